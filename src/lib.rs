@@ -1,18 +1,18 @@
 //! Volley sends bulk messaging campaigns and makes sure that each message arrives.
 //!
-//! The rooms, in the order in which data meets them, which is also a good order to read them in.
-//! Each says on its own page what comes in, what goes out, what it promises and what it may not do.
+//! The rooms are listed in the order in which data meets them, which is also a good order to read them in. The first
+//! page of each room says what comes in, what goes out, what it promises and what it may not do.
 
-// Plain types that cannot hold nonsense.
+// Plain types that cannot hold invalid values.
 pub mod domain;
 
 // Now, sleep and chance: the only real ones.
 pub mod clock;
 
-// `volley.toml`, checked.
+// `volley.toml`, validated.
 pub mod config;
 
-// The fallback machine: no clock, no I/O, no async.
+// The fallback state machine: no clock, no I/O, no async.
 pub mod engine;
 
 // Which queued messages a claim sends, and why.
@@ -24,19 +24,19 @@ pub mod audience;
 // Parse, validate, bind columns, render.
 pub mod template;
 
-// The 8x8 JSON shapes, once.
+// The 8x8 JSON shapes, defined once.
 pub mod wire;
 
-// What is on disk: whole verbs, one transaction each.
+// The database: each verb is one transaction.
 pub mod store;
 
-// Who wants nothing more, from whom and since when.
+// Opt-outs: which recipients, from which source and since when.
 pub mod optout;
 
-// Hands an attempt over and says honestly what happened.
+// Submits an attempt to the provider and reports what happened.
 pub mod provider;
 
-// How many may leave now.
+// How many messages may be sent now.
 pub mod throttle;
 
 // Plan, launch, schedule, pause, resume, cancel, finish, report.
@@ -48,27 +48,27 @@ pub mod dispatch;
 // Verify, store, apply.
 pub mod receipts;
 
-// What is due now goes through the engine.
+// Passes due messages to the engine.
 pub mod timers;
 
-// Asks the provider what became of attempts of which we have not heard.
+// Asks the provider for the status of attempts of which no receipt has come.
 pub mod ask;
 
-// What the server answers over HTTP.
+// The server's HTTP API.
 pub mod api;
 
-// One running server: the rooms started, watched and stopped in order.
+// One running server: starts, watches and stops the rooms in order.
 pub mod node;
 
-// A provider to practise on.
+// A provider simulator.
 pub mod simulator;
 
-// What is promised, measured against a limit in the same run.
+// Benchmarks: measures each promise against a limit from the same run.
 pub mod bench;
 
 // Commands, progress, tables.
 pub mod cli;
 
-// The whole of it under storm, one act at a time.
+// The whole system under random faults, one act at a time.
 #[cfg(test)]
 mod simulation;

@@ -178,8 +178,8 @@ mod tests {
         for (text, sentence) in [
             ("", "prices.csv, line 1: a price list needs the columns channel and price"),
             ("channel,prize\n", "line 1: there is no column prize; known are channel"),
-            ("channel;price\nSMS;0,04\n", "line 2: \"0,04\" is no amount of money"),
-            ("channel,price\nSMSS,0.04\n", "line 2: \"SMSS\" is no channel"),
+            ("channel;price\nSMS;0,04\n", "line 2: \"0,04\" is not an amount of money"),
+            ("channel,price\nSMSS,0.04\n", "line 2: unknown channel \"SMSS\""),
             ("channel,country,price\nSMS,UK,0.04\n", "line 2: \"UK\" is no country"),
             ("channel,price\nSMS,0.04\nSMS,0.05\n", "line 3: says once more what an earlier line says"),
             ("channel,price\nSMS\n", "line 2: has another number of columns"),

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is moved.
+//! A clock that tests and simulations advance by hand.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use super::{Clock, Sleep, Tick};
 use crate::domain::{Span, Timestamp};
 
-/// Time for tests and simulations. Sleepers wake in the order of their times, those of one time in the order in which
-/// they lay down.
+/// Time for tests and simulations: it changes only by [`ManualClock::advance`]. Sleepers wake in the order of their
+/// times; sleepers with the same time wake in the order in which they began to sleep.
 #[derive(Debug)]
 pub struct ManualClock(Mutex<Inner>);
 
@@ -18,31 +18,32 @@ struct Inner {
     now: Timestamp,
     drift: i64,
     sleepers: BTreeMap<(Timestamp, u64), oneshot::Sender<()>>,
-    laid_down: u64,
+    /// How many sleeps have begun.
+    sleeps_begun: u64,
 }
 
 impl ManualClock {
     pub fn at(now: Timestamp) -> Self {
-        Self(Mutex::new(Inner { now, drift: 0, sleepers: BTreeMap::new(), laid_down: 0 }))
+        Self(Mutex::new(Inner { now, drift: 0, sleepers: BTreeMap::new(), sleeps_begun: 0 }))
     }
 
-    /// Moves time on and wakes whoever's time has come.
+    /// Advances the time and wakes every sleeper whose time has come.
     pub fn advance(&self, by: Span) {
         let mut inner = self.lock();
         inner.now = inner.now + by;
         let now = inner.now;
         while let Some(first) = inner.sleepers.first_entry().filter(|first| first.key().0 <= now) {
-            // Whoever no longer waits has dropped its end; there is nobody to tell.
+            // An error means that the sleeper was dropped.
             let _ = first.remove().send(());
         }
     }
 
-    /// Lets the wall clock jump by so many milliseconds, while this clock goes on evenly.
+    /// Moves the wall clock by so many milliseconds; this clock does not move.
     pub fn jump(&self, millis: i64) {
         self.lock().drift += millis;
     }
 
-    /// The time of whoever wakes next.
+    /// The time at which the next sleeper wakes.
     pub fn next_sleeper(&self) -> Option<Timestamp> {
         self.lock().sleepers.first_key_value().map(|((at, _), _)| *at)
     }
@@ -65,12 +66,12 @@ impl Clock for ManualClock {
                     return;
                 }
                 let (wake, woken) = oneshot::channel();
-                inner.laid_down += 1;
-                let place = (at, inner.laid_down);
-                inner.sleepers.insert(place, wake);
+                inner.sleeps_begun += 1;
+                let key = (at, inner.sleeps_begun);
+                inner.sleepers.insert(key, wake);
                 woken
             };
-            // The sender lives in the clock, which outlives its sleepers; an error would mean that it is gone.
+            // The sender lives in the clock, which outlives its sleepers, so an error cannot occur.
             let _ = woken.await;
         })
     }

@@ -1,9 +1,10 @@
 //! Now, sleep and chance: the only real ones.
 //!
-//! In: nothing. Out: a [`Clock`] and a [`Chance`], passed to whoever needs them.
-//! Promises: while the process runs, time is the wall clock at its start plus what has passed since, also while the machine
-//! slept, so it never runs backwards and nobody can set it; tests move a [`ManualClock`] by hand and nothing in them sleeps.
-//! May not: be reached around. `clippy.toml` bans the real clock and thread randomness everywhere else.
+//! In: nothing. Out: a [`Clock`] and a [`Chance`], passed to every component that needs one.
+//! Promises: while the process runs, time is the wall clock at its start plus the time elapsed since, including the
+//! time for which the machine slept. It never runs backwards, and setting the wall clock does not change it. Tests move
+//! a [`ManualClock`] by hand and never sleep.
+//! May not: be bypassed. `clippy.toml` bans the real clock and thread randomness everywhere else.
 
 mod manual;
 mod real;
@@ -19,39 +20,40 @@ pub use manual::ManualClock;
 pub use real::RealClock;
 pub use tick::Tick;
 
-/// A future that ends when its time has come.
+/// A future that completes at its time.
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// What time it is, and waiting for a time.
+/// Reads the time, and waits for a time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     fn now(&self) -> Timestamp;
 
-    /// Ends once `now` has reached `at`; at once when it already has.
+    /// Completes once `now` has reached `at`; at once if it already has.
     fn sleep_until(&self, at: Timestamp) -> Sleep<'_>;
 
     fn sleep(&self, span: Span) -> Sleep<'_> {
         self.sleep_until(self.now() + span)
     }
 
-    /// The same time as `now`, finely: for whoever counts how long it is from one message to the next.
+    /// The same time as `now`, to the nanosecond. It measures the time between two messages.
     fn tick(&self) -> Tick;
 
-    /// Ends once `tick` has reached `at`, and a small part of a millisecond later at most: for whoever loses by each moment
-    /// that he is late. It costs more than the other sleep.
+    /// Completes once `tick` has reached `at`, late by a small fraction of a millisecond at most. It costs more than
+    /// `sleep_until`; use it where each moment of lateness costs rate.
     fn sleep_exactly(&self, at: Tick) -> Sleep<'_>;
 
-    /// How many milliseconds the wall clock is ahead of this one: it changes where somebody sets that clock.
+    /// How many milliseconds the wall clock is ahead of this one; it changes when an operator or NTP sets the wall
+    /// clock.
     fn drift(&self) -> i64;
 
-    /// For how many milliseconds in all nothing ran here while this clock went on, as after a signal that stops the process
-    /// and while the machine sleeps.
+    /// How many milliseconds in total the process did not run while this clock went on. A signal can stop the process,
+    /// and the machine can sleep.
     fn stood_still(&self) -> i64;
 }
 
-/// A change of the drift by more is a jump, and no clocks that tick apart.
+/// A larger change of the drift is a jump; a smaller one comes from two clocks that tick at slightly different rates.
 const JUMP_MILLIS: i64 = 2_000;
 
-/// Tells whether time has jumped since the last look.
+/// Detects jumps of time since the last check.
 #[derive(Debug)]
 pub struct Jumps {
     drift: i64,
@@ -63,8 +65,10 @@ impl Jumps {
         Self { drift: clock.drift(), stood_still: clock.stood_still() }
     }
 
-    /// Where it has: how much of it did not pass here, because the wall clock was set forward. It may have been wrong
-    /// before, or is now: nobody can tell the two apart.
+    /// If time has jumped since the last check: by how much the wall clock was set forward; zero if it was not.
+    ///
+    /// This clock did not measure that time. The wall clock may have been wrong before, or may be wrong after: both
+    /// look the same here.
     pub fn jumped(&mut self, clock: &dyn Clock) -> Option<Span> {
         let (drift, stood_still) = (clock.drift(), clock.stood_still());
         let ahead = drift - self.drift;
@@ -72,44 +76,45 @@ impl Jumps {
             return None;
         }
         *self = Self { drift, stood_still };
-        // Less is two clocks that tick apart.
+        // A smaller difference comes from two clocks that tick at slightly different rates.
         Some(if ahead > JUMP_MILLIS { Span::from_millis(ahead) } else { Span::ZERO })
     }
 }
 
-/// How often it is looked whether somebody has set the wall clock.
-const LOOK: Span = Span::from_secs(1);
-/// For how long it has to have stayed so: what was a slip of the hand is put right by then.
-const STAYS: Span = Span::from_secs(60);
+/// How often [`set`] checks the wall clock.
+const CHECK_INTERVAL: Span = Span::from_secs(1);
+/// How long a change of the wall clock must last before it counts. A mistake is corrected within this time.
+const MIN_DURATION: Span = Span::from_secs(60);
 
-/// How far somebody has set the wall clock.
+/// How far the wall clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Set {
     Forward(Span),
     Back(Span),
 }
 
-/// Ends once somebody has set the wall clock since this one began, and left it so: this clock goes on as if nobody had.
+/// Completes once the wall clock was set after this future began, and stayed so for a minute. The clock itself ignores
+/// such a change.
 pub async fn set(clock: &dyn Clock) -> Set {
     let (mut last, mut since) = (0, clock.now());
     loop {
-        clock.sleep(LOOK).await;
+        clock.sleep(CHECK_INTERVAL).await;
         let (by, now) = (clock.drift(), clock.now());
         if (by - last).abs() > JUMP_MILLIS {
             (last, since) = (by, now);
         }
-        if by.abs() > JUMP_MILLIS && now.since(since) >= STAYS {
+        if by.abs() > JUMP_MILLIS && now.since(since) >= MIN_DURATION {
             return if by > 0 { Set::Forward(Span::from_millis(by)) } else { Set::Back(Span::from_millis(-by)) };
         }
     }
 }
 
-/// The one source of chance. Seeded in tests and simulations, so that they replay.
+/// The only source of chance. Tests and simulations seed it, and so replay exactly.
 #[derive(Debug)]
 pub struct Chance(Mutex<fastrand::Rng>);
 
 impl Chance {
-    /// From the operating system's entropy.
+    /// Seeds the generator with the operating system's entropy.
     pub fn from_entropy() -> Self {
         let seed = entropy();
         Self(Mutex::new(fastrand::Rng::with_seed(seed)))
@@ -123,26 +128,27 @@ impl Chance {
         self.with(|rng| rng.u64(..))
     }
 
-    /// Evenly from 0 up to, but not including, 1.
+    /// A uniform fraction: at least 0, less than 1.
     pub fn fraction(&self) -> f64 {
         self.with(fastrand::Rng::f64)
     }
 
-    /// Half of `span` to all of it: enough to pull apart what would otherwise come back together.
+    /// A random span from half of `span` to all of it. It spreads retries that would otherwise coincide.
     pub fn jitter(&self, span: Span) -> Span {
         let half = span.millis() / 2;
         Span::from_millis(half + self.with(|rng| rng.i64(0..=span.millis() - half)))
     }
 
-    /// How long to rest after as many failures: `shortest` after none, then twice as long each time.
+    /// How long to wait after `failures` failures: `shortest` after none, doubled with each failure up to `longest`,
+    /// with [`Chance::jitter`].
     pub fn back_off(&self, shortest: Span, failures: u32, longest: Span) -> Span {
-        // Far beyond what anybody calls the longest.
+        // Forty doublings exceed any `longest`.
         let doubled = shortest.millis().saturating_mul(1 << failures.min(40));
         self.jitter(Span::from_millis(doubled.min(longest.millis())))
     }
 
     fn with<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
-        // A draw cannot panic half-way, so a poisoned lock still guards a sound generator.
+        // A draw cannot panic halfway, so the generator behind a poisoned lock is intact.
         draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -160,11 +166,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_sets_the_wall_clock_is_noticed_and_clocks_that_tick_apart_are_not() {
+    async fn a_set_wall_clock_is_noticed_and_a_drifting_one_is_not() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let watched = Arc::clone(&clock);
         let noticed = tokio::spawn(async move { set(watched.as_ref()).await });
-        // What is put right again within a minute is nobody's concern.
+        // A change that is corrected within a minute is ignored.
         let slip = [86_400_000, 0, -86_400_000].into_iter().chain([0; 70]);
         for by in slip.chain([JUMP_MILLIS, -JUMP_MILLIS, -3_600_000]).chain([0; 60]) {
             while clock.next_sleeper().is_none() {
@@ -172,7 +178,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             clock.jump(by);
-            clock.advance(LOOK);
+            clock.advance(CHECK_INTERVAL);
         }
         assert_eq!(noticed.await.unwrap(), Set::Back(Span::from_secs(3_600)));
     }

@@ -9,29 +9,30 @@ use rustix::time::{ClockId, clock_gettime};
 use super::{Clock, Sleep, Tick};
 use crate::domain::{Span, Timestamp};
 
-/// Whoever asks for the time asks all the time. Where nobody has for longer than this, the process stood still: stopped
-/// by a signal, or swapped out.
+/// The process reads the time all the time. A longer pause between two reads means that the process did not run: a
+/// signal stopped it, or the system swapped it out.
 const STANDSTILL_MILLIS: i64 = 2_000;
 
-/// Timers of the runtime stand still while the machine sleeps: whoever waits looks at the time this often.
+/// The runtime's timers pause while the machine sleeps, so a sleeper checks the time at least this often.
 const LONGEST: Span = Span::from_secs(60);
 
-/// Timers of the runtime fire that much too late at most; a thread that sleeps wakes within a tenth of a millisecond.
+/// The runtime's timers fire up to this much late; a sleeping thread wakes within a tenth of a millisecond.
 const COARSE: Duration = Duration::from_micros(2_200);
 
-/// The clock that nobody can set, and that goes on while the machine sleeps.
+/// The system clock that cannot be set and, on Linux, runs while the machine sleeps.
 #[cfg(target_os = "linux")]
 const STEADY: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const STEADY: ClockId = ClockId::Monotonic;
 
-/// The wall clock at the start, plus what has passed since.
+/// The wall clock at the start, plus the time elapsed since.
 #[derive(Debug, Clone)]
 pub struct RealClock {
     started: Duration,
     started_at: Timestamp,
-    /// When it was last asked, and for how long it has stood still in all.
-    asked: Arc<AtomicI64>,
+    /// The last time that was read, in milliseconds.
+    last_read: Arc<AtomicI64>,
+    /// For how many milliseconds in total the process did not run.
     stood_still: Arc<AtomicI64>,
 }
 
@@ -39,8 +40,8 @@ impl RealClock {
     #[expect(clippy::new_without_default, reason = "the one place that starts the real clock")]
     pub fn new() -> Self {
         let started_at = wall();
-        let asked = Arc::new(AtomicI64::new(started_at.millis()));
-        Self { started: steady(), started_at, asked, stood_still: Arc::default() }
+        let last_read = Arc::new(AtomicI64::new(started_at.millis()));
+        Self { started: steady(), started_at, last_read, stood_still: Arc::default() }
     }
 
     fn elapsed(&self) -> Duration {
@@ -48,7 +49,7 @@ impl RealClock {
     }
 }
 
-/// What has passed since the machine's start.
+/// The time since the machine's start.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the real clock")]
 fn steady() -> Duration {
     let now = clock_gettime(STEADY);
@@ -62,14 +63,14 @@ fn wall() -> Timestamp {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that sleeps by the thread")]
-fn asleep_for(rest: Duration) {
+fn sleep_thread_for(rest: Duration) {
     std::thread::sleep(rest);
 }
 
 impl Clock for RealClock {
     fn now(&self) -> Timestamp {
         let now = self.started_at + Span::from(self.elapsed());
-        let pause = now.millis() - self.asked.fetch_max(now.millis(), Ordering::Relaxed);
+        let pause = now.millis() - self.last_read.fetch_max(now.millis(), Ordering::Relaxed);
         if pause > STANDSTILL_MILLIS {
             self.stood_still.fetch_add(pause, Ordering::Relaxed);
         }
@@ -101,8 +102,8 @@ impl Clock for RealClock {
             }
             let rest = rest();
             if !rest.is_zero() {
-                // It ends where the runtime does, and then nobody waits any more.
-                let _ = tokio::task::spawn_blocking(move || asleep_for(rest)).await;
+                // An error means that the runtime has shut down; then no task waits for this sleep.
+                let _ = tokio::task::spawn_blocking(move || sleep_thread_for(rest)).await;
             }
         })
     }
@@ -113,7 +114,7 @@ impl Clock for RealClock {
     }
 
     fn stood_still(&self) -> i64 {
-        // Whoever asks is the first to know.
+        // Reading the time detects a pause that has just ended.
         self.now();
         self.stood_still.load(Ordering::Relaxed)
     }

@@ -1,10 +1,10 @@
-//! Moments to the nanosecond.
+//! Instants to the nanosecond.
 
 use crate::domain::Timestamp;
 
 const NANOS: u64 = 1_000_000;
 
-/// A moment: nanoseconds since 1970, UTC.
+/// An instant: nanoseconds since 1970, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Tick(u64);
 
@@ -17,18 +17,19 @@ impl Tick {
         self.0
     }
 
-    /// How many nanoseconds ago `earlier` was; none when it has not been yet.
+    /// How many nanoseconds ago `earlier` was; zero if it is in the future.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// So many nanoseconds later.
+    /// The instant that is so many nanoseconds later.
     #[must_use]
     pub const fn later_by(self, nanos: u64) -> Self {
         Self(self.0.saturating_add(nanos))
     }
 
-    /// The first whole millisecond from then on: timers fire in those, and one that fires early would only ask again.
+    /// The first whole millisecond at or after this instant. Timers fire on whole milliseconds, and a timer that fires
+    /// early would only check again.
     pub fn whole(self) -> Timestamp {
         Timestamp::from_millis(i64::try_from(self.0.div_ceil(NANOS)).unwrap_or(i64::MAX))
     }

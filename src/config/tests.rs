@@ -86,7 +86,7 @@ fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
         ("[[lane]]\nname = \"x\"\nchannel = \"SMS\"", "lane x has no sub_account; add sub_account"),
         (
             "[[lane]]\nname = \"x\"\nchannel = \"Pigeon\"",
-            "lane x, channel: \"Pigeon\" is no channel; known are WhatsApp",
+            "lane x, channel: unknown channel \"Pigeon\"; known are WhatsApp",
         ),
         (&lane("[[lane]]\nname = \"x\""), "two lanes named \"x\"; rename one"),
         (
@@ -271,7 +271,7 @@ fn words_of_ones_own_are_a_list_and_in_a_variable_stand_between_commas() {
 fn a_word_that_nobody_can_write_or_that_means_two_things_is_refused() {
     let long = format!("stop = [\"{}\"]", "a".repeat(97));
     for (wrong, what) in [
-        ("stop = [\"!\"]", "opt_out, stop: \"!\" cannot be used: there is nothing in it but spaces and punctuation"),
+        ("stop = [\"!\"]", "opt_out, stop: \"!\" cannot be used: it contains only spaces and punctuation"),
         (&long, "longer than 96 bytes"),
         ("stop = [\"Ende\"]\nstart = [\"ENDE.\"]", "opt_out, start: \"ende\" stands in stop as well"),
         ("stop = [\"Ende\"]\nignore = [\"ende\"]", "opt_out, ignore: \"ende\" stands in stop as well"),

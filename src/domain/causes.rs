@@ -1,9 +1,9 @@
-//! Errors as people read them: with what is behind them.
+//! Prints an error with its causes.
 
 use std::error::Error;
 use std::fmt;
 
-/// An error with its causes, on one line.
+/// Prints an error and each of its sources, joined by `: `, on one line.
 #[derive(Debug, Clone, Copy)]
 pub struct Causes<'a>(pub &'a dyn Error);
 
@@ -32,7 +32,7 @@ mod tests {
     struct Inner;
 
     #[test]
-    fn an_error_is_told_with_all_that_is_behind_it() {
+    fn an_error_prints_with_its_causes() {
         assert_eq!(Causes(&Outer(Inner)).to_string(), "cannot write: the disk is full");
         assert_eq!(Causes(&Inner).to_string(), "the disk is full");
     }

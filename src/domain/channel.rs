@@ -1,10 +1,10 @@
-//! Channels, and what each of them can say about a message.
+//! Channels, and what each of them reports about a message.
 
 use super::Span;
 use super::word::words;
 
 words! {
-    /// A way to reach a person, spelled as the provider's requests spell it.
+    /// A way to reach a recipient, spelled as in the provider's requests.
     Channel, "channel" {
         WhatsApp = 0, "WhatsApp";
         Viber = 1, "Viber";
@@ -17,7 +17,7 @@ words! {
 }
 
 words! {
-    /// How far an attempt has come, in the order in which it gets there.
+    /// How far an attempt has come, in the order in which an attempt passes these statuses.
     Status, "status" {
         Accepted = 1, "Accepted";
         Sent = 2, "Sent";
@@ -27,7 +27,7 @@ words! {
 }
 
 impl Channel {
-    /// The most that the channel ever reports about a message.
+    /// The highest status that the channel ever reports.
     pub const fn best_status(self) -> Status {
         match self {
             Self::WhatsApp | Self::Viber | Self::Rcs => Status::Read,
@@ -36,12 +36,13 @@ impl Channel {
         }
     }
 
-    /// What counts as success unless a step says otherwise: Delivered, or the most the channel reports.
+    /// The default success status of a step: Delivered, or the highest status that the channel reports.
     pub fn default_success(self) -> Status {
         self.best_status().min(Status::Delivered)
     }
 
-    /// Whether the channel tells the handset from the operator, so that "delivered to operator" is only Sent.
+    /// Whether the channel distinguishes the handset from the operator. If it does, "delivered to operator" is only
+    /// Sent.
     pub const fn knows_the_handset(self) -> bool {
         match self {
             Self::WhatsApp | Self::Viber | Self::Rcs => true,
@@ -49,7 +50,7 @@ impl Channel {
         }
     }
 
-    /// How long receipts are worth waiting for after acceptance. WhatsApp's is that of its template, else 30 days.
+    /// The default receipt window, from acceptance. A WhatsApp template uses its own TTL, else 30 days.
     pub const fn receipt_window(self) -> Span {
         match self {
             Self::Sms => Span::from_secs(48 * 3_600),

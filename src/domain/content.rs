@@ -1,17 +1,18 @@
-//! What a step says. Texts may hold variables, `{{Column}}` or `{{Column|default}}`; the `template` room reads them.
+//! The content of a step. Texts may contain variables, `{{Column}}` or `{{Column|default}}`; the `template` room reads
+//! them.
 
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
 use super::{Sources, Span};
 
-/// What one step hands over.
+/// The content that one step submits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     /// A WhatsApp template that the provider has approved.
     Template(TemplateContent),
-    /// Plain words, on any channel; the last two matter to SMS alone.
+    /// Free text, on any channel. `source` and `encoding` apply to SMS only.
     Text {
         text: String,
         #[serde(default, skip_serializing_if = "Sources::is_empty")]
@@ -22,7 +23,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// Whether any of it is filled from the recipient's fields.
+    /// Whether any part of the content is filled from the recipient's fields.
     pub fn has_variables(&self) -> bool {
         match self {
             Self::Text { text, .. } => is_variable(text),
@@ -34,7 +35,7 @@ impl Content {
         }
     }
 
-    /// Whether its media are.
+    /// Whether the header's media are filled from the recipient's fields.
     pub fn has_variable_media(&self) -> bool {
         match self {
             Self::Text { .. } | Self::Template(TemplateContent { header: None | Some(Header::Text(_)), .. }) => false,
@@ -43,7 +44,7 @@ impl Content {
     }
 }
 
-/// Whether a text differs between recipients. A campaign is refused where one opens a variable and does not close it.
+/// Whether a text differs between recipients. A campaign with an unclosed variable is refused, so `{{` suffices.
 fn is_variable(text: &str) -> bool {
     text.contains("{{")
 }
@@ -54,7 +55,7 @@ pub struct TemplateContent {
     pub name: String,
     pub language: String,
     pub category: Category,
-    /// How long the provider goes on trying, as set on the template there.
+    /// How long the provider tries to deliver, as set on the template at the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Span>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +68,7 @@ pub struct TemplateContent {
 }
 
 impl TemplateContent {
-    /// How long the provider may still deliver it after acceptance.
+    /// How long after acceptance the provider may deliver the template.
     pub fn effective_ttl(&self) -> Span {
         self.ttl.unwrap_or(match self.category {
             Category::Authentication => Span::from_secs(600),
@@ -106,13 +107,13 @@ pub struct Button {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ButtonAction {
-    /// The variable end of the button's address.
+    /// The variable suffix of the button's URL.
     Url(String),
-    /// What comes back when a quick reply is tapped.
+    /// The payload that the provider returns when the recipient taps a quick reply.
     Payload(String),
     /// A coupon code to copy.
     CopyCode(String),
-    /// Opens a flow; the text is its token or empty.
+    /// Opens a flow; the text is the flow's token, or empty.
     Flow(String),
 }
 
@@ -125,7 +126,8 @@ impl ButtonAction {
 }
 
 words! {
-    /// What kind of conversation a template starts; decides its price and how long the provider tries.
+    /// The kind of conversation that a template starts. It decides the price and how long the provider tries to
+    /// deliver.
     Category, "template category" {
         Authentication = 0, "AUTHENTICATION";
         Utility = 1, "UTILITY";
@@ -134,7 +136,7 @@ words! {
 }
 
 words! {
-    /// How an SMS is written on the air.
+    /// The character encoding of an SMS.
     SmsEncoding, "SMS encoding" {
         Auto = 0, "AUTO";
         Gsm7 = 1, "GSM7";

@@ -1,4 +1,4 @@
-//! Sets of countries, and which countries there are.
+//! Sets of countries, and the list of known countries.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Country;
 
-/// For which countries something is.
+/// The countries to which a rule applies.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Countries {
@@ -21,7 +21,7 @@ impl Countries {
         matches!(self, Self::Everywhere)
     }
 
-    /// Whether a country is among them; nothing stands for one that is not named.
+    /// Whether the set contains a country. `None` stands for a country that the set does not name.
     pub fn contain(&self, country: Option<Country>) -> bool {
         let is_named = |named: &BTreeSet<Country>| country.is_some_and(|country| named.contains(&country));
         match self {
@@ -31,12 +31,12 @@ impl Countries {
         }
     }
 
-    /// Those of them that are among others too.
+    /// The countries of `others` that are in this set.
     pub fn within(&self, others: &BTreeSet<Country>) -> Self {
         Self::Only(others.iter().copied().filter(|country| self.contain(Some(*country))).collect())
     }
 
-    /// Those that are named, whether to be in or out.
+    /// The countries that the set names, included or excluded.
     pub fn named(&self) -> impl Iterator<Item = Country> + '_ {
         match self {
             Self::Everywhere => None,
@@ -48,7 +48,7 @@ impl Countries {
     }
 }
 
-/// Whether there is a country of each two letters, `AA` first.
+/// Whether each pair of letters is a known country; index 0 is `AA`.
 const KNOWN: [bool; 26 * 26] = {
     let (codes, mut known, mut at) = (Country::KNOWN.as_bytes(), [false; 26 * 26], 0);
     while at < codes.len() {
@@ -59,8 +59,10 @@ const KNOWN: [bool; 26 * 26] = {
 };
 
 impl Country {
-    /// Every country that a phone number can be of: those of ISO 3166 with numbers of their own, and the few places that
-    /// the world's numbering plan knows beside them. `ZZ` stands for numbers of no country.
+    /// Every country that a phone number can belong to, as ISO 3166 codes.
+    ///
+    /// The list holds the countries with numbers of their own, and the few regions outside ISO 3166 that have a country
+    /// calling code. `ZZ` stands for numbers of no country.
     pub const KNOWN: &str = "\
         AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BW BY BZ \
         CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM \
@@ -74,14 +76,14 @@ impl Country {
         Self::KNOWN.split(' ')
     }
 
-    /// The country that somebody names by its two letters.
+    /// Parses a country code of two letters; `None` if the country is unknown.
     pub fn by_code(code: &str) -> Option<Self> {
         code.parse().ok().filter(|country: &Self| country.is_known())
     }
 
-    /// Asked for each row of a file.
+    /// Whether the country is on the list. The import calls this for each row of a file.
     pub fn is_known(self) -> bool {
-        KNOWN[usize::from(self.place())]
+        KNOWN[usize::from(self.letter_index())]
     }
 }
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// The texts of a recipient's row, packed as a JSON array: bounded by nothing but the row, readable with any tool.
+/// The texts of a recipient's row, packed as a JSON array. Its size is limited only by the row, and any tool can read
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fields(Box<str>);
 
@@ -12,7 +13,7 @@ pub struct Fields(Box<str>);
 #[error("a recipient's stored fields are not a list of texts")]
 pub struct InvalidFields(#[source] serde_json::Error);
 
-/// Text that is borrowed where JSON needed no escapes, which is nearly always.
+/// Text that is borrowed if JSON needs no escapes, which is nearly always the case.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -20,12 +21,12 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 impl Fields {
     pub fn pack<'a>(fields: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Self {
         let fields = fields.into_iter();
-        // Just the room it takes where nothing needs an escape: growing and shrinking would cost more than the packing.
-        let room = fields.clone().map(|field| field.len() + 3).sum::<usize>() + 1;
-        let mut packed = String::with_capacity(room);
+        // The exact size if no text needs an escape: to grow and shrink would cost more than to pack.
+        let capacity = fields.clone().map(|field| field.len() + 3).sum::<usize>() + 1;
+        let mut packed = String::with_capacity(capacity);
         packed.push('[');
-        for (place, field) in fields.enumerate() {
-            if place > 0 {
+        for (index, field) in fields.enumerate() {
+            if index > 0 {
                 packed.push(',');
             }
             push_json_string(&mut packed, field);
@@ -34,7 +35,7 @@ impl Fields {
         Self(packed.into())
     }
 
-    /// Takes what [`Fields::as_str`] gave, from a row.
+    /// Takes the stored form, as [`Fields::as_str`] returned it.
     pub fn from_packed(packed: String) -> Self {
         Self(packed.into())
     }
@@ -49,19 +50,20 @@ impl Fields {
     }
 }
 
-/// Appends `text` as a JSON string, quotes included: the one way in which text gets into JSON without serde.
+/// Appends `text` as a JSON string, quotes included. All JSON that is written without serde uses this.
 pub fn push_json_string(buffer: &mut String, text: &str) {
     buffer.push('"');
     escape_json(text, |piece| buffer.push_str(piece));
     buffer.push('"');
 }
 
-/// Appends what stands between the quotes of a JSON string, for those who have the quotes already.
+/// Appends `text` as the inside of a JSON string, without the quotes.
 pub fn push_json_escaped(buffer: &mut Vec<u8>, text: &str) {
     escape_json(text, |piece| buffer.extend_from_slice(piece.as_bytes()));
 }
 
-/// Gives out `text` piece by piece as it stands in JSON: whole where nothing needs an escape, which is nearly always.
+/// Pushes `text` escaped for JSON, piece by piece: as one piece if nothing needs an escape, which is nearly always the
+/// case.
 fn escape_json(text: &str, mut push: impl FnMut(&str)) {
     if is_plain(text) {
         return push(text);
@@ -91,11 +93,11 @@ fn escape_json(text: &str, mut push: impl FnMut(&str)) {
     push(&text[plain_from..]);
 }
 
-/// Whether nothing in a text needs an escape, looked at eight bytes at a time: a file has hundreds of millions.
+/// Whether no byte of a text needs an escape. Checks eight bytes at a time, because a file has hundreds of millions.
 fn is_plain(text: &str) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Where a byte is less than another borrows into its highest bit, which it did not have.
+    // A byte that is less than `than` borrows into its highest bit, which was not set.
     let less = |word: u64, than: u8| word.wrapping_sub(ONES * u64::from(than)) & !word & HIGHS;
     let is = |word: u64, byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
     let (words, rest) = text.as_bytes().as_chunks::<8>();
@@ -120,7 +122,7 @@ mod tests {
         }
 
         #[test]
-        fn plain_is_what_needs_no_escape(text in "[ -~é\u{1}\u{1f}\u{7f}\u{80}\\PC]{0,20}") {
+        fn plain_text_needs_no_escape(text in "[ -~é\u{1}\u{1f}\u{7f}\u{80}\\PC]{0,20}") {
             let needs = |char: char| char < ' ' || char == '"' || char == '\\';
             prop_assert_eq!(is_plain(&text), !text.contains(needs));
         }

@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers with thousands separators.
 
-/// With thousands separators: `3,000`.
+/// Formats a number with thousands separators: `3,000`.
 pub fn grouped(number: impl Into<i128>) -> String {
     let number = number.into();
     let digits = number.unsigned_abs().to_string();
@@ -8,8 +8,8 @@ pub fn grouped(number: impl Into<i128>) -> String {
     if number < 0 {
         grouped.push('-');
     }
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

@@ -1,38 +1,41 @@
-//! Rules that stop a campaign by itself.
+//! Rules that pause a campaign automatically.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::word::serde_as_text;
 
-/// `undelivered > 20% of the last 1000`: what a step hands over in vain, of those of whom it is known.
+/// A limit on the share of undelivered messages among a step's latest messages with a known result: `undelivered > 20%
+/// of the last 1000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StopRule {
-    /// In thousandths.
+    /// The largest share allowed, in thousandths.
     share: u16,
+    /// How many of the latest messages count.
     last: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidStopRule {
-    #[error("\"{0}\" is no rule; write it as \"undelivered > 20% of the last 1000\"")]
+    #[error("\"{0}\" is not a rule; write it as \"undelivered > 20% of the last 1000\"")]
     Shape(String),
-    #[error("\"{0}\" is never broken, as nothing is more than all; write a share under 100%")]
+    #[error("\"{0}\" can never apply; write a share under 100%")]
     Share(String),
-    #[error("\"{0}\" looks at too few or too many; write the last 10 to 1000000")]
+    #[error("\"{0}\" counts too few or too many messages; write the last 10 to 1000000")]
     Last(String),
 }
 
-/// Fewer are chance, and more are a campaign's worth.
+/// Fewer messages are chance, and more are a whole campaign.
 const LAST: std::ops::RangeInclusive<u32> = 10..=1_000_000;
 
 impl StopRule {
-    /// Those who are looked at: the latest so many.
+    /// How many of the latest messages count.
     pub const fn last(self) -> u32 {
         self.last
     }
 
-    /// Whether so many of them were in vain.
+    /// Whether `undelivered` of the latest `of` messages exceed the share. Never true for fewer messages than
+    /// [`StopRule::last`].
     pub fn is_broken(self, undelivered: u64, of: u64) -> bool {
         of >= u64::from(self.last) && undelivered.saturating_mul(1_000) > of.saturating_mul(self.share.into())
     }
@@ -75,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_broken_by_more_than_its_share_of_as_many_as_it_names() {
+    fn a_rule_is_broken_by_more_than_its_share_of_enough_messages() {
         let rule: StopRule = "undelivered > 20% of the last 1,000".parse().unwrap();
         assert_eq!(rule.to_string(), "undelivered > 20% of the last 1000");
         for (undelivered, of, broken) in

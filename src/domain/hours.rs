@@ -1,4 +1,4 @@
-//! Hours: when something may leave, by the clock of whoever gets it.
+//! Send hours: when messages may be submitted, by the recipient's local time or a fixed zone.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::word::serde_as_text;
 use super::{Country, Span, Timestamp, Zone, zones_of};
 
-/// Days of the week, a bit each from Monday on.
+/// Days of the week: one bit each, Monday first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Weekdays(u8);
 
@@ -27,12 +27,13 @@ impl Weekdays {
     }
 }
 
-/// A stretch of each of some days, from one time of day until another; one that ends before it begins ends the day after.
-/// `Mon-Fri 09:00-18:00`, with the zone whose clock counts behind it where that is not each recipient's own.
+/// A time range on some days of the week, such as `Mon-Fri 09:00-18:00`.
+///
+/// A range that ends before it begins ends on the next day. Without a zone, each recipient's local time counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stretch {
     days: Weekdays,
-    /// Minutes of the day; the end is not in it.
+    /// Minutes of the day; the end is exclusive.
     from: u16,
     until: u16,
     zone: Option<Zone>,
@@ -41,17 +42,17 @@ pub struct Stretch {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidStretch {
     #[error(
-        "\"{0}\" is no stretch of time; write it as 21:00-08:00 or Mon-Fri 09:00-18:00, and a zone such as Asia/Singapore \
-         behind it where it does not mean each recipient's own clock"
+        "\"{0}\" is not a time range; write it as 21:00-08:00 or Mon-Fri 09:00-18:00, followed by a time zone such as \
+         Asia/Singapore unless each recipient's local time counts"
     )]
     Shape(String),
-    #[error("\"{0}\" is no day of the week; write Mon, Tue, Wed, Thu, Fri, Sat or Sun")]
+    #[error("\"{0}\" is not a day of the week; write Mon, Tue, Wed, Thu, Fri, Sat or Sun")]
     Day(String),
-    #[error("\"{0}\" is no time of day; write it as 09:00, from 00:00 to 24:00")]
+    #[error("\"{0}\" is not a time of day; write it as 09:00, from 00:00 to 24:00")]
     Time(String),
-    #[error("\"{0}\" is no time zone; write one such as Asia/Singapore")]
+    #[error("\"{0}\" is not a time zone; write one such as Asia/Singapore")]
     Zone(String),
-    #[error("\"{0}\" begins when it ends, which could be no time at all or the whole day; write two different times")]
+    #[error("\"{0}\" starts and ends at the same time, which could mean never or all day; write two different times")]
     Whole(String),
 }
 
@@ -59,9 +60,9 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MINUTES: u16 = 24 * 60;
 
 impl Stretch {
-    /// Whether it holds at a moment, for somebody of this zone.
-    fn holds(&self, at: Timestamp, theirs: Zone) -> bool {
-        let local = local(at, self.zone.unwrap_or(theirs));
+    /// Whether the range contains an instant, for a recipient in this zone.
+    fn contains(&self, at: Timestamp, recipient_zone: Zone) -> bool {
+        let local = local(at, self.zone.unwrap_or(recipient_zone));
         let minute = minute_of(local.time());
         let on = |date: NaiveDate| self.days.has(Weekdays::of(date.weekday()));
         if self.from < self.until {
@@ -71,9 +72,9 @@ impl Stretch {
         (on(local.date()) && minute >= self.from) || (before && minute < self.until)
     }
 
-    /// Moments of one day at which it may begin or end.
-    fn edges(&self, day: NaiveDate, theirs: Zone) -> impl Iterator<Item = Timestamp> + use<> {
-        let zone = self.zone.unwrap_or(theirs);
+    /// The instants of one day at which the range may begin or end.
+    fn edges(&self, day: NaiveDate, recipient_zone: Zone) -> impl Iterator<Item = Timestamp> + use<> {
+        let zone = self.zone.unwrap_or(recipient_zone);
         [self.from, self.until]
             .into_iter()
             .filter_map(move |minute| {
@@ -88,19 +89,21 @@ fn minute_of(time: NaiveTime) -> u16 {
     u16::try_from(time.hour() * 60 + time.minute()).unwrap_or(0)
 }
 
-/// What a clock of the zone shows.
+/// The local time in a zone.
 pub fn local(at: Timestamp, Zone(zone): Zone) -> NaiveDateTime {
     let utc = DateTime::from_timestamp_millis(at.millis()).unwrap_or_default();
     utc.with_timezone(&zone).naive_local()
 }
 
-/// When a clock of the zone shows this. Where it is put forward past it, as much later as it is put forward; where it shows
-/// it twice, the first time.
+/// The instant at which a clock of the zone shows this local time.
+///
+/// - A local time that the zone skips maps to a later one, by the length of the skip.
+/// - A local time that occurs twice maps to its first occurrence.
 pub fn instant(shown: NaiveDateTime, Zone(zone): Zone) -> Option<Timestamp> {
     use chrono::{LocalResult, TimeDelta, TimeZone};
     let at = match zone.from_local_datetime(&shown) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at,
-        // As if the clock had not been moved: with the offset that held before. No gap is longer than a day.
+        // The zone skips this local time, so the offset from before the skip applies. No skip is longer than a day.
         LocalResult::None => {
             let before = zone.from_local_datetime(&shown.checked_sub_signed(TimeDelta::days(1))?).earliest()?;
             before.checked_add_signed(TimeDelta::days(1))?
@@ -109,8 +112,8 @@ pub fn instant(shown: NaiveDateTime, Zone(zone): Zone) -> Option<Timestamp> {
     Some(Timestamp::from_millis(at.timestamp_millis()))
 }
 
-/// Each time from which on a clock of the zone shows this or more: twice where it is put back over it, and from the jump on
-/// where it is put forward over it.
+/// Every instant from which on a clock of the zone shows this local time or more: both occurrences of a repeated time;
+/// for a skipped time, the instant of the skip.
 fn instants(shown: NaiveDateTime, zone: Zone) -> impl Iterator<Item = Timestamp> {
     use chrono::{LocalResult, TimeZone};
     let millis = |at: DateTime<Tz>| Timestamp::from_millis(at.timestamp_millis());
@@ -122,9 +125,9 @@ fn instants(shown: NaiveDateTime, zone: Zone) -> impl Iterator<Item = Timestamp>
     first.into_iter().chain(again)
 }
 
-/// When a clock of the zone is put forward past this.
+/// The instant at which the zone skips this local time.
 fn jump_over(shown: NaiveDateTime, zone: Zone) -> Option<Timestamp> {
-    // With the offset that held before it is later than the jump, by less than a day.
+    // By the offset from before the skip, the result is later than the skip, by less than a day.
     let mut after = instant(shown, zone)?.millis();
     let mut before = after - 86_400_000;
     while after - before > 1 {
@@ -138,7 +141,7 @@ impl fmt::Display for Stretch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         if self.days != Weekdays::ALL {
-            text = days_said(self.days) + " ";
+            text = format_days(self.days) + " ";
         }
         let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
         text += &format!("{}-{}", time(self.from), time(self.until));
@@ -150,9 +153,9 @@ impl fmt::Display for Stretch {
 }
 
 /// `Mon-Fri`, `Sat,Sun`.
-fn days_said(days: Weekdays) -> String {
+fn format_days(days: Weekdays) -> String {
     let has = |day: usize| days.0 & (1 << day) != 0;
-    let mut said = Vec::new();
+    let mut parts = Vec::new();
     let mut day = 0;
     while day < 7 {
         if !has(day) {
@@ -161,13 +164,13 @@ fn days_said(days: Weekdays) -> String {
         }
         let last = (day..7).take_while(|day| has(*day)).last().unwrap_or(day);
         match last - day {
-            0 => said.push(DAYS[day].to_owned()),
-            1 => said.extend([DAYS[day].to_owned(), DAYS[last].to_owned()]),
-            _ => said.push(format!("{}-{}", DAYS[day], DAYS[last])),
+            0 => parts.push(DAYS[day].to_owned()),
+            1 => parts.extend([DAYS[day].to_owned(), DAYS[last].to_owned()]),
+            _ => parts.push(format!("{}-{}", DAYS[day], DAYS[last])),
         }
         day = last + 1;
     }
-    said.join(",")
+    parts.join(",")
 }
 
 impl FromStr for Stretch {
@@ -175,12 +178,13 @@ impl FromStr for Stretch {
 
     fn from_str(text: &str) -> Result<Self, InvalidStretch> {
         let shape = || InvalidStretch::Shape(text.to_owned());
-        // Whatever stands around a dash or a comma is one word with it.
+        // Removes spaces around a dash or a comma, which then form one word with their neighbors.
         let joined = text.replace(['–', '—'], "-").replace(" - ", "-").replace(", ", ",");
         let words: Vec<&str> = joined.split_whitespace().collect();
-        let place = words.iter().position(|word| word.starts_with(|c: char| c.is_ascii_digit())).ok_or_else(shape)?;
-        let (before, behind) = words.split_at(place);
-        let [times, zone @ ..] = behind else { return Err(shape()) };
+        let times_at =
+            words.iter().position(|word| word.starts_with(|c: char| c.is_ascii_digit())).ok_or_else(shape)?;
+        let (before, rest) = words.split_at(times_at);
+        let [times, zone @ ..] = rest else { return Err(shape()) };
         let (from, until) = times.split_once('-').ok_or_else(shape)?;
         let days = match before {
             [] => Weekdays::ALL,
@@ -234,123 +238,129 @@ fn minute(text: &str) -> Result<u16, InvalidStretch> {
 
 serde_as_text!(Stretch);
 
-/// When something may leave.
+/// When messages may be submitted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Hours {
-    /// Nothing leaves while one of these holds.
+    /// Ranges in which no message is submitted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quiet: Vec<Stretch>,
-    /// Something leaves only while one of these holds, where there are any.
+    /// If not empty: messages are submitted only in these ranges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Stretch>,
-    /// Days on which nothing leaves, by the clock of whoever gets it.
+    /// Days on which no message is submitted, by the recipient's local date.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub holidays: BTreeSet<NaiveDate>,
-    /// What the clock of whoever gets it has to show at the earliest.
+    /// The earliest local time at which a recipient's message is submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<NaiveDateTime>,
 }
 
-/// Days that are gone through for the next opening. Whoever lists more holidays in a row means never.
+/// How many days are searched for the next opening. A longer run of holidays means never.
 const FORESIGHT: u64 = 400;
 
 impl Hours {
-    /// Whether they stand in nobody's way.
+    /// Whether the hours restrict nothing.
     pub fn are_all(&self) -> bool {
         self.quiet.is_empty() && self.windows.is_empty() && self.holidays.is_empty() && self.since.is_none()
     }
 
-    /// Whether something may leave at a moment, for somebody of this zone.
-    pub fn are_open(&self, at: Timestamp, theirs: Zone) -> bool {
-        let in_window = || self.windows.is_empty() || self.windows.iter().any(|window| window.holds(at, theirs));
-        let is_quiet = || self.quiet.iter().any(|quiet| quiet.holds(at, theirs));
-        let is_holiday = || !self.holidays.is_empty() && self.holidays.contains(&local(at, theirs).date());
-        in_window() && !is_quiet() && !is_holiday() && self.begins(theirs).is_none_or(|begins| at >= begins)
+    /// Whether a message to a recipient in this zone may be submitted at an instant.
+    pub fn are_open(&self, at: Timestamp, recipient_zone: Zone) -> bool {
+        let in_window =
+            || self.windows.is_empty() || self.windows.iter().any(|window| window.contains(at, recipient_zone));
+        let is_quiet = || self.quiet.iter().any(|quiet| quiet.contains(at, recipient_zone));
+        let is_holiday = || !self.holidays.is_empty() && self.holidays.contains(&local(at, recipient_zone).date());
+        in_window() && !is_quiet() && !is_holiday() && self.begins(recipient_zone).is_none_or(|begins| at >= begins)
     }
 
-    /// When the clock of this zone shows what it has to show at the earliest.
-    pub fn begins(&self, theirs: Zone) -> Option<Timestamp> {
-        instant(self.since?, theirs)
+    /// The instant of `since` in this zone.
+    pub fn begins(&self, recipient_zone: Zone) -> Option<Timestamp> {
+        instant(self.since?, recipient_zone)
     }
 
-    /// The first moment from `at` on at which something may leave; nothing where that is never.
-    pub fn open_from(&self, at: Timestamp, theirs: Zone) -> Option<Timestamp> {
-        let at = self.begins(theirs).map_or(at, |begins| begins.max(at));
-        self.edges(at, theirs, true)
+    /// The first instant from `at` on at which the hours are open; `None` if they never are.
+    pub fn open_from(&self, at: Timestamp, recipient_zone: Zone) -> Option<Timestamp> {
+        let at = self.begins(recipient_zone).map_or(at, |begins| begins.max(at));
+        self.edges(at, recipient_zone, true)
     }
 
-    /// The first moment behind `at` at which nothing may leave any more; nothing where that is never.
-    pub fn open_until(&self, at: Timestamp, theirs: Zone) -> Option<Timestamp> {
+    /// The first instant from `at` on at which the hours are closed; `None` if they never are.
+    pub fn open_until(&self, at: Timestamp, recipient_zone: Zone) -> Option<Timestamp> {
         if self.quiet.is_empty() && self.windows.is_empty() && self.holidays.is_empty() {
             return None;
         }
-        self.edges(at, theirs, false)
+        self.edges(at, recipient_zone, false)
     }
 
-    /// The first moment from `at` on at which they are open, or not.
-    fn edges(&self, at: Timestamp, theirs: Zone, open: bool) -> Option<Timestamp> {
-        if self.are_open(at, theirs) == open {
+    /// The first instant from `at` on at which the hours are open, or closed.
+    fn edges(&self, at: Timestamp, recipient_zone: Zone, open: bool) -> Option<Timestamp> {
+        if self.are_open(at, recipient_zone) == open {
             return Some(at);
         }
-        // A zone of its own may be a day ahead of theirs, or behind it.
-        let first = local(at, theirs).date().checked_sub_days(Later::new(2))?;
+        // A range with its own zone may be up to a day ahead of the recipient's zone, or rest it.
+        let first = local(at, recipient_zone).date().checked_sub_days(Later::new(2))?;
         let on = |day: u64| {
             let day = first.checked_add_days(Later::new(day))?;
             let stretches = self.windows.iter().chain(&self.quiet);
-            let edges = stretches.flat_map(|stretch| stretch.edges(day, theirs));
-            let edges = edges.chain(instants(day.and_time(NaiveTime::MIN), theirs));
-            edges.filter(|edge| *edge > at && self.are_open(*edge, theirs) == open).min()
+            let edges = stretches.flat_map(|stretch| stretch.edges(day, recipient_zone));
+            let edges = edges.chain(instants(day.and_time(NaiveTime::MIN), recipient_zone));
+            edges.filter(|edge| *edge > at && self.are_open(*edge, recipient_zone) == open).min()
         };
         let found = (0..FORESIGHT).find(|day| on(*day).is_some())?;
-        // By another zone's clock the next days may have begun before.
+        // In another zone, the next two days may have begun earlier.
         (found..=found + 2).filter_map(on).min()
     }
 
-    /// The first moment from `at` on at which something may leave for anybody of a country.
+    /// The first instant from `at` on at which the hours are open in any zone of a country.
     pub fn open_in(&self, country: Country, at: Timestamp) -> Option<Timestamp> {
-        zones_of(country).into_iter().filter_map(|theirs| self.open_from(at, theirs)).min()
+        zones_of(country).into_iter().filter_map(|recipient_zone| self.open_from(at, recipient_zone)).min()
     }
 
-    /// The first moment from `at` on at which something may leave for the last of a country; nothing where that is never.
+    /// The first instant from `at` on by which the hours have opened in every zone of a country; `None` if they never
+    /// open in one.
     pub fn last_open_in(&self, country: Country, at: Timestamp) -> Option<Timestamp> {
         zones_of(country)
             .into_iter()
-            .map(|theirs| self.open_from(at, theirs))
+            .map(|recipient_zone| self.open_from(at, recipient_zone))
             .try_fold(at, |last, opens| Some(last.max(opens?)))
     }
 
-    /// When the first clocks of a country show what they have to show at the earliest.
+    /// The earliest instant of `since` among the zones of a country.
     pub fn since_in(&self, country: Country) -> Option<Timestamp> {
-        zones_of(country).into_iter().filter_map(|theirs| self.begins(theirs)).min()
+        zones_of(country).into_iter().filter_map(|recipient_zone| self.begins(recipient_zone)).min()
     }
 
-    /// When somebody who was to leave at `planned` and may not at `now` does at the earliest. `earliest` is when the first
-    /// of their country were to leave: whoever was to come later than those comes as much later by a clock of their own.
+    /// The earliest time for a message that was planned for `planned` and may not be submitted at `now`.
+    ///
+    /// `earliest` is the planned time of the first message to the same country. With `since`, a message keeps its
+    /// distance from that first message, by the recipient's local time.
     pub fn put_off(
         &self,
         planned: Timestamp,
         earliest: Option<Timestamp>,
         now: Timestamp,
-        theirs: Zone,
+        recipient_zone: Zone,
     ) -> Option<Timestamp> {
-        let since = self.begins(theirs).filter(|begins| *begins > now);
+        let since = self.begins(recipient_zone).filter(|begins| *begins > now);
         let later = earliest.map_or(Span::ZERO, |earliest| planned.since(earliest));
-        self.open_from(since.map_or(now, |since| since + later), theirs)
+        self.open_from(since.map_or(now, |since| since + later), recipient_zone)
     }
 
-    /// Whether the clock of whoever gets it decides.
+    /// Whether the hours depend on the recipient's zone.
     pub fn are_theirs(&self) -> bool {
         let mut stretches = self.windows.iter().chain(&self.quiet);
         self.since.is_some() || !self.holidays.is_empty() || stretches.any(|stretch| stretch.zone.is_none())
     }
 
-    /// Where they name zones of their own alone: until when they are closed for everybody.
+    /// If every range has its own zone: the time until which the hours are closed for all recipients. `None` if they
+    /// are open.
     pub fn closed_for_all(&self, now: Timestamp) -> Option<Timestamp> {
         if self.are_theirs() {
             return None;
         }
-        let anybody = Zone(Tz::UTC);
-        if self.are_open(now, anybody) { None } else { self.open_from(now, anybody) }
+        // Without a rule that depends on the recipient's zone, any zone gives the same result.
+        let any_zone = Zone(Tz::UTC);
+        if self.are_open(now, any_zone) { None } else { self.open_from(now, any_zone) }
     }
 }
 

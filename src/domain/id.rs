@@ -1,8 +1,8 @@
-//! Ids: small keys inside, 128 bits with a prefix outside.
+//! Ids: small keys in the database, 128 bits with a prefix in public.
 //!
-//! A message is known by (batch, n), an attempt by (batch, n, step). Their public forms hold exactly that, plus
-//! the batch's random tag, so a receipt that carries our id leads to its row without any index, and an id of
-//! another installation, or of a database that was thrown away, is told apart instead of hitting a stranger's row.
+//! The key of a message is (batch, n); the key of an attempt is (batch, n, step). A public id contains exactly the key
+//! and the batch's random tag. A receipt that carries our id therefore leads to its row without an index. The tag
+//! rejects ids of another installation, or of a discarded database, which would otherwise match an unrelated row.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,21 +30,21 @@ key! {
     AudienceId(u32)
 }
 key! {
-    /// Messages launched together. Numbered in order of launch, so ids built on it are ordered by time.
+    /// Messages launched together. Batches are numbered in order of launch, so ids built on them are ordered by time.
     BatchId(u32)
 }
 key! {
-    /// A lane by its number in the store; people know it by its name.
+    /// A lane's number in the store. Operators use its name.
     LaneId(u32)
 }
 
-/// A place in a route, counted from zero; shown to people from one.
+/// The position of a step in a route, counted from zero. It prints counted from one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepIndex(u8);
 
 impl StepIndex {
     pub const FIRST: Self = Self(0);
-    /// A route has at most this many steps: one for every channel.
+    /// The maximum number of steps of a route: one for every channel.
     pub const COUNT_MAX: u8 = 7;
 
     pub const fn new(index: u8) -> Option<Self> {
@@ -55,7 +55,7 @@ impl StepIndex {
         self.0
     }
 
-    /// Its bit in a byte that has one for each step.
+    /// The step's bit in a byte with one bit for each step.
     pub const fn bit(self) -> u8 {
         1 << self.0
     }
@@ -64,7 +64,7 @@ impl StepIndex {
         self.0 as usize
     }
 
-    /// The following place, if a route can have one.
+    /// The following position, unless this is the last that a route can have.
     pub const fn next(self) -> Option<Self> {
         Self::new(self.0 + 1)
     }
@@ -74,7 +74,7 @@ impl StepIndex {
     }
 }
 
-/// One for the first step, as people count.
+/// Prints 1 for the first step.
 impl fmt::Display for StepIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&(self.0 + 1), f)
@@ -95,7 +95,7 @@ pub struct Tag(u64);
 impl Tag {
     const BITS: u32 = 54;
 
-    /// Takes the low 54 bits of something random.
+    /// Uses the low 54 bits of a random number.
     pub const fn from_random(random: u64) -> Self {
         Self(random & ((1 << Self::BITS) - 1))
     }
@@ -106,30 +106,30 @@ impl Tag {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is no {} id; it looks like {}", kind.what, kind.example())]
+#[error("invalid {} id \"{text}\"; an id looks like {}", kind.what, kind.example())]
 pub struct InvalidId {
     text: String,
     kind: Kind,
 }
 
-/// A kind of public id: how people call it, what it begins with, and what stands in its place of the step.
+/// A kind of public id: its name, its prefix, and its step code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind {
     what: &'static str,
     prefix: &'static str,
-    place: u8,
+    step_code: u8,
 }
 
-const MESSAGE: Kind = Kind { what: "message", prefix: "msg_", place: 0 };
-const ATTEMPT: Kind = Kind { what: "attempt", prefix: AttemptId::PREFIX, place: 1 };
-/// A place that no step has.
-const CAMPAIGN: Kind = Kind { what: "campaign", prefix: "cmp_", place: 0xf };
+const MESSAGE: Kind = Kind { what: "message", prefix: "msg_", step_code: 0 };
+const ATTEMPT: Kind = Kind { what: "attempt", prefix: AttemptId::PREFIX, step_code: 1 };
+/// No step has this step code.
+const CAMPAIGN: Kind = Kind { what: "campaign", prefix: "cmp_", step_code: 0xf };
 
 impl Kind {
-    /// The first of its kind, as a whole id: somebody will try it.
+    /// A complete and valid id as an example, because an operator may try it.
     fn example(self) -> String {
         let key = MessageKey { batch: BatchId(1), n: 0 };
-        let uuid = Parts { key, place: self.place, tag: Tag(0) }.pack();
+        let uuid = Parts { key, step_code: self.step_code, tag: Tag(0) }.pack();
         format!("{}{}", self.prefix, uuid.simple())
     }
 
@@ -143,12 +143,14 @@ impl Kind {
     }
 }
 
-/// What a public id is made of, laid into the 122 free bits of a UUID of version 8, most significant first:
-/// batch 32, n 32, place 4 (0 for the message itself, else the step counted from 1), tag 54.
+/// The parts of a public id, in the 122 free bits of a UUID of version 8.
+///
+/// Most significant first: batch 32, n 32, step code 4 (0 for the message itself, else the step counted from 1), tag
+/// 54.
 #[derive(Clone, Copy)]
 struct Parts {
     key: MessageKey,
-    place: u8,
+    step_code: u8,
     tag: Tag,
 }
 
@@ -156,7 +158,7 @@ impl Parts {
     fn pack(self) -> Uuid {
         let free = (u128::from(self.key.batch.0) << 90)
             | (u128::from(self.key.n) << 58)
-            | (u128::from(self.place) << 54)
+            | (u128::from(self.step_code) << 54)
             | u128::from(self.tag.0);
         // 48 bits, the version, 12 bits, the variant, 62 bits.
         let high = free >> 74;
@@ -174,13 +176,13 @@ impl Parts {
         let free = ((bits >> 80) << 74) | (((bits >> 64) & 0xfff) << 62) | (bits & ((1 << 62) - 1));
         Some(Self {
             key: MessageKey { batch: BatchId((free >> 90) as u32), n: (free >> 58) as u32 },
-            place: ((free >> 54) & 0xf) as u8,
+            step_code: ((free >> 54) & 0xf) as u8,
             tag: Tag::from_random(free as u64),
         })
     }
 }
 
-/// The public id of a message: `msg_` and 32 hexadecimal digits; the plain UUID on the 8x8 API.
+/// The public id of a message: `msg_` and 32 hexadecimal digits. The 8x8 API uses the plain UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MessageId {
     pub key: MessageKey,
@@ -189,7 +191,7 @@ pub struct MessageId {
 
 impl MessageId {
     pub fn uuid(self) -> Uuid {
-        Parts { key: self.key, place: MESSAGE.place, tag: self.tag }.pack()
+        Parts { key: self.key, step_code: MESSAGE.step_code, tag: self.tag }.pack()
     }
 }
 
@@ -204,13 +206,13 @@ impl FromStr for MessageId {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         match MESSAGE.parse(text)? {
-            Parts { key, place, tag } if place == MESSAGE.place => Ok(Self { key, tag }),
+            Parts { key, step_code, tag } if step_code == MESSAGE.step_code => Ok(Self { key, tag }),
             _ => Err(MESSAGE.invalid(text)),
         }
     }
 }
 
-/// The public id of an attempt, which goes out as `clientMessageId`: `att_` and 32 hexadecimal digits.
+/// The public id of an attempt, sent to the provider as `clientMessageId`: `att_` and 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttemptId {
     pub key: MessageKey,
@@ -224,10 +226,10 @@ impl AttemptId {
     pub const LEN: usize = 36;
 
     pub fn uuid(self) -> Uuid {
-        Parts { key: self.key, place: self.step.get() + 1, tag: self.tag }.pack()
+        Parts { key: self.key, step_code: self.step.get() + 1, tag: self.tag }.pack()
     }
 
-    /// Appends the printed form; the hot path's way around the formatter.
+    /// Appends the printed form without the formatter, for the hot path.
     pub fn append_to(self, buffer: &mut Vec<u8>) {
         let mut hex = [0_u8; 32];
         self.uuid().simple().encode_lower(&mut hex);
@@ -247,7 +249,7 @@ impl FromStr for AttemptId {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let parts = ATTEMPT.parse(text)?;
-        match parts.place.checked_sub(1).and_then(StepIndex::new) {
+        match parts.step_code.checked_sub(1).and_then(StepIndex::new) {
             Some(step) => Ok(Self { key: parts.key, step, tag: parts.tag }),
             None => Err(ATTEMPT.invalid(text)),
         }
@@ -263,7 +265,7 @@ pub struct CampaignId {
 
 impl CampaignId {
     pub fn uuid(self) -> Uuid {
-        Parts { key: MessageKey { batch: self.batch, n: 0 }, place: CAMPAIGN.place, tag: self.tag }.pack()
+        Parts { key: MessageKey { batch: self.batch, n: 0 }, step_code: CAMPAIGN.step_code, tag: self.tag }.pack()
     }
 }
 
@@ -278,7 +280,7 @@ impl FromStr for CampaignId {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         match CAMPAIGN.parse(text)? {
-            Parts { key, place, tag } if place == CAMPAIGN.place => Ok(Self { batch: key.batch, tag }),
+            Parts { key, step_code, tag } if step_code == CAMPAIGN.step_code => Ok(Self { batch: key.batch, tag }),
             _ => Err(CAMPAIGN.invalid(text)),
         }
     }

@@ -1,11 +1,11 @@
-//! What people call the columns of their files, where every file of the kind has them.
+//! The usual names of columns in recipient files, in many languages.
 
-/// What a column holds, told by its name alone.
+/// The content of a column, recognized by its name alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Meaning {
     FirstName,
     LastName,
-    /// Of the number.
+    /// The country of the number.
     Country,
     ClientMessageId,
 }
@@ -166,12 +166,12 @@ impl Meaning {
         Self::of_key(&column_key(column))
     }
 
-    /// Of a name that is a key already.
+    /// As [`Meaning::of`], for a name that is already a key.
     pub fn of_key(key: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, names)| names.contains(&key)).map(|(meaning, _)| *meaning)
     }
 
-    /// As templates and the compatible API write it.
+    /// The spelling in templates and in the 8x8-compatible API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FirstName => "FirstName",
@@ -182,7 +182,7 @@ impl Meaning {
     }
 }
 
-/// The name of a column as it is compared: `Teléfono móvil` is `telefonomovil`.
+/// Normalizes the name of a column for comparison: `Teléfono móvil` becomes `telefonomovil`.
 pub fn column_key(name: &str) -> String {
     name.chars()
         .flat_map(char::to_lowercase)
@@ -191,12 +191,13 @@ pub fn column_key(name: &str) -> String {
         .collect()
 }
 
-/// Vowel signs of scripts that write words with them; they are no letters to Unicode, but no punctuation either.
+/// Whether a character is a vowel sign of Devanagari or Thai. Unicode does not class all of these as letters, but words
+/// need them.
 const fn is_mark(char: char) -> bool {
     matches!(char, '\u{900}'..='\u{97f}' | '\u{e00}'..='\u{e7f}')
 }
 
-/// A letter without its accent, for the accents of European and Vietnamese headers.
+/// A letter without its accent, for European and Vietnamese headers.
 const fn plain(char: char) -> char {
     match char {
         'à'..='å' | 'ā' | 'ă' | 'ą' | 'ạ'..='ặ' => 'a',
@@ -229,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_say_what_columns_are_in_many_languages() {
+    fn column_names_are_recognized_in_many_languages() {
         for (name, meaning) in [
             ("First Name", Meaning::FirstName),
             ("Vorname", Meaning::FirstName),

@@ -1,22 +1,22 @@
-//! The present of a message: everything the engine has to know, small enough to copy.
+//! The present of a message: everything that the engine needs to know, small enough to copy.
 
 use super::{Country, LaneId, MessageKey, Msisdn, Outcome, SkipReason, Status, StepIndex, Timestamp, Zone, zone_of};
 
-/// Where a message is in its life. The engine alone draws the arrows.
+/// The state of a message. Only the engine decides its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Waiting to leave, in the place that `not_before` gives it; `gives_up` is when waiting ends.
+    /// Waiting for its submission, in the queue position that `not_before` gives it. At `gives_up` the wait ends.
     Queued {
         not_before: Timestamp,
         gives_up: Option<Timestamp>,
     },
-    /// Claimed at `intent`, on its way to the provider. The rest is what a hand-back restores.
+    /// Claimed at `intent`, on its way to the provider. The other fields are restored if the claim is handed back.
     Sending {
         intent: Timestamp,
         not_before: Timestamp,
         gives_up: Option<Timestamp>,
     },
-    /// Handed over; at `due` the step gives way, or the message ends.
+    /// Submitted. At `due` the step falls back, or the message ends.
     Awaiting {
         due: Timestamp,
     },
@@ -27,24 +27,24 @@ pub enum State {
     },
 }
 
-/// How a step ended, as far as it is this message's business.
+/// How a step ended for this message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// It has not.
+    /// It has not ended.
     Open = 0,
     /// It met its success status.
     Success = 1,
-    /// Its deadline came first.
+    /// Its deadline passed without success.
     Deadline = 2,
-    /// The provider took it and later said that it did not arrive.
+    /// The provider accepted it and later reported that it did not arrive.
     Undelivered = 3,
-    /// The provider did not take it.
+    /// The provider rejected it.
     Rejected = 4,
-    /// It could not leave in time: pace, tier, quiet hours, a hold, an outage.
+    /// It could not be submitted in time: rate, tier, quiet hours, a hold, an outage.
     CouldNotLeave = 5,
     /// Free text on WhatsApp, outside an open 24-hour window.
     OutsideWindow = 6,
-    /// A variable without value and without default.
+    /// A variable without a value and without a default.
     MissingVariable = 7,
 }
 
@@ -63,15 +63,15 @@ impl Ending {
     }
 }
 
-/// What is known of each step, packed into one integer of the row: eight bits a step (three for the best status and
-/// whether it failed, one for handed over, one for unknown, three for the ending), then flags of the whole message. A
-/// step that is not for this message is passed over: a rank that no status has, and nothing else.
+/// The facts about each step, packed into one integer of the row. Eight bits a step: three for the best status and
+/// whether it failed, one for submitted, one for unknown, three for the ending. Then flags of the whole message. A step
+/// that does not apply to the message is passed over: a rank that no status has, and no other bit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Marks(u64);
 
 impl Marks {
     const STATUS: u64 = 0b111;
-    /// The codes after those of a status: what failed can have been sent before, and nothing better.
+    /// The codes after those of a status. A failed attempt may have been sent before, and nothing better.
     const FAILED: u64 = 5;
     const FAILED_SENT: u64 = 6;
     const PASSED_OVER: u64 = 7;
@@ -85,7 +85,7 @@ impl Marks {
     const REACHED_BY_SHIFT: u32 = 60;
     const OPTED_OUT: u64 = 1 << 63;
 
-    /// The bits, for the row.
+    /// The bits, as the row stores them.
     pub const fn bits(self) -> i64 {
         self.0.cast_signed()
     }
@@ -107,7 +107,7 @@ impl Marks {
         self.with(step, (self.of(step) & !Self::STATUS) | rank)
     }
 
-    /// The best that was ever reported of the step's attempt.
+    /// The best status ever reported for the step's attempt.
     pub const fn status(self, step: StepIndex) -> Option<Status> {
         match self.of(step) & Self::STATUS {
             1 | Self::FAILED => Some(Status::Accepted),
@@ -118,8 +118,8 @@ impl Marks {
         }
     }
 
-    /// Upwards only: a receipt that ranks lower than what is known changes nothing. What was delivered has not
-    /// failed, whatever was said before.
+    /// Raises the status: a receipt that ranks lower than the known status changes nothing. A delivery clears an
+    /// earlier failure.
     #[must_use]
     pub fn with_status(self, step: StepIndex, status: Status) -> Self {
         if self.status(step) >= Some(status) {
@@ -131,12 +131,12 @@ impl Marks {
         self.with_rank(step, status.code() as u64)
     }
 
-    /// Whether the provider said that the step's attempt did not arrive, and nothing better since.
+    /// Whether the provider reported that the step's attempt did not arrive, and nothing better since.
     pub const fn failed(self, step: StepIndex) -> bool {
         matches!(self.of(step) & Self::STATUS, Self::FAILED | Self::FAILED_SENT)
     }
 
-    /// Bad news of the attempt. It never undoes a delivery.
+    /// Records a failure of the attempt. It never undoes a delivery.
     #[must_use]
     pub const fn with_failed(self, step: StepIndex) -> Self {
         match self.status(step) {
@@ -146,7 +146,7 @@ impl Marks {
         }
     }
 
-    /// Forgets that an attempt failed, because the step has gone again or has arrived after all.
+    /// Clears the failure of an attempt, because the step was resent or has arrived after all.
     #[must_use]
     pub const fn without_failed(self, step: StepIndex) -> Self {
         match self.of(step) & Self::STATUS {
@@ -156,18 +156,18 @@ impl Marks {
         }
     }
 
-    /// Whether the step is not for this message: it is never queued, and as good as not in the route.
+    /// Whether the step does not apply to this message: it is never queued, as if it were not in the route.
     pub const fn passed_over(self, step: StepIndex) -> bool {
         self.of(step) == Self::PASSED_OVER
     }
 
-    /// Said of a message that has not begun, and never taken back.
+    /// Set only before the message begins, and never cleared.
     #[must_use]
     pub const fn with_passed_over(self, step: StepIndex) -> Self {
         self.with(step, Self::PASSED_OVER)
     }
 
-    /// What was so from the beginning: the steps that are passed over.
+    /// The marks that the message began with: the steps that are passed over.
     #[must_use]
     pub fn at_first(self) -> Self {
         StepIndex::all()
@@ -175,17 +175,17 @@ impl Marks {
             .fold(Self::default(), |marks, step| marks.with_passed_over(step))
     }
 
-    /// The place after `step`, of the first so many, that is for this message.
+    /// The next position after `step`, of a route of `steps` steps, that applies to this message.
     pub fn following(self, step: StepIndex, steps: usize) -> Option<StepIndex> {
         StepIndex::all().take(steps).skip(step.index() + 1).find(|next| !self.passed_over(*next))
     }
 
-    /// The place before `step` that is for this message.
+    /// The last position before `step` that applies to this message.
     pub fn preceding(self, step: StepIndex) -> Option<StepIndex> {
         StepIndex::all().rev().find(|previous| *previous < step && !self.passed_over(*previous))
     }
 
-    /// Whether the provider took the step's attempt, or may have.
+    /// Whether the provider accepted the step's attempt, or may have.
     pub const fn handed_over(self, step: StepIndex) -> bool {
         self.of(step) & Self::HANDED_OVER != 0
     }
@@ -195,18 +195,18 @@ impl Marks {
         self.with(step, self.of(step) | Self::HANDED_OVER)
     }
 
-    /// Takes back a hand-over that the provider undid because of the sender, so that the step may go again.
+    /// Undoes a submission that the provider refused because of the sender, so the step may be sent again.
     #[must_use]
     pub const fn without_hand_over(self, step: StepIndex) -> Self {
         self.with(step, 0)
     }
 
-    /// Whether what the provider took, or may have, has not failed.
+    /// Whether the provider accepted the attempt, or may have, and it has not failed.
     pub const fn may_live(self, step: StepIndex) -> bool {
         self.handed_over(step) && !self.failed(step)
     }
 
-    /// Whether nobody knows yet if the provider took the attempt.
+    /// Whether it is still unknown if the provider accepted the attempt.
     pub const fn unknown(self, step: StepIndex) -> bool {
         self.of(step) & Self::UNKNOWN != 0
     }
@@ -232,12 +232,12 @@ impl Marks {
     pub const fn reached_by(self) -> Option<StepIndex> {
         match (self.0 >> Self::REACHED_BY_SHIFT) & 0b111 {
             0 => None,
-            place => StepIndex::new((place - 1) as u8),
+            number => StepIndex::new((number - 1) as u8),
         }
     }
 
-    /// The first to succeed stays the one that did. A step that had already given way keeps the ending for which
-    /// it did, because the hand-over that followed from it has happened.
+    /// Records the step, unless one succeeded before. A step that had already fallen back keeps that ending, because
+    /// the submission that followed from it has happened.
     #[must_use]
     pub const fn with_reached_by(self, step: StepIndex) -> Self {
         if self.reached_by().is_some() {
@@ -250,7 +250,7 @@ impl Marks {
         Self(marks.0 | (step.get() as u64 + 1) << Self::REACHED_BY_SHIFT)
     }
 
-    /// Whether more than one step met its success status: the person got it twice.
+    /// Whether more than one step met its success status: the message was delivered twice.
     pub const fn delivered_twice(self) -> bool {
         self.0 & Self::DELIVERED_TWICE != 0
     }
@@ -270,7 +270,8 @@ impl Marks {
         Self(self.0 | Self::LATE)
     }
 
-    /// Whether a person cut the route short: no further step leaves, whatever happens.
+    /// Whether the route is cut short: no further step is submitted, whatever happens. A cancel or an opt-out cuts it,
+    /// and so does the engine if no later step can be submitted.
     pub const fn cut(self) -> bool {
         self.0 & Self::CUT != 0
     }
@@ -280,7 +281,7 @@ impl Marks {
         Self(self.0 | Self::CUT)
     }
 
-    /// Whether the route was cut because the person wants no more.
+    /// Whether the route was cut because the recipient opted out.
     pub const fn opted_out(self) -> bool {
         self.0 & Self::OPTED_OUT != 0
     }
@@ -290,7 +291,7 @@ impl Marks {
         Self(self.0 | Self::OPTED_OUT)
     }
 
-    /// Whether the present step's deadline fell into a gap that cannot be filled, so that silence decides nothing.
+    /// Whether the present step's deadline fell into a gap that cannot be filled, so silence decides nothing.
     pub const fn waived(self) -> bool {
         self.0 & Self::WAIVED != 0
     }
@@ -300,7 +301,7 @@ impl Marks {
         Self(if waived { self.0 | Self::WAIVED } else { self.0 & !Self::WAIVED })
     }
 
-    /// The latest step whose attempt the provider took, or may have.
+    /// The latest step whose attempt the provider accepted, or may have.
     pub fn last_handed_over(self) -> Option<StepIndex> {
         StepIndex::all().rev().find(|step| self.handed_over(*step))
     }
@@ -342,25 +343,25 @@ impl std::fmt::Debug for Marks {
     }
 }
 
-/// One message as it stands, without what never changes (its batch, number and fields).
+/// The present of one message, without its batch, number and fields, which never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Present {
     pub state: State,
-    /// The step that the state speaks of; in `Done` the last one that had its turn.
+    /// The step that the state refers to; in `Done` the last one that the message came to.
     pub step: StepIndex,
     pub marks: Marks,
-    /// When the first step was handed over; the message's `ttl` runs from here. `None` exactly while no step is
-    /// marked as handed over.
+    /// When the first step was submitted; the message's `ttl` runs from here. `None` exactly while no step is marked as
+    /// submitted.
     pub first_left: Option<Timestamp>,
-    /// When the latest step was handed over: its deadline and its receipt window run from here, also where the step
-    /// goes again after a failure in passing.
+    /// When the latest step was submitted; its deadline and its receipt window run from here. A retry after a temporary
+    /// failure does not change it.
     pub accepted: Option<Timestamp>,
-    /// How often the present step has been tried and given back by the provider, for whatever reason.
+    /// How often the provider has given back the present step, for whatever reason.
     pub tries: u16,
 }
 
 impl Present {
-    /// When a message that waits is due.
+    /// When the timer of a waiting message is due.
     pub const fn timer(&self) -> Option<Timestamp> {
         match self.state {
             State::Queued { gives_up, .. } => gives_up,
@@ -369,7 +370,7 @@ impl Present {
         }
     }
 
-    /// The earliest time at which it may be claimed, which is also its position in its queue; `None` unless it is queued.
+    /// The earliest time of its claim, which is also its position in its queue; `None` unless queued.
     pub const fn not_before(&self) -> Option<Timestamp> {
         match self.state {
             State::Queued { not_before, .. } => Some(not_before),
@@ -377,7 +378,7 @@ impl Present {
         }
     }
 
-    /// A message that waits for its first step.
+    /// A message that is queued for its first step.
     pub fn queued(not_before: Timestamp, gives_up: Option<Timestamp>) -> Self {
         Self {
             state: State::Queued { not_before, gives_up },
@@ -397,26 +398,26 @@ impl Present {
     }
 }
 
-/// A message as it stands, with the version to guard a change by.
+/// The present of a message, with the version that guards a change of its row.
 #[derive(Debug, Clone, Copy)]
 pub struct Loaded {
     pub key: MessageKey,
     pub msisdn: Msisdn,
-    /// Of whose numbers it is.
+    /// The country of the number.
     pub country: Country,
     pub version: u32,
-    /// In whose queue it stands, or who has handed the present step over.
+    /// The lane that queues the present step, or that submitted it.
     pub lane: LaneId,
     pub present: Present,
 }
 
 impl Loaded {
-    /// By whose clock hours are counted for it.
+    /// The time zone of the recipient, for send hours.
     pub fn zone(&self) -> Zone {
         zone_of(self.msisdn, self.country)
     }
 
-    /// Where it stands along the timers, if it does.
+    /// Its position in the order of the timers, if it has a timer.
     pub fn timer_place(&self) -> Option<(Timestamp, u32)> {
         self.present.timer().map(|due| (due, self.key.n))
     }
@@ -433,7 +434,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn marks_of_one_step_leave_the_others_alone(bits: i64, changed in 0_u8..7, other in 0_u8..7) {
+        fn marks_of_one_step_do_not_change_the_others(bits: i64, changed in 0_u8..7, other in 0_u8..7) {
             prop_assume!(changed != other);
             let before = Marks::from_bits(bits);
             let after = before
@@ -448,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_passed_over_is_nothing_else_and_outlives_what_happens_to_the_others() {
+    fn a_passed_over_step_keeps_that_mark_and_gets_no_other() {
         for index in StepIndex::all() {
             let at_first = Marks::default().with_passed_over(index);
             assert!(at_first.passed_over(index));
@@ -470,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_keeps_what_was_reported_before_and_gives_way_to_a_delivery() {
+    fn a_failure_keeps_the_status_and_a_delivery_clears_it() {
         let marks = Marks::default().with_failed(step(1));
         assert_eq!((marks.failed(step(1)), marks.status(step(1))), (true, Some(Status::Accepted)));
         let marks = marks.with_status(step(1), Status::Sent);
@@ -483,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_to_succeed_stays_the_one_that_did() {
+    fn the_first_step_to_succeed_stays_recorded() {
         let marks = Marks::default().with_ending(step(0), Ending::Deadline).with_opted_out();
         for first in StepIndex::all() {
             let reached = marks.with_reached_by(first);

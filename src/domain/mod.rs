@@ -1,8 +1,9 @@
-//! Plain types that cannot hold nonsense: the words of Volley, and nothing that acts.
+//! Plain types that cannot hold invalid values: the vocabulary of Volley, without behavior.
 //!
-//! In: text and numbers from files, requests and rows, each through one checked door (`parse`, `FromStr`, `TryFrom`).
-//! Out: values that every other room may trust without looking again.
-//! Promises: no I/O, no clock, no async, no SQL; every type prints as people read it and parses what it prints.
+//! In: text and numbers from files, requests and rows, each through one checked constructor (`parse`, `FromStr`,
+//! `TryFrom`).
+//! Out: values that every other room may trust without checking again.
+//! Promises: no I/O, no clock, no async, no SQL; every type prints in a readable form and parses what it prints.
 //! May not: use any other room.
 
 mod causes;
@@ -55,7 +56,7 @@ pub use plan::{AfterGap, OnMissed, OnOverlap, OnTierSpent, OnUnknown, Plan, Step
 pub use pool::{InvalidPool, Member, Pool, Sources};
 pub use queue::Queue;
 pub use recipient::Recipient;
-pub use region::{told_by_digits, usual_zone, zone_of, zones_of};
+pub use region::{countries_with_regions, usual_zone, zone_of, zones_of};
 pub use tally::{Count, Tallies};
 pub use time::{InvalidSpan, Span, Timestamp};
 pub use told::Told;

@@ -1,4 +1,4 @@
-//! Money, in millionths of whatever currency the prices are in: a message may cost less than a cent.
+//! Money, in millionths of the currency of the prices. A message may cost less than a cent.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use super::{Country, grouped};
 pub struct Money(u64);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no amount of money; write it as 25 or 0.0042, with at most six digits behind the point")]
+#[error("\"{0}\" is not an amount of money; write it as 25 or 0.0042, with at most six digits after the point")]
 pub struct InvalidMoney(String);
 
 const ONE: u64 = 1_000_000;
@@ -43,7 +43,7 @@ impl Money {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// As people read it: `1,020.00 EUR`; the amount alone where the prices name no currency.
+    /// Formats the amount with thousands separators and the currency, if the prices name one: `1,020.00 EUR`.
     pub fn in_currency(self, currency: Option<&str>) -> String {
         let text = self.to_string();
         let (_, part) = text.split_once('.').unwrap_or((&text, "00"));
@@ -74,7 +74,7 @@ impl FromStr for Money {
     }
 }
 
-/// `25.00`, `0.0042`: two digits behind the point, and as many more as it needs.
+/// Prints at least two digits after the point, and more if needed: `25.00`, `0.0042`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = format!("{:06}", self.0 % ONE);
@@ -85,7 +85,7 @@ impl fmt::Display for Money {
 
 serde_as_text!(Money);
 
-/// What one message of a step costs, and on SMS one part of it.
+/// The price of one message of a step; for SMS, of one part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Prices {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,16 +103,16 @@ impl Prices {
         self.others.is_none() && self.by_country.is_empty()
     }
 
-    /// Whether anybody pays for it anywhere.
+    /// Whether any country has a price above zero.
     pub fn cost_something(&self) -> bool {
         self.others.iter().chain(self.by_country.values()).any(|price| !price.is_zero())
     }
 }
 
-/// How much may leave at most.
+/// Limits on what may be submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Limits {
-    /// Messages, however often each is tried.
+    /// Messages; retries of a message do not count again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! Phone numbers and countries, as everything behind the import knows them.
+//! Phone numbers and countries in the form in which the import stores them.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::word::serde_as_text;
 
-/// A phone number in E.164: up to fifteen digits, kept as one integer. Prints as `+6591234567`.
+/// A phone number in E.164: up to fifteen digits, stored as one integer. Prints as `+6591234567`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Msisdn(NonZeroU64);
 
@@ -18,7 +18,7 @@ impl Msisdn {
     const SHORTEST: u64 = 1_000_000;
     pub const LONGEST: u64 = 999_999_999_999_999;
 
-    /// Stands where somebody's number was before they were erased: no country has the code 999.
+    /// Replaces the number of an erased recipient: no country has the calling code 999.
     pub const ERASED: Self = match NonZeroU64::new(Self::LONGEST) {
         Some(number) => Self(number),
         None => unreachable!(),
@@ -28,7 +28,7 @@ impl Msisdn {
         self.0.get()
     }
 
-    /// Appends the printed form; the hot path's way around the formatter.
+    /// Appends the printed form without the formatter, for the hot path.
     pub fn append_to(self, buffer: &mut Vec<u8>) {
         let mut digits = [0_u8; 15];
         let mut from = digits.len();
@@ -67,7 +67,7 @@ impl TryFrom<i64> for Msisdn {
     }
 }
 
-/// Reads E.164 alone, with or without its plus. People's spellings are the `audience` room's business.
+/// Parses only E.164, with or without its plus. The `audience` room reads other spellings.
 impl FromStr for Msisdn {
     type Err = InvalidMsisdn;
 
@@ -86,7 +86,7 @@ impl fmt::Display for Msisdn {
     }
 }
 
-/// Debug output ends in logs, so it is masked.
+/// Masked, because debug output ends up in logs.
 impl fmt::Debug for Msisdn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.masked())
@@ -104,7 +104,7 @@ impl fmt::Display for Masked {
 
 serde_as_text!(Msisdn);
 
-/// An ISO 3166 country code of two capital letters; `001` numbers that belong to no country are [`Country::WORLD`].
+/// An ISO 3166 country code of two capital letters. Numbers of no country, such as `001`, are [`Country::WORLD`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
 
@@ -113,15 +113,15 @@ pub struct Country([u8; 2]);
 pub struct InvalidCountry(String);
 
 impl Country {
-    /// Numbers of no country: satellite phones, international networks.
+    /// Numbers of no country, such as satellite phones and international networks.
     pub const WORLD: Self = Self(*b"ZZ");
 
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("ZZ")
     }
 
-    /// Its place among all pairs of letters.
-    pub(super) fn place(self) -> u16 {
+    /// Its index among all pairs of letters; `AA` is 0.
+    pub(super) fn letter_index(self) -> u16 {
         let [first, second] = self.0.map(|letter| u16::from(letter - b'A'));
         first * 26 + second
     }
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_is_what_is_printed() {
+    fn append_to_matches_the_printed_form() {
         for digits in [1_000_000_u64, 6_591_234_567, 999_999_999_999_999] {
             let number = Msisdn::try_from(digits).unwrap();
             let mut appended = Vec::new();

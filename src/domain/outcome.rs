@@ -1,23 +1,23 @@
-//! How things end, and whose fault it was.
+//! How messages and batches end, and what causes a refusal.
 
 use super::word::words;
 
 words! {
-    /// How a message ended: exactly one of these, for every message.
+    /// How a message ended. Every message gets exactly one outcome.
     Outcome, "outcome" {
         /// A step met its success status.
         Reached = 1, "reached";
-        /// The last step was handed over, or would have been, and the provider said no.
+        /// The last step was submitted, or would have been, and the provider rejected it or reported that it failed.
         Undelivered = 2, "undelivered";
         /// The last step's receipt window closed without success.
         Silent = 3, "silent";
-        /// Nobody knows whether the last hand-over happened.
+        /// It is unknown whether the provider accepted the last submission.
         Unknown = 4, "unknown";
-        /// Its time ran out before the next step could leave.
+        /// Its time ran out before its next step was submitted.
         Expired = 5, "expired";
-        /// A person cancelled it before its first hand-over.
+        /// An operator cancelled it before its first submission.
         Cancelled = 6, "cancelled";
-        /// It was never meant to leave; the reason stands beside it.
+        /// It was not to be sent. Its [`SkipReason`] says why.
         Skipped = 7, "skipped";
     }
 }
@@ -29,24 +29,24 @@ words! {
         MissingVariable = 2, "missing variable";
         OutsideWindow = 3, "outside window";
         Excluded = 4, "excluded";
-        /// Every step of the route is for people of other countries.
+        /// No step of the route applies to the recipient's country.
         NoStep = 5, "no step applies";
     }
 }
 
 words! {
-    /// Where a batch stands. Every claim reads it.
+    /// The state of a batch. Every claim reads it.
     BatchState, "state" {
-        /// Being laid out in chunks; visible to nobody until one switch at the end.
+        /// The launch inserts its messages in chunks. It stays invisible until one switch at the end.
         Launching = 0, "launching";
         Draft = 1, "draft";
         Scheduled = 2, "scheduled";
         Running = 3, "running";
         Paused = 4, "paused";
-        /// Cancelled for every claim; its rows still follow.
+        /// Cancelled for every claim; its rows follow in the background.
         Cancelling = 5, "cancelling";
         Cancelled = 6, "cancelled";
-        /// Nothing is left to hand over; last receipts may still come.
+        /// No message is left to submit; final receipts may still arrive.
         Finished = 7, "finished";
         /// Every message has its outcome.
         Settled = 8, "settled";
@@ -54,52 +54,52 @@ words! {
 }
 
 impl BatchState {
-    /// Those in which something may still leave that nobody has called off.
+    /// The states in which messages may still be sent and the batch is not cancelled.
     pub const OPEN: [Self; 4] = [Self::Draft, Self::Scheduled, Self::Running, Self::Paused];
 
-    /// Whether a person has called it off: nothing leaves, and every present step is the last.
+    /// Whether an operator cancelled the batch: nothing is submitted, and every message's present step is its last.
     pub const fn is_cancelled(self) -> bool {
         matches!(self, Self::Cancelling | Self::Cancelled)
     }
 }
 
-/// Which part of the sender is at fault, and is therefore held.
+/// The part of the sender that causes a refusal, and that is therefore held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SenderPart {
     Lane,
     Template,
-    /// One step of one campaign: what it sends is alike for every recipient, and the provider does not take it.
+    /// One step of one campaign: its content is the same for every recipient, and the provider refuses it.
     Step,
 }
 
-/// What a refusal is about.
+/// The subject of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// The recipient: their number, their account on the channel, or what they want.
+    /// The recipient: the number, the account on the channel, or the recipient's wish.
     Number,
-    /// What the recipient's network or device makes of the message.
+    /// How the recipient's network or device handles the message.
     Operator,
     Text,
-    /// An image, a video, a document, or a place on the map.
+    /// An image, a video, a document, or a location.
     Media,
     /// A value that fills a variable.
     Parameter,
     Template,
     /// The account, its key, its sender, or the shape of our requests.
     Account,
-    /// Nothing says what: something of this recipient, or of what everybody gets.
+    /// Unspecified: it may concern this recipient alone, or content that all recipients get.
     Unsaid,
 }
 
-/// Whose fault a refusal is. Decides who pays: nobody falls back for a fault of the sender's.
+/// The cause of a refusal. It decides what follows: no message falls back because of the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// This recipient cannot be reached this way: the next step, at once.
+    /// This recipient cannot be reached on this channel: the message falls back at once.
     Recipient,
-    /// The sender may not send: hold, and keep the message.
+    /// The sender may not send: the lane, template or step is held, and the message keeps its step.
     Sender(SenderPart),
-    /// The person wants no more: suppress, on every channel.
+    /// The recipient opted out: suppress the message on every channel.
     Person,
-    /// In passing: the same step again, within its time.
+    /// Temporary: the same step is retried, within its time.
     Passing,
 }

@@ -1,4 +1,4 @@
-//! How fast, and how many people a day.
+//! Rates, and messaging tiers.
 
 use std::fmt;
 use std::num::{NonZeroU8, NonZeroU32};
@@ -7,18 +7,18 @@ use std::str::FromStr;
 use super::Span;
 use super::word::{serde_as_text, words};
 
-/// So many hand-overs in such a time: `80/s`, `5/min`.
+/// A number of submissions per unit of time: `80/s`, `5/min`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     count: NonZeroU32,
     per: Span,
 }
 
-/// How much of its rate a lane goes at, in sixteenths.
+/// The fraction of its rate at which a lane sends, in sixteenths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Portion(NonZeroU8);
 
-/// People a portfolio may start a conversation with in any rolling day.
+/// How many recipients a portfolio may start a conversation with in any rolling day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
     People(u32),
@@ -26,21 +26,21 @@ pub enum Tier {
 }
 
 words! {
-    /// What may be changed of the configuration while a server runs.
+    /// A setting that can be overridden while a server runs.
     Knob, "setting" {
-        /// Of a lane.
+        /// The rate of a lane.
         Rate = 0, "rate";
-        /// Of a lane.
+        /// The burst of a lane.
         Burst = 1, "burst";
-        /// Of a portfolio.
+        /// The tier of a portfolio.
         Tier = 2, "tier";
-        /// Of an account, for all of its lanes together.
+        /// The rate of an account, for all of its lanes together.
         AccountRate = 3, "account-rate";
     }
 }
 
 impl Knob {
-    /// What it is of that which it is about.
+    /// The setting's name without its subject.
     pub const fn what(self) -> &'static str {
         match self {
             Self::Rate | Self::AccountRate => "rate",
@@ -69,18 +69,18 @@ impl Rate {
         self.count
     }
 
-    /// The time between two hand-overs at an even pace.
+    /// The time between two submissions at an even rate.
     pub fn interval(self) -> std::time::Duration {
         self.per.std() / self.count.get()
     }
 
-    /// The same in nanoseconds, and never less.
+    /// The time between two submissions in nanoseconds, rounded up; at least 1.
     pub fn nanos_between(self) -> u64 {
         let per = u128::from(self.per.millis().unsigned_abs()) * 1_000_000;
         u64::try_from(per.div_ceil(u128::from(self.count.get()))).unwrap_or(u64::MAX).max(1)
     }
 
-    /// How many fit into a span, rounded down.
+    /// How many submissions fit into a span, rounded down.
     pub fn within(self, span: Span) -> u64 {
         let product = u128::from(self.count.get()) * u128::from(span.millis().unsigned_abs());
         u64::try_from(product / u128::from(self.per.millis().unsigned_abs())).unwrap_or(u64::MAX)
@@ -114,7 +114,7 @@ impl Portion {
     pub const WHOLE: Self = Self(NonZeroU8::MIN.saturating_add(Self::PARTS - 1));
     const PARTS: u8 = 16;
 
-    /// Nothing where that is no part of the whole.
+    /// `None` unless `parts` is from 1 to 16.
     pub fn of_sixteenths(parts: u8) -> Option<Self> {
         NonZeroU8::new(parts).filter(|parts| parts.get() <= Self::PARTS).map(Self)
     }
@@ -123,13 +123,13 @@ impl Portion {
         self.0.get()
     }
 
-    /// Never less than a sixteenth.
+    /// Half of it, but at least a sixteenth.
     #[must_use]
     pub fn halved(self) -> Self {
         Self(NonZeroU8::new(self.0.get() / 2).unwrap_or(NonZeroU8::MIN))
     }
 
-    /// So many sixteenths more.
+    /// Adds so many sixteenths, up to the whole.
     #[must_use]
     pub fn and_sixteenths(self, more: u64) -> Self {
         let parts = u64::from(self.0.get()).saturating_add(more);
@@ -140,7 +140,7 @@ impl Portion {
         whole * f64::from(self.0.get()) / f64::from(Self::PARTS)
     }
 
-    /// How long takes what the whole would do in so many nanoseconds.
+    /// How many nanoseconds the lane needs at this fraction for what takes `nanos` at its whole rate.
     pub const fn stretched(self, nanos: u64) -> u64 {
         nanos.saturating_mul(Self::PARTS as u64) / self.0.get() as u64
     }
@@ -161,10 +161,13 @@ impl Default for Tier {
 }
 
 impl Tier {
-    /// The steps that the provider knows. New numbers start on the second; the first is for those who lost it.
+    /// The limited tiers that the provider has. New numbers start on the second; the first is for numbers that were
+    /// downgraded.
     pub const KNOWN: [u32; 6] = [50, 250, 1_000, 2_000, 10_000, 100_000];
-    /// How long a person counts after the latest claim: a day from the hand-over, which may come 45 seconds later than the
-    /// claim that has taken the place, and take some itself.
+    /// How long a recipient holds a slot after the latest claim.
+    ///
+    /// That is a day from the submission. The submission may follow up to 45 seconds after the claim that took the
+    /// slot, and may itself take some time.
     pub const HELD: Span = Span::from_secs(86_400 + 60);
 }
 
@@ -200,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_read_as_people_write_them() {
+    fn rates_parse_and_print() {
         let rate: Rate = "80/s".parse().unwrap();
         assert_eq!(rate.within(Span::from_millis(50)), 4);
         assert_eq!(rate.to_string(), "80/s");
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn tiers_are_the_providers_steps() {
+    fn tiers_are_those_of_the_provider() {
         for text in ["50", "250", "1K", "2K", "10K", "100K", "unlimited"] {
             assert_eq!(text.parse::<Tier>().unwrap().to_string(), text);
         }

@@ -1,24 +1,25 @@
-//! What people write, as it is compared with words that have a meaning.
+//! Normalizes what a recipient wrote, for comparison with keywords.
 
 use std::fmt;
 use std::str::FromStr;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// The whole of a short text as it is compared: in small letters, composed, of one width, one space between words, and
-/// without what people put around a word. There is something left of it, always.
+/// The whole of a short text, normalized for comparison; never empty.
+///
+/// It is in lower case, composed, of one width, with one space between words, and without surrounding punctuation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Phrase(Box<str>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPhrase {
-    #[error("there is nothing in it but spaces and punctuation")]
+    #[error("it contains only spaces and punctuation")]
     Empty,
-    #[error("it is longer than {LONGEST} bytes; nobody writes that as a word")]
+    #[error("it is longer than {LONGEST} bytes, too long for a keyword")]
     TooLong,
 }
 
-/// The longest text that is looked at, in bytes: what is longer is no word for anything.
+/// The longest text that can be a phrase, in bytes. A longer text is no keyword.
 const LONGEST: usize = 96;
 
 impl Phrase {
@@ -51,8 +52,8 @@ fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(lower.len());
     for letter in lower.chars() {
         match letter {
-            // Marks that are not seen: of direction, of joining, of how an emoji is drawn; and the dot that a Turkish capital
-            // leaves behind.
+            // Invisible marks: of direction, of joining, of how an emoji is drawn; and the dot that remains of a
+            // Turkish capital.
             '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}'
@@ -63,13 +64,13 @@ fn plain(text: &str) -> String {
             | '\u{640}' => {}
             'ı' => plain.push('i'),
             '’' | '‘' | 'ʼ' | '`' | '´' => plain.push('\''),
-            // As identifiers of buttons are written: OPT_OUT, stop-promotions.
+            // Identifiers of buttons use these: OPT_OUT, stop-promotions.
             '-' | '_' | '‐' | '‑' | '–' => plain.push(' '),
             letter if letter.is_whitespace() || letter.is_control() => plain.push(' '),
             letter => plain.push(letter),
         }
     }
-    // What stood on both sides of something unseen is side by side now, and may compose or change places.
+    // Letters that an invisible mark separated are now adjacent, and may compose or change their order.
     let plain = normalizer.normalize(&plain);
     let bare = plain.trim_matches(|letter: char| letter == ' ' || is_punctuation(letter));
     bare.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
@@ -85,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_nobody_can_write_as_a_word_is_no_phrase() {
+    fn an_empty_or_overlong_text_is_no_phrase() {
         for empty in ["", " ", "!", "?", " .. ", "\u{200b}", "---"] {
             assert_eq!(empty.parse::<Phrase>(), Err(InvalidPhrase::Empty), "{empty:?}");
         }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stood_around_something_unseen_is_composed_as_if_it_had_never_been_there() {
+    fn letters_around_an_invisible_mark_compose() {
         assert_eq!(plain("\u{e48}\u{fe71}"), "\u{64b}\u{e48}");
         assert_eq!(plain("e\u{200d}\u{301}"), "é");
     }
@@ -102,7 +103,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
         #[test]
-        fn what_is_plain_stays_as_it_is(text in "\\PC{0,30}") {
+        fn a_plain_text_does_not_change(text in "\\PC{0,30}") {
             let once = plain(&text);
             prop_assert_eq!(plain(&once), once);
         }

@@ -1,4 +1,4 @@
-//! The plan of a batch: its route and everything else that is frozen at launch and stored once.
+//! The plan of a batch: its route, and everything else that the launch freezes and stores once.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use super::{
 };
 
 words! {
-    /// What to do where the provider may still deliver a template after its step has given way.
+    /// The action if the provider may still deliver a template after its step has fallen back.
     OnOverlap, "on_overlap" {
-        /// Say so in the plan, and go on.
+        /// Warn in the plan, and launch.
         Warn = 0, "warn";
         /// Move the deadline past the template's TTL.
         Wait = 1, "wait";
@@ -23,29 +23,29 @@ words! {
 }
 
 words! {
-    /// What to do with an attempt of which nobody knows whether it happened.
+    /// The action for an attempt of which it is unknown whether the provider accepted it.
     OnUnknown, "on_unknown" {
-        /// Let its deadline decide; sending again is a person's choice.
+        /// Let its deadline decide; only an operator may resend it.
         Keep = 0, "keep";
-        /// Send the same step again: for those to whom a miss is worse than a double.
+        /// Resend the same step: for campaigns in which a miss is worse than a double.
         Resend = 1, "resend";
     }
 }
 
 words! {
-    /// What becomes of deadlines that fell into a time in which receipts were lost for good.
+    /// The action for deadlines that fell into a time in which receipts were lost for good.
     AfterGap, "after_gap" {
-        /// Ask the provider; fall back where it says that the message did not arrive.
+        /// Ask the provider; fall back if it reports that the message did not arrive.
         Ask = 0, "ask";
         /// Wait for the TTL or the receipt window.
         Wait = 1, "wait";
-        /// Fall back as if the silence were news.
+        /// Fall back as if no receipt had been lost.
         FallBack = 2, "fall_back";
     }
 }
 
 words! {
-    /// What a step does when its portfolio's tier is spent.
+    /// The action of a step whose portfolio's tier is spent.
     OnTierSpent, "on_tier_spent" {
         Wait = 0, "wait";
         FallBack = 1, "fall_back";
@@ -53,49 +53,50 @@ words! {
 }
 
 words! {
-    /// What becomes of a start that was missed because no server ran.
+    /// The action for a scheduled start that was missed because no server ran.
     OnMissed, "on_missed" {
-        /// It is made up for, however late.
+        /// Start the campaign, however late.
         Start = 0, "start";
-        /// It is not, and the campaign with it.
+        /// Skip the start, and the campaign with it.
         Skip = 1, "skip";
     }
 }
 
-/// One step of a route. Everything optional in a campaign file has its value here.
+/// One step of a route. Everything that is optional in a campaign file has its value here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     pub channel: Channel,
-    /// Who sends it.
+    /// The lanes that send it.
     pub lanes: Pool,
-    /// Time from acceptance to the next step. Without it, the step gives way only on failure.
+    /// Time from acceptance to the next step. Without it, the step falls back only on failure.
     pub fallback_after: Option<Span>,
-    /// What ends the message well. Never more than the channel reports.
+    /// The status at which the message counts as reached. Never more than the channel reports.
     pub success: Status,
-    /// How long after acceptance receipts are waited for.
+    /// How long after acceptance the step waits for receipts.
     pub receipt_window: Span,
-    /// How long after its hand-over the provider may deliver it, and it may be tried again. A template says that itself.
+    /// How long after its submission the provider may deliver the step, and Volley may retry it. A template has its own
+    /// TTL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Span>,
-    /// How long the step may wait to leave.
+    /// How long the step may wait for its submission.
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
-    /// When it may leave.
+    /// When the step may be submitted.
     #[serde(default, skip_serializing_if = "Hours::are_all")]
     pub hours: Hours,
-    /// What of it may leave at most, and what each message costs, where that is known.
+    /// The step's limits. The prices below say what each message costs, if that is known.
     #[serde(default, skip_serializing_if = "Limits::are_none")]
     pub limits: Limits,
     #[serde(default, skip_serializing_if = "Prices::is_empty")]
     pub prices: Prices,
-    /// For whom the step is; everybody else's messages pass it over.
+    /// The countries to which the step applies; messages to other countries skip it.
     #[serde(default, skip_serializing_if = "Countries::is_everywhere")]
     pub countries: Countries,
     pub content: Content,
 }
 
 impl Step {
-    /// A text with nothing else said about it.
+    /// A text step with the default of every other setting.
     pub fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
         Self {
             channel,
@@ -114,18 +115,18 @@ impl Step {
         }
     }
 
-    /// The sender of an SMS to somebody of a country, by one of its lanes: what the step says, else what the lane does.
+    /// The sender of an SMS to a country by one of the step's lanes: that of the step, else that of the lane.
     pub fn source(&self, lane: &str, country: Country) -> Option<&str> {
         let Content::Text { source, .. } = &self.content else { return None };
         source.of(country).or_else(|| self.lanes.member(lane)?.source.as_deref())
     }
 
-    /// Whether what it hands over to people of a country differs from what it hands over to most.
+    /// Whether the step's content for a country differs from its content for most countries.
     pub fn differs_in(&self, country: Country) -> bool {
         matches!(&self.content, Content::Text { source, .. } if source.by_country.contains_key(&country))
     }
 
-    /// Whether what it sends differs between recipients, as far as a refusal with this subject is concerned.
+    /// Whether the step's content differs between recipients, as far as a refusal with this subject is concerned.
     pub fn varies_in(&self, subject: Subject) -> bool {
         match subject {
             Subject::Number | Subject::Operator | Subject::Unsaid => true,
@@ -135,12 +136,12 @@ impl Step {
         }
     }
 
-    /// Whether it costs money. Where nobody says what anything costs, an SMS does.
+    /// Whether the step costs money. Without any price, only an SMS does.
     pub fn is_paid(&self) -> bool {
         if self.prices.is_empty() { self.channel == Channel::Sms } else { self.prices.cost_something() }
     }
 
-    /// How long after its hand-over the provider may deliver it, as far as anything says so.
+    /// How long after its submission the provider may deliver the step; `None` if no TTL is set.
     pub fn delivers_for(&self) -> Option<Span> {
         match &self.content {
             Content::Template(template) => Some(template.effective_ttl()),
@@ -149,51 +150,51 @@ impl Step {
     }
 }
 
-/// What a batch was launched with. Stored once, by the digest of its JSON.
+/// The plan with which a batch was launched. Stored once, by the digest of its JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Names of the audience's columns, in the order of a recipient's fields.
     pub columns: Vec<String>,
-    /// From one to seven, in the order in which they are tried.
+    /// From one to seven steps, in the order in which they are tried.
     pub steps: Vec<Step>,
-    /// From a message's first hand-over: no step leaves later than this.
+    /// From a message's first submission: no step is submitted later than this.
     pub ttl: Option<Span>,
-    /// When it was to begin, whatever its hours make of that; nothing stands for its launch.
+    /// The scheduled start, before the send hours are applied; `None` means at launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// The latest first hand-over.
+    /// Latest time for a first submission.
     pub end: Option<Timestamp>,
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
-    /// Nothing stands for the usual: made up for within an hour, and later left to a person.
+    /// `None` is the default: start if the start was missed by less than an hour, else wait for an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_missed: Option<OnMissed>,
-    /// What may leave at most, over all steps.
+    /// The limits over all steps.
     #[serde(default, skip_serializing_if = "Limits::are_none")]
     pub limits: Limits,
-    /// Of its prices and budgets.
+    /// The currency of the prices and budgets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// When it is paused.
+    /// Pauses the campaign when this rule is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_when: Option<StopRule>,
-    /// When the next step that costs something is held.
+    /// Holds the next step that costs money when this rule is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_paid_when: Option<StopRule>,
-    /// Over how long its beginning is spread.
+    /// Spreads the first submissions over this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Span>,
-    /// In which its times are shown to people.
+    /// The time zone in which commands show the campaign's times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<Zone>,
-    /// Whether its people are those of an earlier campaign, or were chosen among them: who of their files got nothing is
-    /// that one's to tell.
+    /// Whether the recipients come from an earlier campaign, all or a selection. That campaign's report then lists the
+    /// recipients of its files that got nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_again: bool,
 }
 
 impl Plan {
-    /// Steps with nothing else said about them.
+    /// A plan with these steps and the default of every other setting.
     pub fn of_steps(steps: Vec<Step>) -> Self {
         Self {
             columns: Vec::new(),
@@ -214,55 +215,56 @@ impl Plan {
         }
     }
 
-    /// The step at a place.
+    /// The step at a position.
     pub fn step(&self, index: StepIndex) -> Option<&Step> {
         self.steps.get(index.index())
     }
 
-    /// What is known of a message to this country before it begins: the steps that are not for it. Nothing stands for a
-    /// country that no step names.
+    /// The marks of a new message to this country: the steps that do not apply to it. `None` stands for a country that
+    /// no step names.
     pub fn marks_at_first(&self, country: Option<Country>) -> Marks {
         let not_for_it = self.places().filter(|(_, step)| !step.countries.contain(country));
         not_for_it.fold(Marks::default(), |marks, (index, _)| marks.with_passed_over(index))
     }
 
-    /// Where a message begins: at the first step that is for it, if any is.
+    /// The first step that applies to a message with these marks, if any does.
     pub fn first(&self, marks: Marks) -> Option<StepIndex> {
         self.places().map(|(index, _)| index).find(|index| !marks.passed_over(*index))
     }
 
-    /// Where a message goes from `index`: to the next step that is for it, if any is.
+    /// The next step after `index` that applies to a message with these marks, if any does.
     pub fn after(&self, index: StepIndex, marks: Marks) -> Option<StepIndex> {
         marks.following(index, self.steps.len())
     }
 
-    /// Whether the route ends with this place, whoever the others are for.
+    /// Whether this is the last position of the route, whether or not its step applies to the message.
     pub fn ends_with(&self, index: StepIndex) -> bool {
         index.index() + 1 >= self.steps.len()
     }
 
-    /// The countries that any step, or any lane of one, names. All others are alike.
+    /// The countries that any step, or any lane of a step, names. The plan treats all other countries alike.
     pub fn named_countries(&self) -> BTreeSet<Country> {
         self.steps.iter().flat_map(|step| step.countries.named().chain(step.lanes.named_countries())).collect()
     }
 
-    /// Every lane that a step may leave by.
+    /// The lanes of all steps, with the channel of each.
     pub fn lanes(&self) -> Vec<(String, Channel)> {
         let named = |step: &Step| step.lanes.names().map(|name| (name.to_owned(), step.channel)).collect::<Vec<_>>();
         self.steps.iter().flat_map(named).collect()
     }
 
-    /// Whether some of its messages begin later than others.
+    /// Whether some messages may start later than others.
     pub fn begins_apart(&self) -> bool {
         self.over.is_some() || self.steps.iter().any(|step| !step.hours.are_all())
     }
 
-    /// The steps with their places.
+    /// The steps with their positions.
     pub fn places(&self) -> impl Iterator<Item = (StepIndex, &Step)> {
         StepIndex::all().zip(&self.steps)
     }
 
-    /// The place of the only step on a channel: a channel stands once in a route, because a receipt names no step.
+    /// The position of the only step on a channel. A route has each channel at most once, because a receipt names no
+    /// step.
     pub fn on_channel(&self, channel: Channel) -> Option<StepIndex> {
         self.places().find(|(_, step)| step.channel == channel).map(|(index, _)| index)
     }

@@ -1,4 +1,4 @@
-//! Who sends a step: one lane, or several that share its people.
+//! The lanes of a step: one lane, or several that share its recipients.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,10 +11,11 @@ use super::{Country, Msisdn};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub lane: String,
-    /// Of which countries' people it is; of all whom no other lane of the pool names, where it names none.
+    /// The countries whose recipients the lane serves. Without any, it serves all countries that no other lane of the
+    /// pool names.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub countries: BTreeSet<Country>,
-    /// The sender of its SMS, where the step names none.
+    /// The sender of its SMS, if the step names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -25,16 +26,16 @@ impl Member {
     }
 }
 
-/// The lanes of a step: at least one, each once.
+/// The lanes of a step: at least one, each at most once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Member>", into = "Vec<Member>")]
 pub struct Pool(Vec<Member>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPool {
-    #[error("no lane is named; name at least one")]
+    #[error("no lane given; name at least one")]
     Empty,
-    #[error("more than {} lanes are named; name fewer", Pool::MOST)]
+    #[error("more than {} lanes given; name fewer", Pool::MOST)]
     TooMany,
 }
 
@@ -58,7 +59,8 @@ impl From<Pool> for Vec<Member> {
 
 impl Pool {
     pub const MOST: usize = 64;
-    /// People of one remainder go together. A prime, so that no pattern in how numbers are given out favours a lane.
+    /// Numbers with the same remainder modulo this share a lane. A prime, so that no pattern in how numbers are
+    /// assigned favours a lane.
     const SLOTS: u16 = 1_021;
 
     pub fn of_one(lane: &str) -> Self {
@@ -85,7 +87,7 @@ impl Pool {
         self.0.len() > 1
     }
 
-    /// The countries whose people have a lane here; nothing where everybody has.
+    /// The countries that the pool serves; `None` if it serves all.
     pub fn countries(&self) -> Option<BTreeSet<Country>> {
         let names_some = self.0.iter().all(|member| !member.countries.is_empty());
         names_some.then(|| self.named_countries().collect())
@@ -96,23 +98,27 @@ impl Pool {
         self.0.iter().flat_map(|member| member.countries.iter().copied())
     }
 
-    /// Whether one lane may do another's work while that one may not send: it has to be for all whom that one is for.
+    /// Whether `member` may send for `other` while `other` may not send: it has to serve every country that `other`
+    /// serves.
     pub fn stands_in(&self, member: &Member, other: &Member) -> bool {
         member.lane != other.lane
             && member.countries.is_empty() == other.countries.is_empty()
             && member.countries.is_superset(&other.countries)
     }
 
-    /// The place of the lane that a person's message is queued at: always the same one for the same person, and the people
-    /// of a country evenly on all that are for it. A lane that comes or goes moves no more people than it has to.
-    pub fn place(&self, person: Msisdn, country: Country) -> usize {
+    /// The index of the lane at which a recipient's messages are queued.
+    ///
+    /// - The same recipient always gets the same lane.
+    /// - The recipients of a country are shared evenly among the lanes that serve it.
+    /// - Adding or removing a lane moves no more recipients than necessary.
+    pub fn place(&self, recipient: Msisdn, country: Country) -> usize {
         let choices = self.choices(Some(country));
-        let slot = u16::try_from(person.get() % u64::from(Self::SLOTS)).unwrap_or_default();
+        let slot = u16::try_from(recipient.get() % u64::from(Self::SLOTS)).unwrap_or_default();
         self.of_slot(&choices, slot)
     }
 
-    /// [`Pool::place`] for all numbers at once: it is at the number modulo the length of this. `None` stands for a country
-    /// that no lane names.
+    /// [`Pool::place`] for all numbers at once: the entry of a number is at the number modulo the length. `None` stands
+    /// for a country that no lane names.
     pub fn places(&self, country: Option<Country>) -> Vec<usize> {
         let choices = self.choices(country);
         match choices[..] {
@@ -121,7 +127,7 @@ impl Pool {
         }
     }
 
-    /// Which part of the people of a country each lane that has any is for.
+    /// The share of a country's recipients that each lane serves; lanes without any are left out.
     pub fn shares(&self, country: Country) -> impl Iterator<Item = (&Member, f64)> {
         let places = self.places(Some(country));
         let all = count(places.len());
@@ -137,7 +143,7 @@ impl Pool {
         if named.is_empty() { of(&|member| member.countries.is_empty()) } else { named }
     }
 
-    /// Whichever scores best: what the others are changes nothing of its score.
+    /// The choice with the best score for a slot. A lane's score does not depend on the other lanes.
     fn of_slot(&self, choices: &[usize], slot: u16) -> usize {
         let score = |place: &usize| self.0.get(*place).map_or(0, |member| score(&member.lane, slot));
         choices.iter().copied().max_by_key(score).unwrap_or_default()
@@ -149,14 +155,13 @@ const fn count(places: usize) -> f64 {
     places as f64
 }
 
-/// FNV-1a over the name, then over the slot, stirred as in SplitMix64. Never to be changed: people would change their
-/// lanes.
+/// FNV-1a over the name, then over the slot, mixed as in SplitMix64. Never change it: recipients would change lanes.
 fn score(lane: &str, slot: u16) -> u64 {
     let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     let name = lane.bytes().chain(slot.to_be_bytes()).fold(0xcbf2_9ce4_8422_2325, hash);
-    let stirred = (name ^ (name >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    stirred ^ (stirred >> 31)
+    let mixed = (name ^ (name >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// `promo-sg, promo-my`.
@@ -169,7 +174,7 @@ impl fmt::Display for Pool {
     }
 }
 
-/// The senders of an SMS: one for everybody, and others for people of some countries.
+/// The senders of an SMS: one for all countries, and others for some countries.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Sources {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,40 +229,40 @@ mod tests {
         Pool(lanes.iter().map(member).collect())
     }
 
-    fn people() -> impl Iterator<Item = Msisdn> {
+    fn recipients() -> impl Iterator<Item = Msisdn> {
         (0..10_000).map(|n| Msisdn::try_from(6_580_000_000_i64 + n * 7).unwrap())
     }
 
     fn counts(pool: &Pool, code: &str) -> Vec<usize> {
         let mut counts = vec![0; pool.members().len()];
-        people().for_each(|person| counts[pool.place(person, country(code))] += 1);
+        recipients().for_each(|recipient| counts[pool.place(recipient, country(code))] += 1);
         counts
     }
 
     #[test]
-    fn the_people_of_a_step_are_shared_out_evenly_and_each_keeps_their_lane() {
+    fn recipients_are_shared_evenly_and_keep_their_lanes() {
         let three = pool(&[("a", &[]), ("b", &[]), ("c", &[])]);
         for count in counts(&three, "SG") {
             assert!((2_900..3_800).contains(&count), "{count} of 10,000 on one of three lanes");
         }
-        // What a lane is called says who it has, wherever it stands.
-        let turned = pool(&[("c", &[]), ("a", &[]), ("b", &[])]);
-        let lane = |pool: &Pool, person| pool.members()[pool.place(person, country("SG"))].lane.clone();
-        assert!(people().all(|person| lane(&three, person) == lane(&turned, person)));
+        // A lane's recipients depend on its name, not on its position in the pool.
+        let reordered = pool(&[("c", &[]), ("a", &[]), ("b", &[])]);
+        let lane = |pool: &Pool, recipient| pool.members()[pool.place(recipient, country("SG"))].lane.clone();
+        assert!(recipients().all(|recipient| lane(&three, recipient) == lane(&reordered, recipient)));
     }
 
     #[test]
-    fn a_lane_that_goes_moves_its_own_people_alone() {
+    fn removing_a_lane_moves_only_its_own_recipients() {
         let three = pool(&[("a", &[]), ("b", &[]), ("c", &[])]);
         let two = pool(&[("a", &[]), ("b", &[])]);
-        for person in people() {
-            let before = three.place(person, country("SG"));
-            assert!(before == 2 || before == two.place(person, country("SG")));
+        for recipient in recipients() {
+            let before = three.place(recipient, country("SG"));
+            assert!(before == 2 || before == two.place(recipient, country("SG")));
         }
     }
 
     #[test]
-    fn people_of_a_named_country_have_a_lane_that_names_it_and_others_one_that_names_none() {
+    fn a_named_country_goes_to_lanes_that_name_it_others_to_the_rest() {
         let mixed = pool(&[("sg", &["SG"]), ("asia", &["SG", "MY"]), ("rest", &[])]);
         let counts = |code| counts(&mixed, code);
         assert!(counts("SG")[0] > 4_000 && counts("SG")[1] > 4_000 && counts("SG")[2] == 0);
@@ -272,19 +277,19 @@ mod tests {
     }
 
     #[test]
-    fn all_places_at_once_are_those_of_each_number() {
+    fn places_lists_the_place_of_each_number() {
         let mixed = pool(&[("sg", &["SG"]), ("asia", &["SG", "MY"]), ("rest", &[])]);
         for code in ["SG", "MY", "DE"] {
             let places = mixed.places(Some(country(code)));
-            for person in people() {
-                let at = usize::try_from(person.get()).unwrap() % places.len();
-                assert_eq!(places[at], mixed.place(person, country(code)));
+            for recipient in recipients() {
+                let at = usize::try_from(recipient.get()).unwrap() % places.len();
+                assert_eq!(places[at], mixed.place(recipient, country(code)));
             }
         }
     }
 
     #[test]
-    fn whoever_is_for_all_of_anothers_people_may_stand_in_for_it() {
+    fn a_lane_that_serves_all_countries_of_another_may_replace_it() {
         let mixed = pool(&[("sg", &["SG"]), ("asia", &["SG", "MY"]), ("rest", &[]), ("more", &[])]);
         let [sg, asia, rest, more] = mixed.members() else { unreachable!() };
         for (member, other, may) in
@@ -296,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn pools_and_sources_are_kept_and_said() {
+    fn pools_and_sources_serialize_and_print() {
         let mixed = pool(&[("sg", &["SG"]), ("rest", &[])]);
         let json = serde_json::to_string(&mixed).unwrap();
         assert_eq!(json, r#"[{"lane":"sg","countries":["SG"]},{"lane":"rest"}]"#);

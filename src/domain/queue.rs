@@ -1,8 +1,8 @@
-//! Where messages wait.
+//! The queues of messages.
 
 use super::{BatchId, LaneId, StepIndex};
 
-/// What waits at a lane for one step of one batch.
+/// The messages of one step of one batch that are queued at a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Queue {
     pub batch: BatchId,

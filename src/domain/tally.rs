@@ -1,17 +1,17 @@
-//! What is counted. Every count is a sum over messages of what their present is worth, so the counters that are
-//! kept while messages change can always be proven against the rows.
+//! The counts of a batch. Every count is a sum over the contributions of the batch's messages in their present state.
+//! The counters that change with the messages can therefore always be verified against the rows.
 
 use super::word::words;
 use super::{Ending, Outcome, Present, SkipReason, State, Status, StepIndex};
 
 words! {
-    /// A figure that is kept for each batch and step.
+    /// A counter that is stored for each batch and step.
     Count, "count" {
         Queued = 0, "queued";
         Sending = 1, "sending";
-        /// Handed over, and another step may follow.
+        /// Submitted, and another step may follow.
         AwaitingOpen = 2, "awaiting";
-        /// Handed over, and nothing will follow.
+        /// Submitted, and no step will follow.
         AwaitingLast = 3, "awaiting last";
         HandedOver = 4, "handed over";
         Sent = 5, "sent";
@@ -26,7 +26,7 @@ words! {
         CouldNotLeave = 14, "could not leave";
         OutsideWindow = 15, "outside window";
         MissingVariable = 16, "missing variable";
-        /// The step that met its success status first.
+        /// Messages for which this step met its success status first.
         ReachedBy = 17, "reached by";
         OutcomeReached = 18, "reached";
         OutcomeUndelivered = 19, "outcome undelivered";
@@ -40,22 +40,22 @@ words! {
         SkippedExcluded = 27, "skipped: excluded";
         DeliveredTwice = 28, "delivered twice";
         Late = 29, "late";
-        /// Queued and never handed over: what a cancel turns into cancelled at once.
+        /// Queued and never submitted: a cancel turns these into cancelled at once.
         NeverLeft = 30, "never left";
         SkippedNoStep = 31, "skipped: no step applies";
-        /// The step is not for the message.
+        /// Messages to which the step does not apply.
         PassedOver = 32, "passed over";
-        /// Handed over; its deadline fell into a time in which receipts were lost, and decides nothing.
+        /// Submitted, but the deadline fell into a time in which receipts were lost, so it decides nothing.
         Waived = 33, "waived";
-        /// The step was queued and taken back, because an earlier one had arrived after all.
+        /// The step was queued and recalled, because an earlier step had succeeded after all.
         Recalled = 34, "recalled";
-        /// Waived, and nobody can ask: what the provider calls the attempt is not known.
+        /// Waived, and the provider cannot be asked, because its id of the attempt is unknown.
         WaivedUnknown = 35, "waived, unknown";
     }
 }
 
 impl Count {
-    /// The counts that say where a message ended; over all steps they sum to the messages that are done.
+    /// The counts of outcomes, each with its outcome. Over all steps they sum to the messages that are done.
     pub const OUTCOMES: [(Self, Outcome); 11] = [
         (Self::OutcomeReached, Outcome::Reached),
         (Self::OutcomeUndelivered, Outcome::Undelivered),
@@ -131,18 +131,18 @@ impl Tallies {
         Count::OUTCOMES.iter().map(|(count, _)| self.total(*count)).sum()
     }
 
-    /// All messages.
+    /// The number of all messages.
     pub fn messages(&self) -> i64 {
         let open = [Count::Queued, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
         open.into_iter().map(|count| self.total(count)).sum::<i64>() + self.done()
     }
 
-    /// Deadlines of a step that were waived, and about which the provider can be asked.
+    /// How many waived deadlines of a step the provider can be asked about.
     pub fn to_ask(&self, step: StepIndex) -> i64 {
         self.get(step, Count::Waived) - self.get(step, Count::WaivedUnknown)
     }
 
-    /// Whether nothing is left to hand over.
+    /// Whether no message is left to submit.
     pub fn is_finished(&self) -> bool {
         [Count::Queued, Count::Sending, Count::AwaitingOpen].into_iter().all(|count| self.total(count) == 0)
     }
@@ -152,7 +152,7 @@ impl Tallies {
         self.is_finished() && self.total(Count::AwaitingLast) == 0
     }
 
-    /// Everything that is not zero.
+    /// All counts that are not zero.
     pub fn entries(&self) -> impl Iterator<Item = (StepIndex, Count, i64)> + '_ {
         StepIndex::all().flat_map(move |step| {
             Count::ALL.iter().map(move |count| (step, *count, self.get(step, *count))).filter(|(_, _, n)| *n != 0)
@@ -172,7 +172,7 @@ impl Tallies {
         self.weigh(steps, after, 1);
     }
 
-    /// Counts what `message` is worth, `times` over.
+    /// Adds the contributions of `message`, `times` times.
     pub fn weigh(&mut self, steps: usize, message: &Present, times: i64) {
         let Present { state, step, marks, .. } = message;
         match state {
@@ -238,15 +238,15 @@ impl Tallies {
         if marks.failed(index) {
             self.add(index, Count::Undelivered, times);
         }
-        let gave_way = index < message.step;
+        let fell_back = index < message.step;
         match marks.ending(index) {
             Ending::Open | Ending::Success => {}
-            Ending::Deadline if gave_way => self.add(index, Count::FellDeadline, times),
-            Ending::Undelivered if gave_way => self.add(index, Count::FellUndelivered, times),
+            Ending::Deadline if fell_back => self.add(index, Count::FellDeadline, times),
+            Ending::Undelivered if fell_back => self.add(index, Count::FellUndelivered, times),
             Ending::Deadline | Ending::Undelivered => {}
             Ending::Rejected => {
                 self.add(index, Count::Rejected, times);
-                if gave_way {
+                if fell_back {
                     self.add(index, Count::FellRejected, times);
                 }
             }
@@ -262,9 +262,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_count_has_its_place() {
-        for (place, count) in Count::ALL.iter().enumerate() {
-            assert_eq!(usize::from(count.code()), place);
+    fn the_code_of_each_count_is_its_index() {
+        for (index, count) in Count::ALL.iter().enumerate() {
+            assert_eq!(usize::from(count.code()), index);
         }
     }
 }

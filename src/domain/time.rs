@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::word::serde_as_text;
 
-/// A moment: milliseconds since 1970, UTC.
+/// An instant: milliseconds since 1970, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Later than anything that happens.
+    /// Later than any event.
     pub const MAX: Self = Self(i64::MAX);
 
     pub const fn from_millis(millis: i64) -> Self {
@@ -25,7 +25,7 @@ impl Timestamp {
         self.0
     }
 
-    /// How long ago `earlier` was; zero when it has not been yet.
+    /// How long ago `earlier` was; zero if it is in the future.
     pub fn since(self, earlier: Self) -> Span {
         Span::from_millis(self.0.saturating_sub(earlier.0).max(0))
     }
@@ -39,12 +39,12 @@ impl Timestamp {
         serializer.serialize_str(&self.rfc3339())
     }
 
-    /// `2026-12-01T09:00:00.000Z`, as the provider writes instants.
+    /// Formats the instant as the provider does: `2026-12-01T09:00:00.000Z`.
     pub fn rfc3339(self) -> String {
         self.utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
     }
 
-    /// Reads what [`Timestamp::rfc3339`] prints, and every other RFC 3339 instant.
+    /// Parses the output of [`Timestamp::rfc3339`], and every other RFC 3339 instant.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
     }
@@ -83,7 +83,7 @@ const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 impl Span {
     pub const ZERO: Self = Self(0);
 
-    /// Negative lengths do not exist: they become zero.
+    /// A negative length becomes zero.
     pub const fn from_millis(millis: i64) -> Self {
         Self(if millis < 0 { 0 } else { millis })
     }
@@ -96,7 +96,7 @@ impl Span {
         self.0
     }
 
-    /// As people say it: what lasted for seconds needs no milliseconds.
+    /// Rounds to seconds from 10 s on, for output: longer spans need no milliseconds.
     #[must_use]
     pub const fn rounded(self) -> Self {
         if self.0 < 10_000 { self } else { Self((self.0 + 500) / 1_000 * 1_000) }

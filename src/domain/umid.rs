@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Umid(Box<str>);
 
-/// At the end of a UUID of the provider's: the day, and the time of day.
+/// The last bytes of the provider's UUIDs hold the day and the time of day.
 const TIME_BYTES: usize = 6;
 
 impl Umid {
@@ -16,10 +16,10 @@ impl Umid {
         &self.0
     }
 
-    /// Sixteen bytes where the text is a UUID in its usual form; else a zero byte and the text.
+    /// Sixteen bytes if the text is a UUID in its usual form; otherwise a zero byte and the text.
     ///
-    /// The provider's UUIDs end in the day and the time of day at which they were made, so the last six bytes come
-    /// first: ids of one hour then lie together in an index, instead of dirtying a page of it for every message.
+    /// The provider's UUIDs end in the day and the time of day of their creation, so the last six bytes are moved to
+    /// the front. Ids of one hour are then adjacent in an index. Otherwise each message would dirty another page of it.
     pub fn to_bytes(&self) -> Vec<u8> {
         match uuid::Uuid::try_parse(&self.0) {
             Ok(uuid) if *uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == *self.0 => {
@@ -47,12 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_umid_comes_back_as_it_came() {
+    fn a_umid_survives_its_conversion_to_bytes() {
         for text in ["5f1d3c2e-8b7a-4c6d-9e0f-112233445566", "5F1D3C2E-8B7A-4C6D-9E0F-112233445566", "m-1", ""] {
             let umid = Umid::new(text);
             assert_eq!(Umid::from_bytes(&umid.to_bytes()), Some(umid));
         }
-        // Two of the provider's, made one after the other.
+        // Two ids of the provider, created one after the other.
         let (first, second) = ("e7dc3fb1-d2e5-404c-927c-b46d0056fa6e", "46d27247-ecda-4bdd-8b17-b46d00575299");
         assert!(Umid::new(first).to_bytes() < Umid::new(second).to_bytes());
         assert_eq!(Umid::new("5f1d3c2e-8b7a-4c6d-9e0f-112233445566").to_bytes().len(), 16);

@@ -1,21 +1,24 @@
-//! What others say, without the phone numbers in it.
+//! Hides the phone numbers in texts from outside.
 //!
-//! A number is hidden however it is written, because nobody knows what a provider will write into its words. A stretch of
-//! digits that separators join is a number where it has as many digits as the shortest that are given out, unless it is
-//! plainly something else: a date, a time with its fraction, an address of the network. Commas and colons join nothing, so
-//! amounts and times of day stay. In doubt it is hidden: a code that cannot be read costs less than a person's number.
+//! A number is hidden in every spelling, because a provider may write it in any form. A stretch is a run of digits and
+//! of separators that join them. It is a number if it has as many digits as the shortest numbers that are assigned.
+//! Exceptions are a date, a time with its fraction, and a network address. Commas and colons do not join, so amounts
+//! and times of day stay. In doubt the stretch is hidden: an unreadable code costs less than the exposure of a
+//! recipient's number.
 
-/// The shortest numbers that are given out have so many digits.
+/// The shortest numbers that are assigned have so many digits.
 const SHORTEST: usize = 7;
-/// As in `+49 (0)30`, `65 - 91`.
+/// The longest separator, as in `+49 (0)30`, `65 - 91`.
 const SEPARATORS_MAX: usize = 3;
 
-/// A text of somebody else's with all that may be a phone number hidden but for its end, so that it can be kept, shown
-/// and logged: `no route to +***67`.
+/// Hides everything in a text from outside that may be a phone number, except its last two digits:
+/// `no route to +***67`.
+///
+/// The result can be stored, shown and logged.
 pub fn without_numbers(text: &str) -> String {
     let groups = groups(text);
     let mut hidden = String::with_capacity(text.len());
-    let mut told = 0;
+    let mut copied_until = 0;
     for stretch in groups.chunk_by(|one, other| is_joined(&text[one.until..other.from])) {
         let stretch = Stretch { text, groups: stretch };
         for number in stretch.numbers() {
@@ -23,18 +26,18 @@ pub fn without_numbers(text: &str) -> String {
             let digits = text[first.from..last.until].chars().filter(|c| c.is_numeric());
             let count = digits.clone().count();
             if count >= SHORTEST {
-                hidden.push_str(&text[told..first.from]);
+                hidden.push_str(&text[copied_until..first.from]);
                 hidden.push_str("***");
                 hidden.extend(digits.skip(count - 2));
-                told = last.until;
+                copied_until = last.until;
             }
         }
     }
-    hidden.push_str(&text[told..]);
+    hidden.push_str(&text[copied_until..]);
     hidden
 }
 
-/// Digits without anything between them.
+/// Adjacent digits.
 #[derive(Debug, Clone, Copy)]
 struct Group {
     from: usize,
@@ -53,66 +56,66 @@ fn groups(text: &str) -> Vec<Group> {
     groups
 }
 
-/// Whether what stands between two groups joins them. A full stop with a space behind it ends a sentence.
+/// Whether the text between two groups joins them. A full stop before a space ends a sentence.
 fn is_joined(between: &str) -> bool {
     let is_separator =
         |c: char| c.is_whitespace() || matches!(c, '-' | '.' | '/' | '(' | ')' | '\u{2010}'..='\u{2015}');
     between.chars().count() <= SEPARATORS_MAX && between.chars().all(is_separator) && !between.starts_with(". ")
 }
 
-/// Groups that are joined.
+/// Groups that separators join.
 struct Stretch<'a> {
     text: &'a str,
     groups: &'a [Group],
 }
 
 impl<'a> Stretch<'a> {
-    /// What is left of it without what is no number.
+    /// The parts of the stretch that may be numbers: without its dates, addresses and fractions.
     fn numbers(&self) -> Vec<&'a [Group]> {
-        let is_said_to_be_one = self.groups.first().is_some_and(|first| self.text[..first.from].ends_with('+'));
-        if is_said_to_be_one {
+        let has_plus = self.groups.first().is_some_and(|first| self.text[..first.from].ends_with('+'));
+        if has_plus {
             return vec![self.groups];
         }
         let mut numbers = Vec::new();
-        let (mut from, mut place) = (0, 0);
-        while place < self.groups.len() {
-            let other = [(3, self.is_date(place)), (4, self.is_address(place)), (2, self.is_fraction(place))];
+        let (mut from, mut at) = (0, 0);
+        while at < self.groups.len() {
+            let other = [(3, self.is_date(at)), (4, self.is_address(at)), (2, self.is_fraction(at))];
             match other.into_iter().find(|(_, is_so)| *is_so) {
                 Some((length, _)) => {
-                    numbers.push(&self.groups[from..place]);
-                    place += length;
-                    from = place;
+                    numbers.push(&self.groups[from..at]);
+                    at += length;
+                    from = at;
                 }
-                None => place += 1,
+                None => at += 1,
             }
         }
         numbers.push(&self.groups[from..]);
         numbers
     }
 
-    fn joint(&self, place: usize) -> Option<&str> {
-        let (one, other) = (self.groups.get(place)?, self.groups.get(place + 1)?);
+    fn joint(&self, at: usize) -> Option<&str> {
+        let (one, other) = (self.groups.get(at)?, self.groups.get(at + 1)?);
         Some(&self.text[one.until..other.from])
     }
 
-    /// So many groups from a place on, joined by one and the same character, which joins no others to them.
-    fn alike(&self, place: usize, length: usize, joints: &[&str]) -> Option<Vec<(usize, u32)>> {
-        let joint = self.joint(place).filter(|joint| joints.contains(joint))?;
-        let within = (place..place + length - 1).all(|place| self.joint(place) == Some(joint));
-        let before = place.checked_sub(1).and_then(|before| self.joint(before));
-        if !within || before == Some(joint) || self.joint(place + length - 1) == Some(joint) {
+    /// The lengths and values of `length` groups from `at` on, if one character of `joints` joins exactly these groups.
+    fn alike(&self, at: usize, length: usize, joints: &[&str]) -> Option<Vec<(usize, u32)>> {
+        let joint = self.joint(at).filter(|joint| joints.contains(joint))?;
+        let within = (at..at + length - 1).all(|at| self.joint(at) == Some(joint));
+        let before = at.checked_sub(1).and_then(|before| self.joint(before));
+        if !within || before == Some(joint) || self.joint(at + length - 1) == Some(joint) {
             return None;
         }
         let value = |group: &Group| {
             let digits = &self.text[group.from..group.until];
             digits.parse().ok().map(|value| (digits.len(), value))
         };
-        self.groups.get(place..place + length)?.iter().map(value).collect()
+        self.groups.get(at..at + length)?.iter().map(value).collect()
     }
 
     /// `2026-11-20`, `20.11.2026`, `11/20/2026`.
-    fn is_date(&self, place: usize) -> bool {
-        let Some(parts) = self.alike(place, 3, &["-", ".", "/"]) else { return false };
+    fn is_date(&self, at: usize) -> bool {
+        let Some(parts) = self.alike(at, 3, &["-", ".", "/"]) else { return false };
         let (year, others) = match parts[..] {
             [year @ (4, _), one, other] | [one, other, year @ (4, _)] => (year.1, [one, other]),
             _ => return false,
@@ -123,14 +126,14 @@ impl<'a> Stretch<'a> {
     }
 
     /// `192.168.100.200`.
-    fn is_address(&self, place: usize) -> bool {
-        self.alike(place, 4, &["."]).is_some_and(|parts| parts.iter().all(|(_, value)| *value <= 255))
+    fn is_address(&self, at: usize) -> bool {
+        self.alike(at, 4, &["."]).is_some_and(|parts| parts.iter().all(|(_, value)| *value <= 255))
     }
 
-    /// The seconds of a time of day, and what is behind their point.
-    fn is_fraction(&self, place: usize) -> bool {
-        let before = self.groups.get(place).and_then(|group| self.text[..group.from].strip_suffix(':'));
-        before.is_some_and(|before| before.ends_with(char::is_numeric)) && self.joint(place) == Some(".")
+    /// The seconds of a time of day with their fraction.
+    fn is_fraction(&self, at: usize) -> bool {
+        let before = self.groups.get(at).and_then(|group| self.text[..group.from].strip_suffix(':'));
+        before.is_some_and(|before| before.ends_with(char::is_numeric)) && self.joint(at) == Some(".")
     }
 }
 
@@ -141,8 +144,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_say_is_kept_without_the_numbers_in_it() {
-        for (said, kept) in [
+    fn numbers_in_a_text_are_hidden_and_the_rest_is_kept() {
+        for (text, kept) in [
             ("Invalid MSISDN +6591234567.", "Invalid MSISDN +***67."),
             ("6591234567,006591234568 and 1234567", "***67,***68 and ***67"),
             ("номер ٦٥٩١٢٣٤٥٦٧ неверен", "номер ***٦٧ неверен"),
@@ -156,13 +159,13 @@ mod tests {
             ("on 2026-11-20 9123 4567 called", "on 2026-11-20 ***67 called"),
             ("+31 12-11-2026", "+***26"),
         ] {
-            assert_eq!(without_numbers(said), kept, "{said}");
+            assert_eq!(without_numbers(text), kept, "{text}");
         }
     }
 
     #[test]
     fn times_dates_codes_and_amounts_are_no_numbers() {
-        for said in [
+        for text in [
             "",
             "2026-11-20 10:59:00",
             "2026-11-20 10:59:00.123456 +0800",
@@ -175,7 +178,7 @@ mod tests {
             "192.168.100.200:8080 has hung up",
             "HTTP 429 (code 1005)",
         ] {
-            assert_eq!(without_numbers(said), said);
+            assert_eq!(without_numbers(text), text);
         }
     }
 
@@ -192,8 +195,8 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_said_can_be_gone_through(said: String) {
-            without_numbers(&said);
+        fn no_text_panics(text: String) {
+            without_numbers(&text);
         }
     }
 }

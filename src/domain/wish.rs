@@ -1,9 +1,9 @@
-//! What people want of us altogether: to be left alone, or to be written to again.
+//! Opt-outs and opt-ins: the recipient's wish to get no messages, or to get messages again.
 
 use super::word::words;
 
 words! {
-    /// What a word that a person wrote stands for.
+    /// The meaning of a word that a recipient wrote.
     Keyword, "keyword" {
         Stop = 0, "stop";
         Start = 1, "start";
@@ -11,13 +11,13 @@ words! {
 }
 
 words! {
-    /// Who says that somebody wants nothing more. The later ones weigh more: they take more to be undone.
+    /// The source of an opt-out. A later variant weighs more: it takes more to undo it.
     WishFrom, "source of an opt-out" {
-        /// The person's own word, to us.
+        /// The recipient wrote to us.
         Person = 0, "person";
-        /// The provider, which was told so by the person.
+        /// The provider, to which the recipient opted out.
         Provider = 1, "provider";
-        /// Somebody here, with a list or a command.
+        /// An operator, with a list or a command.
         Operator = 2, "operator";
     }
 }

@@ -1,8 +1,8 @@
-//! Words: closed sets with one spelling for people and one number for rows.
+//! Words: closed sets of values, each with one spelling for operators and one number for database rows.
 
 use std::fmt;
 
-/// A word that should have been one of a few, with the few.
+/// A word that is not in its set, with the known words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownWord {
     pub what: &'static str,
@@ -12,13 +12,13 @@ pub struct UnknownWord {
 
 impl fmt::Display for UnknownWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is no {}; known are {}", self.word, self.what, self.known.join(", "))
+        write!(f, "unknown {} \"{}\"; known are {}", self.what, self.word, self.known.join(", "))
     }
 }
 
 impl std::error::Error for UnknownWord {}
 
-/// Serde through the text that a type prints and parses.
+/// Implements serde through the text that a type prints and parses.
 macro_rules! serde_as_text {
     ($($name:ty),+) => {$(
         impl serde::Serialize for $name {
@@ -36,8 +36,9 @@ macro_rules! serde_as_text {
     )+};
 }
 
-/// An enum whose variants are words: `Variant = number, "spelling";`. Spellings are read in any letter case,
-/// since the provider writes `whatsapp` in one place and `WhatsApp` in another.
+/// Declares an enum whose variants are words: `Variant = number, "spelling";`.
+///
+/// Parsing ignores letter case, because the provider writes both `whatsapp` and `WhatsApp`.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $what:literal {
         $($(#[$variant_doc:meta])* $variant:ident = $code:literal, $word:literal;)+
@@ -53,7 +54,7 @@ macro_rules! words {
                 match self { $(Self::$variant => $word,)+ }
             }
 
-            /// The number that stands for it in a row.
+            /// The number that represents the word in a database row.
             pub const fn code(self) -> u8 {
                 self as u8
             }

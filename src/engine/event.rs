@@ -1,60 +1,60 @@
-//! What can happen to a message, and what can be decided about it.
+//! The events of a message, and the decisions about it.
 
 use crate::domain::{Ending, Fault, Present, SenderPart, Status, StepIndex, Timestamp};
 
-/// Something that happened to a message.
+/// An event of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// A node took it from its queue; the intent is on disk before the request leaves.
+    /// A node claimed it from its queue. The intent is on disk before the request is made.
     Claimed,
-    /// How the hand-over of a step went. Whoever records it holds the claim that it answers.
+    /// The answer to a step's submission. The recorder that passes it holds the claim that it answers.
     Answered { step: StepIndex, answer: Answer },
-    /// What the provider says about the attempt of a step, at whatever time. News of a try that another one has followed
-    /// comes here only where it [`counts`](super::counts).
+    /// A provider's receipt for a step's attempt, at any time. A receipt for a try that was followed by another comes
+    /// here only if it [`counts`](super::counts).
     Receipt { step: StepIndex, report: Report },
     /// The due time in its row has come.
     Due { silence: Silence },
-    /// Its turn came, and the tier has no place for the person; the step says not to wait for one (rule 10).
+    /// It came up, and the tier has no free slot for the recipient. The step does not wait for one (rule 10).
     TierSpent { step: StepIndex },
-    /// Its turn came outside the hours in which it may leave, which begin again then.
+    /// It came up outside its send hours, which open again then.
     PutOff { until: Timestamp },
-    /// The silence by which the step before has given way is worth this by what is known now; that step's attempt was
-    /// submitted after so many tries.
+    /// The step before fell back by silence, which is worth this by what is known now. That step's attempt was
+    /// submitted after `tries` tries.
     Doubted { silence: Silence, tries: u16 },
-    /// The refusal by which the step has given way is the sender's fault after all; it answered an attempt after so many
+    /// The step fell back by a refusal that the sender turns out to have caused. It answered an attempt after `tries`
     /// tries.
     RefusalRecalled { step: StepIndex, tries: u16 },
-    /// Nobody wants it to go on.
+    /// An operator or the recipient stops it.
     CalledOff(CallOff),
 }
 
-/// What came of a hand-over, as far as a message is concerned.
+/// The result of a submission, as far as the message is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The provider took it.
+    /// The provider accepted it.
     Accepted,
-    /// It did not, and this is whose fault that is; what may go again goes at `again` at the earliest.
+    /// The provider refused it, for this cause. A retry starts at `again` at the earliest.
     Refused { fault: Fault, again: Timestamp },
-    /// Nothing can have been processed: the same step again, at `again` at the earliest.
+    /// The request was certainly not processed: retry the step at `again` at the earliest.
     Unavailable { again: Timestamp },
-    /// It may have been taken, and nobody knows.
+    /// It is unknown whether the provider accepted it.
     Unknown,
-    /// The request was never begun: the claim is given back.
+    /// No request was begun: the claim is handed back.
     NotBegun,
-    /// Nor was this one, and it may not be before then.
+    /// No request was begun, and none may be before `at`.
     Later { at: Timestamp },
-    /// The step cannot be handed over at all.
+    /// The step cannot be submitted at all.
     CannotLeave(Obstacle),
 }
 
-/// Why a step cannot be handed over.
+/// Why a step cannot be submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Obstacle {
-    /// Its time to leave is up (rule 10).
+    /// Its time for submission is over (rule 10).
     CouldNotLeave,
     /// Free text on WhatsApp, outside an open 24-hour window (rule 10).
     OutsideWindow,
-    /// A variable without value and without default.
+    /// A variable without a value and without a default.
     MissingVariable,
 }
 
@@ -68,117 +68,119 @@ impl Obstacle {
     }
 }
 
-/// What a receipt says.
+/// The content of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     Reached(Status),
-    /// It did not arrive, and this is whose fault that is; what may go again goes at `again` at the earliest.
+    /// It did not arrive, for this cause. A retry starts at `again` at the earliest.
     Failed {
         fault: Fault,
         again: Timestamp,
     },
 }
 
-/// Whether silence up to now means anything: it does only while receipts could be committed.
+/// The meaning of the absence of a receipt. Silence decides only while receipts could be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
-    /// We listened all along.
+    /// Receipts could be stored all the time.
     Trusted,
-    /// We did not, and the provider is still repeating what we missed.
+    /// Receipts were missed, and the provider still repeats them.
     Held { until: Timestamp },
-    /// We did not, and what we missed will not be repeated.
+    /// Receipts were missed, and the provider will not repeat them.
     Lost,
-    /// We did not, and have asked since: what the provider did not say by now has not happened. Lifts a waiver at
-    /// once, whatever the row's due time.
+    /// Receipts were missed, and the provider was asked since: what it did not report has not happened. Ends a waiver
+    /// at once, whatever the due time of the row.
     Filled,
 }
 
-/// Why nobody wants a message to go on.
+/// Why a message is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallOff {
     Cancel,
     OptOut,
 }
 
-/// The rule behind a decision, for the row of the attempt and for whoever asks why.
+/// The rule that made a decision. The attempt's row stores it, and `explain` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rule {
     Claimed,
     /// The provider accepted the step; its deadline or receipt window runs from here.
     HandedOver,
-    /// Nobody knows whether the provider took it: it counts as handed over at its intent (rule 7).
+    /// It is unknown whether the provider accepted the step; it counts as submitted at its intent (rule 7).
     CountedAsHandedOver,
-    /// Nobody knows, and the route says to send again (rule 7).
+    /// It is unknown whether the provider accepted the step, and the route resends it (rule 7).
     Resent,
-    /// Handed back unbegun.
+    /// The claim was handed back before a request was begun.
     HandedBack,
-    /// Its turn came outside the hours in which it may leave: it waits for the next.
+    /// It came up outside its send hours and waits for the next opening.
     PutOff,
-    /// In passing: the same step again (rule 2).
+    /// A temporary failure: the same step is retried (rule 2).
     TriedAgain,
-    /// Refused because of the sender: no step is consumed (rule 2).
+    /// Refused because of the sender: the step stays queued (rule 2).
     KeptForSender(SenderPart),
-    /// The present step gave way with this ending (rules 1, 2, 10).
+    /// The present step fell back with this ending (rules 1, 2, 10).
     GaveWay(Ending),
-    /// No step was left to give way to.
+    /// The present step ended like this, and there was no further step.
     Ended(Ending),
     /// A step met its success status (rule 2).
     Reached,
-    /// A better status, short of success, or one that no longer decides anything.
+    /// A better status that is not yet success, or that decides nothing after the end.
     Progressed,
-    /// Bad news of a step that has given way, or of a message that has ended: kept and counted, it decides nothing.
+    /// A failure of a step that has already fallen back, or of a message that has ended: stored and counted, it decides
+    /// nothing.
     Noted,
-    /// The deadline of the step before is in doubt, and the present one has not been claimed: back to awaiting (rule 9).
+    /// The deadline of the step before is in doubt, and the present step has not been claimed: back to awaiting (rule
+    /// 9).
     TakenBack,
-    /// The refusal of the step before is the sender's fault, and the present one has not been submitted: the step before
-    /// waits in its queue again (rule 2).
+    /// The sender caused the refusal of the step before, and the present step has not been submitted. The step before
+    /// returns to its queue (rule 2).
     RefusalRecalled,
-    /// Success of an earlier step took back a later one that was still queued (rule 6).
+    /// Success of an earlier step recalled a later one that was still queued (rule 6).
     Recalled,
-    /// Success of an earlier step while a later one is under way (rule 6).
+    /// Success of an earlier step while a later one is submitted (rule 6).
     ReachedEarlier,
-    /// A second step met its success status: the person got it twice (rule 6).
+    /// A second step met its success status: delivered twice (rule 6).
     DeliveredTwice,
     /// Success after the end (rule 6).
     Late,
-    /// The deadline waits until the provider has repeated what we missed (rule 9).
+    /// The deadline waits until the provider has repeated the missed receipts (rule 9).
     DeadlineHeld,
     /// The deadline fell into a gap that cannot be filled; the receipt window or the TTL decides (rule 9).
     DeadlineWaived,
-    /// Its due time was set before the plan's times were known better; it waits for the right one.
+    /// Its due time was set before the plan's times were known exactly; it waits for the exact one.
     Rescheduled,
     /// The receipt window closed (rule 4).
     WindowClosed,
-    /// No step leaves after the TTL or the campaign's end (rule 5).
+    /// No step is submitted after the TTL or the campaign's end (rule 5).
     Expired,
-    /// Called off before the first hand-over (rule 8, or an opt-out).
+    /// Stopped before the first submission, by a cancel (rule 8) or an opt-out.
     CalledOffUnsent,
-    /// Called off later: the present step is the last.
+    /// Stopped later: the present step is the last.
     CalledOffPresentLast,
-    /// The person wants no more (rule 2).
+    /// The recipient opted out (rule 2).
     Suppressed,
-    /// A receipt settled a hand-over that was unknown, or whose answer it overtook (rule 7).
+    /// A receipt settled a submission whose result was unknown, or whose answer it overtook (rule 7).
     Adopted,
 }
 
 /// Why an event changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ignored {
-    /// It says nothing that was not known, or ranks lower.
+    /// It brings nothing new, or ranks lower.
     NothingNew,
-    /// It is about a step that the message has not begun.
+    /// It concerns a step that the message has not begun.
     NotBegun,
     /// Its time has not come.
     NotYet,
-    /// It speaks of a hand-over that is no longer waited for.
+    /// It concerns a submission for which the message does not wait.
     Stale,
-    /// The message has ended, and this does not change how.
+    /// The message has ended, and the event does not change how.
     Ended,
-    /// In flight: the answer, or what becomes of a claim whose node died, will settle it.
+    /// The message is in flight. The answer settles it, or the recovery of a claim whose node died.
     InFlight,
 }
 
-/// What the machine makes of an event.
+/// The machine's decision about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     Moved { next: Present, rule: Rule },
@@ -186,7 +188,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// The message as it stands next, where that differs.
+    /// The next present of the message, if it changes.
     pub const fn next(&self) -> Option<&Present> {
         match self {
             Self::Moved { next, .. } => Some(next),

@@ -1,18 +1,18 @@
-//! The machine itself: one function for each kind of event. What receipts say is in `news`, the ways in which a step
-//! goes on or ends are in `ways`, what the plan says about times is in `times`.
+//! The machine: one function for each kind of event. Receipts are in `news`, the ways in which a step continues or ends
+//! in `ways`, the times of the plan in `times`.
 
 use super::event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
-use super::ways::lives;
+use super::ways::earlier_try_lives;
 use crate::domain::{
     AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SenderPart, SkipReason, State,
     StepIndex, Timestamp,
 };
 
-/// Where the message's batch stands, as far as the machine cares.
+/// The state of the message's batch, as far as the machine needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     Live,
-    /// A person called the batch off: nothing leaves, and every present step is the last.
+    /// An operator cancelled the batch: nothing is submitted, and every present step is the last.
     Cancelled,
 }
 
@@ -22,21 +22,23 @@ impl Standing {
     }
 }
 
-/// A message at the start of its life, of which `marks` say the steps that are not for it. The first that is may leave
-/// from `not_before` on, until the step's `leave_within` is over. Where none is, the message has ended before it began.
+/// Creates a message at the start of its life.
+///
+/// `marks` say which steps do not apply to it. The first step that applies may be submitted from `not_before` on, until
+/// its `leave_within` is over. If no step applies, the message is done at once.
 pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp) -> Present {
     let message = Present { marks: marks.at_first(), ..Present::queued(not_before, None) };
     let machine = Machine { plan, standing: Standing::Live, now: not_before };
     match plan.first(marks) {
         Some(step) => {
-            let gives_up = machine.leaves_by(step, not_before);
+            let gives_up = machine.submit_by(step, not_before);
             Present { step, state: State::Queued { not_before, gives_up }, ..message }
         }
         None => machine.done(message, Outcome::Skipped, Some(SkipReason::NoStep)),
     }
 }
 
-/// Decides what an event makes of a message.
+/// Decides how an event changes a message.
 pub fn advance(plan: &Plan, standing: Standing, message: &Present, event: Event, now: Timestamp) -> Decision {
     let decision = Machine { plan, standing, now }.decide(message, event);
     #[cfg(test)]
@@ -55,8 +57,8 @@ pub(super) const fn moved(next: Present, rule: Rule) -> Decision {
     Decision::Moved { next, rule }
 }
 
-/// Given back by the provider once more.
-const fn tried(message: Present) -> Present {
+/// Counts one more try that the provider gave back.
+const fn with_another_try(message: Present) -> Present {
     Present { tries: message.tries.saturating_add(1), ..message }
 }
 
@@ -81,7 +83,8 @@ impl Machine<'_> {
     fn claimed(self, message: Present) -> Decision {
         match message.state {
             State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
-            // The batch is called off or the time is up: the sweep or the timer ends it, never a hand-over.
+            // The batch is cancelled, or the message's time is up. The sweep or the timer ends it; it is never
+            // submitted.
             State::Queued { gives_up, .. } if self.is_cut(&message) || self.is_too_late(&message, gives_up) => {
                 Decision::Ignored(Ignored::Stale)
             }
@@ -98,22 +101,22 @@ impl Machine<'_> {
     fn answered(self, message: Present, step: StepIndex, answer: Answer) -> Decision {
         let (intent, not_before, gives_up) = match message.state {
             State::Sending { intent, not_before, gives_up } if message.step == step => (intent, not_before, gives_up),
-            // A receipt has overtaken the answer and proved the hand-over, or the claim was taken away.
+            // A receipt arrived before the answer and proved the submission, or the claim was taken away.
             State::Sending { .. } | State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {
                 return Decision::Ignored(Ignored::Stale);
             }
         };
         match answer {
-            Answer::Accepted => self.handed_over(message, self.now, Rule::HandedOver),
+            Answer::Accepted => self.submitted(message, self.now, Rule::HandedOver),
             Answer::Unknown => self.unknown(message, intent),
-            Answer::Refused { fault: Fault::Recipient, .. } => self.give_way(message, Ending::Rejected),
+            Answer::Refused { fault: Fault::Recipient, .. } => self.end_step(message, Ending::Rejected),
             Answer::Refused { fault: Fault::Person, .. } => self.suppress(message, Ending::Rejected),
             Answer::Refused { fault: Fault::Sender(part), again } => {
                 let at = if part == SenderPart::Step { again } else { not_before };
-                self.requeue(tried(message), at, gives_up, Rule::KeptForSender(part))
+                self.requeue(with_another_try(message), at, gives_up, Rule::KeptForSender(part))
             }
             Answer::Refused { fault: Fault::Passing, again } | Answer::Unavailable { again } => {
-                self.requeue(tried(message), again, gives_up, Rule::TriedAgain)
+                self.requeue(with_another_try(message), again, gives_up, Rule::TriedAgain)
             }
             Answer::NotBegun => self.requeue(message, not_before, gives_up, Rule::HandedBack),
             Answer::Later { at } => self.requeue(message, at.max(not_before), gives_up, Rule::PutOff),
@@ -121,21 +124,23 @@ impl Machine<'_> {
         }
     }
 
-    /// Nobody knows whether the provider took it. It counts as handed over at its intent; where the route prefers a
-    /// double to a miss it goes once more, and only once: a provider that breaks every time must not be a machine gun.
+    /// Handles an answer that does not say whether the provider accepted the step.
+    ///
+    /// The step counts as submitted at its intent. If the route prefers a double to a miss, it is resent, and only
+    /// once: otherwise a provider that fails every time would get the message without end.
     fn unknown(self, message: Present, intent: Timestamp) -> Decision {
         let step = message.step;
-        if lives(&message) {
-            return moved(self.left(message, intent, Rule::CountedAsHandedOver), Rule::CountedAsHandedOver);
+        if earlier_try_lives(&message) {
+            return moved(self.after_submission(message, intent, Rule::CountedAsHandedOver), Rule::CountedAsHandedOver);
         }
         let again = self.plan.on_unknown == OnUnknown::Resend && !message.marks.unknown(step) && !self.is_cut(&message);
         let message = Present { marks: message.marks.with_unknown(step, true), ..message };
         if again {
-            // A try like any other: what is said of the one before must not be taken for news of this one.
-            let message = tried(self.taken(message, intent, Rule::Resent));
+            // The resend counts as a new try, so a report on the first try is not taken for a report on the resend.
+            let message = with_another_try(self.with_submission(message, intent, Rule::Resent));
             return self.requeue(message, self.now, self.gives_up(&message, step), Rule::Resent);
         }
-        self.handed_over(message, intent, Rule::CountedAsHandedOver)
+        self.submitted(message, intent, Rule::CountedAsHandedOver)
     }
 
     fn due(self, message: Present, silence: Silence) -> Decision {
@@ -155,13 +160,13 @@ impl Machine<'_> {
         }
     }
 
-    /// The time in which a queued step may leave is up.
+    /// Handles a queued step whose time for submission is over.
     fn queued_too_long(self, message: Present, silence: Silence) -> Decision {
         if self.is_cut(&message) {
-            return self.rest(message, Rule::CalledOffPresentLast);
+            return self.end_route(message, Rule::CalledOffPresentLast);
         }
         if message.marks.unknown(message.step) {
-            // Only its second copy could not leave: the first may be on its way, and its deadline decides.
+            // Only the resend could not be submitted. The first copy may be on its way, and its deadline decides.
             let next = self.awaiting(message);
             return match next.state {
                 State::Awaiting { due } if due <= self.now => self.waited(next, silence),
@@ -174,16 +179,18 @@ impl Machine<'_> {
         self.cannot_leave(message, Ending::CouldNotLeave)
     }
 
-    /// The step's turn came at an hour at which it may not leave. It keeps its place among those who wait as long.
+    /// Postpones a queued step that came up outside its send hours. It keeps its order among the messages that wait for
+    /// the same time.
     fn put_off(self, message: Present, until: Timestamp) -> Decision {
         match message.state {
             State::Queued { gives_up, .. } if self.is_too_late(&message, gives_up) => Decision::Ignored(Ignored::Stale),
             State::Queued { not_before, .. } if not_before >= until => Decision::Ignored(Ignored::NothingNew),
             State::Queued { gives_up, .. } => {
-                // Whoever has not begun begins then, and has as long to leave as whoever could at once.
+                // A message that has not begun begins at that time. Its `leave_within` then runs from there, as for a
+                // message that could be sent at once.
                 let begins = message.first_left.is_none() && message.tries == 0;
                 let is_first = self.plan.first(message.marks) == Some(message.step);
-                let gives_up = if begins && is_first { self.leaves_by(message.step, until) } else { gives_up };
+                let gives_up = if begins && is_first { self.submit_by(message.step, until) } else { gives_up };
                 self.requeue(message, until, gives_up, Rule::PutOff)
             }
             State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
@@ -192,12 +199,12 @@ impl Machine<'_> {
         }
     }
 
-    /// The step's turn came and there is no place in the tier.
+    /// Handles a step that came up while its tier has no free slot.
     fn tier_spent(self, message: Present, step: StepIndex) -> Decision {
         match message.state {
             State::Queued { .. } if message.step != step => Decision::Ignored(Ignored::Stale),
             State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
-            // Without a step to go on to it waits for a place: to be late is better than never to come.
+            // Without a further step the message waits for a slot: late is better than never.
             State::Queued { .. } if !self.may_go_on(&message) && !self.is_cut(&message) => {
                 Decision::Ignored(Ignored::NotYet)
             }
@@ -208,39 +215,40 @@ impl Machine<'_> {
         }
     }
 
-    /// The due time of an awaiting message has come: a deadline, or the close of its receipt window.
+    /// Handles the due time of an awaiting message: a deadline, or the end of its receipt window.
     fn waited(self, message: Present, silence: Silence) -> Decision {
         let waived = message.marks.waived() && silence != Silence::Filled;
         let deadline = self.deadline(&message).filter(|_| !waived);
-        let ends = deadline.unwrap_or_else(|| self.unheard_until(&message));
+        let ends = deadline.unwrap_or_else(|| self.waits_until(&message));
         if ends > self.now {
             return moved(
-                Present { state: State::Awaiting { due: ends }, ..self.noted_cut(message) },
+                Present { state: State::Awaiting { due: ends }, ..self.with_batch_cut(message) },
                 Rule::Rescheduled,
             );
         }
-        // What the provider still repeats may be the news we wait for; that is as true of a window as of a deadline.
+        // A receipt that the provider still repeats may be the awaited one. This holds for a window as well as for a
+        // deadline.
         if let Silence::Held { until } = silence
             && until > self.now
         {
             return moved(Present { state: State::Awaiting { due: until }, ..message }, Rule::DeadlineHeld);
         }
         if deadline.is_none() {
-            return self.unheard(message);
+            return self.end_without_receipt(message);
         }
         if silence == Silence::Lost && self.plan.after_gap != AfterGap::FallBack {
             let message = Present { marks: message.marks.with_waived(true), ..message };
-            let due = self.unheard_until(&message);
+            let due = self.waits_until(&message);
             if due <= self.now {
-                return self.unheard(message);
+                return self.end_without_receipt(message);
             }
             return moved(Present { state: State::Awaiting { due }, ..message }, Rule::DeadlineWaived);
         }
-        self.give_way(message, Ending::Deadline)
+        self.end_step(message, Ending::Deadline)
     }
 
-    /// The step before has given way by a silence that is in doubt now. What is not claimed yet goes back to awaiting, and
-    /// its deadline is looked at again there.
+    /// Reverses a fallback by a deadline whose silence is now in doubt. A message that is not claimed yet returns to
+    /// awaiting, where its deadline is checked again.
     fn doubted(self, message: Present, silence: Silence, tries: u16) -> Decision {
         let is_in_doubt = match silence {
             Silence::Held { until } => until > self.now,
@@ -259,8 +267,8 @@ impl Machine<'_> {
         }
     }
 
-    /// The step before was refused by the fault of the sender. What has not been submitted since returns to its queue, as
-    /// if that had been known at once.
+    /// Reverses a fallback by a refusal that the sender caused. If the present step has not been submitted, the step
+    /// before returns to its queue, as if the cause had been known at once.
     fn refusal_recalled(self, message: Present, step: StepIndex, tries: u16) -> Decision {
         match message.state {
             State::Queued { .. } if message.marks.preceding(message.step) != Some(step) => {
@@ -293,11 +301,11 @@ impl Machine<'_> {
         }
         let message = Present { marks, ..message };
         match message.state {
-            State::Queued { .. } if message.first_left.is_none() => self.rest(message, Rule::CalledOffUnsent),
-            // It may be leaving at this moment. The mark outlives the answer, so that nothing follows it.
+            State::Queued { .. } if message.first_left.is_none() => self.end_route(message, Rule::CalledOffUnsent),
+            // The step may be on its way to the provider. The mark outlives the answer, so no step follows.
             State::Sending { .. } => moved(message, Rule::CalledOffPresentLast),
             State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {
-                self.rest(message, Rule::CalledOffPresentLast)
+                self.end_route(message, Rule::CalledOffPresentLast)
             }
         }
     }

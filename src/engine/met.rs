@@ -1,4 +1,5 @@
-//! Which events have met messages in which states, and which rules decided: what a simulation has to have tried.
+//! Records which events met messages in which states, and which rules decided. The simulation checks that it has tried
+//! them all.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -8,13 +9,13 @@ use super::table::{answers, call_offs, faults, reports, rules, silences};
 use super::{Answer, CallOff, Decision, Event, Obstacle, Report, Rule, Silence};
 use crate::domain::{Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
 
-/// What happened to a message in a state, as words.
+/// An event that met a message in a state, as words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Pair {
     pub(crate) state: &'static str,
     pub(crate) event: &'static str,
     pub(crate) what: &'static str,
-    /// Where it is about a step: which, as seen from the present one.
+    /// If the event is about a step: its position relative to the present step.
     pub(crate) step: &'static str,
 }
 
@@ -25,7 +26,7 @@ impl fmt::Display for Pair {
     }
 }
 
-/// How often each was met.
+/// How often each pair and each rule occurred.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Met {
     pub(crate) pairs: HashMap<Pair, u64>,
@@ -61,7 +62,7 @@ pub(super) fn note(message: &Present, event: &Event, decision: &Decision) {
     });
 }
 
-/// The store has claimed a message, as the engine would.
+/// Records a claim by the store, which decides it as the engine would, without calling the engine.
 pub(crate) fn note_claim() {
     let pair = Pair { state: QUEUED, event: "claimed", what: "", step: "" };
     MET.with_borrow_mut(|met| {
@@ -70,12 +71,12 @@ pub(crate) fn note_claim() {
     });
 }
 
-/// What has met on this thread since the last time.
+/// Takes what was recorded on this thread since the last time.
 pub(crate) fn take() -> Met {
     MET.take()
 }
 
-/// As if nothing had met since it was taken.
+/// Restores a record that was taken, and discards what was recorded since.
 pub(crate) fn put_back(met: Met) {
     MET.set(met);
 }
@@ -95,23 +96,23 @@ const fn state(state: &State) -> &'static str {
 }
 
 fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
-    let place = |step: StepIndex| match step.cmp(&present) {
+    let relative = |step: StepIndex| match step.cmp(&present) {
         std::cmp::Ordering::Less => "earlier",
         std::cmp::Ordering::Equal => "present",
         std::cmp::Ordering::Greater => "later",
     };
     let (event, what, step) = match event {
         Event::Claimed => ("claimed", "", ""),
-        // What nobody waits for any more is alike, whatever it says.
+        // All answers that arrive too late are treated alike.
         Event::Answered { step, .. } if state != SENDING || *step != present => ("answered", "too late", ""),
         Event::Answered { answer, .. } => ("answered", of_answer(answer), ""),
-        Event::Receipt { step, report: Report::Reached(status) } => ("reached", of_status(*status), place(*step)),
-        Event::Receipt { step, report: Report::Failed { fault, .. } } => ("failed", of_fault(*fault), place(*step)),
+        Event::Receipt { step, report: Report::Reached(status) } => ("reached", of_status(*status), relative(*step)),
+        Event::Receipt { step, report: Report::Failed { fault, .. } } => ("failed", of_fault(*fault), relative(*step)),
         Event::Due { silence } => ("due", of_silence(silence), ""),
-        Event::TierSpent { step } => ("tier spent", "", place(*step)),
+        Event::TierSpent { step } => ("tier spent", "", relative(*step)),
         Event::PutOff { .. } => ("put off", "", ""),
         Event::Doubted { silence, .. } => ("doubted", of_silence(silence), ""),
-        Event::RefusalRecalled { step, .. } => ("refusal recalled", "", place(*step)),
+        Event::RefusalRecalled { step, .. } => ("refusal recalled", "", relative(*step)),
         Event::CalledOff(CallOff::Cancel) => ("called off", "cancel", ""),
         Event::CalledOff(CallOff::OptOut) => ("called off", "opt-out", ""),
     };
@@ -182,7 +183,7 @@ pub(crate) fn all_pairs() -> Vec<Pair> {
     pairs.into_iter().collect()
 }
 
-/// Every rule, with each ending and part that it may speak of.
+/// Every rule, with each ending and each part that it may contain.
 pub(crate) fn all_rules() -> Vec<Rule> {
     let endings = [
         Ending::Deadline,

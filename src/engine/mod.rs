@@ -1,10 +1,10 @@
-//! The fallback machine: `(plan, standing, present, event, now) -> decision`.
+//! The fallback state machine: `(plan, standing, present, event, now) -> decision`.
 //!
-//! In: what a batch was launched with, whether it was called off, one message as it stands, what happened, and when.
-//! Out: the message as it stands next and the rule that says so, or why nothing changes.
-//! Promises: it alone draws the arrows of a message's life; the same input gives the same decision for ever; it
-//! neither allocates nor fails; an event that comes twice, late or out of order is an ordinary input.
-//! May not: read a clock, do I/O, be async, or know any room but `domain`.
+//! In: the plan of a batch, whether the batch is cancelled, the present of one message, an event, and its time.
+//! Out: the next present and the rule that decided it, or the reason why nothing changes.
+//! Promises: the engine alone decides the changes of a message's state; the same input always gives the same decision;
+//! it neither allocates nor fails; a repeated, late or out-of-order event is a valid input.
+//! May not: read a clock, do I/O, be async, or use any room but `domain`.
 //!
 //! ```text
 //!            claimed              accepted, unknown              met, failed last, closed

@@ -1,10 +1,10 @@
-//! What receipts make of a message. They come twice, late, out of order and before the answer that they follow.
+//! How receipts change a message. They arrive twice, late, out of order, and before the answer that they follow.
 
 use super::event::{CallOff, Decision, Ignored, Report, Rule};
 use super::machine::{Machine, moved};
 use crate::domain::{Ending, Fault, Outcome, Present, State, Status, Step, StepIndex, Timestamp};
 
-/// What is on record of the tries of one step, each counted from nought: the last of all, and the last that left.
+/// The stored tries of one step, each counted from zero: the last of all, and the last that was submitted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OnRecord {
     last: Option<u16>,
@@ -12,7 +12,7 @@ pub struct OnRecord {
 }
 
 impl OnRecord {
-    /// Of tries, each with whether it left.
+    /// Collects tries, each with whether it was submitted.
     pub fn of(tries: impl Iterator<Item = (u16, bool)>) -> Self {
         tries.fold(Self::default(), |known, (tries, has_left)| Self {
             last: known.last.max(Some(tries)),
@@ -24,33 +24,44 @@ impl OnRecord {
         self.left.is_some()
     }
 
-    /// Whether a try of the step is being handed over that is not on record yet.
+    /// Whether a try of the step is being submitted that is not stored yet.
     pub fn is_under_way(self, message: &Present, step: StepIndex) -> bool {
         step == message.step && matches!(message.state, State::Sending { .. }) && self.last < Some(message.tries)
     }
 
-    /// The try that left last.
+    /// The try that was submitted last.
     pub fn latest(self, message: &Present, step: StepIndex) -> u16 {
         if self.is_under_way(message, step) { message.tries } else { self.left.unwrap_or(0) }
     }
 }
 
-/// Whether news of one try of a step still says something about the step, which may have been tried again since: of
-/// what is told it is the try `told`, and `latest` is the one that left last, each counted from nought.
+/// Whether a report on one try of a step still says something about the step, which may have been retried since.
 ///
-/// Good news counts from every try, except where the step goes again because the try it speaks of came to nothing, or was
-/// to and its time ran out: that it had been accepted or sent is old, that it has arrived is not. Bad news is about one try alone.
-pub fn counts(message: &Present, step: StepIndex, [told, latest]: [u16; 2], report: Report, success: Status) -> bool {
+/// `reported` is the try that the report is about, and `latest` is the try that was submitted last; both count from
+/// zero.
+///
+/// - A failure counts only for the latest try.
+/// - A success status counts for every try.
+/// - Exception: the reported try failed, and the step is retried, or its time for the retry ran out. Then "accepted"
+///   and "sent" are outdated; only success or a delivery counts.
+pub fn counts(
+    message: &Present,
+    step: StepIndex,
+    [reported, latest]: [u16; 2],
+    report: Report,
+    success: Status,
+) -> bool {
     match report {
         Report::Reached(status) => {
-            let is_old = step == message.step && !message.marks.may_live(step) && told < message.tries;
+            let is_old = step == message.step && !message.marks.may_live(step) && reported < message.tries;
             !is_old || status >= success.min(Status::Delivered)
         }
-        Report::Failed { .. } => told >= latest,
+        Report::Failed { .. } => reported >= latest,
     }
 }
 
-/// Whether it has not left as far as the row knows, and a receipt that says it did settles that.
+/// Whether the message has not been submitted as far as its row knows. A receipt that proves the submission settles
+/// that.
 const fn waits_for_answer(message: &Present) -> bool {
     match message.state {
         State::Queued { .. } => true,
@@ -60,27 +71,27 @@ const fn waits_for_answer(message: &Present) -> bool {
 }
 
 impl<'a> Machine<'a> {
-    /// A receipt with good news. It also proves that the attempt exists, whatever we believed.
+    /// Handles a receipt with a status. It also proves that the attempt exists, whatever the row says.
     pub(super) fn reached(self, before: Present, step: StepIndex, status: Status) -> Decision {
-        let Some(rules) = self.begun(&before, step) else {
+        let Some(rules) = self.step_if_begun(&before, step) else {
             return Decision::Ignored(Ignored::NotBegun);
         };
         if step < before.step && !before.marks.handed_over(step) && status < rules.success {
-            // The provider had said no, or we never asked. Only an arrival would make a difference now.
+            // The provider rejected the step, or it was never submitted. Only an arrival would change anything now.
             return Decision::Ignored(Ignored::Stale);
         }
-        let message = self.heard(before, step, status);
-        // Bad news tells of acceptance too, which is no success where it comes first. What arrived after all is.
+        let message = self.with_reported_status(before, step, status);
+        // A failure implies acceptance, which is no success if it comes first. An arrival after it is.
         let arrived_after_all = before.marks.failed(step) && status >= Status::Delivered;
         let is_new = arrived_after_all || before.marks.status(step) < Some(rules.success);
         if status >= rules.success && is_new {
             return self.succeed(message, before, step);
         }
-        // Short of success, a receipt still settles a hand-over whose answer is missing. A step that goes again after
-        // a failure stays where it is: "sent" may come from the try that failed.
-        // Nor does one whose next try is on its way: the answer to that says of which try this was.
+        // Below success, a receipt still settles a submission whose answer is missing. A step that is retried after a
+        // failure stays queued: "sent" may come from the failed try. A step whose next try is in flight stays too: the
+        // answer shows which try the receipt was about.
         let settles = waits_for_answer(&before) && step == before.step && !message.marks.failed(step);
-        let next = if settles { self.left(message, self.now, Rule::Adopted) } else { message };
+        let next = if settles { self.after_submission(message, self.now, Rule::Adopted) } else { message };
         if next == before {
             Decision::Ignored(Ignored::NothingNew)
         } else if settles || before.marks.unknown(step) {
@@ -90,10 +101,10 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Writes good news into the marks.
-    fn heard(self, mut message: Present, step: StepIndex, status: Status) -> Present {
+    /// Records a reported status in the marks.
+    fn with_reported_status(self, mut message: Present, step: StepIndex, status: Status) -> Present {
         if waits_for_answer(&message) && step == message.step && !message.marks.failed(step) {
-            message = self.taken(message, self.now, Rule::Adopted);
+            message = self.with_submission(message, self.now, Rule::Adopted);
         }
         let marks = message.marks.with_handed_over(step).with_unknown(step, false).with_status(step, status);
         let first_left = message.first_left.or(Some(self.now));
@@ -101,19 +112,20 @@ impl<'a> Machine<'a> {
         Present { marks, first_left, accepted, ..message }
     }
 
-    /// `step` has met its success status for the first time; `before` is the message without that news.
+    /// Records that `step` met its success status for the first time. `before` is the message without that report.
     pub(super) fn succeed(self, mut message: Present, before: Present, step: StepIndex) -> Decision {
         message.marks = message.marks.without_failed(step);
         let earlier = step < before.step;
         if before.marks.reached_by().is_some() {
-            // Twice means that two steps met their success status: that a second one has left is not yet a double.
+            // "Twice" means that two steps met their success status. That a second one was submitted is not yet a
+            // double.
             message.marks = message.marks.with_delivered_twice();
             let settled = earlier || matches!(before.state, State::Done { .. });
             let next = if settled { message } else { self.done(message, Outcome::Reached, None) };
             return moved(next, Rule::DeliveredTwice);
         }
         if let State::Done { outcome: Outcome::Cancelled | Outcome::Skipped, .. } = before.state {
-            // Never meant to leave: these stay what they are (rule 6 names the others).
+            // These messages were not to be sent and keep their outcome (rule 6 names the others).
             return moved(message, Rule::Progressed);
         }
         message.marks = message.marks.with_reached_by(step);
@@ -123,7 +135,7 @@ impl<'a> Machine<'a> {
                 moved(self.done(message, Outcome::Reached, None), Rule::Late)
             }
             State::Queued { .. } if earlier => self.recall(message),
-            // The later step may have left: its answer is still to come, and then the message ends.
+            // The later step may have been submitted. Its answer is still to come, and ends the message.
             State::Sending { .. } if earlier => moved(message, Rule::ReachedEarlier),
             State::Awaiting { .. } if earlier => {
                 moved(self.done(message, Outcome::Reached, None), Rule::ReachedEarlier)
@@ -134,14 +146,14 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// A receipt with bad news. It never undoes good news.
+    /// Handles a receipt with a failure. It never undoes a success.
     pub(super) fn failed(self, before: Present, step: StepIndex, fault: Fault, again: Timestamp) -> Decision {
-        let Some(rules) = self.begun(&before, step) else {
+        let Some(rules) = self.step_if_begun(&before, step) else {
             return Decision::Ignored(Ignored::NotBegun);
         };
         if before.marks.status(step) >= Some(rules.success.min(Status::Delivered)) {
             return match fault {
-                // It arrived, and still nothing may follow it.
+                // It arrived, but no step may follow it.
                 Fault::Person => self.called_off(before, CallOff::OptOut),
                 Fault::Recipient | Fault::Sender(_) | Fault::Passing => Decision::Ignored(Ignored::NothingNew),
             };
@@ -157,17 +169,17 @@ impl<'a> Machine<'a> {
                 State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {}
             }
         }
-        self.failed_before(before, step, fault)
+        self.failed_earlier(before, step, fault)
     }
 
-    /// The receipt overtook the answer; that it failed proves that it had been taken.
+    /// Handles a failure that overtook the answer: the failure proves that the provider had accepted the step.
     fn failed_in_flight(self, message: Present, fault: Fault, again: Timestamp) -> Decision {
         let goes_again = matches!(fault, Fault::Sender(_) | Fault::Passing);
         if goes_again && message.tries > 0 {
-            // This may as well be a repeated receipt of the try before, and acting on it would send twice.
+            // This may be a repeated receipt of the try before; to act on it would send twice.
             return Decision::Ignored(Ignored::InFlight);
         }
-        self.failed_present(self.taken(message, self.now, Rule::Adopted), fault, again)
+        self.failed_present(self.with_submission(message, self.now, Rule::Adopted), fault, again)
     }
 
     fn failed_present(self, message: Present, fault: Fault, again: Timestamp) -> Decision {
@@ -175,9 +187,9 @@ impl<'a> Machine<'a> {
         let marks = message.marks.with_unknown(step, false);
         let message = Present { marks: marks.with_failed(step), ..message };
         match fault {
-            Fault::Recipient => self.give_way(message, Ending::Undelivered),
+            Fault::Recipient => self.end_step(message, Ending::Undelivered),
             Fault::Person => self.suppress(message, Ending::Undelivered),
-            Fault::Sender(_) | Fault::Passing if self.is_cut(&message) => self.give_way(message, Ending::Undelivered),
+            Fault::Sender(_) | Fault::Passing if self.is_cut(&message) => self.end_step(message, Ending::Undelivered),
             Fault::Sender(part) => {
                 let message = self.undone(message);
                 self.requeue(message, self.now, self.gives_up(&message, step), Rule::KeptForSender(part))
@@ -186,20 +198,20 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The same step again, within its time: until the deadline or window that runs since its first try, and the TTLs of
+    /// Retries the same step, within its time: the deadline or window that runs since its first try, and the TTLs of
     /// step and message.
     fn failed_in_passing(self, message: Present, again: Timestamp) -> Decision {
         let time = self.deadline(&message).unwrap_or_else(|| self.closes(&message));
         let ends = self.tries_until(&message).map_or(time, |until| until.min(time));
         if ends <= self.now {
-            return self.give_way(message, Ending::Undelivered);
+            return self.end_step(message, Ending::Undelivered);
         }
         let message = Present { tries: message.tries.saturating_add(1), ..message };
         self.requeue(message, again, Some(ends), Rule::TriedAgain)
     }
 
-    /// The hand-over of the present step is undone, as if the provider had refused it at once (rule 2): where it was
-    /// the only one, the message has never left.
+    /// Undoes the submission of the present step, as if the provider had refused it at once (rule 2). If it was the
+    /// only one, the message counts as never submitted.
     pub(super) fn undone(self, message: Present) -> Present {
         let marks = message.marks.without_hand_over(message.step).with_waived(false);
         let tries = message.tries.saturating_add(1);
@@ -209,9 +221,9 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The step has had its turn. That it failed decides something only where nothing else is under way any more, or
-    /// where the person wants no more.
-    fn failed_before(self, before: Present, step: StepIndex, fault: Fault) -> Decision {
+    /// Handles a failure of an earlier or ended step. It decides something only if nothing else is under way, or if the
+    /// recipient opted out.
+    fn failed_earlier(self, before: Present, step: StepIndex, fault: Fault) -> Decision {
         let mut message = before;
         if message.marks.handed_over(step) {
             message.marks = message.marks.with_unknown(step, false).with_failed(step);
@@ -241,14 +253,14 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The rules of a step of which an attempt may exist, so that a receipt may speak of it.
-    fn begun(self, message: &Present, step: StepIndex) -> Option<&'a Step> {
+    /// The plan's step, if an attempt of it may exist and a receipt may therefore be about it.
+    fn step_if_begun(self, message: &Present, step: StepIndex) -> Option<&'a Step> {
         let rules = self.plan.step(step).filter(|_| !message.marks.passed_over(step))?;
-        let had_nothing_to_say = matches!(message.marks.ending(step), Ending::OutsideWindow | Ending::MissingVariable);
+        let had_no_content = matches!(message.marks.ending(step), Ending::OutsideWindow | Ending::MissingVariable);
         let tried = matches!(message.state, State::Sending { .. })
             || message.tries > 0
             || message.marks.ending(step) != Ending::Open;
-        let may_exist = !had_nothing_to_say && (step < message.step || (step == message.step && tried));
+        let may_exist = !had_no_content && (step < message.step || (step == message.step && tried));
         (message.marks.handed_over(step) || may_exist).then_some(rules)
     }
 }

@@ -1,5 +1,4 @@
-//! What holds in every life of a message: random plans, and anything that can happen to a message in any order, twice,
-//! late and at once.
+//! Properties of every life of a message: random plans, and events in any order, repeated, late and at once.
 
 use proptest::prelude::*;
 
@@ -48,7 +47,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         })
 }
 
-/// For whom the steps are: mostly for everybody, now and then for nobody at all.
+/// Which steps do not apply: mostly none, sometimes some or all.
 fn conditions() -> impl Strategy<Value = Marks> {
     let of_some = prop::collection::vec(any::<bool>(), 7).prop_map(|not_for_it| {
         let passed_over = StepIndex::all().zip(not_for_it).filter(|(_, is)| *is);
@@ -57,7 +56,7 @@ fn conditions() -> impl Strategy<Value = Marks> {
     prop_oneof![2 => Just(Marks::default()), 1 => of_some]
 }
 
-/// What happens next. Most of it concerns the present step, because that is where the arrows are.
+/// The next happening. Most happenings concern the present step, because most changes start there.
 #[derive(Debug, Clone, Copy)]
 enum Happening {
     Event {
@@ -66,9 +65,9 @@ enum Happening {
     },
     /// The batch is cancelled; the sweep comes to the message later, as an event.
     Cancel,
-    /// Time passes until the row is due, and the timer comes.
+    /// Time passes until the row is due, and the timer fires.
     Due(Silence),
-    /// The message goes on as messages do: it is claimed, answered, reported on.
+    /// The message takes its normal course: it is claimed, answered, reported on.
     GoesOn {
         answer: Answer,
         report: Report,
@@ -99,7 +98,7 @@ fn faults() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// Times in events are seconds from now on: see [`shifted`].
+/// Times in events are relative to now: see [`shifted`].
 fn moments() -> impl Strategy<Value = Timestamp> {
     (0_i64..120).prop_map(|secs| Timestamp::from_millis(secs * 1_000))
 }
@@ -160,13 +159,13 @@ fn happenings() -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// A happening, and how many milliseconds after the last one. Several at once are usual.
+/// Happenings, each with the milliseconds since the one before. Often several happen at once.
 fn lives() -> impl Strategy<Value = Vec<(i64, Happening)>> {
     let pause = prop_oneof![6 => Just(0_i64), 6 => 0_i64..20_000, 1 => 0_i64..400_000];
     prop::collection::vec((pause, happenings()), 0..60)
 }
 
-/// Moves an event's own times behind `now`.
+/// Moves an event's own times after `now`.
 fn shifted(event: Event, now: Timestamp) -> Event {
     let later = |time: Timestamp| now + Span::from_millis(time.millis());
     match event {
@@ -193,21 +192,21 @@ fn shifted(event: Event, now: Timestamp) -> Event {
     }
 }
 
-/// A life with somebody who watches it, and keeps own books.
+/// A life with an observer that keeps its own records.
 struct Watched {
     story: Story,
-    /// Whether each step may be handed over: once, and once more for each time that it came back.
-    may_leave: [bool; 7],
-    /// Nobody wants it to go on.
+    /// Whether each step may be submitted: once, and once more each time that it came back.
+    may_submit: [bool; 7],
+    /// Whether it was stopped.
     called_off: bool,
-    /// The steps that are not for it.
+    /// The steps that do not apply to it.
     at_first: Marks,
 }
 
 impl Watched {
     fn of(plan: Plan, marks: Marks) -> Self {
         let story = Story::passing_over(plan, marks);
-        Self { may_leave: [true; 7], called_off: false, at_first: story.message.marks.at_first(), story }
+        Self { may_submit: [true; 7], called_off: false, at_first: story.message.marks.at_first(), story }
     }
 
     fn live(&mut self, life: Vec<(i64, Happening)>) {
@@ -260,33 +259,33 @@ impl Watched {
         let decision = self.story.event(event);
         if let Decision::Moved { next, rule } = decision {
             assert_ne!(before, next, "{event:?} moved nothing, by {rule:?}");
-            self.books(&before, event, rule);
-            self.order(&before, event, &next, rule);
-            self.times(&before, event, rule);
-            self.ends(&before, &next);
+            self.check_submissions(&before, event, rule);
+            self.check_order(&before, event, &next, rule);
+            self.check_times(&before, event, rule);
+            self.check_end(&before, &next);
         }
-        self.coherence();
+        self.check_present();
         let twice = self.story.decide(event);
         assert!(matches!(twice, Decision::Ignored(_)), "{event:?} twice: {twice:?} from {:?}", self.story.message);
         decision
     }
 
-    /// At most one hand-over of each step is under way, and nothing leaves that nobody wants any more.
-    fn books(&mut self, before: &Present, event: Event, rule: Rule) {
+    /// Checks that at most one submission of each step is in flight, and that nothing is submitted after a stop.
+    fn check_submissions(&mut self, before: &Present, event: Event, rule: Rule) {
         let step = before.step.index();
         match event {
             Event::Claimed => {
-                assert!(!before.marks.passed_over(before.step), "step {} is not for it: {before:?}", before.step);
-                assert!(self.may_leave[step], "step {} left twice: {before:?}", before.step);
-                assert!(!self.called_off && self.story.standing == Standing::Live, "left after it was called off");
-                assert!(!self.is_expired(before), "left after its time: {before:?}");
+                assert!(!before.marks.passed_over(before.step), "step {} does not apply: {before:?}", before.step);
+                assert!(self.may_submit[step], "step {} was submitted twice: {before:?}", before.step);
+                assert!(!self.called_off && self.story.standing == Standing::Live, "submitted after it was stopped");
+                assert!(!self.is_expired(before), "submitted after its time: {before:?}");
                 let again = before.accepted.filter(|_| before.marks.failed(before.step));
                 let ends = again.zip(self.story.plan.step(before.step).and_then(|step| step.ttl));
                 assert!(
                     ends.is_none_or(|(first, ttl)| self.story.now < first + ttl),
-                    "again after its TTL: {before:?}"
+                    "retried after its TTL: {before:?}"
                 );
-                self.may_leave[step] = false;
+                self.may_submit[step] = false;
             }
             Event::Answered { answer, .. } => {
                 let came_back = match answer {
@@ -295,14 +294,14 @@ impl Watched {
                     Answer::Unknown => rule == Rule::Resent && !before.marks.unknown(before.step),
                     Answer::Accepted | Answer::CannotLeave(_) => false,
                 };
-                self.may_leave[step] |= came_back;
+                self.may_submit[step] |= came_back;
             }
             Event::Receipt { step: of, report: Report::Failed { fault, .. } } => {
                 let came_back = matches!(fault, Fault::Passing | Fault::Sender(_)) && of == before.step;
-                self.may_leave[step] |= came_back;
+                self.may_submit[step] |= came_back;
                 self.called_off |= fault == Fault::Person;
             }
-            Event::RefusalRecalled { step, .. } => self.may_leave[step.index()] = true,
+            Event::RefusalRecalled { step, .. } => self.may_submit[step.index()] = true,
             Event::CalledOff(_) => self.called_off = true,
             Event::Receipt { report: Report::Reached(_), .. }
             | Event::Due { .. }
@@ -321,19 +320,19 @@ impl Watched {
         ends.is_some_and(|at| at <= self.story.now)
     }
 
-    /// Steps follow one another, and only for a reason.
-    fn order(&self, before: &Present, event: Event, next: &Present, rule: Rule) {
+    /// Checks that steps follow one another, and only for a valid reason.
+    fn check_order(&self, before: &Present, event: Event, next: &Present, rule: Rule) {
         if next.step < before.step {
             let is_taken_back = matches!(rule, Rule::TakenBack | Rule::RefusalRecalled) && next.outcome().is_none();
             assert!(is_taken_back || (rule, next.outcome()) == (Rule::Recalled, Some(Outcome::Reached)));
-            assert!(!before.marks.handed_over(before.step), "it has left: {before:?}");
+            assert!(!before.marks.handed_over(before.step), "it was submitted: {before:?}");
         }
         if next.step > before.step {
             let following = before.marks.following(before.step, self.story.plan.steps.len());
-            assert_eq!(following, Some(next.step), "a step was left out, or was not");
-            assert!(matches!(rule, Rule::GaveWay(_)), "went on by {rule:?}");
+            assert_eq!(following, Some(next.step), "not the next step that applies");
+            assert!(matches!(rule, Rule::GaveWay(_)), "the next step by {rule:?}");
         }
-        let no_fault_of_the_persons = match event {
+        let not_caused_by_recipient = match event {
             Event::Answered { answer, .. } => match answer {
                 Answer::NotBegun
                 | Answer::Later { .. }
@@ -352,14 +351,14 @@ impl Watched {
             | Event::CalledOff(_) => true,
             Event::Due { .. } | Event::TierSpent { .. } => false,
         };
-        assert!(next.step <= before.step || !no_fault_of_the_persons, "{event:?} brought the next step");
+        assert!(next.step <= before.step || !not_caused_by_recipient, "{event:?} caused a fallback");
         if let (State::Sending { .. }, Event::Due { .. } | Event::CalledOff(_)) = (before.state, event) {
-            assert_eq!(before.state, next.state, "only an answer or a receipt ends a hand-over");
+            assert_eq!(before.state, next.state, "only an answer or a receipt ends a submission");
         }
     }
 
-    /// Deadlines are never early, and silence decides only while it is news.
-    fn times(&self, before: &Present, event: Event, rule: Rule) {
+    /// Checks that deadlines are never early, and that silence decides only if it means something.
+    fn check_times(&self, before: &Present, event: Event, rule: Rule) {
         let Rule::GaveWay(Ending::Deadline) = rule else { return };
         let step = self.story.plan.step(before.step).unwrap();
         assert!(before.accepted.unwrap() + step.fallback_after.unwrap() <= self.story.now, "too early: {before:?}");
@@ -371,26 +370,26 @@ impl Watched {
         });
     }
 
-    /// What has ended stays ended; only a late success changes how, and only for the better.
-    fn ends(&self, before: &Present, next: &Present) {
+    /// Checks that an ended message stays ended. Only a late success changes the outcome, and only to reached.
+    fn check_end(&self, before: &Present, next: &Present) {
         let Some(outcome) = before.outcome() else { return };
-        let after = next.outcome().expect("what has ended goes on");
+        let after = next.outcome().expect("an ended message continues");
         if outcome != after {
             assert!(matches!(outcome, Outcome::Undelivered | Outcome::Silent | Outcome::Unknown | Outcome::Expired));
             assert!(after == Outcome::Reached && next.marks.late());
         }
     }
 
-    /// What is true of every present.
-    fn coherence(&self) {
+    /// Checks what is true of every present.
+    fn check_present(&self) {
         let Story { plan, message, .. } = &self.story;
         let Present { state, marks, .. } = message;
         assert_eq!(message.first_left.is_none(), marks.last_handed_over().is_none(), "{message:?}");
         assert!(message.step.index() < plan.steps.len());
-        assert_eq!(marks.at_first(), self.at_first, "for whom a step is never changes: {message:?}");
-        let is_for_nobody = self.at_first.passed_over(message.step);
+        assert_eq!(marks.at_first(), self.at_first, "the steps that apply have changed: {message:?}");
+        let applies_nowhere = self.at_first.passed_over(message.step);
         let skipped = State::Done { outcome: Outcome::Skipped, skipped: Some(SkipReason::NoStep), at: START };
-        assert_eq!(is_for_nobody, *state == skipped, "{message:?}");
+        assert_eq!(applies_nowhere, *state == skipped, "{message:?}");
         assert!(!matches!(state, State::Queued { .. }) || !marks.cut(), "queued although cut: {message:?}");
         let met = |index| marks.status(index) >= plan.step(index).map(|step| step.success);
         let all_met = plan.places().filter(|(index, _)| met(*index)).count();
@@ -408,17 +407,17 @@ impl Watched {
             .into_iter()
             .map(|count| tallies.total(count))
             .sum();
-        assert_eq!(open + tallies.done(), 1, "a message is in exactly one place");
+        assert_eq!(open + tallies.done(), 1, "a message is counted exactly once");
         assert_eq!(tallies.is_settled(), message.outcome().is_some());
     }
 
-    /// Time goes on, timers come, nodes claim and providers answer, one way or another.
+    /// Lets time pass, timers fire, nodes claim and providers answer, in various ways.
     fn goes_on_until_done(&mut self, answers: &[Answer]) {
-        for turn in 0..100 {
+        for round in 0..100 {
             match self.story.message.state {
                 State::Done { .. } => return,
                 State::Sending { .. } => {
-                    let answer = answers.get(turn).copied().unwrap_or(Answer::Accepted);
+                    let answer = answers.get(round).copied().unwrap_or(Answer::Accepted);
                     let event = Event::Answered { step: self.story.message.step, answer };
                     self.happens(shifted(event, self.story.now));
                 }
@@ -441,7 +440,8 @@ impl Watched {
     }
 }
 
-/// Lives to try. `PROPTEST_CASES`, which `./check --long` sets, would otherwise not count beside a number given here.
+/// The number of lives to try. A number given here would otherwise override `PROPTEST_CASES`, which `./check --long`
+/// sets.
 fn config() -> ProptestConfig {
     let defaults = ProptestConfig::default();
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { defaults.cases } else { 1_000 };
@@ -452,12 +452,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(plan in plans(), marks in conditions(), life in lives()) {
+    fn the_invariants_hold_in_every_life(plan in plans(), marks in conditions(), life in lives()) {
         Watched::of(plan, marks).live(life);
     }
 
     #[test]
-    fn whatever_happened_every_message_comes_to_an_end(
+    fn every_message_ends_after_any_life(
         plan in plans(),
         marks in conditions(),
         life in lives(),
@@ -476,21 +476,21 @@ proptest! {
         prop_assert_eq!(one.story.message, other.story.message);
     }
 
-    /// Waiting consumes nothing, for as long as the plan allows.
+    /// Waiting consumes nothing, as long as the plan allows it.
     #[test]
-    fn a_message_that_nobody_claims_stays_where_it_is_until_its_time_is_up(plan in plans(), secs in 0_i64..10_000) {
+    fn an_unclaimed_message_waits_until_its_time_is_over(plan in plans(), secs in 0_i64..10_000) {
         let mut story = Story::of(plan);
         story.now = at(secs);
         let due = story.decide(Event::Due { silence: Silence::Trusted });
-        // The campaign's end stands in no row.
+        // No row stores the campaign's end.
         let ends = story.due_at().into_iter().chain(story.plan.end).min();
         let time_is_up = ends.is_some_and(|at| at <= story.now);
         prop_assert_eq!(matches!(due, Decision::Moved { .. }), time_is_up);
     }
 
-    /// A message lives as it would in a route of nothing but the steps that are for it.
+    /// A message has the same life in a route that contains only the steps that apply.
     #[test]
-    fn a_step_that_is_passed_over_might_as_well_not_be_there(
+    fn a_passed_over_step_is_as_if_it_were_not_in_the_route(
         plan in plans(),
         marks in conditions(),
         life in lives(),
@@ -501,10 +501,11 @@ proptest! {
         };
         prop_assume!(!shorter.steps.is_empty());
         let of_shorter: Vec<_> = plan.places().map(|(index, _)| index).filter(|index| !marks.passed_over(*index)).collect();
-        // What speaks of a place in the whole route is another place in the shorter one, so only what speaks of the
-        // present one is told to both.
-        let tellable = |(_, happening): &(i64, Happening)| !matches!(happening, Happening::Event { of: Some(_), .. });
-        let life: Vec<_> = life.into_iter().filter(tellable).collect();
+        // A position in the whole route is another position in the shorter one. Only events about the present step are
+        // therefore applied to both.
+        let is_about_present =
+            |(_, happening): &(i64, Happening)| !matches!(happening, Happening::Event { of: Some(_), .. });
+        let life: Vec<_> = life.into_iter().filter(is_about_present).collect();
         let (mut whole, mut short) = (Watched::of(plan, marks), Watched::of(shorter, Marks::default()));
         whole.live(life.clone());
         short.live(life);

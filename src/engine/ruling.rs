@@ -1,24 +1,24 @@
-//! Decisions as they are kept: which rule decided, and on what. With the facts that is enough to decide once more.
+//! Decisions as they are stored: the rule that decided, and on what. With the facts, this is enough to decide again.
 
 use super::event::{Answer, CallOff, Decision, Event, Ignored, Rule, Silence};
 use super::machine::Standing;
 use crate::domain::{Ending, Present, SenderPart, State, Timestamp};
 
-/// What was decided about one thing that happened, and how the message stood before.
+/// A decision about one event, and the state of the message before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Ruling {
-    /// The version of the row that the decision was made on, and how many decisions that moved the message were made on the
-    /// same version before it.
+    /// The version of the row that the decision was based on.
     pub version: u32,
+    /// How many decisions that changed the message were made on the same version before this one.
     pub moves: u8,
     pub met: Met,
-    /// How often the present step had been given back.
+    /// How often the provider had given back the present step.
     pub tries: u16,
     pub is_cancelled: bool,
     pub made: Made,
 }
 
-/// In which state it met the message.
+/// The state in which the event met the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Met {
     #[default]
@@ -28,34 +28,34 @@ pub enum Met {
     Done = 3,
 }
 
-/// What came of it.
+/// The result of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Made {
     Moved(Rule),
     Ignored(Ignored),
-    /// News of a try that another one had followed, and that no longer counts.
+    /// A report on an earlier try that does not count, because another try followed.
     Superseded,
-    /// The engine was not asked: nothing follows from it for the message.
+    /// The engine was not asked: the event has no consequence for the message.
     #[default]
     Nothing,
 }
 
-/// Why a message was decided about where no fact tells.
+/// The cause of a decision that no stored fact records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// Its time had come: a deadline, a window, its time to leave. Silence was worth this.
+    /// Its time had come: a deadline, the end of a window, its time for submission. Silence had this value.
     Due(Worth),
-    /// The silence by which the step before gave way was doubted.
+    /// The silence by which the step before fell back was doubted.
     Doubted(Worth),
-    /// A refusal turned out to be the sender's fault.
+    /// A refusal turned out to be caused by the sender.
     RefusalRecalled,
     Cancel,
     OptOut,
-    /// A claim came back without anything having left.
+    /// A claim was handed back before a request was begun.
     HandedBack,
 }
 
-/// What silence was worth: see [`Silence`].
+/// The value of silence: see [`Silence`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Worth {
     Trusted,
@@ -64,7 +64,7 @@ pub enum Worth {
     Filled,
 }
 
-/// A decision of which no fact tells. The message's row keeps it.
+/// A decision that no stored fact records. The message's row stores it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Note {
     pub at: Timestamp,
@@ -116,7 +116,7 @@ impl Ignored {
         [Self::NothingNew, Self::NotBegun, Self::NotYet, Self::Stale, Self::Ended, Self::InFlight];
 }
 
-/// Rules that say everything by their name. They are kept by their place here, which never changes.
+/// Rules without parameters. They are stored by their index here, which never changes.
 const PLAIN: [Rule; 25] = [
     Rule::Claimed,
     Rule::HandedOver,
@@ -203,7 +203,8 @@ impl Worth {
         }
     }
 
-    /// Until when exactly it was held decides nothing but when it is looked at again.
+    /// The silence of this value. The exact end of a hold decides only when the message is checked again, so it is not
+    /// stored.
     const fn silence(self, at: Timestamp) -> Silence {
         match self {
             Self::Trusted => Silence::Trusted,
@@ -242,7 +243,8 @@ impl Cause {
         }
     }
 
-    /// Nothing where facts tell of the event, or where it only changes the time at which a message may leave.
+    /// The cause of an event; `None` if stored facts record the event, or if it only changes when a message may be
+    /// submitted.
     pub const fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Due { silence } => Some(Self::Due(Worth::of(*silence))),
@@ -255,7 +257,8 @@ impl Cause {
         }
     }
 
-    /// What the engine was told, of a message that stood like this; the step before had been submitted after so many tries.
+    /// The event that the engine got for a message with this present. The step before had been submitted after `tries`
+    /// tries.
     pub fn event(self, before: &Present, tries: u16, at: Timestamp) -> Event {
         let step = before.step;
         match self {
@@ -272,7 +275,7 @@ impl Cause {
 }
 
 impl Ruling {
-    /// About a message as it stood on a version of its row, behind so many moves on the same.
+    /// A ruling about a message on a version of its row, after `moves` changes on the same version.
     pub const fn on(version: u32, moves: u8, before: &Present, standing: Standing, made: Made) -> Self {
         let is_cancelled = matches!(standing, Standing::Cancelled);
         Self { version, moves, met: Met::of(&before.state), tries: before.tries, is_cancelled, made }
@@ -282,9 +285,9 @@ impl Ruling {
         if self.is_cancelled { Standing::Cancelled } else { Standing::Live }
     }
 
-    /// Small where little has happened, so that a row keeps it in a few bytes.
+    /// The ruling as an integer. It is small if little has happened, so a row stores it in a few bytes.
     pub const fn bits(self) -> i64 {
-        // No row is changed sixteen million times.
+        // No row changes sixteen million times.
         let version = if self.version < 1 << 24 { self.version } else { (1 << 24) - 1 };
         self.made.code() as i64
             | (self.met as i64) << 8
@@ -316,20 +319,22 @@ impl Ruling {
         matches!(self.made, Made::Moved(_))
     }
 
-    /// Its place among what was decided about a message. On one version, what moved it comes last.
+    /// The order of a decision among those about a message. On one version, the decision that changed the message comes
+    /// last.
     pub const fn place(&self) -> (u32, u8, bool) {
         (self.version, self.moves, self.has_moved())
     }
 }
 
-/// Whether a decision did more than to change when a message may leave, or until when is waited for it.
+/// Whether a decision changed more than the times of a message: when it may be submitted, or until when it waits for
+/// receipts.
 pub fn is_more_than_a_time(before: &Present, after: &Present) -> bool {
     let is_unsent = |present: &Present| matches!(present.state, State::Queued { .. } | State::Sending { .. });
-    let stands = |present: &Present| (present.step, present.marks, is_unsent(present), present.outcome());
-    stands(before) != stands(after)
+    let essence = |present: &Present| (present.step, present.marks, is_unsent(present), present.outcome());
+    essence(before) != essence(after)
 }
 
-/// Bytes of one note: its ruling, its time and its cause.
+/// The bytes of one note: its ruling, its time and its cause.
 const NOTE: usize = 17;
 
 impl Note {
@@ -341,7 +346,7 @@ impl Note {
         bytes
     }
 
-    /// The notes of a row; nothing where the bytes are none.
+    /// The notes of a row; `None` if the bytes are invalid.
     pub fn all_of(bytes: &[u8]) -> Option<Vec<Self>> {
         let (notes, rest) = bytes.as_chunks::<NOTE>();
         rest.is_empty().then(|| notes.iter().map(Self::of).collect())?
@@ -363,7 +368,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_comes_back_as_it_was() {
+    fn stored_rulings_and_notes_are_read_back_unchanged() {
         let of_each = |rule| match rule {
             Rule::KeptForSender(_) => {
                 [SenderPart::Lane, SenderPart::Template, SenderPart::Step].map(Rule::KeptForSender).to_vec()

@@ -1,4 +1,4 @@
-//! A message's life as a test tells it: what happens, one thing after the other, and what became of it.
+//! A message's life in a test: a sequence of events and the results.
 
 use super::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence, Standing, advance, begin};
 use crate::domain::{
@@ -12,13 +12,13 @@ pub(super) const MINUTE: i64 = 60;
 pub(super) const HOUR: i64 = 3_600;
 pub(super) const DAY: i64 = 86_400;
 
-/// So many seconds after the start.
+/// The time so many seconds after the start.
 pub(super) fn at(secs: i64) -> Timestamp {
     START + Span::from_secs(secs)
 }
 
-/// A place in the route, counted from one as people do.
-pub(super) fn place(number: u8) -> StepIndex {
+/// The position of the step with this number, counted from one.
+pub(super) fn step_at(number: u8) -> StepIndex {
     StepIndex::new(number - 1).unwrap()
 }
 
@@ -35,14 +35,14 @@ pub(super) fn plan() -> Plan {
     ])
 }
 
-/// The plan, changed.
+/// The usual plan, with a change.
 pub(super) fn plan_with(change: impl FnOnce(&mut Plan)) -> Plan {
     let mut plan = plan();
     change(&mut plan);
     plan
 }
 
-/// Bad news by receipt; what may go again does so five seconds later.
+/// A receipt with a failure; a retry starts five seconds later.
 pub(super) fn failed(fault: Fault, now: Timestamp) -> Report {
     Report::Failed { fault, again: now + Span::from_secs(5) }
 }
@@ -61,7 +61,7 @@ impl Story {
         Self::passing_over(plan, Marks::default())
     }
 
-    /// A message that some steps of the plan are not for.
+    /// A message to which some steps of the plan do not apply.
     pub(super) fn passing_over(plan: Plan, marks: Marks) -> Self {
         let message = begin(&plan, marks, START);
         let mut tallies = Tallies::default();
@@ -69,12 +69,12 @@ impl Story {
         Self { plan, standing: Standing::Live, message, now: START, tallies }
     }
 
-    /// The usual plan from its beginning.
+    /// A message at the beginning of the usual plan.
     pub(super) fn usual() -> Self {
         Self::of(plan())
     }
 
-    /// Lets time pass until so many seconds after the start.
+    /// Sets the time to so many seconds after the start.
     pub(super) fn at(&mut self, secs: i64) -> &mut Self {
         self.now = at(secs);
         self
@@ -84,7 +84,7 @@ impl Story {
         advance(&self.plan, self.standing, &self.message, event, self.now)
     }
 
-    /// Something happens. Counters follow, and must keep matching the message.
+    /// Applies an event. The counters follow, and must match the message.
     pub(super) fn event(&mut self, event: Event) -> Decision {
         let decision = self.decide(event);
         if let Some(next) = decision.next() {
@@ -93,11 +93,11 @@ impl Story {
         }
         let mut counted = Tallies::default();
         counted.weigh(self.plan.steps.len(), &self.message, 1);
-        assert_eq!(self.tallies, counted, "counters left the message: {:?}", self.message);
+        assert_eq!(self.tallies, counted, "the counters do not match the message: {:?}", self.message);
         decision
     }
 
-    /// Something happens that changes the message, by this rule.
+    /// Applies an event that must change the message, and returns the rule.
     #[track_caller]
     pub(super) fn rule(&mut self, event: Event) -> Rule {
         match self.event(event) {
@@ -106,7 +106,7 @@ impl Story {
         }
     }
 
-    /// Something happens that changes nothing.
+    /// Applies an event that must change nothing, and returns the reason.
     #[track_caller]
     pub(super) fn ignores(&mut self, event: Event) -> Ignored {
         match self.event(event) {
@@ -121,34 +121,34 @@ impl Story {
         self
     }
 
-    /// The present step's hand-over is answered.
+    /// The provider answers the submission of the present step.
     #[track_caller]
     pub(super) fn answer(&mut self, answer: Answer) -> Rule {
         self.rule(Event::Answered { step: self.message.step, answer })
     }
 
-    /// Refused at once; what may go again does so five seconds later.
+    /// The provider refuses the present step; a retry starts five seconds later.
     #[track_caller]
     pub(super) fn refuse(&mut self, fault: Fault) -> Rule {
         self.answer(Answer::Refused { fault, again: self.now + Span::from_secs(5) })
     }
 
-    /// The present step is claimed and taken.
+    /// The present step is claimed and accepted.
     #[track_caller]
-    pub(super) fn leave(&mut self) -> &mut Self {
+    pub(super) fn submit(&mut self) -> &mut Self {
         self.claim().answer(Answer::Accepted);
         self
     }
 
     #[track_caller]
-    pub(super) fn hear(&mut self, number: u8, status: Status) -> Rule {
-        self.rule(Event::Receipt { step: place(number), report: Report::Reached(status) })
+    pub(super) fn receive(&mut self, number: u8, status: Status) -> Rule {
+        self.rule(Event::Receipt { step: step_at(number), report: Report::Reached(status) })
     }
 
     #[track_caller]
     pub(super) fn fail(&mut self, number: u8, fault: Fault) -> Rule {
         let report = failed(fault, self.now);
-        self.rule(Event::Receipt { step: place(number), report })
+        self.rule(Event::Receipt { step: step_at(number), report })
     }
 
     #[track_caller]
@@ -156,13 +156,13 @@ impl Story {
         self.rule(Event::Due { silence })
     }
 
-    /// The time has come, and silence is news.
+    /// The due time has come, and no receipt was missed.
     #[track_caller]
     pub(super) fn time_is_up(&mut self) -> Rule {
         self.due(Silence::Trusted)
     }
 
-    /// The batch is cancelled and the sweep has come to this message.
+    /// The batch is cancelled, and the sweep comes to this message.
     #[track_caller]
     pub(super) fn cancel(&mut self) -> Rule {
         self.standing = Standing::Cancelled;
@@ -174,18 +174,19 @@ impl Story {
         self.rule(Event::CalledOff(CallOff::OptOut))
     }
 
-    /// Every step from the present one up to `number` leaves and gives way at its deadline, as soon as it can.
+    /// Every step from the present one to the one before `number` is submitted and falls back at its deadline, as early
+    /// as possible.
     #[track_caller]
     pub(super) fn falls_back_to(&mut self, number: u8) -> &mut Self {
-        while self.message.step < place(number) {
-            self.leave();
+        while self.message.step < step_at(number) {
+            self.submit();
             self.now = self.due_at().unwrap();
             self.time_is_up();
         }
         self
     }
 
-    /// When something happens to the message by itself.
+    /// When the message's timer is due.
     pub(super) fn due_at(&self) -> Option<Timestamp> {
         self.message.timer()
     }
@@ -200,10 +201,10 @@ impl Story {
 
     #[track_caller]
     pub(super) fn is_queued(&self, number: u8) -> bool {
-        matches!(self.message.state, State::Queued { .. }) && self.message.step == place(number)
+        matches!(self.message.state, State::Queued { .. }) && self.message.step == step_at(number)
     }
 
-    /// Whether the message waits for receipts, and until when.
+    /// Whether the message waits for receipts until this time.
     #[track_caller]
     pub(super) fn awaits_until(&self, secs: i64) -> bool {
         self.message.state == State::Awaiting { due: at(secs) }

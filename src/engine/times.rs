@@ -1,4 +1,4 @@
-//! What the plan and a message's marks say about times and about what may follow.
+//! The times of a message, from the plan and its marks, and the step that may follow.
 
 use super::machine::{Machine, Standing};
 use crate::domain::{Ending, Present, Span, StepIndex, Timestamp};
@@ -16,8 +16,10 @@ impl Machine<'_> {
         self.plan.places().any(|(step, _)| message.marks.ending(step) == Ending::Rejected)
     }
 
-    /// The step that may follow the present one: never one that is not for this message, so the last that is for it is
-    /// its last step, whatever stands behind it in the route.
+    /// The step that may follow the present one.
+    ///
+    /// It always applies to the message. The last step that applies is therefore the message's last, even if the route
+    /// has further steps.
     pub(super) fn next(self, message: &Present) -> Option<StepIndex> {
         self.plan.after(message.step, message.marks).filter(|_| !self.is_cut(message))
     }
@@ -26,7 +28,7 @@ impl Machine<'_> {
         self.next(message).is_some()
     }
 
-    /// When the present step gives way, where it does by itself.
+    /// When the present step falls back by its deadline, if it has one.
     pub(super) fn deadline(self, message: &Present) -> Option<Timestamp> {
         if !self.may_go_on(message) || !message.marks.handed_over(message.step) {
             return None;
@@ -34,28 +36,31 @@ impl Machine<'_> {
         Some(message.accepted? + self.plan.step(message.step)?.fallback_after?)
     }
 
-    /// Until when the present step may be tried again: its own TTL runs from its first hand-over, as the message's does
-    /// from the first of all.
+    /// Until when the present step may be retried. Its own TTL runs from its first submission, the message's TTL from
+    /// the first submission of all steps.
     pub(super) fn tries_until(self, message: &Present) -> Option<Timestamp> {
         let own = self.plan.step(message.step).and_then(|step| Some(message.accepted? + step.ttl?));
         [own, self.expires(message)].into_iter().flatten().min()
     }
 
-    /// When the receipt window of the step that was handed over last closes.
+    /// When the receipt window of the step that was submitted last closes.
     pub(super) fn closes(self, message: &Present) -> Timestamp {
         let window = message.marks.last_handed_over().and_then(|last| self.plan.step(last));
         let window = window.map_or(Span::ZERO, |step| step.receipt_window);
         message.accepted.map_or(self.now, |accepted| accepted + window)
     }
 
-    /// Until when news is waited for where no deadline decides: the window, or the TTL where the deadline was waived.
-    pub(super) fn unheard_until(self, message: &Present) -> Timestamp {
+    /// Until when the message waits for receipts if no deadline decides: the end of the window, or of the TTL if the
+    /// deadline was waived.
+    pub(super) fn waits_until(self, message: &Present) -> Timestamp {
         let expires = self.expires(message).filter(|_| message.marks.waived() && self.may_go_on(message));
         expires.map_or_else(|| self.closes(message), |at| at.min(self.closes(message)))
     }
 
-    /// The latest moment at which a step may leave. The campaign's `end` is the latest first hand-over and says
-    /// nothing about later steps: theirs is the TTL, else nobody reached shortly before the end could fall back.
+    /// The latest time at which a step may be submitted.
+    ///
+    /// The campaign's `end` limits only the first submission. Later steps are limited by the TTL; otherwise a message
+    /// sent shortly before the end could not fall back.
     pub(super) fn expires(self, message: &Present) -> Option<Timestamp> {
         match message.first_left {
             Some(first) => self.plan.ttl.map(|ttl| first + ttl),
@@ -67,19 +72,20 @@ impl Machine<'_> {
         self.expires(message).is_some_and(|at| at <= self.now)
     }
 
-    /// When waiting for `step` to leave ends, as the message's row says it. The campaign's end stands in no row, so that
-    /// it can be moved at any time.
+    /// When the wait for the submission of `step` ends, as stored in the message's row. The campaign's end is in no
+    /// row, so it can be changed at any time.
     pub(super) fn gives_up(self, message: &Present, step: StepIndex) -> Option<Timestamp> {
         let expires = message.first_left.and_then(|_| self.expires(message));
-        [self.leaves_by(step, self.now), expires].into_iter().flatten().min()
+        [self.submit_by(step, self.now), expires].into_iter().flatten().min()
     }
 
-    /// Until when a step may leave that waits from then on, where it says so.
-    pub(super) fn leaves_by(self, step: StepIndex, from: Timestamp) -> Option<Timestamp> {
+    /// Until when a step that is queued at `from` may be submitted, if it has a `leave_within`.
+    pub(super) fn submit_by(self, step: StepIndex, from: Timestamp) -> Option<Timestamp> {
         Some(from + self.plan.step(step)?.leave_within?)
     }
 
-    /// Whether a queued step may leave no more: its row says so, or the campaign has ended before the message ever left.
+    /// Whether it is too late to submit a queued step: by its row, or because the campaign ended before the message's
+    /// first submission.
     pub(super) fn is_too_late(self, message: &Present, gives_up: Option<Timestamp>) -> bool {
         let is_over = message.first_left.is_none() && self.is_expired(message);
         is_over || gives_up.is_some_and(|at| at <= self.now)

@@ -1,39 +1,39 @@
-//! The ways in which a step goes on or ends.
+//! The ways in which a step continues or ends.
 
 use super::event::{Decision, Rule};
 use super::machine::{Machine, moved};
 use crate::domain::{Ending, Outcome, Present, SkipReason, State, Status, Timestamp};
 
-/// Whether an earlier try of the present step is known to be on its way, while a later one is being handed over: where
-/// nothing comes of that, nothing has to go again.
-pub(super) const fn lives(message: &Present) -> bool {
+/// Whether an earlier try of the present step is known to be on its way while a later one is being submitted. If the
+/// later one fails, no retry is needed.
+pub(super) const fn earlier_try_lives(message: &Present) -> bool {
     message.marks.may_live(message.step) && !message.marks.unknown(message.step)
 }
 
 impl Machine<'_> {
-    /// The provider took the present step at `at`, or is counted as having taken it.
-    pub(super) fn handed_over(self, message: Present, at: Timestamp, rule: Rule) -> Decision {
+    /// Records that the provider accepted the present step at `at`, or counts as having accepted it.
+    pub(super) fn submitted(self, message: Present, at: Timestamp, rule: Rule) -> Decision {
         let success = self.plan.step(message.step).map(|step| step.success);
         if rule == Rule::HandedOver && success == Some(Status::Accepted) {
-            return self.succeed(self.taken(message, at, rule), message, message.step);
+            return self.succeed(self.with_submission(message, at, rule), message, message.step);
         }
-        moved(self.left(message, at, rule), rule)
+        moved(self.after_submission(message, at, rule), rule)
     }
 
-    /// As [`Machine::handed_over`], where acceptance alone is not yet success.
-    pub(super) fn left(self, message: Present, at: Timestamp, rule: Rule) -> Present {
-        let message = self.taken(message, at, rule);
+    /// As [`Machine::submitted`], for a step whose acceptance is not yet success.
+    pub(super) fn after_submission(self, message: Present, at: Timestamp, rule: Rule) -> Present {
+        let message = self.with_submission(message, at, rule);
         if self.has_reached(&message) {
             return self.done(message, Outcome::Reached, None);
         }
         self.awaiting(message)
     }
 
-    /// Notes that the provider took the present step, or may have.
-    pub(super) fn taken(self, mut message: Present, at: Timestamp, rule: Rule) -> Present {
+    /// Marks the present step as submitted, or as possibly submitted.
+    pub(super) fn with_submission(self, mut message: Present, at: Timestamp, rule: Rule) -> Present {
         let step = message.step;
-        // A step that goes again after a failure in passing has the time of its first try (rule 2), and an unknown
-        // hand-over that is adopted keeps that of its intent (rule 7); else both could be put off for ever.
+        // A retry after a temporary failure keeps the time of its first try (rule 2). An unknown submission that is
+        // adopted keeps its intent time (rule 7). Otherwise both could be postponed for ever.
         let keeps = message.marks.failed(step) || (message.marks.handed_over(step) && rule == Rule::Adopted);
         let intent = match message.state {
             State::Sending { intent, .. } => intent,
@@ -48,13 +48,14 @@ impl Machine<'_> {
         message
     }
 
-    /// Waits for receipts: until the deadline, where another step may follow, else until the receipt window closes.
+    /// Waits for receipts: until the deadline if another step may follow, otherwise until the receipt window closes.
     pub(super) fn awaiting(self, message: Present) -> Present {
         let due = self.deadline(&message).unwrap_or_else(|| self.closes(&message));
-        Present { state: State::Awaiting { due }, ..self.noted_cut(message) }
+        Present { state: State::Awaiting { due }, ..self.with_batch_cut(message) }
     }
 
-    /// The present step has not left, or may go again: back to its queue, unless nothing may leave any more.
+    /// Returns the present step to its queue, because it was not submitted or may be retried; unless nothing may be
+    /// submitted.
     pub(super) fn requeue(
         self,
         message: Present,
@@ -66,16 +67,16 @@ impl Machine<'_> {
             return self.recall(message);
         }
         if self.is_cut(&message) {
-            return self.rest(message, Rule::CalledOffPresentLast);
+            return self.end_route(message, Rule::CalledOffPresentLast);
         }
-        if lives(&message) {
+        if earlier_try_lives(&message) {
             return moved(self.awaiting(message), Rule::Adopted);
         }
         moved(Present { state: State::Queued { not_before, gives_up }, ..message }, rule)
     }
 
-    /// An earlier step has reached the person, and the present one waits to leave. It is taken back as if it had
-    /// never had its turn; what has left before, and was to go again, has had it.
+    /// Ends a message that an earlier step has reached while the present one is queued. The present step is recalled as
+    /// if it had never been queued. If it was submitted before and was to be retried, it stays recorded.
     pub(super) fn recall(self, message: Present) -> Decision {
         let (step, rule) = match message.marks.preceding(message.step) {
             Some(previous) if !message.marks.handed_over(message.step) => (previous, Rule::Recalled),
@@ -84,8 +85,8 @@ impl Machine<'_> {
         moved(self.done(Present { step, tries: 0, ..message }, Outcome::Reached, None), rule)
     }
 
-    /// The message as it was before the present step followed one that gave way with `ending`. Nothing where the present
-    /// one has been submitted, or something else has been decided since.
+    /// The message as it was before it fell back to the present step with `ending`. `None` if the present step has been
+    /// submitted, or something else was decided since.
     pub(super) fn before_fallback(self, message: &Present, ending: Ending) -> Option<Present> {
         let marks = message.marks;
         let step = marks.preceding(message.step)?;
@@ -94,8 +95,8 @@ impl Machine<'_> {
         may.then(|| Present { step, marks: marks.with_ending(step, Ending::Open), ..*message })
     }
 
-    /// The message as it was before the present step followed one that was refused, in the answer or by a receipt.
-    /// Nothing where the present one has been submitted, or where a copy of the one before may be on its way.
+    /// The message as it was before it fell back to the present step because of a refusal, in the answer or by a
+    /// receipt. `None` if the present step has been submitted, or a copy of the step before may be on its way.
     pub(super) fn before_refusal(self, message: &Present) -> Option<Present> {
         let marks = message.marks;
         let step = marks.preceding(message.step)?;
@@ -105,32 +106,32 @@ impl Machine<'_> {
         may.then(|| Present { step, marks: marks.with_ending(step, Ending::Open).without_failed(step), ..*message })
     }
 
-    /// The present step cannot leave: its turn is over, unless it has left before.
+    /// Ends the present step because it cannot be submitted, unless it was submitted before.
     pub(super) fn cannot_leave(self, message: Present, ending: Ending) -> Decision {
         let step = message.step;
         if self.has_reached(&message) {
             self.recall(message)
         } else if self.is_cut(&message) {
-            self.rest(message, Rule::CalledOffPresentLast)
-        } else if message.marks.unknown(step) || lives(&message) {
-            // Only its second copy could not leave: the first may be on its way, and its deadline decides.
+            self.end_route(message, Rule::CalledOffPresentLast)
+        } else if message.marks.unknown(step) || earlier_try_lives(&message) {
+            // Only the resend could not be submitted. The first copy may be on its way, and its deadline decides.
             moved(self.awaiting(message), Rule::CountedAsHandedOver)
         } else if message.marks.failed(step) {
-            // It did leave, failed in passing, and its time ran out before it could go again.
-            self.give_way(message, Ending::Undelivered)
+            // It was submitted and failed temporarily, and its time ran out before the retry.
+            self.end_step(message, Ending::Undelivered)
         } else {
-            self.give_way(message, ending)
+            self.end_step(message, ending)
         }
     }
 
-    /// The present step is over; the next one is queued, where there is one and it may leave.
-    pub(super) fn give_way(self, mut message: Present, ending: Ending) -> Decision {
+    /// Ends the present step, and queues the next one if there is one and it may be submitted.
+    pub(super) fn end_step(self, mut message: Present, ending: Ending) -> Decision {
         message.marks = message.marks.with_ending(message.step, ending).with_waived(false);
         if self.has_reached(&message) {
             return moved(self.done(message, Outcome::Reached, None), Rule::ReachedEarlier);
         }
         let Some(next) = self.next(&message) else {
-            return self.rest(message, Rule::Ended(ending));
+            return self.end_route(message, Rule::Ended(ending));
         };
         if self.is_expired(&message) {
             return moved(self.done(message, Outcome::Expired, None), Rule::Expired);
@@ -139,13 +140,14 @@ impl Machine<'_> {
         moved(Present { state, step: next, tries: 0, ..message }, Rule::GaveWay(ending))
     }
 
-    /// Nothing leaves any more. What was handed over last may still arrive, unless we know better.
-    pub(super) fn rest(self, message: Present, rule: Rule) -> Decision {
-        let message = self.noted_cut(message);
+    /// Ends the route: nothing more is submitted. The step that was submitted last may still arrive, unless it is known
+    /// to have failed.
+    pub(super) fn end_route(self, message: Present, rule: Rule) -> Decision {
+        let message = self.with_batch_cut(message);
         let ending = message.marks.ending(message.step);
         let last = message.marks.last_handed_over();
         let (outcome, skipped) = match (ending, last) {
-            // What the provider said no to is over. So is a last step whose time to leave ran out.
+            // A rejected or failed step is over. So is a last step whose time for submission ran out.
             (Ending::Undelivered | Ending::Rejected, _) => (Outcome::Undelivered, None),
             (Ending::CouldNotLeave, _) => (Outcome::Expired, None),
             (_, Some(last)) if message.marks.failed(last) => (Outcome::Undelivered, None),
@@ -153,11 +155,11 @@ impl Machine<'_> {
                 let message = Present { marks: message.marks.with_cut(), ..message };
                 let due = self.closes(&message);
                 if due <= self.now {
-                    return self.unheard(message);
+                    return self.end_without_receipt(message);
                 }
                 return moved(Present { state: State::Awaiting { due }, ..message }, rule);
             }
-            // Called off before anything was handed over.
+            // Stopped before anything was submitted.
             (Ending::Open | Ending::Success | Ending::Deadline, None) if message.marks.opted_out() => {
                 (Outcome::Skipped, Some(SkipReason::OptedOut))
             }
@@ -171,7 +173,7 @@ impl Machine<'_> {
         moved(self.done(message, outcome, skipped), rule)
     }
 
-    /// The person wants no more: nothing goes out on any channel.
+    /// Ends a message whose recipient opted out: nothing more is sent on any channel.
     pub(super) fn suppress(self, mut message: Present, ending: Ending) -> Decision {
         message.marks = message.marks.with_ending(message.step, ending);
         if self.has_reached(&message) {
@@ -180,10 +182,10 @@ impl Machine<'_> {
         moved(self.done(message, Outcome::Skipped, Some(SkipReason::OptedOut)), Rule::Suppressed)
     }
 
-    /// The last moment at which news could still come has passed.
-    pub(super) fn unheard(self, message: Present) -> Decision {
+    /// Ends a message for which no receipt can arrive any longer.
+    pub(super) fn end_without_receipt(self, message: Present) -> Decision {
         if message.marks.waived() && self.may_go_on(&message) && self.is_expired(&message) {
-            // The gap hid whether the step arrived, and by now no other may leave.
+            // The gap hid whether the step arrived, and it is too late for another step.
             return moved(self.done(message, Outcome::Expired, None), Rule::Expired);
         }
         let unknown = message.marks.last_handed_over().is_some_and(|last| message.marks.unknown(last));
@@ -195,8 +197,9 @@ impl Machine<'_> {
         Present { state: State::Done { outcome, skipped, at: self.now }, ..message }
     }
 
-    /// A batch that was called off cuts its messages; each row says so from its next change on.
-    pub(super) fn noted_cut(self, message: Present) -> Present {
+    /// Marks the message as cut if its batch was cancelled. A cancel does not change the rows; each row gets the mark
+    /// with its next change.
+    pub(super) fn with_batch_cut(self, message: Present) -> Present {
         let marks = if self.is_cut(&message) { message.marks.with_cut() } else { message.marks };
         Present { marks, ..message }
     }

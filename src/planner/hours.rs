@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use crate::domain::{Country, Hours, Loaded, Span, Timestamp};
 
-/// Recheck interval of a message whose send hours open on none of the days that are searched. Its campaign may end before.
+/// Recheck interval of a message without an opening of its send hours on any day that is searched. Its campaign may end
+/// before.
 const RECHECK_WITHOUT_HOURS: Span = Span::from_secs(30 * 86_400);
 
 /// The send hours of a queue's messages.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Candidate;
 use crate::domain::{BatchId, Count, Limits, Money, Queue, StepIndex, Tallies};
 
-/// What a message costs. Asked in the claim, so that its cost is counted before it is sent.
+/// The price of a message. The claim asks for it and counts the cost before the message is sent.
 pub trait Price: Debug + Send + Sync {
     fn of(&self, candidate: &Candidate) -> Money;
 }
@@ -84,7 +84,9 @@ impl Spending {
         Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
-    /// The price of a candidate, or the limit that is reached: the claim may have taken messages of the same batch since [`Spending::room`].
+    /// The price of a candidate, or the limit that is reached.
+    ///
+    /// Checks the limits again, because the claim may have taken messages of the same batch after [`Spending::room`].
     pub(super) fn cost(&self, queue: Queue, cap: &Cap, candidate: &Candidate) -> Result<Money, Capped> {
         self.room(queue, cap)?;
         let price = cap.price.as_ref().filter(|_| !candidate.opted_out);

@@ -7,10 +7,10 @@
 //! Only a reached limit or budget, of a step or of its campaign, ends its queue's part in the claim.
 //! May not: read or write. The store reads the pages and marks exactly the taken messages `sending`.
 //!
-//! [`Order`] chooses the queues of one claim. [`Planner`] walks along them in rounds. Each round shares the rest of the
-//! claim's limit evenly among the queues, asks for a page of each, and judges it. The next round shares what a queue did
-//! not use among the others. A page is in the order of its queue: the message that may be sent earliest first, then by
-//! number.
+//! [`Order`] chooses the queues of one claim. [`Planner`] visits these queues in rounds. Each round shares the rest of
+//! the claim's limit evenly among the queues, asks for a page of each, and judges it. The next round shares what a
+//! queue did not use among the others. A page is in the order of its queue: the message that may be sent earliest
+//! first, then by number.
 //!
 //! ```text
 //!  Order::choose ──► Planner::new

@@ -1,4 +1,4 @@
-//! Which queues are next: their rank, and fairness among the queues of a rank.
+//! Chooses the queues of a claim: by rank, and fairly among the queues of a rank.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ pub struct Ready {
     pub queue: Queue,
     /// Whether it belongs to a campaign. Otherwise it holds single messages of API calls.
     pub is_campaign: bool,
-    /// Whether this lane may send its messages: neither lane nor step is paused or held, and this lane is the one chosen for it.
+    /// Whether this lane may send its messages: neither lane nor step is paused or held, and the queue is this lane's
+    /// own or that of a lane which it replaces.
     pub may_send: bool,
     pub hours: Option<Arc<Timing>>,
 }
@@ -28,8 +29,8 @@ pub struct Chosen {
     pub later: Vec<(Queue, Timestamp)>,
 }
 
-/// The rank of a queue, highest first. The queues of one rank share the lane evenly. Each tenth claim is for a lower rank,
-/// which therefore never waits for a whole large campaign.
+/// The rank of a queue, highest first. The queues of one rank share the lane evenly. Each tenth claim is for a lower
+/// rank, which therefore never waits for a whole large campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// Single messages of API calls: a client waits for each of them.
@@ -54,8 +55,8 @@ impl Rank {
 /// The order in which the queues of a lane are served.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// The queue with which the last claim of each rank began. The next one begins with the one after it: the first queue of
-    /// a claim gets the remainder of its limit, or all of a limit of one message.
+    /// The queue with which the last claim of each rank began. The next claim begins with the queue after it, because
+    /// the first queue of a claim gets the remainder of its limit, or all of a limit of one message.
     began_with: [Option<Queue>; RANKS],
     /// Claims for which several ranks were ready.
     mixed_claims: usize,

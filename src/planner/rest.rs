@@ -26,7 +26,8 @@ pub enum Rest {
 }
 
 impl Rest {
-    /// When to look at the queue again; nothing if an event wakes it. `free` is when the next slot of the tier may come free.
+    /// When to look at the queue again; `None` if an event wakes it. `free` is when the next slot of the tier may come
+    /// free.
     pub fn until(&self, now: Timestamp, free: Option<Timestamp>) -> Option<Timestamp> {
         match self {
             Self::More => Some(now),

@@ -9,8 +9,8 @@ use super::tier::TierCheck;
 use super::{Cap, Capped, Pass, Rest, Slots, TierStanding, Timing, Used};
 use crate::domain::{BatchId, BatchState, Fields, Loaded, Money, Present, Queue, State, StepIndex, Timestamp};
 
-/// What one claim may read, unless its limit is higher: each page costs its messages and [`LOOK_COST`]. Messages that it
-/// does not take must not make the transaction long.
+/// The most that one claim may read, unless its limit is higher: each page costs its messages and [`LOOK_COST`].
+/// Messages that the claim does not take must not make the transaction long.
 const READ_MAX: usize = 4_000;
 /// A page costs as much to read as so many messages, however few are in it.
 const LOOK_COST: usize = 20;
@@ -210,14 +210,14 @@ impl Planner {
         used.into_iter().for_each(|(batch, used)| self.rules.spending.set_used(batch, used));
     }
 
-    /// Chooses the pages to read next; none once all is decided. The queues that may hold more share the rest of the limit
-    /// evenly; the first queues get the remainder.
+    /// Chooses the pages to read next; none once all is decided. The queues that may hold more share the rest of the
+    /// limit evenly; the first queues get the remainder.
     pub fn next_looks(&mut self) -> Vec<Look> {
         self.asked.clear();
         let (mut left, mut reads_left) = (self.left, self.reads_left);
         let mut active = self.walks.iter().filter(|walk| walk.rest.is_none()).count();
         let mut looks = Vec::new();
-        for (place, walk) in self.walks.iter_mut().enumerate().filter(|(_, walk)| walk.rest.is_none()) {
+        for (index, walk) in self.walks.iter_mut().enumerate().filter(|(_, walk)| walk.rest.is_none()) {
             if left == 0 || reads_left < LOOK_COST {
                 break;
             }
@@ -238,7 +238,7 @@ impl Planner {
                 left -= share;
             }
             reads_left = reads_left.saturating_sub(count + LOOK_COST);
-            self.asked.push(Asked { walk: place, count, share });
+            self.asked.push(Asked { walk: index, count, share });
             looks.push(Look { queue: walk.queue, after: walk.after, count });
         }
         looks
@@ -329,8 +329,8 @@ impl Walk {
         self.taken.len() - before
     }
 
-    /// The queue's rest after a page of which each message was judged; `None` if the next round reads on. A short page is
-    /// the last of its queue.
+    /// The queue's rest after a page of which each message was judged; `None` if the next round reads on. A short page
+    /// is the last of its queue.
     ///
     /// | the page | messages wait for a slot | the claim took or referred one | rest | why |
     /// | --- | --- | --- | --- | --- |

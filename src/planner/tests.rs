@@ -43,8 +43,8 @@ fn expired(queue: Queue, n: u32) -> Candidate {
     late
 }
 
-/// A message: `c` is outside its send hours, `e` has expired, the recipient of `h` holds a slot of the tier and that of `x`
-/// has opted out; any other may be sent.
+/// A message by letter: `c` is outside its send hours, and `e` has expired. The recipient of `h` holds a slot of the
+/// tier, and that of `x` has opted out. Any other may be sent.
 fn spelled(queue: Queue, n: u32, letter: char) -> Candidate {
     match letter {
         'c' => candidate(queue, n, CLOSED),
@@ -170,7 +170,7 @@ fn referred(decided: &Decided) -> Vec<u32> {
     decided.referred.iter().map(|referral| referral.message.key.n).collect()
 }
 
-/// Of one queue: the messages taken, the messages referred, and its rest.
+/// The result for one queue: the messages taken, the messages referred, and its rest.
 type Outcome = (Vec<u32>, Vec<u32>, Rest);
 
 fn outcome(mut desk: Desk) -> Outcome {
@@ -484,7 +484,8 @@ proptest! {
         prop_assert!(messages.is_none_or(|most| u64::try_from(of_first).unwrap() <= most));
         if messages.is_none() {
             let all = queues.iter().flatten().filter(|letter| **letter == '.').count();
-            prop_assert!(free.is_none_or(|free| newcomers == free.min(u32::try_from(all).unwrap())), "all slots are used");
+            let all = u32::try_from(all).unwrap();
+            prop_assert!(free.is_none_or(|free| newcomers == free.min(all)), "all slots are used");
         }
         for (batch, letters) in (1_u32..).zip(&queues) {
             for (n, letter) in (batch * 100..).zip(letters) {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::domain::{Msisdn, Queue, Timestamp};
 
-/// What lets a message pass the tier.
+/// The reason why a message passes the tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
     /// The tier is unlimited, or the recipient opted out and gets no message.
@@ -15,7 +15,7 @@ pub enum Pass {
     Slot,
 }
 
-/// What is known of a recipient on a lane whose tier is limited.
+/// The standing of a recipient on a lane whose tier is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TierStanding {
     /// Holds no slot, as far as the store has looked.
@@ -39,8 +39,8 @@ pub struct ImpatientQueue {
 pub struct Slots {
     /// For recipients who hold none yet.
     pub free: u32,
-    /// Empty unless this claim has the last slots of the tier. While other claims hold reservations, which may come back,
-    /// these queues wait like the others.
+    /// Empty unless this claim has the last slots of the tier. While other claims hold reservations, which may come
+    /// back, these queues wait like the others.
     pub impatient: Vec<ImpatientQueue>,
 }
 
@@ -67,7 +67,7 @@ impl TierCheck {
         !self.slots.impatient.is_empty() || recipients > self.free()
     }
 
-    /// What lets a message to this recipient pass, if anything does.
+    /// The pass of a message to this recipient; `None` if it needs a slot and none is free.
     pub(super) fn pass(&self, recipient: Msisdn, standing: TierStanding) -> Option<Pass> {
         match standing {
             TierStanding::Window(until) => Some(Pass::Window(until)),

@@ -203,7 +203,7 @@ async fn what_cannot_be_changed_is_refused_with_a_sentence_and_what_is_so_alread
             json!({ "ende": "soon" }),
             "ende: cannot be changed of a campaign after its launch; did you mean `end`?",
         ),
-        (None, json!({ "quiet_hours": "08:00-08:00" }), "begins when it ends"),
+        (None, json!({ "quiet_hours": "08:00-08:00" }), "starts and ends at the same time"),
         (
             None,
             json!({ "quiet_hours": ["00:00-12:00", "12:00-24:00"] }),
@@ -211,7 +211,7 @@ async fn what_cannot_be_changed_is_refused_with_a_sentence_and_what_is_so_alread
         ),
         (None, json!({ "budget": "5" }), "what a message costs was not known at its launch"),
         (None, json!({ "max_messages": 0 }), "is no number of messages from 1 on"),
-        (None, json!({ "pause_when": "it rains" }), "is no rule"),
+        (None, json!({ "pause_when": "it rains" }), "is not a rule"),
         (Some(0), json!({ "end": "2027-01-15T23:00" }), "step 1, end: cannot be changed of a step after its launch"),
         (Some(5), json!({ "max_messages": 3 }), "step 6, step: there is none; the campaign has 2"),
     ] {

@@ -66,7 +66,7 @@ fn what_is_wrong_with_a_route_names_it_with_step_and_key_all_at_once() {
         (
             "channel = \"SMS\"",
             "channel = \"Pigeon\"",
-            "route codes, step 2, channel: \"Pigeon\" is no channel; known are",
+            "route codes, step 2, channel: unknown channel \"Pigeon\"; known are",
         ),
         ("text = \"Hi {{Name}}\"", "", "route codes, step 2, text: a step needs something to say"),
         ("[\"CN\"]", "[\"CHN\"]", "route codes, step 1, skip_when: \"CHN\" is no country; did you mean"),

@@ -1,4 +1,4 @@
-//! Hours against clocks that are put forward and back, and against going through every minute.
+//! Send hours across clock changes, and compared with a search of every minute.
 
 use super::*;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn hours(windows: &[&str], quiet: &[&str]) -> Hours {
 }
 
 #[test]
-fn a_stretch_is_read_as_people_write_it_and_printed_as_it_is_read() {
+fn a_stretch_parses_in_many_spellings_and_prints_in_one() {
     for (text, printed) in [
         ("21:00-08:00", "21:00-08:00"),
         ("Mon-Fri 09:00-18:00", "Mon-Fri 09:00-18:00"),
@@ -43,7 +43,7 @@ fn a_stretch_is_read_as_people_write_it_and_printed_as_it_is_read() {
 }
 
 #[test]
-fn what_falls_into_quiet_hours_waits_for_their_end_by_the_clock_of_whoever_gets_it() {
+fn quiet_hours_end_by_the_local_time_of_the_recipient() {
     let quiet = hours(&[], &["21:00-08:00"]);
     // 15:00 UTC is 23:00 in Singapore and 10:00 in New York.
     let now = at("2026-12-01T15:00:00Z");
@@ -57,10 +57,10 @@ fn what_falls_into_quiet_hours_waits_for_their_end_by_the_clock_of_whoever_gets_
 }
 
 #[test]
-fn a_send_window_leaves_out_nights_weekends_and_holidays() {
+fn a_send_window_excludes_nights_weekends_and_holidays() {
     let mut office = hours(&["Mon-Fri 09:00-18:00"], &[]);
     let singapore = zone("Asia/Singapore");
-    // Friday the 4th, 18:30 there: Monday.
+    // Friday the 4th, 18:30 in Singapore: the next opening is on Monday.
     let friday = at("2026-12-04T10:30:00Z");
     assert_eq!(office.open_from(friday, singapore), Some(at("2026-12-07T01:00:00Z")));
     office.holidays.extend(["2026-12-07", "2026-12-08"].map(|day| day.parse::<NaiveDate>().unwrap()));
@@ -85,9 +85,9 @@ fn a_window_over_midnight_belongs_to_the_day_on_which_it_begins() {
 }
 
 #[test]
-fn where_the_clock_is_put_forward_or_back_hours_go_by_what_it_shows() {
+fn hours_follow_local_time_through_clock_changes() {
     let berlin = zone("Europe/Berlin");
-    // Put forward at 02:00 to 03:00 on 29 March: the clock never shows 02:30, so what is quiet until then ends when it
+    // On 29 March the clock skips from 02:00 to 03:00 and never shows 02:30, so quiet hours until 02:30 end when it
     // shows 03:00.
     let quiet = hours(&[], &["22:00-02:30"]);
     let jump = at("2026-03-29T01:00:00Z");
@@ -95,17 +95,17 @@ fn where_the_clock_is_put_forward_or_back_hours_go_by_what_it_shows() {
     assert!(quiet.are_open(jump, berlin) && !quiet.are_open(jump - Span::from_millis(1), berlin));
     let window = hours(&["02:30-09:00"], &[]);
     assert_eq!(window.open_from(at("2026-03-29T00:30:00Z"), berlin), Some(jump));
-    // Put back at 03:00 to 02:00 on 25 October: 02:00 to 02:30 is quiet both times.
+    // On 25 October the clock goes back from 03:00 to 02:00: 02:00 to 02:30 is quiet both times.
     assert_eq!(quiet.open_from(at("2026-10-25T00:10:00Z"), berlin), Some(at("2026-10-25T00:30:00Z")));
     assert!(!quiet.are_open(at("2026-10-25T01:10:00Z"), berlin));
     assert_eq!(quiet.open_from(at("2026-10-25T01:10:00Z"), berlin), Some(at("2026-10-25T01:30:00Z")));
-    // What may leave since half past one may do so when it is half past one again.
+    // A message allowed since 01:30 is still allowed when 01:30 comes again.
     let since = Hours { since: "2026-11-01T01:30:00".parse().ok(), ..Hours::default() };
-    assert!(since.are_open(at("2026-11-01T06:10:00Z"), zone("America/New_York")), "it shows 01:10 once more");
+    assert!(since.are_open(at("2026-11-01T06:10:00Z"), zone("America/New_York")), "01:10 for the second time");
 }
 
 #[test]
-fn hours_with_a_zone_of_their_own_hold_for_everybody_alike() {
+fn hours_with_a_zone_are_the_same_for_all_recipients() {
     let office = hours(&["Mon-Fri 09:00-18:00 Asia/Singapore"], &[]);
     let now = at("2026-12-04T10:30:00Z");
     assert_eq!(office.closed_for_all(now), Some(at("2026-12-07T01:00:00Z")));
@@ -115,19 +115,20 @@ fn hours_with_a_zone_of_their_own_hold_for_everybody_alike() {
 }
 
 #[test]
-fn hours_that_never_open_say_so() {
+fn hours_that_never_open_have_no_next_opening() {
     let never = hours(&["Mon-Fri 09:00-18:00"], &["08:00-20:00"]);
     assert_eq!(never.open_from(at("2026-12-04T10:30:00Z"), zone("Asia/Singapore")), None);
 }
 
 #[test]
-fn a_start_by_everybodys_own_clock_keeps_the_order_of_those_who_are_spread_over_a_time() {
+fn a_start_by_local_time_keeps_the_distance_between_messages() {
     let nine: NaiveDateTime = "2026-12-01T09:00:00".parse().unwrap();
     let since = Hours { since: Some(nine), ..Hours::default() };
     let (east, west) = (zone("America/New_York"), zone("America/Los_Angeles"));
     let begins = at("2026-12-01T14:00:00Z");
     assert_eq!(since.open_from(at("2026-11-30T00:00:00Z"), east), Some(begins));
-    // Somebody in Los Angeles who was to leave an hour after the first of the country does so an hour after nine.
+    // A recipient in Los Angeles whose message was planned an hour after the first of the country gets it an hour after
+    // nine.
     let planned = begins + Span::from_secs(3_600);
     assert_eq!(since.put_off(planned, Some(begins), planned, west), Some(at("2026-12-01T18:00:00Z")));
     assert_eq!(
@@ -152,19 +153,19 @@ fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
 
 proptest! {
     #[test]
-    fn the_next_opening_and_closing_are_what_going_through_the_minutes_finds(
+    fn the_next_opening_and_closing_match_a_search_by_minute(
         windows in stretches(),
         quiet in stretches(),
-        // Around changes of the clock, too.
+        // Includes clock changes.
         begin in 0_i64..366 * 24 * 4,
-        theirs in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]),
+        name in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]),
     ) {
-        let (hours, theirs) = (Hours { windows, quiet, ..Hours::default() }, zone(theirs));
+        let (hours, recipient_zone) = (Hours { windows, quiet, ..Hours::default() }, zone(name));
         let minute = |minute: i64| at("2026-01-01T00:00:00Z") + Span::from_secs((begin * 15 + minute) * 60);
         let (now, week) = (minute(0), 8 * 24 * 60);
         for open in [true, false] {
-            let found = if open { hours.open_from(now, theirs) } else { hours.open_until(now, theirs) };
-            let searched = (0..week).map(minute).find(|at| hours.are_open(*at, theirs) == open);
+            let found = if open { hours.open_from(now, recipient_zone) } else { hours.open_until(now, recipient_zone) };
+            let searched = (0..week).map(minute).find(|at| hours.are_open(*at, recipient_zone) == open);
             match searched {
                 Some(at) => prop_assert_eq!(found, Some(at)),
                 None => prop_assert!(found.is_none_or(|found| found >= minute(week))),

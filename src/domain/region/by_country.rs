@@ -1,8 +1,8 @@
-//! The zone where most people of each country live.
+//! The time zone with the most inhabitants of each country.
 
 use chrono_tz::Tz;
 
-/// Every country that numbers are of, sorted by its code.
+/// Every country that a phone number can belong to, sorted by its code.
 pub(super) const COUNTRIES: &[(&str, Tz)] = &[
     ("AC", Tz::Atlantic__St_Helena),
     ("AD", Tz::Europe__Andorra),

@@ -1,14 +1,13 @@
-//! The zones that the first digits of a number tell of.
+//! The time zones that the first digits of a number indicate.
 //!
-//! Only what differs from most of the country is here, and of that only what is certain: beginnings that are not here
-//! are left to the country. One that straddles two zones is of that where more people live.
+//! The table lists only prefixes whose zone is certain and differs from that of most of the country. Other numbers use
+//! the country's zone. A prefix that straddles two zones has the zone with more inhabitants.
 
 use chrono_tz::Tz;
 
-/// What numbers begin with, as full international digits, by the zone that it tells of. Where several fit a number,
-/// the longest counts.
-pub(super) const BEGINNINGS: &[(Tz, &[u64])] = &[
-    // The United States and Canada, which share one plan of area codes: Eastern time is the default of both.
+/// Prefixes of full international numbers, by zone. If several match a number, the longest counts.
+pub(super) const PREFIXES: &[(Tz, &[u64])] = &[
+    // The United States and Canada share one plan of area codes. Eastern time is the default of both.
     (
         Tz::America__Chicago,
         &[

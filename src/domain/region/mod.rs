@@ -1,6 +1,7 @@
-//! Where the owner of a number most likely lives, as far as the number tells.
+//! The time zone in which the owner of a number most likely lives, as far as the number indicates it.
 //!
-//! A guess and no more: people keep their numbers when they move, and most mobile numbers tell no more than a country.
+//! This is only a guess. Subscribers keep their numbers when they move, and most mobile numbers indicate only a
+//! country.
 
 mod by_country;
 mod by_digits;
@@ -13,9 +14,9 @@ use chrono_tz::Tz;
 use super::{Country, Msisdn, Zone};
 use by_country::COUNTRIES;
 
-/// The countries of which the digits are looked at. A number of any other is not: Christmas Island has the digits of
-/// Perth, and another time.
-const TOLD_BY_DIGITS: [(&str, u64); 10] = [
+/// The countries whose numbers may indicate a region, with their calling codes. Numbers of other countries are not
+/// examined: Christmas Island has the digits of Perth, but another time.
+const COUNTRIES_WITH_REGIONS: [(&str, u64); 10] = [
     ("AU", 61),
     ("BR", 55),
     ("CA", 1),
@@ -28,8 +29,8 @@ const TOLD_BY_DIGITS: [(&str, u64); 10] = [
     ("US", 1),
 ];
 
-/// Of the zones of the area codes that Canada and the United States share, those in Canada. Eastern time is in both, and
-/// told by no area code.
+/// The zones of the shared area codes that are in Canada, not in the United States. Eastern time is in both, and no
+/// area code indicates it.
 const CANADIAN: [Tz; 6] = [
     Tz::America__Halifax,
     Tz::America__St_Johns,
@@ -39,11 +40,11 @@ const CANADIAN: [Tz; 6] = [
     Tz::America__Vancouver,
 ];
 
-/// What numbers begin with, each with its zone, sorted to be searched.
-const BEGINNINGS: &[(u64, Tz)] = &sorted::<{ count(by_digits::BEGINNINGS) }>(by_digits::BEGINNINGS);
+/// The prefixes with their zones, sorted for binary search.
+const PREFIXES: &[(u64, Tz)] = &sorted::<{ count(by_digits::PREFIXES) }>(by_digits::PREFIXES);
 
-/// No number has to be compared with more of its digits than the longest beginning has.
-const LAST_BEGINNING: u64 = BEGINNINGS[BEGINNINGS.len() - 1].0;
+/// The greatest prefix. A number is cut down to at most this before it is compared.
+const GREATEST_PREFIX: u64 = PREFIXES[PREFIXES.len() - 1].0;
 
 const fn count(by_zone: &[(Tz, &[u64])]) -> usize {
     let (mut count, mut at) = (0, 0);
@@ -57,15 +58,15 @@ const fn count(by_zone: &[(Tz, &[u64])]) -> usize {
 const fn sorted<const N: usize>(by_zone: &[(Tz, &[u64])]) -> [(u64, Tz); N] {
     let (mut sorted, mut filled, mut group) = ([(0, Tz::UTC); N], 0, 0);
     while group < by_zone.len() {
-        let (zone, beginnings) = by_zone[group];
+        let (zone, prefixes) = by_zone[group];
         let mut next = 0;
-        while next < beginnings.len() {
+        while next < prefixes.len() {
             let mut at = filled;
-            while at > 0 && sorted[at - 1].0 > beginnings[next] {
+            while at > 0 && sorted[at - 1].0 > prefixes[next] {
                 sorted[at] = sorted[at - 1];
                 at -= 1;
             }
-            sorted[at] = (beginnings[next], zone);
+            sorted[at] = (prefixes[next], zone);
             filled += 1;
             next += 1;
         }
@@ -74,55 +75,58 @@ const fn sorted<const N: usize>(by_zone: &[(Tz, &[u64])]) -> [(u64, Tz); N] {
     sorted
 }
 
-/// Where the owner of a number most likely lives: by the number's region where its digits tell one, else in the zone
-/// where most people of the country live. Numbers of no country are on UTC.
+/// The zone in which the owner of a number most likely lives.
+///
+/// - If the number's digits indicate a region: the region's zone.
+/// - Otherwise: the zone with the most inhabitants of the country.
+/// - Numbers of no country: UTC.
 pub fn zone_of(msisdn: Msisdn, country: Country) -> Zone {
     let by_digits = calling_code(country).and_then(|_| zone_of_digits(msisdn));
     by_digits.unwrap_or_else(|| usual_zone(country))
 }
 
-/// Where most people of a country live; numbers of no country are on UTC.
+/// The zone with the most inhabitants of a country; UTC for numbers of no country.
 pub fn usual_zone(country: Country) -> Zone {
     zone_of_country(country).unwrap_or(Zone(Tz::UTC))
 }
 
-/// The zone where most people of a country live; nothing for numbers of no country (`ZZ`).
+/// The zone with the most inhabitants of a country; `None` for numbers of no country (`ZZ`).
 fn zone_of_country(country: Country) -> Option<Zone> {
     let at = COUNTRIES.binary_search_by_key(&country.as_str(), |&(code, _)| code).ok()?;
     Some(Zone(COUNTRIES[at].1))
 }
 
-/// The countries whose numbers may tell more than the country. What they tell is in most of them the region of a
-/// landline alone; in Brazil, Canada, Mexico and the United States mobile numbers tell it too.
-pub fn told_by_digits() -> impl Iterator<Item = Country> {
-    TOLD_BY_DIGITS.into_iter().filter_map(|(code, _)| code.parse().ok())
+/// The countries whose numbers may indicate a region. In most of them only landline numbers do; in Brazil, Canada,
+/// Mexico and the United States mobile numbers do too.
+pub fn countries_with_regions() -> impl Iterator<Item = Country> {
+    COUNTRIES_WITH_REGIONS.into_iter().filter_map(|(code, _)| code.parse().ok())
 }
 
-/// Where a country's digits are looked at, what its numbers begin with.
+/// The calling code of a country whose numbers may indicate a region.
 fn calling_code(country: Country) -> Option<u64> {
-    TOLD_BY_DIGITS.into_iter().find(|(code, _)| *code == country.as_str()).map(|(_, calling_code)| calling_code)
+    COUNTRIES_WITH_REGIONS.into_iter().find(|(code, _)| *code == country.as_str()).map(|(_, calling_code)| calling_code)
 }
 
-/// Every zone in which [`zone_of`] may see somebody of a country.
+/// Every zone that [`zone_of`] can return for a country.
 pub fn zones_of(country: Country) -> HashSet<Zone> {
-    let begins_with = |beginning: u64, code: u64| {
-        successors(Some(beginning), |rest| (*rest > 9).then_some(rest / 10)).any(|rest| rest == code)
+    let has_prefix = |prefix: u64, code: u64| {
+        successors(Some(prefix), |rest| (*rest > 9).then_some(rest / 10)).any(|rest| rest == code)
     };
-    let told = calling_code(country).into_iter().flat_map(move |code| {
-        let begins = BEGINNINGS.iter().filter(move |(beginning, _)| begins_with(*beginning, code));
-        begins
+    let regional = calling_code(country).into_iter().flat_map(move |code| {
+        let of_country = PREFIXES.iter().filter(move |(prefix, _)| has_prefix(*prefix, code));
+        of_country
             .filter(move |(_, zone)| CANADIAN.contains(zone) == (country.as_str() == "CA") || code != 1)
             .map(|(_, zone)| Zone(*zone))
     });
-    std::iter::once(usual_zone(country)).chain(told).collect()
+    std::iter::once(usual_zone(country)).chain(regional).collect()
 }
 
-/// Drops digit after digit from the end, so that the longest beginning is found first.
+/// The zone of the longest matching prefix: drops digit after digit from the end of the number.
 fn zone_of_digits(msisdn: Msisdn) -> Option<Zone> {
     successors(Some(msisdn.get()), |digits| (*digits > 9).then_some(digits / 10))
-        .skip_while(|&digits| digits > LAST_BEGINNING)
-        .find_map(|digits| BEGINNINGS.binary_search_by_key(&digits, |&(beginning, _)| beginning).ok())
-        .map(|at| Zone(BEGINNINGS[at].1))
+        .skip_while(|&digits| digits > GREATEST_PREFIX)
+        .find_map(|digits| PREFIXES.binary_search_by_key(&digits, |&(prefix, _)| prefix).ok())
+        .map(|at| Zone(PREFIXES[at].1))
 }
 
 #[cfg(test)]
@@ -140,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zones_of_a_country_are_those_of_its_numbers_and_no_neighbours() {
+    fn zones_of_a_country_are_those_of_its_own_numbers() {
         let names = |code| zones_of(country(code)).into_iter().map(|zone| zone.to_string()).collect::<BTreeSet<_>>();
         let of = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
         assert_eq!(names("SG"), of(&["Asia/Singapore"]));
@@ -151,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_country_has_a_zone_and_no_country_has_none() {
+    fn every_known_country_has_a_zone_and_zz_has_none() {
         for code in Country::known() {
             assert_eq!(zone_of_country(country(code)).is_some(), code != "ZZ", "{code}");
         }
@@ -160,24 +164,24 @@ mod tests {
     }
 
     #[test]
-    fn each_country_and_each_beginning_is_told_once_and_in_order() {
+    fn countries_and_prefixes_are_unique_and_sorted() {
         assert!(COUNTRIES.is_sorted_by(|one, next| one.0 < next.0));
-        for pair in BEGINNINGS.windows(2) {
+        for pair in PREFIXES.windows(2) {
             assert!(pair[0].0 < pair[1].0, "{} {}", pair[0].0, pair[1].0);
         }
     }
 
     #[test]
-    fn every_beginning_keeps_the_zone_it_was_given() {
-        for (zone, beginnings) in by_digits::BEGINNINGS {
-            for beginning in *beginnings {
-                assert!(BEGINNINGS.contains(&(*beginning, *zone)), "{beginning}");
+    fn every_prefix_keeps_its_zone() {
+        for (zone, prefixes) in by_digits::PREFIXES {
+            for prefix in *prefixes {
+                assert!(PREFIXES.contains(&(*prefix, *zone)), "{prefix}");
             }
         }
     }
 
     #[test]
-    fn the_digits_of_a_number_tell_its_region() {
+    fn the_digits_of_a_number_indicate_its_region() {
         for (digits, code, expected) in [
             (12125550123, "US", "America/New_York"),
             (13125550123, "US", "America/Chicago"),
@@ -227,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_beginning_counts() {
+    fn the_longest_prefix_counts() {
         for (digits, expected) in [
             (61391234567, "Australia/Melbourne"),
             (61361234567, "Australia/Hobart"),
@@ -244,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_tell_no_region_are_of_where_most_people_live() {
+    fn numbers_without_a_region_use_the_usual_zone_of_the_country() {
         for (digits, code, expected) in [
             (61412345678, "AU", "Australia/Sydney"),
             (79161234567, "RU", "Europe/Moscow"),
@@ -260,8 +264,8 @@ mod tests {
     }
 
     #[test]
-    fn the_countries_of_which_digits_are_looked_at_can_be_listed() {
-        assert_eq!(told_by_digits().count(), TOLD_BY_DIGITS.len());
-        assert!(told_by_digits().all(Country::is_known));
+    fn countries_with_regions_lists_known_countries() {
+        assert_eq!(countries_with_regions().count(), COUNTRIES_WITH_REGIONS.len());
+        assert!(countries_with_regions().all(Country::is_known));
     }
 }

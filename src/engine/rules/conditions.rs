@@ -1,11 +1,11 @@
-//! Conditions on a step: who begins where, and what follows for whom.
+//! Conditions on a step: where a message begins, and which step follows.
 
 use crate::domain::{Count, Countries, Ending, Fault, Marks, Outcome, Plan, SkipReason, Span, State, Status};
-use crate::engine::story::{MINUTE, Story, at, failed, place, plan, plan_with};
+use crate::engine::story::{MINUTE, Story, at, failed, plan, plan_with, step_at};
 use crate::engine::{Answer, Event, Ignored, Obstacle, Rule, Silence};
 
 fn passing_over(plan: Plan, numbers: &[u8]) -> Story {
-    let marks = numbers.iter().fold(Marks::default(), |marks, number| marks.with_passed_over(place(*number)));
+    let marks = numbers.iter().fold(Marks::default(), |marks, number| marks.with_passed_over(step_at(*number)));
     Story::passing_over(plan, marks)
 }
 
@@ -17,7 +17,7 @@ fn skipped(story: &Story) -> Option<SkipReason> {
 }
 
 #[test]
-fn the_plan_says_by_country_for_whom_a_step_is() {
+fn the_plan_decides_by_country_which_steps_apply() {
     let [singapore, china, malaysia] = ["SG", "CN", "MY"].map(|code| code.parse().unwrap());
     let plan = plan_with(|plan| {
         plan.steps[0].countries = Countries::Only([singapore, malaysia].into());
@@ -25,25 +25,25 @@ fn the_plan_says_by_country_for_whom_a_step_is() {
     });
     for (country, numbers) in [(Some(singapore), &[][..]), (Some(malaysia), &[2]), (Some(china), &[1]), (None, &[1])] {
         let marks = plan.marks_at_first(country);
-        let passed_over: Vec<u8> = (1..=3).filter(|number| marks.passed_over(place(*number))).collect();
+        let passed_over: Vec<u8> = (1..=3).filter(|number| marks.passed_over(step_at(*number))).collect();
         assert_eq!(passed_over, numbers, "{country:?}");
     }
     assert_eq!(plan.named_countries().into_iter().collect::<Vec<_>>(), [malaysia, singapore]);
 }
 
 #[test]
-fn a_message_begins_with_the_first_step_that_is_for_it() {
+fn a_message_begins_with_the_first_step_that_applies() {
     let route = plan_with(|plan| plan.steps[1].leave_within = Some(Span::from_secs(MINUTE)));
     let mut story = passing_over(route, &[1]);
     assert!(story.is_queued(2));
     assert_eq!(story.due_at(), Some(at(MINUTE)));
-    story.leave();
+    story.submit();
     assert!(story.awaits_until(10 * MINUTE));
-    assert_eq!((story.tallies().get(place(1), Count::PassedOver), story.tallies().total(Count::PassedOver)), (1, 1));
+    assert_eq!((story.tallies().get(step_at(1), Count::PassedOver), story.tallies().total(Count::PassedOver)), (1, 1));
 }
 
 #[test]
-fn where_no_step_is_for_it_a_message_ends_before_it_begins() {
+fn a_message_without_an_applicable_step_is_skipped() {
     let mut story = passing_over(plan(), &[1, 2, 3]);
     assert_eq!((story.outcome(), skipped(&story)), (Some(Outcome::Skipped), Some(SkipReason::NoStep)));
     assert_eq!(story.ignores(Event::Claimed), Ignored::Ended);
@@ -52,31 +52,31 @@ fn where_no_step_is_for_it_a_message_ends_before_it_begins() {
 }
 
 #[test]
-fn every_way_on_leads_past_a_step_that_is_not_for_it() {
+fn every_fallback_skips_a_step_that_does_not_apply() {
     let deadline = |story: &mut Story| {
-        story.leave().at(15 * MINUTE).time_is_up();
+        story.submit().at(15 * MINUTE).time_is_up();
     };
     let undelivered = |story: &mut Story| {
-        story.leave().fail(1, Fault::Recipient);
+        story.submit().fail(1, Fault::Recipient);
     };
     let rejected = |story: &mut Story| {
         story.claim().refuse(Fault::Recipient);
     };
-    let nothing_to_say = |story: &mut Story| {
+    let no_content = |story: &mut Story| {
         story.claim().answer(Answer::CannotLeave(Obstacle::MissingVariable));
     };
-    for goes_on in [&deadline as &dyn Fn(&mut Story), &undelivered, &rejected, &nothing_to_say] {
+    for falls_back in [&deadline as &dyn Fn(&mut Story), &undelivered, &rejected, &no_content] {
         let mut story = passing_over(plan(), &[2]);
-        goes_on(&mut story);
+        falls_back(&mut story);
         assert!(story.is_queued(3), "{:?}", story.message);
-        assert_eq!(story.message.marks.ending(place(2)), Ending::Open);
+        assert_eq!(story.message.marks.ending(step_at(2)), Ending::Open);
     }
 }
 
 #[test]
-fn the_last_step_that_is_for_it_has_no_deadline() {
+fn the_last_step_that_applies_has_no_deadline() {
     let mut story = passing_over(plan(), &[2, 3]);
-    story.leave();
+    story.submit();
     assert!(story.awaits_until(30 * 24 * 60 * MINUTE));
     assert_eq!(story.tallies().total(Count::AwaitingLast), 1);
     assert_eq!(story.at(15 * MINUTE).ignores(Event::Due { silence: Silence::Trusted }), Ignored::NotYet);
@@ -85,18 +85,18 @@ fn the_last_step_that_is_for_it_has_no_deadline() {
 }
 
 #[test]
-fn a_late_success_recalls_to_the_step_before_that_was_for_it() {
+fn a_recall_returns_to_the_last_step_that_applied() {
     let mut story = passing_over(plan(), &[2]);
     story.falls_back_to(3);
-    assert_eq!(story.hear(1, Status::Delivered), Rule::Recalled);
-    assert_eq!((story.message.step, story.outcome()), (place(1), Some(Outcome::Reached)));
+    assert_eq!(story.receive(1, Status::Delivered), Rule::Recalled);
+    assert_eq!((story.message.step, story.outcome()), (step_at(1), Some(Outcome::Reached)));
 }
 
 #[test]
-fn a_receipt_for_a_step_that_is_not_for_it_is_about_nothing() {
+fn a_receipt_for_a_step_that_does_not_apply_is_ignored() {
     let mut story = passing_over(plan(), &[2]);
-    story.falls_back_to(3).leave();
+    story.falls_back_to(3).submit();
     for report in [crate::engine::Report::Reached(Status::Delivered), failed(Fault::Person, story.now)] {
-        assert_eq!(story.ignores(Event::Receipt { step: place(2), report }), Ignored::NotBegun);
+        assert_eq!(story.ignores(Event::Receipt { step: step_at(2), report }), Ignored::NotBegun);
     }
 }

@@ -1,7 +1,7 @@
-//! Rules 1 to 5: deadlines, whose fault, what success is, the last step, and how long all of it may take.
+//! Rules 1 to 5: deadlines, causes of failures, success, the last step, and time limits.
 
 use crate::domain::{Count, Ending, Fault, Outcome, SenderPart, SkipReason, Span, State, Status};
-use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, place, plan_with};
+use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, plan_with, step_at};
 use crate::engine::{Answer, Event, Ignored, Report, Rule, Silence};
 
 const LANE: Fault = Fault::Sender(SenderPart::Lane);
@@ -19,23 +19,23 @@ fn a_deadline_runs_from_acceptance() {
 #[test]
 fn a_deadline_is_never_early() {
     let mut story = Story::usual();
-    story.leave().at(15 * MINUTE).now = at(15 * MINUTE) - Span::from_millis(1);
+    story.submit().at(15 * MINUTE).now = at(15 * MINUTE) - Span::from_millis(1);
     assert_eq!(story.ignores(Event::Due { silence: Silence::Trusted }), Ignored::NotYet);
     assert_eq!(story.at(15 * MINUTE).time_is_up(), Rule::GaveWay(Ending::Deadline));
     assert!(story.is_queued(2));
 }
 
 #[test]
-fn progress_short_of_success_leaves_the_deadline_where_it_is() {
+fn progress_below_success_does_not_move_the_deadline() {
     let mut story = Story::usual();
-    story.leave().at(14 * MINUTE).hear(1, Status::Sent);
+    story.submit().at(14 * MINUTE).receive(1, Status::Sent);
     assert!(story.awaits_until(15 * MINUTE));
 }
 
 #[test]
-fn a_step_without_fallback_after_gives_way_only_on_failure() {
+fn a_step_without_fallback_after_falls_back_only_on_failure() {
     let mut silent = Story::of(plan_with(|plan| plan.steps[0].fallback_after = None));
-    silent.leave();
+    silent.submit();
     let mut failing = silent.clone();
     assert!(silent.awaits_until(30 * DAY));
     silent.at(30 * DAY).time_is_up();
@@ -44,90 +44,90 @@ fn a_step_without_fallback_after_gives_way_only_on_failure() {
     assert!(failing.is_queued(2));
 }
 
-// Rule 2: whose fault.
+// Rule 2: the cause of a failure.
 
 #[test]
 fn success_ends_the_message() {
     let mut story = Story::usual();
-    story.leave().at(MINUTE).hear(1, Status::Delivered);
+    story.submit().at(MINUTE).receive(1, Status::Delivered);
     assert_eq!(story.outcome(), Some(Outcome::Reached));
-    assert_eq!(story.tallies().get(place(1), Count::ReachedBy), 1);
+    assert_eq!(story.tallies().get(step_at(1), Count::ReachedBy), 1);
 }
 
 #[test]
-fn more_than_success_is_success_too() {
+fn a_status_above_the_success_status_is_success() {
     let mut story = Story::usual();
-    story.leave().hear(1, Status::Read);
+    story.submit().receive(1, Status::Read);
     assert_eq!(story.outcome(), Some(Outcome::Reached));
 }
 
 #[test]
-fn acceptance_is_success_where_the_step_asks_for_no_more() {
+fn acceptance_is_success_if_the_step_requires_no_more() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Accepted));
     assert_eq!(story.claim().answer(Answer::Accepted), Rule::Reached);
     assert_eq!(story.outcome(), Some(Outcome::Reached));
 }
 
 #[test]
-fn an_unknown_hand_over_is_not_yet_an_accepted_one() {
+fn an_unknown_submission_is_not_yet_accepted() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Accepted));
     story.claim().answer(Answer::Unknown);
     assert_eq!(story.outcome(), None);
-    story.hear(1, Status::Accepted);
+    story.receive(1, Status::Accepted);
     assert_eq!(story.outcome(), Some(Outcome::Reached));
 }
 
 #[test]
-fn undelivered_brings_the_next_step_at_once() {
+fn an_undelivered_step_falls_back_at_once() {
     let mut story = Story::usual();
-    story.leave().at(MINUTE).fail(1, Fault::Recipient);
+    story.submit().at(MINUTE).fail(1, Fault::Recipient);
     assert_eq!(story.message.state, State::Queued { not_before: at(MINUTE), gives_up: None });
     assert!(story.is_queued(2));
-    assert_eq!(story.tallies().get(place(1), Count::FellUndelivered), 1);
+    assert_eq!(story.tallies().get(step_at(1), Count::FellUndelivered), 1);
 }
 
 #[test]
-fn rejected_brings_the_next_step_at_once() {
+fn a_rejected_step_falls_back_at_once() {
     let mut story = Story::usual();
     story.claim().at(1).refuse(Fault::Recipient);
     assert!(story.is_queued(2));
-    assert_eq!(story.tallies().get(place(1), Count::FellRejected), 1);
-    assert_eq!(story.tallies().get(place(1), Count::HandedOver), 0);
+    assert_eq!(story.tallies().get(step_at(1), Count::FellRejected), 1);
+    assert_eq!(story.tallies().get(step_at(1), Count::HandedOver), 0);
 }
 
 #[test]
-fn a_fault_of_the_senders_consumes_no_step_whether_said_at_once_or_by_receipt() {
+fn a_refusal_because_of_the_sender_consumes_no_step() {
     for fault in [LANE, TEMPLATE] {
         let mut at_once = Story::usual();
         at_once.claim().refuse(fault);
         let mut by_receipt = Story::usual();
-        by_receipt.leave().fail(1, fault);
+        by_receipt.submit().fail(1, fault);
         for story in [at_once, by_receipt] {
             assert!(story.is_queued(1));
             assert_eq!(story.message.marks, crate::domain::Marks::default());
             assert_eq!((story.message.first_left, story.message.accepted), (None, None));
-            assert_eq!(story.tallies().get(place(1), Count::NeverLeft), 1);
+            assert_eq!(story.tallies().get(step_at(1), Count::NeverLeft), 1);
         }
     }
 }
 
 #[test]
-fn after_a_fault_of_the_senders_the_deadline_runs_from_the_new_acceptance() {
+fn after_a_senders_fault_the_deadline_runs_from_the_new_acceptance() {
     let mut story = Story::usual();
-    story.leave().at(10 * MINUTE).fail(1, TEMPLATE);
-    story.at(HOUR).leave();
+    story.submit().at(10 * MINUTE).fail(1, TEMPLATE);
+    story.at(HOUR).submit();
     assert!(story.awaits_until(HOUR + 15 * MINUTE));
 }
 
 #[test]
-fn a_fault_of_the_senders_keeps_its_place_in_the_queue() {
+fn a_senders_fault_keeps_the_position_in_the_queue() {
     let mut story = Story::usual();
     story.at(MINUTE).claim().refuse(LANE);
     assert_eq!(story.message.state, State::Queued { not_before: START, gives_up: None });
 }
 
 #[test]
-fn nobody_falls_back_however_often_the_sender_is_at_fault() {
+fn repeated_faults_of_the_sender_cause_no_fallback() {
     let mut story = Story::usual();
     for hour in 0..48 {
         story.at(hour * HOUR).claim().refuse(if hour % 2 == 0 { LANE } else { TEMPLATE });
@@ -136,11 +136,11 @@ fn nobody_falls_back_however_often_the_sender_is_at_fault() {
 }
 
 #[test]
-fn who_wants_no_more_is_suppressed_on_every_channel() {
+fn a_reported_opt_out_suppresses_every_channel() {
     let mut at_once = Story::usual();
     at_once.claim().refuse(Fault::Person);
     let mut by_receipt = Story::usual();
-    by_receipt.leave().fail(1, Fault::Person);
+    by_receipt.submit().fail(1, Fault::Person);
     let mut after_the_deadline = Story::usual();
     after_the_deadline.falls_back_to(2).fail(1, Fault::Person);
     for story in [at_once, by_receipt, after_the_deadline] {
@@ -150,9 +150,9 @@ fn who_wants_no_more_is_suppressed_on_every_channel() {
 }
 
 #[test]
-fn who_wants_no_more_gets_no_third_step_while_the_second_is_under_way() {
+fn an_opt_out_after_a_fallback_prevents_the_third_step() {
     let mut awaiting = Story::usual();
-    awaiting.falls_back_to(2).leave().fail(1, Fault::Person);
+    awaiting.falls_back_to(2).submit().fail(1, Fault::Person);
     let mut sending = Story::usual();
     sending.falls_back_to(2).claim().fail(1, Fault::Person);
     sending.answer(Answer::Accepted);
@@ -163,37 +163,37 @@ fn who_wants_no_more_gets_no_third_step_while_the_second_is_under_way() {
 }
 
 #[test]
-fn who_wants_no_more_gets_nothing_after_a_delivery_either() {
+fn an_opt_out_after_a_delivery_prevents_further_steps() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Read));
-    story.leave().hear(1, Status::Delivered);
+    story.submit().receive(1, Status::Delivered);
     assert_eq!(story.fail(1, Fault::Person), Rule::CalledOffPresentLast);
     assert!(story.awaits_until(30 * DAY));
 }
 
 #[test]
-fn in_passing_means_the_same_step_again_at_the_time_that_was_named() {
+fn a_temporary_failure_retries_the_step_at_the_named_time() {
     let mut refused = Story::usual();
     refused.claim().refuse(Fault::Passing);
     let mut unavailable = Story::usual();
     unavailable.claim().answer(Answer::Unavailable { again: at(5) });
     let mut by_receipt = Story::usual();
-    by_receipt.leave().fail(1, Fault::Passing);
+    by_receipt.submit().fail(1, Fault::Passing);
     for story in [&mut refused, &mut unavailable, &mut by_receipt] {
         assert!(story.is_queued(1));
         assert_eq!(story.message.tries, 1);
         assert_eq!(story.ignores(Event::Claimed), Ignored::NotYet);
-        story.at(5).leave();
+        story.at(5).submit();
     }
 }
 
 #[test]
-fn in_passing_stays_within_the_time_that_ran_for_the_first_try() {
+fn retries_stay_within_the_deadline_of_the_first_try() {
     let mut story = Story::usual();
-    story.leave();
+    story.submit();
     for minute in [4, 8, 12] {
         story.at(minute * MINUTE).fail(1, Fault::Passing);
         assert_eq!(story.due_at(), Some(at(15 * MINUTE)));
-        story.at(minute * MINUTE + 5).leave();
+        story.at(minute * MINUTE + 5).submit();
         assert!(story.awaits_until(15 * MINUTE));
     }
     story.at(15 * MINUTE).time_is_up();
@@ -201,15 +201,15 @@ fn in_passing_stays_within_the_time_that_ran_for_the_first_try() {
 }
 
 #[test]
-fn a_step_goes_again_for_no_longer_than_its_own_ttl_which_runs_from_its_first_hand_over() {
+fn retries_end_with_the_ttl_of_the_step_from_its_first_submission() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].ttl = Some(Span::from_secs(10 * MINUTE))));
-    story.at(HOUR).leave();
+    story.at(HOUR).submit();
     for minute in [4, 8] {
         story.at(HOUR + minute * MINUTE).fail(1, Fault::Passing);
         assert_eq!(story.due_at(), Some(at(HOUR + 10 * MINUTE)));
-        story.at(HOUR + minute * MINUTE + 5).leave();
+        story.at(HOUR + minute * MINUTE + 5).submit();
     }
-    // What it has handed over may still come in until the deadline: only no other try follows.
+    // Receipts for what was submitted may arrive until the deadline; only no further try follows.
     assert!(story.awaits_until(HOUR + 15 * MINUTE));
     assert_eq!(story.at(HOUR + 10 * MINUTE).fail(1, Fault::Passing), Rule::GaveWay(Ending::Undelivered));
     assert!(story.is_queued(2));
@@ -218,55 +218,56 @@ fn a_step_goes_again_for_no_longer_than_its_own_ttl_which_runs_from_its_first_ha
 }
 
 #[test]
-fn a_failure_in_passing_that_has_no_time_left_brings_the_next_step() {
+fn a_temporary_failure_without_time_for_a_retry_falls_back() {
     let mut queued = Story::usual();
-    queued.leave().at(14 * MINUTE).fail(1, Fault::Passing);
+    queued.submit().at(14 * MINUTE).fail(1, Fault::Passing);
     queued.at(15 * MINUTE).time_is_up();
     let mut held = Story::usual();
-    held.leave().at(15 * MINUTE).due(Silence::Held { until: at(16 * MINUTE) });
+    held.submit().at(15 * MINUTE).due(Silence::Held { until: at(16 * MINUTE) });
     held.fail(1, Fault::Passing);
     for story in [queued, held] {
         assert!(story.is_queued(2));
-        assert_eq!(story.tallies().get(place(1), Count::FellUndelivered), 1);
+        assert_eq!(story.tallies().get(step_at(1), Count::FellUndelivered), 1);
     }
 }
 
 #[test]
 fn a_repeated_failure_of_an_earlier_try_does_not_send_twice() {
     let mut story = Story::usual();
-    story.leave().at(MINUTE).fail(1, Fault::Passing);
-    let again = Event::Receipt { step: place(1), report: crate::engine::story::failed(Fault::Passing, story.now) };
+    story.submit().at(MINUTE).fail(1, Fault::Passing);
+    let again = Event::Receipt { step: step_at(1), report: crate::engine::story::failed(Fault::Passing, story.now) };
     assert_eq!(story.ignores(again), Ignored::NothingNew);
     assert_eq!(story.at(2 * MINUTE).claim().ignores(again), Ignored::InFlight);
 }
 
 #[test]
-fn a_receipt_ranks_only_upwards() {
+fn receipts_only_raise_the_status() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Read));
-    story.leave().hear(1, Status::Delivered);
+    story.submit().receive(1, Status::Delivered);
     for lower in [Status::Accepted, Status::Sent, Status::Delivered] {
-        let event = Event::Receipt { step: place(1), report: Report::Reached(lower) };
+        let event = Event::Receipt { step: step_at(1), report: Report::Reached(lower) };
         assert_eq!(story.ignores(event), Ignored::NothingNew);
     }
-    let bad_news = Event::Receipt { step: place(1), report: crate::engine::story::failed(Fault::Recipient, story.now) };
+    let bad_news =
+        Event::Receipt { step: step_at(1), report: crate::engine::story::failed(Fault::Recipient, story.now) };
     assert_eq!(story.ignores(bad_news), Ignored::NothingNew);
 }
 
 #[test]
 fn a_receipt_that_overtakes_the_answer_counts_and_the_answer_does_not() {
-    let answer = Event::Answered { step: place(1), answer: Answer::Accepted };
+    let answer = Event::Answered { step: step_at(1), answer: Answer::Accepted };
     let mut sent = Story::usual();
-    sent.claim().at(1).hear(1, Status::Sent);
+    sent.claim().at(1).receive(1, Status::Sent);
     assert!(sent.awaits_until(15 * MINUTE + 1));
     let mut delivered = Story::usual();
-    delivered.claim().at(1).hear(1, Status::Delivered);
+    delivered.claim().at(1).receive(1, Status::Delivered);
     assert_eq!(delivered.outcome(), Some(Outcome::Reached));
     let mut failed = Story::usual();
     failed.claim().at(1).fail(1, Fault::Recipient);
     assert!(failed.is_queued(2));
     for story in [&mut sent, &mut delivered, &mut failed] {
         assert_eq!(story.at(2).ignores(answer), Ignored::Stale);
-        assert_eq!(story.tallies().get(place(1), Count::HandedOver), 1);
+        assert_eq!(story.tallies().get(step_at(1), Count::HandedOver), 1);
     }
 }
 
@@ -275,16 +276,16 @@ fn a_receipt_that_overtakes_the_answer_counts_and_the_answer_does_not() {
 #[test]
 fn the_last_step_has_no_deadline() {
     let mut story = Story::of(plan_with(|plan| plan.steps[2].fallback_after = Some(Span::from_secs(60))));
-    story.falls_back_to(3).leave();
+    story.falls_back_to(3).submit();
     assert!(story.awaits_until(25 * MINUTE + 2 * DAY));
 }
 
 #[test]
-fn the_last_step_is_done_at_success_at_failure_or_when_its_window_closes() {
+fn the_last_step_ends_at_success_at_failure_or_with_its_window() {
     let mut last = Story::usual();
-    last.falls_back_to(3).leave();
+    last.falls_back_to(3).submit();
     let mut reached = last.clone();
-    reached.hear(3, Status::Delivered);
+    reached.receive(3, Status::Delivered);
     assert_eq!(reached.outcome(), Some(Outcome::Reached));
     let mut undelivered = last.clone();
     undelivered.fail(3, Fault::Recipient);
@@ -298,7 +299,7 @@ fn a_last_step_that_is_rejected_is_undelivered() {
     let mut story = Story::usual();
     story.falls_back_to(3).claim().refuse(Fault::Recipient);
     assert_eq!(story.outcome(), Some(Outcome::Undelivered));
-    assert_eq!(story.tallies().get(place(3), Count::FellRejected), 0, "nothing was left to fall back to");
+    assert_eq!(story.tallies().get(step_at(3), Count::FellRejected), 0, "nothing was left to fall back to");
 }
 
 #[test]
@@ -314,14 +315,14 @@ fn the_receipt_window_runs_from_acceptance() {
 // Rule 5: TTL and end.
 
 #[test]
-fn the_ttl_runs_from_the_first_hand_over() {
+fn the_ttl_runs_from_the_first_submission() {
     let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(20 * MINUTE))));
     story.at(HOUR).falls_back_to(2);
     assert_eq!(story.due_at(), Some(at(HOUR + 20 * MINUTE)));
 }
 
 #[test]
-fn no_step_leaves_after_the_ttl_and_what_is_unsent_then_is_expired() {
+fn after_the_ttl_an_unsent_message_expires() {
     let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(20 * MINUTE))));
     story.falls_back_to(2).at(20 * MINUTE);
     assert_eq!(story.ignores(Event::Claimed), Ignored::Stale);
@@ -330,27 +331,27 @@ fn no_step_leaves_after_the_ttl_and_what_is_unsent_then_is_expired() {
 }
 
 #[test]
-fn a_deadline_after_the_ttl_brings_no_next_step() {
+fn a_deadline_after_the_ttl_causes_no_fallback() {
     let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(10 * MINUTE))));
-    story.leave().at(15 * MINUTE).time_is_up();
+    story.submit().at(15 * MINUTE).time_is_up();
     assert_eq!(story.outcome(), Some(Outcome::Expired));
 }
 
 #[test]
-fn the_end_of_the_campaign_is_the_latest_first_hand_over() {
+fn the_end_of_the_campaign_is_the_latest_first_submission() {
     let mut unsent = Story::of(plan_with(|plan| plan.end = Some(at(HOUR))));
     let mut in_time = unsent.clone();
-    assert_eq!(unsent.due_at(), None, "no row says so, for it may still be moved");
+    assert_eq!(unsent.due_at(), None, "no row stores the end, because it may change");
     unsent.at(HOUR);
     assert_eq!(unsent.ignores(Event::Claimed), Ignored::Stale);
     unsent.time_is_up();
     assert_eq!(unsent.outcome(), Some(Outcome::Expired));
-    in_time.at(HOUR - 1).leave().at(HOUR + 15 * MINUTE).time_is_up();
+    in_time.at(HOUR - 1).submit().at(HOUR + 15 * MINUTE).time_is_up();
     assert!(in_time.is_queued(2), "the end says nothing about later steps");
 }
 
 #[test]
-fn the_end_holds_for_a_second_step_that_would_be_the_first_hand_over() {
+fn the_end_also_limits_a_second_step_if_the_first_was_not_sent() {
     let mut story = Story::of(plan_with(|plan| plan.end = Some(at(HOUR))));
     story.at(HOUR - 1).claim().refuse(Fault::Recipient);
     story.at(HOUR).time_is_up();
@@ -358,45 +359,45 @@ fn the_end_holds_for_a_second_step_that_would_be_the_first_hand_over() {
 }
 
 #[test]
-fn a_failure_in_passing_does_not_outlive_the_ttl() {
+fn a_retry_does_not_outlive_the_ttl() {
     let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(10 * MINUTE))));
-    story.leave().at(9 * MINUTE).fail(1, Fault::Passing);
+    story.submit().at(9 * MINUTE).fail(1, Fault::Passing);
     assert_eq!(story.at(10 * MINUTE).ignores(Event::Claimed), Ignored::Stale);
     story.time_is_up();
     assert_eq!(story.outcome(), Some(Outcome::Expired));
 }
 
-// Rule 2: a refusal that is the sender's fault after all.
+// Rule 2: a refusal that the sender turns out to have caused.
 
 #[test]
 fn a_recalled_refusal_returns_its_fallback_to_the_queue() {
     let mut story = Story::usual();
     story.claim().answer(Answer::Refused { fault: Fault::Recipient, again: at(0) });
     assert!(story.is_queued(2));
-    story.at(MINUTE).event(Event::RefusalRecalled { step: place(1), tries: 0 });
+    story.at(MINUTE).event(Event::RefusalRecalled { step: step_at(1), tries: 0 });
     assert!(story.is_queued(1));
     assert_eq!((story.message.tries, story.message.first_left), (1, None));
-    let of = |count| story.tallies().get(place(1), count);
+    let of = |count| story.tallies().get(step_at(1), count);
     assert_eq!((of(Count::Queued), of(Count::FellRejected), of(Count::Rejected)), (1, 0, 0));
-    story.leave().hear(1, Status::Delivered);
+    story.submit().receive(1, Status::Delivered);
     assert_eq!(story.outcome(), Some(Outcome::Reached));
 }
 
 #[test]
 fn a_recalled_receipt_undoes_its_submission() {
     let mut story = Story::usual();
-    story.leave().fail(1, Fault::Recipient);
+    story.submit().fail(1, Fault::Recipient);
     assert!(story.is_queued(2));
-    story.event(Event::RefusalRecalled { step: place(1), tries: 0 });
+    story.event(Event::RefusalRecalled { step: step_at(1), tries: 0 });
     assert!(story.is_queued(1));
     assert_eq!((story.message.first_left, story.message.accepted), (None, None));
-    let of = |count| story.tallies().get(place(1), count);
+    let of = |count| story.tallies().get(step_at(1), count);
     assert_eq!((of(Count::HandedOver), of(Count::FellUndelivered), of(Count::Undelivered)), (0, 0, 0));
 }
 
 #[test]
-fn a_refusal_is_not_recalled_after_its_fallback_was_claimed_or_for_another_step() {
-    let recall = |number| Event::RefusalRecalled { step: place(number), tries: 0 };
+fn a_refusal_is_recalled_only_for_its_step_and_before_the_claim() {
+    let recall = |number| Event::RefusalRecalled { step: step_at(number), tries: 0 };
     let mut story = Story::usual();
     story.claim().answer(Answer::Refused { fault: Fault::Recipient, again: at(0) });
     assert_eq!(story.ignores(recall(2)), Ignored::Stale);

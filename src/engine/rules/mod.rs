@@ -1,5 +1,5 @@
-//! The design's rules, one test for each sentence that the machine answers for. Rule 3 is the plan's: what a channel
-//! can never report never gets into a route.
+//! The design's rules: one test for each sentence that the machine implements. Rule 3 belongs to the plan: a route
+//! never contains a status that its channel cannot report.
 
 mod conditions;
 mod going_on;

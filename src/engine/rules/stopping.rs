@@ -1,34 +1,34 @@
-//! Rules 8 to 10: what is called off, when silence means nothing, what cannot leave.
+//! Rules 8 to 10: cancels and opt-outs, silence that means nothing, steps that cannot be submitted.
 
 use crate::domain::{
     AfterGap, Count, Ending, Fault, OnUnknown, Outcome, Plan, SenderPart, SkipReason, Span, State, Status,
 };
-use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, place, plan_with};
+use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, plan_with, step_at};
 use crate::engine::{Answer, CallOff, Event, Ignored, Obstacle, Report, Rule, Silence, Standing};
 
-// Rule 8: cancel. (Pause is the claims' and the timers' business: neither comes to the machine.)
+// Rule 8: cancel. (Claims and timers handle a pause; the machine never sees it.)
 
 #[test]
-fn after_a_cancel_nothing_leaves() {
+fn the_engine_submits_nothing_after_a_cancel() {
     let mut story = Story::usual();
     story.standing = Standing::Cancelled;
     assert_eq!(story.ignores(Event::Claimed), Ignored::Stale);
     let mut later = Story::usual();
-    later.leave().standing = Standing::Cancelled;
+    later.submit().standing = Standing::Cancelled;
     later.at(15 * MINUTE).time_is_up();
     later.fail(1, Fault::Recipient);
     assert_eq!(later.outcome(), Some(Outcome::Undelivered));
 }
 
 #[test]
-fn cancelled_is_the_outcome_of_those_never_handed_over() {
+fn messages_that_were_never_submitted_end_as_cancelled() {
     let mut queued = Story::usual();
     queued.cancel();
     let mut rejected = Story::usual();
     rejected.claim().refuse(Fault::Recipient);
     rejected.cancel();
     let mut undone = Story::usual();
-    undone.leave().fail(1, Fault::Sender(SenderPart::Template));
+    undone.submit().fail(1, Fault::Sender(SenderPart::Template));
     undone.cancel();
     for story in [queued, rejected, undone] {
         assert_eq!(story.outcome(), Some(Outcome::Cancelled));
@@ -36,7 +36,7 @@ fn cancelled_is_the_outcome_of_those_never_handed_over() {
 }
 
 #[test]
-fn claimed_but_not_begun_goes_back_and_is_cancelled() {
+fn a_claim_handed_back_after_a_cancel_ends_as_cancelled() {
     let answers = [
         Answer::NotBegun,
         Answer::Unavailable { again: at(5) },
@@ -52,9 +52,9 @@ fn claimed_but_not_begun_goes_back_and_is_cancelled() {
 }
 
 #[test]
-fn for_the_others_the_present_step_becomes_the_last() {
+fn after_a_cancel_the_submitted_step_is_the_last() {
     let mut awaiting = Story::usual();
-    awaiting.leave().cancel();
+    awaiting.submit().cancel();
     let mut sending = Story::usual();
     sending.claim().cancel();
     sending.answer(Answer::Accepted);
@@ -63,23 +63,23 @@ fn for_the_others_the_present_step_becomes_the_last() {
     for mut story in [awaiting, sending, queued] {
         assert!(story.awaits_until(30 * DAY));
         assert_eq!(story.tallies().total(Count::AwaitingLast), 1);
-        story.hear(1, Status::Delivered);
+        story.receive(1, Status::Delivered);
         assert_eq!(story.outcome(), Some(Outcome::Reached));
     }
 }
 
 #[test]
-fn what_comes_back_after_a_cancel_does_not_go_again() {
+fn a_failure_after_a_cancel_is_not_retried() {
     for fault in [Fault::Passing, Fault::Sender(SenderPart::Lane), Fault::Recipient] {
         let mut story = Story::usual();
-        story.leave().cancel();
+        story.submit().cancel();
         story.fail(1, fault);
         assert_eq!(story.outcome(), Some(Outcome::Undelivered));
     }
 }
 
 #[test]
-fn an_opt_out_holds_also_for_a_message_that_is_in_flight() {
+fn an_opt_out_applies_to_a_message_in_flight() {
     let mut story = Story::usual();
     story.claim().opt_out();
     story.answer(Answer::NotBegun);
@@ -88,22 +88,22 @@ fn an_opt_out_holds_also_for_a_message_that_is_in_flight() {
 }
 
 #[test]
-fn an_opt_out_lets_what_has_left_arrive_and_sends_nothing_more() {
+fn an_opt_out_keeps_the_submitted_step_and_sends_no_other() {
     let mut story = Story::usual();
-    story.leave().opt_out();
+    story.submit().opt_out();
     assert_eq!(story.at(15 * MINUTE).ignores(Event::Due { silence: Silence::Trusted }), Ignored::NotYet);
     assert_eq!(story.ignores(Event::CalledOff(CallOff::OptOut)), Ignored::NothingNew);
     story.fail(1, Fault::Recipient);
     assert_eq!(story.outcome(), Some(Outcome::Undelivered));
 }
 
-// Rule 9: silence is only news while we listen.
+// Rule 9: silence means something only while receipts can be stored.
 
 #[test]
 fn a_deadline_is_held_while_the_provider_repeats() {
     let mut story = Story::usual();
     let held = Silence::Held { until: at(16 * MINUTE) };
-    story.leave().at(15 * MINUTE);
+    story.submit().at(15 * MINUTE);
     assert_eq!(story.due(held), Rule::DeadlineHeld);
     assert_eq!(story.ignores(Event::Due { silence: held }), Ignored::NotYet);
     story.at(16 * MINUTE).time_is_up();
@@ -111,18 +111,18 @@ fn a_deadline_is_held_while_the_provider_repeats() {
 }
 
 #[test]
-fn a_receipt_window_does_not_close_on_a_silence_that_is_no_news() {
+fn a_receipt_window_does_not_close_while_receipts_are_repeated() {
     let mut story = Story::usual();
-    story.falls_back_to(3).leave().at(25 * MINUTE + 2 * DAY);
+    story.falls_back_to(3).submit().at(25 * MINUTE + 2 * DAY);
     assert_eq!(story.due(Silence::Held { until: at(3 * DAY) }), Rule::DeadlineHeld);
-    story.hear(3, Status::Delivered);
+    story.receive(3, Status::Delivered);
     assert!(!story.message.marks.late());
 }
 
 #[test]
-fn a_failure_that_is_said_does_not_wait_for_the_gap() {
+fn a_reported_failure_does_not_wait_for_the_gap() {
     let mut story = Story::usual();
-    story.leave().at(15 * MINUTE).due(Silence::Lost);
+    story.submit().at(15 * MINUTE).due(Silence::Lost);
     story.fail(1, Fault::Recipient);
     assert!(story.is_queued(2));
     assert!(!story.message.marks.waived());
@@ -132,7 +132,7 @@ fn a_failure_that_is_said_does_not_wait_for_the_gap() {
 fn after_a_gap_that_lost_receipts_ask_and_wait_do_not_fall_back() {
     for after_gap in [AfterGap::Ask, AfterGap::Wait] {
         let mut story = Story::of(plan_with(|plan| plan.after_gap = after_gap));
-        story.leave().at(15 * MINUTE);
+        story.submit().at(15 * MINUTE);
         assert_eq!(story.due(Silence::Lost), Rule::DeadlineWaived);
         assert!(story.awaits_until(30 * DAY));
         story.at(30 * DAY).time_is_up();
@@ -141,35 +141,35 @@ fn after_a_gap_that_lost_receipts_ask_and_wait_do_not_fall_back() {
 }
 
 #[test]
-fn what_cannot_be_asked_waits_for_the_ttl_where_that_is_sooner() {
+fn a_waived_deadline_waits_for_the_ttl_if_that_is_sooner() {
     let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(DAY))));
-    story.leave().at(15 * MINUTE).due(Silence::Lost);
+    story.submit().at(15 * MINUTE).due(Silence::Lost);
     assert!(story.awaits_until(DAY));
     story.at(DAY).time_is_up();
     assert_eq!(story.outcome(), Some(Outcome::Expired));
 }
 
 #[test]
-fn a_gap_that_asking_has_filled_lifts_the_waiver() {
+fn a_filled_gap_ends_the_waiver() {
     let mut story = Story::usual();
-    story.leave().at(15 * MINUTE).due(Silence::Lost);
+    story.submit().at(15 * MINUTE).due(Silence::Lost);
     story.at(20 * MINUTE);
     assert_eq!(story.due(Silence::Filled), Rule::GaveWay(Ending::Deadline));
-    story.leave().at(30 * MINUTE).time_is_up();
+    story.submit().at(30 * MINUTE).time_is_up();
     assert!(story.is_queued(3), "a waiver is for one step");
 }
 
 #[test]
-fn fall_back_takes_the_silence_for_news() {
+fn after_gap_fall_back_trusts_the_silence() {
     let mut story = Story::of(plan_with(|plan| plan.after_gap = AfterGap::FallBack));
-    story.leave().at(15 * MINUTE).due(Silence::Lost);
+    story.submit().at(15 * MINUTE).due(Silence::Lost);
     assert!(story.is_queued(2));
 }
 
-// Rule 10: a step that cannot leave.
+// Rule 10: a step that cannot be submitted.
 
 #[test]
-fn waiting_consumes_nothing() {
+fn waiting_consumes_no_try() {
     let mut story = Story::usual();
     story.at(40 * DAY);
     assert_eq!(story.ignores(Event::Due { silence: Silence::Trusted }), Ignored::NotYet);
@@ -178,13 +178,13 @@ fn waiting_consumes_nothing() {
 }
 
 #[test]
-fn leave_within_bounds_the_waiting() {
+fn leave_within_limits_the_wait() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].leave_within = Some(Span::from_secs(HOUR))));
     assert_eq!(story.due_at(), Some(at(HOUR)));
     story.at(HOUR);
     assert_eq!(story.ignores(Event::Claimed), Ignored::Stale);
     assert_eq!(story.time_is_up(), Rule::GaveWay(Ending::CouldNotLeave));
-    assert_eq!(story.tallies().get(place(1), Count::CouldNotLeave), 1);
+    assert_eq!(story.tallies().get(step_at(1), Count::CouldNotLeave), 1);
     assert_eq!(story.due_at(), None, "the next step has its own");
 }
 
@@ -196,17 +196,17 @@ fn leave_within_of_a_later_step_runs_from_when_it_was_queued() {
 }
 
 #[test]
-fn a_spent_tier_that_falls_back_gives_way_at_once() {
+fn a_spent_tier_falls_back_at_once() {
     let mut story = Story::usual();
-    let spent = Event::TierSpent { step: place(1) };
+    let spent = Event::TierSpent { step: step_at(1) };
     assert_eq!(story.rule(spent), Rule::GaveWay(Ending::CouldNotLeave));
     assert!(story.is_queued(2));
-    assert_eq!(story.tallies().get(place(1), Count::CouldNotLeave), 1);
+    assert_eq!(story.tallies().get(step_at(1), Count::CouldNotLeave), 1);
     assert_eq!(story.ignores(spent), Ignored::Stale, "it was the first step's tier");
 }
 
 #[test]
-fn whoever_may_not_leave_at_this_hour_waits_for_the_next_and_loses_nothing() {
+fn a_message_outside_its_hours_waits_for_the_next_opening() {
     let mut story = Story::usual();
     let until = at(HOUR);
     let put_off = Event::PutOff { until };
@@ -219,22 +219,22 @@ fn whoever_may_not_leave_at_this_hour_waits_for_the_next_and_loses_nothing() {
 }
 
 #[test]
-fn whoever_is_put_off_before_the_first_step_has_as_long_to_leave_as_everybody() {
-    let impatient =
+fn leave_within_of_a_postponed_first_step_starts_at_the_opening() {
+    let with_leave_within =
         |plan: &mut Plan| plan.steps.iter_mut().for_each(|step| step.leave_within = Some(Span::from_secs(MINUTE)));
-    let mut story = Story::of(plan_with(impatient));
+    let mut story = Story::of(plan_with(with_leave_within));
     assert_eq!(story.due_at(), Some(at(MINUTE)));
     story.rule(Event::PutOff { until: at(HOUR) });
     assert_eq!(story.due_at(), Some(at(HOUR + MINUTE)));
     // A later step has waited since it was queued.
-    let mut later = Story::of(plan_with(impatient));
+    let mut later = Story::of(plan_with(with_leave_within));
     later.falls_back_to(2);
     later.rule(Event::PutOff { until: at(HOUR) });
     assert_eq!(later.due_at(), Some(at(16 * MINUTE)));
 }
 
 #[test]
-fn hours_put_nothing_off_that_is_called_off_or_out_of_time() {
+fn hours_do_not_postpone_a_cancelled_or_late_message() {
     let put_off = Event::PutOff { until: at(HOUR) };
     let mut cancelled = Story::usual();
     cancelled.standing = Standing::Cancelled;
@@ -244,14 +244,14 @@ fn hours_put_nothing_off_that_is_called_off_or_out_of_time() {
 }
 
 #[test]
-fn whoever_has_no_step_to_go_on_to_waits_for_the_tier() {
+fn a_message_without_a_later_step_waits_for_the_tier() {
     let mut story = Story::of(plan_with(|plan| plan.steps.truncate(1)));
-    assert_eq!(story.ignores(Event::TierSpent { step: place(1) }), Ignored::NotYet);
+    assert_eq!(story.ignores(Event::TierSpent { step: step_at(1) }), Ignored::NotYet);
 }
 
 #[test]
-fn a_spent_tier_takes_nobody_out_of_a_hand_over_and_ends_no_second_try() {
-    let spent = Event::TierSpent { step: place(1) };
+fn a_spent_tier_does_not_end_a_submission_or_its_resend() {
+    let spent = Event::TierSpent { step: step_at(1) };
     let mut story = Story::usual();
     assert_eq!(story.claim().ignores(spent), Ignored::InFlight);
     story.answer(Answer::Accepted);
@@ -264,23 +264,23 @@ fn a_spent_tier_takes_nobody_out_of_a_hand_over_and_ends_no_second_try() {
 }
 
 #[test]
-fn text_outside_the_window_is_not_handed_over_and_the_next_step_follows() {
+fn text_outside_the_window_is_not_submitted_and_falls_back() {
     let mut story = Story::usual();
     story.claim().answer(Answer::CannotLeave(Obstacle::OutsideWindow));
     assert!(story.is_queued(2));
-    let of = |count| story.tallies().get(place(1), count);
+    let of = |count| story.tallies().get(step_at(1), count);
     assert_eq!((of(Count::OutsideWindow), of(Count::HandedOver)), (1, 0));
 }
 
 #[test]
-fn a_last_step_that_runs_out_of_time_to_leave_is_expired() {
+fn a_last_step_that_is_not_sent_in_time_expires() {
     let mut story = Story::of(plan_with(|plan| plan.steps[2].leave_within = Some(Span::from_secs(MINUTE))));
     story.falls_back_to(3).at(26 * MINUTE).time_is_up();
     assert_eq!(story.outcome(), Some(Outcome::Expired));
 }
 
 #[test]
-fn where_nothing_is_left_to_say_the_step_handed_over_last_is_the_last() {
+fn without_content_the_last_submitted_step_is_the_last() {
     for obstacle in [Obstacle::OutsideWindow, Obstacle::MissingVariable] {
         let mut story = Story::usual();
         story.falls_back_to(3).claim().answer(Answer::CannotLeave(obstacle));
@@ -289,13 +289,13 @@ fn where_nothing_is_left_to_say_the_step_handed_over_last_is_the_last() {
         let mut failed = story.clone();
         failed.fail(2, Fault::Recipient);
         assert_eq!(failed.outcome(), Some(Outcome::Undelivered));
-        story.hear(2, Status::Delivered);
+        story.receive(2, Status::Delivered);
         assert_eq!(story.outcome(), Some(Outcome::Reached));
     }
 }
 
 #[test]
-fn what_is_known_to_have_failed_is_not_waited_for() {
+fn a_failed_step_is_not_awaited() {
     let mut story = Story::usual();
     story.falls_back_to(3).fail(2, Fault::Recipient);
     story.claim().answer(Answer::CannotLeave(Obstacle::MissingVariable));
@@ -303,7 +303,7 @@ fn what_is_known_to_have_failed_is_not_waited_for() {
 }
 
 #[test]
-fn who_could_be_handed_nothing_at_all_is_skipped_with_the_reason() {
+fn a_message_that_no_step_can_send_is_skipped_with_the_reason() {
     let reasons = [
         (Obstacle::MissingVariable, SkipReason::MissingVariable),
         (Obstacle::OutsideWindow, SkipReason::OutsideWindow),
@@ -319,13 +319,13 @@ fn who_could_be_handed_nothing_at_all_is_skipped_with_the_reason() {
 }
 
 #[test]
-fn a_receipt_for_a_step_that_never_left_says_nothing() {
+fn a_receipt_for_a_step_never_submitted_is_ignored() {
     let mut story = Story::usual();
     for number in [1, 2, 3] {
-        let event = Event::Receipt { step: place(number), report: Report::Reached(Status::Delivered) };
+        let event = Event::Receipt { step: step_at(number), report: Report::Reached(Status::Delivered) };
         assert_eq!(story.ignores(event), Ignored::NotBegun);
     }
     story.falls_back_to(2);
-    let event = Event::Receipt { step: place(2), report: Report::Reached(Status::Delivered) };
+    let event = Event::Receipt { step: step_at(2), report: Report::Reached(Status::Delivered) };
     assert_eq!(story.ignores(event), Ignored::NotBegun);
 }

@@ -1,11 +1,11 @@
-//! The machine as a table: a fixed plan, every kind of present, everything that can happen to it.
+//! The machine as a table: a fixed plan, every kind of present, every event.
 //!
-//! The snapshot beside this file is the specification. Read a line as "when this happens, the message becomes that,
-//! by this rule"; what changes nothing stands behind the reason for it. What the same
-//! events do once the batch is called off stands below, where that differs.
+//! The snapshot next to this file is the specification. A line means "when this event occurs, the message becomes that,
+//! by this rule". Events that change nothing follow the reason for it. A further list shows the events with a different
+//! result once the batch is cancelled.
 //!
-//! The lists of what can happen are walks through exhaustive matches: a new variant does not compile until somebody
-//! has given it its place, and with it a line in the table.
+//! The lists of events come from exhaustive matches. A new variant does not compile until it has its position, and with
+//! it a line in the table.
 
 mod page;
 mod words;
@@ -13,11 +13,11 @@ mod words;
 use std::fmt::Write as _;
 
 use self::words::{lines, present, time};
-use super::story::{DAY, HOUR, MINUTE, Story, at, failed, place, plan_with};
+use super::story::{DAY, HOUR, MINUTE, Story, at, failed, plan_with, step_at};
 use super::{Answer, CallOff, Event, Ignored, Obstacle, Report, Rule, Silence, Standing};
 use crate::domain::{Ending, Fault, Marks, Outcome, Plan, Present, SenderPart, Span, Status, Timestamp};
 
-/// Starts at `None` and goes on for as long as `next` knows another.
+/// Lists all values of a type: `next` maps each value to the next one, beginning with `None`.
 fn walk<T: Copy>(next: impl Fn(Option<T>) -> Option<T>) -> Vec<T> {
     std::iter::successors(next(None), |last| next(Some(*last))).collect()
 }
@@ -85,8 +85,8 @@ pub(super) fn call_offs() -> Vec<CallOff> {
     })
 }
 
-/// Everything that can happen to `message` at `now`. Answers to a step that is not the present one, and receipts for
-/// steps that lie ahead, are alike for all of them: one stands for the rest.
+/// Every event of `message` at `now`. One event represents all answers to a step that is not the present one, and one
+/// all receipts for later steps.
 fn events(message: &Present, now: Timestamp) -> Vec<Event> {
     let step = message.step;
     let kinds = walk(|last| match last {
@@ -107,7 +107,7 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
             answers(now + Span::from_secs(5)).into_iter().map(|answer| Event::Answered { step, answer }).collect()
         }
         Event::Receipt { .. } => (1..=3)
-            .map(place)
+            .map(step_at)
             .take_while(|of| of.get() <= step.get() + 1)
             .flat_map(|step| reports(now).into_iter().map(move |report| Event::Receipt { step, report }))
             .collect(),
@@ -116,7 +116,7 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         }
         Event::TierSpent { .. } | Event::PutOff { .. } => vec![event],
         Event::RefusalRecalled { tries, .. } => {
-            let before = (1..step.get() + 1).map(place);
+            let before = (1..step.get() + 1).map(step_at);
             before.map(|step| Event::RefusalRecalled { step, tries }).collect()
         }
         Event::Doubted { tries, .. } => {
@@ -127,7 +127,8 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
     kinds.into_iter().flat_map(of_each).collect()
 }
 
-/// WhatsApp → Viber (wants Read, and 30 minutes to leave) → SMS; a day's TTL, first hand-overs within eight hours.
+/// WhatsApp → Viber (success is Read, `leave_within` 30 minutes) → SMS; a day's TTL, first submissions within eight
+/// hours.
 fn table_plan() -> Plan {
     plan_with(|plan| {
         plan.ttl = Some(Span::from_secs(DAY));
@@ -137,125 +138,125 @@ fn table_plan() -> Plan {
     })
 }
 
-/// The presents of the table. Each is reached by a story, so none of them is one that cannot be.
+/// The presents of the table. A story leads to each of them, so each of them can occur.
 fn presents() -> Vec<(&'static str, Story)> {
     let mut presents = Vec::new();
-    let mut tell = |name, story: &dyn Fn(&mut Story)| {
-        let mut told = Story::of(table_plan());
-        story(&mut told);
-        presents.push((name, told));
+    let mut add = |name, story: &dyn Fn(&mut Story)| {
+        let mut result = Story::of(table_plan());
+        story(&mut result);
+        presents.push((name, result));
     };
     let minutes = |n: i64| n * MINUTE;
-    tell("queued, first step", &|_| {});
-    tell("queued, first step, until the end of the campaign has come", &|s| {
+    add("queued, first step", &|_| {});
+    add("queued, first step, at the end of the campaign", &|s| {
         s.at(8 * HOUR);
     });
-    tell("queued, first step, again after a 429", &|s| {
+    add("queued, first step, retry after a 429", &|s| {
         s.claim().refuse(Fault::Passing);
         s.at(5);
     });
-    tell("queued, first step, again after a failure in passing", &|s| {
-        s.leave().at(minutes(5)).fail(1, Fault::Passing);
+    add("queued, first step, retry after a temporary failure", &|s| {
+        s.submit().at(minutes(5)).fail(1, Fault::Passing);
         s.at(minutes(6));
     });
-    tell("queued, first step, resent after an unknown hand-over", &|s| {
+    add("queued, first step, resent after an unknown submission", &|s| {
         s.plan.on_unknown = crate::domain::OnUnknown::Resend;
         s.claim().at(10).answer(Answer::Unknown);
     });
-    tell("queued, second step, after the deadline", &|s| {
+    add("queued, second step, after the deadline", &|s| {
         s.falls_back_to(2).at(minutes(20));
     });
-    tell("queued, second step, after a rejection", &|s| {
+    add("queued, second step, after a rejection", &|s| {
         s.claim().refuse(Fault::Recipient);
         s.at(minutes(1));
     });
-    tell("queued, second step, its 30 minutes to leave are up", &|s| {
+    add("queued, second step, its leave_within of 30 minutes is over", &|s| {
         s.falls_back_to(2).at(minutes(45));
     });
-    tell("queued, third step, after two deadlines", &|s| {
+    add("queued, third step, after two deadlines", &|s| {
         s.falls_back_to(3).at(minutes(26));
     });
-    tell("queued, third step, when the TTL is up", &|s| {
+    add("queued, third step, when the TTL is up", &|s| {
         s.falls_back_to(3).at(DAY);
     });
-    tell("sending, first step", &|s| {
+    add("sending, first step", &|s| {
         s.claim().at(1);
     });
-    tell("sending, first step, opted out meanwhile", &|s| {
+    add("sending, first step, opted out meanwhile", &|s| {
         s.claim().opt_out();
         s.at(1);
     });
-    tell("sending, second step", &|s| {
+    add("sending, second step", &|s| {
         s.falls_back_to(2).claim().at(minutes(16));
     });
-    tell("sending, second step, once more after a 429", &|s| {
+    add("sending, second step, retry after a 429", &|s| {
         s.falls_back_to(2).claim().refuse(Fault::Passing);
         s.at(minutes(16)).claim();
     });
-    tell("sending, second step, the first has reached meanwhile", &|s| {
-        s.falls_back_to(2).claim().hear(1, Status::Delivered);
+    add("sending, second step, the first has succeeded meanwhile", &|s| {
+        s.falls_back_to(2).claim().receive(1, Status::Delivered);
         s.at(minutes(16));
     });
-    tell("sending, third step", &|s| {
+    add("sending, third step", &|s| {
         s.falls_back_to(3).claim().at(minutes(26));
     });
-    tell("awaiting, first step", &|s| {
-        s.leave().at(minutes(5));
+    add("awaiting, first step", &|s| {
+        s.submit().at(minutes(5));
     });
-    tell("awaiting, first step, at its deadline", &|s| {
-        s.leave().at(minutes(15));
+    add("awaiting, first step, at its deadline", &|s| {
+        s.submit().at(minutes(15));
     });
-    tell("awaiting, first step, unknown", &|s| {
+    add("awaiting, first step, unknown", &|s| {
         s.claim().at(10).answer(Answer::Unknown);
         s.at(minutes(5));
     });
-    tell("awaiting, first step, deadline held", &|s| {
-        s.leave().at(minutes(15)).due(Silence::Held { until: at(minutes(16)) });
+    add("awaiting, first step, deadline held", &|s| {
+        s.submit().at(minutes(15)).due(Silence::Held { until: at(minutes(16)) });
         s.at(minutes(16));
     });
-    tell("awaiting, first step, deadline waived", &|s| {
-        s.leave().at(minutes(15)).due(Silence::Lost);
+    add("awaiting, first step, deadline waived", &|s| {
+        s.submit().at(minutes(15)).due(Silence::Lost);
         s.at(HOUR);
     });
-    tell("awaiting, first step, deadline waived and the TTL is up", &|s| {
-        s.leave().at(minutes(15)).due(Silence::Lost);
+    add("awaiting, first step, deadline waived and the TTL is up", &|s| {
+        s.submit().at(minutes(15)).due(Silence::Lost);
         s.at(DAY);
     });
-    tell("awaiting, first step, cut by an opt-out", &|s| {
-        s.leave().opt_out();
+    add("awaiting, first step, cut by an opt-out", &|s| {
+        s.submit().opt_out();
         s.at(minutes(20));
     });
-    tell("awaiting, second step, delivered but not read", &|s| {
-        s.falls_back_to(2).leave().hear(2, Status::Delivered);
+    add("awaiting, second step, delivered but not read", &|s| {
+        s.falls_back_to(2).submit().receive(2, Status::Delivered);
         s.at(minutes(20));
     });
-    tell("awaiting, third step", &|s| {
-        s.falls_back_to(3).leave().at(minutes(30));
+    add("awaiting, third step", &|s| {
+        s.falls_back_to(3).submit().at(minutes(30));
     });
-    tell("awaiting, third step, when its window closes", &|s| {
-        s.falls_back_to(3).leave().at(minutes(25) + 2 * DAY);
+    add("awaiting, third step, when its window closes", &|s| {
+        s.falls_back_to(3).submit().at(minutes(25) + 2 * DAY);
     });
-    tell("awaiting, second step is the last, the third had nothing to say", &|s| {
+    add("awaiting, second step is the last, the third had no content", &|s| {
         s.falls_back_to(3).claim().answer(Answer::CannotLeave(Obstacle::MissingVariable));
         s.at(minutes(30));
     });
-    let mut tell_of_some = |name, steps: &[u8], story: &dyn Fn(&mut Story)| {
-        let passed_over = steps.iter().fold(Marks::default(), |marks, number| marks.with_passed_over(place(*number)));
-        let mut told = Story::passing_over(table_plan(), passed_over);
-        story(&mut told);
-        presents.push((name, told));
+    let mut add_passing_over = |name, steps: &[u8], story: &dyn Fn(&mut Story)| {
+        let passed_over = steps.iter().fold(Marks::default(), |marks, number| marks.with_passed_over(step_at(*number)));
+        let mut result = Story::passing_over(table_plan(), passed_over);
+        story(&mut result);
+        presents.push((name, result));
     };
-    tell_of_some("queued, second step, the first is passed over", &[1], &|_| {});
-    tell_of_some("queued, third step, the second is passed over", &[2], &|s| {
+    add_passing_over("queued, second step, the first is passed over", &[1], &|_| {});
+    add_passing_over("queued, third step, the second is passed over", &[2], &|s| {
         s.falls_back_to(3).at(minutes(16));
     });
-    tell_of_some("awaiting, first step, the second is passed over", &[2], &|s| {
-        s.leave().at(minutes(15));
+    add_passing_over("awaiting, first step, the second is passed over", &[2], &|s| {
+        s.submit().at(minutes(15));
     });
-    tell_of_some("awaiting, second step, the third is passed over", &[3], &|s| {
-        s.falls_back_to(2).leave().at(minutes(25));
+    add_passing_over("awaiting, second step, the third is passed over", &[3], &|s| {
+        s.falls_back_to(2).submit().at(minutes(25));
     });
-    tell_of_some("done, no step is for it", &[1, 2, 3], &|_| {});
+    add_passing_over("done, no step applies", &[1, 2, 3], &|_| {});
     for outcome in Outcome::ALL {
         presents.push((done_name(*outcome), done(*outcome)));
     }
@@ -268,47 +269,47 @@ const fn done_name(outcome: Outcome) -> &'static str {
         Outcome::Undelivered => "done, undelivered",
         Outcome::Silent => "done, silent",
         Outcome::Unknown => "done, unknown",
-        Outcome::Expired => "done, expired before the third step left",
-        Outcome::Cancelled => "done, cancelled before the second step left",
+        Outcome::Expired => "done, expired before the third step was submitted",
+        Outcome::Cancelled => "done, cancelled before the second step was submitted",
         Outcome::Skipped => "done, opted out",
     }
 }
 
 fn done(outcome: Outcome) -> Story {
-    let mut told = Story::of(table_plan());
+    let mut result = Story::of(table_plan());
     match outcome {
         Outcome::Reached => {
-            told.falls_back_to(2).leave().at(20 * MINUTE).hear(2, Status::Read);
+            result.falls_back_to(2).submit().at(20 * MINUTE).receive(2, Status::Read);
         }
         Outcome::Undelivered => {
-            told.falls_back_to(3).leave().at(30 * MINUTE).fail(3, Fault::Recipient);
+            result.falls_back_to(3).submit().at(30 * MINUTE).fail(3, Fault::Recipient);
         }
         Outcome::Silent => {
-            told.falls_back_to(3).leave().at(3 * DAY).time_is_up();
+            result.falls_back_to(3).submit().at(3 * DAY).time_is_up();
         }
         Outcome::Unknown => {
-            told.falls_back_to(3).claim().answer(Answer::Unknown);
-            told.at(3 * DAY).time_is_up();
+            result.falls_back_to(3).claim().answer(Answer::Unknown);
+            result.at(3 * DAY).time_is_up();
         }
         Outcome::Expired => {
-            told.falls_back_to(3).at(DAY).time_is_up();
+            result.falls_back_to(3).at(DAY).time_is_up();
         }
         Outcome::Cancelled => {
-            told.claim().refuse(Fault::Recipient);
-            told.at(MINUTE).cancel();
-            told.standing = Standing::Live;
+            result.claim().refuse(Fault::Recipient);
+            result.at(MINUTE).cancel();
+            result.standing = Standing::Live;
         }
         Outcome::Skipped => {
-            told.leave().at(MINUTE).fail(1, Fault::Person);
+            result.submit().at(MINUTE).fail(1, Fault::Person);
         }
     }
-    assert_eq!(told.outcome(), Some(outcome));
-    told.now = told.now + Span::from_secs(MINUTE);
-    told
+    assert_eq!(result.outcome(), Some(outcome));
+    result.now = result.now + Span::from_secs(MINUTE);
+    result
 }
 
 #[test]
-fn every_arrow_stands_in_the_table() {
+fn the_state_table_matches_the_snapshot() {
     let mut table = String::new();
     for (name, story) in presents() {
         writeln!(table, "\n{name}, at {}", time(story.now)).unwrap();
@@ -320,22 +321,22 @@ fn every_arrow_stands_in_the_table() {
     });
 }
 
-/// The table reaches every kind of state, outcome, ending, rule and reason to ignore that there is.
+/// The table contains every state, outcome, ending, rule and reason to ignore.
 #[test]
-fn nothing_that_the_machine_knows_is_missing_from_the_table() {
-    let mut said = String::new();
+fn the_state_table_contains_every_rule_and_reason() {
+    let mut decisions = String::new();
     for (_, story) in presents() {
         for event in events(&story.message, story.now) {
             let mut cancelled = story.clone();
             cancelled.standing = Standing::Cancelled;
-            writeln!(said, "{:?} {:?}", story.decide(event), cancelled.decide(event)).unwrap();
+            writeln!(decisions, "{:?} {:?}", story.decide(event), cancelled.decide(event)).unwrap();
         }
     }
-    let resent = "Resent"; // the usual plan keeps what is unknown; `rules` tells that story
+    let resent = "Resent"; // The usual plan does not resend; `rules` tests that.
     for word in
         rules().into_iter().map(|rule| format!("{rule:?}")).chain(ignored().into_iter().map(|why| format!("{why:?}")))
     {
-        assert!(said.contains(&word) || word == resent, "no line of the table says {word}");
+        assert!(decisions.contains(&word) || word == resent, "no line of the table says {word}");
     }
 }
 

@@ -1,27 +1,28 @@
-//! The table of `ARCHITECTURE.md`: the four states by what can happen, written by the machine and held against the page.
+//! The state table of `ARCHITECTURE.md`: the four states by event. The machine generates it, and a test compares it
+//! with the document.
 
 use std::fmt::Write as _;
 
-use super::super::story::{HOUR, MINUTE, Story, failed, place, plan_with};
+use super::super::story::{HOUR, MINUTE, Story, failed, plan_with, step_at};
 use super::super::{Answer, CallOff, Decision, Event, Obstacle, Report, Silence};
 use crate::domain::{Fault, Present, SenderPart, Span, State, Status};
 
-/// What happens, in the words of the page.
+/// The events, in the words of the document.
 #[derive(Debug, Clone, Copy)]
 enum Happens {
     Claimed,
     Answer(Answer),
-    /// News of the present step, or of the one before it.
+    /// A receipt for the present step, or for the one before it.
     News(bool, Report),
     TierSpent,
     PutOff,
-    /// The silence by which the step before gave way is in doubt.
+    /// The silence by which the step before fell back is in doubt.
     Doubted,
-    /// The refusal by which the step before gave way is the sender's.
+    /// The sender caused the refusal by which the step before fell back.
     RefusalRecalled,
     /// The time of the present step is up.
     Due(Silence),
-    /// A gap has been filled that had waived a deadline.
+    /// A gap that waived a deadline has been filled.
     Filled,
     CalledOff(CallOff),
 }
@@ -33,70 +34,74 @@ fn rows() -> Vec<(&'static str, Happens)> {
     let bad = |present, fault| News(present, failed(fault, at));
     let good = |present, status| News(present, Report::Reached(status));
     vec![
-        ("claimed to leave", Claimed),
+        ("claimed", Claimed),
         ("answer: accepted", Says(Answer::Accepted)),
-        ("answer: nobody knows", Says(Answer::Unknown)),
-        ("answer: no, because of this recipient", refused(Fault::Recipient)),
-        ("answer: no, because of the sender", refused(Fault::Sender(SenderPart::Lane))),
-        ("answer: no, the person wants no more", refused(Fault::Person)),
-        ("answer: no, in passing", refused(Fault::Passing)),
+        ("answer: unknown", Says(Answer::Unknown)),
+        ("answer: refused because of this recipient", refused(Fault::Recipient)),
+        ("answer: refused because of the sender", refused(Fault::Sender(SenderPart::Lane))),
+        ("answer: refused because the recipient opted out", refused(Fault::Person)),
+        ("answer: refused temporarily", refused(Fault::Passing)),
         ("answer: unavailable", Says(Answer::Unavailable { again: at })),
-        ("handed back unbegun", Says(Answer::NotBegun)),
-        ("handed back until later", Says(Answer::Later { at })),
-        ("it cannot leave: time", Says(Answer::CannotLeave(Obstacle::CouldNotLeave))),
-        ("it cannot leave: window", Says(Answer::CannotLeave(Obstacle::OutsideWindow))),
-        ("it cannot leave: variable", Says(Answer::CannotLeave(Obstacle::MissingVariable))),
-        ("no place in the tier, and it does not wait", TierSpent),
-        ("outside its hours", PutOff),
+        ("claim handed back before a request", Says(Answer::NotBegun)),
+        ("claim handed back until later", Says(Answer::Later { at })),
+        ("cannot be submitted: its time is over", Says(Answer::CannotLeave(Obstacle::CouldNotLeave))),
+        ("cannot be submitted: outside the window", Says(Answer::CannotLeave(Obstacle::OutsideWindow))),
+        ("cannot be submitted: missing variable", Says(Answer::CannotLeave(Obstacle::MissingVariable))),
+        ("no free slot in the tier, and the step does not wait", TierSpent),
+        ("outside its send hours", PutOff),
         ("receipt: sent", good(true, Status::Sent)),
         ("receipt: its success status", good(true, Status::Delivered)),
-        ("receipt: failed, because of this recipient", bad(true, Fault::Recipient)),
-        ("receipt: failed, because of the sender", bad(true, Fault::Sender(SenderPart::Template))),
-        ("receipt: failed, the person wants no more", bad(true, Fault::Person)),
-        ("receipt: failed in passing", bad(true, Fault::Passing)),
+        ("receipt: failed because of this recipient", bad(true, Fault::Recipient)),
+        ("receipt: failed because of the sender", bad(true, Fault::Sender(SenderPart::Template))),
+        ("receipt: failed because the recipient opted out", bad(true, Fault::Person)),
+        ("receipt: failed temporarily", bad(true, Fault::Passing)),
         ("receipt of an earlier step: its success status", good(false, Status::Delivered)),
         ("receipt of an earlier step: failed", bad(false, Fault::Recipient)),
-        ("time is up, and silence is news", Due(Silence::Trusted)),
-        ("time is up, the provider still repeats", Due(Silence::Held { until: at + Span::from_secs(7 * 86_400) })),
+        ("time is up, no receipt was missed", Due(Silence::Trusted)),
+        (
+            "time is up, the provider still repeats receipts",
+            Due(Silence::Held { until: at + Span::from_secs(7 * 86_400) }),
+        ),
         ("time is up, receipts are lost", Due(Silence::Lost)),
         ("a gap is filled, the deadline was waived", Filled),
         ("the deadline of the step before is in doubt", Doubted),
-        ("the step before was refused by the fault of the sender", RefusalRecalled),
+        ("the step before was refused because of the sender", RefusalRecalled),
         ("cancel", CalledOff(CallOff::Cancel)),
         ("opt-out", CalledOff(CallOff::OptOut)),
     ]
 }
 
-/// The second step of three in each state; done is undelivered on the third. `late` is when the time of each is up.
+/// The second step of three in each state; `done` is undelivered on the third step. For `Due` events, the time of each
+/// has come.
 fn states(happens: Happens) -> [Story; 4] {
     let late = matches!(happens, Happens::Due(_));
     let plan = || plan_with(|plan| plan.steps[1].leave_within = Some(Span::from_secs(30 * MINUTE)));
-    let told = |tell: &dyn Fn(&mut Story)| {
+    let story = |steps: &dyn Fn(&mut Story)| {
         let mut story = Story::of(plan());
-        tell(&mut story);
+        steps(&mut story);
         story
     };
     let at = |early: i64, up: i64| if late { up * MINUTE } else { early * MINUTE };
     [
-        told(&|story| {
+        story(&|story| {
             if matches!(happens, Happens::RefusalRecalled) {
-                story.leave().fail(1, Fault::Recipient);
+                story.submit().fail(1, Fault::Recipient);
             } else {
                 story.falls_back_to(2).at(at(20, 45));
             }
         }),
-        told(&|story| {
+        story(&|story| {
             story.falls_back_to(2).claim().at(at(16, 45));
         }),
-        told(&|story| {
-            story.falls_back_to(2).leave().at(at(20, 25));
+        story(&|story| {
+            story.falls_back_to(2).submit().at(at(20, 25));
             if matches!(happens, Happens::Filled) {
                 story.at(25 * MINUTE).due(Silence::Lost);
                 story.at(HOUR);
             }
         }),
-        told(&|story| {
-            story.falls_back_to(3).leave().at(30 * MINUTE).fail(3, Fault::Recipient);
+        story(&|story| {
+            story.falls_back_to(3).submit().at(30 * MINUTE).fail(3, Fault::Recipient);
             story.at(HOUR);
         }),
     ]
@@ -108,13 +113,13 @@ fn event(happens: Happens, message: &Present) -> Event {
         Happens::Claimed => Event::Claimed,
         Happens::Answer(answer) => Event::Answered { step, answer },
         Happens::News(true, report) => Event::Receipt { step, report },
-        Happens::News(false, report) => Event::Receipt { step: place(step.get()), report },
+        Happens::News(false, report) => Event::Receipt { step: step_at(step.get()), report },
         Happens::TierSpent => Event::TierSpent { step },
         Happens::PutOff => Event::PutOff { until: Story::usual().now + Span::from_secs(7 * 86_400) },
         Happens::Due(silence) => Event::Due { silence },
         Happens::Filled => Event::Due { silence: Silence::Filled },
         Happens::Doubted => Event::Doubted { silence: Silence::Lost, tries: 0 },
-        Happens::RefusalRecalled => Event::RefusalRecalled { step: place(1), tries: 0 },
+        Happens::RefusalRecalled => Event::RefusalRecalled { step: step_at(1), tries: 0 },
         Happens::CalledOff(why) => Event::CalledOff(why),
     }
 }
@@ -145,20 +150,20 @@ fn table() -> String {
 }
 
 #[test]
-fn the_table_of_the_page_is_what_the_machine_does() {
+fn the_table_in_architecture_md_matches_the_machine() {
     let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/ARCHITECTURE.md"));
     let table = table();
-    assert!(page.contains(&table), "ARCHITECTURE.md has another table of states than this one:\n\n{table}");
+    assert!(page.contains(&table), "the state table in ARCHITECTURE.md differs from this one:\n\n{table}");
 }
 
-/// A table that never says something could not be wrong about it.
+/// A table without changes could not be wrong.
 #[test]
-fn every_state_has_an_arrow_and_every_row_but_none_is_empty() {
+fn every_row_and_every_state_of_the_table_has_a_change() {
     for (name, happens) in rows() {
-        assert!(states(happens).iter().any(|story| !cell(story, happens).is_empty()), "{name} does nothing");
+        assert!(states(happens).iter().any(|story| !cell(story, happens).is_empty()), "{name} changes nothing");
     }
-    for place in 0..4 {
-        let moved = rows().into_iter().filter(|(_, happens)| !cell(&states(*happens)[place], *happens).is_empty());
-        assert!(moved.count() > 0, "nothing moves what stands in column {place}");
+    for column in 0..4 {
+        let moved = rows().into_iter().filter(|(_, happens)| !cell(&states(*happens)[column], *happens).is_empty());
+        assert!(moved.count() > 0, "no event changes column {column}");
     }
 }

@@ -1,12 +1,12 @@
-//! How the table speaks.
+//! The words of the table.
 
 use std::fmt::Write as _;
 
 use crate::domain::{Ending, Fault, Marks, Outcome, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
-use crate::engine::story::{START, Story, place};
+use crate::engine::story::{START, Story, step_at};
 use crate::engine::{Answer, CallOff, Decision, Event, Obstacle, Report, Silence, Standing};
 
-/// What an event does, in words: the next state, the rule and what became known; or why it does nothing.
+/// The result of an event, in words: the next state, the rule and what changed; or why nothing changes.
 fn result(before: &Present, decision: Decision) -> String {
     let (next, rule) = match decision {
         Decision::Moved { next, rule } => (next, rule),
@@ -53,7 +53,8 @@ fn line(table: &mut String, events: &str, result: &str) {
     writeln!(table, "    {room} {result}").unwrap();
 }
 
-/// Neighbours with the same result share a line; names that begin alike are said once: `SMS: sent, delivered`.
+/// Joins neighbours with the same result into one line. A common beginning of their names is printed once:
+/// `SMS: sent, delivered`.
 fn alike(results: &[(String, String)]) -> impl Iterator<Item = (&str, String)> {
     results.chunk_by(|one, other| one.0 == other.0).map(|of_one| {
         let mut text = String::new();
@@ -104,38 +105,38 @@ pub(super) fn present(message: &Present) -> String {
     format!("{}{}{known}", present_state(message), if known.is_empty() { "" } else { "; " })
 }
 
-/// What became known, or was taken back.
+/// Lists the facts that became known, or were undone.
 fn changes(before: &Present, after: &Present) -> String {
-    let mut said = Vec::new();
+    let mut parts = Vec::new();
     for number in 1..=3 {
-        let step = place(number);
+        let step = step_at(number);
         let (was, is) = (step_words(before.marks, step), step_words(after.marks, step));
         if was != is {
-            let is = if is.is_empty() { "as if it had not left".to_owned() } else { is };
-            said.push(format!("{}: {is}", channel(step)));
+            let is = if is.is_empty() { "as if never submitted".to_owned() } else { is };
+            parts.push(format!("{}: {is}", channel(step)));
         }
     }
     for (word, of) in FLAGS {
         match (of(before.marks), of(after.marks)) {
-            (false, true) => said.push((*word).to_owned()),
-            (true, false) => said.push(format!("no longer {word}")),
+            (false, true) => parts.push((*word).to_owned()),
+            (true, false) => parts.push(format!("no longer {word}")),
             (false, false) | (true, true) => {}
         }
     }
     if let (None, Some(by)) = (before.marks.reached_by(), after.marks.reached_by()) {
-        said.push(format!("reached by {}", channel(by)));
+        parts.push(format!("reached by {}", channel(by)));
     }
     for (word, was, is) in
-        [("first left", before.first_left, after.first_left), ("runs from", before.accepted, after.accepted)]
+        [("first submitted", before.first_left, after.first_left), ("runs from", before.accepted, after.accepted)]
     {
         if was != is {
-            said.push(format!("{word} {}", is.map_or("nothing".to_owned(), time)));
+            parts.push(format!("{word} {}", is.map_or("nothing".to_owned(), time)));
         }
     }
     if before.step == after.step && after.tries > before.tries {
-        said.push(format!("tries {}", after.tries));
+        parts.push(format!("tries {}", after.tries));
     }
-    said.join(", ")
+    parts.join(", ")
 }
 
 type Flag = (&'static str, fn(Marks) -> bool);
@@ -156,8 +157,8 @@ fn step_words(marks: Marks, step: StepIndex) -> String {
     let ending = match marks.ending(step) {
         Ending::Open => None,
         Ending::Success => Some("success"),
-        Ending::Deadline => Some("gave way at its deadline"),
-        Ending::Undelivered => Some("gave way undelivered"),
+        Ending::Deadline => Some("fell back at its deadline"),
+        Ending::Undelivered => Some("fell back undelivered"),
         Ending::Rejected => Some("rejected"),
         Ending::CouldNotLeave => Some("could not leave"),
         Ending::OutsideWindow => Some("outside window"),
@@ -167,7 +168,7 @@ fn step_words(marks: Marks, step: StepIndex) -> String {
         status,
         marks.failed(step).then(|| "failed".to_owned()),
         marks.unknown(step).then(|| "unknown".to_owned()),
-        (marks.status(step).is_some() && !marks.handed_over(step)).then(|| "never handed over".to_owned()),
+        (marks.status(step).is_some() && !marks.handed_over(step)).then(|| "never submitted".to_owned()),
         ending.map(str::to_owned),
     ];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
