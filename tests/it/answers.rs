@@ -147,10 +147,10 @@ async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
     assert_eq!((report.steps[0].handed_over, report.steps[1].handed_over), (1, 0));
     let story = scene.world.story(&scene.launched, scene.key).await;
     assert!(story.proven, "{story:#?}");
-    let told = "The person had opted out by then (stop by message on SMS, 2027-01-15 ";
+    let told = "The recipient had opted out by then (stop by message on SMS, 2027-01-15 ";
     assert!(story.lines.iter().any(|line| line.text.starts_with(told)), "{story:#?}");
     let story = scene.world.story(&other, other_key).await;
-    let told = "Not sent: the person has opted out (stop by message on SMS, 2027-01-15 ";
+    let told = "Not sent: the recipient has opted out (stop by message on SMS, 2027-01-15 ";
     assert!(story.lines.iter().any(|line| line.text.starts_with(told)), "{story:#?}");
     scene.world.stop().await;
 }
