@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::endings::{self, Context};
 use super::moment::moment_within;
 use super::replay::{Life, Moment, Replay, Replayed, replay};
-use super::unsent::{self, Waiting};
+use super::unsent::{self, WaitReasons};
 use super::words;
 use crate::domain::{
     Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step,
@@ -180,7 +180,7 @@ fn lines(
     message: &Loaded,
     country: Option<Country>,
     replay: &Replay<'_>,
-    waiting: Option<&Waiting>,
+    waiting: Option<&WaitReasons>,
     background: &Background<'_>,
 ) -> Vec<Line> {
     let (plan, row) = (&entry.plan, &message.present);

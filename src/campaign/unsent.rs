@@ -10,7 +10,7 @@ const SILENT: Span = Span::from_secs(5);
 
 /// What an open message waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Waiting {
+pub(super) struct WaitReasons {
     /// When its step was queued, or the earliest time at which it may be sent.
     pub(super) since: Timestamp,
     pub(super) now: Timestamp,
@@ -30,7 +30,7 @@ pub(super) async fn of(
     entry: &Entry,
     message: &Loaded,
     now: Timestamp,
-) -> Result<Waiting> {
+) -> Result<WaitReasons> {
     let (plan, present) = (&entry.plan, &message.present);
     let (since, gives_up) = match present.state {
         State::Queued { not_before, gives_up } => {
@@ -45,7 +45,7 @@ pub(super) async fn of(
     let own = plan.step(present.step).zip(entry.lane_of(message, present.step));
     let hold = own.and_then(|(step, lane)| Hold::keeping(&holds, step, step.lanes.member(lane)?)).cloned();
     let nodes = store.nodes(now - SILENT).await?;
-    Ok(Waiting {
+    Ok(WaitReasons {
         since,
         now,
         gives_up,
@@ -62,7 +62,7 @@ pub(super) fn sentence(
     now: &Present,
     plan: &Plan,
     batch: BatchState,
-    waiting: Option<&Waiting>,
+    waiting: Option<&WaitReasons>,
     context: &Context,
 ) -> String {
     let pause = if batch == BatchState::Paused { " The campaign is paused." } else { "" };
@@ -109,7 +109,7 @@ pub(super) fn sentence(
 }
 
 /// Why no decision has been made although it is due; the most certain reason comes first.
-fn undecided(waiting: &Waiting, due: Timestamp, plan: &Plan, context: &Context) -> String {
+fn undecided(waiting: &WaitReasons, due: Timestamp, plan: &Plan, context: &Context) -> String {
     if !waiting.server {
         return "No server is running, so nothing is decided; the next server decides it.".to_owned();
     }
@@ -144,7 +144,7 @@ fn asked(now: &Present, step: StepIndex, plan: &Plan, context: &Context) -> Stri
 }
 
 /// Why the message is not sent; the most certain reason comes first.
-fn obstacle(waiting: &Waiting, batch: BatchState, plan: &Plan, tries: u16) -> String {
+fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -> String {
     let may_send = !matches!(batch, BatchState::Paused | BatchState::Scheduled);
     if let Some(hold) = waiting.step_hold.as_ref().filter(|_| may_send) {
         let since = clock(hold.since, plan);
@@ -201,8 +201,16 @@ mod tests {
         present.state = state;
         present.marks = present.marks.with_handed_over(StepIndex::FIRST);
         let (since, now) = (at(0), at(960));
-        let waiting =
-            Waiting { since, now, gives_up: None, hold: None, step_hold: None, server, deaf: deaf.map(at), queue: 0 };
+        let waiting = WaitReasons {
+            since,
+            now,
+            gives_up: None,
+            hold: None,
+            step_hold: None,
+            server,
+            deaf: deaf.map(at),
+            queue: 0,
+        };
         let gaps = gaps.iter().map(|(from, until)| (at(*from), at(*until))).collect();
         let context = Context { gaps, ..Context::default() };
         sentence(&present, &plan, BatchState::Running, Some(&waiting), &context)
@@ -230,7 +238,7 @@ mod tests {
     #[test]
     fn a_message_before_its_time_is_not_reported_as_tried() {
         let plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
-        let waiting = Waiting {
+        let waiting = WaitReasons {
             since: at(960),
             now: at(0),
             gives_up: None,

@@ -76,8 +76,8 @@ async fn an_answer_ends_the_fallback_counts_as_read_and_is_told() {
     assert_eq!((report.steps[0].read, report.steps[0].replied, report.steps[1].handed_over), (1, 1, 0));
     let story = scene.world.story(&scene.launched, scene.key).await;
     assert!(story.proven, "{story:#?}");
-    let told = "The person answered on Viber, and so has read it. That is what the step was to reach: done, and no further \
-                step leaves.";
+    let told = "The recipient replied on Viber, and so has read it. This is the success status of the step: done, and no further \
+                step is sent.";
     assert!(story.lines.iter().any(|line| line.text == told), "{story:#?}");
     assert!(!format!("{story:?}").contains("Thank you"), "nobody asked for what was written");
     scene.world.stop().await;
