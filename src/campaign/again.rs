@@ -1,4 +1,4 @@
-//! Again: a campaign once more, for everybody whom it was for or for those who came out of it in some way.
+//! Repeats a campaign, for all of its recipients or for those with certain outcomes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,21 +11,21 @@ use crate::config::Problem;
 use crate::domain::{Country, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex};
 use crate::store::Batch;
 
-/// How a campaign goes once more.
+/// How to repeat a campaign.
 #[derive(Debug, Clone, Default)]
 pub struct Again {
-    /// Else the same with a number behind it.
+    /// The new name; by default the old name with a number.
     pub name: Option<String>,
-    /// As people write it; at once where nothing is said.
+    /// The start time as the operator wrote it; by default it starts at once.
     pub at: Option<String>,
-    /// Only for those who came out of it so. Nothing stands for everybody.
+    /// Only recipients with these outcomes; `None` for all recipients.
     pub outcomes: Option<BTreeSet<Outcome>>,
-    /// Whether it waits for a person to start it.
+    /// Whether it waits for an operator to start it.
     pub is_draft: bool,
 }
 
 impl Again {
-    /// Whoever the campaign excluded is left out again.
+    /// Whether the repetition includes a message's recipient. Recipients that the campaign excluded stay excluded.
     fn is_for(&self, batch: &Batch, message: &Present) -> bool {
         match (as_counted(batch, message).state, &self.outcomes) {
             (State::Done { skipped: Some(SkipReason::Excluded), .. }, _) => false,
@@ -37,14 +37,14 @@ impl Again {
 }
 
 impl Launcher<'_> {
-    /// Launches a campaign once more: the same steps, as they were frozen, for the same people or some of them. It is a
-    /// campaign of its own, and knows nothing of the first.
+    /// Launches a campaign again, with the same frozen steps, for all or some of its recipients. The repetition is a
+    /// separate campaign without a link to the first.
     pub async fn again(&self, batch: &Batch, again: &Again) -> Result<Launched, LaunchError> {
         let now = self.clock.now();
         let mut plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
         self.has_lanes(&plan)?;
         let schedule = schedule(again, &plan, now)?;
-        // What was said of a time that is over is over with it.
+        // The times of the first campaign are over, so they do not apply.
         plan.at = schedule.at;
         plan.end = None;
         plan.on_missed = None;
@@ -55,7 +55,7 @@ impl Launcher<'_> {
         }
         let people = self.people_of(batch, again).await;
         if self.store.batch(batch.id).await?.is_none_or(|batch| batch.purged_at.is_some()) {
-            // Perhaps only while they were looked up: then some were missing already.
+            // The purge may have begun during the look-up, so some recipients may have been missing already.
             return Err(LaunchError::Purged);
         }
         let people = people?;
@@ -65,11 +65,10 @@ impl Launcher<'_> {
         self.lay_out(&mut Prepared { is_draft: again.is_draft, ..prepared }).await
     }
 
-    /// The lanes of the first time have to be there still.
+    /// Checks that all lanes of the plan are still configured.
     fn has_lanes(&self, plan: &Plan) -> Result<(), LaunchError> {
         let gone = |index: StepIndex, lane: &str| {
-            let sentence =
-                format!("lane {lane} is in volley.toml no more; put it there again, or launch a campaign file");
+            let sentence = format!("lane {lane} is no longer in volley.toml; add it again, or launch a campaign file");
             Problem::new(Some(index), "lane", sentence)
         };
         let lanes = plan.places().flat_map(|(index, step)| step.lanes.names().map(move |lane| (index, lane)));
@@ -86,7 +85,7 @@ impl Launcher<'_> {
             while from < part.recipients {
                 let until = from.saturating_add(PAGE).min(part.recipients);
                 let keys = (from..until).map(|n| MessageKey { batch: batch.id, n: base + n }).collect();
-                // Who had no message of it has none of this one.
+                // A recipient without a message in the first campaign gets none in this one.
                 let messages = self.store.load(keys).await?;
                 let is_for =
                     |message: &&Loaded| message.msisdn != Msisdn::ERASED && again.is_for(batch, &message.present);
@@ -117,7 +116,7 @@ impl Launcher<'_> {
         }
     }
 
-    /// A name, or where somebody has it the same with a number behind it.
+    /// Returns the name, or the name with a number if another campaign has it.
     pub(super) async fn unused_name(&self, name: &str) -> Result<String, LaunchError> {
         let (mut candidate, mut number) = (name.to_owned(), 2_u32);
         while self.store.batch_named(&candidate).await?.is_some() {
@@ -139,7 +138,7 @@ fn schedule(again: &Again, plan: &Plan, now: crate::domain::Timestamp) -> Result
     let Some(at) = at else { return Ok(Schedule::default()) };
     if let (true, Some(text)) = (at.at + PRESENT <= now, &again.at) {
         let ago = roughly(now.since(at.at));
-        return Err(wrong(format!("\"{text}\" was {ago} ago; write a later time, or leave it out to send at once")));
+        return Err(wrong(format!("\"{text}\" was {ago} ago; write a later time, or remove it to send at once")));
     }
     Ok(Schedule { at: Some(at.at), notes: at.note.into_iter().collect(), ..Schedule::default() })
 }

@@ -1,4 +1,4 @@
-//! A campaign that is changed after its launch: its end, its hours, its limits and the rules that stop it.
+//! Changes a campaign after its launch: its end, hours, limits and the rules that pause or hold it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,25 +18,26 @@ use crate::config::{Problem, Table, Wanted, hint};
 use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp};
 use crate::store::{self, Amendment, Batch, Store};
 
-/// Messages that are brought forward in one transaction.
+/// Messages brought forward in one transaction.
 const PIECE: u32 = 5_000;
-/// How long a claim takes that was under way when a server noted it.
+/// How long a claim may take that was in progress when its server noted the change.
 const SETTLES: Span = Span::from_millis(300);
-/// Keys that may be changed. Those of a step are the campaign's too, and mean all of its steps there.
+/// Keys of a step that may be changed. For a campaign they change all of its steps.
 const OF_STEP: [&str; 4] = ["quiet_hours", "send_window", "max_messages", "budget"];
+/// Keys of a campaign that may be changed.
 const OF_CAMPAIGN: [&str; 4] = ["end", "holidays", "pause_when", "hold_paid_when"];
-/// Instead of a value: no such thing any more.
+/// The value that removes a setting.
 const NONE: &str = "none";
 
-/// What is to be otherwise, with the keys and values of a campaign file. What is not named stays as it is.
+/// A change, with the keys and values of a campaign file. Other keys keep their values.
 #[derive(Debug, Clone, Default)]
 pub struct Amend {
-    /// Only this step's hours and limits.
+    /// Changes only this step's hours and limits; `None` changes the campaign.
     pub step: Option<StepIndex>,
     pub keys: Map<String, Value>,
 }
 
-/// One thing that is otherwise than before.
+/// One changed setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Changed {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,16 +47,16 @@ pub struct Changed {
     pub after: String,
 }
 
-/// What came of it.
+/// The result of a change.
 #[derive(Debug)]
 pub enum Amended {
-    /// It holds; so many messages that waited for an hour to come need not any more.
+    /// The change is saved. `brought_forward` messages that waited for a later hour may be sent earlier.
     Holds { changed: Vec<Changed>, noted: Noted, brought_forward: u64 },
-    /// Nothing would have been otherwise.
+    /// The change has no effect: every key already has the given value.
     AsItWas(Noted),
-    /// There is nothing left that could be changed.
+    /// The campaign is over, so nothing can be changed.
     Over(BatchState),
-    /// Its end has come.
+    /// The campaign's end has passed.
     Ended(Timestamp),
 }
 
@@ -76,19 +77,19 @@ impl Launcher<'_> {
             let (plan, begins) = amended(&before, amend, &countries, &batch, now).map_err(LaunchError::Problems)?;
             let changed = differences(&before, &plan);
             if changed.is_empty() {
-                // Whoever gives it once more may have been interrupted the first time.
+                // A repeated change may complete one that was interrupted.
                 let noted = noted(self.store, self.clock, self.store.seq().await?).await?;
                 self.bring_forward(&batch, &plan, amend, noted).await?;
                 return Ok(Amended::AsItWas(noted));
             }
-            let said: Vec<String> = changed.iter().map(Changed::said).collect();
-            let why = format!("changed by {by}: {}", said.join("; "));
-            let has_begun = batch.started_at.is_some() || is_placed(&plan);
+            let changes: Vec<String> = changed.iter().map(Changed::in_words).collect();
+            let why = format!("changed by {by}: {}", changes.join("; "));
+            let has_begun = batch.started_at.is_some() || has_fixed_times(&plan);
             let starts_at = batch.starts_at.map(|at| if has_begun { at } else { at.min(begins) });
             let batch = Batch { starts_at, ..batch };
             let (id, edition) = (batch.id, batch.edition);
             let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at, why, now };
-            // Somebody else was faster: what they have changed stands, and this comes on top of it.
+            // Another operator was faster. Their change stays, and this one is applied on top of it.
             let Some(seq) = self.store.amend(amendment).await? else { continue };
             let noted = noted(self.store, self.clock, seq).await?;
             let brought_forward = self.bring_forward(&batch, &plan, amend, noted).await?;
@@ -102,7 +103,7 @@ impl Launcher<'_> {
         }
         let mut brought = bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
         if matches!(noted, Noted::ByAll { .. } | Noted::NotYet) {
-            // A claim that was under way may have put somebody off by the hours before.
+            // A claim in progress may have postponed messages by the former hours.
             self.clock.sleep(SETTLES).await;
             brought += bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
         }
@@ -116,8 +117,8 @@ impl Amend {
     }
 }
 
-/// Whoever waits for an hour that other hours may let come earlier is looked at anew. What is spread over a time, or begins
-/// by everybody's own clock, keeps its place.
+/// Brings messages forward that wait for an hour, so that the next claim checks them by the new hours. Does nothing for
+/// a campaign that is spread over a time or starts by each recipient's own clock.
 pub(crate) async fn bring_forward(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -125,7 +126,7 @@ pub(crate) async fn bring_forward(
     plan: &Plan,
     only: Option<StepIndex>,
 ) -> store::Result<u64> {
-    if is_placed(plan) {
+    if has_fixed_times(plan) {
         return Ok(0);
     }
     let lanes = store.lanes(plan.lanes()).await?;
@@ -133,7 +134,7 @@ pub(crate) async fn bring_forward(
     for (step, rules) in plan.places().filter(|(step, _)| only.is_none_or(|only| only == *step)) {
         for lane in lanes.iter().filter(|lane| rules.lanes.member(&lane.name).is_some()) {
             let queue = Queue { batch: batch.id, step, lane: lane.id };
-            // Nothing comes before the campaign begins.
+            // No message may be sent before the campaign starts.
             let to = batch.starts_at.unwrap_or_default().max(clock.now());
             loop {
                 let piece = store.bring_forward(queue, to, rules.leave_within, PIECE).await?;
@@ -147,11 +148,12 @@ pub(crate) async fn bring_forward(
     Ok(brought)
 }
 
-fn is_placed(plan: &Plan) -> bool {
+/// Whether the launch has fixed a time for each message.
+fn has_fixed_times(plan: &Plan) -> bool {
     plan.over.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some())
 }
 
-/// The plan as it is to be, and when it begins where it has not; or everything that is wrong with it.
+/// The changed plan, and when it starts if it has not; or every problem with the change.
 fn amended(
     before: &Plan,
     amend: &Amend,
@@ -173,7 +175,7 @@ fn amended(
         return Err(problems);
     }
     priced(countries, &plan)?;
-    // Quiet hours around the clock, or a window that opens behind the end. What has begun may end before it opens again.
+    // Refuses hours that never open before the end. A campaign that has started may end before its hours open again.
     let is_checked = amend.names_hours() || amend.keys.contains_key("end");
     let end = plan.end.filter(|_| is_checked && batch.started_at.is_none());
     let schedule = Schedule { at: plan.at, end, ..Schedule::default() };
@@ -181,10 +183,10 @@ fn amended(
     Ok((plan, begins))
 }
 
-/// Keys with a value, and those that are to have none.
+/// Splits the change into keys with a value, and keys to remove.
 fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<String, Value>, BTreeSet<String>) {
     if let Some(step) = amend.step.filter(|step| step.index() >= steps) {
-        problems.push(Problem::new(Some(step), "step", format_args!("there is none; the campaign has {steps}")));
+        problems.push(Problem::new(Some(step), "step", format_args!("unknown step; the campaign has {steps}")));
     }
     let is_none = |value: &Value| {
         let text = value.as_array().and_then(|list| list.first()).unwrap_or(value).as_str();
@@ -197,7 +199,7 @@ fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<Strin
     let (mut keys, mut gone) = (Map::new(), BTreeSet::new());
     for (key, value) in &amend.keys {
         if !known.contains(&key.as_str()) {
-            let whose = if amend.step.is_some() { "of a step" } else { "of a campaign" };
+            let whose = if amend.step.is_some() { "for a step" } else { "for a campaign" };
             let sentence = format!("cannot be changed {whose} after its launch; {}", hint(key, known.clone()));
             problems.push(Problem::new(amend.step, key, sentence));
         } else if is_none(value) {
@@ -218,12 +220,13 @@ fn of_campaign(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, 
             Ok(end) if end.at <= now => table.wrong(
                 "end",
                 format_args!(
-                    "\"{text}\" is not after now, so nothing more could leave; cancel it, or write a later time"
+                    "\"{text}\" is not after now, so nothing more could be sent; cancel the campaign, or write a later \
+                     time"
                 ),
             ),
             Ok(end) if plan.at.is_some_and(|start| end.at <= start) => table.wrong(
                 "end",
-                format_args!("\"{text}\" is not after its start, so nothing could leave; write a later time"),
+                format_args!("\"{text}\" is not after its start, so nothing could be sent; write a later time"),
             ),
             Ok(end) => plan.end = Some(end.at),
         }
@@ -246,8 +249,8 @@ fn of_campaign(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, 
     }
 }
 
-/// The steps that are meant.
-fn meant(plan: &mut Plan, only: Option<StepIndex>) -> impl Iterator<Item = &mut Step> {
+/// The steps that a change applies to.
+fn selected(plan: &mut Plan, only: Option<StepIndex>) -> impl Iterator<Item = &mut Step> {
     let steps = StepIndex::all().zip(&mut plan.steps);
     steps.filter(move |(index, _)| only.is_none_or(|only| only == *index)).map(|(_, step)| step)
 }
@@ -255,7 +258,7 @@ fn meant(plan: &mut Plan, only: Option<StepIndex>) -> impl Iterator<Item = &mut 
 fn hours(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone: &BTreeSet<String>) {
     let quiet = table.parsed_all("quiet_hours").or(gone.contains("quiet_hours").then(Vec::new));
     let windows = table.parsed_all("send_window").or(gone.contains("send_window").then(Vec::new));
-    for step in meant(plan, only) {
+    for step in selected(plan, only) {
         step.hours.quiet = quiet.clone().unwrap_or_else(|| std::mem::take(&mut step.hours.quiet));
         step.hours.windows = windows.clone().unwrap_or_else(|| std::mem::take(&mut step.hours.windows));
     }
@@ -264,13 +267,17 @@ fn hours(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone: 
 fn limits(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone: &BTreeSet<String>) {
     let wanted = Wanted::read(table);
     if wanted.budget.is_some() && plan.steps.iter().all(|step| step.prices.is_empty()) {
-        let sentence = "what a message costs was not known at its launch; clone it with a list of prices in volley.toml: \
+        let sentence = "the price of a message was unknown at its launch; clone it with a price list in volley.toml: \
                         [prices] file = \"prices.csv\"";
         table.wrong("budget", sentence);
     }
     if wanted.currency.is_some() && wanted.currency != plan.currency {
-        let theirs = plan.currency.as_deref().unwrap_or("none that is named");
-        table.wrong("budget", format_args!("its prices are in {theirs}; write the amount in that"));
+        match &plan.currency {
+            Some(theirs) => {
+                table.wrong("budget", format_args!("its prices are in {theirs}; write the amount in {theirs}"))
+            }
+            None => table.wrong("budget", "its prices name no currency; write the amount without one"),
+        }
     }
     let limits = match only {
         None => Some(&mut plan.limits),
@@ -283,21 +290,21 @@ fn limits(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone:
 }
 
 impl Changed {
-    fn said(&self) -> String {
+    fn in_words(&self) -> String {
         let Self { step, key, before, after } = self;
         let step = step.map(|step| format!("step {step}, ")).unwrap_or_default();
         format!("{step}{key} is {after}, was {before}")
     }
 }
 
-/// What is otherwise in a plan than in the one before.
+/// The differences between two plans.
 fn differences(before: &Plan, plan: &Plan) -> Vec<Changed> {
     let mut changed = Vec::new();
     let mut compare = |step: Option<StepIndex>, key, before: Option<String>, after: Option<String>| {
         if before != after {
-            let said = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| NONE.to_owned());
+            let shown = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| NONE.to_owned());
             let step = step.map(|step| step.get() + 1);
-            changed.push(Changed { step, key, before: said(before), after: said(after) });
+            changed.push(Changed { step, key, before: shown(before), after: shown(after) });
         }
     };
     let end = |plan: &Plan| plan.end.map(|end| moment(end, plan.time_zone));

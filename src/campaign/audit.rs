@@ -1,7 +1,7 @@
-//! Held against the facts: what a campaign says about itself, claim by claim, for somebody who believes nothing.
+//! Checks what a campaign reports about itself against the recorded facts, claim by claim.
 //!
-//! In: everything that is on disk of a batch, as it stood at one moment. Out: each claim with how much was looked at,
-//! and the first messages that refute it. A message is in memory for as long as it is looked at, and no longer.
+//! In: everything that is on disk of a batch, as it stood at one moment. Out: each claim with the number of checks, and
+//! the first messages that refute it. The audit holds a message in memory only while it checks it.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub struct Audit {
     pub id: String,
     pub name: String,
     pub state: BatchState,
-    /// Since when there is nothing left to look at: what it was made of has been purged.
+    /// When the facts were purged; then there is nothing left to check.
     #[serde(serialize_with = "maybe_text", skip_serializing_if = "Option::is_none")]
     pub purged_at: Option<Timestamp>,
     /// Whether every claim holds.
@@ -25,28 +25,28 @@ pub struct Audit {
     pub claims: Vec<Claim>,
     pub messages: u64,
     pub attempts: u64,
-    /// Of these, those that a step was tried again by.
+    /// Attempts that retried a step.
     pub tried_again: u64,
     pub receipts: u64,
-    /// Attempts of which nobody knows whether they happened; the first thousand of `unknown_count`.
+    /// Attempts with an unknown result; the first thousand of `unknown_count`.
     pub unknown: Vec<Unknown>,
     pub unknown_count: u64,
     /// Webhooks of every campaign that belong to no attempt.
     pub strays: Vec<Strays>,
-    /// What is not in the facts, and so has to be taken from the row.
+    /// What the facts do not contain, so that the audit takes it from the rows.
     pub cannot_tell: &'static [&'static str],
 }
 
-/// Something that is said about every campaign.
+/// A statement that must be true of every campaign.
 #[derive(Debug, Clone, Serialize)]
 pub struct Claim {
     pub claim: &'static str,
     pub says: &'static str,
     pub looked_at: u64,
-    /// What was looked at.
+    /// The unit of `looked_at`.
     pub of: &'static str,
     pub refuted: u64,
-    /// The first that refute it.
+    /// The first messages that refute it.
     pub examples: Vec<Example>,
 }
 
@@ -70,13 +70,14 @@ impl Claim {
 }
 
 const CANNOT_TELL: &[&str] = &[
-    "tries that the provider gave back at once, of which only the number is kept",
-    "until when a deadline was held because nobody listened: it is only known not to be early",
-    "whom the campaign excluded: that stands in the message alone",
+    "tries that the provider refused at once: only their number is recorded",
+    "how long a deadline was held while receipts could not arrive: the facts only show that it was not early",
+    "which numbers the campaign excluded: only the message records it",
 ];
 
-/// Audits a batch. `seen` hears, now and then, how many messages of how many have been copied, and then looked at. Nothing
-/// where there is no such batch.
+/// Audits a batch. Returns `None` if the batch does not exist.
+///
+/// Calls `seen` now and then with the number of messages copied, and later checked, and the total.
 pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(Progress, u64)) -> Result<Option<Audit>> {
     let gaps = store.gaps().await?.iter().map(KeptGap::span).collect();
     let Some(mut walk) = copied(store, batch, Scope::FactsAndTwins, &mut seen).await? else { return Ok(None) };

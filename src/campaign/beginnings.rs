@@ -1,4 +1,4 @@
-//! Beginnings: when a campaign's first steps may leave, country by country.
+//! Computes when a campaign's first steps may be sent, country by country.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +7,24 @@ use super::time::Schedule;
 use crate::config::Problem;
 use crate::domain::{Country, Hours, Plan, Span, Step, StepIndex, Timestamp};
 
-/// When the first of each country may be handed something over. What the clock of a single person says is looked at when
-/// their turn comes.
+/// When the first recipient of each country may be sent to. The clock of a single recipient is checked when the message
+/// comes up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beginnings {
-    /// Before which nobody's first message leaves.
+    /// The earliest time of any first message.
     pub first: Timestamp,
-    /// When the last country begins.
+    /// When the last country starts.
     pub last: Timestamp,
     by_country: BTreeMap<Country, Timestamp>,
-    /// People of countries where some clocks show a later time already than the one at which they were to begin.
-    behind: BTreeMap<Country, u64>,
-    /// People of countries where some clocks open only after the campaign's end.
+    /// Recipients of countries where some clocks are already past the start time.
+    started: BTreeMap<Country, u64>,
+    /// Recipients of countries where some hours open only after the campaign's end.
     late: BTreeMap<Country, u64>,
 }
 
 impl Beginnings {
-    /// Of a plan for so many people of each country, or why some would never be sent anything.
+    /// Computes the beginnings of a plan for this many recipients of each country, or returns why some would never be
+    /// sent anything.
     pub fn of(
         plan: &Plan,
         schedule: &Schedule,
@@ -32,14 +33,14 @@ impl Beginnings {
     ) -> Result<Self, Vec<Problem>> {
         let start = schedule.at.unwrap_or(now).max(now);
         let (mut by_country, mut never, mut closed_by) = (BTreeMap::new(), BTreeMap::new(), None);
-        let (mut behind, mut late) = (BTreeMap::new(), BTreeMap::new());
+        let (mut started, mut late) = (BTreeMap::new(), BTreeMap::new());
         let over = schedule.over.unwrap_or(Span::ZERO);
         let mut too_long = None;
         for (country, people) in countries {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let Some(hours) = plan.step(index).map(|step| &step.hours) else { continue };
             if hours.since_in(*country).is_some_and(|since| since < now) {
-                behind.insert(*country, *people);
+                started.insert(*country, *people);
             }
             match hours.open_in(*country, start) {
                 Some(at) if schedule.end.is_none_or(|end| at < end) => {
@@ -57,12 +58,11 @@ impl Beginnings {
             }
         }
         if let Some((index, hours)) = closed_by {
-            let (key, remedy) = to_blame(hours);
+            let (key, remedy) = closing_key(hours);
             let later = if schedule.end.is_some() && key != "end" { ", or write a later `end`" } else { "" };
             let people = named(&never).join(", ");
-            let sentence =
-                format!("leaves no time at which anything could be sent to people of {people}; {remedy}{later}");
-            // What is said of the whole campaign is each step's.
+            let sentence = format!("leaves no time to send anything to these recipients: {people}; {remedy}{later}");
+            // Hours of the whole campaign are the hours of every step.
             let step = Some(index).filter(|_| key != "end" && plan.steps.iter().any(|step| step.hours != *hours));
             return Err(vec![Problem::new(step, key, sentence)]);
         }
@@ -73,21 +73,22 @@ impl Beginnings {
         if let (Some(at), Some(end)) = (too_long, schedule.end) {
             let room = end.since(at);
             let sentence = format!(
-                "{over} is longer than the {room} from the first hour at which it may leave until `end`; shorten it, or write a later `end`"
+                "{over} is longer than the {room} from the first allowed hour until `end`; shorten it, or write a \
+                 later `end`"
             );
             return Err(vec![Problem::new(None, "over", sentence)]);
         }
         let first = by_country.values().min().copied().unwrap_or(start);
         let last = by_country.values().max().copied().unwrap_or(start);
-        Ok(Self { first, last, by_country, behind, late })
+        Ok(Self { first, last, by_country, started, late })
     }
 
-    /// When the first of a country begin; without one, the first of those for whom none is known.
+    /// When a country starts; without a country, or for an unknown one, the earliest start.
     pub fn in_country(&self, country: Option<Country>) -> Timestamp {
         country.and_then(|country| self.by_country.get(&country).copied()).unwrap_or(self.first)
     }
 
-    /// What some people will miss, or get at another time than was meant.
+    /// Warns about messages that some recipients will miss, or get at an unintended time.
     pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
         let about = |code, people: &BTreeMap<Country, u64>, sentence: fn(String) -> String| {
             let sentence = (!people.is_empty()).then(|| sentence(named(people).join(", ")));
@@ -95,27 +96,27 @@ impl Beginnings {
         };
         let late = about(Lint::EndTooSoon, &self.late, |people| {
             format!(
-                "some of these people may be written to only after the campaign's `end`, by their own clocks, and get nothing: \
-                 {people}; write a later `end`"
+                "by their own clocks, some of these recipients may be sent to only after the campaign's `end`, and get \
+                 nothing: {people}; write a later `end`"
             )
         });
-        let behind = about(Lint::StartPassed, &self.behind, |people| {
+        let started = about(Lint::StartPassed, &self.started, |people| {
             format!(
-                "`at` has passed already by some clocks of these countries, and whoever lives by them is sent theirs at once: \
-                 {people}; write a later `at`, or a `send_window` in which that may be"
+                "`at` has already passed by some clocks of these countries, so recipients there are sent to at once: \
+                 {people}; write a later `at`, or a `send_window` that limits the hours"
             )
         });
-        late.into_iter().chain(behind)
+        late.into_iter().chain(started)
     }
 
-    /// The countries that there are.
+    /// The countries with a start time.
     pub fn countries(&self) -> impl Iterator<Item = Country> {
         self.by_country.keys().copied()
     }
 }
 
-/// The key that closes hours, and what to do about it.
-fn to_blame(hours: &Hours) -> (&'static str, &'static str) {
+/// The key that leaves no open hours, and what to do about it.
+fn closing_key(hours: &Hours) -> (&'static str, &'static str) {
     match (hours.windows.is_empty(), hours.quiet.is_empty(), hours.holidays.is_empty()) {
         (false, true, _) => ("send_window", "widen it"),
         (false, false, _) => ("send_window", "widen it, or shorten the quiet hours"),
@@ -125,16 +126,16 @@ fn to_blame(hours: &Hours) -> (&'static str, &'static str) {
     }
 }
 
-/// Steps that could never leave for some of their people, whoever gives way to them.
+/// Finds steps that could never be sent to some of their recipients.
 fn closed_for_good(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Timestamp) -> Vec<Problem> {
     let problem = |(index, step): (StepIndex, &Step)| {
         let theirs = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
         let never = theirs.filter(|(country, _)| step.hours.open_in(**country, start).is_none());
         let never: BTreeMap<Country, u64> = never.map(|(country, people)| (*country, *people)).collect();
-        let (key, remedy) = to_blame(&step.hours);
+        let (key, remedy) = closing_key(&step.hours);
         let sentence = || {
             let people = named(&never).join(", ");
-            format!("leaves no time at which the step could be sent to people of {people}; {remedy}")
+            format!("leaves no time to send the step to these recipients: {people}; {remedy}")
         };
         (!never.is_empty()).then(|| Problem::new(Some(index), key, sentence()))
     };
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn each_country_begins_when_the_first_of_its_clocks_says_so() {
+    fn each_country_starts_by_the_earliest_of_its_clocks() {
         let since = Some("2026-12-01T09:00:00".parse().unwrap());
         let begins = begins(Hours { since, ..Hours::default() }, &Schedule::default()).unwrap();
         assert_eq!(of(&begins, "SG"), "2026-12-01T01:00:00.000Z");
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_clocks_are_past_the_time_begin_at_once_and_are_named() {
+    fn a_country_past_its_start_time_starts_at_once_with_a_warning() {
         let since = Some("2026-12-01T07:00:00".parse().unwrap());
         let begins = begins(Hours { since, ..Hours::default() }, &Schedule::default()).unwrap();
         assert_eq!(of(&begins, "SG"), "2026-12-01T00:00:00.000Z");
@@ -184,18 +185,18 @@ mod tests {
     }
 
     #[test]
-    fn hours_that_leave_no_time_until_the_end_are_refused_with_who_would_miss_it() {
+    fn hours_that_leave_no_time_until_the_end_are_refused() {
         let office = || Hours { windows: vec!["Mon-Fri 09:00-18:00".parse().unwrap()], ..Hours::default() };
         let until = |end| Schedule { end: Some(at(end)), ..Schedule::default() };
         assert!(begins(office(), &until("2026-12-01T15:00:00Z")).is_ok());
         let sentence = begins(office(), &until("2026-12-01T00:30:00Z")).unwrap_err();
         assert!(
-            sentence.starts_with("send_window: leaves no time at which anything could be sent to people of SG 30;"),
+            sentence.starts_with("send_window: leaves no time to send anything to these recipients: SG 30;"),
             "{sentence}"
         );
         let never = Hours { quiet: vec!["08:00-20:00".parse().unwrap()], ..office() };
         assert!(begins(never.clone(), &Schedule::default()).unwrap_err().contains("SG 30, US 20"));
-        // It is the step's own whose hours are to blame, be it another than the first.
+        // The problem names the step whose hours are closed, even if it is not the first one.
         let malaysia = Step {
             countries: Countries::Only(["MY".parse().unwrap()].into()),
             ..Step::of_text(Channel::Sms, "sms", "Hi")
@@ -205,12 +206,12 @@ mod tests {
         let countries = [("SG".parse().unwrap(), 5)].into();
         let sentence = Beginnings::of(&plan, &Schedule::default(), &countries, now).unwrap_err()[0].to_string();
         assert!(sentence.starts_with("step 2, send_window: ") && !sentence.contains("`end`"), "{sentence}");
-        // Nor may a later step have hours in which nobody could ever be sent it.
+        // A later step with hours that never open is refused too.
         let [first, second] = [office(), never].map(|hours| Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") });
         let countries = [("SG".parse().unwrap(), 30)].into();
         let now = at("2026-12-01T00:00:00Z");
         let problems = Beginnings::of(&Plan::of_steps(vec![first, second]), &Schedule::default(), &countries, now);
         let sentence = problems.unwrap_err()[0].to_string();
-        assert!(sentence.contains("step 2") && sentence.contains("to people of SG 30;"), "{sentence}");
+        assert!(sentence.contains("step 2") && sentence.contains("to these recipients: SG 30;"), "{sentence}");
     }
 }

@@ -1,5 +1,5 @@
-//! What a campaign has come to, by country and by the provider's codes: counted over its facts, page by page, because
-//! nobody keeps these counters.
+//! Reports a campaign by country and by the provider's codes. There are no counters for these, so its facts are counted
+//! page by page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub struct Breakdown {
     pub codes: Vec<CodeReport>,
 }
 
-/// The people of one country; nothing stands for those whose recipient is gone.
+/// The messages of one country; `None` for messages whose recipient is gone.
 #[derive(Debug, Clone, Serialize)]
 pub struct CountryReport {
     pub country: Option<Country>,
@@ -31,31 +31,31 @@ pub struct CountryReport {
     pub steps: Vec<StepReport>,
 }
 
-/// What the provider gave as the reason, on one step.
+/// A reason that the provider gave on one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CodeReport {
     pub step: u8,
     pub channel: Option<Channel>,
-    /// `rejected`: the answer to the request; `undelivered`: a receipt.
+    /// Where the reason comes from: `rejected` in an answer to the request, `undelivered` in a receipt.
     pub said: &'static str,
-    /// Nothing where no code was given.
+    /// `None` if the provider gave no code.
     pub code: Option<u32>,
     pub meaning: &'static str,
-    /// Whose fault that is: `recipient`, `sender`, `person`, `passing`.
+    /// The cause: `recipient`, `sender`, `person`, `passing`.
     pub fault: &'static str,
-    /// Messages that it was said of.
+    /// Messages with this reason.
     pub messages: i64,
-    /// Of those the ones whose step it ended.
+    /// Messages whose step ended by this reason.
     pub ended: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Said {
+enum Source {
     Rejected,
     Undelivered,
 }
 
-type Key = (StepIndex, Said, Option<u32>);
+type Key = (StepIndex, Source, Option<u32>);
 
 #[derive(Debug, Default)]
 struct Counted {
@@ -63,8 +63,9 @@ struct Counted {
     codes: BTreeMap<Key, (i64, i64)>,
 }
 
-/// Counts a batch. `seen` hears, now and then, how many messages of how many have been copied, and then counted. Nothing
-/// where there is no such batch.
+/// Counts a batch by country and by code. Returns `None` if the batch does not exist.
+///
+/// Calls `seen` now and then with the number of messages copied, and later counted, and the total.
 pub async fn breakdown(
     store: &dyn Store,
     batch: BatchId,
@@ -78,7 +79,7 @@ pub async fn breakdown(
         so_far += page.len() as u64;
         seen(Progress::Seen(so_far), all);
     }
-    Ok(Some(counted.told(&walk.frame)))
+    Ok(Some(counted.breakdown(&walk.frame)))
 }
 
 impl Counted {
@@ -89,21 +90,21 @@ impl Counted {
         *people += 1;
         for attempt in whole.attempts.iter().filter(|attempt| attempt.verdict == Verdict::Rejected) {
             let ended = row.marks.ending(attempt.step) == Ending::Rejected;
-            self.count((attempt.step, Said::Rejected, attempt.code), ended);
+            self.count((attempt.step, Source::Rejected, attempt.code), ended);
         }
-        let mut said = BTreeSet::new();
+        let mut counted = BTreeSet::new();
         for step in whole.receipts.iter().map(|receipt| receipt.step).collect::<BTreeSet<_>>() {
             let ended = row.marks.ending(step) == Ending::Undelivered || row.marks.failed(step);
             let of_step =
                 || whole.receipts.iter().filter(|receipt| receipt.step == step && words::failure(receipt).is_some());
             let is_theirs = |code: &codes::Entry| matches!(code.fault, Fault::Recipient | Fault::Person);
-            // What was the recipient's fault, or their wish, ended it; where nothing was, the last that was said.
+            // A failure that the recipient caused or wished for ended the step; otherwise the last failure did.
             let final_one = of_step().find(|receipt| words::failure(receipt).is_some_and(is_theirs));
             let final_one = final_one.or(of_step().next_back()).filter(|_| ended).map(|receipt| receipt.code);
             for receipt in of_step() {
-                if said.insert((step, receipt.code)) {
+                if counted.insert((step, receipt.code)) {
                     let code = Some(receipt.code).filter(|code| *code != 0);
-                    self.count((step, Said::Undelivered, code), final_one == Some(receipt.code));
+                    self.count((step, Source::Undelivered, code), final_one == Some(receipt.code));
                 }
             }
         }
@@ -115,7 +116,7 @@ impl Counted {
         *of_them += i64::from(ended);
     }
 
-    fn told(self, frame: &Frame) -> Breakdown {
+    fn breakdown(self, frame: &Frame) -> Breakdown {
         let country = |(country, (tallies, people)): (Option<Country>, (Tallies, u32))| {
             let batch = crate::store::Batch { messages: people, ..frame.batch.clone() };
             let Report { audience, open, outcomes, delivered_twice, late, steps, .. } =
@@ -124,11 +125,11 @@ impl Counted {
         };
         let mut countries: Vec<CountryReport> = self.countries.into_iter().map(country).collect();
         countries.sort_by_key(|country| std::cmp::Reverse(country.audience));
-        let code = |((step, said, code), (messages, ended)): (Key, (i64, i64))| {
+        let code = |((step, source, code), (messages, ended)): (Key, (i64, i64))| {
             let number = code.map(i64::from);
-            let (said, entry) = match said {
-                Said::Rejected => ("rejected", codes::of_answer(400, number)),
-                Said::Undelivered => ("undelivered", codes::of_receipt(number)),
+            let (said, entry) = match source {
+                Source::Rejected => ("rejected", codes::of_answer(400, number)),
+                Source::Undelivered => ("undelivered", codes::of_receipt(number)),
             };
             CodeReport {
                 step: step.get() + 1,

@@ -1,4 +1,4 @@
-//! The certificate of a cancel: where every message stood when it stopped.
+//! The certificate of a cancel: the state of every message when the campaign stopped.
 
 use std::fmt;
 
@@ -10,18 +10,18 @@ use crate::clock::Clock;
 use crate::domain::{BatchState, Count, Tallies, grouped};
 use crate::store::{Batch, Event, Result, Store};
 
-/// Where every message stood; the parts sum to all of them.
+/// The number of messages in each state; the parts sum to all messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Certificate {
     pub never_sent: i64,
-    /// Being handed over at that moment: nobody could call them back.
+    /// Being submitted at that moment; they could not be recalled.
     pub in_flight: i64,
-    /// Taken by the provider, which may still deliver them.
+    /// Accepted by the provider, which may still deliver them.
     pub accepted: i64,
     pub reached: i64,
-    /// Those for whom it was over before, without having been reached.
+    /// Ended before the cancel without being reached.
     pub over_before: i64,
-    /// How long it took until every server obeyed; nothing where none was running, or one has not said so.
+    /// The time until every server obeyed; `None` if none was running, or one did not confirm.
     pub stopped_after_ms: Option<i64>,
 }
 
@@ -42,13 +42,17 @@ impl Certificate {
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { never_sent, in_flight, accepted, reached, over_before, stopped_after_ms } = self;
-        let parts =
-            [(never_sent, "never sent"), (in_flight, "in flight"), (accepted, "accepted"), (reached, "reached")];
+        let parts = [
+            (never_sent, "not sent"),
+            (in_flight, "in flight"),
+            (accepted, "sent, result pending"),
+            (reached, "reached"),
+        ];
         let [never_sent, in_flight, accepted, reached] =
             parts.map(|(count, what)| format!("{} {what}", grouped(*count)));
-        write!(f, "{never_sent}, {in_flight}, {accepted}, {reached}")?;
+        write!(f, "{never_sent} · {in_flight} · {accepted} · {reached}")?;
         if *over_before > 0 {
-            write!(f, ", {} over before", grouped(*over_before))?;
+            write!(f, " · {} already failed", grouped(*over_before))?;
         }
         match stopped_after_ms {
             Some(millis) => write!(f, "; stopped after {millis} ms"),
@@ -57,7 +61,7 @@ impl fmt::Display for Certificate {
     }
 }
 
-/// Takes down what a cancel has come to, where it can be read later.
+/// Records the certificate of a cancel as an event, and returns it.
 pub async fn certify(store: &dyn Store, clock: &dyn Clock, batch: &Batch, noted: Noted) -> Result<Certificate> {
     let certificate = Certificate::of(&store.tallies(batch.id).await?, noted);
     let subject = Event::of_campaign(batch.id, batch.name.as_deref());
@@ -72,7 +76,7 @@ mod tests {
     use crate::domain::{Marks, Outcome, Present, Span, State, StepIndex, Timestamp};
 
     #[test]
-    fn the_parts_of_a_certificate_sum_to_everybody() {
+    fn the_parts_of_a_certificate_sum_to_all_messages() {
         let at = Timestamp::from_millis(1_000);
         let queued = Present::queued(at, None);
         let left =
@@ -86,7 +90,7 @@ mod tests {
             (4, state(State::Awaiting { due: at })),
             (5, ended(Outcome::Reached)),
             (3, ended(Outcome::Undelivered)),
-            // Waits for its second step.
+            // A message that waits for its second step.
             (1, Present { step: StepIndex::new(1).unwrap(), ..left }),
         ];
         for (times, present) in &all {
@@ -95,10 +99,10 @@ mod tests {
         let certificate = Certificate::of(&tallies, Noted::ByAll { after: Span::from_millis(40) });
         assert_eq!(
             certificate.to_string(),
-            "7 never sent, 2 in flight, 5 accepted, 5 reached, 3 over before; stopped after 40 ms"
+            "7 not sent · 2 in flight · 5 sent, result pending · 5 reached · 3 already failed; stopped after 40 ms"
         );
         let Certificate { never_sent, in_flight, accepted, reached, over_before, .. } = certificate;
-        let everybody = all.iter().map(|(times, _)| *times).sum::<i64>();
-        assert_eq!(never_sent + in_flight + accepted + reached + over_before, everybody);
+        let total = all.iter().map(|(times, _)| *times).sum::<i64>();
+        assert_eq!(never_sent + in_flight + accepted + reached + over_before, total);
     }
 }

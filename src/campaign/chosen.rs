@@ -1,25 +1,25 @@
-//! Whose steps a campaign takes: its own, those of a route of the configuration, or its subaccount's default.
+//! Chooses the steps of a campaign: its own, those of a configured route, or its subaccount's default route.
 
 use crate::config::{Config, DraftStep, Problem, Route, hint};
 
-/// What a campaign says about its steps. An API call that overrides the route of a single message says the same thing of
-/// a campaign of one, in the same words.
+/// What a campaign says about its steps. An API call that overrides the route of a single message uses the same type,
+/// as for a campaign of one message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DraftRoute {
     Own(Vec<DraftStep>),
     Named(String),
-    /// Nothing: the default route of this subaccount, or of the installation's own.
+    /// The default route of this subaccount, or of the installation's own.
     Default {
         sub_account: Option<String>,
     },
 }
 
-/// The steps that a campaign takes.
+/// The steps of a campaign.
 #[derive(Debug, Clone, Copy)]
 pub struct Chosen<'a> {
-    /// The route that they come from; nothing where they are the campaign's own.
+    /// The route that they come from; `None` for the campaign's own steps.
     pub route: Option<&'a str>,
-    /// Whose lanes they use; nothing where any lane will do.
+    /// The subaccount whose lanes they use; `None` if any lane may send them.
     pub sub_account: Option<&'a str>,
     pub steps: &'a [DraftStep],
 }
@@ -53,23 +53,23 @@ impl DraftRoute {
 fn no_route(name: &str, config: &Config) -> String {
     let known: Vec<&str> = config.routes.iter().map(|route| route.name.as_str()).collect();
     if known.is_empty() {
-        return format!("there is no route {name}; add it to volley.toml as a [[route]], or add [[step]] here");
+        return format!("unknown route \"{name}\"; add it to volley.toml as a [[route]], or add [[step]] here");
     }
-    format!("there is no route {name}; {}", hint(name, known))
+    format!("unknown route \"{name}\"; {}", hint(name, known))
 }
 
-fn no_default(said: Option<&str>, config: &Config) -> Problem {
-    if let Some(said) = said {
+fn no_default(named: Option<&str>, config: &Config) -> Problem {
+    if let Some(named) = named {
         let defaults = config.routes.iter().filter(|route| route.is_default);
         let known: Vec<&str> = defaults.filter_map(|route| route.sub_account.as_deref()).collect();
         let what = if known.is_empty() {
             "give one of its routes default = true in volley.toml".to_owned()
         } else {
-            hint(said, known)
+            hint(named, known)
         };
-        return Problem::new(None, "sub_account", format_args!("{said} has no default route; {what}"));
+        return Problem::new(None, "sub_account", format_args!("{named} has no default route; {what}"));
     }
-    let sentence = "a campaign needs a step; add [[step]] with a channel and what to say, or take a [[route]] of \
-                    volley.toml by route = \"…\"";
+    let sentence = "a campaign needs a step; add [[step]] with a channel and a text or template, or name a [[route]] \
+                    of volley.toml: route = \"…\"";
     Problem::new(None, "step", sentence)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::audit::{Claim, Example};
-use super::replay::{Life, Told, begun_at, replay};
+use super::replay::{Life, Replayed, begun_at, replay};
 use super::report::{Report, UNKNOWN_SHOWN, Unknown};
 use crate::domain::{
     Country, Ending, Marks, MessageId, MessageKey, Msisdn, Outcome, Plan, Span, State, StepIndex, Tallies, Timestamp,
@@ -14,8 +14,8 @@ use crate::store::{Frame, Verdict, Whole};
 
 /// Examples of each refuted claim.
 const EXAMPLES: usize = 5;
-/// How long a writer may wait for its turn: what was decided meanwhile may be that much later on disk.
-const TURN: Span = Span::from_secs(15);
+/// How long a writer may wait for the database. A decision may be on disk this much later than its time.
+const WRITER_WAIT: Span = Span::from_secs(15);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
@@ -36,27 +36,32 @@ const ALL: [(Of, &str, &str, &str); 11] = [
     (
         Of::HandOvers,
         "hand_overs",
-        "No message was handed over twice on a step, unless the first came to nothing or is unknown, nor out of turn",
+        "No message was submitted twice on a step, unless the first try failed or is unknown, and none out of order",
         "attempts",
     ),
-    (Of::Umids, "umids", "No two attempts carry the same id of the provider's", "attempts"),
+    (Of::Umids, "umids", "No two attempts have the same provider id", "attempts"),
     (Of::Outcomes, "outcomes", "Every message has exactly one outcome, or is open", "messages"),
     (
         Of::Rules,
         "rules",
-        "Every message was decided about as the rules decide, step by step, and is where they lead",
+        "Every decision about a message follows the rules, step by step, and they lead to its present state",
         "decisions",
     ),
-    (Of::Deadlines, "deadlines", "No deadline came early, nor closed a receipt window", "steps"),
-    (Of::InTime, "in_time", "No step left after its TTL, the campaign's end, a cancel or an opt-out", "hand-overs"),
-    (Of::Conditions, "conditions", "Steps went to the countries that they are for, and to no others", "messages"),
+    (Of::Deadlines, "deadlines", "No deadline and no receipt window ended early", "steps"),
+    (
+        Of::InTime,
+        "in_time",
+        "No step was submitted after its TTL, the campaign's end, a cancel or an opt-out",
+        "submissions",
+    ),
+    (Of::Conditions, "conditions", "Each step was submitted only to countries that it applies to", "messages"),
     (Of::Plan, "plan", "The plan is the one that the campaign was launched with", "plan"),
     (Of::Counters, "counters", "The counters are the sums of the messages", "counters"),
-    (Of::Report, "report", "The report is what the facts come to", "figures"),
+    (Of::Report, "report", "The report agrees with the facts", "figures"),
     (
         Of::Totals,
         "totals",
-        "Outcomes and what is open sum to the audience, and nobody is missing or somebody else",
+        "Outcomes and open messages sum to the audience, and each message is to the number in the audience",
         "messages",
     ),
 ];
@@ -72,17 +77,18 @@ struct Found {
 #[derive(Debug)]
 pub(super) struct Checks {
     pub(super) frame: Arc<Frame>,
-    /// Times in which nothing that people said could be kept.
+    /// Periods in which no event from recipients could be stored.
     gaps: Vec<(Timestamp, Timestamp)>,
     found: [Found; ALL.len()],
-    /// What the rows are worth, and what the facts come to.
+    /// The counters that the rows add up to.
     of_rows: Tallies,
+    /// The counters that the facts add up to.
     of_facts: Tallies,
-    /// The steps that are not for people of the country looked at last.
+    /// The country of the latest message that was checked, and the steps that do not apply to it.
     latest: Option<(Option<Country>, Marks)>,
     pub(super) messages: u64,
     pub(super) attempts: u64,
-    /// Of these, those by which a step was tried again.
+    /// Attempts that retried a step.
     pub(super) tried_again: u64,
     pub(super) receipts: u64,
     pub(super) unknown: Vec<Unknown>,
@@ -107,7 +113,7 @@ impl Checks {
         };
         checks.looks(Of::Plan, 1);
         if !checks.frame.plan_is_whole {
-            checks.refute(Of::Plan, None, "its text is not what its digest was made of".to_owned());
+            checks.refute(Of::Plan, None, "its text does not match its digest".to_owned());
         }
         checks
     }
@@ -138,7 +144,7 @@ impl Checks {
         ALL.iter().map(claim).collect()
     }
 
-    /// Holds one message against every claim.
+    /// Checks one message against every claim.
     pub(super) fn message(&mut self, whole: &Whole) {
         self.messages += 1;
         self.attempts += whole.attempts.len() as u64;
@@ -153,22 +159,22 @@ impl Checks {
         self.conditions(whole);
         self.note_unknown(whole);
         if let Some(number) = whole.number.filter(|number| *number != whole.message.msisdn) {
-            let what = format!("it is to {}, and the audience says {number}", whole.message.msisdn);
+            let what = format!("it is to {}, and the audience has {number}", whole.message.msisdn);
             self.refute(Of::Totals, Some(whole.message.key), what);
         }
     }
 
-    /// Asks the engine about each step of its life again, and looks at the times of what it decided.
+    /// Replays the engine over the message, and checks the times of its decisions.
     fn rules(&mut self, whole: &Whole) {
         let (key, row) = (whole.message.key, &whole.message.present);
         let frame = Arc::clone(&self.frame);
         let Frame { batch, plan, editions, .. } = frame.as_ref();
         let Whole { notes, attempts, receipts, .. } = whole;
         let replay = replay(Life { batch, plan, editions, row, notes, attempts, receipts });
-        self.looks(Of::Rules, replay.told.len() as u64);
+        self.looks(Of::Rules, replay.decided.len() as u64);
         self.of_facts.weigh(plan.steps.len(), &replay.end, 1);
-        for told in &replay.told {
-            self.deadline(whole, told, plan);
+        for decided in &replay.decided {
+            self.deadline(whole, decided, plan);
         }
         if let Some(what) = replay.refuted {
             self.refute(Of::Rules, Some(key), what);
@@ -181,34 +187,38 @@ impl Checks {
         let State::Done { outcome, skipped, .. } = row.state else { return };
         let by = row.marks.reached_by();
         let what = match outcome {
-            Outcome::Reached if by.is_none() => "reached, and no step met its success status",
+            Outcome::Reached if by.is_none() => "reached, although no step met its success status",
             Outcome::Skipped if skipped.is_none() => "skipped, without a reason",
             Outcome::Skipped => return,
-            _ if skipped.is_some() => "not skipped, with a reason to be",
+            _ if skipped.is_some() => "not skipped, although it has a reason to be skipped",
             Outcome::Reached => return,
-            _ if by.is_some() => "a step met its success status, and the message does not count as reached",
+            _ if by.is_some() => "a step met its success status, but the message does not count as reached",
             _ => return,
         };
         self.refute(Of::Outcomes, Some(key), what.to_owned());
     }
 
-    /// A deadline must not fire early: neither the decision nor the next step's place in the queue may be before it.
-    fn deadline(&mut self, whole: &Whole, told: &Told<'_>, plan: &Plan) {
-        let Made::Moved(Rule::GaveWay(Ending::Deadline)) = told.made else { return };
-        let (key, step) = (whole.message.key, told.before.step);
+    /// A deadline must not fire early: neither its decision nor the queueing of the next step may come before it.
+    fn deadline(&mut self, whole: &Whole, decided: &Replayed<'_>, plan: &Plan) {
+        let Made::Moved(Rule::GaveWay(Ending::Deadline)) = decided.made else { return };
+        let (key, step) = (whole.message.key, decided.before.step);
         self.looks(Of::Deadlines, 1);
         let Some(after) = plan.step(step).and_then(|step| step.fallback_after) else {
-            return self.refute(Of::Deadlines, Some(key), format!("step {step} gave way, and has no deadline"));
+            return self.refute(
+                Of::Deadlines,
+                Some(key),
+                format!("step {step} fell back, although it has no deadline"),
+            );
         };
-        let next = whole.attempts.iter().find(|attempt| attempt.step == told.after.step);
-        let gave_way = next.map_or(told.at, |attempt| attempt.queued.min(told.at));
-        if let Some(until) = told.before.accepted.map(|at| at + after).filter(|until| gave_way < *until) {
-            let what = format!("step {step} gave way {} before its deadline of {after}", until.since(gave_way));
+        let next = whole.attempts.iter().find(|attempt| attempt.step == decided.after.step);
+        let fell_back = next.map_or(decided.at, |attempt| attempt.queued.min(decided.at));
+        if let Some(until) = decided.before.accepted.map(|at| at + after).filter(|until| fell_back < *until) {
+            let what = format!("step {step} fell back {} before its deadline of {after}", until.since(fell_back));
             self.refute(Of::Deadlines, Some(key), what);
         }
     }
 
-    /// No window closes before its time.
+    /// A receipt window must not close early.
     fn window(&mut self, whole: &Whole) {
         let row = &whole.message.present;
         let (State::Done { outcome: Outcome::Silent | Outcome::Unknown, at, .. }, Some(accepted), false) =
@@ -237,26 +247,27 @@ impl Checks {
             let late = |until: Timestamp| intent.since(until);
             let first = row.first_left.unwrap_or(intent);
             let leave_within = self.frame.plan.step(step).and_then(|step| step.leave_within);
-            // A claim finds out who has opted out; where its process died of it nobody knows that nothing left.
+            // A claim checks for opt-outs. If its process died during the claim, nothing shows whether the message was
+            // submitted.
             let opted_out = whole.opted_out.filter(|_| attempt.verdict != Verdict::Unknown);
             let leave_by = leave_within.filter(|_| attempt.tries == 0).map(|within| attempt.queued + within);
             let ttl_up = ttl.filter(|_| intent > first).map(|ttl| first + ttl);
-            // The hand-over that made it the first may have been undone with this one.
+            // The submission that counts as the first may have been undone, and then the row has no first submission.
             let before = whole.attempts.iter().filter(|other| other.verdict.may_have_left());
-            let is_again = row.first_left.is_none() && before.map(|other| other.intent).any(|at| at < Some(intent));
-            let end_up = self.ends(intent).filter(|_| intent <= first && !is_again);
+            let is_retry = row.first_left.is_none() && before.map(|other| other.intent).any(|at| at < Some(intent));
+            let end_up = self.ends(intent).filter(|_| intent <= first && !is_retry);
             let what = if intent < begun {
-                format!("step {step} left {} before the campaign began", begun.since(intent))
+                format!("step {step} was submitted {} before the campaign began", begun.since(intent))
             } else if let Some(until) = ttl_up.filter(|until| intent >= *until) {
-                format!("step {step} left {} after the TTL of its message", late(until))
+                format!("step {step} was submitted {} after the TTL of its message", late(until))
             } else if let Some(until) = end_up.filter(|until| intent >= *until) {
-                format!("step {step} left {} after the campaign's end", late(until))
+                format!("step {step} was submitted {} after the campaign's end", late(until))
             } else if let Some(until) = leave_by.filter(|until| intent >= *until) {
-                format!("step {step} left {} after its `leave_within`", late(until))
-            } else if let Some(until) = cancelled.filter(|until| intent > *until + TURN) {
-                format!("step {step} left {} after the campaign was cancelled", late(until))
-            } else if let Some(until) = opted_out.filter(|until| intent > self.kept_by(*until) + TURN) {
-                format!("step {step} left {} after the person had opted out", late(until))
+                format!("step {step} was submitted {} after its `leave_within`", late(until))
+            } else if let Some(until) = cancelled.filter(|until| intent > *until + WRITER_WAIT) {
+                format!("step {step} was submitted {} after the campaign was cancelled", late(until))
+            } else if let Some(until) = opted_out.filter(|until| intent > self.recorded_by(*until) + WRITER_WAIT) {
+                format!("step {step} was submitted {} after the recipient had opted out", late(until))
             } else {
                 continue;
             };
@@ -264,23 +275,24 @@ impl Checks {
         }
     }
 
-    /// The latest end that held when a step was claimed to leave; nothing where it might at any time.
+    /// The latest campaign end in force when a step was claimed at `at`; `None` if the campaign had no end.
     fn ends(&self, at: Timestamp) -> Option<Timestamp> {
-        // Whoever was claimed while a change waited for its turn left by the plan before.
-        let former = self.frame.editions.iter().filter(|edition| edition.until + TURN >= at);
-        let held = former.map(|edition| edition.plan.end).chain([self.frame.plan.end]);
-        held.map(|end| end.unwrap_or(Timestamp::MAX)).max().filter(|end| *end < Timestamp::MAX)
+        // A claim made while a change of the plan waited to be written used the plan before.
+        let former = self.frame.editions.iter().filter(|edition| edition.until + WRITER_WAIT >= at);
+        let ends = former.map(|edition| edition.plan.end).chain([self.frame.plan.end]);
+        ends.map(|end| end.unwrap_or(Timestamp::MAX)).max().filter(|end| *end < Timestamp::MAX)
     }
 
-    /// By when what was said then was on disk. What could not be kept at once the provider has repeated.
-    fn kept_by(&self, said: Timestamp) -> Timestamp {
-        let ends = self.gaps.iter().filter(|(from, until)| *from <= said && said <= *until).map(|(_, until)| *until);
-        ends.max().map_or(said, |until| until + REPEATED_FOR)
+    /// When an event received at `at` was on disk at the latest. During a gap the provider repeats what could not be
+    /// stored.
+    fn recorded_by(&self, at: Timestamp) -> Timestamp {
+        let ends = self.gaps.iter().filter(|(from, until)| *from <= at && at <= *until).map(|(_, until)| *until);
+        ends.max().map_or(at, |until| until + REPEATED_FOR)
     }
 
     fn conditions(&mut self, whole: &Whole) {
         if whole.message.msisdn == Msisdn::ERASED {
-            // Which recipient it was is erased, and the country with that.
+            // The recipient is erased, and so is the country.
             return;
         }
         self.looks(Of::Conditions, 1);
@@ -297,11 +309,19 @@ impl Checks {
             self.refute(
                 Of::Conditions,
                 Some(key),
-                "the steps that it passes over are not those of its country".to_owned(),
+                "the steps that it skips are not the ones for its country".to_owned(),
             );
         }
         for attempt in whole.attempts.iter().filter(|attempt| marks.passed_over(attempt.step)) {
-            self.refute(Of::Conditions, Some(key), format!("step {} left, which is not for its country", attempt.step));
+            self.refute(
+                Of::Conditions,
+                Some(key),
+                format!(
+                    "step {} was submitted, although it does not apply to its \
+                                                            country",
+                    attempt.step
+                ),
+            );
         }
     }
 
@@ -316,38 +336,44 @@ impl Checks {
         }
     }
 
-    /// What can only be said once every message has been looked at.
+    /// Checks the claims that need all messages, once every message has been checked.
     pub(super) fn close(&mut self) {
-        let kept = self.frame.tallies.clone();
+        let stored = self.frame.tallies.clone();
         let mut differ = self.of_rows.clone();
-        kept.entries().for_each(|(step, count, n)| differ.add(step, count, -n));
-        let known = kept.entries().count().max(self.of_rows.entries().count());
+        stored.entries().for_each(|(step, count, n)| differ.add(step, count, -n));
+        let known = stored.entries().count().max(self.of_rows.entries().count());
         self.looks(Of::Counters, known as u64);
         for (step, count, by) in differ.entries().collect::<Vec<_>>() {
-            let is = kept.get(step, count);
-            let what = format!("step {step}, {count}: {is} are kept, and {} are there", is + by);
+            let counter = stored.get(step, count);
+            let what =
+                format!("step {step}, {count}: the counter says {counter}, the messages add up to {}", counter + by);
             self.refute(Of::Counters, None, what);
         }
         let report = |tallies| Report::of(&self.frame.batch, Some(&self.frame.plan), tallies);
-        let (said, told) = (figures(&report(&kept)), figures(&report(&self.of_facts)));
-        self.looks(Of::Report, said.len() as u64);
-        // What is nought may be left out of either.
-        let names: BTreeSet<&String> = said.keys().chain(told.keys()).collect();
+        let (reported, derived) = (figures(&report(&stored)), figures(&report(&self.of_facts)));
+        self.looks(Of::Report, reported.len() as u64);
+        // Either may omit a figure that is zero.
+        let names: BTreeSet<&String> = reported.keys().chain(derived.keys()).collect();
         let of = |figures: &BTreeMap<String, i64>, name: &String| figures.get(name).copied().unwrap_or(0);
-        for name in names.into_iter().filter(|name| of(&said, name) != of(&told, name)) {
-            let what = format!("{name}: the report says {}, the facts come to {}", of(&said, name), of(&told, name));
+        for name in names.into_iter().filter(|name| of(&reported, name) != of(&derived, name)) {
+            let (reported, derived) = (of(&reported, name), of(&derived, name));
+            let what = format!("{name}: the report says {reported}, the facts add up to {derived}");
             self.refute(Of::Report, None, what);
         }
         let audience = i64::from(self.frame.batch.messages);
         self.looks(Of::Totals, self.messages);
         if i64::try_from(self.messages) != Ok(audience) {
-            let what = format!("{} people are in the audience, and {} messages are there", audience, self.messages);
+            let what = format!("the audience has {audience} recipients, but there are {} messages", self.messages);
             self.refute(Of::Totals, None, what);
         }
-        let report = Report::of(&self.frame.batch, Some(&self.frame.plan), &kept);
+        let report = Report::of(&self.frame.batch, Some(&self.frame.plan), &stored);
         let sum = report.outcomes.0.values().sum::<i64>() + report.open;
         if sum != audience {
-            self.refute(Of::Totals, None, format!("outcomes and open sum to {sum}, of {audience} in the audience"));
+            self.refute(
+                Of::Totals,
+                None,
+                format!("outcomes and open messages sum to {sum}, the audience to {audience}"),
+            );
         }
     }
 }
@@ -361,7 +387,7 @@ fn figures(report: &Report) -> BTreeMap<String, i64> {
                 object.iter().for_each(|(key, value)| add(figures, &format!("{name} {key}"), value));
             }
             serde_json::Value::Array(list) => {
-                list.iter().zip(1..).for_each(|(value, place)| add(figures, &format!("{name} {place}"), value));
+                list.iter().zip(1..).for_each(|(value, number)| add(figures, &format!("{name} {number}"), value));
             }
             _ => {}
         }

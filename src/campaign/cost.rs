@@ -1,4 +1,4 @@
-//! What a campaign would cost, by its list of prices.
+//! Estimates the cost of a campaign by its price list.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use serde::Serialize;
 use crate::domain::{Channel, Content, Country, Money, Plan, SmsEncoding, Step};
 use crate::template;
 
-/// About so much: an SMS is counted by what everybody gets of it, without what variables add.
+/// An estimate: the parts of an SMS are counted by its fixed text, without what variables add.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cost {
-    /// If everybody's first step is their last.
+    /// The cost if no message falls back.
     pub first: Money,
-    /// If everybody goes through all that is for them.
+    /// The cost if every message goes through all steps that apply to it.
     pub at_most: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
 }
 
 impl Cost {
-    /// Nothing where nobody says what anything costs.
+    /// Estimates the cost; `None` if no step has a price.
     pub fn of(plan: &Plan, countries: &BTreeMap<Country, u64>) -> Option<Self> {
         if plan.steps.iter().all(|step| step.prices.is_empty()) {
             return None;
@@ -29,10 +29,10 @@ impl Cost {
             let marks = plan.marks_at_first(Some(*country));
             let begins = plan.first(marks);
             for (index, step) in plan.places().filter(|(index, _)| !marks.passed_over(*index)) {
-                let whole = each(step, *country).times(*people);
-                at_most = at_most.plus(whole);
+                let cost = each(step, *country).times(*people);
+                at_most = at_most.plus(cost);
                 if begins == Some(index) {
-                    first = first.plus(whole);
+                    first = first.plus(cost);
                 }
             }
         }
@@ -40,12 +40,12 @@ impl Cost {
     }
 }
 
-/// What one message of a step costs.
+/// The cost of one message of a step.
 pub(super) fn each(step: &Step, country: Country) -> Money {
     step.prices.of(country).unwrap_or_default().times(parts(step))
 }
 
-/// What one costs at least, to people of these countries.
+/// The lowest cost of one message of a step, to recipients from these countries.
 pub(super) fn least(step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
     let theirs = countries.keys().filter(|country| step.countries.contain(Some(**country)));
     theirs.map(|country| each(step, *country)).min().unwrap_or_default()
@@ -68,7 +68,7 @@ mod tests {
     use crate::domain::{Prices, StepIndex};
 
     #[test]
-    fn what_it_costs_is_by_country_parts_and_the_steps_that_are_for_each() {
+    fn the_cost_depends_on_country_sms_parts_and_steps() {
         let price = |text: &str| Prices { others: Some(text.parse().unwrap()), ..Prices::default() };
         let viber = Step { prices: price("0.02"), ..Step::of_text(Channel::Viber, "viber", "Hi") };
         let mut sms = Step { prices: price("0.10"), ..Step::of_text(Channel::Sms, "sms", &"x".repeat(161)) };

@@ -1,4 +1,5 @@
-//! What people decide of a campaign after its launch: paused, resumed, started, called off.
+//! Carries out the operator's decisions about a launched campaign: pause, resume, start, cancel, hold and release of
+//! steps.
 
 use super::noted::{Noted, noted};
 use super::used_up::{UsedUp, used_up};
@@ -6,34 +7,36 @@ use crate::clock::Clock;
 use crate::domain::{BatchState, StepIndex};
 use crate::store::{Batch, Result, StepHeldBy, StepHold, Store};
 
-/// What came of a person's decision.
+/// The result of an operator's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decided {
-    /// It holds, and so many obey it.
+    /// The decision is saved; `Noted` tells which servers obey it.
     Holds(Noted),
-    /// It was in no state for that.
+    /// The campaign's state does not allow the decision.
     Refused(BatchState),
-    /// It would stop again at once.
+    /// A used-up limit would stop the campaign again at once.
     UsedUp(UsedUp),
 }
 
-/// What came of letting held steps go on.
+/// The result of releasing held steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Released {
-    /// Some go on, and so many obey that; nothing where none does.
+    /// Tells which servers obey the release; `None` if no step was released.
     pub noted: Option<Noted>,
-    /// What stays held.
+    /// The used-up limits whose steps stay held.
     pub used_up: Vec<UsedUp>,
 }
 
-/// Stops claims and holds back what deadlines would do. What has been begun leaves, as with [`cancel`].
+/// Pauses a campaign: stops claims and holds its deadlines. Submissions in progress are completed, as with [`cancel`].
 pub async fn pause(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
     let from = vec![BatchState::Running, BatchState::Scheduled];
     decide(store, clock, batch, from, BatchState::Paused, format!("paused by {by}")).await
 }
 
-/// Goes on, and applies what came due meanwhile. One that was scheduled and whose time has not come waits for it. What has
-/// used up a limit would be paused again before a person has looked away, so that is raised first.
+/// Resumes a campaign, and applies what came due meanwhile.
+///
+/// - A scheduled campaign whose start has not come is scheduled again.
+/// - A campaign with a used-up limit would be paused again at once, so it is refused until the limit is raised.
 pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
     if batch.state == BatchState::Paused
         && let Some(used_up) = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none())
@@ -45,22 +48,22 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &st
     decide(store, clock, batch, vec![BatchState::Paused], to, format!("resumed by {by}")).await
 }
 
-/// Lets a draft begin, at its time where it has one that is still to come.
+/// Starts a draft: at once, or at its start time if that is still to come.
 pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
     let waits = batch.starts_at.is_some_and(|at| at > clock.now());
     let to = if waits { BatchState::Scheduled } else { BatchState::Running };
     decide(store, clock, batch, vec![BatchState::Draft], to, format!("started by {by}")).await
 }
 
-/// Calls it off. Once every server has noted it nothing more leaves, but what was begun before over a connection that
-/// takes longer than that to come about.
+/// Cancels a campaign. Once every server has noted it, nothing more is submitted, except submissions in progress on
+/// connections that are still being opened.
 pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    // Of one that is finished everything has been handed over; to call it cancelled would be a lie.
+    // A finished campaign has submitted everything, so it cannot be cancelled.
     let from = BatchState::OPEN.to_vec();
     decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
 }
 
-/// Nothing of a step leaves any more, although the campaign runs.
+/// Holds a step: its messages are not submitted while the campaign runs.
 pub async fn hold_step(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -80,8 +83,8 @@ pub async fn hold_step(
     noted(store, clock, seq).await.map(Some)
 }
 
-/// Whatever holds a campaign's steps, or one of them, holds them no more; but what has used up its limit would be held
-/// again at once, and stays so.
+/// Releases all held steps of a campaign, or one of them. A step with a used-up limit would be held again at once, so
+/// it stays held.
 pub async fn release_steps(
     store: &dyn Store,
     clock: &dyn Clock,

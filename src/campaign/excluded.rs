@@ -1,4 +1,4 @@
-//! Whom a campaign leaves out, whoever else names them. What cannot be read leaves nobody out, so it is told.
+//! Reads the numbers that a campaign excludes. A row that cannot be read excludes no number, so it is reported.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -11,20 +11,22 @@ use crate::audience::{self, Example, Options, Reason, Sieve, Source};
 use crate::domain::Msisdn;
 use crate::optout::OptOuts;
 
-/// Why an entry of `exclude` excludes nobody.
+/// Why an entry of `exclude` excludes no number.
 #[derive(Debug, thiserror::Error)]
 pub enum NotExcluded {
-    #[error("exclude: there is neither a file {} nor an imported audience \"{name}\", and it is no number; check the path, or see `volley audience list`", path.display())]
+    #[error("exclude: \"{name}\" is neither a file ({}), nor an imported audience, nor a number; check the path, or \
+             see `volley audience list`", path.display())]
     NotThere { name: String, path: PathBuf },
-    #[error("exclude: \"{entry}\" is no file, no imported audience, and cannot be read as a number, so it would leave nobody out. {}", reason.sentence())]
+    #[error("exclude: \"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
+             nothing. {}", reason.sentence())]
     Unreadable { entry: String, reason: Reason },
 }
 
-/// Who is left out.
+/// The excluded numbers.
 #[derive(Debug, Default)]
 pub struct Excluded {
     pub numbers: HashSet<Msisdn>,
-    /// Files with rows that hold no number.
+    /// Files with rows without a number.
     unreadable: Vec<Unreadable>,
 }
 
@@ -36,7 +38,7 @@ struct Unreadable {
 }
 
 impl Excluded {
-    /// Rows of the files that hold no number, and leave nobody out.
+    /// Rows of the files without a number; they exclude nothing.
     pub fn unreadable(&self) -> u64 {
         self.unreadable.iter().map(|file| file.rows).sum()
     }
@@ -45,13 +47,13 @@ impl Excluded {
         let warning = |file: &Unreadable| {
             let label = &file.label;
             let rows = match file.rows {
-                1 => format!("1 row of {label} leaves"),
-                rows => format!("{rows} rows of {label} leave"),
+                1 => format!("1 row of {label} excludes"),
+                rows => format!("{rows} rows of {label} exclude"),
             };
             let first = file.first.as_ref().map(|first| {
                 format!("; the first is line {}, \"{}\": {}", first.line, first.value, first.reason.sentence())
             });
-            let sentence = format!("exclude: {rows} nobody out{}", first.unwrap_or_default());
+            let sentence = format!("exclude: {rows} nothing{}", first.unwrap_or_default());
             Warning { code: Lint::UnreadableExclude, step: None, sentence }
         };
         self.unreadable.iter().map(warning).collect()
@@ -59,10 +61,10 @@ impl Excluded {
 }
 
 impl Gathering<'_> {
-    /// Files and audiences, else numbers, whose people are left out.
+    /// Reads the files, audiences and numbers that the draft excludes.
     pub(super) async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<Excluded, PeopleError> {
         let mut excluded = Excluded::default();
-        // A number is read as those of the audience are, national ones in the campaign's country.
+        // Numbers are read as in the audience: national ones are of the campaign's country.
         let options = Options { country: draft.country, takes_all: true, ..Options::default() };
         let read = async |source| audience::numbers(source, options.clone(), Sieve::new(Arc::clone(opted_out))).await;
         for entry in &draft.exclude {
@@ -82,7 +84,7 @@ impl Gathering<'_> {
                 }
                 Some(Origin::Numbers(_)) | None => {
                     let (numbers, summary) = read(Source::numbers(vec![entry.clone()])).await?;
-                    // Who opted out gets nothing all the same.
+                    // An opted-out number is excluded anyway.
                     if numbers.is_empty() && summary.opted_out == 0 {
                         let reason = summary.reasons.into_keys().next().unwrap_or(Reason::Empty);
                         return Err(refused(draft, entry, reason).into());
@@ -95,7 +97,7 @@ impl Gathering<'_> {
     }
 }
 
-/// Whether a row that is rejected for this reason leaves nobody out.
+/// Whether a row with this reason excludes no number.
 const fn is_unreadable(reason: Reason) -> bool {
     !matches!(reason, Reason::Duplicate | Reason::Elsewhere | Reason::OptedOut)
 }

@@ -1,14 +1,13 @@
-//! Why: the story of one message, read from what is kept of each decision (see `replay`).
+//! Explains one message: each decision of the engine with its rule, read from the recorded facts (see `replay`).
 //!
-//! Each line of the story is one decision of the engine with its rule. Where the engine would decide otherwise than is
-//! kept, the story ends and says so.
+//! If the engine would decide differently from what is recorded, the story ends at that point and says so.
 
 use serde::Serialize;
 
-use super::endings::{self, Beside};
+use super::endings::{self, Context};
 use super::moment::moment_within;
-use super::replay::{Life, Moment, Replay, Told, replay};
-use super::unsent::{self, Waiting};
+use super::replay::{Life, Moment, Replay, Replayed, replay};
+use super::unsent::{self, WaitReasons};
 use super::words;
 use crate::domain::{
     Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step,
@@ -23,7 +22,7 @@ pub struct Line {
     #[serde(serialize_with = "Timestamp::as_text")]
     pub at: Timestamp,
     pub text: String,
-    /// The rule behind it, in a few words.
+    /// The rule of the decision, in a few words.
     pub rule: String,
 }
 
@@ -46,20 +45,21 @@ pub struct Story {
     pub state: &'static str,
     pub step: u8,
     pub outcome: Option<Outcome>,
-    /// Each hand-over, and each receipt, as they are on disk.
+    /// Each submission, as it is on disk.
     pub attempts: Vec<FactLine>,
+    /// Each receipt, as it is on disk.
     pub receipts: Vec<FactLine>,
-    /// When the provider was last asked about a hand-over.
+    /// The latest questions to the provider about submissions.
     pub asked: Vec<FactLine>,
     pub lines: Vec<Line>,
-    /// Whether the engine, run over the facts, decides as is kept and ends where the row says.
+    /// Whether the engine, run over the facts, makes the recorded decisions and ends in the recorded state.
     pub proven: bool,
-    /// Where it does not.
+    /// The first contradiction, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refuted: Option<String>,
 }
 
-/// Tells the story of a message, as it stands at `now`. Nothing where there is no such message.
+/// Explains a message in its state at `now`. Returns `None` if the message does not exist.
 pub async fn explain(
     store: &dyn Store,
     batch: &Batch,
@@ -74,7 +74,7 @@ pub async fn explain(
     let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
     let events = store.events(0, EVENTS).await?.into_iter().map(|(_, event)| event).collect();
     let gaps = store.gaps().await?.iter().map(KeptGap::span).collect();
-    let beside = Beside { gaps, asked, events: concerning(events, batch, &entry.plan) };
+    let context = Context { gaps, asked, events: concerning(events, batch, &entry.plan) };
     let plan = &entry.plan;
     let editions = &store.editions(batch.id).await?;
     let (attempts, receipts) = (&attempts, &receipts);
@@ -98,9 +98,9 @@ pub async fn explain(
         refuted: replay.refuted.clone(),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
-        asked: beside.asked.iter().map(words::asked).collect(),
+        asked: context.asked.iter().map(words::asked).collect(),
         lines: {
-            let how = stopped(store, batch, &message).await?.map(|wish| how_stopped(&wish, plan)).unwrap_or_default();
+            let opt_out = opt_out(store, batch, &message).await?.map(|wish| in_words(&wish, plan)).unwrap_or_default();
             lines(
                 batch,
                 entry,
@@ -108,16 +108,16 @@ pub async fn explain(
                 country,
                 &replay,
                 waiting.as_ref(),
-                &Aside { beside: &beside, how_stopped: &how },
+                &Background { context: &context, opt_out: &opt_out },
             )
         },
     }))
 }
 
-/// Events that a story looks through, latest first.
+/// Events that a story reads at most, latest first.
 const EVENTS: u32 = 5_000;
 
-/// Those of lanes and templates that the campaign goes by, and its own pauses.
+/// Keeps the events of the campaign's lanes and templates, and the campaign's own pauses.
 fn concerning(mut events: Vec<Event>, batch: &Batch, plan: &Plan) -> Vec<Event> {
     let of_lane = |step: &Step, lane: &str| {
         let template = match &step.content {
@@ -133,8 +133,8 @@ fn concerning(mut events: Vec<Event>, batch: &Batch, plan: &Plan) -> Vec<Event> 
     events
 }
 
-/// The wish that has stopped a message, where one has.
-async fn stopped(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<Option<Wish>> {
+/// The opt-out that stopped a message, if one did.
+async fn opt_out(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<Option<Wish>> {
     let skipped = matches!(message.present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. });
     if !skipped && !message.present.marks.opted_out() {
         return Ok(None);
@@ -143,33 +143,33 @@ async fn stopped(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<O
     stops.retain(|wish| wish.wants == Keyword::Stop);
     let last_before = stops.iter().rposition(|wish| wish.at < batch.created_at);
     let first_since = stops.iter().position(|wish| wish.at >= batch.created_at);
-    Ok(first_since.or(last_before).map(|place| stops.swap_remove(place)))
+    Ok(first_since.or(last_before).map(|index| stops.swap_remove(index)))
 }
 
 /// `stop by message on WhatsApp, 14:15:02`.
-fn how_stopped(wish: &Wish, plan: &Plan) -> String {
+fn in_words(wish: &Wish, plan: &Plan) -> String {
     format!("{}, {}", wish.source, moment_within(wish.at, plan.time_zone))
 }
 
-/// What the story needs beside the message's own facts.
-struct Aside<'a> {
-    beside: &'a Beside,
-    /// How somebody opted out, where that is what stopped the message.
-    how_stopped: &'a str,
+/// What the story needs in addition to the message's own facts.
+struct Background<'a> {
+    context: &'a Context,
+    /// How the recipient opted out, if the opt-out stopped the message; otherwise empty.
+    opt_out: &'a str,
 }
 
-impl Aside<'_> {
-    /// Whether a receipt is what the provider answered when it was asked.
+impl Background<'_> {
+    /// Whether a receipt is the provider's answer to a question from Volley.
     fn answers(&self, receipt: &Receipt) -> bool {
         const AT_ONCE: Span = Span::from_millis(250);
-        let asked = self.beside.asked_about(receipt.step).filter(|asked| asked.said);
+        let asked = self.context.asked_about(receipt.step).filter(|asked| asked.said);
         asked.is_some_and(|asked| receipt.received >= asked.at && receipt.received <= asked.at + AT_ONCE)
     }
 }
 
-/// When people would say that a campaign began.
+/// When a campaign began, as an operator would see it.
 fn began(batch: &Batch) -> Timestamp {
-    // What was cancelled before its time never began.
+    // A campaign that was cancelled before its start time never began.
     let starts = batch.starts_at.filter(|at| batch.cancelled_at.is_none_or(|cancelled| *at <= cancelled));
     batch.started_at.or(starts).unwrap_or(batch.created_at)
 }
@@ -180,17 +180,17 @@ fn lines(
     message: &Loaded,
     country: Option<Country>,
     replay: &Replay<'_>,
-    waiting: Option<&Waiting>,
-    aside: &Aside<'_>,
+    waiting: Option<&WaitReasons>,
+    background: &Background<'_>,
 ) -> Vec<Line> {
     let (plan, row) = (&entry.plan, &message.present);
     let mut lines: Vec<Line> = Vec::new();
     let mut say = |at: Timestamp, text: String, rule: &str| {
-        // Facts of one moment may be written in another order than that of their times.
+        // Facts of one moment may be written in an order that differs from their times.
         let at = lines.last().map_or(at, |line| line.at.max(at));
         lines.push(Line { at, text, rule: rule.to_owned() });
     };
-    // What ended before its campaign began waits for no beginning.
+    // A message that ended before its campaign began starts at the launch.
     let start = match row.state {
         State::Done { at, .. } if at < began(batch) => batch.created_at,
         _ if batch.started_at.is_none() => batch.created_at,
@@ -198,72 +198,77 @@ fn lines(
     };
     say(start, words::launched(batch, plan), "launched");
     for text in words::passed_over(plan, row, country) {
-        say(start, text, "the step is not for the country");
+        say(start, text, "the step does not apply to the country");
     }
     if let State::Done { outcome: Outcome::Skipped, skipped, at } = row.state
-        && replay.told.is_empty()
+        && replay.decided.is_empty()
     {
-        say(at, words::skipped(skipped, aside.how_stopped), "skipped");
+        say(at, words::skipped(skipped, background.opt_out), "skipped");
         return lines;
     }
     let mut is_cancelled = false;
-    for told in &replay.told {
-        // Whatever was decided after the cancel was decided by it too.
-        if told.is_cancelled && !is_cancelled && matches!(told.made, Made::Moved(_)) {
+    for decided in &replay.decided {
+        // The cancel also affects every decision after it.
+        if decided.is_cancelled && !is_cancelled && matches!(decided.made, Made::Moved(_)) {
             is_cancelled = true;
-            if !matches!(told.made, Made::Moved(Rule::CalledOffUnsent | Rule::CalledOffPresentLast)) {
-                let (text, rule) = words::cancelled(&told.before, plan);
-                say(batch.cancelled_at.unwrap_or(told.at).min(told.at), text, rule);
+            if !matches!(decided.made, Made::Moved(Rule::CalledOffUnsent | Rule::CalledOffPresentLast)) {
+                let (text, rule) = words::cancelled(&decided.before, plan);
+                say(batch.cancelled_at.unwrap_or(decided.at).min(decided.at), text, rule);
             }
         }
-        if let Some((text, rule)) = line(told, plan, aside) {
-            say(told.at, text, rule);
+        if let Some((text, rule)) = line(decided, plan, background) {
+            say(decided.at, text, rule);
         }
     }
     if replay.end.outcome().is_none() {
-        let at = replay.told.last().map_or(start, |told| told.at);
-        say(at, unsent::sentence(&replay.end, plan, batch.state, waiting, aside.beside), "now");
+        let at = replay.decided.last().map_or(start, |decided| decided.at);
+        say(at, unsent::sentence(&replay.end, plan, batch.state, waiting, background.context), "now");
     }
     lines
 }
 
-/// What a moment came to, where it came to anything.
-fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'static str)> {
-    let fact = match told.moment {
+/// The sentence and the rule of a decision; `None` if the story does not mention it.
+fn line(decided: &Replayed<'_>, plan: &Plan, background: &Background<'_>) -> Option<(String, &'static str)> {
+    let fact = match decided.moment {
         Moment::Claimed | Moment::HandedBack => return None,
         Moment::Answered(attempt) => match attempt.verdict {
             Verdict::Accepted => words::accepted(attempt),
-            Verdict::Unknown => words::broke(attempt),
+            Verdict::Unknown => words::unknown(attempt),
             Verdict::Rejected => words::rejected(attempt),
             Verdict::MissingVariable => words::missing(attempt),
-            // What had left before could not go once more, for whatever reason.
-            Verdict::TierSpent if !told.before.marks.handed_over(attempt.step) => words::TIER_SPENT.to_owned(),
+            // For a step that was submitted before, only the second copy failed, whatever the reason.
+            Verdict::TierSpent if !decided.before.marks.handed_over(attempt.step) => words::TIER_SPENT.to_owned(),
             Verdict::OutsideWindow | Verdict::CouldNotLeave | Verdict::TierSpent => String::new(),
         },
         Moment::Receipt(receipt) => {
             let channel = plan.step(receipt.step).map(|step| step.channel);
-            if aside.answers(receipt) { words::told(receipt, channel) } else { words::receipt(receipt, channel) }
+            if background.answers(receipt) {
+                words::answer_when_asked(receipt, channel)
+            } else {
+                words::receipt(receipt, channel)
+            }
         }
         Moment::Noted(note) => match note.cause {
-            Cause::OptOut => aside.how_stopped.to_owned(),
-            // A cancel says itself that it is one.
+            Cause::OptOut => background.opt_out.to_owned(),
+            // The sentence about a cancel needs no fact.
             Cause::Due(_) | Cause::Doubted(_) | Cause::RefusalRecalled | Cause::Cancel | Cause::HandedBack => {
                 String::new()
             }
         },
     };
-    Some(match (told.moment, told.made) {
+    Some(match (decided.moment, decided.made) {
         (_, Made::Moved(rule)) => {
-            let told = endings::Told { at: told.at, before: &told.before, after: &told.after, beside: aside.beside };
-            words::decision(&told, rule, plan, &fact)
+            let Replayed { at, before, after, .. } = decided;
+            let decision = endings::Decision { at: *at, before, after, context: background.context };
+            words::decision(&decision, rule, plan, &fact)
         }
-        // The decision before it tells already what the provider was asked.
-        (Moment::Receipt(receipt), Made::Ignored(Ignored::NothingNew)) if aside.answers(receipt) => return None,
+        // The decision before it already includes the provider's answer.
+        (Moment::Receipt(receipt), Made::Ignored(Ignored::NothingNew)) if background.answers(receipt) => return None,
         (_, Made::Superseded) => {
-            (format!("{}; that was an earlier try, which another one followed.", words::capital(&fact)), NOTHING)
+            (format!("{}; this is about an earlier try, which a later one replaced.", words::capital(&fact)), NOTHING)
         }
         (Moment::Answered(_), Made::Ignored(Ignored::Stale) | Made::Nothing) => {
-            (format!("{}; a receipt had told so before.", words::capital(&fact)), NOTHING)
+            (format!("{}; a receipt had already reported it.", words::capital(&fact)), NOTHING)
         }
         (_, Made::Ignored(why)) => (format!("{}; {}.", words::capital(&fact), words::ignored(why)), NOTHING),
         (_, Made::Nothing) => (format!("{}; it decides nothing.", words::capital(&fact)), NOTHING),

@@ -1,6 +1,6 @@
-//! A campaign as a table: a row for each recipient, with what became of every step.
+//! Exports a campaign as a table: a row for each recipient, with the result of every step.
 //!
-//! In: everything that is on disk of a batch, page by page. Out: cells, in the order of the columns that were asked for.
+//! In: everything that is on disk of a batch, page by page. Out: cells, in the order of the requested columns.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::engine::Report;
 use crate::store::{Result, Scope, Store, Verdict, Whole};
 use crate::wire::codes;
 
-/// What is known of each step, after its number and channel.
+/// The columns of each step; the column names also contain the step's number and channel.
 const OF_STEP: [&str; 10] =
     ["status", "queued", "handed over", "sent", "delivered", "read", "undelivered", "code", "meaning", "ended"];
 
@@ -31,7 +31,7 @@ enum Column {
     OfStep(StepIndex, usize),
 }
 
-/// The columns that a campaign can be exported with, or some of them.
+/// The columns of an export.
 #[derive(Debug, Clone)]
 pub struct Columns {
     columns: Vec<(String, Column)>,
@@ -40,16 +40,16 @@ pub struct Columns {
     tag: Tag,
 }
 
-/// A column that there is none of.
+/// An unknown column.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no column \"{name}\"; known are {}", known.join(", "))]
+#[error("unknown column \"{name}\"; known are {}", known.join(", "))]
 pub struct NoColumn {
     name: String,
     known: Vec<String>,
 }
 
 impl Columns {
-    /// All of them: those of Volley's, the file's own, and ten of each step.
+    /// All columns: Volley's own, those of the recipient file, and ten for each step.
     pub fn of(plan: &Plan, tag: Tag, zone: Option<Zone>) -> Self {
         let mut columns = vec![
             ("message".to_owned(), Column::Message),
@@ -60,17 +60,17 @@ impl Columns {
             ("outcome".to_owned(), Column::Outcome),
             ("reason".to_owned(), Column::Reason),
         ];
-        columns.extend(plan.columns.iter().enumerate().map(|(place, name)| (name.clone(), Column::Own(place))));
+        columns.extend(plan.columns.iter().enumerate().map(|(n, name)| (name.clone(), Column::Own(n))));
         for (index, step) in plan.places() {
             let of_step = OF_STEP.iter().enumerate();
             columns.extend(
-                of_step.map(|(place, name)| (format!("{index} {} {name}", step.channel), Column::OfStep(index, place))),
+                of_step.map(|(n, name)| (format!("{index} {} {name}", step.channel), Column::OfStep(index, n))),
             );
         }
         Self { columns, plan: plan.clone(), zone: zone.or(plan.time_zone), tag }
     }
 
-    /// Only those that are named, in the order in which they are; nothing named is all.
+    /// Selects the named columns, in the given order. No names select all columns.
     pub fn only(self, names: &[String]) -> std::result::Result<Self, NoColumn> {
         if names.is_empty() {
             return Ok(self);
@@ -106,32 +106,32 @@ impl Columns {
             Column::State => words::state(row).to_owned(),
             Column::Outcome => row.outcome().map(|outcome| outcome.to_string()).unwrap_or_default(),
             Column::Reason => reason(row),
-            Column::Own(place) => own.get(place).map(|field| field.clone().into_owned()).unwrap_or_default(),
-            Column::OfStep(index, place) => {
-                self.plan.step(index).map(|step| self.of_step(step, index, place, whole)).unwrap_or_default()
+            Column::Own(n) => own.get(n).map(|field| field.clone().into_owned()).unwrap_or_default(),
+            Column::OfStep(index, n) => {
+                self.plan.step(index).map(|step| self.of_step(step, index, n, whole)).unwrap_or_default()
             }
         }
     }
 
-    fn of_step(&self, step: &Step, index: StepIndex, place: usize, whole: &Whole) -> String {
+    fn of_step(&self, step: &Step, index: StepIndex, column: usize, whole: &Whole) -> String {
         let marks = whole.message.present.marks;
         let mut tries = whole.attempts.iter().filter(|attempt| attempt.step == index);
         let first = tries.clone().next();
-        // Of several tries the one that left last: what came of the step came of that.
-        let left = tries.clone().rfind(|attempt| attempt.verdict.was_begun());
+        // Of several tries, the last one that was submitted decides.
+        let submitted = tries.clone().rfind(|attempt| attempt.verdict.was_begun());
         let refused = tries.rfind(|attempt| attempt.verdict == Verdict::Rejected);
         let receipts = || whole.receipts.iter().filter(|receipt| receipt.step == index);
         let report = |receipt| words::report(receipt, Some(step));
-        // What ranks higher says that the lower has happened too, and nothing of when.
+        // A higher status implies a lower one, but not its time.
         let reached = |wanted: Status| {
             let of_it = receipts().filter(|receipt| report(receipt) == Some(Report::Reached(wanted)));
             self.time(of_it.map(|receipt| receipt.stamp).min())
         };
         let bad = || receipts().rfind(|receipt| matches!(report(receipt), Some(Report::Failed { .. })));
-        match OF_STEP[place] {
+        match OF_STEP[column] {
             "status" => status(&whole.message.present, index).to_owned(),
             "queued" => self.time(first.map(|attempt| attempt.queued)),
-            "handed over" => self.time(left.and_then(|attempt| match attempt.verdict {
+            "handed over" => self.time(submitted.and_then(|attempt| match attempt.verdict {
                 Verdict::Accepted => Some(attempt.answered),
                 Verdict::Unknown => attempt.intent,
                 _ => None,
@@ -154,7 +154,7 @@ impl Columns {
         }
     }
 
-    /// `2026-12-01T09:00:00.123+08:00`.
+    /// Formats a time: `2026-12-01T09:00:00.123+08:00`.
     fn time(&self, at: Option<Timestamp>) -> String {
         let Some(utc) = at.and_then(|at| DateTime::<Utc>::from_timestamp_millis(at.millis())) else {
             return String::new();
@@ -175,7 +175,7 @@ fn reason(row: &Present) -> String {
     }
 }
 
-/// How far the attempt of a step came.
+/// The status that the attempt of a step reached.
 fn status(row: &Present, step: StepIndex) -> &'static str {
     let marks = row.marks;
     match marks.status(step) {
@@ -202,9 +202,10 @@ const fn ended(ending: Ending) -> &'static str {
     }
 }
 
-/// Gives out every message of a batch as a row, in order; ends with the first row that could not be taken. `seen` hears,
-/// now and then, how many of how many have been copied, and then given out. Rows come from the copy, so a slow reader holds
-/// no transaction open.
+/// Passes every message of a batch to `row`, in order. Stops at the first row for which `row` returns an error.
+///
+/// - Calls `seen` now and then with the number of messages copied, and later passed on, and the total.
+/// - Rows come from a copy, so a slow reader keeps no transaction open.
 pub async fn export<E>(
     store: &dyn Store,
     batch: BatchId,

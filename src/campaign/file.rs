@@ -1,5 +1,5 @@
-//! The campaign file, in TOML or JSON, and the same JSON over the API: what a person wants, before anything is checked
-//! against lanes, columns or the time.
+//! Reads a campaign file in TOML or JSON, or the same JSON over the API. Nothing is checked against lanes, columns or
+//! the time yet.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,30 +12,30 @@ use super::error::FileError;
 use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, nearest, steps, to_json};
 use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, StopRule, Zone};
 
-/// A campaign as it is written. Everything optional is still open.
+/// A campaign as the operator wrote it. Optional keys are still undecided.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     pub name: Option<String>,
     /// Files, or names of imported audiences.
     pub audience: Vec<String>,
-    /// Numbers written into the file itself.
+    /// Numbers in the file itself.
     pub numbers: Vec<String>,
     pub exclude: Vec<String>,
-    /// For national numbers.
+    /// Default country for numbers without a country code.
     pub country: Option<Country>,
-    /// Whoever is of another gets nothing.
+    /// The only countries to send to.
     pub allow_countries: Option<BTreeSet<Country>>,
     pub ttl: Option<Span>,
-    /// As written; [`super::schedule`] reads them.
+    /// As written; [`super::schedule`] parses it.
     pub at: Option<String>,
     pub end: Option<String>,
     pub time_zone: Option<TimeZone>,
-    /// Over how long its beginning is spread.
+    /// The time over which the start is spread.
     pub over: Option<Span>,
-    /// When its steps may leave, where they do not say otherwise.
+    /// When its steps may be sent, unless a step has its own hours.
     pub hours: Hours,
     pub on_missed: Option<OnMissed>,
-    /// What may leave at most.
+    /// Its limits and budget.
     pub wanted: Wanted,
     pub pause_when: Option<StopRule>,
     pub hold_paid_when: Option<StopRule>,
@@ -43,20 +43,20 @@ pub struct Draft {
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
     pub route: DraftRoute,
-    /// Where the file lies: what the paths in `audience` and `exclude` are relative to.
+    /// The folder of the file; paths in `audience` and `exclude` are relative to it.
     pub folder: PathBuf,
 }
 
-/// Whose clock the times of a campaign are read by.
+/// The clock that the times of a campaign refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeZone {
     Of(Zone),
-    /// Each recipient's own.
+    /// Each recipient's own clock.
     Recipients,
 }
 
 impl TimeZone {
-    /// The one that there is for everybody.
+    /// The zone that applies to all recipients, if there is one.
     pub const fn zone(self) -> Option<Zone> {
         match self {
             Self::Of(zone) => Some(zone),
@@ -67,7 +67,7 @@ impl TimeZone {
 
 const REMOVE: &str = "remove it";
 
-/// Designed, not built, and therefore refused: a key that is ignored is a wish that nobody hears.
+/// Keys that are designed but not built. They are refused, because an ignored key would be a wish without effect.
 const CAMPAIGN_NOT_BUILT: &[NotBuilt] = &[
     ("countries", "write `allow_countries`, or `only` in a step"),
     ("stop", "write `pause_when`"),
@@ -88,8 +88,7 @@ impl Draft {
         Ok(draft)
     }
 
-    /// Reads a text: JSON where its name ends so or where it opens with a brace, TOML otherwise. `file` names it in
-    /// what is said about it.
+    /// Parses a text: JSON if its name ends in `.json` or it opens with a brace, else TOML. `file` names it in errors.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let text = text.trim_start_matches('\u{feff}');
         let syntax =
@@ -108,7 +107,7 @@ impl Draft {
         Self::from_json(value).map_err(|problems| FileError::Problems { file: file.to_owned(), problems })
     }
 
-    /// Reads what the API is given, or says everything that is wrong with it.
+    /// Parses the JSON of the API, or returns every problem in it.
     pub fn from_json(value: Value) -> Result<Self, Vec<Problem>> {
         let Value::Object(table) = value else {
             return Err(vec![Problem::new(None, "campaign", "must be a table of keys and values")]);
@@ -145,7 +144,10 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         folder: PathBuf::new(),
     };
     if draft.audience.is_empty() && draft.numbers.is_empty() {
-        table.wrong("audience", "a campaign needs people; add audience = \"recipients.csv\" or numbers = [\"+65…\"]");
+        table.wrong(
+            "audience",
+            "a campaign needs recipients; add audience = \"recipients.csv\" or numbers = [\"+65…\"]",
+        );
     }
     table.finish(CAMPAIGN_NOT_BUILT);
     draft
@@ -159,21 +161,25 @@ fn name(table: &mut Table<'_>) -> Option<String> {
     Some(name)
 }
 
-/// A route's name, steps of its own, or neither, which leaves it to the default.
+/// Reads a route's name, the campaign's own steps, or neither, which means the default route.
 fn route(table: &mut Table<'_>) -> DraftRoute {
     let (name, sub_account) = (table.said("route"), table.said("sub_account"));
     let has_steps = table.has("step");
     if name.is_some() && has_steps {
-        table.wrong("route", "a campaign takes a route or has steps of its own; keep one of them");
+        table.wrong("route", "a campaign names a route or has its own steps; keep one of them");
     }
     if sub_account.is_some() && (name.is_some() || has_steps) {
-        table.wrong("sub_account", "says whose default route to take, and the campaign says its steps; remove it");
+        table.wrong(
+            "sub_account",
+            "chooses a default route, but the campaign has its own steps or names a route; \
+                                    remove it",
+        );
     }
     match name {
         _ if has_steps => DraftRoute::Own(steps(table)),
         Some(name) => DraftRoute::Named(name),
         None => {
-            // Asked for, so that it is known where something else is misspelled.
+            // Takes the key, so that hints about a misspelled key can name it.
             table.take("step");
             DraftRoute::Default { sub_account }
         }
@@ -190,8 +196,10 @@ fn time_zone(table: &mut Table<'_>) -> Option<TimeZone> {
     }
     let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
     match nearest(&text, known) {
-        Some(right) => table.wrong("time_zone", format_args!("\"{text}\" is no time zone; did you mean {right}?")),
-        None => table.wrong("time_zone", format_args!("\"{text}\" is no time zone; write one such as Asia/Singapore")),
+        Some(right) => table.wrong("time_zone", format_args!("unknown time zone \"{text}\"; did you mean {right}?")),
+        None => {
+            table.wrong("time_zone", format_args!("unknown time zone \"{text}\"; write one such as Asia/Singapore"))
+        }
     }
     None
 }
@@ -207,7 +215,7 @@ pub(super) fn holidays(table: &mut Table<'_>) -> BTreeSet<NaiveDate> {
     for day in table.texts("holidays") {
         match day.parse::<NaiveDate>() {
             Ok(day) => holidays.extend([day]),
-            Err(_) => table.wrong("holidays", format_args!("\"{day}\" is no day; write it as 2026-12-25")),
+            Err(_) => table.wrong("holidays", format_args!("\"{day}\" is not a date; write it as 2026-12-25")),
         }
     }
     holidays

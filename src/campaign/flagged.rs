@@ -1,4 +1,4 @@
-//! Templates that the provider means to disable, and campaigns that would still send them then.
+//! Finds templates that the provider is going to disable, and campaigns that would still send them then.
 
 use super::forecast::Forecast;
 use super::launch::{LaunchError, Launcher};
@@ -8,18 +8,18 @@ use super::time::instant;
 use crate::domain::{BatchState, Content, Plan, Span, Step, StepIndex, TemplateContent, Timestamp, Zone};
 use crate::store::{Batch, Said};
 
-/// A template of a campaign that is flagged.
+/// A flagged template of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flagged {
     pub step: StepIndex,
     pub template: String,
     pub language: String,
-    /// When the provider will disable it, unless its quality gets better.
+    /// When the provider will disable it, unless its quality improves.
     pub disabled_at: Timestamp,
 }
 
 impl Flagged {
-    /// Those of a plan, by what the provider said last of its templates.
+    /// Finds the flagged templates of a plan, by the latest reports of the provider.
     pub fn of(plan: &Plan, says: &[Said]) -> Vec<Self> {
         let of_step = |(step, rules): (StepIndex, &Step)| match &rules.content {
             Content::Template(template) => disabled_at(template, says).map(|disabled_at| Self {
@@ -33,48 +33,48 @@ impl Flagged {
         plan.places().filter_map(of_step).collect()
     }
 
-    /// What becomes of a campaign that still sends it at `until`; nothing where it is done before. Of a campaign without
-    /// an `until` nobody can tell when it will be done.
+    /// The consequence for a campaign that sends the template until `until`; `None` if the campaign is done before.
+    /// Without an `until`, the end of the campaign cannot be predicted.
     pub fn sentence(&self, until: Option<Timestamp>, zone: Option<Zone>) -> Option<String> {
         let Self { template, language, disabled_at, .. } = self;
         let until = match until {
             Some(until) if until <= *disabled_at => return None,
             Some(until) => format!("sends until {}", moment(until, zone)),
-            None => "has no end that can be foreseen".to_owned(),
+            None => "has no predictable end".to_owned(),
         };
         Some(format!(
-            "the provider says FLAGGED of template {template} ({language}) and will disable it at {} unless its quality gets \
-             better; this campaign {until}, and what has not left by then would wait",
+            "the provider has flagged template {template} ({language}) and will disable it at {} unless its quality \
+             improves; this campaign {until}, and messages not sent by then would wait",
             moment(*disabled_at, zone)
         ))
     }
 
-    /// When the last of it may leave, where the last of a first step does at `done`.
+    /// The latest time at which the template may be sent, where the last first message is sent at `done`.
     fn until(&self, plan: &Plan, done: Option<&Forecast>) -> Option<Timestamp> {
         done.map(|forecast| forecast.done_at + falls_back_after(plan, self.step))
     }
 }
 
-/// What was said of a template in all languages counts for each of them.
+/// When the provider will disable a template. A report about all languages of a template counts for each of them.
 fn disabled_at(template: &TemplateContent, says: &[Said]) -> Option<Timestamp> {
     let says = |what: &str, language: &str| {
         let about = Some((template.name.as_str(), language));
-        let said = says.iter().find(|said| said.what == what && said.template() == about);
-        said.map(|said| said.value.as_str())
+        let report = says.iter().find(|said| said.what == what && said.template() == about);
+        report.map(|report| report.value.as_str())
     };
     let flagged =
-        [template.language.as_str(), ""].into_iter().find(|spoken| says("status", spoken) == Some("FLAGGED"))?;
+        [template.language.as_str(), ""].into_iter().find(|language| says("status", language) == Some("FLAGGED"))?;
     instant(says("disable_date", flagged)?, Some(Zone(chrono_tz::UTC))).ok().map(|instant| instant.at)
 }
 
-/// How long after a first step somebody may come to a later one, at most.
+/// The longest time from a first step until a message falls back to a later one.
 fn falls_back_after(plan: &Plan, step: StepIndex) -> Span {
     let before = plan.places().filter(|(index, _)| *index < step).filter_map(|(_, rules)| rules.fallback_after);
     Span::from_millis(before.map(Span::millis).sum())
 }
 
 impl Launcher<'_> {
-    /// What a plan says of templates that are flagged.
+    /// Warns about a plan's flagged templates.
     pub(super) async fn flagged(&self, plan: &Plan, forecast: Option<&Forecast>) -> Result<Vec<Warning>, LaunchError> {
         let flagged = Flagged::of(plan, &self.store.said().await?);
         let warning = |flagged: Flagged| {
@@ -84,7 +84,8 @@ impl Launcher<'_> {
         Ok(flagged.into_iter().filter_map(warning).collect())
     }
 
-    /// The campaigns in play that still send a flagged template when it will be disabled, each with what becomes of it.
+    /// Finds the active campaigns that still send a flagged template when the provider disables it, each with the
+    /// consequence.
     pub async fn flagged_everywhere(&self) -> Result<Vec<(Batch, Flagged, String)>, LaunchError> {
         let says = self.store.said().await?;
         if !says.iter().any(|said| said.what == "status" && said.value == "FLAGGED") {

@@ -1,5 +1,5 @@
-//! Forecast: when everybody's first message will have left, by arithmetic over what holds it up: rates, tiers, hours, and
-//! whoever else is on the same lanes.
+//! Forecasts when all first messages will be sent, by computation from what limits it: rates, tiers, hours, and other
+//! campaigns on the same lanes.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use crate::domain::Timestamp;
 
 mod course;
 
-pub(super) use course::{Account, Cap, Coming, Group, Outlook, Portfolio, Road};
+pub(super) use course::{Account, Cap, Coming, Group, LaneLoad, Outlook, Portfolio};
 
-/// What holds a campaign up, for the most part of its time.
+/// What limits a campaign for most of its time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bottleneck {
     Rate {
@@ -28,11 +28,11 @@ pub enum Bottleneck {
     Others {
         lane: String,
     },
-    /// What may leave at no other hours.
+    /// The hours at which it may send.
     Hours,
-    /// It begins when the clock of each recipient says so.
+    /// It starts by each recipient's own clock.
     Clocks,
-    /// It was to be spread over a time.
+    /// It is spread over a time.
     Over,
 }
 
@@ -43,14 +43,14 @@ impl fmt::Display for Bottleneck {
             Self::Account { account } => write!(f, "the rate of account {account}"),
             Self::Tier { portfolio } => write!(f, "the tier of portfolio {portfolio}"),
             Self::Others { lane } => write!(f, "other campaigns on lane {lane}"),
-            Self::Hours => f.write_str("the hours at which it may leave"),
-            Self::Clocks => f.write_str("that it begins by each recipient's own clock"),
-            Self::Over => f.write_str("that it is spread"),
+            Self::Hours => f.write_str("its send hours"),
+            Self::Clocks => f.write_str("its start by each recipient's own clock"),
+            Self::Over => f.write_str("the time it is spread over (`over`)"),
         }
     }
 }
 
-/// What stops a campaign although somebody's first message has not left.
+/// What stops a campaign before all first messages are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
@@ -59,39 +59,39 @@ pub enum Stop {
     Budget,
 }
 
-/// So many that do not leave, and what stops them.
+/// First messages that are not sent, and what stops them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct LeftBehind {
     pub messages: u64,
     pub by: Stop,
 }
 
-/// When it will be done, and what decides that.
+/// When a campaign will be done, and what limits it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forecast {
-    /// When the last of what leaves has left.
+    /// When the last of the messages is sent.
     pub done_at: Timestamp,
-    /// Who does not.
+    /// The messages that are not sent.
     pub left_behind: Vec<LeftBehind>,
-    /// Nothing where it is a matter of no time.
+    /// `None` if it takes no time.
     pub bottleneck: Option<Bottleneck>,
-    /// Of each portfolio that it takes places of, what it takes from day to day.
+    /// The daily bookings of each portfolio whose slots it uses.
     pub bookings: Vec<Booking>,
 }
 
-/// The places that a campaign takes in a portfolio's tier, and what others take beside it.
+/// The slots of a portfolio's tier that a campaign uses, and those that other campaigns use meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Booking {
     pub portfolio: String,
-    /// People a day.
+    /// New recipients a day.
     pub tier: u32,
-    /// Of a campaign that takes longer than anybody plans, the first of them.
+    /// The days; of a very long campaign only the first ones.
     pub days: Vec<BookedDay>,
-    /// The day on which the last one fits.
+    /// The day on which the last recipient gets a slot.
     pub until: NaiveDate,
 }
 
-/// People who are written to on a day by the campaign's clock, as things stand.
+/// Recipients that use a slot on one day of the campaign's clock, as things stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct BookedDay {
     pub day: NaiveDate,

@@ -1,14 +1,15 @@
-//! Rules that pause a campaign, or hold a step of it, where too much of what it hands over is in vain.
+//! Pauses a campaign, or holds a step of it, when too many of its messages are undelivered.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::domain::{BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp};
 use crate::store::{Entry, Result, StepHeldBy, StepHold, Store};
 
-/// Looks that are remembered of each step, spread over as many messages as its rule is about.
+/// Looks that are remembered for each step, spread over as many messages as its rule covers.
 const LOOKS: u64 = 100;
 
-/// What has been known of a step's hand-overs at some time: of how many, and how many of those were in vain.
+/// What was known about a step's submissions at one time: how many had a result, and how many of those were
+/// undelivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Known {
     all: u64,
@@ -35,12 +36,11 @@ impl Known {
     }
 }
 
-/// What was seen of campaigns with rules. A server that starts, and a campaign that is resumed, look at what comes from
-/// then on.
+/// The looks at campaigns with rules. After a server starts or a campaign is resumed, only later results count.
 #[derive(Debug, Default)]
 pub(super) struct Guards {
     seen: HashMap<(BatchId, StepIndex, Rule), VecDeque<Known>>,
-    /// The rule by which a step was held last: it is held by that once.
+    /// The rule by which a step was last held. The same rule holds a step only once.
     held: HashMap<(BatchId, StepIndex), StopRule>,
 }
 
@@ -51,7 +51,7 @@ enum Rule {
 }
 
 impl Guards {
-    /// Looks at a campaign that runs. Returns whether it has been paused.
+    /// Looks at a running campaign. Returns whether it was paused.
     pub(super) async fn look(
         &mut self,
         store: &dyn Store,
@@ -88,12 +88,12 @@ impl Guards {
         Ok(false)
     }
 
-    /// A campaign does not run: should it ever again, what was is forgiven.
-    pub(super) fn rest(&mut self, batch: BatchId) {
+    /// Forgets the looks at a campaign that does not run, so that a resumed campaign starts with a clean record.
+    pub(super) fn forget(&mut self, batch: BatchId) {
         self.seen.retain(|(of, _, _), _| *of != batch);
     }
 
-    /// The latest so many, where they break a rule.
+    /// The latest results that the rule covers, if they break it.
     fn broken(&mut self, key: (BatchId, StepIndex, Rule), now: Known, rule: StopRule) -> Option<Known> {
         let last = u64::from(rule.last());
         let seen = self.seen.entry(key).or_default();
@@ -109,7 +109,7 @@ impl Guards {
     }
 }
 
-/// The next step behind one that costs something.
+/// The next step after `index` that costs something.
 fn next_paid(plan: &Plan, index: StepIndex) -> Option<StepIndex> {
     plan.places().find(|(other, step)| *other > index && step.is_paid()).map(|(paid, _)| paid)
 }
@@ -132,19 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_so_many_count_and_no_earlier_ones() {
+    fn only_the_latest_results_count() {
         let rule = "undelivered > 20% of the last 100";
         assert_eq!(looks(rule, &[(0, 0), (99, 99), (100, 100)]), [false, false, true]);
         assert_eq!(looks(rule, &[(0, 0), (100, 20), (200, 41)]), [false, false, true]);
-        // What was bad at first has been good for long.
+        // Early failures no longer count after many good results.
         assert_eq!(looks(rule, &[(0, 0), (50, 15), (100, 20), (150, 25)]), [false; 4]);
-        // What was known before somebody looked counts for nothing.
+        // Results from before the first look do not count.
         assert_eq!(looks(rule, &[(1_000, 900), (1_050, 950), (1_100, 921)]), [false, false, true]);
         assert_eq!(looks(rule, &[(1_000, 900), (1_100, 920)]), [false, false]);
     }
 
     #[test]
-    fn however_often_one_looks_few_looks_are_remembered() {
+    fn frequent_looks_remember_only_a_limited_number() {
         let (mut guards, rule) = (Guards::default(), "undelivered > 20% of the last 10000".parse().unwrap());
         let key = (BatchId(1), StepIndex::FIRST, Rule::Pause);
         for all in 0..50_000 {

@@ -1,4 +1,4 @@
-//! The claims of an audit about hand-overs: each had its turn, and a second one its reason.
+//! The audit's claims about submissions: each was due, and a second one had a reason.
 
 use super::claims::{Checks, Of};
 use super::words;
@@ -6,22 +6,22 @@ use crate::domain::{Fault, OnUnknown, StepIndex};
 use crate::store::{Attempt, Receipt, Twin, Verdict, Whole};
 use crate::wire::codes;
 
-/// Whether a receipt speaks of this try, as far as anybody had to know.
+/// Whether a receipt is about this try. A receipt without a try number is about every try of its step.
 pub(super) fn is_of(receipt: &Receipt, attempt: &Attempt) -> bool {
     receipt.step == attempt.step && receipt.tries.is_none_or(|tries| tries == attempt.tries)
 }
 
-/// Whether a receipt with such a code says that this try failed.
+/// Whether a receipt with such a code reports that this try failed.
 pub(super) fn failed(receipts: &[Receipt], attempt: &Attempt, such: impl Fn(&codes::Entry) -> bool) -> bool {
     receipts.iter().filter(|receipt| is_of(receipt, attempt)).filter_map(words::failure).any(such)
 }
 
-/// Whether the provider took a try and undid it, because of the sender: then it counts as never submitted.
+/// Whether the provider accepted a try and undid it because of the sender. Then the try counts as never submitted.
 fn is_undone(receipts: &[Receipt], attempt: &Attempt) -> bool {
     failed(receipts, attempt, codes::Entry::may_be_senders)
 }
 
-/// Whether the provider refused a try, which may be the sender's fault.
+/// Whether the provider refused a try for a reason that may be the sender's.
 fn was_refused(attempt: &Attempt) -> bool {
     let code = attempt.code.map(i64::from);
     attempt.verdict == Verdict::Rejected && codes::of_answer(400, code).may_be_senders()
@@ -34,26 +34,26 @@ impl Checks {
         let (key, row) = (whole.message.key, &whole.message.present);
         let tried_again = whole.attempts.iter().filter(|attempt| attempt.tries > 0 && attempt.verdict.was_begun());
         self.tried_again += tried_again.count() as u64;
-        for (place, attempt) in whole.attempts.iter().enumerate() {
+        for (index, attempt) in whole.attempts.iter().enumerate() {
             let step = attempt.step;
-            let earlier = whole.attempts[..place].iter();
+            let earlier = whole.attempts[..index].iter();
             let earlier = earlier.filter(|earlier| earlier.step == step && earlier.verdict.was_begun());
-            let later = whole.attempts[place + 1..].iter().filter(|later| later.step == step);
+            let later = whole.attempts[index + 1..].iter().filter(|later| later.step == step);
             let in_order = attempt.intent.is_none_or(|intent| attempt.queued <= intent && intent <= attempt.answered);
             let counts = || {
                 row.marks.handed_over(step)
                     || [attempt].into_iter().chain(later).any(|attempt| is_undone(&whole.receipts, attempt))
             };
             let what = if self.frame.plan.step(step).is_none() {
-                format!("there is an attempt of step {step}, which the route does not have")
+                format!("there is an attempt of step {step}, but the route does not have this step")
             } else if attempt.verdict.was_begun() && attempt.intent.is_none() {
-                format!("step {step} left, and was never claimed to leave")
+                format!("step {step} was submitted without a claim")
             } else if !in_order {
                 format!("step {step} was not queued, claimed and answered in this order")
             } else if attempt.verdict.may_have_left() && !counts() {
-                format!("step {step} was handed over, of which the message knows nothing")
+                format!("step {step} was submitted, but the message does not record it")
             } else if attempt.verdict.was_begun() && !self.may_follow(whole, earlier.clone()) {
-                format!("step {step} left {}, and nothing says that it was to", again(earlier.count()))
+                format!("step {step} was submitted {} without a reason", times(earlier.count()))
             } else {
                 continue;
             };
@@ -63,38 +63,39 @@ impl Checks {
             let mut of_step = whole.attempts.iter().filter(|attempt| attempt.step == step);
             let begun = of_step.any(|attempt| attempt.verdict.was_begun());
             if !begun && !whole.receipts.iter().any(|receipt| receipt.step == step) {
-                let what = format!("step {step} counts as handed over, of which there is no fact");
+                let what = format!("step {step} counts as submitted, but no fact shows it");
                 self.refute(Of::HandOvers, Some(key), what);
             }
         }
     }
 
-    /// Whether a step may be submitted once more after these tries of it: each failed in passing or because of the sender,
-    /// or is unknown and the route says to resend, which it does once.
+    /// Whether a step may be submitted again after these tries of it. Each of them must have failed temporarily or
+    /// because of the sender, or be unknown where the route resends. The route resends once.
     fn may_follow<'a>(&self, whole: &'a Whole, earlier: impl Iterator<Item = &'a Attempt>) -> bool {
-        let goes_again = |code: &codes::Entry| code.fault == Fault::Passing || code.may_be_senders();
+        let is_retried = |code: &codes::Entry| code.fault == Fault::Passing || code.may_be_senders();
         let mut follows_unknown = false;
         earlier.into_iter().all(|attempt| {
-            let came_to_nothing = was_refused(attempt) || failed(&whole.receipts, attempt, goes_again);
+            let has_failed = was_refused(attempt) || failed(&whole.receipts, attempt, is_retried);
             let resent = attempt.verdict == Verdict::Unknown && self.frame.plan.on_unknown == OnUnknown::Resend;
-            let may = came_to_nothing || resent && !follows_unknown;
-            follows_unknown = !came_to_nothing;
+            let may = has_failed || resent && !follows_unknown;
+            follows_unknown = !has_failed;
             may
         })
     }
 
-    /// Ids of the provider's that several attempts carry.
+    /// Refutes the claim about provider ids for each id that several attempts have.
     pub(super) fn twins(&mut self, twins: &[Twin]) {
         for twin in twins.iter().filter(|twin| twin.key.batch == self.frame.batch.id).cloned().collect::<Vec<_>>() {
-            let what = format!("step {} carries {}, and so does another attempt", twin.step, twin.umid.as_str());
+            let what =
+                format!("step {} has the provider id {}, and so does another attempt", twin.step, twin.umid.as_str());
             self.refute(Of::Umids, Some(twin.key), what);
         }
     }
 }
 
-fn again(times: usize) -> String {
-    match times {
+fn times(earlier: usize) -> String {
+    match earlier {
         1 => "a second time".to_owned(),
-        times => format!("{} times", times + 1),
+        earlier => format!("{} times", earlier + 1),
     }
 }

@@ -1,4 +1,4 @@
-//! Holds in words, and what a campaign has to wait for because of them.
+//! Puts holds into words, and warns about the ones that a campaign has to wait for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use super::lint::{Lint, Warning};
 use crate::domain::{Country, Plan, Step, StepIndex};
 use crate::store::{HeldBy, Hold, Said};
 
-/// `lane sms is paused by ann`; `lane sms is held: ` and what the provider said, with its code.
+/// Describes a hold: `lane sms is paused by ann`, or `lane sms is held: …` with the provider's reason and code.
 pub fn held(hold: &Hold) -> String {
     let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
-    // What a person decided says itself that it holds.
+    // An operator's reason already says that it is paused or held.
     let is = if hold.by == HeldBy::Person { "is" } else { "is held:" };
     format!("{} {is} {}{code}", what(hold), hold.reason)
 }
@@ -24,12 +24,12 @@ fn what(hold: &Hold) -> String {
 }
 
 impl Launcher<'_> {
-    /// What a plan has to wait for as long as nobody lifts it.
+    /// Warns about holds that the plan's messages have to wait for.
     pub(super) async fn held(&self, plan: &Plan, people: &BTreeMap<Country, u64>) -> Result<Vec<Warning>, LaunchError> {
         let holds = self.store.holds().await?;
         let of_step = |(index, step): (StepIndex, &Step)| {
-            let theirs = people.keys().filter(|country| step.countries.contain(Some(**country)));
-            let sends: BTreeSet<&str> = theirs
+            let countries = people.keys().filter(|country| step.countries.contain(Some(**country)));
+            let sends: BTreeSet<&str> = countries
                 .flat_map(|country| step.lanes.shares(*country))
                 .map(|(member, _)| member.lane.as_str())
                 .collect();

@@ -1,19 +1,21 @@
-//! Single messages, which share a batch: a batch for each would be a queue for each, and every claim looks at every queue.
+//! Adds single messages to a shared batch. A batch for each would be a queue for each, and every claim looks at every
+//! queue.
 
 use super::launch::{LaunchError, Launcher, starts};
 use crate::domain::{Plan, Recipient, Span, Tag};
 use crate::store::{Joined, Joining};
 
-/// How long messages can join a batch once it has begun. What is paused, cancelled and reported on together is the
-/// messages of an hour.
+/// How long messages may join a batch after its start. Messages of one hour are paused, cancelled and reported
+/// together.
 const OPEN_FOR: Span = Span::from_secs(3_600);
-/// Messages that may join with one call: they are one transaction, and none may keep the database for long.
+/// Messages that may join with one call. A call is one transaction, and no transaction may occupy the database for
+/// long.
 pub(super) const AT_ONCE: usize = 5_000;
-/// What the audience of such a batch is called.
+/// The name of the audience of such a batch.
 const AUDIENCE: &str = "single messages";
 
 impl Launcher<'_> {
-    /// Sends messages by a plan beside others by the same plan. They are on disk when this returns; when it fails, none is.
+    /// Adds messages to the open batch of their plan. They are on disk when this returns; on an error, none of them is.
     pub async fn join(&self, plan: Plan, recipients: Vec<Recipient>) -> Result<Joined, LaunchError> {
         if recipients.len() > AT_ONCE {
             return Err(LaunchError::TooManyToJoin(recipients.len()));

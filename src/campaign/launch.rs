@@ -1,4 +1,4 @@
-//! Plan and launch: what was planned is what is sent.
+//! Plans and launches campaigns: a launch sends exactly what the plan shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,12 +23,12 @@ use crate::domain::{
 use crate::engine;
 use crate::store::{self, Lane, NewBatch, Over, Spread, Start, Store};
 
-/// Messages laid out in one transaction: some 20 ms of writing.
+/// Messages written in one transaction: about 20 ms of writing.
 const PIECE: u32 = 5_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// All that is wrong, each with its step and key.
+    /// All problems, each with its step and key.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Problems(Vec<Problem>),
     #[error(transparent)]
@@ -39,21 +39,21 @@ pub enum LaunchError {
     Store(#[from] store::Error),
     #[error("the route has no lane for one of its steps")]
     NoLane,
-    #[error("its steps are in this database no more, so it cannot go once more")]
+    #[error("its plan is no longer stored, so it cannot be repeated")]
     NoPlan,
-    #[error("its messages have been purged, and with them its recipients")]
+    #[error("its messages and its recipients have been purged")]
     Purged,
     #[error(
-        "{} messages are too many to join an open batch, which takes {} at once; launch them as a batch",
+        "{} messages are too many to join an open batch, which accepts {} at once; launch them as a batch",
         grouped(*.0 as u64),
         grouped(super::join::AT_ONCE as u64)
     )]
     TooManyToJoin(usize),
-    #[error("nobody came out of it so, so there is nobody to write to; `volley campaign report` says who came out how")]
+    #[error("no recipient has that outcome; see `volley campaign report`")]
     NobodyAgain,
 }
 
-/// Everything that is decided before anything leaves.
+/// A campaign that is ready to launch.
 #[derive(Debug)]
 pub struct Prepared {
     pub name: Option<String>,
@@ -61,21 +61,21 @@ pub struct Prepared {
     pub plan: Plan,
     pub schedule: Schedule,
     pub beginnings: Beginnings,
-    /// When it was looked over.
+    /// When the campaign was checked.
     pub now: Timestamp,
-    /// When everybody's first message will have left; nothing where that is never.
+    /// When all first messages will be sent; `None` if that is never.
     pub forecast: Option<Forecast>,
     pub warnings: Vec<Warning>,
-    /// For national numbers.
+    /// Default country for numbers without a country code.
     pub country: Option<Country>,
-    /// For each step of free text on WhatsApp, how many people have a 24-hour window open.
+    /// For each step of free text on WhatsApp, the number of recipients with an open 24-hour window.
     pub windows: BTreeMap<StepIndex, u64>,
-    /// Whether a person is to start it.
+    /// Whether an operator starts it later.
     pub is_draft: bool,
 }
 
 impl Prepared {
-    /// What was looked over once before: nobody is warned of it again.
+    /// A campaign that was checked before: it gets no warnings again.
     pub(super) fn unwarned(
         name: String,
         people: People,
@@ -89,13 +89,13 @@ impl Prepared {
         Self { name, people, plan, schedule, beginnings, now, forecast, warnings, country, windows, is_draft }
     }
 
-    /// Whether nothing of it leaves at once.
+    /// Whether no message may be sent at once.
     pub fn waits(&self) -> bool {
         self.beginnings.first > self.now
     }
 }
 
-/// The same but for the people, who are given back where anything is wrong.
+/// The result of the checks, without the recipients, which the caller discards on an error.
 struct LookedOver {
     plan: Plan,
     beginnings: Beginnings,
@@ -105,7 +105,7 @@ struct LookedOver {
     windows: BTreeMap<StepIndex, u64>,
 }
 
-/// What a launch comes to.
+/// The result of a launch.
 #[derive(Debug, Clone)]
 pub struct Launched {
     pub id: CampaignId,
@@ -113,15 +113,16 @@ pub struct Launched {
     pub name: String,
     pub state: BatchState,
     pub messages: u32,
-    /// Rows of what was read for it that became no messages, and how many of those for being in two sources.
+    /// Rows of its sources that became no messages.
     pub rejected: u64,
+    /// Rejected rows whose number is also in an earlier source.
     pub across: u64,
     pub starts_at: Option<Timestamp>,
-    /// In which its times are shown.
+    /// The zone in which its times are shown.
     pub zone: Option<Zone>,
 }
 
-/// Who plans and launches.
+/// Plans and launches campaigns.
 #[derive(Debug)]
 pub struct Launcher<'a> {
     pub store: &'a dyn Store,
@@ -131,12 +132,13 @@ pub struct Launcher<'a> {
 }
 
 impl Launcher<'_> {
-    /// Looks a campaign over without keeping anything.
+    /// Checks and plans a campaign without storing anything.
     pub async fn plan(&self, draft: &Draft) -> Result<Prepared, LaunchError> {
         self.prepare(draft, false, |_| None).await
     }
 
-    /// Launches, or schedules, a campaign. It is on disk and whole when this returns; when it fails, nothing is.
+    /// Launches or schedules a campaign. It is on disk and complete when this returns; on an error, nothing of it is
+    /// stored.
     pub async fn launch(
         &self,
         draft: &Draft,
@@ -145,7 +147,7 @@ impl Launcher<'_> {
         self.launch_as(draft, false, progress).await
     }
 
-    /// The same; what waits stands as a draft until a person starts it.
+    /// Launches a campaign; if `waits` is set, as a draft that an operator starts.
     pub async fn launch_as(
         &self,
         draft: &Draft,
@@ -175,7 +177,7 @@ impl Launcher<'_> {
     ) -> Result<Prepared, LaunchError> {
         let now = self.clock.now();
         let schedule = schedule(draft, now).map_err(LaunchError::Problems)?;
-        // Everything that needs no audience is looked at before a long import, with the columns unknown.
+        // Checks that need no audience come before a long import, without the columns.
         if let Some(name) = &draft.name
             && keep
             && self.store.batch_named(name).await?.is_some()
@@ -209,7 +211,7 @@ impl Launcher<'_> {
         }
     }
 
-    /// What a campaign comes to for these people.
+    /// Checks and plans a campaign for these recipients.
     async fn look_over(
         &self,
         draft: &Draft,
@@ -217,10 +219,10 @@ impl Launcher<'_> {
         schedule: &Schedule,
         prices: Option<&PriceList>,
     ) -> Result<LookedOver, LaunchError> {
-        // To read the people may have taken long.
+        // Reading the recipients may have taken long.
         let now = self.clock.now();
         let planned = route::plan(draft, &people.columns, self.config, schedule, prices);
-        let planned = planned.and_then(|planned| for_somebody(draft, people, planned));
+        let planned = planned.and_then(|planned| has_recipients(draft, people, planned));
         let begun = planned.and_then(|(plan, warnings)| {
             priced(&people.countries, &plan)?;
             let beginnings = Beginnings::of(&plan, schedule, &people.countries, now)?;
@@ -254,7 +256,7 @@ impl Launcher<'_> {
         let starts_at = Some(beginnings.first).filter(|at| *at > now);
         let name = match prepared.name.take() {
             Some(name) => name,
-            // Several may begin in one second.
+            // Several campaigns may be launched in one second.
             None => self.unused_name(&generated_name(&people.label, now)).await?,
         };
         let lanes = self.store.lanes(plan.lanes()).await?;
@@ -272,7 +274,7 @@ impl Launcher<'_> {
         let batch = self.store.begin_batch(new).await?;
         let begins = |country| beginnings.in_country(country).max(now);
         let messages = self.spread(batch, plan, people, &lanes, (beginnings, &begins)).await?;
-        // Its time may have come meanwhile.
+        // Its start time may have come meanwhile.
         let published = self.clock.now();
         let starts_at = starts_at.filter(|at| *at > published);
         let state = match starts_at {
@@ -323,8 +325,8 @@ impl Launcher<'_> {
         Ok(messages)
     }
 
-    /// Those of a piece whom the campaign excludes, by their places: each piece is told of its own alone, however long
-    /// the list is.
+    /// The excluded recipients of one piece, by their positions. Each transaction gets only those of its own piece,
+    /// however long the exclusion list is.
     async fn excluded(&self, people: &People, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
         if people.excluded.numbers.is_empty() {
             return Ok(Vec::new());
@@ -335,7 +337,7 @@ impl Launcher<'_> {
     }
 }
 
-/// How messages of a plan begin: most of them, and those of the countries that begin otherwise.
+/// How the messages of a plan begin: the default, and the countries that begin differently.
 pub(super) fn starts(
     plan: &Plan,
     lanes: &[Lane],
@@ -345,8 +347,8 @@ pub(super) fn starts(
     let begins = |country| {
         let present = engine::begin(plan, plan.marks_at_first(country), at(country));
         let pool = &plan.step(present.step).ok_or(LaunchError::NoLane)?.lanes;
-        let id = |place: usize| {
-            let name = pool.members().get(place).map(|member| &member.lane);
+        let id = |position: usize| {
+            let name = pool.members().get(position).map(|member| &member.lane);
             lanes.iter().find(|lane| Some(&lane.name) == name).map(|lane| lane.id).ok_or(LaunchError::NoLane)
         };
         let lanes = pool.places(country).into_iter().map(id).collect::<Result<_, LaunchError>>()?;
@@ -361,7 +363,7 @@ pub(super) fn starts(
     Ok((start, elsewhere))
 }
 
-/// What will have expired by the campaign's end.
+/// Warns about first messages that expire at the campaign's end.
 fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
     let late = forecast.left_behind.iter().find(|left| left.by == Stop::End)?;
     let because = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
@@ -374,11 +376,11 @@ fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
     Some(Warning { code: Lint::EndTooSoon, step: None, sentence })
 }
 
-/// What would be wrong by the time at which a draft is started: people's time to leave, and their place in a stretch, are
-/// laid out with their messages.
+/// The key of a plan that a draft cannot have. `leave_within` and `over` fix times when the messages are written, and a
+/// draft starts at an unknown time after that.
 pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
-    let sentence = "counts from the launch, and a draft begins nobody knows when; leave it out, or give the campaign a time \
-                    (--at) and lay out no draft";
+    let sentence = "counts from the launch, but the start of a draft is unknown; remove it, or launch with a start \
+                    time (--at) instead of a draft";
     if plan.over.is_some() {
         return Some(Problem::new(None, "over", sentence));
     }
@@ -386,30 +388,34 @@ pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
     Some(Problem::new(Some(short.0), "leave_within", sentence))
 }
 
-/// A route that is for none of these people would be launched to send nothing.
-fn for_somebody<T>(draft: &Draft, people: &People, (plan, warnings): (Plan, T)) -> Result<(Plan, T), Vec<Problem>> {
-    let nobodys = Shares::of(&plan, &people.countries).nobodys;
-    if people.recipients == 0 || nobodys.values().sum::<u64>() < people.recipients {
+/// Refuses a route that applies to none of the recipients, because it would send nothing.
+fn has_recipients<T>(draft: &Draft, people: &People, (plan, warnings): (Plan, T)) -> Result<(Plan, T), Vec<Problem>> {
+    let without_step = Shares::of(&plan, &people.countries).without_step;
+    if people.recipients == 0 || without_step.values().sum::<u64>() < people.recipients {
         return Ok((plan, warnings));
     }
-    let from = named(&nobodys).join(", ");
+    let from = named(&without_step).join(", ");
     if let Some(allowed) = &draft.allow_countries
-        && nobodys.keys().all(|country| !allowed.contains(country))
+        && without_step.keys().all(|country| !allowed.contains(country))
     {
-        let sentence = format!("names no country of these people, so nothing would be sent; they are of: {from}");
+        let sentence = format!(
+            "names none of the recipients' countries, so nothing would be sent; they are from: \
+                                {from}"
+        );
         return Err(vec![Problem::new(None, "allow_countries", sentence)]);
     }
     let problem = |(index, step): (StepIndex, &Step)| {
         let key = if matches!(step.countries, Countries::AllBut(_)) { "skip_when" } else { "only" };
         let sentence = format!(
-            "is for none of these people, and neither is any other step, so nothing would be sent; they are of: {from}"
+            "applies to none of the recipients, and neither does any other step, so nothing would be sent; they are \
+             from: {from}"
         );
         Problem::new(Some(index), key, sentence)
     };
     Err(plan.places().map(problem).collect())
 }
 
-/// A budget is worth nothing where somebody's message costs nobody knows what.
+/// Checks that every message under a budget has a price.
 pub(super) fn priced(countries: &BTreeMap<Country, u64>, plan: &Plan) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     for (index, step) in plan.places() {
@@ -423,7 +429,7 @@ pub(super) fn priced(countries: &BTreeMap<Country, u64>, plan: &Plan) -> Result<
             .collect();
         if !unpriced.is_empty() {
             let sentence = format!(
-                "the list of prices does not say what {} costs in: {}; add a line for each, or one without a country for all \
+                "the price list has no price for {} in: {}; add a line for each, or one without a country for all \
                  others",
                 step.channel,
                 named(&unpriced).join(", ")

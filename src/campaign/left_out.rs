@@ -1,4 +1,4 @@
-//! Who of what was read for a campaign gets nothing, and why.
+//! Counts the rows of a campaign's sources that were rejected, and why.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,22 +7,22 @@ use serde::Serialize;
 
 use crate::audience::{Example, Reason, Source, Summary};
 
-/// What was rejected of one file, or of the numbers that the campaign itself names.
+/// The rejected rows of one file, or of the numbers in the campaign file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// What people call it.
+    /// The name of the source, for operators.
     pub source: String,
-    /// Where it can be looked at again.
+    /// The file, if the source is one.
     #[serde(skip)]
     pub file: Option<PathBuf>,
-    /// Those that are no fault of the source stay out: people who opted out, and whom another source has.
+    /// Rows by reason, without those that are not the source's fault: opted-out numbers, and numbers of another source.
     pub reasons: BTreeMap<Reason, u64>,
-    /// The first few of each reason.
+    /// The first few rows for each reason.
     pub examples: Vec<Example>,
 }
 
 impl LeftOut {
-    /// Nothing where every row was taken.
+    /// The rejected rows of a source; `None` if there are none.
     pub(super) fn of(source: &Source, summary: &Summary) -> Option<Self> {
         let of_source = |reason: Reason| !matches!(reason, Reason::OptedOut | Reason::Elsewhere);
         let reasons: BTreeMap<Reason, u64> =

@@ -1,4 +1,4 @@
-//! A campaign's life after its launch: begun, finished and settled by itself.
+//! Moves a campaign on after its launch: starts, finishes and settles it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,66 +10,66 @@ use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present,
 use crate::engine::{CallOff, Event, Silence};
 use crate::store::{self, Batch, Book, Entry, Hints, Result, Signal, Store};
 
-/// Messages swept in one transaction, and transactions in one round: other campaigns are to begin, and to be paused, on
-/// time.
+/// Messages swept in one transaction.
 const PAGE: u32 = 2_000;
+/// Transactions of one sweep in one round. More would delay the start or pause of other campaigns.
 const PAGES: u32 = 10;
 
-/// A start that is made up for later than this was missed.
+/// A start later than this counts as missed.
 const PUNCTUAL: Span = Span::from_secs(60);
-/// How late a start is made up for where nobody said whether it should be.
+/// How late a campaign without `on_missed` still starts.
 const STILL_WANTED: Span = Span::from_secs(3_600);
 
-/// What becomes of a campaign that was to begin at `at`, where it does not simply begin, and why.
+/// The state and the reason for a campaign that missed its start at `at`; `None` if it starts.
 fn missed(plan: &Plan, at: Timestamp, now: Timestamp) -> Option<(BatchState, String)> {
     let late = now.since(at);
     let at = moment(at, plan.time_zone);
     match plan.on_missed {
         Some(OnMissed::Skip) if late > PUNCTUAL => Some((
             BatchState::Cancelling,
-            format!("its start at {at} was missed, as no server ran, and on_missed = \"skip\""),
+            format!("its start at {at} was missed because no server was running, and on_missed = \"skip\""),
         )),
         None if late > STILL_WANTED => Some((
             BatchState::Paused,
-            format!("its start at {at} was missed, as no server ran; resume it to begin now"),
+            format!("its start at {at} was missed because no server was running; resume it to start now"),
         )),
         Some(OnMissed::Start | OnMissed::Skip) | None => None,
     }
 }
 
-/// Moves batches on that nobody has to decide about any more.
+/// Moves batches to the next state where no operator has to decide.
 #[derive(Debug)]
 pub struct Housekeeper {
     store: Arc<dyn Store>,
     book: Arc<Book>,
     unwilling: Unwilling,
     guards: Guards,
-    /// Which batches have moved: a hundred that wait are not counted again and again.
+    /// Tells which batches have changed, so that a hundred waiting batches are not counted again in each round.
     hints: Hints,
     seen: HashMap<BatchId, Seen>,
     /// Walks over batches that take longer than a round.
     walks: HashMap<BatchId, Walk>,
-    /// The decision up to which it is known what is scheduled, and what of that begins first.
+    /// The decision up to which the scheduled batches are known, and the earliest start among them.
     scheduled: (Option<u64>, Option<Timestamp>),
 }
 
 /// A walk over the messages of a batch.
 #[derive(Debug, Clone, Copy, Default)]
 struct Walk {
-    /// The last that it has come past.
-    behind: Option<u32>,
-    /// How many were changed by it.
-    told: u64,
-    /// It has come past everybody.
+    /// The last message that it has visited.
+    after: Option<u32>,
+    /// How many messages it has changed.
+    changed: u64,
+    /// Whether it has visited all messages.
     is_over: bool,
 }
 
-/// A batch as it was when it was looked at last.
+/// A batch as it was in its latest look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     state: BatchState,
     edition: u32,
-    /// Whether somebody waited who had never left.
+    /// Whether a message waited that had never been submitted.
     is_unsent: bool,
     /// Whether messages could still join it.
     is_open: bool,
@@ -83,13 +83,13 @@ impl Housekeeper {
         Self { store, book, unwilling, guards, hints, seen, walks, scheduled: (None, None) }
     }
 
-    /// When the first of the scheduled batches begins, as far as is known.
+    /// The earliest known start of a scheduled batch.
     pub const fn next_start(&self) -> Option<Timestamp> {
         self.scheduled.1
     }
 
-    /// Looks at every batch that has moved or whose time has come, and ends what waits for people who have opted out.
-    /// Returns how many batches moved on.
+    /// Looks at every batch that has changed or is due, and ends the waiting messages of recipients who have opted out.
+    /// Returns how many batches changed their state.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<u32> {
         let seq = self.book.as_of();
         self.unwilling.run_once(self.store.as_ref(), &self.book, seq, now).await?;
@@ -97,7 +97,7 @@ impl Housekeeper {
         let touched = self.touched(now);
         let in_play = self.book.in_play();
         if touched.is_none() {
-            // What is in play no more is forgotten now and then.
+            // Batches that are no longer active are forgotten now and then.
             self.seen.retain(|batch, _| in_play.iter().any(|entry| entry.id == *batch));
             self.walks.retain(|batch, _| self.seen.contains_key(batch));
         }
@@ -110,7 +110,7 @@ impl Housekeeper {
                 Seen { state: entry.state(), edition: entry.edition, is_unsent: false, is_open: entry.is_open(now) };
             let before = self.seen.insert(entry.id, seen);
             if before.is_some_and(|before| (before.state, before.edition) != (seen.state, seen.edition)) {
-                // What everybody was being told is not so any more.
+                // The event that the walk applies is out of date.
                 self.walks.remove(&entry.id);
             }
             moved += match seen.state {
@@ -122,7 +122,7 @@ impl Housekeeper {
                     } else if tallies.is_finished() {
                         0
                     } else {
-                        // A receipt has put somebody back into a queue: there is something to hand over after all.
+                        // A receipt has returned a message to its queue, so the campaign is not finished.
                         self.shift(entry.id, BatchState::Finished, BatchState::Running, now).await?
                     }
                 }
@@ -136,7 +136,7 @@ impl Housekeeper {
                     }
                 }
                 BatchState::Paused => {
-                    self.guards.rest(entry.id);
+                    self.guards.forget(entry.id);
                     0
                 }
                 BatchState::Launching | BatchState::Draft | BatchState::Scheduled | BatchState::Settled => 0,
@@ -145,7 +145,7 @@ impl Housekeeper {
         Ok(moved)
     }
 
-    /// The batches that have moved since the last look; nothing where all of them are to be looked at.
+    /// The batches that have changed since the last look; `None` if all of them must be looked at.
     fn touched(&mut self, now: Timestamp) -> Option<HashSet<BatchId>> {
         let moved = |signal| match signal {
             Signal::Moved { batch } => Some(batch),
@@ -154,7 +154,7 @@ impl Housekeeper {
         Some(self.hints.take(now)?.into_iter().filter_map(moved).collect())
     }
 
-    /// Whether a batch is worth a look although nothing of it has moved.
+    /// Whether a batch needs a look although none of its messages has changed.
     fn is_due(&self, entry: &Entry, now: Timestamp) -> bool {
         let Some(seen) = self.seen.get(&entry.id) else { return true };
         let is_another = (seen.state, seen.edition) != (entry.state(), entry.edition);
@@ -164,7 +164,7 @@ impl Housekeeper {
         is_another || has_ended || has_closed || is_walked || seen.state == BatchState::Cancelling
     }
 
-    /// Starts what is scheduled and whose time has come.
+    /// Starts the scheduled batches that are due.
     async fn start_all(&mut self, seq: u64, now: Timestamp) -> Result<u32> {
         let (known, first) = self.scheduled;
         if known == Some(seq) && first.is_none_or(|at| at > now) {
@@ -177,12 +177,12 @@ impl Housekeeper {
         for batch in ready {
             started += self.start(&batch, now).await?;
         }
-        // Whatever is decided from here on is looked at with the next round.
+        // The next round sees later decisions.
         self.scheduled = (Some(seq), later.iter().filter_map(|batch| batch.starts_at).min());
         Ok(started)
     }
 
-    /// Its time has come, or did while no server ran.
+    /// Starts a batch that is due, or handles a start that was missed while no server was running.
     async fn start(&self, batch: &Batch, now: Timestamp) -> Result<u32> {
         let entry = self.book.get(batch.id).await?;
         let missed = entry.zip(batch.starts_at).and_then(|(entry, at)| missed(&entry.plan, at, now));
@@ -195,19 +195,19 @@ impl Housekeeper {
         Ok(u32::from(self.store.move_batch(batch, vec![from], to, None, now).await?.is_some()))
     }
 
-    /// The rows of a cancelled batch follow: those that never left are cancelled, for the others the present step
+    /// Sweeps a cancelled batch. Messages that were never submitted are cancelled; for the others the current step
     /// becomes the last.
     async fn sweep(&mut self, entry: &Entry, now: Timestamp) -> Result<u32> {
         let mut tallies = self.store.tallies(entry.id).await?;
         let is_over = self.walks.get(&entry.id).is_some_and(|walk| walk.is_over);
         let is_open = [Count::Queued, Count::AwaitingOpen].into_iter().any(|count| tallies.total(count) > 0);
-        // What is on its way is only waited for: to go past all who are done again would say nothing about it.
+        // Messages in flight are only waited for, because another walk over finished messages would find nothing new.
         if !is_over || is_open {
             if is_over {
                 self.walks.remove(&entry.id);
             }
             let called_off = |_: &Present| Some(Event::CalledOff(CallOff::Cancel));
-            if !self.tell_all(entry, called_off, now).await?.is_over {
+            if !self.apply_to_all(entry, called_off, now).await?.is_over {
                 return Ok(0);
             }
             tallies = self.store.tallies(entry.id).await?;
@@ -219,7 +219,7 @@ impl Housekeeper {
         self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await
     }
 
-    /// One that runs ends what its end has come for, and is finished once nothing is left to hand over.
+    /// Moves a running batch on: expires messages at its end, and finishes it once nothing is left to submit.
     async fn go_on(&mut self, entry: &Entry, seen: Seen, now: Timestamp) -> Result<u32> {
         let mut tallies = self.store.tallies(entry.id).await?;
         let is_unsent = tallies.total(Count::NeverLeft) > 0;
@@ -237,30 +237,31 @@ impl Housekeeper {
         Ok(u32::from(self.guards.look(self.store.as_ref(), entry, &tallies, now).await?))
     }
 
-    /// The rows follow an end that has come: whoever has not left by then has expired. Who comes back to a queue
-    /// meanwhile is seen by the next round, because it is counted. Returns whether it has come past everybody.
+    /// Sweeps a batch whose end has come: messages that were never submitted expire. A message that returns to a queue
+    /// meanwhile is counted, so the next round sees it. Returns whether the walk has visited all messages.
     async fn expire(&mut self, entry: &Entry, now: Timestamp) -> Result<bool> {
-        // It may have been moved a moment ago.
+        // A change of the plan may have moved the end a moment ago.
         if self.store.batch(entry.id).await?.is_none_or(|batch| batch.edition != entry.edition) {
             return Ok(false);
         }
         let due = Event::Due { silence: Silence::Trusted };
         let unsent = |message: &Present| message.first_left.is_none().then_some(due);
-        let walk = self.tell_all(entry, unsent, now).await?;
+        let walk = self.apply_to_all(entry, unsent, now).await?;
         if !walk.is_over {
             return Ok(false);
         }
-        if walk.told > 0 {
+        if walk.changed > 0 {
             let subject = store::Event::of_campaign(entry.id, entry.name.as_deref());
-            let text = format!("its end has come: {} had not left by then, and have expired", grouped(walk.told));
+            let text = format!("its end has come: {} not sent by then, now expired", grouped(walk.changed));
             self.store.note(store::Event { at: now, subject, text }).await?;
         }
         self.walks.remove(&entry.id);
         Ok(true)
     }
 
-    /// Tells everybody who has no outcome and is not in flight, a good many in each round. Returns how far it has come.
-    async fn tell_all(
+    /// Applies an event to all open messages that are not in flight, a limited number in each round. Returns the
+    /// progress.
+    async fn apply_to_all(
         &mut self,
         entry: &Entry,
         event: impl Fn(&Present) -> Option<Event>,
@@ -271,16 +272,16 @@ impl Housekeeper {
             if walk.is_over {
                 break;
             }
-            let open = self.store.open_messages(entry.id, walk.behind, PAGE).await?;
+            let open = self.store.open_messages(entry.id, walk.after, PAGE).await?;
             let change = |message: &Loaded| entry.decide(message, event(&message.present)?, now);
             let changes: Vec<_> = open.iter().filter_map(change).collect();
-            let meant = changes.len();
-            // Who was faster has moved its message on; the next round finds what is then left.
-            let changed = meant - self.store.record(changes).await?.len();
-            let behind = open.last().map(|last| last.key.n).or(walk.behind);
-            let told = walk.told + u64::try_from(changed).unwrap_or(u64::MAX);
+            let attempted = changes.len();
+            // Another writer may have changed a message first; the next round sees the rest.
+            let recorded = attempted - self.store.record(changes).await?.len();
+            let after = open.last().map(|last| last.key.n).or(walk.after);
+            let changed = walk.changed + u64::try_from(recorded).unwrap_or(u64::MAX);
             let is_over = u32::try_from(open.len()).is_ok_and(|seen| seen < PAGE);
-            walk = Walk { behind, told, is_over };
+            walk = Walk { after, changed, is_over };
             self.walks.insert(entry.id, walk);
         }
         Ok(walk)
@@ -296,7 +297,7 @@ mod tests {
     use crate::domain::{Channel, Step};
 
     #[test]
-    fn a_missed_start_is_made_up_for_within_an_hour_and_otherwise_as_the_campaign_says() {
+    fn a_missed_start_within_an_hour_starts_and_later_obeys_on_missed() {
         let at = Timestamp::from_millis(1_800_000_000_000);
         let plan = |on_missed| Plan { on_missed, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]) };
         let becomes = |on_missed, late: i64| missed(&plan(on_missed), at, at + Span::from_secs(late)).map(|(to, _)| to);
@@ -314,7 +315,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-    /// What a campaign file launches.
+    /// Launches a campaign file.
     async fn launched(store: &dyn Store, clock: &dyn Clock, text: &str) -> BatchId {
         let draft = Draft::parse("a.toml", text).unwrap();
         let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -332,13 +333,14 @@ mod tests {
         Housekeeper::new(Arc::clone(store), book)
     }
 
-    /// A campaign that was to begin an hour from now, as it stands once a server looks so many seconds later.
+    /// The state of a campaign with a start in an hour, once a server looks this many seconds after the start.
     async fn begun(on_missed: &str, late: i64) -> (BatchState, Option<String>) {
         let clock = Arc::new(ManualClock::at(NOW));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let at = NOW + Span::from_secs(3_600);
         let text = format!(
-            "name = \"a\"\nnumbers = [\"+6590000001\"]\nat = \"{}\"\n{on_missed}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n",
+            "name = \"a\"\nnumbers = [\"+6590000001\"]\nat = \"{}\"\n{on_missed}\n[[step]]\nchannel = \"SMS\"\ntext = \
+             \"Hi\"\n",
             at.rfc3339()
         );
         let batch = launched(store.as_ref(), clock.as_ref(), &text).await;
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_start_that_was_slept_through_begins_within_an_hour_and_later_waits_for_a_person() {
+    async fn a_start_missed_by_more_than_an_hour_waits_for_the_operator() {
         let (early, short, long) = (-1, 600, 3_700);
         assert_eq!(begun("", early).await.0, BatchState::Scheduled);
         assert_eq!(begun("", short).await, (BatchState::Running, None));
@@ -361,10 +363,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_tells_once_how_many_had_not_left_also_where_they_are_more_than_a_round() {
+    async fn an_end_reports_its_unsent_messages_once_across_rounds() {
         let clock = Arc::new(ManualClock::at(NOW));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        // As many as a round goes through, to the last.
+        // Exactly as many messages as one round visits.
         let numbers: Vec<_> =
             (0..PAGE as usize * PAGES as usize).map(|n| format!("\"+65{}\"", 91_000_000 + n)).collect();
         let end = (NOW + Span::from_secs(60)).rfc3339();
@@ -376,8 +378,8 @@ mod tests {
         while housekeeper.run_once(clock.now()).await.unwrap() == 0 {}
         assert_eq!(store.batch(batch).await.unwrap().unwrap().state, BatchState::Finished);
         let events = store.events(0, 100).await.unwrap();
-        let told: Vec<_> =
+        let reported: Vec<_> =
             events.iter().map(|(_, event)| &event.text).filter(|text| text.contains("end has come")).collect();
-        assert_eq!(told, ["its end has come: 20,000 had not left by then, and have expired"]);
+        assert_eq!(reported, ["its end has come: 20,000 not sent by then, now expired"]);
     }
 }

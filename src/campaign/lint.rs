@@ -1,4 +1,4 @@
-//! What a campaign may do, but probably does not mean to.
+//! Warns about what a campaign may do but probably does not intend.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::template::{self, Alphabet, Place};
 
-/// A warning: a code that scripts may rely on, and a sentence for people.
+/// A warning: a code for scripts, and a sentence for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     pub code: Lint,
@@ -30,19 +30,19 @@ impl fmt::Display for Warning {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lint {
-    /// A message may still arrive after its step has given way.
+    /// A message may still arrive after its step has fallen back.
     Overlap,
     /// `on_overlap = "wait"` moved a deadline.
     DeadlineMoved,
-    /// A template's TTL is none that the provider would have let anyone set.
+    /// A template's TTL is outside the range that the provider allows.
     TemplateTtl,
     /// The provider will have disabled a template before the campaign is done.
     TemplateFlagged,
-    /// A step before the last gives way only on failure.
+    /// A step before the last falls back only on failure.
     NoDeadline,
-    /// Receipts of a step are waited for no longer than its deadline.
+    /// A step's receipt window is shorter than its deadline.
     ShortWindow,
-    /// A deadline, or the next hour at which it may leave, lies behind the campaign's TTL.
+    /// A step comes up, or its hours open, only after the campaign's TTL has ended.
     AfterTtl,
     /// A variable without default is empty for some recipients.
     EmptyVariable,
@@ -50,37 +50,37 @@ pub enum Lint {
     SmsParts,
     /// An SMS has no sender of its own.
     NoSource,
-    /// WhatsApp text that is no template.
+    /// A WhatsApp step is free text, not a template.
     FreeText,
-    /// Characters that the provider does not like in a template's parameters.
+    /// A template parameter contains characters that the provider may refuse.
     ParameterText,
     /// A batch needs more tokens at once than its lane's burst.
     BatchOverBurst,
     /// The audience is larger than the portfolio's tier.
     SmallTier,
-    /// The campaign ends before everybody's first message has left.
+    /// The campaign ends before all first messages are sent.
     EndTooSoon,
-    /// The time at which it begins has passed already by some people's clocks.
+    /// The start time has already passed by some recipients' clocks.
     StartPassed,
-    /// A lane of a pool has too many people for its rate.
+    /// A lane of a pool has too many recipients for its rate.
     UnevenPool,
-    /// A limit or a budget lets not everybody get their first message.
+    /// Because of a limit or a budget, some recipients do not get their first message.
     SmallLimit,
-    /// A time falls into a change of the clock.
+    /// A time falls into a clock change.
     ClockChange,
-    /// No step of the route is for some of the people.
+    /// No step of the route applies to some recipients.
     NoStep,
-    /// A step is for none of the people.
+    /// A step applies to no recipient.
     ForNobody,
-    /// A step names a country that nobody is of.
+    /// A step names a country that no recipient is from.
     NobodyThere,
-    /// A step gives way to others that are for nobody whom it is for.
+    /// No later step applies to the recipients of a step with a deadline.
     NothingFollows,
-    /// So few people are of a country that their numbers may be mistyped.
+    /// So few recipients are from a country that their numbers may be mistyped.
     RareCountry,
-    /// Rows of a file of those to leave out hold no number.
+    /// A file of numbers to exclude has rows without a number.
     UnreadableExclude,
-    /// A lane, or a template on it, may not send now.
+    /// A lane, or a template on it, is held.
     Held,
 }
 
@@ -123,39 +123,39 @@ impl fmt::Display for Lint {
     }
 }
 
-/// What is known of the people and the time.
+/// What is known of the recipients.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     pub recipients: u64,
     pub countries: &'a BTreeMap<Country, u64>,
-    /// For each of the plan's columns, how many recipients have nothing in it.
+    /// For each of the plan's columns, the number of recipients with an empty cell.
     pub empty: &'a [u64],
-    /// Whoever is of another country is to get nothing, where that is said.
+    /// The only countries to send to, if the campaign names some.
     pub allowed: Option<&'a BTreeSet<Country>>,
-    /// For each step of free text on WhatsApp, how many recipients have a 24-hour window open now.
+    /// For each step of free text on WhatsApp, the number of recipients with an open 24-hour window.
     pub windows: &'a BTreeMap<StepIndex, u64>,
-    /// For each limited portfolio, how many recipients take no place in its tier.
+    /// For each limited portfolio, the number of recipients that need no slot of its tier.
     pub passes: &'a BTreeMap<String, u64>,
 }
 
-/// Looks a plan over.
+/// Returns the warnings about a plan.
 pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
     let mut warnings = Warnings { found: Vec::new(), step: StepIndex::FIRST };
     let shares = Shares::of(plan, facts.countries);
-    warnings.found.extend(nobodys(&shares, facts));
+    warnings.found.extend(without_step(&shares, facts));
     warnings.found.extend(rare(&shares, facts));
     warnings.found.extend(limited(plan, &shares, facts));
     let mut deadlines = Span::ZERO;
     for (index, step) in plan.places() {
         warnings.step = index;
         let share = shares.at(index);
-        // Where nobody is known to be there, the route alone says whether a step has others behind it.
+        // If no known recipient gets the step, the route alone decides whether it is the last.
         let is_last = plan.ends_with(index) || (share.people > 0 && share.followed == 0);
         warnings.time(plan, step, deadlines, is_last);
         warnings.countries(step, share, facts.countries);
         if is_last && step.fallback_after.is_some() {
-            let sentence = "no later step is for anybody whom it is for, so for all of them it is the last; its \
-                            fallback_after does nothing";
+            let sentence = "no later step applies to its recipients, so it is their last step and its fallback_after \
+                            has no effect";
             warnings.warn(Lint::NothingFollows, sentence.to_owned());
         }
         warnings.content(step, facts);
@@ -166,10 +166,10 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
     warnings.found
 }
 
-/// Of a country with fewer than one in so many people it is worth a look whether they really live there.
+/// A country with fewer than one in this many recipients is suspicious: the numbers may be mistyped.
 const RARE: u64 = 1_000;
 
-/// Limits that keep somebody from getting even the first message.
+/// Warns about limits that keep some recipients from getting their first message.
 fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     let beginning: u64 = plan.places().map(|(index, _)| shares.at(index).beginning).sum();
     let cost = Cost::of(plan, facts.countries);
@@ -180,7 +180,7 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
         if let Some(most) = most.filter(|most| *most < people) {
             let sentence = {
                 let [most, people, wait] = [most, people, people - most].map(grouped);
-                format!("max_messages is {most}, and {people} people begin here, so {wait} of them wait")
+                format!("max_messages is {most}, but {people} recipients start here, so {wait} of them wait")
             };
             warn(step, sentence);
         }
@@ -189,17 +189,17 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     {
         let [first, budget] = [cost.first, budget].map(|money| money.in_currency(plan.currency.as_deref()));
         let sentence = format!(
-            "everybody's first message costs about {first} together, and the budget is {budget}, so not everybody gets \
-             one"
+            "all first messages together cost about {first}, but the budget is {budget}, so some recipients get none"
         );
         warn(None, sentence);
     }
     found
 }
 
-/// A digit too few or too many is a number of another country as often as it is none.
+/// Warns about countries with very few recipients. A number with a digit too few or too many is often a valid number of
+/// another country.
 fn rare(shares: &Shares, facts: &Facts<'_>) -> Option<Warning> {
-    let gets_something = |country: &Country| !shares.nobodys.contains_key(country);
+    let gets_something = |country: &Country| !shares.without_step.contains_key(country);
     let is_rare = |people: u64| people.saturating_mul(RARE) < facts.recipients;
     let rare = facts.countries.iter().filter(|(country, people)| is_rare(**people) && gets_something(country));
     let rare: BTreeMap<Country, u64> = rare.map(|(country, people)| (*country, *people)).collect();
@@ -207,17 +207,17 @@ fn rare(shares: &Shares, facts: &Facts<'_>) -> Option<Warning> {
         return None;
     }
     let sentence = format!(
-        "hardly anybody is of these countries, which may be mistyped numbers: {}; look at them, or name the countries that \
-         you write to: allow_countries = [\"SG\", …]",
+        "very few recipients are from these countries, so their numbers may be mistyped: {}; check them, or name the \
+         countries to send to: allow_countries = [\"SG\", …]",
         named(&rare).join(", ")
     );
     Some(Warning { code: Lint::RareCountry, step: None, sentence })
 }
 
-/// Countries named at most: a world's worth of them is no sentence.
+/// The most countries that one sentence names.
 const NAMED: usize = 8;
 
-/// People by their countries: `CN 4`.
+/// Recipients by country: `CN 4`.
 pub(super) fn named(countries: &BTreeMap<Country, u64>) -> Vec<String> {
     let mut named: Vec<String> =
         countries.iter().take(NAMED).map(|(country, people)| format!("{country} {}", grouped(*people))).collect();
@@ -229,15 +229,15 @@ pub(super) fn named(countries: &BTreeMap<Country, u64>) -> Vec<String> {
     named
 }
 
-/// Who gets nothing for being of their country: because that is not allowed, or no step is for it.
-fn nobodys(shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
+/// Warns about recipients that get nothing because of their country: it is not allowed, or no step applies to it.
+fn without_step(shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     let is_allowed = |country: &Country| facts.allowed.is_none_or(|allowed| allowed.contains(country));
-    let (no_step, not_allowed): (BTreeMap<Country, u64>, BTreeMap<Country, u64>) = shares
-        .nobodys
+    let (no_step, not_allowed_countries): (BTreeMap<Country, u64>, BTreeMap<Country, u64>) = shares
+        .without_step
         .iter()
         .map(|(country, people)| (*country, *people))
         .partition(|(country, _)| is_allowed(country));
-    let said = |countries: BTreeMap<Country, u64>, because: &str, remedy: &str| {
+    let warning = |countries: BTreeMap<Country, u64>, because: &str, remedy: &str| {
         let sentence = format!(
             "{} of {} recipients get nothing, because {because}: {}; {remedy}",
             grouped(countries.values().sum::<u64>()),
@@ -246,9 +246,10 @@ fn nobodys(shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
         );
         (!countries.is_empty()).then_some(Warning { code: Lint::NoStep, step: None, sentence })
     };
-    let remedy = "let a step be for them, or leave them out of the audience";
-    let no_step = said(no_step, "no step is for their country", remedy);
-    let not_allowed = said(not_allowed, "allow_countries does not name their country", "nothing, if that is meant");
+    let remedy = "let a step apply to them, or remove them from the audience";
+    let no_step = warning(no_step, "no step applies to their country", remedy);
+    let not_allowed = "allow_countries does not name their country";
+    let not_allowed = warning(not_allowed_countries, not_allowed, "ignore this if intended");
     no_step.into_iter().chain(not_allowed).collect()
 }
 
@@ -262,9 +263,9 @@ impl Warnings {
         self.found.push(Warning { code, step: Some(self.step), sentence });
     }
 
-    /// Countries that are named in vain.
+    /// Warns about countries of a step that no recipient is from.
     fn countries(&mut self, step: &Step, share: Share, people: &BTreeMap<Country, u64>) {
-        let nobody = |countries: &Countries| {
+        let reason = |countries: &Countries| {
             let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
             match countries {
                 Countries::AllBut(_) => format!("all of them are from {}", named.join(", ")),
@@ -272,14 +273,14 @@ impl Warnings {
             }
         };
         if share.people == 0 && !step.countries.is_everywhere() {
-            let sentence = format!("is for nobody among the recipients: {}", nobody(&step.countries));
+            let sentence = format!("applies to no recipient: {}", reason(&step.countries));
             self.warn(Lint::ForNobody, sentence);
             return;
         }
         let missing = step.countries.named().filter(|country| !people.contains_key(country));
         let missing: Vec<String> = missing.map(|country| country.to_string()).collect();
         if !missing.is_empty() {
-            let sentence = format!("names {}, and none of the recipients is from there", missing.join(", "));
+            let sentence = format!("names {}, but no recipient is from there", missing.join(", "));
             self.warn(Lint::NobodyThere, sentence);
         }
     }
@@ -287,34 +288,35 @@ impl Warnings {
     fn time(&mut self, plan: &Plan, step: &Step, deadlines: Span, is_last: bool) {
         if let Some(ttl) = plan.ttl.filter(|ttl| self.step != StepIndex::FIRST && *ttl <= deadlines) {
             let sentence = format!(
-                "the steps before it may take {deadlines}, and the campaign's ttl ends after {ttl}, so only failures bring \
-                 anybody here in time; shorten their fallback_after or lengthen ttl"
+                "the steps before it may take {deadlines}, but the campaign's ttl ends after {ttl}, so messages reach \
+                 this step in time only after failures; shorten their fallback_after or lengthen ttl"
             );
             self.warn(Lint::AfterTtl, sentence);
         }
         if let Some(deadline) = step.fallback_after.filter(|deadline| *deadline > step.receipt_window) {
             let sentence = format!(
-                "gives way after {deadline}, but where nothing may follow, after a cancel or an opt-out, its receipts are \
-                 waited for only {}; lengthen receipt_window, or leave it out",
+                "falls back after {deadline}, but after a cancel or an opt-out, when no step may follow, it waits only \
+                 {} for receipts; lengthen receipt_window, or remove it",
                 step.receipt_window
             );
             self.warn(Lint::ShortWindow, sentence);
         }
         if !is_last && step.fallback_after.is_none() {
             let sentence =
-                "has no fallback_after, so it gives way only when it fails; silence keeps a person here".to_owned();
+                "has no fallback_after, so it falls back only on failure; without a receipt the message stays here"
+                    .to_owned();
             self.warn(Lint::NoDeadline, sentence);
         }
         let (what, key) = match &step.content {
-            Content::Template(_) => ("the template", "template.ttl, as it is at the provider,"),
+            Content::Template(_) => ("the template", "template.ttl (as set at the provider)"),
             Content::Text { .. } => ("it", "ttl"),
         };
         if let (Some(fallback_after), Some(ttl)) = (step.fallback_after, step.delivers_for())
             && fallback_after <= ttl
         {
             let sentence = format!(
-                "the provider may deliver {what} for {ttl}, and the step gives way after {fallback_after}, so a person may get \
-                 both; set a shorter {key} or on_overlap = \"wait\""
+                "the provider may deliver {what} for {ttl}, but the step falls back after {fallback_after}, so a \
+                 recipient may get both; set a shorter {key} or on_overlap = \"wait\""
             );
             self.warn(Lint::Overlap, sentence);
         }
@@ -332,8 +334,8 @@ impl Warnings {
         };
         if let Some(ttl) = template.ttl.filter(|ttl| !(least..=most).contains(ttl) && *ttl != MONTH) {
             let sentence = format!(
-                "template.ttl is {ttl}, but the provider sets {least} to {most} on a template of {}; it says what is set \
-                 there and changes nothing there",
+                "template.ttl is {ttl}, but the provider allows {least} to {most} for a template of {}; template.ttl \
+                 only repeats the provider's setting and does not change it",
                 template.category
             );
             self.warn(Lint::TemplateTtl, sentence);
@@ -341,7 +343,7 @@ impl Warnings {
     }
 
     fn content(&mut self, step: &Step, facts: &Facts<'_>) {
-        // What cannot be read was refused before there was a plan.
+        // Invalid content was refused before the plan was made.
         let literals = template::literals(&step.content).unwrap_or_default();
         match &step.content {
             Content::Text { source, encoding, .. } if step.channel == Channel::Sms => {
@@ -356,8 +358,8 @@ impl Warnings {
             Content::Text { .. } if step.channel == Channel::WhatsApp => {
                 let open = facts.windows.get(&self.step).copied().unwrap_or(0);
                 let sentence = format!(
-                    "is free text, which WhatsApp takes only within 24 hours of a person's last message: {} of {} have \
-                     written so lately as of now, and for whoever has not when it is to leave the next step has its turn",
+                    "is free text, which WhatsApp accepts only within 24 hours of a recipient's last message: {} of {} \
+                     have an open window now; messages without one when they are sent fall back to the next step",
                     grouped(open),
                     grouped(facts.recipients)
                 );
@@ -379,11 +381,11 @@ impl Warnings {
         if counted.parts < 2 {
             return;
         }
-        let mut sentence = format!("every SMS is at least {counted}, and each part is paid for");
+        let mut sentence = format!("every SMS is at least {counted}, and each part is charged");
         if counted.alphabet == Alphabet::Ucs2
             && let Some(c) = template::beyond_gsm7(text)
         {
-            sentence.push_str(&format!("; without '{c}' more would fit into each"));
+            sentence.push_str(&format!("; without '{c}' more characters would fit into each part"));
         }
         self.warn(Lint::SmsParts, sentence);
     }
@@ -395,7 +397,7 @@ impl Warnings {
             _ => return,
         };
         let sentence =
-            format!("{place} holds {what}, which the provider may refuse in a parameter; move it into the template");
+            format!("{place} contains {what}, which the provider may refuse in a parameter; move it into the template");
         self.warn(Lint::ParameterText, sentence);
     }
 
@@ -409,7 +411,7 @@ impl Warnings {
             }
         }
         for (name, empty) in columns.into_values() {
-            // What stands in the columns is not counted by country.
+            // Empty cells are not counted by country.
             let (up_to, of) = match &step.countries {
                 Countries::Everywhere => (grouped(empty), facts.recipients),
                 Countries::Only(_) | Countries::AllBut(_) => {
@@ -417,8 +419,8 @@ impl Warnings {
                 }
             };
             let sentence = format!(
-                "{up_to} of {} recipients have nothing in {name}, so it cannot be written for them; give the variable a \
-                 default: {{{{{name}|…}}}}",
+                "{up_to} of {} recipients have an empty {name}, so the message cannot be rendered for them; give the \
+                 variable a default: {{{{{name}|…}}}}",
                 grouped(of)
             );
             self.warn(Lint::EmptyVariable, sentence);

@@ -1,4 +1,4 @@
-//! Steps whose hours come only after whoever gives way to them has run out of time.
+//! Warns about steps whose hours open only after the messages that fall back to them have run out of time.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::beginnings::Beginnings;
 use super::lint::{Lint, Warning, named};
 use crate::domain::{Country, Hours, Plan, Span, Timestamp, Zone, usual_zone};
 
-/// Openings of a first step that are looked at: a week of days, and one.
+/// Openings of a first step that the check covers: a week of days, and one more.
 const OPENINGS: u32 = 8;
 
-/// Later steps that could leave for nobody of a country before the campaign's `ttl` is over.
+/// Warns about later steps that could be sent to no recipient of a country before the campaign's `ttl` ends.
 pub(super) fn out_of_reach(plan: &Plan, people: &BTreeMap<Country, u64>, beginnings: &Beginnings) -> Vec<Warning> {
     let Some(ttl) = plan.ttl else { return Vec::new() };
     let mut found = Vec::new();
@@ -25,8 +25,8 @@ pub(super) fn out_of_reach(plan: &Plan, people: &BTreeMap<Country, u64>, beginni
             people.iter().filter(|(country, _)| is_out(country)).map(|(country, people)| (*country, *people)).collect();
         if !theirs.is_empty() {
             let sentence = format!(
-                "its hours begin more than the campaign's ttl, {ttl}, after those of the first step are over, so it never leaves \
-                 for people of {}; widen them, or lengthen ttl",
+                "its hours open more than the campaign's ttl ({ttl}) after those of the first step close, so it is \
+                 never sent to these recipients: {}; widen them, or lengthen ttl",
                 named(&theirs).join(", ")
             );
             found.push(Warning { code: Lint::AfterTtl, step: Some(index), sentence });
@@ -35,7 +35,7 @@ pub(super) fn out_of_reach(plan: &Plan, people: &BTreeMap<Country, u64>, beginni
     found
 }
 
-/// Whether a step may leave within `ttl` of a first hand-over, whenever that is.
+/// Whether a step may be sent within `ttl` of the first submission, whenever that is.
 fn is_in_reach(first: &Hours, step: &Hours, ttl: Span, from: Timestamp, zone: Zone) -> bool {
     let mut opens = from;
     for _ in 0..OPENINGS {
@@ -67,14 +67,16 @@ mod tests {
         let now = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
         let beginnings = Beginnings::of(&plan, &Schedule::default(), &people, now).unwrap();
         let found = out_of_reach(&plan, &people, &beginnings);
-        found.iter().for_each(|warning| assert!(warning.sentence.contains("people of SG 30"), "{}", warning.sentence));
+        found
+            .iter()
+            .for_each(|warning| assert!(warning.sentence.contains("recipients: SG 30"), "{}", warning.sentence));
         !found.is_empty()
     }
 
     #[test]
-    fn a_step_whose_hours_come_after_the_ttl_of_all_that_give_way_to_it_is_pointed_out() {
+    fn hours_that_open_after_the_ttl_are_warned_about() {
         let (morning, evening) = ("09:00-12:00", "18:00-20:00");
-        assert!(warned(morning, evening, 6), "who leaves before noon has no time left at six");
+        assert!(warned(morning, evening, 6), "a message sent before noon has no time left at six");
         assert!(!warned(morning, evening, 7));
         assert!(!warned(morning, "11:00-12:00", 1));
         // On Monday alone it comes too late; on Friday it does not.

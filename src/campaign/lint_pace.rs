@@ -1,4 +1,4 @@
-//! What a plan asks of its lanes that they can hardly do.
+//! Warns where a plan asks too much of its lanes.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use super::shares::{Shares, as_float};
 use crate::config::{Config, Lane, SendMode};
 use crate::domain::{OnTierSpent, Step, StepIndex, Tier, grouped};
 
-/// A lane of a pool that needs so many times as long as the quickest holds the campaign up.
+/// A lane of a pool that takes this many times as long as the quickest one delays the campaign.
 const UNEVEN: f64 = 2.0;
 
 impl Warnings {
-    /// Of those who come here from another step nobody knows yet how many they are; looked at are those who begin here.
+    /// Checks the recipients that start at this step. How many will fall back to it is not known yet.
     pub(super) fn pace(
         &mut self,
         (index, step): (StepIndex, &Step),
@@ -33,13 +33,13 @@ impl Warnings {
                 continue;
             }
             let so = match step.on_tier_spent {
-                OnTierSpent::Wait => format!("it takes {} days or more", beginning.div_ceil(u64::from(people))),
+                OnTierSpent::Wait => format!("sending takes {} days or more", beginning.div_ceil(u64::from(people))),
                 OnTierSpent::FallBack => {
-                    format!("{} or more go on to the next step", grouped(beginning - u64::from(people)))
+                    format!("{} or more fall back to the next step", grouped(beginning - u64::from(people)))
                 }
             };
             let sentence = format!(
-                "portfolio {portfolio} may start with {} people a day, and these are {} who need a place, so {so}",
+                "portfolio {portfolio} may send to {} new recipients a day, but {} need a slot, so {so}",
                 grouped(people),
                 grouped(beginning)
             );
@@ -53,15 +53,15 @@ impl Warnings {
             && size > lane.burst
         {
             let sentence = format!(
-                "batch_size {size} is more than the burst {} of lane {}, so each request waits for its tokens to gather; \
-                 lower the one or raise the other",
+                "batch_size {size} is more than the burst {} of lane {}, so each request waits for its tokens; lower \
+                 batch_size or raise burst",
                 lane.burst, lane.name
             );
             self.warn(Lint::BatchOverBurst, sentence);
         }
     }
 
-    /// A pool shares its people out whatever the rates are.
+    /// Warns about a pool of lanes with different rates: it shares its recipients out regardless of the rates.
     fn uneven(&mut self, config: &Config, step: &Step, on: &dyn Fn(&Lane) -> u64) {
         let seconds = |lane: &Lane| as_float(on(lane)) / lane.rate.each_second();
         let busy: Vec<(&Lane, f64)> =
@@ -70,12 +70,12 @@ impl Warnings {
         let quickest = busy.iter().min_by(|one, other| one.1.total_cmp(&other.1));
         if let (Some((slow, longest)), Some((quick, shortest))) = (slowest, quickest)
             && longest / shortest > UNEVEN
-            // A burst's worth is a matter of no time.
+            // A burst is sent at once.
             && on(slow) > u64::from(slow.burst.get())
         {
             let sentence = format!(
-                "shares its people among lanes of unlike rates: lane {} has {} of them at {}, and lane {} {} at {}; take \
-                 lanes of like rates, or tell them apart by `countries`",
+                "shares its recipients among lanes of different rates: lane {} has {} of them at {}, and lane {} has \
+                 {} at {}; use lanes of similar rates, or separate them by `countries`",
                 slow.name,
                 on(slow),
                 slow.rate,

@@ -1,76 +1,76 @@
-//! Messages as people name them: by whom they go to, or one after the other.
+//! Finds messages by recipient, or reads them one after the other.
 
 use std::collections::HashMap;
 
 use crate::domain::{AudienceId, Loaded, MessageKey, Msisdn};
 use crate::store::{Batch, Result, Store, Whom};
 
-/// Messages looked at in one go.
+/// Messages read at once.
 const PAGE: u32 = 5_000;
 
-/// The messages of a batch to `whom`: a number, or a `ClientMessageId` of the recipient file.
+/// Finds the messages of a batch to `whom`: a number, or a `ClientMessageId` of the recipient file.
 pub async fn lookup(store: &dyn Store, batch: &Batch, whom: &str) -> Result<Vec<Loaded>> {
-    let places = places_of(store, whom, Some(batch.audience_ids.clone())).await?;
-    messages_at(store, batch, &places).await
+    let positions = positions_of(store, whom, Some(batch.audience_ids.clone())).await?;
+    messages_at(store, batch, &positions).await
 }
 
-/// The messages of every campaign to `whom`, in the order of their launches.
+/// Finds the messages of every campaign to `whom`, in the order of the launches.
 pub async fn lookup_everywhere(store: &dyn Store, whom: &str) -> Result<Vec<(Batch, Vec<Loaded>)>> {
-    let places = places_of(store, whom, None).await?;
-    messages_everywhere(store, store.batches(None).await?, &places).await
+    let positions = positions_of(store, whom, None).await?;
+    messages_everywhere(store, store.batches(None).await?, &positions).await
 }
 
-/// Of these batches.
+/// Finds the messages of these batches at the positions.
 pub(super) async fn messages_everywhere(
     store: &dyn Store,
     batches: Vec<Batch>,
-    places: &Places,
+    positions: &Positions,
 ) -> Result<Vec<(Batch, Vec<Loaded>)>> {
     let mut found = Vec::new();
     for batch in batches {
-        if batch.audience_ids.iter().any(|audience| places.contains_key(audience)) {
-            let messages = messages_at(store, &batch, places).await?;
+        if batch.audience_ids.iter().any(|audience| positions.contains_key(audience)) {
+            let messages = messages_at(store, &batch, positions).await?;
             found.extend((!messages.is_empty()).then_some((batch, messages)));
         }
     }
     Ok(found)
 }
 
-/// Where somebody stands in audiences.
-pub(super) type Places = HashMap<AudienceId, Vec<u32>>;
+/// The positions of a recipient in audiences.
+pub(super) type Positions = HashMap<AudienceId, Vec<u32>>;
 
-async fn places_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Places> {
+async fn positions_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Positions> {
     let number = whom.trim().parse::<Msisdn>().ok().map(Whom::Number);
     for whom in number.into_iter().chain([Whom::ClientId(whom.to_owned())]) {
-        let places = placed(store, whom, within.clone()).await?;
-        if !places.is_empty() {
-            return Ok(places);
+        let positions = positions(store, whom, within.clone()).await?;
+        if !positions.is_empty() {
+            return Ok(positions);
         }
     }
-    Ok(Places::new())
+    Ok(Positions::new())
 }
 
-pub(super) async fn placed(store: &dyn Store, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Places> {
-    let mut places = Places::new();
+pub(super) async fn positions(store: &dyn Store, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Positions> {
+    let mut positions = Positions::new();
     for (audience, n) in store.places_of(whom, within).await? {
-        places.entry(audience).or_default().push(n);
+        positions.entry(audience).or_default().push(n);
     }
-    Ok(places)
+    Ok(positions)
 }
 
-/// The messages of a batch to those who stand there. An audience's people follow those of the audiences before it; who
-/// stands there need not have become a message.
-async fn messages_at(store: &dyn Store, batch: &Batch, places: &Places) -> Result<Vec<Loaded>> {
+/// The messages of a batch at these positions. The numbers of an audience's messages follow those of the audiences
+/// before it. A position may have no message.
+async fn messages_at(store: &dyn Store, batch: &Batch, positions: &Positions) -> Result<Vec<Loaded>> {
     let (mut keys, mut base) = (Vec::new(), 0);
     for part in store.parts_of(batch.id).await? {
-        let here = places.get(&part.id).into_iter().flatten();
+        let here = positions.get(&part.id).into_iter().flatten();
         keys.extend(here.map(|n| MessageKey { batch: batch.id, n: base + n }));
         base += part.recipients;
     }
     store.load(keys).await
 }
 
-/// A batch's messages, page by page in their order.
+/// The messages of a batch, page by page and in order.
 #[derive(Debug)]
 pub struct Pages<'a> {
     store: &'a dyn Store,
@@ -84,7 +84,7 @@ impl<'a> Pages<'a> {
         Self { store, batch, next: 0, seen: 0 }
     }
 
-    /// The next of them; nothing after the last. A page may be empty: whom an earlier audience had leaves a gap.
+    /// Reads the next page; `None` after the last. A page may be empty, because left-out recipients leave gaps.
     pub async fn next(&mut self) -> Result<Option<Vec<Loaded>>> {
         if self.seen >= self.batch.messages {
             return Ok(None);

@@ -1,14 +1,12 @@
-//! Campaigns: from what a person writes to what is launched.
+//! Campaigns: plans, launches, controls and reports them.
 //!
-//! In: a campaign file or the same JSON ([`Draft`]), the configuration's lanes, people, and what time it is.
-//! Out: when it may leave ([`schedule`]), the plan that a batch is launched with ([`plan`]), what is allowed but probably
-//! not meant ([`lint`]), and a batch in the store.
-//! Promises: no key is ignored; all problems are told at once, each with its step, its key and what to do; a plan that
-//! comes out of here holds every rule of the route, so that nobody behind has to look again.
-//! And then its life: planned and launched ([`Launcher`]), paused, resumed and cancelled by people, begun, finished and
-//! settled by itself ([`Housekeeper`]), reported on ([`Report`]), explained ([`explain`]) and held
-//! against its facts ([`audit`]).
-//! May not: send, or decide about a single message, which is the engine's alone.
+//! In: a campaign file or the same JSON ([`Draft`]), the configuration's lanes, the recipients, and the time. Out: when
+//! a campaign may send ([`schedule`]), the plan of its batch ([`plan`]), warnings about input that is allowed but
+//! probably not intended ([`lint`]), and a batch in the store. Promises: no key is ignored. All problems are reported
+//! at once, each with its step, its key and what to do. A plan obeys every rule of the route, so later rooms do not
+//! check it again. Later: a campaign is planned and launched ([`Launcher`]). Operators pause, resume and cancel it. The
+//! housekeeper starts, finishes and settles it ([`Housekeeper`]). It is reported ([`Report`]), explained ([`explain`])
+//! and audited ([`audit`]). May not: send messages, or decide about a single message, which only the engine does.
 
 mod again;
 mod amend;

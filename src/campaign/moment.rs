@@ -1,5 +1,5 @@
-//! Moments as people read them: on the clock of the campaign's zone where it has one, else on that of this machine, and
-//! always with the offset that the clock has there and then.
+//! Formats times for operators: on the clock of the campaign's zone if it has one, else on this machine's clock, and
+//! always with the offset that the clock has then.
 
 use std::sync::OnceLock;
 
@@ -8,37 +8,37 @@ use chrono_tz::Tz;
 
 use crate::domain::{Timestamp, Zone};
 
-/// `2026-12-01 09:00 +08 (Asia/Singapore)`; where nobody said in which zone, in that of this machine.
+/// Formats a time with its zone: `2026-12-01 09:00 +08 (Asia/Singapore)`. Without a zone it uses this machine's.
 pub fn moment(at: Timestamp, zone: Option<Zone>) -> String {
-    // Of UTC the offset is the name.
+    // The offset of UTC is its name.
     let named = zone.or_else(machine_zone).filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
     let name = named.map(|zone| format!(" ({zone})")).unwrap_or_default();
     format!("{}{name}", moment_within(at, zone))
 }
 
-/// The zone of this machine's clock, where it has a name.
+/// The zone of this machine's clock, if it has a name.
 fn machine_zone() -> Option<Zone> {
     static ZONE: OnceLock<Option<Zone>> = OnceLock::new();
     *ZONE.get_or_init(|| {
-        // What goes before the system's is whatever the clock goes by as well.
+        // `TZ` takes precedence over the system's zone, as it does for the clock.
         let name = std::env::var("TZ").ok().or_else(|| iana_time_zone::get_timezone().ok());
         name?.trim_start_matches(':').parse().ok()
     })
 }
 
-/// The same where the zone's name has been said: `2026-12-01 09:00 +08`.
+/// Formats a time without the name of its zone: `2026-12-01 09:00 +08`.
 pub(super) fn moment_within(at: Timestamp, zone: Option<Zone>) -> String {
-    // Seconds only where there are any: people write times without.
+    // Whole minutes are shown without seconds.
     let is_whole = at.millis().rem_euclid(60_000) < 1_000;
     on_clock(at, zone, if is_whole { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" })
 }
 
-/// To the millisecond, for what is read line by line: `2026-11-20 14:15:02.123 +08`.
+/// Formats a time to the millisecond, for lists: `2026-11-20 14:15:02.123 +08`.
 pub fn moment_exactly(at: Timestamp, zone: Option<Zone>) -> String {
     on_clock(at, zone, "%Y-%m-%d %H:%M:%S%.3f")
 }
 
-/// `14:15:02 +08`.
+/// Formats a time of day: `14:15:02 +08`.
 pub fn time_of_day(at: Timestamp, zone: Option<Zone>) -> String {
     on_clock(at, zone, "%H:%M:%S")
 }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_says_in_which_zone_it_is() {
+    fn a_moment_names_its_zone() {
         let at = |text| Timestamp::parse_rfc3339(text).unwrap();
         let there = |zone: &str| Some(zone.parse::<Zone>().unwrap());
         let singapore = there("Asia/Singapore");

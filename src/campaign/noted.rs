@@ -1,30 +1,31 @@
-//! Waiting until every running server obeys what a person has decided.
+//! Waits until every running server obeys an operator's decision.
 
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 use crate::store::{Result, Store};
 
-/// A node that has not been seen for so long holds nobody up. It is gone, or stands still; one that was only standing
-/// still may hand over what it had in its hands for the moment, when it wakes, that it takes to look again.
+/// A server without a sign of life for this long is not waited for. It is gone or suspended. A suspended server may
+/// briefly submit claimed messages when it resumes, until its next look at the decisions.
 const NODE_SILENT: Span = Span::from_secs(5);
-/// How long one waits, and how often one looks meanwhile.
+/// The longest wait.
 const WAITS: Span = Span::from_secs(1);
+/// The time between two looks.
 const LOOK: Span = Span::from_millis(10);
 
-/// Who obeys a decision that is on disk.
+/// Which servers obey a decision that is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
-    /// No server is running; the next one will from its start.
+    /// No server is running; the next one obeys from its start.
     NobodyThere,
-    /// Nor is one seen to run, but the last one has not said that it stopped.
+    /// No running server has been seen since `since`, but the last one did not report that it stopped.
     Silent { since: Timestamp },
-    /// Every running server.
+    /// Every running server obeys.
     ByAll { after: Span },
-    /// A server has not said so within a second.
+    /// A server did not confirm within a second.
     NotYet,
 }
 
-/// Waits, a second at most, until every running server has noted the decision with the sequence number `seq`.
+/// Waits, at most one second, until every running server has noted the decision with the sequence number `seq`.
 pub async fn noted(store: &dyn Store, clock: &dyn Clock, seq: u64) -> Result<Noted> {
     let begun = clock.now();
     loop {
@@ -53,8 +54,8 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::store::{self, Beat};
 
-    /// Time goes on whenever somebody waits for it.
-    async fn time_goes_on(clock: &ManualClock) -> Noted {
+    /// Advances the clock whenever a task sleeps.
+    async fn advance_on_sleep(clock: &ManualClock) -> Noted {
         loop {
             if let Some(at) = clock.next_sleeper() {
                 clock.advance(at.since(clock.now()));
@@ -64,14 +65,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_decides_waits_for_every_server_and_a_second_at_most() {
+    async fn a_decision_waits_for_every_server_at_most_a_second() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let (store, clock) = (store.as_ref(), clock.as_ref());
         let waited = async |seq| {
             tokio::select! {
                 noted = noted(store, clock, seq) => noted.unwrap(),
-                never = time_goes_on(clock) => never,
+                never = advance_on_sleep(clock) => never,
             }
         };
         assert_eq!(waited(7).await, Noted::NobodyThere);
@@ -82,7 +83,7 @@ mod tests {
         store.beat(Beat::of(node, clock.now(), 7)).await.unwrap();
         assert_eq!(waited(7).await, Noted::ByAll { after: Span::ZERO });
         assert_eq!(waited(8).await, Noted::NotYet);
-        // One that was killed holds nobody up, nor one that stands still; it is told, since nobody knows which.
+        // A killed or suspended server is not waited for. It is reported, because the two cannot be told apart.
         let since = store.nodes(Timestamp::default()).await.unwrap()[0].seen_at;
         clock.advance(NODE_SILENT);
         assert_eq!(waited(8).await, Noted::Silent { since });

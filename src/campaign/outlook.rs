@@ -1,10 +1,10 @@
-//! What a forecast of a campaign is made of, as things stand.
+//! Collects the input of a campaign's forecast from the present state.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::beginnings::Beginnings;
 use super::cost;
-use super::forecast::{Account, Coming, Forecast, Group, Outlook, Portfolio, Road};
+use super::forecast::{Account, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
 use super::launch::{LaunchError, Launcher, Prepared};
 use super::shares::as_float;
 use super::used_up::caps;
@@ -16,23 +16,24 @@ use crate::domain::{
 };
 use crate::store::{self, Batch, Hold, Lane, Store, Turns};
 
-/// Places that come free within so long are looked at together.
+/// Slots that become free within this time count together.
 const TOGETHER: Span = Span::from_secs(3_600);
 
-/// What other campaigns want of a lane.
+/// What other campaigns have for a lane.
 #[derive(Debug, Clone, Default)]
 struct Others {
-    /// How many have something waiting now, and how much.
+    /// How many campaigns have messages waiting now.
     campaigns: f64,
+    /// How many of their messages wait now.
     waiting: f64,
-    /// What will wait later.
+    /// Messages that become due later.
     coming: Vec<Coming>,
 }
 
 impl Others {
-    /// The lane that they share.
-    fn on(self, lane: &config::Lane, account: Option<usize>, portfolio: Option<usize>) -> Road {
-        Road {
+    /// The load of the lane that they share.
+    fn on(self, lane: &config::Lane, account: Option<usize>, portfolio: Option<usize>) -> LaneLoad {
+        LaneLoad {
             lane: lane.name.clone(),
             rate: lane.rate.each_second(),
             account,
@@ -44,8 +45,8 @@ impl Others {
     }
 }
 
-/// An outlook in the making.
-struct Gathering<'a> {
+/// Builds an outlook.
+struct OutlookBuilder<'a> {
     launcher: &'a Launcher<'a>,
     outlook: Outlook,
     lanes: Vec<&'a config::Lane>,
@@ -54,20 +55,20 @@ struct Gathering<'a> {
     now: Timestamp,
 }
 
-/// People of one country who are to get a step.
-struct Waiting {
+/// Recipients of one country that are to get a step.
+struct Cohort {
     country: Country,
     people: f64,
-    /// From when on.
+    /// When the step may be sent to them.
     opens: Timestamp,
-    /// Over how long they are spread.
+    /// The time over which they are spread.
     over: Option<Span>,
-    /// From when on nobody of them leaves.
+    /// The time from which none of them is sent to.
     ends: Option<Timestamp>,
 }
 
 impl Launcher<'_> {
-    /// When everybody's first message will have left, should a campaign be launched now. Nothing where that is never.
+    /// Forecasts when all first messages would be sent if a campaign were launched now; `None` if that is never.
     pub(super) async fn forecast(
         &self,
         plan: &Plan,
@@ -77,22 +78,22 @@ impl Launcher<'_> {
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
         let outlook = Outlook { caps: caps(plan, &Tallies::default(), &[]), ..Outlook::of(plan) };
-        let mut gathering = self.gathering(outlook, None, now).await?;
+        let mut builder = self.builder(outlook, None, now).await?;
         for (country, people) in people {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let (opens, people) = (beginnings.in_country(Some(*country)), as_float(*people));
-            let waiting = Waiting { country: *country, people, opens, over: plan.over, ends: plan.end };
-            gathering.add(plan, index, waiting).await?;
+            let cohort = Cohort { country: *country, people, opens, over: plan.over, ends: plan.end };
+            builder.add(plan, index, cohort).await?;
         }
-        let mut outlook = gathering.whole();
+        let mut outlook = builder.build();
         for portfolio in &mut outlook.portfolios {
             portfolio.passes = passes.get(&portfolio.name).copied().map_or(0.0, as_float);
         }
         Ok(outlook.forecast(beginnings.first.max(now)))
     }
 
-    /// When everything of a campaign that waits now will have left. Where its people are is taken from the audience as a
-    /// whole: nobody counts by country who has been written to.
+    /// Forecasts when all waiting messages of a campaign will be sent; `None` if that is never. Their countries are
+    /// estimated from the whole audience, because there are no counters by country.
     pub async fn forecast_of(
         &self,
         batch: &Batch,
@@ -108,27 +109,27 @@ impl Launcher<'_> {
         let begun = batch.started_at.or(batch.starts_at).unwrap_or(now);
         let spent = self.store.spent(batch.id).await?;
         let outlook = Outlook { caps: caps(plan, tallies, &spent), ..Outlook::of(plan) };
-        let mut gathering = self.gathering(outlook, Some(batch.id), now).await?;
+        let mut builder = self.builder(outlook, Some(batch.id), now).await?;
         for (index, step) in plan.places() {
             let waiting = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
             let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
             let all: u64 = of_step.clone().map(|(_, people)| people).sum();
             for (country, people) in of_step.filter(|_| waiting > 0.0) {
-                // What is left of the time over which those who begin here are spread.
+                // The rest of the time over which the first messages are spread.
                 let begins = step.hours.open_in(*country, begun).unwrap_or(begun);
                 let is_first = plan.first(plan.marks_at_first(Some(*country))) == Some(index);
                 let over = plan.over.filter(|_| is_first).map(|over| (begins + over).since(opens.max(begins)));
-                // Whoever has had a first message is sent the next one after the end too.
+                // Only first messages obey the end; fallbacks are sent after it too.
                 let ends = plan.end.filter(|_| is_first);
                 let people = waiting * as_float(*people) / as_float(all.max(1));
-                gathering.add(plan, index, Waiting { country: *country, people, opens, over, ends }).await?;
+                builder.add(plan, index, Cohort { country: *country, people, opens, over, ends }).await?;
             }
         }
-        Ok(gathering.whole().forecast(opens))
+        Ok(builder.build().forecast(opens))
     }
 
-    /// When nothing is left to hand over at the latest: should everybody fall back at every step. Nothing where nobody can,
-    /// or where that is never.
+    /// The latest time at which nothing is left to send: the worst case, in which every message falls back at every
+    /// step. `None` if no message can fall back, or if that is never.
     pub async fn finished_by(&self, prepared: &Prepared) -> Result<Option<Timestamp>, LaunchError> {
         let Prepared { plan, people, beginnings, forecast, now, .. } = prepared;
         let Some(first) = forecast.as_ref().filter(|first| first.left_behind.is_empty()) else { return Ok(None) };
@@ -141,7 +142,7 @@ impl Launcher<'_> {
         self.latest(plan, first.done_at, (beginnings.first.max(*now), true), coming, None).await
     }
 
-    /// The same of a campaign that runs.
+    /// The same for a running campaign.
     pub async fn finished_by_of(
         &self,
         batch: &Batch,
@@ -164,7 +165,8 @@ impl Launcher<'_> {
         self.latest(plan, first.done_at, (now, false), coming, Some(batch.id)).await
     }
 
-    /// Step by step: whoever comes to one has left by the one before and its deadline, and no faster than its lanes.
+    /// Computes the latest time step by step: a message comes to a step after the step before and its deadline, and no
+    /// faster than that step's lanes.
     async fn latest(
         &self,
         plan: &Plan,
@@ -184,32 +186,32 @@ impl Launcher<'_> {
                 continue;
             }
             falls_back = true;
-            // The first of those who have left already may fall back at any moment.
+            // Of a running campaign, the first message may fall back at any moment.
             begins = if is_new { begins + deadline } else { begins };
-            let mut gathering = self.gathering(Outlook::of(plan), except, begins).await?;
+            let mut builder = self.builder(Outlook::of(plan), except, begins).await?;
             for (country, people) in theirs {
-                let waiting = Waiting { country, people, opens: begins, over: None, ends: None };
-                gathering.add(plan, index, waiting).await?;
+                let cohort = Cohort { country, people, opens: begins, over: None, ends: None };
+                builder.add(plan, index, cohort).await?;
             }
-            let Some(course) = gathering.whole().forecast(begins) else { return Ok(None) };
+            let Some(course) = builder.build().forecast(begins) else { return Ok(None) };
             latest = course.done_at.max(latest + deadline);
         }
         let latest = plan.ttl.map_or(latest, |ttl| latest.min(done_at + ttl));
         Ok(falls_back.then_some(latest))
     }
 
-    async fn gathering(
+    async fn builder(
         &self,
         outlook: Outlook,
         except: Option<BatchId>,
         now: Timestamp,
-    ) -> Result<Gathering<'_>, LaunchError> {
+    ) -> Result<OutlookBuilder<'_>, LaunchError> {
         let others = self.others(except, now).await?;
         let holds = self.store.holds().await?;
-        Ok(Gathering { launcher: self, outlook, lanes: Vec::new(), others, holds, now })
+        Ok(OutlookBuilder { launcher: self, outlook, lanes: Vec::new(), others, holds, now })
     }
 
-    /// For each lane, what other campaigns have waiting there that may leave now, and what will later.
+    /// For each lane, the messages of other campaigns that may be sent now, and those that become due later.
     async fn others(&self, except: Option<BatchId>, now: Timestamp) -> Result<BTreeMap<String, Others>, LaunchError> {
         let mut others: BTreeMap<String, Others> = BTreeMap::new();
         let states = vec![BatchState::Running, BatchState::Scheduled];
@@ -232,7 +234,7 @@ impl Launcher<'_> {
                     .into_iter()
                     .filter_map(|lane| Some((lane, *turns.get(&queue(index, lane))?)))
                     .collect();
-                // Nobody counts by lanes; a pool shares out evenly.
+                // There are no counters by lane; a pool shares its messages out evenly.
                 let messages = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
                 let each = messages / as_float(lanes.len().max(1) as u64);
                 for (lane, turns) in lanes {
@@ -245,7 +247,7 @@ impl Launcher<'_> {
         Ok(others)
     }
 
-    /// When those who wait for a step may leave, and which part of them then.
+    /// When the waiting messages of a step may be sent, and which share of them at each time.
     async fn parts(
         &self,
         batch: &Batch,
@@ -262,7 +264,7 @@ impl Launcher<'_> {
         if step.hours.are_all() {
             return Ok(vec![(from, 1.0)]);
         }
-        // Rows do not say when their hours open before they have had their turn.
+        // A row does not show when its hours open until a claim has looked at it.
         let mut parts: BTreeMap<Timestamp, u64> = BTreeMap::new();
         for (country, people) in countries_of(self.store, batch).await? {
             if step.countries.contain(Some(country)) {
@@ -274,7 +276,7 @@ impl Launcher<'_> {
     }
 }
 
-/// How many people of each country a campaign's audience has.
+/// Counts the recipients of a campaign's audience by country.
 pub(super) async fn countries_of(store: &dyn Store, batch: &Batch) -> store::Result<BTreeMap<Country, u64>> {
     let mut countries = BTreeMap::<Country, u64>::new();
     for part in store.parts_of(batch.id).await? {
@@ -286,12 +288,12 @@ pub(super) async fn countries_of(store: &dyn Store, batch: &Batch) -> store::Res
     Ok(countries)
 }
 
-/// What is spread over a time is looked at in so many parts.
+/// The number of parts that stand for messages spread over a time.
 const PARTS: u32 = 24;
 
 impl Others {
-    /// Messages of one campaign's step, of which each part may leave from some time on. The first step of a campaign on
-    /// the lane adds it to those that share it, once the first of them may leave.
+    /// Adds the messages of one campaign's step, of which each part may be sent from some time on. The first step of a
+    /// campaign on the lane adds the campaign to those that share it, once its first part may be sent.
     fn add(&mut self, messages: f64, parts: &[(Timestamp, f64)], mut adds: bool, now: Timestamp) {
         for (from, part) in parts {
             let messages = messages * part;
@@ -312,22 +314,22 @@ impl Outlook {
     }
 }
 
-impl<'a> Gathering<'a> {
-    async fn add(&mut self, plan: &Plan, index: StepIndex, waiting: Waiting) -> Result<(), LaunchError> {
+impl<'a> OutlookBuilder<'a> {
+    async fn add(&mut self, plan: &Plan, index: StepIndex, cohort: Cohort) -> Result<(), LaunchError> {
         let Some(step) = plan.step(index) else { return Ok(()) };
-        let Waiting { country, people, opens, over, ends } = waiting;
+        let Cohort { country, people, opens, over, ends } = cohort;
         let over = over.filter(|over| *over > Span::ZERO).map(|over| over.std().as_secs_f64());
-        for (name, share) in self.who_sends(step, country) {
+        for (name, share) in self.senders(step, country) {
             let Some(lane) = self.launcher.config.lane(&name) else { continue };
             let known = self.lanes.iter().position(|known| known.name == lane.name);
-            let road = match known {
-                Some(road) => road,
-                None => self.road(lane, step.on_tier_spent).await?,
+            let load = match known {
+                Some(load) => load,
+                None => self.load(lane, step.on_tier_spent).await?,
             };
             let people = people * share;
             self.outlook.groups.push(Group {
                 step: index,
-                lane: road,
+                lane: load,
                 people,
                 spread: over.map_or(f64::INFINITY, |over| people / over),
                 cost: as_float(cost::each(step, country).millionths()),
@@ -341,9 +343,9 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
-    /// Which lanes send a step to people of a country, and which part of them: those that stand in for one that is held do
-    /// so in equal parts. What nobody stands in for is reckoned with as if it were lifted now.
-    fn who_sends(&self, step: &Step, country: Country) -> Vec<(String, f64)> {
+    /// Which lanes send a step to recipients of a country, and what share of them each. Stand-ins for a held lane take
+    /// equal shares. A held lane without a stand-in counts as if it were released now.
+    fn senders(&self, step: &Step, country: Country) -> Vec<(String, f64)> {
         let is_held = |lane: &str| self.holds.iter().any(|hold| hold.is_on(lane, step));
         let mut all = Vec::new();
         for (member, share) in step.lanes.shares(country) {
@@ -359,26 +361,26 @@ impl<'a> Gathering<'a> {
         all
     }
 
-    async fn road(&mut self, lane: &'a config::Lane, on_tier_spent: OnTierSpent) -> Result<usize, LaunchError> {
+    async fn load(&mut self, lane: &'a config::Lane, on_tier_spent: OnTierSpent) -> Result<usize, LaunchError> {
         let waits = on_tier_spent == OnTierSpent::Wait;
         let tiered = lane.tiered().filter(|_| waits && lane.tier != Tier::Unlimited);
         let portfolio = self.portfolio(tiered, lane.tier).await?;
         let account = self.account(&lane.account);
         let others = self.others.remove(&lane.name).unwrap_or_default();
-        self.outlook.roads.push(others.on(lane, account, portfolio));
+        self.outlook.loads.push(others.on(lane, account, portfolio));
         self.lanes.push(lane);
         Ok(self.lanes.len() - 1)
     }
 
-    /// With the lanes on which others take of the accounts and the places that we need too.
-    fn whole(mut self) -> Outlook {
+    /// Completes the outlook with the lanes on which other campaigns use the same accounts and slots.
+    fn build(mut self) -> Outlook {
         for (name, others) in self.others {
             let Some(lane) = self.launcher.config.lane(&name) else { continue };
             let account = self.outlook.accounts.iter().position(|known| known.name == lane.account);
             let same = |known: &Portfolio| lane.tiered() == Some(known.name.as_str());
             let portfolio = self.outlook.portfolios.iter().position(same);
             if account.is_some() || portfolio.is_some() {
-                self.outlook.roads.push(others.on(lane, account, portfolio));
+                self.outlook.loads.push(others.on(lane, account, portfolio));
             }
         }
         self.outlook
@@ -398,16 +400,16 @@ impl<'a> Gathering<'a> {
         if let Some(known) = self.outlook.portfolios.iter().position(|known| known.name == name) {
             return Ok(Some(known));
         }
-        let mut places = self.launcher.store.tier_places(vec![name.to_owned()], self.now - Tier::HELD).await?;
-        let places = places.remove(name).unwrap_or_default();
+        let mut slots = self.launcher.store.tier_places(vec![name.to_owned()], self.now - Tier::HELD).await?;
+        let slots = slots.remove(name).unwrap_or_default();
         let mut coming: BTreeMap<i64, u32> = BTreeMap::new();
-        for place in &places {
-            let free_at = (place.at + Tier::HELD).millis();
+        for slot in &slots {
+            let free_at = (slot.at + Tier::HELD).millis();
             *coming.entry(free_at.div_euclid(TOGETHER.millis()) + 1).or_default() += 1;
         }
         let free_at = |together: i64| Timestamp::from_millis(together * TOGETHER.millis());
         let coming: VecDeque<_> = coming.into_iter().map(|(at, people)| (free_at(at), f64::from(people))).collect();
-        let free = f64::from(most) - as_float(places.len() as u64);
+        let free = f64::from(most) - as_float(slots.len() as u64);
         let held = Tier::HELD;
         self.outlook.portfolios.push(Portfolio {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! Who of a campaign's people takes no place in a tier: they hold one, or wrote to us lately.
+//! Counts the recipients of a campaign that need no slot of a tier: they hold one, or have an open 24-hour window.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,7 +8,7 @@ use crate::config::{Config, Lane};
 use crate::domain::{Msisdn, Plan, Tier, Timestamp};
 use crate::store::{Result, Store};
 
-/// For each limited portfolio that a first step takes places in, how many of these people take none.
+/// For each limited portfolio whose slots a first step uses, the number of recipients that need none.
 pub(super) async fn passes(
     store: &dyn Store,
     config: &Config,
@@ -35,8 +35,8 @@ pub(super) async fn passes(
 }
 
 async fn holders(store: &dyn Store, portfolio: &str, lanes: &[&Lane], now: Timestamp) -> Result<HashSet<Msisdn>> {
-    let places = store.tier_places(vec![portfolio.to_owned()], now - Tier::HELD).await?;
-    let mut holders: HashSet<Msisdn> = places.into_values().flatten().map(|place| place.person).collect();
+    let slots = store.tier_places(vec![portfolio.to_owned()], now - Tier::HELD).await?;
+    let mut holders: HashSet<Msisdn> = slots.into_values().flatten().map(|slot| slot.person).collect();
     for lane in lanes {
         let mut windows = WindowHolders::of(sender_of(lane), now);
         while let Some(page) = windows.next(store).await? {
@@ -46,14 +46,14 @@ async fn holders(store: &dyn Store, portfolio: &str, lanes: &[&Lane], now: Times
     Ok(holders)
 }
 
-/// How many of the campaign's people are among these.
+/// How many of the campaign's recipients are among these numbers.
 async fn among(store: &dyn Store, people: &People, these: &HashSet<Msisdn>) -> Result<u64> {
     if let Some(sieve) = &people.sieve {
-        return Ok(these.iter().filter(|person| sieve.knows(**person)).count() as u64);
+        return Ok(these.iter().filter(|number| sieve.knows(**number)).count() as u64);
     }
     let (mut found, mut numbers) = (0, Numbers::of(people));
     while let Some(page) = numbers.next(store).await? {
-        found += page.iter().filter(|person| these.contains(*person)).count() as u64;
+        found += page.iter().filter(|number| these.contains(*number)).count() as u64;
     }
     Ok(found)
 }

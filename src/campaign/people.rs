@@ -1,4 +1,4 @@
-//! Whom a campaign is for: files, imported audiences and numbers, looked at for a plan or brought into the store.
+//! Gathers the recipients of a campaign from files, imported audiences and numbers, for a plan or into the store.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::domain::{AudienceId, Country, Msisdn, Recipient};
 use crate::optout::OptOuts;
 use crate::store::{self, Audience, Store};
 
-/// Recipients read in one go, where a whole audience has to be gone through.
+/// Recipients read at once when a whole audience is read.
 pub(super) const PAGE: u32 = 10_000;
 
 /// Recipients that a plan shows.
@@ -21,13 +21,13 @@ const SHOWN: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {
-    #[error("there is neither a file {} nor an imported audience \"{name}\"; check the path, or see `volley audience list`", path.display())]
+    #[error("\"{name}\" is neither a file ({}) nor an imported audience; check the path, or see `volley audience list`", path.display())]
     NotThere { name: String, path: PathBuf },
-    #[error("{second} has other columns than {first}; import them apart, or make their headers the same")]
+    #[error("{second} and {first} have different columns; import them separately, or give them the same header")]
     Columns { first: String, second: String },
     #[error(transparent)]
     Excluded(#[from] NotExcluded),
-    #[error("nobody is left to write to: of {rows} rows none is a valid number that has not opted out")]
+    #[error("there is no recipient to send to: none of {rows} rows has a valid number that has not opted out")]
     Nobody { rows: u64 },
     #[error(transparent)]
     Read(#[from] audience::Error),
@@ -37,31 +37,31 @@ pub enum PeopleError {
     Store(#[from] store::Error),
 }
 
-/// The people of a campaign, as far as a plan has to know them.
+/// The recipients of a campaign, as far as a plan needs to know them.
 #[derive(Debug, Default)]
 pub struct People {
-    /// What a person calls them.
+    /// Their name, for operators.
     pub label: String,
     pub columns: Vec<String>,
-    /// Which of them holds the numbers.
+    /// The column with the numbers.
     pub(super) number_column: String,
     pub recipients: u64,
     pub invalid: u64,
-    /// In one file more than once.
+    /// Rows whose number occurs earlier in the same file.
     pub duplicates: u64,
-    /// In a source whose number an earlier one has: each number is written to once.
+    /// Rows whose number is in an earlier source. Each number is sent to once.
     pub across: u64,
     pub opted_out: u64,
-    /// What was rejected of each source, with its reasons.
+    /// The rejected rows of each source, with reasons.
     pub left_out: Vec<LeftOut>,
     pub countries: BTreeMap<Country, u64>,
-    /// For each column, how many recipients have nothing in it.
+    /// For each column, the number of recipients with an empty cell.
     pub empty: Vec<u64>,
     pub first: Vec<Recipient>,
     pub excluded: Excluded,
-    /// What knows their numbers; nothing where they are a single audience that was imported before.
+    /// Knows their numbers; `None` for a single audience that was imported before.
     pub(super) sieve: Option<Sieve>,
-    /// Where they are in the store: nothing for people who were only looked at.
+    /// Their audiences in the store. Files that were only surveyed have none.
     pub audiences: Vec<Part>,
 }
 
@@ -70,17 +70,17 @@ pub struct People {
 pub struct Part {
     pub id: AudienceId,
     pub recipients: u32,
-    /// The places, in order, of those who get nothing from here, since an earlier source has their number.
+    /// The positions, in order, of recipients that get no message from this audience.
     pub left_out: Vec<u32>,
-    /// Brought along by the campaign itself, so it goes again should the launch fail.
+    /// Whether the campaign itself imported the audience; then a failed launch removes it.
     pub own: bool,
 }
 
 impl Part {
-    /// Those left out in a piece of it.
+    /// The left-out positions within one piece of the audience.
     pub(super) fn left_out_between(&self, from: u32, until: u32) -> &[u32] {
-        let place = |n| self.left_out.partition_point(|left_out| *left_out < n);
-        &self.left_out[place(from)..place(until)]
+        let index = |n| self.left_out.partition_point(|left_out| *left_out < n);
+        &self.left_out[index(from)..index(until)]
     }
 }
 
@@ -90,17 +90,17 @@ pub(super) enum Origin {
     Imported(Box<Audience>),
 }
 
-/// What is needed to gather people.
+/// What is needed to gather recipients.
 #[derive(Debug)]
 pub(super) struct Gathering<'a> {
     pub store: &'a dyn Store,
     pub clock: &'a dyn Clock,
-    /// Whether files are brought into the store, or only looked at.
+    /// Whether files are imported into the store, or only surveyed.
     pub keep: bool,
 }
 
 impl Gathering<'_> {
-    /// Gathers everybody whom a draft names. On failure nothing of it stays.
+    /// Gathers all recipients that a draft names. On an error, nothing of them stays in the store.
     pub(super) async fn gather(
         &self,
         draft: &Draft,
@@ -121,7 +121,7 @@ impl Gathering<'_> {
         progress: &mut impl FnMut(&str) -> Option<OnProgress>,
     ) -> Result<(), PeopleError> {
         let opted_out = Arc::new(OptOuts::load(self.store).await?);
-        // First, because it may be refused, and what follows may take long.
+        // The exclusions come first, because they may be refused, and the rest may take long.
         people.excluded = self.excluded(draft, &opted_out).await?;
         let sieve = Sieve::new(Arc::clone(&opted_out));
         let options = Options { country: draft.country, ..Options::default() };
@@ -131,7 +131,7 @@ impl Gathering<'_> {
             let path = || draft.folder.join(name);
             origins.push(origin.ok_or_else(|| PeopleError::NotThere { name: name.clone(), path: path() })?);
         }
-        // Behind the others, whose columns they take on.
+        // The numbers come last, because they take on the columns of the other sources.
         if !draft.numbers.is_empty() {
             origins.push(Origin::Numbers(draft.numbers.clone()));
         }
@@ -147,7 +147,8 @@ impl Gathering<'_> {
                 }
                 Origin::Imported(audience) => {
                     let beside = Some(&sieve).filter(|_| !is_alone);
-                    // Who has opted out since then gets a row of the campaign all the same, which says so.
+                    // At a launch, a number that opted out after the import still gets a message, with the outcome
+                    // `skipped`. Only a plan counts it out.
                     let unwilling = Some(&*opted_out).filter(|opted_out| !self.keep && !opted_out.is_empty());
                     self.add_imported(people, *audience, Known { beside, unwilling }).await?;
                     continue;
@@ -185,7 +186,7 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// A file where there is one, else an imported audience of that name.
+    /// Finds a file of that name, else an imported audience.
     pub(super) async fn origin(&self, draft: &Draft, name: &str) -> Result<Option<Origin>, store::Error> {
         let path = draft.folder.join(name);
         if path.is_file() {
@@ -195,8 +196,8 @@ impl Gathering<'_> {
         Ok(audience.map(|audience| Origin::Imported(Box::new(audience))))
     }
 
-    /// What was understood when it was imported stands in its summary, so nobody reads a million rows again. Only where
-    /// something else is known of numbers are its own held against that.
+    /// Adds an imported audience by the summary of its import, without reading its rows again. The rows are read only
+    /// if they must be compared with other sources or with opt-outs.
     async fn add_imported(&self, people: &mut People, audience: Audience, known: Known<'_>) -> Result<(), PeopleError> {
         for part in &audience.parts {
             let summary: serde_json::Value =
@@ -226,7 +227,7 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// A few to show, of those who want messages.
+    /// The first few recipients that have not opted out, for display.
     async fn first(&self, audience: AudienceId, unwilling: Option<&OptOuts>) -> Result<Vec<Recipient>, PeopleError> {
         let looked_at = if unwilling.is_some() { PAGE } else { SHOWN };
         let mut first = self.store.recipients(audience, 0, looked_at).await?;
@@ -235,8 +236,8 @@ impl Gathering<'_> {
         Ok(first)
     }
 
-    /// Whom an earlier source has already: their places in the audience. They, and who has opted out, are taken back of
-    /// what is known of it.
+    /// Finds the positions of recipients that an earlier source already has. Takes them, and opted-out recipients, out
+    /// of the counts.
     async fn leave_out(
         &self,
         audience: AudienceId,
@@ -273,17 +274,17 @@ impl Gathering<'_> {
     }
 }
 
-/// What is known of numbers beside an imported audience.
+/// What is known about the numbers of an imported audience from elsewhere.
 #[derive(Debug, Clone, Copy)]
 struct Known<'a> {
     /// The numbers of the other sources.
     beside: Option<&'a Sieve>,
-    /// Whoever has opted out.
+    /// The opted-out numbers.
     unwilling: Option<&'a OptOuts>,
 }
 
 impl People {
-    /// So many people of audiences that are in the store already.
+    /// The recipients of audiences that are already in the store.
     pub(super) fn of_parts(
         label: String,
         audiences: Vec<Part>,
@@ -293,7 +294,7 @@ impl People {
         Self { label, audiences, countries, recipients, ..Self::default() }
     }
 
-    /// Rows of what was read for the campaign that become no messages.
+    /// Rows of the campaign's sources that become no messages.
     pub const fn rejected(&self) -> u64 {
         self.invalid + self.duplicates + self.across + self.opted_out
     }
@@ -319,11 +320,11 @@ impl People {
         self.label = if self.label.is_empty() { label.to_owned() } else { format!("{}, {label}", self.label) };
     }
 
-    /// Removes what the campaign brought along.
+    /// Removes the audiences that the campaign itself imported.
     pub async fn discard(&self, store: &dyn Store) {
         for part in self.audiences.iter().filter(|part| part.own) {
             if let Err(error) = store.remove_audience(part.id).await {
-                tracing::warn!(%error, "an audience that nobody uses could not be removed; it stays hidden");
+                tracing::warn!(%error, "an unused audience could not be removed; it stays hidden");
             }
         }
     }

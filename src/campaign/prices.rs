@@ -1,20 +1,20 @@
-//! The list of what messages cost: a CSV file with a line for each channel, and perhaps country and category.
+//! The price list: a CSV file with one line for each channel, optionally by country and category.
 
 use std::path::{Path, PathBuf};
 
 use crate::domain::{Category, Channel, Content, Country, Money, Prices};
 
-/// What a line of the list says.
+/// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     channel: Channel,
-    /// Of templates; every other where none is named.
+    /// The template category; `None` for every category without a line of its own.
     category: Option<Category>,
     country: Option<Country>,
     price: Money,
 }
 
-/// A price list, as it stands in its file.
+/// A price list, as in its file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PriceList {
     pub file: PathBuf,
@@ -30,7 +30,7 @@ pub enum PriceError {
     Line { file: PathBuf, line: u64, sentence: String },
 }
 
-/// The columns that a list may have, in any order; the first and the last it has to.
+/// The columns that a list may have, in any order. `channel` and `price` are required.
 const COLUMNS: [&str; 5] = ["channel", "country", "category", "currency", "price"];
 
 impl PriceList {
@@ -50,30 +50,30 @@ impl PriceList {
         let broken = |error: &csv::Error| {
             wrong(
                 error.position().map_or(1, csv::Position::line),
-                "has another number of columns than the first".to_owned(),
+                "has another number of columns than the first line".to_owned(),
             )
         };
         let names: Vec<String> =
             reader.headers().map_err(|error| broken(&error))?.iter().map(str::to_lowercase).collect();
         let strange = names.iter().find(|name| !COLUMNS.contains(&name.as_str()));
         if let Some(strange) = strange {
-            return Err(wrong(1, format!("there is no column {strange}; known are {}", COLUMNS.join(", "))));
+            return Err(wrong(1, format!("unknown column {strange}; known are {}", COLUMNS.join(", "))));
         }
-        let place = |name: &str| names.iter().position(|known| known == name);
-        let (Some(channel), Some(price)) = (place("channel"), place("price")) else {
+        let position = |name: &str| names.iter().position(|known| known == name);
+        let (Some(channel), Some(price)) = (position("channel"), position("price")) else {
             return Err(wrong(
                 1,
                 "a price list needs the columns channel and price, and may have country, category and currency"
                     .to_owned(),
             ));
         };
-        let (country, category, currency) = (place("country"), place("category"), place("currency"));
+        let (country, category, currency) = (position("country"), position("category"), position("currency"));
         let mut list = Self { file: file.to_owned(), ..Self::default() };
         for row in reader.records() {
             let row = row.map_err(|error| broken(&error))?;
             let line = row.position().map_or(1, csv::Position::line);
             let cell =
-                |place: Option<usize>| place.and_then(|place| row.get(place)).filter(|cell| !matches!(*cell, "" | "*"));
+                |column: Option<usize>| column.and_then(|n| row.get(n)).filter(|cell| !matches!(*cell, "" | "*"));
             let wrong = |error: &dyn std::fmt::Display| wrong(line, error.to_string());
             let read = Line {
                 channel: cell(Some(channel)).unwrap_or_default().parse().map_err(|error| wrong(&error))?,
@@ -85,16 +85,16 @@ impl PriceList {
                 (other.channel, other.category, other.country) == (read.channel, read.category, read.country)
             };
             if list.lines.iter().any(|other| twice(&other)) {
-                return Err(wrong(&"says once more what an earlier line says; remove one of them"));
+                return Err(wrong(&"repeats an earlier line; remove one of them"));
             }
-            if let Some(said) = cell(currency).map(str::to_uppercase) {
+            if let Some(currency) = cell(currency).map(str::to_uppercase) {
                 match &list.currency {
-                    Some(other) if *other != said => {
+                    Some(other) if *other != currency => {
                         return Err(wrong(&format_args!(
-                            "is in {said}, and others are in {other}; a list has one currency"
+                            "is in {currency}, but other lines are in {other}; a price list has one currency"
                         )));
                     }
-                    Some(_) | None => list.currency = Some(said),
+                    Some(_) | None => list.currency = Some(currency),
                 }
             }
             list.lines.push(read);
@@ -102,7 +102,7 @@ impl PriceList {
         Ok(list)
     }
 
-    /// What a step costs. A line that names the category says more than one that does not.
+    /// The prices of a step. A line that names the category takes precedence over one that does not.
     pub fn of(&self, channel: Channel, content: &Content) -> Prices {
         let category = match content {
             Content::Template(template) => Some(template.category),
@@ -119,8 +119,8 @@ impl PriceList {
                     }
             };
             if let Some(line) = self.lines.iter().filter(fits).find(|line| line.country.is_none()) {
-                // What is said of a country without the category is less than what is said of the category without the
-                // country.
+                // A line for the category without a country takes precedence over a line for a country without the
+                // category.
                 prices = Prices { others: Some(line.price), ..Prices::default() };
             }
             let named = self.lines.iter().filter(fits).filter_map(|line| Some((line.country?, line.price)));
@@ -131,7 +131,7 @@ impl PriceList {
 }
 
 fn country_of(code: &str) -> Result<Country, String> {
-    Country::by_code(code).ok_or_else(|| format!("\"{code}\" is no country; write its two letters, such as SG"))
+    Country::by_code(code).ok_or_else(|| format!("unknown country \"{code}\"; write a two-letter code such as SG"))
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_that_says_most_counts() {
+    fn the_most_specific_line_counts() {
         let list = list(
             "Channel,Country,Category,Price,Currency\nSMS,SG,,0.04,EUR\nSMS,*,,0.09,eur\nWhatsApp,,MARKETING,0.07,\n\
              WhatsApp,SG,marketing,0.05,\nWhatsApp,SG,,0.01,\nViber,,,0.02,\n",
@@ -174,16 +174,16 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_wrong_says_where() {
+    fn an_invalid_list_names_the_line_and_the_problem() {
         for (text, sentence) in [
             ("", "prices.csv, line 1: a price list needs the columns channel and price"),
-            ("channel,prize\n", "line 1: there is no column prize; known are channel"),
+            ("channel,prize\n", "line 1: unknown column prize; known are channel"),
             ("channel;price\nSMS;0,04\n", "line 2: \"0,04\" is not an amount of money"),
             ("channel,price\nSMSS,0.04\n", "line 2: unknown channel \"SMSS\""),
-            ("channel,country,price\nSMS,UK,0.04\n", "line 2: \"UK\" is no country"),
-            ("channel,price\nSMS,0.04\nSMS,0.05\n", "line 3: says once more what an earlier line says"),
+            ("channel,country,price\nSMS,UK,0.04\n", "line 2: unknown country \"UK\""),
+            ("channel,price\nSMS,0.04\nSMS,0.05\n", "line 3: repeats an earlier line"),
             ("channel,price\nSMS\n", "line 2: has another number of columns"),
-            ("channel,price,currency\nSMS,1,EUR\nViber,1,USD\n", "line 3: is in USD, and others are in EUR"),
+            ("channel,price,currency\nSMS,1,EUR\nViber,1,USD\n", "line 3: is in USD, but other lines are in EUR"),
         ] {
             let error = list(text).unwrap_err();
             assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");

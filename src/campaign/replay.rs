@@ -1,9 +1,9 @@
-//! The engine, run once more over what is on disk about a message.
+//! Replays the engine over what is on disk about a message.
 //!
-//! Each fact, and each note in the row, says which rule decided by it and on what. In that order the engine is asked again,
-//! one step at a time: where it decides otherwise than is recorded, or ends elsewhere than the row, the replay stops and
-//! says so. Claims, and claims that came back, leave nothing behind; that one happened is seen from where the message
-//! stood next.
+//! Each fact, and each note in the row, records the rule that decided it and the state that the rule met. The replay
+//! asks the engine again in that order, one step at a time. It stops and reports a contradiction where the engine
+//! decides differently from the record, or ends in another state than the row. Claims and returned claims leave no
+//! record; the replay infers them from the next recorded state of the message.
 
 use super::words;
 use crate::domain::{Fault, Plan, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
@@ -18,7 +18,7 @@ use crate::wire::codes::{self, Entry};
 pub(super) struct Life<'a> {
     pub(super) batch: &'a Batch,
     pub(super) plan: &'a Plan,
-    /// What the plan was before.
+    /// Earlier versions of the plan.
     pub(super) editions: &'a [Edition],
     pub(super) row: &'a Present,
     pub(super) notes: &'a [Note],
@@ -30,38 +30,38 @@ pub(super) struct Life<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Moment<'a> {
     Claimed,
-    /// A claim came back: the provider had refused it for now, or it had not begun.
+    /// A claim returned: the provider had refused it for now, or it had not begun.
     HandedBack,
     Answered(&'a Attempt),
     Receipt(&'a Receipt),
     Noted(&'a Note),
 }
 
-/// A moment with what the engine made of it.
+/// A moment with the engine's decision about it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told<'a> {
+pub(super) struct Replayed<'a> {
     pub(super) at: Timestamp,
     pub(super) before: Present,
     pub(super) moment: Moment<'a>,
     pub(super) made: Made,
     /// Whether the campaign was cancelled by then.
     pub(super) is_cancelled: bool,
-    /// As it stood afterwards.
+    /// The message after the decision.
     pub(super) after: Present,
 }
 
-/// A message's life, as far as it can be told.
+/// The decisions about a message, as far as the replay came.
 #[derive(Debug)]
 pub(super) struct Replay<'a> {
-    pub(super) told: Vec<Told<'a>>,
+    pub(super) decided: Vec<Replayed<'a>>,
     pub(super) end: Present,
-    /// Where facts, rules and row contradict each other.
+    /// The first contradiction between facts, rules and row, if there is one.
     pub(super) refuted: Option<String>,
 }
 
 impl Moment<'_> {
-    /// What is kept with it, and when it took effect; nothing where nothing is kept.
-    const fn kept(&self) -> Option<(Ruling, Timestamp)> {
+    /// The recorded ruling and the time when it took effect; `None` for a moment without a record.
+    const fn record(&self) -> Option<(Ruling, Timestamp)> {
         match self {
             Self::Claimed | Self::HandedBack => None,
             Self::Answered(attempt) => Some((attempt.ruling, attempt.answered)),
@@ -73,56 +73,57 @@ impl Moment<'_> {
     fn name(&self) -> String {
         match self {
             Self::Claimed => "a claim".to_owned(),
-            Self::HandedBack => "a claim that came back".to_owned(),
-            Self::Answered(attempt) => format!("what came of step {}", attempt.step),
+            Self::HandedBack => "a returned claim".to_owned(),
+            Self::Answered(attempt) => format!("the result of step {}", attempt.step),
             Self::Receipt(receipt) => format!("a receipt of step {} ({})", receipt.step, receipt.state),
             Self::Noted(note) => match note.cause {
-                Cause::Due(_) => "a time that was up",
-                Cause::Doubted(_) => "a deadline that was doubted",
-                Cause::RefusalRecalled => "a refusal that was recalled",
+                Cause::Due(_) => "a due time",
+                Cause::Doubted(_) => "a deadline in doubt",
+                Cause::RefusalRecalled => "a recalled refusal",
                 Cause::Cancel => "a cancel",
                 Cause::OptOut => "an opt-out",
-                Cause::HandedBack => "a claim that came back",
+                Cause::HandedBack => "a returned claim",
             }
             .to_owned(),
         }
     }
 }
 
-/// From when its messages waited to leave.
+/// When the messages of a batch began to wait for submission.
 pub(super) fn begun_at(batch: &Batch) -> Timestamp {
     batch.starts_at.filter(|at| *at > batch.created_at).unwrap_or(batch.created_at)
 }
 
-/// Whether the launch left somebody out whom it had a message for: the campaign excludes them, or they had opted out.
+/// Whether the launch skipped a recipient that has a message: the campaign excludes the number, or the recipient had
+/// opted out.
 fn is_left_out(row: &Present, begun: &Present) -> bool {
     match row.state {
         State::Done { skipped: Some(SkipReason::Excluded), .. } => true,
-        // Whoever opts out later is marked, and what suppresses a step ends it.
+        // A later opt-out marks the message, and a suppression ends its step.
         State::Done { skipped: Some(SkipReason::OptedOut), .. } => row.marks == begun.marks,
         _ => false,
     }
 }
 
-/// Tells a message's life.
+/// Replays the decisions about a message.
 pub(super) fn replay(life: Life<'_>) -> Replay<'_> {
     let mut begun = engine::begin(life.plan, life.row.marks, begun_at(life.batch));
     if is_left_out(life.row, &begun) || begun.outcome().is_some() {
-        // Who is skipped from the beginning is so since the launch; of that there is no other fact than the row.
+        // A message that is skipped from the beginning has been skipped since the launch; only the row records it.
         begun = Present { state: life.row.state, ..begun };
     }
     let moments = moments(&life);
-    let mut run = Run { life, now: begun, told: Vec::with_capacity(moments.len() + 2) };
-    let refuted = moments.into_iter().try_for_each(|moment| run.tell(moment)).and_then(|()| run.arrive()).err();
-    Replay { told: run.told, end: run.now, refuted }
+    let mut run = Run { life, now: begun, decided: Vec::with_capacity(moments.len() + 2) };
+    let refuted = moments.into_iter().try_for_each(|moment| run.replay(moment)).and_then(|()| run.arrive()).err();
+    Replay { decided: run.decided, end: run.now, refuted }
 }
 
-/// What is kept about a message, in the order in which it was decided.
+/// The recorded moments of a message, in the order in which they were decided.
 fn moments<'a>(life: &Life<'a>) -> Vec<Moment<'a>> {
     let answers = life.attempts.iter().map(Moment::Answered);
     let receipts = life.receipts.iter().map(Moment::Receipt);
     let mut moments: Vec<Moment<'a>> = answers.chain(receipts).chain(life.notes.iter().map(Moment::Noted)).collect();
-    moments.sort_by_key(|moment| moment.kept().map(|(ruling, at)| (ruling.place(), at)));
+    moments.sort_by_key(|moment| moment.record().map(|(ruling, at)| (ruling.place(), at)));
     moments
 }
 
@@ -130,27 +131,29 @@ fn moments<'a>(life: &Life<'a>) -> Vec<Moment<'a>> {
 struct Run<'a> {
     life: Life<'a>,
     now: Present,
-    told: Vec<Told<'a>>,
+    decided: Vec<Replayed<'a>>,
 }
 
 impl<'a> Run<'a> {
-    fn tell(&mut self, moment: Moment<'a>) -> Result<(), String> {
-        let Some((ruling, at)) = moment.kept() else { return Ok(()) };
-        let otherwise = |why: &str| Err(format!("{} {why}, on version {} of its row", moment.name(), ruling.version));
+    /// Asks the engine about one moment again, and returns the contradiction if it decides differently.
+    fn replay(&mut self, moment: Moment<'a>) -> Result<(), String> {
+        let Some((ruling, at)) = moment.record() else { return Ok(()) };
+        let contradiction =
+            |why: &str| Err(format!("{} {why}, on version {} of its row", moment.name(), ruling.version));
         if ruling.made == Made::Nothing {
             self.take(at, moment, Made::Nothing, self.now);
             return Ok(());
         }
         if self.is_too_early(moment) {
-            return otherwise("left before its turn had come");
+            return contradiction("was submitted before its step was due");
         }
-        if !self.meets(ruling, moment, at) {
-            return otherwise("met it in a state that it was not in");
+        if !self.advance_to(ruling, moment, at) {
+            return contradiction("met the message in a state that it was not in");
         }
         if let Moment::Receipt(receipt) = moment
             && self.is_superseded(receipt) != (ruling.made == Made::Superseded)
         {
-            return otherwise("is said to speak of another try than it does");
+            return contradiction("is recorded as being about another try than it is");
         }
         if ruling.made == Made::Superseded {
             self.take(at, moment, Made::Superseded, self.now);
@@ -166,24 +169,25 @@ impl<'a> Run<'a> {
                 self.take(at, moment, ruling.made, decision.next().copied().unwrap_or(self.now));
                 Ok(())
             }
-            None => otherwise("was not decided as the rules decide"),
+            None => contradiction("was not decided according to the rules"),
         }
     }
 
     fn take(&mut self, at: Timestamp, moment: Moment<'a>, made: Made, after: Present) {
-        let is_cancelled = moment.kept().is_some_and(|(ruling, _)| ruling.is_cancelled);
-        self.told.push(Told { at, before: self.now, moment, made, is_cancelled, after });
+        let is_cancelled = moment.record().is_some_and(|(ruling, _)| ruling.is_cancelled);
+        self.decided.push(Replayed { at, before: self.now, moment, made, is_cancelled, after });
         self.now = after;
     }
 
-    /// Brings the message to where something met it, by what leaves no fact. Says whether it can have got there.
-    fn meets(&mut self, ruling: Ruling, moment: Moment<'a>, at: Timestamp) -> bool {
+    /// Brings the message to the state in which the ruling met it, through claims and returns, which leave no fact.
+    /// Returns `false` if the message cannot be in that state.
+    fn advance_to(&mut self, ruling: Ruling, moment: Moment<'a>, at: Timestamp) -> bool {
         match (self.now.state, ruling.met) {
             (State::Queued { .. }, Met::Queued) => self.now.tries = ruling.tries,
             (State::Queued { .. }, Met::Sending) => self.claim(self.intent(ruling, moment, at), ruling.tries),
             (State::Sending { .. }, Met::Queued) => self.hand_back(at, ruling.tries),
             (State::Sending { .. }, Met::Sending) => {
-                // It may have come back and been claimed anew in between.
+                // In between, the claim may have returned and the message may have been claimed again.
                 let intent = self.intent(ruling, moment, at);
                 if let State::Sending { intent: claimed, .. } = &mut self.now.state {
                     *claimed = intent;
@@ -210,7 +214,7 @@ impl<'a> Run<'a> {
         self.take(at, Moment::HandedBack, made, Present { state, tries, ..self.now });
     }
 
-    /// Whether a step was queued before the one before it gave way.
+    /// Whether a step was queued before the step before it fell back.
     fn is_too_early(&self, moment: Moment<'a>) -> bool {
         match (moment, self.now.state) {
             (Moment::Answered(attempt), State::Queued { not_before, .. }) => attempt.queued < not_before,
@@ -218,7 +222,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// When the claim was made that something met: the fact of what came of it says so, or the row.
+    /// When the claim was made that the ruling met: the attempt of that claim records it, or the row does.
     fn intent(&self, ruling: Ruling, moment: Moment<'a>, at: Timestamp) -> Timestamp {
         let is_of_it = |attempt: &&Attempt| attempt.step == self.now.step && attempt.tries == ruling.tries;
         let later = |attempt: &&Attempt| attempt.ruling.version >= ruling.version;
@@ -237,13 +241,13 @@ impl<'a> Run<'a> {
 
     /// The attempts of a step that are on record by now.
     fn on_record(&self, step: StepIndex) -> impl Iterator<Item = &'a Attempt> {
-        self.told.iter().filter_map(move |told| match told.moment {
+        self.decided.iter().filter_map(move |decided| match decided.moment {
             Moment::Answered(attempt) if attempt.step == step => Some(attempt),
             _ => None,
         })
     }
 
-    /// Whether news of a try counts no longer, by the tries that were on record when it came.
+    /// Whether a receipt about a try is superseded, by the tries that were on record when it came.
     fn is_superseded(&self, receipt: &Receipt) -> bool {
         let step = receipt.step;
         let Some(rules) = self.life.plan.step(step) else { return false };
@@ -253,7 +257,7 @@ impl<'a> Run<'a> {
         !engine::counts(&self.now, step, [tries, latest], report, rules.success)
     }
 
-    /// What it may have been for the engine. Which of these, the recorded rule tells.
+    /// The events that a moment may have been for the engine. The recorded rule tells which one it was.
     fn events(&self, moment: Moment<'a>, at: Timestamp) -> Vec<Event> {
         match moment {
             Moment::Claimed | Moment::HandedBack => Vec::new(),
@@ -274,13 +278,13 @@ impl<'a> Run<'a> {
         if let Report::Failed { fault: Fault::Recipient, again } = report
             && words::failure(receipt).is_some_and(Entry::may_be_senders)
         {
-            // One too many alike to be its recipient's fault.
+            // The engine may have seen too many equal failures to blame the recipient.
             reports.push(Report::Failed { fault: Fault::Sender(SenderPart::Step), again });
         }
         reports.into_iter().map(|report| Event::Receipt { step, report }).collect()
     }
 
-    /// Whether it ends where the row says.
+    /// Checks that the replay ends in the state of the row.
     fn arrive(&mut self) -> Result<(), String> {
         let row = self.life.row;
         match (self.now.state, row.state) {
@@ -288,32 +292,32 @@ impl<'a> Run<'a> {
             (State::Sending { .. }, State::Queued { not_before, .. }) => self.hand_back(not_before, row.tries),
             _ => {}
         }
-        let stands = match (self.now.state, row.state) {
+        let is_same_state = match (self.now.state, row.state) {
             (State::Queued { .. }, State::Queued { .. }) | (State::Sending { .. }, State::Sending { .. }) => true,
-            // What was held is due later; nothing is earlier.
+            // A held deadline is due later than replayed, never earlier.
             (State::Awaiting { due }, State::Awaiting { due: kept }) => kept >= due,
             (ended @ State::Done { .. }, kept @ State::Done { .. }) => ended == kept,
             _ => false,
         };
-        let told = |present: &Present| (present.step, present.marks, present.first_left, present.accepted);
-        if stands && told(&self.now) == told(row) {
+        let rest = |present: &Present| (present.step, present.marks, present.first_left, present.accepted);
+        if is_same_state && rest(&self.now) == rest(row) {
             return Ok(());
         }
-        let stands = |present: &Present| {
+        let position = |present: &Present| {
             let [first, accepted] = [present.first_left, present.accepted]
                 .map(|at| at.map_or_else(|| "never".to_owned(), Timestamp::rfc3339));
             let ended = match present.state {
                 State::Done { at, .. } => format!(", ended {}", at.rfc3339()),
                 State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => String::new(),
             };
-            let stands = words::stands(present, self.life.plan);
-            format!("{stands}, first left {first}, accepted {accepted}{ended}")
+            let position = words::position(present, self.life.plan);
+            format!("{position}, first submitted {first}, accepted {accepted}{ended}")
         };
-        Err(format!("the row says {}; the facts lead to {}", stands(row), stands(&self.now)))
+        Err(format!("the row says {}; the facts lead to {}", position(row), position(&self.now)))
     }
 }
 
-/// What came of a step, as the engine was told.
+/// The event by which the engine heard of an attempt's result.
 fn answered(attempt: &Attempt, now: &Present) -> Event {
     let (step, is_queued) = (attempt.step, matches!(now.state, State::Queued { .. }));
     match attempt.verdict {
@@ -340,7 +344,7 @@ fn answer(attempt: &Attempt) -> Answer {
     }
 }
 
-/// The plans by which it may have been decided then: the one that held, and those that began to hold or were replaced.
+/// The plans by which the engine may have decided at `at`: the plan in force first, then every other version.
 fn plans_at(life: Life<'_>, at: Timestamp) -> impl Iterator<Item = &Plan> {
     let held = life.editions.iter().find(|edition| at <= edition.until).map_or(life.plan, |edition| &edition.plan);
     std::iter::once(held).chain(life.editions.iter().map(|edition| &edition.plan)).chain([life.plan])

@@ -1,4 +1,5 @@
-//! What a campaign has come to: from the counters alone, so it costs the same for ten recipients and ten million.
+//! Reports the results of a campaign from the counters alone, so the cost is the same for ten recipients and ten
+//! million.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +13,10 @@ use crate::domain::{
 };
 use crate::store::{AudiencePart, Batch, Result, Store};
 
-/// Unknown attempts named in a report; the count beside them is whole.
+/// Unknown attempts that a report lists; `unknown_count` has all of them.
 pub(super) const UNKNOWN_SHOWN: u32 = 1_000;
 
-/// Where a campaign stands now.
+/// The present state of a campaign.
 #[derive(Debug, Clone, Serialize)]
 pub struct Show {
     pub id: String,
@@ -25,7 +26,7 @@ pub struct Show {
     pub why: Option<String>,
     pub counts: Counts,
     pub rate: RateNow,
-    /// Steps that cannot leave, because their lanes are gone.
+    /// Steps that cannot be sent, because their lanes are gone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stranded: Vec<Stranded>,
 }
@@ -40,13 +41,13 @@ pub struct Counts {
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RateNow {
-    /// Hand-overs a second, as last measured.
+    /// Submissions a second, as last measured.
     pub now: f64,
-    /// What its lanes allow together.
+    /// The sum of the rates of its lanes.
     pub allowed: f64,
 }
 
-/// How messages ended; with `open` they sum to the audience.
+/// How messages ended. The outcomes and `open` sum to the audience.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Outcomes(pub BTreeMap<String, i64>);
 
@@ -58,21 +59,21 @@ pub struct Report {
     pub audience: i64,
     pub open: i64,
     pub outcomes: Outcomes,
-    /// Rows of what it was launched from that became no messages, by reason.
+    /// Rows of its sources that became no messages, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, u64>,
     /// Why messages were skipped.
     pub skipped: BTreeMap<String, i64>,
     pub delivered_twice: i64,
     pub late: i64,
-    /// Attempts of which nobody knows whether they happened; the first thousand of `unknown_count`.
+    /// Attempts with an unknown result; the first thousand of `unknown_count`.
     pub unknown: Vec<Unknown>,
     pub unknown_count: i64,
     pub steps: Vec<StepReport>,
-    /// Of what was spent.
+    /// The currency of `spent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// In which its times are shown to people.
+    /// The zone in which its times are shown.
     #[serde(skip)]
     pub zone: Option<Zone>,
 }
@@ -89,28 +90,28 @@ pub struct StepReport {
     pub step: u8,
     pub channel: Channel,
     pub lanes: Vec<String>,
-    /// Messages that the step is not for.
+    /// Messages that the step does not apply to.
     pub passed_over: i64,
     pub handed_over: i64,
     pub sent: i64,
     pub delivered: i64,
     pub read: i64,
-    /// Messages whose attempt on this step the person has answered.
+    /// Messages whose attempt on this step the recipient replied to.
     pub replied: i64,
     pub undelivered: i64,
     pub rejected: i64,
-    /// Hand-overs of which nobody knows whether they happened.
+    /// Submissions with an unknown result.
     pub unknown: i64,
-    /// Messages for which it was queued and taken back, because an earlier step had arrived after all.
+    /// Messages for which it was queued and recalled, because an earlier step had arrived.
     pub recalled: i64,
-    /// Messages whose last step it was, and whose time ran out.
+    /// Messages that expired at this step.
     pub expired: i64,
-    /// Messages that were called off while they waited for it, and had not left before.
+    /// Messages that were cancelled while they waited for it, without an earlier submission.
     pub cancelled: i64,
-    /// Messages that this step brought to their success first.
+    /// Messages that reached their success status first by this step.
     pub reached: i64,
     pub fell_back: FellBack,
-    /// What its messages have cost, by the prices of the launch.
+    /// The cost of its messages, by the prices at the launch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spent: Option<Money>,
 }
@@ -137,18 +138,19 @@ impl FellBack {
 }
 
 impl Counts {
-    /// What has not left yet, claimed or not. Once it is called off nothing is, whatever its rows say.
+    /// Messages that are still to be submitted, claimed or not. In a cancelled campaign there are none, whatever the
+    /// rows say.
     pub const fn to_hand_over(&self, state: BatchState) -> i64 {
         if state.is_cancelled() { 0 } else { self.queued + self.sending }
     }
 
-    /// What has left and may still bring receipts. Whoever waits for a further step when a campaign is called off has had
-    /// the last one.
+    /// Submitted messages that may still get receipts. In a cancelled campaign they include those in a queue: a cancel
+    /// ends unsubmitted messages at once, so a queued message was submitted by an earlier step.
     pub const fn to_come(&self, state: BatchState) -> i64 {
         if state.is_cancelled() { self.awaiting + self.queued + self.sending } else { self.awaiting }
     }
 
-    /// A cancel counts at once; the rows follow.
+    /// Counts the messages in each state. A cancel counts at once, before the rows are changed.
     pub fn of(state: BatchState, tallies: &Tallies) -> Self {
         let cancelled = cancelled_at_once(state, tallies);
         Self {
@@ -160,12 +162,12 @@ impl Counts {
     }
 }
 
-/// Messages that are as good as cancelled: queued, never handed over, in a batch that was called off.
+/// Queued messages that the cancel of their batch ends: those that were never submitted.
 fn cancelled_at_once(state: BatchState, tallies: &Tallies) -> i64 {
     if state.is_cancelled() { tallies.total(Count::NeverLeft) } else { 0 }
 }
 
-/// A message as it counts: whoever was called off before anything left is over, before the row says so.
+/// A message as it counts: the cancel of its campaign ends an unsubmitted message at once, before its row is changed.
 pub fn as_counted(batch: &Batch, message: &Present) -> Present {
     let is_over = batch.state.is_cancelled() && message.first_left.is_none();
     match message.state {
@@ -186,7 +188,7 @@ fn name(batch: &Batch) -> String {
 }
 
 impl Show {
-    /// `allowed` is what the campaign's lanes may hand over in a second.
+    /// `allowed` is the number of submissions a second that the campaign's lanes allow.
     pub fn new(batch: &Batch, tallies: &Tallies, allowed: f64, stranded: Vec<Stranded>) -> Self {
         let is_sending = batch.state == BatchState::Running;
         Self {
@@ -219,7 +221,7 @@ impl Report {
         }
         if batch.open_until.is_none() && plan.as_ref().is_none_or(|plan| !plan.is_again) {
             let parts = store.parts_of(batch.id).await?;
-            // Audiences that have been purged say no more who was left out.
+            // Purged audiences no longer show which rows were left out.
             if parts.len() == batch.audience_ids.len() {
                 report.left_out = left_out(&parts, batch.messages);
             }
@@ -235,7 +237,8 @@ impl Report {
         Ok(report)
     }
 
-    /// The report without what is no counter: the list of unknown attempts, the answers, what was spent, and who was left out.
+    /// Makes the report from the counters, without the list of unknown attempts, the replies, the costs and the
+    /// rejected rows.
     pub fn of(batch: &Batch, plan: Option<&Plan>, tallies: &Tallies) -> Self {
         let cancelled = cancelled_at_once(batch.state, tallies);
         let mut outcomes: BTreeMap<String, i64> =
@@ -250,7 +253,7 @@ impl Report {
             id: public_id(batch),
             name: name(batch),
             state: batch.state,
-            // Messages join an open batch between two reads; the counters are one read.
+            // Messages may join an open batch between two reads; the counters are a single read.
             audience: if batch.open_until.is_some() { tallies.messages() } else { i64::from(batch.messages) },
             open: counts.queued + counts.sending + counts.awaiting,
             outcomes: Outcomes(outcomes),
@@ -271,7 +274,7 @@ impl Report {
     }
 }
 
-/// What was rejected when the parts were imported; and who of them an earlier part had.
+/// The rows that were rejected at the import of the parts, and those that an earlier part already had.
 fn left_out(parts: &[AudiencePart], messages: u32) -> BTreeMap<String, u64> {
     let mut reasons = BTreeMap::<String, u64>::new();
     for part in parts {

@@ -1,30 +1,31 @@
-//! What is not kept for ever: campaigns that settled long ago, and recipients who ask to be forgotten.
+//! Removes what is not kept for ever: campaigns that settled long ago, and recipients who ask for erasure.
 
 use std::collections::BTreeSet;
 
-use super::lookup::{messages_everywhere, placed};
+use super::lookup::{messages_everywhere, positions};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
 use crate::store::{Batch, Error, Event, Result, Store, StrayKind, Whom};
 
-/// Between two pieces others get the database.
+/// The pause between two pieces, in which others can use the database.
 const PAUSE: Span = Span::from_millis(30);
-/// Strays looked at in one go.
+/// Stray webhooks read at once.
 const STRAYS: u32 = 1_000;
 
-/// What is to go.
+/// What a purge removes.
 #[derive(Debug, Clone)]
 pub struct Overdue {
     before: Timestamp,
-    /// Campaigns that settled before then.
+    /// Campaigns that settled before that time.
     pub campaigns: Vec<Batch>,
-    /// Audiences that they alone have used, by name; one that only a campaign knows has none.
+    /// Audiences that only they have used, with their names; a nameless audience, which a campaign imported itself, has
+    /// `None`.
     pub audiences: Vec<(AudienceId, Option<String>)>,
-    /// Campaigns of which a purge was begun earlier, and may not have come to its end.
+    /// Campaigns with an earlier purge that may be incomplete.
     begun: Vec<BatchId>,
 }
 
-/// The campaigns that settled before `before`, with the audiences that no other campaign uses.
+/// Finds the campaigns that settled before `before`, and the audiences that no other campaign uses.
 pub async fn overdue(store: &dyn Store, before: Timestamp) -> Result<Overdue> {
     let all = store.batches(None).await?;
     let is_overdue = |batch: &Batch| batch.settled_at.is_some_and(|at| at < before);
@@ -47,7 +48,7 @@ pub async fn overdue(store: &dyn Store, before: Timestamp) -> Result<Overdue> {
     let (campaigns, begun): (Vec<Batch>, Vec<Batch>) = gone.into_iter().partition(|batch| batch.purged_at.is_none());
     let mut own = ids(&campaigns);
     for batch in &begun {
-        // Of an earlier purge they may be there still.
+        // An earlier purge may have left them.
         own.extend(store.parts_of(batch.id).await?.iter().map(|part| part.id));
     }
     own.retain(|id| !of_named.contains(id) && !used.contains(id));
@@ -65,8 +66,8 @@ impl Overdue {
     }
 }
 
-/// Removes it, piece by piece, also beside a running server; `seen` hears how many messages went. What a stop leaves over
-/// goes with the next purge.
+/// Removes overdue campaigns and audiences piece by piece, also while a server is running. Calls `seen` with the number
+/// of messages removed. If it is interrupted, the next purge removes the rest.
 pub async fn purge(store: &dyn Store, clock: &dyn Clock, overdue: &Overdue, mut seen: impl FnMut(u64)) -> Result<u64> {
     let mut purged = 0;
     for batch in &overdue.campaigns {
@@ -90,7 +91,7 @@ pub async fn purge(store: &dyn Store, clock: &dyn Clock, overdue: &Overdue, mut 
     }
     for (audience, _) in &overdue.audiences {
         match store.remove_audience(*audience).await {
-            // Somebody has launched it meanwhile.
+            // A new campaign uses it meanwhile.
             Ok(()) | Err(Error::InUse { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -113,13 +114,13 @@ pub struct Erasure {
 
 impl Erasure {
     pub async fn of(store: &dyn Store, recipient: Msisdn) -> Result<Self> {
-        // In this order: a message that joins an open batch after the first look is either found by the second or noticed by
-        // the store.
+        // This order matters: the second look finds a message that joins an open batch after the first look, or the
+        // store notices it.
         let batches = store.batches(None).await?;
-        let places = placed(store, Whom::Number(recipient), None).await?;
+        let positions = positions(store, Whom::Number(recipient), None).await?;
         let known = batches.iter().map(|batch| (batch.id, batch.messages)).collect();
-        let found = messages_everywhere(store, batches, &places).await?;
-        let rows = places.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
+        let found = messages_everywhere(store, batches, &positions).await?;
+        let rows = positions.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
         Ok(Self { recipient, rows, found, known })
     }
 
@@ -127,14 +128,14 @@ impl Erasure {
         self.found.iter().map(|(_, messages)| messages.len()).sum()
     }
 
-    /// The campaigns with a message to the recipient that has no outcome yet. Nothing is erased before they have one.
+    /// The campaigns with an open message to the recipient. Nothing is erased before every message has its outcome.
     pub fn open(&self) -> Vec<&Batch> {
         let is_open = |messages: &[Loaded]| messages.iter().any(|message| message.present.outcome().is_none());
         self.found.iter().filter(|(_, messages)| is_open(messages)).map(|(batch, _)| batch).collect()
     }
 
-    /// Erases the recipient everywhere; that they opted out stays. Returns `false`, and changes nothing, if a message has no
-    /// outcome, or if another message to them was launched since the look.
+    /// Erases the recipient everywhere, except the fact of an opt-out. Returns `false` and changes nothing if a message
+    /// has no outcome, or if another message to the recipient was launched since the look.
     pub async fn carry_out(&self, store: &dyn Store) -> Result<bool> {
         let keys = self.found.iter().flat_map(|(_, messages)| messages.iter().map(|message| message.key)).collect();
         let is_erased = store.erase(self.recipient, self.rows.clone(), keys, self.known.clone()).await?;
@@ -145,16 +146,16 @@ impl Erasure {
     }
 }
 
-/// Webhooks that belong to no message and name the number.
-async fn forget_strays(store: &dyn Store, person: Msisdn) -> Result<()> {
-    let digits = person.get().to_string();
+/// Removes webhooks that belong to no message and contain the number.
+async fn forget_strays(store: &dyn Store, recipient: Msisdn) -> Result<()> {
+    let digits = recipient.get().to_string();
     for kind in StrayKind::ALL {
         let mut after = None;
         loop {
             let page = store.strays(kind, after, STRAYS).await?;
             let Some((id, last)) = page.last() else { break };
             after = Some((last.received, *id));
-            let named = page.iter().filter(|(_, stray)| names(&stray.raw, &digits)).map(|(id, _)| *id);
+            let named = page.iter().filter(|(_, stray)| contains_number(&stray.raw, &digits)).map(|(id, _)| *id);
             let named: Vec<i64> = named.collect();
             if !named.is_empty() {
                 store.forget_strays(named).await?;
@@ -164,8 +165,8 @@ async fn forget_strays(store: &dyn Store, person: Msisdn) -> Result<()> {
     Ok(())
 }
 
-/// Whether a text holds these digits, and not as a part of others.
-fn names(text: &str, digits: &str) -> bool {
+/// Whether a text contains these digits as a number of its own, not as a part of a longer one.
+fn contains_number(text: &str, digits: &str) -> bool {
     let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     text.match_indices(digits)
         .any(|(at, _)| !is_digit(text[..at].chars().next_back()) && !is_digit(text[at + digits.len()..].chars().next()))
@@ -173,15 +174,15 @@ fn names(text: &str, digits: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::contains_number;
 
     #[test]
-    fn a_number_is_named_where_it_stands_alone() {
+    fn a_number_is_found_only_as_a_whole() {
         for text in ["{\"to\":6581234510}", "+6581234510", "6581234510"] {
-            assert!(names(text, "6581234510"), "{text}");
+            assert!(contains_number(text, "6581234510"), "{text}");
         }
         for text in ["16581234510", "65812345101", "658123451"] {
-            assert!(!names(text, "6581234510"), "{text}");
+            assert!(!contains_number(text, "6581234510"), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From a draft to a plan: every rule of a route, checked once.
+//! Makes a plan from a draft, and checks every rule of a route once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,15 +14,18 @@ use crate::domain::{
 };
 use crate::template::{self, Place};
 
-/// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own word that it is over comes first.
+/// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own report of the expiry comes
+/// first.
 const OVERLAP_MARGIN: Span = Span::from_secs(30);
-/// The longest that a fallback may be held up for a TTL: who waits longer is not waiting for a fallback.
+/// The longest TTL for which `on_overlap = "wait"` delays a fallback. After a longer wait it would no longer be a
+/// fallback.
 const OVERLAP_MAX: Span = Span::from_secs(86_400);
 
-/// The longest that a step may wait: no provider delivers a message for longer.
+/// The longest that a step may wait: no provider tries to deliver a message for longer.
 const LONGEST_WAIT: Span = Span::from_secs(30 * 86_400);
 
-/// The plan of a draft for an audience with these columns, and what was changed on the way; or all that is wrong.
+/// Makes the plan of a draft for an audience with these columns, with warnings about what it changed; or returns every
+/// problem.
 pub fn plan(
     draft: &Draft,
     columns: &[String],
@@ -65,8 +68,8 @@ pub fn plan(
     Ok((plan, building.warnings))
 }
 
-/// Everything that would be wrong with the routes of the configuration in any campaign that takes them. Which columns
-/// its audience has, and what else it says, is not known yet.
+/// Returns every problem that the routes of the configuration would have in any campaign. The columns of the audience
+/// and the campaign's own keys are not known yet.
 pub fn check_routes(config: &Config) -> Vec<Problem> {
     let check = |route| {
         let mut building = Building::of(Chosen::from(route), config);
@@ -77,9 +80,9 @@ pub fn check_routes(config: &Config) -> Vec<Problem> {
 }
 
 pub(super) const NOTHING_TO_HOLD: &str =
-    "no step behind the first costs anything, so there is nothing to hold; remove it";
+    "no step after the first costs anything, so there is nothing to hold; remove it";
 
-/// Whether there is no step that `hold_paid_when` could hold.
+/// Whether no step could be held by `hold_paid_when`.
 pub(super) fn holds_nothing(steps: &[Step]) -> bool {
     !steps.iter().skip(1).any(Step::is_paid)
 }
@@ -87,15 +90,15 @@ pub(super) fn holds_nothing(steps: &[Step]) -> bool {
 struct Building<'a> {
     chosen: Chosen<'a>,
     config: &'a Config,
-    /// Nothing while nobody knows the audience.
+    /// `None` while the audience is unknown.
     columns: Option<&'a [String]>,
     ttl: Option<Span>,
     on_overlap: OnOverlap,
-    /// When a step may leave that does not say otherwise.
+    /// When a step without its own hours may be sent.
     hours: Hours,
-    /// The only countries to which anything goes.
+    /// The only countries to send to, if the campaign names some.
     allowed: Option<&'a BTreeSet<Country>>,
-    /// Nothing while nobody says what anything costs.
+    /// `None` without a price list.
     prices: Option<&'a PriceList>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
@@ -117,14 +120,14 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// The steps as far as nothing is wrong with them.
+    /// Builds the steps that have no problems.
     fn steps(&mut self) -> Vec<Step> {
         let mut taken = BTreeMap::new();
         let mut steps = Vec::new();
         for (index, step) in StepIndex::all().zip(self.chosen.steps) {
             if let Some(first) = taken.insert(step.channel.code(), index) {
                 let sentence = format!(
-                    "{} is step {first} already, and a receipt names no step; use a channel once",
+                    "{} is already step {first}, and a receipt does not name its step; use each channel once",
                     step.channel
                 );
                 self.wrong(index, "channel", sentence);
@@ -134,7 +137,7 @@ impl<'a> Building<'a> {
         steps
     }
 
-    /// What is wrong, under the name of the route that it is wrong with.
+    /// The problems, each under the name of its route.
     fn problems(self) -> Vec<Problem> {
         let Self { chosen, problems, .. } = self;
         match chosen.route {
@@ -147,7 +150,7 @@ impl<'a> Building<'a> {
         self.problems.push(Problem::new(Some(step), key, sentence));
     }
 
-    /// `None` where a problem was found, which has been noted.
+    /// Builds a step; `None` if it has a problem, which is recorded.
     fn step(&mut self, index: StepIndex, step: &DraftStep) -> Option<Step> {
         let channel = step.channel;
         let success = step.success_status.unwrap_or(channel.default_success());
@@ -172,7 +175,7 @@ impl<'a> Building<'a> {
             prices: self.prices.map(|prices| prices.of(channel, &step.content)).unwrap_or_default(),
             fallback_after,
             success,
-            // A deadline may have been moved past the TTL.
+            // `on_overlap` may have moved the deadline past the TTL.
             receipt_window: step.receipt_window.unwrap_or(window.max(fallback_after.unwrap_or(Span::ZERO))),
             ttl,
             leave_within: step.leave_within,
@@ -182,7 +185,7 @@ impl<'a> Building<'a> {
         })
     }
 
-    /// The campaign's, but for what the step says itself.
+    /// The campaign's hours, with the step's own where it has some.
     fn hours(&self, step: &DraftStep) -> Hours {
         let ours = self.hours.clone();
         Hours {
@@ -202,31 +205,31 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// The step's time until it gives way, moved where `on_overlap` wants that.
+    /// The time after which the step falls back, moved where `on_overlap` requires it.
     fn fallback_after(&mut self, index: StepIndex, step: &DraftStep) -> Option<Span> {
         let fallback_after = step.fallback_after?;
         if index.index() + 1 == self.chosen.steps.len() {
-            // Not only a warning: whoever writes it expects something to happen then, and nothing would.
+            // An error and not a warning: the operator expects a fallback, and there would be none.
             self.wrong(index, "fallback_after", "the last step has nothing to fall back to; remove it, or add a step");
             return None;
         }
         if fallback_after > LONGEST_WAIT {
-            let sentence = format!("nobody waits for {fallback_after}; {LONGEST_WAIT} is the longest");
+            let sentence = format!("{fallback_after} is too long; the maximum is {LONGEST_WAIT}");
             self.wrong(index, "fallback_after", sentence);
             return None;
         }
         let deadline = self.past_overlap(index, step, fallback_after)?;
         if let Some(ttl) = self.ttl.filter(|ttl| deadline >= *ttl) {
             let sentence = format!(
-                "the step gives way after {deadline}, and by then the campaign's ttl of {ttl} is over, so no other could \
-                 leave; shorten it, or lengthen ttl"
+                "the step falls back after {deadline}, but by then the campaign's ttl of {ttl} has ended, so no later \
+                 step could be sent; shorten it, or lengthen ttl"
             );
             self.wrong(index, "fallback_after", sentence);
         }
         Some(deadline)
     }
 
-    /// Whether not waiting for a place in the tier makes sense here.
+    /// Checks that `on_tier_spent = "fall_back"` makes sense for the step.
     fn tier_spent(&mut self, index: StepIndex, step: &DraftStep) {
         let wrong = match step.on_tier_spent {
             OnTierSpent::Wait => return,
@@ -239,11 +242,11 @@ impl<'a> Building<'a> {
         self.wrong(index, "on_tier_spent", wrong);
     }
 
-    /// The deadline, where the provider may deliver what the step hands over for longer than that.
+    /// The deadline, after `on_overlap` has decided about a provider TTL that is longer.
     fn past_overlap(&mut self, index: StepIndex, step: &DraftStep, fallback_after: Span) -> Option<Span> {
         let (what, key, ttl) = match &step.content {
             Content::Template(template) => {
-                ("the template", "template.ttl, as it is at the provider,", template.effective_ttl())
+                ("the template", "template.ttl (as set at the provider)", template.effective_ttl())
             }
             Content::Text { .. } => match step.ttl {
                 Some(ttl) => ("it", "ttl", ttl),
@@ -257,16 +260,16 @@ impl<'a> Building<'a> {
             OnOverlap::Warn => Some(fallback_after),
             OnOverlap::Refuse => {
                 let sentence = format!(
-                    "the provider may deliver {what} for {ttl}, and the step gives way after {fallback_after}, so a person \
-                     may get both; set a shorter {key} or write on_overlap = \"warn\""
+                    "the provider may deliver {what} for {ttl}, but the step falls back after {fallback_after}, so a \
+                     recipient may get both; set a shorter {key} or write on_overlap = \"warn\""
                 );
                 self.wrong(index, "fallback_after", sentence);
                 None
             }
             OnOverlap::Wait if ttl > OVERLAP_MAX => {
                 let sentence = format!(
-                    "on_overlap = \"wait\" would wait until the provider delivers {what} no more, which is {ttl}, and that \
-                     is more than a day; set a shorter {key} or write on_overlap = \"warn\""
+                    "on_overlap = \"wait\" would wait {ttl}, until the provider stops delivering {what}, which is more \
+                     than a day; set a shorter {key} or write on_overlap = \"warn\""
                 );
                 self.wrong(index, "fallback_after", sentence);
                 None
@@ -274,8 +277,8 @@ impl<'a> Building<'a> {
             OnOverlap::Wait => {
                 let moved = past(ttl);
                 let sentence = format!(
-                    "gives way after {moved} instead of {fallback_after}, when the provider delivers {what} no more, as \
-                     on_overlap = \"wait\" says"
+                    "falls back after {moved} instead of {fallback_after}, once the provider has stopped delivering \
+                     {what} (on_overlap = \"wait\")"
                 );
                 self.warnings.push(Warning { code: Lint::DeadlineMoved, step: Some(index), sentence });
                 Some(moved)
@@ -283,14 +286,14 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// How long the provider may deliver what the step hands over. A template says that itself.
+    /// How long the provider may deliver the step's message. A template has its own TTL at the provider.
     fn ttl(&mut self, index: StepIndex, step: &DraftStep) -> Option<Span> {
         let ttl = step.ttl?;
         if let Content::Template(_) = step.content {
             self.wrong(
                 index,
                 "ttl",
-                "a template's is set at the provider; write template.ttl, as it is there, instead",
+                "a template's ttl is set at the provider; write that value as template.ttl instead",
             );
         }
         if let Some(most) = self.ttl.filter(|most| ttl > *most) {
@@ -300,16 +303,20 @@ impl<'a> Building<'a> {
         Some(ttl)
     }
 
-    /// What may leave at most. Whoever looks a route over without a campaign does not know the prices.
+    /// The limits. A check of a route without a campaign does not know the prices.
     fn limits(&mut self, step: Option<StepIndex>, wanted: &Wanted) -> Limits {
         let sentence = match (wanted.budget, self.prices) {
-            (Some(_), None) if self.columns.is_some() => {
-                Some("what a message costs is not known; name a list of prices in volley.toml: [prices] file = \"prices.csv\"".to_owned())
-            }
+            (Some(_), None) if self.columns.is_some() => Some(
+                "the price of a message is unknown; name a price list in volley.toml: [prices] file = \
+                      \"prices.csv\""
+                    .to_owned(),
+            ),
             (Some(budget), Some(prices)) if wanted.currency.is_some() && wanted.currency != prices.currency => {
-                let said = wanted.currency.as_deref().unwrap_or_default();
-                let theirs = prices.currency.as_deref().unwrap_or("none that is named");
-                Some(format!("is in {said}, and {} in {theirs}; write {budget} {theirs}", prices.file.display()))
+                let (own, file) = (wanted.currency.as_deref().unwrap_or_default(), prices.file.display());
+                Some(match &prices.currency {
+                    Some(theirs) => format!("is in {own}, but {file} is in {theirs}; write {budget} {theirs}"),
+                    None => format!("is in {own}, but {file} names no currency; write {budget}"),
+                })
             }
             _ => None,
         };
@@ -319,20 +326,20 @@ impl<'a> Building<'a> {
         Limits { messages: wanted.messages, budget: wanted.budget }
     }
 
-    /// Rules that could never hold anything up.
+    /// Refuses a rule that could never hold a step.
     fn rules(&mut self, draft: &Draft, steps: &[Step]) {
         if draft.hold_paid_when.is_some() && holds_nothing(steps) && steps.len() == self.chosen.steps.len() {
             self.problems.push(Problem::new(None, "hold_paid_when", NOTHING_TO_HOLD));
         }
     }
 
-    /// For whom it is: those that it says, as far as the campaign and any of its lanes is for them.
+    /// The countries that the step applies to: its own, limited by those of the campaign and of its lanes.
     fn countries(&self, step: &DraftStep, lanes: &Pool) -> Countries {
         let allowed = self.allowed.map_or(step.countries.clone(), |allowed| step.countries.within(allowed));
         lanes.countries().map_or(allowed.clone(), |served| allowed.within(&served))
     }
 
-    /// The lanes that the step names, else its channel's only one; a route's are those of its subaccount.
+    /// The lanes that the step names, else the only lane of its channel. A route uses the lanes of its subaccount.
     fn pool(&mut self, index: StepIndex, step: &DraftStep) -> Option<Pool> {
         let key = if step.lanes.len() > 1 { "lanes" } else { "lane" };
         let named: Vec<Option<&str>> = match &step.lanes[..] {
@@ -349,7 +356,8 @@ impl<'a> Building<'a> {
             return None;
         }
         if lanes.len() > 1 && step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }) {
-            let sentence = "WhatsApp takes free text from the number alone that a person has written to; name one lane";
+            let sentence = "WhatsApp accepts free text only from the number that the recipient has written to; name \
+                            one lane";
             self.wrong(index, key, sentence);
         }
         let member = |lane: &Lane| Member {
@@ -357,7 +365,7 @@ impl<'a> Building<'a> {
             countries: lane.countries.clone(),
             source: lane.source.clone(),
         };
-        // More lanes than a pool has were refused where they were read.
+        // The parser has refused more lanes than a pool may have.
         Pool::try_from(lanes.into_iter().map(member).collect::<Vec<_>>()).ok()
     }
 
@@ -372,11 +380,11 @@ impl<'a> Building<'a> {
                 Some(lane) if lane.channel == channel && is_ours(&lane) => return Ok(lane),
                 Some(lane) if lane.channel == channel => {
                     let (theirs, whose) = (&lane.provider.sub_account, whose.unwrap_or_default());
-                    format!("lane {name} sends for {theirs}, and the route is for {whose}; {}", others())
+                    format!("lane {name} sends for {theirs}, but the route is for {whose}; {}", others())
                 }
                 Some(lane) => format!("lane {name} is on {}, not on {channel}; {}", lane.channel, others()),
                 None if names.is_empty() => no_lane(channel, whose),
-                None => format!("there is no lane {name}; {}", hint(name, names)),
+                None => format!("unknown lane \"{name}\"; {}", hint(name, names)),
             },
             (None, [lane]) => return Ok(lane),
             (None, []) => no_lane(channel, whose),
@@ -388,7 +396,7 @@ impl<'a> Building<'a> {
     }
 }
 
-/// When the provider's own word that its time is over has come as well.
+/// The time by which the provider's own report of the expiry has come as well.
 fn past(ttl: Span) -> Span {
     Span::from_millis(ttl.millis() + OVERLAP_MARGIN.millis())
 }
@@ -402,7 +410,7 @@ fn list(names: &[&str]) -> String {
     format!("use one of {}", names.join(", "))
 }
 
-/// Where a problem of a content stands in the file.
+/// The key of the file that a problem of a content belongs to.
 fn key_of(place: Place) -> String {
     match place {
         Place::Text | Place::Source | Place::Encoding | Place::Template(_) => place.to_string(),

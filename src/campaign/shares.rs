@@ -1,27 +1,27 @@
-//! How many of a campaign's people each step is for.
+//! Counts how many recipients of a campaign each step applies to.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{Country, Plan, StepIndex};
 
-/// The people of a campaign, shared out among the steps of its route.
+/// The recipients of a campaign, divided among the steps of its route.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Shares {
-    places: [Share; StepIndex::COUNT_MAX as usize],
-    /// Those whom no step is for, by country.
-    pub nobodys: BTreeMap<Country, u64>,
-    /// Those who begin with a step, by its lanes: about so many.
+    steps: [Share; StepIndex::COUNT_MAX as usize],
+    /// Recipients to whom no step applies, by country.
+    pub without_step: BTreeMap<Country, u64>,
+    /// Approximate number of recipients that start with a step, by its lanes.
     by_lane: BTreeMap<(StepIndex, String), f64>,
 }
 
-/// One step's part.
+/// The recipients of one step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Whom the step is for.
+    /// Recipients to whom the step applies.
     pub people: u64,
-    /// Those who begin with it.
+    /// Recipients that start with the step.
     pub beginning: u64,
-    /// Those for whom a step comes after it.
+    /// Recipients with a later step.
     pub followed: u64,
 }
 
@@ -32,7 +32,7 @@ impl Shares {
             let marks = plan.marks_at_first(Some(*country));
             let first = plan.first(marks);
             if first.is_none() {
-                shares.nobodys.insert(*country, *people);
+                shares.without_step.insert(*country, *people);
             }
             if let Some((index, step)) = first.and_then(|index| Some((index, plan.step(index)?))) {
                 for (member, share) in step.lanes.shares(*country) {
@@ -41,7 +41,7 @@ impl Shares {
                 }
             }
             for (index, _) in plan.places().filter(|(index, _)| !marks.passed_over(*index)) {
-                let share = &mut shares.places[index.index()];
+                let share = &mut shares.steps[index.index()];
                 share.people += people;
                 share.beginning += if first == Some(index) { *people } else { 0 };
                 share.followed += if plan.after(index, marks).is_some() { *people } else { 0 };
@@ -50,22 +50,22 @@ impl Shares {
         shares
     }
 
-    /// About how many begin with a step on one of its lanes.
+    /// Approximate number of recipients that start with a step on one of its lanes.
     pub fn on_lane(&self, index: StepIndex, lane: &str) -> u64 {
         self.by_lane.get(&(index, lane.to_owned())).copied().map_or(0, as_count)
     }
 
     pub const fn at(&self, index: StepIndex) -> Share {
-        self.places[index.index()]
+        self.steps[index.index()]
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "an estimate of quadrillions may be a few people off")]
+#[expect(clippy::cast_precision_loss, reason = "an estimate of quadrillions may be off by a few")]
 pub(super) const fn as_float(people: u64) -> f64 {
     people as f64
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate of a number of people")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate of a count")]
 fn as_count(people: f64) -> u64 {
     people.round() as u64
 }

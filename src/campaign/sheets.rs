@@ -1,6 +1,6 @@
-//! Tables into files, row by row: CSV, or XLSX in sheets.
+//! Writes tables to files, row by row: CSV, or XLSX in sheets.
 //!
-//! A file is written beside its target and renamed once it is whole, so a target is what it was before or complete.
+//! A file is written next to its target and renamed once it is complete. The target is therefore unchanged or complete.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 /// Rows of a sheet below its header.
 const SHEET_ROWS: u32 = 1_048_575;
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Characters that fit one cell of a sheet.
+/// Characters that fit into one cell of a sheet.
 const CELL_MAX: usize = 32_767;
 
 /// Why a table could not be written.
@@ -24,7 +24,7 @@ pub struct WriteError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// A table on its way into a file. Dropped without [`Sheets::finish`], it leaves nothing behind.
+/// A table that is being written to a file. If it is dropped without [`Sheets::finish`], no file remains.
 pub struct Sheets {
     target: PathBuf,
     header: Vec<String>,
@@ -38,33 +38,34 @@ impl std::fmt::Debug for Sheets {
 }
 
 enum Form {
-    Csv(Box<csv::Writer<Place>>),
-    Xlsx { book: Box<Workbook>, beside: NamedTempFile, sheet: usize, row: u32, rows_max: u32 },
+    Csv(Box<csv::Writer<Output>>),
+    Xlsx { book: Box<Workbook>, file: NamedTempFile, sheet: usize, row: u32, rows_max: u32 },
 }
 
-enum Place {
-    Beside(NamedTempFile),
-    /// A pipe or a terminal: nothing can be renamed over it.
-    Straight(Box<dyn Write + Send>),
+enum Output {
+    /// A temporary file next to the target.
+    Temporary(NamedTempFile),
+    /// A pipe or a terminal, which no file can be renamed to.
+    Direct(Box<dyn Write + Send>),
 }
 
-impl Write for Place {
+impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Beside(file) => file.write(bytes),
-            Self::Straight(to) => to.write(bytes),
+            Self::Temporary(file) => file.write(bytes),
+            Self::Direct(to) => to.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Beside(file) => file.flush(),
-            Self::Straight(to) => to.flush(),
+            Self::Temporary(file) => file.flush(),
+            Self::Direct(to) => to.flush(),
         }
     }
 }
 
-fn beside(target: &Path) -> io::Result<NamedTempFile> {
+fn temporary(target: &Path) -> io::Result<NamedTempFile> {
     if target.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
@@ -73,19 +74,20 @@ fn beside(target: &Path) -> io::Result<NamedTempFile> {
 }
 
 impl Sheets {
-    /// CSV, straight to where nothing can be renamed over.
+    /// Writes CSV directly to an output that no file can be renamed to.
     pub fn straight(to: Box<dyn Write + Send>, header: Vec<String>) -> Result<Self, WriteError> {
-        let form = Form::csv_to(Place::Straight(to));
+        let form = Form::csv_to(Output::Direct(to));
         Self { target: PathBuf::from("-"), header, form }.begun()
     }
 
-    /// Whether a file may be called so: one that says it is something else than it would be opens nowhere.
+    /// Whether a file may have this name. Any other extension would not match the content, so no program would open the
+    /// file.
     pub fn fits(target: &Path) -> bool {
         const KNOWN: [&str; 3] = ["xlsx", "csv", "txt"];
         target.extension().is_none_or(|extension| KNOWN.iter().any(|known| extension.eq_ignore_ascii_case(known)))
     }
 
-    /// Begins a file: XLSX where its name says so, else CSV.
+    /// Begins a file: XLSX if its extension says so, else CSV.
     pub fn create(target: &Path, header: Vec<String>) -> Result<Self, WriteError> {
         let is_xlsx = target.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xlsx"));
         let form = if is_xlsx { Form::xlsx(target, SHEET_ROWS) } else { Form::csv(target) };
@@ -102,7 +104,7 @@ impl Sheets {
         self.form.write(&self.header, cells).map_err(|source| failed(&self.target, source))
     }
 
-    /// Puts the file into its place.
+    /// Completes the file and renames it to its target.
     pub fn finish(self) -> Result<(), WriteError> {
         let Self { target, form, .. } = self;
         form.finish(&target).map_err(|source| failed(&target, source))
@@ -116,23 +118,23 @@ fn failed(target: &Path, source: Broken) -> WriteError {
 }
 
 impl Form {
-    fn csv_to(place: Place) -> Self {
-        Self::Csv(Box::new(csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(place)))
+    fn csv_to(output: Output) -> Self {
+        Self::Csv(Box::new(csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(output)))
     }
 
     fn csv(target: &Path) -> Result<Self, Broken> {
         let is_special = target.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
-        let place = match is_special {
-            true => Place::Straight(Box::new(File::options().write(true).open(target)?)),
-            false => Place::Beside(beside(target)?),
+        let output = match is_special {
+            true => Output::Direct(Box::new(File::options().write(true).open(target)?)),
+            false => Output::Temporary(temporary(target)?),
         };
-        Ok(Self::csv_to(place))
+        Ok(Self::csv_to(output))
     }
 
     fn xlsx(target: &Path, rows_max: u32) -> Result<Self, Broken> {
-        let (mut book, beside) = (Box::new(Workbook::new()), beside(target)?);
+        let (mut book, file) = (Box::new(Workbook::new()), temporary(target)?);
         book.add_worksheet_with_constant_memory()?;
-        Ok(Self::Xlsx { book, beside, sheet: 0, row: 0, rows_max })
+        Ok(Self::Xlsx { book, file, sheet: 0, row: 0, rows_max })
     }
 
     fn write(&mut self, header: &[String], cells: &[String]) -> Result<(), Broken> {
@@ -154,12 +156,12 @@ impl Form {
     fn finish(self, target: &Path) -> Result<(), Broken> {
         let file = match self {
             Self::Csv(csv) => match csv.into_inner().map_err(csv::IntoInnerError::into_error)? {
-                Place::Beside(file) => file,
-                Place::Straight(mut to) => return Ok(to.flush()?),
+                Output::Temporary(file) => file,
+                Output::Direct(mut to) => return Ok(to.flush()?),
             },
-            Self::Xlsx { mut book, mut beside, .. } => {
-                book.save_to_writer(beside.as_file_mut())?;
-                beside
+            Self::Xlsx { mut book, mut file, .. } => {
+                book.save_to_writer(file.as_file_mut())?;
+                file
             }
         };
         file.as_file().sync_all()?;
@@ -168,7 +170,7 @@ impl Form {
     }
 }
 
-/// The operating system's own word, so that whoever hung up is known by it.
+/// The operating system's own error, so that the caller recognizes a closed pipe.
 fn unwrapped(error: csv::Error) -> Broken {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error.into(),
@@ -186,14 +188,14 @@ fn write_row(book: &mut Workbook, sheet: usize, row: u32, cells: &[String]) -> R
     Ok(())
 }
 
-/// A spreadsheet program would take a cell that begins so for a formula. What is nothing but a number stays one.
+/// Escapes a cell that a spreadsheet program would take for a formula. A number stays a number.
 fn harmless(cell: &str) -> std::borrow::Cow<'_, str> {
-    let begins_so = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let looks_like_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let is_number = || {
         let rest = cell.trim_start_matches(['+', '-']);
         cell.len() - rest.len() == 1 && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | ' '))
     };
-    if begins_so && !is_number() { format!("'{cell}").into() } else { cell.into() }
+    if looks_like_formula && !is_number() { format!("'{cell}").into() } else { cell.into() }
 }
 
 #[cfg(test)]
@@ -219,11 +221,11 @@ mod tests {
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(text, "a,b\n'=1+1,\"x, y\"\n'@x,\"x, y\"\n'-2+3,\"x, y\"\n+6591000001,\"x, y\"\n");
         drop(Sheets::create(&folder.path().join("gone.csv"), cells(&["a"])).unwrap());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "what was given up left something behind");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "an abandoned table left a file behind");
     }
 
     #[test]
-    fn a_spreadsheet_goes_on_in_another_sheet_where_one_is_full() {
+    fn a_full_sheet_continues_in_another_one() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("out.xlsx");
         let form = Form::xlsx(&file, 2).unwrap();
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_gets_a_sentence() {
+    fn a_write_error_names_the_file() {
         let error = Sheets::create(Path::new("nowhere/at/all/out.csv"), Vec::new()).unwrap_err();
         assert!(error.to_string().contains("nowhere/at/all/out.csv"), "{error}");
     }

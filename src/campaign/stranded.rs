@@ -1,4 +1,4 @@
-//! Messages whose lane is no longer configured. Nobody claims them, so nobody would ever notice.
+//! Finds messages whose lane is no longer configured. No claim takes them, so they would wait unnoticed.
 
 use serde::Serialize;
 
@@ -6,17 +6,18 @@ use crate::config::Config;
 use crate::domain::{BatchState, Channel, Count, Member, Plan, Step, StepIndex, Tallies};
 use crate::store::{Batch, Result, Store};
 
-/// A step of a campaign whose lane is gone, with nobody to stand in for it.
+/// A step of a campaign whose lane is gone, and no other lane takes over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stranded {
     pub lane: String,
     pub channel: Channel,
-    /// Messages that wait for it now; where there are none yet, some may still fall back to it.
+    /// Messages that wait for it now. If there are none, messages may still fall back to it.
     pub queued: i64,
 }
 
 impl Stranded {
-    /// The steps of a campaign that cannot leave. What was called off or has come to its end waits for no lane.
+    /// Finds the steps of a campaign that cannot be sent. A cancelled campaign, or one with nothing left to send, has
+    /// none.
     pub fn of(batch: &Batch, plan: &Plan, tallies: &Tallies, config: &Config) -> Vec<Self> {
         let goes_on = !tallies.is_finished()
             && matches!(
@@ -40,7 +41,7 @@ impl Stranded {
         steps.flat_map(of_step).collect()
     }
 
-    /// Those of every campaign in play, read from the counters.
+    /// Finds the stranded steps of every active campaign, from the counters.
     pub async fn everywhere(store: &dyn Store, config: &Config) -> Result<Vec<(Batch, Self)>> {
         let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Finished];
         let mut all = Vec::new();

@@ -32,15 +32,15 @@ fn file(text: &str) -> Result<Draft, String> {
     Draft::parse("promo.toml", text).map_err(|error| error.to_string())
 }
 
-/// Through the whole room: the plan with its warnings, or the problems as people see them.
+/// Runs the whole room: returns the plan with its warnings, or the problems as operators see them.
 fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> {
     let draft = file(text)?;
-    let said = |problems: Vec<Problem>| lines("promo.toml", &problems);
-    let schedule = schedule(&draft, now()).map_err(said)?;
-    // Wherever the configuration names a list of prices, this is what stands in it.
+    let shown = |problems: Vec<Problem>| lines("promo.toml", &problems);
+    let schedule = schedule(&draft, now()).map_err(shown)?;
+    // The content of the price list, if the configuration names one.
     let list = "channel,country,price,currency\nSMS,,0.04,EUR\nViber,SG,0.02,EUR\n";
     let prices = config.prices.as_ref().map(|file| PriceList::read(file, list).unwrap());
-    let (plan, mut warnings) = plan(&draft, &columns(), config, &schedule, prices.as_ref()).map_err(said)?;
+    let (plan, mut warnings) = plan(&draft, &columns(), config, &schedule, prices.as_ref()).map_err(shown)?;
     let countries = [("SG", 900), ("CN", 100)].map(|(code, people)| (code.parse().unwrap(), people)).into();
     let facts = Facts {
         recipients: 1_000,
@@ -59,7 +59,7 @@ fn sample(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// A head, then steps.
+/// A campaign file of a head and steps.
 fn with(head: &str, steps: &[&str]) -> String {
     let steps: Vec<String> = steps.iter().map(|step| format!("[[step]]\n{step}\n")).collect();
     format!("audience = \"a.csv\"\n{head}\n{}", steps.concat())
@@ -83,18 +83,18 @@ fn the_samples_are_good_campaigns() {
         (plan.ttl, plan.on_unknown, plan.after_gap),
         (Some(Span::from_secs(86_400)), OnUnknown::Keep, AfterGap::Ask)
     );
-    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
-        said,
+        shown,
         [
-            "step 1: the provider may deliver the template for 12h, and the step gives way after 20s, so a person may get both; \
-         set a shorter template.ttl, as it is at the provider, or on_overlap = \"wait\" [overlap]",
-            "step 1: 2 of 1,000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
-         {{Code|…}} [empty_variable]",
-            "step 2: 2 of 1,000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
-         {{Code|…}} [empty_variable]",
-            "step 3: 2 of 1,000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
-         {{Code|…}} [empty_variable]",
+            "step 1: the provider may deliver the template for 12h, but the step falls back after 20s, so a recipient \
+             may get both; set a shorter template.ttl (as set at the provider) or on_overlap = \"wait\" [overlap]",
+            "step 1: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
+             variable a default: {{Code|…}} [empty_variable]",
+            "step 2: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
+             variable a default: {{Code|…}} [empty_variable]",
+            "step 3: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
+             variable a default: {{Code|…}} [empty_variable]",
         ]
     );
     let (plan, _) = through(&sample("sms.toml"), &config).unwrap();
@@ -107,16 +107,16 @@ fn json_and_toml_say_the_same() {
     let value: toml::Value = toml::from_str(&sample("promo.toml")).unwrap();
     let json = serde_json::to_string(&value).unwrap();
     assert_eq!(Draft::parse("promo.json", &json).unwrap(), toml);
-    // What begins with a brace is JSON under any name.
+    // A text that begins with a brace is JSON under any name.
     assert_eq!(Draft::parse("promo", &json).unwrap(), toml);
 }
 
 #[test]
-fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
+fn an_invalid_file_reports_every_problem() {
     let cases = [
-        ("name = ", "promo.toml, line 1, is neither TOML nor JSON"),
-        ("{\n\"name\": }", "promo.toml, line 2, is neither"),
-        ("name = \"x\"", "promo.toml, audience: a campaign needs people; add audience = \"recipients.csv\""),
+        ("name = ", "promo.toml, line 1: invalid TOML or JSON"),
+        ("{\n\"name\": }", "promo.toml, line 2: invalid"),
+        ("name = \"x\"", "promo.toml, audience: a campaign needs recipients; add audience = \"recipients.csv\""),
         ("audience = \"a\"\nstep = []", "promo.toml, step: there is none; add one with a channel and what to say"),
         (&with("titel = 1", &[SMS]), "promo.toml, titel: there is no such key; known are name, audience"),
         (&with("send_windows = 1", &[SMS]), "send_windows: there is no such key; did you mean `send_window`?"),
@@ -132,7 +132,7 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
             "quiet_hours: \"00:00-24:00\" starts and ends at the same time",
         ),
         (&with("send_window = \"Mo-Fr 09:00-18:00\"", &[SMS]), "send_window: \"Mo\" is not a day of the week"),
-        (&with("holidays = [\"Christmas\"]", &[SMS]), "holidays: \"Christmas\" is no day; write it as 2026-12-25"),
+        (&with("holidays = [\"Christmas\"]", &[SMS]), "holidays: \"Christmas\" is not a date; write it as 2026-12-25"),
         (&with("on_missed = \"never\"", &[SMS]), "unknown on_missed \"never\"; known are start, skip"),
         (&with("max_messages = 0", &[SMS]), "max_messages: \"0\" is no number of messages from 1 on"),
         (&with("budget = \"5,00\"", &[SMS]), "budget: \"5,00\" is not an amount of money; write it as 25 or 0.0042"),
@@ -198,7 +198,7 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
 fn a_route_that_cannot_work_is_refused() {
     let two = "\n[[lane]]\nname = \"sms-2\"\nchannel = \"SMS\"";
     let cases = [
-        (with("", &[SMS, SMS]), "", "promo.toml, step 2, channel: SMS is step 1 already"),
+        (with("", &[SMS, SMS]), "", "promo.toml, step 2, channel: SMS is already step 1"),
         (
             with("", &[&format!("{SMS}\nsuccess_status = \"Read\"")]),
             "",
@@ -218,7 +218,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&WHATSAPP.replace("15m", "31d"), SMS]),
             "",
-            "step 1, fallback_after: nobody waits for 31d; 30d is the longest",
+            "step 1, fallback_after: 31d is too long; the maximum is 30d",
         ),
         (
             with("", &["channel = \"Viber\"\ntext = \"{{Kode}}\""]),
@@ -254,28 +254,31 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&format!("{SMS}\nlanes = [\"sms\", \"sms-3\", \"viber\"]")]),
             two,
-            "step 1, lanes: there is no lane sms-3; did you mean `sms-2`?\npromo.toml, step 1, lanes: lane viber is on Viber",
+            "step 1, lanes: unknown lane \"sms-3\"; did you mean `sms-2`?\npromo.toml, step 1, lanes: lane viber is on \
+             Viber",
         ),
         (
             with("", &["channel = \"WhatsApp\"\nlanes = [\"promo-sg\", \"promo-my\"]\ntext = \"Hi\""]),
             "\n[[lane]]\nname = \"promo-my\"\nchannel = \"WhatsApp\"",
-            "step 1, lanes: WhatsApp takes free text from the number alone that a person has written to; name one lane",
+            "step 1, lanes: WhatsApp accepts free text only from the number that the recipient has written to; name \
+             one lane",
         ),
         (
             with("", &[&format!("{SMS}\nlane = \"smss\"")]),
             "",
-            "step 1, lane: there is no lane smss; did you mean `sms`?",
+            "step 1, lane: unknown lane \"smss\"; did you mean `sms`?",
         ),
         (with("", &[&format!("{SMS}\nlane = \"viber\"")]), "", "lane viber is on Viber, not on SMS; use one of sms"),
         (
             with("ttl = \"15m\"", &[WHATSAPP, SMS]),
             "",
-            "promo.toml, step 1, fallback_after: the step gives way after 15m, and by then the campaign's ttl of 15m is over",
+            "promo.toml, step 1, fallback_after: the step falls back after 15m, but by then the campaign's ttl of 15m \
+             has ended",
         ),
         (
             with("ttl = \"1h\"\non_overlap = \"wait\"", &[&format!("{WHATSAPP}\nttl = \"12h\""), SMS]),
             "",
-            "step 1, fallback_after: the step gives way after 12h30s, and by then the campaign's ttl of 1h is over",
+            "step 1, fallback_after: the step falls back after 12h30s, but by then the campaign's ttl of 1h has ended",
         ),
         (
             with("", &["channel = \"SMS\"\ntext = \" \""]),
@@ -300,7 +303,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&WHATSAPP.replace("[step.template]", "ttl = \"1h\"\n[step.template]"), SMS]),
             "",
-            "step 1, ttl: a template's is set at the provider; write template.ttl, as it is there, instead",
+            "step 1, ttl: a template's ttl is set at the provider; write that value as template.ttl instead",
         ),
         (
             with(
@@ -308,61 +311,57 @@ fn a_route_that_cannot_work_is_refused() {
                 &["channel = \"Viber\"\nfallback_after = \"10m\"\nttl = \"1h\"\ntext = \"Hi\"", SMS],
             ),
             "",
-            "step 1, fallback_after: the provider may deliver it for 1h, and the step gives way after 10m",
+            "step 1, fallback_after: the provider may deliver it for 1h, but the step falls back after 10m",
         ),
         (
             with("on_overlap = \"refuse\"", &[WHATSAPP, SMS]),
             "",
-            "step 1, fallback_after: the provider may deliver the template for 30d, and the step gives way after 15m",
+            "step 1, fallback_after: the provider may deliver the template for 30d, but the step falls back after 15m",
         ),
         (
             with("on_overlap = \"wait\"", &[WHATSAPP, SMS]),
             "",
-            "on_overlap = \"wait\" would wait until the provider delivers the template no more, which is 30d, and that is more",
+            "on_overlap = \"wait\" would wait 30d, until the provider stops delivering the template, which is more",
         ),
-        (
-            with("at = \"2026-12-01T09:00\"", &[SMS]),
-            "",
-            "promo.toml, at: \"2026-12-01T09:00\" could be any of a day's hours",
-        ),
+        (with("at = \"2026-12-01T09:00\"", &[SMS]), "", "promo.toml, at: \"2026-12-01T09:00\" has no time zone"),
         (with("at = 2026-10-31T23:00:00Z", &[SMS]), "", "at: \"2026-10-31T23:00:00Z\" was 1h ago; write a later time"),
         (
             with("at = \"2026-12-01T09:00Z\"\nend = \"2026-12-01T09:00Z\"", &[SMS]),
             "",
-            "end: \"2026-12-01T09:00Z\" is not after `at`, so nothing could leave",
+            "end: \"2026-12-01T09:00Z\" is not after `at`, so nothing could be sent",
         ),
         (
             with("over = \"3h\"\nat = \"2026-12-01T09:00Z\"\nend = \"2026-12-01T10:30Z\"", &[SMS]),
             "",
             "over: 3h is longer than the 1h30m until `end`",
         ),
-        (with("over = \"60d\"", &[SMS]), "", "over: 60d is longer than the 30d over which a beginning may be spread"),
-        (with("on_missed = \"skip\"", &[SMS]), "", "on_missed: a campaign that begins at once misses no start"),
+        (with("over = \"60d\"", &[SMS]), "", "over: 60d is too long to spread a start over; the maximum is 30d"),
+        (with("on_missed = \"skip\"", &[SMS]), "", "on_missed: a campaign that starts at once cannot miss its start"),
         (
             with("budget = \"5 EUR\"", &[SMS]),
             "",
-            "promo.toml, budget: what a message costs is not known; name a list of prices",
+            "promo.toml, budget: the price of a message is unknown; name a price list",
         ),
         (
             with("", &[&format!("{SMS}\nbudget = \"5 usd\"")]),
             "\n[prices]\nfile = \"prices.csv\"\n",
-            "promo.toml, step 1, budget: is in USD, and prices.csv in EUR; write 5.00 EUR",
+            "promo.toml, step 1, budget: is in USD, but prices.csv is in EUR; write 5.00 EUR",
         ),
         (
             with("hold_paid_when = \"undelivered > 50% of the last 1000\"", &[SMS]),
             "",
-            "hold_paid_when: no step behind the first costs anything, so there is nothing to hold; remove it",
+            "hold_paid_when: no step after the first costs anything, so there is nothing to hold; remove it",
         ),
-        (with("time_zone = \"recipient\"", &[SMS]), "", "time_zone: \"recipient\" says by whose clock `at` is read"),
+        (with("time_zone = \"recipient\"", &[SMS]), "", "time_zone: \"recipient\" applies to `at`, which is missing"),
         (
             with("time_zone = \"recipient\"\nat = \"2026-10-31T11:00\"", &[SMS]),
             "",
-            "at: \"2026-10-31T11:00\" was 1h ago even in the last of all zones",
+            "at: \"2026-10-31T11:00\" was 1h ago even in the westernmost time zone",
         ),
         (
             with("time_zone = \"recipient\"\nat = \"2026-12-01T09:00\"\nend = \"2026-12-02T09:00\"", &[SMS]),
             "",
-            "end: a campaign ends once for everybody; add an offset",
+            "end: a campaign ends at one moment for all recipients; add an offset",
         ),
     ];
     for (text, more, sentence) in cases {
@@ -395,27 +394,27 @@ fn limits_and_prices_are_frozen_with_the_steps() {
 }
 
 #[test]
-fn hours_are_the_campaigns_but_for_what_a_step_says_itself() {
+fn a_steps_own_hours_override_the_campaigns() {
     let head = "quiet_hours = \"21:00-08:00\"\nsend_window = [\"Mon-Fri 09:00-18:00\", \"Sat 10:00-14:00 Asia/Singapore\"]\n\
                 holidays = [\"2026-12-25\", 2026-12-26]\nat = \"2026-12-01T09:00\"\ntime_zone = \"recipient\"\nover = \"3h\"\n\
                 on_missed = \"skip\"";
     let sms = format!("{SMS}\nquiet_hours = []\nsend_window = \"00:00-12:00\"");
     let (plan, _) = through(&with(head, &[WHATSAPP, &sms]), &config_with("")).unwrap();
-    let said = |stretches: &[Stretch]| stretches.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let shown = |stretches: &[Stretch]| stretches.iter().map(ToString::to_string).collect::<Vec<_>>();
     let [whatsapp, sms] = &plan.steps[..] else { panic!("two steps") };
-    assert_eq!(said(&whatsapp.hours.quiet), ["21:00-08:00"]);
-    assert_eq!(said(&whatsapp.hours.windows), ["Mon-Fri 09:00-18:00", "Sat 10:00-14:00 Asia/Singapore"]);
-    assert_eq!((sms.hours.quiet.len(), said(&sms.hours.windows)), (0, vec!["00:00-12:00".to_owned()]));
+    assert_eq!(shown(&whatsapp.hours.quiet), ["21:00-08:00"]);
+    assert_eq!(shown(&whatsapp.hours.windows), ["Mon-Fri 09:00-18:00", "Sat 10:00-14:00 Asia/Singapore"]);
+    assert_eq!((sms.hours.quiet.len(), shown(&sms.hours.windows)), (0, vec!["00:00-12:00".to_owned()]));
     let nine = "2026-12-01T09:00:00".parse().ok();
     assert_eq!((whatsapp.hours.since, sms.hours.holidays.len()), (nine, 2));
     assert_eq!((plan.over, plan.on_missed), (Some(Span::from_secs(3 * 3_600)), Some(OnMissed::Skip)));
-    // And it is the same once it has been kept.
+    // The stored plan is the same.
     let kept: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!(kept, plan);
 }
 
 #[test]
-fn a_campaign_goes_to_the_countries_that_it_allows_and_to_no_others() {
+fn a_campaign_goes_only_to_its_allowed_countries() {
     let only = format!("{SMS}\nskip_when = [\"MY\"]");
     let (plan, warnings) =
         through(&with("allow_countries = [\"SG\", \"MY\"]", &[WHATSAPP, &only]), &config_with("")).unwrap();
@@ -427,7 +426,7 @@ fn a_campaign_goes_to_the_countries_that_it_allows_and_to_no_others() {
 }
 
 #[test]
-fn countries_of_hardly_anybody_are_named_unless_they_get_nothing_anyway() {
+fn rare_countries_are_named_unless_they_get_nothing() {
     let rare = |head: &str| {
         let (draft, config) = (file(&with(head, &[SMS])).unwrap(), config_with(""));
         let (plan, _) = plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None).unwrap();
@@ -457,28 +456,28 @@ fn on_overlap_wait_moves_the_deadline_past_the_templates_ttl() {
     assert_eq!(plan.steps[0].fallback_after, Some(Span::from_secs(43_230)));
     let codes: Vec<&str> = warnings.iter().map(|warning| warning.code.code()).collect();
     assert_eq!(codes, ["deadline_moved", "empty_variable", "empty_variable"]);
-    // A deadline that is past it already stays.
+    // A deadline that is already past the TTL stays.
     let late = timed.replace("15m", "13h");
     let (plan, _) = through(&with("on_overlap = \"wait\"", &[&late, SMS]), &config_with("")).unwrap();
     assert_eq!(plan.steps[0].fallback_after, Some(Span::from_secs(13 * 3_600)));
 }
 
 #[test]
-fn a_ttl_of_a_step_bounds_its_receipts_and_is_held_against_its_deadline() {
+fn a_steps_ttl_bounds_its_receipts_and_checks_its_deadline() {
     let viber = "channel = \"Viber\"\nfallback_after = \"10m\"\nttl = \"1h\"\ntext = \"Hi\"";
     let (plan, warnings) = through(&with("", &[viber, SMS]), &config_with("")).unwrap();
     assert_eq!((plan.steps[0].ttl, plan.steps[1].ttl), (Some(Span::from_secs(3_600)), None));
     assert_eq!(plan.steps[0].receipt_window, Span::from_secs(3_630));
-    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    let overlap = "step 1: the provider may deliver it for 1h, and the step gives way after 10m, so a person may get both; \
-                   set a shorter ttl or on_overlap = \"wait\" [overlap]";
-    assert!(said.iter().any(|said| said == overlap), "{said:#?}");
+    let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let overlap = "step 1: the provider may deliver it for 1h, but the step falls back after 10m, so a recipient may \
+                   get both; set a shorter ttl or on_overlap = \"wait\" [overlap]";
+    assert!(shown.iter().any(|shown| shown == overlap), "{shown:#?}");
     let (plan, _) = through(&with("on_overlap = \"wait\"", &[viber, SMS]), &config_with("")).unwrap();
     assert_eq!(plan.steps[0].fallback_after, Some(Span::from_secs(3_630)));
 }
 
 #[test]
-fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
+fn probable_mistakes_get_a_warning_with_a_stable_code() {
     let tiny = |key: &str, value: &str| {
         let text = include_str!("../../samples/volley.toml");
         let line = text.lines().find(|line| line.starts_with(key)).unwrap();
@@ -493,34 +492,36 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
         (
             with("", &[&timed, SMS]),
             usual(),
-            "step 1: template.ttl is 20m, but the provider sets 12h to 30d on a template of MARKETING",
+            "step 1: template.ttl is 20m, but the provider allows 12h to 30d for a template of MARKETING",
         ),
         (
             with("", &[&format!("receipt_window = \"1s\"\n{WHATSAPP}"), SMS]),
             usual(),
-            "step 1: gives way after 15m, but where nothing may follow, after a cancel or an opt-out, its receipts are \
-             waited for only 1s; lengthen receipt_window",
+            "step 1: falls back after 15m, but after a cancel or an opt-out, when no step may follow, it waits only 1s \
+             for receipts; lengthen receipt_window",
         ),
-        (with("", &[&silent, SMS]), usual(), "step 1: has no fallback_after, so it gives way only when it fails"),
+        (with("", &[&silent, SMS]), usual(), "step 1: has no fallback_after, so it falls back only on failure"),
         (
             with("ttl = \"20m\"", &[WHATSAPP, "channel = \"Viber\"\nfallback_after = \"5m\"\ntext = \"Hi\"", SMS]),
             usual(),
-            "step 3: the steps before it may take 20m, and the campaign's ttl ends after 20m, so only failures",
+            "step 3: the steps before it may take 20m, but the campaign's ttl ends after 20m, so messages reach this \
+             step",
         ),
         (
             with("", &[&long]),
             usual(),
-            "step 1: every SMS is at least 2 parts, 81 characters in UCS-2, and each part is paid for; without 'ş'",
+            "step 1: every SMS is at least 2 parts, 81 characters in UCS-2, and each part is charged; without 'ş'",
         ),
         (
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
             usual(),
-            "step 1: is free text, which WhatsApp takes only within 24 hours of a person's last message: 12 of 1,000 have",
+            "step 1: is free text, which WhatsApp accepts only within 24 hours of a recipient's last message: 12 of \
+             1,000 have",
         ),
         (
             with("", &[&WHATSAPP.replace("{{code}}", "100%"), SMS]),
             usual(),
-            "step 1: body 1 holds one of #, $ and %, which the provider may refuse",
+            "step 1: body 1 contains one of #, $ and %, which the provider may refuse",
         ),
         (
             with("", &[WHATSAPP, SMS]),
@@ -530,30 +531,32 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
         (
             with("", &[WHATSAPP, SMS]),
             tiny("tier", "250"),
-            "step 1: portfolio acme may start with 250 people a day, and these are 1,000 who need a place, so it takes 4 days or more",
+            "step 1: portfolio acme may send to 250 new recipients a day, but 1,000 need a slot, so sending takes 4 \
+             days or more",
         ),
         (
             with("at = \"2027-03-28T02:30\"\ntime_zone = \"Europe/Berlin\"", &[SMS]),
             usual(),
-            "at: 2027-03-28 02:30 does not exist in Europe/Berlin, as the clock is put forward; 03:30 is meant [clock_change]",
+            "at: 2027-03-28 02:30 does not exist in Europe/Berlin, because the clock is put forward; 03:30 is used \
+             [clock_change]",
         ),
     ];
     for (text, config, sentence) in cases {
         let (_, warnings) = through(&text, &config).expect(&text);
-        let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-        assert!(said.iter().any(|said| said.contains(sentence)), "{text}\n  gave: {said:#?}\n  want: {sentence}");
+        let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|shown| shown.contains(sentence)), "{text}\n  gave: {shown:#?}\n  want: {sentence}");
     }
 }
 
 #[test]
-fn a_problem_says_its_step_as_people_count() {
+fn a_problem_counts_steps_from_one() {
     let problem = Problem::new(StepIndex::new(1), "text", "is odd");
     assert_eq!(problem.to_string(), "step 2, text: is odd");
 }
 
-/// They are one transaction, and nothing of it is on disk.
+/// One call is one transaction; a refused call stores nothing.
 #[tokio::test]
-async fn no_more_messages_join_with_one_call_than_one_transaction_may_hold() {
+async fn a_call_joins_no_more_messages_than_a_transaction_may_hold() {
     let (clock, config) = (Arc::new(ManualClock::at(now())), config_with(""));
     let store =
         crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn crate::clock::Clock>).await.unwrap();

@@ -1,4 +1,4 @@
-//! When: from what people write to an instant.
+//! Reads times as operators write them.
 
 use chrono::{DateTime, Datelike as _, LocalResult, NaiveDateTime, TimeZone as _};
 
@@ -6,29 +6,29 @@ use super::file::{Draft, TimeZone};
 use crate::config::Problem;
 use crate::domain::{self, Span, Timestamp, Zone, local};
 
-/// When a campaign may begin, and when it may no longer.
+/// When a campaign may start, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schedule {
     /// `None`: at once.
     pub at: Option<Timestamp>,
-    /// What the clock of each recipient has to show first.
+    /// The local time that each recipient's clock must have reached.
     pub since: Option<NaiveDateTime>,
-    /// The latest first hand-over.
+    /// The latest time of a first submission.
     pub end: Option<Timestamp>,
-    /// Over how long its beginning is spread.
+    /// The time over which the start is spread.
     pub over: Option<Span>,
-    /// What a clock change made of a time, one sentence each.
+    /// How clock changes affect the times, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Times are written to the minute, so the present minute is not past yet.
+/// Operators write times to the minute, so the present minute is not past yet.
 pub(super) const PRESENT: Span = Span::from_secs(60);
-/// Nowhere do clocks show a time later than this behind UTC.
+/// The westernmost zone is this far behind UTC.
 const LAST_ZONE: Span = Span::from_secs(12 * 3_600);
-/// The longest over which a beginning may be spread: a month's mailing is several campaigns.
+/// The longest time over which a start may be spread. Longer mailings are several campaigns.
 const SPREAD_MAX: Span = Span::from_secs(30 * 86_400);
 
-/// Reads `at`, `end` and `over` of a campaign.
+/// Reads `at`, `end` and `over` of a campaign, or returns every problem in them.
 pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>> {
     let mut schedule = Schedule { over: draft.over, ..Schedule::default() };
     let mut problems = Vec::new();
@@ -42,9 +42,9 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
                 Some(at)
             }
             Err(error) => {
-                // Whose clock it is may be said once for all times of the file.
-                let name_it = "; or say whose clock it is: time_zone = \"Asia/Singapore\"";
-                let is_open = matches!(error, NoInstant::Placeless(_)) && draft.time_zone.is_none();
+                // `time_zone` applies to all times of the file.
+                let name_it = "; or set time_zone = \"Asia/Singapore\"";
+                let is_open = matches!(error, NoInstant::WithoutZone(_)) && draft.time_zone.is_none();
                 problems.push(Problem::new(None, key, format!("{error}{}", if is_open { name_it } else { "" })));
                 None
             }
@@ -57,7 +57,7 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
     let names_a_moment = is_theirs && schedule.at.is_some();
     match draft.end.as_deref().filter(|_| is_theirs).and_then(shown) {
         Some(_) => {
-            let sentence = "a campaign ends once for everybody; add an offset such as +08:00 to it";
+            let sentence = "a campaign ends at one moment for all recipients; add an offset such as +08:00";
             problems.push(Problem::new(None, "end", sentence));
         }
         None => schedule.end = read("end", &draft.end),
@@ -65,17 +65,17 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
     schedule.notes = notes;
     if let Some(text) = draft.at.as_deref().filter(|_| names_a_moment) {
         let sentence = format!(
-            "\"{text}\" is one moment for everybody, and time_zone = \"recipient\" means each recipient's own clock; write it \
-             without an offset, or remove time_zone"
+            "\"{text}\" is one moment for all recipients, but time_zone = \"recipient\" means each recipient's own \
+             clock; write it without an offset, or remove time_zone"
         );
         problems.push(Problem::new(None, "at", sentence));
     }
-    // Where it is by everybody's own clock, it is over once the last of them has shown it.
+    // By each recipient's own clock, the start has passed once the last clock has shown it.
     let last = schedule.since.map(|since| Timestamp::from_millis(since.and_utc().timestamp_millis()) + LAST_ZONE);
     let begin = schedule.at.or(last);
     if let (Some(past), Some(text)) = (begin.filter(|at| *at + PRESENT <= now), &draft.at) {
         let ago = roughly(now.since(past));
-        let everywhere = if is_theirs { " even in the last of all zones" } else { "" };
+        let everywhere = if is_theirs { " even in the westernmost time zone" } else { "" };
         let sentence =
             format!("\"{text}\" was {ago} ago{everywhere}; write a later time, or remove it to send at once");
         problems.push(Problem::new(None, "at", sentence));
@@ -83,7 +83,7 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
         let begin = schedule.at.unwrap_or(now).max(now);
         if end <= begin {
             let begin = if schedule.at.is_some() { "`at`" } else { "now" };
-            let sentence = format!("\"{text}\" is not after {begin}, so nothing could leave; write a later time");
+            let sentence = format!("\"{text}\" is not after {begin}, so nothing could be sent; write a later time");
             problems.push(Problem::new(None, "end", sentence));
         } else if let Some(over) = schedule.over
             && begin + over > end
@@ -94,51 +94,50 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
         }
     }
     if let Some(over) = schedule.over.filter(|over| *over > SPREAD_MAX) {
-        let sentence =
-            format!("{over} is longer than the {SPREAD_MAX} over which a beginning may be spread; shorten it");
+        let sentence = format!("{over} is too long to spread a start over; the maximum is {SPREAD_MAX}");
         problems.push(Problem::new(None, "over", sentence));
     }
     if draft.on_missed.is_some() && draft.at.is_none() {
-        let sentence = "a campaign that begins at once misses no start; remove it, or write `at`";
+        let sentence = "a campaign that starts at once cannot miss its start; remove it, or write `at`";
         problems.push(Problem::new(None, "on_missed", sentence));
     }
     if is_theirs && draft.at.is_none() {
-        let sentence = "\"recipient\" says by whose clock `at` is read, and there is none; write `at`, or remove it: quiet \
-                        hours and send windows go by each recipient's own clock anyway";
+        let sentence = "\"recipient\" applies to `at`, which is missing; write `at`, or remove it: quiet hours and \
+                        send windows use each recipient's own clock anyway";
         problems.push(Problem::new(None, "time_zone", sentence));
     }
     if problems.is_empty() { Ok(schedule) } else { Err(problems) }
 }
 
-/// In the largest unit that there is one of: what is long past is past to the second for nobody.
+/// Rounds a past duration down to its largest unit; the rest does not matter.
 pub(super) fn roughly(ago: Span) -> Span {
     let seconds = ago.millis() / 1_000;
     let unit = [86_400, 3_600, 60].into_iter().find(|unit| seconds >= *unit).unwrap_or(1);
     Span::from_secs(seconds / unit * unit)
 }
 
-/// An instant, and what a clock change had to do with it.
+/// An instant, and how a clock change affects it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instant {
     pub at: Timestamp,
     pub note: Option<String>,
 }
 
-/// Why a text is no instant.
+/// Why a text cannot be read as an instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoInstant {
-    #[error("\"{0}\" is no time; write it as 2026-12-01T09:00, or with an offset: 2026-12-01T09:00+08:00")]
+    #[error("\"{0}\" is not a time; write it as 2026-12-01T09:00, or with an offset: 2026-12-01T09:00+08:00")]
     Shape(String),
-    #[error("\"{0}\" is out of reach; write a nearer time")]
+    #[error("\"{0}\" is out of range; write a nearer time")]
     Reach(String),
-    #[error("\"{0}\" could be any of a day's hours somewhere; add an offset such as {0}+08:00")]
-    Placeless(String),
+    #[error("\"{0}\" has no time zone; add an offset such as {0}+08:00")]
+    WithoutZone(String),
 }
 
-/// Reads `2026-12-01T09:00`, with seconds or without, with `Z` or an offset or else in `zone`.
+/// Reads `2026-12-01T09:00`, with or without seconds. A text with `Z` or an offset is exact; others are read in `zone`.
 ///
-/// Where the clock is put forward, a time that it skips means as much later as the clock jumps: 02:30 is 03:30. Where it
-/// is put back, a time that it shows twice means the first.
+/// - Where the clock is put forward, a skipped time means as much later as the clock jumps: 02:30 is 03:30.
+/// - Where the clock is put back, a time that occurs twice means the first one.
 pub fn instant(text: &str, zone: Option<Zone>) -> Result<Instant, NoInstant> {
     let text = text.trim();
     let exact = DateTime::parse_from_rfc3339(text)
@@ -151,20 +150,20 @@ pub fn instant(text: &str, zone: Option<Zone>) -> Result<Instant, NoInstant> {
     let Some(local) = shown(text) else { return Err(NoInstant::Shape(text.to_owned())) };
     match zone {
         Some(zone) => in_zone(local, zone).ok_or_else(|| NoInstant::Reach(text.to_owned())),
-        None => Err(NoInstant::Placeless(text.to_owned())),
+        None => Err(NoInstant::WithoutZone(text.to_owned())),
     }
 }
 
-/// `2026-12-01T09:00Z`, which RFC 3339 would want seconds for.
+/// Reads `2026-12-01T09:00Z`, for which RFC 3339 requires seconds.
 fn zulu(text: &str) -> Result<DateTime<chrono::FixedOffset>, chrono::ParseError> {
     let bare = text.strip_suffix(['Z', 'z']).unwrap_or("");
     NaiveDateTime::parse_from_str(bare, "%Y-%m-%dT%H:%M").map(|local| local.and_utc().fixed_offset())
 }
 
-/// Beyond these there is nothing to send, and clocks are hard to count.
+/// The years that are accepted. Beyond them there is nothing to send, and clocks are hard to compute.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
-/// What a clock shows, without a word of where it stands.
+/// Reads a local time without a zone.
 fn shown(text: &str) -> Option<NaiveDateTime> {
     let formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
     let shown = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text.trim(), format).ok());
@@ -173,13 +172,13 @@ fn shown(text: &str) -> Option<NaiveDateTime> {
 
 fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<Instant> {
     let at = domain::instant(shown, zone)?;
-    let said = shown.format("%Y-%m-%d %H:%M");
-    let comes = local(at, zone);
-    let note = if comes != shown {
-        let comes = comes.format("%H:%M");
-        Some(format!("{said} does not exist in {zone}, as the clock is put forward; {comes} is meant"))
+    let text = shown.format("%Y-%m-%d %H:%M");
+    let used = local(at, zone);
+    let note = if used != shown {
+        let used = used.format("%H:%M");
+        Some(format!("{text} does not exist in {zone}, because the clock is put forward; {used} is used"))
     } else if let LocalResult::Ambiguous(..) = zone.0.from_local_datetime(&shown) {
-        Some(format!("{said} comes twice in {zone}, as the clock is put back; the first is meant"))
+        Some(format!("{text} occurs twice in {zone}, because the clock is put back; the first time is used"))
     } else {
         None
     };
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_read_as_people_write_it() {
+    fn a_time_is_read_in_every_common_form() {
         let berlin = Some("Europe/Berlin");
         for (text, zone, expected, noted) in [
             ("2026-12-01T09:00", Some("Asia/Singapore"), "2026-12-01T01:00:00.000Z", false),
@@ -205,7 +204,7 @@ mod tests {
             ("2026-12-01T09:00:00+08:00", None, "2026-12-01T01:00:00.000Z", false),
             ("2026-12-01T09:00+08:00", None, "2026-12-01T01:00:00.000Z", false),
             ("2026-12-01T01:00Z", None, "2026-12-01T01:00:00.000Z", false),
-            // An offset is exact; the zone has nothing to add.
+            // An offset is exact; the zone has no effect.
             ("2026-12-01T01:00:00Z", berlin, "2026-12-01T01:00:00.000Z", false),
             ("2026-07-01T09:00", berlin, "2026-07-01T07:00:00.000Z", false),
             // Put forward at 02:00 to 03:00 on 29 March: 02:30 is 03:30.
@@ -213,7 +212,7 @@ mod tests {
             ("2026-03-29T03:30", berlin, "2026-03-29T01:30:00.000Z", false),
             // Put back at 03:00 to 02:00 on 25 October: the first 02:30.
             ("2026-10-25T02:30", berlin, "2026-10-25T00:30:00.000Z", true),
-            // Half an hour, at midnight's other side.
+            // A jump of half an hour, on the other side of midnight.
             ("2026-10-04T02:15", Some("Australia/Lord_Howe"), "2026-10-03T15:45:00.000Z", true),
         ] {
             assert_eq!(read(text, zone), Ok((expected.to_owned(), noted)), "{text}");
@@ -221,12 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_a_place_is_refused() {
+    fn a_time_without_a_zone_is_refused() {
         assert!(read("2026-12-01T09:00", None).unwrap_err().contains("add an offset such as 2026-12-01T09:00+08:00"));
         for wrong in
             ["+262142-12-31T23:59", "-262143-01-01T00:00", "", "tomorrow", "2026-13-01T09:00", "09:00", "2026-12-01"]
         {
-            assert!(read(wrong, Some("Asia/Singapore")).unwrap_err().contains("is no time"), "{wrong}");
+            assert!(read(wrong, Some("Asia/Singapore")).unwrap_err().contains("is not a time"), "{wrong}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A trial: what a campaign says, sent to a few numbers of one's own before anybody else reads it.
+//! Sends a trial of a campaign to a few of the operator's own numbers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,30 +14,30 @@ use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, 
 use crate::optout::OptOuts;
 use crate::store::{Batch, KnownAs, NewAudience};
 
-/// More numbers than this are no trial.
+/// The most numbers of a trial.
 const MOST: u32 = 10;
 
-/// To whom, and what of it.
+/// The numbers of a trial, and the step to try out.
 #[derive(Debug, Clone, Default)]
 pub struct Trial {
     pub to: Vec<String>,
-    /// This step alone; the whole route where nothing is said.
+    /// Only this step; `None` for the whole route.
     pub only: Option<StepIndex>,
-    /// For national numbers.
+    /// Default country for numbers without a country code.
     pub country: Option<Country>,
 }
 
-/// What is tried out, with the rows whose words are taken.
+/// What is tried out, with the rows whose fields fill the variables.
 struct Tried {
     name: String,
     plan: Plan,
     rows: Vec<Recipient>,
-    /// The place of the number among the columns.
+    /// The index of the number's column.
     number: Option<usize>,
 }
 
 impl Launcher<'_> {
-    /// Tries a campaign file out, with the words of its first recipients.
+    /// Tries out a campaign file, with the fields of its first recipients.
     pub async fn try_file(&self, draft: &Draft, trial: &Trial) -> Result<Launched, LaunchError> {
         let Prepared { name, people, plan, .. } = self.plan(draft).await?;
         let number = people.columns.iter().position(|column| *column == people.number_column);
@@ -46,7 +46,7 @@ impl Launcher<'_> {
         self.try_out(Tried { name, plan, rows: people.first, number }, &Trial { country, ..trial.clone() }).await
     }
 
-    /// Tries out what was launched, or laid out as a draft.
+    /// Tries out a launched campaign or a draft, with the fields of its first recipients.
     pub async fn try_campaign(&self, batch: &Batch, trial: &Trial) -> Result<Launched, LaunchError> {
         let plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
         let mut rows = Vec::new();
@@ -72,7 +72,7 @@ impl Launcher<'_> {
         launched
     }
 
-    /// The numbers of a trial as people, each with the words of a row.
+    /// Makes recipients of the trial's numbers, each with the fields of a row.
     async fn own_numbers(
         &self,
         plan: &Plan,
@@ -83,8 +83,8 @@ impl Launcher<'_> {
         let refused = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "test", sentence)]);
         if trial.to.is_empty() || trial.to.len() > MOST as usize {
             let named = match trial.to.len() {
-                0 => "name some with --to".to_owned(),
-                named => format!("{named} are named"),
+                0 => "give some with --to".to_owned(),
+                given => format!("{given} are given"),
             };
             return Err(refused(format!("goes to 1 to {MOST} numbers; {named}")));
         }
@@ -105,23 +105,23 @@ impl Launcher<'_> {
                 reasons.join(", ")
             )));
         }
-        let nobody = vec![""; plan.columns.len()];
+        let empty = vec![""; plan.columns.len()];
         let mut people = Vec::with_capacity(found.len());
-        for (place, recipient) in found.into_iter().enumerate() {
-            let row = rows.get(place % rows.len().max(1));
+        for (index, recipient) in found.into_iter().enumerate() {
+            let row = rows.get(index % rows.len().max(1));
             let mut fields: Vec<String> = match row.map(|row| row.fields.unpack()) {
                 Some(Ok(fields)) => fields.iter().map(|field| field.to_string()).collect(),
-                Some(Err(_)) | None => nobody.iter().map(|field| (*field).to_owned()).collect(),
+                Some(Err(_)) | None => empty.iter().map(|field| (*field).to_owned()).collect(),
             };
             if let Some(own) = number.and_then(|number| fields.get_mut(number)) {
                 *own = recipient.msisdn.to_string();
             }
             people.push(Recipient { fields: Fields::pack(fields.iter().map(String::as_str)), ..recipient });
         }
-        self.bring_along(plan, people).await
+        self.store_recipients(plan, people).await
     }
 
-    async fn bring_along(&self, plan: &Plan, people: Vec<Recipient>) -> Result<People, LaunchError> {
+    async fn store_recipients(&self, plan: &Plan, people: Vec<Recipient>) -> Result<People, LaunchError> {
         let mut countries = BTreeMap::<Country, u64>::new();
         people.iter().for_each(|recipient| *countries.entry(recipient.country).or_default() += 1);
         let recipients = u32::try_from(people.len()).unwrap_or(u32::MAX);
@@ -136,14 +136,14 @@ impl Launcher<'_> {
     }
 }
 
-/// The plan for people who are to see it now, wherever they are.
+/// Changes a plan for a trial: no hours, no limits, every country that its lanes serve, and sent at once.
 fn as_trial(plan: Plan, only: Option<StepIndex>) -> Result<Plan, Problem> {
     let mut steps = plan.steps;
     if let Some(only) = only {
         let all = steps.len();
         steps = steps.into_iter().nth(only.index()).into_iter().collect();
         if steps.is_empty() {
-            return Err(Problem::new(Some(only), "test", format!("there is no such step; the route has {all}")));
+            return Err(Problem::new(Some(only), "test", format!("unknown step; the route has {all}")));
         }
     }
     if let Some(last) = steps.last_mut() {

@@ -1,26 +1,26 @@
-//! What a message that has not ended waits for.
+//! Tells what an open message waits for.
 
-use super::endings::{Beside, between};
+use super::endings::{Context, between};
 use super::words::{channel, clock};
 use crate::domain::{BatchState, Count, Loaded, Plan, Present, Span, State, StepIndex, Timestamp};
 use crate::store::{Batch, Entry, HeldBy, Hold, Result, StepHold, Store};
 
-/// A server that has not been seen for so long does not run.
+/// A server whose last sign of life is older than this does not count as running.
 const SILENT: Span = Span::from_secs(5);
 
-/// What a message waits for.
+/// What an open message waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Waiting {
-    /// Since when its step has been queued, or when it may go at the earliest.
+pub(super) struct WaitReasons {
+    /// When its step was queued, or the earliest time at which it may be sent.
     pub(super) since: Timestamp,
     pub(super) now: Timestamp,
     pub(super) gives_up: Option<Timestamp>,
     pub(super) hold: Option<Hold>,
     pub(super) step_hold: Option<StepHold>,
     pub(super) server: bool,
-    /// Since when a server does not hear the provider's webhooks.
+    /// When a server began to doubt that the provider's webhooks arrive.
     pub(super) deaf: Option<Timestamp>,
-    /// Messages of the campaign that wait for the same step.
+    /// Messages of the campaign in the queue of the same step.
     pub(super) queue: i64,
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn of(
     entry: &Entry,
     message: &Loaded,
     now: Timestamp,
-) -> Result<Waiting> {
+) -> Result<WaitReasons> {
     let (plan, present) = (&entry.plan, &message.present);
     let (since, gives_up) = match present.state {
         State::Queued { not_before, gives_up } => {
@@ -45,7 +45,7 @@ pub(super) async fn of(
     let own = plan.step(present.step).zip(entry.lane_of(message, present.step));
     let hold = own.and_then(|(step, lane)| Hold::keeping(&holds, step, step.lanes.member(lane)?)).cloned();
     let nodes = store.nodes(now - SILENT).await?;
-    Ok(Waiting {
+    Ok(WaitReasons {
         since,
         now,
         gives_up,
@@ -57,52 +57,49 @@ pub(super) async fn of(
     })
 }
 
-/// Where a message stands that has not ended, and what it waits for.
+/// The state of an open message, and what it waits for.
 pub(super) fn sentence(
     now: &Present,
     plan: &Plan,
     batch: BatchState,
-    waiting: Option<&Waiting>,
-    beside: &Beside,
+    waiting: Option<&WaitReasons>,
+    context: &Context,
 ) -> String {
     let pause = if batch == BatchState::Paused { " The campaign is paused." } else { "" };
     match now.state {
         State::Queued { .. } if batch.is_cancelled() => {
-            "The campaign is cancelled: it does not leave, and will have its outcome in a moment.".to_owned()
+            "The campaign is cancelled: the message is not sent, and will have its outcome in a moment.".to_owned()
         }
         State::Queued { .. } => {
             let on = channel(plan, now.step);
-            let Some(waiting) = waiting else { return format!("Waiting for {on} to leave.{pause}") };
-            let gives_up = waiting.gives_up.map(|at| format!(" It gives up waiting at {}.", clock(at, plan)));
+            let Some(waiting) = waiting else { return format!("Waiting to send {on}.{pause}") };
+            let gives_up = waiting.gives_up.map(|at| format!(" It stops waiting at {}.", clock(at, plan)));
             let since = match waiting.since {
-                since if since > waiting.now => format!("from {} on, when it may", clock(since, plan)),
+                since if since > waiting.now => format!("which may be sent from {} on", clock(since, plan)),
                 since => format!("since {}", clock(since, plan)),
             };
             format!(
-                "Waiting for {on} to leave, {since}. {}{}",
-                what_for(waiting, batch, plan, now.tries),
+                "Waiting to send {on}, {since}. {}{}",
+                obstacle(waiting, batch, plan, now.tries),
                 gives_up.unwrap_or_default()
             )
         }
         State::Sending { .. } if waiting.is_some_and(|waiting| !waiting.server) => format!(
-            "{} was on its way to the provider, who had not answered when the server stopped: the next server counts it as \
-             unknown.",
+            "{} was being submitted, and the provider had not answered when the server stopped: the next server counts \
+             it as unknown.",
             channel(plan, now.step)
         ),
         State::Sending { .. } => {
-            format!("{} is on its way to the provider, who has not answered yet.{pause}", channel(plan, now.step))
+            format!("{} is being submitted, and the provider has not answered yet.{pause}", channel(plan, now.step))
         }
         State::Awaiting { due } => {
             let last = now.marks.last_handed_over().unwrap_or(now.step);
-            let pause = if pause.is_empty() {
-                ""
-            } else {
-                " The campaign is paused: what comes due waits until it is resumed."
-            };
-            let (on, asked) = (channel(plan, last), asked(now, last, plan, beside));
+            let pause =
+                if pause.is_empty() { "" } else { " The campaign is paused: deadlines wait until it is resumed." };
+            let (on, asked) = (channel(plan, last), asked(now, last, plan, context));
             match waiting {
                 Some(waiting) if due <= waiting.now && batch != BatchState::Paused => {
-                    format!("{on} had until {}. {}{asked}", clock(due, plan), undecided(waiting, due, plan, beside))
+                    format!("{on} was due at {}. {}{asked}", clock(due, plan), undecided(waiting, due, plan, context))
                 }
                 _ => format!("Waiting for {on}'s receipts, until {}.{asked}{pause}", clock(due, plan)),
             }
@@ -111,51 +108,51 @@ pub(super) fn sentence(
     }
 }
 
-/// Why nothing is decided although the time for it has come, the surest reason first.
-fn undecided(waiting: &Waiting, due: Timestamp, plan: &Plan, beside: &Beside) -> String {
+/// Why no decision has been made although it is due; the most certain reason comes first.
+fn undecided(waiting: &WaitReasons, due: Timestamp, plan: &Plan, context: &Context) -> String {
     if !waiting.server {
-        return "No server is running, so nothing is decided; the next one decides it.".to_owned();
+        return "No server is running, so nothing is decided; the next server decides it.".to_owned();
     }
     if let Some(since) = waiting.deaf {
         return format!(
-            "The connection to the provider has been unconfirmed since {}, so nothing is decided by silence; \
-             `volley doctor` says what to do.",
+            "The connection to the provider has been unconfirmed since {}, so silence decides nothing; `volley doctor` \
+             says what to do.",
             clock(since, plan)
         );
     }
-    match beside.gap(due, waiting.now) {
+    match context.gap(due, waiting.now) {
         Some(gap) => {
             format!(
-                "But {}, and the provider may still repeat what it said then; that is waited for.",
+                "But {}, and the provider may still repeat its reports from that time; the server waits for them.",
                 between(gap, plan)
             )
         }
-        None => "It is decided in a moment.".to_owned(),
+        None => "It will be decided in a moment.".to_owned(),
     }
 }
 
-/// What came of asking about a deadline that was waived.
-fn asked(now: &Present, step: StepIndex, plan: &Plan, beside: &Beside) -> String {
-    let Some(asked) = beside.asked_about(step).filter(|asked| now.marks.waived() && !asked.said) else {
+/// The result of asking the provider about a waived deadline.
+fn asked(now: &Present, step: StepIndex, plan: &Plan, context: &Context) -> String {
+    let Some(asked) = context.asked_about(step).filter(|asked| now.marks.waived() && !asked.said) else {
         return String::new();
     };
     format!(
-        " The provider was asked at {} and could not tell; it is asked again from {} on.",
+        " The provider was asked at {} and did not know; it is asked again from {} on.",
         clock(asked.at, plan),
         clock(asked.again, plan)
     )
 }
 
-/// What keeps it from leaving, the surest reason first.
-fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan, tries: u16) -> String {
-    let may_leave = !matches!(batch, BatchState::Paused | BatchState::Scheduled);
-    if let Some(hold) = waiting.step_hold.as_ref().filter(|_| may_leave) {
+/// Why the message is not sent; the most certain reason comes first.
+fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -> String {
+    let may_send = !matches!(batch, BatchState::Paused | BatchState::Scheduled);
+    if let Some(hold) = waiting.step_hold.as_ref().filter(|_| may_send) {
         let since = clock(hold.since, plan);
-        return format!("Step {} is held since {since}: {}. Waiting uses up no step.", hold.step, hold.why);
+        return format!("Step {} has been held since {since}: {}. Waiting uses up no step.", hold.step, hold.why);
     }
     match (batch, &waiting.hold) {
-        (BatchState::Paused, _) => "The campaign is paused: nothing of it leaves before it is resumed.".to_owned(),
-        (BatchState::Scheduled, _) => "The campaign has not begun.".to_owned(),
+        (BatchState::Paused, _) => "The campaign is paused: nothing is sent until it is resumed.".to_owned(),
+        (BatchState::Scheduled, _) => "The campaign has not started.".to_owned(),
         (_, Some(hold)) => {
             let what = match hold.template.as_str() {
                 "" => format!("Lane {}", hold.lane),
@@ -163,27 +160,27 @@ fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan, tries: u16) -> St
             };
             let why = match (hold.by, hold.code) {
                 (HeldBy::Person, _) => hold.reason.clone(),
-                (HeldBy::Event, _) => format!("the provider says so ({})", hold.reason),
+                (HeldBy::Event, _) => format!("the provider reported it ({})", hold.reason),
                 (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({})", hold.reason),
                 (HeldBy::Answer | HeldBy::Receipt, Some(code)) => {
                     format!("the provider refused it (code {code}: {})", hold.reason)
                 }
             };
-            format!("{what} is held since {}: {why}. Waiting uses up no step.", clock(hold.since, plan))
+            format!("{what} has been held since {}: {why}. Waiting uses up no step.", clock(hold.since, plan))
         }
-        _ if !waiting.server => "No server is running, so nothing leaves.".to_owned(),
-        _ if waiting.since > waiting.now && tries > 0 => {
-            "Until then it rests after a try that was given back.".to_owned()
-        }
+        _ if !waiting.server => "No server is running, so nothing is sent.".to_owned(),
+        _ if waiting.since > waiting.now && tries > 0 => "Until then it backs off after a failed try.".to_owned(),
         _ if waiting.since > waiting.now => {
-            "Its time has not come yet: the campaign's `at`, `over`, windows and quiet hours say when.".to_owned()
+            "It is not due yet: the campaign's `at`, `over`, send windows and quiet hours decide when.".to_owned()
         }
         _ => {
             let others = match waiting.queue {
-                ..=1 => "It is the only one of the campaign that waits for this step".to_owned(),
+                ..=1 => "It is the only message of the campaign that waits for this step".to_owned(),
                 queue => format!("{queue} messages of the campaign wait for this step"),
             };
-            format!("{others}; they leave at the pace that rate and tier of the lane allow. Waiting uses up no step.")
+            format!(
+                "{others}; the rate and the tier of the lane limit how fast they are sent. Waiting uses up no step."
+            )
         }
     }
 }
@@ -197,40 +194,51 @@ mod tests {
         Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(second)
     }
 
-    /// Where a message stands a minute after its deadline.
+    /// The sentence about a message one minute after its deadline.
     fn says(state: State, deaf: Option<i64>, server: bool, gaps: &[(i64, i64)]) -> String {
         let plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
         let mut present = Present::queued(at(0), None);
         present.state = state;
         present.marks = present.marks.with_handed_over(StepIndex::FIRST);
         let (since, now) = (at(0), at(960));
-        let waiting =
-            Waiting { since, now, gives_up: None, hold: None, step_hold: None, server, deaf: deaf.map(at), queue: 0 };
+        let waiting = WaitReasons {
+            since,
+            now,
+            gives_up: None,
+            hold: None,
+            step_hold: None,
+            server,
+            deaf: deaf.map(at),
+            queue: 0,
+        };
         let gaps = gaps.iter().map(|(from, until)| (at(*from), at(*until))).collect();
-        let beside = Beside { gaps, ..Beside::default() };
-        sentence(&present, &plan, BatchState::Running, Some(&waiting), &beside)
+        let context = Context { gaps, ..Context::default() };
+        sentence(&present, &plan, BatchState::Running, Some(&waiting), &context)
     }
 
     #[test]
-    fn who_waits_beyond_the_time_is_told_why() {
+    fn an_overdue_message_says_why_it_is_undecided() {
         let due = State::Awaiting { due: at(900) };
-        for (said, part) in [
+        for (sentence, part) in [
             (says(State::Awaiting { due: at(961) }, Some(1), false, &[]), "Waiting for Viber's receipts, until"),
             (says(due, None, false, &[]), "No server is running, so nothing is decided"),
             (says(due, Some(800), true, &[(890, 910)]), "unconfirmed since"),
-            (says(due, None, true, &[(890, 910)]), "may still repeat what it said then"),
-            (says(due, None, true, &[(10, 20)]), "It is decided in a moment"),
-            (says(State::Sending { intent: at(1), not_before: at(0), gives_up: None }, None, true, &[]), "on its way"),
+            (says(due, None, true, &[(890, 910)]), "may still repeat its reports from that time"),
+            (says(due, None, true, &[(10, 20)]), "It will be decided in a moment"),
+            (
+                says(State::Sending { intent: at(1), not_before: at(0), gives_up: None }, None, true, &[]),
+                "is being submitted",
+            ),
             (says(State::Sending { intent: at(1), not_before: at(0), gives_up: None }, None, false, &[]), "as unknown"),
         ] {
-            assert!(said.contains(part), "{said}");
+            assert!(sentence.contains(part), "{sentence}");
         }
     }
 
     #[test]
-    fn who_waits_for_an_hour_to_come_is_not_said_to_have_been_tried() {
+    fn a_message_before_its_time_is_not_reported_as_tried() {
         let plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
-        let waiting = Waiting {
+        let waiting = WaitReasons {
             since: at(960),
             now: at(0),
             gives_up: None,
@@ -242,9 +250,9 @@ mod tests {
         };
         let says = |tries| {
             let present = Present { tries, ..Present::queued(at(960), None) };
-            sentence(&present, &plan, BatchState::Running, Some(&waiting), &Beside::default())
+            sentence(&present, &plan, BatchState::Running, Some(&waiting), &Context::default())
         };
-        assert!(says(0).contains("Its time has not come yet"), "{}", says(0));
-        assert!(says(1).contains("rests after a try"), "{}", says(1));
+        assert!(says(0).contains("It is not due yet"), "{}", says(0));
+        assert!(says(1).contains("backs off after a failed try"), "{}", says(1));
     }
 }

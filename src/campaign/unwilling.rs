@@ -1,8 +1,8 @@
-//! The rows of people who have opted out follow: what waits for them is ended, on every campaign and channel.
+//! Ends the waiting messages of recipients who have opted out, on every campaign and channel.
 //!
-//! Nothing leaves for them in any case: a claim sees for itself who has opted out, and what was claimed before stays in
-//! the lane's hands ([`Book::hush`]). So this may take its time, and it does: from a number to its messages there is no
-//! index, since keeping one would cost every launch more than these walks cost.
+//! No message to them is submitted in any case. Each claim checks for opt-outs, and [`Book::hush`] stops messages that
+//! were claimed before. This walk may therefore take its time, and it does: there is no index from a number to its
+//! messages, because such an index would cost every launch more than these walks cost.
 
 use std::collections::VecDeque;
 
@@ -10,41 +10,41 @@ use crate::domain::{BatchId, Loaded, State, Timestamp};
 use crate::engine::{CallOff, Event};
 use crate::store::{Book, Entry, Hush, Result, Store};
 
-/// Messages walked over in one look: some twenty milliseconds of a reader's time. There is one such look in each round of
-/// the housekeeper's, so that a walk takes a tenth of a processor at most, and keeps nothing else waiting.
+/// Messages visited in one look: about twenty milliseconds of a reader's time. Each round of the housekeeper makes one
+/// such look, so a walk takes at most a tenth of a processor and delays nothing else.
 const SPAN: u32 = 25_000;
-/// Batches that are looked at in one round, where they are smaller than that.
+/// Batches visited in one round, if they are smaller than that.
 const LOOKS: u32 = 8;
 /// Messages ended in one transaction.
 const PAGE: usize = 2_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Unwilling {
-    /// The latest wish that all rows follow. Nothing before the first walk: the process before this one may have died
-    /// between a wish and the rows.
+    /// The latest opt-out that all rows obey. `None` before the first walk, because the last process may have died
+    /// between an opt-out and the rows.
     followed: Option<i64>,
-    /// The decision up to which that is known to be all of them: every wish is one.
+    /// The decision up to which there is no later opt-out. Every opt-out is a decision.
     followed_at: Option<u64>,
     walk: Option<Walk>,
 }
 
-/// A walk over every batch in play.
+/// A walk over every active batch.
 #[derive(Debug)]
 struct Walk {
-    /// The latest wish that it is about.
+    /// The latest opt-out that it covers.
     stop: i64,
-    /// The latest hush when it began: the wishes of all those before were on disk.
+    /// The latest hush at its start: the opt-outs of all hushes up to it were on disk.
     hush: Hush,
-    /// Still to be walked over, the first of them from this message on.
+    /// The batches still to visit; the first one from message `from` on.
     batches: VecDeque<BatchId>,
     from: u32,
-    /// Whether somebody was faster with a message, so that it has to be looked at again.
+    /// Whether another writer changed a message first, so that the batch must be visited again.
     missed: bool,
 }
 
 impl Unwilling {
-    /// Goes on with the walk, or begins one where somebody has opted out since the last. Returns how many messages were
-    /// ended or cut short. `seq` is the latest decision of all.
+    /// Continues the walk, or begins one if there is a new opt-out since the last. Returns the number of messages that
+    /// were ended or cut short. `seq` is the latest decision.
     pub(super) async fn run_once(&mut self, store: &dyn Store, book: &Book, seq: u64, now: Timestamp) -> Result<u32> {
         if self.walk.is_none() && (self.followed_at != Some(seq) || book.is_hushing()) {
             self.walk = self.begin(store, book).await?;
@@ -75,7 +75,7 @@ impl Unwilling {
         if let Some(walk) = self.walk.take_if(|walk| walk.batches.is_empty())
             && !walk.missed
         {
-            // What is still claimed for them is marked by itself.
+            // Messages that are still claimed have their own mark.
             book.unhush(walk.hush);
             self.followed = Some(walk.stop);
         }
@@ -83,20 +83,20 @@ impl Unwilling {
     }
 
     async fn begin(&self, store: &dyn Store, book: &Book) -> Result<Option<Walk>> {
-        // Before the look: their wishes are on disk by now.
+        // Read before the look: the opt-outs of these hushes are on disk.
         let hush = book.latest_hush();
         let stop = store.last_stop().await?;
         if self.followed.unwrap_or(0) == stop && !book.is_hushing() {
             return Ok(None);
         }
-        // Of the store: what was launched a moment ago is in nobody's book yet.
+        // Read from the store, because the book may not know a batch that was just launched.
         let batches = store.batches(Some(Book::IN_PLAY.to_vec())).await?;
         let batches = batches.iter().filter(|batch| batch.settled_at.is_none()).map(|batch| batch.id).collect();
         Ok(Some(Walk { stop, hush, batches, from: 0, missed: false }))
     }
 }
 
-/// Ends messages; returns how many were changed, and how many had moved on meanwhile.
+/// Ends messages. Returns how many were changed, and how many another writer had changed first.
 async fn call_off(store: &dyn Store, entry: &Entry, page: &[Loaded], now: Timestamp) -> Result<(u32, usize)> {
     let changes: Vec<_> = page
         .iter()
@@ -107,9 +107,9 @@ async fn call_off(store: &dyn Store, entry: &Entry, page: &[Loaded], now: Timest
             entry.decide(message, Event::CalledOff(CallOff::OptOut), now)
         })
         .collect();
-    let meant = changes.len();
+    let attempted = changes.len();
     let late = store.record(changes).await?.len();
-    Ok((u32::try_from(meant - late).unwrap_or(u32::MAX), late))
+    Ok((u32::try_from(attempted - late).unwrap_or(u32::MAX), late))
 }
 
 #[cfg(test)]
@@ -122,11 +122,11 @@ mod tests {
     use crate::store::{NewBatch, OptIn, OptOut, open};
 
     #[tokio::test]
-    async fn who_says_stop_again_during_a_walk_stays_hushed_until_the_next_one_has_ended() {
+    async fn a_new_opt_out_during_a_walk_stays_hushed_until_the_next_walk_ends() {
         let now = Timestamp::from_millis(1_800_000_000_000);
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(now));
         let store = open("sqlite::memory:", clock).await.unwrap();
-        // More than are looked at in one round.
+        // More batches than one round visits.
         for n in 0..=LOOKS {
             let plan =
                 Plan { after_gap: AfterGap::Wait, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]) };
@@ -156,7 +156,7 @@ mod tests {
         let mut unwilling = Unwilling::default();
         stop(1).await;
         unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
-        // Between the two something is claimed for them, in a batch that was walked over.
+        // Between the two looks, a message to the recipient is claimed in a batch that was already visited.
         let at = now + Span::from_secs(2);
         let start = OptIn { msisdn, at, from: WishFrom::Person, source: "start".to_owned() };
         store.opt_in(vec![start]).await.unwrap();

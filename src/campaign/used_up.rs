@@ -1,4 +1,4 @@
-//! What limits and budgets leave of a campaign, and those that leave nothing.
+//! Computes what limits and budgets still allow, and finds those that are used up.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use super::shares::as_float;
 use crate::domain::{Count, Country, Money, Plan, StepIndex, Tallies};
 use crate::store::{Batch, Result, Store};
 
-/// A limit that lets nothing more leave of what waits.
+/// A limit that allows none of the waiting messages to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsedUp {
-    /// Whose it is; the whole campaign's where nothing is said.
+    /// The step that it limits; `None` for the whole campaign.
     pub step: Option<StepIndex>,
     pub by: Stop,
 }
 
-/// The limits of a campaign that have to be raised before anything more leaves.
+/// Finds the limits of a campaign that must be raised before it can send more.
 pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     let Some(plan) = store.plan(batch.id).await? else { return Ok(Vec::new()) };
     if plan.limits.are_none() && plan.steps.iter().all(|step| step.limits.are_none()) {
@@ -30,7 +30,7 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     Ok(used_up.map(|Cap { step, by, .. }| UsedUp { step, by }).collect())
 }
 
-/// Whether not even the cheapest of those that wait may leave. Where nothing waits nothing is kept.
+/// Whether the limit does not even allow the cheapest waiting message. Without waiting messages it is not used up.
 fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Country, u64>) -> bool {
     let of_it = plan.places().filter(|(index, _)| cap.step.is_none_or(|step| step == *index));
     let waiting = of_it.filter(|(index, _)| tallies.get(*index, Count::Queued) > 0);
@@ -41,7 +41,7 @@ fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Co
     least.min_by(f64::total_cmp).is_some_and(|least| cap.left < least || cap.left <= 0.0)
 }
 
-/// What limits and budgets leave of a campaign that has handed over and spent so much.
+/// What limits and budgets still allow, after these submissions and this spending.
 pub(super) fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Vec<Cap> {
     let of_steps = plan.places().map(|(index, step)| (Some(index), step.limits));
     let mut caps = Vec::new();

@@ -1,24 +1,24 @@
-//! What waits for a lane, or for a template on it, read from the counters.
+//! Counts the messages that wait for a lane, or for a template on it, from the counters.
 
 use std::collections::HashMap;
 
 use crate::domain::{BatchState, Content, Count, Plan, Tallies};
 use crate::store::{Result, Store};
 
-/// Messages that are queued, by lane and template; texts stand under an empty name. Whatever several lanes share waits for
+/// Queued messages by lane and template; texts are under an empty template name. A step with several lanes counts for
 /// each of them.
 #[derive(Debug, Default, Clone)]
 pub struct Waiting(HashMap<(String, String), i64>);
 
 impl Waiting {
-    /// Those of one campaign.
+    /// The queued messages of one campaign.
     pub fn of(plan: &Plan, tallies: &Tallies) -> Self {
         let mut waiting = Self::default();
         waiting.add(plan, tallies);
         waiting
     }
 
-    /// Those of all campaigns that may send now.
+    /// The queued messages of all running campaigns.
     pub async fn everywhere(store: &dyn Store) -> Result<Self> {
         let mut waiting = Self::default();
         for batch in store.batches(Some(vec![BatchState::Running])).await? {
@@ -41,12 +41,12 @@ impl Waiting {
         }
     }
 
-    /// For a lane, whatever they carry.
+    /// The messages that wait for a lane, with any content.
     pub fn on_lane(&self, lane: &str) -> i64 {
         self.0.iter().filter(|((on, _), _)| on == lane).map(|(_, waiting)| waiting).sum()
     }
 
-    /// For what a hold is on: a template, or where it names none the whole lane.
+    /// The messages that wait for a hold: on a template, or on the whole lane if `template` is empty.
     pub fn on(&self, lane: &str, template: &str) -> i64 {
         if template.is_empty() {
             return self.on_lane(lane);

@@ -1,4 +1,4 @@
-//! To how many of a campaign's people WhatsApp takes free text at this moment.
+//! Counts the recipients of a campaign that WhatsApp accepts free text for at this moment.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::config::{Config, Lane};
 use crate::domain::{Channel, Content, Msisdn, Plan, Step, StepIndex, Timestamp};
 use crate::store::{Result, Sender, Store};
 
-/// For each step that is free text on WhatsApp, the people who have a window open with its lane.
+/// For each step of free text on WhatsApp, the number of recipients with an open window on its lane.
 pub(super) async fn open_windows(
     store: &dyn Store,
     config: &Config,
@@ -20,17 +20,17 @@ pub(super) async fn open_windows(
     for (index, step) in plan.places().filter(|(_, step)| is_free_text(step)) {
         // Such a step has one lane.
         let Some(lane) = config.lanes_of(step).next() else { continue };
-        windows.insert(index, with(store, &sender_of(lane), people, now).await?);
+        windows.insert(index, with_window(store, &sender_of(lane), people, now).await?);
     }
     Ok(windows)
 }
 
-/// Whom people write to who write to a lane.
+/// The sender that recipients write to when they write to a lane.
 pub(super) fn sender_of(lane: &Lane) -> Sender {
     Sender { sub_account: lane.provider.sub_account.clone(), channel_id: lane.channel_id.clone() }
 }
 
-async fn with(store: &dyn Store, sender: &Sender, people: &People, now: Timestamp) -> Result<u64> {
+async fn with_window(store: &dyn Store, sender: &Sender, people: &People, now: Timestamp) -> Result<u64> {
     let mut found = 0;
     let Some(sieve) = &people.sieve else {
         let mut numbers = Numbers::of(people);
@@ -39,15 +39,15 @@ async fn with(store: &dyn Store, sender: &Sender, people: &People, now: Timestam
         }
         return Ok(found);
     };
-    // Far fewer people write to us than are written to.
+    // Far fewer numbers write to a sender than it sends to.
     let mut holders = WindowHolders::of(sender.clone(), now);
     while let Some(page) = holders.next(store).await? {
-        found += page.iter().filter(|person| sieve.knows(**person)).count() as u64;
+        found += page.iter().filter(|number| sieve.knows(**number)).count() as u64;
     }
     Ok(found)
 }
 
-/// Whom WhatsApp takes free text to from a sender, page by page.
+/// The numbers with an open window on a sender, page by page.
 pub(super) struct WindowHolders {
     sender: Sender,
     now: Timestamp,
@@ -66,7 +66,7 @@ impl WindowHolders {
     }
 }
 
-/// The numbers of a single audience that was imported before, page by page: nobody has read them yet.
+/// The numbers of a single imported audience, page by page. The launcher has not read them yet.
 pub(super) struct Numbers<'a> {
     parts: std::slice::Iter<'a, Part>,
     part: Option<&'a Part>,

@@ -1,6 +1,6 @@
-//! The engine's decisions in sentences.
+//! Writes the engine's decisions as sentences.
 
-use super::endings::{self, Told};
+use super::endings::{self, Decision};
 use super::explain::FactLine;
 use super::moment::moment_within;
 use crate::domain::{
@@ -10,7 +10,7 @@ use crate::engine::{self, Ignored, Rule};
 use crate::store::{Asked, Attempt, Batch, Entry, Receipt, Verdict};
 use crate::wire::{self, codes};
 
-/// Where a message stands, in a word.
+/// The state of a message, in one word.
 pub const fn state(present: &Present) -> &'static str {
     match present.state {
         State::Queued { .. } => "queued",
@@ -30,53 +30,53 @@ pub(super) fn launched(batch: &Batch, plan: &Plan) -> String {
     format!("Launched{name}: {}.", route.join(", then "))
 }
 
-/// The steps that are left out for this message, each with the reason for it.
+/// The steps that this message skips, each with the reason.
 pub(super) fn passed_over(plan: &Plan, present: &Present, country: Option<Country>) -> Vec<String> {
-    let from = country.map_or("of another country".to_owned(), |country| format!("of {country}"));
+    let from = country.map_or("from another country".to_owned(), |country| format!("from {country}"));
     let why = |countries: &Countries| match countries {
         Countries::AllBut(_) => "`skip_when` names that country",
-        Countries::Only(_) | Countries::Everywhere => "`only` names others",
+        Countries::Only(_) | Countries::Everywhere => "`only` names other countries",
     };
-    let left_out = plan.places().filter(|(index, _)| present.marks.passed_over(*index));
-    left_out
+    let skipped = plan.places().filter(|(index, _)| present.marks.passed_over(*index));
+    skipped
         .map(|(index, step)| {
-            format!("Step {index}, {}, is left out: the number is {from}, and {}.", step.channel, why(&step.countries))
+            format!("Step {index}, {}, is skipped: the number is {from}, and {}.", step.channel, why(&step.countries))
         })
         .collect()
 }
 
-/// `how` somebody opted out, where that is known.
+/// Why a message was skipped; `how` names the recipient's opt-out where it is known.
 pub(super) fn skipped(reason: Option<SkipReason>, how: &str) -> String {
     match reason {
-        Some(SkipReason::OptedOut) => format!("Not sent: the person has opted out{}.", in_brackets(how)),
+        Some(SkipReason::OptedOut) => format!("Not sent: the recipient has opted out{}.", in_brackets(how)),
         Some(SkipReason::Excluded) => "Not sent: the campaign excludes the number.".to_owned(),
-        Some(SkipReason::MissingVariable) => "Not sent: a variable has neither value nor default.".to_owned(),
+        Some(SkipReason::MissingVariable) => "Not sent: a variable has neither a value nor a default.".to_owned(),
         Some(SkipReason::OutsideWindow) => "Not sent: the 24-hour window was closed.".to_owned(),
         Some(SkipReason::NoStep) => "Not sent: no step of the route is for the number's country.".to_owned(),
         None => "Not sent.".to_owned(),
     }
 }
 
-/// Why nobody waited any longer for a place.
-pub(super) const TIER_SPENT: &str = "the portfolio had begun to talk to as many people that day as its tier allows";
+/// Why a message did not wait for a slot of the tier.
+pub(super) const TIER_SPENT: &str = "the portfolio had reached its tier's limit of recipients per day";
 
-/// A hand-over as a fact, without what was decided about it.
+/// A submission as a fact, without the decision that it led to.
 pub(super) fn attempt(attempt: &Attempt, entry: &Entry) -> FactLine {
     let plan = &entry.plan;
     let by = entry.member(attempt.step, attempt.lane).filter(|(pool, _)| pool.is_shared());
     let by = by.map(|(_, member)| format!(" by lane {}", member.lane)).unwrap_or_default();
     let on = channel(plan, attempt.step);
-    let left = attempt.intent.map(|at| format!(", left at {}", clock(at, plan))).unwrap_or_default();
+    let submitted = attempt.intent.map(|at| format!(", submitted at {}", clock(at, plan))).unwrap_or_default();
     let what = match attempt.verdict {
         Verdict::Accepted => accepted(attempt),
-        Verdict::Unknown => broke(attempt),
+        Verdict::Unknown => unknown(attempt),
         Verdict::Rejected => rejected(attempt),
         Verdict::MissingVariable => missing(attempt),
         Verdict::OutsideWindow => "it is free text, and no 24-hour window was open".to_owned(),
-        Verdict::CouldNotLeave => "it could not leave".to_owned(),
-        Verdict::TierSpent => format!("it could not leave: {TIER_SPENT}"),
+        Verdict::CouldNotLeave => "it could not be submitted".to_owned(),
+        Verdict::TierSpent => format!("it could not be submitted: {TIER_SPENT}"),
     };
-    FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{by}{left}: {what}") }
+    FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{by}{submitted}: {what}") }
 }
 
 pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {
@@ -84,10 +84,10 @@ pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {
     FactLine { step: fact.step.get() + 1, at: fact.received, text: receipt(fact, channel) }
 }
 
-/// That the provider was asked, as a fact.
+/// A question to the provider, as a fact.
 pub(super) fn asked(asked: &Asked) -> FactLine {
     let times = if asked.tries > 1 { format!(" {} times", asked.tries) } else { String::new() };
-    let knew = if asked.said { "it knew how far it had come" } else { "it could not tell" };
+    let knew = if asked.said { "it knew the status" } else { "it did not know the status" };
     FactLine { step: asked.step.get() + 1, at: asked.at, text: format!("the provider was asked{times}; {knew}") }
 }
 
@@ -96,7 +96,7 @@ fn tries(attempt: &Attempt) -> String {
         0 => String::new(),
         1 => ", on the second try".to_owned(),
         2 => ", on the third try".to_owned(),
-        times => format!(", after {times} tries that came to nothing"),
+        times => format!(", after {times} failed tries"),
     }
 }
 
@@ -105,9 +105,9 @@ pub(super) fn accepted(attempt: &Attempt) -> String {
     format!("the provider accepted it{umid}{}", tries(attempt))
 }
 
-pub(super) fn broke(attempt: &Attempt) -> String {
-    let why = attempt.detail.as_deref().unwrap_or("the answer never came");
-    format!("unknown whether the provider took it ({why})")
+pub(super) fn unknown(attempt: &Attempt) -> String {
+    let why = attempt.detail.as_deref().unwrap_or("no answer came");
+    format!("it is unknown whether the provider accepted it ({why})")
 }
 
 pub(super) fn rejected(attempt: &Attempt) -> String {
@@ -127,18 +127,18 @@ pub(super) fn receipt(receipt: &Receipt, channel: Option<Channel>) -> String {
         return format!("{channel} reported {} (code {code}: {meaning})", receipt.state);
     }
     match receipt.detail.as_str() {
-        Receipt::ANSWERED => format!("the person answered on {channel}, and so has read it"),
+        Receipt::ANSWERED => format!("the recipient replied on {channel}, and so has read it"),
         "" => format!("{channel} reported {}", receipt.state),
         detail => format!("{channel} reported {} ({})", receipt.state, detail.replace('_', " ")),
     }
 }
 
-/// The same as the answer to a question of ours.
-pub(super) fn told(fact: &Receipt, channel: Option<Channel>) -> String {
-    format!("the provider was asked what became of it: {}", receipt(fact, channel))
+/// A receipt that is the provider's answer to a question from Volley.
+pub(super) fn answer_when_asked(fact: &Receipt, channel: Option<Channel>) -> String {
+    format!("the provider was asked for the status: {}", receipt(fact, channel))
 }
 
-/// What a recorded receipt says to the engine.
+/// The report that a recorded receipt makes to the engine.
 pub(super) fn report(receipt: &Receipt, step: Option<&Step>) -> Option<engine::Report> {
     match reported(receipt, step.map(|step| step.channel)) {
         wire::Report::Negative { code } => {
@@ -150,7 +150,7 @@ pub(super) fn report(receipt: &Receipt, step: Option<&Step>) -> Option<engine::R
     }
 }
 
-/// The code of a recorded receipt; nothing where it is good news.
+/// The code of a recorded receipt that reports a failure; `None` for a positive receipt.
 pub(super) fn failure(receipt: &Receipt) -> Option<&'static codes::Entry> {
     match reported(receipt, None) {
         wire::Report::Negative { code } => Some(codes::of_receipt(code)),
@@ -170,23 +170,23 @@ fn reported(receipt: &Receipt, channel: Option<Channel>) -> wire::Report {
 
 pub(super) const fn ignored(why: Ignored) -> &'static str {
     match why {
-        Ignored::NothingNew => "that says nothing that was not known",
-        Ignored::NotBegun => "the message has not got that far",
-        Ignored::NotYet => "its time had not come",
-        Ignored::Stale => "nobody waited for it any more",
-        Ignored::Ended => "the message had ended, and that does not change how",
-        Ignored::InFlight => "the hand-over under way settles it",
+        Ignored::NothingNew => "this adds nothing new",
+        Ignored::NotBegun => "the message has not reached that step",
+        Ignored::NotYet => "it was not due yet",
+        Ignored::Stale => "the message no longer waited for it",
+        Ignored::Ended => "the message had already ended, and this does not change its outcome",
+        Ignored::InFlight => "the submission in flight decides it",
     }
 }
 
-/// A sentence begins with a capital letter.
+/// Capitalizes the first letter of a sentence.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
-/// Where a message stands, for whoever compares two of them.
-pub(super) fn stands(present: &Present, plan: &Plan) -> String {
+/// The position of a message, in a form that compares two of them.
+pub(super) fn position(present: &Present, plan: &Plan) -> String {
     let on = channel(plan, present.step);
     let state = match present.state {
         State::Done { outcome, skipped: Some(reason), .. } => format!("{outcome}, {reason}"),
@@ -197,14 +197,14 @@ pub(super) fn stands(present: &Present, plan: &Plan) -> String {
 }
 
 /// A decision as a sentence, and its rule in a few words.
-pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> (String, &'static str) {
-    let (before, after) = (told.before, told.after);
+pub(super) fn decision(decision: &Decision<'_>, rule: Rule, plan: &Plan, fact: &str) -> (String, &'static str) {
+    let (before, after) = (decision.before, decision.after);
     let step = before.step;
     let on = channel(plan, step);
     match rule {
-        Rule::Claimed => (format!("{on} was claimed to leave."), "claimed before it leaves"),
+        Rule::Claimed => (format!("{on} was claimed for submission."), "claimed before it is submitted"),
         Rule::HandedOver => {
-            let rule = if endings::gives_way(after, plan) {
+            let rule = if endings::falls_back(after, plan) {
                 "1: the deadline runs from acceptance"
             } else {
                 "4: the last step waits for its receipts"
@@ -213,97 +213,105 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
         }
         Rule::CountedAsHandedOver if fact.is_empty() => (
             format!(
-                "The second copy of {on} could not leave in its time. The first may have arrived, so its own time decides. {}",
+                "The second copy of {on} could not be submitted in time. The first may have arrived, so its deadline \
+                 decides. {}",
                 endings::awaits(after, plan)
             ),
             "7: unknown is not failed",
         ),
         Rule::CountedAsHandedOver => (
             format!(
-                "Step {step}, {on}: {fact}. It counts as handed over from the moment it was to leave, and is not sent \
-                 again; a receipt would settle it. {}",
+                "Step {step}, {on}: {fact}. It counts as submitted from the time of the try, and is not resent; a \
+                 receipt would settle it. {}",
                 endings::awaits(after, plan)
             ),
             "7: unknown is not failed",
         ),
         Rule::Resent => {
             let text = format!(
-                "Step {step}, {on}: {fact}. The campaign says to send it once more then (`on_unknown = \"resend\"`), so a \
+                "Step {step}, {on}: {fact}. The campaign resends it in this case (`on_unknown = \"resend\"`), so a \
                  second copy is queued."
             );
             (text, "7: on_unknown = resend")
         }
-        Rule::HandedBack => (format!("Step {step}, {on}: handed back before it left."), "handed back"),
-        Rule::PutOff => (format!("Step {step}, {on}: its turn came when it might not leave."), "put off"),
+        Rule::HandedBack => (format!("Step {step}, {on}: returned to its queue before it was submitted."), "returned"),
+        Rule::PutOff => (format!("Step {step}, {on}: postponed, because it came up outside its hours."), "postponed"),
         Rule::TriedAgain => (
-            format!("{}. That passes and is nobody's fault: {on} goes again, and no step is used up.", capital(fact)),
-            "2: in passing, the same step again",
+            format!("{}. This failure is temporary: {on} is retried, and no step is used up.", capital(fact)),
+            "2: temporary failure, the same step again",
         ),
         Rule::KeptForSender(_) => (
             format!(
-                "{}. The sender caused that, not the recipient: the message waits in its queue and does not fall back.",
+                "{}. The sender caused this, not the recipient: the message waits in its queue and does not fall back.",
                 capital(fact)
             ),
-            "2: whose fault",
+            "2: caused by the sender",
         ),
-        Rule::GaveWay(ending) => endings::gave_way(told, ending, plan, fact),
+        Rule::GaveWay(ending) => endings::fell_back(decision, ending, plan, fact),
         Rule::Ended(ending) => (endings::ended(before, ending, plan, fact), "4: no further step"),
         Rule::Reached => {
             let no_more = match plan.after(step, before.marks) {
-                Some(_) if !before.marks.cut() => ", and no further step leaves",
+                Some(_) if !before.marks.cut() => ", and no further step is sent",
                 _ => "",
             };
-            let text = format!("{}. That is what the step was to reach: done{no_more}.", capital(fact));
+            let text = format!("{}. This is the success status of the step: done{no_more}.", capital(fact));
             (text, "2: success status reached")
         }
         Rule::Progressed => {
             (format!("{}.{}", capital(fact), still_open(before, after, plan)), "2: a receipt ranks upwards")
         }
-        Rule::Noted => (format!("{}; the step had given way already.", capital(fact)), "6: kept, decides nothing"),
+        Rule::Noted => {
+            (format!("{}; the step had already fallen back.", capital(fact)), "6: recorded, decides nothing")
+        }
         Rule::TakenBack => (
-            format!("{on} had not been submitted and was taken back: a receipt of the step before may be missing."),
-            "9: silence is only news while we listen",
+            format!("{on} had not been submitted and was recalled: a receipt of the step before may be missing."),
+            "9: silence counts only while receipts can arrive",
         ),
         Rule::RefusalRecalled => (
-            format!("{on} had not been submitted and was taken back: the refusal before it was the sender's fault."),
-            "2: whose fault",
+            format!("{on} had not been submitted and was recalled: the sender caused the refusal before it."),
+            "2: caused by the sender",
         ),
         Rule::Recalled => (
-            format!("{}. {on} had not left yet and was taken back: done.", capital(fact)),
-            "6: late truth recalls what is queued",
+            format!("{}. {on} had not been submitted yet and was recalled: done.", capital(fact)),
+            "6: a late success recalls the queued step",
         ),
         Rule::ReachedEarlier => (
             format!(
-                "{}. {on} had left already and cannot be taken back; what becomes of it is kept too.",
+                "{}. {on} had already been submitted and cannot be recalled; its receipts are recorded too.",
                 capital(fact)
             ),
-            "6: late truth",
+            "6: late success",
         ),
         Rule::DeliveredTwice => (format!("{}. It was delivered twice.", capital(fact)), "6: delivered twice"),
         Rule::Late => (
             format!("{}. The message had ended without success: it counts as reached, late.", capital(fact)),
-            "6: late truth",
+            "6: late success",
         ),
         Rule::DeadlineHeld => (
             "The deadline was held: a receipt could still arrive.".to_owned(),
-            "9: silence is only news while we listen",
+            "9: silence counts only while receipts can arrive",
         ),
-        Rule::DeadlineWaived => (endings::waived(told, plan), "9: silence is only news while we listen"),
-        Rule::Rescheduled => ("The due time was set anew.".to_owned(), "1: the deadline runs from acceptance"),
+        Rule::DeadlineWaived => (endings::waived(decision, plan), "9: silence counts only while receipts can arrive"),
+        Rule::Rescheduled => ("The due time was reset.".to_owned(), "1: the deadline runs from acceptance"),
         Rule::WindowClosed => (endings::closed(before, plan), "4: the receipt window closed"),
-        Rule::Expired => (endings::expired(before, plan), "5: no step leaves after the TTL"),
+        Rule::Expired => (endings::expired(before, plan), "5: no step is submitted after the TTL"),
         Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
-            (opted_out(after, fact), "2: the person's wish")
+            (opted_out(after, fact), "2: opted out")
         }
-        Rule::CalledOffUnsent => ("The campaign was cancelled before anything had left.".to_owned(), "8: cancelled"),
+        Rule::CalledOffUnsent => {
+            ("The campaign was cancelled before anything was submitted.".to_owned(), "8: cancelled")
+        }
         Rule::CalledOffPresentLast => cancelled(before, plan),
         Rule::Suppressed => (
-            format!("{}. The person wants no more: nothing goes out to them, on any channel.", capital(fact)),
-            "2: the person's wish",
+            format!(
+                "{}. The recipient has opted out: nothing more is sent to this number, on any channel.",
+                capital(fact)
+            ),
+            "2: opted out",
         ),
         Rule::Adopted => (
             format!(
-                "{}. That settles what nobody knew: it had been handed over.{}",
+                "{}. This settles the unknown submission: it had taken place.{}",
                 capital(fact),
                 still_open(before, after, plan)
             ),
@@ -312,15 +320,15 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
     }
 }
 
-/// What has left is the last: one that waited for its turn is the first that does not leave.
+/// The cancel of a campaign: the submitted step is the last, and the first step that is not sent is named.
 pub(super) fn cancelled(before: &Present, plan: &Plan) -> (String, &'static str) {
-    let stays = match before.state {
+    let unsent = match before.state {
         State::Queued { .. } => Some(channel(plan, before.step)),
         _ => plan.after(before.step, before.marks).map(|next| channel(plan, next)),
     };
-    let stays = stays.map(|stays| format!(", and {stays} does not leave")).unwrap_or_default();
-    let text = format!("The campaign was cancelled: what has been handed over is the last{stays}.");
-    (text, "8: the present step becomes the last")
+    let unsent = unsent.map(|unsent| format!(", and {unsent} is not sent")).unwrap_or_default();
+    let text = format!("The campaign was cancelled: the submitted step is the last{unsent}.");
+    (text, "8: the current step becomes the last")
 }
 
 fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
@@ -328,7 +336,7 @@ fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
         return String::new();
     }
     let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
-    format!(" {success} would end it.")
+    format!(" {success} would complete it.")
 }
 
 fn opted_out(after: &Present, how: &str) -> String {
@@ -336,10 +344,10 @@ fn opted_out(after: &Present, how: &str) -> String {
         return skipped(Some(SkipReason::OptedOut), how);
     }
     let then = match after.outcome() {
-        Some(_) => "nothing more goes out",
-        None => "what has been handed over is the last",
+        Some(_) => "nothing more is sent",
+        None => "the submitted step is the last",
     };
-    format!("The person had opted out by then{}: {then}.", in_brackets(how))
+    format!("The recipient had opted out by then{}: {then}.", in_brackets(how))
 }
 
 fn in_brackets(text: &str) -> String {
@@ -350,7 +358,7 @@ pub(super) fn next_or(before: &Present, plan: &Plan) -> &'static str {
     plan.after(before.step, before.marks).map_or("it", |next| channel(plan, next))
 }
 
-/// A moment in a sentence, on the clock on which the story is told.
+/// A time within a sentence, on the clock of the plan's zone.
 pub(super) fn clock(at: Timestamp, plan: &Plan) -> String {
     moment_within(at, plan.time_zone)
 }
@@ -360,7 +368,7 @@ pub(super) fn spoken_status(status: Status) -> String {
     status.as_str().to_lowercase()
 }
 
-/// A length of time as people say it: `15 minutes`, `1 hour and 30 seconds`. Parts of a second are nobody's business.
+/// A duration in words: `15 minutes`, `1 hour and 30 seconds`. Fractions of a second are dropped.
 pub(super) fn spoken(span: Span) -> String {
     let mut left = span.millis() / 1_000;
     let units = [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];

@@ -196,24 +196,20 @@ async fn what_cannot_be_changed_is_refused_with_a_sentence_and_what_is_so_alread
     let launched = world.launch(2, QUIET).await;
     for (step, keys, sentence) in [
         (None, json!({ "end": "2027-01-15T15:00" }), "end: \"2027-01-15T15:00\" is not after now"),
-        (None, json!({ "end": "2027-01-15T18:00" }), "leaves no time at which anything could be sent"),
-        (None, json!({ "end": "soon" }), "end: \"soon\" is no time"),
+        (None, json!({ "end": "2027-01-15T18:00" }), "leaves no time to send anything"),
+        (None, json!({ "end": "soon" }), "end: \"soon\" is not a time"),
         (
             None,
             json!({ "ende": "soon" }),
-            "ende: cannot be changed of a campaign after its launch; did you mean `end`?",
+            "ende: cannot be changed for a campaign after its launch; did you mean `end`?",
         ),
         (None, json!({ "quiet_hours": "08:00-08:00" }), "starts and ends at the same time"),
-        (
-            None,
-            json!({ "quiet_hours": ["00:00-12:00", "12:00-24:00"] }),
-            "leaves no time at which anything could be sent",
-        ),
-        (None, json!({ "budget": "5" }), "what a message costs was not known at its launch"),
+        (None, json!({ "quiet_hours": ["00:00-12:00", "12:00-24:00"] }), "leaves no time to send anything"),
+        (None, json!({ "budget": "5" }), "the price of a message was unknown at its launch"),
         (None, json!({ "max_messages": 0 }), "is no number of messages from 1 on"),
         (None, json!({ "pause_when": "it rains" }), "is not a rule"),
-        (Some(0), json!({ "end": "2027-01-15T23:00" }), "step 1, end: cannot be changed of a step after its launch"),
-        (Some(5), json!({ "max_messages": 3 }), "step 6, step: there is none; the campaign has 2"),
+        (Some(0), json!({ "end": "2027-01-15T23:00" }), "step 1, end: cannot be changed for a step after its launch"),
+        (Some(5), json!({ "max_messages": 3 }), "step 6, step: unknown step; the campaign has 2"),
     ] {
         let said = world.refuses(&launched, step, keys.clone()).await;
         assert!(said.contains(sentence), "{keys}: {said}");

@@ -203,7 +203,7 @@ async fn who_would_still_send_a_template_when_the_provider_disables_it_is_told_s
     let launched = campaign(&world, "", "").await;
     let [(batch, flagged, sentence)] = &world.launcher().flagged_everywhere().await.unwrap()[..] else { panic!("one") };
     assert_eq!((batch.id, flagged.step, flagged.template.as_str()), (launched.batch, StepIndex::FIRST, "promo"));
-    assert!(sentence.contains("FLAGGED of template promo (en)"), "{sentence}");
+    assert!(sentence.contains("has flagged template promo (en)"), "{sentence}");
 }
 
 #[tokio::test]

@@ -89,14 +89,11 @@ async fn a_trial_that_cannot_be_is_refused() {
     let many: Vec<String> = (0..11).map(|n| format!("+65910000{n:02}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     for (trial, sentence) in [
-        (to(&[]), "goes to 1 to 10 numbers; name some with --to"),
+        (to(&[]), "goes to 1 to 10 numbers; give some with --to"),
         (to(&many), "goes to 1 to 10 numbers"),
         (to(&["+6598765432", "+6598765431"]), "1 of 2 numbers cannot be written to: 1 opted out"),
         (to(&["hello"]), "1 of 1 numbers cannot be written to"),
-        (
-            Trial { only: StepIndex::new(4), ..to(&["+6598765431"]) },
-            "step 5, test: there is no such step; the route has 2",
-        ),
+        (Trial { only: StepIndex::new(4), ..to(&["+6598765431"]) }, "step 5, test: unknown step; the route has 2"),
     ] {
         let error = world.launcher().try_file(&draft(""), &trial).await.unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}\n  want: {sentence}");
@@ -149,8 +146,7 @@ async fn a_draft_with_a_time_waits_for_it_once_it_is_started_and_one_that_is_cal
 #[tokio::test]
 async fn what_counts_from_the_launch_is_refused_in_a_draft() {
     let world = World::begin().await;
-    for (head, sentence) in [("over = \"3h\"\n", "over: counts from the launch, and a draft begins nobody knows when")]
-    {
+    for (head, sentence) in [("over = \"3h\"\n", "over: counts from the launch, but the start of a draft is unknown")] {
         let error = world.waits(head).await.unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}");
     }

@@ -76,8 +76,8 @@ async fn an_answer_ends_the_fallback_counts_as_read_and_is_told() {
     assert_eq!((report.steps[0].read, report.steps[0].replied, report.steps[1].handed_over), (1, 1, 0));
     let story = scene.world.story(&scene.launched, scene.key).await;
     assert!(story.proven, "{story:#?}");
-    let told = "The person answered on Viber, and so has read it. That is what the step was to reach: done, and no further \
-                step leaves.";
+    let told = "The recipient replied on Viber, and so has read it. This is the success status of the step: done, and no further \
+                step is sent.";
     assert!(story.lines.iter().any(|line| line.text == told), "{story:#?}");
     assert!(!format!("{story:?}").contains("Thank you"), "nobody asked for what was written");
     scene.world.stop().await;
@@ -147,10 +147,10 @@ async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
     assert_eq!((report.steps[0].handed_over, report.steps[1].handed_over), (1, 0));
     let story = scene.world.story(&scene.launched, scene.key).await;
     assert!(story.proven, "{story:#?}");
-    let told = "The person had opted out by then (stop by message on SMS, 2027-01-15 ";
+    let told = "The recipient had opted out by then (stop by message on SMS, 2027-01-15 ";
     assert!(story.lines.iter().any(|line| line.text.starts_with(told)), "{story:#?}");
     let story = scene.world.story(&other, other_key).await;
-    let told = "Not sent: the person has opted out (stop by message on SMS, 2027-01-15 ";
+    let told = "Not sent: the recipient has opted out (stop by message on SMS, 2027-01-15 ";
     assert!(story.lines.iter().any(|line| line.text.starts_with(told)), "{story:#?}");
     scene.world.stop().await;
 }

@@ -171,7 +171,7 @@ fn who_had_opted_out_by_the_launch_is_told_so_and_the_audit_holds() {
     let audit = run(folder, &["audit", "later", "--json"]).ended(0).json();
     assert_eq!((&audit["holds"], &audit["messages"]), (&Value::from(true), &Value::from(3)), "{audit}");
     let told = run(folder, &["message", "explain", "later", "+6581234568"]).ended(0).stdout;
-    assert!(told.contains("Not sent: the person has opted out ("), "{told}");
+    assert!(told.contains("Not sent: the recipient has opted out ("), "{told}");
     assert!(!told.contains("Waiting") && !told.contains("do not end"), "{told}");
 }
 

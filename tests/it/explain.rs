@@ -8,15 +8,15 @@ use crate::support::scene::{SMS, Scene, VIBER, is_done, is_sending};
 const CHINESE: &str = "[[step]]\nchannel = \"WhatsApp\"\nonly = [\"CN\"]\nfallback_after = \"48h\"\n\
      template = { name = \"promo\", language = \"zh\", category = \"MARKETING\", ttl = \"12h\" }\n";
 
-const CANCELLED: &str = "The campaign was cancelled: what has been handed over is the last";
-const OPTED_OUT: &str = "The person had opted out by then (STOP, 2027-01-15 ";
+const CANCELLED: &str = "The campaign was cancelled: the submitted step is the last";
+const OPTED_OUT: &str = "The recipient had opted out by then (STOP, 2027-01-15 ";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cancelled_before_it_left_says_so() {
     let scene = Scene::of(ByHand::start("").await, "at = \"2099-01-01T09:00Z\"").await;
     scene.cancel().await;
     scene.until("cancelled", is_done).await;
-    scene.tells(&["Launched", "The campaign was cancelled before anything had left."]).await;
+    scene.tells(&["Launched", "The campaign was cancelled before anything was submitted."]).await;
     scene.stop().await;
 }
 
@@ -71,25 +71,25 @@ async fn what_was_on_its_way_out_during_a_cancel_is_its_last_step() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_while_the_next_step_waits_leaves_the_one_before_as_the_last() {
     let scene = Scene::fallen_back().await;
-    scene.tells(&["Now step 2", "Waiting for SMS to leave"]).await;
+    scene.tells(&["Fell back to step 2", "Waiting to send SMS"]).await;
     scene.cancel().await;
     scene.until("cut", |present| present.marks.cut()).await;
-    scene.tells(&["Now step 2", CANCELLED, "Waiting for Viber's receipts"]).await;
+    scene.tells(&["Fell back to step 2", CANCELLED, "Waiting for Viber's receipts"]).await;
     scene.closes().await;
-    scene.tells(&["Now step 2", CANCELLED, "silent"]).await;
+    scene.tells(&["Fell back to step 2", CANCELLED, "silent"]).await;
     scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_is_not_for_the_country_is_told_and_the_story_goes_past_it() {
-    const LEFT_OUT: &str = "WhatsApp, is left out: the number is of SG";
+    const LEFT_OUT: &str = "WhatsApp, is skipped: the number is from SG";
     for route in [[CHINESE, VIBER, SMS], [VIBER, CHINESE, SMS]] {
         let scene = Scene::on(ByHand::start("").await, &route.concat()).await;
         scene.falls_back().await;
-        scene.tells(&[LEFT_OUT, "the provider accepted it", "Now step 3", "Waiting for SMS to leave"]).await;
+        scene.tells(&[LEFT_OUT, "the provider accepted it", "Fell back to step 3", "Waiting to send SMS"]).await;
         scene.cancel().await;
         scene.until("cut", |present| present.marks.cut()).await;
-        scene.tells(&[LEFT_OUT, "Now step 3", CANCELLED, "Waiting for Viber's receipts"]).await;
+        scene.tells(&[LEFT_OUT, "Fell back to step 3", CANCELLED, "Waiting for Viber's receipts"]).await;
         scene.stop().await;
     }
 }
@@ -102,7 +102,7 @@ async fn whoever_opts_out_before_anything_has_left_gets_nothing() {
     scene.opts_out().await;
     scene.pass(Span::from_secs(600)).await;
     scene.until("skipped", is_done).await;
-    scene.tells(&["Launched", "Not sent: the person has opted out (STOP, 2027-01-15 "]).await;
+    scene.tells(&["Launched", "Not sent: the recipient has opted out (STOP, 2027-01-15 "]).await;
     scene.stop().await;
 }
 
@@ -112,12 +112,12 @@ async fn whoever_opts_out_between_two_steps_gets_no_second_one() {
     scene.opts_out().await;
     scene.release("sms").await;
     scene.until("cut", |present| present.marks.opted_out()).await;
-    scene.tells(&["Now step 2", OPTED_OUT, "Waiting for Viber's receipts"]).await;
+    scene.tells(&["Fell back to step 2", OPTED_OUT, "Waiting for Viber's receipts"]).await;
     // That the rest is cancelled changes nothing for this one.
     scene.cancel().await;
-    scene.tells(&["Now step 2", OPTED_OUT]).await;
+    scene.tells(&["Fell back to step 2", OPTED_OUT]).await;
     scene.closes().await;
-    scene.tells(&["Now step 2", OPTED_OUT, "silent"]).await;
+    scene.tells(&["Fell back to step 2", OPTED_OUT, "silent"]).await;
     scene.stop().await;
 }
 
@@ -130,7 +130,7 @@ async fn an_opt_out_by_receipt_suppresses_it_also_after_a_cancel() {
         }
         scene.hear("undelivered", Some(OPTED_OUT_CODE)).await;
         scene.until("suppressed", is_done).await;
-        scene.tells(&["The person wants no more"]).await;
+        scene.tells(&["The recipient has opted out"]).await;
         scene.stop().await;
     }
 }

@@ -59,13 +59,13 @@ async fn a_step_is_for_those_whom_its_conditions_name_and_nobody_else_gets_it() 
     let of_china = lines_of(&world, &launched, 30).await;
     assert!(
         of_china.contains(
-            &"Step 2, Viber, is left out: the number is of CN, and `skip_when` names that country.".to_owned()
+            &"Step 2, Viber, is skipped: the number is from CN, and `skip_when` names that country.".to_owned()
         ),
         "{of_china:#?}"
     );
     let of_malaysia = lines_of(&world, &launched, 59).await;
     for left_out in ["Step 1, WhatsApp", "Step 3, SMS"] {
-        let line = format!("{left_out}, is left out: the number is of MY, and `only` names others.");
+        let line = format!("{left_out}, is skipped: the number is from MY, and `only` names other countries.");
         assert!(of_malaysia.contains(&line), "{of_malaysia:#?}");
     }
     let of_singapore = lines_of(&world, &launched, 0).await;
@@ -86,7 +86,7 @@ async fn whom_no_step_is_for_is_skipped_with_that_reason_and_counted() {
     assert_eq!(
         lines[1..],
         [
-            "Step 1, SMS, is left out: the number is of CN, and `only` names others.",
+            "Step 1, SMS, is skipped: the number is from CN, and `only` names other countries.",
             "Not sent: no step of the route is for the number's country.",
         ]
     );

@@ -158,9 +158,9 @@ fn whatever_would_exclude_nobody_is_refused_or_told() {
         std::fs::write(at.join("x.toml"), text).unwrap();
     };
     for (entry, said) in [
-        ("+65 9100 000", "\"+65 9100 000\" is no file, no imported audience, and cannot be read as a number"),
+        ("+65 9100 000", "\"+65 9100 000\" is not a file, an imported audience or a readable number"),
         ("9100 0002", "The number is national and nothing says of which country"),
-        ("2024-11", "would leave nobody out"),
+        ("2024-11", "would exclude nothing"),
         ("blokced.csv", "neither a file"),
         ("", "neither a file"),
     ] {
@@ -177,7 +177,7 @@ fn whatever_would_exclude_nobody_is_refused_or_told() {
     assert_eq!((&plan["excluded"], &plan["exclude_unreadable"]), (&json!(2), &json!(1)), "{plan}");
     assert_eq!(warnings(&plan)[0]["code"], "unreadable_exclude", "{plan}");
     let sentence = warnings(&plan)[0]["sentence"].as_str().unwrap().to_owned();
-    assert!(sentence.starts_with("exclude: 1 row of blocked.csv leaves nobody out; the first is line 4, \"oops\""));
+    assert!(sentence.starts_with("exclude: 1 row of blocked.csv excludes nothing; the first is line 4, \"oops\""));
     let launched = run(at, &["campaign", "launch", "x.toml", "--json"]).ended(0).json();
     assert_eq!(warnings(&launched), warnings(&plan));
 }

@@ -1,11 +1,11 @@
-//! A forecast and the planner agree: what the one foretells, the other does, claim by claim.
+//! The forecast and the planner agree: the planner's claims match the forecast, claim by claim.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::course::{Cap, Group, Outlook, Portfolio, Road};
+use super::course::{Cap, Group, LaneLoad, Outlook, Portfolio};
 use crate::domain::{
     BatchId, BatchState, Count, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Present, Queue, Span, StepIndex,
     Tallies, Tier, Timestamp, Zone,
@@ -18,24 +18,24 @@ use crate::planner::{
 const BEGINS: Timestamp = Timestamp::from_millis(1_799_999_999_000);
 const SECOND: Span = Span::from_secs(1);
 
-/// Two campaigns of one step on one lane: ours, and another.
+/// Two campaigns of one step on one lane: the one under test, and another.
 #[derive(Debug, Clone)]
 struct Case {
     ours: u32,
     others: u32,
     rate: u32,
-    /// Of the tier of the lane, where it is limited.
+    /// The slots of the lane's tier, if it is limited.
     slots: Option<u32>,
-    /// Ours alone.
+    /// Of the campaign under test only.
     max_messages: Option<u64>,
     hours: Hours,
 }
 
-/// When the last of ours has left, and how many never leave.
+/// When the last message of the campaign under test is sent, and how many are never sent.
 type Ended = (Timestamp, u64);
 
 impl Case {
-    fn foretold(&self) -> Ended {
+    fn forecast(&self) -> Ended {
         let portfolio = |slots: u32| Portfolio {
             name: String::new(),
             most: slots,
@@ -57,7 +57,7 @@ impl Case {
             hours: self.hours.clone(),
             stays: None,
         };
-        let road = Road {
+        let load = LaneLoad {
             lane: String::new(),
             rate: self.rate.into(),
             account: None,
@@ -70,7 +70,7 @@ impl Case {
         let cap = |most: u64| Cap { step: None, by: super::Stop::MaxMessages, left: most as f64 };
         let outlook = Outlook {
             groups: vec![group],
-            roads: vec![road],
+            loads: vec![load],
             portfolios: self.slots.map(portfolio).into_iter().collect(),
             caps: self.max_messages.map(cap).into_iter().collect(),
             ..Outlook::default()
@@ -79,8 +79,8 @@ impl Case {
         (forecast.done_at, forecast.left_behind.iter().map(|left| left.messages).sum())
     }
 
-    /// The same with a few messages less and more slots, and the other way round.
-    fn beside(&self) -> [Self; 2] {
+    /// The same case with fewer messages and more slots, and the other way round.
+    fn neighbours(&self) -> [Self; 2] {
         let some = 2 * self.rate;
         let with = |ours: u32, others: u32, slots: Option<u32>| Self {
             ours,
@@ -98,14 +98,14 @@ impl Case {
         ]
     }
 
-    /// A claim each second, as the dispatcher makes them.
-    fn lived(&self) -> Ended {
+    /// Makes a claim each second, as the dispatcher does.
+    fn observe(&self) -> Ended {
         let mut lane = Lane {
             queued: [(ours(), messages(ours(), self.ours)), (other(), messages(other(), self.others))].into(),
             ..Lane::default()
         };
         let (mut now, mut last) = (BEGINS, BEGINS);
-        // A limit leaves some of them for ever.
+        // A limit keeps some of them unsent for ever.
         let wanted = self.max_messages.map_or(self.ours, |most| self.ours.min(u32::try_from(most).unwrap()));
         while lane.left < u64::from(wanted) {
             match lane.claim(self, now) {
@@ -153,26 +153,26 @@ fn messages(queue: Queue, count: u32) -> VecDeque<Candidate> {
     (0..count).map(candidate).collect()
 }
 
-/// What has left with a claim.
+/// Which campaign a claim has sent.
 enum Claimed {
     Ours,
     Others,
     Nothing,
 }
 
-/// What waits on the lane, and what has left it.
+/// The waiting and sent messages of the lane.
 #[derive(Default)]
 struct Lane {
     queued: BTreeMap<Queue, VecDeque<Candidate>>,
     order: Order,
-    /// When slots of the tier were taken that are still held.
+    /// When the slots of the tier that are still used were taken.
     taken: VecDeque<Timestamp>,
-    /// How many of ours have left.
+    /// How many messages of the campaign under test are sent.
     left: u64,
 }
 
 impl Lane {
-    /// When anything may leave again.
+    /// When a message may be sent again.
     fn next(&self, case: &Case, now: Timestamp) -> Timestamp {
         let slot = self.taken.front().map(|at| *at + Tier::HELD);
         let turns = self.queued.values().flatten().filter_map(|candidate| candidate.message.present.not_before());
@@ -187,7 +187,7 @@ impl Lane {
         }
         let mut may_leave = case.rate;
         let before = self.left;
-        // The last of a queue leave something over for the other.
+        // The end of one queue leaves some of the rate for the other.
         for _ in 0..2 {
             if may_leave > 0 {
                 may_leave -= self.claim_once(case, may_leave, now);
@@ -241,11 +241,11 @@ impl Lane {
             let page = |look: &planner::Look| {
                 let is_due =
                     |candidate: &&Candidate| candidate.message.present.not_before().is_some_and(|turn| turn <= now);
-                let behind = |candidate: &&Candidate| {
-                    let place = candidate.message.present.not_before().map(|turn| (turn, candidate.message.key.n));
-                    look.after.is_none() || place > look.after
+                let is_after = |candidate: &&Candidate| {
+                    let position = candidate.message.present.not_before().map(|turn| (turn, candidate.message.key.n));
+                    look.after.is_none() || position > look.after
                 };
-                self.queued[&look.queue].iter().filter(is_due).filter(behind).take(look.count).cloned().collect()
+                self.queued[&look.queue].iter().filter(is_due).filter(is_after).take(look.count).cloned().collect()
             };
             let pages = looks.iter().map(page).collect();
             planner.judge(pages);
@@ -269,8 +269,8 @@ impl Lane {
     }
 }
 
-/// Hours or a tier, not both: the forecast gives the slots of a stretch back together, and within ten minutes a day that
-/// decides over a day.
+/// Hours or a tier, not both: the forecast frees the slots of a stretch together, and with ten minutes of hours a day
+/// that may shift the end by a day.
 fn cases() -> impl Strategy<Value = Case> {
     let hours = Hours { windows: vec!["16:10-16:20".parse().unwrap()], ..Hours::default() };
     let bounds = prop_oneof![
@@ -288,21 +288,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_foretold_comes_true_claim_by_claim(case in cases()) {
-        let ((_, stays), (lived, stayed)) = (case.foretold(), case.lived());
+    fn the_forecast_matches_the_claims(case in cases()) {
+        let ((_, stays), (observed, stayed)) = (case.forecast(), case.observe());
         prop_assert_eq!(stays, stayed);
-        // A message more or less decides whether the last leave today or tomorrow. What is lived lies between the forecasts
-        // for a few less and a few more.
-        let [few, many] = case.beside();
-        // The forecast gives the slots of a stretch back together.
+        // One message more or less decides whether the last one is sent today or tomorrow. The observed end lies
+        // between the forecasts for slightly fewer and slightly more messages.
+        let [few, many] = case.neighbours();
+        // The forecast frees the slots of a stretch together.
         let together = f64::from(case.slots.unwrap_or(0)) / f64::from(case.rate);
         let days = f64::from((case.ours + case.others) / case.slots.unwrap_or(u32::MAX));
         #[expect(clippy::cast_possible_truncation, reason = "seconds")]
         let blurred = Span::from_secs(3 + (together * days) as i64);
-        let (earliest, latest) = (few.foretold().0 - blurred, many.foretold().0 + blurred);
+        let (earliest, latest) = (few.forecast().0 - blurred, many.forecast().0 + blurred);
         prop_assert!(
-            (earliest..=latest).contains(&lived),
-            "{} to {} foretold, {} lived", earliest.rfc3339(), latest.rfc3339(), lived.rfc3339()
+            (earliest..=latest).contains(&observed),
+            "{} to {} forecast, {} observed", earliest.rfc3339(), latest.rfc3339(), observed.rfc3339()
         );
     }
 }

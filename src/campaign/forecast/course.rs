@@ -1,4 +1,4 @@
-//! The course of a campaign, gone through in stretches of even pace.
+//! Computes the course of a campaign in stretches of constant throughput.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,27 +7,27 @@ use chrono::NaiveDate;
 use super::{BookedDay, Booking, Bottleneck, Forecast, LeftBehind, Stop};
 use crate::domain::{Hours, Span, StepIndex, Timestamp, Zone, local};
 
-/// People who begin alike.
+/// Recipients with the same step, lane and hours.
 #[derive(Debug, Clone)]
 pub(in crate::campaign) struct Group {
     pub step: StepIndex,
     pub lane: usize,
     pub people: f64,
-    /// So many of them a second at most, where they are spread over a time.
+    /// The most recipients a second, where they are spread over a time.
     pub spread: f64,
-    /// What a message to one of them costs.
+    /// The cost of a message to one of them.
     pub cost: f64,
-    /// From when on nobody of them leaves any more.
+    /// The campaign's end: from then on no message of the group is sent.
     pub ends: Option<Timestamp>,
     pub opens: Timestamp,
     pub zone: Zone,
     pub hours: Hours,
-    /// Whether they are open, and until when that stays so, once it has been looked up.
+    /// Whether the hours are open and until when that stays so; cached once it is computed.
     pub stays: Option<(bool, Timestamp)>,
 }
 
 impl Group {
-    /// Whether something may leave, and until when that stays so. Nothing where it never may again.
+    /// Whether the group may send, and until when that stays so. `None` if it may never send again.
     fn is_open(&mut self, at: Timestamp) -> Option<(bool, Timestamp)> {
         if let Some(known) = self.stays.filter(|(_, until)| at < *until) {
             return Some(known);
@@ -41,7 +41,7 @@ impl Group {
         Some(stays)
     }
 
-    /// What keeps them from leaving while they are closed.
+    /// Why the group may not send while it is closed.
     fn closed_by(&self, at: Timestamp) -> Bottleneck {
         match self.hours.begins(self.zone) {
             Some(begins) if at < begins => Bottleneck::Clocks,
@@ -50,12 +50,12 @@ impl Group {
     }
 }
 
-/// How much may still leave of a step, or of the whole campaign.
+/// What a limit still allows for a step, or for the whole campaign.
 #[derive(Debug, Clone)]
 pub(in crate::campaign) struct Cap {
     pub step: Option<StepIndex>,
     pub by: Stop,
-    /// Messages, or money.
+    /// Messages, or an amount of money.
     pub left: f64,
 }
 
@@ -64,7 +64,7 @@ impl Cap {
         self.step.is_none_or(|step| step == group.step)
     }
 
-    /// What a message of a group takes of it.
+    /// What a message of a group uses up of it.
     fn takes(&self, group: &Group) -> f64 {
         match self.by {
             Stop::Budget if self.is_on(group) => group.cost,
@@ -73,39 +73,40 @@ impl Cap {
         }
     }
 
-    /// Whether not even the cheapest message may leave any more.
+    /// Whether the limit does not even allow the cheapest message.
     fn is_used_up(&self, groups: &[Group]) -> bool {
         let takes = groups.iter().map(|group| self.takes(group)).filter(|takes| *takes > 0.0);
         takes.min_by(f64::total_cmp).is_some_and(|least| self.left < least * ALMOST)
     }
 }
 
-/// A lane: one of ours, or another that takes of the same account or portfolio.
+/// The load of a lane: one of the campaign's lanes, or another one of the same account or portfolio.
 #[derive(Debug, Clone)]
-pub(in crate::campaign) struct Road {
+pub(in crate::campaign) struct LaneLoad {
     pub lane: String,
-    /// A second.
+    /// Messages a second.
     pub rate: f64,
     pub account: Option<usize>,
     pub portfolio: Option<usize>,
-    /// How many campaigns it has besides, and how many messages of them wait.
+    /// How many other campaigns use the lane.
     pub campaigns: f64,
+    /// How many messages of them wait.
     pub others: f64,
-    /// What is still to come, earliest first.
+    /// Messages of other campaigns that become due later, earliest first.
     pub coming: VecDeque<Coming>,
 }
 
-/// Messages of other campaigns whose time has not come.
+/// Messages of other campaigns that are not due yet.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::campaign) struct Coming {
     pub from: Timestamp,
     pub messages: f64,
-    /// Whether they add a campaign to those that there are.
+    /// Whether they add a campaign to those that share the lane.
     pub adds: bool,
 }
 
-impl Road {
-    /// How many campaigns it has, this one included.
+impl LaneLoad {
+    /// How many campaigns share the lane, this one included.
     fn sharing(&self) -> f64 {
         if self.others > 0.0 { 1.0 + self.campaigns.max(1.0) } else { 1.0 }
     }
@@ -122,47 +123,48 @@ pub(in crate::campaign) struct Portfolio {
     pub name: String,
     pub most: u32,
     pub free: f64,
-    /// How many of ours take no place: they hold one, or wrote to us.
+    /// How many of this campaign's recipients need no slot: they hold one, or have an open window.
     pub passes: f64,
-    /// When taken places come free, earliest first.
+    /// When used slots become free, earliest first.
     pub coming: VecDeque<(Timestamp, f64)>,
-    /// For how long somebody takes one.
+    /// How long a recipient uses a slot.
     pub held: Span,
-    /// What is taken of it each day: by us, and by others.
+    /// The slots used each day: by this campaign, and by others.
     pub days: BTreeMap<NaiveDate, (f64, f64)>,
 }
 
-/// All that a forecast is made of.
+/// The input of a forecast.
 #[derive(Debug, Clone, Default)]
 pub(in crate::campaign) struct Outlook {
     pub groups: Vec<Group>,
-    pub roads: Vec<Road>,
+    pub loads: Vec<LaneLoad>,
     pub accounts: Vec<Account>,
     pub portfolios: Vec<Portfolio>,
     pub caps: Vec<Cap>,
-    /// By whose clock a day is one.
+    /// The zone that days are counted in.
     pub zone: Option<Zone>,
 }
 
-/// Stretches of even pace that are gone through; what takes more of them is beyond reckoning.
+/// The most stretches that are computed. A campaign with more has no forecast.
 const STRETCHES: u32 = 100_000;
-/// So far ahead it is gone through. From then on each week is like those before.
+/// How far ahead stretches are computed. From then on each week is like the weeks before.
 const HORIZON: Span = Span::from_secs(35 * 86_400);
+/// The weeks from which the rest is extrapolated.
 const WEEKS: Span = Span::from_secs(28 * 86_400);
-/// Nobody plans for longer, in seconds.
+/// The longest forecast, in seconds.
 const YEARS: f64 = 20.0 * 365.0 * 86_400.0;
-/// The longest of them, since places come free one by one.
+/// The longest stretch, in seconds. It is limited, because slots become free one by one.
 const LONGEST: f64 = 3_600.0;
-/// Fewer than this is nobody.
-const NOBODY: f64 = 0.001;
-/// So much of a message is one, where fractions were added up.
+/// Fewer recipients than this count as none.
+const NEGLIGIBLE: f64 = 0.001;
+/// This much of a message counts as one, because fractions are added up.
 const ALMOST: f64 = 0.999;
 
 impl Outlook {
-    /// Nothing where it would never be done.
+    /// Computes the forecast; `None` if the campaign would never be done.
     pub(in crate::campaign) fn forecast(mut self, begins: Timestamp) -> Option<Forecast> {
         let mut at = begins;
-        let mut held_up: BTreeMap<Bottleneck, f64> = BTreeMap::new();
+        let mut delays: BTreeMap<Bottleneck, f64> = BTreeMap::new();
         let mut stopped: BTreeMap<Stop, f64> = BTreeMap::new();
         let mut weeks_before = None;
         for _ in 0..STRETCHES {
@@ -171,7 +173,7 @@ impl Outlook {
                 at = self.rest(at, weeks_before.as_deref()?, &mut stopped)?;
             }
             if self.groups.is_empty() {
-                let longest = held_up.into_iter().max_by(|one, other| one.1.total_cmp(&other.1));
+                let longest = delays.into_iter().max_by(|one, other| one.1.total_cmp(&other.1));
                 let bottleneck = longest.map(|(bottleneck, _)| bottleneck);
                 let until = self.day(at);
                 let bookings = self.portfolios.iter().map(|portfolio| portfolio.booking(until)).collect();
@@ -184,20 +186,20 @@ impl Outlook {
                 weeks_before = Some(self.of_lanes());
             }
             let (seconds, bottleneck) = self.stretch(at)?;
-            *held_up.entry(bottleneck).or_default() += seconds;
+            *delays.entry(bottleneck).or_default() += seconds;
             at = at + millis(seconds);
         }
         None
     }
 
-    /// How many people wait on each lane, whether or not they may leave now.
+    /// How many recipients wait on each lane, whether or not they may be sent to now.
     fn of_lanes(&self) -> Vec<f64> {
-        let mut people = vec![0.0; self.roads.len()];
+        let mut people = vec![0.0; self.loads.len()];
         self.groups.iter().for_each(|group| people[group.lane] += group.people);
         people
     }
 
-    /// When the rest will have left, should each lane go on as in the weeks before. Nothing where one stood still.
+    /// When the rest will be sent if each lane continues as in the weeks before. `None` if a lane sent nothing.
     fn rest(&mut self, at: Timestamp, before: &[f64], stopped: &mut BTreeMap<Stop, f64>) -> Option<Timestamp> {
         let now = self.of_lanes();
         for cap in &self.caps {
@@ -212,7 +214,7 @@ impl Outlook {
             }
         }
         let mut done_at = at;
-        for (lane, people) in self.of_lanes().into_iter().enumerate().filter(|(_, people)| *people > NOBODY) {
+        for (lane, people) in self.of_lanes().into_iter().enumerate().filter(|(_, people)| *people > NEGLIGIBLE) {
             let weeks = people / (before[lane] - now[lane]).max(0.0);
             let lasts = weeks * WEEKS.std().as_secs_f64();
             if lasts > YEARS {
@@ -228,15 +230,15 @@ impl Outlook {
         Some(done_at)
     }
 
-    /// The day by the campaign's clock.
+    /// The day on the campaign's clock.
     fn day(&self, at: Timestamp) -> NaiveDate {
         local(at, self.zone.unwrap_or(Zone(chrono_tz::Tz::UTC))).date()
     }
 
-    /// Who has left by now is out of it, and so is whoever may not any more.
+    /// Removes groups that are sent, and groups that may not be sent any more.
     fn leave_behind(&mut self, at: Timestamp, stopped: &mut BTreeMap<Stop, f64>) {
-        self.groups.retain(|group| group.people > NOBODY);
-        // It stops everybody whom it is about, with the first who may not leave.
+        self.groups.retain(|group| group.people > NEGLIGIBLE);
+        // A used-up limit stops all of its groups as soon as it stops the first one.
         let used_up: Vec<&Cap> = self.caps.iter().filter(|cap| cap.is_used_up(&self.groups)).collect();
         self.groups.retain(|group| {
             let cap = || used_up.iter().find(|cap| cap.is_on(group)).map(|cap| cap.by);
@@ -247,49 +249,50 @@ impl Outlook {
         });
     }
 
-    /// Goes on for as long as nothing changes. Returns how long that is, and what holds it up meanwhile.
+    /// Computes one stretch, in which nothing changes. Returns its length and what limits it.
     fn stretch(&mut self, at: Timestamp) -> Option<(f64, Bottleneck)> {
         for portfolio in &mut self.portfolios {
             while portfolio.coming.front().is_some_and(|(free_at, _)| *free_at <= at) {
                 portfolio.free += portfolio.coming.pop_front().map_or(0.0, |(_, people)| people);
             }
         }
-        for road in &mut self.roads {
-            while let Some(coming) = road.coming.front().copied().filter(|coming| coming.from <= at) {
-                road.coming.pop_front();
-                road.others += coming.messages;
-                road.campaigns += if coming.adds { 1.0 } else { 0.0 };
+        for load in &mut self.loads {
+            while let Some(coming) = load.coming.front().copied().filter(|coming| coming.from <= at) {
+                load.coming.pop_front();
+                load.others += coming.messages;
+                load.campaigns += if coming.adds { 1.0 } else { 0.0 };
             }
         }
         let stays = self.groups.iter_mut().map(|group| group.is_open(at)).collect::<Option<Vec<_>>>()?;
-        let mut waiting = vec![0.0; self.roads.len()];
+        let mut waiting = vec![0.0; self.loads.len()];
         for (group, _) in self.groups.iter().zip(&stays).filter(|(_, (open, _))| *open) {
             waiting[group.lane] += group.people;
         }
-        let mut paces: Vec<Pace> = (0..self.roads.len()).map(|lane| self.pace(lane, &waiting)).collect();
-        let leaves = self.leaves(&stays, &waiting, &mut paces);
+        let mut throughputs: Vec<Throughput> =
+            (0..self.loads.len()).map(|lane| self.throughput(lane, &waiting)).collect();
+        let rates = self.rates(&stays, &waiting, &mut throughputs);
         let mut seconds = LONGEST;
         let mut until = |at_most: f64| seconds = seconds.min(at_most.max(0.001));
         let in_seconds = |then: Timestamp| then.since(at).std().as_secs_f64();
         stays.iter().for_each(|(_, change)| until(in_seconds(*change)));
         self.groups.iter().filter_map(|group| group.ends).for_each(|ends| until(in_seconds(ends)));
-        for (group, pace) in self.groups.iter().zip(&leaves).filter(|(_, pace)| **pace > 0.0) {
-            until(group.people / pace);
+        for (group, rate) in self.groups.iter().zip(&rates).filter(|(_, rate)| **rate > 0.0) {
+            until(group.people / rate);
         }
         for cap in &self.caps {
-            let taken: f64 = self.groups.iter().zip(&leaves).map(|(group, pace)| cap.takes(group) * pace).sum();
+            let taken: f64 = self.groups.iter().zip(&rates).map(|(group, rate)| cap.takes(group) * rate).sum();
             if taken > 0.0 {
                 until(cap.left / taken);
             }
         }
         let (mut taken, mut passing) = (vec![0.0; self.portfolios.len()], vec![0.0; self.portfolios.len()]);
-        for (road, Pace { ours, theirs, .. }) in self.roads.iter().zip(&paces) {
+        for (load, Throughput { ours, theirs, .. }) in self.loads.iter().zip(&throughputs) {
             if *theirs > 0.0 {
-                until(road.others / theirs);
+                until(load.others / theirs);
             }
-            road.coming.front().into_iter().for_each(|coming| until(in_seconds(coming.from)));
-            if let Some(portfolio) = road.portfolio {
-                let pass = self.portfolios[portfolio].passes > NOBODY;
+            load.coming.front().into_iter().for_each(|coming| until(in_seconds(coming.from)));
+            if let Some(portfolio) = load.portfolio {
+                let pass = self.portfolios[portfolio].passes > NEGLIGIBLE;
                 passing[portfolio] += if pass { *ours } else { 0.0 };
                 taken[portfolio] += if pass { *theirs } else { ours + theirs };
             }
@@ -303,105 +306,109 @@ impl Outlook {
             }
             portfolio.coming.front().into_iter().for_each(|(free_at, _)| until(in_seconds(*free_at)));
         }
-        // Whoever needs longest decides.
-        let needs = |lane: &usize| waiting[*lane] / paces[*lane].ours.max(1e-9);
-        let slowest = (0..self.roads.len())
+        // The slowest lane is the limit.
+        let needs = |lane: &usize| waiting[*lane] / throughputs[*lane].ours.max(1e-9);
+        let slowest = (0..self.loads.len())
             .filter(|lane| waiting[*lane] > 0.0)
             .max_by(|one, other| needs(one).total_cmp(&needs(other)));
         let closed = || self.groups.first().map_or(Bottleneck::Hours, |group| group.closed_by(at));
-        let bottleneck = slowest.map_or_else(closed, |lane| paces[lane].because.clone());
-        self.pass(at, seconds, &leaves, &paces);
+        let bottleneck = slowest.map_or_else(closed, |lane| throughputs[lane].because.clone());
+        self.pass(at, seconds, &rates, &throughputs);
         Some((seconds, bottleneck))
     }
 
-    /// How many of each group leave a second: their part of what the lane does, and no more than they are spread to. A
-    /// lane has no use for what they do not take.
-    fn leaves(&self, stays: &[(bool, Timestamp)], waiting: &[f64], paces: &mut [Pace]) -> Vec<f64> {
-        let mut leaves = vec![0.0; self.groups.len()];
-        let mut of_lanes = vec![0.0; self.roads.len()];
-        for ((group, (open, _)), leaves) in self.groups.iter().zip(stays).zip(&mut leaves) {
+    /// How many recipients of each group are sent to a second: the group's share of its lane, limited by its spread. A
+    /// lane does not use the rest.
+    fn rates(&self, stays: &[(bool, Timestamp)], waiting: &[f64], throughputs: &mut [Throughput]) -> Vec<f64> {
+        let mut rates = vec![0.0; self.groups.len()];
+        let mut of_lanes = vec![0.0; self.loads.len()];
+        for ((group, (open, _)), rate) in self.groups.iter().zip(stays).zip(&mut rates) {
             if *open {
-                let part = paces[group.lane].ours * group.people / waiting[group.lane];
-                *leaves = part.min(group.spread);
-                of_lanes[group.lane] += *leaves;
+                let part = throughputs[group.lane].ours * group.people / waiting[group.lane];
+                *rate = part.min(group.spread);
+                of_lanes[group.lane] += *rate;
             }
         }
-        for (pace, ours) in paces.iter_mut().zip(of_lanes) {
-            if ours < pace.ours * ALMOST {
-                pace.because = Bottleneck::Over;
+        for (throughput, ours) in throughputs.iter_mut().zip(of_lanes) {
+            if ours < throughput.ours * ALMOST {
+                throughput.because = Bottleneck::Over;
             }
-            pace.ours = ours;
+            throughput.ours = ours;
         }
-        leaves
+        rates
     }
 
-    /// How fast a lane goes, and why no faster for us.
-    fn pace(&self, lane: usize, waiting: &[f64]) -> Pace {
-        let road = &self.roads[lane];
-        let portfolio = road.portfolio.map(|portfolio| &self.portfolios[portfolio]);
+    /// The throughput of a lane, and what limits this campaign on it.
+    fn throughput(&self, lane: usize, waiting: &[f64]) -> Throughput {
+        let load = &self.loads[lane];
+        let portfolio = load.portfolio.map(|portfolio| &self.portfolios[portfolio]);
         let is_spent = portfolio.is_some_and(|portfolio| portfolio.free < 1.0);
-        if let Some(portfolio) = portfolio.filter(|portfolio| is_spent && portfolio.passes <= NOBODY) {
-            return Pace { ours: 0.0, theirs: 0.0, because: Bottleneck::Tier { portfolio: portfolio.name.clone() } };
+        if let Some(portfolio) = portfolio.filter(|portfolio| is_spent && portfolio.passes <= NEGLIGIBLE) {
+            return Throughput {
+                ours: 0.0,
+                theirs: 0.0,
+                because: Bottleneck::Tier { portfolio: portfolio.name.clone() },
+            };
         }
-        let (mut rate, mut because) = (road.rate, Bottleneck::Rate { lane: road.lane.clone() });
-        if let Some(account) = road.account {
-            let busy = |(other, people): (&Road, &f64)| {
+        let (mut rate, mut because) = (load.rate, Bottleneck::Rate { lane: load.lane.clone() });
+        if let Some(account) = load.account {
+            let busy = |(other, people): (&LaneLoad, &f64)| {
                 other.account == Some(account) && (*people > 0.0 || other.others > 0.0)
             };
             let sharing: f64 =
-                self.roads.iter().zip(waiting).filter(|pair| busy(*pair)).map(|(other, _)| other.rate).sum();
+                self.loads.iter().zip(waiting).filter(|pair| busy(*pair)).map(|(other, _)| other.rate).sum();
             let Account { name, rate: of_all } = &self.accounts[account];
             if sharing > *of_all {
-                rate = road.rate * of_all / sharing;
+                rate = load.rate * of_all / sharing;
                 because = Bottleneck::Account { account: name.clone() };
             }
         }
         if waiting[lane] <= 0.0 {
-            let theirs = if road.others > 0.0 && !is_spent { rate } else { 0.0 };
-            return Pace { ours: 0.0, theirs, because };
+            let theirs = if load.others > 0.0 && !is_spent { rate } else { 0.0 };
+            return Throughput { ours: 0.0, theirs, because };
         }
         if is_spent {
-            // Whoever of the others would need a place is in nobody's way.
-            return Pace { ours: rate, theirs: 0.0, because };
+            // Messages of other campaigns that need a slot do not compete for the rate.
+            return Throughput { ours: rate, theirs: 0.0, because };
         }
-        let ours = rate / road.sharing();
-        if road.others > 0.0 {
-            because = Bottleneck::Others { lane: road.lane.clone() };
+        let ours = rate / load.sharing();
+        if load.others > 0.0 {
+            because = Bottleneck::Others { lane: load.lane.clone() };
         }
-        Pace { ours, theirs: rate - ours, because }
+        Throughput { ours, theirs: rate - ours, because }
     }
 
-    /// So long at this pace.
-    fn pass(&mut self, at: Timestamp, seconds: f64, leaves: &[f64], paces: &[Pace]) {
+    /// Applies a stretch of this length and throughput.
+    fn pass(&mut self, at: Timestamp, seconds: f64, rates: &[f64], throughputs: &[Throughput]) {
         let day = self.day(at);
-        for (group, pace) in self.groups.iter_mut().zip(leaves).filter(|(_, pace)| **pace > 0.0) {
-            let left = pace * seconds;
-            group.people -= left;
+        for (group, rate) in self.groups.iter_mut().zip(rates).filter(|(_, rate)| **rate > 0.0) {
+            let sent = rate * seconds;
+            group.people -= sent;
             for cap in &mut self.caps {
-                cap.left -= left * cap.takes(group);
+                cap.left -= sent * cap.takes(group);
             }
         }
-        for (road, Pace { ours, theirs, .. }) in self.roads.iter_mut().zip(paces) {
-            if let Some(portfolio) = road.portfolio.map(|portfolio| &mut self.portfolios[portfolio]) {
+        for (load, Throughput { ours, theirs, .. }) in self.loads.iter_mut().zip(throughputs) {
+            if let Some(portfolio) = load.portfolio.map(|portfolio| &mut self.portfolios[portfolio]) {
                 portfolio.take(ours * seconds, theirs * seconds, (day, at + millis(seconds)));
             }
-            road.others = (road.others - theirs * seconds).max(0.0);
+            load.others = (load.others - theirs * seconds).max(0.0);
         }
     }
 }
 
-/// How fast a lane goes: for us, for others, and why it is no faster for us.
+/// The throughput of a lane for this campaign and for others, a second, and what limits this campaign.
 #[derive(Debug)]
-struct Pace {
+struct Throughput {
     ours: f64,
     theirs: f64,
     because: Bottleneck,
 }
 
 impl Portfolio {
-    /// Hand-overs of ours and of others by the end of a stretch, of which some take no places.
+    /// Counts the submissions of a stretch, by this campaign and by others. Some of this campaign's need no slot.
     fn take(&mut self, ours: f64, theirs: f64, (day, at): (NaiveDate, Timestamp)) {
-        let ours = if self.passes > NOBODY {
+        let ours = if self.passes > NEGLIGIBLE {
             self.passes -= ours;
             0.0
         } else {
@@ -427,12 +434,12 @@ impl Portfolio {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of people")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of recipients")]
 fn round(people: f64) -> u64 {
     people.round() as u64
 }
 
-/// Which part of so many seconds a span is.
+/// The share of `seconds` that a span covers.
 fn share(span: Span, seconds: f64) -> f64 {
     if seconds > 0.0 { (span.std().as_secs_f64() / seconds).min(1.0) } else { 1.0 }
 }

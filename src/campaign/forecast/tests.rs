@@ -9,8 +9,8 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse_rfc3339(text).unwrap()
 }
 
-fn road(rate: f64) -> Road {
-    Road {
+fn load(rate: f64) -> LaneLoad {
+    LaneLoad {
         lane: "wa".to_owned(),
         rate,
         account: None,
@@ -21,7 +21,7 @@ fn road(rate: f64) -> Road {
     }
 }
 
-fn places_of_250() -> Portfolio {
+fn slots_of_250() -> Portfolio {
     Portfolio {
         name: "acme".to_owned(),
         most: 250,
@@ -41,7 +41,7 @@ fn group(people: f64) -> Group {
 
 fn forecast(outlook: Outlook) -> (String, Bottleneck) {
     let Forecast { done_at, bottleneck, .. } = outlook.forecast(at(BEGINS)).unwrap();
-    // To the minute: fractions of a second are nobody's.
+    // To the minute: fractions of a second do not matter.
     (done_at.rfc3339()[..16].to_owned(), bottleneck.unwrap())
 }
 
@@ -50,35 +50,35 @@ fn of_lane(what: fn(String) -> Bottleneck) -> Bottleneck {
 }
 
 #[test]
-fn at_a_rate_it_takes_what_the_rate_takes() {
-    let outlook = Outlook { groups: vec![group(36_000.0)], roads: vec![road(10.0)], ..Outlook::default() };
+fn the_rate_alone_determines_the_end() {
+    let outlook = Outlook { groups: vec![group(36_000.0)], loads: vec![load(10.0)], ..Outlook::default() };
     assert_eq!(forecast(outlook), ("2026-12-01T02:00".to_owned(), of_lane(|lane| Bottleneck::Rate { lane })));
 }
 
 #[test]
-fn a_thousand_people_on_a_tier_of_250_take_until_day_four() {
-    let road = Road { portfolio: Some(0), ..road(80.0) };
+fn a_thousand_recipients_on_a_tier_of_250_take_until_day_four() {
+    let load = LaneLoad { portfolio: Some(0), ..load(80.0) };
     let outlook = Outlook {
         groups: vec![group(1_000.0)],
-        roads: vec![road],
-        portfolios: vec![places_of_250()],
+        loads: vec![load],
+        portfolios: vec![slots_of_250()],
         ..Outlook::default()
     };
     assert_eq!(forecast(outlook), ("2026-12-04T01:00".to_owned(), Bottleneck::Tier { portfolio: "acme".to_owned() }));
 }
 
 #[test]
-fn places_are_booked_by_day_and_shared_with_campaigns_that_come_later() {
-    let alone = Road { portfolio: Some(0), ..road(80.0) };
+fn slots_are_booked_by_day_and_shared_with_later_campaigns() {
+    let alone = LaneLoad { portfolio: Some(0), ..load(80.0) };
     // Another campaign of 400 begins on the second day.
     let later = Coming { from: at("2026-12-02T00:30:00Z"), messages: 400.0, adds: true };
     let later = VecDeque::from([later]);
-    let shared = Road { coming: later, ..alone.clone() };
-    let booked = |roads: &[&Road]| {
+    let shared = LaneLoad { coming: later, ..alone.clone() };
+    let booked = |loads: &[&LaneLoad]| {
         let outlook = Outlook {
             groups: vec![group(600.0)],
-            roads: roads.iter().copied().cloned().collect(),
-            portfolios: vec![places_of_250()],
+            loads: loads.iter().copied().cloned().collect(),
+            portfolios: vec![slots_of_250()],
             ..Outlook::default()
         };
         let forecast = outlook.forecast(at(BEGINS)).unwrap();
@@ -91,81 +91,81 @@ fn places_are_booked_by_day_and_shared_with_campaigns_that_come_later() {
     assert_eq!(booked(&[&alone]), [day(1, 250, 0), day(2, 250, 0), day(3, 100, 0)]);
     let with_others = [day(1, 250, 0), day(2, 125, 125), day(3, 125, 125), day(4, 100, 100)];
     assert_eq!(booked(&[&shared]), with_others);
-    assert_eq!(booked(&[&alone, &shared]), with_others, "it takes the same places on another lane");
+    assert_eq!(booked(&[&alone, &shared]), with_others, "it uses the same slots on another lane");
 }
 
 #[test]
-fn who_holds_a_place_or_wrote_to_us_leaves_at_the_rate_however_full_the_tier_is() {
-    let portfolio = Portfolio { free: 0.0, passes: 800.0, ..places_of_250() };
+fn recipients_that_need_no_slot_are_sent_to_despite_a_full_tier() {
+    let portfolio = Portfolio { free: 0.0, passes: 800.0, ..slots_of_250() };
     let coming = VecDeque::from([(at("2026-12-01T13:00:00Z"), 250.0)]);
     let of = |people, portfolio| Outlook {
         groups: vec![group(people)],
-        roads: vec![Road { portfolio: Some(0), ..road(1.0) }],
+        loads: vec![LaneLoad { portfolio: Some(0), ..load(1.0) }],
         portfolios: vec![portfolio],
         ..Outlook::default()
     };
     let all = of(800.0, portfolio.clone()).forecast(at(BEGINS)).unwrap();
     assert_eq!(all.done_at.since(at(BEGINS)), Span::from_secs(800));
     assert_eq!((all.bottleneck, all.bookings[0].days.len()), (Some(of_lane(|lane| Bottleneck::Rate { lane })), 0));
-    // The others wait until places come free at noon.
+    // The others wait until slots become free at noon.
     let some = of(1_000.0, Portfolio { coming, ..portfolio }).forecast(at(BEGINS)).unwrap();
     assert_eq!(some.done_at, at("2026-12-01T13:00:00Z") + Span::from_secs(200));
     assert_eq!(some.bookings[0].days[0].people, 200);
 }
 
 #[test]
-fn what_leaves_in_office_hours_goes_on_the_next_day_and_over_the_weekend() {
+fn office_hours_continue_on_the_next_day_and_after_the_weekend() {
     let hours = Hours { windows: vec!["Mon-Fri 09:00-18:00".parse().unwrap()], ..Hours::default() };
     // Nine hours a day, from Tuesday on: five days of them end on Monday evening.
     let group = Group { hours, ..group(5.0 * 9.0 * 3_600.0) };
-    let outlook = Outlook { groups: vec![group], roads: vec![road(1.0)], ..Outlook::default() };
+    let outlook = Outlook { groups: vec![group], loads: vec![load(1.0)], ..Outlook::default() };
     assert_eq!(forecast(outlook), ("2026-12-07T10:00".to_owned(), Bottleneck::Hours));
 }
 
 #[test]
-fn others_on_the_lane_have_as_much_of_it_until_they_are_done() {
-    let road = Road { campaigns: 1.0, others: 3_600.0, ..road(2.0) };
-    let outlook = Outlook { groups: vec![group(5_400.0)], roads: vec![road], ..Outlook::default() };
-    // An hour side by side, and a quarter alone.
+fn another_campaign_shares_the_lane_until_it_is_done() {
+    let load = LaneLoad { campaigns: 1.0, others: 3_600.0, ..load(2.0) };
+    let outlook = Outlook { groups: vec![group(5_400.0)], loads: vec![load], ..Outlook::default() };
+    // An hour shared, and a quarter of an hour alone.
     assert_eq!(forecast(outlook), ("2026-12-01T02:15".to_owned(), of_lane(|lane| Bottleneck::Others { lane })));
 }
 
 #[test]
-fn what_is_spread_over_a_time_takes_that_time_and_lanes_share_an_account() {
+fn a_spread_takes_its_time_and_lanes_share_an_account() {
     let spread = Group { spread: 1_000.0 / (3.0 * 3_600.0), ..group(1_000.0) };
-    let outlook = Outlook { groups: vec![spread], roads: vec![road(80.0)], ..Outlook::default() };
+    let outlook = Outlook { groups: vec![spread], loads: vec![load(80.0)], ..Outlook::default() };
     assert_eq!(forecast(outlook), ("2026-12-01T04:00".to_owned(), Bottleneck::Over));
     let on = |lane| Group { lane, ..group(3_600.0) };
-    let roads = vec![Road { account: Some(0), ..road(2.0) }; 2];
+    let loads = vec![LaneLoad { account: Some(0), ..load(2.0) }; 2];
     let accounts = vec![Account { name: "waba".to_owned(), rate: 2.0 }];
-    let outlook = Outlook { groups: vec![on(0), on(1)], roads, accounts, ..Outlook::default() };
+    let outlook = Outlook { groups: vec![on(0), on(1)], loads, accounts, ..Outlook::default() };
     assert_eq!(forecast(outlook), ("2026-12-01T02:00".to_owned(), Bottleneck::Account { account: "waba".to_owned() }));
-    // Whoever else is on another lane of it takes half of it too.
-    let roads = vec![
-        Road { account: Some(0), ..road(2.0) },
-        Road { account: Some(0), campaigns: 1.0, others: 1_800.0, ..road(2.0) },
+    // Another campaign on another lane of the account uses half of it too.
+    let loads = vec![
+        LaneLoad { account: Some(0), ..load(2.0) },
+        LaneLoad { account: Some(0), campaigns: 1.0, others: 1_800.0, ..load(2.0) },
     ];
     let accounts = vec![Account { name: "waba".to_owned(), rate: 2.0 }];
-    let outlook = Outlook { groups: vec![group(3_600.0)], roads, accounts, ..Outlook::default() };
+    let outlook = Outlook { groups: vec![group(3_600.0)], loads, accounts, ..Outlook::default() };
     assert_eq!(forecast(outlook).0, "2026-12-01T01:45");
 }
 
 #[test]
-fn hours_that_never_open_are_never_done() {
+fn hours_that_never_open_have_no_forecast() {
     let hours = Hours {
         windows: vec!["09:00-10:00".parse().unwrap()],
         quiet: vec!["08:00-11:00".parse().unwrap()],
         ..Hours::default()
     };
-    let outlook = Outlook { groups: vec![Group { hours, ..group(1.0) }], roads: vec![road(1.0)], ..Outlook::default() };
+    let outlook = Outlook { groups: vec![Group { hours, ..group(1.0) }], loads: vec![load(1.0)], ..Outlook::default() };
     assert_eq!(outlook.forecast(at(BEGINS)), None);
 }
 
 #[test]
-fn what_begins_by_the_clocks_of_its_people_waits_for_them_and_for_no_hours() {
+fn a_start_by_recipients_clocks_waits_for_the_clocks() {
     let since = Some("2026-12-01T12:00:00".parse().unwrap());
     let group = Group { hours: Hours { since, ..Hours::default() }, ..group(1.0) };
-    let outlook = Outlook { groups: vec![group], roads: vec![road(1.0)], ..Outlook::default() };
+    let outlook = Outlook { groups: vec![group], loads: vec![load(1.0)], ..Outlook::default() };
     assert_eq!(forecast(outlook), ("2026-12-01T04:00".to_owned(), Bottleneck::Clocks));
 }
 
@@ -176,24 +176,24 @@ fn left_behind(outlook: Outlook) -> (String, Vec<(u64, Stop)>) {
 }
 
 #[test]
-fn what_has_not_left_by_the_end_stays_behind_but_what_is_no_first_message_leaves() {
+fn the_end_stops_first_messages_but_not_fallbacks() {
     let until = |end: &str| Group { ends: Some(at(end)), ..group(36_000.0) };
-    let of = |groups| Outlook { groups, roads: vec![road(10.0)], ..Outlook::default() };
+    let of = |groups| Outlook { groups, loads: vec![load(10.0)], ..Outlook::default() };
     let ends = until("2026-12-01T01:30:00Z");
     assert_eq!(left_behind(of(vec![ends.clone()])), ("2026-12-01T01:30".to_owned(), vec![(18_000, Stop::End)]));
     assert_eq!(left_behind(of(vec![until("2026-12-01T02:00:01Z")])), ("2026-12-01T02:00".to_owned(), Vec::new()));
     let fallbacks = Group { step: StepIndex::all().nth(1).unwrap(), ..group(9_000.0) };
-    let (done_at, behind) = left_behind(of(vec![ends, fallbacks]));
+    let (done_at, unsent) = left_behind(of(vec![ends, fallbacks]));
     assert_eq!(done_at, "2026-12-01T01:39");
-    assert!(matches!(behind[..], [(21_000..=22_000, Stop::End)]), "{behind:?}");
+    assert!(matches!(unsent[..], [(21_000..=22_000, Stop::End)]), "{unsent:?}");
 }
 
 #[test]
-fn what_takes_longer_than_weeks_goes_on_as_in_the_weeks_before() {
+fn a_long_campaign_continues_as_in_the_weeks_before() {
     let on_a_tier = |group| Outlook {
         groups: vec![group],
-        roads: vec![Road { portfolio: Some(0), ..road(80.0) }],
-        portfolios: vec![places_of_250()],
+        loads: vec![LaneLoad { portfolio: Some(0), ..load(80.0) }],
+        portfolios: vec![slots_of_250()],
         ..Outlook::default()
     };
     let days = |forecast: &Forecast| forecast.done_at.since(at(BEGINS)).millis() / 86_400_000;
@@ -202,10 +202,10 @@ fn what_takes_longer_than_weeks_goes_on_as_in_the_weeks_before() {
     assert_eq!(long.bottleneck, Some(Bottleneck::Tier { portfolio: "acme".to_owned() }));
     let [booking] = &long.bookings[..] else { panic!("one portfolio") };
     assert!((33..=37).contains(&booking.days.len()) && booking.until.to_string().starts_with("2028-01"), "{booking:?}");
-    // An end, or a limit, behind those weeks.
+    // An end, or a limit, after those weeks.
     let ends = Some(at(BEGINS) + Span::from_secs(100 * 86_400));
-    let (_, behind) = left_behind(on_a_tier(Group { ends, ..group(100_000.0) }));
-    assert!(matches!(behind[..], [(74_500..=75_500, Stop::End)]), "{behind:?}");
+    let (_, unsent) = left_behind(on_a_tier(Group { ends, ..group(100_000.0) }));
+    assert!(matches!(unsent[..], [(74_500..=75_500, Stop::End)]), "{unsent:?}");
     let cap = Cap { step: None, by: Stop::MaxMessages, left: 25_000.0 };
     let limited = Outlook { caps: vec![cap], ..on_a_tier(group(100_000.0)) }.forecast(at(BEGINS)).unwrap();
     assert!((98..=101).contains(&days(&limited)), "{}", days(&limited));
@@ -214,10 +214,10 @@ fn what_takes_longer_than_weeks_goes_on_as_in_the_weeks_before() {
 }
 
 #[test]
-fn a_limit_stops_its_step_a_budget_everybody_and_whoever_comes_first_has_it() {
+fn a_limit_stops_its_step_and_a_budget_the_whole_campaign() {
     let capped = |step, by, left| Outlook {
         groups: vec![group(1_000.0), Group { opens: at("2026-12-01T03:00:00Z"), ..group(3_600.0) }],
-        roads: vec![road(1.0)],
+        loads: vec![load(1.0)],
         caps: vec![Cap { step, by, left }],
         ..Outlook::default()
     };

@@ -1,4 +1,4 @@
-//! For whom a step is: what is written, what is refused, what is warned of.
+//! Tests which countries a step applies to: how conditions are written, refused and warned about.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ fn country(code: &str) -> Country {
 }
 
 #[test]
-fn only_and_skip_when_say_for_whom_a_step_is() {
+fn only_and_skip_when_choose_the_countries_of_a_step() {
     let only = format!("{VIBER}\nonly = [\"sg\", \"MY\"]");
     let skip = VIBER.replace("Viber", "RCS") + "\nskip_when = \"CN\"";
     let draft = file(&with("", &[&only, &skip, SMS])).unwrap();
     let DraftRoute::Own(steps) = &draft.route else { panic!("{draft:?}") };
-    let said: Vec<&Countries> = steps.iter().map(|step| &step.countries).collect();
+    let shown: Vec<&Countries> = steps.iter().map(|step| &step.countries).collect();
     let (some, but) = ([country("SG"), country("MY")].into(), [country("CN")].into());
-    assert_eq!(said, [&Countries::Only(some), &Countries::AllBut(but), &Countries::Everywhere]);
+    assert_eq!(shown, [&Countries::Only(some), &Countries::AllBut(but), &Countries::Everywhere]);
     let frozen = through(&with("", &[&only, SMS]), &config_with("")).unwrap().0;
     let json = serde_json::to_string(&frozen).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), frozen);
 }
 
 #[test]
-fn a_condition_that_cannot_be_meant_is_refused_with_its_step_and_key() {
+fn an_invalid_condition_is_refused_with_its_step_and_key() {
     for (condition, sentence) in [
         ("only = []", "promo.toml, step 2, only: names no country; write some, such as [\"SG\", \"MY\"]"),
         ("skip_when = []", "step 2, skip_when: names no country"),
@@ -47,49 +47,46 @@ fn a_condition_that_cannot_be_meant_is_refused_with_its_step_and_key() {
 }
 
 #[test]
-fn a_condition_that_reaches_nobody_or_not_everybody_gets_a_warning() {
-    // 900 people of Singapore and 100 of China.
+fn a_condition_that_excludes_recipients_gets_a_warning() {
+    // 900 recipients from Singapore and 100 from China.
     for (conditions, sentence) in [
         (
             ["only = [\"SG\"]", "only = [\"SG\"]"],
-            "100 of 1,000 recipients get nothing, because no step is for their country: CN 100; let a step be for them, or \
-             leave them out of the audience [no_step]",
+            "100 of 1,000 recipients get nothing, because no step applies to their country: CN 100; let a step apply \
+             to them, or remove them from the audience [no_step]",
         ),
-        (["only = [\"MY\"]", ""], "step 1: is for nobody among the recipients: none of them is from MY [for_nobody]"),
+        (["only = [\"MY\"]", ""], "step 1: applies to no recipient: none of them is from MY [for_nobody]"),
         (
             ["skip_when = [\"SG\", \"CN\"]", ""],
-            "step 1: is for nobody among the recipients: all of them are from CN, SG [for_nobody]",
+            "step 1: applies to no recipient: all of them are from CN, SG [for_nobody]",
         ),
-        (
-            ["skip_when = [\"CN\", \"VN\"]", ""],
-            "step 1: names VN, and none of the recipients is from there [nobody_there]",
-        ),
+        (["skip_when = [\"CN\", \"VN\"]", ""], "step 1: names VN, but no recipient is from there [nobody_there]"),
         (
             ["only = [\"SG\"]", "skip_when = [\"SG\"]"],
-            "step 1: no later step is for anybody whom it is for, so for all of them it is the last; its fallback_after does \
-             nothing [nothing_follows]",
+            "step 1: no later step applies to its recipients, so it is their last step and its fallback_after has no \
+             effect [nothing_follows]",
         ),
         (
             ["only = [\"SG\"]", "only = [\"CN\"]"],
-            "step 2: up to 2 of 100 recipients have nothing in Code, so it cannot be written for them",
+            "step 2: up to 2 of 100 recipients have an empty Code, so the message cannot be rendered for them",
         ),
     ] {
         let [viber, sms] = conditions;
         let text = with("", &[&format!("{VIBER}\n{viber}"), &format!("{SMS}\n{sms}")]);
-        let said: Vec<String> = through(&text, &config_with("")).unwrap().1.iter().map(ToString::to_string).collect();
-        assert!(said.iter().any(|said| said.contains(sentence)), "{text}\n  gave: {said:#?}\n  want: {sentence}");
+        let shown: Vec<String> = through(&text, &config_with("")).unwrap().1.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|shown| shown.contains(sentence)), "{text}\n  gave: {shown:#?}\n  want: {sentence}");
     }
 }
 
 #[test]
-fn a_pool_of_unlike_lanes_is_pointed_out_and_each_is_held_against_its_own_part() {
+fn a_pool_of_lanes_with_different_rates_gets_a_warning() {
     let more = "\n[[lane]]\nname = \"slow\"\nchannel = \"SMS\"\nrate = \"10/s\"\nsource = \"ACME\"\n";
     let text = with("", &[&format!("{SMS}\nlanes = [\"sms\", \"slow\"]")]);
     let (plan, warnings) = through(&text, &config_with(more)).unwrap();
     assert_eq!(plan.steps[0].lanes.to_string(), "sms, slow");
-    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    let has = |part: &str| said.iter().any(|said| said.contains(part));
-    assert!(has("shares its people among lanes of unlike rates: lane slow has 496"), "{said:#?}");
+    let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let has = |part: &str| shown.iter().any(|shown| shown.contains(part));
+    assert!(has("shares its recipients among lanes of different rates: lane slow has 496"), "{shown:#?}");
     let apart = "\n[[lane]]\nname = \"slow\"\nchannel = \"SMS\"\nrate = \"10/s\"\ncountries = [\"VN\"]\n";
     let warnings =
         through(&with("", &[&format!("{SMS}\nlanes = [\"sms\", \"slow\"]")]), &config_with(apart)).unwrap().1;
@@ -97,27 +94,31 @@ fn a_pool_of_unlike_lanes_is_pointed_out_and_each_is_held_against_its_own_part()
 }
 
 #[test]
-fn limits_that_leave_somebody_out_are_pointed_out() {
+fn limits_that_exclude_recipients_get_a_warning() {
     let prices = config_with("\n[prices]\nfile = \"prices.csv\"\n");
     for (head, step, sentence) in [
         (
             "",
             "max_messages = 400",
-            "step 1: max_messages is 400, and 1,000 people begin here, so 600 of them wait [small_limit]",
+            "step 1: max_messages is 400, but 1,000 recipients start here, so 600 of them wait [small_limit]",
         ),
-        ("max_messages = 999", "", "max_messages is 999, and 1,000 people begin here, so 1 of them wait [small_limit]"),
-        ("budget = 39", "", "everybody's first message costs about 40.00 EUR together, and the budget is 39.00 EUR"),
+        (
+            "max_messages = 999",
+            "",
+            "max_messages is 999, but 1,000 recipients start here, so 1 of them wait [small_limit]",
+        ),
+        ("budget = 39", "", "all first messages together cost about 40.00 EUR, but the budget is 39.00 EUR"),
     ] {
         let (_, warnings) = through(&with(head, &[&format!("{SMS}\n{step}")]), &prices).unwrap();
-        let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-        assert!(said.iter().any(|said| said.contains(sentence)), "{said:#?}\n  want: {sentence}");
+        let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|shown| shown.contains(sentence)), "{shown:#?}\n  want: {sentence}");
     }
     let (_, warnings) = through(&with("budget = 40\nmax_messages = 1000", &[SMS]), &prices).unwrap();
     assert!(warnings.iter().all(|warning| warning.code != Lint::SmallLimit), "{warnings:#?}");
 }
 
 #[test]
-fn a_lane_of_some_countries_makes_its_step_one_for_them() {
+fn a_lanes_countries_limit_its_step() {
     let named =
         |name: &str, codes: &str| format!("\n[[lane]]\nname = \"{name}\"\nchannel = \"RCS\"\ncountries = [{codes}]\n");
     let config = config_with(&(named("a", "\"SG\", \"CN\"") + &named("b", "\"MY\"")));
@@ -132,7 +133,7 @@ fn a_lane_of_some_countries_makes_its_step_one_for_them() {
 }
 
 #[test]
-fn people_are_shared_out_among_the_steps() {
+fn recipients_are_divided_among_the_steps() {
     let text =
         with("", &[&format!("{VIBER}\nonly = [\"SG\", \"MY\"]"), &format!("{SMS}\nskip_when = [\"SG\", \"VN\"]")]);
     let plan = through(&text, &config_with("")).unwrap().0;
@@ -142,5 +143,5 @@ fn people_are_shared_out_among_the_steps() {
     let at = |index| shares.at(StepIndex::new(index).unwrap());
     assert_eq!(at(0), Share { people: 35, beginning: 35, followed: 30 });
     assert_eq!(at(1), Share { people: 230, beginning: 200, followed: 0 });
-    assert_eq!(shares.nobodys, [(country("VN"), 1_000)].into());
+    assert_eq!(shares.without_step, [(country("VN"), 1_000)].into());
 }

@@ -1,4 +1,4 @@
-//! Whose steps a campaign takes.
+//! Tests which steps a campaign uses.
 
 use super::*;
 use crate::config::Error;
@@ -42,7 +42,7 @@ fn own_config(more: &str) -> Config {
 }
 
 #[test]
-fn a_campaign_takes_the_route_it_names_its_own_steps_or_the_default_of_its_subaccount() {
+fn a_campaign_uses_its_route_its_own_steps_or_the_default() {
     assert_eq!(lanes("audience = \"a\""), ["viber", "sms"]);
     assert_eq!(lanes("audience = \"a\"\nroute = \"others\""), ["other-sms"]);
     assert_eq!(lanes("audience = \"a\"\nsub_account = \"other\""), ["other-sms"]);
@@ -50,7 +50,7 @@ fn a_campaign_takes_the_route_it_names_its_own_steps_or_the_default_of_its_subac
 }
 
 #[test]
-fn a_route_is_frozen_in_the_plan_as_if_the_campaign_had_written_it() {
+fn a_named_route_is_frozen_like_the_campaigns_own_steps() {
     let of_route = through("audience = \"a\"", &own_config(ROUTES)).unwrap().0;
     let viber = "channel = \"Viber\"\nfallback_after = \"5m\"\ntext = \"Your code is {{Code}}.\"";
     let of_its_own = through(&with("", &[viber, &format!("{SMS}\nlane = \"sms\"")]), &own_config(ROUTES)).unwrap().0;
@@ -58,34 +58,34 @@ fn a_route_is_frozen_in_the_plan_as_if_the_campaign_had_written_it() {
 }
 
 #[test]
-fn a_route_that_is_not_there_or_cannot_be_meant_is_refused() {
+fn an_unknown_or_conflicting_route_is_refused() {
     let with_routes = own_config(ROUTES);
     let bare = own_config("");
     let cases = [
         (
             "",
             &bare,
-            "promo.toml, step: a campaign needs a step; add [[step]] with a channel and what to say, or take a",
+            "promo.toml, step: a campaign needs a step; add [[step]] with a channel and a text or template, or name a",
         ),
         (
             "route = \"codes\"",
             &bare,
-            "promo.toml, route: there is no route codes; add it to volley.toml as a [[route]]",
+            "promo.toml, route: unknown route \"codes\"; add it to volley.toml as a [[route]]",
         ),
-        ("route = \"code\"", &with_routes, "promo.toml, route: there is no route code; did you mean `codes`?"),
+        ("route = \"code\"", &with_routes, "promo.toml, route: unknown route \"code\"; did you mean `codes`?"),
         ("sub_account = \"acne\"", &with_routes, "sub_account: acne has no default route; did you mean `acme`?"),
         ("sub_account = \"other\"", &bare, "sub_account: other has no default route; give one of its routes default"),
         (
             "route = \"codes\"\n[[step]]\nchannel = \"SMS\"\ntext = \"x\"",
             &with_routes,
-            "route: a campaign takes a route or has steps of its own; keep one of them",
+            "route: a campaign names a route or has its own steps; keep one of them",
         ),
         (
             "sub_account = \"acme\"\nroute = \"codes\"",
             &with_routes,
-            "sub_account: says whose default route to take, and the campaign says its steps; remove it",
+            "sub_account: chooses a default route, but the campaign has its own steps or names a route; remove it",
         ),
-        ("ttl = \"4m\"", &with_routes, "promo.toml, route codes, step 1, fallback_after: the step gives way after 5m"),
+        ("ttl = \"4m\"", &with_routes, "promo.toml, route codes, step 1, fallback_after: the step falls back after 5m"),
     ];
     for (more, config, sentence) in cases {
         let error = through(&format!("audience = \"a\"\n{more}"), config).expect_err(more);
@@ -101,7 +101,7 @@ fn routes_are_checked_before_any_campaign_takes_them() {
     assert_eq!(check_routes(&own_config(ROUTES)), []);
     for (from, to, sentence) in [
         ("channel = \"Viber\"", "channel = \"RCS\"", "route codes, step 1, lane: there is no lane of acme on RCS"),
-        ("channel = \"Viber\"", "channel = \"SMS\"", "route codes, step 2, channel: SMS is step 1 already"),
+        ("channel = \"Viber\"", "channel = \"SMS\"", "route codes, step 2, channel: SMS is already step 1"),
         (
             "fallback_after = \"5m\"",
             "success_status = \"Read\"\nchannel = \"SMS\"",
@@ -110,7 +110,7 @@ fn routes_are_checked_before_any_campaign_takes_them() {
         (
             "channel = \"Viber\"",
             "channel = \"SMS\"\nlane = \"other-sms\"",
-            "route codes, step 1, lane: lane other-sms sends for other, and the route is for acme; use one of sms",
+            "route codes, step 1, lane: lane other-sms sends for other, but the route is for acme; use one of sms",
         ),
         (
             "text = \"Hi {{FirstName|there}}\"",
@@ -122,10 +122,10 @@ fn routes_are_checked_before_any_campaign_takes_them() {
         if to.contains("Read") {
             text = text.replace("channel = \"Viber\"\n", "");
         }
-        let said: Vec<String> = check_routes(&own_config(&text)).iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = check_routes(&own_config(&text)).iter().map(ToString::to_string).collect();
         assert!(
-            said.iter().any(|said| said.starts_with("route ") && said.contains(sentence)),
-            "{said:#?}\n  {sentence}"
+            shown.iter().any(|shown| shown.starts_with("route ") && shown.contains(sentence)),
+            "{shown:#?}\n  {sentence}"
         );
     }
 }

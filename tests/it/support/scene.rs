@@ -146,7 +146,12 @@ impl Scene {
         for part in parts {
             assert!(lines.any(|line| line.text.contains(part)), "{part:?} is missing in {story:#?}");
         }
-        assert!(story.lines.iter().all(|line| !line.text.contains("Now step 2") || parts.contains(&"Now step 2")));
+        assert!(
+            story
+                .lines
+                .iter()
+                .all(|line| !line.text.contains("Fell back to step 2") || parts.contains(&"Fell back to step 2"))
+        );
         assert!(story.lines.is_sorted_by_key(|line| line.at), "{story:#?}");
     }
 
