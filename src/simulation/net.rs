@@ -367,7 +367,7 @@ impl Net {
         self.lock().naming.contains(&channel)
     }
 
-    /// Notes that a webhook was not acknowledged: the provider repeats it or drops it. `is_cut` says whether it never
+    /// Notes that a webhook was not acknowledged: the provider repeats it or drops it. `is_cut` means that it never
     /// reached us.
     pub(super) fn missed(&self, mut hook: Hook, is_cut: bool) {
         let mut inner = self.lock();
