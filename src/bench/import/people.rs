@@ -1,4 +1,4 @@
-//! Recipient files to measure with: what they are read into is the same for the same rows, whatever the format.
+//! Recipient files for benchmarks. The same rows produce the same recipients in every format.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use crate::domain::{Country, Msisdn};
 
 pub(super) const HEADER: [&str; 6] = ["Mobile", "FirstName", "Country", "Code", "Points", "City"];
 
-/// From where people are.
+/// The countries of the recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum From {
-    /// Sixteen countries: half of the numbers as one dials them there, and five of a hundred are none.
+    /// Sixteen countries. Half of the numbers are in national form, and five of a hundred are invalid.
     Some,
     /// Every country that has numbers.
     Everywhere,
 }
 
-/// A country, its calling code, what one dials before numbers, and mobile numbers: how they begin, and of how many digits.
+/// A country, its calling code, its trunk prefix, the first digits of its mobile numbers, their length, and a name.
 struct Place(&'static str, &'static str, &'static str, &'static str, usize, &'static str);
 
 const PLACES: [Place; 16] = [
@@ -41,7 +41,7 @@ const PLACES: [Place; 16] = [
     Place("ZA", "27", "0", "82", 9, "Thabo"),
 ];
 
-/// Rows of such a file, the same ones each time.
+/// Rows of a recipient file, the same ones each time.
 struct People {
     random: fastrand::Rng,
     everywhere: Vec<(Country, Msisdn)>,
@@ -85,7 +85,7 @@ impl People {
         (number, name, (*country).to_owned())
     }
 
-    /// The last five digits of a number that exists are others.
+    /// Returns a valid number with its last five digits replaced at random.
     fn of_all(&mut self, n: u32) -> (String, &'static str, String) {
         let (country, example) = self.everywhere[n as usize % self.everywhere.len()];
         let number = example.get() / 100_000 * 100_000 + self.random.u64(0..100_000);
@@ -93,7 +93,7 @@ impl People {
     }
 }
 
-/// Writes a CSV of `rows` people.
+/// Writes a CSV file of `rows` recipients.
 pub fn write_csv(path: &Path, rows: u32, from: From) -> Result<(), Error> {
     let mut people = People::new(from);
     let mut csv = csv::Writer::from_path(path)?;
@@ -104,7 +104,7 @@ pub fn write_csv(path: &Path, rows: u32, from: From) -> Result<(), Error> {
     Ok(csv.flush()?)
 }
 
-/// The same people as a sheet, with texts that are shared, as spreadsheets write them.
+/// Writes the same recipients as a sheet, with shared strings as spreadsheets write them.
 pub fn write_xlsx(path: &Path, rows: u32, from: From) -> Result<(), Error> {
     let mut people = People::new(from);
     let mut book = Workbook::new();
