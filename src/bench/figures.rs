@@ -97,7 +97,7 @@ pub struct Figures {
 }
 
 impl Run {
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    #[expect(clippy::cast_precision_loss, reason = "figures for display")]
     pub fn since(begun: Begun, messages: u64, clock: &dyn Clock) -> Self {
         let seconds = clock.now().since(begun.at).std().as_secs_f64();
         let per_second = messages as f64 / seconds.max(1e-9);
@@ -190,7 +190,7 @@ pub(super) async fn idle_ms(clock: &dyn Clock, span: Span) -> f64 {
 #[expect(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
-    reason = "a figure for people; what it costs is no time"
+    reason = "a figure for display; processor time is not clock time"
 )]
 pub(super) fn cpu_seconds() -> f64 {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -198,7 +198,7 @@ pub(super) fn cpu_seconds() -> f64 {
 }
 
 /// Returns the highest resident memory of this process in MiB; zero if the system does not report it.
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+#[expect(clippy::cast_precision_loss, reason = "a figure for display")]
 pub(super) fn memory_peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

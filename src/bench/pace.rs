@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::dispatch::{LANE, lane, launch_on, people, provider, read};
+use super::dispatch::{LANE, lane, launch_on, provider, read, store_audience};
 use super::figures::{idle_ms, memory_peak, percentile};
 use super::stock::scratch;
 use super::{Begun, Error, Run, SinkProcess};
@@ -52,7 +52,7 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
     let config = Arc::new(read(&text)?);
     let (_folder, store) = scratch(&clock).await?;
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
-    people(count, &launcher).await?;
+    store_audience(count, &launcher).await?;
     let mut campaigns = Vec::new();
     for name in names {
         campaigns.push(launch_on(&name, &launcher).await?);
@@ -144,7 +144,7 @@ impl Seen {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+#[expect(clippy::cast_precision_loss, reason = "a figure for display")]
 fn nanos(nanos: u64) -> f64 {
     nanos as f64 / 1e9
 }

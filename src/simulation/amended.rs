@@ -216,8 +216,8 @@ async fn an_invalid_change_is_refused_and_an_equal_value_changes_nothing() {
         (Some(0), json!({ "end": "2027-01-15T23:00" }), "step 1, end: cannot be changed of a step after its launch"),
         (Some(5), json!({ "max_messages": 3 }), "step 6, step: there is none; the campaign has 2"),
     ] {
-        let said = world.refusal(&launched, step, keys.clone()).await;
-        assert!(said.contains(sentence), "{keys}: {said}");
+        let error = world.refusal(&launched, step, keys.clone()).await;
+        assert!(error.contains(sentence), "{keys}: {error}");
     }
     let same = world.amend(&launched, None, json!({ "quiet_hours": "15:00-20:00", "end": null })).await.unwrap();
     assert!(matches!(same, Amended::AsItWas(_)));

@@ -37,7 +37,7 @@ impl World {
     /// Stores a message from a recipient, which opens a window of a day.
     async fn write_to_us(&self, recipient: Msisdn) {
         let now = self.clock.now();
-        let said = Inbound {
+        let inbound = Inbound {
             umid: recipient.to_string(),
             received: now,
             said: now,
@@ -52,7 +52,7 @@ impl World {
             on: None,
             raw: "{}".to_owned(),
         };
-        self.store.take(Taken { written: vec![said], ..Taken::default() }).await.unwrap();
+        self.store.take(Taken { written: vec![inbound], ..Taken::default() }).await.unwrap();
     }
 
     /// Posts an event that changes the tier of the number.

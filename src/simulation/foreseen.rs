@@ -158,7 +158,7 @@ async fn the_worst_case_finish_assumes_that_every_recipient_takes_every_step() {
     // limit.
     assert_eq!(seconds(&text(600, "")).await, Some(660));
     assert_eq!(seconds(&text(600, "ttl = \"5m\"")).await, Some(360));
-    // A single step has no later step.
+    // A campaign with one step has no later step, so no worst case.
     assert_eq!(
         seconds("numbers = [\"+6591234567\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\nlane = \"b\"").await,
         None

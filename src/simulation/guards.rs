@@ -236,9 +236,9 @@ async fn hold_paid_when_holds_the_next_step_that_costs_money() {
     world.send().await;
     assert_eq!((world.sms(), world.held().await.len()), (45, 0));
     let events = world.store.events(0, 100).await.unwrap();
-    let said: Vec<&str> = events.iter().map(|(_, event)| event.text.as_str()).collect();
-    assert!(said.iter().any(|text| text.starts_with("step 2 is held: 20 of the last 20")), "{said:?}");
-    assert!(said.contains(&"step 2 is resumed by Ann"), "{said:?}");
+    let texts: Vec<&str> = events.iter().map(|(_, event)| event.text.as_str()).collect();
+    assert!(texts.iter().any(|text| text.starts_with("step 2 is held: 20 of the last 20")), "{texts:?}");
+    assert!(texts.contains(&"step 2 is resumed by Ann"), "{texts:?}");
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     let again = release_steps(world.store.as_ref(), world.clock.as_ref(), &batch, None, "Ann").await.unwrap();
     assert_eq!((again.noted, again.used_up), (None, Vec::new()), "no step is held");

@@ -47,7 +47,7 @@ impl Seen {
         let enough = *messages >= 20 && *steps >= 3 && *lanes >= 2 && *deaths >= 1 && *acts >= 200;
         assert!(
             enough,
-            "seed {seed} is too small for a storm: {messages} messages, {steps} steps, {lanes} lanes, {deaths} deaths, {acts} acts"
+            "seed {seed} is too small: {messages} messages, {steps} steps, {lanes} lanes, {deaths} deaths, {acts} acts"
         );
     }
 }

@@ -11,7 +11,7 @@ pub use database::database;
 pub use floor::floor;
 pub use limit::{gated, limit};
 pub use product::product;
-pub(super) use product::{LANE, config, lane, launch_on, people, provider, read};
+pub(super) use product::{LANE, config, lane, launch_on, provider, read, store_audience};
 
 use std::num::NonZeroU32;
 

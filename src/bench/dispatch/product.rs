@@ -44,7 +44,7 @@ pub async fn product(
     }
     let config = Arc::new(config);
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
-    people(load.messages, &launcher).await?;
+    store_audience(load.messages, &launcher).await?;
     let batch = launch_with(LANE, rules.as_ref().map_or("", Rules::of_campaign), &launcher).await?;
 
     let begun = Begun::now(clock.as_ref());
@@ -124,12 +124,12 @@ const PIECE: u32 = 5_000;
 
 /// Stores this many recipients and launches a campaign to them on a lane.
 pub(in crate::bench) async fn launch(messages: u32, lane: &str, launcher: &Launcher<'_>) -> Result<BatchId, Error> {
-    people(messages, launcher).await?;
+    store_audience(messages, launcher).await?;
     launch_on(lane, launcher).await
 }
 
 /// Stores the audience of every campaign.
-pub(in crate::bench) async fn people(count: u32, launcher: &Launcher<'_>) -> Result<(), Error> {
+pub(in crate::bench) async fn store_audience(count: u32, launcher: &Launcher<'_>) -> Result<(), Error> {
     let new = NewAudience {
         known_as: KnownAs::Name("bench".to_owned()),
         source: "bench".to_owned(),
