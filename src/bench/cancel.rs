@@ -1,4 +1,4 @@
-//! A campaign of millions on a slow lane: what memory its server needs, and how long it takes to stop all of it.
+//! A campaign of millions on a slow lane: the memory of its server, and how long a cancel takes to stop all of it.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -14,16 +14,16 @@ use crate::domain::{Count, Span};
 use crate::node::{Node, Os, Parts};
 use crate::store::{self, Store};
 
-/// What the lane lets out a second.
+/// The rate of the lane.
 const SLOW: u32 = 100;
 const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(7);
-/// What leaves before it is cancelled.
-const LEAVES: i64 = 50;
-/// How long nothing more is waited for afterwards.
+/// How many messages are submitted before the cancel.
+const SENT_BEFORE: i64 = 50;
+/// How long the benchmark checks afterwards that nothing is sent.
 const STILL: Span = Span::from_secs(2);
 const PATIENCE: Span = Span::from_secs(60);
 
-/// Of a [`Stock`] that waits: some of it leaves, and then it is called off.
+/// Submits some messages of a queued [`Stock`], and then cancels it.
 pub async fn cancel(database: &Path, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let sink = SinkProcess::start(None, 0).await?;
     let lane = format!("[[lane]]\nname = \"{LANE}\"\nchannel = \"SMS\"\nrate = \"{SLOW}/s\"\nsource = \"bench\"\n");
@@ -34,25 +34,25 @@ pub async fn cancel(database: &Path, clock: Arc<dyn Clock>, chance: Arc<Chance>)
     let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let node = Node::start(parts).await?;
     let patience = clock.now() + PATIENCE;
-    while handed_over(store.as_ref()).await? < LEAVES {
+    while handed_over(store.as_ref()).await? < SENT_BEFORE {
         if clock.now() > patience {
-            return Err("the campaign never began".into());
+            return Err("the campaign never started sending".into());
         }
         clock.sleep(Span::from_millis(50)).await;
     }
-    let batch = store.batch(Stock::BATCH).await?.ok_or("the campaign is gone")?;
+    let batch = store.batch(Stock::BATCH).await?.ok_or("the campaign is not stored")?;
     let asked = clock.now();
     let Decided::Holds(noted) = campaign::cancel(store.as_ref(), clock.as_ref(), &batch, "a benchmark").await? else {
         return Err("the campaign could not be cancelled".into());
     };
     let certificate = campaign::certify(store.as_ref(), clock.as_ref(), &batch, noted).await?;
     let answered = clock.now().since(asked);
-    let left = handed_over(store.as_ref()).await?;
-    let mut run = Run::since(begun, left.try_into()?, clock.as_ref());
-    // Rows follow meanwhile, and nothing leaves.
+    let submitted = handed_over(store.as_ref()).await?;
+    let mut run = Run::since(begun, submitted.try_into()?, clock.as_ref());
+    // The rows follow meanwhile, and nothing is sent.
     clock.sleep(STILL).await;
-    if handed_over(store.as_ref()).await? > left + certificate.in_flight {
-        return Err("something left after the cancel was answered".into());
+    if handed_over(store.as_ref()).await? > submitted + certificate.in_flight {
+        return Err("a message was sent after the cancel was answered".into());
     }
     run.stopped_ms = certificate.stopped_after_ms;
     run.answered_ms = Some(answered.millis());

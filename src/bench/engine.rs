@@ -1,4 +1,4 @@
-//! Decisions a second: what a campaign waits for is never the machine that decides.
+//! Decisions a second. They show that the engine never limits a campaign.
 
 use std::hint::black_box;
 
@@ -11,12 +11,12 @@ const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 const FIRST: StepIndex = StepIndex::FIRST;
 const DUE: Event = Event::Due { silence: Silence::Trusted };
 
-/// For so long each life is lived again and again.
+/// How long each life is repeated.
 const LASTS: Span = Span::from_secs(1);
 /// Lives between two looks at the clock.
 const AT_ONCE: u64 = 10_000;
 
-/// A message, and what happens to it: so many seconds after the start.
+/// A message and its events, each with its seconds after the start.
 #[derive(Debug)]
 pub struct Life {
     pub name: &'static str,
@@ -24,7 +24,7 @@ pub struct Life {
     events: Vec<(i64, Event)>,
 }
 
-/// The lives that messages have by the million.
+/// Returns the lives that messages have by the million.
 pub fn lives() -> Vec<Life> {
     let steps: Vec<StepIndex> = StepIndex::all().take(3).collect();
     let (second, third) = (steps[1], steps[2]);
@@ -64,7 +64,7 @@ pub fn lives() -> Vec<Life> {
     ]
 }
 
-/// Lives one of them for a second, on this thread. What is counted are decisions.
+/// Repeats one of them for a second, on this thread, and counts the decisions.
 pub fn decide(life: &Life, clock: &dyn Clock) -> Run {
     let plan = plan();
     let begun = Begun::now(clock);
@@ -95,7 +95,7 @@ fn plan() -> Plan {
     }
 }
 
-/// How the message stands at the end.
+/// Returns the message after its events.
 fn live(plan: &Plan, mut message: Present, events: &[(i64, Event)]) -> Present {
     for (secs, event) in events {
         let now = START + Span::from_secs(*secs);

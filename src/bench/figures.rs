@@ -1,4 +1,4 @@
-//! What a run measured.
+//! The figures of a run.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,42 +11,42 @@ pub struct Run {
     pub messages: u64,
     pub seconds: f64,
     pub per_second: f64,
-    /// How long half of them and nearly all took at most, in milliseconds: from claim to record, from a deadline to the
-    /// commit of what it did, from a request to its answer.
+    /// Median and 99th percentile of a duration in milliseconds: from claim to record, from a deadline to the commit of
+    /// its effect, or from a request to its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ms: Option<i64>,
-    /// Receipts that were on disk, and how many a second from the first hand-over to the last receipt.
+    /// Receipts on disk, and their rate from the first submission to the last receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipts: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipts_per_second: Option<f64>,
-    /// From the start of the process until it had fired the first deadline, on disk.
+    /// Time from the start of the process until it had fired the first deadline, on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_ms: Option<i64>,
     /// Processor time, in milliseconds a second, while nothing was due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_ms: Option<f64>,
-    /// After how long nothing left any more of what was cancelled, and until that was answered.
+    /// Time until a cancelled campaign sent nothing more, and until the cancel was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_ms: Option<i64>,
-    /// By how much the worst window of all passed more than rate and burst allow, as time at the rate; and what the worst
-    /// second passed of what they allow.
+    /// By how much the worst window exceeded rate and burst, as time at the rate; and the share of the allowed messages
+    /// that the worst second sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_ms: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_second: Option<f64>,
-    /// Processor time of the process for each message, in microseconds: what a shared machine changes least.
+    /// Processor time of the process for each message, in microseconds; the figure that a shared machine changes least.
     #[serde(default)]
     pub cpu_us: f64,
-    /// The most memory that the process ever had, in MiB.
+    /// The highest memory use of the process, in MiB.
     pub peak_mib: f64,
 }
 
-/// When a measurement began: by the clock, and by the processor time used before.
+/// When a measurement began, and the processor time used before it.
 #[derive(Debug, Clone, Copy)]
 pub struct Begun {
     at: Timestamp,
@@ -59,10 +59,10 @@ impl Begun {
     }
 }
 
-/// What the medians of some runs have to come to.
+/// What the medians of some runs have to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
-    /// Against the limit.
+    /// At least this ratio to the limit.
     Ratio(f64),
     PerSecond(u32),
     P99Ms(i64),
@@ -73,23 +73,23 @@ pub enum Target {
     IdleMs(f64),
 }
 
-/// A target in words, and whether it was met.
+/// A target as text, and whether it was met.
 #[derive(Debug, Clone, Serialize)]
 pub struct Held {
     pub target: String,
     pub met: bool,
 }
 
-/// Several runs of the same thing.
+/// Several runs of the same benchmark.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     pub name: String,
-    /// What was promised.
+    /// The targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Held>,
     pub runs: Vec<Run>,
     pub median_per_second: f64,
-    /// Against the limit, run by run, and their median.
+    /// The ratio to the limit of each run, and their median.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ratios: Vec<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +97,7 @@ pub struct Figures {
 }
 
 impl Run {
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    #[expect(clippy::cast_precision_loss, reason = "figures for display")]
     pub fn since(begun: Begun, messages: u64, clock: &dyn Clock) -> Self {
         let seconds = clock.now().since(begun.at).std().as_secs_f64();
         let per_second = messages as f64 / seconds.max(1e-9);
@@ -161,13 +161,13 @@ impl Figures {
         self
     }
 
-    /// The median of one figure over the runs that have it.
+    /// Returns the median of one figure over the runs that have it.
     pub fn median(&self, figure: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
         median(self.runs.iter().filter_map(figure))
     }
 }
 
-/// What `percent` of all are at most; nothing of nothing.
+/// Returns the value that `percent` of all do not exceed; `None` for an empty slice.
 pub(super) fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
     let last = sorted.len().checked_sub(1)?;
     sorted.get((sorted.len() * percent / 100).min(last)).copied()
@@ -179,26 +179,26 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     figures.get(figures.len() / 2).copied()
 }
 
-/// What the process costs while nothing happens: processor time, in milliseconds a second, watched for so long.
+/// Returns the processor time of the idle process, in milliseconds a second, measured over this span.
 pub(super) async fn idle_ms(clock: &dyn Clock, span: Span) -> f64 {
     let before = cpu_seconds();
     clock.sleep(span).await;
     (cpu_seconds() - before) * 1_000.0 / span.std().as_secs_f64()
 }
 
-/// Processor time of this process so far, of threads that have ended too.
+/// Returns the processor time of this process so far, including threads that have ended.
 #[expect(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
-    reason = "a figure for people; what it costs is no time"
+    reason = "a figure for display; processor time is not clock time"
 )]
 pub(super) fn cpu_seconds() -> f64 {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
-/// The most memory that this process has had resident, in MiB; nought where the system does not say.
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+/// Returns the highest resident memory of this process in MiB; zero if the system does not report it.
+#[expect(clippy::cast_precision_loss, reason = "a figure for display")]
 pub(super) fn memory_peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,10 +1,11 @@
-//! Measures what is promised, each against a limit measured in the same run, with the durable path on.
+//! Benchmarks of the promised figures, each against a limit measured in the same run, with durable writes.
 //!
-//! In: how much of what, how many runs, over how many connections. Out: figures.
-//! Promises: every run is a process of its own and meets whatever it talks to in another, so that memory is the run's
-//! alone and nobody borrows the other's time; limit and product take turns, and what is quoted is the median of their
-//! ratios.
-//! May not: leave out the durable part, or keep anything when it is done.
+//! - In: the work of a run, the number of runs, the number of connections.
+//! - Out: figures.
+//! - Promises: every run is a process of its own, and its counterpart is another process. So memory is the run's alone,
+//!   and neither uses the other's processor time. Limit and product take turns, and the reported ratio is the median of
+//!   their ratios.
+//! - May not: omit the durable writes, or leave anything on disk when it is done.
 
 pub mod cancel;
 pub mod dispatch;

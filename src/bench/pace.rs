@@ -1,10 +1,10 @@
-//! Pace: what of a rate is used and whether ever more leaves than it allows, as the provider sees it; how late campaigns
-//! begin that were scheduled; and what a server costs that waits.
+//! Rates. The benchmarks show how much of a rate is used and whether it is ever exceeded, as the provider sees it. They
+//! also show how late scheduled campaigns start, and what an idle server costs.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::dispatch::{LANE, lane, launch_on, people, provider, read};
+use super::dispatch::{LANE, lane, launch_on, provider, read, store_audience};
 use super::figures::{idle_ms, memory_peak, percentile};
 use super::stock::scratch;
 use super::{Begun, Error, Run, SinkProcess};
@@ -14,12 +14,12 @@ use crate::domain::{Count, Span};
 use crate::node::{Node, Os, Parts};
 use crate::simulator::Arrival;
 
-/// What one run is to keep to.
+/// The rates and the load of one run.
 #[derive(Debug, Clone)]
 pub struct Paced {
     /// Lanes, each with a campaign of its own.
     pub lanes: NonZeroU32,
-    /// Messages a second of each lane, and at once after a rest.
+    /// Rate and burst of each lane.
     pub rate: NonZeroU32,
     pub burst: NonZeroU32,
     /// Messages in one request; one for single posts.
@@ -28,23 +28,23 @@ pub struct Paced {
     pub seconds: NonZeroU32,
 }
 
-/// How long the first hand-over may take to come.
+/// How long to wait for the first submission.
 const PATIENCE: Span = Span::from_secs(30);
-/// From the launch of what is scheduled to the first start, and between two of them.
+/// Time from the launches to the first start, and time between two starts.
 const LEAD: Span = Span::from_secs(3);
 const APART: Span = Span::from_millis(137);
-/// How long a server that waits is watched: long enough for everything that is looked at from time to time.
+/// How long an idle server is measured: long enough for every periodic check.
 const IDLE: Span = Span::from_secs(60);
-/// How long it may take until it waits.
+/// How long the server may take until it is idle.
 const SETTLES: Span = Span::from_secs(120);
 
-/// Campaigns that have more to send than their lanes may for so long.
+/// Runs campaigns that have more to send than their lanes may in this time.
 pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let Paced { lanes, rate, burst, batch, connections, seconds } = paced.clone();
-    let mut sink = SinkProcess::start_telling().await?;
-    // A second more than is measured, and nothing that could run dry before.
+    let mut sink = SinkProcess::start_with_arrivals().await?;
+    // A second more than is measured, so that no campaign runs out before.
     let count = rate.get().saturating_mul(seconds.get() + 2).saturating_add(burst.get());
-    // Places are counted, unless there are more people than the largest of tiers lets in.
+    // Slots are counted, unless there are more recipients than the largest tier allows.
     let tier = if count < 100_000 { "100K" } else { "unlimited" };
     let names: Vec<String> = (0..lanes.get()).map(|n| format!("{LANE}-{n}")).collect();
     let text = names.iter().map(|name| lane(name, &format!("{rate}/s"), tier) + &format!("burst = {burst}\n"));
@@ -52,7 +52,7 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
     let config = Arc::new(read(&text)?);
     let (_folder, store) = scratch(&clock).await?;
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
-    people(count, &launcher).await?;
+    store_audience(count, &launcher).await?;
     let mut campaigns = Vec::new();
     for name in names {
         campaigns.push(launch_on(&name, &launcher).await?);
@@ -81,14 +81,14 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
     run.p50_ms = Some(node.latency(50).millis());
     run.p99_ms = Some(node.latency(99).millis());
     node.stop().await?;
-    // What the sink has told has to be all that was handed over, or the figures are of something else.
+    // The sink has to report every submitted message, or the figures describe something else.
     let mut handed_over = 0;
     for campaign in campaigns {
         handed_over += store.tallies(campaign).await?.total(Count::HandedOver);
     }
-    let mut told = i64::from(all);
-    while told < handed_over {
-        told += i64::from(tokio::time::timeout(PATIENCE.std(), sink.arrival()).await??.messages);
+    let mut reported = i64::from(all);
+    while reported < handed_over {
+        reported += i64::from(tokio::time::timeout(PATIENCE.std(), sink.arrival()).await??.messages);
     }
     store.close().await;
     let of_all = |each: NonZeroU32| each.saturating_mul(lanes);
@@ -101,7 +101,7 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
 /// What the provider saw of a rate.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    /// Behind the first second.
+    /// After the first second.
     per_second: f64,
     seconds: f64,
     early_ms: f64,
@@ -117,8 +117,8 @@ impl Seen {
             return Self { per_second: 0.0, seconds: 0.0, early_ms: 0.0, worst_second: 0.0 };
         };
         let since = |earlier: Tick, at: Tick| nanos(at.since(earlier));
-        // What a window passes from one arrival to another is what there was up to the end of it, less what there was
-        // before its beginning. The worst begins where the latter is furthest behind the rate.
+        // A window from one arrival to another passes what had arrived by its end, less what had arrived before its
+        // beginning. The worst window begins where the latter is furthest below the rate.
         let (mut before, mut lowest, mut excess, mut worst, mut begins, mut within) =
             (0.0, 0.0_f64, 0.0_f64, 0.0_f64, 0, 0.0);
         for arrival in &arrivals {
@@ -133,9 +133,9 @@ impl Seen {
             }
             worst = worst.max(within / (rate + burst));
         }
-        // A bucket may begin full, or not: what is used of its rate shows behind that.
+        // A bucket may begin full or not, so the use of its rate is measured after the first second.
         let steady = arrivals.iter().find(|arrival| since(first.at, arrival.at) >= 1.0).unwrap_or(&first).at;
-        // To the last that came, or until the next had to come: a stall at the end counts.
+        // Until the last arrival, or until the next one was due, so a stall at the end counts.
         let until = since(first.at, last.at).max(f64::from(measured.get()) - 1.0 / rate);
         let seconds = until - since(first.at, steady);
         let later = arrivals.iter().filter(|arrival| arrival.at > steady).map(|arrival| f64::from(arrival.messages));
@@ -144,15 +144,15 @@ impl Seen {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+#[expect(clippy::cast_precision_loss, reason = "a figure for display")]
 fn nanos(nanos: u64) -> f64 {
     nanos as f64 / 1e9
 }
 
-/// So many campaigns of one message each that begin one after the other, while a server runs: how long after its time the
-/// message of each was read by the provider.
+/// Starts this many scheduled campaigns of one message each, one after another, while a server runs. Measures how long
+/// after its time the provider read each message.
 pub async fn starts(count: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
-    let mut sink = SinkProcess::start_telling().await?;
+    let mut sink = SinkProcess::start_with_arrivals().await?;
     let config = Arc::new(read(&format!(
         "{}[[lane]]\nname = \"bench\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"BENCH\"\n",
         provider(&sink.base_url(), FEW, NonZeroU32::MIN)
@@ -181,13 +181,13 @@ pub async fn starts(count: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> R
         starts.push(at);
     }
     if clock.now() >= first {
-        return Err("the machine is too slow to launch all of them before the first begins".into());
+        return Err("the machine is too slow to launch all campaigns before the first one starts".into());
     }
     let mut late = Vec::new();
     for at in starts {
         let arrival = tokio::time::timeout(PATIENCE.std(), sink.arrival()).await??;
         if arrival.at < Tick::from(at) {
-            return Err("a campaign began early".into());
+            return Err("a campaign started early".into());
         }
         late.push(arrival.at.whole().since(at).millis());
     }
@@ -200,10 +200,10 @@ pub async fn starts(count: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> R
 }
 
 const FEW: NonZeroU32 = NonZeroU32::MIN.saturating_add(7);
-/// People of a campaign that waits, ten more than its tier has places for.
+/// Recipients of an idle campaign: ten more than its tier has slots.
 const PEOPLE: u32 = 260;
 
-/// A server with so many lanes, and campaigns on some of them that wait for their tiers: what it costs while they do.
+/// Measures a server with many lanes, and with campaigns on some of them that wait for their tiers.
 pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let sink = SinkProcess::start(None, 0).await?;
     let mut text = provider(&sink.base_url(), FEW, NonZeroU32::MIN);
@@ -233,13 +233,13 @@ pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc
     for batch in batches {
         while store.tallies(batch).await?.total(Count::HandedOver) < 250 {
             if clock.now() > patience {
-                return Err("the campaigns never came to wait".into());
+                return Err("the campaigns never filled their tiers".into());
             }
             clock.sleep(Span::from_millis(50)).await;
         }
     }
     let mut run = Run::since(begun, u64::from(campaigns) * 250, clock.as_ref());
-    // What has just been recorded is looked after.
+    // The work that follows a record ends first.
     clock.sleep(Span::from_secs(2)).await;
     run.idle_ms = Some(idle_ms(clock.as_ref(), IDLE).await);
     run.peak_mib = memory_peak();
@@ -261,19 +261,19 @@ mod tests {
     }
 
     #[test]
-    fn what_the_provider_sees_is_held_against_rate_and_burst() {
-        // Two at once, then one each 100 ms.
+    fn arrivals_are_measured_against_rate_and_burst() {
+        // Two at once, then one every 100 ms.
         let exact: Vec<_> = std::iter::once((0, 2)).chain((1..=20).map(|n| (n * 100, 1))).collect();
         let exactly = seen(&exact);
         assert!((exactly.per_second - 10.0).abs() < 1e-9 && exactly.early_ms < 1e-6, "{exactly:?}");
         assert!(exactly.worst_second <= 1.0, "{exactly:?}");
-        // One comes 30 ms early, whatever came before.
+        // One arrives 30 ms early, which counts whatever arrived before.
         let early: Vec<_> = exact.iter().map(|(at, n)| if *at == 700 { (670, *n) } else { (*at, *n) }).collect();
         assert!((seen(&early).early_ms - 30.0).abs() < 1e-6, "{:?}", seen(&early));
-        // A lump of three behind a pause is one more than the burst.
+        // A group of three after a pause is one more than the burst.
         let lump = seen(&[(0, 1), (5_000, 3), (5_100, 1)]);
         assert!((lump.early_ms - 100.0).abs() < 1e-6, "{lump:?}");
-        // What stalls before the end has used less.
+        // A stall before the end uses less of the rate.
         let stalls: Vec<_> = exact.iter().copied().filter(|(at, _)| *at <= 1_400).collect();
         assert!((seen(&stalls).per_second - 4.0 / 0.9).abs() < 1e-6, "{:?}", seen(&stalls));
         assert_eq!(seen(&[]).per_second, 0.0);

@@ -14,7 +14,7 @@ use super::Error;
 use crate::clock::{Clock, Tick};
 use crate::simulator::{Arrival, Sink, SinkOptions, WebhookTarget};
 
-/// A sink that ends when this is dropped.
+/// A sink process that ends when this is dropped.
 #[derive(Debug)]
 pub struct SinkProcess {
     pub address: SocketAddr,
@@ -22,19 +22,19 @@ pub struct SinkProcess {
     _child: Child,
 }
 
-/// What webhooks prove themselves with in a benchmark.
+/// The `Authorization` of webhooks in a benchmark.
 pub(super) const AUTHORIZATION: &str = "Bearer bench";
 
 impl SinkProcess {
-    /// Starts this program once more, as a sink. It says on its first line where it listens.
+    /// Starts this program again as a sink, which prints its address on its first line.
     pub async fn start(webhook: Option<&str>, receipts: usize) -> Result<Self, Error> {
         let receipts = receipts.to_string();
         let webhook = webhook.map(|webhook| ["--webhook", webhook]);
         Self::start_with(["--receipts", &receipts].into_iter().chain(webhook.into_iter().flatten())).await
     }
 
-    /// The same; then a line for each request.
-    pub async fn start_telling() -> Result<Self, Error> {
+    /// The same, but the sink then prints a line for each request.
+    pub async fn start_with_arrivals() -> Result<Self, Error> {
         Self::start_with(["--arrivals"].into_iter()).await
     }
 
@@ -52,20 +52,20 @@ impl SinkProcess {
         format!("http://{}", self.address)
     }
 
-    /// The next request that it tells of. Whoever waits in vain may stop waiting without losing one.
+    /// Returns the next request that the sink prints. Cancel-safe: a caller that stops waiting loses no request.
     pub async fn arrival(&mut self) -> Result<Arrival, Error> {
         let line = self.lines.next_line().await?.ok_or("the sink has ended")?;
-        let (at, messages) = line.split_once(' ').ok_or("the sink told nonsense")?;
+        let (at, messages) = line.split_once(' ').ok_or("the sink printed an invalid line")?;
         Ok(Arrival { at: Tick::from_nanos(at.parse()?), messages: messages.parse()? })
     }
 }
 
-/// A request as a line.
+/// Formats a request as a line.
 pub fn arrival_line(arrival: &Arrival) -> String {
     format!("{} {}", arrival.at.nanos(), arrival.messages)
 }
 
-/// The sink's side: listens on a free port, tells it through `started`, and serves until the process is killed.
+/// Runs the sink: listens on a free port, passes its address to `started`, and serves until the process is killed.
 pub async fn run_sink(
     webhook: Option<String>,
     receipts: usize,

@@ -1,5 +1,5 @@
-//! A database of a realistic size: so many messages handed over, of which nobody has heard yet. It is laid out by set
-//! statements, because through the product it would take minutes.
+//! A database of a realistic size: many submitted messages, of which no receipt has arrived yet. Set statements write
+//! it, because the product would take minutes.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,31 +16,31 @@ use crate::domain::{
 use crate::engine::{Answer, Event, Made, Met, Rule, Ruling, Standing, advance, begin};
 use crate::store::{self, KnownAs, NewAudience, NewBatch, Sqlite, Store, Verdict};
 
-/// Rows laid out in one transaction.
+/// Rows written in one transaction.
 const PIECE: u32 = 100_000;
-/// The first number; the others follow.
+/// The first number; the others follow it.
 const FIRST_NUMBER: u64 = 6_590_000_000;
 const TAG: Tag = Tag::from_random(0x0ddba11);
-/// The lane that they left by. Nobody serves the second step's, so what falls back waits.
+/// The lane of the first step. No lane serves the second step, so its fallbacks stay queued.
 pub(super) const LANE: &str = "bench";
 
-/// A database that was laid out.
+/// A database that was filled.
 #[derive(Debug, Clone, Copy)]
 pub struct Stock {
     pub messages: u32,
 }
 
-/// How far its messages have come.
+/// The state of its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Laid {
-    /// Accepted by the provider; receipts are waited for.
+    /// Accepted by the provider; their receipts are pending.
     HandedOver,
-    /// Nobody has been handed anything.
+    /// Queued; none was submitted.
     Waiting,
 }
 
 impl Stock {
-    /// A new database has no other batch.
+    /// The first batch of a new database.
     pub(super) const BATCH: BatchId = BatchId(1);
     pub(super) const FALLBACK_AFTER: Span = Span::from_secs(86_400);
 
@@ -50,22 +50,22 @@ impl Stock {
         Plan {
             columns: vec!["Name".to_owned(), "Code".to_owned()],
             after_gap: AfterGap::Wait,
-            ..Plan::of_steps(vec![first, step(Channel::Sms, "nobody serves it")])
+            ..Plan::of_steps(vec![first, step(Channel::Sms, "unserved")])
         }
     }
 
-    /// A single step on the lane, for those who wait to leave.
-    fn plan_to_leave() -> Plan {
+    /// A plan with a single step on the lane, for queued messages.
+    fn plan_of_queued() -> Plan {
         let columns = vec!["Name".to_owned(), "Code".to_owned()];
         Plan { columns, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, LANE, "Your code is {{Code}}")]) }
     }
 
-    /// A message as it waits for its deadline, accepted at `now`.
+    /// Returns a message that the provider accepted at `now` and that awaits its deadline.
     pub(super) fn handed_over(plan: &Plan, now: Timestamp) -> Result<Present, Error> {
         let events = [Event::Claimed, Event::Answered { step: StepIndex::FIRST, answer: Answer::Accepted }];
         events.into_iter().try_fold(begin(plan, Marks::default(), now), |present, event| {
             let decision = advance(plan, Standing::Live, &present, event, now);
-            decision.next().copied().ok_or_else(|| "the engine does not take a message to its deadline".into())
+            decision.next().copied().ok_or_else(|| "the engine lets no message await its deadline".into())
         })
     }
 
@@ -77,7 +77,7 @@ impl Stock {
         AttemptId { key: MessageKey { batch: Self::BATCH, n }, step: StepIndex::FIRST, tag: TAG }
     }
 
-    /// As the provider makes them: random at the beginning, the time at the end.
+    /// Returns an umid like the provider's: random at the beginning, the time at the end.
     pub(super) fn umid(n: u32) -> uuid::Uuid {
         let mixed = (u64::from(n) * MIX) & MIXED;
         let time = TIME + u64::from(n / 10);
@@ -89,19 +89,19 @@ const MIX: u64 = 2_654_435_761;
 const MIXED: u64 = (1 << 48) - 1;
 const TIME: u64 = 0xb46d_0000_0000;
 
-/// Lays out `messages` in a new database at `path`: those that were handed over have been accepted since `now`, a few of
-/// them in each millisecond.
+/// Fills a new database at `path` with `messages`. Submitted ones have been accepted since `now`, ten in each
+/// millisecond.
 pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>) -> Result<Stock, Error> {
     let now = clock.now();
     let has_left = laid == Laid::HandedOver;
     let store = store::open(&format!("sqlite://{}", path.display()), clock).await?;
-    let plan = if has_left { Stock::plan() } else { Stock::plan_to_leave() };
+    let plan = if has_left { Stock::plan() } else { Stock::plan_of_queued() };
     let new =
         NewAudience { known_as: KnownAs::Nothing, source: "bench".to_owned(), columns: plan.columns.clone(), now };
     let audience = store.begin_audience(new).await?;
     store.publish_audience(audience, messages, "{}".to_owned()).await?;
     let lanes = store.lanes(plan.lanes()).await?;
-    let lane = lanes.iter().find(|lane| lane.name == LANE).ok_or("the lane has no number")?.id;
+    let lane = lanes.iter().find(|lane| lane.name == LANE).ok_or("the lane is not stored")?.id;
     let batch = NewBatch {
         tag: TAG,
         plan: plan.clone(),
@@ -122,20 +122,20 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
     let (state, version, due) = match present.state {
         State::Awaiting { due } => (2, 2, Some(due)),
         State::Queued { .. } => (0, 1, None),
-        State::Sending { .. } | State::Done { .. } => return Err("a message does not wait".into()),
+        State::Sending { .. } | State::Done { .. } => return Err("a message is neither queued nor awaiting".into()),
     };
     let mut connection = Sqlite::bare(path).await?;
-    // Nobody loses anything should the power fail now.
+    // A power failure would lose nothing of value here.
     run(&mut connection, "PRAGMA synchronous = OFF").await?;
     let numbers = "WITH RECURSIVE piece (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM piece WHERE n + 1 < ?2)";
     for first in (0..messages).step_by(PIECE as usize) {
         let until = first.saturating_add(PIECE).min(messages);
         let mut transaction = connection.begin().await?;
-        let people = format!(
+        let recipients = format!(
             "{numbers} INSERT INTO recipient (audience, n, msisdn, country, fields)
              SELECT ?3, n, ?4 + n, 'SG', '[\"Name ' || n || '\",\"CODE' || n || '\"]' FROM piece"
         );
-        sqlx::query(sqlx::AssertSqlSafe(people))
+        sqlx::query(sqlx::AssertSqlSafe(recipients))
             .bind(first)
             .bind(until)
             .bind(audience.0)
@@ -207,7 +207,7 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
     Ok(Stock { messages })
 }
 
-/// A database of its own, in a folder that goes with what is returned first.
+/// Opens a new database in a folder of its own. Dropping the folder, which is returned first, deletes it.
 pub(super) async fn scratch(clock: &Arc<dyn Clock>) -> Result<(tempfile::TempDir, Arc<dyn Store>), Error> {
     let folder = tempfile::tempdir()?;
     let url = format!("sqlite://{}", folder.path().join("bench.db").display());
@@ -229,7 +229,7 @@ mod tests {
     use crate::store::Key;
 
     #[tokio::test]
-    async fn a_stock_that_waits_is_claimed_as_any_other() {
+    async fn a_queued_stock_equals_the_products_messages() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stock.db");
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000))) as Arc<dyn Clock>;
@@ -237,7 +237,7 @@ mod tests {
         let store = store::open(&format!("sqlite://{}", path.display()), Arc::clone(&clock)).await.unwrap();
         let keys = (0..30).map(|n| MessageKey { batch: Stock::BATCH, n }).collect();
         let (waiting, mut counted) =
-            (begin(&Stock::plan_to_leave(), Marks::default(), clock.now()), Tallies::default());
+            (begin(&Stock::plan_of_queued(), Marks::default(), clock.now()), Tallies::default());
         let messages = store.load(keys).await.unwrap();
         assert!(messages.iter().all(|message| message.present == waiting && message.version == 1), "{:?}", messages[0]);
         messages.iter().for_each(|message| counted.weigh(1, &message.present, 1));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stock_is_what_the_product_makes_of_as_many_messages() {
+    async fn a_submitted_stock_equals_the_products_messages() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stock.db");
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000))) as Arc<dyn Clock>;

@@ -1,5 +1,6 @@
-//! Deadlines: how many a second where many are due at once, how late where they come one after the other, and what a
-//! server's start costs where many are pending. Each on a [`Stock`] of its own.
+//! Deadlines, each benchmark on a [`Stock`] of its own. They show how many a second fire when many are due at once, and
+//! how late deadlines fire that come one after another. They also show what a server's start costs when many are
+//! pending.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,17 +20,17 @@ use crate::node::{Node, Os, Parts};
 use crate::store::{self, Book, Signal, Sqlite, Store};
 use crate::timers::{Addresses, Gaps, PAGE, Timers};
 
-/// How long a server that has nothing to do is watched.
+/// How long an idle server is measured.
 const IDLE: Span = Span::from_secs(3);
-/// From the preparation to the first deadline of a steady run.
+/// Time from the preparation to the first deadline of a steady run.
 const LEAD: Span = Span::from_secs(2);
 
 fn url(database: &Path) -> String {
     format!("sqlite://{}", database.display())
 }
 
-/// Lets the first `count` messages be due from `first` on, `per_second` of them in each second.
-async fn let_be_due(database: &Path, count: u32, first: Timestamp, per_second: u32) -> Result<(), Error> {
+/// Makes the first `count` messages due from `first` on, `per_second` in each second.
+async fn set_due(database: &Path, count: u32, first: Timestamp, per_second: u32) -> Result<(), Error> {
     let mut connection = Sqlite::bare(database).await?;
     sqlx::query(
         "UPDATE message SET due = ?3 + n * 1000 / ?4, accepted = ?3 + n * 1000 / ?4 - ?5,
@@ -48,27 +49,27 @@ async fn let_be_due(database: &Path, count: u32, first: Timestamp, per_second: u
     Ok(())
 }
 
-/// A second for each so many deadlines that are due at once: they have an order.
+/// How many overdue deadlines fall in one second; this gives them an order.
 const BURST_SPREAD: u32 = 10_000;
 
-/// The first `count` messages were due in the time up to a second ago.
-async fn let_be_overdue(database: &Path, count: u32, clock: &dyn Clock) -> Result<(), Error> {
+/// Makes the first `count` messages overdue, the last of them by a second.
+async fn set_overdue(database: &Path, count: u32, clock: &dyn Clock) -> Result<(), Error> {
     let first = clock.now() - Span::from_secs(i64::from(count / BURST_SPREAD) + 1);
-    let_be_due(database, count, first, BURST_SPREAD).await
+    set_due(database, count, first, BURST_SPREAD).await
 }
 
-/// The limit of a burst: the same rows, changed in the same columns, by one update for each page and one commit for
-/// each update, with nothing read and nothing decided.
+/// The limit of a burst: changes the same columns of the same rows, with one update and one commit for each page. It
+/// reads and decides nothing.
 pub async fn bulk_update(database: &Path, count: u32, clock: &dyn Clock) -> Result<Run, Error> {
     let now = clock.now();
-    let_be_overdue(database, count, clock).await?;
+    set_overdue(database, count, clock).await?;
     let plan = Stock::plan();
     let waiting = Stock::handed_over(&plan, now)?;
     let due = Event::Due { silence: Silence::Trusted };
     let decision = advance(&plan, Standing::Live, &waiting, due, now + Stock::FALLBACK_AFTER);
-    let after = *decision.next().ok_or("the engine lets no deadline pass")?;
+    let after = *decision.next().ok_or("the engine ignores the deadline")?;
     if after.marks.ending(StepIndex::FIRST) != Ending::Deadline {
-        return Err("the deadline did something else".into());
+        return Err("the deadline did not cause a fallback".into());
     }
     let lane = LaneId(2);
     let mut connection = Sqlite::bare(database).await?;
@@ -101,7 +102,7 @@ pub async fn bulk_update(database: &Path, count: u32, clock: &dyn Clock) -> Resu
 
 /// A burst: `count` deadlines that are due when the timers first look.
 pub async fn burst(database: &Path, count: u32, clock: Arc<dyn Clock>) -> Result<Run, Error> {
-    let_be_overdue(database, count, clock.as_ref()).await?;
+    set_overdue(database, count, clock.as_ref()).await?;
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
     let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now(), Addresses::default()))).await?;
     let begun = Begun::now(clock.as_ref());
@@ -129,26 +130,26 @@ async fn wait_until_queued(store: &dyn Store, count: u32, clock: &dyn Clock) -> 
     let patience = clock.now() + Span::from_secs(60);
     while store.tallies(Stock::BATCH).await?.total(Count::Queued) < i64::from(count) {
         if clock.now() > patience {
-            return Err("deadlines were forgotten".into());
+            return Err("deadlines were missed".into());
         }
         clock.sleep(Span::from_millis(20)).await;
     }
     Ok(())
 }
 
-/// Deadlines that come one after the other, `per_second`, for `seconds`. How late each was is the time from its deadline
-/// to the commit of what it did.
+/// Fires `per_second` deadlines one after another for `seconds`. Each is late by the time from its deadline to the
+/// commit of its effect.
 pub async fn steady(database: &Path, per_second: u32, seconds: u32, clock: Arc<dyn Clock>) -> Result<Run, Error> {
     let count = per_second.saturating_mul(seconds);
     let first = clock.now() + LEAD;
-    let_be_due(database, count, first, per_second).await?;
+    set_due(database, count, first, per_second).await?;
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
     let timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now(), Addresses::default()))).await?;
     let mut signals = store.signals().subscribe();
     let stop = CancellationToken::new();
     let begun = Begun::now(clock.as_ref());
     let firing = tokio::spawn(timers.run(stop.clone()));
-    // Whatever one look decides it decides at one time, and says so behind its commit.
+    // All decisions of one look have the same time, and their signal follows the commit.
     let mut committed: HashMap<i64, Timestamp> = HashMap::new();
     let mut queued = std::pin::pin!(wait_until_queued(store.as_ref(), count, clock.as_ref()));
     loop {
@@ -178,7 +179,7 @@ pub async fn steady(database: &Path, per_second: u32, seconds: u32, clock: Arc<d
         if decided < due.millis() {
             return Err("a deadline fired early".into());
         }
-        let at = committed.get(&decided).ok_or("a deadline fired and nobody was told")?;
+        let at = committed.get(&decided).ok_or("a deadline fired without a signal")?;
         late.push(at.since(due).millis());
     }
     late.sort_unstable();
@@ -186,8 +187,8 @@ pub async fn steady(database: &Path, per_second: u32, seconds: u32, clock: Arc<d
     Ok(measured)
 }
 
-/// A server's start with all of the stock pending and `count` of it due: how long after `spawned`, when its process was
-/// started, the first had fired; then what the process costs while nothing is due.
+/// Measures a server's start with all of the stock pending and `count` of it due: the time from `spawned`, when its
+/// process was started, until the first deadline fired. Then measures the process while nothing is due.
 pub async fn start(
     database: &Path,
     count: u32,
@@ -217,9 +218,9 @@ pub async fn start(
 
 const ONE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN;
 
-/// What [`start`] needs: `count` deadlines that are over.
+/// Prepares [`start`]: makes `count` deadlines overdue.
 pub async fn prepare_start(database: &Path, count: u32, clock: &dyn Clock) -> Result<(), Error> {
-    let_be_overdue(database, count, clock).await
+    set_overdue(database, count, clock).await
 }
 
 #[cfg(test)]
@@ -229,19 +230,19 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::domain::MessageKey;
 
-    /// A stock of 7,000, and its clock. The folder is gone with what is returned first.
-    async fn stock(people: u32) -> (tempfile::TempDir, Arc<ManualClock>, Arc<dyn Clock>, Arc<dyn Store>) {
+    /// Returns a filled database and its clock. Dropping the folder, which is returned first, deletes it.
+    async fn stock(messages: u32) -> (tempfile::TempDir, Arc<ManualClock>, Arc<dyn Clock>, Arc<dyn Store>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("timers.db");
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
-        fill(&path, people, Laid::HandedOver, Arc::clone(&clock)).await.unwrap();
+        fill(&path, messages, Laid::HandedOver, Arc::clone(&clock)).await.unwrap();
         let store = store::open(&url(&path), Arc::clone(&clock)).await.unwrap();
         (folder, manual, clock, store)
     }
 
     #[tokio::test]
-    async fn however_many_are_due_each_fires_once_and_none_early() {
+    async fn each_deadline_fires_once_and_none_early() {
         let (_folder, manual, clock, store) = stock(7_000).await;
         let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now(), Addresses::default()))).await.unwrap();
         assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 0);
@@ -263,7 +264,7 @@ mod tests {
         };
         assert_eq!((versions(0..5_010).await, versions(5_010..7_000).await), (vec![3], vec![2]));
 
-        // Whoever slept finds the rest overdue, and forgets nobody.
+        // After a sleep the timers find the rest overdue, and miss none.
         manual.advance(Span::from_secs(86_400));
         let progress = timers.run_once(clock.now()).await.unwrap();
         assert_eq!((progress.fired, progress.next_due), (1_990, None));
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn however_many_of_a_batch_are_due_others_have_their_turn_in_between() {
+    async fn one_look_fires_a_limited_number_of_a_batchs_deadlines() {
         let (_folder, manual, clock, store) = stock(25_000).await;
         let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now(), Addresses::default()))).await.unwrap();
         manual.advance(Stock::FALLBACK_AFTER);
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_deadline_wins_over_a_receipt_that_came_before_it_and_waits() {
+    async fn no_deadline_fires_before_an_earlier_receipt_that_is_waiting() {
         let (_folder, manual, clock, store) = stock(7_000).await;
         let gaps = Arc::new(Gaps::new(clock.now(), Addresses::default()));
         let mut timers = timers(&store, &clock, Arc::clone(&gaps)).await.unwrap();
@@ -292,7 +293,8 @@ mod tests {
         manual.advance(Stock::FALLBACK_AFTER);
         let came = clock.now() + Span::from_millis(100);
         gaps.behind(Some(came));
-        // The disk stalls. Ten are due in each millisecond, and those of a hundred were due before it came.
+        // The disk stalls. Ten are due in each millisecond; those of a hundred milliseconds were due before the receipt
+        // arrived.
         manual.advance(Span::from_secs(5));
         assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 1_000);
         assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 0);

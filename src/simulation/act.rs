@@ -1,30 +1,30 @@
-//! What can happen next, and what the dice make happen.
+//! The acts that can happen, and the dice that draw them.
 //!
-//! Each act is drawn with dice of its own, from the seed and its number in the storm. So whichever acts are left out,
-//! the others stay what they are: that is how a failure is brought down to the few acts that it takes.
+//! Each act has dice of its own, seeded by the seed and the act's number. If some acts are left out, the others stay
+//! the same. So `shrink` can reduce a failure to the few acts that it needs.
 
 use super::net::Trouble;
-use super::scene::{PEOPLE, one_of};
+use super::scene::{RECIPIENTS, one_of};
 use crate::domain::Span;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Act {
-    /// A lane claims; `anyway` as if it had lost every hint.
+    /// A lane claims. With `anyway` it claims without a hint, as if it had lost every hint.
     Claim {
         lane: usize,
         anyway: bool,
     },
-    /// So many requests of a lane set out, where so many may.
+    /// A lane begins up to this many requests.
     HandOver {
         lane: usize,
         requests: u32,
     },
-    /// One of the requests under way is answered.
+    /// One of the requests in flight is answered.
     Answer(usize),
     Record,
-    /// Some of the webhooks that are due, in an order that this seed picks.
+    /// Some of the due webhooks arrive, in an order that this seed picks.
     Webhooks(u64),
-    /// A receipt of a message that another program has sent on our subaccount, which this seed picks.
+    /// A receipt arrives for a message that another program sent on our subaccount; this seed picks it.
     Foreign(u64),
     Fire,
     KeepHouse,
@@ -42,67 +42,67 @@ pub(super) enum Act {
     Disk {
         full: bool,
     },
-    /// Nothing can be written for so long, and webhooks come all the same.
+    /// Nothing can be written for this long, while webhooks still arrive.
     Outage(Span),
-    /// The wall clock jumps by so many milliseconds.
+    /// The wall clock jumps by this many milliseconds.
     Jump(i64),
     Trouble(Trouble),
-    /// The line to the provider is cut for so long.
+    /// The line to the provider is cut for this long.
     Cut {
-        what: Way,
+        what: Direction,
         lasts: Span,
     },
     Fault(Fault),
     Pause(usize),
     Resume(usize),
     Cancel(usize),
-    /// Of the world's recipients, or, beyond their number, of those who are about to be sent something.
+    /// An operator opts out a recipient: one of the world's, or, beyond their number, one whose message is claimed.
     OptOut(u32),
-    /// Another server starts on the same store. The one before it was stopped for so long that its lease has lapsed, or
-    /// does not know yet.
+    /// Another server starts on the same store. Its predecessor was stopped for so long that its lease has lapsed, or
+    /// does not know of its successor yet.
     Supersede {
         was_stopped: bool,
     },
-    /// What the server before it does meanwhile.
+    /// The superseded server acts meanwhile.
     Former(Former),
-    /// A person pauses a lane, or a template on it.
+    /// An operator pauses a lane, or a template on it.
     Hold {
         lane: usize,
         template: bool,
     },
     Release,
-    /// Somebody exports or audits a campaign: begins with it, or reads on where they stopped.
+    /// A reader exports or audits a campaign: it begins to read, or continues where it stopped.
     Read(usize),
-    /// A person pauses a step of a campaign.
+    /// An operator pauses a step of a campaign.
     HoldStep {
         which: usize,
         step: u8,
     },
-    /// A person changes the plan of a campaign.
+    /// An operator changes the plan of a campaign.
     Amend {
         which: usize,
-        to: Amended,
+        to: PlanChange,
     },
-    /// Somebody sends so many single messages.
+    /// An API client sends this many single messages.
     Join(u32),
-    /// A person, or the provider's word, turns something of a lane, or back to what the file says.
-    Turn {
+    /// An operator or the provider overrides a setting of a lane, or the override ends.
+    Override {
         lane: usize,
-        to: Turned,
-        by_person: bool,
+        to: Setting,
+        by_operator: bool,
     },
-    /// The provider says something of the template, perhaps twice.
+    /// The provider reports a status of the template, perhaps twice.
     Template {
         word: &'static str,
         twice: bool,
     },
 }
 
-/// What no longer gets through.
+/// The directions that are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Direction {
     Out,
-    /// The provider carries out what it gets, and its answers are lost.
+    /// The provider processes what it gets, and its answers are lost.
     Answers,
     In,
     Both,
@@ -116,23 +116,23 @@ pub(super) enum Former {
     HandOver(usize),
     Record,
     Watch,
-    /// It was stopped in the middle of its start, and goes on with it.
+    /// It was stopped in the middle of its start, and continues it.
     GoOnStarting,
     End,
 }
 
-/// What a person changes of a plan.
+/// A change to a plan by an operator.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Amended {
-    /// From now on.
+pub(super) enum PlanChange {
+    /// The span from now until the end.
     End(Option<Span>),
     Quiet(Option<&'static str>),
     Most(Option<u64>),
 }
 
-/// What is turned to what; nothing where the file's own value is to count.
+/// A setting with its new value; `None` where the file's own value is to apply.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Turned {
+pub(super) enum Setting {
     Rate(Option<&'static str>),
     Burst(Option<&'static str>),
     Tier(Option<&'static str>),
@@ -149,12 +149,12 @@ pub(super) enum Fault {
     None,
 }
 
-/// Dice for one thing of one seed.
+/// Returns dice for one thing of one seed.
 pub(super) fn dice(seed: u64, thing: u64) -> fastrand::Rng {
     fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ thing.wrapping_mul(0xd1b5_4a32_d192_ed03))
 }
 
-/// The act of that number.
+/// Draws the act of that number.
 pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool, has_former: bool) -> Act {
     let dice = &mut dice(seed, u64::from(number) + 1);
     if has_former && dice.u32(..3) == 0 {
@@ -171,11 +171,11 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool, has_former
         return match dice.u32(..20) {
             0..10 => Act::Start,
             10..14 => Act::Wait(Span::from_millis(dice.i64(1..300_000))),
-            // For so long that the places of a tier are free again.
+            // Long enough for the slots of a tier to become free again.
             14 => Act::Wait(Span::from_secs(dice.i64(3_600..100_000))),
             15..17 => Act::WaitForNext,
             17 => Act::Webhooks(dice.u64(..)),
-            _ => person(dice, lanes),
+            _ => operator_act(dice, lanes),
         };
     }
     match dice.u32(..1_000) {
@@ -191,7 +191,17 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool, has_former
         785..795 => Act::Ask,
         795..805 => Act::Strays,
         805..813 => Act::Cut {
-            what: one_of(dice, &[Way::Out, Way::Answers, Way::In, Way::Both, Way::Both, Way::AnswersAndIn]),
+            what: one_of(
+                dice,
+                &[
+                    Direction::Out,
+                    Direction::Answers,
+                    Direction::In,
+                    Direction::Both,
+                    Direction::Both,
+                    Direction::AnswersAndIn,
+                ],
+            ),
             lasts: Span::from_secs(one_of(dice, &[3, 20, 70, 150, 150, 600, 3_600])),
         },
         813..842 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
@@ -217,24 +227,24 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool, has_former
                 Fault::None,
             ],
         )),
-        _ => person(dice, lanes),
+        _ => operator_act(dice, lanes),
     }
 }
 
-fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
+fn operator_act(dice: &mut fastrand::Rng, lanes: usize) -> Act {
     match dice.u32(..41) {
         0..5 => Act::Pause(dice.usize(..3)),
         5..13 => Act::Resume(dice.usize(..3)),
         13 => Act::Cancel(dice.usize(..3)),
-        14..17 => Act::OptOut(dice.u32(..3 * PEOPLE)),
+        14..17 => Act::OptOut(dice.u32(..3 * RECIPIENTS)),
         17..19 => Act::Hold { lane: dice.usize(..lanes), template: dice.bool() },
         19..23 => {
             let to = match dice.u32(..4) {
-                0 => Turned::Tier(one_of(dice, &[None, None, Some("250"), Some("unlimited"), Some("unlimited")])),
-                1 => Turned::Burst(one_of(dice, &[None, Some("1"), Some("4"), Some("9")])),
-                _ => Turned::Rate(one_of(dice, &[None, Some("1/s"), Some("20/s"), Some("300/s"), Some("30/min")])),
+                0 => Setting::Tier(one_of(dice, &[None, None, Some("250"), Some("unlimited"), Some("unlimited")])),
+                1 => Setting::Burst(one_of(dice, &[None, Some("1"), Some("4"), Some("9")])),
+                _ => Setting::Rate(one_of(dice, &[None, Some("1/s"), Some("20/s"), Some("300/s"), Some("30/min")])),
             };
-            Act::Turn { lane: dice.usize(..lanes), to, by_person: dice.bool() }
+            Act::Override { lane: dice.usize(..lanes), to, by_operator: dice.bool() }
         }
         23..25 => Act::Template {
             word: one_of(dice, &["PAUSED", "DISABLED", "APPROVED", "APPROVED", "FLAGGED", "SOMETHING"]),
@@ -243,9 +253,9 @@ fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
         25..27 => Act::HoldStep { which: dice.usize(..2), step: dice.u8(..3) },
         27..30 => {
             let to = match dice.u32(..5) {
-                0..2 => Amended::End(one_of(dice, &[None, Some(5), Some(60), Some(600)]).map(Span::from_secs)),
-                2..4 => Amended::Quiet(one_of(dice, &[None, Some("08:01-08:04 UTC"), Some("08:03-08:20 UTC")])),
-                _ => Amended::Most(one_of(dice, &[None, Some(2), Some(8)])),
+                0..2 => PlanChange::End(one_of(dice, &[None, Some(5), Some(60), Some(600)]).map(Span::from_secs)),
+                2..4 => PlanChange::Quiet(one_of(dice, &[None, Some("08:01-08:04 UTC"), Some("08:03-08:20 UTC")])),
+                _ => PlanChange::Most(one_of(dice, &[None, Some(2), Some(8)])),
             };
             Act::Amend { which: dice.usize(..2), to }
         }
@@ -268,6 +278,6 @@ fn trouble(dice: &mut fastrand::Rng) -> Trouble {
         webhook_twice: share(),
         webhook_late: share(),
         webhook_nameless: share(),
-        turned_away: 0.5 * share(),
+        bare_refusal: 0.5 * share(),
     }
 }

@@ -1,4 +1,4 @@
-//! Campaigns that go once more.
+//! Campaigns that are repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::campaign::{Again, LaunchError, Launched, Report};
 use crate::domain::{BatchState, MessageKey, Msisdn, Outcome};
 
 impl World {
-    /// Whom a campaign is for.
+    /// Returns the recipients of a campaign.
     async fn whom(&self, launched: &Launched) -> BTreeSet<Msisdn> {
         let keys = (0..100).map(|n| MessageKey { batch: launched.batch, n }).collect();
         self.store.load(keys).await.unwrap().iter().map(|message| message.msisdn).collect()
@@ -15,7 +15,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_campaign_goes_once_more_to_those_who_came_out_of_it_so_and_to_nobody_else() {
+async fn a_repeat_goes_only_to_recipients_with_the_chosen_outcomes() {
     let mut world = World::begin().await;
     let first = world.launch(10, "name = \"promo\"").await;
     let all = world.whom(&first).await;
@@ -25,23 +25,20 @@ async fn a_campaign_goes_once_more_to_those_who_came_out_of_it_so_and_to_nobody_
     }
     world.send().await;
     let tried = Again { outcomes: Some([Outcome::Undelivered, Outcome::Expired].into()), ..Again::default() };
-    assert!(
-        matches!(world.again(&first, &tried).await, Err(LaunchError::NobodyAgain)),
-        "their second step is on its way"
-    );
+    assert!(matches!(world.again(&first, &tried).await, Err(LaunchError::NobodyAgain)), "their second step is pending");
     world.receipt_of_step(&first, &[0, 2], 1, "undelivered").await;
 
     let second = world.again(&first, &tried).await.unwrap();
     assert_eq!((second.name.as_str(), second.messages), ("promo 2", 2));
-    let people =
+    let recipients =
         |of: &[u32]| -> BTreeSet<Msisdn> { of.iter().map(|n| *all.iter().nth(*n as usize).unwrap()).collect() };
-    assert_eq!(world.whom(&second).await, people(&[0, 2]));
+    assert_eq!(world.whom(&second).await, recipients(&[0, 2]));
     let batch = world.store.batch(second.batch).await.unwrap().unwrap();
     let report = Report::read(world.store.as_ref(), &batch).await.unwrap();
-    assert_eq!((report.audience, report.left_out), (2, BTreeMap::new()), "who was not chosen is no reject of its");
-    // Once more of what went once more already, and everybody.
+    assert_eq!((report.audience, report.left_out), (2, BTreeMap::new()), "a recipient who was not chosen is no reject");
+    // A repeat can be repeated too, also for all recipients.
     let whole = world.again(&second, &Again::default()).await.unwrap();
-    assert_eq!((whole.name.as_str(), world.whom(&whole).await), ("promo 2 2", people(&[0, 2])));
+    assert_eq!((whole.name.as_str(), world.whom(&whole).await), ("promo 2 2", recipients(&[0, 2])));
     let clone = world.again(&first, &Again { name: Some("another".to_owned()), ..Again::default() }).await.unwrap();
     assert_eq!((clone.name.as_str(), world.whom(&clone).await), ("another", all.clone()));
     let taken = world.again(&first, &Again { name: Some("another".to_owned()), ..Again::default() }).await;
@@ -49,7 +46,7 @@ async fn a_campaign_goes_once_more_to_those_who_came_out_of_it_so_and_to_nobody_
 }
 
 #[tokio::test]
-async fn who_was_cancelled_is_found_whether_or_not_the_rows_have_followed() {
+async fn a_repeat_finds_cancelled_recipients_before_and_after_the_sweep() {
     let mut world = World::begin().await;
     let first = world.launch(5, "name = \"promo\"").await;
     world.moves(&first, BatchState::Running, BatchState::Cancelling).await;
@@ -60,7 +57,7 @@ async fn who_was_cancelled_is_found_whether_or_not_the_rows_have_followed() {
 }
 
 #[tokio::test]
-async fn what_was_said_of_a_time_that_is_over_is_over() {
+async fn a_repeat_with_a_later_start_drops_the_former_end() {
     let world = World::begin().await;
     let first = world.launch(3, "at = \"2027-01-15T09:00Z\"\nend = \"2027-01-15T10:00Z\"").await;
     let again = |at: &str| Again { at: Some(at.to_owned()), ..Again::default() };

@@ -1,4 +1,4 @@
-//! Campaigns that are changed after their launch: their end, their hours, what may leave at most.
+//! Changes after the launch of a campaign: its end, its hours, its limits.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::campaign::{Amend, Amended, LaunchError, Launched, audit};
 use crate::clock::Clock;
 use crate::domain::{BatchState, Outcome, Span, State, StepIndex};
 
-/// At 16:00 in Singapore, where everybody is, nothing leaves before 20:00.
+/// It is 16:00 in Singapore, where all recipients live. Nothing is sent before 20:00.
 const QUIET: &str = "time_zone = \"Asia/Singapore\"\nquiet_hours = \"15:00-20:00\"\n";
 
 const fn hours(hours: i64) -> Span {
@@ -24,174 +24,175 @@ impl World {
         let Value::Object(keys) = keys else { panic!("keys and values") };
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
         let amend = Amend { step: step.and_then(StepIndex::new), keys };
-        self.decides(self.launcher().amend(&batch, &amend, "Ann")).await
+        self.complete(self.launcher().amend(&batch, &amend, "Ann")).await
     }
 
-    async fn changes(&self, launched: &Launched, keys: Value) -> u64 {
+    async fn change(&self, launched: &Launched, keys: Value) -> u64 {
         match self.amend(launched, None, keys).await.unwrap() {
             Amended::Holds { brought_forward, .. } => brought_forward,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn refuses(&self, launched: &Launched, step: Option<u8>, keys: Value) -> String {
+    async fn refusal(&self, launched: &Launched, step: Option<u8>, keys: Value) -> String {
         self.amend(launched, step, keys).await.unwrap_err().to_string()
     }
 
-    async fn outcomes(&self, launched: &Launched, people: u32) -> Vec<Option<Outcome>> {
+    async fn outcomes(&self, launched: &Launched, recipients: u32) -> Vec<Option<Outcome>> {
         let mut outcomes = Vec::new();
-        for n in 0..people {
+        for n in 0..recipients {
             outcomes.push(self.message(launched, n).await.outcome());
         }
         outcomes
     }
 
-    /// A campaign whose time has come begins.
-    async fn begins(&mut self) {
+    /// Starts a campaign whose time has come.
+    async fn start_due(&mut self) {
         self.node.keep_house().await.unwrap();
         self.node.watch().await;
     }
 
-    async fn audit_holds(&self, launched: &Launched) {
+    async fn check_audit(&self, launched: &Launched) {
         let audit = audit(self.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
         assert!(audit.holds, "{:?}", audit.claims);
     }
 }
 
 #[tokio::test]
-async fn an_end_that_is_moved_forward_counts_at_once_and_whoever_has_not_left_by_then_has_expired() {
+async fn an_earlier_end_applies_at_once_and_unsent_messages_expire() {
     let mut world = World::begin().await;
     let launched = world.launch(3, &format!("{QUIET}end = \"2027-01-15T23:00\"\n")).await;
-    world.changes(&launched, json!({ "end": "2027-01-15T20:00:01" })).await;
+    world.change(&launched, json!({ "end": "2027-01-15T20:00:01" })).await;
     world.clock.advance(hours(4));
     world.clock.advance(Span::from_secs(1));
-    world.begins().await;
+    world.start_due().await;
     world.send().await;
-    assert_eq!(world.left(), 0, "they could leave from 20:00 on, and a second later it was over");
+    assert_eq!(world.sent_count(), 0, "sending opened at 20:00, and the end was a second later");
     world.node.keep_house().await.unwrap();
     assert_eq!(world.outcomes(&launched, 3).await, [Some(Outcome::Expired); 3]);
-    world.audit_holds(&launched).await;
+    world.check_audit(&launched).await;
 }
 
 #[tokio::test]
-async fn an_end_that_is_put_off_lets_those_leave_who_would_have_missed_it() {
+async fn a_later_end_sends_messages_that_would_have_expired() {
     let mut world = World::begin().await;
     let quiet = "time_zone = \"Asia/Singapore\"\nquiet_hours = \"16:10-20:00\"\n";
     let launched = world.launch(3, &format!("{quiet}end = \"2027-01-15T20:00\"\nmax_messages = 1\n")).await;
     world.send().await;
-    assert_eq!(world.left(), 1);
-    world.changes(&launched, json!({ "end": "2027-01-15T23:00", "max_messages": 2 })).await;
-    // One is over with the former end, had nobody moved it; what has left before has left.
+    assert_eq!(world.sent_count(), 1);
+    world.change(&launched, json!({ "end": "2027-01-15T23:00", "max_messages": 2 })).await;
+    // With the former end one message would have expired. The message that was sent before counts against the new
+    // limit.
     world.clock.advance(hours(4));
     world.moves(&launched, BatchState::Paused, BatchState::Running).await;
     world.node.keep_house().await.unwrap();
     world.send().await;
-    assert_eq!(world.left(), 2);
+    assert_eq!(world.sent_count(), 2);
     world.moves(&launched, BatchState::Paused, BatchState::Running).await;
     world.clock.advance(hours(3));
     world.node.keep_house().await.unwrap();
     let outcomes = world.outcomes(&launched, 3).await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Some(Outcome::Expired)).count(), 1);
-    world.audit_holds(&launched).await;
+    world.check_audit(&launched).await;
 }
 
 #[tokio::test]
-async fn what_has_begun_may_end_before_its_hours_come_again() {
+async fn a_running_campaign_may_get_an_end_before_its_hours_reopen() {
     let mut world = World::begin().await;
     let quiet = "time_zone = \"Asia/Singapore\"\nquiet_hours = \"16:10-20:00\"\nmax_messages = 1\n";
     let launched = world.launch(3, quiet).await;
     world.send().await;
     world.moves(&launched, BatchState::Paused, BatchState::Running).await;
     world.clock.advance(hours(1));
-    world.changes(&launched, json!({ "end": "2027-01-15T18:00" })).await;
-    world.changes(&launched, json!({ "max_messages": 5 })).await;
+    world.change(&launched, json!({ "end": "2027-01-15T18:00" })).await;
+    world.change(&launched, json!({ "max_messages": 5 })).await;
     world.clock.advance(hours(2));
-    world.begins().await;
-    world.begins().await;
+    world.start_due().await;
+    world.start_due().await;
     let outcomes = world.outcomes(&launched, 3).await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Some(Outcome::Expired)).count(), 2);
-    world.audit_holds(&launched).await;
+    world.check_audit(&launched).await;
 }
 
 #[tokio::test]
-async fn hours_that_are_changed_let_those_leave_who_waited_for_an_hour_to_come() {
+async fn changed_hours_send_messages_that_waited_for_the_next_opening() {
     let mut world = World::begin().await;
     let text = "numbers = [\"+6591000001\", \"+6591000002\", \"+6591000003\"]\nsend_window = \"09:00-15:00\"\n\
         [[step]]\nchannel = \"Viber\"\ntext = \"Hello\"\nleave_within = \"1h\"\n";
     let launched = world.launch_of(text).await;
-    assert_eq!(launched.state, BatchState::Scheduled, "for tomorrow");
-    assert_eq!(world.changes(&launched, json!({ "send_window": "09:00-18:00", "holidays": ["2027-01-18"] })).await, 3);
-    // Whoever was to begin tomorrow has an hour to leave from now on.
+    assert_eq!(launched.state, BatchState::Scheduled, "it starts tomorrow");
+    assert_eq!(world.change(&launched, json!({ "send_window": "09:00-18:00", "holidays": ["2027-01-18"] })).await, 3);
+    // A message that was to begin tomorrow has an hour from now to be sent.
     let State::Queued { gives_up, .. } = world.message(&launched, 0).await.state else { panic!("it waits") };
     assert!(gives_up.unwrap().since(world.clock.now()) <= hours(1));
-    world.begins().await;
+    world.start_due().await;
     world.send().await;
-    assert_eq!(world.left(), 3);
-    world.audit_holds(&launched).await;
+    assert_eq!(world.sent_count(), 3);
+    world.check_audit(&launched).await;
 }
 
 #[tokio::test]
-async fn whoever_a_claim_has_put_off_leaves_at_once_where_the_hours_are_no_more() {
+async fn removed_quiet_hours_send_messages_that_a_claim_put_off() {
     let mut world = World::begin().await;
     let launched = world.launch(3, "quiet_hours = \"16:10-20:00\"\n").await;
     world.clock.advance(Span::from_secs(11 * 60));
     world.send().await;
-    assert_eq!(world.left(), 0);
-    assert_eq!(world.changes(&launched, json!({ "quiet_hours": "none" })).await, 3);
+    assert_eq!(world.sent_count(), 0);
+    assert_eq!(world.change(&launched, json!({ "quiet_hours": "none" })).await, 3);
     world.send().await;
-    assert_eq!(world.left(), 3);
-    world.audit_holds(&launched).await;
+    assert_eq!(world.sent_count(), 3);
+    world.check_audit(&launched).await;
 }
 
 #[tokio::test]
-async fn hours_that_become_fewer_keep_back_whatever_has_not_left() {
+async fn narrower_hours_delay_messages_that_are_already_claimed() {
     let mut world = World::begin().await;
     let launched = world.launch(3, "").await;
     world.node.watch().await;
     world.node.claim(0, true).await.unwrap();
-    // They wait in the lane's hands already.
-    assert_eq!(world.changes(&launched, json!({ "quiet_hours": ["15:00-17:00", "22:00-08:00"] })).await, 0);
+    // The lane has already claimed them.
+    assert_eq!(world.change(&launched, json!({ "quiet_hours": ["15:00-17:00", "22:00-08:00"] })).await, 0);
     world.send().await;
-    assert_eq!(world.left(), 0);
+    assert_eq!(world.sent_count(), 0);
     world.clock.advance(hours(1));
     world.send().await;
-    assert_eq!(world.left(), 3);
-    world.audit_holds(&launched).await;
+    assert_eq!(world.sent_count(), 3);
+    world.check_audit(&launched).await;
 }
 
 #[tokio::test]
-async fn what_is_spread_over_a_time_keeps_its_place_whatever_becomes_of_its_hours() {
+async fn messages_spread_over_a_time_keep_their_times_when_hours_change() {
     let mut world = World::begin().await;
     let launched = world.launch(4, &format!("{QUIET}over = \"4h\"\n")).await;
-    assert_eq!(world.changes(&launched, json!({ "quiet_hours": "none" })).await, 0);
-    world.begins().await;
+    assert_eq!(world.change(&launched, json!({ "quiet_hours": "none" })).await, 0);
+    world.start_due().await;
     world.send().await;
-    assert_eq!(world.left(), 0);
+    assert_eq!(world.sent_count(), 0);
     world.clock.advance(hours(4));
-    world.begins().await;
+    world.start_due().await;
     world.send().await;
-    assert_eq!(world.left(), 1, "from 20:00 on, one in each hour");
+    assert_eq!(world.sent_count(), 1, "from 20:00 on, one in each hour");
 }
 
 #[tokio::test]
-async fn limits_that_are_changed_count_what_has_left_before() {
+async fn changed_limits_count_messages_that_were_sent_before() {
     let mut world = World::begin().await;
     let launched = world.launch(5, "max_messages = 2\n").await;
     world.send().await;
-    assert_eq!(world.left(), 2);
-    world.changes(&launched, json!({ "max_messages": 3 })).await;
+    assert_eq!(world.sent_count(), 2);
+    world.change(&launched, json!({ "max_messages": 3 })).await;
     world.moves(&launched, BatchState::Paused, BatchState::Running).await;
     world.send().await;
-    assert_eq!(world.left(), 3);
-    world.changes(&launched, json!({ "max_messages": "none" })).await;
+    assert_eq!(world.sent_count(), 3);
+    world.change(&launched, json!({ "max_messages": "none" })).await;
     world.moves(&launched, BatchState::Paused, BatchState::Running).await;
     world.send().await;
-    assert_eq!(world.left(), 5);
-    world.audit_holds(&launched).await;
+    assert_eq!(world.sent_count(), 5);
+    world.check_audit(&launched).await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_changed_is_refused_with_a_sentence_and_what_is_so_already_changes_nothing() {
+async fn an_invalid_change_is_refused_and_an_equal_value_changes_nothing() {
     let world = World::begin().await;
     let launched = world.launch(2, QUIET).await;
     for (step, keys, sentence) in [
@@ -211,14 +212,14 @@ async fn what_cannot_be_changed_is_refused_with_a_sentence_and_what_is_so_alread
         (Some(0), json!({ "end": "2027-01-15T23:00" }), "step 1, end: cannot be changed for a step after its launch"),
         (Some(5), json!({ "max_messages": 3 }), "step 6, step: unknown step; the campaign has 2"),
     ] {
-        let said = world.refuses(&launched, step, keys.clone()).await;
-        assert!(said.contains(sentence), "{keys}: {said}");
+        let error = world.refusal(&launched, step, keys.clone()).await;
+        assert!(error.contains(sentence), "{keys}: {error}");
     }
     let same = world.amend(&launched, None, json!({ "quiet_hours": "15:00-20:00", "end": null })).await.unwrap();
     assert!(matches!(same, Amended::AsItWas(_)));
     assert_eq!(world.store.batch(launched.batch).await.unwrap().unwrap().edition, 0);
-    // Behind its end, and once it is called off, there is nothing left to change.
-    world.changes(&launched, json!({ "end": "2027-01-15T21:00" })).await;
+    // After its end, or after a cancel, there is nothing left to change.
+    world.change(&launched, json!({ "end": "2027-01-15T21:00" })).await;
     world.clock.advance(hours(5));
     let later = world.amend(&launched, None, json!({ "end": "2027-01-15T23:00" })).await.unwrap();
     assert!(matches!(later, Amended::Ended(_)));

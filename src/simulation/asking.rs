@@ -1,31 +1,31 @@
-//! Asking, with every room by hand: on a database in memory, a clock that only the test moves, and a provider that answers
-//! what the test has written.
+//! Queries for message details. Every room runs by hand on a database in memory, with a clock that only the test moves.
+//! The provider answers what the test has set.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::small::{Says, World, key_of};
+use super::small::{DetailsAnswer, World, key_of};
 use crate::campaign::Launched;
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
 use crate::simulator::{Delivery, Model, Profile};
 
 #[tokio::test]
-async fn after_a_long_gap_whoever_was_reached_is_reached_and_only_the_others_fall_back() {
+async fn after_a_long_gap_only_recipients_not_reached_fall_back() {
     let mut world = World::begin().await;
     let launched = world.launch(30, "").await;
     world.send().await;
     world.down_for(Span::from_secs(3_600)).await;
     for n in 0..30 {
         let state = ["delivered", "undelivered", "sent"][usize::try_from(n % 3).unwrap()];
-        world.says(&launched, n, Says::State(state));
+        world.set_details(&launched, n, DetailsAnswer::State(state));
     }
     world.node.fire().await.unwrap();
     assert_eq!(world.waived(&launched).await, 30);
     world.seconds(10).await;
     assert_eq!((world.asked().len(), world.waived(&launched).await), (10, 20));
     world.seconds(25).await;
-    world.never_more_than_one_a_second();
+    world.check_query_rate();
     let mut asked = world.asked();
     asked.sort_unstable();
     assert_eq!(asked, (0..30).collect::<Vec<_>>(), "each once");
@@ -40,21 +40,22 @@ async fn after_a_long_gap_whoever_was_reached_is_reached_and_only_the_others_fal
     world.send().await;
     let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().unwrap().iter().map(|key| key.n).collect();
     assert_eq!(sms, (0..30).filter(|n| n % 3 != 0).collect());
-    let told: Vec<String> = world.store.events(0, 20).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
-    assert!(told.iter().any(|text| text.contains("30 deadlines") && text.contains("one a second")), "{told:?}");
-    assert!(told.iter().any(|text| text.contains("has been asked about all")), "{told:?}");
+    let texts: Vec<String> =
+        world.store.events(0, 20).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    assert!(texts.iter().any(|text| text.contains("30 deadlines") && text.contains("one a second")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("has been asked about all")), "{texts:?}");
 }
 
 #[tokio::test]
-async fn whose_time_ends_first_is_asked_about_first() {
+async fn the_message_with_the_earliest_end_is_queried_first() {
     let mut world = World::begin().await;
     let later = world.launch(3, "name = \"later\"\nttl = \"6h\"").await;
     let sooner = world.launch(3, "name = \"sooner\"\nttl = \"3h\"").await;
     world.send().await;
     world.down_for(Span::from_secs(3_600)).await;
     for n in 0..3 {
-        world.says(&later, n, Says::State("delivered"));
-        world.says(&sooner, n, Says::State("delivered"));
+        world.set_details(&later, n, DetailsAnswer::State("delivered"));
+        world.set_details(&sooner, n, DetailsAnswer::State("delivered"));
     }
     world.seconds(6).await;
     let asked: Vec<_> = world.provider.asked.lock().unwrap().iter().map(|(_, key)| key.batch).collect();
@@ -62,7 +63,7 @@ async fn whose_time_ends_first_is_asked_about_first() {
 }
 
 #[tokio::test]
-async fn what_the_provider_cannot_tell_is_asked_again_with_growing_pauses_also_by_the_next_server() {
+async fn an_unanswered_query_is_repeated_with_growing_pauses_across_restarts() {
     let mut world = World::begin().await;
     let launched = world.launch(1, "").await;
     world.send().await;
@@ -73,46 +74,50 @@ async fn what_the_provider_cannot_tell_is_asked_again_with_growing_pauses_also_b
     assert_eq!(world.asked().len(), 2, "after a minute");
     world.down_for(Span::from_secs(10)).await;
     world.seconds(240).await;
-    assert_eq!(world.asked().len(), 2, "whoever comes next knows of it");
+    assert_eq!(world.asked().len(), 2, "the next server knows of it");
     world.seconds(70).await;
     assert_eq!(world.asked().len(), 3, "after five more");
-    // Nobody falls back for it: its window or TTL decides.
+    // No fallback follows from it; the receipt window or the TTL decides.
     let present = world.message(&launched, 0).await;
     assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
 }
 
 #[tokio::test]
-async fn a_provider_that_throttles_or_fails_loses_no_question() {
+async fn a_throttling_or_failing_provider_loses_no_query() {
     let mut world = World::begin().await;
     let launched = world.launch(1, "").await;
     world.send().await;
     world.down_for(Span::from_secs(3_600)).await;
     let quota = r#"{"code":429,"message":"Quota exceeded. Please try again in 20 second(s)."}"#;
-    world.says(&launched, 0, Says::Status(429, quota));
+    world.set_details(&launched, 0, DetailsAnswer::Status(429, quota));
     world.seconds(15).await;
-    assert_eq!(world.asked().len(), 1, "as long as it says");
-    world.says(&launched, 0, Says::Status(500, r#"{"code":2000}"#));
+    assert_eq!(world.asked().len(), 1, "no query before the time it names");
+    world.set_details(&launched, 0, DetailsAnswer::Status(500, r#"{"code":2000}"#));
     world.seconds(6).await;
     assert_eq!(world.asked().len(), 2);
     let trouble = world.store.asking().await.unwrap()[0].trouble.clone();
     assert_eq!(trouble.as_deref(), Some("HTTP status 500"));
-    world.says(&launched, 0, Says::State("delivered"));
+    world.set_details(&launched, 0, DetailsAnswer::State("delivered"));
     world.seconds(10).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
     assert_eq!(world.store.asking().await.unwrap()[0].trouble, None);
 }
 
 #[tokio::test]
-async fn a_provider_that_throttles_for_hours_is_asked_again_within_minutes_and_people_know_meanwhile() {
+async fn a_query_throttled_for_hours_is_retried_in_minutes_and_shown() {
     let mut world = World::begin().await;
     let launched = world.launch(1, "").await;
     world.send().await;
     world.down_for(Span::from_secs(3_600)).await;
-    world.says(&launched, 0, Says::Status(429, r#"{"code":429,"message":"Please try again in 86400 second(s)."}"#));
+    world.set_details(
+        &launched,
+        0,
+        DetailsAnswer::Status(429, r#"{"code":429,"message":"Please try again in 86400 second(s)."}"#),
+    );
     world.seconds(2).await;
     let trouble = world.store.asking().await.unwrap()[0].trouble.clone();
     assert!(trouble.as_ref().is_some_and(|trouble| trouble.contains("throttles")), "{trouble:?}");
-    world.says(&launched, 0, Says::State("delivered"));
+    world.set_details(&launched, 0, DetailsAnswer::State("delivered"));
     world.seconds(240).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
     assert_eq!(world.store.asking().await.unwrap()[0].trouble, None);
@@ -136,27 +141,27 @@ async fn an_unknown_second_try_is_not_decided_by_what_is_known_of_the_first() {
     world.send().await;
     world.provider.breaks.store(false, Ordering::Relaxed);
     assert!(world.message(&launched, 0).await.marks.unknown(StepIndex::FIRST));
-    world.says(&launched, 0, Says::State("undelivered"));
+    world.set_details(&launched, 0, DetailsAnswer::State("undelivered"));
     world.down_for(Span::from_secs(3_600)).await;
     world.node.retry_strays().await.unwrap();
     world.seconds(30).await;
     let present = world.message(&launched, 0).await;
     assert_eq!((world.asked(), world.waived(&launched).await), (Vec::new(), 1));
-    // Nobody is told that somebody asks.
+    // No output announces a query.
     assert_eq!(world.store.tallies(launched.batch).await.unwrap().to_ask(StepIndex::FIRST), 0);
-    let told = world.store.events(0, 50).await.unwrap();
-    assert!(!told.iter().any(|(_, event)| event.text.contains("is asked about")), "{told:?}");
+    let events = world.store.events(0, 50).await.unwrap();
+    assert!(!events.iter().any(|(_, event)| event.text.contains("is asked about")), "{events:?}");
     assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
 }
 
 #[tokio::test]
-async fn while_a_campaign_is_paused_nobody_is_asked_about_and_no_answer_moves_it() {
+async fn a_paused_campaign_causes_no_queries() {
     let mut world = World::begin().await;
     let launched = world.launch(3, "").await;
     world.send().await;
     world.down_for(Span::from_secs(3_600)).await;
     for n in 0..3 {
-        world.says(&launched, n, Says::State("undelivered"));
+        world.set_details(&launched, n, DetailsAnswer::State("undelivered"));
     }
     world.node.fire().await.unwrap();
     world.seconds(1).await;
@@ -170,15 +175,15 @@ async fn while_a_campaign_is_paused_nobody_is_asked_about_and_no_answer_moves_it
 }
 
 #[tokio::test]
-async fn where_the_clock_was_set_back_while_no_server_ran_whoever_was_out_is_asked_about() {
+async fn a_clock_set_back_between_servers_causes_queries_for_open_messages() {
     let mut world = World::begin().await;
     let launched = world.launch(1, "").await;
     world.send().await;
     world.node.watch().await;
-    world.says(&launched, 0, Says::State("delivered"));
+    world.set_details(&launched, 0, DetailsAnswer::State("delivered"));
     let listened_until = world.clock.now();
     world.clock = Arc::new(ManualClock::at(listened_until - Span::from_secs(600)));
-    world.start_again().await;
+    world.restart().await;
     let gaps = world.store.gaps().await.unwrap();
     assert!(matches!(&gaps[..], [gap] if gap.from > gap.until), "{gaps:?}");
     world.seconds(10).await;
@@ -187,39 +192,39 @@ async fn where_the_clock_was_set_back_while_no_server_ran_whoever_was_out_is_ask
     assert!(texts.iter().any(|text| text.contains("the clock was set back")), "{texts:?}");
 }
 
-/// In the minute in which their deadlines fire.
+/// Checks the messages in the minute in which their deadlines fire.
 async fn only_the_second_falls_back_and_both_were_asked_about(world: &mut World, launched: &Launched) {
     world.seconds(60).await;
     assert_eq!(world.message(launched, 0).await.outcome(), Some(Outcome::Reached));
-    assert_eq!(world.message(launched, 1).await.step, StepIndex::new(1).unwrap(), "in its time, and not later");
+    assert_eq!(world.message(launched, 1).await.step, StepIndex::new(1).unwrap(), "at its deadline, and not later");
     let mut asked = world.asked();
     asked.sort_unstable();
     assert_eq!(asked, [0, 1], "each once");
 }
 
 #[tokio::test]
-async fn a_silent_attempt_is_asked_about_before_its_deadline_fires() {
+async fn a_silent_attempt_is_queried_before_its_deadline_fires() {
     let mut world = World::begin().await;
     let launched = world.launch(2, "").await;
     world.send().await;
-    world.says(&launched, 0, Says::State("delivered"));
-    world.says(&launched, 1, Says::State("queued"));
+    world.set_details(&launched, 0, DetailsAnswer::State("delivered"));
+    world.set_details(&launched, 1, DetailsAnswer::State("queued"));
     world.seconds(840).await;
     assert_eq!(world.asked(), [0; 0], "its receipt may still come by itself");
     only_the_second_falls_back_and_both_were_asked_about(&mut world, &launched).await;
 }
 
 #[tokio::test]
-async fn where_there_is_time_also_those_are_asked_about_who_were_sent_it_and_no_more() {
+async fn attempts_reported_as_sent_are_also_queried_when_there_is_time() {
     let mut world = World::begin().await;
     let launched = world.launch(3, "").await;
     world.send().await;
     for n in 0..3 {
         world.receipt(&launched, n, "sent").await;
     }
-    // Of one the receipt was lost on its way, and of another it comes in time.
-    world.says(&launched, 0, Says::State("delivered"));
-    world.says(&launched, 1, Says::State("sent"));
+    // One receipt was lost on its way; another arrives in time.
+    world.set_details(&launched, 0, DetailsAnswer::State("delivered"));
+    world.set_details(&launched, 1, DetailsAnswer::State("sent"));
     world.seconds(840).await;
     world.receipt(&launched, 2, "delivered").await;
     assert_eq!(world.asked(), [0; 0]);
@@ -227,39 +232,40 @@ async fn where_there_is_time_also_those_are_asked_about_who_were_sent_it_and_no_
 }
 
 #[tokio::test]
-async fn where_webhooks_never_come_nobody_falls_back_for_it_although_few_can_be_asked_about_in_time() {
+async fn missing_webhooks_cause_no_fallback_though_few_queries_fit_in_time() {
     let mut world = World::begin().await;
     let launched = world.launch(60, "").await;
     world.send().await;
-    (0..60).for_each(|n| world.says(&launched, n, Says::State("delivered")));
+    (0..60).for_each(|n| world.set_details(&launched, n, DetailsAnswer::State("delivered")));
     world.seconds(1_000).await;
     for n in 0..60 {
         assert_eq!(world.message(&launched, n).await.outcome(), Some(Outcome::Reached), "{n}");
     }
     assert_eq!(*world.provider.sms.lock().unwrap(), []);
-    let told = world.store.events(0, 20).await.unwrap();
-    assert!(told.iter().any(|(_, event)| event.text.contains("its webhooks do not arrive")), "{told:?}");
+    let events = world.store.events(0, 20).await.unwrap();
+    assert!(events.iter().any(|(_, event)| event.text.contains("its webhooks do not arrive")), "{events:?}");
 }
 
 #[tokio::test]
-async fn who_is_asked_about_ahead_of_time_is_decided_at_its_deadline() {
+async fn an_attempt_queried_early_is_decided_at_its_deadline() {
     let mut world = World::begin().await;
     let launched = world.launch(2, "").await;
     world.send().await;
     world.down_for(Span::from_secs(300)).await;
-    world.says(&launched, 0, Says::State("read"));
-    world.says(&launched, 1, Says::State("sent"));
+    world.set_details(&launched, 0, DetailsAnswer::State("read"));
+    world.set_details(&launched, 1, DetailsAnswer::State("sent"));
     world.seconds(10).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
     assert_eq!(world.asked().len(), 2);
     world.seconds(620).await;
-    // What was lost in the gap was asked for since, so silence counts; once more shortly before it does.
+    // The query replaced what was lost in the gap, so silence counts. One more query follows shortly before the
+    // deadline.
     assert_eq!(world.message(&launched, 1).await.step, StepIndex::new(1).unwrap());
     assert_eq!((world.asked().len(), world.waived(&launched).await), (3, 0));
 }
 
 #[tokio::test]
-async fn a_server_that_was_down_for_an_hour_makes_nobody_fall_back_whom_the_practice_provider_has_reached() {
+async fn an_hour_of_downtime_causes_no_fallback_after_delivery() {
     let mut profile = Profile::default();
     let viber = profile.channels.get_mut(&Channel::Viber).unwrap();
     *viber = Delivery {
@@ -280,7 +286,7 @@ async fn a_server_that_was_down_for_an_hour_makes_nobody_fall_back_whom_the_prac
     let mut kinds = std::collections::BTreeMap::<_, u32>::new();
     {
         let model = world.provider.model.as_ref().unwrap().lock().unwrap();
-        assert_eq!(model.seen().throttled, 0, "never more than one question a second");
+        assert_eq!(model.seen().throttled, 0, "never more than one query a second");
         assert_eq!(model.seen().questions, 60, "one for each");
         let messages = (0..model.message_count()).filter_map(|n| model.message(n));
         for message in messages.filter(|message| message.steps[0].channel == Channel::Viber) {
@@ -291,7 +297,7 @@ async fn a_server_that_was_down_for_an_hour_makes_nobody_fall_back_whom_the_prac
             }
         }
     }
-    assert!(kinds.len() >= 4, "everything happens: {kinds:?}");
+    assert!(kinds.len() >= 4, "every kind of message occurs: {kinds:?}");
     for n in 0..60 {
         let present = world.message(&launched, n).await;
         assert_eq!(present.outcome() == Some(Outcome::Reached), !fell_back.contains(&n), "{n}: {present:?}");

@@ -1,8 +1,8 @@
-//! How many requests a lane may have under way, and when none: rule 7 a second time, from the provider's side.
+//! How many requests a lane may have in flight, and when none: rule 7 written a second time, from the provider's side.
 //!
-//! Three of the last ten ends without an answer open a lane's circuit: nothing is begun before the provider itself has
-//! answered a harmless read. Then one message alone finds out whether messages are taken, and with each answer the lane may
-//! have one request more under way. A lone end without an answer halves them.
+//! Three of the last ten ends without an answer open a lane's circuit. Then nothing is begun until the provider itself
+//! has answered a harmless read. After that, one message alone tests whether messages are taken. Each answer then
+//! allows one more request in flight. A single end without an answer halves the number.
 
 use std::collections::VecDeque;
 
@@ -27,7 +27,7 @@ enum State {
     Open {
         until: Timestamp,
     },
-    /// A read was answered: one message may try.
+    /// A read was answered; one message may be tried.
     Proven,
     Trial,
 }
@@ -36,10 +36,10 @@ enum State {
 struct Circuit {
     connections: u32,
     most: u32,
-    under_way: u32,
+    in_flight: u32,
     ends: VecDeque<bool>,
     state: State,
-    /// What was begun before it opened changes nothing more.
+    /// How often it has opened. A request that was begun before the last opening has no effect on it.
     openings: u32,
 }
 
@@ -47,12 +47,13 @@ struct Circuit {
 pub(super) struct Circuits(Vec<Circuit>);
 
 impl Circuits {
-    /// Of a server that begins. It may know more than this of the time before, and then it is stricter.
+    /// Creates the circuits of a server that starts. The server may know more of the time before, and then it is
+    /// stricter.
     pub(super) fn new(connections: &[u32]) -> Self {
         let circuit = |connections: &u32| Circuit {
             connections: *connections,
             most: *connections,
-            under_way: 0,
+            in_flight: 0,
             ends: VecDeque::new(),
             state: State::Closed,
             openings: 0,
@@ -60,8 +61,8 @@ impl Circuits {
         Self(connections.iter().map(circuit).collect())
     }
 
-    /// A request of so many messages is begun. Returns what its end has to name.
-    pub(super) fn sets_out(&mut self, lane: usize, messages: usize) -> u32 {
+    /// Begins a request of this many messages. Returns the number of openings, which its end has to name.
+    pub(super) fn begin(&mut self, lane: usize, messages: usize) -> u32 {
         let circuit = &mut self.0[lane];
         match circuit.state {
             State::Open { .. } => panic!("begun although the provider does not answer lane {lane}"),
@@ -69,42 +70,44 @@ impl Circuits {
                 assert_eq!(messages, 1, "the first request of lane {lane} after an outage is one message alone");
                 circuit.state = State::Trial;
             }
-            State::Trial => panic!("begun before lane {lane} knew whether messages are taken again"),
+            State::Trial => panic!("begun before the trial message of lane {lane} was answered"),
             State::Closed => {
-                let (most, under_way) = (circuit.most, circuit.under_way);
-                assert!(under_way < most, "{} requests of lane {lane} under way, and {most} may be", under_way + 1);
+                let (most, in_flight) = (circuit.most, circuit.in_flight);
+                assert!(in_flight < most, "{} requests of lane {lane} in flight; the limit is {most}", in_flight + 1);
             }
         }
-        circuit.under_way += 1;
+        circuit.in_flight += 1;
         circuit.openings
     }
 
-    /// A connection takes a request that was begun in that opening: the circuit has not opened since.
-    pub(super) fn leaves(&self, lane: usize, begun: u32) {
+    /// Checks that the circuit has not opened since the request was begun.
+    pub(super) fn check_unopened(&self, lane: usize, begun: u32) {
         assert_eq!(
             self.0[lane].openings, begun,
-            "left on lane {lane}, of which the provider did not answer since it was begun"
+            "sent on lane {lane}, whose circuit opened after the request was begun"
         );
     }
 
-    /// The lane has read something to find out whether the provider answers.
-    pub(super) fn reads(&mut self, lane: usize, now: Timestamp, is_proven: bool) {
+    /// Takes a read by which the lane finds out whether the provider answers.
+    pub(super) fn take_read(&mut self, lane: usize, now: Timestamp, is_proven: bool) {
         let circuit = &mut self.0[lane];
         match circuit.state {
-            State::Open { until } => assert!(until <= now, "lane {lane} did not wait for as long as it was asked to"),
-            // It goes on from what the process before it knew.
+            State::Open { until } => {
+                assert!(until <= now, "lane {lane} did not wait for as long as the provider asked")
+            }
+            // The lane continues from what the process before it knew.
             State::Closed => circuit.open(now),
-            State::Proven | State::Trial => panic!("lane {lane} reads once more"),
+            State::Proven | State::Trial => panic!("lane {lane} reads although a read was answered"),
         }
         if is_proven {
             circuit.state = State::Proven;
         }
     }
 
-    /// A request has ended, and its lane knows.
-    pub(super) fn ended(&mut self, lane: usize, begun: u32, answer: &Result<RawAnswer, Broken>, now: Timestamp) {
+    /// Takes the end of a request, which its lane knows.
+    pub(super) fn take_end(&mut self, lane: usize, begun: u32, answer: &Result<RawAnswer, Broken>, now: Timestamp) {
         let circuit = &mut self.0[lane];
-        circuit.under_way -= 1;
+        circuit.in_flight -= 1;
         if circuit.openings != begun {
             return;
         }
@@ -144,7 +147,7 @@ impl Circuit {
     }
 }
 
-/// A refusal is an answer; a success is one if it names a message or says why not.
+/// Classifies an end. A refusal is an answer. A success is one only if it names a message or a reason.
 fn end_of(answer: &Result<RawAnswer, Broken>) -> End {
     let RawAnswer { status, retry_after, body } = match answer {
         Err(Broken::Withdrawn) => return End::NeverSent,
@@ -154,12 +157,12 @@ fn end_of(answer: &Result<RawAnswer, Broken>) -> End {
     match status {
         408 | 500.. => End::Unanswered { rest: *retry_after },
         300..=499 => End::Answered,
-        _ if says_what_became(body) => End::Answered,
+        _ if names_result(body) => End::Answered,
         _ => End::Unanswered { rest: None },
     }
 }
 
-fn says_what_became(body: &[u8]) -> bool {
+fn names_result(body: &[u8]) -> bool {
     let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return false };
     let of_one = |entry: &serde_json::Value| {
         entry["umid"].as_str().is_some_and(|umid| !umid.is_empty()) || !entry["status"]["errorCode"].is_null()

@@ -1,11 +1,12 @@
-//! What each figure counts, written down a second time: by the meaning of each word, and not by how counters are kept.
+//! What each counter counts, written a second time: from the meaning of its name, and not from how the counters are
+//! kept.
 
 use crate::domain::{Count, Ending, Outcome, Present, SkipReason, State, Status, StepIndex, Tallies};
 
-/// Holds the counters of a batch of so many steps against its messages.
+/// Checks the counters of a batch with this many steps against its messages.
 pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
     let beyond = kept.entries().find(|(step, ..)| step.index() >= steps);
-    assert_eq!(beyond, None, "behind a route of {steps} steps");
+    assert_eq!(beyond, None, "counted after the last of {steps} steps");
     for step in StepIndex::all().take(steps) {
         for count in Count::ALL {
             let counted = messages.iter().filter(|message| is_counted(*count, step, message, steps)).count();
@@ -18,11 +19,11 @@ pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
 fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) -> bool {
     let Present { state, step: present, marks, first_left, .. } = *message;
     let is_present = step == present;
-    // A step that was queued and taken back has nothing to tell.
+    // A step that was queued and taken back counts nothing.
     let has_come = step <= present;
     let has_status = |status: Status| has_come && marks.status(step).is_some_and(|known| known >= status);
     let ended = |ending: Ending| has_come && marks.ending(step) == ending;
-    let gave_way = |ending: Ending| step < present && marks.ending(step) == ending;
+    let fell_back = |ending: Ending| step < present && marks.ending(step) == ending;
     let awaits = is_present && matches!(state, State::Awaiting { .. });
     let is_queued = is_present && matches!(state, State::Queued { .. });
     let may_follow = !marks.cut() && (step.index() + 1..steps).any(|later| !passed_over(message, later));
@@ -45,9 +46,9 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
         Count::Undelivered => has_come && marks.failed(step),
         Count::Rejected => ended(Ending::Rejected),
         Count::Unknown => has_come && marks.unknown(step),
-        Count::FellDeadline => gave_way(Ending::Deadline),
-        Count::FellUndelivered => gave_way(Ending::Undelivered),
-        Count::FellRejected => gave_way(Ending::Rejected),
+        Count::FellDeadline => fell_back(Ending::Deadline),
+        Count::FellUndelivered => fell_back(Ending::Undelivered),
+        Count::FellRejected => fell_back(Ending::Rejected),
         Count::CouldNotLeave => ended(Ending::CouldNotLeave),
         Count::OutsideWindow => ended(Ending::OutsideWindow),
         Count::MissingVariable => ended(Ending::MissingVariable),
@@ -63,7 +64,7 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
         Count::SkippedOutsideWindow => was_skipped(SkipReason::OutsideWindow),
         Count::SkippedExcluded => was_skipped(SkipReason::Excluded),
         Count::SkippedNoStep => was_skipped(SkipReason::NoStep),
-        // Of the message as a whole.
+        // These count the message as a whole.
         Count::DeliveredTwice => step == StepIndex::FIRST && marks.delivered_twice(),
         Count::Late => step == StepIndex::FIRST && marks.late(),
         Count::PassedOver => passed_over(message, step.index()),
@@ -75,14 +76,14 @@ fn passed_over(message: &Present, step: usize) -> bool {
     StepIndex::all().nth(step).is_some_and(|step| message.marks.passed_over(step))
 }
 
-/// Whether this step was queued because the one before it had given way, which then reached its recipient after all.
+/// Whether this step was queued by a fallback, and the earlier step reached the recipient after all.
 fn was_recalled(message: &Present, step: StepIndex) -> bool {
     let Present { state, step: present, marks, .. } = *message;
     let is_reached = matches!(state, State::Done { outcome: Outcome::Reached, .. }) && !marks.late();
     let by_present = is_reached && marks.reached_by() == Some(present);
-    let had_given_way = !matches!(marks.ending(present), Ending::Open | Ending::Success);
+    let had_fallen_back = !matches!(marks.ending(present), Ending::Open | Ending::Success);
     let between = present.index() + 1..step.index();
     let follows =
         present < step && !marks.passed_over(step) && between.into_iter().all(|one| passed_over(message, one));
-    by_present && had_given_way && follows
+    by_present && had_fallen_back && follows
 }

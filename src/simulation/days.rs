@@ -1,4 +1,4 @@
-//! Four days of a campaign of a thousand people on a tier of 250, with every room by hand.
+//! Four days of a campaign with a thousand recipients on a tier of 250, with every room run by hand.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -13,38 +13,38 @@ const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account
     webhook_authorization = \"hook\"\n\
     [[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nrate = \"80/s\"\ntier = \"250\"\nportfolio = \"acme\"\nnumber = \"+15550783881\"\n\
     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
-const PEOPLE: u32 = 1_000;
+const RECIPIENTS: u32 = 1_000;
 const HOUR: Span = Span::from_secs(3_600);
 const DAY: Span = Span::from_secs(86_400);
 
 async fn campaign(world: &World, of_first: &str, then: &str) -> Launched {
-    world.launch_of(&text(0..PEOPLE, of_first, then)).await
+    world.launch_of(&text(0..RECIPIENTS, of_first, then)).await
 }
 
-fn text(people: std::ops::Range<u32>, of_first: &str, then: &str) -> String {
+fn text(recipients: std::ops::Range<u32>, of_first: &str, then: &str) -> String {
     format!(
         "{}\n[[step]]\nchannel = \"WhatsApp\"\n{of_first}\n[step.template]\nname = \"promo\"\n\
          language = \"en\"\ncategory = \"MARKETING\"\n{then}",
-        numbers(people)
+        numbers(recipients)
     )
 }
 
 impl World {
-    pub(super) fn left(&self) -> usize {
+    pub(super) fn sent_count(&self) -> usize {
         self.provider.taken.lock().unwrap().len() + self.provider.sms.lock().unwrap().len()
     }
 
-    /// A person writes to us, and may be answered for a day.
-    async fn writes(&self, person: Msisdn) {
+    /// Stores a message from a recipient, which opens a window of a day.
+    async fn write_to_us(&self, recipient: Msisdn) {
         let now = self.clock.now();
-        let said = Inbound {
-            umid: person.to_string(),
+        let inbound = Inbound {
+            umid: recipient.to_string(),
             received: now,
             said: now,
             sub_account: "acme".to_owned(),
             channel: Some(Channel::WhatsApp),
             channel_id: String::new(),
-            msisdn: Some(person),
+            msisdn: Some(recipient),
             called: None,
             kind: "text".to_owned(),
             keyword: None,
@@ -52,11 +52,11 @@ impl World {
             on: None,
             raw: "{}".to_owned(),
         };
-        self.store.take(Taken { written: vec![said], ..Taken::default() }).await.unwrap();
+        self.store.take(Taken { written: vec![inbound], ..Taken::default() }).await.unwrap();
     }
 
-    /// The provider changes how many people a day there may be.
-    async fn is_told(&mut self, event: &str, limit: &str) {
+    /// Posts an event that changes the tier of the number.
+    async fn change_tier(&mut self, event: &str, limit: &str) {
         let event = serde_json::json!({
             "eventId": format!("{event} {limit}"),
             "timestamp": self.clock.now().rfc3339(),
@@ -66,8 +66,8 @@ impl World {
         self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
     }
 
-    /// The provider means to disable the template, a day from now.
-    async fn is_flagged(&mut self) {
+    /// Posts an event that announces the template's disabling in a day.
+    async fn flag_template(&mut self) {
         let at = (self.clock.now() + DAY).rfc3339();
         let event = serde_json::json!({
             "eventId": "flagged",
@@ -79,31 +79,31 @@ impl World {
         self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
     }
 
-    /// What a plan warns of.
-    async fn warned(&self, people: std::ops::Range<u32>) -> Vec<Lint> {
-        let draft = Draft::parse("test.toml", &text(people, "", "")).unwrap();
+    /// Returns the warnings of a plan for these recipients.
+    async fn warned(&self, recipients: std::ops::Range<u32>) -> Vec<Lint> {
+        let draft = Draft::parse("test.toml", &text(recipients, "", "")).unwrap();
         let prepared = self.launcher().plan(&draft).await.unwrap();
         prepared.warnings.iter().map(|warning| warning.code).collect()
     }
 
-    /// How many messages of a campaign WhatsApp has been handed.
-    fn left_of(&self, launched: &Launched) -> usize {
+    /// Returns how many messages of a campaign were sent on WhatsApp.
+    fn sent_of(&self, launched: &Launched) -> usize {
         self.provider.taken.lock().unwrap().iter().filter(|(_, key)| key.batch == launched.batch).count()
     }
 
-    /// How many different people WhatsApp has been handed something for.
-    fn people(&self) -> usize {
+    /// Returns how many different recipients were sent a message on WhatsApp.
+    fn recipient_count(&self) -> usize {
         self.provider.taken.lock().unwrap().iter().map(|(_, key)| key.n).collect::<BTreeSet<_>>().len()
     }
 
-    /// Lets an hour pass at whose beginning everything leaves that may.
+    /// Lets an hour pass; everything that may be sent is sent at its beginning.
     async fn hour(&mut self) {
         let until = self.clock.now() + HOUR;
-        // A place is held for somewhat more than a day, so each day begins somewhat later.
+        // A slot is held for somewhat more than a day, so each day begins somewhat later.
         for wait in [0, 10, 10, 10] {
             self.clock.advance(Span::from_secs(wait * 60));
             let mut before = usize::MAX;
-            while std::mem::replace(&mut before, self.left()) != self.left() {
+            while std::mem::replace(&mut before, self.sent_count()) != self.sent_count() {
                 self.send().await;
             }
         }
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    async fn hears(&mut self, launched: &Launched, n: u32, state: &str) {
+    async fn post_receipt(&mut self, launched: &Launched, n: u32, state: &str) {
         let key = MessageKey { batch: launched.batch, n };
         let umid = self.store.attempts(vec![key]).await.unwrap().concat()[0].umid.clone().unwrap();
         let code = (state == "undelivered").then_some(2_008);
@@ -129,13 +129,13 @@ impl World {
         self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
     }
 
-    /// In no rolling day does the provider see more people than the tier allows.
-    fn never_more_than(&self, tier: usize) {
+    /// Checks that the provider never sees more recipients in a rolling day than the tier allows.
+    fn check_tier(&self, tier: usize) {
         let taken = self.provider.taken.lock().unwrap();
-        for (place, (at, _)) in taken.iter().enumerate() {
-            let day = taken[..=place].iter().filter(|(before, _)| *before + DAY > *at);
-            let people: BTreeSet<MessageKey> = day.map(|(_, key)| *key).collect();
-            assert!(people.len() <= tier, "{} people in the day before {}", people.len(), at.rfc3339());
+        for (index, (at, _)) in taken.iter().enumerate() {
+            let day = taken[..=index].iter().filter(|(before, _)| *before + DAY > *at);
+            let recipients: BTreeSet<MessageKey> = day.map(|(_, key)| *key).collect();
+            assert!(recipients.len() <= tier, "{} recipients in the day before {}", recipients.len(), at.rfc3339());
         }
     }
 
@@ -145,61 +145,61 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_thousand_people_on_a_tier_of_250_are_written_to_from_day_one_to_day_four_and_not_one_too_many() {
+async fn a_tier_of_250_sends_to_1000_recipients_in_four_days() {
     let mut world = World::of(CONFIG, None).await;
     let begun = world.clock.now();
     let launched = campaign(&world, "", "").await;
     for day in 1..=4 {
         world.hour().await;
-        assert_eq!(world.people(), day * 250, "in the first hour of day {day}");
-        // It says until when it waits, and nothing leaves before.
+        assert_eq!(world.recipient_count(), day * 250, "in the first hour of day {day}");
+        // It reports until when it waits, and nothing is sent before.
         let free_at = world.free_at().unwrap();
         let next = begun + Span::from_millis(DAY.millis() * i64::try_from(day).unwrap());
         assert!(free_at >= next && free_at.since(next) < HOUR, "day {day}: {}", free_at.rfc3339());
         world.hours(11).await;
-        // In the middle of the day the server is another one, which knows what the first one did.
+        // In the middle of the day another server takes over, which knows what the first one did.
         world.down_for(HOUR).await;
         world.hours(11).await;
-        assert_eq!(world.people(), day * 250, "for the rest of day {day}");
+        assert_eq!(world.recipient_count(), day * 250, "for the rest of day {day}");
     }
-    world.never_more_than(250);
-    for n in 0..PEOPLE {
+    world.check_tier(250);
+    for n in 0..RECIPIENTS {
         assert!(matches!(world.message(&launched, n).await.state, State::Awaiting { .. }), "{n}");
     }
 }
 
 #[tokio::test]
-async fn a_forecast_knows_the_tier_what_is_used_of_it_and_who_else_waits_for_it() {
+async fn a_forecast_counts_the_tier_its_used_slots_and_other_campaigns() {
     let mut world = World::of(CONFIG, None).await;
     let tier = || Some(Bottleneck::Tier { portfolio: "acme".to_owned() });
     let days = |forecast: &Forecast, since: Timestamp| forecast.done_at.since(since).millis() / DAY.millis();
     let begun = world.clock.now();
-    let alone = world.forecast_of(&text(0..PEOPLE, "", "")).await;
+    let alone = world.forecast_of(&text(0..RECIPIENTS, "", "")).await;
     assert_eq!((days(&alone, begun), alone.bottleneck), (3, tier()));
     let booked = |booking: &Booking| booking.days.iter().map(|day| (day.people, day.others)).collect::<Vec<_>>();
     assert_eq!(booked(&alone.bookings[0]), [(250, 0); 4]);
     let launched = campaign(&world, "", "").await;
     world.hour().await;
-    // What of a campaign that runs is still to leave, and when.
+    // The forecast of a running campaign covers the messages that are still to be sent.
     let (batch, plan) =
         (world.store.batch(launched.batch).await.unwrap(), world.store.plan(launched.batch).await.unwrap());
     let (tallies, now) = (world.store.tallies(launched.batch).await.unwrap(), world.clock.now());
     let rest = world.launcher().forecast_of(&batch.unwrap(), &plan.unwrap(), &tallies, now).await.unwrap().unwrap();
     assert_eq!((days(&rest, begun), rest.bottleneck), (3, tier()));
     assert_eq!(booked(&rest.bookings[0]), [(250, 0); 3]);
-    // Of the places of day two and of day three the others get half.
-    let beside = world.forecast_of(&text(PEOPLE..PEOPLE + 250, "", "")).await;
+    // The other campaigns get half of the slots of days two and three.
+    let beside = world.forecast_of(&text(RECIPIENTS..RECIPIENTS + 250, "", "")).await;
     assert_eq!(booked(&beside.bookings[0]), [(125, 125); 2]);
     assert_eq!((days(&beside, begun), beside.bottleneck), (2, tier()));
 }
 
 #[tokio::test]
-async fn who_would_still_send_a_template_when_the_provider_disables_it_is_told_so() {
+async fn a_campaign_that_outlasts_its_flagged_template_gets_a_warning() {
     let mut world = World::of(CONFIG, None).await;
-    assert!(!world.warned(0..PEOPLE).await.contains(&Lint::TemplateFlagged));
-    world.is_flagged().await;
-    assert!(world.warned(0..PEOPLE).await.contains(&Lint::TemplateFlagged), "day four is later than tomorrow");
-    assert!(!world.warned(0..250).await.contains(&Lint::TemplateFlagged), "who is done today need not care");
+    assert!(!world.warned(0..RECIPIENTS).await.contains(&Lint::TemplateFlagged));
+    world.flag_template().await;
+    assert!(world.warned(0..RECIPIENTS).await.contains(&Lint::TemplateFlagged), "day four is later than tomorrow");
+    assert!(!world.warned(0..250).await.contains(&Lint::TemplateFlagged), "a campaign that ends today gets no warning");
     let launched = campaign(&world, "", "").await;
     let [(batch, flagged, sentence)] = &world.launcher().flagged_everywhere().await.unwrap()[..] else { panic!("one") };
     assert_eq!((batch.id, flagged.step, flagged.template.as_str()), (launched.batch, StepIndex::FIRST, "promo"));
@@ -207,60 +207,60 @@ async fn who_would_still_send_a_template_when_the_provider_disables_it_is_told_s
 }
 
 #[tokio::test]
-async fn who_wrote_to_us_costs_no_place_and_whom_it_did_not_reach_gives_one_back() {
+async fn an_open_window_needs_no_slot_and_an_undelivered_message_frees_one() {
     let mut world = World::of(CONFIG, None).await;
     let launched = campaign(&world, "", "").await;
     for n in 0..5 {
-        world.writes(recipient(n)).await;
+        world.write_to_us(recipient(n)).await;
     }
     world.hour().await;
-    assert_eq!(world.people(), 255);
+    assert_eq!(world.recipient_count(), 255);
     for n in 5..15 {
-        world.hears(&launched, n, "undelivered").await;
+        world.post_receipt(&launched, n, "undelivered").await;
     }
     world.hour().await;
-    assert_eq!(world.people(), 265);
+    assert_eq!(world.recipient_count(), 265);
     assert_eq!(world.message(&launched, 5).await.outcome(), Some(Outcome::Undelivered));
 }
 
 #[tokio::test]
-async fn who_does_not_wait_for_the_tier_takes_the_next_step_on_day_one() {
+async fn on_tier_spent_fall_back_uses_the_next_step_on_day_one() {
     let mut world = World::of(CONFIG, None).await;
     let steps = "[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
     campaign(&world, "on_tier_spent = \"fall_back\"\nfallback_after = \"30d\"", steps).await;
     world.hour().await;
-    assert_eq!((world.people(), world.provider.sms.lock().unwrap().len()), (250, 750));
+    assert_eq!((world.recipient_count(), world.provider.sms.lock().unwrap().len()), (250, 750));
 }
 
 #[tokio::test]
-async fn a_tier_that_is_raised_lets_the_rest_leave_at_once_and_one_that_is_lowered_nobody() {
+async fn a_raised_tier_sends_the_rest_at_once_and_a_lowered_one_holds_it() {
     let mut world = World::of(CONFIG, None).await;
     let launched = campaign(&world, "", "").await;
     world.hour().await;
-    world.is_told("UPGRADE", "TIER_2K").await;
+    world.change_tier("UPGRADE", "TIER_2K").await;
     world.hours(2).await;
-    assert_eq!(world.people(), 1_000);
-    // Below what is used: whoever comes next waits until as many more are free.
-    world.is_told("DOWNGRADE", "TIER_250").await;
+    assert_eq!(world.recipient_count(), 1_000);
+    // The tier is below its use: a new recipient waits until that many slots have become free.
+    world.change_tier("DOWNGRADE", "TIER_250").await;
     let second = campaign(&world, "", "").await;
     world.hours(3).await;
-    // Those of the first day hold a place already, all of them.
-    assert_eq!((world.people(), world.left_of(&second)), (1_000, 1_000));
+    // All recipients of the first day already hold a slot.
+    assert_eq!((world.recipient_count(), world.sent_of(&second)), (1_000, 1_000));
     assert_eq!(world.message(&launched, 999).await.step, StepIndex::FIRST);
-    // So a plan for them foresees no day, and one for others that they wait.
-    let foreseen = world.forecast_of(&text(0..PEOPLE, "", "")).await;
+    // So a plan for them books no day, and a plan for others foresees that they wait.
+    let foreseen = world.forecast_of(&text(0..RECIPIENTS, "", "")).await;
     assert!(foreseen.bookings[0].days.is_empty(), "{foreseen:?}");
-    assert!(!world.warned(0..PEOPLE).await.contains(&Lint::SmallTier));
-    assert!(world.warned(PEOPLE..2 * PEOPLE).await.contains(&Lint::SmallTier));
-    let newcomers = world.launch_of(&text(PEOPLE..PEOPLE + 100, "", "")).await;
+    assert!(!world.warned(0..RECIPIENTS).await.contains(&Lint::SmallTier));
+    assert!(world.warned(RECIPIENTS..2 * RECIPIENTS).await.contains(&Lint::SmallTier));
+    let newcomers = world.launch_of(&text(RECIPIENTS..RECIPIENTS + 100, "", "")).await;
     world.hours(15).await;
-    assert_eq!(world.left_of(&newcomers), 0, "a thousand hold places, and there are 250");
+    assert_eq!(world.sent_of(&newcomers), 0, "a thousand hold slots, and the tier has 250");
     world.hours(30).await;
-    assert_eq!(world.left_of(&newcomers), 100);
+    assert_eq!(world.sent_of(&newcomers), 100);
 }
 
 #[tokio::test]
-async fn of_whom_nobody_knows_whether_they_got_it_keep_their_places() {
+async fn recipients_with_unknown_attempts_keep_their_slots() {
     let mut world = World::of(CONFIG, None).await;
     let launched = campaign(&world, "", "").await;
     world.provider.breaks.store(true, Ordering::Relaxed);
@@ -269,10 +269,10 @@ async fn of_whom_nobody_knows_whether_they_got_it_keep_their_places() {
     let unknown = world.store.tallies(launched.batch).await.unwrap().total(Count::Unknown);
     assert!(unknown > 0);
     world.hours(6).await;
-    assert_eq!(world.people(), 250, "{unknown} of them are unknown");
+    assert_eq!(world.recipient_count(), 250, "{unknown} of them are unknown");
 }
 
-async fn turn(world: &mut World, tier: &str) {
+async fn set_tier(world: &mut World, tier: &str) {
     let (name, why, now) = ("acme".to_owned(), "a test".to_owned(), world.clock.now());
     let (value, in_file) = (tier.to_owned(), "unlimited".to_owned());
     let dial = Dial { knob: Knob::Tier, name, value, in_file, by_person: true, why, since: now };
@@ -282,9 +282,9 @@ async fn turn(world: &mut World, tier: &str) {
 }
 
 #[tokio::test]
-async fn a_count_that_a_portfolio_was_unlimited_in_the_middle_of_begins_anew() {
+async fn a_slot_count_restarts_if_the_portfolio_was_unlimited_meanwhile() {
     let mut world = World::of(&CONFIG.replace("tier = \"250\"", "tier = \"unlimited\""), None).await;
-    // More campaigns than are counted in one look, the first of which waits.
+    // More campaigns than one look counts; the first of them waits.
     let named = |n: u32| format!("name = \"{n}\"\n{}", text(n..n + 1, "", ""));
     let first = world.launch_of(&named(0)).await;
     for n in 1..30 {
@@ -292,12 +292,12 @@ async fn a_count_that_a_portfolio_was_unlimited_in_the_middle_of_begins_anew() {
     }
     world.moves(&first, BatchState::Running, BatchState::Paused).await;
     world.send().await;
-    turn(&mut world, "250").await;
-    turn(&mut world, "unlimited").await;
+    set_tier(&mut world, "250").await;
+    set_tier(&mut world, "unlimited").await;
     world.moves(&first, BatchState::Paused, BatchState::Running).await;
     world.send().await;
-    assert_eq!(world.left(), 30);
-    turn(&mut world, "250").await;
+    assert_eq!(world.sent_count(), 30);
+    set_tier(&mut world, "250").await;
     for _ in 0..9 {
         world.node.watch().await;
     }

@@ -22,10 +22,10 @@ use crate::store::{
     Unwritable, Walk, Whole, Whom, Wish,
 };
 
-/// Verbs of one world. Whatever asks for more goes round in circles.
+/// Maximum number of store calls of one world. A world that needs more is in an endless loop.
 const VERBS_MAX: u32 = 200_000;
 
-/// What a world has been through at its store, over all lives.
+/// What the processes of one world asked of the store.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     verbs: AtomicU32,
@@ -35,33 +35,33 @@ pub(super) struct Traffic {
 
 impl Traffic {
     fn count(&self) {
-        assert!(self.verbs.fetch_add(1, Ordering::Relaxed) < VERBS_MAX, "it asks the store again and again");
+        assert!(self.verbs.fetch_add(1, Ordering::Relaxed) < VERBS_MAX, "it calls the store in an endless loop");
     }
 
-    /// Whether messages may have changed since the last time.
-    pub(super) fn has_changed(&self) -> bool {
+    /// Returns whether messages may have changed since the last call, and forgets it.
+    pub(super) fn take_changed(&self) -> bool {
         self.changed.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether anybody may have been opted out since the last time.
-    pub(super) fn has_opted(&self) -> bool {
+    /// Returns whether a recipient may have been opted out since the last call, and forgets it.
+    pub(super) fn take_opted(&self) -> bool {
         self.opted.swap(false, Ordering::Relaxed)
     }
 }
 
-/// When a process dies and whether its disk works. One for each life.
+/// When a process dies and whether its disk works. Each process has its own.
 #[derive(Debug, Default)]
 pub(super) struct Fate {
-    /// Writes until the end, counted from one; nought where it is not planned.
+    /// Writes left until the process dies, counted from one; zero where no death is planned.
     writes_left: AtomicU32,
-    /// Whether the last write is done before the end, or left undone.
+    /// Whether the last write is committed before the process dies.
     after_commit: AtomicBool,
     failing: AtomicBool,
     dead: CancellationToken,
 }
 
 impl Fate {
-    /// The process dies at the so manieth write from now.
+    /// Lets the process die at this write, counted from one.
     pub(super) fn die_at_write(&self, writes: u32, after_commit: bool) {
         self.after_commit.store(after_commit, Ordering::Relaxed);
         self.writes_left.store(writes, Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Fate {
         self.failing.load(Ordering::Relaxed)
     }
 
-    /// Runs an act of the process; nothing where it has died of it.
+    /// Runs an act of the process; `None` if the process died during it.
     pub(super) async fn outlive<T>(&self, act: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -84,8 +84,8 @@ impl Fate {
         }
     }
 
-    /// Whether this write is the one to die at.
-    fn is_last_write(&self) -> bool {
+    /// Counts a write. Returns whether the process dies at it.
+    fn count_write(&self) -> bool {
         let left = self.writes_left.load(Ordering::Relaxed);
         if left > 0 {
             self.writes_left.store(left - 1, Ordering::Relaxed);
@@ -99,7 +99,7 @@ impl Fate {
     }
 }
 
-/// Processes of which each has died before the next one starts.
+/// Reports every earlier process as gone.
 #[derive(Debug)]
 pub(super) struct AllGone;
 
@@ -113,7 +113,7 @@ impl Processes for AllGone {
     }
 }
 
-/// A store as a process with such a fate sees it.
+/// The store as a process with this fate sees it.
 #[derive(Debug)]
 pub(super) struct Mortal {
     pub(super) store: Arc<dyn Store>,
@@ -131,18 +131,18 @@ impl Mortal {
     async fn writes<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
         self.traffic.count();
         self.check()?;
-        if !self.fate.is_last_write() {
+        if !self.fate.count_write() {
             return write.await;
         }
         if self.fate.after_commit.load(Ordering::Relaxed) {
-            // On disk, and nobody will ever hear of it.
+            // The write is committed, and the process never learns of it.
             let _ = write.await;
         }
         self.fate.die().await
     }
 
-    /// Writes that change messages. It is noted before, because a verb that has been asked for is done although nobody
-    /// waits for it any more.
+    /// Runs a write that changes messages. The change is noted first: the store completes a verb even when its caller
+    /// no longer waits.
     async fn changes<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
         self.traffic.changed.store(true, Ordering::Relaxed);
         self.writes(write).await
@@ -166,7 +166,7 @@ impl Mortal {
     }
 }
 
-/// Each verb goes through to the store below, as a read or a write.
+/// Forwards each verb to the store below, as a read or a write.
 macro_rules! through {
     ($contract:ident { $($kind:ident $verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* } $($more:item)*) => {
         #[async_trait::async_trait]

@@ -1,27 +1,28 @@
-//! Another program that sends on our subaccount: the provider posts its receipts to us as well, and none is ever ours.
+//! Another program that sends on our subaccount. The provider posts its receipts to us as well, and none of them is
+//! ever ours.
 
-use super::scene::{PEOPLE, one_of, person};
+use super::scene::{RECIPIENTS, one_of, recipient};
 use super::world::World;
 use crate::clock::Clock;
 use crate::domain::{Channel, Msisdn, Span};
 use crate::store::StrayKind;
 
 impl World {
-    /// Posts a receipt of another program's message to one of our recipients. Returns whether the process lives on.
+    /// Posts a receipt for another program's message to one of our recipients. Returns whether the process still lives.
     ///
-    /// What no rule could tell from ours is not posted: it would be of a lane whose receipts nobody knows to carry our
-    /// ids, carry none itself, and be stamped later than an attempt of ours.
+    /// It does not post a receipt that no rule can distinguish from ours. Such a receipt carries no id and has a stamp
+    /// after one of our attempts, and its lane's receipts are not known to carry our ids.
     pub(super) async fn foreign(&mut self, seed: u64) -> bool {
         let mut dice = fastrand::Rng::with_seed(seed);
         let now = self.clock.now();
-        let (msisdn, channel) = self.somebody(&mut dice);
+        let (msisdn, channel) = self.pick(&mut dice);
         let stamp = now - Span::from_secs(one_of(&mut dice, &[0, 0, 30, 130, 200, 1_000]));
         let named = one_of(&mut dice, &[None, None, Some("order-17")]);
-        // One of several is not adopted; once it is the only one, nothing tells them apart.
-        let is_one_of_several = self.holds.ambiguous().contains(&(msisdn, channel));
+        // One of several candidates is not adopted. Once only one is left, no rule can distinguish them.
+        let is_one_of_several = self.invariants.ambiguous().contains(&(msisdn, channel));
         let is_told_apart = named.is_some()
             || is_one_of_several
-            || self.holds.begun_too_late_for(stamp, msisdn, channel)
+            || self.invariants.begun_too_late_for(stamp, msisdn, channel)
             || self.has_one_lane_on(channel) && self.net.names_ours(channel);
         if !is_told_apart {
             return true;
@@ -41,7 +42,7 @@ impl World {
         });
         let event = event.to_string();
         let Some(node) = &mut self.node else { return true };
-        // Whether it is acknowledged is the other program's business.
+        // Whether it is acknowledged matters to the other program only.
         let lives = self.fate.outlive(node.take(&[event.as_bytes()])).await.is_some();
         if is_one_of_several {
             self.forget_stray(&umid).await;
@@ -55,18 +56,18 @@ impl World {
         self.store.forget_strays(of_it.map(|(id, _)| id).collect()).await.unwrap();
     }
 
-    /// Mostly whoever has an attempt that is unknown, or that may become so.
-    fn somebody(&self, dice: &mut fastrand::Rng) -> (Msisdn, Channel) {
-        let several = self.holds.ambiguous();
+    /// Picks a recipient and channel, mostly with an attempt that is unknown or may become unknown.
+    fn pick(&self, dice: &mut fastrand::Rng) -> (Msisdn, Channel) {
+        let several = self.invariants.ambiguous();
         if !several.is_empty() && dice.bool() {
             return one_of(dice, &several);
         }
-        let may_be_unknown: Vec<(Msisdn, Channel)> = self.holds.in_question().collect();
+        let may_be_unknown: Vec<(Msisdn, Channel)> = self.invariants.in_question().collect();
         if !may_be_unknown.is_empty() && dice.u32(..4) > 0 {
             return one_of(dice, &may_be_unknown);
         }
         let lanes: Vec<Channel> = self.config.lanes.iter().map(|lane| lane.channel).collect();
-        (person(dice.u32(..PEOPLE)).msisdn, one_of(dice, &lanes))
+        (recipient(dice.u32(..RECIPIENTS)).msisdn, one_of(dice, &lanes))
     }
 
     fn has_one_lane_on(&self, channel: Channel) -> bool {

@@ -1,4 +1,5 @@
-//! When a campaign will be done, and what of it never leaves: foreseen by the launcher, with a store full of others.
+//! When a campaign will be done, and which of its messages will never be sent. The launcher forecasts it on a store
+//! with other campaigns.
 
 use std::sync::Arc;
 
@@ -13,12 +14,12 @@ const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account
     [[lane]]\nname = \"a\"\nchannel = \"SMS\"\nrate = \"1/s\"\nburst = 1\nsource = \"ACME\"\n\
     [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"10/s\"\n\
     [[lane]]\nname = \"b\"\nchannel = \"SMS\"\nrate = \"1/s\"\nburst = 1\nsource = \"ACME\"\n";
-/// In Singapore it is 16:00 when the clock starts.
+/// The clock starts at 16:00 in Singapore.
 const BEGINS: &str = "2027-01-15T08:00:00Z";
 
-/// A campaign for so many people, with its steps' lanes.
-fn text(people: u32, head: &str, step: &str) -> String {
-    format!("{}\n{head}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n{step}\n", numbers(0..people))
+/// A campaign for this many recipients, with extra keys for its step.
+fn text(recipients: u32, head: &str, step: &str) -> String {
+    format!("{}\n{head}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n{step}\n", numbers(0..recipients))
 }
 
 fn at(text: &str) -> Timestamp {
@@ -42,7 +43,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn what_will_not_have_left_by_the_end_is_foreseen_and_warned_of() {
+async fn a_plan_warns_of_messages_that_will_not_be_sent_by_the_end() {
     let world = World::of(CONFIG, None).await;
     let until = |end: &str| text(600, &format!("end = \"2027-01-15T{end}Z\""), "lane = \"a\"");
     let forecast = world.forecast_of(&until("08:05:00")).await;
@@ -56,7 +57,7 @@ async fn what_will_not_have_left_by_the_end_is_foreseen_and_warned_of() {
 }
 
 #[tokio::test]
-async fn limits_and_budgets_end_a_forecast_and_of_a_campaign_that_runs_what_is_left_of_them() {
+async fn a_forecast_ends_at_the_limit_and_counts_what_is_used_of_it() {
     let mut world = World::of(CONFIG, None).await;
     let forecast = world.forecast_of(&text(600, "", "lane = \"a\"\nmax_messages = 60")).await;
     assert_eq!(after(&forecast), Span::from_secs(60));
@@ -77,14 +78,14 @@ async fn limits_and_budgets_end_a_forecast_and_of_a_campaign_that_runs_what_is_l
 }
 
 #[tokio::test]
-async fn others_who_may_not_leave_yet_are_in_nobodys_way_until_they_may() {
+async fn campaigns_that_may_not_send_yet_do_not_delay_a_forecast() {
     let world = World::of(CONFIG, None).await;
     let by_clock = "at = \"2027-01-15T16:30\"\ntime_zone = \"recipient\"";
-    // They begin within half an hour, at their own time, and take ten minutes.
+    // They begin in half an hour, at their local time, and take ten minutes.
     world.launch_of(&text(600, by_clock, "lane = \"a\"")).await;
     let quick = world.forecast_of(&text(300, "name = \"quick\"", "lane = \"a\"")).await;
     assert_eq!((after(&quick), quick.bottleneck), (Span::from_secs(300), Some(Bottleneck::Rate { lane: "a".into() })));
-    // Half of the lane from then on.
+    // From then on it gets half of the lane.
     let long = world.forecast_of(&text(2_400, "", "lane = \"a\"")).await;
     assert_eq!(after(&long), Span::from_secs(3_000));
     // In London the same hour comes eight hours later.
@@ -95,9 +96,9 @@ async fn others_who_may_not_leave_yet_are_in_nobodys_way_until_they_may() {
 }
 
 #[tokio::test]
-async fn who_is_closed_or_held_is_in_nobodys_way_and_a_straggler_hides_no_crowd() {
+async fn closed_or_held_campaigns_do_not_delay_a_forecast() {
     let world = World::of(CONFIG, None).await;
-    // At 16:00 in Singapore it may leave no more, and no row of it says so.
+    // After 17:00 in Singapore it may send nothing more, and no row shows that.
     let begun = world.launch_of(&text(6_000, "", "lane = \"a\"\nsend_window = \"09:00-17:00 Asia/Singapore\"")).await;
     world.clock.advance(Span::from_secs(2 * 3_600));
     let free = world.forecast_of(&text(300, "name = \"free\"", "lane = \"a\"")).await;
@@ -112,7 +113,7 @@ async fn who_is_closed_or_held_is_in_nobodys_way_and_a_straggler_hides_no_crowd(
     let free = world.forecast_of(&text(300, "name = \"free\"", "lane = \"b\"")).await;
     assert_eq!(free.done_at.since(world.clock.now()), Span::from_secs(300));
     world.store.release_steps(held.batch, None, "ann".to_owned(), since).await.unwrap();
-    // One of them is put off to tomorrow; the others wait now.
+    // One of the messages is put off until tomorrow; the others wait now.
     let message = world.store.load(vec![MessageKey { batch: held.batch, n: 0 }]).await.unwrap().remove(0);
     let state = State::Queued { not_before: since + Span::from_secs(86_400), gives_up: None };
     let entry = Book::new(Arc::clone(&world.store)).get(held.batch).await.unwrap().unwrap();
@@ -124,7 +125,7 @@ async fn who_is_closed_or_held_is_in_nobodys_way_and_a_straggler_hides_no_crowd(
 }
 
 #[tokio::test]
-async fn the_end_is_that_of_first_messages_and_fallbacks_are_foreseen_behind_it() {
+async fn a_forecast_puts_fallbacks_after_the_end_of_first_messages() {
     let mut world = World::of(CONFIG, None).await;
     let viber = "[[step]]\nchannel = \"Viber\"\ntext = \"Hello\"\nfallback_after = \"1m\"\n[[step]]";
     let text = text(60, "end = \"2027-01-15T08:02:00Z\"", "lane = \"b\"").replace("[[step]]", viber);
@@ -144,19 +145,20 @@ async fn the_end_is_that_of_first_messages_and_fallbacks_are_foreseen_behind_it(
 }
 
 #[tokio::test]
-async fn a_campaign_is_finished_at_the_latest_when_everybody_has_gone_through_all_its_steps() {
+async fn the_worst_case_finish_assumes_that_every_recipient_takes_every_step() {
     let mut world = World::of(CONFIG, None).await;
     let viber = "[[step]]\nchannel = \"Viber\"\ntext = \"Hello\"\nfallback_after = \"1m\"\n[[step]]";
-    let text = |people, head: &str| text(people, head, "lane = \"b\"").replace("[[step]]", viber);
+    let text = |recipients, head: &str| text(recipients, head, "lane = \"b\"").replace("[[step]]", viber);
     let seconds = async |text: &str| {
         let prepared = world.launcher().plan(&Draft::parse("test.toml", text).unwrap()).await.unwrap();
         let finished_by = world.launcher().finished_by(&prepared).await.unwrap();
         finished_by.map(|by| by.since(at(BEGINS)).millis() / 1_000)
     };
-    // A minute after ten a second by Viber the first come to one a second by SMS: that decides.
+    // The first recipients reach the SMS step a minute after Viber, at ten a second. SMS, at one a second, is the
+    // limit.
     assert_eq!(seconds(&text(600, "")).await, Some(660));
     assert_eq!(seconds(&text(600, "ttl = \"5m\"")).await, Some(360));
-    // One step has nothing behind it.
+    // A campaign with one step has no later step, so no worst case.
     assert_eq!(
         seconds("numbers = [\"+6591234567\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\nlane = \"b\"").await,
         None
@@ -173,11 +175,11 @@ async fn a_campaign_is_finished_at_the_latest_when_everybody_has_gone_through_al
     let (tallies, now) = (world.store.tallies(launched.batch).await.unwrap(), world.clock.now());
     let rest = world.launcher().forecast_of(&batch, &plan, &tallies, now).await.unwrap().unwrap();
     let by = world.launcher().finished_by_of(&batch, &plan, &tallies, (&rest, now)).await.unwrap().unwrap();
-    assert_eq!(by.since(now), Span::from_secs(600), "nobody has come to the second step, and all may");
+    assert_eq!(by.since(now), Span::from_secs(600), "no recipient has reached the second step, and all may");
 }
 
 #[tokio::test]
-async fn of_a_pool_whose_lane_is_held_the_others_have_its_people() {
+async fn a_forecast_moves_recipients_of_a_held_lane_to_its_pool() {
     let world = World::of(CONFIG, None).await;
     let both = world.forecast_of(&text(600, "", "lanes = [\"a\", \"b\"]")).await;
     assert!((290..=320).contains(&(after(&both).millis() / 1_000)), "{}", after(&both));
@@ -186,7 +188,7 @@ async fn of_a_pool_whose_lane_is_held_the_others_have_its_people() {
 }
 
 #[tokio::test]
-async fn a_plan_for_a_lane_that_is_paused_says_so_unless_another_stands_in() {
+async fn a_plan_warns_of_a_paused_lane_unless_its_pool_replaces_it() {
     let world = World::of(CONFIG, None).await;
     world.pauses_lane("a").await;
     let held = "lane a is paused by ann; messages on it wait until it is released";

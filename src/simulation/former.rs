@@ -1,5 +1,5 @@
-//! Two servers on one store: the one that was superseded is not dead. It learns of it soon, finishes what it has under way,
-//! and writes that down late.
+//! Two servers on one store. A superseded server is not dead: it soon learns of its successor, completes its requests
+//! in flight, and records their answers late.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 use crate::node::ByHand;
 
-/// After so long without a sign of its server another may take its lease over.
+/// How long a server must give no sign before another may take over its lease.
 const LAPSED: Span = Span::from_secs(5);
-/// A server that was superseded sends nothing after so long.
+/// How long a superseded server may still send.
 const KNOWS_WITHIN: Span = Span::from_millis(250);
-/// How often a server looks by itself whether it was superseded.
+/// How often a server itself checks whether it was superseded.
 const LOOKS_EACH: Span = Span::from_millis(100);
 
-/// A server that was superseded.
+/// A superseded server.
 pub(super) struct Former {
     pub(super) life: usize,
     pub(super) node: ByHand,
@@ -31,23 +31,23 @@ pub(super) struct Former {
 }
 
 impl World {
-    /// Another server starts on the same store.
+    /// Starts another server on the same store.
     pub(super) async fn supersede(&mut self, was_stopped: bool) {
         self.end_former();
         if was_stopped {
             self.wait(LAPSED);
         }
         let Some(node) = self.node.take() else { return };
-        // Both have the same disk, and the other one has just written to it.
+        // Both have the same disk, and the successor has just written to it.
         self.fate.set_failing(false);
         let (hands, fate, looked) = (std::mem::take(&mut self.hands), Arc::clone(&self.fate), self.clock.now());
-        self.holds.superseded(self.life, self.clock.now() + if was_stopped { Span::ZERO } else { KNOWS_WITHIN });
+        self.invariants.supersede(self.life, self.clock.now() + if was_stopped { Span::ZERO } else { KNOWS_WITHIN });
         self.former = Some(Former { life: self.life, node, hands, fate, looked });
         self.start().await;
     }
 
-    /// What it does by itself meanwhile.
-    pub(super) async fn former_looks(&mut self) {
+    /// Does what the superseded server does by itself meanwhile.
+    pub(super) async fn former_checks(&mut self) {
         let now = self.clock.now();
         if let Some(former) = self.former.as_mut().filter(|former| now.since(former.looked) >= LOOKS_EACH) {
             former.node.look_for_successor().await;
@@ -56,7 +56,7 @@ impl World {
     }
 
     pub(super) async fn act_of_former(&mut self, act: act::Former) {
-        self.former_looks().await;
+        self.former_checks().await;
         let net = Arc::clone(&self.net);
         let Some(former) = &mut self.former else { return };
         let Former { life, node, hands, fate, .. } = former;
@@ -87,8 +87,8 @@ impl World {
         }
     }
 
-    /// One of its requests was answered.
-    pub(super) async fn answered_former(&mut self, life: usize) {
+    /// Takes the answer to one of its requests.
+    pub(super) async fn answer_former(&mut self, life: usize) {
         let Some(former) = self.former.as_mut().filter(|former| former.life == life) else { return };
         let _ = former.fate.outlive(former.hands.next()).await;
     }
@@ -99,13 +99,13 @@ impl World {
         }
     }
 
-    /// It finishes what it has under way, and ends.
+    /// Completes its requests in flight and ends it.
     pub(super) async fn finish_former(&mut self) {
         let Some(former) = &self.former else { return };
         former.fate.set_failing(false);
         former.fate.die_at_write(0, false);
         let life = former.life;
-        // Answers come while there is a server; where the one after it has died, it dies with what it has under way.
+        // Answers arrive only while a server runs. If its successor has died, it dies with its requests in flight.
         while self.node.is_some() && self.net.held_by(life) > 0 {
             self.go(act::Act::Answer(0), None).await;
         }

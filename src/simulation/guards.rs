@@ -1,4 +1,4 @@
-//! Limits, budgets, and rules that stop a campaign by itself.
+//! Limits, budgets, and rules that pause a campaign or hold a step by themselves.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account 
     [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
 
-/// A world with a list of prices, and where that lies.
+/// Creates a world with a price list. Returns it with the folder of the list.
 async fn with_prices(list: &str) -> (World, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("prices.csv");
@@ -53,16 +53,16 @@ impl World {
         self.provider.sms.lock().unwrap().len()
     }
 
-    async fn lets_go_on(&mut self, launched: &Launched) {
+    async fn resume_steps(&mut self, launched: &Launched) {
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
-        // No server notes it before it looks.
+        // No server notes it until it looks.
         let now = self.clock.now();
         self.store.release_steps(batch.id, None, "Ann".to_owned(), now).await.unwrap();
         self.node.watch().await;
     }
 
-    /// So many of a step, from the first on, come to this.
-    async fn all_hear(&mut self, launched: &Launched, of: std::ops::Range<u32>, state: &str) {
+    /// Posts a receipt with this state for these messages of the first step.
+    async fn post_receipts(&mut self, launched: &Launched, of: std::ops::Range<u32>, state: &str) {
         self.receipt_of_step(launched, &of.collect::<Vec<_>>(), 0, state).await;
         self.node.keep_house().await.unwrap();
         self.node.watch().await;
@@ -70,7 +70,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn no_more_messages_of_a_step_leave_than_its_limit_and_then_it_waits_for_a_person() {
+async fn a_step_stops_at_its_message_limit_and_waits_for_an_operator() {
     let mut world = World::of(LANES, None).await;
     let text = format!("{}[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\nmax_messages = 7\n", numbers(20, 0));
     let launched = world.launch_of(&text).await;
@@ -79,22 +79,22 @@ async fn no_more_messages_of_a_step_leave_than_its_limit_and_then_it_waits_for_a
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
     assert!(hold.why.contains("has handed over 7 messages, and max_messages allows 7"), "{}", hold.why);
     assert_eq!(world.state(&launched).await.0, BatchState::Running);
-    // It is no more than that after a restart, and where somebody lets it go on without another limit.
-    world.start_again().await;
+    // A restart does not raise the limit, and neither does an operator who resumes without a new one.
+    world.restart().await;
     world.send().await;
-    world.lets_go_on(&launched).await;
+    world.resume_steps(&launched).await;
     world.send().await;
     assert_eq!((world.sms(), world.held().await.len()), (7, 1));
-    assert_eq!(world.count_of(&launched, 0, Count::Queued).await, 13, "nobody is forgotten");
+    assert_eq!(world.count_of(&launched, 0, Count::Queued).await, 13, "no message is lost");
 }
 
 #[tokio::test]
-async fn no_more_messages_of_a_campaign_leave_than_its_limit_on_all_steps_together() {
+async fn a_message_limit_of_a_campaign_counts_all_steps_together() {
     let mut world = World::of(LANES, None).await;
     let steps = "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hi\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let launched = world.launch_of(&format!("max_messages = 12\n{}{steps}", numbers(8, 0))).await;
     world.send().await;
-    world.all_hear(&launched, 0..8, "undelivered").await;
+    world.post_receipts(&launched, 0..8, "undelivered").await;
     world.send().await;
     assert_eq!((world.provider.taken.lock().unwrap().len(), world.sms()), (8, 4));
     let (state, why) = world.state(&launched).await;
@@ -103,7 +103,7 @@ async fn no_more_messages_of_a_campaign_leave_than_its_limit_on_all_steps_togeth
 }
 
 #[tokio::test]
-async fn what_has_used_up_a_limit_is_resumed_once_that_is_raised() {
+async fn a_spent_limit_blocks_a_resume_until_it_is_raised() {
     let mut world = World::of(LANES, None).await;
     let step = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let whole = world.launch_of(&format!("max_messages = 3\n{}{step}", numbers(6, 0))).await;
@@ -125,33 +125,33 @@ async fn what_has_used_up_a_limit_is_resumed_once_that_is_raised() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_budget_is_held_against_what_those_who_wait_cost() {
+async fn a_budget_is_spent_once_it_pays_for_no_waiting_message() {
     let (mut world, _folder) = with_prices("channel,country,price\nSMS,SG,0.08\nSMS,MY,0.005\nSMS,,0\n").await;
     let step = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let launched = world.launch_of(&format!("budget = 0.30\n{}{step}", numbers(9, 0))).await;
     world.send().await;
     assert_eq!((world.sms(), world.state(&launched).await.0), (3, BatchState::Paused));
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
-    // Of the 0.06 that are left nobody in Singapore is sent anything, however cheap it is elsewhere.
+    // The 0.06 that are left do not pay for a message to Singapore, however cheap other countries are.
     let used_up = used_up(world.store.as_ref(), &batch).await.unwrap();
     assert_eq!(used_up, [UsedUp { step: None, by: Stop::Budget }]);
 }
 
 #[tokio::test]
-async fn a_budget_is_never_overdrawn_and_counts_what_each_message_costs_its_own_country_and_parts() {
+async fn a_budget_counts_prices_by_country_and_parts_and_is_not_overdrawn() {
     let (mut world, _folder) = with_prices("channel,country,price,currency\nSMS,SG,0.04,EUR\nSMS,,0.10,EUR\n").await;
-    // Two parts for everybody: 0.08 in Singapore, 0.20 in Germany.
+    // Each message has two parts: it costs 0.08 in Singapore and 0.20 in Germany.
     let step = format!("[[step]]\nchannel = \"SMS\"\ntext = \"{}\"\nbudget = \"1.30 EUR\"\n", "x".repeat(200));
     let launched = world.launch_of(&format!("{}{step}", numbers(10, 10))).await;
     world.send().await;
-    // Ten times 0.08 and twice 0.20 are 1.20; a third would be too much.
+    // Ten times 0.08 and twice 0.20 are 1.20; a third message at 0.20 would exceed the budget.
     assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (12, "1.20"));
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
     assert!(hold.why.contains("the step has spent 1.20 of its budget of 1.30 EUR"), "{}", hold.why);
 }
 
 #[tokio::test]
-async fn what_is_not_handed_over_after_all_costs_nothing() {
+async fn a_message_that_is_not_submitted_costs_nothing() {
     let (mut world, _folder) = with_prices("channel,price\nSMS,0.10\n").await;
     world.provider.out.lock().unwrap().insert("sms".to_owned());
     let text = format!("budget = 0.55\n{}[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n", numbers(9, 0));
@@ -171,54 +171,54 @@ async fn what_is_not_handed_over_after_all_costs_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_crash_leaves_unknown_stays_spent() {
+async fn messages_unknown_after_a_crash_stay_spent() {
     let (mut world, _folder) = with_prices("channel,price\nSMS,0.10\n").await;
     let text = format!("budget = \"0.30\"\n{}[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n", numbers(9, 0));
     let launched = world.launch_of(&text).await;
     world.node.watch().await;
     world.node.claim(1, true).await.unwrap();
-    world.start_again().await;
+    world.restart().await;
     world.send().await;
     assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (0, "0.30"));
     assert_eq!(world.count_of(&launched, 0, Count::Unknown).await, 3);
 }
 
 #[tokio::test]
-async fn a_campaign_is_paused_where_too_much_of_the_latest_is_undelivered_and_forgiven_once_it_is_resumed() {
+async fn pause_when_pauses_on_too_many_undelivered_and_a_resume_resets_it() {
     let mut world = World::of(LANES, None).await;
     let head = "pause_when = \"undelivered > 20% of the last 50\"\n";
     let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let launched = world.launch_of(&format!("{head}{}{steps}", numbers(200, 0))).await;
     world.send().await;
     world.node.keep_house().await.unwrap();
-    world.all_hear(&launched, 0..40, "delivered").await;
-    world.all_hear(&launched, 40..50, "undelivered").await;
+    world.post_receipts(&launched, 0..40, "delivered").await;
+    world.post_receipts(&launched, 40..50, "undelivered").await;
     assert_eq!(world.state(&launched).await.0, BatchState::Running, "a fifth is not more than a fifth");
-    world.all_hear(&launched, 50..51, "undelivered").await;
+    world.post_receipts(&launched, 50..51, "undelivered").await;
     let (state, why) = world.state(&launched).await;
     assert_eq!(state, BatchState::Paused);
     assert!(why.contains("11 of the last 51 on step 1, Viber, were undelivered (pause_when)"), "{why}");
     world.node.keep_house().await.unwrap();
     world.moves(&launched, BatchState::Paused, BatchState::Running).await;
     world.node.keep_house().await.unwrap();
-    world.all_hear(&launched, 51..60, "undelivered").await;
-    world.all_hear(&launched, 60..100, "delivered").await;
+    world.post_receipts(&launched, 51..60, "undelivered").await;
+    world.post_receipts(&launched, 60..100, "delivered").await;
     assert_eq!(world.state(&launched).await.0, BatchState::Running);
-    world.all_hear(&launched, 100..150, "undelivered").await;
+    world.post_receipts(&launched, 100..150, "undelivered").await;
     assert_eq!(world.state(&launched).await.0, BatchState::Paused);
 }
 
 #[tokio::test]
-async fn before_money_flows_a_channel_that_fails_holds_the_next_step_that_costs_something() {
+async fn hold_paid_when_holds_the_next_step_that_costs_money() {
     let (mut world, _folder) = with_prices("channel,price\nSMS,0.10\nViber,0\n").await;
     let head = "hold_paid_when = \"undelivered > 50% of the last 20\"\n";
     let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let launched = world.launch_of(&format!("{head}{}{steps}", numbers(60, 0))).await;
     world.send().await;
     world.node.keep_house().await.unwrap();
-    world.all_hear(&launched, 0..20, "undelivered").await;
+    world.post_receipts(&launched, 0..20, "undelivered").await;
     world.send().await;
-    assert_eq!(world.sms(), 0, "nobody pays for what may be our own fault");
+    assert_eq!(world.sms(), 0, "no paid message is sent while the fault may be ours");
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
     assert_eq!(hold.step.get(), 1);
     assert!(
@@ -226,26 +226,26 @@ async fn before_money_flows_a_channel_that_fails_holds_the_next_step_that_costs_
         "{}",
         hold.why
     );
-    // The first step goes on meanwhile, and a person's word is not taken back by the same rule.
-    world.start_again().await;
-    world.lets_go_on(&launched).await;
+    // Meanwhile the first step continues. The rule does not undo the operator's decision.
+    world.restart().await;
+    world.resume_steps(&launched).await;
     world.send().await;
     assert_eq!(world.sms(), 20);
     world.node.keep_house().await.unwrap();
-    world.all_hear(&launched, 20..45, "undelivered").await;
+    world.post_receipts(&launched, 20..45, "undelivered").await;
     world.send().await;
     assert_eq!((world.sms(), world.held().await.len()), (45, 0));
     let events = world.store.events(0, 100).await.unwrap();
-    let said: Vec<&str> = events.iter().map(|(_, event)| event.text.as_str()).collect();
-    assert!(said.iter().any(|text| text.starts_with("step 2 is held: 20 of the last 20")), "{said:?}");
-    assert!(said.contains(&"step 2 is resumed by Ann"), "{said:?}");
+    let texts: Vec<&str> = events.iter().map(|(_, event)| event.text.as_str()).collect();
+    assert!(texts.iter().any(|text| text.starts_with("step 2 is held: 20 of the last 20")), "{texts:?}");
+    assert!(texts.contains(&"step 2 is resumed by Ann"), "{texts:?}");
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     let again = release_steps(world.store.as_ref(), world.clock.as_ref(), &batch, None, "Ann").await.unwrap();
-    assert_eq!((again.noted, again.used_up), (None, Vec::new()), "nothing is held any more");
+    assert_eq!((again.noted, again.used_up), (None, Vec::new()), "no step is held");
 }
 
 #[tokio::test]
-async fn nothing_of_a_step_that_a_person_has_paused_leaves_and_the_others_go_on() {
+async fn a_step_paused_by_an_operator_sends_nothing_while_others_continue() {
     let mut world = World::of(LANES, None).await;
     let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let launched = world.launch_of(&format!("{}{steps}", numbers(5, 0))).await;
@@ -253,13 +253,13 @@ async fn nothing_of_a_step_that_a_person_has_paused_leaves_and_the_others_go_on(
     let (step, by) = (StepIndex::new(1).unwrap(), crate::store::StepHeldBy::Person);
     let hold = StepHold { batch, step, by, why: "paused by Ann".to_owned(), since: now, recall: None };
     world.store.hold_step(hold.clone(), now).await.unwrap().unwrap();
-    assert_eq!(world.store.hold_step(hold, now).await.unwrap(), None, "it is held already");
+    assert_eq!(world.store.hold_step(hold, now).await.unwrap(), None, "the step is already held");
     world.node.watch().await;
     world.send().await;
-    world.all_hear(&launched, 0..5, "undelivered").await;
+    world.post_receipts(&launched, 0..5, "undelivered").await;
     world.send().await;
     assert_eq!((world.provider.taken.lock().unwrap().len(), world.sms()), (5, 0));
-    world.lets_go_on(&launched).await;
+    world.resume_steps(&launched).await;
     world.send().await;
     assert_eq!(world.sms(), 5);
     let key = MessageKey { batch, n: 0 };

@@ -1,4 +1,4 @@
-//! Single messages join a batch for an hour, which then comes to its end like any other.
+//! Single messages join a batch for an hour. Then it closes and ends like any other batch.
 
 use super::small::{World, recipient};
 use crate::campaign::Report;
@@ -10,8 +10,8 @@ fn plan() -> Plan {
 }
 
 impl World {
-    async fn joins(&self, people: std::ops::Range<u32>) -> (BatchId, u32) {
-        let recipients = people.map(|n| Recipient {
+    async fn joins(&self, recipients: std::ops::Range<u32>) -> (BatchId, u32) {
+        let recipients = recipients.map(|n| Recipient {
             msisdn: recipient(n),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: None,
@@ -31,7 +31,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_batch_stays_open_for_an_hour_and_is_finished_once_it_is_closed_and_all_of_it_has_left() {
+async fn a_batch_takes_messages_for_an_hour_and_finishes_once_all_are_sent() {
     let mut world = World::begin().await;
     let (batch, first) = world.joins(0..2).await;
     world.send().await;
@@ -40,16 +40,16 @@ async fn a_batch_stays_open_for_an_hour_and_is_finished_once_it_is_closed_and_al
         (first, world.sent(), world.state_of(batch).await),
         (0, vec![(batch, 0), (batch, 1)], BatchState::Running)
     );
-    world.idles(3_000).await;
+    world.idle(3_000).await;
     assert_eq!(world.joins(2..3).await, (batch, 2));
-    // The hint alone is enough for it to leave.
+    // The hint alone is enough to claim it.
     world.node.claim(1, false).await.unwrap();
     world.send().await;
     assert_eq!(world.sent().last(), Some(&(batch, 2)));
-    world.idles(599).await;
+    world.idle(599).await;
     world.node.keep_house().await.unwrap();
     assert_eq!(world.state_of(batch).await, BatchState::Running);
-    // Nothing has moved since: the close alone makes it worth a look.
+    // No message has moved since; only the close causes the check.
     world.clock.advance(Span::from_secs(7));
     world.node.keep_house().await.unwrap();
     world.node.watch().await;
@@ -63,11 +63,11 @@ async fn a_batch_stays_open_for_an_hour_and_is_finished_once_it_is_closed_and_al
 }
 
 #[tokio::test]
-async fn what_joined_just_before_the_close_keeps_the_batch_running_until_it_has_left() {
+async fn messages_that_join_before_the_close_keep_the_batch_running() {
     let mut world = World::begin().await;
     let (batch, _) = world.joins(0..1).await;
     world.send().await;
-    world.idles(3_598).await;
+    world.idle(3_598).await;
     assert_eq!(world.joins(1..2).await, (batch, 1));
     world.clock.advance(Span::from_secs(7));
     world.node.keep_house().await.unwrap();
@@ -78,7 +78,7 @@ async fn what_joined_just_before_the_close_keeps_the_batch_running_until_it_has_
 }
 
 #[tokio::test]
-async fn what_is_cancelled_takes_no_more_and_the_next_goes_on_beside_it() {
+async fn a_cancelled_batch_takes_no_messages_and_the_next_batch_does() {
     let mut world = World::begin().await;
     let (batch, _) = world.joins(0..3).await;
     let now = world.clock.now();

@@ -1,17 +1,17 @@
-//! Campaigns of a storm, launched before it begins, and changed while it lasts.
+//! The campaigns of a storm: launched before it begins, and changed while it lasts.
 
 use std::sync::Arc;
 
-use super::act::Amended;
-use super::scene::{COLUMNS, Campaign, has_name, joining, person};
-use super::world::{PERSON, World};
+use super::act::PlanChange;
+use super::scene::{COLUMNS, Campaign, has_name, joining, recipient};
+use super::world::{OPERATOR, World};
 use crate::campaign::{Draft, Launcher, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{BatchId, MessageKey, Present};
 use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, Spread, Start, Store};
 
-/// Lays a campaign's people and messages out. People come without a file: reading files has tests of its own.
+/// Launches a campaign without a file; reading files has tests of its own.
 pub(super) async fn launch(
     campaign: &Campaign,
     store: &Arc<dyn Store>,
@@ -23,20 +23,20 @@ pub(super) async fn launch(
     let draft = draft.unwrap_or_else(|error| panic!("{error}\n{}", campaign.text));
     let columns = COLUMNS.map(str::to_owned).to_vec();
     let known_as = draft.name.clone().map_or(KnownAs::Nothing, KnownAs::Name);
-    let new = NewAudience { known_as, source: PERSON.to_owned(), columns, now: clock.now() };
+    let new = NewAudience { known_as, source: OPERATOR.to_owned(), columns, now: clock.now() };
     let audience = store.begin_audience(new).await.unwrap();
-    let people: Vec<_> = campaign.people.clone().map(person).collect();
+    let recipients: Vec<_> = campaign.recipients.clone().map(recipient).collect();
     let mut countries = std::collections::BTreeMap::<String, u32>::new();
-    for person in &people {
-        *countries.entry(person.country.to_string()).or_default() += 1;
+    for recipient in &recipients {
+        *countries.entry(recipient.country.to_string()).or_default() += 1;
     }
-    let nameless = campaign.people.clone().filter(|person| !has_name(*person)).count();
+    let nameless = campaign.recipients.clone().filter(|n| !has_name(*n)).count();
     let summary = serde_json::json!({
         "summary": { "countries": countries, "number_column": COLUMNS[0] },
         "empty": [0, nameless],
     });
-    let count = u32::try_from(people.len()).unwrap();
-    store.add_recipients(audience, 0, people).await.unwrap();
+    let count = u32::try_from(recipients.len()).unwrap();
+    store.add_recipients(audience, 0, recipients).await.unwrap();
     store.publish_audience(audience, count, summary.to_string()).await.unwrap();
     let launcher = Launcher { store: store.as_ref(), clock, chance, config };
     let launched = launcher.launch(&draft, |_| None).await;
@@ -45,7 +45,7 @@ pub(super) async fn launch(
     launched.batch
 }
 
-/// Lays out messages of a campaign whose launch never came to its end.
+/// Creates messages of a campaign whose launch was never completed.
 pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: &ManualClock) {
     let (batch, plan) = (store.batch(like).await.unwrap().unwrap(), store.plan(like).await.unwrap().unwrap());
     let (audience, now) = (batch.audience_ids[0], clock.now());
@@ -60,7 +60,7 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
         tag: batch.tag,
         plan,
         name: None,
-        audience: PERSON.to_owned(),
+        audience: OPERATOR.to_owned(),
         audience_ids: batch.audience_ids,
         starts_at: None,
         open_until: None,
@@ -76,41 +76,41 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
 }
 
 impl World {
-    /// Changes a plan, as a command does that nobody waits for.
-    pub(super) async fn amend(&mut self, which: usize, to: Amended) {
+    /// Changes a plan, as a command does whose caller does not wait.
+    pub(super) async fn amend(&mut self, which: usize, to: PlanChange) {
         let now = self.clock.now();
-        let Some(id) = self.holds.batches().nth(which) else { return };
+        let Some(id) = self.invariants.batches().nth(which) else { return };
         let batch = self.store.batch(id).await.unwrap().unwrap();
         let before = self.store.plan(id).await.unwrap().unwrap();
         let mut plan = before.clone();
         match to {
-            Amended::End(after) => plan.end = after.map(|after| now + after),
-            Amended::Quiet(hours) => {
+            PlanChange::End(after) => plan.end = after.map(|after| now + after),
+            PlanChange::Quiet(hours) => {
                 let quiet: Vec<_> = hours.iter().map(|hours| hours.parse().unwrap()).collect();
                 plan.steps.iter_mut().for_each(|step| step.hours.quiet.clone_from(&quiet));
             }
-            Amended::Most(messages) => plan.steps[0].limits.messages = messages,
+            PlanChange::Most(messages) => plan.steps[0].limits.messages = messages,
         }
-        let (edition, why) = (batch.edition, PERSON.to_owned());
+        let (edition, why) = (batch.edition, OPERATOR.to_owned());
         let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at: batch.starts_at, why, now };
         if self.store.amend(amendment).await.unwrap().is_some() {
-            self.holds.amended(id, plan.clone());
+            self.invariants.amend(id, plan.clone());
             bring_forward(self.store.as_ref(), self.clock.as_ref(), &batch, &plan, None).await.unwrap();
         }
     }
 }
 
 impl World {
-    /// Sends single messages, as a client of the API does.
-    pub(super) async fn join(&mut self, people: u32) {
+    /// Sends single messages, as an API client does.
+    pub(super) async fn join(&mut self, count: u32) {
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
         let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
-        // Their numbers depend on where they join, and no other act goes on meanwhile.
+        // Their numbers depend on where they join, and no other act runs meanwhile.
         let Joined { batch, first, .. } = launcher.join(self.plan.clone(), Vec::new()).await.unwrap();
-        let recipient = |n| person(joining(MessageKey { batch, n }));
-        let recipients: Vec<_> = (first..first + people).map(recipient).collect();
+        let recipient_of = |n| recipient(joining(MessageKey { batch, n }));
+        let recipients: Vec<_> = (first..first + count).map(recipient_of).collect();
         let joined = launcher.join(self.plan.clone(), recipients).await.unwrap();
         assert_eq!((joined.batch, joined.first), (batch, first));
-        self.holds.joined(batch).await;
+        self.invariants.join(batch).await;
     }
 }

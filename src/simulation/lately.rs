@@ -1,5 +1,5 @@
-//! What each recipient gets from one WhatsApp sender: 45 messages at once and one more every six seconds, and of a server
-//! that has just started, which cannot know of more, one at first.
+//! How often a WhatsApp sender writes to each recipient: 45 messages at once and one more every six seconds. A server
+//! that has just started cannot know of earlier messages, so it sends one at first.
 
 use std::collections::HashMap;
 
@@ -9,19 +9,19 @@ const INTERVAL: Span = Span::from_secs(6);
 const AT_ONCE: i64 = 45;
 
 #[derive(Debug)]
-pub(super) struct Lately {
+pub(super) struct RecipientRate {
     started: Timestamp,
     begun: HashMap<(usize, Msisdn), Vec<Timestamp>>,
 }
 
-impl Lately {
-    /// Of a server that has started then.
+impl RecipientRate {
+    /// Creates the state of a server that started then.
     pub(super) fn since(started: Timestamp) -> Self {
         Self { started, begun: HashMap::new() }
     }
 
-    /// A request sets out to a recipient.
-    pub(super) fn sets_out(&mut self, lane: usize, to: Msisdn, now: Timestamp) {
+    /// Checks a request to a recipient that is begun now.
+    pub(super) fn begin(&mut self, lane: usize, to: Msisdn, now: Timestamp) {
         let begun = self.begun.entry((lane, to)).or_default();
         begun.push(now);
         let more = |since: Timestamp| now.since(since).millis() / INTERVAL.millis();
@@ -29,18 +29,18 @@ impl Lately {
         let most = 1 + more(self.started);
         assert!(
             all <= most,
-            "lane {lane} has begun {all} messages to one recipient since it started, and {most} may be"
+            "lane {lane} has begun {all} messages to one recipient since its server started; the limit is {most}"
         );
-        for (place, since) in (0_i64..).zip(begun.iter()) {
-            assert!(all - place <= AT_ONCE + more(*since), "lane {lane} sends to one recipient again and again");
+        for (index, since) in (0_i64..).zip(begun.iter()) {
+            assert!(all - index <= AT_ONCE + more(*since), "lane {lane} exceeds the rate to one recipient");
         }
     }
 
-    /// It was not sent after all.
-    pub(super) fn comes_back(&mut self, lane: usize, to: Msisdn, begun_at: Timestamp) {
+    /// Takes back a request that was not sent after all.
+    pub(super) fn take_back(&mut self, lane: usize, to: Msisdn, begun_at: Timestamp) {
         let Some(begun) = self.begun.get_mut(&(lane, to)) else { return };
-        if let Some(place) = begun.iter().rposition(|at| *at == begun_at) {
-            begun.remove(place);
+        if let Some(index) = begun.iter().rposition(|at| *at == begun_at) {
+            begun.remove(index);
         }
     }
 }

@@ -1,10 +1,12 @@
-//! The whole of it under storm: every room by hand, one act after the other in an order that a seed picks, over the
-//! provider's pure model and a database in memory.
+//! Storm tests of the whole program. A storm runs each room by hand, one act after another, in an order that a seed
+//! picks.
+//! The provider is its pure model, and the database is in memory.
 //!
-//! In: seeds. Out: how often each event met each state, or the shortest history in which something did not hold.
-//! Promises: the same seed does the same; the process dies at any await and between any two commits; after every act
-//! what is held always holds; after the storm everything comes to rest.
-//! May not: be part of the program: it is compiled for tests alone.
+//! - In: seeds.
+//! - Out: how often each event met each state, or the shortest history that breaks an invariant.
+//! - Promises: the same seed does the same. The process dies at any await and between any two commits. The invariants
+//!   are checked after every act. After the storm everything comes to rest.
+//! - May not: be part of the program; it is compiled for tests only.
 
 mod act;
 mod again;
@@ -21,8 +23,8 @@ mod foreign;
 mod foreseen;
 mod former;
 mod guards;
-mod holds;
 mod hours;
+mod invariants;
 mod joined;
 mod laid_out;
 mod lately;
@@ -52,38 +54,40 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use weather::{Failure, Seen, Weather};
 
-/// Storms that make out every pair of state and event there is. Fewer prove nothing by what they have not met.
+/// Number of storms that together meet every pair of state and event. A smaller run does not check the pairs.
 const ENOUGH: u64 = 10_000;
-/// Times that a failed seed is run again at most, to find out which of its acts it takes.
+/// Maximum number of runs of a failed seed while `shrink` looks for the acts that it needs.
 const TRIES: u32 = 400;
 
 fn number_of(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|said| said.parse().unwrap_or_else(|_| panic!("{name} = {said} is no number")))
+    std::env::var(name)
+        .ok()
+        .map(|value| value.parse().unwrap_or_else(|_| panic!("invalid {name} = {value}: a number is required")))
 }
 
-/// The acts to which a history was brought down, where somebody names them.
+/// The acts of a reduced history, if `VOLLEY_STORM_ACTS` names them.
 fn acts() -> Option<BTreeSet<u32>> {
-    let said = std::env::var("VOLLEY_STORM_ACTS").ok()?;
-    let number = |act: &str| act.trim().parse().unwrap_or_else(|_| panic!("{act} is no number of an act"));
-    Some(said.split(',').filter(|act| !act.trim().is_empty()).map(number).collect())
+    let value = std::env::var("VOLLEY_STORM_ACTS").ok()?;
+    let number = |act: &str| act.trim().parse().unwrap_or_else(|_| panic!("invalid act {act}: a number is required"));
+    Some(value.split(',').filter(|act| !act.trim().is_empty()).map(number).collect())
 }
 
-/// Tells what a seed does, act by act.
-fn tell_of(seed: u64) {
+/// Prints what a seed does, act by act.
+fn replay(seed: u64) {
     let mut weather = Weather::new();
     let acts = acts();
     let run = weather.run(seed, acts.as_ref(), true);
     match run {
-        Ok(seen) => println!("{}\nseed {seed} held: {} events", seen.told.join("\n"), seen.met.events()),
+        Ok(seen) => println!("{}\nseed {seed} held: {} events", seen.log.join("\n"), seen.met.events()),
         Err(failure) => panic!("{}", failure.history(seed, acts.as_ref())),
     }
 }
 
 #[test]
-fn whatever_happens_what_is_held_holds_and_everything_comes_to_rest() {
-    weather::listen_to_panics();
+fn every_storm_keeps_the_invariants_and_comes_to_rest() {
+    weather::capture_panics();
     if let Some(seed) = number_of("VOLLEY_STORM_SEED") {
-        return tell_of(seed);
+        return replay(seed);
     }
     let seeds = number_of("VOLLEY_STORMS").unwrap_or(300);
     let from = number_of("VOLLEY_STORM_FROM").unwrap_or(0);
@@ -96,12 +100,12 @@ fn whatever_happens_what_is_held_holds_and_everything_comes_to_rest() {
         for seed in std::iter::from_fn(take) {
             let seen = weather.run(seed, None, false).inspect_err(|_| failed.store(true, Ordering::Relaxed));
             let seen = seen.map_err(|failure| (seed, failure))?;
-            seen.is_a_storm(seed);
+            seen.check_size(seed);
             all.add(&seen);
         }
         Ok(all)
     };
-    // Each waits half its time for the thread of its database.
+    // Each storm waits half its time for its database thread, so there are two threads per core.
     let threads = 2 * std::thread::available_parallelism().map_or(1, usize::from);
     let runs: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(storms)).collect();

@@ -1,5 +1,5 @@
-//! The world outside: the provider's pure model, the ways in which requests and webhooks get lost between it and us, and
-//! an account of what truly happened.
+//! The outside world of a storm: the provider's pure model, the ways in which requests and webhooks are lost between it
+//! and the server, and an account of what truly happened.
 
 mod account;
 mod cut;
@@ -19,8 +19,8 @@ use way::Asker;
 use super::act;
 use super::blame::No;
 use super::circuits::Circuits;
-use super::lately::Lately;
-use super::turned_away::TurnedAway;
+use super::lately::RecipientRate;
+use super::turned_away::BareRefusals;
 use super::wishes::Wish;
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{AttemptId, Channel, MessageKey, Span, Timestamp, Umid};
@@ -28,50 +28,50 @@ use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Model, REPEATS};
 use crate::wire::{self, Report};
 
-/// How much later than it set out a webhook arrives at most, unless it is late.
+/// Maximum delay of a webhook that counts as punctual.
 const PUNCTUAL: Span = Span::from_secs(2);
 
 /// A request that has reached the line and is not answered yet.
 struct Held {
     answer: oneshot::Sender<Result<RawAnswer, Broken>>,
     request: Request,
-    stands: Stands,
+    stage: Stage,
 }
 
-/// One request, and what has to be known of it at its end.
+/// A request, and what has to be known of it at its end.
 #[derive(Clone)]
 struct Request {
     to: Endpoint,
     body: Arc<Vec<u8>>,
     lane: usize,
-    /// Of which server.
+    /// The number of the server that made it.
     life: usize,
     begun: Timestamp,
-    /// How often its lane had found the provider out before.
+    /// How often the lane's circuit had opened before.
     openings: u32,
 }
 
-enum Stands {
-    /// Its connection is still coming about: nothing has been sent.
+enum Stage {
+    /// The connection is being opened; nothing has been sent.
     Connecting(Arc<dyn Gate>),
     /// Sent at that time, and not arrived yet.
     OnItsWay(Timestamp),
-    /// To be answered so.
+    /// To be answered with this.
     Answered(Result<RawAnswer, Broken>),
 }
 
-/// A webhook on its way to us.
+/// A webhook on its way to the server.
 #[derive(Debug, Clone)]
 pub(super) struct Hook {
     pub(super) event: Vec<u8>,
     pub(super) at: Timestamp,
     id: u64,
     tried: usize,
-    /// It does not say which message of ours it is about, so nothing is promised of it.
+    /// It does not name our message, so the invariants promise nothing about it.
     nameless: bool,
 }
 
-/// A message that has got to the provider in a request that was sent at `at`.
+/// A message that reached the provider in a request that was sent at `sent`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrived {
     pub(super) message: MessageKey,
@@ -80,14 +80,14 @@ pub(super) struct Arrived {
     pub(super) at: Timestamp,
 }
 
-/// A message in a request that has just left.
+/// A message in a request that has just been sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Posted {
     pub(super) attempt: AttemptId,
     pub(super) channel: Channel,
-    /// The place of the lane in the configuration.
+    /// The index of the lane in the configuration.
     pub(super) lane: usize,
-    /// Of which server.
+    /// The number of the server that sent it.
     pub(super) life: usize,
     pub(super) at: Timestamp,
 }
@@ -100,8 +100,8 @@ struct Inner {
     model: Model,
     clock: Arc<ManualClock>,
     seed: u64,
-    /// The dice of what is under way: one's own for each attempt and each of its requests and webhooks, so that none
-    /// falls otherwise because of another.
+    /// The dice for what happens next. Each attempt, and each of its requests and webhooks, has dice of its own, so
+    /// none affects another.
     dice: fastrand::Rng,
     throws: HashMap<AttemptId, u64>,
     trouble: Trouble,
@@ -111,20 +111,20 @@ struct Inner {
     webhooks: u64,
     posted: Vec<Posted>,
     arrived: Vec<Arrived>,
-    /// With which of its attempt's copies each is.
+    /// Accepted messages, each with the number of the copy among those of its attempt.
     accepted: Vec<(Posted, usize)>,
     truths: HashMap<AttemptId, Truth>,
-    /// The attempt of each umid, and which of its copies that is.
+    /// The attempt of each umid, and the number of the copy.
     of_umid: HashMap<String, (AttemptId, usize)>,
-    /// Channels of which we have acknowledged a receipt with our id.
+    /// Channels of which we acknowledged a receipt with our id.
     naming: HashSet<Channel>,
-    /// Of each server that has been, by its lanes.
+    /// The circuits of each server so far, by lane.
     circuits: Vec<Circuits>,
-    turned_away: Vec<TurnedAway>,
-    lately: Vec<Lately>,
+    bare_refusals: Vec<BareRefusals>,
+    recipient_rates: Vec<RecipientRate>,
     proofs: Vec<Proof>,
     connections: Vec<u32>,
-    /// Told of each request that reaches the line.
+    /// Notified of each request that reaches the line.
     has_begun: Arc<Notify>,
 }
 
@@ -137,15 +137,15 @@ impl std::fmt::Debug for Inner {
     }
 }
 
-/// One lane's end of it.
+/// One lane's end of the line.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) net: Arc<Net>,
-    /// The place of the lane in the configuration.
+    /// The index of the lane in the configuration.
     pub(super) lane: usize,
-    /// Of which server.
+    /// The number of the server that owns it.
     pub(super) life: usize,
-    /// Whether it is for questions alone.
+    /// Whether the asker uses it, not a lane.
     pub(super) is_of_asker: bool,
 }
 
@@ -153,8 +153,8 @@ pub(super) struct Line {
 impl Transport for Line {
     async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
         let answered = self.net.lock().post(to, body, (self.life, self.lane), gate);
-        // Whoever goes on after the line is gone has died.
-        answered.await.unwrap_or_else(|_| panic!("a request went on in a process that has died"))
+        // The line drops the sender of an answer only when the process has died.
+        answered.await.unwrap_or_else(|_| panic!("a request continued in a process that has died"))
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
@@ -187,8 +187,8 @@ impl Net {
             of_umid: HashMap::new(),
             naming: HashSet::new(),
             circuits: Vec::new(),
-            turned_away: Vec::new(),
-            lately: Vec::new(),
+            bare_refusals: Vec::new(),
+            recipient_rates: Vec::new(),
             proofs: Vec::new(),
             connections: connections.collect(),
             has_begun: Arc::default(),
@@ -199,21 +199,21 @@ impl Net {
         self.lock().trouble = trouble;
     }
 
-    /// Cuts the line, or mends it.
+    /// Cuts the line, or mends it with `None`.
     pub(super) fn cut(&self, cut: Option<Cut>) {
         self.lock().cut = cut;
     }
 
-    /// Until when no webhook gets through, where that is so.
-    pub(super) fn is_deaf_until(&self) -> Option<Timestamp> {
+    /// Returns until when no webhook gets through; `None` if the line carries webhooks.
+    pub(super) fn webhooks_cut_until(&self) -> Option<Timestamp> {
         let inner = self.lock();
         inner.cut_now().filter(|cut| cut.webhooks).map(|cut| cut.until)
     }
 
-    /// Whether the present server knows that what the provider has said at each of these times may not have got through.
-    pub(super) fn was_missing(&self, said: &[Timestamp], now: Timestamp) -> bool {
+    /// Whether the present server knows that what the provider sent at each of these times may not have arrived.
+    pub(super) fn may_have_missed(&self, sent: &[Timestamp], now: Timestamp) -> bool {
         let inner = self.lock();
-        inner.proofs.last().is_some_and(|proof| said.iter().all(|said| proof.was_missing(*said, now)))
+        inner.proofs.last().is_some_and(|proof| sent.iter().all(|sent| proof.may_have_missed(*sent, now)))
     }
 
     /// Changes what the provider does wrong by itself.
@@ -224,8 +224,8 @@ impl Net {
         inner.model.set_faults(faults);
     }
 
-    /// From now on the provider refuses no text, neither at once nor by receipt.
-    pub(super) fn takes_every_text(&self) {
+    /// Lets the provider accept every text from here on, in its answers and in its receipts.
+    pub(super) fn accept_every_text(&self) {
         let refuses_numbers = |profile: &mut crate::simulator::Profile| {
             for delivery in profile.channels.values_mut() {
                 delivery.reject_codes = vec![3_003];
@@ -235,85 +235,86 @@ impl Net {
         self.lock().model.change_profile(refuses_numbers);
     }
 
-    /// Requests that wait for their answer.
+    /// Returns the number of requests that wait for their answer.
     pub(super) fn held(&self) -> usize {
         self.lock().held.len()
     }
 
-    /// Those of one server.
+    /// Returns the number of requests of one server that wait for their answer.
     pub(super) fn held_by(&self, life: usize) -> usize {
         self.lock().held.iter().filter(|held| held.request.life == life).count()
     }
 
-    /// Told of each request that reaches the line.
+    /// Returns the notifier of requests that reach the line.
     pub(super) fn has_begun(&self) -> Arc<Notify> {
         Arc::clone(&self.lock().has_begun)
     }
 
-    /// Lets one of the requests go on: to its connection, or to its answer. Returns whose request was answered.
+    /// Moves one of the requests on: to its connection, to the provider, or to its answer. Returns whose request was
+    /// answered.
     pub(super) fn answer(&self, which: usize) -> Option<usize> {
         let mut inner = self.lock();
         if which >= inner.held.len() {
             return None;
         }
-        let Held { answer, request, stands } = inner.held.swap_remove(which);
-        let stands = match stands {
-            Stands::Connecting(gate) => inner.leave(&request, gate.as_ref()),
-            Stands::OnItsWay(sent) => Stands::Answered(inner.arrive(&request, sent)),
-            Stands::Answered(with) => {
-                inner.ends(&request, &with);
-                // Whoever has died takes no answer.
+        let Held { answer, request, stage } = inner.held.swap_remove(which);
+        let stage = match stage {
+            Stage::Connecting(gate) => inner.leave(&request, gate.as_ref()),
+            Stage::OnItsWay(sent) => Stage::Answered(inner.arrive(&request, sent)),
+            Stage::Answered(with) => {
+                inner.end(&request, &with);
+                // A dead process takes no answer.
                 drop(answer.send(with));
                 return Some(request.life);
             }
         };
-        inner.held.push(Held { answer, request, stands });
+        inner.held.push(Held { answer, request, stage });
         None
     }
 
-    /// A server begins. Returns by which number its requests are known.
-    pub(super) fn starts(&self) -> usize {
+    /// Registers a server that starts. Returns the number of its process.
+    pub(super) fn start(&self) -> usize {
         let mut inner = self.lock();
         let (circuits, now) = (Circuits::new(&inner.connections), inner.clock.now());
         inner.circuits.push(circuits);
-        let turned_away = inner.turned_away.last().map(TurnedAway::of_successor).unwrap_or_default();
-        inner.turned_away.push(turned_away);
-        inner.lately.push(Lately::since(now));
+        let bare_refusals = inner.bare_refusals.last().map(BareRefusals::of_successor).unwrap_or_default();
+        inner.bare_refusals.push(bare_refusals);
+        inner.recipient_rates.push(RecipientRate::since(now));
         inner.proofs.push(Proof::since(now));
-        inner.lately.len() - 1
+        inner.recipient_rates.len() - 1
     }
 
-    /// A person lets a lane go on.
-    pub(super) fn lets_go_on(&self, lane: usize) {
+    /// Notes that an operator resumed a lane.
+    pub(super) fn resume_lane(&self, lane: usize) {
         let mut inner = self.lock();
         let now = inner.clock.now();
-        inner.turned_away.iter_mut().for_each(|of_life| of_life.lets_go_on(lane, now));
+        inner.bare_refusals.iter_mut().for_each(|of_life| of_life.resume(lane, now));
     }
 
-    /// Forgets the answers to a server that has died. What it had sent may get to the provider all the same.
+    /// Drops the answers for a server that has died. What it had sent may still reach the provider.
     pub(super) fn hang_up(&self, life: usize) {
         let mut inner = self.lock();
         let all = std::mem::take(&mut inner.held);
         let (gone, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|held| held.request.life == life);
         inner.held = others;
-        for Held { request, stands, .. } in gone {
-            if let Stands::OnItsWay(sent) = stands {
+        for Held { request, stage, .. } in gone {
+            if let Stage::OnItsWay(sent) = stage {
                 drop(inner.arrive(&request, sent));
             }
         }
     }
 
-    /// What has left since the last time.
+    /// Takes the messages that were sent since the last call.
     pub(super) fn posted(&self) -> Vec<Posted> {
         std::mem::take(&mut self.lock().posted)
     }
 
-    /// What has got to the provider since the last time.
+    /// Takes the messages that reached the provider since the last call.
     pub(super) fn arrived(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.lock().arrived)
     }
 
-    /// What the provider has taken since the last time, and which of its attempt's copies each is.
+    /// Takes the messages that the provider accepted since the last call, each with the number of its copy.
     pub(super) fn accepted(&self) -> Vec<(Posted, usize)> {
         std::mem::take(&mut self.lock().accepted)
     }
@@ -327,7 +328,7 @@ impl Net {
         self.lock().truths.get(&attempt).cloned().unwrap_or_default()
     }
 
-    /// Takes out the webhooks whose time has come.
+    /// Takes out the due webhooks.
     pub(super) fn due(&self) -> Vec<Hook> {
         let mut inner = self.lock();
         let now = inner.clock.now();
@@ -337,14 +338,14 @@ impl Net {
         due
     }
 
-    /// A webhook that was taken out comes later after all, at no fault of anybody's.
+    /// Puts back a webhook that was taken out; it arrives later, and that is no fault.
     pub(super) fn put_back(&self, hook: Hook) {
         self.lock().hooks.push(hook);
     }
 
-    /// The provider was told that a webhook is on disk. Returns what its person wishes.
+    /// Notes that the server acknowledged a webhook. Returns the opt-out or opt-in that it contains.
     pub(super) fn taken(&self, hook: &Hook) -> Option<Wish> {
-        if let Some(wish) = Wish::spoken(&hook.event) {
+        if let Some(wish) = Wish::in_event(&hook.event) {
             return Some(wish);
         }
         if hook.nameless {
@@ -354,19 +355,20 @@ impl Net {
         let (attempt, _, report) = inner.news(&hook.event)?;
         inner.naming.extend(channel_of(&hook.event));
         let truth = inner.truths.entry(attempt).or_default();
-        truth.told = truth.told.max(report.status());
+        truth.acknowledged = truth.acknowledged.max(report.status());
         match report {
             Report::Negative { code } if (No::Receipt { code }).is_a_wish() => Some(Wish::NoMore(attempt)),
             _ => None,
         }
     }
 
-    /// Whether we have acknowledged a receipt of this channel with our id.
+    /// Whether we acknowledged a receipt of this channel with our id.
     pub(super) fn names_ours(&self, channel: Channel) -> bool {
         self.lock().naming.contains(&channel)
     }
 
-    /// It was not: the provider repeats it, or gives up. `is_cut` is whether it never got to us.
+    /// Notes that a webhook was not acknowledged: the provider repeats it or drops it. `is_cut` means that it never
+    /// reached us.
     pub(super) fn missed(&self, mut hook: Hook, is_cut: bool) {
         let mut inner = self.lock();
         let now = inner.clock.now();
@@ -377,11 +379,11 @@ impl Net {
         {
             let missed = &mut inner.truths.entry(attempt).or_default().missed;
             let late = now > hook.at + PUNCTUAL;
-            let place = missed.iter().position(|known| known.hook == hook.id).unwrap_or_else(|| {
+            let index = missed.iter().position(|known| known.hook == hook.id).unwrap_or_else(|| {
                 missed.push(Missed { hook: hook.id, copy, tried: now, status, again, late, cut: Vec::new() });
                 missed.len() - 1
             });
-            let known = &mut missed[place];
+            let known = &mut missed[index];
             (known.again, known.late) = (again, known.late || late);
             known.cut.extend(is_cut.then_some(now));
         }
@@ -392,7 +394,7 @@ impl Net {
         }
     }
 
-    /// When something happens out there by itself.
+    /// Returns when the provider or a webhook next acts by itself.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let inner = self.lock();
         let hooks = inner.hooks.iter().map(|hook| hook.at);
@@ -404,7 +406,7 @@ impl Net {
     }
 }
 
-/// The same receipt, from a provider that does not say which message of ours it is about.
+/// The same receipt without the id of our message.
 fn without_name(event: &[u8]) -> Vec<u8> {
     let mut event: serde_json::Value = serde_json::from_slice(event).unwrap();
     if let Some(payload) = event.get_mut("payload").and_then(serde_json::Value::as_object_mut) {
@@ -427,28 +429,28 @@ fn channel_of(event: &[u8]) -> Option<Channel> {
     })
 }
 
-/// One message of a request, as far as it matters here.
+/// Returns our attempt id in a request.
 fn client_id(request: &wire::SendRequest<'_>) -> AttemptId {
     let id = request.client_message_id.as_deref().and_then(|id| id.parse().ok());
-    id.unwrap_or_else(|| panic!("a request without an id of ours: {request:?}"))
+    id.unwrap_or_else(|| panic!("a request without our id: {request:?}"))
 }
 
 impl Inner {
-    /// Takes up the dice of whatever happens next to an attempt.
+    /// Takes the dice for what happens next to an attempt.
     fn take_dice(&mut self, attempt: AttemptId) {
         let nth = self.throws.entry(attempt).or_default();
         *nth += 1;
         let AttemptId { key, step, .. } = attempt;
-        let place = (u64::from(key.batch.0) << 48) | (u64::from(key.n) << 16) | (u64::from(step.get()) << 12) | *nth;
-        self.dice = act::dice(self.seed, place);
+        let thing = (u64::from(key.batch.0) << 48) | (u64::from(key.n) << 16) | (u64::from(step.get()) << 12) | *nth;
+        self.dice = act::dice(self.seed, thing);
     }
 
-    fn hits(&mut self, share: f64) -> bool {
-        // Always thrown: what is lost must not change because something else is lost too.
+    fn throw(&mut self, share: f64) -> bool {
+        // Always thrown: a loss must not change because something else is lost too.
         self.dice.f64() < share
     }
 
-    /// Keeps account of what the provider did with a request.
+    /// Records what the provider did with a request.
     fn note(
         &mut self,
         to: Endpoint,
@@ -485,7 +487,7 @@ impl Inner {
         }
     }
 
-    /// Which attempt an event is about, which of its copies, and what it says.
+    /// Returns the attempt that an event is about, the number of its copy, and what it reports.
     fn news(&self, event: &[u8]) -> Option<(AttemptId, usize, Report)> {
         wire::parse_events(event).into_iter().find_map(|event| match event {
             wire::Event::Receipt(receipt) => {

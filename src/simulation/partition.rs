@@ -1,8 +1,8 @@
-//! Partitions of an hour between server and provider, on a clock that only the test moves: of the way out, of the way in, and
-//! of both.
+//! Partitions of an hour between server and provider, on a clock that only the test moves: of the way out, of the way
+//! in, and of both.
 //!
-//! The oracle asks the practice provider alone: a recipient whom it delivered to before the deadline gets nothing on another
-//! channel, each other recipient gets one message there, and none gets two.
+//! The oracle is the practice provider alone. A recipient whom Viber reached before the deadline gets nothing on
+//! another channel. Each other recipient gets exactly one message there.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::domain::{Channel, MessageKey, Span, Timestamp};
 use crate::simulator::{MessageSeen, Model, Profile, REPEATS};
 
-/// Viber takes its time: some are delivered at once, some after their deadline, some never.
+/// Viber is slow: it delivers some messages at once, some after their deadline, some never.
 const PROFILE: &str = r#"
 [channel.Viber]
 reject = 0.0
@@ -29,12 +29,12 @@ silent = 0.0
 delivered = 1.0
 "#;
 
-/// A little less than until the deadline: a webhook takes a moment to be posted and written down.
+/// Slightly less than the deadline: a webhook takes a moment to be posted and recorded.
 const IN_TIME: Span = Span::from_secs(900 - 3);
-/// One step of the test.
+/// The time that passes in one step of the test.
 const STEP: Span = Span::from_millis(1_020);
 
-/// A webhook that was not taken yet.
+/// A webhook that was not acknowledged yet.
 struct Waiting {
     event: Vec<u8>,
     at: Timestamp,
@@ -45,24 +45,24 @@ struct Waiting {
 pub(super) struct Parted {
     pub(super) world: World,
     waiting: Vec<Waiting>,
-    is_deaf: bool,
+    is_way_in_cut: bool,
 }
 
 impl Parted {
     pub(super) fn new(world: World) -> Self {
-        Self { world, waiting: Vec::new(), is_deaf: false }
+        Self { world, waiting: Vec::new(), is_way_in_cut: false }
     }
 
     pub(super) fn practice(seed: u64) -> Model {
         Model::new(Profile::from_toml(PROFILE).unwrap(), seed)
     }
 
-    /// Webhooks do not get to us from now on, or do again.
+    /// Cuts or mends the way of webhooks to the server.
     pub(super) fn cut_way_in(&mut self, is_cut: bool) {
-        self.is_deaf = is_cut;
+        self.is_way_in_cut = is_cut;
     }
 
-    /// Everything happens that is due, and then some time passes.
+    /// Does everything that is due, and then lets some time pass.
     async fn step(&mut self) {
         self.world.node.fire().await.unwrap();
         self.world.node.watch().await;
@@ -79,17 +79,17 @@ impl Parted {
         }
     }
 
-    /// What is not taken is repeated after 1, 10, 30 and 90 s, and then dropped.
+    /// Posts due webhooks. One that is not acknowledged is repeated after 1, 10, 30 and 90 s, and then dropped.
     async fn post_webhooks(&mut self) {
         let now = self.world.clock.now();
         let model = self.world.provider.model.as_ref().unwrap();
-        let mut told = model.lock().unwrap().tick(now);
-        told.extend(self.world.provider.webhooks.lock().unwrap().drain(..));
-        self.waiting.extend(told.into_iter().map(|webhook| Waiting { event: webhook.event, at: now, tried: 0 }));
+        let mut posted = model.lock().unwrap().tick(now);
+        posted.extend(self.world.provider.webhooks.lock().unwrap().drain(..));
+        self.waiting.extend(posted.into_iter().map(|webhook| Waiting { event: webhook.event, at: now, tried: 0 }));
         let (due, later): (Vec<Waiting>, Vec<Waiting>) =
             std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.at <= now);
         self.waiting = later;
-        if self.is_deaf {
+        if self.is_way_in_cut {
             let again = due.into_iter().filter_map(|Waiting { event, tried, .. }| {
                 REPEATS.get(tried).map(|pause| Waiting { event, at: now + *pause, tried: tried + 1 })
             });
@@ -112,7 +112,7 @@ impl Parted {
         self.world.node.record().await.unwrap();
     }
 
-    /// Everything that the provider took.
+    /// Returns every message that the provider took.
     pub(super) fn taken(&self) -> Vec<MessageSeen> {
         let model = self.world.provider.model.as_ref().unwrap().lock().unwrap();
         (0..model.message_count()).filter_map(|n| model.message(n)).collect()
@@ -131,14 +131,14 @@ fn at(text: &str) -> Timestamp {
 }
 
 impl Got {
-    /// When Viber delivered it, counted from its acceptance.
+    /// Returns how long after its acceptance Viber delivered it.
     fn delivered_after(&self) -> Option<Span> {
         let viber = &self.viber[0];
         viber.steps[0].delivered_at.as_deref().map(|delivered| at(delivered).since(at(&viber.accepted_at)))
     }
 }
 
-/// Returns how many were sent an SMS for nothing.
+/// Returns how many needless SMS were sent.
 fn judge(parted: &Parted, launched: &[&Launched], what: &str) -> usize {
     let mut got: BTreeMap<MessageKey, Got> = BTreeMap::new();
     for message in parted.taken() {
@@ -156,7 +156,7 @@ fn judge(parted: &Parted, launched: &[&Launched], what: &str) -> usize {
                     kinds[0] += 1;
                     needless += of.sms.len();
                 }
-                // It came too late: the SMS may have been on its way, and need not have been.
+                // It came too late: the SMS may already have been sent, or not.
                 Some(_) => {
                     kinds[1] += 1;
                     assert!(of.sms.len() <= 1, "{what}: {n}: {of:?}");
@@ -180,19 +180,19 @@ enum Cut {
     Both,
 }
 
-/// Cuts for an hour once the first campaign has been out for so long. The second is launched meanwhile. Returns how many
-/// fell back for nothing.
+/// Cuts for an hour, beginning this many seconds after the first campaign. A second campaign is launched meanwhile.
+/// Returns how many needless SMS were sent.
 async fn an_hour(cut: Cut, begins: u32, after_gap: &str, seed: u64) -> usize {
     let mut parted = Parted::new(World::beside(Some(Parted::practice(seed))).await);
     let first = parted.world.launch(80, &format!("name = \"first\"\nafter_gap = \"{after_gap}\"")).await;
     parted.pass(Span::from_secs(i64::from(begins))).await;
     let lanes = ["viber", "sms"];
-    parted.world.cuts(&lanes, cut != Cut::In);
+    parted.world.set_cut(&lanes, cut != Cut::In);
     parted.cut_way_in(cut != Cut::Out);
     parted.pass(Span::from_secs(1_200)).await;
     let second = parted.world.launch(40, &format!("name = \"second\"\nafter_gap = \"{after_gap}\"")).await;
     parted.pass(Span::from_secs(2_400)).await;
-    parted.world.cuts(&lanes, false);
+    parted.world.set_cut(&lanes, false);
     parted.cut_way_in(false);
     parted.pass(Span::from_secs(2_400)).await;
     judge(&parted, &[&first, &second], &format!("{cut:?} from {begins} s on, seed {seed}"))
@@ -221,6 +221,6 @@ async fn an_hour_without_either_way_causes_no_needless_fallback() {
 
 #[tokio::test]
 async fn an_operator_who_chose_to_fall_back_after_gaps_sees_needless_fallbacks() {
-    // What the others show is not that nothing can be found.
+    // This shows that the other tests could find needless fallbacks.
     assert!(an_hour(Cut::Both, 2, "fall_back", 7).await > 20);
 }

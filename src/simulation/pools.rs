@@ -1,4 +1,4 @@
-//! Steps that several lanes send.
+//! Steps that are sent by several lanes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::store::Hold;
 const PROVIDER: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n";
 
-/// Lanes on SMS, each with what else is said of it.
+/// A configuration of SMS lanes, each with additional keys.
 fn config(lanes: &[(&str, &str)]) -> String {
     let lane = |(name, more): &(&str, &str)| {
         format!("[[lane]]\nname = \"{name}\"\nchannel = \"SMS\"\nrate = \"1000/s\"\n{more}\n")
@@ -26,30 +26,30 @@ fn campaign(numbers: impl Iterator<Item = u64>, step: &str) -> String {
     format!("numbers = [{}]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n{step}", numbers.join(","))
 }
 
-/// To 90 people in Singapore, by a pool of three.
+/// A campaign to 90 recipients in Singapore, by a pool of three lanes.
 fn to_ninety() -> String {
     campaign((0..90).map(|n| 6_591_000_000 + n * 3), "lanes = [\"one\", \"two\", \"three\"]")
 }
 
 impl World {
-    /// By which lane each person was written to.
+    /// Returns the lane that sent to each recipient.
     async fn lanes_of(&self, launched: &Launched) -> BTreeMap<Msisdn, String> {
         let keys: Vec<_> = (0..launched.messages).map(|n| MessageKey { batch: launched.batch, n }).collect();
         let messages = self.store.load(keys.clone()).await.unwrap();
         let attempts = self.store.attempts(keys).await.unwrap();
         let names: BTreeMap<LaneId, String> =
             self.store.lanes(Vec::new()).await.unwrap().into_iter().map(|lane| (lane.id, lane.name)).collect();
-        let told = messages.iter().zip(attempts);
-        told.filter_map(|(message, attempts)| Some((message.msisdn, names[&attempts.first()?.lane].clone()))).collect()
+        let sent = messages.iter().zip(attempts);
+        sent.filter_map(|(message, attempts)| Some((message.msisdn, names[&attempts.first()?.lane].clone()))).collect()
     }
 
-    async fn is_held(&mut self, lane: &str) {
+    async fn pause_lane(&mut self, lane: &str) {
         let now = self.clock.now();
         self.store.hold(Hold::of_person(lane, "", "paused by Ann".to_owned(), now), now).await.unwrap();
         self.node.watch().await;
     }
 
-    async fn goes_on(&mut self, lane: &str) {
+    async fn resume_lane(&mut self, lane: &str) {
         let now = self.clock.now();
         self.store.release(lane.to_owned(), String::new(), now, "Ann".to_owned()).await.unwrap();
         self.node.watch().await;
@@ -57,42 +57,42 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_pool_shares_its_people_out_and_the_same_person_has_the_same_sender_each_time() {
+async fn a_pool_divides_its_recipients_and_each_keeps_the_same_sender() {
     let mut world = World::of(&config(&THREE), None).await;
     let first = world.launch_of(&to_ninety()).await;
     world.send().await;
     let lanes = world.lanes_of(&first).await;
     assert_eq!(lanes.len(), 90);
     for (lane, _) in THREE {
-        let people = lanes.values().filter(|sender| *sender == lane).count();
-        assert!((15..50).contains(&people), "{people} of 90 by one of three lanes");
+        let recipients = lanes.values().filter(|sender| *sender == lane).count();
+        assert!((15..50).contains(&recipients), "{recipients} of 90 recipients by one of three lanes");
     }
-    world.start_again().await;
+    world.restart().await;
     let second = world.launch_of(&to_ninety()).await;
     world.send().await;
     assert_eq!(world.lanes_of(&second).await, lanes);
 }
 
 #[tokio::test]
-async fn while_a_lane_of_a_pool_is_held_the_others_have_its_people_and_then_it_has_them_again() {
+async fn a_held_lane_of_a_pool_is_replaced_and_gets_its_recipients_back() {
     let mut world = World::of(&config(&THREE), None).await;
     let first = world.launch_of(&to_ninety()).await;
-    world.is_held("two").await;
+    world.pause_lane("two").await;
     world.send().await;
     let meanwhile = world.lanes_of(&first).await;
-    assert_eq!(meanwhile.len(), 90, "nobody waits for it");
+    assert_eq!(meanwhile.len(), 90, "no message waits for it");
     assert!(meanwhile.values().all(|lane| lane != "two"));
-    world.goes_on("two").await;
+    world.resume_lane("two").await;
     let second = world.launch_of(&to_ninety()).await;
     world.send().await;
     let own = world.lanes_of(&second).await;
     assert!(own.values().any(|lane| lane == "two"));
     let moved: BTreeSet<&String> =
-        own.iter().filter(|(person, lane)| meanwhile[*person] != **lane).map(|(_, lane)| lane).collect();
-    assert_eq!(moved, BTreeSet::from([&"two".to_owned()]), "nobody else has changed their sender");
-    // All of them are held: then everybody waits.
+        own.iter().filter(|(recipient, lane)| meanwhile[*recipient] != **lane).map(|(_, lane)| lane).collect();
+    assert_eq!(moved, BTreeSet::from([&"two".to_owned()]), "no other recipient has another sender");
+    // When all of them are held, every message waits.
     for (lane, _) in THREE {
-        world.is_held(lane).await;
+        world.pause_lane(lane).await;
     }
     let third = world.launch_of(&to_ninety()).await;
     world.send().await;
@@ -100,13 +100,13 @@ async fn while_a_lane_of_a_pool_is_held_the_others_have_its_people_and_then_it_h
 }
 
 #[tokio::test]
-async fn a_lane_that_is_out_for_long_has_others_stand_in_for_it_and_after_a_moment_none() {
+async fn a_lane_is_replaced_after_a_long_outage_and_not_after_a_short_one() {
     let mut world = World::of(&config(&THREE), None).await;
     world.provider.out.lock().unwrap().insert("two".to_owned());
     let launched = world.launch_of(&to_ninety()).await;
     world.send().await;
     let begun = world.lanes_of(&launched).await;
-    assert!(begun.len() < 90 && begun.values().all(|lane| lane != "two"), "its people wait for it");
+    assert!(begun.len() < 90 && begun.values().all(|lane| lane != "two"), "its recipients wait for it");
     for _ in 0..12 {
         world.clock.advance(Span::from_secs(1));
         world.send().await;
@@ -118,7 +118,7 @@ async fn a_lane_that_is_out_for_long_has_others_stand_in_for_it_and_after_a_mome
 }
 
 #[tokio::test]
-async fn while_the_provider_is_out_for_one_lane_others_do_not_notice_and_nobody_falls_back_or_is_forgotten() {
+async fn an_outage_of_one_lane_delays_no_other_and_causes_no_fallback() {
     let viber = "[[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n";
     let mut world = World::of(&(config(&[THREE[0]]) + viber), None).await;
     world.provider.out.lock().unwrap().insert("viber".to_owned());
@@ -139,20 +139,20 @@ async fn while_the_provider_is_out_for_one_lane_others_do_not_notice_and_nobody_
         world.send().await;
     }
     assert_eq!(world.lanes_of(&out).await.values().filter(|lane| *lane == "viber").count(), 20);
-    assert_eq!(world.provider.sms.lock().unwrap().len(), 20, "nobody fell back");
+    assert_eq!(world.provider.sms.lock().unwrap().len(), 20, "no message fell back");
 }
 
 #[tokio::test]
-async fn a_lane_that_is_configured_no_more_leaves_its_people_to_its_pool() {
+async fn a_removed_lane_leaves_its_recipients_to_its_pool() {
     let mut world = World::of(&config(&THREE), None).await;
     for (lane, _) in THREE {
-        world.is_held(lane).await;
+        world.pause_lane(lane).await;
     }
     let launched = world.launch_of(&to_ninety()).await;
     world.send().await;
     world.configured(&config(&[THREE[0], THREE[2]])).await;
     for lane in ["one", "three"] {
-        world.goes_on(lane).await;
+        world.resume_lane(lane).await;
     }
     world.send().await;
     let lanes = world.lanes_of(&launched).await;
@@ -161,7 +161,7 @@ async fn a_lane_that_is_configured_no_more_leaves_its_people_to_its_pool() {
 }
 
 #[tokio::test]
-async fn people_of_a_country_have_the_lanes_that_name_it_and_a_lane_for_others_does_not_stand_in() {
+async fn a_country_uses_the_lanes_that_name_it_and_no_others_replace_them() {
     let lanes = [
         ("sg", "countries = [\"SG\"]\nsource = \"ACME SG\""),
         ("asia", "countries = [\"SG\", \"MY\"]\nsource = \"ACME\""),
@@ -172,18 +172,18 @@ async fn people_of_a_country_have_the_lanes_that_name_it_and_a_lane_for_others_d
     let text = campaign(numbers(), "lanes = [\"sg\", \"asia\", \"rest\"]");
     let launched = world.launch_of(&text).await;
     world.send().await;
-    let country = |person: &Msisdn| person.to_string()[..3].to_owned();
+    let country = |recipient: &Msisdn| recipient.to_string()[..3].to_owned();
     let by_country = |lanes: BTreeMap<Msisdn, String>| {
-        lanes.iter().map(|(person, lane)| (country(person), lane.clone())).collect::<BTreeSet<_>>()
+        lanes.iter().map(|(recipient, lane)| (country(recipient), lane.clone())).collect::<BTreeSet<_>>()
     };
     let pair = |country: &str, lane: &str| (country.to_owned(), lane.to_owned());
     let all = [pair("+60", "asia"), pair("+49", "rest"), pair("+65", "asia"), pair("+65", "sg")];
     assert_eq!(by_country(world.lanes_of(&launched).await), BTreeSet::from(all));
     let sources: BTreeSet<String> = world.provider.sources.lock().unwrap().values().cloned().collect();
     assert_eq!(sources, ["68886", "ACME", "ACME SG"].map(str::to_owned).into());
-    // One of Singapore's may be away; the only one of Malaysia's, and of the rest, may not.
+    // Another lane may replace one of Singapore's two. No lane may replace the only one of Malaysia or of the rest.
     for lane in ["sg", "rest"] {
-        world.is_held(lane).await;
+        world.pause_lane(lane).await;
     }
     let launched = world.launch_of(&text).await;
     world.send().await;
@@ -193,7 +193,7 @@ async fn people_of_a_country_have_the_lanes_that_name_it_and_a_lane_for_others_d
 }
 
 #[tokio::test]
-async fn whom_no_lane_of_a_step_is_for_is_passed_over_by_it() {
+async fn a_step_without_a_lane_for_the_country_is_passed_over() {
     let lanes = [("sg", "countries = [\"SG\"]"), ("my", "countries = [\"MY\"]")];
     let mut world = World::of(&config(&lanes), None).await;
     let numbers = [6_591_000_000, 60_121_000_000, 4_915_112_000_000];
@@ -226,14 +226,14 @@ async fn an_sms_has_the_sender_that_its_step_names_for_the_country() {
 }
 
 #[tokio::test]
-async fn who_has_stood_in_for_a_lane_is_the_one_that_a_refusal_holds() {
+async fn a_message_records_the_lane_that_replaced_its_own() {
     let mut world = World::of(&config(&[THREE[0], THREE[1]]), None).await;
-    world.is_held("one").await;
+    world.pause_lane("one").await;
     let launched = world.launch_of(&campaign((0..9).map(|n| 6_591_000_000 + n), "lanes = [\"one\", \"two\"]")).await;
     world.send().await;
     let lanes = world.lanes_of(&launched).await;
     assert!(lanes.len() == 9 && lanes.values().all(|lane| lane == "two"));
     let rows = world.store.load((0..9).map(|n| MessageKey { batch: launched.batch, n }).collect()).await.unwrap();
     let two = world.store.lanes(Vec::new()).await.unwrap().into_iter().find(|lane| lane.name == "two").unwrap().id;
-    assert!(rows.iter().all(|row| row.lane == two), "who waits for receipts is told of the lane that sent it");
+    assert!(rows.iter().all(|row| row.lane == two), "the row names the lane that sent the message");
 }

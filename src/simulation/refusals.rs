@@ -1,5 +1,5 @@
-//! A provider that refuses every message of a step alike: its fallbacks come back, also after a crash, and each recipient
-//! gets the message once.
+//! A provider that gives every message of a step the same refusal. The fallbacks are recalled, also after a crash, and
+//! each recipient gets the message once.
 
 use super::small::{World, numbers};
 use crate::campaign::{Launched, audit};
@@ -24,7 +24,7 @@ async fn launch_text(world: &World, text: &str, recipients: u32) -> Launched {
     world.launch_of(&format!("{}\n{steps}", numbers(0..recipients))).await
 }
 
-/// Sends so many messages on Viber, and records what came of them.
+/// Sends this many messages on Viber, and records their answers.
 async fn send_first(world: &mut World, count: u32) {
     world.node.watch().await;
     let mut sent = 0;
@@ -52,7 +52,7 @@ async fn fell_back(world: &World, launched: &Launched) -> i64 {
     world.store.tallies(launched.batch).await.unwrap().total(Count::FellRejected)
 }
 
-/// Each recipient gets the message on Viber, once the provider takes it, and nothing else.
+/// Checks that each recipient gets the message on Viber once the provider accepts it, and nothing else.
 async fn reached_on_viber(world: &mut World, launched: &Launched) {
     for n in 0..RECIPIENTS {
         let present = world.message(launched, n).await;
@@ -73,7 +73,7 @@ async fn reached_on_viber(world: &mut World, launched: &Launched) {
 }
 
 #[tokio::test]
-async fn fallbacks_of_twenty_refusals_alike_are_recalled_and_reach_their_recipients() {
+async fn twenty_equal_refusals_recall_their_fallbacks_for_another_try() {
     let mut world = World::begin().await;
     *world.provider.refuses.lock().unwrap() = Some(3_041);
     let launched = launch_to(&world, RECIPIENTS).await;
@@ -87,7 +87,8 @@ async fn fallbacks_of_twenty_refusals_alike_are_recalled_and_reach_their_recipie
     reached_on_viber(&mut world, &launched).await;
 }
 
-/// What the documents list as errors of the API, but those about the number: "Invalid MSISDN", "Invalid country code".
+/// Returns the codes that the documents list as API errors, without those about the number: "Invalid MSISDN", "Invalid
+/// country code".
 fn refusals_not_about_numbers() -> impl Iterator<Item = u32> {
     const ABOUT_NUMBERS: [u32; 4] = [1_002, 1_009, 3_003, 3_018];
     let documented =
@@ -96,7 +97,7 @@ fn refusals_not_about_numbers() -> impl Iterator<Item = u32> {
 }
 
 #[tokio::test]
-async fn where_nothing_differs_one_refusal_of_everybody_leaves_nothing_in_the_second_step() {
+async fn refusals_of_a_text_without_variables_leave_no_fallback() {
     for code in refusals_not_about_numbers() {
         let mut world = World::begin().await;
         *world.provider.refuses.lock().unwrap() = Some(code);
@@ -113,7 +114,7 @@ async fn where_nothing_differs_one_refusal_of_everybody_leaves_nothing_in_the_se
 
 #[tokio::test]
 async fn twenty_receipts_without_a_known_reason_hold_the_step() {
-    // No code, an unknown one, and one that says nothing.
+    // No code, an unknown one, and one that gives no reason.
     for reason in [0, 1_999, 41] {
         let mut world = World::begin().await;
         let launched = launch_to(&world, RECIPIENTS).await;
@@ -157,7 +158,7 @@ async fn a_fallback_that_was_submitted_is_not_recalled() {
         hand.await;
     }
     world.node.record().await.unwrap();
-    // Its receipts blame the lane, so it waits to go again.
+    // Its receipts blame the lane, so it waits to be sent again.
     for n in 0..19 {
         world.receipt_for(&launched, n, "undelivered", FAULT_OF_THE_LANE).await;
     }
@@ -178,8 +179,8 @@ async fn a_crash_between_a_hold_and_its_recall_forgets_neither() {
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 19).await;
     world.send().await;
-    assert_eq!(fell_back(&world, &launched).await, 19, "the twentieth tells that it is not their fault");
-    world.start_again().await;
+    assert_eq!(fell_back(&world, &launched).await, 19, "only the twentieth refusal shows a fault of the sender");
+    world.restart().await;
     world.seconds(1).await;
     assert_eq!(fell_back(&world, &launched).await, 0);
     reached_on_viber(&mut world, &launched).await;
@@ -191,28 +192,28 @@ async fn refusals_that_are_recorded_together_cause_no_fallback() {
     *world.provider.refuses.lock().unwrap() = Some(3_041);
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 20).await;
-    // What had been claimed goes back.
+    // The other claimed messages return to their queue.
     world.send().await;
     assert_eq!(fell_back(&world, &launched).await, 0);
     reached_on_viber(&mut world, &launched).await;
 }
 
 #[tokio::test]
-async fn one_bad_value_in_front_does_not_hold_the_others_for_ever() {
+async fn a_resume_sends_messages_that_were_never_tried_first() {
     let mut world = World::begin().await;
     *world.provider.refuses.lock().unwrap() = Some(3_041);
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 20).await;
-    // What had been claimed goes back.
+    // The other claimed messages return to their queue.
     world.send().await;
-    // Where an operator resumes the step, those that were never tried go first.
+    // When an operator resumes the step, messages that were never tried are sent first.
     let tried = world.message(&launched, 19).await;
     let untried = world.message(&launched, 25).await;
-    let turn = |present: &crate::domain::Present| match present.state {
+    let sent_from = |present: &crate::domain::Present| match present.state {
         State::Queued { not_before, .. } => not_before,
         state => panic!("{state:?}"),
     };
-    assert!(turn(&tried) > turn(&untried), "{tried:?} {untried:?}");
+    assert!(sent_from(&tried) > sent_from(&untried), "{tried:?} {untried:?}");
 }
 
 #[tokio::test]

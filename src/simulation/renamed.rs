@@ -1,10 +1,10 @@
-//! What recipients get depends on no name: neither on those of the lanes, nor on where the database is.
+//! Neither the names of lanes nor the path of the database affect what recipients get.
 
 use super::partition::Parted;
 use super::small::{World, numbers};
 use crate::domain::Span;
 
-/// Everything that the provider took, and when, with the whole of each request.
+/// Returns every request that the provider accepted, with its time.
 async fn got(database: &str, [viber, sms]: [&str; 2]) -> Vec<(String, String)> {
     let config = format!(
         "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -22,10 +22,10 @@ async fn got(database: &str, [viber, sms]: [&str; 2]) -> Vec<(String, String)> {
         parted.world.launch_of(&campaign).await;
     }
     parted.pass(Span::from_secs(100)).await;
-    // The provider is away, then webhooks, then the server.
-    parted.world.cuts(&[viber, sms], true);
+    // First the provider cannot be reached, then webhooks are lost, then the server is down.
+    parted.world.set_cut(&[viber, sms], true);
     parted.pass(Span::from_secs(60)).await;
-    parted.world.cuts(&[viber, sms], false);
+    parted.world.set_cut(&[viber, sms], false);
     parted.cut_way_in(true);
     parted.pass(Span::from_secs(200)).await;
     parted.cut_way_in(false);
@@ -39,11 +39,11 @@ async fn got(database: &str, [viber, sms]: [&str; 2]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn other_names_of_lanes_and_another_database_change_nothing_for_recipients() {
+async fn lane_names_and_database_paths_do_not_change_what_recipients_get() {
     let expected = got("sqlite::memory:", ["viber", "sms"]).await;
     let sms = expected.iter().filter(|(_, request)| request.contains("\"sms\":{")).count();
     assert!(expected.len() == 120 + sms && sms > 20, "{sms} of {}", expected.len());
-    // In another order, and longer.
+    // Names that sort in another order, and a longer one.
     let renamed = got("sqlite::memory:", ["zeta", "a-lane-of-quite-another-length"]).await;
     assert_eq!(renamed, expected);
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account
     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\nsource = \"ACME\"\n";
 
 impl World {
-    /// What may leave now does, and nothing of it is recorded. Returns how many.
+    /// Sends what may be sent now and records nothing. Returns how many messages were sent.
     async fn unrecorded(&mut self) -> usize {
         let before = self.provider.taken.lock().unwrap().len();
         self.node.watch().await;
@@ -24,17 +24,17 @@ impl World {
 }
 
 #[tokio::test]
-async fn what_was_in_flight_at_a_crash_is_missing_from_its_bucket_also_after_the_next_one() {
+async fn tokens_in_flight_at_a_crash_stay_spent_after_a_second_crash() {
     let mut world = World::of(CONFIG, None).await;
     world.launch(20, "").await;
-    // A new bucket is empty. What is recorded notes it, and it fills up again.
+    // A new bucket is empty. A record notes its level, and it fills up again.
     world.clock.advance(Span::from_secs(10));
     world.send().await;
     assert_eq!(world.store.buckets().await.unwrap().len(), 1);
     world.clock.advance(Span::from_secs(10));
     assert_eq!(world.unrecorded().await, 4);
-    world.start_again().await;
-    world.start_again().await;
+    world.restart().await;
+    world.restart().await;
     assert_eq!(world.unrecorded().await, 0);
     world.clock.advance(Span::from_secs(2));
     assert_eq!(world.unrecorded().await, 2);

@@ -1,4 +1,4 @@
-//! What a seed says about an installation, its provider, its people and its campaigns.
+//! What a seed determines: an installation, its provider, its recipients and its campaigns.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,12 @@ use crate::config::Config;
 use crate::domain::{Channel, Country, Fields, MessageKey, Msisdn, Recipient, Span, Status, Tier};
 use crate::simulator::{Answers, Latency, Profile};
 
-/// People in the world. The first campaign writes to the first of them, the second to the last: some get both.
-pub(super) const PEOPLE: u32 = 30;
+/// Recipients in the world. The first campaign sends to the first of them, the second to the last, so some get both.
+pub(super) const RECIPIENTS: u32 = 30;
 const FIRST: u32 = 20;
 const SECOND_FROM: u32 = 14;
 
-/// Whether the message is the only one that its person may get.
+/// Whether the message is the only one that its recipient may get.
 pub(super) fn gets_one(message: MessageKey) -> bool {
     let MessageKey { batch, n } = message;
     match batch.0 {
@@ -21,10 +21,10 @@ pub(super) fn gets_one(message: MessageKey) -> bool {
     }
 }
 
-/// Whom a message is for.
+/// Returns the recipient of a message.
 pub(super) fn recipient_of(message: MessageKey) -> Msisdn {
     let MessageKey { batch, n } = message;
-    person(match batch.0 {
+    recipient(match batch.0 {
         1 => n,
         2 => SECOND_FROM + n,
         _ => joining(message),
@@ -32,13 +32,13 @@ pub(super) fn recipient_of(message: MessageKey) -> Msisdn {
     .msisdn
 }
 
-/// Whom a message is for that joins a batch: somebody who gets nothing else. `n` is that of the message.
+/// Returns the number of the recipient for a message that joins a batch. This recipient gets nothing else.
 pub(super) fn joining(MessageKey { batch, n }: MessageKey) -> u32 {
-    assert!(n < JOINING_MAX, "too many join one batch");
-    PEOPLE + batch.0 * JOINING_MAX + n
+    assert!(n < JOINING_MAX, "too many messages join one batch");
+    RECIPIENTS + batch.0 * JOINING_MAX + n
 }
 
-/// Messages that join one batch, at most.
+/// Maximum number of messages that join one batch.
 const JOINING_MAX: u32 = 40;
 
 /// The columns of every audience.
@@ -55,20 +55,20 @@ pub(super) struct Scene {
 #[derive(Debug)]
 pub(super) struct Campaign {
     pub(super) text: String,
-    pub(super) people: std::ops::Range<u32>,
+    pub(super) recipients: std::ops::Range<u32>,
 }
 
-/// One of these.
+/// Draws one of these.
 pub(super) fn one_of<T: Copy>(dice: &mut fastrand::Rng, all: &[T]) -> T {
     all[dice.usize(..all.len())]
 }
 
-/// A person, of one of three countries. Of some nobody knows the name.
-pub(super) fn person(person: u32) -> Recipient {
-    let (_, first) = COUNTRIES[(person % 3) as usize];
-    let number = first + u64::from(person);
+/// Returns a recipient in one of three countries. Some have no name.
+pub(super) fn recipient(n: u32) -> Recipient {
+    let (_, first) = COUNTRIES[(n % 3) as usize];
+    let number = first + u64::from(n);
     let msisdn = Msisdn::try_from(number).unwrap();
-    let name = if has_name(person) { "Ann" } else { "" };
+    let name = if has_name(n) { "Ann" } else { "" };
     Recipient {
         msisdn,
         country: country_of(msisdn),
@@ -77,7 +77,7 @@ pub(super) fn person(person: u32) -> Recipient {
     }
 }
 
-/// Where people are, and where their numbers begin.
+/// The countries of recipients, and their first numbers.
 const COUNTRIES: [(&str, u64); 3] = [("SG", 6_591_000_000), ("MY", 60_121_000_000), ("DE", 4_915_112_000_000)];
 
 pub(super) fn country_of(msisdn: Msisdn) -> Country {
@@ -85,8 +85,8 @@ pub(super) fn country_of(msisdn: Msisdn) -> Country {
     country.parse().unwrap()
 }
 
-pub(super) fn has_name(person: u32) -> bool {
-    person % 7 != 3
+pub(super) fn has_name(n: u32) -> bool {
+    n % 7 != 3
 }
 
 impl Scene {
@@ -94,9 +94,9 @@ impl Scene {
         let mut channels = Channel::ALL.to_vec();
         dice.shuffle(&mut channels);
         if dice.u32(..4) > 0 {
-            // Most routes begin there, and it has most to go wrong.
-            let place = channels.iter().position(|channel| *channel == Channel::WhatsApp).unwrap();
-            channels.swap(0, place);
+            // Most routes begin with WhatsApp, and it has the most ways to fail.
+            let index = channels.iter().position(|channel| *channel == Channel::WhatsApp).unwrap();
+            channels.swap(0, index);
         }
         let most = one_of(dice, &[3, 3, 3, 3, 4, 4, 5, 7]);
         let first = &channels[..most];
@@ -106,7 +106,7 @@ impl Scene {
         let two_on_whatsapp = second.contains(&Channel::WhatsApp) || dice.bool();
         let mut config_text = config(dice, first, two_on_whatsapp);
         let pool = two_on_whatsapp && dice.bool();
-        let mut campaigns = vec![Campaign { text: campaign(dice, "one", first, "", pool), people: 0..FIRST }];
+        let mut campaigns = vec![Campaign { text: campaign(dice, "one", first, "", pool), recipients: 0..FIRST }];
         if dice.u32(..4) > 0 {
             let text = if by_route {
                 config_text += "[[route]]\nname = \"usual\"\ndefault = true\n";
@@ -115,14 +115,14 @@ impl Scene {
             } else {
                 campaign(dice, "two", &second, "2", pool)
             };
-            campaigns.push(Campaign { text, people: SECOND_FROM..PEOPLE });
+            campaigns.push(Campaign { text, recipients: SECOND_FROM..RECIPIENTS });
         }
         let path = std::path::Path::new("volley.toml");
         let nothing = std::iter::empty::<(&str, String)>();
         let config = Config::read(Some((path, &config_text)), std::iter::empty(), nothing);
         let mut config = config.unwrap_or_else(|error| panic!("{error}\n{config_text}")).config;
         if dice.bool() {
-            // No tier that the provider knows is small enough to fill up here, so this one is set behind the file's back.
+            // No tier of the provider is small enough to fill up in a storm, so this replaces the file's tier.
             let small = Tier::People(dice.u32(6..20));
             config.lanes.iter_mut().filter(|lane| lane.tiered().is_some()).for_each(|lane| lane.tier = small);
         }
@@ -130,7 +130,7 @@ impl Scene {
     }
 }
 
-/// The name of a campaign's lane on a channel. Only WhatsApp has one for each campaign.
+/// Returns the name of a campaign's lane on a channel. Only WhatsApp has a lane for each campaign.
 fn lane(channel: Channel, which: &str) -> String {
     match channel {
         Channel::WhatsApp => format!("WhatsApp{which}"),
@@ -143,7 +143,7 @@ fn config(dice: &mut fastrand::Rng, channels: &[Channel], two_on_whatsapp: bool)
     let mut text = format!(
         "[provider]\nbase_url = \"http://127.0.0.1:9\"\nsub_account = \"acme\"\napi_key = \"test\"\nconnections = 4\n{send}\n"
     );
-    // What the sample says of prices holds here.
+    // The sample's price list applies.
     let _ = write!(text, "[prices]\nfile = \"{}/samples/prices.csv\"\n", env!("CARGO_MANIFEST_DIR"));
     let shared = one_of(dice, &["", "account = \"waba\"\n"]);
     let other = if shared.is_empty() { one_of(dice, &["acme", "other"]) } else { "acme" };
@@ -184,8 +184,8 @@ fn campaign(dice: &mut fastrand::Rng, name: &str, channels: &[Channel], which: &
     text + &steps(dice, "step", channels, which, pool, ttl, overlap)
 }
 
-/// Every world begins at 16:00 in Singapore and Malaysia, and at 09:00 in Germany. Whoever waits for hours is looked for every
-/// few, so there are some in each third of a day.
+/// Every world begins at 16:00 in Singapore and Malaysia, and at 09:00 in Germany. Messages that wait for hours are
+/// checked every few hours, so there are some hours in each third of a day.
 const SCHEDULES: &[&str] = &[
     "",
     "",
@@ -193,17 +193,17 @@ const SCHEDULES: &[&str] = &[
     "quiet_hours = \"08:02-08:05 UTC\"\n",
     "quiet_hours = [\"16:01-16:04\", \"09:06-09:07\"]\n",
     "send_window = \"00:00-16:02\"\n",
-    // Where it ends at midnight, it holds in Germany until the day after.
+    // The stretch that ends at midnight extends to the next day in Germany.
     "quiet_hours = [\"Fri 16:01-16:04\", \"Sat 09:00-10:00\", \"Thu 23:00-09:02\"]\n",
     "holidays = [\"2027-01-16\"]\nat = \"2027-01-15T16:02\"\ntime_zone = \"recipient\"\non_missed = \"start\"\n",
     "at = \"2027-01-15T08:03Z\"\non_missed = \"start\"\n",
     "at = \"2027-01-15T08:03Z\"\non_missed = \"start\"\nquiet_hours = \"16:00-16:04\"\n",
 ];
 
-/// Few steps have one: what is limited comes to its end soon.
+/// Few steps have one, because a limited step ends soon.
 const LIMITS: &[&str] = &["", "", "", "", "", "", "", "", "", "", "max_messages = 4\n", "budget = \"0.30 EUR\"\n"];
 
-/// What stands in front of the steps.
+/// Returns the keys before the steps.
 fn head(dice: &mut fastrand::Rng, name: &str, ttl: Option<i64>) -> String {
     let mut text = format!("name = \"{name}\"\naudience = \"{name}\"\n");
     if let Some(ttl) = ttl {
@@ -229,11 +229,11 @@ fn steps(
     overlap: Option<&str>,
 ) -> String {
     let mut text = String::new();
-    for (place, channel) in channels.iter().enumerate() {
+    for (index, channel) in channels.iter().enumerate() {
         let is_template = *channel == Channel::WhatsApp && dice.u32(..6) > 0;
-        let has_deadline = place + 1 < channels.len() && dice.u32(..5) > 0;
-        // What the provider may still deliver must be over before the deadline where overlaps are refused, and soon
-        // where they are waited for.
+        let has_deadline = index + 1 < channels.len() && dice.u32(..5) > 0;
+        // The provider must stop delivering before the deadline if the route refuses overlaps, and soon if it waits for
+        // them.
         let fallback_after = one_of(dice, &[20, 60, 240]);
         let may_overlap = !has_deadline || overlap.is_none_or(|overlap| overlap == "warn");
         let ttl = match (is_template, may_overlap) {
@@ -263,7 +263,7 @@ fn steps(
         if let Some(success) = success.filter(|success| *success <= best) {
             let _ = writeln!(text, "success_status = \"{success}\"");
         }
-        if *channel == Channel::WhatsApp && place + 1 < channels.len() {
+        if *channel == Channel::WhatsApp && index + 1 < channels.len() {
             text += one_of(dice, &["", "", "on_tier_spent = \"fall_back\"\n"]);
         }
         if is_template {
@@ -298,9 +298,9 @@ fn profile(dice: &mut fastrand::Rng) -> Profile {
         delivery.silent = 0.15;
         delivery.delivered = 0.4;
         delivery.read = 0.6;
-        // A number that is none, a value of this person's; and the person's own wish.
+        // An invalid number, and an invalid value of this recipient.
         delivery.reject_codes = vec![3_003, 3_005];
-        // This person's fault, in passing, the person's wish, a text.
+        // Faults of this recipient, temporary failures, an opt-out, and an invalid text.
         delivery.undelivered_codes = vec![46, 9, 11, 1_002, 1_051, 2_015];
     }
     profile

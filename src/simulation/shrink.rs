@@ -1,19 +1,19 @@
-//! A failure brought down to the acts that it takes.
+//! Reduces a failure to the acts that it needs.
 
 use std::collections::BTreeSet;
 
 use super::weather::{ACTS, Failure, Weather};
 
-/// Leaves out acts for as long as the same line of the test still finds what it found, in as many tries as that. Tells
-/// what is left, act by act.
+/// Drops acts as long as the same check still fails, in at most this many runs. Returns the history of the remaining
+/// acts.
 pub(super) fn shortest(seed: u64, first: &Failure, tries: u32) -> String {
     let mut weather = Weather::new();
     let mut left = tries;
     let mut fails = |acts: &BTreeSet<u32>| {
         left = left.checked_sub(1)?;
-        Some(weather.run(seed, Some(acts), false).is_err_and(|failure| failure.place == first.place))
+        Some(weather.run(seed, Some(acts), false).is_err_and(|failure| failure.location == first.location))
     };
-    // What was to come after the failure has nothing to do with it.
+    // Acts after the failure have no part in it.
     let mut acts: BTreeSet<u32> = (0..ACTS).filter(|number| *number <= first.acts).collect();
     let mut size = acts.len().div_ceil(2);
     'tries: while size > 0 {
@@ -30,7 +30,7 @@ pub(super) fn shortest(seed: u64, first: &Failure, tries: u32) -> String {
                 None => break 'tries,
             }
         }
-        // A pass in which nothing could be dropped is over; one act at a time is tried until none can.
+        // One act at a time is dropped until a whole pass drops none.
         if size == 1 && !dropped {
             break;
         }
@@ -39,6 +39,6 @@ pub(super) fn shortest(seed: u64, first: &Failure, tries: u32) -> String {
     let mut weather = Weather::new();
     match weather.run(seed, Some(&acts), true) {
         Err(failure) => failure.history(seed, Some(&acts)),
-        Ok(_) => format!("{} (and then it held: it does not replay)", first.history(seed, None)),
+        Ok(_) => format!("{} (but a second run of these acts passed: it does not replay)", first.history(seed, None)),
     }
 }

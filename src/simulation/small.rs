@@ -1,4 +1,5 @@
-//! A small world: a server by hand, a clock that only the test moves, and a provider that says what the test has written.
+//! A small world: a server run by hand, a clock that only the test moves, and a provider that answers what the test has
+//! set.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -20,9 +21,9 @@ const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account
     [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
 
-/// What the provider answers when it is asked.
+/// What the provider answers to a query for message details.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Says {
+pub(super) enum DetailsAnswer {
     State(&'static str),
     Status(u16, &'static str),
 }
@@ -30,30 +31,30 @@ pub(super) enum Says {
 #[derive(Debug)]
 pub(super) struct Provider {
     clock: Arc<ManualClock>,
-    /// By the place of the message in its campaign; others are not known.
-    pub(super) says: Mutex<HashMap<MessageKey, Says>>,
+    /// The answer for each message; the provider does not know other messages.
+    pub(super) details_answers: Mutex<HashMap<MessageKey, DetailsAnswer>>,
     pub(super) asked: Mutex<Vec<(Timestamp, MessageKey)>>,
     pub(super) sms: Mutex<Vec<MessageKey>>,
-    /// Whatever it took on other channels, and when.
+    /// The messages that it accepted on other channels, and when.
     pub(super) taken: Mutex<Vec<(Timestamp, MessageKey)>>,
-    /// The sender of each of them.
+    /// The source of each SMS.
     pub(super) sources: Mutex<HashMap<MessageKey, String>>,
-    /// Lanes whose requests never get there.
+    /// Lanes whose send requests never reach the provider.
     pub(super) out: Mutex<HashSet<String>>,
-    /// Lanes of which neither requests nor questions get there.
+    /// Lanes whose send requests and queries never reach the provider.
     pub(super) cut: Mutex<HashSet<String>>,
-    /// The code that everything but an SMS is refused with.
+    /// The code with which it refuses every message but an SMS.
     pub(super) refuses: Mutex<Option<u32>>,
-    /// Whether connections break once a request has left.
+    /// Whether connections break after a request was sent.
     pub(super) breaks: AtomicBool,
-    /// The practice provider, where nothing is written.
+    /// The practice provider, if it answers instead of the test.
     pub(super) model: Option<Mutex<Model>>,
     /// Its webhooks that are not posted yet.
     pub(super) webhooks: Mutex<Vec<Webhook>>,
 }
 
 impl Provider {
-    /// What the practice provider answers. Its webhooks wait for a test to post them.
+    /// Returns the answer of the practice provider. Its webhooks wait until a test posts them.
     fn call(&self, method: Method, path: &str, body: &[u8]) -> Option<Result<RawAnswer, Broken>> {
         let mut model = self.model.as_ref()?.lock().unwrap();
         let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages{path}"));
@@ -64,15 +65,15 @@ impl Provider {
     }
 }
 
-/// Why a message did not arrive: something of its recipient's.
+/// The failure code of a message that did not arrive because of its recipient.
 const NOT_REACHED: u32 = 46;
 
-/// One of the recipients, all of whom live in Singapore.
+/// Returns one of the recipients, all of whom are in Singapore.
 pub(super) fn recipient(n: u32) -> Msisdn {
     format!("+659{:07}", 1_000_000 + n).parse().unwrap()
 }
 
-/// These of them, as a campaign file lists them.
+/// Returns these recipients as a campaign file lists them.
 pub(super) fn numbers(recipients: Range<u32>) -> String {
     let listed: Vec<String> = recipients.map(|n| format!("\"{}\"", recipient(n))).collect();
     format!("numbers = [{}]", listed.join(","))
@@ -114,7 +115,7 @@ impl Transport for Line {
             return Err(Broken::Withdrawn);
         }
         let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        // Volley keeps all times itself, so that a cancel has nothing to call off at the provider.
+        // Volley keeps all times itself, so a cancel has nothing to cancel at the provider.
         assert!(request["scheduled"].is_null(), "{request}");
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
         if request["channels"][0]["channel"] == "SMS" {
@@ -154,17 +155,23 @@ impl Transport for Line {
             return Ok(RawAnswer { status: 404, retry_after: None, body: body.into() });
         }
         if umid.as_str().starts_with("00000000") {
-            // A harmless read of no message.
+            // A harmless read that names no message.
             let body = r#"{"code":1300}"#.into();
             return Ok(RawAnswer { status: 404, retry_after: None, body });
         }
         let key = key_of(umid.as_str());
         self.provider.asked.lock().unwrap().push((now, key));
-        let says =
-            self.provider.says.lock().unwrap().get(&key).copied().unwrap_or(Says::Status(404, r#"{"code":1300}"#));
-        let (status, body) = match says {
-            Says::Status(status, body) => (status, body.to_owned()),
-            Says::State(state) => {
+        let answer = self
+            .provider
+            .details_answers
+            .lock()
+            .unwrap()
+            .get(&key)
+            .copied()
+            .unwrap_or(DetailsAnswer::Status(404, r#"{"code":1300}"#));
+        let (status, body) = match answer {
+            DetailsAnswer::Status(status, body) => (status, body.to_owned()),
+            DetailsAnswer::State(state) => {
                 let code = (state == "undelivered").then_some(2_008);
                 let status = serde_json::json!({
                     "state": state, "errorCode": code, "timestamp": "2027-01-15T08:00:10.00Z"
@@ -202,7 +209,7 @@ impl World {
         Self::on("sqlite::memory:", config, model).await
     }
 
-    /// On another database than one in memory.
+    /// Creates a world on this database.
     pub(super) async fn on(database: &str, config: &str, model: Option<Model>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let config = read(config);
@@ -210,7 +217,7 @@ impl World {
         let store = store::open(database, Arc::clone(&clock) as _).await.unwrap();
         let provider = Arc::new(Provider {
             clock: Arc::clone(&clock),
-            says: Mutex::default(),
+            details_answers: Mutex::default(),
             asked: Mutex::default(),
             sms: Mutex::default(),
             sources: Mutex::default(),
@@ -247,28 +254,28 @@ impl World {
         ByHand::start(parts, line).await.unwrap()
     }
 
-    /// The server dies, and another one starts so much later.
+    /// Kills the server, and starts another one after this span.
     pub(super) async fn down_for(&mut self, span: Span) {
         self.node.watch().await;
         self.clock.advance(span);
-        self.start_again().await;
+        self.restart().await;
     }
 
-    /// Another configuration, and the server that it takes to notice.
+    /// Changes the configuration, and restarts the server to apply it.
     pub(super) async fn configured(&mut self, config: &str) {
         self.config = read(config);
-        self.start_again().await;
+        self.restart().await;
     }
 
-    pub(super) async fn start_again(&mut self) {
+    pub(super) async fn restart(&mut self) {
         self.node = Self::start(&self.clock, &self.config, &self.chance, &self.store, &self.provider).await;
     }
 
-    pub(super) async fn launch(&self, people: u32, keys: &str) -> Launched {
+    pub(super) async fn launch(&self, recipients: u32, keys: &str) -> Launched {
         let text = format!(
             "{}\n{keys}\n[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n\
              [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
-            numbers(0..people)
+            numbers(0..recipients)
         );
         self.launch_of(&text).await
     }
@@ -283,7 +290,7 @@ impl World {
         Launcher { store, clock, chance: &self.chance, config: &self.config }
     }
 
-    /// When a campaign would have left, were it launched now.
+    /// Returns the forecast of a campaign that is launched now.
     pub(super) async fn forecast_of(&self, text: &str) -> Forecast {
         let draft = Draft::parse("test.toml", text).unwrap();
         let launcher = self.launcher();
@@ -295,12 +302,12 @@ impl World {
         self.launcher().again(&batch, again).await
     }
 
-    /// Everything that may leave does, and is recorded.
+    /// Sends everything that may be sent, and records the answers.
     pub(super) async fn send(&mut self) {
         self.node.watch().await;
         for _ in 0..10 {
             for lane in 0..self.config.lanes.len() {
-                // Queues of a higher rank come first, each time that all are looked at.
+                // Each look at the queues takes those of a higher rank first.
                 for anyway in [true, false, false] {
                     self.node.claim(lane, anyway).await.unwrap();
                 }
@@ -313,8 +320,8 @@ impl World {
         }
     }
 
-    /// Nothing gets to the provider from these lanes any more, or again.
-    pub(super) fn cuts(&self, lanes: &[&str], is_cut: bool) {
+    /// Cuts these lanes from the provider, or connects them again.
+    pub(super) fn set_cut(&self, lanes: &[&str], is_cut: bool) {
         let mut cut = self.provider.cut.lock().unwrap();
         for lane in lanes {
             if is_cut {
@@ -325,12 +332,12 @@ impl World {
         }
     }
 
-    pub(super) fn says(&self, launched: &Launched, n: u32, says: Says) {
-        self.provider.says.lock().unwrap().insert(MessageKey { batch: launched.batch, n }, says);
+    pub(super) fn set_details(&self, launched: &Launched, n: u32, answer: DetailsAnswer) {
+        self.provider.details_answers.lock().unwrap().insert(MessageKey { batch: launched.batch, n }, answer);
     }
 
-    /// Lets so many seconds pass, one after the other, in each of which everything is done that can be. Questions may come
-    /// ten times as often, and have to keep to their pace by themselves.
+    /// Lets this many seconds pass, and does everything that is due in each. It allows ten queries a second, so the
+    /// asker has to keep its own rate.
     pub(super) async fn seconds(&mut self, seconds: u32) {
         for _ in 0..seconds {
             self.node.fire().await.unwrap();
@@ -342,15 +349,15 @@ impl World {
         }
     }
 
-    /// Lets so many seconds pass, in which the server lives and does nothing else.
-    pub(super) async fn idles(&mut self, seconds: u32) {
+    /// Lets this many seconds pass, in which the server lives and does nothing else.
+    pub(super) async fn idle(&mut self, seconds: u32) {
         for _ in 0..seconds {
             self.clock.advance(Span::from_secs(1));
             self.node.watch().await;
         }
     }
 
-    /// A webhook tells of the first step.
+    /// Posts a receipt for the first step.
     pub(super) async fn receipt(&mut self, launched: &Launched, n: u32, state: &str) {
         self.receipt_of_step(launched, &[n], 0, state).await;
     }
@@ -363,7 +370,7 @@ impl World {
         }
     }
 
-    /// `reason` is the code of bad news.
+    /// Posts a receipt; `reason` is the code of a failure.
     async fn webhook(&mut self, umid: &str, channel: &str, state: &str, reason: u32) {
         let code = if state == "undelivered" { reason } else { 0 };
         let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
@@ -372,12 +379,12 @@ impl World {
         self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
     }
 
-    /// A webhook tells of the latest try of the only step that was tried.
+    /// Posts a receipt for the latest attempt.
     pub(super) async fn receipt_of_try(&mut self, launched: &Launched, n: u32, state: &str) {
         self.receipt_for(launched, n, state, NOT_REACHED).await;
     }
 
-    /// The same, with the reason why it did not arrive.
+    /// The same, with the code of a failure.
     pub(super) async fn receipt_for(&mut self, launched: &Launched, n: u32, state: &str, reason: u32) {
         let key = MessageKey { batch: launched.batch, n };
         let attempt = self.store.attempts(vec![key]).await.unwrap().concat().pop().unwrap();
@@ -385,8 +392,8 @@ impl World {
         self.webhook(attempt.umid.unwrap().as_str(), channel, state, reason).await;
     }
 
-    /// A person decides; no server notes it, so that is waited for as long as it may take.
-    pub(super) async fn decides<T>(&self, decision: impl Future<Output = T>) -> T {
+    /// Completes an operator's decision. No server notes it, so this advances the clock until the wait for that ends.
+    pub(super) async fn complete<T>(&self, decision: impl Future<Output = T>) -> T {
         tokio::pin!(decision);
         loop {
             tokio::select! {
@@ -406,7 +413,7 @@ impl World {
         self.provider.asked.lock().unwrap().iter().map(|(_, key)| key.n).collect()
     }
 
-    pub(super) fn never_more_than_one_a_second(&self) {
+    pub(super) fn check_query_rate(&self) {
         let asked = self.provider.asked.lock().unwrap();
         let pairs = asked.windows(2).filter(|pair| pair[1].0.since(pair[0].0) < Span::from_secs(1));
         assert_eq!(pairs.count(), 0, "{asked:?}");

@@ -1,4 +1,4 @@
-//! Campaigns before they begin: tried out on a few numbers, and laid out as a draft.
+//! Campaigns before they start: trials to a few numbers, and drafts.
 
 use super::small::World;
 use crate::campaign::{Decided, Draft, LaunchError, Launched, Trial, cancel, start};
@@ -6,12 +6,12 @@ use crate::clock::Clock;
 use crate::domain::{BatchState, Count, Msisdn, Span, StepIndex};
 use crate::store::OptOut;
 
-const PEOPLE: &str = "numbers = [\"+6591000001\", \"+6591000002\"]\n";
+const NUMBERS: &str = "numbers = [\"+6591000001\", \"+6591000002\"]\n";
 const STEPS: &str = "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hi {{Mobile}}\"\n\
     [[step]]\nchannel = \"SMS\"\ntext = \"Hi {{Mobile}}\"\n";
 
 fn draft(head: &str) -> Draft {
-    Draft::parse("promo.toml", &format!("name = \"promo\"\n{head}{PEOPLE}{STEPS}")).unwrap()
+    Draft::parse("promo.toml", &format!("name = \"promo\"\n{head}{NUMBERS}{STEPS}")).unwrap()
 }
 
 fn to(numbers: &[&str]) -> Trial {
@@ -21,21 +21,21 @@ fn to(numbers: &[&str]) -> Trial {
 impl World {
     async fn numbers_of(&self, launched: &Launched) -> Vec<String> {
         let part = self.store.parts_of(launched.batch).await.unwrap().remove(0);
-        let people = self.store.recipients(part.id, 0, 100).await.unwrap();
-        people.iter().map(|recipient| recipient.msisdn.to_string()).collect()
+        let recipients = self.store.recipients(part.id, 0, 100).await.unwrap();
+        recipients.iter().map(|recipient| recipient.msisdn.to_string()).collect()
     }
 
-    async fn stands(&self, launched: &Launched) -> BatchState {
+    async fn state_of_batch(&self, launched: &Launched) -> BatchState {
         self.store.batch(launched.batch).await.unwrap().unwrap().state
     }
 
-    async fn waits(&self, head: &str) -> Result<Launched, LaunchError> {
+    async fn launch_draft(&self, head: &str) -> Result<Launched, LaunchError> {
         self.launcher().launch_as(&draft(head), true, |_| None).await.map(|(launched, _)| launched)
     }
 }
 
 #[tokio::test]
-async fn a_trial_says_to_ones_own_numbers_what_the_campaign_says_and_nothing_to_anybody_else() {
+async fn a_trial_sends_the_campaign_to_the_given_numbers_only() {
     let mut world = World::begin().await;
     let head =
         "at = \"2027-02-01T09:00Z\"\nquiet_hours = \"00:00-23:59\"\nmax_messages = 1\nallow_countries = [\"SG\"]\n";
@@ -44,19 +44,19 @@ async fn a_trial_says_to_ones_own_numbers_what_the_campaign_says_and_nothing_to_
     assert_eq!((launched.name.as_str(), launched.state, launched.messages), ("promo (test)", BatchState::Running, 2));
     assert_eq!(world.numbers_of(&launched).await, trial.to);
     world.send().await;
-    assert_eq!(world.provider.taken.lock().unwrap().len(), 2, "now, wherever they are, whatever the limits");
-    // One step alone, and once more.
+    assert_eq!(world.provider.taken.lock().unwrap().len(), 2, "at once, in any country, regardless of limits");
+    // One step alone, in a second trial.
     let sms = Trial { only: StepIndex::new(1), ..trial.clone() };
     let again = world.launcher().try_file(&draft(head), &sms).await.unwrap();
     assert_eq!(again.name, "promo (test) 2");
     world.send().await;
     assert_eq!(world.provider.sms.lock().unwrap().len(), 2);
     let batches = world.store.batches(None).await.unwrap();
-    assert_eq!(batches.len(), 2, "nothing of the campaign itself is launched");
+    assert_eq!(batches.len(), 2, "the campaign itself is not launched");
 }
 
 #[tokio::test]
-async fn a_trial_takes_its_words_from_the_first_rows_and_its_number_from_who_gets_it() {
+async fn a_trial_uses_fields_of_the_first_rows_and_its_own_number() {
     let world = World::begin().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.csv"), "phone,Name\n+6591000001,Ann\n+6591000002,Bob\n").unwrap();
@@ -65,10 +65,10 @@ async fn a_trial_takes_its_words_from_the_first_rows_and_its_number_from_who_get
     let trial = to(&["+6598765431", "+6598765432", "+6598765433"]);
     let launched = world.launcher().try_file(&draft, &trial).await.unwrap();
     let part = world.store.parts_of(launched.batch).await.unwrap().remove(0);
-    let people = world.store.recipients(part.id, 0, 9).await.unwrap();
-    let words: Vec<String> = people.iter().map(|recipient| recipient.fields.unpack().unwrap().join(" ")).collect();
-    assert_eq!(words, ["+6598765431 Ann", "+6598765432 Bob", "+6598765433 Ann"]);
-    // What is launched can be tried out too, with the words of its first rows.
+    let recipients = world.store.recipients(part.id, 0, 9).await.unwrap();
+    let fields: Vec<String> = recipients.iter().map(|recipient| recipient.fields.unpack().unwrap().join(" ")).collect();
+    assert_eq!(fields, ["+6598765431 Ann", "+6598765432 Bob", "+6598765433 Ann"]);
+    // A launched campaign can be tried too, with the fields of its first rows.
     let (whole, _) = world.launcher().launch(&draft, |_| None).await.unwrap();
     let batch = world.store.batch(whole.batch).await.unwrap().unwrap();
     let tried = world.launcher().try_campaign(&batch, &to(&["+6598765431"])).await.unwrap();
@@ -76,11 +76,11 @@ async fn a_trial_takes_its_words_from_the_first_rows_and_its_number_from_who_get
 }
 
 #[tokio::test]
-async fn a_trial_that_cannot_be_is_refused() {
+async fn an_invalid_trial_is_refused() {
     let world = World::begin().await;
-    let person: Msisdn = "+6598765432".parse().unwrap();
+    let recipient: Msisdn = "+6598765432".parse().unwrap();
     let wish = OptOut {
-        msisdn: person,
+        msisdn: recipient,
         since: world.clock.now(),
         from: crate::domain::WishFrom::Person,
         source: "STOP".to_owned(),
@@ -102,16 +102,16 @@ async fn a_trial_that_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_draft_leaves_before_it_is_started_and_then_at_its_time() {
+async fn a_draft_sends_nothing_before_it_is_started() {
     let mut world = World::begin().await;
-    let launched = world.waits("").await.unwrap();
+    let launched = world.launch_draft("").await.unwrap();
     assert_eq!((launched.state, launched.messages), (BatchState::Draft, 2));
     world.send().await;
     world.down_for(Span::from_secs(7_200)).await;
     world.send().await;
     assert!(world.provider.taken.lock().unwrap().is_empty());
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
-    let started = world.decides(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
+    let started = world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
     assert!(matches!(started.unwrap(), Decided::Holds(_)));
     world.send().await;
     assert_eq!(world.provider.taken.lock().unwrap().len(), 2);
@@ -120,23 +120,23 @@ async fn nothing_of_a_draft_leaves_before_it_is_started_and_then_at_its_time() {
 }
 
 #[tokio::test]
-async fn a_draft_with_a_time_waits_for_it_once_it_is_started_and_one_that_is_called_off_is_over() {
+async fn a_started_draft_waits_for_its_time_and_a_cancelled_one_ends() {
     let mut world = World::begin().await;
-    let timed = world.waits("at = \"2027-01-16T09:00Z\"\n").await.unwrap();
+    let timed = world.launch_draft("at = \"2027-01-16T09:00Z\"\n").await.unwrap();
     assert_eq!(timed.state, BatchState::Draft);
     let batch = world.store.batch(timed.batch).await.unwrap().unwrap();
-    world.decides(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await.unwrap();
-    assert_eq!(world.stands(&timed).await, BatchState::Scheduled);
+    world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await.unwrap();
+    assert_eq!(world.state_of_batch(&timed).await, BatchState::Scheduled);
     world.send().await;
     assert!(world.provider.taken.lock().unwrap().is_empty());
     world.clock.advance(Span::from_secs(30 * 3_600));
     world.node.keep_house().await.unwrap();
-    assert_eq!(world.stands(&timed).await, BatchState::Paused, "a day late, it is left to a person");
+    assert_eq!(world.state_of_batch(&timed).await, BatchState::Paused, "a day late, it waits for an operator");
     let other =
         world.launcher().launch_as(&Draft { name: Some("other".to_owned()), ..draft("") }, true, |_| None).await;
     let other = other.unwrap().0;
     let batch = world.store.batch(other.batch).await.unwrap().unwrap();
-    world.decides(cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await.unwrap();
+    world.complete(cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await.unwrap();
     world.node.watch().await;
     world.node.keep_house().await.unwrap();
     let tallies = world.store.tallies(other.batch).await.unwrap();
@@ -144,10 +144,11 @@ async fn a_draft_with_a_time_waits_for_it_once_it_is_started_and_one_that_is_cal
 }
 
 #[tokio::test]
-async fn what_counts_from_the_launch_is_refused_in_a_draft() {
+async fn a_draft_refuses_settings_that_count_from_the_launch() {
     let world = World::begin().await;
-    for (head, sentence) in [("over = \"3h\"\n", "over: counts from the launch, but the start of a draft is unknown")] {
-        let error = world.waits(head).await.unwrap_err().to_string();
+    for (head, sentence) in [("over = \"3h\"
+", "over: counts from the launch, but the start of a draft is unknown")] {
+        let error = world.launch_draft(head).await.unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}");
     }
     assert!(world.store.batches(None).await.unwrap().is_empty());

@@ -1,5 +1,5 @@
-//! Refusals that say no more than that: rule 2 a second time. What answers so may be a wrong address or a gateway, so nothing
-//! was processed, no recipient is to blame, and the lane begins nothing more until a person lets it go on.
+//! Bare refusals, which name no code: rule 2 written a second time. They may come from a wrong address or a gateway. So
+//! nothing was processed, no recipient is to blame, and the lane begins nothing more until an operator resumes it.
 
 use std::collections::HashMap;
 
@@ -8,41 +8,41 @@ use crate::provider::{Broken, RawAnswer};
 
 /// The lanes of one server.
 #[derive(Debug, Default)]
-pub(super) struct TurnedAway {
-    /// Those that wait for a person, and the answer for which they do.
-    waits: HashMap<usize, u16>,
-    /// When a person let each go on. What was begun before is answered for already.
-    let_go_on: HashMap<usize, Timestamp>,
+pub(super) struct BareRefusals {
+    /// Lanes that wait for an operator, each with the status of its bare refusal.
+    held: HashMap<usize, u16>,
+    /// When an operator resumed each lane. A refusal of a request that was begun before then does not hold it again.
+    resumed: HashMap<usize, Timestamp>,
 }
 
-impl TurnedAway {
-    /// Of the server that begins after this one. Of what was not written down it knows nothing.
+impl BareRefusals {
+    /// Creates the state of the next server. It knows nothing that was not recorded.
     pub(super) fn of_successor(&self) -> Self {
-        Self { waits: HashMap::new(), let_go_on: self.let_go_on.clone() }
+        Self { held: HashMap::new(), resumed: self.resumed.clone() }
     }
 
-    /// A request is begun.
-    pub(super) fn sets_out(&self, lane: usize) {
-        let waits_for = self.waits.get(&lane);
-        assert_eq!(waits_for, None, "begun on lane {lane}, which was answered so and waits for a person");
+    /// Checks a request that is begun.
+    pub(super) fn check_begin(&self, lane: usize) {
+        let status = self.held.get(&lane);
+        assert_eq!(status, None, "begun on lane {lane}, which waits for an operator after this status");
     }
 
-    /// A request has ended, and its lane knows.
-    pub(super) fn ended(&mut self, lane: usize, begun: Timestamp, answer: &Result<RawAnswer, Broken>) {
+    /// Takes the end of a request, which its lane knows.
+    pub(super) fn take_end(&mut self, lane: usize, begun: Timestamp, answer: &Result<RawAnswer, Broken>) {
         let Ok(answer) = answer else { return };
-        let is_new = self.let_go_on.get(&lane).is_none_or(|at| *at < begun);
+        let is_new = self.resumed.get(&lane).is_none_or(|at| *at < begun);
         if is_new && is_bare_refusal(answer) {
-            self.waits.insert(lane, answer.status);
+            self.held.insert(lane, answer.status);
         }
     }
 
-    pub(super) fn lets_go_on(&mut self, lane: usize, now: Timestamp) {
-        self.waits.remove(&lane);
-        self.let_go_on.insert(lane, now);
+    pub(super) fn resume(&mut self, lane: usize, now: Timestamp) {
+        self.held.remove(&lane);
+        self.resumed.insert(lane, now);
     }
 }
 
-/// Every 3xx and 4xx that names no code. 408 proves nothing, and 429 asks for patience alone.
+/// Whether an answer is a 3xx or 4xx without a code. 408 proves nothing, and 429 only asks the sender to wait.
 fn is_bare_refusal(answer: &RawAnswer) -> bool {
     let names_a_code = || {
         let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();

@@ -1,4 +1,4 @@
-//! One seed from its beginning to its rest, and what was seen of it.
+//! Runs one seed from its beginning until it comes to rest, and collects what it met.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -14,22 +14,22 @@ use super::pairs;
 use super::world::World;
 use crate::engine::met::{self, Met};
 
-/// Acts of one storm.
+/// The number of acts in one storm.
 pub(super) const ACTS: u32 = 260;
 
-/// What a run has been through.
+/// What a run has met.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     seeds: u64,
     deaths: u64,
     changed: u64,
-    /// Things that happened to the world, after each of which everything was held against what must hold.
+    /// Acts that were carried out, each followed by a check of the invariants.
     acts: u64,
     messages: usize,
     steps: usize,
     lanes: usize,
     pub(super) met: Met,
-    pub(super) told: Vec<String>,
+    pub(super) log: Vec<String>,
 }
 
 impl Seen {
@@ -41,13 +41,13 @@ impl Seen {
         self.met.add(&other.met);
     }
 
-    /// Whether the seed was worth it: what every single one promises.
-    pub(super) fn is_a_storm(&self, seed: u64) {
+    /// Checks that the seed was worthwhile: it has the size that every storm promises.
+    pub(super) fn check_size(&self, seed: u64) {
         let Self { messages, steps, lanes, deaths, acts, .. } = self;
         let enough = *messages >= 20 && *steps >= 3 && *lanes >= 2 && *deaths >= 1 && *acts >= 200;
         assert!(
             enough,
-            "seed {seed} is no storm: {messages} messages, {steps} steps, {lanes} lanes, {deaths} deaths, {acts} acts"
+            "seed {seed} is too small: {messages} messages, {steps} steps, {lanes} lanes, {deaths} deaths, {acts} acts"
         );
     }
 }
@@ -61,50 +61,50 @@ impl fmt::Display for Seen {
     }
 }
 
-/// Where and why something did not hold.
+/// Where and why an invariant failed.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) what: String,
-    /// The line of the test that found it: what tells one failure from another.
-    pub(super) place: String,
-    /// The number of acts that were through when it happened.
+    /// The source line of the failed check. It tells one failure from another.
+    pub(super) location: String,
+    /// The number of acts that were complete when it happened.
     pub(super) acts: u32,
-    pub(super) told: Vec<String>,
+    pub(super) log: Vec<String>,
 }
 
 impl Failure {
-    /// Everything that somebody needs who has to find the reason.
+    /// Returns everything that helps to find the cause.
     pub(super) fn history(&self, seed: u64, acts: Option<&BTreeSet<u32>>) -> String {
         let replay = acts.map_or_else(String::new, |acts| {
             let acts: Vec<String> = acts.iter().map(u32::to_string).collect();
             format!(" VOLLEY_STORM_ACTS={}", acts.join(","))
         });
-        let told = self.told.join("\n");
-        format!("{}\n  at {}\n{told}\nVOLLEY_STORM_SEED={seed}{replay} repeats it", self.what, self.place)
+        let log = self.log.join("\n");
+        format!("{}\n  at {}\n{log}\nVOLLEY_STORM_SEED={seed}{replay} repeats it", self.what, self.location)
     }
 }
 
 thread_local! {
-    /// The first panic on this thread since it was last asked for, where somebody listens.
-    static HEARD: RefCell<Option<Option<(String, String)>>> = const { RefCell::new(None) };
+    /// The first panic on this thread since the last run began; `None` while no storm runs on it.
+    static PANIC: RefCell<Option<Option<(String, String)>>> = const { RefCell::new(None) };
 }
 
-/// Lets panics of storms be kept instead of printed. Everybody else's stay as they are.
-pub(super) fn listen_to_panics() {
+/// Keeps panics of storms instead of printing them. Panics on other threads are printed as before.
+pub(super) fn capture_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if !HEARD.with_borrow_mut(|heard| heard.as_mut().map(|heard| keep(heard, info)).is_some()) {
+            if !PANIC.with_borrow_mut(|panic| panic.as_mut().map(|panic| keep(panic, info)).is_some()) {
                 usual(info);
             }
         }));
     });
 }
 
-fn keep(heard: &mut Option<(String, String)>, info: &PanicHookInfo<'_>) {
-    let place = info.location().map_or_else(String::new, ToString::to_string);
-    heard.get_or_insert_with(|| (text(info.payload()), place));
+fn keep(panic: &mut Option<(String, String)>, info: &PanicHookInfo<'_>) {
+    let location = info.location().map_or_else(String::new, ToString::to_string);
+    panic.get_or_insert_with(|| (text(info.payload()), location));
 }
 
 fn text(payload: &(dyn Any + Send)) -> String {
@@ -112,7 +112,7 @@ fn text(payload: &(dyn Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
-/// A thread's own weather: worlds, one after the other.
+/// A thread's own runtime, which runs one world after another.
 pub(super) struct Weather(Runtime);
 
 impl Weather {
@@ -120,14 +120,14 @@ impl Weather {
         Self(tokio::runtime::Builder::new_current_thread().build().unwrap())
     }
 
-    /// Runs a seed, or only some acts of it.
-    pub(super) fn run(&mut self, seed: u64, acts: Option<&BTreeSet<u32>>, tell: bool) -> Result<Seen, Failure> {
-        HEARD.set(Some(None));
+    /// Runs a seed, or only some of its acts.
+    pub(super) fn run(&mut self, seed: u64, acts: Option<&BTreeSet<u32>>, keep_log: bool) -> Result<Seen, Failure> {
+        PANIC.set(Some(None));
         met::take();
         let mut world = None;
         let mut through = 0;
         let run = async {
-            let world = world.insert(World::begin(seed, tell).await);
+            let world = world.insert(World::begin(seed, keep_log).await);
             for number in (0..ACTS).filter(|number| acts.is_none_or(|acts| acts.contains(number))) {
                 through = number;
                 world.storm(number).await;
@@ -136,23 +136,23 @@ impl Weather {
             world.calm().await;
         };
         let ended = self.0.block_on(AssertUnwindSafe(run).catch_unwind());
-        let heard = HEARD.take().flatten();
-        let told = world.as_mut().and_then(|world| world.told.take()).unwrap_or_default();
-        match (ended, heard, world) {
+        let panic = PANIC.take().flatten();
+        let log = world.as_mut().and_then(|world| world.log.take()).unwrap_or_default();
+        match (ended, panic, world) {
             (Ok(()), None, Some(world)) => Ok(Seen {
                 seeds: 1,
                 deaths: u64::from(world.deaths),
                 changed: world.changed,
                 acts: world.acts,
-                messages: world.holds.messages().count(),
-                steps: world.holds.steps(),
+                messages: world.invariants.messages().count(),
+                steps: world.invariants.steps(),
                 lanes: world.lanes(),
                 met: met::take(),
-                told,
+                log,
             }),
-            (_, heard, _) => {
-                let (what, place) = heard.unwrap_or_default();
-                Err(Failure { what, place, acts: through, told })
+            (_, panic, _) => {
+                let (what, location) = panic.unwrap_or_default();
+                Err(Failure { what, location, acts: through, log })
             }
         }
     }

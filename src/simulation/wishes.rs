@@ -1,103 +1,103 @@
-//! What people wish, as far as anybody has been told.
+//! The opt-outs and opt-ins of recipients, as far as the server knows of them.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{AttemptId, Msisdn, Timestamp};
 use crate::wire;
 
-/// What the provider passes on.
+/// An opt-out or opt-in that the provider passes on.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wish {
-    /// A receipt says that whoever this was for wants no more.
+    /// A receipt reports that the recipient of this attempt opted out.
     NoMore(AttemptId),
     Stop {
-        who: Msisdn,
-        said: Timestamp,
+        recipient: Msisdn,
+        at: Timestamp,
     },
     Start {
-        who: Msisdn,
-        said: Timestamp,
+        recipient: Msisdn,
+        at: Timestamp,
     },
 }
 
 impl Wish {
-    /// The word that a person has written to us, if this is one.
-    pub(super) fn spoken(event: &[u8]) -> Option<Self> {
+    /// Returns the STOP or START in a recipient's message, if it contains one.
+    pub(super) fn in_event(event: &[u8]) -> Option<Self> {
         wire::parse_events(event).into_iter().find_map(|event| {
             let wire::Event::Inbound { inbound, .. } = event else { return None };
-            let (who, said) = (inbound.msisdn()?, inbound.at()?);
+            let (recipient, at) = (inbound.msisdn()?, inbound.at()?);
             inbound.words().find_map(|word| match word {
-                "STOP" => Some(Self::Stop { who, said }),
-                "START" => Some(Self::Start { who, said }),
+                "STOP" => Some(Self::Stop { recipient, at }),
+                "START" => Some(Self::Start { recipient, at }),
                 _ => None,
             })
         })
     }
 }
 
-/// Who wants nothing.
+/// The recipients who opted out.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Unwilling {
-    /// Since when it is known of each.
+pub(super) struct OptOuts {
+    /// Since when each opt-out is known.
     since: HashMap<Msisdn, Timestamp>,
-    /// Of whom the node has noted it.
+    /// Recipients whose opt-out the node has noted.
     noted: HashSet<Msisdn>,
-    /// Whoever has said so, be it that they came back later.
+    /// Recipients who ever opted out, even if they opted in again later.
     ever: HashSet<Msisdn>,
-    /// When each has last said that they come back.
+    /// When each recipient last opted in.
     came_back: HashMap<Msisdn, Timestamp>,
-    /// Whom no word of theirs brings back.
+    /// Recipients whom an operator opted out; no message of theirs undoes that.
     for_good: HashSet<Msisdn>,
 }
 
-impl Unwilling {
-    pub(super) fn stops(&mut self, person: Msisdn, now: Timestamp) {
-        self.since.entry(person).or_insert(now);
-        self.ever.insert(person);
+impl OptOuts {
+    pub(super) fn opt_out(&mut self, recipient: Msisdn, now: Timestamp) {
+        self.since.entry(recipient).or_insert(now);
+        self.ever.insert(recipient);
     }
 
-    /// An operator says so.
-    pub(super) fn stops_for_good(&mut self, person: Msisdn, now: Timestamp) {
-        self.stops(person, now);
-        self.for_good.insert(person);
+    /// Notes that an operator opted the recipient out.
+    pub(super) fn opt_out_for_good(&mut self, recipient: Msisdn, now: Timestamp) {
+        self.opt_out(recipient, now);
+        self.for_good.insert(recipient);
     }
 
-    pub(super) fn says_stop(&mut self, person: Msisdn, said: Timestamp, now: Timestamp) {
-        // Whoever has come back since has come back. No word is newer than its arrival.
-        if self.came_back.get(&person).is_none_or(|back| *back <= said.min(now)) {
-            self.stops(person, now);
+    pub(super) fn take_stop(&mut self, recipient: Msisdn, at: Timestamp, now: Timestamp) {
+        // A later opt-in outweighs this opt-out. A message counts at most from its arrival.
+        if self.came_back.get(&recipient).is_none_or(|back| *back <= at.min(now)) {
+            self.opt_out(recipient, now);
         }
     }
 
-    pub(super) fn says_start(&mut self, person: Msisdn, said: Timestamp, now: Timestamp) {
-        let back = self.came_back.entry(person).or_insert(said.min(now));
-        *back = said.min(now).max(*back);
-        if !self.for_good.contains(&person) {
-            // Whether a later word of theirs holds all the same is looked up.
-            self.since.remove(&person);
-            self.noted.remove(&person);
+    pub(super) fn take_start(&mut self, recipient: Msisdn, at: Timestamp, now: Timestamp) {
+        let back = self.came_back.entry(recipient).or_insert(at.min(now));
+        *back = at.min(now).max(*back);
+        if !self.for_good.contains(&recipient) {
+            // Whether a later STOP still applies is looked up in the store.
+            self.since.remove(&recipient);
+            self.noted.remove(&recipient);
         }
     }
 
-    /// The node says that it obeys everything up to now.
+    /// Notes that the node obeys every decision up to now.
     pub(super) fn note(&mut self) {
         self.noted.extend(self.since.keys());
     }
 
-    /// The same of those alone who had not said so before.
+    /// The same, but only for recipients who had not opted out before.
     pub(super) fn note_since(&mut self, before: &Self) {
-        self.noted.extend(self.since.keys().filter(|person| !before.since.contains_key(person)));
+        self.noted.extend(self.since.keys().filter(|recipient| !before.since.contains_key(recipient)));
     }
 
-    pub(super) fn is_noted(&self, person: Msisdn) -> bool {
-        self.noted.contains(&person)
+    pub(super) fn is_noted(&self, recipient: Msisdn) -> bool {
+        self.noted.contains(&recipient)
     }
 
-    pub(super) fn since(&self, person: Msisdn) -> Option<Timestamp> {
-        self.since.get(&person).copied()
+    pub(super) fn since(&self, recipient: Msisdn) -> Option<Timestamp> {
+        self.since.get(&recipient).copied()
     }
 
-    pub(super) fn ever(&self, person: Msisdn) -> bool {
-        self.ever.contains(&person)
+    pub(super) fn ever_opted_out(&self, recipient: Msisdn) -> bool {
+        self.ever.contains(&recipient)
     }
 }

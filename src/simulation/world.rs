@@ -1,4 +1,4 @@
-//! One seed's world: acts, one after the other, in the order that the seed picks.
+//! The world of one seed. It carries out acts one after another, in the order that the seed picks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,14 +7,14 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use super::act::{self, Act, Fault, Way};
+use super::act::{self, Act, Direction, Fault};
 use super::fate::{AllGone, Fate, Mortal, Traffic};
 use super::former::Former;
-use super::holds::Holds;
+use super::invariants::Invariants;
 use super::laid_out::{die_launching, launch};
 use super::net::{Cut, Hook, Line, Net, Trouble};
 use super::reader::Reader;
-use super::scene::{PEOPLE, Scene, person};
+use super::scene::{RECIPIENTS, Scene, recipient};
 use super::wishes::Wish;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
@@ -24,9 +24,9 @@ use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
 use crate::store::{self, Hold, OptOut, StepHeldBy, StepHold, Store};
 
-/// When every world begins.
+/// The time at which every world begins.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-pub(super) const PERSON: &str = "a person";
+pub(super) const OPERATOR: &str = "an operator";
 
 pub(super) struct World {
     pub(super) seed: u64,
@@ -37,28 +37,29 @@ pub(super) struct World {
     pub(super) net: Arc<Net>,
     pub(super) fate: Arc<Fate>,
     traffic: Arc<Traffic>,
-    /// Nothing while the process is dead.
+    /// The running server; `None` while the process is dead.
     pub(super) node: Option<ByHand>,
-    /// Which of all servers that have been it is.
+    /// The number of the running server process. Each start gets the next number.
     pub(super) life: usize,
-    /// The one before it, where it was superseded and lives on.
+    /// The superseded server, while it lives on.
     pub(super) former: Option<Former>,
-    /// Who looks at a campaign and has stopped.
+    /// A reader of a campaign that stopped in the middle.
     pub(super) reader: Option<Reader>,
+    /// Requests in flight.
     pub(super) hands: FuturesUnordered<BoxFuture<'static, ()>>,
-    pub(super) holds: Holds,
-    /// By which single messages are sent.
+    pub(super) invariants: Invariants,
+    /// The plan of single messages.
     pub(super) plan: Plan,
     pub(super) deaths: u32,
     pub(super) changed: u64,
     pub(super) acts: u64,
-    /// What happened, for whoever has to understand a failure; nothing where nobody wants to read it.
-    pub(super) told: Option<Vec<String>>,
+    /// What happened, to explain a failure; `None` where it is not printed.
+    pub(super) log: Option<Vec<String>>,
 }
 
 impl World {
-    /// Lays a scene out and starts its first process.
-    pub(super) async fn begin(seed: u64, tell: bool) -> Self {
+    /// Sets up a scene and starts its first process.
+    pub(super) async fn begin(seed: u64, keep_log: bool) -> Self {
         let mut dice = act::dice(seed, 0);
         let scene = Scene::draw(&mut dice);
         let clock = Arc::new(ManualClock::at(START));
@@ -75,12 +76,12 @@ impl World {
             batches.push(launch(campaign, &store, clock.as_ref(), &chance, &config).await);
         }
         die_launching(batches[0], &store, clock.as_ref()).await;
-        let mut told = tell.then(Vec::new);
-        if let Some(told) = &mut told {
-            told.push(scene.config_text);
-            told.extend(scene.campaigns.into_iter().map(|campaign| campaign.text));
+        let mut log = keep_log.then(Vec::new);
+        if let Some(log) = &mut log {
+            log.push(scene.config_text);
+            log.extend(scene.campaigns.into_iter().map(|campaign| campaign.text));
         }
-        let holds = Holds::new(Arc::clone(&store), Arc::clone(&net), Arc::clone(&config), &batches).await;
+        let invariants = Invariants::new(Arc::clone(&store), Arc::clone(&net), Arc::clone(&config), &batches).await;
         let plan = store.plan(batches[0]).await.unwrap().unwrap();
         let mut world = Self {
             seed,
@@ -96,12 +97,12 @@ impl World {
             former: None,
             reader: None,
             hands: FuturesUnordered::new(),
-            holds,
+            invariants,
             plan,
             deaths: 0,
             changed: 0,
             acts: 0,
-            told,
+            log,
         };
         world.start().await;
         world
@@ -111,45 +112,45 @@ impl World {
         self.config.lanes.len()
     }
 
-    /// The act of that number, and what must hold after it.
+    /// Carries out the act of that number and checks the invariants.
     pub(super) async fn storm(&mut self, number: u32) {
         let act = act::draw(self.seed, number, self.lanes(), self.node.is_some(), self.former.is_some());
         self.go(act, Some(number)).await;
     }
 
     pub(super) async fn go(&mut self, act: Act, number: Option<u32>) {
-        if let Some(told) = &mut self.told {
+        if let Some(log) = &mut self.log {
             let ago = self.clock.now().since(START);
             let number = number.map_or_else(|| "calm".to_owned(), |number| number.to_string());
             let dead = if self.node.is_none() { "  (dead)" } else { "" };
-            told.push(format!("{ago:>12}  {number:>5}  {act:?}{dead}"));
+            log.push(format!("{ago:>12}  {number:>5}  {act:?}{dead}"));
         }
         self.acts += 1;
         let fired = matches!(act, Act::Fire);
-        self.holds.is_foreign = matches!(act, Act::Foreign(_));
+        self.invariants.is_foreign = matches!(act, Act::Foreign(_));
         let done = self.act(act).await;
         self.check().await;
         if fired && done && self.node.is_some() {
-            self.holds.check_fired(self.clock.now());
+            self.invariants.check_fired(self.clock.now());
         }
     }
 
-    /// Holds everything against what is on disk, where anything has happened.
+    /// Checks the invariants against the database, if anything was written or sent.
     pub(super) async fn check(&mut self) {
-        if self.traffic.has_opted() {
-            self.holds.learn_opt_outs(self.clock.now()).await;
+        if self.traffic.take_opted() {
+            self.invariants.learn_opt_outs(self.clock.now()).await;
         }
-        if !self.traffic.has_changed() && !self.net.has_moved() {
+        if !self.traffic.take_changed() && !self.net.has_moved() {
             return;
         }
-        let changed = self.holds.check(self.clock.now(), &mut self.told).await;
+        let changed = self.invariants.check(self.clock.now(), &mut self.log).await;
         self.changed += u64::try_from(changed).unwrap();
     }
 
-    /// Does it. Returns whether it came to its end as it should.
+    /// Carries out an act. Returns whether it completed; an act during which the process dies does not.
     async fn act(&mut self, act: Act) -> bool {
         let (fate, now, life) = (Arc::clone(&self.fate), self.clock.now(), self.life);
-        // Nothing where the process has died of it.
+        // `None` if the process died during the act.
         let done = match (act, &mut self.node) {
             (Act::Claim { lane, anyway }, Some(node)) => {
                 fate.outlive(node.claim(lane, anyway)).await.map(|claimed| claimed.is_ok())
@@ -161,7 +162,7 @@ impl World {
                     for _ in 0..requests {
                         let Some(hand) = node.next(lane).await else { break };
                         hands.push(hand);
-                        // As far as the line, where it waits for its answer.
+                        // Until each request has reached the line, where it waits for its answer.
                         while hands.len() > net.held_by(life) {
                             tokio::select! {
                                 biased;
@@ -176,14 +177,14 @@ impl World {
             }
             (Act::Answer(which), Some(node)) => {
                 let renewed = fate.outlive(node.renew()).await;
-                self.former_looks().await;
+                self.former_checks().await;
                 match (renewed, self.net.held()) {
                     (None, _) => None,
                     (Some(()), 0) => Some(true),
                     (Some(()), held) => match self.net.answer(which % held) {
                         Some(of) if of == life => fate.outlive(self.hands.next()).await.map(|_| true),
                         Some(of) => {
-                            self.answered_former(of).await;
+                            self.answer_former(of).await;
                             Some(true)
                         }
                         None => Some(true),
@@ -192,7 +193,7 @@ impl World {
             }
             (Act::Record, Some(node)) => {
                 let recorded = fate.outlive(node.record()).await.map(|done| done.is_ok());
-                self.holds.can_record = recorded != Some(false);
+                self.invariants.can_record = recorded != Some(false);
                 recorded
             }
             (Act::Fire, Some(node)) => fate.outlive(node.fire()).await.map(|done| done.is_ok()),
@@ -205,12 +206,12 @@ impl World {
                 watched
             }
             (Act::Template { word, twice }, Some(_)) => self.template(word, twice).await.then_some(true),
-            (Act::Webhooks(seed), _) => self.webhooks(seed).await.then_some(true),
+            (Act::Webhooks(seed), _) => self.post_webhooks(seed).await.then_some(true),
             (Act::Foreign(seed), Some(_)) => self.foreign(seed).await.then_some(true),
             (Act::Outage(span), Some(_)) => {
                 let was_failing = fate.is_failing();
                 fate.set_failing(true);
-                let lived = self.outage(now + span).await;
+                let lived = self.pass_until(now + span).await;
                 fate.set_failing(was_failing);
                 lived.then_some(true)
             }
@@ -238,12 +239,12 @@ impl World {
         done == Some(true)
     }
 
-    /// What happens without the process.
+    /// Carries out acts that need no process.
     async fn outside(&mut self, act: Act, now: Timestamp) {
         match act {
             Act::Wait(span) => self.wait(span),
             Act::WaitForNext => {
-                let due = self.holds.next_due();
+                let due = self.invariants.next_due();
                 let next = self.net.next().into_iter().chain(due).min().filter(|at| *at > now);
                 self.wait(next.map_or(Span::from_secs(1), |at| at.since(now)));
             }
@@ -252,9 +253,9 @@ impl World {
             Act::Jump(millis) => self.clock.jump(millis),
             Act::Trouble(trouble) => self.net.set_trouble(trouble),
             Act::Cut { what, lasts } => self.net.cut(Some(Cut {
-                requests: matches!(what, Way::Out | Way::Both),
-                answers: matches!(what, Way::Answers | Way::AnswersAndIn),
-                webhooks: matches!(what, Way::In | Way::Both | Way::AnswersAndIn),
+                requests: matches!(what, Direction::Out | Direction::Both),
+                answers: matches!(what, Direction::Answers | Direction::AnswersAndIn),
+                webhooks: matches!(what, Direction::In | Direction::Both | Direction::AnswersAndIn),
                 until: now + lasts,
             })),
             Act::Fault(fault) => self.net.change_faults(|faults| {
@@ -275,60 +276,59 @@ impl World {
                 self.move_batch(which, &from, BatchState::Cancelling).await;
             }
             Act::OptOut(who) => {
-                let claimed = self.holds.in_hand();
-                let place = usize::try_from(who).unwrap();
-                let msisdn = match who.checked_sub(PEOPLE) {
-                    Some(_) if !claimed.is_empty() => claimed[place % claimed.len()],
-                    _ => person(who % PEOPLE).msisdn,
+                let claimed = self.invariants.in_hand();
+                let index = usize::try_from(who).unwrap();
+                let msisdn = match who.checked_sub(RECIPIENTS) {
+                    Some(_) if !claimed.is_empty() => claimed[index % claimed.len()],
+                    _ => recipient(who % RECIPIENTS).msisdn,
                 };
-                let person = OptOut { msisdn, since: now, from: WishFrom::Operator, source: PERSON.to_owned() };
-                self.store.opt_out(vec![person]).await.unwrap();
-                self.holds.unwilling.stops_for_good(msisdn, now);
+                let opt_out = OptOut { msisdn, since: now, from: WishFrom::Operator, source: OPERATOR.to_owned() };
+                self.store.opt_out(vec![opt_out]).await.unwrap();
+                self.invariants.opt_outs.opt_out_for_good(msisdn, now);
             }
             Act::Hold { lane, template } => {
                 let template = if template { "promo".to_owned() } else { String::new() };
                 let lane = self.config.lanes[lane].name.clone();
-                let reason = PERSON.to_owned();
+                let reason = OPERATOR.to_owned();
                 let hold = Hold::of_person(&lane, &template, reason, now);
                 self.store.hold(hold, now).await.unwrap();
             }
             Act::HoldStep { which, step } => {
-                let Some(batch) = self.holds.batches().nth(which) else { return };
+                let Some(batch) = self.invariants.batches().nth(which) else { return };
                 let (step, by) = (StepIndex::new(step).unwrap(), StepHeldBy::Person);
-                let hold = StepHold { batch, step, by, why: PERSON.to_owned(), since: now, recall: None };
+                let hold = StepHold { batch, step, by, why: OPERATOR.to_owned(), since: now, recall: None };
                 self.store.hold_step(hold, now).await.unwrap();
             }
             Act::Amend { which, to } => self.amend(which, to).await,
             Act::Release => self.release().await,
             Act::Read(which) => self.read(which).await,
-            Act::Join(people) => self.join(people).await,
-            Act::Turn { lane, to, by_person } => self.turn(lane, to, by_person).await,
+            Act::Join(count) => self.join(count).await,
+            Act::Override { lane, to, by_operator } => self.override_setting(lane, to, by_operator).await,
             _ => {}
         }
     }
 
-    /// Lets time pass. Webhooks that fall due are lost while the process is dead, and do not get through while the line
-    /// is cut.
+    /// Lets time pass. A webhook that falls due while the process is dead or the line is cut gets no answer.
     pub(super) fn wait(&mut self, span: Span) {
         let until = self.clock.now() + span;
         loop {
-            let deaf_until = self.net.is_deaf_until();
-            if self.node.is_some() && deaf_until.is_none() {
+            let cut_until = self.net.webhooks_cut_until();
+            if self.node.is_some() && cut_until.is_none() {
                 break;
             }
             for hook in self.net.due() {
                 self.net.missed(hook, self.node.is_some());
             }
-            let deaf_until = deaf_until.filter(|_| self.node.is_some());
-            let next = self.net.next().into_iter().chain(deaf_until).min();
+            let cut_until = cut_until.filter(|_| self.node.is_some());
+            let next = self.net.next().into_iter().chain(cut_until).min();
             let Some(next) = next.filter(|next| *next <= until) else { break };
             self.clock.advance(next.since(self.clock.now()));
         }
         self.clock.advance(until.since(self.clock.now()));
     }
 
-    /// Until then each webhook comes in its time. Returns whether the process still lives.
-    async fn outage(&mut self, until: Timestamp) -> bool {
+    /// Lets time pass until then, with each webhook at its time. Returns whether the process still lives.
+    async fn pass_until(&mut self, until: Timestamp) -> bool {
         loop {
             let now = self.clock.now();
             let next = self.net.next().filter(|next| *next < until).unwrap_or(until);
@@ -343,8 +343,8 @@ impl World {
         }
     }
 
-    /// Some of the webhooks that are due, in any order. Returns whether the process still lives.
-    async fn webhooks(&mut self, seed: u64) -> bool {
+    /// Posts some of the due webhooks, in any order. Returns whether the process still lives.
+    async fn post_webhooks(&mut self, seed: u64) -> bool {
         let mut dice = fastrand::Rng::with_seed(seed);
         let mut due = self.net.due();
         dice.shuffle(&mut due);
@@ -355,8 +355,9 @@ impl World {
         self.take(group).await
     }
 
+    /// Posts these webhooks. Returns whether the process still lives.
     pub(super) async fn take(&mut self, group: Vec<Hook>) -> bool {
-        let is_cut = self.net.is_deaf_until().is_some();
+        let is_cut = self.net.webhooks_cut_until().is_some();
         let Some(node) = self.node.as_mut().filter(|_| !is_cut) else {
             group.into_iter().for_each(|hook| self.net.missed(hook, is_cut));
             return true;
@@ -369,12 +370,12 @@ impl World {
         let lived = taken.is_some();
         let mut wishes = Vec::new();
         if !lived {
-            wishes.extend(self.kept(&group).await);
+            wishes.extend(self.stored_wishes(&group).await);
         }
-        for (place, hook) in group.into_iter().enumerate() {
-            let answer = taken.as_ref().and_then(|taken| taken.get(place));
+        for (index, hook) in group.into_iter().enumerate() {
+            let answer = taken.as_ref().and_then(|taken| taken.get(index));
             if !matches!(answer, Some(Err(_))) {
-                self.holds.windows.hears(&hook.event, self.clock.now());
+                self.invariants.windows.take_webhook(&hook.event, self.clock.now());
             }
             match answer {
                 Some(Ok(())) => wishes.extend(self.net.taken(&hook)),
@@ -382,17 +383,17 @@ impl World {
             }
         }
         for wish in wishes {
-            self.holds.wish(wish, self.clock.now(), lived);
+            self.invariants.wish(wish, self.clock.now(), lived);
         }
         lived
     }
 
-    /// Words by which people have come back, and which were on disk before anybody could tell the provider so.
-    async fn kept(&self, group: &[Hook]) -> Vec<Wish> {
+    /// Returns the opt-ins that reached the disk although the process died before it acknowledged them.
+    async fn stored_wishes(&self, group: &[Hook]) -> Vec<Wish> {
         let mut kept = Vec::new();
-        for wish in group.iter().filter_map(|hook| Wish::spoken(&hook.event)) {
-            if let Wish::Start { who, .. } = wish
-                && self.store.opted_out(vec![who]).await.unwrap().is_empty()
+        for wish in group.iter().filter_map(|hook| Wish::in_event(&hook.event)) {
+            if let Wish::Start { recipient, .. } = wish
+                && self.store.opted_out(vec![recipient]).await.unwrap().is_empty()
             {
                 kept.push(wish);
             }
@@ -400,20 +401,20 @@ impl World {
         kept
     }
 
-    /// Whether the node says that it obeys, and what.
+    /// Notes what the node obeys, if it has noted every decision.
     async fn note(&mut self) {
         let (seq, nodes) = (self.store.seq().await.unwrap(), self.store.nodes(Timestamp::default()).await.unwrap());
         if nodes.iter().any(|node| node.noted == seq) {
-            self.holds.note(self.clock.now()).await;
-            let turned = self.turned().await;
-            self.holds.paces.obeyed(&turned, self.clock.now());
+            self.invariants.note(self.clock.now()).await;
+            let config = self.current_config().await;
+            self.invariants.rate_limits.allow_only(&config, self.clock.now());
         }
     }
 
     pub(super) async fn start(&mut self) {
         self.fate = Arc::default();
-        self.holds.can_record = true;
-        self.life = self.net.starts();
+        self.invariants.can_record = true;
+        self.life = self.net.start();
         let store: Arc<dyn Store> = Arc::new(Mortal {
             store: Arc::clone(&self.store),
             fate: Arc::clone(&self.fate),
@@ -428,7 +429,7 @@ impl World {
         };
         let (net, life) = (Arc::clone(&self.net), self.life);
         let config = Arc::clone(&self.config);
-        // First each lane gets its own, then who asks.
+        // The node first creates the transport of each lane, then those of the asker.
         let made = AtomicUsize::new(0);
         let transport = move |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
             let lane = config.lanes.iter().position(|known| known.name == lane.name).unwrap();
@@ -436,9 +437,9 @@ impl World {
             Ok(Box::new(Line { net: Arc::clone(&net), lane, life, is_of_asker }))
         };
         self.node = Some(ByHand::start(parts, transport).await.unwrap());
-        self.holds.note(self.clock.now()).await;
-        let turned = self.turned().await;
-        self.holds.paces.obeyed(&turned, self.clock.now());
+        self.invariants.note(self.clock.now()).await;
+        let config = self.current_config().await;
+        self.invariants.rate_limits.allow_only(&config, self.clock.now());
     }
 
     fn die(&mut self) {
@@ -448,13 +449,13 @@ impl World {
         self.net.hang_up(self.life);
     }
 
-    /// Nothing goes wrong by itself any more, and everybody lets it go on.
+    /// Ends all trouble, restarts the server if needed, and resumes everything.
     pub(super) async fn clear_up(&mut self) {
         self.net.set_trouble(Trouble::default());
         self.net.cut(None);
         self.net.change_faults(|faults| *faults = Faults::default());
-        // The text of a launched campaign stays what it is, so a refused one has to be accepted at the provider.
-        self.net.takes_every_text();
+        // The text of a launched campaign cannot change, so the provider has to accept a refused one.
+        self.net.accept_every_text();
         self.fate.set_failing(false);
         self.fate.die_at_write(0, false);
         self.finish_former().await;
@@ -466,7 +467,7 @@ impl World {
             self.start().await;
         }
         self.release().await;
-        for which in 0..self.holds.batches().count() {
+        for which in 0..self.invariants.batches().count() {
             self.move_batch(which, &[BatchState::Paused], BatchState::Running).await;
         }
     }

@@ -1,75 +1,75 @@
-//! What goes wrong, on demand.
+//! Faults that are switched on and off.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::Span;
 
-/// Faults that are on. Shares are from 0 to 1, of requests unless it says otherwise.
+/// The faults that are on. Shares are from 0 to 1, and of requests unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// Answered 429.
+    /// Share that is answered 429.
     pub throttle: f64,
-    /// Seconds in the 429's `Retry-After`; 0 leaves the header away.
+    /// Seconds in the 429's `Retry-After`; 0 omits the header.
     pub retry_after: u32,
-    /// Answered 500 and not carried out.
+    /// Share that is answered 500 and not processed.
     pub error_500: f64,
-    /// Carried out, and answered 500 all the same.
+    /// Share that is processed and answered 500.
     pub error_500_after: f64,
-    /// The connection dies, and nothing was carried out.
+    /// Share whose connection closes without processing.
     pub cut_before: f64,
-    /// Carried out, and the connection dies instead of an answer.
+    /// Share that is processed, and whose connection closes without an answer.
     pub cut_after: f64,
-    /// Answered this much later.
+    /// Delay of a slow answer.
     pub slow_ms: u32,
-    /// How many of them are slow.
+    /// Share of answers that are slow.
     pub slow: f64,
-    /// Of receipts: sent a second time.
+    /// Share of receipts that are sent a second time.
     pub duplicate: f64,
-    /// Of receipts: held back until later ones may have overtaken them.
+    /// Share of receipts that are delayed until later ones may have overtaken them.
     pub reorder: f64,
-    /// Nobody's key is accepted.
+    /// No key is accepted.
     pub key_refused: bool,
-    /// WhatsApp messages with this template are taken and come back undelivered: paused.
+    /// WhatsApp messages with this template are accepted and then reported undelivered: paused.
     pub template_paused: Option<String>,
     /// WhatsApp messages with this template are refused at once: it does not exist.
     pub template_missing: Option<String>,
-    /// Everything is taken and comes back undelivered: no credit.
+    /// Every message is accepted and then reported undelivered: no credit.
     pub no_credit: bool,
-    /// Receipts that fall due are lost.
+    /// Due receipts are lost.
     pub silent_receipts: bool,
-    /// Of questions about a message: answered 500.
+    /// Share of queries for a message that are answered 500.
     pub details_500: f64,
-    /// Of questions about a message: the connection dies instead of an answer.
+    /// Share of queries for a message whose connection closes without an answer.
     pub details_cut: f64,
-    /// Messages are not found when somebody asks.
+    /// Queries find no message.
     pub details_unknown: bool,
 }
 
-/// Each fault in a line, for people.
+/// Each fault with its description for the operator.
 const EXPLAINED: [(&str, &str); 18] = [
     ("throttle", "share of requests that are answered 429"),
-    ("retry_after", "seconds in the 429's Retry-After; 0 leaves the header away"),
-    ("error_500", "share that is answered 500 and not carried out"),
-    ("error_500_after", "share that is carried out, and answered 500 all the same"),
-    ("cut_before", "share whose connection dies with nothing carried out"),
-    ("cut_after", "share that is carried out, and whose connection dies instead of an answer"),
-    ("slow_ms", "milliseconds by which answers come later"),
-    ("slow", "share of answers that are slow; 1 unless said"),
+    ("retry_after", "seconds in the 429's Retry-After; 0 omits the header"),
+    ("error_500", "share that is answered 500 and not processed"),
+    ("error_500_after", "share that is processed and answered 500"),
+    ("cut_before", "share whose connection closes without processing"),
+    ("cut_after", "share that is processed, and whose connection closes without an answer"),
+    ("slow_ms", "delay of a slow answer in milliseconds"),
+    ("slow", "share of answers that are slow; default: 1"),
     ("duplicate", "share of receipts that are sent a second time"),
-    ("reorder", "share of receipts that are held back until later ones may have overtaken them"),
-    ("key_refused", "true: nobody's key is accepted"),
-    ("template_paused", "name of a template whose messages are taken and come back undelivered: paused"),
+    ("reorder", "share of receipts that are delayed until later ones may have overtaken them"),
+    ("key_refused", "true: no key is accepted"),
+    ("template_paused", "name of a template whose messages are accepted and then reported undelivered: paused"),
     ("template_missing", "name of a template whose messages are refused at once: it does not exist"),
-    ("no_credit", "true: everything is taken and comes back undelivered: no credit"),
-    ("silent_receipts", "true: receipts that fall due are lost"),
-    ("details_500", "share of questions about a message that are answered 500"),
-    ("details_cut", "share of questions about a message whose connection dies instead of an answer"),
-    ("details_unknown", "true: whoever asks about a message is told that there is none"),
+    ("no_credit", "true: every message is accepted and then reported undelivered: no credit"),
+    ("silent_receipts", "true: due receipts are lost"),
+    ("details_500", "share of queries for a message that are answered 500"),
+    ("details_cut", "share of queries for a message whose connection closes without an answer"),
+    ("details_unknown", "true: queries find no message"),
 ];
 
-/// Every fault with what it does, one a line.
+/// Returns every fault with its description, one a line.
 pub fn explain_faults() -> String {
     EXPLAINED.map(|(name, what)| format!("  {name:<17} {what}")).join("\n")
 }
@@ -99,7 +99,7 @@ impl Default for Faults {
     }
 }
 
-/// Faults for a while, counted from the first request. While it lasts they stand in for all others.
+/// Faults for a time, counted from the first request. Meanwhile they replace all other faults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
@@ -119,11 +119,11 @@ pub enum InvalidFaults {
 }
 
 impl Faults {
-    /// These faults with some of them set anew: keys that are absent stay as they are.
+    /// Returns these faults with some of them changed; absent keys keep their values.
     pub fn with(&self, changes: &Value) -> Result<Self, InvalidFaults> {
         if !changes.is_object() {
-            // An array would be read as the fields in order, which nobody means.
-            return Err(InvalidFaults::Unreadable(serde::de::Error::custom("it is no object")));
+            // An array would be read as the fields in order, which is never intended.
+            return Err(InvalidFaults::Unreadable(serde::de::Error::custom("an object is required")));
         }
         let mut whole = serde_json::to_value(self).map_err(InvalidFaults::Unreadable)?;
         super::profile::merge(&mut whole, changes);
@@ -168,7 +168,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn changes_leave_the_rest_as_it_was() {
+    fn a_change_of_faults_keeps_the_others() {
         let faults = Faults { throttle: 0.5, ..Faults::default() };
         let changed = faults.with(&json!({"template_paused": "promo", "cut_after": 0.1})).unwrap();
         assert_eq!(changed.throttle, 0.5);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_faults_are_refused() {
         for wrong in [json!({"throttle": 1.1}), json!({"throtle": 0.1}), json!({"slow_ms": "x"}), json!([1])] {
             assert!(Faults::default().with(&wrong).is_err(), "{wrong}");
         }

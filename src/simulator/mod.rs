@@ -1,12 +1,13 @@
-//! A provider to practise on: a pure model of it under a thin skin of HTTP and webhooks.
+//! The practice provider: a pure model of the provider, behind a thin layer of HTTP and webhooks.
 //!
-//! In: requests in the provider's wire format, a `Profile` of who is reached how well and how fast, `Faults` that
-//! are switched on and off, a seed, and the time. Out: answers, webhooks, and everything that it has seen.
-//! Promises: `Model` has no clock, no socket and no thread, so the same calls at the same times give the same answers
-//! and webhooks; what becomes of a message depends on the seed, the person and the channel, not on the order in which
-//! requests happen to arrive; a million messages fit into a few hundred megabytes. `Sink`
-//! keeps nothing but counts, so that a benchmark measures the sender and not us.
-//! May not: read Volley's database, or know anything about Volley that the wire does not say.
+//! - In: requests in the provider's wire format, a `Profile` of how well and how fast it reaches recipients, `Faults`
+//!   that are switched on and off, a seed, and the time.
+//! - Out: answers, webhooks, and everything that it has seen.
+//! - Promises: `Model` has no clock, no socket and no thread, so the same calls at the same times give the same answers
+//!   and webhooks. The result of a message depends on the seed, the recipient and the channel, not on the order in
+//!   which requests arrive. A million messages fit into a few hundred megabytes. `Sink` keeps only counts, so a
+//!   benchmark measures the sender and not the sink.
+//! - May not: read Volley's database, or know anything about Volley that is not on the wire.
 
 mod faults;
 mod model;

@@ -1,4 +1,4 @@
-//! One post of a webhook, with its proofs.
+//! Posts a webhook with its proofs.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::domain::Span;
 use crate::wire::{SIGNATURE_HEADER, sign};
 
-/// The provider gives a receiver five seconds.
+/// The provider's time limit for a receiver.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pauses after which the provider posts once more what was not taken.
+/// The pauses before each repeat of a post that was not acknowledged.
 pub const REPEATS: [Span; 4] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(30), Span::from_secs(90)];
 
 /// Where webhooks are posted, and with which proofs.
@@ -23,16 +23,17 @@ pub struct WebhookTarget {
     pub authorization: Option<SecretString>,
     /// Signs the raw body into `X-8x8-Signature`.
     pub secret: Option<SecretString>,
-    /// With 1, every event is posted alone, as an object; with more, as arrays of up to so many.
+    /// Events per post: with 1, each event is posted alone, as an object; with more, as arrays of up to this many.
     pub group: usize,
-    /// How many posts are under way at once.
+    /// Maximum number of concurrent posts.
     pub connections: usize,
     /// The pauses before each repeat; after the last one the post is dropped.
     pub retries: Vec<Span>,
 }
 
 impl WebhookTarget {
-    /// The provider's own ways: alone, repeated after 1, 10, 30 and 90 s, and then no more.
+    /// Creates a target that works as the provider does: single events, repeated after 1, 10, 30 and 90 s, and then
+    /// dropped.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -45,7 +46,7 @@ impl WebhookTarget {
     }
 }
 
-/// How posts leave.
+/// The HTTP client that posts webhooks.
 #[derive(Debug)]
 pub(super) struct Post {
     client: reqwest::Client,
@@ -54,7 +55,7 @@ pub(super) struct Post {
 
 impl Post {
     pub(super) fn new(target: WebhookTarget) -> Result<Self, reqwest::Error> {
-        // Somebody else may have been first, which is as good.
+        // Another caller may have installed it first, which has the same effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .timeout(TIMEOUT)
@@ -69,7 +70,7 @@ impl Post {
         &self.target
     }
 
-    /// Whether the receiver took it: anything but a 2xx within its time is a no.
+    /// Posts a body. Returns whether the receiver answered a 2xx within its time limit.
     pub(super) async fn deliver(&self, url: Option<&str>, body: Bytes) -> bool {
         let mut request = self.client.post(url.unwrap_or(&self.target.url)).header(CONTENT_TYPE, "application/json");
         if let Some(authorization) = &self.target.authorization {
@@ -81,7 +82,7 @@ impl Post {
         match request.body(body).send().await {
             Ok(response) => response.status().is_success(),
             Err(error) => {
-                tracing::debug!(%error, "a webhook was not taken");
+                tracing::debug!(%error, "a webhook was not delivered");
                 false
             }
         }

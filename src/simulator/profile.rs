@@ -1,4 +1,4 @@
-//! Who is reached how well and how fast.
+//! The profile of the practice provider: how well and how fast it reaches recipients.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use super::faults::{Faults, InvalidFaults, Window};
 use super::reach::{Delivery, Latency};
 use crate::domain::{Channel, Msisdn, Span, Status};
 
-/// How the practice provider behaves. A file names only what differs from the built-in one.
+/// How the practice provider behaves. A file contains only what differs from the built-in profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// How much faster than real everything happens after acceptance.
+    /// How much faster than in reality everything happens after acceptance.
     pub speed: f64,
-    /// How long answers to posts take; none means at once.
+    /// The delay of answers to posts; `None` means no delay.
     pub answer_after: Option<Latency>,
-    /// Whether acceptance is reported by a receipt as well.
+    /// Whether acceptance is also reported by a receipt.
     pub queued_receipts: bool,
-    /// Of so many messages, the first ones, the whole request is kept to be looked at.
+    /// Number of messages, from the first, whose whole request is kept.
     pub keep_requests: usize,
-    /// The subaccounts that exist; with none named, every one does.
+    /// The subaccounts that exist; if empty, every subaccount does.
     pub sub_accounts: Vec<String>,
-    /// What the provider does by itself with a request that names no channel.
+    /// The provider's own route for a request that names no channel.
     pub route: Vec<RouteStep>,
     #[serde(rename = "channel")]
     pub channels: BTreeMap<Channel, Delivery>,
@@ -42,31 +42,31 @@ pub struct RouteStep {
 
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidProfile {
-    #[error("the simulator's profile is no TOML: {0}")]
+    #[error("the simulator's profile is not valid TOML: {0}")]
     Toml(#[source] Box<toml::de::Error>),
     #[error("the simulator's profile cannot be read: {0}")]
     Unreadable(#[source] serde_json::Error),
-    #[error("{whose}: {name} is {share}; write a share from 0 to 1")]
-    Share { whose: String, name: &'static str, share: f64 },
-    #[error("{whose}: reject, undelivered, silent and delivered come to {sum}; let them come to 1 at most")]
-    Sum { whose: String, sum: f64 },
-    #[error("{whose}: {name} names no codes although its share is not 0; name at least one")]
-    NoCodes { whose: String, name: &'static str },
-    #[error("{whose}: the spread of {name} is {spread}; write 1 or more")]
-    Spread { whose: String, name: &'static str, spread: f64 },
-    #[error("{whose} is no calling code; write + and up to seven digits, such as \"+65\"")]
-    CallingCode { whose: String },
+    #[error("{owner}: {name} is {share}; write a share from 0 to 1")]
+    Share { owner: String, name: &'static str, share: f64 },
+    #[error("{owner}: reject, undelivered, silent and delivered add up to {sum}; lower them to 1 at most")]
+    Sum { owner: String, sum: f64 },
+    #[error("{owner}: {name} is empty although its share is not 0; name at least one code")]
+    NoCodes { owner: String, name: &'static str },
+    #[error("{owner}: the spread of {name} is {spread}; write 1 or more")]
+    Spread { owner: String, name: &'static str, spread: f64 },
+    #[error("{owner}: invalid calling code; write + and up to seven digits, such as \"+65\"")]
+    CallingCode { owner: String },
     #[error("speed is {0}; write a number above 0, such as 1 or 60")]
     Speed(f64),
-    #[error("the route names {0}, which has no section of its own; add [channel.{0}] or leave it out")]
+    #[error("the route names {0}, which has no section; add [channel.{0}] or remove {0} from the route")]
     Route(Channel),
     #[error(transparent)]
     Faults(#[from] InvalidFaults),
 }
 
 impl Default for Profile {
-    /// WhatsApp reaches four of five, Viber three of five of the rest, SMS nearly everybody, so that a demonstration
-    /// shows every kind of fallback.
+    /// WhatsApp reaches four of five recipients, Viber three of five of the rest, and SMS nearly all. So a
+    /// demonstration shows every kind of fallback.
     fn default() -> Self {
         let channels = Channel::ALL.iter().map(|channel| (*channel, Delivery::usual(*channel))).collect();
         let step = |channel, fallback_after| RouteStep { channel, fallback_after, success_status: None };
@@ -85,7 +85,7 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// Everybody is reached on every channel, within the same moment: for tests that are about something else.
+    /// Reaches every recipient on every channel without delay, for tests of other things.
     pub fn perfect() -> Self {
         let mut profile = Self::default();
         for delivery in profile.channels.values_mut() {
@@ -114,7 +114,7 @@ impl Profile {
 
     fn from_changes(mut changes: Value) -> Result<Self, InvalidProfile> {
         let mut whole = serde_json::to_value(Self::default()).map_err(InvalidProfile::Unreadable)?;
-        // Channels by the spelling that the built-in profile uses, so that the two meet.
+        // Channels get the spelling of the built-in profile, so the changes apply to them.
         if let Some(Value::Object(named)) = changes.get_mut("channel") {
             *named = std::mem::take(named)
                 .into_iter()
@@ -130,7 +130,7 @@ impl Profile {
         Ok(profile)
     }
 
-    /// Whether everything fits together. Profiles from text have been through it.
+    /// Checks that the profile is consistent. A profile from text has been checked.
     pub fn check(&self) -> Result<(), InvalidProfile> {
         if !(self.speed > 0.0 && self.speed.is_finite()) {
             return Err(InvalidProfile::Speed(self.speed));
@@ -141,11 +141,11 @@ impl Profile {
         for (channel, delivery) in &self.channels {
             delivery.check(channel.as_str())?;
             for (code, country) in &delivery.countries {
-                let whose = format!("{channel} {code}");
+                let owner = format!("{channel} {code}");
                 if calling_code(code).is_none() {
-                    return Err(InvalidProfile::CallingCode { whose });
+                    return Err(InvalidProfile::CallingCode { owner });
                 }
-                country.check(&whose)?;
+                country.check(&owner)?;
             }
         }
         if let Some(step) = self.route.iter().find(|step| !self.channels.contains_key(&step.channel)) {
@@ -156,15 +156,15 @@ impl Profile {
         Ok(())
     }
 
-    /// What becomes of messages to this number on this channel; none where the subaccount does not have the channel.
+    /// Returns the delivery for this number on this channel; `None` if the subaccount does not have the channel.
     pub(super) fn delivery(&self, channel: Channel, to: Msisdn) -> Option<&Delivery> {
         let delivery = self.channels.get(&channel)?;
         if delivery.countries.is_empty() {
             return Some(delivery);
         }
         let digits = to.get().to_string();
-        let fits = |code: &&String| calling_code(code).is_some_and(|code| digits.starts_with(code));
-        let country = delivery.countries.keys().filter(fits).max_by_key(|code| code.len());
+        let matches = |code: &&String| calling_code(code).is_some_and(|code| digits.starts_with(code));
+        let country = delivery.countries.keys().filter(matches).max_by_key(|code| code.len());
         Some(country.and_then(|code| delivery.countries.get(code)).unwrap_or(delivery))
     }
 }
@@ -174,7 +174,7 @@ fn calling_code(text: &str) -> Option<&str> {
     (matches!(digits.len(), 1..=7) && digits.bytes().all(|digit| digit.is_ascii_digit())).then_some(digits)
 }
 
-/// Lays each country's changes over its channel.
+/// Merges each country's changes into the values of its channel.
 fn fill_countries(channel: &mut Value) {
     let Value::Object(channel) = channel else { return };
     let Some(Value::Object(countries)) = channel.remove("country") else { return };
@@ -189,7 +189,7 @@ fn fill_countries(channel: &mut Value) {
     channel.insert("country".to_owned(), Value::Object(filled));
 }
 
-/// Lays changes over a JSON value: objects key by key, everything else whole.
+/// Merges changes into a JSON value: objects key by key, everything else as a whole.
 pub(super) fn merge(base: &mut Value, changes: &Value) {
     match (base, changes) {
         (Value::Object(base), Value::Object(changes)) => {
@@ -206,13 +206,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_profiles_hold_together() {
+    fn the_built_in_profiles_are_valid() {
         Profile::default().check().unwrap();
         Profile::perfect().check().unwrap();
     }
 
     #[test]
-    fn a_file_names_only_what_differs() {
+    fn a_file_overrides_only_what_it_names() {
         let profile = Profile::from_toml(
             r#"
             speed = 60
@@ -238,11 +238,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_refused_with_a_sentence() {
-        for (wrong, says) in [
+    fn an_invalid_profile_is_refused_with_a_reason() {
+        for (wrong, reason) in [
             ("speed = 0", "speed"),
             ("[channel.SMS]\ndelivered = 1.2", "delivered"),
-            ("[channel.SMS]\ndelivered = 0.99", "come to"),
+            ("[channel.SMS]\ndelivered = 0.99", "add up to"),
             ("[channel.SMS.country.\"+65\"]\nsilent = 0.9", "SMS +65"),
             ("[channel.SMS.country.SG]\nsilent = 0.0", "calling code"),
             ("[channel.SMS]\nsent_after = { median = \"1s\", spread = 0.5 }", "spread"),
@@ -256,7 +256,7 @@ mod tests {
             ("speed = ", "TOML"),
         ] {
             let error = Profile::from_toml(wrong).unwrap_err().to_string();
-            assert!(error.contains(says), "{wrong}: {error}");
+            assert!(error.contains(reason), "{wrong}: {error}");
         }
     }
 }

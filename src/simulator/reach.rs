@@ -1,4 +1,4 @@
-//! How well and how fast one channel reaches people.
+//! How well and how fast a channel reaches recipients.
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,37 @@ use serde::{Deserialize, Serialize};
 use super::profile::InvalidProfile;
 use crate::domain::{Channel, Rate, Span};
 
-/// What becomes of messages on a channel. The four shares are of all messages; what they leave over is sent and never
-/// heard of again.
+/// What becomes of messages on a channel. The four shares are of all messages. The remaining messages are reported as
+/// sent and get no later receipt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
-    /// Refused at once.
+    /// Share that is refused at once.
     pub reject: f64,
-    /// Accepted, and reported as undelivered.
+    /// Share that is accepted and reported as undelivered.
     pub undelivered: f64,
-    /// Accepted, and never a receipt.
+    /// Share that is accepted and gets no receipt.
     pub silent: f64,
     pub delivered: f64,
-    /// Of the delivered.
+    /// Share of the delivered messages that are read.
     pub read: f64,
     pub reject_codes: Vec<i64>,
     pub undelivered_codes: Vec<i64>,
     pub sent_after: Latency,
-    /// After sent.
+    /// Time after sent.
     pub delivered_after: Latency,
-    /// After delivered.
+    /// Time after delivered.
     pub read_after: Latency,
     pub undelivered_after: Latency,
     pub answers: Answers,
-    /// What the provider takes; more is answered 429.
+    /// The rate that the provider accepts; requests above it are answered 429.
     pub rate: Option<Rate>,
-    /// Countries that differ, by calling code (`+65`); the longest one that fits counts. Empty within a country.
+    /// Countries that differ, by calling code (`+65`); the longest matching code applies. Empty within a country.
     #[serde(default, rename = "country", skip_serializing_if = "BTreeMap::is_empty")]
     pub countries: BTreeMap<String, Self>,
 }
 
-/// How long something takes: half of the time less than the median, never less than `median / spread` nor more than
-/// `median * spread`.
+/// A duration. Half of the draws are below the median; none is below `median / spread` or above `median * spread`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
@@ -46,20 +45,21 @@ pub struct Latency {
     pub spread: f64,
 }
 
-/// Who writes back, and what. Nobody, unless a profile says otherwise.
+/// How recipients write back. None do by default.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answers {
-    /// Of those who have read a message; where the channel does not tell, of those who have got it.
+    /// Share of recipients who write back after they read a message; if the channel does not report Read, after
+    /// delivery.
     pub share: f64,
-    /// After that.
+    /// Time after that.
     pub after: Latency,
-    /// Of the answers: those that name the message they are on.
+    /// Share of the answers that name the message they refer to.
     pub quotes: f64,
-    /// Of the answers: STOP, and a tapped button. The others are a few words.
+    /// Shares of the answers that are STOP, and a tapped button. The others are a few words.
     pub stops: f64,
     pub buttons: f64,
-    /// Of those who said STOP: those who say START, as long afterwards.
+    /// Share of recipients who say START after their STOP, as long afterwards.
     pub returns: f64,
 }
 
@@ -74,24 +74,24 @@ impl Latency {
         Self { median: Span::from_millis(median_ms), spread }
     }
 
-    /// From two even draws: their sum peaks in the middle and thins out towards both ends, much as a log-normal does,
-    /// and it needs no tail that a test would have to wait for.
+    /// Draws a duration from two uniform draws. Their sum peaks in the middle and thins out towards both ends, much
+    /// like a log-normal distribution. It has no tail that a test would have to wait for.
     #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
     pub(super) fn draw(self, draws: [f64; 2], speed: f64) -> Span {
         let factor = self.spread.powf(draws[0] + draws[1] - 1.0);
         Span::from_millis((self.median.millis() as f64 * factor / speed).round() as i64)
     }
 
-    pub(super) fn check(self, whose: &str, name: &'static str) -> Result<(), InvalidProfile> {
+    pub(super) fn check(self, owner: &str, name: &'static str) -> Result<(), InvalidProfile> {
         if self.spread.is_nan() || self.spread < 1.0 {
-            return Err(InvalidProfile::Spread { whose: whose.to_owned(), name, spread: self.spread });
+            return Err(InvalidProfile::Spread { owner: owner.to_owned(), name, spread: self.spread });
         }
         Ok(())
     }
 }
 
 impl Delivery {
-    /// How a channel does when nobody says otherwise.
+    /// Returns the defaults of a channel.
     pub(super) fn usual(channel: Channel) -> Self {
         let usual = Self {
             reject: 0.0,
@@ -139,8 +139,8 @@ impl Delivery {
         }
     }
 
-    pub(super) fn check(&self, whose: &str) -> Result<(), InvalidProfile> {
-        let whose = || whose.to_owned();
+    pub(super) fn check(&self, owner: &str) -> Result<(), InvalidProfile> {
+        let owner = || owner.to_owned();
         for (name, share) in [
             ("reject", self.reject),
             ("undelivered", self.undelivered),
@@ -154,20 +154,20 @@ impl Delivery {
             ("answers.returns", self.answers.returns),
         ] {
             if !(0.0..=1.0).contains(&share) {
-                return Err(InvalidProfile::Share { whose: whose(), name, share });
+                return Err(InvalidProfile::Share { owner: owner(), name, share });
             }
         }
         let sum = self.reject + self.undelivered + self.silent + self.delivered;
         // Tenths do not add up to one exactly.
         if sum > 1.0 + 1e-9 {
-            return Err(InvalidProfile::Sum { whose: whose(), sum });
+            return Err(InvalidProfile::Sum { owner: owner(), sum });
         }
         for (name, share, codes) in [
             ("reject_codes", self.reject, &self.reject_codes),
             ("undelivered_codes", self.undelivered, &self.undelivered_codes),
         ] {
             if share > 0.0 && codes.is_empty() {
-                return Err(InvalidProfile::NoCodes { whose: whose(), name });
+                return Err(InvalidProfile::NoCodes { owner: owner(), name });
             }
         }
         for (name, latency) in [
@@ -177,7 +177,7 @@ impl Delivery {
             ("undelivered_after", self.undelivered_after),
             ("answers.after", self.answers.after),
         ] {
-            latency.check(&whose(), name)?;
+            latency.check(&owner(), name)?;
         }
         Ok(())
     }

@@ -1,21 +1,21 @@
-//! Message ids, built as the provider's own are: a random beginning, and at the end the day and the time of day, so that
-//! whoever indexes them feels what real ones cost. And yet they lead back to the message without any table.
+//! Message ids, built like the provider's own: a random beginning, and at the end the day and the time of day. So an
+//! index over them costs what it costs for real ids. Yet each id yields its message without a table.
 
 use uuid::Uuid;
 
-/// Turns counters into ids and back. Two with different tags do not know each other's ids.
+/// Converts counters into ids and back. A converter does not recognise the ids of another tag.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Umids {
     tag: u128,
 }
 
-/// The bits of a UUID of version 8 that name the run: those between the first 32 and the last 48, without the
+/// The bits of a version 8 UUID that name the run. They lie between the first 32 and the last 48 bits, without the
 /// version and the variant.
 const TAG_MASK: u128 = (0xffff << 80) | (0xfff << 64) | (((1 << 14) - 1) << 48);
 
 impl Umids {
     pub(super) const fn new(random: u64) -> Self {
-        // The same 64 bits twice over: they are a name, not a secret.
+        // The same 64 bits are used twice: they are a name, not a secret.
         let wide = ((random as u128) << 64) | (random.rotate_left(32) as u128);
         Self { tag: (wide & TAG_MASK) | (0x8 << 76) | (0b10 << 62) }
     }
@@ -30,12 +30,12 @@ impl Umids {
     }
 }
 
-/// A day, and a time of day in three hundredths of a second that moves on with every tenth message.
+/// Returns a day, and a time of day in units of three hundredths of a second that advances with every tenth message.
 const fn time_like(n: u32) -> u64 {
     0xb46d_0000_0000 + (n / 10) as u64
 }
 
-/// The finisher of Murmur3: every number has its own, and neighbours lie far apart.
+/// The finisher of Murmur3: it maps different numbers to different values, and neighbours far apart.
 const fn scramble(mut h: u32) -> u32 {
     h ^= h >> 16;
     h = h.wrapping_mul(0x85eb_ca6b);
@@ -44,7 +44,7 @@ const fn scramble(mut h: u32) -> u32 {
     h ^ (h >> 16)
 }
 
-/// The way back; the factors are the inverses modulo 2^32.
+/// The inverse of `scramble`; the factors are the inverses modulo 2^32.
 const fn unscramble(mut h: u32) -> u32 {
     h ^= h >> 16;
     h = h.wrapping_mul(0x7ed1_b41d);
@@ -60,7 +60,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_leads_back_to_its_message_and_to_no_other_run(n: u32, random: u64) {
+        fn an_id_yields_its_message_and_is_unknown_to_other_runs(n: u32, random: u64) {
             let umids = Umids::new(random);
             let umid = umids.of(n);
             prop_assert_eq!(umid.get_version_num(), 8);

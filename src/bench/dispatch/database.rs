@@ -1,4 +1,4 @@
-//! What the product's own statements can claim and record, without anybody who sends.
+//! The rate at which the product's own statements claim and record, without sending.
 
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
     let config = config(load, "http://127.0.0.1:9")?;
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance, config: &config };
     let batch = launch(load.messages, LANE, &launcher).await?;
-    let entry = Book::new(Arc::clone(&store)).get(batch).await?.ok_or("the batch is gone")?;
+    let entry = Book::new(Arc::clone(&store)).get(batch).await?.ok_or("the batch is not stored")?;
     if entry.state() != BatchState::Running {
-        return Err("the batch does not run".into());
+        return Err("the batch is not running".into());
     }
     let lane =
         entry.pool(StepIndex::FIRST).and_then(|(_, lanes)| lanes.first().copied()).ok_or("the route has no lane")?;
@@ -66,7 +66,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
     Ok(run)
 }
 
-/// As the provider makes them: random at the beginning, the time at the end.
+/// Returns an umid like the provider's: random at the beginning, the time at the end.
 pub(super) fn umid(chance: &Chance, n: u32) -> Umid {
     let time = 0xb46d_0000_0000 + u64::from(n / 10);
     let uuid = uuid::Uuid::from_u64_pair(chance.bits(), (chance.bits() << 48) | time);

@@ -1,7 +1,7 @@
-//! The floor of durability: the least that a database has to write for messages that are handed over once and not
-//! forgotten, on a schema of its own through the same driver. In front of each request its message is on its way, with
-//! what is sent read; behind it the message waits, and one row holds what the provider calls it. The product's own
-//! statements do more; by how much, this tells.
+//! The floor of durability: the least that a database has to write to submit each message once and lose none. It uses a
+//! schema of its own through the same driver. Before each request it reads the message and marks it as being sent.
+//! After the request the message awaits, and one row holds its umid. The product's own statements do more; this floor
+//! shows by how much.
 
 use sqlx::{Connection, Row, SqliteConnection};
 
@@ -12,14 +12,14 @@ use crate::bench::{Begun, Error, Run};
 use crate::clock::{Chance, Clock};
 use crate::store::Sqlite;
 
-/// Messages in one commit, as in the product's.
+/// Messages in one commit, as many as in the product's.
 const SET: u32 = 1_000;
 
 const SCHEMA: &str = "
     CREATE TABLE message (n INTEGER PRIMARY KEY, state INTEGER NOT NULL, payload TEXT NOT NULL);
     CREATE TABLE attempt (n INTEGER PRIMARY KEY, umid BLOB NOT NULL);";
 
-const LAY_OUT: &str = "
+const FILL: &str = "
     WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?1)
     INSERT INTO message SELECT n, 0, (6590000000 + n) || ' [\"Name ' || n || '\",\"CODE' || n || '\"]' FROM number";
 
@@ -38,7 +38,7 @@ pub async fn floor(load: &Load, clock: &dyn Clock, chance: &Chance) -> Result<Ru
     std::fs::File::create_new(&path)?;
     let mut connection = Sqlite::bare(&path).await?;
     run(&mut connection, SCHEMA).await?;
-    sqlx::query(LAY_OUT).bind(load.messages).execute(&mut connection).await?;
+    sqlx::query(FILL).bind(load.messages).execute(&mut connection).await?;
     run(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
     let begun = Begun::now(clock);
     let mut done = 0_u64;

@@ -1,5 +1,5 @@
-//! The limit of dispatch: the same requests in a bare HTTP loop against the same sink, with nothing stored. And what the
-//! gates cost: the same loop through the product's own client.
+//! The limit of dispatch: the same requests in a bare HTTP loop against the same sink, with nothing stored. The same
+//! loop through the product's own client shows the cost of the gates.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::provider::{Endpoint, Http, Open, Transport, install_tls};
 use crate::wire;
 
-/// Posts `load` as fast as the connections carry it; bodies are written by serde, as anybody would.
+/// Posts `load` as fast as the connections carry it, with bodies written by serde.
 pub async fn limit(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     install_tls();
     let sink = SinkProcess::start(None, 0).await?;
@@ -29,7 +29,7 @@ pub async fn limit(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     posted(load, post, clock).await
 }
 
-/// The same, each request behind a gate that is always open.
+/// The same through the product's client, with a gate that is always open.
 pub async fn gated(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     let sink = SinkProcess::start(None, 0).await?;
     let config = config(load, &sink.base_url())?;

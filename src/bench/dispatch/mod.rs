@@ -1,5 +1,5 @@
-//! Hand-overs: a bare HTTP loop, the same behind gates, the least that durability needs, the product's own statements
-//! alone, and the product.
+//! Submissions: a bare HTTP loop, the same behind gates, the floor of durability, the product's own statements alone,
+//! and the product.
 
 mod database;
 mod floor;
@@ -11,19 +11,19 @@ pub use database::database;
 pub use floor::floor;
 pub use limit::{gated, limit};
 pub use product::product;
-pub(super) use product::{LANE, config, lane, launch_on, people, provider, read};
+pub(super) use product::{LANE, config, lane, launch_on, provider, read, store_audience};
 
 use std::num::NonZeroU32;
 
-/// What one run is to do.
+/// The work of one run.
 #[derive(Debug, Clone)]
 pub struct Load {
     pub messages: u32,
     pub connections: NonZeroU32,
     /// Messages in one request; one for single posts.
     pub batch: NonZeroU32,
-    /// Receipts that come back for each message.
+    /// Receipts that the sink posts for each message.
     pub receipts: usize,
-    /// Whether the product decides by all that a campaign can ask of it: a tier, hours, limits, prices, two countries.
+    /// Whether the campaign has every kind of rule: a tier, hours, limits, prices, two countries.
     pub with_rules: bool,
 }

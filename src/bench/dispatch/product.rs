@@ -1,4 +1,4 @@
-//! The product: a freshly launched campaign, from its first claim until everything is on disk.
+//! The product: a newly launched campaign, from its first claim until everything is on disk.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -19,11 +19,11 @@ use crate::domain::{BatchId, Count, Country, Fields, Msisdn, Recipient, Span};
 use crate::node::{Node, Os, Parts};
 use crate::store::{self, KnownAs, NewAudience};
 
-/// How often progress is looked at. It costs one small read.
+/// How often progress is read. It costs one small read.
 const LOOK: Span = Span::from_millis(5);
 
-/// Launches `load` on a new database, in a temporary folder where no place is named, and waits until all of it has been
-/// submitted and recorded, and all of its receipts, where there are any.
+/// Launches `load` on a new database, in a temporary folder if none is named. Waits until all of it has been submitted
+/// and recorded, and until all its receipts have been applied.
 pub async fn product(
     load: &Load,
     database: Option<&Path>,
@@ -44,7 +44,7 @@ pub async fn product(
     }
     let config = Arc::new(config);
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
-    people(load.messages, &launcher).await?;
+    store_audience(load.messages, &launcher).await?;
     let batch = launch_with(LANE, rules.as_ref().map_or("", Rules::of_campaign), &launcher).await?;
 
     let begun = Begun::now(clock.as_ref());
@@ -53,7 +53,7 @@ pub async fn product(
         Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let mut node = Node::start(parts).await?;
     let stop_api = CancellationToken::new();
-    let intake = node.intake().ok_or("the node takes no receipts")?;
+    let intake = node.intake().ok_or("the node accepts no receipts")?;
     let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
     let serving = tokio::spawn(serving);
     let all = i64::from(load.messages);
@@ -95,14 +95,14 @@ pub(in crate::bench) fn config(load: &Load, base_url: &str) -> Result<Config, Er
 /// The one lane of a benchmark that needs no more.
 pub(in crate::bench) const LANE: &str = "bench";
 
-/// A number of its own portfolio.
+/// A WhatsApp lane with a portfolio of its own.
 pub(in crate::bench) fn lane(name: &str, rate: &str, tier: &str) -> String {
     format!(
         "[[lane]]\nname = \"{name}\"\nchannel = \"WhatsApp\"\nrate = \"{rate}\"\ntier = \"{tier}\"\nportfolio = \"{name}\"\n"
     )
 }
 
-/// What every configuration of a benchmark begins with.
+/// Returns the beginning of every benchmark's configuration.
 pub(in crate::bench) fn provider(base_url: &str, connections: NonZeroU32, batch: NonZeroU32) -> String {
     let send = match batch.get() {
         1 => "send = \"single\"".to_owned(),
@@ -122,14 +122,14 @@ pub(in crate::bench) fn read(text: &str) -> Result<Config, Error> {
 /// Recipients stored in one transaction.
 const PIECE: u32 = 5_000;
 
-/// Stores so many people and launches a campaign to them on a lane.
+/// Stores this many recipients and launches a campaign to them on a lane.
 pub(in crate::bench) async fn launch(messages: u32, lane: &str, launcher: &Launcher<'_>) -> Result<BatchId, Error> {
-    people(messages, launcher).await?;
+    store_audience(messages, launcher).await?;
     launch_on(lane, launcher).await
 }
 
-/// The audience of every campaign.
-pub(in crate::bench) async fn people(count: u32, launcher: &Launcher<'_>) -> Result<(), Error> {
+/// Stores the audience of every campaign.
+pub(in crate::bench) async fn store_audience(count: u32, launcher: &Launcher<'_>) -> Result<(), Error> {
     let new = NewAudience {
         known_as: KnownAs::Name("bench".to_owned()),
         source: "bench".to_owned(),
@@ -148,7 +148,7 @@ pub(in crate::bench) async fn people(count: u32, launcher: &Launcher<'_>) -> Res
     Ok(())
 }
 
-/// A campaign to all of them on a lane, by whose name it goes.
+/// Launches a campaign to the whole audience on a lane; the campaign has the lane's name.
 pub(in crate::bench) async fn launch_on(lane: &str, launcher: &Launcher<'_>) -> Result<BatchId, Error> {
     launch_with(lane, "", launcher).await
 }
@@ -175,7 +175,7 @@ body = ["{{{{Name}}}}", "{{{{Code}}}}"]
     Ok(launched.batch)
 }
 
-/// Every other one lives in another country than the first.
+/// Returns recipients of two countries by turns.
 fn recipient(n: u32) -> Result<Recipient, Error> {
     let (code, country) = if n.is_multiple_of(2) { (6_590_000_000, "SG") } else { (60_120_000_000, "MY") };
     Ok(Recipient {

@@ -1,4 +1,4 @@
-//! All that a campaign can ask of the planner, set so that it stops nothing: what deciding costs.
+//! Every rule that a campaign can have, set so that it stops nothing: this shows what deciding costs.
 
 use std::io::Write as _;
 
@@ -9,15 +9,15 @@ use crate::bench::Error;
 use crate::config::Config;
 use crate::domain::{Tier, Timestamp};
 
-/// What each message costs, by country.
+/// The price of each message, by country.
 const PRICES: &str = "channel,country,category,price,currency\n\
                       WhatsApp,SG,MARKETING,0.0615,EUR\nWhatsApp,MY,MARKETING,0.0711,EUR\n";
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// A tier with a slot for each recipient, quiet hours that are far, limits that nothing reaches, and a price list.
+/// A tier with a slot for each recipient, quiet hours that are far, limits that are not reached, and a price list.
 pub(super) struct Rules {
-    people: u32,
+    recipients: u32,
     prices: NamedTempFile,
     of_campaign: String,
 }
@@ -34,16 +34,16 @@ impl Rules {
             (quiet + 1).rem_euclid(24),
             load.messages
         );
-        Ok(Self { people: load.messages, prices, of_campaign })
+        Ok(Self { recipients: load.messages, prices, of_campaign })
     }
 
-    /// A tier of as many as there are: the known ones end at 100,000.
+    /// Sets a tier with a slot for each recipient; the provider's tiers end at 100,000.
     pub(super) fn configure(&self, config: &mut Config) {
-        config.lanes.iter_mut().for_each(|lane| lane.tier = Tier::People(self.people));
+        config.lanes.iter_mut().for_each(|lane| lane.tier = Tier::People(self.recipients));
         config.prices = Some(self.prices.path().to_owned());
     }
 
-    /// Its keys of a campaign.
+    /// Returns the keys of the campaign file.
     pub(super) fn of_campaign(&self) -> &str {
         &self.of_campaign
     }

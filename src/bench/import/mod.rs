@@ -1,5 +1,5 @@
-//! A recipient file, from its bytes until every row is on disk: against whoever only reads it, and whoever only writes
-//! the same rows.
+//! The import of a recipient file, from its bytes until every row is on disk. The limits only read the file, or only
+//! write the same rows.
 
 mod people;
 
@@ -20,7 +20,7 @@ use crate::domain::Recipient;
 use crate::optout::OptOuts;
 use crate::store::{self, KnownAs, NewAudience};
 
-/// The csv crate reading a file, and nothing else.
+/// Reads a file with the csv crate, and nothing else.
 pub async fn csv_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     let begun = Begun::now(clock);
     let reading = tokio::task::spawn_blocking(move || {
@@ -35,7 +35,7 @@ pub async fn csv_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     Ok(Run::since(begun, rows, clock))
 }
 
-/// The calamine crate reading every cell of a sheet, and nothing else.
+/// Reads every cell of a sheet with the calamine crate, and nothing else.
 pub async fn sheet_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     let begun = Begun::now(clock);
     let reading = tokio::task::spawn_blocking(move || {
@@ -46,14 +46,14 @@ pub async fn sheet_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error>
         while let Some(cell) = cells.next_cell()? {
             last = cell.get_position().0;
         }
-        // Rows are counted from nought, and the first is the header.
+        // Rows are counted from zero, and the first is the header.
         Ok::<_, Error>(u64::from(last))
     });
     let rows = reading.await??;
     Ok(Run::since(begun, rows, clock))
 }
 
-/// What `volley audience check` does with a file.
+/// Does what `volley audience check` does with a file.
 pub async fn check(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     let begun = Begun::now(clock);
     let reading = tokio::task::spawn_blocking(move || {
@@ -63,13 +63,13 @@ pub async fn check(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     Ok(Run::since(begun, summary.rows, clock))
 }
 
-/// Stores the recipients of a file that has been read before, as the import stores them.
+/// Reads a file, then measures storing its recipients as the import stores them.
 pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) -> Result<Run, Error> {
-    /// In the pieces in which the import has them.
+    /// Collects the recipients in the pieces that the import makes.
     #[derive(Default)]
-    struct Everybody(Vec<Vec<Recipient>>);
+    struct AllRecipients(Vec<Vec<Recipient>>);
 
-    impl Sink for Everybody {
+    impl Sink for AllRecipients {
         fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
             self.0.push(recipients);
             Ok(())
@@ -77,11 +77,11 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
     }
 
     let reading = tokio::task::spawn_blocking(move || {
-        let mut everybody = Everybody::default();
-        audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut everybody)
-            .map(|summary| (summary, everybody.0))
+        let mut all = AllRecipients::default();
+        audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut all)
+            .map(|summary| (summary, all.0))
     });
-    let (summary, people) = reading.await??;
+    let (summary, pieces) = reading.await??;
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let columns = summary.columns;
     let now = clock.now();
@@ -91,7 +91,7 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
     let audience = store.begin_audience(new).await?;
     let mut first = 0;
     let mut storing = FuturesUnordered::new();
-    for piece in people {
+    for piece in pieces {
         let next = first + u32::try_from(piece.len())?;
         storing.push(store.add_recipients(audience, first, piece));
         if storing.len() == STORING {
@@ -106,7 +106,7 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
     Ok(run)
 }
 
-/// What `volley audience import` does with a file.
+/// Does what `volley audience import` does with a file.
 pub async fn import(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) -> Result<Run, Error> {
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let begun = Begun::now(clock.as_ref());
@@ -114,7 +114,7 @@ pub async fn import(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) -> Re
     let (keep, options) = (Keep::Named("bench"), Options::default());
     let imported =
         audience::import(store.as_ref(), clock.as_ref(), Source::File(file), keep, options, sieve, None).await?;
-    // Of the rows those count that are stored: the limit has no others.
+    // Only stored rows count, because the limit has no others.
     let run = Run::since(begun, imported.summary.valid, clock.as_ref());
     store.close().await;
     Ok(run)

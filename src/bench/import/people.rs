@@ -1,4 +1,4 @@
-//! Recipient files to measure with: what they are read into is the same for the same rows, whatever the format.
+//! Recipient files for benchmarks. The same rows produce the same recipients in every format.
 
 use std::path::Path;
 
@@ -10,46 +10,46 @@ use crate::domain::{Country, Msisdn};
 
 pub(super) const HEADER: [&str; 6] = ["Mobile", "FirstName", "Country", "Code", "Points", "City"];
 
-/// From where people are.
+/// The countries of the recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum From {
-    /// Sixteen countries: half of the numbers as one dials them there, and five of a hundred are none.
+    /// Sixteen countries. Half of the numbers are in national form, and five of a hundred are invalid.
     Some,
     /// Every country that has numbers.
     Everywhere,
 }
 
-/// A country, its calling code, what one dials before numbers, and mobile numbers: how they begin, and of how many digits.
-struct Place(&'static str, &'static str, &'static str, &'static str, usize, &'static str);
+/// A country, its calling code, its trunk prefix, the first digits of its mobile numbers, their length, and a name.
+struct NumberPlan(&'static str, &'static str, &'static str, &'static str, usize, &'static str);
 
-const PLACES: [Place; 16] = [
-    Place("SG", "65", "", "8", 8, "Wei Ling"),
-    Place("DE", "49", "0", "151", 11, "Jürgen"),
-    Place("GB", "44", "0", "7400", 10, "Zoë"),
-    Place("IN", "91", "", "98", 10, "Ananya"),
-    Place("ID", "62", "0", "812", 11, "Dewi"),
-    Place("FR", "33", "0", "61", 9, "François"),
-    Place("US", "1", "", "650253", 10, "Bob"),
-    Place("BR", "55", "", "119", 11, "Ana"),
-    Place("ES", "34", "", "61", 9, "José"),
-    Place("IT", "39", "", "34", 10, "Luca"),
-    Place("TH", "66", "0", "8", 9, "Somchai"),
-    Place("MY", "60", "0", "12", 9, "Aisyah"),
-    Place("PH", "63", "0", "917", 10, "María"),
-    Place("AU", "61", "0", "41", 9, "Jack"),
-    Place("JP", "81", "0", "90", 10, "Yuki"),
-    Place("ZA", "27", "0", "82", 9, "Thabo"),
+const PLANS: [NumberPlan; 16] = [
+    NumberPlan("SG", "65", "", "8", 8, "Wei Ling"),
+    NumberPlan("DE", "49", "0", "151", 11, "Jürgen"),
+    NumberPlan("GB", "44", "0", "7400", 10, "Zoë"),
+    NumberPlan("IN", "91", "", "98", 10, "Ananya"),
+    NumberPlan("ID", "62", "0", "812", 11, "Dewi"),
+    NumberPlan("FR", "33", "0", "61", 9, "François"),
+    NumberPlan("US", "1", "", "650253", 10, "Bob"),
+    NumberPlan("BR", "55", "", "119", 11, "Ana"),
+    NumberPlan("ES", "34", "", "61", 9, "José"),
+    NumberPlan("IT", "39", "", "34", 10, "Luca"),
+    NumberPlan("TH", "66", "0", "8", 9, "Somchai"),
+    NumberPlan("MY", "60", "0", "12", 9, "Aisyah"),
+    NumberPlan("PH", "63", "0", "917", 10, "María"),
+    NumberPlan("AU", "61", "0", "41", 9, "Jack"),
+    NumberPlan("JP", "81", "0", "90", 10, "Yuki"),
+    NumberPlan("ZA", "27", "0", "82", 9, "Thabo"),
 ];
 
-/// Rows of such a file, the same ones each time.
-struct People {
+/// Rows of a recipient file, the same ones each time.
+struct Rows {
     random: fastrand::Rng,
     everywhere: Vec<(Country, Msisdn)>,
     from: From,
     next: u32,
 }
 
-impl People {
+impl Rows {
     fn new(from: From) -> Self {
         let country = |code: &str| code.parse().ok();
         let known = Country::known().filter_map(country);
@@ -69,7 +69,7 @@ impl People {
     }
 
     fn of_some(&mut self, n: u32) -> (String, &'static str, String) {
-        let Place(country, code, trunk, begins, digits, name) = &PLACES[n as usize % PLACES.len()];
+        let NumberPlan(country, code, trunk, begins, digits, name) = &PLANS[n as usize % PLANS.len()];
         let mut own = (*begins).to_owned();
         while own.len() < *digits {
             own.push(char::from(self.random.u8(b'0'..=b'9')));
@@ -85,7 +85,7 @@ impl People {
         (number, name, (*country).to_owned())
     }
 
-    /// The last five digits of a number that exists are others.
+    /// Returns a valid number with its last five digits replaced at random.
     fn of_all(&mut self, n: u32) -> (String, &'static str, String) {
         let (country, example) = self.everywhere[n as usize % self.everywhere.len()];
         let number = example.get() / 100_000 * 100_000 + self.random.u64(0..100_000);
@@ -93,25 +93,25 @@ impl People {
     }
 }
 
-/// Writes a CSV of `rows` people.
+/// Writes a CSV file of `rows` recipients.
 pub fn write_csv(path: &Path, rows: u32, from: From) -> Result<(), Error> {
-    let mut people = People::new(from);
+    let mut source = Rows::new(from);
     let mut csv = csv::Writer::from_path(path)?;
     csv.write_record(HEADER)?;
     for _ in 0..rows {
-        csv.write_record(people.row())?;
+        csv.write_record(source.row())?;
     }
     Ok(csv.flush()?)
 }
 
-/// The same people as a sheet, with texts that are shared, as spreadsheets write them.
+/// Writes the same recipients as a sheet, with shared strings as spreadsheets write them.
 pub fn write_xlsx(path: &Path, rows: u32, from: From) -> Result<(), Error> {
-    let mut people = People::new(from);
+    let mut source = Rows::new(from);
     let mut book = Workbook::new();
     let sheet = book.add_worksheet_with_low_memory()?;
     sheet.write_row(0, 0, HEADER)?;
     for row in 1..=rows {
-        let [number, name, country, code, points, city] = people.row();
+        let [number, name, country, code, points, city] = source.row();
         sheet.write_row(row, 0, [number, name, country, code])?;
         sheet.write_number(row, 4, points.parse::<f64>()?)?;
         sheet.write_string(row, 5, city)?;

@@ -1,5 +1,5 @@
-//! The limit of a server that only keeps what it acknowledges: bodies in a table, a commit for each group, and nothing
-//! found, decided or applied. What a journal in front of the applier could reach at best.
+//! The limit of a server that only stores what it acknowledges: bodies in a table, with one commit for each group. It
+//! looks up, decides and applies nothing. A journal before the applier could reach this at best.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::bench::{Error, Run};
 use crate::clock::Clock;
 use crate::store::Sqlite;
 
-/// Bodies in one commit at most.
+/// Maximum number of bodies in one commit.
 const GROUP: usize = 1_000;
 
-/// A body, and who waits until it is on disk.
+/// A body, and the request that waits until it is on disk.
 type Kept = (Bytes, oneshot::Sender<()>);
 
-/// Keeps every body in a database of its own, and answers it then.
+/// Stores every body in a new database before it answers.
 pub async fn journal(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("journal.db");
@@ -34,7 +34,7 @@ pub async fn journal(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     let writing = tokio::spawn(write(connection, bodies));
     let routes = Router::new().route(PATH, post(receive).layer(DefaultBodyLimit::disable())).with_state(Arc::new(keep));
     let measured = served(routes, load, clock).await?;
-    // The routes are gone, and with them whoever sends.
+    // The routes are dropped, and with them the last sender.
     writing.await??;
     Ok(measured)
 }
@@ -62,7 +62,7 @@ async fn write(mut connection: SqliteConnection, mut bodies: mpsc::Receiver<Kept
         insert.execute(&mut connection).await?;
         run(&mut connection, "COMMIT").await?;
         for (_, kept) in group.drain(..) {
-            // A connection that is gone asks no more.
+            // A closed connection no longer waits.
             let _ = kept.send(());
         }
     }

@@ -1,4 +1,4 @@
-//! Posts receipts as fast as they are answered, or at a rate. HTTP is written by hand on one thread, so that sending costs
+//! Posts receipts as fast as they are answered, or at a rate. One thread writes the HTTP by hand, so sending costs
 //! little beside what is measured.
 
 use std::net::SocketAddr;
@@ -15,16 +15,16 @@ use crate::bench::{Begun, Error, Run, Stock};
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 
-/// What is sent.
+/// The receipts to post.
 #[derive(Debug, Clone)]
 pub struct Load {
     pub receipts: u32,
     pub connections: NonZeroU32,
     /// Receipts in one body.
     pub array: NonZeroU32,
-    /// Receipts a second; as many as are answered where it says nothing.
+    /// Receipts a second; `None` posts as fast as they are answered.
     pub rate: Option<NonZeroU32>,
-    /// Over how many messages the receipts of one moment are spread; 1 is the order in which they were handed over.
+    /// Over how many messages simultaneous receipts are spread; 1 is the order of submission.
     pub spread: NonZeroU32,
 }
 
@@ -33,23 +33,23 @@ impl Load {
         Arrivals { receipts: self.receipts, spread: self.spread.get() }
     }
 
-    /// As the command line says it.
+    /// Returns the command line arguments of this load.
     pub fn arguments(&self) -> Vec<String> {
-        let mut said = vec![
+        let mut arguments = vec![
             ("--receipts", self.receipts),
             ("--connections", self.connections.get()),
             ("--array", self.array.get()),
             ("--spread", self.spread.get()),
         ];
-        said.extend(self.rate.map(|rate| ("--rate", rate.get())));
-        said.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_string()]).collect()
+        arguments.extend(self.rate.map(|rate| ("--rate", rate.get())));
+        arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_string()]).collect()
     }
 }
 
-/// Messages whose receipts come together: first all are sent, then all are delivered, then all are read.
+/// Messages whose receipts arrive together: first all sent, then all delivered, then all read.
 const BLOCK: u32 = 10_000;
 
-/// Which receipt comes when.
+/// The order of the receipts.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrivals {
     pub receipts: u32,
@@ -59,19 +59,19 @@ pub struct Arrivals {
 const STATES: [(&str, &str); 3] = [("sent", ""), ("delivered", "\"detail\":\"delivered_to_recipient\","), ("read", "")];
 
 impl Arrivals {
-    /// The message and the state of the `k`th.
+    /// Returns the message and the state of receipt `k`.
     fn at(self, k: u32) -> (u32, usize) {
         let (block, within) = (k / (3 * BLOCK), k % (3 * BLOCK));
-        let (state, place) = (within / BLOCK, within % BLOCK);
-        // Nobody in a stretch comes twice, because 7919 is a prime.
+        let (state, index) = (within / BLOCK, within % BLOCK);
+        // No message of a stretch occurs twice, because 7919 is a prime.
         let stretch = self.spread.clamp(1, BLOCK);
-        let start = place - place % stretch;
+        let start = index - index % stretch;
         let length = stretch.min(BLOCK - start);
-        let n = start + if length.is_multiple_of(7_919) { place - start } else { (place - start) * 7_919 % length };
+        let n = start + if length.is_multiple_of(7_919) { index - start } else { (index - start) * 7_919 % length };
         (block * BLOCK + n, state as usize)
     }
 
-    /// How many messages are sent, delivered and read in the end.
+    /// Returns how many messages are sent, delivered and read in the end.
     pub(super) fn counts(self) -> [i64; 3] {
         let (blocks, rest) = (i64::from(self.receipts / (3 * BLOCK)), i64::from(self.receipts % (3 * BLOCK)));
         let block = i64::from(BLOCK);
@@ -79,7 +79,7 @@ impl Arrivals {
     }
 }
 
-/// Sends `load` to `address`. Every answer has to be a 200.
+/// Sends `load` to `address`. Fails unless every answer is a 200.
 pub async fn load(address: SocketAddr, load: Load, clock: Arc<dyn Clock>) -> Result<Run, Error> {
     tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -96,7 +96,7 @@ async fn send(address: SocketAddr, load: &Load, clock: &Arc<dyn Clock>) -> Resul
     for _ in 0..load.connections.get() {
         let (next, load, clock) = (Arc::clone(&next), load.clone(), Arc::clone(clock));
         connections.spawn(async move {
-            // Whoever connects and says nothing gives way in a crowd, so each begins at once.
+            // The server drops silent connections when it has many, so each connection sends at once.
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             Connection::new(stream, begun_at).run(&load, &next, clock.as_ref()).await
@@ -118,7 +118,7 @@ struct Connection {
     request: Vec<u8>,
     body: Vec<u8>,
     answer: Vec<u8>,
-    /// When the latest receipts happened, as text.
+    /// The time of the latest receipts, and the same as text.
     stamp: (Timestamp, String),
 }
 
@@ -128,7 +128,7 @@ impl Connection {
         Self { stream, begun, request, body, answer, stamp: (begun, begun.rfc3339()) }
     }
 
-    /// Returns how long each request took, in milliseconds: from when it was due where there is a rate.
+    /// Returns how long each request took, in milliseconds. With a rate, a request counts from when it was due.
     async fn run(mut self, load: &Load, next: &AtomicU32, clock: &dyn Clock) -> Result<Vec<i64>, Error> {
         let mut took = Vec::new();
         loop {
@@ -181,7 +181,7 @@ impl Connection {
         self.request.extend_from_slice(&self.body);
     }
 
-    /// Reads the answer, which has no body where all is well.
+    /// Reads the answer, which has no body if it is a success.
     async fn read(&mut self) -> Result<(), Error> {
         let mut read = 0;
         loop {
@@ -198,7 +198,7 @@ impl Connection {
     }
 }
 
-/// One event. Every other receipt carries our id, the rest nothing but the provider's.
+/// Writes one event. The receipts of every other message carry our id; the rest carry only the provider's.
 fn event(body: &mut Vec<u8>, n: u32, state: usize, stamp: &str) {
     let (state, detail) = STATES[state];
     let msisdn = Stock::msisdn(n).to_string();
@@ -231,7 +231,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn however_they_are_spread_each_message_is_sent_then_delivered_then_read() {
+    fn each_message_is_sent_then_delivered_then_read_for_any_spread() {
         for spread in [1, 100, 3_000, 7_919, 10_000] {
             let arrivals = Arrivals { receipts: 60_000, spread };
             for state in 0..3 {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_are_receipts() {
+    fn the_posted_events_are_receipts() {
         for (state, wanted) in [(0, wire::Report::Sent), (1, wire::Report::Delivered), (2, wire::Report::Read)] {
             let mut body = Vec::new();
             event(&mut body, 2, state, "2026-11-20T09:00:00.000Z");

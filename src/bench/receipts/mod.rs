@@ -1,5 +1,5 @@
-//! Receipts over HTTP: the product, a bare handler that parses the same JSON and stores nothing, and one that keeps it and
-//! does nothing else. All are met by the same [`load`], from another process.
+//! Receipts over HTTP. Three servers get the same [`load`] from another process: the product, a bare handler that
+//! parses the same JSON and stores nothing, and one that only stores it.
 
 mod journal;
 mod load;
@@ -32,7 +32,7 @@ use crate::wire;
 
 const PATH: &str = "/webhooks/8x8";
 
-/// The limit: every body is parsed, and answered.
+/// The limit: parses every body and answers.
 pub async fn bare(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     served(Router::new().route(PATH, post(parse).layer(DefaultBodyLimit::disable())), load, clock).await
 }
@@ -41,7 +41,7 @@ async fn parse(body: Bytes) -> StatusCode {
     if is_understood(&body) { StatusCode::OK } else { StatusCode::BAD_REQUEST }
 }
 
-/// Parses a body, and whether all of it are receipts.
+/// Parses a body. Returns whether all its events are receipts.
 fn is_understood(body: &[u8]) -> bool {
     wire::parse_events(body).iter().all(|event| matches!(event, wire::Event::Receipt(_)))
 }
@@ -59,7 +59,7 @@ async fn served(routes: Router, load: &Load, clock: &dyn Clock) -> Result<Run, E
     measured
 }
 
-/// The product: a whole server on a [`Stock`], whose messages the receipts are about.
+/// The product: a whole server on a [`Stock`], which gets receipts for its messages.
 pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0, with_rules: false };
@@ -70,7 +70,7 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let stop_api = CancellationToken::new();
-    let intake = node.intake().ok_or("the node takes no receipts")?;
+    let intake = node.intake().ok_or("the node accepts no receipts")?;
     let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
     let serving = tokio::spawn(serving);
     let measured = from_another_process(load, &address.to_string(), clock.as_ref()).await?;
@@ -78,21 +78,21 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     stop_api.cancel();
     serving.await??;
     node.stop().await?;
-    // All that was acknowledged has to be there, and nothing of it among the strays.
+    // Everything that was acknowledged has to be applied, with none of it among the strays.
     let tallies = store.tallies(Stock::BATCH).await?;
     let strays = store.strays(StrayKind::NoAttempt, None, 1).await?;
     store.close().await;
-    let told = load.arrivals().counts();
+    let expected = load.arrivals().counts();
     let applied = [Count::Sent, Count::Delivered, Count::Read].map(|count| tallies.total(count));
-    if applied != told || !strays.is_empty() {
-        return Err(format!("{applied:?} of {told:?} were applied; {} or more are strays", strays.len()).into());
+    if applied != expected || !strays.is_empty() {
+        return Err(format!("{applied:?} of {expected:?} were applied; {} or more are strays", strays.len()).into());
     }
     Ok(measured)
 }
 
 const ONE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN;
 
-/// Lets this program run once more as the sender of receipts, and adds what this process took to answer them.
+/// Runs this program again as the sender of receipts, and adds what this process used to answer them.
 async fn from_another_process(load: &Load, address: &str, clock: &dyn Clock) -> Result<Run, Error> {
     let begun = Begun::now(clock);
     let output = tokio::process::Command::new(std::env::current_exe()?)
@@ -104,7 +104,7 @@ async fn from_another_process(load: &Load, address: &str, clock: &dyn Clock) -> 
         .output()
         .await?;
     if !output.status.success() {
-        return Err("the sender of receipts has failed".into());
+        return Err("the sender of receipts failed".into());
     }
     let seen: Run = serde_json::from_slice(&output.stdout)?;
     let here = Run::since(begun, load.receipts.into(), clock);

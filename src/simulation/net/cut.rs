@@ -1,23 +1,23 @@
-//! A line that is cut, for all lanes of the provider's address at once; and what a server can know of that by what its own
-//! requests have come to: rule 9 a second time.
+//! A cut line, for all lanes of the provider's address at once, and what a server can infer of it from its own
+//! requests: rule 9 written a second time.
 
 use crate::domain::Timestamp;
 use crate::provider::{Broken, RawAnswer};
 
-/// What does not get through, and until when.
+/// The directions that are cut, and until when.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::simulation) struct Cut {
     /// From us to the provider.
     pub(in crate::simulation) requests: bool,
-    /// What the provider answers to them: it has carried them out.
+    /// The provider's answers to requests that it has processed.
     pub(in crate::simulation) answers: bool,
     /// From the provider to us.
     pub(in crate::simulation) webhooks: bool,
     pub(in crate::simulation) until: Timestamp,
 }
 
-/// A time in which no request has proven that the provider can be reached: from the last proof before a failure to the
-/// first one after it.
+/// A time without proof that the provider can be reached. It lasts from the last proof before a failure to the first
+/// proof after it.
 #[derive(Debug, Clone, Copy)]
 struct Doubt {
     since: Timestamp,
@@ -34,13 +34,13 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    /// Of a server that starts, and has proven nothing yet.
+    /// Creates the state of a server that has just started and has no proof yet.
     pub(super) fn since(started: Timestamp) -> Self {
         Self { proven: started, doubts: Vec::new() }
     }
 
-    /// A request that was begun then has ended.
-    pub(super) fn ended(&mut self, begun: Timestamp, answer: &Result<RawAnswer, Broken>, now: Timestamp) {
+    /// Takes the end of a request that was begun at `begun`.
+    pub(super) fn take_end(&mut self, begun: Timestamp, answer: &Result<RawAnswer, Broken>, now: Timestamp) {
         let is_open = self.doubts.last().is_some_and(|doubt| doubt.until.is_none());
         match is_of_provider(answer) {
             Some(true) => {
@@ -56,14 +56,14 @@ impl Proof {
         }
     }
 
-    /// Whether the server knows by `now` that what the provider said at `said` may not have got through.
-    pub(super) fn was_missing(&self, said: Timestamp, now: Timestamp) -> bool {
-        let concerns = |doubt: &Doubt| doubt.since <= said && doubt.until.is_none_or(|until| said <= until);
+    /// Whether the server knows by `now` that what the provider sent at `sent` may not have arrived.
+    pub(super) fn may_have_missed(&self, sent: Timestamp, now: Timestamp) -> bool {
+        let concerns = |doubt: &Doubt| doubt.since <= sent && doubt.until.is_none_or(|until| sent <= until);
         self.doubts.iter().any(|doubt| concerns(doubt) && doubt.seen <= now)
     }
 }
 
-/// Whether the provider itself has answered; nothing where the answer does not tell.
+/// Whether the provider itself has answered; `None` if the answer does not show that.
 fn is_of_provider(answer: &Result<RawAnswer, Broken>) -> Option<bool> {
     let RawAnswer { status, body, .. } = match answer {
         Err(Broken::Withdrawn) => return None,

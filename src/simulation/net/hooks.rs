@@ -1,4 +1,4 @@
-//! Webhooks of the provider, as they set out.
+//! Webhooks of the provider, as they are sent.
 
 use super::{Hook, Inner, without_name};
 use crate::clock::Clock;
@@ -8,7 +8,7 @@ use crate::simulation::scene;
 use crate::wire::Report;
 
 impl Inner {
-    /// Takes what the model has to tell and sends it on its way.
+    /// Takes the model's webhooks and sends them, with the trouble that the dice draw.
     pub(super) fn tick(&mut self) {
         let now = self.clock.now();
         for mut webhook in self.model.tick(now) {
@@ -24,13 +24,13 @@ impl Inner {
                 }
                 self.take_dice(attempt);
             }
-            let (lost, nameless) = (self.hits(self.trouble.webhook_lost), self.hits(self.trouble.webhook_nameless));
-            let (late, twice) = (self.hits(self.trouble.webhook_late), self.hits(self.trouble.webhook_twice));
+            let (lost, nameless) = (self.throw(self.trouble.webhook_lost), self.throw(self.trouble.webhook_nameless));
+            let (late, twice) = (self.throw(self.trouble.webhook_late), self.throw(self.trouble.webhook_twice));
             let (later, again) = (self.dice.i64(1..120_000), self.dice.i64(0..60_000));
             if lost {
                 continue;
             }
-            // To whom two campaigns write, somebody else's receipt may look like ours.
+            // For a recipient of two campaigns, a receipt without an id may look like one of ours.
             let nameless = nameless && news.is_some_and(|(attempt, ..)| scene::gets_one(attempt.key));
             if nameless {
                 webhook.event = without_name(&webhook.event);

@@ -1,21 +1,21 @@
-//! The way of a request to the provider, of its answer back, and of questions.
+//! The way of a request to the provider, of its answer back, and of queries.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Arrived, Cut, Held, Inner, Posted, Request, Stands, client_id, requests_of};
+use super::{Arrived, Cut, Held, Inner, Posted, Request, Stage, client_id, requests_of};
 use crate::clock::Clock;
 use crate::domain::{Channel, Span, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer};
 use crate::simulation::scene;
 use crate::simulator::{Call, Method, Reply};
 
-/// What is asked about to find out whether the provider answers at all.
+/// The umid by which a lane asks whether the provider answers at all.
 const NO_MESSAGE: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Which server asks, and for which lane, where that wants to know whether the provider answers.
+/// The server that asks, and the lane whose circuit is probed, if one is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker {
     pub(super) life: usize,
@@ -23,7 +23,7 @@ pub(super) struct Asker {
 }
 
 impl Inner {
-    /// What is cut now.
+    /// Returns the cut that is in force.
     pub(super) fn cut_now(&self) -> Option<Cut> {
         self.cut.filter(|cut| self.clock.now() < cut.until)
     }
@@ -37,34 +37,34 @@ impl Inner {
     ) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
         let now = self.clock.now();
         let requests = requests_of(to, &body);
-        let openings = self.circuits[life].sets_out(lane, requests.len());
-        self.turned_away[life].sets_out(lane);
+        let openings = self.circuits[life].begin(lane, requests.len());
+        self.bare_refusals[life].check_begin(lane);
         for request in requests.iter().filter(|request| request.known_channels().any(|it| it == Channel::WhatsApp)) {
-            self.lately[life].sets_out(lane, scene::recipient_of(client_id(request).key), now);
+            self.recipient_rates[life].begin(lane, scene::recipient_of(client_id(request).key), now);
         }
         self.take_dice(client_id(&requests[0]));
         let request = Request { to, body: Arc::new(body), lane, life, begun: now, openings };
-        let stands = if self.hits(self.trouble.refused) {
-            Stands::Answered(Err(Broken::NotOffered { why: "connection refused".to_owned() }))
+        let stage = if self.throw(self.trouble.refused) {
+            Stage::Answered(Err(Broken::NotOffered { why: "connection refused".to_owned() }))
         } else if self.cut_now().is_some_and(|cut| cut.requests) && self.dice.u32(..4) > 0 {
-            Stands::Answered(Err(Broken::NotOffered { why: "no route to host".to_owned() }))
-        } else if self.hits(self.trouble.slow_connection) {
-            Stands::Connecting(gate)
+            Stage::Answered(Err(Broken::NotOffered { why: "no route to host".to_owned() }))
+        } else if self.throw(self.trouble.slow_connection) {
+            Stage::Connecting(gate)
         } else {
             self.leave(&request, gate.as_ref())
         };
         let (answer, answered) = oneshot::channel();
-        self.held.push(Held { answer, request, stands });
+        self.held.push(Held { answer, request, stage });
         self.has_begun.notify_one();
         answered
     }
 
-    /// A connection takes the request, if its gate is open.
-    pub(super) fn leave(&mut self, request: &Request, gate: &dyn Gate) -> Stands {
+    /// Sends the request on its connection, if its gate is open.
+    pub(super) fn leave(&mut self, request: &Request, gate: &dyn Gate) -> Stage {
         if !gate.open() {
-            return Stands::Answered(Err(Broken::Withdrawn));
+            return Stage::Answered(Err(Broken::Withdrawn));
         }
-        self.circuits[request.life].leaves(request.lane, request.openings);
+        self.circuits[request.life].check_unopened(request.lane, request.openings);
         let now = self.clock.now();
         let requests = requests_of(request.to, &request.body);
         self.take_dice(client_id(&requests[0]));
@@ -76,13 +76,13 @@ impl Inner {
             let Request { lane, life, .. } = *request;
             self.posted.push(Posted { attempt: client_id(message), channel, lane, life, at: now });
         }
-        if self.hits(self.trouble.slow_way) {
-            return Stands::OnItsWay(now);
+        if self.throw(self.trouble.slow_way) {
+            return Stage::OnItsWay(now);
         }
-        Stands::Answered(self.arrive(request, now))
+        Stage::Answered(self.arrive(request, now))
     }
 
-    /// What was sent then gets to the provider, which answers.
+    /// Delivers a request that was sent at `sent` to the provider, which answers.
     pub(super) fn arrive(&mut self, request: &Request, sent: Timestamp) -> Result<RawAnswer, Broken> {
         let now = self.clock.now();
         let requests = requests_of(request.to, &request.body);
@@ -91,14 +91,14 @@ impl Inner {
         if cut.is_some_and(|cut| cut.requests) {
             return Err(Broken::Sent { why: "timed out".to_owned() });
         }
-        if self.hits(self.trouble.cut_before) {
+        if self.throw(self.trouble.cut_before) {
             if self.dice.bool() {
-                return Ok(self.proves_nothing());
+                return Ok(self.inconclusive_answer());
             }
             return Err(Broken::Sent { why: "connection reset".to_owned() });
         }
-        if self.hits(self.trouble.turned_away) {
-            return Ok(self.turns_away());
+        if self.throw(self.trouble.bare_refusal) {
+            return Ok(self.bare_refusal());
         }
         let life = request.life;
         let arrived = requests.iter().map(|message| Arrived { message: client_id(message).key, life, sent, at: now });
@@ -113,24 +113,24 @@ impl Inner {
             cut @ (Reply::CutBeforeReading | Reply::CutAfterReading) => panic!("the line cuts, not the model: {cut:?}"),
         };
         self.note(request.to, status, &answer, &requests, (request.life, request.lane), sent);
-        if self.hits(self.trouble.cut_after) || cut.is_some_and(|cut| cut.answers) {
+        if self.throw(self.trouble.cut_after) || cut.is_some_and(|cut| cut.answers) {
             return Err(Broken::Sent { why: "connection reset".to_owned() });
         }
-        if self.hits(self.trouble.broken_answer) {
-            return Ok(self.proves_nothing());
+        if self.throw(self.trouble.broken_answer) {
+            return Ok(self.inconclusive_answer());
         }
         let answer = match request.to {
-            Endpoint::Batch if status == 200 => self.in_any_order(&answer),
+            Endpoint::Batch if status == 200 => self.shuffle_batch(&answer),
             Endpoint::Batch | Endpoint::Messages => answer,
         };
         let retry_after = retry_after.map(|seconds| Span::from_secs(i64::from(seconds)));
         Ok(RawAnswer { status, retry_after, body: answer.into() })
     }
 
-    /// The provider promises no order of a batch's entries, and may forget one.
-    fn in_any_order(&mut self, answer: &str) -> String {
+    /// Shuffles the entries of a batch answer, and may drop one: the provider promises neither order nor completeness.
+    fn shuffle_batch(&mut self, answer: &str) -> String {
         let mut answer: serde_json::Value = serde_json::from_str(answer).unwrap();
-        let forgets = self.hits(self.trouble.batch_forgets);
+        let forgets = self.throw(self.trouble.batch_forgets);
         let entries = answer["messages"].as_array_mut().unwrap();
         self.dice.shuffle(entries);
         if forgets {
@@ -139,22 +139,22 @@ impl Inner {
         answer.to_string()
     }
 
-    /// The sender of a request is told how it ended.
-    pub(super) fn ends(&mut self, request: &Request, answer: &Result<RawAnswer, Broken>) {
+    /// Takes the end of a request, which its sender learns.
+    pub(super) fn end(&mut self, request: &Request, answer: &Result<RawAnswer, Broken>) {
         let now = self.clock.now();
-        self.proofs[request.life].ended(request.begun, answer, now);
-        self.circuits[request.life].ended(request.lane, request.openings, answer, now);
-        self.turned_away[request.life].ended(request.lane, request.begun, answer);
+        self.proofs[request.life].take_end(request.begun, answer, now);
+        self.circuits[request.life].take_end(request.lane, request.openings, answer, now);
+        self.bare_refusals[request.life].take_end(request.lane, request.begun, answer);
         if let Err(Broken::NotOffered { .. } | Broken::Withdrawn) = answer {
             for message in requests_of(request.to, &request.body) {
                 let to = scene::recipient_of(client_id(&message).key);
-                self.lately[request.life].comes_back(request.lane, to, request.begun);
+                self.recipient_rates[request.life].take_back(request.lane, to, request.begun);
             }
         }
     }
 
-    /// An answer that comes with a message carried out as well as with one that was not.
-    fn proves_nothing(&mut self) -> RawAnswer {
+    /// Returns an answer that shows neither that a message was processed nor that it was not.
+    fn inconclusive_answer(&mut self) -> RawAnswer {
         let any = (self.dice.u16(500..600), ["", "<html>no</html>", r#"{"code":2000}"#][self.dice.usize(..3)]);
         let (status, body) = [
             any,
@@ -174,8 +174,9 @@ impl Inner {
         RawAnswer { status, retry_after, body: Bytes::from_static(body.as_bytes()) }
     }
 
-    /// An answer by which nothing was processed, and which says no more: a wrong address, or a gateway's own rules.
-    fn turns_away(&mut self) -> RawAnswer {
+    /// Returns an answer that proves the request was not processed and names no code, as a wrong address or a gateway
+    /// gives it.
+    fn bare_refusal(&mut self) -> RawAnswer {
         let any = match self.dice.u16(300..500) {
             408 | 429 => 418,
             any => any,
@@ -200,27 +201,27 @@ impl Inner {
         RawAnswer { status, retry_after: None, body: Bytes::from_static(body.as_bytes()) }
     }
 
-    /// What the provider knows of a message, unless the line fails or another answers in its place.
+    /// Answers a query for a message, unless the line fails or a proxy answers instead.
     pub(super) fn details(&mut self, umid: &Umid, of: Asker) -> Result<RawAnswer, Broken> {
         let now = self.clock.now();
-        let (answer, is_proven) = self.asked(umid, now);
+        let (answer, is_proven) = self.query(umid, now);
         let Asker { life, lane } = of;
-        self.proofs[life].ended(now, &answer, now);
+        self.proofs[life].take_end(now, &answer, now);
         if let Some(lane) = lane.filter(|_| umid.as_str() == NO_MESSAGE) {
-            self.circuits[life].reads(lane, now, is_proven);
+            self.circuits[life].take_read(lane, now, is_proven);
         }
         answer
     }
 
-    /// Returns also whether it was the provider that answered.
-    fn asked(&mut self, umid: &Umid, now: Timestamp) -> (Result<RawAnswer, Broken>, bool) {
-        if self.hits(self.trouble.refused) {
+    /// Returns the answer and whether the provider itself gave it.
+    fn query(&mut self, umid: &Umid, now: Timestamp) -> (Result<RawAnswer, Broken>, bool) {
+        if self.throw(self.trouble.refused) {
             return (Err(Broken::NotOffered { why: "connection refused".to_owned() }), false);
         }
         if self.cut_now().is_some_and(|cut| cut.requests || cut.answers) {
             return (Err(Broken::Sent { why: "timed out".to_owned() }), false);
         }
-        if self.hits(self.trouble.broken_answer) {
+        if self.throw(self.trouble.broken_answer) {
             let (status, body) = [
                 (200, "<html>log in</html>"),
                 (302, ""),

@@ -1,4 +1,4 @@
-//! What a call comes to, the ways in which a connection can let one down included.
+//! The result of a call, including the ways in which a connection can fail.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::wire::{Cancelled, ErrorBody, Text};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The answer comes this much later than it could.
+    /// The delay of the answer.
     pub after: Span,
     pub reply: Reply,
 }
@@ -22,9 +22,9 @@ pub enum Reply {
         /// JSON.
         body: String,
     },
-    /// The connection dies; nothing was carried out.
+    /// The connection closes; nothing was processed.
     CutBeforeReading,
-    /// The connection dies; everything was carried out.
+    /// The connection closes; everything was processed.
     CutAfterReading,
 }
 
@@ -36,7 +36,7 @@ impl From<Reply> for Answer {
 
 impl Reply {
     pub(super) fn ok(body: &impl Serialize) -> Self {
-        // Plain structs and texts: there is nothing in them that JSON could not say.
+        // Plain structs and texts cannot fail to serialize.
         let body = serde_json::to_string(body).unwrap_or_default();
         Self::Response { status: 200, retry_after: None, body }
     }

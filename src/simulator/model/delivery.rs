@@ -1,4 +1,4 @@
-//! What becomes of accepted messages, step by step, as their times come.
+//! What becomes of accepted messages: their events, in the order of their times.
 
 use std::cmp::Reverse;
 
@@ -8,16 +8,16 @@ use super::record::{Attempt, Fate, State};
 use crate::domain::{Channel, Msisdn, Span, Status, Timestamp};
 use crate::wire::{Receipt, StatusBody, Text, User};
 
-/// A webhook whose time has come.
+/// A webhook that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
-    /// Where it goes instead of the account's own address.
+    /// The address to post to, if it differs from the account's own.
     pub url: Option<String>,
     /// One event, as JSON.
     pub event: Vec<u8>,
 }
 
-/// Something that happens at a time; of one time, in the order in which it was laid down.
+/// An event that is due at a time. Events of the same time occur in the order in which they were scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Due {
     at: Timestamp,
@@ -29,40 +29,40 @@ pub(super) struct Due {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
-    /// A scheduled message sets out.
+    /// A scheduled message is sent.
     Begin,
     Sent,
     Undelivered,
     Delivered,
     Read,
-    /// The person writes back.
+    /// The recipient writes back.
     Answered,
-    /// Who said STOP says START.
-    CameBack,
-    /// Its time is over, and it has not been delivered.
+    /// A recipient who said STOP says START.
+    OptedIn,
+    /// The message has expired, and it has not been delivered.
     Expired,
     /// The provider's own deadline of a step.
     FallBack,
-    /// A receipt that was held back, or comes twice, of something that happened earlier.
+    /// A delayed or duplicate receipt of an earlier event.
     Again(Happened),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Happened {
     at: Timestamp,
-    /// The place of the state in [`STATES`], since it orders nothing.
+    /// The index of the state in [`STATES`]; events need an order, and `State` has none.
     state: u8,
 }
 
 const STATES: [State; 5] = [State::Queued, State::Sent, State::Undelivered, State::Delivered, State::Read];
 
 impl Model {
-    /// Everything that has happened by now and is told by a webhook.
+    /// Carries out every event that is due by now and returns its webhooks.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Webhook> {
         self.take_due(now, usize::MAX)
     }
 
-    /// The same, but no more than about `max` at once; what is left over is still due.
+    /// The same, but stops after about `max` webhooks; the rest stay due.
     pub fn take_due(&mut self, now: Timestamp, max: usize) -> Vec<Webhook> {
         let mut webhooks = Vec::new();
         while webhooks.len() < max {
@@ -77,33 +77,33 @@ impl Model {
         webhooks
     }
 
-    /// When something happens next.
+    /// Returns when the next event is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.due.peek().map(|Reverse(due)| due.at)
     }
 
-    pub(super) fn answers_at(&mut self, at: Timestamp, n: u32, step: u8) {
-        self.lay_down(at, n, step, What::Answered);
+    pub(super) fn answer_at(&mut self, at: Timestamp, n: u32, step: u8) {
+        self.schedule(at, n, step, What::Answered);
     }
 
-    pub(super) fn comes_back_at(&mut self, at: Timestamp, n: u32, step: u8) {
-        self.lay_down(at, n, step, What::CameBack);
+    pub(super) fn opt_in_at(&mut self, at: Timestamp, n: u32, step: u8) {
+        self.schedule(at, n, step, What::OptedIn);
     }
 
-    fn lay_down(&mut self, at: Timestamp, n: u32, step: u8, what: What) {
+    fn schedule(&mut self, at: Timestamp, n: u32, step: u8, what: What) {
         self.due_counter += 1;
         self.due.push(Reverse(Due { at, order: self.due_counter, n, step, what }));
     }
 
-    /// The same, unless the message is dropped before.
-    fn lay_down_in_time(&mut self, at: Timestamp, n: u32, step: u8, what: What) {
+    /// The same, unless the message expires first.
+    fn schedule_unless_expired(&mut self, at: Timestamp, n: u32, step: u8, what: What) {
         match self.expiries.get(&n).filter(|expiry| **expiry < at) {
-            Some(expiry) => self.lay_down(*expiry, n, step, What::Expired),
-            None => self.lay_down(at, n, step, what),
+            Some(expiry) => self.schedule(*expiry, n, step, What::Expired),
+            None => self.schedule(at, n, step, what),
         }
     }
 
-    /// Whether the person's dice let the channel refuse them at once, and with which code.
+    /// Returns the code with which the channel refuses this recipient at once, if the dice draw a refusal.
     pub(super) fn rejection(&self, to: Msisdn, channel: Channel) -> Option<u16> {
         let delivery = self.profile.delivery(channel, to)?;
         let nth = self.nth(to.get(), channel, self.latest.get(&to.get()).copied());
@@ -113,10 +113,10 @@ impl Model {
         u16::try_from(code).ok()
     }
 
-    /// How many the person was sent on the channel, from the given one back.
+    /// Returns how many messages the recipient was sent on the channel, up to and including the given one.
     fn nth(&self, to: u64, channel: Channel, mut from: Option<u32>) -> u8 {
         let mut count = 0_u8;
-        // Dice need not tell the hundredth from the hundred-and-first.
+        // The dice need not distinguish the hundredth message from the next one.
         while let Some(record) = from.and_then(|n| self.records.get(n as usize)).filter(|_| count < 100) {
             debug_assert_eq!(record.msisdn, to);
             count += u8::from(record.attempt.channel == channel);
@@ -126,7 +126,7 @@ impl Model {
     }
 
     pub(super) fn begin_at(&mut self, n: u32, at: Timestamp) {
-        self.lay_down(at, n, 0, What::Begin);
+        self.schedule(at, n, 0, What::Begin);
     }
 
     /// Starts the present step of a message.
@@ -147,7 +147,7 @@ impl Model {
         let (fate, code) = if let Some(code) = doom.code(channel) {
             (Fate::Undelivered, code)
         } else if fate < rejected_to {
-            // A step of the provider's own route cannot be refused to anybody's face any more.
+            // A later step of the provider's own route can no longer be refused in the answer.
             (Fate::Undelivered, code(&delivery.reject_codes))
         } else if fate < undelivered_to {
             (Fate::Undelivered, code(&delivery.undelivered_codes))
@@ -171,19 +171,19 @@ impl Model {
         self.records[n as usize].attempt = Attempt { fate, code, nth, ..Attempt::on(channel) };
         if self.profile.queued_receipts && fate != Fate::Silent {
             let happened = Happened { at: now, state: 0 };
-            self.lay_down(now, n, step, What::Again(happened));
+            self.schedule(now, n, step, What::Again(happened));
         }
         if let Some((after, what)) = first {
-            self.lay_down_in_time(now + after, n, step, what);
+            self.schedule_unless_expired(now + after, n, step, what);
         }
         let own_deadline = self.chains.get(&n).and_then(|chain| chain.steps.get(usize::from(step))?.fallback_after);
         if let Some(after) = own_deadline {
-            self.lay_down(now + self.hurried(after), n, step, What::FallBack);
+            self.schedule(now + self.sped_up(after), n, step, What::FallBack);
         }
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
-    fn hurried(&self, span: Span) -> Span {
+    fn sped_up(&self, span: Span) -> Span {
         Span::from_millis((span.millis() as f64 / self.profile.speed) as i64)
     }
 
@@ -198,7 +198,9 @@ impl Model {
         let dice = |what: Throw| throw::<2>(seed, to, channel, nth, what as u64);
         match what {
             What::Begin => self.begin(n, at),
-            What::Again(happened) => self.tell(n, step, STATES[usize::from(happened.state)], happened.at, webhooks),
+            What::Again(happened) => {
+                self.write_receipt(n, step, STATES[usize::from(happened.state)], happened.at, webhooks)
+            }
             What::FallBack => {
                 let success = self.chains.get(&n).and_then(|chain| chain.steps.get(usize::from(step)));
                 let met = attempt.state.status().zip(success).is_some_and(|(status, step)| status >= step.success);
@@ -210,7 +212,7 @@ impl Model {
                 let after = delivery.map(|delivery| delivery.delivered_after.draw(dice(Throw::EndedAfter), speed));
                 self.reach(n, step, State::Sent, at, webhooks);
                 if fate == Fate::Delivered && channel.best_status() >= Status::Delivered {
-                    self.lay_down_in_time(at + after.unwrap_or_default(), n, step, What::Delivered);
+                    self.schedule_unless_expired(at + after.unwrap_or_default(), n, step, What::Delivered);
                 }
             }
             What::Delivered => {
@@ -218,17 +220,17 @@ impl Model {
                 let after = delivery.map(|delivery| delivery.read_after.draw(dice(Throw::ReadAfter), speed));
                 self.reach(n, step, State::Delivered, at, webhooks);
                 if channel.best_status() < Status::Read {
-                    self.may_answer(n, step, at);
+                    self.draw_answer(n, step, at);
                 } else if reads {
-                    self.lay_down(at + after.unwrap_or_default(), n, step, What::Read);
+                    self.schedule(at + after.unwrap_or_default(), n, step, What::Read);
                 }
             }
             What::Read => {
                 self.reach(n, step, State::Read, at, webhooks);
-                self.may_answer(n, step, at);
+                self.draw_answer(n, step, at);
             }
             What::Answered => self.answer(n, step, at, webhooks),
-            What::CameBack => self.come_back(n, step, at, webhooks),
+            What::OptedIn => self.opt_in(n, step, at, webhooks),
             What::Expired => {
                 if let Some(record) = self.records.get_mut(n as usize).filter(|record| record.step == step) {
                     record.attempt.code = EXPIRED;
@@ -244,7 +246,7 @@ impl Model {
         }
     }
 
-    /// The attempt of a step, present or past.
+    /// Returns the attempt of a step, present or past.
     pub(super) fn attempt(&self, n: u32, step: u8) -> Option<Attempt> {
         let record = self.records.get(n as usize)?;
         if record.step == step {
@@ -274,29 +276,29 @@ impl Model {
         let faults = self.faults_now(at);
         let (duplicate, reorder) = (faults.duplicate, faults.reorder);
         if duplicate == 0.0 && reorder == 0.0 {
-            self.tell(n, step, state, at, webhooks);
+            self.write_receipt(n, step, state, at, webhooks);
             return;
         }
-        let place = STATES.iter().position(|known| *known == state).and_then(|place| u8::try_from(place).ok());
-        let happened = Happened { at, state: place.unwrap_or_default() };
+        let index = STATES.iter().position(|known| *known == state).and_then(|index| u8::try_from(index).ok());
+        let happened = Happened { at, state: index.unwrap_or_default() };
         let seed = self.seed;
         let dice = |what: Throw| throw::<2>(seed, to, channel, nth, ((state as u64) << 8) | what as u64);
         let ([twice, twice_after], [late, late_after]) = (dice(Throw::Duplicate), dice(Throw::Reorder));
         #[expect(clippy::cast_possible_truncation, reason = "from 0 to the constant")]
         let within = |most: Span, share: f64| Span::from_millis((most.millis() as f64 * share) as i64);
         if twice < duplicate {
-            let again = at + self.hurried(within(DUPLICATE_WITHIN, twice_after));
-            self.lay_down(again, n, step, What::Again(happened));
+            let again = at + self.sped_up(within(DUPLICATE_WITHIN, twice_after));
+            self.schedule(again, n, step, What::Again(happened));
         }
         if late < reorder {
-            let later = at + self.hurried(within(REORDER_WITHIN, late_after));
-            self.lay_down(later, n, step, What::Again(happened));
+            let later = at + self.sped_up(within(REORDER_WITHIN, late_after));
+            self.schedule(later, n, step, What::Again(happened));
         } else {
-            self.tell(n, step, state, at, webhooks);
+            self.write_receipt(n, step, state, at, webhooks);
         }
     }
 
-    /// Gives a message over to the next step of the provider's own route, if it has one.
+    /// Moves a message to the next step of the provider's own route, if there is one.
     fn next_step(&mut self, n: u32, at: Timestamp) {
         let Some(record) = self.records.get_mut(n as usize) else { return };
         let Some(chain) = self.chains.get_mut(&n) else { return };
@@ -309,7 +311,7 @@ impl Model {
     }
 
     /// Writes the receipt.
-    fn tell(&mut self, n: u32, step: u8, state: State, at: Timestamp, webhooks: &mut Vec<Webhook>) {
+    fn write_receipt(&mut self, n: u32, step: u8, state: State, at: Timestamp, webhooks: &mut Vec<Webhook>) {
         if self.faults_now(at).silent_receipts {
             self.seen.receipts_lost += 1;
             return;
@@ -351,7 +353,7 @@ impl Model {
     }
 }
 
-/// Webhooks write some names in small letters.
+/// Webhooks write some channel names in lower case.
 pub(super) const fn webhook_name(channel: Channel) -> &'static str {
     match channel {
         Channel::WhatsApp => "whatsapp",
@@ -370,9 +372,9 @@ const fn detail(state: State) -> Option<&'static str> {
     }
 }
 
-/// What the provider says of a message that was dropped.
+/// The code of a message that expired.
 const EXPIRED: u16 = 36;
-/// The second copy of a receipt comes within this time.
+/// Maximum delay of the second copy of a receipt.
 const DUPLICATE_WITHIN: Span = Span::from_secs(5);
-/// A receipt that is held back comes within this time.
+/// Maximum delay of a receipt that is delayed to reorder it.
 const REORDER_WITHIN: Span = Span::from_secs(20);

@@ -1,4 +1,4 @@
-//! Taking messages: what is refused and why, and what is laid down of those that are not.
+//! Accepts messages: checks each one, refuses it with a code, or records it.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::{Model, Reply};
 use crate::domain::{Channel, Msisdn, Span, Status, Timestamp};
 use crate::wire::{self, BatchAnswer, BatchRequest, Content, MessageAnswer, SendRequest, StatusBody, Text};
 
-/// Why a message is not taken.
+/// Why a message is refused.
 struct Refusal {
     code: i64,
     message: Cow<'static, str>,
@@ -21,13 +21,13 @@ impl From<i64> for Refusal {
     }
 }
 
-/// A request that makes sense.
+/// A valid request.
 struct Checked {
     to: Msisdn,
     steps: Vec<ChainStep>,
     doom: Doom,
     scheduled: Option<Timestamp>,
-    /// Dropped unless delivered by then.
+    /// The time at which the message is dropped unless it has been delivered.
     expiry: Option<Timestamp>,
 }
 
@@ -51,7 +51,7 @@ const TYPES: [&str; 11] = [
 ];
 
 impl Model {
-    /// One message, as `POST …/messages` takes it.
+    /// Handles one message, as `POST …/messages` does.
     pub fn send(&mut self, sub_account: &str, request: &SendRequest<'_>, now: Timestamp) -> Reply {
         self.started.get_or_insert(now);
         if let Some(throttled) = self.over_rate(std::slice::from_ref(request), now) {
@@ -69,7 +69,7 @@ impl Model {
         }
     }
 
-    /// Many messages, as `POST …/messages/batch` takes them.
+    /// Handles many messages, as `POST …/messages/batch` does.
     pub fn batch(&mut self, sub_account: &str, request: BatchRequest<'_>, now: Timestamp) -> Reply {
         self.started.get_or_insert(now);
         let with_messages = request.include_messages_in_response;
@@ -127,7 +127,7 @@ impl Model {
         u32::try_from(self.records.len()).unwrap_or(u32::MAX)
     }
 
-    /// A strict gateway: what is more than a channel's rate in any second is not taken, all of the request or nothing.
+    /// Refuses the whole request if it exceeds a channel's rate in the last second, as a strict gateway does.
     fn over_rate(&mut self, requests: &[SendRequest<'_>], now: Timestamp) -> Option<Reply> {
         if self.profile.channels.values().all(|delivery| delivery.rate.is_none()) {
             return None;
@@ -137,9 +137,9 @@ impl Model {
             counts[usize::from(channel.code())] += 1;
         }
         for (channel, delivery) in &self.profile.channels {
-            let place = usize::from(channel.code());
-            let Some(rate) = delivery.rate.filter(|_| counts[place] > 0) else { continue };
-            if self.pace[place].in_last_second(now) + counts[place] > rate.within(Span::from_secs(1)) {
+            let index = usize::from(channel.code());
+            let Some(rate) = delivery.rate.filter(|_| counts[index] > 0) else { continue };
+            if self.rates[index].in_last_second(now) + counts[index] > rate.within(Span::from_secs(1)) {
                 return Some(self.throttled(1, now));
             }
         }
@@ -195,7 +195,7 @@ impl Model {
         Ok(Checked { to, steps, doom, scheduled, expiry })
     }
 
-    /// The channels to try: the request's, else the subaccount's own.
+    /// Returns the channels to try: those of the request, else the subaccount's own route.
     fn steps(&self, request: &SendRequest<'_>) -> Result<Vec<ChainStep>, Refusal> {
         let step = |channel: Channel, fallback_after, success: Option<Status>| {
             if !self.profile.channels.contains_key(&channel) {
@@ -229,7 +229,7 @@ impl Model {
         named.collect()
     }
 
-    /// Lays an accepted message down and starts it.
+    /// Records an accepted message and starts it.
     fn accept(
         &mut self,
         sub_account: &str,
@@ -274,11 +274,11 @@ impl Model {
     }
 
     fn sub_account(&mut self, name: &str) -> u16 {
-        let place = self.sub_accounts.iter().position(|known| known == name).unwrap_or_else(|| {
+        let index = self.sub_accounts.iter().position(|known| known == name).unwrap_or_else(|| {
             self.sub_accounts.push(name.to_owned());
             self.sub_accounts.len() - 1
         });
-        u16::try_from(place).unwrap_or(u16::MAX)
+        u16::try_from(index).unwrap_or(u16::MAX)
     }
 
     fn accepted_answer<'a>(&self, n: u32, request: &SendRequest<'a>, now: Timestamp) -> MessageAnswer<'a> {
@@ -310,7 +310,7 @@ impl Model {
     }
 }
 
-/// Checks what is said, and gives the name of the template if there is one.
+/// Checks the content, and returns the name of the template, if any.
 fn check_content<'c>(kind: &str, content: &'c Content<'_>, steps: &[ChainStep]) -> Result<Option<&'c str>, Refusal> {
     let sms = steps.iter().any(|step| step.channel == Channel::Sms);
     if content.sms.as_ref().and_then(|sms| sms.source.as_deref()).is_some_and(|source| source.chars().count() > 16) {
@@ -328,14 +328,14 @@ fn check_content<'c>(kind: &str, content: &'c Content<'_>, steps: &[ChainStep]) 
         return Ok(None);
     }
     let template = content.template.as_ref().ok_or(3_030)?;
-    let in_its_letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if template.name.is_empty() || !template.name.chars().all(in_its_letters) {
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if template.name.is_empty() || !template.name.chars().all(is_allowed) {
         return Err(3_032.into());
     }
     if template.language.is_empty() {
         return Err(3_036.into());
     }
-    // A template has no words for SMS, so a route that gets there needs some.
+    // A template has no text for SMS, so a route that includes SMS needs some.
     if sms && content.fallback_text.as_ref().or(content.text.as_ref()).is_none_or(|text| text.is_empty()) {
         return Err(3_005.into());
     }

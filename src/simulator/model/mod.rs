@@ -1,4 +1,4 @@
-//! The provider as a plain value: calls in, answers out, webhooks when their time has come.
+//! The provider as a plain value: calls in, answers out, and webhooks when they are due.
 
 mod answer;
 mod delivery;
@@ -30,30 +30,30 @@ pub use self::seen::{ChannelSeen, MessageSeen, Seen, StepSeen};
 
 use super::faults::Faults;
 
-/// A practice provider. Nothing happens in it but by its methods.
+/// A practice provider. It changes only through its methods.
 pub struct Model {
     profile: Profile,
-    /// As last set by hand; a window of the profile's stands in for them while it lasts.
+    /// As last set by request; while a window of the profile is open, its faults apply instead.
     faults: Faults,
     api_key: Option<String>,
     seed: u64,
-    /// For faults of requests and for ids; what becomes of messages has dice of its own, thrown by person and channel.
+    /// Dice for faults of requests and for ids. Results of messages have dice of their own, by recipient and channel.
     chance: Chance,
     umids: Umids,
     started: Option<Timestamp>,
     records: Vec<Record>,
     /// The latest message to a number; each record names the one before it.
     latest: HashMap<u64, u32>,
-    /// Digests of the client ids that were accepted, and whether more than once.
+    /// Digests of the accepted client ids, and whether each was accepted more than once.
     client_ids: HashMap<u64, bool>,
     batches: Vec<Batch>,
     batch_of: HashMap<Uuid, u32>,
     sub_accounts: Vec<String>,
-    /// Messages that the provider was left to take along a route by itself.
+    /// Messages that the provider itself sends along a route.
     chains: HashMap<u32, Box<Chain>>,
-    /// Messages whose receipts go elsewhere.
+    /// Messages whose receipts go to another address.
     callbacks: HashMap<u32, Box<str>>,
-    /// Of messages that say so: when they are dropped unless they have been delivered.
+    /// When a message with an expiry is dropped, unless it has been delivered.
     expiries: HashMap<u32, Timestamp>,
     /// The first requests, whole.
     kept: Vec<Box<str>>,
@@ -61,7 +61,7 @@ pub struct Model {
     due_counter: u64,
     details_asked: HashMap<String, Timestamp>,
     seen: Seen,
-    pace: [seen::Pace; seen::CHANNELS],
+    rates: [seen::RecentRate; seen::CHANNELS],
 }
 
 impl fmt::Debug for Model {
@@ -93,7 +93,7 @@ pub struct Call<'a> {
 }
 
 impl Model {
-    /// A profile that was not read from text should have been through [`Profile::check`].
+    /// Creates a model. Check a profile that was not read from text with [`Profile::check`] first.
     pub fn new(profile: Profile, seed: u64) -> Self {
         let chance = Chance::seeded(seed);
         let umids = Umids::new(chance.bits());
@@ -119,11 +119,11 @@ impl Model {
             due_counter: 0,
             details_asked: HashMap::new(),
             seen: Seen::default(),
-            pace: Default::default(),
+            rates: Default::default(),
         }
     }
 
-    /// Asks for this key from now on.
+    /// Requires this key from here on.
     #[must_use]
     pub fn with_key(mut self, api_key: Option<String>) -> Self {
         self.api_key = api_key;
@@ -138,13 +138,13 @@ impl Model {
         self.faults = faults;
     }
 
-    /// Another profile from now on; what has been accepted keeps its fate.
+    /// Changes the profile for later messages; accepted messages keep their results.
     #[cfg(test)]
     pub(crate) fn change_profile(&mut self, change: impl FnOnce(&mut Profile)) {
         change(&mut self.profile);
     }
 
-    /// One request over the wire: the key, the faults, the address, then the verb.
+    /// Handles one request: checks the key, the faults and the address, then calls the verb.
     pub fn call(&mut self, call: &Call<'_>, now: Timestamp) -> Answer {
         self.started.get_or_insert(now);
         let faults = self.faults_now(now).clone();
@@ -152,11 +152,11 @@ impl Model {
             return refusal.into();
         }
         let Some((sub_account, rest)) = address(call.path) else {
-            return self.not_found("There is no such address", now).into();
+            return self.not_found("Unknown address", now).into();
         };
         if call.method != Method::Post {
             let after = self.slowness(&faults);
-            return Answer { after, reply: self.look_or_cancel(call.method, sub_account, &rest, now) };
+            return Answer { after, reply: self.details_or_cancel(call.method, sub_account, &rest, now) };
         }
         self.seen.requests += 1;
         if let Some(fault) = self.fault_before(&faults, now) {
@@ -171,37 +171,37 @@ impl Model {
                 Ok(request) => self.batch(sub_account, request, now),
                 Err(error) => self.unreadable(&error, now),
             },
-            _ => self.not_found("There is no such address", now),
+            _ => self.not_found("Unknown address", now),
         };
         Answer { after: self.slowness(&faults), reply: self.fault_after(&faults, reply, now) }
     }
 
-    fn look_or_cancel(&mut self, method: Method, sub_account: &str, rest: &[&str], now: Timestamp) -> Reply {
+    fn details_or_cancel(&mut self, method: Method, sub_account: &str, rest: &[&str], now: Timestamp) -> Reply {
         match (method, rest) {
             (Method::Get, ["messages", umid]) => self.details(sub_account, umid, now),
             (Method::Delete, ["messages", "batch", batch]) => self.cancel_batch(batch, now),
             (Method::Delete, ["messages", umid]) => self.cancel_message(umid, now),
-            _ => self.not_found("There is no such address", now),
+            _ => self.not_found("Unknown address", now),
         }
     }
 
-    /// Takes back what a batch has scheduled and not yet sent.
+    /// Cancels the scheduled messages of a batch that have not been sent.
     pub fn cancel_batch(&mut self, batch: &str, now: Timestamp) -> Reply {
         let known = batch.parse().ok().and_then(|id: Uuid| self.batch_of.get(&id).copied());
         let Some(batch) = known else { return Reply::cancelled(0) };
         let Batch { first, len, .. } = self.batches[batch as usize];
-        let cancelled = (first..first + len).filter(|n| self.take_back(*n, now)).count();
+        let cancelled = (first..first + len).filter(|n| self.cancel_record(*n, now)).count();
         Reply::cancelled(cancelled)
     }
 
     pub fn cancel_message(&mut self, umid: &str, now: Timestamp) -> Reply {
         match self.find(umid) {
-            Some(n) => Reply::cancelled(usize::from(self.take_back(n, now))),
+            Some(n) => Reply::cancelled(usize::from(self.cancel_record(n, now))),
             None => self.not_found("Object wasn't found or is already expired", now),
         }
     }
 
-    fn take_back(&mut self, n: u32, now: Timestamp) -> bool {
+    fn cancel_record(&mut self, n: u32, now: Timestamp) -> bool {
         let Some(record) = self.records.get_mut(n as usize) else { return false };
         let open = record.scheduled_for().is_some_and(|at| at > now) && !record.is_cancelled();
         if open {
@@ -211,7 +211,7 @@ impl Model {
         open
     }
 
-    /// What became of a message, one record for each channel. The provider answers one such question a second.
+    /// Returns the status of a message, one record for each channel. The provider answers one query a second.
     pub fn details(&mut self, sub_account: &str, umid: &str, now: Timestamp) -> Reply {
         let pause = Span::from_secs(1);
         match self.details_asked.get(sub_account) {
@@ -220,7 +220,7 @@ impl Model {
         };
         self.seen.questions += 1;
         let faults = self.faults_now(now).clone();
-        if let Some(fault) = self.fault_of_question(&faults, now) {
+        if let Some(fault) = self.fault_of_query(&faults, now) {
             return fault;
         }
         match self.find(umid).filter(|_| !faults.details_unknown) {
@@ -234,7 +234,7 @@ impl Model {
         self.records.get(n as usize).map(|_| n)
     }
 
-    /// Whether the caller's key is refused, and how.
+    /// Returns the refusal of the caller's key; `None` if it is accepted.
     fn key_refusal(&mut self, authorization: Option<&str>, faults: &Faults, now: Timestamp) -> Option<Reply> {
         let accepted = !faults.key_refused
             && self.api_key.as_ref().is_none_or(|key| {
@@ -251,7 +251,7 @@ impl Model {
     }
 }
 
-/// The subaccount and what follows it, in `/api/v1/subaccounts/{sub}/…`.
+/// Splits `/api/v1/subaccounts/{sub}/…` into the subaccount and the parts after it.
 fn address(path: &str) -> Option<(&str, Vec<&str>)> {
     let mut parts = path.strip_prefix("/api/v1/subaccounts/")?.trim_end_matches('/').split('/');
     let sub_account = parts.next()?;

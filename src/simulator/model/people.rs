@@ -1,4 +1,4 @@
-//! People who write back.
+//! Recipients who write back.
 
 use super::Model;
 use super::delivery::{Webhook, webhook_name};
@@ -8,8 +8,8 @@ use crate::domain::{Channel, Msisdn, Timestamp};
 use crate::simulator::reach::Answers;
 use crate::wire::{Inbound, InboundContent, Interactive, Recipient, Tapped, Text, User};
 
-/// What somebody says.
-enum Said<'a> {
+/// What a recipient writes.
+enum Written<'a> {
     Words(&'a str),
     Button { id: &'a str, title: &'a str },
 }
@@ -18,7 +18,7 @@ const STOP: &str = "STOP";
 const START: &str = "START";
 const THANKS: &str = "OK, thanks";
 
-/// A message that somebody may write back to.
+/// A message that its recipient may answer.
 struct Talk {
     to: Msisdn,
     attempt: Attempt,
@@ -37,52 +37,59 @@ impl Model {
         throw(self.seed, talk.to.get(), talk.attempt.channel, talk.attempt.nth, what as u64)
     }
 
-    /// Whoever has read a message may write back.
-    pub(super) fn may_answer(&mut self, n: u32, step: u8, at: Timestamp) {
+    /// Throws the dice for an answer by the recipient of a read message.
+    pub(super) fn draw_answer(&mut self, n: u32, step: u8, at: Timestamp) {
         let Some(talk) = self.talk(n, step) else { return };
         if self.dice_of(&talk, Throw::Answers)[0] < talk.answers.share {
             let after = talk.answers.after.draw(self.dice_of(&talk, Throw::AnswerAfter), self.profile.speed);
-            self.answers_at(at + after, n, step);
+            self.answer_at(at + after, n, step);
         }
     }
 
     pub(super) fn answer(&mut self, n: u32, step: u8, at: Timestamp, webhooks: &mut Vec<Webhook>) {
         let Some(talk) = self.talk(n, step) else { return };
         let ([with, quotes], answers) = (self.dice_of(&talk, Throw::AnswerWith), talk.answers);
-        let said = if with < answers.stops {
+        let written = if with < answers.stops {
             let [_, returns] = self.dice_of(&talk, Throw::Answers);
             if returns < answers.returns {
                 let after = answers.after.draw(self.dice_of(&talk, Throw::AnswerAfter), self.profile.speed);
-                self.comes_back_at(at + after, n, step);
+                self.opt_in_at(at + after, n, step);
             }
-            Said::Words(STOP)
+            Written::Words(STOP)
         } else if with < answers.stops + answers.buttons {
-            Said::Button { id: "yes-1", title: "Yes" }
+            Written::Button { id: "yes-1", title: "Yes" }
         } else {
-            Said::Words(THANKS)
+            Written::Words(THANKS)
         };
         let on = (quotes < answers.quotes).then_some(n);
-        webhooks.push(self.written(talk.to, talk.attempt.channel, &said, on, at));
+        webhooks.push(self.inbound_webhook(talk.to, talk.attempt.channel, &written, on, at));
     }
 
-    pub(super) fn come_back(&mut self, n: u32, step: u8, at: Timestamp, webhooks: &mut Vec<Webhook>) {
+    pub(super) fn opt_in(&mut self, n: u32, step: u8, at: Timestamp, webhooks: &mut Vec<Webhook>) {
         if let Some(talk) = self.talk(n, step) {
-            webhooks.push(self.written(talk.to, talk.attempt.channel, &Said::Words(START), None, at));
+            webhooks.push(self.inbound_webhook(talk.to, talk.attempt.channel, &Written::Words(START), None, at));
         }
     }
 
-    /// What is posted when a person writes to us.
+    /// Returns the webhook of a message that a recipient writes to us.
     pub fn inbound(&mut self, from: Msisdn, channel: Channel, text: &str, now: Timestamp) -> Webhook {
-        self.written(from, channel, &Said::Words(text), None, now)
+        self.inbound_webhook(from, channel, &Written::Words(text), None, now)
     }
 
     /// `on` is the message that is answered.
-    fn written(&mut self, from: Msisdn, channel: Channel, said: &Said<'_>, on: Option<u32>, at: Timestamp) -> Webhook {
+    fn inbound_webhook(
+        &mut self,
+        from: Msisdn,
+        channel: Channel,
+        written: &Written<'_>,
+        on: Option<u32>,
+        at: Timestamp,
+    ) -> Webhook {
         let number = from.to_string();
         let of = on.and_then(|n| self.records.get(n as usize)).map_or(0, |record| usize::from(record.sub_account));
-        let (kind, content) = match *said {
-            Said::Words(text) => ("Text", InboundContent { text: Some(text.into()), ..InboundContent::default() }),
-            Said::Button { id, title } => {
+        let (kind, content) = match *written {
+            Written::Words(text) => ("Text", InboundContent { text: Some(text.into()), ..InboundContent::default() }),
+            Written::Button { id, title } => {
                 let tapped = Tapped { id: Some(id.into()), title: Some(title.into()) };
                 let interactive = Interactive {
                     kind: Some("button_reply".into()),

@@ -1,4 +1,4 @@
-//! What is kept of a message: small, for there may be millions.
+//! The record of a message. It is small, because there may be millions.
 
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ pub(super) struct Record {
     /// The message before it to the same number.
     pub(super) previous: Option<u32>,
     pub(super) batch: Option<u32>,
-    /// Where it has got to; the steps before stand in its chain.
+    /// Its present attempt; the attempts before it are in its chain.
     pub(super) attempt: Attempt,
     pub(super) sub_account: u16,
     /// Milliseconds from acceptance to the time it was scheduled for.
@@ -23,7 +23,7 @@ pub(super) struct Record {
     cancelled: bool,
 }
 
-/// Why it is undelivered whatever its dice say.
+/// Why a message is undelivered regardless of its dice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doom {
     None,
@@ -47,11 +47,11 @@ pub(super) struct Attempt {
     pub(super) channel: Channel,
     pub(super) fate: Fate,
     pub(super) state: State,
-    /// Of an undelivered one.
+    /// The code of an undelivered attempt.
     pub(super) code: u16,
-    /// How many the person had been sent on this channel before it: the dice of a second try are new ones.
+    /// How many messages the recipient was sent on this channel before. A second try has dice of its own.
     pub(super) nth: u8,
-    /// Milliseconds from acceptance; `NEVER` where it has not happened.
+    /// Milliseconds from acceptance; `NEVER` if it has not happened.
     pub(super) sent: u32,
     pub(super) ended: u32,
     pub(super) read: u32,
@@ -59,7 +59,7 @@ pub(super) struct Attempt {
 
 pub(super) const NEVER: u32 = u32::MAX;
 
-/// What will become of an attempt.
+/// The result that the dice gave an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Undelivered,
@@ -68,7 +68,7 @@ pub(super) enum Fate {
     Delivered,
 }
 
-/// How far it has come.
+/// The latest state of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Queued,
@@ -148,7 +148,7 @@ impl Record {
         self.cancelled = true;
     }
 
-    /// Milliseconds from acceptance; up to 49 days, which is longer than any receipt takes.
+    /// Returns milliseconds from acceptance; up to 49 days, which is longer than any receipt takes.
     pub(super) fn offset(&self, at: Timestamp) -> u32 {
         u32::try_from(at.since(self.accepted).millis()).unwrap_or(NEVER - 1)
     }
@@ -158,7 +158,7 @@ impl Record {
     }
 }
 
-/// The client's id: Volley's own in sixteen bytes, others as they are.
+/// The client's id: Volley's own in sixteen bytes, others as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ClientId {
     None,
@@ -171,7 +171,7 @@ impl ClientId {
         let Some(text) = text else { return Self::None };
         let bare = text.strip_prefix(AttemptId::PREFIX).filter(|_| text.len() == AttemptId::LEN);
         let ours = bare.and_then(|bare| Uuid::try_parse(bare).ok()).map(|id| Self::Attempt(id.into_bytes()));
-        // Only what prints exactly as it came is kept short: it has to go back as it was.
+        // Only an id that prints exactly as it came is stored in short form: it has to be returned unchanged.
         ours.filter(|id| id.text().as_deref() == Some(text)).unwrap_or_else(|| Self::Other(text.into()))
     }
 
@@ -188,7 +188,7 @@ impl ClientId {
 pub(super) struct Batch {
     pub(super) id: Uuid,
     pub(super) client_id: Option<Box<str>>,
-    /// Its accepted messages follow one another.
+    /// Its accepted messages have consecutive numbers.
     pub(super) first: u32,
     pub(super) len: u32,
 }
@@ -220,7 +220,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_client_id_comes_back_as_it_went(text in "(att_)?([0-9a-fA-F]{32}|.{0,40})") {
+        fn a_client_id_is_returned_unchanged(text in "(att_)?([0-9a-fA-F]{32}|.{0,40})") {
             prop_assert_eq!(ClientId::of(Some(&text)).text(), Some(text));
         }
     }

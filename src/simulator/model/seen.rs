@@ -1,4 +1,4 @@
-//! What the model has seen, for whoever checks the sender.
+//! What the model has seen, for tests and operators who check the sender.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -20,9 +20,9 @@ pub struct Seen {
     pub messages: u64,
     pub rejected: u64,
     pub cancelled: u64,
-    /// Questions about a message, without those that came too soon.
+    /// Queries for a message, without those that came too soon.
     pub questions: u64,
-    /// Numbers that at least one message was accepted for.
+    /// Numbers with at least one accepted message.
     pub people: u64,
     /// Client ids that were accepted more than once.
     pub duplicates: u64,
@@ -31,23 +31,23 @@ pub struct Seen {
     pub own_fallbacks: u64,
     /// Accepted messages that named no channel, or several.
     pub not_one_channel: u64,
-    /// Accepted messages that carried words for a fallback.
+    /// Accepted messages with a fallback text.
     pub with_fallback_text: u64,
-    /// Accepted messages whose channel carried a deadline or a success status.
+    /// Accepted messages whose channel had a deadline or a success status.
     pub with_fallback_rule: u64,
     pub throttled: u64,
     pub errors: u64,
     pub cut: u64,
     pub keys_refused: u64,
-    /// Receipts handed out, duplicates included.
+    /// Receipts written, duplicates included.
     pub receipts: u64,
     pub receipts_lost: u64,
-    /// Messages that people wrote.
+    /// Messages that recipients wrote.
     pub answers: u64,
     pub channels: Vec<ChannelSeen>,
 }
 
-/// Totals of one channel. States count once for each message, however often they were told.
+/// Totals of one channel. A state counts once for each message, however often it was reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChannelSeen {
     pub channel: Channel,
@@ -57,11 +57,11 @@ pub struct ChannelSeen {
     pub delivered: u64,
     pub read: u64,
     pub undelivered: u64,
-    /// The most that were accepted in any second, to a tenth of it.
+    /// The highest number accepted in any second, with a resolution of a tenth.
     pub peak_per_second: u64,
 }
 
-/// One message as it was seen.
+/// One message as the model has seen it.
 #[derive(Debug, Clone, Serialize)]
 pub struct MessageSeen {
     pub umid: String,
@@ -71,9 +71,9 @@ pub struct MessageSeen {
     pub batch_id: Option<String>,
     pub accepted_at: String,
     pub cancelled: bool,
-    /// One, unless the provider fell back by itself.
+    /// One step, unless the provider fell back by itself.
     pub steps: Vec<StepSeen>,
-    /// The request, where it was kept.
+    /// The request, if it was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Box<RawValue>>,
 }
@@ -94,36 +94,36 @@ pub struct StepSeen {
     pub undelivered_at: Option<String>,
 }
 
-/// How many were accepted lately, in tenths of a second.
+/// How many messages were accepted in the last second, in tenths of a second.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct RecentRate {
     latest: i64,
     tenths: [u64; 10],
     most: u64,
 }
 
-impl Pace {
-    fn turn(&mut self, now: Timestamp) {
+impl RecentRate {
+    fn advance(&mut self, now: Timestamp) {
         let tenth = now.millis() / 100;
         for passed in self.latest + 1..=tenth.min(self.latest + 10) {
-            self.tenths[place(passed)] = 0;
+            self.tenths[slot(passed)] = 0;
         }
         self.latest = self.latest.max(tenth);
     }
 
     fn note(&mut self, now: Timestamp) {
-        self.turn(now);
-        self.tenths[place(self.latest)] += 1;
+        self.advance(now);
+        self.tenths[slot(self.latest)] += 1;
         self.most = self.most.max(self.tenths.iter().sum());
     }
 
     pub(super) fn in_last_second(&mut self, now: Timestamp) -> u64 {
-        self.turn(now);
+        self.advance(now);
         self.tenths.iter().sum()
     }
 }
 
-fn place(tenth: i64) -> usize {
+fn slot(tenth: i64) -> usize {
     usize::try_from(tenth.rem_euclid(10)).unwrap_or_default()
 }
 
@@ -137,8 +137,8 @@ pub(super) struct Accepted<'r, 'a> {
 
 impl Seen {
     fn channel(&mut self, channel: Channel) -> &mut ChannelSeen {
-        let place = usize::from(channel.code());
-        while self.channels.len() <= place {
+        let index = usize::from(channel.code());
+        while self.channels.len() <= index {
             let channel = Channel::ALL[self.channels.len()];
             self.channels.push(ChannelSeen {
                 channel,
@@ -151,7 +151,7 @@ impl Seen {
                 peak_per_second: 0,
             });
         }
-        &mut self.channels[place]
+        &mut self.channels[index]
     }
 
     pub(super) fn refuse(&mut self, channel: Option<Channel>) {
@@ -176,9 +176,9 @@ impl Seen {
 impl Model {
     pub(super) fn note(&mut self, accepted: Accepted<'_, '_>, now: Timestamp) {
         let Accepted { n, channel, request } = accepted;
-        let place = usize::from(channel.code());
-        self.pace[place].note(now);
-        let most = self.pace[place].most;
+        let index = usize::from(channel.code());
+        self.rates[index].note(now);
+        let most = self.rates[index].most;
         let seen = &mut self.seen;
         seen.messages += 1;
         seen.channel(channel).accepted += 1;
@@ -192,8 +192,8 @@ impl Model {
         match request.client_message_id.as_deref() {
             None => seen.without_client_id += 1,
             Some(id) => {
-                let again = self.client_ids.get_mut(&digest(id));
-                match again {
+                let known = self.client_ids.get_mut(&digest(id));
+                match known {
                     Some(counted) if *counted => {}
                     Some(counted) => {
                         *counted = true;
@@ -211,12 +211,12 @@ impl Model {
         &self.seen
     }
 
-    /// How many messages there are.
+    /// Returns the number of messages.
     pub fn message_count(&self) -> u32 {
         u32::try_from(self.records.len()).unwrap_or(u32::MAX)
     }
 
-    /// One message, by its place in order of acceptance.
+    /// Returns one message by its index in the order of acceptance.
     pub fn message(&self, n: u32) -> Option<MessageSeen> {
         let record = self.records.get(n as usize)?;
         let sub_account = self.sub_accounts.get(usize::from(record.sub_account)).cloned().unwrap_or_default();
@@ -234,7 +234,7 @@ impl Model {
         })
     }
 
-    /// Everything that arrived for a person, the latest first.
+    /// Returns all messages accepted for a recipient, the latest first.
     pub fn messages_to(&self, to: Msisdn) -> Vec<MessageSeen> {
         let mut found = Vec::new();
         let mut next = self.latest.get(&to.get()).copied();
@@ -254,7 +254,7 @@ impl Model {
         (0..=last).filter_map(|step| self.attempt(n, step)).collect()
     }
 
-    /// The provider's own view: masked, a record for each channel.
+    /// Returns the provider's own view of a message: masked, a record for each channel.
     pub(super) fn details_of(&self, n: u32) -> Details<'_> {
         let Some(record) = self.records.get(n as usize) else { return Details::default() };
         let digits = record.msisdn.to_string();
@@ -309,7 +309,7 @@ fn step_seen(record: &Record, attempt: &Attempt) -> StepSeen {
     }
 }
 
-/// FNV-1a: sixty-four bits tell a million ids apart with a chance of one in tens of millions to err.
+/// FNV-1a. With 64 bits, a million ids collide with a chance of one in tens of millions.
 fn digest(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,4 +1,4 @@
-//! The model by its public door: calls, times, webhooks.
+//! Tests of the model through its public methods.
 
 use super::*;
 use crate::domain::Channel;
@@ -41,7 +41,7 @@ fn seconds(count: i64) -> Span {
     Span::from_secs(count)
 }
 
-/// What the webhooks up to a time report of each umid, in order.
+/// Returns what the webhooks up to a time report of each umid, in order.
 fn reports(model: &mut Model, until: Timestamp) -> Vec<(String, Option<Channel>, Report)> {
     let webhooks = model.tick(until);
     let events = webhooks.iter().flat_map(|webhook| parse_events(&webhook.event));
@@ -66,9 +66,9 @@ fn a_message_is_accepted_and_its_receipts_follow_in_order() {
     assert!(accepted.is_accepted());
     assert_eq!(accepted.client_message_id.as_deref(), Some("mine"));
     let umid = accepted.umid.unwrap().to_string();
-    let told = reports(&mut model, START + seconds(1));
+    let reported = reports(&mut model, START + seconds(1));
     let wanted = [Report::Sent, Report::Delivered, Report::Read];
-    assert_eq!(told, wanted.map(|report| (umid.clone(), Some(Channel::WhatsApp), report)));
+    assert_eq!(reported, wanted.map(|report| (umid.clone(), Some(Channel::WhatsApp), report)));
     assert_eq!(model.next_due(), None);
 }
 
@@ -91,7 +91,7 @@ fn the_same_seed_gives_the_same_fates_in_any_order_of_arrival() {
 }
 
 #[test]
-fn shares_come_out_as_the_profile_says() {
+fn results_match_the_shares_of_the_profile() {
     let mut model = model(Profile::default());
     for n in 0..4_000 {
         post(&mut model, MESSAGES, &whatsapp(6_591_000_000 + n, &format!("id-{n}")), START);
@@ -107,7 +107,7 @@ fn shares_come_out_as_the_profile_says() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_the_providers_code() {
+fn invalid_requests_get_the_providers_code() {
     let mut model = model(Profile { sub_accounts: vec!["acme".to_owned()], ..Profile::perfect() });
     let template = |name: &str, language: &str, parameter: &str| {
         json!({"user": {"msisdn": "+6591234567"}, "type": "template", "channels": [{"channel": "WhatsApp"}],
@@ -144,7 +144,7 @@ fn what_makes_no_sense_is_refused_with_the_providers_code() {
 }
 
 #[test]
-fn a_batch_takes_what_it_can_and_says_what_it_cannot() {
+fn a_batch_accepts_valid_messages_and_names_the_others() {
     let mut model = model(Profile::perfect());
     let batch = json!({"clientBatchId": "b-1", "includeMessagesInResponse": true,
         "messages": [whatsapp(6_591_234_567, "a"), whatsapp(1, "b"), whatsapp(6_591_234_568, "c")]});
@@ -166,7 +166,7 @@ fn a_batch_takes_what_it_can_and_says_what_it_cannot() {
 }
 
 #[test]
-fn only_what_is_scheduled_and_not_yet_sent_can_be_cancelled() {
+fn only_scheduled_messages_can_be_cancelled() {
     let mut model = model(Profile::perfect());
     let later = START + seconds(60);
     let mut scheduled = whatsapp(6_591_234_567, "later");
@@ -176,14 +176,14 @@ fn only_what_is_scheduled_and_not_yet_sent_can_be_cancelled() {
     let path = format!("{MESSAGES}/batch/{}", answer["batchId"].as_str().unwrap());
     assert_eq!(call(&mut model, Method::Delete, &path, START).1, json!({"cancelledCount": 1}));
     assert_eq!(call(&mut model, Method::Delete, &path, START).1, json!({"cancelledCount": 0}));
-    let told = reports(&mut model, later + seconds(60));
-    assert_eq!(told.len(), 3, "only the one that was not cancelled: {told:?}");
+    let reported = reports(&mut model, later + seconds(60));
+    assert_eq!(reported.len(), 3, "only the one that was not cancelled: {reported:?}");
     let (status, _) = call(&mut model, Method::Delete, &format!("{MESSAGES}/nonsense"), START);
     assert_eq!(status, 404);
 }
 
 #[test]
-fn what_has_an_expiry_is_dropped_then_unless_it_was_delivered() {
+fn an_expired_message_is_dropped_unless_it_was_delivered() {
     let late = "[channel.SMS]\nsent_after = { median = \"1s\", spread = 1.0 }\n\
                 delivered_after = { median = \"60s\", spread = 1.0 }\nreject = 0.0\nundelivered = 0.0\nsilent = 0.0\n\
                 delivered = 1.0";
@@ -204,7 +204,7 @@ fn what_has_an_expiry_is_dropped_then_unless_it_was_delivered() {
 }
 
 #[test]
-fn questions_fail_and_find_nothing_where_they_are_told_to() {
+fn queries_fail_or_find_nothing_on_demand() {
     let mut model = model(Profile::perfect());
     let answer = post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "a"), START);
     let (_, accepted) = response(&answer);
@@ -223,7 +223,7 @@ fn questions_fail_and_find_nothing_where_they_are_told_to() {
 }
 
 #[test]
-fn details_come_once_a_second_and_show_every_step() {
+fn details_are_answered_once_a_second_with_every_step() {
     let mut model = model(Profile::perfect());
     let (_, answer) = response(&post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "mine"), START));
     model.tick(START);
@@ -246,8 +246,8 @@ fn a_request_without_one_channel_falls_back_by_itself_and_is_counted() {
     bare["content"]["fallbackText"] = json!("hello");
     post(&mut model, MESSAGES, &bare, START);
     assert_eq!(reports(&mut model, START + seconds(59)), []);
-    let told = reports(&mut model, START + seconds(60));
-    assert_eq!(told.iter().map(|(_, channel, _)| *channel).collect::<Vec<_>>(), [Some(Channel::Sms); 2]);
+    let reported = reports(&mut model, START + seconds(60));
+    assert_eq!(reported.iter().map(|(_, channel, _)| *channel).collect::<Vec<_>>(), [Some(Channel::Sms); 2]);
     let seen = model.seen();
     assert_eq!((seen.own_fallbacks, seen.not_one_channel, seen.with_fallback_text), (1, 1, 1));
     assert_eq!(model.message(0).unwrap().steps.len(), 2);
@@ -270,7 +270,7 @@ fn a_step_that_met_its_status_does_not_fall_back() {
 }
 
 #[test]
-fn faults_do_what_they_say() {
+fn each_fault_has_its_effect() {
     let mut model = model(Profile::perfect());
     let mut with = |changes: Value| {
         model.set_faults(Faults::default().with(&changes).unwrap());
@@ -291,17 +291,17 @@ fn faults_do_what_they_say() {
     assert_eq!(taken, 0);
     assert_eq!(response(&with(json!({"template_missing": "promo"})).0).0, 200);
 
-    // From here on the message is taken, whatever the caller gets to see.
+    // From here on the message is accepted, whatever the caller sees.
     let (cut, taken) = with(json!({"cut_after": 1.0}));
     assert_eq!((cut.reply, taken), (Reply::CutAfterReading, 2));
     let (broken, taken) = with(json!({"error_500_after": 1.0}));
     assert_eq!((response(&broken).0, taken), (500, 3));
     assert_eq!(with(json!({"slow_ms": 250})).0.after, Span::from_millis(250));
-    assert_eq!(model.seen().duplicates, 1, "one id, however often it came");
+    assert_eq!(model.seen().duplicates, 1, "one id counts once");
 }
 
 #[test]
-fn answers_take_their_time() {
+fn answers_are_delayed_by_their_latency() {
     let latency = super::super::Latency { median: seconds(1), spread: 2.0 };
     let mut model = model(Profile { answer_after: Some(latency), speed: 10.0, ..Profile::perfect() });
     for n in 0..50 {
@@ -311,22 +311,22 @@ fn answers_take_their_time() {
 }
 
 #[test]
-fn a_paused_template_and_spent_credit_come_back_by_receipt() {
+fn a_paused_template_and_spent_credit_are_reported_by_receipt() {
     let mut model = model(Profile::perfect());
     let template = json!({"user": {"msisdn": "+6591234567"}, "type": "template", "channels": [{"channel": "WhatsApp"}],
         "content": {"template": {"name": "promo", "language": "en"}}});
     for (faults, code) in [(json!({"template_paused": "promo"}), 1_035), (json!({"no_credit": true}), 42)] {
         model.set_faults(Faults::default().with(&faults).unwrap());
         assert_eq!(response(&post(&mut model, MESSAGES, &template, START)).0, 200);
-        let told = reports(&mut model, START + seconds(60));
-        assert_eq!(told.last().unwrap().2, Report::Negative { code: Some(code) });
+        let reported = reports(&mut model, START + seconds(60));
+        assert_eq!(reported.last().unwrap().2, Report::Negative { code: Some(code) });
     }
     model.set_faults(Faults::default().with(&json!({"template_missing": "promo"})).unwrap());
     assert_eq!(response(&post(&mut model, MESSAGES, &template, START)).1["code"], 3_038);
 }
 
 #[test]
-fn receipts_are_doubled_held_back_or_lost_on_demand() {
+fn receipts_are_duplicated_reordered_or_lost_on_demand() {
     let mut model = model(Profile::perfect());
     model.set_faults(Faults { duplicate: 1.0, ..Faults::default() });
     post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "a"), START);
@@ -335,11 +335,11 @@ fn receipts_are_doubled_held_back_or_lost_on_demand() {
     for n in 0..20 {
         post(&mut model, MESSAGES, &whatsapp(6_591_300_000 + n, &format!("r-{n}")), START + seconds(60));
     }
-    let told = reports(&mut model, START + seconds(120));
-    let overtaken = told.iter().enumerate().any(|(at, (umid, _, report))| {
-        *report == Report::Read && told[at..].iter().any(|later| later.0 == *umid && later.2 == Report::Sent)
+    let reported = reports(&mut model, START + seconds(120));
+    let overtaken = reported.iter().enumerate().any(|(at, (umid, _, report))| {
+        *report == Report::Read && reported[at..].iter().any(|later| later.0 == *umid && later.2 == Report::Sent)
     });
-    assert!(overtaken, "nothing overtook anything: {told:?}");
+    assert!(overtaken, "no receipt overtook another: {reported:?}");
     model.set_faults(Faults { silent_receipts: true, ..Faults::default() });
     post(&mut model, MESSAGES, &whatsapp(6_591_234_569, "c"), START + seconds(120));
     assert_eq!(reports(&mut model, START + seconds(200)), []);
@@ -357,7 +357,7 @@ fn windows_of_faults_open_and_close() {
 }
 
 #[test]
-fn a_strict_gateway_takes_its_rate_and_no_more() {
+fn a_strict_gateway_accepts_its_rate_and_no_more() {
     let mut profile = Profile::perfect();
     profile.channels.get_mut(&Channel::WhatsApp).unwrap().rate = Some("5/s".parse().unwrap());
     let mut model = model(profile);
@@ -374,7 +374,7 @@ fn a_strict_gateway_takes_its_rate_and_no_more() {
 }
 
 #[test]
-fn a_person_is_seen_with_all_that_arrived() {
+fn a_recipient_is_listed_with_all_messages() {
     let mut model = model(Profile::perfect());
     post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "first"), START);
     post(&mut model, MESSAGES, &whatsapp(6_591_234_568, "other"), START);
@@ -388,7 +388,7 @@ fn a_person_is_seen_with_all_that_arrived() {
 }
 
 #[test]
-fn the_key_opens_and_nothing_else_does() {
+fn only_the_key_is_accepted() {
     let mut model = model(Profile::perfect()).with_key(Some("secret".to_owned()));
     let body = whatsapp(6_591_234_567, "x").to_string();
     for (authorization, status) in
@@ -401,7 +401,7 @@ fn the_key_opens_and_nothing_else_does() {
 }
 
 #[test]
-fn what_is_no_request_gets_an_error_and_not_a_panic() {
+fn an_unreadable_request_gets_an_error() {
     let mut model = model(Profile::perfect());
     for body in [&b""[..], b"{", b"\xff", b"[]", b"{\"user\":3}"] {
         for path in [MESSAGES, "/api/v1/subaccounts/acme/messages/batch"] {

@@ -1,4 +1,4 @@
-//! `/simulator/…`: what it has seen, and what shall go wrong. Nothing the real provider has.
+//! `/simulator/…`: what the model has seen, and which faults are on. The real provider has none of it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,7 +21,7 @@ use crate::simulator::model::{Seen, Webhook};
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/seen", get(seen))
-        .route("/seen/{msisdn}", get(seen_by_person))
+        .route("/seen/{msisdn}", get(seen_by_recipient))
         .route("/messages", get(messages))
         .route("/faults", get(faults).post(set_faults).delete(clear_faults))
         .route("/wait", get(wait))
@@ -45,17 +45,17 @@ async fn seen(State(shared): State<Arc<Shared>>) -> Response<Body> {
     seen_body(&shared)
 }
 
-async fn seen_by_person(State(shared): State<Arc<Shared>>, Path(msisdn): Path<String>) -> Response<Body> {
+async fn seen_by_recipient(State(shared): State<Arc<Shared>>, Path(msisdn): Path<String>) -> Response<Body> {
     match msisdn.trim().parse::<Msisdn>() {
         Ok(to) => body_of(&shared.model().messages_to(to)),
         Err(error) => refused(&error),
     }
 }
 
-/// How many messages are written under one lock, so that requests get their turn in between.
+/// How many messages are written under one lock, so that requests are served in between.
 const CHUNK: u32 = 500;
 
-/// Everything, one message a line, as it is when its turn comes.
+/// Returns every message, one a line, as it is when its line is written.
 async fn messages(State(shared): State<Arc<Shared>>) -> Response<Body> {
     let lines = futures_util::stream::unfold(0, move |from| {
         let shared = Arc::clone(&shared);
@@ -64,7 +64,7 @@ async fn messages(State(shared): State<Arc<Shared>>) -> Response<Body> {
             let to = model.message_count().min(from + CHUNK);
             let mut lines = Vec::new();
             for message in (from..to).filter_map(|n| model.message(n)) {
-                // Writing plain structs into memory has nothing that could fail.
+                // Plain structs cannot fail to serialize into memory.
                 let _ = serde_json::to_writer(&mut lines, &message);
                 lines.push(b'\n');
             }
@@ -78,7 +78,7 @@ async fn faults(State(shared): State<Arc<Shared>>) -> Response<Body> {
     body_of(shared.model().faults())
 }
 
-/// Sets the faults that the body names, and leaves the others as they are.
+/// Sets the faults that the body names; the others keep their values.
 async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
     let changes: Value = match serde_json::from_slice(&body) {
         Ok(changes) => changes,
@@ -100,7 +100,7 @@ async fn clear_faults(State(shared): State<Arc<Shared>>) -> Response<Body> {
     body_of(model.faults())
 }
 
-/// How much has to have been seen; what is not named is not waited for.
+/// How much must have been seen; a count that is not named is not waited for.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Until {
@@ -110,7 +110,7 @@ struct Until {
     receipts: u64,
     /// Webhooks that were answered with a 2xx.
     posted: u64,
-    /// Then it answers 408, with what has been seen.
+    /// After this time the answer is 408, with what has been seen.
     timeout: Span,
 }
 
@@ -134,12 +134,12 @@ impl Until {
     }
 }
 
-/// Answers once so much has been seen: what a test hangs a kill or a fault on, instead of a sleep.
+/// Answers once this much has been seen. A test waits for it before a kill or a fault, instead of sleeping.
 async fn wait(State(shared): State<Arc<Shared>>, Query(until): Query<Until>) -> Response<Body> {
     let mut timeout = shared.clock.sleep(until.timeout);
     loop {
         let mut changed = std::pin::pin!(shared.changed.notified());
-        // Before looking, so that nothing that happens meanwhile is missed.
+        // Before the check, so no change is missed meanwhile.
         changed.as_mut().enable();
         if until.met(&shared) {
             return seen_body(&shared);
@@ -168,7 +168,7 @@ const fn whatsapp() -> Channel {
     Channel::WhatsApp
 }
 
-/// Lets a person write to us.
+/// Lets a recipient write to us.
 async fn inbound(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
     match serde_json::from_slice::<InboundBody>(&body) {
         Ok(InboundBody { msisdn, channel, text }) => {
@@ -180,18 +180,18 @@ async fn inbound(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Bod
     }
 }
 
-/// Posts the body as an event: account events, or whatever a test wants to be sent with our proofs and repeats.
+/// Posts the body as an event, with our proofs and repeats: an account event, or any event of a test.
 async fn webhook(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
     post_by_hand(&shared, Webhook { url: None, event: body.to_vec() })
 }
 
-/// A person's pace; the bound only keeps a mistake from filling the memory.
+/// Operators post slowly; the limit only keeps a mistake from filling the memory.
 const BY_HAND_MAX: usize = 100_000;
 
 fn post_by_hand(shared: &Shared, event: Webhook) -> Response<Body> {
     let mut waiting = shared.by_hand();
     if waiting.len() >= BY_HAND_MAX {
-        return refused(&"too many events wait to be posted; wait until some have been");
+        return refused(&"too many events are waiting to be posted; try again after some were posted");
     }
     waiting.push(event);
     drop(waiting);
@@ -209,7 +209,7 @@ fn refused(why: &dyn std::fmt::Display) -> Response<Body> {
     response
 }
 
-/// Used by the poster: events by hand go before everything else.
+/// Takes the events made by hand, which the poster sends before all others.
 pub(super) fn take_by_hand(shared: &Shared, into: &mut VecDeque<Webhook>) {
     into.extend(shared.by_hand().drain(..));
 }

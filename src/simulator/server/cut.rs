@@ -1,4 +1,4 @@
-//! Connections that can be made to die, in place of an answer.
+//! Connections that a handler can close instead of answering.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,13 +12,13 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Lets a handler end its own connection.
+/// Lets a handler close its own connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cut(Arc<AtomicBool>);
 
 impl Cut {
     pub(super) fn now(&self) {
-        // One flag that nothing else depends on; the handler's return orders it before the write.
+        // No other data depends on this flag; the handler's return orders it before the write.
         self.0.store(true, Ordering::Relaxed);
     }
 
@@ -35,7 +35,8 @@ impl Listener for CuttableListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, addr) = Listener::accept(&mut self.0).await;
-        // Answers are small and complete; waiting to fill a packet would only delay them. Without it they still come.
+        // Answers are small and complete, so waiting to fill a packet would only delay them. If this fails, they are
+        // only slower.
         let _ = stream.set_nodelay(true);
         (CuttableStream { stream, cut: Cut::default() }, addr)
     }

@@ -1,4 +1,4 @@
-//! An account of what was accepted that outlives the process: a line in a file for each message, before its answer.
+//! A journal of accepted messages that outlives the process: a line for each message, written before its answer.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use crate::simulator::Model;
 
-/// Only ever added to, also by the next simulator that is given the same file.
+/// A file that is only appended to, also by the next simulator that opens it.
 #[derive(Debug, Clone)]
 pub struct Journal(Arc<File>);
 
 impl Journal {
-    /// A line that a process was killed in the middle of is cut off: nobody was answered that it was accepted.
+    /// Opens the file. It removes an unfinished last line: the process was killed before it answered that message.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::options().create(true).read(true).append(true).open(path)?;
         let whole = end_of_last_line(&mut file)?;
@@ -22,21 +22,21 @@ impl Journal {
         Ok(Self(Arc::new(file)))
     }
 
-    /// Writes down what was accepted from the `first` message on, each as `/simulator/messages` tells it.
+    /// Appends the messages from `first` on, each as `/simulator/messages` prints it.
     pub(super) fn note(&self, model: &Model, first: u32) {
         let mut lines = Vec::new();
         for message in (first..model.message_count()).filter_map(|n| model.message(n)) {
-            // Writing plain structs into memory has nothing that could fail.
+            // Plain structs cannot fail to serialize into memory.
             let _ = serde_json::to_writer(&mut lines, &message);
             lines.push(b'\n');
         }
         if let Err(error) = self.0.as_ref().write_all(&lines) {
-            tracing::error!(%error, "the journal cannot be written; what it says is not all that was accepted");
+            tracing::error!(%error, "the journal cannot be written; it is incomplete");
         }
     }
 }
 
-/// Found from the end on: what comes before may be long.
+/// Searches from the end, because the file may be long.
 fn end_of_last_line(file: &mut File) -> io::Result<u64> {
     const PIECE: u64 = 4_096;
     let mut end = file.metadata()?.len();
@@ -58,9 +58,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_was_never_finished_is_no_line() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("journal");
+    fn an_unfinished_line_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
         let long = format!("{{\"{}", "x".repeat(10_000));
         for (before, after) in [("", ""), ("a\nb\n", "a\nb\n"), ("a\nb", "a\n"), ("b", ""), (&long, "")] {
             std::fs::write(&path, before).unwrap();

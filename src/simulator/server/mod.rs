@@ -1,4 +1,4 @@
-//! The skin: HTTP in front of the model, webhooks behind it. It decides nothing.
+//! The HTTP server of the model, and the poster of its webhooks. It decides nothing.
 
 mod control;
 mod cut;
@@ -22,34 +22,34 @@ use super::post::{Post, WebhookTarget};
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 
-/// Everything but the model: what a person chooses when starting one.
+/// What an operator chooses when starting a server, apart from the model.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Where events go; without it they are made and dropped.
+    /// Where events are posted; without it they are made and dropped.
     pub webhook: Option<WebhookTarget>,
-    /// Where every accepted message is written down before it is answered.
+    /// Where every accepted message is recorded before its answer.
     pub journal: Option<Journal>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("the simulator's connection broke; start it again")]
+    #[error("the simulator can no longer accept connections; restart it")]
     Listener(#[source] std::io::Error),
-    #[error("the simulator cannot post webhooks: its HTTP client does not start")]
+    #[error("the simulator cannot post webhooks: its HTTP client failed to start")]
     Client(#[source] reqwest::Error),
 }
 
-/// Room for the provider's own limit of 10,000 messages in a batch.
+/// Enough for the provider's own limit of 10,000 messages in a batch.
 const BODY_MAX: usize = 64 * 1024 * 1024;
 
-/// What handlers and the poster share.
+/// What the handlers and the poster share.
 #[derive(Debug)]
 struct Shared {
     model: Mutex<Model>,
     clock: Arc<dyn Clock>,
-    /// Something may be due earlier than the poster thinks.
+    /// Notified when an event may be due earlier than the poster knows.
     nudge: Notify,
-    /// Something was seen; for those who wait for it.
+    /// Notified when something was seen, for requests that wait for it.
     changed: Notify,
     /// Events made by hand, to be posted next.
     by_hand: Mutex<Vec<Webhook>>,
@@ -59,7 +59,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// The model's methods leave it whole or do not return, so a poisoned lock still guards a sound one.
+    /// The model's methods complete or do not return, so a poisoned lock still guards a consistent model.
     fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,7 +73,7 @@ impl Shared {
     }
 }
 
-/// Serves until `shutdown`, then lets requests under way end. Webhooks that are still due by then are not posted.
+/// Serves until `shutdown`, then completes the requests in flight. Webhooks that are still due by then are not posted.
 pub async fn serve(
     listener: TcpListener,
     model: Model,
@@ -101,15 +101,15 @@ pub async fn serve(
     let served = axum::serve(CuttableListener(listener), router.into_make_service_with_connect_info::<Cut>())
         .with_graceful_shutdown(shutdown.clone().cancelled_owned())
         .await;
-    // Also when the listener broke by itself: the poster must not outlive the server.
+    // Also when the listener failed: the poster must not outlive the server.
     shutdown.cancel();
     if let Err(error) = poster.await {
-        tracing::error!(%error, "the simulator's poster of webhooks ended badly");
+        tracing::error!(%error, "the simulator's poster of webhooks failed");
     }
     served.map_err(ServeError::Listener)
 }
 
-/// The provider's own addresses.
+/// Handles the provider's own addresses.
 async fn provider(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(cut): ConnectInfo<Cut>,

@@ -1,4 +1,4 @@
-//! Over real sockets, with a clock that stands still until it is moved.
+//! Tests over real sockets, with a clock that only the test moves.
 
 use super::*;
 use crate::clock::ManualClock;
@@ -51,7 +51,7 @@ impl World {
         self.post("/api/v1/subaccounts/acme/messages", &body).await
     }
 
-    /// Moves time to whoever sleeps next, once somebody does.
+    /// Waits for a sleeper and moves time to its end.
     async fn advance_to_next_sleeper(&self) {
         loop {
             if let Some(at) = self.clock.next_sleeper() {
@@ -61,8 +61,8 @@ impl World {
         }
     }
 
-    /// Moves time on and on until something is done. Sleepers whose future is gone are stepped over on the way.
-    async fn moving_time<T>(&self, until: impl Future<Output = T>) -> T {
+    /// Moves time on until something is done. Sleepers whose future was dropped are skipped on the way.
+    async fn while_time_moves<T>(&self, until: impl Future<Output = T>) -> T {
         let mut until = std::pin::pin!(until);
         loop {
             tokio::select! {
@@ -85,7 +85,7 @@ struct Hook {
     answer: tokio::sync::oneshot::Sender<StatusCode>,
 }
 
-/// A receiver of webhooks that answers what the test says, one post after the other.
+/// A receiver of webhooks that gives each post the answer of the test.
 async fn receiver() -> (String, mpsc::Receiver<Hook>) {
     let (hooks, received) = mpsc::channel(100);
     let take = |AppState(hooks): AppState<mpsc::Sender<Hook>>, headers: HeaderMap, body: Bytes| async move {
@@ -105,7 +105,7 @@ fn perfect() -> Model {
 }
 
 #[tokio::test]
-async fn webhooks_carry_both_proofs_and_are_repeated_until_they_are_given_up() {
+async fn webhooks_carry_both_proofs_and_are_repeated_then_dropped() {
     let (url, mut hooks) = receiver().await;
     let target = WebhookTarget {
         authorization: Some("Bearer hook".to_owned().into()),
@@ -116,7 +116,8 @@ async fn webhooks_carry_both_proofs_and_are_repeated_until_they_are_given_up() {
     let world = World::new(perfect(), Options { webhook: Some(target), ..Options::default() }).await;
     assert_eq!(world.send(6_591_234_567, "a").await.unwrap().status(), 200);
 
-    // Sent is never taken: the first try and four repeats. Delivered and read are taken meanwhile.
+    // Sent is never acknowledged: it is tried once and repeated four times. Delivered and read are acknowledged
+    // meanwhile.
     let mut bodies = Vec::new();
     let mut failed_at = Vec::new();
     while failed_at.len() < 5 || bodies.len() < 2 {
@@ -172,7 +173,7 @@ async fn webhooks_come_as_arrays_when_asked() {
 }
 
 #[tokio::test]
-async fn a_cut_connection_gives_no_answer_and_yet_the_message_counts() {
+async fn a_cut_connection_gives_no_answer_and_the_message_counts() {
     let mut model = perfect();
     model.set_faults(Faults { cut_after: 1.0, ..Faults::default() });
     let world = World::new(model, Options::default()).await;
@@ -202,11 +203,11 @@ async fn faults_are_switched_over_http() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_comes_when_its_time_has_come() {
+async fn a_slow_answer_is_sent_after_its_delay() {
     let mut model = perfect();
     model.set_faults(Faults { slow_ms: 60_000, ..Faults::default() });
     let world = World::new(model, Options::default()).await;
-    let sent = world.moving_time(world.send(6_591_234_567, "a")).await;
+    let sent = world.while_time_moves(world.send(6_591_234_567, "a")).await;
     assert_eq!(sent.unwrap().status(), 200);
     assert!(world.clock.now() >= START + Span::from_secs(60));
     world.stop().await;
@@ -222,21 +223,21 @@ async fn waiting_ends_when_enough_was_seen_or_time_is_up() {
     };
     let (waited, ()) = tokio::join!(world.get("/simulator/wait?messages=3"), sends);
     assert_eq!(waited.0, StatusCode::OK);
-    let waited = world.moving_time(world.get("/simulator/wait?messages=4&timeout=5s")).await;
+    let waited = world.while_time_moves(world.get("/simulator/wait?messages=4&timeout=5s")).await;
     assert_eq!(waited.0, StatusCode::REQUEST_TIMEOUT);
     world.stop().await;
 }
 
 #[tokio::test]
-async fn what_was_seen_can_be_asked_for_by_person_and_as_a_stream() {
+async fn messages_are_listed_by_recipient_and_as_a_stream() {
     let world = World::new(perfect(), Options::default()).await;
     for n in 0..1_200_u64 {
         world.send(6_591_000_000 + n % 600, &format!("m-{n}")).await.unwrap();
     }
-    let person: Value = serde_json::from_str(&world.get("/simulator/seen/+6591000007").await.1).unwrap();
-    assert_eq!(person[0]["client_message_id"], "m-607");
-    assert_eq!(person[1]["client_message_id"], "m-7");
-    assert_eq!(person[0]["steps"][0]["channel"], Channel::WhatsApp.as_str());
+    let messages: Value = serde_json::from_str(&world.get("/simulator/seen/+6591000007").await.1).unwrap();
+    assert_eq!(messages[0]["client_message_id"], "m-607");
+    assert_eq!(messages[1]["client_message_id"], "m-7");
+    assert_eq!(messages[0]["steps"][0]["channel"], Channel::WhatsApp.as_str());
     let (_, lines) = world.get("/simulator/messages").await;
     assert_eq!(lines.lines().count(), 1_200);
     for line in lines.lines() {
@@ -247,7 +248,7 @@ async fn what_was_seen_can_be_asked_for_by_person_and_as_a_stream() {
 }
 
 #[tokio::test]
-async fn people_write_back_when_told_to() {
+async fn an_inbound_message_is_posted_on_demand() {
     let (url, mut hooks) = receiver().await;
     let world = World::new(perfect(), Options { webhook: Some(WebhookTarget::new(url)), ..Options::default() }).await;
     world.post("/simulator/inbound", &json!({"msisdn": "+6591234567", "text": "STOP"})).await.unwrap();

@@ -1,4 +1,4 @@
-//! Posting webhooks: with proofs, a few at a time, repeated for a while and then dropped, as the provider does.
+//! Posts webhooks as the provider does: with proofs, a limited number at a time, repeated for a while and then dropped.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -16,10 +16,10 @@ use crate::simulator::post::{Post, WebhookTarget};
 
 /// How many events are taken from the model under one lock.
 const TAKE: usize = 1_000;
-/// Posts that wait for their repeat: a receiver that is down for two minutes at full load gets no more than this.
+/// Maximum number of posts that wait for their repeat: the load of a receiver that is down for two minutes.
 const REPEATS_MAX: usize = 200_000;
 
-/// What became of posts so far. Each number stands alone, so no ordering between them is promised.
+/// The results of posts so far. The numbers are independent, so no order between them is promised.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     posted: AtomicU64,
@@ -32,11 +32,11 @@ pub(super) struct Counts {
 pub(super) struct PostsSeen {
     /// Answered with a 2xx.
     pub(super) posted: u64,
-    /// Failed, and to be tried again or tried again already.
+    /// Failed posts, each counted when its repeat is scheduled.
     pub(super) repeated: u64,
-    /// Given up.
+    /// Dropped after the last repeat.
     pub(super) dropped: u64,
-    /// Waiting for their repeat now.
+    /// Waiting for their repeat.
     pub(super) waiting: u64,
 }
 
@@ -52,39 +52,39 @@ impl Counts {
     }
 }
 
-/// One post, with what is needed to repeat it.
+/// A post, with what is needed to repeat it.
 struct Parcel {
     url: Option<String>,
     body: Bytes,
     tries: usize,
 }
 
-/// A parcel with the time of its repeat; the number tells those of one time apart.
+/// A parcel with the time of its repeat; the number orders parcels of the same time.
 struct Waiting {
     at: Timestamp,
     number: u64,
     parcel: Parcel,
 }
 
-/// Takes what is due from the model and posts it until shutdown. Without a target it only keeps the model going.
+/// Takes due events from the model and posts them until shutdown. Without a target it only advances the model.
 pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
     let post = post.map(Arc::new);
     let connections = post.as_ref().map_or(1, |post| post.target().connections.max(1));
     let mut ready: VecDeque<Webhook> = VecDeque::new();
     let mut repeats: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
-    let mut flying: JoinSet<(Parcel, bool)> = JoinSet::new();
+    let mut in_flight: JoinSet<(Parcel, bool)> = JoinSet::new();
     let mut number = 0;
     loop {
-        while flying.len() < connections {
+        while in_flight.len() < connections {
             let Some(parcel) = next_parcel(&shared, post.as_deref(), &mut ready, &mut repeats) else { break };
             if let Some(post) = &post {
-                flying.spawn(send(Arc::clone(post), parcel));
+                in_flight.spawn(send(Arc::clone(post), parcel));
             }
         }
         shared.posts.waiting.store(repeats.len() as u64, Ordering::Relaxed);
         let repeat_at = repeats.peek().map(|Reverse(waiting)| waiting.at);
         let next = [shared.model().next_due(), repeat_at].into_iter().flatten().min();
-        let full = flying.len() >= connections;
+        let full = in_flight.len() >= connections;
         let sleep = async {
             match next {
                 Some(at) => shared.clock.sleep_until(at).await,
@@ -93,7 +93,7 @@ pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
         };
         tokio::select! {
             () = shared.shutdown.cancelled() => return,
-            Some(done) = flying.join_next(), if !flying.is_empty() => {
+            Some(done) = in_flight.join_next(), if !in_flight.is_empty() => {
                 if let (Ok((parcel, taken)), Some(post)) = (done, &post) {
                     number += 1;
                     settle(&shared, post.target(), &mut repeats, number, parcel, taken);
@@ -110,7 +110,7 @@ async fn send(post: Arc<Post>, parcel: Parcel) -> (Parcel, bool) {
     (parcel, taken)
 }
 
-/// What to post next: a repeat that is due, else what has happened.
+/// Returns the next post: a due repeat, else the events that have happened.
 fn next_parcel(
     shared: &Shared,
     post: Option<&Post>,

@@ -1,4 +1,4 @@
-//! Answers, written straight into one buffer for a connection.
+//! Answers, written directly into one buffer for each connection.
 
 use std::sync::atomic::Ordering;
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::http::Request;
-use super::receipts::HandedOver;
+use super::receipts::SinkMessage;
 use crate::domain::{Timestamp, push_json_string};
 
 /// Writes the answers of one connection.
@@ -14,12 +14,12 @@ pub(super) struct Writer<'a> {
     shared: &'a Shared,
     output: Vec<u8>,
     body: String,
-    /// The time as text, and of when it is.
+    /// A time, and the same time as text.
     stamp: (Timestamp, String),
-    handed_over: Vec<HandedOver>,
+    messages: Vec<SinkMessage>,
 }
 
-/// The text of the time may be this much behind: nobody reads the sink's times closely.
+/// How old the text of the time may be; no user of the sink needs its times to be exact.
 const STAMP_MS: i64 = 50;
 
 impl<'a> Writer<'a> {
@@ -30,7 +30,7 @@ impl<'a> Writer<'a> {
             output: Vec::with_capacity(64 * 1024),
             body: String::with_capacity(1_024),
             stamp: (now, now.rfc3339()),
-            handed_over: Vec::new(),
+            messages: Vec::new(),
         }
     }
 
@@ -65,8 +65,9 @@ impl<'a> Writer<'a> {
                 OK
             }
             _ => {
-                self.body
-                    .push_str(r#"{"code":1300,"message":"The sink takes messages and batches, and has /sink/count"}"#);
+                self.body.push_str(
+                    r#"{"code":1300,"message":"The sink accepts messages and batches, and serves /sink/count"}"#,
+                );
                 NOT_FOUND
             }
         };
@@ -93,12 +94,12 @@ impl<'a> Writer<'a> {
         let n = self.shared.take(1);
         let id = texts(body, "\"clientMessageId\"").next();
         self.accepted(n, id);
-        self.hand_over(path, body, n, id.into_iter());
+        self.queue_receipts(path, body, n, id.into_iter());
     }
 
     fn batch(&mut self, path: &str, body: &str) {
         let ids = || texts(body, "\"clientMessageId\"");
-        // A message is known by its id, which Volley's client always gives; the first pass counts them.
+        // A message is counted by its id, which Volley's client always sends; the first pass counts them.
         let count = u32::try_from(ids().count()).unwrap_or(u32::MAX);
         let first = self.shared.take(count);
         self.body.push_str(r#"{"batchId":""#);
@@ -108,21 +109,21 @@ impl<'a> Writer<'a> {
         let digits = decimal(count as usize, &mut digits);
         self.body.extend(digits.iter().map(|digit| char::from(*digit)));
         self.body.push_str(r#","rejectedCount":0,"messages":["#);
-        for (place, id) in (0..count).zip(ids()) {
-            if place > 0 {
+        for (index, id) in (0..count).zip(ids()) {
+            if index > 0 {
                 self.body.push(',');
             }
-            self.accepted(first.wrapping_add(place), Some(id));
+            self.accepted(first.wrapping_add(index), Some(id));
         }
         self.body.push_str("]}");
-        self.hand_over(path, body, first, ids());
+        self.queue_receipts(path, body, first, ids());
     }
 
     fn accepted(&mut self, n: u32, id: Option<&str>) {
         self.body.push_str(r#"{"umid":""#);
         self.push_id(self.shared.umids.of(n));
         if let Some(id) = id {
-            // As it stood in the request, escapes included.
+            // As it was in the request, escapes included.
             self.body.push_str(r#"","clientMessageId":""#);
             self.body.push_str(id);
         }
@@ -136,8 +137,8 @@ impl<'a> Writer<'a> {
         self.body.push_str(id.hyphenated().encode_lower(&mut text));
     }
 
-    /// Notes for the posters what there will be receipts for.
-    fn hand_over<'b>(&mut self, path: &str, body: &'b str, first: u32, ids: impl Iterator<Item = &'b str>) {
+    /// Queues the messages for which receipts will be posted.
+    fn queue_receipts<'b>(&mut self, path: &str, body: &'b str, first: u32, ids: impl Iterator<Item = &'b str>) {
         let Some(receipts) = &self.shared.receipts else { return };
         let mut numbers = texts(body, "\"msisdn\"");
         let mut channels = texts(body, "\"channel\"");
@@ -145,9 +146,9 @@ impl<'a> Writer<'a> {
         let sub_account = path.split('/').nth(4).unwrap_or_default();
         for (n, id) in (first..).zip(ids) {
             channel = channels.next().unwrap_or(channel);
-            self.handed_over.push(HandedOver::new(n, id, numbers.next(), channel));
+            self.messages.push(SinkMessage::new(n, id, numbers.next(), channel));
         }
-        receipts.note(sub_account, &mut self.handed_over);
+        receipts.note(sub_account, &mut self.messages);
     }
 }
 
@@ -156,8 +157,8 @@ const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\ncontent-type: application/jso
 const BAD_REQUEST: &str =
     "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ";
 
-/// The texts of a key, wherever it stands in JSON, as they are written. A key that stands inside a text has a backslash
-/// before its second quote and so is not found; one that is itself a value has no colon after it.
+/// Returns the texts of a key, wherever it is in the JSON, as they are written. Inside a text, a key has a backslash
+/// before its second quote, so it is not found. A key that is itself a value has no colon after it.
 fn texts<'a>(body: &'a str, quoted_key: &'a str) -> impl Iterator<Item = &'a str> {
     body.match_indices(quoted_key).filter_map(move |(at, _)| {
         let value = body[at + quoted_key.len()..].trim_ascii_start().strip_prefix(':')?.trim_ascii_start();
@@ -172,12 +173,12 @@ fn texts<'a>(body: &'a str, quoted_key: &'a str) -> impl Iterator<Item = &'a str
     })
 }
 
-/// A number's digits, without a formatter.
+/// Writes a number's digits without a formatter.
 fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
     let mut start = digits.len();
     loop {
         start -= 1;
-        // The remainder of ten fits a digit.
+        // The remainder of ten is one digit.
         digits[start] = b'0' + u8::try_from(number % 10).unwrap_or_default();
         number /= 10;
         if number == 0 {
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_found_as_keys_alone() {
+    fn a_key_is_found_only_as_a_key() {
         let body = r#"{"a":"clientMessageId","clientMessageId" : "x\"y","text":"\"clientMessageId\":\"no\"",
             "messages":[{"clientMessageId":"z"},{"clientMessageId":7}]}"#;
         assert_eq!(texts(body, "\"clientMessageId\"").collect::<Vec<_>>(), [r#"x\"y"#, "z"]);

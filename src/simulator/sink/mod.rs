@@ -1,8 +1,9 @@
-//! A provider that takes everything and keeps nothing but counts: what a benchmark sends to.
+//! A provider that accepts everything and keeps only counts. Benchmarks send to it.
 //!
-//! Plain HTTP/1.1 on plain sockets, since a framework would cost as much as the sender that is measured: keep-alive,
-//! pipelining, `Content-Length`, and one write for everything that one read brought. It answers what Volley's own
-//! client sends, and makes no claim beyond that; whoever wants a provider with opinions takes the [`Model`](super::Model).
+//! It uses plain HTTP/1.1 on plain sockets, because a framework would cost as much as the sender that is measured. It
+//! supports keep-alive, pipelining and `Content-Length`, and writes once for everything that one read brought. It
+//! answers the requests of Volley's own client and promises nothing beyond that. The [`Model`](super::Model) is the
+//! provider that checks requests.
 
 mod answer;
 mod http;
@@ -30,16 +31,16 @@ use crate::clock::{Clock, Tick};
 /// How the sink behaves.
 #[derive(Debug, Clone, Default)]
 pub struct SinkOptions {
-    /// Where receipts go, at the pace at which they are taken; without it there are none. Its `retries` do not matter:
-    /// what is not taken is posted again until it is.
+    /// Where receipts are posted, as fast as they are acknowledged; without it there are none. Its `retries` have no
+    /// effect: a post is repeated until it is acknowledged.
     pub webhook: Option<WebhookTarget>,
     /// How many receipts a message gets: 1 is sent, 2 also delivered, 3 also read.
     pub receipts: usize,
-    /// Who is told of each request, where anybody is.
+    /// The receiver of each request's arrival, if there is one.
     pub arrivals: Option<mpsc::Sender<Arrival>>,
 }
 
-/// A request, when it was read and with how many messages.
+/// When a request was read, and its number of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     pub at: Tick,
@@ -48,7 +49,7 @@ pub struct Arrival {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    #[error("the sink cannot post receipts: its HTTP client does not start")]
+    #[error("the sink cannot post receipts: its HTTP client failed to start")]
     Client(#[source] reqwest::Error),
 }
 
@@ -57,9 +58,9 @@ pub enum SinkError {
 pub struct SinkCount {
     pub requests: u64,
     pub messages: u64,
-    /// Receipts that were taken.
+    /// Receipts that were acknowledged.
     pub receipts: u64,
-    /// Messages whose receipts have not been taken yet.
+    /// Messages whose receipts have not been acknowledged yet.
     pub waiting: u64,
     /// Messages whose receipts were given up because too many waited.
     pub forgone: u64,
@@ -76,9 +77,9 @@ pub struct Sink {
 struct Shared {
     clock: Arc<dyn Clock>,
     umids: Umids,
-    /// Ids of batches, by their first message.
+    /// Ids of batches, made from the number of their first message.
     batches: Umids,
-    /// The number of the next message, and so how many there have been.
+    /// The number of the next message, which is also the number of messages so far.
     next: AtomicU32,
     requests: AtomicU64,
     receipts: Option<Receipts>,
@@ -87,7 +88,7 @@ struct Shared {
 }
 
 impl Sink {
-    /// Serves on the listener until `shutdown`. The seed names this run's umids.
+    /// Serves on the listener until `shutdown`. The seed determines this run's umids.
     pub fn start(
         listener: TcpListener,
         options: SinkOptions,
@@ -115,25 +116,25 @@ impl Sink {
         self.shared.count()
     }
 
-    /// Ends once the sink has, which is after its `shutdown`.
+    /// Completes once the sink has ended, which is after its `shutdown`.
     pub async fn stopped(self) {
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the sink ended badly");
+            tracing::error!(%error, "the sink failed");
         }
     }
 }
 
 impl Shared {
-    /// Takes so many messages; returns the number of the first.
+    /// Counts this many messages. Returns the number of the first.
     fn take(&self, messages: u32) -> u32 {
         if let Some(arrivals) = &self.arrivals {
-            // Whoever is too slow, or has stopped listening, sees fewer than there were.
+            // A receiver that is too slow or has stopped gets fewer arrivals than there were.
             let _ = arrivals.try_send(Arrival { at: self.clock.tick(), messages });
         }
         self.next.fetch_add(messages, Ordering::Relaxed)
     }
 
-    // The counters stand alone: nobody reads one to conclude something about another.
+    // The counters are independent: no reader concludes from one on another.
     fn count(&self) -> SinkCount {
         let receipts = self.receipts.as_ref().map(Receipts::count).unwrap_or_default();
         SinkCount {
@@ -156,7 +157,7 @@ async fn run(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            // Connections that have ended are let go of while new ones come.
+            // Ended connections are removed while new ones arrive.
             Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
             () = shared.shutdown.cancelled() => break,
         };
@@ -171,9 +172,9 @@ async fn run(listener: TcpListener, shared: Arc<Shared>) {
                     }
                 });
             }
-            // Out of file handles, most likely: a short pause lets some connection end.
+            // Most likely no file handles are left: a short pause lets some connection end.
             Err(error) => {
-                tracing::warn!(%error, "the sink could not take a connection");
+                tracing::warn!(%error, "the sink could not accept a connection");
                 shared.clock.sleep(crate::domain::Span::from_millis(50)).await;
             }
         }
@@ -181,7 +182,7 @@ async fn run(listener: TcpListener, shared: Arc<Shared>) {
     tasks.shutdown().await;
 }
 
-/// Enough for a few pipelined requests; a batch asks for what it needs.
+/// Enough for a few pipelined requests; a batch reserves what it needs.
 const READ_AT_ONCE: usize = 64 * 1024;
 
 async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
@@ -210,7 +211,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
                     input.reserve(total.unwrap_or_default().saturating_sub(input.len()));
                     break;
                 }
-                Next::Nonsense(why) => {
+                Next::Invalid(why) => {
                     writer.refuse(why);
                     stream.write_all(writer.output()).await?;
                     return stream.shutdown().await;

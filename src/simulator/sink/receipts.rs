@@ -1,4 +1,4 @@
-//! Receipts for what the sink has taken, in arrays, as fast as they are taken.
+//! Posts receipts for the messages that the sink has accepted, in arrays, as fast as the receiver acknowledges them.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,25 +12,25 @@ use crate::domain::Span;
 use crate::simulator::post::Post;
 use crate::wire::{self, Receipt, StatusBody, Text, User};
 
-/// What a message's receipts say, in order.
+/// The states of a message's receipts, in order.
 pub(super) const STATES: [(&str, Option<&str>); 3] =
     [("sent", None), ("delivered", Some("delivered_to_recipient")), ("read", None)];
 
-/// Some two hundred megabytes: a receiver this far behind is being measured for something else.
+/// About two hundred megabytes. A benchmark of receipts does not let its receiver fall this far behind.
 const WAITING_MAX: usize = 2_000_000;
 const PAUSE: Span = Span::from_millis(200);
 
-/// A message that has receipts coming.
+/// A message that will get receipts.
 #[derive(Debug)]
-pub(super) struct HandedOver {
+pub(super) struct SinkMessage {
     n: u32,
     client_id: Box<str>,
-    /// Digits alone; 0 where the request had none.
+    /// Digits only; 0 if the request had none.
     msisdn: u64,
     channel: &'static str,
 }
 
-impl HandedOver {
+impl SinkMessage {
     pub(super) fn new(n: u32, client_id: &str, msisdn: Option<&str>, channel: &str) -> Self {
         let digits = msisdn.map(|text| text.trim_start_matches('+'));
         Self {
@@ -42,14 +42,14 @@ impl HandedOver {
     }
 }
 
-/// The messages that wait for their receipts, and who posts them.
+/// The messages that wait for their receipts, and their HTTP client.
 #[derive(Debug)]
 pub(super) struct Receipts {
     post: Post,
     per_message: usize,
-    waiting: Mutex<VecDeque<HandedOver>>,
+    waiting: Mutex<VecDeque<SinkMessage>>,
     more: Notify,
-    /// The first that was seen; a benchmark has one.
+    /// The first subaccount that was seen; a benchmark has one.
     sub_account: OnceLock<String>,
     taken: AtomicU64,
     forgone: AtomicU64,
@@ -87,37 +87,37 @@ impl Receipts {
         }
     }
 
-    /// A queue is whole whatever panicked beside it.
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<HandedOver>> {
+    /// A panic elsewhere leaves the queue consistent.
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<SinkMessage>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn note(&self, sub_account: &str, handed_over: &mut Vec<HandedOver>) {
+    pub(super) fn note(&self, sub_account: &str, messages: &mut Vec<SinkMessage>) {
         self.sub_account.get_or_init(|| sub_account.to_owned());
         let mut waiting = self.waiting();
         let room = WAITING_MAX.saturating_sub(waiting.len());
-        let over = handed_over.len().saturating_sub(room);
+        let over = messages.len().saturating_sub(room);
         self.forgone.fetch_add(over as u64, Ordering::Relaxed);
-        waiting.extend(handed_over.drain(..).take(room));
+        waiting.extend(messages.drain(..).take(room));
         drop(waiting);
         self.more.notify_one();
     }
 
-    /// The next messages whose receipts fill one post.
-    fn take(&self) -> Vec<HandedOver> {
+    /// Takes the next messages whose receipts fill one post.
+    fn take(&self) -> Vec<SinkMessage> {
         let most = (self.post.target().group / self.per_message).max(1);
         let mut waiting = self.waiting();
         let count = waiting.len().min(most);
         let taken: Vec<_> = waiting.drain(..count).collect();
         if !waiting.is_empty() {
-            // There is work for another poster as well.
+            // Another poster can work on the rest.
             self.more.notify_one();
         }
         taken
     }
 }
 
-/// One poster: takes, writes, posts until it is taken.
+/// Runs one poster: it takes messages, writes their receipts, and posts them until they are acknowledged.
 pub(super) async fn run(shared: Arc<Shared>) {
     let Some(receipts) = &shared.receipts else { return };
     loop {
@@ -139,7 +139,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-fn write(shared: &Shared, receipts: &Receipts, messages: &[HandedOver]) -> Vec<u8> {
+fn write(shared: &Shared, receipts: &Receipts, messages: &[SinkMessage]) -> Vec<u8> {
     let now = shared.clock.now().rfc3339();
     let sub_account = receipts.sub_account.get().map_or("", String::as_str);
     let mut body = Vec::with_capacity(messages.len() * receipts.per_message * 480 + 2);

@@ -1,4 +1,4 @@
-//! The sink over real sockets.
+//! Tests of the sink over real sockets.
 
 use super::*;
 use crate::clock::ManualClock;
@@ -27,7 +27,7 @@ impl World {
         Self { address, sink, shutdown }
     }
 
-    /// Writes everything, and reads until so many answers have come.
+    /// Writes everything, and reads until this many answers have arrived.
     async fn exchange(&self, pieces: &[&[u8]], answers: usize) -> Vec<String> {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         for piece in pieces {
@@ -55,7 +55,7 @@ impl World {
     }
 }
 
-/// The bodies of the finished answers.
+/// Returns the bodies of the complete answers.
 fn bodies(input: &[u8]) -> Vec<String> {
     let text = std::str::from_utf8(input).unwrap();
     let mut rest = text;
@@ -83,7 +83,7 @@ fn message(n: u32) -> String {
 async fn pipelined_sends_are_answered_in_order_with_umids_of_their_own() {
     let world = World::new(SinkOptions::default()).await;
     let all: String = (0..500).map(|n| request("/api/v1/subaccounts/acme/messages", &message(n))).collect();
-    // In uneven pieces, so that requests break anywhere.
+    // The pieces are uneven, so requests break at any point.
     let pieces: Vec<&[u8]> = all.as_bytes().chunks(977).collect();
     let bodies = world.exchange(&pieces, 500).await;
     let mut umids = HashSet::new();
@@ -113,13 +113,13 @@ async fn a_batch_has_an_entry_for_each_of_its_messages() {
 }
 
 #[tokio::test]
-async fn the_count_can_be_asked_for_and_nonsense_ends_the_connection() {
+async fn the_count_is_served_and_an_invalid_request_ends_the_connection() {
     let world = World::new(SinkOptions::default()).await;
     let bodies =
         world.exchange(&[b"GET /sink/count HTTP/1.1\r\n\r\nGET /pigeons HTTP/1.1\r\n\r\nrubbish\r\n\r\n"], 3).await;
     assert_eq!(bodies[0], r#"{"requests":0,"messages":0,"receipts":0,"waiting":0,"forgone":0}"#);
     assert!(bodies[1].contains("1300"));
-    assert!(bodies[2].contains("no request"));
+    assert!(bodies[2].contains("not an HTTP request"));
     world.stop().await;
 }
 
@@ -152,6 +152,6 @@ async fn every_message_gets_its_receipts_in_arrays() {
         }
     }
     assert_eq!(reports.len(), 100);
-    assert!(reports.values().all(|told| *told == [Report::Sent, Report::Delivered, Report::Read]));
+    assert!(reports.values().all(|states| *states == [Report::Sent, Report::Delivered, Report::Read]));
     world.stop().await;
 }

@@ -1,18 +1,18 @@
-//! Whether no more has left than may.
+//! Checks that no campaign or step exceeds its limits.
 
-use super::{Campaign, Holds};
+use super::{Campaign, Invariants};
 use crate::domain::{BatchId, Limits, Loaded, Money, Plan, State, StepIndex};
 
-impl Holds {
-    /// Holds what is counted against the limits of a campaign and of its steps. More may count as handed over than was
-    /// claimed: of a try that came to nothing news may tell that it has arrived after all.
+impl Invariants {
+    /// Checks the counts against the limits of a campaign and of its steps. More may count as submitted than was
+    /// claimed: a receipt may prove that a try that counted as not processed arrived.
     pub(super) async fn check_limits(&self, campaign: &Campaign, rows: &[Loaded]) {
         let plan = &campaign.plan;
         let spent = self.store.spent(campaign.batch).await.unwrap();
         let on = |step: Option<StepIndex>| -> Money {
             spent.iter().filter(|(of, _)| step.is_none_or(|step| *of == step)).map(|(_, spent)| *spent).sum()
         };
-        // Whoever is on the way once more, or was overtaken by a receipt, has left once.
+        // A message counts once, whether it is being retried or a receipt overtook its answer.
         let left_on = |step: StepIndex| {
             let has_left = |message: &&Loaded| {
                 let row = &message.present;
@@ -27,15 +27,15 @@ impl Holds {
         }
         let check = |limits: &Limits, step: Option<StepIndex>| {
             let (left, on) = (left(step), on(step));
-            assert!(limits.messages.is_none_or(|most| left <= most + campaign.revived), "{left} left: {limits:?}");
+            assert!(limits.messages.is_none_or(|most| left <= most + campaign.revived), "{left} were sent: {limits:?}");
             assert!(limits.budget.is_none_or(|most| on <= most), "{on} were spent: {limits:?}");
         };
         plan.places().for_each(|(index, step)| check(&step.limits, Some(index)));
         check(&plan.limits, None);
     }
 
-    /// A person has changed its plan.
-    pub(in crate::simulation) fn amended(&mut self, batch: BatchId, plan: Plan) {
+    /// Notes that an operator changed the plan.
+    pub(in crate::simulation) fn amend(&mut self, batch: BatchId, plan: Plan) {
         if let Some(campaign) = self.campaigns.iter_mut().find(|campaign| campaign.batch == batch) {
             let limits = |plan: &Plan| plan.steps.iter().map(|step| step.limits).collect::<Vec<_>>();
             campaign.has_other_limits |= limits(&campaign.plan) != limits(&plan);

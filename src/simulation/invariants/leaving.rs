@@ -1,21 +1,21 @@
-//! What has to be true of whatever leaves.
+//! Invariants of every request that is sent.
 
-use super::{Campaign, Holds};
+use super::{Campaign, Invariants};
 use crate::domain::{BatchState, Content, Ending, Fault, Loaded, OnUnknown, Present, Span, State, Timestamp};
 use crate::simulation::hours;
 use crate::simulation::net::{Arrived, Posted};
 use crate::simulation::scene::country_of;
 use crate::simulation::world::START;
 
-/// So long a decision waits for the requests that were sent before it; then it answers all the same.
+/// How long a decision waits for requests that were sent before it. After that it is acknowledged all the same.
 const SENT_BEFORE: Span = Span::from_millis(700);
 
-impl Holds {
-    /// Whether what was sent may have got to the provider now: what an operator has been told is stopped is stopped there
-    /// too.
+impl Invariants {
+    /// Checks that a request may arrive at the provider now. Once a stop was acknowledged to an operator, nothing
+    /// arrives there.
     pub(super) fn check_arrival(&self, arrived: &Arrived) {
         if self.superseded.contains_key(&arrived.life) {
-            // The one that has noted knows nothing of what the one before it had under way.
+            // The successor noted the stop; it does not know of the requests of its predecessor.
             return;
         }
         let of_it = |campaign: &&Campaign| campaign.batch == arrived.message.batch;
@@ -28,8 +28,8 @@ impl Holds {
         }
     }
 
-    /// Whether a server that was superseded may have sent this: for a moment it does not know, and what it sends then its
-    /// successor has counted already.
+    /// Checks a request of a superseded server. It may send for a moment before it learns of its successor, which has
+    /// already counted these messages as sent.
     pub(super) fn check_late_post(&self, campaign: &Campaign, posted: &Posted, message: &Loaded, until: Timestamp) {
         let (marks, step) = (message.present.marks, posted.attempt.step);
         let about = || format!("{posted:?} of {:?}", message.present);
@@ -38,14 +38,14 @@ impl Holds {
         self.check_copies(campaign, posted, message);
     }
 
-    /// Whether a request may have left.
+    /// Checks that a request may be sent.
     pub(super) fn check_post(&self, campaign: &Campaign, posted: &Posted, message: &Loaded) {
         let Posted { attempt, channel, lane, at, .. } = *posted;
         let lane = &self.config.lanes[lane].name;
         let (plan, row) = (&campaign.plan, &message.present);
         let about = || format!("{posted:?} of {row:?}");
         let State::Sending { intent, not_before: begun_at, gives_up } = row.state else {
-            panic!("sent what is not on disk as being sent: {}", about());
+            panic!("sent a message that is not stored as sending: {}", about());
         };
         assert_eq!(row.step, attempt.step, "sent another step than the present one: {}", about());
         let rules = plan.step(attempt.step).unwrap();
@@ -53,54 +53,58 @@ impl Holds {
         let pool = &rules.lanes;
         let own = &pool.members()[pool.place(message.msisdn, message.country)];
         let may_send = pool.member(lane).is_some_and(|member| member == own || pool.stands_in(member, own));
-        assert!(may_send, "left by {lane}, which is not for it: {}", about());
-        assert!(gives_up.is_none_or(|gives_up| gives_up > at), "left after its time: {}", about());
+        assert!(may_send, "sent on {lane}, which is not a lane of its step: {}", about());
+        assert!(gives_up.is_none_or(|gives_up| gives_up > at), "sent after its time: {}", about());
         let expires = plan.ttl.zip(row.first_left).map(|(ttl, first)| first + ttl);
         let ends = campaign.plans().map(|plan| plan.end.unwrap_or(Timestamp::MAX)).max();
         let expires = expires.or(ends.filter(|_| row.first_left.is_none()));
-        assert!(expires.is_none_or(|expires| at < expires), "left after the campaign's time: {}", about());
+        assert!(expires.is_none_or(|expires| at < expires), "sent after the campaign's time: {}", about());
         let since = campaign.waiting_since.get(&attempt.key.n).copied().unwrap_or(START);
-        // Whoever had not begun, and was put off, has begun then.
+        // A first message that was put off counts from the time to which it was put off.
         let since = if row.first_left.is_none() && plan.first(row.marks) == Some(row.step) {
             since.max(begun_at)
         } else {
             since
         };
         let leave = rules.leave_within.filter(|_| row.tries == 0 && !row.marks.handed_over(attempt.step));
-        assert!(leave.is_none_or(|within| at < since + within), "left later than it might: {}", about());
+        assert!(leave.is_none_or(|within| at < since + within), "sent after its leave_within: {}", about());
         let country = country_of(message.msisdn);
         let of_step = campaign.plans().filter_map(|plan| plan.step(attempt.step));
         let is_open = of_step.map(|rules| &rules.hours).any(|hours| hours::are_open(hours, at, country.as_str()));
-        assert!(is_open, "left outside its hours: {}", about());
+        assert!(is_open, "sent outside its hours: {}", about());
         let begun = campaign.begins_at.is_none_or(|begins| begins <= at);
-        assert!(begun, "left before its campaign began: {}", about());
+        assert!(begun, "sent before its campaign began: {}", about());
         assert!(rules.countries.contain(Some(country)), "the step is not for this country: {}", about());
-        // Nobody can take a cancel back. A pause is over as soon as somebody says so.
+        // A cancel is final. A pause may end as soon as an operator resumes.
         let stopped = match campaign.noted {
             BatchState::Cancelling | BatchState::Cancelled => true,
-            BatchState::Paused => !campaign.moved,
+            BatchState::Paused => !campaign.is_decided,
             _ => false,
         };
-        assert!(!stopped, "left although the node had noted: {}", about());
-        assert!(!campaign.held_steps.contains(&attempt.step), "left although its step was held: {}", about());
+        assert!(!stopped, "sent although the node had noted the stop: {}", about());
+        assert!(!campaign.held_steps.contains(&attempt.step), "sent although its step was held: {}", about());
         let template = match &rules.content {
             Content::Template(template) => template.name.clone(),
             Content::Text { .. } => String::new(),
         };
         for held in [String::new(), template] {
-            assert!(!self.held.contains(&(lane.clone(), held)), "left although it was held: {}", about());
+            assert!(
+                !self.held.contains(&(lane.clone(), held)),
+                "sent although its lane or template was held: {}",
+                about()
+            );
         }
-        let stopped = self.unwilling.since(message.msisdn).is_some_and(|since| since < intent);
-        assert!(!stopped, "left although the person had opted out before it was claimed: {}", about());
-        let has_noted = self.unwilling.is_noted(message.msisdn);
-        assert!(!has_noted, "left although the node had noted that its recipient opted out: {}", about());
-        assert!(self.can_record, "left although nothing could be recorded: {}", about());
-        assert!(row.marks.reached_by().is_none(), "left although it had arrived: {}", about());
+        let stopped = self.opt_outs.since(message.msisdn).is_some_and(|since| since < intent);
+        assert!(!stopped, "sent although the recipient had opted out before the claim: {}", about());
+        let has_noted = self.opt_outs.is_noted(message.msisdn);
+        assert!(!has_noted, "sent although the node had noted the opt-out: {}", about());
+        assert!(self.can_record, "sent although nothing could be recorded: {}", about());
+        assert!(row.marks.reached_by().is_none(), "sent although an earlier step had succeeded: {}", about());
 
         self.check_copies(campaign, posted, message);
     }
 
-    /// Whether the provider has taken no more copies of a step than it may.
+    /// Checks that the provider took no more copies of a step than it may.
     fn check_copies(&self, campaign: &Campaign, posted: &Posted, message: &Loaded) {
         let plan = &campaign.plan;
         let about = || format!("{posted:?} of {:?}", message.present);
@@ -109,18 +113,19 @@ impl Holds {
         let content = &plan.step(posted.attempt.step).unwrap().content;
         let in_passing = truth.failed.iter().filter(|no| no.fault(content) != Fault::Recipient).count();
         let taken = truth.accepted.len();
-        assert!(taken <= most + in_passing, "the provider has taken it {taken} times: {}", about());
+        assert!(taken <= most + in_passing, "the provider took it {taken} times: {}", about());
     }
 }
 
-/// Whether what fell back by a deadline, and was not submitted, has returned to awaiting; there its window may have closed.
+/// Whether a fallback caused by a deadline, and not submitted, returned to awaiting. Its receipt window may have closed
+/// there.
 pub(super) fn is_taken_back(was: &Present, is: &Present) -> bool {
     let waits = matches!((was.state, is.state), (State::Queued { .. }, State::Awaiting { .. } | State::Done { .. }));
     let fell_back = was.marks.ending(is.step) == Ending::Deadline && is.marks.ending(is.step) == Ending::Open;
     waits && fell_back && was.marks.preceding(was.step) == Some(is.step) && !was.marks.handed_over(was.step)
 }
 
-/// Whether a fallback that was not submitted has returned to the queue of the step whose refusal had caused it.
+/// Whether a fallback that was not submitted returned to the queue of the step whose refusal had caused it.
 pub(super) fn is_refusal_recalled(was: &Present, is: &Present) -> bool {
     let wait = matches!((was.state, is.state), (State::Queued { .. }, State::Queued { .. }));
     let was_refused = matches!(was.marks.ending(is.step), Ending::Rejected | Ending::Undelivered);

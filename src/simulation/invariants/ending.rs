@@ -1,6 +1,6 @@
-//! Whether a step, or a message, may have ended as it did.
+//! Checks that a step or message ended for a permitted reason.
 
-use super::{Campaign, Holds};
+use super::{Campaign, Invariants};
 use crate::domain::{
     AfterGap, Channel, Content, Ending, Fault, Loaded, OnTierSpent, Outcome, Present, SkipReason, Span, State, Status,
     StepIndex, Timestamp,
@@ -8,11 +8,11 @@ use crate::domain::{
 use crate::simulation::blame::No;
 use crate::simulation::net::{Missed, Truth};
 
-/// How much later than promised a repeat may come.
+/// How much later than scheduled a repeated webhook may arrive.
 const MARGIN: Span = Span::from_secs(2);
 
-impl Holds {
-    /// Whether a step may have ended so at this time.
+impl Invariants {
+    /// Checks that a step may have this ending at this time.
     pub(super) fn check_ending(
         &self,
         campaign: &Campaign,
@@ -30,84 +30,98 @@ impl Holds {
             Ending::Open | Ending::Success => {}
             Ending::OutsideWindow => {
                 let is_free = rules.channel == Channel::WhatsApp && matches!(rules.content, Content::Text { .. });
-                assert!(is_free, "only free text on WhatsApp needs a window: {}", about());
+                assert!(is_free, "only WhatsApp text outside a template needs a window: {}", about());
             }
             Ending::MissingVariable => {
                 let wants_name = matches!(&rules.content, Content::Text { text, .. } if text.contains("{{name}}"));
-                assert!(wants_name, "nothing is missing: {}", about());
+                assert!(wants_name, "no variable is missing: {}", about());
             }
             Ending::Deadline => {
                 let accepted = before.present.accepted.unwrap_or(now);
                 let due = accepted + rules.fallback_after.unwrap_or(Span::ZERO);
                 assert!(now >= due, "fell back early: {}", about());
-                // Whatever the row says, it was never accepted before it was claimed.
+                // Whatever the row contains, the provider cannot have accepted it before it was claimed.
                 let claimed = campaign.claimed_at.get(&(after.key.n, step)).copied().unwrap_or(now);
                 assert!(now >= claimed + rules.fallback_after.unwrap_or(Span::ZERO), "fell back too soon: {}", about());
-                // A repeat that takes longer than its margin is the way's fault, and no longer ours.
+                // A repeat that is later than its margin is a fault of the network, not ours.
                 let to_come = |missed: &Missed| !missed.late && missed.again.is_none_or(|again| now < again + MARGIN);
-                // What came before the answer that it belongs to was missed before we knew that it had been accepted.
-                // Before it counted as unknown it was being sent, and what it came to may have been missed until then.
+                // A receipt that precedes the answer to its request was missed before the acceptance was known. An
+                // attempt was still being sent until it counted as unknown, so its receipts may have been missed up to
+                // then.
                 let unknown_since = campaign.unknown_since.get(&(after.key.n, step)).copied();
                 let then = accepted..=due.max(unknown_since.unwrap_or(due));
                 let good = |missed: &&Missed| then.contains(&missed.tried) && missed.status >= rules.success;
-                // A copy without an answer has no id to ask by: a route that resends accepts that.
+                // A copy without an answer has no id to ask by; a route with `resend` accepts that.
                 let copies = truth.accepted.len();
                 let known = |missed: &&Missed| missed.again.is_some() || missed.copy == copies;
-                // That the line was cut is known by what the requests of that time have come to.
-                let seen = |missed: &&Missed| self.net.was_missing(&missed.cut, now);
+                // The node can know of a cut by the results of the requests it made at that time.
+                let seen = |missed: &&Missed| self.net.may_have_missed(&missed.cut, now);
                 let hidden = truth.missed.iter().filter(good).filter(known).filter(seen).any(to_come);
-                let told = truth.told.is_some_and(|status| status >= rules.success);
-                // Where its time is up nothing goes out instead, and news that come late count all the same.
+                let is_acknowledged = truth.acknowledged.is_some_and(|status| status >= rules.success);
+                // An expired message causes no fallback, and a late receipt still counts.
                 let expired = after.present.outcome() == Some(Outcome::Expired);
                 let waits = plan.after_gap != AfterGap::FallBack && !expired;
-                assert!(!(waits && hidden && !told), "fell back because we were deaf: {}", about());
+                assert!(
+                    !(waits && hidden && !is_acknowledged),
+                    "fell back because receipts could not get through: {}",
+                    about()
+                );
             }
             Ending::Undelivered => {
-                // A cancelled message is not sent again: whatever the fault, it did not arrive.
+                // A cancelled message is not sent again: whatever the cause, it did not arrive.
                 let is_senders = |no: &No| matches!(no.fault(&rules.content), Fault::Sender(_));
                 let theirs = |no: &No| after.present.marks.cut() || !is_senders(no);
-                assert!(truth.failed.iter().any(theirs), "fell back for a fault of the sender's: {}", about());
+                assert!(truth.failed.iter().any(theirs), "fell back for a fault of the sender: {}", about());
             }
             Ending::Rejected => {
                 let theirs = |no: &No| matches!(no.fault(&rules.content), Fault::Recipient | Fault::Person);
-                assert!(truth.refused.iter().any(theirs), "fell back for a refusal of the sender's: {}", about());
+                assert!(
+                    truth.refused.iter().any(theirs),
+                    "fell back for a refusal that is the sender's fault: {}",
+                    about()
+                );
             }
             Ending::CouldNotLeave => {
                 let impatient = rules.leave_within.is_some() || rules.on_tier_spent == OnTierSpent::FallBack;
-                assert!(impatient, "gave up waiting without being told to: {}", about());
-                assert!(!before.present.marks.handed_over(step), "it did leave: {}", about());
+                assert!(impatient, "gave up waiting, which its route does not allow: {}", about());
+                assert!(!before.present.marks.handed_over(step), "it was submitted: {}", about());
             }
         }
     }
 
-    /// Whether a message may have ended so at this time.
+    /// Checks that a message may have this outcome at this time.
     pub(super) fn check_outcome(&self, campaign: &Campaign, before: &Loaded, after: &Loaded, now: Timestamp) {
         let plan = &campaign.plan;
         let about = || format!("{:?}: {:?} to {:?}", after.key, before.present, after.present);
         let Present { state: State::Done { outcome, skipped, .. }, marks, .. } = after.present else { return };
         let truths = || plan.places().map(|(step, rules)| (rules, self.net.truth(campaign.attempt(after, step))));
-        let heard = |wanted: fn(&Truth) -> bool| truths().any(|(_, truth)| wanted(&truth));
+        let any_truth = |wanted: fn(&Truth) -> bool| truths().any(|(_, truth)| wanted(&truth));
         match outcome {
             Outcome::Reached => {
                 let arrived = truths().any(|(rules, truth)| {
-                    let taken = rules.success == Status::Accepted && !truth.accepted.is_empty();
-                    taken || truth.best.is_some_and(|best| best >= rules.success)
+                    let is_accepted = rules.success == Status::Accepted && !truth.accepted.is_empty();
+                    is_accepted || truth.best.is_some_and(|best| best >= rules.success)
                 });
-                assert!(arrived, "the provider never said that it arrived: {}", about());
+                assert!(arrived, "the provider never reported success: {}", about());
             }
             Outcome::Undelivered => {
-                let no = heard(|truth| !truth.failed.is_empty() || !truth.refused.is_empty());
-                assert!(no, "the provider never said no: {}", about());
+                let has_failed = any_truth(|truth| !truth.failed.is_empty() || !truth.refused.is_empty());
+                assert!(has_failed, "the provider never reported a failure: {}", about());
             }
             Outcome::Silent | Outcome::Unknown => {
-                let last = marks.last_handed_over().unwrap_or_else(|| panic!("nothing had left: {}", about()));
+                let last = marks.last_handed_over().unwrap_or_else(|| panic!("nothing was submitted: {}", about()));
                 let window = plan.step(last).unwrap().receipt_window;
                 let accepted = before.present.accepted.unwrap_or(now);
                 assert!(now >= accepted + window, "its window is still open: {}", about());
-                assert_eq!(outcome == Outcome::Unknown, marks.unknown(last), "known or not: {}", about());
+                assert_eq!(
+                    outcome == Outcome::Unknown,
+                    marks.unknown(last),
+                    "unknown does not match its mark: {}",
+                    about()
+                );
             }
             Outcome::Expired => {
-                // What a receipt tells of before its answer counts from when it was claimed.
+                // If a receipt precedes the answer, the first submission counts from the claim.
                 let claimed = match before.present.state {
                     State::Sending { intent, .. } if marks.handed_over(before.present.step) => Some(intent),
                     _ => None,
@@ -119,16 +133,18 @@ impl Holds {
                 assert!(ttl || end || waited, "its time was not up: {}", about());
             }
             Outcome::Cancelled => {
-                assert!(campaign.cancelled, "nobody has cancelled this campaign: {}", about());
-                assert!(marks.last_handed_over().is_none(), "it had left: {}", about());
+                assert!(campaign.cancelled, "no operator cancelled this campaign: {}", about());
+                assert!(marks.last_handed_over().is_none(), "it was submitted: {}", about());
             }
             Outcome::Skipped => match skipped {
                 Some(SkipReason::OptedOut) => {
-                    let said = self.unwilling.ever(after.msisdn)
-                        || heard(|truth| truth.failed.iter().any(|no| no.is_a_wish()));
-                    assert!(said, "the person has not said so: {}", about());
+                    let has_opted_out = self.opt_outs.ever_opted_out(after.msisdn)
+                        || any_truth(|truth| truth.failed.iter().any(|no| no.is_a_wish()));
+                    assert!(has_opted_out, "the recipient has not opted out: {}", about());
                 }
-                Some(SkipReason::NoStep | SkipReason::Excluded) | None => panic!("skipped too late: {}", about()),
+                Some(SkipReason::NoStep | SkipReason::Excluded) | None => {
+                    panic!("skipped for a reason that applies only at launch: {}", about())
+                }
                 Some(SkipReason::OutsideWindow | SkipReason::MissingVariable) => {}
             },
         }

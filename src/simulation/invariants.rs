@@ -1,4 +1,4 @@
-//! What must hold after everything that happens.
+//! The invariants: what must be true after every act.
 
 mod at_end;
 mod ending;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use super::counts;
 use super::net::Net;
-use super::pace::{HandedOver, Paces};
+use super::pace::{HandedOver, RateLimits};
 use super::windows::Windows;
-use super::wishes::{Unwilling, Wish};
+use super::wishes::{OptOuts, Wish};
 use crate::config::Config;
 use crate::domain::{
     AttemptId, BatchId, BatchState, Channel, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, Span, State,
@@ -21,23 +21,23 @@ use crate::domain::{
 use crate::engine::met;
 use crate::store::{Hold, Store};
 
-/// What is known of a run, and what it was before the latest act.
+/// The state of a run before the latest act, and what the checks need to know of the time before it.
 #[derive(Debug)]
-pub(super) struct Holds {
+pub(super) struct Invariants {
     store: Arc<dyn Store>,
     net: Arc<Net>,
     campaigns: Vec<Campaign>,
     config: Arc<Config>,
-    pub(super) paces: Paces,
-    pub(super) unwilling: Unwilling,
+    pub(super) rate_limits: RateLimits,
+    pub(super) opt_outs: OptOuts,
     pub(super) windows: Windows,
-    /// Lanes and templates that the node has said it holds.
+    /// Lanes and templates on hold, as the node has noted.
     held: HashSet<(String, String)>,
-    /// Whether the node could write down what was answered when it tried last.
+    /// Whether the node's latest attempt to record answers succeeded.
     pub(super) can_record: bool,
-    /// Servers that were superseded, and until when each may send what it had claimed.
+    /// Superseded servers, and until when each may still send what it had claimed.
     superseded: HashMap<usize, Timestamp>,
-    /// Whether the latest act was a receipt of another program's message.
+    /// Whether the latest act was a receipt for another program's message.
     pub(super) is_foreign: bool,
 }
 
@@ -46,46 +46,46 @@ struct Campaign {
     batch: BatchId,
     tag: Tag,
     plan: Plan,
-    /// Those before it which the node may still go by, because it has not noted since.
+    /// Former plans that the node may still follow, because it has not noted the change.
     former: Vec<Plan>,
-    /// Whether its limits were changed: then what left by the ones before may be more than they allow.
+    /// Whether its limits were changed. Then the messages submitted under the former limits may exceed the new ones.
     has_other_limits: bool,
     keys: Vec<MessageKey>,
     before: Vec<Loaded>,
-    /// Where it stood when the node last said that it obeys.
+    /// Its state when the node last noted everything.
     noted: BatchState,
-    /// Since when the node has said so of a pause or a cancel that goes on.
+    /// Since when the node has noted a pause or cancel that is still in force.
     stopped_at: Option<Timestamp>,
-    /// Whether anything was decided about it since.
-    moved: bool,
+    /// Whether anything was decided about it since then.
+    is_decided: bool,
     cancelled: bool,
-    /// Steps of which the node has noted that nothing leaves.
+    /// Steps that the node has noted as held.
     held_steps: HashSet<StepIndex>,
-    /// Messages that were found to have been handed over by news of a try that counted as come to nothing.
+    /// Messages that a receipt proved submitted although their attempt counted as not processed.
     revived: u64,
     begins_at: Option<Timestamp>,
     /// Since when each message has waited for its present step.
     waiting_since: HashMap<u32, Timestamp>,
-    /// When each step was claimed first.
+    /// When each step was first claimed.
     claimed_at: HashMap<(u32, StepIndex), Timestamp>,
-    /// When each step became unknown: until then it was being sent.
+    /// When each step became unknown. Until then it was being sent.
     unknown_since: HashMap<(u32, StepIndex), Timestamp>,
 }
 
-impl Holds {
+impl Invariants {
     pub(super) async fn new(store: Arc<dyn Store>, net: Arc<Net>, config: Arc<Config>, batches: &[BatchId]) -> Self {
         let mut campaigns = Vec::new();
         for batch in batches {
             campaigns.push(Campaign::of(store.as_ref(), *batch).await);
         }
-        let paces = Paces::new(&config, super::world::START);
+        let rate_limits = RateLimits::new(&config, super::world::START);
         Self {
             store,
             net,
             campaigns,
             config,
-            paces,
-            unwilling: Unwilling::default(),
+            rate_limits,
+            opt_outs: OptOuts::default(),
             windows: Windows::default(),
             held: HashSet::new(),
             can_record: true,
@@ -94,13 +94,13 @@ impl Holds {
         }
     }
 
-    /// Messages have joined a batch, which may have begun with them.
-    pub(super) async fn joined(&mut self, batch: BatchId) {
+    /// Takes over the messages that joined a batch, or the batch that they opened.
+    pub(super) async fn join(&mut self, batch: BatchId) {
         let now = Campaign::of(self.store.as_ref(), batch).await;
         match self.campaigns.iter_mut().find(|campaign| campaign.batch == batch) {
             Some(campaign) => campaign.grow(now),
-            // The node has yet to hear of it.
-            None => self.campaigns.push(Campaign { moved: true, ..now }),
+            // The node has not noted it yet.
+            None => self.campaigns.push(Campaign { is_decided: true, ..now }),
         }
     }
 
@@ -116,7 +116,7 @@ impl Holds {
         self.campaigns.iter().map(|campaign| campaign.plan.steps.len()).max().unwrap_or(0)
     }
 
-    /// Recipients with the channel on which an attempt to them is unknown, or may become so.
+    /// Returns recipients with each channel on which an attempt to them is unknown, or may become unknown.
     pub(super) fn in_question(&self) -> impl Iterator<Item = (Msisdn, Channel)> + '_ {
         self.campaigns.iter().flat_map(|campaign| {
             let of_message = |message: &Loaded| {
@@ -132,13 +132,13 @@ impl Holds {
         })
     }
 
-    /// Recipients of messages that are claimed.
+    /// Returns the recipients of claimed messages.
     pub(super) fn in_hand(&self) -> Vec<Msisdn> {
         let is_claimed = |message: &&Loaded| matches!(message.present.state, State::Sending { .. });
         self.messages().filter(is_claimed).map(|message| message.msisdn).collect()
     }
 
-    /// Recipients with a channel on which several attempts to them are unknown.
+    /// Returns recipients with each channel on which several attempts to them are unknown.
     pub(super) fn ambiguous(&self) -> Vec<(Msisdn, Channel)> {
         let (mut once, mut several) = (HashSet::new(), Vec::new());
         for campaign in &self.campaigns {
@@ -151,8 +151,8 @@ impl Holds {
         several
     }
 
-    /// Whether all that was begun to a recipient on a channel was begun too late for a receipt with this stamp: the
-    /// clock of the provider may be two minutes behind ours.
+    /// Whether every attempt to a recipient on a channel began too late for a receipt with this stamp. The provider's
+    /// clock may be two minutes behind ours.
     pub(super) fn begun_too_late_for(&self, stamp: Timestamp, msisdn: Msisdn, channel: Channel) -> bool {
         self.campaigns.iter().all(|campaign| {
             let Some(step) = campaign.plan.on_channel(channel) else { return true };
@@ -162,42 +162,42 @@ impl Holds {
         })
     }
 
-    /// When something is due next in a message.
+    /// Returns when the next message is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.messages().filter_map(|message| timer(&message.present)).min()
     }
 
-    /// A person has decided about a batch.
-    pub(super) fn moved(&mut self, batch: BatchId, to: BatchState) {
+    /// Notes an operator's decision about a batch.
+    pub(super) fn decide(&mut self, batch: BatchId, to: BatchState) {
         for campaign in self.campaigns.iter_mut().filter(|campaign| campaign.batch == batch) {
-            campaign.moved = true;
+            campaign.is_decided = true;
             campaign.cancelled |= to == BatchState::Cancelling;
         }
     }
 
-    /// A person lets every step go on.
-    pub(super) fn released_steps(&mut self) {
+    /// Notes that an operator resumed all steps.
+    pub(super) fn release_steps(&mut self) {
         self.campaigns.iter_mut().for_each(|campaign| campaign.held_steps.clear());
     }
 
-    /// Another server has taken over from that one.
-    pub(super) fn superseded(&mut self, life: usize, sends_until: Timestamp) {
+    /// Notes that another server has taken over from this one.
+    pub(super) fn supersede(&mut self, life: usize, sends_until: Timestamp) {
         self.superseded.insert(life, sends_until);
     }
 
-    pub(super) fn released(&mut self, hold: &Hold) {
+    pub(super) fn release(&mut self, hold: &Hold) {
         self.held.remove(&(hold.lane.clone(), hold.template.clone()));
     }
 
-    /// The node says that it obeys everything up to now.
+    /// Notes that the node obeys every decision up to now.
     pub(super) async fn note(&mut self, now: Timestamp) {
-        self.unwilling.note();
+        self.opt_outs.note();
         for campaign in &mut self.campaigns {
             campaign.noted = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
             let is_stopped =
                 matches!(campaign.noted, BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled);
             campaign.stopped_at = campaign.stopped_at.or(Some(now)).filter(|_| is_stopped);
-            campaign.moved = false;
+            campaign.is_decided = false;
             campaign.former.clear();
         }
         let steps = self.store.step_holds().await.unwrap();
@@ -209,13 +209,13 @@ impl Holds {
         self.held = holds.into_iter().map(|hold| (hold.lane, hold.template)).collect();
     }
 
-    /// What the provider passed on of a person's wishes is on disk.
-    pub(super) fn wish(&mut self, wish: Wish, now: Timestamp, lives: bool) {
-        let before = self.unwilling.clone();
+    /// Takes an opt-out or opt-in that the provider passed on and that is on disk.
+    pub(super) fn wish(&mut self, wish: Wish, now: Timestamp, is_alive: bool) {
+        let before = self.opt_outs.clone();
         self.take_wish(wish, now);
-        if lives {
-            // The node itself has taken it, and need not look for it.
-            self.unwilling.note_since(&before);
+        if is_alive {
+            // The node received it itself and need not look for it.
+            self.opt_outs.note_since(&before);
         }
     }
 
@@ -223,39 +223,40 @@ impl Holds {
         match wish {
             Wish::NoMore(attempt) => {
                 let of_it = |message: &&Loaded| message.key == attempt.key;
-                let person = self.messages().find(of_it).map(|message| message.msisdn);
-                if let Some(person) = person {
-                    self.unwilling.stops(person, now);
+                let recipient = self.messages().find(of_it).map(|message| message.msisdn);
+                if let Some(recipient) = recipient {
+                    self.opt_outs.opt_out(recipient, now);
                 }
             }
-            Wish::Stop { who, said } => self.unwilling.says_stop(who, said, now),
-            Wish::Start { who, said } => self.unwilling.says_start(who, said, now),
+            Wish::Stop { recipient, at } => self.opt_outs.take_stop(recipient, at, now),
+            Wish::Start { recipient, at } => self.opt_outs.take_start(recipient, at, now),
         }
     }
 
     pub(super) async fn learn_opt_outs(&mut self, now: Timestamp) {
-        for person in self.store.opt_outs(None, 1_000).await.unwrap() {
-            self.unwilling.stops(person, now);
+        for recipient in self.store.opt_outs(None, 1_000).await.unwrap() {
+            self.opt_outs.opt_out(recipient, now);
         }
     }
 
-    /// Holds everything against what is on disk now. Returns how many messages changed.
-    pub(super) async fn check(&mut self, now: Timestamp, told: &mut Option<Vec<String>>) -> usize {
+    /// Checks all invariants against the database. Returns how many messages changed.
+    pub(super) async fn check(&mut self, now: Timestamp, log: &mut Option<Vec<String>>) -> usize {
         let mut changed = 0;
-        for place in 0..self.campaigns.len() {
-            let after = self.store.load(self.campaigns[place].keys.clone()).await.unwrap();
-            changed += self.check_campaign(place, after, now, told).await;
+        for index in 0..self.campaigns.len() {
+            let after = self.store.load(self.campaigns[index].keys.clone()).await.unwrap();
+            changed += self.check_campaign(index, after, now, log).await;
         }
         for posted in self.net.posted() {
             let campaign = self.campaigns.iter().find(|campaign| campaign.batch == posted.attempt.key.batch);
-            let campaign = campaign.unwrap_or_else(|| panic!("left although it was never published: {posted:?}"));
+            let campaign =
+                campaign.unwrap_or_else(|| panic!("sent although its batch was never published: {posted:?}"));
             let message = campaign.before.get(usize::try_from(posted.attempt.key.n).unwrap()).unwrap();
             if let Some(until) = self.superseded.get(&posted.life) {
                 self.check_late_post(campaign, &posted, message, *until);
                 continue;
             }
             self.check_post(campaign, &posted, message);
-            self.paces.on_lane(&self.config, &self.config.lanes[posted.lane].name, posted.at);
+            self.rate_limits.check_lane(&self.config, &self.config.lanes[posted.lane].name, posted.at);
         }
         for arrived in self.net.arrived() {
             self.check_arrival(&arrived);
@@ -266,39 +267,39 @@ impl Holds {
             let message = campaign.before.get(usize::try_from(taken.attempt.key.n).unwrap()).unwrap();
             let State::Sending { intent, .. } = message.present.state else { continue };
             let Some(portfolio) = self.config.lanes[taken.lane].tiered() else { continue };
-            // Who has written to us lately needs no place.
+            // A recipient with an open window needs no tier slot.
             if !self.windows.is_open(message.msisdn, taken.at) {
-                let (person, claimed) = (message.msisdn, intent);
-                let new = HandedOver { person, claimed, at: taken.at, attempt: taken.attempt, copy };
+                let (recipient, claimed) = (message.msisdn, intent);
+                let new = HandedOver { recipient, claimed, at: taken.at, attempt: taken.attempt, copy };
                 let has_failed = |of: &HandedOver| self.net.truth(of.attempt).failed_copies.contains(&of.copy);
-                self.paces.of_person(portfolio, new, has_failed);
+                self.rate_limits.check_tier(portfolio, new, has_failed);
             }
         }
         changed
     }
 
-    /// Somebody lets templates be sent again, as far as the provider is concerned.
-    pub(super) fn lifted(&mut self, template: &str) {
+    /// Notes that the provider allows a template again.
+    pub(super) fn allow_template(&mut self, template: &str) {
         self.held.retain(|(_, held)| held != template);
     }
 
     async fn check_campaign(
         &mut self,
-        place: usize,
+        index: usize,
         after: Vec<Loaded>,
         now: Timestamp,
-        told: &mut Option<Vec<String>>,
+        log: &mut Option<Vec<String>>,
     ) -> usize {
-        let campaign = &self.campaigns[place];
-        assert_eq!(after.len(), campaign.keys.len(), "messages are missing");
+        let campaign = &self.campaigns[index];
+        assert_eq!(after.len(), campaign.keys.len(), "messages are missing from the database");
         let (mut changed, mut claimed, mut unknown, mut revived) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (before, after) in campaign.before.iter().zip(&after) {
             if before.version == after.version {
-                assert_eq!(before.present, after.present, "changed without a new version");
+                assert_eq!(before.present, after.present, "a message changed without a new version");
                 continue;
             }
-            if let Some(told) = told {
-                told.push(format!("    campaign {} message {}: {:?}", place + 1, after.key.n, after.present));
+            if let Some(log) = log {
+                log.push(format!("    campaign {} message {}: {:?}", index + 1, after.key.n, after.present));
             }
             changed.push((after.key.n, after.present.step != before.present.step));
             let is_proven = |step: StepIndex| {
@@ -322,19 +323,19 @@ impl Holds {
         let kept = self.store.tallies(campaign.batch).await.unwrap();
         let present: Vec<Present> = after.iter().map(|message| message.present).collect();
         counts::check(&kept, &present, campaign.plan.steps.len());
-        let stands = self.store.batch(self.campaigns[place].batch).await.unwrap().unwrap().state;
-        let campaign = &mut self.campaigns[place];
+        let state = self.store.batch(self.campaigns[index].batch).await.unwrap().unwrap().state;
+        let campaign = &mut self.campaigns[index];
         campaign.revived += revived;
-        // What has used up its limit pauses by itself, and the node notes that as it notes a person's word.
-        campaign.moved |= stands == BatchState::Paused && campaign.noted != BatchState::Paused;
-        let campaign = &self.campaigns[place];
+        // A batch that has used up its limit pauses by itself. The node notes that as it notes an operator's decision.
+        campaign.is_decided |= state == BatchState::Paused && campaign.noted != BatchState::Paused;
+        let campaign = &self.campaigns[index];
         self.check_limits(campaign, &after).await;
         if !claimed.is_empty() {
             let state = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
             let fresh = claimed.iter().any(|(_, intent)| *intent == now);
             assert!(state == BatchState::Running || !fresh, "claimed from a campaign that is {state}");
         }
-        let campaign = &mut self.campaigns[place];
+        let campaign = &mut self.campaigns[index];
         campaign.before = after;
         for (attempt, intent) in claimed {
             campaign.claimed_at.entry(attempt).or_insert(intent);
@@ -349,29 +350,33 @@ impl Holds {
     fn check_change(&self, campaign: &Campaign, before: &Loaded, after: &Loaded, now: Timestamp) {
         let (was, is) = (&before.present, &after.present);
         if matches!((was.state, is.state), (State::Queued { .. }, State::Sending { .. })) {
-            // The store sets it off by itself, as the engine would.
+            // The store moves the message by itself, as the engine would.
             met::note_claim();
         }
         if let Some(ended) = was.outcome() {
             let stays = is.outcome() == Some(ended) || is.outcome() == Some(Outcome::Reached);
-            assert!(stays, "an end became something else than reached: {was:?} to {is:?}");
+            assert!(stays, "an outcome changed to something other than reached: {was:?} to {is:?}");
         }
         let recalled = is.step < was.step && is.outcome() == Some(Outcome::Reached);
         assert!(
             is.step >= was.step || recalled || leaving::is_taken_back(was, is) || leaving::is_refusal_recalled(was, is),
-            "a step came back: {was:?} to {is:?}"
+            "a message returned to an earlier step: {was:?} to {is:?}"
         );
         for step in StepIndex::all().take(campaign.plan.steps.len()) {
-            // A fault of the sender's, said by receipt, undoes the hand-over: the message goes back to its queue.
+            // A receipt that reports a fault of the sender undoes the submission: the message returns to its queue.
             let undone = is.step == step && matches!(is.state, State::Queued { .. });
             let kept = !was.marks.handed_over(step) || is.marks.handed_over(step);
-            assert!(kept || undone, "a hand-over was forgotten: {was:?} to {is:?}");
-            assert_eq!(was.marks.passed_over(step), is.marks.passed_over(step), "another's step: {was:?} to {is:?}");
+            assert!(kept || undone, "a submission was forgotten: {was:?} to {is:?}");
+            assert_eq!(
+                was.marks.passed_over(step),
+                is.marks.passed_over(step),
+                "the passed-over steps changed: {was:?} to {is:?}"
+            );
             if was.marks.unknown(step) && !is.marks.unknown(step) {
-                assert!(!self.is_foreign, "another program's receipt was taken for ours: {was:?} to {is:?}");
+                assert!(!self.is_foreign, "another program's receipt was adopted: {was:?} to {is:?}");
                 let truth = self.net.truth(campaign.attempt(after, step));
                 let is_known = !truth.accepted.is_empty() || !truth.refused.is_empty();
-                assert!(is_known, "the provider never had it, and it was adopted: {was:?} to {is:?}");
+                assert!(is_known, "adopted an attempt that never reached the provider: {was:?} to {is:?}");
             }
             if was.marks.ending(step) != is.marks.ending(step) {
                 self.check_ending(campaign, before, after, step, now);
@@ -382,13 +387,13 @@ impl Holds {
         }
     }
 
-    /// Once everything that was due has been fired.
+    /// Checks, after all timers have fired, that no due message was missed.
     pub(super) fn check_fired(&self, now: Timestamp) {
         let waits = |state| matches!(state, BatchState::Paused | BatchState::Scheduled);
-        let obeyed = |campaign: &&Campaign| !campaign.moved && !waits(campaign.noted);
+        let obeyed = |campaign: &&Campaign| !campaign.is_decided && !waits(campaign.noted);
         for message in self.campaigns.iter().filter(obeyed).flat_map(|campaign| &campaign.before) {
             let forgotten = timer(&message.present).is_some_and(|due| due <= now);
-            assert!(!forgotten, "was due and has not been fired: {message:?}");
+            assert!(!forgotten, "a due message was not fired: {message:?}");
         }
     }
 }
@@ -415,7 +420,7 @@ impl Campaign {
             before,
             noted: row.state,
             stopped_at: None,
-            moved: false,
+            is_decided: false,
             cancelled: false,
             held_steps: HashSet::new(),
             revived: 0,
@@ -426,7 +431,7 @@ impl Campaign {
         }
     }
 
-    /// It has more messages now, which come after those that it had; of those nothing has changed.
+    /// Takes over the messages that were added after the known ones. The known ones have not changed.
     fn grow(&mut self, now: Self) {
         let new = now.keys.get(self.keys.len()..).unwrap_or_default();
         self.waiting_since.extend(new.iter().filter_map(|key| Some((key.n, *now.waiting_since.get(&key.n)?))));
@@ -434,7 +439,7 @@ impl Campaign {
         self.keys = now.keys;
     }
 
-    /// Those by which something may be decided.
+    /// Returns the plans that the node may follow.
     fn plans(&self) -> impl Iterator<Item = &Plan> {
         self.former.iter().chain([&self.plan])
     }
@@ -444,7 +449,7 @@ impl Campaign {
     }
 }
 
-/// When a message that waits is due.
+/// Returns when a waiting message is due.
 pub(super) fn timer(message: &Present) -> Option<Timestamp> {
     match message.state {
         State::Queued { gives_up, .. } => gives_up,

@@ -1,30 +1,31 @@
-//! What has to be true once everything has come to rest.
+//! Invariants that must be true once everything has come to rest.
 
-use super::{Campaign, Holds};
+use super::{Campaign, Invariants};
 use crate::campaign::audit;
 use crate::domain::{BatchState, Loaded, MessageId, OnUnknown, Outcome, Status, Timestamp};
 use crate::engine::met;
 
-impl Holds {
-    /// Once everything has come to rest.
-    pub(in crate::simulation) async fn check_end(&mut self, now: Timestamp, told: &mut Option<Vec<String>>) {
-        self.check(now, told).await;
+impl Invariants {
+    /// Checks the final state of every campaign.
+    pub(in crate::simulation) async fn check_end(&mut self, now: Timestamp, log: &mut Option<Vec<String>>) {
+        self.check(now, log).await;
         for campaign in &self.campaigns {
             for message in &campaign.before {
                 self.check_message_at_end(campaign, message);
             }
             let batch = self.store.batch(campaign.batch).await.unwrap().unwrap();
             let tallies = self.store.tallies(campaign.batch).await.unwrap();
-            assert_eq!(tallies.done(), i64::from(batch.messages), "totals are not the audience");
+            assert_eq!(tallies.done(), i64::from(batch.messages), "the totals differ from the audience");
             let cancelled = batch.state == BatchState::Cancelled;
-            assert_eq!(cancelled, campaign.cancelled, "a campaign ended {} that nobody has", batch.state);
+            assert_eq!(cancelled, campaign.cancelled, "a campaign ended {} without a matching decision", batch.state);
             self.check_audit(campaign).await;
         }
     }
 
-    /// Nothing went wrong, whatever happened: so nothing is refuted.
+    /// Checks that the audit refutes no claim.
     async fn check_audit(&self, campaign: &Campaign) {
-        // What it tries on its way has not happened.
+        // The audit runs the engine over recorded facts. Those events did not happen in the storm, so they are not
+        // counted.
         let met = met::take();
         let audit = audit(self.store.as_ref(), campaign.batch, |_, _| {}).await.unwrap().unwrap();
         met::put_back(met);
@@ -36,7 +37,7 @@ impl Holds {
             let (attempts, receipts) = (self.store.attempts(vec![message]).await, self.store.receipts(message).await);
             facts.push((row, attempts.unwrap(), receipts.unwrap()));
         }
-        assert!(refuted.is_empty(), "nothing went wrong, and the audit refutes it: {refuted:#?}\nof {facts:#?}");
+        assert!(refuted.is_empty(), "the audit refutes a correct run: {refuted:#?}\nof {facts:#?}");
     }
 
     fn check_message_at_end(&self, campaign: &Campaign, message: &Loaded) {
@@ -44,24 +45,27 @@ impl Holds {
         let outcome = outcome.unwrap_or_else(|| panic!("no outcome: {message:?}"));
         let reached = campaign.plan.places().filter(|(step, rules)| {
             let truth = self.net.truth(campaign.attempt(message, *step));
-            // Where acceptance is all that was asked for, bad news may have told of it first.
+            // Where acceptance counts as success, a failure receipt may have been the first proof of it.
             let has_failed = message.present.marks.failed(*step) || !truth.failed.is_empty();
             let only_accepted = rules.success == Status::Accepted && has_failed;
-            truth.told.is_some_and(|status| status >= rules.success) && !only_accepted
+            truth.acknowledged.is_some_and(|status| status >= rules.success) && !only_accepted
         });
         let reached = reached.count();
         for (step, _) in campaign.plan.places() {
             let truth = self.net.truth(campaign.attempt(message, step));
-            // Where it was tried again, what was said may be about the try before, and the last one unknown.
-            let again = !truth.failed.is_empty() || campaign.plan.on_unknown == OnUnknown::Resend;
-            let told = truth.told.is_some() && !again;
-            assert!(!told || !message.present.marks.unknown(step), "said, and still unknown: {message:?}");
+            // After a retry or resend, a status may belong to the earlier try while the last one is unknown.
+            let was_retried = !truth.failed.is_empty() || campaign.plan.on_unknown == OnUnknown::Resend;
+            let has_status = truth.acknowledged.is_some() && !was_retried;
+            assert!(
+                !has_status || !message.present.marks.unknown(step),
+                "a status was acknowledged, and the step is still unknown: {message:?}"
+            );
         }
-        // Who wants no more was suppressed, whatever an earlier step turns out to have done.
+        // An opt-out suppresses the message, even if an earlier step turns out to have reached its recipient.
         if reached > 0 && outcome != Outcome::Skipped {
-            assert_eq!(outcome, Outcome::Reached, "the provider said that it arrived: {message:?}");
+            assert_eq!(outcome, Outcome::Reached, "the provider reported success: {message:?}");
             let twice = reached < 2 || message.present.marks.delivered_twice();
-            assert!(twice, "the provider said that it arrived twice: {message:?}");
+            assert!(twice, "the provider reported success on two steps: {message:?}");
         }
     }
 }
