@@ -146,8 +146,11 @@ async fn a_started_draft_waits_for_its_time_and_a_cancelled_one_ends() {
 #[tokio::test]
 async fn a_draft_refuses_settings_that_count_from_the_launch() {
     let world = World::begin().await;
-    for (head, sentence) in [("over = \"3h\"
-", "over: counts from the launch, but the start of a draft is unknown")] {
+    for (head, sentence) in [(
+        "over = \"3h\"
+",
+        "over: counts from the launch, but the start of a draft is unknown",
+    )] {
         let error = world.launch_draft(head).await.unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}");
     }
