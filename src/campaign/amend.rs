@@ -274,7 +274,7 @@ fn limits(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone:
     if wanted.currency.is_some() && wanted.currency != plan.currency {
         match &plan.currency {
             Some(theirs) => {
-                table.wrong("budget", format_args!("its prices are in {theirs}; write the amount in {theirs}"))
+                table.wrong("budget", format_args!("its prices are in {theirs}; write the amount in {theirs}"));
             }
             None => table.wrong("budget", "its prices name no currency; write the amount without one"),
         }

@@ -198,7 +198,7 @@ fn time_zone(table: &mut Table<'_>) -> Option<TimeZone> {
     match nearest(&text, known) {
         Some(right) => table.wrong("time_zone", format_args!("unknown time zone \"{text}\"; did you mean {right}?")),
         None => {
-            table.wrong("time_zone", format_args!("unknown time zone \"{text}\"; write one such as Asia/Singapore"))
+            table.wrong("time_zone", format_args!("unknown time zone \"{text}\"; write one such as Asia/Singapore"));
         }
     }
     None

@@ -93,7 +93,7 @@ impl Circuits {
         let circuit = &mut self.0[lane];
         match circuit.state {
             State::Open { until } => {
-                assert!(until <= now, "lane {lane} did not wait for as long as the provider asked")
+                assert!(until <= now, "lane {lane} did not wait for as long as the provider asked");
             }
             // The lane continues from what the process before it knew.
             State::Closed => circuit.open(now),

@@ -61,6 +61,8 @@ pub use retention_verbs::Retention;
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
+#[cfg(test)]
+pub(crate) use sqlite::tests::run_sql;
 pub use verbs::Store;
 pub use walk::{Copied, Frame, Scope, Twin, Walk, Whole};
 

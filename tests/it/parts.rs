@@ -62,6 +62,6 @@ async fn an_export_has_a_row_for_everybody_with_what_became_of_every_step() {
     let some = all.clone().only(&["number".to_owned(), "OUTCOME".to_owned()]).unwrap();
     assert_eq!(some.names().collect::<Vec<_>>(), ["number", "outcome"]);
     let wrong = all.only(&["nmber".to_owned()]).unwrap_err().to_string();
-    assert!(wrong.contains("no column \"nmber\"") && wrong.contains("1 Viber status"), "{wrong}");
+    assert!(wrong.contains("unknown column \"nmber\"") && wrong.contains("1 Viber status"), "{wrong}");
     world.stop().await;
 }

@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Connection, SqliteConnection};
-
 use super::*;
 use crate::dispatch::claimer::{InPlay, jobs_of};
 use crate::dispatch::recorder::record;
 use crate::domain::{Limits, Outcome, Prices};
-use crate::store::Change;
+use crate::store::{Change, run_sql};
 
 #[tokio::test]
 async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
@@ -79,12 +77,11 @@ async fn a_decision_that_cannot_be_written_is_made_again_by_the_next_claim() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("volley.db").display());
     let desk = Desk::at(&url, Channel::Sms, "rate = \"10/s\"", "", (200, "")).await;
-    let mut file = SqliteConnection::connect(&url).await.unwrap();
     let limits = Limits { messages: Some(1), budget: None };
     let step = Step { limits, ..Step::of_text(Channel::Sms, "sms", "Hello") };
     desk.of_step(Some("limited"), 3, step, None).await;
     let full = "CREATE TRIGGER full BEFORE INSERT ON step_hold BEGIN SELECT RAISE(ABORT, 'no room'); END";
-    sqlx::query(full).execute(&mut file).await.unwrap();
+    run_sql(&url, full).await;
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
     desk.lane.look_everywhere();
     claims(&claimer).await;
@@ -94,7 +91,7 @@ async fn a_decision_that_cannot_be_written_is_made_again_by_the_next_claim() {
     let failed = claimer.run_once().await.unwrap_err();
     assert!(failed.to_string().contains("hold a step"), "{failed}");
     assert_eq!(desk.lane.queues.next_look(), Some(desk.clock.now()));
-    sqlx::query("DROP TRIGGER full").execute(&mut file).await.unwrap();
+    run_sql(&url, "DROP TRIGGER full").await;
     claims(&claimer).await;
     assert_eq!(desk.store.step_holds().await.unwrap().len(), 1);
 }

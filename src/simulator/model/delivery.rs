@@ -199,7 +199,7 @@ impl Model {
         match what {
             What::Begin => self.begin(n, at),
             What::Again(happened) => {
-                self.write_receipt(n, step, STATES[usize::from(happened.state)], happened.at, webhooks)
+                self.write_receipt(n, step, STATES[usize::from(happened.state)], happened.at, webhooks);
             }
             What::FallBack => {
                 let success = self.chains.get(&n).and_then(|chain| chain.steps.get(usize::from(step)));

@@ -38,7 +38,7 @@ mod sieves;
 mod spool;
 mod sweep;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod tiers;
 mod turn;
 mod walk;

@@ -10,6 +10,8 @@ mod turns;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sqlx::{Connection, SqliteConnection};
+
 use super::Sqlite;
 use crate::clock::{Clock, RealClock};
 use crate::domain::Timestamp;
@@ -47,4 +49,10 @@ fn event() -> Event {
 
 fn now() -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000)
+}
+
+/// Runs a statement on a connection of its own, for example to install a trigger that makes writes fail.
+pub(crate) async fn run_sql(url: &str, statement: &'static str) {
+    let mut file = SqliteConnection::connect(url).await.unwrap();
+    sqlx::query(statement).execute(&mut file).await.unwrap();
 }
