@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use crate::campaign;
-use crate::cli::campaign::{find as campaign_named, has_messages, name_of};
+use crate::cli::campaign::{find as campaign_named, ensure_not_purged, name_of};
 use crate::cli::words::{of, shell};
 use crate::cli::{Ground, exit::Usage};
 use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
@@ -33,7 +33,7 @@ impl Which {
 
 async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Batch, MessageKey)> {
     let batch = campaign_named(store, campaign).await?;
-    has_messages(&batch)?;
+    ensure_not_purged(&batch)?;
     let found = campaign::lookup(store, &batch, whom).await?;
     let name = name_of(&batch);
     match found[..] {
@@ -112,7 +112,7 @@ async fn ours(
     if batch.tag != tag {
         bail!("message {text} was made by another installation, or for a database that is gone");
     }
-    has_messages(&batch)?;
+    ensure_not_purged(&batch)?;
     if store.load(vec![key]).await?.is_empty() {
         bail!("there is no message {text} in {}", ground.database().display());
     }

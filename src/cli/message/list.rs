@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::campaign::{Pages, as_counted, lookup, lookup_everywhere, state_of};
-use crate::cli::campaign::{find, has_messages, name_of};
+use crate::cli::campaign::{find, ensure_not_purged, name_of};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{Exit, Ground};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
@@ -120,7 +120,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     match (&args.campaign, &args.to) {
         (Some(campaign), Some(whom)) => {
             let batch = find(store, campaign).await?;
-            has_messages(&batch)?;
+            ensure_not_purged(&batch)?;
             list.show(store, &batch, &lookup(store, &batch, whom).await?).await?;
         }
         (None, Some(whom)) => {
@@ -130,7 +130,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         }
         (Some(campaign), None) => {
             let batch = find(store, campaign).await?;
-            has_messages(&batch)?;
+            ensure_not_purged(&batch)?;
             let mut pages = Pages::of(store, &batch);
             while let Some(page) = pages.next().await? {
                 list.show(store, &batch, &page).await?;
