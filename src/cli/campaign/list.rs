@@ -6,7 +6,7 @@ use super::rules::{self, Rules};
 use super::{find, id_of, name_of, state, why};
 use crate::campaign::moment;
 use crate::cli::table::Table;
-use crate::cli::watch::{Look, Looking, Shown, foreseen, gaps};
+use crate::cli::watch::{Look, Shown, Watcher, foreseen, gaps};
 use crate::cli::words::{count, of, percent, rate};
 use crate::cli::{Exit, Ground, out};
 use crate::domain::Plan;
@@ -33,7 +33,7 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let mut looks: Vec<Look> = Vec::new();
     for batch in store.batches(None).await? {
-        looks.push(Looking::new(ground, store.as_ref(), batch.id).await?.briefly().look().await?);
+        looks.push(Watcher::new(ground, store.as_ref(), batch.id).await?.without_forecast().look().await?);
     }
     if json {
         let listed = looks.iter().map(|look| Listed {
@@ -71,7 +71,7 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
 pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
-    let look = Looking::new(ground, store.as_ref(), batch.id).await?.look().await?;
+    let look = Watcher::new(ground, store.as_ref(), batch.id).await?.look().await?;
     let plan = store.plan(batch.id).await?;
     if json {
         out::json(&ShownWithRules { shown: Shown::new(&look), rules: plan.as_ref().map(Rules::of) })?;

@@ -1,4 +1,4 @@
-//! Which message somebody means.
+//! Finds the message that an operator names.
 
 use anyhow::bail;
 
@@ -9,16 +9,16 @@ use crate::cli::{Ground, exit::Usage};
 use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::store::{Batch, Key, Store};
 
-/// Ids that are listed where a number has several messages.
+/// Ids that are listed if a number has several messages.
 const LISTED: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Which {
-    /// A message: its id (msg_…, or the UUID of the 8x8 API), the id of a hand-over (att_…) or the provider's umid of
-    /// one. Or a campaign, by its name or id, with WHOM.
+    /// A message: its id (msg_…, or the UUID of the 8x8 API), the id of an attempt (att_…), or the provider's umid of
+    /// one. Or a campaign, by name or id, together with WHOM.
     #[arg(value_name = "MESSAGE|CAMPAIGN")]
     message: String,
-    /// Of a campaign: the message to this phone number (+65…), or with this ClientMessageId of the recipient file.
+    /// In a campaign: the message to this phone number (+65…), or with this ClientMessageId of the recipient file.
     whom: Option<String>,
 }
 
@@ -38,13 +38,13 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
     let name = name_of(&batch);
     match found[..] {
         [message] => Ok((batch, message.key)),
-        [] if let Some(person) = has_opted_out(store, whom).await? => bail!(
-            "\"{name}\" has no message to {person}, who has opted out: whoever had by the launch got none, see `volley \
-             opt-out show {person}`"
+        [] if let Some(number) = opted_out(store, whom).await? => bail!(
+            "\"{name}\" has no message to {number}: the recipient has opted out, and a launch leaves out opted-out \
+             recipients; see `volley opt-out show {number}`"
         ),
         [] => bail!(
-            "\"{name}\" has no message to \"{whom}\", neither a number with its country code nor a ClientMessageId; see \
-             `volley message list {}`",
+            "\"{name}\" has no message with this number or ClientMessageId: \"{whom}\"; write a number with its country \
+             code, and see `volley message list {}`",
             shell(&name)
         ),
         _ => {
@@ -59,10 +59,10 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
     }
 }
 
-/// The person whose number this is, where they want nothing more.
-async fn has_opted_out(store: &dyn Store, whom: &str) -> anyhow::Result<Option<Msisdn>> {
-    let Ok(person) = whom.parse::<Msisdn>() else { return Ok(None) };
-    Ok(store.opted_out(vec![person]).await?.pop())
+/// The number, if it is one and its recipient has opted out.
+async fn opted_out(store: &dyn Store, whom: &str) -> anyhow::Result<Option<Msisdn>> {
+    let Ok(number) = whom.parse::<Msisdn>() else { return Ok(None) };
+    Ok(store.opted_out(vec![number]).await?.pop())
 }
 
 async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result<(Batch, MessageKey)> {
@@ -70,7 +70,7 @@ async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result
     let attempt = text.parse::<AttemptId>();
     let named = message.as_ref().map(|id| (id.key, id.tag)).or(attempt.as_ref().map(|id| (id.key, id.tag)));
     if let Ok((key, tag)) = named {
-        return ours(ground, store, text, key, tag).await;
+        return by_key(ground, store, text, key, tag).await;
     }
     if text.starts_with(AttemptId::PREFIX) {
         attempt.map_err(|error| Usage(error.to_string()))?;
@@ -87,19 +87,19 @@ async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result
     if text.parse::<CampaignId>().is_ok() || store.batch_named(text).await?.is_some() {
         let campaign = shell(text);
         let advice = format!(
-            "\"{text}\" is a campaign; say whom of it, such as `volley message show {campaign} +65…`, or see `volley message \
-             list {campaign}`"
+            "\"{text}\" is a campaign; add a recipient, such as `volley message show {campaign} +65…`, or see `volley \
+             message list {campaign}`"
         );
         return Err(Usage(advice).into());
     }
     bail!(
-        "no message is called \"{text}\"; give its id (msg_…), the id of a hand-over (att_… or the provider's umid), or a \
+        "unknown message \"{text}\"; give its id (msg_…), the id of an attempt (att_… or the provider's umid), or a \
          campaign and a phone number. `volley message list CAMPAIGN` shows ids"
     )
 }
 
-/// The message of an id that is well formed.
-async fn ours(
+/// Finds the message of a well-formed id.
+async fn by_key(
     ground: &Ground,
     store: &dyn Store,
     text: &str,
@@ -107,14 +107,14 @@ async fn ours(
     tag: Tag,
 ) -> anyhow::Result<(Batch, MessageKey)> {
     let Some(batch) = store.batch(key.batch).await? else {
-        bail!("there is no message {text} in {}", ground.database().display());
+        bail!("unknown message {text}: it is not in {}", ground.database().display());
     };
     if batch.tag != tag {
-        bail!("message {text} was made by another installation, or for a database that is gone");
+        bail!("message {text} was created by another installation, or in a database that no longer exists");
     }
     ensure_not_purged(&batch)?;
     if store.load(vec![key]).await?.is_empty() {
-        bail!("there is no message {text} in {}", ground.database().display());
+        bail!("unknown message {text}: it is not in {}", ground.database().display());
     }
     Ok((batch, key))
 }
