@@ -69,9 +69,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     if let Some(at) = audit.purged_at {
         let at = campaign::moment(at, None);
         lines.truncate(1);
-        lines.push(format!(
-            "Purged at {at}: its messages and their facts are gone, so there is nothing to check."
-        ));
+        lines.push(format!("Purged at {at}: its messages and their facts are gone, so there is nothing to check."));
         return lines;
     }
     for claim in &audit.claims {
@@ -86,10 +84,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     lines.push(match audit.unknown_count {
         0 => "Unknown: none. The result of every submission is known.".to_owned(),
-        some => format!(
-            "Unknown: {} with an unknown result.",
-            of(i128::from(some), "submission", "submissions")
-        ),
+        some => format!("Unknown: {} with an unknown result.", of(i128::from(some), "submission", "submissions")),
     });
     for unknown in audit.unknown.iter().take(NAMED) {
         lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));

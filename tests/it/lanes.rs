@@ -28,7 +28,7 @@ fn a_lane_is_shown_with_what_waits_on_it_and_for_what() {
     for found in [
         "\"November promo\" is paused: paused by ann: the text is wrong",
         "\"November promo\": step 1, WhatsApp, is paused by ann: the text is wrong",
-        "to go on: volley campaign resume 'November promo' --step 1",
+        "to resume: volley campaign resume 'November promo' --step 1",
     ] {
         assert!(doctor.contains(found), "{found}: {doctor}");
     }
@@ -168,7 +168,7 @@ async fn a_cancelled_campaign_is_certified_told_and_retried_for_those_it_left_ou
     let retried = site.volley(&["campaign", "retry", "promo", "--outcome", "cancelled", "--json"]).await.json();
     assert_eq!((&retried["messages"], &retried["name"]), (&json!(PEOPLE), &json!("promo 2")), "{retried}");
     let nobody = site.volley(&["campaign", "retry", "promo", "--outcome", "undelivered"]).await;
-    assert!(!nobody.status.success() && nobody.stderr.contains("nobody"), "{}", nobody.stderr);
+    assert!(!nobody.status.success() && nobody.stderr.contains("no recipient"), "{}", nobody.stderr);
     let cloned = site.volley(&["campaign", "clone", "promo", "--name", "again", "--json"]).await.json();
     assert_eq!((&cloned["messages"], &cloned["name"]), (&json!(PEOPLE), &json!("again")), "{cloned}");
     site.volley(&["lane", "resume", "sms"]).await;

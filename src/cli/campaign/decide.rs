@@ -126,7 +126,9 @@ pub(super) async fn run(
     let obeyed = if has_stop_time { String::new() } else { format!(" ({})", noted::sentence(obeyed)) };
     let effect = match decision {
         Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
-        Decision::Start | Decision::Resume if state == BatchState::Scheduled => "it waits for its start time".to_owned(),
+        Decision::Start | Decision::Resume if state == BatchState::Scheduled => {
+            "it waits for its start time".to_owned()
+        }
         Decision::Start | Decision::Resume => {
             let kept = kept.iter().filter_map(|kept| Some(before.get(kept.step?, Count::Queued)));
             let to_submit = before.total(Count::Queued) - kept.sum::<i64>();

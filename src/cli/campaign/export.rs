@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use super::{find, ensure_not_purged, name_of};
+use super::{ensure_not_purged, find, name_of};
 use crate::campaign::{self, Columns, Progress};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
@@ -33,7 +33,10 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     ensure_not_purged(&batch)?;
-    let plan = store.plan(batch.id).await?.with_context(|| format!("the plan of \"{}\" is no longer stored", args.campaign))?;
+    let plan = store
+        .plan(batch.id)
+        .await?
+        .with_context(|| format!("the plan of \"{}\" is no longer stored", args.campaign))?;
     let columns = Columns::of(&plan, batch.tag, args.time_zone);
     let columns = columns.only(&args.columns).map_err(|error| Usage(format!("--columns: {error}")))?;
     let header = columns.names().map(str::to_owned).collect();

@@ -377,7 +377,8 @@ fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<S
     let (row, details) = match &left_out.file {
         Some(file) => {
             let country = country.map(|country| format!(" --country {country}")).unwrap_or_default();
-            let check = format!("to list each with its line: volley audience check {}", shell(&file.display().to_string()));
+            let check =
+                format!("to list each with its line: volley audience check {}", shell(&file.display().to_string()));
             (of(left_out.total(), "row", "rows"), format!("{check}{country}"))
         }
         None => {

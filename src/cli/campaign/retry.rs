@@ -86,12 +86,10 @@ async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -
 /// Names the settings of the first campaign that the new one does not have.
 fn not_copied(before: &Plan, name: &str) -> impl Iterator<Item = String> {
     let end = before.end.map(|_| {
-        format!(
-            "The first campaign's end is not copied; to set one: volley campaign set {} --end TIME",
-            shell(name)
-        )
+        format!("The first campaign's end is not copied; to set one: volley campaign set {} --end TIME", shell(name))
     });
     let is_local = before.steps.iter().any(|step| step.hours.since.is_some());
-    let since = is_local.then(|| "It starts at the same time for all recipients, not by each recipient's clock.".to_owned());
+    let since =
+        is_local.then(|| "It starts at the same time for all recipients, not by each recipient's clock.".to_owned());
     end.into_iter().chain(since)
 }

@@ -130,14 +130,9 @@ pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
         }
         format!("costs about {first} for all first messages, and {at_most} if every message falls back at every step")
     }));
-    lines.extend(
-        limits::limits(&plan.limits, currency).map(|limits| format!("limited to {limits}, then pauses")),
-    );
+    lines.extend(limits::limits(&plan.limits, currency).map(|limits| format!("limited to {limits}, then pauses")));
     lines.extend(plan.pause_when.map(|rule| format!("pauses when {rule} on a step")));
-    lines.extend(
-        plan.hold_paid_when
-            .map(|rule| format!("holds the next paid step when {rule} on an earlier step")),
-    );
+    lines.extend(plan.hold_paid_when.map(|rule| format!("holds the next paid step when {rule} on an earlier step")));
     lines
 }
 

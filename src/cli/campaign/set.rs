@@ -128,7 +128,9 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     out::lines(table.lines(To::Stdout.paint()))?;
     if brought_forward > 0 {
         let messages = of(i128::from(brought_forward), "message", "messages");
-        out::data(format_args!("{messages} that waited for a later hour can be sent as soon as the new hours allow it."))?;
+        out::data(format_args!(
+            "{messages} that waited for a later hour can be sent as soon as the new hours allow it."
+        ))?;
     }
     if state == BatchState::Paused || held {
         let what = if state == BatchState::Paused { "It is still paused" } else { "A step is still held" };

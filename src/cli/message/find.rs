@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use crate::campaign;
-use crate::cli::campaign::{find as campaign_named, ensure_not_purged, name_of};
+use crate::cli::campaign::{ensure_not_purged, find as campaign_named, name_of};
 use crate::cli::words::{of, shell};
 use crate::cli::{Ground, exit::Usage};
 use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
@@ -43,8 +43,8 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
              recipients; see `volley opt-out show {number}`"
         ),
         [] => bail!(
-            "\"{name}\" has no message with this number or ClientMessageId: \"{whom}\"; write a number with its country \
-             code, and see `volley message list {}`",
+            "\"{name}\" has no message to \"{whom}\"; give a number with its country code, or a ClientMessageId of \
+             the recipient file, and see `volley message list {}`",
             shell(&name)
         ),
         _ => {

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::campaign::{Pages, as_counted, lookup, lookup_everywhere, state_of};
-use crate::cli::campaign::{find, ensure_not_purged, name_of};
+use crate::cli::campaign::{ensure_not_purged, find, name_of};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{Exit, Ground};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};

@@ -68,7 +68,7 @@ const RULES: [&str; 10] = [
     "Late success: it recalls a step not yet submitted, and changes a failed outcome to reached, never back.",
     "Unknown is not failed: a step that may have been submitted counts as submitted, and is not resent.",
     "Pause and cancel: once the command returns, nothing is sent; after a cancel the present step is the last.",
-    "Gaps: a deadline in a time without receipts does not fall back at once; it is held, or the provider is asked.",
+    "Silence counts only while receipts can arrive: a deadline in a gap is held, or the provider is asked.",
     "A step that cannot be submitted: waiting for rate, tier or a hold uses up no step, unless leave_within says so.",
 ];
 

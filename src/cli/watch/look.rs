@@ -53,7 +53,8 @@ const FORECAST: Span = Span::from_secs(5);
 
 impl<'a> Watcher<'a> {
     pub(in crate::cli) async fn new(ground: &'a Ground, store: &'a dyn Store, id: BatchId) -> anyhow::Result<Self> {
-        let plan = store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the plan of the campaign is no longer stored"))?;
+        let plan =
+            store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the plan of the campaign is no longer stored"))?;
         Ok(Self { ground, store, id, plan, has_forecast: true, forecast: None })
     }
 
@@ -65,7 +66,8 @@ impl<'a> Watcher<'a> {
     pub(in crate::cli) async fn look(&mut self) -> anyhow::Result<Look> {
         let store = self.store;
         // The state is read first, so the counts are never older than the state.
-        let batch = store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is no longer in the database"))?;
+        let batch =
+            store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is no longer in the database"))?;
         let tallies = store.tallies(self.id).await?;
         let at = self.ground.now();
         let nodes = self.ground.nodes(store).await?;
