@@ -21,7 +21,7 @@ Examples:
 pub(super) struct Args {
     /// Name or id of the campaign.
     campaign: String,
-    /// Print JSON: an object with id, name, state, holds, claims, messages, attempts, tried_again, receipts, unknown,
+    /// Print one JSON object: id, name, state, holds, claims, messages, attempts, tried_again, receipts, unknown,
     /// strays, cannot_tell.
     #[arg(long)]
     json: bool,

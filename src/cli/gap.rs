@@ -118,13 +118,13 @@ impl Waived {
     }
 
     pub(super) fn sentence(&self) -> String {
-        let fell =
+        let passed =
             format!("{} while receipts may have been lost", of(self.deadlines, "deadline passed", "deadlines passed"));
         let wait = "wait for the TTL or the receipt window";
         let askable = self.deadlines - self.unknown;
         match (self.to_ask, self.seconds_left) {
             (Some(_), Some(_)) if askable <= 0 => {
-                format!("{fell}; their provider ids are unknown, so the provider cannot be asked, and they {wait}")
+                format!("{passed}; their provider ids are unknown, so the provider cannot be asked, and they {wait}")
             }
             (Some(to_ask), Some(seconds_left)) => {
                 let left = about(Span::from_secs(seconds_left));
@@ -142,9 +142,9 @@ impl Waived {
                     Some(trouble) => format!("; it does not answer: {trouble}"),
                     None => String::new(),
                 };
-                format!("{fell}; the provider is asked, one a second: {left} left{others}{trouble}{unknown}")
+                format!("{passed}; the provider is asked, one a second: {left} left{others}{trouble}{unknown}")
             }
-            _ => format!("{fell}; they {wait}"),
+            _ => format!("{passed}; they {wait}"),
         }
     }
 }
@@ -156,11 +156,11 @@ fn seconds_for(questions: i64) -> i64 {
 /// The questions that wait for each subaccount. Steps without a configured lane are not asked about.
 fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap<&'a str, i64> {
     let mut questions = BTreeMap::new();
-    for (place, step) in plan.places() {
+    for (index, step) in plan.places() {
         let subaccounts: BTreeSet<&str> =
             config.lanes_of(step).map(|lane| lane.provider.sub_account.as_str()).collect();
         // Questions are not counted by lane; a pool is assumed to share them evenly.
-        let each = tallies.to_ask(place) / i64::try_from(subaccounts.len().max(1)).unwrap_or(1);
+        let each = tallies.to_ask(index) / i64::try_from(subaccounts.len().max(1)).unwrap_or(1);
         for sub_account in subaccounts {
             *questions.entry(sub_account).or_default() += each;
         }
@@ -238,8 +238,8 @@ mod tests {
             vec![step(Channel::Viber, "vb"), step(Channel::ZaloNotification, "zalo"), step(Channel::Sms, "sms")];
         let plan = Plan::of_steps(steps);
         let mut tallies = Tallies::default();
-        for (place, waived) in [(0, 5), (1, 2), (2, 4)] {
-            tallies.add(StepIndex::new(place).unwrap(), Count::Waived, waived);
+        for (index, waived) in [(0, 5), (1, 2), (2, 4)] {
+            tallies.add(StepIndex::new(index).unwrap(), Count::Waived, waived);
         }
         assert_eq!(questions(&config, &plan, &tallies), BTreeMap::from([("acme", 7), ("beta", 4)]));
     }

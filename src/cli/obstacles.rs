@@ -89,9 +89,9 @@ impl Obstacle {
             for batch in batches {
                 let Some(plan) = store.plan(batch.id).await? else { continue };
                 let tallies = store.tallies(batch.id).await?;
-                for (place, step) in plan.places().filter(|(_, step)| config.lanes_of(step).any(is_of)) {
+                for (index, step) in plan.places().filter(|(_, step)| config.lanes_of(step).any(is_of)) {
                     concerns = true;
-                    waiting += if step.fallback_after.is_some() { tallies.get(place, Count::AwaitingOpen) } else { 0 };
+                    waiting += if step.fallback_after.is_some() { tallies.get(index, Count::AwaitingOpen) } else { 0 };
                 }
             }
             if concerns || batches.is_empty() {

@@ -92,8 +92,8 @@ impl Slow {
 
     fn of(lane: &Lane, state: &LaneState, now: Timestamp) -> Vec<Self> {
         // When a throttling ends, only the lower rate remains.
-        let stands = |standing: &&Standing| standing.trouble == Trouble::Outage || standing.until > now;
-        let standing = state.standing.as_ref().filter(stands).cloned().map(Why::Standing);
+        let is_stopped = |standing: &&Standing| standing.trouble == Trouble::Outage || standing.until > now;
+        let standing = state.standing.as_ref().filter(is_stopped).cloned().map(Why::Standing);
         let of = lane.rate.each_second();
         let slowed = (state.portion < Portion::WHOLE).then(|| Why::Slowed { to: state.portion.of(of), of });
         let spent = lane.tiered().filter(|_| state.tier_spent);

@@ -47,7 +47,7 @@ pub(in crate::cli) struct Args {
     /// Exit with code 3 if rows were rejected or, with --wait, a recipient was not reached.
     #[arg(long)]
     strict: bool,
-    /// Print JSON: an object with id, name, state, messages.
+    /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
 }

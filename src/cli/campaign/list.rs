@@ -6,7 +6,7 @@ use super::rules::{self, Rules};
 use super::{find, id_of, name_of, state, why};
 use crate::campaign::moment;
 use crate::cli::table::Table;
-use crate::cli::watch::{Look, Shown, Watcher, foreseen, gaps};
+use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps};
 use crate::cli::words::{count, of, percent, rate};
 use crate::cli::{Exit, Ground, out};
 use crate::domain::Plan;
@@ -96,7 +96,7 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     let rates = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
     out::data(format_args!("{rates}; {} in all", of(batch.messages, "message", "messages")))?;
     if let Some(forecast) = &look.forecast {
-        out::data(format_args!("  {}", foreseen(forecast, &look)))?;
+        out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;
     }
     if let Some(plan) = &plan {
         out::data("")?;
@@ -122,8 +122,8 @@ fn rule_lines(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
     lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));
     lines.extend(rules::of_campaign(plan, None));
     for (index, step) in plan.places() {
-        let whom = rules::for_whom(&step.countries).map(|whom| format!("; {whom}")).unwrap_or_default();
-        lines.push(format!("step {index}, {}: {}{whom}", step.channel, rules::of_step((index, step), plan)));
+        let countries = rules::country_limit(&step.countries).map(|limit| format!("; {limit}")).unwrap_or_default();
+        lines.push(format!("step {index}, {}: {}{countries}", step.channel, rules::of_step((index, step), plan)));
     }
     lines.into_iter().map(|line| format!("  {}", paint.dim(line))).collect()
 }

@@ -47,13 +47,13 @@ Examples:
     Launch(launch::Args),
     /// List all campaigns, oldest first.
     List {
-        /// Print JSON: a list of objects.
+        /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
     },
     /// List running, paused, scheduled and draft campaigns by start time.
     Calendar {
-        /// Print JSON: a list of objects.
+        /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
     },
@@ -61,7 +61,7 @@ Examples:
     Show {
         /// Name or id of the campaign.
         campaign: String,
-        /// Print JSON: an object with id, name, state, counts, rate, obstacles, rules.
+        /// Print one JSON object: id, name, state, counts, rate, obstacles, rules.
         #[arg(long)]
         json: bool,
     },
@@ -78,7 +78,7 @@ Examples:
     Start {
         /// Name or id of the campaign.
         campaign: String,
-        /// Print JSON: an object with id, name, state, counts, noted.
+        /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
@@ -108,7 +108,7 @@ Examples:
         /// Reason, shown in events.
         #[arg(long)]
         reason: Option<String>,
-        /// Print JSON: an object with id, name, state, counts, noted.
+        /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
@@ -119,18 +119,19 @@ Examples:
         /// Resume only this step.
         #[arg(long, value_name = "STEP", value_parser = step)]
         step: Option<StepIndex>,
-        /// Print JSON: an object with id, name, state, counts, noted.
+        /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
-    /// Cancel a campaign. Once this returns, nothing more is sent, except by a server that does not respond (it says so). Cannot be undone.
+    /// Cancel a campaign. Once this returns, nothing more is sent, except by a server that does not respond (the output
+    /// then says so). Cannot be undone.
     Cancel {
         /// Name or id of the campaign.
         campaign: String,
         /// Reason, shown in events.
         #[arg(long)]
         reason: Option<String>,
-        /// Print JSON: an object with id, name, state, counts, noted.
+        /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },

@@ -22,7 +22,7 @@ use crate::template::{self, Line};
 pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
-    /// Print JSON: an object with ok, recipients, countries, steps, warnings, problems.
+    /// Print one JSON object: ok, recipients, countries, steps, warnings, problems.
     #[arg(long)]
     json: bool,
 }
@@ -321,8 +321,8 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
             paint.bold(step.channel),
             paint.dim(rules::of_step((index, step), plan))
         ));
-        let whom = rules::for_how_many(&step.countries, shares.at(index).people, people.recipients);
-        lines.extend(whom.map(|whom| format!("  {}", paint.dim(whom))));
+        let share = rules::country_share(&step.countries, shares.at(index).people, people.recipients);
+        lines.extend(share.map(|share| format!("  {}", paint.dim(share))));
         for recipient in people.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
             lines.push(format!("  to {}", recipient.msisdn));
             let mut table = Table::new(&["", ""]);

@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
     /// Exit with code 3 if a recipient was not reached.
     #[arg(long)]
     strict: bool,
-    /// Print JSON: an object with id, name, state, audience, left_out, open, outcomes, delivered_twice, late, unknown, steps.
+    /// Print one JSON object: id, name, state, audience, left_out, open, outcomes, delivered_twice, late, unknown, steps.
     #[arg(long)]
     json: bool,
 }

@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
     /// Create it as a draft; nothing is sent before `campaign start`.
     #[arg(long)]
     draft: bool,
-    /// Print JSON: an object with id, name, state, messages.
+    /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
 }

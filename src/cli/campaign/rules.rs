@@ -153,7 +153,7 @@ pub(super) fn of_step((index, step): (StepIndex, &Step), plan: &Plan) -> String 
 }
 
 /// `only SG, MY`; `None` if the step is for all countries.
-pub(super) fn for_whom(countries: &Countries) -> Option<String> {
+pub(super) fn country_limit(countries: &Countries) -> Option<String> {
     let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
     match countries {
         Countries::Everywhere => None,
@@ -163,9 +163,9 @@ pub(super) fn for_whom(countries: &Countries) -> Option<String> {
 }
 
 /// `only SG, MY: 800 of 1,000 recipients`.
-pub(super) fn for_how_many(countries: &Countries, people: u64, recipients: u64) -> Option<String> {
-    let who = for_whom(countries)?;
-    Some(format!("{who}: {} of {}", count(people), of(recipients, "recipient", "recipients")))
+pub(super) fn country_share(countries: &Countries, people: u64, recipients: u64) -> Option<String> {
+    let limit = country_limit(countries)?;
+    Some(format!("{limit}: {} of {}", count(people), of(recipients, "recipient", "recipients")))
 }
 
 /// The start of a campaign and its hours, in words; `None` if it starts at once and sends at all hours.

@@ -46,7 +46,7 @@ pub(in crate::cli) struct Args {
     /// Hold the next paid step automatically: 'undelivered > 20% of the last 1000'.
     #[arg(long, value_name = "RULE")]
     hold_paid_when: Option<String>,
-    /// Print JSON: an object with id, name, state, changed, brought_forward, noted.
+    /// Print one JSON object: id, name, state, changed, brought_forward, noted.
     #[arg(long)]
     json: bool,
 }
@@ -82,8 +82,8 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     let amend = Amend { step: args.step, keys: keys(&args) };
     if amend.keys.is_empty() {
         return Err(Usage(
-            "nothing to change; give --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when or \
-             --hold-paid-when; to change the rate of a lane: volley lane set"
+            "nothing to change; give --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when \
+             or --hold-paid-when; to change the rate of a lane: volley lane set"
                 .to_owned(),
         )
         .into());

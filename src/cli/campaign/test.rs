@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
     /// Default country for numbers without a country code: SG.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
-    /// Print JSON: an object with id, name, state, messages.
+    /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
 }

@@ -15,35 +15,35 @@ const LISTED: usize = 5;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Which {
     /// A message: its id (msg_…, or the UUID of the 8x8 API), the id of an attempt (att_…), or the provider's umid of
-    /// one. Or a campaign, by name or id, together with WHOM.
+    /// one. Or a campaign, by name or id, together with RECIPIENT.
     #[arg(value_name = "MESSAGE|CAMPAIGN")]
     message: String,
     /// In a campaign: the message to this phone number (+65…), or with this ClientMessageId of the recipient file.
-    whom: Option<String>,
+    recipient: Option<String>,
 }
 
 impl Which {
     pub(super) async fn find(&self, ground: &Ground, store: &dyn Store) -> anyhow::Result<(Batch, MessageKey)> {
-        match &self.whom {
-            Some(whom) => to(store, &self.message, whom).await,
+        match &self.recipient {
+            Some(recipient) => to(store, &self.message, recipient).await,
             None => by_id(ground, store, &self.message).await,
         }
     }
 }
 
-async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Batch, MessageKey)> {
+async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Result<(Batch, MessageKey)> {
     let batch = campaign_named(store, campaign).await?;
     ensure_not_purged(&batch)?;
-    let found = campaign::lookup(store, &batch, whom).await?;
+    let found = campaign::lookup(store, &batch, recipient).await?;
     let name = name_of(&batch);
     match found[..] {
         [message] => Ok((batch, message.key)),
-        [] if let Some(number) = opted_out(store, whom).await? => bail!(
+        [] if let Some(number) = opted_out(store, recipient).await? => bail!(
             "\"{name}\" has no message to {number}: the recipient has opted out, and a launch leaves out opted-out \
              recipients; see `volley opt-out show {number}`"
         ),
         [] => bail!(
-            "\"{name}\" has no message to \"{whom}\"; give a number with its country code, or a ClientMessageId of \
+            "\"{name}\" has no message to \"{recipient}\"; give a number with its country code, or a ClientMessageId of \
              the recipient file, and see `volley message list {}`",
             shell(&name)
         ),
@@ -51,7 +51,7 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
             let ids =
                 found.iter().take(LISTED).map(|message| MessageId { key: message.key, tag: batch.tag }.to_string());
             bail!(
-                "\"{name}\" has {} to {whom}; name one: {}",
+                "\"{name}\" has {} to {recipient}; name one: {}",
                 of(found.len() as u64, "message", "messages"),
                 ids.collect::<Vec<_>>().join(", ")
             )
@@ -60,8 +60,8 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
 }
 
 /// The number, if it is one and its recipient has opted out.
-async fn opted_out(store: &dyn Store, whom: &str) -> anyhow::Result<Option<Msisdn>> {
-    let Ok(number) = whom.parse::<Msisdn>() else { return Ok(None) };
+async fn opted_out(store: &dyn Store, recipient: &str) -> anyhow::Result<Option<Msisdn>> {
+    let Ok(number) = recipient.parse::<Msisdn>() else { return Ok(None) };
     Ok(store.opted_out(vec![number]).await?.pop())
 }
 

@@ -16,7 +16,7 @@ pub(in crate::cli) struct Args {
     #[arg(required_unless_present = "to")]
     campaign: Option<String>,
     /// List only messages to this phone number (+65…), or with this ClientMessageId of the recipient file.
-    #[arg(long, value_name = "WHOM")]
+    #[arg(long, value_name = "RECIPIENT")]
     to: Option<String>,
     /// List only messages in this state.
     #[arg(long, value_enum)]
@@ -27,7 +27,7 @@ pub(in crate::cli) struct Args {
     /// List only messages with a submission whose result is unknown.
     #[arg(long)]
     unknown: bool,
-    /// Print JSON: a line with one object for each message: id, msisdn, step, channel, state, outcome, campaign,
+    /// Print one JSON object per line: id, msisdn, step, channel, state, outcome, campaign,
     /// skipped, unknown.
     #[arg(long)]
     json: bool,
@@ -118,13 +118,13 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = store.as_ref();
     let mut list = List { args: &args, paint: To::Stdout.paint(), is_headed: args.json };
     match (&args.campaign, &args.to) {
-        (Some(campaign), Some(whom)) => {
+        (Some(campaign), Some(recipient)) => {
             let batch = find(store, campaign).await?;
             ensure_not_purged(&batch)?;
-            list.show(store, &batch, &lookup(store, &batch, whom).await?).await?;
+            list.show(store, &batch, &lookup(store, &batch, recipient).await?).await?;
         }
-        (None, Some(whom)) => {
-            for (batch, messages) in lookup_everywhere(store, whom).await? {
+        (None, Some(recipient)) => {
+            for (batch, messages) in lookup_everywhere(store, recipient).await? {
                 list.show(store, &batch, &messages).await?;
             }
         }

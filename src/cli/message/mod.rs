@@ -31,7 +31,7 @@ Examples:
     Show {
         #[command(flatten)]
         which: find::Which,
-        /// Print JSON: one object.
+        /// Print one JSON object.
         #[arg(long)]
         json: bool,
     },
@@ -47,7 +47,7 @@ Examples:
         /// Absent with `--rules`.
         #[command(flatten)]
         which: Option<find::Which>,
-        /// Print JSON: one object.
+        /// Print one JSON object.
         #[arg(long)]
         json: bool,
         /// Print the ten rules instead, one line each.

@@ -18,7 +18,7 @@ pub(in crate::cli) struct Args {
     /// Maximum number to list; the latest are listed.
     #[arg(long, default_value_t = 50)]
     limit: usize,
-    /// Print JSON: a line with one object for each receipt: received, umid.
+    /// Print one JSON object per line: received, umid.
     #[arg(long)]
     json: bool,
 }

@@ -18,7 +18,7 @@ use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
 
 pub(super) use look::{Look, Watcher};
-pub(super) use view::{fell_back, foreseen, gaps, outcome_notes};
+pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes};
 
 /// The time between two looks into the store.
 const LOOK: Span = Span::from_millis(250);
@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Exit with code 3 if a recipient was not reached.
     #[arg(long)]
     strict: bool,
-    /// Print JSON: after each change a line with one object, as `campaign show` prints it.
+    /// Print one JSON object per line after each change, as `campaign show` prints it.
     #[arg(long)]
     json: bool,
 }

@@ -161,7 +161,7 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
 }
 
 /// `the remaining messages will be sent by 2026-12-01 14:30 (in 2 h); limited by the tier of portfolio acme`.
-pub(in crate::cli) fn foreseen(forecast: &Forecast, look: &Look) -> String {
+pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> String {
     let (at, left) = (moment(forecast.done_at, look.report.zone), about(forecast.done_at.since(look.at)));
     let what = match (look.is_held, &forecast.left_behind[..]) {
         (true, []) => "without the hold the remaining messages would be sent by",
@@ -185,7 +185,7 @@ fn progress(look: &Look) -> String {
     }
     let is_sending = look.server && !look.is_unwritable && look.batch.state == BatchState::Running;
     if let Some(forecast) = look.forecast.as_ref().filter(|_| is_sending) {
-        parts.push(foreseen(forecast, look));
+        parts.push(forecast_sentence(forecast, look));
     }
     if let Some(due) = look.next_due.filter(|due| *due > look.at && waiting == 0 && is_sending) {
         parts.push(format!("next deadline in {}", about(due.since(look.at))));
