@@ -1,4 +1,4 @@
-//! `volley campaign start`, `pause`, `resume` and `cancel`.
+//! `volley campaign start`, `pause`, `resume` and `cancel`: carry out decisions of an operator.
 
 use anyhow::{Context, bail};
 use serde::Serialize;

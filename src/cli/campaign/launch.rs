@@ -1,4 +1,4 @@
-//! `volley campaign launch`.
+//! `volley campaign launch`: launches a campaign, and waits for it if asked to.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

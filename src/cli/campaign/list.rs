@@ -1,4 +1,4 @@
-//! `volley campaign list` and `show`.
+//! `volley campaign list` and `show`: show campaigns with their state, rules and obstacles.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! `volley campaign retry` and `clone`.
+//! `volley campaign retry` and `clone`: send a campaign again, as a new campaign.
 
 use std::collections::BTreeSet;
 

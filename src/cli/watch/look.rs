@@ -34,7 +34,7 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) repeated: Option<Repeated>,
 }
 
-/// Reads looks at a campaign repeatedly. The plan is read once.
+/// Reads the state of a campaign repeatedly. The plan is read once.
 pub(in crate::cli) struct Watcher<'a> {
     ground: &'a Ground,
     store: &'a dyn Store,
@@ -58,7 +58,7 @@ impl<'a> Watcher<'a> {
         Ok(Self { ground, store, id, plan, has_forecast: true, forecast: None })
     }
 
-    /// Makes looks without a forecast, which is slow: for a list of campaigns.
+    /// Leaves out the forecast, which is slow to make: for a list of campaigns.
     pub(in crate::cli) fn without_forecast(self) -> Self {
         Self { has_forecast: false, ..self }
     }
