@@ -1,4 +1,4 @@
-//! `volley audit`: a campaign held against its facts.
+//! `volley audit`: checks a campaign against its recorded facts.
 
 use super::campaign::find;
 use super::out::{self, Paint, To};
@@ -6,22 +6,22 @@ use super::words::{count, of, rate, span};
 use super::{Exit, Ground, progress};
 use crate::campaign::{self, Audit, Claim};
 
-/// Unknown attempts that are named.
+/// Unknown attempts that are listed.
 const NAMED: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Everything is read as it stood at one moment, also beside a running server. Nothing is written.
+The audit reads a snapshot of the database, also while a server is running. It writes nothing.
 
-Exit codes: 0 every claim holds; 1 one is refuted, or the audit could not be made.
+Exit codes: 0 every claim holds; 1 one is refuted, or the audit failed.
 
 Examples:
   volley audit 'November promo'
   volley audit 'November promo' --json | jq '.claims[] | select(.refuted > 0)'")]
 pub(super) struct Args {
-    /// The campaign's name or its id.
+    /// Name or id of the campaign.
     campaign: String,
-    /// As an object: id, name, state, holds, claims, messages, attempts, tried_again, receipts, unknown,
+    /// Print one JSON object: id, name, state, holds, claims, messages, attempts, tried_again, receipts, unknown,
     /// strays, cannot_tell.
     #[arg(long)]
     json: bool,
@@ -37,7 +37,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     });
     let audit = audit.await;
     bar.finish_and_clear();
-    let Some(audit) = audit? else { anyhow::bail!("\"{}\" is gone from the database", args.campaign) };
+    let Some(audit) = audit? else { anyhow::bail!("\"{}\" is no longer in the database", args.campaign) };
     let took = ground.now().since(began);
     if args.json {
         out::json(&audit)?;
@@ -47,7 +47,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     #[expect(clippy::cast_precision_loss, reason = "a rate is shown with two digits")]
     let each_second = audit.messages as f64 * 1_000.0 / took.millis().max(1) as f64;
     out::talk(format_args!(
-        "Looked at {} in {}, {}.",
+        "Checked {} in {}, {}.",
         of(i128::from(audit.messages), "message", "messages"),
         span(took),
         rate(each_second)
@@ -59,7 +59,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     let mut lines = vec![
         format!("{}  {}", paint.bold(&audit.name), paint.dim(audit.state)),
         paint.dim(format!(
-            "{}, {} and {}, all as they stood at one moment",
+            "{}, {} and {}, all read from one snapshot",
             of(i128::from(audit.messages), "message", "messages"),
             of(i128::from(audit.attempts), "attempt", "attempts"),
             of(i128::from(audit.receipts), "receipt", "receipts"),
@@ -69,9 +69,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     if let Some(at) = audit.purged_at {
         let at = campaign::moment(at, None);
         lines.truncate(1);
-        lines.push(format!(
-            "Purged at {at}: its messages and their facts are gone, so there is nothing to hold it against."
-        ));
+        lines.push(format!("Purged at {at}: its messages and their facts are gone, so there is nothing to check."));
         return lines;
     }
     for claim in &audit.claims {
@@ -81,32 +79,28 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     let refuted = audit.claims.iter().filter(|claim| !claim.holds()).count();
     lines.push(match refuted {
         0 => paint.good(paint.bold("Every claim holds.")),
-        some => paint.bad(paint.bold(format!("{} of {} claims refuted.", some, audit.claims.len()))),
+        some => paint.bad(paint.bold(format!("{} of {} claims are refuted.", some, audit.claims.len()))),
     });
     lines.push(String::new());
     lines.push(match audit.unknown_count {
-        0 => "Unknown: nothing. Of every hand-over it is known whether it happened.".to_owned(),
-        some => format!(
-            "Unknown: {}, of which it is unknown whether they happened.",
-            of(i128::from(some), "hand-over", "hand-overs")
-        ),
+        0 => "Unknown: none. The result of every submission is known.".to_owned(),
+        some => format!("Unknown: {} with an unknown result.", of(i128::from(some), "submission", "submissions")),
     });
     for unknown in audit.unknown.iter().take(NAMED) {
         lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
     }
     if audit.tried_again > 0 {
         lines.push(format!(
-            "Tried again: {}, each after one that the provider had refused or failed, or to make sure of one that is \
-             unknown.",
+            "Retried: {}, each after an attempt that the provider refused, that failed, or whose result is unknown.",
             of(i128::from(audit.tried_again), "attempt", "attempts")
         ));
     }
     for strays in &audit.strays {
         let webhooks = of(i128::from(strays.count), "webhook", "webhooks");
-        lines.push(format!("Of no campaign: {webhooks} ({}), kept and counted.", strays.kind));
+        lines.push(format!("In no campaign: {webhooks} ({}), kept and counted.", strays.kind));
     }
     lines.push(String::new());
-    lines.push(paint.dim("What the facts cannot tell, and is taken from the messages themselves:"));
+    lines.push(paint.dim("Not recorded as facts, so taken from the messages themselves:"));
     lines.extend(audit.cannot_tell.iter().map(|what| paint.dim(format!("  - {what}"))));
     lines
 }

@@ -1,4 +1,4 @@
-//! What a time in which no receipt could be taken has left behind: the same for everything that shows a campaign.
+//! Describes the effects of gaps, in which no receipt could be taken, in the same words for every view.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +12,14 @@ use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp,
 use crate::engine::{Gap, Gaps};
 use crate::store::{KeptGap, Result, Store};
 
-/// A short time without receipts, whose receipts the provider still repeats: deadlines wait for them.
+/// A short gap whose receipts the provider still repeats; deadlines wait for them.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Repeated {
     #[serde(serialize_with = "Timestamp::as_text")]
     from: Timestamp,
     #[serde(serialize_with = "Timestamp::as_text")]
     until: Timestamp,
-    /// Deadlines wait until then.
+    /// The time until which deadlines wait.
     #[serde(serialize_with = "Timestamp::as_text")]
     held_until: Timestamp,
     #[serde(skip)]
@@ -27,7 +27,7 @@ pub(super) struct Repeated {
 }
 
 impl Repeated {
-    /// Nothing where no deadline of a campaign that has sent since `begun` waits for such a time.
+    /// Reads the gap that deadlines of a campaign wait for, if any. The campaign has sent since `begun`.
     pub(super) async fn read(
         store: &dyn Store,
         config: &Config,
@@ -48,36 +48,36 @@ impl Repeated {
     }
 
     pub(super) fn sentence(&self) -> String {
-        let clock = |at| time_of_day(at, self.zone);
+        let time = |at| time_of_day(at, self.zone);
         format!(
-            "receipts may be missing from {} until {}; the provider repeats them, and deadlines wait for that until {}",
-            clock(self.from),
-            clock(self.until),
-            clock(self.held_until)
+            "receipts may be missing from {} until {}; the provider repeats them, and deadlines wait for them until {}",
+            time(self.from),
+            time(self.until),
+            time(self.held_until)
         )
     }
 }
 
-/// Deadlines of a campaign that fell into such a time and decide nothing.
+/// Deadlines of a campaign that passed during a gap, so that no message falls back by them.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Waived {
     deadlines: i64,
-    /// Of these, those about which nobody can ask, because what the provider calls them is not known.
+    /// Deadlines that the provider cannot be asked about, because its id for the attempt is unknown.
     unknown: i64,
     after_gap: AfterGap,
-    /// How many the provider is asked about, those of other campaigns included that are asked about over the same
-    /// subaccounts, and how long that takes.
+    /// The number of questions to the provider, including those of other campaigns on the same subaccounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_ask: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// The seconds until all these questions are asked.
     seconds_left: Option<i64>,
-    /// What keeps the provider from answering.
+    /// Why the provider does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
 }
 
 impl Waived {
-    /// Nothing where every deadline decides.
+    /// Reads the deadlines in gaps; `None` if there are none.
     pub(super) async fn read(
         store: &dyn Store,
         config: &Config,
@@ -102,7 +102,7 @@ impl Waived {
                     *all.entry(subaccount).or_default() += count;
                 }
             }
-            // Each subaccount is asked beside the others: what takes longest says when all is known.
+            // Subaccounts are asked in parallel, so the longest one sets the time left.
             let waiting =
                 ours.iter().map(|(subaccount, count)| (*count).max(all.get(subaccount).copied().unwrap_or(0)));
             let (mut to_ask, mut longest) = (0, 0);
@@ -118,15 +118,13 @@ impl Waived {
     }
 
     pub(super) fn sentence(&self) -> String {
-        let fell = format!(
-            "{} into a time of which receipts may be missing",
-            of(self.deadlines, "deadline fell", "deadlines fell")
-        );
+        let passed =
+            format!("{} while receipts may have been lost", of(self.deadlines, "deadline passed", "deadlines passed"));
         let wait = "wait for the TTL or the receipt window";
         let askable = self.deadlines - self.unknown;
         match (self.to_ask, self.seconds_left) {
             (Some(_), Some(_)) if askable <= 0 => {
-                format!("{fell}; their provider ids are unknown, so the provider cannot be asked, and they {wait}")
+                format!("{passed}; their provider ids are unknown, so the provider cannot be asked, and they {wait}")
             }
             (Some(to_ask), Some(seconds_left)) => {
                 let left = about(Span::from_secs(seconds_left));
@@ -144,9 +142,9 @@ impl Waived {
                     Some(trouble) => format!("; it does not answer: {trouble}"),
                     None => String::new(),
                 };
-                format!("{fell}; the provider is asked, one a second: {left} left{others}{trouble}{unknown}")
+                format!("{passed}; the provider is asked, one a second: {left} left{others}{trouble}{unknown}")
             }
-            _ => format!("{fell}; they {wait}"),
+            _ => format!("{passed}; they {wait}"),
         }
     }
 }
@@ -155,14 +153,15 @@ fn seconds_for(questions: i64) -> i64 {
     ask::takes(questions.unsigned_abs()).millis() / 1_000
 }
 
-/// How many questions wait for each subaccount. Steps whose lanes are gone are asked about by nobody.
+/// The questions that wait for each subaccount. Steps without a configured lane are not asked about.
 fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap<&'a str, i64> {
     let mut questions = BTreeMap::new();
-    for (place, step) in plan.places() {
-        let whose: BTreeSet<&str> = config.lanes_of(step).map(|lane| lane.provider.sub_account.as_str()).collect();
-        // Nobody counts them by lanes; a pool shares out evenly.
-        let each = tallies.to_ask(place) / i64::try_from(whose.len().max(1)).unwrap_or(1);
-        for sub_account in whose {
+    for (index, step) in plan.places() {
+        let subaccounts: BTreeSet<&str> =
+            config.lanes_of(step).map(|lane| lane.provider.sub_account.as_str()).collect();
+        // Questions are not counted by lane; a pool is assumed to share them evenly.
+        let each = tallies.to_ask(index) / i64::try_from(subaccounts.len().max(1)).unwrap_or(1);
+        for sub_account in subaccounts {
             *questions.entry(sub_account).or_default() += each;
         }
     }
@@ -175,7 +174,7 @@ mod tests {
     use crate::domain::{Channel, Step, StepIndex};
 
     #[test]
-    fn it_says_until_when_what_was_missed_is_repeated() {
+    fn a_short_gap_names_the_time_until_receipts_are_repeated() {
         let mut gaps = Gaps::default();
         let at = |second: i64| Timestamp::from_millis(second * 1_000);
         gaps.add(Gap { from: at(100), until: at(130) });
@@ -183,16 +182,16 @@ mod tests {
         assert_eq!(
             Repeated { from, until, held_until, zone: "Asia/Singapore".parse().ok() }.sentence(),
             "receipts may be missing from 07:31:40 +07:30 until 07:32:10 +07:30; the provider repeats them, and deadlines wait \
-             for that until 07:32:42 +07:30"
+             for them until 07:32:42 +07:30"
         );
         assert_eq!(gaps.repeated(at(0), held_until), None);
-        // What was missed every time is not waited for.
+        // The receipts of a long gap are not repeated, so deadlines do not wait for them.
         gaps.add(Gap { from: at(1_000), until: at(2_000) });
         assert_eq!(gaps.repeated(at(0), at(2_001)), None);
     }
 
     #[test]
-    fn it_says_how_long_asking_takes() {
+    fn deadlines_in_a_gap_name_the_time_that_asking_takes() {
         let waived = |deadlines, to_ask, trouble: Option<&str>| Waived {
             deadlines,
             unknown: 0,
@@ -203,22 +202,22 @@ mod tests {
         };
         assert_eq!(
             waived(50_000, 50_000, None).sentence(),
-            "50,000 deadlines fell into a time of which receipts may be missing; the provider is asked, one a second: \
+            "50,000 deadlines passed while receipts may have been lost; the provider is asked, one a second: \
              14 h 10 min left"
         );
         assert_eq!(
             waived(1, 11, Some("HTTP status 500")).sentence(),
-            "1 deadline fell into a time of which receipts may be missing; the provider is asked, one a second: 12 s \
+            "1 deadline passed while receipts may have been lost; the provider is asked, one a second: 12 s \
              left, with 10 of other campaigns; it does not answer: HTTP status 500"
         );
         assert_eq!(
             Waived { unknown: 16, ..waived(20, 4, None) }.sentence(),
-            "20 deadlines fell into a time of which receipts may be missing; the provider is asked, one a second: 5 s \
+            "20 deadlines passed while receipts may have been lost; the provider is asked, one a second: 5 s \
              left; the provider ids of 16 are unknown, and those wait for the TTL or the receipt window"
         );
         assert_eq!(
             Waived { unknown: 16, ..waived(16, 0, None) }.sentence(),
-            "16 deadlines fell into a time of which receipts may be missing; their provider ids are \
+            "16 deadlines passed while receipts may have been lost; their provider ids are \
              unknown, so the provider cannot be asked, and they wait for the TTL or the receipt window"
         );
     }
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn each_subaccount_is_asked_for_itself() {
+    fn questions_are_counted_for_each_subaccount() {
         let text = "[provider]\nsub_account = \"acme\"\n[[lane]]\nname = \"vb\"\nchannel = \"Viber\"\nrate = \"1/s\"\n\
                     [[lane]]\nname = \"zalo\"\nchannel = \"ZaloNotification\"\nrate = \"1/s\"\n\
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\nsub_account = \"beta\"\n";
@@ -239,8 +238,8 @@ mod tests {
             vec![step(Channel::Viber, "vb"), step(Channel::ZaloNotification, "zalo"), step(Channel::Sms, "sms")];
         let plan = Plan::of_steps(steps);
         let mut tallies = Tallies::default();
-        for (place, waived) in [(0, 5), (1, 2), (2, 4)] {
-            tallies.add(StepIndex::new(place).unwrap(), Count::Waived, waived);
+        for (index, waived) in [(0, 5), (1, 2), (2, 4)] {
+            tallies.add(StepIndex::new(index).unwrap(), Count::Waived, waived);
         }
         assert_eq!(questions(&config, &plan, &tallies), BTreeMap::from([("acme", 7), ("beta", 4)]));
     }

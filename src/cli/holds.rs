@@ -1,4 +1,4 @@
-//! Holds as people read them: what is held, why, since when, and what to do.
+//! Describes holds: what is held, why, since when, and what to do.
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub(super) struct HoldShown {
     pub(super) code: Option<u32>,
     pub(super) reason: String,
     pub(super) since: String,
-    /// Messages that wait for it now.
+    /// Messages that wait for it to be released.
     pub(super) waiting: i64,
     pub(super) what_to_do: String,
 }
@@ -47,7 +47,7 @@ pub(super) fn sentence_since(hold: &Hold, waiting: i64, now: Timestamp) -> Strin
     format!("{}, {} ago{}", held(hold), words::about(now.since(hold.since)), wait_for_it(waiting))
 }
 
-/// `; 1,200 messages wait for it`; nothing where none does.
+/// `; 1,200 messages wait for it`; empty if none does.
 pub(super) fn wait_for_it(waiting: i64) -> String {
     match waiting {
         ..=0 => String::new(),
@@ -55,7 +55,7 @@ pub(super) fn wait_for_it(waiting: i64) -> String {
     }
 }
 
-/// The command that lifts it, and what has to be put right first where no person put it there.
+/// The command that releases a hold. For a hold by the provider, also what to fix first.
 pub(super) fn what_to_do(hold: &Hold) -> String {
     let resume = match hold.template.as_str() {
         "" => format!("volley lane resume {}", words::shell(&hold.lane)),
@@ -65,8 +65,8 @@ pub(super) fn what_to_do(hold: &Hold) -> String {
     };
     let code = hold.code.map_or(0, i64::from);
     let remedy: Remedy = match hold.by {
-        HeldBy::Person => return format!("to go on: {resume}"),
-        HeldBy::Event => return format!("it goes on by itself once the provider says so; or, to try it now: {resume}"),
+        HeldBy::Person => return format!("to resume: {resume}"),
+        HeldBy::Event => return format!("it resumes automatically once the provider reports it; to try now: {resume}"),
         HeldBy::Answer => remedies::of_answer(code),
         HeldBy::Receipt => remedies::of_receipt(code),
     };
@@ -84,31 +84,35 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_told_once_and_with_what_lifts_it() {
+    fn a_hold_names_its_reason_once_and_the_command_to_release_it() {
         let paused = hold(HeldBy::Person, None, "paused by ann: moving");
         assert_eq!(held(&paused), "lane sms is paused by ann: moving");
-        assert_eq!(what_to_do(&paused), "to go on: volley lane resume sms");
+        assert_eq!(what_to_do(&paused), "to resume: volley lane resume sms");
         let unknown = hold(HeldBy::Answer, Some(1_005), "invalid source");
         assert_eq!(held(&unknown), "lane sms is held: invalid source (code 1005)");
         assert!(what_to_do(&unknown).starts_with("register the sender at the provider"));
         let waits = |waiting| sentence_since(&paused, waiting, Timestamp::from_millis(9_000));
-        let said = "lane sms is paused by ann: moving, 9 s ago";
+        let sentence = "lane sms is paused by ann: moving, 9 s ago";
         assert_eq!(
             [0, 1, 1_200].map(waits),
-            [said.to_owned(), format!("{said}; 1 message waits for it"), format!("{said}; 1,200 messages wait for it")]
+            [
+                sentence.to_owned(),
+                format!("{sentence}; 1 message waits for it"),
+                format!("{sentence}; 1,200 messages wait for it")
+            ]
         );
     }
 
     #[test]
-    fn the_same_code_wants_another_thing_where_a_receipt_has_said_it() {
+    fn the_remedy_of_a_code_depends_on_answer_or_receipt() {
         let answered = what_to_do(&hold(HeldBy::Answer, Some(1_007), "no"));
-        let told = what_to_do(&hold(HeldBy::Receipt, Some(1_007), "no"));
-        assert!(answered.contains("create the template") && told.contains("unlocked"), "{answered} {told}");
+        let received = what_to_do(&hold(HeldBy::Receipt, Some(1_007), "no"));
+        assert!(answered.contains("create the template") && received.contains("unlocked"), "{answered} {received}");
         assert!(what_to_do(&hold(HeldBy::Receipt, Some(42), "no credit")).contains("top up the account's credit"));
     }
 
     #[test]
-    fn a_refused_key_is_put_right_here_and_not_at_the_provider() {
+    fn a_refused_key_is_fixed_in_the_configuration() {
         for code in [401, 1_200] {
             let advice = what_to_do(&hold(HeldBy::Answer, Some(code), "no"));
             let parts =

@@ -1,8 +1,9 @@
-//! Whether a decision is obeyed, as people and scripts read it.
+//! Describes whether the running servers have put a decision into effect.
 
 use super::words::span;
 use crate::campaign::{Noted, moment};
 
+/// Says in a few words whether the decision is in effect.
 pub(super) fn sentence(noted: Noted) -> String {
     match noted {
         Noted::NobodyThere => "no server is running".to_owned(),
@@ -10,12 +11,12 @@ pub(super) fn sentence(noted: Noted) -> String {
             "no server has been seen since {}; if one is only suspended, it may send briefly when it resumes",
             moment(since, None)
         ),
-        Noted::ByAll { after } => format!("every server has noted it after {}", span(after)),
+        Noted::ByAll { after } => format!("in effect after {}", span(after)),
         Noted::NotYet => "saved, but not confirmed by a server within 1 s".to_owned(),
     }
 }
 
-/// For JSON: whether every running server has noted it; nothing where none is running.
+/// Whether every running server has confirmed the decision, for JSON; `None` if none is running.
 pub(super) const fn by_all(noted: Noted) -> Option<bool> {
     match noted {
         Noted::NobodyThere | Noted::Silent { .. } => None,

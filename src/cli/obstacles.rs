@@ -1,4 +1,4 @@
-//! What keeps a campaign from moving although it may: the same for everything that shows a campaign.
+//! Describes the obstacles that keep a campaign from sending, in the same words for every view.
 
 use serde::Serialize;
 
@@ -17,21 +17,21 @@ const START: &str = "start `volley serve`";
 
 #[derive(Debug, Clone)]
 pub(super) enum Obstacle {
-    /// A lane of it, or one of its templates, may not send, and so many of it wait for that.
+    /// One of its lanes or templates is held; with the messages that wait for it.
     Held(Hold, i64),
-    /// Nothing of a step leaves, and so many of it wait for that.
+    /// One of its steps is held; with the messages that wait for it.
     StepHeld(StepHold, Channel, i64),
-    /// A lane of it is not configured any more.
+    /// One of its lanes is no longer configured.
     Gone(Stranded),
-    /// A lane of it goes more slowly than it could, and so many of it wait for that.
+    /// One of its lanes is slower than its rate; with the messages that wait for it.
     Slow(Slow, i64),
     NoServer,
     /// The server cannot write to the database.
     Unwritable(Unwritable),
-    /// It is paused, and a limit of it has to be raised before it goes on.
+    /// It is paused, and an operator has to raise a limit before it can resume.
     UsedUp(UsedUp),
-    /// Proof is missing that a provider address can be reached or can reach us, so silence decides nothing; and so many
-    /// wait for a deadline on its lanes.
+    /// There is no proof that a provider address can be reached, or that its receipts arrive, so deadlines are held.
+    /// `waiting` counts the messages with a deadline on its lanes.
     Doubt {
         address: String,
         cause: DoubtCause,
@@ -40,7 +40,7 @@ pub(super) enum Obstacle {
     },
 }
 
-/// What it means that the server cannot write.
+/// Why the server cannot write, and the effect.
 const fn unwritable(trouble: DiskTrouble) -> &'static str {
     match trouble {
         DiskTrouble::Full => "the server cannot write, because the disk of the database is full: nothing is sent",
@@ -49,15 +49,15 @@ const fn unwritable(trouble: DiskTrouble) -> &'static str {
     }
 }
 
-/// What to do about it.
+/// What to do so that the server can write.
 const fn write_again(trouble: DiskTrouble) -> &'static str {
     match trouble {
-        DiskTrouble::Full => "free some space on that disk; the server then goes on by itself",
+        DiskTrouble::Full => "free some space on that disk; the server then continues automatically",
         DiskTrouble::ReadOnly => {
-            "make the database's file and folder writable for the server; it then goes on by itself"
+            "make the database's file and folder writable for the server; it then continues automatically"
         }
         DiskTrouble::Failing => {
-            "check that disk, its quota and the size that the server's files may have; the server then goes on by itself"
+            "check that disk, its quota and the file size limit of the server; it then continues automatically"
         }
     }
 }
@@ -67,7 +67,7 @@ const fn write_again(trouble: DiskTrouble) -> &'static str {
 pub(super) struct ObstacleShown {
     kind: &'static str,
     what: String,
-    /// Messages of the campaign that wait for it.
+    /// Messages of the campaign that wait because of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ pub(super) struct ObstacleShown {
 }
 
 impl Obstacle {
-    /// Addresses in doubt to which lanes of these batches submit, with the messages that wait for a deadline there.
+    /// Lists the addresses in doubt that lanes of these batches use, with the messages that wait for a deadline there.
     pub(super) async fn doubts(store: &dyn Store, config: &Config, batches: &[Batch]) -> Result<Vec<Self>> {
         let mut doubts = Vec::new();
         for link in store.links().await? {
@@ -89,9 +89,9 @@ impl Obstacle {
             for batch in batches {
                 let Some(plan) = store.plan(batch.id).await? else { continue };
                 let tallies = store.tallies(batch.id).await?;
-                for (place, step) in plan.places().filter(|(_, step)| config.lanes_of(step).any(is_of)) {
+                for (index, step) in plan.places().filter(|(_, step)| config.lanes_of(step).any(is_of)) {
                     concerns = true;
-                    waiting += if step.fallback_after.is_some() { tallies.get(place, Count::AwaitingOpen) } else { 0 };
+                    waiting += if step.fallback_after.is_some() { tallies.get(index, Count::AwaitingOpen) } else { 0 };
                 }
             }
             if concerns || batches.is_empty() {
@@ -125,7 +125,7 @@ impl Obstacle {
         }
     }
 
-    /// The same, with since when.
+    /// The same, with its duration.
     pub(super) fn what_since(&self, now: Timestamp) -> String {
         match self {
             Self::Held(hold, waiting) => holds::sentence_since(hold, *waiting, now),
@@ -149,13 +149,13 @@ impl Obstacle {
                 let (campaign, step) = (shell(campaign), hold.step);
                 let resume = format!("volley campaign resume {campaign} --step {step}");
                 match hold.by {
-                    StepHeldBy::Person | StepHeldBy::Rule => format!("to go on: {resume}"),
+                    StepHeldBy::Person | StepHeldBy::Rule => format!("to resume: {resume}"),
                     StepHeldBy::Refusal => format!(
-                        "put right at the provider what it says, then: {resume}; or cancel the campaign and launch it with \
-                         content that the provider takes"
+                        "fix what the provider reports, then: {resume}; or cancel the campaign and launch it with content that \
+                         the provider accepts"
                     ),
                     StepHeldBy::Limit => format!(
-                        "to go on: volley campaign set {campaign} --step {step} with a higher --max-messages or --budget, \
+                        "to resume: volley campaign set {campaign} --step {step} with a higher --max-messages or --budget, \
                          then: {resume}"
                     ),
                 }
@@ -169,7 +169,7 @@ impl Obstacle {
         }
     }
 
-    /// All of it in one sentence.
+    /// The obstacle and what to do, in one sentence.
     pub(super) fn sentence(&self, campaign: &str, now: Timestamp) -> String {
         format!("{}; {}", self.what(), self.what_to_do(campaign, now))
     }

@@ -1,4 +1,4 @@
-//! How lanes go now, as people read it: what the running server has said of them with its last beat.
+//! Describes the present rate of lanes, as the running server recorded it with its last heartbeat.
 
 use serde::Serialize;
 
@@ -8,23 +8,23 @@ use crate::config::{Config, Lane};
 use crate::domain::{Portion, Tier, Timestamp};
 use crate::store::{LaneState, Standing, Trouble};
 
-/// How a lane goes, for JSON.
+/// The rate of a lane, for JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct PaceShown {
-    /// Messages a second that it lets out.
+    /// Submissions a second, as last measured.
     pace: f64,
-    /// What it may: its rate, or less of it while it is throttled.
+    /// The allowed rate: the whole rate of the lane, or less while it is throttled.
     allowed: f64,
-    /// How much of its rate that is, from a sixteenth to 1.
+    /// The allowed share of its rate, from a sixteenth to 1.
     portion: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     standing: Option<StandingShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tier_spent: Option<bool>,
-    /// Then, when the next place comes free.
+    /// When the next slot frees up, if the tier is spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     tier_free_at: Option<String>,
-    /// What the provider complained of last, however long ago.
+    /// The latest complaint of the provider, of any age.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_complaint: Option<ComplaintShown>,
 }
@@ -39,7 +39,7 @@ struct ComplaintShown {
 struct StandingShown {
     kind: &'static str,
     since: String,
-    /// When it is tried again.
+    /// When the lane retries.
     until: String,
     why: String,
 }
@@ -69,7 +69,7 @@ const fn kind(trouble: Trouble) -> &'static str {
     }
 }
 
-/// Why a lane goes more slowly than it could, although nobody holds it. It passes by itself.
+/// Why a lane sends more slowly than its rate without a hold. It ends without an operator.
 #[derive(Debug, Clone)]
 pub(super) struct Slow {
     pub(super) lane: String,
@@ -84,16 +84,16 @@ enum Why {
 }
 
 impl Slow {
-    /// Everything that slows the lanes of the configuration down.
+    /// Lists what slows down the configured lanes.
     pub(super) fn all(config: &Config, states: &[LaneState], now: Timestamp) -> Vec<Self> {
         let known = states.iter().filter_map(|state| Some((config.lane(&state.lane)?, state)));
         known.flat_map(|(lane, state)| Self::of(lane, state, now)).collect()
     }
 
     fn of(lane: &Lane, state: &LaneState, now: Timestamp) -> Vec<Self> {
-        // Throttled until just now: what is left of it is the slower pace.
-        let stands = |standing: &&Standing| standing.trouble == Trouble::Outage || standing.until > now;
-        let standing = state.standing.as_ref().filter(stands).cloned().map(Why::Standing);
+        // When a throttling ends, only the lower rate remains.
+        let is_stopped = |standing: &&Standing| standing.trouble == Trouble::Outage || standing.until > now;
+        let standing = state.standing.as_ref().filter(is_stopped).cloned().map(Why::Standing);
         let of = lane.rate.each_second();
         let slowed = (state.portion < Portion::WHOLE).then(|| Why::Slowed { to: state.portion.of(of), of });
         let spent = lane.tiered().filter(|_| state.tier_spent);
@@ -121,10 +121,10 @@ impl Slow {
         }
     }
 
-    /// In a word or two, for a column.
+    /// The state in a word or two, for a column.
     pub(super) fn state(&self) -> &'static str {
         match &self.why {
-            Why::Standing(_) => "stands still",
+            Why::Standing(_) => "stopped",
             Why::Slowed { .. } => "slowed",
             Why::TierSpent { .. } => "tier spent",
         }
@@ -139,16 +139,16 @@ impl Slow {
                     1 => "; 1 request was in flight when it began".to_owned(),
                     many => format!("; {many} requests were in flight when it began"),
                 };
-                format!("lane {lane} stands still: trouble at the provider: {why}{in_flight}")
+                format!("lane {lane} is stopped by an outage of the provider: {why}{in_flight}")
             }
             Why::Standing(Standing { why, .. }) => {
-                format!("lane {lane} stands still: it was too fast for the provider: {why}")
+                format!("lane {lane} is stopped: the provider throttled it: {why}")
             }
             Why::Slowed { to, of } => {
-                format!("lane {lane} goes at {} of its {}: the provider throttled it", rate(*to), rate(*of))
+                format!("lane {lane} is slowed to {} of its {}: the provider throttled it", rate(*to), rate(*of))
             }
             Why::TierSpent { portfolio, tier, .. } => {
-                format!("the tier of portfolio {portfolio} ({tier}) is spent: on lane {lane} nobody new is written to")
+                format!("the tier of portfolio {portfolio} ({tier}) is spent: no new recipients on lane {lane} for now")
             }
         }
     }
@@ -156,28 +156,26 @@ impl Slow {
     pub(super) fn what_to_do(&self, now: Timestamp) -> String {
         match &self.why {
             Why::Standing(standing) => {
-                let again = match standing.until > now {
-                    true => format!("tried again in {}", about(standing.until.since(now))),
-                    false => "tried again now".to_owned(),
+                let retries = match standing.until > now {
+                    true => format!("retries in {}", about(standing.until.since(now))),
+                    false => "retries now".to_owned(),
                 };
                 match standing.trouble {
                     Trouble::Outage => {
-                        format!(
-                            "nothing; it is {again}, and queued messages wait. `volley doctor` looks at the provider"
-                        )
+                        format!("nothing; it {retries}, and queued messages wait. `volley doctor` checks the provider")
                     }
-                    Trouble::Throttled => format!("nothing; it is {again}, and goes on more slowly"),
+                    Trouble::Throttled => format!("nothing; it {retries}, at a lower rate"),
                 }
             }
             Why::Slowed { .. } => {
-                "nothing; it goes faster again by itself. Where it comes back, lower the lane's rate".to_owned()
+                "nothing; the rate recovers automatically. If this repeats, lower the rate of the lane".to_owned()
             }
             Why::TierSpent { free_at, .. } => {
                 let next = free_at
                     .filter(|at| *at > now)
                     .map(|at| format!(", the next at {} (in {})", moment(at, None), about(at.since(now))));
                 format!(
-                    "wait: a place comes free a day after it was taken{}; or set `tier` once the provider has raised it",
+                    "wait: each slot frees up after 24 h{}; or set `tier` once the provider has raised it",
                     next.unwrap_or_default()
                 )
             }

@@ -1,4 +1,4 @@
-//! Campaigns on lanes that are gone, as people read of them.
+//! Describes campaigns that use lanes which are no longer configured.
 
 use super::words::{of, shell};
 use crate::campaign::Stranded;
@@ -8,7 +8,7 @@ pub(super) fn what(stranded: &Stranded) -> String {
     let lane = &stranded.lane;
     match stranded.queued {
         0 => format!(
-            "what falls back to {} would wait for lane {lane}, which is not in the configuration",
+            "messages that fall back to {} would wait for lane {lane}, which is not in the configuration",
             stranded.channel
         ),
         1 => format!("1 message waits for lane {lane}, which is not in the configuration"),
@@ -20,7 +20,7 @@ pub(super) fn what(stranded: &Stranded) -> String {
 
 pub(super) fn what_to_do(stranded: &Stranded, campaign: &str) -> String {
     format!(
-        "add lane {} to it again, under this name, and start `volley serve` anew; or: volley campaign cancel {}",
+        "add lane {} to the configuration again and restart `volley serve`; or: volley campaign cancel {}",
         stranded.lane,
         shell(campaign)
     )

@@ -1,4 +1,4 @@
-//! Limits that let nothing more leave, as people read of them.
+//! Describes limits that are used up, which stop further submissions.
 
 use super::words::shell;
 use crate::campaign::{Stop, UsedUp};
@@ -15,7 +15,7 @@ pub(super) fn what(UsedUp { step, by }: &UsedUp) -> String {
     }
 }
 
-/// Raised first: what goes on before that stops again at once.
+/// The commands that raise the limit and resume. The limit comes first: a campaign resumed below it stops at once.
 pub(super) fn what_to_do(UsedUp { step, by }: &UsedUp, campaign: &str) -> String {
     let campaign = shell(campaign);
     let step = step.map(|step| format!(" --step {step}")).unwrap_or_default();
@@ -26,7 +26,7 @@ pub(super) fn what_to_do(UsedUp { step, by }: &UsedUp, campaign: &str) -> String
     format!("volley campaign set {campaign}{step} {raise} MORE, then: volley campaign resume {campaign}{step}")
 }
 
-/// Both in one.
+/// What is used up and what to do, in one sentence.
 pub(super) fn sentence(used_up: &UsedUp, campaign: &str) -> String {
-    format!("{}; to go on: {}", what(used_up), what_to_do(used_up, campaign))
+    format!("{}; to resume: {}", what(used_up), what_to_do(used_up, campaign))
 }

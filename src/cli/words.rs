@@ -1,4 +1,4 @@
-//! Numbers, shares and times as people read them.
+//! Formats numbers, shares, times and hours for operators.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -6,20 +6,20 @@ use std::fmt::Display;
 pub(super) use crate::domain::grouped as count;
 use crate::domain::{Hours, Span, Stretch};
 
-/// Holidays that are named one by one.
+/// Holidays that are listed one by one; more are counted.
 const NAMED: usize = 4;
-/// Whose clock it is where no zone is named.
+/// The clock that hours without a time zone use.
 pub(super) const OWN_CLOCK: &str = "by each recipient's own clock";
 
-/// `Mon-Fri 09:00-18:00, never 21:00-08:00 or on 2026-12-25, by each recipient's own clock`; nothing where at all hours.
+/// `sent Mon-Fri 09:00-18:00, not sent 21:00-08:00 or on 2026-12-25, by each recipient's own clock`; `None` without hours.
 pub(super) fn hours(hours: &Hours) -> Option<String> {
     if hours.windows.is_empty() && hours.quiet.is_empty() && hours.holidays.is_empty() {
         return None;
     }
     let all = |stretches: &[Stretch]| stretches.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-    let mut said = Vec::new();
+    let mut parts = Vec::new();
     if !hours.windows.is_empty() {
-        said.push(all(&hours.windows));
+        parts.push(format!("sent {}", all(&hours.windows)));
     }
     let mut never = Vec::new();
     if !hours.quiet.is_empty() {
@@ -32,16 +32,16 @@ pub(super) fn hours(hours: &Hours) -> Option<String> {
         });
     }
     if !never.is_empty() {
-        said.push(format!("never {}", never.join(" or ")));
+        parts.push(format!("not sent {}", never.join(" or ")));
     }
-    // By whose clock it begins is said elsewhere.
+    // A start by the recipient's clock is described elsewhere.
     if (Hours { since: None, ..hours.clone() }).are_theirs() {
-        said.push(OWN_CLOCK.to_owned());
+        parts.push(OWN_CLOCK.to_owned());
     }
-    Some(said.join(", "))
+    Some(parts.join(", "))
 }
 
-/// A dash for nothing, so that a column of numbers shows where something is.
+/// A count, with a dash for zero.
 pub(super) fn count_or_dash(number: i64) -> String {
     if number == 0 { "–".to_owned() } else { count(number) }
 }
@@ -52,8 +52,8 @@ pub(super) fn of(number: impl Into<i128>, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// A share in percent: never 100 while something is missing, never 0 while something is there.
-#[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
+/// A share in percent: 100 only if it is complete, 0 only if it is empty.
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
 pub(super) fn percent(part: i64, whole: i64) -> String {
     if whole <= 0 {
         return "–".to_owned();
@@ -67,7 +67,7 @@ pub(super) fn percent(part: i64, whole: i64) -> String {
     }
 }
 
-/// The two largest units that matter: `350 ms`, `2.4 s`, `28 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`.
+/// A duration in its two largest units: `350 ms`, `2.4 s`, `28 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`.
 pub(super) fn span(span: Span) -> String {
     let millis = span.millis();
     let seconds = (millis + 500) / 1_000;
@@ -86,7 +86,7 @@ pub(super) fn span(span: Span) -> String {
     }
 }
 
-/// The same in whole seconds, for what counts up or down before somebody's eyes.
+/// A duration in whole seconds, for values that count up or down on the screen.
 pub(super) fn about(left: Span) -> String {
     match (left.millis() + 999) / 1_000 {
         seconds @ ..10 => format!("{} s", seconds.max(1)),
@@ -94,7 +94,7 @@ pub(super) fn about(left: Span) -> String {
     }
 }
 
-/// `498/s`; with one digit behind the point where it is slow and not even, and of what is slower still a minute or an hour.
+/// `498/s`; a slow rate has one decimal, and a slower one is per minute or per hour.
 pub(super) fn rate(each_second: f64) -> String {
     let units = [(1.0, "s"), (60.0, "min"), (3_600.0, "h")];
     let (each, unit) = units.into_iter().find(|(seconds, _)| each_second * seconds >= 0.095).unwrap_or((1.0, "s"));
@@ -107,12 +107,12 @@ pub(super) fn rate(each_second: f64) -> String {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates, and no pace comes near")]
+#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates, and no rate comes near the limit")]
 fn whole(number: f64) -> String {
     count(number.round() as i64)
 }
 
-/// A bar of so many columns of which a share is filled, to an eighth of a column.
+/// A bar at most `columns` wide for the share `part` of `whole`, drawn to an eighth of a column.
 pub(super) fn bar(part: i64, whole: i64, columns: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = eighths_of(part, whole, columns);
@@ -145,13 +145,13 @@ pub(super) fn list<T: Display>(items: &[T]) -> String {
     }
 }
 
-/// How many there are of each kind: `2 opted out and 1 too short`.
+/// The count of each kind: `2 opted out and 1 too short`.
 pub(super) fn each<K: Display, N: Copy + Into<i128>>(kinds: &BTreeMap<K, N>) -> String {
     let kinds: Vec<String> = kinds.iter().map(|(kind, number)| format!("{} {kind}", count(*number))).collect();
     list(&kinds)
 }
 
-/// In quotes where a shell would otherwise see more than one word.
+/// Quotes a text for a shell, if it needs quotes.
 pub(super) fn shell(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_shares_and_rates_have_few_digits() {
         assert_eq!([0, 999, 1_000, 1_234_567, -12_345].map(count), ["0", "999", "1,000", "1,234,567", "-12,345"]);
         assert_eq!([of(1, "row", "rows"), of(2_000, "row", "rows")], ["1 row", "2,000 rows"]);
         let shares = [(0, 9), (9, 9), (1, 100_000), (99_999, 100_000), (1, 3), (0, 0)];
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn times_read_well() {
+    fn durations_have_at_most_two_units() {
         let millis = [0, 350, 2_440, 9_960, 28_000, 252_000, 7_500_000, 273_600_000];
         let read = ["0 s", "350 ms", "2.4 s", "10 s", "28 s", "4 min 12 s", "2 h 5 min", "3 d 4 h"];
         assert_eq!(millis.map(|millis| span(Span::from_millis(millis))), read);
@@ -187,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_shows_the_least_there_is_and_is_full_only_when_it_is() {
+    fn a_bar_shows_small_shares_and_is_full_only_at_the_whole() {
         assert_eq!([bar(0, 10, 4), bar(5, 10, 4), bar(10, 10, 4), bar(1, 1_000, 4)], ["", "██", "████", "▏"]);
     }
 
     #[test]
-    fn a_name_survives_the_shell() {
+    fn names_with_spaces_or_quotes_are_quoted_for_a_shell() {
         assert_eq!([shell("promo-1"), shell("May's promo")], ["promo-1", r"'May'\''s promo'"]);
     }
 }

@@ -166,7 +166,7 @@ fn who_had_opted_out_by_the_launch_is_told_so_and_the_audit_holds() {
     let plan = run(folder, &["campaign", "plan", "later.toml", "--json"]).ended(0).json();
     assert_eq!((&plan["recipients"], &plan["opted_out"]), (&Value::from(2), &Value::from(1)), "{plan}");
     let told = run(folder, &["campaign", "plan", "later.toml"]).ended(0).stdout;
-    assert!(told.contains("2 people from people") && !told.contains("+6581234568"), "{told}");
+    assert!(told.contains("2 recipients from people") && !told.contains("+6581234568"), "{told}");
     run(folder, &["campaign", "launch", "later.toml"]).ended(0);
     let audit = run(folder, &["audit", "later", "--json"]).ended(0).json();
     assert_eq!((&audit["holds"], &audit["messages"]), (&Value::from(true), &Value::from(3)), "{audit}");

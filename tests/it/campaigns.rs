@@ -28,7 +28,7 @@ fn the_calendar_shows_what_is_to_come_by_when_it_begins_and_how() {
     assert_eq!((&advent["local_start"], &advent["over"]), (&"2098-12-01 09:00".into(), &"3h".into()));
     assert_eq!((&advent["state"], &advent["waiting"]), (&"scheduled".into(), &2.into()));
     let shown = run(at, &["campaign", "calendar"]).ended(0).stdout;
-    assert!(shown.contains("2098-12-01 09:00, over 3h, 09:00-18:00, by each recipient's own clock"), "{shown}");
+    assert!(shown.contains("2098-12-01 09:00, over 3h, sent 09:00-18:00, by each recipient's own clock"), "{shown}");
 }
 
 #[test]
@@ -49,16 +49,16 @@ fn what_a_campaign_goes_by_is_shown_and_a_clone_of_it_may_wait_as_a_draft() {
     for said in [
         "changed 1 time since its launch",
         "ends 2099-12-01 ",
-        "hands over at most 500 messages, and is paused then",
+        "limited to at most 500 messages, then pauses",
         "step 3, SMS: lane sms, until Delivered",
-        "; leaves never 21:00-08:00, by each recipient's own clock; at most 20 messages",
+        "; not sent 21:00-08:00, by each recipient's own clock; at most 20 messages",
     ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
 
     let cloned = run(at, &["campaign", "clone", name, "--draft"]).ended(0);
     assert!(cloned.stdout.contains("\"November promo 2\" is a draft: 50 messages"), "{}", cloned.stdout);
-    assert!(cloned.stderr.contains("The end of the first time does not count"), "{}", cloned.stderr);
+    assert!(cloned.stderr.contains("The first campaign's end is not copied"), "{}", cloned.stderr);
     let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
     assert_eq!((&calendar[1]["name"], &calendar[1]["starts_at"]), (&json!("November promo 2"), &Value::Null));
     assert!(run(at, &["campaign", "calendar"]).ended(0).stdout.contains("once started"));
@@ -116,11 +116,11 @@ fn a_plan_above_the_tier_names_its_days_and_who_else_has_booked_and_refuses_noth
     let warnings = plan["warnings"].as_array().unwrap();
     assert!(warnings.iter().any(|warning| warning["code"] == "small_tier"), "{plan}");
     let shown = run(at, &["campaign", "plan", "big.toml"]).ended(0).stdout;
-    assert!(shown.contains("250 people a day:"), "{shown}");
+    assert!(shown.contains("250 recipients a day:"), "{shown}");
     run(at, &["campaign", "launch", "big.toml", "--unchecked"]).ended(0);
     std::fs::write(at.join("other.toml"), of_people("other", 300..600)).unwrap();
     let shown = run(at, &["campaign", "plan", "other.toml"]).ended(0).stdout;
-    assert!(shown.contains("of other campaigns"), "{shown}");
+    assert!(shown.contains("in other campaigns"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -152,7 +152,7 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     assert!(show["obstacles"].to_string().contains("step held"), "what is refused changes nothing: {show}");
     site.volley(&["campaign", "set", "promo", "--max-messages", "none", "--json"]).await.json();
     let resumed = site.volley(&["campaign", "resume", "promo"]).await;
-    assert!(resumed.stdout.contains("\"promo\" is resumed: 15 messages to hand over"), "{}", resumed.stdout);
+    assert!(resumed.stdout.contains("\"promo\" is resumed: 15 messages to submit"), "{}", resumed.stdout);
 
     // What is spread over hours waits for its time, and not for the lane.
     std::fs::write(

@@ -216,7 +216,7 @@ fn a_launch_into_the_void_is_refused_and_one_that_is_meant_is_kept() {
     assert_eq!((&launched["state"], &launched["messages"]), (&Value::from("running"), &Value::from(50)));
     run(at, &["campaign", "launch", "promo.toml", "--unchecked"])
         .ended(1)
-        .says(&["a campaign \"November promo\" already", "--name"]);
+        .says(&["campaign \"November promo\" already exists", "--name"]);
 
     let id = launched["id"].as_str().unwrap();
     let shown = run(at, &["campaign", "show", id, "--json"]).ended(0).json();
@@ -289,12 +289,12 @@ fn a_campaign_is_changed_after_its_launch() {
     let changed = set(&["--step", "3", "--max-messages", "20", "--json"]).ended(0).json();
     let key = serde_json::json!({ "step": 3, "key": "max_messages", "before": "none", "after": "20" });
     assert_eq!((&changed["changed"], &changed["state"]), (&Value::from(vec![key]), &Value::from("running")));
-    assert!(set(&["--step", "3", "--max-messages", "20"]).ended(0).stdout.contains("is so already"));
+    assert!(set(&["--step", "3", "--max-messages", "20"]).ended(0).stdout.contains("already has these settings"));
     assert!(run(at, &["events"]).ended(0).stdout.contains("changed by ann: step 3, max_messages is 20, was none"));
     let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
     assert_eq!(calendar[0]["end"], "2099-12-02T18:00:00.000Z");
 
-    set(&[]).ended(2).says(&["say what to change", "volley lane set"]);
+    set(&[]).ended(2).says(&["nothing to change", "volley lane set"]);
     set(&["--end", "2020-01-01T00:00Z"]).ended(1).says(&["is not after now"]);
     set(&["--step", "3", "--end", "none"]).ended(1).says(&["cannot be changed for a step after its launch"]);
     run(at, &["campaign", "cancel", "November promo"]).ended(0);
@@ -308,7 +308,7 @@ fn lanes_and_templates_are_held_and_let_go() {
     let holds = || run(at, &["lane", "list", "--json"]).ended(0).json()[0]["holds"].clone();
     run(at, &["lane", "pause", "promo-sg", "--reason", "moving"]).ended(0);
     assert_eq!(holds()[0]["reason"], "paused by ann: moving");
-    assert_eq!(holds()[0]["what_to_do"], "to go on: volley lane resume promo-sg");
+    assert_eq!(holds()[0]["what_to_do"], "to resume: volley lane resume promo-sg");
     assert!(run(at, &["lane", "list"]).ended(0).stdout.contains("volley lane resume promo-sg"));
     run(at, &["lane", "resume", "promo-sg"]).ended(0);
     assert_eq!(holds(), Value::Array(Vec::new()));

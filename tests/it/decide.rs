@@ -50,7 +50,7 @@ fn every_decision_waits_for_the_server_and_says_whether_it_is_obeyed() {
             noted.fold(true, |all, noted| all & noted)
         };
         until_noted(|| both(&["--json"], &is_noted));
-        until_noted(|| both(&[], &|ran| ran.ended(0).stdout.contains("every server has noted it after ")));
+        until_noted(|| both(&[], &|ran| ran.ended(0).stdout.contains("in effect after ")));
     }
     // Only the first cancel is one.
     let cancelled = run(at, DECISIONS[6]).ended(0).stdout;

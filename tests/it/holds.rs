@@ -116,7 +116,7 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     site.provider.faults(&json!({ "throttle": 0.0, "cut_before": 1.0 })).await;
     site.server().says("lane sms: trouble at the provider: ").await;
     let out = obstacle(&site, Some("outage")).await;
-    assert!(out["since"].is_string() && out["what"].as_str().unwrap().contains("lane sms stands still"), "{out}");
+    assert!(out["since"].is_string() && out["what"].as_str().unwrap().contains("lane sms is stopped"), "{out}");
     let now = lane(&site).await["now"].clone();
     assert_eq!((&now["standing"]["kind"], now["standing"]["why"].is_string()), (&json!("outage"), true), "{now}");
 

@@ -50,7 +50,7 @@ async fn an_audit_says_that_every_claim_holds_or_which_does_not_and_ends_accordi
     let claims = held.stdout.lines().filter(|line| line.starts_with("  holds    ")).count();
     assert!(claims >= 10 && held.stdout.contains("\nEvery claim holds.\n"), "{}", held.stdout);
     assert!(!held.stdout.contains("REFUTED"), "{}", held.stdout);
-    assert!(held.stderr.starts_with("Looked at 10 messages in "), "{}", held.stderr);
+    assert!(held.stderr.starts_with("Checked 10 messages in "), "{}", held.stderr);
     let shown = run(at, &["audit", NAME, "--json"]).ended(0).json();
     assert_eq!((&shown["holds"], &shown["messages"], &shown["attempts"]), (&json!(true), &json!(10), &json!(17)));
     assert_eq!(shown["claims"].as_array().unwrap().len(), claims);
@@ -59,7 +59,7 @@ async fn an_audit_says_that_every_claim_holds_or_which_does_not_and_ends_accordi
     sqlx::query("UPDATE message SET outcome = 2 WHERE n = 0").execute(&mut database).await.unwrap();
     drop(database);
     let refuted = run(at, &["audit", NAME]).ended(1).stdout;
-    assert!(refuted.contains("\n  REFUTED  ") && refuted.contains(" claims refuted.\n"), "{refuted}");
+    assert!(refuted.contains("\n  REFUTED  ") && refuted.contains(" claims are refuted.\n"), "{refuted}");
     assert!(refuted.contains("             msg_"), "the message is named: {refuted}");
     let shown = run(at, &["audit", NAME, "--json"]).ended(1).json();
     assert_eq!(shown["holds"], json!(false));
@@ -91,12 +91,12 @@ async fn a_report_by_country_and_code_adds_up_and_stands_in_columns() {
     };
     let countries = table("country");
     assert_eq!(countries.len(), 2, "{text}");
-    for header in ["people", "reached", "undelivered", "open"] {
+    for header in ["recipients", "reached", "undelivered", "open"] {
         stands_to_the_right(&countries, header);
     }
-    let codes = table("said");
+    let codes = table("result");
     assert_eq!(codes.len(), 3, "{text}");
-    for header in ["code", "messages", "ended by it"] {
+    for header in ["code", "messages", "ended"] {
         stands_to_the_right(&codes, header);
     }
     assert!(codes[1].contains("not on Viber"), "{text}");
@@ -192,12 +192,12 @@ async fn what_happened_and_what_people_wrote_is_listed_for_eyes_and_for_scripts(
     run(at, &["opt-out", "show", "nonsense"]).ended(2).says(&["nonsense"]);
 
     let strays = run(at, &["message", "strays"]).ended(0);
-    assert_eq!(strays.stderr, "1 receipt belongs to no message of ours.\n");
+    assert_eq!(strays.stderr, "1 receipt belongs to no known message.\n");
     assert_eq!(strays.stdout.lines().count(), 2, "{}", strays.stdout);
     let strays = objects(run(at, &["message", "strays", "--json"]));
     assert!(strays[0]["umid"].as_str().is_some_and(|umid| umid.starts_with("att_")), "{strays:?}");
     let none = run(at, &["message", "strays", "--limit", "0"]).ended(0);
-    assert_eq!(none.stderr, "1 receipt belongs to no message of ours; the latest 0 are shown.\n");
+    assert_eq!(none.stderr, "1 receipt belongs to no known message; the latest 0 are shown.\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +208,7 @@ async fn where_nothing_has_happened_the_commands_say_so() {
     world.stop().await;
     for (args, says) in [
         (&["reply", "list"][..], "Nobody has written anything like that.\n"),
-        (&["message", "strays"], "Every receipt belongs to a message of ours.\n"),
+        (&["message", "strays"], "Every receipt belongs to a known message.\n"),
         (&["opt-out", "list"], "Nobody has opted out.\n"),
     ] {
         let ran = run(folder.path(), args).ended(0);
@@ -260,7 +260,7 @@ async fn what_is_purged_leaves_its_report_and_nothing_that_leads_to_anybody() {
     assert_eq!(after.lines().count(), report.lines().count(), "{report}\n{after}");
     assert!(run(at, &["audit", NAME]).ended(0).stdout.contains("Purged at"));
     assert!(run(at, &["message", "list", NAME]).ended(1).stderr.contains("was purged at"));
-    assert!(run(at, &["campaign", "export", NAME, "-"]).ended(1).stderr.contains("its figures stay"));
+    assert!(run(at, &["campaign", "export", NAME, "-"]).ended(1).stderr.contains("its counts remain"));
     assert!(run(at, &["campaign", "retry", NAME, "--outcome", "silent"]).ended(1).stderr.contains("have been purged"));
 
     assert!(purge(&["--compact"]).ended(0).stderr.contains("written anew"));

@@ -100,7 +100,7 @@ fn a_plan_says_how_many_people_each_step_is_for() {
     let codes: Vec<&Value> = planned["warnings"].as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
     assert!(codes.contains(&&json!("no_step")), "{codes:?}");
     let shown = run(folder.path(), &["campaign", "plan", "some.toml"]).ended(0).stdout;
-    for line in ["only MY, SG: for 3 of 4 people", "not CN, MY: for 2 of 4 people"] {
+    for line in ["only MY, SG: 3 of 4 recipients", "not CN, MY: 2 of 4 recipients"] {
         assert!(shown.contains(line), "{line:?} is missing in {shown}");
     }
     // Whom no step is for becomes a message all the same, so that totals add up.

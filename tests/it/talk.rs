@@ -50,8 +50,8 @@ fn a_message_is_found_by_whatever_somebody_has_of_it() {
     run(at, &["message", "show", NAME, "+6500000000"])
         .ended(1)
         .says(&["no message to \"+6500000000\"", "message list"]);
-    run(at, &["message", "show", NAME]).ended(2).says(&["is a campaign", "say whom"]);
-    run(at, &["message", "explain", "what"]).ended(1).says(&["no message is called \"what\"", "message list"]);
+    run(at, &["message", "show", NAME]).ended(2).says(&["is a campaign", "add a recipient"]);
+    run(at, &["message", "explain", "what"]).ended(1).says(&["unknown message \"what\"", "message list"]);
 }
 
 #[test]
@@ -150,11 +150,11 @@ fn a_plan_says_whom_it_leaves_out_and_why() {
     };
     let said = plan("numbers.toml", "numbers = [\"+6581234567\", \"call me\"]");
     assert!(said.contains("1 not a number") && said.contains("\"call me\""), "{said}");
-    assert!(!said.contains("Nothing is wrong."), "{said}");
+    assert!(!said.contains("No problems found."), "{said}");
     std::fs::write(at.join("some.csv"), "Mobile\n+6581234567\n+65812\n").unwrap();
     let said = plan("file.toml", "audience = \"some.csv\"\ncountry = \"SG\"");
     assert!(said.contains("1 too short") && said.contains("volley audience check"), "{said}");
-    assert!(plan("good.toml", "numbers = [\"+6581234567\"]").contains("Nothing is wrong."));
+    assert!(plan("good.toml", "numbers = [\"+6581234567\"]").contains("No problems found."));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `volley campaign calendar`: what is going on and what is to come.
+//! `volley campaign calendar`: lists open campaigns by start time.
 
 use serde::Serialize;
 
@@ -10,11 +10,11 @@ use crate::cli::{Exit, Ground, out};
 use crate::domain::{BatchState, Count, Plan, Timestamp};
 use crate::store::Batch;
 
-/// A campaign that has something left to hand over.
+/// A campaign that is not finished.
 struct Dated {
     batch: Batch,
     plan: Plan,
-    /// How many have not been handed their first message.
+    /// Messages whose step has not been submitted.
     waiting: i64,
 }
 
@@ -40,7 +40,7 @@ struct Shown {
 }
 
 impl Dated {
-    /// When it began, or is to begin; nothing of a draft that has no time.
+    /// The time it started or will start; `None` for a draft without a start time.
     fn at(&self) -> Option<Timestamp> {
         let at = self.batch.started_at.or(self.batch.starts_at);
         at.or(Some(self.batch.created_at).filter(|_| self.batch.state != BatchState::Draft))
@@ -64,12 +64,12 @@ impl Dated {
         lanes
     }
 
-    /// How its beginning goes, in words.
+    /// Its start, hours and end, in words.
     fn how(&self) -> String {
-        let mut said = Vec::new();
-        said.extend(rules::beginning(&self.plan));
-        said.extend(self.plan.end.map(|end| format!("until {}", moment(end, self.plan.time_zone))));
-        said.join(", ")
+        let mut parts = Vec::new();
+        parts.extend(rules::beginning(&self.plan));
+        parts.extend(self.plan.end.map(|end| format!("until {}", moment(end, self.plan.time_zone))));
+        parts.join(", ")
     }
 
     fn shown(&self) -> Shown {
@@ -95,7 +95,7 @@ pub(super) async fn run(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let states = vec![BatchState::Draft, BatchState::Scheduled, BatchState::Running, BatchState::Paused];
     let mut all = Vec::new();
     for batch in store.batches(Some(states)).await? {
-        // Messages of the API are nobody's appointment.
+        // Batches of the API have no name and are not planned, so they are not listed.
         let Some(plan) = store.plan(batch.id).await?.filter(|_| batch.name.is_some()) else { continue };
         let waiting = store.tallies(batch.id).await?.total(Count::Queued);
         all.push(Dated { batch, plan, waiting });
@@ -106,10 +106,10 @@ pub(super) async fn run(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if all.is_empty() {
-        out::talk("Nothing is going on, and nothing is scheduled.");
+        out::talk("No campaign is running or scheduled.");
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(&["begins", "campaign", "state", ">people", ">waiting", "lanes", "how"]);
+    let mut table = Table::new(&["starts", "campaign", "state", ">recipients", ">queued", "lanes", "when"]);
     for dated in &all {
         table.row([
             dated.begins(),

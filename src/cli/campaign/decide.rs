@@ -1,11 +1,11 @@
-//! `volley campaign start`, `pause`, `resume` and `cancel`.
+//! `volley campaign start`, `pause`, `resume` and `cancel`: carry out decisions of an operator.
 
 use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::{find, id_of, name_of};
 use crate::campaign::{self, Certificate, Counts, Decided, Released};
-use crate::cli::words::{count, of};
+use crate::cli::words::of;
 use crate::cli::{Exit, Ground, noted, out, used_up};
 use crate::domain::{BatchState, Count};
 
@@ -18,8 +18,8 @@ pub(super) enum Decision {
 }
 
 impl Decision {
-    /// Whether a campaign in this state is what the decision would make of it.
-    const fn is_so(self, state: BatchState) -> bool {
+    /// Whether the decision has already been carried out in this state.
+    const fn is_done_in(self, state: BatchState) -> bool {
         match self {
             Self::Start => matches!(state, BatchState::Running | BatchState::Scheduled),
             Self::Pause => matches!(state, BatchState::Paused),
@@ -47,7 +47,7 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
     noted: Option<bool>,
-    /// Steps that stay held, because a limit of theirs is used up.
+    /// Steps that stay held because one of their limits is used up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     used_up: Vec<u8>,
 }
@@ -63,22 +63,22 @@ pub(super) async fn run(
     let batch = find(store.as_ref(), name).await?;
     let name = name_of(&batch);
     let (clock, by) = (ground.clock.as_ref(), &ground.by_because(reason));
-    // Of what goes on, the first have been claimed before it is known that all have noted it.
-    let waited = store.tallies(batch.id).await?;
+    // Counted before the decision: a server may claim messages before all servers have confirmed it.
+    let before = store.tallies(batch.id).await?;
     let decided = match decision {
         Decision::Start => campaign::start(store.as_ref(), clock, &batch, by).await?,
         Decision::Pause => campaign::pause(store.as_ref(), clock, &batch, by).await?,
         Decision::Resume => campaign::resume(store.as_ref(), clock, &batch, by).await?,
         Decision::Cancel => campaign::cancel(store.as_ref(), clock, &batch, by).await?,
     };
-    // Whoever lets it go on means all of it.
-    let goes_on = match decided {
+    // A resume also releases the held steps.
+    let continues = match decided {
         Decided::Holds(_) => true,
-        Decided::Refused(state) => decision.is_so(state),
+        Decided::Refused(state) => decision.is_done_in(state),
         Decided::UsedUp(_) => false,
     };
     let (released, kept) = match decision {
-        Decision::Resume if goes_on => {
+        Decision::Resume if continues => {
             let Released { noted, used_up } = campaign::release_steps(store.as_ref(), clock, &batch, None, by).await?;
             (noted, used_up)
         }
@@ -86,12 +86,12 @@ pub(super) async fn run(
     };
     let (obeyed, already) = match (decided, released) {
         (Decided::Holds(_), Some(obeyed)) | (Decided::Holds(obeyed), None) => (obeyed, false),
-        (Decided::Refused(state), Some(obeyed)) if decision.is_so(state) => (obeyed, false),
+        (Decided::Refused(state), Some(obeyed)) if decision.is_done_in(state) => (obeyed, false),
         (Decided::Refused(_), None) if let [kept, ..] = &kept[..] => {
             bail!("nothing of \"{name}\" was resumed: {}", used_up::sentence(kept, &name))
         }
-        // Who gives a command twice has what was wanted.
-        (Decided::Refused(state), None) if decision.is_so(state) => {
+        // A repeated command succeeds.
+        (Decided::Refused(state), None) if decision.is_done_in(state) => {
             (campaign::noted(store.as_ref(), clock, store.seq().await?).await?, true)
         }
         (Decided::UsedUp(used_up), _) => bail!("\"{name}\" cannot be resumed: {}", used_up::sentence(&used_up, &name)),
@@ -103,7 +103,7 @@ pub(super) async fn run(
         Decision::Cancel if !already => {
             let certificate = campaign::certify(store.as_ref(), clock, &batch, obeyed).await;
             Some(certificate.with_context(|| {
-                format!("\"{name}\" is cancelled, but where every message stood then could not be written down")
+                format!("\"{name}\" is cancelled, but the state of its messages at that time could not be recorded")
             })?)
         }
         Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => None,
@@ -122,19 +122,21 @@ pub(super) async fn run(
         out::json(&shown)?;
         return Ok(Exit::Done);
     }
-    let is_told = certificate.is_some_and(|certificate| certificate.stopped_after_ms.is_some());
-    let obeyed = if is_told { String::new() } else { format!(" ({})", noted::sentence(obeyed)) };
+    let has_stop_time = certificate.is_some_and(|certificate| certificate.stopped_after_ms.is_some());
+    let obeyed = if has_stop_time { String::new() } else { format!(" ({})", noted::sentence(obeyed)) };
     let effect = match decision {
         Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
-        Decision::Start | Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
+        Decision::Start | Decision::Resume if state == BatchState::Scheduled => {
+            "it waits for its start time".to_owned()
+        }
         Decision::Start | Decision::Resume => {
-            let kept = kept.iter().filter_map(|kept| Some(waited.get(kept.step?, Count::Queued)));
-            let to_hand_over = waited.total(Count::Queued) - kept.sum::<i64>();
-            format!("{} to hand over", of(to_hand_over, "message", "messages"))
+            let kept = kept.iter().filter_map(|kept| Some(before.get(kept.step?, Count::Queued)));
+            let to_submit = before.total(Count::Queued) - kept.sum::<i64>();
+            format!("{} to submit", of(to_submit, "message", "messages"))
         }
         Decision::Cancel => match certificate {
             Some(certificate) => certificate.to_string(),
-            None => format!("{} may still bring receipts", count(counts.to_come(state))),
+            None => format!("receipts may still come for {}", of(counts.to_come(state), "message", "messages")),
         },
     };
     let already = if already { " already" } else { "" };
@@ -147,10 +149,10 @@ pub(super) async fn run(
 
 pub(super) fn why_not(state: BatchState) -> String {
     match state {
-        BatchState::Finished => "nothing is left to hand over, only last receipts may still come".to_owned(),
+        BatchState::Finished => "nothing is left to submit; only last receipts may still come".to_owned(),
         BatchState::Settled => "every message has its outcome".to_owned(),
         BatchState::Cancelling | BatchState::Cancelled => "it has been cancelled".to_owned(),
-        BatchState::Draft => "it is a draft; let it begin with `volley campaign start`".to_owned(),
+        BatchState::Draft => "it is a draft; start it with `volley campaign start`".to_owned(),
         BatchState::Launching | BatchState::Scheduled | BatchState::Running | BatchState::Paused => {
             format!("it is {state}")
         }

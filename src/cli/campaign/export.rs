@@ -1,10 +1,10 @@
-//! `volley campaign export`: a row for each recipient, with what became of every step.
+//! `volley campaign export`: writes a row for each recipient, with the result of every step.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use super::{find, has_messages, name_of};
+use super::{ensure_not_purged, find, name_of};
 use crate::campaign::{self, Columns, Progress};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
@@ -14,16 +14,16 @@ use crate::domain::Zone;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Its name or its id.
+    /// Name or id of the campaign.
     campaign: String,
-    /// Where to: an XLSX file where the name ends in .xlsx, CSV where it ends in .csv, .txt or nothing; `-` is CSV on
-    /// standard output.
+    /// Output file: XLSX for names that end in .xlsx; CSV for .csv, .txt or no extension; `-` writes CSV to standard
+    /// output.
     file: PathBuf,
-    /// Only these columns, in this order, separated by commas. Without it all of them: message, ClientMessageId, number,
-    /// country, state, outcome, reason, those of the recipient file, and ten of each step.
+    /// Columns to write, in this order, separated by commas. By default all: message, ClientMessageId, number,
+    /// country, state, outcome, reason, the columns of the recipient file, and ten for each step.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
-    /// In which times are written; without it the campaign's own, else UTC.
+    /// Time zone of the times; by default that of the campaign, else UTC.
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<Zone>,
 }
@@ -32,8 +32,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     out::is_table(&args.file)?;
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
-    has_messages(&batch)?;
-    let plan = store.plan(batch.id).await?.with_context(|| format!("\"{}\" has lost its plan", args.campaign))?;
+    ensure_not_purged(&batch)?;
+    let plan = store
+        .plan(batch.id)
+        .await?
+        .with_context(|| format!("the plan of \"{}\" is no longer stored", args.campaign))?;
     let columns = Columns::of(&plan, batch.tag, args.time_zone);
     let columns = columns.only(&args.columns).map_err(|error| Usage(format!("--columns: {error}")))?;
     let header = columns.names().map(str::to_owned).collect();
@@ -47,7 +50,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         &columns,
         |cells| sheets.row(&cells),
         |seen, all| match seen {
-            // Nothing goes to standard output before the copy is whole, so this bar is in nobody's way.
+            // Nothing is written to standard output before the copy is complete, so this bar disturbs no output.
             Progress::Copied(copied) if copied < all => {
                 progress::over_messages(&copying, seen, all, "row", "rows");
             }
@@ -61,7 +64,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     };
     copying.finish_and_clear();
     bar.finish_and_clear();
-    let Some(exported) = exported else { bail!("stopped before the export was whole") };
+    let Some(exported) = exported else { bail!("stopped before the export was complete") };
     let rows = exported??;
     sheets.finish()?;
     if !to_stdout {

@@ -1,4 +1,4 @@
-//! `volley campaign launch`.
+//! `volley campaign launch`: launches a campaign, and waits for it if asked to.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,39 +15,39 @@ use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::{self, To};
-use crate::cli::watch::{How, follow, obstacles, unwatched};
+use crate::cli::watch::{How, follow, obstacles, stopped_watching};
 use crate::cli::words::{list, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::config::Problem;
 use crate::domain::{BatchState, Span};
 use crate::store::{self, Store};
 
-/// How long a provider may take to answer the door.
-const KNOCK: Span = Span::from_secs(5);
+/// How long a provider may take to accept a connection.
+const CONNECT_TIMEOUT: Span = Span::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
-    /// Begin then instead of at once: 2026-12-01T09:00, in the file's time_zone or with an offset.
+    /// Start at this time instead of now: 2026-12-01T09:00, in the file's time_zone or with an offset.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Lay everything out, and let nothing leave before `campaign start`.
+    /// Create it as a draft; nothing is sent before `campaign start`.
     #[arg(long, conflicts_with = "wait")]
     draft: bool,
     /// Launch under this name instead of the file's.
     #[arg(long, value_parser = crate::cli::audience::name)]
     name: Option<String>,
-    /// Wait until it is finished, or settled, and show how far it is.
+    /// Wait until the campaign is finished, or settled, and show its progress.
     #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, default_missing_value = "finished")]
     wait: Option<Until>,
-    /// Launch also where a lane's provider cannot be reached now.
+    /// Launch even if the provider of a lane cannot be reached now.
     #[arg(long)]
     unchecked: bool,
-    /// End with exit code 3 if rows were rejected or, with --wait, somebody was not reached.
+    /// Exit with code 3 if rows were rejected or, with --wait, a recipient was not reached.
     #[arg(long)]
     strict: bool,
-    /// The result as one object: id, name, state, messages.
+    /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
 }
@@ -88,17 +88,17 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     if args.name.is_some() {
         draft.name.clone_from(&args.name);
     }
-    // Before anything is opened or made for it.
-    schedule(&draft, ground.now()).map_err(|problems| told(LaunchError::Problems(problems), &args))?;
+    // A wrong time is reported before any database is opened or created.
+    schedule(&draft, ground.now()).map_err(|problems| launch_error(LaunchError::Problems(problems), &args))?;
     if draft.at.is_none() && !args.unchecked && !args.draft {
         reach_providers(ground, &draft).await?;
     }
     let store = ground.store().await?;
     let launched = launch(ground, store.as_ref(), &draft, (args.draft, args.json)).await;
-    let (launched, warnings) = launched.map_err(|error| told(error, &args))?;
-    // What is held is told below, with what to do, where nothing else comes in between.
-    let is_told_below = args.wait.is_none() && !args.draft;
-    warn(warnings.iter().filter(|warning| !(is_told_below && warning.code == Lint::Held)));
+    let (launched, warnings) = launched.map_err(|error| launch_error(error, &args))?;
+    // `obstacles` reports holds below, with what to do, unless the command waits or creates a draft.
+    let holds_follow = args.wait.is_none() && !args.draft;
+    warn(warnings.iter().filter(|warning| !(holds_follow && warning.code == Lint::Held)));
     let mut is_over = true;
     let mut state = launched.state;
     let mut exit = if args.strict && launched.rejected > 0 { Exit::Incomplete } else { Exit::Done };
@@ -116,14 +116,14 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
                     exit = Exit::Incomplete;
                 }
                 if state.is_cancelled() {
-                    out::talk(format_args!("volley: \"{}\" was called off while it was waited for", launched.name));
+                    out::talk(format_args!("volley: \"{}\" was cancelled while this command waited for it", launched.name));
                     exit = Exit::Failed;
                 }
             }
             () = interrupts.next() => {
-                let said;
-                (state, said) = unwatched(ground, store.as_ref(), launched.batch).await?;
-                out::talk(said);
+                let sentence;
+                (state, sentence) = stopped_watching(ground, store.as_ref(), launched.batch).await?;
+                out::talk(sentence);
                 exit = Exit::Failed;
                 is_over = false;
             }
@@ -140,21 +140,21 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let config = ground.config_flag();
     if launched.rejected > 0 {
         let file = shell(&args.file.display().to_string());
-        out::talk(format_args!("Who was left out, and why: volley{config} campaign plan {file}"));
+        out::talk(format_args!("To see which rows were left out, and why: volley{config} campaign plan {file}"));
     }
     if args.draft {
-        out::talk(format_args!("Try it on your own phone: volley{config} campaign test {name} --to NUMBER"));
-        out::talk(format_args!("Let it begin: volley{config} campaign start {name}"));
+        out::talk(format_args!("To test it on your own phone: volley{config} campaign test {name} --to NUMBER"));
+        out::talk(format_args!("To start it: volley{config} campaign start {name}"));
     } else if args.wait.is_some() {
-        out::talk(format_args!("All of it: volley{config} campaign report {name}"));
+        out::talk(format_args!("Full report: volley{config} campaign report {name}"));
     } else {
         warn(&obstacles(ground, store.as_ref(), launched.batch).await?);
-        out::talk(format_args!("Watch it: volley{config} campaign watch {name}"));
+        out::talk(format_args!("To watch it: volley{config} campaign watch {name}"));
     }
     Ok(exit)
 }
 
-/// Reads the people in, with a bar, and lays the messages out.
+/// Imports the recipients, with a progress bar, and creates the messages.
 pub(in crate::cli) async fn launch(
     ground: &Ground,
     store: &dyn Store,
@@ -163,10 +163,10 @@ pub(in crate::cli) async fn launch(
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
     let ground = &ground.as_turned(store).await?;
     let launcher = ground.launcher(store);
-    let mut bars = vec![progress::spinner("laying out the messages", quiet)];
+    let mut bars = vec![progress::spinner("creating the messages", quiet)];
     let launched = launcher
         .launch_as(draft, waits, |label| {
-            // One at a time; whoever reads a file last stays full while its messages are laid out.
+            // One bar at a time; the last one stays full while its messages are created.
             bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
             let bar = progress::bar(label, quiet);
             bars.push(bar.clone());
@@ -177,14 +177,14 @@ pub(in crate::cli) async fn launch(
     launched
 }
 
-/// What is wrong with the time that was typed.
+/// A usage error about the time given with `--at`.
 pub(super) fn wrong_at(problems: Vec<Problem>) -> Usage {
-    let said: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
-    Usage(format!("--at: {}", said.join("; ")))
+    let sentences: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
+    Usage(format!("--at: {}", sentences.join("; ")))
 }
 
-/// What a launch failed of, under the names that were typed.
-fn told(error: LaunchError, args: &Args) -> anyhow::Error {
+/// The error of a launch, with the file and the flag that the operator typed.
+fn launch_error(error: LaunchError, args: &Args) -> anyhow::Error {
     match error {
         LaunchError::Problems(problems) if args.at.is_some() && problems.iter().all(|problem| problem.key == "at") => {
             wrong_at(problems).into()
@@ -194,8 +194,8 @@ fn told(error: LaunchError, args: &Args) -> anyhow::Error {
             FileError::Problems { file, problems }.into()
         }
         LaunchError::Store(store::Error::NameTaken { name }) => anyhow::anyhow!(
-            "nothing was launched: there is a campaign \"{name}\" already, and none goes out twice under its name; to send it \
-             once more, launch it under another with --name"
+            "nothing was launched: campaign \"{name}\" already exists, and a name can be launched only once; to send it \
+             again, give another name with --name"
         ),
         error => error.into(),
     }
@@ -218,19 +218,20 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     format!("\"{}\" {is} {state}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
 }
 
-/// Knocks at the provider of each lane that the campaign would use, so that a launch into the void is refused while it
-/// costs nothing.
+/// Connects to the provider of each lane that the campaign would use, and fails if one cannot be reached.
+///
+/// This refuses a launch that could send nothing before anything is stored.
 async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
-    let mut doors: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    // A route that is not there is the launch's to tell of.
+    let mut lanes_by_url: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    // The launch itself reports an unknown route.
     let chosen = draft.route.choose(&ground.config);
     for step in chosen.iter().flat_map(|chosen| chosen.steps) {
         let lanes = ground.config.lanes_on(step.channel);
         for lane in lanes.filter(|lane| step.lanes.is_empty() || step.lanes.contains(&lane.name)) {
-            doors.entry(&lane.provider.base_url).or_default().push(&lane.name);
+            lanes_by_url.entry(&lane.provider.base_url).or_default().push(&lane.name);
         }
     }
-    for (base_url, lanes) in doors {
+    for (base_url, lanes) in lanes_by_url {
         knock(ground, base_url).await.with_context(|| {
             format!(
                 "the provider of {} cannot be reached at {base_url}, so nothing was launched; check base_url and the \
@@ -242,7 +243,7 @@ async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens a connection and closes it again.
+/// Checks that a provider accepts a connection.
 pub(in crate::cli) async fn knock(ground: &Ground, base_url: &str) -> anyhow::Result<()> {
     let url = url::Url::parse(base_url)?;
     let host = url.host_str().context("the address has no host")?.trim_matches(['[', ']']).to_owned();
@@ -252,6 +253,6 @@ pub(in crate::cli) async fn knock(ground: &Ground, base_url: &str) -> anyhow::Re
             connected?;
             Ok(())
         }
-        () = ground.clock.sleep(KNOCK) => anyhow::bail!("no answer within {KNOCK}"),
+        () = ground.clock.sleep(CONNECT_TIMEOUT) => anyhow::bail!("no answer within {CONNECT_TIMEOUT}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What limits a campaign, and what holds it up, in words.
+//! Describes the limits of a campaign, and what limits its speed.
 
 use crate::campaign::{BookedDay, Booking, Forecast, LeftBehind, Stop};
 use crate::cli::audience::small;
@@ -7,7 +7,7 @@ use crate::cli::table::Table;
 use crate::cli::words::{count, list, of};
 use crate::domain::Limits;
 
-/// `at most 500 messages and 20.00 EUR`; nothing without limits.
+/// `at most 500 messages and 20.00 EUR`; `None` without limits.
 pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> {
     let messages = limits.messages.map(|messages| of(messages, "message", "messages"));
     let budget = limits.budget.map(|budget| budget.in_currency(currency));
@@ -15,37 +15,37 @@ pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> 
     (!all.is_empty()).then(|| format!("at most {}", list(&all)))
 }
 
-/// `; limited by the rate of lane sms`, and what does not leave at all.
-pub(in crate::cli) fn decides(forecast: &Forecast) -> String {
-    let decides = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
-    let behind = forecast.left_behind.iter().map(|LeftBehind { messages, by }| {
+/// `; limited by the rate of lane sms`, and the number of messages that are never sent.
+pub(in crate::cli) fn limited_by(forecast: &Forecast) -> String {
+    let limited_by = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
+    let not_sent = forecast.left_behind.iter().map(|LeftBehind { messages, by }| {
         let stops = match by {
-            Stop::End => "its end comes first",
+            Stop::End => "the end comes first",
             Stop::MaxMessages => "max_messages stops it",
             Stop::Budget => "the budget stops it",
         };
-        format!("; {} not leave: {stops}", of(small(*messages), "message does", "messages do"))
+        format!("; {} not sent: {stops}", of(small(*messages), "message is", "messages are"))
     });
-    decides.into_iter().chain(behind).collect()
+    limited_by.into_iter().chain(not_sent).collect()
 }
 
-/// Days that are shown of a booking.
+/// Days of a booking that are shown.
 const DAYS: usize = 10;
 
-/// From day to day, whom a campaign takes places of tiers for. One that is done within a day says nothing new.
+/// The tier slots that a campaign takes each day. A booking of one day is not shown.
 pub(super) fn bookings(bookings: &[Booking], paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     for Booking { portfolio, tier, days, until } in bookings.iter().filter(|booking| booking.days.len() > 1) {
-        lines.push(paint.dim(format!("portfolio {portfolio}, {} people a day:", count(*tier))));
+        lines.push(paint.dim(format!("portfolio {portfolio}, {} recipients a day:", count(*tier))));
         let mut table = Table::new(&["", ">", ">"]);
         for BookedDay { day, people, others } in days.iter().take(DAYS) {
             let others =
-                if *others > 0 { format!("and {} of other campaigns", count(small(*others))) } else { String::new() };
-            table.row([format!("  {day}"), of(small(*people), "person", "people"), paint.dim(others)]);
+                if *others > 0 { format!("and {} in other campaigns", count(small(*others))) } else { String::new() };
+            table.row([format!("  {day}"), of(small(*people), "recipient", "recipients"), paint.dim(others)]);
         }
         lines.extend(table.lines(paint));
         if days.len() > DAYS {
-            lines.push(paint.dim(format!("  … until {until}, the day on which the last one fits")));
+            lines.push(paint.dim(format!("  … until {until}, the day of the last recipient")));
         }
     }
     lines

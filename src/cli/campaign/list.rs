@@ -1,4 +1,4 @@
-//! `volley campaign list` and `show`.
+//! `volley campaign list` and `show`: show campaigns with their state, rules and obstacles.
 
 use serde::Serialize;
 
@@ -6,15 +6,15 @@ use super::rules::{self, Rules};
 use super::{find, id_of, name_of, state, why};
 use crate::campaign::moment;
 use crate::cli::table::Table;
-use crate::cli::watch::{Look, Looking, Shown, foreseen, gaps};
+use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps};
 use crate::cli::words::{count, of, percent, rate};
 use crate::cli::{Exit, Ground, out};
 use crate::domain::Plan;
 use crate::store::Batch;
 
-/// Where it stands, and what it goes by.
+/// A campaign with its rules, for JSON.
 #[derive(Serialize)]
-struct Stands<'a> {
+struct ShownWithRules<'a> {
     #[serde(flatten)]
     shown: Shown<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let mut looks: Vec<Look> = Vec::new();
     for batch in store.batches(None).await? {
-        looks.push(Looking::new(ground, store.as_ref(), batch.id).await?.briefly().look().await?);
+        looks.push(Watcher::new(ground, store.as_ref(), batch.id).await?.without_forecast().look().await?);
     }
     if json {
         let listed = looks.iter().map(|look| Listed {
@@ -45,18 +45,18 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if looks.is_empty() {
-        out::talk("There is no campaign yet: volley campaign launch promo.toml");
+        out::talk("No campaigns yet; to launch one: volley campaign launch promo.toml");
         return Ok(Exit::Done);
     }
     let paint = out::To::Stdout.paint();
-    let mut table = Table::new(&["name", "state", ">people", ">done", ">share", "launched", "id"]);
+    let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "launched", "id"]);
     for Look { batch, show, report, obstacles, .. } in &looks {
-        let stands = state(batch, report.zone);
-        // What it is, `campaign show` says.
-        let stands = if obstacles.is_empty() { stands } else { format!("{stands} {}", paint.so_so("!")) };
+        let state = state(batch, report.zone);
+        // The mark points to obstacles, which `campaign show` describes.
+        let state = if obstacles.is_empty() { state } else { format!("{state} {}", paint.so_so("!")) };
         table.row([
             name_of(batch),
-            stands,
+            state,
             count(batch.messages),
             count(show.counts.done),
             percent(show.counts.done, i64::from(batch.messages)),
@@ -71,10 +71,10 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
 pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
-    let look = Looking::new(ground, store.as_ref(), batch.id).await?.look().await?;
+    let look = Watcher::new(ground, store.as_ref(), batch.id).await?.look().await?;
     let plan = store.plan(batch.id).await?;
     if json {
-        out::json(&Stands { shown: Shown::new(&look), rules: plan.as_ref().map(Rules::of) })?;
+        out::json(&ShownWithRules { shown: Shown::new(&look), rules: plan.as_ref().map(Rules::of) })?;
         return Ok(Exit::Done);
     }
     let Look { at, batch, show, report, obstacles, .. } = &look;
@@ -93,17 +93,17 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
         table.row([what.to_owned(), count(number), paint.dim(percent(number, whole))]);
     }
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
-    let pace = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
-    out::data(format_args!("{pace}; {} in all", of(batch.messages, "message", "messages")))?;
+    let rates = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
+    out::data(format_args!("{rates}; {} in all", of(batch.messages, "message", "messages")))?;
     if let Some(forecast) = &look.forecast {
-        out::data(format_args!("  {}", foreseen(forecast, &look)))?;
+        out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;
     }
     if let Some(plan) = &plan {
         out::data("")?;
-        out::lines(goes_by(plan, batch, paint))?;
+        out::lines(rule_lines(plan, batch, paint))?;
     }
-    for said in gaps(&look) {
-        out::data(format_args!("\n{} {said}", paint.so_so("!")))?;
+    for sentence in gaps(&look) {
+        out::data(format_args!("\n{} {sentence}", paint.so_so("!")))?;
     }
     for obstacle in obstacles {
         out::data(format_args!("\n{} {}", paint.so_so("!"), obstacle.what_since(*at)))?;
@@ -112,18 +112,18 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     Ok(Exit::Done)
 }
 
-/// What a campaign goes by: as it was launched, and as it has been changed since.
-fn goes_by(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
+/// The present rules of a campaign, and how often they were changed.
+fn rule_lines(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
     let mut lines = Vec::new();
     if batch.edition > 0 {
         lines.push(format!("changed {} since its launch", of(batch.edition, "time", "times")));
     }
-    lines.extend(rules::local_start(plan).map(|shown| format!("begins when each recipient's clock shows {shown}")));
-    lines.extend(plan.over.map(|over| format!("its beginning is spread over {over}")));
+    lines.extend(rules::local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
+    lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));
     lines.extend(rules::of_campaign(plan, None));
     for (index, step) in plan.places() {
-        let whom = rules::for_whom(&step.countries).map(|whom| format!("; {whom}")).unwrap_or_default();
-        lines.push(format!("step {index}, {}: {}{whom}", step.channel, rules::of_step((index, step), plan)));
+        let countries = rules::country_limit(&step.countries).map(|limit| format!("; {limit}")).unwrap_or_default();
+        lines.push(format!("step {index}, {}: {}{countries}", step.channel, rules::of_step((index, step), plan)));
     }
     lines.into_iter().map(|line| format!("  {}", paint.dim(line))).collect()
 }

@@ -1,6 +1,5 @@
-//! `volley campaign`: planned, launched, watched, stopped, reported on.
+//! `volley campaign`: plans, launches, watches, stops and reports campaigns.
 
-mod again;
 mod calendar;
 mod decide;
 mod export;
@@ -9,12 +8,13 @@ mod limits;
 mod list;
 mod plan;
 pub(super) mod report;
+mod retry;
 mod rules;
 mod set;
 mod step;
 mod test;
 
-pub(super) use limits::decides;
+pub(super) use limits::limited_by;
 
 use anyhow::bail;
 use clap::ValueEnum;
@@ -28,7 +28,7 @@ use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Look a campaign over: who would get what, and what is wrong. Nothing is stored or sent.
+    /// Check a campaign: show what each recipient would get, and list problems. Nothing is stored or sent.
     #[command(after_help = "\
 Examples:
   volley campaign plan promo.toml
@@ -36,125 +36,125 @@ Examples:
     Plan(plan::Args),
     /// Launch a campaign, or schedule it.
     ///
-    /// The recipient file is read and kept, the plan is frozen, and a running server begins to send. When this returns
-    /// the campaign is on disk and whole; when it fails, nothing is.
+    /// Imports the recipients, freezes the plan, and lets a running server send. On success, the whole campaign is on disk;
+    /// on an error, nothing of it is.
     #[command(after_help = "\
 Examples:
   volley campaign launch promo.toml
   volley campaign launch promo.toml --at 2026-12-01T09:00+08:00
-  volley campaign launch promo.toml --wait            until nothing is left to hand over
+  volley campaign launch promo.toml --wait            until nothing is left to submit
   volley campaign launch promo.toml --wait settled --strict --json")]
     Launch(launch::Args),
-    /// Every campaign, the latest last.
+    /// List all campaigns, oldest first.
     List {
-        /// As a list of objects.
+        /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
     },
-    /// What is going on and what is to come, by when it begins.
+    /// List running, paused, scheduled and draft campaigns by start time.
     Calendar {
-        /// As a list of objects.
+        /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
     },
-    /// Where a campaign stands now, and what it goes by.
+    /// Show the present state of a campaign and its rules.
     Show {
-        /// Its name or its id.
+        /// Name or id of the campaign.
         campaign: String,
-        /// As an object: id, name, state, counts, rate, obstacles, rules.
+        /// Print one JSON object: id, name, state, counts, rate, obstacles, rules.
         #[arg(long)]
         json: bool,
     },
-    /// Follow a campaign until nothing is left to hand over.
+    /// Follow a campaign until nothing is left to submit.
     ///
-    /// On a terminal it is drawn in place; elsewhere a line is printed whenever something has changed. Ctrl-C ends the
-    /// watching, not the campaign.
+    /// On a terminal the view is redrawn in place; elsewhere each change prints a line. Ctrl-C stops watching; the
+    /// campaign continues.
     #[command(after_help = "\
 Examples:
   volley campaign watch 'November promo'
   volley campaign watch 'November promo' --wait settled")]
     Watch(watch::Args),
-    /// Let a draft begin, at its time where it has one that is still to come.
+    /// Start a draft: at its start time if that is in the future, else now.
     Start {
-        /// Its name or its id.
+        /// Name or id of the campaign.
         campaign: String,
-        /// As an object: id, name, state, counts, noted.
+        /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
-    /// Send what a campaign says to a few numbers of your own, as a small campaign of its own.
+    /// Send a campaign's messages to a few test numbers, as a separate small campaign.
     #[command(after_help = "\
 Examples:
   volley campaign test promo.toml --to +6591234567
   volley campaign test 'November promo' --to +6591234567,+6598765432 --step 2")]
     Test(test::Args),
-    /// Change a campaign that is launched: its end, its hours, its limits, and the rules that stop it.
+    /// Change a launched campaign: its end, its send hours, its limits, and the rules that pause it.
     ///
-    /// It counts at once, for everything that has not left. `none` takes something away. The rate is that of its lanes:
-    /// see `volley lane set`.
+    /// A change applies at once to every message that has not been submitted. `none` removes a setting. The rate belongs
+    /// to the lanes: see `volley lane set`.
     #[command(after_help = "\
 Examples:
   volley campaign set 'November promo' --end 2026-12-02T18:00
   volley campaign set 'November promo' --quiet-hours 22:00-07:00 --send-window none
   volley campaign set 'November promo' --step 3 --budget 50 --max-messages none")]
     Set(set::Args),
-    /// Stop sending for now. What was handed over stays; fallbacks wait.
+    /// Stop sending for now. Submitted messages stay submitted; fallbacks wait.
     Pause {
-        /// Its name or its id.
+        /// Name or id of the campaign.
         campaign: String,
-        /// Only this step: nothing more of it leaves, and the others go on.
+        /// Pause only this step; the other steps continue.
         #[arg(long, value_name = "STEP", value_parser = step)]
         step: Option<StepIndex>,
-        /// Why, for whoever wonders.
+        /// Reason, shown in events.
         #[arg(long)]
         reason: Option<String>,
-        /// As an object: id, name, state, counts, noted.
+        /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
-    /// Go on with a paused campaign, and with steps of it that are held.
+    /// Resume a paused campaign and its held steps.
     Resume {
-        /// Its name or its id.
+        /// Name or id of the campaign.
         campaign: String,
-        /// Only this step.
+        /// Resume only this step.
         #[arg(long, value_name = "STEP", value_parser = step)]
         step: Option<StepIndex>,
-        /// As an object: id, name, state, counts, noted.
+        /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
-    /// Cancel a campaign. Once this returns, nothing more is sent, except by a server that does not respond (it says so). Cannot be undone.
+    /// Cancel a campaign. Once this returns, nothing more is sent, except by a server that does not respond (the output
+    /// then says so). Cannot be undone.
     Cancel {
-        /// Its name or its id.
+        /// Name or id of the campaign.
         campaign: String,
-        /// Why, for whoever wonders.
+        /// Reason, shown in events.
         #[arg(long)]
         reason: Option<String>,
-        /// As an object: id, name, state, counts, noted.
+        /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
-    /// Send it once more to those who came out of it in some way, as a new campaign.
+    /// Send a campaign again to the recipients with the given outcomes, as a new campaign.
     #[command(after_help = "\
 Examples:
   volley campaign retry 'November promo' --outcome undelivered
   volley campaign retry 'November promo' --outcome undelivered,expired --at 2026-12-02T09:00 --name 'Second try'")]
-    Retry(again::Retry),
-    /// Send it once more to everybody, as a new campaign.
+    Retry(retry::Retry),
+    /// Send a campaign again to all its recipients, as a new campaign.
     ///
-    /// The steps are those of the first time, and so are their lanes, hours and texts; who was excluded is so again, and who has
-    /// opted out since gets nothing.
-    Clone(again::Args),
-    /// What a campaign has come to: who was reached on which channel, and what became of the others.
+    /// The copy has the same steps, lanes, hours, texts and exclusions. Recipients who have opted out since get nothing.
+    Clone(retry::Args),
+    /// Report the results of a campaign: recipients reached on each channel, and the outcomes of the others.
     #[command(after_help = "\
 Examples:
   volley campaign report 'November promo'
   volley campaign report 'November promo' --json | jq .outcomes")]
     Report(report::Args),
-    /// A table with a row for each recipient: what became of every step, and when.
+    /// Export a table with a row for each recipient: the result and the times of every step.
     ///
-    /// Cells that a spreadsheet program would take for a formula get a quote before them in CSV; an XLSX file holds text.
-    /// The file appears once it is whole.
+    /// In CSV, a cell that a spreadsheet program would read as a formula starts with a quote; an XLSX file holds text.
+    /// The file appears only when it is complete.
     #[command(after_help = "\
 Examples:
   volley campaign export 'November promo' promo.xlsx
@@ -163,10 +163,10 @@ Examples:
     Export(export::Args),
 }
 
-/// Until when somebody waits.
+/// The state in which a command stops waiting for a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Until {
-    /// Nothing is left to hand over; last receipts may still come.
+    /// Nothing is left to submit; last receipts may still come.
     Finished,
     /// Every message has its outcome.
     Settled,
@@ -197,20 +197,20 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Cancel { campaign, reason, json } => {
             decide::run(ground, Decision::Cancel, &campaign, reason.as_deref(), json).await
         }
-        Command::Retry(args) => again::retry(ground, args).await,
-        Command::Clone(args) => again::clone(ground, args).await,
+        Command::Retry(args) => retry::retry(ground, args).await,
+        Command::Clone(args) => retry::clone(ground, args).await,
         Command::Report(args) => report::run(args, ground).await,
         Command::Export(args) => export::run(args, ground).await,
     }
 }
 
-/// A step as people count them.
+/// Parses a step number, counted from 1.
 fn step(text: &str) -> Result<StepIndex, String> {
     let step = text.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?));
     step.ok_or_else(|| format!("write a number from 1 to {}", StepIndex::COUNT_MAX))
 }
 
-/// The campaign of a name, or of a `cmp_…` id.
+/// Finds a campaign by its name or its `cmp_…` id.
 pub(super) async fn find(store: &dyn Store, name: &str) -> anyhow::Result<Batch> {
     if let Some(batch) = store.batch_named(name).await? {
         return Ok(batch);
@@ -219,17 +219,17 @@ pub(super) async fn find(store: &dyn Store, name: &str) -> anyhow::Result<Batch>
         let id: CampaignId = name.parse()?;
         match store.batch(id.batch).await? {
             Some(batch) if batch.tag == id.tag => return Ok(batch),
-            Some(_) | None => bail!("there is no campaign {name} in this database; see `volley campaign list`"),
+            Some(_) | None => bail!("unknown campaign {name}: it is not in this database; see `volley campaign list`"),
         }
     }
     let known: Vec<String> = store.batches(None).await?.into_iter().filter_map(|batch| batch.name).collect();
     match nearest(name, known.iter().map(String::as_str)) {
-        Some(right) => bail!("there is no campaign \"{name}\"; did you mean \"{right}\"?"),
-        None => bail!("there is no campaign \"{name}\"; see `volley campaign list`"),
+        Some(right) => bail!("unknown campaign \"{name}\"; did you mean \"{right}\"?"),
+        None => bail!("unknown campaign \"{name}\"; see `volley campaign list`"),
     }
 }
 
-/// Who stopped it, where somebody did. Who let it go on again explains nothing.
+/// Why a paused or cancelled campaign stopped. Other states need no reason.
 pub(super) fn why(batch: &Batch) -> Option<&str> {
     match batch.state {
         BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled => batch.why.as_deref(),
@@ -242,7 +242,7 @@ pub(super) fn why(batch: &Batch) -> Option<&str> {
     }
 }
 
-/// Its state, with when it begins where that is still to come.
+/// The state of a campaign, with its start time if that is in the future.
 pub(super) fn state(batch: &Batch, zone: Option<Zone>) -> String {
     match (batch.state, batch.starts_at) {
         (BatchState::Scheduled, Some(at)) => format!("scheduled for {}", moment(at, zone)),
@@ -253,17 +253,17 @@ pub(super) fn state(batch: &Batch, zone: Option<Zone>) -> String {
     }
 }
 
-/// Of a campaign that was purged nobody can look at its messages any more.
-pub(super) fn has_messages(batch: &Batch) -> anyhow::Result<()> {
+/// Fails if the campaign was purged, because its messages are gone.
+pub(super) fn ensure_not_purged(batch: &Batch) -> anyhow::Result<()> {
     let Some(at) = batch.purged_at else { return Ok(()) };
     let (name, at) = (name_of(batch), moment(at, None));
     anyhow::bail!(
-        "\"{name}\" was purged at {at}: its messages are gone; its figures stay, see `volley campaign report {}`",
+        "\"{name}\" was purged at {at}: its messages are gone; its counts remain, see `volley campaign report {}`",
         shell(&name)
     )
 }
 
-/// What people call it.
+/// The name of a campaign, or its id if it has none.
 pub(super) fn name_of(batch: &Batch) -> String {
     batch.name.clone().unwrap_or_else(|| id_of(batch).to_string())
 }

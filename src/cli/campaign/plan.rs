@@ -1,4 +1,4 @@
-//! `volley campaign plan`: everything that can be known before anything leaves.
+//! `volley campaign plan`: shows what a campaign would send, before anything is sent.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ use crate::template::{self, Line};
 pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
-    /// As one object: ok, recipients, countries, steps, warnings, problems.
+    /// Print one JSON object: ok, recipients, countries, steps, warnings, problems.
     #[arg(long)]
     json: bool,
 }
@@ -63,7 +63,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
 
 #[derive(Serialize)]
 struct ProblemShown<'a> {
-    /// The route of the configuration that it is about.
+    /// The route in the configuration that has the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a str>,
     step: Option<u8>,
@@ -102,9 +102,9 @@ impl<'a> WarningShown<'a> {
 struct StepShown<'a> {
     #[serde(flatten)]
     rules: StepRules<'a>,
-    /// How many of the recipients it is for.
+    /// Recipients that the step applies to.
     recipients: u64,
-    /// Of free text on WhatsApp: recipients who have a 24-hour window open now.
+    /// For free text on WhatsApp: recipients with an open 24-hour window.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_windows: Option<u64>,
     messages: Vec<Preview>,
@@ -137,25 +137,25 @@ struct PlanShown<'a> {
     left_out: &'a [LeftOut],
     countries: std::collections::BTreeMap<String, u64>,
     starts_at: Option<String>,
-    /// Where some countries begin later than others.
+    /// Set where some countries start later than others.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_country_starts_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<String>,
-    /// When everybody's first message will have left; nothing where that is never, or something has to be lifted first.
+    /// When all first messages will be sent; `None` if that is never, or a hold has to be released first.
     left_by: Option<String>,
     bottleneck: Option<String>,
-    /// When nothing will be left to hand over, should everybody fall back at every step.
+    /// When the last message will be submitted if every message falls back at every step.
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_by: Option<String>,
-    /// What does not leave, and what stops it.
+    /// Messages that are not sent, and what stops them.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left_behind: &'a [LeftBehind],
-    /// The places that it takes in tiers, by day.
+    /// The tier slots that it takes, by day.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     bookings: &'a [Booking],
     allowed_rate: f64,
-    /// What it would cost, where a list of prices says so.
+    /// The expected cost, if a price list is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<Cost>,
     #[serde(flatten)]
@@ -174,7 +174,7 @@ impl<'a> PlanShown<'a> {
     fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, ground: &Ground) -> Self {
         let Prepared { name, people, plan, schedule, beginnings, warnings, windows, .. } = prepared;
         let forecast = prepared.forecast.as_ref();
-        let foreseen = forecast.filter(|_| !begins_held(prepared));
+        let foreseen = forecast.filter(|_| !starts_held(prepared));
         let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
             rules: StepRules::of((index, step)),
@@ -227,7 +227,7 @@ impl<'a> PlanShown<'a> {
     }
 }
 
-/// What one person would read. The plan has been checked, so there is nothing left that could be wrong with it.
+/// The message that one recipient would read. The plan has been checked, so rendering it does not fail.
 fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
     let fields = recipient.fields.unpack().unwrap_or_default();
     let mut lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
@@ -240,7 +240,7 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
         Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
         Content::Text { .. } | Content::Template(_) => return lines,
     };
-    // The label stays short; how long it is stands on a line of its own.
+    // The length gets its own line, so the label stays short.
     let measured = |line: Line| match line.label.as_str() {
         "text" => {
             let length = template::segments(&line.text, encoding.unwrap_or(SmsEncoding::Auto)).to_string();
@@ -251,19 +251,19 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
     lines.into_iter().flat_map(measured).collect()
 }
 
-/// Whether a step that somebody begins with waits for a hold to be lifted.
-fn begins_held(prepared: &Prepared) -> bool {
+/// Whether the first step of any recipient waits until a hold is released.
+fn starts_held(prepared: &Prepared) -> bool {
     let shares = Shares::of(&prepared.plan, &prepared.people.countries);
     let mut held = prepared.warnings.iter().filter(|warning| warning.code == Lint::Held);
     held.any(|warning| warning.step.is_some_and(|step| shares.at(step).beginning > 0))
 }
 
-/// When the first messages leave, and what decides that.
-fn left_by(prepared: &Prepared) -> String {
+/// When all first messages will be sent, and what limits that.
+fn sent_by(prepared: &Prepared) -> String {
     let Some(forecast) = &prepared.forecast else {
-        return "as things stand not all first messages would be sent within years".to_owned();
+        return "with the present settings, not all first messages will be sent within years".to_owned();
     };
-    let what = match (begins_held(prepared), &forecast.left_behind[..]) {
+    let what = match (starts_held(prepared), &forecast.left_behind[..]) {
         (false, []) => "all first messages will be sent by",
         (false, [_, ..]) => "the first messages that may be sent will be sent by",
         (true, []) => "without the hold all first messages would be sent by",
@@ -271,7 +271,7 @@ fn left_by(prepared: &Prepared) -> String {
     };
     let takes = words::about(forecast.done_at.since(prepared.beginnings.first));
     let by = moment(forecast.done_at, prepared.plan.time_zone);
-    format!("{what} {by}, after {takes}{}", limits::decides(forecast))
+    format!("{what} {by}, after {takes}{}", limits::limited_by(forecast))
 }
 
 fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint: Paint) -> Vec<String> {
@@ -280,13 +280,13 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     let mut lines = vec![format!(
         "{}  {}",
         paint.bold(title),
-        paint.dim(format!("{} from {}", of(people.recipients, "person", "people"), people.label))
+        paint.dim(format!("{} from {}", of(people.recipients, "recipient", "recipients"), people.label))
     )];
-    lines.extend(left_out(prepared).map(|said| format!("  {}", paint.dim(said))));
+    lines.extend(left_out(prepared).map(|line| format!("  {}", paint.dim(line))));
     let mut when = match schedule.since {
-        Some(since) => format!("begins when each recipient's clock shows {}", since.format("%Y-%m-%d %H:%M")),
-        None if prepared.waits() => format!("begins {}", moment(beginnings.first, plan.time_zone)),
-        None => "begins at once".to_owned(),
+        Some(since) => format!("starts at {} by each recipient's own clock", since.format("%Y-%m-%d %H:%M")),
+        None if prepared.waits() => format!("starts {}", moment(beginnings.first, plan.time_zone)),
+        None => "starts at once".to_owned(),
     };
     if schedule.since.is_some() {
         when += &format!(", first at {}", moment(beginnings.first, plan.time_zone));
@@ -299,19 +299,19 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     }
     let shares = Shares::of(plan, &people.countries);
     lines.push(format!("  {}", paint.dim(when)));
-    lines.push(format!("  {}", paint.dim(left_by(prepared))));
+    lines.push(format!("  {}", paint.dim(sent_by(prepared))));
     if let Some(at) = finished_by {
         let by = moment(at, plan.time_zone);
-        let unheld = if begins_held(prepared) { " without the hold" } else { "" };
+        let unheld = if starts_held(prepared) { " without the hold" } else { "" };
         lines.push(format!(
             "  {}",
             paint.dim(format!("worst case (every message falls back at every step){unheld}: by {by}"))
         ));
     }
     let bookings = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
-    lines.extend(limits::bookings(bookings, paint).into_iter().map(|said| format!("  {said}")));
+    lines.extend(limits::bookings(bookings, paint).into_iter().map(|line| format!("  {line}")));
     let cost = Cost::of(plan, &people.countries);
-    lines.extend(rules::of_campaign(plan, cost.as_ref()).into_iter().map(|said| format!("  {}", paint.dim(said))));
+    lines.extend(rules::of_campaign(plan, cost.as_ref()).into_iter().map(|line| format!("  {}", paint.dim(line))));
     let countries = people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
     for (index, step) in plan.places() {
@@ -321,14 +321,14 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
             paint.bold(step.channel),
             paint.dim(rules::of_step((index, step), plan))
         ));
-        let whom = rules::for_how_many(&step.countries, shares.at(index).people, people.recipients);
-        lines.extend(whom.map(|whom| format!("  {}", paint.dim(whom))));
+        let share = rules::country_share(&step.countries, shares.at(index).people, people.recipients);
+        lines.extend(share.map(|share| format!("  {}", paint.dim(share))));
         for recipient in people.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
             lines.push(format!("  to {}", recipient.msisdn));
             let mut table = Table::new(&["", ""]);
             for Line { label, text } in preview(step, plan, recipient) {
-                for (place, part) in text.lines().enumerate() {
-                    let label = if place == 0 { label.clone() } else { String::new() };
+                for (row, part) in text.lines().enumerate() {
+                    let label = if row == 0 { label.clone() } else { String::new() };
                     table.row([paint.dim(label), part.to_owned()]);
                 }
             }
@@ -340,13 +340,13 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
         lines.extend(rejected(source, *country, paint));
     }
     match warnings.len() {
-        0 if people.left_out.is_empty() => lines.push(paint.good("Nothing is wrong.")),
-        0 => lines.push(paint.good("Nothing else is wrong.")),
+        0 if people.left_out.is_empty() => lines.push(paint.good("No problems found.")),
+        0 => lines.push(paint.good("No other problems found.")),
         number => {
             lines.push(format!(
                 "{} {}",
                 of(small(number as u64), "warning", "warnings"),
-                paint.dim("(nothing that would stop it)")
+                paint.dim("(none of them prevents the launch)")
             ));
         }
     }
@@ -355,7 +355,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     lines
 }
 
-/// Who of the files gets nothing.
+/// Counts the rows and numbers that get no message.
 fn left_out(prepared: &Prepared) -> Option<String> {
     let people = &prepared.people;
     let parts: Vec<String> = [
@@ -372,12 +372,13 @@ fn left_out(prepared: &Prepared) -> Option<String> {
     (!parts.is_empty()).then(|| format!("left out: {}", words::list(&parts)))
 }
 
-/// Why rows of a source get nothing, and where to look at each of them.
+/// Why rows of a source get no message, and how to list them.
 fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<String> {
-    let (row, told) = match &left_out.file {
+    let (row, details) = match &left_out.file {
         Some(file) => {
             let country = country.map(|country| format!(" --country {country}")).unwrap_or_default();
-            let check = format!("each with its line: volley audience check {}", shell(&file.display().to_string()));
+            let check =
+                format!("to list each with its line: volley audience check {}", shell(&file.display().to_string()));
             (of(left_out.total(), "row", "rows"), format!("{check}{country}"))
         }
         None => {
@@ -388,6 +389,6 @@ fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<S
     };
     vec![
         format!("{} {row} of {} left out: {}", paint.so_so("•"), left_out.source, words::each(&left_out.reasons)),
-        paint.dim(format!("  {told}")),
+        paint.dim(format!("  {details}")),
     ]
 }

@@ -1,4 +1,4 @@
-//! `volley campaign report`: what a person shows to a colleague.
+//! `volley campaign report`: shows the outcomes of a campaign, and the results of its steps.
 
 use serde::Serialize;
 
@@ -15,34 +15,34 @@ use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
 use crate::store::Batch;
 
 const BAR: usize = 32;
-/// Unknown messages that are named.
+/// Unknown messages that are listed.
 const NAMED: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Its name or its id.
+    /// Name or id of the campaign.
     campaign: String,
-    /// By country, by the provider's code, or both: counted over all messages, which takes a while where they are many.
+    /// Break the report down by country, by provider code, or both. This reads all messages, which can take a while.
     #[arg(long, value_enum, value_delimiter = ',')]
     by: Vec<By>,
-    /// End with exit code 3 if somebody was not reached.
+    /// Exit with code 3 if a recipient was not reached.
     #[arg(long)]
     strict: bool,
-    /// As an object: id, name, state, audience, left_out, open, outcomes, delivered_twice, late, unknown, steps.
+    /// Print one JSON object: id, name, state, audience, left_out, open, outcomes, delivered_twice, late, unknown, steps.
     #[arg(long)]
     json: bool,
 }
 
-/// What a report is parted by.
+/// What a report is broken down by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum By {
     Country,
     Code,
 }
 
-/// The report in the parts that were asked for.
+/// The report with the requested breakdowns, for JSON.
 #[derive(Serialize)]
-struct Parted<'a> {
+struct ReportWithBreakdown<'a> {
     #[serde(flatten)]
     whole: ReportShown<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +51,7 @@ struct Parted<'a> {
     codes: Option<&'a [CodeReport]>,
 }
 
-/// The report with when it was, for JSON.
+/// The report with the times of the campaign, for JSON.
 #[derive(Serialize)]
 pub(in crate::cli) struct ReportShown<'a> {
     #[serde(flatten)]
@@ -73,7 +73,7 @@ impl<'a> ReportShown<'a> {
     }
 }
 
-/// Whether somebody was not reached, of those whose message has ended.
+/// Whether a message has ended without reaching its recipient.
 pub(in crate::cli) fn is_incomplete(report: &Report) -> bool {
     report.audience - report.open > report.outcome(Outcome::Reached)
 }
@@ -96,7 +96,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     };
     let (countries, codes) = (args.by.contains(&By::Country), args.by.contains(&By::Code));
     if args.json {
-        out::json(&Parted {
+        out::json(&ReportWithBreakdown {
             whole: ReportShown::new(&report, &batch),
             countries: countries.then_some(&parts.countries),
             codes: codes.then_some(&parts.codes),
@@ -120,8 +120,8 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
     lines.push(String::new());
     lines.extend(funnel(report, paint));
     lines.extend(cost(report));
-    lines.extend(beside(report, paint));
-    lines.extend(saved(report, paint));
+    lines.extend(unsent(report, paint));
+    lines.extend(fallbacks(report, paint));
     let notes = outcome_notes(report);
     if !notes.is_empty() {
         lines.push(String::new());
@@ -142,7 +142,7 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
 fn by_country(countries: &[CountryReport], paint: Paint) -> Vec<String> {
     let number =
         |country: &CountryReport, outcome: Outcome| country.outcomes.0.get(outcome.as_str()).copied().unwrap_or(0);
-    // How nobody ended needs no column.
+    // An outcome that no message has gets no column.
     let others: Vec<Outcome> = Outcome::ALL
         .iter()
         .copied()
@@ -151,7 +151,7 @@ fn by_country(countries: &[CountryReport], paint: Paint) -> Vec<String> {
         .collect();
     let heads = others.iter().map(|outcome| format!(">{outcome}"));
     let heads: Vec<String> =
-        ["country", ">people", ">reached", ">of them"].map(str::to_owned).into_iter().chain(heads).collect();
+        ["country", ">recipients", ">reached", ">share"].map(str::to_owned).into_iter().chain(heads).collect();
     let open = countries.iter().any(|country| country.open > 0);
     let heads: Vec<&str> = heads.iter().map(String::as_str).chain(open.then_some(">open")).collect();
     let mut table = Table::new(&heads);
@@ -169,9 +169,9 @@ fn by_country(countries: &[CountryReport], paint: Paint) -> Vec<String> {
 
 fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
     if codes.is_empty() {
-        return vec![String::new(), "The provider has said no to nothing.".to_owned()];
+        return vec![String::new(), "The provider reported no errors.".to_owned()];
     }
-    let mut table = Table::new(&["", "", "said", ">code", "which means", "whose fault", ">messages", ">ended by it"]);
+    let mut table = Table::new(&["", "", "result", ">code", "meaning", "cause", ">messages", ">ended"]);
     for code in codes {
         table.row([
             paint.dim(code.step),
@@ -191,30 +191,30 @@ fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
     let why = why(batch).map(|why| format!(" · {why}")).unwrap_or_default();
     let state = match report.state {
         BatchState::Settled => paint.good("settled: every message has its outcome"),
-        BatchState::Finished => paint.good("finished: nothing is left to hand over, last receipts may still come"),
+        BatchState::Finished => paint.good("finished: nothing is left to submit; last receipts may still come"),
         state => paint.so_so(state),
     };
     format!("{}  {state}{}", paint.bold(&report.name), paint.dim(why))
 }
 
 fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
-    let mut said = vec![of(report.audience, "person", "people"), format!("from {}", batch.audience)];
+    let mut parts = vec![of(report.audience, "recipient", "recipients"), format!("from {}", batch.audience)];
     match (batch.started_at, batch.starts_at) {
         (Some(begun), _) => {
-            said.push(format!("begun {}", moment(begun, report.zone)));
-            said.extend(took(batch, now).map(|took| match report.state {
+            parts.push(format!("started {}", moment(begun, report.zone)));
+            parts.extend(took(batch, now).map(|took| match report.state {
                 BatchState::Settled => format!("took {}", span(took)),
                 _ => format!("{} ago", span(took)),
             }));
         }
-        (None, Some(at)) => said.push(format!("begins {}", moment(at, report.zone))),
+        (None, Some(at)) => parts.push(format!("starts {}", moment(at, report.zone))),
         (None, None) => {}
     }
     if !report.left_out.is_empty() {
         let rows = report.left_out.values().sum::<u64>();
-        said.push(format!("{} left out: {}", of(rows, "row", "rows"), each(&report.left_out)));
+        parts.push(format!("{} left out: {}", of(rows, "row", "rows"), each(&report.left_out)));
     }
-    said.join(" · ")
+    parts.join(" · ")
 }
 
 fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
@@ -236,9 +236,9 @@ fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
             continue;
         }
         let note = match outcome {
-            Outcome::Silent => "no word from the provider until the receipt window closed".to_owned(),
+            Outcome::Silent => "no final receipt before the receipt window closed".to_owned(),
             Outcome::Unknown => "unknown whether the last submission happened".to_owned(),
-            Outcome::Expired => "time ran out before the next step could leave".to_owned(),
+            Outcome::Expired => "time ran out before the next step could be submitted".to_owned(),
             Outcome::Skipped => each(&report.skipped),
             Outcome::Reached | Outcome::Undelivered | Outcome::Cancelled => String::new(),
         };
@@ -254,13 +254,13 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
     let mut table = Table::new(&[
         "",
         "",
-        ">handed over",
+        ">submitted",
         ">sent",
         ">delivered",
         ">read",
         ">undelivered",
         ">rejected",
-        ">reached by it",
+        ">reached",
         ">of all",
     ]);
     for step in &report.steps {
@@ -278,13 +278,13 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         ]);
     }
     let mut lines = table.lines(paint);
-    let answered = report.steps.iter().filter(|step| step.replied > 0);
-    let answered: Vec<String> =
-        answered.map(|step| format!("{} on {}", of(step.replied, "person", "people"), step.channel)).collect();
-    if !answered.is_empty() {
+    let replied = report.steps.iter().filter(|step| step.replied > 0);
+    let replied: Vec<String> =
+        replied.map(|step| format!("{} on {}", of(step.replied, "recipient", "recipients"), step.channel)).collect();
+    if !replied.is_empty() {
         lines.push(format!(
-            "answered: {} {}",
-            list(&answered),
+            "replied: {} {}",
+            list(&replied),
             paint.dim(format!("(volley reply list --campaign {})", shell(&report.name)))
         ));
     }
@@ -292,15 +292,15 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         .steps
         .iter()
         .filter(|step| step.passed_over > 0)
-        .map(|step| format!("{} not for {}", step.channel, of(step.passed_over, "person", "people")))
+        .map(|step| format!("{} for {}", step.channel, of(step.passed_over, "recipient", "recipients")))
         .collect();
     if !passed_over.is_empty() {
-        lines.push(paint.dim(format!("by the conditions of the route: {}", list(&passed_over))));
+        lines.push(paint.dim(format!("skipped by conditions of the route: {}", list(&passed_over))));
     }
     lines
 }
 
-/// What was spent, by the prices of the launch.
+/// The cost of the submitted messages, by the prices at launch.
 fn cost(report: &Report) -> Option<String> {
     let spent: Vec<(Channel, Money)> =
         report.steps.iter().filter_map(|step| Some((step.channel, step.spent?))).collect();
@@ -312,27 +312,27 @@ fn cost(report: &Report) -> Option<String> {
     (!spent.is_empty()).then(|| format!("cost: {whole}{parts}"))
 }
 
-/// What else became of steps: queued in vain, because the one before had arrived after all; or ended without falling back.
-fn beside(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
+/// Counts steps that were not submitted, and steps for which that is unknown.
+fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
     let of_steps = |what: &str, figure: fn(&StepReport) -> i64| {
         let steps = report.steps.iter().filter(|step| figure(step) > 0);
         let steps: Vec<String> = steps.map(|step| format!("{} {}", count(figure(step)), step.channel)).collect();
         (!steps.is_empty()).then(|| paint.dim(format!("{what}: {}", list(&steps))))
     };
     let lines = [
-        of_steps("taken back before it left, since an earlier step had arrived", |step| step.recalled),
-        of_steps("whose time ran out on it", |step| step.expired),
-        of_steps("called off while they waited for it", |step| step.cancelled),
-        of_steps("of which it is unknown whether they happened", |step| step.unknown),
+        of_steps("recalled before submission, because an earlier step had arrived", |step| step.recalled),
+        of_steps("expired before submission", |step| step.expired),
+        of_steps("cancelled before submission", |step| step.cancelled),
+        of_steps("unknown whether submitted", |step| step.unknown),
     ];
     lines.into_iter().flatten()
 }
 
-/// Who would have got nothing, had the first channel been the only one.
-fn saved(report: &Report, paint: Paint) -> Vec<String> {
+/// The recipients that a fallback reached, for each pair of steps.
+fn fallbacks(report: &Report, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     if report.steps.iter().any(|step| step.passed_over > 0) {
-        // A step may be the first for some and a fallback for others, and the counters do not tell those apart.
+        // A step may be the first for one recipient and a fallback for another; the counters do not separate these.
         return lines;
     }
     let total: i64 = report.steps.iter().skip(1).map(|step| step.reached).sum();
@@ -343,11 +343,11 @@ fn saved(report: &Report, paint: Paint) -> Vec<String> {
             continue;
         }
         if lines.is_empty() {
-            let people = of(total, "person was saved by a fallback", "people were saved by a fallback");
-            lines.extend([String::new(), paint.bold(format!("{people}, {} of all", percent(total, report.audience)))]);
+            let reached = of(total, "recipient was reached by a fallback", "recipients were reached by a fallback");
+            lines.extend([String::new(), paint.bold(format!("{reached}, {} of all", percent(total, report.audience)))]);
         }
         lines.push(format!(
-            "  {} by {}, of {} whom {} had not reached {}",
+            "  {} by {}, of {} that {} did not reach {}",
             count(step.reached),
             step.channel,
             count(came),

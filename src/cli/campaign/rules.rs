@@ -1,4 +1,4 @@
-//! What a campaign goes by, in words: when it begins and ends, what stops it, and the rules of its steps.
+//! Describes the rules of a campaign: its start and end, what pauses it, and the rules of its steps.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::campaign::{Cost, moment};
 use crate::cli::words::{self, OWN_CLOCK, count, of};
 use crate::domain::{Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp};
 
-/// What may leave at most, for JSON.
+/// Limits of a campaign or a step, for JSON.
 #[derive(Serialize)]
 pub(super) struct LimitsShown {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ impl<'a> StepRules<'a> {
     }
 }
 
-/// Everything that a launched campaign goes by, for JSON.
+/// All rules of a launched campaign, for JSON.
 #[derive(Serialize)]
 pub(super) struct Rules<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,54 +111,49 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// What the clock of each recipient shows at the beginning, where theirs decides.
+/// The local start time, if the campaign starts by each recipient's own clock.
 pub(super) fn local_start(plan: &Plan) -> Option<String> {
     let since = plan.steps.first()?.hours.since?;
     Some(since.format("%Y-%m-%d %H:%M").to_string())
 }
 
-/// Lines of a plan, and of a campaign that has one: when it ends, and what stops it.
+/// Lines about the end of a plan, its cost, its limits, and the rules that pause it.
 pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     let currency = plan.currency.as_deref();
     let mut lines = Vec::new();
-    lines.extend(plan.end.map(|end| format!("ends {}: no first message leaves later", moment(end, plan.time_zone))));
-    lines.extend(plan.ttl.map(|ttl| format!("nobody is sent another step later than {ttl} after their first message")));
+    lines.extend(plan.end.map(|end| format!("ends {}: no first message is sent later", moment(end, plan.time_zone))));
+    lines.extend(plan.ttl.map(|ttl| format!("no fallback later than {ttl} after the first message")));
     lines.extend(cost.map(|cost| {
         let (first, at_most) = (cost.first.in_currency(currency), cost.at_most.in_currency(currency));
         if cost.first == cost.at_most {
             return format!("costs about {first}");
         }
-        format!("costs about {first} for everybody's first message, and {at_most} if everybody goes through all steps")
+        format!("costs about {first} for all first messages, and {at_most} if every message falls back at every step")
     }));
-    lines.extend(
-        limits::limits(&plan.limits, currency).map(|limits| format!("hands over {limits}, and is paused then")),
-    );
-    lines.extend(plan.pause_when.map(|rule| format!("is paused when {rule} on a step")));
-    lines.extend(
-        plan.hold_paid_when
-            .map(|rule| format!("holds the next step that costs something when {rule} on one before it")),
-    );
+    lines.extend(limits::limits(&plan.limits, currency).map(|limits| format!("limited to {limits}, then pauses")));
+    lines.extend(plan.pause_when.map(|rule| format!("pauses when {rule} on a step")));
+    lines.extend(plan.hold_paid_when.map(|rule| format!("holds the next paid step when {rule} on an earlier step")));
     lines
 }
 
-/// `on lane promo-sg, until Delivered; after 15m without it the next step`.
+/// `lane promo-sg, until Delivered; falls back after 15m, or on failure`.
 pub(super) fn of_step((index, step): (StepIndex, &Step), plan: &Plan) -> String {
-    let fall = match (!plan.ends_with(index), step.fallback_after) {
-        (true, Some(after)) => format!("; after {after} without it, or on failure, the next step"),
-        (true, None) => "; on failure the next step".to_owned(),
-        (false, _) => format!("; receipts are waited for {}", step.receipt_window),
+    let fallback = match (!plan.ends_with(index), step.fallback_after) {
+        (true, Some(after)) => format!("; falls back after {after}, or on failure"),
+        (true, None) => "; falls back on failure".to_owned(),
+        (false, _) => format!("; waits {} for receipts", step.receipt_window),
     };
-    let hours = words::hours(&step.hours).map(|said| format!("; leaves {said}")).unwrap_or_default();
-    let within = step.leave_within.map(|within| format!("; leaves within {within}, or not at all")).unwrap_or_default();
+    let hours = words::hours(&step.hours).map(|hours| format!("; {hours}")).unwrap_or_default();
+    let within = step.leave_within.map(|within| format!("; sent within {within} or not at all")).unwrap_or_default();
     let dropped = step.ttl.map(|ttl| format!("; the provider drops it after {ttl}")).unwrap_or_default();
     let most =
         limits::limits(&step.limits, plan.currency.as_deref()).map(|most| format!("; {most}")).unwrap_or_default();
     let lanes = if step.lanes.is_shared() { "lanes" } else { "lane" };
-    format!("{lanes} {}, until {}{fall}{dropped}{hours}{within}{most}", step.lanes, step.success)
+    format!("{lanes} {}, until {}{fallback}{dropped}{hours}{within}{most}", step.lanes, step.success)
 }
 
-/// `only SG, MY`; nothing where it is for everybody.
-pub(super) fn for_whom(countries: &Countries) -> Option<String> {
+/// `only SG, MY`; `None` if the step is for all countries.
+pub(super) fn country_limit(countries: &Countries) -> Option<String> {
     let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
     match countries {
         Countries::Everywhere => None,
@@ -167,20 +162,20 @@ pub(super) fn for_whom(countries: &Countries) -> Option<String> {
     }
 }
 
-/// `only SG, MY: for 800 of 1,000 people`.
-pub(super) fn for_how_many(countries: &Countries, people: u64, recipients: u64) -> Option<String> {
-    let who = for_whom(countries)?;
-    Some(format!("{who}: for {} of {}", count(people), of(recipients, "person", "people")))
+/// `only SG, MY: 800 of 1,000 recipients`.
+pub(super) fn country_share(countries: &Countries, people: u64, recipients: u64) -> Option<String> {
+    let limit = country_limit(countries)?;
+    Some(format!("{limit}: {} of {}", count(people), of(recipients, "recipient", "recipients")))
 }
 
-/// How the beginning of a campaign goes, in words; nothing where it is at once and at all hours.
+/// The start of a campaign and its hours, in words; `None` if it starts at once and sends at all hours.
 pub(super) fn beginning(plan: &Plan) -> Option<String> {
     let hours = plan.steps.first().and_then(|step| words::hours(&step.hours));
-    let mut said = Vec::new();
-    // Whose clock it is, is said once.
-    let is_said = hours.as_ref().is_some_and(|hours| hours.ends_with(OWN_CLOCK));
-    said.extend(local_start(plan).map(|shown| if is_said { shown } else { format!("{shown} {OWN_CLOCK}") }));
-    said.extend(plan.over.map(|over| format!("over {over}")));
-    said.extend(hours);
-    (!said.is_empty()).then(|| said.join(", "))
+    let mut parts = Vec::new();
+    // The clock is named once.
+    let names_clock = hours.as_ref().is_some_and(|hours| hours.ends_with(OWN_CLOCK));
+    parts.extend(local_start(plan).map(|start| if names_clock { start } else { format!("{start} {OWN_CLOCK}") }));
+    parts.extend(plan.over.map(|over| format!("over {over}")));
+    parts.extend(hours);
+    (!parts.is_empty()).then(|| parts.join(", "))
 }

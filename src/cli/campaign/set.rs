@@ -1,4 +1,4 @@
-//! `volley campaign set`.
+//! `volley campaign set`: changes the rules of a launched campaign.
 
 use anyhow::bail;
 use serde::Serialize;
@@ -17,36 +17,36 @@ use crate::domain::{BatchState, StepIndex};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Its name or its id.
+    /// Name or id of the campaign.
     campaign: String,
-    /// Only this step's hours and limits.
+    /// Change only the hours and limits of this step.
     #[arg(long, value_name = "STEP", value_parser = super::step)]
     step: Option<StepIndex>,
-    /// The latest first hand-over: 2026-12-01T18:00, by the campaign's zone or with an offset.
+    /// Latest time for a first message: 2026-12-01T18:00, in the campaign's zone or with an offset.
     #[arg(long, value_name = "TIME")]
     end: Option<String>,
-    /// Nothing leaves at these hours: 21:00-08:00. May be repeated.
+    /// Hours in which nothing is sent: 21:00-08:00. May be repeated.
     #[arg(long, value_name = "HOURS")]
     quiet_hours: Vec<String>,
-    /// Something leaves at these hours alone: 'Mon-Fri 09:00-18:00'. May be repeated.
+    /// Send only in these hours: 'Mon-Fri 09:00-18:00'. May be repeated.
     #[arg(long, value_name = "HOURS")]
     send_window: Vec<String>,
-    /// Days on which nothing leaves: 2026-12-25,2026-12-26.
+    /// Days on which nothing is sent: 2026-12-25,2026-12-26.
     #[arg(long, value_name = "DAYS", value_delimiter = ',')]
     holidays: Vec<String>,
-    /// So many messages and no more.
+    /// Maximum number of messages.
     #[arg(long, value_name = "N")]
     max_messages: Option<String>,
-    /// So much money and no more.
+    /// Maximum cost.
     #[arg(long, value_name = "AMOUNT")]
     budget: Option<String>,
-    /// Pause it by itself: 'undelivered > 20% of the last 1000'.
+    /// Pause the campaign automatically: 'undelivered > 20% of the last 1000'.
     #[arg(long, value_name = "RULE")]
     pause_when: Option<String>,
-    /// Hold the next step that costs something by itself: 'undelivered > 20% of the last 1000'.
+    /// Hold the next paid step automatically: 'undelivered > 20% of the last 1000'.
     #[arg(long, value_name = "RULE")]
     hold_paid_when: Option<String>,
-    /// As an object: id, name, state, changed, brought_forward, noted.
+    /// Print one JSON object: id, name, state, changed, brought_forward, noted.
     #[arg(long)]
     json: bool,
 }
@@ -61,7 +61,7 @@ struct Shown<'a> {
     noted: Option<bool>,
 }
 
-/// The flags as a campaign file has them.
+/// The flags as keys of a campaign file.
 fn keys(args: &Args) -> Map<String, Value> {
     let one = |text: &Option<String>| text.clone().map(Value::from);
     let many = |texts: &[String]| (!texts.is_empty()).then(|| Value::from(texts.to_vec()));
@@ -82,8 +82,8 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     let amend = Amend { step: args.step, keys: keys(&args) };
     if amend.keys.is_empty() {
         return Err(Usage(
-            "say what to change: --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when or \
-             --hold-paid-when; the rate is its lanes': volley lane set"
+            "nothing to change; give --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when \
+             or --hold-paid-when; to change the rate of a lane: volley lane set"
                 .to_owned(),
         )
         .into());
@@ -92,14 +92,14 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     let batch = find(store.as_ref(), &args.campaign).await?;
     let name = name_of(&batch);
     let amended = ground.launcher(store.as_ref()).amend(&batch, &amend, &ground.by).await?;
-    let (changed, obeyed, brought_forward) = match amended {
+    let (changed, noted, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
         Amended::AsItWas(noted) => (Vec::new(), noted, 0),
         Amended::Over(state) => bail!("\"{name}\" cannot be changed: {}", why_not(state)),
         Amended::Ended(end) => {
             let zone = store.plan(batch.id).await?.and_then(|plan| plan.time_zone);
             bail!(
-                "\"{name}\" cannot be changed: its end came at {}; send it once more to those who missed it: volley campaign \
+                "\"{name}\" cannot be changed: its end was {}; to send to the expired messages again: volley campaign \
                  retry {} --outcome expired",
                 moment(end, zone),
                 shell(&name)
@@ -110,29 +110,31 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id);
     store.close().await;
     if args.json {
-        let (id, noted) = (id_of(&batch).to_string(), by_all(obeyed));
+        let (id, noted) = (id_of(&batch).to_string(), by_all(noted));
         let changed = changed.as_slice();
         out::json(&Shown { id, name: &name, state, changed, brought_forward, noted })?;
         return Ok(Exit::Done);
     }
     if changed.is_empty() {
-        out::data(format_args!("\"{name}\" is so already ({})", sentence(obeyed)))?;
+        out::data(format_args!("\"{name}\" already has these settings ({})", sentence(noted)))?;
         return Ok(Exit::Done);
     }
-    out::data(format_args!("\"{name}\" is changed ({})", sentence(obeyed)))?;
-    let mut table = Table::new(&["", "", "is", "was"]);
+    out::data(format_args!("\"{name}\" is changed ({})", sentence(noted)))?;
+    let mut table = Table::new(&["", "", "now", "before"]);
     for Changed { step, key, before, after } in changed {
-        let whose = step.map_or_else(String::new, |step| format!("step {step}"));
-        table.row([whose, key.to_owned(), after, before]);
+        let step = step.map_or_else(String::new, |step| format!("step {step}"));
+        table.row([step, key.to_owned(), after, before]);
     }
     out::lines(table.lines(To::Stdout.paint()))?;
     if brought_forward > 0 {
-        let waited = of(i128::from(brought_forward), "message that waited", "messages that waited");
-        out::data(format_args!("{waited} for an hour to come may leave as soon as the hours above allow it."))?;
+        let messages = of(i128::from(brought_forward), "message", "messages");
+        out::data(format_args!(
+            "{messages} that waited for a later hour can be sent as soon as the new hours allow it."
+        ))?;
     }
     if state == BatchState::Paused || held {
-        let what = if state == BatchState::Paused { "It is paused" } else { "A step of it is held" };
-        out::data(format_args!("{what} still; to go on: volley campaign resume {}", shell(&name)))?;
+        let what = if state == BatchState::Paused { "It is still paused" } else { "A step is still held" };
+        out::data(format_args!("{what}; to resume: volley campaign resume {}", shell(&name)))?;
     }
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `volley campaign pause --step` and `resume --step`.
+//! `volley campaign pause --step` and `resume --step`: hold and release one step.
 
 use anyhow::bail;
 use serde::Serialize;
@@ -32,8 +32,8 @@ pub(super) async fn hold(
     let channel = channel(store.as_ref(), &batch, step).await?;
     let (clock, by) = (ground.clock.as_ref(), &ground.by_because(reason));
     let held = campaign::hold_step(store.as_ref(), clock, &batch, step, by).await?;
-    let what = if held.is_some() { "is paused" } else { "is paused already" };
-    say(ground, store.as_ref(), &batch, (step, channel, what), held, json).await
+    let what = if held.is_some() { "is paused" } else { "is already paused" };
+    print(ground, store.as_ref(), &batch, (step, channel, what), held, json).await
 }
 
 pub(super) async fn release(ground: &Ground, name: &str, step: StepIndex, json: bool) -> anyhow::Result<Exit> {
@@ -48,11 +48,11 @@ pub(super) async fn release(ground: &Ground, name: &str, step: StepIndex, json: 
         bail!("step {step} of \"{name}\" cannot be resumed: {}", used_up::sentence(kept, &name));
     }
     let what = if obeyed.is_some() { "is resumed" } else { "was not held" };
-    say(ground, store.as_ref(), &batch, (step, channel, what), obeyed, json).await
+    print(ground, store.as_ref(), &batch, (step, channel, what), obeyed, json).await
 }
 
 async fn channel(store: &dyn Store, batch: &Batch, step: StepIndex) -> anyhow::Result<Channel> {
-    let Some(plan) = store.plan(batch.id).await? else { bail!("the campaign is gone") };
+    let Some(plan) = store.plan(batch.id).await? else { bail!("the plan of the campaign is no longer stored") };
     match plan.step(step) {
         Some(step) => Ok(step.channel),
         None => {
@@ -61,7 +61,8 @@ async fn channel(store: &dyn Store, batch: &Batch, step: StepIndex) -> anyhow::R
     }
 }
 
-async fn say(
+/// Prints the new state of a step, with its waiting messages.
+async fn print(
     ground: &Ground,
     store: &dyn Store,
     batch: &Batch,
@@ -69,7 +70,7 @@ async fn say(
     obeyed: Option<Noted>,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    // What was so already is obeyed once everything before it is.
+    // A repeated command is in effect once every earlier change is.
     let obeyed = match obeyed {
         Some(obeyed) => obeyed,
         None => campaign::noted(store, ground.clock.as_ref(), store.seq().await?).await?,
@@ -83,9 +84,9 @@ async fn say(
         out::json(&Shown { id: id_of(batch).to_string(), name: &name, step: step.get() + 1, held, queued, noted })?;
     } else {
         let waiting = of(queued, "message waits", "messages wait");
-        let for_it = if held { format!("{waiting} for it to go on") } else { format!("{waiting} there") };
+        let waiting = if held { format!("{waiting} until it is resumed") } else { format!("{waiting} in its queue") };
         out::data(format_args!(
-            "step {step}, {channel}, of \"{name}\" {what}: {for_it} ({})",
+            "step {step}, {channel}, of \"{name}\" {what}: {waiting} ({})",
             noted::sentence(obeyed)
         ))?;
     }

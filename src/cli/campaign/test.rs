@@ -1,4 +1,4 @@
-//! `volley campaign test`.
+//! `volley campaign test`: sends a campaign's messages to a few test numbers.
 
 use std::path::Path;
 
@@ -9,18 +9,18 @@ use crate::domain::{Country, StepIndex};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// A campaign file, or the name or id of a campaign that was launched or stands as a draft.
+    /// A campaign file, or the name or id of a launched campaign or a draft.
     campaign: String,
-    /// The numbers that get it, ten at most, each with the words of one of the first recipients.
+    /// Test numbers, at most ten. Each gets the message of one of the first recipients.
     #[arg(long, value_name = "NUMBER", value_delimiter = ',', required = true)]
     to: Vec<String>,
-    /// Only this step, instead of the whole route.
+    /// Send only this step, instead of the whole route.
     #[arg(long, value_name = "STEP", value_parser = super::step)]
     step: Option<StepIndex>,
-    /// Of national numbers: SG.
+    /// Default country for numbers without a country code: SG.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
-    /// The result as one object: id, name, state, messages.
+    /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
 }

@@ -1,57 +1,57 @@
-//! Which message somebody means.
+//! Finds the message that an operator names.
 
 use anyhow::bail;
 
 use crate::campaign;
-use crate::cli::campaign::{find as campaign_named, has_messages, name_of};
+use crate::cli::campaign::{ensure_not_purged, find as campaign_named, name_of};
 use crate::cli::words::{of, shell};
 use crate::cli::{Ground, exit::Usage};
 use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::store::{Batch, Key, Store};
 
-/// Ids that are listed where a number has several messages.
+/// Ids that are listed if a number has several messages.
 const LISTED: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Which {
-    /// A message: its id (msg_…, or the UUID of the 8x8 API), the id of a hand-over (att_…) or the provider's umid of
-    /// one. Or a campaign, by its name or id, with WHOM.
+    /// A message: its id (msg_…, or the UUID of the 8x8 API), the id of an attempt (att_…), or the provider's umid of
+    /// one. Or a campaign, by name or id, together with RECIPIENT.
     #[arg(value_name = "MESSAGE|CAMPAIGN")]
     message: String,
-    /// Of a campaign: the message to this phone number (+65…), or with this ClientMessageId of the recipient file.
-    whom: Option<String>,
+    /// In a campaign: the message to this phone number (+65…), or with this ClientMessageId of the recipient file.
+    recipient: Option<String>,
 }
 
 impl Which {
     pub(super) async fn find(&self, ground: &Ground, store: &dyn Store) -> anyhow::Result<(Batch, MessageKey)> {
-        match &self.whom {
-            Some(whom) => to(store, &self.message, whom).await,
+        match &self.recipient {
+            Some(recipient) => to(store, &self.message, recipient).await,
             None => by_id(ground, store, &self.message).await,
         }
     }
 }
 
-async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Batch, MessageKey)> {
+async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Result<(Batch, MessageKey)> {
     let batch = campaign_named(store, campaign).await?;
-    has_messages(&batch)?;
-    let found = campaign::lookup(store, &batch, whom).await?;
+    ensure_not_purged(&batch)?;
+    let found = campaign::lookup(store, &batch, recipient).await?;
     let name = name_of(&batch);
     match found[..] {
         [message] => Ok((batch, message.key)),
-        [] if let Some(person) = has_opted_out(store, whom).await? => bail!(
-            "\"{name}\" has no message to {person}, who has opted out: whoever had by the launch got none, see `volley \
-             opt-out show {person}`"
+        [] if let Some(number) = opted_out(store, recipient).await? => bail!(
+            "\"{name}\" has no message to {number}: the recipient has opted out, and a launch leaves out opted-out \
+             recipients; see `volley opt-out show {number}`"
         ),
         [] => bail!(
-            "\"{name}\" has no message to \"{whom}\", neither a number with its country code nor a ClientMessageId; see \
-             `volley message list {}`",
+            "\"{name}\" has no message to \"{recipient}\"; give a number with its country code, or a ClientMessageId of \
+             the recipient file, and see `volley message list {}`",
             shell(&name)
         ),
         _ => {
             let ids =
                 found.iter().take(LISTED).map(|message| MessageId { key: message.key, tag: batch.tag }.to_string());
             bail!(
-                "\"{name}\" has {} to {whom}; name one: {}",
+                "\"{name}\" has {} to {recipient}; name one: {}",
                 of(found.len() as u64, "message", "messages"),
                 ids.collect::<Vec<_>>().join(", ")
             )
@@ -59,10 +59,10 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
     }
 }
 
-/// The person whose number this is, where they want nothing more.
-async fn has_opted_out(store: &dyn Store, whom: &str) -> anyhow::Result<Option<Msisdn>> {
-    let Ok(person) = whom.parse::<Msisdn>() else { return Ok(None) };
-    Ok(store.opted_out(vec![person]).await?.pop())
+/// The number, if it is one and its recipient has opted out.
+async fn opted_out(store: &dyn Store, recipient: &str) -> anyhow::Result<Option<Msisdn>> {
+    let Ok(number) = recipient.parse::<Msisdn>() else { return Ok(None) };
+    Ok(store.opted_out(vec![number]).await?.pop())
 }
 
 async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result<(Batch, MessageKey)> {
@@ -70,7 +70,7 @@ async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result
     let attempt = text.parse::<AttemptId>();
     let named = message.as_ref().map(|id| (id.key, id.tag)).or(attempt.as_ref().map(|id| (id.key, id.tag)));
     if let Ok((key, tag)) = named {
-        return ours(ground, store, text, key, tag).await;
+        return by_key(ground, store, text, key, tag).await;
     }
     if text.starts_with(AttemptId::PREFIX) {
         attempt.map_err(|error| Usage(error.to_string()))?;
@@ -87,19 +87,19 @@ async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result
     if text.parse::<CampaignId>().is_ok() || store.batch_named(text).await?.is_some() {
         let campaign = shell(text);
         let advice = format!(
-            "\"{text}\" is a campaign; say whom of it, such as `volley message show {campaign} +65…`, or see `volley message \
-             list {campaign}`"
+            "\"{text}\" is a campaign; add a recipient, such as `volley message show {campaign} +65…`, or see `volley \
+             message list {campaign}`"
         );
         return Err(Usage(advice).into());
     }
     bail!(
-        "no message is called \"{text}\"; give its id (msg_…), the id of a hand-over (att_… or the provider's umid), or a \
+        "unknown message \"{text}\"; give its id (msg_…), the id of an attempt (att_… or the provider's umid), or a \
          campaign and a phone number. `volley message list CAMPAIGN` shows ids"
     )
 }
 
-/// The message of an id that is well formed.
-async fn ours(
+/// Finds the message of a well-formed id.
+async fn by_key(
     ground: &Ground,
     store: &dyn Store,
     text: &str,
@@ -107,14 +107,14 @@ async fn ours(
     tag: Tag,
 ) -> anyhow::Result<(Batch, MessageKey)> {
     let Some(batch) = store.batch(key.batch).await? else {
-        bail!("there is no message {text} in {}", ground.database().display());
+        bail!("unknown message {text}: it is not in {}", ground.database().display());
     };
     if batch.tag != tag {
-        bail!("message {text} was made by another installation, or for a database that is gone");
+        bail!("message {text} was created by another installation, or in a database that no longer exists");
     }
-    has_messages(&batch)?;
+    ensure_not_purged(&batch)?;
     if store.load(vec![key]).await?.is_empty() {
-        bail!("there is no message {text} in {}", ground.database().display());
+        bail!("unknown message {text}: it is not in {}", ground.database().display());
     }
     Ok((batch, key))
 }

@@ -1,10 +1,10 @@
-//! `volley message list`.
+//! `volley message list`: lists messages with their states.
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::campaign::{Pages, as_counted, lookup, lookup_everywhere, state_of};
-use crate::cli::campaign::{find, has_messages, name_of};
+use crate::cli::campaign::{ensure_not_purged, find, name_of};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{Exit, Ground};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
@@ -12,40 +12,40 @@ use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The campaign's name or its id. With --to it may be left out: then every campaign is looked through.
+    /// Name or id of the campaign. Optional with --to, which then searches all campaigns.
     #[arg(required_unless_present = "to")]
     campaign: Option<String>,
-    /// Only those to this phone number (+65…), or with this ClientMessageId of the recipient file.
-    #[arg(long, value_name = "WHOM")]
+    /// List only messages to this phone number (+65…), or with this ClientMessageId of the recipient file.
+    #[arg(long, value_name = "RECIPIENT")]
     to: Option<String>,
-    /// Only those that stand there.
+    /// List only messages in this state.
     #[arg(long, value_enum)]
-    state: Option<Stands>,
-    /// Only those that ended so: reached, undelivered, silent, unknown, expired, cancelled, skipped.
+    state: Option<StateFilter>,
+    /// List only messages with this outcome: reached, undelivered, silent, unknown, expired, cancelled, skipped.
     #[arg(long)]
     outcome: Option<Outcome>,
-    /// Only those of which nobody knows whether one of their hand-overs happened.
+    /// List only messages with a submission whose result is unknown.
     #[arg(long)]
     unknown: bool,
-    /// An object on a line of its own for each: id, msisdn, step, channel, state, outcome, campaign,
+    /// Print one JSON object per line: id, msisdn, step, channel, state, outcome, campaign,
     /// skipped, unknown.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Stands {
-    /// Waits to leave.
+enum StateFilter {
+    /// Waits to be submitted.
     Queued,
-    /// Is being handed over.
+    /// Is being submitted.
     Sending,
-    /// Has been handed over; receipts are waited for.
+    /// Has been submitted; waits for receipts.
     Awaiting,
     /// Has its outcome.
     Done,
 }
 
-impl Stands {
+impl StateFilter {
     const fn of(state: State) -> Self {
         match state {
             State::Queued { .. } => Self::Queued,
@@ -67,7 +67,7 @@ struct Shown {
     campaign: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<SkipReason>,
-    /// Steps of which nobody knows whether they were handed over.
+    /// Steps for which it is unknown whether they were submitted.
     unknown: Vec<u8>,
 }
 
@@ -118,19 +118,19 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = store.as_ref();
     let mut list = List { args: &args, paint: To::Stdout.paint(), is_headed: args.json };
     match (&args.campaign, &args.to) {
-        (Some(campaign), Some(whom)) => {
+        (Some(campaign), Some(recipient)) => {
             let batch = find(store, campaign).await?;
-            has_messages(&batch)?;
-            list.show(store, &batch, &lookup(store, &batch, whom).await?).await?;
+            ensure_not_purged(&batch)?;
+            list.show(store, &batch, &lookup(store, &batch, recipient).await?).await?;
         }
-        (None, Some(whom)) => {
-            for (batch, messages) in lookup_everywhere(store, whom).await? {
+        (None, Some(recipient)) => {
+            for (batch, messages) in lookup_everywhere(store, recipient).await? {
                 list.show(store, &batch, &messages).await?;
             }
         }
         (Some(campaign), None) => {
             let batch = find(store, campaign).await?;
-            has_messages(&batch)?;
+            ensure_not_purged(&batch)?;
             let mut pages = Pages::of(store, &batch);
             while let Some(page) = pages.next().await? {
                 list.show(store, &batch, &page).await?;
@@ -139,12 +139,12 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         (None, None) => {}
     }
     if !list.is_headed {
-        out::talk("No message is like that.");
+        out::talk("No matching messages.");
     }
     Ok(Exit::Done)
 }
 
-/// A list under way.
+/// A list that is being printed.
 struct List<'a> {
     args: &'a Args,
     paint: Paint,
@@ -154,7 +154,7 @@ struct List<'a> {
 impl List<'_> {
     fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
         let present = as_counted(batch, &message.present);
-        self.args.state.is_none_or(|state| state == Stands::of(present.state))
+        self.args.state.is_none_or(|state| state == StateFilter::of(present.state))
             && self.args.outcome.is_none_or(|outcome| present.outcome() == Some(outcome))
             && (!self.args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
     }
@@ -169,7 +169,7 @@ impl List<'_> {
         }
         if !self.is_headed && !shown.is_empty() {
             self.is_headed = true;
-            out::data(self.paint.dim(format!("{:<36}  {:<16}  {:<14}  stands", "id", "to", "step")))?;
+            out::data(self.paint.dim(format!("{:<36}  {:<16}  {:<14}  state", "id", "to", "step")))?;
         }
         let of = if self.args.campaign.is_none() { format!("  {}", name_of(batch)) } else { String::new() };
         out::lines(shown.iter().map(|shown| shown.line(self.paint) + &of))

@@ -1,4 +1,4 @@
-//! `volley message`: everything about one message, and the rule that decided each step.
+//! `volley message`: shows messages, and explains one message by the rule behind each decision.
 
 mod find;
 mod list;
@@ -14,15 +14,15 @@ use crate::store::Book;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// The messages of a campaign, each with its id, whom it goes to and where it stands.
+    /// List the messages of a campaign, each with its id, number and state.
     #[command(after_help = "\
 Examples:
   volley message list 'November promo'
   volley message list 'November promo' --outcome undelivered
   volley message list 'November promo' --unknown --json | jq -r .id
-  volley message list --to +6581234510            of every campaign")]
+  volley message list --to +6581234510            in all campaigns")]
     List(list::Args),
-    /// Where one message stands: its recipient, its step, its outcome, and each hand-over.
+    /// Show the state of one message: its recipient, step, outcome and submissions.
     #[command(after_help = "\
 Examples:
   volley message show msg_0000000100008006802f1c9b7a3e5d10
@@ -31,45 +31,45 @@ Examples:
     Show {
         #[command(flatten)]
         which: find::Which,
-        /// One object.
+        /// Print one JSON object.
         #[arg(long)]
         json: bool,
     },
-    /// The story of one message, line by line, with the rule behind each line.
+    /// Explain one message: list its events, with the rule behind each decision.
     #[command(after_help = "\
-The story is derived: the rules are run once more over what is recorded of the message.
+The explanation is derived: the rules are run again over the recorded facts.
 
 Examples:
   volley message explain msg_0000000100008006802f1c9b7a3e5d10
   volley message explain 'November promo' +6581234510
   volley message explain --rules")]
     Explain {
-        /// Nothing where the rules are asked for.
+        /// Absent with `--rules`.
         #[command(flatten)]
         which: Option<find::Which>,
-        /// One object.
+        /// Print one JSON object.
         #[arg(long)]
         json: bool,
-        /// The ten rules instead, one line each.
+        /// Print the ten rules instead, one line each.
         #[arg(long, exclusive = true)]
         rules: bool,
     },
-    /// Receipts that belong to no message of ours, each with the provider's umid.
+    /// List receipts that belong to no message of this installation, each with the provider's umid.
     Strays(strays::Args),
 }
 
-/// What the numbers in a story stand for.
+/// The rules that an explanation names by number.
 const RULES: [&str; 10] = [
-    "Deadline: it runs from when the provider accepts a step; then the next step has its turn.",
-    "Whose fault: what fails for the person goes on to the next step; what fails for the sender is held, and waits.",
-    "Possible only: a step waits for no status that its channel never reports.",
-    "Last step: it has no deadline; it ends with success, failure, or the close of its receipt window.",
-    "TTL: nothing leaves after the campaign's ttl or end; what has not left then is expired.",
-    "Late truth: a late success recalls what has not left yet, and turns a bad end into reached, never back.",
-    "Unknown is not failed: what may have left counts as handed over, and is not sent again by itself.",
-    "Pause and cancel: from when they answer, nothing leaves; after a cancel the present step is the last.",
-    "Silence is only news while we listen: a deadline in a time without receipts is held, or the provider is asked.",
-    "A step that cannot leave: waiting for pace, tier or a hold uses up no step, unless leave_within says so.",
+    "Deadline: it starts when the provider accepts a step; when it passes, the message falls back.",
+    "Cause: a failure of the recipient falls back to the next step; a failure of the sender is held, and waits.",
+    "Possible statuses: a step never waits for a status that its channel does not report.",
+    "Last step: it has no deadline; it ends with success, failure, or the end of its receipt window.",
+    "TTL: nothing is submitted after the campaign's ttl or end; a message not submitted by then expires.",
+    "Late success: it recalls a step not yet submitted, and changes a failed outcome to reached, never back.",
+    "Unknown is not failed: a step that may have been submitted counts as submitted, and is not resent.",
+    "Pause and cancel: once the command returns, nothing is sent; after a cancel the present step is the last.",
+    "Silence counts only while receipts can arrive: a deadline in a gap is held, or the provider is asked.",
+    "A step that cannot be submitted: waiting for rate, tier or a hold uses up no step, unless leave_within says so.",
 ];
 
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
@@ -91,11 +91,11 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
     Ok(Exit::Done)
 }
 
-/// The story, and the zone in which it is told.
+/// Reads the story of a message, and the time zone for its times.
 async fn story(ground: &Ground, which: &find::Which) -> anyhow::Result<(Story, Option<Zone>)> {
     let store = ground.existing_store().await?;
     let (batch, key) = which.find(ground, store.as_ref()).await?;
-    let gone = || format!("the message is gone from {}", ground.database().display());
+    let gone = || format!("the message is no longer in {}", ground.database().display());
     let entry = Book::new(store.clone()).get(batch.id).await?.with_context(gone)?;
     let story = campaign::explain(store.as_ref(), &batch, &entry, key, ground.now()).await?;
     store.close().await;
@@ -131,14 +131,14 @@ fn explain(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
     out::data("")?;
     for line in &story.lines {
         let at = moment_exactly(line.at, zone);
-        // Some things happen by no rule: a launch, say.
+        // Some events have no rule: a launch, for example.
         let by = if line.rule.starts_with(|c: char| c.is_ascii_digit()) { "rule " } else { "" };
         out::data(format!("{}  {}", paint.dim(&at), line.text))?;
         out::data(format!("{:1$}  {2}", "", at.len(), paint.dim(format!("{by}{}", line.rule))))?;
     }
     if let Some(what) = &story.refuted {
         out::data("")?;
-        out::data(format!("Rules and facts contradict each other from here on: {what}."))?;
+        out::data(format!("From here on, the rules and the recorded facts contradict each other: {what}."))?;
     }
     Ok(())
 }

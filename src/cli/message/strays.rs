@@ -1,4 +1,4 @@
-//! `volley message strays`.
+//! `volley message strays`: lists receipts that belong to no known message.
 
 use serde::Serialize;
 
@@ -12,18 +12,18 @@ use crate::store::StrayKind;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-They are kept for 30 days: a receipt may come before the answer to its request, and then finds its message later.
-What stays may be of messages that somebody else has sent through the same subaccount.")]
+Strays are kept for 30 days: a receipt can arrive before the answer to its request, and is matched to its message later.
+The others may be for messages that another system sent through the same subaccount.")]
 pub(in crate::cli) struct Args {
-    /// At most so many, the latest.
+    /// Maximum number to list; the latest are listed.
     #[arg(long, default_value_t = 50)]
     limit: usize,
-    /// An object on a line of its own for each: received, umid.
+    /// Print one JSON object per line: received, umid.
     #[arg(long)]
     json: bool,
 }
 
-/// Strays that are read at once.
+/// Strays read at a time.
 const PAGE: u32 = 2_000;
 
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let mut latest = std::collections::VecDeque::new();
     let (mut after, mut all) = (None, 0_u64);
     loop {
-        // Only their ids are kept: what they hold may be anybody's.
+        // Only the ids are kept, because a stray may hold data of another system's recipients.
         let page = store.strays(StrayKind::NoAttempt, after, PAGE).await?;
         let Some((id, last)) = page.last() else { break };
         after = Some((last.received, *id));
@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if all == 0 {
-        out::talk("Every receipt belongs to a message of ours.");
+        out::talk("Every receipt belongs to a known message.");
         return Ok(Exit::Done);
     }
     let mut table = Table::new(&["received", "umid"]);
@@ -69,11 +69,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     if !latest.is_empty() {
         out::lines(table.lines(To::Stdout.paint()))?;
     }
-    let told = of(all, "receipt belongs", "receipts belong");
+    let belong = of(all, "receipt belongs", "receipts belong");
     let part = match latest.len() as u64 {
         shown if shown == all => String::new(),
         shown => format!("; the latest {} are shown", count(shown)),
     };
-    out::talk(format_args!("{told} to no message of ours{part}."));
+    out::talk(format_args!("{belong} to no known message{part}."));
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! One look at a campaign: everything that a view shows, read at one time.
+//! Reads the state of a campaign that a view shows, all at one time.
 
 use crate::campaign::{Forecast, Report, Show, Stranded, Waiting, used_up};
 use crate::cli::Ground;
@@ -8,68 +8,71 @@ use crate::cli::pace::Slow;
 use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 use crate::store::{Batch, Hold, StepHold, Store};
 
+/// The state of a campaign at one time.
 #[derive(Debug)]
 pub(in crate::cli) struct Look {
     pub(in crate::cli) at: Timestamp,
     pub(in crate::cli) batch: Batch,
     pub(in crate::cli) show: Show,
     pub(in crate::cli) report: Report,
-    /// What keeps it from moving.
+    /// The reasons why it does not send.
     pub(in crate::cli) obstacles: Vec<Obstacle>,
-    /// Whether somebody has to do something before all that waits may leave.
-    pub(in crate::cli) is_kept: bool,
+    /// Whether an operator has to act before all waiting messages can be sent.
+    pub(in crate::cli) is_held: bool,
     /// Whether a server is running on this database.
     pub(in crate::cli) server: bool,
-    /// Whether that server cannot write, and so does nothing.
+    /// Whether that server cannot write to the database, and so sends nothing.
     pub(in crate::cli) is_unwritable: bool,
     pub(in crate::cli) next_due: Option<Timestamp>,
-    /// When what waits now will have left, as things stand.
+    /// When the remaining messages will be sent.
     pub(in crate::cli) forecast: Option<Forecast>,
-    /// When nothing will be left to hand over, should everybody fall back at every step.
+    /// When the last message will be submitted if every message falls back at every step.
     pub(in crate::cli) finished_by: Option<Timestamp>,
-    /// Deadlines that fell into a time in which no receipt could be taken.
+    /// Deadlines in a gap, in which no receipt could be taken.
     pub(in crate::cli) waived: Option<Waived>,
-    /// A time in which none could be taken, of which deadlines wait for what is still repeated.
+    /// A gap whose receipts the provider still repeats; deadlines wait for them.
     pub(in crate::cli) repeated: Option<Repeated>,
 }
 
-/// Looks again and again; what never changes is read once.
-pub(in crate::cli) struct Looking<'a> {
+/// Reads the state of a campaign repeatedly. The plan is read once.
+pub(in crate::cli) struct Watcher<'a> {
     ground: &'a Ground,
     store: &'a dyn Store,
     id: BatchId,
     plan: Plan,
-    foresees: bool,
+    has_forecast: bool,
     /// The latest forecast, and when it was made.
     forecast: Option<(Timestamp, Foreseen)>,
 }
 
-/// What waits now, and when all of it is finished at the latest.
+/// The forecast of the waiting messages, and the time of the last submission in the worst case.
 type Foreseen = (Option<Forecast>, Option<Timestamp>);
 
-/// How long a forecast stands: it looks at all campaigns.
+/// How long a forecast is reused, because making one reads all campaigns.
 const FORECAST: Span = Span::from_secs(5);
 
-impl<'a> Looking<'a> {
+impl<'a> Watcher<'a> {
     pub(in crate::cli) async fn new(ground: &'a Ground, store: &'a dyn Store, id: BatchId) -> anyhow::Result<Self> {
-        let plan = store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
-        Ok(Self { ground, store, id, plan, foresees: true, forecast: None })
+        let plan =
+            store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the plan of the campaign is no longer stored"))?;
+        Ok(Self { ground, store, id, plan, has_forecast: true, forecast: None })
     }
 
-    /// Without a forecast, which looks at all campaigns: for whoever shows many.
-    pub(in crate::cli) fn briefly(self) -> Self {
-        Self { foresees: false, ..self }
+    /// Leaves out the forecast, which is slow to make: for a list of campaigns.
+    pub(in crate::cli) fn without_forecast(self) -> Self {
+        Self { has_forecast: false, ..self }
     }
 
     pub(in crate::cli) async fn look(&mut self) -> anyhow::Result<Look> {
         let store = self.store;
-        // The state first: what is counted afterwards can only be further on.
-        let batch = store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
+        // The state is read first, so the counts are never older than the state.
+        let batch =
+            store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is no longer in the database"))?;
         let tallies = store.tallies(self.id).await?;
         let at = self.ground.now();
         let nodes = self.ground.nodes(store).await?;
         let unwritable = self.ground.unwritable(store).await?;
-        // What cannot be written is its beat as well.
+        // A server that cannot write cannot record its heartbeat either.
         let server = !nodes.is_empty() || unwritable.is_some();
         let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
         let turned = self.ground.as_turned(store).await?;
@@ -79,7 +82,7 @@ impl<'a> Looking<'a> {
             show.rate.now = 0.0;
         }
         let report = Report::of(&batch, Some(&self.plan), &tallies);
-        // What has left already waits for no lane.
+        // A finished campaign waits for no lane.
         let sends = matches!(batch.state, BatchState::Scheduled | BatchState::Running | BatchState::Paused);
         let all_holds = store.holds().await?;
         let holds = all_holds.iter().filter(|hold| sends && self.concerns(hold)).cloned();
@@ -91,13 +94,13 @@ impl<'a> Looking<'a> {
         let mut obstacles: Vec<Obstacle> = holds.map(held).collect();
         let of_it = |hold: &StepHold| sends && hold.batch == self.id;
         let step_holds: Vec<StepHold> = store.step_holds().await?.into_iter().filter(of_it).collect();
-        let is_kept = self.keeps(&all_holds, &step_holds, &show.stranded, &tallies);
+        let is_held = self.is_held(&all_holds, &step_holds, &show.stranded, &tallies);
         obstacles.extend(step_holds.into_iter().filter_map(|hold| {
             let (channel, waiting) = (self.plan.step(hold.step)?.channel, tallies.get(hold.step, Count::Queued));
             Some(Obstacle::StepHeld(hold, channel, waiting))
         }));
         if batch.state == BatchState::Running {
-            // A slow lane is in nobody's way who does not wait for it.
+            // A slow lane matters only if messages wait for it.
             let slow = Slow::all(&turned.config, &self.ground.lane_states(store).await?, at);
             let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
             obstacles
@@ -120,13 +123,13 @@ impl<'a> Looking<'a> {
         let is_unwritable = unwritable.is_some();
         obstacles.extend(unwritable.filter(|_| !is_over).map(Obstacle::Unwritable));
         let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
-        let is_to_leave = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
-        // Nobody knows when there will be room on a full disk.
-        let goes_on = self.foresees && is_to_leave && !is_unwritable;
-        let foreseen = if goes_on { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
+        let has_queued = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
+        // Nothing can be forecast while the database cannot be written.
+        let makes_forecast = self.has_forecast && has_queued && !is_unwritable;
+        let foreseen = if makes_forecast { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
         let (forecast, finished_by) = foreseen;
         let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
-        // Where nothing falls due any more, nothing waits.
+        // Without a next deadline, no deadline waits.
         let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
             Some(begun) => Repeated::read(store, &self.ground.config, &self.plan, (begun, report.zone), at).await?,
             None => None,
@@ -137,7 +140,7 @@ impl<'a> Looking<'a> {
             show,
             report,
             obstacles,
-            is_kept,
+            is_held,
             server,
             is_unwritable,
             next_due,
@@ -169,13 +172,13 @@ impl<'a> Looking<'a> {
         Ok(foreseen)
     }
 
-    /// Whether something that waits may not leave before somebody lets it. Whom another lane stands in for waits for nobody.
-    fn keeps(&self, holds: &[Hold], step_holds: &[StepHold], gone: &[Stranded], tallies: &Tallies) -> bool {
-        let is_kept = |(index, step): (StepIndex, &Step)| {
+    /// Whether waiting messages need an operator to release a hold. Messages with another lane in the pool do not.
+    fn is_held(&self, holds: &[Hold], step_holds: &[StepHold], gone: &[Stranded], tallies: &Tallies) -> bool {
+        let is_step_held = |(index, step): (StepIndex, &Step)| {
             let on_lane = || step.lanes.members().iter().any(|member| Hold::keeping(holds, step, member).is_some());
             tallies.get(index, Count::Queued) > 0 && (step_holds.iter().any(|hold| hold.step == index) || on_lane())
         };
-        self.plan.places().any(is_kept) || gone.iter().any(|gone| gone.queued > 0)
+        self.plan.places().any(is_step_held) || gone.iter().any(|gone| gone.queued > 0)
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

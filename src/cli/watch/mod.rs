@@ -1,4 +1,4 @@
-//! Following a campaign: reads the store four times a second, beside whatever server is running.
+//! Follows a campaign: reads the store four times a second, with or without a running server.
 
 mod look;
 mod view;
@@ -17,26 +17,26 @@ use crate::campaign::{LeftBehind, time_of_day};
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
 
-pub(super) use look::{Look, Looking};
-pub(super) use view::{fell_back, foreseen, gaps, outcome_notes};
+pub(super) use look::{Look, Watcher};
+pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes};
 
-/// How often the store is looked into.
+/// The time between two looks into the store.
 const LOOK: Span = Span::from_millis(250);
-/// Where lines are printed one below the other, how often at least at first; later they come less often.
+/// The shortest time between two printed lines: `LINES` at first, up to `LINES_LATER` in a long campaign.
 const LINES: Span = Span::from_secs(1);
 const LINES_LATER: Span = Span::from_secs(60);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Its name or its id.
+    /// Name or id of the campaign.
     campaign: String,
-    /// Until when to follow it.
+    /// The state in which to stop.
     #[arg(long, value_enum, value_name = "UNTIL", default_value = "finished")]
     wait: Until,
-    /// End with exit code 3 if somebody was not reached.
+    /// Exit with code 3 if a recipient was not reached.
     #[arg(long)]
     strict: bool,
-    /// An object on a line of its own whenever something has changed: as of `campaign show`.
+    /// Print one JSON object per line after each change, as `campaign show` prints it.
     #[arg(long)]
     json: bool,
 }
@@ -44,9 +44,9 @@ pub(super) struct Args {
 /// How a campaign is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// Drawn in place on a terminal, else in lines.
+    /// Redrawn in place on a terminal, else in lines.
     View(To),
-    /// The same, and taken away at the end.
+    /// The same, and cleared at the end.
     Passing(To),
     Json,
     Silent,
@@ -60,7 +60,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let look = tokio::select! {
         look = follow(ground, store.as_ref(), batch.id, args.wait, how) => look?,
         () = interrupts.next() => {
-            out::talk(unwatched(ground, store.as_ref(), batch.id).await?.1);
+            out::talk(stopped_watching(ground, store.as_ref(), batch.id).await?.1);
             return Ok(Exit::Done);
         }
     };
@@ -68,7 +68,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
 }
 
 impl Until {
-    /// Whether there is nothing more to wait for. A cancelled campaign stays so while its last receipts come.
+    /// Whether the wait is over. A cancelled campaign stays cancelled while its last receipts arrive.
     pub(super) fn is_met(self, look: &Look) -> bool {
         let settled = look.report.open == 0;
         match (self, look.batch.state) {
@@ -89,7 +89,7 @@ impl Until {
     }
 }
 
-/// Shows a campaign until what is waited for has come, and returns how it stands then.
+/// Shows a campaign until `until` is met, and returns the last look.
 pub(super) async fn follow(
     ground: &Ground,
     store: &dyn Store,
@@ -98,12 +98,12 @@ pub(super) async fn follow(
     how: How,
 ) -> anyhow::Result<Look> {
     let begun = ground.now();
-    let mut teller = Teller::new(how, begun);
-    let mut looking = Looking::new(ground, store, batch).await?;
+    let mut printer = Printer::new(how, begun);
+    let mut watcher = Watcher::new(ground, store, batch).await?;
     loop {
-        let look = looking.look().await?;
+        let look = watcher.look().await?;
         let is_over = until.is_met(&look);
-        teller.tell(&look, is_over)?;
+        printer.print(&look, is_over)?;
         if is_over {
             return Ok(look);
         }
@@ -111,120 +111,122 @@ pub(super) async fn follow(
     }
 }
 
-/// Where a campaign stands that is followed no longer, and in a sentence whether it goes on without that.
-pub(super) async fn unwatched(
+/// The state of a campaign when an operator stops watching, and a sentence that says whether it continues.
+pub(super) async fn stopped_watching(
     ground: &Ground,
     store: &dyn Store,
     batch: BatchId,
 ) -> anyhow::Result<(BatchState, String)> {
-    let Look { at, batch, show, obstacles, .. } = Looking::new(ground, store, batch).await?.look().await?;
-    let said = match (batch.state, &obstacles[..]) {
+    let Look { at, batch, show, obstacles, .. } = Watcher::new(ground, store, batch).await?.look().await?;
+    let sentence = match (batch.state, &obstacles[..]) {
         (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
         (BatchState::Draft, _) => {
-            format!("It is a draft; let it begin: volley campaign start {}", shell(&show.name))
+            format!("It is a draft; to start it: volley campaign start {}", shell(&show.name))
+        }
+        (BatchState::Running, [first @ Obstacle::NoServer, ..]) => {
+            format!("It is running, but not sending: {}.", first.sentence(&show.name, at))
         }
         (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name, at)),
-        (BatchState::Paused, []) => format!("It is paused; to go on: volley campaign resume {}", shell(&show.name)),
-        (state, []) => format!("It goes on without being watched; it is {state}."),
+        (BatchState::Paused, []) => format!("It is paused; to resume: volley campaign resume {}", shell(&show.name)),
+        (state, []) => format!("The campaign continues; it is {state}."),
     };
-    Ok((batch.state, said))
+    Ok((batch.state, sentence))
 }
 
-/// What keeps a campaign from moving although it may: one sentence each, with what to do.
+/// The reasons why a campaign does not send: one sentence each, with what to do.
 pub(super) async fn obstacles(ground: &Ground, store: &dyn Store, batch: BatchId) -> anyhow::Result<Vec<String>> {
-    let look = Looking::new(ground, store, batch).await?.look().await?;
+    let look = Watcher::new(ground, store, batch).await?.look().await?;
     Ok(look.obstacles.iter().map(|obstacle| obstacle.sentence(&look.show.name, look.at)).collect())
 }
 
-/// Whatever shows it.
-enum Teller {
+/// Prints looks at a campaign.
+enum Printer {
     Live { screen: Screen, paint: out::Paint, passing: bool },
-    Lines { to: To, begun: Timestamp, told: Option<(Timestamp, String)>, alone: bool },
-    Json { told: String },
-    Silent { alone: bool },
+    Lines { to: To, begun: Timestamp, last: Option<(Timestamp, String)>, is_warned: bool },
+    Json { last: String },
+    Silent { is_warned: bool },
 }
 
-impl Teller {
+impl Printer {
     fn new(how: How, begun: Timestamp) -> Self {
         match how {
             How::View(to) | How::Passing(to) if to.is_terminal() => {
                 Self::Live { screen: Screen::new(to), paint: to.paint(), passing: matches!(how, How::Passing(_)) }
             }
-            How::View(to) | How::Passing(to) => Self::Lines { to, begun, told: None, alone: false },
-            How::Json => Self::Json { told: String::new() },
-            How::Silent => Self::Silent { alone: false },
+            How::View(to) | How::Passing(to) => Self::Lines { to, begun, last: None, is_warned: false },
+            How::Json => Self::Json { last: String::new() },
+            How::Silent => Self::Silent { is_warned: false },
         }
     }
 
-    fn tell(&mut self, look: &Look, is_over: bool) -> anyhow::Result<()> {
+    fn print(&mut self, look: &Look, is_over: bool) -> anyhow::Result<()> {
         match self {
             Self::Live { screen, passing: true, .. } if is_over => screen.clear(),
             Self::Live { screen, paint, .. } => screen.draw(&view::frame(look, screen.width(), *paint)),
-            Self::Lines { to, begun, told, alone } => {
-                nobody_sends(look, alone);
+            Self::Lines { to, begun, last, is_warned } => {
+                warn_without_server(look, is_warned);
                 let line = view::line(look);
                 let pause = look.at.since(*begun).millis() / 10;
                 let pause = Span::from_millis(pause).clamp(LINES, LINES_LATER);
-                let due = told.as_ref().is_none_or(|(at, said)| *said != line && look.at.since(*at) >= pause);
+                let due = last.as_ref().is_none_or(|(at, shown)| *shown != line && look.at.since(*at) >= pause);
                 if due || is_over {
                     to.line(format_args!("{}  {line}", time_of_day(look.at, look.report.zone)))?;
-                    *told = Some((look.at, line));
+                    *last = Some((look.at, line));
                 }
             }
-            Self::Json { told } => {
+            Self::Json { last } => {
                 let line = serde_json::to_string(&Shown::new(look))?;
-                if line != *told {
+                if line != *last {
                     out::data(&line)?;
-                    *told = line;
+                    *last = line;
                 }
             }
-            Self::Silent { alone } => nobody_sends(look, alone),
+            Self::Silent { is_warned } => warn_without_server(look, is_warned),
         }
         Ok(())
     }
 }
 
-/// Says once that nothing will happen, where nothing will.
-fn nobody_sends(look: &Look, said: &mut bool) {
-    let nobody = look.obstacles.iter().find(|obstacle| matches!(obstacle, Obstacle::NoServer));
-    if let Some(nobody) = nobody.filter(|_| !*said) {
-        out::talk(nobody.sentence(&look.show.name, look.at));
+/// Warns once if no server is running, because then nothing is sent.
+fn warn_without_server(look: &Look, is_warned: &mut bool) {
+    let no_server = look.obstacles.iter().find(|obstacle| matches!(obstacle, Obstacle::NoServer));
+    if let Some(obstacle) = no_server.filter(|_| !*is_warned) {
+        out::talk(obstacle.sentence(&look.show.name, look.at));
     }
-    *said = nobody.is_some();
+    *is_warned = no_server.is_some();
 }
 
-/// Where a campaign stands, for JSON.
+/// The state of a campaign, for JSON.
 #[derive(Serialize)]
 pub(super) struct Shown<'a> {
     #[serde(flatten)]
     show: &'a crate::campaign::Show,
-    /// When it begins, where it was scheduled.
+    /// The start time of a scheduled campaign.
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,
     server: bool,
-    /// When what waits now will have left, as things stand, what decides that, and what will not leave. Nobody knows while
-    /// it is held.
+    /// When the remaining messages will be sent. This and `bottleneck` are absent while a hold needs an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bottleneck: Option<String>,
-    /// When nothing will be left to hand over, should everybody fall back at every step.
+    /// When the last message will be submitted if every message falls back at every step.
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_by: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left_behind: &'a [LeftBehind],
     obstacles: Vec<ObstacleShown>,
-    /// Deadlines that fell into a time in which no receipt could be taken.
+    /// Deadlines in a gap, in which no receipt could be taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<&'a Waived>,
-    /// A time in which none could be taken, of which deadlines wait for what is still repeated.
+    /// A gap whose receipts the provider still repeats; deadlines wait for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated: Option<&'a Repeated>,
 }
 
 impl<'a> Shown<'a> {
     pub(super) fn new(look: &'a Look) -> Self {
-        let foreseen = look.forecast.as_ref().filter(|_| !look.is_kept);
+        let foreseen = look.forecast.as_ref().filter(|_| !look.is_held);
         Self {
             show: &look.show,
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
@@ -240,7 +242,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// When a campaign began and how long it took, or has taken so far.
+/// How long a campaign took, or has taken so far; `None` before its start.
 pub(super) fn took(batch: &Batch, now: Timestamp) -> Option<Span> {
     let begun = batch.started_at?;
     let over = match batch.state {

@@ -1,10 +1,10 @@
-//! What a look looks like: a frame on a terminal, a line elsewhere.
+//! Draws a look at a campaign: a frame on a terminal, a line elsewhere.
 
 use console::measure_text_width;
 
 use super::{Look, took};
 use crate::campaign::{FellBack, Forecast, Report, moment};
-use crate::cli::campaign::{decides, state, why};
+use crate::cli::campaign::{limited_by, state, why};
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
@@ -12,17 +12,17 @@ use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span};
 use crate::domain::BatchState;
 
-/// Columns that a bar may take.
-const BAR_MOST: usize = 72;
+/// The most columns of a bar.
+const BAR_MAX: usize = 72;
 
-/// Everything, as lines of a terminal that is so many columns wide.
+/// The lines of the whole view on a terminal of `width` columns.
 pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     let mut lines = vec![title(look, paint), bar(look, width, paint), legend(look, width, paint), String::new()];
     lines.extend(funnel(look, width, paint));
     lines.push(String::new());
-    lines.push(pace(look));
+    lines.push(progress(look));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
-    lines.extend(gaps(look).map(|said| format!("{} {said}", paint.so_so("!"))));
+    lines.extend(gaps(look).map(|sentence| format!("{} {sentence}", paint.so_so("!"))));
     for obstacle in &look.obstacles {
         lines.push(format!("{} {}", paint.so_so("!"), obstacle.what_since(look.at)));
         lines.push(format!("  {}", paint.dim(obstacle.what_to_do(&look.show.name, look.at))));
@@ -30,7 +30,7 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// What times without receipts mean for it, and how long it takes to ask about them.
+/// The effects of gaps on the campaign, and how long it takes to ask the provider about them.
 pub(in crate::cli) fn gaps(look: &Look) -> impl Iterator<Item = String> {
     let repeated = look.repeated.as_ref().map(Repeated::sentence);
     repeated.into_iter().chain(look.waived.as_ref().map(Waived::sentence))
@@ -44,7 +44,7 @@ fn title(look: &Look, paint: Paint) -> String {
     };
     let begins = look.batch.starts_at.filter(|at| *at > look.at);
     let since = match (begins, took(&look.batch, look.at)) {
-        (Some(at), _) => format!(" · begins {}, in {}", moment(at, look.report.zone), about(at.since(look.at))),
+        (Some(at), _) => format!(" · starts {}, in {}", moment(at, look.report.zone), about(at.since(look.at))),
         (None, Some(took)) => format!(" · {}", about(took)),
         (None, None) => String::new(),
     };
@@ -52,45 +52,45 @@ fn title(look: &Look, paint: Paint) -> String {
     format!("{}  {state}{}", paint.bold(&look.show.name), paint.dim(format!("{since}{why}")))
 }
 
-/// Done, handed over, still to go, side by side.
+/// The bar of done, submitted and waiting messages.
 fn bar(look: &Look, width: usize, paint: Paint) -> String {
-    let columns = width.saturating_sub(12).clamp(10, BAR_MOST);
+    let columns = width.saturating_sub(12).clamp(10, BAR_MAX);
     let counts = look.show.counts;
     let whole = look.report.audience.max(1);
-    let place = |number: i64| {
+    let width_of = |number: i64| {
         let columns = i128::try_from(columns).unwrap_or(0);
         usize::try_from(i128::from(number) * columns / i128::from(whole))
             .unwrap_or(0)
             .min(columns.try_into().unwrap_or(0))
     };
-    let done = place(counts.done);
-    let left = place(counts.done + counts.to_come(look.batch.state)).max(done);
+    let done = width_of(counts.done);
+    let submitted = width_of(counts.done + counts.to_come(look.batch.state)).max(done);
     format!(
         "{}{}{} {}",
         paint.good("█".repeat(done)),
-        paint.so_so("▒".repeat(left - done)),
-        paint.dim("░".repeat(columns - left)),
+        paint.so_so("▒".repeat(submitted - done)),
+        paint.dim("░".repeat(columns - submitted)),
         percent(counts.done, look.report.audience),
     )
 }
 
 fn legend(look: &Look, width: usize, paint: Paint) -> String {
-    let whole = legend_with(look, "handed over, receipts to come", paint);
-    if measure_text_width(&whole) <= width { whole } else { legend_with(look, "handed over", paint) }
+    let whole = legend_with(look, "submitted, receipts pending", paint);
+    if measure_text_width(&whole) <= width { whole } else { legend_with(look, "submitted", paint) }
 }
 
-fn legend_with(look: &Look, handed_over: &str, paint: Paint) -> String {
+fn legend_with(look: &Look, submitted: &str, paint: Paint) -> String {
     let counts = look.show.counts;
     let parts = [
         (paint.good("█"), counts.done, "done"),
-        (paint.so_so("▒"), counts.to_come(look.batch.state), handed_over),
-        (paint.dim("░"), counts.to_hand_over(look.batch.state), "to hand over"),
+        (paint.so_so("▒"), counts.to_come(look.batch.state), submitted),
+        (paint.dim("░"), counts.to_hand_over(look.batch.state), "to submit"),
     ];
-    let said = parts.into_iter().map(|(sign, number, what)| format!("{sign} {} {what}", count(number)));
-    said.collect::<Vec<_>>().join("   ")
+    let parts = parts.into_iter().map(|(sign, number, what)| format!("{sign} {} {what}", count(number)));
+    parts.collect::<Vec<_>>().join("   ")
 }
 
-/// How each step goes. Why people fell back stands behind the numbers, or below them where the terminal is narrow.
+/// The counts of each step. The reasons for fallbacks follow the numbers, or go below them on a narrow terminal.
 fn funnel(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     let mut lines = funnel_table(look, true, paint);
     if lines.iter().any(|line| measure_text_width(line) > width) {
@@ -116,12 +116,12 @@ fn funnel(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     apart
 }
 
-/// With all that is counted, or only with what decides, where the terminal is narrow.
+/// The table of steps; on a narrow terminal without the columns `sent` and `read`.
 fn funnel_table(look: &Look, whole: bool, paint: Paint) -> Vec<String> {
     let all = [
         ("", true),
         ("", true),
-        (">handed over", true),
+        (">submitted", true),
         (">sent", whole),
         (">delivered", true),
         (">read", whole),
@@ -146,79 +146,79 @@ fn funnel_table(look: &Look, whole: bool, paint: Paint) -> Vec<String> {
     table.lines(paint)
 }
 
-/// Why messages went on to the next step: `365 deadline · 247 undelivered`.
+/// Why messages fell back: `365 not in time · 247 undelivered`.
 pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
     let parts = [
         (fell.deadline, "not in time"),
         (fell.undelivered, "undelivered"),
         (fell.rejected, "rejected"),
-        (fell.could_not_leave, "could not leave"),
+        (fell.could_not_leave, "could not be submitted"),
         (fell.outside_window, "outside window"),
         (fell.missing_variable, "missing variable"),
     ];
-    let said = parts.into_iter().filter(|(number, _)| *number != 0);
-    said.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
+    let parts = parts.into_iter().filter(|(number, _)| *number != 0);
+    parts.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
 }
 
 /// `the remaining messages will be sent by 2026-12-01 14:30 (in 2 h); limited by the tier of portfolio acme`.
-pub(in crate::cli) fn foreseen(forecast: &Forecast, look: &Look) -> String {
+pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> String {
     let (at, left) = (moment(forecast.done_at, look.report.zone), about(forecast.done_at.since(look.at)));
-    let what = match (look.is_kept, &forecast.left_behind[..]) {
+    let what = match (look.is_held, &forecast.left_behind[..]) {
         (true, []) => "without the hold the remaining messages would be sent by",
-        (true, [_, ..]) => "without the hold all that may be sent would be sent by",
+        (true, [_, ..]) => "without the hold all messages that can be sent would be sent by",
         (false, []) => "the remaining messages will be sent by",
-        (false, [_, ..]) => "all that may be sent will be sent by",
+        (false, [_, ..]) => "all messages that can be sent will be sent by",
     };
-    let finished = look.finished_by.filter(|_| !look.is_kept).map(|by| {
+    let finished = look.finished_by.filter(|_| !look.is_held).map(|by| {
         let by = moment(by, look.report.zone);
         format!("; worst case (every message falls back at every step): by {by}")
     });
-    format!("{what} {at} (in {left}){}{}", decides(forecast), finished.unwrap_or_default())
+    format!("{what} {at} (in {left}){}{}", limited_by(forecast), finished.unwrap_or_default())
 }
 
-/// How fast it goes, and what comes next.
-fn pace(look: &Look) -> String {
-    let waits = look.show.counts.to_hand_over(look.batch.state);
-    let mut said = Vec::new();
-    if waits > 0 || look.show.rate.now > 0.0 {
-        said.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
+/// The rate, the forecast and the next deadline.
+fn progress(look: &Look) -> String {
+    let waiting = look.show.counts.to_hand_over(look.batch.state);
+    let mut parts = Vec::new();
+    if waiting > 0 || look.show.rate.now > 0.0 {
+        parts.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
-    let is_moving = look.server && !look.is_unwritable && look.batch.state == BatchState::Running;
-    if let Some(forecast) = look.forecast.as_ref().filter(|_| is_moving) {
-        said.push(foreseen(forecast, look));
+    let is_sending = look.server && !look.is_unwritable && look.batch.state == BatchState::Running;
+    if let Some(forecast) = look.forecast.as_ref().filter(|_| is_sending) {
+        parts.push(forecast_sentence(forecast, look));
     }
-    if let Some(due) = look.next_due.filter(|due| *due > look.at && waits == 0 && is_moving) {
-        said.push(format!("next deadline in {}", about(due.since(look.at))));
+    if let Some(due) = look.next_due.filter(|due| *due > look.at && waiting == 0 && is_sending) {
+        parts.push(format!("next deadline in {}", about(due.since(look.at))));
     }
-    if said.is_empty() {
-        said.push(match look.batch.state {
+    if parts.is_empty() {
+        parts.push(match look.batch.state {
             BatchState::Settled => {
                 format!("{} of {} reached", count(reached(&look.report)), count(look.report.audience))
             }
-            BatchState::Finished => "nothing is left to hand over; last receipts may still come".to_owned(),
+            BatchState::Finished => "nothing is left to submit; last receipts may still come".to_owned(),
             _ => String::new(),
         });
     }
-    said.join(" · ")
+    parts.join(" · ")
 }
 
 fn reached(report: &Report) -> i64 {
     report.outcome(crate::domain::Outcome::Reached)
 }
 
-/// What is rare and worth a sentence.
+/// Sentences about unknown, doubled and late messages.
 pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.unknown_count > 0 {
-        let what = of(report.unknown_count, "hand-over is unknown", "hand-overs are unknown");
-        notes.push(format!("{what}: something broke on the way, and nobody can say what arrived"));
+        let what = of(report.unknown_count, "submission is unknown", "submissions are unknown");
+        notes.push(format!("{what}: the request failed on the way, and the message may have arrived"));
     }
     if report.delivered_twice > 0 {
         let what = of(report.delivered_twice, "message was delivered twice", "messages were delivered twice");
-        notes.push(format!("{what}: an earlier step succeeded after a later one had left"));
+        notes.push(format!("{what}: an earlier step succeeded after a later one had been submitted"));
     }
     if report.late > 0 {
-        let what = of(report.late, "person was reached late", "people were reached late");
+        let what = of(report.late, "recipient was reached late", "recipients were reached late");
         notes.push(format!("{what}: the receipt came after the message had ended"));
     }
     notes
@@ -227,42 +227,42 @@ pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
 /// One line for logs and pipes.
 pub(super) fn line(look: &Look) -> String {
     let counts = look.show.counts;
-    let mut said = vec![
+    let mut parts = vec![
         state(&look.batch, look.report.zone),
         format!("{} of {} done", count(counts.done), count(look.report.audience)),
     ];
-    let waits = counts.to_hand_over(look.batch.state);
-    if waits > 0 {
-        said.push(format!("{} to hand over", count(waits)));
-        said.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
+    let waiting = counts.to_hand_over(look.batch.state);
+    if waiting > 0 {
+        parts.push(format!("{} to submit", count(waiting)));
+        parts.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
     for step in look.report.steps.iter().filter(|step| step.handed_over > 0) {
-        said.push(format!(
-            "{} {} handed over, {} delivered",
+        parts.push(format!(
+            "{} {} submitted, {} delivered",
             step.channel,
             count(step.handed_over),
             count(step.delivered)
         ));
     }
-    if report_is_worried(&look.report) {
-        said.push(format!(
-            "{} unknown, {} twice",
+    if has_unknown_or_doubles(&look.report) {
+        parts.push(format!(
+            "{} unknown, {} delivered twice",
             count(look.report.unknown_count),
             count(look.report.delivered_twice)
         ));
     }
-    said.extend(gaps(look));
+    parts.extend(gaps(look));
     for obstacle in look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::NoServer)) {
-        said.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name, look.at)));
+        parts.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name, look.at)));
     }
     if look.batch.state == BatchState::Settled
         && let Some(took) = took(&look.batch, look.at)
     {
-        said.push(span(took));
+        parts.push(span(took));
     }
-    said.join(" · ")
+    parts.join(" · ")
 }
 
-const fn report_is_worried(report: &Report) -> bool {
+const fn has_unknown_or_doubles(report: &Report) -> bool {
     report.unknown_count > 0 || report.delivered_twice > 0
 }

@@ -1,4 +1,4 @@
-//! `volley campaign retry` and `clone`.
+//! `volley campaign retry` and `clone`: send a campaign again, as a new campaign.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +12,18 @@ use crate::domain::{BatchState, Outcome, Plan};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The campaign's name or its id.
+    /// Name or id of the campaign.
     campaign: String,
-    /// What to call the new one; the same name with a number behind it where nothing is said.
+    /// Name of the new campaign; by default the same name with a number appended.
     #[arg(long, value_parser = crate::cli::audience::name)]
     name: Option<String>,
-    /// Begin then instead of at once: 2026-12-01T09:00, in the campaign's time zone or with an offset.
+    /// Start at this time instead of now: 2026-12-01T09:00, in the campaign's time zone or with an offset.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Lay everything out, and let nothing leave before `campaign start`.
+    /// Create it as a draft; nothing is sent before `campaign start`.
     #[arg(long)]
     draft: bool,
-    /// The result as one object: id, name, state, messages.
+    /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
 }
@@ -32,28 +32,28 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) struct Retry {
     #[command(flatten)]
     args: Args,
-    /// How people have to have come out of it: undelivered, silent, unknown, expired, cancelled,
+    /// Outcomes of the recipients to send to: undelivered, silent, unknown, expired, cancelled,
     /// skipped, reached.
     #[arg(long = "outcome", value_name = "OUTCOME", value_delimiter = ',', required = true)]
     outcomes: Vec<Outcome>,
 }
 
-/// For those who came out of it so.
+/// Sends to the recipients with the given outcomes.
 pub(super) async fn retry(ground: &Ground, retry: Retry) -> anyhow::Result<Exit> {
     let outcomes: BTreeSet<Outcome> = retry.outcomes.into_iter().collect();
     if outcomes.contains(&Outcome::Silent) || outcomes.contains(&Outcome::Unknown) {
-        out::talk("Who is silent or unknown may have got it: some may get it twice.");
+        out::talk("Silent and unknown recipients may have received the message: some may get it twice.");
     }
     if outcomes.contains(&Outcome::Reached) {
-        out::talk("Who was reached has got it, and gets it once more.");
+        out::talk("Reached recipients have received the message, and get it a second time.");
     }
     if outcomes.contains(&Outcome::Skipped) {
-        out::talk("Who was skipped is so again, unless what stood in the way is gone.");
+        out::talk("Skipped recipients are skipped again, unless the reason no longer applies.");
     }
     run(ground, retry.args, Some(outcomes)).await
 }
 
-/// For everybody.
+/// Sends to all recipients.
 pub(super) async fn clone(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     run(ground, args, None).await
 }
@@ -75,7 +75,7 @@ async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -
         out::json(&launch::LaunchShown::new(&launched, launched.state, &[]))?;
     } else {
         out::data(launch::headline(&launched, launched.state))?;
-        before.iter().flat_map(|before| what_is_over(before, &launched.name)).for_each(out::talk);
+        before.iter().flat_map(|before| not_copied(before, &launched.name)).for_each(out::talk);
         if launched.state != BatchState::Draft {
             warn(&obstacles(ground, store.as_ref(), launched.batch).await?);
         }
@@ -83,16 +83,13 @@ async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -
     Ok(Exit::Done)
 }
 
-/// What was said of the first time alone.
-fn what_is_over(before: &Plan, name: &str) -> impl Iterator<Item = String> {
+/// Names the settings of the first campaign that the new one does not have.
+fn not_copied(before: &Plan, name: &str) -> impl Iterator<Item = String> {
     let end = before.end.map(|_| {
-        format!(
-            "The end of the first time does not count; to give it one: volley campaign set {} --end TIME",
-            shell(name)
-        )
+        format!("The first campaign's end is not copied; to set one: volley campaign set {} --end TIME", shell(name))
     });
-    let is_theirs = before.steps.iter().any(|step| step.hours.since.is_some());
-    let since = is_theirs
-        .then(|| "It begins for everybody at the same moment, and not by each recipient's own clock.".to_owned());
+    let is_local = before.steps.iter().any(|step| step.hours.since.is_some());
+    let since =
+        is_local.then(|| "It starts at the same time for all recipients, not by each recipient's clock.".to_owned());
     end.into_iter().chain(since)
 }
