@@ -337,7 +337,7 @@ mod tests {
             write_row(book.add_worksheet().set_name("Notes")?, 0, &["nobody"])
         });
         let error = read(&none).unwrap_err().to_string();
-        assert!(error.contains("in none of its sheets: Cover, Notes") && error.contains("--map"), "{error}");
+        assert!(error.contains("in any of its sheets: Cover, Notes") && error.contains("--map"), "{error}");
     }
 
     #[test]
