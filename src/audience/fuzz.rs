@@ -16,7 +16,7 @@ use crate::domain::{Recipient, Span};
 
 /// Files of each format that every run tries.
 const TRIED: u64 = 150;
-/// Maximum memory of the process for all files.
+/// Maximum memory of the process, if the fuzz tests run alone.
 const MEMORY_MAX_MIB: u64 = 1_500;
 
 /// Counts the rows that it gets.

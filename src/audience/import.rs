@@ -35,7 +35,7 @@ impl Source {
         Self::Numbers { numbers, columns: Columns::of_numbers(columns, number_column) }
     }
 
-    /// The name display_path for the source.
+    /// The name shown for the source.
     pub fn label(&self) -> String {
         match self {
             Self::File(path) => {

@@ -215,7 +215,8 @@ impl Note {
                 format!("\"{column}\" contains no known country, so --country was used for every row.")
             }
             Self::OtherNumbers { taken, columns } => format!(
-                "There are phone numbers in {} too; those of \"{taken}\" were used. Choose another column with --map number=Column.",
+                "There are phone numbers in {} too; those of \"{taken}\" were used. Choose others with --map \
+                 number=Column.",
                 listed(columns)
             ),
             Self::AreaCodes { column, number } => {

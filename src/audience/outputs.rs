@@ -28,8 +28,8 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Creates the files. `accepted` gets `msisdn,country` and the file's own columns; `rejects` gets the file's own columns and
-    /// `line,reason`. Neither may be `input`.
+    /// Creates the files; neither may be `input`. `accepted` gets `msisdn,country` and the file's own columns, `rejects` gets
+    /// the file's own columns and `line,reason`.
     pub fn create(input: &Path, accepted: Option<&Path>, rejects: Option<&Path>) -> Result<Self, Error> {
         for output in accepted.into_iter().chain(rejects) {
             let ending = output.extension().unwrap_or_default().to_string_lossy().to_lowercase();

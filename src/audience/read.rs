@@ -48,7 +48,7 @@ pub struct Options {
     pub encoding: Option<&'static Encoding>,
     pub delimiter: Option<u8>,
     pub sheet: Option<SheetChoice>,
-    /// The first row holds data.
+    /// The first row is data, not a header.
     pub no_header: bool,
     pub lines: Lines,
     pub map: Vec<Mapping>,

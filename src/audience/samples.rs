@@ -53,7 +53,7 @@ pub(super) fn spreadsheet() -> Vec<u8> {
             sheet.write_datetime_with_format(row, 6, &birthday, &day)?;
             sheet.write_boolean(row, 7, index % 4 == 0)?;
         }
-        book.add_worksheet().set_name("Notes")?.write_string(0, 0, "None of these people exists.")?;
+        book.add_worksheet().set_name("Notes")?.write_string(0, 0, "Nobody of these exists.")?;
         book.save_to_buffer()
     };
     write().unwrap()
