@@ -1,4 +1,4 @@
-//! Numbers in two columns: the area code in one, the rest in the other.
+//! Numbers split over two columns: the area code in one, the rest in the other.
 
 use std::collections::BTreeSet;
 
@@ -6,50 +6,51 @@ use super::number::digits;
 use super::vocabulary::AREA_CODE;
 use crate::domain::column_key;
 
+/// Whether a column name means area codes.
 pub(super) fn is_called_so(name: &str) -> bool {
     AREA_CODE.contains(&column_key(name).as_str())
 }
 
-/// Digits of an area code, with what one dials before it, or with a calling code.
-const LONGEST: usize = 7;
+/// Most digits of an area code, including a dialling prefix or a calling code.
+const MAX_DIGITS: usize = 7;
 
 /// A column of area codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AreaCodes {
     pub(super) place: usize,
-    /// How many digits the numbers have that lack theirs for certain.
+    /// Lengths, in digits, of the numbers that certainly lack their area code.
     pub(super) rests: BTreeSet<usize>,
 }
 
 impl AreaCodes {
-    /// Whether a number is as long as those that lack their code.
+    /// Whether a number has the length of one that lacks its area code.
     pub(super) fn is_rest(&self, number: &str) -> bool {
         self.rests.contains(&digits(number))
     }
 }
 
-/// An area code and the number beside it, put together.
+/// An area code and the number of the same row, joined.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Joined {
     pub(super) whole: String,
-    /// Whether the number begins with the digits of the code and goes on at once: it may have its code already, or begin
-    /// like it.
+    /// Whether the number begins with the digits of the code, with no separator after them. It may already contain its
+    /// code, or begin with the same digits by chance.
     pub(super) may_repeat: bool,
 }
 
-/// None where there is no code, or where the number has its own for certain.
+/// Joins an area code and a number. `None` if there is no code, or if the number certainly contains one already.
 pub(super) fn joined(code: &str, number: &str) -> Option<Joined> {
     let (code, number) = (code.trim(), number.trim());
-    let is_code = (1..=LONGEST).contains(&digits(code)) && !code.chars().any(char::is_alphabetic);
+    let is_code = (1..=MAX_DIGITS).contains(&digits(code)) && !code.chars().any(char::is_alphabetic);
     let lacks_one = digits(number) > 0 && !number.starts_with(['+', '0', '＋']);
-    let next = behind(number, code);
+    let next = char_after(number, code);
     let repeats = next.is_some_and(|next| !next.is_ascii_digit());
     let joined = || Joined { whole: format!("{code} {number}"), may_repeat: next.is_some() };
     (is_code && lacks_one && !repeats).then(joined)
 }
 
-/// The character behind the digits of a code, where a number begins with them; a space where it ends there.
-fn behind(number: &str, code: &str) -> Option<char> {
+/// The character after the digits of a code, if the number begins with them; a space if the number ends there.
+fn char_after(number: &str, code: &str) -> Option<char> {
     let mut rest = number.chars();
     for digit in code.chars().filter(char::is_ascii_digit) {
         if rest.find(char::is_ascii_digit)? != digit {
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lacks_its_area_code_gets_it() {
+    fn a_number_without_area_code_gets_it() {
         for (code, number, whole) in [
             ("0171", "2345678", Some(("0171 2345678", false))),
             (" (11) ", "91234-5678", Some(("(11) 91234-5678", false))),

@@ -1,13 +1,13 @@
-//! Rows on their way: the cells of many rows in one buffer, so that no cell costs an allocation.
+//! Blocks of rows: the cells of many rows share one buffer, so no cell costs an allocation.
 
-/// What old programs end a text with.
+/// The character that old programs put at the end of a text.
 const END_OF_TEXT: u8 = 0x1a;
 
-/// Rows being read.
+/// Rows that are being read.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     text: Vec<u8>,
-    /// Where each cell ends in `text`.
+    /// End of each cell in `text`.
     cell_ends: Vec<usize>,
     rows: Vec<RowEnd>,
 }
@@ -15,7 +15,7 @@ pub(super) struct Block {
 #[derive(Debug, Clone, Copy)]
 struct RowEnd {
     line: u64,
-    /// How many cells there are up to the end of this row.
+    /// Number of cells up to the end of this row.
     cells: usize,
 }
 
@@ -28,7 +28,7 @@ impl Block {
         self.cell_ends.push(self.text.len());
     }
 
-    /// Ends the row that began on `line`. A row without any text is no row: it is dropped, and the answer is false.
+    /// Ends the row that began on `line`. Drops a blank row and returns false.
     pub(super) fn end_row(&mut self, line: u64) -> bool {
         let (cells, text) = self.finished();
         if self.text[text..].iter().all(|byte| byte.is_ascii_whitespace() || *byte == END_OF_TEXT) {
@@ -40,12 +40,12 @@ impl Block {
         true
     }
 
-    /// How many cells the row that is being read has so far.
+    /// Number of cells in the unfinished row.
     pub(super) fn open_cells(&self) -> usize {
         self.cell_ends.len() - self.finished().0
     }
 
-    /// How long the row that is being read is so far.
+    /// Length of the unfinished row, in bytes.
     pub(super) fn open_bytes(&self) -> usize {
         self.text.len() - self.finished().1
     }
@@ -58,19 +58,19 @@ impl Block {
         self.text.len()
     }
 
-    /// How many cells each row has.
+    /// Number of cells in each row.
     pub(super) fn widths(&self) -> impl Iterator<Item = usize> {
         self.rows.iter().scan(0, |from, row| Some(row.cells - std::mem::replace(from, row.cells)))
     }
 
-    /// How many cells and how much text belong to rows that have ended.
+    /// Number of cells and bytes of text in finished rows.
     fn finished(&self) -> (usize, usize) {
         let cells = self.rows.last().map_or(0, |row| row.cells);
         let text = cells.checked_sub(1).and_then(|last| self.cell_ends.get(last)).copied().unwrap_or(0);
         (cells, text)
     }
 
-    /// The rows for reading; None when their text is not UTF-8.
+    /// Turns the block into readable rows; `None` if the text is not UTF-8.
     pub(super) fn seal(self) -> Option<Rows> {
         let text = String::from_utf8(self.text).ok()?;
         Some(Rows { text, cell_ends: self.cell_ends, rows: self.rows, first: 0 })
@@ -83,7 +83,7 @@ pub(super) struct Rows {
     text: String,
     cell_ends: Vec<usize>,
     rows: Vec<RowEnd>,
-    /// Those before it are of no concern any more.
+    /// The first row of the view; earlier rows are skipped.
     first: usize,
 }
 
@@ -96,9 +96,9 @@ impl Rows {
         &self.text
     }
 
-    /// Without the first so many.
-    pub(super) fn behind(self, first: usize) -> Self {
-        Self { first: (self.first + first).min(self.rows.len()), ..self }
+    /// Skips the first `count` rows.
+    pub(super) fn skip(self, count: usize) -> Self {
+        Self { first: (self.first + count).min(self.rows.len()), ..self }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
@@ -122,16 +122,16 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// How many cells it has; rows differ.
+    /// Number of cells; rows may differ.
     pub(super) fn width(&self) -> usize {
         self.ends.len()
     }
 
-    /// A cell's text; a missing cell is empty.
+    /// The text of a cell; empty if the cell is missing.
     pub(super) fn cell(&self, index: usize) -> &'a str {
         let Some(end) = self.ends.get(index) else { return "" };
         let start = index.checked_sub(1).map_or(self.start, |before| self.ends[before]);
-        // Cells end where ASCII delimiters stood, so they never cut a character in two.
+        // Cells end at ASCII delimiters, so no cell boundary splits a character.
         self.text.get(start..*end).unwrap_or_default()
     }
 

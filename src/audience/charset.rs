@@ -1,4 +1,4 @@
-//! What a text is written in: what its mark says, or what all of its bytes say together.
+//! Finds the encoding of a text, from its byte order mark or from all of its bytes.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -9,33 +9,35 @@ use crate::domain::Country;
 
 /// How a text is to be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Text {
+pub(super) struct TextFormat {
     pub(super) encoding: &'static Encoding,
-    /// How many bytes of byte order mark come first.
+    /// Length of the byte order mark, in bytes.
     pub(super) mark: u64,
-    /// Every byte of it is known to be UTF-8, so that nothing has to be decoded.
+    /// The whole text is known to be UTF-8, so nothing has to be decoded.
     pub(super) is_plain: bool,
-    /// There are NUL characters in it, which are nobody's.
+    /// The text contains NUL characters, which are dropped.
     pub(super) has_nul: bool,
 }
 
-/// What somebody knows of a text before it is looked at.
+/// What is known about a text before its bytes are read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Clue {
-    pub(super) told: Option<&'static Encoding>,
-    /// Where it comes from, perhaps.
+pub(super) struct Hint {
+    /// The encoding that the operator stated.
+    pub(super) stated: Option<&'static Encoding>,
+    /// The default country of its numbers, which hints at the script of its names.
     pub(super) country: Option<Country>,
 }
 
 const CHUNK_BYTES: usize = 256 * 1024;
-/// How much text with characters beyond ASCII is looked at to guess an encoding.
+/// Bytes of lines with non-ASCII characters that are used to guess an encoding.
 const GUESS_BYTES: usize = 256 * 1024;
-/// In UTF-8 that somebody has damaged, characters that are whole outnumber bytes that are none by far; in any other
-/// encoding hardly a character looks like one of UTF-8.
-const WHOLE_FOR_DAMAGED: u64 = 2;
+/// Valid multibyte characters per broken byte from which a text counts as damaged UTF-8. In any other encoding, hardly a
+/// character looks like one of UTF-8.
+const MULTIBYTE_PER_BROKEN: u64 = 2;
 
-/// Looks at the whole file, since a byte near the end can decide how the first row is read. `sample` is its beginning.
-pub(super) fn find<R: Read + Seek>(file: &mut R, sample: &[u8], clue: Clue) -> io::Result<Text> {
+/// Finds the encoding of a file. Reads the whole file, because a byte near the end can decide how the first row is decoded.
+/// `sample` is its beginning.
+pub(super) fn find<R: Read + Seek>(file: &mut R, sample: &[u8], hint: Hint) -> io::Result<TextFormat> {
     let (marked, mark) = match sample {
         [0xef, 0xbb, 0xbf, ..] => (Some(UTF_8), 3),
         [0xff, 0xfe, ..] => (Some(UTF_16LE), 2),
@@ -43,50 +45,50 @@ pub(super) fn find<R: Read + Seek>(file: &mut R, sample: &[u8], clue: Clue) -> i
         _ => (utf16_without_mark(sample), 0),
     };
     let is_wide = |encoding: &Encoding| encoding == UTF_16LE || encoding == UTF_16BE;
-    if let Some(encoding) = clue.told.or(marked).filter(|encoding| is_wide(encoding)) {
+    if let Some(encoding) = hint.stated.or(marked).filter(|encoding| is_wide(encoding)) {
         let mark = if marked.is_some_and(is_wide) { mark } else { 0 };
-        return Ok(Text { encoding, mark, is_plain: false, has_nul: true });
+        return Ok(TextFormat { encoding, mark, is_plain: false, has_nul: true });
     }
     let mark = if marked == Some(UTF_8) { mark } else { 0 };
     file.seek(SeekFrom::Start(mark))?;
-    let seen = Seen::of(file)?;
-    let is_utf8 = seen.broken == 0 || seen.whole >= seen.broken.saturating_mul(WHOLE_FOR_DAMAGED);
-    let encoding = match clue.told {
-        Some(told) => told,
+    let scan = ByteScan::of(file)?;
+    let is_utf8 = scan.broken == 0 || scan.multibyte >= scan.broken.saturating_mul(MULTIBYTE_PER_BROKEN);
+    let encoding = match hint.stated {
+        Some(stated) => stated,
         None if is_utf8 => UTF_8,
-        None => seen.guess(clue.country),
+        None => scan.guess(hint.country),
     };
-    Ok(Text { encoding, mark, is_plain: encoding == UTF_8 && seen.broken == 0, has_nul: seen.has_nul })
+    Ok(TextFormat { encoding, mark, is_plain: encoding == UTF_8 && scan.broken == 0, has_nul: scan.has_nul })
 }
 
-/// Digits, blanks and delimiters have a zero for their other half in UTF-16: always the same one of two, and there is no
-/// recipient file without them.
+/// Recognises UTF-16 without a byte order mark. Digits, blanks and delimiters, which every recipient file has, contain a
+/// zero byte there, always at the same one of two positions.
 pub(super) fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let pairs = sample.len() / 2;
     match (zeros(0), zeros(1)) {
-        // A few characters of other scripts end in a zero themselves.
+        // A few characters of other scripts also contain a zero byte.
         (high, low) if high * 10 <= low && low * 8 > pairs => Some(UTF_16LE),
         (high, low) if low * 10 <= high && high * 8 > pairs => Some(UTF_16BE),
         _ => None,
     }
 }
 
-/// What a text's bytes are.
+/// What a scan of all bytes of a text has found.
 #[derive(Debug, Default)]
-struct Seen {
-    /// Characters of several bytes, if it is UTF-8.
-    whole: u64,
-    /// Bytes that are no part of any character, if it is UTF-8.
+struct ByteScan {
+    /// Characters of several bytes, if the text is UTF-8.
+    multibyte: u64,
+    /// Bytes that belong to no character, if the text is UTF-8.
     broken: u64,
     has_nul: bool,
-    /// Lines with something beyond ASCII in them.
-    telling: Vec<u8>,
+    /// Lines with non-ASCII characters.
+    non_ascii: Vec<u8>,
 }
 
-impl Seen {
+impl ByteScan {
     fn of(file: &mut dyn Read) -> io::Result<Self> {
-        let mut seen = Self::default();
+        let mut scan = Self::default();
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut kept = 0;
         loop {
@@ -95,18 +97,18 @@ impl Seen {
                 read => read?,
             };
             let filled = kept + count;
-            let judged = seen.judge(&buffer[..filled], count == 0);
-            seen.gather(&buffer[..judged]);
+            let judged = scan.judge(&buffer[..filled], count == 0);
+            scan.keep_non_ascii_lines(&buffer[..judged]);
             if count == 0 {
-                return Ok(seen);
+                return Ok(scan);
             }
-            // A character that the buffer's end has cut in two is judged with its rest.
+            // A character that is split at the end of the buffer is judged with its remaining bytes.
             buffer.copy_within(judged..filled, 0);
             kept = filled - judged;
         }
     }
 
-    /// Returns how many bytes of it are judged.
+    /// Counts valid and broken characters. Returns the number of bytes judged.
     fn judge(&mut self, bytes: &[u8], is_last: bool) -> usize {
         self.has_nul |= bytes.contains(&0);
         let mut from = 0;
@@ -116,9 +118,10 @@ impl Seen {
                 Ok(_) => (rest.len(), None),
                 Err(error) => (error.valid_up_to(), Some(error.error_len())),
             };
-            // As many at once as one byte can count.
-            let whole = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte >= 0xc0)).sum::<u8>();
-            self.whole += rest[..valid].chunks(usize::from(u8::MAX)).map(|bytes| u64::from(whole(bytes))).sum::<u64>();
+            // Chunks that a u8 counter can count.
+            let starts = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte >= 0xc0)).sum::<u8>();
+            self.multibyte +=
+                rest[..valid].chunks(usize::from(u8::MAX)).map(|bytes| u64::from(starts(bytes))).sum::<u64>();
             from += valid;
             match error_len {
                 None => return from,
@@ -135,39 +138,39 @@ impl Seen {
         }
     }
 
-    /// Keeps whole lines that say something about the encoding.
-    fn gather(&mut self, bytes: &[u8]) {
-        if self.telling.len() >= GUESS_BYTES || bytes.is_ascii() {
+    /// Keeps lines with non-ASCII characters, which help to guess the encoding.
+    fn keep_non_ascii_lines(&mut self, bytes: &[u8]) {
+        if self.non_ascii.len() >= GUESS_BYTES || bytes.is_ascii() {
             return;
         }
         for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.is_ascii()) {
-            let room = GUESS_BYTES.saturating_sub(self.telling.len());
-            self.telling.extend_from_slice(&line[..line.len().min(room)]);
+            let room = GUESS_BYTES.saturating_sub(self.non_ascii.len());
+            self.non_ascii.extend_from_slice(&line[..line.len().min(room)]);
         }
     }
 
     fn guess(&self, country: Option<Country>) -> &'static Encoding {
         let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-        detector.feed(&self.telling, true);
-        // The code of a country is the end of its names on the web, but for one.
+        detector.feed(&self.non_ascii, true);
+        // The country code is also its top-level domain, except for one country.
         let country = country.map(|country| country.as_str().to_ascii_lowercase());
         let end = country.as_deref().map(|country| if country == "gb" { "uk" } else { country });
         let guess = detector.guess(end.map(str::as_bytes), Utf8Detection::Deny);
         if guess.is_single_byte() {
-            return if is_pound_sign(&self.telling, guess) { WINDOWS_1252 } else { guess };
+            return if is_pound_sign(&self.non_ascii, guess) { WINDOWS_1252 } else { guess };
         }
-        // Numbers of a country are no names of its people: where those are written with accents, or in Japanese, the guess
-        // has to do without the country.
+        // The country of the numbers does not decide the script of the names. If the text has accented Latin letters or
+        // Japanese, the guess ignores the country.
         let without = detector.guess(None, Utf8Detection::Deny);
-        if is_latin(&self.telling, guess) {
+        if is_latin(&self.non_ascii, guess) {
             return if without.is_single_byte() { without } else { WINDOWS_1252 };
         }
-        if guess != without && has_kana(&self.telling, without) { without } else { guess }
+        if guess != without && has_kana(&self.non_ascii, without) { without } else { guess }
     }
 }
 
-/// Whether a text that may be of East Asia has letters with accents instead: decoded as what it is not, they become
-/// characters that touch the Latin letters of the word they are in, such as `J黵gen`. Nobody writes so.
+/// Whether a text with an East Asian guess has accented Latin letters instead. Decoded with the wrong encoding, these become
+/// foreign characters next to the Latin letters of the same word, such as `J黵gen`, which no real text contains.
 fn is_latin(text: &[u8], guess: &'static Encoding) -> bool {
     let (text, _) = guess.decode_without_bom_handling(text);
     let is_foreign = |char: char| {
@@ -179,21 +182,21 @@ fn is_latin(text: &[u8], guess: &'static Encoding) -> bool {
     touching.count() * 2 > foreign().count()
 }
 
-/// Whether a text reads as Japanese: what is written otherwise becomes its syllables hardly ever by mistake.
+/// Whether a text reads as Japanese: text in another encoding hardly ever decodes to kana by chance.
 fn has_kana(text: &[u8], guess: &'static Encoding) -> bool {
     let (text, is_broken) = guess.decode_without_bom_handling(text);
     !is_broken && text.chars().filter(|char| matches!(char, '\u{3041}'..='\u{30fe}')).count() > 1
 }
 
-/// Whether a text is taken for one of Central Europe by nothing but its pound signs: they stand before digits, and the
-/// letter that is in their place there does not.
+/// Whether only pound signs make a text look Central European. A pound sign precedes a digit; the Central European letter
+/// with the same byte does not.
 fn is_pound_sign(text: &[u8], guess: &'static Encoding) -> bool {
     const POUND: u8 = 0xa3;
     let mut beyond = text.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()).peekable();
-    let is_amount = |place: usize| text.get(place + 1).is_some_and(|next| next.is_ascii_digit() || *next == b' ');
+    let is_amount = |index: usize| text.get(index + 1).is_some_and(|next| next.is_ascii_digit() || *next == b' ');
     [WINDOWS_1250, ISO_8859_2].contains(&guess)
         && beyond.peek().is_some()
-        && beyond.all(|(place, byte)| *byte == POUND && is_amount(place))
+        && beyond.all(|(index, byte)| *byte == POUND && is_amount(index))
 }
 
 #[cfg(test)]
@@ -204,19 +207,19 @@ mod tests {
 
     use super::*;
 
-    fn found_with(bytes: &[u8], clue: Clue) -> Text {
+    fn found_with(bytes: &[u8], hint: Hint) -> TextFormat {
         let sample = &bytes[..bytes.len().min(64 * 1024)];
-        find(&mut Cursor::new(bytes), sample, clue).unwrap()
+        find(&mut Cursor::new(bytes), sample, hint).unwrap()
     }
 
     fn found(bytes: &[u8]) -> &'static Encoding {
-        found_with(bytes, Clue::default()).encoding
+        found_with(bytes, Hint::default()).encoding
     }
 
     #[test]
-    fn a_mark_tells_the_encoding_and_so_do_zeros() {
+    fn a_byte_order_mark_or_zero_bytes_give_the_encoding() {
         let of = |bytes: &[u8]| {
-            let text = found_with(bytes, Clue::default());
+            let text = found_with(bytes, Hint::default());
             (text.encoding, text.mark)
         };
         assert_eq!(of(b"\xef\xbb\xbfMobile"), (UTF_8, 3));
@@ -224,7 +227,7 @@ mod tests {
         assert_eq!(of(b"\xfe\xff\0M\0o"), (UTF_16BE, 2));
         assert_eq!(of(b"M\0o\0b\0"), (UTF_16LE, 0));
         assert_eq!(of(b"\0M\0o\0b"), (UTF_16BE, 0));
-        // Most of it beyond ASCII.
+        // Mostly non-ASCII.
         let wide: Vec<u8> =
             "電話番号,名前\n+81312345678,山田太郎様\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(of(&wide), (UTF_16LE, 0));
@@ -232,28 +235,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_counts() {
-        let told = |encoding| Clue { told: Some(encoding), country: None };
-        let text = found_with("Zoë".as_bytes(), told(WINDOWS_1252));
+    fn a_stated_encoding_wins() {
+        let stated = |encoding| Hint { stated: Some(encoding), country: None };
+        let text = found_with("Zoë".as_bytes(), stated(WINDOWS_1252));
         assert_eq!((text.encoding, text.is_plain), (WINDOWS_1252, false));
-        // The mark is a mark all the same.
-        assert_eq!(found_with(b"\xef\xbb\xbfZo\xeb", told(WINDOWS_1252)).mark, 3);
+        // The byte order mark is still recognised.
+        assert_eq!(found_with(b"\xef\xbb\xbfZo\xeb", stated(WINDOWS_1252)).mark, 3);
         assert_eq!(
-            found_with(b"M\0o\0", told(UTF_16LE)),
-            Text { has_nul: true, ..found_with(b"M\0o\0", Clue::default()) }
+            found_with(b"M\0o\0", stated(UTF_16LE)),
+            TextFormat { has_nul: true, ..found_with(b"M\0o\0", Hint::default()) }
         );
-        assert_eq!(found_with(b"\xff\xfeM\0o\0", told(UTF_16LE)).mark, 2);
+        assert_eq!(found_with(b"\xff\xfeM\0o\0", stated(UTF_16LE)).mark, 2);
     }
 
     #[test]
-    fn one_byte_at_the_very_end_decides_and_buffers_cut_no_character() {
+    fn one_byte_at_the_end_decides_and_buffers_split_no_character() {
         for shift in 0..4 {
             let mut bytes = vec![b'a'; shift];
             bytes.extend("\u{e9}€😀\n".repeat(70_000).bytes());
-            let text = found_with(&bytes, Clue::default());
+            let text = found_with(&bytes, Hint::default());
             assert_eq!((text.encoding, text.is_plain), (UTF_8, true), "shifted by {shift}");
             bytes.push(0xe9);
-            let text = found_with(&bytes, Clue::default());
+            let text = found_with(&bytes, Hint::default());
             assert_eq!((text.encoding, text.is_plain), (UTF_8, false), "damaged, shifted by {shift}");
             let mut late = vec![b'a'; CHUNK_BYTES + shift];
             late.extend(b"\nZo\xeb\n");
@@ -262,9 +265,10 @@ mod tests {
     }
 
     #[test]
-    fn where_numbers_are_of_is_no_proof_of_what_names_are_written_in() {
-        let of =
-            |text: &[u8], country: &str| found_with(text, Clue { told: None, country: country.parse().ok() }).encoding;
+    fn the_country_of_numbers_does_not_decide_the_encoding_of_names() {
+        let of = |text: &[u8], country: &str| {
+            found_with(text, Hint { stated: None, country: country.parse().ok() }).encoding
+        };
         for country in ["SG", "HK", "TW", "CN", "JP", "KR", "US"] {
             for names in [
                 &b"J\xfcrgen M\xfcller,1\nG\xfcnther Vogt,2\n"[..],
@@ -287,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pound_sign_is_one() {
+    fn pound_signs_do_not_make_a_text_central_european() {
         let lines: Vec<u8> =
             (0..50).flat_map(|n| format!("Ann{n},+447400123410,\u{a3}10.{n}\n").into_bytes()).collect();
         let text = String::from_utf8(lines).unwrap();
@@ -297,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn encodings_of_the_world_are_told_apart_by_a_few_names() {
+    fn a_few_names_are_enough_to_recognise_an_encoding() {
         for (text, encoding) in [
             ("Mobile;Name;Ort\n+4915112345678;Jürgen Müller;Köln\n+4915112345679;Zoë;Düsseldorf\n", WINDOWS_1252),
             ("Телефон;Имя\n+79161234567;Александр\n+79161234568;Екатерина Иванова\n", WINDOWS_1251),
@@ -314,8 +318,8 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_are_none_are_seen() {
-        assert!(found_with(b"Mobile\0,Name\n", Clue::default()).has_nul);
-        assert!(!found_with(b"Mobile,Name\n", Clue::default()).has_nul);
+    fn nul_characters_are_detected() {
+        assert!(found_with(b"Mobile\0,Name\n", Hint::default()).has_nul);
+        assert!(!found_with(b"Mobile,Name\n", Hint::default()).has_nul);
     }
 }

@@ -1,106 +1,111 @@
-//! Rows to recipients or rejects, a block at a time and on any thread; what needs the whole file comes later.
+//! Turns rows into recipients or rejects, one block at a time, on any thread. Checks over the whole file come later.
 
 use super::Reason;
 use super::block::{Row, Rows};
 use super::columns::Columns;
+use super::findings::Findings;
 use super::number::Home;
 use super::read::Lines;
-use super::repeats::Id;
-use super::seen::Seen;
+use super::repeated_ids::Id;
 use super::sheet::is_error;
 use crate::domain::{Fields, Recipient};
 
-/// One row that is not accepted.
+/// A rejected row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
-    /// Where the row begins: line of the text, row of the sheet, or place in the list; from 1.
+    /// Where the row begins: line of the text, row of the sheet, or position in the list; from 1.
     pub line: u64,
     pub reason: Reason,
-    /// Every column in order, and what stands behind them.
+    /// Every column in order, and the cells after the last column.
     pub fields: Fields,
 }
 
-/// Characters of a client's own id, as the provider has them.
+/// The provider's limit for a client's own id, in characters.
 const CLIENT_ID_MAX: usize = 50;
 
-/// What every row is held against.
+/// The rules that every row must meet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
-    /// Of which country a national number is, where its row does not say.
+    /// Country of national numbers whose row names none.
     pub(super) default: Home,
     pub(super) lines: Lines,
-    /// Also of rows that have a cell too many.
+    /// Also accepts rows with too many cells.
     pub(super) takes_all: bool,
 }
 
-/// Rows that have been looked at, each by itself.
+/// Rows that have been checked, each on its own.
 #[derive(Debug, Default)]
 pub(super) struct CheckedRows {
-    /// Whoever can be written to, in the order of the file. They stand by themselves so that a whole block of them can be
-    /// handed on at once: there are millions.
+    /// Accepted recipients, in file order. A separate list, so that a whole block can be passed on at once: there are millions.
     pub(super) recipients: Vec<Recipient>,
-    /// Of each of them what else is asked.
-    pub(super) places: Vec<Place>,
-    /// The others, in the order of the file.
-    pub(super) refused: Vec<Reject>,
-    /// For each column, how many rows have something in it.
+    /// Line and id of each recipient.
+    pub(super) origins: Vec<Origin>,
+    /// Rejected rows, in file order.
+    pub(super) rejected: Vec<Reject>,
+    /// Number of rows with text in each column.
     pub(super) filled: Vec<u64>,
-    pub(super) seen: Seen,
+    pub(super) findings: Findings,
 }
 
-/// Where somebody stands in the file, and what is remembered of their id.
+/// Line and id of a recipient.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Origin {
     pub(super) line: u64,
     pub(super) id: Option<Id>,
 }
 
 impl CheckedRows {
-    /// The first few rows of the file that they are, accepted or not.
+    /// The first few rows in file order, accepted or rejected.
     pub(super) fn first(&self, rows: usize) -> impl Iterator<Item = &Fields> {
-        let accepted = self.places.iter().map(|place| place.line).zip(self.recipients.iter().map(|it| &it.fields));
-        let refused = self.refused.iter().map(|reject| (reject.line, &reject.fields));
-        let mut first: Vec<_> = accepted.take(rows).chain(refused.take(rows)).collect();
+        let accepted = self.origins.iter().map(|origin| origin.line).zip(self.recipients.iter().map(|it| &it.fields));
+        let rejected = self.rejected.iter().map(|reject| (reject.line, &reject.fields));
+        let mut first: Vec<_> = accepted.take(rows).chain(rejected.take(rows)).collect();
         first.sort_unstable_by_key(|(line, _)| *line);
         first.into_iter().take(rows).map(|(_, fields)| fields)
     }
 }
 
+/// Checks the rows of a block.
 pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> CheckedRows {
     let mut checked = CheckedRows {
         recipients: Vec::with_capacity(rows.len()),
-        places: Vec::with_capacity(rows.len()),
+        origins: Vec::with_capacity(rows.len()),
         filled: vec![0; columns.len()],
         ..CheckedRows::default()
     };
-    // Looked for once in all of the text, since hardly any file has one.
+    // Searched once in the whole text, because hardly any file has one.
     let text = rows.text().as_bytes();
     let may_be_errors = memchr::memchr(b'#', text).is_some() || memchr::memmem::find(text, b"Err:").is_some();
     for row in rows.iter() {
         for (filled, cell) in checked.filled.iter_mut().zip(columns.cells(row)) {
             *filled += u64::from(!is_blank(cell));
-            checked.seen.error_texts += u64::from(may_be_errors && is_error(cell));
+            checked.findings.error_texts += u64::from(may_be_errors && is_error(cell));
         }
         let line = row.line;
-        match check_row(row, columns, rules, &mut checked.seen) {
+        match check_row(row, columns, rules, &mut checked.findings) {
             Ok(recipient) => {
-                checked.places.push(Place { line, id: recipient.client_message_id.as_deref().map(Id::of) });
+                checked.origins.push(Origin { line, id: recipient.client_message_id.as_deref().map(Id::of) });
                 checked.recipients.push(recipient);
             }
-            Err((reason, fields)) => checked.refused.push(Reject { line, reason, fields }),
+            Err((reason, fields)) => checked.rejected.push(Reject { line, reason, fields }),
         }
     }
     checked
 }
 
-/// Most cells begin with what is no blank: that need not be decoded to be seen.
+/// Whether a cell is blank. Most cells begin with a visible ASCII character, which needs no decoding.
 fn is_blank(cell: &str) -> bool {
     !cell.as_bytes().first().is_some_and(u8::is_ascii_graphic) && cell.trim_start().is_empty()
 }
 
-fn check_row(row: Row<'_>, columns: &Columns, rules: Rules, seen: &mut Seen) -> Result<Recipient, (Reason, Fields)> {
+fn check_row(
+    row: Row<'_>,
+    columns: &Columns,
+    rules: Rules,
+    findings: &mut Findings,
+) -> Result<Recipient, (Reason, Fields)> {
     let beside_table = columns.behind(row).any(|cell| !cell.trim().is_empty());
-    // Between marks nobody knows which cell is the one too many; a sheet says where each belongs.
+    // In a text, nothing shows which cell is the extra one; in a sheet, each cell names its column.
     if beside_table && !columns.are_of_sheet() && !rules.takes_all {
         let fields = Fields::pack(columns.cells(row).chain(columns.behind(row)));
         return Err((Reason::TooManyCells, fields));
@@ -115,7 +120,7 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: Rules, seen: &mut Seen) -> 
     if client_message_id.is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) {
         return Err((Reason::IdTooLong, fields));
     }
-    seen.note(row.line, number, beside_table);
+    findings.record(row.line, number, beside_table);
     Ok(Recipient {
         msisdn: number.msisdn,
         country: number.country,

@@ -1,4 +1,4 @@
-//! What needs to see all rows, in order: who opted out, which number came before, the counts.
+//! Checks that need all rows in order: opt-outs, duplicates and the counts.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,24 +6,26 @@ use std::sync::atomic::Ordering;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::check::{CheckedRows, Place, Reject};
+use super::check::{CheckedRows, Origin, Reject};
 use super::columns::Columns;
-use super::known::{Known, Met};
-use super::note::Rows;
+use super::findings::Findings;
+use super::known::{Known, Occurrence};
+use super::note::RowCount;
 use super::pipeline::{Collected, Done, Halt, Progress, Sink};
-use super::repeats::Repeats;
-use super::seen::Seen;
+use super::repeated_ids::RepeatedIds;
 use super::sheet::Unseen;
 use super::summary::SAMPLED_ROWS;
 use super::table::{BLOCK_ROWS, Form};
 use super::{Error, Field, Note, Options, Reason, Summary};
 use crate::domain::{Country, Fields, Msisdn, Recipient};
 
-/// How many recipients a sink is given at once.
+/// Number of recipients that a sink gets at once.
 const PIECE: usize = 4_096;
 
-/// Puts the rows of a file together. Whatever is done for each of them is done here for all, by one thread: next to
-/// nothing. Rows are moved by blocks, and looked at by those who check them.
+/// Collects the checked rows of a file and passes them to the sink.
+///
+/// One thread does this for all rows, so it does next to nothing for each: rows move in blocks, and the checkers inspect
+/// them.
 pub(super) fn collect(
     rows: Collected,
     options: &Options,
@@ -33,8 +35,8 @@ pub(super) fn collect(
 ) -> Result<Summary, Error> {
     let columns = Arc::clone(&rows.columns);
     let form = rows.form.clone();
-    let mut summary = begun(&columns, &form);
-    let (mut seen, mut ids) = (Seen::default(), Repeats::default());
+    let mut summary = initial_summary(&columns, &form);
+    let (mut findings, mut ids) = (Findings::default(), RepeatedIds::default());
     let mut countries: HashMap<Country, u64, FixedState> = HashMap::default();
     let mut judge = |msisdn: Msisdn| {
         if opted_out(msisdn) {
@@ -42,64 +44,64 @@ pub(super) fn collect(
         } else if options.keep_duplicates {
             None
         } else {
-            match known.meet(msisdn) {
-                Met::Never => None,
-                Met::Here => Some(Reason::Duplicate),
-                Met::Elsewhere => Some(Reason::Elsewhere),
+            match known.record(msisdn) {
+                Occurrence::First => None,
+                Occurrence::SameSource => Some(Reason::Duplicate),
+                Occurrence::EarlierSource => Some(Reason::Elsewhere),
             }
         }
     };
     let mut accepted = Accepted::default();
     let mut verdicts = Vec::new();
-    sink.columns(&columns).map_err(halted)?;
+    sink.columns(&columns).map_err(halt_error)?;
     for Done { checked, bytes_done } in rows {
         if summary.rows == 0 {
             checked.first(SAMPLED_ROWS).for_each(|fields| summary.sample(fields));
         }
-        let CheckedRows { mut recipients, places, mut refused, filled, seen: more } = checked;
-        seen.take_in(&more);
+        let CheckedRows { mut recipients, origins, mut rejected, filled, findings: more } = checked;
+        findings.merge(&more);
         for (field, filled) in summary.fields.iter_mut().zip(filled) {
             field.filled += filled;
         }
         verdicts.clear();
         verdicts.extend(recipients.iter().map(|recipient| judge(recipient.msisdn)));
-        ids.note(
-            places.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).filter_map(|(place, _)| place.id),
+        ids.add(
+            origins.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).filter_map(|(origin, _)| origin.id),
         );
-        turn_away(&mut recipients, &places, &verdicts, &mut refused);
+        move_rejected(&mut recipients, &origins, &verdicts, &mut rejected);
         for recipient in &recipients {
             *countries.entry(recipient.country).or_default() += 1;
         }
         summary.count_valid(recipients.len());
-        accepted.take(recipients, sink).map_err(halted)?;
-        for Reject { line, reason, fields } in &refused {
+        accepted.add(recipients, sink).map_err(halt_error)?;
+        for Reject { line, reason, fields } in &rejected {
             summary.count_reject(*line, *reason, || number_cell(&columns, fields));
         }
-        if !refused.is_empty() {
-            sink.rejected(&refused).map_err(halted)?;
+        if !rejected.is_empty() {
+            sink.rejected(&rejected).map_err(halt_error)?;
         }
         let progress = Progress { bytes_done, bytes_total: form.bytes_total, rows: summary.rows };
-        sink.progress(progress).map_err(halted)?;
+        sink.progress(progress).map_err(halt_error)?;
     }
-    accepted.finish(sink).map_err(halted)?;
+    accepted.finish(sink).map_err(halt_error)?;
     summary.countries = countries.into_iter().collect();
-    // Where none lacks its country, all of them have it.
+    // If no number lacks its country, the numbers without a `+` certainly contain it.
     if !summary.reasons.contains_key(&Reason::CountryMissing) {
-        seen.untold = Rows::default();
+        findings.untold = RowCount::default();
     }
-    summary.notes.extend(seen.notes(summary.encoding));
+    summary.notes.extend(findings.notes(summary.encoding));
     let repeated = ids.count();
     summary.notes.extend((repeated > 0).then_some(Note::RepeatedIds { rows: repeated }));
-    summary.notes.extend(noticed(&form));
+    summary.notes.extend(file_notes(&form));
     summary.sha256 = form.digest.finish();
     Ok(summary)
 }
 
-/// What is known before the first row.
-fn begun(columns: &Columns, form: &Form) -> Summary {
-    let field = |(place, name): (usize, &String)| Field {
+/// The summary before the first row.
+fn initial_summary(columns: &Columns, form: &Form) -> Summary {
+    let field = |(index, name): (usize, &String)| Field {
         name: name.clone(),
-        meaning: columns.meaning(place),
+        meaning: columns.meaning(index),
         ..Field::default()
     };
     Summary {
@@ -115,31 +117,31 @@ fn begun(columns: &Columns, form: &Form) -> Summary {
     }
 }
 
-/// Takes those out of `recipients` who have a reason not to be among them, and puts them where their rows belong.
-fn turn_away(
+/// Moves the recipients that have a reason for rejection to `rejected`, in file order.
+fn move_rejected(
     recipients: &mut Vec<Recipient>,
-    places: &[Place],
+    origins: &[Origin],
     verdicts: &[Option<Reason>],
-    refused: &mut Vec<Reject>,
+    rejected: &mut Vec<Reject>,
 ) {
     let mut judged = verdicts.iter();
-    let away = recipients.extract_if(.., |_| judged.next().is_some_and(Option::is_some));
-    let reasons = places.iter().zip(verdicts).filter_map(|(place, reason)| Some((place.line, (*reason)?)));
+    let removed = recipients.extract_if(.., |_| judged.next().is_some_and(Option::is_some));
+    let reasons = origins.iter().zip(verdicts).filter_map(|(origin, reason)| Some((origin.line, (*reason)?)));
     let rejects =
-        away.zip(reasons).map(|(recipient, (line, reason))| Reject { line, reason, fields: recipient.fields });
-    refused.extend(rejects);
-    refused.sort_by_key(|reject| reject.line);
+        removed.zip(reasons).map(|(recipient, (line, reason))| Reject { line, reason, fields: recipient.fields });
+    rejected.extend(rejects);
+    rejected.sort_by_key(|reject| reject.line);
 }
 
-/// Recipients who wait until there are enough of them.
+/// Buffers accepted recipients until there are enough for the sink.
 #[derive(Default)]
 struct Accepted(Vec<Recipient>);
 
 impl Accepted {
-    fn take(&mut self, mut more: Vec<Recipient>, sink: &mut dyn Sink) -> Result<(), Halt> {
+    fn add(&mut self, mut more: Vec<Recipient>, sink: &mut dyn Sink) -> Result<(), Halt> {
         self.0.append(&mut more);
         while self.0.len() >= PIECE {
-            // With room for the block that makes it full.
+            // With room for the block that fills it.
             let mut next = Vec::with_capacity(PIECE + BLOCK_ROWS);
             next.extend(self.0.drain(PIECE..));
             sink.accepted(std::mem::replace(&mut self.0, next))?;
@@ -152,9 +154,9 @@ impl Accepted {
     }
 }
 
-/// What came up while the file was read, beside its rows.
-fn noticed(form: &Form) -> impl Iterator<Item = Note> {
-    let Rows { number: cells, line } = form.long_quotes.get().copied().unwrap_or_default();
+/// Notes about the file itself, found while it was read.
+fn file_notes(form: &Form) -> impl Iterator<Item = Note> {
+    let RowCount { number: cells, line } = form.long_quotes.get().copied().unwrap_or_default();
     let errors = form.errors.load(Ordering::Relaxed);
     let Unseen { hidden_rows, merged } = form.unseen.finish().unwrap_or_default();
     [
@@ -173,7 +175,7 @@ fn number_cell(columns: &Columns, fields: &Fields) -> String {
     cells.get(place).map(|cell| cell.clone().into_owned()).unwrap_or_default()
 }
 
-fn halted(halt: Halt) -> Error {
+fn halt_error(halt: Halt) -> Error {
     match halt {
         Halt::Stop => Error::Stopped,
         Halt::Failed(source) => Error::Sink(source),

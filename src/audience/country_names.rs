@@ -1,14 +1,14 @@
-//! What people call countries, in a column that says where somebody is.
+//! Recognises the country in a cell of a country column, by code or name.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::domain::{Country, column_key as key};
 
-/// What some forty languages call each country, as the Unicode consortium has gathered it.
+/// The names of each country in about forty languages, from the data of the Unicode consortium.
 const TRANSLATED: &str = include_str!("country_names.txt");
 
-/// Names beside these: short ones, old ones, and what a country's own people and their neighbours say.
+/// Further names: short ones, old ones, and local ones of the country and its neighbours.
 const COMMON: &str = "\
 AE UAE, Emirates, الإمارات, Vereinigte Arabische Emirate
 AR Argentinien, Argentine
@@ -109,10 +109,10 @@ static NAMES: LazyLock<HashMap<String, Country>> = LazyLock::new(|| {
     let mut names = HashMap::new();
     for country in rust_iso3166::ALL {
         let Ok(code) = country.alpha2.parse::<Country>() else { continue };
-        // The standard puts what nobody says in brackets: "Gambia (the)".
+        // The standard puts unused parts in brackets: "Gambia (the)".
         let short = country.name.split(['(', ',']).next().unwrap_or_default();
         for name in [country.alpha3, country.name, short] {
-            // Of two with one short name the first keeps it, and the names below decide.
+            // If two countries share a short name, the first keeps it; the names below override it.
             names.entry(key(name)).or_insert(code);
         }
     }
@@ -124,7 +124,7 @@ static NAMES: LazyLock<HashMap<String, Country>> = LazyLock::new(|| {
     names
 });
 
-/// The names of a list, each with its country.
+/// Splits a list into names, each with its country.
 fn listed(list: &'static str) -> impl Iterator<Item = (Country, &'static str)> {
     list.lines().flat_map(|line| {
         let (code, all) = line.split_once(' ').unwrap_or_default();
@@ -139,11 +139,11 @@ pub(super) fn named(cell: &str) -> Option<Country> {
 }
 
 fn exactly(name: &str) -> Option<Country> {
-    // "UK" is a name, and so may any code be that is none of the standard.
+    // "UK" is in the names, as any code outside the standard may be.
     Country::by_code(name).or_else(|| NAMES.get(&key(name)).copied())
 }
 
-/// `SG - Singapore`, `Singapore (SG)`: several names of one country.
+/// Reads several names of the same country: `SG - Singapore`, `Singapore (SG)`.
 fn one_of_several(cell: &str) -> Option<Country> {
     let parts = cell.split(['-', '–', '(', ')', '/', ',', ':', '|']).map(str::trim).filter(|part| !part.is_empty());
     let mut named = parts.map(exactly);
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn countries_are_known_by_codes_and_names() {
+    fn countries_are_recognised_by_code_and_name() {
         for (cell, code) in [
             ("sg", "SG"),
             ("UK", "GB"),
@@ -199,12 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_of_a_country_with_numbers() {
+    fn every_name_belongs_to_a_country_with_phone_numbers() {
         let known: Vec<&str> = Country::known().collect();
         for line in COMMON.lines() {
             assert!(known.contains(&&line[..2]), "{line}");
         }
-        // Every country can be named.
+        // Every country has a name.
         let nameless: Vec<&&str> = known
             .iter()
             .filter(|code| **code != "ZZ" && !NAMES.values().any(|country| country.as_str() == **code))

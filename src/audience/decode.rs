@@ -1,4 +1,4 @@
-//! Bytes of a file to UTF-8 text, and how far we are.
+//! Decodes the bytes of a file to UTF-8 and tracks the read position.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::charset::Text;
+use super::charset::TextFormat;
 
-/// A file that says where it is being read, while someone else owns it.
+/// A file that reports its read position to a shared cell, while its reader owns it.
 #[derive(Debug)]
 pub(super) struct Tracked {
     file: File,
@@ -39,9 +39,9 @@ impl Seek for Tracked {
     }
 }
 
-/// The file's text from its beginning, without its byte order mark and without NUL characters. What is no character in its
-/// encoding becomes the replacement character.
-pub(super) fn decode<R: Read + Seek + 'static>(mut file: R, text: Text) -> io::Result<Box<dyn Read>> {
+/// Decodes a file from its beginning, without the byte order mark and NUL characters. Invalid bytes become the replacement
+/// character.
+pub(super) fn decode<R: Read + Seek + 'static>(mut file: R, text: TextFormat) -> io::Result<Box<dyn Read>> {
     file.seek(SeekFrom::Start(text.mark))?;
     let decoded: Box<dyn Read> = if text.is_plain {
         Box::new(file)
@@ -58,11 +58,11 @@ impl Read for WithoutNul {
         loop {
             let count = self.0.read(buffer)?;
             let mut kept = 0;
-            for place in 0..count {
-                buffer[kept] = buffer[place];
-                kept += usize::from(buffer[place] != 0);
+            for index in 0..count {
+                buffer[kept] = buffer[index];
+                kept += usize::from(buffer[index] != 0);
             }
-            // Nothing but NULs is not the end.
+            // A buffer of only NULs is not the end of the file.
             if kept > 0 || count == 0 {
                 return Ok(kept);
             }
@@ -76,22 +76,22 @@ mod tests {
 
     use super::*;
 
-    fn decoded(bytes: &'static [u8], text: Text) -> String {
+    fn decoded(bytes: &'static [u8], text: TextFormat) -> String {
         let mut decoded = String::new();
         decode(io::Cursor::new(bytes), text).unwrap().read_to_string(&mut decoded).unwrap();
         decoded
     }
 
     #[test]
-    fn text_comes_without_its_mark_and_without_nuls() {
-        let plain = Text { encoding: UTF_8, mark: 0, is_plain: true, has_nul: false };
+    fn decoded_text_has_no_byte_order_mark_and_no_nul() {
+        let plain = TextFormat { encoding: UTF_8, mark: 0, is_plain: true, has_nul: false };
         assert_eq!(decoded("Zo\u{eb}".as_bytes(), plain), "Zoë");
-        assert_eq!(decoded(b"\xef\xbb\xbfZo", Text { mark: 3, ..plain }), "Zo");
-        assert_eq!(decoded(b"\0a\0\0b\0", Text { has_nul: true, ..plain }), "ab");
-        assert_eq!(decoded(b"\0\0\0", Text { has_nul: true, ..plain }), "");
-        assert_eq!(decoded(b"Zo\xeb,1", Text { is_plain: false, ..plain }), "Zo\u{fffd},1");
-        assert_eq!(decoded(b"\x93\x64\x98\x62", Text { encoding: SHIFT_JIS, is_plain: false, ..plain }), "電話");
-        let wide = Text { encoding: UTF_16LE, mark: 2, is_plain: false, has_nul: true };
+        assert_eq!(decoded(b"\xef\xbb\xbfZo", TextFormat { mark: 3, ..plain }), "Zo");
+        assert_eq!(decoded(b"\0a\0\0b\0", TextFormat { has_nul: true, ..plain }), "ab");
+        assert_eq!(decoded(b"\0\0\0", TextFormat { has_nul: true, ..plain }), "");
+        assert_eq!(decoded(b"Zo\xeb,1", TextFormat { is_plain: false, ..plain }), "Zo\u{fffd},1");
+        assert_eq!(decoded(b"\x93\x64\x98\x62", TextFormat { encoding: SHIFT_JIS, is_plain: false, ..plain }), "電話");
+        let wide = TextFormat { encoding: UTF_16LE, mark: 2, is_plain: false, has_nul: true };
         assert_eq!(decoded(b"\xff\xfea\0\0\0b\0", wide), "ab");
     }
 }

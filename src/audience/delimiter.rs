@@ -1,4 +1,4 @@
-//! What stands between the cells of a text.
+//! Finds the delimiter between the cells of a text.
 
 use super::block::{Block, Row};
 use super::names;
@@ -8,7 +8,7 @@ use super::split::Splitter;
 const DELIMITERS: [u8; 4] = *b",;\t|";
 const DELIMITER_ROWS: usize = 100;
 
-/// How a text is cut into cells.
+/// How a text is split into cells.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cut {
     pub(super) delimiter: u8,
@@ -16,53 +16,57 @@ pub(super) struct Cut {
     pub(super) named: bool,
 }
 
-/// Splits the beginning of a text with every delimiter: the one wins that cuts numbers out of it, or else on whose width
-/// most rows agree that it cuts at all, and among equals the one that cuts more. Titles above the table and remarks below it
-/// are not cut, and are outnumbered. Where one of the first rows names a column of numbers, though, it is a header, and what
-/// does not cut that name out of it is no delimiter.
-pub(super) fn find(sample: &[u8], told: Option<u8>) -> Cut {
+/// Finds the delimiter. Splits the beginning of a text with every candidate and compares the results:
+///
+/// 1. A candidate that isolates phone numbers wins.
+/// 2. Otherwise the one wins whose row width most rows share; among equals, the one with more columns.
+///
+/// Titles above the table and remarks below it are not split, but they are few. If one of the first rows names a
+/// number column, it is a header, and only a candidate that isolates that name counts.
+pub(super) fn find(sample: &[u8], stated: Option<u8>) -> Cut {
     let named = named(sample);
-    if let Some(delimiter) = told.or(named) {
+    if let Some(delimiter) = stated.or(named) {
         return Cut { delimiter, named: named.is_some() };
     }
-    let ways = DELIMITERS.map(|delimiter| Way::of(sample, delimiter));
-    let is_header = ways.iter().any(|way| way.names > 0);
-    let candidates =
-        ways.iter().filter(|way| way.usual > 1 && way.agreement >= AGREEMENT_MIN && (!is_header || way.names > 1));
-    // Of several equals the first: reversed, because `max_by_key` keeps the last.
-    let best = candidates.rev().max_by_key(|way| (way.cuts_out_numbers, way.agreement, way.usual));
-    Cut { delimiter: best.map_or(b',', |way| way.delimiter), named: false }
+    let all = DELIMITERS.map(|delimiter| Candidate::of(sample, delimiter));
+    let is_header = all.iter().any(|it| it.header_width > 0);
+    let candidates = all
+        .iter()
+        .filter(|it| it.usual_width > 1 && it.agreement >= AGREEMENT_MIN && (!is_header || it.header_width > 1));
+    // The first of several equals: reversed, because `max_by_key` keeps the last.
+    let best = candidates.rev().max_by_key(|it| (it.isolates_numbers, it.agreement, it.usual_width));
+    Cut { delimiter: best.map_or(b',', |it| it.delimiter), named: false }
 }
 
-/// Of a thousand rows. What stands in fewer is a mark within cells.
+/// Rows in a thousand that must share a width. A rarer character is punctuation within cells.
 const AGREEMENT_MIN: usize = 300;
-/// Rows in which a header is looked for.
+/// Number of rows that are searched for a header.
 const HEADER_ROWS: usize = 20;
 
-/// How a text looks if it is cut at one delimiter.
-struct Way {
+/// The result of splitting a text at one delimiter.
+struct Candidate {
     delimiter: u8,
-    /// Cells of most rows that are cut.
-    usual: usize,
-    /// How many rows of a thousand have as many.
+    /// The most frequent number of cells, among rows with at least two.
+    usual_width: usize,
+    /// Rows in a thousand that have that many cells.
     agreement: usize,
-    /// Cells of the first row that has one which is what people call a column of numbers; none where no row has.
-    names: usize,
-    /// Half of the rows or more have a cell that is a number and nothing else.
-    cuts_out_numbers: bool,
+    /// Number of cells in the first row that names a number column; 0 if there is none.
+    header_width: usize,
+    /// At least half of the rows have a cell with only a phone number.
+    isolates_numbers: bool,
 }
 
-impl Way {
+impl Candidate {
     fn of(sample: &[u8], delimiter: u8) -> Self {
         let mut splitter = Splitter::new(sample, delimiter);
         let mut rows = Block::default();
-        // A row that the sample's end cuts off is ragged in every reading, or an open quote: what came before counts.
+        // The last row of the sample may be incomplete, or end in an open quote; only the rows before it count.
         while rows.len() < DELIMITER_ROWS && matches!(splitter.row(&mut rows), Ok(true)) {}
         let widths: Vec<usize> = rows.widths().collect();
         let cut: Vec<usize> = widths.iter().copied().filter(|width| *width > 1).collect();
         let usual = most_frequent(&cut);
         let agreeing = widths.iter().filter(|width| **width == usual).count();
-        // The sample may end in the middle of a character; nothing is known of its cells then, in any reading.
+        // If the sample ends within a character, the block has no readable cells for any candidate.
         let rows = rows.seal().unwrap_or_default();
         let is_name = |row: &Row<'_>| row.cells().any(|cell| names::called(cell).is_some());
         let named = rows.iter().take(HEADER_ROWS).find(is_name);
@@ -70,15 +74,15 @@ impl Way {
         let is_first_cut = widths.first().is_some_and(|width| *width > 1);
         Self {
             delimiter,
-            usual,
+            usual_width: usual,
             agreement: agreeing * 1_000 / widths.len().max(1),
-            names: named.map_or(0, |row| row.width()),
-            cuts_out_numbers: is_first_cut && with_number > 0 && with_number * 2 >= widths.len(),
+            header_width: named.map_or(0, |row| row.width()),
+            isolates_numbers: is_first_cut && with_number > 0 && with_number * 2 >= widths.len(),
         }
     }
 }
 
-/// Whether a cell holds a number and nothing else but a word before it; a day is none, nor is a quantity.
+/// Whether a cell holds only a phone number, perhaps after a word. Dates and quantities do not count.
 fn is_number(cell: &str) -> bool {
     let cell = cell.trim_start_matches(|char: char| char.is_alphabetic() || ":' ".contains(char)).trim_end();
     let digits = cell.bytes().filter(u8::is_ascii_digit).count();
@@ -89,6 +93,7 @@ fn is_number(cell: &str) -> bool {
         && !is_quantity
 }
 
+/// The delimiter that a first line `sep=;` names.
 fn named(sample: &[u8]) -> Option<u8> {
     let line = sample.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
@@ -100,7 +105,7 @@ fn named(sample: &[u8]) -> Option<u8> {
     }
 }
 
-/// What may be named as one: no quote, nothing that stands in numbers and names.
+/// Whether a byte may be a delimiter: not a quote, a `+`, a letter or a digit.
 pub(super) const fn is_delimiter(byte: u8) -> bool {
     byte == b'\t' || (byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && byte != b'"' && byte != b'+')
 }
@@ -116,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_delimiter_is_the_one_on_which_the_rows_agree() {
+    fn the_delimiter_gives_numbers_and_rows_of_equal_width() {
         for (sample, delimiter) in [
             ("a,b\n1,2\n", b','),
             ("Name;Price;City\nA;1,50;x\nB;2,50;y, z\n", b';'),
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn it_may_be_named_or_told() {
+    fn a_delimiter_may_be_named_in_the_file_or_stated() {
         assert_eq!(find(b"sep=;\r\na,b;c\r\n", None), Cut { delimiter: b';', named: true });
         assert_eq!(find(b"\"sep=;\"\na,b;c\n", None), Cut { delimiter: b';', named: true });
         assert_eq!(find(b"sep=;\na,b;c\n", Some(b',')), Cut { delimiter: b',', named: true });

@@ -1,6 +1,6 @@
-//! Files of every format, damaged at random: whatever they hold, the answer is a summary that adds up or a sentence.
+//! Reads randomly damaged files of every format: each gives a consistent summary or an error, never a panic.
 //!
-//! `VOLLEY_FUZZ_MINUTES` says for how long, beside the few that every run tries, and `VOLLEY_FUZZ_SEED` tries one again.
+//! Every run tries a few files. `VOLLEY_FUZZ_MINUTES` sets how long to try more; `VOLLEY_FUZZ_SEED` repeats a single one.
 
 use std::io::Write;
 
@@ -14,12 +14,12 @@ use super::{Error, Halt, Known, Lines, Options, Reject, Sink, read, samples};
 use crate::clock::{Clock, RealClock};
 use crate::domain::{Recipient, Span};
 
-/// How many files of each format every run tries.
+/// Files of each format that every run tries.
 const TRIED: u64 = 150;
-/// What all of them together may take, where they run alone.
+/// Maximum memory of the process, if the fuzz tests run alone.
 const MEMORY_MAX_MIB: u64 = 1_500;
 
-/// Counts what it is given.
+/// Counts the rows that it gets.
 #[derive(Default)]
 struct Counted {
     accepted: u64,
@@ -38,7 +38,7 @@ impl Sink for Counted {
     }
 }
 
-/// Reads one file, and holds what came of it. Returns whether it could be read.
+/// Reads one file and checks the result. Returns whether it was readable.
 fn try_one(seed: u64, bytes: &[u8], random: &mut fastrand::Rng) -> bool {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
@@ -55,7 +55,7 @@ fn try_one(seed: u64, bytes: &[u8], random: &mut fastrand::Rng) -> bool {
             assert_eq!(
                 (summary.valid, summary.rows - summary.valid),
                 (counted.accepted, counted.rejected),
-                "seed {seed}: what comes out is what is counted"
+                "seed {seed}: the counts equal the rows passed to the sink"
             );
             let parts = summary.valid + summary.invalid + summary.duplicates + summary.opted_out;
             assert_eq!(summary.rows, parts, "seed {seed}: rows add up");
@@ -66,7 +66,7 @@ fn try_one(seed: u64, bytes: &[u8], random: &mut fastrand::Rng) -> bool {
             );
             true
         }
-        Err(Error::Internal { .. }) => panic!("seed {seed}: a fault of ours"),
+        Err(Error::Internal { .. }) => panic!("seed {seed}: internal error"),
         Err(error) => {
             assert!(error.to_string().len() > 10, "seed {seed}: {error}");
             false
@@ -74,7 +74,7 @@ fn try_one(seed: u64, bytes: &[u8], random: &mut fastrand::Rng) -> bool {
     }
 }
 
-/// What upsets readers of one kind or another.
+/// Byte sequences that readers tend to handle badly.
 const TOKENS: &[&[u8]] = &[
     b"\"",
     b"\"\"",
@@ -103,7 +103,7 @@ const TOKENS: &[&[u8]] = &[
     b"\x00\x00\x00\x80",
 ];
 
-/// Damages bytes in a few places.
+/// Damages bytes at a few positions.
 fn damaged(mut bytes: Vec<u8>, random: &mut fastrand::Rng) -> Vec<u8> {
     for _ in 0..random.usize(0..6) {
         let at = random.usize(0..=bytes.len());
@@ -126,7 +126,7 @@ fn damaged(mut bytes: Vec<u8>, random: &mut fastrand::Rng) -> Vec<u8> {
     bytes
 }
 
-/// A package of which one part is damaged: damage to the package itself would hardly ever reach its readers.
+/// Damages one part of a package. Damage to the package itself would rarely reach the readers of its parts.
 fn damaged_within(package: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut parts = made::unzipped(package);
     let hit = random.usize(0..parts.len());
@@ -224,21 +224,24 @@ fn open_document() -> Vec<u8> {
     ))
 }
 
-/// Tries a format with the seeds of this run. Each makes a file of its own.
+/// Tries a format with the seeds of this run; each seed makes one file.
 fn fuzz(name: &str, make: impl Fn(&mut fastrand::Rng) -> Vec<u8>) {
-    let said = |name: &str| std::env::var(name).ok().map(|said| said.parse::<u64>().unwrap());
+    let setting = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     let one = |seed| {
         let mut random = fastrand::Rng::with_seed(seed);
         let bytes = make(&mut random);
         try_one(seed, &bytes, &mut random)
     };
-    if let Some(seed) = said("VOLLEY_FUZZ_SEED") {
+    if let Some(seed) = setting("VOLLEY_FUZZ_SEED") {
         one(seed);
         return;
     }
     let readable = (0..TRIED).filter(|seed| one(*seed)).count() as u64;
-    assert!((1..TRIED).contains(&readable), "{name}: {readable} of {TRIED} could be read; such damage finds nothing");
-    let Some(minutes) = said("VOLLEY_FUZZ_MINUTES") else { return };
+    assert!(
+        (1..TRIED).contains(&readable),
+        "{name}: {readable} of {TRIED} were readable; the damage is too weak or too strong"
+    );
+    let Some(minutes) = setting("VOLLEY_FUZZ_MINUTES") else { return };
     let (clock, mut seed) = (RealClock::new(), TRIED);
     let end = clock.now() + Span::from_secs(i64::try_from(minutes * 60).unwrap());
     let mut readable = 0;
@@ -250,12 +253,12 @@ fn fuzz(name: &str, make: impl Fn(&mut fastrand::Rng) -> Vec<u8>) {
     let peak =
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse().ok());
     let peak: u64 = peak.unwrap_or(0) / 1024;
-    println!("{name}: {seed} files, of which {readable} could be read; {peak} MiB at most");
+    println!("{name}: {seed} files, {readable} readable; peak memory {peak} MiB");
     assert!(peak < MEMORY_MAX_MIB, "{name}: {peak} MiB");
 }
 
 #[test]
-fn damaged_texts() {
+fn damaged_texts_cause_no_panic() {
     fuzz("texts", |random| {
         let text = text(random);
         damaged(text, random)
@@ -263,30 +266,30 @@ fn damaged_texts() {
 }
 
 #[test]
-fn damaged_packed_files() {
+fn damaged_packed_files_cause_no_panic() {
     fuzz("packed files", packed);
 }
 
 #[test]
-fn damaged_spreadsheets() {
+fn damaged_spreadsheets_cause_no_panic() {
     let book = samples::spreadsheet();
     fuzz("XLSX", |random| damaged_within(&book, random));
 }
 
 #[test]
-fn damaged_binary_spreadsheets() {
+fn damaged_binary_spreadsheets_cause_no_panic() {
     let book = binary_book();
     fuzz("XLSB", |random| damaged_within(&book, random));
 }
 
 #[test]
-fn damaged_old_spreadsheets() {
+fn damaged_old_spreadsheets_cause_no_panic() {
     let book = include_bytes!("../../samples/recipients.xls");
     fuzz("XLS", |random| damaged(book.to_vec(), random));
 }
 
 #[test]
-fn damaged_open_documents() {
+fn damaged_open_documents_cause_no_panic() {
     let book = open_document();
     fuzz("ODS", |random| damaged_within(&book, random));
 }

@@ -1,27 +1,27 @@
-//! Where the table begins in a file: people write titles above it, and programs leave out its header.
+//! Finds where the table of a file begins: it may have titles above it, and may lack a header.
 
 use super::Reason;
 use super::block::{Row, Rows};
 use super::names;
 use super::number::{self, Home};
 
-/// What the first rows of a file are.
+/// Where the header and the data begin.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    /// The place of the header among the rows, where there is one. What stands above it are titles.
+    /// Index of the header row, if there is one. Rows above it are titles.
     pub(super) header: Option<usize>,
-    /// The place of the first row of data.
+    /// Index of the first data row.
     pub(super) first: usize,
 }
 
-/// Rows in which a header is looked for.
+/// Number of rows that are searched for a header.
 const TITLES_MAX: usize = 20;
 
-/// Looks at the first rows of a file. A header names a column of numbers, or stands above the first number; `is_told` where
-/// somebody said that there is none.
-pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
+/// Finds the header in the first rows of a file: it names a number column, or is above the first number. With `no_header`,
+/// the first row is data.
+pub(super) fn find(rows: &Rows, default: Home, no_header: bool) -> Head {
     let without = Head { header: None, first: 0 };
-    if none_is_told {
+    if no_header {
         return without;
     }
     let rows: Vec<Row<'_>> = rows.iter().collect();
@@ -29,46 +29,46 @@ pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
     let is_full = |row: &Row<'_>| filled(row) * 2 >= usual;
     let holds_number = |row: &Row<'_>| row.cells().any(|cell| is_like_a_number(cell, default));
     let numbers_below =
-        |place: usize, column: usize| rows[place + 1..].iter().any(|row| is_like_a_number(row.cell(column), default));
+        |index: usize, column: usize| rows[index + 1..].iter().any(|row| is_like_a_number(row.cell(column), default));
     let first_data = rows.iter().take(TITLES_MAX).position(|row| is_full(row) && holds_number(row));
-    for (place, row) in rows.iter().enumerate().take(TITLES_MAX).filter(|(_, row)| is_full(row)) {
-        // Titles are less full than a header, or say nothing of numbers where it does. Whatever stands below such rows is
-        // what a person says about a number, and no header.
+    for (index, row) in rows.iter().enumerate().take(TITLES_MAX).filter(|(_, row)| is_full(row)) {
+        // Titles have fewer filled cells than the header, or no number where the header names one. Otherwise the row is data
+        // with a remark about a number.
         let is_below_titles = |column: usize| {
-            rows[..place].iter().all(|above| {
+            rows[..index].iter().all(|above| {
                 let (less, equal) = (filled(above) < filled(row), filled(above) == filled(row));
                 let cell = above.cell(column);
-                less || (equal && names::is_known(row.cell(column)) && !is_like_a_number(cell, default))
+                less || (equal && names::is_whole_phone_name(row.cell(column)) && !is_like_a_number(cell, default))
             })
         };
-        let is_sure = first_data.is_none_or(|first| place < first);
+        let is_sure = first_data.is_none_or(|first| index < first);
         let mut named = (0..row.width()).filter(|column| names::called(row.cell(*column)).is_some());
         if named.any(|column| {
-            let has_numbers = (!holds_number(row) || place == 0) && numbers_below(place, column);
-            is_below_titles(column) && (has_numbers || (is_sure && names::is_known(row.cell(column))))
+            let has_numbers = (!holds_number(row) || index == 0) && numbers_below(index, column);
+            is_below_titles(column) && (has_numbers || (is_sure && names::is_whole_phone_name(row.cell(column))))
         }) {
-            return Head { header: Some(place), first: place + 1 };
+            return Head { header: Some(index), first: index + 1 };
         }
     }
     let Some(first) = first_data else {
-        // Nothing looks like a number, and somebody will be told so with the names of the columns.
+        // No cell looks like a number; the error lists the names of the columns.
         let above = rows.iter().take(TITLES_MAX).position(is_full).unwrap_or(0);
         return Head { header: Some(above), first: above + 1 };
     };
-    // What stands above a number and has no letter names nothing: it is a number as well, if a wrong one.
+    // A cell above a number that has no letter is no name: it is an invalid number.
     let column = (0..rows[first].width()).find(|column| is_like_a_number(rows[first].cell(*column), default));
     let is_wrong_number = |row: &Row<'_>| {
         let cell = row.cell(column.unwrap_or_default()).trim();
         !cell.is_empty() && !cell.chars().any(char::is_alphabetic)
     };
-    let names = |place: &usize| {
-        let row = &rows[*place];
+    let names = |index: &usize| {
+        let row = &rows[*index];
         let is_blank = row.cell(column.unwrap_or_default()).trim().is_empty();
         is_full(row) && !is_blank && !is_wrong_number(row)
     };
-    // The topmost that is no title: whoever lacks a number below it is a person.
-    let header = (0..first).filter(names).find(|place| filled(&rows[*place]) * 5 >= usual * 3);
-    // Without one, only what is no row of the table is passed over.
+    // The topmost row that is not a title; rows below it that lack a number are recipients.
+    let header = (0..first).filter(names).find(|index| filled(&rows[*index]) * 5 >= usual * 3);
+    // Without a header, only rows that do not belong to the table are skipped.
     let first = match header {
         Some(header) => header + 1,
         None => rows[..first].iter().position(is_full).unwrap_or(first),
@@ -76,7 +76,7 @@ pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
     Head { header, first }
 }
 
-/// How many cells of most rows hold something.
+/// The most frequent number of filled cells in a row.
 fn usual_fill(rows: &[Row<'_>]) -> usize {
     let mut fills: Vec<usize> = rows.iter().map(filled).collect();
     fills.sort_unstable();
@@ -87,7 +87,7 @@ fn filled(row: &Row<'_>) -> usize {
     row.cells().filter(|cell| !cell.trim().is_empty()).count()
 }
 
-/// A number, or one that lacks nothing but its country.
+/// Whether a cell is a number, or lacks only its country or `+`.
 pub(super) fn is_like_a_number(cell: &str, home: Home) -> bool {
     number::digits(cell) >= number::DIGITS_FOR_SURE
         && matches!(number::read(cell, home.coded()), Ok(_) | Err(Reason::CountryMissing | Reason::PlusMissing))
@@ -113,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn a_header_names_numbers_or_stands_above_the_first() {
+    fn a_header_names_numbers_or_is_above_the_first() {
         assert_eq!(found(&["Mobile,Name", "+6581234567,Ann"], ""), (Some(0), 1));
         assert_eq!(found(&["Who,Reach", "Ann,+6581234567"], ""), (Some(0), 1));
-        assert_eq!(found(&["Who,Reach", "Ann,81234567"], ""), (Some(0), 1), "a number that lacks its country");
+        assert_eq!(found(&["Who,Reach", "Ann,81234567"], ""), (Some(0), 1), "a number without its country");
         assert_eq!(found(&["Mobile,Name", "none,Ann"], ""), (Some(0), 1));
         assert_eq!(found(&["a,b", "x,y"], ""), (Some(0), 1), "no number at all");
         assert_eq!(found(&["Handy,302345678", "01512 3456789,x"], "DE"), (Some(0), 1), "a name that is a number");
@@ -126,20 +126,20 @@ mod tests {
     fn without_a_header_the_first_row_is_data() {
         assert_eq!(found(&["+6581234567,Ann", "+6581234568,Bob"], ""), (None, 0));
         assert_eq!(found(&["81234567", "81234568"], "SG"), (None, 0));
-        assert_eq!(found(&["123", "81234567", "81234568"], "SG"), (None, 0), "a wrong number is no name");
+        assert_eq!(found(&["123", "81234567", "81234568"], "SG"), (None, 0), "an invalid number is not a name");
         assert_eq!(found(&["Who", "123", "81234567", "81234568"], "SG"), (Some(0), 1));
         assert_eq!(found(&["81234567,Ann,mobile", "81234568,Bob,home"], "SG"), (None, 0), "a word of data");
     }
 
     #[test]
-    fn whoever_has_no_number_below_the_header_is_a_person() {
+    fn a_row_without_number_below_the_header_is_data() {
         assert_eq!(found(&["Kontakt,Name", ",Ann", "0171 1234567,Bob"], "DE"), (Some(0), 1));
         assert_eq!(found(&["Reach,Name", "n/a,Ann", "+6581234567,Bob"], ""), (Some(0), 1));
         assert_eq!(found(&["Name,Remark,Reach", "Ann,no phone,-", "Bob,,+6581234567"], ""), (Some(0), 1));
     }
 
     #[test]
-    fn what_is_said_of_a_number_is_no_header() {
+    fn a_remark_about_a_number_is_not_a_header() {
         for remark in ["kein Handy", "mobile", "no phone given", "Telefon defekt"] {
             let row = format!("Bob,{remark},Bonn");
             let table = ["Kunde,Kontakt,Ort", "Ann,0171 2345678,Köln", &row, "Carl,0171 2345679,Köln"];
@@ -163,11 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn titles_stand_above_it() {
+    fn rows_above_the_header_are_titles() {
         let table =
             ["Customers 2026,,", "as of 2026-11-01,,", "Mobile,Name,City", "+6581234567,Ann,x", "+6581234568,Bob,y"];
         assert_eq!(found(&table, ""), (Some(2), 3));
         let alone = ["Customers 2026", "+6581234567,Ann,x", "+6581234568,Bob,y"];
-        assert_eq!(found(&alone, ""), (None, 1), "a title, and no header");
+        assert_eq!(found(&alone, ""), (None, 1), "a title without a header");
     }
 }

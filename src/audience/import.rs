@@ -1,12 +1,12 @@
-//! From a file into the store: hidden until all of it is there.
+//! Imports a file into the store; the audience stays hidden until it is complete.
 
 use std::path::PathBuf;
 
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use tokio::sync::mpsc;
 
-use super::onto::Onto;
-use super::open::shown;
+use super::align::Alignment;
+use super::open::display_path;
 use super::survey::Survey;
 use super::{Columns, Error, Halt, Options, Progress, Reject, Sieve, Sink, Summary, read, read_numbers};
 use crate::clock::Clock;
@@ -20,26 +20,26 @@ pub enum Source {
     Numbers { numbers: Vec<String>, columns: Columns },
 }
 
-/// The column of numbers that stand beside nothing else.
+/// The column name of plain numbers.
 const NUMBER_COLUMN: &str = "Mobile";
 
 impl Source {
-    /// Numbers alone.
+    /// Plain numbers, without other columns.
     pub fn numbers(numbers: Vec<String>) -> Self {
         Self::numbers_beside(numbers, vec![NUMBER_COLUMN.to_owned()], NUMBER_COLUMN)
     }
 
-    /// Numbers beside people with such columns, of which one holds their numbers. They have the same columns, so that
-    /// whatever is written to those people can be written to them.
+    /// Numbers that join recipients with the given columns, one of which is the number column. They get the same columns, so
+    /// they can receive the same messages.
     pub fn numbers_beside(numbers: Vec<String>, columns: Vec<String>, number_column: &str) -> Self {
         Self::Numbers { numbers, columns: Columns::of_numbers(columns, number_column) }
     }
 
-    /// What people call it.
+    /// The name shown for the source.
     pub fn label(&self) -> String {
         match self {
             Self::File(path) => {
-                let path = shown(path);
+                let path = display_path(path);
                 path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
             }
             Self::Numbers { numbers, .. } => format!("{} numbers", numbers.len()),
@@ -56,17 +56,17 @@ impl Source {
     }
 }
 
-/// As what people are kept.
+/// How the recipients are stored.
 #[derive(Debug, Clone, Copy)]
 pub enum Keep<'a> {
-    /// A campaign brings them along.
+    /// As an unnamed audience of a campaign.
     Nameless,
     Named(&'a str),
-    /// Whoever is new, in a further part. A campaign that was launched before does not see it.
+    /// New recipients only, as a further part of an audience. Campaigns launched earlier do not see it.
     AddTo(&'a Audience),
 }
 
-/// Told now and then how far the reading is.
+/// Called with the progress of the reading.
 pub type OnProgress = Box<dyn FnMut(Progress) + Send>;
 
 #[derive(Debug, thiserror::Error)]
@@ -77,25 +77,23 @@ pub enum ImportError {
     Store(#[from] store::Error),
     #[error("{source_name} has more than {max} recipients; split it")]
     TooMany { source_name: String, max: u32 },
-    #[error("{source_name} has no row below its header; nothing was kept")]
+    #[error("{source_name} has no rows after its header, so nothing was stored; check the file")]
     NoRows { source_name: String },
     #[error(
-        "nobody in {source_name} can be written to, so nothing was kept; `volley audience check` says why for each of its \
-         {rows} rows"
+        "{source_name} has no valid recipients, so nothing was stored; `volley audience check` shows the reason for each of \
+         its {rows} rows"
     )]
     Nobody { source_name: String, rows: u64 },
-    #[error(
-        "{source_name} holds nobody who can be written to and is not in the audience \"{name}\" yet; nothing was added"
-    )]
+    #[error("{source_name} has no valid recipients that the audience \"{name}\" lacks; nothing was added")]
     NothingNew { source_name: String, name: String, summary: Box<Summary> },
     #[error(
-        "{source_name} has columns that the audience \"{name}\" has not: {}; say with --map which they are, or delete them",
+        "{source_name} has columns that the audience \"{name}\" lacks: {}; map them with --map, or delete them",
         columns.join(", ")
     )]
     OtherColumns { source_name: String, name: String, columns: Vec<String> },
 }
 
-/// An audience that has just become visible.
+/// An imported audience, visible from now on.
 #[derive(Debug)]
 pub struct Imported {
     pub id: AudienceId,
@@ -103,18 +101,18 @@ pub struct Imported {
     pub survey: Survey,
 }
 
-/// Reads recipients without keeping them: for a plan.
+/// Reads recipients without storing them, for a plan.
 pub async fn survey(source: Source, options: Options, sieve: Sieve) -> Result<(Summary, Survey), Error> {
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
-        let mut looking = Looking::default();
-        let summary = source.read(&options, &sieve, &mut looking)?;
-        Ok((summary, looking.survey))
+        let mut rows_sink = ImportSink::default();
+        let summary = source.read(&options, &sieve, &mut rows_sink)?;
+        Ok((summary, rows_sink.survey))
     });
     reading.await.map_err(|_| Error::Internal { file })?
 }
 
-/// Reads recipients into the store. Whatever goes wrong, nothing of it is visible.
+/// Imports recipients into the store. On an error, nothing of the import is visible.
 pub async fn import(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -126,37 +124,40 @@ pub async fn import(
 ) -> Result<Imported, ImportError> {
     let begun = clock.now();
     let label = source.label();
-    let onto = match keep {
+    let alignment = match keep {
         Keep::AddTo(audience) => {
             if !options.keep_duplicates {
-                meet(store, audience, &sieve).await?;
+                record_existing(store, audience, &sieve).await?;
             }
             let number = number_column(audience);
             options.number.clone_from(&number);
-            Some(Onto::new(&audience.columns, number.as_deref()))
+            Some(Alignment::new(&audience.columns, number.as_deref()))
         }
         Keep::Nameless | Keep::Named(_) => None,
     };
-    let (sender, mut pieces) = mpsc::channel(AHEAD);
+    let (sender, mut pieces) = mpsc::channel(QUEUED_PIECES);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut looking = Looking { survey: Survey::default(), pieces: Some(sender), progress, onto };
-        let read = source.read(&options, &sieve, &mut looking);
-        (read.map(|summary| (summary, looking.survey)), looking.onto.map(|onto| onto.strange).unwrap_or_default())
+        let mut rows_sink = ImportSink { survey: Survey::default(), pieces: Some(sender), progress, alignment };
+        let read = source.read(&options, &sieve, &mut rows_sink);
+        (
+            read.map(|summary| (summary, rows_sink.survey)),
+            rows_sink.alignment.map(|alignment| alignment.unmatched).unwrap_or_default(),
+        )
     });
     let mut audience = None;
-    let stored = take_in(store, clock, &label, keep, &mut pieces, &mut audience).await;
-    // Whoever reads on notices that nobody listens any more.
+    let stored = store_pieces(store, clock, &label, keep, &mut pieces, &mut audience).await;
+    // If the reader is still running, it stops: the channel is closed.
     drop(pieces);
     let internal = |_| (Err(Error::Internal { file: PathBuf::from(&label) }), Vec::new());
-    let (read, strange) = reading.await.unwrap_or_else(internal);
+    let (read, unmatched) = reading.await.unwrap_or_else(internal);
     let source_name = || label.clone();
     let published = match (stored, read, keep) {
-        (_, _, Keep::AddTo(to)) if !strange.is_empty() => {
-            Err(ImportError::OtherColumns { source_name: source_name(), name: to.name.clone(), columns: strange })
+        (_, _, Keep::AddTo(to)) if !unmatched.is_empty() => {
+            Err(ImportError::OtherColumns { source_name: source_name(), name: to.name.clone(), columns: unmatched })
         }
         (Err(error), ..) => Err(error),
         (Ok(_), Err(error), _) => Err(error.into()),
-        // What a campaign brings along may lack people where its other sources have some.
+        // A source of a campaign may be empty: other sources may have recipients.
         (Ok(_), Ok((summary, _)), Keep::Named(_) | Keep::AddTo(_)) if summary.rows == 0 => {
             Err(ImportError::NoRows { source_name: source_name() })
         }
@@ -174,31 +175,31 @@ pub async fn import(
         }
     };
     if let (Err(_), Some(audience)) = (&published, audience) {
-        // Should this fail too, the half audience stays hidden, and a later sweep takes it.
+        // If this fails too, the incomplete audience stays hidden, and a later sweep removes it.
         let _ = store.remove_audience(audience).await;
     }
     published
 }
 
-/// What the import understood of the file that a part came from.
+/// The import summary of an audience part, as JSON.
 pub fn understood(part: &AudiencePart) -> serde_json::Value {
     let parsed = part.summary.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     parsed.and_then(|mut value| value.get_mut("summary").map(serde_json::Value::take)).unwrap_or_default()
 }
 
-/// The column from which an audience's numbers were taken.
+/// The column that an audience's numbers came from.
 fn number_column(audience: &Audience) -> Option<String> {
     understood(audience.parts.first()?)["number_column"].as_str().map(str::to_owned)
 }
 
-/// Numbers of an audience that are read in one go.
+/// Numbers per page when an audience is read.
 const PAGE: u32 = 20_000;
 
-/// Gives out the numbers of an audience in pages, each with the place of its first one in its part.
+/// Calls `each_page` with the numbers of an audience, page by page, and the index of each page's first number in its part.
 pub async fn each_number(
     store: &dyn Store,
     audience: &Audience,
-    mut tell: impl FnMut(u32, Vec<Msisdn>),
+    mut each_page: impl FnMut(u32, Vec<Msisdn>),
 ) -> store::Result<()> {
     for part in &audience.parts {
         let mut from = 0;
@@ -207,26 +208,27 @@ pub async fn each_number(
             if page.is_empty() {
                 break;
             }
-            tell(from, page);
+            each_page(from, page);
             from += PAGE;
         }
     }
     Ok(())
 }
 
-/// Whoever is in the audience already is no news.
-async fn meet(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::Result<()> {
+/// Records the numbers that an audience already has, so that they count as duplicates.
+async fn record_existing(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::Result<()> {
     each_number(store, audience, |from, page| _ = sieve.had_elsewhere(from, &page)).await?;
     sieve.next_source();
     Ok(())
 }
 
-/// Pieces that are given to the store at once: it has the next ones at hand when it has committed some.
+/// Pieces that the store gets at once, so that the next ones are ready when it has committed some.
 pub const STORING: usize = 4;
-/// Pieces that wait for the store: reading goes on while it folds its log into the file, and memory stays bounded.
-const AHEAD: usize = 8;
+/// Pieces that may wait for the store. Reading continues while the store checkpoints its log, and memory stays bounded.
+const QUEUED_PIECES: usize = 8;
 
-async fn take_in(
+/// Stores the pieces as they arrive. Returns the number of recipients.
+async fn store_pieces(
     store: &dyn Store,
     clock: &dyn Clock,
     label: &str,
@@ -284,17 +286,17 @@ enum Piece {
     Recipients(Vec<Recipient>),
 }
 
-/// Looks at everything that passes, and passes it on where somebody keeps it.
+/// Surveys all rows, and passes them on if they are stored.
 #[derive(Default)]
-struct Looking {
+struct ImportSink {
     survey: Survey,
     pieces: Option<mpsc::Sender<Piece>>,
     progress: Option<OnProgress>,
-    onto: Option<Onto>,
+    alignment: Option<Alignment>,
 }
 
-impl Looking {
-    fn pass(&self, piece: Piece) -> Result<(), Halt> {
+impl ImportSink {
+    fn send(&self, piece: Piece) -> Result<(), Halt> {
         match &self.pieces {
             Some(pieces) => pieces.blocking_send(piece).map_err(|_| Halt::Stop),
             None => Ok(()),
@@ -302,23 +304,23 @@ impl Looking {
     }
 }
 
-impl Sink for Looking {
+impl Sink for ImportSink {
     fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
-        let names = match &mut self.onto {
-            Some(onto) => onto.find(columns)?,
+        let names = match &mut self.alignment {
+            Some(alignment) => alignment.match_columns(columns)?,
             None => columns.names(),
         };
         let names = names.to_vec();
         self.survey.begin(&names);
-        self.pass(Piece::Columns(names))
+        self.send(Piece::Columns(names))
     }
 
     fn accepted(&mut self, mut recipients: Vec<Recipient>) -> Result<(), Halt> {
-        if let Some(onto) = &self.onto {
-            onto.turn(&mut recipients)?;
+        if let Some(alignment) = &self.alignment {
+            alignment.apply(&mut recipients)?;
         }
         self.survey.look(&recipients);
-        self.pass(Piece::Recipients(recipients))
+        self.send(Piece::Recipients(recipients))
     }
 
     fn threads(&self) -> usize {
@@ -330,14 +332,14 @@ impl Sink for Looking {
     }
 
     fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
-        if let Some(tell) = &mut self.progress {
-            tell(progress);
+        if let Some(report) = &mut self.progress {
+            report(progress);
         }
         Ok(())
     }
 }
 
-/// Only the numbers, for leaving people out, and what was understood: a row without a number leaves nobody out.
+/// Reads only the numbers of a source, to exclude them, and its summary. A row without a number excludes no recipient.
 pub async fn numbers(source: Source, options: Options, sieve: Sieve) -> Result<(Vec<Msisdn>, Summary), Error> {
     struct Numbers(Vec<Msisdn>);
 

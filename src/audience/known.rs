@@ -1,51 +1,49 @@
-//! Numbers that have come up before: in the same source, or in another one that the same people come from.
+//! Remembers the numbers of the sources that were read, to find duplicates within a source and across sources.
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
 use crate::domain::Msisdn;
 
-/// Every number that has come up, once: in the present source, or in one before it.
+/// All numbers so far: those of the current source and those of earlier ones.
 #[derive(Debug, Default)]
 pub struct Known {
-    here: Numbers,
-    elsewhere: Numbers,
+    current: Numbers,
+    earlier: Numbers,
 }
 
-/// Whether a number has come up before.
+/// Where a number was seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Met {
-    Never,
-    /// In the present source.
-    Here,
-    /// In an earlier one.
-    Elsewhere,
+pub(super) enum Occurrence {
+    First,
+    SameSource,
+    EarlierSource,
 }
 
 impl Known {
-    /// What comes from here on is another source's.
+    /// Starts the next source.
     pub fn next_source(&mut self) {
-        self.elsewhere.take_in(std::mem::take(&mut self.here));
+        self.earlier.merge(std::mem::take(&mut self.current));
     }
 
     pub(super) fn contains(&self, msisdn: Msisdn) -> bool {
-        self.here.contains(msisdn) || self.elsewhere.contains(msisdn)
+        self.current.contains(msisdn) || self.earlier.contains(msisdn)
     }
 
-    /// Notes a number, and says whether it was known.
-    pub fn meet(&mut self, msisdn: Msisdn) -> Met {
-        if self.elsewhere.contains(msisdn) {
-            Met::Elsewhere
-        } else if self.here.insert(msisdn) {
-            Met::Never
+    /// Records a number and returns where it was seen before.
+    pub(super) fn record(&mut self, msisdn: Msisdn) -> Occurrence {
+        if self.earlier.contains(msisdn) {
+            Occurrence::EarlierSource
+        } else if self.current.insert(msisdn) {
+            Occurrence::First
         } else {
-            Met::Here
+            Occurrence::SameSource
         }
     }
 }
 
-/// Numbers by their upper halves: those of a country share one or a few, so that each takes the room of its lower half:
-/// ten million take some 85 MB.
+/// A set of numbers, grouped by their upper half. The numbers of a country share one or a few upper halves, so each number
+/// costs little more than its lower half: ten million take about 85 MB.
 #[derive(Debug, Default)]
 struct Numbers(HashMap<u32, HashSet<u32, FixedState>, FixedState>);
 
@@ -60,7 +58,7 @@ impl Numbers {
         self.0.entry(upper).or_default().insert(lower)
     }
 
-    fn take_in(&mut self, others: Self) {
+    fn merge(&mut self, others: Self) {
         for (upper, numbers) in others.0 {
             let known = self.0.entry(upper).or_default();
             if known.is_empty() {
@@ -82,16 +80,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_known_from_the_source_in_which_it_came_up_first() {
+    fn a_number_belongs_to_the_source_that_has_it_first() {
         let number = |digits: u64| Msisdn::try_from(digits).unwrap();
         let (shortest, longest) = (number(1_000_000), number(999_999_999_999_999));
-        // The same lower half under another upper one is another number.
+        // The same lower half with another upper half is a different number.
         let other = number(1_000_000 + (1 << 32));
         let mut known = Known::default();
-        assert_eq!([longest, shortest, longest].map(|n| known.meet(n)), [Met::Never, Met::Never, Met::Here]);
+        assert_eq!(
+            [longest, shortest, longest].map(|n| known.record(n)),
+            [Occurrence::First, Occurrence::First, Occurrence::SameSource]
+        );
         known.next_source();
-        assert_eq!([longest, other, other].map(|n| known.meet(n)), [Met::Elsewhere, Met::Never, Met::Here]);
+        assert_eq!(
+            [longest, other, other].map(|n| known.record(n)),
+            [Occurrence::EarlierSource, Occurrence::First, Occurrence::SameSource]
+        );
         known.next_source();
-        assert_eq!([other, shortest, longest].map(|n| known.meet(n)), [Met::Elsewhere; 3]);
+        assert_eq!([other, shortest, longest].map(|n| known.record(n)), [Occurrence::EarlierSource; 3]);
     }
 }

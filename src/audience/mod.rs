@@ -1,28 +1,29 @@
 //! File to recipients: sniff, decode, read, find the number column, validate, deduplicate, count, reject.
 //!
-//! In: a recipient file as people have it, CSV of any common shape or XLSX, or numbers written inline; a default
-//! country; who has opted out. Out: recipients in the file's order and in chunks, every other row as a [`Reject`]
-//! with its line and [`Reason`], and a [`Summary`].
+//! In: a recipient file (CSV of any common shape, or a spreadsheet) or inline numbers; a default country; the opt-outs.
+//! Out: recipients in the file's order and in chunks; every other row as a [`Reject`] with its line and [`Reason`]; a
+//! [`Summary`].
 //!
 //! Promises:
-//! - The content decides what a file is, never its name.
+//! - The content decides the format of a file; its name does not.
 //! - `rows = valid + invalid + duplicates + opted_out`, and every row comes out exactly once, accepted or rejected.
-//!   Rows in which every cell is blank are not rows: they are skipped, not counted, and still advance line numbers.
-//! - Memory is bounded by the chunk, not by the file: beside a few blocks of rows it holds one integer per distinct
-//!   number. (A spreadsheet's table of shared texts is read whole, since its cells point into it.)
-//! - Of the sources of one campaign the first that names a number has it; what names it later leaves it out.
-//! - A field is the text of its cell, untouched; only the number, the country and the id are read trimmed.
-//! - Whatever the bytes are, the answer is a summary or a sentence, never a panic and never half an output file.
+//!   Rows with only blank cells are skipped and not counted, but they advance the line numbers.
+//! - Memory is bounded by the chunk, not by the file. It holds a few blocks of rows and one integer per distinct number.
+//!   (A spreadsheet's table of shared texts is read whole, because its cells point into it.)
+//! - Among the sources of one campaign, the first that contains a number keeps it; later sources skip it.
+//! - A field is the unchanged text of its cell; only the number, the country and the id are trimmed.
+//! - Any bytes give a summary or an error, never a panic and never half an output file.
 //!
 //! May not: read a clock (the caller adds the seconds), block an async thread ([`read`] is blocking: call it from
-//! `spawn_blocking`), or know who opted out other than by asking.
+//! `spawn_blocking`), or load opt-outs itself (it asks the caller about each number).
 
+mod align;
 mod area;
-mod beside;
+mod background;
 mod block;
+mod calling_codes;
 mod charset;
 mod check;
-mod codes;
 mod collect;
 mod columns;
 mod country_names;
@@ -31,20 +32,19 @@ mod delimiter;
 mod demo;
 mod error;
 mod evidence;
+mod findings;
 mod header;
 mod import;
 mod known;
 mod names;
 mod note;
 mod number;
-mod onto;
 mod open;
 mod outputs;
 mod pipeline;
 mod read;
 mod reason;
-mod repeats;
-mod seen;
+mod repeated_ids;
 mod sheet;
 mod sieve;
 mod sniff;
@@ -56,13 +56,13 @@ mod text;
 mod vocabulary;
 
 #[cfg(test)]
+mod csv_suites;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod samples;
-#[cfg(test)]
-mod suites;
 
 pub use check::Reject;
 pub use columns::{Columns, Mapping};
@@ -71,7 +71,7 @@ pub use error::{BoxError, Error};
 pub use import::{
     ImportError, Imported, Keep, OnProgress, STORING, Source, each_number, import, numbers, survey, understood,
 };
-pub use known::{Known, Met};
+pub use known::Known;
 pub use note::Note;
 pub use number::example as example_number;
 pub use open::{Packed, is_stdin};

@@ -1,31 +1,31 @@
-//! What people call the columns of numbers, and of the countries they are of.
+//! Recognises the names of columns with phone numbers and with countries.
 
 use super::block::Row;
 use super::table::MAX_COLUMNS;
 use super::vocabulary::{
-    CONTACT_WORDS, FAX, LESSER_WORDS, MAYBE_NUMBER, MOBILE, MOBILE_STEMS, MOBILE_WORDS, NO_HOME_WORDS, OF_WHOM,
-    OTHER_STEMS, OTHER_WORDS, PHONE, PHONE_STEMS, PHONE_WORDS, SOMEBODY_ELSES,
+    CONTACT_WORDS, FAX, MAYBE_NUMBER, MOBILE, MOBILE_STEMS, MOBILE_WORDS, NO_HOME_WORDS, OTHER_STEMS, OTHER_WORDS,
+    OWNER_WORDS, PHONE, PHONE_STEMS, PHONE_WORDS, SECONDARY_WORDS, STAFF_WORDS,
 };
 use crate::domain::{Meaning, column_key};
 
-/// How telling a header name is for the number column, best first.
+/// How strongly a column name means phone numbers, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Called {
-    /// As a whole, which has this place among the names that are known.
+pub(super) enum PhoneName {
+    /// The whole name is known; the value is its index in the list of known names.
     Mobile(usize),
     LikeMobile,
-    LesserMobile,
+    SecondaryMobile,
     Phone(usize),
     LikePhone,
-    LesserPhone,
-    SomebodyElses,
+    SecondaryPhone,
+    Staff,
 }
 
-/// What a name says of its column. None when that is nothing of a phone.
-pub(super) fn called(name: &str) -> Option<Called> {
+/// Ranks a column name; `None` if it does not mean phone numbers.
+pub(super) fn called(name: &str) -> Option<PhoneName> {
     let key = column_key(name);
     let known = |names: &[&str]| names.iter().position(|name| *name == key);
-    if let Some(called) = known(MOBILE).map(Called::Mobile).or_else(|| known(PHONE).map(Called::Phone)) {
+    if let Some(called) = known(MOBILE).map(PhoneName::Mobile).or_else(|| known(PHONE).map(PhoneName::Phone)) {
         return Some(called);
     }
     let words = words(name);
@@ -35,33 +35,34 @@ pub(super) fn called(name: &str) -> Option<Called> {
     if has_stem(FAX) || !(is_mobile || has_word(PHONE_WORDS) || has_stem(PHONE_STEMS)) {
         return None;
     }
-    Some(match (is_mobile, has_word(LESSER_WORDS)) {
-        _ if has_word(SOMEBODY_ELSES) => Called::SomebodyElses,
-        (true, false) => Called::LikeMobile,
-        (true, true) => Called::LesserMobile,
-        (false, false) => Called::LikePhone,
-        (false, true) => Called::LesserPhone,
+    Some(match (is_mobile, has_word(SECONDARY_WORDS)) {
+        _ if has_word(STAFF_WORDS) => PhoneName::Staff,
+        (true, false) => PhoneName::LikeMobile,
+        (true, true) => PhoneName::SecondaryMobile,
+        (false, false) => PhoneName::LikePhone,
+        (false, true) => PhoneName::SecondaryPhone,
     })
 }
 
-/// Whether a name is known in full, and not only by a word of it.
-pub(super) fn is_known(name: &str) -> bool {
-    matches!(called(name), Some(Called::Mobile(_) | Called::Phone(_)))
+/// Whether the whole name is known, not only one of its words.
+pub(super) fn is_whole_phone_name(name: &str) -> bool {
+    matches!(called(name), Some(PhoneName::Mobile(_) | PhoneName::Phone(_)))
 }
 
+/// Whether a number column may have this name, but other columns too.
 pub(super) fn may_be_number(name: &str) -> bool {
     MAYBE_NUMBER.contains(&column_key(name).as_str()) || has_word(name, CONTACT_WORDS)
 }
 
-/// Whether a name says that its column holds something else than the numbers to write to.
-pub(super) fn speaks_against(name: &str) -> bool {
+/// Whether a name means that its column contains something other than phone numbers of recipients.
+pub(super) fn is_other_data(name: &str) -> bool {
     let key = column_key(name);
-    let is_of_somebody = has_word(name, OF_WHOM) && !has_word(name, CONTACT_WORDS);
-    let is_other = is_of_somebody || has_word(name, OTHER_WORDS) || OTHER_STEMS.iter().any(|stem| key.contains(stem));
+    let is_about_owner = has_word(name, OWNER_WORDS) && !has_word(name, CONTACT_WORDS);
+    let is_other = is_about_owner || has_word(name, OTHER_WORDS) || OTHER_STEMS.iter().any(|stem| key.contains(stem));
     FAX.iter().any(|stem| key.contains(stem)) || (called(name).is_none() && is_other)
 }
 
-/// Whether a name says with one of its words that its column holds countries, where people may be reached.
+/// Whether a word of a name means the country of residence of the recipients.
 pub(super) fn may_be_country(name: &str) -> bool {
     let is_country = |word: &String| Meaning::of_key(word) == Some(Meaning::Country);
     words(name).iter().any(is_country) && !has_word(name, NO_HOME_WORDS)
@@ -75,9 +76,10 @@ fn words(name: &str) -> Vec<String> {
     name.split(|char: char| !char.is_alphanumeric()).map(column_key).filter(|word| !word.is_empty()).collect()
 }
 
-/// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns without a name
-/// exist only if they hold something: spreadsheets like to end every line with empty cells, and one row in a hundred that
-/// has a cell too many is a mistake in that row.
+/// Names all columns: as written; empty and repeated names are completed, so that all differ.
+///
+/// A column without a name exists only if it has filled cells, because spreadsheets often end lines with empty cells. If there
+/// is a header, most rows must fill it: one row in a hundred with an extra cell is a mistake in that row.
 pub(super) fn name_all<'a, I: Iterator<Item = Row<'a>>>(
     left: usize,
     header: Option<Row<'a>>,
@@ -109,6 +111,7 @@ pub(super) fn name_all<'a, I: Iterator<Item = Row<'a>>>(
     names
 }
 
+/// A name without surrounding blanks and byte order mark.
 pub(super) fn bare(name: &str) -> &str {
     name.trim().trim_start_matches('\u{feff}')
 }
@@ -119,7 +122,7 @@ mod tests {
     use crate::domain::column_key as key;
 
     #[test]
-    fn names_are_known_however_they_are_written() {
+    fn a_name_is_known_in_any_spelling() {
         for name in
             ["Mobile", "PHONE-NUMBER", "Teléfono", " Mobile No. ", "Số điện thoại", "Telefon (mobil)", "เบอร์โทร"]
         {
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_enough_and_another_may_speak_against_it() {
+    fn one_word_is_enough_unless_another_word_excludes_it() {
         for name in [
             "Primary Phone",
             "Home Phone",
@@ -189,7 +192,7 @@ mod tests {
         }
         for name in ["Customer Phone", "customer_mobile", "Member Mobile", "Tel. Kunde", "Account Phone", "Order Phone"]
         {
-            assert!(called(name).is_some() && !speaks_against(name), "{name:?}");
+            assert!(called(name).is_some() && !is_other_data(name), "{name:?}");
         }
         for names in [
             ["Mobile", "Mobile (private)", "Mobile (work)", "Phone", "Contact phone", "Home phone", "Agent Mobile"],
@@ -221,11 +224,11 @@ mod tests {
             assert!(called(mobile).is_some() && called(mobile) < called(phone), "{mobile}");
         }
         assert!(
-            ["Order ID", "Kundennummer", "Kunden-ID", "Faxnummer", "Landline"].iter().all(|name| speaks_against(name))
+            ["Order ID", "Kundennummer", "Kunden-ID", "Faxnummer", "Landline"].iter().all(|name| is_other_data(name))
         );
-        assert!(["Member ID", "P.IVA", "Employee No", "Contact ID"].iter().all(|name| speaks_against(name)));
-        let apt = ["Reach", "Rückruf", "Contact No", "Number", "Member Contact", "Customer Contact", "Recapito"];
-        assert!(!apt.iter().any(|name| speaks_against(name)));
+        assert!(["Member ID", "P.IVA", "Employee No", "Contact ID"].iter().all(|name| is_other_data(name)));
+        let suitable = ["Reach", "Rückruf", "Contact No", "Number", "Member Contact", "Customer Contact", "Recapito"];
+        assert!(!suitable.iter().any(|name| is_other_data(name)));
         assert!(["Member Contact", "Contact Details", "Contatti"].iter().all(|name| may_be_number(name)));
     }
 

@@ -1,9 +1,9 @@
-//! What whoever gave a file should know of it, beside its counts.
+//! Notes about a file that the operator should know, besides its counts.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// Something that was understood of a file and might not have been meant. Serialises to an object of `kind` and `text`.
+/// A note: how the import read something in a file that may be unintended. Serialises to an object of `kind` and `text`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     HiddenSheet {
@@ -15,78 +15,78 @@ pub enum Note {
     HiddenRows {
         rows: u64,
     },
-    /// Areas of several rows that are one cell.
+    /// Merged cells that span several rows.
     MergedCells {
         areas: u64,
     },
-    /// Cells whose formula came to an error.
+    /// Cells whose formula gives an error.
     ErrorCells {
         cells: u64,
     },
-    /// Cells that hold the text of such an error, as files do that were made of a spreadsheet.
+    /// Cells with the text of a formula error, as in files exported from a spreadsheet.
     ErrorTexts {
         cells: u64,
     },
-    /// Rows above the header, each with its line and what stands in it.
+    /// Rows above the header, each with its line and text.
     Titles {
         rows: Vec<(u64, String)>,
     },
     NoHeader,
-    /// Columns without a name of their own, or with that of another.
+    /// Columns without a name, or with a repeated name.
     NamedColumns {
         names: Vec<String>,
     },
-    /// Cells that hold several numbers.
-    SeveralNumbers(Rows),
-    /// Cells that hold something beside their number.
-    Words(Rows),
-    Extensions(Rows),
-    /// Accepted all the same.
-    FixedLines(Rows),
-    /// Numbers of which neither a `+` nor a country says whose they are.
-    UntoldCountry(Rows),
-    /// Numbers without a `+` of another country than the one that is told.
-    OtherCountry(Rows),
-    /// Rows of a sheet with something right of the table.
-    BesideTable(Rows),
-    /// It is called a country's, and names none that is known.
+    /// Cells with several numbers.
+    SeveralNumbers(RowCount),
+    /// Cells with other text besides their number.
+    Words(RowCount),
+    Extensions(RowCount),
+    /// Accepted fixed lines and service numbers.
+    FixedLines(RowCount),
+    /// Numbers with neither a `+` nor a known country.
+    UntoldCountry(RowCount),
+    /// Numbers without a `+` of another country than expected.
+    OtherCountry(RowCount),
+    /// Rows of a sheet with text to the right of the table.
+    BesideTable(RowCount),
+    /// A country column without any known country.
     NotACountry {
         column: String,
     },
-    /// Columns that hold numbers as well as the one that was taken.
+    /// Other columns with phone numbers, besides the one that was used.
     OtherNumbers {
         taken: String,
         columns: Vec<String>,
     },
-    /// Numbers lacked it, and have got it.
+    /// Area codes of one column were joined with the numbers of another.
     AreaCodes {
         column: String,
         number: String,
     },
-    /// Quoted cells over several lines with delimiters in them.
+    /// Quoted cells that span several lines and contain delimiters.
     LongQuotes {
         cells: u64,
         line: u64,
     },
-    /// Accepted rows whose `ClientMessageId` an earlier one has.
+    /// Accepted rows whose `ClientMessageId` an earlier row has.
     RepeatedIds {
         rows: u64,
     },
-    /// Characters that are none in the encoding of the file.
+    /// Characters that are invalid in the file's encoding.
     Damaged {
         characters: u64,
         encoding: &'static str,
     },
 }
 
-/// How many rows something concerns, and the line of the first of them.
+/// A number of rows, and the line of the first one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rows {
+pub struct RowCount {
     pub number: u64,
     pub line: u64,
 }
 
-impl Rows {
+impl RowCount {
     pub(super) fn add(&mut self, line: u64) {
         if self.number == 0 {
             self.line = line;
@@ -94,8 +94,8 @@ impl Rows {
         self.number += 1;
     }
 
-    /// Adds rows that come behind these.
-    pub(super) fn take_in(&mut self, later: Self) {
+    /// Adds later rows.
+    pub(super) fn merge(&mut self, later: Self) {
         if self.number == 0 {
             self.line = later.line;
         }
@@ -103,11 +103,11 @@ impl Rows {
     }
 }
 
-/// Names and titles that are shown.
+/// Number of names or titles that a note lists.
 const SHOWN: usize = 3;
 
 impl Note {
-    /// A word for programs.
+    /// The machine-readable kind.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::HiddenSheet { .. } => "hidden_sheet",
@@ -135,113 +135,116 @@ impl Note {
         }
     }
 
-    /// A sentence for people.
+    /// The sentence that operators see.
     pub fn text(&self) -> String {
         match self {
             Self::HiddenSheet { sheet } => {
-                format!("Sheet \"{sheet}\" is hidden in the spreadsheet; it was read all the same.")
+                format!("Sheet \"{sheet}\" is hidden in the spreadsheet; it was read anyway.")
             }
             Self::OtherSheets { sheets } => {
-                format!("There are other sheets, which were not read: {}; choose one with --sheet.", listed(sheets))
+                format!("Other sheets were not read: {}; choose one with --sheet.", listed(sheets))
             }
             Self::HiddenRows { rows: 1 } => {
-                "1 row is hidden in the spreadsheet, by a filter perhaps; it was read all the same.".to_owned()
+                "1 row is hidden in the spreadsheet, perhaps by a filter; it was read anyway.".to_owned()
             }
             Self::HiddenRows { rows } => {
-                format!("{rows} rows are hidden in the spreadsheet, by a filter perhaps; they were read all the same.")
+                format!("{rows} rows are hidden in the spreadsheet, perhaps by a filter; they were read anyway.")
             }
             Self::MergedCells { areas } => format!(
-                "{} merged over several rows: what stands there belongs to the first of them, and the others have nothing.",
+                "{} merged over several rows: the first row has the value, and the others are empty.",
                 if *areas == 1 { "1 area is".to_owned() } else { format!("{areas} areas are") }
             ),
             Self::ErrorCells { cells } => format!(
-                "{} an error such as #N/A and no value; that is taken for empty.",
-                if *cells == 1 { "1 cell holds".to_owned() } else { format!("{cells} cells hold") }
+                "{} a formula error such as #N/A; these count as empty.",
+                if *cells == 1 { "1 cell contains".to_owned() } else { format!("{cells} cells contain") }
             ),
             Self::ErrorTexts { cells } => format!(
-                "{} the text of a spreadsheet's error, such as #N/A; it stands in messages as it is, so mend the file.",
-                if *cells == 1 { "1 cell holds".to_owned() } else { format!("{cells} cells hold") }
+                "{} the text of a formula error, such as #N/A; messages would show it, so correct the file.",
+                if *cells == 1 { "1 cell contains".to_owned() } else { format!("{cells} cells contain") }
             ),
             Self::Titles { rows } => {
                 let titles: Vec<String> = rows.iter().map(|(_, title)| title.clone()).collect();
                 let (first, last) = (rows.first().map_or(0, |row| row.0), rows.last().map_or(0, |row| row.0));
                 let lines = if first == last {
-                    format!("Line {first} was taken for a title")
+                    format!("Line {first} was read as a title")
                 } else {
-                    format!("Lines {first} to {last} were taken for titles")
+                    format!("Lines {first} to {last} were read as titles")
                 };
-                format!("{lines} of the table and left out: {}.", listed(&titles))
+                format!("{lines} and skipped: {}.", listed(&titles))
             }
             Self::NoHeader => {
-                "The first row holds data, so the columns were named by their place; say what they are with --map."
-                    .to_owned()
+                "The first row contains data, so the columns are numbered; name them with --map.".to_owned()
             }
             Self::NamedColumns { names } => {
-                format!("Columns without a name, or with one that another has, are called {}.", listed(names))
+                format!("Columns without a name, or with a repeated one, are named {}.", listed(names))
             }
             Self::SeveralNumbers(rows) => {
-                format!("{} several numbers{}; the first that exists was taken.", holding(*rows), from(*rows))
+                format!("{} several numbers{}; the first valid one was used.", containing(*rows), first_line(*rows))
             }
             Self::Words(rows) => {
-                format!("{} something beside the number{}, which was left out.", holding(*rows), from(*rows))
+                format!("{} other text besides the number{}; it was ignored.", containing(*rows), first_line(*rows))
             }
             Self::Extensions(rows) => {
-                format!("{} a number with an extension{}, which was left out.", holding(*rows), from(*rows))
+                format!(
+                    "{} a number with an extension{}; the extension was ignored.",
+                    containing(*rows),
+                    first_line(*rows)
+                )
             }
             Self::FixedLines(rows) => format!(
-                "{} a fixed line or a service number{}, which messages hardly reach; --lines mobile leaves them out.",
-                holding(*rows),
-                from(*rows)
+                "{} a fixed line or a service number{}, which messages hardly reach; exclude them with --lines mobile.",
+                containing(*rows),
+                first_line(*rows)
             ),
             Self::UntoldCountry(rows) => format!(
-                "{} a number without + and without a country{}: its first digits were taken for a calling code. If the \
-                 numbers are national, say of where with --country.",
-                holding(*rows),
-                from(*rows)
+                "{} a number without + and without a country{}: its first digits were read as a calling code. If the \
+                 numbers are national, give their country with --country.",
+                containing(*rows),
+                first_line(*rows)
             ),
             Self::OtherCountry(rows) => format!(
-                "{} a number of another country without its +{}; most numbers of the column begin with their calling code, \
+                "{} a number of another country without its +{}; most numbers in the column begin with their calling code, \
                  so these were accepted.",
-                holding(*rows),
-                from(*rows)
+                containing(*rows),
+                first_line(*rows)
             ),
             Self::BesideTable(rows) => {
-                format!("{} something beside the table{}, which was left out.", holding(*rows), from(*rows))
+                format!("{} text beside the table{}; it was ignored.", containing(*rows), first_line(*rows))
             }
             Self::NotACountry { column } => {
-                format!("\"{column}\" names no country that is known, so that of --country was taken for every row.")
+                format!("\"{column}\" contains no known country, so --country was used for every row.")
             }
             Self::OtherNumbers { taken, columns } => format!(
-                "There are phone numbers in {} as well; those of \"{taken}\" were taken. --map number=Column takes others.",
+                "There are phone numbers in {} too; those of \"{taken}\" were used. Choose others with --map \
+                 number=Column.",
                 listed(columns)
             ),
             Self::AreaCodes { column, number } => {
-                format!("The numbers begin in \"{column}\" and go on in \"{number}\"; they were put together.")
+                format!("The numbers are split over \"{column}\" and \"{number}\"; they were joined.")
             }
             Self::LongQuotes { cells, line } => format!(
-                "{} over several lines that look like rows{}; if rows are missing, a quote there lacks its other half.",
-                if *cells == 1 { "1 cell in quotes goes".to_owned() } else { format!("{cells} cells in quotes go") },
-                from(Rows { number: *cells, line: *line })
+                "{} several lines that look like rows{}; if rows are missing, a closing quote is missing there.",
+                if *cells == 1 { "1 quoted cell spans".to_owned() } else { format!("{cells} quoted cells span") },
+                first_line(RowCount { number: *cells, line: *line })
             ),
             Self::RepeatedIds { rows } => format!(
-                "{} a ClientMessageId that an earlier row has; each is a message of its own all the same.",
+                "{} a ClientMessageId that an earlier row has; each row still becomes its own message.",
                 if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") }
             ),
             Self::Damaged { characters, encoding } => format!(
-                "{} none in {encoding} and became \u{fffd}; say what the file is written in with \
-                 --encoding.",
+                "{} invalid in {encoding} and became \u{fffd}; give the encoding of the file with --encoding.",
                 if *characters == 1 { "1 character is".to_owned() } else { format!("{characters} characters are") }
             ),
         }
     }
 }
 
-fn holding(rows: Rows) -> String {
-    if rows.number == 1 { "1 row holds".to_owned() } else { format!("{} rows hold", rows.number) }
+fn containing(rows: RowCount) -> String {
+    if rows.number == 1 { "1 row contains".to_owned() } else { format!("{} rows contain", rows.number) }
 }
 
-fn from(rows: Rows) -> String {
-    if rows.number == 1 { format!(" (line {})", rows.line) } else { format!(" (the first is line {})", rows.line) }
+fn first_line(rows: RowCount) -> String {
+    if rows.number == 1 { format!(" (line {})", rows.line) } else { format!(" (first in line {})", rows.line) }
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,7 +1,7 @@
-//! A file as it is given, a path or standard input, to a file that can be read from any place: what is packed is unpacked.
+//! Opens a path or standard input as a seekable file, and unpacks it.
 //!
-//! A gzipped file and one that is alone in a ZIP go into a temporary file first, as does standard input: what a text is
-//! written in shows only at its end, and a spreadsheet is read from there too.
+//! Standard input, a gzipped file and a single file in a ZIP are first copied into a temporary file: finding the encoding of a
+//! text takes the whole text, and a spreadsheet is read from its end.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -14,7 +14,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::Error;
-use super::beside::{self, Beside};
+use super::background::{self, Background};
 use super::sniff::SAMPLE_BYTES;
 
 /// Whether a path stands for standard input.
@@ -22,12 +22,12 @@ pub fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// What people call what is at a path.
-pub(super) fn shown(path: &Path) -> &Path {
+/// The path as messages show it.
+pub(super) fn display_path(path: &Path) -> &Path {
     if is_stdin(path) { Path::new("standard input") } else { path }
 }
 
-/// In what a file was packed.
+/// How a file was packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Packed {
@@ -35,7 +35,7 @@ pub enum Packed {
     Zip,
 }
 
-/// What is in a ZIP that is a document by itself.
+/// The kind of a spreadsheet that is itself a ZIP file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Book {
     Xlsx,
@@ -43,50 +43,52 @@ pub(super) enum Book {
     Ods,
 }
 
+/// An opened and unpacked file.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) file: File,
-    /// The same one, for who reads it beside.
+    /// A second handle of the same file, for a background reader.
     pub(super) another: File,
     pub(super) bytes: u64,
-    /// From the outermost on.
+    /// Outermost first.
     pub(super) packed: Vec<Packed>,
-    /// Of what was given.
-    pub(super) digest: Beside<String>,
-    /// Where the innermost is a ZIP with a spreadsheet in it.
+    /// The digest of the file as given.
+    pub(super) digest: Background<String>,
+    /// Set if the unpacked file is a spreadsheet in a ZIP.
     pub(super) book: Option<Book>,
 }
 
-/// Layers that are unpacked. People pack twice by mistake, nobody more often.
-const LAYERS: usize = 2;
-/// What somebody packs to fill our disk grows far more than any list of numbers does: those shrink to a tenth or so.
+/// Layers that are unpacked. Files are sometimes packed twice by mistake, but not more often.
+const MAX_LAYERS: usize = 2;
+/// Maximum growth factor when a file is unpacked. A file made to fill the disk grows far more than a list of numbers, which
+/// packs to about a tenth.
 const GROWTH_MAX: u64 = 100;
-/// Growth is no offence in what is small all the same.
+/// Bytes up to which any growth is allowed.
 const SMALL: u64 = 64 << 20;
 
-/// Opens what is at `path`, and unpacks it.
+/// Opens a path or standard input, and unpacks it.
 pub(super) fn open(path: &Path) -> Result<Opened, Error> {
-    let (given, path) = (path, shown(path));
+    let (given, path) = (path, display_path(path));
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
-    let spool = is_stdin(given).then(|| spooled(&mut io::stdin().lock(), None)).transpose();
-    let spool = spool.map_err(|error| error.of(path, unreadable))?;
+    let spool = is_stdin(given).then(|| copy_to_spool(&mut io::stdin().lock(), None)).transpose();
+    let spool = spool.map_err(|error| error.into_error(path, unreadable))?;
     let given = spool.as_ref().map_or(given, NamedTempFile::path);
     let file = || File::open(given).map_err(unreadable);
-    let digest = beside::digest(file()?);
+    let digest = background::digest(file()?);
     let mut opened = Opened { bytes: 0, file: file()?, another: file()?, packed: Vec::new(), digest, book: None };
     loop {
         let layer = layer(path, &mut opened.file)?;
         let (packed, inner) = match layer {
-            Layer::Bare => break,
+            Layer::Plain => break,
             Layer::Book(book) => {
                 opened.book = Some(book);
                 break;
             }
-            Layer::Gzip | Layer::Alone(_) if opened.packed.len() == LAYERS => {
+            Layer::Gzip | Layer::SingleFile(_) if opened.packed.len() == MAX_LAYERS => {
                 return Err(Error::TooDeep { file: path.to_owned() });
             }
-            Layer::Gzip => (Packed::Gzip, ungzipped(path, &mut opened.file)?),
-            Layer::Alone(place) => (Packed::Zip, unzipped(path, &mut opened.file, place)?),
+            Layer::Gzip => (Packed::Gzip, unpack_gzip(path, &mut opened.file)?),
+            Layer::SingleFile(index) => (Packed::Zip, unpack_zip(path, &mut opened.file, index)?),
         };
         opened.packed.push(packed);
         opened.another = inner.reopen().map_err(unreadable)?;
@@ -98,13 +100,14 @@ pub(super) fn open(path: &Path) -> Result<Opened, Error> {
 }
 
 enum Layer {
-    Bare,
+    Plain,
     Book(Book),
     Gzip,
-    /// The one file in a ZIP, by its place.
-    Alone(usize),
+    /// The only file in a ZIP, by its index.
+    SingleFile(usize),
 }
 
+/// Recognises the outermost layer of a file.
 fn layer(path: &Path, file: &mut File) -> Result<Layer, Error> {
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
     let mut first = Vec::new();
@@ -113,7 +116,7 @@ fn layer(path: &Path, file: &mut File) -> Result<Layer, Error> {
     match first.as_slice() {
         [0x1f, 0x8b, 8, ..] => Ok(Layer::Gzip),
         [b'P', b'K', 3 | 5 | 7, 4 | 6 | 8] => in_zip(path, file),
-        _ => Ok(Layer::Bare),
+        _ => Ok(Layer::Plain),
     }
 }
 
@@ -121,8 +124,8 @@ fn in_zip(path: &Path, file: &mut File) -> Result<Layer, Error> {
     let damaged = |source: ZipError| Error::DamagedArchive { file: path.to_owned(), source: source.into() };
     file.rewind().map_err(|source| Error::Read { file: path.to_owned(), source })?;
     let archive = ZipArchive::new(file).map_err(damaged)?;
-    // A name that cannot be read is somebody's file all the same.
-    let names: Vec<String> = (0..archive.len()).map(|place| name_at(&archive, place)).collect();
+    // A file with an unreadable name counts too.
+    let names: Vec<String> = (0..archive.len()).map(|index| name_at(&archive, index)).collect();
     let has = |name: &str| names.iter().any(|known| known.trim_start_matches('/').eq_ignore_ascii_case(name));
     if has("xl/workbook.bin") {
         return Ok(Layer::Book(Book::Xlsb));
@@ -133,7 +136,7 @@ fn in_zip(path: &Path, file: &mut File) -> Result<Layer, Error> {
     if has("content.xml") {
         return Ok(Layer::Book(Book::Ods));
     }
-    // What a Mac adds for itself is nobody's list.
+    // Files that macOS adds are not recipient files.
     let is_own = |name: &str| {
         let last = name.rsplit('/').next().unwrap_or_default();
         name.starts_with("__MACOSX/") || last.is_empty() || last.starts_with("._") || last == ".DS_Store"
@@ -141,7 +144,7 @@ fn in_zip(path: &Path, file: &mut File) -> Result<Layer, Error> {
     let files: Vec<(usize, &String)> = names.iter().enumerate().filter(|(_, name)| !is_own(name)).collect();
     match files.as_slice() {
         [] => Err(Error::Empty { file: path.to_owned() }),
-        [(alone, _)] => Ok(Layer::Alone(*alone)),
+        [(index, _)] => Ok(Layer::SingleFile(*index)),
         several => Err(Error::SeveralInArchive {
             file: path.to_owned(),
             files: several.iter().map(|(_, name)| (*name).clone()).collect(),
@@ -149,45 +152,46 @@ fn in_zip(path: &Path, file: &mut File) -> Result<Layer, Error> {
     }
 }
 
-fn name_at(archive: &ZipArchive<&mut File>, place: usize) -> String {
-    match archive.name_for_index(place) {
+fn name_at(archive: &ZipArchive<&mut File>, index: usize) -> String {
+    match archive.name_for_index(index) {
         Some(Ok(name)) => name.into_owned(),
-        Some(Err(_)) | None => format!("file {}", place + 1),
+        Some(Err(_)) | None => format!("file {}", index + 1),
     }
 }
 
-fn ungzipped(path: &Path, file: &mut File) -> Result<NamedTempFile, Error> {
+fn unpack_gzip(path: &Path, file: &mut File) -> Result<NamedTempFile, Error> {
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
     let packed_bytes = file.metadata().map_err(unreadable)?.len();
     file.rewind().map_err(unreadable)?;
-    let unpacked = spooled(&mut MultiGzDecoder::new(io::BufReader::new(file)), Some(packed_bytes));
+    let unpacked = copy_to_spool(&mut MultiGzDecoder::new(io::BufReader::new(file)), Some(packed_bytes));
     unpacked.map_err(|error| {
-        error.of(path, |source| Error::DamagedArchive { file: path.to_owned(), source: source.into() })
+        error.into_error(path, |source| Error::DamagedArchive { file: path.to_owned(), source: source.into() })
     })
 }
 
-fn unzipped(path: &Path, file: &mut File, place: usize) -> Result<NamedTempFile, Error> {
+fn unpack_zip(path: &Path, file: &mut File, index: usize) -> Result<NamedTempFile, Error> {
     let damaged = |source: ZipError| match source {
         ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => Error::Locked { file: path.to_owned() },
         source => Error::DamagedArchive { file: path.to_owned(), source: source.into() },
     };
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
-    let mut alone = archive.by_index(place).map_err(damaged)?;
-    let packed_bytes = alone.compressed_size();
-    spooled(&mut alone, Some(packed_bytes)).map_err(|error| error.of(path, |source| damaged(source.into())))
+    let mut single = archive.by_index(index).map_err(damaged)?;
+    let packed_bytes = single.compressed_size();
+    copy_to_spool(&mut single, Some(packed_bytes))
+        .map_err(|error| error.into_error(path, |source| damaged(source.into())))
 }
 
-/// Why something cannot be copied.
-enum Unspooled {
-    /// What is given cannot be read to its end.
+/// Why a copy into a temporary file failed.
+enum SpoolError {
+    /// The input cannot be read to its end.
     Read(io::Error),
     Write(io::Error),
-    /// It grows beyond measure.
+    /// The unpacked data exceeds the growth limit.
     Bomb,
 }
 
-impl Unspooled {
-    fn of(self, path: &Path, unreadable: impl FnOnce(io::Error) -> Error) -> Error {
+impl SpoolError {
+    fn into_error(self, path: &Path, unreadable: impl FnOnce(io::Error) -> Error) -> Error {
         match self {
             Self::Read(source) => unreadable(source),
             Self::Write(source) => Error::Spool { folder: std::env::temp_dir(), source },
@@ -196,23 +200,23 @@ impl Unspooled {
     }
 }
 
-/// Copied into a file that nobody else may read, and that is gone with its last reader.
-fn spooled(input: &mut dyn Read, packed_bytes: Option<u64>) -> Result<NamedTempFile, Unspooled> {
+/// Copies the input into a temporary file, which only the owner can read and which is deleted after its last use.
+fn copy_to_spool(input: &mut dyn Read, packed_bytes: Option<u64>) -> Result<NamedTempFile, SpoolError> {
     let limit = packed_bytes.map_or(u64::MAX, |bytes| bytes.saturating_mul(GROWTH_MAX).max(SMALL));
-    let mut file = NamedTempFile::new().map_err(Unspooled::Write)?;
+    let mut file = NamedTempFile::new().map_err(SpoolError::Write)?;
     let mut buffer = vec![0; usize::try_from(SAMPLE_BYTES).unwrap_or(1 << 16)];
     let mut copied = 0_u64;
     loop {
         let count = match input.read(&mut buffer) {
             Ok(0) => return Ok(file),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.map_err(Unspooled::Read)?,
+            read => read.map_err(SpoolError::Read)?,
         };
         copied += count as u64;
         if copied > limit {
-            return Err(Unspooled::Bomb);
+            return Err(SpoolError::Bomb);
         }
-        file.write_all(&buffer[..count]).map_err(Unspooled::Write)?;
+        file.write_all(&buffer[..count]).map_err(SpoolError::Write)?;
     }
 }
 
@@ -236,7 +240,7 @@ mod tests {
         open(file.path())
     }
 
-    /// What is inside, and in what it was packed.
+    /// The unpacked text, and how it was packed.
     fn inside(bytes: &[u8]) -> (Vec<u8>, Vec<Packed>) {
         let mut opened = opened(bytes).unwrap();
         let mut text = Vec::new();
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_unpacked() {
+    fn packed_files_are_unpacked() {
         let text = b"Mobile\n+6581234567\n";
         assert_eq!(inside(text), (text.to_vec(), vec![]));
         assert_eq!(inside(&gzipped(text)), (text.to_vec(), vec![Packed::Gzip]));
@@ -255,13 +259,13 @@ mod tests {
         assert_eq!(inside(&zipped(&beside)), (text.to_vec(), vec![Packed::Zip]));
         let twice = zipped(&[("list.csv.gz", &gzipped(text))]);
         assert_eq!(inside(&twice), (text.to_vec(), vec![Packed::Zip, Packed::Gzip]));
-        // Two that were written one after the other are one.
+        // Two concatenated gzip streams are one file.
         let both = [gzipped(b"Mobile\n"), gzipped(b"+6581234567\n")].concat();
         assert_eq!(inside(&both).0, text);
     }
 
     #[test]
-    fn what_cannot_be_unpacked_says_why() {
+    fn a_file_that_cannot_be_unpacked_gives_the_reason() {
         let text = b"Mobile\n+6581234567\n".repeat(100);
         let gzip = gzipped(&text);
         assert!(matches!(opened(&gzip[..gzip.len() / 2]), Err(Error::DamagedArchive { .. })));
@@ -275,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_beyond_measure_is_refused_before_it_fills_the_disk() {
+    fn a_file_that_unpacks_to_too_much_is_refused() {
         let zeros = vec![0; usize::try_from(SMALL).unwrap() + (8 << 20)];
         assert!(matches!(opened(&gzipped(&zeros)), Err(Error::Bomb { .. })));
         assert!(matches!(opened(&zipped(&[("list.csv", &zeros)])), Err(Error::Bomb { .. })));

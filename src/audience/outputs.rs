@@ -1,7 +1,7 @@
-//! The accepted and the rejected rows as CSV files.
+//! Writes the accepted and the rejected rows as CSV files.
 //!
-//! Each is written beside its target and renamed once it is whole and on disk, so a target is either what it was
-//! before or complete. The temporary files are readable by their owner alone, as lists of phone numbers should be.
+//! Each file is written next to its target and renamed when it is complete and on disk, so a target is either unchanged or
+//! complete. Only their owner can read the temporary files, as lists of phone numbers require.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,12 +15,12 @@ use super::columns::Columns;
 use super::pipeline::{Halt, Sink};
 use crate::domain::{Fields, Recipient};
 
-/// What accepted ones have before their own columns.
+/// Columns of accepted rows, before the file's own.
 pub(super) const BEFORE: [&str; 2] = ["msisdn", "country"];
-/// What rejected rows have behind their own columns.
-pub(super) const BEHIND: [&str; 2] = ["line", "reason"];
+/// Columns of rejected rows, after the file's own.
+pub(super) const AFTER: [&str; 2] = ["line", "reason"];
 
-/// A sink for either file or both. Dropped without [`Outputs::finish`], it leaves nothing behind.
+/// A sink that writes either file or both. If dropped without [`Outputs::finish`], it leaves no files.
 #[derive(Debug, Default)]
 pub struct Outputs {
     accepted: Option<Output>,
@@ -28,8 +28,8 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// `accepted` gets `msisdn,country` and the file's own columns; `rejects` the file's own columns and `line,reason`.
-    /// Both are made from `input`, which is none of them.
+    /// Creates the files; neither may be `input`. `accepted` gets `msisdn,country` and the file's own columns, `rejects` gets
+    /// the file's own columns and `line,reason`.
     pub fn create(input: &Path, accepted: Option<&Path>, rejects: Option<&Path>) -> Result<Self, Error> {
         for output in accepted.into_iter().chain(rejects) {
             let ending = output.extension().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -51,7 +51,7 @@ impl Outputs {
         })
     }
 
-    /// Puts the files into their places.
+    /// Syncs the files and renames them to their targets.
     pub fn finish(self) -> Result<(), Error> {
         self.accepted.into_iter().chain(self.rejects).try_for_each(Output::finish)
     }
@@ -65,7 +65,7 @@ impl Sink for Outputs {
         }
         if let Some(rejects) = &mut self.rejects {
             rejects.width = columns.names().len();
-            rejects.row(names().chain(BEHIND))?;
+            rejects.row(names().chain(AFTER))?;
         }
         Ok(())
     }
@@ -92,8 +92,8 @@ impl Sink for Outputs {
     }
 }
 
-/// The cells of a rejected row as `width` columns. Where it has more, that is why it was rejected: what is too much
-/// joins the last column, so that nothing is lost and `line` and `reason` keep their places.
+/// The cells of a rejected row as `width` columns. Extra cells are joined into the last column, so that no text is lost and
+/// `line` and `reason` stay in their columns.
 fn own_columns(fields: &Fields, width: usize) -> Result<Vec<String>, crate::domain::InvalidFields> {
     let mut cells: Vec<String> = fields.unpack()?.into_iter().map(Into::into).collect();
     if cells.len() > width && width > 0 {
@@ -109,30 +109,30 @@ const BUFFER_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 struct Output {
     target: PathBuf,
-    csv: csv::Writer<Place>,
-    /// How many columns of its own the file has.
+    csv: csv::Writer<Destination>,
+    /// Number of the input file's own columns.
     width: usize,
 }
 
 #[derive(Debug)]
-enum Place {
-    Beside(NamedTempFile),
-    /// A pipe or a terminal: nothing can be renamed over it, and there is no half file.
-    Straight(File),
+enum Destination {
+    Temporary(NamedTempFile),
+    /// A pipe or a terminal, which cannot be replaced by a rename.
+    Direct(File),
 }
 
-impl Write for Place {
+impl Write for Destination {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Beside(file) => file.write(bytes),
-            Self::Straight(file) => file.write(bytes),
+            Self::Temporary(file) => file.write(bytes),
+            Self::Direct(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Beside(file) => file.flush(),
-            Self::Straight(file) => file.flush(),
+            Self::Temporary(file) => file.flush(),
+            Self::Direct(file) => file.flush(),
         }
     }
 }
@@ -140,10 +140,14 @@ impl Write for Place {
 impl Output {
     fn create(target: &Path) -> Result<Self, Error> {
         let is_special = target.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
-        let place =
-            if is_special { File::options().write(true).open(target).map(Place::Straight) } else { beside(target) };
-        let place = place.map_err(|source| Error::Write { file: target.to_owned(), source: source.into() })?;
-        let csv = csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(place);
+        let destination = if is_special {
+            File::options().write(true).open(target).map(Destination::Direct)
+        } else {
+            temporary(target)
+        };
+        let destination =
+            destination.map_err(|source| Error::Write { file: target.to_owned(), source: source.into() })?;
+        let csv = csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(destination);
         Ok(Self { target: target.to_owned(), csv, width: 0 })
     }
 
@@ -155,37 +159,37 @@ impl Output {
 
     fn finish(self) -> Result<(), Error> {
         let Self { target, csv, .. } = self;
-        let keep = || -> io::Result<()> {
+        let complete = || -> io::Result<()> {
             match csv.into_inner().map_err(csv::IntoInnerError::into_error)? {
-                Place::Beside(file) => {
+                Destination::Temporary(file) => {
                     file.as_file().sync_all()?;
                     file.persist(&target)?;
                     Ok(())
                 }
-                Place::Straight(mut file) => file.flush(),
+                Destination::Direct(mut file) => file.flush(),
             }
         };
-        keep().map_err(|source| Error::Write { file: target.clone(), source: source.into() })
+        complete().map_err(|source| Error::Write { file: target.clone(), source: source.into() })
     }
 }
 
-/// Whether two paths lead to one file, whatever links and dots are on the way, and whether it is there yet or not. Pipes
-/// and terminals take from anybody.
+/// Whether two paths are the same file, existing or not, after links and dots are resolved. Pipes and terminals never count:
+/// several outputs may share one.
 fn is_one_file(one: &Path, other: &Path) -> bool {
     let is_special = |path: &Path| path.metadata().is_ok_and(|found| !found.is_file());
-    let place = |path: &Path| {
+    let resolved = |path: &Path| {
         path.canonicalize().ok().or_else(|| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)))
     };
-    !is_special(one) && place(one).is_some_and(|one| place(other) == Some(one))
+    !is_special(one) && resolved(one).is_some_and(|one| resolved(other) == Some(one))
 }
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn beside(target: &Path) -> io::Result<Place> {
+fn temporary(target: &Path) -> io::Result<Destination> {
     if target.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    NamedTempFile::new_in(folder_of(target)).map(Place::Beside)
+    NamedTempFile::new_in(folder_of(target)).map(Destination::Temporary)
 }

@@ -1,8 +1,8 @@
-//! One thread reads, a few look at rows, the caller's own puts them together in the file's order.
+//! Runs an import on several threads: one reads, a few check rows, and the caller's thread collects them in file order.
 //!
-//! Blocks go round the checkers in turn and are collected in the same turn, so order needs no sorting. Every channel
-//! is bounded and each side ends when the other hangs up: the reader when nobody wants more, the collector when there
-//! is no more. A thread that panics hangs up as well, and its panic becomes an [`Error::Internal`].
+//! - Blocks go to the checkers in rotation and are collected in the same rotation, so no sorting is needed.
+//! - Every channel is bounded, and each side ends when the other closes its end.
+//! - A thread that panics closes its channels too; its panic becomes an [`Error::Internal`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,36 +17,36 @@ use super::table::Form;
 use super::{Error, Summary, number};
 use crate::domain::Recipient;
 
-/// Receives what is read, in the order of the file.
+/// Receives the rows that are read, in file order.
 pub trait Sink {
-    /// Comes once, before everything else.
+    /// Called once, before all other methods.
     fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
         let _ = columns;
         Ok(())
     }
 
-    /// A few thousand at a time, never none.
+    /// Takes accepted recipients, a few thousand at a time, never zero.
     fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt>;
 
-    /// As they come along, never none.
+    /// Takes rejected rows as they are found, never zero.
     fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
         let _ = rejects;
         Ok(())
     }
 
-    /// Threads that are busy with what it is given, and need a processor as much as those that read.
+    /// Number of busy threads behind the sink, which need processors too.
     fn threads(&self) -> usize {
         0
     }
 
-    /// After every block of rows.
+    /// Called after every block of rows.
     fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
         let _ = progress;
         Ok(())
     }
 }
 
-/// How far the reading is.
+/// The progress of the reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     pub bytes_done: u64,
@@ -54,12 +54,12 @@ pub struct Progress {
     pub rows: u64,
 }
 
-/// Why a sink wants no more.
+/// Why a sink ends the reading.
 #[derive(Debug)]
 pub enum Halt {
-    /// Somebody asked to stop.
+    /// The caller asked to stop.
     Stop,
-    /// What was given could not be kept.
+    /// The sink failed.
     Failed(BoxError),
 }
 
@@ -69,9 +69,9 @@ impl<E: Into<BoxError>> From<E> for Halt {
     }
 }
 
-/// What is known once the header has been read.
+/// The columns and properties of a file, known after its header.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct Layout {
     pub(super) columns: Columns,
     pub(super) form: Form,
 }
@@ -88,57 +88,61 @@ pub(super) struct Done {
     pub(super) bytes_done: u64,
 }
 
-/// Where the reading thread puts what it reads. Answers false once nobody wants more.
+/// The sending side of the reading thread. Its methods return false when no receiver is left.
 pub(super) struct Feed {
-    opened: SyncSender<(Arc<Columns>, Form)>,
+    layout: SyncSender<(Arc<Columns>, Form)>,
     columns: Option<Arc<Columns>>,
     may_be_damaged: bool,
     jobs: Vec<SyncSender<Job>>,
-    turn: usize,
+    next: usize,
 }
 
 impl Feed {
-    pub(super) fn open(&mut self, opened: Opened) -> bool {
-        let columns = Arc::new(opened.columns);
+    /// Sends the layout; must come before any rows.
+    pub(super) fn start(&mut self, layout: Layout) -> bool {
+        let columns = Arc::new(layout.columns);
         self.columns = Some(Arc::clone(&columns));
-        self.may_be_damaged = opened.form.may_be_damaged;
-        self.opened.send((columns, opened.form)).is_ok()
+        self.may_be_damaged = layout.form.may_be_damaged;
+        self.layout.send((columns, layout.form)).is_ok()
     }
 
+    /// Sends a block of rows to the next checker.
     pub(super) fn rows(&mut self, rows: Rows, bytes_done: u64) -> bool {
         let Some(columns) = self.columns.clone() else { return false };
-        let lane = self.turn % self.jobs.len();
-        self.turn += 1;
+        let checker = self.next % self.jobs.len();
+        self.next += 1;
         let may_be_damaged = self.may_be_damaged;
-        self.jobs[lane].send(Job { columns, may_be_damaged, rows, bytes_done }).is_ok()
+        self.jobs[checker].send(Job { columns, may_be_damaged, rows, bytes_done }).is_ok()
     }
 }
 
-/// What the collecting side reads from.
+/// The receiving side: yields checked blocks in file order.
 pub(super) struct Collected {
     pub(super) columns: Arc<Columns>,
     pub(super) form: Form,
     done: Vec<Receiver<Done>>,
-    turn: usize,
+    next: usize,
 }
 
 impl Iterator for Collected {
     type Item = Done;
 
     fn next(&mut self) -> Option<Done> {
-        let lane = self.turn % self.done.len();
-        self.turn += 1;
-        self.done[lane].recv().ok()
+        let checker = self.next % self.done.len();
+        self.next += 1;
+        self.done[checker].recv().ok()
     }
 }
 
-/// Blocks waiting at each checker, and checked ones behind it.
+/// Blocks that may wait before each checker, and after it.
 const WAITING: usize = 2;
-/// Checking costs far more than reading; beyond this many threads reading is what one waits for.
+/// Most checker threads. Checking costs far more than reading, but with more threads, reading is the bottleneck.
 const CHECKERS_MAX: usize = 6;
 
-/// Runs `read` on its own thread, checks what it feeds, and hands the results to `collect`. Ends when all threads have.
-/// Whoever stores what comes out, `busy` threads, is waited for at the end: its processors are not fought over.
+/// Runs `read` on its own thread, checks its rows, and passes the results to `collect`. Returns when all threads have ended.
+///
+/// `busy` is the number of threads that store the results. Their processors are left to them, because the import ends only
+/// when they are done.
 pub(super) fn run(
     file: &Path,
     rules: Rules,
@@ -149,8 +153,8 @@ pub(super) fn run(
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let checkers = processors.saturating_sub(busy).clamp(1, CHECKERS_MAX);
     std::thread::scope(|scope| {
-        let (opened_sender, opened) = sync_channel(1);
-        let mut feed = Feed { opened: opened_sender, columns: None, may_be_damaged: false, jobs: Vec::new(), turn: 0 };
+        let (layout_sender, layout) = sync_channel(1);
+        let mut feed = Feed { layout: layout_sender, columns: None, may_be_damaged: false, jobs: Vec::new(), next: 0 };
         let mut done = Vec::new();
         let mut threads = Vec::new();
         for _ in 0..checkers {
@@ -163,7 +167,7 @@ pub(super) fn run(
                 for Job { columns, may_be_damaged, rows, bytes_done } in jobs {
                     let mut checked = check(&rows, &columns, rules);
                     if may_be_damaged {
-                        checked.seen.damaged = rows.text().matches('\u{fffd}').count() as u64;
+                        checked.findings.damaged = rows.text().matches('\u{fffd}').count() as u64;
                     }
                     if done_sender.send(Done { checked, bytes_done }).is_err() {
                         break;
@@ -172,9 +176,9 @@ pub(super) fn run(
             })?);
         }
         let reader = spawn(scope, file, "audience read", move || read(&mut feed))?;
-        // The senders have moved into the threads, so this ends at the latest when they do.
-        let collected = match opened.recv() {
-            Ok((columns, form)) => Some(collect(Collected { columns, form, done, turn: 0 })),
+        // The senders have moved into the threads, so this returns when those end, at the latest.
+        let collected = match layout.recv() {
+            Ok((columns, form)) => Some(collect(Collected { columns, form, done, next: 0 })),
             Err(_) => {
                 drop(done);
                 None
@@ -182,7 +186,7 @@ pub(super) fn run(
         };
         let internal = || Error::Internal { file: file.to_owned() };
         let read = reader.join().unwrap_or_else(|_| Err(internal()));
-        // All are joined, so that no panic is left to the scope, which would pass it on.
+        // Join all threads, because the scope would propagate the panic of an unjoined one.
         let broken = threads.into_iter().map(ScopedJoinHandle::join).filter(Result::is_err).count() > 0;
         match collected {
             Some(Err(error)) => Err(error),
@@ -192,8 +196,7 @@ pub(super) fn run(
     })
 }
 
-/// A thread that cannot be started is an error like any other; one that was started before it ends by itself, since its
-/// channel is dropped here.
+/// Starts a thread. If that fails, threads started earlier end on their own, because their channels are dropped.
 fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     file: &Path,

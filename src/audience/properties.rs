@@ -1,4 +1,4 @@
-//! Claims about whole files: what is counted, what comes out, what stops an import.
+//! Tests over whole files: counts, accepted and rejected rows, and errors that stop an import.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::*;
 use crate::domain::Msisdn;
 use crate::domain::Recipient;
 
-/// Keeps everything.
+/// Keeps all rows that it gets.
 #[derive(Debug, Default)]
 struct Kept {
     recipients: Vec<Recipient>,
@@ -72,7 +72,7 @@ fn rejects(kept: &Kept) -> Vec<(u64, Reason)> {
 }
 
 #[test]
-fn rows_become_recipients_with_all_their_cells_as_they_stand() {
+fn recipients_keep_all_cells_unchanged() {
     let (summary, kept) =
         ok("Mobile,FirstName,ClientMessageId,Country\n 81234567 , Ann ,a-1,\n01512 3456789,\"B,\"\"\n\",,de\n");
     assert_eq!(numbers(&kept), ["+6581234567", "+4915123456789"]);
@@ -84,7 +84,7 @@ fn rows_become_recipients_with_all_their_cells_as_they_stand() {
 }
 
 #[test]
-fn the_first_of_a_number_wins_unless_all_are_kept() {
+fn the_first_row_of_a_number_wins_unless_duplicates_are_kept() {
     let text = "Mobile;Name\n81234567;a\n+65 8123 4567;b\n81234568;c\n006581234567;d\n";
     let (summary, kept) = ok(text);
     assert_eq!((summary.rows, summary.valid, summary.duplicates), (4, 2, 2));
@@ -95,34 +95,34 @@ fn the_first_of_a_number_wins_unless_all_are_kept() {
 }
 
 #[test]
-fn an_id_may_come_again_and_that_is_said() {
+fn a_repeated_client_id_is_accepted_and_noted() {
     let text = "Mobile,ClientMessageId\n81234567,A-1\n81234568,A-1\n81234567,A-1\n81234569,\n81234570,\n";
     let (summary, kept) = ok(text);
     assert_eq!((summary.valid, summary.duplicates), (4, 1));
-    assert_eq!(summary.notes, [Note::RepeatedIds { rows: 1 }], "who is not accepted repeats nothing");
+    assert_eq!(summary.notes, [Note::RepeatedIds { rows: 1 }], "a rejected row repeats no id");
     let ids: Vec<_> = kept.recipients.iter().map(|recipient| recipient.client_message_id.as_deref()).collect();
     assert_eq!(ids, [Some("A-1"), Some("A-1"), None, None]);
 }
 
 #[test]
-fn the_text_of_an_error_stays_as_it_is_and_is_said() {
+fn the_text_of_a_formula_error_stays_and_is_noted() {
     let (summary, kept) = ok("Mobile,Name,Tag\n81234567,#N/A,#1\n81234568,Err:502,Err: 502\n81234569,Ann,#DIV/0! \n");
     assert_eq!(summary.notes, [Note::ErrorTexts { cells: 3 }]);
     assert_eq!(kept.recipients[0].fields.unpack().unwrap(), ["81234567", "#N/A", "#1"]);
 }
 
 #[test]
-fn a_number_of_which_nobody_says_whose_it_is_is_told_where_others_lack_their_country() {
+fn numbers_without_country_are_noted_if_others_lack_theirs() {
     let read = |text: &str| read_with(text, &Options::default(), &[]).unwrap().0;
     assert_eq!(read("Mobile\n6581234567\n4915123456789\n").notes, []);
     let mixed = read("Mobile\n6581234567\n4915123456789\n6581234568\n6581234569\n4915123456780\n81234567\n");
-    assert_eq!(mixed.notes[0], Note::UntoldCountry(note::Rows { number: 5, line: 2 }));
+    assert_eq!(mixed.notes[0], Note::UntoldCountry(note::RowCount { number: 5, line: 2 }));
     let chinese = read("手机\n13012345678\n15112345678\n13712345678\n");
     assert_eq!((chinese.valid, chinese.reasons[&Reason::CountryMissing]), (0, 3));
 }
 
 #[test]
-fn a_bare_number_of_another_country_counts_only_in_a_column_of_such_numbers() {
+fn a_bare_foreign_number_counts_only_in_a_column_of_such_numbers() {
     let with = |country: &str, text: &str| {
         let options = Options { country: Some(country.parse().unwrap()), ..Options::default() };
         let (summary, kept) = read_with(text, &options, &[]).unwrap();
@@ -137,15 +137,15 @@ fn a_bare_number_of_another_country_counts_only_in_a_column_of_such_numbers() {
     assert_eq!((accepted.len(), rejected.len()), (4, 0), "a mixed list");
     let (accepted, rejected, _) = with("SG", "Mobile\n4915123456789\n4915123456780\n");
     assert_eq!((accepted.len(), rejected), (0, vec![(2, Reason::PlusMissing), (3, Reason::PlusMissing)]));
-    // Also among numbers with their calling codes no fixed line of another country: it is a mobile number that lost a digit.
+    // A foreign fixed line is rejected even among numbers with calling codes: it is a mobile number that lost a digit.
     let (accepted, rejected, _) = with("NP", "Mobile\n9779841230691\n9779841230692\n9779841230693\n984-123069\n");
     assert_eq!((accepted.len(), rejected), (3, vec![(5, Reason::PlusMissing)]));
-    // The country of each row is one that is told as well.
+    // The country of each row counts as its expected country.
     let (accepted, rejected, _) = with("NP", "Mobile,Country\n91234567,SG\n81234567,SG\n4915123456789,SG\n,\n");
     assert_eq!((accepted.len(), rejected), (2, vec![(4, Reason::PlusMissing)]));
 }
 
-/// What the first 120 rows show holds for the whole file, whatever comes below them.
+/// The first 120 rows decide for the whole file, whatever follows.
 #[test]
 fn the_first_rows_decide_how_a_column_writes_its_numbers() {
     let file = |first: &str, then: &str| format!("Mobile\n{}{then}\n4915123456789\n", first.repeat(120));
@@ -169,12 +169,12 @@ fn a_list_of_numbers_is_judged_like_a_column() {
     assert_eq!(read(&["4915123456789"], in_singapore()), (0, vec![(1, Reason::PlusMissing)]));
     assert_eq!(read(&["81234567", "91234567", "4915123456789"], in_singapore()), (2, vec![(3, Reason::PlusMissing)]));
     assert_eq!(read(&["6591234567", "4915123456789"], in_singapore()), (2, vec![]));
-    // An opt-out counts all the same: nobody is written to for it.
+    // For an opt-out it is accepted: an opt-out sends no message.
     assert_eq!(read(&["4915123456789"], Options { takes_all: true, ..in_singapore() }), (1, vec![]));
 }
 
 #[test]
-fn a_cell_in_quotes_that_swallows_rows_is_told_with_its_line() {
+fn a_quoted_cell_that_contains_rows_is_noted_with_its_line() {
     let (summary, _) = ok("Mobile,Name,City\n81234567,\"Nick,X\n81234568,Bob,Y\n81234569,Eve\",Z\n81234560,Dan,Z\n");
     assert_eq!((summary.rows, summary.notes), (2, vec![Note::LongQuotes { cells: 1, line: 2 }]));
     let (summary, _) = ok("Phone,Address\n81234567,\"1 Main St,\nSingapore 049145, SG\"\n");
@@ -184,15 +184,15 @@ fn a_cell_in_quotes_that_swallows_rows_is_told_with_its_line() {
 }
 
 #[test]
-fn what_stands_beside_a_table_is_no_reason_to_pass_over_somebody_who_wants_no_more() {
+fn an_opt_out_row_with_text_beside_the_table_is_accepted() {
     let text = "Mobile,Name\n81234567,Ann,call back\n81234568,Bob\n";
     assert_eq!(ok(text).0.valid, 1);
     let (summary, _) = read_with(text, &Options { takes_all: true, ..in_singapore() }, &[]).unwrap();
-    assert_eq!((summary.valid, summary.notes), (2, vec![Note::BesideTable(note::Rows { number: 1, line: 2 })]));
+    assert_eq!((summary.valid, summary.notes), (2, vec![Note::BesideTable(note::RowCount { number: 1, line: 2 })]));
 }
 
 #[test]
-fn who_opted_out_is_counted_as_that_every_time() {
+fn every_row_of_an_opted_out_number_counts_as_opted_out() {
     let (summary, kept) =
         read_with("Mobile\n81234567\n81234567\n81234568\n", &in_singapore(), &["+6581234567"]).unwrap();
     assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.opted_out), (3, 1, 0, 2));
@@ -200,7 +200,7 @@ fn who_opted_out_is_counted_as_that_every_time() {
 }
 
 #[test]
-fn rows_may_be_short_and_too_long_only_with_something_in_it() {
+fn rows_may_be_short_but_extra_cells_must_be_blank() {
     let (_, kept) = ok("Name,Mobile,City\na,81234567\nb,81234568,x,,\nc,81234569,x,y\nd\n");
     assert_eq!(kept.recipients[0].fields.unpack().unwrap(), ["a", "81234567", ""]);
     assert_eq!(kept.recipients[1].fields.unpack().unwrap(), ["b", "81234568", "x"]);
@@ -208,7 +208,7 @@ fn rows_may_be_short_and_too_long_only_with_something_in_it() {
 }
 
 #[test]
-fn blank_rows_are_no_rows_but_have_their_lines() {
+fn blank_rows_are_skipped_but_advance_line_numbers() {
     let (summary, kept) = ok("\n\nMobile,Name\r\n\r\n81234567,a\r\n , \r\n,\r\nx,b\r\n");
     assert_eq!((summary.rows, summary.valid), (2, 1));
     assert_eq!(rejects(&kept), [(8, Reason::NotANumber)]);
@@ -236,14 +236,14 @@ fn every_encoding_reads_the_same() {
 }
 
 #[test]
-fn excels_delimiter_line_is_no_row() {
+fn the_delimiter_line_of_excel_is_not_a_row() {
     let (summary, kept) = ok("sep=|\nMobile|Name\n81234567|a\nx|b\n");
     assert_eq!((summary.delimiter, summary.rows, summary.valid), (Some('|'), 2, 1));
     assert_eq!(rejects(&kept), [(4, Reason::NotANumber)]);
 }
 
 #[test]
-fn the_summary_serialises_to_the_keys_that_scripts_rely_on() {
+fn the_summary_serialises_to_its_fixed_keys() {
     let (summary, _) = ok("Mobile,Name\n81234567,a\nx,b\n");
     let json = serde_json::to_string(&summary).unwrap().replace(summary.sha256.as_deref().unwrap(), "SUM");
     let expected = r#"{"rows":2,"valid":1,"invalid":1,"duplicates":0,"opted_out":0,"countries":{"SG":1},"columns":["Mobile","Name"],"fields":[{"name":"Mobile","is":"number","filled":2,"samples":["81234567","x"]},{"name":"Name","is":null,"filled":2,"samples":["a","b"]}],"encoding":"UTF-8","delimiter":",","sheet":null,"number_column":"Mobile","reasons":{"not a number":1},"seconds":0.0,"sha256":"SUM","packed":[],"notes":[]}"#;
@@ -252,13 +252,13 @@ fn the_summary_serialises_to_the_keys_that_scripts_rely_on() {
 }
 
 #[test]
-fn every_error_says_what_where_and_what_to_do() {
+fn every_error_states_the_problem_and_a_remedy() {
     for (bytes, what) in [
         (&b""[..], "is empty"),
         (b"\n \n,,\n", "is empty"),
         (b"%PDF-1.7", "neither text nor a spreadsheet"),
-        (b"PK\x03\x04nonsense", "cannot be unpacked"),
-        (b"\x1f\x8b\x08nonsense", "cannot be unpacked"),
+        (b"PK\x03\x04nonsense", "cannot unpack"),
+        (b"\x1f\x8b\x08nonsense", "cannot unpack"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "locked with a password, or damaged"),
         (b"<html><table><tr><td>Mobile</td></tr>", "a web page or XML"),
         (b"Name,City\nAnn,Ulm\n", "(columns: Name, City)"),
@@ -281,9 +281,9 @@ fn a_header_alone_is_a_file_of_no_rows() {
     assert_eq!((summary.rows, summary.columns.len()), (0, 2));
 }
 
-/// Many blocks over many threads, and lines that start in the middle of a buffer.
+/// Many blocks on many threads, with lines that start in the middle of a buffer.
 #[test]
-fn a_long_file_keeps_its_order_and_comes_in_chunks() {
+fn a_long_file_keeps_its_order_and_arrives_in_chunks() {
     let mut text = String::from("Mobile,Note\n");
     for index in 0..23_000 {
         text.push_str(&format!("+659{index:07},\"line {index}\nsecond\"\n"));
@@ -298,7 +298,7 @@ fn a_long_file_keeps_its_order_and_comes_in_chunks() {
 }
 
 #[test]
-fn a_sink_that_wants_no_more_ends_the_reading() {
+fn a_sink_that_halts_ends_the_reading() {
     struct Enough(Option<Halt>);
     impl Sink for Enough {
         fn accepted(&mut self, _: Vec<Recipient>) -> Result<(), Halt> {
@@ -316,7 +316,7 @@ fn a_sink_that_wants_no_more_ends_the_reading() {
 }
 
 #[test]
-fn inline_numbers_are_recipients_with_nothing_but_a_number() {
+fn inline_numbers_become_recipients_with_only_a_number() {
     let list = ["+6581234567".to_owned(), String::new(), "81234567".to_owned(), "8123".to_owned()];
     let alone = vec!["Mobile".to_owned()];
     let beside = ["Name", "Mobile", "Country"].map(str::to_owned).to_vec();
@@ -333,7 +333,7 @@ fn inline_numbers_are_recipients_with_nothing_but_a_number() {
 }
 
 #[test]
-fn outputs_hold_every_row_once_and_appear_only_when_finished() {
+fn outputs_contain_every_row_once_and_appear_when_finished() {
     let folder = tempfile::tempdir().unwrap();
     let (accepted, rejects) = (folder.path().join("accepted.csv"), folder.path().join("rejects.csv"));
     let source = file("Name;Mobile\n\"A;\"\"\";81234567\nB;x\nC;81234568;more;\nD;8123 4567\n");
@@ -351,7 +351,7 @@ fn outputs_hold_every_row_once_and_appear_only_when_finished() {
 }
 
 #[test]
-fn outputs_that_are_not_finished_leave_nothing_behind() {
+fn unfinished_outputs_leave_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("accepted.csv");
     let input = file("Mobile\n");
@@ -360,7 +360,7 @@ fn outputs_that_are_not_finished_leave_nothing_behind() {
     assert!(matches!(Outputs::create(input.path(), Some(folder.path()), None), Err(Error::Write { .. })));
 }
 
-/// Cells that meet in real files, good and bad.
+/// Valid and invalid cells as in real files.
 fn cell() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => (0..30_u32).prop_map(|digits| format!("812345{digits:02}")),
@@ -377,12 +377,12 @@ fn csv_text(rows: &[Vec<String>]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// A panic on one of the threads.
-fn is_ours<T>(outcome: &Result<T, Error>) -> bool {
+/// Whether a thread panicked.
+fn has_panicked<T>(outcome: &Result<T, Error>) -> bool {
     matches!(outcome, Err(Error::Internal { .. }))
 }
 
-/// Files to try. `PROPTEST_CASES`, which `./check --long` sets, would otherwise not count beside a number given here.
+/// The number of cases. A number given here would override `PROPTEST_CASES`, which `./check --long` sets.
 fn config() -> ProptestConfig {
     let defaults = ProptestConfig::default();
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { defaults.cases } else { 128 };
@@ -417,27 +417,27 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_bytes_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), header: bool) {
+    fn no_bytes_cause_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), header: bool) {
         let mut text = if header { b"Mobile,Name\n".to_vec() } else { Vec::new() };
         text.extend(bytes);
-        prop_assert!(!is_ours(&read_with(text, &in_singapore(), &[])));
+        prop_assert!(!has_panicked(&read_with(text, &in_singapore(), &[])));
     }
 
     #[test]
-    fn a_damaged_spreadsheet_is_a_sentence(at: Index, byte: u8, cut: Index) {
+    fn a_damaged_spreadsheet_causes_no_panic(at: Index, byte: u8, cut: Index) {
         let mut bytes = samples::spreadsheet();
         let length = bytes.len();
         bytes[at.index(length)] = byte;
         let whole = read_with(&bytes, &in_singapore(), &[]);
-        prop_assert!(!is_ours(&whole));
+        prop_assert!(!has_panicked(&whole));
         bytes.truncate(cut.index(length));
         let half = read_with(&bytes, &in_singapore(), &[]);
-        prop_assert!(!is_ours(&half));
+        prop_assert!(!has_panicked(&half));
     }
 }
 
 #[test]
-fn no_output_takes_the_place_of_the_input_or_of_the_other() {
+fn no_output_overwrites_the_input_or_the_other_output() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("in.csv"), "Mobile\n").unwrap();
@@ -448,7 +448,7 @@ fn no_output_takes_the_place_of_the_input_or_of_the_other() {
     assert!(matches!(create("in.csv", "r.csv"), Err(Error::OverInput { .. })));
     assert!(matches!(create("a.csv", "sub/../in.csv"), Err(Error::OverInput { .. })));
     assert!(matches!(create("a.csv", "sub/../a.csv"), Err(Error::OneOutput { .. })));
-    // What is there already and is something else may be replaced.
+    // Another existing file may be replaced.
     std::fs::write(path("a.csv"), "old").unwrap();
     assert!(create("a.csv", "r.csv").is_ok());
 }

@@ -1,4 +1,4 @@
-//! The room's two doors: a file, or numbers written inline.
+//! Reads a file or inline numbers: the entry points of the room.
 
 use std::path::Path;
 
@@ -11,18 +11,18 @@ use super::columns::{Columns, Mapping};
 use super::delimiter::is_delimiter;
 use super::known::Known;
 use super::number::Home;
-use super::pipeline::{self, Feed, Opened, Sink};
+use super::pipeline::{self, Feed, Layout, Sink};
 use super::sheet::SheetChoice;
 use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
 use super::{Error, Summary};
 use crate::domain::{Country, Msisdn};
 
-/// Which lines of numbers are accepted, where their country tells them apart.
+/// Which line types are accepted, if the country's numbers distinguish them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Lines {
     #[default]
     Any,
-    /// Not those to which messages hardly get: fixed lines, toll-free and premium numbers.
+    /// No fixed lines, toll-free or premium numbers, which messages hardly reach.
     Mobile,
 }
 
@@ -33,37 +33,37 @@ impl std::str::FromStr for Lines {
         match text {
             "any" => Ok(Self::Any),
             "mobile" => Ok(Self::Mobile),
-            _ => Err("lines are any or mobile".to_owned()),
+            _ => Err("use any or mobile".to_owned()),
         }
     }
 }
 
-/// What somebody says of a file; whatever is not said is found out.
+/// What the operator states about a file. The import detects the rest.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
-    /// Of which country national numbers are, where their row does not say.
+    /// Country of national numbers whose row names none.
     pub country: Option<Country>,
-    /// Accept a number as often as it stands there, instead of once.
+    /// Accept every row of a repeated number instead of the first.
     pub keep_duplicates: bool,
     pub encoding: Option<&'static Encoding>,
     pub delimiter: Option<u8>,
     pub sheet: Option<SheetChoice>,
-    /// The first row holds data.
+    /// The first row is data, not a header.
     pub no_header: bool,
     pub lines: Lines,
     pub map: Vec<Mapping>,
-    /// What the column of the numbers is called where it is there, as far as nothing is mapped to it.
+    /// Preferred name of the number column; a mapping overrides it.
     pub number: Option<String>,
-    /// Also rows that have a cell too many, and numbers of another country without a `+`: whoever wants nothing more is not
-    /// to be passed over for that.
+    /// Also accept rows with too many cells, and numbers of another country without a `+`. Used for opt-outs and exclusions,
+    /// which must not be missed because of that.
     pub takes_all: bool,
 }
 
-/// What all of the reading goes by.
+/// The settings of one reading.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading<'a> {
     pub(super) options: &'a Options,
-    /// Of which country a national number is, where its row does not say.
+    /// Country of national numbers whose row names none.
     pub(super) default: Home,
 }
 
@@ -81,28 +81,27 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What a person calls an encoding.
+/// Parses the name of an encoding.
 pub fn encoding(label: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label(label.trim().as_bytes()).ok_or_else(|| {
         format!(
-            "\"{label}\" is no encoding that is known; there are UTF-8, UTF-16LE, UTF-16BE, windows-1250 to windows-1258, \
-             ISO-8859-1 to ISO-8859-16, Shift_JIS, EUC-JP, GBK, GB18030, Big5, EUC-KR, KOI8-R and others of the web"
+            "unknown encoding \"{label}\"; known are UTF-8, UTF-16LE, UTF-16BE, windows-1250 to windows-1258, ISO-8859-1 to \
+             ISO-8859-16, Shift_JIS, EUC-JP, GBK, GB18030, Big5, EUC-KR, KOI8-R and other encodings of the web"
         )
     })
 }
 
-/// What stands between cells: one character, or `tab`.
+/// Parses a delimiter: one character, or `tab`.
 pub fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [one] if is_delimiter(*one) => Ok(*one),
         b"\\t" => Ok(b'\t'),
         word if word.eq_ignore_ascii_case(b"tab") => Ok(b'\t'),
-        _ => Err("a delimiter is one of , ; | tab, or another mark that stands in no number".to_owned()),
+        _ => Err("use , ; | tab or another punctuation mark, but not + or a quote".to_owned()),
     }
 }
 
-/// Reads a recipient file from beginning to end. Blocking; the rows go to `sink` while it reads. What is `known` from
-/// another source is a duplicate here.
+/// Reads a recipient file and passes its rows to `sink`. Blocking. Numbers that `known` has from another source are duplicates.
 pub fn read(
     file: &Path,
     options: &Options,
@@ -115,8 +114,8 @@ pub fn read(
     pipeline::run(file, reading.rules(), sink.threads(), read, |rows| collect(rows, options, opted_out, known, sink))
 }
 
-/// Reads numbers that stand in a campaign file itself: recipients with nothing but a number, in the columns of whatever
-/// they stand beside, and with their place in the list for a line.
+/// Reads inline numbers of a campaign file: recipients with only a number, in the given columns. Their line is their position
+/// in the list.
 pub fn read_numbers(
     numbers: &[String],
     columns: &Columns,
@@ -139,7 +138,7 @@ fn feed_numbers(numbers: &[String], columns: &Columns, reading: &Reading<'_>, fe
     let bytes_total = numbers.iter().map(|number| number.len() as u64).sum();
     let first = rows_of(&numbers[..numbers.len().min(HEAD_ROWS)], columns, 0);
     let columns = columns.clone().judged_by(first.iter(), reading);
-    let mut more = feed.open(Opened { columns: columns.clone(), form: Form { bytes_total, ..Form::default() } });
+    let mut more = feed.start(Layout { columns: columns.clone(), form: Form { bytes_total, ..Form::default() } });
     let (mut line, mut bytes_done) = (0, 0);
     for numbers in numbers.chunks(BLOCK_ROWS) {
         bytes_done += numbers.iter().map(|number| number.len() as u64).sum::<u64>();
@@ -148,18 +147,18 @@ fn feed_numbers(numbers: &[String], columns: &Columns, reading: &Reading<'_>, fe
     }
 }
 
-/// Numbers as rows that hold nothing else, behind so many others.
+/// Turns numbers into rows without other cells; `before` is the number of earlier rows.
 fn rows_of(numbers: &[String], columns: &Columns, before: u64) -> Rows {
     let mut block = Block::default();
     for (line, number) in (before + 1..).zip(numbers) {
-        for place in 0..columns.len() {
-            if place == columns.number_place() {
+        for index in 0..columns.len() {
+            if index == columns.number_place() {
                 block.push(number.as_bytes());
             }
             block.end_cell();
         }
         block.end_row(line);
     }
-    // Rows made of Strings are UTF-8.
+    // Rows from strings are always UTF-8.
     block.seal().unwrap_or_default()
 }

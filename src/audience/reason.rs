@@ -1,10 +1,10 @@
-//! Why a row is not accepted.
+//! Reasons why a row is rejected.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Every reason for which a row is rejected. Its word stands in reports and files, its sentence tells a person what to do.
+/// Why a row is rejected. Reports and files contain its short form; its sentence tells the operator what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     Empty,
@@ -66,43 +66,43 @@ impl Reason {
         }
     }
 
-    /// What is wrong and what to do about it, in one sentence.
+    /// One sentence: the problem and what to do about it.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::Empty => "The cell for the number is empty; fill it in or delete the row.",
             Self::NotANumber => {
-                "The cell holds something other than a phone number; write digits, such as +6591234567."
+                "The cell contains something other than a phone number; write digits, such as +6591234567."
             }
-            Self::SeveralNumbers => "The cell holds several numbers, and none of them exists; write one that does.",
+            Self::SeveralNumbers => "The cell contains several numbers, and none of them is valid; write a valid one.",
             Self::DigitsLost => {
                 "A spreadsheet has rounded the number (such as 6.59E+09); format the column as text and export it again."
             }
-            Self::TooShort => "The number has too few digits for its country; look up the whole number.",
+            Self::TooShort => "The number has too few digits for its country; complete it.",
             Self::TooLong => {
-                "The number has too many digits for its country; check for a doubled prefix or a typing error."
+                "The number has too many digits for its country; check for a repeated prefix or a typing error."
             }
             Self::CountryMissing => {
-                "The number is national and nothing says of which country; say it with --country or in a Country column, or write the number with + and country code."
+                "The number is national and its country is unknown; give the country with --country or in a Country column, or write the number with + and country code."
             }
             Self::CountryUnknown => {
-                "The row's country is none that is known; write two letters, such as SG, or its name, or write the number with + and country code."
+                "Unknown country in this row; write its two-letter code, such as SG, or its name, or write the number with + and country code."
             }
             Self::PlusMissing => {
-                "No such number exists in its country; with + it would be another country's. Mostly a digit is missing or too many: check the digits, or write it with +."
+                "The number is invalid in its country, but valid in another country with +. Usually a digit is missing or extra: check the digits, or write the number with +."
             }
-            Self::NotValid => "No such number exists in its country; check the digits and the country.",
+            Self::NotValid => "The number is invalid in its country; check the digits and the country.",
             Self::FixedLine => {
-                "The number is a fixed line or a service, and only mobile ones were asked for; find the person's mobile number."
+                "The number is a fixed line or a service number, and --lines mobile accepts only mobile numbers; find the recipient's mobile number."
             }
             Self::IdTooLong => "The ClientMessageId has more than 50 characters; shorten it.",
             Self::TooManyCells => {
                 "The row has more filled cells than the header has columns; put quotes around text that contains the delimiter."
             }
             Self::Elsewhere => {
-                "An earlier source, or the audience that this is added to, has the same number and keeps it; nothing to do."
+                "An earlier source, or the audience that this file is added to, already has this number; nothing to do."
             }
-            Self::Duplicate => "An earlier row has the same number and was kept; nothing to do.",
-            Self::OptedOut => "The person wants no more messages; nothing to do.",
+            Self::Duplicate => "An earlier row has the same number and was accepted; nothing to do.",
+            Self::OptedOut => "The recipient has opted out; nothing to do.",
         }
     }
 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_has_its_own_word_and_a_sentence() {
+    fn every_reason_has_a_distinct_short_form_and_a_sentence() {
         let mut words: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         words.sort_unstable();
         words.dedup();

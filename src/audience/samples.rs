@@ -1,10 +1,10 @@
-//! The sample files that people try: what they hold is what is claimed of them, and the spreadsheet can be made anew.
+//! Checks the sample files, and generates the sample spreadsheets.
 
 use std::path::PathBuf;
 
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, XlsxError};
 
-use super::note::Rows;
+use super::note::RowCount;
 use super::sheet::made::{self, Value};
 use super::*;
 use crate::domain::Recipient;
@@ -18,8 +18,8 @@ fn check(name: &str, country: Option<&str>) -> Summary {
     read(&sample(name), &options, &|_| false, &mut Known::default(), &mut Outputs::default()).unwrap()
 }
 
-/// Thirty people, of whom some have their number as a number, as spreadsheets like to keep it, and all have a birthday.
-/// The table begins beside and below the corner, a chart-like note follows on another sheet.
+/// Thirty recipients with birthdays; some phone numbers are numeric cells, as spreadsheets often store them. The table does
+/// not begin in the top left corner, and another sheet with a note follows.
 pub(super) fn spreadsheet() -> Vec<u8> {
     let write = || -> Result<Vec<u8>, XlsxError> {
         let mut book = Workbook::new();
@@ -59,7 +59,7 @@ pub(super) fn spreadsheet() -> Vec<u8> {
     write().unwrap()
 }
 
-/// A list of numbers as numbers, and of days, in the binary format.
+/// A list with numeric phone numbers and dates, in the binary format.
 fn binary_spreadsheet() -> Vec<u8> {
     const HEADER: &[Value<'_>] =
         &[Value::Text("Customer"), Value::Text("Telephone"), Value::Text("Since"), Value::Text("Order no")];
@@ -75,14 +75,14 @@ fn binary_spreadsheet() -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "writes samples/recipients.xlsx and .xlsb anew"]
+#[ignore = "rewrites samples/recipients.xlsx and .xlsb"]
 fn write_the_sample_spreadsheets() {
     std::fs::write(sample("recipients.xlsx"), spreadsheet()).unwrap();
     std::fs::write(sample("recipients.xlsb"), binary_spreadsheet()).unwrap();
 }
 
 #[test]
-fn the_clean_sample_is_clean() {
+fn every_row_of_the_clean_sample_is_valid() {
     let summary = check("recipients.csv", None);
     assert_eq!((summary.rows, summary.valid), (50, 50), "{:?}", summary.examples);
     assert_eq!((summary.encoding, summary.delimiter), (Some("UTF-8"), Some(',')));
@@ -91,25 +91,25 @@ fn the_clean_sample_is_clean() {
 }
 
 #[test]
-fn the_sample_spreadsheet_is_clean() {
+fn every_row_of_the_sample_spreadsheet_is_valid() {
     let summary = check("recipients.xlsx", None);
     assert_eq!((summary.rows, summary.valid), (30, 30), "{:?}", summary.examples);
     assert_eq!((summary.sheet.as_deref(), summary.countries.len()), (Some("Recipients"), 5));
 }
 
-/// A binary workbook as older programs write it: a cover, a title above the table, countries in words, numbers as quantities.
+/// A binary workbook of an older program: a cover, a title above the table, country names, numeric phone numbers.
 #[test]
-fn the_old_spreadsheet_is_clean() {
+fn every_row_of_the_old_spreadsheet_is_valid() {
     let summary = check("recipients.xls", None);
     assert_eq!((summary.rows, summary.valid), (8, 8), "{:?}", summary.examples);
     assert_eq!((summary.sheet.as_deref(), summary.number_column.as_str()), (Some("Kunden"), "Handy"));
     let expected = [("DE", 3), ("ES", 2), ("FR", 1), ("GB", 1), ("SG", 1)].map(|(country, n)| (country.to_owned(), n));
     assert_eq!(countries(&summary), expected);
     let title = (1, "Kundenliste, Stand November".to_owned());
-    assert_eq!(summary.notes, [Note::Titles { rows: vec![title] }, Note::FixedLines(Rows { number: 1, line: 11 })]);
+    assert_eq!(summary.notes, [Note::Titles { rows: vec![title] }, Note::FixedLines(RowCount { number: 1, line: 11 })]);
 }
 
-/// In how many of which countries the accepted are.
+/// The number of accepted recipients in each country.
 fn countries(summary: &Summary) -> Vec<(String, u64)> {
     summary.countries.iter().map(|(country, n)| (country.to_string(), *n)).collect()
 }
@@ -120,9 +120,9 @@ fn rejected(summary: &Summary) -> Vec<(u64, Reason)> {
     rejected
 }
 
-/// A club's members, national numbers with their countries in Spanish, as LibreOffice writes them.
+/// The members of a club in a LibreOffice file: national numbers with country names in Spanish.
 #[test]
-fn the_open_document_is_read_with_all_that_it_hides() {
+fn the_open_document_is_read_including_hidden_rows() {
     let summary = check("recipients.ods", None);
     assert_eq!((summary.rows, summary.valid, summary.sheet.as_deref()), (12, 7, Some("Socios")));
     let expected = [("AR", 2), ("CL", 1), ("CO", 1), ("ES", 3)].map(|(country, n)| (country.to_owned(), n));
@@ -135,14 +135,14 @@ fn the_open_document_is_read_with_all_that_it_hides() {
 }
 
 #[test]
-fn the_binary_spreadsheet_is_read_with_its_orders() {
+fn the_binary_spreadsheet_is_read_with_its_dates() {
     let summary = check("recipients.xlsb", None);
     assert_eq!((summary.rows, summary.valid, summary.number_column.as_str()), (6, 5, "Telephone"));
     assert_eq!(summary.notes, [Note::HiddenRows { rows: 2 }]);
     assert_eq!(summary.fields[2].samples[0], "2025-08-31");
 }
 
-/// A list as a Japanese program writes it: a title, full-width digits, countries in words, landlines.
+/// A list of a Japanese program: a title, full-width digits, country names, landlines.
 #[test]
 fn the_japanese_list_is_read_in_its_encoding() {
     let summary = check("recipients-japan.csv", None);
@@ -152,14 +152,14 @@ fn the_japanese_list_is_read_in_its_encoding() {
     assert_eq!(rejected(&summary), [(9, Reason::Duplicate), (11, Reason::NotANumber)]);
 }
 
-/// What a spreadsheet program calls "Unicode text".
+/// The "Unicode text" export of a spreadsheet program.
 #[test]
-fn the_unicode_text_is_read_with_its_tabs() {
+fn the_unicode_text_export_is_read() {
     let summary = check("recipients-unicode.txt", None);
     assert_eq!((summary.encoding, summary.delimiter), (Some("UTF-16LE"), Some('\t')));
     assert_eq!((summary.rows, summary.valid), (6, 4));
     assert_eq!(countries(&summary), [("RU".to_owned(), 3), ("UA".to_owned(), 1)]);
-    assert_eq!(summary.notes, [Note::Extensions(Rows { number: 1, line: 5 })]);
+    assert_eq!(summary.notes, [Note::Extensions(RowCount { number: 1, line: 5 })]);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn the_packed_list_of_numbers_is_read_without_a_header() {
 }
 
 #[test]
-fn spreadsheet_cells_become_the_text_that_people_mean() {
+fn spreadsheet_cells_become_the_displayed_text() {
     struct First(Option<Recipient>, Vec<Reject>);
     impl Sink for First {
         fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
@@ -189,12 +189,12 @@ fn spreadsheet_cells_become_the_text_that_people_mean() {
         .unwrap();
     let fields = first.0.unwrap().fields;
     assert_eq!(fields.unpack().unwrap(), ["6581234510", "Wei Ling", "SPRING00", "s/000", "SG", "1970-03-09", "TRUE"]);
-    // The last row: three above the table, thirty in it, a blank one between.
+    // The last row: three rows above the data, thirty in it, and a blank one between.
     assert_eq!(first.1.iter().map(|reject| reject.line).collect::<Vec<_>>(), [34]);
 }
 
 #[test]
-fn the_messy_sample_has_one_of_everything() {
+fn the_messy_sample_covers_most_reasons() {
     let summary = check("recipients-messy.csv", Some("DE"));
     assert_eq!((summary.encoding, summary.delimiter), (Some("windows-1252"), Some(';')));
     let sum = summary.valid + summary.invalid + summary.duplicates;
@@ -211,5 +211,5 @@ fn the_messy_sample_has_one_of_everything() {
         ];
         assert_eq!(summary.reasons.contains_key(reason), !elsewhere.contains(reason), "{reason}");
     }
-    assert_eq!(summary.notes, [Note::SeveralNumbers(Rows { number: 1, line: 16 })]);
+    assert_eq!(summary.notes, [Note::SeveralNumbers(RowCount { number: 1, line: 16 })]);
 }

@@ -1,12 +1,13 @@
-//! Who of a campaign's people is left out, whichever of its sources they come from.
+//! Leaves out opted-out and repeated recipients across all sources of a campaign.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::known::{Known, Met};
+use super::known::{Known, Occurrence};
 use crate::domain::Msisdn;
 use crate::optout::OptOuts;
 
-/// What the sources of one campaign are held against, one after the other. Clones share what they know.
+/// Checks the sources of one campaign, one after the other, against the opt-outs and the numbers of earlier sources. Clones
+/// share their state.
 #[derive(Debug, Clone)]
 pub struct Sieve {
     opted_out: Arc<OptOuts>,
@@ -18,20 +19,20 @@ impl Sieve {
         Self { opted_out, known: Arc::default() }
     }
 
-    /// What comes from here on is another source's.
+    /// Starts the next source.
     pub fn next_source(&self) {
         self.known().next_source();
     }
 
-    /// Notes the numbers of one page of a source; returns the places of those that an earlier source has had. What
-    /// stands several times in the source itself is its own affair: somebody has asked for it.
+    /// Records one page of numbers of a source. Returns the indices of the numbers that an earlier source has. Repeats within
+    /// the source are kept: the operator asked for them when it was imported.
     pub fn had_elsewhere(&self, from: u32, numbers: &[Msisdn]) -> Vec<u32> {
         let mut known = self.known();
-        let met = (from..).zip(numbers).filter(|(_, msisdn)| known.meet(**msisdn) == Met::Elsewhere);
-        met.map(|(n, _)| n).collect()
+        let repeated = (from..).zip(numbers).filter(|(_, msisdn)| known.record(**msisdn) == Occurrence::EarlierSource);
+        repeated.map(|(n, _)| n).collect()
     }
 
-    /// Whether one of the sources has this number, and its person wants messages.
+    /// Whether one of the sources has this number and it has not opted out.
     pub fn knows(&self, msisdn: Msisdn) -> bool {
         self.known().contains(msisdn) && !self.is_opted_out(msisdn)
     }
@@ -40,7 +41,7 @@ impl Sieve {
         self.opted_out.contains(msisdn)
     }
 
-    /// Held for as long as a source is read.
+    /// Locks the known numbers; the caller keeps the lock while it reads a source.
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

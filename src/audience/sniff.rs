@@ -1,24 +1,25 @@
-//! What a file is, by its first bytes.
+//! Recognises the kind of a file by its first bytes.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
 use super::charset::utf16_without_mark;
 
+/// The kind of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Empty,
-    /// The container of the old Office formats, and of new ones with a password.
+    /// The container of old Office formats, and of new ones with a password.
     OldBook,
     Text,
-    /// A page of the web, or XML: what some programs call a spreadsheet.
+    /// A web page or XML, which some programs export as a spreadsheet.
     Markup,
     Unknown,
 }
 
 pub(super) const SAMPLE_BYTES: u64 = 64 * 1024;
 
-/// The beginning of a file.
+/// Reads the beginning of a file.
 pub(super) fn sample(file: &mut File) -> io::Result<Vec<u8>> {
     let mut sample = Vec::new();
     file.rewind()?;
@@ -26,6 +27,7 @@ pub(super) fn sample(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(sample)
 }
 
+/// The kind of a file, by its beginning.
 pub(super) fn kind(sample: &[u8]) -> Kind {
     match sample {
         [] => Kind::Empty,
@@ -46,7 +48,7 @@ fn is_markup(sample: &[u8]) -> bool {
         .any(|tag| text.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)))
 }
 
-/// Whether it is UTF-16 without a mark: its halves mean nothing by themselves.
+/// Whether a sample is UTF-16 without a byte order mark; its single bytes would look binary.
 fn is_wide(sample: &[u8]) -> bool {
     let Some(encoding) = utf16_without_mark(sample) else { return false };
     let (text, _) = encoding.decode_without_bom_handling(sample);
@@ -55,12 +57,13 @@ fn is_wide(sample: &[u8]) -> bool {
     (controls + broken) * 50 <= text.chars().count()
 }
 
-/// Text has hardly a control character beside those that move the pen, but UTF-16 is full of zeros at every other place.
+/// Whether a sample is binary. Text has hardly any control characters except white space; UTF-16 has a zero in every other
+/// byte.
 fn is_binary(sample: &[u8]) -> bool {
     let controls = sample.iter().filter(|byte| matches!(byte, 1..=8 | 14..=25 | 28..=31 | 127)).count();
     let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
-    // Some characters of other scripts have a zero on the other side, such as the blank of Chinese and Japanese.
+    // In some characters, such as the Chinese and Japanese blank, the zero is the other byte.
     let is_wide = even * 10 <= odd || odd * 10 <= even;
     controls * 50 > sample.len() || (!is_wide && (even + odd) * 10 > sample.len())
 }
@@ -70,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_tell_the_kind() {
+    fn the_first_bytes_give_the_kind() {
         for (sample, expected) in [
             (&b""[..], Kind::Empty),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", Kind::OldBook),

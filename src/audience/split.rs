@@ -1,19 +1,24 @@
-//! Text to rows: quotes, delimiters, line ends.
+//! Splits text into rows and cells: quotes, delimiters and line ends.
 //!
-//! Of our own because rejects name lines, and lines must be right behind CRLF, lone CR, blank lines and quoted line
-//! breaks; because an open quote must end in an error that names its line; and because the delimiter is found by
-//! splitting a sample with exactly these rules. Cells go straight into a [`Block`].
+//! Why not a library:
+//! - Rejects name lines, and line numbers must be right after CRLF, lone CR, blank lines and quoted line breaks.
+//! - An open quote must give an error with its line.
+//! - The delimiter is found by splitting a sample with exactly these rules.
+//! - Cells go straight into a [`Block`].
 //!
-//! The rules: a quote opens a quoted cell only as its first character; inside, `""` is one quote, and delimiters
-//! and line ends are text; what follows the closing quote is appended as it stands. A row ends with LF, CR or CRLF.
+//! Rules:
+//! - A quote opens a quoted cell only as its first character.
+//! - In a quoted cell, `""` is one quote, and delimiters and line ends are text.
+//! - Text after the closing quote is appended unchanged.
+//! - A row ends with LF, CR or CRLF.
 
 use std::io::{self, Read};
 
 use super::block::Block;
-use super::note::Rows;
+use super::note::RowCount;
 use super::number::DIGITS_FOR_SURE;
 
-/// What no honest row reaches and an open quote soon does. It bounds the memory of one row.
+/// Maximum length of a row, which bounds its memory. No real row reaches it, but an open quote soon does.
 pub(super) const MAX_ROW_BYTES: usize = 1 << 20;
 const BUFFER_BYTES: usize = 128 * 1024;
 
@@ -24,77 +29,77 @@ pub(super) struct Splitter<R> {
     buffer: Box<[u8]>,
     at: usize,
     filled: usize,
-    /// The line that the next byte belongs to, from 1.
+    /// Line of the next byte, from 1.
     line: u64,
-    /// Quoted cells that go over several lines and have delimiters in them.
-    pub(super) long_quotes: Rows,
-    /// The last row ended with CR, so a LF now belongs to that end.
+    /// Quoted cells that span several lines and contain delimiters.
+    pub(super) long_quotes: RowCount,
+    /// The last row ended with CR, so an LF that follows belongs to the same line end.
     after_cr: bool,
 }
 
 #[derive(Debug)]
-pub(super) enum Unsplittable {
+pub(super) enum SplitError {
     Io(io::Error),
     OpenQuote { line: u64 },
     TooLong { line: u64 },
 }
 
-impl From<io::Error> for Unsplittable {
+impl From<io::Error> for SplitError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-/// What a quoted cell holds behind its first line.
+/// Tracks whether a line of a quoted cell looks like a row.
 #[derive(Default)]
-struct Inside {
-    is_behind: bool,
+struct QuotedLines {
+    is_after_first: bool,
     has_delimiter: bool,
     digits: usize,
     was_like_a_row: bool,
 }
 
-impl Inside {
-    fn takes(&mut self, byte: u8, delimiter: u8) {
+impl QuotedLines {
+    fn add(&mut self, byte: u8, delimiter: u8) {
         if matches!(byte, b'\n' | b'\r') {
-            *self = Self { is_behind: true, was_like_a_row: self.is_like_a_row(), ..Self::default() };
+            *self = Self { is_after_first: true, was_like_a_row: self.is_like_a_row(), ..Self::default() };
         } else {
             self.has_delimiter |= byte == delimiter;
             self.digits += usize::from(byte.is_ascii_digit());
         }
     }
 
-    /// Whether some line of it could be a row of its own: an address has delimiters as well, but no number.
+    /// Whether a line after the first could be a row: it has a delimiter and a number. An address has only delimiters.
     const fn is_like_a_row(&self) -> bool {
-        self.was_like_a_row || (self.is_behind && self.has_delimiter && self.digits >= DIGITS_FOR_SURE)
+        self.was_like_a_row || (self.is_after_first && self.has_delimiter && self.digits >= DIGITS_FOR_SURE)
     }
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum State {
     CellStart,
     Plain,
     Quoted,
-    /// Behind a quote inside a quoted cell: its end, or the first half of `""`.
+    /// After a quote in a quoted cell: the end of the cell, or the first half of `""`.
     QuoteSeen,
 }
 
 impl<R: Read> Splitter<R> {
     pub(super) fn new(input: R, delimiter: u8) -> Self {
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        Self { input, delimiter, buffer, at: 0, filled: 0, line: 1, long_quotes: Rows::default(), after_cr: false }
+        Self { input, delimiter, buffer, at: 0, filled: 0, line: 1, long_quotes: RowCount::default(), after_cr: false }
     }
 
-    /// Reads one row into `block`; false at the end of the text. Blank rows are passed over.
-    pub(super) fn row(&mut self, block: &mut Block) -> Result<bool, Unsplittable> {
+    /// Reads one row into `block`; false at the end of the text. Skips blank rows.
+    pub(super) fn row(&mut self, block: &mut Block) -> Result<bool, SplitError> {
         loop {
-            if self.after_cr && self.has_more()? {
+            if self.after_cr && self.fill_buffer()? {
                 self.after_cr = false;
                 if self.buffer[self.at] == b'\n' {
                     self.at += 1;
                 }
             }
-            if !self.has_more()? {
+            if !self.fill_buffer()? {
                 return Ok(false);
             }
             let line = self.line;
@@ -105,63 +110,63 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    fn one_row(&mut self, block: &mut Block, line: u64) -> Result<(), Unsplittable> {
-        let mut place = Place::CellStart;
+    fn one_row(&mut self, block: &mut Block, line: u64) -> Result<(), SplitError> {
+        let mut state = State::CellStart;
         let mut quoted_cr = false;
-        let (mut opened, mut inside) = (line, Inside::default());
+        let (mut opened, mut inside) = (line, QuotedLines::default());
         loop {
-            if !self.has_more()? {
-                if place == Place::Quoted {
-                    return Err(Unsplittable::OpenQuote { line: opened });
+            if !self.fill_buffer()? {
+                if state == State::Quoted {
+                    return Err(SplitError::OpenQuote { line: opened });
                 }
                 block.end_cell();
                 return Ok(());
             }
             let rest = &self.buffer[self.at..self.filled];
-            match place {
-                Place::CellStart if rest[0] == b'"' => {
+            match state {
+                State::CellStart if rest[0] == b'"' => {
                     self.at += 1;
-                    (opened, inside) = (self.line, Inside::default());
-                    place = Place::Quoted;
+                    (opened, inside) = (self.line, QuotedLines::default());
+                    state = State::Quoted;
                 }
-                Place::QuoteSeen if rest[0] == b'"' => {
+                State::QuoteSeen if rest[0] == b'"' => {
                     block.push(b"\"");
                     self.at += 1;
-                    place = Place::Quoted;
+                    state = State::Quoted;
                 }
-                Place::Quoted => {
+                State::Quoted => {
                     let close = rest.iter().position(|byte| *byte == b'"');
                     let text = &rest[..close.unwrap_or(rest.len())];
                     for byte in text {
                         // CRLF counts once, with its CR.
                         self.line += u64::from(*byte == b'\r' || (*byte == b'\n' && !quoted_cr));
                         quoted_cr = *byte == b'\r';
-                        inside.takes(*byte, self.delimiter);
+                        inside.add(*byte, self.delimiter);
                     }
                     block.push(text);
                     self.at += text.len() + usize::from(close.is_some());
                     if close.is_some() {
                         if inside.is_like_a_row() {
                             self.long_quotes.add(opened);
-                            inside = Inside::default();
+                            inside = QuotedLines::default();
                         }
-                        place = Place::QuoteSeen;
+                        state = State::QuoteSeen;
                         quoted_cr = false;
                     }
                 }
-                Place::CellStart | Place::Plain | Place::QuoteSeen => {
+                State::CellStart | State::Plain | State::QuoteSeen => {
                     let delimiter = self.delimiter;
                     let stop = rest.iter().position(|byte| *byte == delimiter || *byte == b'\n' || *byte == b'\r');
                     block.push(&rest[..stop.unwrap_or(rest.len())]);
                     match stop.map(|stop| (stop, rest[stop])) {
                         None => {
                             self.at = self.filled;
-                            place = Place::Plain;
+                            state = State::Plain;
                         }
                         Some((stop, end)) => {
                             self.at += stop + 1;
                             block.end_cell();
-                            place = Place::CellStart;
+                            state = State::CellStart;
                             if end != delimiter {
                                 self.line += 1;
                                 self.after_cr = end == b'\r';
@@ -172,18 +177,14 @@ impl<R: Read> Splitter<R> {
                 }
             }
             if block.open_bytes() + block.open_cells() > MAX_ROW_BYTES {
-                let quoted = place == Place::Quoted;
-                return Err(if quoted {
-                    Unsplittable::OpenQuote { line: opened }
-                } else {
-                    Unsplittable::TooLong { line }
-                });
+                let quoted = state == State::Quoted;
+                return Err(if quoted { SplitError::OpenQuote { line: opened } } else { SplitError::TooLong { line } });
             }
         }
     }
 
-    /// Whether there is a byte at `at`, reading on where necessary.
-    fn has_more(&mut self) -> io::Result<bool> {
+    /// Reads more input if the buffer is used up. Returns false at the end of the input.
+    fn fill_buffer(&mut self) -> io::Result<bool> {
         while self.at == self.filled {
             match self.input.read(&mut self.buffer) {
                 Ok(0) => return Ok(false),
@@ -203,7 +204,7 @@ impl<R: Read> Splitter<R> {
 mod tests {
     use super::*;
 
-    /// The rows of `text` with their lines, read in pieces of every size that could cut a token in two.
+    /// The rows of `text` with their lines, read in small pieces that split tokens.
     fn rows(text: &str) -> Vec<(u64, Vec<String>)> {
         let whole = split(text, usize::MAX);
         for piece in 1..4 {
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_right_behind_every_line_end_and_blank_line() {
+    fn line_numbers_are_right_after_every_line_end_and_blank_line() {
         for end in ["\n", "\r\n", "\r"] {
             let text = ["a,b", "1,2", "", " ", "3,\"x", "y\"", "5,6"].join(end);
             let quoted = format!("x{end}y");
@@ -241,24 +242,24 @@ mod tests {
     }
 
     #[test]
-    fn quotes_hold_delimiters_line_ends_and_themselves() {
+    fn quoted_cells_contain_delimiters_line_ends_and_quotes() {
         assert_eq!(rows("\"a,\"\"b\"\"\",\"c\"d,e\"f\"\n"), vec![row(1, &["a,\"b\"", "cd", "e\"f\""])]);
         assert_eq!(rows("\"\",\"x\""), vec![row(1, &["", "x"])]);
     }
 
     #[test]
-    fn rows_may_be_ragged_and_the_last_may_lack_its_line_end() {
+    fn rows_may_differ_in_width_and_lack_the_last_line_end() {
         assert_eq!(rows("a\n1,2,3\n,x"), vec![row(1, &["a"]), row(2, &["1", "2", "3"]), row(3, &["", "x"])]);
         assert_eq!(rows("a,\n"), vec![row(1, &["a", ""])]);
     }
 
     #[test]
-    fn rows_of_blank_cells_are_no_rows() {
+    fn rows_of_blank_cells_are_skipped() {
         assert_eq!(rows(",,\n\n,\" \",\nx\n"), vec![row(4, &["x"])]);
     }
 
     #[test]
-    fn an_open_quote_is_an_error_that_names_its_line() {
+    fn an_open_quote_is_an_error_with_its_line() {
         let endless = format!("a\nb\n\"c{}", "x\n".repeat(MAX_ROW_BYTES));
         for text in ["a\nb\n\"c,d\ne,f\n", "a\nb,\"c\nd\",\"e\nf\n", &endless] {
             let mut splitter = Splitter::new(text.as_bytes(), b',');
@@ -269,14 +270,14 @@ mod tests {
                     Err(error) => break error,
                 }
             };
-            assert!(matches!(error, Unsplittable::OpenQuote { line: 3 }), "{error:?}");
+            assert!(matches!(error, SplitError::OpenQuote { line: 3 }), "{error:?}");
         }
     }
 
     #[test]
-    fn a_row_without_end_is_an_error() {
+    fn a_row_over_the_limit_is_an_error() {
         let endless = ",".repeat(MAX_ROW_BYTES + 2);
         let mut splitter = Splitter::new(endless.as_bytes(), b',');
-        assert!(matches!(splitter.row(&mut Block::default()), Err(Unsplittable::TooLong { line: 1 })));
+        assert!(matches!(splitter.row(&mut Block::default()), Err(SplitError::TooLong { line: 1 })));
     }
 }

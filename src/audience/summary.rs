@@ -1,4 +1,4 @@
-//! The counts of one file.
+//! The counts and findings of one file.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Note, Packed, Reason};
 use crate::domain::{Country, Fields};
 
-/// What a file held. Serialises to the object that `volley audience check --json` prints.
+/// The summary of a file. Serialises to the object that `volley audience check --json` prints.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
     pub rows: u64,
@@ -15,50 +15,50 @@ pub struct Summary {
     pub invalid: u64,
     pub duplicates: u64,
     pub opted_out: u64,
-    /// The accepted rows by the country of their number.
+    /// Accepted rows by the country of their number.
     pub countries: BTreeMap<Country, u64>,
     pub columns: Vec<String>,
-    /// The columns once more, with what is in them.
+    /// The columns again, with their meaning and samples.
     pub fields: Vec<Field>,
-    /// None where there is no text to decode: spreadsheets, inline numbers.
+    /// `None` without text to decode: spreadsheets and inline numbers.
     pub encoding: Option<&'static str>,
     pub delimiter: Option<char>,
     pub sheet: Option<String>,
     pub number_column: String,
-    /// The rejected rows by reason, so it sums to `rows - valid`.
+    /// Rejected rows by reason; the sum is `rows - valid`.
     pub reasons: BTreeMap<Reason, u64>,
-    /// Filled in by the caller, who has a clock.
+    /// Set by the caller, which has a clock.
     pub seconds: f64,
-    /// Of the file's bytes, as they were given. Nothing where there was no file.
+    /// Digest of the file's bytes as given; `None` without a file.
     pub sha256: Option<String>,
-    /// In what the file was packed, from the outermost on.
+    /// How the file was packed, outermost first.
     pub packed: Vec<Packed>,
-    /// What the person who gave the file should know of it.
+    /// Notes for the operator.
     pub notes: Vec<Note>,
-    /// The first few rejects of each reason, for the person who gave the file; they hold numbers, so not for logs.
+    /// The first few rejects of each reason, for the operator. They contain numbers, so they must not be logged.
     #[serde(skip)]
     pub examples: Vec<Example>,
 }
 
-/// A column, as it was understood.
+/// A column and its detected meaning.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Field {
     pub name: String,
-    /// What the import or templates know it as: `number`, `Country`, `FirstName` and their like.
+    /// Its meaning for the import or templates, such as `number`, `Country` or `FirstName`.
     #[serde(rename = "is")]
     pub meaning: Option<&'static str>,
-    /// Rows that have something in it.
+    /// Rows with text in this column.
     pub filled: u64,
-    /// The first few texts that stand in it, each once and shortened.
+    /// The first few distinct texts, shortened.
     pub samples: Vec<String>,
 }
 
-/// Enough to recognise what is in a column.
+/// Samples per column, enough to recognise its content.
 const SAMPLES: usize = 3;
-/// Rows in which they are looked for.
+/// Number of rows that samples are taken from.
 pub(super) const SAMPLED_ROWS: usize = 100;
 
-/// A rejected row, for showing: where it is and what stood in its number cell, shortened.
+/// A rejected row for display: its line and the shortened text of its number cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Example {
     pub line: u64,
@@ -66,12 +66,12 @@ pub struct Example {
     pub value: String,
 }
 
-/// Enough to recognise a pattern, few enough to read.
+/// Examples per reason: enough to recognise a pattern, few enough to read.
 const EXAMPLES_PER_REASON: u64 = 3;
 const EXAMPLE_CHARS: usize = 40;
 
 impl Summary {
-    /// Looks at one of the first rows for samples.
+    /// Takes samples from one of the first rows.
     pub(super) fn sample(&mut self, fields: &Fields) {
         if self.fields.iter().all(|field| field.samples.len() == SAMPLES) {
             return;
@@ -90,7 +90,7 @@ impl Summary {
         self.valid += rows;
     }
 
-    /// `value` is asked for only where it becomes an example.
+    /// Counts a rejected row. Calls `value` only if the row becomes an example.
     pub(super) fn count_reject(&mut self, line: u64, reason: Reason, value: impl FnOnce() -> String) {
         self.rows += 1;
         match reason {

@@ -1,67 +1,67 @@
-//! A source of rows to blocks of rows with columns: the same for every kind of file.
+//! Turns the rows of any kind of file into blocks of rows with columns.
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use super::beside::Beside;
+use super::background::Background;
 use super::block::{Block, Row};
-use super::charset::{self, Clue};
+use super::charset::{self, Hint};
 use super::columns::{Columns, NoColumns};
 use super::header;
-use super::open::{self, Book, Opened as OpenedFile, Packed};
-use super::pipeline::{Feed, Opened};
+use super::open::{self, Book, Opened, Packed};
+use super::pipeline::{Feed, Layout};
 use super::read::Reading;
 use super::sheet::{self, Errors, Files, Format, Unseen};
 use super::sniff::{self, Kind};
 use super::text::TextRows;
 use super::{Error, Note, note};
 
-/// Small enough to share out evenly and to hold a few of, large enough that handing over costs nothing.
+/// Rows per block: small enough for an even distribution and little memory, large enough that passing a block costs nothing.
 pub(super) const BLOCK_ROWS: usize = 1_000;
 const BLOCK_BYTES: usize = 256 * 1024;
-/// How many rows are looked at to find the header and to tell the columns apart.
+/// Number of rows that are used to find the header and the columns.
 pub(super) const HEAD_ROWS: usize = 120;
-/// No recipient file has as many, and each costs memory in every row.
+/// Maximum number of columns. No recipient file has more, and each column costs memory in every row.
 pub(super) const MAX_COLUMNS: usize = 1_024;
 
-/// Rows in order.
+/// A source of rows, in order.
 pub(super) trait Source {
-    /// Reads one row into the block; false when there are no more.
+    /// Reads one row into the block; false at the end.
     fn row(&mut self, block: &mut Block) -> Result<bool, Error>;
 
-    /// How many bytes of the file have been read.
+    /// Bytes of the file that have been read.
     fn bytes_done(&self) -> u64;
 
-    /// Quoted cells over several lines with delimiters in them: a quote that lacks its other half makes such cells.
-    fn long_quotes(&self) -> note::Rows {
-        note::Rows::default()
+    /// Quoted cells that span several lines and contain delimiters, as a missing closing quote causes.
+    fn long_quotes(&self) -> note::RowCount {
+        note::RowCount::default()
     }
 }
 
-/// What is known of a file before its columns are.
+/// Properties of a file that are known before its columns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Form {
     pub(super) packed: Vec<Packed>,
-    pub(super) digest: Beside<String>,
-    pub(super) unseen: Beside<Unseen>,
+    pub(super) digest: Background<String>,
+    pub(super) unseen: Background<Unseen>,
     pub(super) errors: Errors,
-    pub(super) long_quotes: Arc<OnceLock<note::Rows>>,
+    pub(super) long_quotes: Arc<OnceLock<note::RowCount>>,
     pub(super) encoding: Option<&'static str>,
     pub(super) delimiter: Option<char>,
     pub(super) sheet: Option<String>,
     pub(super) bytes_total: u64,
-    /// Numbers count only where their column says that it holds some.
+    /// The number column must be recognised by its name.
     pub(super) must_be_named: bool,
-    /// Characters may stand in it that are none in its encoding.
+    /// The text may contain characters that are invalid in its encoding.
     pub(super) may_be_damaged: bool,
     pub(super) notes: Vec<Note>,
 }
 
 /// Reads a whole file into `feed`.
 pub(super) fn feed_file(path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> Result<(), Error> {
-    let OpenedFile { mut file, another, bytes, packed, digest, book } = open::open(path)?;
-    let path = open::shown(path);
+    let Opened { mut file, another, bytes, packed, digest, book } = open::open(path)?;
+    let path = open::display_path(path);
     let form = Form { packed, digest, bytes_total: bytes, ..Form::default() };
     let format = match book {
         Some(Book::Xlsx) => Format::Xlsx,
@@ -102,8 +102,8 @@ fn feed_text(
     if reading.options.sheet.is_some() {
         return Err(Error::NoSheets { file: path.to_owned() });
     }
-    let clue = Clue { told: reading.options.encoding, country: reading.options.country };
-    let text = charset::find(&mut file, sample, clue).map_err(unreadable)?;
+    let hint = Hint { stated: reading.options.encoding, country: reading.options.country };
+    let text = charset::find(&mut file, sample, hint).map_err(unreadable)?;
     let mut source = TextRows::open(path, file, text, reading.options.delimiter).map_err(unreadable)?;
     let form = Form {
         encoding: Some(text.encoding.name()),
@@ -132,13 +132,13 @@ fn feed_table(
         return Err(Error::TooManyColumns { file: path.to_owned(), count: widest, max: MAX_COLUMNS });
     }
     let titles = rows.iter().take(head.header.unwrap_or(head.first));
-    let said = |row: Row<'_>| row.cells().map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ");
-    let titles: Vec<(u64, String)> = titles.map(|row| (row.line, said(row))).collect();
+    let text = |row: Row<'_>| row.cells().map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ");
+    let titles: Vec<(u64, String)> = titles.map(|row| (row.line, text(row))).collect();
     form.notes.extend((!titles.is_empty()).then_some(Note::Titles { rows: titles }));
     let is_headless = head.header.is_none() && !reading.options.no_header;
     form.notes.extend(is_headless.then_some(Note::NoHeader));
     let data = || rows.iter().skip(head.first);
-    let header = head.header.and_then(|place| rows.iter().nth(place));
+    let header = head.header.and_then(|index| rows.iter().nth(index));
     let columns = Columns::find(header, &data, reading).map_err(|error| match error {
         NoColumns::NoNumber(columns) => Error::NoNumberColumn { file: path.to_owned(), columns, sheets: Vec::new() },
         NoColumns::NoSuch(column, columns) => Error::NoSuchColumn { file: path.to_owned(), column, columns },
@@ -158,14 +158,14 @@ fn feed_table(
     let taken = columns.number().to_owned();
     form.notes.extend((!others.is_empty()).then_some(Note::OtherNumbers { taken, columns: others }));
     let long_quotes = form.long_quotes.clone();
-    // Only of the sheet that is read: several may be tried.
-    form.unseen.begin();
-    let mut more = feed.open(Opened { columns, form }) && feed.rows(rows.behind(head.first), source.bytes_done());
+    // Started only for the sheet that is read: several may be tried.
+    form.unseen.start();
+    let mut more = feed.start(Layout { columns, form }) && feed.rows(rows.skip(head.first), source.bytes_done());
     while more {
         let rows = read_block(source, BLOCK_ROWS)?.seal().ok_or_else(changed)?;
         more = rows.len() > 0 && feed.rows(rows, source.bytes_done());
     }
-    // Told once the last row is read; nobody else does.
+    // Set once, after the last row; no other code sets it.
     let _ = long_quotes.set(source.long_quotes());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A text as rows.
+//! Reads the rows of a text file.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use super::Error;
 use super::block::Block;
-use super::charset::Text;
+use super::charset::TextFormat;
 use super::decode::{Tracked, decode};
 use super::delimiter;
-use super::note::Rows;
+use super::note::RowCount;
 use super::sniff::SAMPLE_BYTES;
-use super::split::{MAX_ROW_BYTES, Splitter, Unsplittable};
+use super::split::{MAX_ROW_BYTES, SplitError, Splitter};
 use super::table::Source;
 
 pub(super) struct TextRows<'a> {
@@ -24,14 +24,14 @@ pub(super) struct TextRows<'a> {
 }
 
 impl<'a> TextRows<'a> {
-    pub(super) fn open(path: &'a Path, file: File, text: Text, delimiter: Option<u8>) -> io::Result<Self> {
+    pub(super) fn open(path: &'a Path, file: File, text: TextFormat, delimiter: Option<u8>) -> io::Result<Self> {
         let mut sample = Vec::new();
         decode(file.try_clone()?, text)?.take(SAMPLE_BYTES).read_to_end(&mut sample)?;
         let cut = delimiter::find(&sample, delimiter);
         let (file, at) = Tracked::new(file);
         let mut splitter = Splitter::new(decode(file, text)?, cut.delimiter);
         if cut.named {
-            // The line that names the delimiter is no row. It was split once already, so it cannot fail.
+            // Skip the line that names the delimiter. It was split before, so this cannot fail.
             let _ = splitter.row(&mut Block::default());
         }
         Ok(Self { path, splitter, delimiter: cut.delimiter, at })
@@ -43,9 +43,9 @@ impl Source for TextRows<'_> {
         self.splitter.row(block).map_err(|error| {
             let file = self.path.to_owned();
             match error {
-                Unsplittable::Io(source) => Error::Read { file, source },
-                Unsplittable::OpenQuote { line } => Error::OpenQuote { file, line },
-                Unsplittable::TooLong { line } => Error::RowTooLong { file, line, max: MAX_ROW_BYTES },
+                SplitError::Io(source) => Error::Read { file, source },
+                SplitError::OpenQuote { line } => Error::OpenQuote { file, line },
+                SplitError::TooLong { line } => Error::RowTooLong { file, line, max: MAX_ROW_BYTES },
             }
         })
     }
@@ -54,7 +54,7 @@ impl Source for TextRows<'_> {
         self.at.get()
     }
 
-    fn long_quotes(&self) -> Rows {
+    fn long_quotes(&self) -> RowCount {
         self.splitter.long_quotes
     }
 }

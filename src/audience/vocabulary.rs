@@ -1,6 +1,6 @@
-//! The words with which people name the columns of their files, as keys: without case, accents, blanks and punctuation.
+//! The words of column names, as keys: without case, accents, blanks and punctuation.
 
-/// Header names of columns with mobile numbers, most telling first.
+/// Names of columns with mobile numbers, clearest first.
 pub(super) const MOBILE: &[&str] = &[
     "msisdn",
     "mobile",
@@ -50,7 +50,7 @@ pub(super) const MOBILE: &[&str] = &[
     "मोबाइल",
 ];
 
-/// Those of columns with numbers of any phone.
+/// Names of columns with numbers of any phone.
 pub(super) const PHONE: &[&str] = &[
     "phone",
     "phonenumber",
@@ -92,7 +92,7 @@ pub(super) const PHONE: &[&str] = &[
     "फोन",
 ];
 
-/// Names that number columns have, but other columns too: they count only where the content agrees.
+/// Names of number columns that other columns have too: they count only if the cells contain numbers.
 pub(super) const MAYBE_NUMBER: &[&str] = &[
     "number",
     "numbers",
@@ -112,7 +112,7 @@ pub(super) const MAYBE_NUMBER: &[&str] = &[
     "番号",
 ];
 
-/// Words of which one does the same for a longer name.
+/// Words that do the same within a longer name.
 pub(super) const CONTACT_WORDS: &[&str] = &[
     "contact",
     "contacts",
@@ -128,8 +128,8 @@ pub(super) const CONTACT_WORDS: &[&str] = &[
     "recapiti",
 ];
 
-/// Words of which one makes a header that of a number column, the more telling kind first. Those of scripts and languages
-/// that write words together count within longer ones.
+/// Words that make a name that of a number column, clearer ones first. Stems count within longer words, for languages that
+/// write words together.
 pub(super) const MOBILE_WORDS: &[&str] =
     &["mobile", "mob", "mobil", "cell", "cel", "handy", "gsm", "hp", "wa", "cep", "movil", "msisdn"];
 pub(super) const MOBILE_STEMS: &[&str] = &[
@@ -188,8 +188,8 @@ pub(super) const PHONE_STEMS: &[&str] = &[
     "هاتف",
     "फोन",
 ];
-/// Words beside these that say of whose phone it is: another column is asked first.
-pub(super) const LESSER_WORDS: &[&str] = &[
+/// Words for a phone that is not the main one: other columns are preferred.
+pub(super) const SECONDARY_WORDS: &[&str] = &[
     "home",
     "landline",
     "festnetz",
@@ -210,8 +210,8 @@ pub(super) const LESSER_WORDS: &[&str] = &[
     "alternative",
     "2",
 ];
-/// Words that say the phone is somebody's who works with the people of the list: those are asked last.
-pub(super) const SOMEBODY_ELSES: &[&str] = &[
+/// Words for the phone of staff who work with the recipients: such a column comes last.
+pub(super) const STAFF_WORDS: &[&str] = &[
     "agent",
     "manager",
     "sales",
@@ -234,8 +234,8 @@ pub(super) const SOMEBODY_ELSES: &[&str] = &[
     "vendeur",
     "conseiller",
 ];
-/// Whose something is: it speaks of something else, where nobody says that it is a contact.
-pub(super) const OF_WHOM: &[&str] = &[
+/// Words for the owner of a value. Without a contact word, they mean something other than a phone number.
+pub(super) const OWNER_WORDS: &[&str] = &[
     "customer",
     "kunde",
     "kunden",
@@ -254,7 +254,7 @@ pub(super) const OF_WHOM: &[&str] = &[
     "reservation",
     "ticket",
 ];
-/// Words that speak of something else, where none of a phone stands beside them.
+/// Words for something other than a phone number, unless a phone word is beside them.
 pub(super) const OTHER_WORDS: &[&str] = &[
     "type",
     "typ",
@@ -332,7 +332,7 @@ pub(super) const OTHER_WORDS: &[&str] = &[
 pub(super) const FAX: &[&str] = &["fax", "faks", "ファックス", "传真"];
 pub(super) const OTHER_STEMS: &[&str] = &["kundenn", "kundenid", "bestell", "rechnung", "auftrag", "konto", "datum"];
 
-/// Words of columns that name a country which says nothing of a number.
+/// Words for a country that is not the country of the number.
 pub(super) const NO_HOME_WORDS: &[&str] = &[
     "birth",
     "origin",
@@ -348,7 +348,7 @@ pub(super) const NO_HOME_WORDS: &[&str] = &[
     "nascita",
 ];
 
-/// What people call the column of area codes.
+/// Names of columns with area codes.
 pub(super) const AREA_CODE: &[&str] = &[
     "areacode",
     "stdcode",

@@ -136,7 +136,10 @@ fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_wha
     }
     assert_eq!(ended("unpack", "1"), "");
     let said = read("unpack.err".to_owned());
-    assert!(said.contains("what is unpacked") && said.contains("TMPDIR") && said.lines().count() == 1, "{said}");
+    assert!(
+        said.contains("cannot write temporary files") && said.contains("TMPDIR") && said.lines().count() == 1,
+        "{said}"
+    );
     ended("unpack_again", "0");
     assert_eq!(names(&serde_json::from_str(&ended("audiences", "0")).unwrap()), ["first"]);
     assert_eq!(ended("campaigns", "0").trim(), "[]");

@@ -159,7 +159,7 @@ fn whatever_would_exclude_nobody_is_refused_or_told() {
     };
     for (entry, said) in [
         ("+65 9100 000", "\"+65 9100 000\" is not a file, an imported audience or a readable number"),
-        ("9100 0002", "The number is national and nothing says of which country"),
+        ("9100 0002", "The number is national and its country is unknown"),
         ("2024-11", "would exclude nothing"),
         ("blokced.csv", "neither a file"),
         ("", "neither a file"),

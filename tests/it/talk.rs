@@ -77,7 +77,7 @@ fn nothing_that_is_read_is_written_over() {
     let before = std::fs::read(at.join("recipients.csv")).unwrap();
     let check = ["audience", "check", "recipients.csv"];
     for outputs in [&["--rejects", "recipients.csv"][..], &["--accepted", "./recipients.csv"]] {
-        run(at, &[&check[..], outputs].concat()).ended(2).says(&["recipients.csv is the file that is read"]);
+        run(at, &[&check[..], outputs].concat()).ended(2).says(&["recipients.csv is the input file"]);
     }
     let twice = ["--accepted", "out.csv", "--rejects", "./out.csv"];
     run(at, &[&check[..], &twice].concat()).ended(2).says(&["out.csv", "both the accepted and the rejected"]);
@@ -165,7 +165,7 @@ fn an_audience_of_nobody_is_not_kept() {
     std::fs::write(at.join("wrong.csv"), "Mobile,Name\n12,Ann\n").unwrap();
     let import = |file: &str, name: &str| run(at, &["audience", "import", file, "--name", name]);
     import("header.csv", "nobody").ended(1).says(&["header.csv has no row"]);
-    import("wrong.csv", "nobody").ended(1).says(&["nobody in wrong.csv", "volley audience check"]);
+    import("wrong.csv", "nobody").ended(1).says(&["wrong.csv has no valid recipients", "volley audience check"]);
     assert_eq!(import("recipients.csv", " ").code, 2);
     let kept = import("recipients.csv", "members").ended(0).stderr;
     assert!(kept.contains("Kept in the database") && kept.contains("volley.db"), "{kept}");

@@ -22,7 +22,7 @@ use calamine::SheetVisible;
 use self::book::{Book, Unopened};
 use self::compound::Found;
 use self::rows::SheetRows;
-use super::beside::Beside;
+use super::background::Background;
 use super::table::{Form, Source};
 use super::{Error, Note};
 
@@ -157,13 +157,15 @@ fn look(path: &Path, format: Format, file: &mut File) -> Result<Option<Looked>, 
 }
 
 impl Looked {
-    fn unseen(&self, format: Format, file: File, sheet: String, place: usize) -> Beside<Unseen> {
+    fn unseen(&self, format: Format, file: File, sheet: String, place: usize) -> Background<Unseen> {
         let known = match self {
-            Self::Beside => return Beside::planned("audience unseen", move || package::unseen(format, file, &sheet)),
+            Self::Beside => {
+                return Background::planned("audience unseen", move || package::unseen(format, file, &sheet));
+            }
             Self::InOrder(all) => all.get(place).copied(),
             Self::Named(all) => all.iter().find(|(name, _)| *name == sheet).map(|(_, unseen)| *unseen),
         };
-        Beside::known(known.unwrap_or_default())
+        Background::known(known.unwrap_or_default())
     }
 }
 
@@ -335,7 +337,7 @@ mod tests {
             write_row(book.add_worksheet().set_name("Notes")?, 0, &["nobody"])
         });
         let error = read(&none).unwrap_err().to_string();
-        assert!(error.contains("in none of its sheets: Cover, Notes") && error.contains("--map"), "{error}");
+        assert!(error.contains("in any of its sheets: Cover, Notes") && error.contains("--map"), "{error}");
     }
 
     #[test]

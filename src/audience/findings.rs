@@ -1,28 +1,28 @@
-//! What is told of all rows together.
+//! Collects findings over all rows, which become notes of the summary.
 
 use super::Note;
-use super::note::Rows;
+use super::note::RowCount;
 use super::number::{Beside, Number};
 
-/// What came up in accepted rows, and what their text suffered from.
+/// What was found in accepted rows and in their text. Each count becomes a note.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
-    /// Characters that are none in the encoding of the file.
+pub(super) struct Findings {
+    /// Characters that are invalid in the file's encoding.
     pub(super) damaged: u64,
-    /// Cells that hold what a spreadsheet program shows where there is no value.
+    /// Cells with the text of a spreadsheet error, such as `#N/A`.
     pub(super) error_texts: u64,
-    others: Rows,
-    words: Rows,
-    extensions: Rows,
-    fixed: Rows,
-    pub(super) untold: Rows,
-    foreign: Rows,
-    beside: Rows,
+    others: RowCount,
+    words: RowCount,
+    extensions: RowCount,
+    fixed: RowCount,
+    pub(super) untold: RowCount,
+    foreign: RowCount,
+    beside: RowCount,
 }
 
-impl Seen {
-    /// Looks at the number of an accepted row, and whether something stands right of the row's table.
-    pub(super) fn note(&mut self, line: u64, number: Number, beside_table: bool) {
+impl Findings {
+    /// Records the number of an accepted row, and whether the row has text beside the table.
+    pub(super) fn record(&mut self, line: u64, number: Number, beside_table: bool) {
         let Number { beside, is_fixed, .. } = number;
         if beside == Beside::default() && !is_fixed && !beside_table {
             return;
@@ -43,23 +43,24 @@ impl Seen {
         }
     }
 
-    /// Takes in what came up in later rows.
-    pub(super) fn take_in(&mut self, later: &Self) {
+    /// Adds the findings of later rows.
+    pub(super) fn merge(&mut self, later: &Self) {
         let Self { damaged, error_texts, others, words, extensions, fixed, untold, foreign, beside } = later;
         self.damaged += damaged;
         self.error_texts += error_texts;
-        self.others.take_in(*others);
-        self.words.take_in(*words);
-        self.extensions.take_in(*extensions);
-        self.fixed.take_in(*fixed);
-        self.untold.take_in(*untold);
-        self.foreign.take_in(*foreign);
-        self.beside.take_in(*beside);
+        self.others.merge(*others);
+        self.words.merge(*words);
+        self.extensions.merge(*extensions);
+        self.fixed.merge(*fixed);
+        self.untold.merge(*untold);
+        self.foreign.merge(*foreign);
+        self.beside.merge(*beside);
     }
 
+    /// The notes for everything that was found.
     pub(super) fn notes(&self, encoding: Option<&'static str>) -> impl Iterator<Item = Note> {
         let damaged = encoding.map(|encoding| Note::Damaged { characters: self.damaged, encoding });
-        let of = |rows: Rows, note: fn(Rows) -> Note| (rows.number > 0).then(|| note(rows));
+        let of = |rows: RowCount, note: fn(RowCount) -> Note| (rows.number > 0).then(|| note(rows));
         [
             damaged.filter(|_| self.damaged > 0),
             (self.error_texts > 0).then_some(Note::ErrorTexts { cells: self.error_texts }),

@@ -1,7 +1,7 @@
-//! What others test their readers of CSV with, and what this one makes of it.
+//! Reads the samples of public CSV test suites.
 //!
-//! `csv-spectrum` is such a collection that is had as a crate. That of Papa Parse is a script; in what it wants otherwise
-//! for good reasons is told in `ARCHITECTURE.md`.
+//! The `csv-spectrum` suite is available as a crate. The suite of Papa Parse is a script; `ARCHITECTURE.md` says where Volley
+//! deliberately differs from it.
 
 use std::io::Write;
 
@@ -9,22 +9,22 @@ use encoding_rs::UTF_8;
 use serde_json::{Map, Value};
 
 use super::block::Block;
-use super::charset::Text;
+use super::charset::TextFormat;
 use super::table::Source;
 use super::text::TextRows;
 
-/// The rows of a text whose delimiter nobody tells.
+/// The rows of a text, with the delimiter detected.
 fn rows(text: &[u8]) -> Vec<Vec<String>> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text).unwrap();
-    let utf8 = Text { encoding: UTF_8, mark: 0, is_plain: false, has_nul: false };
+    let utf8 = TextFormat { encoding: UTF_8, mark: 0, is_plain: false, has_nul: false };
     let mut source = TextRows::open(file.path(), file.reopen().unwrap(), utf8, None).unwrap();
     let mut block = Block::default();
     while source.row(&mut block).unwrap() {}
     block.seal().unwrap().iter().map(|row| row.cells().map(str::to_owned).collect()).collect()
 }
 
-/// Each row by the names that the first gives.
+/// Each row as an object, with the names of the first row as keys.
 fn records(text: &[u8]) -> Value {
     let rows = rows(text);
     let (header, data) = rows.split_first().unwrap();
@@ -36,18 +36,21 @@ fn records(text: &[u8]) -> Value {
 }
 
 #[test]
-fn csv_spectrum_is_read_as_it_wants_to_be() {
+fn csv_spectrum_samples_read_as_expected() {
     for sample in csv_spectrum::spectrum() {
-        let wanted: Value = serde_json::from_slice(sample.json).unwrap();
+        let expected: Value = serde_json::from_slice(sample.json).unwrap();
         let read = records(sample.csv);
         if sample.name == "location_coordinates" {
-            // What it wants is no list, and another number than is in the file.
+            // The suite expects no list here, and another number than the file contains.
             assert_eq!(read[0]["Contact Phone Number"], "2095257564");
-            assert_ne!(wanted["Contact Phone Number"], "2095257564");
-            let place = "37\u{fffd}36'37.8\"N 121\u{fffd}2'17.9\"W";
-            assert_eq!((&read[0]["Location Coordinates"], read.as_array().map(Vec::len)), (&place.into(), Some(1)));
+            assert_ne!(expected["Contact Phone Number"], "2095257564");
+            let coordinates = "37\u{fffd}36'37.8\"N 121\u{fffd}2'17.9\"W";
+            assert_eq!(
+                (&read[0]["Location Coordinates"], read.as_array().map(Vec::len)),
+                (&coordinates.into(), Some(1))
+            );
             continue;
         }
-        assert_eq!(read, wanted, "{}", sample.name);
+        assert_eq!(read, expected, "{}", sample.name);
     }
 }

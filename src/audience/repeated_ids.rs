@@ -1,11 +1,11 @@
-//! How many rows have a `ClientMessageId` that an earlier row has. That is allowed, and a person wants to know.
+//! Counts rows whose `ClientMessageId` an earlier row has. That is allowed, and the summary reports it.
 
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-/// An id, of which only eight bytes are kept: that two of ten million have the same ones is once in three hundred thousand
-/// files, and costs one row in a count.
+/// The eight-byte hash of an id. Among ten million ids, two share a hash in about one of 300,000 files; then the count is
+/// wrong by one row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Id(u64);
 
@@ -15,28 +15,28 @@ impl Id {
     }
 }
 
-/// By their first byte, so that each part grows by little and is sorted where it fits into the cache.
+/// Hashes are grouped by their first byte, so that each part grows in small steps and fits into the cache for sorting.
 const PARTS: usize = 1 << u8::BITS;
 
-/// Ids that have come up.
+/// Hashes of all ids so far.
 #[derive(Debug)]
-pub(super) struct Repeats(Vec<Vec<u64>>);
+pub(super) struct RepeatedIds(Vec<Vec<u64>>);
 
-impl Default for Repeats {
+impl Default for RepeatedIds {
     fn default() -> Self {
         Self(vec![Vec::new(); PARTS])
     }
 }
 
-impl Repeats {
-    pub(super) fn note(&mut self, ids: impl IntoIterator<Item = Id>) {
+impl RepeatedIds {
+    pub(super) fn add(&mut self, ids: impl IntoIterator<Item = Id>) {
         for Id(digest) in ids {
             let [first, ..] = digest.to_be_bytes();
             self.0[usize::from(first)].push(digest);
         }
     }
 
-    /// Rows whose id an earlier one has.
+    /// Counts rows whose id an earlier row has.
     pub(super) fn count(self) -> u64 {
         let repeated = |mut part: Vec<u64>| {
             let all = part.len();
@@ -53,10 +53,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_row_but_the_first_of_an_id_is_a_repeat() {
-        let mut repeats = Repeats::default();
-        repeats.note((0..100_000_u32).map(|n| Id::of(&format!("order-{}", n % 70_000))));
-        repeats.note(["A-1", "a-1", "A-1", "", ""].map(Id::of));
+    fn every_row_after_the_first_with_an_id_counts_as_a_repeat() {
+        let mut repeats = RepeatedIds::default();
+        repeats.add((0..100_000_u32).map(|n| Id::of(&format!("order-{}", n % 70_000))));
+        repeats.add(["A-1", "a-1", "A-1", "", ""].map(Id::of));
         assert_eq!(repeats.count(), 30_000 + 2);
     }
 }

@@ -1,34 +1,34 @@
 //! Whether the numbers of a column begin with their calling code, without a `+`.
 //!
-//! A national number that lost a digit often is a number of another country. So a number without `+` is taken for one of
-//! another country than the one that is told only where the column's other numbers show that they are written so.
+//! A national number that lost a digit often is a valid number of another country. So a number without `+` is accepted as
+//! foreign only if the other numbers of the column show that they are written with calling codes.
 
 use super::number::{self, Number, Written};
 use crate::domain::Country;
 
-/// What the first numbers of a column say of how all of them are written.
+/// Counts of how the first numbers of a column are written.
 #[derive(Debug, Default)]
-pub(super) struct Codes {
-    /// They begin with their calling code. Of other countries only mobile numbers: what somebody mistyped rarely is one.
+pub(super) struct CallingCodes {
+    /// Numbers that begin with their calling code. Foreign ones count only if mobile: a mistyped number rarely is one.
     with: usize,
-    /// All others: national ones, and those that may be mistyped.
+    /// All other numbers: national ones, and possibly mistyped ones.
     without: usize,
-    /// One begins with the calling code of the country that is told for it.
+    /// Whether one begins with the calling code of its expected country.
     own: bool,
-    /// Those of the country that is told for them, with a `+`.
+    /// Numbers of their expected country, with a `+`.
     own_with_plus: usize,
-    /// Another country of which one is, and whether there are several such countries.
+    /// The first foreign country, and whether there are several.
     other: Option<(Country, bool)>,
 }
 
-/// One number shows nothing of others.
-const FEWEST: usize = 2;
-/// The same of numbers of other countries alone.
-const FEWEST_OTHERS: usize = 3;
+/// One number alone says nothing about the others.
+const MIN_COUNT: usize = 2;
+/// The same if all numbers are foreign.
+const MIN_FOREIGN_COUNT: usize = 3;
 
-impl Codes {
-    /// Looks at a cell and the number in it, where that exists with its calling code or in its country.
-    pub(super) fn look_at(&mut self, cell: &str, number: Option<Number>) {
+impl CallingCodes {
+    /// Counts a cell and its number, if a number exists with its calling code or in its country.
+    pub(super) fn add(&mut self, cell: &str, number: Option<Number>) {
         let Some(Number { msisdn, country, is_fixed, beside }) = number else {
             self.without += usize::from(number::is_bare(cell));
             return;
@@ -50,16 +50,19 @@ impl Codes {
         }
     }
 
-    /// At least three of four begin with a calling code, and it is their own country's or that of several others: numbers
-    /// of one country that all lost a digit would seem to be of one other. Beside numbers of the told country that have a
-    /// `+` those without one are national, and few strangers are two that were mistyped.
+    /// Whether the numbers are written with their calling codes, without a `+`.
+    ///
+    /// True if three of four begin with a calling code, and it is that of the expected country or of several other countries.
+    /// - One other country is not enough: numbers of one country that all lost a digit seem to be of one other country.
+    /// - If numbers of the expected country have a `+`, those without one count as national.
+    /// - A few foreign numbers are not enough: two may be mistyped.
     pub(super) fn are_written(&self) -> bool {
         let most_of = |without: usize| self.with * 4 >= (self.with + without) * 3;
         if self.own {
-            return self.with >= FEWEST && most_of(self.without);
+            return self.with >= MIN_COUNT && most_of(self.without);
         }
         let are_several = self.other.is_some_and(|(_, several)| several);
-        are_several && self.with >= FEWEST_OTHERS && most_of(self.without + self.own_with_plus)
+        are_several && self.with >= MIN_FOREIGN_COUNT && most_of(self.without + self.own_with_plus)
     }
 }
 
@@ -70,37 +73,37 @@ mod tests {
 
     fn are_written(cells: &[&str], country: &str) -> bool {
         let home = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
-        let mut codes = Codes::default();
-        cells.iter().for_each(|cell| codes.look_at(cell, number::read(cell, home.coded()).ok()));
+        let mut codes = CallingCodes::default();
+        cells.iter().for_each(|cell| codes.add(cell, number::read(cell, home.coded()).ok()));
         codes.are_written()
     }
 
     const GERMAN: [&str; 3] = ["4915123456789", "4915123456780", "491701234567"];
 
     #[test]
-    fn numbers_with_the_code_of_their_country_show_it() {
+    fn codes_of_the_expected_country_are_recognised() {
         assert!(are_written(&["6591234567", "4915123456789"], "SG"));
         assert!(are_written(&["6591234567", "6591234568", "6581234567", "81234567"], "SG"));
         assert!(!are_written(&["6591234567", "6591234568", "81234569", "81234567"], "SG"));
     }
 
     #[test]
-    fn numbers_of_several_other_countries_show_it_and_those_of_one_do_not() {
+    fn codes_of_several_foreign_countries_are_recognised_but_not_of_one() {
         assert!(!are_written(&GERMAN, "SG"));
         assert!(are_written(&[&GERMAN[..], &["8801712345678"]].concat(), "SG"));
         assert!(are_written(&["4915123456789", "447400123456", "8801712345678", "13012345678"], "NP"));
-        assert!(!are_written(&["336-555-01234", "614-478-01234"], "US"), "two that have a digit too many");
+        assert!(!are_written(&["336-555-01234", "614-478-01234"], "US"), "two numbers with a digit too many");
         let with_plus = ["+12125550123", "+12125550124", "+12125550125"];
         assert!(!are_written(&[&GERMAN[..], &["8801712345678"], &with_plus[..]].concat(), "US"));
     }
 
     #[test]
-    fn national_and_mistyped_numbers_and_those_with_a_plus_do_not_show_it() {
+    fn national_mistyped_and_plus_numbers_are_not_calling_codes() {
         assert!(!are_written(&["9841230690", "9841230691", "984123069"], "NP"));
-        // Fixed lines of Iran, Germany and others, to look at them.
+        // These look like fixed lines of Iran, Germany and others.
         assert!(!are_written(&["984-123069", "(49) 231-4982", "984-123068"], "NP"));
         assert!(!are_written(&["+6591234567", "0065 91234568", "+4915123456789", "4915123456780"], "SG"));
-        assert!(!are_written(&["4915123456789"], "SG"), "a number alone");
+        assert!(!are_written(&["4915123456789"], "SG"), "a single number");
         assert!(!are_written(&[], "SG"));
     }
 }

@@ -1,4 +1,4 @@
-//! What is found out beside the reading, by a thread and a file of its own, and told once the reading is at its end.
+//! Work that a thread does while the file is read, on a file handle of its own. The result is collected at the end.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,77 +7,77 @@ use std::thread::{self, JoinHandle};
 
 use sha2::{Digest as _, Sha256};
 
-/// Something on its way.
+/// The result of a background task. Clones share it.
 #[derive(Debug)]
-pub(super) struct Beside<T>(Arc<Mutex<Option<Pending<T>>>>);
+pub(super) struct Background<T>(Arc<Mutex<Option<Pending<T>>>>);
 
 enum Pending<T> {
-    /// Nobody has asked for it yet, and it may be that nobody does.
+    /// Not started, and perhaps never needed.
     Planned(&'static str, Box<dyn FnOnce() -> io::Result<T> + Send>),
-    Sought(JoinHandle<io::Result<T>>),
-    Known(T),
+    Running(JoinHandle<io::Result<T>>),
+    Done(T),
 }
 
 impl<T> std::fmt::Debug for Pending<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Planned(..) => "planned",
-            Self::Sought(_) => "sought",
-            Self::Known(_) => "known",
+            Self::Running(_) => "running",
+            Self::Done(_) => "done",
         })
     }
 }
 
-impl<T> Clone for Beside<T> {
+impl<T> Clone for Background<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Default for Beside<T> {
-    /// There is nothing to be found out.
+impl<T> Default for Background<T> {
+    /// No task and no result.
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<T: Send + 'static> Beside<T> {
-    /// What is found out once it is begun.
+impl<T: Send + 'static> Background<T> {
+    /// A task that runs once it is started.
     pub(super) fn planned(name: &'static str, find: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(Some(Pending::Planned(name, Box::new(find))))))
     }
 
-    /// Begins to find out what is planned. Where there is no thread for it, it is not found out.
-    pub(super) fn begin(&self) {
+    /// Starts a planned task on a thread. If no thread can be started, there is no result.
+    pub(super) fn start(&self) {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *pending = match pending.take() {
             Some(Pending::Planned(name, find)) => {
-                thread::Builder::new().name(name.to_owned()).spawn(find).ok().map(Pending::Sought)
+                thread::Builder::new().name(name.to_owned()).spawn(find).ok().map(Pending::Running)
             }
-            begun => begun,
+            started => started,
         };
     }
 
-    /// What was found out before.
+    /// A result that is already there.
     pub(super) fn known(found: T) -> Self {
-        Self(Arc::new(Mutex::new(Some(Pending::Known(found)))))
+        Self(Arc::new(Mutex::new(Some(Pending::Done(found)))))
     }
 
-    /// Waits for the end of it. Nothing where the file could not be read to its end: the reading itself says so.
+    /// Waits for the result. `None` if the file could not be read to its end: the reading itself reports that.
     pub(super) fn finish(&self) -> Option<T> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take()? {
             Pending::Planned(_, find) => find().ok(),
-            Pending::Sought(thread) => thread.join().ok()?.ok(),
-            Pending::Known(found) => Some(found),
+            Pending::Running(thread) => thread.join().ok()?.ok(),
+            Pending::Done(found) => Some(found),
         }
     }
 }
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// The digest of a file as it was given: by it the same file is known again.
-pub(super) fn digest(mut file: File) -> Beside<String> {
-    let digest = Beside::planned("audience digest", move || {
+/// The digest of a file's bytes, which identifies the file on a later import.
+pub(super) fn digest(mut file: File) -> Background<String> {
+    let digest = Background::planned("audience digest", move || {
         let mut digest = Sha256::new();
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -89,6 +89,6 @@ pub(super) fn digest(mut file: File) -> Beside<String> {
             }
         }
     });
-    digest.begin();
+    digest.start();
     digest
 }
