@@ -223,7 +223,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &["channel = \"Viber\"\ntext = \"{{Kode}}\""]),
             "",
-            "step 1, text: there is no column `Kode`; did you mean `Code`?",
+            "step 1, text: unknown column `Kode`; did you mean `Code`?",
         ),
         (
             with("", &["channel = \"Viber\"\ntext = \"{{Nickname}}\""]),
@@ -238,12 +238,12 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&WHATSAPP.replace("{{code}}", "a\", \"{{x}}"), SMS]),
             "",
-            "step 1, template, body 2: there is no column `x`",
+            "step 1, template, body 2: unknown column `x`",
         ),
         (
             with("", &[&WHATSAPP.replace("WhatsApp", "Viber"), SMS]),
             "",
-            "step 1, template: Viber takes no WhatsApp template",
+            "step 1, template: Viber does not support WhatsApp templates",
         ),
         (with("", &["channel = \"RCS\"\ntext = \"x\""]), "", "step 1, lane: there is no lane on RCS; add a [[lane]]"),
         (
@@ -288,7 +288,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[WHATSAPP, &WHATSAPP.replace("WhatsApp", "SMS").replace("fallback_after = \"15m\"\n", "")]),
             "",
-            "promo.toml, step 2, template: SMS takes no WhatsApp template; write `text = \"…\"` instead",
+            "promo.toml, step 2, template: SMS does not support WhatsApp templates; write `text = \"…\"` instead",
         ),
         (
             with("", &["channel = \"LINE\"\nsuccess_status = \"Delivered\"\ntext = \"x\""]),

@@ -1,10 +1,10 @@
-//! Who wants nothing more, from whom and since when.
+//! Knows which recipients opted out, and which replies are opt-outs.
 //!
-//! In: wishes, from people and from the provider's receipts. Out: whether somebody may be written to; and whether what a
-//! person wrote is a wish of that kind.
-//! Promises: whoever opted out is left out when a file is checked, when a campaign is launched, and again when a
-//! message is about to leave.
-//! May not: send, or delete what is known of a person.
+//! - In: the stored opt-outs, and the text of replies.
+//! - Out: whether a recipient opted out ([`OptOuts`]), and whether a reply means stop or start ([`Words`]).
+//! - Promises: opted-out recipients are excluded when a file is checked, when a campaign is launched, and before each
+//!   message is sent.
+//! - May not: send, or delete the data of a recipient.
 
 mod words;
 
@@ -15,10 +15,10 @@ use crate::store::{Result, Store};
 
 pub use words::Words;
 
-/// Numbers read in one go.
+/// Numbers read at once.
 const PAGE: u32 = 50_000;
 
-/// Everybody who has opted out, for looking up a whole file's numbers.
+/// The numbers of all opted-out recipients in memory, to look up the numbers of a whole file.
 #[derive(Debug, Default)]
 pub struct OptOuts(HashSet<Msisdn>);
 

@@ -1,8 +1,7 @@
-//! The words by which people say that they want nothing more, or that they do again.
+//! The words by which recipients opt out, and opt in again.
 //!
-//! Only the whole of what somebody wrote counts, never a part of it: "please stop the noise" is no wish of this kind. The
-//! way back is narrower than the way out: what might be said of something else lets nobody back who wanted to be left
-//! alone.
+//! - Only a whole reply counts, never a part of it: "please stop the noise" is not an opt-out.
+//! - Fewer words opt in than opt out: an ambiguous word never opts in a recipient who opted out.
 
 use std::collections::HashMap;
 
@@ -10,12 +9,13 @@ use crate::domain::{Channel, Keyword, Phrase};
 
 /// The words of a language.
 struct Language {
-    /// Nobody says these of anything but messages.
+    /// Unambiguous words, which count on every channel.
     stop: &'static [&'static str],
-    /// What a button may say of an appointment, an order or a page of a menu. On SMS nobody has buttons, and there carriers
-    /// want some of these to be obeyed.
+    /// Words that a button may use for an appointment, an order or a menu.
+    ///
+    /// They count on SMS alone, which has no buttons, and where carriers require some of them.
     stop_on_sms: &'static [&'static str],
-    /// "Start", and what takes a "stop" back in so many words. Not what is as likely "continue", "register" or "save".
+    /// "Start", and words that expressly revoke a "stop". Not words that may as well mean "continue", "register" or "save".
     start: &'static [&'static str],
 }
 
@@ -27,8 +27,10 @@ const fn language(
     Language { stop, stop_on_sms, start }
 }
 
-/// Left out on purpose is what is as likely an answer to something else on any channel: "yes", "no", "red", "t", "huy" (a
-/// name), and "dung", which without its accents is both "stop" and "right" in Vietnamese.
+/// The words of each language.
+///
+/// The table omits words that may as well answer something else on any channel: "yes", "no", "red", "t", "huy" (a name), and
+/// "dung", which is both "stop" and "right" in Vietnamese without accents.
 #[rustfmt::skip]
 const LANGUAGES: &[Language] = &[
     // en
@@ -138,20 +140,20 @@ const LANGUAGES: &[Language] = &[
     language(&["중지", "정지", "수신거부", "수신 거부", "스톱"], &["그만", "취소"], &["시작", "수신동의", "수신 동의"]),
 ];
 
-/// What a word stands for, and where.
+/// What a word means, and on which channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Meaning {
     keyword: Keyword,
-    on_sms_alone: bool,
+    is_sms_only: bool,
 }
 
 impl Meaning {
     const fn everywhere(keyword: Keyword) -> Self {
-        Self { keyword, on_sms_alone: false }
+        Self { keyword, is_sms_only: false }
     }
 
     fn counts_on(self, channel: Option<Channel>) -> bool {
-        !self.on_sms_alone || channel == Some(Channel::Sms)
+        !self.is_sms_only || channel == Some(Channel::Sms)
     }
 }
 
@@ -160,13 +162,12 @@ impl Language {
         let of = |words: &'static [&'static str], meaning| words.iter().map(move |word| (*word, meaning));
         let stop = Meaning::everywhere(Keyword::Stop);
         of(self.stop, stop)
-            .chain(of(self.stop_on_sms, Meaning { on_sms_alone: true, ..stop }))
+            .chain(of(self.stop_on_sms, Meaning { is_sms_only: true, ..stop }))
             .chain(of(self.start, Meaning::everywhere(Keyword::Start)))
     }
 }
 
-/// What people's words mean: those of every language, and those that an installation adds, less those that it does not
-/// want to count.
+/// The words of every language, with those that the configuration adds and without those that it ignores.
 #[derive(Debug, Clone)]
 pub struct Words(HashMap<Phrase, Meaning>);
 
@@ -177,7 +178,7 @@ impl Default for Words {
 }
 
 impl Words {
-    /// Words of one's own count on every channel, and outweigh those of the table.
+    /// Adds configured words, which count on every channel and override those of the table.
     pub fn with(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase]) -> Self {
         let of_table = LANGUAGES.iter().flat_map(Language::words);
         let mut words: HashMap<_, _> =
@@ -189,10 +190,10 @@ impl Words {
         Self(words)
     }
 
-    /// What somebody means who says or taps all of this there. Where it could be both, it is the wish to be left alone.
-    pub fn meaning<'a>(&self, said: impl Iterator<Item = &'a str>, channel: Option<Channel>) -> Option<Keyword> {
+    /// The meaning of the texts of a reply, written or tapped, on a channel. Stop overrides start.
+    pub fn meaning<'a>(&self, texts: impl Iterator<Item = &'a str>, channel: Option<Channel>) -> Option<Keyword> {
         let mut meaning = None;
-        for phrase in said.filter_map(|text| text.parse::<Phrase>().ok()) {
+        for phrase in texts.filter_map(|text| text.parse::<Phrase>().ok()) {
             match self.0.get(&phrase).filter(|known| known.counts_on(channel)).map(|known| known.keyword) {
                 Some(Keyword::Stop) => return Some(Keyword::Stop),
                 Some(Keyword::Start) => meaning = Some(Keyword::Start),
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_counts_in_any_case_width_and_dress() {
+    fn a_word_counts_in_any_case_width_and_punctuation() {
         for stop in [
             "STOP",
             "stop",
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_button_says_of_something_else_opts_nobody_out() {
+    fn an_ambiguous_button_word_opts_out_on_sms_alone() {
         for word in [
             "Cancel",
             "End",
@@ -299,12 +300,12 @@ mod tests {
             for channel in Channel::ALL.iter().copied().filter(|channel| *channel != Channel::Sms) {
                 assert_eq!(means_on(channel, word), None, "{word} on {channel}");
             }
-            assert_eq!(Words::default().meaning([word].into_iter(), None), None, "{word} on who knows what");
+            assert_eq!(Words::default().meaning([word].into_iter(), None), None, "{word} on an unknown channel");
         }
     }
 
     #[test]
-    fn what_is_said_of_something_else_lets_nobody_back() {
+    fn an_ambiguous_word_does_not_opt_in() {
         for word in [
             "Continue",
             "Resume",
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_among_others_counts_for_nothing() {
+    fn a_word_within_a_longer_text_does_not_count() {
         for other in [
             "",
             " ",
@@ -362,14 +363,14 @@ mod tests {
     }
 
     #[test]
-    fn who_could_mean_both_is_left_alone() {
-        let meaning = |said: [&str; 2]| Words::default().meaning(said.into_iter(), Some(Channel::Viber));
+    fn a_reply_with_stop_and_start_means_stop() {
+        let meaning = |texts: [&str; 2]| Words::default().meaning(texts.into_iter(), Some(Channel::Viber));
         assert_eq!(meaning(["Start", "STOP"]), Some(Keyword::Stop));
         assert_eq!(meaning(["", "start"]), Some(Keyword::Start));
     }
 
     #[test]
-    fn words_of_ones_own_are_added_outweigh_the_table_and_take_from_it() {
+    fn configured_words_extend_override_and_shorten_the_table() {
         let own = Words::with(&phrases(&["Schluss!", "Quit"]), &phrases(&["Begin"]), &phrases(&["Stop all", "Start"]));
         let means = |text: &str| own.meaning([text].into_iter(), Some(Channel::WhatsApp));
         for stop in ["SCHLUSS", "quit", "stop"] {
@@ -382,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_of_the_table_means_two_things_and_each_is_found() {
+    fn each_word_of_the_table_has_one_meaning_and_is_found() {
         let mut meanings = HashMap::new();
         for language in LANGUAGES {
             assert!(!language.stop.is_empty() && !language.start.is_empty());

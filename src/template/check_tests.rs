@@ -16,7 +16,7 @@ fn found(channel: Channel, content: &Content) -> String {
 }
 
 #[test]
-fn what_the_channels_take_passes() {
+fn valid_contents_of_each_channel_pass() {
     let long = "x".repeat(600);
     for (channel, content) in [
         (Channel::WhatsApp, template("")),
@@ -41,24 +41,32 @@ fn what_the_channels_take_passes() {
 }
 
 #[test]
-fn what_a_channel_would_refuse_gets_a_sentence() {
+fn a_content_that_its_channel_would_reject_gets_an_error() {
     let buttons = |index: std::ops::Range<u8>| {
         let each: Vec<String> = index.map(|index| format!(r#"{{"index": {index}, "payload": "p"}}"#)).collect();
         format!(r#", "buttons": [{}]"#, each.join(","))
     };
     let cases = [
-        (Channel::Viber, template(""), "template: Viber takes no WhatsApp template; write `text = \"…\"` instead"),
-        (Channel::Viber, text("x".repeat(1_001)), "text: Viber takes 1000 characters, these are 1001; shorten it"),
+        (
+            Channel::Viber,
+            template(""),
+            "template: Viber does not support WhatsApp templates; write `text = \"…\"` instead",
+        ),
+        (
+            Channel::Viber,
+            text("x".repeat(1_001)),
+            "text: Viber allows 1000 characters, and this text has 1001; shorten it",
+        ),
         (Channel::Viber, text("  "), "text: is empty"),
         (Channel::Viber, text("{{a"), "text: `{{a` opens a variable that is never closed"),
         (Channel::Viber, text("{{|a}}"), "text: a variable has no name"),
-        (Channel::Viber, text("a\u{FDD0}b"), "stands for no text; remove it"),
+        (Channel::Viber, text("a\u{FDD0}b"), "are not supported; remove them"),
         (
             Channel::Sms,
             text("x".repeat(1_531)),
-            "an SMS has at most 10 parts, this is 11 parts, 1531 characters in GSM-7",
+            "an SMS has at most 10 parts, and this text has 11 parts, 1531 characters in GSM-7",
         ),
-        (Channel::Sms, text(format!("ş{}", "x".repeat(670))), "this is 11 parts, 671 characters in UCS-2"),
+        (Channel::Sms, text(format!("ş{}", "x".repeat(670))), "this text has 11 parts, 671 characters in UCS-2"),
         (
             Channel::Sms,
             Content::Text { text: "ş".to_owned(), source: Sources::default(), encoding: Some(SmsEncoding::Gsm7) },
@@ -78,7 +86,7 @@ fn what_a_channel_would_refuse_gets_a_sentence() {
         (
             Channel::WhatsApp,
             template(r#", "header": {"text": "{{a}} {{b}}"}"#),
-            "header text: a header takes one variable",
+            "header text: a header allows one variable",
         ),
         (
             Channel::WhatsApp,
@@ -90,13 +98,13 @@ fn what_a_channel_would_refuse_gets_a_sentence() {
             template(
                 r#", "header": {"location": {"latitude": "91", "longitude": "east", "name": "n", "address": "a"}}"#,
             ),
-            "header latitude: \"91\" is not a number of degrees from -90 to 90\nheader longitude: \"east\"",
+            "header latitude: invalid degrees \"91\"; give a number from -90 to 90\nheader longitude: invalid degrees \"east\"",
         ),
         (Channel::WhatsApp, template(r#", "body": ["a", ""]"#), "body 2: is empty"),
         (
             Channel::WhatsApp,
             template(&format!(r#", "body": ["{}"]"#, "x".repeat(1_025))),
-            "template body: its body parameters have 1025 characters",
+            "template body: the body parameters have 1025 characters",
         ),
         (Channel::WhatsApp, template(&buttons(0..11)), "template buttons: 11 are more than the 10 allowed"),
         (Channel::WhatsApp, template(&buttons(9..11)), "button 10 index: the index of a button is from 0 to 9"),
@@ -108,7 +116,7 @@ fn what_a_channel_would_refuse_gets_a_sentence() {
         (
             Channel::WhatsApp,
             template(r#", "buttons": [{"index": 0, "copy_code": "abc"}, {"index": 1, "copy_code": "abcd"}]"#),
-            "\"abc\" is no coupon code; it has from 4 to 15 characters\ntemplate buttons: 2 copy_code buttons",
+            "invalid coupon code \"abc\"; it must have 4 to 15 characters\ntemplate buttons: 2 copy_code buttons",
         ),
     ];
     for (channel, content, sentence) in cases {
@@ -118,7 +126,7 @@ fn what_a_channel_would_refuse_gets_a_sentence() {
 }
 
 #[test]
-fn a_template_has_the_providers_name_and_language() {
+fn a_template_name_and_language_must_have_the_providers_form() {
     let Content::Template(mut template) = template("") else { panic!("a template") };
     for (name, language, problems) in
         [("order_v1", "en_US", 0), ("a", "fil", 0), ("Promo", "en", 1), ("", "en-US", 2), ("{{a}}", "english", 2)]

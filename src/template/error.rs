@@ -1,4 +1,4 @@
-//! What can be wrong with a content, and where in it.
+//! The errors of a content, and where in it they are.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 /// A text of a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The template as a whole, or one of the words that describe it.
+    /// The template as a whole, or one of its keys.
     Template(&'static str),
     Text,
     Source,
     Encoding,
     Header(&'static str),
-    /// Counted from one, as in `{{1}}`.
+    /// From 1, as in `{{1}}`.
     Body(usize),
     Button(u8, &'static str),
 }
@@ -32,7 +32,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A problem with one text of a content. Whoever knows the step puts it in front.
+/// An error in one text of a content. The caller prefixes the step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct Error {
@@ -48,21 +48,21 @@ pub enum Problem {
     #[error("a variable has no name; write {{{{Column}}}} or {{{{Column|default}}}}")]
     Unnamed,
 
-    #[error("there is no column `{name}`; {}", columns_there_are(.name, .columns))]
+    #[error("unknown column `{name}`; {}", suggestion(.name, .columns))]
     UnknownColumn { name: String, columns: Vec<String> },
 
-    #[error("`{name}` could be the column `{first}` or `{second}`; write it exactly as in the file")]
+    #[error("`{name}` matches the columns `{first}` and `{second}`; write it exactly as in the file")]
     AmbiguousColumn { name: String, first: String, second: String },
 
-    #[error("a character between U+FDD0 and U+FDEF stands for no text; remove it")]
+    #[error("characters from U+FDD0 to U+FDEF are not supported; remove them")]
     Reserved,
 
-    /// A rule of the channel, in one sentence.
+    /// A rule of the channel is broken.
     #[error("{0}")]
     Rule(String),
 }
 
-fn columns_there_are(name: &str, columns: &[String]) -> String {
+fn suggestion(name: &str, columns: &[String]) -> String {
     let list = if columns.is_empty() { "none".to_owned() } else { columns.join(", ") };
     match crate::config::nearest(name, columns.iter().map(String::as_str)) {
         Some(right) => format!("did you mean `{right}`? The columns are {list}"),
@@ -70,18 +70,18 @@ fn columns_there_are(name: &str, columns: &[String]) -> String {
     }
 }
 
-/// A recipient lacks what a variable without default wants.
+/// The recipient has no value for a variable without a default.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the column {column} is empty, and the variable has no default")]
 pub struct Missing {
     pub column: Arc<str>,
 }
 
-/// The provider's JSON does not hold together with its slots: a fault of ours, not of the campaign.
+/// The provider's JSON does not match its markers: a bug in Volley, not an error of the campaign.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    #[error("a marked text became JSON that cannot be read; report this as a fault of Volley")]
+    #[error("a marked text became invalid JSON; report this as a bug in Volley")]
     NotJson,
-    #[error("a marked text holds a marker that nobody set; report this as a fault of Volley")]
+    #[error("a marked text holds an unknown marker; report this as a bug in Volley")]
     UnknownMarker,
 }

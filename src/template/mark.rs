@@ -1,4 +1,4 @@
-//! Variables out, markers in: how a content goes through the provider's JSON and comes back with its holes known.
+//! Replaces the variables of a content by markers, so that they can be found again in the provider's JSON.
 
 use std::sync::Arc;
 
@@ -6,40 +6,39 @@ use super::error::{Error, Place, Problem};
 use super::text::{Piece, find_column, pieces};
 use crate::domain::{ButtonAction, Content, Header, Span};
 
-// Noncharacters: Unicode promises that they never stand for text, and JSON carries them untouched.
+// Unicode noncharacters: they never stand for text, and JSON keeps them unchanged.
 pub(super) const OPEN: char = '\u{FDD0}';
 pub(super) const CLOSE: char = '\u{FDD1}';
 
-/// Stands for the recipient's number in a marked JSON.
+/// The marker of the recipient's number in a marked JSON.
 pub const MSISDN_MARK: &str = "\u{FDD0}msisdn\u{FDD1}";
-/// Stands for the attempt's id in a marked JSON.
+/// The marker of the attempt's id in a marked JSON.
 pub const ATTEMPT_MARK: &str = "\u{FDD0}attempt\u{FDD1}";
 
-/// Stands for the moment so long after the hand-over, in a marked JSON.
+/// The marker of the time `ttl` after the submission in a marked JSON.
 pub fn expiry_mark(ttl: Span) -> String {
     format!("{OPEN}{EXPIRY}{}{CLOSE}", ttl.millis())
 }
 
 pub(super) const EXPIRY: &str = "expiry ";
 
-/// What a marker stands for.
+/// A variable that is bound to its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
-    /// The column's place in a recipient's fields.
+pub struct Variable {
+    /// The index of the column in a recipient's fields.
     pub column: usize,
     /// The column's name.
     pub name: Arc<str>,
-    /// What holds where the cell is empty.
+    /// The value for an empty cell.
     pub default: Option<String>,
 }
 
-/// What the markers of a content stand for, by their numbers.
+/// The variables of a content, in the order of its texts. The number of a marker is an index into them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Slots(pub(super) Vec<Slot>);
+pub struct Variables(pub(super) Vec<Variable>);
 
-impl Slots {
-    /// Every variable of the content, in the order of its texts.
-    pub fn iter(&self) -> std::slice::Iter<'_, Slot> {
+impl Variables {
+    pub fn iter(&self) -> std::slice::Iter<'_, Variable> {
         self.0.iter()
     }
 
@@ -48,10 +47,10 @@ impl Slots {
     }
 }
 
-/// Binds every variable of a content to its column, and puts a marker where it stood.
-pub fn mark(content: &Content, columns: &[String]) -> Result<(Content, Slots), Error> {
+/// Binds every variable of a content to its column, and replaces it by a marker.
+pub fn mark(content: &Content, columns: &[String]) -> Result<(Content, Variables), Error> {
     let mut marked = content.clone();
-    let mut slots = Slots::default();
+    let mut variables = Variables::default();
     walk(&mut marked, &mut |place, text| {
         let at = |problem| Error { place, problem };
         if text.contains(is_reserved) {
@@ -64,9 +63,9 @@ pub fn mark(content: &Content, columns: &[String]) -> Result<(Content, Slots), E
                 Piece::Variable { name, default } => {
                     let column = find_column(name, columns).map_err(at)?;
                     with_markers.push(OPEN);
-                    with_markers.push_str(&slots.0.len().to_string());
+                    with_markers.push_str(&variables.0.len().to_string());
                     with_markers.push(CLOSE);
-                    slots.0.push(Slot {
+                    variables.0.push(Variable {
                         column,
                         name: columns[column].as_str().into(),
                         default: default.map(str::to_owned),
@@ -77,18 +76,17 @@ pub fn mark(content: &Content, columns: &[String]) -> Result<(Content, Slots), E
         *text = with_markers;
         Ok(())
     })?;
-    Ok((marked, slots))
+    Ok((marked, variables))
 }
 
-/// Characters that could be taken for a marker.
+/// Whether a character is reserved for markers.
 pub(super) fn is_reserved(c: char) -> bool {
     ('\u{FDD0}'..='\u{FDEF}').contains(&c)
 }
 
-/// What is done with each text.
 pub(super) type Visit<'a> = dyn FnMut(Place, &mut String) -> Result<(), Error> + 'a;
 
-/// Goes through the texts that may hold variables, in the order in which people read them.
+/// Calls `visit` for each text that may hold variables, in reading order.
 pub(super) fn walk(content: &mut Content, visit: &mut Visit<'_>) -> Result<(), Error> {
     let template = match content {
         Content::Text { text, source: _, encoding: _ } => return visit(Place::Text, text),
@@ -107,8 +105,8 @@ pub(super) fn walk(content: &mut Content, visit: &mut Visit<'_>) -> Result<(), E
             visit(Place::Header("address"), address)?;
         }
     }
-    for (place, text) in template.body.iter_mut().enumerate() {
-        visit(Place::Body(place + 1), text)?;
+    for (index, text) in template.body.iter_mut().enumerate() {
+        visit(Place::Body(index + 1), text)?;
     }
     for button in &mut template.buttons {
         let (kind, text) = match &mut button.action {

@@ -1,11 +1,20 @@
-//! What to say: parse, validate against the channel's rules, bind columns, render, count SMS segments.
+//! Checks contents against the rules of their channel, binds variables to columns, renders, and counts SMS segments.
 //!
 //! In: a [`Content`](crate::domain::Content) with variables, the names of an audience's columns, a recipient's fields.
-//! Out: problems as sentences ([`check`]); a marked content whose JSON the `provider` room writes once ([`mark`]); a
-//! [`Pattern`] that renders it for one recipient after another; a [`preview`] for people; [`segments`] of an SMS.
-//! Promises: variables are parsed once, at launch; rendering appends to a buffer, allocates nothing, yields sound
-//! JSON, and on a missing value leaves the buffer as it was. An empty cell is a missing value. Values go out as they
-//! are: nothing is encoded for addresses, so that a cell may hold a path as well as a word.
+//!
+//! Out:
+//! - [`check`]: the errors of a content.
+//! - [`mark`]: a content with markers, whose JSON is written once.
+//! - [`Pattern`]: renders that JSON for one recipient after another.
+//! - [`preview`]: the message of a recipient for an operator to read.
+//! - [`segments`]: the segments of an SMS.
+//!
+//! Promises:
+//! - Variables are parsed once, at launch.
+//! - Rendering appends to a buffer, allocates nothing, and yields valid JSON. On a missing value it leaves the buffer
+//!   unchanged. An empty cell is a missing value.
+//! - Values are not encoded for addresses, so a cell may hold a path as well as a word.
+//!
 //! May not: know the provider's JSON; use any room but `domain` and `config`; do I/O.
 
 mod check;
@@ -19,7 +28,7 @@ mod text;
 
 pub use check::check;
 pub use error::{Error, InvalidPattern, Missing, Place, Problem};
-pub use mark::{ATTEMPT_MARK, MSISDN_MARK, Slot, Slots, expiry_mark, mark};
+pub use mark::{ATTEMPT_MARK, MSISDN_MARK, Variable, Variables, expiry_mark, mark};
 pub use parts::PartsOf;
 pub use pattern::Pattern;
 pub use preview::{Line, literals, preview};

@@ -1,4 +1,4 @@
-//! How many parts the SMS of each person has, counted without writing the rest of the request.
+//! Counts the parts of each recipient's SMS without rendering the request.
 
 use std::borrow::Cow;
 
@@ -8,12 +8,12 @@ use super::sms::segments;
 use super::text::{Piece, filled, find_column, pieces};
 use crate::domain::SmsEncoding;
 
-/// A text, ready to be counted for one person after the other.
+/// A parsed SMS text whose parts are counted for one recipient after another.
 #[derive(Debug, Clone)]
 pub struct PartsOf {
     pieces: Vec<Counted>,
     encoding: SmsEncoding,
-    /// Where nothing in it differs.
+    /// The parts of every recipient's text, if it has no variables.
     of_all: Option<u64>,
 }
 
@@ -40,7 +40,7 @@ impl PartsOf {
         Ok(Self { pieces, encoding, of_all })
     }
 
-    /// Whoever lacks a value gets nothing anyway.
+    /// Counts the parts for a recipient. A missing value counts as empty: such a recipient gets no message anyway.
     pub fn count(&self, fields: &[Cow<'_, str>]) -> u64 {
         if let Some(parts) = self.of_all {
             return parts;
@@ -63,14 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_those_of_each_persons_own_text() {
+    fn parts_are_counted_for_each_recipients_own_text() {
         let columns = ["Name".to_owned()];
         let of = |text: &str, name: &str| {
             PartsOf::new(text, SmsEncoding::Auto, &columns).unwrap().count(&[Cow::Borrowed(name)])
         };
         assert_eq!((of("Hello", ""), of(&"x".repeat(161), "")), (1, 2));
         assert_eq!((of("Hi {{Name|you}}", "Ann"), of("Hi {{Name|you}}", &"x".repeat(160))), (1, 2));
-        // One letter beyond GSM-7 leaves room for 70 characters.
+        // With one letter beyond GSM-7, a part holds 70 characters.
         assert_eq!(
             (
                 of(&format!("{}{{{{Name}}}}", "x".repeat(100)), "Ann"),

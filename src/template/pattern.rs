@@ -1,14 +1,16 @@
-//! A request that is known but for its holes: what the hot path renders.
+//! Renders requests: JSON that is the same for each recipient, except for its variables.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::error::{InvalidPattern, Missing};
-use super::mark::{CLOSE, EXPIRY, OPEN, Slots};
+use super::mark::{CLOSE, EXPIRY, OPEN, Variables};
 use super::text::filled;
 use crate::domain::{AttemptId, Msisdn, Span, Timestamp, push_json_escaped};
 
-/// JSON in pieces, with slots between them. Rendering appends and allocates nothing of its own, but for an expiry.
+/// JSON in pieces, with variables between them.
+///
+/// Rendering appends to a buffer and allocates nothing, except for an expiry.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     parts: Vec<Part>,
@@ -19,9 +21,9 @@ enum Part {
     Literal(Box<[u8]>),
     Msisdn,
     Attempt,
-    /// So long after the hand-over.
+    /// The submission time plus this TTL.
     Expiry(Span),
-    /// The default is escaped already.
+    /// The default is already escaped.
     Field {
         column: usize,
         name: Arc<str>,
@@ -30,10 +32,11 @@ enum Part {
 }
 
 impl Pattern {
-    /// Splits the JSON that a marked content became. Markers stand inside JSON strings, so what fills them is escaped
-    /// and never quoted.
-    pub fn new(json: &str, slots: &Slots) -> Result<Self, InvalidPattern> {
-        // Anything but JSON would fail for each of a million recipients; here it fails once.
+    /// Splits the JSON of a marked content at its markers.
+    ///
+    /// Markers are inside JSON strings, so the values are escaped and not quoted.
+    pub fn new(json: &str, variables: &Variables) -> Result<Self, InvalidPattern> {
+        // Invalid JSON fails once here, instead of for each recipient.
         serde_json::from_str::<serde::de::IgnoredAny>(json).map_err(|_| InvalidPattern::NotJson)?;
         let mut parts = Vec::new();
         let mut rest = json;
@@ -42,7 +45,7 @@ impl Pattern {
             if !before.is_empty() {
                 parts.push(Part::Literal(before.as_bytes().into()));
             }
-            parts.push(part(marker, slots)?);
+            parts.push(part(marker, variables)?);
             rest = after;
         }
         if !rest.is_empty() {
@@ -51,12 +54,14 @@ impl Pattern {
         Ok(Self { parts })
     }
 
-    /// Appends the request of one message that is handed over at `left`. Where a variable has neither value nor default, `out` stays as it was.
+    /// Appends the request of one message that is submitted at `submitted_at`.
+    ///
+    /// If a variable has neither value nor default, `out` is unchanged.
     pub fn render(
         &self,
         msisdn: Msisdn,
         attempt: AttemptId,
-        left: Timestamp,
+        submitted_at: Timestamp,
         fields: &[Cow<'_, str>],
         out: &mut Vec<u8>,
     ) -> Result<(), Missing> {
@@ -66,7 +71,7 @@ impl Pattern {
                 Part::Literal(bytes) => out.extend_from_slice(bytes),
                 Part::Msisdn => msisdn.append_to(out),
                 Part::Attempt => attempt.append_to(out),
-                Part::Expiry(ttl) => out.extend_from_slice((left + *ttl).rfc3339().as_bytes()),
+                Part::Expiry(ttl) => out.extend_from_slice((submitted_at + *ttl).rfc3339().as_bytes()),
                 Part::Field { column, name, default } => match (filled(fields, *column), default) {
                     (Some(value), _) => push_json_escaped(out, value),
                     (None, Some(default)) => out.extend_from_slice(default),
@@ -81,7 +86,7 @@ impl Pattern {
     }
 }
 
-fn part(marker: &str, slots: &Slots) -> Result<Part, InvalidPattern> {
+fn part(marker: &str, variables: &Variables) -> Result<Part, InvalidPattern> {
     match marker {
         "msisdn" => return Ok(Part::Msisdn),
         "attempt" => return Ok(Part::Attempt),
@@ -91,14 +96,15 @@ fn part(marker: &str, slots: &Slots) -> Result<Part, InvalidPattern> {
         let millis = millis.parse().map_err(|_| InvalidPattern::UnknownMarker)?;
         return Ok(Part::Expiry(Span::from_millis(millis)));
     }
-    let slot = marker.parse().ok().and_then(|number: usize| slots.0.get(number));
-    let slot = slot.ok_or(InvalidPattern::UnknownMarker)?;
+    let variable = marker.parse().ok().and_then(|index: usize| variables.0.get(index));
+    let variable = variable.ok_or(InvalidPattern::UnknownMarker)?;
     let escaped = |text: &String| {
         let mut bytes = Vec::new();
         push_json_escaped(&mut bytes, text);
         bytes.into()
     };
-    Ok(Part::Field { column: slot.column, name: Arc::clone(&slot.name), default: slot.default.as_ref().map(escaped) })
+    let default = variable.default.as_ref().map(escaped);
+    Ok(Part::Field { column: variable.column, name: Arc::clone(&variable.name), default })
 }
 
 #[cfg(test)]
@@ -113,7 +119,7 @@ mod tests {
         AttemptId { key, step: StepIndex::FIRST, tag: Tag::from_random(3) }
     }
 
-    fn left() -> Timestamp {
+    fn submitted_at() -> Timestamp {
         Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap()
     }
 
@@ -121,26 +127,26 @@ mod tests {
         "+6591234567".parse().unwrap()
     }
 
-    /// What the provider room does, in small: serialise the marked content within an envelope.
+    /// Serializes the marked content within a small envelope, as the room `dispatch` does.
     fn pattern(text: &str, columns: &[&str]) -> Pattern {
         let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
         let content = Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None };
-        let (marked, slots) = mark(&content, &columns).unwrap();
+        let (marked, variables) = mark(&content, &columns).unwrap();
         let Content::Text { text, .. } = marked else { panic!("a text stays a text") };
         let expiry = expiry_mark(Span::from_secs(90));
         let json = serde_json::json!({ "to": MSISDN_MARK, "id": ATTEMPT_MARK, "text": text, "expiry": expiry });
-        Pattern::new(&json.to_string(), &slots).unwrap()
+        Pattern::new(&json.to_string(), &variables).unwrap()
     }
 
     fn render(pattern: &Pattern, fields: &[&str]) -> Result<serde_json::Value, Missing> {
         let fields: Vec<Cow<'_, str>> = fields.iter().map(|field| Cow::Borrowed(*field)).collect();
         let mut out = Vec::new();
-        pattern.render(number(), attempt(), left(), &fields, &mut out)?;
+        pattern.render(number(), attempt(), submitted_at(), &fields, &mut out)?;
         Ok(serde_json::from_slice(&out).unwrap())
     }
 
     #[test]
-    fn every_slot_gets_its_own() {
+    fn each_variable_gets_its_own_value() {
         let pattern = pattern("Hi {{name|\"you\"}}, {{CODE}}\n{{code}}", &["Code", "Name"]);
         let json = render(&pattern, &["A\"1\\", " "]).unwrap();
         assert_eq!(json["text"], "Hi \"you\", A\"1\\\nA\"1\\");
@@ -150,45 +156,48 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_value_names_its_column_and_leaves_the_buffer_alone() {
+    fn a_missing_value_names_its_column_and_keeps_the_buffer() {
         let pattern = pattern("{{Name|you}} {{Code}}", &["Code", "Name"]);
         for fields in [&[Cow::Borrowed("")][..], &[]] {
             let mut out = b"before".to_vec();
-            let missing = pattern.render(number(), attempt(), left(), fields, &mut out).unwrap_err();
+            let missing = pattern.render(number(), attempt(), submitted_at(), fields, &mut out).unwrap_err();
             assert_eq!((&*missing.column, &out[..]), ("Code", &b"before"[..]));
         }
     }
 
     #[test]
-    fn a_marker_that_nobody_set_is_refused() {
-        let slots = Slots::default();
-        assert_eq!(Pattern::new("\"\u{FDD0}0\u{FDD1}\"", &slots).unwrap_err(), InvalidPattern::UnknownMarker);
-        assert_eq!(Pattern::new("\"\u{FDD0}msisdn\"", &slots).unwrap_err(), InvalidPattern::UnknownMarker);
-        assert_eq!(Pattern::new("\"\u{FDD0}expiry x\u{FDD1}\"", &slots).unwrap_err(), InvalidPattern::UnknownMarker);
-        assert_eq!(Pattern::new("{", &slots).unwrap_err(), InvalidPattern::NotJson);
+    fn an_unknown_marker_or_invalid_json_is_refused() {
+        let variables = Variables::default();
+        assert_eq!(Pattern::new("\"\u{FDD0}0\u{FDD1}\"", &variables).unwrap_err(), InvalidPattern::UnknownMarker);
+        assert_eq!(Pattern::new("\"\u{FDD0}msisdn\"", &variables).unwrap_err(), InvalidPattern::UnknownMarker);
+        assert_eq!(
+            Pattern::new("\"\u{FDD0}expiry x\u{FDD1}\"", &variables).unwrap_err(),
+            InvalidPattern::UnknownMarker
+        );
+        assert_eq!(Pattern::new("{", &variables).unwrap_err(), InvalidPattern::NotJson);
     }
 
     proptest! {
         #[test]
-        fn what_is_rendered_reads_back_as_what_was_meant(
+        fn rendered_json_reads_back_as_the_intended_text(
             literals in proptest::collection::vec("[^{}\u{FDD0}-\u{FDEF}]*", 1..5),
             values in proptest::collection::vec(".*\\PC", 5),
             default in "[^{}\u{FDD0}-\u{FDEF}]*",
         ) {
             let columns = ["a", "b", "c", "d", "empty"];
             let mut text = String::new();
-            let mut meant = String::new();
+            let mut intended = String::new();
             for (literal, (column, value)) in literals.iter().zip(columns.iter().zip(&values)) {
                 text += &format!("{literal}{{{{{column}|x}}}}");
-                meant += literal;
-                meant += if value.trim().is_empty() { "x" } else { value };
+                intended += literal;
+                intended += if value.trim().is_empty() { "x" } else { value };
             }
             text += &format!("{{{{EMPTY|{default}}}}}");
-            meant += default.trim();
+            intended += default.trim();
             let mut fields: Vec<&str> = values.iter().map(String::as_str).collect();
             fields[4] = "";
             let json = render(&pattern(&text, &columns), &fields).unwrap();
-            prop_assert_eq!(json["text"].as_str().unwrap(), meant);
+            prop_assert_eq!(json["text"].as_str().unwrap(), intended);
         }
     }
 }

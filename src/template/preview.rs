@@ -1,4 +1,4 @@
-//! What a person will read, for the eyes of who sends it.
+//! Shows an operator the message of a recipient.
 
 use super::error::{Error, Place};
 use super::mark::walk;
@@ -13,7 +13,7 @@ pub struct Line {
     pub text: String,
 }
 
-/// The message of one recipient, part by part. What would be missing shows as `‹Column is missing›`.
+/// The message of one recipient, part by part. A missing value shows as `‹Column is missing›`.
 pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T]) -> Result<Vec<Line>, Error> {
     let mut lines = Vec::new();
     if let Content::Template(template) = content {
@@ -42,7 +42,7 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
 }
 
 impl Line {
-    /// The line of an SMS says what it will cost.
+    /// Adds the SMS segments of the text to the label.
     pub fn with_segments(mut self, encoding: Option<SmsEncoding>) -> Self {
         let counted = segments(&self.text, encoding.unwrap_or(SmsEncoding::Auto));
         self.label = format!("{} ({counted})", self.label);
@@ -50,7 +50,7 @@ impl Line {
     }
 }
 
-/// The texts of a content without their variables: the least of what every recipient gets.
+/// The texts of a content without their variables, which every recipient gets.
 pub fn literals(content: &Content) -> Result<Vec<(Place, String)>, Error> {
     let mut found = Vec::new();
     each_text(content, |place, text| {
@@ -66,7 +66,7 @@ pub fn literals(content: &Content) -> Result<Vec<(Place, String)>, Error> {
 }
 
 pub(super) fn each_text(content: &Content, mut see: impl FnMut(Place, &str) -> Result<(), Error>) -> Result<(), Error> {
-    // One way through a content is enough, and this one is never in a hurry.
+    // `walk` needs a mutable content. A copy avoids a second walk, and speed does not matter here.
     walk(&mut content.clone(), &mut |place, text| see(place, text))
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use crate::domain::Sources;
 
     #[test]
-    fn a_preview_reads_like_the_message() {
+    fn a_preview_shows_each_part_of_the_message() {
         let content: Content = serde_json::from_str(
             r#"{"template": {"name": "promo", "language": "en", "category": "MARKETING",
                 "header": {"image": "https://media.example/{{pic}}"}, "body": ["{{FirstName|there}}", "{{Code}}"],
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_of_an_sms_says_what_it_costs() {
+    fn the_label_of_an_sms_shows_its_segments() {
         let content = Content::Text { text: "Hi {{A}}".to_owned(), source: Sources::default(), encoding: None };
         let lines = preview(&content, &["A".to_owned()], &["you"]).unwrap();
         let line = lines.into_iter().next().unwrap().with_segments(None);

@@ -1,17 +1,17 @@
-//! How long an SMS is on the air: what it costs, and whether it fits.
+//! Counts the parts of an SMS, which decide its price and whether it can be sent.
 
 use std::fmt;
 
 use crate::domain::SmsEncoding;
 
-/// The most parts that the provider sends of one text.
+/// The most parts of one text that the provider sends.
 pub const PARTS_MAX: usize = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alphabet {
-    /// Seven bits a character; those of the extension table cost two.
+    /// Seven bits per character; a character of the extension table counts as two.
     Gsm7,
-    /// Sixteen bits a unit; what lies beyond the basic plane, such as most emoji, costs two.
+    /// Sixteen bits per unit; a character beyond the basic plane, such as most emoji, counts as two.
     Ucs2,
 }
 
@@ -19,7 +19,7 @@ pub enum Alphabet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segments {
     pub alphabet: Alphabet,
-    /// Characters of the alphabet, as it counts them.
+    /// Characters, as the alphabet counts them.
     pub units: usize,
     pub parts: usize,
 }
@@ -36,11 +36,11 @@ impl fmt::Display for Segments {
     }
 }
 
-// GSM 03.38, the default alphabet. Letters, digits and the space are asked for by range.
+// GSM 03.38, the default alphabet. Letters, digits and the space are matched by range.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ!\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
 const EXTENSION: &str = "^{}\\[~]|€\u{c}";
 
-/// What a character costs in GSM-7, if it can be written in it.
+/// The length of a character in GSM-7; `None` if the alphabet does not have it.
 fn septets(c: char) -> Option<usize> {
     if c.is_ascii_alphanumeric() || c == ' ' || BASIC.contains(c) {
         Some(1)
@@ -51,12 +51,12 @@ fn septets(c: char) -> Option<usize> {
     }
 }
 
-/// The first character that forces a text out of GSM-7, where one letter can more than double what it costs.
+/// The first character that GSM-7 does not have. It makes the whole text UCS-2, which can more than double the price.
 pub fn beyond_gsm7(text: &str) -> Option<char> {
     text.chars().find(|c| septets(*c).is_none())
 }
 
-/// Counts the parts of a text. Told to write GSM-7, characters beyond it count one each: the provider replaces them.
+/// Counts the parts of a text. If GSM-7 is requested, other characters count as one: the provider replaces them.
 pub fn segments(text: &str, encoding: SmsEncoding) -> Segments {
     let gsm7 = match encoding {
         SmsEncoding::Auto => beyond_gsm7(text).is_none(),
@@ -72,7 +72,7 @@ pub fn segments(text: &str, encoding: SmsEncoding) -> Segments {
     }
 }
 
-/// Units and parts. A character that costs two is never torn apart between parts, so counting units is not enough.
+/// Counts units and parts. A character of two units is never split between parts, so counting units is not enough.
 fn split(text: &str, alone: usize, joined: usize, cost: impl Fn(char) -> usize) -> (usize, usize) {
     let units = text.chars().map(&cost).sum();
     if units <= alone {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_counted_as_they_are_billed() {
+    fn parts_are_counted_as_billed() {
         let cases = [
             (String::new(), SmsEncoding::Auto, "1 part, 0 characters in GSM-7"),
             ("a".repeat(160), SmsEncoding::Auto, "1 part, 160 characters in GSM-7"),
@@ -102,7 +102,7 @@ mod tests {
             ("a".repeat(306), SmsEncoding::Auto, "2 parts, 306 characters in GSM-7"),
             ("a".repeat(307), SmsEncoding::Auto, "3 parts, 307 characters in GSM-7"),
             ("€".repeat(80), SmsEncoding::Auto, "1 part, 160 characters in GSM-7"),
-            // 153 is odd: a part takes 76 pairs, and what is left of it takes none.
+            // 153 is odd: a part holds 76 characters of two units, and one unit stays unused.
             ("€".repeat(153), SmsEncoding::Auto, "3 parts, 306 characters in GSM-7"),
             (format!("{}ş", "a".repeat(69)), SmsEncoding::Auto, "1 part, 70 characters in UCS-2"),
             (format!("{}ş", "a".repeat(70)), SmsEncoding::Auto, "2 parts, 71 characters in UCS-2"),

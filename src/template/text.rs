@@ -1,4 +1,4 @@
-//! Texts with variables: `{{Column}}` and `{{Column|default}}`.
+//! Parses texts with variables: `{{Column}}` and `{{Column|default}}`.
 
 use super::error::Problem;
 use crate::domain::Meaning;
@@ -10,8 +10,11 @@ pub(super) enum Piece<'a> {
     Variable { name: &'a str, default: Option<&'a str> },
 }
 
-/// Takes a text apart. Names and defaults lose the spaces around them; of three braces in a row, the outer one is
-/// text. The first `|` begins the default, which may be empty.
+/// Splits a text into literals and variables.
+///
+/// - Names and defaults are trimmed.
+/// - The first `|` begins the default, which may be empty.
+/// - Of three braces in a row, the outer one is text.
 pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Problem> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -44,24 +47,27 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Problem> {
     Ok(pieces)
 }
 
-/// The place of the column that a variable means: its own spelling first, else the only one that differs in letter
-/// case or in spaces around it, else the only one that means the same in another language or spelling.
+/// Finds the index of the column that a variable names. The first of these that matches counts:
+///
+/// 1. the column with exactly this name,
+/// 2. the only column that differs in letter case or in spaces around it,
+/// 3. the only column with the same meaning in another language or spelling.
 pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, Problem> {
-    let places = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        columns.iter().enumerate().filter(|(_, column)| same(column.trim())).map(|(place, _)| place).collect()
+    let indexes = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        columns.iter().enumerate().filter(|(_, column)| same(column.trim())).map(|(index, _)| index).collect()
     };
-    let mut found = places(&|column| column == name);
+    let mut found = indexes(&|column| column == name);
     if found.is_empty() {
         let lower = name.to_lowercase();
-        found = places(&|column| column.to_lowercase() == lower);
+        found = indexes(&|column| column.to_lowercase() == lower);
     }
     if found.is_empty()
         && let Some(meaning) = Meaning::of(name)
     {
-        found = places(&|column| Meaning::of(column) == Some(meaning));
+        found = indexes(&|column| Meaning::of(column) == Some(meaning));
     }
     match found[..] {
-        [place] => Ok(place),
+        [index] => Ok(index),
         [] => Err(Problem::UnknownColumn { name: name.to_owned(), columns: columns.to_vec() }),
         [first, second, ..] => Err(Problem::AmbiguousColumn {
             name: name.to_owned(),
@@ -71,12 +77,12 @@ pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, Probl
     }
 }
 
-/// A cell that counts as filled: one in which there is something to see.
+/// The value of a column, if it is not blank.
 pub(super) fn filled<T: AsRef<str>>(fields: &[T], column: usize) -> Option<&str> {
     fields.get(column).map(AsRef::as_ref).filter(|field| !field.trim().is_empty())
 }
 
-/// The beginning of a text, for a sentence about it.
+/// The beginning of a text, for an error message.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(24) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -89,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_are_found_where_they_are_and_nowhere_else() {
+    fn a_text_is_split_into_literals_and_variables() {
         use Piece::{Literal, Variable};
         let cases: [(&str, &[Piece<'_>]); 8] = [
             ("", &[]),
@@ -117,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_finds_its_column_in_another_language_unless_a_column_has_that_very_name() {
+    fn a_name_finds_a_column_of_the_same_meaning_if_none_has_the_name() {
         let columns = ["Handy", "Vorname", "Nachname"].map(str::to_owned);
         assert_eq!(find_column("FirstName", &columns).unwrap(), 1);
         assert_eq!(find_column("last name", &columns).unwrap(), 2);
@@ -128,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_found_in_any_letter_case_unless_two_would_do() {
+    fn a_column_is_found_in_any_letter_case_unless_two_match() {
         let columns = ["Mobile", " FirstName ", "code", "Code"].map(str::to_owned);
         assert_eq!(find_column("firstname", &columns).unwrap(), 1);
         assert_eq!(find_column("Code", &columns).unwrap(), 3);

@@ -1,4 +1,4 @@
-//! Which column is taken for what, and how a row is read by it.
+//! Tests how columns are recognized and how a row is read by them.
 
 use super::super::block::{Block, Rows};
 use super::super::{Options, header};
@@ -30,34 +30,34 @@ fn find(lines: &[&str], country: &str) -> Result<Columns, NoColumns> {
 }
 
 #[test]
-fn a_known_name_wins_and_mobile_wins_over_phone() {
+fn a_known_name_is_taken_and_mobile_before_phone() {
     assert_eq!(find(&["Phone,Name,MOBILE no", "x,y,+6581234567"], "").unwrap().number(), "MOBILE no");
     assert_eq!(find(&["Phone,Mobile", "+6581234567,", "+6581234568,"], "").unwrap().number(), "Phone");
     assert_eq!(find(&["Name,Teléfono", "x,bad"], "").unwrap().number(), "Teléfono");
 }
 
 #[test]
-fn otherwise_the_content_decides() {
+fn without_a_known_name_the_content_decides() {
     assert_eq!(find(&["Who,Where,Reach", "Ann,SG,81234567", "Bob,SG,81234568"], "SG").unwrap().number(), "Reach");
     assert_eq!(find(&["Number,Reach", "12,81234567", "14,81234568"], "SG").unwrap().number(), "Reach");
     assert_eq!(find(&["Order,Number", "+6581234567,+6581234567"], "").unwrap().number(), "Number");
 }
 
 #[test]
-fn ids_and_years_that_could_be_numbers_of_some_country_are_not_taken_for_them() {
+fn ids_that_could_be_phone_numbers_are_not_taken() {
     assert_eq!(find(&["Kunde,Kontakt", "302345,030 1234567"], "DE").unwrap().number(), "Kontakt");
     assert_eq!(find(&["Kunde,Ziel", "3023456,030 12345678"], "DE").unwrap().number(), "Ziel");
     assert_eq!(find(&["Handy,302345678", "01512 3456789,x"], "DE").unwrap().number(), "Handy");
 }
 
 #[test]
-fn the_country_of_the_row_helps_to_find_the_number() {
+fn the_country_of_a_row_helps_to_find_the_number_column() {
     let columns = find(&["A,Country,B", "1,SG,81234567", "2,DE,01512 3456789"], "").unwrap();
     assert_eq!((columns.number(), columns.country), ("B", Some(1)));
 }
 
 #[test]
-fn a_word_makes_a_country_column_where_countries_stand_in_it() {
+fn a_word_of_a_name_makes_a_country_column_if_it_holds_countries() {
     for name in [
         "Country/Region",
         "Billing Country",
@@ -81,13 +81,13 @@ fn a_word_makes_a_country_column_where_countries_stand_in_it() {
 }
 
 #[test]
-fn a_country_column_is_one_whatever_it_says() {
+fn a_column_named_country_counts_with_unknown_countries() {
     assert_eq!(find(&["Mobile,Country", "+6581234567,north"], "").unwrap().country, Some(1));
     assert_eq!(find(&["Mobile,Country", "+6581234567,", "+6581234568,-"], "").unwrap().country, None);
 }
 
 #[test]
-fn an_area_code_beside_the_number_belongs_to_it() {
+fn an_area_code_column_is_joined_with_the_numbers() {
     let columns = find(&["Name,Vorwahl,Handy", "Anna,0171,2345678", "Bert,0172,2345678"], "DE").unwrap();
     assert_eq!((columns.number(), columns.area_code()), ("Handy", Some("Vorwahl")));
     let columns = find(&["DDD,Telefone", "11,91234-5678", "21,98765-4321"], "BR").unwrap();
@@ -106,14 +106,14 @@ fn a_number_may_begin_with_the_digits_of_its_area_code() {
     let all = |numbers: &[&str]| numbers.iter().map(|number| Some((*number).to_owned())).collect::<Vec<_>>();
     let brazil = read(&["DDD,Telefone", "11,91234-5678", "98,98765-4321", "98,98 98765-4321", "98,98987654321"], "BR");
     assert_eq!(brazil, all(&["+5511912345678", "+5598987654321", "+5598987654321", "+5598987654321"]));
-    // Their code, and two digits lost: no rest of the number, whatever that would be with the code once more.
+    // The number has its code and lacks two digits. It is not joined with the code, even if that would give a number.
     assert_eq!(read(&["DDD,Telefone", "11,91234-5678", "98,98 98765-43"], "BR")[1], None);
     let austria = read(&["Vorwahl,Handy", "660,1234567", "664,6641234"], "AT");
     assert_eq!(austria, all(&["+436601234567", "+436646641234"]));
 }
 
 #[test]
-fn what_is_written_as_phone_numbers_are_is_taken_and_others_are_told() {
+fn the_column_written_like_phone_numbers_is_taken_and_others_are_listed() {
     let number = |lines: &[&str], country: &str| find(lines, country).unwrap().number().to_owned();
     assert_eq!(
         number(&["Firma,Fax,Telefon mobil", "A,030 1234567,", "B,030 1234568,0151 23456789"], "DE"),
@@ -135,12 +135,12 @@ fn what_is_written_as_phone_numbers_are_is_taken_and_others_are_told() {
     assert_eq!(others(&["6581234567,6591234567", "6581234568,6591234568"], ""), ["Column 2"]);
     assert_eq!(others(&["Name,Phone,Phone 2", "Ann,+6581234567,", "Bob,,81234568"], ""), ["Phone 2"]);
     assert_eq!(others(&["P.IVA,Cellulare", "01234567890,3471234567"], "IT"), [""; 0]);
-    // A name of which nothing is there.
+    // The column with the known name is empty.
     assert_eq!(number(&["Phone,Contact No", ",+6581234567", ",+6581234568"], ""), "Contact No");
 }
 
 #[test]
-fn numbers_without_a_country_are_of_no_other_one() {
+fn national_numbers_without_a_country_are_not_read_as_foreign() {
     let chinese: Vec<String> = (0..9).map(|n| format!("1{}12345678,x", [30, 51, 37][n % 3])).collect();
     let lines: Vec<&str> = std::iter::once("Mobile,Name").chain(chinese.iter().map(String::as_str)).collect();
     assert!(find(&lines, "").unwrap().is_national && !find(&lines, "CN").unwrap().is_national);
@@ -148,12 +148,12 @@ fn numbers_without_a_country_are_of_no_other_one() {
 }
 
 #[test]
-fn without_a_number_the_columns_are_listed() {
+fn without_a_number_column_the_error_lists_the_columns() {
     assert_eq!(find(&["A,B", "x,y"], "SG"), Err(NoColumns::NoNumber(vec!["A".into(), "B".into()])));
 }
 
 #[test]
-fn without_a_header_columns_are_named_by_their_place() {
+fn without_a_header_columns_are_named_by_their_position() {
     let columns = find(&["Ann,81234567,", "Bob,81234568,x"], "SG").unwrap();
     assert_eq!(
         (columns.names(), columns.number()),
@@ -162,7 +162,7 @@ fn without_a_header_columns_are_named_by_their_place() {
 }
 
 #[test]
-fn a_table_begins_where_anything_stands() {
+fn a_table_begins_at_its_first_filled_column() {
     let columns = find(&[",Mobile,Name", "0,+6581234567,Ann", "1,+6581234568,Bob"], "").unwrap();
     assert_eq!((columns.names(), columns.left), (&["Column 1", "Mobile", "Name"].map(str::to_owned)[..], 0));
     let beside = [",Mobile,Name", ",+6581234567,Ann", "look,+6581234568,Bob", ",+6581234569,Eve"];
@@ -171,7 +171,7 @@ fn a_table_begins_where_anything_stands() {
 }
 
 #[test]
-fn what_somebody_says_of_the_columns_counts() {
+fn mappings_name_columns_and_errors_name_the_mapping() {
     let lines = ["Phone,Cell phone,Vorname", "+6581234567,+6581234568,Ann"];
     let columns = found(&lines, "", &["number=cell PHONE", "FirstName=Vorname"]).unwrap();
     assert_eq!((columns.number(), columns.names()[2].as_str()), ("Cell phone", "FirstName"));
@@ -182,10 +182,14 @@ fn what_somebody_says_of_the_columns_counts() {
 }
 
 #[test]
-fn names_differ_and_empty_columns_at_the_end_are_none() {
+fn names_are_unique_and_empty_columns_at_the_end_are_dropped() {
     let rows = ["Mobile,Name", "+6581234567,a,x", "+6581234568,b,y", "+6581234569,c"];
     assert_eq!(find(&rows, "").unwrap().names(), ["Mobile", "Name", "Column 3"], "most rows have it");
-    assert_eq!(find(&[rows[0], rows[1], rows[3]], "").unwrap().names(), ["Mobile", "Name"], "a mistake of one");
+    assert_eq!(
+        find(&[rows[0], rows[1], rows[3]], "").unwrap().names(),
+        ["Mobile", "Name"],
+        "one row has a cell too many"
+    );
     let columns = find(&["Mobile,Name,,Name,,", "+6581234567,a,b,c,d,"], "").unwrap();
     assert_eq!(columns.names(), ["Mobile", "Name", "Column 3", "Name 2", "Column 5"]);
 }

@@ -1,4 +1,4 @@
-//! What is read by a shortcut is what libphonenumber reads.
+//! Tests that the shortcuts read numbers as libphonenumber does.
 
 use rlibphonenumber::{PhoneNumberType, PhoneNumberUtil, get_national_significant_number_owned};
 
@@ -6,12 +6,13 @@ use super::Home;
 use super::plans::{Plans, Region};
 use crate::domain::Country;
 
-/// How many mutations of each region's numbers, where somebody wants more of them than every run has.
-fn wanted() -> Option<u64> {
-    std::env::var("VOLLEY_NUMBERS").ok().map(|said| said.parse().unwrap_or_else(|_| panic!("{said} is no number")))
+/// The number of mutations for each region, if the environment asks for more than the default.
+fn mutations() -> Option<u64> {
+    let parse = |text: String| text.parse().unwrap_or_else(|_| panic!("VOLLEY_NUMBERS: invalid number {text:?}"));
+    std::env::var("VOLLEY_NUMBERS").ok().map(parse)
 }
 
-/// Numbers with and without shortcuts.
+/// Reads numbers with and without shortcuts.
 struct Both {
     short: &'static Plans,
     long: Plans,
@@ -24,7 +25,7 @@ impl Both {
         Self { short: Plans::shared(), long: Plans::without_shortcuts(), read: 0, existing: 0 }
     }
 
-    fn agree(&mut self, digits: &str, region: Region) {
+    fn compare(&mut self, digits: &str, region: Region) {
         let national = self.long.national(digits, region);
         assert_eq!(self.short.national(digits, region), national, "{digits} in {region:?}");
         let digits = format!("+{digits}");
@@ -35,7 +36,7 @@ impl Both {
     }
 }
 
-/// The regions with their calling codes and their own examples of every type.
+/// The regions with their calling codes and their example numbers of every type.
 fn regions() -> Vec<(Region, String, Vec<String>)> {
     const TYPES: [PhoneNumberType; 10] = [
         PhoneNumberType::FixedLine,
@@ -61,7 +62,7 @@ fn regions() -> Vec<(Region, String, Vec<String>)> {
     regions.into_iter().map(|region| (region, code(region), own(region))).collect()
 }
 
-/// What people make of a number: with and without its code, with what they dial before it.
+/// A number with and without its calling code and with dialing prefixes.
 fn spellings(own: &str, code: &str) -> [String; 8] {
     [
         own.to_owned(),
@@ -78,80 +79,80 @@ fn spellings(own: &str, code: &str) -> [String; 8] {
 fn mutated(own: &str, random: &mut fastrand::Rng) -> String {
     let mut digits = own.as_bytes().to_vec();
     for _ in 0..random.u8(1..4) {
-        let place = random.usize(0..digits.len());
+        let index = random.usize(0..digits.len());
         let digit = random.u8(b'0'..=b'9');
         match random.u8(0..5) {
-            0 if digits.len() > 2 => _ = digits.remove(place),
-            1 => digits.insert(place, digit),
-            // Where the digits before a number are.
-            2 => digits[place.min(3)] = digit,
-            _ => digits[place] = digit,
+            0 if digits.len() > 2 => _ = digits.remove(index),
+            1 => digits.insert(index, digit),
+            // Where a prefix is.
+            2 => digits[index.min(3)] = digit,
+            _ => digits[index] = digit,
         }
     }
     String::from_utf8(digits).unwrap()
 }
 
 #[test]
-fn examples_of_every_region_and_their_mutations_are_read_as_without_shortcuts() {
+fn shortcuts_read_mutated_examples_of_every_region_alike() {
     let (mut both, mut random) = (Both::new(), fastrand::Rng::with_seed(1));
-    let mutations = wanted().unwrap_or(2_000);
+    let mutations = mutations().unwrap_or(2_000);
     for (region, code, examples) in regions() {
         for own in &examples {
             for spelling in spellings(own, &code) {
-                both.agree(&spelling, region);
+                both.compare(&spelling, region);
             }
         }
         for _ in 0..mutations {
             let example = &examples[random.usize(0..examples.len())];
             let spelling = &spellings(&mutated(example, &mut random), &code)[random.usize(0..8)];
-            both.agree(spelling, region);
+            both.compare(spelling, region);
         }
     }
     assert!(both.existing * 10 > both.read, "{} of {} exist", both.existing, both.read);
 }
 
 #[test]
-fn whatever_a_number_begins_with_it_is_read_as_without_shortcuts() {
+fn shortcuts_read_numbers_with_any_beginning_alike() {
     let (mut both, mut random) = (Both::new(), fastrand::Rng::with_seed(2));
     for (region, code, examples) in regions() {
-        // Beginnings have at most four digits of their own; where they have more, the first two tell them.
-        let steps = wanted().map_or(31, |_| 1);
+        // A prefix has at most four digits, or its first two identify it.
+        let steps = mutations().map_or(31, |_| 1);
         for beginning in (0..10_000_usize).step_by(steps) {
             let example = &examples[random.usize(0..examples.len())];
             let rest: String = example.chars().skip(if random.bool() { 4 } else { 3 }).collect();
-            both.agree(&format!("{beginning:04}{rest}"), region);
-            both.agree(&format!("{code}{beginning:04}{rest}"), region);
+            both.compare(&format!("{beginning:04}{rest}"), region);
+            both.compare(&format!("{code}{beginning:04}{rest}"), region);
         }
     }
 }
 
 #[test]
-fn whatever_country_a_number_is_of_is_known() {
+fn every_region_of_libphonenumber_is_a_known_country() {
     let mut known: Vec<String> = regions().into_iter().map(|(region, ..)| region.as_region_str().to_string()).collect();
     known.push(Country::WORLD.to_string());
     known.sort_unstable();
     assert_eq!(known, Country::known().collect::<Vec<_>>());
 }
 
-/// What libphonenumber itself says of examples and mutations from every region: metadata 9.0.42, read by its port to Python.
+/// The file holds examples and mutations from every region, read by libphonenumber's port to Python, metadata 9.0.42.
 #[test]
-fn numbers_of_every_region_are_what_libphonenumber_says() {
+fn numbers_of_every_region_are_read_as_by_libphonenumber() {
     let mut rows = csv::Reader::from_reader(include_bytes!("libphonenumber.csv").as_slice());
-    let (mut read, mut others) = (0, Vec::new());
+    let (mut read, mut differing) = (0, Vec::new());
     for row in rows.records() {
         let row = row.unwrap();
         let (number, country, expected) = (&row[0], &row[1], &row[2]);
-        // Numbers of companies may have sixteen digits in Germany and six in Iran, to which no message can be addressed.
+        // Company numbers may have sixteen digits in Germany and six in Iran. No message can be sent to them.
         let digits = expected.bytes().filter(u8::is_ascii_digit).count();
         let expected = if (7..=15).contains(&digits) { expected } else { "" };
         let home = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
         let is = super::read(number, home);
         let is = is.map(|number| format!("{} {}", number.msisdn, number.country)).unwrap_or_default();
         if is != expected {
-            others.push(format!("{number} in {country:?} is {is:?}, not {expected:?}"));
+            differing.push(format!("{number} in {country:?} is {is:?}, not {expected:?}"));
         }
         read += 1;
     }
-    assert!(others.is_empty(), "{others:#?}");
+    assert!(differing.is_empty(), "{differing:#?}");
     assert!(read > 3_000);
 }

@@ -1,20 +1,21 @@
-//! What stands in a cell beside a number or between several: words, marks, extensions, days.
+//! Separates numbers from the words, marks, extensions and dates in a cell.
 
 use std::borrow::Cow;
 
-/// A cell with marks instead of the digits that belong to words, such as `24h` or `2. Nummer`. Nothing where a letter stands
-/// in the middle of a number or against it: somebody meant a digit, and nobody knows which.
+/// Replaces digits that belong to words, such as `24h` or `2. Nummer`, by separators.
+///
+/// Returns `None` if a letter touches the digits of a number: it stands for a digit, and which one is unknown.
 pub(super) fn without_remarks(cell: &str) -> Option<Cow<'_, str>> {
     if !cell.chars().any(char::is_alphabetic) {
         return Some(Cow::Borrowed(cell));
     }
     let words: Vec<&str> = cell.split_whitespace().collect();
-    let mut said = Vec::with_capacity(words.len());
-    for (place, word) in words.iter().enumerate() {
+    let mut kept = Vec::with_capacity(words.len());
+    for (index, word) in words.iter().enumerate() {
         let begins = |word: &str| word.chars().next().is_some_and(char::is_alphabetic);
-        let is_ordinal = word.ends_with('.') && words.get(place + 1).is_some_and(|next| begins(next));
+        let is_ordinal = word.ends_with('.') && words.get(index + 1).is_some_and(|next| begins(next));
         let is_long = digits(word) >= DIGITS_FOR_SURE;
-        // Where letters touch digits; those of a word before a number are several.
+        // Positions at which a letter touches a digit. Several letters before the digits are a word, as in `Tel91234567`.
         let runs = word.char_indices().zip(word.chars().skip(1));
         let mut touching = runs.filter(|((_, one), next)| {
             (one.is_alphabetic() && next.is_numeric()) || (one.is_numeric() && next.is_alphabetic())
@@ -23,33 +24,33 @@ pub(super) fn without_remarks(cell: &str) -> Option<Cow<'_, str>> {
         let is_named = first.is_some_and(|((at, one), _)| {
             one.is_alphabetic() && word[..at].chars().count() > 0 && word[..at].chars().all(char::is_alphabetic)
         }) && touching.next().is_none();
-        said.push(match (first.is_some(), is_long) {
+        kept.push(match (first.is_some(), is_long) {
             (true, true) if !is_named => return None,
             (true, false) if !is_named => ";",
             (false, false) if is_ordinal && digits(word) > 0 => ";",
             _ => word,
         });
     }
-    Some(Cow::Owned(said.join(" ")))
+    Some(Cow::Owned(kept.join(" ")))
 }
 
-/// Marks that stand between numbers, and hardly ever within one.
-pub(super) const LISTING: [char; 8] = [';', '|', '&', ',', '\n', '、', '，', '；'];
+/// Marks that separate numbers and are rare within one.
+pub(super) const SEPARATORS: [char; 8] = [';', '|', '&', ',', '\n', '、', '，', '；'];
 
 pub(in crate::audience) fn digits(text: &str) -> usize {
     text.chars().filter(|char| char.is_numeric()).count()
 }
 
-/// Without words and marks around it that belong to no number.
+/// Trims the words and marks around a number.
 pub(super) fn trimmed(piece: &str) -> &str {
     piece.trim_matches(|char: char| {
-        char.is_alphabetic() || char.is_whitespace() || LISTING.contains(&char) || "/.:*<>=`\"#~!?".contains(char)
+        char.is_alphabetic() || char.is_whitespace() || SEPARATORS.contains(&char) || "/.:*<>=`\"#~!?".contains(char)
     })
 }
 
-/// Whether a cell is a day, as people and programs write days: nobody writes a number so.
+/// Whether a cell is a date in a notation that phone numbers never have.
 pub(in crate::audience) fn is_date(cell: &str) -> bool {
-    let is_mark = |place: usize| cell.as_bytes().get(place).is_some_and(|byte| matches!(byte, b'-' | b'.' | b'/'));
+    let is_mark = |index: usize| cell.as_bytes().get(index).is_some_and(|byte| matches!(byte, b'-' | b'.' | b'/'));
     if ![1, 2, 4].into_iter().any(is_mark) {
         return false;
     }
@@ -68,19 +69,21 @@ pub(in crate::audience) fn is_date(cell: &str) -> bool {
     }
 }
 
-/// What stands behind the place in a list: `1. 0171 2345678`, `12) 81234567`.
-pub(super) fn behind_place(cell: &str) -> Option<&str> {
-    let place = cell.bytes().take(5).take_while(u8::is_ascii_digit).count();
-    let number = cell.get(place..)?.strip_prefix(['.', ')'])?;
-    let is_place = (1..=4).contains(&place) && number.starts_with([' ', '\t']) && digits(number) >= DIGITS_FOR_SURE;
-    is_place.then(|| number.trim_start())
+/// The number after a list number, as in `1. 0171 2345678` and `12) 81234567`; `None` without a list number.
+pub(super) fn without_list_number(cell: &str) -> Option<&str> {
+    let length = cell.bytes().take(5).take_while(u8::is_ascii_digit).count();
+    let number = cell.get(length..)?.strip_prefix(['.', ')'])?;
+    let is_listed = (1..=4).contains(&length) && number.starts_with([' ', '\t']) && digits(number) >= DIGITS_FOR_SURE;
+    is_listed.then(|| number.trim_start())
 }
 
-/// Words with which an extension begins, behind the number.
+/// Words that introduce an extension after the number.
 const EXTENSIONS: [&str; 12] =
     ["ext", "extn", "extension", "x", "#", "poste", "durchwahl", "dw", "anexo", "ramal", "int", "доб"];
 
-/// What stands before an extension. Nothing where there is none: a number comes first, then a word, then few digits.
+/// The number before an extension; `None` without one.
+///
+/// An extension is a number, one of [`EXTENSIONS`] and a few digits, in this order.
 pub(super) fn without_extension(cell: &str) -> Option<&str> {
     let is_word = |char: char| char.is_alphabetic() || char == '#';
     let (word, _) = cell.char_indices().find(|(_, char)| is_word(*char))?;
@@ -93,16 +96,16 @@ pub(super) fn without_extension(cell: &str) -> Option<&str> {
     fits.then(|| number.trim_end_matches([' ', ',', ';', '-', '.', '/', '(']))
 }
 
-/// What several numbers in one cell may be, cut at what people write between them.
+/// Cuts a cell with several numbers at the marks and words between them.
 pub(super) fn pieces(cell: &str) -> impl Iterator<Item = &str> + Clone {
-    // A plus begins a number, so the next one begins another.
-    let before_plus = cell.char_indices().filter(|(_, char)| matches!(char, '+' | '＋')).map(|(place, _)| place);
-    let marks = cell.char_indices().filter(|(_, char)| *char == '/' || LISTING.contains(char)).map(|(place, _)| place);
+    // A plus begins a number.
+    let before_plus = cell.char_indices().filter(|(_, char)| matches!(char, '+' | '＋')).map(|(at, _)| at);
+    let marks = cell.char_indices().filter(|(_, char)| *char == '/' || SEPARATORS.contains(char)).map(|(at, _)| at);
     let words = cell.char_indices().zip(cell.chars().skip(1)).filter(|((_, one), next)| {
-        // "or", "and", and their like in any language.
+        // "or", "and" and the like, in any language.
         one.is_alphabetic() && !next.is_alphabetic()
     });
-    let words = words.map(|((place, _), _)| place);
+    let words = words.map(|((at, _), _)| at);
     let mut cuts: Vec<usize> = before_plus.chain(marks).chain(words).collect();
     cuts.sort_unstable();
     cuts.push(cell.len());
@@ -110,5 +113,5 @@ pub(super) fn pieces(cell: &str) -> impl Iterator<Item = &str> + Clone {
     from.into_iter().zip(cuts).filter_map(|(from, to)| cell.get(from..to)).map(trimmed)
 }
 
-/// A number for sure, where nothing but the content speaks for it: some countries have numbers as short as a year.
+/// The digits from which content alone identifies a number: some countries have numbers as short as a year.
 pub(in crate::audience) const DIGITS_FOR_SURE: usize = 7;

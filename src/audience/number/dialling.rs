@@ -1,13 +1,15 @@
-//! What people dial before a number, as far as it takes to know that a number has nothing of it.
+//! Recognizes numbers that have no dialing prefix.
 //!
-//! libphonenumber takes such digits off by patterns of its own, by region: the ways out of the country (`00`), the digit
-//! before numbers within it (`0`), the choice of a carrier, an area that is left out at home. Here stands with which two
-//! digits any of them may begin; a number that begins otherwise keeps all its digits. These are facts of the metadata
-//! 9.0.42. One that is missing would be a wrong number, so a test reads numbers of every region with and without them.
+//! libphonenumber removes prefixes by patterns of each region: international prefixes (`00`), trunk digits (`0`), carrier
+//! codes, and area codes that may be omitted. This module knows only the two digits with which any of them may begin. A
+//! number with another beginning keeps all its digits.
+//!
+//! The tables follow the metadata 9.0.42. A missing entry would give a wrong number, so a test reads numbers of every region
+//! with and without them.
 
 use rlibphonenumber::Region;
 
-/// With what something may begin that falls off, beside the digit of [`TRUNKS`]. In regions that do not stand here, `00`.
+/// The beginnings of prefixes by region, besides the digit of [`TRUNKS`]; `00` for a region without an entry.
 const BEGINNINGS: [(&str, &str); 33] = [
     ("AR", "0 1 2 3"),
     ("AU", "00 14 18"),
@@ -38,7 +40,7 @@ const BEGINNINGS: [(&str, &str); 33] = [
     ("SI", "00 10"),
     ("TD", "00 16"),
     ("TJ", "00 81"),
-    // Numbers without their area, which begin as they like.
+    // The area code may be omitted, so a number may begin with any digit.
     ("AG AI AS BB BM BS CC CX DM", ANY),
     ("GA GD GG GU IM JE KN KY LC", ANY),
     ("MG MP MS NF SM SX TC TT VC", ANY),
@@ -47,7 +49,7 @@ const BEGINNINGS: [(&str, &str); 33] = [
 
 const ANY: &str = "0 1 2 3 4 5 6 7 8 9";
 
-/// The digit before numbers within a region, where it is always that one.
+/// The trunk digit of a region that has a fixed one.
 const TRUNKS: [(&str, u8); 6] = [
     ("AE AF AL AM AT AU AX AZ BA BD BE BG BL BY CD CH CN DE DZ EC EG EH ER ET FI FR GB GE GF GH GP HR", b'0'),
     ("ID IE IL IN IQ IR JO KE KG KH KI KP LA LB LK LR LT LY MA MC MD ME MF MK MM MN MQ MW MY NA NG NL NP", b'0'),
@@ -57,10 +59,10 @@ const TRUNKS: [(&str, u8); 6] = [
     ("CA DO JM MH PR US", b'1'),
 ];
 
-/// What may be dialled before numbers of one region.
+/// The dialing prefixes of a region.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dialling {
-    /// A bit for each two digits.
+    /// One bit for each pair of digits.
     beginnings: u128,
     trunk: Option<u8>,
 }
@@ -74,25 +76,25 @@ impl Dialling {
         Self { beginnings, trunk: TRUNKS.iter().find(|(names, _)| has(names)).map(|(_, digit)| *digit) }
     }
 
-    /// Of a region that shares the calling code of another, by whose rules its numbers are read as well.
-    pub(super) fn beside(self, main: Self) -> Self {
+    /// Adds the prefixes of the main region of a shared calling code, whose rules apply to the numbers as well.
+    pub(super) fn sharing_code_with(self, main: Self) -> Self {
         let trunk = main.trunk.map_or(0, |digit| bits(&char::from(digit).to_string()));
         let others = if self.trunk == main.trunk { 0 } else { trunk };
         Self { beginnings: self.beginnings | main.beginnings | others, trunk: self.trunk }
     }
 
-    /// Nothing of these digits falls off. Of zeros before a number that is not told, here, even where they belong to it.
-    pub(super) fn is_own(self, digits: &str) -> bool {
-        self.begins_plainly(digits) && !digits.starts_with('0') && digits.bytes().next() != self.trunk
+    /// Whether digits are certainly a number without a prefix. Never true for a leading zero, which may belong to a number.
+    pub(super) fn has_no_prefix(self, digits: &str) -> bool {
+        self.has_plain_beginning(digits) && !digits.starts_with('0') && digits.bytes().next() != self.trunk
     }
 
-    /// What is left without the digit that always falls off.
+    /// The digits after the trunk digit; `None` if there is none, or if another prefix may follow.
     pub(super) fn without_trunk(self, digits: &str) -> Option<&str> {
         let rest = digits.strip_prefix(char::from(self.trunk?))?;
-        (self.begins_plainly(digits) && self.is_own(rest)).then_some(rest)
+        (self.has_plain_beginning(digits) && self.has_no_prefix(rest)).then_some(rest)
     }
 
-    fn begins_plainly(self, digits: &str) -> bool {
+    fn has_plain_beginning(self, digits: &str) -> bool {
         match digits.as_bytes() {
             [first @ b'0'..=b'9', second @ b'0'..=b'9', ..] => {
                 self.beginnings >> (10 * (first - b'0') + (second - b'0')) & 1 == 0
@@ -102,7 +104,7 @@ impl Dialling {
     }
 }
 
-/// The two digits with which a number may begin that begins with one digit or with two.
+/// The pairs of digits that begin with `beginning`, which is one digit or two.
 fn bits(beginning: &str) -> u128 {
     (0..100_u8).filter(|two| format!("{two:02}").starts_with(beginning)).fold(0, |bits, two| bits | 1 << two)
 }

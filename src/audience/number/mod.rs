@@ -1,6 +1,6 @@
-//! People's spellings of phone numbers to E.164.
+//! Reads phone numbers in any common spelling and returns them as E.164.
 //!
-//! A cell is taken apart here and in `spelling`; which numbers exist is known to `plans`.
+//! This module and `spelling` take a cell apart; `plans` knows which numbers exist.
 
 #[cfg(test)]
 mod agreement;
@@ -13,74 +13,75 @@ mod spelling;
 mod tests;
 
 pub(super) use cell::{DIGITS_FOR_SURE, digits, is_date};
-use cell::{LISTING, behind_place, pieces, trimmed, without_extension, without_remarks};
+use cell::{SEPARATORS, pieces, trimmed, without_extension, without_list_number, without_remarks};
 use plans::{Plans, Region};
 use spelling::{Digits, bare};
 
 use super::{Reason, country_names};
 use crate::domain::{Country, Msisdn};
 
-/// A number that exists, and whose.
+/// A number that exists, and its country.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Number {
     pub(super) msisdn: Msisdn,
     pub(super) country: Country,
-    /// Its country tells mobile numbers apart, and this is none: messages hardly get there.
+    /// Not a mobile number, in a country that tells them apart: it hardly ever receives messages.
     pub(super) is_fixed: bool,
     pub(super) beside: Beside,
 }
 
-/// What stood beside a number in its cell.
+/// What a cell holds beside its number, and how its country was determined.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Beside {
     /// Other numbers: this is the first of them that exists.
     pub(super) others: bool,
     pub(super) extension: bool,
-    /// Words and marks, which say nothing about it.
+    /// Words and marks that do not belong to the number.
     pub(super) words: bool,
-    /// Nothing: neither a `+`, nor a country that somebody has told. Its first digits were taken for a calling code.
+    /// Neither a `+` nor a given country: its first digits were read as a calling code.
     pub(super) untold: bool,
-    /// Its country is told, and it is another country's number, by a calling code without a `+`.
+    /// A country is given, but the number is of another one, by a calling code without a `+`.
     pub(super) foreign: bool,
 }
 
-/// How a cell says of which country its number is.
+/// How a cell states the country of its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
-    /// With a `+`, or with the digits that people dial to get out of their country.
+    /// With a `+` or an international prefix such as `00`.
     International,
-    /// With a calling code, and nothing before it.
+    /// With the calling code alone.
     Coded,
-    /// Not at all.
+    /// Without a calling code.
     National,
 }
 
-/// Of which country a national number is.
+/// The country of a number without a `+`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
-    /// A number without `+` is of this country. One that is not would be a stranger's: mostly it lacks a digit.
+    /// This country. A number that is only valid in another one is rejected: mostly it lacks a digit.
     Known(Region),
-    /// The column's numbers have their calling codes: what is not of this country, where it is known, may be of another. Not
-    /// a fixed line: no message goes there, but what lost a digit often is one.
+    /// The numbers of the column have calling codes: one that is not of this country, if given, may be of another.
+    ///
+    /// A fixed line of another country is rejected: it receives no messages, and a number that lacks a digit often is one.
     Coded(Option<Region>),
-    /// The same of a list of opt-outs or exclusions: whatever may be a number is one.
+    /// The same in a list of opt-outs or exclusions, where every possible number is accepted.
     Any(Option<Region>),
-    /// Nothing says.
+    /// No country is given.
     Missing,
-    /// Nothing says, and most numbers of the file lack their country: none of them is taken for an international one.
+    /// No country is given and most numbers of the file lack theirs, so none is read as an international number.
     National,
-    /// Something says, in words we cannot read.
+    /// A country is given in unknown words.
     Unreadable,
 }
 
 impl Home {
-    /// None for a country that has no phone numbers.
+    /// `None` for a country without phone numbers.
     pub(super) fn of(country: Country) -> Option<Self> {
         let country = if country.is_known() { country } else { country_names::named(country.as_str())? };
         Plans::shared().region(country).map(Self::Known)
     }
 
-    /// The same, where numbers have their calling codes.
+    /// The same for a column whose numbers have calling codes.
     pub(super) fn coded(self) -> Self {
         match self {
             Self::Known(region) => Self::Coded(Some(region)),
@@ -89,7 +90,7 @@ impl Home {
         }
     }
 
-    /// The same, of a list of opt-outs or exclusions.
+    /// The same for a list of opt-outs or exclusions.
     pub(super) fn any(self) -> Self {
         match self.coded() {
             Self::Coded(region) => Self::Any(region),
@@ -97,60 +98,59 @@ impl Home {
         }
     }
 
-    /// What a row's country cell says; `default` where it says nothing.
+    /// Reads the country cell of a row; returns `default` if it names none.
     pub(super) fn of_cell(cell: &str, default: Self) -> Self {
         let cell = cell.trim();
         if cell.is_empty() {
             return default;
         }
         let of_code = |code: &str| Plans::shared().of_calling_code(code).map(Self::Known);
-        // What spreadsheets make of a code where other rows have none.
+        // Spreadsheets write a code as `65.0` if other rows have none.
         let whole = cell.strip_suffix(".0").unwrap_or(cell);
         let of_both = || {
-            let (beside, code) = beside_code(cell)?;
-            country_names::named(&beside).and_then(Self::of).or_else(|| of_code(code))
+            let (name, code) = name_and_code(cell)?;
+            country_names::named(&name).and_then(Self::of).or_else(|| of_code(code))
         };
-        // What people write where they know none.
-        let says_nothing = || {
+        let is_placeholder = || {
             !cell.chars().any(char::is_alphanumeric)
                 || ["n/a", "none", "null", "unknown"].iter().any(|word| cell.eq_ignore_ascii_case(word))
         };
-        let untold = || if says_nothing() { default } else { Self::Unreadable };
-        country_names::named(cell).and_then(Self::of).or_else(|| of_code(whole)).or_else(of_both).unwrap_or_else(untold)
+        let other = || if is_placeholder() { default } else { Self::Unreadable };
+        country_names::named(cell).and_then(Self::of).or_else(|| of_code(whole)).or_else(of_both).unwrap_or_else(other)
     }
 }
 
-/// `Singapore (+65)`, `+65 SG`, `(+65)`: what stands beside a calling code, and the code.
-fn beside_code(cell: &str) -> Option<(String, &str)> {
-    let (before, behind) = cell.split_once('+')?;
-    let end = behind.find(|char: char| !char.is_ascii_digit()).unwrap_or(behind.len());
-    let (code, behind) = behind.split_at(end);
-    let beside = format!("{before} {behind}");
-    Some((beside.trim_matches(|char: char| !char.is_alphanumeric()).to_owned(), code))
+/// Splits a country cell with a calling code, such as `Singapore (+65)`, `+65 SG` or `(+65)`, into name and code.
+fn name_and_code(cell: &str) -> Option<(String, &str)> {
+    let (before, after) = cell.split_once('+')?;
+    let end = after.find(|char: char| !char.is_ascii_digit()).unwrap_or(after.len());
+    let (code, after) = after.split_at(end);
+    let name = format!("{before} {after}");
+    Some((name.trim_matches(|char: char| !char.is_alphanumeric()).to_owned(), code))
 }
 
-/// Has ready what every reading of a number needs, while nobody waits for it yet.
+/// Loads the tables that reading a number needs, before the first row waits for them.
 pub(super) fn warm_up() {
     let _ = (Plans::shared(), country_names::named(""));
 }
 
-/// A mobile number that exists in a country.
+/// An example mobile number of a country.
 pub fn example(country: Country) -> Option<Msisdn> {
     Plans::shared().example(country)
 }
 
-/// Reads one cell: a number, with an extension or without, or the first of several that exists.
+/// Reads one cell: a number, with or without an extension, or the first of several that exists.
 pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     let cell = bare(cell);
-    match behind_place(cell).map(|number| one(number, home)) {
+    match without_list_number(cell).map(|number| one(number, home)) {
         Some(Ok(number)) => return Ok(Number { beside: Beside { words: true, ..number.beside }, ..number }),
-        // The place in the list is no calling code, which is all that is missing.
+        // The country is all that is missing; the list number must not be read as a calling code.
         Some(Err(Reason::CountryMissing)) => return Err(Reason::CountryMissing),
         Some(Err(_)) | None => {}
     }
     let reason = match one(cell, home) {
         Ok(number) => return Ok(number),
-        // What is left of the digits is nobody's number.
+        // The remaining digits are not the number.
         Err(Reason::DigitsLost) => return Err(Reason::DigitsLost),
         Err(reason) => reason,
     };
@@ -161,32 +161,32 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
         return Ok(Number { beside: Beside { extension: true, ..number.beside }, ..number });
     }
-    let said = without_remarks(cell).ok_or(reason)?;
+    let text = without_remarks(cell).ok_or(reason)?;
     let is_listed = reason == Reason::SeveralNumbers;
-    let whole = || existing(&Digits::of(&said)?, cell, home);
-    // An area code of its own belongs to what is behind it.
-    if is_listed && said.split(LISTING).next().is_some_and(|first| (1..DIGITS_FOR_SURE).contains(&digits(first))) {
+    let whole = || existing(&Digits::of(&text)?, cell, home);
+    // A separate area code belongs to the digits after it.
+    if is_listed && text.split(SEPARATORS).next().is_some_and(|first| (1..DIGITS_FOR_SURE).contains(&digits(first))) {
         return whole();
     }
-    let pieces = pieces(&said).filter(|piece| *piece != cell);
-    let are_whole = || said.split_whitespace().all(|word| !(1..DIGITS_FOR_SURE).contains(&digits(word)));
+    let pieces = pieces(&text).filter(|piece| *piece != cell);
+    let are_whole = || text.split_whitespace().all(|word| !(1..DIGITS_FOR_SURE).contains(&digits(word)));
     let of_words = || {
-        let words = said.split_whitespace().map(trimmed);
+        let words = text.split_whitespace().map(trimmed);
         (reason == Reason::TooLong && are_whole()).then(|| first_of(words, cell, home)).flatten()
     };
     match first_of(pieces, cell, home).or_else(of_words) {
         Some(number) => Ok(number),
-        // It may be one number after all, written as a quantity: `6,591,234,567`.
+        // It may still be one number, written as a quantity: `6,591,234,567`.
         None if is_listed => whole(),
         None => Err(reason),
     }
 }
 
-/// The first of several pieces, each without what surrounds it, that is a number which exists, and what the others are.
+/// The first piece that is an existing number, with a note of what the others are.
 fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home: Home) -> Option<Number> {
-    // Parts of one number may be numbers somewhere as well, but short ones.
+    // A part of one number may itself be a number of some country, but a short one.
     let is_long = |text: &str| digits(text) >= DIGITS_FOR_SURE;
-    // What is behind a calling code of its own is no number without it.
+    // A separate calling code belongs to the digits after it.
     if pieces.clone().any(|piece| !is_long(piece) && piece.contains('+')) {
         return None;
     }
@@ -196,12 +196,12 @@ fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home:
         let number = one(piece, home).ok().or_else(|| one(without_extension(piece)?, home).ok());
         number.map(|number| (piece, number))
     })?;
-    let said = |text: &str| text.chars().filter(|char| char.is_alphanumeric()).count();
-    let words = !others && said(cell) > said(piece);
+    let alphanumerics = |text: &str| text.chars().filter(|char| char.is_alphanumeric()).count();
+    let words = !others && alphanumerics(cell) > alphanumerics(piece);
     Some(Number { beside: Beside { others, words, ..number.beside }, ..number })
 }
 
-/// How the number of a cell is written. None where more stands there than one number.
+/// How the number of a cell is written; `None` if the cell holds more than digits and marks.
 pub(super) fn written(cell: &str, number: Msisdn) -> Option<Written> {
     let digits = Digits::of(bare(cell)).ok()?;
     let (typed, whole) = (&digits.as_str()[1..], number.get().to_string());
@@ -218,8 +218,10 @@ pub(super) fn is_bare(cell: &str) -> bool {
     Digits::of(bare(cell)).is_ok_and(|digits| !digits.plus)
 }
 
-/// Reads one number. Without `+` it is tried as a national number of `home` first, then as an international one whose `+`
-/// was lost, as spreadsheets lose it, where `home` lets it be one.
+/// Reads one number.
+///
+/// Without a `+` it is read as a national number of `home` first. If `home` allows it, it is then read as an international
+/// number that lost its `+`, as numbers in spreadsheets do.
 fn one(cell: &str, home: Home) -> Result<Number, Reason> {
     let digits = Digits::of(cell)?;
     if digits.listed { Err(Reason::SeveralNumbers) } else { existing(&digits, cell, home) }
@@ -237,13 +239,13 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
         Home::Coded(region) | Home::Any(region) => region,
         Home::Missing | Home::National | Home::Unreadable => None,
     };
-    let no_such = match region.map(|region| existing_at_home(digits, region)) {
+    let not_national = match region.map(|region| existing_at_home(digits, region)) {
         Some(Ok(number)) => return Ok(number),
         Some(Err(reason)) => Some(reason),
         None => None,
     };
-    // Behind what the country itself dials: `0011` leads out of Australia, and not to America.
-    if let Some(number) = behind_way_out(digits, region) {
+    // This comes after the national reading: `0011` is the international prefix of Australia, not `00` and America's code.
+    if let Some(number) = after_international_prefix(digits, region) {
         return Ok(number);
     }
     let begins_with = |zeros| digits.as_str().starts_with(zeros);
@@ -253,9 +255,9 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
         Home::Coded(_) | Home::Any(_) => match coded() {
             Some(number) if number.is_fixed && matches!(home, Home::Coded(_)) => Err(Reason::PlusMissing),
             Some(number) => Ok(Number { beside: Beside { foreign: true, ..number.beside }, ..number }),
-            None => Err(no_such.unwrap_or(Reason::CountryUnknown)),
+            None => Err(not_national.unwrap_or(Reason::CountryUnknown)),
         },
-        Home::Known(_) => Err(no_such.unwrap_or(Reason::NotValid)),
+        Home::Known(_) => Err(not_national.unwrap_or(Reason::NotValid)),
         Home::Unreadable => Err(Reason::CountryUnknown),
         Home::Missing | Home::National if begins_with("+00") => Err(Reason::NotValid),
         Home::National => Err(Reason::CountryMissing),
@@ -266,22 +268,23 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
     }
 }
 
-/// A number as people dial it in its own country, or with its calling code.
+/// Reads a number as dialed in its own country, or with its calling code.
 fn existing_at_home(digits: &Digits, region: Region) -> Result<Number, Reason> {
     let number = Plans::shared().national(&digits.as_str()[1..], region)?;
     if !number.is_fixed {
         return Ok(number);
     }
-    // Some numbers with their country's code are fixed lines without it: people mean the mobile.
+    // The same digits can be a fixed line in national form and a mobile number with its calling code: the latter is meant.
     let international = Plans::shared().international(digits.as_str()).ok();
     let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
     Ok(international.filter(is_mobile).unwrap_or(number))
 }
 
-/// A number behind the way out of most countries, or out of America. Where a country is told, the latter may be an area: it
-/// is Buenos Aires.
-fn behind_way_out(digits: &Digits, region: Option<Region>) -> Option<Number> {
-    let ways_out: &[&str] = if region.is_some() { &["+00"] } else { &["+00", "+011"] };
-    let rests = ways_out.iter().filter_map(|way_out| digits.as_str().strip_prefix(way_out));
+/// Reads a number after the international prefix of most countries, or of North America if no country is given.
+///
+/// With a country, `011` may be an area code: that of Buenos Aires.
+fn after_international_prefix(digits: &Digits, region: Option<Region>) -> Option<Number> {
+    let prefixes: &[&str] = if region.is_some() { &["+00"] } else { &["+00", "+011"] };
+    let rests = prefixes.iter().filter_map(|prefix| digits.as_str().strip_prefix(prefix));
     rests.map(Digits::from_ascii).find_map(|rest| Plans::shared().international(rest.as_str()).ok())
 }

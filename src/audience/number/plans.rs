@@ -1,4 +1,4 @@
-//! Which numbers exist, and the only module that knows the phone number crate: libphonenumber's metadata and rules.
+//! Knows which numbers exist. The only module that uses the phone number crate with libphonenumber's metadata and rules.
 
 use std::ops::RangeInclusive;
 use std::sync::{LazyLock, OnceLock};
@@ -15,26 +15,25 @@ use crate::domain::{Country, Msisdn};
 
 /// The numbering plans of all countries.
 ///
-/// The crate's own reading of a number is made for anything that a person may type, and asks many patterns. What comes here
-/// are digits, and of most of them it is clear without that reading which are the number's own; whether such a number
-/// exists is asked of [`Rules`]. All else is read by the crate. A test holds the two together.
+/// The crate parses any text and matches many patterns for it. The input here is digits, and most need no parsing: this
+/// type finds the number in them and asks [`Rules`] whether it exists. The crate reads the rest. A test compares both.
 pub(super) struct Plans {
-    /// By calling code. None where no country has it.
-    codes: Vec<Option<Calling>>,
-    regions: HashMap<Region, Home, FixedState>,
-    /// The regions once more, by what everybody else calls them.
+    /// By calling code; `None` for a code of no country.
+    codes: Vec<Option<CallingCode>>,
+    regions: HashMap<Region, RegionPlan, FixedState>,
+    /// The regions by their country code.
     countries: HashMap<Country, Region, FixedState>,
     takes_shortcuts: bool,
 }
 
-/// Whose a calling code is.
-struct Calling {
+/// What is dialed under a calling code.
+struct CallingCode {
     dialling: Dialling,
     rules: OnceLock<Option<Rules>>,
 }
 
-/// How people dial within a region.
-struct Home {
+/// How numbers are dialed within a region.
+struct RegionPlan {
     code: u16,
     country: Country,
     dialling: Dialling,
@@ -48,7 +47,7 @@ impl Plans {
         for code in util.get_supported_calling_codes() {
             let Some(main) = util.get_region_for_country_code(code) else { continue };
             if let Some(slot) = usize::try_from(code).ok().and_then(|code| codes.get_mut(code)) {
-                *slot = Some(Calling { dialling: Dialling::of(main), rules: OnceLock::new() });
+                *slot = Some(CallingCode { dialling: Dialling::of(main), rules: OnceLock::new() });
             }
         }
         let mut regions = HashMap::with_hasher(FixedState::default());
@@ -57,11 +56,11 @@ impl Plans {
             if let Some(code) = code
                 && let Some(Some(calling)) = codes.get(usize::from(code))
             {
-                let dialling = Dialling::of(region).beside(calling.dialling);
-                regions.insert(region, Home { code, country: country_of(region), dialling });
+                let dialling = Dialling::of(region).sharing_code_with(calling.dialling);
+                regions.insert(region, RegionPlan { code, country: country_of(region), dialling });
             }
         }
-        let countries = regions.iter().map(|(region, home)| (home.country, *region)).collect();
+        let countries = regions.iter().map(|(region, plan)| (plan.country, *region)).collect();
         Self { codes, regions, countries, takes_shortcuts }
     }
 
@@ -75,12 +74,12 @@ impl Plans {
         &SHARED
     }
 
-    /// None for a country that has no phone numbers.
+    /// `None` for a country without phone numbers.
     pub(super) fn region(&self, country: Country) -> Option<Region> {
         self.countries.get(&country).copied()
     }
 
-    /// Whose numbers begin with a calling code, written as `65`, `+65` or `0065`; the main one where several share it.
+    /// The region of a calling code, written as `65`, `+65` or `0065`; the main region if several share the code.
     pub(super) fn of_calling_code(&self, code: &str) -> Option<Region> {
         let digits = code.strip_prefix('+').or_else(|| code.strip_prefix("00")).unwrap_or(code);
         let code = digits.parse::<u16>().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -95,55 +94,53 @@ impl Plans {
         e164(&number)?.try_into().ok()
     }
 
-    /// Digits behind a `+`, that with them.
+    /// Reads digits that begin with a `+`.
     pub(super) fn international(&self, number: &str) -> Result<Number, Reason> {
         if let Some(read) = self.plainly_international(&number[1..]) {
             return read;
         }
         let parsed = PHONE_NUMBER_UTIL.parse(number, None);
-        parsed.map_err(|error| of_parse(&error)).and_then(|parsed| existing(&parsed))
+        parsed.map_err(|error| parse_reason(&error)).and_then(|parsed| existing(&parsed))
     }
 
-    /// Digits as one dials them in a region.
+    /// Reads digits as dialed in a region.
     pub(super) fn national(&self, digits: &str, region: Region) -> Result<Number, Reason> {
         if let Some(read) = self.plainly_national(digits, region) {
             return read;
         }
         let parsed = PHONE_NUMBER_UTIL.parse(digits, Some(region));
-        parsed.map_err(|error| of_parse(&error)).and_then(|parsed| existing(&parsed))
+        parsed.map_err(|error| parse_reason(&error)).and_then(|parsed| existing(&parsed))
     }
 
-    /// A calling code, and behind it a number that begins with nothing that one dials before numbers. None where more must
-    /// be known.
+    /// Reads a calling code and a number without a dialing prefix; `None` if the crate must read the digits.
     fn plainly_international(&self, digits: &str) -> Option<Result<Number, Reason>> {
         if digits.starts_with('0') {
             return None;
         }
-        // No code is the beginning of another.
-        let (code, calling, own) = (1..=3).find_map(|places| {
-            let (code, own) = digits.split_at_checked(places)?;
+        // No calling code begins with another one.
+        let (code, calling, own) = (1..=3).find_map(|length| {
+            let (code, own) = digits.split_at_checked(length)?;
             let code = code.parse().ok()?;
             Some((code, self.calling(code)?, own))
         })?;
-        calling.dialling.is_own(own).then(|| self.plain(code, own))?
+        calling.dialling.has_no_prefix(own).then(|| self.plain(code, own))?
     }
 
-    /// The number as it is, without the digit that one dials before numbers within the country, or behind the calling code.
-    /// None where more must be known.
+    /// Reads a number alone, after the trunk digit, or after the calling code; `None` if the crate must read the digits.
     fn plainly_national(&self, digits: &str, region: Region) -> Option<Result<Number, Reason>> {
-        let Home { code, country, dialling } = self.regions.get(&region)?;
+        let RegionPlan { code, country, dialling } = self.regions.get(&region)?;
         if let Some(own) = dialling.without_trunk(digits) {
-            // What does not exist without the digit may exist with it, and what is the number of another region that
-            // shares the code may be another number by the rules of this one.
+            // A number that does not exist without the digit may exist with it. The number of another region with the same
+            // code may be a different number by the rules of this region.
             return self.plain(*code, own).filter(|read| read.is_ok_and(|number| number.country == *country));
         }
-        if !dialling.is_own(digits) {
+        if !dialling.has_no_prefix(digits) {
             return None;
         }
-        let Some(own) = behind(*code, digits) else { return self.plain(*code, digits) };
-        // It begins as if its calling code stood there without a plus.
+        let Some(own) = after_code(*code, digits) else { return self.plain(*code, digits) };
+        // The digits may begin with the calling code, without a plus.
         let rules = self.rules(*code)?;
-        if !dialling.is_own(own) {
+        if !dialling.has_no_prefix(own) {
             return None;
         }
         let has_code = !rules.is_general(digits, *country) && rules.is_general(own, *country);
@@ -151,13 +148,13 @@ impl Plans {
         self.plain(*code, if has_code { own } else { digits })
     }
 
-    /// A number that is plainly so many digits behind a code. None where the code has no rules.
+    /// Reads the digits after a calling code; `None` if the code has no rules.
     fn plain(&self, code: u16, own: &str) -> Option<Result<Number, Reason>> {
-        let rules = self.rules(code).filter(|_| PLAIN.contains(&own.len()))?;
+        let rules = self.rules(code).filter(|_| PLAIN_LENGTHS.contains(&own.len()))?;
         let number = own.parse::<u64>().ok()?;
         let Some(found) = rules.find(own) else {
             let parsed = PhoneNumber { country_code: code.into(), national_number: number, ..PhoneNumber::default() };
-            return Some(Err(why_not(&parsed)));
+            return Some(Err(invalid_reason(&parsed)));
         };
         let digits = u64::from(code) * 10_u64.pow(u32::try_from(own.len()).ok()?) + number;
         let Found { country, is_fixed } = found;
@@ -169,7 +166,7 @@ impl Plans {
         calling.rules.get_or_init(|| Rules::of(code)).as_ref()
     }
 
-    fn calling(&self, code: u16) -> Option<&Calling> {
+    fn calling(&self, code: u16) -> Option<&CallingCode> {
         self.codes.get(usize::from(code)).and_then(Option::as_ref)
     }
 }
@@ -177,7 +174,7 @@ impl Plans {
 fn existing(parsed: &PhoneNumber) -> Result<Number, Reason> {
     let kind = parsed.get_type();
     let region = parsed.get_region_code().filter(|_| kind != PhoneNumberType::Unknown);
-    let Some(region) = region else { return Err(why_not(parsed)) };
+    let Some(region) = region else { return Err(invalid_reason(parsed)) };
     let country = country_of(region);
     let msisdn = e164(parsed).ok_or(Reason::TooLong).and_then(msisdn)?;
     let is_fixed = matches!(
@@ -193,8 +190,8 @@ fn existing(parsed: &PhoneNumber) -> Result<Number, Reason> {
     Ok(Number { msisdn, country, is_fixed, beside: Beside::default() })
 }
 
-/// Digits of a number that is looked at here; the crate says what is wrong with others.
-const PLAIN: RangeInclusive<usize> = 4..=15;
+/// Lengths of the numbers that are read here; for other lengths, the crate finds the reason.
+const PLAIN_LENGTHS: RangeInclusive<usize> = 4..=15;
 
 fn country_of(region: Region) -> Country {
     match region {
@@ -208,18 +205,18 @@ fn msisdn(digits: u64) -> Result<Msisdn, Reason> {
     Msisdn::try_from(digits).map_err(|_| too)
 }
 
-/// What stands behind a calling code.
-fn behind(code: u16, digits: &str) -> Option<&str> {
-    let places = match code {
+/// The digits after a calling code; `None` if they do not begin with it.
+fn after_code(code: u16, digits: &str) -> Option<&str> {
+    let length = match code {
         0..10 => 1,
         10..100 => 2,
         _ => 3,
     };
-    let (before, behind) = digits.split_at_checked(places)?;
-    (before.parse() == Ok(code)).then_some(behind)
+    let (before, after) = digits.split_at_checked(length)?;
+    (before.parse() == Ok(code)).then_some(after)
 }
 
-fn why_not(parsed: &PhoneNumber) -> Reason {
+fn invalid_reason(parsed: &PhoneNumber) -> Reason {
     match parsed.is_possible_with_reason() {
         Err(ValidationError::TooShort) | Ok(NumberLengthType::IsPossibleLocalOnly) => Reason::TooShort,
         Err(ValidationError::TooLong) => Reason::TooLong,
@@ -228,18 +225,18 @@ fn why_not(parsed: &PhoneNumber) -> Reason {
     }
 }
 
-/// The digits in order: country code, zeros that belong to the number (as in Italy), number.
+/// The digits in order: calling code, zeros that belong to the number (as in Italy), number.
 fn e164(parsed: &PhoneNumber) -> Option<u64> {
     let zeros = if parsed.italian_leading_zero() { parsed.number_of_leading_zeros() } else { 0 };
-    let places = parsed.national_number.checked_ilog10().unwrap_or(0) + 1 + u32::try_from(zeros).ok()?;
+    let length = parsed.national_number.checked_ilog10().unwrap_or(0) + 1 + u32::try_from(zeros).ok()?;
     let code = u64::try_from(parsed.country_code).ok()?;
-    code.checked_mul(10_u64.checked_pow(places)?)?.checked_add(parsed.national_number)
+    code.checked_mul(10_u64.checked_pow(length)?)?.checked_add(parsed.national_number)
 }
 
-fn of_parse(error: &ParseError) -> Reason {
+fn parse_reason(error: &ParseError) -> Reason {
     match error {
         ParseError::InvalidCountryCode => Reason::NotValid,
-        // Only digits come here, so what does not look like a number to the crate has too few of them.
+        // The input is always digits, so the crate rejects it as a number only if there are too few.
         ParseError::NotANumber(_) | ParseError::TooShortAfterIdd | ParseError::TooShortNsn => Reason::TooShort,
         ParseError::TooLongNsn => Reason::TooLong,
     }

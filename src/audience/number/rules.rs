@@ -1,8 +1,9 @@
-//! The numbers of one calling code: which exist, of which region and of which kind, told in one pass over the digits.
+//! Finds the region and the kind of a number under one calling code, in one pass over its digits.
 //!
-//! `plans.txt` holds libphonenumber's patterns, metadata 9.0.42: a line each with calling code, region, kind, possible
-//! lengths and pattern; regions of one code in the order in which it tries them. All patterns of a code become one
-//! automaton, which takes less than a hundredth of the memory and of the time of asking each of them.
+//! `plans.txt` holds libphonenumber's patterns, metadata 9.0.42. Each line has calling code, region, kind, possible lengths
+//! and pattern. The regions of a code are in the order in which libphonenumber tries them.
+//!
+//! All patterns of a code become one automaton. It takes less than a hundredth of the time and memory of separate patterns.
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
@@ -15,34 +16,34 @@ use crate::domain::Country;
 
 const PLANS: &str = include_str!("plans.txt");
 
-/// Kinds of numbers, in the order in which libphonenumber tries them: a number is of the first that it matches.
+/// Kinds of numbers, in the order in which libphonenumber tries them: the first match decides.
 const KINDS: [&str; 10] =
     ["premium", "toll-free", "shared", "voip", "personal", "pager", "uan", "voicemail", "fixed", "mobile"];
 const FIXED: u32 = 8;
 const MOBILE: u32 = 9;
-/// Kinds that messages hardly reach.
-const NO_MESSAGES: [&str; 6] = ["premium", "toll-free", "shared", "pager", "uan", "voicemail"];
+/// Kinds of numbers that hardly ever receive messages.
+const UNREACHABLE: [&str; 6] = ["premium", "toll-free", "shared", "pager", "uan", "voicemail"];
 /// Any number of the region.
 const GENERAL: u32 = 10;
-/// Numbers that begin so are the region's, whether they exist or not.
+/// Numbers with these leading digits belong to the region, whether or not they exist.
 const LEADING: u32 = 11;
 
 pub(super) struct Rules {
     automaton: dense::DFA<Vec<u32>>,
     start: StateID,
     patterns: Vec<Pattern>,
-    /// In the order in which they are tried.
+    /// In the order in which libphonenumber tries them.
     regions: Vec<Country>,
 }
 
 struct Pattern {
     region: usize,
     kind: u32,
-    /// A bit for each length; none where any will do.
+    /// One bit for each possible length; 0 for any length.
     lengths: u32,
 }
 
-/// What some digits are under one calling code.
+/// What the digits after a calling code are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) country: Country,
@@ -50,7 +51,7 @@ pub(super) struct Found {
 }
 
 impl Rules {
-    /// None for a code that nobody has, or whose patterns make no automaton: then they are asked one by one.
+    /// `None` for a code of no region, or one whose patterns make no automaton: then the crate reads its numbers.
     pub(super) fn of(code: u16) -> Option<Self> {
         let (mut patterns, mut regions, mut expressions) = (Vec::new(), Vec::new(), Vec::new());
         for line in PLANS.lines() {
@@ -83,27 +84,27 @@ impl Rules {
         (!regions.is_empty()).then_some(Self { automaton, start, patterns, regions })
     }
 
-    /// What digits behind the code are. None where no such number exists.
+    /// Looks up the digits after the code; `None` if no such number exists.
     pub(super) fn find(&self, digits: &str) -> Option<Found> {
         let kinds = self.kinds(digits);
         let is_alone = self.regions.len() == 1;
-        // As libphonenumber has it, the first region that matches at all decides, also where it knows no such number.
+        // As in libphonenumber, the first region that matches decides, even if it has no such number.
         let exists = |kinds: u32| kinds & 1 << GENERAL != 0 && kinds & ((1 << GENERAL) - 1) != 0;
         let region = (0..self.regions.len())
             .find(|region| is_alone || kinds[*region] & 1 << LEADING != 0 || exists(kinds[*region]))?;
         let kinds = kinds[region];
         let kind = kinds.trailing_zeros();
-        let hardly = |kind: u32| KINDS.get(kind as usize).is_some_and(|kind| NO_MESSAGES.contains(kind));
-        let is_fixed = hardly(kind) || (kind == FIXED && kinds & 1 << MOBILE == 0);
+        let is_unreachable = |kind: u32| KINDS.get(kind as usize).is_some_and(|kind| UNREACHABLE.contains(kind));
+        let is_fixed = is_unreachable(kind) || (kind == FIXED && kinds & 1 << MOBILE == 0);
         exists(kinds).then(|| Found { country: self.regions[region], is_fixed })
     }
 
-    /// Whether digits have the form of numbers of a region, be there such a number or not.
+    /// Whether digits have the form of a number of a region, whether or not it exists.
     pub(super) fn is_general(&self, digits: &str, region: Country) -> bool {
         self.matches(digits).any(|pattern| self.is_general_of(pattern, region))
     }
 
-    /// Whether digits are more than any number of a region has.
+    /// Whether there are more digits than in any number of a region.
     pub(super) fn is_too_long(&self, digits: &str, region: Country) -> bool {
         let general = self.patterns.iter().find(|pattern| self.is_general_of(pattern, region));
         general.is_some_and(|general| digits.len() < 32 && general.lengths >> digits.len() == 0)
@@ -113,7 +114,7 @@ impl Rules {
         pattern.kind == GENERAL && self.regions.get(pattern.region) == Some(&region)
     }
 
-    /// For each region a bit of each kind that the digits match.
+    /// For each region, one bit for each kind that the digits match.
     fn kinds(&self, digits: &str) -> [u32; REGIONS_MAX] {
         let mut kinds = [0; REGIONS_MAX];
         let length = u32::try_from(digits.len()).ok().and_then(|length| 1_u32.checked_shl(length)).unwrap_or(0);
@@ -134,5 +135,5 @@ impl Rules {
     }
 }
 
-/// Regions that share a calling code at most: those of North America.
+/// The most regions that share a calling code: those of North America.
 const REGIONS_MAX: usize = 32;

@@ -1,18 +1,18 @@
-//! How people and programs write numbers: marks, digits of other scripts, what spreadsheets do to quantities.
+//! Extracts the digits of a number from its spelling: marks, digits of other scripts, quantities of spreadsheets.
 
 use std::borrow::Cow;
 
 use super::Reason;
 
-/// Fifteen digits, `00` or a doubled prefix before them, and a few more so that "too long" can be told.
+/// Fifteen digits, with `00` or a doubled prefix before them, and a few more to recognize a number that is too long.
 const MAX_DIGITS: usize = 24;
 
-/// The digits of a cell behind a `+`, whether the cell had one or not.
+/// The digits of a cell after a `+`, whether or not the cell had one.
 pub(super) struct Digits {
     ascii: [u8; MAX_DIGITS + 1],
     len: usize,
     pub(super) plus: bool,
-    /// There is a mark among them that people write between two numbers.
+    /// Whether a mark among them usually separates two numbers.
     pub(super) listed: bool,
 }
 
@@ -31,7 +31,7 @@ impl Digits {
         std::str::from_utf8(&self.ascii[..self.len]).unwrap_or("+")
     }
 
-    /// What is longer than fits is no number, and cutting it off shows that as well.
+    /// Cuts digits that do not fit: such a number is too long in any case.
     pub(super) fn from_ascii(digits: &str) -> Self {
         let mut all = Self::new();
         for digit in digits.bytes() {
@@ -44,9 +44,9 @@ impl Digits {
         let may_be_quantity = cell.bytes().any(|byte| matches!(byte, b'e' | b'E' | b'.' | b','));
         let text = if may_be_quantity { whole_number(cell)? } else { Cow::Borrowed(cell) };
         let mut digits = Self::new();
-        // A mark that people write between two numbers, but also inside one: `0171/123456`.
+        // A mark that may separate two numbers, but also occurs inside one: `0171/123456`.
         let mut between = false;
-        // The way out of Belarus, Russia and Tajikistan: `8~10`, with a pause for the second tone.
+        // The international prefix of Belarus, Russia and Tajikistan: `8~10`, with a pause for the second tone.
         let mut pauses = false;
         for char in text.chars() {
             match char {
@@ -66,7 +66,7 @@ impl Digits {
                 },
             }
         }
-        // The longest number has fifteen digits, seventeen with its 00.
+        // The longest number has fifteen digits, seventeen with `00`.
         if between && digits.len > 18 {
             return Err(Reason::SeveralNumbers);
         }
@@ -78,7 +78,7 @@ impl Digits {
     }
 }
 
-/// Without what surrounds a number: blanks, quotes, the marks with which spreadsheets and links say "text" and "call".
+/// Trims blanks, quotes, the text marks of spreadsheets and the `tel:` of links.
 pub(super) fn bare(cell: &str) -> &str {
     let mut text = cell.trim();
     if let Some(inside) = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
@@ -91,8 +91,9 @@ pub(super) fn bare(cell: &str) -> &str {
     }
 }
 
-/// Undoes what spreadsheets do to a number that they take for a quantity: `6591234567.0`, `6.591234567E+09`. Where
-/// they have rounded it, no digit may be guessed. Everything else is given back as it is.
+/// Restores a number that a spreadsheet wrote as a quantity, such as `6591234567.0` or `6.591234567E+09`.
+///
+/// A rounded number is an error, because its digits are lost. Any other text is returned unchanged.
 fn whole_number(text: &str) -> Result<Cow<'_, str>, Reason> {
     let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -108,14 +109,14 @@ fn whole_number(text: &str) -> Result<Cow<'_, str>, Reason> {
         return Ok(Cow::Borrowed(if padded { whole } else { text }));
     };
     match exponent.strip_prefix('+').unwrap_or(exponent).parse::<usize>() {
-        // All digits are there: only the point has moved.
+        // All digits are present: only the point has moved.
         Ok(places) if places == fraction.len() => Ok(Cow::Owned(format!("{whole}{fraction}"))),
         Ok(_) => Err(Reason::DigitsLost),
         Err(_) => Ok(Cow::Borrowed(text)),
     }
 }
 
-/// Marks that say nothing: blanks, dashes and directions of other scripts and of word processors.
+/// Whether a mark is ignored: blanks, dashes and direction marks of other scripts and of word processors.
 const fn is_silent(char: char) -> bool {
     matches!(char,
         '\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{2015}' | '\u{2018}' | '\u{2019}' | '\u{2026}'
@@ -123,7 +124,7 @@ const fn is_silent(char: char) -> bool {
         | '\u{feff}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0d}' | '\u{ff0e}' | '·')
 }
 
-/// The decimal digits of the scripts in which people type phone numbers, as ASCII.
+/// Converts a decimal digit of another script to ASCII.
 fn foreign_digit(char: char) -> Option<u8> {
     // Full width, Arabic, Persian, Devanagari, Bengali, Tamil, Thai, Lao, Myanmar, Khmer.
     const ZEROS: [u32; 10] = [0xff10, 0x660, 0x6f0, 0x966, 0x9e6, 0xbe6, 0xe50, 0xed0, 0x1040, 0x17e0];

@@ -1,4 +1,4 @@
-//! Spellings of people and programs, and what they are read as.
+//! Tests how spellings of numbers are read.
 
 use super::*;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ fn text(cell: &str, country: &str) -> Result<String, Reason> {
 }
 
 #[test]
-fn every_spelling_of_a_number_is_that_number() {
+fn every_spelling_of_a_number_is_read_as_that_number() {
     for spelling in [
         "+6581234567",
         "6581234567",
@@ -37,7 +37,7 @@ fn every_spelling_of_a_number_is_that_number() {
 }
 
 #[test]
-fn what_a_country_cell_says_is_understood_with_its_calling_code_beside_it() {
+fn a_country_cell_may_hold_a_calling_code_beside_the_country() {
     for cell in ["Singapore (+65)", "+65 (Singapore)", "SG +65", "(+65)", "65", "+65", "0065", "65.0", "Singapur +65"] {
         assert_eq!(Home::of_cell(cell, Home::Missing), home("SG"), "{cell}");
     }
@@ -48,7 +48,7 @@ fn what_a_country_cell_says_is_understood_with_its_calling_code_beside_it() {
 }
 
 #[test]
-fn a_place_in_a_list_is_no_part_of_the_number() {
+fn a_list_number_is_not_part_of_the_number() {
     for (cell, country, number) in [
         ("2. 0172 2345678", "DE", "+491722345678 DE"),
         ("12) 81234567", "SG", "+6581234567 SG"),
@@ -64,7 +64,7 @@ fn a_place_in_a_list_is_no_part_of_the_number() {
 }
 
 #[test]
-fn the_country_is_that_of_the_number_not_of_the_default() {
+fn the_country_of_a_number_wins_over_the_default() {
     assert_eq!(text("+49 1512 3456789", "SG"), Ok("+4915123456789 DE".to_owned()));
     assert_eq!(text("01512/3456789", "DE"), Ok("+4915123456789 DE".to_owned()));
     assert_eq!(text("+44 (0)7400 123456", ""), Ok("+447400123456 GB".to_owned()));
@@ -73,17 +73,17 @@ fn the_country_is_that_of_the_number_not_of_the_default() {
 }
 
 #[test]
-fn zeros_that_belong_to_the_number_stay() {
+fn zeros_that_belong_to_the_number_are_kept() {
     assert_eq!(text("+39 02 1234 5678", ""), Ok("+390212345678 IT".to_owned()));
 }
 
 #[test]
-fn numbers_of_no_country_have_the_world_for_theirs() {
+fn an_international_service_number_has_the_country_zz() {
     assert_eq!(text("+800 1234 5678", ""), Ok("+80012345678 ZZ".to_owned()));
 }
 
 #[test]
-fn of_several_numbers_the_first_that_exists_counts() {
+fn of_several_numbers_the_first_existing_one_is_read() {
     for cell in [
         "81234567 / 91234567",
         "+6581234567 +6591234567",
@@ -141,31 +141,31 @@ fn of_several_numbers_the_first_that_exists_counts() {
     ] {
         assert!(read(cell, home(country)).is_err(), "{cell}: {:?}", read(cell, home(country)));
     }
-    // A calling code of its own belongs to what is behind it.
+    // A separate calling code belongs to the digits after it.
     assert_eq!(text("+49, 17612345678", "").unwrap(), "+4917612345678 DE");
-    // One number that is written with such marks is one.
+    // One number may contain such marks.
     for (cell, country) in [("0171/1234567", "DE"), ("+49 (0) 171 / 123 45 67", ""), ("81234567,", "SG")] {
         assert!(!read(cell, home(country)).unwrap().beside.others, "{cell:?}");
     }
 }
 
 #[test]
-fn without_a_plus_and_a_country_a_number_is_guessed_and_that_is_told_or_refused() {
+fn a_country_guessed_from_the_digits_is_flagged_or_refused() {
     let number = read("13012345678", Home::Missing).unwrap();
     assert_eq!((number.country.as_str(), number.beside.untold), ("US", true));
     assert_eq!(read("13012345678", Home::National), Err(Reason::CountryMissing));
     assert!(!read("+13012345678", Home::National).unwrap().beside.untold);
     assert!(!read("0013012345678", Home::National).unwrap().beside.untold);
-    assert!(!read("4915123456010", home("SG").coded()).unwrap().beside.untold, "somebody has told a country");
+    assert!(!read("4915123456010", home("SG").coded()).unwrap().beside.untold, "a country is given");
 }
 
 #[test]
-fn a_national_number_that_lost_a_digit_is_no_strangers() {
+fn a_national_number_that_lacks_a_digit_is_not_read_as_foreign() {
     for (cell, country) in [("984-123069", "NP"), ("(49) 231-4982", "TC"), ("491512 3456789", "SG")] {
         assert_eq!(text(cell, country), Err(Reason::PlusMissing), "{cell}");
         let number = read(cell, home(country).any()).unwrap();
         assert!(number.beside.foreign && number.country.as_str() != country, "{cell}");
-        // Among numbers with their calling codes a mobile number is another country's.
+        // In a column of numbers with calling codes, a mobile number may be of another country.
         let in_column = read(cell, home(country).coded());
         assert_eq!(in_column.is_ok(), !number.is_fixed, "{cell}");
     }
@@ -176,24 +176,24 @@ fn a_national_number_that_lost_a_digit_is_no_strangers() {
 }
 
 #[test]
-fn what_people_dial_to_leave_their_country_is_read() {
-    for way_out in ["8~10 ", "8~10-", "8 ~ 10 ", "8\u{223c}10", "8～10 "] {
+fn international_prefixes_are_read() {
+    for prefix in ["8~10 ", "8~10-", "8 ~ 10 ", "8\u{223c}10", "8～10 "] {
         for country in ["BY", "RU", "TJ", "SG", ""] {
-            let cell = format!("{way_out}375 29 491-19-11");
+            let cell = format!("{prefix}375 29 491-19-11");
             assert_eq!(text(&cell, country), Ok("+375294911911 BY".to_owned()), "{cell} in {country:?}");
         }
     }
     assert_eq!(text("8 10 375 29 491-19-11", "RU"), Ok("+375294911911 BY".to_owned()));
     assert_eq!(text("011 4312-3456", "AR"), Ok("+541143123456 AR".to_owned()));
     assert_eq!(text("0011 423 220 56 78", "AU"), Ok("+4232205678 LI".to_owned()));
-    assert!(text("011 15-22345-0729", "AR").is_err(), "a digit is wrong, and 011 is an area");
+    assert!(text("011 15-22345-0729", "AR").is_err(), "a digit is wrong, and 011 is an area code");
     for country in ["US", "SG", ""] {
         assert_eq!(text("011 49 151 23456789", country), Ok("+4915123456789 DE".to_owned()), "{country}");
     }
 }
 
 #[test]
-fn a_cell_says_how_its_number_is_written() {
+fn the_notation_of_a_number_is_recognized() {
     for (cell, expected) in [
         ("+65 8123 4567", Written::International),
         ("0065 8123 4567", Written::International),
@@ -209,7 +209,7 @@ fn a_cell_says_how_its_number_is_written() {
 }
 
 #[test]
-fn a_country_may_be_said_by_its_calling_code_or_not_at_all() {
+fn a_country_cell_may_hold_a_calling_code_or_a_placeholder() {
     for (cell, country) in [("65", "SG"), ("+49", "DE"), ("0044", "GB"), ("1", "US"), ("SG - Singapore", "SG")] {
         assert_eq!(Home::of_cell(cell, Home::Missing), home(country), "{cell}");
     }
@@ -218,7 +218,7 @@ fn a_country_may_be_said_by_its_calling_code_or_not_at_all() {
 }
 
 #[test]
-fn an_extension_is_left_out() {
+fn an_extension_is_dropped_and_flagged() {
     for cell in [
         "+1 650-253-0000 ext. 12",
         "(650) 253-0000 x12",
@@ -233,20 +233,20 @@ fn an_extension_is_left_out() {
 }
 
 #[test]
-fn a_mobile_without_its_plus_is_no_fixed_line_of_its_own_country() {
+fn a_mobile_number_without_its_plus_is_not_read_as_a_fixed_line() {
     assert_eq!(text("4915123456010", "DE"), Ok("+4915123456010 DE".to_owned()));
     assert_eq!(text("030901820", "DE"), Ok("+4930901820 DE".to_owned()));
 }
 
 #[test]
-fn fixed_lines_are_told_apart_where_their_country_does() {
+fn fixed_lines_are_flagged_if_their_country_distinguishes_them() {
     let is_fixed = |cell: &str| read(cell, Home::Missing).unwrap().is_fixed;
     assert_eq!(["+6561234567", "+6581234567", "+4930123456", "+16502530000"].map(is_fixed), [true, false, true, false]);
     assert!(is_fixed("+18002530000"), "toll-free");
 }
 
 #[test]
-fn what_is_no_number_says_why() {
+fn a_rejected_cell_has_a_reason() {
     for (cell, country, reason) in [
         ("", "SG", Reason::Empty),
         (" - ", "SG", Reason::Empty),
@@ -277,7 +277,7 @@ fn what_is_no_number_says_why() {
 
 proptest! {
     #[test]
-    fn no_cell_panics(cell in any::<String>(), digits in "[+0-9 ./eE()-]{0,30}") {
+    fn reading_a_cell_never_panics(cell in any::<String>(), digits in "[+0-9 ./eE()-]{0,30}") {
         for home in [home("DE"), Home::Missing] {
             let _ = read(&cell, home);
             let _ = read(&digits, home);
@@ -285,7 +285,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_reads_as_itself_again(digits in "[1-9][0-9]{6,14}") {
+    fn a_number_that_was_read_reads_the_same_again(digits in "[1-9][0-9]{6,14}") {
         if let Ok(number) = read(&format!("+{digits}"), Home::Missing) {
             prop_assert_eq!(read(&number.msisdn.to_string(), Home::Missing), Ok(number));
         }

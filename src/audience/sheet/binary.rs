@@ -1,4 +1,4 @@
-//! A sheet of the binary format, looked through beside its reader: which of its rows nobody sees.
+//! Finds the hidden rows and merged areas of an XLSB sheet, while its reader reads it.
 
 use std::io::{self, BufReader, Read};
 
@@ -10,10 +10,10 @@ use super::compound::u32_at;
 const SHEET: u16 = 0x9c;
 const ROW: u16 = 0;
 const MERGED: u16 = 0xb0;
-/// Of a record only the beginning is looked at.
-const LOOKED_AT: u64 = 4 * 1024;
+/// Bytes read of each record.
+const RECORD_BYTES: u64 = 4 * 1024;
 
-/// The id by which a book relates to the part that a sheet is in.
+/// The relation id of the part that holds a sheet.
 pub(super) fn relation(book: &mut dyn Read, sheet: &str) -> io::Result<Option<String>> {
     let mut found = None;
     records(book, &mut |kind, data| {
@@ -41,7 +41,7 @@ pub(super) fn unseen(sheet: &mut dyn Read) -> io::Result<Unseen> {
     Ok(unseen)
 }
 
-/// A text with its length before it, and what is behind it.
+/// Reads a text with its length before it. Returns it and the rest of the data.
 fn text(data: &[u8]) -> Option<(String, &[u8])> {
     let (length, rest) = data.split_first_chunk()?;
     let bytes = usize::try_from(u32::from_le_bytes(*length)).ok()?.checked_mul(2)?;
@@ -50,31 +50,31 @@ fn text(data: &[u8]) -> Option<(String, &[u8])> {
     Some((text.into_owned(), rest))
 }
 
-/// Gives out the records of a part, until nobody wants more.
-fn records(part: &mut dyn Read, tell: &mut dyn FnMut(u16, &[u8]) -> bool) -> io::Result<()> {
+/// Calls `visit` with the kind and the data of each record, until it returns false.
+fn records(part: &mut dyn Read, visit: &mut dyn FnMut(u16, &[u8]) -> bool) -> io::Result<()> {
     let mut part = BufReader::new(part);
     let mut data = Vec::new();
     while let Some(kind) = number(&mut part, 2)? {
         let length = number(&mut part, 4)?.unwrap_or(0);
         data.clear();
-        let read = (&mut part).take(length.min(LOOKED_AT)).read_to_end(&mut data)?;
+        let read = (&mut part).take(length.min(RECORD_BYTES)).read_to_end(&mut data)?;
         io::copy(&mut (&mut part).take(length - read as u64), &mut io::sink())?;
-        if !tell(u16::try_from(kind).unwrap_or(u16::MAX), &data) {
+        if !visit(u16::try_from(kind).unwrap_or(u16::MAX), &data) {
             break;
         }
     }
     Ok(())
 }
 
-/// A number of so many bytes at most, seven bits in each; nothing at the end of the part.
+/// Reads a number of at most `bytes` bytes, with seven bits in each; `None` at the end of the part.
 fn number(part: &mut dyn Read, bytes: u32) -> io::Result<Option<u64>> {
     let mut number = 0;
-    for place in 0..bytes {
+    for index in 0..bytes {
         let mut byte = [0];
         if part.read(&mut byte)? == 0 {
             return Ok(None);
         }
-        number |= u64::from(byte[0] & 0x7f) << (7 * place);
+        number |= u64::from(byte[0] & 0x7f) << (7 * index);
         if byte[0] & 0x80 == 0 {
             break;
         }

@@ -1,4 +1,4 @@
-//! Spreadsheets of every kind, behind one face: their sheets, and the cells of one of them in order.
+//! One interface to all spreadsheet formats: their sheets, and the cells of a sheet in order.
 
 use std::cell::Cell as StdCell;
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::audience::error::BoxError;
 
 type Input = BufReader<Tracked>;
 
-/// What kind of file a spreadsheet is in.
+/// The file format of a spreadsheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::audience) enum Format {
     Xlsx,
@@ -28,12 +28,12 @@ pub(in crate::audience) enum Format {
 }
 
 impl Format {
-    /// The most bytes of a file whose format can only be read as a whole: it takes some ten times as much memory.
+    /// The size limit of a format that can only be read whole, which takes about ten times the memory.
     pub(super) const fn bytes_max(self) -> Option<u64> {
         match self {
             Self::Xlsx | Self::Xlsb => None,
             Self::Xls => Some(100 << 20),
-            // Packed.
+            // This format is compressed.
             Self::Ods => Some(20 << 20),
         }
     }
@@ -47,17 +47,17 @@ pub(super) enum Book {
 }
 
 /// Why a book cannot be opened.
-pub(super) enum Unopened {
+pub(super) enum OpenError {
     Locked,
     Broken(BoxError),
 }
 
 impl Book {
-    pub(super) fn open(format: Format, file: File) -> Result<(Self, Rc<StdCell<u64>>), Unopened> {
+    pub(super) fn open(format: Format, file: File) -> Result<(Self, Rc<StdCell<u64>>), OpenError> {
         let (file, at) = Tracked::new(file);
         let input = BufReader::new(file);
         let mut locked = false;
-        let book = unbroken(|| {
+        let book = catch_panic(|| {
             match format {
                 Format::Xlsx => Xlsx::new(input).map(Self::Xlsx).map_err(|error| {
                     locked = matches!(error, XlsxError::Password);
@@ -65,7 +65,7 @@ impl Book {
                 }),
                 Format::Xlsb => Xlsb::new(input).map(Self::Xlsb).map_err(BoxError::from),
                 Format::Xls => Xls::new(input).map(Self::Xls).map_err(|error| {
-                    // A new format that is locked is kept in the container of the old one.
+                    // A locked XLSX or XLSB file is wrapped in the container of the XLS format.
                     locked = matches!(&error, XlsError::Password | XlsError::Cfb(_));
                     BoxError::from(error)
                 }),
@@ -77,12 +77,12 @@ impl Book {
         });
         match book {
             Ok(book) => Ok((book, at)),
-            Err(_) if locked => Err(Unopened::Locked),
-            Err(error) => Err(Unopened::Broken(error)),
+            Err(_) if locked => Err(OpenError::Locked),
+            Err(error) => Err(OpenError::Broken(error)),
         }
     }
 
-    /// Its sheets of cells, in order.
+    /// The worksheets, in order.
     pub(super) fn sheets(&self) -> Vec<Sheet> {
         let all = match self {
             Self::Xlsx(book) => book.sheets_metadata(),
@@ -93,9 +93,9 @@ impl Book {
         all.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).cloned().collect()
     }
 
-    /// The cells of a sheet; nothing where it turns out to be none, as charts and macros do.
+    /// The cells of a sheet; `None` if it is a chart or a macro sheet.
     pub(super) fn cells(&mut self, sheet: &str, errors: Errors) -> Result<Option<Cells<'_>>, BoxError> {
-        unbroken(|| match self {
+        catch_panic(|| match self {
             Self::Xlsx(book) => match book.worksheet_cells_reader(sheet) {
                 Ok(mut cells) => Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text, &errors)))))),
                 Err(XlsxError::NotAWorksheet(_)) => Ok(None),
@@ -106,24 +106,24 @@ impl Book {
                 Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text, &errors))))))
             }
             Self::Xls(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors, |_| false))),
-            // What an error is in this format its reader does not know, and tells as the text that is shown.
+            // The reader of this format does not report errors: it returns the text that is shown.
             Self::Ods(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors, is_error))),
         })
     }
 }
 
-/// How many cells hold an error instead of a value.
+/// The number of cells that hold an error instead of a value.
 pub(in crate::audience) type Errors = Arc<AtomicU64>;
 
-/// The cells of a sheet, row by row: each call writes down the next one, and tells its row and column.
+/// The cells of a sheet, row by row.
 pub(super) struct Cells<'a>(Box<dyn FnMut(&mut String) -> Next + 'a>);
 
 type Next = Result<Option<(u32, u32)>, BoxError>;
 
 impl Cells<'_> {
-    /// Nothing at the end.
+    /// Appends the text of the next cell and returns its row and column; `None` at the end.
     pub(super) fn next(&mut self, text: &mut String) -> Next {
-        unbroken(|| (self.0)(text))
+        catch_panic(|| (self.0)(text))
     }
 }
 
@@ -140,23 +140,23 @@ fn write(text: &mut String, value: &DataRef<'_>, errors: &Errors) {
     }
 }
 
-/// Those of a sheet that is in memory as a whole, and which of its texts are none.
+/// The cells of a sheet that is in memory as a whole. A text for which `is_error` is true counts as an error.
 fn whole(range: Range<Data>, errors: Errors, is_error: fn(&str) -> bool) -> Cells<'static> {
     let (row, column) = range.start().unwrap_or_default();
     let (width, height) = (range.width().max(1), range.height());
     let mut at = 0;
     Cells(Box::new(move |text| {
         while at / width < height {
-            let place = (at / width, at % width);
+            let position = (at / width, at % width);
             at += 1;
-            if let Some(cell) = range.get(place).filter(|cell| **cell != Data::Empty) {
+            if let Some(cell) = range.get(position).filter(|cell| **cell != Data::Empty) {
                 let cell = match cell {
                     Data::String(shown) if is_error(shown) => DataRef::Error(CellErrorType::Value),
                     cell => borrowed(cell),
                 };
                 write(text, &cell, &errors);
                 let far = |from: u32, steps: usize| from.saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
-                return Ok(Some((far(row, place.0), far(column, place.1))));
+                return Ok(Some((far(row, position.0), far(column, position.1))));
             }
         }
         Ok(None)
@@ -164,26 +164,28 @@ fn whole(range: Range<Data>, errors: Errors, is_error: fn(&str) -> bool) -> Cell
 }
 
 thread_local! {
-    /// Whether this thread is within a reader that may stumble.
-    static MAY_STUMBLE: StdCell<bool> = const { StdCell::new(false) };
+    /// Whether this thread runs a reader whose panics are caught.
+    static MAY_PANIC: StdCell<bool> = const { StdCell::new(false) };
 }
 
-/// Keeps a reader that stumbles over a damaged file from crying out to stderr: that becomes an error with a sentence. For
-/// the whole process, once; every other panic is told as before.
+/// Silences the panics of spreadsheet readers on stderr, because they become errors.
+///
+/// Call it once; it concerns the whole process. All other panics are reported as before.
 pub fn hush_stumbling_readers() {
-    let tell = std::panic::take_hook();
+    let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !MAY_STUMBLE.get() {
-            tell(panic);
+        if !MAY_PANIC.get() {
+            report(panic);
         }
     }));
 }
 
-/// A damaged file can make the reader itself stumble, over a cell whose name is no number that there is for example. It is
-/// the file's fault then, and nothing is read from it any more.
-fn unbroken<T>(read: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
-    MAY_STUMBLE.set(true);
+/// Turns a panic of the reader into an error.
+///
+/// A damaged file can make a reader panic, for example over an invalid cell reference. The reader is not used after that.
+fn catch_panic<T>(read: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+    MAY_PANIC.set(true);
     let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
-    MAY_STUMBLE.set(false);
-    read.unwrap_or_else(|_| Err("something in it cannot be what a spreadsheet program has written".into()))
+    MAY_PANIC.set(false);
+    read.unwrap_or_else(|_| Err("it holds data that no spreadsheet program writes".into()))
 }

@@ -1,6 +1,6 @@
-//! The container of the old format, as far as it takes to know that reading it comes to an end, and to get at the stream
-//! that the book is in: streams are chains of sectors, and a chain that bites its own tail would be followed until the
-//! memory is full.
+//! The compound file that contains an XLS book: checks that reading it ends, and reads the stream of the book.
+//!
+//! Streams are chains of sectors. A reader follows a chain with a loop until the memory is full.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,10 +8,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use encoding_rs::UTF_16LE;
 
 const HEADER_BYTES: usize = 512;
-/// From here on a number is no sector, but the end of a chain or a use of its own.
+/// From here on a number is not a sector: it marks the end of a chain or a special use.
 const NO_SECTOR: u32 = 0xffff_fffa;
 const ENTRY_BYTES: usize = 128;
-/// Streams that are smaller are kept in small sectors, in a stream of the container's own.
+/// Streams smaller than this are kept in small sectors, within a stream of the container itself.
 const SMALL_BELOW: usize = 4_096;
 const SMALL_SECTOR: usize = 64;
 
@@ -20,21 +20,20 @@ pub(super) struct Container<'a> {
     sector: u64,
     bytes: u64,
     file: &'a mut File,
-    /// For each sector the one that follows.
+    /// For each sector, the next one.
     chains: Vec<u32>,
     small_chains: Vec<u32>,
     directory: u32,
 }
 
-/// What a file turns out to be.
+/// What a file is.
 pub(super) enum Found<'a> {
     Container(Container<'a>),
     Endless,
-    /// The reader's to refuse.
+    /// Not a container; the reader refuses it.
     Other,
 }
 
-/// Opens a container.
 pub(super) fn open(file: &mut File) -> io::Result<Found<'_>> {
     let mut header = [0; HEADER_BYTES];
     file.rewind()?;
@@ -54,7 +53,7 @@ pub(super) fn open(file: &mut File) -> io::Result<Found<'_>> {
     while next < NO_SECTOR {
         seen += 1;
         let mut more = words(&container.sector(next)?);
-        // The last word of each leads to the next one.
+        // The last word of each sector is the number of the next one.
         let Some(last) = more.pop().filter(|_| seen <= container.bytes / container.sector) else {
             return Ok(Found::Endless);
         };
@@ -73,7 +72,7 @@ pub(super) fn open(file: &mut File) -> io::Result<Found<'_>> {
 }
 
 impl Container<'_> {
-    /// The stream with one of these names; the first name goes first. Nothing where there is none.
+    /// The stream with the first of these names that exists; `None` if none does.
     pub(super) fn stream(&mut self, names: &[&str]) -> io::Result<Option<Vec<u8>>> {
         let directory = self.chain(self.directory, usize::MAX)?;
         let entries = || directory.as_chunks::<ENTRY_BYTES>().0.iter();
@@ -98,7 +97,7 @@ impl Container<'_> {
         Ok(Some(stream))
     }
 
-    /// What a chain of sectors holds, and no more than so many bytes of it.
+    /// Reads up to `bytes` bytes of a chain of sectors.
     fn chain(&mut self, start: u32, bytes: usize) -> io::Result<Vec<u8>> {
         let mut held = Vec::new();
         let sectors: Vec<u32> = follow(&self.chains, start).collect();
@@ -112,7 +111,7 @@ impl Container<'_> {
         Ok(held)
     }
 
-    /// A sector; less where the file ends before it does.
+    /// Reads a sector; less if the file ends within it.
     fn sector(&mut self, sector: u32) -> io::Result<Vec<u8>> {
         self.file.seek(SeekFrom::Start((u64::from(sector) + 1) * self.sector))?;
         let mut bytes = Vec::new();
@@ -121,7 +120,7 @@ impl Container<'_> {
     }
 }
 
-/// The places of a chain, which is known to end.
+/// The sectors of a chain, which is known to end.
 fn follow(chains: &[u32], start: u32) -> impl Iterator<Item = u32> {
     let next = |at: &u32| chains.get(usize::try_from(*at).unwrap_or(usize::MAX)).copied();
     std::iter::successors(Some(start), next).take_while(|at| *at < NO_SECTOR)
@@ -144,9 +143,9 @@ fn words(bytes: &[u8]) -> Vec<u32> {
     bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
 }
 
-/// Whether following a table from some sector on, from each to the next, never ends.
+/// Whether a table of chains contains a loop.
 fn has_loop(chains: &[u32]) -> bool {
-    // In which walk a sector was met first.
+    // The walk that met each sector first.
     let mut met = vec![0_u32; chains.len()];
     for (walk, start) in (1..).zip(0..chains.len()) {
         let mut at = start;
@@ -179,19 +178,19 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_that_bites_its_tail_is_noticed() {
+    fn a_chain_with_a_loop_is_refused() {
         assert!(!endless(SAMPLE));
         assert!(!endless(b"no container"));
         let word = |at: usize| u32::from_le_bytes(SAMPLE[at..at + 4].try_into().unwrap());
         let table = 512 * (word(76) as usize + 1);
         let directory = word(48);
-        let mut bitten = SAMPLE.to_vec();
-        bitten[table + 4 * directory as usize..][..4].copy_from_slice(&directory.to_le_bytes());
-        assert!(endless(&bitten));
+        let mut looped = SAMPLE.to_vec();
+        looped[table + 4 * directory as usize..][..4].copy_from_slice(&directory.to_le_bytes());
+        assert!(endless(&looped));
     }
 
     #[test]
-    fn a_loop_is_found_wherever_it_begins() {
+    fn a_loop_is_found_at_any_sector() {
         const END: u32 = 0xffff_fffe;
         assert!(!has_loop(&[1, 2, END, END, 0]));
         assert!(!has_loop(&[900, END]));

@@ -1,5 +1,6 @@
-//! An open document, looked through before it is read: its reader holds all of it in memory, writes out its repetitions, and
-//! looks for the end of each tag for ever.
+//! Inspects an OpenDocument spreadsheet before it is read.
+//!
+//! The reader holds all of it in memory, expands its repetitions, and never stops searching for the end of a tag.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -11,27 +12,28 @@ use super::Unseen;
 use super::package::{CELLS_MAX, WHOLE_MAX};
 use super::xml::{attribute, name, tags, unescaped};
 
-/// The part that its tables are in.
+/// The part that holds the tables.
 pub(super) const PART: &str = "content.xml";
-/// Tags within tags.
+/// Nesting of tags.
 const DEPTH_MAX: usize = 1_000;
-/// The format has no more.
+/// Limits of the format.
 const ROWS_MAX: u64 = 1 << 20;
 const COLUMNS_MAX: u64 = 1 << 14;
 
-/// What is not seen of each of its tables, by their names; nothing where the document is too heavy, or has no end. What is no
-/// document at all is the reader's to refuse.
-pub(super) fn look(file: &mut File) -> Option<Vec<(String, Unseen)>> {
+/// Returns what is not shown of each table, by name; `None` if the document is too large or has no end.
+///
+/// A file that is not a document is left to the reader, which refuses it.
+pub(super) fn inspect(file: &mut File) -> Option<Vec<(String, Unseen)>> {
     let Ok(mut archive) = ZipArchive::new(BufReader::new(file)) else { return Some(Vec::new()) };
     let Ok(mut content) = archive.by_name(PART) else { return Some(Vec::new()) };
-    look_through(&mut content, WHOLE_MAX)
+    scan(&mut content, WHOLE_MAX)
 }
 
-fn look_through(content: &mut dyn Read, max: u64) -> Option<Vec<(String, Unseen)>> {
+fn scan(content: &mut dyn Read, max: u64) -> Option<Vec<(String, Unseen)>> {
     let mut document = Document::default();
     let mut limited = content.take(max + 1);
-    let read = tags(&mut limited, &mut |tag, passed| document.takes(tag, passed));
-    // What cannot be unpacked to its end has none for the reader either.
+    let read = tags(&mut limited, &mut |tag, passed| document.add(tag, passed));
+    // Content that cannot be unpacked to its end has no end for the reader either.
     (read.is_ok() && limited.limit() > 0 && document.open.is_empty() && !document.is_broken).then_some(document.tables)
 }
 
@@ -42,10 +44,10 @@ struct Document {
     tables: Vec<(String, Unseen)>,
     table: Table,
     row: Row,
-    /// Cells and bytes of all tables once their repetitions are written out.
+    /// Cells and bytes of all tables once their repetitions are expanded.
     cells: u64,
     bytes: u64,
-    /// Where the last tag ended.
+    /// The end of the last tag.
     passed: u64,
     cell: Option<Cell>,
 }
@@ -53,7 +55,7 @@ struct Document {
 /// The cell that is open.
 struct Cell {
     times: u64,
-    /// Of text.
+    /// Bytes of text.
     bytes: u64,
 }
 
@@ -61,7 +63,7 @@ struct Cell {
 struct Table {
     unseen: Unseen,
     rows: u64,
-    /// Up to the last one that holds anything.
+    /// Rows up to the last one with a filled cell.
     filled: u64,
     width: u64,
 }
@@ -70,15 +72,15 @@ struct Table {
 struct Row {
     times: u64,
     width: u64,
-    /// Blank cells, which are nothing at the end of a row.
+    /// Blank cells since the last filled one; they do not count at the end of a row.
     blank: u64,
     bytes: u64,
     is_hidden: bool,
 }
 
 impl Document {
-    /// Takes in a tag; false where nobody has to see more.
-    fn takes(&mut self, tag: &[u8], passed: u64) -> bool {
+    /// Adds a tag; false once the document is known to be broken or too large.
+    fn add(&mut self, tag: &[u8], passed: u64) -> bool {
         let before = std::mem::replace(&mut self.passed, passed);
         if let Some(cell) = &mut self.cell {
             let marks = if tag.starts_with(b"![CDATA[") { 0 } else { tag.len() as u64 + 2 };
@@ -160,7 +162,7 @@ impl Document {
     }
 }
 
-/// How often something is repeated; it stands there once where nothing is said.
+/// How often an element is repeated: once without the attribute.
 fn times(tag: &[u8], attribute_name: &str, max: u64) -> u64 {
     attribute(tag, attribute_name).and_then(|text| text.parse().ok()).unwrap_or(1).min(max)
 }
@@ -173,29 +175,30 @@ fn is_blank(tag: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn look(content: &str) -> Option<Vec<(String, Unseen)>> {
-        look_through(&mut content.as_bytes(), 100 << 20)
+    fn inspect(content: &str) -> Option<Vec<(String, Unseen)>> {
+        scan(&mut content.as_bytes(), 100 << 20)
     }
 
     #[test]
-    fn a_document_of_few_bytes_may_have_too_many_cells_or_no_end() {
+    fn a_small_document_with_too_many_cells_or_no_end_is_refused() {
         let row =
             |cell: &str| format!("<table:table-row>{cell}<table:table-cell>x</table:table-cell></table:table-row>");
         let wide = "<table:table-cell note='>' table:number-columns-repeated=\"16383\"/>";
-        let heavy = |cell: &str, rows: usize| look(&row(cell).repeat(rows)).is_none();
-        assert!(heavy("<table:covered-table-cell><!-- ></table:covered-table-cell> -->", 1), "it has no end");
+        let heavy = |cell: &str, rows: usize| inspect(&row(cell).repeat(rows)).is_none();
+        assert!(heavy("<table:covered-table-cell><!-- ></table:covered-table-cell> -->", 1), "no end");
         assert!(heavy("<table:table-cell a='>", 1) && !heavy("<?xml a=\"?>", 1));
         assert!(!heavy("<!-- it's ></table:table-row> --><![CDATA[</a>]]>", 1));
         assert!(heavy(wide, 1_300));
         assert!(!heavy(wide, 1_000));
-        // Blank cells behind the last one are in every document, and are none.
-        let behind = "<table:table-row><table:table-cell>x</table:table-cell>".to_owned() + wide + "</table:table-row>";
-        assert!(look(&behind.repeat(2_000)).is_some());
+        // Every document has blank cells after the last filled one; they do not count.
+        let blank = "<table:table-row><table:table-cell>x</table:table-cell>".to_owned() + wide + "</table:table-row>";
+        assert!(inspect(&blank.repeat(2_000)).is_some());
     }
 
-    /// A table of rows, each with what its tag says and what stands in it.
+    /// A table of rows, each given as the attributes of its tag and its cells.
     fn table(rows: &[(&str, &str)]) -> String {
-        let row = |(says, cells): &(&str, &str)| format!("<table:table-row {says}>{cells}</table:table-row>");
+        let row =
+            |(attributes, cells): &(&str, &str)| format!("<table:table-row {attributes}>{cells}</table:table-row>");
         let rows: String = rows.iter().map(row).collect();
         format!("<table:table table:name=\"A &amp; B\">{rows}</table:table>")
     }
@@ -203,17 +206,17 @@ mod tests {
     const CELL: &str = "<table:table-cell><text:p>x</text:p></table:table-cell>";
 
     #[test]
-    fn repetitions_count_as_often_as_they_are_written_out() {
+    fn repeated_rows_and_cells_count_as_if_expanded() {
         let rows = |times: u32| format!("table:number-rows-repeated=\"{times}\"");
         let cells =
             |times: u32| format!("<table:table-cell table:number-columns-repeated=\"{times}\" office:value=\"1\"/>");
-        let heavy = |tables: &str| look(tables).is_none();
+        let heavy = |tables: &str| inspect(tables).is_none();
         assert!(!heavy(&table(&[(&rows(100_000), &cells(100))])));
         assert!(heavy(&table(&[(&rows(100_000), &cells(300))])));
         // A wide row far down makes every row above it as wide.
         assert!(heavy(&table(&[("", CELL), (&rows(999_999), ""), ("", &cells(30))])));
         assert!(!heavy(&table(&[("", CELL), (&rows(999_999), "")])));
-        assert!(heavy(&table(&[(&rows(100_000), &cells(150))]).repeat(2)), "two tables are held at once");
+        assert!(heavy(&table(&[(&rows(100_000), &cells(150))]).repeat(2)), "both tables are in memory at once");
         let long =
             CELL.replace('x', &"x".repeat(10_000)).replace("cell>", "cell table:number-columns-repeated=\"100\">");
         let long = long.replace("</table:table-cell table:number-columns-repeated=\"100\">", "</table:table-cell>");
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_is_counted_where_it_holds_anything() {
+    fn hidden_rows_are_counted_only_if_they_hold_a_cell() {
         let merged = CELL.replace("cell><", "cell table:number-rows-spanned=\"2\"><");
         let rows = table(&[
             ("", &merged),
@@ -230,6 +233,6 @@ mod tests {
             ("table:visibility=\"collapse\"", CELL),
             ("table:visibility=\"collapse\" table:number-rows-repeated=\"1000\"", ""),
         ]);
-        assert_eq!(look(&rows).unwrap(), [("A & B".to_owned(), Unseen { hidden_rows: 4, merged: 1 })]);
+        assert_eq!(inspect(&rows).unwrap(), [("A & B".to_owned(), Unseen { hidden_rows: 4, merged: 1 })]);
     }
 }

@@ -1,11 +1,11 @@
-//! Spreadsheets of kinds that no crate writes, made by hand: as little of each as its readers ask for.
+//! Writes test spreadsheets in formats that no crate writes, with the minimum that their readers need.
 
 use std::io::{Cursor, Read, Write};
 
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
-/// What a cell holds.
+/// The value of a cell.
 pub(in crate::audience) enum Value<'a> {
     Text(&'a str),
     Number(f64),
@@ -26,22 +26,22 @@ pub(in crate::audience) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
 /// The files of a package, with their names.
 pub(in crate::audience) fn unzipped(package: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = ZipArchive::new(Cursor::new(package)).unwrap();
-    let places = 0..archive.len();
-    let file = |place| {
-        let mut file = archive.by_index(place).unwrap();
+    let indexes = 0..archive.len();
+    let file = |index| {
+        let mut file = archive.by_index(index).unwrap();
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();
         (file.name().unwrap().into_owned(), bytes)
     };
-    places.map(file).collect()
+    indexes.map(file).collect()
 }
 
-/// The binary workbook of MS-XLSB with one sheet.
+/// A binary workbook (MS-XLSB) with one sheet.
 pub(in crate::audience) fn xlsb(sheet: &str, rows: &[&[Value<'_>]]) -> Vec<u8> {
     xlsb_with(sheet, rows, &[], &[])
 }
 
-/// The same with rows that nobody sees, and areas of the first column that are one cell.
+/// The same with hidden rows, and with merged areas of the first column, each given as first and last row.
 pub(in crate::audience) fn xlsb_with(
     sheet: &str,
     rows: &[&[Value<'_>]],
@@ -54,7 +54,7 @@ pub(in crate::audience) fn xlsb_with(
     record(&mut book, 0x9c, &bundle);
     record(&mut book, 0x90, &[]);
     record(&mut book, 0x9d, &[]);
-    // Two formats of cells: the plain one and that of days.
+    // Two cell formats: plain and date.
     let mut styles = Vec::new();
     record(&mut styles, 0x269, &2_u32.to_le_bytes());
     for format in [0_u16, 14] {
@@ -91,7 +91,7 @@ pub(in crate::audience) fn xlsb_with(
     ])
 }
 
-/// A kind and a length of seven bits a byte, and what it holds.
+/// Appends a record: its kind and its length with seven bits in each byte, then its data.
 fn record(bytes: &mut Vec<u8>, kind: u16, data: &[u8]) {
     let low = u8::try_from(kind & 0x7f).unwrap();
     if kind > 0x7f {
@@ -116,7 +116,7 @@ fn wide(text: &str) -> Vec<u8> {
     [&u32::try_from(units.len() / 2).unwrap().to_le_bytes()[..], &units].concat()
 }
 
-/// An OpenDocument spreadsheet with these tables, written as their XML.
+/// An OpenDocument spreadsheet with tables given as XML.
 pub(in crate::audience) fn ods(tables: &str) -> Vec<u8> {
     let content = format!(
         "<?xml version=\"1.0\"?><office:document-content><office:body><office:spreadsheet>{tables}</office:spreadsheet>\

@@ -1,4 +1,4 @@
-//! Spreadsheets to rows, cell by cell: the sheet that somebody chose, else the first in sight that holds anything.
+//! Reads spreadsheets row by row: the chosen sheet, else the first visible sheet that holds a cell.
 
 mod binary;
 mod book;
@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicU64;
 
 use calamine::SheetVisible;
 
-use self::book::{Book, Unopened};
+use self::book::{Book, OpenError};
 use self::compound::Found;
 use self::rows::SheetRows;
 use super::background::Background;
@@ -30,15 +30,15 @@ pub use book::hush_stumbling_readers;
 pub(super) use book::{Errors, Format};
 pub(super) use text::is_error;
 
-/// What a person who looks at a sheet does not see, or sees differently.
+/// What a spreadsheet program does not show of a sheet, or shows differently.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Unseen {
     pub(super) hidden_rows: u64,
-    /// Areas of several rows that are one cell.
+    /// Merged areas of several rows.
     pub(super) merged: u64,
 }
 
-/// Which sheet of a spreadsheet holds the recipients.
+/// The sheet of a spreadsheet that holds the recipients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SheetChoice {
     Named(String),
@@ -51,7 +51,7 @@ impl std::str::FromStr for SheetChoice {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
-            Ok(0) => Err("sheets are counted from 1".to_owned()),
+            Ok(0) => Err("invalid sheet 0; give a number from 1, or the name of the sheet".to_owned()),
             Ok(number) => Ok(Self::Numbered(number)),
             Err(_) => Ok(Self::Named(text.to_owned())),
         }
@@ -61,11 +61,13 @@ impl std::str::FromStr for SheetChoice {
 /// A spreadsheet, opened twice.
 pub(super) struct Files {
     pub(super) file: File,
-    /// For who looks beside.
+    /// For the inspection, which may run in another thread.
     pub(super) another: File,
 }
 
-/// Opens the spreadsheet and hands its rows to `then`: the reader borrows from the open file, so it cannot be returned.
+/// Opens the spreadsheet and passes the rows of a sheet to `then`.
+///
+/// It returns no reader, because the reader borrows from the open file.
 pub(super) fn with_rows(
     path: &Path,
     Files { file, mut another }: Files,
@@ -77,18 +79,18 @@ pub(super) fn with_rows(
     if let Some(max) = format.bytes_max().filter(|max| form.bytes_total > *max) {
         return Err(Error::TooLarge { file: path.to_owned(), max });
     }
-    let Some(looked) = look(path, format, &mut another)? else {
+    let Some(inspected) = inspect(path, format, &mut another)? else {
         return Err(Error::TooHeavy { file: path.to_owned() });
     };
     let (mut book, at) = Book::open(format, file).map_err(|error| match error {
-        Unopened::Locked => Error::Locked { file: path.to_owned() },
-        Unopened::Broken(source) => Error::NotSpreadsheet { file: path.to_owned(), source },
+        OpenError::Locked => Error::Locked { file: path.to_owned() },
+        OpenError::Broken(source) => Error::NotSpreadsheet { file: path.to_owned(), source },
     })?;
     let sheets = book.sheets();
     let is_hidden =
         |name: &str| sheets.iter().any(|sheet| sheet.name == name && sheet.visible != SheetVisible::Visible);
-    let candidates = chosen(path, &sheets, choice)?;
-    // Of several the one that names its numbers goes first: a number may stand on a cover as well.
+    let candidates = candidates(path, &sheets, choice)?;
+    // Of several sheets, the first pass accepts only one whose header names the numbers: a cover may show a number too.
     let passes = if candidates.len() > 1 { &[true, false][..] } else { &[false] };
     let (mut without_numbers, mut blank) = (None, Vec::new());
     for must_be_named in passes {
@@ -103,14 +105,14 @@ pub(super) fn with_rows(
             }
             let mut form = Form { sheet: Some(sheet.clone()), errors, must_be_named: *must_be_named, ..form.clone() };
             form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
-            let place = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
+            let index = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
             let another = another.try_clone().map_err(|source| Error::Read { file: path.to_owned(), source })?;
-            form.unseen = looked.unseen(format, another, sheet.clone(), place);
+            form.unseen = inspected.unseen(format, another, sheet.clone(), index);
             let others = candidates.iter().filter(|other| *other != sheet && !blank.contains(other));
             let others: Vec<String> = others.cloned().collect();
             form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
             match then(&mut rows, form) {
-                // A cover, or how to fill in the list.
+                // This sheet is a cover or instructions.
                 Err(error @ Error::NoNumberColumn { .. }) if candidates.len() > 1 => {
                     without_numbers.get_or_insert(error);
                 }
@@ -126,62 +128,63 @@ pub(super) fn with_rows(
     })
 }
 
-/// What a look at a book before it is opened has shown of its sheets.
-enum Looked {
-    /// What is not seen of each is looked for beside the reading.
+/// What the inspection of a book has found about its sheets.
+enum Inspected {
+    /// The sheet is inspected by another thread while it is read.
     Beside,
     InOrder(Vec<Unseen>),
     Named(Vec<(String, Unseen)>),
 }
 
-/// Looks at a book before it is opened, as a small one may ask for any amount of memory and time. Nothing where it is too
-/// heavy.
-fn look(path: &Path, format: Format, file: &mut File) -> Result<Option<Looked>, Error> {
+/// Inspects a book before it is opened; `None` if it needs too much memory.
+///
+/// A small book may request any amount of memory and time.
+fn inspect(path: &Path, format: Format, file: &mut File) -> Result<Option<Inspected>, Error> {
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
     let is_light = |file: &mut File| !package::is_too_heavy(format, file);
     Ok(match format {
-        Format::Xlsx | Format::Xlsb => is_light(file).then_some(Looked::Beside),
-        Format::Ods => is_light(file).then(|| document::look(file)).flatten().map(Looked::Named),
+        Format::Xlsx | Format::Xlsb => is_light(file).then_some(Inspected::Beside),
+        Format::Ods => is_light(file).then(|| document::inspect(file)).flatten().map(Inspected::Named),
         Format::Xls => match compound::open(file).map_err(unreadable)? {
             Found::Container(mut container) => {
                 let book = container.stream(&["Workbook", "Book"]).map_err(unreadable)?;
-                records::look(&book.unwrap_or_default()).map(Looked::InOrder)
+                records::inspect(&book.unwrap_or_default()).map(Inspected::InOrder)
             }
             Found::Endless => {
-                let source = "it is a list of sectors without an end".into();
+                let source = "its list of sectors has no end".into();
                 return Err(Error::NotSpreadsheet { file: path.to_owned(), source });
             }
-            Found::Other => Some(Looked::InOrder(Vec::new())),
+            Found::Other => Some(Inspected::InOrder(Vec::new())),
         },
     })
 }
 
-impl Looked {
-    fn unseen(&self, format: Format, file: File, sheet: String, place: usize) -> Background<Unseen> {
+impl Inspected {
+    fn unseen(&self, format: Format, file: File, sheet: String, index: usize) -> Background<Unseen> {
         let known = match self {
             Self::Beside => {
                 return Background::planned("audience unseen", move || package::unseen(format, file, &sheet));
             }
-            Self::InOrder(all) => all.get(place).copied(),
+            Self::InOrder(all) => all.get(index).copied(),
             Self::Named(all) => all.iter().find(|(name, _)| *name == sheet).map(|(_, unseen)| *unseen),
         };
         Background::known(known.unwrap_or_default())
     }
 }
 
-/// The sheets that are tried, in order: those in sight first.
-fn chosen(path: &Path, sheets: &[calamine::Sheet], choice: Option<&SheetChoice>) -> Result<Vec<String>, Error> {
+/// The sheets to try, in order: visible sheets first.
+fn candidates(path: &Path, sheets: &[calamine::Sheet], choice: Option<&SheetChoice>) -> Result<Vec<String>, Error> {
     let found = match choice {
         None => {
-            let in_sight =
+            let visible =
                 |wanted: bool| sheets.iter().filter(move |sheet| (sheet.visible == SheetVisible::Visible) == wanted);
-            return Ok(in_sight(true).chain(in_sight(false)).map(|sheet| sheet.name.clone()).collect());
+            return Ok(visible(true).chain(visible(false)).map(|sheet| sheet.name.clone()).collect());
         }
         Some(SheetChoice::Named(name)) => {
             let exactly = sheets.iter().find(|sheet| sheet.name == *name);
             exactly.or_else(|| sheets.iter().find(|sheet| sheet.name.trim().eq_ignore_ascii_case(name.trim())))
         }
-        Some(SheetChoice::Numbered(number)) => number.checked_sub(1).and_then(|place| sheets.get(place)),
+        Some(SheetChoice::Numbered(number)) => number.checked_sub(1).and_then(|index| sheets.get(index)),
     };
     found.map(|sheet| vec![sheet.name.clone()]).ok_or_else(|| Error::NoSuchSheet {
         file: path.to_owned(),
@@ -201,7 +204,7 @@ mod tests {
 
     type Lines = Vec<(u64, Vec<String>)>;
 
-    /// The rows of the sheet that is chosen, with their lines, and what is said of it.
+    /// The rows of the chosen sheet with their lines, and its form.
     fn read(bytes: &[u8], format: Format, choice: Option<&str>) -> Result<(Lines, Form), Error> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
@@ -225,7 +228,7 @@ mod tests {
         book.save_to_buffer().unwrap()
     }
 
-    /// The rows of the first sheet in sight of a book that `write` fills.
+    /// The rows of the first visible sheet of a book that `write` fills.
     fn rows(write: impl FnOnce(&mut Workbook) -> Result<(), XlsxError>) -> Lines {
         read(&xlsx(write), Format::Xlsx, None).unwrap().0
     }
@@ -242,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_sheet_in_sight_that_holds_anything_is_read_or_the_one_that_is_chosen() {
+    fn the_chosen_sheet_is_read_else_the_first_visible_one_with_cells() {
         let book = xlsx(|book| {
             write_row(book.add_worksheet().set_name("Lists")?.set_hidden(true), 0, &["hidden"])?;
             book.add_worksheet().set_name("Cover")?;
@@ -268,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_would_not_see_is_read_and_said() {
+    fn hidden_rows_and_merged_areas_are_read_and_noted() {
         let book = xlsx(|book| {
             write_row(book.add_worksheet().set_name("Old & new")?.set_row_hidden(3)?, 0, &["not this one"])?;
             let sheet = book.add_worksheet().set_name("A & B")?;
@@ -295,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_said_of_every_format_that_has_it() {
+    fn hidden_rows_and_merged_areas_are_found_in_each_format() {
         let cells = [&[Value::Text("Mobile")][..], &[Value::Text("+6581234567")], &[Value::Text("+6581234568")]];
         let binary = made::xlsb_with("People & co", &cells, &[1], &[(0, 1), (2, 2)]);
         let unseen = |book: &[u8], format| read(book, format, None).unwrap().1.unseen.finish();
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sheet_that_names_its_numbers_goes_before_others_with_a_number() {
+    fn a_sheet_whose_header_names_the_numbers_is_preferred() {
         let book = |named: &str| {
             xlsx(|book| {
                 write_row(book.add_worksheet().set_name("Info")?, 0, &["Hotline", "+6561234567"])?;
@@ -341,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_in_sight_holds_anything_the_hidden_sheet_is_read() {
+    fn a_hidden_sheet_is_read_if_no_visible_sheet_holds_a_cell() {
         let book = xlsx(|book| {
             book.add_worksheet().set_active(true);
             write_row(book.add_worksheet().set_name("People")?.set_hidden(true), 0, &["hidden"])
@@ -374,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_workbook_reads_as_any_other() {
+    fn a_binary_workbook_is_read_like_any_other() {
         let cells = [
             &[Value::Text("Mobile"), Value::Text("Näme"), Value::Text("Since")][..],
             &[Value::Number(6_581_234_567.0), Value::Empty, Value::Day(46_000.0)],
@@ -391,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_document_reads_as_any_other() {
+    fn an_open_document_is_read_like_any_other() {
         let cell = |kind: &str, text: &str| {
             format!("<table:table-cell office:value-type=\"{kind}\"><text:p>{text}</text:p></table:table-cell>")
         };
@@ -420,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_book_that_must_be_read_as_a_whole_has_a_limit() {
+    fn a_large_book_of_a_format_that_is_read_whole_is_refused() {
         let form = Form { bytes_total: 30 << 20, ..Form::default() };
         let file = || tempfile::tempfile().unwrap();
         let files = Files { file: file(), another: file() };
@@ -429,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_empty_cells_and_a_stray_cell_far_out_is_only_one_too_many() {
+    fn gaps_are_empty_cells_and_cells_far_right_count_as_one() {
         let rows = rows(|book| {
             let sheet = book.add_worksheet();
             write_row(sheet, 1, &["", "a", "b", "c"])?;
@@ -446,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_the_text_that_a_person_means_by_it() {
+    fn a_cell_is_read_as_the_text_its_author_means() {
         let rows = rows(|book| {
             let sheet = book.add_worksheet();
             let format = |format: &str| CellFormat::new().set_num_format(format);
@@ -457,7 +460,7 @@ mod tests {
             sheet.write_number_with_format(0, 4, 46_000.5, &format("d/m/yyyy hh:mm"))?;
             sheet.write_number_with_format(0, 5, 0.25, &format("hh:mm"))?;
             sheet.write_number_with_format(0, 6, 1.25, &format("[h]:mm:ss"))?;
-            // A format with a letter of dates in it makes a phone number look like a day far off.
+            // A number format that contains a date letter turns a phone number into a distant day.
             sheet.write_number_with_format(0, 7, 6_581_234_567_f64, &format("m0"))?;
             Ok(())
         });

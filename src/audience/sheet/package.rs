@@ -1,5 +1,4 @@
-//! What the package of a spreadsheet tells beside its cells: whether it can be opened without filling the memory, and what
-//! of a sheet its program does not show.
+//! Inspects the ZIP package of a spreadsheet: whether it fits into memory, and what its program does not show of a sheet.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -10,29 +9,31 @@ use zip::ZipArchive;
 use super::xml::{attribute, name, tags, unescaped};
 use super::{Format, Unseen, binary, document};
 
-/// Unpacked bytes of what is held in memory as a whole: tables of shared texts, and documents that do not stream.
+/// Unpacked bytes of the parts that are held in memory whole: shared texts, and documents that do not stream.
 pub(super) const WHOLE_MAX: u64 = 512 << 20;
-/// No packing makes less of what it packs.
-const TIGHTEST: u64 = 1_032;
-/// Cells of a document that is held in memory as a whole.
+/// The largest possible ratio of unpacked to packed bytes.
+const RATIO_MAX: u64 = 1_032;
+/// Cells of a document that is held in memory whole.
 pub(super) const CELLS_MAX: u64 = 20_000_000;
 
-/// Whether what must be held in memory as a whole is too much for it. What cannot be read is the reader's to refuse.
+/// Whether the parts that must be held in memory whole are too large.
+///
+/// A part that cannot be read is left to the reader, which refuses it.
 pub(super) fn is_too_heavy(format: Format, file: &mut File) -> bool {
-    weighs_more(format, file, WHOLE_MAX)
+    is_larger_than(format, file, WHOLE_MAX)
 }
 
-fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
+fn is_larger_than(format: Format, file: &mut File, max: u64) -> bool {
     let is_streamed = |name: &str| match format {
         Format::Xlsx | Format::Xlsb => name.starts_with("xl/worksheets/") && !holds_texts(name),
         Format::Xls => false,
-        // What it weighs is looked into more closely than by its size.
+        // `document::inspect` checks this part more closely than by its size.
         Format::Ods => name == document::PART,
     };
     let Ok(mut archive) = ZipArchive::new(BufReader::new(file)) else { return false };
     let mut left = max;
-    for place in 0..archive.len() {
-        let Ok(mut part) = archive.by_index(place) else { continue };
+    for index in 0..archive.len() {
+        let Ok(mut part) = archive.by_index(index) else { continue };
         let name = part.name().map(|name| name.into_owned()).unwrap_or_default();
         if is_streamed(name.trim_start_matches('/')) {
             continue;
@@ -42,9 +43,9 @@ fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
         }
         let packed = part.compressed_size();
         drop(part);
-        // What a part says of its size is only what its writer says.
-        if packed.saturating_mul(TIGHTEST) > left {
-            let Ok(mut part) = archive.by_index(place) else { continue };
+        // The declared size of a part cannot be trusted.
+        if packed.saturating_mul(RATIO_MAX) > left {
+            let Ok(mut part) = archive.by_index(index) else { continue };
             let bytes = io::copy(&mut (&mut part).take(left + 1), &mut io::sink()).unwrap_or(0);
             match left.checked_sub(bytes) {
                 Some(rest) => left = rest,
@@ -55,24 +56,25 @@ fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
     false
 }
 
-/// Whether the texts that cells share are in a part, wherever the package keeps them.
+/// Whether a part holds the shared texts of cells, in whichever folder it is.
 fn holds_texts(part: &str) -> bool {
     let part = part.to_ascii_lowercase();
     part.ends_with("sharedstrings.xml") || part.ends_with("sharedstrings.bin")
 }
 
-/// How many texts a part says that it holds: its reader makes room for as many.
+/// The number of texts that a part declares: the reader allocates that many.
 fn texts(part: &mut dyn Read) -> u64 {
-    let mut said = 0;
+    let mut declared = 0;
     let read = tags(part, &mut |tag, _| {
         let is_table = name(tag) == b"sst" || name(tag).ends_with(b":sst");
-        said = attribute(tag, "uniqueCount").filter(|_| is_table).map_or(0, |count| count.parse().unwrap_or(u64::MAX));
+        declared =
+            attribute(tag, "uniqueCount").filter(|_| is_table).map_or(0, |count| count.parse().unwrap_or(u64::MAX));
         !is_table
     });
-    read.map_or(0, |()| said)
+    read.map_or(0, |()| declared)
 }
 
-/// Looks through a sheet of a package, quickly and beside its reader.
+/// Finds the hidden rows and merged areas of a sheet, while its reader reads it.
 pub(super) fn unseen(format: Format, file: File, sheet: &str) -> io::Result<Unseen> {
     let mut archive = ZipArchive::new(BufReader::new(file))?;
     let Some(part) = part_of(format, &mut archive, sheet)? else { return Ok(Unseen::default()) };
@@ -96,7 +98,7 @@ pub(super) fn unseen(format: Format, file: File, sheet: &str) -> io::Result<Unse
     Ok(unseen)
 }
 
-/// The part of the package that a sheet is in: its name leads to an id, and the id to the part.
+/// The part that holds a sheet. The book maps the sheet's name to an id, and its relations map the id to the part.
 fn part_of(format: Format, archive: &mut ZipArchive<BufReader<File>>, sheet: &str) -> io::Result<Option<String>> {
     let (id, relations) = match format {
         Format::Xlsb => {
@@ -128,15 +130,15 @@ fn part_of(format: Format, archive: &mut ZipArchive<BufReader<File>>, sheet: &st
     }))
 }
 
-/// Gives out a text in overlapping pieces: what begins before the end that is told with each is whole.
-fn windows(input: &mut dyn Read, look: &mut dyn FnMut(&[u8], usize)) -> io::Result<()> {
+/// Calls `visit` with overlapping pieces of the input and an end for each: a tag that begins before the end is complete.
+fn windows(input: &mut dyn Read, visit: &mut dyn FnMut(&[u8], usize)) -> io::Result<()> {
     const PIECE: usize = 256 * 1024;
     const OVERLAP: usize = 4 * 1024;
     let mut text = Vec::with_capacity(PIECE + OVERLAP);
     loop {
         let more = (&mut *input).take(PIECE as u64).read_to_end(&mut text)?;
         let end = if more == 0 { text.len() } else { text.len().saturating_sub(OVERLAP) };
-        look(&text, end);
+        visit(&text, end);
         if more == 0 {
             return Ok(());
         }
@@ -163,19 +165,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_in_memory_has_a_limit_and_what_streams_has_none() {
+    fn parts_held_in_memory_have_a_limit_and_streamed_parts_have_none() {
         let zeros = vec![0; 4 << 20];
-        let heavy = |format, part: &str| weighs_more(format, &mut file(&[("a", b"a"), (part, &zeros)]), 3 << 20);
+        let heavy = |format, part: &str| is_larger_than(format, &mut file(&[("a", b"a"), (part, &zeros)]), 3 << 20);
         assert!(heavy(Format::Xlsx, "xl/sharedStrings.xml"));
         assert!(heavy(Format::Xlsb, "xl/sharedStrings.bin"));
         assert!(heavy(Format::Xlsx, "xl/worksheets/sharedStrings.xml"));
         assert!(heavy(Format::Ods, "styles.xml"));
         assert!(!heavy(Format::Xlsx, "xl/worksheets/sheet1.xml"));
-        assert!(!weighs_more(Format::Xlsx, &mut file(&[("xl/sharedStrings.xml", &zeros)]), 5 << 20));
+        assert!(!is_larger_than(Format::Xlsx, &mut file(&[("xl/sharedStrings.xml", &zeros)]), 5 << 20));
     }
 
     #[test]
-    fn a_table_of_shared_texts_may_not_say_that_it_has_more_than_there_can_be() {
+    fn a_table_that_declares_too_many_shared_texts_is_refused() {
         let heavy = |head: &str| is_too_heavy(Format::Xlsx, &mut file(&[("xl/sharedStrings.xml", head.as_bytes())]));
         assert!(!heavy("<sst count=\"9\" uniqueCount=\"2\"><si/><si/></sst>") && !heavy("<sst><si/></sst>"));
         assert!(heavy("<?xml?><x:sst uniqueCount=\"99999999999\"></x:sst>"));
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_in_one_piece_and_ends_in_the_next_is_seen_once() {
+    fn a_tag_across_two_pieces_is_seen_once() {
         let text = "x".repeat(256 * 1024 - 3) + "<row hidden=\"1\">" + &"y".repeat(300 * 1024) + "<row >";
         let mut rows = Vec::new();
         windows(&mut text.as_bytes(), &mut |text, end| {

@@ -1,11 +1,13 @@
-//! The records of a book of the old format, as far as it takes to know what reading it costs. It is read as a whole, and
-//! its reader makes room for what the book says of itself: a few damaged bytes can ask for more than any memory holds.
+//! Inspects the records of an XLS book to learn how much memory its reader needs.
+//!
+//! The reader holds the whole book and allocates whatever the book declares. A few damaged bytes can request more memory
+//! than there is.
 
 use super::Unseen;
 use super::compound::{u16_at, u32_at};
 use super::package::{CELLS_MAX, WHOLE_MAX};
 
-/// What the format has room for: no sheet of it is larger.
+/// Limits of the format.
 const ROWS_MAX: u64 = 1 << 16;
 const COLUMNS_MAX: u64 = 1 << 8;
 
@@ -13,48 +15,49 @@ const BEGIN: u16 = 0x0809;
 const END: u16 = 0x000a;
 const CONTINUE: u16 = 0x003c;
 const SHEET: u16 = 0x0085;
-/// The kind of a sheet that holds cells.
-const OF_CELLS: u8 = 0;
+/// The kind of sheet that holds cells.
+const WORKSHEET: u8 = 0;
 const TEXTS: u16 = 0x00fc;
 const DIMENSIONS: u16 = 0x0200;
 const SHARED_TEXT: u16 = 0x00fd;
 const ROW: u16 = 0x0208;
 const MERGED: u16 = 0x00e5;
 const SEVERAL_NUMBERS: u16 = 0x00bd;
-/// Those of a cell: formula, label with runs, number, label, boolean, number in short.
+/// Records of one cell: formula, label with runs, number, label, boolean, short number.
 const CELLS: [u16; 6] = [0x0006, 0x00d6, 0x0203, 0x0204, 0x0205, 0x027e];
 
 struct Record<'a> {
     kind: u16,
     data: &'a [u8],
-    /// Each went on where one record had no more room.
+    /// The data of the continuation records.
     more: Vec<&'a [u8]>,
 }
 
-/// The records of a stream, as its reader takes it apart. What is broken ends it.
+/// The records of a stream, split as the reader splits it. A broken record ends it.
 fn records(mut stream: &[u8]) -> impl Iterator<Item = Record<'_>> {
     std::iter::from_fn(move || {
         let (kind, data, mut rest) = first(stream)?;
         let mut more = Vec::new();
-        while let Some((CONTINUE, data, behind)) = first(rest) {
+        while let Some((CONTINUE, data, after)) = first(rest) {
             more.push(data);
-            rest = behind;
+            rest = after;
         }
         stream = rest;
         Some(Record { kind, data, more })
     })
 }
 
-/// The kind and the data of the first record, and what is behind it.
+/// The kind and the data of the first record, and the rest of the stream.
 fn first(stream: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let (head, rest) = stream.split_first_chunk::<4>()?;
-    let (data, behind) = rest.split_at_checked(usize::from(u16_at(head, 2)))?;
-    Some((u16_at(head, 0), data, behind))
+    let (data, after) = rest.split_at_checked(usize::from(u16_at(head, 2)))?;
+    Some((u16_at(head, 0), data, after))
 }
 
-/// What is not seen of each sheet, in order; nothing where the book asks for more memory than one should give it, or leads
-/// to the same records again and again.
-pub(super) fn look(book: &[u8]) -> Option<Vec<Unseen>> {
+/// Returns what is not shown of each sheet, in order; `None` if reading the book costs too much.
+///
+/// That is a book that needs too much memory, or one whose sheets share the same records.
+pub(super) fn inspect(book: &[u8]) -> Option<Vec<Unseen>> {
     let (mut sheets, mut texts) = (Vec::new(), Vec::new());
     for record in records(book).take_while(|record| record.kind != END) {
         match record.kind {
@@ -63,47 +66,48 @@ pub(super) fn look(book: &[u8]) -> Option<Vec<Unseen>> {
             _ => {}
         }
     }
-    let mut looked = Look::default();
+    let mut scan = Scan::default();
     let mut unseen = Vec::new();
     for (at, kind) in sheets {
         let sheet = usize::try_from(at).ok().and_then(|at| book.get(at..)).unwrap_or_default();
-        let of_it = looked.through(sheet, &texts)?;
-        unseen.extend((kind == OF_CELLS).then_some(of_it));
-        if looked.walked > 2 * book.len() as u64 {
+        let of_sheet = scan.add_sheet(sheet, &texts)?;
+        unseen.extend((kind == WORKSHEET).then_some(of_sheet));
+        if scan.bytes > 2 * book.len() as u64 {
             return None;
         }
     }
     Some(unseen)
 }
 
-/// What was met in all sheets so far.
+/// Totals of the sheets so far.
 #[derive(Default)]
-struct Look {
+struct Scan {
     cells: u64,
     text: u64,
-    walked: u64,
+    /// Bytes of records that were walked through.
+    bytes: u64,
 }
 
-impl Look {
-    /// Looks through one more sheet; nothing where that is too much.
-    fn through(&mut self, sheet: &[u8], texts: &[u16]) -> Option<Unseen> {
+impl Scan {
+    /// Adds a sheet; `None` if the total is then too large.
+    fn add_sheet(&mut self, sheet: &[u8], texts: &[u16]) -> Option<Unseen> {
         let (mut depth, mut area, mut unseen) = (0_u32, Area::default(), Unseen::default());
         for Record { kind, data, more } in records(sheet) {
-            self.walked += (data.len() + more.iter().map(|more| more.len()).sum::<usize>()) as u64 + 4;
+            self.bytes += (data.len() + more.iter().map(|more| more.len()).sum::<usize>()) as u64 + 4;
             match kind {
                 BEGIN => depth += 1,
                 END if depth <= 1 => break,
                 END => depth -= 1,
-                // A chart within a sheet has cells of its own, which are nobody's.
+                // A chart within a sheet has cells of its own, which do not count.
                 _ if depth > 1 => {}
                 DIMENSIONS if !fits(data) => return None,
                 SHARED_TEXT if data.len() >= 10 => {
                     area.add(data, 0);
-                    let text = usize::try_from(u32_at(data, 6)).ok().and_then(|place| texts.get(place));
+                    let text = usize::try_from(u32_at(data, 6)).ok().and_then(|index| texts.get(index));
                     self.text += text.map_or(0, |length| u64::from(*length));
                 }
                 SEVERAL_NUMBERS => area.add(data, (data.len().saturating_sub(6) / 6).saturating_sub(1)),
-                // Without a column, a row holds nothing.
+                // A row without columns holds nothing.
                 ROW if data.len() >= 14 && u16_at(data, 2) < u16_at(data, 4) => {
                     unseen.hidden_rows += u64::from(data[12] & 0x20 != 0);
                 }
@@ -120,29 +124,30 @@ impl Look {
     }
 }
 
-/// Whether a sheet says that it is no larger than the format has room for.
+/// Whether the declared size of a sheet is within the limits of the format.
 fn fits(dimensions: &[u8]) -> bool {
     let (first, last) = match dimensions.len() {
         10 => (u32::from(u16_at(dimensions, 0)), u32::from(u16_at(dimensions, 2))),
         14 | 16 => (u32_at(dimensions, 0), u32_at(dimensions, 4)),
-        // Its reader refuses it.
+        // The reader refuses this record.
         _ => return true,
     };
     let columns = u16_at(dimensions, dimensions.len().min(12) - 2);
-    // One behind the last; nothing at all is said as nought.
-    let is_nothing = last == 0 || columns == 0;
-    is_nothing || (first <= last && u64::from(last) <= ROWS_MAX && u64::from(columns) <= COLUMNS_MAX)
+    // Both are one past the last; an empty sheet has zero.
+    let is_empty = last == 0 || columns == 0;
+    is_empty || (first <= last && u64::from(last) <= ROWS_MAX && u64::from(columns) <= COLUMNS_MAX)
 }
 
-/// From the first to the last row and column that anything stands in.
+/// The bounds of the filled cells: top, bottom, left, right.
 #[derive(Default)]
 struct Area(Option<[u16; 4]>);
 
 impl Area {
-    fn add(&mut self, cell: &[u8], further: usize) {
-        let Some((place, _)) = cell.split_first_chunk::<4>() else { return };
-        let (row, column) = (u16_at(place, 0), u16_at(place, 2));
-        let last = column.saturating_add(u16::try_from(further).unwrap_or(u16::MAX));
+    /// Adds a cell and `more` cells to the right of it.
+    fn add(&mut self, cell: &[u8], more: usize) {
+        let Some((position, _)) = cell.split_first_chunk::<4>() else { return };
+        let (row, column) = (u16_at(position, 0), u16_at(position, 2));
+        let last = column.saturating_add(u16::try_from(more).unwrap_or(u16::MAX));
         let [top, bottom, left, right] = self.0.unwrap_or([row, row, column, last]);
         self.0 = Some([top.min(row), bottom.max(row), left.min(column), right.max(last)]);
     }
@@ -152,12 +157,12 @@ impl Area {
     }
 }
 
-/// How many characters each of the shared texts has; those that cells say by their number.
+/// The length of each shared text, in characters. Cells refer to these texts by index.
 fn lengths(record: &Record<'_>) -> Vec<u16> {
     let mut pieces = record.more.iter();
     let mut data = record.data.get(8..).unwrap_or_default();
     let mut lengths = Vec::new();
-    // Of a text that breaks off only its beginning is known, and it is the last.
+    // A truncated text ends the table and is not counted.
     let mut one = || {
         while data.is_empty() {
             data = pieces.next()?;
@@ -165,19 +170,20 @@ fn lengths(record: &Record<'_>) -> Vec<u16> {
         let (head, rest) = data.split_first_chunk::<3>()?;
         let (length, mut flags) = (u16_at(head, 0), head[2]);
         data = rest;
-        let mut behind = 0;
+        // Bytes that follow the text: formatting runs and phonetic data.
+        let mut trailing = 0;
         if flags & 8 != 0 {
             let (runs, rest) = data.split_first_chunk::<2>()?;
-            (behind, data) = (4 * usize::from(u16_at(runs, 0)), rest);
+            (trailing, data) = (4 * usize::from(u16_at(runs, 0)), rest);
         }
         if flags & 4 != 0 {
             let (bytes, rest) = data.split_first_chunk::<4>()?;
-            (behind, data) = (behind + usize::try_from(u32_at(bytes, 0)).ok()?, rest);
+            (trailing, data) = (trailing + usize::try_from(u32_at(bytes, 0)).ok()?, rest);
         }
         let mut left = usize::from(length);
         while left > 0 {
             if data.is_empty() {
-                // Where a text goes on it says anew how wide its characters are.
+                // Each continuation states the width of its characters.
                 (flags, data) = pieces.next()?.split_first().map(|(flags, rest)| (*flags, rest))?;
             }
             let width = 1 + usize::from(flags & 1);
@@ -185,11 +191,11 @@ fn lengths(record: &Record<'_>) -> Vec<u16> {
             data = &data[data.len().min(here * width)..];
             left -= here;
         }
-        while behind > data.len() {
-            behind -= data.len();
+        while trailing > data.len() {
+            trailing -= data.len();
             data = pieces.next()?;
         }
-        data = &data[behind..];
+        data = &data[trailing..];
         Some(length)
     };
     while let Some(length) = one() {
@@ -226,7 +232,7 @@ mod tests {
         record(SHARED_TEXT, &[&at(row, 0)[..], &[0; 2], &text.to_le_bytes()].concat())
     }
 
-    /// A book with these shared texts and so many sheets, each of which begins with the same records.
+    /// A book with these shared texts, and with `sheets` sheets that all point to the same records.
     fn book(texts: &[u8], sheets: u32, body: &[u8]) -> Vec<u8> {
         let begin = record(BEGIN, &[0, 6, 5, 0]);
         let head = |at: u32| {
@@ -238,11 +244,11 @@ mod tests {
     }
 
     fn heavy(body: &[Vec<u8>]) -> bool {
-        look(&book(&[], 1, &body.concat())).is_none()
+        inspect(&book(&[], 1, &body.concat())).is_none()
     }
 
     #[test]
-    fn a_sheet_is_no_larger_than_the_format_has_room_for() {
+    fn a_sheet_larger_than_the_format_allows_is_refused() {
         assert!(!heavy(&[dimensions(0, 65_536, 256), number(0, 0), number(65_535, 255)]));
         assert!(!heavy(&[dimensions(0, 0, 0)]));
         assert!(heavy(&[dimensions(0, 65_537, 1)]));
@@ -255,23 +261,23 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_within_a_sheet_is_passed_over() {
+    fn the_cells_of_a_chart_within_a_sheet_are_skipped() {
         let chart = |end: u16| [record(BEGIN, &[0, 6, 32, 0]), number(65_535, 60_000), record(end, &[])].concat();
         assert!(!heavy(&[number(0, 0), chart(END), number(1, 0)]));
         assert!(heavy(&[chart(END), number(0, 0), number(65_535, 60_000)]));
     }
 
     #[test]
-    fn sheets_that_are_one_and_the_same_are_too_many() {
-        assert!(look(&book(&[], 1, &number(0, 0).repeat(1_000))).is_some());
-        assert!(look(&book(&[], 10, &number(0, 0).repeat(1_000))).is_none());
+    fn sheets_that_share_their_records_are_refused() {
+        assert!(inspect(&book(&[], 1, &number(0, 0).repeat(1_000))).is_some());
+        assert!(inspect(&book(&[], 10, &number(0, 0).repeat(1_000))).is_none());
     }
 
     #[test]
-    fn a_long_text_may_not_stand_in_every_cell() {
+    fn a_long_shared_text_in_too_many_cells_is_refused() {
         let long = [&[0; 8][..], &40_000_u16.to_le_bytes(), &[0], &[b'x'; 8_000]].concat();
         let next = [&[0][..], &[b'x'; 8_200]].concat();
-        // The last piece goes on in wide characters, and a short text with two runs is behind it.
+        // The last piece continues in wide characters; a short text with two runs follows.
         let last =
             [&[1][..], &[0; 2 * 7_400], &2_u16.to_le_bytes(), &[8], &2_u16.to_le_bytes(), b"ab", &[0; 8]].concat();
         let pieces: Vec<u8> = [next.clone(), next.clone(), next, last].map(|more| record(CONTINUE, &more)).concat();
@@ -279,23 +285,23 @@ mod tests {
         let table = records(&texts).next().unwrap();
         assert_eq!(lengths(&table), [40_000, 2]);
         let cells = |text: u32| (0..20_000).flat_map(|row| shared(row, text)).collect::<Vec<u8>>();
-        assert!(look(&book(&texts, 1, &cells(0))).is_none());
-        assert!(look(&book(&texts, 1, &cells(1))).is_some());
+        assert!(inspect(&book(&texts, 1, &cells(0))).is_none());
+        assert!(inspect(&book(&texts, 1, &cells(1))).is_some());
     }
 
     #[test]
-    fn what_nobody_sees_is_counted_where_it_holds_anything() {
+    fn hidden_rows_are_counted_only_if_they_hold_a_cell() {
         let row =
             |columns: u8, flags: u8| record(ROW, &[&[0, 0, 0, 0, columns, 0][..], &[0; 6], &[flags, 1, 0, 0]].concat());
         let merged = record(MERGED, &[[2, 0, 0, 0, 0, 0, 0, 0, 1, 0], [1, 0, 3, 0, 0, 0, 0, 0, 0, 0]].concat()[..18]);
         let body = [row(3, 0x20), row(0, 0x20), row(3, 0), merged].concat();
-        assert_eq!(look(&book(&[], 1, &body)).unwrap(), [Unseen { hidden_rows: 1, merged: 1 }]);
+        assert_eq!(inspect(&book(&[], 1, &body)).unwrap(), [Unseen { hidden_rows: 1, merged: 1 }]);
     }
 
     #[test]
-    fn what_is_broken_ends_what_is_looked_at() {
+    fn a_broken_record_ends_the_inspection() {
         let whole = book(&[], 1, &number(0, 0).repeat(3));
-        assert!((0..whole.len()).all(|end| look(&whole[..end]).is_some()));
+        assert!((0..whole.len()).all(|end| inspect(&whole[..end]).is_some()));
         let text = record(TEXTS, &[&[0; 8][..], &9_u16.to_le_bytes(), &[13, 1, 0, 4, 0, 0, 0], b"abc"].concat());
         assert!(
             (0..text.len()).all(|end| records(&text[..end]).next().is_none_or(|record| lengths(&record).len() < 2))

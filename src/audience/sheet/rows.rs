@@ -1,4 +1,4 @@
-//! A sheet as rows.
+//! Groups the cells of a sheet into rows.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -13,7 +13,7 @@ pub(super) struct SheetRows<'a> {
     path: &'a Path,
     sheet: &'a str,
     cells: Cells<'a>,
-    /// The cell that has been read and belongs to the next row: row, column, text in `text`.
+    /// Row and column of the cell that was read last and is not part of a row yet; its text is in `text`.
     next: Option<(u32, u32)>,
     text: String,
     at: Rc<Cell<u64>>,
@@ -24,20 +24,20 @@ impl<'a> SheetRows<'a> {
         Self { path, sheet, cells, next: None, text: String::new(), at }
     }
 
-    /// Reads the next cell that is not blank; false at the end of the sheet.
+    /// Reads up to the next filled cell; false at the end of the sheet.
     pub(super) fn fill(&mut self) -> Result<bool, Error> {
         let after_row = self.next.map_or(0, |(row, _)| u64::from(row) + 1);
         loop {
             self.text.clear();
-            let place = self.cells.next(&mut self.text).map_err(|source| Error::Sheet {
+            let position = self.cells.next(&mut self.text).map_err(|source| Error::Sheet {
                 file: self.path.to_owned(),
                 sheet: self.sheet.to_owned(),
                 after_row,
                 source,
             })?;
-            self.next = place;
-            if place.is_none() || !self.text.bytes().all(|byte| byte.is_ascii_whitespace()) {
-                return Ok(place.is_some());
+            self.next = position;
+            if position.is_none() || !self.text.bytes().all(|byte| byte.is_ascii_whitespace()) {
+                return Ok(position.is_some());
             }
         }
     }
@@ -50,10 +50,10 @@ impl Source for SheetRows<'_> {
             while let Some((cell_row, column)) = self.next
                 && cell_row == row
             {
-                // A cell far out counts, wherever it is; the gap before it does not.
-                let place = usize::try_from(column).unwrap_or(usize::MAX).min(MAX_COLUMNS);
-                if place >= block.open_cells() {
-                    while block.open_cells() < place {
+                // A cell beyond the limit counts as one cell too many; the gap before it does not count.
+                let index = usize::try_from(column).unwrap_or(usize::MAX).min(MAX_COLUMNS);
+                if index >= block.open_cells() {
+                    while block.open_cells() < index {
                         block.end_cell();
                     }
                     block.push(self.text.as_bytes());

@@ -1,8 +1,8 @@
-//! A cell as the text that a person means by it: a number its digits, a day its ISO date, a truth TRUE or FALSE.
+//! Writes a cell as the text its author means: a number as digits, a day as ISO date, a boolean as TRUE or FALSE.
 
 use calamine::{Data, DataRef, ExcelDateTime};
 
-/// A cell that the reader does not own.
+/// Borrows a cell.
 pub(super) fn borrowed(cell: &Data) -> DataRef<'_> {
     match cell {
         Data::Int(number) => DataRef::Int(*number),
@@ -16,7 +16,7 @@ pub(super) fn borrowed(cell: &Data) -> DataRef<'_> {
     }
 }
 
-/// Writes a value down; false where a formula came to none.
+/// Appends a value to `text`; false if the cell holds an error.
 pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) -> bool {
     use std::fmt::Write;
     // Writing to a String cannot fail.
@@ -35,7 +35,7 @@ pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) -> bool {
     true
 }
 
-/// A time of day or a span as other formats have it: `PT03H04M00S` is `03:04:00`.
+/// Converts an ISO duration to the notation of the other formats: `PT03H04M00S` to `03:04:00`.
 fn clock(duration: &str) -> Option<String> {
     let (hours, rest) = duration.strip_prefix("PT")?.split_once('H')?;
     let (minutes, rest) = rest.split_once('M')?;
@@ -44,7 +44,7 @@ fn clock(duration: &str) -> Option<String> {
     Some(format!("{:02}:{:02}:{:02}", number(hours)?, number(minutes)?, number(seconds)?))
 }
 
-/// What spreadsheet programs show where a formula came to nothing.
+/// What spreadsheet programs show for a formula without a result.
 const ERRORS: [&str; 14] = [
     "#DIV/0!",
     "#N/A",
@@ -62,7 +62,7 @@ const ERRORS: [&str; 14] = [
     "#ERROR!",
 ];
 
-/// Whether a text is what such a program shows instead of a value.
+/// Whether a text is an error that a spreadsheet program shows instead of a value.
 #[inline]
 pub(in crate::audience) fn is_error(text: &str) -> bool {
     match text.as_bytes() {
@@ -72,7 +72,7 @@ pub(in crate::audience) fn is_error(text: &str) -> bool {
     }
 }
 
-/// In full, never with an exponent, and to the fifteen digits that spreadsheets show: 0.1 + 0.2 is 0.3 there.
+/// Writes a number without an exponent, to the fifteen digits that spreadsheets show: 0.1 + 0.2 is 0.3 there.
 fn write_number(text: &mut String, number: f64) -> std::fmt::Result {
     use std::fmt::Write;
     // Whole numbers, such as phone numbers, are exact; Rust writes them without a point.
@@ -80,8 +80,9 @@ fn write_number(text: &mut String, number: f64) -> std::fmt::Result {
     write!(text, "{shown}")
 }
 
-/// The last day that a spreadsheet knows, 9999-12-31. Beyond it a "date" is a number whose format only looks like one
-/// of dates, as formats of phone numbers can.
+/// The day after the last date of a spreadsheet, 9999-12-31.
+///
+/// A larger "date" is a number whose format merely looks like a date format, as formats of phone numbers can.
 const LAST_DAY: f64 = 2_958_466.0;
 
 fn write_date_time(text: &mut String, at: ExcelDateTime) -> std::fmt::Result {
@@ -92,7 +93,7 @@ fn write_date_time(text: &mut String, at: ExcelDateTime) -> std::fmt::Result {
     }
     let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();
     if at.is_duration() || days < 1.0 {
-        // The hours of a duration run on over the days.
+        // A duration counts its days as hours.
         let hours = days.trunc() * 24.0 + f64::from(hour);
         return write!(text, "{hours:02}:{minute:02}:{second:02}");
     }

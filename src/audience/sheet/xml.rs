@@ -1,17 +1,20 @@
-//! XML, as far as a look at the tags of a document takes it. Documents are read by others; this is to know beforehand what
-//! that costs, and beside it what they do not tell.
+//! A scanner for the tags of an XML document.
+//!
+//! It does not read documents: a crate does. It finds out in advance what reading costs, and what the reader does not report.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use memchr::{memchr, memchr3};
 
-/// Bytes of one tag; what is longer is cut off.
+/// Bytes kept of one tag; a longer one is cut.
 const TAG_BYTES: usize = 64 * 1024;
 
-/// Gives out what stands between `<` and `>`, and how many bytes of the text there are up to its end, until nobody wants
-/// more. A `>` within quotes ends no tag, nor does one within a
-/// comment, an instruction or a piece of plain text; these are given out as well. What ends within a tag is broken.
-pub(super) fn tags(input: &mut dyn Read, tell: &mut dyn FnMut(&[u8], u64) -> bool) -> io::Result<()> {
+/// Calls `visit` with the text between `<` and `>` of each tag and the offset of its end, until `visit` returns false.
+///
+/// - A `>` within quotes, a comment, an instruction or a CDATA section does not end a tag.
+/// - Comments, instructions and CDATA sections are visited as well.
+/// - Input that ends within a tag is an error.
+pub(super) fn tags(input: &mut dyn Read, visit: &mut dyn FnMut(&[u8], u64) -> bool) -> io::Result<()> {
     let mut input = BufReader::with_capacity(TAG_BYTES, input);
     let (mut tag, mut inside, mut quote, mut passed) = (Vec::new(), false, None, 0);
     loop {
@@ -46,12 +49,12 @@ pub(super) fn tags(input: &mut dyn Read, tell: &mut dyn FnMut(&[u8], u64) -> boo
                 None => {}
                 Some(b'>') if quote.is_none() => {
                     inside = !tag.ends_with(ends_with);
-                    if !inside && !tell(&tag[..tag.len() - 1], passed + at as u64) {
+                    if !inside && !visit(&tag[..tag.len() - 1], passed + at as u64) {
                         return Ok(());
                     }
                 }
                 Some(_) if quote.is_some() => quote = None,
-                // Apostrophes of a comment open nothing.
+                // An apostrophe within a comment opens no quote.
                 Some(opened) => quote = (ends_with == b">").then_some(opened),
             }
         }
@@ -61,7 +64,7 @@ pub(super) fn tags(input: &mut dyn Read, tell: &mut dyn FnMut(&[u8], u64) -> boo
     }
 }
 
-/// Appends to a tag what it has room for; of what is longer its end is kept.
+/// Appends to a tag up to its limit. The last bytes of a longer tag replace those before the limit.
 fn append(tag: &mut Vec<u8>, more: &[u8]) {
     const END: usize = 8;
     tag.extend_from_slice(&more[..more.len().min(TAG_BYTES.saturating_sub(tag.len()))]);
@@ -77,7 +80,7 @@ pub(super) fn name(tag: &[u8]) -> &[u8] {
     &tag[..tag.iter().position(is_end).unwrap_or(tag.len())]
 }
 
-/// The value of an attribute, as it stands there.
+/// The raw value of an attribute.
 pub(super) fn attribute<'a>(tag: &'a [u8], name: &str) -> Option<&'a str> {
     let tag = std::str::from_utf8(tag).ok()?;
     let mut from = 0;
@@ -104,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_found_whatever_their_attributes_hold() {
+    fn tags_are_found_with_any_attribute_values() {
         let text = "<?xml?><a b='>' c=\"x'>\"><row  r=\"1\" hidden = '1'/>text</a>";
         let mut found = Vec::new();
         tags(&mut text.as_bytes(), &mut |tag, passed| {

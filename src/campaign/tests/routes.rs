@@ -93,7 +93,7 @@ fn an_unknown_or_conflicting_route_is_refused() {
     }
     let misfit = ROUTES.replace("Code}}", "Kode}}");
     let error = through("audience = \"a\"", &own_config(&misfit)).unwrap_err();
-    assert!(error.contains("route codes, step 2, text: there is no column `Kode`; did you mean `Code`?"), "{error}");
+    assert!(error.contains("route codes, step 2, text: unknown column `Kode`; did you mean `Code`?"), "{error}");
 }
 
 #[test]
