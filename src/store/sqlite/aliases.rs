@@ -4,17 +4,17 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::messages::number;
-use super::rows::{json_of, moment, msisdn, small, word};
-use super::wishes::{by_message, opt_in, opt_out};
+use super::rows::{json_of, timestamp, msisdn, small, decoded};
+use super::opt_outs::{by_message, opt_in, opt_out};
 use crate::domain::{Channel, Keyword, Msisdn, WishFrom};
 use crate::store::{Alias, Inbound, OptIn, OptOut};
 
-pub(super) const WHOSE: &str = "SELECT asked.key AS place, alias.msisdn FROM json_each(?1) asked
+pub(super) const NUMBERS_OF: &str = "SELECT asked.key AS place, alias.msisdn FROM json_each(?1) asked
      CROSS JOIN alias ON alias.channel = asked.value ->> 0 AND alias.called = asked.value ->> 1";
 
 /// The numbers of whoever wrote each message: the one that it carries, and those that its channel calls the same. Names
 /// those that carry none where there is just one.
-pub(super) async fn name(connection: &mut SqliteConnection, inbound: &mut [Inbound]) -> Work<Vec<Vec<Msisdn>>> {
+pub(super) async fn resolve(connection: &mut SqliteConnection, inbound: &mut [Inbound]) -> Work<Vec<Vec<Msisdn>>> {
     let mut whose: Vec<Vec<Msisdn>> = inbound.iter().map(|message| message.msisdn.into_iter().collect()).collect();
     let called = inbound.iter().enumerate();
     let called = called.filter_map(|(place, message)| Some((place, message.channel?, message.called.as_deref()?)));
@@ -23,7 +23,7 @@ pub(super) async fn name(connection: &mut SqliteConnection, inbound: &mut [Inbou
     if asked.is_empty() {
         return Ok(whose);
     }
-    for row in &sqlx::query(WHOSE).bind(json_of(&asked, "what people are called")?).fetch_all(connection).await? {
+    for row in &sqlx::query(NUMBERS_OF).bind(json_of(&asked, "what people are called")?).fetch_all(connection).await? {
         let (place, person): (usize, _) = (small(row, "place")?, msisdn(row, "msisdn")?);
         if let Some(numbers) = places.get(place).and_then(|place| whose.get_mut(*place))
             && !numbers.contains(&person)
@@ -50,7 +50,7 @@ macro_rules! only_one {
     };
 }
 
-pub(super) const NAME: &str = concat!(
+pub(super) const FILL_NUMBERS: &str = concat!(
     "UPDATE inbound SET msisdn = told.value ->> 2 FROM json_each(?1) told
      WHERE inbound.called = told.value ->> 1 AND inbound.called IS NOT NULL AND inbound.channel = told.value ->> 0
      AND inbound.msisdn IS NULL AND ",
@@ -58,7 +58,7 @@ pub(super) const NAME: &str = concat!(
 );
 
 /// What was wished last under each new name. Of two wishes of one moment "stop" weighs more.
-pub(super) const WISHED: &str = concat!(
+pub(super) const LAST_KEYWORDS: &str = concat!(
     "SELECT told.value ->> 0 AS channel, told.value ->> 2 AS msisdn, said, keyword, ",
     only_one!(),
     " AS only, max(said * 2 + (keyword = 0)) FROM json_each(?1) told
@@ -76,12 +76,12 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
         return Ok(Vec::new());
     }
     let new = json_of(&new, "what people are called")?;
-    sqlx::query(NAME).bind(&new).execute(&mut *connection).await?;
+    sqlx::query(FILL_NUMBERS).bind(&new).execute(&mut *connection).await?;
     let (mut out, mut back) = (Vec::new(), Vec::new());
-    for row in &sqlx::query(WISHED).bind(&new).fetch_all(&mut *connection).await? {
-        let (msisdn, said) = (msisdn(row, "msisdn")?, moment(row, "said")?);
-        let keyword = word(row, "keyword", Keyword::from_code)?;
-        let source = by_message(keyword, Some(word(row, "channel", Channel::from_code)?));
+    for row in &sqlx::query(LAST_KEYWORDS).bind(&new).fetch_all(&mut *connection).await? {
+        let (msisdn, said) = (msisdn(row, "msisdn")?, timestamp(row, "said")?);
+        let keyword = decoded(row, "keyword", Keyword::from_code)?;
+        let source = by_message(keyword, Some(decoded(row, "channel", Channel::from_code)?));
         let from = WishFrom::Person;
         match keyword {
             Keyword::Stop => out.push(OptOut { msisdn, since: said, from, source }),

@@ -4,7 +4,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{
-    Bound, all_loaded, for_values, json_list, json_of, lines, maybe_moment, maybe_small, message_line, moment, packed,
+    Bound, all_loaded, for_values, json_list, json_of, lines, maybe_timestamp, maybe_small, message_line, timestamp, packed,
     small,
 };
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
@@ -56,7 +56,7 @@ pub(super) async fn questions(
         .iter()
         .zip(&rows)
         .map(|(&(key, step), row)| {
-            let asked = match (maybe_small(row, "tries")?, maybe_moment(row, "at")?, maybe_moment(row, "again")?) {
+            let asked = match (maybe_small(row, "tries")?, maybe_timestamp(row, "at")?, maybe_timestamp(row, "again")?) {
                 (Some(tries), Some(at), Some(again)) => {
                     Some(Asked { key, step, tries, at, again, said: small::<u8>(row, "said")? != 0 })
                 }
@@ -107,7 +107,7 @@ pub(super) async fn asking(connection: &mut SqliteConnection) -> Work<Vec<Asking
         .map(|row| {
             Ok(Asking {
                 sub_account: row.try_get("sub_account")?,
-                at: moment(row, "at")?,
+                at: timestamp(row, "at")?,
                 trouble: row.try_get("trouble")?,
             })
         })

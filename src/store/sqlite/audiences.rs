@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::messages::number;
-use super::rows::{Bound, Line, for_values, json_list, lines, moment, msisdn, packed, small};
+use super::rows::{Bound, Line, for_values, json_list, lines, timestamp, msisdn, packed, small};
 use super::{Error, Work, sieves};
 use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
 use crate::store::sieve::{may_hold, sieve};
@@ -263,7 +263,7 @@ fn part(row: &SqliteRow) -> Work<AudiencePart> {
         source: row.try_get("source")?,
         recipients: small(row, "recipients")?,
         summary: row.try_get("summary")?,
-        begun_at: moment(row, "begun_at")?,
+        begun_at: timestamp(row, "begun_at")?,
     })
 }
 

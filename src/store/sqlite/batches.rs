@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::audiences::REMOVED_AT_ONCE;
 use super::messages::{Moves, count, number};
-use super::rows::{json_list, maybe_moment, moment, small, step, word};
+use super::rows::{json_list, maybe_timestamp, timestamp, small, step, decoded};
 use super::{Error, Work};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Count, LaneId, Marks, Msisdn, Outcome, Plan, Present, SkipReason, State,
@@ -202,7 +202,7 @@ async fn laid_out(
             None => queued.state,
             Some(_) => State::Done {
                 outcome: Outcome::Skipped,
-                skipped: Some(word(row, "skipped", SkipReason::from_code)?),
+                skipped: Some(decoded(row, "skipped", SkipReason::from_code)?),
                 at: Timestamp::default(),
             },
         };
@@ -228,7 +228,7 @@ pub(super) async fn publish(
         .fetch_optional(&mut *connection)
         .await?
         .ok_or_else(|| gone(batch))?;
-    if word(&row, "state", BatchState::from_code)? != BatchState::Launching {
+    if decoded(&row, "state", BatchState::from_code)? != BatchState::Launching {
         return Ok(());
     }
     let name: Option<String> = row.try_get("name")?;
@@ -247,13 +247,13 @@ pub(super) async fn publish(
         BatchState::Scheduled => "launched, to begin later",
         state => state.as_str(),
     };
-    tell(connection, batch, name, published, now).await?;
+    record_event(connection, batch, name, published, now).await?;
     bump(connection).await?;
     Ok(())
 }
 
 /// What became of it stands among the events too, where people read what happened beside it.
-pub(super) async fn tell(
+pub(super) async fn record_event(
     connection: &mut SqliteConnection,
     batch: BatchId,
     name: Option<String>,
@@ -265,7 +265,7 @@ pub(super) async fn tell(
 }
 
 /// How a move is told that nobody has decided.
-fn by_itself(from: &[BatchState], to: BatchState) -> &'static str {
+fn automatic_move(from: &[BatchState], to: BatchState) -> &'static str {
     match to {
         BatchState::Running if from == [BatchState::Scheduled] => "begun",
         BatchState::Running => "there is something to hand over again",
@@ -355,22 +355,22 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
     Ok(Batch {
         id: BatchId(small(row, "id")?),
         tag: Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned()),
-        state: word(row, "state", BatchState::from_code)?,
+        state: decoded(row, "state", BatchState::from_code)?,
         why: row.try_get("state_why")?,
         name: row.try_get("name")?,
         edition: small(row, "edition")?,
         audience: row.try_get("audience")?,
         audience_ids: ids.into_iter().map(AudienceId).collect(),
         messages: small(row, "messages")?,
-        starts_at: maybe_moment(row, "starts_at")?,
-        open_until: maybe_moment(row, "open_until")?,
-        created_at: moment(row, "created_at")?,
-        started_at: maybe_moment(row, "started_at")?,
-        cancelled_at: maybe_moment(row, "cancelled_at")?,
-        finished_at: maybe_moment(row, "finished_at")?,
-        settled_at: maybe_moment(row, "settled_at")?,
-        purged_at: maybe_moment(row, "purged_at")?,
-        pace: (row.try_get("pace")?, moment(row, "pace_at")?),
+        starts_at: maybe_timestamp(row, "starts_at")?,
+        open_until: maybe_timestamp(row, "open_until")?,
+        created_at: timestamp(row, "created_at")?,
+        started_at: maybe_timestamp(row, "started_at")?,
+        cancelled_at: maybe_timestamp(row, "cancelled_at")?,
+        finished_at: maybe_timestamp(row, "finished_at")?,
+        settled_at: maybe_timestamp(row, "settled_at")?,
+        purged_at: maybe_timestamp(row, "purged_at")?,
+        pace: (row.try_get("pace")?, timestamp(row, "pace_at")?),
     })
 }
 
@@ -399,7 +399,7 @@ pub(super) async fn tallies(connection: &mut SqliteConnection, batch: BatchId) -
         .await?;
     let mut tallies = Tallies::default();
     for row in &rows {
-        tallies.add(step(row, "step")?, word(row, "count", Count::from_code)?, row.try_get("n")?);
+        tallies.add(step(row, "step")?, decoded(row, "count", Count::from_code)?, row.try_get("n")?);
     }
     Ok(tallies)
 }
@@ -435,7 +435,7 @@ pub(super) async fn move_on(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(moved) = moved else { return Ok(None) };
-    let text = why.as_deref().unwrap_or_else(|| by_itself(&from, to));
-    tell(connection, batch, moved.try_get("name")?, text, now).await?;
+    let text = why.as_deref().unwrap_or_else(|| automatic_move(&from, to));
+    record_event(connection, batch, moved.try_get("name")?, text, now).await?;
     bump(connection).await.map(Some)
 }

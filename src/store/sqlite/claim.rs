@@ -10,7 +10,7 @@ use super::leases::is_present;
 use super::limits::{spend, used};
 use super::messages::{Moves, count_in};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
-use super::rows::{Line, json_of, maybe_moment, moment, packed, small, word};
+use super::rows::{Line, json_of, maybe_timestamp, timestamp, packed, small, decoded};
 use super::script::Script;
 use super::tiers;
 use crate::domain::{
@@ -38,7 +38,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         if let Some(tier) = &tier {
             let mut candidates: Vec<&mut Candidate> = pages.iter_mut().flatten().collect();
             let needs_holders = |candidates| planner.needs_holders(candidates);
-            tiers::tell(connection, tier, &mut candidates, now, needs_holders).await?;
+            tiers::set_standings(connection, tier, &mut candidates, now, needs_holders).await?;
         }
         planner.judge(pages);
     }
@@ -46,11 +46,11 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let decided = planner.end(&next);
     let messages = decided.taken.into_iter().map(|taken| claimed(taken, lane, now)).collect();
     let set = ClaimedSet { messages, referred: decided.referred, rests: decided.rests };
-    set_off(connection, &set.messages, lane, epoch, now).await?;
+    mark_sending(connection, &set.messages, lane, epoch, now).await?;
     if let Some(TierUse { portfolio, .. }) = tier {
         let with_place = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
         let recipients: Vec<_> = with_place.map(|claimed| (claimed.message.msisdn, now)).collect();
-        tiers::take(connection, &portfolio, &recipients).await?;
+        tiers::take_slots(connection, &portfolio, &recipients).await?;
     }
     Ok(set)
 }
@@ -63,8 +63,8 @@ async fn courses(connection: &mut SqliteConnection, planner: &Planner) -> Work<H
     let batches: Vec<u32> = planner.batches().into_iter().map(|batch| batch.0).collect();
     let rows = sqlx::query(COURSES).bind(json_of(&batches, "batch.id")?).fetch_all(connection).await?;
     let course = |row| {
-        let state = word(row, "state", BatchState::from_code)?;
-        Ok((BatchId(small(row, "id")?), Course { state, last_first_submission_at: maybe_moment(row, "ends_at")? }))
+        let state = decoded(row, "state", BatchState::from_code)?;
+        Ok((BatchId(small(row, "id")?), Course { state, last_first_submission_at: maybe_timestamp(row, "ends_at")? }))
     };
     rows.iter().map(course).collect()
 }
@@ -107,13 +107,13 @@ fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Ca
     let msisdn = line.msisdn("msisdn")?;
     let not_before = Timestamp::from_millis(line.small("not_before")?);
     let country = line.country("country")?;
-    let opted_out = !line.word("opted_out")?.is_empty();
+    let opted_out = !line.text("opted_out")?.is_empty();
     let mut present = Present::queued(not_before, None);
     let mut version = 0;
     if let Some(changed) = line.maybe("version")? {
         version = changed;
-        present.state = State::Queued { not_before, gives_up: line.moment("due")? };
-        (present.first_left, present.accepted) = (line.moment("first_left")?, line.moment("accepted")?);
+        present.state = State::Queued { not_before, gives_up: line.timestamp("due")? };
+        (present.first_left, present.accepted) = (line.timestamp("first_left")?, line.timestamp("accepted")?);
         (present.tries, present.marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
     }
     present.step = step;
@@ -143,7 +143,7 @@ async fn next_turns(
     for row in query.fetch_all(connection).await? {
         let place: usize = small(&row, "place")?;
         if let (Some(queue), Some(_)) = (queues.get(place), row.try_get::<Option<i64>, _>("next")?) {
-            next.insert(*queue, moment(&row, "next")?);
+            next.insert(*queue, timestamp(&row, "next")?);
         }
     }
     Ok(next)
@@ -161,12 +161,12 @@ fn claimed(taken: Taken, lane: LaneId, now: Timestamp) -> Claimed {
     Claimed { message, fields, opted_out, pass, cost }
 }
 
-pub(super) const SET_OFF: OverNumbers =
+pub(super) const MARK_SENDING: OverNumbers =
     over_numbers!("UPDATE message SET state = 1, at = ?4, lane = ?5, epoch = ?6, version = version + 1 WHERE", "");
 
-async fn set_off(
+async fn mark_sending(
     connection: &mut SqliteConnection,
-    leaving: &[Claimed],
+    claimed: &[Claimed],
     by: LaneId,
     epoch: Epoch,
     now: Timestamp,
@@ -174,18 +174,18 @@ async fn set_off(
     let mut script = Script::default();
     let mut moves = Moves::new();
     let mut numbers: HashMap<BatchId, Vec<u32>> = HashMap::new();
-    for Claimed { message, .. } in leaving {
+    for Claimed { message, .. } in claimed {
         numbers.entry(message.key.batch).or_default().push(message.key.n);
         let tallies = moves.entry(message.key.batch).or_default();
         tallies.moved(usize::from(StepIndex::COUNT_MAX), &as_queued(&message.present), &message.present);
     }
     for (batch, mut numbers) in numbers {
         numbers.sort_unstable();
-        let statement = Numbers::of(&numbers).statement(&mut script, &SET_OFF, batch);
+        let statement = Numbers::of(&numbers).statement(&mut script, &MARK_SENDING, batch);
         statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
     }
     count_in(&mut script, &moves);
-    spend(&mut script, leaving);
+    spend(&mut script, claimed);
     script.run(connection).await?;
     Ok(())
 }

@@ -3,8 +3,8 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::batches::{self, bump, keep_plan, read_plan, tell};
-use super::rows::{json_list, moment};
+use super::batches::{self, bump, keep_plan, read_plan, record_event};
+use super::rows::{json_list, timestamp};
 use crate::domain::{BatchId, BatchState, Queue, Span, Timestamp};
 use crate::store::{Amendment, Edition, StepHeldBy};
 
@@ -47,7 +47,7 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
         .bind(starts_at.map(Timestamp::millis))
         .execute(&mut *connection)
         .await?;
-    tell(connection, batch, found.try_get("name")?, &why, now).await?;
+    record_event(connection, batch, found.try_get("name")?, &why, now).await?;
     bump(connection).await.map(Some)
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn editions(connection: &mut SqliteConnection, batch: BatchId) 
     .fetch_all(connection)
     .await?;
     let edition =
-        |row| Ok(Edition { plan: read_plan(row, batch)?, until: moment(row, "until")?, why: row.try_get("why")? });
+        |row| Ok(Edition { plan: read_plan(row, batch)?, until: timestamp(row, "until")?, why: row.try_get("why")? });
     rows.iter().map(edition).collect()
 }
 

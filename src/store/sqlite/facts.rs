@@ -96,7 +96,7 @@ fn attempt(line: &str) -> Work<(u32, Attempt)> {
     let step = line.step("step")?;
     let lane = LaneId(line.small("lane")?);
     let queued = Timestamp::from_millis(line.small("queued")?);
-    let intent = line.moment("intent")?;
+    let intent = line.timestamp("intent")?;
     let answered = Timestamp::from_millis(line.small("answered")?);
     let verdict = Verdict::from_code(line.small("verdict")?).ok_or_else(|| nonsense("attempt.verdict"))?;
     let (tries, ruling, code) = (line.small("tries")?, ruling(&mut line)?, line.maybe("code")?);

@@ -8,9 +8,9 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::messages::number;
 use super::rows::{
-    Bound, for_values, json_list, json_of, maybe_moment, maybe_small, moment, msisdn, small, step, word,
+    Bound, for_values, json_list, json_of, maybe_timestamp, maybe_small, timestamp, msisdn, small, step, decoded,
 };
-use super::wishes::{by_message, opt_in, opt_out};
+use super::opt_outs::{by_message, opt_in, opt_out};
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, Span, StepIndex, Timestamp, WishFrom};
 use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
 
@@ -26,7 +26,7 @@ pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS nowhere, msisdn FR
 
 /// What is known of a message that was kept before.
 struct Known {
-    is_nowhere: bool,
+    is_unattached: bool,
     msisdn: Option<Msisdn>,
 }
 
@@ -34,12 +34,12 @@ pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inb
     if inbound.is_empty() {
         return Ok(Vec::new());
     }
-    let mut whose = super::aliases::name(connection, &mut inbound).await?;
+    let mut whose = super::aliases::resolve(connection, &mut inbound).await?;
     let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
     let rows = sqlx::query(KNOWN).bind(asked).fetch_all(&mut *connection).await?;
     let mut known = HashMap::new();
     for row in &rows {
-        let told = Known { is_nowhere: row.try_get("nowhere")?, msisdn: maybe_msisdn(row)? };
+        let told = Known { is_unattached: row.try_get("nowhere")?, msisdn: maybe_msisdn(row)? };
         known.insert(row.try_get::<String, _>("umid")?, told);
     }
     // By their places among all.
@@ -51,9 +51,9 @@ pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inb
             }
             continue;
         };
-        if message.on.is_some() && before.is_nowhere {
-            place(connection, message).await?;
-            before.is_nowhere = false;
+        if message.on.is_some() && before.is_unattached {
+            attach(connection, message).await?;
+            before.is_unattached = false;
             if before.msisdn.is_none() {
                 // What they wished could not be done before anybody knew who they are.
                 named.push(index);
@@ -64,18 +64,18 @@ pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inb
         }
     }
     keep(connection, &new.iter().map(|index| &inbound[*index]).collect::<Vec<_>>()).await?;
-    let to_obey = named.into_iter().chain(new).map(|index| (&inbound[index], whose[index].as_slice()));
-    obey(connection, &to_obey.collect::<Vec<_>>()).await?;
+    let to_apply = named.into_iter().chain(new).map(|index| (&inbound[index], whose[index].as_slice()));
+    apply_keywords(connection, &to_apply.collect::<Vec<_>>()).await?;
     Ok(whose)
 }
 
-pub(super) const PLACE: &str =
+pub(super) const ATTACH: &str =
     "UPDATE inbound SET batch = ?2, n = ?3, step = ?4, msisdn = coalesce(msisdn, ?5), until = coalesce(until, ?6)
      WHERE umid = ?1";
 
 /// Rare: the answer has overtaken what tells the umid of the attempt.
-async fn place(connection: &mut SqliteConnection, message: &Inbound) -> Work<()> {
-    sqlx::query(PLACE)
+async fn attach(connection: &mut SqliteConnection, message: &Inbound) -> Work<()> {
+    sqlx::query(ATTACH)
         .bind(&message.umid)
         .bind(message.on.map(|(key, _)| key.batch.0))
         .bind(message.on.map(|(key, _)| key.n))
@@ -120,7 +120,7 @@ async fn keep(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()> {
 
 /// Does what is wished, in the order in which it was said: of two wishes of one person the later one holds. A "stop" is
 /// meant for all numbers of whoever says it, a "start" for one that is told.
-async fn obey(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
+async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
     let mut wishes: Vec<(Timestamp, Keyword, Msisdn, String)> = Vec::new();
     for (message, whose) in messages {
         let Some(keyword) = message.keyword else { continue };
@@ -182,12 +182,12 @@ fn attempt(row: &SqliteRow) -> Work<Option<(MessageKey, StepIndex)>> {
     Ok(Some((MessageKey { batch: BatchId(batch), n: small(row, "n")? }, step(row, "step")?)))
 }
 
-const EVERYBODYS: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
+const ALL: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_PERSON: &str =
     "SELECT * FROM inbound INDEXED BY inbound_person WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_BATCH: &str =
     "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
-pub(super) const NOWHERE: &str =
+pub(super) const UNATTACHED: &str =
     "SELECT * FROM inbound INDEXED BY inbound_nowhere WHERE batch IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_MESSAGE: &str =
     "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND n = ?4 AND id > ?1 ORDER BY id LIMIT ?2";
@@ -199,8 +199,8 @@ pub(super) async fn list(
     limit: u32,
 ) -> Work<Vec<(i64, Inbound)>> {
     let query = match of {
-        InboundOf::Everybody => sqlx::query(EVERYBODYS).bind(after).bind(limit),
-        InboundOf::Nowhere => sqlx::query(NOWHERE).bind(after).bind(limit),
+        InboundOf::Everybody => sqlx::query(ALL).bind(after).bind(limit),
+        InboundOf::Nowhere => sqlx::query(UNATTACHED).bind(after).bind(limit),
         InboundOf::Person(person) => sqlx::query(OF_PERSON).bind(after).bind(limit).bind(number(person)),
         InboundOf::Batch(batch) => sqlx::query(OF_BATCH).bind(after).bind(limit).bind(batch.0),
         InboundOf::Message(key) => sqlx::query(OF_MESSAGE).bind(after).bind(limit).bind(key.batch.0).bind(key.n),
@@ -212,16 +212,16 @@ fn message(row: &SqliteRow) -> Work<Inbound> {
     let has = |column| Ok::<_, super::Fault>(row.try_get::<Option<i64>, _>(column)?.is_some());
     Ok(Inbound {
         umid: row.try_get("umid")?,
-        received: moment(row, "received")?,
-        said: moment(row, "said")?,
+        received: timestamp(row, "received")?,
+        said: timestamp(row, "said")?,
         sub_account: row.try_get("sub_account")?,
-        channel: has("channel")?.then(|| word(row, "channel", Channel::from_code)).transpose()?,
+        channel: has("channel")?.then(|| decoded(row, "channel", Channel::from_code)).transpose()?,
         channel_id: row.try_get("channel_id")?,
         msisdn: maybe_msisdn(row)?,
         called: row.try_get("called")?,
         kind: row.try_get("kind")?,
-        keyword: has("keyword")?.then(|| word(row, "keyword", Keyword::from_code)).transpose()?,
-        window: maybe_moment(row, "until")?,
+        keyword: has("keyword")?.then(|| decoded(row, "keyword", Keyword::from_code)).transpose()?,
+        window: maybe_timestamp(row, "until")?,
         on: attempt(row)?,
         raw: row.try_get("raw")?,
     })
@@ -255,7 +255,7 @@ pub(super) async fn windows(
         .bind(&sender.channel_id)
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "until")?))).collect()
+    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, timestamp(row, "until")?))).collect()
 }
 
 const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_person

@@ -3,7 +3,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::rows::{maybe_moment, moment, small};
+use super::rows::{maybe_timestamp, timestamp, small};
 use crate::domain::Timestamp;
 use crate::store::{Epoch, Error, Holder, Latest, Lease};
 
@@ -18,14 +18,14 @@ pub(super) async fn lease(connection: &mut SqliteConnection) -> Work<Lease> {
     .bind(UNIT)
     .fetch_one(connection)
     .await?;
-    let held = match maybe_moment(&row, "started_at")? {
+    let held = match maybe_timestamp(&row, "started_at")? {
         Some(since) => {
             let (machine, pid) = (row.try_get("machine")?, small(&row, "pid")?);
             Some((Holder { machine, pid, started: small(&row, "process_started")? }, since))
         }
         None => None,
     };
-    Ok(Lease { epoch: Epoch(small(&row, "epoch")?), renewed: moment(&row, "renewed")?, held })
+    Ok(Lease { epoch: Epoch(small(&row, "epoch")?), renewed: timestamp(&row, "renewed")?, held })
 }
 
 pub(super) async fn latest(connection: &mut SqliteConnection) -> Work<Latest> {
@@ -50,7 +50,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, over: &Lease, now: T
     row.map(|row| Ok(Epoch(small(&row, "epoch")?))).transpose()
 }
 
-pub(super) async fn hand_to(connection: &mut SqliteConnection, node: i64) -> Work<()> {
+pub(super) async fn assign(connection: &mut SqliteConnection, node: i64) -> Work<()> {
     let query = sqlx::query("UPDATE lease SET holder = ?2 WHERE unit = ?1").bind(UNIT).bind(node);
     query.execute(connection).await?;
     Ok(())
@@ -67,7 +67,7 @@ pub(super) async fn renew(connection: &mut SqliteConnection, node: i64, now: Tim
 }
 
 /// Gives the lease back, if this node holds it still.
-pub(super) async fn give_back(connection: &mut SqliteConnection, node: i64) -> Work<()> {
+pub(super) async fn release(connection: &mut SqliteConnection, node: i64) -> Work<()> {
     let query = sqlx::query("UPDATE lease SET holder = NULL WHERE unit = ?1 AND holder = ?2").bind(UNIT).bind(node);
     query.execute(connection).await?;
     Ok(())

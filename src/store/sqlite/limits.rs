@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::{bump, tallies};
-use super::rows::{maybe_moment, moment, small, step, word};
+use super::rows::{maybe_timestamp, timestamp, small, step, decoded};
 use super::script::Script;
 use crate::domain::{BatchId, Money, StepIndex, Timestamp};
 use crate::planner::Used;
@@ -34,7 +34,7 @@ pub(super) fn spend(script: &mut Script, leaving: &[Claimed]) {
 }
 
 /// What was counted as spent for messages that were not handed over after all.
-pub(super) fn give_back(script: &mut Script, changes: &[&Change]) {
+pub(super) fn refund(script: &mut Script, changes: &[&Change]) {
     let refunds = changes.iter().filter_map(|change| Some((change.key.batch, change.refund?)));
     for ((batch, step), amount) in sums(refunds.map(|(batch, refund)| (batch, refund.step, refund.amount))) {
         script.statement(SPEND).bind(batch.0).bind(step.get()).bind(-amount.millionths().cast_signed());
@@ -67,9 +67,9 @@ pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<St
             Ok(StepHold {
                 batch: BatchId(small(row, "batch")?),
                 step: step(row, "step")?,
-                by: word(row, "held_by", StepHeldBy::from_code)?,
+                by: decoded(row, "held_by", StepHeldBy::from_code)?,
                 why: row.try_get("why")?,
-                since: moment(row, "since")?,
+                since: timestamp(row, "since")?,
                 recall: recall(row)?,
             })
         })
@@ -77,9 +77,9 @@ pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<St
 }
 
 fn recall(row: &SqliteRow) -> Work<Option<Recall>> {
-    let Some(since) = maybe_moment(row, "refused_since")? else { return Ok(None) };
-    let until = moment(row, "refused_until")?;
-    Ok(Some(Recall { by: word(row, "told_by", ToldBy::from_code)?, code: small(row, "code")?, since, until }))
+    let Some(since) = maybe_timestamp(row, "refused_since")? else { return Ok(None) };
+    let until = timestamp(row, "refused_until")?;
+    Ok(Some(Recall { by: decoded(row, "told_by", ToldBy::from_code)?, code: small(row, "code")?, since, until }))
 }
 
 /// The first reason stays, unless a later one has something to recall. Nothing where it was held so already, where an operator has let it go on in spite of the rule,

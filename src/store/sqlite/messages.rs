@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use sqlx::SqliteConnection;
 
 use super::Work;
-use super::dials::note_buckets;
-use super::limits::give_back;
-use super::looks::load;
-use super::receipts::{Lesson, keep, learn};
+use super::overrides::note_buckets;
+use super::limits::refund;
+use super::reads::load;
+use super::receipts::{Learned, keep, learn};
 use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
 use crate::domain::{BatchId, MessageKey, StepIndex, Tallies};
@@ -70,18 +70,18 @@ fn finish(script: &mut Script, changes: &[&Change]) {
         tallies.moved(usize::from(change.steps), &change.before, &change.after);
     }
     count_in(script, &moves);
-    give_back(script, changes);
+    refund(script, changes);
     let facts: Vec<_> = changes.iter().filter_map(|change| change.fact.as_ref().map(|fact| (*change, fact))).collect();
     write_attempts(script, &facts);
 }
 
 async fn settle(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<()> {
-    learn(connection, &changes.iter().flat_map(|change| settled(change)).collect::<Vec<_>>()).await
+    learn(connection, &changes.iter().flat_map(|change| resolved(change)).collect::<Vec<_>>()).await
 }
 
 /// Tries of which, from this change on, nobody waits for news to adopt them: it is known of their step whether it was
 /// handed over, or of the one that followed them it is not.
-fn settled(change: &Change) -> impl Iterator<Item = Lesson> + '_ {
+fn resolved(change: &Change) -> impl Iterator<Item = Learned> + '_ {
     let (before, after) = (change.before.marks, change.after.marks);
     StepIndex::all().filter(move |step| before.unknown(*step)).filter_map(move |step| {
         let last = match change.fact.as_ref().filter(|fact| fact.step == step && fact.verdict == Verdict::Unknown) {
@@ -89,7 +89,7 @@ fn settled(change: &Change) -> impl Iterator<Item = Lesson> + '_ {
             None if after.unknown(step) => return None,
             None => u16::MAX,
         };
-        Some(Lesson { key: change.key, step, tries: [0, last], umid: None })
+        Some(Learned { key: change.key, step, tries: [0, last], umid: None })
     })
 }
 

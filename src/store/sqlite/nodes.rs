@@ -2,7 +2,7 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
+use super::rows::{Bound, for_values, maybe_timestamp, timestamp, small, decoded};
 use super::{Work, leases};
 use crate::domain::{Portion, Span, Timestamp};
 use crate::store::{
@@ -15,7 +15,7 @@ pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -
     let NodeStart { now, holder, over } = start;
     let Some(epoch) = leases::take(&mut *connection, &over, now).await? else { return Ok(None) };
     let row = sqlx::query("SELECT max(listening_until) AS until FROM node").fetch_one(&mut *connection).await?;
-    let listened_until = maybe_moment(&row, "until")?;
+    let listened_until = maybe_timestamp(&row, "until")?;
     // Only the newest few are of interest; the watermark is taken over by the new row.
     sqlx::query("DELETE FROM node").execute(&mut *connection).await?;
     let row = sqlx::query(
@@ -30,7 +30,7 @@ pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -
     .fetch_one(&mut *connection)
     .await?;
     let node = row.try_get("id")?;
-    leases::hand_to(&mut *connection, node).await?;
+    leases::assign(&mut *connection, node).await?;
     // It goes on where they left off.
     sqlx::query("UPDATE lane_state SET node = ?1, pace = 0, tier_spent = 0, free_at = NULL")
         .bind(node)
@@ -125,8 +125,8 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
             let standing = match trouble.and_then(Trouble::from_code) {
                 Some(trouble) => Some(Standing {
                     trouble,
-                    since: moment(row, "since")?,
-                    until: moment(row, "until")?,
+                    since: timestamp(row, "since")?,
+                    until: timestamp(row, "until")?,
                     why: row.try_get("why")?,
                     in_flight: small(row, "in_flight")?,
                 }),
@@ -135,11 +135,11 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
             Ok(LaneState {
                 lane: row.try_get("lane")?,
                 pace: row.try_get("pace")?,
-                portion: word(row, "portion", Portion::of_sixteenths)?,
+                portion: decoded(row, "portion", Portion::of_sixteenths)?,
                 tier_spent: row.try_get("tier_spent")?,
-                free_at: maybe_moment(row, "free_at")?,
+                free_at: maybe_timestamp(row, "free_at")?,
                 standing,
-                complaint: maybe_moment(row, "complained_at")?.zip(row.try_get("complaint")?),
+                complaint: maybe_timestamp(row, "complained_at")?.zip(row.try_get("complaint")?),
             })
         })
         .collect()
@@ -161,10 +161,10 @@ pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<T
     rows.iter()
         .map(|row| {
             Ok(Turned {
-                why: word(row, "why", TurnedAway::from_code)?,
+                why: decoded(row, "why", TurnedAway::from_code)?,
                 count: small(row, "n")?,
-                since: moment(row, "since")?,
-                latest: moment(row, "latest")?,
+                since: timestamp(row, "since")?,
+                latest: timestamp(row, "latest")?,
             })
         })
         .collect()
@@ -176,7 +176,7 @@ pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, listening
         .bind(listening_until.millis())
         .execute(&mut *connection)
         .await?;
-    leases::give_back(connection, node).await
+    leases::release(connection, node).await
 }
 
 pub(super) async fn keep_gap(connection: &mut SqliteConnection, gap: KeptGap, forget: Timestamp) -> Work<()> {
@@ -193,7 +193,7 @@ pub(super) async fn keep_gap(connection: &mut SqliteConnection, gap: KeptGap, fo
 pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<KeptGap>> {
     let rows = sqlx::query("SELECT begins, ends, address FROM gap ORDER BY ends, id").fetch_all(connection).await?;
     let gap = |row: &sqlx::sqlite::SqliteRow| {
-        Ok(KeptGap { from: moment(row, "begins")?, until: moment(row, "ends")?, address: row.try_get("address")? })
+        Ok(KeptGap { from: timestamp(row, "begins")?, until: timestamp(row, "ends")?, address: row.try_get("address")? })
     };
     rows.iter().map(gap).collect()
 }
@@ -202,14 +202,14 @@ pub(super) async fn links(connection: &mut SqliteConnection) -> Work<Vec<LinkSta
     let rows = sqlx::query("SELECT * FROM link ORDER BY address, direction").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            let doubt = match maybe_moment(row, "doubt_since")? {
-                Some(since) => Some((since, word(row, "cause", DoubtCause::from_code)?)),
+            let doubt = match maybe_timestamp(row, "doubt_since")? {
+                Some(since) => Some((since, decoded(row, "cause", DoubtCause::from_code)?)),
                 None => None,
             };
             Ok(LinkState {
                 address: row.try_get("address")?,
-                direction: word(row, "direction", Direction::from_code)?,
-                proven: moment(row, "proven_at")?,
+                direction: decoded(row, "direction", Direction::from_code)?,
+                proven: timestamp(row, "proven_at")?,
                 doubt,
             })
         })
@@ -223,7 +223,7 @@ pub(super) async fn live(connection: &mut SqliteConnection, since: Timestamp) ->
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(Node { id: row.try_get("id")?, seen_at: moment(row, "seen_at")?, noted: small(row, "noted_seq")? })
+            Ok(Node { id: row.try_get("id")?, seen_at: timestamp(row, "seen_at")?, noted: small(row, "noted_seq")? })
         })
         .collect()
 }
@@ -250,7 +250,7 @@ pub(super) async fn events(connection: &mut SqliteConnection, after: i64, limit:
         .await?;
     rows.iter()
         .map(|row| {
-            let event = Event { at: moment(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
+            let event = Event { at: timestamp(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
             Ok((row.try_get("id")?, event))
         })
         .collect()

@@ -6,15 +6,15 @@ use std::fmt::Write as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::looks::load;
+use super::reads::load;
 use super::messages::{number, record};
 use super::rows::{
-    Bound, Line, for_values, json_list, json_of, lines, loaded, message_line, moment, msisdn, small, step, word,
+    Bound, Line, for_values, json_list, json_of, lines, loaded, message_line, timestamp, msisdn, small, step, decoded,
 };
 use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
-use super::{aliases, inbound, naming, wishes};
+use super::{aliases, inbound, naming, opt_outs};
 use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
 use crate::store::{Found, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, Taken};
@@ -219,7 +219,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: Taken) -> Wor
     let Taken { receipts, changes, strays, aliases, opt_outs, written, naming } = taken;
     let named = if aliases.is_empty() { Vec::new() } else { aliases::learn(connection, aliases).await? };
     if !opt_outs.is_empty() {
-        wishes::opt_out(connection, &opt_outs).await?;
+        opt_outs::opt_out(connection, &opt_outs).await?;
     }
     let writers = if written.is_empty() { Vec::new() } else { inbound::take(connection, written).await? };
     if !naming.is_empty() {
@@ -233,7 +233,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: Taken) -> Wor
         .filter(|receipt| receipt.umid.is_some() && !stale.contains(&receipt.key))
         .filter_map(|receipt| {
             let Receipt { key, step, umid, tries, .. } = receipt;
-            Some(Lesson { key, step, tries: [tries?; 2], umid })
+            Some(Learned { key, step, tries: [tries?; 2], umid })
         })
         .collect();
     learn(connection, &learned).await?;
@@ -256,7 +256,7 @@ pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Str
 }
 
 /// Something learned about tries of a step: that nobody waits for news of them any more, or what the provider calls one.
-pub(super) struct Lesson {
+pub(super) struct Learned {
     pub(super) key: MessageKey,
     pub(super) step: StepIndex,
     /// The first and the last that it is about.
@@ -274,7 +274,7 @@ pub(super) const LEARN: [&str; 2] = [
 ];
 
 /// What is known is no longer to be adopted. A umid is learned where there was none.
-pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Lesson]) -> Work<()> {
+pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Learned]) -> Work<()> {
     let [before, after] = LEARN;
     for_values(connection, before, after, 6, lessons, |query: Bound<'_>, lesson| {
         let [first, last] = lesson.tries;
@@ -307,7 +307,7 @@ pub(super) async fn strays(
         .map(|row| {
             let stray = Stray {
                 kind,
-                received: moment(row, "received")?,
+                received: timestamp(row, "received")?,
                 umid: row.try_get("umid")?,
                 raw: row.try_get("raw")?,
             };
@@ -359,10 +359,10 @@ pub(super) async fn stray_counts(connection: &mut SqliteConnection) -> Work<Vec<
     rows.iter()
         .map(|row| {
             Ok(StrayCount {
-                kind: word(row, "kind", StrayKind::from_code)?,
+                kind: decoded(row, "kind", StrayKind::from_code)?,
                 count: small(row, "n")?,
-                earliest: moment(row, "earliest")?,
-                latest: moment(row, "latest")?,
+                earliest: timestamp(row, "earliest")?,
+                latest: timestamp(row, "latest")?,
             })
         })
         .collect()

@@ -88,11 +88,11 @@ pub(super) fn maybe_small<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str
     Ok(value.map(|value| T::try_from(value).map_err(|_| nonsense(&value.to_string(), column))).transpose()?)
 }
 
-pub(super) fn moment(row: &SqliteRow, column: &'static str) -> Work<Timestamp> {
+pub(super) fn timestamp(row: &SqliteRow, column: &'static str) -> Work<Timestamp> {
     Ok(Timestamp::from_millis(row.try_get(column)?))
 }
 
-pub(super) fn maybe_moment(row: &SqliteRow, column: &'static str) -> Work<Option<Timestamp>> {
+pub(super) fn maybe_timestamp(row: &SqliteRow, column: &'static str) -> Work<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis))
 }
 
@@ -107,7 +107,7 @@ pub(super) fn msisdn(row: &SqliteRow, column: &'static str) -> Work<Msisdn> {
 }
 
 /// A value that a row keeps as the code of a word.
-pub(super) fn word<T>(row: &SqliteRow, column: &'static str, from_code: impl Fn(u8) -> Option<T>) -> Work<T> {
+pub(super) fn decoded<T>(row: &SqliteRow, column: &'static str, from_code: impl Fn(u8) -> Option<T>) -> Work<T> {
     let code: u8 = small(row, column)?;
     Ok(from_code(code).ok_or_else(|| nonsense(&code.to_string(), column))?)
 }
@@ -158,7 +158,7 @@ impl<'a> Line<'a> {
         self.0
     }
 
-    pub(super) fn word(&mut self, column: &'static str) -> Work<&'a str> {
+    pub(super) fn text(&mut self, column: &'static str) -> Work<&'a str> {
         let line = self.0.ok_or_else(|| nonsense("nothing", column))?;
         let (text, rest) = line.split_once(' ').map_or((line, None), |(text, rest)| (text, Some(rest)));
         self.0 = rest;
@@ -166,7 +166,7 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn maybe<T: TryFrom<i64>>(&mut self, column: &'static str) -> Work<Option<T>> {
-        let text = self.word(column)?;
+        let text = self.text(column)?;
         if text.is_empty() {
             return Ok(None);
         }
@@ -178,7 +178,7 @@ impl<'a> Line<'a> {
         Ok(self.maybe(column)?.ok_or_else(|| nonsense("nothing", column))?)
     }
 
-    pub(super) fn moment(&mut self, column: &'static str) -> Work<Option<Timestamp>> {
+    pub(super) fn timestamp(&mut self, column: &'static str) -> Work<Option<Timestamp>> {
         Ok(self.maybe(column)?.map(Timestamp::from_millis))
     }
 
@@ -188,7 +188,7 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn country(&mut self, column: &'static str) -> Work<Country> {
-        let code = self.word(column)?;
+        let code = self.text(column)?;
         Ok(code.parse().map_err(|_| nonsense(code, column))?)
     }
 
@@ -207,8 +207,8 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let state: i64 = line.small("state")?;
     let step = line.step("step")?;
     let lane = LaneId(line.small("lane")?);
-    let not_before = line.moment("not_before")?.ok_or_else(|| missing("its place"))?;
-    let (at, due) = (line.moment("at")?, line.moment("due")?);
+    let not_before = line.timestamp("not_before")?.ok_or_else(|| missing("its place"))?;
+    let (at, due) = (line.timestamp("at")?, line.timestamp("due")?);
     let (outcome, skipped) = (line.maybe::<u8>("outcome")?, line.maybe::<u8>("skipped")?);
     let state = match state {
         state::QUEUED => State::Queued { not_before, gives_up: due },
@@ -223,7 +223,7 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
         },
         other => return Err(nonsense(&format!("state {other}"), "message").into()),
     };
-    let (first_left, accepted) = (line.moment("first_left")?, line.moment("accepted")?);
+    let (first_left, accepted) = (line.timestamp("first_left")?, line.timestamp("accepted")?);
     let tries = line.small("tries")?;
     let marks = Marks::from_bits(line.small("marks")?);
     let present = Present { state, step, marks, first_left, accepted, tries };

@@ -2,10 +2,11 @@
 
 mod effort;
 mod failures;
+mod fair_lock;
 #[cfg(unix)]
-mod names;
+mod paths;
 mod plans;
-mod turns;
+
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use crate::clock::{Clock, RealClock};
 use crate::domain::Timestamp;
 use crate::store::{Event, Result};
 
-struct Place {
+struct TempDatabase {
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl TempDatabase {
     fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }

@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
-use super::rows::{Bound, for_values, json_list, lines, maybe_moment, moment, msisdn, packed, small};
+use super::rows::{Bound, for_values, json_list, lines, maybe_timestamp, timestamp, msisdn, packed, small};
 use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
 use crate::planner::{Candidate, TierStanding};
 use crate::store::{TierPlace, TierUse};
@@ -34,10 +34,10 @@ macro_rules! latest_two {
 }
 
 /// A place by its key.
-pub(super) type Place = (String, i64);
+pub(super) type SlotKey = (String, i64);
 
 /// In front of all places.
-pub(super) const START: Place = (String::new(), 0);
+pub(super) const START: SlotKey = (String::new(), 0);
 
 /// Places that are looked at in one transaction.
 const PIECE: i64 = 5_000;
@@ -56,7 +56,7 @@ const CLOSES_TOO_SOON: Span = Span::from_secs(60);
 
 /// Says of candidates of one claim who has written to us lately, and so needs no place; and where somebody wants to know,
 /// who holds one. Who opted out needs none either.
-pub(super) async fn tell(
+pub(super) async fn set_standings(
     connection: &mut SqliteConnection,
     tier: &TierUse,
     candidates: &mut [&mut Candidate],
@@ -87,7 +87,7 @@ pub(super) async fn tell(
     Ok(())
 }
 
-pub(super) async fn take(
+pub(super) async fn take_slots(
     connection: &mut SqliteConnection,
     portfolio: &str,
     people: &[(Msisdn, Timestamp)],
@@ -182,22 +182,22 @@ pub(super) async fn count(
     Ok(())
 }
 
-pub(super) const PLACES: &str = "SELECT portfolio, msisdn, at, before FROM tier_place
+pub(super) const SLOTS: &str = "SELECT portfolio, msisdn, at, before FROM tier_place
      WHERE portfolio IN (SELECT value FROM json_each(?1)) AND at > ?2 ORDER BY at";
 
-pub(super) async fn places(
+pub(super) async fn slots(
     connection: &mut SqliteConnection,
     portfolios: &[String],
     since: Timestamp,
 ) -> Work<BTreeMap<String, Vec<TierPlace>>> {
-    let query = sqlx::query(PLACES).bind(json!(portfolios).to_string()).bind(since.millis());
+    let query = sqlx::query(SLOTS).bind(json!(portfolios).to_string()).bind(since.millis());
     let mut rows = query.fetch(connection);
     let mut places = BTreeMap::<String, Vec<TierPlace>>::new();
     while let Some(row) = rows.try_next().await? {
         let place = TierPlace {
             person: msisdn(&row, "msisdn")?,
-            at: moment(&row, "at")?,
-            before: maybe_moment(&row, "before")?,
+            at: timestamp(&row, "at")?,
+            before: maybe_timestamp(&row, "before")?,
         };
         let portfolio: &str = row.try_get("portfolio")?;
         match places.get_mut(portfolio) {
@@ -219,22 +219,22 @@ pub(super) async fn used(connection: &mut SqliteConnection, since: Timestamp) ->
 /// Forgets those of one piece that were taken at `before` or earlier. Returns where the next piece begins.
 pub(super) async fn forget(
     connection: &mut SqliteConnection,
-    (portfolio, person): Place,
+    (portfolio, person): SlotKey,
     before: Timestamp,
-) -> Work<Option<Place>> {
+) -> Work<Option<SlotKey>> {
     let end = sqlx::query(PIECE_END).bind(&portfolio).bind(person).bind(PIECE - 1);
     let Some(end) = end.fetch_optional(&mut *connection).await? else {
         let rest = sqlx::query(FORGET_REST).bind(portfolio).bind(person).bind(before.millis());
         rest.execute(connection).await?;
         return Ok(None);
     };
-    let end: Place = (end.try_get("portfolio")?, end.try_get("msisdn")?);
+    let end: SlotKey = (end.try_get("portfolio")?, end.try_get("msisdn")?);
     let piece = sqlx::query(FORGET).bind(portfolio).bind(person).bind(&end.0).bind(end.1).bind(before.millis());
     piece.execute(connection).await?;
     Ok(Some(end))
 }
 
-pub(super) async fn give_back(
+pub(super) async fn return_slots(
     connection: &mut SqliteConnection,
     portfolio: &str,
     people: Vec<(Msisdn, Timestamp)>,

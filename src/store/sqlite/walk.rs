@@ -150,7 +150,7 @@ pub(super) async fn texts(
     let (mut count, mut range) = (0, (u32::MAX, 0));
     for line in messages.lines() {
         let mut line = Line::of(line);
-        line.word("batch")?;
+        line.text("batch")?;
         let n = line.small("n")?;
         // Nothing promises that lines are joined in the order of their rows.
         range = (range.0.min(n), range.1.max(n));
@@ -242,7 +242,7 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
     let mut parts = line.splitn(4, PART);
     let mut numbers = Line::of(parts.next().unwrap_or_default());
     let message = loaded(&mut numbers)?;
-    let opted_out = numbers.moment("since")?;
+    let opted_out = numbers.timestamp("since")?;
     let number = numbers
         .maybe::<u64>("number")?
         .map(|number| Msisdn::try_from(number).map_err(|_| nonsense("recipient.msisdn")));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{Place, now};
+use super::{TempDatabase, now};
 use crate::domain::{BatchId, BatchState, LaneId, Queue, Span, StepIndex};
 use crate::planner::Rest;
 use crate::store::sqlite::{claim, receipts, walk};
@@ -14,7 +14,7 @@ use crate::store::{Claim, Receipts, Scope, Stray, StrayKind, Taken};
 const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
 
 /// A file with so many messages in one queue.
-async fn waiting(place: &Place, people: u32, state: BatchState, ends_at: &str, due: &str) -> SqliteConnection {
+async fn waiting(place: &TempDatabase, people: u32, state: BatchState, ends_at: &str, due: &str) -> SqliteConnection {
     let _schema = place.open().await.unwrap();
     let options = SqliteConnectOptions::new().filename(place.path()).foreign_keys(false);
     let mut connection = options.connect().await.unwrap();
@@ -32,7 +32,7 @@ async fn waiting(place: &Place, people: u32, state: BatchState, ends_at: &str, d
 
 /// How many hundreds of its steps SQLite takes for a claim that finds nobody.
 async fn effort(people: u32, state: BatchState, ends_at: &str, due: &str) -> u64 {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let mut connection = waiting(&place, people, state, ends_at, due).await;
     let steps = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&steps);
@@ -68,7 +68,7 @@ async fn however_many_stand_in_front_whose_time_is_over_a_claim_looks_at_few() {
 
 #[tokio::test]
 async fn a_piece_of_old_strays_is_bounded_by_their_bytes() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let store = place.open().await.unwrap();
     let stray = |raw: usize| Stray { kind: StrayKind::Unreadable, received: now(), umid: None, raw: "x".repeat(raw) };
     let strays = vec![stray(9 << 20), stray(1 << 20), stray(1 << 20), stray(1 << 20), stray(1 << 20), stray(1)];
@@ -87,7 +87,7 @@ async fn a_piece_of_old_strays_is_bounded_by_their_bytes() {
 
 #[tokio::test]
 async fn the_length_of_a_copy_is_known_before_it_is_made() {
-    let (place, people) = (Place::new(), 20_000);
+    let (place, people) = (TempDatabase::new(), 20_000);
     let mut connection = waiting(&place, people, BatchState::Running, "NULL", "NULL").await;
     let foreseen = walk::length(&mut connection, QUEUE.batch, people, Scope::Facts).await.ok().unwrap();
     let (mut after, mut copied) = (-1, 0);

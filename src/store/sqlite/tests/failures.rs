@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use sqlx::{Connection, SqliteConnection};
 
-use super::{Place, event};
+use super::{TempDatabase, event};
 use crate::clock::{Clock, ManualClock, RealClock};
 use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient, Span};
 use crate::store::sqlite::Sqlite;
@@ -19,7 +19,7 @@ async fn pragma(store: &Sqlite, text: &'static str) {
         .unwrap();
 }
 
-async fn raw(place: &Place) -> SqliteConnection {
+async fn raw(place: &TempDatabase) -> SqliteConnection {
     SqliteConnection::connect(&format!("{}?mode=rwc", place.url())).await.unwrap()
 }
 
@@ -48,7 +48,7 @@ async fn what_is_no_url_of_a_database_says_so() {
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_and_a_file_that_is_no_database_cannot_be_opened() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let url = format!("sqlite://{}/nowhere/volley.db", place.folder.path().display());
     assert!(matches!(Sqlite::open(&url, Arc::new(RealClock::new())).await, Err(Error::Open { .. })));
     std::fs::write(place.path(), "Mobile,Name\n".repeat(200)).unwrap();
@@ -58,7 +58,7 @@ async fn a_folder_that_is_not_there_and_a_file_that_is_no_database_cannot_be_ope
 
 #[tokio::test]
 async fn another_programs_database_is_left_alone() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let mut theirs = raw(&place).await;
     sqlx::query("CREATE TABLE bookmarks (url TEXT)").execute(&mut theirs).await.unwrap();
     theirs.close().await.unwrap();
@@ -67,7 +67,7 @@ async fn another_programs_database_is_left_alone() {
 
 #[tokio::test]
 async fn a_newer_database_is_left_alone() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     place.open().await.unwrap().close().await;
     let mut newer = raw(&place).await;
     let text = "INSERT INTO _sqlx_migrations SELECT 9999, 'later', installed_on, 1, checksum, 0 FROM _sqlx_migrations";
@@ -78,7 +78,7 @@ async fn a_newer_database_is_left_alone() {
 
 #[tokio::test]
 async fn a_database_of_another_build_is_left_alone_and_says_so() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     place.open().await.unwrap().close().await;
     let mut other = raw(&place).await;
     sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'").execute(&mut other).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_database_of_another_build_is_left_alone_and_says_so() {
 
 #[tokio::test]
 async fn a_panic_of_the_writer_is_told_and_nothing_waits_for_it() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let store = place.open().await.unwrap();
     assert!(store.ended().now_or_never().is_none());
     let lost = store.write("panic", |_| Box::pin(async { panic!("lost on the way") }));
@@ -102,7 +102,7 @@ async fn a_panic_of_the_writer_is_told_and_nothing_waits_for_it() {
 
 #[tokio::test]
 async fn a_full_disk_fails_what_needs_room_and_passes() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let store = place.open().await.unwrap();
     let audience = audience(&store).await;
     pragma(&store, "PRAGMA max_page_count = 1").await;
@@ -127,7 +127,7 @@ async fn a_full_disk_fails_what_needs_room_and_passes() {
 
 #[tokio::test]
 async fn a_server_that_cannot_write_leaves_word_for_other_processes() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let clock = Arc::new(ManualClock::at(super::now()));
     let server = place.open_by(clock.clone()).await.unwrap();
     let command = place.open().await.unwrap();
@@ -161,7 +161,7 @@ async fn a_server_that_cannot_write_leaves_word_for_other_processes() {
 
 #[tokio::test]
 async fn what_cannot_be_written_says_so_and_can_still_be_read() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let store = place.open().await.unwrap();
     pragma(&store, "PRAGMA query_only = 1").await;
     assert!(matches!(store.note(event()).await, Err(Error::ReadOnly { .. })));
@@ -170,7 +170,7 @@ async fn what_cannot_be_written_says_so_and_can_still_be_read() {
 
 #[tokio::test]
 async fn a_lock_that_is_never_given_back_fails_the_verb_and_passes() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let store = place.open().await.unwrap();
     pragma(&store, "PRAGMA busy_timeout = 0").await;
     let mut other = raw(&place).await;
@@ -185,7 +185,7 @@ async fn a_lock_that_is_never_given_back_fails_the_verb_and_passes() {
 
 #[tokio::test]
 async fn a_transaction_that_was_left_open_ends_with_its_group() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let store = place.open().await.unwrap();
     // Nothing does this; a driver or a disk might.
     let broken =
@@ -197,7 +197,7 @@ async fn a_transaction_that_was_left_open_ends_with_its_group() {
 
 #[tokio::test]
 async fn reports_that_take_all_readers_delay_no_look() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let store = place.open().await.unwrap();
     let readers = store.readers.as_ref().unwrap();
     let mut busy = Vec::new();

@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::batches::bump;
 use super::messages::number;
-use super::rows::{all_loaded, json_list, json_of, lines, maybe_small, message_line, moment, msisdn, packed, word};
+use super::rows::{all_loaded, json_list, json_of, lines, maybe_small, message_line, timestamp, msisdn, packed, decoded};
 use crate::domain::{BatchId, Channel, Keyword, Loaded, Marks, Msisdn, WishFrom};
 use crate::store::{OptIn, OptOut, Wish};
 
@@ -21,7 +21,7 @@ pub(super) fn by_message(keyword: Keyword, channel: Option<Channel>) -> String {
     format!("{} by message{on}", keyword.as_str())
 }
 
-fn handed_in(rows: &[Row4<'_>]) -> Work<String> {
+fn as_json(rows: &[Row4<'_>]) -> Work<String> {
     json_of(rows, "wishes")
 }
 
@@ -58,13 +58,13 @@ pub(super) async fn opt_out(connection: &mut SqliteConnection, people: &[OptOut]
     // Of each person the weightiest wish holds, and of those the first; the others are dropped, but for the person's own.
     rows.sort_unstable_by_key(|&(person, since, source, words)| (person, Reverse(source), since, words));
     rows.dedup_by_key(|&mut (person, since, source, _)| (person, (source == WishFrom::Person.code()).then_some(since)));
-    let rows = handed_in(&rows)?;
+    let rows = as_json(&rows)?;
     sqlx::query(NOTE_STOPS).bind(&rows).execute(&mut *connection).await?;
-    let put_out = sqlx::query(OPT_OUT).bind(&rows).execute(&mut *connection).await?.rows_affected();
-    if put_out > 0 {
+    let added = sqlx::query(OPT_OUT).bind(&rows).execute(&mut *connection).await?.rows_affected();
+    if added > 0 {
         bump(connection).await?;
     }
-    Ok(u32::try_from(put_out).unwrap_or(u32::MAX))
+    Ok(u32::try_from(added).unwrap_or(u32::MAX))
 }
 
 /// Whom these wishes let back: nobody by a word of theirs that is older than a "stop", be it also a repeated one.
@@ -92,7 +92,7 @@ pub(super) async fn opt_in(connection: &mut SqliteConnection, people: &[OptIn]) 
         .iter()
         .map(|wish| (number(wish.msisdn), wish.at.millis(), wish.from.code(), wish.source.as_str()))
         .collect();
-    let rows = handed_in(&rows)?;
+    let rows = as_json(&rows)?;
     sqlx::query(NOTE_STARTS).bind(&rows).execute(&mut *connection).await?;
     let lifted = sqlx::query(OPT_IN).bind(&rows).execute(&mut *connection).await?.rows_affected();
     if lifted > 0 {
@@ -132,8 +132,8 @@ pub(super) async fn list(connection: &mut SqliteConnection, after: Option<Msisdn
     let of = |row: &SqliteRow| {
         Ok(OptOut {
             msisdn: msisdn(row, "msisdn")?,
-            since: moment(row, "since")?,
-            from: word(row, "source", WishFrom::from_code)?,
+            since: timestamp(row, "since")?,
+            from: decoded(row, "source", WishFrom::from_code)?,
             source: row.try_get("words")?,
         })
     };
@@ -147,9 +147,9 @@ pub(super) async fn wishes(connection: &mut SqliteConnection, person: Msisdn) ->
         .await?;
     let of = |row: &SqliteRow| {
         Ok(Wish {
-            at: moment(row, "at")?,
-            wants: word(row, "wants", Keyword::from_code)?,
-            from: word(row, "source", WishFrom::from_code)?,
+            at: timestamp(row, "at")?,
+            wants: decoded(row, "wants", Keyword::from_code)?,
+            from: decoded(row, "source", WishFrom::from_code)?,
             source: row.try_get("words")?,
         })
     };
@@ -174,7 +174,7 @@ pub(super) async fn stops(connection: &mut SqliteConnection, after: i64, limit: 
 
 /// Walks over a piece of a batch. No index leads from a number to its messages: it would cost every launch more than
 /// these walks do.
-pub(super) const UNWILLING: &str = packed!(
+pub(super) const OPEN_TO_OPTED_OUT: &str = packed!(
     message_line!(),
     "message WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state <> 3 AND (marks & ?4) = 0
      AND EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn)"
@@ -188,7 +188,7 @@ pub(super) async fn unwilling(
 ) -> Work<(Vec<Loaded>, Option<u32>)> {
     let until = from.saturating_add(span);
     let query =
-        sqlx::query(UNWILLING).bind(batch.0).bind(from).bind(until).bind(Marks::default().with_opted_out().bits());
+        sqlx::query(OPEN_TO_OPTED_OUT).bind(batch.0).bind(from).bind(until).bind(Marks::default().with_opted_out().bits());
     let mut found = all_loaded(&lines(connection, query).await?)?;
     found.sort_unstable_by_key(|message| message.key);
     let next = sqlx::query("SELECT min(n) AS n FROM message WHERE batch = ?1 AND n >= ?2")

@@ -1,4 +1,4 @@
-//! What retention asks, answered.
+//! Implements [`Retention`].
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -20,7 +20,7 @@ impl Retention for Sqlite {
     }
 
     async fn forget_texts(&self, before: Timestamp) -> Result<()> {
-        while self.write("forget texts", move |c| Box::pin(retention::forget_texts(c, before))).await? > 0 {}
+        while self.write("delete old inbound messages", move |c| Box::pin(retention::forget_texts(c, before))).await? > 0 {}
         Ok(())
     }
 
@@ -31,11 +31,11 @@ impl Retention for Sqlite {
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,
     ) -> Result<bool> {
-        self.write("erase somebody", move |c| Box::pin(retention::erase(c, person, places, messages, known))).await
+        self.write("erase a recipient", move |c| Box::pin(retention::erase(c, person, places, messages, known))).await
     }
 
     async fn compact(&self) -> Result<()> {
-        const VERB: &str = "write the database anew";
+        const VERB: &str = "compact the database";
         let Some(path) = &self.path else { return Ok(()) };
         let mut connection = Self::bare(path).await?;
         for text in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::task::JoinSet;
 
-use super::{Place, event, now};
+use super::{TempDatabase, event, now};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::Span;
-use crate::store::sqlite::{Sqlite, place::beside};
+use crate::store::sqlite::{Sqlite, paths::beside};
 use crate::store::{Store, started};
 
 /// Writes without a pause, two verbs at any time, so that its queue is never empty.
@@ -51,7 +51,7 @@ async fn written_meanwhile(busy: &Arc<Sqlite>, other: &Sqlite) -> u32 {
 
 #[tokio::test]
 async fn a_command_gets_its_turn_beside_a_busy_server() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let (server, command) = (Arc::new(place.open().await.unwrap()), place.open().await.unwrap());
     started(&*server, now()).await;
     let most = written_meanwhile(&server, &command).await;
@@ -60,7 +60,7 @@ async fn a_command_gets_its_turn_beside_a_busy_server() {
 
 #[tokio::test]
 async fn the_server_gets_its_turn_beside_a_busy_command() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let (server, command) = (place.open().await.unwrap(), Arc::new(place.open().await.unwrap()));
     started(&server, now()).await;
     let most = written_meanwhile(&command, &server).await;
@@ -69,7 +69,7 @@ async fn the_server_gets_its_turn_beside_a_busy_command() {
 
 #[tokio::test]
 async fn a_command_that_was_stopped_in_its_turn_stops_the_server_once_and_not_for_good() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let clock = Arc::new(ManualClock::at(now()));
     let server = Arc::new(place.open_by(Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap());
     started(&*server, now()).await;

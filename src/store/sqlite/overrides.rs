@@ -3,36 +3,36 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::batches::bump;
-use super::rows::{Bound, for_values, moment, small, word};
+use super::rows::{Bound, for_values, timestamp, small, decoded};
 use super::script::Script;
 use super::{Work, lanes, nodes};
 use crate::domain::{Knob, Timestamp};
 use crate::store::{BucketOf, BusinessEvent, Dial, Event, NotedBucket, Said, subject};
 
-pub(super) async fn dials(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
+pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
     let rows = sqlx::query("SELECT * FROM dial ORDER BY what, name").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             Ok(Dial {
-                knob: word(row, "what", Knob::from_code)?,
+                knob: decoded(row, "what", Knob::from_code)?,
                 name: row.try_get("name")?,
                 value: row.try_get("value")?,
                 in_file: row.try_get("in_file")?,
                 by_person: row.try_get("by_person")?,
                 why: row.try_get("why")?,
-                since: moment(row, "since")?,
+                since: timestamp(row, "since")?,
             })
         })
         .collect()
 }
 
-pub(super) async fn turn(connection: &mut SqliteConnection, dial: Dial, now: Timestamp) -> Work<Option<u64>> {
-    if put(connection, &dial, now).await? { bump(connection).await.map(Some) } else { Ok(None) }
+pub(super) async fn set(connection: &mut SqliteConnection, dial: Dial, now: Timestamp) -> Work<Option<u64>> {
+    if store(connection, &dial, now).await? { bump(connection).await.map(Some) } else { Ok(None) }
 }
 
 /// Of two words the later one holds; but what a person has set a rate to is what they want, however much more the provider
 /// allows. Returns whether this one does.
-async fn put(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> Work<bool> {
+async fn store(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> Work<bool> {
     let turned = sqlx::query(
         "INSERT INTO dial (what, name, value, in_file, by_person, why, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET value = excluded.value, in_file = excluded.in_file, by_person = excluded.by_person,
@@ -62,7 +62,7 @@ async fn put(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> 
     Ok(turned)
 }
 
-pub(super) async fn turn_back(
+pub(super) async fn clear(
     connection: &mut SqliteConnection,
     knob: Knob,
     name: String,
@@ -123,7 +123,7 @@ pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec
         .await?;
         if kept.rows_affected() > 0 {
             new += 1;
-            obey(connection, event).await?;
+            apply(connection, event).await?;
         }
     }
     if new > 0 {
@@ -132,20 +132,20 @@ pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec
     Ok(new)
 }
 
-async fn obey(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<()> {
+async fn apply(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<()> {
     let (at, said) = (event.received, event.said);
     for (subject, text) in event.told {
         nodes::note(connection, Event { at, subject, text }).await?;
     }
     for dial in &event.dials {
-        put(connection, dial, at).await?;
+        store(connection, dial, at).await?;
     }
     for hold in &event.holds {
         // What the provider said before somebody has lifted it knows nothing of the time after.
-        lanes::put(connection, hold, said).await?;
+        lanes::add_hold(connection, hold, said).await?;
     }
     for lift in &event.lifts {
-        lanes::lift(connection, lift, said, at).await?;
+        lanes::release_by_provider(connection, lift, said, at).await?;
     }
     for_values(
         connection,
@@ -169,7 +169,7 @@ pub(super) async fn said(connection: &mut SqliteConnection) -> Work<Vec<Said>> {
                 about: row.try_get("about")?,
                 what: row.try_get("what")?,
                 value: row.try_get("value")?,
-                at: moment(row, "at")?,
+                at: timestamp(row, "at")?,
             })
         })
         .collect()

@@ -13,13 +13,13 @@ type Pairs = BTreeSet<(String, LaneId)>;
 
 impl Sqlite {
     /// All of them in one walk: there may be a thousand, and each is in any batch.
-    pub(super) async fn count_people(
+    pub(super) async fn recount_tiers(
         &self,
         portfolios: BTreeMap<String, Vec<LaneId>>,
         since: Timestamp,
         from: Option<MessageKey>,
     ) -> Result<Option<MessageKey>> {
-        let verb = "count the people of tiers";
+        let verb = "count the recipients of tiers";
         let counted = self.read(verb, |c| Box::pin(tiers::counted(c))).await?;
         let new: Pairs = pairs(portfolios).difference(&counted).cloned().collect();
         if new.is_empty() {
@@ -47,7 +47,7 @@ impl Sqlite {
         Ok(None)
     }
 
-    pub(super) async fn count_people_of(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
+    pub(super) async fn stop_counting_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
         let verb = "stop counting tiers";
         let counted = self.read(verb, |c| Box::pin(tiers::counted(c))).await?;
         let others: Pairs = counted.difference(&pairs(portfolios)).cloned().collect();

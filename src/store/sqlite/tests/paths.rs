@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Place, event, now};
+use super::{TempDatabase, event, now};
 use crate::clock::RealClock;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Error, Nodes, Store, started};
@@ -13,7 +13,7 @@ async fn open(path: &std::path::Path) -> crate::store::Result<Sqlite> {
 
 #[tokio::test]
 async fn a_file_that_is_opened_through_links_is_one_database() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     let [link, other, ahead] = ["link.db", "other.db", "ahead.db"].map(|name| place.folder.path().join(name));
     // Also where the link was there before the file.
     std::os::unix::fs::symlink("volley.db", &link).unwrap();
@@ -40,7 +40,7 @@ async fn a_file_that_is_opened_through_links_is_one_database() {
 
 #[tokio::test]
 async fn a_file_with_several_hard_links_is_refused_by_each_of_its_names() {
-    let place = Place::new();
+    let place = TempDatabase::new();
     place.open().await.unwrap().close().await;
     let twin = place.folder.path().join("twin.db");
     std::fs::hard_link(place.path(), &twin).unwrap();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::SqliteConnection;
 
 use super::Work;
-use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed, small};
+use super::rows::{all_loaded, json_list, lines, maybe_timestamp, message_line, packed, small};
 use crate::domain::{BatchId, Count, Loaded, MessageKey, Queue, Timestamp};
 use crate::store::{Epoch, Turns};
 
@@ -134,7 +134,7 @@ pub(super) async fn turns(connection: &mut SqliteConnection, queues: Vec<Queue>)
     for queue in queues {
         let query = sqlx::query(TURNS).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
         let row = query.fetch_one(&mut *connection).await?;
-        if let (Some(first), Some(last)) = (maybe_moment(&row, "first")?, maybe_moment(&row, "last")?) {
+        if let (Some(first), Some(last)) = (maybe_timestamp(&row, "first")?, maybe_timestamp(&row, "last")?) {
             turns.insert(queue, Turns { first, last });
         }
     }
@@ -149,7 +149,7 @@ pub(super) async fn next_due(
     let rows = query.fetch_all(connection).await?;
     let mut next = BTreeMap::new();
     for row in &rows {
-        if let Some(due) = maybe_moment(row, "due")? {
+        if let Some(due) = maybe_timestamp(row, "due")? {
             next.insert(BatchId(small(row, "batch")?), due);
         }
     }
