@@ -69,7 +69,7 @@ async fn of_two_words_about_a_dial_the_later_one_holds(desk: Desk) {
     let told: Vec<_> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(
-        told[1].contains("does not become 2K") && told[2].starts_with("tier is 1K now, in the file 250"),
+        told[1].contains("not set to 2K") && told[2].starts_with("tier set to 1K (in the file: 250)"),
         "{told:?}"
     );
 }

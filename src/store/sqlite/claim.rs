@@ -1,5 +1,7 @@
-//! Claim: the write-ahead of every hand-over, in one transaction. Who leaves the planner says; here are the pages that it
-//! reads, and what is written of those whom it names.
+//! Claims messages in one transaction: the write-ahead of every submission.
+//!
+//! The planner decides which messages are claimed. This module reads the pages that it asks for, and writes what it
+//! decides.
 
 use std::collections::HashMap;
 
@@ -48,15 +50,17 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let set = ClaimedSet { messages, referred: decided.referred, rests: decided.rests };
     mark_sending(connection, &set.messages, lane, epoch, now).await?;
     if let Some(TierUse { portfolio, .. }) = tier {
-        let with_place = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
-        let recipients: Vec<_> = with_place.map(|claimed| (claimed.message.msisdn, now)).collect();
+        let with_slot = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
+        let recipients: Vec<_> = with_slot.map(|claimed| (claimed.message.msisdn, now)).collect();
         tiers::take_slots(connection, &portfolio, &recipients).await?;
     }
     Ok(set)
 }
 
-/// Read in the claim's own transaction: what an operator has stopped cannot leave. And apart from its rows, because as a
-/// condition on each of them it would go through all ten million of a batch that has just been cancelled.
+/// The states of batches, read in the claim's own transaction, so nothing of a stopped batch is claimed.
+///
+/// Not a condition of [`PAGE`]: on a batch that was just cancelled, that would read all of its messages, up to ten
+/// million.
 pub(super) const COURSES: &str = "SELECT id, state, ends_at FROM batch WHERE id IN (SELECT value FROM json_each(?1))";
 
 async fn courses(connection: &mut SqliteConnection, planner: &Planner) -> Work<HashMap<BatchId, Course>> {
@@ -69,8 +73,10 @@ async fn courses(connection: &mut SqliteConnection, planner: &Planner) -> Work<H
     rows.iter().map(course).collect()
 }
 
-/// Whoever waits as they were laid out differs in little from the others: what never changed is not written out, since
-/// making text of a number costs more than reading it.
+/// One page of a queue.
+///
+/// Most messages are unchanged since the launch, so the values that only a change sets are left out of their lines:
+/// formatting a number costs more than reading it.
 pub(super) const PAGE: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.msisdn IS NULL, '', 1),
                iif(version = 0 AND due IS NULL AND marks = 0, '',
@@ -83,7 +89,7 @@ pub(super) const PAGE: &str = packed!(
      ORDER BY not_before, m.n LIMIT ?7"
 );
 
-/// Whoever stands in front of each queue, a page for each look.
+/// Reads the next messages of each queue, a page for each look.
 async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp) -> Work<Vec<Vec<Candidate>>> {
     let mut script = Script::default();
     for Look { queue, after, count } in looks {
@@ -95,7 +101,7 @@ async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp
     let texts = script.texts(connection).await?;
     let page = |(look, text): (&Look, String)| {
         let mut page = text.lines().map(|line| candidate(&mut Line::of(line), look.queue)).collect::<Work<Vec<_>>>()?;
-        // Nothing promises that lines are joined in the order of their rows.
+        // SQLite does not guarantee that lines are joined in the order of their rows.
         page.sort_by_key(|candidate| (candidate.message.present.not_before(), candidate.message.key.n));
         Ok(page)
     };
@@ -118,17 +124,17 @@ fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Ca
     }
     present.step = step;
     let message = Loaded { key, msisdn, country, version, lane, present };
-    // Packed fields hold spaces, but no newline that is not escaped.
+    // Packed fields may contain spaces, but newlines are escaped.
     let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
     Ok(Candidate { message, fields, opted_out, tier: TierStanding::New })
 }
 
-pub(super) const NEXT: &str = "SELECT q.key AS place, (SELECT not_before FROM message INDEXED BY message_queue
+pub(super) const NEXT: &str = "SELECT q.key AS index_of, (SELECT not_before FROM message INDEXED BY message_queue
           WHERE lane = q.value ->> 0 AND batch = q.value ->> 1 AND step = q.value ->> 2 AND state = 0 AND not_before > ?2
           ORDER BY not_before LIMIT 1) AS next
      FROM json_each(?1) q";
 
-/// When the next one's turn comes in each of these queues, where anybody is in it.
+/// Returns the earliest future time in each of these queues that has one.
 async fn next_turns(
     connection: &mut SqliteConnection,
     queues: Vec<Queue>,
@@ -141,15 +147,15 @@ async fn next_turns(
     let query = sqlx::query(NEXT).bind(json_of(&keys, "message")?).bind(now.millis());
     let mut next = HashMap::with_capacity(queues.len());
     for row in query.fetch_all(connection).await? {
-        let place: usize = small(&row, "place")?;
-        if let (Some(queue), Some(_)) = (queues.get(place), row.try_get::<Option<i64>, _>("next")?) {
+        let index: usize = small(&row, "index_of")?;
+        if let (Some(queue), Some(_)) = (queues.get(index), row.try_get::<Option<i64>, _>("next")?) {
             next.insert(*queue, timestamp(&row, "next")?);
         }
     }
     Ok(next)
 }
 
-/// A candidate as it stands once a lane has set it off.
+/// Turns a chosen candidate into a claimed message, which is `sending` on `lane`.
 fn claimed(taken: Taken, lane: LaneId, now: Timestamp) -> Claimed {
     let Taken { candidate: Candidate { message, fields, opted_out, .. }, pass, cost } = taken;
     let state = match message.present.state {
@@ -190,7 +196,7 @@ async fn mark_sending(
     Ok(())
 }
 
-/// What a claimed message was before the claim.
+/// The state of a claimed message before the claim.
 fn as_queued(after: &Present) -> Present {
     match after.state {
         State::Sending { not_before, gives_up, .. } => {

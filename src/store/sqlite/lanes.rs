@@ -1,4 +1,4 @@
-//! Lanes, and the holds that keep them from sending.
+//! Stores lanes, and the holds that keep them from sending.
 
 use sqlx::{Row, SqliteConnection};
 
@@ -56,8 +56,10 @@ pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: T
     bump(connection).await
 }
 
-/// The first reason stays: it is the one that tells when it began. A lift that lies before us is by another clock than
-/// ours, and keeps nothing from being held.
+/// Adds a hold, unless it was released after `begun`.
+///
+/// - The first reason stays, because it tells when the hold began.
+/// - A release with a time in the future comes from another clock and prevents no hold.
 pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, begun: Timestamp) -> Work<()> {
     sqlx::query("UPDATE hold SET begun = max(begun, ?4) WHERE lane = ?1 AND template = ?2 AND language = ?3")
         .bind(&hold.lane)
@@ -92,15 +94,17 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
     Ok(())
 }
 
-/// The provider lets a template be sent again: what it has put itself is lifted, and no more. It repeats what was not
-/// acknowledged, so that its words may come in another order than it said them: of two the later one holds.
+/// Removes the provider's holds on a template that the provider allows again.
+///
+/// Events may arrive out of order, because the provider repeats those that were not acknowledged. So a hold from a later
+/// event stays.
 pub(super) async fn release_by_provider(
     connection: &mut SqliteConnection,
     (lane, template, language): &(String, String, String),
     said: Timestamp,
     now: Timestamp,
 ) -> Work<()> {
-    let lifted = sqlx::query(
+    let released = sqlx::query(
         "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_person = 0
              AND NOT (held_by = ?4 AND begun > ?5)",
     )
@@ -113,8 +117,8 @@ pub(super) async fn release_by_provider(
     .await?
     .rows_affected();
     record_release(connection, lane, template, language, said).await?;
-    if lifted > 0 {
-        let text = "released: the provider lets it be sent again".to_owned();
+    if released > 0 {
+        let text = "released: the provider allows it again".to_owned();
         super::nodes::note(connection, Event { at: now, subject: Event::of_lane(lane, template), text }).await?;
     }
     Ok(())
@@ -147,17 +151,17 @@ pub(super) async fn release(
     now: Timestamp,
     by: String,
 ) -> Work<u32> {
-    let lifted = sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2")
+    let released = sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2")
         .bind(&lane)
         .bind(&template)
         .execute(&mut *connection)
         .await?
         .rows_affected();
-    if lifted > 0 {
+    if released > 0 {
         record_release(connection, &lane, &template, "", now).await?;
         let event = Event { at: now, subject: Event::of_lane(&lane, &template), text: format!("resumed by {by}") };
         super::nodes::note(connection, event).await?;
         bump(connection).await?;
     }
-    Ok(u32::try_from(lifted).unwrap_or(u32::MAX))
+    Ok(u32::try_from(released).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! Lanes whose receipts carry our ids.
+//! Stores which lanes' receipts carry our ids.
 
 use sqlx::{Row, SqliteConnection};
 

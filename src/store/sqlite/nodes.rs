@@ -1,4 +1,4 @@
-//! Running servers, the decisions they have noted, and what is told about them.
+//! Stores running servers with what they report, the gaps in which no receipt could come, and events.
 
 use sqlx::{Row, SqliteConnection};
 
@@ -10,13 +10,13 @@ use crate::store::{
     Turned, TurnedAway,
 };
 
-/// Nothing is done where the lease has changed hands, or was renewed, since it was looked at.
+/// Registers a server and begins its epoch. Does nothing if the lease was acquired or renewed since `start.over`.
 pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -> Work<Option<Started>> {
     let NodeStart { now, holder, over } = start;
     let Some(epoch) = leases::take(&mut *connection, &over, now).await? else { return Ok(None) };
     let row = sqlx::query("SELECT max(listening_until) AS until FROM node").fetch_one(&mut *connection).await?;
     let listened_until = maybe_timestamp(&row, "until")?;
-    // Only the newest few are of interest; the watermark is taken over by the new row.
+    // Earlier nodes are no longer needed: the new row continues their watermark.
     sqlx::query("DELETE FROM node").execute(&mut *connection).await?;
     let row = sqlx::query(
         "INSERT INTO node (started_at, seen_at, noted_seq, listening_until, machine, pid, process_started)
@@ -31,7 +31,7 @@ pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -
     .await?;
     let node = row.try_get("id")?;
     leases::assign(&mut *connection, node).await?;
-    // It goes on where they left off.
+    // The new server continues from the states of its predecessor's lanes.
     sqlx::query("UPDATE lane_state SET node = ?1, pace = 0, tier_spent = 0, free_at = NULL")
         .bind(node)
         .execute(connection)
@@ -49,7 +49,7 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
         .execute(&mut *connection)
         .await?;
     for link in beat.links {
-        // Two rows for each address: a handful.
+        // Two rows per address: a handful of statements.
         sqlx::query(KEEP_LINK)
             .bind(link.address)
             .bind(link.direction as i64)
@@ -60,8 +60,8 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
             .await?;
     }
     for turned in beat.turned_away {
-        // One row for each reason: a handful.
-        sqlx::query(TURN_AWAY)
+        // One row per reason: a handful of statements.
+        sqlx::query(COUNT_REJECTED)
             .bind(turned.why as i64)
             .bind(turned.count.cast_signed())
             .bind(turned.since.millis())
@@ -71,7 +71,7 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
             .await?;
     }
     for (batch, pace) in beat.pace {
-        // One row for each batch that is sending now: a handful.
+        // One row per batch that is sending now: a handful of statements.
         sqlx::query("UPDATE batch SET pace = ?2, pace_at = ?3 WHERE id = ?1")
             .bind(batch.0)
             .bind(pace)
@@ -150,9 +150,9 @@ const KEEP_LINK: &str =
      ON CONFLICT DO UPDATE SET proven_at = excluded.proven_at, doubt_since = excluded.doubt_since,
      cause = excluded.cause";
 
-/// After a day without any, counting begins anew.
+/// The count of rejected webhooks restarts after a day without any.
 const A_DAY: Span = Span::from_secs(86_400);
-const TURN_AWAY: &str = "INSERT INTO turned_away (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
+const COUNT_REJECTED: &str = "INSERT INTO turned_away (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (why) DO UPDATE SET n = excluded.n + iif(latest < ?5, 0, n),
      since = iif(latest < ?5, excluded.since, since), latest = excluded.latest";
 

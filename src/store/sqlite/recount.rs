@@ -1,4 +1,4 @@
-//! Counting the people of portfolios anew, in pieces, where nobody has counted them meanwhile.
+//! Recounts the recipients of portfolios for which no tier was counted for a time, in pieces.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,16 @@ use super::{Sqlite, tiers};
 use crate::domain::{LaneId, MessageKey, Timestamp};
 use crate::store::Result;
 
-/// Pieces that are counted in one call: whoever counts has other things to do too.
+/// Pieces that one call counts. The caller has other work to do between calls.
 const PIECES: u32 = 8;
 
 type Pairs = BTreeSet<(String, LaneId)>;
 
 impl Sqlite {
-    /// All of them in one walk: there may be a thousand, and each is in any batch.
+    /// Counts some pieces, from `from` on, for all portfolios and lanes that are not counted yet. Returns where to
+    /// continue; `None` at the end.
+    ///
+    /// One walk over the batches serves all portfolios: there may be a thousand, and any batch may have messages of each.
     pub(super) async fn recount_tiers(
         &self,
         portfolios: BTreeMap<String, Vec<LaneId>>,
@@ -47,6 +50,7 @@ impl Sqlite {
         Ok(None)
     }
 
+    /// Marks all portfolios and lanes but these as no longer counted.
     pub(super) async fn stop_counting_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
         let verb = "stop counting tiers";
         let counted = self.read(verb, |c| Box::pin(tiers::counted(c))).await?;

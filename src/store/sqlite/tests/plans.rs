@@ -95,7 +95,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (aliases::LAST_KEYWORDS, &["inbound_called (called=?)", "alias USING PRIMARY KEY (channel=? AND called=?)"]),
         (inbound::UNATTACHED, &["inbound_nowhere (id>?)"]),
         (inbound::ON, &["SEARCH inbound USING INDEX"]),
-        (inbound::OF_PERSON, &["inbound_person (msisdn=?)"]),
+        (inbound::OF_RECIPIENT, &["inbound_person (msisdn=?)"]),
         (inbound::OF_BATCH, &["inbound_message (batch=?)"]),
         (inbound::OF_MESSAGE, &["inbound_message (batch=? AND n=?)"]),
         (inbound::REPLIED, &["inbound_message (batch=?)"]),
