@@ -4,8 +4,8 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::messages::number;
-use super::rows::{json_of, timestamp, msisdn, small, decoded};
 use super::opt_outs::{by_message, opt_in, opt_out};
+use super::rows::{decoded, json_of, msisdn, small, timestamp};
 use crate::domain::{Channel, Keyword, Msisdn, WishFrom};
 use crate::store::{Alias, Inbound, OptIn, OptOut};
 

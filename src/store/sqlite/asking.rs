@@ -4,8 +4,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{
-    Bound, all_loaded, for_values, json_list, json_of, lines, maybe_timestamp, maybe_small, message_line, timestamp, packed,
-    small,
+    Bound, all_loaded, for_values, json_list, json_of, lines, maybe_small, maybe_timestamp, message_line, packed,
+    small, timestamp,
 };
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
 use crate::store::{Asked, Asking, Heard, Question};
@@ -56,7 +56,8 @@ pub(super) async fn questions(
         .iter()
         .zip(&rows)
         .map(|(&(key, step), row)| {
-            let asked = match (maybe_small(row, "tries")?, maybe_timestamp(row, "at")?, maybe_timestamp(row, "again")?) {
+            let asked = match (maybe_small(row, "tries")?, maybe_timestamp(row, "at")?, maybe_timestamp(row, "again")?)
+            {
                 (Some(tries), Some(at), Some(again)) => {
                     Some(Asked { key, step, tries, at, again, said: small::<u8>(row, "said")? != 0 })
                 }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::messages::number;
-use super::rows::{Bound, Line, for_values, json_list, lines, timestamp, msisdn, packed, small};
+use super::rows::{Bound, Line, for_values, json_list, lines, msisdn, packed, small, timestamp};
 use super::{Error, Work, sieves};
 use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
 use crate::store::sieve::{may_hold, sieve};

@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::audiences::REMOVED_AT_ONCE;
 use super::messages::{Moves, count, number};
-use super::rows::{json_list, maybe_timestamp, timestamp, small, step, decoded};
+use super::rows::{decoded, json_list, maybe_timestamp, small, step, timestamp};
 use super::{Error, Work};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Count, LaneId, Marks, Msisdn, Outcome, Plan, Present, SkipReason, State,

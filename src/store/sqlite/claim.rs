@@ -12,7 +12,7 @@ use super::leases::is_present;
 use super::limits::{spend, used};
 use super::messages::{Moves, count_in};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
-use super::rows::{Line, json_of, maybe_timestamp, timestamp, packed, small, decoded};
+use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, small, timestamp};
 use super::script::Script;
 use super::tiers;
 use crate::domain::{

@@ -26,9 +26,9 @@ impl Dispatch for Sqlite {
         self.read("find messages in flight", move |c| Box::pin(reads::in_flight(c, epoch, after, limit))).await
     }
 
-    async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+    async fn give_back_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
         let portfolio = portfolio.to_owned();
         let verb = "release slots of a tier";
-        self.write(verb, move |c| Box::pin(async move { tiers::return_slots(c, &portfolio, people).await })).await
+        self.write(verb, move |c| Box::pin(async move { tiers::return_slots(c, &portfolio, recipients).await })).await
     }
 }

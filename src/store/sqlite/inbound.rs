@@ -7,10 +7,10 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
-use super::rows::{
-    Bound, for_values, json_list, json_of, maybe_timestamp, maybe_small, timestamp, msisdn, small, step, decoded,
-};
 use super::opt_outs::{by_message, opt_in, opt_out};
+use super::rows::{
+    Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
+};
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, Span, StepIndex, Timestamp, WishFrom};
 use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
 

@@ -4,7 +4,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::bump;
-use super::rows::{Bound, for_values, maybe_small, timestamp, small, decoded};
+use super::rows::{Bound, decoded, for_values, maybe_small, small, timestamp};
 use crate::domain::{Channel, LaneId, Timestamp};
 use crate::store::{Event, HeldBy, Hold, Lane};
 

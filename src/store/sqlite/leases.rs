@@ -3,7 +3,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::rows::{maybe_timestamp, timestamp, small};
+use super::rows::{maybe_timestamp, small, timestamp};
 use crate::domain::Timestamp;
 use crate::store::{Epoch, Error, Holder, Latest, Lease};
 

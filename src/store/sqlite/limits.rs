@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::{bump, tallies};
-use super::rows::{maybe_timestamp, timestamp, small, step, decoded};
+use super::rows::{decoded, maybe_timestamp, small, step, timestamp};
 use super::script::Script;
 use crate::domain::{BatchId, Money, StepIndex, Timestamp};
 use crate::planner::Used;

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use sqlx::SqliteConnection;
 
 use super::Work;
-use super::overrides::record_buckets;
 use super::limits::refund;
+use super::overrides::record_buckets;
 use super::reads::load;
 use super::receipts::{Learned, keep, learn};
 use super::script::Script;

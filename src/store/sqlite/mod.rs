@@ -4,30 +4,31 @@
 //! SQLite's strictest setting, so an acknowledged verb survives a power cut.
 
 mod aliases;
-mod store_impl;
 mod asking;
 mod audiences;
 mod batches;
 mod claim;
-mod recount;
-mod overrides;
 mod dispatch_impl;
 mod editions;
 mod facts;
+mod fair_lock;
 mod inbound;
 mod joining;
 mod lanes;
 mod leases;
 mod limits;
-mod reads;
 mod messages;
 mod naming;
-mod nodes_impl;
 mod nodes;
+mod nodes_impl;
 mod numbers;
+mod opt_outs;
+mod overrides;
 mod paths;
-mod receipts_impl;
+mod reads;
 mod receipts;
+mod receipts_impl;
+mod recount;
 mod retention;
 mod retention_impl;
 mod rows;
@@ -36,13 +37,12 @@ mod serve_file;
 mod shapes;
 mod sieves;
 mod spool;
+mod store_impl;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod tiers;
-mod fair_lock;
 mod walk;
-mod opt_outs;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -58,9 +58,9 @@ use tokio::sync::Mutex;
 
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
+use fair_lock::FairLock;
 use serve_file::ServeFile;
 use spool::{Disk, Spool};
-use fair_lock::FairLock;
 use writer::{Wanted, Writer};
 
 /// The schema, one file for each version.
@@ -148,7 +148,8 @@ impl Sqlite {
         let options = settings(options);
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
         let serve_file = Arc::new(ServeFile::beside(path.as_deref()));
-        let lock = path.as_deref().map(|path| FairLock::open(path, Arc::clone(&serve_file.is_server), Arc::clone(&clock)));
+        let lock =
+            path.as_deref().map(|path| FairLock::open(path, Arc::clone(&serve_file.is_server), Arc::clone(&clock)));
         let mut lock = lock.transpose().map_err(|source| open_error(url, source.into()))?;
         // If two processes open a new file at the same time, only one of them creates the schema.
         if let Some(lock) = &mut lock {

@@ -2,7 +2,7 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::rows::{Bound, for_values, maybe_timestamp, timestamp, small, decoded};
+use super::rows::{Bound, decoded, for_values, maybe_timestamp, small, timestamp};
 use super::{Work, leases};
 use crate::domain::{Portion, Span, Timestamp};
 use crate::store::{
@@ -193,7 +193,11 @@ pub(super) async fn keep_gap(connection: &mut SqliteConnection, gap: KeptGap, fo
 pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<KeptGap>> {
     let rows = sqlx::query("SELECT begins, ends, address FROM gap ORDER BY ends, id").fetch_all(connection).await?;
     let gap = |row: &sqlx::sqlite::SqliteRow| {
-        Ok(KeptGap { from: timestamp(row, "begins")?, until: timestamp(row, "ends")?, address: row.try_get("address")? })
+        Ok(KeptGap {
+            from: timestamp(row, "begins")?,
+            until: timestamp(row, "ends")?,
+            address: row.try_get("address")?,
+        })
     };
     rows.iter().map(gap).collect()
 }
@@ -250,7 +254,8 @@ pub(super) async fn events(connection: &mut SqliteConnection, after: i64, limit:
         .await?;
     rows.iter()
         .map(|row| {
-            let event = Event { at: timestamp(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
+            let event =
+                Event { at: timestamp(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
             Ok((row.try_get("id")?, event))
         })
         .collect()

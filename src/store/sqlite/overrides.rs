@@ -4,7 +4,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::batches::bump;
-use super::rows::{Bound, for_values, timestamp, small, decoded};
+use super::rows::{Bound, decoded, for_values, small, timestamp};
 use super::script::Script;
 use super::{Work, lanes, nodes};
 use crate::domain::{Knob, Timestamp};

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::reads::load;
 use super::messages::{number, record};
+use super::reads::load;
 use super::rows::{
-    Bound, Line, for_values, json_list, json_of, lines, loaded, message_line, timestamp, msisdn, small, step, decoded,
+    Bound, Line, decoded, for_values, json_list, json_of, lines, loaded, message_line, msisdn, small, step, timestamp,
 };
 use super::script::Script;
 use super::shapes::alike;
@@ -90,7 +90,8 @@ async fn by_id_and_umid(
             }
         } else if let Some((target, _)) = umids.get(index - ids.len()) {
             let step = step.and_then(StepIndex::new);
-            let step = step.ok_or_else(|| Error::Nonsense { what: described(&message), place: "attempt.step".into() })?;
+            let step =
+                step.ok_or_else(|| Error::Nonsense { what: described(&message), place: "attempt.step".into() })?;
             found[*target] = Some(Found { message, step, by_number: false });
         }
     }
@@ -155,9 +156,8 @@ async fn by_number(
             (number(*msisdn), channel.as_str(), begun_after.millis(), begun_before.millis(), set)
         })
         .collect();
-    let query = sqlx::query(BY_NUMBER)
-        .bind(json_of(&asked, "attempt.adoptable")?)
-        .bind(json_of(&excepted, "naming_lane")?);
+    let query =
+        sqlx::query(BY_NUMBER).bind(json_of(&asked, "attempt.adoptable")?).bind(json_of(&excepted, "naming_lane")?);
     for row in &query.fetch_all(connection).await? {
         let index: usize = small(row, "index_of")?;
         if let Some((target, _)) = numbers.get(index) {

@@ -65,7 +65,7 @@ const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
 
 pub(super) async fn erase(
     connection: &mut SqliteConnection,
-    person: Msisdn,
+    recipient: Msisdn,
     places: Vec<(AudienceId, u32)>,
     messages: Vec<MessageKey>,
     known: Vec<(BatchId, u32)>,
@@ -74,7 +74,7 @@ pub(super) async fn erase(
     let known: Vec<(u32, u32)> = known.iter().map(|(batch, messages)| (batch.0, *messages)).collect();
     let (audience_ids, known) = (json_of(&audiences, "audience.id")?, json_of(&known, "batch.id")?);
     let other = sqlx::query(OTHER_USE).bind(&audience_ids).bind(&known);
-    let joined = sqlx::query(JOINED_SINCE).bind(number(person)).bind(&known);
+    let joined = sqlx::query(JOINED_SINCE).bind(number(recipient)).bind(&known);
     for query in [other, joined] {
         if query.fetch_optional(&mut *connection).await?.is_some() {
             return Ok(false);
@@ -82,7 +82,8 @@ pub(super) async fn erase(
     }
     let keys: Vec<(u32, u32)> = messages.iter().map(|key| (key.batch.0, key.n)).collect();
     let keys = json_of(&keys, "message")?;
-    let without_outcome = "SELECT 1 FROM json_each(?1) k JOIN message m ON m.batch = k.value ->> 0 AND m.n = k.value ->> 1
+    let without_outcome =
+        "SELECT 1 FROM json_each(?1) k JOIN message m ON m.batch = k.value ->> 0 AND m.n = k.value ->> 1
                 WHERE m.state <> 3 LIMIT 1";
     if sqlx::query(without_outcome).bind(&keys).fetch_optional(&mut *connection).await?.is_some() {
         return Ok(false);
@@ -110,7 +111,7 @@ pub(super) async fn erase(
         "DELETE FROM wish WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM wish w
              JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
     ] {
-        sqlx::query(text).bind(number(person)).execute(&mut *connection).await?;
+        sqlx::query(text).bind(number(recipient)).execute(&mut *connection).await?;
     }
     Ok(true)
 }
@@ -127,5 +128,5 @@ async fn erase_recipient(connection: &mut SqliteConnection, audience: AudienceId
     .bind(number(Msisdn::ERASED))
     .execute(&mut *connection)
     .await?;
-    sieves::remake(connection, audience, n).await
+    sieves::rebuild(connection, audience, n).await
 }

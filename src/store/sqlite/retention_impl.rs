@@ -20,18 +20,21 @@ impl Retention for Sqlite {
     }
 
     async fn forget_texts(&self, before: Timestamp) -> Result<()> {
-        while self.write("delete old inbound messages", move |c| Box::pin(retention::forget_texts(c, before))).await? > 0 {}
+        while self.write("delete old inbound messages", move |c| Box::pin(retention::forget_texts(c, before))).await?
+            > 0
+        {}
         Ok(())
     }
 
     async fn erase(
         &self,
-        person: Msisdn,
+        recipient: Msisdn,
         places: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,
     ) -> Result<bool> {
-        self.write("erase a recipient", move |c| Box::pin(retention::erase(c, person, places, messages, known))).await
+        self.write("erase a recipient", move |c| Box::pin(retention::erase(c, recipient, places, messages, known)))
+            .await
     }
 
     async fn compact(&self) -> Result<()> {

@@ -213,9 +213,7 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let (outcome, skipped) = (line.maybe::<u8>("outcome")?, line.maybe::<u8>("skipped")?);
     let state = match state {
         state::QUEUED => State::Queued { not_before, gives_up: due },
-        state::SENDING => {
-            State::Sending { intent: at.ok_or_else(|| missing("intent"))?, not_before, gives_up: due }
-        }
+        state::SENDING => State::Sending { intent: at.ok_or_else(|| missing("intent"))?, not_before, gives_up: due },
         state::AWAITING => State::Awaiting { due: due.ok_or_else(|| missing("due time"))? },
         state::DONE => State::Done {
             outcome: outcome.and_then(Outcome::from_code).ok_or_else(|| missing("outcome"))?,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Sqlite, asking, audiences, batches, editions, facts, inbound, joining, lanes, limits, nodes, opt_outs,
-    overrides, reads, receipts, tiers, walk,
+    Sqlite, asking, audiences, batches, editions, facts, inbound, joining, lanes, limits, nodes, opt_outs, overrides,
+    reads, receipts, tiers, walk,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
@@ -132,7 +132,8 @@ impl Store for Sqlite {
         why: Option<String>,
         now: Timestamp,
     ) -> Result<Option<u64>> {
-        self.write("change the state of a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, why, now))).await
+        self.write("change the state of a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, why, now)))
+            .await
     }
 
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>> {
@@ -168,16 +169,22 @@ impl Store for Sqlite {
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Loaded>> {
-        self.read("read messages without receipts", move |c| Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit))).await
+        self.read("read messages without receipts", move |c| {
+            Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit))
+        })
+        .await
     }
 
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>> {
-        self.read("read what to ask the provider", move |c| Box::pin(async move { asking::questions(c, &about).await })).await
+        self.read("read what to ask the provider", move |c| Box::pin(async move { asking::questions(c, &about).await }))
+            .await
     }
 
     async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()> {
-        self.write("record what was asked", move |c| Box::pin(async move { asking::note_asked(c, &asked, asking).await }))
-            .await
+        self.write("record what was asked", move |c| {
+            Box::pin(async move { asking::note_asked(c, &asked, asking).await })
+        })
+        .await
     }
 
     async fn asking(&self) -> Result<Vec<Asking>> {
@@ -289,13 +296,16 @@ impl Store for Sqlite {
         self.recount_tiers(portfolios, since, from).await
     }
 
-    async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+    async fn take_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
         let (verb, portfolio) = ("take slots of a tier", portfolio.to_owned());
-        self.write(verb, move |c| Box::pin(async move { tiers::take_slots(c, &portfolio, &people).await })).await
+        self.write(verb, move |c| Box::pin(async move { tiers::take_slots(c, &portfolio, &recipients).await })).await
     }
 
     async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>> {
-        self.read("read the slots of tiers", move |c| Box::pin(async move { tiers::slots(c, &portfolios, since).await })).await
+        self.read("read the slots of tiers", move |c| {
+            Box::pin(async move { tiers::slots(c, &portfolios, since).await })
+        })
+        .await
     }
 
     async fn tiers_used(&self, since: Timestamp) -> Result<BTreeMap<String, u32>> {
@@ -310,16 +320,16 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32> {
-        self.write("record opt-outs", move |c| Box::pin(async move { opt_outs::opt_out(c, &people).await })).await
+    async fn opt_out(&self, opt_outs: Vec<OptOut>) -> Result<u32> {
+        self.write("record opt-outs", move |c| Box::pin(async move { opt_outs::opt_out(c, &opt_outs).await })).await
     }
 
-    async fn opt_in(&self, people: Vec<OptIn>) -> Result<u32> {
-        self.write("remove opt-outs", move |c| Box::pin(async move { opt_outs::opt_in(c, &people).await })).await
+    async fn opt_in(&self, opt_ins: Vec<OptIn>) -> Result<u32> {
+        self.write("remove opt-outs", move |c| Box::pin(async move { opt_outs::opt_in(c, &opt_ins).await })).await
     }
 
-    async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>> {
-        self.read("look up opt-outs", move |c| Box::pin(async move { opt_outs::opted_out(c, &people).await })).await
+    async fn opted_out(&self, recipients: Vec<Msisdn>) -> Result<Vec<Msisdn>> {
+        self.read("look up opt-outs", move |c| Box::pin(async move { opt_outs::opted_out(c, &recipients).await })).await
     }
 
     async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>> {
@@ -330,8 +340,8 @@ impl Store for Sqlite {
         self.read("list opt-outs", move |c| Box::pin(opt_outs::list(c, after, limit))).await
     }
 
-    async fn wishes(&self, person: Msisdn) -> Result<Vec<Wish>> {
-        self.read("read the opt-out history", move |c| Box::pin(opt_outs::wishes(c, person))).await
+    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<Wish>> {
+        self.read("read the opt-out history", move |c| Box::pin(opt_outs::history(c, recipient))).await
     }
 
     async fn last_stop(&self) -> Result<i64> {
@@ -357,12 +367,12 @@ impl Store for Sqlite {
 
     async fn open_windows(
         &self,
-        people: Vec<Msisdn>,
+        recipients: Vec<Msisdn>,
         sender: Sender,
         now: Timestamp,
     ) -> Result<Vec<(Msisdn, Timestamp)>> {
         let verb = "read open windows";
-        self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &people, &sender, now).await })).await
+        self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &recipients, &sender, now).await })).await
     }
 
     async fn window_holders(

@@ -15,17 +15,24 @@ impl Sqlite {
                 continue;
             }
             swept += 1;
-            while !self.write("remove an incomplete batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
+            while !self.write("remove an incomplete batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {
+            }
         }
         // After the batches: an audience that only an incomplete batch used is unused now.
         let audiences =
             self.read("find incomplete audiences", move |c| Box::pin(audiences::unpublished(c, before))).await?;
         for audience in audiences {
-            if !self.write("remove an incomplete audience", move |c| Box::pin(audiences::abandon(c, audience, before))).await? {
+            if !self
+                .write("remove an incomplete audience", move |c| Box::pin(audiences::abandon(c, audience, before)))
+                .await?
+            {
                 continue;
             }
             swept += 1;
-            while !self.write("remove an incomplete audience", move |c| Box::pin(audiences::remove_piece(c, audience))).await? {}
+            while !self
+                .write("remove an incomplete audience", move |c| Box::pin(audiences::remove_piece(c, audience)))
+                .await?
+            {}
         }
         Ok(swept)
     }

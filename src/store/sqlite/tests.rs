@@ -1,4 +1,4 @@
-//! What is SQLite's own: its files, its plans, its lock.
+//! Tests what is specific to SQLite: its files, query plans and lock.
 
 mod effort;
 mod failures;
@@ -6,7 +6,6 @@ mod fair_lock;
 #[cfg(unix)]
 mod paths;
 mod plans;
-
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Fault;
-use super::serve_file::ServeFile;
 use super::fair_lock::FairLock;
+use super::serve_file::ServeFile;
 use crate::clock::Clock;
 use crate::domain::Span;
 use crate::store::error::Failure;
