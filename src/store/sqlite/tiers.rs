@@ -197,20 +197,20 @@ pub(super) async fn slots(
 ) -> Work<BTreeMap<String, Vec<TierPlace>>> {
     let query = sqlx::query(SLOTS).bind(json!(portfolios).to_string()).bind(since.millis());
     let mut rows = query.fetch(connection);
-    let mut places = BTreeMap::<String, Vec<TierPlace>>::new();
+    let mut slots = BTreeMap::<String, Vec<TierPlace>>::new();
     while let Some(row) = rows.try_next().await? {
-        let place = TierPlace {
+        let slot = TierPlace {
             person: msisdn(&row, "msisdn")?,
             at: timestamp(&row, "at")?,
             before: maybe_timestamp(&row, "before")?,
         };
         let portfolio: &str = row.try_get("portfolio")?;
-        match places.get_mut(portfolio) {
-            Some(places) => places.push(place),
-            None => drop(places.insert(portfolio.to_owned(), vec![place])),
+        match slots.get_mut(portfolio) {
+            Some(slots) => slots.push(slot),
+            None => drop(slots.insert(portfolio.to_owned(), vec![slot])),
         }
     }
-    Ok(places)
+    Ok(slots)
 }
 
 pub(super) async fn used(connection: &mut SqliteConnection, since: Timestamp) -> Work<BTreeMap<String, u32>> {
