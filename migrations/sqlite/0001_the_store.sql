@@ -1,36 +1,35 @@
--- Volley's store. Instants are milliseconds since 1970, UTC. Every key starts with what it would be sharded by.
--- Numbers that stand for words are the codes in src/domain; they never change their meaning.
+-- Volley's store. Times are milliseconds since 1970, UTC. Every key starts with the column to shard by.
+-- Codes are defined in src/domain; the meaning of a code never changes.
 
--- The file says whose it is, so that no other program's database is taken for ours.
+-- Marks the file as Volley's, so that the database of another program is refused.
 PRAGMA application_id = 1450142841;
 
--- One row. `seq` rises with every decision of a person or of the throttle, so that a running server can see
--- cheaply that it should look.
+-- One row. `seq` rises with every decision of an operator or of the throttle. Running servers poll it, which is cheap.
 CREATE TABLE control (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     seq INTEGER NOT NULL
 );
 INSERT INTO control (one, seq) VALUES (1, 0);
 
--- Running servers. `noted_seq` is the latest decision that the node obeys; `listening_until` the watermark of when
--- receipts could last be committed.
+-- Running servers. `noted_seq` is the latest decision that the node has applied. `listening_until` is the latest time at
+-- which receipts could be committed.
 CREATE TABLE node (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     started_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
     noted_seq INTEGER NOT NULL,
     listening_until INTEGER NOT NULL,
-    -- Its process, so that the next server can tell whether that is gone: see store::Holder.
+    -- Its process, from which the next server learns whether it has ended: see store::Holder.
     machine TEXT NOT NULL,
     pid INTEGER NOT NULL,
     process_started INTEGER NOT NULL,
     stopped INTEGER NOT NULL DEFAULT 0
 );
 
--- Which server may send. A claim commits only under the present epoch, and the next server begins the next one. There is
--- one unit for now: everything that this database sends.
---   holder     the node; nothing where it has given the lease back
---   renewed    when the holder renewed it last, by its own clock
+-- Which server may send. A claim commits only under the current epoch, and each server begins a new one. There is one
+-- unit for now: everything that this database sends.
+--   holder     the node; null once it has released the lease
+--   renewed    the latest renewal, by the holder's own clock
 CREATE TABLE lease (
     unit INTEGER PRIMARY KEY,
     epoch INTEGER NOT NULL,
@@ -39,7 +38,7 @@ CREATE TABLE lease (
 );
 INSERT INTO lease (unit, epoch, holder, renewed) VALUES (0, 0, NULL, 0);
 
--- Webhooks that were turned away: of each reason how many since the last day without any.
+-- Rejected webhooks: how many for each reason since the last day without any.
 --   why        0 a wrong signature, 1 no proof, 2 too large
 CREATE TABLE turned_away (
     why INTEGER PRIMARY KEY,
@@ -48,8 +47,8 @@ CREATE TABLE turned_away (
     latest INTEGER NOT NULL
 );
 
--- Times in which no receipt could be kept, or, of one provider address, in which proof was missing that it can be reached
--- or can reach us: what silence is worth afterwards depends on all of them. One without an address concerns every lane.
+-- Gaps: times in which no receipt could be committed, or in which a provider address had no proof that it can be reached
+-- or can reach us. They decide how missing receipts are treated. A gap without an address applies to every lane.
 CREATE TABLE gap (
     id INTEGER PRIMARY KEY,
     begins INTEGER NOT NULL,
@@ -59,8 +58,8 @@ CREATE TABLE gap (
 
 -- One direction between this installation and a provider address: when it was last proven to work, and since when that is
 -- in doubt.
---   direction  0 out (requests get there), 1 in (its webhooks get here)
---   cause      0 receipts are turned away, 1 they never come, 2 requests get no answer of the provider itself
+--   direction  0 out (requests reach the provider), 1 in (its webhooks reach us)
+--   cause      0 receipts are rejected, 1 no receipts come, 2 requests get no answer from the provider itself
 CREATE TABLE link (
     address TEXT NOT NULL,
     direction INTEGER NOT NULL,
@@ -77,9 +76,9 @@ CREATE TABLE lane (
     channel INTEGER NOT NULL
 );
 
--- An audience is hidden until its import has ended (`ready`). Its rows never change. What is being removed, piece by
--- piece, has a negative `touched_at`: nothing is added to it any more. The same holds for a batch.
--- What is added to an audience later is one of its own without a name, `part_of` the first.
+-- An audience is hidden until its import has ended (`ready`). Its rows never change. An audience that is being removed,
+-- piece by piece, has a negative `touched_at`: nothing is added to it any more. The same applies to a batch.
+-- A later addition to an audience is an audience without a name that is `part_of` the first.
 CREATE TABLE audience (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT,
@@ -104,7 +103,7 @@ CREATE TABLE recipient (
     PRIMARY KEY (audience, n)
 ) WITHOUT ROWID;
 
--- Whom each piece of an audience may hold: see store::sieve. A piece ends where the next one begins.
+-- Bloom filter of the recipients in each piece of an audience: see store::sieve. A piece ends where the next one begins.
 CREATE TABLE sieve (
     audience INTEGER NOT NULL,
     first INTEGER NOT NULL,
@@ -112,7 +111,7 @@ CREATE TABLE sieve (
     PRIMARY KEY (audience, first)
 ) WITHOUT ROWID;
 
--- Plans are stored once, by the digest of their JSON.
+-- Each plan is stored once, by the digest of its JSON.
 CREATE TABLE plan (
     digest BLOB PRIMARY KEY,
     body TEXT NOT NULL
@@ -122,9 +121,9 @@ CREATE TABLE batch (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tag INTEGER NOT NULL,
     plan BLOB NOT NULL REFERENCES plan (digest),
-    -- How often the plan has been changed since the launch.
+    -- The number of changes of the plan since the launch.
     edition INTEGER NOT NULL DEFAULT 0,
-    -- The plan's `end`, for claims: whoever never left by then never leaves.
+    -- The plan's `end`, for claims: the latest first submission.
     ends_at INTEGER,
     state INTEGER NOT NULL,
     state_why TEXT,
@@ -133,7 +132,7 @@ CREATE TABLE batch (
     audience_ids TEXT NOT NULL,
     messages INTEGER NOT NULL DEFAULT 0,
     starts_at INTEGER,
-    -- Until when messages join it one by one; nothing where it is as it was launched.
+    -- Until when messages may join it one by one; null if none may.
     open_until INTEGER,
     created_at INTEGER NOT NULL,
     touched_at INTEGER NOT NULL,
@@ -141,19 +140,19 @@ CREATE TABLE batch (
     cancelled_at INTEGER,
     finished_at INTEGER,
     settled_at INTEGER,
-    -- Since when its messages are gone.
+    -- When the purge of its messages began.
     purged_at INTEGER,
-    -- Hand-overs a second, as the node that sends last measured it.
+    -- Submissions per second, as last measured by the sending node.
     pace REAL NOT NULL DEFAULT 0,
     pace_at INTEGER NOT NULL DEFAULT 0
 );
--- A campaign is known by its name; what is still being laid out is known to nobody.
+-- Names of campaigns are unique. An incomplete launch is hidden and takes no name.
 CREATE UNIQUE INDEX batch_name ON batch (name) WHERE name IS NOT NULL AND state > 0;
 CREATE INDEX batch_open ON batch (state) WHERE state < 8;
--- Which batch a message joins.
+-- Finds the open batch that a message joins.
 CREATE INDEX batch_joined ON batch (plan, open_until) WHERE open_until IS NOT NULL;
 
--- What a batch's plan was before it was changed, until when, and who changed what.
+-- Earlier plans of a batch, each with the time until which it applied, and who changed what.
 CREATE TABLE edition (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -163,14 +162,14 @@ CREATE TABLE edition (
     PRIMARY KEY (batch, n)
 ) WITHOUT ROWID;
 
--- The present of a message. What led to it stands in attempt and receipt.
+-- The present state of a message. Its history is in attempt and receipt.
 --   state      0 queued, 1 sending, 2 awaiting, 3 done
---   not_before since when the present step has been queued, or when it may go at the earliest
+--   not_before when the present step was queued, or its earliest submission
 --   at         sending: the intent; done: when it ended
---   epoch      that of the latest claim: of the server that has it in its hands, while it is sending
+--   epoch      the epoch of the latest claim; while it is sending, that of the server that sends it
 --   due        queued and sending: when it gives up waiting; awaiting: its deadline, or the close of its window
 --   marks      what is known of each step: see domain::Marks
---   notes      what was decided about it and no fact tells: see engine::Note
+--   notes      decisions that no attempt or receipt shows: see engine::Note
 CREATE TABLE message (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -198,18 +197,17 @@ CREATE TABLE message (
     CONSTRAINT at_when_sending_or_done CHECK (state NOT IN (1, 3) OR at IS NOT NULL),
     CONSTRAINT due_when_awaiting CHECK (state <> 2 OR due IS NOT NULL)
 ) WITHOUT ROWID;
--- The queues: what may be claimed, in order, and nothing else.
+-- The queues: the messages that may be claimed, in order.
 CREATE INDEX message_queue ON message (lane, batch, step, not_before) WHERE state = 0;
 -- The timers. Messages in flight have none.
 CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state IN (0, 2);
--- Messages in flight have no index: the counters tell which batches have any, and only a start after a crash looks for
--- them.
+-- Messages in flight have no index: only a start after a crash needs them, and the counters show which batches have any.
 
--- One try of a step, of which something came. Throttled and unavailable tries are only counted: nothing was handed over.
---   tries      how many came before it
+-- One try of a step with a result. Throttled and unavailable tries are only counted, because nothing was submitted.
+--   tries      the number of tries before it
 --   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable,
 --              6 tier spent
---   ruling     what was decided by it: see engine::Ruling
+--   ruling     the decision that it led to: see engine::Ruling
 CREATE TABLE attempt (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -223,7 +221,7 @@ CREATE TABLE attempt (
     code INTEGER,
     detail TEXT,
     umid BLOB,
-    -- The number, while nobody knows whether the hand-over happened: what an unknown umid is matched with.
+    -- The number, while it is unknown whether the submission happened. An unknown umid is matched with it.
     adoptable INTEGER,
     ruling INTEGER NOT NULL,
     PRIMARY KEY (batch, n, step, tries)
@@ -231,9 +229,9 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_umid ON attempt (umid) WHERE umid IS NOT NULL;
 CREATE INDEX attempt_adoptable ON attempt (adoptable) WHERE adoptable IS NOT NULL;
 
--- What the provider said about a step's attempt. The key is what makes a receipt the same receipt.
---   tries      which try it speaks of; nothing where nobody had to know
---   ruling     what was decided by it when it first came: see engine::Ruling
+-- What the provider has reported about a step's attempt. Receipts with the same key are the same receipt.
+--   tries      the try that it belongs to; null if that did not matter
+--   ruling     the decision that it led to when it first came: see engine::Ruling
 CREATE TABLE receipt (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -248,7 +246,7 @@ CREATE TABLE receipt (
     PRIMARY KEY (batch, n, step, stamp, state, detail, code)
 ) WITHOUT ROWID;
 
--- Lanes whose receipts carry our ids: one did since then, while this was the lane's subaccount and address.
+-- Lanes whose receipts carry our ids, as seen since then under this subaccount and address of the lane.
 CREATE TABLE naming_lane (
     lane TEXT PRIMARY KEY,
     sub_account TEXT NOT NULL,
@@ -256,11 +254,11 @@ CREATE TABLE naming_lane (
     since INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What the provider was asked about: attempts of which too little was heard.
---   tries      how often
---   at         the latest time
---   again      not before then once more
---   said       whether it knew how far the attempt has come
+-- Attempts about which the provider was asked, because too few receipts came.
+--   tries      how often it was asked
+--   at         when it was asked last
+--   again      the earliest time to ask again
+--   said       whether the provider knew the status of the attempt
 CREATE TABLE asked (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -272,15 +270,15 @@ CREATE TABLE asked (
     PRIMARY KEY (batch, n, step)
 ) WITHOUT ROWID;
 
--- Of each subaccount when it was asked last, and what keeps us from asking.
+-- When the provider was last asked for each subaccount, and what prevents asking.
 CREATE TABLE asking (
     sub_account TEXT PRIMARY KEY,
     at INTEGER NOT NULL,
     trouble TEXT
 ) WITHOUT ROWID;
 
--- Authentic webhooks that belong to no attempt yet, or never will: kept and counted.
---   kind       0 a receipt without attempt, 1 another subaccount's, 2 another type, 3 unreadable
+-- Strays: authentic webhooks that belong to no attempt, or not yet. They are stored and counted.
+--   kind       0 a receipt without an attempt, 1 another subaccount's, 2 another type, 3 unreadable
 CREATE TABLE stray (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind INTEGER NOT NULL,
@@ -290,7 +288,7 @@ CREATE TABLE stray (
 );
 CREATE INDEX stray_kind ON stray (kind, received);
 
--- Counters, kept in the transaction of the change, one row per batch, step and writer.
+-- Counters, updated in the transaction of the change: one row per batch, step, count and writer.
 CREATE TABLE tally (
     batch INTEGER NOT NULL,
     step INTEGER NOT NULL,
@@ -300,8 +298,8 @@ CREATE TABLE tally (
     PRIMARY KEY (batch, step, count, writer)
 ) WITHOUT ROWID;
 
--- What a batch has spent on a step, in millionths, where it has prices. Counted with the claim, before anything leaves;
--- what is not handed over after all is given back.
+-- What a batch with prices has spent on a step, in millionths. A claim adds its cost before anything is submitted. The
+-- cost of messages that are not submitted is refunded.
 CREATE TABLE spent (
     batch INTEGER NOT NULL,
     step INTEGER NOT NULL,
@@ -309,12 +307,12 @@ CREATE TABLE spent (
     PRIMARY KEY (batch, step)
 ) WITHOUT ROWID;
 
--- Steps of which nothing leaves although their campaign runs, and since when that is over.
---   held_by        0 an operator, 1 as much has left as may, 2 too much of what left before was in vain, 3 the provider
+-- Holds on steps of running campaigns: nothing of the step is submitted until the hold is released (`lifted_at`).
+--   held_by        0 an operator, 1 a limit is reached, 2 too few of the earlier submissions succeeded, 3 the provider
 --                  refuses what the step sends
---   told_by, code  the refusal whose fallbacks are taken back, where there are any: 0 an answer, 1 a receipt, and its code
+--   told_by, code  the refusal whose fallbacks are recalled, if any: 0 an answer, 1 a receipt, and its code
 --   refused_since  when the first of these refusals came
---   refused_until  when the one came that showed whose fault they are
+--   refused_until  when the refusal came that showed their cause
 CREATE TABLE step_hold (
     batch INTEGER NOT NULL,
     step INTEGER NOT NULL,
@@ -329,10 +327,10 @@ CREATE TABLE step_hold (
     PRIMARY KEY (batch, step, held_by)
 ) WITHOUT ROWID;
 
--- Why a lane or a template may not send now. `template` is empty for a hold on the lane, `language` where it is on the
--- template in all of them.
---   held_by    0 a person, 1 an answer of the provider's, 2 a receipt, whose codes are others, 3 an event of the account
---   begun      when the latest of what put it began, or was said
+-- Holds on lanes and templates. `template` is empty for a hold on the lane, `language` for a hold on all languages of the
+-- template.
+--   held_by    0 an operator, 1 an answer of the provider, 2 a receipt (with codes of its own), 3 an account event
+--   begun      the begin of the latest request, or the time of the latest event, that led to the hold
 CREATE TABLE hold (
     lane TEXT NOT NULL,
     template TEXT NOT NULL,
@@ -346,7 +344,7 @@ CREATE TABLE hold (
     PRIMARY KEY (lane, template, language, by_person)
 ) WITHOUT ROWID;
 
--- When each hold was lifted last: what the provider says of an earlier hand-over puts none anew.
+-- When each hold was last released: a report about an earlier submission does not hold again.
 CREATE TABLE lifted (
     lane TEXT NOT NULL,
     template TEXT NOT NULL,
@@ -355,9 +353,9 @@ CREATE TABLE lifted (
     PRIMARY KEY (lane, template, language)
 ) WITHOUT ROWID;
 
--- What was changed of the configuration while it ran. It counts until the file says something else than it did then.
---   what       see domain::Knob
---   name       of the lane, or of the portfolio
+-- Overrides of settings, made while a server runs. An override ends when the value in the file changes.
+--   what       the setting: see domain::Knob
+--   name       the lane, or the portfolio
 CREATE TABLE dial (
     what INTEGER NOT NULL,
     name TEXT NOT NULL,
@@ -369,8 +367,8 @@ CREATE TABLE dial (
     PRIMARY KEY (what, name)
 ) WITHOUT ROWID;
 
--- When the bucket of a slow lane, or of a slow account, is full again if nobody takes anything more: nanoseconds since
--- 1970. Whoever comes next goes on from there.
+-- When the token bucket of a slow lane or account is full again if nothing more is taken, in nanoseconds since 1970. The
+-- next server continues from there.
 CREATE TABLE bucket (
     of_account INTEGER NOT NULL,
     name TEXT NOT NULL,
@@ -378,7 +376,7 @@ CREATE TABLE bucket (
     PRIMARY KEY (of_account, name)
 ) WITHOUT ROWID;
 
--- Events of the account, each kept once by the provider's own id, and what it said last of anything.
+-- Account events, each stored once, by the provider's id.
 CREATE TABLE business_event (
     id TEXT PRIMARY KEY,
     received INTEGER NOT NULL,
@@ -387,6 +385,7 @@ CREATE TABLE business_event (
     raw TEXT NOT NULL
 ) WITHOUT ROWID;
 
+-- The latest report of the provider about a lane, template or portfolio.
 --   about      `lane promo-sg`, `template promo (en)`, `portfolio acme`
 --   what       `quality`, `status`, `category`, …
 CREATE TABLE said (
@@ -397,12 +396,13 @@ CREATE TABLE said (
     PRIMARY KEY (about, what)
 ) WITHOUT ROWID;
 
--- How each lane goes, as the node that sends by it said with its last beat. Whoever is silent says nothing about now.
---   portion    sixteenths of its rate at which it goes, because it was throttled; the next server goes on from there
---   trouble    0 throttled, 1 outage; nothing where it has none
---   in_flight  requests that were under way when an outage began
---   free_at    where the tier is spent, when its next place comes free
---   complaint  what the provider complained of last, however long ago
+-- The state of each lane, from the latest heartbeat of the node that sends on it. A node without a recent heartbeat tells
+-- nothing about now.
+--   portion    sixteenths of its rate that it sends at after throttling; the next server continues from there
+--   trouble    0 throttled, 1 outage; null if none
+--   in_flight  requests in flight when an outage began
+--   free_at    if the tier is spent, when its next slot frees up
+--   complaint  the provider's latest complaint, of any age
 CREATE TABLE lane_state (
     node INTEGER NOT NULL,
     lane TEXT NOT NULL,
@@ -420,8 +420,8 @@ CREATE TABLE lane_state (
     PRIMARY KEY (node, lane)
 ) WITHOUT ROWID;
 
--- People whom a portfolio has begun to talk to, with the latest hand-over: the tier counts those of the last day.
--- `before` is what `at` becomes again should nothing be handed over after all; where it is null the place is free then.
+-- Slots of tiers: the recipients of a portfolio, with the latest submission. The tier counts those of the last day.
+-- If the message is not submitted after all, `at` is reset to `before`; if that is null, the slot is freed.
 CREATE TABLE tier_place (
     portfolio TEXT NOT NULL,
     msisdn INTEGER NOT NULL,
@@ -430,16 +430,16 @@ CREATE TABLE tier_place (
     PRIMARY KEY (portfolio, msisdn)
 ) WITHOUT ROWID;
 
--- Portfolios whose people are counted, with the lanes on which they are. A lane that belonged to another meanwhile, or to
--- one that was unlimited, is in here no more: nobody has counted its people for this one.
+-- Portfolios whose recipients are counted, with their lanes. A lane is removed when it moves to another portfolio, or when
+-- its portfolio becomes unlimited: from then on its recipients are not counted for this one.
 CREATE TABLE counted (
     portfolio TEXT NOT NULL,
     lane INTEGER NOT NULL,
     PRIMARY KEY (portfolio, lane)
 ) WITHOUT ROWID;
 
--- Who wants nothing more.
---   source     who says so: see domain::WishFrom
+-- Recipients who have opted out.
+--   source     who asked for it: see domain::WishFrom
 CREATE TABLE opt_out (
     msisdn INTEGER PRIMARY KEY,
     since INTEGER NOT NULL,
@@ -447,9 +447,8 @@ CREATE TABLE opt_out (
     words TEXT NOT NULL
 );
 
--- Every wish that put somebody into opt_out or took them out again, in the order in which it was kept: with these one
--- can prove who was out when, and why.
---   wants      0 nothing more, 1 messages again
+-- History of opt-outs and opt-ins, in the order of arrival. It proves who was opted out when, and why.
+--   wants      0 opt-out, 1 opt-in
 CREATE TABLE wish (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     msisdn INTEGER NOT NULL,
@@ -461,13 +460,13 @@ CREATE TABLE wish (
 CREATE INDEX wish_person ON wish (msisdn, at);
 CREATE INDEX wish_stop ON wish (id) WHERE wants = 0;
 
--- What people wrote. `umid` is what makes it the same message.
---   said       by the provider's clock, and never later than `received`
---   channel_id whom they wrote to, empty where that was not said
---   called     what the channel calls them, where that is no number
+-- Inbound messages of recipients. Messages with the same `umid` are the same message.
+--   said       when it was sent, by the provider's clock, and never later than `received`
+--   channel_id the sender that it was written to; empty if the provider did not report it
+--   called     the channel's name for the recipient, if that is not a number
 --   keyword    0 stop, 1 start
 --   until      the end of the 24-hour window that it opened
---   batch, n, step: the attempt that it is on
+--   batch, n, step: the attempt that it replies to
 CREATE TABLE inbound (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     umid TEXT NOT NULL UNIQUE,
@@ -491,8 +490,8 @@ CREATE INDEX inbound_message ON inbound (batch, n, step) WHERE batch IS NOT NULL
 CREATE INDEX inbound_nowhere ON inbound (id) WHERE batch IS NULL;
 CREATE INDEX inbound_called ON inbound (called) WHERE called IS NOT NULL;
 
--- What channels call people whose numbers they may leave out, as receipts of ours and what people write have told.
--- Somebody may have several numbers.
+-- The names that channels use for recipients, learned from receipts and inbound messages. One name may have several
+-- numbers.
 CREATE TABLE alias (
     channel INTEGER NOT NULL,
     called TEXT NOT NULL,
@@ -501,7 +500,7 @@ CREATE TABLE alias (
 ) WITHOUT ROWID;
 CREATE INDEX alias_person ON alias (msisdn);
 
--- What people and the throttle decided, and what befell the node: for people to read.
+-- Decisions of operators and of the throttle, and what happened to the node: for operators to read.
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,

@@ -281,9 +281,9 @@ async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
     let told = desk.batch(other).await.unwrap().unwrap();
     assert_eq!((told.cancelled_at, told.settled_at), (Some(at(6)), Some(at(8))));
     let settled = "settled: every message has its outcome";
-    let one = ["launched, to begin later", "begun", "paused", "there is something to hand over again"];
-    let ends = ["finished: nothing is left to hand over", settled];
-    let other = ["launched", "cancelling", "cancelled: what had never left is called off", settled];
+    let one = ["launched; starts later", "started", "paused", "running again: there is something to submit"];
+    let ends = ["finished: nothing is left to submit", settled];
+    let other = ["launched", "cancelling", "cancelled: unsubmitted messages will not be sent", settled];
     assert_eq!(told_of(&desk, 0).await, [&one[..], &ends, &other].concat());
 }
 

@@ -68,10 +68,7 @@ async fn of_two_words_about_a_dial_the_later_one_holds(desk: Desk) {
     assert_eq!(desk.dials().await.unwrap(), [dial("1K", false, 6)]);
     let told: Vec<_> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(
-        told[1].contains("does not become 2K") && told[2].starts_with("tier is 1K now, in the file 250"),
-        "{told:?}"
-    );
+    assert!(told[1].contains("not set to 2K") && told[2].starts_with("tier set to 1K (in the file: 250)"), "{told:?}");
 }
 
 async fn what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows(desk: Desk) {

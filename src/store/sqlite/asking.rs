@@ -1,16 +1,16 @@
-//! What is asked of the provider: whom to ask about, and what was asked before.
+//! Reads which attempts the provider is to be asked about, and records what was asked.
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{
-    Bound, all_loaded, for_values, json_list, json_of, lines, maybe_moment, maybe_small, message_line, moment, packed,
-    small,
+    Bound, all_loaded, for_values, json_list, json_of, lines, maybe_small, maybe_timestamp, message_line, packed,
+    small, timestamp,
 };
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
 use crate::store::{Asked, Asking, Heard, Question};
 
-/// Of the present step: handed over, not unknown, and nothing better reported than that it was accepted, or sent.
+/// Due messages whose present step was submitted, is not unknown, and has no better receipt than accepted, or than sent.
 pub(super) const SILENT: &str = packed!(
     message_line!(),
     "message INDEXED BY message_due
@@ -35,7 +35,7 @@ pub(super) async fn silent(
     all_loaded(&lines(connection, query).await?)
 }
 
-/// Asked about is the try that left last.
+/// The provider is asked about the latest submitted try.
 pub(super) const QUESTIONS: &str =
     "SELECT asked_for.value ->> 0 AS batch, asked_for.value ->> 1 AS n, asked_for.value ->> 2 AS step,
             (SELECT umid FROM attempt WHERE attempt.batch = asked_for.value ->> 0 AND attempt.n = asked_for.value ->> 1
@@ -51,12 +51,13 @@ pub(super) async fn questions(
     about: &[(MessageKey, StepIndex)],
 ) -> Work<Vec<Question>> {
     let list: Vec<(u32, u32, u8)> = about.iter().map(|(key, step)| (key.batch.0, key.n, step.get())).collect();
-    let rows = sqlx::query(QUESTIONS).bind(json_of(&list, "the questions")?).fetch_all(connection).await?;
+    let rows = sqlx::query(QUESTIONS).bind(json_of(&list, "asked")?).fetch_all(connection).await?;
     about
         .iter()
         .zip(&rows)
         .map(|(&(key, step), row)| {
-            let asked = match (maybe_small(row, "tries")?, maybe_moment(row, "at")?, maybe_moment(row, "again")?) {
+            let asked = match (maybe_small(row, "tries")?, maybe_timestamp(row, "at")?, maybe_timestamp(row, "again")?)
+            {
                 (Some(tries), Some(at), Some(again)) => {
                     Some(Asked { key, step, tries, at, again, said: small::<u8>(row, "said")? != 0 })
                 }
@@ -107,7 +108,7 @@ pub(super) async fn asking(connection: &mut SqliteConnection) -> Work<Vec<Asking
         .map(|row| {
             Ok(Asking {
                 sub_account: row.try_get("sub_account")?,
-                at: moment(row, "at")?,
+                at: timestamp(row, "at")?,
                 trouble: row.try_get("trouble")?,
             })
         })

@@ -1,4 +1,4 @@
-//! Audiences: hidden while they grow, then visible at once.
+//! Stores audiences: hidden during the import, then published at once.
 
 use std::ops::Range;
 
@@ -7,24 +7,24 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::messages::number;
-use super::rows::{Bound, Line, for_values, json_list, lines, moment, msisdn, packed, small};
+use super::rows::{Bound, Line, for_values, json_list, lines, msisdn, packed, small, timestamp};
 use super::{Error, Work, sieves};
 use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
 use crate::store::sieve::{may_hold, sieve};
 use crate::store::{Audience, AudiencePart, KnownAs, NewAudience, Whom};
 
-/// Recipients or messages removed in one transaction, so that none lasts long.
+/// Recipients or messages removed in one transaction, which keeps transactions short.
 pub(super) const REMOVED_AT_ONCE: u32 = 5_000;
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewAudience) -> Work<AudienceId> {
     let (name, part_of) = match new.known_as {
         KnownAs::Nothing => (None, None),
         KnownAs::Name(name) => {
-            name_is_free(connection, &name).await?;
+            check_name_is_free(connection, &name).await?;
             (Some(name), None)
         }
         KnownAs::PartOf(first) => {
-            is_there(connection, first).await?;
+            check_published(connection, first).await?;
             (None, Some(first.0))
         }
     };
@@ -42,13 +42,13 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewAudience) -
     Ok(AudienceId(small(&row, "id")?))
 }
 
-/// Nothing is added to an audience that is being removed.
-async fn is_there(connection: &mut SqliteConnection, audience: AudienceId) -> Work<()> {
+/// Fails unless the audience is published: nothing is added to an audience that is being removed.
+async fn check_published(connection: &mut SqliteConnection, audience: AudienceId) -> Work<()> {
     let query = sqlx::query("SELECT 1 FROM audience WHERE id = ?1 AND ready = 1 AND name IS NOT NULL").bind(audience.0);
     query.fetch_optional(connection).await?.map(|_| ()).ok_or_else(|| gone(audience).into())
 }
 
-async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()> {
+async fn check_name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()> {
     match named(connection, name).await? {
         None => Ok(()),
         Some(_) => Err(Error::NameTaken { name: name.to_owned() }.into()),
@@ -79,10 +79,10 @@ pub(super) async fn add(
             .execute(&mut *connection)
             .await?;
     }
-    keep(connection, audience, first, &recipients).await
+    insert(connection, audience, first, &recipients).await
 }
 
-/// Adds recipients to an audience that is in use already. Returns their places.
+/// Adds recipients to an audience that is already in use. Returns their numbers in it.
 pub(super) async fn append(
     connection: &mut SqliteConnection,
     audience: AudienceId,
@@ -96,13 +96,13 @@ pub(super) async fn append(
     );
     let row = row.bind(audience.0).bind(more).bind(now.millis()).fetch_optional(&mut *connection).await?;
     let until: u32 = small(&row.ok_or_else(|| gone(audience))?, "recipients")?;
-    let places = until - more..until;
-    keep(connection, audience, places.start, recipients).await?;
-    sieves::append(connection, audience, places.clone()).await?;
-    Ok(places)
+    let added = until - more..until;
+    insert(connection, audience, added.start, recipients).await?;
+    sieves::append(connection, audience, added.clone()).await?;
+    Ok(added)
 }
 
-async fn keep(
+async fn insert(
     connection: &mut SqliteConnection,
     audience: AudienceId,
     first: u32,
@@ -145,10 +145,10 @@ pub(super) async fn publish(
         .await?
         .ok_or_else(|| gone(audience))?;
     if let Some(name) = row.try_get::<Option<String>, _>("name")? {
-        name_is_free(connection, &name).await?;
+        check_name_is_free(connection, &name).await?;
     }
     if let Some(first) = row.try_get::<Option<u32>, _>("part_of")? {
-        is_there(connection, AudienceId(first)).await?;
+        check_published(connection, AudienceId(first)).await?;
     }
     sqlx::query("UPDATE audience SET ready = 1, recipients = ?2, summary = ?3 WHERE id = ?1")
         .bind(audience.0)
@@ -159,7 +159,7 @@ pub(super) async fn publish(
     Ok(())
 }
 
-/// Hides the audience with all its parts, unless a batch uses one of them. Returns what is to be removed.
+/// Hides the audience and all its parts. Returns the audiences to remove. Fails if a batch uses one of them.
 pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId) -> Work<Vec<AudienceId>> {
     let user = sqlx::query(
         "SELECT coalesce(batch.name, 'batch ' || batch.id) AS campaign,
@@ -181,8 +181,9 @@ pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId
     rows.iter().map(|row| Ok(AudienceId(small(row, "id")?))).collect()
 }
 
-/// An import that did not end, or people whom a campaign brought along that was then never launched: without a name and
-/// without a campaign nobody can find them again.
+/// Whether an audience is abandoned: an import that did not end, or one without a name that no campaign uses.
+///
+/// The second kind belongs to a campaign that was never launched; nothing leads to it any more.
 macro_rules! abandoned {
     () => {
         "touched_at < ?1 AND (ready = 0 OR name IS NULL AND part_of IS NULL AND NOT EXISTS \
@@ -190,7 +191,7 @@ macro_rules! abandoned {
     };
 }
 
-/// Gives up on what is abandoned since `before`; says whether that is still so.
+/// Marks the audience for removal if it has been abandoned since `before`. Returns whether it has.
 pub(super) async fn abandon(connection: &mut SqliteConnection, audience: AudienceId, before: Timestamp) -> Work<bool> {
     let abandoned =
         sqlx::query(concat!("UPDATE audience SET ready = 0, touched_at = -1 WHERE id = ?2 AND ", abandoned!()))
@@ -201,7 +202,7 @@ pub(super) async fn abandon(connection: &mut SqliteConnection, audience: Audienc
     Ok(abandoned.rows_affected() > 0)
 }
 
-/// Removes one piece of a hidden audience; says whether it is gone.
+/// Removes one piece of a hidden audience. Returns whether the audience is gone.
 pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: AudienceId) -> Work<bool> {
     let removed = sqlx::query(
         "DELETE FROM recipient WHERE audience = ?1 AND n IN (SELECT n FROM recipient WHERE audience = ?1 LIMIT ?2)",
@@ -227,8 +228,8 @@ pub(super) async fn unpublished(connection: &mut SqliteConnection, before: Times
     rows.iter().map(|row| Ok(AudienceId(small(row, "id")?))).collect()
 }
 
-/// Those with a name, each with the parts that were added to it.
-macro_rules! kept {
+/// Selects the audiences with a name, each with the parts that were added to it.
+macro_rules! published {
     ($where:literal) => {
         concat!(
             "SELECT part.*, first.name AS known_as, first.columns AS all_columns
@@ -241,11 +242,11 @@ macro_rules! kept {
 }
 
 pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Audience>> {
-    gathered(&sqlx::query(kept!("")).fetch_all(connection).await?)
+    gathered(&sqlx::query(published!("")).fetch_all(connection).await?)
 }
 
 pub(super) async fn named(connection: &mut SqliteConnection, name: &str) -> Work<Option<Audience>> {
-    let rows = sqlx::query(kept!(" AND first.name = ?1")).bind(name).fetch_all(connection).await?;
+    let rows = sqlx::query(published!(" AND first.name = ?1")).bind(name).fetch_all(connection).await?;
     Ok(gathered(&rows)?.pop())
 }
 
@@ -263,7 +264,7 @@ fn part(row: &SqliteRow) -> Work<AudiencePart> {
         source: row.try_get("source")?,
         recipients: small(row, "recipients")?,
         summary: row.try_get("summary")?,
-        begun_at: moment(row, "begun_at")?,
+        begun_at: timestamp(row, "begun_at")?,
     })
 }
 
@@ -316,7 +317,7 @@ pub(super) async fn numbers(
         Ok((line.small("n")?, line.small("msisdn")?))
     };
     let mut all = lines.lines().map(read).collect::<Work<Vec<_>>>()?;
-    // Nothing promises that lines are joined in the order of their rows.
+    // SQLite does not guarantee that lines are joined in the order of their rows.
     all.sort_unstable_by_key(|(n, _)| *n);
     Ok(all.into_iter().map(|(_, msisdn)| msisdn).collect())
 }
@@ -331,7 +332,7 @@ pub(super) fn recipient(row: &SqliteRow) -> Work<Recipient> {
     })
 }
 
-/// Pieces whose sieves say that somebody may be in them are looked through.
+/// Searches the pieces whose sieve may contain the recipient.
 pub(super) async fn places_of(
     connection: &mut SqliteConnection,
     whom: &Whom,
@@ -346,29 +347,29 @@ pub(super) async fn places_of(
         }
     }
     drop(rows);
-    let mut places = Vec::new();
+    let mut found = Vec::new();
     for (audience, first) in pieces {
         let query = match whom {
             Whom::Number(msisdn) => sqlx::query(IN_PIECE_BY_NUMBER).bind(audience.0).bind(first).bind(number(*msisdn)),
             Whom::ClientId(id) => sqlx::query(IN_PIECE_BY_ID).bind(audience.0).bind(first).bind(id.clone()),
         };
         for row in query.fetch_all(&mut *connection).await? {
-            places.push((audience, small(&row, "n")?));
+            found.push((audience, small(&row, "n")?));
         }
     }
-    Ok(places)
+    Ok(found)
 }
 
 const SIEVES: &str = "SELECT audience, first, bits FROM sieve
      WHERE ?1 IS NULL OR audience IN (SELECT value FROM json_each(?1)) ORDER BY audience, first";
 
 macro_rules! in_piece {
-    ($is_it:literal) => {
+    ($condition:literal) => {
         concat!(
             "SELECT n FROM recipient WHERE audience = ?1 AND n >= ?2 AND n < coalesce(
                  (SELECT first FROM sieve WHERE audience = ?1 AND first > ?2 ORDER BY first LIMIT 1), 4294967296)
              AND ",
-            $is_it,
+            $condition,
             " ORDER BY n"
         )
     };

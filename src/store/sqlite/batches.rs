@@ -1,4 +1,4 @@
-//! Batches: laid out in pieces, switched on at once, moved on by people and by their own end.
+//! Stores batches: their messages are created in pieces, then published at once; later their state changes.
 
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::audiences::REMOVED_AT_ONCE;
 use super::messages::{Moves, count, number};
-use super::rows::{json_list, maybe_moment, moment, small, step, word};
+use super::rows::{decoded, json_list, maybe_timestamp, small, step, timestamp};
 use super::{Error, Work};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Count, LaneId, Marks, Msisdn, Outcome, Plan, Present, SkipReason, State,
@@ -16,10 +16,10 @@ use crate::store::{Batch, Event, NewBatch, Spread, Start};
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {
     if let Some(name) = &new.name {
-        name_is_free(connection, name).await?;
+        check_name_is_free(connection, name).await?;
     }
-    audiences_are_there(connection, &new.audience_ids).await?;
-    let digest = keep_plan(connection, &new.plan).await?;
+    check_audiences(connection, &new.audience_ids).await?;
+    let digest = store_plan(connection, &new.plan).await?;
     let row = sqlx::query(
         "INSERT INTO batch
             (tag, plan, state, name, audience, audience_ids, starts_at, created_at, touched_at, ends_at, open_until)
@@ -40,8 +40,8 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     Ok(BatchId(small(&row, "id")?))
 }
 
-/// Keeps a plan, once, and says by what digest it is found.
-pub(super) async fn keep_plan(connection: &mut SqliteConnection, plan: &Plan) -> Work<Vec<u8>> {
+/// Stores a plan, once, and returns its key: the digest of its JSON.
+pub(super) async fn store_plan(connection: &mut SqliteConnection, plan: &Plan) -> Work<Vec<u8>> {
     let body = serde_json::to_string(plan)
         .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the plan".into() })?;
     let digest = Sha256::digest(&body).to_vec();
@@ -53,35 +53,38 @@ pub(super) async fn keep_plan(connection: &mut SqliteConnection, plan: &Plan) ->
     Ok(digest)
 }
 
-/// From here on they cannot be removed any more.
-async fn audiences_are_there(connection: &mut SqliteConnection, audiences: &[AudienceId]) -> Work<()> {
+/// Fails if an audience is being removed. Once the batch exists, its audiences cannot be removed any more.
+async fn check_audiences(connection: &mut SqliteConnection, audiences: &[AudienceId]) -> Work<()> {
     for audience in audiences {
-        // A campaign names a few.
-        let there = sqlx::query("SELECT 1 FROM audience WHERE id = ?1 AND touched_at >= 0")
+        // One query each: a campaign has only a few.
+        let found = sqlx::query("SELECT 1 FROM audience WHERE id = ?1 AND touched_at >= 0")
             .bind(audience.0)
             .fetch_optional(&mut *connection)
             .await?;
-        if there.is_none() {
+        if found.is_none() {
             return Err(super::audiences::gone(*audience).into());
         }
     }
     Ok(())
 }
 
-async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()> {
+async fn check_name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()> {
     match named(connection, name).await? {
         None => Ok(()),
         Some(_) => Err(Error::NameTaken { name: name.to_owned() }.into()),
     }
 }
 
-/// Lays out one piece. Who is excluded, has opted out or is nobody whom a step is for gets a row too, with that outcome:
-/// totals add up. Who is left out leaves a gap in the numbering.
+/// Creates the messages of one piece of an audience. Returns how many.
+///
+/// - A recipient who is excluded, has opted out, or to whom no step applies also gets a message, with the outcome
+///   skipped: totals add up to the audience.
+/// - A recipient who is left out gets none and leaves a gap in the numbering.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) -> Work<u32> {
     let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
-    let before = laid_out(connection, &spread.start, piece, -1).await?;
-    // What the engine says of each country is looked up by row; whose country has no word of its own begins as most do.
-    // The limit that is none keeps SQLite from working out anew for each column why somebody is skipped.
+    let before = tallies_of_piece(connection, &spread.start, piece, -1).await?;
+    // Each row looks up the start of its country; countries without one of their own use the default start. `LIMIT -1`
+    // limits nothing: it keeps SQLite from computing the skip reason again for each column that uses it.
     sqlx::query(
         "WITH start (country, step, marks, lane, lanes, places, not_before, due, skipped) AS MATERIALIZED
             (SELECT value->>0, value->>1, value->>2, iif(length(value->>4) = 1, value->>'$[3][0]', NULL), value->>3,
@@ -123,10 +126,10 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(number(Msisdn::ERASED))
     .execute(&mut *connection)
     .await?;
-    let mut laid = laid_out(connection, &spread.start, piece, 1).await?;
-    laid.merge(&before);
-    let all = laid.total(Count::Queued) + laid.done();
-    count(connection, &Moves::from([(spread.batch, laid)])).await?;
+    let mut created = tallies_of_piece(connection, &spread.start, piece, 1).await?;
+    created.merge(&before);
+    let all = created.total(Count::Queued) + created.done();
+    count(connection, &Moves::from([(spread.batch, created)])).await?;
     let touched =
         sqlx::query("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0")
             .bind(spread.batch.0)
@@ -141,40 +144,44 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     Ok(u32::try_from(all).unwrap_or(u32::MAX))
 }
 
-/// How messages begin, a line for each country that has a word of its own, and one without a name for all others.
+/// The starts of messages as JSON: a line for each country that starts differently, and one without a name for all
+/// others.
 fn starts(spread: &Spread) -> String {
     let line = |country: &str, start: &Start| {
         let skipped = start.skipped.map(SkipReason::code);
         let gives_up = start.gives_up.map(Timestamp::millis);
         let not_before = start.not_before.millis();
-        let (step, marks, (lanes, places)) = (start.step.get(), start.marks.bits(), lettered(&start.lanes));
-        serde_json::json!([country, step, marks, lanes, places, not_before, gives_up, skipped])
+        let (step, marks, (lanes, slots)) = (start.step.get(), start.marks.bits(), lettered(&start.lanes));
+        serde_json::json!([country, step, marks, lanes, slots, not_before, gives_up, skipped])
     };
     let others = std::iter::once(line("", &spread.start));
     let named = spread.elsewhere.iter().map(|(country, start)| line(country.as_str(), start));
     serde_json::Value::from_iter(others.chain(named)).to_string()
 }
 
-/// Lanes, each once, and for each place a letter that says which of them it is: looked up for each row, so kept short.
-fn lettered(places: &[LaneId]) -> (Vec<u32>, String) {
+/// Encodes the slots of a pool: the distinct lanes, and for each slot a letter that names its lane. Each row looks up
+/// its slot, so the text is kept short.
+fn lettered(slots: &[LaneId]) -> (Vec<u32>, String) {
     let mut lanes = Vec::new();
     let letter = |lane: &LaneId| {
         let at = lanes.iter().position(|known| *known == lane.0).unwrap_or_else(|| {
             lanes.push(lane.0);
             lanes.len() - 1
         });
-        // No pool has more lanes than there are letters from here on.
+        // No pool has more lanes than there are characters from `A` on.
         char::from(b'A' + u8::try_from(at).unwrap_or_default())
     };
-    let places = places.iter().map(letter).collect();
-    (lanes, places)
+    let letters = slots.iter().map(letter).collect();
+    (lanes, letters)
 }
 
-/// What stands in one piece of a batch is worth, `times` over. Counted before and after it is laid out, by walks over
-/// a stretch of the key: much cheaper than taking every row out of the database to look at it. Until the batch is
-/// published a message is as it began, so a few columns say all that is to be counted. Those that begin as most do are
-/// counted on their own: sorting five thousand rows into groups took a quarter of a launch.
-async fn laid_out(
+/// Returns the counters of one piece of a batch, multiplied by `times`.
+///
+/// - `spread` subtracts the counters before its insert from those after it. Counting along the key is much cheaper than
+///   reading every row.
+/// - Until the batch is published, its messages do not change, so a few columns determine the counters.
+/// - Messages with the start `most` are counted separately: grouping 5,000 rows took a quarter of a launch.
+async fn tallies_of_piece(
     connection: &mut SqliteConnection,
     most: &Start,
     (batch, from, until): (BatchId, u32, u32),
@@ -202,7 +209,7 @@ async fn laid_out(
             None => queued.state,
             Some(_) => State::Done {
                 outcome: Outcome::Skipped,
-                skipped: Some(word(row, "skipped", SkipReason::from_code)?),
+                skipped: Some(decoded(row, "skipped", SkipReason::from_code)?),
                 at: Timestamp::default(),
             },
         };
@@ -228,12 +235,12 @@ pub(super) async fn publish(
         .fetch_optional(&mut *connection)
         .await?
         .ok_or_else(|| gone(batch))?;
-    if word(&row, "state", BatchState::from_code)? != BatchState::Launching {
+    if decoded(&row, "state", BatchState::from_code)? != BatchState::Launching {
         return Ok(());
     }
     let name: Option<String> = row.try_get("name")?;
     if let Some(name) = &name {
-        name_is_free(connection, name).await?;
+        check_name_is_free(connection, name).await?;
     }
     sqlx::query("UPDATE batch SET state = ?2, started_at = iif(?2 = ?3, ?4, NULL) WHERE id = ?1")
         .bind(batch.0)
@@ -244,16 +251,16 @@ pub(super) async fn publish(
         .await?;
     let published = match state {
         BatchState::Running => "launched",
-        BatchState::Scheduled => "launched, to begin later",
+        BatchState::Scheduled => "launched; starts later",
         state => state.as_str(),
     };
-    tell(connection, batch, name, published, now).await?;
+    record_event(connection, batch, name, published, now).await?;
     bump(connection).await?;
     Ok(())
 }
 
-/// What became of it stands among the events too, where people read what happened beside it.
-pub(super) async fn tell(
+/// Records a change of the batch as an event of its campaign.
+pub(super) async fn record_event(
     connection: &mut SqliteConnection,
     batch: BatchId,
     name: Option<String>,
@@ -264,13 +271,13 @@ pub(super) async fn tell(
     super::nodes::note(connection, Event { at, subject, text: text.to_owned() }).await
 }
 
-/// How a move is told that nobody has decided.
-fn by_itself(from: &[BatchState], to: BatchState) -> &'static str {
+/// The event text of a change of state that no operator decided.
+fn automatic_move(from: &[BatchState], to: BatchState) -> &'static str {
     match to {
-        BatchState::Running if from == [BatchState::Scheduled] => "begun",
-        BatchState::Running => "there is something to hand over again",
-        BatchState::Finished => "finished: nothing is left to hand over",
-        BatchState::Cancelled if from != [BatchState::Cancelled] => "cancelled: what had never left is called off",
+        BatchState::Running if from == [BatchState::Scheduled] => "started",
+        BatchState::Running => "running again: there is something to submit",
+        BatchState::Finished => "finished: nothing is left to submit",
+        BatchState::Cancelled if from != [BatchState::Cancelled] => "cancelled: unsubmitted messages will not be sent",
         BatchState::Settled | BatchState::Cancelled => "settled: every message has its outcome",
         BatchState::Launching
         | BatchState::Draft
@@ -280,7 +287,7 @@ fn by_itself(from: &[BatchState], to: BatchState) -> &'static str {
     }
 }
 
-/// A new decision for the nodes to note.
+/// Begins a new decision, which makes the nodes look. Returns its number.
 pub(super) async fn bump(connection: &mut SqliteConnection) -> Work<u64> {
     let row = sqlx::query("UPDATE control SET seq = seq + 1 RETURNING seq").fetch_one(connection).await?;
     small(&row, "seq")
@@ -295,7 +302,7 @@ pub(super) async fn unpublished(connection: &mut SqliteConnection, before: Times
     rows.iter().map(|row| Ok(BatchId(small(row, "id")?))).collect()
 }
 
-/// Gives up on a launch that nobody has touched since `before`; says whether that is still so.
+/// Marks an unpublished batch for removal if it was last touched before `before`. Returns whether it was.
 pub(super) async fn abandon(connection: &mut SqliteConnection, batch: BatchId, before: Timestamp) -> Work<bool> {
     let abandoned = sqlx::query("UPDATE batch SET touched_at = -1 WHERE id = ?1 AND state = 0 AND touched_at < ?2")
         .bind(batch.0)
@@ -305,7 +312,7 @@ pub(super) async fn abandon(connection: &mut SqliteConnection, batch: BatchId, b
     Ok(abandoned.rows_affected() > 0)
 }
 
-/// Removes one piece of a batch that was never published; says whether it is gone.
+/// Removes one piece of a batch that was never published. Returns whether the batch is gone.
 pub(super) async fn remove_piece(connection: &mut SqliteConnection, batch: BatchId) -> Work<bool> {
     let removed =
         sqlx::query("DELETE FROM message WHERE batch = ?1 AND n IN (SELECT n FROM message WHERE batch = ?1 LIMIT ?2)")
@@ -325,7 +332,7 @@ pub(super) async fn remove_piece(connection: &mut SqliteConnection, batch: Batch
 pub(super) async fn all(connection: &mut SqliteConnection, states: Option<Vec<BatchState>>) -> Work<Vec<Batch>> {
     let states = states.unwrap_or_else(|| BatchState::ALL.to_vec());
     let codes = states.iter().filter(|state| **state != BatchState::Launching).map(|state| i64::from(state.code()));
-    // Nearly every batch is settled at some time; whoever asks for others looks at those alone.
+    // Nearly all batches are settled, so a query for other states uses the index of those.
     let text = if states.contains(&BatchState::Settled) {
         "SELECT * FROM batch WHERE state IN (SELECT value FROM json_each(?1)) ORDER BY id"
     } else {
@@ -355,22 +362,22 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
     Ok(Batch {
         id: BatchId(small(row, "id")?),
         tag: Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned()),
-        state: word(row, "state", BatchState::from_code)?,
+        state: decoded(row, "state", BatchState::from_code)?,
         why: row.try_get("state_why")?,
         name: row.try_get("name")?,
         edition: small(row, "edition")?,
         audience: row.try_get("audience")?,
         audience_ids: ids.into_iter().map(AudienceId).collect(),
         messages: small(row, "messages")?,
-        starts_at: maybe_moment(row, "starts_at")?,
-        open_until: maybe_moment(row, "open_until")?,
-        created_at: moment(row, "created_at")?,
-        started_at: maybe_moment(row, "started_at")?,
-        cancelled_at: maybe_moment(row, "cancelled_at")?,
-        finished_at: maybe_moment(row, "finished_at")?,
-        settled_at: maybe_moment(row, "settled_at")?,
-        purged_at: maybe_moment(row, "purged_at")?,
-        pace: (row.try_get("pace")?, moment(row, "pace_at")?),
+        starts_at: maybe_timestamp(row, "starts_at")?,
+        open_until: maybe_timestamp(row, "open_until")?,
+        created_at: timestamp(row, "created_at")?,
+        started_at: maybe_timestamp(row, "started_at")?,
+        cancelled_at: maybe_timestamp(row, "cancelled_at")?,
+        finished_at: maybe_timestamp(row, "finished_at")?,
+        settled_at: maybe_timestamp(row, "settled_at")?,
+        purged_at: maybe_timestamp(row, "purged_at")?,
+        pace: (row.try_get("pace")?, timestamp(row, "pace_at")?),
     })
 }
 
@@ -399,7 +406,7 @@ pub(super) async fn tallies(connection: &mut SqliteConnection, batch: BatchId) -
         .await?;
     let mut tallies = Tallies::default();
     for row in &rows {
-        tallies.add(step(row, "step")?, word(row, "count", Count::from_code)?, row.try_get("n")?);
+        tallies.add(step(row, "step")?, decoded(row, "count", Count::from_code)?, row.try_get("n")?);
     }
     Ok(tallies)
 }
@@ -412,8 +419,8 @@ pub(super) async fn move_on(
     why: Option<String>,
     now: Timestamp,
 ) -> Work<Option<u64>> {
-    // Times are set on the way into a state and never again: a batch that is resumed has not started anew. A cancelled
-    // batch stays cancelled for ever; moving it from there to there says that its last message has its outcome.
+    // Each time is set once, when the batch first enters the state: resuming is no new start. A cancelled batch stays
+    // cancelled; moving it from cancelled to cancelled sets the time at which its last message got its outcome.
     let moved = sqlx::query(
         "UPDATE batch SET state = ?3, state_why = coalesce(?4, state_why),
                 started_at = iif(?3 = ?6, coalesce(started_at, ?5), started_at),
@@ -435,7 +442,7 @@ pub(super) async fn move_on(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(moved) = moved else { return Ok(None) };
-    let text = why.as_deref().unwrap_or_else(|| by_itself(&from, to));
-    tell(connection, batch, moved.try_get("name")?, text, now).await?;
+    let text = why.as_deref().unwrap_or_else(|| automatic_move(&from, to));
+    record_event(connection, batch, moved.try_get("name")?, text, now).await?;
     bump(connection).await.map(Some)
 }

@@ -1,5 +1,7 @@
-//! Claim: the write-ahead of every hand-over, in one transaction. Who leaves the planner says; here are the pages that it
-//! reads, and what is written of those whom it names.
+//! Claims messages in one transaction: the write-ahead of every submission.
+//!
+//! The planner decides which messages are claimed. This module reads the pages that it asks for, and writes what it
+//! decides.
 
 use std::collections::HashMap;
 
@@ -10,7 +12,7 @@ use super::leases::is_present;
 use super::limits::{spend, used};
 use super::messages::{Moves, count_in};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
-use super::rows::{Line, json_of, maybe_moment, moment, packed, small, word};
+use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, small, timestamp};
 use super::script::Script;
 use super::tiers;
 use crate::domain::{
@@ -38,7 +40,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         if let Some(tier) = &tier {
             let mut candidates: Vec<&mut Candidate> = pages.iter_mut().flatten().collect();
             let needs_holders = |candidates| planner.needs_holders(candidates);
-            tiers::tell(connection, tier, &mut candidates, now, needs_holders).await?;
+            tiers::set_standings(connection, tier, &mut candidates, now, needs_holders).await?;
         }
         planner.judge(pages);
     }
@@ -46,31 +48,35 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let decided = planner.end(&next);
     let messages = decided.taken.into_iter().map(|taken| claimed(taken, lane, now)).collect();
     let set = ClaimedSet { messages, referred: decided.referred, rests: decided.rests };
-    set_off(connection, &set.messages, lane, epoch, now).await?;
+    mark_sending(connection, &set.messages, lane, epoch, now).await?;
     if let Some(TierUse { portfolio, .. }) = tier {
-        let with_place = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
-        let recipients: Vec<_> = with_place.map(|claimed| (claimed.message.msisdn, now)).collect();
-        tiers::take(connection, &portfolio, &recipients).await?;
+        let with_slot = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
+        let recipients: Vec<_> = with_slot.map(|claimed| (claimed.message.msisdn, now)).collect();
+        tiers::take_slots(connection, &portfolio, &recipients).await?;
     }
     Ok(set)
 }
 
-/// Read in the claim's own transaction: what an operator has stopped cannot leave. And apart from its rows, because as a
-/// condition on each of them it would go through all ten million of a batch that has just been cancelled.
+/// The states of batches, read in the claim's own transaction, so nothing of a stopped batch is claimed.
+///
+/// Not a condition of [`PAGE`]: on a batch that was just cancelled, that would read all of its messages, up to ten
+/// million.
 pub(super) const COURSES: &str = "SELECT id, state, ends_at FROM batch WHERE id IN (SELECT value FROM json_each(?1))";
 
 async fn courses(connection: &mut SqliteConnection, planner: &Planner) -> Work<HashMap<BatchId, Course>> {
     let batches: Vec<u32> = planner.batches().into_iter().map(|batch| batch.0).collect();
     let rows = sqlx::query(COURSES).bind(json_of(&batches, "batch.id")?).fetch_all(connection).await?;
     let course = |row| {
-        let state = word(row, "state", BatchState::from_code)?;
-        Ok((BatchId(small(row, "id")?), Course { state, last_first_submission_at: maybe_moment(row, "ends_at")? }))
+        let state = decoded(row, "state", BatchState::from_code)?;
+        Ok((BatchId(small(row, "id")?), Course { state, last_first_submission_at: maybe_timestamp(row, "ends_at")? }))
     };
     rows.iter().map(course).collect()
 }
 
-/// Whoever waits as they were laid out differs in little from the others: what never changed is not written out, since
-/// making text of a number costs more than reading it.
+/// One page of a queue.
+///
+/// Most messages are unchanged since the launch, so the values that only a change sets are left out of their lines:
+/// formatting a number costs more than reading it.
 pub(super) const PAGE: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.msisdn IS NULL, '', 1),
                iif(version = 0 AND due IS NULL AND marks = 0, '',
@@ -83,7 +89,7 @@ pub(super) const PAGE: &str = packed!(
      ORDER BY not_before, m.n LIMIT ?7"
 );
 
-/// Whoever stands in front of each queue, a page for each look.
+/// Reads the next messages of each queue, a page for each look.
 async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp) -> Work<Vec<Vec<Candidate>>> {
     let mut script = Script::default();
     for Look { queue, after, count } in looks {
@@ -95,7 +101,7 @@ async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp
     let texts = script.texts(connection).await?;
     let page = |(look, text): (&Look, String)| {
         let mut page = text.lines().map(|line| candidate(&mut Line::of(line), look.queue)).collect::<Work<Vec<_>>>()?;
-        // Nothing promises that lines are joined in the order of their rows.
+        // SQLite does not guarantee that lines are joined in the order of their rows.
         page.sort_by_key(|candidate| (candidate.message.present.not_before(), candidate.message.key.n));
         Ok(page)
     };
@@ -107,28 +113,28 @@ fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Ca
     let msisdn = line.msisdn("msisdn")?;
     let not_before = Timestamp::from_millis(line.small("not_before")?);
     let country = line.country("country")?;
-    let opted_out = !line.word("opted_out")?.is_empty();
+    let opted_out = !line.text("opted_out")?.is_empty();
     let mut present = Present::queued(not_before, None);
     let mut version = 0;
     if let Some(changed) = line.maybe("version")? {
         version = changed;
-        present.state = State::Queued { not_before, gives_up: line.moment("due")? };
-        (present.first_left, present.accepted) = (line.moment("first_left")?, line.moment("accepted")?);
+        present.state = State::Queued { not_before, gives_up: line.timestamp("due")? };
+        (present.first_left, present.accepted) = (line.timestamp("first_left")?, line.timestamp("accepted")?);
         (present.tries, present.marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
     }
     present.step = step;
     let message = Loaded { key, msisdn, country, version, lane, present };
-    // Packed fields hold spaces, but no newline that is not escaped.
+    // Packed fields may contain spaces, but newlines are escaped.
     let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
     Ok(Candidate { message, fields, opted_out, tier: TierStanding::New })
 }
 
-pub(super) const NEXT: &str = "SELECT q.key AS place, (SELECT not_before FROM message INDEXED BY message_queue
+pub(super) const NEXT: &str = "SELECT q.key AS index_of, (SELECT not_before FROM message INDEXED BY message_queue
           WHERE lane = q.value ->> 0 AND batch = q.value ->> 1 AND step = q.value ->> 2 AND state = 0 AND not_before > ?2
           ORDER BY not_before LIMIT 1) AS next
      FROM json_each(?1) q";
 
-/// When the next one's turn comes in each of these queues, where anybody is in it.
+/// Returns the earliest future time in each of these queues that has one.
 async fn next_turns(
     connection: &mut SqliteConnection,
     queues: Vec<Queue>,
@@ -141,15 +147,15 @@ async fn next_turns(
     let query = sqlx::query(NEXT).bind(json_of(&keys, "message")?).bind(now.millis());
     let mut next = HashMap::with_capacity(queues.len());
     for row in query.fetch_all(connection).await? {
-        let place: usize = small(&row, "place")?;
-        if let (Some(queue), Some(_)) = (queues.get(place), row.try_get::<Option<i64>, _>("next")?) {
-            next.insert(*queue, moment(&row, "next")?);
+        let index: usize = small(&row, "index_of")?;
+        if let (Some(queue), Some(_)) = (queues.get(index), row.try_get::<Option<i64>, _>("next")?) {
+            next.insert(*queue, timestamp(&row, "next")?);
         }
     }
     Ok(next)
 }
 
-/// A candidate as it stands once a lane has set it off.
+/// Turns a chosen candidate into a claimed message, which is `sending` on `lane`.
 fn claimed(taken: Taken, lane: LaneId, now: Timestamp) -> Claimed {
     let Taken { candidate: Candidate { message, fields, opted_out, .. }, pass, cost } = taken;
     let state = match message.present.state {
@@ -161,12 +167,12 @@ fn claimed(taken: Taken, lane: LaneId, now: Timestamp) -> Claimed {
     Claimed { message, fields, opted_out, pass, cost }
 }
 
-pub(super) const SET_OFF: OverNumbers =
+pub(super) const MARK_SENDING: OverNumbers =
     over_numbers!("UPDATE message SET state = 1, at = ?4, lane = ?5, epoch = ?6, version = version + 1 WHERE", "");
 
-async fn set_off(
+async fn mark_sending(
     connection: &mut SqliteConnection,
-    leaving: &[Claimed],
+    claimed: &[Claimed],
     by: LaneId,
     epoch: Epoch,
     now: Timestamp,
@@ -174,23 +180,23 @@ async fn set_off(
     let mut script = Script::default();
     let mut moves = Moves::new();
     let mut numbers: HashMap<BatchId, Vec<u32>> = HashMap::new();
-    for Claimed { message, .. } in leaving {
+    for Claimed { message, .. } in claimed {
         numbers.entry(message.key.batch).or_default().push(message.key.n);
         let tallies = moves.entry(message.key.batch).or_default();
         tallies.moved(usize::from(StepIndex::COUNT_MAX), &as_queued(&message.present), &message.present);
     }
     for (batch, mut numbers) in numbers {
         numbers.sort_unstable();
-        let statement = Numbers::of(&numbers).statement(&mut script, &SET_OFF, batch);
+        let statement = Numbers::of(&numbers).statement(&mut script, &MARK_SENDING, batch);
         statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
     }
     count_in(&mut script, &moves);
-    spend(&mut script, leaving);
+    spend(&mut script, claimed);
     script.run(connection).await?;
     Ok(())
 }
 
-/// What a claimed message was before the claim.
+/// The state of a claimed message before the claim.
 fn as_queued(after: &Present) -> Present {
     match after.state {
         State::Sending { not_before, gives_up, .. } => {

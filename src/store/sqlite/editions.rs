@@ -1,10 +1,10 @@
-//! Plans that are changed after their launch.
+//! Changes the plans of launched batches and keeps their earlier editions.
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::batches::{self, bump, keep_plan, read_plan, tell};
-use super::rows::{json_list, moment};
+use super::batches::{self, bump, read_plan, record_event, store_plan};
+use super::rows::{json_list, timestamp};
 use crate::domain::{BatchId, BatchState, Queue, Span, Timestamp};
 use crate::store::{Amendment, Edition, StepHeldBy};
 
@@ -22,10 +22,10 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
     .fetch_optional(&mut *connection)
     .await?;
     let Some(found) = found else { return Ok(None) };
-    let digest = keep_plan(connection, &plan).await?;
+    let digest = store_plan(connection, &plan).await?;
     let before = batches::plan(connection, batch).await?;
     if before.is_none_or(|before| before.hold_paid_when != plan.hold_paid_when) {
-        // That a person has let a step go on in spite of a rule says nothing of another rule.
+        // An operator's release of a step that a rule held does not apply to another rule.
         sqlx::query("DELETE FROM step_hold WHERE batch = ?1 AND held_by = ?2 AND lifted_at IS NOT NULL")
             .bind(batch.0)
             .bind(StepHeldBy::Rule as u8)
@@ -47,7 +47,7 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
         .bind(starts_at.map(Timestamp::millis))
         .execute(&mut *connection)
         .await?;
-    tell(connection, batch, found.try_get("name")?, &why, now).await?;
+    record_event(connection, batch, found.try_get("name")?, &why, now).await?;
     bump(connection).await.map(Some)
 }
 
@@ -59,11 +59,11 @@ pub(super) async fn editions(connection: &mut SqliteConnection, batch: BatchId) 
     .fetch_all(connection)
     .await?;
     let edition =
-        |row| Ok(Edition { plan: read_plan(row, batch)?, until: moment(row, "until")?, why: row.try_get("why")? });
+        |row| Ok(Edition { plan: read_plan(row, batch)?, until: timestamp(row, "until")?, why: row.try_get("why")? });
     rows.iter().map(edition).collect()
 }
 
-/// Whoever was to begin then has as long to leave from the earlier time on.
+/// A message that was to start at `not_before` gets its full `leave_within` from the earlier time on.
 pub(super) const BRING_FORWARD: &str = "UPDATE message
      SET not_before = ?2, version = version + 1, due = iif(due = not_before + ?6, ?2 + ?6, due)
      WHERE batch = ?1 AND n IN (SELECT m.n FROM message m INDEXED BY message_queue
@@ -87,7 +87,7 @@ pub(super) async fn bring_forward(
         .await?
         .rows_affected();
     if brought > 0 {
-        // So that lanes look at the queue, which rests until the time to which they were put off.
+        // Without a decision, lanes would not claim from the queue before the old time.
         bump(connection).await?;
     }
     Ok(u32::try_from(brought).unwrap_or(u32::MAX))

@@ -1,4 +1,4 @@
-//! Facts as they are on disk: what became of each try, and what the provider told.
+//! Reads attempts and receipts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +10,7 @@ use crate::domain::{BatchId, LaneId, MessageKey, Timestamp, Umid};
 use crate::engine::Ruling;
 use crate::store::{Attempt, Receipt, Verdict};
 
-/// Between texts of a line, in which no file and no provider writes it.
+/// Separates the texts of a line. Neither files nor providers use this character.
 pub(super) const PART: char = '\u{1f}';
 
 macro_rules! attempts {
@@ -33,10 +33,10 @@ macro_rules! receipts {
     };
 }
 
-/// Of a range of messages.
+/// The facts of a range of messages.
 pub(super) const ATTEMPTS: &str = attempts!("n BETWEEN ?2 AND ?3");
 pub(super) const RECEIPTS: &str = receipts!("n BETWEEN ?2 AND ?3");
-/// Of single messages.
+/// The facts of single messages.
 pub(super) const ATTEMPTS_OF: &str = attempts!("n IN (SELECT value FROM json_each(?2))");
 pub(super) const RECEIPTS_OF: &str = receipts!("n = ?2");
 
@@ -59,19 +59,19 @@ pub(super) async fn receipts(connection: &mut SqliteConnection, message: Message
     receipts_in(connection, query, message.batch).await
 }
 
-/// In the order of the messages, and of a message in the order of its steps and tries.
+/// Reads attempts, ordered by message, step and try.
 pub(super) async fn attempts_in(connection: &mut SqliteConnection, query: Bound<'_>) -> Work<Vec<(u32, Attempt)>> {
     attempts_of(&lines(connection, query).await?)
 }
 
 pub(super) fn attempts_of(text: &str) -> Work<Vec<(u32, Attempt)>> {
     let mut attempts = text.lines().map(attempt).collect::<Work<Vec<_>>>()?;
-    // Nothing promises that lines are joined in the order of their rows.
+    // SQLite does not guarantee that lines are joined in the order of their rows.
     attempts.sort_unstable_by_key(|(n, attempt)| (*n, attempt.step, attempt.tries));
     Ok(attempts)
 }
 
-/// In the order of the messages, and of a message in the order in which they came.
+/// Reads receipts, ordered by message and arrival.
 pub(super) async fn receipts_in(
     connection: &mut SqliteConnection,
     query: Bound<'_>,
@@ -87,7 +87,7 @@ pub(super) fn receipts_of(text: &str, batch: BatchId) -> Work<Vec<Receipt>> {
 }
 
 pub(super) fn nonsense(place: &str) -> Error {
-    Error::Nonsense { what: "a value that is none".to_owned(), place: place.to_owned() }
+    Error::Nonsense { what: "an invalid value".to_owned(), place: place.to_owned() }
 }
 
 fn attempt(line: &str) -> Work<(u32, Attempt)> {
@@ -96,7 +96,7 @@ fn attempt(line: &str) -> Work<(u32, Attempt)> {
     let step = line.step("step")?;
     let lane = LaneId(line.small("lane")?);
     let queued = Timestamp::from_millis(line.small("queued")?);
-    let intent = line.moment("intent")?;
+    let intent = line.timestamp("intent")?;
     let answered = Timestamp::from_millis(line.small("answered")?);
     let verdict = Verdict::from_code(line.small("verdict")?).ok_or_else(|| nonsense("attempt.verdict"))?;
     let (tries, ruling, code) = (line.small("tries")?, ruling(&mut line)?, line.maybe("code")?);

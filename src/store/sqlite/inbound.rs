@@ -1,4 +1,4 @@
-//! What people write: kept once, obeyed once.
+//! Stores the inbound messages of recipients, each once, and applies their keywords, each once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,75 +7,77 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
+use super::opt_outs::{by_message, opt_in, opt_out};
 use super::rows::{
-    Bound, for_values, json_list, json_of, maybe_moment, maybe_small, moment, msisdn, small, step, word,
+    Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
 };
-use super::wishes::{by_message, opt_in, opt_out};
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, Span, StepIndex, Timestamp, WishFrom};
 use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
 
-/// The longest window that anything opens.
+/// The longest window that an inbound message opens.
 const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
 
 fn json_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Work<String> {
     json_of(&texts.collect::<Vec<_>>(), "ids")
 }
 
-pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS nowhere, msisdn FROM inbound
+pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS unattached, msisdn FROM inbound
      WHERE umid IN (SELECT value FROM json_each(?1))";
 
-/// What is known of a message that was kept before.
+/// What is known of a message that is already stored.
 struct Known {
-    is_nowhere: bool,
+    /// Whether it replies to no known attempt.
+    is_unattached: bool,
     msisdn: Option<Msisdn>,
 }
 
+/// Stores inbound messages and applies their keywords. Returns the known numbers of each message's sender.
 pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inbound>) -> Work<Vec<Vec<Msisdn>>> {
     if inbound.is_empty() {
         return Ok(Vec::new());
     }
-    let mut whose = super::aliases::name(connection, &mut inbound).await?;
+    let mut senders = super::aliases::resolve(connection, &mut inbound).await?;
     let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
     let rows = sqlx::query(KNOWN).bind(asked).fetch_all(&mut *connection).await?;
     let mut known = HashMap::new();
     for row in &rows {
-        let told = Known { is_nowhere: row.try_get("nowhere")?, msisdn: maybe_msisdn(row)? };
-        known.insert(row.try_get::<String, _>("umid")?, told);
+        let stored = Known { is_unattached: row.try_get("unattached")?, msisdn: maybe_msisdn(row)? };
+        known.insert(row.try_get::<String, _>("umid")?, stored);
     }
-    // By their places among all.
+    // Indices into `inbound`.
     let (mut named, mut new, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    for (index, (message, whose)) in inbound.iter().zip(&mut whose).enumerate() {
+    for (index, (message, numbers)) in inbound.iter().zip(&mut senders).enumerate() {
         let Some(before) = known.get_mut(&message.umid) else {
             if seen.insert(message.umid.as_str()) {
                 new.push(index);
             }
             continue;
         };
-        if message.on.is_some() && before.is_nowhere {
-            place(connection, message).await?;
-            before.is_nowhere = false;
+        if message.on.is_some() && before.is_unattached {
+            attach(connection, message).await?;
+            before.is_unattached = false;
             if before.msisdn.is_none() {
-                // What they wished could not be done before anybody knew who they are.
+                // Its keyword could not be applied while the sender was unknown.
                 named.push(index);
             }
         }
-        if let Some(person) = before.msisdn.filter(|person| !whose.contains(person)) {
-            whose.push(person);
+        if let Some(number) = before.msisdn.filter(|number| !numbers.contains(number)) {
+            numbers.push(number);
         }
     }
-    keep(connection, &new.iter().map(|index| &inbound[*index]).collect::<Vec<_>>()).await?;
-    let to_obey = named.into_iter().chain(new).map(|index| (&inbound[index], whose[index].as_slice()));
-    obey(connection, &to_obey.collect::<Vec<_>>()).await?;
-    Ok(whose)
+    insert(connection, &new.iter().map(|index| &inbound[*index]).collect::<Vec<_>>()).await?;
+    let to_apply = named.into_iter().chain(new).map(|index| (&inbound[index], senders[index].as_slice()));
+    apply_keywords(connection, &to_apply.collect::<Vec<_>>()).await?;
+    Ok(senders)
 }
 
-pub(super) const PLACE: &str =
+pub(super) const ATTACH: &str =
     "UPDATE inbound SET batch = ?2, n = ?3, step = ?4, msisdn = coalesce(msisdn, ?5), until = coalesce(until, ?6)
      WHERE umid = ?1";
 
-/// Rare: the answer has overtaken what tells the umid of the attempt.
-async fn place(connection: &mut SqliteConnection, message: &Inbound) -> Work<()> {
-    sqlx::query(PLACE)
+/// Attaches a stored message to the attempt that it replies to. Rare: the reply arrived before the attempt's umid did.
+async fn attach(connection: &mut SqliteConnection, message: &Inbound) -> Work<()> {
+    sqlx::query(ATTACH)
         .bind(&message.umid)
         .bind(message.on.map(|(key, _)| key.batch.0))
         .bind(message.on.map(|(key, _)| key.n))
@@ -87,7 +89,7 @@ async fn place(connection: &mut SqliteConnection, message: &Inbound) -> Work<()>
     Ok(())
 }
 
-async fn keep(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()> {
+async fn insert(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()> {
     for_values(
         connection,
         "INSERT INTO inbound (umid, received, said, sub_account, channel, channel_id, msisdn, called, kind, keyword, until,
@@ -118,31 +120,32 @@ async fn keep(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()> {
     Ok(())
 }
 
-/// Does what is wished, in the order in which it was said: of two wishes of one person the later one holds. A "stop" is
-/// meant for all numbers of whoever says it, a "start" for one that is told.
-async fn obey(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
-    let mut wishes: Vec<(Timestamp, Keyword, Msisdn, String)> = Vec::new();
-    for (message, whose) in messages {
+/// Applies the keywords of messages in the order in which they were sent, so of two from one recipient the later one wins.
+///
+/// A "stop" applies to all known numbers of its sender, a "start" only to the number that the message carries.
+async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
+    let mut keywords: Vec<(Timestamp, Keyword, Msisdn, String)> = Vec::new();
+    for (message, senders) in messages {
         let Some(keyword) = message.keyword else { continue };
-        let meant = match keyword {
-            Keyword::Stop => *whose,
+        let numbers = match keyword {
+            Keyword::Stop => *senders,
             Keyword::Start => message.msisdn.as_slice(),
         };
-        wishes
-            .extend(meant.iter().map(|person| (message.said, keyword, *person, by_message(keyword, message.channel))));
+        let source = by_message(keyword, message.channel);
+        keywords.extend(numbers.iter().map(|number| (message.said, keyword, *number, source.clone())));
     }
-    wishes.sort_by_key(|(said, ..)| *said);
-    for alike in wishes.chunk_by(|a, b| a.1 == b.1) {
-        let people = alike.iter().cloned();
+    keywords.sort_by_key(|(said, ..)| *said);
+    for alike in keywords.chunk_by(|a, b| a.1 == b.1) {
+        let entries = alike.iter().cloned();
         let from = WishFrom::Person;
-        match alike.first().map(|wish| wish.1) {
+        match alike.first().map(|entry| entry.1) {
             Some(Keyword::Stop) => {
-                let people = people.map(|(since, _, msisdn, source)| OptOut { msisdn, since, from, source });
-                opt_out(connection, &people.collect::<Vec<_>>()).await?;
+                let opt_outs = entries.map(|(since, _, msisdn, source)| OptOut { msisdn, since, from, source });
+                opt_out(connection, &opt_outs.collect::<Vec<_>>()).await?;
             }
             Some(Keyword::Start) => {
-                let people = people.map(|(at, _, msisdn, source)| OptIn { msisdn, at, from, source });
-                opt_in(connection, &people.collect::<Vec<_>>()).await?;
+                let opt_ins = entries.map(|(at, _, msisdn, source)| OptIn { msisdn, at, from, source });
+                opt_in(connection, &opt_ins.collect::<Vec<_>>()).await?;
             }
             None => {}
         }
@@ -150,10 +153,10 @@ async fn obey(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn
     Ok(())
 }
 
-pub(super) const ON: &str = "SELECT asked.key AS place, batch, n, step FROM json_each(?1) asked
+pub(super) const ON: &str = "SELECT asked.key AS index_of, batch, n, step FROM json_each(?1) asked
      CROSS JOIN inbound ON inbound.umid = asked.value WHERE batch IS NOT NULL";
 
-/// The attempts that earlier messages of people are on, by the messages' ids.
+/// Finds the attempts that earlier inbound messages reply to, by the messages' umids.
 pub(super) async fn on(
     connection: &mut SqliteConnection,
     asked: &[(usize, String)],
@@ -164,8 +167,8 @@ pub(super) async fn on(
     }
     let umids = json_texts(asked.iter().map(|(_, umid)| umid.as_str()))?;
     for row in &sqlx::query(ON).bind(umids).fetch_all(connection).await? {
-        let place: usize = small(row, "place")?;
-        if let Some((target, _)) = asked.get(place) {
+        let index: usize = small(row, "index_of")?;
+        if let Some((target, _)) = asked.get(index) {
             targets[*target] = attempt(row)?;
         }
     }
@@ -182,12 +185,12 @@ fn attempt(row: &SqliteRow) -> Work<Option<(MessageKey, StepIndex)>> {
     Ok(Some((MessageKey { batch: BatchId(batch), n: small(row, "n")? }, step(row, "step")?)))
 }
 
-const EVERYBODYS: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
-pub(super) const OF_PERSON: &str =
+const ALL: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
+pub(super) const OF_RECIPIENT: &str =
     "SELECT * FROM inbound INDEXED BY inbound_person WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_BATCH: &str =
     "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
-pub(super) const NOWHERE: &str =
+pub(super) const UNATTACHED: &str =
     "SELECT * FROM inbound INDEXED BY inbound_nowhere WHERE batch IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_MESSAGE: &str =
     "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND n = ?4 AND id > ?1 ORDER BY id LIMIT ?2";
@@ -199,9 +202,9 @@ pub(super) async fn list(
     limit: u32,
 ) -> Work<Vec<(i64, Inbound)>> {
     let query = match of {
-        InboundOf::Everybody => sqlx::query(EVERYBODYS).bind(after).bind(limit),
-        InboundOf::Nowhere => sqlx::query(NOWHERE).bind(after).bind(limit),
-        InboundOf::Person(person) => sqlx::query(OF_PERSON).bind(after).bind(limit).bind(number(person)),
+        InboundOf::Everybody => sqlx::query(ALL).bind(after).bind(limit),
+        InboundOf::Nowhere => sqlx::query(UNATTACHED).bind(after).bind(limit),
+        InboundOf::Person(recipient) => sqlx::query(OF_RECIPIENT).bind(after).bind(limit).bind(number(recipient)),
         InboundOf::Batch(batch) => sqlx::query(OF_BATCH).bind(after).bind(limit).bind(batch.0),
         InboundOf::Message(key) => sqlx::query(OF_MESSAGE).bind(after).bind(limit).bind(key.batch.0).bind(key.n),
     };
@@ -212,30 +215,31 @@ fn message(row: &SqliteRow) -> Work<Inbound> {
     let has = |column| Ok::<_, super::Fault>(row.try_get::<Option<i64>, _>(column)?.is_some());
     Ok(Inbound {
         umid: row.try_get("umid")?,
-        received: moment(row, "received")?,
-        said: moment(row, "said")?,
+        received: timestamp(row, "received")?,
+        said: timestamp(row, "said")?,
         sub_account: row.try_get("sub_account")?,
-        channel: has("channel")?.then(|| word(row, "channel", Channel::from_code)).transpose()?,
+        channel: has("channel")?.then(|| decoded(row, "channel", Channel::from_code)).transpose()?,
         channel_id: row.try_get("channel_id")?,
         msisdn: maybe_msisdn(row)?,
         called: row.try_get("called")?,
         kind: row.try_get("kind")?,
-        keyword: has("keyword")?.then(|| word(row, "keyword", Keyword::from_code)).transpose()?,
-        window: maybe_moment(row, "until")?,
+        keyword: has("keyword")?.then(|| decoded(row, "keyword", Keyword::from_code)).transpose()?,
+        window: maybe_timestamp(row, "until")?,
         on: attempt(row)?,
         raw: row.try_get("raw")?,
     })
 }
 
-pub(super) const REPLIED: &str = "SELECT step, count(DISTINCT n) AS people FROM inbound INDEXED BY inbound_message
+pub(super) const REPLIED: &str = "SELECT step, count(DISTINCT n) AS replied FROM inbound INDEXED BY inbound_message
      WHERE batch = ?1 AND batch IS NOT NULL GROUP BY step ORDER BY step";
 
 pub(super) async fn replied(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<(StepIndex, u32)>> {
     let rows = sqlx::query(REPLIED).bind(batch.0).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((step(row, "step")?, small(row, "people")?))).collect()
+    rows.iter().map(|row| Ok((step(row, "step")?, small(row, "replied")?))).collect()
 }
 
-/// What is not said of a sender stands for any: a subaccount mostly has one number on a channel.
+/// An inbound message without a subaccount or a channel id opens a window with every sender: a subaccount mostly has one
+/// number on a channel.
 pub(super) const WINDOWS: &str = "SELECT asked.value AS msisdn, max(i.until) AS until FROM json_each(?1) asked
      CROSS JOIN inbound i INDEXED BY inbound_person ON i.msisdn = asked.value AND i.said > ?2
      WHERE i.until > ?3 AND i.sub_account IN (?4, '') AND (?5 IS NULL OR i.channel_id IN (?5, ''))
@@ -243,26 +247,26 @@ pub(super) const WINDOWS: &str = "SELECT asked.value AS msisdn, max(i.until) AS 
 
 pub(super) async fn windows(
     connection: &mut SqliteConnection,
-    people: &[Msisdn],
+    recipients: &[Msisdn],
     sender: &Sender,
     now: Timestamp,
 ) -> Work<Vec<(Msisdn, Timestamp)>> {
     let rows = sqlx::query(WINDOWS)
-        .bind(json_list(people.iter().copied().map(number)))
+        .bind(json_list(recipients.iter().copied().map(number)))
         .bind((now - LONGEST_WINDOW).millis())
         .bind(now.millis())
         .bind(&sender.sub_account)
         .bind(&sender.channel_id)
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "until")?))).collect()
+    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, timestamp(row, "until")?))).collect()
 }
 
 const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_person
      WHERE msisdn > ?1 AND said > ?2 AND until > ?3 AND sub_account IN (?4, '') AND (?5 IS NULL OR channel_id IN (?5, ''))
      ORDER BY msisdn LIMIT ?6";
 
-/// Walks over everybody who ever wrote: for a plan.
+/// Lists the recipients with an open window. Reads all inbound messages, so only a plan uses it.
 pub(super) async fn holders(
     connection: &mut SqliteConnection,
     sender: &Sender,

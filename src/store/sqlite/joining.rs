@@ -1,7 +1,6 @@
-//! Messages that join an open batch one by one.
+//! Adds messages to open batches one by one.
 //!
-//! Each open batch has an audience of its own, in which its recipients are kept as they come: the `n`th recipient is the
-//! `n`th message.
+//! Each open batch has an audience of its own, which grows with it: the `n`th recipient has the `n`th message.
 
 use sqlx::{Row, SqliteConnection};
 
@@ -19,7 +18,7 @@ struct Open {
 }
 
 pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) -> Work<Joined> {
-    let plan = batches::keep_plan(connection, &joining.plan).await?;
+    let plan = batches::store_plan(connection, &joining.plan).await?;
     let open = match find(connection, plan, joining.now).await? {
         Some(open) => open,
         None => begin(connection, &joining).await?,
@@ -34,8 +33,11 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     Ok(Joined { batch, tag, first: from })
 }
 
-/// The open batch of a plan. One that has come to its end, or is being called off, is open no more. One that began later than
-/// now was opened by another clock: a message in it would be older than its batch.
+/// Finds the open batch of a plan.
+///
+/// - A batch that has ended or is being cancelled is no longer open.
+/// - A batch created after `now` was opened by a server with another clock. It is skipped, because a message in it would
+///   be older than its batch.
 async fn find(connection: &mut SqliteConnection, plan: Vec<u8>, now: Timestamp) -> Work<Option<Open>> {
     let row = sqlx::query(
         "SELECT id, tag, audience_ids->>0 AS audience FROM batch

@@ -1,10 +1,10 @@
-//! Lanes, and the holds that keep them from sending.
+//! Stores lanes, and the holds that keep them from sending.
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::bump;
-use super::rows::{Bound, for_values, maybe_small, moment, small, word};
+use super::rows::{Bound, decoded, for_values, maybe_small, small, timestamp};
 use crate::domain::{Channel, LaneId, Timestamp};
 use crate::store::{Event, HeldBy, Hold, Lane};
 
@@ -28,7 +28,7 @@ pub(super) async fn known(connection: &mut SqliteConnection) -> Work<Vec<Lane>> 
             Ok(Lane {
                 id: LaneId(small(row, "id")?),
                 name: row.try_get("name")?,
-                channel: word(row, "channel", Channel::from_code)?,
+                channel: decoded(row, "channel", Channel::from_code)?,
             })
         })
         .collect()
@@ -42,23 +42,25 @@ pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> 
                 lane: row.try_get("lane")?,
                 template: row.try_get("template")?,
                 language: row.try_get("language")?,
-                by: word(row, "held_by", HeldBy::from_code)?,
+                by: decoded(row, "held_by", HeldBy::from_code)?,
                 code: maybe_small(row, "code")?,
                 reason: row.try_get("reason")?,
-                since: moment(row, "since")?,
+                since: timestamp(row, "since")?,
             })
         })
         .collect()
 }
 
 pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: Timestamp) -> Work<u64> {
-    put(connection, &hold, begun).await?;
+    add_hold(connection, &hold, begun).await?;
     bump(connection).await
 }
 
-/// The first reason stays: it is the one that tells when it began. A lift that lies before us is by another clock than
-/// ours, and keeps nothing from being held.
-pub(super) async fn put(connection: &mut SqliteConnection, hold: &Hold, begun: Timestamp) -> Work<()> {
+/// Adds a hold, unless it was released after `begun`.
+///
+/// - The first reason stays, because it tells when the hold began.
+/// - A release with a time in the future comes from another clock and prevents no hold.
+pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, begun: Timestamp) -> Work<()> {
     sqlx::query("UPDATE hold SET begun = max(begun, ?4) WHERE lane = ?1 AND template = ?2 AND language = ?3")
         .bind(&hold.lane)
         .bind(&hold.template)
@@ -92,15 +94,17 @@ pub(super) async fn put(connection: &mut SqliteConnection, hold: &Hold, begun: T
     Ok(())
 }
 
-/// The provider lets a template be sent again: what it has put itself is lifted, and no more. It repeats what was not
-/// acknowledged, so that its words may come in another order than it said them: of two the later one holds.
-pub(super) async fn lift(
+/// Removes the provider's holds on a template that the provider allows again.
+///
+/// Events may arrive out of order, because the provider repeats those that were not acknowledged. So a hold from a later
+/// event stays.
+pub(super) async fn release_by_provider(
     connection: &mut SqliteConnection,
     (lane, template, language): &(String, String, String),
     said: Timestamp,
     now: Timestamp,
 ) -> Work<()> {
-    let lifted = sqlx::query(
+    let released = sqlx::query(
         "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_person = 0
              AND NOT (held_by = ?4 AND begun > ?5)",
     )
@@ -112,15 +116,15 @@ pub(super) async fn lift(
     .execute(&mut *connection)
     .await?
     .rows_affected();
-    is_lifted(connection, lane, template, language, said).await?;
-    if lifted > 0 {
-        let text = "released: the provider lets it be sent again".to_owned();
+    record_release(connection, lane, template, language, said).await?;
+    if released > 0 {
+        let text = "released: the provider allows it again".to_owned();
         super::nodes::note(connection, Event { at: now, subject: Event::of_lane(lane, template), text }).await?;
     }
     Ok(())
 }
 
-async fn is_lifted(
+async fn record_release(
     connection: &mut SqliteConnection,
     lane: &str,
     template: &str,
@@ -147,17 +151,17 @@ pub(super) async fn release(
     now: Timestamp,
     by: String,
 ) -> Work<u32> {
-    let lifted = sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2")
+    let released = sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2")
         .bind(&lane)
         .bind(&template)
         .execute(&mut *connection)
         .await?
         .rows_affected();
-    if lifted > 0 {
-        is_lifted(connection, &lane, &template, "", now).await?;
+    if released > 0 {
+        record_release(connection, &lane, &template, "", now).await?;
         let event = Event { at: now, subject: Event::of_lane(&lane, &template), text: format!("resumed by {by}") };
         super::nodes::note(connection, event).await?;
         bump(connection).await?;
     }
-    Ok(u32::try_from(lifted).unwrap_or(u32::MAX))
+    Ok(u32::try_from(released).unwrap_or(u32::MAX))
 }

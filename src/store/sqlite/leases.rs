@@ -1,13 +1,13 @@
-//! The lease: taken by compare and swap, renewed by its holder alone, checked by each claim.
+//! Stores the lease: compare-and-swap acquires it, only its holder renews it, and each claim checks it.
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::rows::{maybe_moment, moment, small};
+use super::rows::{maybe_timestamp, small, timestamp};
 use crate::domain::Timestamp;
 use crate::store::{Epoch, Error, Holder, Latest, Lease};
 
-/// The one unit there is: everything that this database sends. Many nodes will have one for each portfolio.
+/// The only unit: everything that this database sends. With many nodes there will be one per portfolio.
 const UNIT: i64 = 0;
 
 pub(super) async fn lease(connection: &mut SqliteConnection) -> Work<Lease> {
@@ -18,14 +18,14 @@ pub(super) async fn lease(connection: &mut SqliteConnection) -> Work<Lease> {
     .bind(UNIT)
     .fetch_one(connection)
     .await?;
-    let held = match maybe_moment(&row, "started_at")? {
+    let held = match maybe_timestamp(&row, "started_at")? {
         Some(since) => {
             let (machine, pid) = (row.try_get("machine")?, small(&row, "pid")?);
             Some((Holder { machine, pid, started: small(&row, "process_started")? }, since))
         }
         None => None,
     };
-    Ok(Lease { epoch: Epoch(small(&row, "epoch")?), renewed: moment(&row, "renewed")?, held })
+    Ok(Lease { epoch: Epoch(small(&row, "epoch")?), renewed: timestamp(&row, "renewed")?, held })
 }
 
 pub(super) async fn latest(connection: &mut SqliteConnection) -> Work<Latest> {
@@ -34,7 +34,7 @@ pub(super) async fn latest(connection: &mut SqliteConnection) -> Work<Latest> {
     Ok(Latest { seq: small(&row, "seq")?, epoch: Epoch(small(&row, "epoch")?) })
 }
 
-/// Begins the next epoch, if the lease stands as it stood in `over`.
+/// Begins the next epoch if the lease is still as in `over`.
 pub(super) async fn take(connection: &mut SqliteConnection, over: &Lease, now: Timestamp) -> Work<Option<Epoch>> {
     let row = sqlx::query(
         "UPDATE lease SET epoch = epoch + 1, renewed = ?2
@@ -50,7 +50,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, over: &Lease, now: T
     row.map(|row| Ok(Epoch(small(&row, "epoch")?))).transpose()
 }
 
-pub(super) async fn hand_to(connection: &mut SqliteConnection, node: i64) -> Work<()> {
+pub(super) async fn assign(connection: &mut SqliteConnection, node: i64) -> Work<()> {
     let query = sqlx::query("UPDATE lease SET holder = ?2 WHERE unit = ?1").bind(UNIT).bind(node);
     query.execute(connection).await?;
     Ok(())
@@ -66,14 +66,14 @@ pub(super) async fn renew(connection: &mut SqliteConnection, node: i64, now: Tim
     if renewed.rows_affected() == 0 { Err(Error::Superseded.into()) } else { Ok(()) }
 }
 
-/// Gives the lease back, if this node holds it still.
-pub(super) async fn give_back(connection: &mut SqliteConnection, node: i64) -> Work<()> {
+/// Releases the lease if this node still holds it.
+pub(super) async fn release(connection: &mut SqliteConnection, node: i64) -> Work<()> {
     let query = sqlx::query("UPDATE lease SET holder = NULL WHERE unit = ?1 AND holder = ?2").bind(UNIT).bind(node);
     query.execute(connection).await?;
     Ok(())
 }
 
-/// Whether this epoch is the present one: nobody can begin another before the transaction ends.
+/// Whether this is the current epoch. No server can begin another one before the transaction ends.
 pub(super) async fn is_present(connection: &mut SqliteConnection, epoch: Epoch) -> Work<bool> {
     let query = sqlx::query("SELECT epoch FROM lease WHERE unit = ?1").bind(UNIT);
     Ok(Epoch(small(&query.fetch_one(connection).await?, "epoch")?) == epoch)

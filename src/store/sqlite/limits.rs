@@ -1,4 +1,4 @@
-//! What was spent, and steps that are held.
+//! Stores the amounts spent and the holds on steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::{bump, tallies};
-use super::rows::{maybe_moment, moment, small, step, word};
+use super::rows::{decoded, maybe_timestamp, small, step, timestamp};
 use super::script::Script;
 use crate::domain::{BatchId, Money, StepIndex, Timestamp};
 use crate::planner::Used;
 use crate::store::{Change, Claimed, Event, Recall, StepHeldBy, StepHold, ToldBy};
 
-/// What batches with limits have used up.
+/// Reads what batches with limits have used so far.
 pub(super) async fn used(connection: &mut SqliteConnection, of: BTreeSet<BatchId>) -> Work<Vec<(BatchId, Used)>> {
     let mut used = Vec::with_capacity(of.len());
     for batch in of {
@@ -24,17 +24,17 @@ pub(super) async fn used(connection: &mut SqliteConnection, of: BTreeSet<BatchId
     Ok(used)
 }
 
-/// Counts what is claimed as spent.
-pub(super) fn spend(script: &mut Script, leaving: &[Claimed]) {
-    let costs = leaving.iter().filter(|claimed| !claimed.cost.is_zero());
+/// Counts the cost of claimed messages as spent.
+pub(super) fn spend(script: &mut Script, claimed: &[Claimed]) {
+    let costs = claimed.iter().filter(|claimed| !claimed.cost.is_zero());
     let cost = |claimed: &Claimed| (claimed.message.key.batch, claimed.message.present.step, claimed.cost);
     for ((batch, step), amount) in sums(costs.map(cost)) {
         script.statement(SPEND).bind(batch.0).bind(step.get()).bind(amount.millionths().cast_signed());
     }
 }
 
-/// What was counted as spent for messages that were not handed over after all.
-pub(super) fn give_back(script: &mut Script, changes: &[&Change]) {
+/// Refunds the cost of claimed messages that were not submitted.
+pub(super) fn refund(script: &mut Script, changes: &[&Change]) {
     let refunds = changes.iter().filter_map(|change| Some((change.key.batch, change.refund?)));
     for ((batch, step), amount) in sums(refunds.map(|(batch, refund)| (batch, refund.step, refund.amount))) {
         script.statement(SPEND).bind(batch.0).bind(step.get()).bind(-amount.millionths().cast_signed());
@@ -67,9 +67,9 @@ pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<St
             Ok(StepHold {
                 batch: BatchId(small(row, "batch")?),
                 step: step(row, "step")?,
-                by: word(row, "held_by", StepHeldBy::from_code)?,
+                by: decoded(row, "held_by", StepHeldBy::from_code)?,
                 why: row.try_get("why")?,
-                since: moment(row, "since")?,
+                since: timestamp(row, "since")?,
                 recall: recall(row)?,
             })
         })
@@ -77,13 +77,17 @@ pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<St
 }
 
 fn recall(row: &SqliteRow) -> Work<Option<Recall>> {
-    let Some(since) = maybe_moment(row, "refused_since")? else { return Ok(None) };
-    let until = moment(row, "refused_until")?;
-    Ok(Some(Recall { by: word(row, "told_by", ToldBy::from_code)?, code: small(row, "code")?, since, until }))
+    let Some(since) = maybe_timestamp(row, "refused_since")? else { return Ok(None) };
+    let until = timestamp(row, "refused_until")?;
+    Ok(Some(Recall { by: decoded(row, "told_by", ToldBy::from_code)?, code: small(row, "code")?, since, until }))
 }
 
-/// The first reason stays, unless a later one has something to recall. Nothing where it was held so already, where an operator has let it go on in spite of the rule,
-/// or where one has let it go on since the request was begun that was refused.
+/// Holds a step. Returns the number of the decision, or `None` if the hold changes nothing:
+///
+/// - The step is already held by the same cause. The first reason stays, unless only the later one has something to
+///   recall.
+/// - An operator has released the step from this rule.
+/// - An operator has released the step after `begun`, when the request began that was refused.
 pub(super) async fn hold_step(
     connection: &mut SqliteConnection,
     hold: StepHold,
@@ -126,7 +130,7 @@ pub(super) async fn release_steps(
     by: String,
     now: Timestamp,
 ) -> Work<Option<u64>> {
-    let lifted = sqlx::query(
+    let released = sqlx::query(
         "UPDATE step_hold SET lifted_at = ?3 WHERE batch = ?1 AND lifted_at IS NULL AND step = ifnull(?2, step)
          RETURNING step",
     )
@@ -135,7 +139,7 @@ pub(super) async fn release_steps(
     .bind(now.millis())
     .fetch_all(&mut *connection)
     .await?;
-    let mut steps = lifted.iter().map(|row| step(row, "step")).collect::<Work<Vec<_>>>()?;
+    let mut steps = released.iter().map(|row| step(row, "step")).collect::<Work<Vec<_>>>()?;
     if steps.is_empty() {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! Record: decisions, each applied to the version that it was made on.
+//! Records decisions: each change applies only to the version of the message that it was decided on.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -6,21 +6,23 @@ use std::fmt::Write as _;
 use sqlx::SqliteConnection;
 
 use super::Work;
-use super::dials::note_buckets;
-use super::limits::give_back;
-use super::looks::load;
-use super::receipts::{Lesson, keep, learn};
+use super::limits::refund;
+use super::overrides::record_buckets;
+use super::reads::load;
+use super::receipts::{Learned, keep, learn};
 use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
 use crate::domain::{BatchId, MessageKey, StepIndex, Tallies};
 use crate::store::{Change, NotedBucket, Receipt, Verdict};
 
-/// Counters of all batches that a group touches.
+/// Changes of the counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
 
-/// Keeps receipts and applies changes, each to the version it was decided on; returns those that came too late. What their
-/// receipts say has not happened to the message yet, so those are not kept: whoever died now would leave facts behind that
-/// nothing came of.
+/// Stores receipts and applies changes, each to the version that it was decided on. Returns the messages whose changes
+/// came too late.
+///
+/// Receipts of those messages are not stored: they are not applied yet, and a crash now would leave receipts that were
+/// never applied.
 pub(super) async fn record(
     connection: &mut SqliteConnection,
     receipts: &[Receipt],
@@ -29,7 +31,7 @@ pub(super) async fn record(
 ) -> Work<Vec<MessageKey>> {
     let mut script = Script::default();
     if changes.is_empty() {
-        note_buckets(&mut script, buckets);
+        record_buckets(&mut script, buckets);
         keep(&mut script, receipts);
         script.run(connection).await?;
         return Ok(Vec::new());
@@ -41,28 +43,28 @@ pub(super) async fn record(
     write_messages(&mut script, &all);
     let until = script.len();
     finish(&mut script, &all);
-    note_buckets(&mut script, buckets);
+    record_buckets(&mut script, buckets);
     let changed = script.run(&mut *connection).await?;
     let written: u64 = changed.get(first..until).unwrap_or_default().iter().sum();
     if written == u64::try_from(all.len()).unwrap_or(u64::MAX) {
-        // The savepoint goes with the one around it, or with the commit.
-        settle(connection, &all).await?;
+        // The savepoint ends with the verb's own, or with the commit.
+        learn_resolved(connection, &all).await?;
         return Ok(Vec::new());
     }
-    // Somebody was faster with some of them. Which, is only asked now, because it is rare.
+    // Another change came first for some messages. This is rare, so only now it is determined for which.
     sqlx::query("ROLLBACK TO changes; RELEASE changes").execute(&mut *connection).await?;
     let (fresh, late) = sort_out(connection, all).await?;
     let mut script = Script::default();
     keep(&mut script, receipts.iter().filter(|receipt| !late.contains(&receipt.key)));
     write_messages(&mut script, &fresh);
     finish(&mut script, &fresh);
-    note_buckets(&mut script, buckets);
+    record_buckets(&mut script, buckets);
     script.run(&mut *connection).await?;
-    settle(connection, &fresh).await?;
+    learn_resolved(connection, &fresh).await?;
     Ok(late)
 }
 
-/// Counters and facts, behind the rows that they are about.
+/// Adds counters and facts, after the messages' rows.
 fn finish(script: &mut Script, changes: &[&Change]) {
     let mut moves = Moves::new();
     for change in changes {
@@ -70,18 +72,19 @@ fn finish(script: &mut Script, changes: &[&Change]) {
         tallies.moved(usize::from(change.steps), &change.before, &change.after);
     }
     count_in(script, &moves);
-    give_back(script, changes);
+    refund(script, changes);
     let facts: Vec<_> = changes.iter().filter_map(|change| change.fact.as_ref().map(|fact| (*change, fact))).collect();
     write_attempts(script, &facts);
 }
 
-async fn settle(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<()> {
-    learn(connection, &changes.iter().flat_map(|change| settled(change)).collect::<Vec<_>>()).await
+/// Clears the adoption marks of tries that these changes resolve.
+async fn learn_resolved(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<()> {
+    learn(connection, &changes.iter().flat_map(|change| resolved(change)).collect::<Vec<_>>()).await
 }
 
-/// Tries of which, from this change on, nobody waits for news to adopt them: it is known of their step whether it was
-/// handed over, or of the one that followed them it is not.
-fn settled(change: &Change) -> impl Iterator<Item = Lesson> + '_ {
+/// The unknown tries that no receipt can adopt any more after this change: their step is known now, or a later try of it
+/// is unknown instead.
+fn resolved(change: &Change) -> impl Iterator<Item = Learned> + '_ {
     let (before, after) = (change.before.marks, change.after.marks);
     StepIndex::all().filter(move |step| before.unknown(*step)).filter_map(move |step| {
         let last = match change.fact.as_ref().filter(|fact| fact.step == step && fact.verdict == Verdict::Unknown) {
@@ -89,11 +92,11 @@ fn settled(change: &Change) -> impl Iterator<Item = Lesson> + '_ {
             None if after.unknown(step) => return None,
             None => u16::MAX,
         };
-        Some(Lesson { key: change.key, step, tries: [0, last], umid: None })
+        Some(Learned { key: change.key, step, tries: [0, last], umid: None })
     })
 }
 
-/// Which changes still meet the version that they were made on, one after the other, and which come too late.
+/// Splits changes, in order, into those whose version is still current and the keys of those that come too late.
 async fn sort_out<'a>(
     connection: &mut SqliteConnection,
     changes: Vec<&'a Change>,
@@ -114,7 +117,7 @@ async fn sort_out<'a>(
 }
 
 pub(super) fn number(msisdn: crate::domain::Msisdn) -> i64 {
-    // Fifteen digits at the most.
+    // A number has 15 digits at most.
     msisdn.get().cast_signed()
 }
 
@@ -122,7 +125,7 @@ const COUNT: &str = "INSERT INTO tally (batch, step, count, n, writer)
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, 0 FROM json_each(?1) WHERE true
      ON CONFLICT DO UPDATE SET n = n + excluded.n";
 
-/// Moves the counters. They stand in the same transaction as the rows they count.
+/// Updates the counters, in the same transaction as the rows that they count.
 pub(super) async fn count(connection: &mut SqliteConnection, moves: &Moves) -> Work<()> {
     let mut script = Script::default();
     count_in(&mut script, moves);

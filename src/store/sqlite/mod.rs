@@ -1,48 +1,48 @@
-//! The store in one SQLite file.
+//! Implements the store in one SQLite file.
 //!
-//! One connection writes (see `writer`), a few read. Durability is SQLite's strictest: a write-ahead log with
-//! `synchronous = FULL`, so an acknowledged verb survives a power cut.
+//! One connection writes (see `writer`), and a few read. The database uses a write-ahead log with `synchronous = FULL`,
+//! SQLite's strictest setting, so an acknowledged verb survives a power cut.
 
 mod aliases;
-mod answers;
 mod asking;
 mod audiences;
 mod batches;
 mod claim;
-mod counting;
-mod dials;
-mod dispatch_answers;
+mod dispatch_impl;
 mod editions;
 mod facts;
+mod fair_lock;
 mod inbound;
 mod joining;
 mod lanes;
 mod leases;
 mod limits;
-mod looks;
 mod messages;
 mod naming;
-mod node_answers;
 mod nodes;
+mod nodes_impl;
 mod numbers;
-mod place;
-mod receipt_answers;
+mod opt_outs;
+mod overrides;
+mod paths;
+mod reads;
 mod receipts;
+mod receipts_impl;
+mod recount;
 mod retention;
-mod retention_answers;
+mod retention_impl;
 mod rows;
 mod script;
-mod serving;
+mod serve_file;
 mod shapes;
 mod sieves;
 mod spool;
+mod store_impl;
 mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
 mod tiers;
-mod turn;
 mod walk;
-mod wishes;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -58,12 +58,12 @@ use tokio::sync::Mutex;
 
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
-use serving::Serving;
+use fair_lock::FairLock;
+use serve_file::ServeFile;
 use spool::{Disk, Spool};
-use turn::Turn;
 use writer::{Wanted, Writer};
 
-/// The schema, one file for each of its versions.
+/// The schema, one file for each version.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let files = [(1, "the store", include_str!("../../../migrations/sqlite/0001_the_store.sql"))];
     let migrations = files.map(|(version, description, sql)| {
@@ -72,24 +72,26 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     Migrator::with_migrations(migrations.into())
 });
 
-/// Readers beside the writer: a page, a report and a look of the dispatcher at the same time.
+/// Connections that read, beside the writer's: enough for a web page, a report and a dispatcher's query at the same time.
 const READERS: u32 = 4;
-/// What each connection keeps of the file, as SQLite counts it: KiB, with a sign. Four times as much made nothing faster; the
-/// system keeps the rest.
+/// Page cache of each connection, as SQLite takes it: negative KiB. Four times as much made nothing faster, because the
+/// operating system caches the rest of the file.
 const WRITER_CACHE: &str = "-4000";
 const READER_CACHE: &str = "-2000";
-/// How long SQLite itself waits for another process's transaction before it gives up.
+/// How long SQLite waits for another process's transaction before it fails.
 const BUSY: Duration = Duration::from_secs(10);
-/// Statements kept prepared: some fifty of their own, and those over sets once for each size of a set.
+/// Prepared statements that each connection keeps: some fifty, and each set statement once per set size.
 const STATEMENTS: usize = 256;
-/// Pages in the log before they are folded into the file. A log that is long enough is written over and over in the
-/// same place, which is several times cheaper than a file that grows, and pages that change with every commit are
-/// folded once for many; longer, and the commit that folds it would take too long.
+/// Pages in the write-ahead log before a checkpoint copies them into the file.
+///
+/// - A long enough log is overwritten in place, which is several times cheaper than a growing file.
+/// - A page that changes in every commit is copied once for many commits.
+/// - With a longer log, the commit that runs the checkpoint would take too long.
 const WAL_PAGES: &str = "4000";
-/// What the migrations write into the file's header.
+/// The application id that the migrations write into the file's header.
 const OURS: i64 = 1_450_142_841;
 
-/// What goes wrong inside a verb: the driver's word, or one of ours.
+/// An error inside a verb: the driver's or our own.
 #[derive(Debug)]
 enum Fault {
     Sql(sqlx::Error),
@@ -124,19 +126,19 @@ pub struct Sqlite {
     writer: Writer,
     clock: Arc<dyn Clock>,
     signals: Signals,
-    /// Nothing for a database in memory, which only its one connection can see.
+    /// `None` for a database in memory, which is visible to its one connection only.
     readers: Option<SqlitePool>,
-    /// A connection for [`Sqlite::look`]; nothing in it once the store is closed.
-    lookout: Option<Mutex<Option<SqliteConnection>>>,
+    /// The connection of [`Sqlite::poll`]; empty once the store is closed.
+    poller: Option<Mutex<Option<SqliteConnection>>>,
     path: Option<PathBuf>,
-    serving: Arc<Serving>,
+    serve_file: Arc<ServeFile>,
 }
 
 impl Sqlite {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = match url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//")) {
             Some(":memory:") => None,
-            Some(path) if !path.is_empty() => Some(place::true_path(Path::new(path))?),
+            Some(path) if !path.is_empty() => Some(paths::true_path(Path::new(path))?),
             Some(_) | None => return Err(Error::Url { url: url.to_owned() }),
         };
         let options = match &path {
@@ -145,40 +147,42 @@ impl Sqlite {
         };
         let options = settings(options);
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
-        let serving = Arc::new(Serving::beside(path.as_deref()));
-        let turn = path.as_deref().map(|path| Turn::open(path, Arc::clone(&serving.hosting), Arc::clone(&clock)));
-        let mut turn = turn.transpose().map_err(|source| open_error(url, source.into()))?;
-        // Two processes that open a new file at the same moment lay out one schema.
-        if let Some(turn) = &mut turn {
-            turn.take().await;
+        let serve_file = Arc::new(ServeFile::beside(path.as_deref()));
+        let lock =
+            path.as_deref().map(|path| FairLock::open(path, Arc::clone(&serve_file.is_server), Arc::clone(&clock)));
+        let mut lock = lock.transpose().map_err(|source| open_error(url, source.into()))?;
+        // If two processes open a new file at the same time, only one of them creates the schema.
+        if let Some(lock) = &mut lock {
+            lock.acquire().await;
         }
         let migrated = migrate(&mut connection, url).await;
-        if let Some(turn) = &mut turn {
-            turn.begun();
-            turn.give();
+        if let Some(lock) = &mut lock {
+            lock.stop_waiting();
+            lock.release();
         }
         migrated?;
-        let (readers, lookout) = match &path {
+        let (readers, poller) = match &path {
             None => (None, None),
             Some(_) => {
-                // A file does not hang up, so no connection has to be asked first whether it is still there.
+                // A connection to a file does not break, so the pool need not test it before each use.
                 let pool = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
                 let options = options.read_only(true).create_if_missing(false).pragma("cache_size", READER_CACHE);
-                let lookout = options.connect().await.map_err(|source| open_error(url, source))?;
+                let poller = options.connect().await.map_err(|source| open_error(url, source))?;
                 let readers = pool.connect_with(options).await;
-                (Some(readers.map_err(|source| open_error(url, source))?), Some(Mutex::new(Some(lookout))))
+                (Some(readers.map_err(|source| open_error(url, source))?), Some(Mutex::new(Some(poller))))
             }
         };
-        let writer = Writer::start(connection, turn, Arc::clone(&serving), Arc::clone(&clock));
-        Ok(Self { writer, clock, signals: Signals::default(), readers, lookout, path, serving })
+        let writer = Writer::start(connection, lock, Arc::clone(&serve_file), Arc::clone(&clock));
+        Ok(Self { writer, clock, signals: Signals::default(), readers, poller, path, serve_file })
     }
 
-    /// A connection past the verbs, with the store's own settings: for whoever measures what the database can do.
+    /// Opens a connection with the store's settings, for benchmarks that bypass the verbs.
     pub async fn bare(path: &Path) -> Result<SqliteConnection> {
         let options = settings(SqliteConnectOptions::new().filename(path));
         options.connect().await.map_err(|source| open_error(&path.display().to_string(), source))
     }
 
+    /// Writes in the next commit, whether or not the caller still waits for the result.
     async fn write<T, W>(&self, verb: &'static str, work: W) -> Result<T>
     where
         T: Send + 'static,
@@ -187,8 +191,8 @@ impl Sqlite {
         self.writer.run(verb, Wanted::Always, work).await
     }
 
-    /// Writes what only matters to whoever asks: nothing happens where they have gone before.
-    async fn hand_out<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    /// Writes something that matters only to the caller: does nothing if the caller is gone before the verb runs.
+    async fn write_for_caller<T, W>(&self, verb: &'static str, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
@@ -196,50 +200,52 @@ impl Sqlite {
         self.writer.run(verb, Wanted::ByCaller, work).await
     }
 
-    /// Reads what has been committed, beside the writer.
+    /// Reads committed data, concurrently with the writer.
     async fn read<T, W>(&self, verb: &'static str, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
         let Some(readers) = &self.readers else {
-            return self.writer.run(verb, Wanted::ToLook, work).await;
+            return self.writer.run(verb, Wanted::ReadOnly, work).await;
         };
         let mut connection = readers.acquire().await.map_err(|source| Error::of(verb, source))?;
         work(&mut connection).await.map_err(|fault| fault.during(verb))
     }
 
-    /// Reads what a server looks at several times a second. Reports that take all readers do not delay it, and a
-    /// connection that is not given back each time is not tested each time.
-    async fn look<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    /// Reads what a server polls several times a second, on a connection of its own.
+    ///
+    /// Reports that occupy all readers do not delay it, and it saves the pool's work for each use.
+    async fn poll<T, W>(&self, verb: &'static str, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
-        let Some(lookout) = &self.lookout else { return self.read(verb, work).await };
-        let mut lookout = lookout.lock().await;
-        let connection = lookout.as_mut().ok_or_else(|| Error::of(verb, sqlx::Error::PoolClosed))?;
+        let Some(poller) = &self.poller else { return self.read(verb, work).await };
+        let mut poller = poller.lock().await;
+        let connection = poller.as_mut().ok_or_else(|| Error::of(verb, sqlx::Error::PoolClosed))?;
         work(connection).await.map_err(|fault| fault.during(verb))
     }
 
-    /// Reads in one transaction, so that everything is as it stood at one moment, whoever writes meanwhile.
-    /// Nothing in `work` may wait for whoever asked: while the transaction is open, the log of the database grows.
-    async fn read_at_once<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    /// Reads in one transaction: sees the database as of one point in time, even while the writer commits.
+    ///
+    /// `work` must not wait for its caller: while the transaction is open, the log of the database grows.
+    async fn read_snapshot<T, W>(&self, verb: &'static str, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
         let Some(readers) = &self.readers else {
-            return self.writer.run(verb, Wanted::ToLook, work).await;
+            return self.writer.run(verb, Wanted::ReadOnly, work).await;
         };
         let mut transaction = readers.begin().await.map_err(|source| Error::of(verb, source))?;
         let worked = work(&mut transaction).await.map_err(|fault| fault.during(verb));
-        // Ended before anybody goes on, not some time later.
+        // Dropping the transaction would end it only later.
         transaction.rollback().await.map_err(|source| Error::of(verb, source))?;
         worked
     }
 
-    /// Where a copy of something goes that may be large.
+    /// Returns a spool for a copy that may be large; it lies beside the database.
     fn spool(&self) -> Spool {
         let folder = self.path.as_deref().map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
         Spool::new(Disk::at(folder.unwrap_or_else(std::env::temp_dir)))
@@ -249,14 +255,14 @@ impl Sqlite {
         if let Some(readers) = &self.readers {
             readers.close().await;
         }
-        if let Some(lookout) = &self.lookout
-            && let Some(connection) = lookout.lock().await.take()
+        if let Some(poller) = &self.poller
+            && let Some(connection) = poller.lock().await.take()
             && let Err(error) = connection.close().await
         {
             tracing::warn!(%error, "cannot close a connection to the database");
         }
         self.writer.close().await;
-        self.serving.end();
+        self.serve_file.end();
     }
 }
 
@@ -275,19 +281,19 @@ fn settings(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Brings the schema up to date, unless the file is somebody else's.
+/// Brings the schema up to date. Fails if the file belongs to another program.
 async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<()> {
     let row = sqlx::query(
-        "SELECT application_id AS whose, (SELECT count(*) FROM sqlite_schema) AS tables FROM pragma_application_id",
+        "SELECT application_id AS owner, (SELECT count(*) FROM sqlite_schema) AS tables FROM pragma_application_id",
     )
     .fetch_one(&mut *connection)
     .await
     .map_err(|source| open_error(url, source))?;
     let read = |column| row.try_get::<i64, _>(column).map_err(|source| open_error(url, source));
-    if read("tables")? > 0 && read("whose")? != OURS {
+    if read("tables")? > 0 && read("owner")? != OURS {
         return Err(Error::Unopened {
             place: url.to_owned(),
-            hint: "it is the database of another program; name another file",
+            hint: "it belongs to another program; name another file",
         });
     }
     MIGRATIONS.run(connection).await.map_err(|error| match error {
@@ -300,7 +306,7 @@ async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<()> {
 
 fn open_error(place: &str, source: sqlx::Error) -> Error {
     let hint = match Error::of("open", source) {
-        Error::Locked { .. } => "another process has locked it; stop that, or name another file",
+        Error::Locked { .. } => "another process has locked it; stop that process, or name another file",
         Error::Full { .. } => "its disk is full; free some space",
         Error::ReadOnly { .. } => "it cannot be written; check the permissions of the file and its folder",
         Error::Failed { source, .. } => {

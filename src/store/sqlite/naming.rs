@@ -1,9 +1,9 @@
-//! Lanes whose receipts carry our ids.
+//! Stores which lanes' receipts carry our ids.
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::rows::{Bound, for_values, moment};
+use super::rows::{Bound, for_values, timestamp};
 use crate::store::NamingLane;
 
 pub(super) async fn keep(connection: &mut SqliteConnection, lanes: Vec<NamingLane>) -> Work<()> {
@@ -35,7 +35,7 @@ pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<NamingLan
                 lane: row.try_get("lane")?,
                 sub_account: row.try_get("sub_account")?,
                 base_url: row.try_get("base_url")?,
-                since: moment(row, "since")?,
+                since: timestamp(row, "since")?,
             })
         })
         .collect()

@@ -1,8 +1,8 @@
-//! Running servers, the decisions they have noted, and what is told about them.
+//! Stores running servers with what they report, the gaps in which no receipt could come, and events.
 
 use sqlx::{Row, SqliteConnection};
 
-use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
+use super::rows::{Bound, decoded, for_values, maybe_timestamp, small, timestamp};
 use super::{Work, leases};
 use crate::domain::{Portion, Span, Timestamp};
 use crate::store::{
@@ -10,13 +10,13 @@ use crate::store::{
     Turned, TurnedAway,
 };
 
-/// Nothing is done where the lease has changed hands, or was renewed, since it was looked at.
+/// Registers a server and begins its epoch. Does nothing if the lease was acquired or renewed since `start.over`.
 pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -> Work<Option<Started>> {
     let NodeStart { now, holder, over } = start;
     let Some(epoch) = leases::take(&mut *connection, &over, now).await? else { return Ok(None) };
     let row = sqlx::query("SELECT max(listening_until) AS until FROM node").fetch_one(&mut *connection).await?;
-    let listened_until = maybe_moment(&row, "until")?;
-    // Only the newest few are of interest; the watermark is taken over by the new row.
+    let listened_until = maybe_timestamp(&row, "until")?;
+    // Earlier nodes are no longer needed: the new row continues their watermark.
     sqlx::query("DELETE FROM node").execute(&mut *connection).await?;
     let row = sqlx::query(
         "INSERT INTO node (started_at, seen_at, noted_seq, listening_until, machine, pid, process_started)
@@ -30,8 +30,8 @@ pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -
     .fetch_one(&mut *connection)
     .await?;
     let node = row.try_get("id")?;
-    leases::hand_to(&mut *connection, node).await?;
-    // It goes on where they left off.
+    leases::assign(&mut *connection, node).await?;
+    // The new server continues from the states of its predecessor's lanes.
     sqlx::query("UPDATE lane_state SET node = ?1, pace = 0, tier_spent = 0, free_at = NULL")
         .bind(node)
         .execute(connection)
@@ -49,7 +49,7 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
         .execute(&mut *connection)
         .await?;
     for link in beat.links {
-        // Two rows for each address: a handful.
+        // Two rows per address: a handful of statements.
         sqlx::query(KEEP_LINK)
             .bind(link.address)
             .bind(link.direction as i64)
@@ -60,8 +60,8 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
             .await?;
     }
     for turned in beat.turned_away {
-        // One row for each reason: a handful.
-        sqlx::query(TURN_AWAY)
+        // One row per reason: a handful of statements.
+        sqlx::query(COUNT_REJECTED)
             .bind(turned.why as i64)
             .bind(turned.count.cast_signed())
             .bind(turned.since.millis())
@@ -71,7 +71,7 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
             .await?;
     }
     for (batch, pace) in beat.pace {
-        // One row for each batch that is sending now: a handful.
+        // One row per batch that is sending now: a handful of statements.
         sqlx::query("UPDATE batch SET pace = ?2, pace_at = ?3 WHERE id = ?1")
             .bind(batch.0)
             .bind(pace)
@@ -125,8 +125,8 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
             let standing = match trouble.and_then(Trouble::from_code) {
                 Some(trouble) => Some(Standing {
                     trouble,
-                    since: moment(row, "since")?,
-                    until: moment(row, "until")?,
+                    since: timestamp(row, "since")?,
+                    until: timestamp(row, "until")?,
                     why: row.try_get("why")?,
                     in_flight: small(row, "in_flight")?,
                 }),
@@ -135,11 +135,11 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
             Ok(LaneState {
                 lane: row.try_get("lane")?,
                 pace: row.try_get("pace")?,
-                portion: word(row, "portion", Portion::of_sixteenths)?,
+                portion: decoded(row, "portion", Portion::of_sixteenths)?,
                 tier_spent: row.try_get("tier_spent")?,
-                free_at: maybe_moment(row, "free_at")?,
+                free_at: maybe_timestamp(row, "free_at")?,
                 standing,
-                complaint: maybe_moment(row, "complained_at")?.zip(row.try_get("complaint")?),
+                complaint: maybe_timestamp(row, "complained_at")?.zip(row.try_get("complaint")?),
             })
         })
         .collect()
@@ -150,9 +150,9 @@ const KEEP_LINK: &str =
      ON CONFLICT DO UPDATE SET proven_at = excluded.proven_at, doubt_since = excluded.doubt_since,
      cause = excluded.cause";
 
-/// After a day without any, counting begins anew.
+/// The count of rejected webhooks restarts after a day without any.
 const A_DAY: Span = Span::from_secs(86_400);
-const TURN_AWAY: &str = "INSERT INTO turned_away (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
+const COUNT_REJECTED: &str = "INSERT INTO turned_away (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (why) DO UPDATE SET n = excluded.n + iif(latest < ?5, 0, n),
      since = iif(latest < ?5, excluded.since, since), latest = excluded.latest";
 
@@ -161,10 +161,10 @@ pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<T
     rows.iter()
         .map(|row| {
             Ok(Turned {
-                why: word(row, "why", TurnedAway::from_code)?,
+                why: decoded(row, "why", TurnedAway::from_code)?,
                 count: small(row, "n")?,
-                since: moment(row, "since")?,
-                latest: moment(row, "latest")?,
+                since: timestamp(row, "since")?,
+                latest: timestamp(row, "latest")?,
             })
         })
         .collect()
@@ -176,7 +176,7 @@ pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, listening
         .bind(listening_until.millis())
         .execute(&mut *connection)
         .await?;
-    leases::give_back(connection, node).await
+    leases::release(connection, node).await
 }
 
 pub(super) async fn keep_gap(connection: &mut SqliteConnection, gap: KeptGap, forget: Timestamp) -> Work<()> {
@@ -193,7 +193,11 @@ pub(super) async fn keep_gap(connection: &mut SqliteConnection, gap: KeptGap, fo
 pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<KeptGap>> {
     let rows = sqlx::query("SELECT begins, ends, address FROM gap ORDER BY ends, id").fetch_all(connection).await?;
     let gap = |row: &sqlx::sqlite::SqliteRow| {
-        Ok(KeptGap { from: moment(row, "begins")?, until: moment(row, "ends")?, address: row.try_get("address")? })
+        Ok(KeptGap {
+            from: timestamp(row, "begins")?,
+            until: timestamp(row, "ends")?,
+            address: row.try_get("address")?,
+        })
     };
     rows.iter().map(gap).collect()
 }
@@ -202,14 +206,14 @@ pub(super) async fn links(connection: &mut SqliteConnection) -> Work<Vec<LinkSta
     let rows = sqlx::query("SELECT * FROM link ORDER BY address, direction").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            let doubt = match maybe_moment(row, "doubt_since")? {
-                Some(since) => Some((since, word(row, "cause", DoubtCause::from_code)?)),
+            let doubt = match maybe_timestamp(row, "doubt_since")? {
+                Some(since) => Some((since, decoded(row, "cause", DoubtCause::from_code)?)),
                 None => None,
             };
             Ok(LinkState {
                 address: row.try_get("address")?,
-                direction: word(row, "direction", Direction::from_code)?,
-                proven: moment(row, "proven_at")?,
+                direction: decoded(row, "direction", Direction::from_code)?,
+                proven: timestamp(row, "proven_at")?,
                 doubt,
             })
         })
@@ -223,7 +227,7 @@ pub(super) async fn live(connection: &mut SqliteConnection, since: Timestamp) ->
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(Node { id: row.try_get("id")?, seen_at: moment(row, "seen_at")?, noted: small(row, "noted_seq")? })
+            Ok(Node { id: row.try_get("id")?, seen_at: timestamp(row, "seen_at")?, noted: small(row, "noted_seq")? })
         })
         .collect()
 }
@@ -250,7 +254,8 @@ pub(super) async fn events(connection: &mut SqliteConnection, after: i64, limit:
         .await?;
     rows.iter()
         .map(|row| {
-            let event = Event { at: moment(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
+            let event =
+                Event { at: timestamp(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
             Ok((row.try_get("id")?, event))
         })
         .collect()

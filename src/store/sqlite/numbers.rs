@@ -1,19 +1,19 @@
-//! Which messages of a batch a set statement is about.
+//! Selects the messages of a batch that a set statement applies to.
 //!
-//! What is claimed together lies together, and what is answered together nearly does. Such a run is walked over once,
-//! each row looked up in a mask. For numbers that lie apart SQLite gathers a list of keys first and then visits each,
-//! which takes half as long again.
+//! Messages that are claimed together have adjacent numbers, and those that are answered together nearly do. Such a run
+//! is read once, and each row is checked against a mask. For scattered numbers, SQLite first collects a list of keys and
+//! then looks up each, which takes 50% longer.
 
 use super::rows::json_list;
 use super::script::Script;
 
-/// A run is walked over while it holds no more than so many rows for each that is meant.
+/// The most rows of a run per selected row; sparser numbers become a list.
 const SPARSEST: usize = 3;
 
 /// Numbers of messages, bound to a statement as `?2` and `?3`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Numbers {
-    /// From the first number on, a byte for each: one where it is meant.
+    /// A byte for each number from `first` on: one if it is selected.
     Run { first: u32, mask: Vec<u8> },
     /// An array for `json_each`.
     List(String),
@@ -26,8 +26,8 @@ pub(super) struct OverNumbers {
     pub(super) list: &'static str,
 }
 
-/// An update or a look of `message` whose rows are those of the batch `?1` that the numbers in `?2` and `?3` mean. What
-/// is given stands before and after that condition.
+/// Builds a statement on the rows of `message` in batch `?1` that `?2` and `?3` select, in both forms. The condition goes
+/// between `$before` and `$after`.
 macro_rules! over_numbers {
     ($before:expr, $after:expr) => {
         crate::store::sqlite::numbers::OverNumbers {
@@ -38,7 +38,7 @@ macro_rules! over_numbers {
 }
 pub(super) use over_numbers;
 
-/// The rows of `message` that a run means.
+/// The condition on `message` for the rows of a run.
 macro_rules! in_run {
     () => {
         "batch = ?1 AND n BETWEEN ?2 AND ?2 + length(?3) - 1 AND substr(?3, n - ?2 + 1, 1) = x'01'"
@@ -47,7 +47,7 @@ macro_rules! in_run {
 pub(super) use in_run;
 
 impl Numbers {
-    /// Of numbers in ascending order.
+    /// Takes numbers in ascending order.
     pub(super) fn of(sorted: &[u32]) -> Self {
         let (first, last) = (sorted.first().copied().unwrap_or(0), sorted.last().copied().unwrap_or(0));
         let span = usize::try_from(last.saturating_sub(first)).unwrap_or(usize::MAX).saturating_add(1);
@@ -56,14 +56,14 @@ impl Numbers {
         }
         let mut mask = vec![0; span];
         for number in sorted {
-            if let Some(place) = usize::try_from(number - first).ok().and_then(|place| mask.get_mut(place)) {
-                *place = 1;
+            if let Some(byte) = usize::try_from(number - first).ok().and_then(|index| mask.get_mut(index)) {
+                *byte = 1;
             }
         }
         Self::Run { first, mask }
     }
 
-    /// Where what belongs to the `index`th number lies among values that are bound beside the numbers.
+    /// The index of the `index`th number's value, in a list of values that is bound beside the numbers.
     pub(super) fn slot(&self, index: usize, number: u32) -> usize {
         match self {
             Self::Run { first, .. } => usize::try_from(number.saturating_sub(*first)).unwrap_or(index),
@@ -71,7 +71,7 @@ impl Numbers {
         }
     }
 
-    /// Adds the statement in the form that suits, with the batch and the numbers bound.
+    /// Adds the statement in the form for these numbers, with the batch and the numbers bound.
     pub(super) fn statement<'s>(
         self,
         script: &'s mut Script,
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_lie_together_are_a_run_and_others_a_list() {
+    fn dense_numbers_are_a_run_and_sparse_ones_a_list() {
         assert_eq!(Numbers::of(&[4, 5, 7]), Numbers::Run { first: 4, mask: vec![1, 1, 0, 1] });
         assert_eq!(Numbers::of(&[9]), Numbers::Run { first: 9, mask: vec![1] });
         assert_eq!(Numbers::of(&[1, 1_000_000]), Numbers::List("[1,1000000]".to_owned()));

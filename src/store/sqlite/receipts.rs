@@ -1,4 +1,4 @@
-//! Receipts: found, kept and applied in sets.
+//! Finds the attempts of receipts, and stores and applies receipts in sets.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -6,15 +6,15 @@ use std::fmt::Write as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::looks::load;
 use super::messages::{number, record};
+use super::reads::load;
 use super::rows::{
-    Bound, Line, for_values, json_list, json_of, lines, loaded, message_line, moment, msisdn, small, step, word,
+    Bound, Line, decoded, for_values, json_list, json_of, lines, loaded, message_line, msisdn, small, step, timestamp,
 };
 use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
-use super::{aliases, inbound, naming, wishes};
+use super::{aliases, inbound, naming, opt_outs};
 use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
 use crate::store::{Found, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, Taken};
@@ -23,19 +23,19 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
     let mut found = vec![None; keys.len()];
     let mut targets: Vec<Option<(MessageKey, StepIndex)>> = vec![None; keys.len()];
     let (mut ids, mut umids, mut numbers, mut inbound) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (place, key) in keys.into_iter().enumerate() {
+    for (index, key) in keys.into_iter().enumerate() {
         match key {
-            Key::Attempt(id) => ids.push((place, id)),
-            Key::Umid(umid) => umids.push((place, umid)),
-            Key::Inbound(umid) => inbound.push((place, umid)),
-            Key::Number(nameless) => numbers.push((place, nameless)),
+            Key::Attempt(id) => ids.push((index, id)),
+            Key::Umid(umid) => umids.push((index, umid)),
+            Key::Inbound(umid) => inbound.push((index, umid)),
+            Key::Number(nameless) => numbers.push((index, nameless)),
         }
     }
     by_id_and_umid(connection, &ids, &umids, &mut found).await?;
     by_number(connection, &numbers, &mut targets).await?;
     let by_number: Vec<bool> = targets.iter().map(Option::is_some).collect();
     inbound::on(connection, &inbound, &mut targets).await?;
-    // Rare ones, whose attempts are found before their messages.
+    // Numbers and replies are rare; their attempts are found first, and their messages here.
     let messages = load(connection, targets.iter().flatten().map(|(key, _)| *key)).await?;
     let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
     for ((found, target), by_number) in found.iter_mut().zip(targets).zip(by_number) {
@@ -46,8 +46,9 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
     Ok(found)
 }
 
-/// Messages by our own ids, each with the tag of its batch, and by umids, each with its attempt's step. A key of the
-/// first is the batch, shifted, and the number; umids are numbered on behind them.
+/// Finds messages by our own ids (`?1`), each with the tag of its batch, and by umids (`?2`), each with its attempt's step.
+///
+/// A key of the first kind is `batch << 32 | n`. The indices of the umids follow those of the ids.
 pub(super) const BY_ID_AND_UMID: &str = concat!(
     "SELECT group_concat(line, char(10)) AS lines FROM (
      SELECT concat_ws(' ', asked.key, batch.tag, '', ",
@@ -79,32 +80,33 @@ async fn by_id_and_umid(
         .bind(i64::try_from(ids.len()).unwrap_or(i64::MAX));
     for line in lines(connection, query).await?.lines() {
         let mut line = Line::of(line);
-        let place: usize = line.small("place")?;
+        let index: usize = line.small("index")?;
         let (tag, step) = (line.maybe::<i64>("tag")?, line.maybe::<u8>("step")?);
         let message = loaded(&mut line)?;
-        if let Some((target, id)) = ids.get(place) {
-            // An id with another tag was made by another installation, or for a database that is gone.
+        if let Some((target, id)) = ids.get(index) {
+            // An id with another tag comes from another installation, or from an earlier database of this one.
             if tag.is_some_and(|tag| Tag::from_random(tag.cast_unsigned()) == id.tag) {
                 found[*target] = Some(Found { message, step: id.step, by_number: false });
             }
-        } else if let Some((target, _)) = umids.get(place - ids.len()) {
+        } else if let Some((target, _)) = umids.get(index - ids.len()) {
             let step = step.and_then(StepIndex::new);
-            let step = step.ok_or_else(|| Error::Nonsense { what: line_of(&message), place: "attempt.step".into() })?;
+            let step =
+                step.ok_or_else(|| Error::Nonsense { what: described(&message), place: "attempt.step".into() })?;
             found[*target] = Some(Found { message, step, by_number: false });
         }
     }
     Ok(())
 }
 
-fn line_of(message: &Loaded) -> String {
+fn described(message: &Loaded) -> String {
     format!("message {} of batch {}", message.key.n, message.key.batch)
 }
 
-/// JSON carries no bytes, so umids travel as hexadecimal digits.
+/// Umids as a JSON array of hexadecimal texts, because JSON has no bytes.
 fn hex_list(umids: &[(usize, Umid)]) -> String {
     let mut list = String::from("[");
-    for (place, (_, umid)) in umids.iter().enumerate() {
-        list.push_str(if place > 0 { ",\"" } else { "\"" });
+    for (index, (_, umid)) in umids.iter().enumerate() {
+        list.push_str(if index > 0 { ",\"" } else { "\"" });
         push_hex(&mut list, &umid.to_bytes());
         list.push('"');
     }
@@ -116,9 +118,12 @@ fn key(row: &SqliteRow) -> Work<MessageKey> {
     Ok(MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? })
 }
 
-/// The plan says on which channel a step is. An attempt whose umid is known is found by that; one of which the receipt cannot
-/// speak is not counted.
-pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step
+/// Finds the only unknown attempt to a number on a channel that a receipt may belong to.
+///
+/// - The plan tells the channel of the attempt's step.
+/// - Attempts with a umid are left out, because receipts find them by that.
+/// - Attempts that the receipt cannot belong to, by time or lane, are not counted.
+pub(super) const BY_NUMBER: &str = "SELECT asked.key AS index_of, batch, n, step
      FROM json_each(?1) asked
      CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
      JOIN lane ON lane.id = attempt.lane
@@ -128,7 +133,7 @@ pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step
          AND plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
      GROUP BY asked.key HAVING count(*) = 1";
 
-/// The unknown attempts to numbers on channels, where the receipt may speak of exactly one.
+/// Finds the unknown attempts of receipts that carry only a number, if exactly one is possible.
 async fn by_number(
     connection: &mut SqliteConnection,
     numbers: &[(usize, Nameless)],
@@ -137,7 +142,7 @@ async fn by_number(
     if numbers.is_empty() {
         return Ok(());
     }
-    // Nearly all have the same lanes in them.
+    // Nearly all keys have the same set of lanes, so each set is bound once.
     let mut excepted: Vec<&BTreeSet<String>> = Vec::new();
     let asked: Vec<(i64, &str, i64, i64, usize)> = numbers
         .iter()
@@ -151,19 +156,18 @@ async fn by_number(
             (number(*msisdn), channel.as_str(), begun_after.millis(), begun_before.millis(), set)
         })
         .collect();
-    let query = sqlx::query(BY_NUMBER)
-        .bind(json_of(&asked, "the numbers asked")?)
-        .bind(json_of(&excepted, "the lanes of others")?);
+    let query =
+        sqlx::query(BY_NUMBER).bind(json_of(&asked, "attempt.adoptable")?).bind(json_of(&excepted, "naming_lane")?);
     for row in &query.fetch_all(connection).await? {
-        let place: usize = small(row, "place")?;
-        if let Some((target, _)) = numbers.get(place) {
+        let index: usize = small(row, "index_of")?;
+        if let Some((target, _)) = numbers.get(index) {
             targets[*target] = Some((key(row)?, step(row, "step")?));
         }
     }
     Ok(())
 }
 
-/// What receipts have in common that are kept together; the rest of each stands in a word of fixed width.
+/// The values that receipts of one statement have in common. The others of each are in a text of fixed width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Alike<'a> {
     batch: BatchId,
@@ -175,9 +179,10 @@ struct Alike<'a> {
     ruling: Ruling,
 }
 
-/// The columns turn digits into numbers. Which try it speaks of may be better known when it is looked at again; where two
-/// tries were told of in the same words, it is the later one that decides. And what decided nothing at first may do so
-/// when it comes again: then it counts from there.
+/// Stores receipts. The column types turn the digits into numbers. A receipt that is already stored changes only if:
+///
+/// - it now names a later try: the try may become known later, and of two tries with equal receipts the later one counts;
+/// - its ruling now changes the message, which the first one may not have done: then it counts as received now.
 const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries, ruling)
      SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15), ?7, ?8
      FROM json_each(?2) WHERE true
@@ -192,18 +197,18 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
         (Alike { batch: key.batch, step, state, detail, code, tries, ruling }, receipt)
     }));
     for (shape, receipts) in shapes {
-        let mut words = String::with_capacity(receipts.len() * 43 + 2);
-        words.push('[');
-        for (place, receipt) in receipts.iter().enumerate() {
+        let mut texts = String::with_capacity(receipts.len() * 43 + 2);
+        texts.push('[');
+        for (index, receipt) in receipts.iter().enumerate() {
             let (n, stamp, received) = (receipt.key.n, receipt.stamp.millis(), receipt.received.millis());
-            let comma = if place > 0 { "," } else { "" };
-            let _ = write!(words, "{comma}\"{n:010}{stamp:015}{received:015}\"");
+            let comma = if index > 0 { "," } else { "" };
+            let _ = write!(texts, "{comma}\"{n:010}{stamp:015}{received:015}\"");
         }
-        words.push(']');
+        texts.push(']');
         script
             .statement(KEEP)
             .bind(shape.batch.0)
-            .bind(words)
+            .bind(texts)
             .bind(shape.step.get())
             .bind(shape.state.to_owned())
             .bind(shape.detail.to_owned())
@@ -214,12 +219,12 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
     }
 }
 
-/// Keeps what came together with what was decided about it.
+/// Stores what the provider posted together, and applies what was decided about it.
 pub(super) async fn take(connection: &mut SqliteConnection, taken: Taken) -> Work<Kept> {
     let Taken { receipts, changes, strays, aliases, opt_outs, written, naming } = taken;
     let named = if aliases.is_empty() { Vec::new() } else { aliases::learn(connection, aliases).await? };
     if !opt_outs.is_empty() {
-        wishes::opt_out(connection, &opt_outs).await?;
+        opt_outs::opt_out(connection, &opt_outs).await?;
     }
     let writers = if written.is_empty() { Vec::new() } else { inbound::take(connection, written).await? };
     if !naming.is_empty() {
@@ -227,13 +232,13 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: Taken) -> Wor
     }
     keep_strays(connection, &strays).await?;
     let stale = record(connection, &receipts, &changes, &[]).await?;
-    // Last, because the changes may have told of the attempts.
+    // Last, because the changes may have stored the attempts.
     let learned: Vec<_> = receipts
         .into_iter()
         .filter(|receipt| receipt.umid.is_some() && !stale.contains(&receipt.key))
         .filter_map(|receipt| {
             let Receipt { key, step, umid, tries, .. } = receipt;
-            Some(Lesson { key, step, tries: [tries?; 2], umid })
+            Some(Learned { key, step, tries: [tries?; 2], umid })
         })
         .collect();
     learn(connection, &learned).await?;
@@ -255,16 +260,16 @@ pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Str
     Ok(())
 }
 
-/// Something learned about tries of a step: that nobody waits for news of them any more, or what the provider calls one.
-pub(super) struct Lesson {
+/// Something learned about tries of a step: that they cannot be adopted any more, or the provider's id of one.
+pub(super) struct Learned {
     pub(super) key: MessageKey,
     pub(super) step: StepIndex,
-    /// The first and the last that it is about.
+    /// The first and the last of the tries.
     pub(super) tries: [u16; 2],
     pub(super) umid: Option<Umid>,
 }
 
-/// What stands before and after the lessons.
+/// The statement before and after the values.
 pub(super) const LEARN: [&str; 2] = [
     "WITH lesson (batch, n, step, first, last, umid) AS (",
     ") UPDATE attempt SET umid = coalesce(attempt.umid, lesson.umid), adoptable = NULL FROM lesson \
@@ -273,8 +278,8 @@ pub(super) const LEARN: [&str; 2] = [
      AND (attempt.adoptable IS NOT NULL OR (attempt.umid IS NULL AND lesson.umid IS NOT NULL))",
 ];
 
-/// What is known is no longer to be adopted. A umid is learned where there was none.
-pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Lesson]) -> Work<()> {
+/// Marks tries as no longer adoptable, and stores umids for tries without one.
+pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Learned]) -> Work<()> {
     let [before, after] = LEARN;
     for_values(connection, before, after, 6, lessons, |query: Bound<'_>, lesson| {
         let [first, last] = lesson.tries;
@@ -290,7 +295,7 @@ pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Lesson])
     Ok(())
 }
 
-/// Along the index from its first row to the last: by the id alone, every look would sort all strays of the kind.
+/// Ordered along the index: ordered by id alone, each page would sort all strays of the kind.
 pub(super) const STRAYS: &str = "SELECT * FROM stray INDEXED BY stray_kind
      WHERE kind = ?1 AND (received, id) > (?2, ?3) ORDER BY received, id LIMIT ?4";
 
@@ -307,7 +312,7 @@ pub(super) async fn strays(
         .map(|row| {
             let stray = Stray {
                 kind,
-                received: moment(row, "received")?,
+                received: timestamp(row, "received")?,
                 umid: row.try_get("umid")?,
                 raw: row.try_get("raw")?,
             };
@@ -323,30 +328,30 @@ pub(super) async fn forget_strays(connection: &mut SqliteConnection, ids: Vec<i6
 
 pub(super) const FORGET: &str = "DELETE FROM stray WHERE id IN (SELECT value FROM json_each(?1))";
 
-/// Strays that are forgotten in one transaction, and bytes of them: what could not be read is kept whole, and to free a
-/// long row takes as long as it has pages.
+/// Strays that are deleted in one transaction, by number and by bytes. Unreadable webhooks are stored whole, and deleting
+/// a long row takes time for each of its pages.
 const PIECE: i64 = 2_000;
 const PIECE_BYTES: i64 = 4 << 20;
 pub(super) const OLD: &str = "SELECT id, octet_length(raw) AS bytes FROM stray INDEXED BY stray_kind
      WHERE kind IN (0, 1, 2, 3) AND received < ?1 LIMIT ?2";
 
-/// Forgets one piece of those that came before `before`. Returns how many there were; none is the end.
+/// Deletes one piece of the strays that came before `before`. Returns how many; zero at the end.
 pub(super) async fn forget_old_strays(connection: &mut SqliteConnection, before: Timestamp) -> Work<usize> {
     let query = sqlx::query(OLD).bind(before.millis()).bind(PIECE);
     let (mut ids, mut bytes) = (Vec::new(), 0_i64);
     for row in &query.fetch_all(&mut *connection).await? {
         bytes = bytes.saturating_add(row.try_get("bytes")?);
-        // However long it is, the first goes, or nothing ever would.
+        // The first is deleted however long it is: otherwise it would stay for ever.
         if bytes > PIECE_BYTES && !ids.is_empty() {
             break;
         }
         ids.push(row.try_get("id")?);
     }
-    let forgotten = ids.len();
-    if forgotten > 0 {
+    let deleted = ids.len();
+    if deleted > 0 {
         forget_strays(connection, ids).await?;
     }
-    Ok(forgotten)
+    Ok(deleted)
 }
 
 pub(super) async fn stray_counts(connection: &mut SqliteConnection) -> Work<Vec<StrayCount>> {
@@ -359,10 +364,10 @@ pub(super) async fn stray_counts(connection: &mut SqliteConnection) -> Work<Vec<
     rows.iter()
         .map(|row| {
             Ok(StrayCount {
-                kind: word(row, "kind", StrayKind::from_code)?,
+                kind: decoded(row, "kind", StrayKind::from_code)?,
                 count: small(row, "n")?,
-                earliest: moment(row, "earliest")?,
-                latest: moment(row, "latest")?,
+                earliest: timestamp(row, "earliest")?,
+                latest: timestamp(row, "latest")?,
             })
         })
         .collect()

@@ -1,4 +1,4 @@
-//! Forgetting: whole campaigns, piece by piece, and single recipients.
+//! Purges the messages of settled campaigns, piece by piece, and erases single recipients.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::rows::{json_of, maybe_small, small};
 use super::{Work, sieves};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 
-/// Messages that go in one transaction, each with some rows more.
+/// Messages purged in one transaction, each with its facts.
 const PIECE: u32 = 2_000;
 
 pub(super) async fn begin(connection: &mut SqliteConnection, batch: BatchId, now: Timestamp) -> Work<bool> {
@@ -18,7 +18,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, batch: BatchId, now
     Ok(begun.execute(connection).await?.rows_affected() > 0)
 }
 
-/// The next so many messages of a batch that is purged.
+/// The next piece of a batch that is being purged.
 pub(super) const NEXT_PIECE: &str =
     "SELECT min(n) AS first, max(n) AS last, count(*) AS count FROM (SELECT n FROM message
      WHERE batch = (SELECT id FROM batch WHERE id = ?1 AND purged_at IS NOT NULL) ORDER BY n LIMIT ?2)";
@@ -28,8 +28,8 @@ pub(super) async fn piece(connection: &mut SqliteConnection, batch: BatchId) -> 
     let (first, last) = (maybe_small::<u32>(&row, "first")?, maybe_small::<u32>(&row, "last")?);
     let (Some(first), Some(last)) = (first, last) else { return Ok(0) };
     for text in [
-        // The row stays, because it counts as an answer. Who wished something stays known: the wish may still have to be done,
-        // once the number of whoever the channel calls so is told, and it proves since when they were left alone.
+        // The row stays, because it counts as a reply. A message with a keyword keeps its sender: the keyword may have to be
+        // applied once the sender's number is known, and it proves since when the recipient has been opted out.
         "UPDATE inbound SET raw = '', msisdn = iif(keyword IS NULL, NULL, msisdn), called = iif(keyword IS NULL, NULL, called)
          WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
         "DELETE FROM asked WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
@@ -43,19 +43,20 @@ pub(super) async fn piece(connection: &mut SqliteConnection, batch: BatchId) -> 
 }
 
 pub(super) async fn forget_texts(connection: &mut SqliteConnection, before: Timestamp) -> Work<u64> {
-    let gone = sqlx::query(
+    let deleted = sqlx::query(
         "DELETE FROM inbound WHERE id IN (SELECT id FROM inbound INDEXED BY inbound_nowhere
              WHERE batch IS NULL AND received < ?1 AND keyword IS NULL ORDER BY id LIMIT ?2)",
     );
-    Ok(gone.bind(before.millis()).bind(PIECE).execute(connection).await?.rows_affected())
+    Ok(deleted.bind(before.millis()).bind(PIECE).execute(connection).await?.rows_affected())
 }
 
-/// A batch that is not known and uses one of these audiences.
+/// Finds a batch that uses one of these audiences and is not among the known ones.
 const OTHER_USE: &str = "SELECT 1 FROM batch, json_each(batch.audience_ids) used WHERE touched_at >= 0
      AND used.value IN (SELECT value FROM json_each(?1))
      AND batch.id NOT IN (SELECT value ->> 0 FROM json_each(?2)) LIMIT 1";
 
-/// A message to the number that has joined an open batch since it was known. Only the recipients since then are read.
+/// Finds a recipient with this number who has joined an open batch since its known message count. Reads only the
+/// recipients after that count.
 const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
          (SELECT value ->> 0 AS batch, value ->> 1 AS messages FROM json_each(?2))
      SELECT 1 FROM batch b LEFT JOIN known k ON k.batch = b.id
@@ -64,7 +65,7 @@ const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
 
 pub(super) async fn erase(
     connection: &mut SqliteConnection,
-    person: Msisdn,
+    recipient: Msisdn,
     places: Vec<(AudienceId, u32)>,
     messages: Vec<MessageKey>,
     known: Vec<(BatchId, u32)>,
@@ -73,7 +74,7 @@ pub(super) async fn erase(
     let known: Vec<(u32, u32)> = known.iter().map(|(batch, messages)| (batch.0, *messages)).collect();
     let (audience_ids, known) = (json_of(&audiences, "audience.id")?, json_of(&known, "batch.id")?);
     let other = sqlx::query(OTHER_USE).bind(&audience_ids).bind(&known);
-    let joined = sqlx::query(JOINED_SINCE).bind(number(person)).bind(&known);
+    let joined = sqlx::query(JOINED_SINCE).bind(number(recipient)).bind(&known);
     for query in [other, joined] {
         if query.fetch_optional(&mut *connection).await?.is_some() {
             return Ok(false);
@@ -81,9 +82,10 @@ pub(super) async fn erase(
     }
     let keys: Vec<(u32, u32)> = messages.iter().map(|key| (key.batch.0, key.n)).collect();
     let keys = json_of(&keys, "message")?;
-    let open = "SELECT 1 FROM json_each(?1) k JOIN message m ON m.batch = k.value ->> 0 AND m.n = k.value ->> 1
+    let without_outcome =
+        "SELECT 1 FROM json_each(?1) k JOIN message m ON m.batch = k.value ->> 0 AND m.n = k.value ->> 1
                 WHERE m.state <> 3 LIMIT 1";
-    if sqlx::query(open).bind(&keys).fetch_optional(&mut *connection).await?.is_some() {
+    if sqlx::query(without_outcome).bind(&keys).fetch_optional(&mut *connection).await?.is_some() {
         return Ok(false);
     }
     for text in [
@@ -94,11 +96,11 @@ pub(super) async fn erase(
         sqlx::query(text).bind(&keys).bind(number(Msisdn::ERASED)).execute(&mut *connection).await?;
     }
     for audience in audiences {
-        // An import keeps the first values of each column, to show what stands in it.
-        let shown = "UPDATE audience SET summary = json_set(summary, '$.fields', (SELECT json_group_array(
+        // The summary of an import has sample values of each column.
+        let remove_samples = "UPDATE audience SET summary = json_set(summary, '$.fields', (SELECT json_group_array(
                  json_set(value, '$.samples', json('[]'))) FROM json_each(summary, '$.fields')))
              WHERE id = ?1 AND json_type(summary, '$.fields') = 'array'";
-        sqlx::query(shown).bind(audience).execute(&mut *connection).await?;
+        sqlx::query(remove_samples).bind(audience).execute(&mut *connection).await?;
     }
     for (audience, n) in places {
         erase_recipient(connection, audience, n).await?;
@@ -109,12 +111,13 @@ pub(super) async fn erase(
         "DELETE FROM wish WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM wish w
              JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
     ] {
-        sqlx::query(text).bind(number(person)).execute(&mut *connection).await?;
+        sqlx::query(text).bind(number(recipient)).execute(&mut *connection).await?;
     }
     Ok(true)
 }
 
-/// The place stays, empty: others are counted from it. Its piece gets a sieve without them.
+/// Empties a recipient's row, which stays because the numbers of others count from it. Its piece gets a sieve without the
+/// recipient.
 async fn erase_recipient(connection: &mut SqliteConnection, audience: AudienceId, n: u32) -> Work<()> {
     sqlx::query(
         "UPDATE recipient SET msisdn = ?3, client_message_id = NULL,
@@ -125,5 +128,5 @@ async fn erase_recipient(connection: &mut SqliteConnection, audience: AudienceId
     .bind(number(Msisdn::ERASED))
     .execute(&mut *connection)
     .await?;
-    sieves::remake(connection, audience, n).await
+    sieves::rebuild(connection, audience, n).await
 }

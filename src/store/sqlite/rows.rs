@@ -1,4 +1,4 @@
-//! Sets into statements, and rows into values.
+//! Binds sets to statements and reads values from rows.
 
 use std::fmt::Write as _;
 
@@ -14,12 +14,11 @@ use crate::domain::{
 
 pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Rows of one statement. SQLite's limit is 32,766 values. Few sizes, so that each statement has been prepared before
-/// and all of them stay prepared.
+/// Rows of one statement; SQLite's limit is 32,766 values. With only a few sizes, each statement is prepared once and
+/// stays in the cache.
 const CHUNKS: [usize; 6] = [2_048, 512, 128, 32, 8, 1];
 
-/// Runs `{before} VALUES (?, …), … {after}` over all rows, in as few statements as their number allows. Returns how
-/// many rows were touched.
+/// Runs `{before} VALUES (?, …), … {after}` over all rows, in few statements. Returns how many rows were affected.
 pub(super) async fn for_values<R>(
     connection: &mut SqliteConnection,
     before: &'static str,
@@ -34,7 +33,7 @@ pub(super) async fn for_values<R>(
         let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
         let (chunk, more) = rest.split_at(size);
         rest = more;
-        // The text holds nothing but the caller's literals and question marks.
+        // The text consists of the caller's literals and question marks only.
         let mut query = sqlx::query(AssertSqlSafe(values_statement(before, after, columns, chunk.len())));
         for row in chunk {
             query = bind(query, row);
@@ -58,17 +57,17 @@ fn values_statement(before: &str, after: &str, columns: usize, rows: usize) -> S
     text
 }
 
-/// Whole numbers as a JSON array, for `json_each`.
+/// Formats integers as a JSON array, for `json_each`.
 pub(super) fn json_list(numbers: impl IntoIterator<Item = i64>) -> String {
     let mut text = String::from("[");
-    for (place, number) in numbers.into_iter().enumerate() {
-        let _ = write!(text, "{}{number}", if place > 0 { "," } else { "" });
+    for (index, number) in numbers.into_iter().enumerate() {
+        let _ = write!(text, "{}{number}", if index > 0 { "," } else { "" });
     }
     text.push(']');
     text
 }
 
-/// A set as JSON, for `json_each`.
+/// Formats a set as JSON, for `json_each`.
 pub(super) fn json_of<T: serde::Serialize + ?Sized>(set: &T, place: &str) -> Work<String> {
     Ok(serde_json::to_string(set).map_err(|error| nonsense(&error.to_string(), place))?)
 }
@@ -77,7 +76,7 @@ fn nonsense(what: &str, place: &str) -> Error {
     Error::Nonsense { what: what.to_owned(), place: place.to_owned() }
 }
 
-/// An integer that must fit a smaller type.
+/// Reads an integer into a smaller type. Fails if it does not fit.
 pub(super) fn small<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str) -> Work<T> {
     let value: i64 = row.try_get(column)?;
     Ok(T::try_from(value).map_err(|_| nonsense(&value.to_string(), column))?)
@@ -88,11 +87,11 @@ pub(super) fn maybe_small<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str
     Ok(value.map(|value| T::try_from(value).map_err(|_| nonsense(&value.to_string(), column))).transpose()?)
 }
 
-pub(super) fn moment(row: &SqliteRow, column: &'static str) -> Work<Timestamp> {
+pub(super) fn timestamp(row: &SqliteRow, column: &'static str) -> Work<Timestamp> {
     Ok(Timestamp::from_millis(row.try_get(column)?))
 }
 
-pub(super) fn maybe_moment(row: &SqliteRow, column: &'static str) -> Work<Option<Timestamp>> {
+pub(super) fn maybe_timestamp(row: &SqliteRow, column: &'static str) -> Work<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis))
 }
 
@@ -103,17 +102,19 @@ pub(super) fn step(row: &SqliteRow, column: &'static str) -> Work<StepIndex> {
 
 pub(super) fn msisdn(row: &SqliteRow, column: &'static str) -> Work<Msisdn> {
     let digits: i64 = row.try_get(column)?;
-    Ok(Msisdn::try_from(digits).map_err(|_| nonsense("a number that is none", column))?)
+    Ok(Msisdn::try_from(digits).map_err(|_| nonsense("an invalid number", column))?)
 }
 
-/// A value that a row keeps as the code of a word.
-pub(super) fn word<T>(row: &SqliteRow, column: &'static str, from_code: impl Fn(u8) -> Option<T>) -> Work<T> {
+/// Reads a value that is stored as a code.
+pub(super) fn decoded<T>(row: &SqliteRow, column: &'static str, from_code: impl Fn(u8) -> Option<T>) -> Work<T> {
     let code: u8 = small(row, column)?;
     Ok(from_code(code).ok_or_else(|| nonsense(&code.to_string(), column))?)
 }
 
-/// Many rows as one text, a line for each: the driver takes microseconds to hand over a row of a dozen values, and a
-/// line costs a fraction of one. `line` is an expression, `rows` what stands behind `FROM`.
+/// Builds a statement that returns many rows as one text, a line for each. `$line` is an expression; `$rows` follows
+/// `FROM`.
+///
+/// The driver takes microseconds to return a row of a dozen values; a line costs a fraction of a microsecond.
 macro_rules! packed {
     ($line:expr, $rows:expr) => {
         concat!("SELECT group_concat(line, char(10)) AS lines FROM (SELECT ", $line, " AS line FROM ", $rows, ")")
@@ -121,13 +122,13 @@ macro_rules! packed {
 }
 pub(super) use packed;
 
-/// The lines of a statement made by [`packed!`].
+/// Runs a statement made by [`packed!`] and returns its lines.
 pub(super) async fn lines(connection: &mut SqliteConnection, query: Bound<'_>) -> Work<String> {
     let row = query.fetch_one(connection).await?;
     Ok(row.try_get::<Option<String>, _>("lines")?.unwrap_or_default())
 }
 
-/// What [`loaded`] reads, as a line.
+/// The SQL expression for the line that [`loaded`] reads.
 macro_rules! message_line {
     () => {
         "concat_ws(' ', message.batch, message.n, message.msisdn, message.country, message.version, message.state, message.step,
@@ -145,7 +146,7 @@ pub(super) mod state {
     pub(in super::super) const DONE: i64 = 3;
 }
 
-/// The values of one line, in order.
+/// Reads the values of one line, in order.
 pub(super) struct Line<'a>(Option<&'a str>);
 
 impl<'a> Line<'a> {
@@ -153,20 +154,20 @@ impl<'a> Line<'a> {
         Self(Some(line))
     }
 
-    /// What stands behind the values that were read.
+    /// The rest of the line after the values that were read; `None` at its end.
     pub(super) fn rest(&self) -> Option<&'a str> {
         self.0
     }
 
-    pub(super) fn word(&mut self, column: &'static str) -> Work<&'a str> {
-        let line = self.0.ok_or_else(|| nonsense("nothing", column))?;
+    pub(super) fn text(&mut self, column: &'static str) -> Work<&'a str> {
+        let line = self.0.ok_or_else(|| nonsense("a missing value", column))?;
         let (text, rest) = line.split_once(' ').map_or((line, None), |(text, rest)| (text, Some(rest)));
         self.0 = rest;
         Ok(text)
     }
 
     pub(super) fn maybe<T: TryFrom<i64>>(&mut self, column: &'static str) -> Work<Option<T>> {
-        let text = self.word(column)?;
+        let text = self.text(column)?;
         if text.is_empty() {
             return Ok(None);
         }
@@ -175,20 +176,20 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn small<T: TryFrom<i64>>(&mut self, column: &'static str) -> Work<T> {
-        Ok(self.maybe(column)?.ok_or_else(|| nonsense("nothing", column))?)
+        Ok(self.maybe(column)?.ok_or_else(|| nonsense("a missing value", column))?)
     }
 
-    pub(super) fn moment(&mut self, column: &'static str) -> Work<Option<Timestamp>> {
+    pub(super) fn timestamp(&mut self, column: &'static str) -> Work<Option<Timestamp>> {
         Ok(self.maybe(column)?.map(Timestamp::from_millis))
     }
 
     pub(super) fn msisdn(&mut self, column: &'static str) -> Work<Msisdn> {
         let digits: i64 = self.small(column)?;
-        Ok(Msisdn::try_from(digits).map_err(|_| nonsense("a number that is none", column))?)
+        Ok(Msisdn::try_from(digits).map_err(|_| nonsense("an invalid number", column))?)
     }
 
     pub(super) fn country(&mut self, column: &'static str) -> Work<Country> {
-        let code = self.word(column)?;
+        let code = self.text(column)?;
         Ok(code.parse().map_err(|_| nonsense(code, column))?)
     }
 
@@ -198,32 +199,30 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A message out of its line.
+/// Reads a message from its line.
 pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
-    let missing = |what: &str| nonsense(&format!("a message without {what}"), "message");
+    let missing = |what: &str| nonsense(&format!("a message without its {what}"), "message");
     let key = MessageKey { batch: BatchId(line.small("batch")?), n: line.small("n")? };
     let (msisdn, country) = (line.msisdn("msisdn")?, line.country("country")?);
     let version = line.small("version")?;
     let state: i64 = line.small("state")?;
     let step = line.step("step")?;
     let lane = LaneId(line.small("lane")?);
-    let not_before = line.moment("not_before")?.ok_or_else(|| missing("its place"))?;
-    let (at, due) = (line.moment("at")?, line.moment("due")?);
+    let not_before = line.timestamp("not_before")?.ok_or_else(|| missing("queue time"))?;
+    let (at, due) = (line.timestamp("at")?, line.timestamp("due")?);
     let (outcome, skipped) = (line.maybe::<u8>("outcome")?, line.maybe::<u8>("skipped")?);
     let state = match state {
         state::QUEUED => State::Queued { not_before, gives_up: due },
-        state::SENDING => {
-            State::Sending { intent: at.ok_or_else(|| missing("its intent"))?, not_before, gives_up: due }
-        }
-        state::AWAITING => State::Awaiting { due: due.ok_or_else(|| missing("its due time"))? },
+        state::SENDING => State::Sending { intent: at.ok_or_else(|| missing("intent"))?, not_before, gives_up: due },
+        state::AWAITING => State::Awaiting { due: due.ok_or_else(|| missing("due time"))? },
         state::DONE => State::Done {
-            outcome: outcome.and_then(Outcome::from_code).ok_or_else(|| missing("its outcome"))?,
+            outcome: outcome.and_then(Outcome::from_code).ok_or_else(|| missing("outcome"))?,
             skipped: skipped.and_then(SkipReason::from_code),
-            at: at.ok_or_else(|| missing("its end"))?,
+            at: at.ok_or_else(|| missing("end"))?,
         },
         other => return Err(nonsense(&format!("state {other}"), "message").into()),
     };
-    let (first_left, accepted) = (line.moment("first_left")?, line.moment("accepted")?);
+    let (first_left, accepted) = (line.timestamp("first_left")?, line.timestamp("accepted")?);
     let tries = line.small("tries")?;
     let marks = Marks::from_bits(line.small("marks")?);
     let present = Present { state, step, marks, first_left, accepted, tries };

@@ -1,7 +1,7 @@
-//! Statements that go to the database in one piece.
+//! Runs several statements in one call to the database.
 //!
-//! Each statement on its own costs two changes of threads, to the database's and back, which is more than many of them
-//! work. Those whose answers nobody needs before the next go together.
+//! A call costs two thread switches, to the database's thread and back: more than the work of many statements. So
+//! statements go together if none needs the result of another.
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteArguments, SqliteQueryResult, SqliteRow};
@@ -9,7 +9,7 @@ use sqlx::{Arguments, AssertSqlSafe, Either, Encode, Executor, Row, Sqlite, Sqli
 
 use super::Work;
 
-/// Statements in one piece. Each mixture of them is prepared once and kept, so there must not be too many mixtures.
+/// Statements in one call. Each combination of statements is prepared and cached, so their number has to stay small.
 const PIECE: usize = 3;
 
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ struct Piece {
 }
 
 impl Script {
-    /// Adds a statement; its values, `?1` and on, are bound behind it.
+    /// Adds a statement. Its values `?1`, `?2`, … are bound after it.
     pub(super) fn statement(&mut self, text: &str) -> &mut Self {
         if self.pieces.last().is_none_or(|piece| piece.statements == PIECE) {
             self.pieces.push(Piece::default());
@@ -48,13 +48,13 @@ impl Script {
         self
     }
 
-    /// How many statements there are by now.
+    /// The number of statements so far.
     pub(super) fn len(&self) -> usize {
         self.statements
     }
 
-    /// Runs one after the other until one fails. Returns how many rows each has changed, in order; what changes no rows
-    /// repeats its predecessor's number.
+    /// Runs the statements in order until one fails. Returns how many rows each has changed; a statement that cannot
+    /// change rows repeats its predecessor's number.
     pub(super) async fn run(self, connection: &mut SqliteConnection) -> Work<Vec<u64>> {
         let mut changed = Vec::with_capacity(self.statements);
         self.run_with(connection, |result| {
@@ -67,7 +67,7 @@ impl Script {
         Ok(changed)
     }
 
-    /// Runs statements that each return one row of one text, and returns the texts.
+    /// Runs statements that each return one row with one text, and returns the texts.
     pub(super) async fn texts(self, connection: &mut SqliteConnection) -> Work<Vec<String>> {
         let mut texts = Vec::with_capacity(self.statements);
         self.run_with(connection, |result| {
@@ -100,7 +100,8 @@ impl Script {
 }
 
 impl Piece {
-    /// Values are numbered over all of the piece; named `$1`, SQLite gives each statement room for its own alone.
+    /// Adds a statement. Values are numbered across the piece and named `$1`, `$2`, …: with names, SQLite allocates for
+    /// each statement only the values that it uses.
     fn add(&mut self, text: &str) {
         let before = self.arguments.len();
         let mut parts = text.split('?');
@@ -123,7 +124,7 @@ mod tests {
     use sqlx::Connection;
 
     #[tokio::test]
-    async fn statements_of_one_piece_keep_their_values_apart_and_say_what_each_has_changed() {
+    async fn statements_of_one_call_keep_values_apart_and_report_changed_rows() {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         let mut script = Script::default();
         script.statement("CREATE TABLE t (a INTEGER, b TEXT)");

@@ -1,9 +1,8 @@
-//! Writing many decisions in few statements.
+//! Writes many decisions in few statements.
 //!
-//! What is decided in one group is mostly decided alike: a thousand messages accepted in the same moment differ in
-//! nothing but their numbers. Changes of one shape are one update of a list of numbers, which costs a fraction of
-//! handing over a dozen values for each row; what differs for each row (when it first left, when it is due) mostly
-//! does not change, and is then left out of the shape.
+//! Most decisions of a group are alike: a thousand messages accepted at the same time differ only in their numbers.
+//! Changes of the same shape become one update of a list of numbers, which costs a fraction of binding a dozen values for
+//! each row. Values that differ by row, such as the due time, mostly do not change and are then not part of the shape.
 
 use std::hash::Hash;
 
@@ -16,7 +15,7 @@ use crate::domain::{BatchId, LaneId, SkipReason, State, StepIndex, Timestamp, Um
 use crate::engine::Note;
 use crate::store::{Attempt, Change, Verdict};
 
-/// A column that a change leaves as it is, or sets.
+/// What a change does to a column: leaves it as it is, or sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum To {
     Same,
@@ -40,7 +39,7 @@ impl To {
     }
 }
 
-/// What changes have in common that are written together.
+/// The values that changes of one statement have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Shape {
     batch: BatchId,
@@ -48,7 +47,7 @@ struct Shape {
     state: i64,
     step: StepIndex,
     lane: LaneId,
-    /// When the present step was queued: kept for as long as the message stands at it.
+    /// When the present step was queued. It stays until the step changes.
     not_before: To,
     at: To,
     due: To,
@@ -61,14 +60,14 @@ struct Shape {
     notes: Option<Box<[u8]>>,
 }
 
-/// Brings together what has the same shape. Mostly that is what came just before, and needs no looking up.
+/// Groups items by shape. Most items have the shape of the one before, which needs no lookup.
 pub(super) fn alike<S: Hash + Eq + Clone, T>(all: impl Iterator<Item = (S, T)>) -> Vec<(S, Vec<T>)> {
     let mut groups: Vec<(S, Vec<T>)> = Vec::new();
-    let mut places: HashMap<S, usize> = HashMap::new();
+    let mut indices: HashMap<S, usize> = HashMap::new();
     let mut latest = 0;
     for (shape, one) in all {
         if groups.get(latest).is_none_or(|(known, _)| *known != shape) {
-            latest = *places.entry(shape.clone()).or_insert_with(|| {
+            latest = *indices.entry(shape.clone()).or_insert_with(|| {
                 groups.push((shape, Vec::new()));
                 groups.len() - 1
             });
@@ -80,7 +79,7 @@ pub(super) fn alike<S: Hash + Eq + Clone, T>(all: impl Iterator<Item = (S, T)>) 
     groups
 }
 
-/// A state's times as they lie in the columns: `not_before`, `at` and `due`.
+/// The times of a state by column: `not_before`, `at` and `due`.
 fn times(state: &State) -> [Option<Timestamp>; 3] {
     match *state {
         State::Queued { not_before, gives_up } => [Some(not_before), None, gives_up],
@@ -129,10 +128,10 @@ pub(super) const WRITE: OverNumbers = over_numbers!(
     "AND version = ?4"
 );
 
-/// Writes changes to the rows whose version they were made on: how many those are, the statements say.
+/// Writes changes to the rows whose version they were decided on. The statements report how many rows that were.
 pub(super) fn write_messages(script: &mut Script, changes: &[&Change]) {
     let mut shapes = alike(changes.iter().map(|change| (Shape::of(change), change.key.n)));
-    // A message that changes twice in one call does so in order.
+    // Two changes of one message in one call are written in order.
     shapes.sort_unstable_by_key(|(shape, _)| (shape.version, shape.batch, shape.step));
     for (shape, mut numbers) in shapes {
         numbers.sort_unstable();
@@ -160,7 +159,7 @@ pub(super) fn write_messages(script: &mut Script, changes: &[&Change]) {
     }
 }
 
-/// What attempts have in common that are written together.
+/// The values that attempts of one statement have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct AttemptShape<'a> {
     batch: BatchId,
@@ -173,25 +172,26 @@ struct AttemptShape<'a> {
     tries: u16,
     code: Option<u32>,
     detail: Option<&'a str>,
-    /// Nobody knows whether it happened: an unknown umid may adopt it by its number.
+    /// Whether the attempt is unknown, so that a receipt with an unknown umid may adopt it by its number.
     adoptable: bool,
-    /// A umid that is no UUID, and so fits no slot.
+    /// A umid that is not a UUID and so does not fit a slot.
     odd_umid: Option<Vec<u8>>,
     ruling: i64,
 }
 
-/// A umid as it is kept, where it is a UUID.
+/// A stored umid that is a UUID.
 type Slot = [u8; 16];
 
-/// Of a fact that the next epoch has written as unknown the late answer of the same claim adds the umid alone.
+/// Keeps the column of an attempt that the next epoch has recorded as unknown: a late answer to the same claim adds only
+/// the umid.
 macro_rules! unless_unknown {
     ($column:literal) => {
         concat!($column, " = iif(verdict = 2 AND intent IS excluded.intent, ", $column, ", excluded.", $column, ")")
     };
 }
 
-/// Rows of a set insert, from where the numbers come from. Umids lie in slots of sixteen bytes beside the numbers; a
-/// slot of noughts means none.
+/// Builds an insert of many attempts; `$from` supplies their numbers. Umids are in slots of 16 bytes, in the order of the
+/// numbers; a slot of zeros means none.
 macro_rules! insert_attempts {
     ($n:literal, $slot:literal, $msisdn:literal, $from:expr) => {
         concat!(

@@ -1,7 +1,7 @@
-//! A copy that its reader takes at its own pace: in memory where it is small, else in an unnamed file.
+//! Holds a copy that is read at the reader's own pace: in memory if it is small, else in an unnamed file.
 //!
-//! The file lies beside the database: numbers of recipients stay on the disk that holds them anyway, and a temporary
-//! folder is often memory. What the disk has to keep free for the database itself stays free.
+//! The file lies beside the database: recipients' numbers stay on the disk that has them already, and a temporary folder
+//! is often in memory. A copy never takes the room that the database itself needs.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
 
 use super::{Error, Work};
 
-/// Bytes in memory before they go into the file.
+/// Bytes that are held in memory before they are written to the file.
 const HELD: usize = 8 << 20;
-/// Bytes that are read at once.
+/// Bytes of one read from the file.
 const READ: usize = 1 << 20;
-/// What stays free: a log of its usual length several times over, so that no copy stops a server.
+/// Bytes that a copy leaves free: several times the usual log of the database, so that no copy stops a server.
 const RESERVE: u64 = 256 << 20;
 
-/// Where a file goes.
+/// The folder for a copy's file.
 #[derive(Debug, Clone)]
 pub(super) struct Disk {
     folder: PathBuf,
-    /// How many bytes are free there.
+    /// Returns how many bytes are free in the folder.
     free: fn(&Path) -> io::Result<u64>,
 }
 
@@ -32,7 +32,7 @@ impl Disk {
         Self { folder, free: free_at }
     }
 
-    /// What a copy may take of it.
+    /// How many bytes a copy may use.
     fn spare(&self) -> io::Result<u64> {
         Ok((self.free)(&self.folder)?.saturating_sub(RESERVE))
     }
@@ -48,14 +48,14 @@ fn free_at(folder: &Path) -> io::Result<u64> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Parts in the order in which they were pushed, each a text.
+/// Texts, in the order in which they are pushed.
 #[derive(Debug)]
 pub(super) struct Spool {
     disk: Disk,
     held: Vec<u8>,
     file: Option<File>,
     written: u64,
-    /// How long the whole will be.
+    /// The expected length of the whole copy.
     expected: u64,
 }
 
@@ -64,7 +64,7 @@ impl Spool {
         Self { disk, held: Vec::new(), file: None, written: 0, expected: 0 }
     }
 
-    /// Fails where the disk has no room for so many bytes, before the first is written.
+    /// Sets the expected length. Fails before anything is written if the disk has no room for it.
     pub(super) fn expect(&mut self, bytes: u64) -> Work<()> {
         self.expected = bytes;
         if bytes <= HELD as u64 {
@@ -80,10 +80,10 @@ impl Spool {
         if self.held.len() > HELD { self.write().await } else { Ok(()) }
     }
 
-    /// Puts what is held into the file.
+    /// Writes the held bytes to the file.
     async fn write(&mut self) -> Work<()> {
         let length = self.held.len() as u64;
-        // It may become longer than was foreseen, and others write to the disk too.
+        // The copy may become longer than expected, and others also write to the disk.
         let spare = self.disk.spare().map_err(failed)?;
         if length > spare {
             let needs = self.expected.max(self.written + length);
@@ -93,7 +93,7 @@ impl Spool {
             Some(file) => file,
             none => none.insert(File::from_std(tempfile::tempfile_in(&self.disk.folder).map_err(failed)?)),
         };
-        // The file writes behind: flushed, it has said what went wrong.
+        // A `File` of tokio writes in the background; `flush` reports its errors.
         let written = async { file.write_all(&self.held).await.and(file.flush().await) }.await;
         match written {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
@@ -108,7 +108,7 @@ impl Spool {
         }
     }
 
-    /// Ends the writing.
+    /// Ends writing and begins reading.
     pub(super) async fn read(mut self) -> Work<Parts> {
         if self.file.is_none() {
             return Ok(Parts::Held(io::Cursor::new(self.held)));
@@ -122,7 +122,7 @@ impl Spool {
     }
 }
 
-/// What was pushed, to be read once.
+/// Reads the pushed texts once.
 #[derive(Debug)]
 pub(super) enum Parts {
     Held(io::Cursor<Vec<u8>>),
@@ -130,7 +130,7 @@ pub(super) enum Parts {
 }
 
 impl Parts {
-    /// The next part; nothing after the last.
+    /// Returns the next text; `None` after the last.
     pub(super) async fn next(&mut self) -> Work<Option<String>> {
         let read = match self {
             Self::Held(bytes) => part(bytes).await,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_disk_without_room_is_refused_with_a_sentence() {
+    async fn an_expected_length_above_the_spare_room_fails_with_a_clear_error() {
         let (folder, mut spool) = spool(|_| Ok(RESERVE + 100_000_000));
         assert!(spool.expect(100_000_000).is_ok());
         let Err(Fault::Ours(error)) = spool.expect(5_100_000_001) else { panic!("it has no room") };
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_copy_longer_than_foreseen_leaves_the_database_its_room() {
+    async fn a_copy_longer_than_expected_leaves_the_database_its_room() {
         let (_folder, mut spool) = spool(|_| Ok(RESERVE + 1_000));
         let Err(Fault::Ours(error)) = spool.push(&"x".repeat(HELD)).await else { panic!("it has no room") };
         assert!(matches!(error, Error::NoRoom { needs: 8_388_616, spare: 1_000, .. }), "{error:?}");

@@ -1,31 +1,38 @@
-//! What launches and imports that died have left: hidden, and removed piece by piece.
+//! Removes the hidden remains of launches and imports that did not complete, piece by piece.
 
 use super::{Sqlite, audiences, batches};
 use crate::domain::Timestamp;
 use crate::store::Result;
 
 impl Sqlite {
-    /// Removes what was begun before then and never published; returns how much that was.
+    /// Removes batches and audiences that were last touched before `before` and never published. Returns how many.
     pub(super) async fn sweep(&self, before: Timestamp) -> Result<u32> {
-        let batches = self.read("look for half batches", move |c| Box::pin(batches::unpublished(c, before))).await?;
+        let batches = self.read("find incomplete batches", move |c| Box::pin(batches::unpublished(c, before))).await?;
         let mut swept = 0;
         for batch in batches {
-            // Looked at again where nobody can touch it meanwhile.
-            if !self.write("sweep a batch", move |c| Box::pin(batches::abandon(c, batch, before))).await? {
+            // Its launch may have touched it since the read; the write checks that again.
+            if !self.write("remove an incomplete batch", move |c| Box::pin(batches::abandon(c, batch, before))).await? {
                 continue;
             }
             swept += 1;
-            while !self.write("sweep a batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
+            while !self.write("remove an incomplete batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {
+            }
         }
-        // After the batches, because people whom only a half batch used are nobody's then.
+        // After the batches: an audience that only an incomplete batch used is unused now.
         let audiences =
-            self.read("look for half audiences", move |c| Box::pin(audiences::unpublished(c, before))).await?;
+            self.read("find incomplete audiences", move |c| Box::pin(audiences::unpublished(c, before))).await?;
         for audience in audiences {
-            if !self.write("sweep an audience", move |c| Box::pin(audiences::abandon(c, audience, before))).await? {
+            if !self
+                .write("remove an incomplete audience", move |c| Box::pin(audiences::abandon(c, audience, before)))
+                .await?
+            {
                 continue;
             }
             swept += 1;
-            while !self.write("sweep an audience", move |c| Box::pin(audiences::remove_piece(c, audience))).await? {}
+            while !self
+                .write("remove an incomplete audience", move |c| Box::pin(audiences::remove_piece(c, audience)))
+                .await?
+            {}
         }
         Ok(swept)
     }

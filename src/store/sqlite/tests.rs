@@ -1,11 +1,11 @@
-//! What is SQLite's own: its files, its plans, its lock.
+//! Tests what is specific to SQLite: its files, query plans and lock.
 
 mod effort;
 mod failures;
+mod fair_lock;
 #[cfg(unix)]
-mod names;
+mod paths;
 mod plans;
-mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::clock::{Clock, RealClock};
 use crate::domain::Timestamp;
 use crate::store::{Event, Result};
 
-struct Place {
+struct TempDatabase {
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl TempDatabase {
     fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }

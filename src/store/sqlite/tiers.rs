@@ -1,4 +1,4 @@
-//! Tiers: whom a portfolio has handed something over to, and who may be next.
+//! Stores the slots of tiers: the recipients to whom a portfolio has submitted messages lately.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -8,24 +8,25 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
-use super::rows::{Bound, for_values, json_list, lines, maybe_moment, moment, msisdn, packed, small};
+use super::rows::{Bound, for_values, json_list, lines, maybe_timestamp, msisdn, packed, small, timestamp};
 use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
 use crate::planner::{Candidate, TierStanding};
 use crate::store::{TierPlace, TierUse};
 
-/// Those of the people who hold a place.
+/// The recipients among `?3` who hold a slot.
 pub(super) const HOLDERS: &str =
     packed!("msisdn", "tier_place WHERE portfolio = ?1 AND at > ?2 AND msisdn IN (SELECT value FROM json_each(?3))");
 
-/// What a place was before is what it is again.
+/// Gives returned slots their time before the claim.
 pub(super) const RESTORE: &str = "UPDATE tier_place SET at = before
      WHERE portfolio = ?1 AND at = ?2 AND before IS NOT NULL AND msisdn IN (SELECT value FROM json_each(?3))";
 
+/// Frees returned slots that were not held before the claim.
 pub(super) const FREE: &str = "DELETE FROM tier_place
      WHERE portfolio = ?1 AND at = ?2 AND before IS NULL AND msisdn IN (SELECT value FROM json_each(?3))";
 
-/// A place that is taken once more keeps the two latest times: claims of two lanes may be made in another order than their
-/// times, and one of them may have taken the place for two messages.
+/// Keeps the two latest times of a slot that is taken repeatedly: claims of two lanes may commit in another order than
+/// their times, and one claim may have taken the slot for two messages.
 macro_rules! latest_two {
     () => {
         "ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
@@ -33,16 +34,16 @@ macro_rules! latest_two {
     };
 }
 
-/// A place by its key.
-pub(super) type Place = (String, i64);
+/// The key of a slot: portfolio and number.
+pub(super) type SlotKey = (String, i64);
 
-/// In front of all places.
-pub(super) const START: Place = (String::new(), 0);
+/// Less than the key of any slot.
+pub(super) const START: SlotKey = (String::new(), 0);
 
-/// Places that are looked at in one transaction.
+/// Slots that one transaction reads.
 const PIECE: i64 = 5_000;
 
-/// The last place of a piece. Walks along the key: no index tells how old places are, since every claim would pay for it.
+/// The last slot of a piece. Pieces follow the key: an index by age would cost every claim a write.
 pub(super) const PIECE_END: &str = "SELECT portfolio, msisdn FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2)
      ORDER BY portfolio, msisdn LIMIT 1 OFFSET ?3";
 
@@ -51,12 +52,15 @@ pub(super) const FORGET: &str =
 
 pub(super) const FORGET_REST: &str = "DELETE FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2) AND at <= ?3";
 
-/// A window that closes sooner than this may be closed by the time at which the message leaves.
+/// A window that closes within this time counts as closed: it may be over when the message is submitted.
 const CLOSES_TOO_SOON: Span = Span::from_secs(60);
 
-/// Says of candidates of one claim who has written to us lately, and so needs no place; and where somebody wants to know,
-/// who holds one. Who opted out needs none either.
-pub(super) async fn tell(
+/// Sets the tier standing of a claim's candidates.
+///
+/// - A recipient with an open window needs no slot.
+/// - Slots are looked up only if `needs_holders` says so for the number of recipients who need one. A recipient who has
+///   opted out needs none.
+pub(super) async fn set_standings(
     connection: &mut SqliteConnection,
     tier: &TierUse,
     candidates: &mut [&mut Candidate],
@@ -70,9 +74,9 @@ pub(super) async fn tell(
         let window = open.get(&candidate.message.msisdn);
         candidate.tier = window.map_or(TierStanding::New, |until| TierStanding::Window(*until));
     }
-    let need_place = |candidate: &&&mut Candidate| candidate.tier == TierStanding::New && !candidate.opted_out;
+    let needs_slot = |candidate: &&&mut Candidate| candidate.tier == TierStanding::New && !candidate.opted_out;
     let recipients: Vec<i64> =
-        candidates.iter().filter(need_place).map(|candidate| number(candidate.message.msisdn)).collect();
+        candidates.iter().filter(needs_slot).map(|candidate| number(candidate.message.msisdn)).collect();
     if !needs_holders(recipients.len()) {
         return Ok(());
     }
@@ -87,24 +91,24 @@ pub(super) async fn tell(
     Ok(())
 }
 
-pub(super) async fn take(
+pub(super) async fn take_slots(
     connection: &mut SqliteConnection,
     portfolio: &str,
-    people: &[(Msisdn, Timestamp)],
+    recipients: &[(Msisdn, Timestamp)],
 ) -> Work<()> {
     for_values(
         connection,
         "INSERT INTO tier_place (portfolio, msisdn, at)",
         latest_two!(),
         3,
-        people,
-        |query: Bound<'_>, (person, at)| query.bind(portfolio.to_owned()).bind(number(*person)).bind(at.millis()),
+        recipients,
+        |query: Bound<'_>, (recipient, at)| query.bind(portfolio.to_owned()).bind(number(*recipient)).bind(at.millis()),
     )
     .await?;
     Ok(())
 }
 
-/// The portfolios whose people are counted, with the lanes on which they are.
+/// Returns the portfolios whose recipients are counted, each with the lanes on which they are.
 pub(super) async fn counted(connection: &mut SqliteConnection) -> Work<BTreeSet<(String, LaneId)>> {
     let rows = sqlx::query("SELECT portfolio, lane FROM counted").fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get("portfolio")?, LaneId(small(row, "lane")?)))).collect()
@@ -129,7 +133,7 @@ fn as_json(pairs: &BTreeSet<(String, LaneId)>) -> String {
     json!(pairs.iter().map(|(portfolio, lane)| (portfolio, lane.0)).collect::<Vec<_>>()).to_string()
 }
 
-/// Batches that may have handed something over since then, with their highest number.
+/// Returns the batches that may have submitted something after `since`, with their highest message number.
 pub(super) async fn to_count(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<(BatchId, u32)>> {
     let rows = sqlx::query(
         "SELECT batch.id, (SELECT max(n) FROM message WHERE batch = batch.id) AS last FROM batch
@@ -141,10 +145,10 @@ pub(super) async fn to_count(connection: &mut SqliteConnection, since: Timestamp
     rows.iter().map(|row| Ok((BatchId(small(row, "id")?), small(row, "last")?))).collect()
 }
 
-/// Messages whose hand-overs are counted in one transaction.
+/// Messages whose submissions one transaction counts.
 pub(super) const COUNTED_AT_ONCE: u32 = 5_000;
 
-/// A stretch of a batch.
+/// A range of a batch's messages.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
     pub(super) batch: BatchId,
@@ -153,7 +157,8 @@ pub(super) struct Piece {
     pub(super) since: Timestamp,
 }
 
-/// Whoever was handed something over, or is about to be. Row by row: whoever was twice keeps both times.
+/// Takes slots for the recipients of submitted and sending messages. A recipient with two submissions gets both times,
+/// because each row is inserted separately.
 pub(super) const COUNT: &str = concat!(
     "WITH owner (portfolio, lane) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
      INSERT INTO tier_place (portfolio, msisdn, at)
@@ -182,73 +187,74 @@ pub(super) async fn count(
     Ok(())
 }
 
-pub(super) const PLACES: &str = "SELECT portfolio, msisdn, at, before FROM tier_place
+pub(super) const SLOTS: &str = "SELECT portfolio, msisdn, at, before FROM tier_place
      WHERE portfolio IN (SELECT value FROM json_each(?1)) AND at > ?2 ORDER BY at";
 
-pub(super) async fn places(
+pub(super) async fn slots(
     connection: &mut SqliteConnection,
     portfolios: &[String],
     since: Timestamp,
 ) -> Work<BTreeMap<String, Vec<TierPlace>>> {
-    let query = sqlx::query(PLACES).bind(json!(portfolios).to_string()).bind(since.millis());
+    let query = sqlx::query(SLOTS).bind(json!(portfolios).to_string()).bind(since.millis());
     let mut rows = query.fetch(connection);
-    let mut places = BTreeMap::<String, Vec<TierPlace>>::new();
+    let mut slots = BTreeMap::<String, Vec<TierPlace>>::new();
     while let Some(row) = rows.try_next().await? {
-        let place = TierPlace {
+        let slot = TierPlace {
             person: msisdn(&row, "msisdn")?,
-            at: moment(&row, "at")?,
-            before: maybe_moment(&row, "before")?,
+            at: timestamp(&row, "at")?,
+            before: maybe_timestamp(&row, "before")?,
         };
         let portfolio: &str = row.try_get("portfolio")?;
-        match places.get_mut(portfolio) {
-            Some(places) => places.push(place),
-            None => drop(places.insert(portfolio.to_owned(), vec![place])),
+        match slots.get_mut(portfolio) {
+            Some(slots) => slots.push(slot),
+            None => drop(slots.insert(portfolio.to_owned(), vec![slot])),
         }
     }
-    Ok(places)
+    Ok(slots)
 }
 
 pub(super) async fn used(connection: &mut SqliteConnection, since: Timestamp) -> Work<BTreeMap<String, u32>> {
-    let rows = sqlx::query("SELECT portfolio, count(*) AS people FROM tier_place WHERE at > ?1 GROUP BY portfolio")
+    let rows = sqlx::query("SELECT portfolio, count(*) AS recipients FROM tier_place WHERE at > ?1 GROUP BY portfolio")
         .bind(since.millis())
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((row.try_get("portfolio")?, small(row, "people")?))).collect()
+    rows.iter().map(|row| Ok((row.try_get("portfolio")?, small(row, "recipients")?))).collect()
 }
 
-/// Forgets those of one piece that were taken at `before` or earlier. Returns where the next piece begins.
+/// Deletes the slots of one piece that were taken at `before` or earlier. Returns the key after which the next piece
+/// begins.
 pub(super) async fn forget(
     connection: &mut SqliteConnection,
-    (portfolio, person): Place,
+    (portfolio, after): SlotKey,
     before: Timestamp,
-) -> Work<Option<Place>> {
-    let end = sqlx::query(PIECE_END).bind(&portfolio).bind(person).bind(PIECE - 1);
+) -> Work<Option<SlotKey>> {
+    let end = sqlx::query(PIECE_END).bind(&portfolio).bind(after).bind(PIECE - 1);
     let Some(end) = end.fetch_optional(&mut *connection).await? else {
-        let rest = sqlx::query(FORGET_REST).bind(portfolio).bind(person).bind(before.millis());
+        let rest = sqlx::query(FORGET_REST).bind(portfolio).bind(after).bind(before.millis());
         rest.execute(connection).await?;
         return Ok(None);
     };
-    let end: Place = (end.try_get("portfolio")?, end.try_get("msisdn")?);
-    let piece = sqlx::query(FORGET).bind(portfolio).bind(person).bind(&end.0).bind(end.1).bind(before.millis());
+    let end: SlotKey = (end.try_get("portfolio")?, end.try_get("msisdn")?);
+    let piece = sqlx::query(FORGET).bind(portfolio).bind(after).bind(&end.0).bind(end.1).bind(before.millis());
     piece.execute(connection).await?;
     Ok(Some(end))
 }
 
-pub(super) async fn give_back(
+pub(super) async fn return_slots(
     connection: &mut SqliteConnection,
     portfolio: &str,
-    people: Vec<(Msisdn, Timestamp)>,
+    recipients: Vec<(Msisdn, Timestamp)>,
 ) -> Work<()> {
-    // Whole claims come back together: few times, many people.
+    // Whole claims are returned together: few times, many recipients.
     let mut by_time: BTreeMap<Timestamp, Vec<i64>> = BTreeMap::new();
-    for (person, at) in people {
-        by_time.entry(at).or_default().push(number(person));
+    for (recipient, at) in recipients {
+        by_time.entry(at).or_default().push(number(recipient));
     }
-    for (at, people) in by_time {
-        let people = json_list(people);
-        // A place that is restored has a time before, and is none that the second statement means.
+    for (at, recipients) in by_time {
+        let recipients = json_list(recipients);
+        // The second statement skips the slots that the first has restored, because their time has changed.
         for statement in [RESTORE, FREE] {
-            let query = sqlx::query(statement).bind(portfolio).bind(at.millis()).bind(&people);
+            let query = sqlx::query(statement).bind(portfolio).bind(at.millis()).bind(&recipients);
             query.execute(&mut *connection).await?;
         }
     }

@@ -1,6 +1,6 @@
-//! A batch with every fact, copied page by page in the order of its messages: some statements a page, each along a key.
+//! Copies a batch with all its facts, page by page in message order, with a few statements per page along the keys.
 //!
-//! The copy is what the statements say, unread: it is taken apart once the transaction is over.
+//! The copy holds the statements' texts as they are; they are parsed after the transaction has ended.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -23,14 +23,15 @@ use crate::store::{Copied, Frame, Result, Scope, Twin, Walk, Whole};
 
 /// Messages in a page.
 const PAGE: u32 = 2_000;
-/// Pages that are taken apart while others are read and looked at.
+/// Pages that are parsed ahead of the reader.
 const AHEAD: usize = 3;
-/// How long the copy of a larger batch will be is measured before, by so many stretches of it with so many messages each.
-const STRETCHES: u32 = 8;
-const STRETCH: u32 = 250;
-/// Twins that are named.
+/// Samples, and messages in each, from which the length of a larger batch's copy is estimated.
+const SAMPLES: u32 = 8;
+const SAMPLE: u32 = 250;
+/// The most twins that are listed.
 const TWINS: usize = 100;
-/// From when on nothing more may leave: a person's own word counts from when it came, which may be after it was said.
+/// The SQL expression for the time from which nothing may be sent: a recipient's own opt-out counts from its receipt,
+/// which may be later than its time at the provider.
 macro_rules! since {
     () => {
         "coalesce(iif(o.source = 0, (SELECT max(i.received) FROM inbound i WHERE i.msisdn = o.msisdn AND i.keyword = 0), NULL),
@@ -56,22 +57,22 @@ macro_rules! whole_messages {
 }
 
 pub(super) const MESSAGES: &str = whole_messages!("ifnull(r.country, '')");
-/// The client's own id may be any text, so it travels as JSON.
-pub(super) const PEOPLE: &str = whole_messages!(
+/// Messages with their recipients. The client's own id may be any text, so it is read as JSON.
+pub(super) const WITH_RECIPIENTS: &str = whole_messages!(
     "ifnull(r.country, '') || char(31) || json_array(r.client_message_id) || char(31) || ifnull(r.fields, '[]')"
 );
 
 const PLANS: &str = "SELECT digest, body FROM plan
      WHERE digest IN (SELECT plan FROM batch WHERE id = ?1 UNION SELECT plan FROM edition WHERE batch = ?1)";
 
-/// Of a range of messages the attempts whose id another attempt carries too, with that one.
+/// The attempts in a range of messages whose umid another attempt also has, each with that attempt.
 pub(super) const TWINS_OF: &str = "SELECT hex(mine.umid) AS umid, mine.n AS my_n, mine.step AS my_step,
          other.batch AS batch, other.n AS n, other.step AS step
      FROM attempt mine CROSS JOIN attempt other INDEXED BY attempt_umid ON other.umid = mine.umid
      WHERE mine.batch = ?1 AND mine.n BETWEEN ?2 AND ?3 AND mine.umid IS NOT NULL
          AND (other.batch, other.n, other.step) <> (mine.batch, mine.n, mine.step) LIMIT ?4";
 
-/// A batch as it stood at one moment.
+/// A copy of a batch as of one point in time.
 #[derive(Debug)]
 pub(super) struct Copy {
     frame: Frame,
@@ -80,13 +81,14 @@ pub(super) struct Copy {
     scope: Scope,
 }
 
-/// What the statements of one page say.
+/// The texts of one page.
 pub(super) struct Texts {
     messages: String,
     attempts: String,
     receipts: String,
-    /// How many messages, and the first and the last of them.
+    /// The number of messages.
     count: u32,
+    /// The numbers of the first and the last message.
     pub(super) range: (u32, u32),
 }
 
@@ -112,7 +114,7 @@ pub(super) async fn copy(
             spool.push(text).await?;
         }
         if scope == Scope::FactsAndTwins && twins.len() < TWINS {
-            look_for_twins(connection, batch, texts.range, &mut twins).await?;
+            find_twins(connection, batch, texts.range, &mut twins).await?;
         }
         after = i64::from(texts.range.1);
         messages += u64::from(texts.count);
@@ -122,19 +124,19 @@ pub(super) async fn copy(
     Ok(Some(Copy { frame, twins, spool, scope }))
 }
 
-/// How many bytes the copy of so many messages will have, as stretches of the batch say.
+/// Estimates the bytes of the copy of a batch with `all` messages, from samples of it.
 pub(super) async fn length(connection: &mut SqliteConnection, batch: BatchId, all: u32, scope: Scope) -> Work<u64> {
     if all <= PAGE {
         return Ok(0);
     }
     let (mut bytes, mut messages) = (0, 0);
-    for place in 0..STRETCHES {
-        let after = i64::from(all / STRETCHES * place) - 1;
-        let Some(texts) = texts(connection, batch, after, STRETCH, scope).await? else { continue };
+    for sample in 0..SAMPLES {
+        let after = i64::from(all / SAMPLES * sample) - 1;
+        let Some(texts) = texts(connection, batch, after, SAMPLE, scope).await? else { continue };
         bytes += texts.bytes();
         messages += u64::from(texts.count);
     }
-    // With something for what the stretches have missed.
+    // One eighth more, because the samples may have missed the longest messages.
     Ok((bytes * u64::from(all)).div_ceil(messages.max(1)) / 8 * 9)
 }
 
@@ -145,14 +147,14 @@ pub(super) async fn texts(
     limit: u32,
     scope: Scope,
 ) -> Work<Option<Texts>> {
-    let statement = if scope == Scope::People { PEOPLE } else { MESSAGES };
+    let statement = if scope == Scope::People { WITH_RECIPIENTS } else { MESSAGES };
     let messages = lines(connection, sqlx::query(statement).bind(batch.0).bind(after).bind(limit)).await?;
     let (mut count, mut range) = (0, (u32::MAX, 0));
     for line in messages.lines() {
         let mut line = Line::of(line);
-        line.word("batch")?;
+        line.text("batch")?;
         let n = line.small("n")?;
-        // Nothing promises that lines are joined in the order of their rows.
+        // SQLite does not guarantee that lines are joined in the order of their rows.
         range = (range.0.min(n), range.1.max(n));
         count += 1;
     }
@@ -169,18 +171,18 @@ impl Copy {
     /// Opens the copy for reading.
     pub(super) async fn opened(self) -> Result<Walk> {
         let Self { frame, twins, spool, scope } = self;
-        let (batch, people) = (frame.batch.id, scope == Scope::People);
+        let (batch, with_recipients) = (frame.batch.id, scope == Scope::People);
         let parts = spool.read().await.map_err(of_copy)?;
         let pages = stream::try_unfold(parts, |mut parts| async move {
             let page = page(&mut parts).await.map_err(of_copy)?;
             Ok(page.map(|page| (page, parts)))
         });
-        let taken_apart = pages.map_ok(move |page| async move {
-            let taking = tokio::spawn(async move { wholes(&page, batch, people) });
-            let taken = taking.await.map_err(|ended| sqlx::Error::Io(io::Error::other(ended)).into());
-            taken.flatten().map_err(of_copy)
+        let parsed = pages.map_ok(move |page| async move {
+            let parsing = tokio::spawn(async move { wholes(&page, batch, with_recipients) });
+            let parsed = parsing.await.map_err(|ended| sqlx::Error::Io(io::Error::other(ended)).into());
+            parsed.flatten().map_err(of_copy)
         });
-        Ok(Walk::new(frame, twins, taken_apart.try_buffered(AHEAD)))
+        Ok(Walk::new(frame, twins, parsed.try_buffered(AHEAD)))
     }
 }
 
@@ -202,7 +204,7 @@ async fn frame(connection: &mut SqliteConnection, id: BatchId) -> Work<Option<Fr
     Ok(Some(Frame { batch, plan, editions, plan_is_whole, tallies, strays }))
 }
 
-/// The next page: its messages, their attempts and their receipts.
+/// Reads the texts of the next page: messages, attempts and receipts.
 async fn page(parts: &mut Parts) -> Work<Option<[String; 3]>> {
     let Some(messages) = parts.next().await? else { return Ok(None) };
     let attempts = parts.next().await?.unwrap_or_default();
@@ -210,7 +212,7 @@ async fn page(parts: &mut Parts) -> Work<Option<[String; 3]>> {
     Ok(Some([messages, attempts, receipts]))
 }
 
-/// One message with every fact.
+/// Reads one message with all its facts.
 pub(super) async fn one(connection: &mut SqliteConnection, key: MessageKey) -> Work<Option<Whole>> {
     let Some(texts) = texts(connection, key.batch, i64::from(key.n) - 1, 1, Scope::People).await? else {
         return Ok(None);
@@ -219,15 +221,15 @@ pub(super) async fn one(connection: &mut SqliteConnection, key: MessageKey) -> W
     Ok(page.into_iter().find(|whole| whole.message.key == key))
 }
 
-/// The messages of a page, each with its facts.
-fn wholes([messages, attempts, receipts]: &[String; 3], batch: BatchId, people: bool) -> Work<Vec<Whole>> {
-    let mut page = messages.lines().map(|line| whole(line, people)).collect::<Work<Vec<_>>>()?;
+/// Parses a page: returns its messages, each with its facts.
+fn wholes([messages, attempts, receipts]: &[String; 3], batch: BatchId, with_recipients: bool) -> Work<Vec<Whole>> {
+    let mut page = messages.lines().map(|line| whole(line, with_recipients)).collect::<Work<Vec<_>>>()?;
     page.sort_unstable_by_key(|whole| whole.message.key);
     let mut attempts = VecDeque::from(facts::attempts_of(attempts)?);
     let mut receipts = VecDeque::from(facts::receipts_of(receipts, batch)?);
     for whole in &mut page {
         let n = whole.message.key.n;
-        // What belongs to no message is passed by.
+        // Facts without a message are skipped.
         while let Some((of, attempt)) = attempts.pop_front_if(|(of, _)| *of <= n) {
             whole.attempts.extend((of == n).then_some(attempt));
         }
@@ -238,11 +240,11 @@ fn wholes([messages, attempts, receipts]: &[String; 3], batch: BatchId, people: 
     Ok(page)
 }
 
-fn whole(line: &str, people: bool) -> Work<Whole> {
+fn whole(line: &str, with_recipient: bool) -> Work<Whole> {
     let mut parts = line.splitn(4, PART);
     let mut numbers = Line::of(parts.next().unwrap_or_default());
     let message = loaded(&mut numbers)?;
-    let opted_out = numbers.moment("since")?;
+    let opted_out = numbers.timestamp("since")?;
     let number = numbers
         .maybe::<u64>("number")?
         .map(|number| Msisdn::try_from(number).map_err(|_| nonsense("recipient.msisdn")));
@@ -254,7 +256,7 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
         code => Some(code.parse().map_err(|_| nonsense("recipient.country"))?),
     };
     let mut recipient = None;
-    if let (true, Some(country)) = (people, country) {
+    if let (true, Some(country)) = (with_recipient, country) {
         let ids: Vec<Option<Box<str>>> =
             serde_json::from_str(parts.next().unwrap_or("[]")).map_err(|_| nonsense("recipient.client_message_id"))?;
         recipient = Some(Recipient {
@@ -267,8 +269,8 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
     Ok(Whole { message, country, number, recipient, opted_out, notes, attempts: Vec::new(), receipts: Vec::new() })
 }
 
-/// Adds both of each pair, in the order of their ids.
-async fn look_for_twins(
+/// Adds both attempts of each pair of twins, in the order of their umids.
+async fn find_twins(
     connection: &mut SqliteConnection,
     batch: BatchId,
     (first, last): (u32, u32),

@@ -1,8 +1,8 @@
-//! The one writer: groups whatever waits into one commit.
+//! Runs all verbs that write, in groups of one commit each.
 //!
-//! SQLite has one write lock. Verbs wait in a queue; the writer takes the first, then whatever else has come
-//! meanwhile, runs each inside a savepoint of one transaction and commits once. Every verb is answered after that
-//! commit. While one group is being written to disk the next one gathers, so nothing waits on purpose.
+//! SQLite has one write lock, so one task writes and verbs queue for it. The writer takes the first queued verb and those
+//! that arrive meanwhile, and runs each in a savepoint of one transaction. It commits once, and only then answers each
+//! verb. It never waits for a group to fill: the next group gathers while this one is written to disk.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,29 +13,29 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Fault;
-use super::serving::Serving;
-use super::turn::Turn;
+use super::fair_lock::FairLock;
+use super::serve_file::ServeFile;
 use crate::clock::Clock;
 use crate::domain::Span;
 use crate::store::error::Failure;
 use crate::store::{Error, Result};
 
-/// Verbs in one commit. More would not make a commit cheaper, only longer.
+/// Verbs in one commit. More make a commit no cheaper, only longer.
 const GROUP_MAX: usize = 64;
-/// A group takes no further verb once it has lasted this long, so that none lasts much longer than 50 ms.
+/// A group takes no further verb after this time, so no group lasts much longer than 50 ms.
 const GROUP_LONGEST: Span = Span::from_millis(15);
-/// Whatever takes so long keeps everybody else from writing: that is worth a line in the log.
+/// A step that takes this long blocks all other writes and is logged.
 const SLOW: Span = Span::from_secs(1);
-/// Verbs that may wait. Callers wait in turn beyond it, which is the back-pressure on import and dispatch.
+/// Verbs that may be queued. Beyond that, callers wait to enqueue: this is the back-pressure on import and dispatch.
 const QUEUE: usize = 256;
 
-/// A verb that waits to be run, with whoever waits for its answer.
+/// A queued verb with the channel for its result.
 trait Job: Send {
-    /// Runs the verb; says whether its work is to be kept.
+    /// Runs the verb. Returns whether its work is to be kept.
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool>;
-    /// What the database said where the verb failed by it.
+    /// The database's error, if the verb failed because of one.
     fn failure(&self) -> Option<Failure>;
-    fn only_looks(&self) -> bool;
+    fn is_read_only(&self) -> bool;
     fn verb(&self) -> &'static str;
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>);
 }
@@ -48,15 +48,16 @@ struct Task<T, W> {
     wanted: Wanted,
 }
 
-/// What becomes of a verb whose caller has gone before its turn came.
+/// When a queued verb is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// It is done all the same.
+    /// Even if its caller is gone.
     Always,
-    /// It is left undone, because it only hands something to its caller.
+    /// Only if its caller still waits, because its result matters to the caller alone.
     ByCaller,
-    /// The same, and it only looks: alone on the one connection to a database in memory, it needs no transaction.
-    ToLook,
+    /// Only if its caller still waits, and without a transaction, because it only reads. For a database in memory, whose
+    /// one connection also reads.
+    ReadOnly,
 }
 
 impl<T, W> Job for Task<T, W>
@@ -71,7 +72,7 @@ where
             }
             let Some(work) = self.work.take() else { return false };
             let result = work(connection).await.map_err(|fault| fault.during(self.verb));
-            // Whoever went away while it ran takes nothing either.
+            // A caller that went away while the verb ran does not take its result either.
             let worked = result.is_ok() && (self.wanted == Wanted::Always || !self.reply.is_closed());
             self.result = Some(result);
             worked
@@ -82,8 +83,8 @@ where
         self.result.as_ref().and_then(|result| result.as_ref().err()).and_then(Failure::behind)
     }
 
-    fn only_looks(&self) -> bool {
-        self.wanted == Wanted::ToLook
+    fn is_read_only(&self) -> bool {
+        self.wanted == Wanted::ReadOnly
     }
 
     fn verb(&self) -> &'static str {
@@ -97,7 +98,7 @@ where
             (None, Ok(())) => Err(Error::Closed { verb: self.verb }),
             (Some(Ok(_)) | None, Err(failure)) => Err(failure.told_to(self.verb)),
         };
-        // Whoever asked may have gone; what was asked for is done or not done all the same.
+        // The caller may be gone; that does not change what was done.
         let _ = self.reply.send(answer);
     }
 }
@@ -106,7 +107,7 @@ type Queue = mpsc::Sender<Box<dyn Job>>;
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    /// Nothing once the writer is closed.
+    /// `None` once the writer is closed.
     queue: Mutex<Option<Queue>>,
     task: Mutex<Option<JoinHandle<()>>>,
     /// Cancelled when the task ends, however it ends.
@@ -116,8 +117,8 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         connection: SqliteConnection,
-        turn: Option<Turn>,
-        serving: Arc<Serving>,
+        lock: Option<FairLock>,
+        serve_file: Arc<ServeFile>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
@@ -125,12 +126,12 @@ impl Writer {
         let at_the_end = ended.clone().drop_guard();
         let task = tokio::spawn(async move {
             let _at_the_end = at_the_end;
-            Loop { connection, jobs, turn, serving, clock }.run().await;
+            WriterLoop { connection, jobs, lock, serve_file, clock }.run().await;
         });
         Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), ended }
     }
 
-    /// Runs `work` in the next group; answers after its commit.
+    /// Runs `work` in the next group; returns after its commit.
     pub(super) async fn run<T, W>(&self, verb: &'static str, wanted: Wanted, work: W) -> Result<T>
     where
         T: Send + 'static,
@@ -143,14 +144,14 @@ impl Writer {
         answer.await.map_err(|_| Error::Closed { verb })?
     }
 
-    /// Ends once the writer has: it was closed, or a verb has panicked.
+    /// Waits until the writer has ended: it was closed, or a verb has panicked.
     pub(super) async fn ended(&self) {
         self.ended.cancelled().await;
     }
 
-    /// Ends the writer after everything that was asked before.
+    /// Ends the writer after all verbs that are already queued.
     pub(super) async fn close(&self) {
-        // Without a sender the loop comes to the end of its queue, and then to its own.
+        // Without a sender, the loop ends once its queue is empty.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
@@ -159,72 +160,72 @@ impl Writer {
     }
 }
 
-struct Loop {
+struct WriterLoop {
     connection: SqliteConnection,
     jobs: mpsc::Receiver<Box<dyn Job>>,
-    turn: Option<Turn>,
-    serving: Arc<Serving>,
+    lock: Option<FairLock>,
+    serve_file: Arc<ServeFile>,
     clock: Arc<dyn Clock>,
 }
 
-impl Loop {
+impl WriterLoop {
     async fn run(mut self) {
         let mut group = Vec::new();
         while let Some(mut first) = self.jobs.recv().await {
-            if first.only_looks() {
+            if first.is_read_only() {
                 first.run(&mut self.connection).await;
                 first.answer(Ok(()));
                 continue;
             }
             group.push(first);
-            if let Some(turn) = &mut self.turn {
-                turn.take().await;
+            if let Some(lock) = &mut self.lock {
+                lock.acquire().await;
             }
             let committed = self.write(&mut group).await;
-            if let Some(turn) = &mut self.turn {
-                turn.give();
+            if let Some(lock) = &mut self.lock {
+                lock.release();
             }
-            self.leave_word(&committed, &group);
+            self.report_disk_trouble(&committed, &group);
             for job in group.drain(..) {
                 job.answer(committed.as_ref().copied());
             }
         }
-        // A connection that closes cleanly folds its log into the file; one that does not is as safe.
+        // A clean close moves the log into the file. An unclean one loses nothing.
         let _ = self.connection.close().await;
     }
 
-    /// Where the disk has failed a server, other commands have to be able to see it.
-    fn leave_word(&self, committed: &std::result::Result<(), Failure>, group: &[Box<dyn Job>]) {
+    /// Reports a failure of the disk, so that other processes see why the server writes nothing.
+    fn report_disk_trouble(&self, committed: &std::result::Result<(), Failure>, group: &[Box<dyn Job>]) {
         let trouble = match committed {
             Err(failure) => failure.of_the_disk(),
             Ok(()) => group.iter().find_map(|job| job.failure()?.of_the_disk()),
         };
         if let Some(trouble) = trouble {
-            self.serving.cannot_write(self.clock.now(), trouble);
+            self.serve_file.report(self.clock.now(), trouble);
         }
     }
 
-    /// Writes one group: what is in it, and whatever waits behind. Whoever was taken is in `group`, whatever happens.
+    /// Writes one group: the verbs in `group`, and queued ones, which it adds. `group` holds all of them even on an error.
     async fn write(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
         let asked = self.clock.now();
         let begun = self.sql("BEGIN IMMEDIATE").await;
         let waited = self.clock.now().since(asked);
-        if let Some(turn) = &mut self.turn {
-            turn.begun();
+        if let Some(lock) = &mut self.lock {
+            lock.stop_waiting();
         }
-        // Where it waited in vain, the error says so.
+        // A wait that failed is reported by its error, not by `notice`.
         begun?;
         self.notice("wait for another process", waited);
         let committed = self.run_all(group).await;
         if committed.is_err() {
-            // A full disk or a failed read may have ended the transaction by itself; then there is nothing to undo.
-            // Where it has not, the next group could not begin inside it.
+            // The next group cannot begin inside this transaction. After a full disk or a failed read, SQLite may have
+            // ended it already; then this rollback fails and changes nothing.
             let _ = self.sql("ROLLBACK").await;
         }
         committed
     }
 
-    /// Runs verb after verb, and commits. The first needs no savepoint: undoing it is beginning anew.
+    /// Runs one verb after the other and commits. The first needs no savepoint: undoing it restarts the transaction.
     async fn run_all(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
         let begun = self.clock.now();
         let (mut ran, mut last) = (0, begun);
@@ -242,7 +243,7 @@ impl Loop {
             if group.len() < GROUP_MAX && last.since(begun) < GROUP_LONGEST {
                 group.extend(self.jobs.try_recv().ok());
             }
-            // What stands between two verbs goes to the database in one piece.
+            // All statements between two verbs go to the database in one call.
             let next = match (is_first, ran < group.len()) {
                 (true, true) => "SAVEPOINT verb",
                 (true, false) => "COMMIT",
@@ -257,7 +258,7 @@ impl Loop {
 
     fn notice(&self, what: &'static str, took: Span) {
         if took >= SLOW {
-            tracing::warn!(what, %took, "the database was slow, or the machine stood still; nothing else was written meanwhile");
+            tracing::warn!(what, %took, "the database or the machine was slow; nothing else was written meanwhile");
         }
     }
 

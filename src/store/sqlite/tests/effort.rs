@@ -1,11 +1,11 @@
-//! What a claim costs does not depend on how much waits: nobody else can write meanwhile.
+//! Tests that the cost of one transaction has a bound: while it runs, no other verb can write.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{Place, now};
+use super::{TempDatabase, now};
 use crate::domain::{BatchId, BatchState, LaneId, Queue, Span, StepIndex};
 use crate::planner::Rest;
 use crate::store::sqlite::{claim, receipts, walk};
@@ -13,27 +13,27 @@ use crate::store::{Claim, Receipts, Scope, Stray, StrayKind, Taken};
 
 const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
 
-/// A file with so many messages in one queue.
-async fn waiting(place: &Place, people: u32, state: BatchState, ends_at: &str, due: &str) -> SqliteConnection {
-    let _schema = place.open().await.unwrap();
-    let options = SqliteConnectOptions::new().filename(place.path()).foreign_keys(false);
+/// Fills one queue with this many messages.
+async fn queued(db: &TempDatabase, messages: u32, state: BatchState, ends_at: &str, due: &str) -> SqliteConnection {
+    let _schema = db.open().await.unwrap();
+    let options = SqliteConnectOptions::new().filename(db.path()).foreign_keys(false);
     let mut connection = options.connect().await.unwrap();
     let rows = format!(
         "INSERT INTO batch (id, tag, plan, state, ends_at, audience, audience_ids, created_at, touched_at)
          VALUES (1, 1, x'00', {}, {ends_at}, 'all', '[1]', 0, 0);
-         WITH RECURSIVE person (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM person WHERE n + 1 < {people})
+         WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < {messages})
          INSERT INTO message (batch, n, audience, recipient, msisdn, country, state, step, lane, not_before, due)
-         SELECT 1, n, 1, n, 6590000000 + n, 'SG', 0, 0, 1, 0, {due} FROM person",
+         SELECT 1, n, 1, n, 6590000000 + n, 'SG', 0, 0, 1, 0, {due} FROM number",
         state.code()
     );
     sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut connection).await.unwrap();
     connection
 }
 
-/// How many hundreds of its steps SQLite takes for a claim that finds nobody.
-async fn effort(people: u32, state: BatchState, ends_at: &str, due: &str) -> u64 {
-    let place = Place::new();
-    let mut connection = waiting(&place, people, state, ends_at, due).await;
+/// Returns how many hundreds of its steps SQLite takes for a claim that finds no message.
+async fn effort(messages: u32, state: BatchState, ends_at: &str, due: &str) -> u64 {
+    let db = TempDatabase::new();
+    let mut connection = queued(&db, messages, state, ends_at, due).await;
     let steps = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&steps);
     connection.lock_handle().await.unwrap().set_progress_handler(100, move || {
@@ -42,12 +42,12 @@ async fn effort(people: u32, state: BatchState, ends_at: &str, due: &str) -> u64
     });
     let set = claim::claim(&mut connection, Claim::of(QUEUE.lane, vec![QUEUE], 50, now())).await.ok().unwrap();
     assert!(set.messages.is_empty());
-    assert_eq!(set.rests, [(QUEUE, Rest::Stuck)], "it is looked at again");
+    assert_eq!(set.rests, [(QUEUE, Rest::Stuck)], "the queue is checked again later");
     steps.load(Ordering::Relaxed)
 }
 
 #[tokio::test]
-async fn a_claim_of_a_batch_that_was_just_stopped_goes_past_none_of_its_rows() {
+async fn a_claim_of_a_stopped_batch_reads_none_of_its_messages() {
     for state in [BatchState::Cancelling, BatchState::Paused] {
         let steps = effort(20_000, state, "NULL", "NULL").await;
         assert!(steps < 20, "{steps} hundred steps for {state}");
@@ -55,7 +55,7 @@ async fn a_claim_of_a_batch_that_was_just_stopped_goes_past_none_of_its_rows() {
 }
 
 #[tokio::test]
-async fn however_many_stand_in_front_whose_time_is_over_a_claim_looks_at_few() {
+async fn a_claim_reads_few_expired_messages_however_many_there_are() {
     let past = (now() - Span::from_secs(1)).millis().to_string();
     for (ends_at, due) in [("NULL", past.as_str()), (past.as_str(), "NULL")] {
         let (fewer, more) = (
@@ -68,8 +68,8 @@ async fn however_many_stand_in_front_whose_time_is_over_a_claim_looks_at_few() {
 
 #[tokio::test]
 async fn a_piece_of_old_strays_is_bounded_by_their_bytes() {
-    let place = Place::new();
-    let store = place.open().await.unwrap();
+    let db = TempDatabase::new();
+    let store = db.open().await.unwrap();
     let stray = |raw: usize| Stray { kind: StrayKind::Unreadable, received: now(), umid: None, raw: "x".repeat(raw) };
     let strays = vec![stray(9 << 20), stray(1 << 20), stray(1 << 20), stray(1 << 20), stray(1 << 20), stray(1)];
     store.take(Taken { strays, ..Taken::default() }).await.unwrap();
@@ -82,18 +82,18 @@ async fn a_piece_of_old_strays_is_bounded_by_their_bytes() {
         }
         pieces.push(piece);
     }
-    assert_eq!(pieces, [1, 4, 1], "the longest alone, then no more than 4 MiB at once");
+    assert_eq!(pieces, [1, 4, 1], "the longest alone, then at most 4 MiB at once");
 }
 
 #[tokio::test]
 async fn the_length_of_a_copy_is_known_before_it_is_made() {
-    let (place, people) = (Place::new(), 20_000);
-    let mut connection = waiting(&place, people, BatchState::Running, "NULL", "NULL").await;
-    let foreseen = walk::length(&mut connection, QUEUE.batch, people, Scope::Facts).await.ok().unwrap();
+    let (db, messages) = (TempDatabase::new(), 20_000);
+    let mut connection = queued(&db, messages, BatchState::Running, "NULL", "NULL").await;
+    let estimate = walk::length(&mut connection, QUEUE.batch, messages, Scope::Facts).await.ok().unwrap();
     let (mut after, mut copied) = (-1, 0);
     while let Some(page) = walk::texts(&mut connection, QUEUE.batch, after, 2_000, Scope::Facts).await.ok().unwrap() {
         after = i64::from(page.range.1);
         copied += page.bytes();
     }
-    assert!(copied > 0 && (copied..copied * 5 / 4).contains(&foreseen), "{foreseen} foreseen, {copied} copied");
+    assert!(copied > 0 && (copied..copied * 5 / 4).contains(&estimate), "{estimate} estimated, {copied} copied");
 }

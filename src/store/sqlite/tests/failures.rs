@@ -1,17 +1,17 @@
-//! What cannot be opened or written is said in words that help, and costs nothing but the verb.
+//! Tests that a database that cannot be opened or written fails with a helpful error, and fails only that verb.
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use sqlx::{Connection, SqliteConnection};
 
-use super::{Place, event};
+use super::{TempDatabase, event};
 use crate::clock::{Clock, ManualClock, RealClock};
 use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient, Span};
 use crate::store::sqlite::Sqlite;
 use crate::store::{DiskTrouble, Error, KnownAs, NewAudience, Nodes, Store, Unwritable};
 
-/// Something about the writer's connection that only a test changes.
+/// Changes a setting of the writer's connection.
 async fn pragma(store: &Sqlite, text: &'static str) {
     store
         .write("prepare", move |c| Box::pin(async move { Ok(sqlx::query(text).execute(c).await.map(drop)?) }))
@@ -19,8 +19,8 @@ async fn pragma(store: &Sqlite, text: &'static str) {
         .unwrap();
 }
 
-async fn raw(place: &Place) -> SqliteConnection {
-    SqliteConnection::connect(&format!("{}?mode=rwc", place.url())).await.unwrap()
+async fn raw(db: &TempDatabase) -> SqliteConnection {
+    SqliteConnection::connect(&format!("{}?mode=rwc", db.url())).await.unwrap()
 }
 
 async fn audience(store: &Sqlite) -> AudienceId {
@@ -39,7 +39,7 @@ fn many() -> Vec<Recipient> {
 }
 
 #[tokio::test]
-async fn what_is_no_url_of_a_database_says_so() {
+async fn an_invalid_database_url_is_refused() {
     for url in ["postgres://user@host/volley", "sqlite:", "sqlite://", "volley.db"] {
         let opened = Sqlite::open(url, Arc::new(RealClock::new())).await;
         assert!(matches!(opened, Err(Error::Url { .. })), "{url}");
@@ -47,66 +47,66 @@ async fn what_is_no_url_of_a_database_says_so() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_not_there_and_a_file_that_is_no_database_cannot_be_opened() {
-    let place = Place::new();
-    let url = format!("sqlite://{}/nowhere/volley.db", place.folder.path().display());
+async fn a_missing_folder_and_a_file_of_another_format_cannot_be_opened() {
+    let db = TempDatabase::new();
+    let url = format!("sqlite://{}/nowhere/volley.db", db.folder.path().display());
     assert!(matches!(Sqlite::open(&url, Arc::new(RealClock::new())).await, Err(Error::Open { .. })));
-    std::fs::write(place.path(), "Mobile,Name\n".repeat(200)).unwrap();
-    assert!(matches!(place.open().await, Err(Error::Open { .. })));
-    assert!(std::fs::read_to_string(place.path()).unwrap().starts_with("Mobile,Name"));
+    std::fs::write(db.path(), "Mobile,Name\n".repeat(200)).unwrap();
+    assert!(matches!(db.open().await, Err(Error::Open { .. })));
+    assert!(std::fs::read_to_string(db.path()).unwrap().starts_with("Mobile,Name"));
 }
 
 #[tokio::test]
-async fn another_programs_database_is_left_alone() {
-    let place = Place::new();
-    let mut theirs = raw(&place).await;
+async fn the_database_of_another_program_is_refused() {
+    let db = TempDatabase::new();
+    let mut theirs = raw(&db).await;
     sqlx::query("CREATE TABLE bookmarks (url TEXT)").execute(&mut theirs).await.unwrap();
     theirs.close().await.unwrap();
-    assert!(matches!(place.open().await, Err(Error::Unopened { hint, .. }) if hint.contains("another program")));
+    assert!(matches!(db.open().await, Err(Error::Unopened { hint, .. }) if hint.contains("another program")));
 }
 
 #[tokio::test]
-async fn a_newer_database_is_left_alone() {
-    let place = Place::new();
-    place.open().await.unwrap().close().await;
-    let mut newer = raw(&place).await;
+async fn a_database_of_a_newer_version_is_refused() {
+    let db = TempDatabase::new();
+    db.open().await.unwrap().close().await;
+    let mut newer = raw(&db).await;
     let text = "INSERT INTO _sqlx_migrations SELECT 9999, 'later', installed_on, 1, checksum, 0 FROM _sqlx_migrations";
     sqlx::query(text).execute(&mut newer).await.unwrap();
     newer.close().await.unwrap();
-    assert!(matches!(place.open().await, Err(Error::Newer { .. })));
+    assert!(matches!(db.open().await, Err(Error::Newer { .. })));
 }
 
 #[tokio::test]
-async fn a_database_of_another_build_is_left_alone_and_says_so() {
-    let place = Place::new();
-    place.open().await.unwrap().close().await;
-    let mut other = raw(&place).await;
+async fn a_database_of_another_build_is_refused() {
+    let db = TempDatabase::new();
+    db.open().await.unwrap().close().await;
+    let mut other = raw(&db).await;
     sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
-    assert!(matches!(place.open().await, Err(Error::OtherBuild { .. })));
+    assert!(matches!(db.open().await, Err(Error::OtherBuild { .. })));
 }
 
 #[tokio::test]
-async fn a_panic_of_the_writer_is_told_and_nothing_waits_for_it() {
-    let place = Place::new();
-    let store = place.open().await.unwrap();
+async fn a_panic_of_the_writer_fails_every_later_write_at_once() {
+    let db = TempDatabase::new();
+    let store = db.open().await.unwrap();
     assert!(store.ended().now_or_never().is_none());
     let lost = store.write("panic", |_| Box::pin(async { panic!("lost on the way") }));
     let lost: Result<(), Error> = lost.await;
     assert!(matches!(lost, Err(Error::Closed { .. })), "{lost:?}");
     store.ended().await;
     assert!(matches!(store.note(event()).await, Err(Error::Closed { .. })));
-    assert!(store.events(0, 10).await.unwrap().is_empty(), "what is there can still be read");
+    assert!(store.events(0, 10).await.unwrap().is_empty(), "committed data can still be read");
     store.close().await;
 }
 
 #[tokio::test]
-async fn a_full_disk_fails_what_needs_room_and_passes() {
-    let place = Place::new();
-    let store = place.open().await.unwrap();
+async fn a_full_disk_fails_a_write_until_there_is_room_again() {
+    let db = TempDatabase::new();
+    let store = db.open().await.unwrap();
     let audience = audience(&store).await;
     pragma(&store, "PRAGMA max_page_count = 1").await;
-    // Three verbs of one commit: where the disk ended the transaction, nobody is told that theirs was kept.
+    // Three verbs of one commit: if the full disk ended the transaction, none of them reports success.
     let (noted, added, second) =
         tokio::join!(store.note(event()), store.add_recipients(audience, 0, many()), store.note(event()));
     assert!(matches!(added, Err(Error::Full { .. })), "{added:?}");
@@ -126,12 +126,12 @@ async fn a_full_disk_fails_what_needs_room_and_passes() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_write_leaves_word_for_other_processes() {
-    let place = Place::new();
+async fn a_server_that_cannot_write_reports_it_to_other_processes() {
+    let db = TempDatabase::new();
     let clock = Arc::new(ManualClock::at(super::now()));
-    let server = place.open_by(clock.clone()).await.unwrap();
-    let command = place.open().await.unwrap();
-    let word = async || command.unwritable(clock.now() - Span::from_secs(5)).await.unwrap();
+    let server = db.open_by(clock.clone()).await.unwrap();
+    let command = db.open().await.unwrap();
+    let reported = async || command.unwritable(clock.now() - Span::from_secs(5)).await.unwrap();
     let audience = audience(&server).await;
     let fails = async || {
         pragma(&server, "PRAGMA max_page_count = 1").await;
@@ -139,41 +139,41 @@ async fn a_server_that_cannot_write_leaves_word_for_other_processes() {
         pragma(&server, "PRAGMA max_page_count = 1000000").await;
     };
     fails().await;
-    assert_eq!(word().await, None, "it is no server");
+    assert_eq!(reported().await, None, "this process is not a server");
     let node = crate::store::lease::started(&server, clock.now()).await.node;
-    assert_eq!(word().await, None);
+    assert_eq!(reported().await, None);
     let since = clock.now();
     fails().await;
     let full = |since| Some(Unwritable { since, trouble: DiskTrouble::Full });
-    assert_eq!(word().await, full(since));
-    // It is one time of trouble, although something could be written between two failures.
+    assert_eq!(reported().await, full(since));
+    // One period of trouble, although a write succeeded between two failures.
     clock.advance(Span::from_secs(4));
     server.note(event()).await.unwrap();
     fails().await;
-    assert_eq!(word().await, full(since));
+    assert_eq!(reported().await, full(since));
     clock.advance(Span::from_secs(6));
-    assert_eq!(word().await, None, "it has not failed lately");
+    assert_eq!(reported().await, None, "no recent failure");
     fails().await;
-    assert_eq!(word().await, full(clock.now()));
+    assert_eq!(reported().await, full(clock.now()));
     server.stop_node(node, clock.now()).await.unwrap();
-    assert_eq!(word().await, None);
+    assert_eq!(reported().await, None);
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_says_so_and_can_still_be_read() {
-    let place = Place::new();
-    let store = place.open().await.unwrap();
+async fn a_read_only_database_fails_writes_and_can_still_be_read() {
+    let db = TempDatabase::new();
+    let store = db.open().await.unwrap();
     pragma(&store, "PRAGMA query_only = 1").await;
     assert!(matches!(store.note(event()).await, Err(Error::ReadOnly { .. })));
     assert!(store.events(0, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_lock_that_is_never_given_back_fails_the_verb_and_passes() {
-    let place = Place::new();
-    let store = place.open().await.unwrap();
+async fn a_lock_of_another_process_fails_a_write_until_it_is_released() {
+    let db = TempDatabase::new();
+    let store = db.open().await.unwrap();
     pragma(&store, "PRAGMA busy_timeout = 0").await;
-    let mut other = raw(&place).await;
+    let mut other = raw(&db).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let (first, second) = tokio::join!(store.note(event()), store.note(event()));
     for answer in [first, second] {
@@ -184,10 +184,10 @@ async fn a_lock_that_is_never_given_back_fails_the_verb_and_passes() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_was_left_open_ends_with_its_group() {
-    let place = Place::new();
-    let store = place.open().await.unwrap();
-    // Nothing does this; a driver or a disk might.
+async fn a_transaction_that_ends_too_early_fails_only_its_group() {
+    let db = TempDatabase::new();
+    let store = db.open().await.unwrap();
+    // No verb does this, but a fault of the driver or the disk may.
     let broken =
         store.write("break", |c| Box::pin(async move { Ok(sqlx::query("COMMIT").execute(c).await.map(drop)?) }));
     assert!(matches!(broken.await, Err(Error::Commit { .. })));
@@ -196,9 +196,9 @@ async fn a_transaction_that_was_left_open_ends_with_its_group() {
 }
 
 #[tokio::test]
-async fn reports_that_take_all_readers_delay_no_look() {
-    let place = Place::new();
-    let store = place.open().await.unwrap();
+async fn reports_that_occupy_all_readers_do_not_delay_polling() {
+    let db = TempDatabase::new();
+    let store = db.open().await.unwrap();
     let readers = store.readers.as_ref().unwrap();
     let mut busy = Vec::new();
     for _ in 0..super::super::READERS {

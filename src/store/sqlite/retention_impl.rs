@@ -1,4 +1,4 @@
-//! What retention asks, answered.
+//! Implements [`Retention`].
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -20,22 +20,25 @@ impl Retention for Sqlite {
     }
 
     async fn forget_texts(&self, before: Timestamp) -> Result<()> {
-        while self.write("forget texts", move |c| Box::pin(retention::forget_texts(c, before))).await? > 0 {}
+        while self.write("delete old inbound messages", move |c| Box::pin(retention::forget_texts(c, before))).await?
+            > 0
+        {}
         Ok(())
     }
 
     async fn erase(
         &self,
-        person: Msisdn,
+        recipient: Msisdn,
         places: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,
     ) -> Result<bool> {
-        self.write("erase somebody", move |c| Box::pin(retention::erase(c, person, places, messages, known))).await
+        self.write("erase a recipient", move |c| Box::pin(retention::erase(c, recipient, places, messages, known)))
+            .await
     }
 
     async fn compact(&self) -> Result<()> {
-        const VERB: &str = "write the database anew";
+        const VERB: &str = "compact the database";
         let Some(path) = &self.path else { return Ok(()) };
         let mut connection = Self::bare(path).await?;
         for text in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
@@ -50,11 +53,11 @@ impl Retention for Sqlite {
             return Err(failed(ErrorKind::AlreadyExists.into()));
         }
         let folder = into.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Only its owner can read it: it holds every number.
+        // A temporary file is readable by its owner only: the copy holds every number.
         let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         let copy = file.path().to_string_lossy().into_owned();
         match &self.path {
-            // A connection of its own: a large database would keep a reader from reports for minutes.
+            // Not on one of the readers: a large database would occupy it for minutes.
             Some(path) => {
                 let mut connection = Self::bare(path).await?;
                 let copied = sqlx::query(COPY).bind(copy).execute(&mut connection).await;
@@ -69,7 +72,7 @@ impl Retention for Sqlite {
         }
         let into = into.to_owned();
         let kept = tokio::task::spawn_blocking(move || {
-            // The copy was written through another handle; what counts is that its bytes are on disk.
+            // The copy was written through another handle; syncing this one puts its bytes on disk too.
             file.as_file().sync_all()?;
             let file = file.persist_noclobber(&into)?;
             Ok(file.metadata()?.len())

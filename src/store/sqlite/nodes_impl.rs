@@ -1,4 +1,4 @@
-//! The part of the contract that is about servers, answered.
+//! Implements [`Nodes`].
 
 use super::{Sqlite, leases, nodes};
 use crate::domain::Timestamp;
@@ -13,13 +13,13 @@ impl Nodes for Sqlite {
     }
 
     async fn latest(&self) -> Result<Latest> {
-        self.look("look for decisions and for a successor", move |c| Box::pin(leases::latest(c))).await
+        self.poll("read the latest decision and the epoch", move |c| Box::pin(leases::latest(c))).await
     }
 
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {
         let started = self.write("start a node", move |c| Box::pin(nodes::start(c, start))).await?;
         if started.is_some() {
-            self.serving.begin()?;
+            self.serve_file.begin()?;
         }
         Ok(started)
     }
@@ -29,21 +29,21 @@ impl Nodes for Sqlite {
     }
 
     async fn beat(&self, beat: Beat) -> Result<()> {
-        self.write("beat", move |c| Box::pin(nodes::beat(c, beat))).await
+        self.write("record a heartbeat", move |c| Box::pin(nodes::beat(c, beat))).await
     }
 
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
         self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
-        self.serving.end();
+        self.serve_file.end();
         Ok(())
     }
 
     async fn turned_away(&self) -> Result<Vec<Turned>> {
-        self.read("read what was turned away", move |c| Box::pin(nodes::turned_away(c))).await
+        self.read("read rejected webhooks", move |c| Box::pin(nodes::turned_away(c))).await
     }
 
     async fn keep_gap(&self, gap: KeptGap, forget: Timestamp) -> Result<()> {
-        self.write("keep a gap", move |c| Box::pin(nodes::keep_gap(c, gap, forget))).await
+        self.write("record a gap", move |c| Box::pin(nodes::keep_gap(c, gap, forget))).await
     }
 
     async fn gaps(&self) -> Result<Vec<KeptGap>> {
@@ -59,10 +59,10 @@ impl Nodes for Sqlite {
     }
 
     async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>> {
-        self.read("read how lanes go", move |c| Box::pin(nodes::lane_states(c, since))).await
+        self.read("read the states of lanes", move |c| Box::pin(nodes::lane_states(c, since))).await
     }
 
     async fn unwritable(&self, since: Timestamp) -> Result<Option<Unwritable>> {
-        Ok(self.serving.trouble(since))
+        Ok(self.serve_file.trouble(since))
     }
 }

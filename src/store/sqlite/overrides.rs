@@ -1,39 +1,41 @@
-//! What is turned while a server runs, by people and by the provider, and what was noted of buckets.
+//! Stores overrides: settings that an operator or the provider changes while a server runs. Also stores the provider's
+//! account events and the fill times of token buckets.
 
 use sqlx::{Row, SqliteConnection};
 
 use super::batches::bump;
-use super::rows::{Bound, for_values, moment, small, word};
+use super::rows::{Bound, decoded, for_values, small, timestamp};
 use super::script::Script;
 use super::{Work, lanes, nodes};
 use crate::domain::{Knob, Timestamp};
 use crate::store::{BucketOf, BusinessEvent, Dial, Event, NotedBucket, Said, subject};
 
-pub(super) async fn dials(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
+pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
     let rows = sqlx::query("SELECT * FROM dial ORDER BY what, name").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             Ok(Dial {
-                knob: word(row, "what", Knob::from_code)?,
+                knob: decoded(row, "what", Knob::from_code)?,
                 name: row.try_get("name")?,
                 value: row.try_get("value")?,
                 in_file: row.try_get("in_file")?,
                 by_person: row.try_get("by_person")?,
                 why: row.try_get("why")?,
-                since: moment(row, "since")?,
+                since: timestamp(row, "since")?,
             })
         })
         .collect()
 }
 
-pub(super) async fn turn(connection: &mut SqliteConnection, dial: Dial, now: Timestamp) -> Work<Option<u64>> {
-    if put(connection, &dial, now).await? { bump(connection).await.map(Some) } else { Ok(None) }
+pub(super) async fn set(connection: &mut SqliteConnection, dial: Dial, now: Timestamp) -> Work<Option<u64>> {
+    if store(connection, &dial, now).await? { bump(connection).await.map(Some) } else { Ok(None) }
 }
 
-/// Of two words the later one holds; but what a person has set a rate to is what they want, however much more the provider
-/// allows. Returns whether this one does.
-async fn put(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> Work<bool> {
-    let turned = sqlx::query(
+/// Stores an override unless an earlier one takes precedence. Returns whether it is stored.
+///
+/// The later of two overrides applies. But a provider's rate limit never replaces a rate that an operator has set.
+async fn store(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> Work<bool> {
+    let stored = sqlx::query(
         "INSERT INTO dial (what, name, value, in_file, by_person, why, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET value = excluded.value, in_file = excluded.in_file, by_person = excluded.by_person,
              why = excluded.why, since = excluded.since
@@ -53,16 +55,16 @@ async fn put(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> 
     .rows_affected()
         > 0;
     let (knob, value, why) = (dial.knob.what(), &dial.value, &dial.why);
-    let text = if turned {
-        format!("{knob} is {value} now, in the file {}: {why}", dial.in_file)
+    let text = if stored {
+        format!("{knob} set to {value} (in the file: {}): {why}", dial.in_file)
     } else {
-        format!("{knob} does not become {value}, because what was set before stands: {why}")
+        format!("{knob} not set to {value}, because an earlier setting takes precedence: {why}")
     };
     nodes::note(connection, Event { at: now, subject: dial.subject(), text }).await?;
-    Ok(turned)
+    Ok(stored)
 }
 
-pub(super) async fn turn_back(
+pub(super) async fn clear(
     connection: &mut SqliteConnection,
     knob: Knob,
     name: String,
@@ -76,22 +78,22 @@ pub(super) async fn turn_back(
         .await?;
     let Some(was) = was else { return Ok(None) };
     let was: String = was.try_get("value")?;
-    let text = format!("{} is what the file says again, instead of {was}: {why}", knob.what());
+    let text = format!("{} reset to the value in the file, was {was}: {why}", knob.what());
     nodes::note(connection, Event { at: now, subject: subject(knob, &name), text }).await?;
     bump(connection).await.map(Some)
 }
 
-const NOTE: &str = "INSERT INTO bucket (of_account, name, full_at) VALUES (?1, ?2, ?3)
+const RECORD_BUCKET: &str = "INSERT INTO bucket (of_account, name, full_at) VALUES (?1, ?2, ?3)
      ON CONFLICT DO UPDATE SET full_at = max(full_at, excluded.full_at)";
 
-/// Slow lanes alone have something to note, so a group brings a few of them at most.
-pub(super) fn note_buckets(script: &mut Script, buckets: &[NotedBucket]) {
+/// Records when buckets are full again. Only slow lanes and accounts have any, so a group has a few at most.
+pub(super) fn record_buckets(script: &mut Script, buckets: &[NotedBucket]) {
     for bucket in buckets {
         let (of_account, name) = match &bucket.of {
             BucketOf::Lane(name) => (0, name),
             BucketOf::Account(name) => (1, name),
         };
-        script.statement(NOTE).bind(of_account).bind(name.clone()).bind(bucket.full_at.cast_signed());
+        script.statement(RECORD_BUCKET).bind(of_account).bind(name.clone()).bind(bucket.full_at.cast_signed());
     }
 }
 
@@ -106,7 +108,7 @@ pub(super) async fn buckets(connection: &mut SqliteConnection) -> Work<Vec<Noted
         .collect()
 }
 
-/// Rare: an account has some in a day.
+/// Stores account events, each once, and applies the new ones. Returns how many are new. They are rare: some a day.
 pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec<BusinessEvent>) -> Work<u32> {
     let mut new = 0;
     for event in events {
@@ -123,7 +125,7 @@ pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec
         .await?;
         if kept.rows_affected() > 0 {
             new += 1;
-            obey(connection, event).await?;
+            apply(connection, event).await?;
         }
     }
     if new > 0 {
@@ -132,20 +134,20 @@ pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec
     Ok(new)
 }
 
-async fn obey(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<()> {
+async fn apply(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<()> {
     let (at, said) = (event.received, event.said);
     for (subject, text) in event.told {
         nodes::note(connection, Event { at, subject, text }).await?;
     }
     for dial in &event.dials {
-        put(connection, dial, at).await?;
+        store(connection, dial, at).await?;
     }
     for hold in &event.holds {
-        // What the provider said before somebody has lifted it knows nothing of the time after.
-        lanes::put(connection, hold, said).await?;
+        // An event from before an operator's release does not hold again.
+        lanes::add_hold(connection, hold, said).await?;
     }
     for lift in &event.lifts {
-        lanes::lift(connection, lift, said, at).await?;
+        lanes::release_by_provider(connection, lift, said, at).await?;
     }
     for_values(
         connection,
@@ -169,7 +171,7 @@ pub(super) async fn said(connection: &mut SqliteConnection) -> Work<Vec<Said>> {
                 about: row.try_get("about")?,
                 what: row.try_get("what")?,
                 value: row.try_get("value")?,
-                at: moment(row, "at")?,
+                at: timestamp(row, "at")?,
             })
         })
         .collect()

@@ -1,8 +1,8 @@
-//! One file, by whatever name it is opened.
+//! Tests that one file is one database, by whichever name it is opened.
 
 use std::sync::Arc;
 
-use super::{Place, event, now};
+use super::{TempDatabase, event, now};
 use crate::clock::RealClock;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Error, Nodes, Store, started};
@@ -13,41 +13,39 @@ async fn open(path: &std::path::Path) -> crate::store::Result<Sqlite> {
 
 #[tokio::test]
 async fn a_file_that_is_opened_through_links_is_one_database() {
-    let place = Place::new();
-    let [link, other, ahead] = ["link.db", "other.db", "ahead.db"].map(|name| place.folder.path().join(name));
-    // Also where the link was there before the file.
+    let db = TempDatabase::new();
+    let [link, other, ahead] = ["link.db", "other.db", "ahead.db"].map(|name| db.folder.path().join(name));
+    // The links exist before the file does.
     std::os::unix::fs::symlink("volley.db", &link).unwrap();
     std::os::unix::fs::symlink(&link, &other).unwrap();
     let by_link = open(&other).await.unwrap();
-    let by_name = place.open().await.unwrap();
+    let by_name = db.open().await.unwrap();
     by_link.note(event()).await.unwrap();
     assert_eq!(by_name.events(0, 9).await.unwrap().len(), 1);
     let first = started(&by_link, now()).await;
     assert_eq!(by_name.lease().await.unwrap().epoch, first.epoch);
-    let mut beside: Vec<_> = std::fs::read_dir(place.folder.path())
-        .unwrap()
-        .map(|it| it.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut beside: Vec<_> =
+        std::fs::read_dir(db.folder.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
     beside.sort();
     let ours = ["", "-serve", "-shm", "-turn", "-wait", "-wal"].map(|suffix| format!("volley.db{suffix}"));
     let links = ["link.db", "other.db"].map(str::to_owned);
     let expected: Vec<_> = links.into_iter().chain(ours).collect();
     assert_eq!(beside, expected);
-    // A link to nothing that leads to itself is told as any file that cannot be opened.
+    // A link to itself fails like any file that cannot be opened.
     std::os::unix::fs::symlink("ahead.db", &ahead).unwrap();
     assert!(matches!(open(&ahead).await, Err(Error::Open { .. })));
 }
 
 #[tokio::test]
 async fn a_file_with_several_hard_links_is_refused_by_each_of_its_names() {
-    let place = Place::new();
-    place.open().await.unwrap().close().await;
-    let twin = place.folder.path().join("twin.db");
-    std::fs::hard_link(place.path(), &twin).unwrap();
-    for path in [place.path(), twin.clone()] {
+    let db = TempDatabase::new();
+    db.open().await.unwrap().close().await;
+    let twin = db.folder.path().join("twin.db");
+    std::fs::hard_link(db.path(), &twin).unwrap();
+    for path in [db.path(), twin.clone()] {
         let refused = open(&path).await.unwrap_err();
         assert!(matches!(&refused, Error::HardLinked { links: 2, .. }), "{refused}");
     }
     std::fs::remove_file(twin).unwrap();
-    place.open().await.unwrap();
+    db.open().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Counting the people of portfolios anew, in pieces, where nobody has counted them meanwhile.
+//! Recounts the recipients of portfolios for which no tier was counted for a time, in pieces.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,20 +6,23 @@ use super::{Sqlite, tiers};
 use crate::domain::{LaneId, MessageKey, Timestamp};
 use crate::store::Result;
 
-/// Pieces that are counted in one call: whoever counts has other things to do too.
+/// Pieces that one call counts. The caller has other work to do between calls.
 const PIECES: u32 = 8;
 
 type Pairs = BTreeSet<(String, LaneId)>;
 
 impl Sqlite {
-    /// All of them in one walk: there may be a thousand, and each is in any batch.
-    pub(super) async fn count_people(
+    /// Counts some pieces, from `from` on, for all portfolios and lanes that are not counted yet. Returns where to
+    /// continue; `None` at the end.
+    ///
+    /// One walk over the batches serves all portfolios: there may be a thousand, and any batch may have messages of each.
+    pub(super) async fn recount_tiers(
         &self,
         portfolios: BTreeMap<String, Vec<LaneId>>,
         since: Timestamp,
         from: Option<MessageKey>,
     ) -> Result<Option<MessageKey>> {
-        let verb = "count the people of tiers";
+        let verb = "count the recipients of tiers";
         let counted = self.read(verb, |c| Box::pin(tiers::counted(c))).await?;
         let new: Pairs = pairs(portfolios).difference(&counted).cloned().collect();
         if new.is_empty() {
@@ -47,7 +50,8 @@ impl Sqlite {
         Ok(None)
     }
 
-    pub(super) async fn count_people_of(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
+    /// Marks all portfolios and lanes but these as no longer counted.
+    pub(super) async fn stop_counting_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
         let verb = "stop counting tiers";
         let counted = self.read(verb, |c| Box::pin(tiers::counted(c))).await?;
         let others: Pairs = counted.difference(&pairs(portfolios)).cloned().collect();

@@ -1,4 +1,4 @@
-//! A fair turn for everyone who writes to a file.
+//! Tests that writing is fair between the processes that share a file.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::task::JoinSet;
 
-use super::{Place, event, now};
+use super::{TempDatabase, event, now};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::Span;
-use crate::store::sqlite::{Sqlite, place::beside};
+use crate::store::sqlite::{Sqlite, paths::beside};
 use crate::store::{Store, started};
 
-/// Writes without a pause, two verbs at any time, so that its queue is never empty.
+/// Writes without a pause, two verbs at a time, so the queue of the store is never empty.
 fn write_on(store: &Arc<Sqlite>, written: &Arc<AtomicU32>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for _ in 0..2 {
@@ -27,11 +27,11 @@ fn write_on(store: &Arc<Sqlite>, written: &Arc<AtomicU32>) -> JoinSet<()> {
     tasks
 }
 
-/// What a fair turn may cost at most, in writes of the other, on a machine with much else to do: mostly it is a dozen, and
-/// without turns a thousand.
+/// The most writes of the busy store during one write of the other, on a machine under load. Usually there are a dozen;
+/// without the fair lock there are a thousand.
 const FAIR: u32 = 200;
 
-/// How much the one wrote, at most, while the other waited for its one write.
+/// Returns the most writes of the busy store while the other waited for one of its own.
 async fn written_meanwhile(busy: &Arc<Sqlite>, other: &Sqlite) -> u32 {
     let written = Arc::new(AtomicU32::new(0));
     let mut tasks = write_on(busy, &written);
@@ -51,8 +51,8 @@ async fn written_meanwhile(busy: &Arc<Sqlite>, other: &Sqlite) -> u32 {
 
 #[tokio::test]
 async fn a_command_gets_its_turn_beside_a_busy_server() {
-    let place = Place::new();
-    let (server, command) = (Arc::new(place.open().await.unwrap()), place.open().await.unwrap());
+    let db = TempDatabase::new();
+    let (server, command) = (Arc::new(db.open().await.unwrap()), db.open().await.unwrap());
     started(&*server, now()).await;
     let most = written_meanwhile(&server, &command).await;
     assert!(most <= FAIR, "the server wrote {most} times meanwhile");
@@ -60,20 +60,20 @@ async fn a_command_gets_its_turn_beside_a_busy_server() {
 
 #[tokio::test]
 async fn the_server_gets_its_turn_beside_a_busy_command() {
-    let place = Place::new();
-    let (server, command) = (place.open().await.unwrap(), Arc::new(place.open().await.unwrap()));
+    let db = TempDatabase::new();
+    let (server, command) = (db.open().await.unwrap(), Arc::new(db.open().await.unwrap()));
     started(&server, now()).await;
     let most = written_meanwhile(&command, &server).await;
     assert!(most <= FAIR, "the command wrote {most} times meanwhile");
 }
 
 #[tokio::test]
-async fn a_command_that_was_stopped_in_its_turn_stops_the_server_once_and_not_for_good() {
-    let place = Place::new();
+async fn a_command_stopped_while_it_holds_the_turn_delays_the_server_once() {
+    let db = TempDatabase::new();
     let clock = Arc::new(ManualClock::at(now()));
-    let server = Arc::new(place.open_by(Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap());
+    let server = Arc::new(db.open_by(Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap());
     started(&*server, now()).await;
-    let stopped = File::options().write(true).open(beside(&place.path(), "-turn")).unwrap();
+    let stopped = File::options().write(true).open(beside(&db.path(), "-turn")).unwrap();
     stopped.lock().unwrap();
 
     let noting = tokio::spawn({
@@ -83,10 +83,10 @@ async fn a_command_that_was_stopped_in_its_turn_stops_the_server_once_and_not_fo
     while clock.next_sleeper().is_none() {
         tokio::task::yield_now().await;
     }
-    assert!(server.events(0, 1).await.unwrap().is_empty(), "it stands back at first");
+    assert!(server.events(0, 1).await.unwrap().is_empty(), "the server waits at first");
     clock.advance(Span::from_secs(2));
     noting.await.unwrap().unwrap();
-    // Nobody moves the clock for these.
+    // These do not wait: the clock does not move any more.
     server.note(event()).await.unwrap();
     server.note(event()).await.unwrap();
     assert_eq!(server.events(0, 9).await.unwrap().len(), 3);

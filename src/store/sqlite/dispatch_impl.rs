@@ -1,6 +1,6 @@
-//! What dispatch asks, answered.
+//! Implements [`Dispatch`].
 
-use super::{Sqlite, claim, looks, messages, tiers};
+use super::{Sqlite, claim, messages, reads, tiers};
 use crate::domain::{Loaded, MessageKey, Msisdn, Timestamp};
 use crate::store::signal::signals_of;
 use crate::store::{Change, Claim, ClaimedSet, Dispatch, Epoch, NotedBucket, Result};
@@ -8,7 +8,7 @@ use crate::store::{Change, Claim, ClaimedSet, Dispatch, Epoch, NotedBucket, Resu
 #[async_trait::async_trait]
 impl Dispatch for Sqlite {
     async fn claim(&self, claim: Claim) -> Result<ClaimedSet> {
-        self.hand_out("claim messages", move |c| Box::pin(claim::claim(c, claim))).await
+        self.write_for_caller("claim messages", move |c| Box::pin(claim::claim(c, claim))).await
     }
 
     async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>> {
@@ -23,12 +23,12 @@ impl Dispatch for Sqlite {
     }
 
     async fn in_flight(&self, epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("look for messages in flight", move |c| Box::pin(looks::in_flight(c, epoch, after, limit))).await
+        self.read("find messages in flight", move |c| Box::pin(reads::in_flight(c, epoch, after, limit))).await
     }
 
-    async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+    async fn give_back_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
         let portfolio = portfolio.to_owned();
-        let verb = "give back places of a tier";
-        self.write(verb, move |c| Box::pin(async move { tiers::give_back(c, &portfolio, people).await })).await
+        let verb = "release slots of a tier";
+        self.write(verb, move |c| Box::pin(async move { tiers::return_slots(c, &portfolio, recipients).await })).await
     }
 }

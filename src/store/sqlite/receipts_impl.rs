@@ -1,6 +1,6 @@
-//! What receipts ask, answered.
+//! Implements [`Receipts`].
 
-use super::{Sqlite, dials, naming, receipts};
+use super::{Sqlite, naming, overrides, receipts};
 use crate::domain::Timestamp;
 use crate::store::signal::signals_of;
 use crate::store::{
@@ -11,7 +11,7 @@ use crate::store::{
 impl Receipts for Sqlite {
     async fn take(&self, taken: Taken) -> Result<Kept> {
         let signals = signals_of(&taken.changes);
-        let kept = self.write("take receipts", move |c| Box::pin(receipts::take(c, taken))).await?;
+        let kept = self.write("store receipts", move |c| Box::pin(receipts::take(c, taken))).await?;
         self.signals.tell(&signals);
         Ok(kept)
     }
@@ -29,11 +29,11 @@ impl Receipts for Sqlite {
     }
 
     async fn forget_strays(&self, ids: Vec<i64>) -> Result<()> {
-        self.write("forget strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
+        self.write("delete strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
     }
 
     async fn forget_old_strays(&self, before: Timestamp) -> Result<()> {
-        while self.write("forget old strays", move |c| Box::pin(receipts::forget_old_strays(c, before))).await? > 0 {}
+        while self.write("delete old strays", move |c| Box::pin(receipts::forget_old_strays(c, before))).await? > 0 {}
         Ok(())
     }
 
@@ -42,6 +42,6 @@ impl Receipts for Sqlite {
     }
 
     async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32> {
-        self.write("keep events of the account", move |c| Box::pin(dials::take_business(c, events))).await
+        self.write("store account events", move |c| Box::pin(overrides::take_business(c, events))).await
     }
 }

@@ -1,11 +1,11 @@
-//! Messages as they stand: by their keys, in flight, open, due.
+//! Reads messages: by key, in flight, open, due, queued.
 
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::SqliteConnection;
 
 use super::Work;
-use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed, small};
+use super::rows::{all_loaded, json_list, lines, maybe_timestamp, message_line, packed, small};
 use crate::domain::{BatchId, Count, Loaded, MessageKey, Queue, Timestamp};
 use crate::store::{Epoch, Turns};
 
@@ -29,11 +29,11 @@ pub(super) async fn load(
     Ok(keys.iter().filter_map(|key| found.get(key).copied()).collect())
 }
 
-/// Batches that have anything in flight, as their counters say.
+/// Batches whose counters show messages in flight.
 const SENDING_BATCHES: &str =
     "SELECT batch FROM tally WHERE count = ?1 GROUP BY batch HAVING sum(n) > 0 ORDER BY batch";
 
-/// Walks over a batch, once after a crash: an index that saves it would cost two writes for each message that is sent.
+/// Reads the rest of a batch, once after a crash. An index would avoid that, but cost two writes per submission.
 pub(super) const IN_FLIGHT: &str =
     packed!(message_line!(), "message WHERE batch = ?1 AND n > ?2 AND state = 1 AND epoch < ?4 ORDER BY n LIMIT ?3");
 
@@ -48,13 +48,13 @@ pub(super) async fn in_flight(
     let mut all = Vec::new();
     for row in batches {
         let batch = BatchId(small(&row, "batch")?);
-        let behind = match after {
+        let above = match after {
             Some(after) if batch < after.batch => continue,
             Some(after) if batch == after.batch => i64::from(after.n),
             Some(_) | None => -1,
         };
         let room = i64::from(limit) - i64::try_from(all.len()).unwrap_or(i64::MAX);
-        let query = sqlx::query(IN_FLIGHT).bind(batch.0).bind(behind).bind(room.max(0));
+        let query = sqlx::query(IN_FLIGHT).bind(batch.0).bind(above).bind(room.max(0));
         let query = query.bind(epoch.0.cast_signed());
         all.extend(all_loaded(&lines(connection, query).await?)?);
     }
@@ -112,9 +112,9 @@ pub(super) async fn queued_since(
     after: Option<(Timestamp, u32)>,
     limit: u32,
 ) -> Work<Vec<Loaded>> {
-    let (turn, n) = after.map_or((since.millis(), -1), |(turn, n)| (turn.millis(), i64::from(n)));
+    let (time, n) = after.map_or((since.millis(), -1), |(time, n)| (time.millis(), i64::from(n)));
     let query =
-        sqlx::query(QUEUED_SINCE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get()).bind(turn).bind(n);
+        sqlx::query(QUEUED_SINCE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get()).bind(time).bind(n);
     let mut all = all_loaded(&lines(connection, query.bind(limit)).await?)?;
     all.sort_unstable_by_key(|message| (message.present.not_before(), message.key.n));
     Ok(all)
@@ -134,7 +134,7 @@ pub(super) async fn turns(connection: &mut SqliteConnection, queues: Vec<Queue>)
     for queue in queues {
         let query = sqlx::query(TURNS).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
         let row = query.fetch_one(&mut *connection).await?;
-        if let (Some(first), Some(last)) = (maybe_moment(&row, "first")?, maybe_moment(&row, "last")?) {
+        if let (Some(first), Some(last)) = (maybe_timestamp(&row, "first")?, maybe_timestamp(&row, "last")?) {
             turns.insert(queue, Turns { first, last });
         }
     }
@@ -149,7 +149,7 @@ pub(super) async fn next_due(
     let rows = query.fetch_all(connection).await?;
     let mut next = BTreeMap::new();
     for row in &rows {
-        if let Some(due) = maybe_moment(row, "due")? {
+        if let Some(due) = maybe_timestamp(row, "due")? {
             next.insert(BatchId(small(row, "batch")?), due);
         }
     }

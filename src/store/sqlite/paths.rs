@@ -1,18 +1,18 @@
-//! Where a database file truly lies: one file has one name, however it was named.
+//! Resolves the path of a database file: one file has one path, by whichever name it is opened.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::store::{Error, Result};
 
-/// Links that lead to one another further than this lead nowhere.
+/// Symbolic links that are followed; a longer chain is treated as broken.
 const LINKS_MAX: u32 = 40;
 
-/// The file's own path, through every symbolic link, also where it is not there yet: the files that stand beside it are
-/// named after it, and whoever comes by another name has to find the same ones.
+/// Returns the file's own path, with all symbolic links resolved, even if the file does not exist yet.
 ///
-/// Refuses a file with several hard links: none of its names is more its own than the others, and SQLite's log stands
-/// beside the one that it was opened by.
+/// - The files beside the database are named after this path, so every process has to use the same one.
+/// - Fails for a file with several hard links: its names are equal, but SQLite's log lies beside only the one that was
+///   opened.
 pub(super) fn true_path(named: &Path) -> Result<PathBuf> {
     let path = resolved(named);
     match links(&path) {
@@ -21,7 +21,7 @@ pub(super) fn true_path(named: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Where it cannot be resolved the name is left as it is: opening it says what is wrong with it.
+/// Resolves all symbolic links. If that fails, returns the path as it is: opening it reports the problem.
 fn resolved(named: &Path) -> PathBuf {
     let mut path = named.to_owned();
     for _ in 0..LINKS_MAX {
@@ -30,7 +30,7 @@ fn resolved(named: &Path) -> PathBuf {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(_) => return path,
         }
-        // A file that is not there yet, or a link to one.
+        // The file does not exist yet, or this is a link to such a file.
         let Some(name) = path.file_name().map(ToOwned::to_owned) else { return path };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let Ok(folder) = parent.canonicalize() else { return path };
@@ -53,7 +53,7 @@ const fn links(_: &Path) -> u64 {
     0
 }
 
-/// A file that stands beside the database.
+/// The path of a file beside the database: its path with `suffix` appended.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -1,12 +1,12 @@
-//! The contract, answered: each verb by the statements of its module.
+//! Implements [`Store`]: each verb runs the statements of its module.
 
 use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
 use super::{
-    Sqlite, asking, audiences, batches, dials, editions, facts, inbound, joining, lanes, limits, looks, nodes,
-    receipts, tiers, walk, wishes,
+    Sqlite, asking, audiences, batches, editions, facts, inbound, joining, lanes, limits, nodes, opt_outs, overrides,
+    reads, receipts, tiers, walk,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
@@ -67,7 +67,7 @@ impl Store for Sqlite {
     }
 
     async fn places_of(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>> {
-        self.read("look for somebody", move |c| Box::pin(async move { audiences::places_of(c, &whom, within).await }))
+        self.read("find a recipient", move |c| Box::pin(async move { audiences::places_of(c, &whom, within).await }))
             .await
     }
 
@@ -76,7 +76,7 @@ impl Store for Sqlite {
     }
 
     async fn spread(&self, spread: Spread) -> Result<u32> {
-        self.write("lay out messages", move |c| Box::pin(batches::spread(c, spread))).await
+        self.write("create messages", move |c| Box::pin(batches::spread(c, spread))).await
     }
 
     async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()> {
@@ -132,31 +132,32 @@ impl Store for Sqlite {
         why: Option<String>,
         now: Timestamp,
     ) -> Result<Option<u64>> {
-        self.write("move a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, why, now))).await
+        self.write("change the state of a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, why, now)))
+            .await
     }
 
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>> {
-        self.read("load messages", move |c| Box::pin(looks::load(c, keys))).await
+        self.read("load messages", move |c| Box::pin(reads::load(c, keys))).await
     }
 
     async fn open_messages(&self, batch: BatchId, after: Option<u32>, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("read open messages", move |c| Box::pin(looks::open_messages(c, batch, after, limit))).await
+        self.read("read open messages", move |c| Box::pin(reads::open_messages(c, batch, after, limit))).await
     }
 
     async fn due(&self, batch: BatchId, until: Timestamp, after: Option<Along>, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("read what is due", move |c| Box::pin(looks::due(c, batch, until, after, limit))).await
+        self.read("read due messages", move |c| Box::pin(reads::due(c, batch, until, after, limit))).await
     }
 
     async fn queued_since(&self, of: Queue, since: Timestamp, after: Option<Along>, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("read what is queued", move |c| Box::pin(looks::queued_since(c, of, since, after, limit))).await
+        self.read("read queued messages", move |c| Box::pin(reads::queued_since(c, of, since, after, limit))).await
     }
 
     async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>> {
-        self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batches))).await
+        self.read("read the next due times", move |c| Box::pin(reads::next_due(c, batches))).await
     }
 
     async fn turns(&self, queues: Vec<Queue>) -> Result<BTreeMap<Queue, Turns>> {
-        self.read("look whose turn comes when", move |c| Box::pin(looks::turns(c, queues))).await
+        self.read("read the times of queues", move |c| Box::pin(reads::turns(c, queues))).await
     }
 
     async fn silent(
@@ -168,20 +169,26 @@ impl Store for Sqlite {
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Loaded>> {
-        self.read("read silent", move |c| Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit))).await
+        self.read("read messages without receipts", move |c| {
+            Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit))
+        })
+        .await
     }
 
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>> {
-        self.read("look what to ask", move |c| Box::pin(async move { asking::questions(c, &about).await })).await
-    }
-
-    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()> {
-        self.write("note what was asked", move |c| Box::pin(async move { asking::note_asked(c, &asked, asking).await }))
+        self.read("read what to ask the provider", move |c| Box::pin(async move { asking::questions(c, &about).await }))
             .await
     }
 
+    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()> {
+        self.write("record what was asked", move |c| {
+            Box::pin(async move { asking::note_asked(c, &asked, asking).await })
+        })
+        .await
+    }
+
     async fn asking(&self) -> Result<Vec<Asking>> {
-        self.read("read how asking goes", move |c| Box::pin(asking::asking(c))).await
+        self.read("read the state of asking the provider", move |c| Box::pin(asking::asking(c))).await
     }
 
     async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>> {
@@ -193,7 +200,7 @@ impl Store for Sqlite {
     }
 
     async fn whole(&self, message: MessageKey) -> Result<Option<Whole>> {
-        self.read_at_once("read a message", move |c| Box::pin(walk::one(c, message))).await
+        self.read_snapshot("read a message", move |c| Box::pin(walk::one(c, message))).await
     }
 
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>> {
@@ -203,7 +210,7 @@ impl Store for Sqlite {
     async fn walk(&self, batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Result<Option<Walk>> {
         let spool = self.spool();
         let copy =
-            self.read_at_once("copy a batch", move |c| Box::pin(walk::copy(c, batch, scope, spool, copied))).await?;
+            self.read_snapshot("copy a batch", move |c| Box::pin(walk::copy(c, batch, scope, spool, copied))).await?;
         match copy {
             Some(copy) => Ok(Some(copy.opened().await?)),
             None => Ok(None),
@@ -218,7 +225,7 @@ impl Store for Sqlite {
         if lanes.iter().all(is_known) {
             return Ok(known);
         }
-        self.write("number the lanes", move |c| Box::pin(lanes::lanes(c, lanes))).await
+        self.write("register lanes", move |c| Box::pin(lanes::lanes(c, lanes))).await
     }
 
     async fn holds(&self) -> Result<Vec<Hold>> {
@@ -226,15 +233,15 @@ impl Store for Sqlite {
     }
 
     async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64> {
-        self.write("hold", move |c| Box::pin(lanes::hold(c, hold, begun))).await
+        self.write("hold a lane or a template", move |c| Box::pin(lanes::hold(c, hold, begun))).await
     }
 
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32> {
-        self.write("lift a hold", move |c| Box::pin(lanes::release(c, lane, template, now, by))).await
+        self.write("release a hold", move |c| Box::pin(lanes::release(c, lane, template, now, by))).await
     }
 
     async fn step_holds(&self) -> Result<Vec<StepHold>> {
-        self.read("read the steps that are held", move |c| Box::pin(limits::step_holds(c))).await
+        self.read("read held steps", move |c| Box::pin(limits::step_holds(c))).await
     }
 
     async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>> {
@@ -248,36 +255,36 @@ impl Store for Sqlite {
         by: String,
         now: Timestamp,
     ) -> Result<Option<u64>> {
-        let release = "let a step go on";
+        let release = "release a step";
         self.write(release, move |c| Box::pin(limits::release_steps(c, batch, only, by, now))).await
     }
 
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>> {
-        self.read("read what was spent", move |c| Box::pin(limits::spent(c, batch))).await
+        self.read("read the amount spent", move |c| Box::pin(limits::spent(c, batch))).await
     }
 
     async fn dials(&self) -> Result<Vec<Dial>> {
-        self.read("read what was turned", move |c| Box::pin(dials::dials(c))).await
+        self.read("read changed settings", move |c| Box::pin(overrides::all(c))).await
     }
 
     async fn turn(&self, dial: Dial, now: Timestamp) -> Result<Option<u64>> {
-        self.write("turn a lane", move |c| Box::pin(dials::turn(c, dial, now))).await
+        self.write("change a setting", move |c| Box::pin(overrides::set(c, dial, now))).await
     }
 
     async fn turn_back(&self, knob: Knob, name: String, why: String, now: Timestamp) -> Result<Option<u64>> {
-        self.write("turn a lane back", move |c| Box::pin(dials::turn_back(c, knob, name, why, now))).await
+        self.write("reset a setting", move |c| Box::pin(overrides::clear(c, knob, name, why, now))).await
     }
 
     async fn buckets(&self) -> Result<Vec<NotedBucket>> {
-        self.read("read what was noted of buckets", move |c| Box::pin(dials::buckets(c))).await
+        self.read("read the token buckets", move |c| Box::pin(overrides::buckets(c))).await
     }
 
     async fn said(&self) -> Result<Vec<Said>> {
-        self.read("read what the provider says", move |c| Box::pin(dials::said(c))).await
+        self.read("read the provider's reports", move |c| Box::pin(overrides::said(c))).await
     }
 
     async fn count_no_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
-        self.count_people_of(portfolios).await
+        self.stop_counting_others(portfolios).await
     }
 
     async fn count_tiers(
@@ -286,83 +293,86 @@ impl Store for Sqlite {
         since: Timestamp,
         from: Option<MessageKey>,
     ) -> Result<Option<MessageKey>> {
-        self.count_people(portfolios, since, from).await
+        self.recount_tiers(portfolios, since, from).await
     }
 
-    async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
-        let (verb, portfolio) = ("take places of a tier", portfolio.to_owned());
-        self.write(verb, move |c| Box::pin(async move { tiers::take(c, &portfolio, &people).await })).await
+    async fn take_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+        let (verb, portfolio) = ("take slots of a tier", portfolio.to_owned());
+        self.write(verb, move |c| Box::pin(async move { tiers::take_slots(c, &portfolio, &recipients).await })).await
     }
 
     async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>> {
-        self.read("read tiers", move |c| Box::pin(async move { tiers::places(c, &portfolios, since).await })).await
+        self.read("read the slots of tiers", move |c| {
+            Box::pin(async move { tiers::slots(c, &portfolios, since).await })
+        })
+        .await
     }
 
     async fn tiers_used(&self, since: Timestamp) -> Result<BTreeMap<String, u32>> {
-        self.read("count the people of tiers", move |c| Box::pin(tiers::used(c, since))).await
+        self.read("count the recipients of tiers", move |c| Box::pin(tiers::used(c, since))).await
     }
 
     async fn forget_places(&self, before: Timestamp) -> Result<()> {
         let mut after = Some(tiers::START);
         while let Some(from) = after {
-            after = self.write("forget places of a tier", move |c| Box::pin(tiers::forget(c, from, before))).await?;
+            after = self.write("delete old slots of a tier", move |c| Box::pin(tiers::forget(c, from, before))).await?;
         }
         Ok(())
     }
 
-    async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32> {
-        self.write("opt people out", move |c| Box::pin(async move { wishes::opt_out(c, &people).await })).await
+    async fn opt_out(&self, opt_outs: Vec<OptOut>) -> Result<u32> {
+        self.write("record opt-outs", move |c| Box::pin(async move { opt_outs::opt_out(c, &opt_outs).await })).await
     }
 
-    async fn opt_in(&self, people: Vec<OptIn>) -> Result<u32> {
-        self.write("let people back", move |c| Box::pin(async move { wishes::opt_in(c, &people).await })).await
+    async fn opt_in(&self, opt_ins: Vec<OptIn>) -> Result<u32> {
+        self.write("remove opt-outs", move |c| Box::pin(async move { opt_outs::opt_in(c, &opt_ins).await })).await
     }
 
-    async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>> {
-        self.read("look up opt-outs", move |c| Box::pin(async move { wishes::opted_out(c, &people).await })).await
+    async fn opted_out(&self, recipients: Vec<Msisdn>) -> Result<Vec<Msisdn>> {
+        self.read("look up opt-outs", move |c| Box::pin(async move { opt_outs::opted_out(c, &recipients).await })).await
     }
 
     async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>> {
-        self.read("list opt-outs", move |c| Box::pin(wishes::opt_outs(c, after, limit))).await
+        self.read("list opt-outs", move |c| Box::pin(opt_outs::opt_outs(c, after, limit))).await
     }
 
     async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>> {
-        self.read("list opt-outs", move |c| Box::pin(wishes::list(c, after, limit))).await
+        self.read("list opt-outs", move |c| Box::pin(opt_outs::list(c, after, limit))).await
     }
 
-    async fn wishes(&self, person: Msisdn) -> Result<Vec<Wish>> {
-        self.read("read a person's wishes", move |c| Box::pin(wishes::wishes(c, person))).await
+    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<Wish>> {
+        self.read("read the opt-out history", move |c| Box::pin(opt_outs::history(c, recipient))).await
     }
 
     async fn last_stop(&self) -> Result<i64> {
-        self.read("look for wishes", move |c| Box::pin(wishes::last_stop(c))).await
+        self.read("read new opt-outs", move |c| Box::pin(opt_outs::last_stop(c))).await
     }
 
     async fn stops(&self, after: i64, limit: u32) -> Result<Vec<(i64, Msisdn)>> {
-        self.read("look for wishes", move |c| Box::pin(wishes::stops(c, after, limit))).await
+        self.read("read new opt-outs", move |c| Box::pin(opt_outs::stops(c, after, limit))).await
     }
 
     async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)> {
-        let verb = "look for messages to people who opted out";
-        self.read(verb, move |c| Box::pin(wishes::unwilling(c, batch, from, span))).await
+        let verb = "find messages to opted-out recipients";
+        self.read(verb, move |c| Box::pin(opt_outs::unwilling(c, batch, from, span))).await
     }
 
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>> {
-        self.read("read what people wrote", move |c| Box::pin(inbound::list(c, of, after, limit))).await
+        self.read("read inbound messages", move |c| Box::pin(inbound::list(c, of, after, limit))).await
     }
 
     async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>> {
-        self.read("count answers", move |c| Box::pin(inbound::replied(c, batch))).await
+        self.read("count replies", move |c| Box::pin(inbound::replied(c, batch))).await
     }
 
     async fn open_windows(
         &self,
-        people: Vec<Msisdn>,
+        recipients: Vec<Msisdn>,
         sender: Sender,
         now: Timestamp,
     ) -> Result<Vec<(Msisdn, Timestamp)>> {
-        let verb = "look for open windows";
-        self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &people, &sender, now).await })).await
+        let verb = "read open windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &recipients, &sender, now).await })).await
     }
 
     async fn window_holders(
@@ -377,11 +387,11 @@ impl Store for Sqlite {
     }
 
     async fn seq(&self) -> Result<u64> {
-        self.read("look for decisions", move |c| Box::pin(nodes::seq(c))).await
+        self.read("read the latest decision", move |c| Box::pin(nodes::seq(c))).await
     }
 
     async fn note(&self, event: Event) -> Result<()> {
-        self.write("note an event", move |c| Box::pin(nodes::note(c, event))).await
+        self.write("record an event", move |c| Box::pin(nodes::note(c, event))).await
     }
 
     async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>> {
