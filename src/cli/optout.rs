@@ -199,7 +199,7 @@ async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<E
                 unreadable(&summary)
             ));
         }
-        ground.say_where(was_there);
+        ground.print_database(was_there);
     }
     Ok(if strict && summary.invalid > 0 { Exit::Incomplete } else { Exit::Done })
 }

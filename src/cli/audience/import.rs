@@ -107,7 +107,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
             out::talk(format_args!("The same file was imported before, into \"{name}\", at {}.", moment(at, None)));
         }
     }
-    ground.say_where(was_there);
+    ground.print_database(was_there);
     Ok(reading.exit(&summary))
 }
 
