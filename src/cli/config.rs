@@ -103,8 +103,9 @@ fn check(ground: &Ground, json: bool) -> anyhow::Result<()> {
     ground.config.prices.as_deref().map(PriceList::load).transpose()?;
     let mut warnings = ground.loaded.warnings.clone();
     if ground.config.lanes.is_empty() {
-        warnings
-            .push("no lanes are configured, so nothing can be sent; add a [[lane]] with a name and a channel".to_owned());
+        warnings.push(
+            "no lanes are configured, so nothing can be sent; add a [[lane]] with a name and a channel".to_owned(),
+        );
     }
     warnings.extend(ground.config.check_serve().err().map(|error| format!("`volley serve` would not start: {error}")));
     let file = ground.loaded.file.as_ref().map(|file| file.display().to_string());

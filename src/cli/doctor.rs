@@ -241,8 +241,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
             findings.add_ok("server", format!("running, last seen {} ago", span(now.since(node.seen_at))));
         }
         (None, None, Some(node)) => {
-            let text =
-                format!("not running; the last one was killed, last seen {} ago", span(now.since(node.seen_at)));
+            let text = format!("not running; the last one was killed, last seen {} ago", span(now.since(node.seen_at)));
             findings.add("server", Health::Warning, text, Some("start `volley serve`"));
         }
         (None, None, None) => findings.add("server", Health::Warning, "not running", Some("start `volley serve`")),
@@ -264,7 +263,11 @@ async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings:
     let states = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Cancelling];
     let in_play = store.batches(Some(states)).await?;
     let number = in_play.len() as u64;
-    let text = if number == 0 { "none scheduled, running or paused".to_owned() } else { of(number, "is active", "are active") };
+    let text = if number == 0 {
+        "none scheduled, running or paused".to_owned()
+    } else {
+        of(number, "is active", "are active")
+    };
     findings.add_ok("campaigns", text);
     let step_holds = store.step_holds().await?;
     for batch in &in_play {
@@ -343,17 +346,21 @@ async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: 
     let (has_authorization, has_secret) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
     for rejected in store.turned_away().await? {
         let (why, advice) = match rejected.why {
-            TurnedAway::Signature => {
-                ("webhooks with a wrong signature were rejected", "compare webhook_secret_file with the provider's secret")
-            }
-            TurnedAway::Nothing => ("webhooks without valid authentication were rejected", authentication_advice(has_authorization, has_secret)),
-            TurnedAway::TooLarge => {
-                ("webhooks that were too large were rejected", "the provider posts at most a few thousand events at once; check the sender")
-            }
+            TurnedAway::Signature => (
+                "webhooks with a wrong signature were rejected",
+                "compare webhook_secret_file with the provider's secret",
+            ),
+            TurnedAway::Nothing => (
+                "webhooks without valid authentication were rejected",
+                authentication_advice(has_authorization, has_secret),
+            ),
+            TurnedAway::TooLarge => (
+                "webhooks that were too large were rejected",
+                "the provider posts at most a few thousand events at once; check the sender",
+            ),
         };
         let (since, latest) = (span(now.since(rejected.since)), span(now.since(rejected.latest)));
-        let text =
-            format!("{} {why} in the last {since}, the latest {latest} ago", count(rejected.count));
+        let text = format!("{} {why} in the last {since}, the latest {latest} ago", count(rejected.count));
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     let counts = store.stray_counts().await?;

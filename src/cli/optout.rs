@@ -285,7 +285,8 @@ struct WishShown {
 }
 
 async fn show(ground: &Ground, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
-    let (numbers, summary) = read_numbers(vec![number.to_owned()], None, Options { country, ..Options::default() }).await?;
+    let (numbers, summary) =
+        read_numbers(vec![number.to_owned()], None, Options { country, ..Options::default() }).await?;
     let Some(msisdn) = numbers.first().copied() else {
         return Err(Usage(format!("invalid number: {}", unreadable(&summary))).into());
     };

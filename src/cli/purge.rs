@@ -75,9 +75,8 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     match (&args.recipient, args.after.or(ground.config.retention)) {
         (Some(recipient), _) => erase(store, *recipient, &args).await?,
         (None, Some(after)) if after < SHORTEST_RETENTION => {
-            let advice = format!(
-                "--after {after} is too short: a purge cannot be undone; use {SHORTEST_RETENTION} or more"
-            );
+            let advice =
+                format!("--after {after} is too short: a purge cannot be undone; use {SHORTEST_RETENTION} or more");
             return Err(Usage(advice).into());
         }
         (None, Some(after)) => purge(store, ground, ground.now() - after, &args).await?,

@@ -170,9 +170,9 @@ async fn serve_until_end(
 /// Warns of messages queued on lanes that are no longer in the configuration, so that no lane sends them.
 async fn warn_of_stranded(ground: &Ground, store: &dyn Store) -> anyhow::Result<()> {
     let all = Stranded::everywhere(store, &ground.config).await?;
-    let warnings = all.iter().map(|(batch, gone)| {
+    let warnings = all.iter().map(|(batch, missing)| {
         let name = name_of(batch);
-        format!("campaign \"{name}\": {}; {}", stranded::what(gone), stranded::what_to_do(gone, &name))
+        format!("campaign \"{name}\": {}; {}", stranded::what(missing), stranded::what_to_do(missing, &name))
     });
     super::config::warn(warnings.collect::<Vec<_>>());
     Ok(())

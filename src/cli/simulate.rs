@@ -115,9 +115,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     if args.json {
         out::json(&Listening { listen: address, seed, pid: std::process::id() })?;
     } else {
-        out::data(format_args!(
-            "The practice provider listens on {address} (seed {seed}); it sends nothing."
-        ))?;
+        out::data(format_args!("The practice provider listens on {address} (seed {seed}); it sends nothing."))?;
     }
     tokio::pin!(serving);
     tokio::select! {

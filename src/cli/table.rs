@@ -60,6 +60,9 @@ mod tests {
         let mut table = Table::new(&["name", ">recipients", "note"]);
         table.row(["a", "3,000", ""]);
         table.row(["longer", "7", "ok"]);
-        assert_eq!(table.lines(Paint::PLAIN), ["name    recipients  note", "a            3,000", "longer           7  ok"]);
+        assert_eq!(
+            table.lines(Paint::PLAIN),
+            ["name    recipients  note", "a            3,000", "longer           7  ok"]
+        );
     }
 }

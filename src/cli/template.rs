@@ -76,13 +76,13 @@ struct TemplateShown {
     campaigns: Vec<String>,
     holds: Vec<HoldShown>,
     /// What the provider reports about it, by language.
-    says: Vec<SaidShown>,
+    says: Vec<ReportedShown>,
     /// Active campaigns that would still send it when the provider disables it.
     runs_past: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct SaidShown {
+struct ReportedShown {
     language: String,
     what: String,
     value: String,
@@ -135,7 +135,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         // The provider also reports on templates that no campaign here uses: skip them.
         let Some(shown) = templates.iter_mut().find(|shown| shown.name == name) else { continue };
         let language = language.to_owned();
-        shown.says.push(SaidShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
+        shown.says.push(ReportedShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
     }
     let flagged = ground.launcher(store.as_ref()).flagged_everywhere().await?;
     for template in &mut templates {
@@ -175,7 +175,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     }
     for (template, said) in templates.iter().flat_map(|template| template.says.iter().map(move |said| (template, said)))
     {
-        let SaidShown { language, what, value, at } = said;
+        let ReportedShown { language, what, value, at } = said;
         let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
         let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| moment(at, None));
         out::data(format_args!(
@@ -212,7 +212,9 @@ async fn hold(
         None => ground.config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.clone()).collect(),
     };
     if lanes.is_empty() {
-        bail!("no lane is on WhatsApp, the only channel with templates; add one to volley.toml, or name one with --lane");
+        bail!(
+            "no lane is on WhatsApp, the only channel with templates; add one to volley.toml, or name one with --lane"
+        );
     }
     let store = ground.store().await?;
     warn_of_unused(store.as_ref(), template).await?;

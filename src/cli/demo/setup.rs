@@ -88,8 +88,10 @@ impl Setup {
         let loaded = Config::read(Some((&path, &config)), std::iter::empty(), [])?;
         let ground = Ground::on(loaded);
 
-        let spinner =
-            progress::spinner(&format!("generating {} recipients", crate::cli::words::count(args.recipients)), args.json);
+        let spinner = progress::spinner(
+            &format!("generating {} recipients", crate::cli::words::count(args.recipients)),
+            args.json,
+        );
         let (file, recipients, chance) = (path_of("recipients.xlsx"), args.recipients, Chance::seeded(args.seed));
         tokio::task::spawn_blocking(move || write_demo(&file, recipients, &chance)).await??;
         spinner.finish_and_clear();

@@ -122,7 +122,7 @@ struct LaneShown<'a> {
     /// The overrides of its settings.
     turned: Vec<OverrideShown>,
     /// What the provider reports about it.
-    says: Vec<SaidShown>,
+    says: Vec<ReportedShown>,
 }
 
 #[derive(Serialize)]
@@ -136,7 +136,7 @@ struct OverrideShown {
 }
 
 #[derive(Serialize)]
-struct SaidShown {
+struct ReportedShown {
     about: String,
     what: String,
     value: String,
@@ -165,7 +165,11 @@ fn override_sentence(dial: &Dial, now: Timestamp) -> String {
 
 /// The command that restores the value of the file.
 fn reset_command(dial: &Dial, lane: &Lane) -> String {
-    format!("to restore the value of the file: volley lane set {} --{} file", super::words::shell(&lane.name), dial.knob)
+    format!(
+        "to restore the value of the file: volley lane set {} --{} file",
+        super::words::shell(&lane.name),
+        dial.knob
+    )
 }
 
 fn report_sentence(said: &Said, now: Timestamp) -> String {
@@ -253,7 +257,7 @@ fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a>
             .collect(),
         says: known
             .says(lane)
-            .map(|said| SaidShown {
+            .map(|said| ReportedShown {
                 about: said.about.clone(),
                 what: said.what.clone(),
                 value: said.value.clone(),

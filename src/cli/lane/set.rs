@@ -59,17 +59,16 @@ fn wanted(args: &Args, lane: &Lane, config: &Config) -> anyhow::Result<Vec<Wante
         want(Knob::Rate, &lane.name, value);
     }
     if let Some(text) = &args.burst {
-        let whole =
-            || text.parse::<NonZeroU32>().map_err(|_| format!("invalid value \"{text}\"; write a whole number of at least 1"));
+        let whole = || {
+            text.parse::<NonZeroU32>()
+                .map_err(|_| format!("invalid value \"{text}\"; write a whole number of at least 1"))
+        };
         let value = if is_file(text) { None } else { Some(whole().map_err(usage("--burst"))?.to_string()) };
         want(Knob::Burst, &lane.name, value);
     }
     if let Some(text) = &args.account_rate {
         if config.account(&lane.account).is_none_or(|account| account.rate.is_none()) {
-            bail!(
-                "account {} has no rate to override; add one to its [[account]] in volley.toml",
-                lane.account
-            );
+            bail!("account {} has no rate to override; add one to its [[account]] in volley.toml", lane.account);
         }
         let value =
             if is_file(text) { None } else { Some(text.parse::<Rate>().map_err(usage("--account-rate"))?.to_string()) };
