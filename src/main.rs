@@ -1,4 +1,4 @@
-//! Parses, starts, and tells the shell how it ended.
+//! Parses the command line, runs the command and returns its exit code.
 
 use std::process::ExitCode;
 
@@ -6,8 +6,8 @@ use clap::Parser;
 use volley::audience::hush_stumbling_readers;
 use volley::cli::{Cli, Exit};
 
-/// An import allocates on one thread and frees on another, millions of times. Allocators whose threads share arenas
-/// wait for each other there.
+/// An import allocates on one thread and frees on another, millions of times. In allocators whose threads share arenas,
+/// these threads block each other.
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -18,12 +18,12 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(%error, "cannot start the threads that everything runs on");
+            tracing::error!(%error, "cannot start the worker threads");
             return Exit::Failed.into();
         }
     };
     let exit = runtime.block_on(cli.run());
-    // Whatever still reads a file or waits for an answer holds nobody up any more.
+    // Tasks that still read a file or wait for a response do not delay the exit.
     runtime.shutdown_background();
     exit.into()
 }

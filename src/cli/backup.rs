@@ -11,16 +11,16 @@ use crate::domain::grouped;
 #[command(after_help = "\
 A copy of volley.db alone is not a backup: recent commits are in the file beside it, volley.db-wal.
 
-To restore: stop the server, put the copy in the place of the database, delete the files -wal and -shm beside it, and start
-the server. It does not know what was sent after the backup: cancel the campaigns that ran then before you start it.
+To restore: stop the server, replace the database with the copy, delete the files -wal and -shm beside it, and start the
+server. The copy does not contain what was sent after the backup: cancel the campaigns that ran then before you start it.
 
 Examples:
   volley backup /backups/volley-2026-11-20.db")]
 pub(super) struct Args {
-    /// The new file; an existing one is never overwritten.
+    /// The new file. The command fails if it exists.
     #[arg(value_name = "OUT")]
     into: PathBuf,
-    /// One object: path, bytes, took_ms.
+    /// Print one JSON object: path, bytes, took_ms.
     #[arg(long)]
     json: bool,
 }
@@ -44,7 +44,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         out::json(&Shown { path: args.into, bytes, took_ms })?;
     } else {
         let size = grouped(bytes.div_ceil(1_000));
-        out::talk(format!("{} holds the whole database, {size} kB, written in {took_ms} ms.", args.into.display()));
+        out::talk(format!("Backed up the database to {}: {size} kB in {took_ms} ms.", args.into.display()));
     }
     Ok(Exit::Done)
 }

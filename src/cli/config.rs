@@ -1,4 +1,4 @@
-//! `volley config`: what holds, and where each value comes from.
+//! `volley config`: the values in effect, and where each comes from.
 
 use std::path::Path;
 
@@ -13,25 +13,25 @@ use crate::config::{DEFAULT_PATH, Setting, Source};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Print every value with where it came from. Secrets show as ***.
+    /// Print every value with its source. Secrets show as ***.
     #[command(after_help = "\
-A value comes from the command line, else from the environment, else from the file, else it is the default:
+Sources, in order of precedence: command line, environment, file, default. The names of a key:
   volley.toml                     [server] listen = \"127.0.0.1:8688\"
-  VOLLEY_SERVER_LISTEN            the same from the environment
-  VOLLEY_LANE_PROMO_SG_RATE       of the lane promo-sg
+  VOLLEY_SERVER_LISTEN            the same in the environment
+  VOLLEY_LANE_PROMO_SG_RATE       the rate of lane promo-sg
 
 Examples:
   volley config show
   volley --config staging.toml config show --json")]
     Show {
-        /// As a list of objects: section, key, value, source.
+        /// Print a JSON list of objects: section, key, value, source.
         #[arg(long)]
         json: bool,
     },
-    /// Read the configuration and say what is wrong with it, or that nothing is.
+    /// Check the configuration and report its errors and warnings.
     #[command(after_help = "Examples:\n  volley config check\n  volley --config staging.toml config check")]
     Check {
-        /// As an object: ok, file, lanes, warnings.
+        /// Print one JSON object: ok, file, lanes, warnings.
         #[arg(long)]
         json: bool,
     },
@@ -77,7 +77,7 @@ fn show(ground: &Ground, json: bool) -> anyhow::Result<()> {
         }
         let source = match source {
             Source::Default => String::new(),
-            said => paint.dim(said),
+            source => paint.dim(source),
         };
         let value = value.clone().unwrap_or_else(|| paint.dim("–"));
         table.row([format!("  {key}"), value, source]);
@@ -99,12 +99,13 @@ fn check(ground: &Ground, json: bool) -> anyhow::Result<()> {
         let file = ground.loaded.file.as_deref().unwrap_or(Path::new(DEFAULT_PATH)).display().to_string();
         return Err(FileError::Problems { file, problems }.into());
     }
-    // Every plan and every launch needs it.
+    // Every plan and every launch loads the price list.
     ground.config.prices.as_deref().map(PriceList::load).transpose()?;
     let mut warnings = ground.loaded.warnings.clone();
     if ground.config.lanes.is_empty() {
-        warnings
-            .push("there is no lane yet, so nothing can be sent; add a [[lane]] with a name and a channel".to_owned());
+        warnings.push(
+            "no lanes are configured, so nothing can be sent; add a [[lane]] with a name and a channel".to_owned(),
+        );
     }
     warnings.extend(ground.config.check_serve().err().map(|error| format!("`volley serve` would not start: {error}")));
     let file = ground.loaded.file.as_ref().map(|file| file.display().to_string());
@@ -116,10 +117,10 @@ fn check(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let name = file.unwrap_or_else(|| "the configuration (without a file)".to_owned());
     let lanes = words::of(i64::try_from(lanes).unwrap_or(i64::MAX), "lane", "lanes");
     let found = words::of(i64::try_from(warnings.len()).unwrap_or(i64::MAX), "warning", "warnings");
-    out::data(format_args!("{name} is well formed: {lanes}, {found}"))
+    out::data(format_args!("{name} is valid: {lanes}, {found}"))
 }
 
-/// Warnings as they look everywhere.
+/// Prints warnings on stderr, in the format of all commands.
 pub(super) fn warn(warnings: impl IntoIterator<Item: std::fmt::Display>) {
     let paint = To::Stderr.paint();
     for warning in warnings {

@@ -1,4 +1,4 @@
-//! `volley doctor`: looks over the installation, and says what to do.
+//! `volley doctor`: checks the installation, and says what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::campaign::launch::knock;
 use super::campaign::name_of;
+use super::disk::{Space, space_beside};
 use super::holds;
 use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
 use super::pace::Slow;
-use super::room::{Room, room_beside};
 use super::words::{count, list, of, shell, span};
 use super::{Exit, Ground, stranded};
 use crate::campaign::{PriceList, Stranded, Waiting, check_routes, used_up};
@@ -21,17 +21,17 @@ use crate::engine::Gap;
 use crate::store::{KeptGap, Store, StrayKind, TurnedAway};
 
 const A_DAY: Span = Span::from_secs(86_400);
-/// What the provider said longer ago is not told any more.
+/// Older events of unknown accounts are not shown.
 const A_MONTH: Span = Span::from_secs(30 * 86_400);
 
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Look over the installation: whether the configuration can be read, the database be reached, every lane \
-                  has a key and its provider can be reached; what holds lanes and templates; whether a server is \
-                  running. Each finding says what to do. Ends with exit code 1 if something keeps Volley from sending."
+    long_about = "Check the installation: whether the configuration is valid, the database and the providers can be \
+                  reached, every lane has a key, and a server is running; and which lanes and templates are on hold. Each \
+                  finding says what to do. The exit code is 1 if something prevents Volley from sending."
 )]
 pub(super) struct Args {
-    /// As one object: ok, findings.
+    /// Print one JSON object: ok, findings.
     #[arg(long)]
     json: bool,
 }
@@ -61,11 +61,11 @@ impl Findings {
         self.0.push(Finding { what, health, text: text.into(), what_to_do: what_to_do.map(str::to_owned) });
     }
 
-    fn fine(&mut self, what: &'static str, text: impl Into<String>) {
+    fn add_ok(&mut self, what: &'static str, text: impl Into<String>) {
         self.add(what, Health::Ok, text, None);
     }
 
-    fn is_well(&self) -> bool {
+    fn is_ok(&self) -> bool {
         self.0.iter().all(|finding| finding.health != Health::Failed)
     }
 }
@@ -76,7 +76,7 @@ pub(super) async fn run(args: Args, ground: anyhow::Result<Ground>) -> anyhow::R
         Ok(ground) => examine(&ground, &mut findings).await,
         Err(error) => findings.add("configuration", Health::Failed, format!("{error:#}"), None),
     }
-    let ok = findings.is_well();
+    let ok = findings.is_ok();
     if args.json {
         out::json(&serde_json::json!({ "ok": ok, "findings": findings.0 }))?;
     } else {
@@ -87,15 +87,15 @@ pub(super) async fn run(args: Args, ground: anyhow::Result<Ground>) -> anyhow::R
 
 fn lines(findings: &[Finding], paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut before = "";
+    let mut previous = "";
     for finding in findings {
         let sign = match finding.health {
             Health::Ok => paint.good("✓"),
             Health::Warning => paint.so_so("!"),
             Health::Failed => paint.bad("✗"),
         };
-        let what = if finding.what == before { "" } else { finding.what };
-        before = finding.what;
+        let what = if finding.what == previous { "" } else { finding.what };
+        previous = finding.what;
         lines.push(format!("{sign} {what:<14} {}", finding.text));
         lines.extend(finding.what_to_do.as_ref().map(|advice| paint.dim(format!("{:17}{advice}", ""))));
     }
@@ -105,21 +105,21 @@ fn lines(findings: &[Finding], paint: Paint) -> Vec<String> {
 async fn examine(ground: &Ground, findings: &mut Findings) {
     let path = ground.database();
     let store = if path.exists() { Some(ground.store().await) } else { None };
-    let beside = match &store {
+    let server_runs = match &store {
         Some(Ok(store)) => ground.nodes(store.as_ref()).await.is_ok_and(|nodes| !nodes.is_empty()),
         Some(Err(_)) | None => false,
     };
-    configuration(ground, beside, findings);
+    configuration(ground, server_runs, findings);
     lanes(ground, findings).await;
     match store {
         None => {
-            let text = format!("{} is not there yet", path.display());
-            let advice = "it is made by `volley serve`, an import or a launch";
+            let text = format!("{} does not exist yet", path.display());
+            let advice = "`volley serve`, an import or a launch creates it";
             findings.add("database", Health::Warning, text, Some(advice));
             disk(path, findings);
         }
         Some(Ok(store)) => {
-            findings.fine("database", format!("{} can be reached, and its schema is this version's", path.display()));
+            findings.add_ok("database", format!("{} can be opened, and its schema is up to date", path.display()));
             disk(path, findings);
             if let Err(error) = stored(ground, store.as_ref(), findings).await {
                 findings.add("database", Health::Failed, error.to_string(), None);
@@ -133,39 +133,39 @@ async fn examine(ground: &Ground, findings: &mut Findings) {
     }
 }
 
-/// Whether there is room for what a server writes.
+/// Checks the free space for what a server writes.
 fn disk(database: &Path, findings: &mut Findings) {
     let megabytes = |bytes: u64| count(bytes / 1_000_000);
-    match room_beside(database) {
-        Room::Enough(Some(bytes)) => {
-            findings.fine("disk", format!("{} MB are free beside the database", megabytes(bytes)));
+    match space_beside(database) {
+        Space::Enough(Some(bytes)) => {
+            findings.add_ok("disk", format!("{} MB free in the folder of the database", megabytes(bytes)));
         }
-        Room::Enough(None) => findings.fine("disk", "there is room beside the database"),
-        Room::Little(bytes) => {
-            let text = format!("only {} MB are free beside the database", megabytes(bytes));
+        Space::Enough(None) => findings.add_ok("disk", "the folder of the database is writable"),
+        Space::Low(bytes) => {
+            let text = format!("only {} MB free in the folder of the database", megabytes(bytes));
             findings.add(
                 "disk",
                 Health::Warning,
                 text,
-                Some("free some space: a server that cannot write sends nothing"),
+                Some("free disk space: a server that cannot write sends nothing"),
             );
         }
-        Room::Nothing(error) => {
-            let text = format!("nothing can be written beside the database: {error}");
-            findings.add("disk", Health::Failed, text, Some("free some space, or make the folder writable"));
+        Space::Unwritable(error) => {
+            let text = format!("the folder of the database is not writable: {error}");
+            findings.add("disk", Health::Failed, text, Some("free disk space, or make the folder writable"));
         }
     }
 }
 
-/// `beside`: whether a server is running, with whatever it was given when it started.
-fn configuration(ground: &Ground, beside: bool, findings: &mut Findings) {
+/// Checks the configuration. A server that runs (`server_runs`) may have got other values when it started.
+fn configuration(ground: &Ground, server_runs: bool, findings: &mut Findings) {
     match &ground.loaded.file {
-        Some(file) => findings.fine("configuration", format!("{} can be read", file.display())),
+        Some(file) => findings.add_ok("configuration", format!("{} is valid", file.display())),
         None => findings.add(
             "configuration",
             Health::Warning,
-            "there is no volley.toml here, so everything is as by default",
-            Some("write one, or name it with --config"),
+            "no volley.toml in this folder, so every value is the default",
+            Some("create volley.toml, or name a file with --config"),
         ),
     }
     for warning in &ground.loaded.warnings {
@@ -178,9 +178,9 @@ fn configuration(ground: &Ground, beside: bool, findings: &mut Findings) {
         findings.add("configuration", Health::Failed, format!("nothing can be launched: {error}"), None);
     }
     match ground.config.check_serve() {
-        Err(error) if beside => {
-            let text = format!("the running server was given what is missing here: {error}");
-            let advice = "put it into the file, or give it to every command as the server got it";
+        Err(error) if server_runs => {
+            let text = format!("a server is running, with values that are missing here: {error}");
+            let advice = "add them to the file, or set them for every command as for the server";
             findings.add("configuration", Health::Warning, text, Some(advice));
         }
         Err(error) => {
@@ -193,21 +193,21 @@ fn configuration(ground: &Ground, beside: bool, findings: &mut Findings) {
 async fn lanes(ground: &Ground, findings: &mut Findings) {
     if ground.config.lanes.is_empty() {
         let advice = "add a [[lane]] with a name and a channel";
-        findings.add("lanes", Health::Failed, "there is no lane, so nothing can be sent", Some(advice));
+        findings.add("lanes", Health::Failed, "no lanes are configured, so nothing can be sent", Some(advice));
         return;
     }
     let with_key = ground.config.lanes.iter().filter(|lane| lane.provider.api_key.is_some());
     let names: Vec<&str> = with_key.map(|lane| lane.name.as_str()).collect();
     if !names.is_empty() {
-        let have = if names.len() == 1 { "has its key" } else { "have their keys" };
-        findings.fine("lanes", format!("{} {have}", list(&names)));
+        let have = if names.len() == 1 { "has an API key" } else { "have API keys" };
+        findings.add_ok("lanes", format!("{} {have}", list(&names)));
     }
-    let doors: BTreeSet<&str> = ground.config.lanes.iter().map(|lane| lane.provider.base_url.as_str()).collect();
-    for door in doors {
-        match knock(ground, door).await {
-            Ok(()) => findings.fine("provider", format!("{door} can be reached")),
+    let addresses: BTreeSet<&str> = ground.config.lanes.iter().map(|lane| lane.provider.base_url.as_str()).collect();
+    for address in addresses {
+        match knock(ground, address).await {
+            Ok(()) => findings.add_ok("provider", format!("{address} can be reached")),
             Err(error) => {
-                let text = format!("{door} cannot be reached: {error:#}");
+                let text = format!("{address} cannot be reached: {error:#}");
                 findings.add("provider", Health::Failed, text, Some("check base_url and the network"));
             }
         }
@@ -223,7 +223,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         findings.add("holds", Health::Warning, text, Some(&holds::what_to_do(hold)));
     }
     if holds.is_empty() {
-        findings.fine("holds", "nothing is held");
+        findings.add_ok("holds", "no lane or template is on hold");
     }
     for slow in Slow::all(&ground.as_turned(store).await?.config, &ground.lane_states(store).await?, now) {
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
@@ -233,19 +233,18 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
     let unwritable = ground.unwritable(store).await?;
     match (unwritable.map(Obstacle::Unwritable), running.last(), last) {
-        // It runs, whenever it was seen last: its beat cannot be written either.
+        // The server runs, however old its heartbeat is: the heartbeat cannot be written either.
         (Some(stuck), _, _) => {
             findings.add("server", Health::Failed, stuck.what_since(now), Some(&stuck.what_to_do("", now)));
         }
         (None, Some(node), _) => {
-            findings.fine("server", format!("one is running, seen {} ago", span(now.since(node.seen_at))));
+            findings.add_ok("server", format!("running, last seen {} ago", span(now.since(node.seen_at))));
         }
         (None, None, Some(node)) => {
-            let text =
-                format!("none is running; the last one was killed, and seen {} ago", span(now.since(node.seen_at)));
+            let text = format!("not running; the last one was killed, last seen {} ago", span(now.since(node.seen_at)));
             findings.add("server", Health::Warning, text, Some("start `volley serve`"));
         }
-        (None, None, None) => findings.add("server", Health::Warning, "none is running", Some("start `volley serve`")),
+        (None, None, None) => findings.add("server", Health::Warning, "not running", Some("start `volley serve`")),
     }
     campaigns(ground, store, now, findings).await?;
     if !running.is_empty() {
@@ -259,13 +258,17 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     webhooks(ground, store, now, findings).await
 }
 
-/// What keeps a campaign from moving, but for lanes and templates, which are everybody's.
+/// Reports what stops single campaigns. Holds on lanes and templates concern all campaigns and are reported elsewhere.
 async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     let states = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Cancelling];
     let in_play = store.batches(Some(states)).await?;
     let number = in_play.len() as u64;
-    let text = if number == 0 { "none is in play".to_owned() } else { of(number, "is in play", "are in play") };
-    findings.fine("campaigns", text);
+    let text = if number == 0 {
+        "none scheduled, running or paused".to_owned()
+    } else {
+        of(number, "is active", "are active")
+    };
+    findings.add_ok("campaigns", text);
     let step_holds = store.step_holds().await?;
     for batch in &in_play {
         let name = name_of(batch);
@@ -274,7 +277,7 @@ async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings:
             let used_up = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
             let advice = match used_up {
                 Some(limit) => Obstacle::UsedUp(limit).what_to_do(&name, now),
-                None => format!("to go on: volley campaign resume {}", shell(&name)),
+                None => format!("to resume: volley campaign resume {}", shell(&name)),
             };
             findings.add("campaigns", Health::Warning, format!("\"{name}\" is paused{why}"), Some(&advice));
         }
@@ -291,20 +294,20 @@ async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings:
             findings.add("campaigns", Health::Warning, text, Some(&held.what_to_do(&name, now)));
         }
     }
-    for (batch, gone) in Stranded::everywhere(store, &ground.config).await? {
+    for (batch, missing) in Stranded::everywhere(store, &ground.config).await? {
         let name = name_of(&batch);
-        let text = format!("\"{name}\": {}", stranded::what(&gone));
-        findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&gone, &name)));
+        let text = format!("\"{name}\": {}", stranded::what(&missing));
+        findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&missing, &name)));
     }
     for (batch, _, sentence) in ground.launcher(store).flagged_everywhere().await? {
         let name = name_of(&batch);
-        let advice = format!("put the template right at the provider, or: volley campaign cancel {}", shell(&name));
+        let advice = format!("fix the template at the provider, or: volley campaign cancel {}", shell(&name));
         findings.add("campaigns", Health::Warning, format!("\"{name}\": {sentence}"), Some(&advice));
     }
     Ok(())
 }
 
-/// Times of the last day in which no receipt could be taken, and what keeps us from asking about them.
+/// Reports the gaps of the last day, in which no receipt could arrive, and failing status queries about them.
 async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     let gaps = store.gaps().await?;
     let mut recent: BTreeMap<Option<&str>, Vec<&KeptGap>> = BTreeMap::new();
@@ -313,68 +316,72 @@ async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> any
     }
     for (address, recent) in recent {
         let what = match address {
-            None => "no receipt could be taken".to_owned(),
-            Some(address) => format!("the provider at {address} could not be confirmed as reachable both ways"),
+            None => "no receipts could be received".to_owned(),
+            Some(address) => format!("it could not be confirmed that receipts from the provider at {address} arrive"),
         };
         let lengths = recent.iter().map(|gap| (Gap { from: gap.from, until: gap.until }.length(), gap.until));
-        // One of which nobody knows may be the longest of all.
+        // A gap of unknown length may be the longest.
         let Some((length, until)) = lengths.max_by_key(|(length, _)| (length.is_none(), *length)) else { continue };
-        let length = length.map_or_else(|| "unknown length (the clock was set back)".to_owned(), span);
+        let length = length.map_or_else(|| "an unknown time (the clock was set back)".to_owned(), span);
         let text = format!(
-            "{} in the last day in which {what}, the longest of {length}, {} ago",
-            of(recent.len() as u64, "time", "times"),
+            "{} in the last day, in which {what}; the longest lasted {length}, {} ago",
+            of(recent.len() as u64, "gap", "gaps"),
             span(now.since(until))
         );
-        findings.fine("gaps", text);
+        findings.add_ok("gaps", text);
     }
-    for asking in store.asking().await? {
-        if let Some(trouble) = asking.trouble_now(now) {
-            let text = format!("subaccount {} cannot be asked what became of messages: {trouble}", asking.sub_account);
-            let advice = "check the key and the provider; until then deadlines that fell into a gap wait";
+    for query in store.asking().await? {
+        if let Some(trouble) = query.trouble_now(now) {
+            let text = format!("subaccount {}: the status of messages cannot be queried: {trouble}", query.sub_account);
+            let advice = "check the key and the provider; until then, deadlines that fell into a gap are postponed";
             findings.add("gaps", Health::Warning, text, Some(advice));
         }
     }
     Ok(())
 }
 
-/// What came to the door, and is nobody's receipt.
+/// Reports webhooks that were rejected, or that were no receipts for messages of this installation.
 async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     let provider = &ground.config.provider;
-    let (asks_for, signs) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
-    for turned in store.turned_away().await? {
-        let (why, advice) = match turned.why {
-            TurnedAway::Signature => {
-                ("with a wrong signature", "compare webhook_secret_file with the provider's secret")
-            }
-            TurnedAway::Nothing => ("without the proof that was agreed on", proof_advice(asks_for, signs)),
-            TurnedAway::TooLarge => {
-                ("that were too large", "the provider posts at most some thousand events at once; somebody else may")
-            }
+    let (has_authorization, has_secret) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
+    for rejected in store.turned_away().await? {
+        let (why, advice) = match rejected.why {
+            TurnedAway::Signature => (
+                "webhooks with a wrong signature were rejected",
+                "compare webhook_secret_file with the provider's secret",
+            ),
+            TurnedAway::Nothing => (
+                "webhooks without valid authentication were rejected",
+                authentication_advice(has_authorization, has_secret),
+            ),
+            TurnedAway::TooLarge => (
+                "webhooks that were too large were rejected",
+                "the provider posts at most a few thousand events at once; check the sender",
+            ),
         };
-        let (since, latest) = (span(now.since(turned.since)), span(now.since(turned.latest)));
-        let text =
-            format!("{} {why} were turned away in the last {since}, the latest {latest} ago", count(turned.count));
+        let (since, latest) = (span(now.since(rejected.since)), span(now.since(rejected.latest)));
+        let text = format!("{} {why} in the last {since}, the latest {latest} ago", count(rejected.count));
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     let counts = store.stray_counts().await?;
     for (kind, one, many, advice) in [
         (
             StrayKind::NoAttempt,
-            "receipt belongs to no message of ours",
-            "receipts belong to no message of ours",
-            "somebody else may send with this subaccount; `volley message strays` lists them",
+            "receipt matches no message",
+            "receipts match no message",
+            "another system may send with this subaccount; `volley message strays` lists them",
         ),
         (
             StrayKind::OtherSubaccount,
             "webhook is for another subaccount",
             "webhooks are for another subaccount",
-            "check what the provider posts here",
+            "check which webhooks the provider posts here",
         ),
         (
             StrayKind::OtherType,
-            "webhook is of a type that Volley does not know",
-            "webhooks are of a type that Volley does not know",
-            "they are kept for 30 days; choose at the provider which events it posts here",
+            "webhook has an unknown type",
+            "webhooks have an unknown type",
+            "they are kept for 30 days; select at the provider which events it posts here",
         ),
         (
             StrayKind::Unreadable,
@@ -385,13 +392,13 @@ async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: 
     ] {
         let Some(found) = counts.iter().find(|found| found.kind == kind) else { continue };
         let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
-        let text = format!("{}, in the last {since}, the latest {latest} ago", of(found.count, one, many));
+        let text = format!("{} in the last {since}, the latest {latest} ago", of(found.count, one, many));
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())
 }
 
-/// Events of accounts and numbers that are those of no lane now.
+/// Reports events of accounts and numbers that no lane has now.
 async fn account_events(
     ground: &Ground,
     store: &dyn Store,
@@ -399,39 +406,39 @@ async fn account_events(
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let lanes: Vec<&Lane> = ground.config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
-    let ours: Vec<&str> = lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref()).collect();
+    let configured: Vec<&str> = lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref()).collect();
     for said in store.said().await?.iter().filter(|said| now.since(said.at) <= A_MONTH) {
         let (ago, kind) = (span(now.since(said.at)), &said.value);
-        // Where no lane says of which account it is, each takes every event for its own.
+        // Without an account_id, a lane accepts the events of every account.
         let is_unknown =
-            |account: &&str| !ours.is_empty() && !ours.iter().any(|ours| ours.eq_ignore_ascii_case(account));
+            |account: &&str| !configured.is_empty() && !configured.iter().any(|own| own.eq_ignore_ascii_case(account));
         if let Some(account) = said.unknown_account().filter(is_unknown) {
             let text = format!(
-                "account \"{account}\" is the account_id of no lane; of its events only restrictions are obeyed \
-                 (the latest: {kind}, {ago} ago)"
+                "no lane has account_id \"{account}\"; of its events, only restrictions take effect (the latest: {kind}, \
+                 {ago} ago)"
             );
-            let advice = "if it is your account, put that name into account_id, or leave account_id out; `volley events` shows \
-                          what it said";
+            let advice = "if it is your account, set account_id to this name, or remove account_id; `volley events` shows its \
+                          events";
             findings.add("account events", Health::Warning, text, Some(advice));
         }
-        let is_ours =
-            |digits: &str| lanes.iter().any(|lane| lane.number.is_some_and(|ours| ours.get().to_string() == digits));
-        if let Some(digits) = said.unknown_number().filter(|digits| !is_ours(digits)) {
-            let text = format!("+{digits} is the number of no lane, and the provider tells of it ({kind}, {ago} ago)");
-            let advice = "if a lane sends by it, state it there: number = \"+…\"";
+        let is_configured =
+            |digits: &str| lanes.iter().any(|lane| lane.number.is_some_and(|own| own.get().to_string() == digits));
+        if let Some(digits) = said.unknown_number().filter(|digits| !is_configured(digits)) {
+            let text = format!("no lane has the number +{digits}, but the provider reports on it ({kind}, {ago} ago)");
+            let advice = "if a lane sends from it, set it there: number = \"+…\"";
             findings.add("account events", Health::Warning, text, Some(advice));
         }
     }
     Ok(())
 }
 
-/// Whether the provider should send an `Authorization`, a signature, or one of both, and sends neither that is right.
-const fn proof_advice(authorization: bool, signature: bool) -> &'static str {
+/// What to do if webhooks carry neither a valid `Authorization` nor a signature, depending on which are configured.
+const fn authentication_advice(authorization: bool, signature: bool) -> &'static str {
     match (authorization, signature) {
-        (false, true) => "the provider signs nothing: tell it the secret in webhook_secret_file",
+        (false, true) => "the provider sends no signature: configure the secret of webhook_secret_file at the provider",
         (true, true) => {
-            "compare webhook_authorization with the provider's, or tell it the secret in webhook_secret_file: it signs \
-             nothing"
+            "compare webhook_authorization with the provider's, or configure the secret of webhook_secret_file at the \
+             provider: it sends no signature"
         }
         (true | false, false) => "compare webhook_authorization with the provider's",
     }
@@ -439,12 +446,12 @@ const fn proof_advice(authorization: bool, signature: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::proof_advice;
+    use super::authentication_advice;
 
     #[test]
-    fn what_to_do_about_webhooks_without_a_proof_names_what_is_configured() {
+    fn advice_on_webhook_authentication_names_the_configured_keys() {
         for (authorization, signature) in [(true, false), (false, true), (true, true)] {
-            let advice = proof_advice(authorization, signature);
+            let advice = authentication_advice(authorization, signature);
             assert_eq!(advice.contains("webhook_authorization"), authorization, "{advice}");
             assert_eq!(advice.contains("webhook_secret_file"), signature, "{advice}");
         }

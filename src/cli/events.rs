@@ -1,4 +1,4 @@
-//! `volley events`: what servers, people and the provider have done to lanes, campaigns and each other.
+//! `volley events`: what servers, operators and the provider did to lanes, campaigns and servers.
 
 use serde::Serialize;
 
@@ -9,19 +9,19 @@ use crate::campaign::moment_exactly;
 use crate::domain::Span;
 use crate::store::Event;
 
-/// How often new ones are looked for.
-const LOOK: Span = Span::from_millis(250);
+/// How often `--follow` looks for new events.
+const POLL_INTERVAL: Span = Span::from_millis(250);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  volley events\n  volley events --limit 100 --json\n  volley events --follow")]
 pub(super) struct Args {
-    /// How many of the latest to show.
+    /// Number of latest events to show.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: u32,
-    /// Stay, and show each as it comes, until Ctrl-C.
+    /// Show new events as they happen, until Ctrl-C.
     #[arg(long)]
     follow: bool,
-    /// An object on a line of its own for each: at, subject, text.
+    /// Print one JSON object per line: at, subject, text.
     #[arg(long)]
     json: bool,
 }
@@ -40,7 +40,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     loop {
         let events = store.events(after, limit).await?;
         if events.is_empty() && after == 0 && !args.follow && !args.json {
-            out::talk("Nothing has happened yet.");
+            out::talk("No events yet.");
         }
         for (number, event) in events {
             show(&event, args.json)?;
@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         limit = u32::MAX;
         tokio::select! {
             () = interrupts.next() => return Ok(Exit::Done),
-            () = ground.clock.sleep(LOOK) => {}
+            () = ground.clock.sleep(POLL_INTERVAL) => {}
         }
     }
 }

@@ -1,14 +1,14 @@
-//! How a command ends, for scripts.
+//! Exit codes, and how errors are printed.
 
 use std::process::ExitCode;
 
-/// The four ways; `Usage` is also what the parser of arguments ends with.
+/// The exit code of a command. The argument parser also exits with `Usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,
     Failed = 1,
     Usage = 2,
-    /// Done, but not for everybody: rejects or undelivered messages where `--strict` asks about them.
+    /// Done, but with rejected rows or undelivered messages (`--strict`).
     Incomplete = 3,
 }
 
@@ -18,16 +18,16 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A value on the command line that only makes sense to refuse once more is known than the parser knows.
+/// A wrong command line that the argument parser cannot detect.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Usage(pub String);
 
-/// What becomes of a command that could not do what it was asked. Says why, on stderr.
+/// Prints the error on stderr and returns the exit code for it.
 pub(super) fn of_error(error: &anyhow::Error) -> Exit {
-    // Whoever read our output has read enough: `volley … | head` is no failure.
-    let hung_up = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    if hung_up.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+    // The reader of our output closed the pipe: `volley … | head` is not a failure.
+    let io_errors = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    if io_errors.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
         return Exit::Done;
     }
     for line in sentence(error).lines() {
@@ -36,7 +36,7 @@ pub(super) fn of_error(error: &anyhow::Error) -> Exit {
     if error.downcast_ref::<Usage>().is_some() { Exit::Usage } else { Exit::Failed }
 }
 
-/// The chain of causes as one sentence: `what: cause`. A cause that the text before it has told already stays out.
+/// Joins the chain of causes into one sentence: `what: cause`. Skips a cause that the text already contains.
 fn sentence(error: &anyhow::Error) -> String {
     let mut whole = String::new();
     for cause in error.chain() {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_repeated_cause_is_printed_once() {
         let error = anyhow::anyhow!("no such file").context("cannot read a.csv: no such file").context("stopped");
         assert_eq!(sentence(&error), "stopped: cannot read a.csv: no such file");
         let error = anyhow::anyhow!("disk full").context("cannot write");

@@ -1,17 +1,17 @@
-//! Ctrl-C and its siblings.
+//! Ctrl-C and SIGTERM.
 
-/// Being asked to stop. From the first one made, Ctrl-C no longer ends the process by itself.
+/// Listens for requests to stop. Once one exists, Ctrl-C no longer ends the process by itself.
 #[derive(Debug)]
 pub(super) struct Interrupts {
     #[cfg(unix)]
-    asked: [Option<tokio::signal::unix::Signal>; 2],
+    signals: [Option<tokio::signal::unix::Signal>; 2],
 }
 
 impl Interrupts {
     #[cfg(unix)]
     pub(super) fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        Self { asked: [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()) }
+        Self { signals: [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()) }
     }
 
     #[cfg(not(unix))]
@@ -19,10 +19,10 @@ impl Interrupts {
         Self {}
     }
 
-    /// Ends once somebody asks: by Ctrl-C or, as a service manager does, by SIGTERM.
+    /// Waits for the next Ctrl-C or, from a service manager, SIGTERM.
     #[cfg(unix)]
     pub(super) async fn next(&mut self) {
-        let [interrupt, terminate] = &mut self.asked;
+        let [interrupt, terminate] = &mut self.signals;
         tokio::select! {
             () = received(interrupt) => {}
             () = received(terminate) => {}
@@ -39,12 +39,12 @@ impl Interrupts {
 
 #[cfg(unix)]
 async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
-    let came = match signal {
+    let signal = match signal {
         Some(signal) => signal.recv().await,
         None => None,
     };
-    if came.is_none() {
-        // Nobody can ask this way.
+    if signal.is_none() {
+        // This signal cannot be received.
         std::future::pending::<()>().await;
     }
 }

@@ -1,10 +1,15 @@
 //! Commands, progress, tables.
 //!
-//! In: what somebody types. Out: data on stdout, talk on stderr, and an exit code ([`Exit`]).
-//! Promises: stdout holds data and nothing else; every command that reports speaks JSON when asked to; whatever takes
-//! longer than a second shows how far it is; what goes wrong is one line that says what, where and what to do.
-//! May not: decide anything. A command calls the rooms' public verbs, the same that the server uses, and shows what
-//! came of it; beside a running server it meets it in the store.
+//! In: a command line. Out: data on stdout, messages on stderr, and an exit code ([`Exit`]).
+//!
+//! Guarantees:
+//! - stdout carries only data.
+//! - Every command that reports has `--json`.
+//! - An operation that takes longer than a second shows its progress.
+//! - An error is one line that says what, where and what to do.
+//!
+//! May not: decide anything. A command calls the rooms' public verbs, which the server uses too, and shows the result.
+//! A command and a running server share only the store.
 
 mod audience;
 mod audit;
@@ -13,6 +18,7 @@ mod bench;
 mod campaign;
 mod config;
 mod demo;
+mod disk;
 mod doctor;
 mod events;
 mod exit;
@@ -30,7 +36,6 @@ mod pace;
 mod progress;
 mod purge;
 mod reply;
-mod room;
 mod serve;
 mod server;
 mod shell;
@@ -55,23 +60,24 @@ use ground::Ground;
     name = "volley",
     version,
     arg_required_else_help = true,
-    about = "Sends bulk messaging campaigns at exactly the allowed pace, and makes sure that each message arrives",
-    long_about = "Volley sends bulk messaging campaigns at exactly the pace that the sender's messaging tier and rate \
-                  allow, watches every receipt, and when WhatsApp has not reached someone in time it tries Viber, then \
-                  SMS.\n\nA server (`volley serve`) sends; every other command works beside it, on the same database.",
+    about = "Sends bulk messaging campaigns at exactly the allowed rate, and falls back to another channel where needed",
+    long_about = "Volley sends bulk messaging campaigns at exactly the rate that the sender's messaging tier and rate \
+                  limits allow. It tracks every receipt. When WhatsApp does not reach a recipient in time, it falls \
+                  back to Viber, then SMS.\n\nA server (`volley serve`) sends. All other commands use the same \
+                  database and can run while it does.",
     after_help = "\
 Examples:
-  volley demo                             see all of it work, in half a minute, without any account
-  volley audience check recipients.csv    who in a file can be written to, and why the others cannot
-  volley campaign plan promo.toml         what would be sent, before anything is
-  volley serve                            send
+  volley demo                             try everything in half a minute, without an account
+  volley audience check recipients.csv    count the valid and rejected rows of a file, with reasons
+  volley campaign plan promo.toml         show what would be sent, without sending
+  volley serve                            start sending
   volley campaign launch promo.toml --wait
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 finished with rejects or undelivered messages, where --strict is given.
-What is logged goes to stderr; VOLLEY_LOG=info (or debug) shows more of it, VOLLEY_LOG_FORMAT=json as JSON."
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 finished with rejected rows or undelivered messages (with --strict).
+The log goes to stderr. VOLLEY_LOG=info (or debug) logs more; VOLLEY_LOG_FORMAT=json logs as JSON."
 )]
 pub struct Cli {
-    /// The configuration; without it VOLLEY_CONFIG, else volley.toml where the command runs.
+    /// Configuration file. Default: VOLLEY_CONFIG, else volley.toml in the current folder.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -81,66 +87,66 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything at once: simulator, server, a sample campaign, live progress, a report.
+    /// Run a demonstration: simulator, server, a sample campaign, live progress and a report.
     Demo(demo::Args),
-    /// Send: webhooks, dispatcher and timers, until Ctrl-C.
+    /// Run the server, which sends, receives webhooks and applies deadlines, until Ctrl-C.
     Serve(serve::Args),
-    /// The practice provider alone: takes messages and answers with receipts, sends nothing.
+    /// Run only the practice provider, which accepts messages and posts receipts but sends nothing.
     Simulate(simulate::Args),
-    /// Recipient files: check, import, look at.
+    /// Recipient files: check, import, show, export.
     #[command(subcommand)]
     Audience(audience::Command),
     /// Campaigns: plan, launch, watch, pause, resume, cancel, report.
     #[command(subcommand)]
     Campaign(campaign::Command),
-    /// Senders: how fast they may send and what holds them.
+    /// Lanes (senders): rates, tiers and holds.
     #[command(subcommand)]
     Lane(lane::Command),
-    /// WhatsApp templates: which are in use and which are held.
+    /// WhatsApp templates: which are in use and which are on hold.
     #[command(subcommand)]
     Template(template::Command),
-    /// One message: where it stands, and why.
+    /// Single messages: their state, and the rule behind each step.
     #[command(subcommand)]
     Message(message::Command),
-    /// Hold a campaign against its facts: run the rules over all that is recorded, and prove or refute what it says.
+    /// Verify a campaign: run the rules over its recorded facts, and prove or refute its report.
     Audit(audit::Args),
-    /// Who wants nothing more: list, add, remove, look up.
+    /// Opt-outs: list, add, remove, look up.
     #[command(subcommand, name = "opt-out")]
     OptOut(optout::Command),
-    /// What people wrote back.
+    /// Messages that recipients sent back.
     #[command(subcommand)]
     Reply(reply::Command),
-    /// Remove what is not to be kept for ever: campaigns that settled long ago, or one recipient everywhere.
+    /// Remove campaigns that settled long ago, or erase one recipient everywhere.
     Purge(purge::Args),
-    /// Copy the whole database into a new file, beside a running server.
+    /// Copy the whole database to a new file, also while a server is running.
     Backup(backup::Args),
-    /// Figures of this machine, each against a limit measured in the same run.
+    /// Measure this machine's throughput, each figure against a limit measured in the same run.
     #[command(subcommand)]
     Bench(bench::Command),
-    /// The configuration: what holds, and where each value comes from.
+    /// Configuration: show each value in effect with its source, or check it.
     #[command(subcommand)]
     Config(config::Command),
-    /// What has happened: holds and their ends, slowdowns, outages, spent tiers, gaps.
+    /// Recorded events: holds and releases, slowdowns, outages, spent tiers, gaps.
     Events(events::Args),
-    /// Look over the installation: configuration, database, lanes, holds, server.
+    /// Check the installation: configuration, database, lanes, holds, server.
     Doctor(doctor::Args),
-    /// Print what a shell needs to complete commands.
+    /// Print a completion script for a shell.
     Completions(shell::Completions),
     /// Print a manual page.
     Man(shell::Man),
 }
 
 impl Cli {
-    /// Does what was asked. Everything there is to say has been said when this returns.
+    /// Runs the command and prints its result, or its error.
     pub async fn run(self) -> Exit {
-        let obeyed = match log() {
-            Ok(()) => self.obey().await,
+        let result = match init_log() {
+            Ok(()) => self.execute().await,
             Err(error) => Err(error),
         };
-        obeyed.unwrap_or_else(|error| exit::of_error(&error))
+        result.unwrap_or_else(|error| exit::of_error(&error))
     }
 
-    async fn obey(self) -> anyhow::Result<Exit> {
+    async fn execute(self) -> anyhow::Result<Exit> {
         let file = self.config.as_deref();
         let ground = || Ground::new(file, Vec::new());
         match self.command {
@@ -167,30 +173,30 @@ impl Cli {
     }
 }
 
-fn log() -> anyhow::Result<()> {
-    let said = |variable| std::env::var(variable).unwrap_or_default();
-    let filter = filter(&said("VOLLEY_LOG"))?;
+fn init_log() -> anyhow::Result<()> {
+    let variable = |variable| std::env::var(variable).unwrap_or_default();
+    let filter = filter(&variable("VOLLEY_LOG"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(out::Log::default);
-    // Somebody else's subscriber, as in tests, is as good.
-    let _ = match said("VOLLEY_LOG_FORMAT").as_str() {
+    // A subscriber that is already installed, as in tests, stays.
+    let _ = match variable("VOLLEY_LOG_FORMAT").as_str() {
         "json" => log.json().try_init(),
         "" | "text" => log.with_ansi(out::To::Stderr.paint().is_on()).with_target(false).try_init(),
-        other => anyhow::bail!("VOLLEY_LOG_FORMAT: \"{other}\" is no format of the log; write json or text"),
+        other => anyhow::bail!("VOLLEY_LOG_FORMAT: unknown format \"{other}\"; write json or text"),
     };
     Ok(())
 }
 
-/// What is logged. A word alone is a level: the library would take any other for the name of a module.
-fn filter(said: &str) -> anyhow::Result<EnvFilter> {
+/// Parses VOLLEY_LOG. Refuses a single word that is not a level: the library would take it for a module.
+fn filter(text: &str) -> anyhow::Result<EnvFilter> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     let is_known = |part: &str| part.contains('=') || levels.contains(&part.to_lowercase().as_str());
-    match said.trim() {
-        // A server says when its lanes go on, as it has said that they stand.
+    match text.trim() {
+        // The server logs holds as warnings and their end as info: show both.
         "" => Ok(EnvFilter::new("warn,volley::node=info")),
-        said => EnvFilter::try_new(said).ok().filter(|_| said.split(',').all(|part| is_known(part.trim()))).ok_or_else(
+        text => EnvFilter::try_new(text).ok().filter(|_| text.split(',').all(|part| is_known(part.trim()))).ok_or_else(
             || {
                 anyhow::anyhow!(
-                    "VOLLEY_LOG: \"{said}\" says nothing about the log; write one of {}, or a level for a part, such as \
+                    "VOLLEY_LOG: invalid value \"{text}\"; write one of {}, or a level for each module, such as \
                      warn,volley::dispatch=debug",
                     levels.join(", ")
                 )
@@ -204,7 +210,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_definition_of_the_commands_is_sound() {
+    fn the_command_definitions_are_valid() {
         super::Cli::command().debug_assert();
     }
 }

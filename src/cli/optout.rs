@@ -1,4 +1,4 @@
-//! `volley opt-out`: who wants nothing more, and what put them there.
+//! `volley opt-out`: numbers that opted out, and their history.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use serde::Serialize;
 
-use super::audience::Told;
+use super::audience::FileOptions;
 use super::exit::Usage;
 use super::noted::{by_all, sentence};
 use super::out::{self, Paint, To};
@@ -19,23 +19,23 @@ use crate::campaign::{moment_exactly, noted};
 use crate::domain::{Country, Keyword, Msisdn, Timestamp, WishFrom};
 use crate::store::{InboundOf, OptIn, OptOut, Store, Wish};
 
-/// People listed, or written, in one go.
+/// Numbers that one store call reads or writes.
 const PAGE: u32 = 5_000;
-/// Messages of a person that are shown.
-const SHOWN: u32 = 1_000;
+/// Maximum number of a recipient's messages that are counted.
+const COUNTED: u32 = 1_000;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Everybody who has opted out, with when and how, in order of the number.
+    /// List all opt-outs, with time and source, in order of the number.
     List {
-        /// An object on a line of its own for each: msisdn, since, source, how.
+        /// Print one JSON object per line: msisdn, since, source, how.
         #[arg(long)]
         json: bool,
     },
-    /// Let people have nothing more, from any campaign, on any channel. What waits for them is taken back.
+    /// Opt numbers out of all campaigns, on all channels. Their waiting messages are cancelled.
     #[command(after_help = "\
-Who is out already stays so, since when they were. What an operator puts here ends by
-`volley opt-out remove` alone, not by a person's START.
+A number that has opted out before keeps its date. An opt-out that an operator adds ends only with
+`volley opt-out remove`, not with the recipient's START.
 
 Examples:
   volley opt-out add +6591234567
@@ -43,16 +43,16 @@ Examples:
   volley opt-out add --file blacklist.csv
   cat numbers.txt | volley opt-out add --file -")]
     Add(Args),
-    /// Let people be written to again, whatever had put them out. What was taken back stays so.
+    /// Remove opt-outs, whatever their source. Cancelled messages stay cancelled.
     Remove(Args),
-    /// One person: whether they are out, and everything that put them there or let them back.
+    /// Show whether a number has opted out, and its history.
     Show {
-        /// The number.
+        /// The phone number.
         number: String,
-        /// Of which country the number is, where it has no country code.
+        /// Default country for a number without a country code.
         #[arg(long, value_name = "CC")]
         country: Option<Country>,
-        /// As an object: msisdn, opted_out, since, source, how, wishes, wrote.
+        /// Print one JSON object: msisdn, opted_out, since, source, how, wishes, wrote.
         #[arg(long)]
         json: bool,
     },
@@ -63,25 +63,25 @@ pub(super) struct Args {
     /// Phone numbers.
     #[arg(required_unless_present = "file")]
     numbers: Vec<String>,
-    /// A file of them: a recipient file, or one number on each line; - reads lines from stdin.
+    /// File with the numbers: a recipient file, or one number per line; - reads lines from stdin.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    told: Told,
-    /// Why, for whoever wonders.
+    file_options: FileOptions,
+    /// Reason, shown in the history of the number.
     #[arg(long)]
     reason: Option<String>,
-    /// End with exit code 3 if any row held no number.
+    /// End with exit code 3 if any row has no valid number.
     #[arg(long)]
     strict: bool,
-    /// As an object: numbers, changed, unchanged, invalid, duplicates, countries, reasons, noted.
+    /// Print one JSON object: numbers, changed, unchanged, invalid, duplicates, countries, reasons, noted.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
-        Command::List { json } => everybody(ground, json).await,
+        Command::List { json } => list(ground, json).await,
         Command::Add(args) => change(ground, args, Keyword::Stop).await,
         Command::Remove(args) => change(ground, args, Keyword::Start).await,
         Command::Show { number, country, json } => show(ground, &number, country, json).await,
@@ -96,7 +96,7 @@ struct OptOutShown<'a> {
     how: &'a str,
 }
 
-async fn everybody(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
+async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let store = ground.store_to_look_into().await?;
     let paint = To::Stdout.paint();
     let mut after = None;
@@ -115,7 +115,7 @@ async fn everybody(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
             out::lines(shown.collect::<Result<Vec<_>, _>>()?)?;
         } else {
             if after.is_none() {
-                out::data(paint.dim(format!("{:<16}  {:<27}  {:<8}  how", "number", "since", "said by")))?;
+                out::data(paint.dim(format!("{:<16}  {:<27}  {:<8}  how", "number", "since", "by")))?;
             }
             out::lines(page.iter().map(|wish| {
                 let since = moment_exactly(wish.since, None);
@@ -126,7 +126,7 @@ async fn everybody(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     }
     store.close().await;
     if after.is_none() && !json {
-        out::talk("Nobody has opted out.");
+        out::talk("No opt-outs.");
     }
     Ok(Exit::Done)
 }
@@ -144,50 +144,50 @@ struct ChangeShown {
 }
 
 async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
-    let Args { numbers, file, told, reason, strict, json } = args;
+    let Args { numbers, file, file_options, reason, strict, json } = args;
     let label = file.clone().map(|file| Source::File(file).label());
-    // An opt-out counts for every number that may be meant, and is lifted only for one that surely is.
-    let options = Options { takes_all: wants == Keyword::Stop, ..told.options() };
-    let (people, summary) = people(numbers, file, options).await?;
-    if people.is_empty() {
-        bail!("there is no number in it that can be read; {}", unreadable(&summary));
+    // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
+    let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };
+    let (numbers, summary) = read_numbers(numbers, file, options).await?;
+    if numbers.is_empty() {
+        bail!("no valid number found; {}", unreadable(&summary));
     }
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let from = label.map(|label| format!(" from {label}")).unwrap_or_default();
     let (was_there, store, now) = (ground.database().exists(), ground.store().await?, ground.now());
     let mut changed = 0;
-    for page in people.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
+    for page in numbers.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
         changed += u64::from(write(store.as_ref(), page, wants, now, &format!("by {}{from}{why}", ground.by)).await?);
     }
-    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
+    let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
-    let unchanged = (people.len() as u64).saturating_sub(changed);
+    let unchanged = (numbers.len() as u64).saturating_sub(changed);
     if json {
         out::json(&ChangeShown {
-            numbers: people.len(),
+            numbers: numbers.len(),
             changed,
             unchanged,
             invalid: summary.invalid,
             duplicates: summary.duplicates,
             countries: summary.countries,
             reasons: summary.reasons,
-            noted: by_all(obeyed),
+            noted: by_all(noted),
         })?;
     } else {
         let (did, were) = match wants {
-            Keyword::Stop => ("opted out", "had before"),
-            Keyword::Start => ("may be written to again", "had not opted out"),
+            Keyword::Stop => ("opted out", "already opted out"),
+            Keyword::Start => ("opted in again", "not opted out"),
         };
-        let mut parts = vec![format!("{} {did}", of(changed, "person", "people"))];
+        let mut parts = vec![format!("{} {did}", of(changed, "number", "numbers"))];
         if unchanged > 0 {
             parts.push(format!("{} {were}", count(unchanged)));
         }
         if summary.duplicates > 0 {
-            parts.push(format!("{} stood there twice", count(summary.duplicates)));
+            parts.push(format!("{} listed more than once", count(summary.duplicates)));
         }
-        out::data(format_args!("{} ({}).", parts.join("; "), sentence(obeyed)))?;
+        out::data(format_args!("{} ({}).", parts.join("; "), sentence(noted)))?;
         if !summary.number_column.is_empty() {
-            out::talk(format_args!("Their numbers stand in column \"{}\".", summary.number_column));
+            out::talk(format_args!("Numbers read from column \"{}\".", summary.number_column));
         }
         for note in &summary.notes {
             out::talk(note.text());
@@ -199,7 +199,7 @@ async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<E
                 unreadable(&summary)
             ));
         }
-        ground.say_where(was_there);
+        ground.print_database(was_there);
     }
     Ok(if strict && summary.invalid > 0 { Exit::Incomplete } else { Exit::Done })
 }
@@ -211,36 +211,36 @@ async fn write(
     now: Timestamp,
     source: &str,
 ) -> anyhow::Result<u32> {
-    let (from, people) = (WishFrom::Operator, page.iter().copied());
+    let (from, numbers) = (WishFrom::Operator, page.iter().copied());
     Ok(match wants {
         Keyword::Stop => {
             let wish = |msisdn| OptOut { msisdn, since: now, from, source: source.to_owned() };
-            store.opt_out(people.map(wish).collect()).await?
+            store.opt_out(numbers.map(wish).collect()).await?
         }
         Keyword::Start => {
             let wish = |msisdn| OptIn { msisdn, at: now, from, source: source.to_owned() };
-            store.opt_in(people.map(wish).collect()).await?
+            store.opt_in(numbers.map(wish).collect()).await?
         }
     })
 }
 
-/// The people who are named, each once, and what could not be read.
-async fn people(
+/// Reads the numbers of the arguments and the file, each once, and a summary of what is invalid.
+async fn read_numbers(
     numbers: Vec<String>,
     file: Option<PathBuf>,
     options: Options,
 ) -> anyhow::Result<(Vec<Msisdn>, Summary)> {
-    // One sieve for all of them: whom an argument names is a duplicate in the file.
+    // One sieve for both sources: a number of the arguments is a duplicate in the file.
     let sieve = Sieve::new(Arc::default());
     let read = async |source| audience::numbers(source, options.clone(), sieve.clone()).await;
-    let (mut people, mut whole) = (Vec::new(), Summary::default());
+    let (mut found, mut whole) = (Vec::new(), Summary::default());
     if !numbers.is_empty() {
-        (people, whole) = read(Source::numbers(numbers)).await?;
+        (found, whole) = read(Source::numbers(numbers)).await?;
     }
-    let Some(file) = file else { return Ok((people, whole)) };
+    let Some(file) = file else { return Ok((found, whole)) };
     sieve.next_source();
     let (more, summary) = read(Source::File(file)).await?;
-    people.extend(more);
+    found.extend(more);
     whole.invalid += summary.invalid;
     whole.duplicates += summary.duplicates;
     for (country, number) in summary.countries {
@@ -251,27 +251,28 @@ async fn people(
     }
     whole.examples.extend(summary.examples);
     (whole.number_column, whole.notes) = (summary.number_column, summary.notes);
-    Ok((people, whole))
+    Ok((found, whole))
 }
 
+/// Describes the first invalid rows.
 fn unreadable(summary: &Summary) -> String {
-    let told =
+    let invalid =
         summary.examples.iter().filter(|example| !matches!(example.reason, Reason::Duplicate | Reason::Elsewhere));
-    let told: Vec<String> =
-        told.take(3).map(|it| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence())).collect();
-    if told.is_empty() { "name at least one number".to_owned() } else { told.join("; ") }
+    let lines: Vec<String> =
+        invalid.take(3).map(|it| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence())).collect();
+    if lines.is_empty() { "name at least one number".to_owned() } else { lines.join("; ") }
 }
 
 #[derive(Serialize)]
-struct PersonShown {
+struct NumberShown {
     msisdn: Msisdn,
     opted_out: bool,
     since: Option<String>,
     source: Option<WishFrom>,
     how: Option<String>,
-    /// What put them out and let them back, in order.
+    /// The opt-outs and opt-ins of the number, in order.
     wishes: Vec<WishShown>,
-    /// Messages that they wrote to us; `volley reply list` shows them.
+    /// Number of messages that the recipient sent; `volley reply list` shows them.
     wrote: usize,
 }
 
@@ -284,16 +285,17 @@ struct WishShown {
 }
 
 async fn show(ground: &Ground, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
-    let (people, summary) = people(vec![number.to_owned()], None, Options { country, ..Options::default() }).await?;
-    let Some(person) = people.first().copied() else {
-        return Err(Usage(format!("that is no number: {}", unreadable(&summary))).into());
+    let (numbers, summary) =
+        read_numbers(vec![number.to_owned()], None, Options { country, ..Options::default() }).await?;
+    let Some(msisdn) = numbers.first().copied() else {
+        return Err(Usage(format!("invalid number: {}", unreadable(&summary))).into());
     };
     let store = ground.store_to_look_into().await?;
-    let is_out = !store.opted_out(vec![person]).await?.is_empty();
-    let before = Msisdn::try_from(person.get() - 1).ok();
-    let present = store.opt_out_list(before, 1).await?.into_iter().find(|wish| wish.msisdn == person);
-    let wishes = store.wishes(person).await?;
-    let wrote = store.inbound(InboundOf::Person(person), 0, SHOWN).await?.len();
+    let is_out = !store.opted_out(vec![msisdn]).await?.is_empty();
+    let before = Msisdn::try_from(msisdn.get() - 1).ok();
+    let present = store.opt_out_list(before, 1).await?.into_iter().find(|wish| wish.msisdn == msisdn);
+    let wishes = store.wishes(msisdn).await?;
+    let wrote = store.inbound(InboundOf::Person(msisdn), 0, COUNTED).await?.len();
     store.close().await;
     if json {
         let wishes = wishes.into_iter().map(|Wish { at, wants, from, source }| WishShown {
@@ -302,8 +304,8 @@ async fn show(ground: &Ground, number: &str, country: Option<Country>, json: boo
             source: from,
             how: source,
         });
-        out::json(&PersonShown {
-            msisdn: person,
+        out::json(&NumberShown {
+            msisdn,
             opted_out: is_out,
             since: present.as_ref().map(|wish| wish.since.rfc3339()),
             source: present.as_ref().map(|wish| wish.from),
@@ -314,15 +316,15 @@ async fn show(ground: &Ground, number: &str, country: Option<Country>, json: boo
         return Ok(Exit::Done);
     }
     let paint = To::Stdout.paint();
-    let stands = match &present {
-        Some(wish) => paint.bad(format!("has opted out, since {}", moment_exactly(wish.since, None))),
-        None => paint.good("may be written to"),
+    let state = match &present {
+        Some(wish) => paint.bad(format!("opted out since {}", moment_exactly(wish.since, None))),
+        None => paint.good("not opted out"),
     };
-    out::data(format_args!("{}  {stands}", paint.bold(person)))?;
+    out::data(format_args!("{}  {state}", paint.bold(msisdn)))?;
     out::lines(history(&wishes, paint))?;
     if wrote > 0 {
         let messages = of(wrote as u64, "message", "messages");
-        out::data(paint.dim(format!("wrote {messages}: volley reply list --from {person}")))?;
+        out::data(paint.dim(format!("sent {messages}: volley reply list --from {msisdn}")))?;
     }
     Ok(Exit::Done)
 }
@@ -331,10 +333,10 @@ fn history(wishes: &[Wish], paint: Paint) -> Vec<String> {
     let mut table = Table::new(&["", "", ""]);
     for wish in wishes {
         let what = match (wish.wants, wish.from) {
-            (Keyword::Stop, _) => "out",
-            (Keyword::Start, WishFrom::Operator) => "back",
-            // What an operator has put there a person's word does not lift.
-            (Keyword::Start, WishFrom::Person | WishFrom::Provider) => "asked to be back",
+            (Keyword::Stop, _) => "opted out",
+            (Keyword::Start, WishFrom::Operator) => "opted in",
+            // A recipient's START does not end an operator's opt-out.
+            (Keyword::Start, WishFrom::Person | WishFrom::Provider) => "asked to opt in",
         };
         let at = format!("  {}", moment_exactly(wish.at, None));
         table.row([at, what.to_owned(), format!("{} ({})", wish.source, wish.from)]);

@@ -1,4 +1,6 @@
-//! The one place that prints: data to stdout, talk to stderr, and a live view on either that log lines do not tear.
+//! Prints data to stdout, messages to stderr, and a live view on either. No other module prints.
+//!
+//! Log lines appear above the live view and do not break it.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -11,16 +13,16 @@ use serde::Serialize;
 use super::exit::Usage;
 use crate::campaign::Sheets;
 
-/// A line of data.
+/// Prints a line of data.
 pub(super) fn data(line: impl Display) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
-    // Whoever waits for this line reads it now, also through a pipe.
+    // A reader of the pipe gets the line at once.
     stdout.flush()?;
     Ok(())
 }
 
-/// Lines of data.
+/// Prints lines of data.
 pub(super) fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for line in lines {
@@ -30,22 +32,22 @@ pub(super) fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> anyhow::R
     Ok(())
 }
 
-/// An object, or a list of them: laid out for eyes on a terminal, on one line for everything else.
+/// Prints JSON: indented on a terminal, else on one line.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let text =
         if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     data(text?)
 }
 
-/// A line for the person at the terminal.
+/// Prints a line for the operator, on stderr.
 pub(super) fn talk(line: impl Display) {
     let mut live = live();
     live.erase();
-    // Without a stderr there is nobody to tell.
+    // Without a stderr the line is lost.
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Where something is shown.
+/// The stream that output goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum To {
     Stdout,
@@ -86,7 +88,7 @@ impl To {
     }
 }
 
-/// Few colours, and none where nobody could see them or NO_COLOR is set.
+/// Colours text; does nothing without a terminal or with NO_COLOR.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Paint {
     on: bool,
@@ -125,7 +127,7 @@ impl Paint {
     }
 }
 
-/// What stands on the terminal and is to be drawn over.
+/// The frame on the terminal that the next one replaces.
 #[derive(Debug, Default)]
 struct Live {
     term: Option<Term>,
@@ -135,12 +137,12 @@ struct Live {
 static LIVE: Mutex<Live> = Mutex::new(Live { term: None, drawn: 0 });
 
 fn live() -> MutexGuard<'static, Live> {
-    // Whoever panicked while drawing left at worst a line too many.
+    // After a panic while drawing, the screen has at worst a line too many.
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Live {
-    /// Makes room for something that stays; the next frame stands below it.
+    /// Removes the frame, so that a permanent line can be printed above the next one.
     fn erase(&mut self) {
         if let Some(term) = self.term.as_ref().filter(|_| self.drawn > 0) {
             let _ = term.clear_last_lines(self.drawn);
@@ -149,7 +151,7 @@ impl Live {
     }
 }
 
-/// A view that is drawn again and again in the same place.
+/// A view that is redrawn in the same place.
 #[derive(Debug)]
 pub(super) struct Screen {
     term: Term,
@@ -163,12 +165,12 @@ impl Screen {
         Self { term }
     }
 
-    /// Columns to draw in.
+    /// Width of the terminal, in columns.
     pub(super) fn width(&self) -> usize {
         usize::from(self.term.size().1)
     }
 
-    /// Draws over what was drawn before, in one write, so that nothing flickers.
+    /// Replaces the previous frame in one write, to avoid flicker.
     pub(super) fn draw(&self, lines: &[String]) {
         let (height, width) = self.term.size();
         let shown = lines.len().min(usize::from(height).saturating_sub(1));
@@ -187,7 +189,7 @@ impl Screen {
         live.drawn = shown;
     }
 
-    /// Takes the view away again.
+    /// Removes the view.
     pub(super) fn clear(&self) {
         live().erase();
     }
@@ -200,7 +202,7 @@ impl Drop for Screen {
     }
 }
 
-/// Where log lines go: to stderr, above a live view.
+/// Writes log lines to stderr, above a live view.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Log;
 
@@ -216,21 +218,21 @@ impl Write for Log {
     }
 }
 
-/// Whether a file that is written to stands for standard output.
+/// Whether the name of an output file means standard output.
 pub(super) fn is_stdout(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
-/// Refuses a file whose name says that it is something else than a table.
+/// Refuses a file name that does not end like a table's.
 pub(super) fn is_table(file: &Path) -> anyhow::Result<()> {
     if Sheets::fits(file) {
         return Ok(());
     }
     let name = file.display();
-    Err(Usage(format!("\"{name}\" is neither CSV nor XLSX; let its name end in .csv or .xlsx")).into())
+    Err(Usage(format!("unsupported file type \"{name}\"; use a name that ends in .csv or .xlsx")).into())
 }
 
-/// A table into a file, or into standard output.
+/// Opens a table for writing, in a file or on standard output.
 pub(super) fn table_into(file: &Path, header: Vec<String>) -> anyhow::Result<Sheets> {
     is_table(file)?;
     Ok(if is_stdout(file) { Sheets::straight(Box::new(io::stdout()), header)? } else { Sheets::create(file, header)? })

@@ -1,4 +1,4 @@
-//! How far the reading of a file is.
+//! Progress bars and spinners.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -8,7 +8,7 @@ use crate::audience::{OnProgress, Progress};
 use crate::campaign;
 use crate::domain::Span;
 
-/// A bar on stderr; nothing where nobody could see it.
+/// A progress bar on stderr; hidden without a terminal.
 pub(super) fn bar(label: &str, quiet: bool) -> ProgressBar {
     let target = if quiet || !To::Stderr.is_terminal() {
         ProgressDrawTarget::hidden()
@@ -20,7 +20,7 @@ pub(super) fn bar(label: &str, quiet: bool) -> ProgressBar {
     bar
 }
 
-/// A sign of life for what has no length.
+/// A spinner on stderr for an operation of unknown length; hidden without a terminal.
 pub(super) fn spinner(text: &str, quiet: bool) -> ProgressBar {
     let target = if quiet || !To::Stderr.is_terminal() {
         ProgressDrawTarget::hidden()
@@ -38,41 +38,41 @@ fn style(template: &str) -> ProgressStyle {
     style.progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
-/// Moves a bar as a file is read, and says how many rows and bytes that were, how fast, and how long it will take.
+/// Updates a bar while a file is read: rows, bytes, rate and time left.
 pub(super) fn follow(bar: &ProgressBar, progress: Progress) {
     bar.set_length(progress.bytes_total);
     bar.set_position(progress.bytes_done);
     bar.set_message(so_far(progress, bar.elapsed().as_secs_f64()));
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures for people")]
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "rounded figures for display")]
 fn so_far(progress: Progress, seconds: f64) -> String {
     let Progress { bytes_done, bytes_total, rows } = progress;
-    let mut said = vec![
+    let mut parts = vec![
         words::of(rows, "row", "rows"),
         format!("{:.1} of {:.1} MB", bytes_done as f64 / 1e6, bytes_total as f64 / 1e6),
     ];
-    // The first moments say nothing of the pace.
+    // The rate is not known in the first half second.
     if seconds >= 0.5 && bytes_done > 0 {
         let left = seconds * (bytes_total.saturating_sub(bytes_done)) as f64 / bytes_done as f64;
-        said.push(words::rate(rows as f64 / seconds));
-        said.push(format!("{} left", words::about(Span::from_millis((left * 1_000.0) as i64))));
+        parts.push(words::rate(rows as f64 / seconds));
+        parts.push(format!("{} left", words::about(Span::from_millis((left * 1_000.0) as i64))));
     }
-    said.join(" · ")
+    parts.join(" · ")
 }
 
-/// Moves a bar over the messages of a campaign, which are copied first.
+/// Updates a bar for an operation on all messages of a campaign, which copies them first.
 pub(super) fn over_messages(bar: &ProgressBar, progress: campaign::Progress, all: u64, one: &str, many: &str) {
-    let (done, said) = match progress {
+    let (done, text) = match progress {
         campaign::Progress::Copied(done) => (done, format!("{} copied", words::of(done, "message", "messages"))),
         campaign::Progress::Seen(done) => (done, words::of(done, one, many)),
     };
     bar.set_length(all);
     bar.set_position(done);
-    bar.set_message(said);
+    bar.set_message(text);
 }
 
-/// A bar for the audience room's own hook.
+/// Returns a callback for the audience room that updates the bar.
 pub(super) fn on_progress(bar: &ProgressBar) -> OnProgress {
     let bar = bar.clone();
     Box::new(move |progress| follow(&bar, progress))
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_says_how_far_how_fast_and_how_long() {
+    fn progress_shows_rows_bytes_rate_and_time_left() {
         let progress = Progress { bytes_done: 30_000_000, bytes_total: 90_000_000, rows: 600_000 };
         assert_eq!(so_far(progress, 0.1), "600,000 rows · 30.0 of 90.0 MB");
         assert_eq!(so_far(progress, 2.0), "600,000 rows · 30.0 of 90.0 MB · 300,000/s · 4 s left");

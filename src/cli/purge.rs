@@ -13,7 +13,7 @@ use crate::config::SHORTEST_RETENTION;
 use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
 use crate::store::Store;
 
-/// Campaigns that are named.
+/// Maximum number of campaigns that are listed by name.
 const NAMED: usize = 20;
 
 #[derive(Debug, clap::Args)]
@@ -75,15 +75,14 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     match (&args.recipient, args.after.or(ground.config.retention)) {
         (Some(recipient), _) => erase(store, *recipient, &args).await?,
         (None, Some(after)) if after < SHORTEST_RETENTION => {
-            let advice = format!(
-                "--after {after} is too short: what is purged is gone for good; say {SHORTEST_RETENTION} or more"
-            );
+            let advice =
+                format!("--after {after} is too short: a purge cannot be undone; use {SHORTEST_RETENTION} or more");
             return Err(Usage(advice).into());
         }
         (None, Some(after)) => purge(store, ground, ground.now() - after, &args).await?,
         (None, None) if args.compact => {}
         (None, None) => {
-            let advice = "say how old: `volley purge --after 90d`, or [retention] after = \"90d\" in volley.toml";
+            let advice = "specify an age: `volley purge --after 90d`, or [retention] after = \"90d\" in volley.toml";
             return Err(Usage(advice.to_owned()).into());
         }
     }
@@ -108,7 +107,7 @@ async fn purge(store: &dyn Store, ground: &Ground, before: Timestamp, args: &Arg
         bar.finish_and_clear();
         out::talk(format_args!("{} removed.", of(i128::from(purged?), "message", "messages")));
     } else if !overdue.is_empty() && !args.json {
-        out::talk("Nothing was removed. With --yes it is, for good.");
+        out::talk("Nothing was removed. Add --yes to remove it for good.");
     }
     if args.json {
         out::json(&Shown {
@@ -124,7 +123,7 @@ async fn purge(store: &dyn Store, ground: &Ground, before: Timestamp, args: &Arg
 fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
     let before = moment(before, None);
     if overdue.is_empty() {
-        return vec![format!("No campaign that settled before {before} is left to purge.")];
+        return vec![format!("No campaigns that settled before {before} to purge.")];
     }
     let mut lines = vec![format!(
         "{} settled before {before}, with {}:",
@@ -140,7 +139,7 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
     }
     let named: Vec<&str> = overdue.audiences.iter().filter_map(|(_, name)| name.as_deref()).collect();
     if !named.is_empty() {
-        lines.push(format!("Audiences that nothing else has used: {}.", named.join(", ")));
+        lines.push(format!("Audiences that no other campaign uses: {}.", named.join(", ")));
     }
     lines
 }
@@ -153,7 +152,7 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
             bail!("nothing was erased: {}", unfinished(recipient, &open));
         }
         if !erasure.carry_out(store).await? {
-            bail!("nothing was erased: another message to {recipient} was launched meanwhile; try again");
+            bail!("nothing was erased: another message to {recipient} was launched meanwhile; retry");
         }
     }
     if args.json {
@@ -186,12 +185,12 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
 fn unfinished(recipient: Msisdn, open: &[String]) -> String {
     format!(
         "messages to {recipient} have no outcome yet in {}; opt the recipient out (`volley opt-out add {recipient}`) or \
-         cancel, and try again once these messages have ended",
+         cancel the campaigns, and retry once these messages have an outcome",
         open.join(", ")
     )
 }
 
-/// A number with its country code. Digits alone are refused: a national number would be taken for one of another country.
+/// Parses a number with its country code. Refuses digits alone: they could be a national number.
 fn international(text: &str) -> Result<Msisdn, String> {
     if !text.trim_start().starts_with('+') {
         return Err("write the number with + and its country code, such as +6581234510".to_owned());
@@ -201,12 +200,12 @@ fn international(text: &str) -> Result<Msisdn, String> {
 
 async fn compact(store: &dyn Store, ground: &Ground) -> anyhow::Result<()> {
     if !ground.nodes(store).await?.is_empty() {
-        bail!("a server is running: stop it, and run `volley purge --compact` again");
+        bail!("a server is running: stop it, and repeat `volley purge --compact`");
     }
     let bar = progress::bar("compact", false);
     let done = store.compact().await;
     bar.finish_and_clear();
     done?;
-    out::talk("The database was written anew, without what had been removed.");
+    out::talk("The database file was rewritten without the removed rows.");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `volley reply`: what people wrote.
+//! `volley reply`: messages from recipients.
 
 use serde::Serialize;
 
@@ -10,16 +10,16 @@ use crate::domain::{Channel, Keyword, MessageId, Msisdn};
 use crate::store::{Batch, Inbound, InboundOf, Store};
 use crate::wire::{Event, parse_events};
 
-/// Messages read in one go.
+/// Messages that one store call reads.
 const PAGE: u32 = 2_000;
-/// The longest text in a line for eyes.
+/// Maximum length of a text in a line of output.
 const TEXT_SHOWN: usize = 80;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// What people wrote, in the order in which it came: who, where, and what of ours it answers.
+    /// List messages from recipients, in order of arrival, with the campaign message that each answers.
     #[command(after_help = "\
-Numbers are masked and words are left out, unless --unmasked asks for them.
+Without --unmasked, numbers are masked and texts are left out.
 
 Examples:
   volley reply list
@@ -30,17 +30,17 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only those on messages of this campaign, by its name or id.
+    /// Only replies to messages of this campaign (name or id).
     #[arg(long, value_name = "CAMPAIGN", conflicts_with = "from")]
     campaign: Option<String>,
-    /// Only what this number wrote.
+    /// Only messages from this number.
     #[arg(long, value_name = "NUMBER")]
     from: Option<Msisdn>,
-    /// With whole numbers, and what was written.
+    /// Show full numbers and texts.
     #[arg(long)]
     unmasked: bool,
-    /// An object on a line of its own for each: umid, received, said, msisdn, channel, kind, keyword, campaign, message,
-    /// step; and with --unmasked text, and channel_user of whom the channel names by an id of its own.
+    /// Print one JSON object per line: umid, received, said, msisdn, channel, kind, keyword, campaign, message, step;
+    /// with --unmasked also text, and channel_user for a recipient with an id of the channel's own.
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +68,7 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
     let store = ground.existing_store().await?;
     let of = match (&args.campaign, args.from) {
         (Some(name), _) => InboundOf::Batch(find(store.as_ref(), name).await?.id),
-        (None, Some(person)) => InboundOf::Person(person),
+        (None, Some(msisdn)) => InboundOf::Person(msisdn),
         (None, None) => InboundOf::Everybody,
     };
     let paint = To::Stdout.paint();
@@ -85,7 +85,7 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         if !args.json && !any {
             out::data(paint.dim(format!(
                 "{:<27}  {:<16}  {:<10}  {:<14}  {:<7}  on",
-                "said", "from", "channel", "kind", "means"
+                "sent", "from", "channel", "kind", "keyword"
             )))?;
         }
         any = true;
@@ -93,7 +93,7 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
     }
     store.close().await;
     if !any && !args.json {
-        out::talk("Nobody has written anything like that.");
+        out::talk("No matching messages.");
     }
     Ok(Exit::Done)
 }
@@ -113,13 +113,13 @@ async fn shown<'a>(
             batches.iter().find(|known| known.id == key.batch)
         }
     };
-    let whole = |person: Msisdn| person.to_string();
-    let masked = |person: Msisdn| person.masked().to_string();
+    let whole = |msisdn: Msisdn| msisdn.to_string();
+    let masked = |msisdn: Msisdn| msisdn.masked().to_string();
     Ok(ReplyShown {
         umid: &inbound.umid,
         received: inbound.received.rfc3339(),
         said: inbound.said.rfc3339(),
-        msisdn: inbound.msisdn.map(|person| if unmasked { whole(person) } else { masked(person) }),
+        msisdn: inbound.msisdn.map(|msisdn| if unmasked { whole(msisdn) } else { masked(msisdn) }),
         channel: inbound.channel,
         kind: &inbound.kind,
         keyword: inbound.keyword,
@@ -131,7 +131,7 @@ async fn shown<'a>(
     })
 }
 
-/// What the channel calls the person: all there is of somebody whose number the provider leaves out.
+/// Returns the channel's own id of the recipient, for a provider event without a number.
 fn channel_user(raw: &str) -> Option<String> {
     let events = parse_events(raw.as_bytes());
     let Some(Event::Inbound { inbound, .. }) = events.first() else { return None };
@@ -141,7 +141,7 @@ fn channel_user(raw: &str) -> Option<String> {
     Some(one_word).filter(|id| !id.is_empty())
 }
 
-/// What was said or tapped, and where a file is.
+/// Returns the text or the tapped button, and the URL of a file.
 fn text(raw: &str) -> String {
     let events = parse_events(raw.as_bytes());
     let Some(Event::Inbound { inbound, .. }) = events.first() else { return String::new() };
@@ -174,16 +174,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_is_known_by_no_number_is_known_by_what_the_channel_calls_them() {
+    fn a_reply_without_a_number_shows_the_channels_own_id() {
         let event = |user: &str| {
             format!(
                 r#"{{"eventType":"inbound_message_received","payload":{{"umid":"in-1","user":{user},
                 "recipient":{{"channel":"whatsapp"}},"type":"Text","content":{{"text":"STOP"}}}}}}"#
             )
         };
-        let called = |user: &str| channel_user(&event(user));
-        assert_eq!(called(r#"{"channelUserId":"SG.13491208655302741918"}"#).unwrap(), "SG.13491208655302741918");
-        assert_eq!(called(r#"{"lineUserId":"Ua12b"}"#).unwrap(), "Ua12b");
-        assert_eq!((called("{}"), called(r#"{"channelUserId":"\n"}"#)), (None, None));
+        let id_of = |user: &str| channel_user(&event(user));
+        assert_eq!(id_of(r#"{"channelUserId":"SG.13491208655302741918"}"#).unwrap(), "SG.13491208655302741918");
+        assert_eq!(id_of(r#"{"lineUserId":"Ua12b"}"#).unwrap(), "Ua12b");
+        assert_eq!((id_of("{}"), id_of(r#"{"channelUserId":"\n"}"#)), (None, None));
     }
 }

@@ -20,11 +20,11 @@ use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Send: claims what campaigns have queued at exactly the pace that lanes and tiers allow, takes the \
-                  provider's webhooks at /webhooks/8x8, and falls back where a deadline passes.\n\nOne line says where it \
-                  listens. Ctrl-C (or SIGTERM) stops it in good order: requests under way are finished, what was claimed \
-                  and not begun goes back to its queue; a second Ctrl-C stops it at once, which is as safe, but leaves \
-                  what was under way unknown.",
+    long_about = "Run the server: it sends queued messages at exactly the rate that lanes and tiers allow, receives the \
+                  provider's webhooks at /webhooks/8x8, and falls back when a deadline passes.\n\nIt prints one line with \
+                  the address that it listens on. Ctrl-C (or SIGTERM) stops it gracefully: it finishes requests in flight \
+                  and returns other claimed messages to their queues. A second Ctrl-C stops it at once: nothing is lost \
+                  or sent twice, but the results of requests in flight are unknown.",
     after_help = "\
 Examples:
   volley serve
@@ -32,19 +32,19 @@ Examples:
   VOLLEY_LOG=info volley serve"
 )]
 pub(super) struct Args {
-    /// Listen there instead of at server.listen of the configuration.
+    /// Address to listen on. Default: server.listen of the configuration.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Where it listens as one object, on one line.
+    /// Print the address and more as one JSON object on one line.
     #[arg(long)]
     json: bool,
 }
 
-/// How long a server that has failed may take to stop in good order.
+/// Time limit for the graceful stop of a server that has failed.
 const STOP_AFTER_FAILURE: Span = Span::from_secs(10);
 
-/// Rest where a server cannot start anew.
-const TRY_AGAIN: Span = Span::from_secs(1);
+/// Pause before another attempt to restart the server.
+const RETRY_DELAY: Span = Span::from_secs(1);
 
 #[derive(Serialize)]
 struct Listening {
@@ -55,11 +55,11 @@ struct Listening {
     pid: u32,
 }
 
-/// What has ended a server.
+/// Why a server ends.
 enum End {
     Asked,
     Failed(anyhow::Error),
-    /// Somebody has set the wall clock: times that people have written are meant by the new one.
+    /// The wall clock was set. Times that operators wrote refer to the new time.
     ClockSet(Set),
 }
 
@@ -68,17 +68,17 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
     let mut ground = Ground::new(file, flags)?;
     ground.config.check_serve()?;
     super::config::warn(&ground.loaded.warnings);
-    // From here on a Ctrl-C waits for its turn instead of tearing something apart.
+    // From here on, Ctrl-C no longer ends the process in the middle of an operation.
     let mut interrupts = Interrupts::listen();
     let mut address = None;
     loop {
         let (server, store) = match start(&ground, address).await {
             Ok(started) => started,
-            // It ran until now, and would have gone on.
+            // The server ran before: keep trying.
             Err(error) if address.is_some() => {
-                out::talk(format_args!("{error:#}; trying again"));
+                out::talk(format_args!("{error:#}; retrying"));
                 tokio::select! {
-                    () = ground.clock.sleep(TRY_AGAIN) => continue,
+                    () = ground.clock.sleep(RETRY_DELAY) => continue,
                     () = interrupts.next() => return Ok(Exit::Done),
                 }
             }
@@ -88,14 +88,14 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
             listening(&ground, &server, args.json)?;
         }
         address = Some(server.address);
-        match until_its_end(&ground, server, store, &mut interrupts).await? {
+        match serve_until_end(&ground, server, store, &mut interrupts).await? {
             Some(exit) => return Ok(exit),
-            None => ground = ground.by_the_clock_of_now(),
+            None => ground = ground.with_new_clock(),
         }
     }
 }
 
-/// Starts a server, where an earlier one has listened if there was one.
+/// Starts a server, on the address of the previous one if there was one.
 async fn start(ground: &Ground, address: Option<SocketAddr>) -> anyhow::Result<(Server, Arc<dyn Store>)> {
     let store = ground.store().await?;
     let listener = api::listen(address.unwrap_or(ground.config.server.listen)).await?;
@@ -105,8 +105,8 @@ async fn start(ground: &Ground, address: Option<SocketAddr>) -> anyhow::Result<(
     Ok((Server::start(ground, Arc::clone(&store), listener).await?, store))
 }
 
-/// Serves until it is asked to stop or has failed; nothing where it is to start anew.
-async fn until_its_end(
+/// Serves until an interrupt or a failure. Returns `None` if the server must restart.
+async fn serve_until_end(
     ground: &Ground,
     mut server: Server,
     store: Arc<dyn Store>,
@@ -119,13 +119,13 @@ async fn until_its_end(
     };
     match &end {
         End::Asked => out::talk("Stopping; a second Ctrl-C stops at once."),
-        End::Failed(error) => out::talk(format_args!("{error:#}; stopping what still works")),
+        End::Failed(error) => out::talk(format_args!("{error:#}; stopping the rest of the server")),
         End::ClockSet(set) => {
             let (way, by) = match set {
                 Set::Forward(by) => ("forward", by.rounded()),
                 Set::Back(by) => ("back", by.rounded()),
             };
-            out::talk(format_args!("The wall clock was set {way} by {by}; starting anew by it."));
+            out::talk(format_args!("The wall clock was set {way} by {by}; restarting with the new time."));
         }
     }
     let stopped = async {
@@ -133,23 +133,23 @@ async fn until_its_end(
         store.close().await;
         anyhow::Ok(())
     };
-    // What has failed may be just what the others wait for.
+    // The other tasks may wait for the one that failed: limit the time.
     let has_failed = matches!(end, End::Failed(_));
-    let at_the_latest =
+    let time_limit =
         async { if has_failed { ground.clock.sleep(STOP_AFTER_FAILURE).await } else { std::future::pending().await } };
-    tokio::pin!(stopped, at_the_latest);
+    tokio::pin!(stopped, time_limit);
     let stopped = loop {
         tokio::select! {
             stopped = &mut stopped => break Some(stopped),
             () = interrupts.next() => match end {
-                // The first, of whoever is asked.
+                // This is the first interrupt.
                 End::ClockSet(_) => {
                     out::talk("Stopping; a second Ctrl-C stops at once.");
                     end = End::Asked;
                 }
                 End::Asked | End::Failed(_) => break None,
             },
-            () = &mut at_the_latest => break None,
+            () = &mut time_limit => break None,
         }
     };
     match (end, stopped) {
@@ -161,20 +161,20 @@ async fn until_its_end(
         }
         (End::ClockSet(_), Some(stopped)) => stopped.map(|()| None),
         (End::Asked | End::ClockSet(_), None) => {
-            out::talk("Stopped at once; what was under way is found again by the next start.");
+            out::talk("Stopped at once; the next start recovers the requests in flight.");
             Ok(Some(Exit::Failed))
         }
     }
 }
 
-/// A lane that was taken out of the configuration, or renamed, leaves nobody to send what waits for it.
+/// Warns of messages queued on lanes that are no longer in the configuration, so that no lane sends them.
 async fn warn_of_stranded(ground: &Ground, store: &dyn Store) -> anyhow::Result<()> {
     let all = Stranded::everywhere(store, &ground.config).await?;
-    let told = all.iter().map(|(batch, gone)| {
+    let warnings = all.iter().map(|(batch, missing)| {
         let name = name_of(batch);
-        format!("campaign \"{name}\": {}; {}", stranded::what(gone), stranded::what_to_do(gone, &name))
+        format!("campaign \"{name}\": {}; {}", stranded::what(missing), stranded::what_to_do(missing, &name))
     });
-    super::config::warn(told.collect::<Vec<_>>());
+    super::config::warn(warnings.collect::<Vec<_>>());
     Ok(())
 }
 
@@ -192,7 +192,7 @@ fn listening(ground: &Ground, server: &Server, json: bool) -> anyhow::Result<()>
     }
     if server.recovered() > 0 {
         let found = of(server.recovered(), "message was", "messages were");
-        out::talk(format_args!("{found} in flight when the last server died; it is unknown which arrived."));
+        out::talk(format_args!("{found} in flight when the last server was killed; their results are unknown."));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A server within this process: the node and its front door, started and stopped in the right order.
+//! A server within this process: the node and the HTTP API, started and stopped in the right order.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(super) struct Server {
     node: Node,
-    /// Nothing once its end has been told.
+    /// `None` once its end has been reported.
     api: Option<JoinHandle<Result<(), api::ServeError>>>,
     stop_api: CancellationToken,
     pub(super) address: SocketAddr,
@@ -33,7 +33,7 @@ impl Server {
             processes: Arc::new(Os),
         });
         let node = node.await?;
-        let intake = node.intake().context("the server takes no webhooks any more")?;
+        let intake = node.intake().context("the server no longer accepts webhooks")?;
         let stop_api = CancellationToken::new();
         let api =
             tokio::spawn(api::serve(listener, intake, node.door(), store, Arc::clone(&ground.clock), stop_api.clone()));
@@ -41,33 +41,33 @@ impl Server {
         Ok(Self { node, api, stop_api, address })
     }
 
-    /// What was in flight when the last server died.
+    /// Number of messages that were in flight when the last server was killed.
     pub(super) const fn recovered(&self) -> u64 {
         self.node.recovered
     }
 
-    /// Ends only if something does that should not, and says what.
+    /// Waits until a part of the server ends unexpectedly, and returns why.
     pub(super) async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
             why = self.node.failed() => why.into(),
             ended = ended(&mut self.api) => match ended {
                 Ok(Err(error)) => error.into(),
-                Ok(Ok(())) => anyhow::anyhow!("the server has failed: nobody takes webhooks any more"),
+                Ok(Ok(())) => anyhow::anyhow!("the server has failed: it no longer accepts webhooks"),
                 Err(error) => anyhow::anyhow!("the server has failed: {error}"),
             },
         }
     }
 
-    /// Finishes what is in flight, hands back what was not begun, and takes receipts until the last of it is on disk.
+    /// Stops gracefully: finishes requests in flight, returns other claimed messages, and records the last receipts.
     pub(super) async fn stop(mut self, say: impl Fn(&str)) -> anyhow::Result<()> {
-        say("finishing the requests that are under way");
+        say("finishing requests in flight");
         self.node.stop_sending().await;
-        say("taking the last webhooks");
-        // First: what the closed door turns away must not fall into a time of which the node says that it listened.
+        say("recording the last webhooks");
+        // First: webhooks that the closed API rejects must not fall into a time that the node records as listening.
         self.node.stop_listening().await;
         self.stop_api.cancel();
         let served = match self.api {
-            Some(api) => api.await.context("the server's front door has failed"),
+            Some(api) => api.await.context("the HTTP API has failed"),
             None => Ok(Ok(())),
         };
         self.node.stop().await?;
@@ -76,7 +76,7 @@ impl Server {
     }
 }
 
-/// Ends with the task, and never a second time.
+/// Waits for the end of the task; after that, never returns again.
 async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
     let Some(running) = task else { return std::future::pending().await };
     let ended = running.await;

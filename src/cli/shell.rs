@@ -1,4 +1,4 @@
-//! `volley completions` and `volley man`: what a shell and a manual need, made from the definition of the commands.
+//! `volley completions` and `volley man`: generated from the command definitions.
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -13,7 +13,7 @@ Examples:
   volley completions zsh > ~/.zfunc/_volley
   volley completions fish > ~/.config/fish/completions/volley.fish")]
 pub(super) struct Completions {
-    /// The shell to write them for.
+    /// The shell to complete for.
     shell: Shell,
 }
 
@@ -23,7 +23,7 @@ Examples:
   volley man > volley.1
   volley man campaign launch | man -l -")]
 pub(super) struct Man {
-    /// The page of this command, such as `campaign launch`; without it that of volley itself.
+    /// The command, such as `campaign launch`. Default: volley itself.
     command: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn man(args: &Man) -> anyhow::Result<Exit> {
     for name in &args.command {
         let Some(found) = command.find_subcommand(name) else {
             let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-            return Err(Usage(format!("unknown command \"{name}\"; known are {}", known.join(", "))).into());
+            return Err(Usage(format!("unknown command \"{name}\"; use one of {}", known.join(", "))).into());
         };
         command = found.clone();
     }

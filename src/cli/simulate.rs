@@ -1,4 +1,4 @@
-//! `volley simulate`: the practice provider alone.
+//! `volley simulate`: runs the practice provider alone.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,41 +17,41 @@ use crate::simulator::{self, Journal, Model, Options, Profile, WebhookTarget};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "The practice provider alone: speaks the provider's API, decides by chance who is reached on which \
-                  channel, and posts webhooks with both proofs. It sends nothing to anybody. What a seed decides about \
-                  a number it decides every time.\n\nGET /simulator/seen tells what it has seen; POST /simulator/faults \
-                  makes things go wrong.",
+    long_about = "Run only the practice provider. It implements the provider's API, decides at random which recipients \
+                  are reached on which channel, and posts webhooks with both authentications. It sends nothing. The same \
+                  seed gives the same result for a number every time.\n\nGET /simulator/seen returns what it has received; \
+                  POST /simulator/faults injects faults.",
     after_help = after_help()
 )]
 pub(super) struct Args {
-    /// Where it listens.
+    /// Address to listen on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8690")]
     listen: SocketAddr,
-    /// Where its webhooks go; without it, nobody hears what became of a message.
+    /// URL for its webhooks. Without it, no receipts are posted.
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
-    /// The Authorization that its webhooks carry.
+    /// Authorization header of its webhooks.
     #[arg(long, value_name = "VALUE", requires = "webhook")]
     webhook_authorization: Option<String>,
-    /// A file with the key that its webhooks are signed with.
+    /// File with the secret that signs its webhooks.
     #[arg(long, value_name = "FILE", requires = "webhook")]
     webhook_secret_file: Option<PathBuf>,
-    /// The API key that it asks for; without it any will do.
+    /// API key that it requires. Default: any key is accepted.
     #[arg(long, value_name = "KEY")]
     api_key: Option<String>,
-    /// Chance: the same seed treats the same person the same way.
+    /// Random seed: the same seed gives the same result for the same number.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// How it behaves, in TOML: only what differs from the built-in profile.
+    /// Profile of its behaviour, in TOML: only what differs from the built-in profile.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// How much faster than in life receipts come.
+    /// How many times faster than in production receipts come.
     #[arg(long, value_name = "FACTOR")]
     speed: Option<f64>,
-    /// Adds a line to this file for each message that it accepts, before it answers: an account that outlives it.
+    /// Append a line to this file for each accepted message, before the response. The file survives a crash.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-    /// Where it listens as one object, on one line.
+    /// Print the address and more as one JSON object on one line.
     #[arg(long)]
     json: bool,
 }
@@ -65,10 +65,10 @@ Examples:
   curl -X POST 127.0.0.1:8690/simulator/faults -d '{{\"throttle\": 0.2}}'
   curl -X DELETE 127.0.0.1:8690/simulator/faults
 
-Faults, by POST to /simulator/faults, those that are not named stay as they are:
+Faults, by POST to /simulator/faults (unnamed ones stay unchanged):
 {}
 
-With it a configuration says: [provider] base_url = \"http://127.0.0.1:8690\", and any api_key.",
+To use it, write in volley.toml: [provider] base_url = \"http://127.0.0.1:8690\", and any api_key.",
         simulator::explain_faults()
     )
 }
@@ -105,7 +105,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let seed = args.seed.unwrap_or_else(|| Chance::from_entropy().bits());
     let listener = TcpListener::bind(args.listen).await;
     let listener =
-        listener.with_context(|| format!("cannot listen on {}; name another place with --listen", args.listen))?;
+        listener.with_context(|| format!("cannot listen on {}; choose another address with --listen", args.listen))?;
     let address = format!("http://{}", listener.local_addr()?);
     let mut interrupts = Interrupts::listen();
     let stop = CancellationToken::new();
@@ -115,9 +115,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     if args.json {
         out::json(&Listening { listen: address, seed, pid: std::process::id() })?;
     } else {
-        out::data(format_args!(
-            "The practice provider listens on {address} (seed {seed}); it sends nothing to anybody."
-        ))?;
+        out::data(format_args!("The practice provider listens on {address} (seed {seed}); it sends nothing."))?;
     }
     tokio::pin!(serving);
     tokio::select! {
@@ -134,7 +132,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 fn target(url: &str, args: &Args) -> anyhow::Result<WebhookTarget> {
-    url::Url::parse(url).with_context(|| format!("--webhook {url} is not a web address"))?;
+    url::Url::parse(url).with_context(|| format!("invalid URL in --webhook: {url}"))?;
     let secret = match &args.webhook_secret_file {
         Some(file) => {
             let read = std::fs::read_to_string(file);

@@ -1,13 +1,13 @@
-//! Columns that line up, without a frame.
+//! Tables with aligned columns, without a frame.
 
 use console::{Alignment, measure_text_width, pad_str};
 
 use super::out::Paint;
 
-/// Between two columns.
+/// Space between two columns.
 const GAP: &str = "  ";
 
-/// Rows under a dim header. Cells may be painted; what is measured is what is seen.
+/// Rows under a dim header. Cells may contain colours; only visible characters count for the width.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     header: Vec<String>,
@@ -16,7 +16,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// The names of the columns; one that begins with `>` holds numbers and stands to the right.
+    /// Makes a table with these column titles. A title that begins with `>` makes a right-aligned column.
     pub(super) fn new(columns: &[&str]) -> Self {
         let right = |name: &&str| if name.starts_with('>') { Alignment::Right } else { Alignment::Left };
         Self {
@@ -56,10 +56,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_to_the_right_and_nothing_trails() {
-        let mut table = Table::new(&["name", ">people", "note"]);
+    fn numbers_are_right_aligned_and_lines_have_no_trailing_spaces() {
+        let mut table = Table::new(&["name", ">recipients", "note"]);
         table.row(["a", "3,000", ""]);
         table.row(["longer", "7", "ok"]);
-        assert_eq!(table.lines(Paint::PLAIN), ["name    people  note", "a        3,000", "longer       7  ok"]);
+        assert_eq!(
+            table.lines(Paint::PLAIN),
+            ["name    recipients  note", "a            3,000", "longer           7  ok"]
+        );
     }
 }

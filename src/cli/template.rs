@@ -1,4 +1,4 @@
-//! `volley template`: WhatsApp templates that are in use or held.
+//! `volley template`: WhatsApp templates that are in use or on hold.
 
 use std::collections::BTreeMap;
 
@@ -20,37 +20,37 @@ use crate::store::{Hold, Store};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Templates that campaigns in play use, and those that are held.
+    /// List the templates that active campaigns use, and those on hold.
     List {
-        /// As a list of objects.
+        /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
     },
-    /// Stop sending a template for now. Its queued messages wait, until their leave_within at most.
+    /// Put a template on hold. Its queued messages wait, at most until their leave_within.
     #[command(
         after_help = "Examples:\n  volley template hold promo\n  volley template hold promo --lane promo-sg --reason 'wrong picture'"
     )]
     Hold {
         /// The template's name at the provider.
         template: String,
-        /// Only on this lane, instead of on every WhatsApp lane.
+        /// Only on this lane. Default: every WhatsApp lane.
         #[arg(long)]
         lane: Option<String>,
-        /// Why, for whoever wonders.
+        /// Reason, shown in events and with the hold.
         #[arg(long)]
         reason: Option<String>,
-        /// As an object: template, lanes, noted.
+        /// Print one JSON object: template, lanes, noted.
         #[arg(long)]
         json: bool,
     },
-    /// Let a template be sent again.
+    /// Release the holds of a template.
     Resume {
         /// The template's name at the provider.
         template: String,
-        /// Only on this lane, instead of on every lane where it is held.
+        /// Only on this lane. Default: every lane where it is on hold.
         #[arg(long)]
         lane: Option<String>,
-        /// As an object: template, lanes, lifted, noted.
+        /// Print one JSON object: template, lanes, lifted, noted.
         #[arg(long)]
         json: bool,
     },
@@ -72,17 +72,17 @@ struct TemplateShown {
     name: String,
     languages: Vec<String>,
     lanes: Vec<String>,
-    /// Campaigns in play that use it.
+    /// Active campaigns that use it.
     campaigns: Vec<String>,
     holds: Vec<HoldShown>,
-    /// What the provider says of it, by language.
-    says: Vec<SaidShown>,
-    /// Campaigns in play that would still send it when the provider disables it.
+    /// What the provider reports about it, by language.
+    says: Vec<ReportedShown>,
+    /// Active campaigns that would still send it when the provider disables it.
     runs_past: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct SaidShown {
+struct ReportedShown {
     language: String,
     what: String,
     value: String,
@@ -90,18 +90,18 @@ struct SaidShown {
 }
 
 impl TemplateShown {
-    /// What the provider said of it last, in whatever language.
+    /// The status that the provider reported last, in any language.
     fn status(&self) -> Option<&str> {
         let statuses = self.says.iter().filter(|said| said.what == "status");
         statuses.max_by_key(|said| &said.at).map(|said| said.value.as_str())
     }
 }
 
-/// By name, what is in use and what is held.
+/// Collects the templates in use and on hold, by name.
 async fn templates(store: &dyn Store, all: &[Hold], waiting: &Waiting) -> anyhow::Result<Vec<TemplateShown>> {
     let mut found: BTreeMap<String, TemplateShown> = BTreeMap::new();
-    let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
-    for batch in store.batches(Some(in_play)).await? {
+    let active = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
+    for batch in store.batches(Some(active)).await? {
         let Some(plan) = store.plan(batch.id).await? else { continue };
         for step in &plan.steps {
             let Content::Template(template) = &step.content else { continue };
@@ -132,10 +132,10 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let mut templates = templates(store.as_ref(), &all, &waiting).await?;
     for said in store.said().await?.into_iter().filter(|said| !said.value.is_empty()) {
         let Some((name, language)) = said.template() else { continue };
-        // Of what nobody sends here the provider may say a lot.
+        // The provider also reports on templates that no campaign here uses: skip them.
         let Some(shown) = templates.iter_mut().find(|shown| shown.name == name) else { continue };
         let language = language.to_owned();
-        shown.says.push(SaidShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
+        shown.says.push(ReportedShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
     }
     let flagged = ground.launcher(store.as_ref()).flagged_everywhere().await?;
     for template in &mut templates {
@@ -146,16 +146,16 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         return out::json(&templates);
     }
     if templates.is_empty() {
-        out::talk("No template is held, and no campaign in play uses one.");
+        out::talk("No template is on hold, and no active campaign uses one.");
         return Ok(());
     }
     let paint = To::Stdout.paint();
-    let mut table = Table::new(&["template", "languages", "lanes", "campaigns in play", "state"]);
+    let mut table = Table::new(&["template", "languages", "lanes", "active campaigns", "state"]);
     for template in &templates {
         let state = match template.status() {
-            _ if !template.holds.is_empty() => paint.bad("held"),
-            Some("FLAGGED") => paint.so_so("may be sent, FLAGGED"),
-            Some(_) | None => paint.good("may be sent"),
+            _ if !template.holds.is_empty() => paint.bad("on hold"),
+            Some("FLAGGED") => paint.so_so("ready, FLAGGED"),
+            Some(_) | None => paint.good("ready"),
         };
         table.row([
             template.name.clone(),
@@ -175,11 +175,11 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     }
     for (template, said) in templates.iter().flat_map(|template| template.says.iter().map(move |said| (template, said)))
     {
-        let SaidShown { language, what, value, at } = said;
+        let ReportedShown { language, what, value, at } = said;
         let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
         let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| moment(at, None));
         out::data(format_args!(
-            "\ntemplate {}{language}: its {what} is {value}, as the provider said at {at}",
+            "\ntemplate {}{language}: its {what} is {value}, reported by the provider at {at}",
             template.name
         ))?;
     }
@@ -212,7 +212,9 @@ async fn hold(
         None => ground.config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.clone()).collect(),
     };
     if lanes.is_empty() {
-        bail!("there is no lane on WhatsApp, and only WhatsApp has templates; name one with --lane");
+        bail!(
+            "no lane is on WhatsApp, the only channel with templates; add one to volley.toml, or name one with --lane"
+        );
     }
     let store = ground.store().await?;
     warn_of_unused(store.as_ref(), template).await?;
@@ -223,17 +225,16 @@ async fn hold(
         let hold = Hold::of_person(lane, template, format!("held by {}{why}", ground.by), since);
         seq = store.hold(hold, since).await?;
     }
-    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
+    let noted = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
     store.close().await;
     if json {
-        return out::json(&DecidedShown { template, lanes: &lanes, lifted: None, noted: by_all(obeyed) });
+        return out::json(&DecidedShown { template, lanes: &lanes, lifted: None, noted: by_all(noted) });
     }
-    let (on, obeyed) = (listed(&lanes), sentence(obeyed));
-    out::data(format_args!("Template {template} is held on {on}; its messages wait ({obeyed})."))
+    let (on, effect) = (listed(&lanes), sentence(noted));
+    out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect})."))
 }
 
-/// A template that nobody sends may be held, for whatever comes; but mostly its name is misspelled, and the one that was
-/// meant goes on.
+/// Warns if no active campaign uses the template. The hold is valid, but the name may be misspelled.
 async fn warn_of_unused(store: &dyn Store, template: &str) -> anyhow::Result<()> {
     let used = templates(store, &[], &Waiting::default()).await?;
     if used.iter().any(|used| used.name == template) {
@@ -241,11 +242,11 @@ async fn warn_of_unused(store: &dyn Store, template: &str) -> anyhow::Result<()>
     }
     let names = used.iter().map(|used| used.name.as_str());
     let advice = match nearest(template, names.clone()) {
-        Some(right) => format!("did you mean \"{right}\", which goes on?"),
-        None if used.is_empty() => "no campaign in play uses any".to_owned(),
-        None => format!("in use are {}", listed(&names.collect::<Vec<_>>())),
+        Some(right) => format!("did you mean \"{right}\", which is not on hold?"),
+        None if used.is_empty() => "active campaigns use no templates".to_owned(),
+        None => format!("templates in use: {}", listed(&names.collect::<Vec<_>>())),
     };
-    warn(&[format!("no campaign in play uses a template \"{template}\"; {advice}")]);
+    warn(&[format!("no active campaign uses a template \"{template}\"; {advice}")]);
     Ok(())
 }
 
@@ -256,23 +257,23 @@ async fn resume(ground: &Ground, template: &str, on: Option<&str>, json: bool) -
     for hold in holds.iter().filter(|hold| hold.template == template && on.is_none_or(|lane| hold.lane == lane)) {
         add(&mut lanes, &hold.lane);
     }
-    let mut lifted = 0;
+    let mut released = 0;
     for lane in &lanes {
-        lifted += store.release(lane.clone(), template.to_owned(), ground.now(), ground.by.clone()).await?;
+        released += store.release(lane.clone(), template.to_owned(), ground.now(), ground.by.clone()).await?;
     }
-    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
+    let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
     if json {
-        return out::json(&DecidedShown { template, lanes: &lanes, lifted: Some(lifted), noted: by_all(obeyed) });
+        return out::json(&DecidedShown { template, lanes: &lanes, lifted: Some(released), noted: by_all(noted) });
     }
-    match lifted {
+    match released {
         0 => out::data(format_args!(
-            "Template {template} was not held{}.",
+            "Template {template} was not on hold{}.",
             on.map(|lane| format!(" on {lane}")).unwrap_or_default()
         )),
-        lifted => {
-            let (on, holds, obeyed) = (listed(&lanes), of(lifted, "hold is", "holds are"), sentence(obeyed));
-            out::data(format_args!("Template {template} may be sent again on {on}; {holds} lifted ({obeyed})."))
+        released => {
+            let (on, holds, effect) = (listed(&lanes), of(released, "hold", "holds"), sentence(noted));
+            out::data(format_args!("Template {template} is resumed on {on}; {holds} released ({effect})."))
         }
     }
 }

@@ -217,7 +217,7 @@ fn whoever_wants_no_more_is_found_in_a_file_of_any_shape() {
     write(folder, "out.csv", "Kunde;Wohin;Fax\n1;81234567;61234567;will nicht\n2;81234568;;\n3;nie;;\n");
     let add = ["opt-out", "add", "--file", "out.csv", "--country", "SG"];
     let added = run(folder, &add).ended(0);
-    assert!(added.stdout.starts_with("2 people opted out"), "{}", added.stdout);
+    assert!(added.stdout.starts_with("2 numbers opted out"), "{}", added.stdout);
     assert!(added.stderr.contains("column \"Wohin\"") && added.stderr.contains("line 4, \"nie\""), "{}", added.stderr);
     let fax = run(folder, &[&add[..], &["--map", "number=Fax", "--json"]].concat()).ended(0).json();
     assert_eq!((&fax["changed"], &fax["invalid"]), (&Value::from(1), &Value::from(2)));

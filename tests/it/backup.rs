@@ -34,7 +34,7 @@ fn only_its_owner_can_read_a_backup() {
 #[test]
 fn without_a_database_there_is_nothing_to_back_up() {
     let folder = installation();
-    run(folder.path(), &["backup", "copy.db"]).ended(1).says(&["there is no database"]);
+    run(folder.path(), &["backup", "copy.db"]).ended(1).says(&["does not exist yet"]);
     assert!(!folder.path().join("copy.db").exists());
 }
 

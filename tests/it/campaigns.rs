@@ -165,8 +165,7 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
         let lane = site.volley(&["lane", "show", "sms", "--json"]).await.json();
         let mut queues = lane["queues"].as_array().unwrap().iter();
         let long = queues.find(|queue| queue["campaign"] == "long").cloned().unwrap_or_default();
-        let is_so =
-            long["because"].as_str().is_some_and(|said| said.starts_with("its time: nothing of it leaves before"));
+        let is_so = long["because"].as_str().is_some_and(|said| said.starts_with("its start: not sent before"));
         if is_so { Ok(()) } else { Err(lane) }
     })
     .await;

@@ -119,7 +119,7 @@ fn wrong_usage_is_told_from_failure() {
     run(at, &past).ended(2).says(&["--at", "2001", "later"]);
     run(at, &["audience", "check", "nobody.csv"]).ended(1).says(&["nobody.csv", "check that it exists"]);
     run(at, &["campaign", "plan", "nothing.toml"]).ended(1).says(&["nothing.toml"]);
-    run(at, &["campaign", "show", "x"]).ended(1).says(&["no database", "volley serve"]);
+    run(at, &["campaign", "show", "x"]).ended(1).says(&["does not exist yet", "volley serve"]);
     run(at, &["lane", "pause", "promo-gs"]).ended(1).says(&["promo-gs", "did you mean `promo-sg`?"]);
 }
 
@@ -428,7 +428,7 @@ fn a_server_is_alone_on_its_database_and_stops_in_good_order() {
     let other = installation();
     run(other.path(), &["serve", "--listen", &address]).ended(1).says(&[&address, "the port is in use"]);
     let doctor = run(at, &["doctor"]);
-    assert!(doctor.stdout.contains("one is running"), "{}", doctor.stdout);
+    assert!(doctor.stdout.contains("running, last seen"), "{}", doctor.stdout);
 
     interrupt(&server);
     assert_eq!(server.wait().unwrap().code(), Some(0));

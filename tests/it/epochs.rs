@@ -114,7 +114,7 @@ async fn a_server_that_was_stopped_and_superseded_sends_nothing_when_it_goes_on(
     next.first_line().await;
     let counted = site.look("SELECT count(*) FROM attempt WHERE verdict = 2").await;
     assert!(counted > Some(0), "it had claimed something: {counted:?}");
-    next.says("in flight when the last server died").await;
+    next.says("in flight when the last server was killed").await;
 
     // What had been sent by then has arrived: the provider was not stopped.
     let unsent = unknown(&mut site).await;

@@ -19,7 +19,7 @@ fn a_lane_is_shown_with_what_waits_on_it_and_for_what() {
 
     let pause = ["campaign", "pause", "November promo", "--reason", "the text is wrong"];
     run(at, &[&pause[..], &["--step", "1"]].concat()).ended(0);
-    assert_eq!(because(), "the step, which is held: paused by ann: the text is wrong");
+    assert_eq!(because(), "a hold on the step: paused by ann: the text is wrong");
     run(at, &["lane", "pause", "promo-sg"]).ended(0);
     assert_eq!(because(), "a hold: paused by ann");
     run(at, &pause).ended(0);
@@ -57,7 +57,7 @@ fn rates_bursts_and_tiers_are_turned_by_command_and_back_to_what_the_file_says()
         assert_eq!(after[key], before[key], "{key}");
     }
 
-    set(&["--account-rate", "7/s"]).ended(1).says(&["account promo-sg has no rate of its own"]);
+    set(&["--account-rate", "7/s"]).ended(1).says(&["account promo-sg has no rate to override"]);
     let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
     let account = "\n[[account]]\nname = \"promo-sg\"\nrate = \"100/s\"\n";
     std::fs::write(at.join("volley.toml"), config + account).unwrap();
@@ -70,9 +70,9 @@ fn rates_bursts_and_tiers_are_turned_by_command_and_back_to_what_the_file_says()
     set(&["--account-rate", "file"]).ended(0);
     assert_eq!(account(), "100/s");
 
-    set(&[]).ended(2).says(&["say what to change: --rate, --burst, --account-rate or --tier"]);
+    set(&[]).ended(2).says(&["specify what to change: --rate, --burst, --account-rate or --tier"]);
     set(&["--rate", "0/s"]).ended(2).says(&["--rate: \"0/s\" is not a rate"]);
-    set(&["--burst", "0"]).ended(2).says(&["--burst: \"0\" is not a whole number of at least 1"]);
+    set(&["--burst", "0"]).ended(2).says(&["--burst: invalid value \"0\"; write a whole number of at least 1"]);
     set(&["--tier", "300"]).ended(2).says(&["\"300\" is not a messaging tier; known are 50, 250"]);
     run(at, &["lane", "set", "sms", "--tier", "1K"]).ended(1).says(&["only WhatsApp has messaging tiers"]);
 }
@@ -218,10 +218,10 @@ async fn events_that_name_the_account_otherwise_are_shown_and_restrict() {
         assert!(events.contains(said), "{said}: {events}");
     }
     let doctor = site.volley(&["doctor"]).await.stdout;
-    for said in ["account \"acme\" is the account_id of no lane", "1 webhook is of a type that Volley does not know"] {
+    for said in ["no lane has account_id \"acme\"", "1 webhook has an unknown type"] {
         assert!(doctor.contains(said), "{said}: {doctor}");
     }
     with("acme");
     let doctor = site.volley(&["doctor"]).await.stdout;
-    assert!(!doctor.contains("of no lane"), "{doctor}");
+    assert!(!doctor.contains("no lane has"), "{doctor}");
 }

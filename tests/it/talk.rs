@@ -168,7 +168,7 @@ fn an_audience_of_nobody_is_not_kept() {
     import("wrong.csv", "nobody").ended(1).says(&["wrong.csv has no valid recipients", "volley audience check"]);
     assert_eq!(import("recipients.csv", " ").code, 2);
     let kept = import("recipients.csv", "members").ended(0).stderr;
-    assert!(kept.contains("Kept in the database") && kept.contains("volley.db"), "{kept}");
+    assert!(kept.contains("Stored in the database") && kept.contains("volley.db"), "{kept}");
     assert_eq!(run(at, &["audience", "list", "--json"]).ended(0).json().as_array().unwrap().len(), 1);
 }
 
@@ -208,7 +208,7 @@ fn beside_a_server_that_runs_nobody_says_that_it_would_not_start() {
     let said = run(at, &["doctor"]).stdout;
     interrupt(&server);
     server.wait().unwrap();
-    assert!(said.contains("one is running") && said.contains("was given what is missing here"), "{said}");
+    assert!(said.contains("running, last seen") && said.contains("with values that are missing here"), "{said}");
     assert!(!said.contains("would not start"), "{said}");
 }
 

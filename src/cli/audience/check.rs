@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
-use super::{Reading, summary, told};
+use super::{Reading, classify, summary};
 use crate::audience::{Columns, Halt, Known, Outputs, Progress, Reject, Sink, read};
 use crate::cli::{Exit, Ground, out, progress};
 use crate::domain::Recipient;
@@ -15,10 +15,10 @@ use crate::optout::OptOuts;
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     reading: Reading,
-    /// Write the accepted rows there as CSV, with the number and its country in front.
+    /// Write the accepted rows to this CSV file, after the columns msisdn and country.
     #[arg(long, value_name = "OUT.csv")]
     accepted: Option<PathBuf>,
-    /// Write the rejected rows there as CSV, with their line and the reason behind.
+    /// Write the rejected rows to this CSV file, followed by the columns line and reason.
     #[arg(long, value_name = "OUT.csv")]
     rejects: Option<PathBuf>,
 }
@@ -41,7 +41,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     });
     let whole = whole.await;
     bar.finish_and_clear();
-    let mut summary = whole?.map_err(told)?;
+    let mut summary = whole?.map_err(classify)?;
     summary.seconds = ground.now().since(begun).std().as_secs_f64();
     if reading.json {
         out::json(&summary)?;
@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     Ok(reading.exit(&summary))
 }
 
-/// Writes the files that were asked for, and tells how far it is.
+/// Writes the requested files and updates the progress bar.
 struct Checking {
     outputs: Outputs,
     bar: ProgressBar,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::list::named;
-use super::{Reading, summary, told};
+use super::{Reading, classify, summary};
 use crate::audience::{self, ImportError, Keep, Sieve, Source, Summary, understood};
 use crate::campaign::moment;
 use crate::cli::{Exit, Ground, out, progress, words};
@@ -24,10 +24,10 @@ pub(in crate::cli) struct Args {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Target {
-    /// What campaigns will call it.
+    /// Name of the new audience, for campaigns.
     #[arg(long, value_parser = super::name)]
     name: Option<String>,
-    /// Add whoever is new to this audience; campaigns that were launched before do not see them.
+    /// Add new recipients to this audience. Campaigns launched before do not include them.
     #[arg(long, value_name = "NAME")]
     append: Option<String>,
 }
@@ -35,7 +35,7 @@ struct Target {
 #[derive(Serialize)]
 struct ImportShown<'a> {
     name: &'a str,
-    /// How many people were new.
+    /// Number of new recipients.
     added: u64,
     /// The audience into which the same file was imported before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         None => None,
     };
     let name = target.name.or(target.append).unwrap_or_default();
-    // Said before a long import instead of after it.
+    // Fail before a long import, not after it.
     if to.is_none() && store.audience_named(&name).await?.is_some() {
         return Err(crate::store::Error::NameTaken { name }.into());
     }
@@ -75,7 +75,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let (summary, added) = match imported {
         Ok(imported) => (imported.summary, true),
         Err(ImportError::NothingNew { summary, .. }) => (*summary, false),
-        Err(ImportError::Read(error)) => return Err(told(error)),
+        Err(ImportError::Read(error)) => return Err(classify(error)),
         Err(error) => return Err(error.into()),
     };
     let before = summary.sha256.as_deref().and_then(|digest| kept_before(&others, digest, added));
@@ -90,16 +90,18 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     } else {
         out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
         out::data("")?;
-        let people = words::of(summary.valid, "person", "people");
+        let recipients = words::of(summary.valid, "recipient", "recipients");
         match to.as_ref().map(Audience::recipients) {
             None => out::data(format_args!(
-                "Kept as \"{name}\": {people} for any campaign that says audience = \"{name}\"."
+                "Imported {recipients} as \"{name}\"; campaigns use it with audience = \"{name}\"."
             ))?,
-            Some(_) if !added => out::data(format_args!("Nobody in it is new to \"{name}\"; nothing was added."))?,
+            Some(_) if !added => {
+                out::data(format_args!("All of its recipients are already in \"{name}\"; nothing was added."))?
+            }
             Some(had) => {
-                let all = words::of(u64::from(had) + summary.valid, "person", "people");
+                let all = words::of(u64::from(had) + summary.valid, "recipient", "recipients");
                 out::data(format_args!(
-                    "Added {people} to \"{name}\", which has {all} now; campaigns that were launched before do not see them."
+                    "Added {recipients} to \"{name}\", which now has {all}; campaigns launched before do not include them."
                 ))?;
             }
         }
@@ -107,11 +109,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
             out::talk(format_args!("The same file was imported before, into \"{name}\", at {}.", moment(at, None)));
         }
     }
-    ground.say_where(was_there);
+    ground.print_database(was_there);
     Ok(reading.exit(&summary))
 }
 
-/// Where the same file was kept before this import, whose own part comes last of all.
+/// Finds the first audience into which the same file was imported before. The part of this import (`added`) is the last.
 fn kept_before<'a>(audiences: &'a [Audience], digest: &str, added: bool) -> Option<(&'a str, Timestamp)> {
     let parts = audiences.iter().flat_map(|audience| audience.parts.iter().map(|part| (audience.name.as_str(), part)));
     let mut same: Vec<_> = parts.filter(|(_, part)| understood(part)["sha256"] == *digest).collect();

@@ -18,9 +18,9 @@ use crate::config::nearest;
 use crate::domain::Recipient;
 use crate::store::{Audience, AudiencePart, Store};
 
-/// People who are shown of an audience.
+/// Recipients that `show` prints.
 const FIRST: u32 = 5;
-/// People who are read in one go.
+/// Recipients that one store call reads.
 const PAGE: u32 = 5_000;
 
 #[derive(Serialize)]
@@ -69,10 +69,10 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if audiences.is_empty() {
-        out::talk("There is no audience yet: volley audience import recipients.csv --name members");
+        out::talk("No audiences yet. To import one: volley audience import recipients.csv --name members");
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(&["name", ">people", "imported", "file", "columns"]);
+    let mut table = Table::new(&["name", ">recipients", "imported", "file", "columns"]);
     for audience in &audiences {
         table.row([
             audience.name.clone(),
@@ -92,8 +92,8 @@ pub(super) async fn named(store: &dyn Store, name: &str) -> anyhow::Result<Audie
     }
     let known: Vec<String> = store.audiences().await?.into_iter().map(|audience| audience.name).collect();
     match nearest(name, known.iter().map(String::as_str)) {
-        Some(right) => bail!("there is no audience \"{name}\"; did you mean \"{right}\"?"),
-        None => bail!("there is no audience \"{name}\"; see `volley audience list`"),
+        Some(right) => bail!("unknown audience \"{name}\"; did you mean \"{right}\"?"),
+        None => bail!("unknown audience \"{name}\"; see `volley audience list`"),
     }
 }
 
@@ -105,9 +105,9 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
         return Ok(Exit::Done);
     }
     let paint = out::To::Stdout.paint();
-    let people = words::of(audience.recipients(), "person", "people");
-    out::data(format_args!("{}  {}", paint.bold(name), paint.dim(people)))?;
-    let mut parts = Table::new(&["from", ">people", "imported"]);
+    let recipients = words::of(audience.recipients(), "recipient", "recipients");
+    out::data(format_args!("{}  {}", paint.bold(name), paint.dim(recipients)))?;
+    let mut parts = Table::new(&["from", ">recipients", "imported"]);
     let mut countries = BTreeMap::<String, u64>::new();
     for part in &audience.parts {
         parts.row([part.source.clone(), words::count(part.recipients), moment(part.begun_at, None)]);
@@ -119,42 +119,42 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     out::lines(parts.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     out::lines(country_lines(countries.into_iter().collect(), paint))?;
     let first = store.recipients(audience.id(), 0, FIRST).await?;
-    out::data(format_args!("\nThe first {} of them", first.len()))?;
-    people_lines(&audience, &first, paint)?;
+    out::data(format_args!("\nFirst {}", words::of(first.len() as i128, "recipient", "recipients")))?;
+    print_recipients(&audience, &first, paint)?;
     Ok(Exit::Done)
 }
 
-fn people_lines(audience: &Audience, people: &[Recipient], paint: Paint) -> anyhow::Result<()> {
+fn print_recipients(audience: &Audience, recipients: &[Recipient], paint: Paint) -> anyhow::Result<()> {
     let columns: Vec<&str> = std::iter::once("number").chain(audience.columns.iter().map(String::as_str)).collect();
     let mut table = Table::new(&columns);
-    for recipient in people {
+    for recipient in recipients {
         let fields = recipient.fields.unpack().unwrap_or_default();
-        // A line break in a cell is none of the table's.
+        // A line break in a cell must not break the line.
         let one_line = |field: &str| field.split_whitespace().collect::<Vec<_>>().join(" ");
         table.row(std::iter::once(recipient.msisdn.to_string()).chain(fields.iter().map(|field| one_line(field))));
     }
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))
 }
 
-/// Some of the people, from its beginning to its end.
-pub(super) async fn sample(ground: &Ground, name: &str, people: u32, json: bool) -> anyhow::Result<Exit> {
+/// Prints recipients at even distances through the whole audience.
+pub(super) async fn sample(ground: &Ground, name: &str, number: u32, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
     let all = audience.recipients();
     let mut some = Vec::new();
-    for nth in 0..people.min(all) {
-        let place = u64::from(nth) * u64::from(all) / u64::from(people.min(all));
-        let mut place = u32::try_from(place).unwrap_or(u32::MAX);
+    for nth in 0..number.min(all) {
+        let index = u64::from(nth) * u64::from(all) / u64::from(number.min(all));
+        let mut index = u32::try_from(index).unwrap_or(u32::MAX);
         for part in &audience.parts {
-            if place < part.recipients {
-                some.extend(store.recipients(part.id, place, 1).await?);
+            if index < part.recipients {
+                some.extend(store.recipients(part.id, index, 1).await?);
                 break;
             }
-            place -= part.recipients;
+            index -= part.recipients;
         }
     }
     if !json {
-        people_lines(&audience, &some, out::To::Stdout.paint())?;
+        print_recipients(&audience, &some, out::To::Stdout.paint())?;
         return Ok(Exit::Done);
     }
     for recipient in &some {
@@ -169,7 +169,7 @@ pub(super) async fn sample(ground: &Ground, name: &str, people: u32, json: bool)
     Ok(Exit::Done)
 }
 
-/// Everybody in it, as a table that can be imported again.
+/// Writes all recipients to a file that can be imported.
 pub(super) async fn export(ground: &Ground, name: &str, file: &Path) -> anyhow::Result<Exit> {
     out::is_table(file)?;
     let store = ground.existing_store().await?;
@@ -185,7 +185,7 @@ pub(super) async fn export(ground: &Ground, name: &str, file: &Path) -> anyhow::
         loop {
             let page = tokio::select! {
                 page = store.recipients(part.id, from, PAGE) => page?,
-                () = interrupts.next() => bail!("stopped before the export was whole"),
+                () = interrupts.next() => bail!("interrupted before the export was complete"),
             };
             if page.is_empty() {
                 break;
@@ -218,7 +218,7 @@ pub(super) async fn delete(ground: &Ground, name: &str, json: bool) -> anyhow::R
         out::json(&serde_json::json!({ "name": name, "recipients": audience.recipients() }))?;
         return Ok(Exit::Done);
     }
-    let people = words::of(audience.recipients(), "person", "people");
-    out::talk(format_args!("The audience \"{name}\" is removed, with {people}."));
+    let recipients = words::of(audience.recipients(), "recipient", "recipients");
+    out::talk(format_args!("Removed the audience \"{name}\" with {recipients}."));
     Ok(Exit::Done)
 }

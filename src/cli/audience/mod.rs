@@ -1,4 +1,4 @@
-//! `volley audience`: recipient files, checked, imported and looked at.
+//! `volley audience`: checks, imports, shows and exports recipient files.
 
 mod check;
 mod import;
@@ -18,11 +18,10 @@ use crate::domain::Country;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Read a recipient file and say who in it can be written to, and why the others cannot.
+    /// Check a recipient file: count valid and rejected rows, with reasons.
     ///
-    /// Takes text of any common shape and encoding and every common spreadsheet, also packed; finds the header and the
-    /// column of the numbers by itself. Nothing is stored. Where the database already is, people who have opted out are
-    /// left out.
+    /// Reads text in the common formats and encodings, and the common spreadsheets, also compressed. Detects the header
+    /// and the column with the numbers. Stores nothing. If the database exists, opted-out numbers are counted separately.
     #[command(after_help = "\
 Examples:
   volley audience check recipients.xlsx
@@ -31,82 +30,82 @@ Examples:
   zcat recipients.csv.gz | volley audience check -
   volley audience check recipients.csv --json | jq .reasons")]
     Check(check::Args),
-    /// Read a recipient file and keep it under a name, for any number of campaigns.
+    /// Import a recipient file as a named audience, for any number of campaigns.
     #[command(after_help = "\
 Examples:
   volley audience import recipients.xlsx --name members
   volley audience import recipients.csv --name members-sg --country SG --strict
   volley audience import mended-rejects.csv --append members")]
     Import(import::Args),
-    /// The audiences that are kept.
+    /// List the imported audiences.
     List {
-        /// As a list of objects.
+        /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
     },
-    /// What one audience holds: its columns, its countries, its first people.
+    /// Show one audience: its files, countries, columns and first recipients.
     Show {
-        /// The name it was imported under.
+        /// The name of the audience.
         name: String,
-        /// As an object.
+        /// Print one JSON object.
         #[arg(long)]
         json: bool,
     },
-    /// Some of its people, from its beginning to its end.
+    /// Show some recipients, evenly chosen from the whole audience.
     Sample {
-        /// The name it was imported under.
+        /// The name of the audience.
         name: String,
-        /// How many.
+        /// Number of recipients.
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         people: u32,
-        /// An object a line.
+        /// Print one JSON object per line.
         #[arg(long)]
         json: bool,
     },
-    /// Write all of its people into a file, which can be imported again. In CSV a cell that a spreadsheet program would take
-    /// for a formula gets a ' before it.
+    /// Export all recipients to a file that can be imported. In CSV, a cell that a spreadsheet program would take for a
+    /// formula gets a ' before it.
     Export {
-        /// The name it was imported under.
+        /// The name of the audience.
         name: String,
-        /// Where to: an XLSX file where the name ends in .xlsx, CSV where it ends in .csv, .txt or nothing; `-` is CSV on
+        /// The file to write: XLSX if the name ends in .xlsx, CSV if it ends in .csv, .txt or nothing; `-` writes CSV to
         /// standard output.
         file: PathBuf,
     },
     /// Remove an audience that no campaign uses.
     Delete {
-        /// The name it was imported under.
+        /// The name of the audience.
         name: String,
-        /// As an object: name, recipients.
+        /// Print one JSON object: name, recipients.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// What somebody says of a file, whatever it is for.
+/// Options for reading any file of numbers.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Told {
-    /// Of which country numbers without a country code are, such as SG, where their row does not say.
+pub(in crate::cli) struct FileOptions {
+    /// Default country for numbers without a country code, such as SG, in rows that name no country.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
-    /// What the text is written in, such as UTF-8, windows-1252 or Shift_JIS; found out otherwise.
+    /// Encoding of a text file, such as UTF-8, windows-1252 or Shift_JIS. Default: detected.
     #[arg(long, value_name = "NAME", value_parser = audience::encoding)]
     encoding: Option<&'static encoding_rs::Encoding>,
-    /// What stands between the cells of a text: , ; | or tab; found out otherwise.
+    /// Separator between the cells of a text file: , ; | or tab. Default: detected.
     #[arg(long, value_name = "MARK", value_parser = audience::delimiter)]
     delimiter: Option<u8>,
-    /// The sheet of a spreadsheet, by its name or its number; otherwise the first that holds numbers.
+    /// Sheet of a spreadsheet, by name or number. Default: the first that contains phone numbers.
     #[arg(long, value_name = "NAME|N")]
     sheet: Option<SheetChoice>,
-    /// The first row holds data; otherwise found out. Columns are then named by their place: Column 1, Column 2.
+    /// The first row contains data. Columns are then named Column 1, Column 2. Default: detected.
     #[arg(long)]
     no_header: bool,
-    /// What a column is: number="Cell phone", country=Land, ClientMessageId=Id, or any name for it that templates go by:
-    /// FirstName=Vorname. May be given several times.
+    /// Meaning of a column: number="Cell phone", country=Land, ClientMessageId=Id, or the name that templates use for it:
+    /// FirstName=Vorname. Can be repeated.
     #[arg(long, value_name = "NAME=COLUMN")]
     map: Vec<Mapping>,
 }
 
-impl Told {
+impl FileOptions {
     pub(in crate::cli) fn options(&self) -> Options {
         Options {
             country: self.country,
@@ -120,33 +119,32 @@ impl Told {
     }
 }
 
-/// How a recipient file is to be read.
+/// Arguments of the commands that read a recipient file.
 #[derive(Debug, Args)]
 pub(super) struct Reading {
-    /// The recipient file: text of any common shape, XLSX, XLSM, XLSB, XLS or ODS, gzipped or in a ZIP if you like; `-`
-    /// reads standard input.
+    /// The recipient file: text, XLSX, XLSM, XLSB, XLS or ODS, optionally gzipped or in a ZIP; `-` reads standard input.
     file: PathBuf,
     #[command(flatten)]
-    told: Told,
-    /// Accept a number as often as it stands there, instead of once. A campaign on several audiences still writes to a
-    /// number only from the first of them that has it.
+    file_options: FileOptions,
+    /// Accept every occurrence of a number. A campaign on several audiences still uses a number only from the first
+    /// audience that contains it.
     #[arg(long)]
     keep_duplicates: bool,
-    /// Which lines are accepted where their country tells them apart: any, or mobile, which leaves out fixed lines and
-    /// service numbers.
+    /// Types of numbers to accept, in countries that distinguish them: any, or mobile (no fixed lines, no service
+    /// numbers).
     #[arg(long, value_name = "LINES", default_value = "any")]
     lines: Lines,
     /// End with exit code 3 if any row was rejected.
     #[arg(long)]
     strict: bool,
-    /// The counts as one object.
+    /// Print the counts as one JSON object.
     #[arg(long)]
     json: bool,
 }
 
 impl Reading {
     fn options(&self) -> Options {
-        Options { keep_duplicates: self.keep_duplicates, lines: self.lines, ..self.told.options() }
+        Options { keep_duplicates: self.keep_duplicates, lines: self.lines, ..self.file_options.options() }
     }
 
     fn exit(&self, summary: &audience::Summary) -> Exit {
@@ -158,8 +156,8 @@ impl Reading {
     }
 }
 
-/// What is wrong with what was typed, rather than with the file, is wrong usage.
-fn told(error: audience::Error) -> anyhow::Error {
+/// Turns an error of the command line, as opposed to one of the file, into wrong usage.
+fn classify(error: audience::Error) -> anyhow::Error {
     use audience::Error::{
         MappedTwice, NoSheets, NoSuchColumn, NoSuchSheet, NoText, OneOutput, OnlyCsv, OverInput, UnknownCountry,
     };
@@ -177,12 +175,12 @@ fn told(error: audience::Error) -> anyhow::Error {
     }
 }
 
-/// A name as campaigns and audiences have one.
+/// Parses the name of a campaign or an audience.
 pub(super) fn name(text: &str) -> Result<String, String> {
     match text.trim() {
-        "" => Err("a name has at least one character that can be seen".to_owned()),
+        "" => Err("a name needs at least one visible character".to_owned()),
         _ if text.chars().count() > 200 || text.chars().any(char::is_control) => {
-            Err("a name is one line of at most 200 characters".to_owned())
+            Err("a name must be one line of at most 200 characters".to_owned())
         }
         name => Ok(name.to_owned()),
     }

@@ -1,4 +1,4 @@
-//! What a file held, for eyes.
+//! Prints the summary of a recipient file.
 
 use crate::audience::{Packed, Summary};
 use crate::cli::out::Paint;
@@ -6,10 +6,10 @@ use crate::cli::table::Table;
 use crate::cli::words::{bar, count, of, percent, span};
 use crate::domain::Span;
 
-/// Countries that are named; the others are added up.
+/// Maximum number of countries that are listed; the others are summed up.
 const COUNTRIES: usize = 12;
 const BAR: usize = 30;
-/// Columns that are shown; --json has all.
+/// Maximum number of columns that are listed; --json has all.
 const COLUMNS: usize = 24;
 
 pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec<String> {
@@ -35,7 +35,7 @@ pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec
         summary.countries.iter().map(|(country, count)| (country.to_string(), *count)).collect();
     lines.extend(country_lines(countries, paint));
     if !summary.notes.is_empty() {
-        lines.extend([String::new(), "To know".to_owned()]);
+        lines.extend([String::new(), "Notes".to_owned()]);
         lines.extend(summary.notes.iter().map(|note| format!("  {}", note.text())));
     }
     if !summary.reasons.is_empty() {
@@ -60,30 +60,30 @@ pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec
 
 #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
 fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
-    let mut said = vec![of(summary.rows, "row", "rows")];
-    said.push(format!("numbers in column {}", summary.number_column));
-    said.extend(summary.packed.iter().rev().map(|packed| match packed {
+    let mut parts = vec![of(summary.rows, "row", "rows")];
+    parts.push(format!("numbers in column {}", summary.number_column));
+    parts.extend(summary.packed.iter().rev().map(|packed| match packed {
         Packed::Gzip => "gzipped".to_owned(),
         Packed::Zip => "in a ZIP".to_owned(),
     }));
-    said.extend(summary.sheet.as_ref().map(|sheet| format!("sheet {sheet}")));
-    said.extend(summary.encoding.map(str::to_owned));
-    said.extend(summary.delimiter.map(|delimiter| match delimiter {
-        '\t' => "tabs between cells".to_owned(),
-        delimiter => format!("\"{delimiter}\" between cells"),
+    parts.extend(summary.sheet.as_ref().map(|sheet| format!("sheet {sheet}")));
+    parts.extend(summary.encoding.map(str::to_owned));
+    parts.extend(summary.delimiter.map(|delimiter| match delimiter {
+        '\t' => "tab-separated".to_owned(),
+        delimiter => format!("separated by \"{delimiter}\""),
     }));
-    said.push(format!("read in {}", span(Span::from_millis((summary.seconds * 1_000.0) as i64))));
-    format!("{}  {}", paint.bold(label), paint.dim(said.join(" · ")))
+    parts.push(format!("read in {}", span(Span::from_millis((summary.seconds * 1_000.0) as i64))));
+    format!("{}  {}", paint.bold(label), paint.dim(parts.join(" · ")))
 }
 
-/// The columns: what they were understood as, how full they are, and what stands in them.
+/// Lists the columns: their meaning, how many cells are filled, and samples.
 fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
     let mut lines = vec![String::new(), of(small(summary.fields.len() as u64), "Column", "Columns")];
     let mut table = Table::new(&["", "", ">", ""]);
     for field in summary.fields.iter().take(COLUMNS) {
-        let is = match field.meaning {
-            Some("number") => "the numbers".to_owned(),
-            Some(meaning) if meaning != field.name => format!("is {meaning}"),
+        let meaning = match field.meaning {
+            Some("number") => "phone numbers".to_owned(),
+            Some(meaning) if meaning != field.name => format!("used as {meaning}"),
             Some(_) | None => String::new(),
         };
         let full = match percent(small(field.filled), small(summary.rows)).as_str() {
@@ -91,10 +91,10 @@ fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
             _ if field.filled == summary.rows => "full".to_owned(),
             share => format!("{share} full"),
         };
-        // A line break in a cell is none of the table's.
+        // A line break in a cell must not break the line.
         let samples = field.samples.iter().map(|sample| sample.split_whitespace().collect::<Vec<_>>().join(" "));
         let samples = paint.dim(samples.collect::<Vec<_>>().join(" · "));
-        table.row([field.name.clone(), paint.good(is), full, samples]);
+        table.row([field.name.clone(), paint.good(meaning), full, samples]);
     }
     lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
     if let Some(more) = summary.fields.len().checked_sub(COLUMNS).filter(|more| *more > 0) {
@@ -103,7 +103,7 @@ fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// Countries with bars, the largest first.
+/// Lists the countries with bars, the largest first.
 pub(in crate::cli) fn country_lines(mut countries: Vec<(String, u64)>, paint: Paint) -> Vec<String> {
     if countries.is_empty() {
         return Vec::new();
@@ -123,7 +123,7 @@ pub(in crate::cli) fn country_lines(mut countries: Vec<(String, u64)>, paint: Pa
     lines
 }
 
-/// Counts of rows, which no file holds too many of.
+/// Converts a count of rows; more than `i64::MAX` become `i64::MAX`.
 pub(in crate::cli) fn small(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! `volley bench all`: every table of benches/README.md.
+//! `volley bench all`: measures every table of benches/README.md.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -19,11 +19,12 @@ use crate::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Every benchmark runs with the sizes that benches/README.md quotes: some forty minutes on two cores, and 10 \
-                  GB of the folder for temporary files."
+    after_help = "Runs every benchmark with the sizes of benches/README.md. This takes about forty minutes on two cores, and 10 \
+                  GB in the folder for temporary files."
 )]
 pub(in crate::cli) struct All {
-    /// Runs of each kind; without it as many as benches/README.md quotes: five of dispatch and engine, one of memory and pace, three of the others
+    /// Number of runs of each kind. Default: as in benches/README.md: five of dispatch and engine, one of memory and pace,
+    /// three of the others
     #[arg(long)]
     runs: Option<NonZeroU32>,
     /// Print the tables as Markdown

@@ -1,4 +1,4 @@
-//! `volley bench campaign`: whole commands, as an operator runs them.
+//! `volley bench campaign`: measures whole commands, as an operator runs them.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Deserialize;
 
-use super::part::apart;
+use super::part::run_part;
 use super::table::ANSWERED;
 use super::{Rounds, out, text};
 use crate::bench::import::{From, write_csv};
@@ -18,10 +18,10 @@ use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs, of whole commands from start to end: a file is imported, a \
-                  campaign to it is launched (recipients a second, and their ratio to those of the import), one message is \
-                  explained and all of a number's are listed. Exported is another campaign, whose messages were submitted \
-                  and have three receipts each. --json has every run."
+    after_help = "The table shows the medians of all runs, of whole commands from start to end. The commands import a file, \
+                  launch a campaign to it (recipients per second, and their ratio to those of the import), explain one \
+                  message, and list all messages of a number. The export is of another campaign, whose messages were \
+                  submitted and have three receipts each. --json has every run."
 )]
 pub(in crate::cli) struct Campaign {
     /// Rows of the file
@@ -42,10 +42,10 @@ lane = "sms"
 text = "Hi {{FirstName}}"
 "#;
 
-/// A number that the file has.
-const WANTED: &str = "+6581234567";
+/// The number that is searched for.
+const SEARCHED: &str = "+6581234567";
 
-/// What a command prints with `--json`, as far as it is needed.
+/// The part of a command's `--json` output that is used here.
 #[derive(Debug, Deserialize)]
 struct Counted {
     #[serde(alias = "valid")]
@@ -53,19 +53,19 @@ struct Counted {
 }
 
 /// A folder in which commands run.
-struct Place<'a> {
+struct Workspace<'a> {
     folder: tempfile::TempDir,
     clock: &'a dyn Clock,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Workspace<'a> {
     fn new(clock: &'a dyn Clock) -> anyhow::Result<Self> {
-        let place = Self { folder: tempfile::tempdir()?, clock };
+        let workspace = Self { folder: tempfile::tempdir()?, clock };
         let config = "[database]\nurl = \"sqlite://bench.db\"\n[provider]\nbase_url = \"http://127.0.0.1:9\"\n\
                       sub_account = \"bench\"\napi_key = \"bench\"\n[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\n";
-        std::fs::write(place.at("volley.toml"), config)?;
-        std::fs::write(place.at("bench.toml"), CAMPAIGN)?;
-        Ok(place)
+        std::fs::write(workspace.at("volley.toml"), config)?;
+        std::fs::write(workspace.at("bench.toml"), CAMPAIGN)?;
+        Ok(workspace)
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -88,8 +88,8 @@ impl<'a> Place<'a> {
         ))
     }
 
-    /// The same of a command that prints how many messages or recipients it was about.
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    /// Runs a command that prints a number of messages or recipients, and computes the rate.
+    #[expect(clippy::cast_precision_loss, reason = "rounded figures for display")]
     async fn counting(&self, arguments: &[&str]) -> anyhow::Result<Run> {
         let (run, printed) = self.command(arguments).await?;
         let messages = serde_json::from_slice::<Counted>(&printed).context("a command prints no count")?.messages;
@@ -113,11 +113,11 @@ impl Campaign {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("recipients.csv");
         self.write_file(file.clone()).await?;
-        let submitted = Place::new(clock)?;
+        let submitted = Workspace::new(clock)?;
         self.submit(&submitted.at("bench.db")).await?;
         let mut runs = Runs::default();
-        for _ in self.rounds.turns("campaign") {
-            runs.of_file(&Place::new(clock)?, &file).await?;
+        for _ in self.rounds.iter("campaign") {
+            runs.run_on(&Workspace::new(clock)?, &file).await?;
             runs.csv.push(submitted.command(&["campaign", "export", "bench", "bench.csv"]).await?.0);
             runs.xlsx.push(submitted.command(&["campaign", "export", "bench", "bench.xlsx"]).await?.0);
         }
@@ -135,35 +135,35 @@ impl Campaign {
         self.rounds.print("campaign", &sizes, &figures, "recipients/s", &[ANSWERED])
     }
 
-    /// Writes the file, with a row more for the one who is looked for.
+    /// Writes the file, with one more row for the searched number.
     async fn write_file(&self, path: PathBuf) -> anyhow::Result<()> {
         out::talk(format!("writing a CSV of {} rows", grouped(self.rows)));
         let rows = self.rows;
         let writing = tokio::task::spawn_blocking(move || {
             write_csv(&path, rows, From::Some)?;
             let mut file = std::fs::OpenOptions::new().append(true).open(&path)?;
-            Ok(writeln!(file, "{WANTED},Mei,SG,SPRING,1,Singapore")?)
+            Ok(writeln!(file, "{SEARCHED},Mei,SG,SPRING,1,Singapore")?)
         });
         writing.await?.map_err(anyhow::Error::from_boxed)
     }
 
-    /// Lets the product submit a campaign, with three receipts for each message.
+    /// Submits a campaign with Volley itself, with three receipts for each message.
     async fn submit(&self, database: &Path) -> anyhow::Result<()> {
         out::talk(format!("submitting {} messages", grouped(self.exported)));
         let (messages, database) = (self.exported.to_string(), text(database));
-        let said = ["product", "--messages", &messages, "--connections", "64", "--batch", "1", "--receipts", "3"];
-        let said = said.into_iter().chain(["--database", &database]).map(str::to_owned);
-        apart("the campaign to export", &said.collect::<Vec<_>>()).await.map(drop)
+        let arguments = ["product", "--messages", &messages, "--connections", "64", "--batch", "1", "--receipts", "3"];
+        let arguments = arguments.into_iter().chain(["--database", &database]).map(str::to_owned);
+        run_part("the campaign to export", &arguments.collect::<Vec<_>>()).await.map(drop)
     }
 }
 
 impl Runs {
-    async fn of_file(&mut self, place: &Place<'_>, file: &Path) -> anyhow::Result<()> {
+    async fn run_on(&mut self, workspace: &Workspace<'_>, file: &Path) -> anyhow::Result<()> {
         let file = text(file);
-        self.import.push(place.counting(&["audience", "import", &file, "--name", "bench", "--json"]).await?);
-        self.launch.push(place.counting(&["campaign", "launch", "bench.toml", "--unchecked", "--json"]).await?);
-        self.explain.push(place.command(&["message", "explain", "bench", WANTED]).await?.0);
-        self.list.push(place.command(&["message", "list", "--to", WANTED]).await?.0);
+        self.import.push(workspace.counting(&["audience", "import", &file, "--name", "bench", "--json"]).await?);
+        self.launch.push(workspace.counting(&["campaign", "launch", "bench.toml", "--unchecked", "--json"]).await?);
+        self.explain.push(workspace.command(&["message", "explain", "bench", SEARCHED]).await?.0);
+        self.list.push(workspace.command(&["message", "list", "--to", SEARCHED]).await?.0);
         Ok(())
     }
 }

@@ -4,24 +4,24 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::part::apart;
+use super::part::run_part;
 use super::table::{ANSWERED, PEAK, STOPPED};
 use super::{Rounds, Stock, text};
 use crate::bench::{Figures, Laid, Target};
 use crate::clock::Clock;
 use crate::domain::grouped;
 
-/// Few enough to say what memory a server needs that has next to nothing pending.
+/// Few enough that the memory shown is that of a server with almost nothing pending.
 const FEW: u32 = 10_000;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs. A campaign leaves at 100 a second, and is cancelled: after how \
-                  long nothing of it left any more, how long the command took with its certificate, and the most memory \
-                  that the server had, also while its rows followed. --json has every run."
+    after_help = "The table shows the medians of all runs. A campaign that sends at 100 per second is cancelled: time until \
+                  its last submission, time until the command returned with its certificate, and peak memory of the \
+                  server, also while it updated the rows. --json has every run."
 )]
 pub(in crate::cli) struct Cancel {
-    /// Messages pending; ten million take a minute to lay out, and 3 GB
+    /// Messages pending; ten million take a minute to prepare, and 3 GB
     #[arg(long, default_value_t = 1_000_000)]
     pub(super) pending: u32,
     #[command(flatten)]
@@ -33,10 +33,10 @@ impl Cancel {
         let stock = async |messages| Stock::new(messages, Laid::Waiting, Arc::clone(&clock)).await;
         let (few, many) = (stock(FEW).await?, stock(self.pending.max(FEW)).await?);
         let (mut of_few, mut of_many) = (Vec::new(), Vec::new());
-        for _ in self.rounds.turns("cancel") {
+        for _ in self.rounds.iter("cancel") {
             for (stock, runs) in [(&few, &mut of_few), (&many, &mut of_many)] {
                 let arguments = ["cancel".to_owned(), "--database".to_owned(), text(&stock.copy().await?)];
-                runs.push(apart("cancel", &arguments).await?);
+                runs.push(run_part("cancel", &arguments).await?);
             }
         }
         let name = format!("cancel: {} pending", grouped(self.pending.max(FEW)));

@@ -9,26 +9,26 @@ use crate::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs: decisions a second on one core, each kind for a second. \
-                  Nothing is read, sent or stored. --json has every run."
+    after_help = "The table shows the medians of all runs: decisions per second on one core, each kind for a second. Nothing \
+                  is read, sent or stored. --json has every run."
 )]
 pub(in crate::cli) struct Engine {
     #[command(flatten)]
     pub(super) rounds: Rounds,
 }
 
-const WANTED: u32 = 5_000_000;
+const TARGET: u32 = 5_000_000;
 
 impl Engine {
     pub(super) fn run(self, clock: &dyn Clock) -> anyhow::Result<()> {
         let lives = lives();
         let mut runs = vec![Vec::new(); lives.len()];
-        for _ in self.rounds.turns("engine") {
+        for _ in self.rounds.iter("engine") {
             lives.iter().zip(&mut runs).for_each(|(life, runs)| runs.push(decide(life, clock)));
         }
-        let held =
-            |(life, runs): (&Life, _)| Figures::new(life.name, runs, None).held_against(Target::PerSecond(WANTED));
-        let figures: Vec<Figures> = lives.iter().zip(runs).map(held).collect();
+        let figures_of =
+            |(life, runs): (&Life, _)| Figures::new(life.name, runs, None).held_against(Target::PerSecond(TARGET));
+        let figures: Vec<Figures> = lives.iter().zip(runs).map(figures_of).collect();
         self.rounds.print("engine", &[], &figures, "decisions/s", &[])
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::part::apart;
+use super::part::run_part;
 use super::table::{CPU, PEAK};
 use super::{Rounds, out, text};
 use crate::bench::import::{From, write_csv, write_xlsx};
@@ -13,23 +13,23 @@ use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs: rows a second; their ratio to the limit of the same run, which \
-                  stands above them; processor time for each row; the most memory that the process had. The file has six \
-                  columns; half of the numbers are national ones of sixteen countries, and one of twenty is none. The \
-                  bulk insert has the same rows in memory and does nothing but store them. --json has every run."
+    after_help = "The table shows the medians of all runs: rows per second; their ratio to the limit of the same run, in a row \
+                  above; processor time per row; peak memory of the process. The file has six columns; half of the numbers \
+                  are national numbers of sixteen countries, and one of twenty is invalid. The bulk insert only stores the \
+                  same rows from memory. --json has every run."
 )]
 pub(in crate::cli) struct Import {
-    /// Rows of the CSV and of the sheet
+    /// Rows of the CSV file and of the spreadsheet
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=1_048_575))]
     pub(super) rows: u32,
-    /// Rows of the CSV with every country in it; 0 leaves it out
+    /// Rows of the CSV file with every country; 0 skips it
     #[arg(long, default_value_t = 10_000_000)]
     pub(super) huge: u32,
     #[command(flatten)]
     pub(super) rounds: Rounds,
 }
 
-/// Within 1.3 times of the time that calamine takes.
+/// At most 1.3 times the time that calamine takes.
 const SHEET: f64 = 1.0 / 1.3;
 
 impl Import {
@@ -37,18 +37,18 @@ impl Import {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| folder.path().join(name);
         let (csv, sheet, huge) = (path("people.csv"), path("people.xlsx"), path("everywhere.csv"));
-        self.lay_out(&csv, &sheet, &huge).await?;
+        self.write_files(&csv, &sheet, &huge).await?;
         let (mut reads, mut checks, mut inserts, mut imports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut cells, mut sheets, mut everywhere) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in self.rounds.turns("import") {
-            reads.push(of("csv-alone", &csv, None).await?);
-            checks.push(of("check", &csv, None).await?);
-            inserts.push(of("bulk-insert", &csv, Some(folder.path())).await?);
-            imports.push(of("import", &csv, Some(folder.path())).await?);
-            cells.push(of("sheet-alone", &sheet, None).await?);
-            sheets.push(of("check", &sheet, None).await?);
+        for _ in self.rounds.iter("import") {
+            reads.push(run_on("csv-alone", &csv, None).await?);
+            checks.push(run_on("check", &csv, None).await?);
+            inserts.push(run_on("bulk-insert", &csv, Some(folder.path())).await?);
+            imports.push(run_on("import", &csv, Some(folder.path())).await?);
+            cells.push(run_on("sheet-alone", &sheet, None).await?);
+            sheets.push(run_on("check", &sheet, None).await?);
             if self.huge > 0 {
-                everywhere.push(of("check", &huge, None).await?);
+                everywhere.push(run_on("check", &huge, None).await?);
             }
         }
         let mut import = vec![
@@ -70,9 +70,9 @@ impl Import {
         self.rounds.print("import", &[("rows", self.rows)], &import, "rows/s", &[CPU, PEAK])
     }
 
-    async fn lay_out(&self, csv: &Path, sheet: &Path, huge: &Path) -> anyhow::Result<()> {
+    async fn write_files(&self, csv: &Path, sheet: &Path, huge: &Path) -> anyhow::Result<()> {
         let (rows, of_huge) = (grouped(self.rows), grouped(self.huge));
-        out::talk(format!("writing a CSV and a sheet of {rows} rows, and a CSV of {of_huge}"));
+        out::talk(format!("writing a CSV and a spreadsheet of {rows} rows, and a CSV of {of_huge} rows"));
         let (csv, sheet, huge_file) = (csv.to_owned(), sheet.to_owned(), huge.to_owned());
         let (rows, huge) = (self.rows, self.huge);
         let writing = tokio::task::spawn_blocking(move || {
@@ -84,12 +84,12 @@ impl Import {
     }
 }
 
-/// A part on a file, and on a new database where it has one.
-async fn of(part: &str, file: &Path, folder: Option<&Path>) -> anyhow::Result<Run> {
-    let place = folder.map(tempfile::tempdir_in).transpose()?;
+/// Runs a part on a file and, if a folder is given, on a new database in it.
+async fn run_on(part: &str, file: &Path, folder: Option<&Path>) -> anyhow::Result<Run> {
+    let database_folder = folder.map(tempfile::tempdir_in).transpose()?;
     let mut arguments = vec![part.to_owned(), "--file".to_owned(), text(file)];
-    if let Some(place) = &place {
-        arguments.extend(["--database".to_owned(), text(&place.path().join("bench.db"))]);
+    if let Some(folder) = &database_folder {
+        arguments.extend(["--database".to_owned(), text(&folder.path().join("bench.db"))]);
     }
-    apart(part, &arguments).await
+    run_part(part, &arguments).await
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Rounds;
 use super::dispatch::arguments;
-use super::part::apart;
+use super::part::run_part;
 use super::table::{CPU, PEAK};
 use crate::bench::dispatch::Load;
 use crate::bench::{Figures, Run, Target};
@@ -14,29 +14,28 @@ use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs: messages handed over a second; processor time of the process for \
-                  each message; the most memory that the process had, which is to be the same for any number of messages. \
-                  --json has every run."
+    after_help = "The table shows the medians of all runs: messages submitted per second; processor time per message; peak \
+                  memory of the process, which should be the same for any number of messages. --json has every run."
 )]
 pub(in crate::cli) struct Memory {
-    /// Messages of a campaign
+    /// Messages of the campaign
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) messages: u32,
-    /// Messages of a large campaign; 0 leaves it out
+    /// Messages of the large campaign; 0 skips it
     #[arg(long, default_value_t = 10_000_000)]
     pub(super) many: u32,
     #[command(flatten)]
     pub(super) rounds: Rounds,
 }
 
-/// What a server may take.
+/// The memory limit of a server.
 const MOST_MIB: f64 = 80.0;
 
 const SINGLES: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
 const BATCHES: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 const BATCH: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 
-/// What is sent: its name, over how many connections, how many in a request, how many receipts each.
+/// The loads: name, connections, messages in a request, receipts for each message.
 const KINDS: [(&str, NonZeroU32, NonZeroU32, usize); 3] = [
     ("single", SINGLES, NonZeroU32::MIN, 0),
     ("single, three receipts each", SINGLES, NonZeroU32::MIN, 3),
@@ -53,16 +52,16 @@ impl Memory {
                 measured.push((format!("{}: {kind}", grouped(messages)), load, Vec::new()));
             }
         }
-        for turn in 1..=self.rounds.runs.get() {
+        for run in 1..=self.rounds.runs.get() {
             for (name, load, runs) in &mut measured {
-                self.rounds.tell(name, turn);
-                runs.push(apart(name, &arguments("product", load)).await?);
+                self.rounds.announce(name, run);
+                runs.push(run_part(name, &arguments("product", load)).await?);
             }
         }
-        let held = |(name, _, runs): (String, Load, Vec<Run>)| {
+        let figures_of = |(name, _, runs): (String, Load, Vec<Run>)| {
             Figures::new(&name, runs, None).held_against(Target::PeakMib(MOST_MIB))
         };
-        let figures: Vec<Figures> = measured.into_iter().map(held).collect();
+        let figures: Vec<Figures> = measured.into_iter().map(figures_of).collect();
         self.rounds.print("memory", &[], &figures, "messages/s", &[CPU, PEAK])
     }
 }

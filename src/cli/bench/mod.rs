@@ -1,4 +1,4 @@
-//! `volley bench`: figures, not adjectives.
+//! `volley bench`: measures throughput, latency and memory.
 
 mod all;
 mod campaign;
@@ -30,34 +30,34 @@ use crate::domain::grouped;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Everything below, with the sizes of benches/README.md
+    /// Run all benchmarks below, with the sizes of benches/README.md
     All(all::All),
-    /// Rows a second of a recipient file, against the crates that only read it and the database that only stores it
+    /// Rows of a recipient file per second, against crates that only read it and a database that only stores it
     Import(import::Import),
-    /// Hand-overs a second, against a bare HTTP loop and against the database alone
+    /// Messages submitted per second, against a bare HTTP loop and against the database alone
     Dispatch(dispatch::Dispatch),
-    /// The most memory that a server takes that sends, whatever it sends
+    /// Peak memory of a server that sends, for any number of messages
     Memory(memory::Memory),
-    /// Decisions a second on one core, with nothing read or written
+    /// Engine decisions per second on one core, without I/O
     Engine(engine::Engine),
-    /// Deadlines a second, how late they are, and what millions of them cost at a start
+    /// Deadlines per second, their delay, and the cost of millions of them at a start
     Timers(timers::Timers),
-    /// Receipts over HTTP, on disk before they are acknowledged, against a handler that stores nothing
+    /// Receipts over HTTP, stored before the acknowledgement, against a handler that stores nothing
     Receipts(receipts::Receipts),
-    /// What of a rate is used and never exceeded, how late scheduled campaigns begin, what a server costs that waits
+    /// Accuracy of the rate limit, delay of scheduled campaigns, and cost of an idle server
     Pace(pace::Pace),
-    /// How long it takes to launch a file's campaign, to find one message of it, and to export it
+    /// Time to launch a campaign on a file, to find one of its messages, and to export it
     Campaign(campaign::Campaign),
-    /// How long it takes to stop a campaign of millions, and what memory its server needs
+    /// Time to cancel a campaign of millions, and memory of its server
     Cancel(cancel::Cancel),
-    /// A provider that takes everything: what the other commands send to
+    /// A provider that accepts everything, for the other commands
     #[command(hide = true)]
     Sink {
         #[arg(long)]
         webhook: Option<String>,
         #[arg(long, default_value_t = 0)]
         receipts: usize,
-        /// Print when each request came, and with how many messages
+        /// Print the arrival time and the number of messages of each request
         #[arg(long)]
         arrivals: bool,
     },
@@ -74,16 +74,16 @@ pub(super) enum Command {
     Run(part::Part),
 }
 
-/// What every benchmark is told.
+/// Options of every benchmark.
 #[derive(Debug, Args)]
 struct Rounds {
-    /// Runs of each kind; the medians are quoted
+    /// Number of runs of each kind; the table shows medians
     #[arg(long, default_value = "3")]
     runs: NonZeroU32,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Whether the table is one of Markdown, under a heading of its own.
+    /// Whether to print the table as Markdown, under its own heading.
     #[arg(skip)]
     in_markdown: bool,
 }
@@ -99,13 +99,13 @@ struct Printed<'a> {
 }
 
 impl Rounds {
-    /// All of them, each told when its turn comes.
-    fn turns(&self, what: &str) -> impl Iterator<Item = u32> {
-        (1..=self.runs.get()).inspect(move |turn| self.tell(what, *turn))
+    /// Iterates over the runs, and prints each when it starts.
+    fn iter(&self, what: &str) -> impl Iterator<Item = u32> {
+        (1..=self.runs.get()).inspect(move |run| self.announce(what, *run))
     }
 
-    fn tell(&self, what: &str, turn: u32) {
-        out::talk(format!("{what} ({turn} of {})", self.runs));
+    fn announce(&self, what: &str, run: u32) {
+        out::talk(format!("{what} ({run} of {})", self.runs));
     }
 
     fn print(
@@ -128,10 +128,10 @@ impl Rounds {
     }
 }
 
-/// What the benchmark ran on, as far as a figure without it says nothing.
+/// The machine and the build that the figures depend on.
 #[derive(Debug, Serialize)]
 struct Machine {
-    /// Nothing where the program was not built from a checkout, or not for release.
+    /// `None` if the program was not built from a checkout, or not for release.
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'static str>,
     cores: usize,
@@ -147,7 +147,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// Requests that may wait to be printed: a minute of the fastest pace that is measured.
+/// Buffer for requests to print: a minute at the fastest rate that is measured.
 const ARRIVALS: usize = 60_000;
 
 const DURABILITY: &str = "WAL, synchronous = FULL";
@@ -167,21 +167,21 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Campaign(campaign) => campaign.run(clock.as_ref()).await?,
         Command::Cancel(cancel) => cancel.run(clock).await?,
         Command::Sink { webhook, receipts, arrivals } => {
-            let mut told = Ok(());
-            let (tell, mut requests) = tokio::sync::mpsc::channel(ARRIVALS);
-            let sink = bench::run_sink(webhook, receipts, arrivals.then_some(tell), clock, |address| {
-                told = out::data(address);
+            let mut printed = Ok(());
+            let (sender, mut requests) = tokio::sync::mpsc::channel(ARRIVALS);
+            let sink = bench::run_sink(webhook, receipts, arrivals.then_some(sender), clock, |address| {
+                printed = out::data(address);
             });
-            let telling = async {
+            let printing = async {
                 while let Some(request) = requests.recv().await {
                     out::data(bench::arrival_line(&request))?;
                 }
                 anyhow::Ok(())
             };
-            let (ended, lines) = tokio::join!(sink, telling);
+            let (ended, lines) = tokio::join!(sink, printing);
             ended.map_err(anyhow::Error::from_boxed)?;
             lines?;
-            told?;
+            printed?;
         }
         Command::Load { address, load } => {
             let run = bench::receipts::load(address, load.load(), clock).await;
@@ -192,7 +192,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Messages that are laid out once and copied for each run, in a folder that goes when this does.
+/// A database of prepared messages, copied for each run. Its folder is removed on drop.
 struct Stock {
     folder: tempfile::TempDir,
 }
@@ -200,7 +200,7 @@ struct Stock {
 impl Stock {
     async fn new(messages: u32, laid: bench::Laid, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let stock = Self { folder: tempfile::tempdir()? };
-        out::talk(format!("laying out {} messages", grouped(messages)));
+        out::talk(format!("preparing {} messages", grouped(messages)));
         bench::fill(&stock.original(), messages, laid, clock).await.map_err(anyhow::Error::from_boxed)?;
         Ok(stock)
     }
@@ -209,13 +209,13 @@ impl Stock {
         self.folder.path().join("stock.db")
     }
 
-    /// A fresh copy. There is one at a time.
+    /// Makes a fresh copy, which replaces the previous one.
     async fn copy(&self) -> anyhow::Result<PathBuf> {
         let copy = self.folder.path().join("bench.db");
         for beside in ["-wal", "-shm"] {
             let mut name = copy.clone().into_os_string();
             name.push(beside);
-            // Where the last run has closed its database there is none.
+            // The file is missing if the last run closed its database.
             let _ = tokio::fs::remove_file(name).await;
         }
         tokio::fs::copy(self.original(), &copy).await?;

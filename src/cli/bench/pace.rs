@@ -5,56 +5,57 @@ use std::num::NonZeroU32;
 use clap::Args;
 
 use super::Rounds;
-use super::part::apart;
+use super::part::run_part;
 use super::table::{CPU, EARLY, IDLE, P50, P99, PEAK, WORST};
 use crate::bench::{Figures, Run, Target};
 use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs, and of `early` and `worst sec` the worst of all. pace: messages a second that the provider read, behind the first \
-                  second; their ratio to the rate; by how much the worst window of all, however long or short, passed more \
-                  than rate and burst allow, as time at that rate, where the way to the provider counts too; what the worst \
-                  second passed of what they allow. starts: how late half of the scheduled campaigns and nearly all began, in their order, \
-                  until the provider had read the first message. idle: processor time a second of a server on which nothing \
-                  happens, and the most memory that it had. --json has every run."
+    after_help = "The table shows the medians of all runs; for `early` and `worst sec`, the worst of all runs. pace: messages \
+                  per second that the provider received after the first second; their ratio to the rate; `early`: the largest \
+                  excess over rate and burst in a window of any length, as time at that rate, network delays included; \
+                  `worst sec`: the share of the allowed messages that the worst second used. starts: p50 and p99 of the delay \
+                  of scheduled campaigns, until the provider received the first message. idle: processor time per second of \
+                  an idle server, and its peak memory. --json has every run."
 )]
 pub(in crate::cli) struct Pace {
-    /// Rates to keep to, in messages a second
+    /// Rates to measure, in messages per second
     #[arg(long, value_delimiter = ',', default_value = "1,20,80,1000,5000,20000")]
     pub(super) rates: Vec<NonZeroU32>,
-    /// How long each of them is kept
+    /// Seconds to send at each rate
     #[arg(long, default_value = "10")]
     pub(super) seconds: NonZeroU32,
-    /// Lanes that send side by side, each a campaign of its own at 80 a second
+    /// Lanes that send at the same time, each its own campaign at 80 per second
     #[arg(long, default_value = "100")]
     pub(super) busy: NonZeroU32,
     /// Scheduled campaigns
     #[arg(long, default_value_t = 50)]
     pub(super) starts: u32,
-    /// Lanes of the server that waits, and campaigns that wait on it
+    /// Lanes of the idle server
     #[arg(long, default_value_t = 1_000)]
     pub(super) lanes: u32,
+    /// Campaigns that wait on the idle server
     #[arg(long, default_value_t = 100)]
     pub(super) campaigns: u32,
     #[command(flatten)]
     pub(super) rounds: Rounds,
 }
 
-/// Above this a real sender uses batches.
+/// Above this rate, a real sender uses batches.
 const SINGLE_MAX: u32 = 1_000;
-/// Batches that make up a second.
+/// Batches per second.
 const BATCHES_A_SECOND: u32 = 100;
-/// What a number of WhatsApp may send to begin with.
+/// The initial rate of a WhatsApp number.
 const SLOW: NonZeroU32 = NonZeroU32::MIN.saturating_add(79);
-/// What a server with one lane stands for.
+/// A server with one lane and one campaign.
 const ALONE: [u32; 2] = [1, 1];
 
 impl Pace {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let mut paces: Vec<(NonZeroU32, Vec<Run>)> = self.rates.iter().map(|rate| (*rate, Vec::new())).collect();
         let (mut busy, mut starts, mut alone, mut many) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for _ in self.rounds.turns("pace") {
+        for _ in self.rounds.iter("pace") {
             for (rate, runs) in &mut paces {
                 runs.push(self.pace(NonZeroU32::MIN, *rate).await?);
             }
@@ -86,10 +87,10 @@ impl Pace {
     async fn pace(&self, lanes: NonZeroU32, rate: NonZeroU32) -> anyhow::Result<Run> {
         let single = rate.get() <= SINGLE_MAX;
         let batch = if single { 1 } else { rate.get() / BATCHES_A_SECOND };
-        // What leaves in 50 ms, as it is where nobody says otherwise.
+        // 50 ms of the rate, which is the default burst.
         let burst = (rate.get() / 20).max(1).max(batch);
         let connections = if single { 64 } else { 4 };
-        let said = [
+        let arguments = [
             ("lanes", lanes.get()),
             ("rate", rate.get()),
             ("burst", burst),
@@ -97,7 +98,7 @@ impl Pace {
             ("connections", connections),
             ("seconds", self.seconds.get()),
         ];
-        part("pace", &said).await
+        part("pace", &arguments).await
     }
 }
 
@@ -105,7 +106,7 @@ async fn idle([lanes, campaigns]: [u32; 2]) -> anyhow::Result<Run> {
     part("idle", &[("lanes", lanes), ("campaigns", campaigns)]).await
 }
 
-async fn part(name: &str, said: &[(&str, u32)]) -> anyhow::Result<Run> {
-    let said = said.iter().flat_map(|(flag, value)| [format!("--{flag}"), value.to_string()]);
-    apart(name, &std::iter::once(name.to_owned()).chain(said).collect::<Vec<_>>()).await
+async fn part(name: &str, arguments: &[(&str, u32)]) -> anyhow::Result<Run> {
+    let arguments = arguments.iter().flat_map(|(flag, value)| [format!("--{flag}"), value.to_string()]);
+    run_part(name, &std::iter::once(name.to_owned()).chain(arguments).collect::<Vec<_>>()).await
 }

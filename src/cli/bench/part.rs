@@ -1,4 +1,4 @@
-//! Measured runs, each in a process of its own, so that its memory is its own.
+//! Measured runs. Each has its own process, so that its memory can be measured.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub(in crate::cli) enum Part {
     Product {
         #[command(flatten)]
         load: LoadArgs,
-        /// Where its database is kept
+        /// Path of its database
         #[arg(long)]
         database: Option<PathBuf>,
     },
@@ -46,7 +46,7 @@ pub(in crate::cli) enum Part {
     Start {
         #[command(flatten)]
         due: DueArgs,
-        /// When this process was started, in milliseconds since 1970
+        /// Start of this process, in milliseconds since 1970
         #[arg(long)]
         spawned: i64,
     },
@@ -197,8 +197,8 @@ impl Part {
     }
 }
 
-/// Runs a part in a process of its own.
-pub(super) async fn apart(name: &str, arguments: &[String]) -> anyhow::Result<Run> {
+/// Runs a part in its own process.
+pub(super) async fn run_part(name: &str, arguments: &[String]) -> anyhow::Result<Run> {
     let output = tokio::process::Command::new(std::env::current_exe()?)
         .args(["bench", "run"])
         .args(arguments)
@@ -210,5 +210,5 @@ pub(super) async fn apart(name: &str, arguments: &[String]) -> anyhow::Result<Ru
     if !output.status.success() {
         bail!("{name} failed");
     }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} said nothing that can be read"))
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} printed no valid result"))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::part::apart;
+use super::part::run_part;
 use super::table::{CPU, P50, P99, PEAK};
 use super::{Rounds, Stock, text};
 use crate::bench::receipts::Load;
@@ -13,37 +13,36 @@ use crate::bench::{Figures, Laid, Run, Target};
 use crate::clock::Clock;
 use crate::domain::grouped;
 
-/// Receipts in one body, and connections that carry such bodies.
+/// Receipts in one request, and connections for such requests.
 const ARRAY: u32 = 1_000;
 const ARRAY_CONNECTIONS: u32 = 8;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs: receipts acknowledged a second; their ratio to the limit of the \
-                  same run, which stands above them: a handler that parses and stores nothing. `kept, not applied` has \
-                  every body on disk too, and does nothing with it. Processor time of the server for each receipt; how \
-                  long half of the requests and nearly all took; the most memory that the server had. Every receipt is \
-                  about a message that was handed over; every other one carries our id. At half load requests are sent at \
-                  a rate. --json has every run."
+    after_help = "The table shows the medians of all runs: receipts acknowledged per second; their ratio to the limit of the \
+                  same run, in a row above: a handler that parses and stores nothing. `kept, not applied` only stores every \
+                  body on disk. Further columns: processor time of the server per receipt; p50 and p99 of the requests; peak \
+                  memory of the server. Every receipt is about a submitted message; every other one carries our id. At half \
+                  load, requests are sent at a fixed rate. --json has every run."
 )]
 pub(in crate::cli) struct Receipts {
-    /// Receipts in each run; arrays take twice as many
+    /// Receipts in each run; runs with arrays have twice as many
     #[arg(long, default_value_t = 300_000)]
     pub(super) receipts: u32,
-    /// Connections; a second pair of rows has a quarter of them
+    /// Connections; a second pair of rows uses a quarter of them
     #[arg(long, default_value = "256")]
     pub(super) connections: NonZeroU32,
-    /// Messages that were handed over before
+    /// Messages that were submitted before
     #[arg(long, default_value_t = 1_000_000)]
     pub(super) messages: u32,
-    /// Over how many messages the receipts of one moment are spread
+    /// Number of messages that the receipts of one moment are spread over
     #[arg(long, default_value = "1000")]
     pub(super) spread: NonZeroU32,
     #[command(flatten)]
     pub(super) rounds: Rounds,
 }
 
-/// Runs that belong together: what stores nothing and what stores everything.
+/// Runs to compare: a handler that stores nothing, and Volley.
 #[derive(Default)]
 struct Pair {
     bare: Vec<Run>,
@@ -52,9 +51,9 @@ struct Pair {
 
 impl Pair {
     async fn run(&mut self, stock: &Stock, load: &Load) -> anyhow::Result<&Run> {
-        self.bare.push(apart("the bare handler", &said("bare", load)).await?);
+        self.bare.push(run_part("the bare handler", &arguments("bare", load)).await?);
         self.volley.push(volley(stock, load).await?);
-        self.volley.last().ok_or_else(|| anyhow::anyhow!("nothing was measured"))
+        self.volley.last().ok_or_else(|| anyhow::anyhow!("no run was measured"))
     }
 
     fn figures(self, name: &str, least: Option<f64>) -> [Figures; 2] {
@@ -64,19 +63,19 @@ impl Pair {
     }
 }
 
-fn said(part: &str, load: &Load) -> Vec<String> {
+fn arguments(part: &str, load: &Load) -> Vec<String> {
     std::iter::once(part.to_owned()).chain(load.arguments()).collect()
 }
 
 async fn volley(stock: &Stock, load: &Load) -> anyhow::Result<Run> {
     let database = text(&stock.copy().await?);
-    let arguments = said("receipts", load).into_iter().chain(["--database".to_owned(), database]);
-    apart("the server", &arguments.collect::<Vec<_>>()).await
+    let arguments = arguments("receipts", load).into_iter().chain(["--database".to_owned(), database]);
+    run_part("the server", &arguments.collect::<Vec<_>>()).await
 }
 
 impl Receipts {
     pub(super) async fn run(self, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
-        // Three for each message at the most, and arrays are twice as many.
+        // At most three receipts for each message; runs with arrays have twice as many.
         let messages = self.messages.max(self.receipts);
         let stock = Stock::new(messages, Laid::HandedOver, clock).await?;
         let load = Load {
@@ -96,9 +95,9 @@ impl Receipts {
         };
         let (mut many, mut fewer) = (Pair::default(), Pair::default());
         let (mut journals, mut half, mut array) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in self.rounds.turns("receipts") {
+        for _ in self.rounds.iter("receipts") {
             let reached = many.run(&stock, &load).await?.per_second;
-            journals.push(apart("the journal", &said("journal", &load)).await?);
+            journals.push(run_part("the journal", &arguments("journal", &load)).await?);
             half.push(volley(&stock, &at_half(&load, reached)).await?);
             fewer.run(&stock, &few).await?;
             array.push(volley(&stock, &arrays).await?);
@@ -116,7 +115,7 @@ impl Receipts {
     }
 }
 
-/// Half as many a second as were reached, for as long.
+/// The load at half the rate that was reached, for the same time.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from a float saturates")]
 fn at_half(load: &Load, reached: f64) -> Load {
     let rate = NonZeroU32::new((reached / 2.0) as u32).unwrap_or(NonZeroU32::MIN);

@@ -1,4 +1,4 @@
-//! Figures as a table: the medians of all runs.
+//! Prints figures as a table: the medians of all runs.
 
 use std::num::NonZeroU32;
 
@@ -7,7 +7,7 @@ use crate::bench::{Figures, Held, Run};
 use crate::cli::out;
 use crate::domain::grouped;
 
-/// A column: its title, how many digits it has behind the point, and where its figures come from.
+/// A column: its title, its number of decimals, and the source of its figures.
 pub(super) struct Column {
     pub(super) title: &'static str,
     pub(super) digits: usize,
@@ -24,7 +24,7 @@ const fn worst(title: &'static str, digits: usize, of: fn(&Run) -> Option<f64>) 
     Column { title, digits, of, worst: true }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
+#[expect(clippy::cast_precision_loss, reason = "milliseconds for display")]
 fn millis(millis: Option<i64>) -> Option<f64> {
     millis.map(|millis| millis as f64)
 }
@@ -55,7 +55,7 @@ impl Column {
     }
 }
 
-/// Prints a table whose first figure is so many of `what` a second.
+/// Prints a table whose first column is the number of `what` per second.
 pub(super) fn print(machine: &Machine, what: &str, columns: &[Column], all: &[Figures]) -> anyhow::Result<()> {
     out::data(machine)?;
     let has_targets = all.iter().any(|figures| !figures.targets.is_empty());
@@ -68,7 +68,7 @@ pub(super) fn print(machine: &Machine, what: &str, columns: &[Column], all: &[Fi
     Ok(())
 }
 
-/// The medians of some runs, each figure's own.
+/// Formats a row: the median of each figure.
 fn row(figures: &Figures, columns: &[Column]) -> String {
     let dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
     let cells = columns.iter().map(|column| format!(" {:>11}", dash(column.cell(figures))));
@@ -93,7 +93,7 @@ pub(super) fn print_markdown(
 }
 
 fn markdown(what: &str, columns: &[Column], all: &[Figures]) -> Vec<String> {
-    // A column without a figure is left out.
+    // Skip columns without figures.
     let columns: Vec<&Column> =
         columns.iter().filter(|column| all.iter().any(|figures| column.cell(figures).is_some())).collect();
     let titles = columns.iter().map(|column| format!(" {} |", column.title)).collect::<String>();
@@ -108,8 +108,7 @@ fn markdown(what: &str, columns: &[Column], all: &[Figures]) -> Vec<String> {
     [head, rule].into_iter().chain(rows).collect()
 }
 
-/// The median rate a second, and the ratio of that to the limit. The ratio is rounded down: one that misses its target never
-/// looks as if it met it.
+/// The median rate per second, and its ratio to the limit. Rounds the ratio down, so that a missed target never looks met.
 fn first_cells(figures: &Figures) -> [Option<String>; 2] {
     let per_second = (figures.median_per_second > 0.0).then(|| rounded(figures.median_per_second));
     let floor = |ratio: f64| (ratio * 100.0 + 1e-9).floor() / 100.0;
@@ -117,12 +116,12 @@ fn first_cells(figures: &Figures) -> [Option<String>; 2] {
 }
 
 fn target(figures: &Figures) -> Option<String> {
-    let said = |held: &Held| format!("{}: {}", held.target, if held.met { "met" } else { "missed" });
-    let all: Vec<String> = figures.targets.iter().map(said).collect();
+    let line = |held: &Held| format!("{}: {}", held.target, if held.met { "met" } else { "missed" });
+    let all: Vec<String> = figures.targets.iter().map(line).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 
-/// To four digits: what the next run would say again.
+/// Rounds to four digits: the next run would not confirm more.
 #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
 fn rounded(figure: f64) -> String {
     let mut unit = 1.0;
@@ -138,7 +137,7 @@ mod tests {
     use crate::bench::Target;
 
     #[test]
-    fn every_figure_of_the_table_is_the_median_of_its_runs() {
+    fn table_cells_are_medians_of_the_runs() {
         let run = |per_second, cpu_us, p50_ms, p99_ms, peak_mib| Run {
             per_second,
             cpu_us,
@@ -162,7 +161,7 @@ mod tests {
         assert_eq!(first_cells(&just)[1].as_deref(), Some("0.79"));
     }
     #[test]
-    fn a_table_in_markdown_leaves_out_columns_without_figures() {
+    fn a_markdown_table_skips_columns_without_figures() {
         let run = |per_second, cpu_us| Run { per_second, cpu_us, ..Run::default() };
         let limits = vec![run(1_234_567.0, 0.0)];
         let all = [

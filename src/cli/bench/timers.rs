@@ -5,34 +5,34 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::part::apart;
+use super::part::run_part;
 use super::table::{CPU, IDLE, P50, P99, PEAK, READY};
 use super::{Rounds, Stock, text};
 use crate::bench::{Figures, Laid, Run, Target};
 use crate::clock::Clock;
 use crate::domain::grouped;
 
-/// Few enough to say what memory a server needs that has next to nothing pending.
+/// Few enough that the memory shown is that of a server with almost nothing pending.
 const FEW: u32 = 10_000;
-/// What is due at a start.
+/// Deadlines that are due at a start.
 const DUE_AT_START: u32 = 1_000;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs. burst: deadlines that are due at once, decided and queued again, \
-                  a second; the limit is one update for each page of the same rows. steady: how late half of them and \
-                  nearly all were on disk. start: from the start of the process until the first deadline had fired, with \
-                  so many pending; then processor time a second while nothing is due, and the most memory that the \
-                  process had. --json has every run."
+    after_help = "The table shows the medians of all runs. burst: deadlines per second, all due at once, decided and queued; \
+                  the limit is one update for each page of the same rows. steady: p50 and p99 of the delay until the \
+                  decision is on disk. start: time from the start of the process until the first deadline was handled, with \
+                  that many pending; then processor time per second while nothing is due, and peak memory of the process. \
+                  --json has every run."
 )]
 pub(in crate::cli) struct Timers {
     /// Deadlines that are due at once
     #[arg(long, default_value_t = 100_000)]
     pub(super) burst: u32,
-    /// Deadlines a second that come one after the other, for ten seconds
+    /// Deadlines per second that fall due one after another, for ten seconds
     #[arg(long, default_value_t = 1_000)]
     pub(super) steady: u32,
-    /// Deadlines pending in all; ten million take a minute to lay out, and 5 GB
+    /// Deadlines pending in total; ten million take a minute to prepare, and 5 GB
     #[arg(long, default_value_t = 1_000_000)]
     pub(super) pending: u32,
     #[command(flatten)]
@@ -49,11 +49,11 @@ impl Timers {
         let (mut limits, mut bursts, mut steady) = (Vec::new(), Vec::new(), Vec::new());
         let (mut starts_few, mut starts_many) = (Vec::new(), Vec::new());
         let burst = self.burst.to_string();
-        for _ in self.rounds.turns("timers") {
+        for _ in self.rounds.iter("timers") {
             limits.push(on(&many, "bulk-update", &["--due", &burst]).await?);
             bursts.push(on(&many, "burst", &["--due", &burst]).await?);
-            let said = ["--per-second", &self.steady.to_string(), "--seconds", &SECONDS.to_string()];
-            steady.push(on(&many, "steady", &said).await?);
+            let arguments = ["--per-second", &self.steady.to_string(), "--seconds", &SECONDS.to_string()];
+            steady.push(on(&many, "steady", &arguments).await?);
             starts_few.push(start(&few, clock.as_ref()).await?);
             starts_many.push(start(&many, clock.as_ref()).await?);
         }
@@ -75,14 +75,14 @@ impl Timers {
     }
 }
 
-async fn on(stock: &Stock, part: &str, said: &[&str]) -> anyhow::Result<Run> {
-    run_on(&stock.copy().await?, part, said).await
+async fn on(stock: &Stock, part: &str, arguments: &[&str]) -> anyhow::Result<Run> {
+    run_on(&stock.copy().await?, part, arguments).await
 }
 
-async fn run_on(database: &Path, part: &str, said: &[&str]) -> anyhow::Result<Run> {
+async fn run_on(database: &Path, part: &str, arguments: &[&str]) -> anyhow::Result<Run> {
     let database = text(database);
-    let arguments = [part, "--database", &database].into_iter().chain(said.iter().copied());
-    apart(part, &arguments.map(str::to_owned).collect::<Vec<_>>()).await
+    let arguments = [part, "--database", &database].into_iter().chain(arguments.iter().copied());
+    run_part(part, &arguments.map(str::to_owned).collect::<Vec<_>>()).await
 }
 
 async fn start(stock: &Stock, clock: &dyn Clock) -> anyhow::Result<Run> {

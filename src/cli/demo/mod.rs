@@ -1,11 +1,10 @@
-//! `volley demo`: everything at once, in one process and over real HTTP.
+//! `volley demo`: runs a whole campaign in one process, over real HTTP.
 //!
-//! The practice provider is a task of this process and no child of it, so that there is nothing to be left behind by a
-//! Ctrl-C and nothing to find on a disk; what passes between it and the server are the same requests and webhooks, over
-//! the same sockets, that pass between the server and the real provider.
+//! The practice provider is a task of this process, not a child process, so a Ctrl-C leaves nothing running. The server
+//! and the practice provider exchange the same requests and webhooks over sockets as with the real provider.
 
 mod outcome;
-mod scene;
+mod setup;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,82 +25,82 @@ use crate::campaign::{Draft, Launched};
 use crate::simulator;
 use crate::store::Store;
 use outcome::Outcome;
-use scene::Scene;
+use setup::Setup;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Everything at once: starts the practice provider and the server on free ports, with a database in a \
-                  temporary folder; makes a sample spreadsheet of people over eight countries; launches a campaign that \
-                  tries WhatsApp, then Viber, then SMS; shows it live, and ends with a report.\n\nNobody is written to: \
-                  the people are made up, and so is the provider. Time is compressed: a fallback comes after seconds \
-                  instead of minutes.",
+    long_about = "Run a demonstration. It starts the practice provider and the server on free ports, with a database in a \
+                  temporary folder. It generates a spreadsheet of recipients in eight countries and launches a campaign \
+                  that tries WhatsApp, then Viber, then SMS. It shows live progress and a report at the end.\n\nNothing is \
+                  sent to real phones: recipients and provider are simulated. Time is compressed: steps fall back after \
+                  seconds instead of minutes.",
     after_help = "\
 Examples:
   volley demo
   volley demo --recipients 20000
-  volley demo --data demo --stay      keep the files, and the server up, to look around in
+  volley demo --data demo --stay      keep the files, and keep the server running
   volley demo --json | jq .outcomes"
 )]
 pub(super) struct Args {
-    /// People in the sample spreadsheet.
+    /// Number of recipients in the sample spreadsheet.
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=MAX_DEMO_RECIPIENTS))]
     recipients: u64,
-    /// Stay up after the report, until Ctrl-C.
+    /// Keep the server running after the report, until Ctrl-C.
     #[arg(long)]
     stay: bool,
-    /// Keep everything in this folder instead of a temporary one.
+    /// Folder for all files. Default: a temporary folder, removed at the end.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Chance: the same number makes the same people, with the same luck.
+    /// Random seed: the same seed generates the same recipients with the same results.
     #[arg(long, value_name = "NUMBER", default_value_t = 8)]
     seed: u64,
-    /// The report as one object.
+    /// Print the report as one JSON object.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut interrupts = Interrupts::listen();
-    let scene = Scene::set(&args).await?;
-    let ground = scene.ground.clone();
+    let setup = Setup::prepare(&args).await?;
+    let ground = setup.ground.clone();
     let store = ground.store().await?;
-    let provider = Provider::start(&scene, args.seed).await?;
-    let server = Server::start(&ground, Arc::clone(&store), scene.listener).await?;
+    let provider = Provider::start(&setup, args.seed).await?;
+    let server = Server::start(&ground, Arc::clone(&store), setup.listener).await?;
     if !args.json {
-        let folder = scene.folder.path().display();
+        let folder = setup.folder.path().display();
         out::talk(format_args!(
             "Practice provider on {}, server on http://{}, files in {folder}.",
             provider.address, server.address
         ));
     }
-    let mut stage = Stage { ground, store, provider, server };
-    let played = tokio::select! {
-        played = stage.play(&scene.campaign, &args) => Some(played),
+    let mut demo = Demo { ground, store, provider, server };
+    let outcome = tokio::select! {
+        outcome = demo.run_campaign(&setup.campaign, &args) => Some(outcome),
         () = interrupts.next() => None,
     };
-    let exit = match played {
+    let exit = match outcome {
         None => {
-            out::talk("Stopped before the end.");
+            out::talk("Interrupted before the end.");
             Exit::Failed
         }
         Some(outcome) => {
-            outcome?.tell(args.json, To::Stdout.paint())?;
+            outcome?.print(args.json, To::Stdout.paint())?;
             Exit::Done
         }
     };
     if args.stay && exit == Exit::Done {
-        out::talk(format_args!("\nStaying up until Ctrl-C. Meanwhile, in another terminal:"));
-        stage.hint(&scene.volley).await?;
+        out::talk(format_args!("\nThe server runs until Ctrl-C. In another terminal, try:"));
+        demo.print_hints(&setup.volley).await?;
         tokio::select! {
             () = interrupts.next() => {}
-            error = stage.server.failed() => return Err(error),
+            error = demo.server.failed() => return Err(error),
         }
     } else if args.data.is_some() {
-        out::talk("\nTo look around in it:");
-        stage.hint(&scene.volley).await?;
+        out::talk("\nTo explore the result:");
+        demo.print_hints(&setup.volley).await?;
     }
     tokio::select! {
-        struck = stage.strike() => struck?,
+        stopped = demo.stop() => stopped?,
         () = interrupts.next() => {}
     }
     Ok(exit)
@@ -116,38 +115,38 @@ struct Provider {
 }
 
 impl Provider {
-    async fn start(scene: &Scene, seed: u64) -> anyhow::Result<Self> {
+    async fn start(setup: &Setup, seed: u64) -> anyhow::Result<Self> {
         let listener =
-            scene.provider_listener.lock().await.take().context("the practice provider has started already")?;
+            setup.provider_listener.lock().await.take().context("the practice provider has started already")?;
         let address = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
-        let model = simulator::Model::new(scene::profile(), seed).with_key(Some(scene.api_key.clone()));
-        let options = simulator::Options { webhook: Some(scene.webhook()), journal: None };
-        let clock = Arc::clone(&scene.ground.clock);
+        let model = simulator::Model::new(setup::profile(), seed).with_key(Some(setup.api_key.clone()));
+        let options = simulator::Options { webhook: Some(setup.webhook()), journal: None };
+        let clock = Arc::clone(&setup.ground.clock);
         let task = tokio::spawn(simulator::serve(listener, model, options, clock, stop.clone()));
         Ok(Self { task, stop, address })
     }
 }
 
-/// Everybody who takes part.
-struct Stage {
+/// The running parts of a demonstration.
+struct Demo {
     ground: Ground,
     store: Arc<dyn Store>,
     provider: Provider,
     server: Server,
 }
 
-impl Stage {
-    /// From the spreadsheet to the report, by the verbs that the commands use.
-    async fn play(&mut self, campaign: &std::path::Path, args: &Args) -> anyhow::Result<Outcome> {
+impl Demo {
+    /// Launches the campaign and follows it to the report, with the same verbs as the commands.
+    async fn run_campaign(&mut self, campaign: &std::path::Path, args: &Args) -> anyhow::Result<Outcome> {
         let begun = self.ground.now();
         let draft = Draft::load(campaign)?;
-        // What is warned about is the compressed time, which is meant.
+        // The warnings are about the compressed time, which is intended: ignore them.
         let (launched, _) = launch::launch(&self.ground, self.store.as_ref(), &draft, (false, args.json)).await?;
         if !args.json {
             let Launched { name, messages, .. } = &launched;
             out::talk(format_args!(
-                "Launched \"{name}\" to {} people: WhatsApp, else Viber, else SMS.\n",
+                "Launched \"{name}\" to {} recipients: WhatsApp, then Viber, then SMS.\n",
                 count(*messages)
             ));
         }
@@ -158,14 +157,14 @@ impl Stage {
             error = self.server.failed() => return Err(error),
             ended = &mut self.provider.task => {
                 ended??;
-                anyhow::bail!("the practice provider has ended before its time");
+                anyhow::bail!("the practice provider stopped unexpectedly");
             }
         }
         outcome::read(&self.ground, self.store.as_ref(), launched.batch, &self.provider.address, begun).await
     }
 
-    /// What to try next.
-    async fn hint(&self, volley: &str) -> anyhow::Result<()> {
+    /// Prints commands to try next.
+    async fn print_hints(&self, volley: &str) -> anyhow::Result<()> {
         let Some(batch) = self.store.batches(None).await?.pop() else { return Ok(()) };
         let name = shell(&super::campaign::name_of(&batch));
         out::talk(format_args!("  {volley} campaign report {name}"));
@@ -175,8 +174,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Ends in the order in which nothing is lost: the server hears the provider out.
-    async fn strike(self) -> anyhow::Result<()> {
+    /// Stops the server before the provider, so that the server still receives the last webhooks.
+    async fn stop(self) -> anyhow::Result<()> {
         self.server.stop(|_| {}).await?;
         self.store.close().await;
         self.provider.stop.cancel();

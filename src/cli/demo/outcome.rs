@@ -1,4 +1,4 @@
-//! What a demonstration has come to.
+//! The result of a demonstration.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,9 @@ use crate::cli::words::{count, span};
 use crate::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
 use crate::store::{Batch, Store};
 
-/// Messages looked through in one go.
+/// Messages that one store call reads.
 const PAGE: u32 = 1_000;
-/// Messages at the end of the queue of which the last to leave is one.
+/// The last message submitted is among this many at the end of the queue.
 const LAST: u32 = 100;
 
 #[derive(Debug)]
@@ -24,20 +24,20 @@ pub(super) struct Outcome {
     paces: Vec<Pace>,
 }
 
-/// How fast one lane went, and how fast it may go.
+/// The rate that one lane reached, and its limit.
 #[derive(Debug, Serialize)]
 struct Pace {
     channel: Channel,
     lane: String,
     allowed: f64,
     burst: u32,
-    /// On average from the first hand-over to the last; of the first step alone, which always has somebody to write to.
+    /// The average from the first submission to the last. Only for the first step, whose queue is never empty.
     average: Option<f64>,
-    /// The most in any second, as the provider counted.
+    /// The largest number in any second, as counted by the provider.
     peak: u64,
 }
 
-/// What the practice provider has seen, as far as it matters here.
+/// What the practice provider received: the part of its answer that is used here.
 #[derive(Deserialize)]
 struct Seen {
     channels: Vec<ChannelSeen>,
@@ -65,13 +65,13 @@ pub(super) async fn read(
     provider: &str,
     begun: Timestamp,
 ) -> anyhow::Result<Outcome> {
-    let batch = store.batch(batch).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
+    let batch = store.batch(batch).await?.ok_or_else(|| anyhow::anyhow!("the campaign no longer exists"))?;
     let report = Report::read(store, &batch).await?;
     let seen = reqwest::get(format!("{provider}/simulator/seen")).await?.bytes().await?;
     let seen: Seen = serde_json::from_slice(&seen)?;
     let first = report.steps.first().and_then(|step| ground.config.lane(step.lanes.first()?));
     let average = average(store, &batch, first.map_or(0, |lane| lane.burst.get())).await?;
-    let pace = |(place, step): (usize, &crate::campaign::StepReport)| {
+    let pace = |(index, step): (usize, &crate::campaign::StepReport)| {
         let lane = ground.config.lane(step.lanes.first()?)?;
         let peak =
             seen.channels.iter().find(|seen| seen.channel == step.channel).map_or(0, |seen| seen.peak_per_second);
@@ -80,7 +80,7 @@ pub(super) async fn read(
             lane: lane.name.clone(),
             allowed: lane.rate.each_second(),
             burst: lane.burst.get(),
-            average: average.filter(|_| place == 0),
+            average: average.filter(|_| index == 0),
             peak,
         })
     };
@@ -89,23 +89,24 @@ pub(super) async fn read(
     Ok(Outcome { report, batch, at, took: at.since(begun), paces })
 }
 
-/// Hand-overs a second of the first step, from the first claim to the last answer and beyond the burst that it
-/// may begin with, so rather too low than too high.
+/// The average rate of the first step, from the first claim to the last response.
+///
+/// The initial burst does not count, so the figure is rather too low than too high.
 async fn average(store: &dyn Store, batch: &Batch, burst: u32) -> anyhow::Result<Option<f64>> {
     let of = |n: u32| MessageKey { batch: batch.id, n };
     let keys: Vec<_> =
         [of(0)].into_iter().chain((batch.messages.saturating_sub(LAST)..batch.messages).map(of)).collect();
-    let tries = store.attempts(keys).await?.into_iter();
-    let mut tries = tries.map(|all| all.into_iter().rfind(|attempt| attempt.step == StepIndex::FIRST));
-    let first = tries.next().flatten().and_then(|attempt| attempt.intent);
-    let last = tries.flatten().map(|attempt| attempt.answered).max();
+    let attempts = store.attempts(keys).await?.into_iter();
+    let mut attempts = attempts.map(|all| all.into_iter().rfind(|attempt| attempt.step == StepIndex::FIRST));
+    let first = attempts.next().flatten().and_then(|attempt| attempt.intent);
+    let last = attempts.flatten().map(|attempt| attempt.answered).max();
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
     let seconds = last.since(first).std().as_secs_f64();
     Ok((seconds >= 1.0).then(|| f64::from(batch.messages.saturating_sub(burst)) / seconds))
 }
 
 impl Outcome {
-    pub(super) fn tell(&self, json: bool, paint: Paint) -> anyhow::Result<()> {
+    pub(super) fn print(&self, json: bool, paint: Paint) -> anyhow::Result<()> {
         if json {
             return out::json(&Shown {
                 report: ReportShown::new(&self.report, &self.batch),
@@ -115,18 +116,18 @@ impl Outcome {
             });
         }
         let mut lines = report::lines(&self.report, &self.batch, self.at, paint);
-        lines.extend([String::new(), paint.bold("Pace, as the provider saw it")]);
+        lines.extend([String::new(), paint.bold("Rate, as measured by the provider")]);
         for pace in &self.paces {
-            let allowed = format!("{:.0}/s and a burst of {} allowed", pace.allowed, pace.burst);
+            let limit = format!("limit {:.0}/s with a burst of {}", pace.allowed, pace.burst);
             let average = pace.average.map(|average| format!("{average:.1}/s on average, ")).unwrap_or_default();
-            lines.push(format!("  {:<8}  {average}at most {} in a second; {allowed}", pace.channel, count(pace.peak)));
+            lines.push(format!("  {:<8}  {average}at most {} in a second; {limit}", pace.channel, count(pace.peak)));
         }
-        lines.extend([String::new(), format!("From the spreadsheet to the last outcome in {}.", span(self.took))]);
+        lines.extend([String::new(), format!("Time from the spreadsheet to the last outcome: {}.", span(self.took))]);
         out::lines(lines)
     }
 }
 
-/// A few messages whose story is worth reading.
+/// Picks a few messages with interesting histories.
 pub(super) async fn worth_a_look(store: &dyn Store, batch: &Batch) -> anyhow::Result<Vec<(MessageId, &'static str)>> {
     let mut found: Vec<(MessageId, &'static str)> = Vec::new();
     let mut from = 0;
@@ -139,7 +140,7 @@ pub(super) async fn worth_a_look(store: &dyn Store, batch: &Batch) -> anyhow::Re
                 _ if marks.delivered_twice() => "delivered twice: an earlier receipt came late",
                 (Some(1), _) => "reached by the second step",
                 (Some(2), _) => "reached by the third step",
-                (None, Some(Ended::Undelivered)) => "reached by nothing",
+                (None, Some(Ended::Undelivered)) => "not reached by any step",
                 _ => continue,
             };
             if found.iter().all(|(_, known)| *known != why) {

@@ -1,4 +1,4 @@
-//! `volley lane`: senders, how fast they may send, and what holds them.
+//! `volley lane`: shows, changes, pauses and resumes lanes.
 
 mod set;
 mod show;
@@ -23,48 +23,48 @@ use crate::throttle::is_over;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Every lane of the configuration: its pace, its tier, and what holds it.
+    /// List the lanes of the configuration: rates, tiers and holds.
     List {
-        /// As a list of objects.
+        /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
     },
-    /// One lane: how it goes, what was changed on it, what waits for what, and what the provider says of it.
+    /// Show one lane: state, settings, overrides, waiting messages, and what the provider reports.
     Show {
         /// The lane's name in the configuration.
         lane: String,
-        /// As an object: as of `lane list`, and the campaigns that wait.
+        /// Print one JSON object: as `lane list`, plus queues.
         #[arg(long)]
         json: bool,
     },
-    /// Change a lane's rate, its burst, or the tier of its portfolio, while it runs.
+    /// Override a lane's rate or burst, its account's rate, or its portfolio's tier, also while it sends.
     ///
-    /// It counts at once, outlives restarts, and ends when the file says something else than it does now.
+    /// An override takes effect at once, survives restarts, and ends when the value in the file changes.
     #[command(after_help = "\
 Examples:
   volley lane set promo-sg --rate 40/s --reason 'a gentle start'
   volley lane set promo-sg --tier 10K
-  volley lane set promo-sg --rate file            what the file says counts again")]
+  volley lane set promo-sg --rate file            restore the value of the file")]
     Set(set::Args),
-    /// Stop a lane for now. Its queued messages wait, until their leave_within at most.
+    /// Pause a lane. Its queued messages wait, at most until their leave_within.
     #[command(
         after_help = "Examples:\n  volley lane pause promo-sg\n  volley lane pause promo-sg --reason 'number moves to another account'"
     )]
     Pause {
         /// The lane's name in the configuration.
         lane: String,
-        /// Why, for whoever wonders.
+        /// Reason, shown in events and with the lane.
         #[arg(long)]
         reason: Option<String>,
-        /// As an object: as of `lane list`, and noted.
+        /// Print one JSON object: as `lane list`, plus noted.
         #[arg(long)]
         json: bool,
     },
-    /// Let a lane send again: lifts what a person decided, and what Volley held by itself.
+    /// Resume a lane: release the holds of operators and those of Volley itself.
     Resume {
         /// The lane's name in the configuration.
         lane: String,
-        /// As an object: as of `lane list`, lifted, and noted.
+        /// Print one JSON object: as `lane list`, plus lifted and noted.
         #[arg(long)]
         json: bool,
     },
@@ -81,23 +81,23 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
     Ok(Exit::Done)
 }
 
-/// The lane of a name, or a sentence with the nearest one.
+/// Finds a lane by its name. The error suggests the nearest name.
 pub(super) fn named<'a>(ground: &'a Ground, name: &str) -> anyhow::Result<&'a Lane> {
     if let Some(lane) = ground.config.lane(name) {
         return Ok(lane);
     }
     let names: Vec<&str> = ground.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
     if names.is_empty() {
-        bail!("there is no lane {name}: the configuration has none; add a [[lane]] to volley.toml");
+        bail!("unknown lane \"{name}\": no lanes are configured; add a [[lane]] to volley.toml");
     }
-    bail!("there is no lane {name}; {}", hint(name, names))
+    bail!("unknown lane \"{name}\"; {}", hint(name, names))
 }
 
 #[derive(Serialize)]
 struct TierShown {
     portfolio: String,
     tier: String,
-    /// People handed over to in the last day.
+    /// Recipients that messages were submitted to in the last 24 hours.
     used: u32,
 }
 
@@ -111,22 +111,22 @@ struct LaneShown<'a> {
     account_rate: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<TierShown>,
-    /// Of which countries' people it is; of everybody's, where it names none.
+    /// The countries that it sends to; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     countries: Vec<Country>,
     holds: Vec<HoldShown>,
-    /// Messages that are queued on it, and on lanes that share them.
+    /// Messages that are queued on it, including those that it shares with other lanes.
     waiting: i64,
-    /// How it goes now, where a server is running.
+    /// Its current state; `None` without a running server.
     now: Option<PaceShown>,
-    /// What was changed while it ran.
-    turned: Vec<DialShown>,
-    /// What the provider says of it.
-    says: Vec<SaidShown>,
+    /// The overrides of its settings.
+    turned: Vec<OverrideShown>,
+    /// What the provider reports about it.
+    says: Vec<ReportedShown>,
 }
 
 #[derive(Serialize)]
-struct DialShown {
+struct OverrideShown {
     what: Knob,
     value: String,
     in_file: String,
@@ -136,15 +136,15 @@ struct DialShown {
 }
 
 #[derive(Serialize)]
-struct SaidShown {
+struct ReportedShown {
     about: String,
     what: String,
     value: String,
     at: String,
 }
 
-/// Whether a dial is on this lane, or on its portfolio.
-fn is_of(dial: &Dial, lane: &Lane) -> bool {
+/// Whether an override concerns this lane, its account or its portfolio.
+fn concerns(dial: &Dial, lane: &Lane) -> bool {
     match dial.knob {
         Knob::Rate | Knob::Burst => dial.name == lane.name,
         Knob::AccountRate => dial.name == lane.account,
@@ -152,25 +152,29 @@ fn is_of(dial: &Dial, lane: &Lane) -> bool {
     }
 }
 
-/// `rate of lane promo-sg is 40/s, in the file 80/s: set by ann: a gentle start (3 min ago)`.
-fn turned_sentence(dial: &Dial, now: Timestamp) -> String {
+/// `the rate of lane promo-sg is 40/s (80/s in the file): set by ann: a gentle start, 3 min ago`.
+fn override_sentence(dial: &Dial, now: Timestamp) -> String {
     let Dial { knob, value, in_file, why, since, .. } = dial;
     format!(
-        "the {} of {} is {value}, in the file {in_file}: {why}, {} ago",
+        "the {} of {} is {value} ({in_file} in the file): {why}, {} ago",
         knob.what(),
         dial.subject(),
         about(now.since(*since))
     )
 }
 
-/// What lets the file's value count again.
-fn turn_back(dial: &Dial, lane: &Lane) -> String {
-    format!("to go back to it: volley lane set {} --{} file", super::words::shell(&lane.name), dial.knob)
+/// The command that restores the value of the file.
+fn reset_command(dial: &Dial, lane: &Lane) -> String {
+    format!(
+        "to restore the value of the file: volley lane set {} --{} file",
+        super::words::shell(&lane.name),
+        dial.knob
+    )
 }
 
-fn said_sentence(said: &Said, now: Timestamp) -> String {
+fn report_sentence(said: &Said, now: Timestamp) -> String {
     format!(
-        "{}: its {} is {}, as the provider said {} ago",
+        "{}: its {} is {}, reported by the provider {} ago",
         said.about,
         said.what,
         said.value,
@@ -178,7 +182,7 @@ fn said_sentence(said: &Said, now: Timestamp) -> String {
     )
 }
 
-/// What is known of all lanes.
+/// The stored state of all lanes.
 struct Known {
     holds: Vec<Hold>,
     waiting: Waiting,
@@ -186,8 +190,8 @@ struct Known {
     dials: Vec<Dial>,
     says: Vec<Said>,
     step_holds: Vec<StepHold>,
-    /// People who count against the tier of their portfolio.
-    people: BTreeMap<String, u32>,
+    /// For each portfolio, the recipients that count against its tier.
+    recipients: BTreeMap<String, u32>,
 }
 
 impl Known {
@@ -196,18 +200,18 @@ impl Known {
         let counts = |dial: &Dial| !is_over(&ground.config, dial);
         let dials = store.dials().await?.into_iter().filter(counts).collect();
         let step_holds = store.step_holds().await?;
-        let people = store.tiers_used(ground.now() - Tier::HELD).await?;
+        let recipients = store.tiers_used(ground.now() - Tier::HELD).await?;
         let says = store.said().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
-        Ok(Self { holds, waiting, states: ground.lane_states(store).await?, dials, says, step_holds, people })
+        Ok(Self { holds, waiting, states: ground.lane_states(store).await?, dials, says, step_holds, recipients })
     }
 
     fn dials<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Dial> {
-        self.dials.iter().filter(|dial| is_of(dial, lane))
+        self.dials.iter().filter(|dial| concerns(dial, lane))
     }
 
     fn says(&self, lane: &Lane) -> impl Iterator<Item = &Said> {
         let about = format!("lane {}", lane.name);
-        // What the provider says of the account concerns all that send on WhatsApp.
+        // What the provider reports about the account concerns all WhatsApp lanes.
         let is_whatsapp = lane.channel == Channel::WhatsApp;
         self.says.iter().filter(move |said| said.about == about || is_whatsapp && said.about == "account")
     }
@@ -217,7 +221,7 @@ fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a>
     let tier = lane.tiered().map(|portfolio| TierShown {
         portfolio: portfolio.to_owned(),
         tier: lane.tier.to_string(),
-        used: known.people.get(portfolio).copied().unwrap_or(0),
+        used: known.recipients.get(portfolio).copied().unwrap_or(0),
     });
     LaneShown {
         name: &lane.name,
@@ -242,7 +246,7 @@ fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a>
         now: known.states.iter().find(|state| state.lane == lane.name).map(|state| PaceShown::new(lane, state)),
         turned: known
             .dials(lane)
-            .map(|dial| DialShown {
+            .map(|dial| OverrideShown {
                 what: dial.knob,
                 value: dial.value.clone(),
                 in_file: dial.in_file.clone(),
@@ -253,7 +257,7 @@ fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a>
             .collect(),
         says: known
             .says(lane)
-            .map(|said| SaidShown {
+            .map(|said| ReportedShown {
                 about: said.about.clone(),
                 what: said.what.clone(),
                 value: said.value.clone(),
@@ -273,7 +277,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         return out::json(&lanes);
     }
     if lanes.is_empty() {
-        out::talk("The configuration has no lane yet; add a [[lane]] with a name and a channel to volley.toml.");
+        out::talk("No lanes are configured; add a [[lane]] with a name and a channel to volley.toml.");
         return Ok(());
     }
     let paint = To::Stdout.paint();
@@ -284,7 +288,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         ">now",
         ">burst",
         "account",
-        "people today, of tier",
+        "recipients in 24 h, of tier",
         ">waiting",
         "state",
     ]);
@@ -296,23 +300,24 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         let tier = lane.tier.as_ref().map(|tier| {
             let used = count(tier.used);
             match config.tier {
-                Tier::People(people) => format!("{used} of {} ({})", count(people), tier.portfolio),
+                Tier::People(recipients) => format!("{used} of {} ({})", count(recipients), tier.portfolio),
                 Tier::Unlimited => format!("{used}, unlimited ({})", tier.portfolio),
             }
         });
         let state = match lane.holds.iter().any(|hold| hold.template.is_none()) {
-            true => paint.bad("held"),
-            false if !lane.holds.is_empty() => paint.so_so("may send, but for a template"),
+            true => paint.bad("on hold"),
+            false if lane.holds.len() == 1 => paint.so_so("ready; one template is on hold"),
+            false if !lane.holds.is_empty() => paint.so_so("ready; some templates are on hold"),
             false => match slow.iter().find(|slow| slow.lane == lane.name) {
                 Some(slow) => paint.so_so(slow.state()),
-                None => paint.good("may send"),
+                None => paint.good("ready"),
             },
         };
         table.row([
             lane.name.to_owned(),
             lane.channel.to_string(),
             lane.rate.clone(),
-            now_of(&known, config),
+            current_rate(&known, config),
             count(lane.burst),
             account,
             tier.unwrap_or_else(|| "–".to_owned()),
@@ -334,13 +339,13 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     for state in known.states.iter().filter(|state| ground.config.lane(&state.lane).is_some()) {
         if let Some((at, why)) = &state.complaint {
             let ago = about(now.since(*at));
-            out::data(format_args!("\nlane {}: the provider complained last {ago} ago: {why}", state.lane))?;
+            out::data(format_args!("\nlane {}: last complaint of the provider, {ago} ago: {why}", state.lane))?;
         }
     }
     for dial in &known.dials {
-        if let Some(lane) = ground.config.lanes.iter().find(|lane| is_of(dial, lane)) {
-            out::data(format_args!("\n{}", turned_sentence(dial, now)))?;
-            out::data(paint.dim(format!("  {}", turn_back(dial, lane))))?;
+        if let Some(lane) = ground.config.lanes.iter().find(|lane| concerns(dial, lane)) {
+            out::data(format_args!("\n{}", override_sentence(dial, now)))?;
+            out::data(paint.dim(format!("  {}", reset_command(dial, lane))))?;
         }
     }
     let mut says: Vec<&Said> = Vec::new();
@@ -350,18 +355,18 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         }
     }
     for said in says {
-        out::data(format_args!("\n{}", said_sentence(said, now)))?;
+        out::data(format_args!("\n{}", report_sentence(said, now)))?;
     }
     Ok(())
 }
 
-/// What a lane lets out now; a dash where no server says.
-fn now_of(known: &Known, lane: &Lane) -> String {
+/// The current rate of a lane; a dash if no server reports it.
+fn current_rate(known: &Known, lane: &Lane) -> String {
     let state = known.states.iter().find(|state| state.lane == lane.name);
     state.map_or_else(|| "–".to_owned(), |state| rate(state.pace))
 }
 
-/// A lane after a decision about it, for JSON.
+/// A lane after an operator's decision, for JSON.
 #[derive(Serialize)]
 struct DecidedShown<'a> {
     #[serde(flatten)]
@@ -376,7 +381,7 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
     let store = ground.store().await?;
     let known = store.holds().await?;
     let is_paused = |hold: &&Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by == HeldBy::Person;
-    // Who pauses again without a reason of his own leaves the first one's in place.
+    // Pausing a paused lane without a reason keeps the first reason.
     let already = known.iter().find(is_paused).filter(|_| reason.is_none());
     let seq = match already {
         Some(_) => store.seq().await?,
@@ -387,34 +392,34 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
             store.hold(Hold::of_person(&lane.name, "", reason, since), since).await?
         }
     };
-    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
+    let noted = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
     let shown = shown(ground, lane, &Known::read(ground, store.as_ref()).await?);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(obeyed) });
+        return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(noted) });
     }
-    let obeyed = sentence(obeyed);
+    let effect = sentence(noted);
     out::data(format_args!(
-        "Lane {name} is paused{}; its queued messages wait ({obeyed}). To go on: volley lane resume {name}",
-        if already.is_some() { " already" } else { "" },
+        "Lane {name} is {}paused; its queued messages wait ({effect}). To resume: volley lane resume {name}",
+        if already.is_some() { "already " } else { "" },
     ))
 }
 
 async fn resume(ground: &Ground, name: &str, json: bool) -> anyhow::Result<()> {
     let lane = named(ground, name)?;
     let store = ground.store().await?;
-    let lifted = store.release(lane.name.clone(), String::new(), ground.now(), ground.by.clone()).await?;
-    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
+    let released = store.release(lane.name.clone(), String::new(), ground.now(), ground.by.clone()).await?;
+    let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
     let shown = shown(ground, lane, &Known::read(ground, store.as_ref()).await?);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, lifted: Some(lifted), noted: by_all(obeyed) });
+        return out::json(&DecidedShown { lane: shown, lifted: Some(released), noted: by_all(noted) });
     }
-    match lifted {
-        0 => out::data(format_args!("Lane {name} was not held.")),
-        lifted => {
-            let (holds, obeyed) = (of(lifted, "hold is", "holds are"), sentence(obeyed));
-            out::data(format_args!("Lane {name} may send again; {holds} lifted ({obeyed})."))
+    match released {
+        0 => out::data(format_args!("Lane {name} was not on hold.")),
+        released => {
+            let (holds, effect) = (of(released, "hold", "holds"), sentence(noted));
+            out::data(format_args!("Lane {name} is resumed; {holds} released ({effect})."))
         }
     }
 }

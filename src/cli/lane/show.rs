@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Known, LaneShown, named, said_sentence, shown, turn_back, turned_sentence};
+use super::{Known, LaneShown, named, override_sentence, report_sentence, reset_command, shown};
 use crate::campaign::moment;
 use crate::cli::out::{self, To};
 use crate::cli::pace::Slow;
@@ -15,7 +15,7 @@ use crate::config::Lane;
 use crate::domain::{BatchState, Content, Count, Plan, Queue, Span, Step, StepIndex, Tier, Timestamp};
 use crate::store::{Batch, Hold, Store, Turns};
 
-/// What waits on a lane.
+/// The waiting messages of one step of a campaign on a lane.
 #[derive(Serialize)]
 struct QueueShown {
     campaign: String,
@@ -23,9 +23,9 @@ struct QueueShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<String>,
     waiting: i64,
-    /// Of the campaign: what is paused or scheduled does not wait for the lane.
+    /// The state of the campaign. Paused and scheduled campaigns do not wait for the lane.
     state: BatchState,
-    /// What for.
+    /// What the messages wait for.
     because: String,
 }
 
@@ -40,10 +40,10 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
     named(ground, name)?;
     let store = ground.store_to_look_into().await?;
     let known = Known::read(ground, store.as_ref()).await?;
-    let turned = ground.as_turned(store.as_ref()).await?;
-    let lane = named(&turned, name)?;
-    let queues = queues(&turned, store.as_ref(), lane, &known).await?;
-    let shown = shown(&turned, lane, &known);
+    let current = ground.as_turned(store.as_ref()).await?;
+    let lane = named(&current, name)?;
+    let queues = queues(&current, store.as_ref(), lane, &known).await?;
+    let shown = shown(&current, lane, &known);
     store.close().await;
     if json {
         return out::json(&Shown { lane: shown, queues });
@@ -60,30 +60,30 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
         shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
     row("account", format!("{}{of_account}", lane.account));
     if let Some(tier) = &shown.tier {
-        let used = of(tier.used as u64, "person", "people");
+        let used = of(tier.used as u64, "recipient", "recipients");
         let most = match lane.tier {
-            Tier::People(people) => format!("of {}", count(people)),
+            Tier::People(recipients) => format!("of {}", count(recipients)),
             Tier::Unlimited => "unlimited".to_owned(),
         };
         let free = state.filter(|state| state.tier_spent).and_then(|state| state.free_at).filter(|at| *at > now);
         let free =
-            free.map(|at| format!("; the next place comes free {} (in {})", moment(at, None), about(at.since(now))));
+            free.map(|at| format!("; the next slot frees up {} (in {})", moment(at, None), about(at.since(now))));
         row(
             "tier",
-            format!("{used} in the last day, {most} (portfolio {}){}", tier.portfolio, free.unwrap_or_default()),
+            format!("{used} in the last 24 h, {most} (portfolio {}){}", tier.portfolio, free.unwrap_or_default()),
         );
     }
     if !shown.countries.is_empty() {
-        row("countries", format!("{}; of no others", list(&shown.countries)));
+        row("countries", format!("only {}", list(&shown.countries)));
     }
     let others: i64 = queues.iter().filter(|queue| queue.state != BatchState::Running).map(|queue| queue.waiting).sum();
-    let others = (others > 0).then(|| format!(", and {} of campaigns that are paused or scheduled", count(others)));
+    let others = (others > 0).then(|| format!(", and {} in paused or scheduled campaigns", count(others)));
     row("waiting", of(shown.waiting, "message", "messages") + &others.unwrap_or_default());
     if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
         row("last complaint", format!("{why}, {} ago", about(now.since(*at))));
     }
     if state.is_none() {
-        row("server", "none is running, so nothing leaves".to_owned());
+        row("server", "not running, so nothing is sent".to_owned());
     }
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     for hold in known.holds.iter().filter(|hold| hold.lane == lane.name) {
@@ -91,20 +91,20 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
         out::data(format_args!("\n{} {}", paint.bad("!"), holds::sentence_since(hold, waiting, now)))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
-    for slow in Slow::all(&turned.config, &known.states, now).iter().filter(|slow| slow.lane == lane.name) {
+    for slow in Slow::all(&current.config, &known.states, now).iter().filter(|slow| slow.lane == lane.name) {
         out::data(format_args!("\n{} {}", paint.so_so("!"), slow.what()))?;
         out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
     }
     for dial in known.dials(lane) {
-        out::data(format_args!("\n{}", turned_sentence(dial, now)))?;
-        out::data(paint.dim(format!("  {}", turn_back(dial, lane))))?;
+        out::data(format_args!("\n{}", override_sentence(dial, now)))?;
+        out::data(paint.dim(format!("  {}", reset_command(dial, lane))))?;
     }
     for said in known.says(lane) {
-        out::data(format_args!("\n{}", said_sentence(said, now)))?;
+        out::data(format_args!("\n{}", report_sentence(said, now)))?;
     }
     if !queues.is_empty() {
         out::data("")?;
-        let mut table = Table::new(&["what waits", ">step", ">messages", "for"]);
+        let mut table = Table::new(&["campaign", ">step", ">messages", "waiting for"]);
         for queue in queues {
             table.row([queue.campaign, queue.step.to_string(), count(queue.waiting), queue.because]);
         }
@@ -113,15 +113,15 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
     Ok(())
 }
 
-/// What waits on a lane, by campaign and step, and what for.
+/// Lists the waiting messages of a lane by campaign and step, and what they wait for.
 async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) -> anyhow::Result<Vec<QueueShown>> {
     let mut queues = Vec::new();
     let states = [BatchState::Running, BatchState::Paused, BatchState::Scheduled];
     for batch in store.batches(Some(states.to_vec())).await? {
         let Some(plan) = store.plan(batch.id).await? else { continue };
         let tallies = store.tallies(batch.id).await?;
-        let turns = match batch.state {
-            BatchState::Running => turns(store, &batch, &plan, lane).await?,
+        let due = match batch.state {
+            BatchState::Running => due_times(store, &batch, &plan, lane).await?,
             _ => BTreeMap::new(),
         };
         for (index, step) in plan.places().filter(|(_, step)| step.lanes.contains(&lane.name)) {
@@ -136,11 +136,11 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
             let because = match batch.state {
                 BatchState::Paused => batch.why.clone().unwrap_or_else(|| "the campaign is paused".to_owned()),
                 BatchState::Scheduled => match batch.starts_at {
-                    Some(at) => format!("its time, {}", moment(at, plan.time_zone)),
-                    None => "its time".to_owned(),
+                    Some(at) => format!("its start at {}", moment(at, plan.time_zone)),
+                    None => "its start".to_owned(),
                 },
                 _ => {
-                    let begins = turns.get(&index).map(|turns| turns.first);
+                    let begins = due.get(&index).map(|due| due.first);
                     what_for(ground, lane, known, (&batch, &plan), (index, step), begins)
                 }
             };
@@ -160,11 +160,11 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
     Ok(queues)
 }
 
-/// What comes so soon waits for its turn as others do.
+/// A message that is due within this time counts as due.
 const SOON: Span = Span::from_secs(2);
 
-/// When those who wait on the lane have their turns, step by step.
-async fn turns(
+/// For each step, when its waiting messages on the lane are due.
+async fn due_times(
     store: &dyn Store,
     batch: &Batch,
     plan: &Plan,
@@ -176,6 +176,7 @@ async fn turns(
     Ok(store.turns(steps).await?.into_iter().map(|(queue, turns)| (queue.step, turns)).collect())
 }
 
+/// What the waiting messages of a step wait for.
 fn what_for(
     ground: &Ground,
     lane: &Lane,
@@ -188,11 +189,11 @@ fn what_for(
         let keeps = step.lanes.member(&lane.name).and_then(|member| Hold::keeping(&known.holds, step, member));
         return match keeps {
             Some(_) => format!("a hold: {}", hold.reason),
-            None => format!("others, who stand in for it because of a hold: {}", hold.reason),
+            None => format!("other lanes of its pool, because of a hold: {}", hold.reason),
         };
     }
     if let Some(hold) = known.step_holds.iter().find(|hold| (hold.batch, hold.step) == (batch.id, index)) {
-        return format!("the step, which is held: {}", hold.why);
+        return format!("a hold on the step: {}", hold.why);
     }
     if known.states.is_empty() {
         return "a server".to_owned();
@@ -200,19 +201,19 @@ fn what_for(
     let now = ground.now();
     let closed = step.hours.closed_for_all(now);
     if let Some(opens) = closed.max(begins.filter(|begins| begins.since(now) > SOON)) {
-        return format!("its time: nothing of it leaves before {}", moment(opens, plan.time_zone));
+        return format!("its start: not sent before {}", moment(opens, plan.time_zone));
     }
     let slow = Slow::all(&ground.config, &known.states, now);
-    let turn = match slow.iter().find(|slow| slow.lane == lane.name) {
+    let limit = match slow.iter().find(|slow| slow.lane == lane.name) {
         Some(slow) => slow.state(),
-        None if index == StepIndex::FIRST => "its turn at the lane's rate",
-        None => "its turn, before all first steps",
+        None if index == StepIndex::FIRST => "the lane's rate",
+        None => "the lane's rate, before all first steps",
     };
     if !step.hours.are_all() {
-        return format!("{turn}, in the hours of each recipient");
+        return format!("{limit}, within each recipient's send hours");
     }
     match plan.over.filter(|_| index == StepIndex::FIRST) {
-        Some(over) => format!("{turn}, spread over {over}"),
-        None => turn.to_owned(),
+        Some(over) => format!("{limit}, spread over {over}"),
+        None => limit.to_owned(),
     }
 }

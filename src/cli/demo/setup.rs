@@ -1,4 +1,4 @@
-//! What a demonstration needs on disk and on the network, before anybody moves.
+//! Prepares the files and the ports of a demonstration.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,50 +18,50 @@ use crate::config::Config;
 use crate::domain::{Channel, Span};
 use crate::simulator::{Latency, Profile, WebhookTarget};
 
-/// Files in a folder that goes again, or stays.
+/// The folder of the files: temporary, or named by the operator.
 #[derive(Debug)]
 pub(super) enum Folder {
-    Passing(TempDir),
+    Temporary(TempDir),
     Kept(PathBuf),
 }
 
 impl Folder {
     fn make(kept: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = kept else {
-            return Ok(Self::Passing(
-                tempfile::tempdir().context("no temporary folder can be made; name one with --data")?,
+            return Ok(Self::Temporary(
+                tempfile::tempdir().context("cannot create a temporary folder; name a folder with --data")?,
             ));
         };
-        std::fs::create_dir_all(path).with_context(|| format!("the folder {} cannot be made", path.display()))?;
+        std::fs::create_dir_all(path).with_context(|| format!("cannot create the folder {}", path.display()))?;
         Ok(Self::Kept(path.to_owned()))
     }
 
     pub(super) fn path(&self) -> &Path {
         match self {
-            Self::Passing(folder) => folder.path(),
+            Self::Temporary(folder) => folder.path(),
             Self::Kept(path) => path,
         }
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(super) struct Setup {
     pub(super) folder: Folder,
     pub(super) ground: Ground,
     /// The campaign file.
     pub(super) campaign: PathBuf,
-    /// Where the server will listen.
+    /// The listener of the server.
     pub(super) listener: TcpListener,
     pub(super) provider_listener: Mutex<Option<TcpListener>>,
     pub(super) api_key: String,
-    /// How to call a command beside it.
+    /// The command line prefix for other commands on this configuration.
     pub(super) volley: String,
     authorization: String,
     secret: String,
 }
 
-impl Scene {
-    pub(super) async fn set(args: &Args) -> anyhow::Result<Self> {
+impl Setup {
+    pub(super) async fn prepare(args: &Args) -> anyhow::Result<Self> {
         let folder = Folder::make(args.data.as_deref())?;
         let chance = Chance::from_entropy();
         let secret = || format!("{:016x}{:016x}", chance.bits(), chance.bits());
@@ -70,9 +70,9 @@ impl Scene {
         let listener = api::listen(free).await?;
         let provider_listener = TcpListener::bind(free).await.context("no free port for the practice provider")?;
 
-        let place = |name: &str| folder.path().join(name);
+        let path_of = |name: &str| folder.path().join(name);
         let write = |name: &str, text: &str| {
-            std::fs::write(place(name), text).with_context(|| format!("cannot write {}", place(name).display()))
+            std::fs::write(path_of(name), text).with_context(|| format!("cannot write {}", path_of(name).display()))
         };
         write("hook.key", &hook_key)?;
         let config = configuration(&Configuration {
@@ -83,21 +83,23 @@ impl Scene {
             rate: rate(args.recipients),
         });
         write("volley.toml", &config)?;
-        let path = place("volley.toml");
-        // The environment configures other servers than this one.
+        let path = path_of("volley.toml");
+        // Environment variables are for other servers: ignore them.
         let loaded = Config::read(Some((&path, &config)), std::iter::empty(), [])?;
         let ground = Ground::on(loaded);
 
-        let spinner =
-            progress::spinner(&format!("making up {} people", crate::cli::words::count(args.recipients)), args.json);
-        let (file, recipients, people) = (place("recipients.xlsx"), args.recipients, Chance::seeded(args.seed));
-        tokio::task::spawn_blocking(move || write_demo(&file, recipients, &people)).await??;
+        let spinner = progress::spinner(
+            &format!("generating {} recipients", crate::cli::words::count(args.recipients)),
+            args.json,
+        );
+        let (file, recipients, chance) = (path_of("recipients.xlsx"), args.recipients, Chance::seeded(args.seed));
+        tokio::task::spawn_blocking(move || write_demo(&file, recipients, &chance)).await??;
         spinner.finish_and_clear();
         let name = free_name(&ground).await?;
         write("promo.toml", &campaign(&name))?;
         Ok(Self {
             volley: format!("volley --config {}", shell(&path.display().to_string())),
-            campaign: place("promo.toml"),
+            campaign: path_of("promo.toml"),
             folder,
             ground,
             listener,
@@ -108,7 +110,7 @@ impl Scene {
         })
     }
 
-    /// Where the provider posts, with both proofs.
+    /// The webhook target of the provider, with both authentications.
     pub(super) fn webhook(&self) -> WebhookTarget {
         let url = format!("{}/webhooks/8x8", self.ground.config.server.public_url);
         WebhookTarget {
@@ -119,7 +121,7 @@ impl Scene {
     }
 }
 
-/// A campaign is launched once under its name, and a kept folder may have seen some.
+/// Finds an unused campaign name: a kept folder may contain earlier campaigns.
 async fn free_name(ground: &Ground) -> anyhow::Result<String> {
     const NAME: &str = "Spring promo";
     let store = ground.store().await?;
@@ -133,8 +135,7 @@ async fn free_name(ground: &Ground) -> anyhow::Result<String> {
     Ok(name)
 }
 
-/// So much a second that everybody's first message leaves within some twelve seconds, as far as WhatsApp lets anybody:
-/// never more than one business account may.
+/// The rate at which all first messages are sent within about twelve seconds, at most that of one business account.
 fn rate(recipients: u64) -> u64 {
     (recipients / 12).next_multiple_of(50).clamp(250, 1_000)
 }
@@ -147,9 +148,9 @@ struct Configuration<'a> {
     rate: u64,
 }
 
-fn configuration(said: &Configuration<'_>) -> String {
-    let Configuration { api_key, authorization, server, provider, rate } = said;
-    // A fifth or so of the people gets as far as the other channels.
+fn configuration(values: &Configuration<'_>) -> String {
+    let Configuration { api_key, authorization, server, provider, rate } = values;
+    // About a fifth of the recipients fall back to the other channels.
     let fallback_rate = rate * 2 / 5;
     format!(
         r#"# Written by `volley demo`: a server that sends to the practice provider.
@@ -189,8 +190,8 @@ source = "VOLLEY"
 
 fn campaign(name: &str) -> String {
     format!(
-        r#"# Everybody first on WhatsApp; who has not got it after three seconds, on Viber; and the rest by SMS.
-# In life it would be a quarter of an hour instead of three seconds.
+        r#"# WhatsApp first. If a message is not delivered after three seconds, it falls back to Viber, then to SMS.
+# In production, wait a quarter of an hour instead of three seconds.
 name = "{name}"
 audience = "recipients.xlsx"
 
@@ -219,7 +220,7 @@ receipt_window = "5s"
     )
 }
 
-/// Seconds instead of minutes, and a few receipts that come after their deadline, as in life.
+/// A provider that takes seconds instead of minutes. As in production, a few receipts come after their deadline.
 pub(super) fn profile() -> Profile {
     let latency = |millis, spread| Latency { median: Span::from_millis(millis), spread };
     let mut profile = Profile { answer_after: Some(latency(30, 2.0)), ..Profile::default() };
