@@ -1,11 +1,12 @@
-//! What is on disk: whole verbs, one transaction each.
+//! Stores everything on disk, through verbs that are one transaction each.
 //!
-//! In: sets of rows and of guarded changes. Out: sets of rows, and which changes came too late.
-//! Promises: what a verb acknowledged survives `kill -9` and a power cut; a change applies only to the version it was
-//! decided on; counters move in the transaction of the change; no verb works message by message, holds its write
-//! transaction longer than some 50 ms, or leaves one open while anything else is waited for.
-//! May not: decide. The engine does, whom a [`Case`] asks, and who leaves next the planner says; the store keeps. Only
-//! `store::Store` is known outside: which database answers is settled once, in [`open`].
+//! In: sets of rows, and changes with the version that they were decided on.
+//! Out: sets of rows, and the changes that came too late.
+//! Promises: what a verb acknowledged survives `kill -9` and a power cut. A change applies only to the version that it
+//! was decided on. Counters move in the transaction of the change. No verb works message by message, or holds its write
+//! transaction much longer than 50 ms. No write transaction stays open while the store waits for anything else.
+//! May not: decide. The engine decides about messages, through a [`Case`]; the planner decides what is sent next. Other
+//! rooms know only `store::Store`: [`open`] alone chooses the database.
 
 mod batch;
 mod book;
@@ -70,7 +71,7 @@ use crate::clock::Clock;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Opens the database that a URL names, and brings its schema up to date.
+/// Opens the database at a URL, and updates its schema.
 pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(Sqlite::open(url, clock).await?))
 }
