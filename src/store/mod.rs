@@ -17,14 +17,14 @@ mod dispatch_verbs;
 mod error;
 mod expected;
 mod fact;
-mod hushed;
+mod suppressed;
 mod lanes;
 mod lease;
 mod limits;
 mod marked;
 mod model;
 mod node_verbs;
-mod people;
+mod inbound;
 mod receipt_verbs;
 mod refusals;
 mod retention_verbs;
@@ -41,7 +41,7 @@ pub use dispatch_verbs::Dispatch;
 pub use error::{DiskTrouble, Error};
 pub use expected::Waiting;
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
-pub use hushed::Hush;
+pub use suppressed::Hush;
 pub use lanes::{
     BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble, subject,
 };
@@ -56,7 +56,7 @@ pub use model::{
     TurnedAway, Turns, Unwritable,
 };
 pub use node_verbs::Nodes;
-pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
+pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use receipt_verbs::{Kept, Receipts, Taken};
 pub use retention_verbs::Retention;
 pub use sieve::Whom;
