@@ -6,22 +6,22 @@ use crate::store::{Amendment, Error, OptOut};
 
 for_every_store!(
     a_batch_is_hidden_until_it_is_published,
-    a_published_batch_tells_what_it_is,
-    a_batch_name_is_given_to_one_alone,
+    a_published_batch_returns_its_properties,
+    a_taken_batch_name_is_refused_at_publish,
     publishing_twice_changes_nothing,
-    everybody_gets_a_row_whoever_is_left_out_with_a_reason,
-    everybody_begins_as_the_route_says_of_the_country,
-    whose_queue_it_is_goes_by_the_number,
-    whoever_is_left_out_gets_no_row_and_moves_nobody_else,
-    a_piece_laid_out_twice_counts_once,
-    a_piece_that_overlaps_another_counts_what_is_new,
-    a_batch_moves_only_from_where_it_was_expected,
-    times_are_set_on_the_way_in_and_never_again,
+    skipped_recipients_get_a_message_with_the_reason,
+    messages_begin_as_the_route_says_for_their_country,
+    the_phone_number_decides_the_lane_of_a_pool,
+    a_left_out_recipient_gets_no_message_and_shifts_no_numbers,
+    a_piece_that_is_written_twice_counts_once,
+    a_piece_that_overlaps_another_counts_only_new_messages,
+    a_batch_moves_only_from_an_expected_state,
+    times_are_set_at_the_first_entry_into_a_state_only,
     batches_are_listed_by_state_in_order_of_launch,
     every_decision_about_a_batch_raises_the_sequence,
-    a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_before_is_kept,
-    nothing_that_never_left_is_claimed_once_the_end_has_come,
-    who_is_put_off_is_brought_forward_with_as_much_time_to_leave,
+    an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan,
+    after_the_end_no_first_submission_is_claimed,
+    postponed_messages_brought_forward_keep_their_leave_within,
 );
 
 async fn a_batch_is_hidden_until_it_is_published(desk: Desk) {
@@ -39,7 +39,7 @@ async fn a_batch_is_hidden_until_it_is_published(desk: Desk) {
     assert_eq!(desk.claimed(batch, 10).await.messages.len(), 2);
 }
 
-async fn a_published_batch_tells_what_it_is(desk: Desk) {
+async fn a_published_batch_returns_its_properties(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     let batch = desk.begin_batch_of(Some("promo"), audience).await;
     let spread = desk.spread_of(batch, audience, 2).await;
@@ -56,7 +56,7 @@ async fn a_published_batch_tells_what_it_is(desk: Desk) {
     assert_eq!(desk.plan(BatchId(999)).await.unwrap(), None);
 }
 
-async fn a_batch_name_is_given_to_one_alone(desk: Desk) {
+async fn a_taken_batch_name_is_refused_at_publish(desk: Desk) {
     let audience = desk.audience(None, 1).await;
     let (first, second) =
         (desk.begin_batch_of(Some("promo"), audience).await, desk.begin_batch_of(Some("promo"), audience).await);
@@ -78,7 +78,7 @@ async fn publishing_twice_changes_nothing(desk: Desk) {
     }
 }
 
-async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
+async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     let audience = desk.audience(None, 10).await;
     let wishes = [1, 2, 3].map(|n| OptOut {
         msisdn: person(n),
@@ -120,7 +120,7 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     );
 }
 
-async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
+async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     let audience = desk.begin(None).await;
     let countries = ["SG", "CN", "MY", "SG", "VN", "CN", "CN"];
     let people = recipients(0..7).into_iter().zip(countries);
@@ -186,7 +186,7 @@ async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
     assert_eq!(numbers(&messages(&desk.claim(claim).await.unwrap())), [1]);
 }
 
-async fn whose_queue_it_is_goes_by_the_number(desk: Desk) {
+async fn the_phone_number_decides_the_lane_of_a_pool(desk: Desk) {
     let audience = desk.audience(None, 9).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 9).await;
@@ -202,7 +202,7 @@ async fn whose_queue_it_is_goes_by_the_number(desk: Desk) {
     }
 }
 
-async fn whoever_is_left_out_gets_no_row_and_moves_nobody_else(desk: Desk) {
+async fn a_left_out_recipient_gets_no_message_and_shifts_no_numbers(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = Spread { left_out: vec![0, 4], excluded: vec![4, 5], ..desk.spread_of(batch, audience, 6).await };
@@ -217,7 +217,7 @@ async fn whoever_is_left_out_gets_no_row_and_moves_nobody_else(desk: Desk) {
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1, 2, 3]);
 }
 
-async fn a_piece_laid_out_twice_counts_once(desk: Desk) {
+async fn a_piece_that_is_written_twice_counts_once(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = Spread { excluded: vec![2], ..desk.spread_of(batch, audience, 6).await };
@@ -228,7 +228,7 @@ async fn a_piece_laid_out_twice_counts_once(desk: Desk) {
     desk.counters_equal_rows(batch, 6).await;
 }
 
-async fn a_piece_that_overlaps_another_counts_what_is_new(desk: Desk) {
+async fn a_piece_that_overlaps_another_counts_only_new_messages(desk: Desk) {
     let audience = desk.audience(None, 9).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = Spread { excluded: vec![2, 5], ..desk.spread_of(batch, audience, 9).await };
@@ -239,7 +239,7 @@ async fn a_piece_that_overlaps_another_counts_what_is_new(desk: Desk) {
     desk.counters_equal_rows(batch, 9).await;
 }
 
-async fn a_batch_moves_only_from_where_it_was_expected(desk: Desk) {
+async fn a_batch_moves_only_from_an_expected_state(desk: Desk) {
     use BatchState::{Cancelled, Cancelling, Paused, Running};
     let batch = desk.batch_of(1).await;
     let why = Some("paused by Ann".to_owned());
@@ -259,7 +259,7 @@ async fn told_of(desk: &Desk, after: i64) -> Vec<String> {
     desk.events(after, 100).await.unwrap().into_iter().map(|(_, event)| event.text).collect()
 }
 
-async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
+async fn times_are_set_at_the_first_entry_into_a_state_only(desk: Desk) {
     use BatchState::{Cancelled, Cancelling, Finished, Paused, Running, Scheduled, Settled};
     let audience = desk.audience(None, 1).await;
     let batch = desk.begin_batch_of(None, audience).await;
@@ -316,7 +316,7 @@ async fn every_decision_about_a_batch_raises_the_sequence(desk: Desk) {
     assert!(desk.seq().await.unwrap() > published);
 }
 
-async fn a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_before_is_kept(desk: Desk) {
+async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let seq = desk.seq().await.unwrap();
     let amendment = |edition, end: i64| Amendment {
@@ -345,7 +345,7 @@ async fn a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_befor
     assert!(desk.editions(other).await.unwrap().is_empty());
 }
 
-async fn nothing_that_never_left_is_claimed_once_the_end_has_come(desk: Desk) {
+async fn after_the_end_no_first_submission_is_claimed(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let first = messages(&desk.claimed(batch, 1).await).remove(0);
     // The one that has left comes back to its queue: its time is another.
@@ -359,7 +359,7 @@ async fn nothing_that_never_left_is_claimed_once_the_end_has_come(desk: Desk) {
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [first.key.n]);
 }
 
-async fn who_is_put_off_is_brought_forward_with_as_much_time_to_leave(desk: Desk) {
+async fn postponed_messages_brought_forward_keep_their_leave_within(desk: Desk) {
     let batch = desk.batch_of(4).await;
     let within = Span::from_secs(10);
     let all = desk.all(batch, 4).await;

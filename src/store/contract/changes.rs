@@ -4,20 +4,20 @@ use super::*;
 use crate::domain::{Ending, Outcome};
 
 for_every_store!(
-    a_change_applies_to_its_version_alone_and_late_ones_are_returned,
-    changes_in_one_call_may_follow_each_other,
+    a_change_applies_to_its_version_only_and_late_ones_are_returned,
+    changes_in_one_call_may_build_on_each_other,
     of_two_changes_of_one_version_the_first_wins,
-    a_message_that_is_not_there_is_late_and_does_not_appear,
-    many_changes_at_once_are_many_changes,
+    a_change_to_a_missing_message_is_returned_and_creates_nothing,
+    a_thousand_changes_in_one_call_all_apply,
     facts_are_written_with_their_change,
-    a_try_is_one_row_however_often_it_is_told_and_the_next_one_another,
+    a_try_is_one_row_however_often_it_is_recorded,
     an_unknown_attempt_is_listed_until_it_is_known,
     messages_are_loaded_in_the_order_asked,
-    what_is_in_flight_is_found_after_a_crash,
+    messages_in_flight_are_found_after_a_crash,
     open_messages_come_in_pages_without_those_in_flight_or_done,
 );
 
-async fn a_change_applies_to_its_version_alone_and_late_ones_are_returned(desk: Desk) {
+async fn a_change_applies_to_its_version_only_and_late_ones_are_returned(desk: Desk) {
     let batch = desk.batch_of(4).await;
     let all = messages(&desk.claimed(batch, 4).await);
     assert!(desk.record(vec![accepted(&all[1], at(1)), accepted(&all[3], at(1))]).await.unwrap().is_empty());
@@ -31,7 +31,7 @@ async fn a_change_applies_to_its_version_alone_and_late_ones_are_returned(desk: 
     desk.counters_equal_rows(batch, 4).await;
 }
 
-async fn changes_in_one_call_may_follow_each_other(desk: Desk) {
+async fn changes_in_one_call_may_build_on_each_other(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let all = messages(&desk.claimed(batch, 2).await);
     let follow = |change: &Change| {
@@ -60,7 +60,7 @@ async fn of_two_changes_of_one_version_the_first_wins(desk: Desk) {
     desk.counters_equal_rows(batch, 1).await;
 }
 
-async fn a_message_that_is_not_there_is_late_and_does_not_appear(desk: Desk) {
+async fn a_change_to_a_missing_message_is_returned_and_creates_nothing(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let all = messages(&desk.claimed(batch, 1).await);
     let nobody = Loaded { key: MessageKey { batch, n: 77 }, ..all[0] };
@@ -71,7 +71,7 @@ async fn a_message_that_is_not_there_is_late_and_does_not_appear(desk: Desk) {
     desk.counters_equal_rows(batch, 100).await;
 }
 
-async fn many_changes_at_once_are_many_changes(desk: Desk) {
+async fn a_thousand_changes_in_one_call_all_apply(desk: Desk) {
     let batch = desk.batch_of(1_500).await;
     let all = messages(&desk.claimed(batch, 1_367).await);
     assert!(desk.record(all.iter().map(|message| accepted(message, at(1))).collect()).await.unwrap().is_empty());
@@ -109,7 +109,7 @@ async fn facts_are_written_with_their_change(desk: Desk) {
     assert_eq!((queued.lane, queued.present), (viber, next));
 }
 
-async fn a_try_is_one_row_however_often_it_is_told_and_the_next_one_another(desk: Desk) {
+async fn a_try_is_one_row_however_often_it_is_recorded(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let all = messages(&desk.claimed(batch, 1).await);
     let first = accepted(&all[0], at(1));
@@ -158,7 +158,7 @@ async fn messages_are_loaded_in_the_order_asked(desk: Desk) {
     assert_eq!(order, [key(second, 3), key(first, 4), key(second, 0), key(first, 1)]);
 }
 
-async fn what_is_in_flight_is_found_after_a_crash(desk: Desk) {
+async fn messages_in_flight_are_found_after_a_crash(desk: Desk) {
     let (first, second) = (desk.batch_of(3).await, desk.batch_of(3).await);
     let all = messages(&desk.claimed(first, 3).await);
     desk.claimed(second, 1).await;

@@ -6,8 +6,8 @@ use crate::domain::{Count, Ending, Outcome};
 
 for_every_store!(
     counters_equal_rows_after_any_sequence_of_claims_and_changes,
-    counters_of_a_batch_nobody_knows_are_nothing,
-    writers_at_once_lose_no_count,
+    counters_of_an_unknown_batch_are_zero,
+    concurrent_writers_lose_no_count,
 );
 
 const MESSAGES: u32 = 60;
@@ -65,11 +65,11 @@ fn any_change(chance: &Chance, message: &Loaded, now: Timestamp) -> Change {
     decided
 }
 
-async fn counters_of_a_batch_nobody_knows_are_nothing(desk: Desk) {
+async fn counters_of_an_unknown_batch_are_zero(desk: Desk) {
     assert_eq!(desk.tallies(BatchId(999)).await.unwrap(), Tallies::default());
 }
 
-async fn writers_at_once_lose_no_count(desk: Desk) {
+async fn concurrent_writers_lose_no_count(desk: Desk) {
     let batch = desk.batch_of(40).await;
     let all = messages(&desk.claimed(batch, 20).await);
     let records = all.chunks(4).map(|some| {

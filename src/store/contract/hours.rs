@@ -7,10 +7,10 @@ use crate::planner::Timing;
 use crate::store::Over;
 
 for_every_store!(
-    who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next,
-    who_has_to_stay_in_stands_in_nobodys_way,
-    whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock,
-    a_beginning_is_spread_evenly_and_gives_up_as_much_later,
+    messages_outside_their_hours_stay_and_report_the_next_opening,
+    messages_outside_their_hours_block_no_others,
+    a_local_start_time_applies_in_each_time_zone,
+    first_messages_are_spread_evenly_and_expire_as_much_later,
 );
 
 /// So many people in New York, and behind them as many in Singapore, with hours.
@@ -33,7 +33,7 @@ fn window(text: &str) -> Hours {
     Hours { windows: vec![text.parse::<Stretch>().unwrap()], ..Hours::default() }
 }
 
-async fn who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next(desk: Desk) {
+async fn messages_outside_their_hours_stay_and_report_the_next_opening(desk: Desk) {
     let claim = claim_of(&desk, window("Mon-Fri 09:00-18:00"), 100).await;
     let queue = claim.queues[0];
     let set = desk.claim(claim.clone()).await.unwrap();
@@ -51,14 +51,14 @@ async fn who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next(desk: De
     assert_eq!((numbers(&messages(&set)), closed(&set).len()), (vec![0, 1, 2, 3, 4], 0));
 }
 
-async fn who_has_to_stay_in_stands_in_nobodys_way(desk: Desk) {
+async fn messages_outside_their_hours_block_no_others(desk: Desk) {
     let claim = claim_of(&desk, window("09:00-18:00"), 2).await;
     let set = desk.claim(claim).await.unwrap();
     assert_eq!((numbers(&messages(&set)), closed(&set).len()), (vec![5, 6], 5));
     assert_eq!(ended(&set, Rest::More).len(), 1);
 }
 
-async fn whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock(desk: Desk) {
+async fn a_local_start_time_applies_in_each_time_zone(desk: Desk) {
     // Nine in the morning of the 15th: past in Singapore, and in New York six hours from now.
     let since = Some("2027-01-15T09:00:00".parse().unwrap());
     let claim = claim_of(&desk, Hours { since, ..Hours::default() }, 100).await;
@@ -67,7 +67,7 @@ async fn whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock(d
     assert!(closed(&set).iter().all(|(_, until)| *until == at(6 * 3_600)));
 }
 
-async fn a_beginning_is_spread_evenly_and_gives_up_as_much_later(desk: Desk) {
+async fn first_messages_are_spread_evenly_and_expire_as_much_later(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 6).await;

@@ -5,17 +5,17 @@ use crate::domain::{Keyword, WishFrom};
 use crate::store::{Alias, Inbound, InboundOf, Key, OptIn, OptOut, Sender};
 
 for_every_store!(
-    what_a_person_wrote_is_kept_once_and_obeyed_once,
-    whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_what_was_said_before,
-    whom_a_channel_calls_the_same_under_several_numbers_is_left_alone_on_all_of_them,
-    of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come,
-    a_start_that_is_older_than_a_repeated_stop_lets_nobody_back,
-    a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did,
-    wishes_tell_who_was_out_when_and_why,
-    an_answer_leads_to_the_message_that_the_one_before_was_on,
-    answers_are_listed_by_whose_they_are_and_counted_once_for_each_person,
-    a_window_is_open_for_its_sender_until_its_time_is_over,
-    messages_to_whoever_has_opted_out_are_found_piece_by_piece,
+    a_repeated_inbound_message_is_stored_and_obeyed_once,
+    an_alias_applies_to_earlier_messages_from_that_id,
+    an_opt_out_by_an_alias_applies_to_all_its_numbers,
+    the_later_of_stop_and_start_applies_in_any_order_of_arrival,
+    a_start_older_than_a_repeated_stop_opts_nobody_in,
+    a_recipient_cannot_end_an_opt_out_of_an_operator,
+    opt_outs_and_opt_ins_are_listed_in_order_with_their_sources,
+    an_inbound_id_finds_the_message_it_replied_to,
+    replies_are_listed_by_owner_and_counted_once_per_recipient,
+    a_window_is_open_for_its_sender_until_it_ends,
+    messages_to_opted_out_recipients_are_found_in_pieces,
 );
 
 fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
@@ -40,7 +40,7 @@ async fn out(desk: &Desk) -> Vec<Msisdn> {
     desk.opt_outs(None, 100).await.unwrap()
 }
 
-async fn what_a_person_wrote_is_kept_once_and_obeyed_once(desk: Desk) {
+async fn a_repeated_inbound_message_is_stored_and_obeyed_once(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     let all = vec![wrote("a", 1, 1, None), wrote("b", 2, 2, stop), wrote("b", 2, 2, stop)];
@@ -64,7 +64,7 @@ fn alias(called: &str, n: u32) -> Alias {
     Alias { channel: Channel::WhatsApp, called: called.to_owned(), msisdn: person(n) }
 }
 
-async fn whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_what_was_said_before(desk: Desk) {
+async fn an_alias_applies_to_earlier_messages_from_that_id(desk: Desk) {
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     let before = vec![
         called("a", "SG.1", 1, stop),
@@ -89,7 +89,7 @@ async fn whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_w
     assert_eq!(desk.wishes(person(1)).await.unwrap().len(), 1, "obeyed once");
 }
 
-async fn whom_a_channel_calls_the_same_under_several_numbers_is_left_alone_on_all_of_them(desk: Desk) {
+async fn an_opt_out_by_an_alias_applies_to_all_its_numbers(desk: Desk) {
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     desk.learn_aliases(vec![alias("SG.1", 1)]).await.unwrap();
     desk.take_inbound(vec![called("a", "SG.1", 1, stop)]).await.unwrap();
@@ -112,7 +112,7 @@ async fn whom_a_channel_calls_the_same_under_several_numbers_is_left_alone_on_al
     assert_eq!(out(&desk).await, both);
 }
 
-async fn of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come(desk: Desk) {
+async fn the_later_of_stop_and_start_applies_in_any_order_of_arrival(desk: Desk) {
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     // In one webhook, and each on its own.
     desk.take_inbound(vec![wrote("a", 1, 9, start), wrote("b", 1, 8, stop)]).await.unwrap();
@@ -124,7 +124,7 @@ async fn of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_com
     assert_eq!(out(&desk).await, [person(3), person(4)]);
 }
 
-async fn a_start_that_is_older_than_a_repeated_stop_lets_nobody_back(desk: Desk) {
+async fn a_start_older_than_a_repeated_stop_opts_nobody_in(desk: Desk) {
     use WishFrom::{Person, Provider};
     let stop_word = Some(Keyword::Stop);
     let late_start = |n| vec![wrote(&format!("late {n}"), n, 2, Some(Keyword::Start))];
@@ -143,7 +143,7 @@ async fn a_start_that_is_older_than_a_repeated_stop_lets_nobody_back(desk: Desk)
     assert_eq!(desk.opt_in(vec![start(1, 5, Person), start(2, 5, Person), start(3, 5, Person)]).await.unwrap(), 3);
 }
 
-async fn a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did(desk: Desk) {
+async fn a_recipient_cannot_end_an_opt_out_of_an_operator(desk: Desk) {
     use WishFrom::{Operator, Person, Provider};
     let outs = vec![stop(1, 1, Person), stop(2, 1, Provider), stop(3, 1, Operator), stop(4, 1, Person)];
     assert_eq!(desk.opt_out(outs).await.unwrap(), 4);
@@ -158,7 +158,7 @@ async fn a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_oper
     assert_eq!(desk.opt_out_list(Some(person(4)), 10).await.unwrap(), []);
 }
 
-async fn wishes_tell_who_was_out_when_and_why(desk: Desk) {
+async fn opt_outs_and_opt_ins_are_listed_in_order_with_their_sources(desk: Desk) {
     use WishFrom::{Operator, Person};
     desk.opt_out(vec![stop(1, 1, Person), stop(2, 1, Operator)]).await.unwrap();
     desk.opt_out(vec![stop(1, 2, Person)]).await.unwrap();
@@ -176,7 +176,7 @@ async fn wishes_tell_who_was_out_when_and_why(desk: Desk) {
     assert_eq!(desk.stops(stops[2].0, 10).await.unwrap(), [stops[3]]);
 }
 
-async fn an_answer_leads_to_the_message_that_the_one_before_was_on(desk: Desk) {
+async fn an_inbound_id_finds_the_message_it_replied_to(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let key = MessageKey { batch, n: 1 };
     let on = Inbound { on: Some((key, StepIndex::FIRST)), ..wrote("a", 1, 1, None) };
@@ -187,7 +187,7 @@ async fn an_answer_leads_to_the_message_that_the_one_before_was_on(desk: Desk) {
     assert_eq!(found, [None, Some(key), None]);
 }
 
-async fn answers_are_listed_by_whose_they_are_and_counted_once_for_each_person(desk: Desk) {
+async fn replies_are_listed_by_owner_and_counted_once_per_recipient(desk: Desk) {
     let (batch, other) = (desk.batch_of(3).await, desk.batch_of(1).await);
     let second = StepIndex::new(1).unwrap();
     let on =
@@ -214,7 +214,7 @@ async fn answers_are_listed_by_whose_they_are_and_counted_once_for_each_person(d
     assert_eq!(listed(InboundOf::Everybody, everybody[3].0).await, ["e", "f"]);
 }
 
-async fn a_window_is_open_for_its_sender_until_its_time_is_over(desk: Desk) {
+async fn a_window_is_open_for_its_sender_until_it_ends(desk: Desk) {
     let closed = Inbound { window: Some(at(5)), ..wrote("b", 2, 1, None) };
     let elsewhere = Inbound { channel_id: "c-2".to_owned(), ..wrote("c", 3, 1, None) };
     let unsaid = Inbound { channel_id: String::new(), ..wrote("d", 4, 1, None) };
@@ -239,7 +239,7 @@ async fn a_window_is_open_for_its_sender_until_its_time_is_over(desk: Desk) {
     assert_eq!(holders(Some(person(3)), 2).await, [person(4)]);
 }
 
-async fn messages_to_whoever_has_opted_out_are_found_piece_by_piece(desk: Desk) {
+async fn messages_to_opted_out_recipients_are_found_in_pieces(desk: Desk) {
     let batch = desk.batch_of(10).await;
     let claimed = messages(&desk.claimed(batch, 3).await);
     desk.record(vec![accepted(&claimed[1], at(1))]).await.unwrap();

@@ -5,17 +5,17 @@ use crate::domain::{Count, Outcome, SkipReason, WishFrom};
 use crate::store::{Amendment, Book, Joined, Joining, OptOut, Whom};
 
 for_every_store!(
-    messages_of_a_plan_join_one_batch_as_long_as_it_is_open,
-    messages_that_join_are_as_those_that_were_launched,
-    nothing_joins_a_batch_that_is_called_off_or_has_ended,
-    messages_join_a_batch_that_is_paused_and_wait_with_it,
-    another_plan_is_another_batch,
-    recipients_who_opted_out_are_skipped_as_they_join,
+    messages_of_a_plan_join_one_batch_while_it_is_open,
+    joined_messages_equal_launched_messages,
+    nothing_joins_a_cancelled_or_finished_batch,
+    messages_join_a_paused_batch_and_wait_with_it,
+    messages_of_another_plan_join_another_batch,
+    recipients_who_opted_out_are_skipped_when_they_join,
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
-    a_batch_that_a_clock_opened_later_than_now_is_not_joined,
-    a_batch_that_was_launched_is_never_joined,
-    an_open_batch_stays_in_play_for_a_join_that_commits_late,
-    a_recipient_who_has_joined_meanwhile_is_not_erased,
+    a_batch_that_was_opened_in_the_future_is_not_joined,
+    a_launched_batch_is_never_joined,
+    an_open_batch_stays_in_play_for_a_late_join,
+    a_recipient_who_joined_meanwhile_is_not_erased,
 );
 
 impl Desk {
@@ -38,7 +38,7 @@ impl Desk {
     }
 }
 
-async fn messages_of_a_plan_join_one_batch_as_long_as_it_is_open(desk: Desk) {
+async fn messages_of_a_plan_join_one_batch_while_it_is_open(desk: Desk) {
     let first = desk.joined(0..2).await;
     let told = desk.batch(first.batch).await.unwrap().unwrap();
     assert_eq!((told.state, told.tag, told.messages), (BatchState::Running, first.tag, 2));
@@ -57,7 +57,7 @@ async fn messages_of_a_plan_join_one_batch_as_long_as_it_is_open(desk: Desk) {
     assert_eq!(desk.batches(None).await.unwrap().len(), 2);
 }
 
-async fn messages_that_join_are_as_those_that_were_launched(desk: Desk) {
+async fn joined_messages_equal_launched_messages(desk: Desk) {
     let joined = desk.joined(0..3).await;
     let seq = desk.seq().await.unwrap();
     desk.claimed(joined.batch, 2).await;
@@ -78,7 +78,7 @@ async fn messages_that_join_are_as_those_that_were_launched(desk: Desk) {
     assert_eq!(numbers(&messages(&desk.claimed(joined.batch, 9).await)), [2, 3, 4]);
 }
 
-async fn nothing_joins_a_batch_that_is_called_off_or_has_ended(desk: Desk) {
+async fn nothing_joins_a_cancelled_or_finished_batch(desk: Desk) {
     for to in [BatchState::Cancelling, BatchState::Finished] {
         let before = desk.joined(0..1).await;
         desk.move_batch(before.batch, vec![BatchState::Running], to, None, desk.now()).await.unwrap();
@@ -88,7 +88,7 @@ async fn nothing_joins_a_batch_that_is_called_off_or_has_ended(desk: Desk) {
     }
 }
 
-async fn messages_join_a_batch_that_is_paused_and_wait_with_it(desk: Desk) {
+async fn messages_join_a_paused_batch_and_wait_with_it(desk: Desk) {
     let joined = desk.joined(0..1).await;
     let (running, paused) = (BatchState::Running, BatchState::Paused);
     desk.move_batch(joined.batch, vec![running], paused, None, desk.now()).await.unwrap();
@@ -98,7 +98,7 @@ async fn messages_join_a_batch_that_is_paused_and_wait_with_it(desk: Desk) {
     assert_eq!(desk.claimed(joined.batch, 9).await.messages.len(), 2);
 }
 
-async fn another_plan_is_another_batch(desk: Desk) {
+async fn messages_of_another_plan_join_another_batch(desk: Desk) {
     let joined = desk.joined(0..1).await;
     let other = Plan { end: Some(at(1_000)), ..plan() };
     let elsewhere = desk.join(Joining { plan: other, ..desk.joining(1..2).await }).await.unwrap();
@@ -111,7 +111,7 @@ async fn another_plan_is_another_batch(desk: Desk) {
     assert!(again.batch != joined.batch && again.batch != elsewhere.batch);
 }
 
-async fn recipients_who_opted_out_are_skipped_as_they_join(desk: Desk) {
+async fn recipients_who_opted_out_are_skipped_when_they_join(desk: Desk) {
     let (since, source) = (desk.now(), "STOP".to_owned());
     desk.opt_out(vec![OptOut { msisdn: person(1), since, from: WishFrom::Operator, source }]).await.unwrap();
     let joined = desk.joined(0..3).await;
@@ -142,20 +142,20 @@ async fn recipients_who_joined_are_found_by_number_and_by_their_own_id(desk: Des
     assert!(desk.places_of(Whom::Number(person(first)), None).await.unwrap().is_empty());
 }
 
-async fn a_batch_that_a_clock_opened_later_than_now_is_not_joined(desk: Desk) {
+async fn a_batch_that_was_opened_in_the_future_is_not_joined(desk: Desk) {
     let later = desk.joined(0..1).await;
     let earlier = desk.join(Joining { now: at(-1), ..desk.joining(1..2).await }).await.unwrap();
     assert_ne!(earlier.batch, later.batch);
 }
 
-async fn a_batch_that_was_launched_is_never_joined(desk: Desk) {
+async fn a_launched_batch_is_never_joined(desk: Desk) {
     let launched = desk.batch_of(2).await;
     assert_eq!(desk.batch(launched).await.unwrap().unwrap().open_until, None);
     assert_ne!(desk.joined(2..3).await.batch, launched);
 }
 
 /// A join reads its clock before it closes, and waits for its turn to write.
-async fn an_open_batch_stays_in_play_for_a_join_that_commits_late(desk: Desk) {
+async fn an_open_batch_stays_in_play_for_a_late_join(desk: Desk) {
     let (open, launched) = (desk.joined(0..1).await.batch, desk.batch_of(2).await);
     let book = Book::new(Arc::clone(&desk.store));
     let open = book.get(open).await.unwrap().unwrap();
@@ -166,7 +166,7 @@ async fn an_open_batch_stays_in_play_for_a_join_that_commits_late(desk: Desk) {
 }
 
 /// Nothing else is known of a batch that opened after the look.
-async fn a_recipient_who_has_joined_meanwhile_is_not_erased(desk: Desk) {
+async fn a_recipient_who_joined_meanwhile_is_not_erased(desk: Desk) {
     let joined = desk.joined(0..3).await;
     for (known, is_erased) in [(3, true), (2, false), (0, false)] {
         let erased = desk.erase(person(2), Vec::new(), Vec::new(), vec![(joined.batch, known)]).await.unwrap();

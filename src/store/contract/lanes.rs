@@ -5,16 +5,16 @@ use crate::domain::WishFrom;
 use crate::store::{HeldBy, Hold, OptOut};
 
 for_every_store!(
-    a_lane_keeps_its_number,
+    a_lane_keeps_its_id,
     the_first_reason_of_a_hold_stays,
-    a_person_and_the_throttle_hold_beside_each_other_and_a_release_lifts_both,
+    a_release_ends_an_operators_and_the_providers_hold,
     a_template_is_held_apart_from_its_lane,
-    what_was_begun_before_a_hold_was_lifted_puts_none,
-    holding_and_releasing_raise_the_sequence_and_can_be_read_later,
-    an_opt_out_counts_from_the_first_time,
+    a_request_begun_before_a_release_places_no_hold,
+    holds_and_releases_are_decisions_and_events,
+    a_repeated_opt_out_counts_from_the_first_time,
 );
 
-async fn a_lane_keeps_its_number(desk: Desk) {
+async fn a_lane_keeps_its_id(desk: Desk) {
     let (wa, sms) = (("wa".to_owned(), Channel::WhatsApp), ("sms".to_owned(), Channel::Sms));
     let first = desk.lanes(vec![wa.clone()]).await.unwrap();
     let both = desk.lanes(vec![sms.clone(), wa.clone(), sms]).await.unwrap();
@@ -46,7 +46,7 @@ async fn the_first_reason_of_a_hold_stays(desk: Desk) {
     assert_eq!(desk.holds().await.unwrap(), [first]);
 }
 
-async fn a_person_and_the_throttle_hold_beside_each_other_and_a_release_lifts_both(desk: Desk) {
+async fn a_release_ends_an_operators_and_the_providers_hold(desk: Desk) {
     let (ours, theirs) = (hold("", HeldBy::Answer, "refused", at(1)), hold("", HeldBy::Person, "paused by Ann", at(2)));
     desk.hold(ours.clone(), at(1)).await.unwrap();
     desk.hold(theirs.clone(), at(2)).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_template_is_held_apart_from_its_lane(desk: Desk) {
     assert_eq!(desk.holds().await.unwrap(), [template]);
 }
 
-async fn what_was_begun_before_a_hold_was_lifted_puts_none(desk: Desk) {
+async fn a_request_begun_before_a_release_places_no_hold(desk: Desk) {
     let refused = |second| hold("promo", HeldBy::Receipt, "the template is paused", at(second));
     desk.hold(refused(10), at(5)).await.unwrap();
     assert_eq!(desk.release("wa".to_owned(), "promo".to_owned(), at(20), "Ann".to_owned()).await.unwrap(), 1);
@@ -80,7 +80,7 @@ async fn what_was_begun_before_a_hold_was_lifted_puts_none(desk: Desk) {
     assert_eq!(desk.holds().await.unwrap().len(), 3, "it is paused still");
 }
 
-async fn holding_and_releasing_raise_the_sequence_and_can_be_read_later(desk: Desk) {
+async fn holds_and_releases_are_decisions_and_events(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let noted = desk.hold(hold("promo", HeldBy::Person, "paused by Ann", at(1)), at(1)).await.unwrap();
     assert!(noted > before);
@@ -93,7 +93,7 @@ async fn holding_and_releasing_raise_the_sequence_and_can_be_read_later(desk: De
     assert_eq!(told, [(at(1), subject.clone()), (at(2), subject)]);
 }
 
-async fn an_opt_out_counts_from_the_first_time(desk: Desk) {
+async fn a_repeated_opt_out_counts_from_the_first_time(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let wish = |n, second| OptOut {
         msisdn: person(n),

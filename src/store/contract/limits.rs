@@ -8,13 +8,13 @@ use crate::planner::{Candidate, Cap, Capped, Price, Reached};
 use crate::store::{Recall, Refund, StepHeldBy, StepHold, ToldBy};
 
 for_every_store!(
-    a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over,
-    a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back,
-    what_comes_back_late_is_given_back_to_the_step_that_was_claimed,
-    a_limit_is_reached_for_good_once_nothing_is_on_its_way,
-    what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good,
-    a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on,
-    a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_again,
+    a_claim_keeps_the_message_limits_of_step_and_batch,
+    a_claim_keeps_the_budget_and_an_unsent_message_is_refunded,
+    a_late_refund_goes_to_the_claimed_step,
+    a_limit_is_final_once_no_message_is_in_flight,
+    a_limit_is_not_final_while_its_own_claim_is_in_flight,
+    a_step_released_from_a_rule_is_not_held_by_a_rule_again,
+    a_refusal_begun_before_a_resume_does_not_hold_the_step_again,
 );
 
 /// Each message costs a cent more than the one before it.
@@ -58,7 +58,7 @@ impl Desk {
     }
 }
 
-async fn a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over(desk: Desk) {
+async fn a_claim_keeps_the_message_limits_of_step_and_batch(desk: Desk) {
     for cap in [messages_of(Some(5), None), messages_of(None, Some(5)), messages_of(Some(5), Some(6))] {
         let batch = desk.batch_of(9).await;
         assert_eq!(numbers(&messages(&desk.capped(batch, 3, cap.clone()).await)), [0, 1, 2]);
@@ -78,7 +78,7 @@ async fn a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over(desk: D
     }
 }
 
-async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back(desk: Desk) {
+async fn a_claim_keeps_the_budget_and_an_unsent_message_is_refunded(desk: Desk) {
     let batch = desk.batch_of(9).await;
     // One, two and three cents; the fourth would be too much.
     let set = desk.capped(batch, 9, budget_of(cents(9))).await;
@@ -107,7 +107,7 @@ async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_bac
     desk.counters_equal_rows(batch, 9).await;
 }
 
-async fn what_comes_back_late_is_given_back_to_the_step_that_was_claimed(desk: Desk) {
+async fn a_late_refund_goes_to_the_claimed_step(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let claimed = messages(&desk.capped(batch, 9, budget_of(cents(9))).await)[0];
     // The next epoch has counted it as unknown, and it has fallen back since.
@@ -120,7 +120,7 @@ async fn what_comes_back_late_is_given_back_to_the_step_that_was_claimed(desk: D
     assert_eq!(desk.spent(batch).await.unwrap(), [(claimed.present.step, Money::ZERO)]);
 }
 
-async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
+async fn a_limit_is_final_once_no_message_is_in_flight(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let set = desk.capped(batch, 9, messages_of(None, Some(2))).await;
     let changes: Vec<_> = messages(&set).iter().map(|message| accepted(message, desk.now())).collect();
@@ -133,7 +133,7 @@ async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
     );
 }
 
-async fn what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good(desk: Desk) {
+async fn a_limit_is_not_final_while_its_own_claim_is_in_flight(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let other = desk.lane("other", Channel::WhatsApp).await;
     let second = desk.one(batch, 1).await;
@@ -150,7 +150,7 @@ async fn what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good(des
     );
 }
 
-async fn a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_again(desk: Desk) {
+async fn a_refusal_begun_before_a_resume_does_not_hold_the_step_again(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let hold = StepHold {
         batch,
@@ -171,7 +171,7 @@ async fn a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_aga
     assert_eq!(desk.step_holds().await.unwrap(), [StepHold { recall, ..hold }]);
 }
 
-async fn a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on(desk: Desk) {
+async fn a_step_released_from_a_rule_is_not_held_by_a_rule_again(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let of = |by, why: &str| StepHold { batch, step: step(1), by, why: why.to_owned(), since: at(0), recall: None };
     let [person, rule] = [of(StepHeldBy::Person, "paused by Ann"), of(StepHeldBy::Rule, "9 of 10")];

@@ -6,24 +6,24 @@ use crate::engine::Ruling;
 use crate::store::{Found, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 
 for_every_store!(
-    an_attempt_is_found_by_our_own_id_of_our_own_making,
-    an_attempt_is_found_by_its_umid_whatever_that_looks_like,
+    an_attempt_is_found_by_our_own_id_with_its_tag,
+    an_attempt_is_found_by_a_umid_of_any_form,
     a_number_finds_the_only_unknown_attempt_on_its_channel,
-    of_two_unknown_attempts_a_number_finds_none_however_many_others_there_are,
-    a_number_finds_no_attempt_that_was_begun_too_late_or_too_early,
-    attempts_of_which_a_receipt_cannot_speak_are_in_no_others_way,
+    a_number_finds_neither_of_two_unknown_attempts,
+    a_number_finds_no_attempt_outside_the_begin_times,
+    attempts_outside_the_begin_times_do_not_count_as_second,
     a_number_finds_no_attempt_of_an_excepted_lane,
-    a_naming_lane_is_kept_until_it_is_another_to_the_provider,
-    keys_of_all_kinds_are_answered_in_their_order,
-    taking_receipts_twice_is_taking_them_once,
-    a_receipt_teaches_the_umid_that_its_attempt_lacks,
-    of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of,
-    what_is_unknown_once_more_is_unknown_once,
-    a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid,
-    receipts_of_one_attempt_differ_in_anything_they_say,
-    a_receipt_is_kept_with_what_it_decided_and_not_before,
-    strays_are_kept_by_kind_in_order_until_they_are_forgotten,
-    strays_are_counted_and_forgotten_when_they_are_old,
+    a_naming_lane_is_replaced_when_its_account_or_address_changes,
+    keys_of_all_kinds_are_resolved_in_order,
+    a_repeated_receipt_is_stored_and_applied_once,
+    a_receipt_adds_a_missing_umid_to_its_attempt,
+    a_receipt_adds_its_umid_to_the_try_that_it_names,
+    a_second_unknown_try_is_listed_once,
+    a_receipt_adds_its_umid_to_an_attempt_of_the_same_call,
+    receipts_with_any_difference_but_arrival_are_stored_apart,
+    a_receipt_is_stored_only_with_its_decision,
+    strays_are_listed_by_kind_in_order_until_they_are_deleted,
+    strays_are_counted_and_deleted_when_old,
 );
 
 fn receipt(key: MessageKey, state: &str) -> Receipt {
@@ -72,7 +72,7 @@ fn keys(found: &[Option<Found>]) -> Vec<Option<(BatchId, u32, u8)>> {
     found.iter().map(|found| found.map(key)).collect()
 }
 
-async fn an_attempt_is_found_by_our_own_id_of_our_own_making(desk: Desk) {
+async fn an_attempt_is_found_by_our_own_id_with_its_tag(desk: Desk) {
     let batch = handed_over(&desk, 2, true).await;
     let id = |n, tag| Key::Attempt(AttemptId { key: MessageKey { batch, n }, step: StepIndex::FIRST, tag });
     let other = Tag::from_random(7);
@@ -81,7 +81,7 @@ async fn an_attempt_is_found_by_our_own_id_of_our_own_making(desk: Desk) {
     assert_eq!(found[0].unwrap().message.version, 2);
 }
 
-async fn an_attempt_is_found_by_its_umid_whatever_that_looks_like(desk: Desk) {
+async fn an_attempt_is_found_by_a_umid_of_any_form(desk: Desk) {
     let batch = desk.batch_of(4).await;
     let all = messages(&desk.claimed(batch, 4).await);
     let umids = ["5f1d3c2e-8b7a-4c6d-9e0f-112233445566", "5F1D3C2E-8B7A-4C6D-9E0F-112233445566", "wamid.HB\"=", "7"];
@@ -113,7 +113,7 @@ async fn a_number_finds_the_only_unknown_attempt_on_its_channel(desk: Desk) {
     assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, None, None, Some((batch, 0, 0))]);
 }
 
-async fn of_two_unknown_attempts_a_number_finds_none_however_many_others_there_are(desk: Desk) {
+async fn a_number_finds_neither_of_two_unknown_attempts(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let claimed = messages(&desk.claimed(batch, 1).await);
     // The same person, unknown on the second step of many other batches: another channel each time.
@@ -130,7 +130,7 @@ async fn of_two_unknown_attempts_a_number_finds_none_however_many_others_there_a
     assert_eq!(keys(&desk.find(whatsapp).await.unwrap()), [None]);
 }
 
-async fn a_number_finds_no_attempt_that_was_begun_too_late_or_too_early(desk: Desk) {
+async fn a_number_finds_no_attempt_outside_the_begin_times(desk: Desk) {
     let batch = handed_over(&desk, 1, false).await;
     let (begun, moment) = (at(1), Span::from_millis(1));
     let any = || at_any_time(person(0), Channel::WhatsApp);
@@ -145,7 +145,7 @@ async fn a_number_finds_no_attempt_that_was_begun_too_late_or_too_early(desk: De
     assert_eq!(keys(&found), [None, only, None, only]);
 }
 
-async fn attempts_of_which_a_receipt_cannot_speak_are_in_no_others_way(desk: Desk) {
+async fn attempts_outside_the_begin_times_do_not_count_as_second(desk: Desk) {
     let mut batches = Vec::new();
     for begun in [1, 9] {
         let batch = desk.batch_of(1).await;
@@ -167,7 +167,7 @@ async fn a_number_finds_no_attempt_of_an_excepted_lane(desk: Desk) {
     assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, Some((batch, 0, 0))]);
 }
 
-async fn a_naming_lane_is_kept_until_it_is_another_to_the_provider(desk: Desk) {
+async fn a_naming_lane_is_replaced_when_its_account_or_address_changes(desk: Desk) {
     let lane = |sub_account: &str, base_url: &str, since| NamingLane {
         lane: "wa".to_owned(),
         sub_account: sub_account.to_owned(),
@@ -186,7 +186,7 @@ async fn a_naming_lane_is_kept_until_it_is_another_to_the_provider(desk: Desk) {
     }
 }
 
-async fn keys_of_all_kinds_are_answered_in_their_order(desk: Desk) {
+async fn keys_of_all_kinds_are_resolved_in_order(desk: Desk) {
     let known = handed_over(&desk, 3, true).await;
     let lost = handed_over(&desk, 3, false).await;
     let id = AttemptId { key: MessageKey { batch: lost, n: 2 }, step: StepIndex::FIRST, tag: tag() };
@@ -202,7 +202,7 @@ async fn keys_of_all_kinds_are_answered_in_their_order(desk: Desk) {
     assert!(desk.find(Vec::new()).await.unwrap().is_empty());
 }
 
-async fn taking_receipts_twice_is_taking_them_once(desk: Desk) {
+async fn a_repeated_receipt_is_stored_and_applied_once(desk: Desk) {
     let batch = handed_over(&desk, 2, true).await;
     let now = desk.one(batch, 0).await;
     let told = vec![receipt(now.key, "delivered"), receipt(now.key, "delivered")];
@@ -215,7 +215,7 @@ async fn taking_receipts_twice_is_taking_them_once(desk: Desk) {
     desk.counters_equal_rows(batch, 2).await;
 }
 
-async fn a_receipt_teaches_the_umid_that_its_attempt_lacks(desk: Desk) {
+async fn a_receipt_adds_a_missing_umid_to_its_attempt(desk: Desk) {
     let lost = handed_over(&desk, 2, false).await;
     let known = handed_over(&desk, 1, true).await;
     let (lost, known) = (MessageKey { batch: lost, n: 1 }, MessageKey { batch: known, n: 0 });
@@ -237,7 +237,7 @@ async fn gone_again(desk: &Desk, then: impl Fn(&Loaded, Timestamp) -> Change) ->
     MessageKey { batch, n: 0 }
 }
 
-async fn of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of(desk: Desk) {
+async fn a_receipt_adds_its_umid_to_the_try_that_it_names(desk: Desk) {
     let key = gone_again(&desk, unknown).await;
     let teach = |tries, n| Receipt { tries, umid: Some(umid(n)), ..receipt(key, "sent") };
     desk.take_receipts(vec![teach(Some(0), 40), teach(None, 42)], Vec::new(), Vec::new()).await.unwrap();
@@ -257,7 +257,7 @@ async fn of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of(desk: Desk
     assert_eq!(desk.receipts(key).await.unwrap(), [Receipt { tries: Some(1), ..receipt(key, "sent") }]);
 }
 
-async fn what_is_unknown_once_more_is_unknown_once(desk: Desk) {
+async fn a_second_unknown_try_is_listed_once(desk: Desk) {
     let key = gone_again(&desk, unknown).await;
     assert_eq!(desk.attempts(vec![key]).await.unwrap().concat().len(), 2);
     assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), [(key, person(0), StepIndex::FIRST)]);
@@ -272,7 +272,7 @@ async fn what_is_unknown_once_more_is_unknown_once(desk: Desk) {
     assert_eq!(desk.unknown(known.await.batch, 9).await.unwrap(), []);
 }
 
-async fn a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid(desk: Desk) {
+async fn a_receipt_adds_its_umid_to_an_attempt_of_the_same_call(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let claimed = messages(&desk.claimed(batch, 1).await)[0];
     // It overtook the answer: what it proves is told by the same call.
@@ -283,7 +283,7 @@ async fn a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid(desk: D
     assert_eq!(keys(&desk.find(vec![Key::Umid(umid(8))]).await.unwrap()), [Some((batch, 0, 0))]);
 }
 
-async fn receipts_of_one_attempt_differ_in_anything_they_say(desk: Desk) {
+async fn receipts_with_any_difference_but_arrival_are_stored_apart(desk: Desk) {
     let batch = handed_over(&desk, 1, true).await;
     let first = receipt(MessageKey { batch, n: 0 }, "delivered");
     let mut all = vec![
@@ -300,7 +300,7 @@ async fn receipts_of_one_attempt_differ_in_anything_they_say(desk: Desk) {
     assert_eq!(desk.receipts(first.key).await.unwrap(), all, "the same again is the same, whenever it came");
 }
 
-async fn a_receipt_is_kept_with_what_it_decided_and_not_before(desk: Desk) {
+async fn a_receipt_is_stored_only_with_its_decision(desk: Desk) {
     let batch = handed_over(&desk, 3, true).await;
     let [slow, quick, told] = [0, 1, 2].map(|n| MessageKey { batch, n });
     let now = desk.one(batch, 0).await;
@@ -318,7 +318,7 @@ async fn a_receipt_is_kept_with_what_it_decided_and_not_before(desk: Desk) {
     assert_eq!(desk.receipts(slow).await.unwrap(), [receipt(slow, "sent")]);
 }
 
-async fn strays_are_kept_by_kind_in_order_until_they_are_forgotten(desk: Desk) {
+async fn strays_are_listed_by_kind_in_order_until_they_are_deleted(desk: Desk) {
     let stray = |kind, umid: Option<&str>| Stray {
         kind,
         received: at(1),
@@ -343,7 +343,7 @@ async fn strays_are_kept_by_kind_in_order_until_they_are_forgotten(desk: Desk) {
     assert_eq!(desk.strays(StrayKind::Unreadable, None, 10).await.unwrap().len(), 1);
 }
 
-async fn strays_are_counted_and_forgotten_when_they_are_old(desk: Desk) {
+async fn strays_are_counted_and_deleted_when_old(desk: Desk) {
     let stray = |kind, received: i64| Stray { kind, received: at(received), umid: None, raw: "{}".to_owned() };
     let all = vec![
         stray(StrayKind::NoAttempt, 10),

@@ -7,12 +7,12 @@ use crate::domain::{Outcome, WishFrom};
 use crate::store::{Copied, InboundOf, OptOut, Scope, Whole, Whom};
 
 for_every_store!(
-    only_what_has_settled_is_purged,
-    what_is_purged_goes_with_every_fact_and_its_counters_stay,
-    an_audience_goes_once_only_purged_campaigns_have_used_it,
-    whoever_is_erased_is_nowhere_but_among_the_opt_outs,
-    nobody_is_erased_while_a_message_to_them_has_no_outcome,
-    who_was_erased_gets_no_message,
+    only_a_settled_batch_is_purged,
+    a_purge_deletes_every_fact_and_keeps_the_counters,
+    an_audience_of_purged_campaigns_can_be_removed,
+    an_erased_recipient_remains_only_in_the_opt_outs,
+    a_recipient_of_an_open_message_is_not_erased,
+    an_erased_recipient_gets_no_message,
 );
 
 /// Every message of a batch was handed over and has arrived; somebody has answered each.
@@ -74,14 +74,14 @@ async fn walked(desk: &Desk, batch: BatchId) -> Vec<Whole> {
     all
 }
 
-async fn only_what_has_settled_is_purged(desk: Desk) {
+async fn only_a_settled_batch_is_purged(desk: Desk) {
     let batch = desk.batch_of(3).await;
     assert!(!desk.begin_purge(batch, at(9)).await.unwrap());
     assert_eq!(purge(&desk, batch).await, 0);
     assert_eq!(desk.all(batch, 3).await.len(), 3);
 }
 
-async fn what_is_purged_goes_with_every_fact_and_its_counters_stay(desk: Desk) {
+async fn a_purge_deletes_every_fact_and_keeps_the_counters(desk: Desk) {
     let (batch, other) = (desk.batch_of(2_500).await, desk.batch_of(3).await);
     for (batch, messages) in [(batch, 2_500), (other, 3)] {
         desk.claimed(batch, messages).await;
@@ -107,7 +107,7 @@ async fn what_is_purged_goes_with_every_fact_and_its_counters_stay(desk: Desk) {
     assert_eq!(left, [(None, true), (Some(person(1)), false)]);
 }
 
-async fn an_audience_goes_once_only_purged_campaigns_have_used_it(desk: Desk) {
+async fn an_audience_of_purged_campaigns_can_be_removed(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let audience = desk.batch(batch).await.unwrap().unwrap().audience_ids[0];
     delivered(&desk, batch, 3).await;
@@ -119,7 +119,7 @@ async fn an_audience_goes_once_only_purged_campaigns_have_used_it(desk: Desk) {
     assert_eq!(desk.recipients(audience, 0, 10).await.unwrap(), []);
 }
 
-async fn whoever_is_erased_is_nowhere_but_among_the_opt_outs(desk: Desk) {
+async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     let batch = desk.batch_of(6).await;
     let audience = desk.batch(batch).await.unwrap().unwrap().audience_ids[0];
     delivered(&desk, batch, 6).await;
@@ -150,14 +150,14 @@ async fn whoever_is_erased_is_nowhere_but_among_the_opt_outs(desk: Desk) {
     desk.counters_equal_rows(batch, 6).await;
 }
 
-async fn nobody_is_erased_while_a_message_to_them_has_no_outcome(desk: Desk) {
+async fn a_recipient_of_an_open_message_is_not_erased(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let key = MessageKey { batch, n: 1 };
     assert!(!desk.erase(person(1), Vec::new(), vec![key], vec![(batch, 0)]).await.unwrap());
     assert_eq!(desk.one(batch, 1).await.msisdn, person(1));
 }
 
-async fn who_was_erased_gets_no_message(desk: Desk) {
+async fn an_erased_recipient_gets_no_message(desk: Desk) {
     let audience = desk.audience(Some("people"), 4).await;
     assert!(desk.erase(person(2), vec![(audience, 2)], Vec::new(), Vec::new()).await.unwrap());
     let batch = desk.begin_batch_of(Some("later"), audience).await;

@@ -7,11 +7,11 @@ use proptest::test_runner::{Config, TestRunner};
 use super::*;
 use crate::domain::{Ending, Marks, Outcome, SkipReason};
 
-for_every_store!(every_present_comes_back_from_its_row_and_is_counted);
+for_every_store!(every_state_is_read_as_it_was_written_and_is_counted);
 
 const PRESENTS: u32 = 400;
 
-async fn every_present_comes_back_from_its_row_and_is_counted(desk: Desk) {
+async fn every_state_is_read_as_it_was_written_and_is_counted(desk: Desk) {
     let batch = desk.batch_of(PRESENTS).await;
     // One call for all of them: every case crosses the database together with hundreds of others.
     let mut runner = TestRunner::new(Config::default());

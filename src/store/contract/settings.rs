@@ -5,15 +5,15 @@ use crate::domain::Knob;
 use crate::store::{BucketOf, BusinessEvent, Dial, HeldBy, Hold, NotedBucket, Said};
 
 for_every_store!(
-    of_two_words_about_a_dial_the_later_one_holds,
-    what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows,
-    a_dial_that_is_turned_back_is_gone,
-    a_file_that_says_something_else_gives_way_to_a_new_word_however_old,
-    an_event_of_the_account_is_kept_and_obeyed_once,
-    of_two_words_about_a_template_the_later_one_holds_in_whatever_order_they_come,
-    the_provider_lifts_what_it_has_held_and_not_what_a_person_has,
-    what_the_provider_said_last_is_what_it_says,
-    a_bucket_is_noted_with_what_has_left_by_it,
+    the_later_of_two_setting_changes_applies,
+    an_operators_rate_is_not_changed_by_the_provider,
+    a_reset_setting_is_removed,
+    a_changed_file_value_ends_a_setting_for_any_new_change,
+    an_account_event_is_stored_and_applied_once,
+    the_later_of_pause_and_approval_applies_in_any_order,
+    the_provider_releases_only_its_own_holds,
+    the_latest_report_of_the_provider_is_stored,
+    a_bucket_is_recorded_with_the_messages_that_used_it,
 );
 
 fn dial(value: &str, by_person: bool, since: i64) -> Dial {
@@ -59,7 +59,7 @@ async fn values(desk: &Desk) -> Vec<String> {
     desk.dials().await.unwrap().into_iter().map(|dial| dial.value).collect()
 }
 
-async fn of_two_words_about_a_dial_the_later_one_holds(desk: Desk) {
+async fn the_later_of_two_setting_changes_applies(desk: Desk) {
     let before = desk.seq().await.unwrap();
     assert!(desk.turn(dial("10K", true, 5), at(5)).await.unwrap() > Some(before));
     assert_eq!(desk.turn(dial("2K", false, 4), at(6)).await.unwrap(), None, "said before, and heard afterwards");
@@ -74,7 +74,7 @@ async fn of_two_words_about_a_dial_the_later_one_holds(desk: Desk) {
     );
 }
 
-async fn what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows(desk: Desk) {
+async fn an_operators_rate_is_not_changed_by_the_provider(desk: Desk) {
     let rate = |value, by_person, since| Dial { knob: Knob::Rate, ..dial(value, by_person, since) };
     desk.turn(rate("40/s", true, 1), at(1)).await.unwrap();
     assert_eq!(desk.turn(rate("1000/s", false, 2), at(2)).await.unwrap(), None);
@@ -82,21 +82,21 @@ async fn what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows(des
     assert_eq!(values(&desk).await, ["20/s"]);
 }
 
-async fn a_dial_that_is_turned_back_is_gone(desk: Desk) {
+async fn a_reset_setting_is_removed(desk: Desk) {
     desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
     let back = || desk.turn_back(Knob::Tier, "acme".to_owned(), "set by Ann".to_owned(), at(6));
     assert!(back().await.unwrap().is_some());
     assert_eq!((back().await.unwrap(), values(&desk).await.len()), (None, 0));
 }
 
-async fn a_file_that_says_something_else_gives_way_to_a_new_word_however_old(desk: Desk) {
+async fn a_changed_file_value_ends_a_setting_for_any_new_change(desk: Desk) {
     desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
     let other = Dial { in_file: "1K".to_owned(), ..dial("2K", false, 1) };
     assert!(desk.turn(other.clone(), at(6)).await.unwrap().is_some(), "what stands counts no more anyway");
     assert_eq!(desk.dials().await.unwrap(), [other]);
 }
 
-async fn an_event_of_the_account_is_kept_and_obeyed_once(desk: Desk) {
+async fn an_account_event_is_stored_and_applied_once(desk: Desk) {
     let upgrade = BusinessEvent { dials: vec![dial("2K", false, 3)], ..event("e-1", 3) };
     let paused = BusinessEvent { holds: vec![held("en", HeldBy::Event)], ..event("e-2", 4) };
     assert_eq!(desk.take_business(vec![upgrade.clone(), paused.clone(), paused.clone()]).await.unwrap(), 2);
@@ -115,7 +115,7 @@ async fn an_event_of_the_account_is_kept_and_obeyed_once(desk: Desk) {
     assert!(desk.holds().await.unwrap().is_empty());
 }
 
-async fn of_two_words_about_a_template_the_later_one_holds_in_whatever_order_they_come(desk: Desk) {
+async fn the_later_of_pause_and_approval_applies_in_any_order(desk: Desk) {
     let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
     let paused = |id, said, received| {
         let holds = vec![Hold { since: at(received), ..held("en", HeldBy::Event) }];
@@ -137,7 +137,7 @@ async fn of_two_words_about_a_template_the_later_one_holds_in_whatever_order_the
     assert!(is_held().await);
 }
 
-async fn the_provider_lifts_what_it_has_held_and_not_what_a_person_has(desk: Desk) {
+async fn the_provider_releases_only_its_own_holds(desk: Desk) {
     let (theirs, other, ours) = (held("en", HeldBy::Event), held("de", HeldBy::Answer), held("", HeldBy::Person));
     for hold in [&theirs, &other, &ours] {
         desk.hold(hold.clone(), at(1)).await.unwrap();
@@ -147,7 +147,7 @@ async fn the_provider_lifts_what_it_has_held_and_not_what_a_person_has(desk: Des
     assert_eq!(desk.holds().await.unwrap(), [ours, other]);
 }
 
-async fn what_the_provider_said_last_is_what_it_says(desk: Desk) {
+async fn the_latest_report_of_the_provider_is_stored(desk: Desk) {
     let said = |value: &str, second| Said {
         about: "lane wa".to_owned(),
         what: "quality".to_owned(),
@@ -161,7 +161,7 @@ async fn what_the_provider_said_last_is_what_it_says(desk: Desk) {
     assert_eq!(desk.said().await.unwrap(), [said("UNFLAGGED", 6)]);
 }
 
-async fn a_bucket_is_noted_with_what_has_left_by_it(desk: Desk) {
+async fn a_bucket_is_recorded_with_the_messages_that_used_it(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let both = messages(&desk.claimed(batch, 2).await);
     let noted = |of: BucketOf, full_at| NotedBucket { of, full_at };

@@ -8,27 +8,27 @@ use crate::planner::{ImpatientQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierPlace, TierUse};
 
 for_every_store!(
-    a_claim_writes_down_the_places_it_takes,
-    a_full_tier_lets_holders_pass_and_keeps_back_who_is_new,
-    newcomers_pass_in_order_as_far_as_the_places_go,
-    who_is_kept_back_takes_nothing_away_from_the_queues_behind,
-    however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others,
-    who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue,
-    whoever_does_not_wait_goes_at_once_however_few_are_claimed,
-    who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same,
-    places_older_than_asked_are_forgotten,
-    a_place_is_held_for_a_day,
-    who_wants_nothing_passes_a_full_tier_and_takes_no_place,
-    a_place_that_is_given_back_is_free,
-    what_was_before_a_place_that_is_given_back_counts_again,
-    a_place_that_was_taken_anew_is_not_given_back,
-    who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place,
-    who_was_written_to_while_nobody_counted_is_counted_once_somebody_does,
-    the_people_of_many_portfolios_are_counted_each_where_they_belong,
-    a_long_count_is_broken_off_and_gone_on_with,
-    a_place_may_be_taken_without_a_claim,
-    a_place_that_was_taken_twice_at_once_is_not_given_back,
-    a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice,
+    a_claim_records_the_slots_it_takes,
+    a_full_tier_passes_slot_holders_and_no_new_recipients,
+    new_recipients_pass_in_order_while_slots_are_free,
+    recipients_without_a_slot_take_nothing_from_later_queues,
+    a_claim_reads_few_blocked_queues_and_the_next_reads_others,
+    a_recipient_who_does_not_wait_for_a_slot_is_referred,
+    all_impatient_recipients_are_referred_whatever_the_limit,
+    on_the_last_step_an_impatient_queue_waits_for_slots,
+    slots_up_to_a_given_time_are_deleted,
+    a_slot_is_held_for_a_day,
+    an_opted_out_recipient_passes_a_full_tier_without_a_slot,
+    a_slot_that_is_given_back_is_free,
+    giving_back_a_slot_restores_the_one_before,
+    a_slot_that_was_retaken_is_not_given_back,
+    an_open_window_passes_a_full_tier_without_a_slot,
+    earlier_recipients_are_counted_once_counting_starts,
+    recipients_are_counted_in_the_portfolio_of_their_lane,
+    a_long_count_runs_in_several_calls,
+    a_slot_may_be_taken_without_a_claim,
+    a_slot_that_was_taken_twice_at_once_is_not_given_back,
+    a_late_earlier_claim_does_not_hide_a_slot_taken_twice,
 );
 
 const DAY: Span = Span::from_secs(86_400);
@@ -71,7 +71,7 @@ impl Desk {
     }
 }
 
-async fn a_claim_writes_down_the_places_it_takes(desk: Desk) {
+async fn a_claim_records_the_slots_it_takes(desk: Desk) {
     let batch = desk.batch_of(3).await;
     desk.claim_in_tier(batch, 2, 2).await;
     let places = vec![(person(0), at(0)), (person(1), at(0))];
@@ -86,7 +86,7 @@ async fn a_claim_writes_down_the_places_it_takes(desk: Desk) {
     assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(0))]);
 }
 
-async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
+async fn a_full_tier_passes_slot_holders_and_no_new_recipients(desk: Desk) {
     let (first, second) = (desk.batch_of(2).await, desk.batch_of(4).await);
     desk.claim_in_tier(first, 2, 2).await;
     desk.clock.advance(Span::from_secs(1));
@@ -102,7 +102,7 @@ async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
     desk.counters_equal_rows(second, 4).await;
 }
 
-async fn newcomers_pass_in_order_as_far_as_the_places_go(desk: Desk) {
+async fn new_recipients_pass_in_order_while_slots_are_free(desk: Desk) {
     let (first, second) = (desk.batch_of(4).await, desk.batch_of(6).await);
     let claim = desk.claim_of(first, 9).await;
     let tier = Some(tier(5, at(-60)));
@@ -115,7 +115,7 @@ async fn newcomers_pass_in_order_as_far_as_the_places_go(desk: Desk) {
     assert_eq!(desk.places().await.len(), 5);
 }
 
-async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) {
+async fn recipients_without_a_slot_take_nothing_from_later_queues(desk: Desk) {
     let holders = desk.batch_of(2).await;
     desk.claim_in_tier(holders, 2, 2).await;
     let newcomers = desk.batch_of(9).await;
@@ -131,7 +131,7 @@ async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) 
     assert!(drained(&set).is_empty(), "the second held as many as were asked for");
 }
 
-async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others(desk: Desk) {
+async fn a_claim_reads_few_blocked_queues_and_the_next_reads_others(desk: Desk) {
     let audience = desk.audience(None, 1).await;
     let mut queues = Vec::new();
     for _ in 0..400 {
@@ -154,7 +154,7 @@ async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one
     assert!((2..9).contains(&claims), "{claims} claims");
 }
 
-async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Desk) {
+async fn a_recipient_who_does_not_wait_for_a_slot_is_referred(desk: Desk) {
     let holders = desk.batch_of(2).await;
     desk.claim_in_tier(holders, 2, 2).await;
     let (waits, hurries) = (desk.batch_of(5).await, desk.batch_of(5).await);
@@ -175,7 +175,7 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
     assert_eq!(drained(&set), [(queues[1], None)], "nobody waits there");
 }
 
-async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) {
+async fn all_impatient_recipients_are_referred_whatever_the_limit(desk: Desk) {
     let batch = desk.batch_of(50).await;
     let claim = desk.claim_of(batch, 2).await;
     let impatient = vec![ImpatientQueue { queue: claim.queues[0], steps: 2 }];
@@ -191,7 +191,7 @@ async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) 
     assert_eq!(desk.places().await.len(), 3);
 }
 
-async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) {
+async fn on_the_last_step_an_impatient_queue_waits_for_slots(desk: Desk) {
     let batch = desk.batch_of(5).await;
     let claim = desk.claim_of(batch, 9).await;
     let queue = claim.queues[0];
@@ -202,7 +202,7 @@ async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) 
     assert_eq!(ended(&set, Rest::ForSlot), [queue]);
 }
 
-async fn places_older_than_asked_are_forgotten(desk: Desk) {
+async fn slots_up_to_a_given_time_are_deleted(desk: Desk) {
     // More than one piece.
     let first = desk.batch_of(7_000).await;
     desk.claim_in_tier(first, 7_000, 7_000).await;
@@ -215,7 +215,7 @@ async fn places_older_than_asked_are_forgotten(desk: Desk) {
     assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(9))]);
 }
 
-async fn who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place(desk: Desk) {
+async fn an_open_window_passes_a_full_tier_without_a_slot(desk: Desk) {
     let batch = desk.batch_of(6).await;
     let wrote = |n: u32, sub_account: &str, until: i64| Inbound {
         sub_account: sub_account.to_owned(),
@@ -231,7 +231,7 @@ async fn who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place(desk
     assert_eq!(desk.places().await, [(person(0), at(0)), (person(2), at(0))]);
 }
 
-async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(desk: Desk) {
+async fn earlier_recipients_are_counted_once_counting_starts(desk: Desk) {
     let lane = desk.lane("wa", Channel::WhatsApp).await;
     let batch = desk.batch_of(6).await;
     let acme = || BTreeMap::from([("acme".to_owned(), vec![lane])]);
@@ -263,7 +263,7 @@ async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(d
     assert_eq!(desk.places().await.len(), 3);
 }
 
-async fn the_people_of_many_portfolios_are_counted_each_where_they_belong(desk: Desk) {
+async fn recipients_are_counted_in_the_portfolio_of_their_lane(desk: Desk) {
     let (lane, other) = (desk.lane("wa", Channel::WhatsApp).await, desk.lane("second", Channel::WhatsApp).await);
     let batch = desk.batch_of(4).await;
     desk.claimed(batch, 2).await;
@@ -296,7 +296,7 @@ async fn the_people_of_many_portfolios_are_counted_each_where_they_belong(desk: 
     assert_eq!(desk.places().await, [(person(2), at(0))]);
 }
 
-async fn a_long_count_is_broken_off_and_gone_on_with(desk: Desk) {
+async fn a_long_count_runs_in_several_calls(desk: Desk) {
     let lane = desk.lane("wa", Channel::WhatsApp).await;
     for n in 0..20 {
         let batch = desk.batch_of(n + 1).await;
@@ -317,13 +317,13 @@ async fn a_long_count_is_broken_off_and_gone_on_with(desk: Desk) {
     assert_eq!((times[0], times[19]), ((at(19), Some(at(18))), (at(19), None)));
 }
 
-async fn a_place_may_be_taken_without_a_claim(desk: Desk) {
+async fn a_slot_may_be_taken_without_a_claim(desk: Desk) {
     desk.take_places("acme", vec![(person(1), at(5)), (person(2), at(6))]).await.unwrap();
     desk.take_places("acme", vec![(person(1), at(9))]).await.unwrap();
     assert_eq!(desk.places().await, [(person(1), at(9)), (person(2), at(6))]);
 }
 
-async fn a_place_is_held_for_a_day(desk: Desk) {
+async fn a_slot_is_held_for_a_day(desk: Desk) {
     let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
     desk.claim_in_tier(first, 1, 1).await;
     desk.clock.advance(DAY);
@@ -331,7 +331,7 @@ async fn a_place_is_held_for_a_day(desk: Desk) {
     assert_eq!(desk.claim_in_tier(second, 1, 1).await.messages.len(), 1);
 }
 
-async fn who_wants_nothing_passes_a_full_tier_and_takes_no_place(desk: Desk) {
+async fn an_opted_out_recipient_passes_a_full_tier_without_a_slot(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let wish = OptOut { msisdn: person(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
     desk.opt_out(vec![wish]).await.unwrap();
@@ -339,7 +339,7 @@ async fn who_wants_nothing_passes_a_full_tier_and_takes_no_place(desk: Desk) {
     assert_eq!(desk.places().await, [(person(0), at(0))]);
 }
 
-async fn a_place_that_is_given_back_is_free(desk: Desk) {
+async fn a_slot_that_is_given_back_is_free(desk: Desk) {
     let batch = desk.batch_of(3).await;
     desk.claim_in_tier(batch, 3, 3).await;
     desk.give_back(&[(0, 0), (2, 0), (7, 0)]).await;
@@ -349,7 +349,7 @@ async fn a_place_that_is_given_back_is_free(desk: Desk) {
     assert_eq!(desk.places().await, [(person(1), at(0))]);
 }
 
-async fn what_was_before_a_place_that_is_given_back_counts_again(desk: Desk) {
+async fn giving_back_a_slot_restores_the_one_before(desk: Desk) {
     let (first, second) = (desk.batch_of(1).await, desk.batch_of(2).await);
     desk.claim_in_tier(first, 1, 1).await;
     desk.clock.advance(Span::from_secs(9));
@@ -363,7 +363,7 @@ async fn what_was_before_a_place_that_is_given_back_counts_again(desk: Desk) {
     assert_eq!(desk.places().await, [(person(0), at(0))]);
 }
 
-async fn a_place_that_was_taken_anew_is_not_given_back(desk: Desk) {
+async fn a_slot_that_was_retaken_is_not_given_back(desk: Desk) {
     let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
     desk.claim_in_tier(first, 1, 1).await;
     desk.clock.advance(Span::from_secs(9));
@@ -372,7 +372,7 @@ async fn a_place_that_was_taken_anew_is_not_given_back(desk: Desk) {
     assert_eq!(desk.places().await, [(person(0), at(9))]);
 }
 
-async fn a_place_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
+async fn a_slot_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
     let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
     desk.claim_in_tier(first, 1, 1).await;
     desk.claim_in_tier(second, 1, 0).await;
@@ -381,7 +381,7 @@ async fn a_place_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
     assert_eq!(desk.places().await, [(person(0), at(0))]);
 }
 
-async fn a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice(desk: Desk) {
+async fn a_late_earlier_claim_does_not_hide_a_slot_taken_twice(desk: Desk) {
     let late = desk.batch_of(1).await;
     let late = Claim { tier: Some(tier(1, desk.now() - DAY)), ..desk.claim_of(late, 1).await };
     desk.clock.advance(Span::from_secs(9));

@@ -7,11 +7,11 @@ use crate::domain::Outcome;
 use crate::store::{Signal, Turns};
 
 for_every_store!(
-    what_is_due_comes_earliest_first_in_pages,
-    the_next_due_time_is_the_earliest_of_those_that_wait,
-    what_waits_to_leave_is_due_when_it_gives_up,
-    whoever_waits_in_a_queue_has_a_turn_and_nobody_else,
-    a_commit_tells_what_it_has_queued_and_put_on_timers,
+    due_messages_come_earliest_first_in_pages,
+    the_next_due_time_is_the_earliest_of_waiting_messages,
+    a_queued_message_is_due_when_it_expires,
+    only_queued_messages_have_a_turn,
+    a_commit_signals_its_queues_and_timers,
 );
 
 impl Desk {
@@ -33,7 +33,7 @@ impl Desk {
     }
 }
 
-async fn what_is_due_comes_earliest_first_in_pages(desk: Desk) {
+async fn due_messages_come_earliest_first_in_pages(desk: Desk) {
     let (batch, _) = desk.waiting(&[50, 10, 30, 10, 40, 20]).await;
     let (other, _) = desk.waiting(&[1]).await;
     assert!(desk.due(batch, at(9), None, 10).await.unwrap().is_empty());
@@ -48,7 +48,7 @@ async fn what_is_due_comes_earliest_first_in_pages(desk: Desk) {
     assert_eq!(numbers(&desk.due(batch, at(40), None, 3).await.unwrap()), [2, 4]);
 }
 
-async fn the_next_due_time_is_the_earliest_of_those_that_wait(desk: Desk) {
+async fn the_next_due_time_is_the_earliest_of_waiting_messages(desk: Desk) {
     let batch = desk.batch_of(2).await;
     assert_eq!(desk.first_due(batch).await, None, "what waits without end has no due time");
     let (batch, _) = desk.waiting(&[50, 10, 30]).await;
@@ -63,7 +63,7 @@ async fn the_next_due_time_is_the_earliest_of_those_that_wait(desk: Desk) {
     assert_eq!(of_all, BTreeMap::from([(batch, at(30)), (other, at(20))]));
 }
 
-async fn what_waits_to_leave_is_due_when_it_gives_up(desk: Desk) {
+async fn a_queued_message_is_due_when_it_expires(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 2).await;
@@ -78,7 +78,7 @@ async fn what_waits_to_leave_is_due_when_it_gives_up(desk: Desk) {
     assert_eq!(desk.first_due(batch).await, None);
 }
 
-async fn whoever_waits_in_a_queue_has_a_turn_and_nobody_else(desk: Desk) {
+async fn only_queued_messages_have_a_turn(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let all = messages(&desk.claimed(batch, 3).await);
     let queue = Queue { batch, step: StepIndex::FIRST, lane: all[0].lane };
@@ -92,7 +92,7 @@ async fn whoever_waits_in_a_queue_has_a_turn_and_nobody_else(desk: Desk) {
     assert_eq!(turns().await, BTreeMap::from([(queue, Turns { first: at(7), last: at(30) })]));
 }
 
-async fn a_commit_tells_what_it_has_queued_and_put_on_timers(desk: Desk) {
+async fn a_commit_signals_its_queues_and_timers(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let all = messages(&desk.claimed(batch, 2).await);
     let mut signals = desk.signals().subscribe();

@@ -9,13 +9,13 @@ use crate::store::{Copied, Frame, OptOut, Receipt, Scope, Stray, StrayKind, Twin
 
 for_every_store!(
     a_walk_shows_every_message_once_with_all_its_facts,
-    a_walk_with_people_shows_what_their_file_says,
-    an_id_of_the_providers_that_two_attempts_carry_is_pointed_out,
-    an_id_that_an_attempt_of_another_batch_carries_is_pointed_out,
+    a_walk_with_recipients_contains_their_file_data,
+    a_umid_of_two_attempts_is_reported,
+    a_umid_of_attempts_in_two_batches_is_reported,
     two_tries_of_one_step_are_no_twins,
-    a_walk_shows_one_moment_however_late_it_is_read,
-    a_walk_says_how_much_of_it_is_copied,
-    a_walk_over_what_is_not_there_shows_nothing,
+    a_walk_shows_one_instant_however_late_it_is_read,
+    a_walk_reports_its_progress,
+    a_walk_over_an_unknown_batch_returns_nothing,
 );
 
 #[derive(Debug)]
@@ -94,7 +94,7 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
     }
 }
 
-async fn a_walk_with_people_shows_what_their_file_says(desk: Desk) {
+async fn a_walk_with_recipients_contains_their_file_data(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let seen = walked(&desk, batch, Scope::People).await;
     for (whole, n) in seen.messages.iter().zip(0..) {
@@ -104,7 +104,7 @@ async fn a_walk_with_people_shows_what_their_file_says(desk: Desk) {
     assert!(walked(&desk, batch, Scope::Facts).await.messages.iter().all(|whole| whole.recipient.is_none()));
 }
 
-async fn an_id_of_the_providers_that_two_attempts_carry_is_pointed_out(desk: Desk) {
+async fn a_umid_of_two_attempts_is_reported(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let all = messages(&desk.claimed(batch, 3).await);
     let same = |message: &Loaded, umid: &Umid| {
@@ -129,7 +129,7 @@ async fn two_tries_of_one_step_are_no_twins(desk: Desk) {
     assert_eq!((seen.messages[0].attempts.len(), seen.twins), (2, Vec::new()));
 }
 
-async fn an_id_that_an_attempt_of_another_batch_carries_is_pointed_out(desk: Desk) {
+async fn a_umid_of_attempts_in_two_batches_is_reported(desk: Desk) {
     let (batch, other, third) = (desk.batch_of(2).await, desk.batch_of(2).await, desk.batch_of(1).await);
     for batch in [batch, other] {
         let all = messages(&desk.claimed(batch, 2).await);
@@ -148,7 +148,7 @@ async fn an_id_that_an_attempt_of_another_batch_carries_is_pointed_out(desk: Des
     assert!(walked(&desk, third, Scope::FactsAndTwins).await.twins.is_empty(), "they are none of its own");
 }
 
-async fn a_walk_shows_one_moment_however_late_it_is_read(desk: Desk) {
+async fn a_walk_shows_one_instant_however_late_it_is_read(desk: Desk) {
     let people = 4_500;
     let batch = desk.batch_of(people).await;
     let before = desk.all(batch, people).await;
@@ -165,13 +165,13 @@ async fn a_walk_shows_one_moment_however_late_it_is_read(desk: Desk) {
     assert_eq!(now.messages.iter().filter(|whole| !whole.attempts.is_empty()).count(), some.len());
 }
 
-async fn a_walk_says_how_much_of_it_is_copied(desk: Desk) {
+async fn a_walk_reports_its_progress(desk: Desk) {
     let batch = desk.batch_of(4_500).await;
     let (tell, told) = watch::channel(Copied::default());
     desk.walk(batch, Scope::Facts, tell).await.unwrap();
     assert_eq!(*told.borrow(), Copied { messages: 4_500, of: 4_500 });
 }
 
-async fn a_walk_over_what_is_not_there_shows_nothing(desk: Desk) {
+async fn a_walk_over_an_unknown_batch_returns_nothing(desk: Desk) {
     assert!(walk(&desk, BatchId(99), Scope::FactsAndTwins).await.is_none());
 }
