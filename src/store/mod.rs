@@ -17,20 +17,20 @@ mod dispatch_verbs;
 mod error;
 mod expected;
 mod fact;
-mod suppressed;
+mod inbound;
 mod lanes;
 mod lease;
 mod limits;
 mod marked;
 mod model;
 mod node_verbs;
-mod inbound;
 mod receipt_verbs;
 mod refusals;
 mod retention_verbs;
 mod sieve;
 mod signal;
 mod sqlite;
+mod suppressed;
 mod verbs;
 mod walk;
 
@@ -41,7 +41,7 @@ pub use dispatch_verbs::Dispatch;
 pub use error::{DiskTrouble, Error};
 pub use expected::Waiting;
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
-pub use suppressed::Hush;
+pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use lanes::{
     BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble, subject,
 };
@@ -56,12 +56,12 @@ pub use model::{
     TurnedAway, Turns, Unwritable,
 };
 pub use node_verbs::Nodes;
-pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use receipt_verbs::{Kept, Receipts, Taken};
 pub use retention_verbs::Retention;
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
+pub use suppressed::Hush;
 pub use verbs::Store;
 pub use walk::{Copied, Frame, Scope, Twin, Walk, Whole};
 

@@ -1,4 +1,4 @@
-//! What is asked of the provider: whom to ask about comes in the order of the timers, and what was asked is kept.
+//! Tests the questions to the provider: their order is that of the timers, and they are stored.
 
 use super::*;
 use crate::domain::Marks;
@@ -55,7 +55,7 @@ async fn questions_are_found_with_the_umid_of_the_last_submitted_try(desk: Desk)
     assert_eq!((&found[1].umid, &found[2].umid), (&its_own, &None));
     assert_eq!(desk.asking().await.unwrap(), [asking(None)]);
 
-    // Of several tries, the one that left last.
+    // Of several tries, the one that was submitted last.
     let now = desk.one(batch, 0).await;
     let fact = |tries, verdict, n| Attempt { tries, ..attempt(&now, at(80), verdict, Some(umid(n))) };
     let tried = |change: Change, fact| Change { fact: Some(fact), ..change };

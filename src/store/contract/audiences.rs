@@ -1,4 +1,4 @@
-//! Audiences are hidden while they grow, and for ever the same afterwards.
+//! Tests audiences: they are hidden while they are imported, and never change afterwards.
 
 use super::*;
 use crate::store::{Error, Whom};
@@ -54,7 +54,7 @@ async fn an_added_file_is_a_part_of_its_audience_once_published(desk: Desk) {
         let audience = desk.audience_named("people").await.unwrap().unwrap();
         audience.parts.iter().map(|part| (part.id, part.recipients)).collect()
     };
-    assert_eq!(parts().await, [(people, 3)], "half a part");
+    assert_eq!(parts().await, [(people, 3)], "the part is not published");
     desk.publish_audience(more, 2, "{}".to_owned()).await.unwrap();
     assert_eq!(parts().await, [(people, 3), (more, 2)]);
     let all = desk.audiences().await.unwrap();
@@ -62,7 +62,7 @@ async fn an_added_file_is_a_part_of_its_audience_once_published(desk: Desk) {
         all.iter().map(|one| (one.name.as_str(), one.recipients())).collect::<Vec<_>>(),
         [("people", 5), ("others", 1)]
     );
-    // Nothing is added to what nobody can find.
+    // An audience without a name cannot get parts.
     let nameless = desk.audience(None, 1).await;
     assert!(matches!(begin_part(&desk, nameless).await, Err(Error::Gone { .. })));
     assert!(matches!(begin_part(&desk, more).await, Err(Error::Gone { .. })));
@@ -74,7 +74,7 @@ async fn a_part_is_removed_with_its_audience_and_is_not_swept(desk: Desk) {
     desk.add_recipients(more, 0, recipients(3..5)).await.unwrap();
     desk.publish_audience(more, 2, "{}".to_owned()).await.unwrap();
     let half = begin_part(&desk, people).await.unwrap();
-    assert_eq!(desk.sweep_unpublished(desk.now() + Span::from_secs(1)).await.unwrap(), 1, "the half one");
+    assert_eq!(desk.sweep_unpublished(desk.now() + Span::from_secs(1)).await.unwrap(), 1, "the unpublished part");
     assert!(matches!(desk.publish_audience(half, 0, String::new()).await, Err(Error::Gone { .. })));
     assert_eq!(desk.audience_named("people").await.unwrap().unwrap().parts.len(), 2);
     // A campaign that uses the part uses the audience.
@@ -114,7 +114,7 @@ async fn recipients_are_read_unchanged_from_any_position(desk: Desk) {
     assert_eq!(desk.recipients(audience, 0, 5_000).await.unwrap(), recipients(0..1_201));
     assert_eq!(desk.recipients(audience, 690, 20).await.unwrap(), recipients(690..710));
     assert!(desk.recipients(audience, 1_201, 20).await.unwrap().is_empty());
-    assert_eq!(desk.numbers(audience, 690, 20).await.unwrap(), (690..710).map(person).collect::<Vec<_>>());
+    assert_eq!(desk.numbers(audience, 690, 20).await.unwrap(), (690..710).map(msisdn).collect::<Vec<_>>());
     assert!(desk.numbers(audience, 1_201, 20).await.unwrap().is_empty());
 }
 
@@ -144,7 +144,7 @@ async fn a_removed_audience_loses_its_recipients_and_frees_its_name(desk: Desk) 
     assert!(desk.recipients(audience, 0, 10).await.unwrap().is_empty());
     assert!(desk.audience_named("people").await.unwrap().is_none());
     let again = desk.audience(Some("people"), 1).await;
-    assert_ne!(again, audience, "an id is never used twice");
+    assert_ne!(again, audience, "an id is never reused");
 }
 
 async fn a_removed_audience_accepts_no_recipients_and_no_batch(desk: Desk) {

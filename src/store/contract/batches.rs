@@ -1,4 +1,4 @@
-//! Batches are laid out in pieces, switched on at once, and moved on under a guard.
+//! Tests batches: they are written in pieces, published at once, and moved only from an expected state.
 
 use super::*;
 use crate::domain::{Count, Marks, Outcome, SkipReason, WishFrom};
@@ -46,12 +46,12 @@ async fn a_published_batch_returns_its_properties(desk: Desk) {
     desk.spread(spread).await.unwrap();
     desk.clock.advance(Span::from_secs(5));
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
-    let told = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((told.tag, told.state, told.messages), (tag(), BatchState::Running, 2));
-    assert_eq!((told.name.as_deref(), told.audience.as_str()), (Some("promo"), "people"));
-    assert_eq!(told.audience_ids, [audience]);
-    assert_eq!((told.created_at, told.started_at), (at(0), Some(at(5))));
-    assert_eq!((told.finished_at, told.settled_at, told.why), (None, None, None));
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.tag, found.state, found.messages), (tag(), BatchState::Running, 2));
+    assert_eq!((found.name.as_deref(), found.audience.as_str()), (Some("promo"), "people"));
+    assert_eq!(found.audience_ids, [audience]);
+    assert_eq!((found.created_at, found.started_at), (at(0), Some(at(5))));
+    assert_eq!((found.finished_at, found.settled_at, found.why), (None, None, None));
     assert_eq!(desk.plan(batch).await.unwrap(), Some(plan()));
     assert_eq!(desk.plan(BatchId(999)).await.unwrap(), None);
 }
@@ -81,7 +81,7 @@ async fn publishing_twice_changes_nothing(desk: Desk) {
 async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     let audience = desk.audience(None, 10).await;
     let wishes = [1, 2, 3].map(|n| OptOut {
-        msisdn: person(n),
+        msisdn: msisdn(n),
         since: desk.now(),
         from: WishFrom::Operator,
         source: "STOP".to_owned(),
@@ -89,7 +89,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     desk.opt_out(wishes.to_vec()).await.unwrap();
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 10).await;
-    // Each piece is told of those in it, and of nobody else's place.
+    // A list may name recipients outside of the piece; they do not matter.
     let excluded = vec![3, 7, 4_000];
     let start = Start { gives_up: Some(at(60)), ..whole.start.clone() };
     for (from, until) in [(0, 4), (4, 10)] {
@@ -100,7 +100,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     let all = desk.load((100..110).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
     for (n, message) in (0..).zip(&all) {
-        assert_eq!((message.key.n, message.msisdn, message.version), (100 + n, person(n), 0));
+        assert_eq!((message.key.n, message.msisdn, message.version), (100 + n, msisdn(n), 0));
         let skipped = |reason| State::Done { outcome: Outcome::Skipped, skipped: Some(reason), at: at(0) };
         let state = match n {
             3 | 7 => skipped(SkipReason::Excluded),
@@ -123,12 +123,12 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
 async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     let audience = desk.begin(None).await;
     let countries = ["SG", "CN", "MY", "SG", "VN", "CN", "CN"];
-    let people = recipients(0..7).into_iter().zip(countries);
-    let people = people.map(|(person, country)| Recipient { country: country.parse().unwrap(), ..person });
-    desk.add_recipients(audience, 0, people.collect()).await.unwrap();
+    let rows = recipients(0..7).into_iter().zip(countries);
+    let rows = rows.map(|(row, country)| Recipient { country: country.parse().unwrap(), ..row });
+    desk.add_recipients(audience, 0, rows.collect()).await.unwrap();
     desk.publish_audience(audience, 7, "{}".to_owned()).await.unwrap();
     desk.opt_out(vec![OptOut {
-        msisdn: person(5),
+        msisdn: msisdn(5),
         since: desk.now(),
         from: WishFrom::Operator,
         source: "STOP".to_owned(),
@@ -211,7 +211,7 @@ async fn a_left_out_recipient_gets_no_message_and_shifts_no_numbers(desk: Desk) 
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     let all = desk.all(batch, 6).await;
     assert_eq!(numbers(&all), [1, 2, 3, 5]);
-    assert!(all.iter().all(|message| message.msisdn == person(message.key.n)));
+    assert!(all.iter().all(|message| message.msisdn == msisdn(message.key.n)));
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 4);
     desk.counters_equal_rows(batch, 6).await;
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1, 2, 3]);
@@ -245,17 +245,17 @@ async fn a_batch_moves_only_from_an_expected_state(desk: Desk) {
     let why = Some("paused by Ann".to_owned());
     let moved = desk.move_batch(batch, vec![Cancelling, Running], Paused, why.clone(), desk.now()).await.unwrap();
     assert_eq!(moved, Some(desk.seq().await.unwrap()));
-    let told = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((told.state, told.why), (Paused, why));
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.state, found.why), (Paused, why));
     assert_eq!(desk.move_batch(batch, vec![Running, Cancelling], Cancelled, None, desk.now()).await.unwrap(), None);
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().state, Paused);
     assert_eq!(desk.move_batch(BatchId(999), vec![Running], Paused, None, desk.now()).await.unwrap(), None);
-    // What did not move is not told.
-    assert_eq!(told_of(&desk, 0).await, ["launched", "paused by Ann"]);
+    // A refused move is no event.
+    assert_eq!(event_texts(&desk, 0).await, ["launched", "paused by Ann"]);
 }
 
-/// What the events behind `after` say of batches.
-async fn told_of(desk: &Desk, after: i64) -> Vec<String> {
+/// The texts of the events after number `after`.
+async fn event_texts(desk: &Desk, after: i64) -> Vec<String> {
     desk.events(after, 100).await.unwrap().into_iter().map(|(_, event)| event.text).collect()
 }
 
@@ -271,20 +271,20 @@ async fn times_are_set_at_the_first_entry_into_a_state_only(desk: Desk) {
     for (second, from, to) in [(4, Running, Finished), (5, Finished, Settled)] {
         desk.move_batch(batch, vec![from], to, None, at(second)).await.unwrap();
     }
-    let told = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((told.started_at, told.finished_at, told.settled_at), (Some(at(1)), Some(at(4)), Some(at(5))));
-    assert_eq!(told.cancelled_at, None);
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.started_at, found.finished_at, found.settled_at), (Some(at(1)), Some(at(4)), Some(at(5))));
+    assert_eq!(found.cancelled_at, None);
     let other = desk.batch_of(1).await;
     for (second, from, to) in [(6, Running, Cancelling), (7, Cancelling, Cancelled), (8, Cancelled, Cancelled)] {
         desk.move_batch(other, vec![from], to, None, at(second)).await.unwrap();
     }
-    let told = desk.batch(other).await.unwrap().unwrap();
-    assert_eq!((told.cancelled_at, told.settled_at), (Some(at(6)), Some(at(8))));
+    let found = desk.batch(other).await.unwrap().unwrap();
+    assert_eq!((found.cancelled_at, found.settled_at), (Some(at(6)), Some(at(8))));
     let settled = "settled: every message has its outcome";
     let one = ["launched, to begin later", "begun", "paused", "there is something to hand over again"];
     let ends = ["finished: nothing is left to hand over", settled];
     let other = ["launched", "cancelling", "cancelled: what had never left is called off", settled];
-    assert_eq!(told_of(&desk, 0).await, [&one[..], &ends, &other].concat());
+    assert_eq!(event_texts(&desk, 0).await, [&one[..], &ends, &other].concat());
 }
 
 async fn batches_are_listed_by_state_in_order_of_launch(desk: Desk) {
@@ -311,7 +311,7 @@ async fn every_decision_about_a_batch_raises_the_sequence(desk: Desk) {
     let published = desk.seq().await.unwrap();
     assert!(published > before);
     desk.move_batch(batch, vec![BatchState::Draft], BatchState::Running, None, desk.now()).await.unwrap();
-    assert_eq!(desk.seq().await.unwrap(), published, "nothing was decided");
+    assert_eq!(desk.seq().await.unwrap(), published, "no decision was made");
     desk.move_batch(batch, vec![BatchState::Running], BatchState::Paused, None, desk.now()).await.unwrap();
     assert!(desk.seq().await.unwrap() > published);
 }
@@ -328,15 +328,15 @@ async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: De
         now: at(1),
     };
     assert!(desk.amend(amendment(0, 50)).await.unwrap().unwrap() > seq);
-    assert_eq!(desk.amend(amendment(0, 60)).await.unwrap(), None, "somebody else was faster");
+    assert_eq!(desk.amend(amendment(0, 60)).await.unwrap(), None, "another amendment was faster");
     assert!(desk.amend(amendment(1, 70)).await.unwrap().is_some());
     assert_eq!(desk.plan(batch).await.unwrap().unwrap().end, Some(at(70)));
-    let told = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((told.edition, told.starts_at), (2, Some(at(2))));
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.edition, found.starts_at), (2, Some(at(2))));
     let kept = desk.editions(batch).await.unwrap();
     let kept: Vec<_> = kept.iter().map(|edition| (edition.plan.end, edition.until, edition.why.as_str())).collect();
     assert_eq!(kept, [(None, at(1), "its end is 50"), (Some(at(50)), at(1), "its end is 70")]);
-    // Behind its end there is nothing left to change, and of what is over neither.
+    // After its end, or once it is finished, a batch cannot be changed.
     let late = Amendment { now: at(70), ..amendment(2, 90) };
     assert_eq!(desk.amend(late).await.unwrap(), None);
     desk.move_batch(batch, vec![BatchState::Running], BatchState::Finished, None, at(2)).await.unwrap();
@@ -348,7 +348,7 @@ async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: De
 async fn after_the_end_no_first_submission_is_claimed(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let first = messages(&desk.claimed(batch, 1).await).remove(0);
-    // The one that has left comes back to its queue: its time is another.
+    // The submitted one returns to its queue: the campaign's `end` does not apply to it.
     let state = State::Queued { not_before: at(0), gives_up: None };
     let back = Present { state, first_left: Some(at(0)), ..first.present };
     desk.record(vec![change(&first, back)]).await.unwrap();
@@ -371,11 +371,11 @@ async fn postponed_messages_brought_forward_keep_their_leave_within(desk: Desk) 
     let seq = desk.seq().await.unwrap();
     assert_eq!(desk.bring_forward(queue, at(5), Some(within), 1).await.unwrap(), 1);
     assert_eq!(desk.bring_forward(queue, at(5), Some(within), 9).await.unwrap(), 1);
-    assert!(desk.seq().await.unwrap() > seq, "so that lanes look");
+    assert!(desk.seq().await.unwrap() > seq, "the decision makes the lanes look");
     assert_eq!(desk.bring_forward(queue, at(5), Some(within), 9).await.unwrap(), 0);
     let rows = desk.all(batch, 4).await;
     let is: Vec<_> = rows.iter().map(|row| (row.present.state, row.version)).collect();
-    // Who was to begin then has ten seconds; who has waited for longer keeps what is left.
+    // A message that begins then has ten seconds; one that has waited keeps its remaining time.
     let expected = [(put_off(5, 15), 2), (put_off(5, 105), 2), (put_off(3, 13), 1), (all[3].present.state, 0)];
     assert_eq!(is, expected);
 }

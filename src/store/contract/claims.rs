@@ -1,4 +1,4 @@
-//! A claim takes what may leave, in order, and nothing else.
+//! Tests claims: a claim takes exactly the messages that may be sent, in order.
 
 use super::*;
 use crate::domain::WishFrom;
@@ -30,7 +30,7 @@ async fn a_claim_marks_messages_sending_and_returns_what_sending_needs(desk: Des
     let [first, second] = &set.messages[..] else { panic!("two messages: {set:?}") };
     let state = State::Sending { intent: at(3), not_before: at(0), gives_up: None };
     assert_eq!(first.message.present, Present { state, ..Present::queued(at(0), None) });
-    assert_eq!((first.message.version, first.message.msisdn), (1, person(0)));
+    assert_eq!((first.message.version, first.message.msisdn), (1, msisdn(0)));
     assert_eq!(second.fields, recipients(1..2)[0].fields);
     assert!(!second.opted_out);
     let loaded = desk.one(batch, 1).await;
@@ -40,7 +40,7 @@ async fn a_claim_marks_messages_sending_and_returns_what_sending_needs(desk: Des
 
 async fn claims_take_in_queue_order_up_to_the_limit(desk: Desk) {
     let batch = desk.batch_of(6).await;
-    // Handed back with other places in the queue: the last two first, then the first two, then the rest.
+    // Requeued in another order: the last two first, then the first two, then the rest.
     let all = messages(&desk.claimed(batch, 6).await);
     let places = [3, 3, 5, 5, 1, 1];
     let back = all.iter().zip(places).map(|(message, place)| {
@@ -60,7 +60,7 @@ async fn queues_share_a_claim_evenly_in_the_given_order(desk: Desk) {
     let queues = vec![queue(&claim, big, 0), queue(&claim, big, 1), queue(&claim, small, 0)];
     let set = desk.claim(Claim { queues: queues.clone(), ..claim }).await.unwrap();
     let order: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
-    // A third of ten each, and what one has not got the others share.
+    // Each gets a third of ten; the others share what one queue does not use.
     let expected: Vec<_> = (0..7).map(|n| (big, n)).chain((0..3).map(|n| (small, n))).collect();
     assert_eq!(order, expected);
     assert_eq!(drained(&set), queues[1..].iter().map(|queue| (*queue, None)).collect::<Vec<_>>());
@@ -154,7 +154,7 @@ async fn a_lane_takes_only_from_given_queues_and_owns_what_it_takes(desk: Desk) 
     for message in messages(&stood_in) {
         assert_eq!((message.lane, desk.one(batch, message.key.n).await.lane), (lane, lane));
     }
-    // Whoever is only looked at stays whose they were.
+    // A message that is only read keeps its lane.
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
     let impatient = vec![ImpatientQueue { queue: claim.queues[0], steps: 2 }];
     let tier = TierUse { portfolio: "acme".to_owned(), slots: Slots { free: 0, impatient }, since: desk.now(), sender };
@@ -166,7 +166,7 @@ async fn a_lane_takes_only_from_given_queues_and_owns_what_it_takes(desk: Desk) 
 async fn a_queue_with_fewer_messages_than_requested_is_drained(desk: Desk) {
     let batch = desk.batch_of(4).await;
     assert!(drained(&desk.claimed(batch, 2).await).is_empty());
-    assert!(drained(&desk.claimed(batch, 2).await).is_empty(), "as much as asked for: there may be more");
+    assert!(drained(&desk.claimed(batch, 2).await).is_empty(), "as many as requested: there may be more");
     let queue = desk.claim_of(batch, 2).await.queues[0];
     assert_eq!(drained(&desk.claimed(batch, 2).await), [(queue, None)]);
 }
@@ -191,7 +191,7 @@ async fn a_drained_queue_reports_when_its_next_message_is_ready(desk: Desk) {
 
 async fn a_claim_marks_recipients_who_opted_out_after_the_launch(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: person(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
+    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
     desk.opt_out(vec![wish]).await.unwrap();
     let set = desk.claimed(batch, 3).await;
     let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();
@@ -212,7 +212,7 @@ async fn a_claim_dropped_before_its_start_takes_nothing(desk: Desk) {
     let claim = desk.claim_of(batch, 3).await;
     tokio::select! {
         biased;
-        set = desk.claim(claim) => panic!("asked once and left: {set:?}"),
+        set = desk.claim(claim) => panic!("completed at the first poll: {set:?}"),
         () = std::future::ready(()) => {}
     }
     assert_eq!(desk.claimed(batch, 3).await.messages.len(), 3);

@@ -1,4 +1,4 @@
-//! Counters are kept, and equal what counting the rows would give, whatever happened in whatever order.
+//! Tests counters: they always equal a count of the rows.
 
 use super::*;
 use crate::clock::Chance;
@@ -19,7 +19,7 @@ async fn counters_equal_rows_after_any_sequence_of_claims_and_changes(desk: Desk
         for _ in 0..12 {
             desk.clock.advance(Span::from_secs(1));
             let mut taken = messages(&desk.claimed(batch, pick(&chance, 20)).await);
-            // Some decisions are made on what was true a while ago.
+            // Some decisions are based on earlier versions.
             taken.extend(desk.all(batch, MESSAGES).await.into_iter().filter(|_| pick(&chance, 4) == 0));
             let changes: Vec<_> = taken.iter().map(|message| any_change(&chance, message, desk.now())).collect();
             let keys: Vec<_> = changes.iter().map(|change| change.key).collect();

@@ -1,4 +1,4 @@
-//! One epoch sends: who takes the lease, and what those of another epoch may still do.
+//! Tests the lease: which server takes it, and what a server of another epoch may still do.
 
 use super::*;
 use crate::store::{Beat, Error, Holder, Lease, NodeStart, started};
@@ -106,7 +106,7 @@ async fn a_superseded_server_may_still_record_what_it_sent(desk: Desk) {
 async fn a_late_answer_adds_only_its_umid_to_an_unknown_attempt(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let sent = desk.claim(desk.claim_of(batch, 2).await).await.unwrap();
-    // What was heard before it was counted as unknown, and after.
+    // One answer is older than the record of the unknown result, and one is newer.
     for (sent, heard) in messages(&sent).iter().zip([at(1), at(9)]) {
         let counted = unknown(sent, at(2));
         let fact = counted.fact.clone().unwrap();

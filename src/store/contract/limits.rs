@@ -1,4 +1,4 @@
-//! What may leave at most, what was spent, and steps that are held.
+//! Tests limits, costs and held steps.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ for_every_store!(
     a_refusal_begun_before_a_resume_does_not_hold_the_step_again,
 );
 
-/// Each message costs a cent more than the one before it.
+/// A price that rises by a cent with each message.
 #[derive(Debug)]
 struct Rising;
 
@@ -72,7 +72,7 @@ async fn a_claim_keeps_the_message_limits_of_step_and_batch(desk: Desk) {
         assert_eq!(
             (capped.by, capped.is_final),
             (Reached::Messages { handed_over: 2, of: 5 }, false),
-            "three are on their way"
+            "three are in flight"
         );
         desk.counters_equal_rows(batch, 9).await;
     }
@@ -80,7 +80,7 @@ async fn a_claim_keeps_the_message_limits_of_step_and_batch(desk: Desk) {
 
 async fn a_claim_keeps_the_budget_and_an_unsent_message_is_refunded(desk: Desk) {
     let batch = desk.batch_of(9).await;
-    // One, two and three cents; the fourth would be too much.
+    // One, two and three cents; the fourth message would exceed the budget.
     let set = desk.capped(batch, 9, budget_of(cents(9))).await;
     assert_eq!(set.messages.iter().map(|claimed| claimed.cost).collect::<Vec<_>>(), [cents(1), cents(2), cents(3)]);
     let by = Reached::Budget { spent: cents(6), of: cents(9) };
@@ -91,14 +91,14 @@ async fn a_claim_keeps_the_budget_and_an_unsent_message_is_refunded(desk: Desk) 
     let set = desk.capped(batch, 9, budget_of(cents(9))).await;
     assert_eq!(capped(&set), reached);
     assert!(set.messages.is_empty());
-    // The second was not handed over after all.
+    // The second message was not submitted after all.
     let [first, second] = [0, 1].map(|n| MessageKey { batch, n });
     let claimed = desk.load(vec![first, second]).await.unwrap();
     let back = Present { state: State::Queued { not_before: at(0), gives_up: None }, ..claimed[1].present };
     let back = Change { refund: Some(Refund { step: step(0), amount: cents(2) }), ..change(&claimed[1], back) };
     desk.record(vec![accepted(&claimed[0], desk.now()), back.clone()]).await.unwrap();
     assert_eq!(desk.spent_on(batch).await, cents(4));
-    // Whoever decides too late gives nothing back.
+    // A late decision refunds nothing.
     assert_eq!(desk.record(vec![back]).await.unwrap(), [second]);
     assert_eq!(desk.spent_on(batch).await, cents(4));
     let set = desk.capped(batch, 9, budget_of(cents(10))).await;
@@ -110,7 +110,7 @@ async fn a_claim_keeps_the_budget_and_an_unsent_message_is_refunded(desk: Desk) 
 async fn a_late_refund_goes_to_the_claimed_step(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let claimed = messages(&desk.capped(batch, 9, budget_of(cents(9))).await)[0];
-    // The next epoch has counted it as unknown, and it has fallen back since.
+    // The next epoch has recorded it as unknown, and it has fallen back since.
     let fallback = State::Queued { not_before: at(0), gives_up: None };
     let fallen_back = Present { step: step(1), state: fallback, ..claimed.present };
     desk.record(vec![change(&claimed, fallen_back)]).await.unwrap();
@@ -139,7 +139,7 @@ async fn a_limit_is_not_final_while_its_own_claim_is_in_flight(desk: Desk) {
     let second = desk.one(batch, 1).await;
     desk.record(vec![Change { lane: other, ..change(&second, second.present) }]).await.unwrap();
     let mut claim = desk.claim_of(batch, 9).await;
-    // The first that is looked at costs two cents, the one behind it one.
+    // The first message that is read costs two cents, and the next one costs one.
     claim.queues.insert(0, Queue { lane: other, ..claim.queues[0] });
     claim.caps.insert((batch, StepIndex::FIRST), Arc::new(budget_of(cents(1))));
     let set = desk.claim(claim).await.unwrap();
@@ -164,8 +164,8 @@ async fn a_refusal_begun_before_a_resume_does_not_hold_the_step_again(desk: Desk
     desk.release_steps(batch, None, "Ann".to_owned(), at(10)).await.unwrap().unwrap();
     assert_eq!(desk.hold_step(hold.clone(), at(9)).await.unwrap(), None);
     desk.hold_step(hold.clone(), at(10)).await.unwrap().unwrap();
-    assert_eq!(desk.hold_step(hold.clone(), at(11)).await.unwrap(), None, "held already");
-    // What a later one has to recall is not lost.
+    assert_eq!(desk.hold_step(hold.clone(), at(11)).await.unwrap(), None, "it is held already");
+    // The recall of a later hold is added.
     let recall = Some(Recall { by: ToldBy::Receipt, code: 3_041, since: at(1), until: at(12) });
     desk.hold_step(StepHold { recall, ..hold.clone() }, at(12)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [StepHold { recall, ..hold }]);
@@ -191,9 +191,9 @@ async fn a_step_released_from_a_rule_is_not_held_by_a_rule_again(desk: Desk) {
     assert_eq!(desk.hold_step(rule, at(2)).await.unwrap(), None);
     desk.hold_step(person.clone(), at(2)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [person]);
-    let said: Vec<String> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    let texts: Vec<String> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert_eq!(
-        said[1..],
+        texts[1..],
         [
             "step 2 is held: paused by Ann",
             "step 2 is held: 9 of 10",

@@ -1,4 +1,4 @@
-//! Nodes, what they noted, what is told about them; and verbs that share a commit.
+//! Tests nodes, their records and events, and verbs that share a commit.
 
 use super::*;
 use crate::domain::Portion;
@@ -26,8 +26,8 @@ async fn a_node_is_live_from_its_start_to_its_stop(desk: Desk) {
     assert!(desk.nodes(at(0)).await.unwrap().is_empty());
     let Started { node, listened_until, .. } = started(&*desk, at(0)).await;
     assert_eq!(listened_until, None);
-    let living = desk.nodes(at(0)).await.unwrap();
-    assert_eq!(living.iter().map(|node| (node.id, node.seen_at, node.noted)).collect::<Vec<_>>(), [(node, at(0), 0)]);
+    let live = desk.nodes(at(0)).await.unwrap();
+    assert_eq!(live.iter().map(|node| (node.id, node.seen_at, node.noted)).collect::<Vec<_>>(), [(node, at(0), 0)]);
     desk.stop_node(node, at(5)).await.unwrap();
     assert!(desk.nodes(at(0)).await.unwrap().is_empty());
 }
@@ -38,7 +38,7 @@ async fn a_node_reads_the_watermark_of_the_previous_node(desk: Desk) {
     desk.stop_node(first, at(9)).await.unwrap();
     let Started { node: second, listened_until: listened, .. } = started(&*desk, at(100)).await;
     assert_eq!(listened, Some(at(9)));
-    assert_ne!(first, second, "what a late word of the first says is not taken for the second's");
+    assert_ne!(first, second, "a late beat of the first must not count for the second");
     desk.stop_node(second, at(100)).await.unwrap();
 }
 
@@ -47,8 +47,8 @@ async fn a_beat_records_decisions_and_rates(desk: Desk) {
     let node = started(&*desk, at(0)).await.node;
     let noted = desk.seq().await.unwrap();
     desk.beat(Beat { pace: vec![(batch, 79.5), (BatchId(999), 1.0)], ..Beat::of(node, at(2), noted) }).await.unwrap();
-    let living = desk.nodes(at(2)).await.unwrap();
-    assert_eq!(living.iter().map(|node| node.noted).collect::<Vec<_>>(), [noted]);
+    let live = desk.nodes(at(2)).await.unwrap();
+    assert_eq!(live.iter().map(|node| node.noted).collect::<Vec<_>>(), [noted]);
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().pace, (79.5, at(2)));
 }
 
@@ -72,36 +72,36 @@ async fn lane_states_are_the_last_reports_of_live_nodes(desk: Desk) {
         standing,
     };
     let node = started(&*desk, at(0)).await.node;
-    let said = vec![state("wa", 2.5, Some(standing)), state("sms", 0.0, None)];
-    desk.beat(Beat { lanes: said.clone(), ..Beat::of(node, at(5), 0) }).await.unwrap();
+    let reported = vec![state("wa", 2.5, Some(standing)), state("sms", 0.0, None)];
+    desk.beat(Beat { lanes: reported.clone(), ..Beat::of(node, at(5), 0) }).await.unwrap();
     let mut known = desk.lane_states(at(5)).await.unwrap();
     known.reverse();
-    assert_eq!(known, said);
+    assert_eq!(known, reported);
     let over = state("wa", 80.0, None);
     desk.beat(Beat { lanes: vec![over.clone()], ..Beat::of(node, at(6), 0) }).await.unwrap();
-    assert_eq!(desk.lane_states(at(6)).await.unwrap(), [said[1].clone(), over.clone()]);
-    assert!(desk.lane_states(at(7)).await.unwrap().is_empty(), "what a silent node said is not how they go now");
+    assert_eq!(desk.lane_states(at(6)).await.unwrap(), [reported[1].clone(), over.clone()]);
+    assert!(desk.lane_states(at(7)).await.unwrap().is_empty(), "the states of a silent node are outdated");
     desk.stop_node(node, at(8)).await.unwrap();
     assert!(desk.lane_states(at(0)).await.unwrap().is_empty());
-    // Whoever comes next goes on from there.
+    // The next node continues from these states.
     started(&*desk, at(9)).await;
     let left = |state: LaneState| LaneState { pace: 0.0, tier_spent: false, free_at: None, ..state };
-    assert_eq!(desk.lane_states(at(9)).await.unwrap(), [left(said[1].clone()), left(over)]);
+    assert_eq!(desk.lane_states(at(9)).await.unwrap(), [left(reported[1].clone()), left(over)]);
 }
 
 async fn link_states_outlive_the_node_that_recorded_them(desk: Desk) {
     let node = started(&*desk, at(0)).await.node;
     let link = |direction, proven, doubt| LinkState { address: "https://one".to_owned(), direction, proven, doubt };
     let doubt = Some((at(3), DoubtCause::Unreachable));
-    let said = vec![link(Direction::Out, at(3), doubt), link(Direction::In, at(8), None)];
-    desk.beat(Beat { links: said.clone(), ..Beat::of(node, at(9), 0) }).await.unwrap();
-    assert_eq!(desk.links().await.unwrap(), said);
+    let reported = vec![link(Direction::Out, at(3), doubt), link(Direction::In, at(8), None)];
+    desk.beat(Beat { links: reported.clone(), ..Beat::of(node, at(9), 0) }).await.unwrap();
+    assert_eq!(desk.links().await.unwrap(), reported);
     desk.stop_node(node, at(9)).await.unwrap();
     let next = started(&*desk, at(20)).await.node;
-    assert_eq!(desk.links().await.unwrap(), said);
+    assert_eq!(desk.links().await.unwrap(), reported);
     let again = link(Direction::Out, at(21), None);
     desk.beat(Beat { links: vec![again.clone()], ..Beat::of(next, at(21), 0) }).await.unwrap();
-    assert_eq!(desk.links().await.unwrap(), [again, said[1].clone()]);
+    assert_eq!(desk.links().await.unwrap(), [again, reported[1].clone()]);
 }
 
 async fn turned_away_webhooks_are_counted_until_a_day_without_any(desk: Desk) {

@@ -1,4 +1,4 @@
-//! What is turned while a server runs, what the provider says of the account, and what is noted of buckets.
+//! Tests changed settings, account events, reports of the provider, and recorded buckets.
 
 use super::*;
 use crate::domain::Knob;
@@ -62,7 +62,7 @@ async fn values(desk: &Desk) -> Vec<String> {
 async fn the_later_of_two_setting_changes_applies(desk: Desk) {
     let before = desk.seq().await.unwrap();
     assert!(desk.turn(dial("10K", true, 5), at(5)).await.unwrap() > Some(before));
-    assert_eq!(desk.turn(dial("2K", false, 4), at(6)).await.unwrap(), None, "said before, and heard afterwards");
+    assert_eq!(desk.turn(dial("2K", false, 4), at(6)).await.unwrap(), None, "an older change that arrives later");
     assert_eq!(values(&desk).await, ["10K"]);
     assert!(desk.turn(dial("1K", false, 6), at(7)).await.unwrap().is_some());
     assert_eq!(desk.dials().await.unwrap(), [dial("1K", false, 6)]);
@@ -92,7 +92,10 @@ async fn a_reset_setting_is_removed(desk: Desk) {
 async fn a_changed_file_value_ends_a_setting_for_any_new_change(desk: Desk) {
     desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
     let other = Dial { in_file: "1K".to_owned(), ..dial("2K", false, 1) };
-    assert!(desk.turn(other.clone(), at(6)).await.unwrap().is_some(), "what stands counts no more anyway");
+    assert!(
+        desk.turn(other.clone(), at(6)).await.unwrap().is_some(),
+        "the present change has ended with the file's value"
+    );
     assert_eq!(desk.dials().await.unwrap(), [other]);
 }
 
@@ -101,14 +104,14 @@ async fn an_account_event_is_stored_and_applied_once(desk: Desk) {
     let paused = BusinessEvent { holds: vec![held("en", HeldBy::Event)], ..event("e-2", 4) };
     assert_eq!(desk.take_business(vec![upgrade.clone(), paused.clone(), paused.clone()]).await.unwrap(), 2);
     assert_eq!((values(&desk).await, desk.holds().await.unwrap()), (vec!["2K".to_owned()], paused.holds.clone()));
-    // Repeated after somebody has decided otherwise.
+    // The events are repeated after an operator has decided otherwise.
     desk.turn_back(Knob::Tier, "acme".to_owned(), "set by Ann".to_owned(), at(6)).await.unwrap();
     desk.release("wa".to_owned(), "promo".to_owned(), at(6), "Ann".to_owned()).await.unwrap();
     let seq = desk.seq().await.unwrap();
     assert_eq!(desk.take_business(vec![upgrade, paused.clone()]).await.unwrap(), 0);
     assert!(values(&desk).await.is_empty() && desk.holds().await.unwrap().is_empty());
     assert_eq!(desk.seq().await.unwrap(), seq);
-    // Another event, of before it was lifted, heard only now.
+    // Another event from before the release, which arrives only now.
     let holds = vec![Hold { since: at(9), ..held("en", HeldBy::Event) }];
     let late = BusinessEvent { id: "e-3".to_owned(), received: at(9), said: at(5), holds, ..paused };
     assert_eq!(desk.take_business(vec![late]).await.unwrap(), 1);
@@ -125,10 +128,10 @@ async fn the_later_of_pause_and_approval_applies_in_any_order(desk: Desk) {
         |id, said, received| BusinessEvent { lifts: vec![lift.clone()], received: at(received), ..event(id, said) };
     let is_held = async || !desk.holds().await.unwrap().is_empty();
     desk.take_business(vec![approved("e-1", 50, 51), paused("e-2", 10, 60)]).await.unwrap();
-    assert!(!is_held().await, "it was paused before it was approved, and that is repeated");
+    assert!(!is_held().await, "the pause is older than the approval");
     desk.take_business(vec![paused("e-3", 70, 71), approved("e-4", 55, 80)]).await.unwrap();
-    assert!(is_held().await, "it was approved before it was paused");
-    // A later word on the same counts for the hold that stands.
+    assert!(is_held().await, "the approval is older than the pause");
+    // A later pause updates the time of the present hold.
     desk.take_business(vec![paused("e-5", 90, 91), approved("e-6", 80, 95)]).await.unwrap();
     assert!(is_held().await);
     desk.take_business(vec![approved("e-7", 100, 101)]).await.unwrap();
@@ -169,10 +172,10 @@ async fn a_bucket_is_recorded_with_the_messages_that_used_it(desk: Desk) {
     let first = vec![noted(lane.clone(), 7), noted(account.clone(), 9)];
     assert!(desk.record_noting(vec![accepted(&both[0], at(1))], first.clone()).await.unwrap().is_empty());
     assert_eq!(desk.buckets().await.unwrap(), first);
-    // Also where somebody was faster with the message: it has left all the same.
+    // Even if the change comes too late: the message was submitted all the same.
     let stale = accepted(&both[0], at(2));
     let late = desk.record_noting(vec![stale, accepted(&both[1], at(2))], vec![noted(lane.clone(), 8)]).await.unwrap();
-    // A server that does not know yet that it was superseded knows less.
+    // A superseded server that does not know it yet records an older time.
     assert!(desk.record_noting(Vec::new(), vec![noted(lane.clone(), 6)]).await.unwrap().is_empty());
     assert_eq!(late, [both[0].key]);
     assert_eq!(desk.buckets().await.unwrap(), [noted(lane, 8), noted(account, 9)]);

@@ -1,4 +1,4 @@
-//! Timers are rows: what is due comes earliest first, page by page, and only what waits.
+//! Tests timers: due messages come earliest first, in pages, and only if they wait.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ for_every_store!(
 );
 
 impl Desk {
-    /// A batch of which each message was handed over and waits, until these seconds.
+    /// A batch whose messages were submitted and wait until these seconds.
     pub(super) async fn waiting(&self, dues: &[i64]) -> (BatchId, Vec<Loaded>) {
         let count = u32::try_from(dues.len()).unwrap();
         let batch = self.batch_of(count).await;
         let all = messages(&self.claimed(batch, count).await);
         let changes = all.iter().zip(dues).map(|(message, due)| {
-            let told = accepted(message, at(0));
-            Change { after: Present { state: State::Awaiting { due: at(*due) }, ..told.after }, ..told }
+            let sent = accepted(message, at(0));
+            Change { after: Present { state: State::Awaiting { due: at(*due) }, ..sent.after }, ..sent }
         });
         self.record(changes.collect()).await.unwrap();
         (batch, all)
@@ -40,7 +40,7 @@ async fn due_messages_come_earliest_first_in_pages(desk: Desk) {
     assert_eq!(numbers(&desk.due(batch, at(40), None, 3).await.unwrap()), [1, 3, 5]);
     assert_eq!(numbers(&desk.due(batch, at(40), None, 10).await.unwrap()), [1, 3, 5, 2, 4]);
     assert_eq!(numbers(&desk.due(other, at(40), None, 10).await.unwrap()), [0]);
-    // Whoever has decided about a page finds the next one behind it.
+    // After the decisions about a page the next page follows.
     let page = desk.due(batch, at(40), None, 3).await.unwrap();
     let done = State::Done { outcome: Outcome::Silent, skipped: None, at: at(40) };
     let ended = page.iter().map(|message| change(message, Present { state: done, ..message.present }));
@@ -50,7 +50,7 @@ async fn due_messages_come_earliest_first_in_pages(desk: Desk) {
 
 async fn the_next_due_time_is_the_earliest_of_waiting_messages(desk: Desk) {
     let batch = desk.batch_of(2).await;
-    assert_eq!(desk.first_due(batch).await, None, "what waits without end has no due time");
+    assert_eq!(desk.first_due(batch).await, None, "a message that waits without limit has no due time");
     let (batch, _) = desk.waiting(&[50, 10, 30]).await;
     assert_eq!(desk.first_due(batch).await, Some(at(10)));
     let first = desk.one(batch, 1).await;
@@ -71,7 +71,7 @@ async fn a_queued_message_is_due_when_it_expires(desk: Desk) {
     desk.spread(Spread { start, ..spread }).await.unwrap();
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     assert_eq!(desk.first_due(batch).await, Some(at(30)));
-    // What is in flight is nobody's timer: its answer settles it.
+    // A message in flight has no timer: its answer decides.
     desk.claimed(batch, 1).await;
     assert_eq!(numbers(&desk.due(batch, at(30), None, 10).await.unwrap()), [1]);
     desk.claimed(batch, 1).await;
@@ -84,7 +84,7 @@ async fn only_queued_messages_have_a_turn(desk: Desk) {
     let queue = Queue { batch, step: StepIndex::FIRST, lane: all[0].lane };
     let empty = Queue { batch: BatchId(999), ..queue };
     let turns = async || desk.turns(vec![queue, empty]).await.unwrap();
-    assert_eq!(turns().await, BTreeMap::new(), "who is in flight waits in none");
+    assert_eq!(turns().await, BTreeMap::new(), "a message in flight is in no queue");
     let back = |message: &Loaded, seconds| {
         change(message, Present { state: State::Queued { not_before: at(seconds), gives_up: None }, ..message.present })
     };
