@@ -23,8 +23,9 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     /// - Erases it at these places of audiences, in these messages, and in all that the recipient wrote.
     /// - The opt-out stays.
     /// - Changes nothing and returns `false` if one of the messages has no outcome.
-    /// - The same applies if a batch that is not `known` uses one of the audiences, or if the recipient has joined a known
-    ///   open batch since it had that number of messages.
+    /// - The same applies if a batch that is not `known` uses one of the audiences.
+    /// - The same applies if the recipient has joined an open batch since it had the known number of messages (0 for a
+    ///   batch that is not `known`).
     async fn erase(
         &self,
         recipient: Msisdn,

@@ -265,7 +265,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>>;
     /// Counts the slots that were taken after `since`, for each portfolio that has any.
     async fn tiers_used(&self, since: Timestamp) -> Result<BTreeMap<String, u32>>;
-    /// Deletes, in pieces, the slots that were taken at `before` or earlier, which count no more.
+    /// Deletes, in pieces, the slots that were taken at `before` or earlier and no longer count.
     async fn forget_places(&self, before: Timestamp) -> Result<()>;
     /// Takes slots for recipients at these times, even if none is free.
     async fn take_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()>;
