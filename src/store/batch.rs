@@ -1,4 +1,4 @@
-//! Batches: how they are laid out, where they stand, and how their plans are changed.
+//! Defines batches: how their messages are written, their states, and changes of their plans.
 
 use crate::domain::{
     AudienceId, BatchId, BatchState, Country, LaneId, Marks, Plan, Present, Recipient, SkipReason, Span, State,
@@ -10,33 +10,33 @@ pub struct NewBatch {
     pub tag: Tag,
     pub plan: Plan,
     pub name: Option<String>,
-    /// What people call the audience.
+    /// The audience's name for operators.
     pub audience: String,
     pub audience_ids: Vec<AudienceId>,
     pub starts_at: Option<Timestamp>,
-    /// Until when messages can join it.
+    /// Until when messages may join it.
     pub open_until: Option<Timestamp>,
     pub now: Timestamp,
 }
 
-/// Messages that join an open batch of their plan, or begin one where none is open.
+/// Messages that join an open batch of their plan, or begin one if none is open.
 #[derive(Debug, Clone)]
 pub struct Joining {
     pub plan: Plan,
     pub recipients: Vec<Recipient>,
     pub start: Start,
-    /// Those of these countries begin otherwise.
+    /// The countries whose messages begin differently.
     pub elsewhere: Vec<(Country, Start)>,
-    /// Of the batch that begins.
+    /// The tag for a new batch.
     pub tag: Tag,
-    /// What people call the audience of the batch that begins.
+    /// The audience's name for operators, for a new batch.
     pub audience: String,
-    /// How long others can join the batch that begins.
+    /// Until when messages may join a new batch.
     pub open_until: Timestamp,
     pub now: Timestamp,
 }
 
-/// Where messages have joined: the first of them is the `first`th of the batch, the others follow in their order.
+/// The batch that messages have joined. The first of them has number `first`; the others follow in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Joined {
     pub batch: BatchId,
@@ -44,8 +44,9 @@ pub struct Joined {
     pub first: u32,
 }
 
-/// A piece of an audience to lay out as messages: the `n`th recipient becomes the message `base + n`. Whom the lists name
-/// is named by his place in the audience.
+/// A piece of an audience to write as messages.
+///
+/// Recipient `n` becomes message `base + n`. The lists name recipients by their numbers in the audience.
 #[derive(Debug, Clone)]
 pub struct Spread {
     pub batch: BatchId,
@@ -53,32 +54,32 @@ pub struct Spread {
     pub from: u32,
     pub until: u32,
     pub base: u32,
-    /// Over how long their beginnings are spread, evenly by their numbers.
+    /// The period over which the messages begin, evenly by their numbers.
     pub over: Option<Over>,
     pub start: Start,
-    /// Those of these countries begin otherwise: the route has steps that are not for everybody.
+    /// The countries whose messages begin differently, because some steps do not apply to every country.
     pub elsewhere: Vec<(Country, Start)>,
-    /// Those in this piece who become a message that is skipped.
+    /// Recipients of this piece who become a skipped message.
     pub excluded: Vec<u32>,
-    /// Those in this piece who become no message at all.
+    /// Recipients of this piece who become no message.
     pub left_out: Vec<u32>,
     pub now: Timestamp,
 }
 
-/// How a batch's messages begin one after another.
+/// The period over which the messages of a batch begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Over {
     pub span: Span,
-    /// How many there are in all.
+    /// The number of all messages.
     pub messages: u32,
 }
 
-/// How messages begin: as the engine says, in the queue of a lane, or skipped.
+/// How messages begin, as the engine decides: in the queue of a lane, or skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     pub step: StepIndex,
     pub marks: Marks,
-    /// Whose queue it is: the one at a person's number modulo the length of this.
+    /// The lanes that share the messages. A recipient's phone number modulo the length is the index of its lane.
     pub lanes: Vec<LaneId>,
     pub not_before: Timestamp,
     pub gives_up: Option<Timestamp>,
@@ -103,26 +104,26 @@ pub struct Batch {
     pub id: BatchId,
     pub tag: Tag,
     pub state: BatchState,
-    /// Who or what brought it there, in words.
+    /// Who or what moved it to this state, in words.
     pub why: Option<String>,
     pub name: Option<String>,
-    /// How often its plan has been changed since its launch.
+    /// The number of changes of its plan since its launch.
     pub edition: u32,
     pub audience: String,
     pub audience_ids: Vec<AudienceId>,
     pub messages: u32,
     pub starts_at: Option<Timestamp>,
-    /// Until when messages can join it; nothing where none ever could.
+    /// Until when messages may join it; `None` if no message ever could.
     pub open_until: Option<Timestamp>,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
-    /// When a person called it off. Messages notice somewhat later.
+    /// When an operator cancelled it. The rows of its messages follow somewhat later.
     pub cancelled_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub settled_at: Option<Timestamp>,
-    /// Since when its messages are gone; its counters stay.
+    /// When its messages were purged; its counters stay.
     pub purged_at: Option<Timestamp>,
-    /// Hand-overs a second, and when that was measured.
+    /// Submissions per second, and when that was measured.
     pub pace: (f64, Timestamp),
 }
 
@@ -133,14 +134,14 @@ pub struct Amendment {
     /// The edition that it changes.
     pub edition: u32,
     pub plan: Plan,
-    /// When it begins by then.
+    /// When the batch starts under the new plan.
     pub starts_at: Option<Timestamp>,
     /// Who changes what, in words.
     pub why: String,
     pub now: Timestamp,
 }
 
-/// What a batch's plan was until somebody changed it.
+/// An earlier plan of a batch, until it was changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edition {
     pub plan: Plan,

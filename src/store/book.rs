@@ -1,5 +1,4 @@
-//! The batches that are in play, as this process knows them: what never changes about them, read once, and where they
-//! stand, refreshed whenever a decision is noted.
+//! Keeps the batches in play in memory: their fixed properties, and their states, refreshed with each decision.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -8,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, Notify};
 
 use super::expected::{Expected, Waiting};
-use super::hushed::{BY_NAME, Hush, Hushed};
 use super::refusals::Refusals;
+use super::suppressed::{Hush, LISTED_MAX, Suppressed};
 use super::{Batch, Case, Change, Marked, Recall, Result, StepHold, Store, ToldBy};
 use crate::domain::{
     AttemptId, BatchId, BatchState, Channel, Country, Hours, LaneId, Loaded, Member, MessageKey, Msisdn, Plan, Pool,
@@ -19,7 +18,7 @@ use crate::engine::{Event, Ruling, Standing};
 use crate::planner::Timing;
 use crate::store::{Attempt, Verdict};
 
-/// Longest time between the moment at which a join reads its clock and its commit.
+/// The longest time between a join's reading of the clock and its commit.
 const JOIN_TAKES: Span = Span::from_secs(5);
 
 /// One batch in play.
@@ -28,37 +27,37 @@ pub struct Entry {
     pub id: BatchId,
     pub tag: Tag,
     pub name: Option<String>,
-    /// As it is since it was changed last.
+    /// The plan of this edition.
     pub plan: Plan,
-    /// How often it had been changed by then.
+    /// The number of changes of the plan before this edition.
     pub edition: u32,
-    /// Until when messages can join it.
+    /// Until when messages may join it.
     open_until: Option<Timestamp>,
-    /// The lanes of each step, as its pool has them.
+    /// The lanes of each step, in the order of its pool.
     lanes: Vec<Vec<LaneId>>,
     course: Arc<Course>,
-    hushed: Arc<Hushed>,
+    suppressed: Arc<Suppressed>,
 }
 
-/// What is the same for every edition of a batch's plan: whoever still holds an entry with an earlier one hears of it.
+/// The state that all editions of a batch's plan share, so that holders of an entry of an earlier edition see it too.
 #[derive(Debug, Default)]
 struct Course {
     state: AtomicU8,
-    /// Steps of which nothing leaves for the time being, a bit each.
+    /// The held steps, a bit each.
     held: AtomicU8,
     /// The latest edition.
     edition: AtomicU32,
-    /// When nothing that has never left may leave any more, as it says.
-    ends_at: AtomicI64,
-    /// Of each step, where it may not leave at all hours, as the latest edition says.
+    /// Latest time for a first submission (the campaign's `end`), in the latest edition.
+    last_first_submission_at: AtomicI64,
+    /// The hours of each step that has some, in the latest edition.
     timings: RwLock<Vec<Option<Arc<Timing>>>>,
-    /// What the provider refused of each step lately.
+    /// The latest refusals of each step.
     refusals: Refusals,
-    /// What is to be taken back, by the refused step.
+    /// The refusals to recall, by the refused step.
     recalls: RwLock<BTreeMap<StepIndex, Recall>>,
-    /// Hand-overs since the process began, for the pace that people see.
-    handed_over: AtomicU64,
-    /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
+    /// Submissions since the process began, for the rate that operators see.
+    submitted: AtomicU64,
+    /// Claimed messages about which a receipt has decided meanwhile.
     recalled: Marked<(MessageKey, StepIndex)>,
 }
 
@@ -67,38 +66,38 @@ impl Entry {
         BatchState::from_code(self.course.state.load(Ordering::Acquire)).unwrap_or(BatchState::Paused)
     }
 
-    /// Whether its plan has been changed since this was read.
+    /// Whether its plan has been changed since this entry was read.
     pub fn is_former(&self) -> bool {
         self.course.edition.load(Ordering::Acquire) != self.edition
     }
 
-    /// Whether its end has come for a message that has never left.
+    /// Whether the message was never submitted and the batch's `end` has come.
     pub fn has_ended_for(&self, message: &Present, now: Timestamp) -> bool {
-        message.first_left.is_none() && self.course.ends_at.load(Ordering::Acquire) <= now.millis()
+        message.first_left.is_none() && self.course.last_first_submission_at.load(Ordering::Acquire) <= now.millis()
     }
 
-    /// Whether messages can still join it, so that it is not finished although all its messages were submitted. A join that
-    /// began before the close may commit a moment after it.
+    /// Whether messages may still join it; until then it is not finished, even if all its messages were submitted. A join
+    /// that began before the close may commit shortly after it.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.open_until.is_some_and(|until| now < until + JOIN_TAKES)
     }
 
-    /// Whether nothing of it may leave ever again.
+    /// Whether it is cancelled, and no message of it may be sent any more.
     pub fn is_called_off(&self) -> bool {
         matches!(self.state(), BatchState::Cancelling | BatchState::Cancelled)
     }
 
-    /// Whether nothing of a step leaves for the time being, although the batch runs.
+    /// Whether a step is held, although the batch runs.
     pub fn is_held(&self, step: StepIndex) -> bool {
         self.course.held.load(Ordering::Acquire) & step.bit() != 0
     }
 
-    /// Whether that is so of any step.
+    /// Whether any step is held.
     pub fn holds_a_step(&self) -> bool {
         self.course.held.load(Ordering::Acquire) != 0
     }
 
-    /// Whether its deadlines decide nothing for the time being: what a pause holds back, resuming applies.
+    /// Whether its deadlines are held. A resume applies what a pause held.
     pub fn is_held_back(&self) -> bool {
         matches!(self.state(), BatchState::Draft | BatchState::Scheduled | BatchState::Paused)
     }
@@ -107,7 +106,7 @@ impl Entry {
         AttemptId { key: message, step, tag: self.tag }
     }
 
-    /// The lanes of a step, with the pool that they make.
+    /// The lanes of a step, with their pool.
     pub fn pool(&self, step: StepIndex) -> Option<(&Pool, &[LaneId])> {
         Some((&self.plan.step(step)?.lanes, self.lanes.get(step.index())?))
     }
@@ -115,19 +114,18 @@ impl Entry {
     /// One of the lanes of a step, with its pool.
     pub fn member(&self, step: StepIndex, lane: LaneId) -> Option<(&Pool, &Member)> {
         let (pool, lanes) = self.pool(step)?;
-        let place = lanes.iter().position(|id| *id == lane)?;
-        Some((pool, pool.members().get(place)?))
+        let position = lanes.iter().position(|id| *id == lane)?;
+        Some((pool, pool.members().get(position)?))
     }
 
-    /// In whose queue somebody waits for a step.
-    fn lane(&self, step: StepIndex, person: Msisdn, country: Country) -> Option<LaneId> {
+    /// The lane in whose queue a recipient waits for a step.
+    fn lane(&self, step: StepIndex, recipient: Msisdn, country: Country) -> Option<LaneId> {
         let (pool, lanes) = self.pool(step)?;
-        let place = if pool.is_shared() { pool.place(person, country) } else { 0 };
-        lanes.get(place).copied()
+        let position = if pool.is_shared() { pool.place(recipient, country) } else { 0 };
+        lanes.get(position).copied()
     }
 
-    /// Which lane of a step's pool is somebody's: the one that has it where the message stands at that step, else the one
-    /// that most likely had it.
+    /// The lane of a step's pool that has the message, if the message is at that step; else the lane that most likely had it.
     pub fn lane_of(&self, message: &Loaded, step: StepIndex) -> Option<&str> {
         let present = self.member(step, message.lane).filter(|_| message.present.step == step);
         let (pool, _) = self.pool(step)?;
@@ -135,12 +133,12 @@ impl Entry {
         present.map(|(_, member)| member).or_else(own).map(|member| member.lane.as_str())
     }
 
-    /// When a step may leave, where that is not at all hours.
+    /// The hours of a step; `None` if it may be sent at all hours.
     pub fn timing(&self, step: StepIndex) -> Option<Arc<Timing>> {
         self.course.timings.read().unwrap_or_else(PoisonError::into_inner).get(step.index())?.clone()
     }
 
-    /// The queues that a lane serves: its own, and those of lanes that it may have to stand in for.
+    /// The queues that a lane serves: its own, and those of lanes that it may replace.
     pub fn queues_of(&self, lane: LaneId) -> impl Iterator<Item = Queue> + '_ {
         let at = move |step| self.pool(step).map(|(pool, lanes)| (step, pool, lanes));
         StepIndex::all().filter_map(at).flat_map(move |(step, pool, lanes)| {
@@ -153,23 +151,23 @@ impl Entry {
         })
     }
 
-    /// Opens a message of this batch to decisions.
+    /// Opens a message of this batch for decisions.
     pub fn case(&self, message: &Loaded) -> Case {
         Case::new(*message, Standing::of(self.state()))
     }
 
-    /// What an event makes of a message. Nothing where it changes nothing.
+    /// The change that an event makes to a message; `None` if it changes nothing.
     pub fn decide(&self, message: &Loaded, event: Event, now: Timestamp) -> Option<Change> {
         let mut case = self.case(message);
         let decision = case.tell(&self.plan, event, now);
         decision.next().map(|_| self.change(case))
     }
 
-    /// What was decided about a message of this batch, ready for the store.
+    /// The decisions about a message of this batch, ready for the store.
     pub fn change(&self, case: Case) -> Change {
         let Case { message, now: after, ruling, notes, .. } = case;
-        // Who has handed a step over keeps it. Whoever goes back to a queue goes back to their own lane's, also where
-        // another had stood in for it.
+        // The lane that submitted a step keeps it. A message that returns to a queue returns to its own lane's, even if
+        // another lane had replaced that one.
         let stays = after.step == message.present.step && !matches!(after.state, State::Queued { .. });
         let lane = if stays { None } else { self.lane(after.step, message.msisdn, message.country) };
         Change {
@@ -187,7 +185,7 @@ impl Entry {
         }
     }
 
-    /// The fact that the message's present step never left, and why.
+    /// The fact that the message's present step was not submitted, and why.
     pub fn could_not_leave(&self, message: &Loaded, verdict: Verdict, now: Timestamp) -> Option<Attempt> {
         let State::Queued { not_before, .. } = message.present.state else { return None };
         Some(Attempt {
@@ -205,8 +203,8 @@ impl Entry {
         })
     }
 
-    /// A message that was claimed for a step and has not left stays: a receipt of an earlier try or step has decided
-    /// about it. It may go on meanwhile, and be claimed for a later step: that is another claim.
+    /// Keeps a message that was claimed for a step from being sent, because a receipt of an earlier try or step has decided
+    /// about it. The message may meanwhile be claimed for a later step: that is another claim.
     pub fn recall(&self, message: MessageKey, step: StepIndex) {
         self.course.recalled.insert((message, step));
     }
@@ -215,49 +213,49 @@ impl Entry {
         self.course.recalled.contains((message, step))
     }
 
-    /// It is out of everybody's hands, and may be claimed anew.
+    /// Ends the recall of a message that is no longer claimed.
     pub fn is_back(&self, message: MessageKey, step: StepIndex) {
         self.course.recalled.remove((message, step));
     }
 
-    /// Nothing that waits in a lane's hands for these people leaves any more, of whatever batch.
-    pub fn hush(&self, people: &[Msisdn]) {
-        self.hushed.hush(people.iter().copied());
+    /// Keeps claimed messages for these recipients from being sent, in every batch.
+    pub fn hush(&self, recipients: &[Msisdn]) {
+        self.suppressed.suppress(recipients.iter().copied());
     }
 
-    /// Whether the person has opted out after a message was claimed, as far as is known here. `since` is what
-    /// [`Book::latest_hush`] said before that claim.
-    pub fn is_hushed(&self, person: Msisdn, since: Hush) -> bool {
-        self.hushed.is_hushed(person, since)
+    /// Whether the recipient is known to have opted out after a message was claimed. `since` is the result of
+    /// [`Book::latest_hush`] before that claim.
+    pub fn is_hushed(&self, recipient: Msisdn, since: Hush) -> bool {
+        self.suppressed.is_suppressed(recipient, since)
     }
 
-    /// A submission of a step was refused, for a reason that is not about the recipient's number. Returns what to recall
-    /// where so many were refused alike that it is the sender's fault.
+    /// Counts a refused submission of a step, for a reason that is not about the recipient's number. Returns what to recall
+    /// once so many were refused alike that it is the sender's fault.
     pub fn refused(&self, message: &Loaded, step: StepIndex, by: ToldBy, code: u32, at: Timestamp) -> Option<Recall> {
         self.course.refusals.refused(step, by, code, message.key.n, at)
     }
 
-    /// What to recall, where refusals of a step with this code are the sender's fault by now.
+    /// What to recall if refusals of a step with this code are the sender's fault by now.
     pub fn are_senders(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
         self.course.refusals.are_senders(step, by, code)
     }
 
-    /// A submission of a step was taken, or arrived.
+    /// Resets the refusals of a step, because a submission was accepted or delivered.
     pub fn taken(&self, step: StepIndex, by: ToldBy) {
         self.course.refusals.taken(step, by);
     }
 
-    /// The steps that are held because of refusals that had been taken for their recipients' fault.
+    /// The steps that are held because of refusals that had counted as their recipients' fault.
     pub fn recalls(&self) -> BTreeMap<StepIndex, Recall> {
         self.course.recalls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn count_hand_overs(&self, count: u64) {
-        self.course.handed_over.fetch_add(count, Ordering::Relaxed);
+        self.course.submitted.fetch_add(count, Ordering::Relaxed);
     }
 
     pub fn hand_overs(&self) -> u64 {
-        self.course.handed_over.load(Ordering::Relaxed)
+        self.course.submitted.load(Ordering::Relaxed)
     }
 }
 
@@ -265,32 +263,32 @@ impl Entry {
 #[derive(Debug)]
 pub struct Book {
     store: Arc<dyn Store>,
-    /// In order, so that whoever goes through them does so alike each time.
+    /// In order, so that every pass visits them in the same order.
     entries: RwLock<BTreeMap<BatchId, Arc<Entry>>>,
-    /// Batches that are settled, and that late receipts still lead to.
+    /// Settled batches that may still get late receipts.
     settled: RwLock<HashMap<BatchId, Arc<Entry>>>,
-    /// People who have opted out after something for them may have been claimed. A claim sees for itself who had before.
-    hushed: Arc<Hushed>,
-    /// Whom receipts are about that wait before they may adopt an attempt.
+    /// Recipients who have opted out after messages for them may have been claimed. A claim reads earlier opt-outs itself.
+    suppressed: Arc<Suppressed>,
+    /// Receipts that wait before they may adopt an attempt.
     expected: Expected,
-    /// The latest wish to be left alone that is known here, once any is.
+    /// The number of the latest opt-out that is known here.
     stops_seen: AtomicI64,
-    /// The latest decision when everything here was read.
+    /// The latest decision when the states were read.
     as_of: AtomicU64,
-    /// Whoever changes what is held here has this.
+    /// Locked by every change of the holds and states.
     refreshing: Mutex<()>,
-    /// That a step is held, and something of it is to be taken back.
+    /// Notified when a step is held that has refusals to recall.
     recalls: Notify,
 }
 
-/// Before the first look: nothing has been claimed by then.
+/// The value before the first look: nothing has been claimed by then.
 const NO_STOP_SEEN: i64 = -1;
 
-/// Settled batches that are kept in mind. People read messages for days, but not those of hundreds of campaigns at once.
+/// Settled batches that stay in memory. Recipients read messages for days, but not of hundreds of campaigns at once.
 const SETTLED_MAX: usize = 256;
 
 impl Book {
-    /// States in which something may still happen to a batch's messages. A settled one changes only by a late receipt.
+    /// States in which the messages of a batch may still change. A settled batch changes only by a late receipt.
     pub const IN_PLAY: [BatchState; 6] = [
         BatchState::Scheduled,
         BatchState::Running,
@@ -305,7 +303,7 @@ impl Book {
             store,
             entries: RwLock::default(),
             settled: RwLock::default(),
-            hushed: Arc::default(),
+            suppressed: Arc::default(),
             expected: Expected::default(),
             stops_seen: AtomicI64::new(NO_STOP_SEEN),
             as_of: AtomicU64::new(0),
@@ -314,68 +312,68 @@ impl Book {
         }
     }
 
-    /// Receipts without our id have come that wait before they may adopt an attempt.
+    /// Adds receipts without our id that wait before they may adopt an attempt.
     pub fn expect(&self, waiting: impl Iterator<Item = Waiting>) {
-        self.expected.put(waiting);
+        self.expected.add(waiting);
     }
 
-    /// All such receipts that came until then have been tried.
+    /// Records that all such receipts that arrived until then have been tried.
     pub fn tried_until(&self, came: Timestamp) {
         self.expected.tried_until(came);
     }
 
-    /// Whether a receipt that came in time waits, which may speak of an unknown attempt of this lane.
+    /// Whether a receipt waits that arrived in time and may be about an unknown attempt of this lane.
     pub fn expects(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
         self.expected.is_about(about, lane, in_time)
     }
 
-    /// Nothing that waits in a lane's hands for these people leaves any more. To be said once their wish is on disk.
-    pub fn hush(&self, people: impl IntoIterator<Item = Msisdn>) {
-        self.hushed.hush(people);
+    /// Keeps claimed messages for these recipients from being sent. Call it once their opt-outs are on disk.
+    pub fn hush(&self, recipients: impl IntoIterator<Item = Msisdn>) {
+        self.suppressed.suppress(recipients);
     }
 
-    /// Whether anybody is hushed at all.
+    /// Whether any recipient is suppressed.
     pub fn is_hushing(&self) -> bool {
-        !self.hushed.is_empty()
+        !self.suppressed.is_empty()
     }
 
-    /// Which hush was the last by now.
+    /// The latest suppression.
     pub fn latest_hush(&self) -> Hush {
-        self.hushed.latest()
+        self.suppressed.latest()
     }
 
-    /// Every message that was claimed before that hush, for somebody whom it or an earlier one is about, is marked or gone:
-    /// see [`Entry::recall`].
+    /// Ends the suppressions up to this one. Call it once every message that was claimed before them for their recipients
+    /// is marked as opted out, or no longer claimed.
     pub fn unhush(&self, until: Hush) {
-        self.hushed.lift(until);
+        self.suppressed.end(until);
     }
 
-    /// Hushes those whose wish somebody else has kept, a command for example.
-    async fn look_for_stops(&self) -> Result<()> {
+    /// Suppresses recipients whose opt-outs were recorded by another process, such as a command.
+    async fn suppress_new_opt_outs(&self) -> Result<()> {
         let mut seen = self.stops_seen.load(Ordering::Acquire);
         if seen == NO_STOP_SEEN {
             seen = self.store.last_stop().await?;
         } else {
-            let stops = self.store.stops(seen, BY_NAME).await?;
-            if stops.len() >= BY_NAME as usize {
-                // Of a long list the rest is not even read.
+            let stops = self.store.stops(seen, LISTED_MAX).await?;
+            if stops.len() >= LISTED_MAX as usize {
+                // The rest of a long list is not read.
                 seen = self.store.last_stop().await?;
-                self.hushed.hush_everybody();
+                self.suppressed.suppress_everybody();
             } else if let Some((last, _)) = stops.last() {
                 seen = *last;
-                self.hush(stops.into_iter().map(|(_, person)| person));
+                self.hush(stops.into_iter().map(|(_, recipient)| recipient));
             }
         }
         self.stops_seen.store(seen, Ordering::Release);
         Ok(())
     }
 
-    /// Reads where every batch stands now, and who has opted out since the last look. Returns those batches that are new,
-    /// stand elsewhere than before or have another plan.
+    /// Reads the state of every batch, and the opt-outs since the last look. Returns the batches that are new, or that have
+    /// another state, other holds or another plan.
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
         let _one_at_a_time = self.refreshing.lock().await;
         let as_of = self.store.seq().await?;
-        self.look_for_stops().await?;
+        self.suppress_new_opt_outs().await?;
         let mut held: HashMap<BatchId, (u8, BTreeMap<StepIndex, Recall>)> = HashMap::new();
         for hold in self.store.step_holds().await? {
             let (steps, recalls) = held.entry(hold.batch).or_default();
@@ -385,7 +383,7 @@ impl Book {
         let batches = self.store.batches(Some(Self::IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
         let mut kept = BTreeMap::new();
-        // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
+        // A cancelled batch keeps that state. It is settled once its last message has an outcome.
         for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
             let known = self.entry(batch.id);
             let ((held, recalls), state) = (held.remove(&batch.id).unwrap_or_default(), batch.state.code());
@@ -399,10 +397,10 @@ impl Book {
                     entry
                 }
             };
-            let stood = entry.course.state.swap(state, Ordering::AcqRel) != state;
-            let held = entry.course.held.swap(held, Ordering::AcqRel) != held;
+            let has_moved = entry.course.state.swap(state, Ordering::AcqRel) != state;
+            let holds_changed = entry.course.held.swap(held, Ordering::AcqRel) != held;
             *entry.course.recalls.write().unwrap_or_else(PoisonError::into_inner) = recalls;
-            if is_new || stood || held {
+            if is_new || has_moved || holds_changed {
                 changed.push(Arc::clone(&entry));
             }
             kept.insert(entry.id, entry);
@@ -412,8 +410,7 @@ impl Book {
         Ok(changed)
     }
 
-    /// Holds a step because of a request that was begun at `begun`: on disk, and then at once for everything that this
-    /// process sends.
+    /// Holds a step because of a request that began at `begun`: on disk, and then at once for all lanes of this process.
     pub async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>> {
         let (batch, step, recall) = (hold.batch, hold.step, hold.recall);
         let _not_while_refreshing = self.refreshing.lock().await;
@@ -428,7 +425,7 @@ impl Book {
         Ok(seq)
     }
 
-    /// Waits until something is to be taken back that was not before.
+    /// Waits until a step is held that has refusals to recall.
     pub async fn recalls(&self) {
         self.recalls.notified().await;
     }
@@ -438,7 +435,7 @@ impl Book {
         self.as_of.load(Ordering::Acquire)
     }
 
-    /// A batch, also one that is settled: a late receipt may still lead to it.
+    /// A batch, also a settled one, because a late receipt may still lead to it.
     pub async fn get(&self, batch: BatchId) -> Result<Option<Arc<Entry>>> {
         if let Some(entry) = self.entry(batch) {
             return Ok(Some(entry));
@@ -480,7 +477,7 @@ impl Book {
         *course.timings.write().unwrap_or_else(PoisonError::into_inner) = timings;
         course.state.store(batch.state.code(), Ordering::Release);
         course.edition.store(batch.edition, Ordering::Release);
-        course.ends_at.store(plan.end.unwrap_or(Timestamp::MAX).millis(), Ordering::Release);
+        course.last_first_submission_at.store(plan.end.unwrap_or(Timestamp::MAX).millis(), Ordering::Release);
         Ok(Some(Arc::new(Entry {
             id: batch.id,
             tag: batch.tag,
@@ -490,7 +487,7 @@ impl Book {
             open_until: batch.open_until,
             lanes,
             course,
-            hushed: Arc::clone(&self.hushed),
+            suppressed: Arc::clone(&self.suppressed),
         })))
     }
 }

@@ -1,13 +1,13 @@
-//! A message while it is being decided about: what it was told, one thing after the other, and what the engine made of it.
+//! Collects the decisions about one message, from when it is read until they are stored.
 
 use crate::domain::{Loaded, Plan, Present, Timestamp};
 use crate::engine::{Cause, Decision, Event, Made, Note, Ruling, Standing, advance, is_more_than_a_time};
 
-/// A message and what was decided about it since it was read.
+/// A message, and the decisions about it since it was read.
 #[derive(Debug, Clone)]
 pub struct Case {
     pub message: Loaded,
-    /// As it stands by now.
+    /// Its state after all decisions so far.
     pub now: Present,
     pub(super) standing: Standing,
     moves: u8,
@@ -21,12 +21,12 @@ impl Case {
         Self { message, now, standing, moves: 0, ruling: Ruling::default(), notes: Vec::new() }
     }
 
-    /// What the engine would make of an event.
+    /// What the engine decides about an event; changes nothing.
     pub fn ask(&self, plan: &Plan, event: Event, at: Timestamp) -> Decision {
         advance(plan, self.standing, &self.now, event, at)
     }
 
-    /// Takes in a decision of which a fact will tell.
+    /// Applies a decision that a fact will record.
     pub fn take(&mut self, decision: &Decision) -> Ruling {
         let ruling = self.rule(Made::of(decision));
         if let Decision::Moved { next, .. } = decision {
@@ -36,23 +36,23 @@ impl Case {
         ruling
     }
 
-    /// Says what was made of something that moves nothing.
+    /// Sets the ruling of an event that moves nothing.
     pub fn rule(&mut self, made: Made) -> Ruling {
         self.ruling = self.behind(made);
         self.ruling
     }
 
-    /// Of something that comes behind all that was decided, and moves nothing.
+    /// The ruling of an event that comes after all decisions so far and moves nothing.
     pub fn behind(&self, made: Made) -> Ruling {
         Ruling::on(self.message.version, self.moves, &self.now, self.standing, made)
     }
 
-    /// What was decided last.
+    /// The latest ruling.
     pub const fn ruling(&self) -> Ruling {
         self.ruling
     }
 
-    /// Lets the engine decide about something of which no fact tells, and notes it.
+    /// Applies the engine's decision about an event that no fact records, and notes it.
     pub fn tell(&mut self, plan: &Plan, event: Event, at: Timestamp) -> Decision {
         let (before, decision) = (self.now, self.ask(plan, event, at));
         let ruling = self.take(&decision);

@@ -1,5 +1,5 @@
-//! The contract: what every store promises, each promise a test, against `dyn Store` alone. Another database joins by
-//! one more line in [`for_every_store`].
+//! Tests every promise of a store against `dyn Store`. Another database needs
+//! only one more module in [`for_every_store`].
 
 mod asking;
 mod audiences;
@@ -7,17 +7,17 @@ mod batches;
 mod changes;
 mod claims;
 mod counters;
-mod dials;
 mod hours;
+mod inbound;
 mod joining;
 mod lanes;
 mod leases;
 mod limits;
 mod nodes;
-mod people;
 mod receipts;
 mod retention;
 mod round_trip;
+mod settings;
 mod tiers;
 mod timers;
 mod walks;
@@ -37,25 +37,25 @@ use crate::domain::{
 use crate::engine::Ruling;
 use crate::planner::{Referral, ReferralReason, Rest};
 
-/// Every claim about a store, once for each database that answers the contract.
+/// Runs each test once for every kind of store.
 macro_rules! for_every_store {
-    ($($claim:ident),+ $(,)?) => {
+    ($($test:ident),+ $(,)?) => {
         mod in_memory {
-            $(#[tokio::test] async fn $claim() { super::$claim(super::Desk::in_memory().await).await; })+
+            $(#[tokio::test] async fn $test() { super::$test(super::Desk::in_memory().await).await; })+
         }
         mod in_a_file {
-            $(#[tokio::test] async fn $claim() { super::$claim(super::Desk::in_a_file().await).await; })+
+            $(#[tokio::test] async fn $test() { super::$test(super::Desk::in_a_file().await).await; })+
         }
     };
 }
 use for_every_store;
 
-/// A fresh store, and the few things that nearly every claim needs first.
+/// A fresh store, with the set-up that most tests need.
 #[derive(Debug)]
 struct Desk {
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
-    /// Dropped behind the store that lives in it.
+    /// The folder of the store, dropped after it.
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -125,11 +125,11 @@ impl Desk {
         .unwrap()
     }
 
-    /// A published audience of so many people.
-    async fn audience(&self, name: Option<&str>, people: u32) -> AudienceId {
+    /// A published audience of this size.
+    async fn audience(&self, name: Option<&str>, size: u32) -> AudienceId {
         let audience = self.begin(name).await;
-        self.add_recipients(audience, 0, recipients(0..people)).await.unwrap();
-        self.publish_audience(audience, people, "{}".to_owned()).await.unwrap();
+        self.add_recipients(audience, 0, recipients(0..size)).await.unwrap();
+        self.publish_audience(audience, size, "{}".to_owned()).await.unwrap();
         audience
     }
 
@@ -165,7 +165,7 @@ impl Desk {
         }
     }
 
-    /// A running batch of so many messages, all of them in the queue of their first step.
+    /// A running batch of this size, with all messages in the queue of their first step.
     async fn batch_of(&self, messages: u32) -> BatchId {
         let audience = self.audience(None, messages).await;
         let batch = self.begin_batch_of(None, audience).await;
@@ -189,12 +189,12 @@ impl Desk {
         self.load(vec![MessageKey { batch, n }]).await.unwrap().into_iter().next().unwrap()
     }
 
-    /// All messages of a batch, whatever became of them.
+    /// All messages of a batch, in any state.
     async fn all(&self, batch: BatchId, messages: u32) -> Vec<Loaded> {
         self.load((0..messages).map(|n| MessageKey { batch, n }).collect()).await.unwrap()
     }
 
-    /// Holds the counters against the rows: they must be the sum of what every message is worth.
+    /// Checks that the counters equal the sum over all messages.
     async fn counters_equal_rows(&self, batch: BatchId, messages: u32) {
         let mut counted = Tallies::default();
         let all = self.all(batch, messages).await;
@@ -221,14 +221,14 @@ fn step(index: u8) -> StepIndex {
     StepIndex::new(index).unwrap()
 }
 
-fn person(n: u32) -> Msisdn {
+fn msisdn(n: u32) -> Msisdn {
     Msisdn::try_from(6_591_000_000_u64 + u64::from(n)).unwrap()
 }
 
-fn recipients(people: std::ops::Range<u32>) -> Vec<Recipient> {
-    people
+fn recipients(numbers: std::ops::Range<u32>) -> Vec<Recipient> {
+    numbers
         .map(|n| Recipient {
-            msisdn: person(n),
+            msisdn: msisdn(n),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: n.is_multiple_of(2).then(|| format!("theirs-{n}").into()),
             fields: Fields::pack([format!("Ann {n}").as_str(), "\"quoted\""]),
@@ -267,7 +267,7 @@ fn change(message: &Loaded, after: Present) -> Change {
     }
 }
 
-/// The message was handed over and accepted.
+/// The message was submitted and accepted.
 fn accepted(message: &Loaded, now: Timestamp) -> Change {
     let step = message.present.step;
     let after = Present {
@@ -281,13 +281,13 @@ fn accepted(message: &Loaded, now: Timestamp) -> Change {
     Change { fact: Some(fact), ..change(message, after) }
 }
 
-/// The message may have been handed over: nobody knows.
+/// The message was submitted with an unknown result.
 fn unknown(message: &Loaded, now: Timestamp) -> Change {
     let step = message.present.step;
-    let known = accepted(message, now);
+    let accepted = accepted(message, now);
     let marks = message.present.marks.with_handed_over(step).with_unknown(step, true);
     let fact = attempt(message, now, Verdict::Unknown, None);
-    Change { after: Present { marks, ..known.after }, fact: Some(fact), ..known }
+    Change { after: Present { marks, ..accepted.after }, fact: Some(fact), ..accepted }
 }
 
 fn attempt(message: &Loaded, now: Timestamp, verdict: Verdict, umid: Option<Umid>) -> Attempt {
@@ -300,22 +300,22 @@ fn attempt(message: &Loaded, now: Timestamp, verdict: Verdict, umid: Option<Umid
         verdict,
         tries: message.present.tries,
         code: Some(21),
-        detail: Some("said so".to_owned()),
+        detail: Some("a detail".to_owned()),
         umid,
         ruling: Ruling::default(),
     }
 }
 
-/// A text of the `n`th recipient, which wishes nothing.
-fn text(umid: String, n: u32, said: i64) -> Inbound {
+/// A text from recipient `n` that is neither an opt-out nor an opt-in.
+fn text(umid: String, n: u32, second: i64) -> Inbound {
     Inbound {
         umid,
-        received: at(said),
-        said: at(said),
+        received: at(second),
+        said: at(second),
         sub_account: "acme".to_owned(),
         channel: Some(Channel::WhatsApp),
         channel_id: String::new(),
-        msisdn: Some(person(n)),
+        msisdn: Some(msisdn(n)),
         called: None,
         kind: "text".to_owned(),
         keyword: None,
@@ -325,7 +325,7 @@ fn text(umid: String, n: u32, said: i64) -> Inbound {
     }
 }
 
-/// Queues with nobody left whose turn has come, and when the next one's comes.
+/// The queues without a message that may be sent now, each with the time of its next message.
 fn drained(set: &ClaimedSet) -> Vec<(Queue, Option<Timestamp>)> {
     let drained = |(queue, rest): &(Queue, Rest)| match rest {
         Rest::Drained { next } => Some((*queue, *next)),
@@ -334,12 +334,12 @@ fn drained(set: &ClaimedSet) -> Vec<(Queue, Option<Timestamp>)> {
     set.rests.iter().filter_map(drained).collect()
 }
 
-/// Queues whose turn has ended like this.
+/// The queues whose part in the claim ended like this.
 fn ended(set: &ClaimedSet, like: Rest) -> Vec<Queue> {
     set.rests.iter().filter(|(_, rest)| *rest == like).map(|(queue, _)| *queue).collect()
 }
 
-/// Who may not leave at this hour, and when they may.
+/// The messages outside their hours, each with its next opening.
 fn closed(set: &ClaimedSet) -> Vec<(Loaded, Timestamp)> {
     let closed = |Referral { message, reason }: &Referral| match reason {
         ReferralReason::Closed { until } => Some((*message, *until)),
@@ -348,7 +348,7 @@ fn closed(set: &ClaimedSet) -> Vec<(Loaded, Timestamp)> {
     set.referred.iter().filter_map(closed).collect()
 }
 
-/// Who goes on to another step for want of a place.
+/// The messages that fall back because no slot is free.
 fn without_place(set: &ClaimedSet) -> Vec<Loaded> {
     set.referred
         .iter()

@@ -1,4 +1,4 @@
-//! What can go wrong with the database, each with what to do about it.
+//! Defines the errors of the database, each with its remedy.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,20 +17,20 @@ pub enum Error {
     #[error("cannot open the database {place}: {hint}")]
     Unopened { place: String, hint: &'static str },
     #[error(
-        "the database {place} has {links} names (hard links), and its log stands beside only one of them, so two names \
-         would tear it apart; remove all names but one"
+        "the database {place} has {links} names (hard links), but its log is beside only one of them, so that writes \
+         through two names would corrupt it; remove all names but one"
     )]
     HardLinked { place: String, links: u64 },
-    /// Another server has begun the next epoch.
+    /// Another server has started the next epoch.
     #[error("another volley serve has taken over the database")]
     Superseded,
-    #[error("{url} is not a database that Volley can use; write sqlite:// and a path, such as sqlite://volley.db")]
+    #[error("unsupported database URL {url}; write sqlite:// and a path, such as sqlite://volley.db")]
     Url { url: String },
-    #[error("the database {place} is of a newer Volley; use that version, or another file")]
+    #[error("the database {place} was created by a newer version of Volley; use that version, or another file")]
     Newer { place: String },
     #[error(
-        "the database {place} was laid out by another build of this version of Volley; use the build that made it, or \
-         name another file"
+        "the database {place} has the schema of another build of this version of Volley; use the build that created \
+         it, or another file"
     )]
     OtherBuild { place: String },
     #[error("the database is locked by another process; stop it, or use another file")]
@@ -46,8 +46,8 @@ pub enum Error {
         source: sqlx::Error,
     },
     #[error(
-        "a copy of the campaign needs some {} in {folder} while it is read, and the disk has {} to spare beside what the \
-         database needs; free some space there and try again, nothing was changed",
+        "a copy of the campaign needs about {} in {folder} while it is read, and the disk has {} to spare beside what \
+         the database needs; free some space there and try again, nothing was changed",
         megabytes(*needs),
         megabytes(*spare)
     )]
@@ -68,7 +68,7 @@ pub enum Error {
     NameTaken { name: String },
     #[error("audience {audience} is used by campaign \"{campaign}\" and cannot be removed")]
     InUse { audience: String, campaign: String },
-    #[error("{what} was removed in the meantime; begin again")]
+    #[error("{what} was removed meanwhile; start over")]
     Gone { what: String },
     #[error("the database could not {verb}")]
     Failed {
@@ -76,17 +76,17 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
-    #[error("the database holds something that makes no sense: {what} in {place}")]
+    #[error("the database contains an invalid value: {what} in {place}")]
     Nonsense { what: String, place: String },
     #[error("the database was closed before it could {verb}")]
     Closed { verb: &'static str },
-    /// Another verb of the same commit, or the commit itself, failed: nothing of it happened.
+    /// Another verb of the same commit failed, or the commit itself: nothing was changed.
     #[error("the database could not commit: {reason}")]
     Commit { reason: String },
 }
 
 impl Error {
-    /// Sorts what a driver says by what a person can do about it.
+    /// Classifies a driver's error by what an operator can do about it.
     pub(super) fn of(verb: &'static str, source: sqlx::Error) -> Self {
         match Cause::of(&source) {
             Cause::Locked => Self::Locked { verb, source },
@@ -97,7 +97,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed in a moment.
+    /// Whether the same call may soon succeed.
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Locked { .. } | Self::Full { .. })
     }
@@ -105,15 +105,15 @@ impl Error {
 
 fn backup_hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AlreadyExists => "there is a file of that name; name another",
+        io::ErrorKind::AlreadyExists => "the file already exists; choose another name",
         io::ErrorKind::NotFound => "its folder does not exist; create it first",
         io::ErrorKind::PermissionDenied => "its folder cannot be written; check the permissions",
-        io::ErrorKind::StorageFull => "its disk is full; free some space, or name another folder",
-        _ => "the file system refused it",
+        io::ErrorKind::StorageFull => "its disk is full; free some space, or choose another folder",
+        _ => "the file system refused to write it",
     }
 }
 
-/// Rounded up, so that as much is enough.
+/// Prints a size, rounded up so that this much is enough.
 fn megabytes(bytes: u64) -> String {
     match bytes.div_ceil(1_000_000) {
         mega @ ..10_000 => format!("{mega} MB"),
@@ -126,13 +126,13 @@ enum Cause {
     Locked,
     ReadOnly,
     Full,
-    /// The file system has failed it in another way.
+    /// The file system failed in another way.
     Disk,
     Closed,
     Other,
 }
 
-/// What keeps a server from writing to its database.
+/// Why a server cannot write to its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DiskTrouble {
@@ -147,7 +147,7 @@ impl Cause {
             return Self::Closed;
         }
         let code = source.as_database_error().and_then(|error| error.code());
-        // SQLite's primary result codes; the extended ones keep them in their low byte.
+        // The low byte of SQLite's extended result codes is the primary code.
         match code.and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff) {
             Some(5 | 6) => Self::Locked,
             Some(8) => Self::ReadOnly,
@@ -158,7 +158,7 @@ impl Cause {
     }
 }
 
-/// Why a commit did not happen: one reason, told to everyone whose verb was in it.
+/// Why a commit failed: one reason for every verb in it.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     cause: Cause,
@@ -170,7 +170,7 @@ impl Failure {
         Self { cause: Cause::of(source), reason: source.to_string() }
     }
 
-    /// The driver's word behind an error of a verb, where it has one.
+    /// The driver's error that caused an error of a verb, if there is one.
     pub(super) fn behind(error: &Error) -> Option<Self> {
         match error {
             Error::Locked { source, .. }
@@ -181,7 +181,7 @@ impl Failure {
         }
     }
 
-    /// What is wrong with the disk, where that is why.
+    /// The trouble with the disk, if that is the cause.
     pub(super) const fn of_the_disk(&self) -> Option<DiskTrouble> {
         match self.cause {
             Cause::Full => Some(DiskTrouble::Full),
@@ -191,6 +191,7 @@ impl Failure {
         }
     }
 
+    /// The error for one verb of the commit.
     pub(super) fn told_to(&self, verb: &'static str) -> Error {
         let source = || sqlx::Error::Protocol(self.reason.clone());
         match self.cause {

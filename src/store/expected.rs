@@ -1,42 +1,43 @@
-//! Receipts without our id that wait before they may adopt an attempt: until they are tried, whether they speak of it is
-//! unknown.
+//! Keeps in memory which receipts without our id wait before they may adopt an attempt.
+//!
+//! Until such a receipt is tried, it is unknown whether it is about the attempt.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::{Channel, Msisdn, Timestamp};
 
-/// With no more recipients than these, those whose receipts have been tried are not removed.
+/// Up to this number of recipients, recipients whose receipts have been tried are not removed.
 const FEW: usize = 1_024;
 
-/// One that waits.
+/// A receipt that waits.
 #[derive(Debug, Clone)]
 pub struct Waiting {
     pub about: (Msisdn, Channel),
     pub came: Timestamp,
-    /// Lanes of whose attempts it cannot speak.
+    /// Lanes whose attempts it cannot be about.
     pub except: Arc<BTreeSet<String>>,
 }
 
-/// As many as have come since the last that was tried: each is a row among the strays too.
+/// The waiting receipts that arrived since the last one that was tried. Each is also a row among the strays.
 #[derive(Debug, Default)]
 pub(super) struct Expected(RwLock<Inner>);
 
-/// When each came, and of whose attempts it cannot speak.
-type Those = Vec<(Timestamp, Arc<BTreeSet<String>>)>;
+/// When each receipt arrived, and the lanes whose attempts it cannot be about.
+type Arrivals = Vec<(Timestamp, Arc<BTreeSet<String>>)>;
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: HashMap<(Msisdn, Channel), Those>,
-    /// All that came until then have been tried; nothing until the first round is over, since an earlier server may have
-    /// kept some.
+    waiting: HashMap<(Msisdn, Channel), Arrivals>,
+    /// All receipts that arrived until then have been tried. `None` until the first round is over, because an earlier
+    /// server may have stored some.
     tried_until: Option<Timestamp>,
-    /// With so many recipients, those of whom nothing waits any more are forgotten.
+    /// Above this number of recipients, recipients without waiting receipts are removed.
     most: usize,
 }
 
 impl Expected {
-    pub(super) fn put(&self, all: impl Iterator<Item = Waiting>) {
+    pub(super) fn add(&self, all: impl Iterator<Item = Waiting>) {
         let mut all = all.peekable();
         if all.peek().is_none() {
             return;
@@ -61,8 +62,9 @@ impl Expected {
         inner.tried_until = inner.tried_until.max(Some(came));
     }
 
-    /// Whether one that came in time may speak of an attempt of this lane, and has not been tried. Until the first
-    /// round is over there may be one for each.
+    /// Whether a receipt that arrived in time may be about an attempt of this lane, and has not been tried.
+    ///
+    /// Until the first round is over, there may be one for each recipient.
     pub(super) fn is_about(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let Some(tried_until) = inner.tried_until else { return true };
@@ -87,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_expected_until_it_is_tried() {
+    fn a_waiting_receipt_is_expected_until_it_is_tried() {
         let expected = Expected::default();
-        expected.put([waiting(1, 50, "named"), waiting(1, 60, "other"), waiting(1, 60, "other")].into_iter());
+        expected.add([waiting(1, 50, "named"), waiting(1, 60, "other"), waiting(1, 60, "other")].into_iter());
         let about = waiting(1, 0, "").about;
         assert!(expected.is_about(about, "vb", |_| true), "before the first round");
         expected.tried_until(at(0));
         let is_about = |lane, came_by| expected.is_about(about, lane, |came| came <= at(came_by));
-        assert!(is_about("vb", 50) && !is_about("vb", 49), "what comes later is no news of the time before");
+        assert!(is_about("vb", 50) && !is_about("vb", 49), "a later receipt is not in time");
         assert!(!is_about("named", 59) && is_about("named", 60));
         assert!(!expected.is_about(waiting(2, 0, "").about, "vb", |_| true));
         expected.tried_until(at(50));
@@ -104,12 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_tried_is_forgotten() {
+    fn recipients_with_tried_receipts_are_removed() {
         let expected = Expected::default();
         let many = 2 * FEW as u64;
-        expected.put((0..many).map(|n| waiting(n, 50, "")));
+        expected.add((0..many).map(|n| waiting(n, 50, "")));
         expected.tried_until(at(50));
-        expected.put((0..=2 * many).map(|n| waiting(many + n, 60, "")));
+        expected.add((0..=2 * many).map(|n| waiting(many + n, 60, "")));
         assert_eq!(expected.0.read().unwrap().waiting.len() as u64, 2 * many + 1);
     }
 }

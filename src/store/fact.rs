@@ -1,4 +1,4 @@
-//! Facts: what is written once and never changed. And changes: a decision with the version it was made on.
+//! Defines facts, which are written once and never changed, and changes: a decision with the version it was made on.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,29 +6,29 @@ use std::sync::Arc;
 use crate::domain::{Channel, LaneId, MessageKey, Money, Msisdn, Present, StepIndex, Timestamp, Umid};
 use crate::engine::{Note, Ruling};
 
-/// What came of a step, for good.
+/// The final result of one try of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Accepted = 0,
     Rejected = 1,
     Unknown = 2,
-    /// Its time to leave was up.
+    /// It was not sent within `leave_within`.
     CouldNotLeave = 3,
-    /// Free text on WhatsApp, and no 24-hour window known to be open.
+    /// Free text on WhatsApp without a 24-hour window that is known to be open.
     OutsideWindow = 4,
     /// A variable had neither value nor default; the detail names its column.
     MissingVariable = 5,
-    /// Its portfolio's tier was spent, and the step does not wait for a place.
+    /// The tier of its portfolio was spent, and the step does not wait for a slot.
     TierSpent = 6,
 }
 
 impl Verdict {
-    /// Whether anything was meant to go out at all.
+    /// Whether a submission was begun.
     pub const fn was_begun(self) -> bool {
         matches!(self, Self::Accepted | Self::Rejected | Self::Unknown)
     }
 
-    /// Whether the person may have got it.
+    /// Whether the recipient may have received the message.
     pub const fn may_have_left(self) -> bool {
         matches!(self, Self::Accepted | Self::Unknown)
     }
@@ -47,29 +47,31 @@ impl Verdict {
     }
 }
 
-/// One try of a step, or why there was none. A step has one, unless the provider undid it, it failed in passing, or nobody
-/// knows what came of it and the route says to send again.
+/// One try of a step, or why there was none.
+///
+/// A step has one try. It has more if the provider undid the first, if it failed temporarily, or if its result is unknown
+/// and the route says to resend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     pub step: StepIndex,
     pub lane: LaneId,
-    /// When the step was queued, which is when the one before it gave way.
+    /// When the step was queued, that is, when the previous step fell back.
     pub queued: Timestamp,
-    /// When it was claimed to leave; nothing where it never was.
+    /// When it was claimed for sending; `None` if it never was.
     pub intent: Option<Timestamp>,
     pub answered: Timestamp,
     pub verdict: Verdict,
-    /// How many tries came before it.
+    /// The number of earlier tries.
     pub tries: u16,
     pub code: Option<u32>,
     pub detail: Option<String>,
     pub umid: Option<Umid>,
-    /// What was decided by it.
+    /// The decision that follows from it.
     pub ruling: Ruling,
 }
 
 impl Attempt {
-    /// Whether the provider may have a name for it that nobody has learned yet.
+    /// Whether the provider may have an id for it that is not known yet.
     pub fn may_be_called(&self) -> bool {
         self.verdict.may_have_left() && self.umid.is_none()
     }
@@ -80,24 +82,25 @@ impl Attempt {
 pub struct Change {
     pub key: MessageKey,
     pub msisdn: Msisdn,
-    /// The version that the decision was made on: it applies to no other.
+    /// The version that the decision was made on. It applies to no other version.
     pub version: u32,
     pub before: Present,
     pub after: Present,
-    /// The lane of the step that the message is at afterwards.
+    /// The lane of the step that the message is at after the decision.
     pub lane: LaneId,
-    /// How many steps the route has, for the counters.
+    /// The number of steps of the route, for the counters.
     pub steps: u8,
     pub fact: Option<Attempt>,
-    /// What the latest decision was, and those of which no fact tells.
+    /// The latest decision.
     pub ruling: Ruling,
+    /// The decisions that no fact records.
     pub notes: Vec<Note>,
-    /// What a claim had counted as spent for something that was not handed over after all.
+    /// The cost that a claim counted for a message that was not submitted after all.
     pub refund: Option<Refund>,
 }
 
 impl Change {
-    /// The same, recorded by a fact where there is one, instead of by a note.
+    /// Returns the change recorded by a fact, if there is one, instead of by notes.
     #[must_use]
     pub fn told_by(self, fact: impl Into<Option<Attempt>>) -> Self {
         match fact.into() {
@@ -107,14 +110,14 @@ impl Change {
     }
 }
 
-/// Money back to a step: the one that was claimed, which the message may have left since.
+/// Returns a cost to the step that was claimed; the message may be at another step by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refund {
     pub step: StepIndex,
     pub amount: Money,
 }
 
-/// What the provider said about an attempt.
+/// A report of the provider about an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub key: MessageKey,
@@ -124,35 +127,35 @@ pub struct Receipt {
     pub state: String,
     pub detail: String,
     pub code: u32,
-    /// When it came; where it had to wait before it could adopt its attempt, or for a server, from when it counts.
+    /// When it arrived. If it had to wait for a server, or before it could adopt its attempt, the time from which it counts.
     pub received: Timestamp,
-    /// Which try of its step it speaks of, counted from nought; nothing where nobody had to know.
+    /// The number of the try that it is about, from 0; `None` if it was not needed.
     pub tries: Option<u16>,
-    /// The umid it named, to be learned where that try has none yet.
+    /// The umid that it contains, to be recorded if that try has none yet.
     pub umid: Option<Umid>,
-    /// What was decided by it.
+    /// The decision that follows from it.
     pub ruling: Ruling,
 }
 
 impl Receipt {
-    /// The detail of a receipt that no provider sent: the person has answered the message, and so has read it.
+    /// The detail of a receipt that no provider sent: the recipient has replied to the message, and so has read it.
     pub const ANSWERED: &str = "answered";
 }
 
-/// A receipt that names neither our id nor a umid that is known.
+/// A receipt that contains neither our id nor a known umid.
 #[derive(Debug, Clone)]
 pub struct Nameless {
     pub msisdn: Msisdn,
     pub channel: Channel,
-    /// It can speak of no attempt with this intent, or an earlier one.
+    /// It is about no attempt whose intent is at this time or earlier.
     pub begun_after: Timestamp,
-    /// It can speak of no attempt with this intent, or a later one.
+    /// It is about no attempt whose intent is at this time or later.
     pub begun_before: Timestamp,
-    /// Lanes of whose attempts it cannot speak.
+    /// Lanes whose attempts it cannot be about.
     pub except: Arc<BTreeSet<String>>,
 }
 
-/// A lane whose receipts carry our ids: one did, while this was its subaccount and its address.
+/// A lane whose receipts carry our ids: one receipt did while the lane had this subaccount and address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamingLane {
     pub lane: String,
@@ -184,7 +187,7 @@ impl StrayKind {
     }
 }
 
-/// How many strays of a kind are kept.
+/// The number of stored strays of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StrayCount {
     pub kind: StrayKind,
@@ -193,7 +196,7 @@ pub struct StrayCount {
     pub latest: Timestamp,
 }
 
-/// An authentic webhook that belongs to no attempt yet, or never will.
+/// An authentic webhook that belongs to no attempt, yet or at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
     pub kind: StrayKind,

@@ -1,4 +1,4 @@
-//! Lanes: what holds them, what was turned on them, what the provider says of them, and how they go.
+//! Defines what the store keeps about lanes: holds, changed settings, reports of the provider, and their states.
 
 use crate::domain::{Content, Knob, Member, Portion, SenderPart, Step, TemplateContent, Timestamp};
 
@@ -8,7 +8,7 @@ pub struct Hold {
     pub lane: String,
     /// Empty for a hold on the lane itself.
     pub template: String,
-    /// Empty where the template is held in all of them.
+    /// Empty if the template is held in all languages.
     pub language: String,
     pub by: HeldBy,
     pub code: Option<u32>,
@@ -16,15 +16,16 @@ pub struct Hold {
     pub since: Timestamp,
 }
 
-/// Who has put a hold.
+/// Who has placed a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeldBy {
+    /// An operator.
     Person = 0,
     /// The provider, in its answer to a request.
     Answer = 1,
-    /// The provider, in a receipt, whose codes are others than those of answers.
+    /// The provider, in a receipt. Its codes differ from those of answers.
     Receipt = 2,
-    /// The provider, in an event of the account.
+    /// The provider, in an account event.
     Event = 3,
 }
 
@@ -41,8 +42,10 @@ impl HeldBy {
 }
 
 impl Hold {
-    /// The hold that a fault of the sender's asks for: on the step's template where that is to blame and there is one,
-    /// else on the lane that sent it. Nothing where the step itself is to blame (see [`super::StepHold::for_refusal`]).
+    /// Builds the hold for a fault of the sender: on the step's template if that is the cause and there is one, else on the
+    /// lane that sent it.
+    ///
+    /// Returns `None` if the step itself is the cause (see [`super::StepHold::for_refusal`]).
     pub fn for_fault(
         step: &Step,
         lane: &str,
@@ -60,7 +63,7 @@ impl Hold {
         Some(Self { lane: lane.to_owned(), template, language, by, code, reason, since })
     }
 
-    /// Whether it is on a lane, or on what a step hands over by it.
+    /// Whether it holds a lane, or the content that a step sends by that lane.
     pub fn is_on(&self, lane: &str, step: &Step) -> bool {
         let is_meant = |template: &TemplateContent| {
             self.template == template.name && (self.language.is_empty() || self.language == template.language)
@@ -69,45 +72,45 @@ impl Hold {
         self.lane == lane && (self.template.is_empty() || on_content)
     }
 
-    /// Why people of a lane have to wait with a step: it is held, and so is each that would stand in for it.
+    /// The hold for which messages of a lane wait at a step: the lane is held, and so is each lane that could replace it.
     pub fn keeping<'a>(holds: &'a [Self], step: &Step, member: &Member) -> Option<&'a Self> {
         let on = |lane: &str| holds.iter().find(|hold| hold.is_on(lane, step));
         let mut others = step.lanes.members().iter().filter(|other| step.lanes.stands_in(other, member));
         on(&member.lane).filter(|_| others.all(|other| on(&other.lane).is_some()))
     }
 
-    /// Of a person, on a lane (`template` empty) or on a template in whatever language.
+    /// Builds an operator's hold on a lane (`template` empty) or on a template in every language.
     pub fn of_person(lane: &str, template: &str, reason: String, since: Timestamp) -> Self {
         let (lane, template) = (lane.to_owned(), template.to_owned());
         Self { lane, template, language: String::new(), by: HeldBy::Person, code: None, reason, since }
     }
 }
 
-/// Something of the configuration that was changed while it ran. It counts until the file says something else than it
-/// did then.
+/// A setting that was changed while a server ran. It applies until the value in the file changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dial {
     pub knob: Knob,
-    /// Of the lane, or of the portfolio.
+    /// The name of the lane, account or portfolio.
     pub name: String,
-    /// As it would stand in the file.
+    /// The value, in the notation of the file.
     pub value: String,
+    /// The value in the file at that time.
     pub in_file: String,
     pub by_person: bool,
-    /// Who has turned it and why, in words.
+    /// Who has changed it and why, in words.
     pub why: String,
-    /// When that was said: of two words the later one holds, in whatever order they come.
+    /// When it was changed. The later of two changes applies, in whatever order they arrive.
     pub since: Timestamp,
 }
 
 impl Dial {
-    /// What events call that which it is about.
+    /// The subject of events about it.
     pub fn subject(&self) -> String {
         subject(self.knob, &self.name)
     }
 }
 
-/// What events call that which a dial is about.
+/// The subject of events about a setting.
 pub fn subject(knob: Knob, name: &str) -> String {
     match knob {
         Knob::Rate | Knob::Burst => format!("lane {name}"),
@@ -123,33 +126,34 @@ pub enum BucketOf {
     Account(String),
 }
 
-/// When a bucket is full again, in nanoseconds since 1970.
+/// The recorded state of a token bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotedBucket {
     pub of: BucketOf,
+    /// When the bucket is full again, in nanoseconds since 1970.
     pub full_at: u64,
 }
 
-/// An event of the account, with everything that comes of it.
+/// An account event, with all its effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusinessEvent {
-    /// What makes it the same event.
+    /// The identity of the event, by which repeats are recognized.
     pub id: String,
     pub received: Timestamp,
-    /// By the provider's clock.
+    /// When it happened, by the provider's clock.
     pub said: Timestamp,
     pub kind: String,
     pub raw: String,
-    /// What people should be able to read of it.
+    /// Subjects and texts of the events for operators.
     pub told: Vec<(String, String)>,
     pub dials: Vec<Dial>,
     pub holds: Vec<Hold>,
-    /// Templates on lanes, in a language, that may be sent again as far as the provider is concerned.
+    /// Lanes, templates and languages that the provider releases.
     pub lifts: Vec<(String, String, String)>,
     pub says: Vec<Said>,
 }
 
-/// What the provider said last of something.
+/// The last report of the provider about something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// `lane promo-sg`, `template promo (en)`, `portfolio acme`.
@@ -160,81 +164,80 @@ pub struct Said {
     pub at: Timestamp,
 }
 
-/// What a template is called where something is said of it.
 impl Said {
-    /// `template promo (en)`; without a language all of them are meant.
+    /// The `about` of a template: `template promo (en)`; without a language it means all of them.
     pub fn about_template(name: &str, language: &str) -> String {
         if language.is_empty() { format!("template {name}") } else { format!("template {name} ({language})") }
     }
 
-    /// The name and the language of the template that this is about.
+    /// The name and the language of the template that it is about.
     pub fn template(&self) -> Option<(&str, &str)> {
         let template = self.about.strip_prefix("template ")?;
-        let spoken = template.strip_suffix(')').and_then(|template| template.rsplit_once(" ("));
-        Some(spoken.unwrap_or((template, "")))
+        let with_language = template.strip_suffix(')').and_then(|template| template.rsplit_once(" ("));
+        Some(with_language.unwrap_or((template, "")))
     }
 
     const OF_NO_LANE: &str = "of no lane";
 
-    /// That an event of this kind named an account which is none of ours.
+    /// Records that an event of this kind was about an account that is not ours.
     pub fn of_unknown_account(account: &str, kind: &str, at: Timestamp) -> Self {
         let (about, value) = (format!("account {account}"), kind.to_owned());
         Self { about, what: Self::OF_NO_LANE.to_owned(), value, at }
     }
 
-    /// That an event with this word named a number which is none of ours. None where it named no number.
+    /// Records that an event with this value was about a number that is not ours; `None` if `shown` contains no number.
     pub fn of_unknown_number(shown: &str, word: &str, at: Timestamp) -> Option<Self> {
         let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
         let about = (!digits.is_empty()).then(|| format!("number {digits}"))?;
         Some(Self { about, what: Self::OF_NO_LANE.to_owned(), value: word.to_owned(), at })
     }
 
-    /// The account that was none of ours when this was said.
+    /// The account, if it was not ours when the event arrived.
     pub fn unknown_account(&self) -> Option<&str> {
         self.about.strip_prefix("account ").filter(|_| self.what == Self::OF_NO_LANE)
     }
 
-    /// The digits of the number that was none of ours when this was said.
+    /// The digits of the number, if it was not ours when the event arrived.
     pub fn unknown_number(&self) -> Option<&str> {
         self.about.strip_prefix("number ").filter(|_| self.what == Self::OF_NO_LANE)
     }
 }
 
-/// How a lane goes, as the node that sends by it says with each beat.
+/// The state of a lane, as its node records it with each beat.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LaneState {
     pub lane: String,
-    /// Messages a second that it let out.
+    /// Messages sent per second.
     pub pace: f64,
-    /// How much of its rate it goes at, because it was throttled.
+    /// The part of its rate that backoff leaves it after throttling.
     pub portion: Portion,
-    /// Whether every place in the tier of its portfolio is taken.
+    /// Whether every slot of its portfolio's tier is taken.
     pub tier_spent: bool,
-    /// Then, when the next one comes free.
+    /// If the tier is spent, when the next slot frees up.
     pub free_at: Option<Timestamp>,
     pub standing: Option<Standing>,
-    /// What the provider complained of last, however long ago.
+    /// The provider's latest complaint, however old.
     pub complaint: Option<(Timestamp, String)>,
 }
 
-/// Why a lane stands still and goes on by itself.
+/// Why a lane has stopped for a while; it resumes by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     pub trouble: Trouble,
     pub since: Timestamp,
-    /// When it is tried again.
+    /// When the next request is tried.
     pub until: Timestamp,
-    /// What the provider said.
+    /// The provider's reason.
     pub why: String,
-    /// Requests that were under way when an outage began: at most so many messages may be unknown by it.
+    /// The number of requests in flight when an outage began. At most as many messages become unknown by it.
     pub in_flight: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// It was too fast for the provider.
+    /// The provider throttled it.
     Throttled = 0,
-    /// The provider is not there, or breaks what it gets.
+    /// The provider is unreachable, or its answers break off.
     Outage = 1,
 }
 
@@ -253,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_of_a_template_names_it_with_its_language() {
+    fn a_report_about_a_template_contains_its_name_and_language() {
         let said = |about: String| Said {
             about,
             what: "status".to_owned(),

@@ -1,33 +1,33 @@
-//! The lease: which server may send, and how one follows another.
+//! Defines the lease: which server may send, and how one server succeeds another.
 
 use crate::domain::Timestamp;
 
-/// Counts the servers that have held the lease, one after the other. A claim belongs to the epoch that made it.
+/// A count of the servers that have held the lease. A claim belongs to the epoch that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u64);
 
 /// The process of a server, as the operating system knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Where `pid` means something: this start of the machine and its namespace of processes. Empty where the operating
-    /// system does not say.
+    /// The scope of `pid`: this boot of the machine, and its process namespace. Empty if the operating system does not
+    /// tell.
     pub machine: String,
     pub pid: u32,
-    /// When the process started, in the operating system's own count: an id is given to another process later.
+    /// When the process started, in the operating system's own unit. Needed because process ids are reused.
     pub started: u64,
 }
 
-/// The lease as it stands. There is one for now; many nodes will have one for each portfolio.
+/// The lease. There is one for now; several nodes will have one for each portfolio.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     pub epoch: Epoch,
-    /// The holder's own time of its last renewal.
+    /// When it was last renewed, by the holder's clock.
     pub renewed: Timestamp,
-    /// Who holds it, and since when; nothing where the last holder has given it back.
+    /// The holder, and since when; `None` if the last holder has given it back.
     pub held: Option<(Holder, Timestamp)>,
 }
 
-/// What a running server looks for all the time.
+/// The values that a running server reads several times a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latest {
     /// The number of the latest decision.
@@ -41,7 +41,7 @@ pub struct Latest {
 pub struct NodeStart {
     pub now: Timestamp,
     pub holder: Holder,
-    /// The lease as it was when it was found to be free: taken only if it still stands so.
+    /// The lease as it was when it was found to be free. It is taken only if it is unchanged.
     pub over: Lease,
 }
 
@@ -50,11 +50,11 @@ pub struct NodeStart {
 pub struct Started {
     pub node: i64,
     pub epoch: Epoch,
-    /// The previous watermark of when receipts could last be committed.
+    /// The previous watermark: until when receipts could be committed.
     pub listened_until: Option<Timestamp>,
 }
 
-/// Starts a server of no process in particular, whoever holds the lease.
+/// Starts a server for a test, whatever the state of the lease.
 #[cfg(test)]
 pub(crate) async fn started(store: &dyn super::Store, now: Timestamp) -> Started {
     let holder = Holder { machine: "a test".to_owned(), pid: 7, started: 1 };

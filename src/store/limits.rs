@@ -1,9 +1,9 @@
-//! Steps of which nothing leaves for the time being.
+//! Defines holds on steps, and the refusals that they recall.
 
 use super::refusals::ALIKE;
 use crate::domain::{BatchId, StepIndex, Subject, Timestamp};
 
-/// Why nothing of a step leaves, although its campaign runs.
+/// Why no message of a step is sent, although its campaign runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepHold {
     pub batch: BatchId,
@@ -11,13 +11,15 @@ pub struct StepHold {
     pub by: StepHeldBy,
     pub why: String,
     pub since: Timestamp,
-    /// The refusals that were taken for their recipients' fault until it was held.
+    /// The refusals that counted as their recipients' fault until the step was held.
     pub recall: Option<Recall>,
 }
 
 impl StepHold {
-    /// Because the provider refuses what the step sends: at once where that is alike for every recipient, else after
-    /// many refusals alike, which are to be recalled then.
+    /// Builds the hold for refusals of what the step sends.
+    ///
+    /// - Without a `recall`, one refusal suffices, because the refused part is the same for every recipient.
+    /// - With a `recall`, many messages were refused for the same reason; their fallbacks are recalled.
     pub fn for_refusal(
         (batch, step): (BatchId, StepIndex),
         subject: Subject,
@@ -32,7 +34,7 @@ impl StepHold {
             Subject::Media => "its media, which are the same for every recipient",
             Subject::Parameter => "its parameters, which are the same for every recipient",
             Subject::Number | Subject::Operator | Subject::Template | Subject::Account | Subject::Unsaid => {
-                "what it sends"
+                "its content"
             }
         };
         let why = match recall {
@@ -43,17 +45,18 @@ impl StepHold {
     }
 }
 
-/// Refusals that turned out to be the sender's fault: what they have queued is taken back.
+/// Refusals that turned out to be the sender's fault: the fallbacks that they queued are recalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Recall {
     pub by: ToldBy,
     pub code: u32,
-    /// When the first of them came, and the one that showed whose fault they are.
+    /// When the first of them arrived.
     pub since: Timestamp,
+    /// When the refusal arrived that showed the sender's fault.
     pub until: Timestamp,
 }
 
-/// How the provider said it. The same number means another thing in the other.
+/// How the provider reported a refusal. The same code means different things in an answer and in a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ToldBy {
     Answer = 0,
@@ -70,14 +73,16 @@ impl ToldBy {
     }
 }
 
+/// Why a step is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StepHeldBy {
+    /// An operator.
     Person = 0,
-    /// As much has left as may.
+    /// A limit or budget is reached.
     Limit = 1,
-    /// Too much of what left before was in vain. Once a person has let it go on, it goes on.
+    /// A stop rule: too many earlier messages failed. After an operator's release the rule does not hold it again.
     Rule = 2,
-    /// The provider refuses what it sends, and that is the sender's fault.
+    /// The provider refuses what the step sends, and that is the sender's fault.
     Refusal = 3,
 }
 

@@ -1,4 +1,4 @@
-//! Messages of which something is known that is on no disk, because it is over soon.
+//! Keeps short-lived marks on messages in memory only.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::domain::{BatchId, MessageKey};
 
-/// A set of messages, or of their steps. Nearly always empty, and then looking costs next to nothing.
+/// A set of messages, or of their steps. It is nearly always empty, and then a look-up costs next to nothing.
 #[derive(Debug)]
 pub struct Marked<T = MessageKey>(RwLock<HashSet<T>>);
 
@@ -26,12 +26,12 @@ impl<T: Copy + Eq + Hash> Marked<T> {
     }
 
     pub fn remove(&self, one: T) {
-        // Whoever removes mostly finds nothing, and then need not keep anybody from looking.
+        // Most calls find nothing to remove, and then need no write lock.
         if self.contains(one) {
             let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
             all.remove(&one);
             if all.is_empty() {
-                // Many may have been in it, once.
+                // It may have been large.
                 all.shrink_to_fit();
             }
         }
@@ -39,7 +39,7 @@ impl<T: Copy + Eq + Hash> Marked<T> {
 }
 
 impl Marked {
-    /// Forgets the messages of the other batches.
+    /// Removes the messages of all other batches.
     pub fn retain(&self, of: impl Fn(BatchId) -> bool) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|message| of(message.batch));
     }

@@ -1,11 +1,12 @@
-//! What is on disk: whole verbs, one transaction each.
+//! Stores everything on disk, through verbs that are one transaction each.
 //!
-//! In: sets of rows and of guarded changes. Out: sets of rows, and which changes came too late.
-//! Promises: what a verb acknowledged survives `kill -9` and a power cut; a change applies only to the version it was
-//! decided on; counters move in the transaction of the change; no verb works message by message, holds its write
-//! transaction longer than some 50 ms, or leaves one open while anything else is waited for.
-//! May not: decide. The engine does, whom a [`Case`] asks, and who leaves next the planner says; the store keeps. Only
-//! `store::Store` is known outside: which database answers is settled once, in [`open`].
+//! In: sets of rows, and changes with the version that they were decided on.
+//! Out: sets of rows, and the changes that came too late.
+//! Promises: what a verb acknowledged survives `kill -9` and a power cut. A change applies only to the version that it
+//! was decided on. Counters move in the transaction of the change. No verb works message by message, or holds its write
+//! transaction much longer than 50 ms. No write transaction stays open while the store waits for anything else.
+//! May not: decide. The engine decides about messages, through a [`Case`]; the planner decides what is sent next. Other
+//! rooms know only `store::Store`: [`open`] alone chooses the database.
 
 mod batch;
 mod book;
@@ -16,20 +17,20 @@ mod dispatch_verbs;
 mod error;
 mod expected;
 mod fact;
-mod hushed;
+mod inbound;
 mod lanes;
 mod lease;
 mod limits;
 mod marked;
 mod model;
 mod node_verbs;
-mod people;
 mod receipt_verbs;
 mod refusals;
 mod retention_verbs;
 mod sieve;
 mod signal;
 mod sqlite;
+mod suppressed;
 mod verbs;
 mod walk;
 
@@ -40,7 +41,7 @@ pub use dispatch_verbs::Dispatch;
 pub use error::{DiskTrouble, Error};
 pub use expected::Waiting;
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
-pub use hushed::Hush;
+pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use lanes::{
     BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble, subject,
 };
@@ -55,7 +56,6 @@ pub use model::{
     TurnedAway, Turns, Unwritable,
 };
 pub use node_verbs::Nodes;
-pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use receipt_verbs::{Kept, Receipts, Taken};
 pub use retention_verbs::Retention;
 pub use sieve::Whom;
@@ -63,6 +63,7 @@ pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
 #[cfg(test)]
 pub(crate) use sqlite::tests::run_sql;
+pub use suppressed::Hush;
 pub use verbs::Store;
 pub use walk::{Copied, Frame, Scope, Twin, Walk, Whole};
 
@@ -72,7 +73,7 @@ use crate::clock::Clock;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Opens the database that a URL names, and brings its schema up to date.
+/// Opens the database at a URL, and updates its schema.
 pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(Sqlite::open(url, clock).await?))
 }

@@ -1,4 +1,4 @@
-//! What the verbs take and give.
+//! Defines parameters and results of the verbs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
 #[derive(Debug, Clone)]
 pub struct NewAudience {
     pub known_as: KnownAs,
-    /// The file's name, for people.
+    /// The file's name, for operators.
     pub source: String,
     pub columns: Vec<String>,
     pub now: Timestamp,
 }
 
-/// How somebody finds an audience again.
+/// How an audience is found later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KnownAs {
-    /// What an API call or a campaign file brings along: by its campaign alone.
+    /// Only by its campaign: an API call or a campaign file contained it.
     Nothing,
     Name(String),
-    /// Added later to the audience with this id, and found by its name.
+    /// By the name of the audience with this id, to which it was added later.
     PartOf(AudienceId),
 }
 
-/// What was imported under one name, at once or bit by bit. Batches take its parts as they are at their launch.
+/// What was imported under one name, at once or in several parts. A batch uses the parts that exist at its launch.
 #[derive(Debug, Clone)]
 pub struct Audience {
     pub name: String,
@@ -38,19 +38,19 @@ pub struct Audience {
     pub parts: Vec<AudiencePart>,
 }
 
-/// What came from one file, never changed.
+/// The recipients of one file; it never changes.
 #[derive(Debug, Clone)]
 pub struct AudiencePart {
     pub id: AudienceId,
     pub source: String,
     pub recipients: u32,
-    /// What the import understood, as JSON.
+    /// The summary of the import, as JSON.
     pub summary: Option<String>,
     pub begun_at: Timestamp,
 }
 
 impl Audience {
-    /// The first part, by which the others are found.
+    /// The id of the first part, by which the others are found.
     pub fn id(&self) -> AudienceId {
         self.parts.first().map_or(AudienceId(0), |part| part.id)
     }
@@ -60,37 +60,37 @@ impl Audience {
     }
 }
 
-/// When those in a queue have their turn, at the earliest.
+/// The earliest times at which the first and the last message of a queue may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turns {
     pub first: Timestamp,
     pub last: Timestamp,
 }
 
-/// A place along the timers, or in a queue: its time, and the number of the message that stands there.
+/// A position among the timers or in a queue: the time and the number of a message.
 pub type Along = (Timestamp, u32);
 
-/// What a lane takes from queues in one go: its own, and those of lanes that it stands in for.
+/// The messages that a lane takes at once, from its own queues and those of lanes that it replaces.
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub lane: LaneId,
-    /// Equal among one another: what is taken is shared out evenly, and who has less leaves it to those behind.
+    /// They share the limit evenly. What one queue does not use, the others may take.
     pub queues: Vec<Queue>,
-    /// How many to take at most.
+    /// The largest number of messages to take.
     pub limit: u32,
     pub now: Timestamp,
     /// The epoch of the server that claims.
     pub epoch: Epoch,
-    /// The portfolio in which the people claimed take a place, where its tier is limited.
+    /// The tier in which recipients take slots, if it is limited.
     pub tier: Option<TierUse>,
-    /// Steps that may not leave at all hours.
+    /// The hours of steps that may not be sent at all hours.
     pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
-    /// Steps of which no more than so much may leave.
+    /// The limits and budgets of steps.
     pub caps: HashMap<(BatchId, StepIndex), Arc<Cap>>,
 }
 
 impl Claim {
-    /// Where nothing stands in the way, and no server has ever started.
+    /// A claim without tier, hours or limits, before any server has started.
     pub fn of(lane: LaneId, queues: Vec<Queue>, limit: u32, now: Timestamp) -> Self {
         let epoch = Epoch::default();
         Self { lane, queues, limit, now, epoch, tier: None, hours: HashMap::new(), caps: HashMap::new() }
@@ -108,34 +108,36 @@ pub struct TierUse {
     pub sender: Sender,
 }
 
-/// A person's place in a portfolio's tier: since when, and since when before that, should it be given back.
+/// A recipient's slot of a portfolio's tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TierPlace {
     pub person: Msisdn,
+    /// When it was taken last.
     pub at: Timestamp,
+    /// When it was taken before that; this counts again if the latest one is given back.
     pub before: Option<Timestamp>,
 }
 
 impl TierPlace {
-    /// Each time at which it was taken, as far as it is known.
+    /// The known times at which it was taken.
     pub fn times(self) -> impl Iterator<Item = (Msisdn, Timestamp)> {
         self.before.into_iter().chain([self.at]).map(move |at| (self.person, at))
     }
 }
 
-/// A message in the hands of the one who claimed it.
+/// A claimed message.
 #[derive(Debug, Clone)]
 pub struct Claimed {
     pub message: Loaded,
     pub fields: Fields,
     pub opted_out: bool,
-    /// What lets it pass the tier, if that is limited.
+    /// Why it passes the tier, if that is limited.
     pub pass: Pass,
-    /// What was counted as spent for it.
+    /// The cost that was counted for it.
     pub cost: Money,
 }
 
-/// What a claim brought.
+/// The result of a claim.
 #[derive(Debug, Default)]
 pub struct ClaimedSet {
     pub messages: Vec<Claimed>,
@@ -145,24 +147,24 @@ pub struct ClaimedSet {
     pub rests: Vec<(Queue, Rest)>,
 }
 
-/// What a receipt may be found by, surest first.
+/// What finds an attempt, surest first.
 #[derive(Debug, Clone)]
 pub enum Key {
-    /// It carries our own id.
+    /// Our own id, which a receipt carries.
     Attempt(AttemptId),
     Umid(Umid),
-    /// The id of something that a person wrote, which leads to what that is on.
+    /// The id of a message from a recipient, which finds the attempt that it replies to.
     Inbound(String),
-    /// Nothing but a number and a channel: the only unknown attempt there may adopt it.
+    /// Only a number and a channel: they find the only unknown attempt there.
     Number(Nameless),
 }
 
-/// The attempt that a key led to.
+/// The attempt that a key found.
 #[derive(Debug, Clone, Copy)]
 pub struct Found {
     pub message: Loaded,
     pub step: StepIndex,
-    /// Whether nothing but the number led to it.
+    /// Whether only the number led to it.
     pub by_number: bool,
 }
 
@@ -173,26 +175,27 @@ pub struct Lane {
     pub channel: Channel,
 }
 
-/// A sign of life.
+/// A node's regular report that it lives.
 #[derive(Debug, Clone)]
 pub struct Beat {
     pub node: i64,
     pub now: Timestamp,
+    /// The number of the latest decision that the node obeys.
     pub noted: u64,
-    /// Hand-overs a second of each batch that is sending.
+    /// Submissions per second of each batch that is sending.
     pub pace: Vec<(BatchId, f64)>,
-    /// How its lanes go; those that are not named go as they were said to.
+    /// The states of its lanes that have changed.
     pub lanes: Vec<LaneState>,
-    /// The watermark: everything that the provider said up to then was taken.
+    /// The watermark: all webhooks up to then were stored.
     pub listening_until: Timestamp,
-    /// What is known of provider addresses, where that has changed.
+    /// The states of provider addresses that have changed.
     pub links: Vec<LinkState>,
-    /// What was turned away since the last beat.
+    /// Webhooks that were turned away since the last beat.
     pub turned_away: Vec<Turned>,
 }
 
 impl Beat {
-    /// Of a node that listens and has nothing else to tell.
+    /// The beat of a node that listens and has nothing else to report.
     pub const fn of(node: i64, now: Timestamp, noted: u64) -> Self {
         Self {
             node,
@@ -215,15 +218,15 @@ pub struct LinkState {
     pub direction: Direction,
     /// When it was last proven to work.
     pub proven: Timestamp,
-    /// Since when that is in doubt, and why.
+    /// Since when it is in doubt, and why.
     pub doubt: Option<(Timestamp, DoubtCause)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
-    /// Requests get to the provider.
+    /// Our requests reach the provider.
     Out = 0,
-    /// Its webhooks get to us.
+    /// The provider's webhooks reach us.
     In = 1,
 }
 
@@ -240,11 +243,11 @@ impl Direction {
 /// Why proof of a direction is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DoubtCause {
-    /// Receipts of ours are turned away, because their proof is not what was agreed on.
+    /// Receipts for us are turned away, because their webhook secret does not match.
     TurnedAway = 0,
-    /// They never come to the door.
+    /// No webhooks arrive.
     Unheard = 1,
-    /// Requests get no answer of the provider itself.
+    /// Requests get no answer from the provider itself.
     Unreachable = 2,
 }
 
@@ -266,12 +269,12 @@ impl DoubtCause {
     }
 }
 
-/// A time in which no receipt could be kept, or, of one provider address, in which proof was missing.
+/// A recorded gap: no receipt could be committed, or proof of one provider address was missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptGap {
     pub from: Timestamp,
     pub until: Timestamp,
-    /// Nothing where it concerns every lane.
+    /// The provider address; `None` if the gap concerns every lane.
     pub address: Option<String>,
 }
 
@@ -300,7 +303,7 @@ impl TurnedAway {
     }
 }
 
-/// How many webhooks were turned away for one reason.
+/// The number of webhooks that were turned away for one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turned {
     pub why: TurnedAway,
@@ -309,7 +312,7 @@ pub struct Turned {
     pub latest: Timestamp,
 }
 
-/// That a running server cannot write to its database.
+/// Why a running server cannot write to its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unwritable {
     pub since: Timestamp,
@@ -323,17 +326,17 @@ pub struct Node {
     pub noted: u64,
 }
 
-/// That the provider was asked about an attempt.
+/// A question to the provider about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
     pub key: MessageKey,
     pub step: StepIndex,
-    /// How often.
+    /// How often it was asked.
     pub tries: u16,
     pub at: Timestamp,
-    /// Not before then once more.
+    /// The earliest time to ask again.
     pub again: Timestamp,
-    /// Whether the provider knew how far the attempt has come.
+    /// Whether the provider reported the attempt's status.
     pub said: bool,
 }
 
@@ -342,38 +345,39 @@ pub struct Asked {
 pub struct Question {
     pub key: MessageKey,
     pub step: StepIndex,
-    /// Without it nothing can be asked.
+    /// The provider's id, without which it cannot be asked.
     pub umid: Option<Umid>,
     pub asked: Option<Asked>,
 }
 
-/// The most that was heard of an attempt since it was accepted.
+/// The highest status that was reported for an accepted attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     Nothing,
     Sent,
 }
 
-/// How the asking goes, for one subaccount.
+/// Whether the provider answers questions for one subaccount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asking {
     pub sub_account: String,
     pub at: Timestamp,
-    /// What keeps the provider from answering.
+    /// Why the provider does not answer.
     pub trouble: Option<String>,
 }
 
 impl Asking {
-    /// A trouble is tried again every minute; one that was not met for longer is over, or there is nobody to ask about.
+    /// Questions are retried every minute during a trouble. If none was recorded for this long, the trouble is over, or
+    /// there is nothing to ask about.
     const OVER: Span = Span::from_secs(300);
 
-    /// What keeps the provider from answering at present.
+    /// Why the provider does not answer at present.
     pub fn trouble_now(&self, now: Timestamp) -> Option<&str> {
         self.trouble.as_deref().filter(|_| now.since(self.at) < Self::OVER)
     }
 }
 
-/// Something that people should be able to read later.
+/// An event that operators can read later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub at: Timestamp,
@@ -381,13 +385,13 @@ pub struct Event {
     pub text: String,
 }
 
-/// What events are about, so that they can be told by it.
 impl Event {
+    /// The subject of events about a campaign.
     pub fn of_campaign(batch: BatchId, name: Option<&str>) -> String {
         name.map_or_else(|| format!("batch {batch}"), |name| format!("campaign {name}"))
     }
 
-    /// A lane, or a template on it.
+    /// The subject of events about a lane, or about a template on it.
     pub fn of_lane(lane: &str, template: &str) -> String {
         if template.is_empty() { format!("lane {lane}") } else { format!("template {template} on lane {lane}") }
     }
@@ -398,11 +402,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_was_taken_at_its_time_and_at_the_one_before_it() {
+    fn the_times_of_a_slot_include_the_one_before() {
         let [before, at] = [100, 200].map(Timestamp::from_millis);
-        let person = Msisdn::try_from(6_591_234_567_u64).unwrap();
-        let times = |before| TierPlace { person, at, before }.times().collect::<Vec<_>>();
-        assert_eq!(times(None), [(person, at)]);
-        assert_eq!(times(Some(before)), [(person, before), (person, at)]);
+        let recipient = Msisdn::try_from(6_591_234_567_u64).unwrap();
+        let times = |before| TierPlace { person: recipient, at, before }.times().collect::<Vec<_>>();
+        assert_eq!(times(None), [(recipient, at)]);
+        assert_eq!(times(Some(before)), [(recipient, before), (recipient, at)]);
     }
 }

@@ -1,5 +1,4 @@
-//! The part of the contract that is about what the provider posts: receipts, what recipients write, and events of the
-//! account.
+//! The part of the contract that is about webhooks: receipts, messages from recipients, and account events.
 
 use super::{
     Alias, BusinessEvent, Change, Found, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray, StrayCount,
@@ -7,59 +6,62 @@ use super::{
 };
 use crate::domain::{MessageKey, Msisdn, Timestamp};
 
-/// What came together, with what was decided about it.
+/// Webhooks that arrived together, and the decisions about them.
 #[derive(Debug, Clone, Default)]
 pub struct Taken {
     pub receipts: Vec<Receipt>,
-    /// What was decided by them.
+    /// The decisions that follow from the receipts.
     pub changes: Vec<Change>,
     pub strays: Vec<Stray>,
-    /// What channels call recipients.
+    /// The ids that channels use for recipients.
     pub aliases: Vec<Alias>,
     pub opt_outs: Vec<OptOut>,
-    /// What recipients wrote.
+    /// Messages from recipients.
     pub written: Vec<Inbound>,
     /// Lanes whose receipts turned out to carry our ids.
     pub naming: Vec<NamingLane>,
 }
 
-/// What became of it.
+/// The result of [`Receipts::take`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// Messages whose changes came too late, or that are not there.
+    /// Messages that have another version by now, or do not exist; their changes were not applied.
     pub stale: Vec<MessageKey>,
-    /// Those whose number is known only now, and who had wished to be left alone.
+    /// Recipients whose number is known only now, and who had opted out.
     pub named: Vec<Msisdn>,
-    /// For each text the numbers of whoever wrote it, as far as they are known: of them all wish to be left alone where
-    /// one says so.
+    /// For each message from a recipient, its writer's known numbers. If it is an opt-out, it applies to all of them.
     pub writers: Vec<Vec<Msisdn>>,
 }
 
-/// What receipts, and whatever else the provider posts, ask of a store.
+/// What receipts, and the other webhooks of the provider, ask of a store.
 #[async_trait::async_trait]
 pub trait Receipts: Send + Sync + std::fmt::Debug {
-    /// The attempts that keys lead to, in the order of the keys. A number leads to an attempt where exactly one to it
-    /// on that channel is unknown, and the key rules out neither its intent nor its lane.
-    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>>;
-    /// Every lane of which that was kept, each with what it was to the provider then.
-    async fn naming_lanes(&self) -> Result<Vec<NamingLane>>;
-    /// Keeps what came together and applies what was decided about it, in one transaction.
+    /// Finds attempts by keys, in the order of the keys.
     ///
-    /// - Changes that came too late are returned, and the receipts behind them are not kept: they come again with what is
-    ///   decided anew.
-    /// - What somebody wrote is kept once, and what they wish in it is done. What was kept before changes nothing, unless
-    ///   only now is known which attempt it is on, and by that perhaps who wrote it.
-    /// - What was written before anybody knew its writer's number becomes theirs, and what they wished last is done.
+    /// - A number finds an attempt only if exactly one attempt to it on that channel is unknown. The key must exclude
+    ///   neither the attempt's intent time nor its lane.
+    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>>;
+    /// Lists the lanes whose receipts carry our ids, each as it was known to the provider then.
+    async fn naming_lanes(&self) -> Result<Vec<NamingLane>>;
+    /// Stores webhooks that arrived together, and applies the decisions about them, in one transaction.
+    ///
+    /// - Returns the changes that came too late. Their receipts are not stored: the caller decides again and retries.
+    /// - A message from a recipient is stored once, and its opt-out or opt-in is applied once. A repeat changes nothing,
+    ///   unless only now its attempt, and so perhaps its writer, is known.
+    /// - A new alias assigns earlier messages to their writer, and applies the writer's last opt-out or opt-in.
     async fn take(&self, taken: Taken) -> Result<Kept>;
-    /// Strays of a kind in order of arrival: those after `after` (when the last one of the page before came, and its
-    /// id). Costs what it returns, however many others there are.
+    /// Lists strays of a kind in order of arrival.
+    ///
+    /// - `after` is the arrival time and the id of the last stray of the previous page.
+    /// - Its cost depends on what it returns, not on the number of other strays.
     async fn strays(&self, kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Result<Vec<(i64, Stray)>>;
+    /// Deletes these strays.
     async fn forget_strays(&self, ids: Vec<i64>) -> Result<()>;
-    /// Forgets, in pieces, those that came before `before`: nobody looks for what they belong to any more.
+    /// Deletes, in pieces, the strays that arrived before `before`: their attempts are no longer looked for.
     async fn forget_old_strays(&self, before: Timestamp) -> Result<()>;
-    /// How many there are of each kind.
+    /// Counts the strays of each kind.
     async fn stray_counts(&self) -> Result<Vec<StrayCount>>;
 
-    /// Keeps events of the account, each once, with everything that comes of them. Returns how many were new.
+    /// Stores account events and applies them, each once; returns how many were new.
     async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32>;
 }

@@ -1,4 +1,4 @@
-//! Refusals in a row, by which a step tells that a fault is the sender's although no code says so (rule 2).
+//! Counts equal refusals in a row, which show that the fault is the sender's although no code says so (rule 2).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,13 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Recall, ToldBy};
 use crate::domain::{StepIndex, Timestamp};
 
-/// So many submissions of a step refused alike, with none taken between them, are the sender's fault.
+/// This number of submissions of a step with the same refusal, and none accepted between them, is the sender's fault.
 pub(super) const ALIKE: usize = 20;
 
 /// The latest refusals of each step of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    /// The steps that have a row of refusals, a bit each: most have none, and then an acceptance costs next to nothing.
+    /// The steps that have refusals in a row, a bit each. Most have none, and then an acceptance costs next to nothing.
     steps: AtomicU8,
     rows: Mutex<BTreeMap<(StepIndex, ToldBy), Row>>,
 }
@@ -21,16 +21,18 @@ pub(super) struct Refusals {
 #[derive(Debug)]
 struct Row {
     code: u32,
-    /// The messages that were refused, as many as matter: the provider may say the same of one several times.
+    /// The refused messages, up to [`ALIKE`]. A set, because the provider may report one refusal several times.
     messages: BTreeSet<u32>,
+    /// When the first of `messages` was refused.
     since: Timestamp,
-    /// When the last of them was refused that mattered.
+    /// When the last of `messages` was refused.
     until: Timestamp,
 }
 
 impl Refusals {
-    /// Counts a refusal of message `n` that is not about the recipient's number. Returns what to recall where it is the
-    /// sender's fault: from the twentieth message on, until a submission is taken.
+    /// Counts a refusal of message `n` that is not about the recipient's number.
+    ///
+    /// Returns what to recall if it is the sender's fault: from the twentieth message on, until a submission is accepted.
     pub(super) fn refused(&self, step: StepIndex, by: ToldBy, code: u32, n: u32, at: Timestamp) -> Option<Recall> {
         let mut rows = self.lock();
         let new = || Row { code, messages: BTreeSet::new(), since: at, until: at };
@@ -39,14 +41,14 @@ impl Refusals {
             *row = new();
         }
         if row.messages.len() < ALIKE && row.messages.insert(n) {
-            // Receipts come in no order.
+            // Receipts arrive in any order.
             (row.since, row.until) = (row.since.min(at), row.until.max(at));
         }
         self.steps.fetch_or(step.bit(), Ordering::AcqRel);
         row.recall(by)
     }
 
-    /// What to recall, where refusals with this code are the sender's fault now.
+    /// What to recall if refusals with this code are the sender's fault now.
     pub(super) fn are_senders(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
         if self.steps.load(Ordering::Acquire) & step.bit() == 0 {
             return None;
@@ -54,7 +56,7 @@ impl Refusals {
         self.lock().get(&(step, by)).filter(|row| row.code == code)?.recall(by)
     }
 
-    /// A submission of the step was taken, or arrived.
+    /// Resets the row of a step, because a submission was accepted or delivered.
     pub(super) fn taken(&self, step: StepIndex, by: ToldBy) {
         if self.steps.load(Ordering::Acquire) & step.bit() == 0 {
             return;
@@ -88,13 +90,13 @@ mod tests {
         Timestamp::from_millis(second * 1_000)
     }
 
-    /// So many messages refused with this code, one a second; the last answer.
+    /// Refuses this many messages with this code, one per second; returns the last result.
     fn refuse(refusals: &Refusals, count: u32, code: u32) -> Option<Recall> {
         (0..count).map(|n| refusals.refused(STEP, ToldBy::Answer, code, n, second(n.into()))).last().flatten()
     }
 
     #[test]
-    fn twenty_alike_in_a_row_are_the_senders_and_so_is_each_that_follows() {
+    fn twenty_equal_refusals_in_a_row_and_later_ones_are_the_senders_fault() {
         let refusals = Refusals::default();
         assert_eq!(refuse(&refusals, 19, 3_041), None);
         assert_eq!(refusals.refused(STEP, ToldBy::Answer, 3_041, 18, second(19)), None, "the same message again");
@@ -107,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_taken_and_one_with_another_code_begin_a_new_row() {
+    fn an_acceptance_or_another_code_begins_a_new_row() {
         let refusals = Refusals::default();
         refuse(&refusals, 19, 3_041);
         refusals.taken(STEP, ToldBy::Answer);
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn receipts_and_answers_and_steps_have_rows_of_their_own() {
+    fn receipts_and_answers_are_counted_apart_for_each_step() {
         let refusals = Refusals::default();
         refuse(&refusals, 19, 3_041);
         let other = StepIndex::new(1).unwrap();

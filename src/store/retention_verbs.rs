@@ -1,4 +1,4 @@
-//! The part of the contract that is about forgetting: campaigns that settled long ago, and recipients who ask for it.
+//! The part of the contract that is about deletion: campaigns that settled long ago, and erasure of recipients.
 
 use std::path::Path;
 
@@ -8,31 +8,39 @@ use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 /// What retention asks of a store.
 #[async_trait::async_trait]
 pub trait Retention: Send + Sync + std::fmt::Debug {
-    /// Says of a settled batch that its messages are gone; from then on they may go. Its plan, its counters and what it
-    /// spent stay. Returns whether it has settled.
-    async fn begin_purge(&self, batch: BatchId, now: Timestamp) -> Result<bool>;
-    /// Removes some messages of such a batch with every fact, and what was written on them; returns how many there were.
-    async fn purge_piece(&self, batch: BatchId) -> Result<u32>;
-    /// Forgets, in pieces, what was written before then and is on no message.
-    async fn forget_texts(&self, before: Timestamp) -> Result<()>;
-    /// Erases somebody: the number and everything that would lead to them, in these places of audiences, in these
-    /// messages, and in all that they wrote. That they opted out stays.
+    /// Marks a settled batch as purged, so that its messages may be deleted; returns whether it has settled.
     ///
-    /// Changes nothing and returns `false` if one of the messages has no outcome, if a batch that is not `known` uses one of
-    /// the audiences, or if the recipient has joined an open batch since it had the known number of messages.
+    /// - The plan, the counters and the costs of the batch stay.
+    async fn begin_purge(&self, batch: BatchId, now: Timestamp) -> Result<bool>;
+    /// Deletes some messages of a purged batch with their facts and replies; returns how many.
+    async fn purge_piece(&self, batch: BatchId) -> Result<u32>;
+    /// Deletes, in pieces, messages from recipients that arrived before `before`.
+    ///
+    /// - Keeps replies to messages of ours, opt-outs and opt-ins.
+    async fn forget_texts(&self, before: Timestamp) -> Result<()>;
+    /// Erases a recipient: the number, and everything that leads to it.
+    ///
+    /// - Erases it at these places of audiences, in these messages, and in all that the recipient wrote.
+    /// - The opt-out stays.
+    /// - Changes nothing and returns `false` if one of the messages has no outcome.
+    /// - The same applies if a batch that is not `known` uses one of the audiences.
+    /// - The same applies if the recipient has joined an open batch since it had the known number of messages (0 for a
+    ///   batch that is not `known`).
     async fn erase(
         &self,
-        person: Msisdn,
+        recipient: Msisdn,
         places: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,
     ) -> Result<bool>;
-    /// Writes the database anew without what was removed. Nobody else may use it meanwhile.
-    async fn compact(&self) -> Result<()>;
-    /// Writes a copy of the whole database, as of one moment, into a new file that appears once it is complete. Returns its
-    /// size in bytes.
+    /// Rewrites the database without the space of deleted rows.
     ///
+    /// - No other process may use the database meanwhile.
+    async fn compact(&self) -> Result<()>;
+    /// Writes a copy of the whole database, as of one instant, into a new file; returns its size in bytes.
+    ///
+    /// - The file appears once it is complete.
     /// - Others may read and write meanwhile.
-    /// - Fails with [`Error::Backup`](super::Error::Backup) if there is a file of that name, or it cannot be written.
+    /// - Fails with [`Error::Backup`](super::Error::Backup) if the file exists already or cannot be written.
     async fn back_up(&self, into: &Path) -> Result<u64>;
 }

@@ -1,15 +1,16 @@
-//! Whom a piece of an audience may hold, in a byte and a half for each: a Bloom filter over numbers and clients' own ids.
+//! Tells which pieces of an audience may contain a recipient, by a Bloom filter for each piece.
 //!
-//! Recipients are stored in the order of their file. An index by number would have to be sorted while it grows, which takes
-//! as long again as an import; a piece that somebody may be in is looked through instead, and hardly another one is.
+//! The filter covers numbers and clients' own ids, and takes 1.5 bytes for each. Recipients are stored in the order of
+//! their file. An index by number would have to be sorted while it grows, which takes as long as the import itself.
+//! Instead, a search reads the pieces that may contain the recipient, and hardly any others.
 
 use crate::domain::{Msisdn, Recipient};
 
-/// With so many bits for each key, and as many probes, one in three hundred pieces is looked through in vain.
+/// With 12 bits for each key and 8 probes, one in three hundred pieces is read in vain.
 const BITS: usize = 12;
 const PROBES: u64 = 8;
 
-/// By what a recipient is looked for.
+/// What a recipient is searched by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whom {
     Number(Msisdn),
@@ -26,13 +27,13 @@ impl Whom {
     }
 }
 
-/// The sieve of these recipients.
+/// The filter of these recipients.
 pub(super) fn sieve(recipients: &[Recipient]) -> Vec<u8> {
     let numbers: Vec<Msisdn> = recipients.iter().map(|recipient| recipient.msisdn).collect();
     of(&numbers, recipients.iter().filter_map(|recipient| recipient.client_message_id.as_deref()))
 }
 
-/// The sieve of these numbers and ids.
+/// The filter of these numbers and ids.
 pub(super) fn of<'a>(numbers: &[Msisdn], ids: impl Iterator<Item = &'a str> + Clone) -> Vec<u8> {
     let keys = numbers.len() + ids.clone().count();
     let mut bytes = vec![0_u8; (keys * BITS).div_ceil(8)];
@@ -46,14 +47,14 @@ pub(super) fn of<'a>(numbers: &[Msisdn], ids: impl Iterator<Item = &'a str> + Cl
     bytes
 }
 
-/// Whether a piece with this sieve may hold somebody.
+/// Whether a piece with this filter may contain the recipient.
 pub(super) fn may_hold(sieve: &[u8], whom: &Whom) -> bool {
     probes(whom.key(), sieve.len()).all(|(byte, bit)| sieve.get(byte).is_some_and(|there| there & bit != 0))
 }
 
 fn probes(key: u64, bytes: usize) -> impl Iterator<Item = (usize, u8)> {
     let bits = (bytes as u64 * 8).max(1);
-    // The step is odd, so that no two probes are the same.
+    // The step is odd, so that no two probes are equal.
     let (first, step) = (key & 0xffff_ffff, key >> 32 | 1);
     (0..PROBES).map(move |probe| {
         let bit = (first + probe * step) % bits;
@@ -61,7 +62,7 @@ fn probes(key: u64, bytes: usize) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// These stay as they are for ever: what they make is on disk.
+/// Hashes a number. This function and [`of_text`] must never change, because their results are on disk.
 const fn mixed(key: u64) -> u64 {
     let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_in_a_piece_passes_its_sieve_and_hardly_anybody_else() {
+    fn a_filter_passes_all_recipients_of_its_piece_and_few_others() {
         let piece: Vec<Recipient> = (0..2_000).map(recipient).collect();
         let sieve = sieve(&piece);
         assert_eq!(sieve.len(), 4_500);
@@ -101,9 +102,8 @@ mod tests {
         assert!(!may_hold(&super::sieve(&[]), &Whom::ClientId("spring-0".to_owned())));
     }
 
-    /// What is on disk was made by the same numbers.
     #[test]
-    fn keys_stay_as_they_are() {
+    fn keys_equal_those_on_disk() {
         assert_eq!(mixed(6_581_234_510), 0x4164_cfed_b3bf_0d5f);
         assert_eq!(of_text("spring-0001"), 0x4e02_da70_1ab2_09b2);
     }

@@ -1,5 +1,6 @@
-//! Hints that there may be something to do. They say "look now" and no more: the rows are the truth, and a hint that
-//! is lost costs a moment, never a message.
+//! Sends hints that there may be something to do.
+//!
+//! A hint only says "look now"; the rows are the truth. A lost hint delays a message and never loses one.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,15 +11,15 @@ use crate::domain::{BatchId, LaneId, Queue, Span, State, StepIndex, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Something waits in a queue, the first of it from `at` on.
+    /// A queue has messages; the first of them may be sent from `at` on.
     Queued { queue: Queue, at: Timestamp },
     /// A message of a batch is due at `at`.
     Due { batch: BatchId, at: Timestamp },
-    /// Messages of a batch stand elsewhere than before.
+    /// Messages of a batch have changed their states.
     Moved { batch: BatchId },
 }
 
-/// Hints that may wait to be read. Whoever falls further behind looks at everything instead.
+/// The largest number of unread hints. A reader that misses more looks at everything instead.
 const BACKLOG: usize = 1_024;
 
 #[derive(Debug)]
@@ -35,34 +36,33 @@ impl Signals {
         self.0.subscribe()
     }
 
-    /// Tells of what committed changes have put into queues and onto timers, and of what a decision lets go on.
+    /// Sends hints about queues and timers that committed changes or decisions have touched.
     pub fn tell(&self, signals: &[Signal]) {
         for signal in signals {
-            // Nobody listens in a command, and that is fine.
+            // A command has no readers, so that sending may fail.
             let _ = self.0.send(*signal);
         }
     }
 }
 
-/// How often whoever goes by hints alone looks at everything, in case one was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(30);
+/// How often a reader of hints looks at everything, in case a hint was lost.
+const FULL_LOOK_EVERY: Span = Span::from_secs(30);
 
-/// The hints that have come since somebody looked last.
+/// The hints since the last look.
 #[derive(Debug)]
 pub struct Hints {
     signals: broadcast::Receiver<Signal>,
-    /// When everything is looked at next.
-    look_anyway: Timestamp,
+    next_full_look: Timestamp,
 }
 
 impl Hints {
     pub fn of(store: &dyn Store) -> Self {
-        Self { signals: store.signals().subscribe(), look_anyway: Timestamp::default() }
+        Self { signals: store.signals().subscribe(), next_full_look: Timestamp::default() }
     }
 
-    /// What has come since the last time; nothing where everything is to be looked at.
+    /// Takes the hints since the last call; `None` if the caller must look at everything.
     pub fn take(&mut self, now: Timestamp) -> Option<Vec<Signal>> {
-        let (mut signals, mut all) = (Vec::new(), now >= self.look_anyway);
+        let (mut signals, mut all) = (Vec::new(), now >= self.next_full_look);
         loop {
             match self.signals.try_recv() {
                 Ok(signal) => signals.push(signal),
@@ -71,13 +71,13 @@ impl Hints {
             }
         }
         if all {
-            self.look_anyway = now + LOOK_ANYWAY;
+            self.next_full_look = now + FULL_LOOK_EVERY;
         }
         (!all).then_some(signals)
     }
 }
 
-/// The few hints that a set of changes is worth.
+/// Returns the hints for a set of changes.
 pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
     let mut queued: HashMap<Queue, Timestamp> = HashMap::new();
     let mut due: HashMap<BatchId, Timestamp> = HashMap::new();
@@ -105,11 +105,11 @@ pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
     queued.chain(due).chain(moved.into_iter().map(|batch| Signal::Moved { batch })).collect()
 }
 
-/// Where messages that join a batch wait, kept for the hints about them until it is known which batch that is.
+/// The queues of messages that join a batch, for the hints about them once the batch is known.
 #[derive(Debug)]
 pub(super) struct Places {
     queues: BTreeSet<(StepIndex, LaneId, Timestamp)>,
-    /// When the first of them gives up waiting.
+    /// When the first of them stops waiting.
     due: Option<Timestamp>,
 }
 

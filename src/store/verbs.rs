@@ -1,4 +1,12 @@
-//! The contract: everything that can be asked of a store. `contract.rs` holds whoever answers it.
+//! The store's contract: its verbs. `contract.rs` tests each promise against every database.
+//!
+//! Unless a verb says otherwise:
+//!
+//! - A verb is one transaction. A verb that works "in pieces" is several short ones, and may be repeated after a crash.
+//! - What a verb wrote is on disk when it returns. A verb that fails has changed nothing, except for finished pieces.
+//! - Every verb may fail for the database's reasons: it is locked, full, read-only or closed (see [`super::Error`]).
+//! - A read is cancel-safe. A write that is queued is completed, even if the caller stops waiting for the result.
+//! - Pages are keyset pages: their cost depends on what they return, not on what comes before them.
 
 use std::collections::BTreeMap;
 
@@ -14,61 +22,99 @@ use crate::domain::{
     Span, StepIndex, Tallies, Timestamp,
 };
 
+/// What every room asks of a store; the parts of single rooms are in its supertraits.
 #[async_trait::async_trait]
 pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Retention {
-    // Audiences: hidden while they grow, then visible at once and for ever the same.
+    // Audiences. They are hidden while they are imported. Once published, they never change.
 
+    /// Begins an audience, hidden until it is published.
     async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId>;
-    /// Adds recipients behind the `first`th. Repeating it after a crash changes nothing.
+    /// Adds recipients to a hidden audience; the first of them gets the number `first`.
+    ///
+    /// - Repeating a call after a crash changes nothing.
+    /// - Fails with [`super::Error::Gone`] if the audience was removed meanwhile.
     async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()>;
-    /// Makes the audience visible. Fails where its name is taken, and, like every verb about something that grows,
-    /// where it was removed meanwhile.
+    /// Makes the audience visible.
+    ///
+    /// - Fails with [`super::Error::NameTaken`] if another audience has its name.
+    /// - Fails with [`super::Error::Gone`] if the audience was removed meanwhile.
     async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()>;
-    /// Removes an audience with what was added to it, in pieces. Fails where a batch uses any of it.
+    /// Removes an audience with all its parts, in pieces.
+    ///
+    /// - The audience is hidden at once; its recipients follow.
+    /// - Fails with [`super::Error::InUse`] if a batch uses one of its parts.
     async fn remove_audience(&self, audience: AudienceId) -> Result<()>;
-    /// Removes what was begun, not published, and last touched before `before`; and people whom a campaign brought along
-    /// that was then never launched.
+    /// Removes unpublished audiences and batches that were last changed before `before`, in pieces.
+    ///
+    /// - Also removes audiences that were imported for a campaign that was never launched.
+    /// - Returns how many audiences and batches it removed.
     async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32>;
-    /// Those with a name, in the order in which they were begun.
+    /// Lists the audiences that have a name, in the order in which they were begun.
     async fn audiences(&self) -> Result<Vec<Audience>>;
+    /// Finds a published audience by its name.
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
-    /// What a batch's people came from, in the order in which they were laid out.
+    /// Lists the audience parts of a batch, in the order of its messages.
     async fn parts_of(&self, batch: BatchId) -> Result<Vec<AudiencePart>>;
-    /// The recipients behind the `from`th, in order.
+    /// Reads recipients in order, from number `from` on.
     async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>>;
-    /// Their numbers alone, which costs a fraction of it.
+    /// Reads the phone numbers of these recipients alone, at a fraction of the cost.
     async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>>;
 
-    /// Where somebody stands in these audiences, or in any.
+    /// Finds a recipient's positions in these audiences, or in all.
+    ///
+    /// - Reads the filter of every piece, and then the few pieces that may contain the recipient.
     async fn places_of(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>>;
 
     // Batches.
 
+    /// Begins a batch, hidden until it is published.
+    ///
+    /// - From then on its audiences cannot be removed.
+    /// - Fails with [`super::Error::NameTaken`] if another batch has its name.
+    /// - Fails with [`super::Error::Gone`] if one of its audiences was removed.
     async fn begin_batch(&self, new: NewBatch) -> Result<BatchId>;
-    /// Lays out one piece of an audience as messages. Returns how many.
+    /// Writes one piece of an audience as messages of a hidden batch; returns how many.
+    ///
+    /// - Repeating a call after a crash changes nothing.
+    /// - Recipients who are excluded or have opted out become messages that are skipped.
+    /// - Fails with [`super::Error::Gone`] if the batch was removed meanwhile.
     async fn spread(&self, spread: Spread) -> Result<u32>;
-    /// The one switch at the end of a launch. Fails where the name is taken; a batch that is published already stays
-    /// as it is.
+    /// Makes a batch visible with all its messages: the one switch at the end of a launch.
+    ///
+    /// - Changes nothing if the batch is published already.
+    /// - Fails with [`super::Error::NameTaken`] if another batch has its name.
+    /// - Fails with [`super::Error::Gone`] if the batch was removed meanwhile.
     async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()>;
-    /// Adds messages to a batch of their plan that is open and runs or is paused. Where there is none, one begins and runs.
-    /// Who has opted out is skipped. Everything is on disk when this returns, and nothing of it where it fails.
+    /// Adds messages to an open batch of their plan, running or paused; begins and runs one if there is none.
+    ///
+    /// - Recipients who have opted out are skipped.
     async fn join(&self, joining: Joining) -> Result<Joined>;
-    /// Every published batch, or those in the states named, in order of launch.
+    /// Lists published batches in order of launch: all, or those in the given states.
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
+    /// Finds a published batch by its id.
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>>;
+    /// Finds a published batch by its name.
     async fn batch_named(&self, name: &str) -> Result<Option<Batch>>;
+    /// Reads the current plan of a batch.
     async fn plan(&self, batch: BatchId) -> Result<Option<Plan>>;
-    /// Changes the plan of a batch of that edition, of which something may still be to leave, and makes the nodes look.
-    /// Returns the number of the decision, or nothing where it is of another edition by now, is over or has ended.
+    /// Changes the plan of a batch that may still send, and notifies the nodes.
+    ///
+    /// - Returns the number of the decision.
+    /// - Returns `None` and changes nothing if the batch has another edition by now, is over, or has reached its `end`.
     async fn amend(&self, amendment: Amendment) -> Result<Option<u64>>;
-    /// What its plan was before, earliest first.
+    /// Lists the earlier plans of a batch, earliest first.
     async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>>;
-    /// Lets messages of a queue that are put off to later than that have their turn then, and whoever is to begin as long
-    /// to leave from then on as the step says: so many of them at most. Returns how many there were.
+    /// Moves messages of a queue that may be sent only after `to` forward to `to`; returns how many.
+    ///
+    /// - Moves at most `limit` messages.
+    /// - First messages get `leave_within` from the new time on, as their step says.
     async fn bring_forward(&self, queue: Queue, to: Timestamp, leave_within: Option<Span>, limit: u32) -> Result<u32>;
+    /// Reads the counters of a batch; it counts no rows.
     async fn tallies(&self, batch: BatchId) -> Result<Tallies>;
-    /// Moves a batch on if it is in one of the states `from`, and makes the nodes look. Returns the sequence number
-    /// that a node has noted once it obeys, or nothing where the batch was in none of them.
+    /// Moves a batch into another state if it is in one of the states `from`, and notifies the nodes.
+    ///
+    /// - Returns the number of the decision: a node that has noted it obeys it. Also records an event.
+    /// - Returns `None` and changes nothing if the batch is in another state.
     async fn move_batch(
         &self,
         batch: BatchId,
@@ -80,15 +126,16 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
 
     // Messages.
 
-    /// Messages by key, in the order of the keys; unknown ones are left out.
+    /// Loads messages by key, in the order of the keys; omits unknown ones.
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>>;
-    /// Messages of a batch behind `after` that have no outcome and are not in flight, in order.
+    /// Lists messages of a batch that have no outcome and are not in flight, in order, after number `after`.
     async fn open_messages(&self, batch: BatchId, after: Option<u32>, limit: u32) -> Result<Vec<Loaded>>;
 
     // Timers.
 
-    /// Messages of a batch that are due until `until`, earliest first, and of one time in their order: those behind `after`
-    /// (the due time and the number of the last one of the page before).
+    /// Lists messages of a batch that are due by `until`: earliest first, then by number.
+    ///
+    /// - `after` is the due time and the number of the last message of the previous page.
     async fn due(
         &self,
         batch: BatchId,
@@ -96,8 +143,9 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         after: Option<(Timestamp, u32)>,
         limit: u32,
     ) -> Result<Vec<Loaded>>;
-    /// Messages of a queue that have their turn at `since` or later, in that order: those after `after` (the turn and the
-    /// number of the last one of the page before).
+    /// Lists messages of a queue that may be sent from `since` or later on: earliest first, then by number.
+    ///
+    /// - `after` is the time and the number of the last message of the previous page.
     async fn queued_since(
         &self,
         of: Queue,
@@ -105,15 +153,17 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         after: Option<(Timestamp, u32)>,
         limit: u32,
     ) -> Result<Vec<Loaded>>;
-    /// When the next message of each of these batches is due, where any is.
+    /// Reads the next due time of each of these batches; omits batches in which no message is due.
     async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>>;
-    /// When those in each of these queues have their turn, of the queues that anybody is in.
+    /// Reads from when on the messages of each of these queues may be sent; omits empty queues.
     async fn turns(&self, queues: Vec<Queue>) -> Result<BTreeMap<Queue, Turns>>;
 
-    // Asking the provider.
+    // Questions to the provider.
 
-    /// Messages of a batch that are due later than `from` and until `until`, stand at one of `steps`, and of whose step
-    /// just `heard` was heard, earliest first.
+    /// Lists messages to ask the provider about, earliest due first.
+    ///
+    /// - They are due after `from` and by `until`, and are at one of `steps`.
+    /// - Exactly `heard` was reported about the attempt of their step.
     async fn silent(
         &self,
         batch: BatchId,
@@ -123,49 +173,58 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Loaded>>;
-    /// What attempts can be asked about by, and what was asked before; in the order of `about`.
+    /// Reads the umids by which the provider can be asked about attempts, and earlier questions, in the order of `about`.
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>>;
-    /// Notes what was asked, and how the asking goes.
+    /// Records questions to the provider, and whether it answers.
     async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()>;
-    /// How the asking goes, of every subaccount that was ever asked.
+    /// Reads whether the provider answers, for every subaccount that was ever asked.
     async fn asking(&self) -> Result<Vec<Asking>>;
 
-    // Facts, for whoever asks why.
+    // Facts, for explanations and audits.
 
-    /// The tries of each message, in the order of their steps.
+    /// Reads the attempts of each message, in the order of their steps.
     async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>>;
+    /// Reads the receipts of a message, in order of arrival.
     async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>>;
-    /// A message with all that is known of it and of its recipient.
+    /// Reads a message with every fact about it and its recipient, as of one instant.
     async fn whole(&self, message: MessageKey) -> Result<Option<Whole>>;
-    /// Attempts of a batch of which nobody knows whether they happened.
+    /// Lists attempts of a batch whose result is unknown.
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>>;
 
-    /// Copies everything that is kept of a batch, as it all stands at one moment; nothing where there is no such batch.
+    /// Copies everything that is stored about a batch, as of one instant; returns `None` for an unknown batch.
     ///
-    /// - The pages are read from the copy: no transaction is open once this returns, so no reader keeps the log of the
-    ///   database from being folded.
-    /// - A large copy goes into an unnamed file beside the database. Fails with [`super::Error::NoRoom`] before it
-    ///   writes anything where the disk has too little room.
-    /// - `copied` is told how far it is.
+    /// - The pages are read from the copy. No transaction is open once this returns, so a slow reader never keeps the
+    ///   database from folding its log.
+    /// - A large copy goes into an unnamed file beside the database.
+    /// - Fails with [`super::Error::NoRoom`], before it writes anything, if the disk has too little room.
+    /// - Reports its progress to `copied`.
     async fn walk(&self, batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Result<Option<Walk>>;
 
     // Lanes, holds, tiers, opt-outs.
 
-    /// The lanes' numbers; new names get one.
+    /// Reads all lanes with their ids; gives an id to each new name among `lanes`.
+    ///
+    /// - Writes nothing if all of them are known.
     async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>>;
+    /// Lists the holds on lanes and templates.
     async fn holds(&self) -> Result<Vec<Hold>>;
-    /// Holds, because of a person or of what came of a request that was begun at `begun`. What was begun before a hold
-    /// on the same was lifted puts none: it knows nothing of what a person has put right since.
+    /// Holds a lane or a template, because of an operator or of the result of a request that began at `begun`.
+    ///
+    /// - Returns the number of the decision.
+    /// - Adds no hold if an operator released the same lane or template after `begun`: the request does not know what was
+    ///   corrected since.
     async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64>;
-    /// Lifts every hold on a lane (`template` empty) or on a template, in whatever language. Returns how many there were.
+    /// Releases a lane (`template` empty) or a template in every language; returns how many holds there were.
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
-    /// Steps of which nothing leaves for the time being.
+    /// Lists the steps that are held although their campaigns run.
     async fn step_holds(&self) -> Result<Vec<StepHold>>;
-    /// Holds a step, because of a decision or of what came of a request that was begun at `begun`. Returns the number of the
-    /// decision. Returns nothing where the step is held so already, where an operator has released it in spite of a rule, or
-    /// where one has released it after `begun`.
+    /// Holds a step, because of a decision or of the result of a request that began at `begun`.
+    ///
+    /// - Returns the number of the decision.
+    /// - Returns `None` if the step is already held by the same `by`, unless only this hold has refusals to recall.
+    /// - Returns `None` if an operator released the step after `begun`, or released it from the same rule at any time.
     async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>>;
-    /// Lifts whatever holds a batch's steps, or one of them. Nothing where there was nothing.
+    /// Releases all steps of a batch, or one of them; returns `None` if none was held.
     async fn release_steps(
         &self,
         batch: BatchId,
@@ -173,73 +232,85 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         by: String,
         now: Timestamp,
     ) -> Result<Option<u64>>;
-    /// What a batch has spent on its steps, where it has prices.
+    /// Reads what a batch has spent on each of its steps that has prices.
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>>;
-    /// What was changed of the configuration while it ran.
+    /// Lists the settings that were changed while a server ran.
     async fn dials(&self) -> Result<Vec<Dial>>;
-    /// Changes something, unless it was changed by a later word. Returns the number of the decision, if it is one.
+    /// Changes a setting.
+    ///
+    /// - Returns the number of the decision.
+    /// - Returns `None` and changes only the events if a later change applies, or an operator's of a rate.
     async fn turn(&self, dial: Dial, now: Timestamp) -> Result<Option<u64>>;
-    /// What the file says counts again. Returns the number of the decision, where it did not.
+    /// Resets a setting to the value in the file.
+    ///
+    /// - Returns the number of the decision, or `None` if the file's value applied already.
     async fn turn_back(&self, knob: Knob, name: String, why: String, now: Timestamp) -> Result<Option<u64>>;
-    /// What was noted of buckets.
+    /// Reads the recorded state of token buckets.
     async fn buckets(&self) -> Result<Vec<NotedBucket>>;
-    /// What the provider said last of lanes, portfolios and templates.
+    /// Reads the last report of the provider about each lane, portfolio and template.
     async fn said(&self) -> Result<Vec<Said>>;
-    /// Nobody counts the people of other portfolios than these any more, or on other lanes of theirs.
+    /// Stops counting the tier slots of all portfolios and lanes but these.
     async fn count_no_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()>;
-    /// Sees to it that the people of portfolios are counted on these lanes, and have been since `since`: where they were
-    /// not, because the portfolio was unlimited or the lane another's, by what was handed over. Some pieces of that, from
-    /// one on; returns the next, or nothing once all of it is done.
+    /// Counts the tier slots of portfolios on these lanes, in pieces, from `since` on.
+    ///
+    /// - Counts submissions of the past where slots were not counted: the portfolio was unlimited, or another's lane.
+    /// - Counts some pieces from `from` on; returns where to continue, or `None` when all are counted.
     async fn count_tiers(
         &self,
         portfolios: BTreeMap<String, Vec<LaneId>>,
         since: Timestamp,
         from: Option<MessageKey>,
     ) -> Result<Option<MessageKey>>;
-    /// People who have a place in these portfolios that was taken later than `since`, earliest first.
+    /// Lists the slots in these portfolios that were taken after `since`, earliest first.
     async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>>;
-    /// How many they are in each portfolio that has any.
+    /// Counts the slots that were taken after `since`, for each portfolio that has any.
     async fn tiers_used(&self, since: Timestamp) -> Result<BTreeMap<String, u32>>;
-    /// Forgets, in pieces, the places that were taken at `before` or earlier: nobody counts them any more.
+    /// Deletes, in pieces, the slots that were taken at `before` or earlier and no longer count.
     async fn forget_places(&self, before: Timestamp) -> Result<()>;
-    /// Takes places for people at these times, whether or not there are any.
-    async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;
-    /// Keeps that people want nothing more. Returns of how many that was news. Whoever has said later by their own word
-    /// that they want messages again is not put out by an older one.
-    async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32>;
-    /// Lets people back; returns how many. A person's own word ends neither what an operator has put there nor a later
-    /// word, an operator's ends everything.
-    async fn opt_in(&self, people: Vec<OptIn>) -> Result<u32>;
-    /// Those of the people who have opted out.
-    async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>>;
-    /// Everybody who has opted out, behind `after`, in order of the number.
+    /// Takes slots for recipients at these times, even if none is free.
+    async fn take_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()>;
+    /// Records opt-outs; returns how many recipients had not opted out before.
+    ///
+    /// - An opt-out changes nothing if the recipient has opted in by a later message.
+    async fn opt_out(&self, opt_outs: Vec<OptOut>) -> Result<u32>;
+    /// Records opt-ins; returns how many recipients are opted in again.
+    ///
+    /// - A recipient's opt-in ends neither an operator's opt-out nor a later one.
+    /// - An operator's opt-in ends every opt-out.
+    async fn opt_in(&self, opt_ins: Vec<OptIn>) -> Result<u32>;
+    /// Returns those of the recipients who have opted out.
+    async fn opted_out(&self, recipients: Vec<Msisdn>) -> Result<Vec<Msisdn>>;
+    /// Lists the numbers that have opted out, in order, after `after`.
     async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>>;
-    /// The same, with why.
+    /// Lists the opt-outs with their sources, in order of the number, after `after`.
     async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>>;
-    /// Everything that a person has wished, in the order in which it was kept.
-    async fn wishes(&self, person: Msisdn) -> Result<Vec<Wish>>;
-    /// The latest wish of all to be left alone, or none.
+    /// Lists every opt-out and opt-in of a recipient, in the order in which they were recorded.
+    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<Wish>>;
+    /// Reads the number of the latest opt-out of all recipients; 0 if there is none.
     async fn last_stop(&self) -> Result<i64>;
-    /// Who wished so behind `after`, in the order in which that was kept.
+    /// Lists opt-outs after number `after`, in the order in which they were recorded.
     async fn stops(&self, after: i64, limit: u32) -> Result<Vec<(i64, Msisdn)>>;
-    /// Of the messages from the `from`th on, `span` of them, those without an outcome to people who have opted out, unless
-    /// they say so already; and where to go on.
+    /// Lists messages without an outcome to recipients who have opted out.
+    ///
+    /// - Searches `span` messages from number `from` on.
+    /// - Omits messages that are already marked as opted out.
+    /// - Also returns the number to continue from, or `None` at the end of the batch.
     async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)>;
 
-    // What people write.
+    // Messages from recipients.
 
-    /// What was written, behind `after`, in the order in which it came.
+    /// Lists messages from recipients after number `after`, in order of arrival.
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;
-    /// Messages of a batch that people have answered, by the step that they answered.
+    /// Counts the messages of a batch that have a reply, by the step that was replied to.
     async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>>;
-    /// Those of the people who have a 24-hour window open with a sender, with the end of it.
+    /// Returns those of the recipients who have a 24-hour window open with a sender, each with its end.
     async fn open_windows(
         &self,
-        people: Vec<Msisdn>,
+        recipients: Vec<Msisdn>,
         sender: Sender,
         now: Timestamp,
     ) -> Result<Vec<(Msisdn, Timestamp)>>;
-    /// Everybody who has one, behind `after`, in order of the number.
+    /// Lists all recipients with an open window, in order of the number, after `after`.
     async fn window_holders(
         &self,
         sender: Sender,
@@ -248,19 +319,21 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         limit: u32,
     ) -> Result<Vec<Msisdn>>;
 
-    // Decisions and what is told about them.
+    // Decisions and events.
 
-    /// Rises with every decision of a person or of the throttle.
+    /// Reads the number of the latest decision, which rises with each decision of an operator or of the throttle.
     async fn seq(&self) -> Result<u64>;
+    /// Records an event.
     async fn note(&self, event: Event) -> Result<()>;
-    /// The latest events behind `after`, latest last, each with its number.
+    /// Lists the `limit` latest events after number `after`, latest last, each with its number.
     async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>>;
 
-    /// Hints about what this process has committed.
+    /// Returns the hints about what this process has committed.
     fn signals(&self) -> &super::Signals;
-    /// Ends all work, after what was asked; nothing may be asked afterwards.
+    /// Closes the store after the verbs that were called before; later calls fail.
     async fn close(&self);
-    /// Ends once nothing can be written any more: it was closed, or something in it has panicked. From then on every
-    /// verb that writes fails for good.
+    /// Completes once nothing can be written any more: the store was closed, or its writer has panicked.
+    ///
+    /// - From then on every verb that writes fails with [`super::Error::Closed`].
     async fn ended(&self);
 }

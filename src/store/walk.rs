@@ -1,4 +1,4 @@
-//! Everything that is kept of a batch, page by page: what an audit, a report and an export look at.
+//! Defines the copy of a whole batch that audits, reports and exports read page by page.
 
 use std::fmt;
 
@@ -8,30 +8,30 @@ use super::{Attempt, Batch, Edition, Receipt, Result, StrayKind};
 use crate::domain::{Country, Loaded, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
 use crate::engine::Note;
 
-/// How much of it is wanted.
+/// Which data of a batch to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Messages with their facts.
     Facts,
-    /// The same, and whose ids from the provider name more than one attempt.
+    /// The same, and the provider's ids that name more than one attempt.
     FactsAndTwins,
-    /// Messages with their facts and all that is known of the people.
+    /// Messages with their facts and recipients.
     People,
 }
 
-/// How far the copy of a batch has come.
+/// The progress of the copy of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Copied {
     pub messages: u64,
     pub of: u64,
 }
 
-/// A copy of a batch with every fact, as it all stood at one moment.
+/// A copy of a batch with every fact, as of one instant.
 ///
 /// No transaction is open while its pages are read, however long that takes.
 pub struct Walk {
     pub frame: Frame,
-    /// Empty unless twins were asked for; the first hundred.
+    /// The first hundred twins; empty unless they were requested.
     pub twins: Vec<Twin>,
     pages: BoxStream<'static, Result<Vec<Whole>>>,
 }
@@ -45,7 +45,7 @@ impl Walk {
         Self { frame, twins, pages: Box::pin(pages) }
     }
 
-    /// The next messages, in order; nothing after the last.
+    /// Reads the next messages, in order; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Vec<Whole>>> {
         self.pages.try_next().await
     }
@@ -57,41 +57,41 @@ impl fmt::Debug for Walk {
     }
 }
 
-/// What is kept once for a batch.
+/// The data that exist once for a batch.
 #[derive(Debug, Clone)]
 pub struct Frame {
     pub batch: Batch,
     pub plan: Plan,
-    /// What the plan was before, earliest first.
+    /// The earlier plans, earliest first.
     pub editions: Vec<Edition>,
-    /// Whether the plans are still what their digests were made of.
+    /// Whether the plans still match their digests.
     pub plan_is_whole: bool,
     pub tallies: Tallies,
-    /// Webhooks that belong to no attempt, of every batch: nobody can say of which.
+    /// The numbers of webhooks that belong to no attempt. They count for all batches, because their batch is unknown.
     pub strays: Vec<(StrayKind, u64)>,
 }
 
-/// A message with every fact that there is about it.
+/// A message with every fact about it.
 #[derive(Debug, Clone)]
 pub struct Whole {
     pub message: Loaded,
-    /// Of the recipient behind it; nothing where there is none.
+    /// The recipient's country; `None` if the message has no recipient.
     pub country: Option<Country>,
-    /// The number of the recipient behind it; nothing where there is none.
+    /// The recipient's phone number; `None` if the message has no recipient.
     pub number: Option<Msisdn>,
-    /// Only where people are wanted.
+    /// Set only in [`Scope::People`].
     pub recipient: Option<Recipient>,
-    /// Since when the person wants nothing more.
+    /// When the recipient opted out.
     pub opted_out: Option<Timestamp>,
-    /// What was decided about it and no fact tells.
+    /// The decisions about it that no fact records.
     pub notes: Vec<Note>,
     /// In the order of the steps, and of the tries of each.
     pub attempts: Vec<Attempt>,
-    /// In the order in which they came.
+    /// In order of arrival.
     pub receipts: Vec<Receipt>,
 }
 
-/// One of the attempts of several steps or messages that carry the same id of the provider's.
+/// One of several attempts, of different steps or messages, that carry the same id of the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Twin {
     pub umid: Umid,

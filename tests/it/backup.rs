@@ -10,7 +10,7 @@ fn a_backup_holds_everything_and_overwrites_nothing() {
     let done = run(at, &["backup", "copy.db", "--json"]).ended(0).json();
     let file = at.join("copy.db");
     assert_eq!(done["bytes"].as_u64(), Some(file.metadata().unwrap().len()));
-    run(at, &["backup", "copy.db"]).ended(1).says(&["copy.db", "there is a file of that name"]);
+    run(at, &["backup", "copy.db"]).ended(1).says(&["copy.db", "the file already exists"]);
     run(at, &["backup", "nowhere/copy.db"]).ended(1).says(&["nowhere", "does not exist"]);
 
     let restored = installation();

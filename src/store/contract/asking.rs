@@ -1,23 +1,23 @@
-//! What is asked of the provider: whom to ask about comes in the order of the timers, and what was asked is kept.
+//! Tests the questions to the provider: their order is that of the timers, and they are stored.
 
 use super::*;
 use crate::domain::Marks;
 use crate::store::{Asked, Asking, Heard};
 
 for_every_store!(
-    whoever_waits_comes_in_order_behind_a_place,
-    whoever_was_heard_of_is_not_silent,
-    what_was_asked_is_found_with_the_umid_it_was_asked_by,
+    due_messages_come_in_order_after_a_position,
+    a_message_with_a_report_is_not_silent,
+    questions_are_found_with_the_umid_of_the_last_submitted_try,
 );
 
-async fn whoever_waits_comes_in_order_behind_a_place(desk: Desk) {
+async fn due_messages_come_in_order_after_a_position(desk: Desk) {
     let (batch, _) = desk.waiting(&[50, 10, 30, 10, 40]).await;
     assert_eq!(numbers(&desk.due(batch, Timestamp::MAX, None, 3).await.unwrap()), [1, 3, 2]);
     assert_eq!(numbers(&desk.due(batch, Timestamp::MAX, Some((at(10), 1)), 9).await.unwrap()), [3, 2, 4, 0]);
     assert_eq!(numbers(&desk.due(batch, at(40), Some((at(30), 2)), 9).await.unwrap()), [4]);
 }
 
-async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
+async fn a_message_with_a_report_is_not_silent(desk: Desk) {
     let (batch, _) = desk.waiting(&[10, 20, 30, 40, 90]).await;
     for (n, marked) in [
         (1, Marks::with_status as fn(Marks, StepIndex, Status) -> Marks),
@@ -36,7 +36,7 @@ async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
     assert_eq!(numbers(&desk.silent(batch, second, Heard::Nothing, at(5), at(90), 9).await.unwrap()), [0; 0]);
 }
 
-async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {
+async fn questions_are_found_with_the_umid_of_the_last_submitted_try(desk: Desk) {
     let (batch, all) = desk.waiting(&[10, 20]).await;
     let its_own = desk.attempts(vec![all[0].key]).await.unwrap().concat()[0].umid.clone();
     assert!(its_own.is_some());
@@ -55,7 +55,7 @@ async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {
     assert_eq!((&found[1].umid, &found[2].umid), (&its_own, &None));
     assert_eq!(desk.asking().await.unwrap(), [asking(None)]);
 
-    // Of several tries, the one that left last.
+    // Of several tries, the one that was submitted last.
     let now = desk.one(batch, 0).await;
     let fact = |tries, verdict, n| Attempt { tries, ..attempt(&now, at(80), verdict, Some(umid(n))) };
     let tried = |change: Change, fact| Change { fact: Some(fact), ..change };

@@ -1,21 +1,21 @@
-//! Audiences are hidden while they grow, and for ever the same afterwards.
+//! Tests audiences: they are hidden while they are imported, and never change afterwards.
 
 use super::*;
 use crate::store::{Error, Whom};
 
 for_every_store!(
     an_audience_is_hidden_until_it_is_published,
-    a_published_audience_tells_what_it_is,
-    what_is_added_to_an_audience_is_a_part_of_it_once_all_of_it_is_there,
-    a_part_goes_with_its_audience_and_is_not_swept,
-    a_taken_name_is_refused_at_the_beginning_and_at_the_end,
-    recipients_come_back_as_they_went_in_from_any_place,
+    a_published_audience_returns_its_properties,
+    an_added_file_is_a_part_of_its_audience_once_published,
+    a_part_is_removed_with_its_audience_and_is_not_swept,
+    a_taken_audience_name_is_refused_at_begin_and_at_publish,
+    recipients_are_read_unchanged_from_any_position,
     adding_the_same_recipients_again_changes_nothing,
-    an_audience_in_use_cannot_be_removed_named_or_not,
-    a_removed_audience_is_gone_with_its_people_and_its_name_is_free,
-    nothing_is_added_to_what_was_removed,
-    somebody_is_found_wherever_they_stand,
-    a_sweep_takes_what_was_abandoned_and_nothing_else,
+    an_audience_in_use_cannot_be_removed,
+    a_removed_audience_loses_its_recipients_and_frees_its_name,
+    a_removed_audience_accepts_no_recipients_and_no_batch,
+    a_recipient_is_found_at_every_position_in_every_audience,
+    a_sweep_removes_abandoned_audiences_and_batches_only,
 );
 
 async fn an_audience_is_hidden_until_it_is_published(desk: Desk) {
@@ -27,7 +27,7 @@ async fn an_audience_is_hidden_until_it_is_published(desk: Desk) {
     assert_eq!(desk.audience_named("people").await.unwrap().unwrap().id(), audience);
 }
 
-async fn a_published_audience_tells_what_it_is(desk: Desk) {
+async fn a_published_audience_returns_its_properties(desk: Desk) {
     let audience = desk.begin(Some("people")).await;
     desk.publish_audience(audience, 0, "{\"rows\":0}".to_owned()).await.unwrap();
     let unnamed = desk.audience(None, 1).await;
@@ -45,7 +45,7 @@ async fn begin_part(desk: &Desk, of: AudienceId) -> Result<AudienceId, Error> {
     desk.begin_audience(NewAudience { known_as, source, columns: vec![], now: desk.now() }).await
 }
 
-async fn what_is_added_to_an_audience_is_a_part_of_it_once_all_of_it_is_there(desk: Desk) {
+async fn an_added_file_is_a_part_of_its_audience_once_published(desk: Desk) {
     let people = desk.audience(Some("people"), 3).await;
     desk.audience(Some("others"), 1).await;
     let more = begin_part(&desk, people).await.unwrap();
@@ -54,7 +54,7 @@ async fn what_is_added_to_an_audience_is_a_part_of_it_once_all_of_it_is_there(de
         let audience = desk.audience_named("people").await.unwrap().unwrap();
         audience.parts.iter().map(|part| (part.id, part.recipients)).collect()
     };
-    assert_eq!(parts().await, [(people, 3)], "half a part");
+    assert_eq!(parts().await, [(people, 3)], "the part is not published");
     desk.publish_audience(more, 2, "{}".to_owned()).await.unwrap();
     assert_eq!(parts().await, [(people, 3), (more, 2)]);
     let all = desk.audiences().await.unwrap();
@@ -62,19 +62,19 @@ async fn what_is_added_to_an_audience_is_a_part_of_it_once_all_of_it_is_there(de
         all.iter().map(|one| (one.name.as_str(), one.recipients())).collect::<Vec<_>>(),
         [("people", 5), ("others", 1)]
     );
-    // Nothing is added to what nobody can find.
+    // An audience without a name cannot get parts.
     let nameless = desk.audience(None, 1).await;
     assert!(matches!(begin_part(&desk, nameless).await, Err(Error::Gone { .. })));
     assert!(matches!(begin_part(&desk, more).await, Err(Error::Gone { .. })));
 }
 
-async fn a_part_goes_with_its_audience_and_is_not_swept(desk: Desk) {
+async fn a_part_is_removed_with_its_audience_and_is_not_swept(desk: Desk) {
     let people = desk.audience(Some("people"), 3).await;
     let more = begin_part(&desk, people).await.unwrap();
     desk.add_recipients(more, 0, recipients(3..5)).await.unwrap();
     desk.publish_audience(more, 2, "{}".to_owned()).await.unwrap();
     let half = begin_part(&desk, people).await.unwrap();
-    assert_eq!(desk.sweep_unpublished(desk.now() + Span::from_secs(1)).await.unwrap(), 1, "the half one");
+    assert_eq!(desk.sweep_unpublished(desk.now() + Span::from_secs(1)).await.unwrap(), 1, "the unpublished part");
     assert!(matches!(desk.publish_audience(half, 0, String::new()).await, Err(Error::Gone { .. })));
     assert_eq!(desk.audience_named("people").await.unwrap().unwrap().parts.len(), 2);
     // A campaign that uses the part uses the audience.
@@ -91,7 +91,7 @@ async fn a_part_goes_with_its_audience_and_is_not_swept(desk: Desk) {
     assert!(desk.recipients(others, 0, 9).await.unwrap().is_empty());
 }
 
-async fn a_taken_name_is_refused_at_the_beginning_and_at_the_end(desk: Desk) {
+async fn a_taken_audience_name_is_refused_at_begin_and_at_publish(desk: Desk) {
     let (first, second) = (desk.begin(Some("people")).await, desk.begin(Some("people")).await);
     desk.publish_audience(first, 0, String::new()).await.unwrap();
     let late = desk.publish_audience(second, 0, String::new()).await;
@@ -106,7 +106,7 @@ async fn a_taken_name_is_refused_at_the_beginning_and_at_the_end(desk: Desk) {
     assert_eq!(desk.audiences().await.unwrap().len(), 1);
 }
 
-async fn recipients_come_back_as_they_went_in_from_any_place(desk: Desk) {
+async fn recipients_are_read_unchanged_from_any_position(desk: Desk) {
     let audience = desk.begin(None).await;
     desk.add_recipients(audience, 0, recipients(0..700)).await.unwrap();
     desk.add_recipients(audience, 700, recipients(700..1_201)).await.unwrap();
@@ -114,7 +114,7 @@ async fn recipients_come_back_as_they_went_in_from_any_place(desk: Desk) {
     assert_eq!(desk.recipients(audience, 0, 5_000).await.unwrap(), recipients(0..1_201));
     assert_eq!(desk.recipients(audience, 690, 20).await.unwrap(), recipients(690..710));
     assert!(desk.recipients(audience, 1_201, 20).await.unwrap().is_empty());
-    assert_eq!(desk.numbers(audience, 690, 20).await.unwrap(), (690..710).map(person).collect::<Vec<_>>());
+    assert_eq!(desk.numbers(audience, 690, 20).await.unwrap(), (690..710).map(msisdn).collect::<Vec<_>>());
     assert!(desk.numbers(audience, 1_201, 20).await.unwrap().is_empty());
 }
 
@@ -125,7 +125,7 @@ async fn adding_the_same_recipients_again_changes_nothing(desk: Desk) {
     assert_eq!(desk.recipients(audience, 0, 100).await.unwrap(), recipients(0..15));
 }
 
-async fn an_audience_in_use_cannot_be_removed_named_or_not(desk: Desk) {
+async fn an_audience_in_use_cannot_be_removed(desk: Desk) {
     for name in [Some("people"), None] {
         let audience = desk.audience(name, 2).await;
         desk.begin_batch_of(None, audience).await;
@@ -134,7 +134,7 @@ async fn an_audience_in_use_cannot_be_removed_named_or_not(desk: Desk) {
     }
 }
 
-async fn a_removed_audience_is_gone_with_its_people_and_its_name_is_free(desk: Desk) {
+async fn a_removed_audience_loses_its_recipients_and_frees_its_name(desk: Desk) {
     let audience = desk.audience(Some("people"), 0).await;
     for piece in 0..3 {
         let from = piece * 4_000;
@@ -144,10 +144,10 @@ async fn a_removed_audience_is_gone_with_its_people_and_its_name_is_free(desk: D
     assert!(desk.recipients(audience, 0, 10).await.unwrap().is_empty());
     assert!(desk.audience_named("people").await.unwrap().is_none());
     let again = desk.audience(Some("people"), 1).await;
-    assert_ne!(again, audience, "an id is never used twice");
+    assert_ne!(again, audience, "an id is never reused");
 }
 
-async fn nothing_is_added_to_what_was_removed(desk: Desk) {
+async fn a_removed_audience_accepts_no_recipients_and_no_batch(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     desk.remove_audience(audience).await.unwrap();
     assert!(matches!(desk.add_recipients(audience, 0, recipients(0..2)).await, Err(Error::Gone { .. })));
@@ -165,7 +165,7 @@ async fn nothing_is_added_to_what_was_removed(desk: Desk) {
     assert!(matches!(desk.begin_batch(new).await, Err(Error::Gone { .. })));
 }
 
-async fn a_sweep_takes_what_was_abandoned_and_nothing_else(desk: Desk) {
+async fn a_sweep_removes_abandoned_audiences_and_batches_only(desk: Desk) {
     let abandoned = desk.begin(Some("abandoned")).await;
     desk.add_recipients(abandoned, 0, recipients(0..5)).await.unwrap();
     let published = desk.audience(Some("published"), 3).await;
@@ -192,7 +192,7 @@ async fn a_sweep_takes_what_was_abandoned_and_nothing_else(desk: Desk) {
     assert_eq!(desk.sweep_unpublished(desk.now()).await.unwrap(), 0);
 }
 
-async fn somebody_is_found_wherever_they_stand(desk: Desk) {
+async fn a_recipient_is_found_at_every_position_in_every_audience(desk: Desk) {
     let first = desk.begin(Some("first")).await;
     for n in (0..90).step_by(30) {
         desk.add_recipients(first, n, recipients(n..n + 30)).await.unwrap();

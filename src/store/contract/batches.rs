@@ -1,4 +1,4 @@
-//! Batches are laid out in pieces, switched on at once, and moved on under a guard.
+//! Tests batches: they are written in pieces, published at once, and moved only from an expected state.
 
 use super::*;
 use crate::domain::{Count, Marks, Outcome, SkipReason, WishFrom};
@@ -6,22 +6,22 @@ use crate::store::{Amendment, Error, OptOut};
 
 for_every_store!(
     a_batch_is_hidden_until_it_is_published,
-    a_published_batch_tells_what_it_is,
-    a_batch_name_is_given_to_one_alone,
+    a_published_batch_returns_its_properties,
+    a_taken_batch_name_is_refused_at_publish,
     publishing_twice_changes_nothing,
-    everybody_gets_a_row_whoever_is_left_out_with_a_reason,
-    everybody_begins_as_the_route_says_of_the_country,
-    whose_queue_it_is_goes_by_the_number,
-    whoever_is_left_out_gets_no_row_and_moves_nobody_else,
-    a_piece_laid_out_twice_counts_once,
-    a_piece_that_overlaps_another_counts_what_is_new,
-    a_batch_moves_only_from_where_it_was_expected,
-    times_are_set_on_the_way_in_and_never_again,
+    skipped_recipients_get_a_message_with_the_reason,
+    messages_begin_as_the_route_says_for_their_country,
+    the_phone_number_decides_the_lane_of_a_pool,
+    a_left_out_recipient_gets_no_message_and_shifts_no_numbers,
+    a_piece_that_is_written_twice_counts_once,
+    a_piece_that_overlaps_another_counts_only_new_messages,
+    a_batch_moves_only_from_an_expected_state,
+    times_are_set_at_the_first_entry_into_a_state_only,
     batches_are_listed_by_state_in_order_of_launch,
     every_decision_about_a_batch_raises_the_sequence,
-    a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_before_is_kept,
-    nothing_that_never_left_is_claimed_once_the_end_has_come,
-    who_is_put_off_is_brought_forward_with_as_much_time_to_leave,
+    an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan,
+    after_the_end_no_first_submission_is_claimed,
+    postponed_messages_brought_forward_keep_their_leave_within,
 );
 
 async fn a_batch_is_hidden_until_it_is_published(desk: Desk) {
@@ -39,24 +39,24 @@ async fn a_batch_is_hidden_until_it_is_published(desk: Desk) {
     assert_eq!(desk.claimed(batch, 10).await.messages.len(), 2);
 }
 
-async fn a_published_batch_tells_what_it_is(desk: Desk) {
+async fn a_published_batch_returns_its_properties(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     let batch = desk.begin_batch_of(Some("promo"), audience).await;
     let spread = desk.spread_of(batch, audience, 2).await;
     desk.spread(spread).await.unwrap();
     desk.clock.advance(Span::from_secs(5));
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
-    let told = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((told.tag, told.state, told.messages), (tag(), BatchState::Running, 2));
-    assert_eq!((told.name.as_deref(), told.audience.as_str()), (Some("promo"), "people"));
-    assert_eq!(told.audience_ids, [audience]);
-    assert_eq!((told.created_at, told.started_at), (at(0), Some(at(5))));
-    assert_eq!((told.finished_at, told.settled_at, told.why), (None, None, None));
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.tag, found.state, found.messages), (tag(), BatchState::Running, 2));
+    assert_eq!((found.name.as_deref(), found.audience.as_str()), (Some("promo"), "people"));
+    assert_eq!(found.audience_ids, [audience]);
+    assert_eq!((found.created_at, found.started_at), (at(0), Some(at(5))));
+    assert_eq!((found.finished_at, found.settled_at, found.why), (None, None, None));
     assert_eq!(desk.plan(batch).await.unwrap(), Some(plan()));
     assert_eq!(desk.plan(BatchId(999)).await.unwrap(), None);
 }
 
-async fn a_batch_name_is_given_to_one_alone(desk: Desk) {
+async fn a_taken_batch_name_is_refused_at_publish(desk: Desk) {
     let audience = desk.audience(None, 1).await;
     let (first, second) =
         (desk.begin_batch_of(Some("promo"), audience).await, desk.begin_batch_of(Some("promo"), audience).await);
@@ -78,10 +78,10 @@ async fn publishing_twice_changes_nothing(desk: Desk) {
     }
 }
 
-async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
+async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     let audience = desk.audience(None, 10).await;
     let wishes = [1, 2, 3].map(|n| OptOut {
-        msisdn: person(n),
+        msisdn: msisdn(n),
         since: desk.now(),
         from: WishFrom::Operator,
         source: "STOP".to_owned(),
@@ -89,7 +89,7 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     desk.opt_out(wishes.to_vec()).await.unwrap();
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 10).await;
-    // Each piece is told of those in it, and of nobody else's place.
+    // A list may name recipients outside of the piece; they do not matter.
     let excluded = vec![3, 7, 4_000];
     let start = Start { gives_up: Some(at(60)), ..whole.start.clone() };
     for (from, until) in [(0, 4), (4, 10)] {
@@ -100,7 +100,7 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     let all = desk.load((100..110).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
     for (n, message) in (0..).zip(&all) {
-        assert_eq!((message.key.n, message.msisdn, message.version), (100 + n, person(n), 0));
+        assert_eq!((message.key.n, message.msisdn, message.version), (100 + n, msisdn(n), 0));
         let skipped = |reason| State::Done { outcome: Outcome::Skipped, skipped: Some(reason), at: at(0) };
         let state = match n {
             3 | 7 => skipped(SkipReason::Excluded),
@@ -120,15 +120,15 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     );
 }
 
-async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
+async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     let audience = desk.begin(None).await;
     let countries = ["SG", "CN", "MY", "SG", "VN", "CN", "CN"];
-    let people = recipients(0..7).into_iter().zip(countries);
-    let people = people.map(|(person, country)| Recipient { country: country.parse().unwrap(), ..person });
-    desk.add_recipients(audience, 0, people.collect()).await.unwrap();
+    let rows = recipients(0..7).into_iter().zip(countries);
+    let rows = rows.map(|(row, country)| Recipient { country: country.parse().unwrap(), ..row });
+    desk.add_recipients(audience, 0, rows.collect()).await.unwrap();
     desk.publish_audience(audience, 7, "{}".to_owned()).await.unwrap();
     desk.opt_out(vec![OptOut {
-        msisdn: person(5),
+        msisdn: msisdn(5),
         since: desk.now(),
         from: WishFrom::Operator,
         source: "STOP".to_owned(),
@@ -186,7 +186,7 @@ async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
     assert_eq!(numbers(&messages(&desk.claim(claim).await.unwrap())), [1]);
 }
 
-async fn whose_queue_it_is_goes_by_the_number(desk: Desk) {
+async fn the_phone_number_decides_the_lane_of_a_pool(desk: Desk) {
     let audience = desk.audience(None, 9).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 9).await;
@@ -202,7 +202,7 @@ async fn whose_queue_it_is_goes_by_the_number(desk: Desk) {
     }
 }
 
-async fn whoever_is_left_out_gets_no_row_and_moves_nobody_else(desk: Desk) {
+async fn a_left_out_recipient_gets_no_message_and_shifts_no_numbers(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = Spread { left_out: vec![0, 4], excluded: vec![4, 5], ..desk.spread_of(batch, audience, 6).await };
@@ -211,13 +211,13 @@ async fn whoever_is_left_out_gets_no_row_and_moves_nobody_else(desk: Desk) {
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     let all = desk.all(batch, 6).await;
     assert_eq!(numbers(&all), [1, 2, 3, 5]);
-    assert!(all.iter().all(|message| message.msisdn == person(message.key.n)));
+    assert!(all.iter().all(|message| message.msisdn == msisdn(message.key.n)));
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 4);
     desk.counters_equal_rows(batch, 6).await;
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1, 2, 3]);
 }
 
-async fn a_piece_laid_out_twice_counts_once(desk: Desk) {
+async fn a_piece_that_is_written_twice_counts_once(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = Spread { excluded: vec![2], ..desk.spread_of(batch, audience, 6).await };
@@ -228,7 +228,7 @@ async fn a_piece_laid_out_twice_counts_once(desk: Desk) {
     desk.counters_equal_rows(batch, 6).await;
 }
 
-async fn a_piece_that_overlaps_another_counts_what_is_new(desk: Desk) {
+async fn a_piece_that_overlaps_another_counts_only_new_messages(desk: Desk) {
     let audience = desk.audience(None, 9).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = Spread { excluded: vec![2, 5], ..desk.spread_of(batch, audience, 9).await };
@@ -239,27 +239,27 @@ async fn a_piece_that_overlaps_another_counts_what_is_new(desk: Desk) {
     desk.counters_equal_rows(batch, 9).await;
 }
 
-async fn a_batch_moves_only_from_where_it_was_expected(desk: Desk) {
+async fn a_batch_moves_only_from_an_expected_state(desk: Desk) {
     use BatchState::{Cancelled, Cancelling, Paused, Running};
     let batch = desk.batch_of(1).await;
     let why = Some("paused by Ann".to_owned());
     let moved = desk.move_batch(batch, vec![Cancelling, Running], Paused, why.clone(), desk.now()).await.unwrap();
     assert_eq!(moved, Some(desk.seq().await.unwrap()));
-    let told = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((told.state, told.why), (Paused, why));
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.state, found.why), (Paused, why));
     assert_eq!(desk.move_batch(batch, vec![Running, Cancelling], Cancelled, None, desk.now()).await.unwrap(), None);
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().state, Paused);
     assert_eq!(desk.move_batch(BatchId(999), vec![Running], Paused, None, desk.now()).await.unwrap(), None);
-    // What did not move is not told.
-    assert_eq!(told_of(&desk, 0).await, ["launched", "paused by Ann"]);
+    // A refused move is no event.
+    assert_eq!(event_texts(&desk, 0).await, ["launched", "paused by Ann"]);
 }
 
-/// What the events behind `after` say of batches.
-async fn told_of(desk: &Desk, after: i64) -> Vec<String> {
+/// The texts of the events after number `after`.
+async fn event_texts(desk: &Desk, after: i64) -> Vec<String> {
     desk.events(after, 100).await.unwrap().into_iter().map(|(_, event)| event.text).collect()
 }
 
-async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
+async fn times_are_set_at_the_first_entry_into_a_state_only(desk: Desk) {
     use BatchState::{Cancelled, Cancelling, Finished, Paused, Running, Scheduled, Settled};
     let audience = desk.audience(None, 1).await;
     let batch = desk.begin_batch_of(None, audience).await;
@@ -271,20 +271,20 @@ async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
     for (second, from, to) in [(4, Running, Finished), (5, Finished, Settled)] {
         desk.move_batch(batch, vec![from], to, None, at(second)).await.unwrap();
     }
-    let told = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((told.started_at, told.finished_at, told.settled_at), (Some(at(1)), Some(at(4)), Some(at(5))));
-    assert_eq!(told.cancelled_at, None);
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.started_at, found.finished_at, found.settled_at), (Some(at(1)), Some(at(4)), Some(at(5))));
+    assert_eq!(found.cancelled_at, None);
     let other = desk.batch_of(1).await;
     for (second, from, to) in [(6, Running, Cancelling), (7, Cancelling, Cancelled), (8, Cancelled, Cancelled)] {
         desk.move_batch(other, vec![from], to, None, at(second)).await.unwrap();
     }
-    let told = desk.batch(other).await.unwrap().unwrap();
-    assert_eq!((told.cancelled_at, told.settled_at), (Some(at(6)), Some(at(8))));
+    let found = desk.batch(other).await.unwrap().unwrap();
+    assert_eq!((found.cancelled_at, found.settled_at), (Some(at(6)), Some(at(8))));
     let settled = "settled: every message has its outcome";
     let one = ["launched; starts later", "started", "paused", "running again: there is something to submit"];
     let ends = ["finished: nothing is left to submit", settled];
     let other = ["launched", "cancelling", "cancelled: unsubmitted messages will not be sent", settled];
-    assert_eq!(told_of(&desk, 0).await, [&one[..], &ends, &other].concat());
+    assert_eq!(event_texts(&desk, 0).await, [&one[..], &ends, &other].concat());
 }
 
 async fn batches_are_listed_by_state_in_order_of_launch(desk: Desk) {
@@ -311,12 +311,12 @@ async fn every_decision_about_a_batch_raises_the_sequence(desk: Desk) {
     let published = desk.seq().await.unwrap();
     assert!(published > before);
     desk.move_batch(batch, vec![BatchState::Draft], BatchState::Running, None, desk.now()).await.unwrap();
-    assert_eq!(desk.seq().await.unwrap(), published, "nothing was decided");
+    assert_eq!(desk.seq().await.unwrap(), published, "no decision was made");
     desk.move_batch(batch, vec![BatchState::Running], BatchState::Paused, None, desk.now()).await.unwrap();
     assert!(desk.seq().await.unwrap() > published);
 }
 
-async fn a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_before_is_kept(desk: Desk) {
+async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let seq = desk.seq().await.unwrap();
     let amendment = |edition, end: i64| Amendment {
@@ -328,15 +328,15 @@ async fn a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_befor
         now: at(1),
     };
     assert!(desk.amend(amendment(0, 50)).await.unwrap().unwrap() > seq);
-    assert_eq!(desk.amend(amendment(0, 60)).await.unwrap(), None, "somebody else was faster");
+    assert_eq!(desk.amend(amendment(0, 60)).await.unwrap(), None, "another amendment was faster");
     assert!(desk.amend(amendment(1, 70)).await.unwrap().is_some());
     assert_eq!(desk.plan(batch).await.unwrap().unwrap().end, Some(at(70)));
-    let told = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((told.edition, told.starts_at), (2, Some(at(2))));
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.edition, found.starts_at), (2, Some(at(2))));
     let kept = desk.editions(batch).await.unwrap();
     let kept: Vec<_> = kept.iter().map(|edition| (edition.plan.end, edition.until, edition.why.as_str())).collect();
     assert_eq!(kept, [(None, at(1), "its end is 50"), (Some(at(50)), at(1), "its end is 70")]);
-    // Behind its end there is nothing left to change, and of what is over neither.
+    // After its end, or once it is finished, a batch cannot be changed.
     let late = Amendment { now: at(70), ..amendment(2, 90) };
     assert_eq!(desk.amend(late).await.unwrap(), None);
     desk.move_batch(batch, vec![BatchState::Running], BatchState::Finished, None, at(2)).await.unwrap();
@@ -345,10 +345,10 @@ async fn a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_befor
     assert!(desk.editions(other).await.unwrap().is_empty());
 }
 
-async fn nothing_that_never_left_is_claimed_once_the_end_has_come(desk: Desk) {
+async fn after_the_end_no_first_submission_is_claimed(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let first = messages(&desk.claimed(batch, 1).await).remove(0);
-    // The one that has left comes back to its queue: its time is another.
+    // The submitted one returns to its queue: the campaign's `end` does not apply to it.
     let state = State::Queued { not_before: at(0), gives_up: None };
     let back = Present { state, first_left: Some(at(0)), ..first.present };
     desk.record(vec![change(&first, back)]).await.unwrap();
@@ -359,7 +359,7 @@ async fn nothing_that_never_left_is_claimed_once_the_end_has_come(desk: Desk) {
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [first.key.n]);
 }
 
-async fn who_is_put_off_is_brought_forward_with_as_much_time_to_leave(desk: Desk) {
+async fn postponed_messages_brought_forward_keep_their_leave_within(desk: Desk) {
     let batch = desk.batch_of(4).await;
     let within = Span::from_secs(10);
     let all = desk.all(batch, 4).await;
@@ -371,11 +371,11 @@ async fn who_is_put_off_is_brought_forward_with_as_much_time_to_leave(desk: Desk
     let seq = desk.seq().await.unwrap();
     assert_eq!(desk.bring_forward(queue, at(5), Some(within), 1).await.unwrap(), 1);
     assert_eq!(desk.bring_forward(queue, at(5), Some(within), 9).await.unwrap(), 1);
-    assert!(desk.seq().await.unwrap() > seq, "so that lanes look");
+    assert!(desk.seq().await.unwrap() > seq, "the decision makes the lanes look");
     assert_eq!(desk.bring_forward(queue, at(5), Some(within), 9).await.unwrap(), 0);
     let rows = desk.all(batch, 4).await;
     let is: Vec<_> = rows.iter().map(|row| (row.present.state, row.version)).collect();
-    // Who was to begin then has ten seconds; who has waited for longer keeps what is left.
+    // A message that begins then has ten seconds; one that has waited keeps its remaining time.
     let expected = [(put_off(5, 15), 2), (put_off(5, 105), 2), (put_off(3, 13), 1), (all[3].present.state, 0)];
     assert_eq!(is, expected);
 }

@@ -1,4 +1,4 @@
-//! A claim takes what may leave, in order, and nothing else.
+//! Tests claims: a claim takes exactly the messages that may be sent, in order.
 
 use super::*;
 use crate::domain::WishFrom;
@@ -6,31 +6,31 @@ use crate::planner::{ImpatientQueue, Slots};
 use crate::store::{OptOut, Sender, TierUse};
 
 for_every_store!(
-    a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs,
-    claims_come_in_order_of_the_queue_and_end_at_the_limit,
-    queues_share_a_claim_evenly_in_the_order_named,
-    a_claim_for_fewer_than_there_are_queues_serves_the_first_of_them,
+    a_claim_marks_messages_sending_and_returns_what_sending_needs,
+    claims_take_in_queue_order_up_to_the_limit,
+    queues_share_a_claim_evenly_in_the_given_order,
+    a_claim_for_fewer_messages_than_queues_serves_the_first_queues,
     two_claims_at_once_share_no_message,
-    what_may_not_leave_yet_stays,
-    what_has_given_up_waiting_stays,
-    whoever_stands_behind_those_whose_time_is_over_leaves_in_turn_and_no_more_than_asked,
-    only_running_batches_leave,
-    a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own,
-    a_queue_that_held_less_than_asked_is_told_as_drained,
-    a_drained_queue_says_when_the_rest_of_it_may_leave,
-    who_opted_out_after_the_launch_is_pointed_out,
-    a_claim_of_nothing_is_nothing,
-    a_claim_that_nobody_waits_for_any_more_takes_nothing,
+    a_message_is_not_claimed_before_its_time,
+    an_expired_message_is_not_claimed,
+    expired_messages_do_not_block_later_ones_in_their_queue,
+    only_running_batches_are_claimed,
+    a_lane_takes_only_from_given_queues_and_owns_what_it_takes,
+    a_queue_with_fewer_messages_than_requested_is_drained,
+    a_drained_queue_reports_when_its_next_message_is_ready,
+    a_claim_marks_recipients_who_opted_out_after_the_launch,
+    an_empty_claim_takes_nothing,
+    a_claim_dropped_before_its_start_takes_nothing,
 );
 
-async fn a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs(desk: Desk) {
+async fn a_claim_marks_messages_sending_and_returns_what_sending_needs(desk: Desk) {
     let batch = desk.batch_of(2).await;
     desk.clock.advance(Span::from_secs(3));
     let set = desk.claimed(batch, 10).await;
     let [first, second] = &set.messages[..] else { panic!("two messages: {set:?}") };
     let state = State::Sending { intent: at(3), not_before: at(0), gives_up: None };
     assert_eq!(first.message.present, Present { state, ..Present::queued(at(0), None) });
-    assert_eq!((first.message.version, first.message.msisdn), (1, person(0)));
+    assert_eq!((first.message.version, first.message.msisdn), (1, msisdn(0)));
     assert_eq!(second.fields, recipients(1..2)[0].fields);
     assert!(!second.opted_out);
     let loaded = desk.one(batch, 1).await;
@@ -38,9 +38,9 @@ async fn a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs(desk
     desk.counters_equal_rows(batch, 2).await;
 }
 
-async fn claims_come_in_order_of_the_queue_and_end_at_the_limit(desk: Desk) {
+async fn claims_take_in_queue_order_up_to_the_limit(desk: Desk) {
     let batch = desk.batch_of(6).await;
-    // Handed back with other places in the queue: the last two first, then the first two, then the rest.
+    // Requeued in another order: the last two first, then the first two, then the rest.
     let all = messages(&desk.claimed(batch, 6).await);
     let places = [3, 3, 5, 5, 1, 1];
     let back = all.iter().zip(places).map(|(message, place)| {
@@ -54,19 +54,19 @@ async fn claims_come_in_order_of_the_queue_and_end_at_the_limit(desk: Desk) {
     desk.counters_equal_rows(batch, 6).await;
 }
 
-async fn queues_share_a_claim_evenly_in_the_order_named(desk: Desk) {
+async fn queues_share_a_claim_evenly_in_the_given_order(desk: Desk) {
     let (big, small) = (desk.batch_of(90).await, desk.batch_of(3).await);
     let claim = desk.claim_of(big, 10).await;
     let queues = vec![queue(&claim, big, 0), queue(&claim, big, 1), queue(&claim, small, 0)];
     let set = desk.claim(Claim { queues: queues.clone(), ..claim }).await.unwrap();
     let order: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
-    // A third of ten each, and what one has not got the others share.
+    // Each gets a third of ten; the others share what one queue does not use.
     let expected: Vec<_> = (0..7).map(|n| (big, n)).chain((0..3).map(|n| (small, n))).collect();
     assert_eq!(order, expected);
     assert_eq!(drained(&set), queues[1..].iter().map(|queue| (*queue, None)).collect::<Vec<_>>());
 }
 
-async fn a_claim_for_fewer_than_there_are_queues_serves_the_first_of_them(desk: Desk) {
+async fn a_claim_for_fewer_messages_than_queues_serves_the_first_queues(desk: Desk) {
     let (first, second) = (desk.batch_of(5).await, desk.batch_of(5).await);
     let claim = desk.claim_of(first, 1).await;
     let queues = vec![queue(&claim, second, 0), queue(&claim, first, 0)];
@@ -84,7 +84,7 @@ async fn two_claims_at_once_share_no_message(desk: Desk) {
     assert_eq!(all, (0..30).collect::<Vec<_>>());
 }
 
-async fn what_may_not_leave_yet_stays(desk: Desk) {
+async fn a_message_is_not_claimed_before_its_time(desk: Desk) {
     let audience = desk.audience(None, 3).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 3).await;
@@ -99,7 +99,7 @@ async fn what_may_not_leave_yet_stays(desk: Desk) {
     assert!(desk.claimed(batch, 10).await.messages.is_empty());
 }
 
-async fn what_has_given_up_waiting_stays(desk: Desk) {
+async fn an_expired_message_is_not_claimed(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 2).await;
@@ -113,7 +113,7 @@ async fn what_has_given_up_waiting_stays(desk: Desk) {
     assert_eq!(numbers(&desk.due(batch, desk.now(), None, 10).await.unwrap()), [0]);
 }
 
-async fn whoever_stands_behind_those_whose_time_is_over_leaves_in_turn_and_no_more_than_asked(desk: Desk) {
+async fn expired_messages_do_not_block_later_ones_in_their_queue(desk: Desk) {
     let audience = desk.audience(None, 9).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 9).await;
@@ -131,7 +131,7 @@ async fn whoever_stands_behind_those_whose_time_is_over_leaves_in_turn_and_no_mo
     desk.counters_equal_rows(batch, 9).await;
 }
 
-async fn only_running_batches_leave(desk: Desk) {
+async fn only_running_batches_are_claimed(desk: Desk) {
     let batch = desk.batch_of(BatchState::ALL.len().try_into().unwrap()).await;
     let mut state = BatchState::Running;
     for next in BatchState::ALL.iter().copied().filter(|state| *state != BatchState::Launching) {
@@ -142,7 +142,7 @@ async fn only_running_batches_leave(desk: Desk) {
     }
 }
 
-async fn a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own(desk: Desk) {
+async fn a_lane_takes_only_from_given_queues_and_owns_what_it_takes(desk: Desk) {
     let batch = desk.batch_of(5).await;
     let lane = desk.lane("other", Channel::WhatsApp).await;
     let claim = desk.claim_of(batch, 2).await;
@@ -154,7 +154,7 @@ async fn a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own(d
     for message in messages(&stood_in) {
         assert_eq!((message.lane, desk.one(batch, message.key.n).await.lane), (lane, lane));
     }
-    // Whoever is only looked at stays whose they were.
+    // A message that is only read keeps its lane.
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
     let impatient = vec![ImpatientQueue { queue: claim.queues[0], steps: 2 }];
     let tier = TierUse { portfolio: "acme".to_owned(), slots: Slots { free: 0, impatient }, since: desk.now(), sender };
@@ -163,15 +163,15 @@ async fn a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own(d
     assert_eq!(desk.claimed(batch, 10).await.messages.len(), 3);
 }
 
-async fn a_queue_that_held_less_than_asked_is_told_as_drained(desk: Desk) {
+async fn a_queue_with_fewer_messages_than_requested_is_drained(desk: Desk) {
     let batch = desk.batch_of(4).await;
     assert!(drained(&desk.claimed(batch, 2).await).is_empty());
-    assert!(drained(&desk.claimed(batch, 2).await).is_empty(), "as much as asked for: there may be more");
+    assert!(drained(&desk.claimed(batch, 2).await).is_empty(), "as many as requested: there may be more");
     let queue = desk.claim_of(batch, 2).await.queues[0];
     assert_eq!(drained(&desk.claimed(batch, 2).await), [(queue, None)]);
 }
 
-async fn a_drained_queue_says_when_the_rest_of_it_may_leave(desk: Desk) {
+async fn a_drained_queue_reports_when_its_next_message_is_ready(desk: Desk) {
     let batch = desk.batch_of(4).await;
     let all = messages(&desk.claimed(batch, 4).await);
     let back = all.iter().zip([0, 50, 20, 20]).map(|(message, second)| {
@@ -189,16 +189,16 @@ async fn a_drained_queue_says_when_the_rest_of_it_may_leave(desk: Desk) {
     assert_eq!(rests, expected);
 }
 
-async fn who_opted_out_after_the_launch_is_pointed_out(desk: Desk) {
+async fn a_claim_marks_recipients_who_opted_out_after_the_launch(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: person(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
+    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
     desk.opt_out(vec![wish]).await.unwrap();
     let set = desk.claimed(batch, 3).await;
     let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();
     assert_eq!(out, [false, true, false]);
 }
 
-async fn a_claim_of_nothing_is_nothing(desk: Desk) {
+async fn an_empty_claim_takes_nothing(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let claim = desk.claim_of(batch, 0).await;
     assert!(desk.claim(claim.clone()).await.unwrap().messages.is_empty());
@@ -207,12 +207,12 @@ async fn a_claim_of_nothing_is_nothing(desk: Desk) {
     assert!(desk.one(batch, 0).await.version == 0);
 }
 
-async fn a_claim_that_nobody_waits_for_any_more_takes_nothing(desk: Desk) {
+async fn a_claim_dropped_before_its_start_takes_nothing(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let claim = desk.claim_of(batch, 3).await;
     tokio::select! {
         biased;
-        set = desk.claim(claim) => panic!("asked once and left: {set:?}"),
+        set = desk.claim(claim) => panic!("completed at the first poll: {set:?}"),
         () = std::future::ready(()) => {}
     }
     assert_eq!(desk.claimed(batch, 3).await.messages.len(), 3);

@@ -1,4 +1,4 @@
-//! Counters are kept, and equal what counting the rows would give, whatever happened in whatever order.
+//! Tests counters: they always equal a count of the rows.
 
 use super::*;
 use crate::clock::Chance;
@@ -6,8 +6,8 @@ use crate::domain::{Count, Ending, Outcome};
 
 for_every_store!(
     counters_equal_rows_after_any_sequence_of_claims_and_changes,
-    counters_of_a_batch_nobody_knows_are_nothing,
-    writers_at_once_lose_no_count,
+    counters_of_an_unknown_batch_are_zero,
+    concurrent_writers_lose_no_count,
 );
 
 const MESSAGES: u32 = 60;
@@ -19,7 +19,7 @@ async fn counters_equal_rows_after_any_sequence_of_claims_and_changes(desk: Desk
         for _ in 0..12 {
             desk.clock.advance(Span::from_secs(1));
             let mut taken = messages(&desk.claimed(batch, pick(&chance, 20)).await);
-            // Some decisions are made on what was true a while ago.
+            // Some decisions are based on earlier versions.
             taken.extend(desk.all(batch, MESSAGES).await.into_iter().filter(|_| pick(&chance, 4) == 0));
             let changes: Vec<_> = taken.iter().map(|message| any_change(&chance, message, desk.now())).collect();
             let keys: Vec<_> = changes.iter().map(|change| change.key).collect();
@@ -65,11 +65,11 @@ fn any_change(chance: &Chance, message: &Loaded, now: Timestamp) -> Change {
     decided
 }
 
-async fn counters_of_a_batch_nobody_knows_are_nothing(desk: Desk) {
+async fn counters_of_an_unknown_batch_are_zero(desk: Desk) {
     assert_eq!(desk.tallies(BatchId(999)).await.unwrap(), Tallies::default());
 }
 
-async fn writers_at_once_lose_no_count(desk: Desk) {
+async fn concurrent_writers_lose_no_count(desk: Desk) {
     let batch = desk.batch_of(40).await;
     let all = messages(&desk.claimed(batch, 20).await);
     let records = all.chunks(4).map(|some| {

@@ -1,5 +1,5 @@
-//! Hours: a claim leaves in their queue those whose clocks say so. At the desk's start it is 16:00 in Singapore and 03:00 in
-//! New York, of Friday, 15 January 2027.
+//! Tests hours: a claim takes no message outside its hours. At the start it is 16:00 in Singapore and 03:00 in
+//! New York, on Friday, 15 January 2027.
 
 use super::*;
 use crate::domain::{Hours, Stretch};
@@ -7,19 +7,19 @@ use crate::planner::Timing;
 use crate::store::Over;
 
 for_every_store!(
-    who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next,
-    who_has_to_stay_in_stands_in_nobodys_way,
-    whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock,
-    a_beginning_is_spread_evenly_and_gives_up_as_much_later,
+    messages_outside_their_hours_stay_and_report_the_next_opening,
+    messages_outside_their_hours_block_no_others,
+    a_local_start_time_applies_in_each_time_zone,
+    first_messages_are_spread_evenly_and_expire_as_much_later,
 );
 
-/// So many people in New York, and behind them as many in Singapore, with hours.
+/// A claim with these hours, for a batch with five recipients in New York and then five in Singapore.
 async fn claim_of(desk: &Desk, hours: Hours, limit: u32) -> Claim {
     let audience = desk.begin(None).await;
     let country = |n: u32| if n < 5 { "US" } else { "SG" }.parse::<Country>().unwrap();
-    let people = recipients(0..10).into_iter().zip(0..);
-    let people = people.map(|(person, n)| Recipient { country: country(n), ..person });
-    desk.add_recipients(audience, 0, people.collect()).await.unwrap();
+    let rows = recipients(0..10).into_iter().zip(0..);
+    let rows = rows.map(|(row, n)| Recipient { country: country(n), ..row });
+    desk.add_recipients(audience, 0, rows.collect()).await.unwrap();
     desk.publish_audience(audience, 10, "{}".to_owned()).await.unwrap();
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 10).await;
@@ -33,13 +33,13 @@ fn window(text: &str) -> Hours {
     Hours { windows: vec![text.parse::<Stretch>().unwrap()], ..Hours::default() }
 }
 
-async fn who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next(desk: Desk) {
+async fn messages_outside_their_hours_stay_and_report_the_next_opening(desk: Desk) {
     let claim = claim_of(&desk, window("Mon-Fri 09:00-18:00"), 100).await;
     let queue = claim.queues[0];
     let set = desk.claim(claim.clone()).await.unwrap();
     assert_eq!(numbers(&messages(&set)), [5, 6, 7, 8, 9]);
     assert_eq!(drained(&set), [(queue, None)]);
-    // Six hours later it is nine in New York.
+    // Six hours later it is 09:00 in New York.
     let kept: Vec<(u32, Timestamp)> = closed(&set).iter().map(|(message, until)| (message.key.n, *until)).collect();
     assert_eq!(kept, (0..5).map(|n| (n, at(6 * 3_600))).collect::<Vec<_>>());
     for (message, _) in closed(&set) {
@@ -51,15 +51,15 @@ async fn who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next(desk: De
     assert_eq!((numbers(&messages(&set)), closed(&set).len()), (vec![0, 1, 2, 3, 4], 0));
 }
 
-async fn who_has_to_stay_in_stands_in_nobodys_way(desk: Desk) {
+async fn messages_outside_their_hours_block_no_others(desk: Desk) {
     let claim = claim_of(&desk, window("09:00-18:00"), 2).await;
     let set = desk.claim(claim).await.unwrap();
     assert_eq!((numbers(&messages(&set)), closed(&set).len()), (vec![5, 6], 5));
     assert_eq!(ended(&set, Rest::More).len(), 1);
 }
 
-async fn whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock(desk: Desk) {
-    // Nine in the morning of the 15th: past in Singapore, and in New York six hours from now.
+async fn a_local_start_time_applies_in_each_time_zone(desk: Desk) {
+    // 09:00 on the 15th: past in Singapore, and six hours from now in New York.
     let since = Some("2027-01-15T09:00:00".parse().unwrap());
     let claim = claim_of(&desk, Hours { since, ..Hours::default() }, 100).await;
     let set = desk.claim(claim).await.unwrap();
@@ -67,13 +67,13 @@ async fn whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock(d
     assert!(closed(&set).iter().all(|(_, until)| *until == at(6 * 3_600)));
 }
 
-async fn a_beginning_is_spread_evenly_and_gives_up_as_much_later(desk: Desk) {
+async fn first_messages_are_spread_evenly_and_expire_as_much_later(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 6).await;
     let start = Start { gives_up: Some(at(30)), ..spread.start.clone() };
     let over = Some(Over { span: Span::from_secs(60), messages: 6 });
-    // However it is cut into pieces.
+    // The pieces do not matter.
     for (from, until) in [(0, 2), (2, 6)] {
         desk.spread(Spread { from, until, start: start.clone(), over, ..spread.clone() }).await.unwrap();
     }

@@ -1,29 +1,29 @@
-//! Messages join an open batch of their plan, and begin one where none is open.
+//! Tests joins: messages join an open batch of their plan, and begin one if none is open.
 
 use super::*;
 use crate::domain::{Count, Outcome, SkipReason, WishFrom};
 use crate::store::{Amendment, Book, Joined, Joining, OptOut, Whom};
 
 for_every_store!(
-    messages_of_a_plan_join_one_batch_as_long_as_it_is_open,
-    messages_that_join_are_as_those_that_were_launched,
-    nothing_joins_a_batch_that_is_called_off_or_has_ended,
-    messages_join_a_batch_that_is_paused_and_wait_with_it,
-    another_plan_is_another_batch,
-    recipients_who_opted_out_are_skipped_as_they_join,
+    messages_of_a_plan_join_one_batch_while_it_is_open,
+    joined_messages_equal_launched_messages,
+    nothing_joins_a_cancelled_or_finished_batch,
+    messages_join_a_paused_batch_and_wait_with_it,
+    messages_of_another_plan_join_another_batch,
+    recipients_who_opted_out_are_skipped_when_they_join,
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
-    a_batch_that_a_clock_opened_later_than_now_is_not_joined,
-    a_batch_that_was_launched_is_never_joined,
-    an_open_batch_stays_in_play_for_a_join_that_commits_late,
-    a_recipient_who_has_joined_meanwhile_is_not_erased,
+    a_batch_that_was_opened_in_the_future_is_not_joined,
+    a_launched_batch_is_never_joined,
+    an_open_batch_stays_in_play_for_a_late_join,
+    a_recipient_who_joined_meanwhile_is_not_erased,
 );
 
 impl Desk {
-    async fn joining(&self, people: std::ops::Range<u32>) -> Joining {
+    async fn joining(&self, numbers: std::ops::Range<u32>) -> Joining {
         let lane = self.lane("wa", Channel::WhatsApp).await;
         Joining {
             plan: plan(),
-            recipients: recipients(people),
+            recipients: recipients(numbers),
             start: Start::of(&Present::queued(self.now(), None), vec![lane]),
             elsewhere: Vec::new(),
             tag: tag(),
@@ -33,23 +33,23 @@ impl Desk {
         }
     }
 
-    async fn joined(&self, people: std::ops::Range<u32>) -> Joined {
-        self.join(self.joining(people).await).await.unwrap()
+    async fn joined(&self, numbers: std::ops::Range<u32>) -> Joined {
+        self.join(self.joining(numbers).await).await.unwrap()
     }
 }
 
-async fn messages_of_a_plan_join_one_batch_as_long_as_it_is_open(desk: Desk) {
+async fn messages_of_a_plan_join_one_batch_while_it_is_open(desk: Desk) {
     let first = desk.joined(0..2).await;
-    let told = desk.batch(first.batch).await.unwrap().unwrap();
-    assert_eq!((told.state, told.tag, told.messages), (BatchState::Running, first.tag, 2));
-    assert_eq!((told.open_until, told.started_at, told.name), (Some(at(60)), Some(at(0)), None));
+    let found = desk.batch(first.batch).await.unwrap().unwrap();
+    assert_eq!((found.state, found.tag, found.messages), (BatchState::Running, first.tag, 2));
+    assert_eq!((found.open_until, found.started_at, found.name), (Some(at(60)), Some(at(0)), None));
     desk.clock.advance(Span::from_secs(59));
     let second = desk.joined(2..5).await;
     assert_eq!(second, Joined { first: 2, ..first });
     assert_eq!(desk.joined(5..5).await, Joined { first: 5, ..first });
-    let told = desk.batch(first.batch).await.unwrap().unwrap();
-    // It closes when it was to close, although more have joined it.
-    assert_eq!((told.messages, told.open_until), (5, Some(at(60))));
+    let found = desk.batch(first.batch).await.unwrap().unwrap();
+    // A join does not move the close.
+    assert_eq!((found.messages, found.open_until), (5, Some(at(60))));
     desk.clock.advance(Span::from_secs(1));
     let later = desk.joined(5..6).await;
     assert_ne!(later.batch, first.batch);
@@ -57,18 +57,18 @@ async fn messages_of_a_plan_join_one_batch_as_long_as_it_is_open(desk: Desk) {
     assert_eq!(desk.batches(None).await.unwrap().len(), 2);
 }
 
-async fn messages_that_join_are_as_those_that_were_launched(desk: Desk) {
+async fn joined_messages_equal_launched_messages(desk: Desk) {
     let joined = desk.joined(0..3).await;
     let seq = desk.seq().await.unwrap();
     desk.claimed(joined.batch, 2).await;
     desk.clock.advance(Span::from_secs(5));
     desk.joined(3..5).await;
-    // That takes no decision: the nodes know the batch.
+    // A join is no decision, because the nodes know the batch.
     assert_eq!(desk.seq().await.unwrap(), seq);
     desk.counters_equal_rows(joined.batch, 5).await;
     let all = desk.all(joined.batch, 5).await;
     for (n, message) in (0..).zip(&all) {
-        assert_eq!((message.key.n, message.msisdn), (n, person(n)));
+        assert_eq!((message.key.n, message.msisdn), (n, msisdn(n)));
         let whole = desk.whole(message.key).await.unwrap().unwrap();
         assert_eq!(whole.recipient.as_ref(), recipients(n..n + 1).first());
     }
@@ -78,7 +78,7 @@ async fn messages_that_join_are_as_those_that_were_launched(desk: Desk) {
     assert_eq!(numbers(&messages(&desk.claimed(joined.batch, 9).await)), [2, 3, 4]);
 }
 
-async fn nothing_joins_a_batch_that_is_called_off_or_has_ended(desk: Desk) {
+async fn nothing_joins_a_cancelled_or_finished_batch(desk: Desk) {
     for to in [BatchState::Cancelling, BatchState::Finished] {
         let before = desk.joined(0..1).await;
         desk.move_batch(before.batch, vec![BatchState::Running], to, None, desk.now()).await.unwrap();
@@ -88,7 +88,7 @@ async fn nothing_joins_a_batch_that_is_called_off_or_has_ended(desk: Desk) {
     }
 }
 
-async fn messages_join_a_batch_that_is_paused_and_wait_with_it(desk: Desk) {
+async fn messages_join_a_paused_batch_and_wait_with_it(desk: Desk) {
     let joined = desk.joined(0..1).await;
     let (running, paused) = (BatchState::Running, BatchState::Paused);
     desk.move_batch(joined.batch, vec![running], paused, None, desk.now()).await.unwrap();
@@ -98,12 +98,12 @@ async fn messages_join_a_batch_that_is_paused_and_wait_with_it(desk: Desk) {
     assert_eq!(desk.claimed(joined.batch, 9).await.messages.len(), 2);
 }
 
-async fn another_plan_is_another_batch(desk: Desk) {
+async fn messages_of_another_plan_join_another_batch(desk: Desk) {
     let joined = desk.joined(0..1).await;
     let other = Plan { end: Some(at(1_000)), ..plan() };
     let elsewhere = desk.join(Joining { plan: other, ..desk.joining(1..2).await }).await.unwrap();
     assert_ne!(elsewhere.batch, joined.batch);
-    // A batch whose plan was changed is of another plan.
+    // An amended batch has another plan.
     let (plan, why) = (Plan { end: Some(at(500)), ..plan() }, "changed".to_owned());
     let amendment = Amendment { batch: joined.batch, edition: 0, plan, starts_at: None, why, now: desk.now() };
     desk.amend(amendment).await.unwrap().unwrap();
@@ -111,9 +111,9 @@ async fn another_plan_is_another_batch(desk: Desk) {
     assert!(again.batch != joined.batch && again.batch != elsewhere.batch);
 }
 
-async fn recipients_who_opted_out_are_skipped_as_they_join(desk: Desk) {
+async fn recipients_who_opted_out_are_skipped_when_they_join(desk: Desk) {
     let (since, source) = (desk.now(), "STOP".to_owned());
-    desk.opt_out(vec![OptOut { msisdn: person(1), since, from: WishFrom::Operator, source }]).await.unwrap();
+    desk.opt_out(vec![OptOut { msisdn: msisdn(1), since, from: WishFrom::Operator, source }]).await.unwrap();
     let joined = desk.joined(0..3).await;
     let skipped = State::Done { outcome: Outcome::Skipped, skipped: Some(SkipReason::OptedOut), at: at(0) };
     assert_eq!(desk.one(joined.batch, 1).await.present.state, skipped);
@@ -122,7 +122,7 @@ async fn recipients_who_opted_out_are_skipped_as_they_join(desk: Desk) {
     desk.counters_equal_rows(joined.batch, 3).await;
 }
 
-/// In groups of all sizes, over several pieces of the largest size.
+/// The groups have all sizes, and together are longer than several of the largest pieces.
 async fn recipients_who_joined_are_found_by_number_and_by_their_own_id(desk: Desk) {
     let sizes = [1, 1, 1, 1, 1, 2, 3, 1, 700, 1, 4_000, 90, 1, 5_000, 2, 1];
     let mut first = 0;
@@ -133,29 +133,29 @@ async fn recipients_who_joined_are_found_by_number_and_by_their_own_id(desk: Des
         audience = desk.batch(joined.batch).await.unwrap().unwrap().audience_ids[0];
         first += size;
         for n in [0, first / 2, first - size, first - 1] {
-            let places = desk.places_of(Whom::Number(person(n)), None).await.unwrap();
+            let places = desk.places_of(Whom::Number(msisdn(n)), None).await.unwrap();
             assert_eq!(places, [(audience, n)], "of {first}");
         }
     }
     let by_id = desk.places_of(Whom::ClientId("theirs-708".to_owned()), Some(vec![audience])).await.unwrap();
     assert_eq!(by_id, [(audience, 708)]);
-    assert!(desk.places_of(Whom::Number(person(first)), None).await.unwrap().is_empty());
+    assert!(desk.places_of(Whom::Number(msisdn(first)), None).await.unwrap().is_empty());
 }
 
-async fn a_batch_that_a_clock_opened_later_than_now_is_not_joined(desk: Desk) {
+async fn a_batch_that_was_opened_in_the_future_is_not_joined(desk: Desk) {
     let later = desk.joined(0..1).await;
     let earlier = desk.join(Joining { now: at(-1), ..desk.joining(1..2).await }).await.unwrap();
     assert_ne!(earlier.batch, later.batch);
 }
 
-async fn a_batch_that_was_launched_is_never_joined(desk: Desk) {
+async fn a_launched_batch_is_never_joined(desk: Desk) {
     let launched = desk.batch_of(2).await;
     assert_eq!(desk.batch(launched).await.unwrap().unwrap().open_until, None);
     assert_ne!(desk.joined(2..3).await.batch, launched);
 }
 
-/// A join reads its clock before it closes, and waits for its turn to write.
-async fn an_open_batch_stays_in_play_for_a_join_that_commits_late(desk: Desk) {
+/// A join may read its clock before the close, and wait for the writer until after it.
+async fn an_open_batch_stays_in_play_for_a_late_join(desk: Desk) {
     let (open, launched) = (desk.joined(0..1).await.batch, desk.batch_of(2).await);
     let book = Book::new(Arc::clone(&desk.store));
     let open = book.get(open).await.unwrap().unwrap();
@@ -165,13 +165,13 @@ async fn an_open_batch_stays_in_play_for_a_join_that_commits_late(desk: Desk) {
     assert!(!book.get(launched).await.unwrap().unwrap().is_open(at(0)));
 }
 
-/// Nothing else is known of a batch that opened after the look.
-async fn a_recipient_who_has_joined_meanwhile_is_not_erased(desk: Desk) {
+/// The caller knows the number of messages from an earlier look, and nothing about a batch that opened since.
+async fn a_recipient_who_joined_meanwhile_is_not_erased(desk: Desk) {
     let joined = desk.joined(0..3).await;
     for (known, is_erased) in [(3, true), (2, false), (0, false)] {
-        let erased = desk.erase(person(2), Vec::new(), Vec::new(), vec![(joined.batch, known)]).await.unwrap();
+        let erased = desk.erase(msisdn(2), Vec::new(), Vec::new(), vec![(joined.batch, known)]).await.unwrap();
         assert_eq!(erased, is_erased, "{known} known");
     }
-    assert!(!desk.erase(person(2), Vec::new(), Vec::new(), Vec::new()).await.unwrap());
-    assert!(desk.erase(person(3), Vec::new(), Vec::new(), Vec::new()).await.unwrap(), "who has not joined");
+    assert!(!desk.erase(msisdn(2), Vec::new(), Vec::new(), Vec::new()).await.unwrap());
+    assert!(desk.erase(msisdn(3), Vec::new(), Vec::new(), Vec::new()).await.unwrap(), "a recipient who has not joined");
 }

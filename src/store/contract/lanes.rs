@@ -1,20 +1,20 @@
-//! Lanes, holds, and people who want nothing more.
+//! Tests lanes, holds and opt-outs.
 
 use super::*;
 use crate::domain::WishFrom;
 use crate::store::{HeldBy, Hold, OptOut};
 
 for_every_store!(
-    a_lane_keeps_its_number,
+    a_lane_keeps_its_id,
     the_first_reason_of_a_hold_stays,
-    a_person_and_the_throttle_hold_beside_each_other_and_a_release_lifts_both,
+    a_release_ends_an_operators_and_the_providers_hold,
     a_template_is_held_apart_from_its_lane,
-    what_was_begun_before_a_hold_was_lifted_puts_none,
-    holding_and_releasing_raise_the_sequence_and_can_be_read_later,
-    an_opt_out_counts_from_the_first_time,
+    a_request_begun_before_a_release_places_no_hold,
+    holds_and_releases_are_decisions_and_events,
+    a_repeated_opt_out_counts_from_the_first_time,
 );
 
-async fn a_lane_keeps_its_number(desk: Desk) {
+async fn a_lane_keeps_its_id(desk: Desk) {
     let (wa, sms) = (("wa".to_owned(), Channel::WhatsApp), ("sms".to_owned(), Channel::Sms));
     let first = desk.lanes(vec![wa.clone()]).await.unwrap();
     let both = desk.lanes(vec![sms.clone(), wa.clone(), sms]).await.unwrap();
@@ -46,7 +46,7 @@ async fn the_first_reason_of_a_hold_stays(desk: Desk) {
     assert_eq!(desk.holds().await.unwrap(), [first]);
 }
 
-async fn a_person_and_the_throttle_hold_beside_each_other_and_a_release_lifts_both(desk: Desk) {
+async fn a_release_ends_an_operators_and_the_providers_hold(desk: Desk) {
     let (ours, theirs) = (hold("", HeldBy::Answer, "refused", at(1)), hold("", HeldBy::Person, "paused by Ann", at(2)));
     desk.hold(ours.clone(), at(1)).await.unwrap();
     desk.hold(theirs.clone(), at(2)).await.unwrap();
@@ -65,46 +65,46 @@ async fn a_template_is_held_apart_from_its_lane(desk: Desk) {
     assert_eq!(desk.holds().await.unwrap(), [template]);
 }
 
-async fn what_was_begun_before_a_hold_was_lifted_puts_none(desk: Desk) {
+async fn a_request_begun_before_a_release_places_no_hold(desk: Desk) {
     let refused = |second| hold("promo", HeldBy::Receipt, "the template is paused", at(second));
     desk.hold(refused(10), at(5)).await.unwrap();
     assert_eq!(desk.release("wa".to_owned(), "promo".to_owned(), at(20), "Ann".to_owned()).await.unwrap(), 1);
     let before = desk.seq().await.unwrap();
-    assert!(desk.hold(refused(30), at(19)).await.unwrap() > before, "whoever has put it looks, and finds it lifted");
+    assert!(desk.hold(refused(30), at(19)).await.unwrap() > before, "the caller looks again, and finds the release");
     assert!(desk.holds().await.unwrap().is_empty());
-    // The lane and other templates were not lifted.
+    // The lane and other templates were not released.
     desk.hold(hold("other", HeldBy::Receipt, "paused too", at(30)), at(19)).await.unwrap();
     desk.hold(hold("", HeldBy::Person, "paused by Ann", at(30)), at(30)).await.unwrap();
     assert_eq!(desk.holds().await.unwrap().len(), 2);
     desk.hold(refused(31), at(20)).await.unwrap();
-    assert_eq!(desk.holds().await.unwrap().len(), 3, "it is paused still");
+    assert_eq!(desk.holds().await.unwrap().len(), 3, "a later request holds it again");
 }
 
-async fn holding_and_releasing_raise_the_sequence_and_can_be_read_later(desk: Desk) {
+async fn holds_and_releases_are_decisions_and_events(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let noted = desk.hold(hold("promo", HeldBy::Person, "paused by Ann", at(1)), at(1)).await.unwrap();
     assert!(noted > before);
     assert_eq!(desk.seq().await.unwrap(), noted);
     desk.release("wa".to_owned(), "promo".to_owned(), at(2), "Ann".to_owned()).await.unwrap();
     assert!(desk.seq().await.unwrap() > noted);
-    let told: Vec<_> =
+    let events: Vec<_> =
         desk.events(0, 10).await.unwrap().into_iter().map(|(_, event)| (event.at, event.subject)).collect();
     let subject = "template promo on lane wa".to_owned();
-    assert_eq!(told, [(at(1), subject.clone()), (at(2), subject)]);
+    assert_eq!(events, [(at(1), subject.clone()), (at(2), subject)]);
 }
 
-async fn an_opt_out_counts_from_the_first_time(desk: Desk) {
+async fn a_repeated_opt_out_counts_from_the_first_time(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let wish = |n, second| OptOut {
-        msisdn: person(n),
+        msisdn: msisdn(n),
         since: at(second),
         from: WishFrom::Operator,
         source: "STOP".to_owned(),
     };
     desk.opt_out(vec![wish(3, 1), wish(1, 1), wish(3, 2)]).await.unwrap();
     desk.opt_out(vec![wish(1, 5)]).await.unwrap();
-    let asked = vec![person(9), person(3), person(1), person(3)];
-    assert_eq!(desk.opted_out(asked).await.unwrap(), [person(1), person(3)]);
+    let asked = vec![msisdn(9), msisdn(3), msisdn(1), msisdn(3)];
+    assert_eq!(desk.opted_out(asked).await.unwrap(), [msisdn(1), msisdn(3)]);
     assert!(desk.opted_out(Vec::new()).await.unwrap().is_empty());
-    assert!(desk.seq().await.unwrap() > before, "every node looks at once");
+    assert!(desk.seq().await.unwrap() > before, "an opt-out makes the nodes look");
 }

@@ -1,24 +1,24 @@
-//! One epoch sends: who takes the lease, and what those of another epoch may still do.
+//! Tests the lease: which server takes it, and what a server of another epoch may still do.
 
 use super::*;
 use crate::store::{Beat, Error, Holder, Lease, NodeStart, started};
 
 for_every_store!(
-    a_server_begins_an_epoch_and_one_that_stops_gives_it_back,
-    of_two_servers_that_found_the_lease_free_one_takes_it,
+    a_start_takes_the_lease_and_a_stop_gives_it_back,
+    one_of_two_concurrent_starts_takes_the_lease,
     a_lease_that_was_renewed_meanwhile_is_not_taken,
-    a_superseded_server_renews_beats_and_gives_back_nothing,
-    a_claim_under_another_epoch_is_refused_and_takes_nothing,
-    in_flight_is_what_ended_epochs_left_and_nothing_of_the_present_one,
+    a_superseded_server_cannot_renew_beat_or_give_back,
+    a_claim_of_another_epoch_fails_and_takes_nothing,
+    in_flight_lists_messages_of_earlier_epochs_only,
     a_superseded_server_may_still_record_what_it_sent,
-    a_late_answer_adds_only_its_umid_to_an_attempt_that_was_counted_as_unknown,
+    a_late_answer_adds_only_its_umid_to_an_unknown_attempt,
 );
 
 fn holder(pid: u32) -> Holder {
     Holder { machine: "here".to_owned(), pid, started: 4_711 }
 }
 
-async fn a_server_begins_an_epoch_and_one_that_stops_gives_it_back(desk: Desk) {
+async fn a_start_takes_the_lease_and_a_stop_gives_it_back(desk: Desk) {
     let free = desk.lease().await.unwrap();
     assert_eq!((free.epoch, &free.held), (Epoch(0), &None));
     let start = NodeStart { now: at(1), holder: holder(5), over: free };
@@ -35,7 +35,7 @@ async fn a_server_begins_an_epoch_and_one_that_stops_gives_it_back(desk: Desk) {
     assert_eq!(started(&*desk, at(5)).await.epoch, Epoch(2));
 }
 
-async fn of_two_servers_that_found_the_lease_free_one_takes_it(desk: Desk) {
+async fn one_of_two_concurrent_starts_takes_the_lease(desk: Desk) {
     let over = desk.lease().await.unwrap();
     let start = |pid| NodeStart { now: at(1), holder: holder(pid), over: over.clone() };
     let (one, other) = tokio::join!(desk.start_node(start(1)), desk.start_node(start(2)));
@@ -53,7 +53,7 @@ async fn a_lease_that_was_renewed_meanwhile_is_not_taken(desk: Desk) {
     assert_eq!(desk.lease().await.unwrap().epoch, first.epoch);
 }
 
-async fn a_superseded_server_renews_beats_and_gives_back_nothing(desk: Desk) {
+async fn a_superseded_server_cannot_renew_beat_or_give_back(desk: Desk) {
     let (first, second) = (started(&*desk, at(0)).await, started(&*desk, at(9)).await);
     let lease = desk.lease().await.unwrap();
     assert!(matches!(desk.renew(first.node, at(10)).await, Err(Error::Superseded)));
@@ -63,7 +63,7 @@ async fn a_superseded_server_renews_beats_and_gives_back_nothing(desk: Desk) {
     desk.beat(Beat::of(second.node, at(11), 0)).await.unwrap();
 }
 
-async fn a_claim_under_another_epoch_is_refused_and_takes_nothing(desk: Desk) {
+async fn a_claim_of_another_epoch_fails_and_takes_nothing(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let first = started(&*desk, at(0)).await;
     let claim = desk.claim_of(batch, 1).await;
@@ -78,7 +78,7 @@ async fn a_claim_under_another_epoch_is_refused_and_takes_nothing(desk: Desk) {
     desk.counters_equal_rows(batch, 3).await;
 }
 
-async fn in_flight_is_what_ended_epochs_left_and_nothing_of_the_present_one(desk: Desk) {
+async fn in_flight_lists_messages_of_earlier_epochs_only(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let mut claimed = Vec::new();
     for _ in 0..3 {
@@ -103,10 +103,10 @@ async fn a_superseded_server_may_still_record_what_it_sent(desk: Desk) {
     desk.counters_equal_rows(batch, 1).await;
 }
 
-async fn a_late_answer_adds_only_its_umid_to_an_attempt_that_was_counted_as_unknown(desk: Desk) {
+async fn a_late_answer_adds_only_its_umid_to_an_unknown_attempt(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let sent = desk.claim(desk.claim_of(batch, 2).await).await.unwrap();
-    // What was heard before it was counted as unknown, and after.
+    // One answer is older than the record of the unknown result, and one is newer.
     for (sent, heard) in messages(&sent).iter().zip([at(1), at(9)]) {
         let counted = unknown(sent, at(2));
         let fact = counted.fact.clone().unwrap();

@@ -1,4 +1,4 @@
-//! What may leave at most, what was spent, and steps that are held.
+//! Tests limits, costs and held steps.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use crate::planner::{Candidate, Cap, Capped, Price, Reached};
 use crate::store::{Recall, Refund, StepHeldBy, StepHold, ToldBy};
 
 for_every_store!(
-    a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over,
-    a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back,
-    what_comes_back_late_is_given_back_to_the_step_that_was_claimed,
-    a_limit_is_reached_for_good_once_nothing_is_on_its_way,
-    what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good,
-    a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on,
-    a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_again,
+    a_claim_keeps_the_message_limits_of_step_and_batch,
+    a_claim_keeps_the_budget_and_an_unsent_message_is_refunded,
+    a_late_refund_goes_to_the_claimed_step,
+    a_limit_is_final_once_no_message_is_in_flight,
+    a_limit_is_not_final_while_its_own_claim_is_in_flight,
+    a_step_released_from_a_rule_is_not_held_by_a_rule_again,
+    a_refusal_begun_before_a_resume_does_not_hold_the_step_again,
 );
 
-/// Each message costs a cent more than the one before it.
+/// A price that rises by a cent with each message.
 #[derive(Debug)]
 struct Rising;
 
@@ -58,7 +58,7 @@ impl Desk {
     }
 }
 
-async fn a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over(desk: Desk) {
+async fn a_claim_keeps_the_message_limits_of_step_and_batch(desk: Desk) {
     for cap in [messages_of(Some(5), None), messages_of(None, Some(5)), messages_of(Some(5), Some(6))] {
         let batch = desk.batch_of(9).await;
         assert_eq!(numbers(&messages(&desk.capped(batch, 3, cap.clone()).await)), [0, 1, 2]);
@@ -72,15 +72,15 @@ async fn a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over(desk: D
         assert_eq!(
             (capped.by, capped.is_final),
             (Reached::Messages { handed_over: 2, of: 5 }, false),
-            "three are on their way"
+            "three are in flight"
         );
         desk.counters_equal_rows(batch, 9).await;
     }
 }
 
-async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back(desk: Desk) {
+async fn a_claim_keeps_the_budget_and_an_unsent_message_is_refunded(desk: Desk) {
     let batch = desk.batch_of(9).await;
-    // One, two and three cents; the fourth would be too much.
+    // One, two and three cents; the fourth message would exceed the budget.
     let set = desk.capped(batch, 9, budget_of(cents(9))).await;
     assert_eq!(set.messages.iter().map(|claimed| claimed.cost).collect::<Vec<_>>(), [cents(1), cents(2), cents(3)]);
     let by = Reached::Budget { spent: cents(6), of: cents(9) };
@@ -91,14 +91,14 @@ async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_bac
     let set = desk.capped(batch, 9, budget_of(cents(9))).await;
     assert_eq!(capped(&set), reached);
     assert!(set.messages.is_empty());
-    // The second was not handed over after all.
+    // The second message was not submitted after all.
     let [first, second] = [0, 1].map(|n| MessageKey { batch, n });
     let claimed = desk.load(vec![first, second]).await.unwrap();
     let back = Present { state: State::Queued { not_before: at(0), gives_up: None }, ..claimed[1].present };
     let back = Change { refund: Some(Refund { step: step(0), amount: cents(2) }), ..change(&claimed[1], back) };
     desk.record(vec![accepted(&claimed[0], desk.now()), back.clone()]).await.unwrap();
     assert_eq!(desk.spent_on(batch).await, cents(4));
-    // Whoever decides too late gives nothing back.
+    // A late decision refunds nothing.
     assert_eq!(desk.record(vec![back]).await.unwrap(), [second]);
     assert_eq!(desk.spent_on(batch).await, cents(4));
     let set = desk.capped(batch, 9, budget_of(cents(10))).await;
@@ -107,10 +107,10 @@ async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_bac
     desk.counters_equal_rows(batch, 9).await;
 }
 
-async fn what_comes_back_late_is_given_back_to_the_step_that_was_claimed(desk: Desk) {
+async fn a_late_refund_goes_to_the_claimed_step(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let claimed = messages(&desk.capped(batch, 9, budget_of(cents(9))).await)[0];
-    // The next epoch has counted it as unknown, and it has fallen back since.
+    // The next epoch has recorded it as unknown, and it has fallen back since.
     let fallback = State::Queued { not_before: at(0), gives_up: None };
     let fallen_back = Present { step: step(1), state: fallback, ..claimed.present };
     desk.record(vec![change(&claimed, fallen_back)]).await.unwrap();
@@ -120,7 +120,7 @@ async fn what_comes_back_late_is_given_back_to_the_step_that_was_claimed(desk: D
     assert_eq!(desk.spent(batch).await.unwrap(), [(claimed.present.step, Money::ZERO)]);
 }
 
-async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
+async fn a_limit_is_final_once_no_message_is_in_flight(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let set = desk.capped(batch, 9, messages_of(None, Some(2))).await;
     let changes: Vec<_> = messages(&set).iter().map(|message| accepted(message, desk.now())).collect();
@@ -133,13 +133,13 @@ async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
     );
 }
 
-async fn what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good(desk: Desk) {
+async fn a_limit_is_not_final_while_its_own_claim_is_in_flight(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let other = desk.lane("other", Channel::WhatsApp).await;
     let second = desk.one(batch, 1).await;
     desk.record(vec![Change { lane: other, ..change(&second, second.present) }]).await.unwrap();
     let mut claim = desk.claim_of(batch, 9).await;
-    // The first that is looked at costs two cents, the one behind it one.
+    // The first message that is read costs two cents, and the next one costs one.
     claim.queues.insert(0, Queue { lane: other, ..claim.queues[0] });
     claim.caps.insert((batch, StepIndex::FIRST), Arc::new(budget_of(cents(1))));
     let set = desk.claim(claim).await.unwrap();
@@ -150,7 +150,7 @@ async fn what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good(des
     );
 }
 
-async fn a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_again(desk: Desk) {
+async fn a_refusal_begun_before_a_resume_does_not_hold_the_step_again(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let hold = StepHold {
         batch,
@@ -164,14 +164,14 @@ async fn a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_aga
     desk.release_steps(batch, None, "Ann".to_owned(), at(10)).await.unwrap().unwrap();
     assert_eq!(desk.hold_step(hold.clone(), at(9)).await.unwrap(), None);
     desk.hold_step(hold.clone(), at(10)).await.unwrap().unwrap();
-    assert_eq!(desk.hold_step(hold.clone(), at(11)).await.unwrap(), None, "held already");
-    // What a later one has to recall is not lost.
+    assert_eq!(desk.hold_step(hold.clone(), at(11)).await.unwrap(), None, "it is held already");
+    // The recall of a later hold is added.
     let recall = Some(Recall { by: ToldBy::Receipt, code: 3_041, since: at(1), until: at(12) });
     desk.hold_step(StepHold { recall, ..hold.clone() }, at(12)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [StepHold { recall, ..hold }]);
 }
 
-async fn a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on(desk: Desk) {
+async fn a_step_released_from_a_rule_is_not_held_by_a_rule_again(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let of = |by, why: &str| StepHold { batch, step: step(1), by, why: why.to_owned(), since: at(0), recall: None };
     let [person, rule] = [of(StepHeldBy::Person, "paused by Ann"), of(StepHeldBy::Rule, "9 of 10")];
@@ -191,9 +191,9 @@ async fn a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_
     assert_eq!(desk.hold_step(rule, at(2)).await.unwrap(), None);
     desk.hold_step(person.clone(), at(2)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [person]);
-    let said: Vec<String> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    let texts: Vec<String> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert_eq!(
-        said[1..],
+        texts[1..],
         [
             "step 2 is held: paused by Ann",
             "step 2 is held: 9 of 10",

@@ -1,4 +1,4 @@
-//! Nodes, what they noted, what is told about them; and verbs that share a commit.
+//! Tests nodes, their records and events, and verbs that share a commit.
 
 use super::*;
 use crate::domain::Portion;
@@ -8,58 +8,58 @@ use crate::store::{
 };
 
 for_every_store!(
-    a_node_lives_from_its_start_to_its_stop,
-    a_node_finds_the_watermark_of_the_one_before,
-    a_beat_notes_decisions_and_pace,
-    a_node_that_fell_silent_is_not_among_the_living,
-    how_lanes_go_is_what_the_living_said_last,
-    what_a_node_says_of_an_address_outlives_it,
-    what_is_turned_away_is_counted_until_a_day_without_any,
-    gaps_are_kept_until_they_are_forgotten,
-    the_latest_events_come_latest_last,
-    a_verb_that_fails_dooms_no_other_of_its_commit,
-    whatever_was_acknowledged_is_seen_by_the_next_reader,
-    a_close_runs_what_was_asked_and_refuses_what_comes_later,
+    a_node_is_live_from_its_start_to_its_stop,
+    a_node_reads_the_watermark_of_the_previous_node,
+    a_beat_records_decisions_and_rates,
+    a_silent_node_is_not_live,
+    lane_states_are_the_last_reports_of_live_nodes,
+    link_states_outlive_the_node_that_recorded_them,
+    turned_away_webhooks_are_counted_until_a_day_without_any,
+    gaps_are_listed_until_they_are_deleted,
+    the_latest_events_are_listed_in_order,
+    a_failed_verb_leaves_the_other_verbs_of_its_commit_intact,
+    an_acknowledged_write_is_visible_to_the_next_read,
+    a_close_completes_earlier_calls_and_refuses_later_ones,
 );
 
-async fn a_node_lives_from_its_start_to_its_stop(desk: Desk) {
+async fn a_node_is_live_from_its_start_to_its_stop(desk: Desk) {
     assert!(desk.nodes(at(0)).await.unwrap().is_empty());
     let Started { node, listened_until, .. } = started(&*desk, at(0)).await;
     assert_eq!(listened_until, None);
-    let living = desk.nodes(at(0)).await.unwrap();
-    assert_eq!(living.iter().map(|node| (node.id, node.seen_at, node.noted)).collect::<Vec<_>>(), [(node, at(0), 0)]);
+    let live = desk.nodes(at(0)).await.unwrap();
+    assert_eq!(live.iter().map(|node| (node.id, node.seen_at, node.noted)).collect::<Vec<_>>(), [(node, at(0), 0)]);
     desk.stop_node(node, at(5)).await.unwrap();
     assert!(desk.nodes(at(0)).await.unwrap().is_empty());
 }
 
-async fn a_node_finds_the_watermark_of_the_one_before(desk: Desk) {
+async fn a_node_reads_the_watermark_of_the_previous_node(desk: Desk) {
     let first = started(&*desk, at(0)).await.node;
     desk.beat(Beat::of(first, at(7), 0)).await.unwrap();
     desk.stop_node(first, at(9)).await.unwrap();
     let Started { node: second, listened_until: listened, .. } = started(&*desk, at(100)).await;
     assert_eq!(listened, Some(at(9)));
-    assert_ne!(first, second, "what a late word of the first says is not taken for the second's");
+    assert_ne!(first, second, "a late beat of the first must not count for the second");
     desk.stop_node(second, at(100)).await.unwrap();
 }
 
-async fn a_beat_notes_decisions_and_pace(desk: Desk) {
+async fn a_beat_records_decisions_and_rates(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let node = started(&*desk, at(0)).await.node;
     let noted = desk.seq().await.unwrap();
     desk.beat(Beat { pace: vec![(batch, 79.5), (BatchId(999), 1.0)], ..Beat::of(node, at(2), noted) }).await.unwrap();
-    let living = desk.nodes(at(2)).await.unwrap();
-    assert_eq!(living.iter().map(|node| node.noted).collect::<Vec<_>>(), [noted]);
+    let live = desk.nodes(at(2)).await.unwrap();
+    assert_eq!(live.iter().map(|node| node.noted).collect::<Vec<_>>(), [noted]);
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().pace, (79.5, at(2)));
 }
 
-async fn a_node_that_fell_silent_is_not_among_the_living(desk: Desk) {
+async fn a_silent_node_is_not_live(desk: Desk) {
     let node = started(&*desk, at(0)).await.node;
     desk.beat(Beat::of(node, at(10), 0)).await.unwrap();
     assert_eq!(desk.nodes(at(10)).await.unwrap().len(), 1);
     assert!(desk.nodes(at(11)).await.unwrap().is_empty());
 }
 
-async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
+async fn lane_states_are_the_last_reports_of_live_nodes(desk: Desk) {
     let (trouble, why) = (Trouble::Outage, "503".to_owned());
     let standing = Standing { trouble, since: at(1), until: at(9), why, in_flight: 3 };
     let state = |lane: &str, pace, standing: Option<Standing>| LaneState {
@@ -72,39 +72,39 @@ async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
         standing,
     };
     let node = started(&*desk, at(0)).await.node;
-    let said = vec![state("wa", 2.5, Some(standing)), state("sms", 0.0, None)];
-    desk.beat(Beat { lanes: said.clone(), ..Beat::of(node, at(5), 0) }).await.unwrap();
+    let reported = vec![state("wa", 2.5, Some(standing)), state("sms", 0.0, None)];
+    desk.beat(Beat { lanes: reported.clone(), ..Beat::of(node, at(5), 0) }).await.unwrap();
     let mut known = desk.lane_states(at(5)).await.unwrap();
     known.reverse();
-    assert_eq!(known, said);
+    assert_eq!(known, reported);
     let over = state("wa", 80.0, None);
     desk.beat(Beat { lanes: vec![over.clone()], ..Beat::of(node, at(6), 0) }).await.unwrap();
-    assert_eq!(desk.lane_states(at(6)).await.unwrap(), [said[1].clone(), over.clone()]);
-    assert!(desk.lane_states(at(7)).await.unwrap().is_empty(), "what a silent node said is not how they go now");
+    assert_eq!(desk.lane_states(at(6)).await.unwrap(), [reported[1].clone(), over.clone()]);
+    assert!(desk.lane_states(at(7)).await.unwrap().is_empty(), "the states of a silent node are outdated");
     desk.stop_node(node, at(8)).await.unwrap();
     assert!(desk.lane_states(at(0)).await.unwrap().is_empty());
-    // Whoever comes next goes on from there.
+    // The next node continues from these states.
     started(&*desk, at(9)).await;
     let left = |state: LaneState| LaneState { pace: 0.0, tier_spent: false, free_at: None, ..state };
-    assert_eq!(desk.lane_states(at(9)).await.unwrap(), [left(said[1].clone()), left(over)]);
+    assert_eq!(desk.lane_states(at(9)).await.unwrap(), [left(reported[1].clone()), left(over)]);
 }
 
-async fn what_a_node_says_of_an_address_outlives_it(desk: Desk) {
+async fn link_states_outlive_the_node_that_recorded_them(desk: Desk) {
     let node = started(&*desk, at(0)).await.node;
     let link = |direction, proven, doubt| LinkState { address: "https://one".to_owned(), direction, proven, doubt };
     let doubt = Some((at(3), DoubtCause::Unreachable));
-    let said = vec![link(Direction::Out, at(3), doubt), link(Direction::In, at(8), None)];
-    desk.beat(Beat { links: said.clone(), ..Beat::of(node, at(9), 0) }).await.unwrap();
-    assert_eq!(desk.links().await.unwrap(), said);
+    let reported = vec![link(Direction::Out, at(3), doubt), link(Direction::In, at(8), None)];
+    desk.beat(Beat { links: reported.clone(), ..Beat::of(node, at(9), 0) }).await.unwrap();
+    assert_eq!(desk.links().await.unwrap(), reported);
     desk.stop_node(node, at(9)).await.unwrap();
     let next = started(&*desk, at(20)).await.node;
-    assert_eq!(desk.links().await.unwrap(), said);
+    assert_eq!(desk.links().await.unwrap(), reported);
     let again = link(Direction::Out, at(21), None);
     desk.beat(Beat { links: vec![again.clone()], ..Beat::of(next, at(21), 0) }).await.unwrap();
-    assert_eq!(desk.links().await.unwrap(), [again, said[1].clone()]);
+    assert_eq!(desk.links().await.unwrap(), [again, reported[1].clone()]);
 }
 
-async fn what_is_turned_away_is_counted_until_a_day_without_any(desk: Desk) {
+async fn turned_away_webhooks_are_counted_until_a_day_without_any(desk: Desk) {
     let node = started(&*desk, at(0)).await.node;
     let turned = |why, count, since, latest| Turned { why, count, since: at(since), latest: at(latest) };
     let beat = |turned_away| Beat { turned_away, ..Beat::of(node, at(1), 0) };
@@ -118,7 +118,7 @@ async fn what_is_turned_away_is_counted_until_a_day_without_any(desk: Desk) {
     assert_eq!(desk.turned_away().await.unwrap(), [turned(TurnedAway::Nothing, 1, later, later), known[1]]);
 }
 
-async fn gaps_are_kept_until_they_are_forgotten(desk: Desk) {
+async fn gaps_are_listed_until_they_are_deleted(desk: Desk) {
     assert!(desk.gaps().await.unwrap().is_empty());
     let gap = |from, until, address: Option<&str>| KeptGap {
         from: at(from),
@@ -132,7 +132,7 @@ async fn gaps_are_kept_until_they_are_forgotten(desk: Desk) {
     assert_eq!(desk.gaps().await.unwrap(), [gap(3, 5, Some("https://one")), gap(90, 91, None)]);
 }
 
-async fn the_latest_events_come_latest_last(desk: Desk) {
+async fn the_latest_events_are_listed_in_order(desk: Desk) {
     let event = |n: i64| Event { at: at(n), subject: "node".to_owned(), text: format!("event {n}") };
     for n in 0..5 {
         desk.note(event(n)).await.unwrap();
@@ -144,7 +144,7 @@ async fn the_latest_events_come_latest_last(desk: Desk) {
     assert!(desk.events(latest[2].0, 9).await.unwrap().is_empty());
 }
 
-async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
+async fn a_failed_verb_leaves_the_other_verbs_of_its_commit_intact(desk: Desk) {
     desk.audience(Some("taken"), 1).await;
     let batch = desk.batch_of(8).await;
     let lane = desk.lane("wa", Channel::WhatsApp).await;
@@ -176,7 +176,7 @@ async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
     desk.counters_equal_rows(batch, 8).await;
 }
 
-async fn whatever_was_acknowledged_is_seen_by_the_next_reader(desk: Desk) {
+async fn an_acknowledged_write_is_visible_to_the_next_read(desk: Desk) {
     let batch = desk.batch_of(50).await;
     for n in 0..50 {
         let claimed = messages(&desk.claimed(batch, 1).await);
@@ -187,7 +187,7 @@ async fn whatever_was_acknowledged_is_seen_by_the_next_reader(desk: Desk) {
     }
 }
 
-async fn a_close_runs_what_was_asked_and_refuses_what_comes_later(desk: Desk) {
+async fn a_close_completes_earlier_calls_and_refuses_later_ones(desk: Desk) {
     let event = |n: i64| Event { at: at(n), subject: "node".to_owned(), text: format!("event {n}") };
     let notes = futures_util::future::join_all((0..20).map(|n| desk.note(event(n))));
     let (noted, ()) = tokio::join!(notes, desk.close());

@@ -1,4 +1,4 @@
-//! Receipts are found by whatever they carry, kept once, and applied with what they decided.
+//! Tests receipts: any of their ids finds the attempt, and they are stored once, with their decisions.
 
 use super::*;
 use crate::domain::{AttemptId, Ending, Outcome};
@@ -6,24 +6,24 @@ use crate::engine::Ruling;
 use crate::store::{Found, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 
 for_every_store!(
-    an_attempt_is_found_by_our_own_id_of_our_own_making,
-    an_attempt_is_found_by_its_umid_whatever_that_looks_like,
+    an_attempt_is_found_by_our_own_id_with_its_tag,
+    an_attempt_is_found_by_a_umid_of_any_form,
     a_number_finds_the_only_unknown_attempt_on_its_channel,
-    of_two_unknown_attempts_a_number_finds_none_however_many_others_there_are,
-    a_number_finds_no_attempt_that_was_begun_too_late_or_too_early,
-    attempts_of_which_a_receipt_cannot_speak_are_in_no_others_way,
+    a_number_finds_neither_of_two_unknown_attempts,
+    a_number_finds_no_attempt_outside_the_begin_times,
+    attempts_outside_the_begin_times_do_not_count_as_second,
     a_number_finds_no_attempt_of_an_excepted_lane,
-    a_naming_lane_is_kept_until_it_is_another_to_the_provider,
-    keys_of_all_kinds_are_answered_in_their_order,
-    taking_receipts_twice_is_taking_them_once,
-    a_receipt_teaches_the_umid_that_its_attempt_lacks,
-    of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of,
-    what_is_unknown_once_more_is_unknown_once,
-    a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid,
-    receipts_of_one_attempt_differ_in_anything_they_say,
-    a_receipt_is_kept_with_what_it_decided_and_not_before,
-    strays_are_kept_by_kind_in_order_until_they_are_forgotten,
-    strays_are_counted_and_forgotten_when_they_are_old,
+    a_naming_lane_is_replaced_when_its_account_or_address_changes,
+    keys_of_all_kinds_are_resolved_in_order,
+    a_repeated_receipt_is_stored_and_applied_once,
+    a_receipt_adds_a_missing_umid_to_its_attempt,
+    a_receipt_adds_its_umid_to_the_try_that_it_names,
+    a_second_unknown_try_is_listed_once,
+    a_receipt_adds_its_umid_to_an_attempt_of_the_same_call,
+    receipts_with_any_difference_but_arrival_are_stored_apart,
+    a_receipt_is_stored_only_with_its_decision,
+    strays_are_listed_by_kind_in_order_until_they_are_deleted,
+    strays_are_counted_and_deleted_when_old,
 );
 
 fn receipt(key: MessageKey, state: &str) -> Receipt {
@@ -48,16 +48,16 @@ fn delivered(message: &Loaded, now: Timestamp) -> Change {
     change(message, Present { state, marks: marks.with_ending(index, Ending::Success), ..message.present })
 }
 
-/// So many messages that were accepted, or of which nobody knows.
-async fn handed_over(desk: &Desk, messages: u32, known: bool) -> BatchId {
+/// A batch of submitted messages, all accepted or all unknown.
+async fn submitted(desk: &Desk, messages: u32, known: bool) -> BatchId {
     let batch = desk.batch_of(messages).await;
     let all = super::messages(&desk.claimed(batch, messages).await);
-    let tell = if known { accepted } else { unknown };
-    desk.record(all.iter().map(|message| tell(message, at(1))).collect()).await.unwrap();
+    let record = if known { accepted } else { unknown };
+    desk.record(all.iter().map(|message| record(message, at(1))).collect()).await.unwrap();
     batch
 }
 
-/// What may lead to an attempt that was begun at any time, by any lane.
+/// A key for an attempt that began at any time, by any lane.
 fn by_number(msisdn: Msisdn, channel: Channel) -> Key {
     Key::Number(at_any_time(msisdn, channel))
 }
@@ -72,8 +72,8 @@ fn keys(found: &[Option<Found>]) -> Vec<Option<(BatchId, u32, u8)>> {
     found.iter().map(|found| found.map(key)).collect()
 }
 
-async fn an_attempt_is_found_by_our_own_id_of_our_own_making(desk: Desk) {
-    let batch = handed_over(&desk, 2, true).await;
+async fn an_attempt_is_found_by_our_own_id_with_its_tag(desk: Desk) {
+    let batch = submitted(&desk, 2, true).await;
     let id = |n, tag| Key::Attempt(AttemptId { key: MessageKey { batch, n }, step: StepIndex::FIRST, tag });
     let other = Tag::from_random(7);
     let found = desk.find(vec![id(1, tag()), id(1, other), id(9, tag()), id(0, tag())]).await.unwrap();
@@ -81,17 +81,17 @@ async fn an_attempt_is_found_by_our_own_id_of_our_own_making(desk: Desk) {
     assert_eq!(found[0].unwrap().message.version, 2);
 }
 
-async fn an_attempt_is_found_by_its_umid_whatever_that_looks_like(desk: Desk) {
+async fn an_attempt_is_found_by_a_umid_of_any_form(desk: Desk) {
     let batch = desk.batch_of(4).await;
     let all = messages(&desk.claimed(batch, 4).await);
     let umids = ["5f1d3c2e-8b7a-4c6d-9e0f-112233445566", "5F1D3C2E-8B7A-4C6D-9E0F-112233445566", "wamid.HB\"=", "7"];
     let changes = all.iter().zip(umids).map(|(message, umid)| {
-        let told = accepted(message, at(1));
-        let fact = told.fact.clone().map(|fact| Attempt { umid: Some(Umid::new(umid)), ..fact });
-        Change { fact, ..told }
+        let sent = accepted(message, at(1));
+        let fact = sent.fact.clone().map(|fact| Attempt { umid: Some(Umid::new(umid)), ..fact });
+        Change { fact, ..sent }
     });
     desk.record(changes.collect()).await.unwrap();
-    let asked = [umids[2], "unheard of", umids[1], umids[0], umids[3], umids[0]];
+    let asked = [umids[2], "unknown", umids[1], umids[0], umids[3], umids[0]];
     let found = desk.find(asked.map(|umid| Key::Umid(Umid::new(umid))).to_vec()).await.unwrap();
     let at = |n| Some((batch, n, 0));
     assert_eq!(keys(&found), [at(2), None, at(1), at(0), at(3), at(0)]);
@@ -99,12 +99,12 @@ async fn an_attempt_is_found_by_its_umid_whatever_that_looks_like(desk: Desk) {
 }
 
 async fn a_number_finds_the_only_unknown_attempt_on_its_channel(desk: Desk) {
-    let batch = handed_over(&desk, 2, false).await;
+    let batch = submitted(&desk, 2, false).await;
     let asked = vec![
-        by_number(person(1), Channel::WhatsApp),
-        by_number(person(1), Channel::Sms),
-        by_number(person(50), Channel::WhatsApp),
-        by_number(person(0), Channel::WhatsApp),
+        by_number(msisdn(1), Channel::WhatsApp),
+        by_number(msisdn(1), Channel::Sms),
+        by_number(msisdn(50), Channel::WhatsApp),
+        by_number(msisdn(0), Channel::WhatsApp),
     ];
     let found = desk.find(asked.clone()).await.unwrap();
     assert_eq!(keys(&found), [Some((batch, 1, 0)), None, None, Some((batch, 0, 0))]);
@@ -113,10 +113,10 @@ async fn a_number_finds_the_only_unknown_attempt_on_its_channel(desk: Desk) {
     assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, None, None, Some((batch, 0, 0))]);
 }
 
-async fn of_two_unknown_attempts_a_number_finds_none_however_many_others_there_are(desk: Desk) {
+async fn a_number_finds_neither_of_two_unknown_attempts(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let claimed = messages(&desk.claimed(batch, 1).await);
-    // The same person, unknown on the second step of many other batches: another channel each time.
+    // The same recipient has unknown attempts in many other batches, on another channel.
     for _ in 0..25 {
         let other = desk.batch_of(1).await;
         let first = messages(&desk.claimed(other, 1).await);
@@ -124,16 +124,16 @@ async fn of_two_unknown_attempts_a_number_finds_none_however_many_others_there_a
         desk.record(vec![Change { before: first[0].present, ..unknown(&viber, at(1)) }]).await.unwrap();
     }
     desk.record(vec![unknown(&claimed[0], at(1))]).await.unwrap();
-    let whatsapp = vec![by_number(person(0), Channel::WhatsApp)];
+    let whatsapp = vec![by_number(msisdn(0), Channel::WhatsApp)];
     assert_eq!(keys(&desk.find(whatsapp.clone()).await.unwrap()), [Some((batch, 0, 0))]);
-    handed_over(&desk, 1, false).await;
+    submitted(&desk, 1, false).await;
     assert_eq!(keys(&desk.find(whatsapp).await.unwrap()), [None]);
 }
 
-async fn a_number_finds_no_attempt_that_was_begun_too_late_or_too_early(desk: Desk) {
-    let batch = handed_over(&desk, 1, false).await;
+async fn a_number_finds_no_attempt_outside_the_begin_times(desk: Desk) {
+    let batch = submitted(&desk, 1, false).await;
     let (begun, moment) = (at(1), Span::from_millis(1));
-    let any = || at_any_time(person(0), Channel::WhatsApp);
+    let any = || at_any_time(msisdn(0), Channel::WhatsApp);
     let asked = [
         Nameless { begun_before: begun, ..any() },
         Nameless { begun_before: begun + moment, ..any() },
@@ -145,7 +145,7 @@ async fn a_number_finds_no_attempt_that_was_begun_too_late_or_too_early(desk: De
     assert_eq!(keys(&found), [None, only, None, only]);
 }
 
-async fn attempts_of_which_a_receipt_cannot_speak_are_in_no_others_way(desk: Desk) {
+async fn attempts_outside_the_begin_times_do_not_count_as_second(desk: Desk) {
     let mut batches = Vec::new();
     for begun in [1, 9] {
         let batch = desk.batch_of(1).await;
@@ -153,21 +153,21 @@ async fn attempts_of_which_a_receipt_cannot_speak_are_in_no_others_way(desk: Des
         desk.record(all.iter().map(|message| unknown(message, at(begun))).collect()).await.unwrap();
         batches.push(batch);
     }
-    let any = || at_any_time(person(0), Channel::WhatsApp);
+    let any = || at_any_time(msisdn(0), Channel::WhatsApp);
     let asked = [any(), Nameless { begun_before: at(5), ..any() }, Nameless { begun_after: at(5), ..any() }];
     let found = desk.find(asked.map(Key::Number).to_vec()).await.unwrap();
     assert_eq!(keys(&found), [None, Some((batches[0], 0, 0)), Some((batches[1], 0, 0))]);
 }
 
 async fn a_number_finds_no_attempt_of_an_excepted_lane(desk: Desk) {
-    let batch = handed_over(&desk, 1, false).await;
-    let any = || at_any_time(person(0), Channel::WhatsApp);
+    let batch = submitted(&desk, 1, false).await;
+    let any = || at_any_time(msisdn(0), Channel::WhatsApp);
     let except = |lane: &str| Nameless { except: Arc::new([lane.to_owned()].into()), ..any() };
     let asked = vec![Key::Number(except("wa")), Key::Number(except("vb"))];
     assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, Some((batch, 0, 0))]);
 }
 
-async fn a_naming_lane_is_kept_until_it_is_another_to_the_provider(desk: Desk) {
+async fn a_naming_lane_is_replaced_when_its_account_or_address_changes(desk: Desk) {
     let lane = |sub_account: &str, base_url: &str, since| NamingLane {
         lane: "wa".to_owned(),
         sub_account: sub_account.to_owned(),
@@ -186,13 +186,13 @@ async fn a_naming_lane_is_kept_until_it_is_another_to_the_provider(desk: Desk) {
     }
 }
 
-async fn keys_of_all_kinds_are_answered_in_their_order(desk: Desk) {
-    let known = handed_over(&desk, 3, true).await;
-    let lost = handed_over(&desk, 3, false).await;
+async fn keys_of_all_kinds_are_resolved_in_order(desk: Desk) {
+    let known = submitted(&desk, 3, true).await;
+    let lost = submitted(&desk, 3, false).await;
     let id = AttemptId { key: MessageKey { batch: lost, n: 2 }, step: StepIndex::FIRST, tag: tag() };
     let asked = vec![
         Key::Umid(umid(2)),
-        by_number(person(0), Channel::WhatsApp),
+        by_number(msisdn(0), Channel::WhatsApp),
         Key::Attempt(id),
         Key::Umid(umid(77)),
         Key::Umid(umid(0)),
@@ -202,89 +202,89 @@ async fn keys_of_all_kinds_are_answered_in_their_order(desk: Desk) {
     assert!(desk.find(Vec::new()).await.unwrap().is_empty());
 }
 
-async fn taking_receipts_twice_is_taking_them_once(desk: Desk) {
-    let batch = handed_over(&desk, 2, true).await;
+async fn a_repeated_receipt_is_stored_and_applied_once(desk: Desk) {
+    let batch = submitted(&desk, 2, true).await;
     let now = desk.one(batch, 0).await;
-    let told = vec![receipt(now.key, "delivered"), receipt(now.key, "delivered")];
-    let late = desk.take_receipts(told.clone(), Vec::new(), vec![delivered(&now, at(4))]).await.unwrap();
+    let receipts = vec![receipt(now.key, "delivered"), receipt(now.key, "delivered")];
+    let late = desk.take_receipts(receipts.clone(), Vec::new(), vec![delivered(&now, at(4))]).await.unwrap();
     assert!(late.is_empty());
-    let late = desk.take_receipts(told, Vec::new(), vec![delivered(&now, at(4))]).await.unwrap();
+    let late = desk.take_receipts(receipts, Vec::new(), vec![delivered(&now, at(4))]).await.unwrap();
     assert_eq!(late, [now.key]);
     assert_eq!(desk.receipts(now.key).await.unwrap(), [receipt(now.key, "delivered")]);
     assert_eq!(desk.one(batch, 0).await.version, now.version + 1);
     desk.counters_equal_rows(batch, 2).await;
 }
 
-async fn a_receipt_teaches_the_umid_that_its_attempt_lacks(desk: Desk) {
-    let lost = handed_over(&desk, 2, false).await;
-    let known = handed_over(&desk, 1, true).await;
+async fn a_receipt_adds_a_missing_umid_to_its_attempt(desk: Desk) {
+    let lost = submitted(&desk, 2, false).await;
+    let known = submitted(&desk, 1, true).await;
     let (lost, known) = (MessageKey { batch: lost, n: 1 }, MessageKey { batch: known, n: 0 });
-    let teach = |key, n| Receipt { umid: Some(umid(n)), ..receipt(key, "sent") };
-    desk.take_receipts(vec![teach(lost, 40), teach(known, 41)], Vec::new(), Vec::new()).await.unwrap();
+    let with_umid = |key, n| Receipt { umid: Some(umid(n)), ..receipt(key, "sent") };
+    desk.take_receipts(vec![with_umid(lost, 40), with_umid(known, 41)], Vec::new(), Vec::new()).await.unwrap();
     assert_eq!(desk.attempts(vec![lost]).await.unwrap().concat()[0].umid, Some(umid(40)));
-    assert_eq!(desk.attempts(vec![known]).await.unwrap().concat()[0].umid, Some(umid(0)), "what is known stays");
+    assert_eq!(desk.attempts(vec![known]).await.unwrap().concat()[0].umid, Some(umid(0)), "a known umid stays");
     assert_eq!(keys(&desk.find(vec![Key::Umid(umid(40))]).await.unwrap()), [Some((lost.batch, 1, 0))]);
-    assert_eq!(keys(&desk.find(vec![by_number(person(1), Channel::WhatsApp)]).await.unwrap()), [None]);
+    assert_eq!(keys(&desk.find(vec![by_number(msisdn(1), Channel::WhatsApp)]).await.unwrap()), [None]);
     assert_eq!(desk.unknown(lost.batch, 10).await.unwrap().len(), 1);
 }
 
-/// A message that was unknown, went again, and came to this.
-async fn gone_again(desk: &Desk, then: impl Fn(&Loaded, Timestamp) -> Change) -> MessageKey {
-    let batch = handed_over(desk, 1, false).await;
+/// A message whose first try is unknown, and that was tried again with this result.
+async fn tried_again(desk: &Desk, then: impl Fn(&Loaded, Timestamp) -> Change) -> MessageKey {
+    let batch = submitted(desk, 1, false).await;
     let now = desk.one(batch, 0).await;
     let again = Loaded { present: Present { tries: 1, ..now.present }, ..now };
     desk.record(vec![Change { before: now.present, ..then(&again, at(5)) }]).await.unwrap();
     MessageKey { batch, n: 0 }
 }
 
-async fn of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of(desk: Desk) {
-    let key = gone_again(&desk, unknown).await;
-    let teach = |tries, n| Receipt { tries, umid: Some(umid(n)), ..receipt(key, "sent") };
-    desk.take_receipts(vec![teach(Some(0), 40), teach(None, 42)], Vec::new(), Vec::new()).await.unwrap();
+async fn a_receipt_adds_its_umid_to_the_try_that_it_names(desk: Desk) {
+    let key = tried_again(&desk, unknown).await;
+    let with_umid = |tries, n| Receipt { tries, umid: Some(umid(n)), ..receipt(key, "sent") };
+    desk.take_receipts(vec![with_umid(Some(0), 40), with_umid(None, 42)], Vec::new(), Vec::new()).await.unwrap();
     let umids = async || {
         desk.attempts(vec![key]).await.unwrap().concat().into_iter().map(|attempt| attempt.umid).collect::<Vec<_>>()
     };
     assert_eq!(umids().await, [Some(umid(40)), None]);
-    assert_eq!(desk.unknown(key.batch, 9).await.unwrap().len(), 1, "the second one still is");
-    desk.take_receipts(vec![teach(Some(1), 41)], Vec::new(), Vec::new()).await.unwrap();
+    assert_eq!(desk.unknown(key.batch, 9).await.unwrap().len(), 1, "the second try is still unknown");
+    desk.take_receipts(vec![with_umid(Some(1), 41)], Vec::new(), Vec::new()).await.unwrap();
     assert_eq!(umids().await, [Some(umid(40)), Some(umid(41))]);
     assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), []);
     for n in [40, 41] {
         assert_eq!(keys(&desk.find(vec![Key::Umid(umid(n))]).await.unwrap()), [Some((key.batch, 0, 0))]);
     }
-    // Which one that was may be known only later; what is known stays.
-    desk.take_receipts(vec![teach(None, 40)], Vec::new(), Vec::new()).await.unwrap();
+    // The try of a receipt may become known only later; once known, it stays.
+    desk.take_receipts(vec![with_umid(None, 40)], Vec::new(), Vec::new()).await.unwrap();
     assert_eq!(desk.receipts(key).await.unwrap(), [Receipt { tries: Some(1), ..receipt(key, "sent") }]);
 }
 
-async fn what_is_unknown_once_more_is_unknown_once(desk: Desk) {
-    let key = gone_again(&desk, unknown).await;
+async fn a_second_unknown_try_is_listed_once(desk: Desk) {
+    let key = tried_again(&desk, unknown).await;
     assert_eq!(desk.attempts(vec![key]).await.unwrap().concat().len(), 2);
-    assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), [(key, person(0), StepIndex::FIRST)]);
-    let number = vec![by_number(person(0), Channel::WhatsApp)];
+    assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), [(key, msisdn(0), StepIndex::FIRST)]);
+    let number = vec![by_number(msisdn(0), Channel::WhatsApp)];
     assert_eq!(keys(&desk.find(number.clone()).await.unwrap()), [Some((key.batch, 0, 0))]);
-    // Where the second one was accepted nothing is.
-    let known = gone_again(&desk, |message, now| {
+    // If the second try was accepted, no attempt is unknown.
+    let known = tried_again(&desk, |message, now| {
         let marks = message.present.marks.with_unknown(StepIndex::FIRST, false);
-        let told = accepted(message, now);
-        Change { after: Present { marks, ..told.after }, ..told }
+        let sent = accepted(message, now);
+        Change { after: Present { marks, ..sent.after }, ..sent }
     });
     assert_eq!(desk.unknown(known.await.batch, 9).await.unwrap(), []);
 }
 
-async fn a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid(desk: Desk) {
+async fn a_receipt_adds_its_umid_to_an_attempt_of_the_same_call(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let claimed = messages(&desk.claimed(batch, 1).await)[0];
-    // It overtook the answer: what it proves is told by the same call.
+    // The receipt overtook the answer, so the same call records the accepted attempt.
     let fact = Some(attempt(&claimed, at(1), Verdict::Accepted, None));
-    let told = Change { fact, ..delivered(&claimed, at(4)) };
-    let taught = Receipt { umid: Some(umid(8)), ..receipt(claimed.key, "delivered") };
-    desk.take_receipts(vec![taught], Vec::new(), vec![told]).await.unwrap();
+    let proven = Change { fact, ..delivered(&claimed, at(4)) };
+    let receipt = Receipt { umid: Some(umid(8)), ..receipt(claimed.key, "delivered") };
+    desk.take_receipts(vec![receipt], Vec::new(), vec![proven]).await.unwrap();
     assert_eq!(keys(&desk.find(vec![Key::Umid(umid(8))]).await.unwrap()), [Some((batch, 0, 0))]);
 }
 
-async fn receipts_of_one_attempt_differ_in_anything_they_say(desk: Desk) {
-    let batch = handed_over(&desk, 1, true).await;
+async fn receipts_with_any_difference_but_arrival_are_stored_apart(desk: Desk) {
+    let batch = submitted(&desk, 1, true).await;
     let first = receipt(MessageKey { batch, n: 0 }, "delivered");
     let mut all = vec![
         first.clone(),
@@ -297,28 +297,28 @@ async fn receipts_of_one_attempt_differ_in_anything_they_say(desk: Desk) {
     all.push(Receipt { received: at(9), ..first.clone() });
     desk.take_receipts(all.clone(), Vec::new(), Vec::new()).await.unwrap();
     all.pop();
-    assert_eq!(desk.receipts(first.key).await.unwrap(), all, "the same again is the same, whenever it came");
+    assert_eq!(desk.receipts(first.key).await.unwrap(), all, "a repeat is not stored again, whenever it arrives");
 }
 
-async fn a_receipt_is_kept_with_what_it_decided_and_not_before(desk: Desk) {
-    let batch = handed_over(&desk, 3, true).await;
-    let [slow, quick, told] = [0, 1, 2].map(|n| MessageKey { batch, n });
+async fn a_receipt_is_stored_only_with_its_decision(desk: Desk) {
+    let batch = submitted(&desk, 3, true).await;
+    let [slow, quick, unchanged] = [0, 1, 2].map(|n| MessageKey { batch, n });
     let now = desk.one(batch, 0).await;
     desk.record(vec![delivered(&now, at(3))]).await.unwrap();
-    let receipts = || [slow, quick, told].map(|key| receipt(key, "sent")).to_vec();
+    let receipts = || [slow, quick, unchanged].map(|key| receipt(key, "sent")).to_vec();
     let changes = vec![delivered(&now, at(5)), delivered(&desk.one(batch, 1).await, at(5))];
     let late = desk.take_receipts(receipts(), Vec::new(), changes).await;
     assert_eq!(late.unwrap(), [slow]);
-    assert_eq!(desk.receipts(slow).await.unwrap(), [], "whoever died now would have a fact of which nothing came");
-    for key in [quick, told] {
-        assert_eq!(desk.receipts(key).await.unwrap(), [receipt(key, "sent")], "the others do not wait for it");
+    assert_eq!(desk.receipts(slow).await.unwrap(), [], "after a crash, a stored receipt would never be applied");
+    for key in [quick, unchanged] {
+        assert_eq!(desk.receipts(key).await.unwrap(), [receipt(key, "sent")], "the other receipts do not wait");
     }
     desk.counters_equal_rows(batch, 3).await;
     assert_eq!(desk.take_receipts(receipts(), Vec::new(), Vec::new()).await.unwrap(), []);
     assert_eq!(desk.receipts(slow).await.unwrap(), [receipt(slow, "sent")]);
 }
 
-async fn strays_are_kept_by_kind_in_order_until_they_are_forgotten(desk: Desk) {
+async fn strays_are_listed_by_kind_in_order_until_they_are_deleted(desk: Desk) {
     let stray = |kind, umid: Option<&str>| Stray {
         kind,
         received: at(1),
@@ -343,7 +343,7 @@ async fn strays_are_kept_by_kind_in_order_until_they_are_forgotten(desk: Desk) {
     assert_eq!(desk.strays(StrayKind::Unreadable, None, 10).await.unwrap().len(), 1);
 }
 
-async fn strays_are_counted_and_forgotten_when_they_are_old(desk: Desk) {
+async fn strays_are_counted_and_deleted_when_old(desk: Desk) {
     let stray = |kind, received: i64| Stray { kind, received: at(received), umid: None, raw: "{}".to_owned() };
     let all = vec![
         stray(StrayKind::NoAttempt, 10),

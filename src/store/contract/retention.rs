@@ -1,4 +1,4 @@
-//! What is purged is gone with every fact, and what is kept of it stays; whoever is erased is nowhere but among the opt-outs.
+//! Tests purges and erasures: what they delete, and what stays.
 
 use tokio::sync::watch;
 
@@ -7,24 +7,24 @@ use crate::domain::{Outcome, WishFrom};
 use crate::store::{Copied, InboundOf, OptOut, Scope, Whole, Whom};
 
 for_every_store!(
-    only_what_has_settled_is_purged,
-    what_is_purged_goes_with_every_fact_and_its_counters_stay,
-    an_audience_goes_once_only_purged_campaigns_have_used_it,
-    whoever_is_erased_is_nowhere_but_among_the_opt_outs,
-    nobody_is_erased_while_a_message_to_them_has_no_outcome,
-    who_was_erased_gets_no_message,
+    only_a_settled_batch_is_purged,
+    a_purge_deletes_every_fact_and_keeps_the_counters,
+    an_audience_of_purged_campaigns_can_be_removed,
+    an_erased_recipient_remains_only_in_the_opt_outs,
+    a_recipient_of_an_open_message_is_not_erased,
+    an_erased_recipient_gets_no_message,
 );
 
-/// Every message of a batch was handed over and has arrived; somebody has answered each.
+/// Submits every message of a batch and reports it as delivered.
 async fn delivered(desk: &Desk, batch: BatchId, messages: u32) {
     let claimed = desk.claimed(batch, messages).await.messages;
-    let told = claimed.iter().map(|claimed| accepted(&claimed.message, at(1))).collect();
-    assert!(desk.record(told).await.unwrap().is_empty());
+    let changes = claimed.iter().map(|claimed| accepted(&claimed.message, at(1))).collect();
+    assert!(desk.record(changes).await.unwrap().is_empty());
     for message in desk.all(batch, messages).await {
         let state = State::Done { outcome: Outcome::Reached, skipped: None, at: at(2) };
         let marks = message.present.marks.with_status(message.present.step, Status::Delivered);
         let marks = marks.with_reached_by(message.present.step);
-        let told = change(&message, Present { state, marks, ..message.present });
+        let ended = change(&message, Present { state, marks, ..message.present });
         let receipt = Receipt {
             key: message.key,
             step: StepIndex::FIRST,
@@ -37,14 +37,14 @@ async fn delivered(desk: &Desk, batch: BatchId, messages: u32) {
             umid: None,
             ruling: Ruling::default(),
         };
-        assert!(desk.take_receipts(vec![receipt], Vec::new(), vec![told]).await.unwrap().is_empty());
+        assert!(desk.take_receipts(vec![receipt], Vec::new(), vec![ended]).await.unwrap().is_empty());
     }
 }
 
 fn wrote(n: u32, on: Option<BatchId>) -> Inbound {
     Inbound {
         on: on.map(|batch| (MessageKey { batch, n }, StepIndex::FIRST)),
-        raw: format!("{{\"from\":\"{}\"}}", person(n).get()),
+        raw: format!("{{\"from\":\"{}\"}}", msisdn(n).get()),
         ..text(format!("{n} {on:?}"), n, 5)
     }
 }
@@ -74,19 +74,19 @@ async fn walked(desk: &Desk, batch: BatchId) -> Vec<Whole> {
     all
 }
 
-async fn only_what_has_settled_is_purged(desk: Desk) {
+async fn only_a_settled_batch_is_purged(desk: Desk) {
     let batch = desk.batch_of(3).await;
     assert!(!desk.begin_purge(batch, at(9)).await.unwrap());
     assert_eq!(purge(&desk, batch).await, 0);
     assert_eq!(desk.all(batch, 3).await.len(), 3);
 }
 
-async fn what_is_purged_goes_with_every_fact_and_its_counters_stay(desk: Desk) {
+async fn a_purge_deletes_every_fact_and_keeps_the_counters(desk: Desk) {
     let (batch, other) = (desk.batch_of(2_500).await, desk.batch_of(3).await);
     for (batch, messages) in [(batch, 2_500), (other, 3)] {
         desk.claimed(batch, messages).await;
-        let told = desk.all(batch, messages).await.iter().map(|message| accepted(message, at(1))).collect();
-        assert!(desk.record(told).await.unwrap().is_empty());
+        let changes = desk.all(batch, messages).await.iter().map(|message| accepted(message, at(1))).collect();
+        assert!(desk.record(changes).await.unwrap().is_empty());
     }
     desk.take_inbound(vec![wrote(0, Some(batch)), wrote(1, Some(other)), wrote(2, None)]).await.unwrap();
     settle(&desk, batch).await;
@@ -99,15 +99,15 @@ async fn what_is_purged_goes_with_every_fact_and_its_counters_stay(desk: Desk) {
     assert!(walked(&desk, batch).await.is_empty());
     assert_eq!(desk.attempts(vec![MessageKey { batch, n: 7 }]).await.unwrap(), [vec![]]);
     assert_eq!(desk.tallies(batch).await.unwrap(), before);
-    assert_eq!(desk.replied(batch).await.unwrap(), answered, "an answer is counted, and can be read no more");
-    assert!(walked(&desk, other).await.iter().all(|whole| whole.attempts.len() == 1), "another campaign stays");
+    assert_eq!(desk.replied(batch).await.unwrap(), answered, "a purged reply still counts");
+    assert!(walked(&desk, other).await.iter().all(|whole| whole.attempts.len() == 1), "another campaign is unchanged");
     desk.forget_texts(at(6)).await.unwrap();
     let texts = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
     let left: Vec<_> = texts.iter().map(|(_, text)| (text.msisdn, text.raw.is_empty())).collect();
-    assert_eq!(left, [(None, true), (Some(person(1)), false)]);
+    assert_eq!(left, [(None, true), (Some(msisdn(1)), false)]);
 }
 
-async fn an_audience_goes_once_only_purged_campaigns_have_used_it(desk: Desk) {
+async fn an_audience_of_purged_campaigns_can_be_removed(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let audience = desk.batch(batch).await.unwrap().unwrap().audience_ids[0];
     delivered(&desk, batch, 3).await;
@@ -119,23 +119,23 @@ async fn an_audience_goes_once_only_purged_campaigns_have_used_it(desk: Desk) {
     assert_eq!(desk.recipients(audience, 0, 10).await.unwrap(), []);
 }
 
-async fn whoever_is_erased_is_nowhere_but_among_the_opt_outs(desk: Desk) {
+async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     let batch = desk.batch_of(6).await;
     let audience = desk.batch(batch).await.unwrap().unwrap().audience_ids[0];
     delivered(&desk, batch, 6).await;
-    let out = OptOut { msisdn: person(4), since: at(8), from: WishFrom::Provider, source: "code 1".to_owned() };
+    let out = OptOut { msisdn: msisdn(4), since: at(8), from: WishFrom::Provider, source: "code 1".to_owned() };
     desk.opt_out(vec![out]).await.unwrap();
     desk.take_inbound(vec![wrote(4, Some(batch)), wrote(3, Some(batch))]).await.unwrap();
-    let others = desk.erase(person(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
-    assert!(!others, "a campaign that nobody has looked at may have a message to them");
+    let others = desk.erase(msisdn(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
+    assert!(!others, "an unknown campaign may have a message to the recipient");
     let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });
-    assert!(desk.erase(person(4), vec![place], vec![key], vec![(batch, 0)]).await.unwrap());
-    for whom in [Whom::Number(person(4)), Whom::ClientId("theirs-4".to_owned())] {
+    assert!(desk.erase(msisdn(4), vec![place], vec![key], vec![(batch, 0)]).await.unwrap());
+    for whom in [Whom::Number(msisdn(4)), Whom::ClientId("theirs-4".to_owned())] {
         assert_eq!(desk.places_of(whom, None).await.unwrap(), []);
     }
-    assert_eq!(desk.places_of(Whom::Number(person(3)), None).await.unwrap(), [(audience, 3)]);
+    assert_eq!(desk.places_of(Whom::Number(msisdn(3)), None).await.unwrap(), [(audience, 3)]);
     let all = walked(&desk, batch).await;
-    assert_eq!(all.iter().filter(|whole| whole.message.msisdn == person(4)).count(), 0);
+    assert_eq!(all.iter().filter(|whole| whole.message.msisdn == msisdn(4)).count(), 0);
     let erased = &all[4];
     assert_eq!((erased.message.msisdn, erased.number), (Msisdn::ERASED, Some(Msisdn::ERASED)));
     assert_eq!(erased.message.present.outcome(), Some(Outcome::Reached));
@@ -143,23 +143,23 @@ async fn whoever_is_erased_is_nowhere_but_among_the_opt_outs(desk: Desk) {
     let row = erased.recipient.as_ref().unwrap();
     assert_eq!((row.client_message_id.as_deref(), row.fields.as_str()), (None, r#"["",""]"#));
     let texts = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
-    assert_eq!(texts.iter().filter(|(_, text)| text.raw.contains(&person(4).get().to_string())).count(), 0);
+    assert_eq!(texts.iter().filter(|(_, text)| text.raw.contains(&msisdn(4).get().to_string())).count(), 0);
     assert_eq!(texts.len(), 2);
-    assert_eq!(desk.opted_out(vec![person(4)]).await.unwrap(), [person(4)]);
-    assert_eq!(desk.wishes(person(4)).await.unwrap().len(), 1, "by what they are among the opt-outs");
+    assert_eq!(desk.opted_out(vec![msisdn(4)]).await.unwrap(), [msisdn(4)]);
+    assert_eq!(desk.wishes(msisdn(4)).await.unwrap().len(), 1, "the reason of the opt-out");
     desk.counters_equal_rows(batch, 6).await;
 }
 
-async fn nobody_is_erased_while_a_message_to_them_has_no_outcome(desk: Desk) {
+async fn a_recipient_of_an_open_message_is_not_erased(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let key = MessageKey { batch, n: 1 };
-    assert!(!desk.erase(person(1), Vec::new(), vec![key], vec![(batch, 0)]).await.unwrap());
-    assert_eq!(desk.one(batch, 1).await.msisdn, person(1));
+    assert!(!desk.erase(msisdn(1), Vec::new(), vec![key], vec![(batch, 0)]).await.unwrap());
+    assert_eq!(desk.one(batch, 1).await.msisdn, msisdn(1));
 }
 
-async fn who_was_erased_gets_no_message(desk: Desk) {
+async fn an_erased_recipient_gets_no_message(desk: Desk) {
     let audience = desk.audience(Some("people"), 4).await;
-    assert!(desk.erase(person(2), vec![(audience, 2)], Vec::new(), Vec::new()).await.unwrap());
+    assert!(desk.erase(msisdn(2), vec![(audience, 2)], Vec::new(), Vec::new()).await.unwrap());
     let batch = desk.begin_batch_of(Some("later"), audience).await;
     let spread = desk.spread_of(batch, audience, 4).await;
     assert_eq!(desk.spread(spread).await.unwrap(), 3);

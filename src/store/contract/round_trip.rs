@@ -1,4 +1,4 @@
-//! Whatever the engine can decide comes back from its row as it was decided.
+//! Tests that every state of a message is read from its row as the engine decided it.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -7,13 +7,13 @@ use proptest::test_runner::{Config, TestRunner};
 use super::*;
 use crate::domain::{Ending, Marks, Outcome, SkipReason};
 
-for_every_store!(every_present_comes_back_from_its_row_and_is_counted);
+for_every_store!(every_state_is_read_as_it_was_written_and_is_counted);
 
 const PRESENTS: u32 = 400;
 
-async fn every_present_comes_back_from_its_row_and_is_counted(desk: Desk) {
+async fn every_state_is_read_as_it_was_written_and_is_counted(desk: Desk) {
     let batch = desk.batch_of(PRESENTS).await;
-    // One call for all of them: every case crosses the database together with hundreds of others.
+    // One call for all states, so that each is stored together with hundreds of others.
     let mut runner = TestRunner::new(Config::default());
     for round in 0..3 {
         let presents = proptest::collection::vec(present(), PRESENTS as usize).new_tree(&mut runner).unwrap().current();

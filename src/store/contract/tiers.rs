@@ -1,4 +1,4 @@
-//! A tier lets in whoever holds a place, and so many more; what comes back unsent leaves its place free.
+//! Tests tiers: recipients with a slot pass, and new ones while slots are free; an unsent message frees its slot.
 
 use std::collections::BTreeMap;
 
@@ -8,50 +8,50 @@ use crate::planner::{ImpatientQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierPlace, TierUse};
 
 for_every_store!(
-    a_claim_writes_down_the_places_it_takes,
-    a_full_tier_lets_holders_pass_and_keeps_back_who_is_new,
-    newcomers_pass_in_order_as_far_as_the_places_go,
-    who_is_kept_back_takes_nothing_away_from_the_queues_behind,
-    however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others,
-    who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue,
-    whoever_does_not_wait_goes_at_once_however_few_are_claimed,
-    who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same,
-    places_older_than_asked_are_forgotten,
-    a_place_is_held_for_a_day,
-    who_wants_nothing_passes_a_full_tier_and_takes_no_place,
-    a_place_that_is_given_back_is_free,
-    what_was_before_a_place_that_is_given_back_counts_again,
-    a_place_that_was_taken_anew_is_not_given_back,
-    who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place,
-    who_was_written_to_while_nobody_counted_is_counted_once_somebody_does,
-    the_people_of_many_portfolios_are_counted_each_where_they_belong,
-    a_long_count_is_broken_off_and_gone_on_with,
-    a_place_may_be_taken_without_a_claim,
-    a_place_that_was_taken_twice_at_once_is_not_given_back,
-    a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice,
+    a_claim_records_the_slots_it_takes,
+    a_full_tier_passes_slot_holders_and_no_new_recipients,
+    new_recipients_pass_in_order_while_slots_are_free,
+    recipients_without_a_slot_take_nothing_from_later_queues,
+    a_claim_reads_few_blocked_queues_and_the_next_reads_others,
+    a_recipient_who_does_not_wait_for_a_slot_is_referred,
+    all_impatient_recipients_are_referred_whatever_the_limit,
+    on_the_last_step_an_impatient_queue_waits_for_slots,
+    slots_up_to_a_given_time_are_deleted,
+    a_slot_is_held_for_a_day,
+    an_opted_out_recipient_passes_a_full_tier_without_a_slot,
+    a_slot_that_is_given_back_is_free,
+    giving_back_a_slot_restores_the_one_before,
+    a_slot_that_was_retaken_is_not_given_back,
+    an_open_window_passes_a_full_tier_without_a_slot,
+    earlier_recipients_are_counted_once_counting_starts,
+    recipients_are_counted_in_the_portfolio_of_their_lane,
+    a_long_count_runs_in_several_calls,
+    a_slot_may_be_taken_without_a_claim,
+    a_slot_that_was_taken_twice_at_once_is_not_given_back,
+    a_late_earlier_claim_does_not_hide_a_slot_taken_twice,
 );
 
 const DAY: Span = Span::from_secs(86_400);
 
-/// The portfolio "acme", in which everybody waits for a place.
-fn tier(places: u32, since: Timestamp) -> TierUse {
+/// The tier of portfolio "acme", in which every recipient waits for a slot.
+fn tier(slots: u32, since: Timestamp) -> TierUse {
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
-    TierUse { portfolio: "acme".to_owned(), slots: Slots { free: places, impatient: Vec::new() }, since, sender }
+    TierUse { portfolio: "acme".to_owned(), slots: Slots { free: slots, impatient: Vec::new() }, since, sender }
 }
 
 impl Desk {
-    /// Claims in the portfolio "acme", with so many places free.
-    async fn claim_in_tier(&self, batch: BatchId, limit: u32, places: u32) -> ClaimedSet {
-        let tier = Some(tier(places, self.now() - DAY));
+    /// Claims in portfolio "acme" with this number of free slots.
+    async fn claim_in_tier(&self, batch: BatchId, limit: u32, slots: u32) -> ClaimedSet {
+        let tier = Some(tier(slots, self.now() - DAY));
         let claim = self.claim_of(batch, limit).await;
         self.claim(Claim { tier, ..claim }).await.unwrap()
     }
 
-    /// Everybody who has ever taken a place, by number, with its time.
-    async fn places(&self) -> Vec<(Msisdn, Timestamp)> {
-        let mut places = self.taken_after(at(-1)).await;
-        places.sort_unstable();
-        places
+    /// All slots that were ever taken, by number, with their times.
+    async fn slots(&self) -> Vec<(Msisdn, Timestamp)> {
+        let mut slots = self.taken_after(at(-1)).await;
+        slots.sort_unstable();
+        slots
     }
 
     async fn taken_after(&self, since: Timestamp) -> Vec<(Msisdn, Timestamp)> {
@@ -59,40 +59,40 @@ impl Desk {
     }
 
     async fn places_in(&self, portfolio: &str, since: Timestamp) -> Vec<TierPlace> {
-        let mut places = self.tier_places(vec![portfolio.to_owned()], since).await.unwrap();
-        let found = places.remove(portfolio).unwrap_or_default();
-        assert!(places.is_empty(), "only of those who were asked about");
+        let mut slots = self.tier_places(vec![portfolio.to_owned()], since).await.unwrap();
+        let found = slots.remove(portfolio).unwrap_or_default();
+        assert!(slots.is_empty(), "only the requested portfolio");
         found
     }
 
-    async fn give_back(&self, people: &[(u32, i64)]) {
-        let people = people.iter().map(|(n, second)| (person(*n), at(*second))).collect();
-        self.give_back_places("acme", people).await.unwrap();
+    async fn give_back(&self, slots: &[(u32, i64)]) {
+        let slots = slots.iter().map(|(n, second)| (msisdn(*n), at(*second))).collect();
+        self.give_back_places("acme", slots).await.unwrap();
     }
 }
 
-async fn a_claim_writes_down_the_places_it_takes(desk: Desk) {
+async fn a_claim_records_the_slots_it_takes(desk: Desk) {
     let batch = desk.batch_of(3).await;
     desk.claim_in_tier(batch, 2, 2).await;
-    let places = vec![(person(0), at(0)), (person(1), at(0))];
-    assert_eq!(desk.taken_after(at(-1)).await, places);
+    let slots = vec![(msisdn(0), at(0)), (msisdn(1), at(0))];
+    assert_eq!(desk.taken_after(at(-1)).await, slots);
     assert!(desk.places_in("other", at(-1)).await.is_empty());
-    assert!(desk.taken_after(at(0)).await.is_empty(), "only those after the time named");
+    assert!(desk.taken_after(at(0)).await.is_empty(), "only slots after the given time");
 
-    // One of the same people again, later: one place each, the latest.
+    // The same recipient later has one slot, with the latest time.
     desk.clock.advance(Span::from_secs(9));
     let again = desk.batch_of(1).await;
     desk.claim_in_tier(again, 3, 0).await;
-    assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(0))]);
+    assert_eq!(desk.slots().await, [(msisdn(0), at(9)), (msisdn(1), at(0))]);
 }
 
-async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
+async fn a_full_tier_passes_slot_holders_and_no_new_recipients(desk: Desk) {
     let (first, second) = (desk.batch_of(2).await, desk.batch_of(4).await);
     desk.claim_in_tier(first, 2, 2).await;
     desk.clock.advance(Span::from_secs(1));
     let set = desk.claim_in_tier(second, 9, 0).await;
     assert_eq!(numbers(&messages(&set)), [0, 1]);
-    assert!(drained(&set).is_empty(), "two of them still wait for a place");
+    assert!(drained(&set).is_empty(), "two of them still wait for a slot");
     let set = desk.claim_in_tier(second, 9, 0).await;
     assert!(set.messages.is_empty() && drained(&set).is_empty());
     let set = desk.claim_in_tier(second, 9, 2).await;
@@ -102,20 +102,20 @@ async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
     desk.counters_equal_rows(second, 4).await;
 }
 
-async fn newcomers_pass_in_order_as_far_as_the_places_go(desk: Desk) {
+async fn new_recipients_pass_in_order_while_slots_are_free(desk: Desk) {
     let (first, second) = (desk.batch_of(4).await, desk.batch_of(6).await);
     let claim = desk.claim_of(first, 9).await;
     let tier = Some(tier(5, at(-60)));
     let queues = vec![queue(&claim, first, 0), queue(&claim, second, 0)];
     let set = desk.claim(Claim { queues, tier, ..claim }).await.unwrap();
-    // Four are new with the first batch; for the second they hold their places, and one more is let in.
+    // Four recipients are new in the first batch. In the second they have slots, and one more gets the last.
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     let expected = (0..4).map(|n| (first, n)).chain((0..5).map(|n| (second, n)));
     assert_eq!(passed, expected.collect::<Vec<_>>());
-    assert_eq!(desk.places().await.len(), 5);
+    assert_eq!(desk.slots().await.len(), 5);
 }
 
-async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) {
+async fn recipients_without_a_slot_take_nothing_from_later_queues(desk: Desk) {
     let holders = desk.batch_of(2).await;
     desk.claim_in_tier(holders, 2, 2).await;
     let newcomers = desk.batch_of(9).await;
@@ -128,10 +128,10 @@ async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) 
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     assert_eq!(passed, [(again, 0), (again, 1)]);
     assert_eq!(ended(&set, Rest::ForSlot), queues[..1]);
-    assert!(drained(&set).is_empty(), "the second held as many as were asked for");
+    assert!(drained(&set).is_empty(), "the second had as many as requested");
 }
 
-async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others(desk: Desk) {
+async fn a_claim_reads_few_blocked_queues_and_the_next_reads_others(desk: Desk) {
     let audience = desk.audience(None, 1).await;
     let mut queues = Vec::new();
     for _ in 0..400 {
@@ -145,53 +145,53 @@ async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one
     while !left.is_empty() {
         let tier = Some(tier(0, desk.now() - DAY));
         let set = desk.claim(Claim { queues: left.clone(), tier, ..claim.clone() }).await.unwrap();
-        let kept_back = ended(&set, Rest::ForSlot);
+        let blocked = ended(&set, Rest::ForSlot);
         assert!(set.messages.is_empty() && drained(&set).is_empty());
-        assert!(!kept_back.is_empty(), "a claim gets on");
-        left.retain(|queue| !kept_back.contains(queue));
+        assert!(!blocked.is_empty(), "each claim makes progress");
+        left.retain(|queue| !blocked.contains(queue));
         claims += 1;
     }
     assert!((2..9).contains(&claims), "{claims} claims");
 }
 
-async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Desk) {
+async fn a_recipient_who_does_not_wait_for_a_slot_is_referred(desk: Desk) {
     let holders = desk.batch_of(2).await;
     desk.claim_in_tier(holders, 2, 2).await;
-    let (waits, hurries) = (desk.batch_of(5).await, desk.batch_of(5).await);
-    let claim = desk.claim_of(waits, 9).await;
-    let queues = vec![queue(&claim, waits, 0), queue(&claim, hurries, 0)];
+    let (patient, impatient_batch) = (desk.batch_of(5).await, desk.batch_of(5).await);
+    let claim = desk.claim_of(patient, 9).await;
+    let queues = vec![queue(&claim, patient, 0), queue(&claim, impatient_batch, 0)];
     let impatient = vec![ImpatientQueue { queue: queues[1], steps: 2 }];
     let tier = TierUse { slots: Slots { free: 1, impatient }, ..tier(1, desk.now() - DAY) };
     let set = desk.claim(Claim { queues: queues.clone(), tier: Some(tier), ..claim }).await.unwrap();
-    // Two hold a place, one gets the last, who then holds it in the second batch too.
+    // Two have slots, and one gets the last, which counts in the second batch too.
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
-    assert_eq!(passed, [waits, hurries].map(|batch| [0, 1, 2].map(|n| (batch, n))).concat());
+    assert_eq!(passed, [patient, impatient_batch].map(|batch| [0, 1, 2].map(|n| (batch, n))).concat());
     let without: Vec<_> = without_place(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
-    assert_eq!(without, [(hurries, 3), (hurries, 4)]);
+    assert_eq!(without, [(impatient_batch, 3), (impatient_batch, 4)]);
     let keys = without_place(&set).iter().map(|message| message.key).collect();
-    for (told, row) in without_place(&set).iter().zip(desk.load(keys).await.unwrap()) {
-        assert_eq!((told.version, told.lane, told.present), (row.version, row.lane, row.present));
+    for (referred, row) in without_place(&set).iter().zip(desk.load(keys).await.unwrap()) {
+        assert_eq!((referred.version, referred.lane, referred.present), (row.version, row.lane, row.present));
     }
-    assert_eq!(drained(&set), [(queues[1], None)], "nobody waits there");
+    assert_eq!(drained(&set), [(queues[1], None)], "no message waits there");
 }
 
-async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) {
+async fn all_impatient_recipients_are_referred_whatever_the_limit(desk: Desk) {
     let batch = desk.batch_of(50).await;
     let claim = desk.claim_of(batch, 2).await;
     let impatient = vec![ImpatientQueue { queue: claim.queues[0], steps: 2 }];
     let tier = TierUse { slots: Slots { free: 3, impatient }, ..tier(3, desk.now() - DAY) };
     let set = desk.claim(Claim { tier: Some(tier.clone()), ..claim.clone() }).await.unwrap();
     assert_eq!((numbers(&messages(&set)), set.referred.len()), (vec![0, 1], 0));
-    // The third has the last place, and for the others there is none.
+    // The third gets the last slot, and the others get none.
     let tier = TierUse { slots: Slots { free: 1, ..tier.slots }, ..tier };
     let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
     assert_eq!(numbers(&messages(&set)), [2]);
     assert_eq!(numbers(&without_place(&set)), (3..50).collect::<Vec<_>>());
     assert_eq!(drained(&set).len(), 1);
-    assert_eq!(desk.places().await.len(), 3);
+    assert_eq!(desk.slots().await.len(), 3);
 }
 
-async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) {
+async fn on_the_last_step_an_impatient_queue_waits_for_slots(desk: Desk) {
     let batch = desk.batch_of(5).await;
     let claim = desk.claim_of(batch, 9).await;
     let queue = claim.queues[0];
@@ -202,7 +202,7 @@ async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) 
     assert_eq!(ended(&set, Rest::ForSlot), [queue]);
 }
 
-async fn places_older_than_asked_are_forgotten(desk: Desk) {
+async fn slots_up_to_a_given_time_are_deleted(desk: Desk) {
     // More than one piece.
     let first = desk.batch_of(7_000).await;
     desk.claim_in_tier(first, 7_000, 7_000).await;
@@ -210,28 +210,28 @@ async fn places_older_than_asked_are_forgotten(desk: Desk) {
     let second = desk.batch_of(2).await;
     desk.claim_in_tier(second, 2, 0).await;
     desk.forget_places(at(-1)).await.unwrap();
-    assert_eq!(desk.places().await.len(), 7_000);
+    assert_eq!(desk.slots().await.len(), 7_000);
     desk.forget_places(at(0)).await.unwrap();
-    assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(9))]);
+    assert_eq!(desk.slots().await, [(msisdn(0), at(9)), (msisdn(1), at(9))]);
 }
 
-async fn who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place(desk: Desk) {
+async fn an_open_window_passes_a_full_tier_without_a_slot(desk: Desk) {
     let batch = desk.batch_of(6).await;
     let wrote = |n: u32, sub_account: &str, until: i64| Inbound {
         sub_account: sub_account.to_owned(),
         window: Some(at(until)),
         ..text(format!("{n} {sub_account}"), n, 0)
     };
-    // The second one's window closes too soon to rely on, and the third wrote to somebody else.
+    // The second window closes too soon to rely on, and the third is with another sender.
     let all = vec![wrote(1, "acme", 3_600), wrote(2, "acme", 59), wrote(3, "other", 3_600)];
     desk.take_inbound(all).await.unwrap();
     let set = desk.claim_in_tier(batch, 9, 2).await;
     let passed: Vec<_> = set.messages.iter().map(|claimed| (claimed.message.key.n, claimed.pass)).collect();
     assert_eq!(passed, [(0, Pass::Slot), (1, Pass::Window(at(3_600))), (2, Pass::Slot)]);
-    assert_eq!(desk.places().await, [(person(0), at(0)), (person(2), at(0))]);
+    assert_eq!(desk.slots().await, [(msisdn(0), at(0)), (msisdn(2), at(0))]);
 }
 
-async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(desk: Desk) {
+async fn earlier_recipients_are_counted_once_counting_starts(desk: Desk) {
     let lane = desk.lane("wa", Channel::WhatsApp).await;
     let batch = desk.batch_of(6).await;
     let acme = || BTreeMap::from([("acme".to_owned(), vec![lane])]);
@@ -243,27 +243,27 @@ async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(d
     let never =
         Change { fact: Some(attempt(&late[1], at(100), Verdict::Rejected, None)), ..accepted(&late[1], at(100)) };
     desk.record(vec![accepted(&late[0], at(100)), never, unknown(&late[2], at(100))]).await.unwrap();
-    // The last one is on its way.
+    // The last one is in flight.
     count(at(50)).await.unwrap();
-    assert_eq!(desk.places().await, [1, 3, 4].map(|n| (person(n), at(100))));
-    // From then on claims do it, and nobody looks again.
+    assert_eq!(desk.slots().await, [1, 3, 4].map(|n| (msisdn(n), at(100))));
+    // From then on claims count, and no earlier submissions are read again.
     desk.give_back(&[(1, 100), (3, 100), (4, 100)]).await;
     count(at(50)).await.unwrap();
-    assert!(desk.places().await.is_empty());
+    assert!(desk.slots().await.is_empty());
     desk.count_no_others(BTreeMap::new()).await.unwrap();
     count(at(50)).await.unwrap();
-    assert_eq!(desk.places().await.len(), 3);
-    // Nor has anybody while the lane was another portfolio's.
+    assert_eq!(desk.slots().await.len(), 3);
+    // Nothing was counted while the lane belonged to another portfolio.
     desk.give_back(&[(1, 100), (3, 100), (4, 100)]).await;
     let others = BTreeMap::from([("other".to_owned(), vec![lane]), ("acme".to_owned(), Vec::new())]);
     desk.count_no_others(others.clone()).await.unwrap();
     desk.count_tiers(others, at(50), None).await.unwrap();
     desk.count_no_others(acme()).await.unwrap();
     count(at(50)).await.unwrap();
-    assert_eq!(desk.places().await.len(), 3);
+    assert_eq!(desk.slots().await.len(), 3);
 }
 
-async fn the_people_of_many_portfolios_are_counted_each_where_they_belong(desk: Desk) {
+async fn recipients_are_counted_in_the_portfolio_of_their_lane(desk: Desk) {
     let (lane, other) = (desk.lane("wa", Channel::WhatsApp).await, desk.lane("second", Channel::WhatsApp).await);
     let batch = desk.batch_of(4).await;
     desk.claimed(batch, 2).await;
@@ -273,30 +273,29 @@ async fn the_people_of_many_portfolios_are_counted_each_where_they_belong(desk: 
     let lanes: BTreeMap<_, _> = lanes.into_iter().map(|(name, lanes)| (name.to_owned(), lanes)).collect();
     desk.count_tiers(lanes.clone(), at(-50), None).await.unwrap();
     let names: Vec<String> = lanes.into_keys().collect();
-    let places = desk.tier_places(names.clone(), at(-1)).await.unwrap();
-    let people =
-        |name: &str| places.get(name).map(|places| places.iter().map(|place| place.person).collect::<Vec<_>>());
-    assert_eq!(people("acme"), Some(vec![person(0), person(1)]));
-    assert_eq!((people("besides"), people("idle")), (Some(vec![person(2)]), None));
-    let used = |used: &[(&str, u32)]| used.iter().map(|(name, people)| ((*name).to_owned(), *people)).collect();
+    let slots = desk.tier_places(names.clone(), at(-1)).await.unwrap();
+    let holders = |name: &str| slots.get(name).map(|slots| slots.iter().map(|slot| slot.person).collect::<Vec<_>>());
+    assert_eq!(holders("acme"), Some(vec![msisdn(0), msisdn(1)]));
+    assert_eq!((holders("besides"), holders("idle")), (Some(vec![msisdn(2)]), None));
+    let used = |used: &[(&str, u32)]| used.iter().map(|(name, holders)| ((*name).to_owned(), *holders)).collect();
     assert_eq!(desk.tiers_used(at(-1)).await.unwrap(), used(&[("acme", 2), ("besides", 1)]));
     assert_eq!(desk.tiers_used(at(0)).await.unwrap(), used(&[]));
-    // Only those that nobody counts any more are counted anew.
+    // Only portfolios that were not counted are counted again.
     for (portfolio, n) in [("acme", 0), ("acme", 1), ("besides", 2)] {
-        desk.give_back_places(portfolio, vec![(person(n), at(0))]).await.unwrap();
+        desk.give_back_places(portfolio, vec![(msisdn(n), at(0))]).await.unwrap();
     }
     desk.count_no_others(BTreeMap::from([("acme".to_owned(), vec![lane])])).await.unwrap();
     let again = BTreeMap::from([("acme".to_owned(), vec![lane]), ("besides".to_owned(), vec![other])]);
     desk.count_tiers(again, at(-50), None).await.unwrap();
     assert_eq!(desk.tiers_used(at(-1)).await.unwrap(), used(&[("besides", 1)]));
-    // A lane that joins a portfolio brings those whom it has written to.
+    // A lane that joins a portfolio adds its recipients.
     let joined = BTreeMap::from([("acme".to_owned(), vec![lane, other])]);
     desk.count_no_others(joined.clone()).await.unwrap();
     desk.count_tiers(joined, at(-50), None).await.unwrap();
-    assert_eq!(desk.places().await, [(person(2), at(0))]);
+    assert_eq!(desk.slots().await, [(msisdn(2), at(0))]);
 }
 
-async fn a_long_count_is_broken_off_and_gone_on_with(desk: Desk) {
+async fn a_long_count_runs_in_several_calls(desk: Desk) {
     let lane = desk.lane("wa", Channel::WhatsApp).await;
     for n in 0..20 {
         let batch = desk.batch_of(n + 1).await;
@@ -309,21 +308,21 @@ async fn a_long_count_is_broken_off_and_gone_on_with(desk: Desk) {
         calls += 1;
         from = desk.count_tiers(acme.clone(), at(-50), from).await.unwrap();
     }
-    assert!(calls > 1, "other decisions are to be obeyed in between");
-    let mut places = desk.places_in("acme", at(-1)).await;
-    places.sort_unstable_by_key(|place| place.person);
-    // The first person was in all of them, and the last one only in the last.
-    let times: Vec<_> = places.iter().map(|place| (place.at, place.before)).collect();
+    assert!(calls > 1, "other decisions must take effect in between");
+    let mut slots = desk.places_in("acme", at(-1)).await;
+    slots.sort_unstable_by_key(|slot| slot.person);
+    // The first recipient is in every batch, and the last one only in the last.
+    let times: Vec<_> = slots.iter().map(|slot| (slot.at, slot.before)).collect();
     assert_eq!((times[0], times[19]), ((at(19), Some(at(18))), (at(19), None)));
 }
 
-async fn a_place_may_be_taken_without_a_claim(desk: Desk) {
-    desk.take_places("acme", vec![(person(1), at(5)), (person(2), at(6))]).await.unwrap();
-    desk.take_places("acme", vec![(person(1), at(9))]).await.unwrap();
-    assert_eq!(desk.places().await, [(person(1), at(9)), (person(2), at(6))]);
+async fn a_slot_may_be_taken_without_a_claim(desk: Desk) {
+    desk.take_places("acme", vec![(msisdn(1), at(5)), (msisdn(2), at(6))]).await.unwrap();
+    desk.take_places("acme", vec![(msisdn(1), at(9))]).await.unwrap();
+    assert_eq!(desk.slots().await, [(msisdn(1), at(9)), (msisdn(2), at(6))]);
 }
 
-async fn a_place_is_held_for_a_day(desk: Desk) {
+async fn a_slot_is_held_for_a_day(desk: Desk) {
     let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
     desk.claim_in_tier(first, 1, 1).await;
     desk.clock.advance(DAY);
@@ -331,57 +330,57 @@ async fn a_place_is_held_for_a_day(desk: Desk) {
     assert_eq!(desk.claim_in_tier(second, 1, 1).await.messages.len(), 1);
 }
 
-async fn who_wants_nothing_passes_a_full_tier_and_takes_no_place(desk: Desk) {
+async fn an_opted_out_recipient_passes_a_full_tier_without_a_slot(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: person(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
+    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
     desk.opt_out(vec![wish]).await.unwrap();
     assert_eq!(numbers(&messages(&desk.claim_in_tier(batch, 3, 1).await)), [0, 1]);
-    assert_eq!(desk.places().await, [(person(0), at(0))]);
+    assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);
 }
 
-async fn a_place_that_is_given_back_is_free(desk: Desk) {
+async fn a_slot_that_is_given_back_is_free(desk: Desk) {
     let batch = desk.batch_of(3).await;
     desk.claim_in_tier(batch, 3, 3).await;
     desk.give_back(&[(0, 0), (2, 0), (7, 0)]).await;
-    assert_eq!(desk.places().await, [(person(1), at(0))]);
-    desk.give_back_places("other", vec![(person(1), at(0))]).await.unwrap();
+    assert_eq!(desk.slots().await, [(msisdn(1), at(0))]);
+    desk.give_back_places("other", vec![(msisdn(1), at(0))]).await.unwrap();
     desk.give_back(&[]).await;
-    assert_eq!(desk.places().await, [(person(1), at(0))]);
+    assert_eq!(desk.slots().await, [(msisdn(1), at(0))]);
 }
 
-async fn what_was_before_a_place_that_is_given_back_counts_again(desk: Desk) {
+async fn giving_back_a_slot_restores_the_one_before(desk: Desk) {
     let (first, second) = (desk.batch_of(1).await, desk.batch_of(2).await);
     desk.claim_in_tier(first, 1, 1).await;
     desk.clock.advance(Span::from_secs(9));
     desk.claim_in_tier(second, 2, 1).await;
-    assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(9))]);
-    // Whoever reads them at a start has to know of it too, or gives somebody else the place that this one keeps.
+    assert_eq!(desk.slots().await, [(msisdn(0), at(9)), (msisdn(1), at(9))]);
+    // A server that reads the slots at its start needs these times too, or it would give a kept slot to another recipient.
     let mut before = desk.places_in("acme", at(-1)).await;
     before.sort_unstable_by_key(|place| place.person);
     assert_eq!(before.iter().map(|place| place.before).collect::<Vec<_>>(), [Some(at(0)), None]);
     desk.give_back(&[(0, 9), (1, 9)]).await;
-    assert_eq!(desk.places().await, [(person(0), at(0))]);
+    assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);
 }
 
-async fn a_place_that_was_taken_anew_is_not_given_back(desk: Desk) {
+async fn a_slot_that_was_retaken_is_not_given_back(desk: Desk) {
     let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
     desk.claim_in_tier(first, 1, 1).await;
     desk.clock.advance(Span::from_secs(9));
     desk.claim_in_tier(second, 1, 0).await;
     desk.give_back(&[(0, 0)]).await;
-    assert_eq!(desk.places().await, [(person(0), at(9))]);
+    assert_eq!(desk.slots().await, [(msisdn(0), at(9))]);
 }
 
-async fn a_place_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
+async fn a_slot_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
     let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
     desk.claim_in_tier(first, 1, 1).await;
     desk.claim_in_tier(second, 1, 0).await;
-    // One of the two may have been handed over.
+    // One of the two messages may have been submitted.
     desk.give_back(&[(0, 0)]).await;
-    assert_eq!(desk.places().await, [(person(0), at(0))]);
+    assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);
 }
 
-async fn a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice(desk: Desk) {
+async fn a_late_earlier_claim_does_not_hide_a_slot_taken_twice(desk: Desk) {
     let late = desk.batch_of(1).await;
     let late = Claim { tier: Some(tier(1, desk.now() - DAY)), ..desk.claim_of(late, 1).await };
     desk.clock.advance(Span::from_secs(9));
@@ -391,5 +390,5 @@ async fn a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_plac
     }
     assert_eq!(desk.claim(late).await.unwrap().messages.len(), 1);
     desk.give_back(&[(0, 9)]).await;
-    assert_eq!(desk.places().await, [(person(0), at(9))]);
+    assert_eq!(desk.slots().await, [(msisdn(0), at(9))]);
 }

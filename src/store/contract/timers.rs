@@ -1,4 +1,4 @@
-//! Timers are rows: what is due comes earliest first, page by page, and only what waits.
+//! Tests timers: due messages come earliest first, in pages, and only if they wait.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use crate::domain::Outcome;
 use crate::store::{Signal, Turns};
 
 for_every_store!(
-    what_is_due_comes_earliest_first_in_pages,
-    the_next_due_time_is_the_earliest_of_those_that_wait,
-    what_waits_to_leave_is_due_when_it_gives_up,
-    whoever_waits_in_a_queue_has_a_turn_and_nobody_else,
-    a_commit_tells_what_it_has_queued_and_put_on_timers,
+    due_messages_come_earliest_first_in_pages,
+    the_next_due_time_is_the_earliest_of_waiting_messages,
+    a_queued_message_is_due_when_it_expires,
+    only_queued_messages_have_a_turn,
+    a_commit_signals_its_queues_and_timers,
 );
 
 impl Desk {
-    /// A batch of which each message was handed over and waits, until these seconds.
+    /// A batch whose messages were submitted and wait until these seconds.
     pub(super) async fn waiting(&self, dues: &[i64]) -> (BatchId, Vec<Loaded>) {
         let count = u32::try_from(dues.len()).unwrap();
         let batch = self.batch_of(count).await;
         let all = messages(&self.claimed(batch, count).await);
         let changes = all.iter().zip(dues).map(|(message, due)| {
-            let told = accepted(message, at(0));
-            Change { after: Present { state: State::Awaiting { due: at(*due) }, ..told.after }, ..told }
+            let sent = accepted(message, at(0));
+            Change { after: Present { state: State::Awaiting { due: at(*due) }, ..sent.after }, ..sent }
         });
         self.record(changes.collect()).await.unwrap();
         (batch, all)
@@ -33,14 +33,14 @@ impl Desk {
     }
 }
 
-async fn what_is_due_comes_earliest_first_in_pages(desk: Desk) {
+async fn due_messages_come_earliest_first_in_pages(desk: Desk) {
     let (batch, _) = desk.waiting(&[50, 10, 30, 10, 40, 20]).await;
     let (other, _) = desk.waiting(&[1]).await;
     assert!(desk.due(batch, at(9), None, 10).await.unwrap().is_empty());
     assert_eq!(numbers(&desk.due(batch, at(40), None, 3).await.unwrap()), [1, 3, 5]);
     assert_eq!(numbers(&desk.due(batch, at(40), None, 10).await.unwrap()), [1, 3, 5, 2, 4]);
     assert_eq!(numbers(&desk.due(other, at(40), None, 10).await.unwrap()), [0]);
-    // Whoever has decided about a page finds the next one behind it.
+    // After the decisions about a page the next page follows.
     let page = desk.due(batch, at(40), None, 3).await.unwrap();
     let done = State::Done { outcome: Outcome::Silent, skipped: None, at: at(40) };
     let ended = page.iter().map(|message| change(message, Present { state: done, ..message.present }));
@@ -48,9 +48,9 @@ async fn what_is_due_comes_earliest_first_in_pages(desk: Desk) {
     assert_eq!(numbers(&desk.due(batch, at(40), None, 3).await.unwrap()), [2, 4]);
 }
 
-async fn the_next_due_time_is_the_earliest_of_those_that_wait(desk: Desk) {
+async fn the_next_due_time_is_the_earliest_of_waiting_messages(desk: Desk) {
     let batch = desk.batch_of(2).await;
-    assert_eq!(desk.first_due(batch).await, None, "what waits without end has no due time");
+    assert_eq!(desk.first_due(batch).await, None, "a message that waits without limit has no due time");
     let (batch, _) = desk.waiting(&[50, 10, 30]).await;
     assert_eq!(desk.first_due(batch).await, Some(at(10)));
     let first = desk.one(batch, 1).await;
@@ -63,7 +63,7 @@ async fn the_next_due_time_is_the_earliest_of_those_that_wait(desk: Desk) {
     assert_eq!(of_all, BTreeMap::from([(batch, at(30)), (other, at(20))]));
 }
 
-async fn what_waits_to_leave_is_due_when_it_gives_up(desk: Desk) {
+async fn a_queued_message_is_due_when_it_expires(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 2).await;
@@ -71,20 +71,20 @@ async fn what_waits_to_leave_is_due_when_it_gives_up(desk: Desk) {
     desk.spread(Spread { start, ..spread }).await.unwrap();
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     assert_eq!(desk.first_due(batch).await, Some(at(30)));
-    // What is in flight is nobody's timer: its answer settles it.
+    // A message in flight has no timer: its answer decides.
     desk.claimed(batch, 1).await;
     assert_eq!(numbers(&desk.due(batch, at(30), None, 10).await.unwrap()), [1]);
     desk.claimed(batch, 1).await;
     assert_eq!(desk.first_due(batch).await, None);
 }
 
-async fn whoever_waits_in_a_queue_has_a_turn_and_nobody_else(desk: Desk) {
+async fn only_queued_messages_have_a_turn(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let all = messages(&desk.claimed(batch, 3).await);
     let queue = Queue { batch, step: StepIndex::FIRST, lane: all[0].lane };
     let empty = Queue { batch: BatchId(999), ..queue };
     let turns = async || desk.turns(vec![queue, empty]).await.unwrap();
-    assert_eq!(turns().await, BTreeMap::new(), "who is in flight waits in none");
+    assert_eq!(turns().await, BTreeMap::new(), "a message in flight is in no queue");
     let back = |message: &Loaded, seconds| {
         change(message, Present { state: State::Queued { not_before: at(seconds), gives_up: None }, ..message.present })
     };
@@ -92,7 +92,7 @@ async fn whoever_waits_in_a_queue_has_a_turn_and_nobody_else(desk: Desk) {
     assert_eq!(turns().await, BTreeMap::from([(queue, Turns { first: at(7), last: at(30) })]));
 }
 
-async fn a_commit_tells_what_it_has_queued_and_put_on_timers(desk: Desk) {
+async fn a_commit_signals_its_queues_and_timers(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let all = messages(&desk.claimed(batch, 2).await);
     let mut signals = desk.signals().subscribe();

@@ -1,4 +1,4 @@
-//! A walk shows everything of a batch, once, in order.
+//! Tests walks: a walk shows all data of a batch, once, in order.
 
 use tokio::sync::watch;
 
@@ -9,13 +9,13 @@ use crate::store::{Copied, Frame, OptOut, Receipt, Scope, Stray, StrayKind, Twin
 
 for_every_store!(
     a_walk_shows_every_message_once_with_all_its_facts,
-    a_walk_with_people_shows_what_their_file_says,
-    an_id_of_the_providers_that_two_attempts_carry_is_pointed_out,
-    an_id_that_an_attempt_of_another_batch_carries_is_pointed_out,
+    a_walk_with_recipients_contains_their_file_data,
+    a_umid_of_two_attempts_is_reported,
+    a_umid_of_attempts_in_two_batches_is_reported,
     two_tries_of_one_step_are_no_twins,
-    a_walk_shows_one_moment_however_late_it_is_read,
-    a_walk_says_how_much_of_it_is_copied,
-    a_walk_over_what_is_not_there_shows_nothing,
+    a_walk_shows_one_instant_however_late_it_is_read,
+    a_walk_reports_its_progress,
+    a_walk_over_an_unknown_batch_returns_nothing,
 );
 
 #[derive(Debug)]
@@ -57,18 +57,18 @@ fn receipt(message: &Loaded, second: i64) -> Receipt {
 }
 
 async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
-    // More than a page, and another batch beside it.
+    // More than a page, and another batch.
     let (people, other) = (4_500, desk.batch_of(3).await);
     let batch = desk.batch_of(people).await;
     let some = messages(&desk.claimed(batch, 40).await);
     desk.record(some.iter().map(|message| accepted(message, at(1))).collect()).await.unwrap();
     let theirs = messages(&desk.claimed(other, 3).await);
     desk.record(theirs.iter().map(|message| accepted(message, at(1))).collect()).await.unwrap();
-    let said = some.iter().take(10).flat_map(|message| [receipt(message, 9), receipt(message, 5)]).collect();
+    let receipts = some.iter().take(10).flat_map(|message| [receipt(message, 9), receipt(message, 5)]).collect();
     let stray = Stray { kind: StrayKind::OtherType, received: at(1), umid: None, raw: "?".to_owned() };
-    desk.take_receipts(said, vec![stray], Vec::new()).await.unwrap();
+    desk.take_receipts(receipts, vec![stray], Vec::new()).await.unwrap();
     let since = at(77);
-    desk.opt_out(vec![OptOut { msisdn: person(2), since, from: WishFrom::Operator, source: "STOP".to_owned() }])
+    desk.opt_out(vec![OptOut { msisdn: msisdn(2), since, from: WishFrom::Operator, source: "STOP".to_owned() }])
         .await
         .unwrap();
 
@@ -84,17 +84,18 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
     for ((whole, row), attempts) in seen.messages.iter().zip(&all).zip(attempts) {
         assert_eq!((whole.message.present, whole.message.version), (row.present, row.version));
         assert_eq!(whole.attempts, attempts);
-        assert_eq!(whole.opted_out, (row.msisdn == person(2)).then_some(since));
+        assert_eq!(whole.opted_out, (row.msisdn == msisdn(2)).then_some(since));
         assert_eq!((whole.country, whole.number), (Some("SG".parse().unwrap()), Some(row.msisdn)));
-        let told: Vec<_> = whole.receipts.iter().map(|receipt| (receipt.received, receipt.detail.as_str())).collect();
+        let receipts: Vec<_> =
+            whole.receipts.iter().map(|receipt| (receipt.received, receipt.detail.as_str())).collect();
         match row.key.n {
-            0..10 => assert_eq!(told, [(at(5), "to the phone in second 5"), (at(9), "to the phone in second 9")]),
-            _ => assert!(told.is_empty()),
+            0..10 => assert_eq!(receipts, [(at(5), "to the phone in second 5"), (at(9), "to the phone in second 9")]),
+            _ => assert!(receipts.is_empty()),
         }
     }
 }
 
-async fn a_walk_with_people_shows_what_their_file_says(desk: Desk) {
+async fn a_walk_with_recipients_contains_their_file_data(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let seen = walked(&desk, batch, Scope::People).await;
     for (whole, n) in seen.messages.iter().zip(0..) {
@@ -104,7 +105,7 @@ async fn a_walk_with_people_shows_what_their_file_says(desk: Desk) {
     assert!(walked(&desk, batch, Scope::Facts).await.messages.iter().all(|whole| whole.recipient.is_none()));
 }
 
-async fn an_id_of_the_providers_that_two_attempts_carry_is_pointed_out(desk: Desk) {
+async fn a_umid_of_two_attempts_is_reported(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let all = messages(&desk.claimed(batch, 3).await);
     let same = |message: &Loaded, umid: &Umid| {
@@ -129,31 +130,31 @@ async fn two_tries_of_one_step_are_no_twins(desk: Desk) {
     assert_eq!((seen.messages[0].attempts.len(), seen.twins), (2, Vec::new()));
 }
 
-async fn an_id_that_an_attempt_of_another_batch_carries_is_pointed_out(desk: Desk) {
+async fn a_umid_of_attempts_in_two_batches_is_reported(desk: Desk) {
     let (batch, other, third) = (desk.batch_of(2).await, desk.batch_of(2).await, desk.batch_of(1).await);
     for batch in [batch, other] {
         let all = messages(&desk.claimed(batch, 2).await);
-        // The first of each are 0, the second of each their own.
+        // The first messages share umid 0; the second messages have their own.
         let own = |message: &Loaded| if message.key.n == 0 { umid(0) } else { umid(batch.0) };
-        let told = |message: &Loaded| {
+        let with_umid = |message: &Loaded| {
             let fact = attempt(message, at(1), Verdict::Accepted, Some(own(message)));
             Change { fact: Some(fact), ..accepted(message, at(1)) }
         };
-        desk.record(all.iter().map(told).collect()).await.unwrap();
+        desk.record(all.iter().map(with_umid).collect()).await.unwrap();
     }
     let twin = |batch| Twin { umid: umid(0), key: MessageKey { batch, n: 0 }, step: StepIndex::FIRST };
     for looked_at in [batch, other] {
         assert_eq!(walked(&desk, looked_at, Scope::FactsAndTwins).await.twins, [twin(batch), twin(other)]);
     }
-    assert!(walked(&desk, third, Scope::FactsAndTwins).await.twins.is_empty(), "they are none of its own");
+    assert!(walked(&desk, third, Scope::FactsAndTwins).await.twins.is_empty(), "the twins are in other batches");
 }
 
-async fn a_walk_shows_one_moment_however_late_it_is_read(desk: Desk) {
+async fn a_walk_shows_one_instant_however_late_it_is_read(desk: Desk) {
     let people = 4_500;
     let batch = desk.batch_of(people).await;
     let before = desk.all(batch, people).await;
     let copy = walk(&desk, batch, Scope::People).await.unwrap();
-    // Nobody has read a page of it yet, and others write.
+    // No page has been read yet, and others write.
     let some = messages(&desk.claimed(batch, 3_000).await);
     desk.record(some.iter().map(|message| accepted(message, at(1))).collect()).await.unwrap();
     let seen = read(copy).await;
@@ -165,13 +166,13 @@ async fn a_walk_shows_one_moment_however_late_it_is_read(desk: Desk) {
     assert_eq!(now.messages.iter().filter(|whole| !whole.attempts.is_empty()).count(), some.len());
 }
 
-async fn a_walk_says_how_much_of_it_is_copied(desk: Desk) {
+async fn a_walk_reports_its_progress(desk: Desk) {
     let batch = desk.batch_of(4_500).await;
-    let (tell, told) = watch::channel(Copied::default());
-    desk.walk(batch, Scope::Facts, tell).await.unwrap();
-    assert_eq!(*told.borrow(), Copied { messages: 4_500, of: 4_500 });
+    let (sender, progress) = watch::channel(Copied::default());
+    desk.walk(batch, Scope::Facts, sender).await.unwrap();
+    assert_eq!(*progress.borrow(), Copied { messages: 4_500, of: 4_500 });
 }
 
-async fn a_walk_over_what_is_not_there_shows_nothing(desk: Desk) {
+async fn a_walk_over_an_unknown_batch_returns_nothing(desk: Desk) {
     assert!(walk(&desk, BatchId(99), Scope::FactsAndTwins).await.is_none());
 }

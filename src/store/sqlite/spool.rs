@@ -196,7 +196,7 @@ mod tests {
         assert!(spool.expect(100_000_000).is_ok());
         let Err(Fault::Ours(error)) = spool.expect(5_100_000_001) else { panic!("it has no room") };
         let folder = folder.path().canonicalize().unwrap().display().to_string();
-        let wanted = format!("needs some 5101 MB in {folder} while it is read, and the disk has 100 MB to spare");
+        let wanted = format!("needs about 5101 MB in {folder} while it is read, and the disk has 100 MB to spare");
         assert!(error.to_string().contains(&wanted), "{error}");
         assert!(spool.file.is_none());
     }

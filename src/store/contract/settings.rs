@@ -1,19 +1,19 @@
-//! What is turned while a server runs, what the provider says of the account, and what is noted of buckets.
+//! Tests changed settings, account events, reports of the provider, and recorded buckets.
 
 use super::*;
 use crate::domain::Knob;
 use crate::store::{BucketOf, BusinessEvent, Dial, HeldBy, Hold, NotedBucket, Said};
 
 for_every_store!(
-    of_two_words_about_a_dial_the_later_one_holds,
-    what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows,
-    a_dial_that_is_turned_back_is_gone,
-    a_file_that_says_something_else_gives_way_to_a_new_word_however_old,
-    an_event_of_the_account_is_kept_and_obeyed_once,
-    of_two_words_about_a_template_the_later_one_holds_in_whatever_order_they_come,
-    the_provider_lifts_what_it_has_held_and_not_what_a_person_has,
-    what_the_provider_said_last_is_what_it_says,
-    a_bucket_is_noted_with_what_has_left_by_it,
+    the_later_of_two_setting_changes_applies,
+    an_operators_rate_is_not_changed_by_the_provider,
+    a_reset_setting_is_removed,
+    a_changed_file_value_ends_a_setting_for_any_new_change,
+    an_account_event_is_stored_and_applied_once,
+    the_later_of_pause_and_approval_applies_in_any_order,
+    the_provider_releases_only_its_own_holds,
+    the_latest_report_of_the_provider_is_stored,
+    a_bucket_is_recorded_with_the_messages_that_used_it,
 );
 
 fn dial(value: &str, by_person: bool, since: i64) -> Dial {
@@ -59,10 +59,10 @@ async fn values(desk: &Desk) -> Vec<String> {
     desk.dials().await.unwrap().into_iter().map(|dial| dial.value).collect()
 }
 
-async fn of_two_words_about_a_dial_the_later_one_holds(desk: Desk) {
+async fn the_later_of_two_setting_changes_applies(desk: Desk) {
     let before = desk.seq().await.unwrap();
     assert!(desk.turn(dial("10K", true, 5), at(5)).await.unwrap() > Some(before));
-    assert_eq!(desk.turn(dial("2K", false, 4), at(6)).await.unwrap(), None, "said before, and heard afterwards");
+    assert_eq!(desk.turn(dial("2K", false, 4), at(6)).await.unwrap(), None, "an older change that arrives later");
     assert_eq!(values(&desk).await, ["10K"]);
     assert!(desk.turn(dial("1K", false, 6), at(7)).await.unwrap().is_some());
     assert_eq!(desk.dials().await.unwrap(), [dial("1K", false, 6)]);
@@ -71,7 +71,7 @@ async fn of_two_words_about_a_dial_the_later_one_holds(desk: Desk) {
     assert!(told[1].contains("not set to 2K") && told[2].starts_with("tier set to 1K (in the file: 250)"), "{told:?}");
 }
 
-async fn what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows(desk: Desk) {
+async fn an_operators_rate_is_not_changed_by_the_provider(desk: Desk) {
     let rate = |value, by_person, since| Dial { knob: Knob::Rate, ..dial(value, by_person, since) };
     desk.turn(rate("40/s", true, 1), at(1)).await.unwrap();
     assert_eq!(desk.turn(rate("1000/s", false, 2), at(2)).await.unwrap(), None);
@@ -79,40 +79,43 @@ async fn what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows(des
     assert_eq!(values(&desk).await, ["20/s"]);
 }
 
-async fn a_dial_that_is_turned_back_is_gone(desk: Desk) {
+async fn a_reset_setting_is_removed(desk: Desk) {
     desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
     let back = || desk.turn_back(Knob::Tier, "acme".to_owned(), "set by Ann".to_owned(), at(6));
     assert!(back().await.unwrap().is_some());
     assert_eq!((back().await.unwrap(), values(&desk).await.len()), (None, 0));
 }
 
-async fn a_file_that_says_something_else_gives_way_to_a_new_word_however_old(desk: Desk) {
+async fn a_changed_file_value_ends_a_setting_for_any_new_change(desk: Desk) {
     desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
     let other = Dial { in_file: "1K".to_owned(), ..dial("2K", false, 1) };
-    assert!(desk.turn(other.clone(), at(6)).await.unwrap().is_some(), "what stands counts no more anyway");
+    assert!(
+        desk.turn(other.clone(), at(6)).await.unwrap().is_some(),
+        "the present change has ended with the file's value"
+    );
     assert_eq!(desk.dials().await.unwrap(), [other]);
 }
 
-async fn an_event_of_the_account_is_kept_and_obeyed_once(desk: Desk) {
+async fn an_account_event_is_stored_and_applied_once(desk: Desk) {
     let upgrade = BusinessEvent { dials: vec![dial("2K", false, 3)], ..event("e-1", 3) };
     let paused = BusinessEvent { holds: vec![held("en", HeldBy::Event)], ..event("e-2", 4) };
     assert_eq!(desk.take_business(vec![upgrade.clone(), paused.clone(), paused.clone()]).await.unwrap(), 2);
     assert_eq!((values(&desk).await, desk.holds().await.unwrap()), (vec!["2K".to_owned()], paused.holds.clone()));
-    // Repeated after somebody has decided otherwise.
+    // The events are repeated after an operator has decided otherwise.
     desk.turn_back(Knob::Tier, "acme".to_owned(), "set by Ann".to_owned(), at(6)).await.unwrap();
     desk.release("wa".to_owned(), "promo".to_owned(), at(6), "Ann".to_owned()).await.unwrap();
     let seq = desk.seq().await.unwrap();
     assert_eq!(desk.take_business(vec![upgrade, paused.clone()]).await.unwrap(), 0);
     assert!(values(&desk).await.is_empty() && desk.holds().await.unwrap().is_empty());
     assert_eq!(desk.seq().await.unwrap(), seq);
-    // Another event, of before it was lifted, heard only now.
+    // Another event from before the release, which arrives only now.
     let holds = vec![Hold { since: at(9), ..held("en", HeldBy::Event) }];
     let late = BusinessEvent { id: "e-3".to_owned(), received: at(9), said: at(5), holds, ..paused };
     assert_eq!(desk.take_business(vec![late]).await.unwrap(), 1);
     assert!(desk.holds().await.unwrap().is_empty());
 }
 
-async fn of_two_words_about_a_template_the_later_one_holds_in_whatever_order_they_come(desk: Desk) {
+async fn the_later_of_pause_and_approval_applies_in_any_order(desk: Desk) {
     let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
     let paused = |id, said, received| {
         let holds = vec![Hold { since: at(received), ..held("en", HeldBy::Event) }];
@@ -122,10 +125,10 @@ async fn of_two_words_about_a_template_the_later_one_holds_in_whatever_order_the
         |id, said, received| BusinessEvent { lifts: vec![lift.clone()], received: at(received), ..event(id, said) };
     let is_held = async || !desk.holds().await.unwrap().is_empty();
     desk.take_business(vec![approved("e-1", 50, 51), paused("e-2", 10, 60)]).await.unwrap();
-    assert!(!is_held().await, "it was paused before it was approved, and that is repeated");
+    assert!(!is_held().await, "the pause is older than the approval");
     desk.take_business(vec![paused("e-3", 70, 71), approved("e-4", 55, 80)]).await.unwrap();
-    assert!(is_held().await, "it was approved before it was paused");
-    // A later word on the same counts for the hold that stands.
+    assert!(is_held().await, "the approval is older than the pause");
+    // A later pause updates the time of the present hold.
     desk.take_business(vec![paused("e-5", 90, 91), approved("e-6", 80, 95)]).await.unwrap();
     assert!(is_held().await);
     desk.take_business(vec![approved("e-7", 100, 101)]).await.unwrap();
@@ -134,7 +137,7 @@ async fn of_two_words_about_a_template_the_later_one_holds_in_whatever_order_the
     assert!(is_held().await);
 }
 
-async fn the_provider_lifts_what_it_has_held_and_not_what_a_person_has(desk: Desk) {
+async fn the_provider_releases_only_its_own_holds(desk: Desk) {
     let (theirs, other, ours) = (held("en", HeldBy::Event), held("de", HeldBy::Answer), held("", HeldBy::Person));
     for hold in [&theirs, &other, &ours] {
         desk.hold(hold.clone(), at(1)).await.unwrap();
@@ -144,7 +147,7 @@ async fn the_provider_lifts_what_it_has_held_and_not_what_a_person_has(desk: Des
     assert_eq!(desk.holds().await.unwrap(), [ours, other]);
 }
 
-async fn what_the_provider_said_last_is_what_it_says(desk: Desk) {
+async fn the_latest_report_of_the_provider_is_stored(desk: Desk) {
     let said = |value: &str, second| Said {
         about: "lane wa".to_owned(),
         what: "quality".to_owned(),
@@ -158,7 +161,7 @@ async fn what_the_provider_said_last_is_what_it_says(desk: Desk) {
     assert_eq!(desk.said().await.unwrap(), [said("UNFLAGGED", 6)]);
 }
 
-async fn a_bucket_is_noted_with_what_has_left_by_it(desk: Desk) {
+async fn a_bucket_is_recorded_with_the_messages_that_used_it(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let both = messages(&desk.claimed(batch, 2).await);
     let noted = |of: BucketOf, full_at| NotedBucket { of, full_at };
@@ -166,10 +169,10 @@ async fn a_bucket_is_noted_with_what_has_left_by_it(desk: Desk) {
     let first = vec![noted(lane.clone(), 7), noted(account.clone(), 9)];
     assert!(desk.record_noting(vec![accepted(&both[0], at(1))], first.clone()).await.unwrap().is_empty());
     assert_eq!(desk.buckets().await.unwrap(), first);
-    // Also where somebody was faster with the message: it has left all the same.
+    // Even if the change comes too late: the message was submitted all the same.
     let stale = accepted(&both[0], at(2));
     let late = desk.record_noting(vec![stale, accepted(&both[1], at(2))], vec![noted(lane.clone(), 8)]).await.unwrap();
-    // A server that does not know yet that it was superseded knows less.
+    // A superseded server that does not know it yet records an older time.
     assert!(desk.record_noting(Vec::new(), vec![noted(lane.clone(), 6)]).await.unwrap().is_empty());
     assert_eq!(late, [both[0].key]);
     assert_eq!(desk.buckets().await.unwrap(), [noted(lane, 8), noted(account, 9)]);

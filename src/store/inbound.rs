@@ -1,29 +1,29 @@
-//! What people say: the messages that they write, and what they want altogether.
+//! Defines messages from recipients, and their opt-outs and opt-ins.
 
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, StepIndex, Timestamp, WishFrom};
 
-/// Something that a person wrote.
+/// A message from a recipient.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Inbound {
-    /// What makes it the same message.
+    /// The provider's id, by which repeats are recognized.
     pub umid: String,
     pub received: Timestamp,
-    /// When it was said, as far as the provider told, and never later than `received`.
+    /// When it was written, if the provider reports it; never later than `received`.
     pub said: Timestamp,
     pub sub_account: String,
     pub channel: Option<Channel>,
-    /// Whom the person wrote to; empty where that was not said.
+    /// The sender that the recipient wrote to; empty if it was not reported.
     pub channel_id: String,
     pub msisdn: Option<Msisdn>,
-    /// What the channel calls them, where that is no number.
+    /// The channel's id for the recipient, if that is not a number.
     pub called: Option<String>,
     pub kind: String,
     pub keyword: Option<Keyword>,
     /// The end of the 24-hour window that it opened.
     pub window: Option<Timestamp>,
-    /// The attempt that it is on.
+    /// The attempt that it replies to.
     pub on: Option<(MessageKey, StepIndex)>,
-    /// The whole event.
+    /// The whole webhook event.
     pub raw: String,
 }
 
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Inbound {
     }
 }
 
-/// What a channel calls somebody, whose number it then may leave out.
+/// A channel's id for a recipient. The channel may then omit the recipient's number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Alias {
     pub channel: Channel,
@@ -48,36 +48,38 @@ impl std::fmt::Debug for Alias {
     }
 }
 
-/// Whose messages.
+/// Selects messages from recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InboundOf {
     Everybody,
+    /// All messages from one recipient.
     Person(Msisdn),
-    /// Those on messages of a batch.
+    /// Replies to messages of a batch.
     Batch(BatchId),
+    /// Replies to one message.
     Message(MessageKey),
-    /// Those on no message of ours, as far as is known.
+    /// Messages that reply to no known message of ours.
     Nowhere,
 }
 
-/// Whom people write to, as their windows know it: what is not said of either stands for any.
+/// The sender of a 24-hour window. A channel id that is missing here or in the window matches any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
     pub sub_account: String,
     pub channel_id: Option<String>,
 }
 
-/// Somebody who wants nothing more.
+/// An opt-out of a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOut {
     pub msisdn: Msisdn,
     pub since: Timestamp,
     pub from: WishFrom,
-    /// How it was said, for people.
+    /// How the recipient or operator opted out, for operators.
     pub source: String,
 }
 
-/// Somebody who wants messages again.
+/// An opt-in of a recipient who had opted out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptIn {
     pub msisdn: Msisdn,
@@ -86,7 +88,7 @@ pub struct OptIn {
     pub source: String,
 }
 
-/// A wish as it was kept.
+/// A recorded opt-out or opt-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
     pub at: Timestamp,

@@ -1,21 +1,21 @@
-//! What people write is kept once and obeyed once; wishes are kept with what ended them.
+//! Tests messages from recipients: each is stored and obeyed once, and every opt-out and opt-in stays listed.
 
 use super::*;
 use crate::domain::{Keyword, WishFrom};
 use crate::store::{Alias, Inbound, InboundOf, Key, OptIn, OptOut, Sender};
 
 for_every_store!(
-    what_a_person_wrote_is_kept_once_and_obeyed_once,
-    whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_what_was_said_before,
-    whom_a_channel_calls_the_same_under_several_numbers_is_left_alone_on_all_of_them,
-    of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come,
-    a_start_that_is_older_than_a_repeated_stop_lets_nobody_back,
-    a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did,
-    wishes_tell_who_was_out_when_and_why,
-    an_answer_leads_to_the_message_that_the_one_before_was_on,
-    answers_are_listed_by_whose_they_are_and_counted_once_for_each_person,
-    a_window_is_open_for_its_sender_until_its_time_is_over,
-    messages_to_whoever_has_opted_out_are_found_piece_by_piece,
+    a_repeated_inbound_message_is_stored_and_obeyed_once,
+    an_alias_applies_to_earlier_messages_from_that_id,
+    an_opt_out_by_an_alias_applies_to_all_its_numbers,
+    the_later_of_stop_and_start_applies_in_any_order_of_arrival,
+    a_start_older_than_a_repeated_stop_opts_nobody_in,
+    a_recipient_cannot_end_an_opt_out_of_an_operator,
+    opt_outs_and_opt_ins_are_listed_in_order_with_their_sources,
+    an_inbound_id_finds_the_message_it_replied_to,
+    replies_are_listed_by_owner_and_counted_once_per_recipient,
+    a_window_is_open_for_its_sender_until_it_ends,
+    messages_to_opted_out_recipients_are_found_in_pieces,
 );
 
 fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
@@ -29,24 +29,24 @@ fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
 }
 
 fn stop(n: u32, second: i64, from: WishFrom) -> OptOut {
-    OptOut { msisdn: person(n), since: at(second), from, source: format!("{from}") }
+    OptOut { msisdn: msisdn(n), since: at(second), from, source: format!("{from}") }
 }
 
 fn start(n: u32, second: i64, from: WishFrom) -> OptIn {
-    OptIn { msisdn: person(n), at: at(second), from, source: format!("{from}") }
+    OptIn { msisdn: msisdn(n), at: at(second), from, source: format!("{from}") }
 }
 
 async fn out(desk: &Desk) -> Vec<Msisdn> {
     desk.opt_outs(None, 100).await.unwrap()
 }
 
-async fn what_a_person_wrote_is_kept_once_and_obeyed_once(desk: Desk) {
+async fn a_repeated_inbound_message_is_stored_and_obeyed_once(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     let all = vec![wrote("a", 1, 1, None), wrote("b", 2, 2, stop), wrote("b", 2, 2, stop)];
-    assert_eq!(desk.take_inbound(all).await.unwrap(), [1, 2, 2].map(|n| vec![person(n)]));
-    assert_eq!(out(&desk).await, [person(2)]);
-    assert!(desk.seq().await.unwrap() > before, "servers look when somebody opts out");
+    assert_eq!(desk.take_inbound(all).await.unwrap(), [1, 2, 2].map(|n| vec![msisdn(n)]));
+    assert_eq!(out(&desk).await, [msisdn(2)]);
+    assert!(desk.seq().await.unwrap() > before, "an opt-out makes the servers look");
     desk.take_inbound(vec![wrote("c", 2, 3, start)]).await.unwrap();
     assert!(out(&desk).await.is_empty());
     // The provider repeats the first one.
@@ -55,16 +55,16 @@ async fn what_a_person_wrote_is_kept_once_and_obeyed_once(desk: Desk) {
     assert_eq!(desk.inbound(InboundOf::Everybody, 0, 100).await.unwrap().len(), 3);
 }
 
-/// Written by somebody of whom there is nothing but what the channel calls them.
+/// A message of which only the channel's id for the writer is known.
 fn called(umid: &str, called: &str, second: i64, keyword: Option<Keyword>) -> Inbound {
     Inbound { msisdn: None, called: Some(called.to_owned()), ..wrote(umid, 0, second, keyword) }
 }
 
 fn alias(called: &str, n: u32) -> Alias {
-    Alias { channel: Channel::WhatsApp, called: called.to_owned(), msisdn: person(n) }
+    Alias { channel: Channel::WhatsApp, called: called.to_owned(), msisdn: msisdn(n) }
 }
 
-async fn whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_what_was_said_before(desk: Desk) {
+async fn an_alias_applies_to_earlier_messages_from_that_id(desk: Desk) {
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     let before = vec![
         called("a", "SG.1", 1, stop),
@@ -75,60 +75,60 @@ async fn whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_w
     ];
     assert_eq!(desk.take_inbound(before).await.unwrap(), vec![vec![]; 5]);
     assert_eq!(out(&desk).await, []);
-    let told = vec![alias("SG.1", 1), alias("SG.2", 2), alias("SG.2", 2), alias("SG.3", 3)];
-    // One let themselves back, and another channel calls somebody else so.
-    assert_eq!(desk.learn_aliases(told.clone()).await.unwrap(), [person(1)]);
-    assert_eq!(out(&desk).await, [person(1)]);
-    let of_second = desk.inbound(InboundOf::Person(person(2)), 0, 10).await.unwrap();
+    let aliases = vec![alias("SG.1", 1), alias("SG.2", 2), alias("SG.2", 2), alias("SG.3", 3)];
+    // One recipient opted in again, and an id of another channel is not an alias on this one.
+    assert_eq!(desk.learn_aliases(aliases.clone()).await.unwrap(), [msisdn(1)]);
+    assert_eq!(out(&desk).await, [msisdn(1)]);
+    let of_second = desk.inbound(InboundOf::Person(msisdn(2)), 0, 10).await.unwrap();
     assert_eq!(of_second.iter().map(|(_, message)| message.umid.as_str()).collect::<Vec<_>>(), ["b", "c", "d"]);
-    assert_eq!(desk.learn_aliases(told).await.unwrap(), [], "that is no news");
-    // What comes again, and what comes after it.
+    assert_eq!(desk.learn_aliases(aliases).await.unwrap(), [], "the aliases are known");
+    // A repeated message, and later ones.
     let after = vec![called("a", "SG.1", 1, stop), called("f", "SG.2", 4, stop), called("g", "SG.9", 4, stop)];
-    assert_eq!(desk.take_inbound(after).await.unwrap(), [vec![person(1)], vec![person(2)], vec![]]);
-    assert_eq!(out(&desk).await, [person(1), person(2)]);
-    assert_eq!(desk.wishes(person(1)).await.unwrap().len(), 1, "obeyed once");
+    assert_eq!(desk.take_inbound(after).await.unwrap(), [vec![msisdn(1)], vec![msisdn(2)], vec![]]);
+    assert_eq!(out(&desk).await, [msisdn(1), msisdn(2)]);
+    assert_eq!(desk.wishes(msisdn(1)).await.unwrap().len(), 1, "applied once");
 }
 
-async fn whom_a_channel_calls_the_same_under_several_numbers_is_left_alone_on_all_of_them(desk: Desk) {
+async fn an_opt_out_by_an_alias_applies_to_all_its_numbers(desk: Desk) {
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     desk.learn_aliases(vec![alias("SG.1", 1)]).await.unwrap();
     desk.take_inbound(vec![called("a", "SG.1", 1, stop)]).await.unwrap();
-    assert_eq!(out(&desk).await, [person(1)]);
-    // What was said before is meant for the other number too.
-    assert_eq!(desk.learn_aliases(vec![alias("SG.1", 2)]).await.unwrap(), [person(2)]);
-    assert_eq!(out(&desk).await, [person(1), person(2)]);
-    // For which number they want it again nobody knows, unless that is told.
-    let both = vec![person(1), person(2)];
+    assert_eq!(out(&desk).await, [msisdn(1)]);
+    // The earlier opt-out applies to the new number too.
+    assert_eq!(desk.learn_aliases(vec![alias("SG.1", 2)]).await.unwrap(), [msisdn(2)]);
+    assert_eq!(out(&desk).await, [msisdn(1), msisdn(2)]);
+    // An opt-in without a number is ambiguous and changes nothing.
+    let both = vec![msisdn(1), msisdn(2)];
     assert_eq!(desk.take_inbound(vec![called("b", "SG.1", 2, start)]).await.unwrap(), vec![both.clone()]);
     assert_eq!(out(&desk).await, both);
-    let told = Inbound { msisdn: Some(person(1)), ..called("c", "SG.1", 3, start) };
-    desk.take_inbound(vec![told]).await.unwrap();
-    assert_eq!(out(&desk).await, [person(2)]);
+    let with_number = Inbound { msisdn: Some(msisdn(1)), ..called("c", "SG.1", 3, start) };
+    desk.take_inbound(vec![with_number]).await.unwrap();
+    assert_eq!(out(&desk).await, [msisdn(2)]);
     desk.take_inbound(vec![called("d", "SG.1", 4, stop)]).await.unwrap();
     assert_eq!(out(&desk).await, both);
-    // Whoever let themselves back before their other number was known is not put out by it.
+    // An opt-out that was ended before a number became known does not apply to that number.
     desk.take_inbound(vec![called("e", "SG.1", 5, start)]).await.unwrap();
     assert_eq!(desk.learn_aliases(vec![alias("SG.1", 3)]).await.unwrap(), []);
     assert_eq!(out(&desk).await, both);
 }
 
-async fn of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come(desk: Desk) {
+async fn the_later_of_stop_and_start_applies_in_any_order_of_arrival(desk: Desk) {
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
-    // In one webhook, and each on its own.
+    // In one webhook, and each in its own.
     desk.take_inbound(vec![wrote("a", 1, 9, start), wrote("b", 1, 8, stop)]).await.unwrap();
     desk.take_inbound(vec![wrote("c", 2, 9, start)]).await.unwrap();
     desk.take_inbound(vec![wrote("d", 2, 8, stop)]).await.unwrap();
     desk.take_inbound(vec![wrote("e", 3, 9, stop)]).await.unwrap();
     desk.take_inbound(vec![wrote("f", 3, 8, start)]).await.unwrap();
     desk.take_inbound(vec![wrote("g", 4, 8, stop), wrote("h", 4, 9, start), wrote("i", 4, 10, stop)]).await.unwrap();
-    assert_eq!(out(&desk).await, [person(3), person(4)]);
+    assert_eq!(out(&desk).await, [msisdn(3), msisdn(4)]);
 }
 
-async fn a_start_that_is_older_than_a_repeated_stop_lets_nobody_back(desk: Desk) {
+async fn a_start_older_than_a_repeated_stop_opts_nobody_in(desk: Desk) {
     use WishFrom::{Person, Provider};
     let stop_word = Some(Keyword::Stop);
     let late_start = |n| vec![wrote(&format!("late {n}"), n, 2, Some(Keyword::Start))];
-    // Said one after the other, with one of the provider's reports before them, and both in one webhook.
+    // Two stops in order, one after a report of the provider, and two in one webhook.
     desk.take_inbound(vec![wrote("a", 1, 1, stop_word)]).await.unwrap();
     desk.take_inbound(vec![wrote("b", 1, 3, stop_word)]).await.unwrap();
     desk.opt_out(vec![stop(2, 1, Provider)]).await.unwrap();
@@ -136,58 +136,58 @@ async fn a_start_that_is_older_than_a_repeated_stop_lets_nobody_back(desk: Desk)
     desk.take_inbound(vec![wrote("d", 3, 3, stop_word), wrote("e", 3, 1, stop_word)]).await.unwrap();
     for n in 1..=3 {
         desk.take_inbound(late_start(n)).await.unwrap();
-        assert!(out(&desk).await.contains(&person(n)), "the {n}th said stop behind it, and was answered");
+        assert!(out(&desk).await.contains(&msisdn(n)), "recipient {n} said stop after it");
     }
-    // One who repeats it is out once, and a word behind all of them lets back.
+    // A repeated opt-out counts once, and a start after all of them opts in.
     assert_eq!(desk.opt_out(vec![stop(1, 4, Person)]).await.unwrap(), 0);
     assert_eq!(desk.opt_in(vec![start(1, 5, Person), start(2, 5, Person), start(3, 5, Person)]).await.unwrap(), 3);
 }
 
-async fn a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did(desk: Desk) {
+async fn a_recipient_cannot_end_an_opt_out_of_an_operator(desk: Desk) {
     use WishFrom::{Operator, Person, Provider};
     let outs = vec![stop(1, 1, Person), stop(2, 1, Provider), stop(3, 1, Operator), stop(4, 1, Person)];
     assert_eq!(desk.opt_out(outs).await.unwrap(), 4);
-    // An operator's list makes a word of the person's weigh more, and never less.
+    // An operator's opt-out strengthens the recipient's, and is never weakened by it.
     assert_eq!(desk.opt_out(vec![stop(4, 2, Operator), stop(3, 2, Person), stop(1, 2, Person)]).await.unwrap(), 1);
     let words = (1..=4).map(|n| start(n, 5, Person)).collect();
     assert_eq!(desk.opt_in(words).await.unwrap(), 2);
-    assert_eq!(out(&desk).await, [person(3), person(4)]);
+    assert_eq!(out(&desk).await, [msisdn(3), msisdn(4)]);
     assert_eq!(desk.opt_in(vec![start(3, 6, Operator), start(9, 6, Operator)]).await.unwrap(), 1);
     let left = desk.opt_out_list(None, 10).await.unwrap();
     assert_eq!(left, [OptOut { since: at(1), ..stop(4, 2, Operator) }]);
-    assert_eq!(desk.opt_out_list(Some(person(4)), 10).await.unwrap(), []);
+    assert_eq!(desk.opt_out_list(Some(msisdn(4)), 10).await.unwrap(), []);
 }
 
-async fn wishes_tell_who_was_out_when_and_why(desk: Desk) {
+async fn opt_outs_and_opt_ins_are_listed_in_order_with_their_sources(desk: Desk) {
     use WishFrom::{Operator, Person};
     desk.opt_out(vec![stop(1, 1, Person), stop(2, 1, Operator)]).await.unwrap();
     desk.opt_out(vec![stop(1, 2, Person)]).await.unwrap();
     desk.opt_in(vec![start(1, 3, Person), start(2, 3, Person)]).await.unwrap();
     desk.opt_out(vec![stop(1, 4, Operator)]).await.unwrap();
-    let told: Vec<_> = desk.wishes(person(1)).await.unwrap().into_iter().map(|w| (w.at, w.wants, w.from)).collect();
+    let wishes: Vec<_> = desk.wishes(msisdn(1)).await.unwrap().into_iter().map(|w| (w.at, w.wants, w.from)).collect();
     let (out, back) = (Keyword::Stop, Keyword::Start);
-    assert_eq!(told, [(at(1), out, Person), (at(2), out, Person), (at(3), back, Person), (at(4), out, Operator)]);
-    // That a word of theirs changed nothing is kept all the same.
-    let told: Vec<_> = desk.wishes(person(2)).await.unwrap().into_iter().map(|w| w.wants).collect();
-    assert_eq!(told, [out, back]);
+    assert_eq!(wishes, [(at(1), out, Person), (at(2), out, Person), (at(3), back, Person), (at(4), out, Operator)]);
+    // An opt-in that changed nothing is listed too.
+    let wishes: Vec<_> = desk.wishes(msisdn(2)).await.unwrap().into_iter().map(|w| w.wants).collect();
+    assert_eq!(wishes, [out, back]);
     let stops = desk.stops(0, 10).await.unwrap();
-    assert_eq!(stops.iter().map(|(_, who)| *who).collect::<Vec<_>>(), [1, 2, 1, 1].map(person));
+    assert_eq!(stops.iter().map(|(_, who)| *who).collect::<Vec<_>>(), [1, 2, 1, 1].map(msisdn));
     assert_eq!(desk.last_stop().await.unwrap(), stops[3].0);
     assert_eq!(desk.stops(stops[2].0, 10).await.unwrap(), [stops[3]]);
 }
 
-async fn an_answer_leads_to_the_message_that_the_one_before_was_on(desk: Desk) {
+async fn an_inbound_id_finds_the_message_it_replied_to(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let key = MessageKey { batch, n: 1 };
     let on = Inbound { on: Some((key, StepIndex::FIRST)), ..wrote("a", 1, 1, None) };
     desk.take_inbound(vec![on, wrote("b", 1, 2, None)]).await.unwrap();
-    let asked = ["b", "a", "unheard of"].map(|umid| Key::Inbound(umid.to_owned()));
+    let asked = ["b", "a", "unknown"].map(|umid| Key::Inbound(umid.to_owned()));
     let found: Vec<_> =
         desk.find(asked.to_vec()).await.unwrap().into_iter().map(|found| Some(found?.message.key)).collect();
     assert_eq!(found, [None, Some(key), None]);
 }
 
-async fn answers_are_listed_by_whose_they_are_and_counted_once_for_each_person(desk: Desk) {
+async fn replies_are_listed_by_owner_and_counted_once_per_recipient(desk: Desk) {
     let (batch, other) = (desk.batch_of(3).await, desk.batch_of(1).await);
     let second = StepIndex::new(1).unwrap();
     let on =
@@ -208,38 +208,38 @@ async fn answers_are_listed_by_whose_they_are_and_counted_once_for_each_person(d
     };
     assert_eq!(listed(InboundOf::Batch(batch), 0).await, ["a", "b", "c", "d"]);
     assert_eq!(listed(InboundOf::Message(MessageKey { batch, n: 1 }), 0).await, ["c", "d"]);
-    assert_eq!(listed(InboundOf::Person(person(0)), 0).await, ["a", "b", "e"]);
+    assert_eq!(listed(InboundOf::Person(msisdn(0)), 0).await, ["a", "b", "e"]);
     let everybody = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
     assert_eq!(everybody.iter().map(|(_, inbound)| inbound.clone()).collect::<Vec<_>>(), all);
     assert_eq!(listed(InboundOf::Everybody, everybody[3].0).await, ["e", "f"]);
 }
 
-async fn a_window_is_open_for_its_sender_until_its_time_is_over(desk: Desk) {
+async fn a_window_is_open_for_its_sender_until_it_ends(desk: Desk) {
     let closed = Inbound { window: Some(at(5)), ..wrote("b", 2, 1, None) };
     let elsewhere = Inbound { channel_id: "c-2".to_owned(), ..wrote("c", 3, 1, None) };
-    let unsaid = Inbound { channel_id: String::new(), ..wrote("d", 4, 1, None) };
+    let without_sender = Inbound { channel_id: String::new(), ..wrote("d", 4, 1, None) };
     let foreign = Inbound { sub_account: "other".to_owned(), ..wrote("e", 5, 1, None) };
     let none = Inbound { window: None, ..wrote("f", 6, 1, None) };
-    desk.take_inbound(vec![wrote("a", 1, 1, None), closed, elsewhere, unsaid, foreign, none]).await.unwrap();
-    // A later message keeps it open for longer.
+    desk.take_inbound(vec![wrote("a", 1, 1, None), closed, elsewhere, without_sender, foreign, none]).await.unwrap();
+    // A later message extends the window.
     desk.take_inbound(vec![wrote("g", 1, 7, None)]).await.unwrap();
-    let asked: Vec<_> = (0..8).map(person).collect();
+    let asked: Vec<_> = (0..8).map(msisdn).collect();
     let open = async |channel_id: Option<&str>, now| -> Vec<Msisdn> {
         let sender = Sender { sub_account: "acme".to_owned(), channel_id: channel_id.map(str::to_owned) };
         let open = desk.open_windows(asked.clone(), sender, now).await.unwrap();
         open.into_iter().map(|(who, _)| who).collect()
     };
-    assert_eq!(open(Some("c-1"), at(10)).await, [person(1), person(4)]);
-    assert_eq!(open(None, at(10)).await, [person(1), person(3), person(4)]);
-    assert_eq!(open(Some("c-1"), at(86_405)).await, [person(1)]);
+    assert_eq!(open(Some("c-1"), at(10)).await, [msisdn(1), msisdn(4)]);
+    assert_eq!(open(None, at(10)).await, [msisdn(1), msisdn(3), msisdn(4)]);
+    assert_eq!(open(Some("c-1"), at(86_405)).await, [msisdn(1)]);
     assert_eq!(open(Some("c-1"), at(86_407)).await, []);
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
     let holders = async |after, limit| desk.window_holders(sender.clone(), at(10), after, limit).await.unwrap();
-    assert_eq!(holders(None, 2).await, [person(1), person(3)]);
-    assert_eq!(holders(Some(person(3)), 2).await, [person(4)]);
+    assert_eq!(holders(None, 2).await, [msisdn(1), msisdn(3)]);
+    assert_eq!(holders(Some(msisdn(3)), 2).await, [msisdn(4)]);
 }
 
-async fn messages_to_whoever_has_opted_out_are_found_piece_by_piece(desk: Desk) {
+async fn messages_to_opted_out_recipients_are_found_in_pieces(desk: Desk) {
     let batch = desk.batch_of(10).await;
     let claimed = messages(&desk.claimed(batch, 3).await);
     desk.record(vec![accepted(&claimed[1], at(1))]).await.unwrap();
@@ -249,7 +249,7 @@ async fn messages_to_whoever_has_opted_out_are_found_piece_by_piece(desk: Desk) 
     assert_eq!((first.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![0, 1, 4], Some(5)));
     let (second, next) = desk.unwilling(batch, 5, 5).await.unwrap();
     assert_eq!((second.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![9], None));
-    // Who says so already, and who has an outcome, is not found again.
+    // A message that is marked already, or has an outcome, is not found.
     let marks = second[0].present.marks.with_cut().with_opted_out();
     desk.record(vec![change(&second[0], Present { marks, ..second[0].present })]).await.unwrap();
     assert_eq!(desk.unwilling(batch, 5, 5).await.unwrap().0.len(), 0);
