@@ -1,4 +1,4 @@
-//! The recorder: decides about what was settled and writes it down, as many at once as have come together.
+//! The recorder: decides settled messages and stores the decisions, as many at once as have gathered.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -15,22 +15,22 @@ use crate::domain::{
 use crate::engine::{Answer, Event, Made};
 use crate::store::{Attempt, Change, Error, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
 
-/// Changes in one transaction: some 5 ms of writing.
+/// Most changes in one transaction: about 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
-/// How long outcomes are gathered before they are written.
+/// How long results are gathered before they are written.
 const GATHERING: Span = Span::from_millis(5);
-/// Rest after a write that failed. What was handed over must be recorded, so it is tried for as long as there is a store.
+/// Wait after a failed write. Submissions must be recorded, so the recorder retries until the store is closed.
 const AFTER_FAILURE: Span = Span::from_millis(500);
-/// An acceptance that waits longer than this to be written keeps a time of its own.
+/// An acceptance that waits longer than this to be written keeps its own time.
 const WAITED: Span = Span::from_secs(1);
-/// By so much such a time may be too late: acceptances of the same moment are still written together.
+/// Resolution of such times, in milliseconds: acceptances of about the same time are still written together.
 const COARSE: i64 = 100;
 
 #[derive(Debug)]
 pub(super) struct Recorder {
     store: Arc<dyn Store>,
     settled: mpsc::Receiver<Settled>,
-    /// Every lane that sends. Where nothing can be recorded, none of them does.
+    /// All sending lanes. None of them sends while nothing can be recorded.
     lanes: Vec<Arc<Lane>>,
     told: Told,
 }
@@ -41,12 +41,13 @@ impl Recorder {
         (Self { store, settled, lanes, told: Told::default() }, sender)
     }
 
-    /// Records until every worker is gone and everything is on disk, or until nothing can be written any more: what is
-    /// left is then found in flight by the next start.
+    /// Records until every worker has ended and everything is on disk, or until the store is closed.
+    ///
+    /// In the second case, the next start finds the remaining messages in flight.
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>) {
         let mut group = Group::default();
         while self.settled.recv_many(&mut group.settled, GROUP_MAX).await > 0 {
-            // Outcomes come one by one. A commit for a few of them costs nearly what one for hundreds does.
+            // Results come one by one. A commit of a few costs nearly as much as a commit of hundreds.
             clock.sleep(GATHERING).await;
             while group.settled.len() < GROUP_MAX
                 && let Ok(settled) = self.settled.try_recv()
@@ -62,7 +63,7 @@ impl Recorder {
         }
     }
 
-    /// Records what has come together by now, behind what could not be written before.
+    /// Records the results gathered so far, after those that could not be written before.
     #[cfg(test)]
     pub(super) async fn run_once(&mut self, group: &mut Group, now: Timestamp) -> Result<()> {
         if group.arrived.is_none() {
@@ -71,7 +72,8 @@ impl Recorder {
         self.write(group, now).await
     }
 
-    /// Writes a group. What left while nothing could be recorded would be unknown after a crash, so nothing leaves then.
+    /// Writes a group, and stops the lanes while that fails: a crash would leave submissions unknown that cannot be
+    /// recorded.
     async fn write(&self, group: &mut Group, now: Timestamp) -> Result<()> {
         let written = group.write(self.store.as_ref(), now).await;
         for lane in &self.lanes {
@@ -79,36 +81,36 @@ impl Recorder {
         }
         written.inspect(|()| {
             if self.told.ends() {
-                tracing::warn!("hand-overs can be recorded again, and sending goes on");
+                tracing::warn!("submissions can be recorded again; sending resumes");
             }
             group.let_go(now);
         })
     }
 
-    /// Tells of a failure, once until it is over. Returns whether trying again is in vain.
+    /// Logs a failure once, until a write succeeds. Returns whether retrying is useless.
     fn is_for_good(&self, error: &Error) -> bool {
         let for_good = matches!(error, Error::Closed { .. });
-        let then = if for_good { "nothing can be written any more" } else { "nothing is sent until they can be" };
+        let then = if for_good { "the store is closed" } else { "sending waits until they can be recorded" };
         if self.told.begins() || for_good {
-            tracing::error!(error = %Causes(error), "cannot record hand-overs; {then}");
+            tracing::error!(error = %Causes(error), "cannot record submissions; {then}");
         }
         for_good
     }
 }
 
-/// Outcomes that are written together.
+/// Results that are written together.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     settled: Vec<Settled>,
-    /// Whether some of it may be on disk already: a write of it has failed.
+    /// Whether part of it may be on disk already, because a write has failed.
     is_repeat: bool,
-    /// Once they are recorded: the steps of which a receipt said meanwhile that they have arrived.
+    /// After recording: the steps whose submission a receipt has proven meanwhile.
     arrived: Option<HashSet<(MessageKey, StepIndex)>>,
 }
 
 impl Group {
-    /// Writes it down, with one time for all that is decided together: then it is written together too, and nothing is
-    /// early by it. After an error it goes on where it stopped.
+    /// Stores the group with one time for all its decisions, so they are written together and none is early. After an
+    /// error it resumes where it stopped.
     async fn write(&mut self, store: &dyn Store, now: Timestamp) -> Result<()> {
         let arrived = match &self.arrived {
             Some(arrived) => arrived,
@@ -120,7 +122,7 @@ impl Group {
         give_back(store, &self.settled, arrived).await
     }
 
-    /// Everything of it is on disk.
+    /// Releases the messages of a group that is on disk.
     fn let_go(&mut self, now: Timestamp) {
         for (lane, count) in by_lane(&self.settled) {
             let of_lane = self.settled.iter().filter(|settled| settled.lane.id == lane.id);
@@ -141,20 +143,22 @@ fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
     lanes.into_values().collect()
 }
 
-/// Writes down a group, one decision about a message at a time: a receipt can be so fast that a message's next step is
-/// settled together with the one before. Returns the steps of which a receipt said meanwhile that they have arrived.
+/// Stores a group, one decision per message at a time.
+///
+/// Returns the steps whose submission a receipt has proven meanwhile. A receipt can be so fast that two steps of one
+/// message are settled in one group.
 pub(super) async fn record(
     store: &dyn Store,
     group: &[Settled],
     is_repeat: bool,
     now: Timestamp,
 ) -> Result<HashSet<(MessageKey, StepIndex)>> {
-    // First: who wants no more must not be written to while their message's end is being kept.
+    // Opt-outs come first: nothing may be sent to these recipients while the results are being stored.
     let unwilling: Vec<OptOut> = group.iter().filter_map(|settled| wants_no_more(settled, now)).collect();
     if !unwilling.is_empty() {
         let people: Vec<Msisdn> = unwilling.iter().map(|wish| wish.msisdn).collect();
         store.opt_out(unwilling).await?;
-        // What waits for them in the hands of whatever lane must not leave either.
+        // Messages to them that any lane has claimed must not be sent either.
         if let Some(settled) = group.first() {
             settled.entry.hush(&people);
         }
@@ -178,21 +182,21 @@ pub(super) async fn record(
     Ok(arrived)
 }
 
-/// What the provider said about the person and not about the message holds for every channel and campaign.
+/// The opt-out that a refusal reports, if it does. It applies to every channel and campaign.
 fn wants_no_more(settled: &Settled, now: Timestamp) -> Option<OptOut> {
     let Answer::Refused { fault: Fault::Person, .. } = settled.answer else { return None };
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
-    let source = code.map_or_else(|| "answer of the provider".to_owned(), |code| format!("answer with code {code}"));
+    let source = code.map_or_else(|| "provider answer".to_owned(), |code| format!("provider answer with code {code}"));
     Some(OptOut { msisdn: settled.message.msisdn, since: now, from: WishFrom::Provider, source })
 }
 
-/// Parts what is first of its key from what comes after, both in order.
+/// Separates the first item of each key from the others, both in order.
 fn one_of_each<T, K: Eq + Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, Vec<T>) {
     let mut seen = HashSet::with_capacity(all.len());
     all.into_iter().partition(|one| seen.insert(key(one)))
 }
 
-/// Where a receipt was faster, the decision is made again on what stands there now.
+/// Records one decision per message. If a receipt was faster, the decision is repeated on the present row.
 async fn record_firsts(
     store: &dyn Store,
     firsts: &[&Settled],
@@ -218,8 +222,9 @@ async fn record_firsts(
     Ok(arrived)
 }
 
-/// Gives back the places that were taken for what never left: first on disk, so that nobody new is let in whom a crash
-/// would find there besides.
+/// Returns the tier slots of messages that were not submitted.
+///
+/// The store comes first. Otherwise a new recipient could take a slot that a restart after a crash still counts.
 async fn give_back(store: &dyn Store, group: &[Settled], arrived: &HashSet<(MessageKey, StepIndex)>) -> Result<()> {
     for (lane, _) in by_lane(group) {
         let Some((portfolio, window)) = &lane.tier else { continue };
@@ -235,9 +240,10 @@ async fn give_back(store: &dyn Store, group: &[Settled], arrived: &HashSet<(Mess
     Ok(())
 }
 
-/// From when an acceptance counts that was heard at `answered` and is written at `now`: never from before it. What
-/// waited for a disk that can be written again counts from when it was heard, for its receipts have come since, and
-/// were missed: a gap that ended before it counted would not concern it.
+/// The acceptance time of an answer that came at `answered` and is written at `now`; never earlier than the answer.
+///
+/// An answer that waited for a disk counts from its own time. Its receipts may have been missed meanwhile, and a gap
+/// that ended before the acceptance would not apply to it.
 fn accepted_at(answered: Timestamp, now: Timestamp) -> Timestamp {
     if now.since(answered) <= WAITED {
         return now;
@@ -246,20 +252,22 @@ fn accepted_at(answered: Timestamp, now: Timestamp) -> Timestamp {
     Timestamp::from_millis(coarse).min(now)
 }
 
-/// Whether a refusal that was taken for its recipient's fault is the sender's by now: it need not fall back first.
+/// Whether a refusal blamed on the recipient has meanwhile become the sender's fault. Then the message does not fall
+/// back.
 fn is_recalled(settled: &Settled) -> bool {
     let refused = settled.fact.as_ref().filter(|fact| fact.verdict == Verdict::Rejected);
     let code = refused.and_then(|fact| fact.code);
     code.is_some_and(|code| settled.entry.are_senders(settled.step, ToldBy::Answer, code).is_some())
 }
 
-/// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
+/// Lets the engine decide a settled job. An answer that no longer changes the message still leaves a fact with the
+/// umid.
 fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) -> Change {
     let now = match (settled.answer, &settled.fact) {
         (Answer::Accepted, Some(fact)) => accepted_at(fact.answered, now),
         _ => now,
     };
-    // By the plan as it is now, which is seldom another than when it was claimed.
+    // Uses the present plan, which may have been amended since the claim.
     let later = settled.entry.is_former().then(|| settled.lane.book.entry(settled.entry.id)).flatten();
     let entry = later.as_ref().unwrap_or(&settled.entry);
     let is_recalled = is_recalled(settled);
@@ -270,7 +278,8 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
         answer => answer,
     };
     let answered = Event::Answered { step: settled.step, answer };
-    // What was recorded before an error came in between may have been claimed anew: that claim has an answer of its own.
+    // If the result was recorded before a write error, the message may have been claimed again. That claim has its own
+    // answer.
     let ours = &settled.message.present;
     let is_ours = match (ours.state, message.present.state) {
         (State::Sending { intent: claimed, .. }, State::Sending { intent, .. }) => {
@@ -289,19 +298,18 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
     if let Some(why) = settled.then {
         case.tell(&entry.plan, Event::CalledOff(why), now);
     }
-    // The next epoch has counted it as unknown, and that stays so, in the row and in its fact. All that we add to it is
-    // what the provider calls it, by which receipts find it.
-    // A second copy is unknown before its own answer too.
+    // The next epoch has counted the attempt as unknown, and it stays unknown in the row and in its fact. Only the umid
+    // is added, by which receipts find it. A resent copy is also marked unknown before its own answer.
     let is_in_our_hands = (message.present.state, message.present.tries) == (ours.state, ours.tries);
     let is_late = message.present.marks.unknown(settled.step) && !is_in_our_hands;
     let fact = match fact {
         Some(fact) if is_late => Some(Attempt { verdict: Verdict::Unknown, ..fact }).filter(|fact| fact.umid.is_some()),
         fact => fact,
     };
-    // Where a receipt has proven it meanwhile, it was handed over whatever the answer said.
+    // If a receipt has proven the submission meanwhile, the message was submitted whatever the answer says.
     let was_handed_over = |message: &Loaded| message.present.marks.handed_over(settled.step);
     let is_proven = was_handed_over(message) && !was_handed_over(&settled.message);
-    // What is in our hands no more has had its money back, if this was on disk already.
+    // If this result was on disk already and the claim is over, the money has been refunded.
     let is_still_ours = is_ours && matches!(message.present.state, State::Sending { .. });
     let has_it_back = is_repeat && !is_still_ours;
     let refund = settled.refund.filter(|_| !is_proven && !has_it_back);
@@ -313,12 +321,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waited_to_be_written_was_accepted_when_that_was_heard_and_never_before() {
+    fn a_late_write_keeps_the_acceptance_time_and_an_early_one_uses_now() {
         let at = |millis| Timestamp::from_millis(millis);
         assert_eq!(accepted_at(at(5_001), at(5_020)), at(5_020));
         assert_eq!(accepted_at(at(5_001), at(60_000)), at(5_100));
         assert_eq!(accepted_at(at(5_100), at(60_000)), at(5_100));
-        assert_eq!(accepted_at(at(5_001), at(4_000)), at(4_000), "a clock that was put back");
+        assert_eq!(accepted_at(at(5_001), at(4_000)), at(4_000), "a clock that was set back");
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! The turnstile: lets out one request's worth at a time, when everything says that it may go.
+//! The turnstile: gives the messages of one request to a free worker, as soon as they may be sent.
 //!
-//! Only a worker that is free to send comes here. Tokens are promised here and taken when a connection takes the request
-//! (see `departure`), so neither a slow provider nor a slow connection makes a burst of saved-up grants. While there is
-//! work and pace, a worker passes without waiting for another; otherwise one of them waits for tokens, work or the
-//! provider, and the others stand in line behind it.
+//! Tokens are reserved here and taken when a connection takes the request (see `pending`). So neither a slow provider
+//! nor a slow connection causes a burst. While there are messages and tokens, workers pass without waiting. Otherwise
+//! one worker waits for tokens, messages or the provider, and the others wait for that worker.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -19,7 +18,7 @@ use super::lane::Lane;
 use crate::domain::{Span, Timestamp};
 use crate::throttle::{Again, Entry, Permit, Read, Reserved};
 
-/// How often the first in line looks for decisions while it waits for the provider.
+/// Interval at which the first worker in line checks for stops while it waits for the provider.
 const LOOK: Span = Span::from_millis(250);
 
 #[derive(Debug)]
@@ -27,16 +26,16 @@ pub(super) struct Turnstile {
     lane: Arc<Lane>,
     inner: Mutex<Inner>,
     line: tokio::sync::Mutex<()>,
-    /// Whether the first in line waits for tokens or work: then nobody passes it.
+    /// Whether the first worker in line waits for tokens or messages. Then no other worker passes it.
     waits: AtomicBool,
     filled: Notify,
     settled: mpsc::Sender<Settled>,
     stop: CancellationToken,
-    /// Who sends workers, until they are called for.
+    /// Where to request workers, until they are requested.
     workers: Mutex<Option<CallsWorkers>>,
 }
 
-/// Where a turnstile says that it needs workers: with the first that it is given to let out. Most of many lanes wait.
+/// Where a turnstile requests its workers, at its first message. Of many lanes, most are idle and need none.
 pub(super) type CallsWorkers = mpsc::Sender<Arc<Turnstile>>;
 
 #[derive(Debug, Default)]
@@ -49,24 +48,24 @@ struct Inner {
 pub(super) struct Request {
     pub(super) jobs: Vec<Job>,
     pub(super) tokens: Reserved,
-    /// Leave of the lane's circuit, which wants to know how it ends.
+    /// Permit of the lane's circuit, to which the end of the request is reported.
     pub(super) permit: Permit,
     pub(super) at: Timestamp,
 }
 
-/// What there is for a worker.
+/// The next action for a worker.
 enum Next {
     Go(Request),
-    /// May not leave now: to be handed back, and not to be tried before then, where that is known.
+    /// Requeue messages that may not be sent now, until this time if it is known.
     Back(Vec<Job>, Option<Timestamp>),
-    /// Not before then.
+    /// Wait until this time.
     Wait(Again),
-    /// Not before a request of the lane has ended.
+    /// Wait until a request of the lane has ended.
     Full,
-    /// Not before a read has told whether the provider answers again.
+    /// Read from the provider to find out whether it answers again.
     Read(Read),
-    /// This server may not send, for now or ever. What waits belongs to its epoch: it is not handed back, since a
-    /// successor may be settling it.
+    /// This server may not send now, or never again. The waiting messages belong to its epoch and are not requeued,
+    /// because a successor may be settling them.
     Lapsed,
     Empty,
     Closed,
@@ -91,7 +90,7 @@ impl Turnstile {
         Self { workers: Mutex::new(Some(workers)), ..self }
     }
 
-    /// Adds what has been claimed, in order.
+    /// Adds claimed messages, in order.
     pub(super) fn fill(self: &Arc<Self>, jobs: Vec<Job>) {
         if jobs.is_empty() {
             return;
@@ -99,7 +98,7 @@ impl Turnstile {
         self.lock().ready.extend(jobs);
         self.filled.notify_one();
         if let Some(workers) = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // There is room for each lane, and whoever sends them lives as long as anybody can call.
+            // The channel has room for each lane, and its receiver lives as long as its senders.
             let _ = workers.try_send(Arc::clone(self));
         }
     }
@@ -108,23 +107,23 @@ impl Turnstile {
         &self.lane
     }
 
-    /// A request on its way to a connection.
+    /// A request that waits for a connection.
     pub(super) fn departure(&self, permit: &Permit, jobs: Vec<Job>, tokens: Reserved) -> Arc<Departure> {
         Departure::new(&self.lane, self.stop.clone(), permit.era(), jobs, tokens)
     }
 
-    /// Nothing will be added any more.
+    /// Closes the turnstile: no more messages will be added.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_one();
     }
 
-    /// Messages that are claimed and wait for their turn to leave.
+    /// Number of claimed messages that wait here.
     pub(super) fn waiting(&self) -> u32 {
         u32::try_from(self.lock().ready.len()).unwrap_or(u32::MAX)
     }
 
-    /// The next request. Nothing once the claimer has ended and everything is out.
+    /// Waits for the next request; `None` after the claimer has ended and all messages are gone.
     pub(super) async fn next(&self) -> Option<Request> {
         if !self.waits.load(Ordering::Acquire)
             && let Next::Go(request) = self.look(false)
@@ -149,7 +148,7 @@ impl Turnstile {
                     self.waiting_for(async {
                         tokio::select! {
                             () = self.lane.circuit.changed() => {}
-                            // Meanwhile somebody may have stopped what waits here.
+                            // An operator may have stopped the waiting messages meanwhile.
                             () = self.lane.clock.sleep(LOOK) => {}
                             () = self.stop.cancelled() => {}
                         }
@@ -172,7 +171,7 @@ impl Turnstile {
         }
     }
 
-    /// The next request, where there is one that may leave now.
+    /// The next request, if one may be sent now.
     #[cfg(test)]
     pub(super) async fn next_now(&self) -> Option<Request> {
         loop {
@@ -185,7 +184,7 @@ impl Turnstile {
         }
     }
 
-    /// Finds out whether the provider answers again. What is stopped meanwhile goes back without waiting for that.
+    /// Finds out whether the provider answers again. Messages that are stopped meanwhile are requeued at once.
     async fn reading(&self, read: Read) {
         let reading = self.lane.read(read);
         tokio::pin!(reading);
@@ -205,7 +204,7 @@ impl Turnstile {
 
     async fn hand_back(&self, jobs: Vec<Job>, not_before: Option<Timestamp>) {
         if self.lane.tenure.has_ended() {
-            // The next epoch counts them as unknown: they are not ours to put back.
+            // The next epoch counts them as unknown, so this server may not requeue them.
             return;
         }
         for job in jobs {
@@ -225,7 +224,7 @@ impl Turnstile {
         self.waits.store(false, Ordering::Release);
     }
 
-    /// What there is now. Only the first in line takes out what has to go back, since that may have to wait.
+    /// The next action now. Only the first worker in line takes out messages to requeue, because that may have to wait.
     fn look(&self, first_in_line: bool) -> Next {
         let lane = &self.lane;
         let now = lane.clock.now();
@@ -234,7 +233,7 @@ impl Turnstile {
             return if inner.ready.is_empty() && inner.closed { Next::Closed } else { Next::Lapsed };
         }
         if first_in_line {
-            // Others behind them may go all the same.
+            // Messages after them may still be sent.
             let back = self.stopped(now);
             if !back.is_empty() {
                 return Next::Back(back, None);
@@ -251,13 +250,13 @@ impl Turnstile {
             Entry::Go(permit) => permit,
             Entry::Full => return Next::Full,
             Entry::Read(read) if first_in_line => return Next::Read(read),
-            // Told by the next look, which finds that nothing may be sent.
+            // The first worker in line makes the read, or finds that nothing may be sent.
             Entry::Read(_) | Entry::Rest(_) => return Next::Full,
         };
         let most = if permit.is_alone() { NonZeroU32::MIN } else { lane.request_size() };
         let (jobs, later) = self.gather(&mut inner, most, now);
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else {
-            // This recipient has got too much from us lately; others behind have not.
+            // The first recipient has reached its limit of messages; recipients after it have not.
             let back = inner.ready.pop_front_if(|_| first_in_line);
             return Next::Back(back.into_iter().collect(), later);
         };
@@ -273,18 +272,18 @@ impl Turnstile {
         Next::Go(Request { jobs, tokens, permit, at: now })
     }
 
-    /// Whether another server may send meanwhile. What waits here is not ours to put back then, unless we stop in order.
+    /// Whether another server may be sending. Then the waiting messages may not be requeued, except in an orderly stop.
     fn has_lapsed(&self, now: Timestamp) -> bool {
         !self.stop.is_cancelled() && !self.lane.tenure.is_current(now)
     }
 
-    /// Whether what comes first may not be sent: paused, cancelled, held, out of time, or nothing may.
+    /// Whether the first message may not be sent: it is paused, cancelled, held or too late, or the lane may not send.
     fn is_stopped(&self, inner: &Inner, now: Timestamp) -> bool {
         let blocked = self.stop.is_cancelled() || self.lane.blocked(now).is_some();
         inner.ready.front().is_some_and(|job| blocked || !self.lane.may_send(job, now))
     }
 
-    /// Takes out what comes first and may not be sent.
+    /// Takes out the first messages that may not be sent.
     fn stopped(&self, now: Timestamp) -> Vec<Job> {
         let mut inner = self.lock();
         let mut stopped = Vec::new();
@@ -298,7 +297,9 @@ impl Turnstile {
         self.lane.goes_alone(job.claimed.message.key)
     }
 
-    /// As many as may be in one request, or when the first of them may leave. Whoever may have spoiled a batch goes alone.
+    /// Gathers the messages of one request; if there are none, also when the first of them may be sent.
+    ///
+    /// An isolated message is a request of its own.
     fn gather(&self, inner: &mut Inner, most: NonZeroU32, now: Timestamp) -> (Vec<Job>, Option<Timestamp>) {
         let size = usize::try_from(most.get()).unwrap_or(1);
         let mut request = Vec::with_capacity(size.min(inner.ready.len()));
@@ -325,7 +326,7 @@ impl Turnstile {
         (request, None)
     }
 
-    /// Tells the claimer when what waits here has become little enough for another claim.
+    /// Wakes the claimer when few enough messages wait here for another claim.
     fn ask_for_more(&self, left: usize, taken: usize) {
         let enough = usize::try_from(self.lane.claim_size()).unwrap_or(usize::MAX);
         if left <= enough && left + taken > enough {

@@ -1,4 +1,4 @@
-//! A worker: one connection's worth of sending.
+//! A worker: sends requests over one connection.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
 }
 
-/// Whom WhatsApp takes free text for now. Nobody is in it where no free text is about to leave.
+/// Recipients with an open window for free text on WhatsApp; empty if the request has no such text.
 type Windows = HashSet<Msisdn>;
 
 impl Worker {
-    /// Sends what the turnstile lets out until it has nothing more to give.
+    /// Sends the requests of the turnstile until it is closed and empty.
     pub(super) async fn run(self) {
         while let Some(request) = self.turnstile.next().await {
             self.hand_over(request).await;
@@ -38,8 +38,8 @@ impl Worker {
         let windows = match self.windows(&request.jobs).await {
             Ok(windows) => windows,
             Err(error) => {
-                // Not knowing is a fault of ours, and must not make anybody fall back.
-                tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot look for open windows");
+                // This is a fault of Volley, so it must not cause a fallback.
+                tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot read open windows");
                 for job in request.jobs {
                     self.lane.is_over_for(job.claimed.message.key);
                     self.pass(job.hand_back(&self.lane, None)).await;
@@ -54,7 +54,7 @@ impl Worker {
         }
     }
 
-    /// Who of those to whom free text is about to leave has written to us lately.
+    /// The recipients of free text who have an open window.
     async fn windows(&self, jobs: &[Job]) -> crate::store::Result<Windows> {
         let free = jobs.iter().filter(|job| job.is_free_text_on_whatsapp());
         let people: Vec<Msisdn> = free.map(|job| job.claimed.message.msisdn).collect();
@@ -67,7 +67,7 @@ impl Worker {
 
     async fn send_each(&self, request: Request, windows: &Windows) {
         let Request { jobs, tokens, permit, at } = request;
-        // A lane that sends one message a request gets one from its turnstile.
+        // The turnstile of a lane that sends single messages gives one per request.
         let Some(job) = jobs.into_iter().next() else { return };
         let mut body = Vec::with_capacity(512);
         if let Err(why) = self.render(&job, windows, &mut body) {
@@ -112,7 +112,7 @@ impl Worker {
         let answers = self.lane.client.send_batch(body, &attempts, Arc::clone(&departure) as Arc<dyn Gate>).await;
         let jobs = departure.end();
         let end = match &answers {
-            // A success that names none of them says as little as no answer.
+            // A success that names none of them proves as little as no answer.
             BatchAnswers::Each(answers) => {
                 match answers.iter().find(|answer| !matches!(answer, Answer::Unknown { .. })) {
                     Some(_) => Some(End::Good),
@@ -129,7 +129,7 @@ impl Worker {
                 }
             }
             BatchAnswers::Whole(Answer::Refused(refusal)) if jobs.len() > 1 && concerns_one(&refusal) => {
-                // One of them spoiled it for all, and nothing was taken: each goes again, alone.
+                // One message caused the refusal of the whole batch, and none was accepted. Each is retried alone.
                 for job in jobs {
                     let again = self.lane.clock.now();
                     self.lane.set_apart(job.claimed.message.key);
@@ -144,7 +144,7 @@ impl Worker {
         }
     }
 
-    /// Tells the circuit how a request ended; nothing where it was never sent.
+    /// Reports to the circuit how a request ended, unless it was never sent.
     fn tell(&self, permit: Permit, end: Option<End<'_>>) {
         if let Some(end) = end {
             permit.ended(end, self.lane.clock.now(), &self.lane.chance);
@@ -172,7 +172,7 @@ impl Worker {
         }
     }
 
-    /// What cannot be sent is settled without a request.
+    /// Settles a message that cannot be sent, without a request.
     async fn turn_away(&self, job: Job, why: Unsendable, begun: Timestamp) {
         self.lane.is_over_for(job.claimed.message.key);
         match why {
@@ -192,7 +192,7 @@ impl Worker {
                 self.pass(Settled::new(job, &self.lane, answer, fact)).await;
             }
             Unsendable::Uncomposable(detail) => {
-                // Launch has checked the content, so this is a fault of ours: it must not make anybody fall back.
+                // The launch has checked the content, so this is a fault of Volley and must not cause a fallback.
                 let fault = Fault::Sender(SenderPart::Lane);
                 let refusal = Refusal { fault, subject: Subject::Account, code: None, detail, retry_after: None };
                 self.finish(job, Answer::Refused(refusal), begun).await;
@@ -203,13 +203,13 @@ impl Worker {
     async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
         let message = &job.claimed.message;
         match answer {
-            // It was not sent, so it still goes alone where it had to, and counts as none of its recipient's.
+            // It was not sent: it stays isolated if it was, and its recipient gets the token back.
             Answer::Withdrawn | Answer::NotOffered { .. } => self.lane.uncounts(message.msisdn),
             Answer::Accepted { .. } | Answer::Refused(_) | Answer::Unknown { .. } => {
                 self.lane.is_over_for(message.key);
             }
         }
-        // Whatever was recalled meanwhile was sent before, or is decided anew.
+        // A recall that came meanwhile was too late, or is decided again.
         job.entry.is_back(message.key, job.step());
         self.pass(settle(job, &self.lane, answer, begun)).await;
     }
@@ -220,12 +220,12 @@ impl Worker {
     }
 }
 
-/// What an answer tells the lane's circuit; nothing where the request was withdrawn.
+/// What an answer means to the lane's circuit; `None` if the request was withdrawn.
 fn end_of(answer: &Answer) -> Option<End<'_>> {
     match answer {
         Answer::Accepted { .. } => Some(End::Good),
         Answer::Refused(refusal) => match refusal.fault {
-            // A clear no about one recipient also says that the provider takes requests.
+            // A refusal that concerns one recipient also shows that the provider takes requests.
             Fault::Recipient | Fault::Person => Some(End::Good),
             Fault::Sender(_) | Fault::Passing => Some(End::Answered),
         },
@@ -235,7 +235,7 @@ fn end_of(answer: &Answer) -> Option<End<'_>> {
     }
 }
 
-/// Whether a refusal of a whole batch is about one of its messages, or about one of its templates.
+/// Whether one message or one template caused the refusal of a whole batch.
 const fn concerns_one(refusal: &Refusal) -> bool {
     match refusal.fault {
         Fault::Recipient | Fault::Person | Fault::Sender(SenderPart::Template | SenderPart::Step) => true,
@@ -243,10 +243,10 @@ const fn concerns_one(refusal: &Refusal) -> bool {
     }
 }
 
-/// Why there is nothing to send.
+/// Why a message cannot be sent.
 enum Unsendable {
     OptedOut,
-    /// The person has not written to us for so long that WhatsApp takes no free text for them.
+    /// The recipient has no open window, so WhatsApp accepts no free text.
     OutsideWindow,
     MissingVariable(String),
     Uncomposable(String),
