@@ -57,7 +57,7 @@ impl ByHand {
     pub(crate) async fn next(&self, lane: usize) -> Option<BoxFuture<'static, ()>> {
         let worker = Arc::clone(&self.workers[lane]);
         let request = worker.turnstile.next_now().await?;
-        Some(async move { worker.hand_over(request).await }.boxed())
+        Some(async move { worker.submit(request).await }.boxed())
     }
 
     /// Records the answers so far.

@@ -18,9 +18,9 @@ use crate::store::{
 };
 
 /// Interval at which every queue is checked, in case a signal was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(60);
+const RECHECK: Span = Span::from_secs(60);
 /// The same interval for a lane that shares queues: no signal reports that another lane has become unavailable.
-const LOOK_FOR_OTHERS: Span = Span::from_secs(5);
+const RECHECK_SHARED: Span = Span::from_secs(5);
 /// Wait after a failed claim, for example on a full disk.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -30,7 +30,7 @@ pub(super) struct Claimer {
     store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
     order: Mutex<Order>,
-    told: Told,
+    failing: Told,
 }
 
 pub(super) type InPlay = HashMap<BatchId, Arc<Entry>>;
@@ -56,17 +56,17 @@ pub(super) enum Next {
 
 impl Claimer {
     pub(super) fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
-        Self { lane, store, turnstile, order: Mutex::default(), told: Told::default() }
+        Self { lane, store, turnstile, order: Mutex::default(), failing: Told::default() }
     }
 
     pub(super) async fn run(self, stop: CancellationToken) {
         let clock = Arc::clone(&self.lane.clock);
-        let mut look_anyway = clock.now();
+        let mut recheck_at = clock.now();
         while !stop.is_cancelled() {
-            if clock.now() >= look_anyway {
+            if clock.now() >= recheck_at {
                 self.lane.look_everywhere();
-                let rest = if self.lane.shares_queues() { LOOK_FOR_OTHERS } else { LOOK_ANYWAY };
-                look_anyway = clock.now() + rest;
+                let rest = if self.lane.shares_queues() { RECHECK_SHARED } else { RECHECK };
+                recheck_at = clock.now() + rest;
             }
             let next = match self.run_once().await {
                 Ok(next) => next,
@@ -74,7 +74,7 @@ impl Claimer {
                 Err(Error::Superseded) => return,
                 Err(error) => {
                     let lane = self.lane.config.name.as_str();
-                    if self.told.begins() {
+                    if self.failing.begins() {
                         tracing::warn!(lane, error = %Causes(&error), "cannot claim messages; sending waits, retrying");
                     }
                     Next::At(clock.now() + AFTER_FAILURE)
@@ -84,7 +84,7 @@ impl Claimer {
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.lane.queues.changed() => {}
-                    () = clock.sleep_until(at.min(look_anyway)) => {}
+                    () = clock.sleep_until(at.min(recheck_at)) => {}
                 }
             }
         }
@@ -104,18 +104,18 @@ impl Claimer {
             return Ok(Next::At(Timestamp::MAX));
         }
         // The queues are read first: a batch comes into play before its queue is marked, so its entry is then known.
-        let ready = lane.queues.take_ready(now);
+        let ready = lane.queues.take_due(now);
         let in_play: InPlay = lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
         let queues = self.choose(ready, &in_play, now);
         if queues.is_empty() {
-            return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
+            return Ok(Next::At(lane.queues.next_due().unwrap_or(Timestamp::MAX)));
         }
         let hush = lane.book.latest_hush();
         // Read before the claim too: another claim that holds slots meanwhile may return them.
         let free = self.next_free_slot(now);
         let set = match self.claim(&queues, &in_play, wanted, now).await {
             Ok(set) => {
-                self.told.ends();
+                self.failing.ends();
                 set
             }
             Err(error) => {
@@ -123,7 +123,7 @@ impl Claimer {
                     lane.tenure.end();
                 }
                 for queue in queues {
-                    lane.queues.put_back(queue, now);
+                    lane.queues.schedule(queue, now);
                 }
                 return Err(error);
             }
@@ -135,7 +135,7 @@ impl Claimer {
         if decided.is_err() {
             // The referred messages are still due and the limits are still reached, so the next claim finds them.
             for queue in queues {
-                lane.queues.put_back(queue, now);
+                lane.queues.schedule(queue, now);
             }
         }
         decided.map(|()| Next::Now)
@@ -183,8 +183,8 @@ impl Claimer {
         let (queues, epoch) = (queues.to_vec(), lane.tenure.epoch());
         let set = self.store.claim(Claim { lane: lane.id, queues, limit, now, epoch, tier, hours, caps }).await?;
         if let Some((_, reservation)) = reserved {
-            let people = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
-            reservation.fill(people.map(|claimed| claimed.message.msisdn));
+            let recipients = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
+            reservation.fill(recipients.map(|claimed| claimed.message.msisdn));
         }
         Ok(set)
     }
@@ -195,7 +195,7 @@ impl Claimer {
         for Referral { message, reason } in &set.referred {
             if let ReferralReason::Closed { until } = reason {
                 let queue = Queue { batch: message.key.batch, step: message.present.step, lane: message.lane };
-                lane.queues.put_back(queue, *until);
+                lane.queues.schedule(queue, *until);
             }
         }
         let free = free.into_iter().chain(self.next_free_slot(now)).min();
@@ -203,7 +203,7 @@ impl Claimer {
         let over = lane.clock.now();
         for (queue, rest) in &set.rests {
             if let Some(at) = rest.until(over, free) {
-                lane.queues.put_back(*queue, at);
+                lane.queues.schedule(*queue, at);
             }
         }
     }
@@ -269,7 +269,7 @@ impl Claimer {
         let ready = ready.into_iter().filter_map(known).collect();
         let Chosen { queues, later } = self.order().choose(ready, now);
         for (queue, at) in later {
-            self.lane.queues.put_back(queue, at);
+            self.lane.queues.schedule(queue, at);
         }
         queues
     }

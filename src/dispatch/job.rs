@@ -25,7 +25,7 @@ impl Job {
     }
 
     /// When the step's TTL starts: at its submission; for a retry after a temporary failure, at the first submission.
-    pub(super) fn left(&self) -> Timestamp {
+    pub(super) fn ttl_starts_at(&self) -> Timestamp {
         let Present { state, step, marks, accepted, .. } = self.claimed.message.present;
         let intent = match state {
             State::Sending { intent, .. } => intent,
@@ -80,7 +80,7 @@ impl Job {
     }
 
     /// Requeues it unsent, to be sent at `not_before` at the earliest.
-    pub(super) fn hand_back(self, lane: &Arc<Lane>, not_before: Option<Timestamp>) -> Settled {
+    pub(super) fn requeue(self, lane: &Arc<Lane>, not_before: Option<Timestamp>) -> Settled {
         self.entry.is_back(self.claimed.message.key, self.step());
         let answer = not_before.map_or(engine::Answer::NotBegun, |at| engine::Answer::Later { at });
         Settled::new(self, lane, answer, None)
@@ -117,7 +117,7 @@ pub(super) struct Settled {
     /// Why the step must send nothing more, and when the request began that showed it.
     pub(super) hold: Option<(StepHold, Timestamp)>,
     /// When the claim took a tier slot for it. The slot is free again unless the message was submitted after all.
-    pub(super) spare_place: Option<Timestamp>,
+    pub(super) unused_slot: Option<Timestamp>,
 }
 
 impl Settled {
@@ -144,16 +144,16 @@ impl Settled {
             ruling: Ruling::default(),
         });
         let has_place = job.claimed.pass == Pass::Slot;
-        let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));
-        let is_back = !may_have_left(answer) && !job.claimed.cost.is_zero();
+        let unused_slot = claimed_at.filter(|_| has_place && !may_have_been_submitted(answer));
+        let is_back = !may_have_been_submitted(answer) && !job.claimed.cost.is_zero();
         let refund = is_back.then_some(Refund { step, amount: job.claimed.cost });
         let lane = Arc::clone(lane);
-        Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, hold: None, spare_place }
+        Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, hold: None, unused_slot }
     }
 }
 
 /// Whether the message may have been submitted.
-const fn may_have_left(answer: engine::Answer) -> bool {
+const fn may_have_been_submitted(answer: engine::Answer) -> bool {
     match answer {
         engine::Answer::Accepted | engine::Answer::Unknown => true,
         engine::Answer::Refused { .. }

@@ -33,7 +33,7 @@ const CLAIM_MAX: u32 = 1_000;
 const CLAIM_AHEAD: Span = Span::from_millis(100);
 
 /// How long an outage lasts before other lanes of the pool take over. In a short outage, recipients keep their sender.
-const OTHERS_STAND_IN_AFTER: Span = Span::from_secs(10);
+const TAKEOVER_AFTER: Span = Span::from_secs(10);
 
 /// `None` is for all countries in which the step has its default content.
 type PatternKey = (BatchId, StepIndex, Option<Country>);
@@ -68,14 +68,14 @@ pub struct Lane {
     unrecorded: AtomicU32,
     /// Whether results cannot be recorded now. Then nothing is sent.
     unrecordable: AtomicBool,
-    let_out: AtomicU64,
+    submitted: AtomicU64,
     /// Compiled requests.
     patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
     /// The caps of the steps used so far, each with the edition of the plan.
     caps: RwLock<HashMap<(BatchId, StepIndex), (u32, MaybeCap)>>,
     /// Messages of a batch request that was refused because of one of them. Each is sent alone, so that the others are
     /// not refused with it.
-    alone: Marked<MessageKey>,
+    isolated: Marked<MessageKey>,
 }
 
 /// The state of a lane, as shown to operators.
@@ -153,10 +153,10 @@ impl Lane {
             latency: Latency::default(),
             unrecorded: AtomicU32::new(0),
             unrecordable: AtomicBool::new(false),
-            let_out: AtomicU64::new(0),
+            submitted: AtomicU64::new(0),
             patterns: RwLock::default(),
             caps: RwLock::default(),
-            alone: Marked::default(),
+            isolated: Marked::default(),
         });
         lane.fleet.join(&lane);
         lane
@@ -217,7 +217,7 @@ impl Lane {
 
     pub(super) fn recorded(&self, count: u32) {
         self.unrecorded.fetch_sub(count, Ordering::AcqRel);
-        self.queues.nudge();
+        self.queues.wake();
     }
 
     /// Sets whether results can be recorded.
@@ -236,7 +236,7 @@ impl Lane {
     /// Changes the rate and the burst.
     pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
         self.pace.turn(rate, burst);
-        self.queues.nudge();
+        self.queues.wake();
     }
 
     /// The state of its buckets that a successor needs. A superseded server returns none.
@@ -249,28 +249,28 @@ impl Lane {
     }
 
     /// Counts a message to this recipient, or returns when the next one is allowed.
-    pub(super) fn counts(&self, person: Msisdn) -> Result<(), Timestamp> {
-        self.pairs.as_ref().map_or(Ok(()), |pairs| pairs.take(person))
+    pub(super) fn take_pair_token(&self, recipient: Msisdn) -> Result<(), Timestamp> {
+        self.pairs.as_ref().map_or(Ok(()), |pairs| pairs.take(recipient))
     }
 
     /// Returns the token of a message that is not sent after all.
-    pub(super) fn uncounts(&self, person: Msisdn) {
+    pub(super) fn return_pair_token(&self, recipient: Msisdn) {
         if let Some(pairs) = &self.pairs {
-            pairs.give_back(person);
+            pairs.give_back(recipient);
         }
     }
 
-    pub(super) fn lets_out(&self, count: u32) {
-        self.let_out.fetch_add(u64::from(count), Ordering::Relaxed);
+    pub(super) fn count_submitted(&self, count: u32) {
+        self.submitted.fetch_add(u64::from(count), Ordering::Relaxed);
     }
 
     /// Sends the message alone from now on, until it is settled.
-    pub(super) fn set_apart(&self, message: MessageKey) {
-        self.alone.insert(message);
+    pub(super) fn isolate(&self, message: MessageKey) {
+        self.isolated.insert(message);
     }
 
-    pub(super) fn goes_alone(&self, message: MessageKey) -> bool {
-        self.alone.contains(message)
+    pub(super) fn is_isolated(&self, message: MessageKey) -> bool {
+        self.isolated.contains(message)
     }
 
     /// The sender's identity in the messages that recipients write to it.
@@ -279,8 +279,8 @@ impl Lane {
     }
 
     /// Ends the isolation of a message whose result is known.
-    pub(super) fn is_over_for(&self, message: MessageKey) {
-        self.alone.remove(message);
+    pub(super) fn end_isolation(&self, message: MessageKey) {
+        self.isolated.remove(message);
     }
 
     /// Counts a request as being sent until the result is dropped.
@@ -322,7 +322,7 @@ impl Lane {
     ///
     /// On a slow lane its time may have passed meanwhile, or an earlier submission may turn out to have been delivered.
     pub(super) fn may_send(&self, job: &Job, now: Timestamp) -> bool {
-        self.may_leave(&job.entry, job.step())
+        self.may_send_step(&job.entry, job.step())
             && !job.is_too_late(now)
             && !job.has_lost_its_pass(now)
             && !job.is_out_of_hours(now)
@@ -330,35 +330,35 @@ impl Lane {
     }
 
     /// Whether this lane may send a batch's step now.
-    pub(super) fn may_leave(&self, entry: &Entry, step: StepIndex) -> bool {
+    pub(super) fn may_send_step(&self, entry: &Entry, step: StepIndex) -> bool {
         entry.state() == BatchState::Running && !entry.is_held(step) && !self.template_is_held(entry, step)
     }
 
     /// Whether this lane may send from a queue now: its own queue, or the queue of an unavailable lane.
     pub(super) fn serves(&self, entry: &Entry, queue: &Queue, now: Timestamp) -> bool {
-        let stands_in = || self.fleet.lane(queue.lane).is_none_or(|other| other.is_away(entry, queue.step, now));
-        self.may_leave(entry, queue.step) && (queue.lane == self.id || stands_in())
+        let takes_over = || self.fleet.lane(queue.lane).is_none_or(|other| other.is_unavailable(entry, queue.step, now));
+        self.may_send_step(entry, queue.step) && (queue.lane == self.id || takes_over())
     }
 
     /// Whether other lanes of the pool take over a step from this one: it is held, or its outage lasts too long.
     ///
     /// A lane that is only slow, or waits for a tier slot, keeps its recipients.
-    fn is_away(&self, entry: &Entry, step: StepIndex, now: Timestamp) -> bool {
-        let is_out = |outage: Standstill| now.since(outage.since) >= OTHERS_STAND_IN_AFTER;
+    fn is_unavailable(&self, entry: &Entry, step: StepIndex, now: Timestamp) -> bool {
+        let is_out = |outage: Standstill| now.since(outage.since) >= TAKEOVER_AFTER;
         self.holds.on_lane(&self.config.name).is_some()
             || self.template_is_held(entry, step)
             || self.circuit.standstill().is_some_and(is_out)
     }
 
     /// Whether other lanes take over this queue of its own.
-    pub(super) fn leaves_it_to_others(&self, queue: &Queue) -> bool {
+    pub(super) fn is_taken_over(&self, queue: &Queue) -> bool {
         let entry = self.book.entry(queue.batch);
         let shared = entry.filter(|entry| entry.pool(queue.step).is_some_and(|(pool, _)| pool.is_shared()));
-        shared.is_some_and(|entry| self.is_away(&entry, queue.step, self.clock.now()))
+        shared.is_some_and(|entry| self.is_unavailable(&entry, queue.step, self.clock.now()))
     }
 
     /// Schedules another lane's queue, if this lane may take over from that lane.
-    pub(super) fn look_for_another(&self, queue: Queue, at: Timestamp) {
+    pub(super) fn schedule_taken_over(&self, queue: Queue, at: Timestamp) {
         let entry = self.book.entry(queue.batch).filter(|_| queue.lane != self.id);
         if entry.is_some_and(|entry| entry.queues_of(self.id).any(|served| served == queue)) {
             self.queues.look(queue, at);
@@ -425,7 +425,7 @@ impl Lane {
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| goes_on(*batch));
         self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
         // Isolated messages that were never sent, because their campaign was called off before.
-        self.alone.retain(goes_on);
+        self.isolated.retain(goes_on);
         for entry in in_play {
             self.look_at(&entry);
         }
@@ -444,7 +444,7 @@ impl Lane {
                 let (portfolio, people) = (portfolio.clone(), window.used(now));
                 Some(TierUsed { portfolio, people, of, free_at: window.next_end(now) })
             }),
-            let_out: self.let_out.load(Ordering::Relaxed),
+            let_out: self.submitted.load(Ordering::Relaxed),
             complaint: self.brake.last_complaint().max(self.circuit.last_complaint()),
         }
     }

@@ -18,7 +18,7 @@ mod by_hand;
 mod claimer;
 mod compose;
 mod crew;
-mod departure;
+mod pending;
 mod fleet;
 mod job;
 mod lane;
@@ -79,7 +79,7 @@ pub async fn run(
     let (call, mut calls) = mpsc::channel(lanes.len().max(1));
     for lane in &lanes {
         let name = &lane.config.name;
-        let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone()).calling(call.clone());
+        let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone()).requesting_workers(call.clone());
         let claimer = Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::new(turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
     }
@@ -92,7 +92,7 @@ pub async fn run(
         let ended = tokio::select! {
             turnstile = calls.recv(), if settled.is_some() => {
                 match turnstile.zip(settled.as_ref()) {
-                    Some((turnstile, settled)) => man(&mut crew, &turnstile, settled, &store),
+                    Some((turnstile, settled)) => spawn_workers(&mut crew, &turnstile, settled, &store),
                     None => settled = None,
                 }
                 continue;
@@ -111,7 +111,7 @@ pub async fn run(
 }
 
 /// Spawns a worker for each connection of a lane, at the lane's first message.
-fn man(crew: &mut Crew, turnstile: &Arc<Turnstile>, settled: &mpsc::Sender<job::Settled>, store: &Arc<dyn Store>) {
+fn spawn_workers(crew: &mut Crew, turnstile: &Arc<Turnstile>, settled: &mpsc::Sender<job::Settled>, store: &Arc<dyn Store>) {
     let lane = turnstile.lane();
     for _ in 0..lane.connections() {
         let (lane, turnstile) = (Arc::clone(lane), Arc::clone(turnstile));
@@ -143,8 +143,8 @@ fn pass_on(lanes: &[Arc<Lane>], signal: Signal) {
         if let Some(own) = own {
             own.queues.look(queue, at);
         }
-        if own.is_none_or(|own| own.leaves_it_to_others(&queue)) {
-            lanes.iter().for_each(|lane| lane.look_for_another(queue, at));
+        if own.is_none_or(|own| own.is_taken_over(&queue)) {
+            lanes.iter().for_each(|lane| lane.schedule_taken_over(queue, at));
         }
     }
 }

@@ -13,33 +13,33 @@ use crate::domain::{Queue, Timestamp};
 /// signal names it, so an idle lane costs nothing.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    worth_a_look: Mutex<HashMap<Queue, Timestamp>>,
+    due: Mutex<HashMap<Queue, Timestamp>>,
     changed: Notify,
 }
 
 impl Queues {
     /// Schedules a queue for `at`, and wakes the claimer.
     pub(super) fn look(&self, queue: Queue, at: Timestamp) {
-        self.put_back(queue, at);
+        self.schedule(queue, at);
         self.changed.notify_one();
     }
 
     /// Schedules a queue for `at` without waking the claimer.
     ///
     /// The claimer uses it for a queue that it has just taken out. If it woke itself, it would never rest.
-    pub(super) fn put_back(&self, queue: Queue, at: Timestamp) {
+    pub(super) fn schedule(&self, queue: Queue, at: Timestamp) {
         let mut queues = self.lock();
         let from = queues.entry(queue).or_insert(at);
         *from = at.min(*from);
     }
 
     /// Wakes the claimer after a change other than a queue's.
-    pub(super) fn nudge(&self) {
+    pub(super) fn wake(&self) {
         self.changed.notify_one();
     }
 
     /// Takes out the queues that are due.
-    pub(super) fn take_ready(&self, now: Timestamp) -> Vec<Queue> {
+    pub(super) fn take_due(&self, now: Timestamp) -> Vec<Queue> {
         let mut queues = self.lock();
         let mut ready: Vec<_> = queues.iter().filter(|(_, from)| **from <= now).map(|(queue, _)| *queue).collect();
         for queue in &ready {
@@ -50,7 +50,7 @@ impl Queues {
     }
 
     /// When the next queue is due.
-    pub(super) fn next_look(&self) -> Option<Timestamp> {
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.lock().values().min().copied()
     }
 
@@ -59,7 +59,7 @@ impl Queues {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Queue, Timestamp>> {
-        self.worth_a_look.lock().unwrap_or_else(PoisonError::into_inner)
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,9 +74,9 @@ mod tests {
     #[test]
     fn a_signal_wakes_the_claimer_and_a_scheduled_queue_does_not() {
         let (queues, now) = (Queues::default(), Timestamp::from_millis(5));
-        queues.put_back(QUEUE, now);
+        queues.schedule(QUEUE, now);
         assert!(queues.changed().now_or_never().is_none());
-        assert_eq!((queues.next_look(), queues.take_ready(now)), (Some(now), vec![QUEUE]));
+        assert_eq!((queues.next_due(), queues.take_due(now)), (Some(now), vec![QUEUE]));
         queues.look(QUEUE, now);
         assert!(queues.changed().now_or_never().is_some());
     }

@@ -22,9 +22,9 @@ const GATHERING: Span = Span::from_millis(5);
 /// Wait after a failed write. Submissions must be recorded, so the recorder retries until the store is closed.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 /// An acceptance that waits longer than this to be written keeps its own time.
-const WAITED: Span = Span::from_secs(1);
+const LATE_WRITE: Span = Span::from_secs(1);
 /// Resolution of such times, in milliseconds: acceptances of about the same time are still written together.
-const COARSE: i64 = 100;
+const RESOLUTION_MS: i64 = 100;
 
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -32,13 +32,13 @@ pub(super) struct Recorder {
     settled: mpsc::Receiver<Settled>,
     /// All sending lanes. None of them sends while nothing can be recorded.
     lanes: Vec<Arc<Lane>>,
-    told: Told,
+    failing: Told,
 }
 
 impl Recorder {
     pub(super) fn new(store: Arc<dyn Store>, lanes: Vec<Arc<Lane>>) -> (Self, mpsc::Sender<Settled>) {
         let (sender, settled) = mpsc::channel(GROUP_MAX);
-        (Self { store, settled, lanes, told: Told::default() }, sender)
+        (Self { store, settled, lanes, failing: Told::default() }, sender)
     }
 
     /// Records until every worker has ended and everything is on disk, or until the store is closed.
@@ -66,7 +66,7 @@ impl Recorder {
     /// Records the results gathered so far, after those that could not be written before.
     #[cfg(test)]
     pub(super) async fn run_once(&mut self, group: &mut Group, now: Timestamp) -> Result<()> {
-        if group.arrived.is_none() {
+        if group.proven.is_none() {
             group.settled.extend(std::iter::from_fn(|| self.settled.try_recv().ok()));
         }
         self.write(group, now).await
@@ -80,10 +80,10 @@ impl Recorder {
             lane.set_recordable(written.is_ok());
         }
         written.inspect(|()| {
-            if self.told.ends() {
+            if self.failing.ends() {
                 tracing::warn!("submissions can be recorded again; sending resumes");
             }
-            group.let_go(now);
+            group.release(now);
         })
     }
 
@@ -91,7 +91,7 @@ impl Recorder {
     fn is_for_good(&self, error: &Error) -> bool {
         let for_good = matches!(error, Error::Closed { .. });
         let then = if for_good { "the store is closed" } else { "sending waits until they can be recorded" };
-        if self.told.begins() || for_good {
+        if self.failing.begins() || for_good {
             tracing::error!(error = %Causes(error), "cannot record submissions; {then}");
         }
         for_good
@@ -105,25 +105,25 @@ pub(super) struct Group {
     /// Whether part of it may be on disk already, because a write has failed.
     is_repeat: bool,
     /// After recording: the steps whose submission a receipt has proven meanwhile.
-    arrived: Option<HashSet<(MessageKey, StepIndex)>>,
+    proven: Option<HashSet<(MessageKey, StepIndex)>>,
 }
 
 impl Group {
     /// Stores the group with one time for all its decisions, so they are written together and none is early. After an
     /// error it resumes where it stopped.
     async fn write(&mut self, store: &dyn Store, now: Timestamp) -> Result<()> {
-        let arrived = match &self.arrived {
-            Some(arrived) => arrived,
+        let proven = match &self.proven {
+            Some(proven) => proven,
             None => {
                 let is_repeat = std::mem::replace(&mut self.is_repeat, true);
-                self.arrived.insert(record(store, &self.settled, is_repeat, now).await?)
+                self.proven.insert(record(store, &self.settled, is_repeat, now).await?)
             }
         };
-        give_back(store, &self.settled, arrived).await
+        return_slots(store, &self.settled, proven).await
     }
 
     /// Releases the messages of a group that is on disk.
-    fn let_go(&mut self, now: Timestamp) {
+    fn release(&mut self, now: Timestamp) {
         for (lane, count) in by_lane(&self.settled) {
             let of_lane = self.settled.iter().filter(|settled| settled.lane.id == lane.id);
             lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
@@ -131,7 +131,7 @@ impl Group {
         }
         self.settled.clear();
         self.is_repeat = false;
-        self.arrived = None;
+        self.proven = None;
     }
 }
 
@@ -154,36 +154,36 @@ pub(super) async fn record(
     now: Timestamp,
 ) -> Result<HashSet<(MessageKey, StepIndex)>> {
     // Opt-outs come first: nothing may be sent to these recipients while the results are being stored.
-    let unwilling: Vec<OptOut> = group.iter().filter_map(|settled| wants_no_more(settled, now)).collect();
-    if !unwilling.is_empty() {
-        let people: Vec<Msisdn> = unwilling.iter().map(|wish| wish.msisdn).collect();
-        store.opt_out(unwilling).await?;
+    let opt_outs: Vec<OptOut> = group.iter().filter_map(|settled| opt_out_of(settled, now)).collect();
+    if !opt_outs.is_empty() {
+        let recipients: Vec<Msisdn> = opt_outs.iter().map(|opt_out| opt_out.msisdn).collect();
+        store.opt_out(opt_outs).await?;
         // Messages to them that any lane has claimed must not be sent either.
         if let Some(settled) = group.first() {
-            settled.entry.hush(&people);
+            settled.entry.hush(&recipients);
         }
     }
     let mut holds: Vec<_> = group.iter().filter_map(|settled| Some((settled, settled.hold.as_ref()?))).collect();
     holds.sort_by_key(|(_, (_, begun))| std::cmp::Reverse(*begun));
-    for (settled, (hold, begun)) in one_of_each(holds, |(_, (hold, _))| (hold.batch, hold.step)).0 {
+    for (settled, (hold, begun)) in split_firsts(holds, |(_, (hold, _))| (hold.batch, hold.step)).0 {
         settled.lane.book.hold_step(hold.clone(), *begun).await?;
     }
-    let mut arrived = HashSet::new();
+    let mut proven = HashSet::new();
     let buckets: Vec<NotedBucket> = by_lane(group).iter().flat_map(|(lane, _)| lane.to_note()).collect();
     let mut rest: Vec<&Settled> = group.iter().collect();
     while !rest.is_empty() {
-        let (firsts, others) = one_of_each(rest, |settled| settled.message.key);
-        arrived.extend(record_firsts(store, &firsts, &buckets, (is_repeat, now)).await?);
+        let (firsts, others) = split_firsts(rest, |settled| settled.message.key);
+        proven.extend(record_firsts(store, &firsts, &buckets, (is_repeat, now)).await?);
         rest = others;
     }
     for settled in group {
         settled.entry.count_hand_overs(u64::from(settled.fact.as_ref().is_some_and(|fact| fact.intent.is_some())));
     }
-    Ok(arrived)
+    Ok(proven)
 }
 
 /// The opt-out that a refusal reports, if it does. It applies to every channel and campaign.
-fn wants_no_more(settled: &Settled, now: Timestamp) -> Option<OptOut> {
+fn opt_out_of(settled: &Settled, now: Timestamp) -> Option<OptOut> {
     let Answer::Refused { fault: Fault::Person, .. } = settled.answer else { return None };
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
     let source = code.map_or_else(|| "provider answer".to_owned(), |code| format!("provider answer with code {code}"));
@@ -191,7 +191,7 @@ fn wants_no_more(settled: &Settled, now: Timestamp) -> Option<OptOut> {
 }
 
 /// Separates the first item of each key from the others, both in order.
-fn one_of_each<T, K: Eq + Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, Vec<T>) {
+fn split_firsts<T, K: Eq + Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, Vec<T>) {
     let mut seen = HashSet::with_capacity(all.len());
     all.into_iter().partition(|one| seen.insert(key(one)))
 }
@@ -203,7 +203,7 @@ async fn record_firsts(
     buckets: &[NotedBucket],
     (is_repeat, now): (bool, Timestamp),
 ) -> Result<HashSet<(MessageKey, StepIndex)>> {
-    let mut arrived = HashSet::new();
+    let mut proven = HashSet::new();
     let decide = |settled: &Settled, message: &Loaded| decide(settled, message, is_repeat, now);
     let changes = firsts.iter().map(|settled| decide(settled, &settled.message)).collect();
     let mut stale = store.record_noting(changes, buckets.to_vec()).await?;
@@ -214,24 +214,24 @@ async fn record_firsts(
             let current = current.get(&settled.message.key);
             current.is_some_and(|message| message.present.marks.handed_over(settled.step))
         };
-        arrived.extend(firsts.iter().filter(handed_over).map(|settled| (settled.message.key, settled.step)));
+        proven.extend(firsts.iter().filter(handed_over).map(|settled| (settled.message.key, settled.step)));
         let again =
             firsts.iter().filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?))).collect();
         stale = store.record(again).await?;
     }
-    Ok(arrived)
+    Ok(proven)
 }
 
 /// Returns the tier slots of messages that were not submitted.
 ///
 /// The store comes first. Otherwise a new recipient could take a slot that a restart after a crash still counts.
-async fn give_back(store: &dyn Store, group: &[Settled], arrived: &HashSet<(MessageKey, StepIndex)>) -> Result<()> {
+async fn return_slots(store: &dyn Store, group: &[Settled], proven: &HashSet<(MessageKey, StepIndex)>) -> Result<()> {
     for (lane, _) in by_lane(group) {
         let Some((portfolio, window)) = &lane.tier else { continue };
         let unsent = group
             .iter()
-            .filter(|settled| settled.lane.id == lane.id && !arrived.contains(&(settled.message.key, settled.step)));
-        let spare: Vec<_> = unsent.filter_map(|settled| Some((settled.message.msisdn, settled.spare_place?))).collect();
+            .filter(|settled| settled.lane.id == lane.id && !proven.contains(&(settled.message.key, settled.step)));
+        let spare: Vec<_> = unsent.filter_map(|settled| Some((settled.message.msisdn, settled.unused_slot?))).collect();
         if !spare.is_empty() {
             store.give_back_places(portfolio, spare.clone()).await?;
             window.give_back(spare);
@@ -245,10 +245,10 @@ async fn give_back(store: &dyn Store, group: &[Settled], arrived: &HashSet<(Mess
 /// An answer that waited for a disk counts from its own time. Its receipts may have been missed meanwhile, and a gap
 /// that ended before the acceptance would not apply to it.
 fn accepted_at(answered: Timestamp, now: Timestamp) -> Timestamp {
-    if now.since(answered) <= WAITED {
+    if now.since(answered) <= LATE_WRITE {
         return now;
     }
-    let coarse = answered.millis() + (-answered.millis()).rem_euclid(COARSE);
+    let coarse = answered.millis() + (-answered.millis()).rem_euclid(RESOLUTION_MS);
     Timestamp::from_millis(coarse).min(now)
 }
 
@@ -332,8 +332,8 @@ mod tests {
     #[test]
     fn two_steps_of_one_message_are_recorded_one_after_the_other() {
         let steps = vec![("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3)];
-        let (firsts, others) = one_of_each(steps, |(message, _)| *message);
+        let (firsts, others) = split_firsts(steps, |(message, _)| *message);
         assert_eq!(firsts, [("a", 1), ("b", 1), ("c", 1)]);
-        assert_eq!(one_of_each(others, |(message, _)| *message), (vec![("a", 2)], vec![("a", 3)]));
+        assert_eq!(split_firsts(others, |(message, _)| *message), (vec![("a", 2)], vec![("a", 3)]));
     }
 }

@@ -14,7 +14,7 @@ use crate::throttle::Complaint;
 use crate::wire::codes;
 
 /// Tries after which a message that keeps returning moves to the end of its queue, so that it does not block others.
-const PATIENT_TRIES: u16 = 3;
+const TRIES_IN_PLACE: u16 = 3;
 /// The status and the code of a throttled request.
 const TOO_MANY: u32 = 429;
 /// How much later than the end of the queue it is due: doubles with each try.
@@ -36,10 +36,10 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
             Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details)))
         }
         Answer::NotOffered { .. } => {
-            let again = place(&job, lane, now);
+            let again = requeue_at(&job, lane, now);
             Settled::new(job, lane, engine::Answer::Unavailable { again }, None)
         }
-        Answer::Withdrawn => job.hand_back(lane, None),
+        Answer::Withdrawn => job.requeue(lane, None),
         Answer::Refused(refusal) => {
             if refusal.fault == Fault::Passing {
                 let Refusal { detail, retry_after, .. } = &refusal;
@@ -60,7 +60,7 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
         // At the end of the queue: a message with an invalid value must not be the first one each time the step
         // resumes.
         _ if recall.is_some() => now,
-        _ => place(&job, lane, now),
+        _ => requeue_at(&job, lane, now),
     };
     let answer = engine::Answer::Refused { fault, again };
     match fault {
@@ -71,9 +71,9 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
         }
         Fault::Passing => Settled::new(job, lane, answer, None),
         Fault::Sender(SenderPart::Step) => {
-            let place = (job.entry.id, job.step());
+            let step = (job.entry.id, job.step());
             let Refusal { subject, code, detail, .. } = refusal;
-            let hold = StepHold::for_refusal(place, subject, code, &detail, recall, now);
+            let hold = StepHold::for_refusal(step, subject, code, &detail, recall, now);
             Settled { hold: Some((hold, begun)), ..Settled::new(job, lane, answer, None) }
         }
         Fault::Sender(part) => {
@@ -104,12 +104,12 @@ fn fault_of(job: &Job, refusal: &Refusal, now: Timestamp) -> (Fault, Option<Reca
 }
 
 /// When a returned message is due again: at its old position in the queue, unless it keeps returning.
-fn place(job: &Job, lane: &Lane, now: Timestamp) -> Timestamp {
+fn requeue_at(job: &Job, lane: &Lane, now: Timestamp) -> Timestamp {
     let present = &job.claimed.message.present;
     match present.state {
-        State::Sending { not_before, .. } if present.tries < PATIENT_TRIES => not_before,
+        State::Sending { not_before, .. } if present.tries < TRIES_IN_PLACE => not_before,
         State::Sending { .. } | State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {
-            now + lane.chance.back_off(SHORTEST_REST, present.tries.saturating_sub(PATIENT_TRIES).into(), LONGEST_REST)
+            now + lane.chance.back_off(SHORTEST_REST, present.tries.saturating_sub(TRIES_IN_PLACE).into(), LONGEST_REST)
         }
     }
 }

@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::departure::Departure;
+use super::pending::PendingRequest;
 use super::job::{Job, Settled};
 use super::lane::Lane;
 use crate::domain::{Span, Timestamp};
 use crate::throttle::{Again, Entry, Permit, Read, Reserved};
 
 /// Interval at which the first worker in line checks for stops while it waits for the provider.
-const LOOK: Span = Span::from_millis(250);
+const STOP_CHECK: Span = Span::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Turnstile {
@@ -27,16 +27,16 @@ pub(super) struct Turnstile {
     inner: Mutex<Inner>,
     line: tokio::sync::Mutex<()>,
     /// Whether the first worker in line waits for tokens or messages. Then no other worker passes it.
-    waits: AtomicBool,
+    has_waiter: AtomicBool,
     filled: Notify,
     settled: mpsc::Sender<Settled>,
     stop: CancellationToken,
     /// Where to request workers, until they are requested.
-    workers: Mutex<Option<CallsWorkers>>,
+    workers: Mutex<Option<WorkerRequests>>,
 }
 
 /// Where a turnstile requests its workers, at its first message. Of many lanes, most are idle and need none.
-pub(super) type CallsWorkers = mpsc::Sender<Arc<Turnstile>>;
+pub(super) type WorkerRequests = mpsc::Sender<Arc<Turnstile>>;
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -57,7 +57,7 @@ pub(super) struct Request {
 enum Next {
     Go(Request),
     /// Requeue messages that may not be sent now, until this time if it is known.
-    Back(Vec<Job>, Option<Timestamp>),
+    Requeue(Vec<Job>, Option<Timestamp>),
     /// Wait until this time.
     Wait(Again),
     /// Wait until a request of the lane has ended.
@@ -77,7 +77,7 @@ impl Turnstile {
             lane,
             inner: Mutex::default(),
             line: tokio::sync::Mutex::default(),
-            waits: AtomicBool::new(false),
+            has_waiter: AtomicBool::new(false),
             filled: Notify::new(),
             settled,
             stop,
@@ -86,7 +86,7 @@ impl Turnstile {
     }
 
     #[must_use]
-    pub(super) fn calling(self, workers: CallsWorkers) -> Self {
+    pub(super) fn requesting_workers(self, workers: WorkerRequests) -> Self {
         Self { workers: Mutex::new(Some(workers)), ..self }
     }
 
@@ -108,8 +108,8 @@ impl Turnstile {
     }
 
     /// A request that waits for a connection.
-    pub(super) fn departure(&self, permit: &Permit, jobs: Vec<Job>, tokens: Reserved) -> Arc<Departure> {
-        Departure::new(&self.lane, self.stop.clone(), permit.era(), jobs, tokens)
+    pub(super) fn pending_request(&self, permit: &Permit, jobs: Vec<Job>, tokens: Reserved) -> Arc<PendingRequest> {
+        PendingRequest::new(&self.lane, self.stop.clone(), permit.era(), jobs, tokens)
     }
 
     /// Closes the turnstile: no more messages will be added.
@@ -125,18 +125,18 @@ impl Turnstile {
 
     /// Waits for the next request; `None` after the claimer has ended and all messages are gone.
     pub(super) async fn next(&self) -> Option<Request> {
-        if !self.waits.load(Ordering::Acquire)
-            && let Next::Go(request) = self.look(false)
+        if !self.has_waiter.load(Ordering::Acquire)
+            && let Next::Go(request) = self.next_action(false)
         {
             return Some(request);
         }
         let _first_in_line = self.line.lock().await;
         loop {
-            match self.look(true) {
+            match self.next_action(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
+                Next::Requeue(jobs, not_before) => self.requeue(jobs, not_before).await,
                 Next::Wait(again) => {
-                    self.waiting_for(async {
+                    self.wait_until(async {
                         tokio::select! {
                             () = self.sleep(again) => {}
                             () = self.stop.cancelled() => {}
@@ -145,27 +145,27 @@ impl Turnstile {
                     .await;
                 }
                 Next::Full => {
-                    self.waiting_for(async {
+                    self.wait_until(async {
                         tokio::select! {
                             () = self.lane.circuit.changed() => {}
                             // An operator may have stopped the waiting messages meanwhile.
-                            () = self.lane.clock.sleep(LOOK) => {}
+                            () = self.lane.clock.sleep(STOP_CHECK) => {}
                             () = self.stop.cancelled() => {}
                         }
                     })
                     .await;
                 }
-                Next::Read(read) => self.waiting_for(self.reading(read)).await,
+                Next::Read(read) => self.wait_until(self.probe(read)).await,
                 Next::Lapsed => {
-                    self.waiting_for(async {
+                    self.wait_until(async {
                         tokio::select! {
-                            () = self.lane.clock.sleep(LOOK) => {}
+                            () = self.lane.clock.sleep(STOP_CHECK) => {}
                             () = self.stop.cancelled() => {}
                         }
                     })
                     .await;
                 }
-                Next::Empty => self.waiting_for(self.filled.notified()).await,
+                Next::Empty => self.wait_until(self.filled.notified()).await,
                 Next::Closed => return None,
             }
         }
@@ -175,9 +175,9 @@ impl Turnstile {
     #[cfg(test)]
     pub(super) async fn next_now(&self) -> Option<Request> {
         loop {
-            match self.look(true) {
+            match self.next_action(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
+                Next::Requeue(jobs, not_before) => self.requeue(jobs, not_before).await,
                 Next::Read(read) => self.lane.read(read).await,
                 Next::Wait(_) | Next::Full | Next::Lapsed | Next::Empty | Next::Closed => return None,
             }
@@ -185,31 +185,31 @@ impl Turnstile {
     }
 
     /// Finds out whether the provider answers again. Messages that are stopped meanwhile are requeued at once.
-    async fn reading(&self, read: Read) {
-        let reading = self.lane.read(read);
-        tokio::pin!(reading);
+    async fn probe(&self, read: Read) {
+        let probe = self.lane.read(read);
+        tokio::pin!(probe);
         loop {
             tokio::select! {
-                () = &mut reading => return,
+                () = &mut probe => return,
                 () = self.stop.cancelled() => return,
-                () = self.lane.clock.sleep(LOOK) => {}
+                () = self.lane.clock.sleep(STOP_CHECK) => {}
             }
             let now = self.lane.clock.now();
             if self.has_lapsed(now) {
                 return;
             }
-            self.hand_back(self.stopped(now), None).await;
+            self.requeue(self.take_stopped(now), None).await;
         }
     }
 
-    async fn hand_back(&self, jobs: Vec<Job>, not_before: Option<Timestamp>) {
+    async fn requeue(&self, jobs: Vec<Job>, not_before: Option<Timestamp>) {
         if self.lane.tenure.has_ended() {
             // The next epoch counts them as unknown, so this server may not requeue them.
             return;
         }
         for job in jobs {
             // The recorder outlives the turnstile.
-            let _ = self.settled.send(job.hand_back(&self.lane, not_before)).await;
+            let _ = self.settled.send(job.requeue(&self.lane, not_before)).await;
         }
     }
 
@@ -218,14 +218,14 @@ impl Turnstile {
         if again.exactly { clock.sleep_exactly(again.at).await } else { clock.sleep_until(again.at.whole()).await }
     }
 
-    async fn waiting_for(&self, what: impl Future<Output = ()>) {
-        self.waits.store(true, Ordering::Release);
+    async fn wait_until(&self, what: impl Future<Output = ()>) {
+        self.has_waiter.store(true, Ordering::Release);
         what.await;
-        self.waits.store(false, Ordering::Release);
+        self.has_waiter.store(false, Ordering::Release);
     }
 
     /// The next action now. Only the first worker in line takes out messages to requeue, because that may have to wait.
-    fn look(&self, first_in_line: bool) -> Next {
+    fn next_action(&self, first_in_line: bool) -> Next {
         let lane = &self.lane;
         let now = lane.clock.now();
         if self.has_lapsed(now) {
@@ -234,9 +234,9 @@ impl Turnstile {
         }
         if first_in_line {
             // Messages after them may still be sent.
-            let back = self.stopped(now);
+            let back = self.take_stopped(now);
             if !back.is_empty() {
-                return Next::Back(back, None);
+                return Next::Requeue(back, None);
             }
         }
         let mut inner = self.lock();
@@ -244,7 +244,7 @@ impl Turnstile {
             return if inner.closed { Next::Closed } else { Next::Empty };
         }
         if self.is_stopped(&inner, now) {
-            return Next::Back(Vec::new(), None);
+            return Next::Requeue(Vec::new(), None);
         }
         let permit = match lane.circuit.enter(now) {
             Entry::Go(permit) => permit,
@@ -258,17 +258,17 @@ impl Turnstile {
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else {
             // The first recipient has reached its limit of messages; recipients after it have not.
             let back = inner.ready.pop_front_if(|_| first_in_line);
-            return Next::Back(back.into_iter().collect(), later);
+            return Next::Requeue(back.into_iter().collect(), later);
         };
         let tokens = match lane.pace.reserve(count, lane.brake.portion(now)) {
             Ok(tokens) => tokens,
             Err(again) => {
-                jobs.iter().for_each(|job| self.lane.uncounts(job.claimed.message.msisdn));
+                jobs.iter().for_each(|job| self.lane.return_pair_token(job.claimed.message.msisdn));
                 jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
                 return Next::Wait(again);
             }
         };
-        self.ask_for_more(inner.ready.len(), jobs.len());
+        self.wake_claimer(inner.ready.len(), jobs.len());
         Next::Go(Request { jobs, tokens, permit, at: now })
     }
 
@@ -284,7 +284,7 @@ impl Turnstile {
     }
 
     /// Takes out the first messages that may not be sent.
-    fn stopped(&self, now: Timestamp) -> Vec<Job> {
+    fn take_stopped(&self, now: Timestamp) -> Vec<Job> {
         let mut inner = self.lock();
         let mut stopped = Vec::new();
         while self.is_stopped(&inner, now) {
@@ -293,8 +293,8 @@ impl Turnstile {
         stopped
     }
 
-    fn goes_alone(&self, job: &Job) -> bool {
-        self.lane.goes_alone(job.claimed.message.key)
+    fn is_isolated(&self, job: &Job) -> bool {
+        self.lane.is_isolated(job.claimed.message.key)
     }
 
     /// Gathers the messages of one request; if there are none, also when the first of them may be sent.
@@ -304,22 +304,22 @@ impl Turnstile {
         let size = usize::try_from(most.get()).unwrap_or(1);
         let mut request = Vec::with_capacity(size.min(inner.ready.len()));
         while request.len() < size {
-            let alone = request.is_empty();
-            let fits = |job: &mut Job| alone || (!self.goes_alone(job) && self.lane.may_send(job, now));
+            let is_first = request.is_empty();
+            let fits = |job: &mut Job| is_first || (!self.is_isolated(job) && self.lane.may_send(job, now));
             let mut later = None;
-            let mut may_get_it = |job: &mut Job| match self.lane.counts(job.claimed.message.msisdn) {
+            let mut may_receive_it = |job: &mut Job| match self.lane.take_pair_token(job.claimed.message.msisdn) {
                 Ok(()) => true,
                 Err(at) => {
                     later = Some(at);
                     false
                 }
             };
-            let Some(job) = inner.ready.pop_front_if(|job| fits(job) && may_get_it(job)) else {
+            let Some(job) = inner.ready.pop_front_if(|job| fits(job) && may_receive_it(job)) else {
                 return (request, later);
             };
-            let goes_alone = self.goes_alone(&job);
+            let is_isolated = self.is_isolated(&job);
             request.push(job);
-            if goes_alone {
+            if is_isolated {
                 break;
             }
         }
@@ -327,10 +327,10 @@ impl Turnstile {
     }
 
     /// Wakes the claimer when few enough messages wait here for another claim.
-    fn ask_for_more(&self, left: usize, taken: usize) {
+    fn wake_claimer(&self, left: usize, taken: usize) {
         let enough = usize::try_from(self.lane.claim_size()).unwrap_or(usize::MAX);
         if left <= enough && left + taken > enough {
-            self.lane.queues.nudge();
+            self.lane.queues.wake();
         }
     }
 

@@ -15,7 +15,7 @@ use crate::provider::Gate;
 use crate::throttle::{Era, Reserved};
 
 #[derive(Debug)]
-pub(super) struct Departure {
+pub(super) struct PendingRequest {
     lane: Arc<Lane>,
     stop: CancellationToken,
     era: Era,
@@ -32,7 +32,7 @@ struct Waiting {
     begun: Option<Begun>,
 }
 
-impl Departure {
+impl PendingRequest {
     pub(super) fn new(
         lane: &Arc<Lane>,
         stop: CancellationToken,
@@ -56,7 +56,7 @@ impl Departure {
     }
 }
 
-impl Gate for Departure {
+impl Gate for PendingRequest {
     fn open(&self) -> bool {
         let (lane, mut waiting) = (&self.lane, self.lock());
         // Counted before the checks: a command that stops the lane after them waits for this request.
@@ -72,7 +72,7 @@ impl Gate for Departure {
         let is_paid = waiting.tokens.take().is_some_and(|tokens| tokens.spend().is_ok());
         if is_paid {
             waiting.begun = Some(begun);
-            lane.lets_out(u32::try_from(waiting.jobs.len()).unwrap_or(u32::MAX));
+            lane.count_submitted(u32::try_from(waiting.jobs.len()).unwrap_or(u32::MAX));
         }
         is_paid
     }
