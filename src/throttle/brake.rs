@@ -1,4 +1,4 @@
-//! A lane's brake: pressed by throttling, released by acceptance and by time.
+//! A lane's backoff after throttling, which ends by acceptance and by time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,40 +9,41 @@ use crate::domain::{Portion, Span, Timestamp};
 
 const SHORTEST: Span = Span::from_millis(250);
 const LONGEST: Span = Span::from_secs(60);
-/// How long the provider has to be content until the lane goes faster by a sixteenth of its rate: from half of it to all
-/// of it in forty seconds.
+/// How long the provider must not throttle until the lane gains a sixteenth of its rate: from half of it to all of it
+/// in forty seconds.
 const CONTENT: Span = Span::from_secs(5);
 
-/// The provider said that it gets too many requests.
+/// A throttling: the provider reports too many requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Complaint<'a> {
-    /// When the request was begun.
+    /// When the request began.
     pub begun: Timestamp,
-    /// How long it asked us to wait.
+    /// The wait that the provider asked for.
     pub retry_after: Option<Span>,
     pub reason: &'a str,
 }
 
-/// Until when a lane stands still, and how slowly it goes on. The rest doubles with every new complaint and starts over
-/// at the first acceptance; the pace halves with every throttling, and comes back in equal steps as long as nobody
-/// complains.
+/// Stops a lane after throttling, and slows it afterwards.
+///
+/// The rest doubles with every new throttling and starts over at the first acceptance. The rate halves with every
+/// throttling, and recovers in equal steps while no other one follows.
 #[derive(Debug, Default)]
 pub struct Brake(Mutex<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     until: Option<Timestamp>,
-    /// When the last complaint was heard that counted.
+    /// When the last counted throttling was received.
     heard: Option<Timestamp>,
     complaints: u32,
-    /// The last complaint that was not followed by an acceptance, and since when there have been such.
+    /// The last throttling that no acceptance has followed, and when the present series began.
     complaint: Option<String>,
-    /// The last of all, and when that was.
+    /// The time and the reason of the last throttling of all.
     last: Option<(Timestamp, String)>,
     complained_since: Timestamp,
-    /// At which it went on after the last throttling.
+    /// The share of the rate after the last throttling.
     portion: Portion,
-    /// From when on nobody has complained of the pace.
+    /// Since when no throttling has come.
     content_since: Timestamp,
 }
 
@@ -69,7 +70,7 @@ impl Inner {
 }
 
 impl Brake {
-    /// Goes on where another process has left off: standing still, for all that is known, and at so much of its rate.
+    /// Restores the standstill and the rate that an earlier process has stored.
     pub fn go_on_from(
         &self,
         standstill: Option<Standstill>,
@@ -90,8 +91,9 @@ impl Brake {
         }
     }
 
-    /// Stops the lane for as long as the provider asked for, else for longer each time. Requests that were under way
-    /// together complain together: they count once. Returns when it may go on.
+    /// Stops the lane for as long as the provider asks, else longer each time. Returns when it may resume.
+    ///
+    /// Requests that were in flight together are throttled together and count once.
     pub fn press(&self, complaint: Complaint<'_>, now: Timestamp, chance: &Chance) -> Timestamp {
         let mut inner = self.lock();
         let is_new = inner.heard.is_none_or(|heard| complaint.begun > heard);
@@ -115,8 +117,9 @@ impl Brake {
         until
     }
 
-    /// The provider has taken a message whose request was begun then. What it took before its last complaint says nothing
-    /// of what it takes now.
+    /// Ends the series of throttlings after an acceptance. `begun` is when the accepted request began.
+    ///
+    /// An acceptance of a request that began before the last throttling proves nothing.
     pub fn release(&self, begun: Timestamp) {
         let mut inner = self.lock();
         if inner.heard.is_some_and(|heard| begun < heard) {
@@ -126,17 +129,17 @@ impl Brake {
         inner.complaint = None;
     }
 
-    /// When the lane may go on, where it may not now.
+    /// When the lane may resume; `None` if it may send now.
     pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
         self.lock().until.filter(|until| *until > now)
     }
 
-    /// How much of its rate the lane goes at.
+    /// The share of its rate that the lane may use.
     pub fn portion(&self, now: Timestamp) -> Portion {
         self.lock().portion(now)
     }
 
-    /// Why the lane stands still, or stood until just now and nobody knows yet whether that helped.
+    /// Why the lane does not send, until an acceptance proves that it may.
     pub fn standstill(&self) -> Option<Standstill> {
         let inner = self.lock();
         let reason = inner.complaint.clone()?;
@@ -149,7 +152,7 @@ impl Brake {
         })
     }
 
-    /// What the provider complained of last, however long ago.
+    /// The last throttling, however long ago.
     pub fn last_complaint(&self) -> Option<(Timestamp, String)> {
         self.lock().last.clone()
     }
@@ -167,7 +170,7 @@ mod tests {
         brake.portion(now).sixteenths()
     }
 
-    /// A complaint about a request that was begun and answered at this time.
+    /// Throttles a request that began and was answered at this time.
     fn complain(brake: &Brake, now: Timestamp, retry_after: Option<Span>) -> Timestamp {
         let chance = Chance::seeded(u64::try_from(now.millis()).unwrap());
         brake.press(Complaint { begun: now, retry_after, reason: "429" }, now, &chance)
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn complaints_double_the_rest_and_acceptance_ends_it() {
+    fn throttlings_double_the_rest_and_an_acceptance_resets_it() {
         let brake = Brake::default();
         let mut now = second(0);
         let mut rests = Vec::new();
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_complain_together_count_once_also_when_the_last_answer_comes_late() {
+    fn throttlings_of_requests_in_flight_together_count_once() {
         let (brake, chance) = (Brake::default(), Chance::seeded(1));
         let press = |begun, now| brake.press(Complaint { begun, retry_after: None, reason: "429" }, now, &chance);
         let until = press(second(0), second(1));
@@ -208,13 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_provider_asks_for_is_what_it_gets() {
+    fn the_rest_lasts_as_long_as_the_provider_asks() {
         let (brake, week) = (Brake::default(), Span::from_secs(7 * 86_400));
         assert_eq!(complain(&brake, second(0), Some(week)), second(0) + week);
     }
 
     #[test]
-    fn each_throttling_halves_the_pace_which_comes_back_in_equal_steps() {
+    fn each_throttling_halves_the_rate_which_recovers_in_equal_steps() {
         let brake = Brake::default();
         let mut now = second(0);
         let mut pace = Vec::new();
@@ -222,28 +225,28 @@ mod tests {
             now = complain(&brake, now, Some(Span::from_secs(60)));
             pace.push(parts(&brake, now));
         }
-        assert_eq!(pace, [8, 4, 2, 1, 1, 1], "standing still is no sign of content");
+        assert_eq!(pace, [8, 4, 2, 1, 1, 1], "the rate does not recover during a standstill");
         brake.release(now);
         let content = [0, 4, 5, 9, 10, 35, 40, 75, 400].map(|secs| parts(&brake, now + Span::from_secs(secs)));
         assert_eq!(content, [1, 1, 2, 2, 3, 8, 9, 16, 16]);
-        // Half of what it has come back to.
+        // Half of the rate to which it has recovered.
         now = complain(&brake, now + Span::from_secs(45), None);
         assert_eq!(parts(&brake, now), 5);
     }
 
     #[test]
-    fn a_process_goes_on_in_the_middle_of_its_predecessors_back_off() {
+    fn a_process_resumes_its_predecessors_backoff() {
         let (brake, next) = (Brake::default(), Brake::default());
         let until = complain(&brake, second(0), Some(Span::from_secs(3_600)));
         next.go_on_from(brake.standstill(), brake.portion(second(60)), brake.last_complaint(), second(60));
         assert_eq!((next.until(second(60)), parts(&next, until)), (Some(until), 8));
         assert_eq!((next.standstill(), next.last_complaint()), (brake.standstill(), brake.last_complaint()));
-        // Where it stands still no more it goes on at the pace at which that one went.
+        // After the standstill is over, the next process resumes at the stored rate.
         let slow = Portion::of_sixteenths(3).unwrap();
         let later = Brake::default();
         later.go_on_from(None, slow, brake.last_complaint(), second(60));
         assert_eq!((later.until(second(60)), parts(&later, second(64)), parts(&later, second(65))), (None, 3, 4));
-        // What is long over is over, and what was to last for ever, by a clock that was wrong, does not.
+        // An old standstill is forgotten, and one that a wrong clock made endless is capped.
         let weeks = Brake::default();
         weeks.go_on_from(brake.standstill(), slow, brake.last_complaint(), second(9_000));
         assert_eq!((weeks.standstill(), weeks.until(second(9_000)), parts(&weeks, second(9_000))), (None, None, 16));
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standstill_lasts_from_the_first_complaint_to_the_first_acceptance() {
+    fn a_standstill_lasts_from_first_throttling_to_first_acceptance() {
         let brake = Brake::default();
         assert_eq!(brake.standstill(), None);
         complain(&brake, second(1), None);

@@ -1,12 +1,19 @@
-//! How many may leave now.
+//! How many messages may be sent now.
 //!
-//! In: rates, bursts and tiers from the configuration; what the provider answered; holds from the store. Out: leave to
-//! send so many now, or until when to wait.
-//! Promises: a lane and an account pass no more than rate and burst allow in any window, also after a restart, which
-//! begins with empty buckets; a lane that was throttled goes on more slowly; a portfolio's people are counted over any
-//! rolling day, also across restarts, and whoever nothing was handed over to does not count; a hold counts at once, and
-//! until a person lifts it; a server that has not renewed its lease in time sends nothing; waiting consumes nothing.
-//! May not: send, choose messages, or decide what becomes of them.
+//! In: rates, bursts and tiers from the configuration; the provider's answers; holds from the store. Out: a permit to
+//! send a number of messages now, or the time to retry.
+//!
+//! Promises:
+//! - A lane and an account pass no more than rate and burst allow in any window, also after a restart, which begins
+//!   with empty buckets.
+//! - A lane that was throttled resumes more slowly.
+//! - A portfolio's recipients are counted over any rolling day, also across restarts. A recipient to whom nothing was
+//!   submitted does not count.
+//! - A hold applies at once, until an operator releases it.
+//! - A server that has not renewed its lease in time sends nothing.
+//! - Waiting consumes nothing.
+//!
+//! May not: send, choose messages, or decide the state of a message.
 
 mod brake;
 mod bucket;

@@ -1,4 +1,4 @@
-//! Pairs: how often one sender may write to one person, whatever the lane's rate.
+//! Limits how often one sender may write to one recipient, whatever the lane's rate.
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -17,48 +17,54 @@ use super::bucket::{Instant, Ticks};
 use crate::clock::{Clock, Tick};
 use crate::domain::{Msisdn, Timestamp};
 
-/// WhatsApp delivers one message in so long to a person from the same number,
+/// WhatsApp delivers one message per interval to a recipient from the same number,
 const INTERVAL: Duration = Duration::from_secs(6);
-/// and so many at once to whoever has not been written to for a while.
+/// and up to a burst at once to a recipient without recent messages.
 const BURST: NonZeroU32 = NonZeroU32::new(45).unwrap();
 
-/// The people of one sender, be it on several lanes.
+/// The recipients of one sender, which may have several lanes.
 #[derive(Debug)]
 pub struct Pairs {
     limiter: RateLimiter<Msisdn, Lately, Ticks, NoOpMiddleware<Instant>>,
     lately: Lately,
 }
 
-/// The buckets of those who were written to lately.
+/// The buckets of recent recipients.
 #[derive(Debug, Clone)]
 struct Lately {
     known: Arc<Mutex<Known>>,
     clock: Arc<dyn Clock>,
 }
 
-/// When the bucket of each recipient is full again. A recipient with a full bucket is forgotten: of a campaign of millions
-/// the recipients of six seconds are known, one by one or in crowds.
+/// When the bucket of each recipient is full again.
+///
+/// A recipient with a full bucket is forgotten. Of a campaign of millions, only the recipients of six seconds are kept,
+/// one by one or in crowds.
 #[derive(Debug)]
 struct Known {
     full_at: HashMap<Msisdn, Nanos, RandomState>,
-    /// Those who were forgotten before their buckets were full, the latest last.
+    /// Recipients who were forgotten before their buckets were full, the latest last.
     crowds: VecDeque<Crowd>,
-    /// No bucket of anybody else is full later than this. A server does not know what another sent before it started:
-    /// each recipient has one message then, and the others as time goes on.
+    /// No bucket of another recipient is full later than this.
+    ///
+    /// A server does not know what another sent before it started. So each recipient has one message then, and more as
+    /// time passes.
     unknown: Nanos,
-    /// So many are known before the next look for those that may be forgotten.
+    /// The number of known recipients at which full buckets are removed next.
     look_at: usize,
 }
 
-/// The fewest that are worth looking through.
+/// With fewer recipients, a removal is not worth its time.
 const FEW: usize = 1_024;
-/// With so many known, or up to twice as many, those with the fullest buckets join a crowd. Each counts there as if its
-/// bucket were as empty as the emptiest of the crowd's: too strict for the next seconds, never too much.
+/// At so many known recipients, or up to twice as many, those with the fullest buckets join a crowd.
+///
+/// Each counts there as if its bucket were as empty as the emptiest one of the crowd: too strict for some seconds,
+/// never too generous.
 const MANY: usize = 50_000;
-/// Crowds beyond so many are covered by `unknown`: half a megabyte each.
+/// More crowds than this, half a megabyte each, are covered by `unknown`.
 const CROWDS: usize = 8;
 
-/// When the bucket of a recipient is full who has one message left.
+/// When the bucket of a recipient with one message left is full.
 fn with_one_left(now: Tick) -> Nanos {
     let refills = INTERVAL * (BURST.get() - 1);
     now.later_by(u64::try_from(refills.as_nanos()).unwrap_or(u64::MAX)).nanos().into()
@@ -69,7 +75,7 @@ impl Known {
         Self { full_at: HashMap::default(), crowds: VecDeque::new(), unknown, look_at: FEW }
     }
 
-    /// Each is looked at about once, however many there are.
+    /// Removes full buckets. Each is checked about once, however many there are.
     fn forget(&mut self, now: Tick) {
         if self.full_at.len() < self.look_at {
             return;
@@ -86,7 +92,7 @@ impl Known {
         self.look_at = (self.full_at.len() * 2).max(FEW);
     }
 
-    /// Half of the known join a crowd: those with the fullest buckets.
+    /// Moves half of the known recipients to a crowd: those with the fullest buckets.
     fn join_a_crowd(&mut self) {
         let mut all: Vec<Nanos> = self.full_at.values().copied().collect();
         let middle = all.len() / 2;
@@ -101,7 +107,7 @@ impl Known {
         }
     }
 
-    /// When the bucket of a recipient is full at the latest who is not known.
+    /// The latest time at which the bucket of a recipient who is not known is full.
     fn forgotten(&self, person: Msisdn) -> Nanos {
         let hash = self.full_at.hasher().hash_one(person);
         let crowds = self.crowds.iter().filter(|crowd| crowd.may_hold(hash)).map(|crowd| crowd.full_at);
@@ -109,8 +115,10 @@ impl Known {
     }
 }
 
-/// Recipients who were forgotten at about the same time: a Bloom filter with one block of memory for each recipient. One
-/// in some hundred others is taken for one of them, and counts as if its bucket were as empty as theirs.
+/// Recipients who were forgotten at about the same time: a Bloom filter with one memory block per recipient.
+///
+/// About one in some hundred other recipients is taken for a member, and counts as if its bucket were as empty as
+/// theirs.
 #[derive(Debug)]
 struct Crowd {
     blocks: Vec<[u64; 8]>,
@@ -121,7 +129,7 @@ struct Crowd {
 
 impl Crowd {
     const BLOCKS: usize = 1 << 13;
-    /// Sixteen bits for each.
+    /// Sixteen bits for each recipient.
     const MOST: usize = Self::BLOCKS * 512 / 16;
 
     fn new() -> Self {
@@ -181,13 +189,13 @@ impl StateStore for Lately {
 }
 
 impl Pairs {
-    /// Of a server that follows another.
+    /// For a server that follows another one.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let unknown = with_one_left(clock.tick());
         Self::with(unknown, clock)
     }
 
-    /// Of the first server on its database: nothing was sent before.
+    /// For the first server on its database: nothing was sent before.
     pub fn of_first_server(clock: Arc<dyn Clock>) -> Self {
         Self::with(Nanos::default(), clock)
     }
@@ -199,12 +207,12 @@ impl Pairs {
         Self { limiter: RateLimiter::new(quota, lately.clone(), Ticks::new(clock)), lately }
     }
 
-    /// Counts a message to this person, or says when there may be one.
+    /// Counts a message to this recipient, or returns when the next one is allowed.
     pub fn take(&self, person: Msisdn) -> Result<(), Timestamp> {
         self.limiter.check_key(&person).map_err(|not_until| not_until.earliest_possible().whole())
     }
 
-    /// As if it had never been counted.
+    /// Returns a token as if it had never been taken.
     pub fn give_back(&self, person: Msisdn) {
         if let Some(full_at) = self.lately.lock().full_at.get_mut(&person) {
             *full_at = full_at.saturating_sub(Nanos::from(INTERVAL));
@@ -221,20 +229,20 @@ mod tests {
     fn pairs() -> (Arc<ManualClock>, Pairs) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::new(Arc::clone(&clock) as _);
-        // Whatever was sent before it began is long ago.
+        // Long after the last submission of an earlier server.
         clock.advance(Span::from_secs(270));
         (clock, pairs)
     }
 
     #[test]
-    fn the_first_server_on_a_database_gives_everybody_a_burst() {
+    fn the_first_server_on_a_database_allows_each_recipient_a_burst() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(clock);
         assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 45);
     }
 
     #[test]
-    fn a_server_that_starts_gives_nobody_a_second_burst() {
+    fn a_restarted_server_allows_no_second_burst() {
         let (clock, pairs) = pairs();
         while pairs.take(person(1)).is_ok() {}
         let next = Pairs::new(Arc::clone(&clock) as _);
@@ -252,18 +260,18 @@ mod tests {
     }
 
     #[test]
-    fn a_person_gets_45_messages_at_once_and_then_one_in_six_seconds() {
+    fn a_recipient_gets_45_messages_at_once_and_then_one_in_six_seconds() {
         let (clock, pairs) = pairs();
         assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 45);
         let again = pairs.take(person(1)).unwrap_err();
         assert_eq!(again, clock.now() + Span::from_secs(6));
-        assert!(pairs.take(person(2)).is_ok(), "others do not notice");
+        assert!(pairs.take(person(2)).is_ok(), "other recipients are not affected");
         clock.advance(Span::from_secs(60));
         assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 10);
     }
 
     #[test]
-    fn what_is_given_back_may_leave_once_more() {
+    fn a_returned_token_can_be_taken_again() {
         let (_, pairs) = pairs();
         while pairs.take(person(1)).is_ok() {}
         pairs.give_back(person(1));
@@ -271,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_are_written_to_few_are_remembered_and_nobody_gets_too_much() {
+    fn few_of_many_recipients_are_kept_and_none_exceeds_its_limit() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(Arc::clone(&clock) as _);
         for _ in 0..26 {
@@ -285,16 +293,16 @@ mod tests {
             }
             assert!(pairs.lately.lock().full_at.len() <= 2 * MANY, "{n}");
         }
-        // 48 s later nineteen are left, and eight more.
+        // 48 s later, nineteen are left and eight more have come.
         assert_eq!((0..100).filter(|_| pairs.take(person(0)).is_ok()).count(), 27);
-        // One in some hundred is taken for somebody else.
+        // One recipient in some hundred is taken for another.
         assert!((44..=45).contains(&(0..100).filter(|_| pairs.take(person(2_000_000)).is_ok()).count()));
         clock.advance(Span::from_secs(264));
         assert_eq!((0..100).filter(|_| pairs.take(person(7)).is_ok()).count(), 45);
     }
 
     #[test]
-    fn nobody_who_joined_a_crowd_gets_a_second_burst() {
+    fn a_recipient_in_a_crowd_gets_no_second_burst() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(clock);
         for n in 0..400_000 {
@@ -306,13 +314,13 @@ mod tests {
         }
     }
 
-    /// More than a machine can send, by a server that follows another and by one that does not.
+    /// More messages than a machine can send, by a server that follows another and by the first one.
     #[test]
-    fn seconds_at_full_speed_take_little_memory_and_pass_no_bound() {
+    fn seconds_at_full_speed_take_little_memory_and_exceed_no_limit() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         for pairs in [Pairs::of_first_server(Arc::clone(&clock) as _), Pairs::new(Arc::clone(&clock) as _)] {
             let is_first = pairs.lately.lock().unknown == Nanos::default();
-            // When the buckets of a few are full again who are written to again and again.
+            // When the buckets of a few recipients are full who get more and more messages.
             let mut full_at = [clock.now(); 7];
             for n in 0..1_500_000 {
                 if n % 200 == 0 {
@@ -328,12 +336,12 @@ mod tests {
             }
             let known = pairs.lately.lock();
             assert!(known.full_at.len() <= 2 * MANY && known.crowds.len() <= CROWDS + 1, "{}", known.crowds.len());
-            assert!(known.unknown == Nanos::default() || !is_first, "newcomers have a full bucket");
+            assert!(known.unknown == Nanos::default() || !is_first, "new recipients have a full bucket");
         }
     }
 
     #[test]
-    fn whoever_has_not_been_written_to_lately_is_forgotten() {
+    fn recipients_without_recent_messages_are_forgotten() {
         let (clock, pairs) = pairs();
         for n in 0..100_000 {
             assert!(pairs.take(person(n)).is_ok());

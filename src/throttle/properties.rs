@@ -1,4 +1,4 @@
-//! What holds whatever lanes take, claim, settle and give back, in any order, across restarts.
+//! Properties that hold whatever lanes take, claim, settle and return, in any order, across restarts.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
@@ -18,15 +18,15 @@ enum Op {
     Wait {
         minutes: i64,
     },
-    /// A lane reserves, for a claim of these people.
+    /// A lane reserves slots for a claim of these recipients.
     Reserve(Vec<u8>),
-    /// The claim of a reservation is carried out.
+    /// The claim of a reservation is made.
     Claim(Index),
-    /// Somebody claimed was handed over.
+    /// A claimed message is submitted.
     Sent(Index),
-    /// Somebody claimed was not.
+    /// A claimed message is not submitted.
     Unsent(Index),
-    /// Whoever was claimed may have been handed over.
+    /// The server restarts; claimed messages may have been submitted.
     Restart,
 }
 
@@ -42,7 +42,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op, 1..120)
 }
 
-/// What the store promises of its places: since when each person holds one, and since when before that.
+/// The slots as the store promises them: since when each recipient holds one, and since when before that.
 #[derive(Debug, Default)]
 struct Places(HashMap<u8, (Timestamp, Option<Timestamp>)>);
 
@@ -84,7 +84,7 @@ fn number(person: u8) -> Msisdn {
     Msisdn::try_from(6_590_000_000 + u64::from(person)).unwrap()
 }
 
-/// Everybody who was, or may have been, handed something, with the time.
+/// All submissions, certain or possible, with their times.
 fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
     let mut now = Timestamp::from_millis(0);
     let mut places = Places::default();
@@ -123,7 +123,7 @@ fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
     handed_over
 }
 
-/// What a lane asks for, after a rest.
+/// A request of a lane, after a rest.
 #[derive(Debug, Clone)]
 struct Ask {
     rest: Span,
@@ -144,7 +144,7 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
     prop::collection::vec(ask, 1..200)
 }
 
-/// What has passed: when, on which lane, how many.
+/// The requests that passed: when, on which lane, how many messages.
 fn passed(rates: [(&str, u32); 3], asks: &[Ask]) -> Vec<(Timestamp, usize, u32)> {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(0)));
     let [first, second, account] = rates.map(|(rate, burst)| {
@@ -165,8 +165,8 @@ fn passed(rates: [(&str, u32); 3], asks: &[Ask]) -> Vec<(Timestamp, usize, u32)>
 
 proptest! {
     #[test]
-    fn whatever_lanes_ask_for_no_window_passes_more_than_rate_and_burst(asks in asks()) {
-        // What the lanes may pass together is more than what their account may.
+    fn no_window_passes_more_than_rate_and_burst_on_any_lane(asks in asks()) {
+        // The lanes' rates together exceed the account's.
         let passed = passed([("80/s", 4), ("40/s", 5), ("100/s", 5)], &asks);
         for (which, a_second, burst) in [(Some(0), 80, 4), (Some(1), 40, 5), (None, 100, 5)] {
             let mine: Vec<_> = passed.iter().filter(|(_, lane, _)| which.is_none_or(|which| which == *lane)).collect();
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn no_rolling_day_sees_more_people_than_the_tier(ops in ops()) {
+    fn no_rolling_day_has_more_recipients_than_the_tier(ops in ops()) {
         let handed_over = live(ops);
         for (_, end) in &handed_over {
             let day = handed_over.iter().filter(|(_, at)| *at <= *end && *at > *end - Tier::HELD);
