@@ -170,7 +170,7 @@ impl Claimer {
         let tier = counted.map(|(portfolio, reservation)| TierUse {
             portfolio: String::clone(portfolio),
             slots: Slots {
-                free: reservation.places(),
+                free: reservation.slots(),
                 impatient: if reservation.is_last() { impatient_queues(queues, in_play) } else { Vec::new() },
             },
             since: reservation.since(),

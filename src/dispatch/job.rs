@@ -8,7 +8,7 @@ use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Hush, Refund, StepHold, Verdict};
-use crate::throttle::LEAVES_WITHIN;
+use crate::throttle::SUBMITTED_WITHIN;
 
 /// A claimed message with its batch.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Job {
         match self.claimed.pass {
             Pass::Window(until) => until <= now,
             Pass::Slot => matches!(self.claimed.message.present.state, State::Sending { intent, .. }
-                if intent + LEAVES_WITHIN <= now),
+                if intent + SUBMITTED_WITHIN <= now),
             Pass::Uncounted => false,
         }
     }

@@ -22,7 +22,7 @@ use crate::planner::Cap;
 use crate::provider::{Client, Reach};
 use crate::store::{Book, BucketOf, Entry, Hold, LaneState, Marked, NotedBucket, Sender, Trouble};
 use crate::template::Pattern;
-use crate::throttle::{Brake, Cause, Circuit, Complaint, Holds, Pace, Pairs, Read, Standstill, Tenure, TierWindow};
+use crate::throttle::{Backoff, Cause, Circuit, Holds, Pace, Pairs, Read, Standstill, Tenure, Throttling, TierWindow};
 
 /// Most messages that are claimed and not recorded yet, unless the requests in flight need more. A crash leaves that
 /// many unknown.
@@ -48,7 +48,7 @@ pub struct Lane {
     pub config: config::Lane,
     pub(super) client: Client,
     pub(super) pace: Pace,
-    pub(super) brake: Brake,
+    pub(super) backoff: Backoff,
     pub(super) circuit: Circuit,
     /// On WhatsApp, the portfolio's name and its tier.
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
@@ -139,7 +139,7 @@ impl Lane {
             config,
             client,
             pace,
-            brake: Brake::default(),
+            backoff: Backoff::default(),
             circuit,
             tier,
             holds,
@@ -182,7 +182,7 @@ impl Lane {
         if let Some(outage) = outage {
             self.circuit.go_on_from(outage, now);
         }
-        self.brake.go_on_from(throttled, state.portion, state.complaint.clone(), now);
+        self.backoff.go_on_from(throttled, state.portion, state.complaint.clone(), now);
     }
 
     pub(super) const fn connections(&self) -> u32 {
@@ -229,8 +229,8 @@ impl Lane {
 
     /// Slows the lane after a receipt that reports throttling. `begun` is when the request began.
     pub fn is_too_fast(&self, begun: Timestamp, reason: &str) {
-        let complaint = Complaint { begun, retry_after: None, reason };
-        self.brake.press(complaint, self.clock.now(), &self.chance);
+        let throttling = Throttling { begun, retry_after: None, reason };
+        self.backoff.apply_throttling(throttling, self.clock.now(), &self.chance);
     }
 
     /// Changes the rate and the burst.
@@ -299,12 +299,12 @@ impl Lane {
         {
             return Some(None);
         }
-        self.brake.until(now).max(self.circuit.rests_until(now)).map(Some)
+        self.backoff.until(now).max(self.circuit.rests_until(now)).map(Some)
     }
 
     /// Why the lane does not send now. An outage takes precedence over throttling.
     fn standstill(&self) -> Option<Standstill> {
-        self.circuit.standstill().or_else(|| self.brake.standstill())
+        self.circuit.standstill().or_else(|| self.backoff.standstill())
     }
 
     /// Reads from the provider, and reports to the circuit whether it answers.
@@ -336,7 +336,8 @@ impl Lane {
 
     /// Whether this lane may send from a queue now: its own queue, or the queue of an unavailable lane.
     pub(super) fn serves(&self, entry: &Entry, queue: &Queue, now: Timestamp) -> bool {
-        let takes_over = || self.fleet.lane(queue.lane).is_none_or(|other| other.is_unavailable(entry, queue.step, now));
+        let takes_over =
+            || self.fleet.lane(queue.lane).is_none_or(|other| other.is_unavailable(entry, queue.step, now));
         self.may_send_step(entry, queue.step) && (queue.lane == self.id || takes_over())
     }
 
@@ -421,11 +422,11 @@ impl Lane {
     /// Schedules every queue, because signals may have been missed.
     pub fn look_everywhere(&self) {
         let in_play = self.book.in_play();
-        let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
-        self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| goes_on(*batch));
-        self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
+        let is_current = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
+        self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| is_current(*batch));
+        self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| is_current(*batch));
         // Isolated messages that were never sent, because their campaign was called off before.
-        self.isolated.retain(goes_on);
+        self.isolated.retain(is_current);
         for entry in in_play {
             self.look_at(&entry);
         }
@@ -438,14 +439,14 @@ impl Lane {
             rate: self.pace.rate(),
             hold: self.holds.on_lane(&self.config.name),
             standstill: self.standstill(),
-            portion: self.brake.portion(now),
+            portion: self.backoff.portion(now),
             tier: self.tier.as_ref().and_then(|(portfolio, window)| {
                 let Tier::People(of) = window.tier() else { return None };
                 let (portfolio, people) = (portfolio.clone(), window.used(now));
                 Some(TierUsed { portfolio, people, of, free_at: window.next_end(now) })
             }),
             let_out: self.submitted.load(Ordering::Relaxed),
-            complaint: self.brake.last_complaint().max(self.circuit.last_complaint()),
+            complaint: self.backoff.last_complaint().max(self.circuit.last_complaint()),
         }
     }
 }

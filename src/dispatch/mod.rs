@@ -12,17 +12,25 @@
 //! - A panic of one task stops all tasks, and is logged.
 //!
 //! May not: decide the next state of a message (the engine does) or the meaning of an answer (the provider room does).
+//!
+//! One lane is a claimer, a turnstile, and a worker for each connection:
+//!
+//! ```text
+//! store ──claim──► claimer ──jobs──► turnstile ──one request's worth──► workers ──settled──► recorder ──► store
+//!                     ▲               (rate, holds, pause)                 │ provider            │
+//!                     └──────────────────────── room for more ─────────────┴─────────────────────┘
+//! ```
 
 #[cfg(test)]
 mod by_hand;
 mod claimer;
 mod compose;
 mod crew;
-mod pending;
 mod fleet;
 mod job;
 mod lane;
 mod latency;
+mod pending;
 mod queues;
 mod recorder;
 mod recover;
@@ -79,7 +87,8 @@ pub async fn run(
     let (call, mut calls) = mpsc::channel(lanes.len().max(1));
     for lane in &lanes {
         let name = &lane.config.name;
-        let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone()).requesting_workers(call.clone());
+        let turnstile =
+            Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone()).requesting_workers(call.clone());
         let claimer = Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::new(turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
     }
@@ -111,7 +120,12 @@ pub async fn run(
 }
 
 /// Spawns a worker for each connection of a lane, at the lane's first message.
-fn spawn_workers(crew: &mut Crew, turnstile: &Arc<Turnstile>, settled: &mpsc::Sender<job::Settled>, store: &Arc<dyn Store>) {
+fn spawn_workers(
+    crew: &mut Crew,
+    turnstile: &Arc<Turnstile>,
+    settled: &mpsc::Sender<job::Settled>,
+    store: &Arc<dyn Store>,
+) {
     let lane = turnstile.lane();
     for _ in 0..lane.connections() {
         let (lane, turnstile) = (Arc::clone(lane), Arc::clone(turnstile));

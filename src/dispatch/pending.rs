@@ -66,7 +66,7 @@ impl Gate for PendingRequest {
         if waiting.jobs.is_empty() || self.stop.is_cancelled() || lane.blocked(now).is_some() {
             return false;
         }
-        if !self.era.goes_on() || waiting.jobs.iter().any(stays) {
+        if !self.era.is_current() || waiting.jobs.iter().any(stays) {
             return false;
         }
         let is_paid = waiting.tokens.take().is_some_and(|tokens| tokens.spend().is_ok());

@@ -10,7 +10,7 @@ use crate::domain::{Fault, SenderPart, Span, State, Subject, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
 use crate::store::{HeldBy, Hold, Recall, StepHold, ToldBy, Verdict};
-use crate::throttle::Complaint;
+use crate::throttle::Throttling;
 use crate::wire::codes;
 
 /// Tries after which a message that keeps returning moves to the end of its queue, so that it does not block others.
@@ -26,7 +26,7 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
     let now = lane.clock.now();
     match answer {
         Answer::Accepted { umid } => {
-            lane.brake.release(begun);
+            lane.backoff.reset(begun);
             job.entry.taken(job.step(), ToldBy::Answer);
             let details = Details { umid: Some(umid), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
@@ -43,8 +43,8 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
         Answer::Refused(refusal) => {
             if refusal.fault == Fault::Passing {
                 let Refusal { detail, retry_after, .. } = &refusal;
-                let complaint = Complaint { begun, retry_after: *retry_after, reason: detail };
-                lane.brake.press(complaint, now, &lane.chance);
+                let throttling = Throttling { begun, retry_after: *retry_after, reason: detail };
+                lane.backoff.apply_throttling(throttling, now, &lane.chance);
             }
             refused(job, lane, refusal, begun)
         }
@@ -66,7 +66,7 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
     match fault {
         Fault::Recipient | Fault::Person => {
             // A refusal that concerns one recipient also shows that the provider takes requests.
-            lane.brake.release(begun);
+            lane.backoff.reset(begun);
             Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into())))
         }
         Fault::Passing => Settled::new(job, lane, answer, None),

@@ -24,7 +24,7 @@ use crate::engine::{Answer, Obstacle};
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::store::{self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Verdict};
-use crate::throttle::{Bucket, End, Holds, LEAVES_WITHIN, Pace, Pairs, Tenure};
+use crate::throttle::{Bucket, End, Holds, Pace, Pairs, SUBMITTED_WITHIN, Tenure};
 
 mod claims;
 mod epochs;
@@ -469,7 +469,7 @@ async fn a_message_whose_slot_grows_too_old_while_it_waits_is_requeued() {
     jobs[0].claimed.pass = Pass::Slot;
     desk.turnstile.fill(jobs);
     // A slot is kept a few seconds longer than a day, because a message may be sent that long after its claim.
-    desk.clock.advance(LEAVES_WITHIN);
+    desk.clock.advance(SUBMITTED_WITHIN);
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
     assert_eq!(request.jobs[0].claimed.message.key.n, 1);
 }

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::pending::PendingRequest;
 use super::job::{Job, Settled};
 use super::lane::Lane;
+use super::pending::PendingRequest;
 use crate::domain::{Span, Timestamp};
-use crate::throttle::{Again, Entry, Permit, Read, Reserved};
+use crate::throttle::{Admission, Permit, Read, Reserved, RetryAt};
 
 /// Interval at which the first worker in line checks for stops while it waits for the provider.
 const STOP_CHECK: Span = Span::from_millis(250);
@@ -59,7 +59,7 @@ enum Next {
     /// Requeue messages that may not be sent now, until this time if it is known.
     Requeue(Vec<Job>, Option<Timestamp>),
     /// Wait until this time.
-    Wait(Again),
+    Wait(RetryAt),
     /// Wait until a request of the lane has ended.
     Full,
     /// Read from the provider to find out whether it answers again.
@@ -213,7 +213,7 @@ impl Turnstile {
         }
     }
 
-    async fn sleep(&self, again: Again) {
+    async fn sleep(&self, again: RetryAt) {
         let clock = &self.lane.clock;
         if again.exactly { clock.sleep_exactly(again.at).await } else { clock.sleep_until(again.at.whole()).await }
     }
@@ -247,20 +247,20 @@ impl Turnstile {
             return Next::Requeue(Vec::new(), None);
         }
         let permit = match lane.circuit.enter(now) {
-            Entry::Go(permit) => permit,
-            Entry::Full => return Next::Full,
-            Entry::Read(read) if first_in_line => return Next::Read(read),
+            Admission::Go(permit) => permit,
+            Admission::Full => return Next::Full,
+            Admission::Read(read) if first_in_line => return Next::Read(read),
             // The first worker in line makes the read, or finds that nothing may be sent.
-            Entry::Read(_) | Entry::Rest(_) => return Next::Full,
+            Admission::Read(_) | Admission::Rest(_) => return Next::Full,
         };
-        let most = if permit.is_alone() { NonZeroU32::MIN } else { lane.request_size() };
+        let most = if permit.is_trial() { NonZeroU32::MIN } else { lane.request_size() };
         let (jobs, later) = self.gather(&mut inner, most, now);
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else {
             // The first recipient has reached its limit of messages; recipients after it have not.
             let back = inner.ready.pop_front_if(|_| first_in_line);
             return Next::Requeue(back.into_iter().collect(), later);
         };
-        let tokens = match lane.pace.reserve(count, lane.brake.portion(now)) {
+        let tokens = match lane.pace.reserve(count, lane.backoff.portion(now)) {
             Ok(tokens) => tokens,
             Err(again) => {
                 jobs.iter().for_each(|job| self.lane.return_pair_token(job.claimed.message.msisdn));

@@ -108,14 +108,14 @@ impl StateStore for FullAt {
 }
 
 /// After a wait of so many nanoseconds, a slightly late wake-up costs nothing that matters.
-const LONG: u64 = 200_000_000;
+const EXACT_BELOW: u64 = 200_000_000;
 /// The state of a bucket is worth storing if it takes so many nanoseconds to fill: starting empty would waste that much
 /// of the rate.
-const SLOW: u64 = 1_000_000_000;
+const STORED_FROM: u64 = 1_000_000_000;
 
 /// When to retry for tokens that are not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Again {
+pub struct RetryAt {
     pub at: Tick,
     /// Whether the bucket is full then, so that later tokens would be lost.
     pub exactly: bool,
@@ -193,7 +193,7 @@ impl Bucket {
     /// When it is full again, if that is worth storing.
     pub fn to_note(&self) -> Option<Tick> {
         let shape = self.lock();
-        (shape.whole() >= SLOW).then(|| self.full_at.get())
+        (shape.whole() >= STORED_FROM).then(|| self.full_at.get())
     }
 
     pub fn rate(&self) -> Rate {
@@ -228,14 +228,17 @@ impl Bucket {
     /// Promises `n` tokens if they are there besides all promised ones, or returns when to retry.
     ///
     /// The promised tokens never exceed a burst, so neither do the tokens that are taken later at once.
-    fn promise(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
+    fn promise(&self, n: NonZeroU32, portion: Portion) -> Result<(), RetryAt> {
         let mut shape = self.lock();
         let (now, n) = (self.clock.tick(), n.min(shape.burst));
         let missing = self.full_at.get().since(now);
         let wanted = missing.saturating_add(shape.promised.nanos).saturating_add(shape.tokens(n.get()));
         let lacking = wanted.saturating_sub(shape.whole());
         if lacking > 0 {
-            return Err(Again { at: now.later_by(lacking), exactly: n == shape.burst && shape.whole() < LONG });
+            return Err(RetryAt {
+                at: now.later_by(lacking),
+                exactly: n == shape.burst && shape.whole() < EXACT_BELOW,
+            });
         }
         let owed = portion.stretched(shape.tokens(n.get()));
         shape.promised.requests += 1;
@@ -257,7 +260,7 @@ impl Bucket {
     ///
     /// At a portion of the rate, more tokens are owed, which come in before the next request gets any. More tokens than
     /// the burst are never there.
-    fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
+    fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), RetryAt> {
         let shape = self.lock();
         let owed = portion.stretched(shape.tokens(n.get()));
         let n = n.min(shape.burst);
@@ -269,7 +272,7 @@ impl Bucket {
             }
             Ok(Err(not_until)) => {
                 let Instant(at) = not_until.earliest_possible();
-                Err(Again { at, exactly: n == shape.burst && shape.whole() < LONG })
+                Err(RetryAt { at, exactly: n == shape.burst && shape.whole() < EXACT_BELOW })
             }
         }
     }
@@ -321,7 +324,7 @@ impl Pace {
     /// Promises `n` tokens in both buckets, or returns when to retry, with nothing promised.
     ///
     /// The tokens are taken when the request is sent, so a connection that opens slowly never causes a burst.
-    pub fn reserve(&self, n: NonZeroU32, portion: Portion) -> Result<Reserved, Again> {
+    pub fn reserve(&self, n: NonZeroU32, portion: Portion) -> Result<Reserved, RetryAt> {
         self.lane.promise(n, portion)?;
         if let Some(account) = &self.account {
             account.promise(n, Portion::WHOLE).inspect_err(|_| self.lane.end_promise(n, portion))?;
@@ -332,7 +335,7 @@ impl Pace {
     /// Takes `n` tokens from both buckets, or returns when to retry, with nothing taken.
     ///
     /// At half of its rate, a lane owes two tokens for each message. The tokens saved meanwhile never exceed a burst.
-    pub(super) fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
+    pub(super) fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), RetryAt> {
         self.lane.take(n, portion)?;
         let Some(account) = &self.account else { return Ok(()) };
         account.take(n, Portion::WHOLE).inspect_err(|_| self.lane.give_back(n, portion))
@@ -349,7 +352,7 @@ pub struct Reserved {
 
 impl Reserved {
     /// Takes the tokens when the request is sent. An error if the rate was lowered meanwhile.
-    pub fn spend(self) -> Result<(), Again> {
+    pub fn spend(self) -> Result<(), RetryAt> {
         let (pace, n, portion) = (self.pace.clone(), self.n, self.portion);
         drop(self);
         pace.take(n, portion)

@@ -1,4 +1,16 @@
 //! A lane's circuit breaker: limits the requests in flight, and allows none while the provider does not answer.
+//!
+//! ```text
+//!            three of the last ten ends without an answer                 read answered
+//!   closed ───────────────────────────────────────────────► open ───────────────────────────► trial
+//!     ▲                                                      │ ▲ read failed: rest for longer   │ │
+//!     │                                                      └─┘                                │ │
+//!     │                                                        ▲────────── no answer ───────────┘ │
+//!     └──────────────── answered: one request at a time, then two, four, … ──────────────────────┘
+//! ```
+//!
+//! A request that ends without an answer may have been processed, and is not sent again. The circuit keeps their number
+//! small: a single one halves the limit of requests in flight, and each good answer raises it by one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +23,7 @@ use crate::domain::{Span, Timestamp};
 const SHORTEST_REST: Span = Span::from_millis(250);
 const LONGEST_REST: Span = Span::from_secs(60);
 /// Ends that are considered, and how many of them without an answer open the circuit.
-const LOOKED_AT: usize = 10;
+const WINDOW: usize = 10;
 const TOO_MANY: usize = 3;
 
 /// How a request ended.
@@ -27,7 +39,7 @@ pub enum End<'a> {
 
 /// What a lane may do now.
 #[derive(Debug)]
-pub enum Entry {
+pub enum Admission {
     /// Send one request.
     Go(Permit),
     /// Wait until a request ends.
@@ -97,7 +109,7 @@ impl Circuit {
             limit: most,
             under_way: 0,
             state: State::Closed,
-            ends: Vec::with_capacity(LOOKED_AT),
+            ends: Vec::with_capacity(WINDOW),
             openings: 0,
             era: 0,
             outage: None,
@@ -118,24 +130,24 @@ impl Circuit {
     }
 
     /// Asks for a permit to send one request.
-    pub fn enter(&self, now: Timestamp) -> Entry {
+    pub fn enter(&self, now: Timestamp) -> Admission {
         let mut inner = self.0.lock();
-        let is_alone = match inner.state {
-            State::Open { until } if until > now => return Entry::Rest(until),
+        let is_trial = match inner.state {
+            State::Open { until } if until > now => return Admission::Rest(until),
             State::Open { .. } => {
                 inner.state = State::Reading;
-                return Entry::Read(Read { shared: Some(Arc::clone(&self.0)), era: inner.era });
+                return Admission::Read(Read { shared: Some(Arc::clone(&self.0)), era: inner.era });
             }
-            State::Reading | State::Trial { is_under_way: true } => return Entry::Full,
+            State::Reading | State::Trial { is_under_way: true } => return Admission::Full,
             State::Trial { is_under_way: false } => {
                 inner.state = State::Trial { is_under_way: true };
                 true
             }
-            State::Closed if inner.under_way >= inner.limit => return Entry::Full,
+            State::Closed if inner.under_way >= inner.limit => return Admission::Full,
             State::Closed => false,
         };
         inner.under_way += 1;
-        Entry::Go(Permit { shared: Arc::clone(&self.0), era: inner.era, is_alone, has_ended: false })
+        Admission::Go(Permit { shared: Arc::clone(&self.0), era: inner.era, is_trial, has_ended: false })
     }
 
     /// Until when nothing may be sent; `None` if the circuit is not resting.
@@ -188,7 +200,7 @@ impl Inner {
     }
 
     fn note(&mut self, is_unanswered: bool) {
-        if self.ends.len() == LOOKED_AT {
+        if self.ends.len() == WINDOW {
             self.ends.remove(0);
         }
         self.ends.push(is_unanswered);
@@ -223,14 +235,14 @@ impl Inner {
 pub struct Permit {
     shared: Arc<Shared>,
     era: u64,
-    is_alone: bool,
+    is_trial: bool,
     has_ended: bool,
 }
 
 impl Permit {
     /// Whether the request is the trial: one message alone, to find out whether messages are accepted again.
-    pub const fn is_alone(&self) -> bool {
-        self.is_alone
+    pub const fn is_trial(&self) -> bool {
+        self.is_trial
     }
 
     /// The era in which the request began.
@@ -282,7 +294,7 @@ pub struct Era {
 
 impl Era {
     /// Whether the circuit has not opened since.
-    pub fn goes_on(&self) -> bool {
+    pub fn is_current(&self) -> bool {
         self.shared.lock().era == self.era
     }
 }

@@ -15,11 +15,11 @@
 //!
 //! May not: send, choose messages, or decide the state of a message.
 
-mod brake;
+mod backoff;
 mod bucket;
 mod circuit;
-mod dials;
 mod holds;
+mod overrides;
 mod pairs;
 #[cfg(test)]
 mod properties;
@@ -27,12 +27,12 @@ mod standstill;
 mod tenure;
 mod tier;
 
-pub use brake::{Brake, Complaint};
-pub use bucket::{Again, Bucket, Pace, Reserved};
-pub use circuit::{Circuit, End, Entry, Era, Permit, Read};
-pub use dials::{in_file, is_over, turned};
+pub use backoff::{Backoff, Throttling};
+pub use bucket::{Bucket, Pace, Reserved, RetryAt};
+pub use circuit::{Admission, Circuit, End, Era, Permit, Read};
 pub use holds::Holds;
+pub use overrides::{in_file, is_over, turned};
 pub use pairs::Pairs;
 pub use standstill::{Cause, Standstill};
 pub use tenure::{LEASE, Tenure};
-pub use tier::{LEAVES_WITHIN, Reservation, TierWindow};
+pub use tier::{Reservation, SUBMITTED_WITHIN, TierWindow};

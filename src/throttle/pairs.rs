@@ -25,13 +25,13 @@ const BURST: NonZeroU32 = NonZeroU32::new(45).unwrap();
 /// The recipients of one sender, which may have several lanes.
 #[derive(Debug)]
 pub struct Pairs {
-    limiter: RateLimiter<Msisdn, Lately, Ticks, NoOpMiddleware<Instant>>,
-    lately: Lately,
+    limiter: RateLimiter<Msisdn, RecentBuckets, Ticks, NoOpMiddleware<Instant>>,
+    recent: RecentBuckets,
 }
 
 /// The buckets of recent recipients.
 #[derive(Debug, Clone)]
-struct Lately {
+struct RecentBuckets {
     known: Arc<Mutex<Known>>,
     clock: Arc<dyn Clock>,
 }
@@ -51,7 +51,7 @@ struct Known {
     /// time passes.
     unknown: Nanos,
     /// The number of known recipients at which full buckets are removed next.
-    look_at: usize,
+    prune_at: usize,
 }
 
 /// With fewer recipients, a removal is not worth its time.
@@ -72,12 +72,12 @@ fn with_one_left(now: Tick) -> Nanos {
 
 impl Known {
     fn new(unknown: Nanos) -> Self {
-        Self { full_at: HashMap::default(), crowds: VecDeque::new(), unknown, look_at: FEW }
+        Self { full_at: HashMap::default(), crowds: VecDeque::new(), unknown, prune_at: FEW }
     }
 
     /// Removes full buckets. Each is checked about once, however many there are.
-    fn forget(&mut self, now: Tick) {
-        if self.full_at.len() < self.look_at {
+    fn prune(&mut self, now: Tick) {
+        if self.full_at.len() < self.prune_at {
             return;
         }
         let covered = self.unknown.max(now.nanos().into());
@@ -89,7 +89,7 @@ impl Known {
                 self.unknown = self.unknown.max(oldest.full_at.min(with_one_left(now)));
             }
         }
-        self.look_at = (self.full_at.len() * 2).max(FEW);
+        self.prune_at = (self.full_at.len() * 2).max(FEW);
     }
 
     /// Moves half of the known recipients to a crowd: those with the fullest buckets.
@@ -102,14 +102,14 @@ impl Known {
             self.crowds.push_back(Crowd::new());
         }
         let Some(crowd) = self.crowds.back_mut() else { return };
-        for (person, full_at) in self.full_at.extract_if(|_, full_at| full_at <= median) {
-            crowd.add(hasher.hash_one(person), full_at);
+        for (recipient, full_at) in self.full_at.extract_if(|_, full_at| full_at <= median) {
+            crowd.add(hasher.hash_one(recipient), full_at);
         }
     }
 
     /// The latest time at which the bucket of a recipient who is not known is full.
-    fn forgotten(&self, person: Msisdn) -> Nanos {
-        let hash = self.full_at.hasher().hash_one(person);
+    fn forgotten(&self, recipient: Msisdn) -> Nanos {
+        let hash = self.full_at.hasher().hash_one(recipient);
         let crowds = self.crowds.iter().filter(|crowd| crowd.may_hold(hash)).map(|crowd| crowd.full_at);
         crowds.fold(self.unknown, Nanos::max)
     }
@@ -162,28 +162,28 @@ impl Crowd {
     }
 }
 
-impl Lately {
+impl RecentBuckets {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl StateStore for Lately {
+impl StateStore for RecentBuckets {
     type Key = Msisdn;
 
-    fn measure_and_replace<T, F, E>(&self, person: &Msisdn, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, recipient: &Msisdn, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut known = self.lock();
-        known.forget(self.clock.tick());
-        if let Some(full_at) = known.full_at.get_mut(person) {
+        known.prune(self.clock.tick());
+        if let Some(full_at) = known.full_at.get_mut(recipient) {
             let (measured, next) = measure(Some(*full_at))?;
             *full_at = next;
             return Ok(measured);
         }
-        let (measured, next) = measure(Some(known.forgotten(*person)))?;
-        known.full_at.insert(*person, next);
+        let (measured, next) = measure(Some(known.forgotten(*recipient)))?;
+        known.full_at.insert(*recipient, next);
         Ok(measured)
     }
 }
@@ -203,18 +203,18 @@ impl Pairs {
     fn with(unknown: Nanos, clock: Arc<dyn Clock>) -> Self {
         let quota = Quota::with_period(INTERVAL).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(BURST);
         let known = Arc::new(Mutex::new(Known::new(unknown)));
-        let lately = Lately { known, clock: Arc::clone(&clock) };
-        Self { limiter: RateLimiter::new(quota, lately.clone(), Ticks::new(clock)), lately }
+        let recent = RecentBuckets { known, clock: Arc::clone(&clock) };
+        Self { limiter: RateLimiter::new(quota, recent.clone(), Ticks::new(clock)), recent }
     }
 
     /// Counts a message to this recipient, or returns when the next one is allowed.
-    pub fn take(&self, person: Msisdn) -> Result<(), Timestamp> {
-        self.limiter.check_key(&person).map_err(|not_until| not_until.earliest_possible().whole())
+    pub fn take(&self, recipient: Msisdn) -> Result<(), Timestamp> {
+        self.limiter.check_key(&recipient).map_err(|not_until| not_until.earliest_possible().whole())
     }
 
     /// Returns a token as if it had never been taken.
-    pub fn give_back(&self, person: Msisdn) {
-        if let Some(full_at) = self.lately.lock().full_at.get_mut(&person) {
+    pub fn give_back(&self, recipient: Msisdn) {
+        if let Some(full_at) = self.recent.lock().full_at.get_mut(&recipient) {
             *full_at = full_at.saturating_sub(Nanos::from(INTERVAL));
         }
     }
@@ -238,44 +238,44 @@ mod tests {
     fn the_first_server_on_a_database_allows_each_recipient_a_burst() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(clock);
-        assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 45);
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(1)).is_ok()).count(), 45);
     }
 
     #[test]
     fn a_restarted_server_allows_no_second_burst() {
         let (clock, pairs) = pairs();
-        while pairs.take(person(1)).is_ok() {}
+        while pairs.take(recipient(1)).is_ok() {}
         let next = Pairs::new(Arc::clone(&clock) as _);
-        assert_eq!((0..100).filter(|_| next.take(person(1)).is_ok()).count(), 1);
-        assert_eq!(next.take(person(1)).unwrap_err(), clock.now() + Span::from_secs(6));
+        assert_eq!((0..100).filter(|_| next.take(recipient(1)).is_ok()).count(), 1);
+        assert_eq!(next.take(recipient(1)).unwrap_err(), clock.now() + Span::from_secs(6));
         clock.advance(Span::from_secs(60));
-        assert_eq!((0..100).filter(|_| next.take(person(1)).is_ok()).count(), 10);
-        assert_eq!((0..100).filter(|_| next.take(person(2)).is_ok()).count(), 11, "as time goes on");
+        assert_eq!((0..100).filter(|_| next.take(recipient(1)).is_ok()).count(), 10);
+        assert_eq!((0..100).filter(|_| next.take(recipient(2)).is_ok()).count(), 11, "as time goes on");
         clock.advance(Span::from_secs(270));
-        assert_eq!((0..100).filter(|_| next.take(person(3)).is_ok()).count(), 45);
+        assert_eq!((0..100).filter(|_| next.take(recipient(3)).is_ok()).count(), 45);
     }
 
-    fn person(n: u64) -> Msisdn {
+    fn recipient(n: u64) -> Msisdn {
         Msisdn::try_from(6_591_000_000 + n).unwrap()
     }
 
     #[test]
     fn a_recipient_gets_45_messages_at_once_and_then_one_in_six_seconds() {
         let (clock, pairs) = pairs();
-        assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 45);
-        let again = pairs.take(person(1)).unwrap_err();
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(1)).is_ok()).count(), 45);
+        let again = pairs.take(recipient(1)).unwrap_err();
         assert_eq!(again, clock.now() + Span::from_secs(6));
-        assert!(pairs.take(person(2)).is_ok(), "other recipients are not affected");
+        assert!(pairs.take(recipient(2)).is_ok(), "other recipients are not affected");
         clock.advance(Span::from_secs(60));
-        assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 10);
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(1)).is_ok()).count(), 10);
     }
 
     #[test]
     fn a_returned_token_can_be_taken_again() {
         let (_, pairs) = pairs();
-        while pairs.take(person(1)).is_ok() {}
-        pairs.give_back(person(1));
-        assert!(pairs.take(person(1)).is_ok() && pairs.take(person(1)).is_err());
+        while pairs.take(recipient(1)).is_ok() {}
+        pairs.give_back(recipient(1));
+        assert!(pairs.take(recipient(1)).is_ok() && pairs.take(recipient(1)).is_err());
     }
 
     #[test]
@@ -283,22 +283,22 @@ mod tests {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(Arc::clone(&clock) as _);
         for _ in 0..26 {
-            assert!(pairs.take(person(0)).is_ok());
+            assert!(pairs.take(recipient(0)).is_ok());
         }
         // Far more in the first second than any sender may send.
         for n in 1..1_000_000 {
-            assert!(pairs.take(person(n)).is_ok(), "{n}");
+            assert!(pairs.take(recipient(n)).is_ok(), "{n}");
             if n % 200_000 == 0 {
                 clock.advance(Span::from_secs(12));
             }
-            assert!(pairs.lately.lock().full_at.len() <= 2 * MANY, "{n}");
+            assert!(pairs.recent.lock().full_at.len() <= 2 * MANY, "{n}");
         }
         // 48 s later, nineteen are left and eight more have come.
-        assert_eq!((0..100).filter(|_| pairs.take(person(0)).is_ok()).count(), 27);
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(0)).is_ok()).count(), 27);
         // One recipient in some hundred is taken for another.
-        assert!((44..=45).contains(&(0..100).filter(|_| pairs.take(person(2_000_000)).is_ok()).count()));
+        assert!((44..=45).contains(&(0..100).filter(|_| pairs.take(recipient(2_000_000)).is_ok()).count()));
         clock.advance(Span::from_secs(264));
-        assert_eq!((0..100).filter(|_| pairs.take(person(7)).is_ok()).count(), 45);
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(7)).is_ok()).count(), 45);
     }
 
     #[test]
@@ -306,11 +306,11 @@ mod tests {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(clock);
         for n in 0..400_000 {
-            assert!(pairs.take(person(n)).is_ok(), "{n}");
+            assert!(pairs.take(recipient(n)).is_ok(), "{n}");
         }
         for n in (0..100).map(|n| n * 1_000) {
-            assert!(!pairs.lately.lock().full_at.contains_key(&person(n)), "{n} is in a crowd");
-            assert_eq!((0..100).filter(|_| pairs.take(person(n)).is_ok()).count(), 44, "{n}");
+            assert!(!pairs.recent.lock().full_at.contains_key(&recipient(n)), "{n} is in a crowd");
+            assert_eq!((0..100).filter(|_| pairs.take(recipient(n)).is_ok()).count(), 44, "{n}");
         }
     }
 
@@ -319,22 +319,22 @@ mod tests {
     fn seconds_at_full_speed_take_little_memory_and_exceed_no_limit() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         for pairs in [Pairs::of_first_server(Arc::clone(&clock) as _), Pairs::new(Arc::clone(&clock) as _)] {
-            let is_first = pairs.lately.lock().unknown == Nanos::default();
+            let is_first = pairs.recent.lock().unknown == Nanos::default();
             // When the buckets of a few recipients are full who get more and more messages.
             let mut full_at = [clock.now(); 7];
             for n in 0..1_500_000 {
                 if n % 200 == 0 {
                     clock.advance(Span::from_millis(1));
                 }
-                assert!(pairs.take(person(1_000 + n)).is_ok(), "{n}");
+                assert!(pairs.take(recipient(1_000 + n)).is_ok(), "{n}");
                 let again = n / 1_000 % 7;
                 let full_at = &mut full_at[usize::try_from(again).unwrap()];
-                if n % 10 == 0 && pairs.take(person(again)).is_ok() {
+                if n % 10 == 0 && pairs.take(recipient(again)).is_ok() {
                     assert!(full_at.since(clock.now()) <= Span::from_secs(6 * 44), "{n}");
                     *full_at = (*full_at).max(clock.now()) + Span::from_secs(6);
                 }
             }
-            let known = pairs.lately.lock();
+            let known = pairs.recent.lock();
             assert!(known.full_at.len() <= 2 * MANY && known.crowds.len() <= CROWDS + 1, "{}", known.crowds.len());
             assert!(known.unknown == Nanos::default() || !is_first, "new recipients have a full bucket");
         }
@@ -344,11 +344,11 @@ mod tests {
     fn recipients_without_recent_messages_are_forgotten() {
         let (clock, pairs) = pairs();
         for n in 0..100_000 {
-            assert!(pairs.take(person(n)).is_ok());
+            assert!(pairs.take(recipient(n)).is_ok());
             if n % 100 == 0 {
                 clock.advance(Span::from_secs(1));
             }
         }
-        assert!(pairs.lately.lock().full_at.len() <= FEW + 1);
+        assert!(pairs.recent.lock().full_at.len() <= FEW + 1);
     }
 }

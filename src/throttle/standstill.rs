@@ -5,7 +5,7 @@ use crate::domain::{Span, Timestamp};
 /// After this time, an earlier standstill no longer affects a restart.
 pub(super) const FORGOTTEN: Span = Span::from_secs(600);
 /// A stored standstill stops a lane for this long at most; then the lane is tried.
-const BELIEVED: Span = Span::from_secs(3_600);
+const STORED_MAX: Span = Span::from_secs(3_600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -34,6 +34,6 @@ impl Standstill {
     /// Its end is capped, whatever happened to the clock or to the configuration since.
     pub(super) fn still_counts(self, now: Timestamp) -> Option<Self> {
         let is_late = now.since(self.until) > FORGOTTEN;
-        (!is_late).then(|| Self { since: self.since.min(now), until: self.until.min(now + BELIEVED), ..self })
+        (!is_late).then(|| Self { since: self.since.min(now), until: self.until.min(now + STORED_MAX), ..self })
     }
 }

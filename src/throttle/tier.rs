@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::{Msisdn, Span, Tier, Timestamp};
 
 /// The longest time from claim to submission. A message that has waited longer is requeued and returns its slot.
-pub const LEAVES_WITHIN: Span = Span::from_secs(45);
+pub const SUBMITTED_WITHIN: Span = Span::from_secs(45);
 
 /// When to retry while another lane's claim may return a slot at any time.
 const SOON: Span = Span::from_millis(100);
@@ -25,17 +25,17 @@ pub struct TierWindow {
 
 /// A recipient's slot: since when, and since when before that, in case it is returned.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Slot {
     at: Timestamp,
     before: Option<Timestamp>,
 }
 
-impl Place {
+impl Slot {
     /// The slot after another use at `at`.
     ///
     /// The two latest times are kept. Claims of two lanes may arrive here in another order than they were made, and one
     /// of them may have used the slot for two messages.
-    fn and(self, at: Timestamp) -> Self {
+    fn used_again(self, at: Timestamp) -> Self {
         let (earlier, latest) = (self.at.min(at), self.at.max(at));
         Self { at: latest, before: self.before.max(Some(earlier)) }
     }
@@ -46,7 +46,7 @@ struct Inner {
     tier: Tier,
     /// Whether the recipients of the last day are known.
     is_counted: bool,
-    people: HashMap<Msisdn, Place>,
+    recipients: HashMap<Msisdn, Slot>,
     /// The same recipients, in order of time.
     order: BTreeSet<(Timestamp, Msisdn)>,
     /// Claims in progress: the time as of which each counts, and the slots reserved for it.
@@ -57,14 +57,14 @@ struct Inner {
 
 impl Inner {
     fn of(tier: Tier) -> Self {
-        let (people, order, claims) = (HashMap::new(), BTreeSet::new(), Vec::new());
-        Self { tier, is_counted: true, people, order, claims, uncounted: 0 }
+        let (recipients, order, claims) = (HashMap::new(), BTreeSet::new(), Vec::new());
+        Self { tier, is_counted: true, recipients, order, claims, uncounted: 0 }
     }
 
     /// The present limit of recipients.
     const fn most(&self) -> u32 {
         match self.tier {
-            Tier::People(people) if self.is_counted => people,
+            Tier::People(recipients) if self.is_counted => recipients,
             Tier::People(_) => 0,
             Tier::Unlimited => u32::MAX,
         }
@@ -73,26 +73,26 @@ impl Inner {
     /// Removes expired slots, except those that a claim in progress may still count as held.
     fn forget(&mut self, now: Timestamp) {
         let as_of = self.claims.iter().map(|(at, _)| *at).min().map_or(now, |earliest| earliest.min(now));
-        while let Some((at, person)) = self.order.first().copied().filter(|(at, _)| *at + Tier::HELD <= as_of) {
-            self.order.remove(&(at, person));
-            self.people.remove(&person);
+        while let Some((at, recipient)) = self.order.first().copied().filter(|(at, _)| *at + Tier::HELD <= as_of) {
+            self.order.remove(&(at, recipient));
+            self.recipients.remove(&recipient);
         }
     }
 
-    fn put(&mut self, person: Msisdn, place: Place) {
-        if let Some(known) = self.people.insert(person, place) {
-            self.order.remove(&(known.at, person));
+    fn put(&mut self, recipient: Msisdn, slot: Slot) {
+        if let Some(known) = self.recipients.insert(recipient, slot) {
+            self.order.remove(&(known.at, recipient));
         }
-        self.order.insert((place.at, person));
+        self.order.insert((slot.at, recipient));
     }
 
-    fn take(&mut self, person: Msisdn, at: Timestamp) {
-        let place = self.people.get(&person).map_or(Place { at, before: None }, |known| known.and(at));
-        self.put(person, place);
+    fn take(&mut self, recipient: Msisdn, at: Timestamp) {
+        let slot = self.recipients.get(&recipient).map_or(Slot { at, before: None }, |known| known.used_again(at));
+        self.put(recipient, slot);
     }
 
     fn used(&self) -> u32 {
-        u32::try_from(self.people.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.recipients.len()).unwrap_or(u32::MAX)
     }
 
     fn next_end(&self) -> Option<Timestamp> {
@@ -106,16 +106,16 @@ impl Inner {
 pub struct Reservation {
     window: Arc<TierWindow>,
     at: Timestamp,
-    places: u32,
+    slots: u32,
     is_last: bool,
     is_counted: bool,
 }
 
 impl TierWindow {
-    pub fn new(tier: Tier, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Self {
+    pub fn new(tier: Tier, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Self {
         let mut inner = Inner::of(tier);
-        for (person, at) in people {
-            inner.take(person, at);
+        for (recipient, at) in recipients {
+            inner.take(recipient, at);
         }
         Self { inner: Mutex::new(inner) }
     }
@@ -126,7 +126,7 @@ impl TierWindow {
         match (inner.tier, tier) {
             (Tier::Unlimited, Tier::People(_)) => inner.is_counted = false,
             (Tier::People(_), Tier::Unlimited) => {
-                inner.people.clear();
+                inner.recipients.clear();
                 inner.order.clear();
             }
             (Tier::People(_), Tier::People(_)) | (Tier::Unlimited, Tier::Unlimited) => {}
@@ -145,19 +145,19 @@ impl TierWindow {
     }
 
     /// Sets the recipients of the last day.
-    pub fn count(&self, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    pub fn count(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
         let mut inner = self.lock();
-        for (person, at) in people {
-            inner.take(person, at);
+        for (recipient, at) in recipients {
+            inner.take(recipient, at);
         }
         inner.is_counted = true;
     }
 
     /// Records recipients who hold a slot after all.
-    pub fn take(&self, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    pub fn take(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
         let mut inner = self.lock();
         if inner.tier != Tier::Unlimited {
-            people.into_iter().for_each(|(person, at)| inner.take(person, at));
+            recipients.into_iter().for_each(|(recipient, at)| inner.take(recipient, at));
         }
     }
 
@@ -167,35 +167,29 @@ impl TierWindow {
         let mut inner = self.lock();
         if inner.tier == Tier::Unlimited {
             inner.uncounted += 1;
-            return Reservation {
-                window: Arc::clone(self),
-                at: now,
-                places: wanted,
-                is_last: false,
-                is_counted: false,
-            };
+            return Reservation { window: Arc::clone(self), at: now, slots: wanted, is_last: false, is_counted: false };
         }
         inner.forget(now);
-        let held: u32 = inner.claims.iter().map(|(_, places)| *places).sum();
-        let places = wanted.min(inner.most().saturating_sub(inner.used().saturating_add(held)));
-        inner.claims.push((now, places));
+        let held: u32 = inner.claims.iter().map(|(_, slots)| *slots).sum();
+        let slots = wanted.min(inner.most().saturating_sub(inner.used().saturating_add(held)));
+        inner.claims.push((now, slots));
         // Until the recipients of the last day are known, no message falls back because of the tier.
-        let is_last = places < wanted && held == 0 && inner.is_counted;
-        Reservation { window: Arc::clone(self), at: now, places, is_last, is_counted: true }
+        let is_last = slots < wanted && held == 0 && inner.is_counted;
+        Reservation { window: Arc::clone(self), at: now, slots, is_last, is_counted: true }
     }
 
     /// Returns slots that were taken at these times for recipients to whom nothing was submitted.
     ///
     /// A recipient's earlier slot counts again.
-    pub fn give_back(&self, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    pub fn give_back(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
         let mut inner = self.lock();
-        for (person, at) in people {
-            let Some(place) = inner.people.get(&person).copied().filter(|place| place.at == at) else { continue };
-            match place.before {
-                Some(before) => inner.put(person, Place { at: before, ..place }),
+        for (recipient, at) in recipients {
+            let Some(slot) = inner.recipients.get(&recipient).copied().filter(|slot| slot.at == at) else { continue };
+            match slot.before {
+                Some(before) => inner.put(recipient, Slot { at: before, ..slot }),
                 None => {
-                    inner.people.remove(&person);
-                    inner.order.remove(&(at, person));
+                    inner.recipients.remove(&recipient);
+                    inner.order.remove(&(at, recipient));
                 }
             }
         }
@@ -236,8 +230,8 @@ impl TierWindow {
 }
 
 impl Reservation {
-    pub const fn places(&self) -> u32 {
-        self.places
+    pub const fn slots(&self) -> u32 {
+        self.slots
     }
 
     /// Whether no other claim can leave a slot: beyond these the tier is exhausted.
@@ -256,13 +250,13 @@ impl Reservation {
     }
 
     /// Records the recipients of the claim, each with its own slot or one of these.
-    pub fn fill(self, people: impl IntoIterator<Item = Msisdn>) {
+    pub fn fill(self, recipients: impl IntoIterator<Item = Msisdn>) {
         let mut inner = self.window.lock();
         if !self.is_counted {
             return;
         }
-        for person in people {
-            inner.take(person, self.at);
+        for recipient in recipients {
+            inner.take(recipient, self.at);
         }
     }
 }
@@ -274,7 +268,7 @@ impl Drop for Reservation {
             inner.uncounted = inner.uncounted.saturating_sub(1);
             return;
         }
-        if let Some(ours) = inner.claims.iter().position(|claim| *claim == (self.at, self.places)) {
+        if let Some(ours) = inner.claims.iter().position(|claim| *claim == (self.at, self.slots)) {
             inner.claims.swap_remove(ours);
         }
     }
@@ -287,7 +281,7 @@ mod tests {
     /// A 24th of the time for which a slot is held.
     const HOUR: Span = Span::from_millis(Tier::HELD.millis() / 24);
 
-    fn person(n: u64) -> Msisdn {
+    fn recipient(n: u64) -> Msisdn {
         Msisdn::try_from(6_590_000_000 + n).unwrap()
     }
 
@@ -295,8 +289,8 @@ mod tests {
         Timestamp::from_millis(hour * HOUR.millis())
     }
 
-    fn window(people: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Arc<TierWindow> {
-        Arc::new(TierWindow::new(Tier::People(250), people))
+    fn window(recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Arc<TierWindow> {
+        Arc::new(TierWindow::new(Tier::People(250), recipients))
     }
 
     #[test]
@@ -304,45 +298,45 @@ mod tests {
         let window = window([]);
         let first = window.reserve(200, hour(0));
         let second = window.reserve(200, hour(1));
-        assert_eq!((first.places(), second.places()), (200, 50));
-        first.fill((0..200).map(person));
-        second.fill((200..250).map(person));
-        assert_eq!(window.reserve(1, hour(2)).places(), 0);
+        assert_eq!((first.slots(), second.slots()), (200, 50));
+        first.fill((0..200).map(recipient));
+        second.fill((200..250).map(recipient));
+        assert_eq!(window.reserve(1, hour(2)).slots(), 0);
         assert_eq!(window.next_free(hour(2)), Some(hour(24)));
         let third = window.reserve(1_000, hour(24));
-        assert_eq!(third.places(), 200);
+        assert_eq!(third.slots(), 200);
         // A claim may give slots back at any moment; by itself the next one ends when its day is over.
         assert_eq!((window.next_free(hour(24)), window.next_end(hour(24))), (Some(hour(24) + SOON), Some(hour(25))));
     }
 
     #[test]
     fn a_recipient_counts_once_from_the_latest_submission() {
-        let window = window([(person(1), hour(0)), (person(1), hour(3))]);
+        let window = window([(recipient(1), hour(0)), (recipient(1), hour(3))]);
         assert_eq!([hour(3), hour(24), hour(27)].map(|now| window.used(now)), [1, 1, 0]);
     }
 
     #[test]
     fn unused_slots_of_a_claim_are_returned() {
         let window = window([]);
-        window.reserve(250, hour(0)).fill([person(1)]);
-        assert_eq!(window.reserve(250, hour(0)).places(), 249);
+        window.reserve(250, hour(0)).fill([recipient(1)]);
+        assert_eq!(window.reserve(250, hour(0)).slots(), 249);
     }
 
     #[test]
     fn a_claim_in_progress_keeps_the_slots_that_it_may_find() {
-        let window = window([(person(1), hour(0))]);
+        let window = window([(recipient(1), hour(0))]);
         let claim = window.reserve(1, hour(23));
         assert_eq!(window.used(hour(24)), 1);
-        claim.fill([person(1)]);
+        claim.fill([recipient(1)]);
         assert_eq!([hour(46), hour(47)].map(|now| window.used(now)), [1, 0]);
     }
 
     #[test]
     fn a_returned_slot_is_free_and_an_earlier_one_counts_again() {
         let window = window([]);
-        window.reserve(2, hour(0)).fill([person(1)]);
-        window.reserve(2, hour(1)).fill([person(1), person(2)]);
-        window.give_back([(person(1), hour(1)), (person(2), hour(1))]);
+        window.reserve(2, hour(0)).fill([recipient(1)]);
+        window.reserve(2, hour(1)).fill([recipient(1), recipient(2)]);
+        window.give_back([(recipient(1), hour(1)), (recipient(2), hour(1))]);
         assert_eq!([hour(1), hour(24)].map(|now| window.used(now)), [1, 0]);
     }
 
@@ -350,59 +344,59 @@ mod tests {
     fn a_slot_that_was_taken_again_is_not_returned() {
         let window = window([]);
         for at in [0, 1] {
-            window.reserve(1, hour(at)).fill([person(1)]);
+            window.reserve(1, hour(at)).fill([recipient(1)]);
         }
-        window.give_back([(person(1), hour(0))]);
+        window.give_back([(recipient(1), hour(0))]);
         assert_eq!([hour(24), hour(25)].map(|now| window.used(now)), [1, 0]);
     }
 
     #[test]
     fn a_slot_that_was_taken_twice_at_once_survives_one_return() {
         let window = window([]);
-        window.reserve(1, hour(0)).fill([person(1)]);
-        window.reserve(1, hour(0)).fill([person(1)]);
-        window.give_back([(person(1), hour(0))]);
+        window.reserve(1, hour(0)).fill([recipient(1)]);
+        window.reserve(1, hour(0)).fill([recipient(1)]);
+        window.give_back([(recipient(1), hour(0))]);
         assert_eq!(window.used(hour(0)), 1);
     }
 
     #[test]
     fn a_tier_lowered_below_its_usage_waits_until_enough_slots_end() {
-        let window = window((0..10).map(|n| (person(n), hour(i64::try_from(n).unwrap()))));
+        let window = window((0..10).map(|n| (recipient(n), hour(i64::try_from(n).unwrap()))));
         assert!(!window.turn(Tier::People(4)));
-        assert_eq!((window.reserve(1, hour(10)).places(), window.used(hour(10))), (0, 10));
+        assert_eq!((window.reserve(1, hour(10)).slots(), window.used(hour(10))), (0, 10));
         // Ten are counted and four are allowed, so the seventh slot has to end first.
         assert_eq!(window.next_free(hour(10)), Some(hour(24 + 6)));
-        assert_eq!([29, 30].map(|at| window.reserve(1, hour(at)).places()), [0, 1]);
+        assert_eq!([29, 30].map(|at| window.reserve(1, hour(at)).slots()), [0, 1]);
         assert!(!window.turn(Tier::People(1_000)));
-        assert_eq!(window.reserve(2_000, hour(30)).places(), 997);
+        assert_eq!(window.reserve(2_000, hour(30)).slots(), 997);
     }
 
     #[test]
     fn a_tier_that_becomes_limited_waits_until_the_last_day_is_counted() {
         let window = Arc::new(TierWindow::new(Tier::Unlimited, []));
         let under_way = window.reserve(50, hour(0));
-        assert_eq!((under_way.places(), under_way.is_counted()), (50, false));
+        assert_eq!((under_way.slots(), under_way.is_counted()), (50, false));
         assert!(window.turn(Tier::People(250)));
         let first = window.reserve(1, hour(1));
-        assert_eq!((first.places(), first.is_counted(), first.is_last()), (0, true, false));
+        assert_eq!((first.slots(), first.is_counted(), first.is_last()), (0, true, false));
         drop(first);
         assert!(window.is_waited_for(), "the recipients of the earlier claim are not known yet");
         drop(under_way);
         assert!(!window.is_waited_for());
         assert_eq!(window.next_free(hour(1)), Some(hour(1) + SOON));
-        window.count((0..248).map(|n| (person(n), hour(0))));
-        assert_eq!((window.reserve(9, hour(1)).places(), window.tier()), (2, Tier::People(250)));
+        window.count((0..248).map(|n| (recipient(n), hour(0))));
+        assert_eq!((window.reserve(9, hour(1)).slots(), window.tier()), (2, Tier::People(250)));
         assert!(!window.turn(Tier::Unlimited));
-        assert_eq!((window.reserve(9, hour(1)).places(), window.used(hour(1))), (9, 0));
+        assert_eq!((window.reserve(9, hour(1)).slots(), window.used(hour(1))), (9, 0));
     }
 
     #[test]
     fn a_late_claim_does_not_hide_a_slot_that_was_taken_twice_since() {
         let window = window([]);
         let late = window.reserve(1, hour(0));
-        window.reserve(2, hour(1)).fill([person(1), person(1)]);
-        late.fill([person(1)]);
-        window.give_back([(person(1), hour(1))]);
+        window.reserve(2, hour(1)).fill([recipient(1), recipient(1)]);
+        late.fill([recipient(1)]);
+        window.give_back([(recipient(1), hour(1))]);
         assert_eq!([hour(24), hour(25)].map(|now| window.used(now)), [1, 0]);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::store::Hold;
-use crate::throttle::Entry;
+use crate::throttle::Admission;
 
 /// A batch whose messages wait for the second of two steps, because the first failed.
 async fn fallbacks(desk: &Desk, name: &str, recipients: u32) -> BatchId {
@@ -55,7 +55,7 @@ async fn a_queue_of_expired_messages_blocks_no_other_campaign() {
 fn opened(desk: &Desk) {
     let now = desk.clock.now();
     for _ in 0..3 {
-        let Entry::Go(permit) = desk.lane.circuit.enter(now) else { panic!("{:?}", desk.lane.circuit) };
+        let Admission::Go(permit) = desk.lane.circuit.enter(now) else { panic!("{:?}", desk.lane.circuit) };
         permit.ended(End::Unanswered { reason: "503", retry_after: None }, now, &desk.lane.chance);
     }
 }
@@ -69,7 +69,11 @@ async fn after_an_outage_one_message_alone_is_tried_first() {
     opened(&desk);
     desk.clock.advance(Span::from_secs(5));
     let first = desk.turnstile.next().now_or_never().flatten().unwrap();
-    assert_eq!((first.jobs.len(), *desk.reads.lock().unwrap()), (1, 1), "one message, because a batch might become unknown");
+    assert_eq!(
+        (first.jobs.len(), *desk.reads.lock().unwrap()),
+        (1, 1),
+        "one message, because a batch might become unknown"
+    );
     assert!(desk.turnstile.next().now_or_never().is_none());
     drop(first);
     let second = desk.turnstile.next().now_or_never().flatten().unwrap();
@@ -131,7 +135,7 @@ async fn a_request_stopped_before_its_connection_is_ready_is_requeued() {
             "trial" => {
                 opened(&desk);
                 desk.clock.advance(Span::from_secs(2));
-                let Entry::Read(read) = desk.lane.circuit.enter(desk.clock.now()) else { panic!("no read is due") };
+                let Admission::Read(read) = desk.lane.circuit.enter(desk.clock.now()) else { panic!("no read is due") };
                 read.answered();
             }
             "hours" => desk.clock.advance(Span::from_secs(300)),

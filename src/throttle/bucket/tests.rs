@@ -79,7 +79,7 @@ fn a_dropped_reservation_keeps_its_tokens_after_a_change_of_rate() {
     assert!(pace.reserve(ONE, Portion::WHOLE).is_err(), "the account has five");
     pace.turn("1000/s".parse().unwrap(), NonZeroU32::new(10).unwrap());
     drop(reserved);
-    assert!([9, 10].contains(&there(&bucket)) && there(&account) == 5);
+    assert!([9, 10].contains(&available(&bucket)) && available(&account) == 5);
     assert_eq!((0..9).filter_map(|_| pace.reserve(ONE, Portion::WHOLE).ok()).map(Reserved::spend).count(), 5);
 }
 
@@ -91,18 +91,18 @@ fn an_account_limits_its_lanes_together_and_loses_no_token() {
     };
     let account = bucket("100/s", 5);
     let lanes = [0, 1].map(|_| Pace::new(bucket("80/s", 4), Some(Arc::clone(&account))));
-    let mut left = [0, 0];
+    let mut passed = [0, 0];
     for _ in 0..2_000 {
         clock.advance(Span::from_millis(1));
         for lane in [0, 1] {
             while lanes[lane].take(ONE, Portion::WHOLE).is_ok() {
-                left[lane] += 1;
+                passed[lane] += 1;
             }
         }
     }
-    let total: u32 = left.iter().sum();
-    assert!((198..=205).contains(&total), "{left:?}");
-    assert!(left.iter().all(|left| *left <= 164), "{left:?}");
+    let total: u32 = passed.iter().sum();
+    assert!((198..=205).contains(&total), "{passed:?}");
+    assert!(passed.iter().all(|passed| *passed <= 164), "{passed:?}");
 }
 
 #[test]
@@ -134,18 +134,18 @@ fn a_slowed_lane_uses_its_share_and_sends_no_burst_afterwards() {
 #[test]
 fn a_refusal_returns_when_to_retry() {
     let (clock, bucket) = bucket("5/min", 1);
-    let again = bucket.take(ONE, Portion::WHOLE).unwrap_err();
-    assert!(!again.exactly, "twelve seconds need no exact wake-up");
-    clock.advance(again.at.whole().since(clock.now()));
+    let retry = bucket.take(ONE, Portion::WHOLE).unwrap_err();
+    assert!(!retry.exactly, "twelve seconds need no exact wake-up");
+    clock.advance(retry.at.whole().since(clock.now()));
     assert_eq!(bucket.take(ONE, Portion::WHOLE), Ok(()));
     assert!(bucket.take(ONE, Portion::WHOLE).is_err());
 }
 
 /// The number of tokens that are in a bucket now.
-fn there(bucket: &Bucket) -> u32 {
-    let there = taken(bucket);
-    (0..there).for_each(|_| bucket.give_back(ONE, Portion::WHOLE));
-    there
+fn available(bucket: &Bucket) -> u32 {
+    let available = taken(bucket);
+    (0..available).for_each(|_| bucket.give_back(ONE, Portion::WHOLE));
+    available
 }
 
 #[test]
@@ -153,18 +153,18 @@ fn a_change_of_rate_adds_no_token_and_loses_none() {
     let n = |n: u32| NonZeroU32::new(n).unwrap();
     let (clock, bucket) = bucket("10/s", 10);
     clock.advance(Span::from_millis(600));
-    assert_eq!(there(&bucket), 6);
+    assert_eq!(available(&bucket), 6);
     // At any rate, there and back.
     for (rate, burst) in [("1000/s", 50), ("1/min", 20), ("3/s", 10)] {
         bucket.turn(rate.parse().unwrap(), n(burst));
-        assert!([5, 6].contains(&there(&bucket)), "{rate} has {}", there(&bucket));
+        assert!([5, 6].contains(&available(&bucket)), "{rate} has {}", available(&bucket));
     }
     bucket.turn("10/s".parse().unwrap(), n(2));
     assert_eq!(taken(&bucket), 2, "tokens beyond the burst are lost");
     bucket.turn("10/s".parse().unwrap(), n(10));
-    assert_eq!(there(&bucket), 0, "and do not return");
+    assert_eq!(available(&bucket), 0, "and do not return");
     clock.advance(Span::from_secs(1));
-    assert!([9, 10].contains(&there(&bucket)));
+    assert!([9, 10].contains(&available(&bucket)));
 }
 
 #[test]
@@ -175,9 +175,9 @@ fn owed_tokens_stay_owed_after_a_change_of_rate() {
     bucket.take(ONE, Portion::of_sixteenths(2).unwrap()).unwrap();
     bucket.turn("20/s".parse().unwrap(), ONE);
     clock.advance(Span::from_millis(390));
-    assert_eq!(there(&bucket), 0);
+    assert_eq!(available(&bucket), 0);
     clock.advance(Span::from_millis(11));
-    assert_eq!(there(&bucket), 1);
+    assert_eq!(available(&bucket), 1);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_successor_resumes_from_the_stored_state() {
         if let Some(noted) = noted {
             bucket.go_on_from(noted, unknown);
         }
-        there(&bucket)
+        available(&bucket)
     };
     let (clock, bucket) = bucket("5/d", 2);
     assert_eq!(next(&clock, None, 0), 0);

@@ -15,14 +15,14 @@ fn chance() -> Chance {
 /// All permits that the circuit gives now.
 fn permits(circuit: &Circuit, now: Timestamp) -> Vec<Permit> {
     let permit = || match circuit.enter(now) {
-        Entry::Go(permit) => Some(permit),
-        Entry::Full | Entry::Rest(_) | Entry::Read(_) => None,
+        Admission::Go(permit) => Some(permit),
+        Admission::Full | Admission::Rest(_) | Admission::Read(_) => None,
     };
     std::iter::from_fn(permit).collect()
 }
 
 fn one(circuit: &Circuit, now: Timestamp) -> Permit {
-    let Entry::Go(permit) = circuit.enter(now) else { panic!("{circuit:?}") };
+    let Admission::Go(permit) = circuit.enter(now) else { panic!("{circuit:?}") };
     permit
 }
 
@@ -38,7 +38,7 @@ fn opened(circuit: &Circuit, now: Timestamp) {
 }
 
 fn read(circuit: &Circuit, now: Timestamp) -> Read {
-    let Entry::Read(read) = circuit.enter(now) else { panic!("{circuit:?}") };
+    let Admission::Read(read) = circuit.enter(now) else { panic!("{circuit:?}") };
     read
 }
 
@@ -89,7 +89,7 @@ fn an_open_circuit_sends_nothing_and_ignores_ends_of_earlier_requests() {
     for _ in 0..3 {
         under_way.pop().unwrap().ended(BROKEN, second(0), &chance());
     }
-    let Entry::Rest(until) = circuit.enter(second(0)) else { panic!("{circuit:?}") };
+    let Admission::Rest(until) = circuit.enter(second(0)) else { panic!("{circuit:?}") };
     assert_eq!(circuit.standstill().unwrap().in_flight, 5);
     under_way.pop().unwrap().ended(End::Good, second(0), &chance());
     for permit in under_way {
@@ -103,10 +103,10 @@ fn a_read_then_one_message_then_slow_start_close_it() {
     let circuit = Circuit::new(8);
     opened(&circuit, second(0));
     let first = read(&circuit, second(1));
-    assert!(matches!(circuit.enter(second(1)), Entry::Full), "one read at a time");
+    assert!(matches!(circuit.enter(second(1)), Admission::Full), "one read at a time");
     first.answered();
     let trial = one(&circuit, second(1));
-    assert!(trial.is_alone() && matches!(circuit.enter(second(1)), Entry::Full));
+    assert!(trial.is_trial() && matches!(circuit.enter(second(1)), Admission::Full));
     drop(trial);
     assert!(circuit.changed().now_or_never().is_some(), "the waiting caller is notified");
     end(&circuit, End::Good, second(1));
@@ -115,7 +115,7 @@ fn a_read_then_one_message_then_slow_start_close_it() {
     for expected in [2, 4, 8, 8] {
         assert_eq!(round.len(), expected);
         for permit in round {
-            assert!(!permit.is_alone());
+            assert!(!permit.is_trial());
             permit.ended(End::Good, second(1), &chance());
         }
         round = permits(&circuit, second(1));

@@ -27,12 +27,12 @@ pub fn turned(config: &Config, dials: &[Dial]) -> Config {
     let counting: Vec<Dial> =
         Knob::ALL.iter().flat_map(|knob| in_order(*knob)).filter(|dial| !is_over(&config, dial)).cloned().collect();
     for dial in counting {
-        turn(&mut config, &dial);
+        apply(&mut config, &dial);
     }
     config
 }
 
-fn turn(config: &mut Config, dial: &Dial) {
+fn apply(config: &mut Config, dial: &Dial) {
     let lanes = config.lanes.iter_mut();
     match dial.knob {
         Knob::Rate => {
@@ -97,18 +97,18 @@ mod tests {
 
     #[test]
     fn an_override_applies_until_its_value_in_the_file_changes() {
-        let turned_to = [
+        let overrides = [
             dial(Knob::Burst, "one", "9", "4"),
             dial(Knob::Rate, "one", "400/s", "80/s"),
             dial(Knob::Rate, "two", "400/s", "80/s"),
             dial(Knob::Tier, "acme", "10K", "250"),
             dial(Knob::Rate, "gone", "1/s", "2/s"),
         ];
-        assert_eq!(shown(&turned(&config("80/s"), &turned_to)), ["400/s 9 10K", "400/s 7 10K"]);
-        assert_eq!(shown(&turned(&config("80/s"), &turned_to[1..2]))[0], "400/s 20 250", "the burst follows the rate");
-        assert_eq!(shown(&turned(&config("60/s"), &turned_to)), ["60/s 3 10K", "400/s 7 10K"]);
-        assert!(is_over(&config("60/s"), &turned_to[1]) && !is_over(&config("80/s"), &turned_to[1]));
-        assert!(is_over(&config("80/s"), &turned_to[4]));
+        assert_eq!(shown(&turned(&config("80/s"), &overrides)), ["400/s 9 10K", "400/s 7 10K"]);
+        assert_eq!(shown(&turned(&config("80/s"), &overrides[1..2]))[0], "400/s 20 250", "the burst follows the rate");
+        assert_eq!(shown(&turned(&config("60/s"), &overrides)), ["60/s 3 10K", "400/s 7 10K"]);
+        assert!(is_over(&config("60/s"), &overrides[1]) && !is_over(&config("80/s"), &overrides[1]));
+        assert!(is_over(&config("80/s"), &overrides[4]));
         let account = dial(Knob::AccountRate, "waba", "20/s", "100/s");
         let rate = turned(&config("80/s"), &[account]).account("waba").unwrap().rate;
         assert_eq!(rate, Some("20/s".parse().unwrap()));
