@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestamp, Umid};
 use crate::engine::{Event, Silence};
-use crate::provider::{Client, Reach, Told};
+use crate::provider::{Client, DetailsAnswer, Reach};
 use crate::receipts::{Intake, News};
 use crate::store::{Asked, Asking, Book, Entry, Result, Store};
 use crate::timers::{Gaps, ON_ITS_WAY};
@@ -197,7 +197,7 @@ impl Asker {
         let told = self.client.details(&candidate.umid).await;
         let now = self.clock.now();
         match told {
-            Told::Records(body) => {
+            DetailsAnswer::Records(body) => {
                 let Candidate { entry, key, step, umid, .. } = &candidate;
                 let channel = entry.plan.step(*step).map(|step| step.channel);
                 let News { said, known_since } =
@@ -215,13 +215,13 @@ impl Asker {
                 }
                 self.answered(candidate, said, now).await
             }
-            Told::NotKnown => {
+            DetailsAnswer::NotKnown => {
                 if let Some(address) = self.address.filter(|_| candidate.is_inquiry) {
                     self.gaps.inquired(address, candidate.key, None, now);
                 }
                 self.answered(candidate, false, now).await
             }
-            Told::Throttled { retry_after } => {
+            DetailsAnswer::Throttled { retry_after } => {
                 let asked_for = retry_after.unwrap_or(SPACING).max(SPACING);
                 self.free_at = now + asked_for.min(LONGEST_THROTTLE);
                 self.put_back(candidate);
@@ -230,12 +230,12 @@ impl Asker {
                 }
                 self.in_trouble(format!("it throttles questions, and says to wait for {asked_for}"), now).await
             }
-            Told::Refused { detail } => {
+            DetailsAnswer::Refused { detail } => {
                 self.free_at = now + REFUSED_REST;
                 self.put_back(candidate);
                 self.in_trouble(detail, now).await
             }
-            Told::Unavailable { detail } => self.unavailable(candidate, detail, now).await,
+            DetailsAnswer::Unavailable { detail } => self.unavailable(candidate, detail, now).await,
         }
     }
 
