@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_a_code_shows_what_was_answered() {
+    fn a_refusal_without_a_code_shows_the_answers_text() {
         for (status, body, expected) in [
             (404, "<html><h1>404 Not Found</h1>\n<p>nginx</html>", "HTTP status 404: 404 Not Found nginx"),
             (302, "", "HTTP status 302: the address redirects elsewhere; check base_url"),

@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(next.take(recipient(1)).unwrap_err(), clock.now() + Span::from_secs(6));
         clock.advance(Span::from_secs(60));
         assert_eq!((0..100).filter(|_| next.take(recipient(1)).is_ok()).count(), 10);
-        assert_eq!((0..100).filter(|_| next.take(recipient(2)).is_ok()).count(), 11, "as time goes on");
+        assert_eq!((0..100).filter(|_| next.take(recipient(2)).is_ok()).count(), 11, "more as time passes");
         clock.advance(Span::from_secs(270));
         assert_eq!((0..100).filter(|_| next.take(recipient(3)).is_ok()).count(), 45);
     }

@@ -122,7 +122,7 @@ mod tests {
     type Case<'a> = (&'a [Signal], &'a [(i64, i64)], Option<i64>);
 
     #[test]
-    fn a_doubt_lasts_from_the_last_proof_to_the_first_proof_after_the_failures() {
+    fn a_doubt_lasts_from_the_last_proof_to_the_first_one_after_failures() {
         let cases: [Case<'_>; 8] = [
             (&[Proof(10), Proof(20)], &[], None),
             (&[Proof(10), Failure(15)], &[], Some(10)),

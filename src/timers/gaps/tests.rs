@@ -159,7 +159,7 @@ fn a_doubt_about_webhooks_without_further_signs_ends_after_an_hour() {
 }
 
 #[test]
-fn a_failed_request_holds_the_deadlines_of_its_address_since_the_last_proof() {
+fn a_failed_request_holds_the_deadlines_of_its_address_since_its_proof() {
     let gaps = at_one_address(second(0));
     gaps.reached(0, second(100));
     gaps.reached(1, second(130));
