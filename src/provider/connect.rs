@@ -1,5 +1,5 @@
-//! Opens connections to a provider's address: its name, TCP, TLS, and the way through a proxy where the environment
-//! names one (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+//! Opens connections to a provider's address: name, TCP, TLS, and a proxy if the environment names one (`HTTPS_PROXY`,
+//! `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
 
 use std::io;
 use std::net::SocketAddr;

@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(window.next_free(hour(2)), Some(hour(24)));
         let third = window.reserve(1_000, hour(24));
         assert_eq!(third.slots(), 200);
-        // A claim may give slots back at any moment; by itself the next one ends when its day is over.
+        // A claim may return slots at any time; otherwise the next slot ends when its day is over.
         assert_eq!((window.next_free(hour(24)), window.next_end(hour(24))), (Some(hour(24) + SOON), Some(hour(25))));
     }
 

@@ -23,7 +23,7 @@ async fn an_answer_to_an_earlier_claim_does_not_change_the_present_one() {
     desk.jobs(batch, 1).await;
     let claimed = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert!(matches!(claimed.state, State::Sending { .. }), "{claimed:?}");
-    // The commit was done and its answer lost, so it is recorded once more.
+    // The commit succeeded and its answer was lost, so the result is recorded again.
     desk.recorded(vec![not_begun(of(&first))]).await;
     let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert_eq!(row.state, claimed.state);
@@ -46,7 +46,7 @@ async fn the_price_of_an_unsent_message_is_refunded_once() {
         let job = Job { entry: Arc::clone(&entry), claimed: claimed[n].clone(), hush: desk.book.latest_hush() };
         Settled::new(job, &desk.lane, Answer::NotBegun, None)
     };
-    // The commit was done and its answer lost, so it is recorded once more.
+    // The commit succeeded and its answer was lost, so the result is recorded again.
     for is_repeat in [false, true] {
         record(desk.store.as_ref(), &[settled(0)], is_repeat, desk.clock.now()).await.unwrap();
         assert_eq!(spent().await, "0.10");

@@ -5,8 +5,8 @@ use super::*;
 const LANE: LaneId = LaneId(1);
 const OTHER: LaneId = LaneId(2);
 
-/// Two lanes at one address, one at another.
-fn at_one_address(now: Timestamp) -> Gaps {
+/// Two lanes at two addresses.
+fn at_two_addresses(now: Timestamp) -> Gaps {
     let mut addresses = Addresses::default();
     addresses.add(LANE, "https://one", "acme");
     addresses.add(OTHER, "https://other", "beta");
@@ -33,7 +33,7 @@ impl Gaps {
 
     /// The gaps as the next node restores them.
     fn restored(&self, now: Timestamp) -> Self {
-        let next = at_one_address(now);
+        let next = at_two_addresses(now);
         self.links().iter().for_each(|link| next.go_on_from(link, now));
         next
     }
@@ -45,7 +45,7 @@ impl Gaps {
 
 #[test]
 fn receipts_lost_in_a_gap_may_be_repeated_into_a_later_doubt() {
-    let gaps = at_one_address(second(90));
+    let gaps = at_two_addresses(second(90));
     gaps.add(Gap { from: second(60), until: second(90) }, None);
     let (accepted, due) = (second(50), second(80));
     assert!(matches!(gaps.plain(accepted, due, second(91)), Silence::Held { .. }));
@@ -54,7 +54,7 @@ fn receipts_lost_in_a_gap_may_be_repeated_into_a_later_doubt() {
     gaps.doubt_since(second(100));
     assert_eq!(gaps.plain(accepted, due, second(140)), Silence::Held { until: second(141) });
     assert_eq!(gaps.plain(second(10), second(50), second(140)), Silence::Trusted, "it was due before either");
-    let rejecting = at_one_address(second(90));
+    let rejecting = at_two_addresses(second(90));
     rejecting.add(Gap { from: second(60), until: second(90) }, None);
     rejecting.turned_away(LANE, second(100));
     assert!(matches!(rejecting.plain(accepted, due, second(140)), Silence::Held { .. }));
@@ -62,7 +62,7 @@ fn receipts_lost_in_a_gap_may_be_repeated_into_a_later_doubt() {
 
 #[test]
 fn no_deadline_fires_while_writes_fail_nor_before_the_repeats_after() {
-    let gaps = at_one_address(second(90));
+    let gaps = at_two_addresses(second(90));
     assert_eq!(gaps.sure(second(100)), None);
     assert_eq!(gaps.plain(second(50), second(103), second(105)), Silence::Trusted);
     gaps.doubt();
@@ -79,7 +79,7 @@ fn no_deadline_fires_while_writes_fail_nor_before_the_repeats_after() {
 
 #[test]
 fn a_doubt_about_unstored_receipts_begins_at_their_arrival() {
-    let gaps = at_one_address(second(90));
+    let gaps = at_two_addresses(second(90));
     gaps.sure(second(100));
     // They waited for ten seconds while other writes succeeded.
     gaps.doubt_since(second(95));
@@ -91,7 +91,7 @@ fn a_doubt_about_unstored_receipts_begins_at_their_arrival() {
 
 #[test]
 fn silence_decides_nothing_while_receipts_are_rejected() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     assert_eq!(gaps.first_doubt(second(1)), None);
     gaps.turned_away(LANE, second(100));
     gaps.turned_away(LANE, second(150));
@@ -111,7 +111,7 @@ fn silence_decides_nothing_while_receipts_are_rejected() {
 
 #[test]
 fn an_authentic_webhook_ends_a_doubt_unless_others_are_still_rejected() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     gaps.turned_away(LANE, second(100));
     gaps.heard(&[], second(101));
     gaps.turned_away(LANE, second(102));
@@ -130,7 +130,7 @@ fn an_authentic_webhook_ends_a_doubt_unless_others_are_still_rejected() {
 
 #[test]
 fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     gaps.heard(&[], second(100));
     gaps.unheard(0, second(110), second(160));
     gaps.unheard(0, second(112), second(161));
@@ -152,7 +152,7 @@ fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
 
 #[test]
 fn a_doubt_about_webhooks_without_further_signs_ends_after_an_hour() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     gaps.turned_away(LANE, second(100));
     assert_eq!(gaps.first_doubt(second(3_699)), Some(DoubtState::Since(second(100), DoubtCause::TurnedAway)));
     assert!(matches!(gaps.first_doubt(second(3_700)), Some(DoubtState::Over(gap, None)) if gap.until == second(3_700)));
@@ -160,7 +160,7 @@ fn a_doubt_about_webhooks_without_further_signs_ends_after_an_hour() {
 
 #[test]
 fn a_failed_request_holds_the_deadlines_of_its_address_since_its_proof() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     gaps.reached(0, second(100));
     gaps.reached(1, second(130));
     gaps.not_reached(0, second(130));
@@ -186,7 +186,7 @@ fn a_failed_request_holds_the_deadlines_of_its_address_since_its_proof() {
 
 #[test]
 fn a_long_doubt_loses_receipts_and_survives_a_restart() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     gaps.reached(0, second(100));
     gaps.not_reached(0, second(130));
     let next = gaps.restored(second(150));
@@ -206,7 +206,7 @@ fn a_long_doubt_loses_receipts_and_survives_a_restart() {
 
 #[test]
 fn fallbacks_are_taken_back_during_a_doubt_and_after_its_end() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     assert_eq!(gaps.to_take_back(second(5)), []);
     gaps.reached(0, second(100));
     gaps.not_reached(0, second(130));
@@ -221,7 +221,7 @@ fn fallbacks_are_taken_back_during_a_doubt_and_after_its_end() {
 
 #[test]
 fn a_brief_doubt_holds_deadlines_and_is_not_stored() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     let at = |millis| Timestamp::from_millis(millis);
     gaps.reached(0, at(100_000));
     gaps.not_reached(0, at(100_200));
@@ -239,7 +239,7 @@ fn thirty(accepted: Timestamp) -> Vec<Due> {
 
 #[test]
 fn a_new_status_in_an_inquiry_begins_a_doubt_at_once() {
-    let gaps = at_one_address(second(0));
+    let gaps = at_two_addresses(second(0));
     gaps.heard(&["acme".to_owned()], second(99));
     gaps.heard(&["beta".to_owned()], second(110));
     let due = thirty(second(100));
@@ -254,7 +254,7 @@ fn a_new_status_in_an_inquiry_begins_a_doubt_at_once() {
 #[test]
 fn a_status_that_a_webhook_is_about_to_report_begins_no_doubt() {
     for heard in [118, 121] {
-        let gaps = at_one_address(second(0));
+        let gaps = at_two_addresses(second(0));
         assert!(gaps.hold_for_inquiry(0, &thirty(second(100)), second(117)).is_some());
         gaps.heard(&["acme".to_owned()], second(heard));
         while let Some((about, _)) = gaps.inquiry(0) {
@@ -269,7 +269,7 @@ fn a_status_that_a_webhook_is_about_to_report_begins_no_doubt() {
 
 #[test]
 fn fallbacks_not_taken_back_are_returned_again_also_of_an_earlier_node() {
-    let gaps = at_one_address(second(90));
+    let gaps = at_two_addresses(second(90));
     gaps.not_reached(0, second(100));
     gaps.reached(0, second(110));
     let named = gaps.to_take_back(second(111));
