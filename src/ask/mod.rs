@@ -1,12 +1,17 @@
-//! Asks the provider what became of attempts of which we have not heard.
+//! Queries the provider about attempts without a result.
 //!
-//! In: messages that wait, the times in which nobody listened, and a way to the provider's message details. Out: what
-//! the provider answers, applied as receipts are; deadlines that were waived, decided.
-//! Promises: one question a second for each subaccount at most, also where a 429 says less; the most valuable first; a
-//! message that the provider cannot tell about is asked about again with growing pauses; what was asked is on disk, so a
-//! restart goes on, forgets nobody and bothers nobody again; memory holds a page of whom to ask about, however many
-//! there are; no deadline waits for its question.
-//! May not: decide about a message (the engine does), or apply news in any way but that of receipts.
+//! In: waiting messages, the gaps in which receipts may be missing, and a client for the provider's message details.
+//! Out: the provider's answers, applied as receipts are; waived deadlines, decided.
+//!
+//! Promises:
+//! - At most one query a second for each subaccount, also if a 429 asks for less.
+//! - The most valuable queries come first.
+//! - A message that the provider does not know is queried again with growing pauses.
+//! - Queries are on disk, so a restart resumes, forgets no message and repeats no query.
+//! - Memory holds one page of candidates, however many there are.
+//! - No deadline waits for its query.
+//!
+//! May not: decide about a message (the engine does), or apply an answer in another way than a receipt.
 
 mod quiet;
 mod search;
@@ -19,29 +24,29 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestamp, Umid};
 use crate::engine::{Event, Silence};
-use crate::provider::{Client, Reach, Told};
+use crate::provider::{Client, DetailsAnswer, Reach};
 use crate::receipts::{Intake, News};
 use crate::store::{Asked, Asking, Book, Entry, Result, Store};
 use crate::timers::{Gaps, ON_ITS_WAY};
 use search::{Found, Search};
 
-/// The provider answers one question a second for each subaccount; a little more, since the way there is not always
-/// equally long.
+/// Pause between queries. The provider answers one a second for each subaccount; the pause is a little longer, because
+/// delays vary.
 const SPACING: Span = Span::from_millis(1_020);
-/// How often it is looked whether there is anybody to ask about.
-const LOOK: Span = Span::from_secs(5);
-/// The first rest where nobody answers; it doubles up to the second.
+/// Interval at which the asker looks for candidates.
+const SEARCH_INTERVAL: Span = Span::from_secs(5);
+/// The first rest after a query without an answer; it doubles up to the second.
 const FIRST_REST: Span = Span::from_secs(2);
 const LONGEST_REST: Span = Span::from_secs(60);
-/// The rest where we are refused: a person has to do something about that.
+/// The rest after a refusal, which an operator has to resolve.
 const REFUSED_REST: Span = Span::from_secs(60);
-/// For so long at most we stand where the provider throttles: nobody means hours by it, and the counter is looked at
-/// again. Up to the second it is the quota of a second or two, beyond it people have to know.
+/// The longest rest after throttling: no provider means hours, and the query is repeated. A throttling up to the second
+/// constant is the normal quota; a longer one is reported to operators.
 const LONGEST_THROTTLE: Span = Span::from_secs(240);
 const COMMON_THROTTLE: Span = Span::from_secs(5);
-/// Whoever is not answered about so often in a row is put off, as if the provider had not known.
-const PATIENCE: u32 = 5;
-/// When a message that the provider could not tell about is asked about again.
+/// After so many queries in a row without an answer, a message is put off as if the provider did not know it.
+const MAX_UNANSWERED: u32 = 5;
+/// The pauses before a message that the provider does not know is queried again.
 const PAUSES: [Span; 6] = [
     Span::from_secs(60),
     Span::from_secs(300),
@@ -51,7 +56,7 @@ const PAUSES: [Span; 6] = [
     Span::from_secs(86_400),
 ];
 
-/// What an asker is made of.
+/// The parts of an asker.
 #[derive(Debug)]
 pub struct Parts {
     pub store: Arc<dyn Store>,
@@ -60,32 +65,32 @@ pub struct Parts {
     pub gaps: Arc<Gaps>,
     pub intake: Intake,
     pub client: Client,
-    /// The provider address that the client asks, among those of `gaps`.
+    /// The provider address of the client, among those of `gaps`.
     pub address: Option<usize>,
     pub sub_account: String,
-    /// Whose attempts the subaccount knows.
+    /// The lanes whose attempts the subaccount knows.
     pub lanes: HashSet<LaneId>,
 }
 
-/// An attempt to ask about.
+/// An attempt to query.
 #[derive(Debug, Clone)]
 struct Candidate {
     entry: Arc<Entry>,
     key: MessageKey,
     step: StepIndex,
     umid: Umid,
-    /// How often it was asked about before.
+    /// How often it was queried before.
     tries: u16,
     due: Timestamp,
-    /// Whether webhooks should have told by now what is asked.
+    /// Whether a webhook should have reported the answer by now.
     is_overdue: bool,
-    /// Whether others wait for the answer.
+    /// Whether the fallbacks of other messages wait for the answer.
     is_inquiry: bool,
-    /// What was known when it was asked about.
+    /// The marks of the message at the time of the query.
     known: Marks,
 }
 
-/// Asks for one subaccount.
+/// Queries attempts of one subaccount.
 #[derive(Debug)]
 pub struct Asker {
     store: Arc<dyn Store>,
@@ -96,9 +101,9 @@ pub struct Asker {
     search: Search,
     gaps: Arc<Gaps>,
     address: Option<usize>,
-    /// Before that nothing may be asked.
+    /// The earliest time of the next query.
     free_at: Timestamp,
-    /// Questions in a row to which there was no answer, and the message that they were about.
+    /// The number of queries in a row without an answer.
     failures: u32,
     failed_on: Option<(MessageKey, u32)>,
     trouble: Option<String>,
@@ -124,17 +129,17 @@ impl Asker {
         }
     }
 
-    /// Asks until `stop`.
+    /// Queries until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.clock);
         loop {
             let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                // A question that is dropped half-way has changed nothing at the provider.
+                // A query that is dropped half-way has changed nothing at the provider.
                 asked = self.run_once() => asked.unwrap_or_else(|error| {
-                    tracing::warn!(error = %Causes(&error), "cannot look whom to ask about; trying again");
-                    clock.now() + LOOK
+                    tracing::warn!(error = %Causes(&error), "cannot look for attempts to query; retrying");
+                    clock.now() + SEARCH_INTERVAL
                 }),
             };
             tokio::select! {
@@ -145,7 +150,7 @@ impl Asker {
         }
     }
 
-    /// Asks one question at most. Returns when to come again.
+    /// Makes one query at most. Returns when to continue.
     pub async fn run_once(&mut self) -> Result<Timestamp> {
         let now = self.clock.now();
         if now < self.free_at {
@@ -161,27 +166,29 @@ impl Asker {
         Ok(self.free_at)
     }
 
-    /// Whom to ask about before many others fall back.
+    /// The attempt to query before many other messages fall back.
     async fn inquiry(&self, now: Timestamp) -> Result<Option<Candidate>> {
         let Some(address) = self.address else { return Ok(None) };
         while let Some((key, step)) = self.gaps.inquiry(address) {
             match self.search.about(key, step).await? {
                 Found::Candidate(candidate) => return Ok(Some(candidate)),
                 Found::OfAnother => return Ok(None),
-                Found::Nothing => self.gaps.inquired(address, key, None, now),
+                Found::Nothing => self.gaps.record_inquiry(address, key, None, now),
             }
         }
         Ok(None)
     }
 
-    /// While deadlines are pending, a harmless read now and then keeps the proof of the way out fresh, so that one request
-    /// that fails puts little time in doubt; and it ends a doubt soon after the provider is there again.
+    /// Keeps the proof of reachability recent while deadlines are pending.
+    ///
+    /// An occasional harmless read does it, so one failed request puts little time in doubt. It also ends a doubt soon
+    /// after the provider is reachable again.
     async fn keep_proof(&mut self, now: Timestamp) -> Result<Timestamp> {
-        let next = now + LOOK;
+        let next = now + SEARCH_INTERVAL;
         let Some(address) = self.address.filter(|address| self.gaps.wants_proof(*address, now)) else {
             return Ok(next);
         };
-        if !self.gaps.is_unreachable(address) && !self.search.is_any_pending(address).await? {
+        if !self.gaps.is_unreachable(address) && !self.search.has_pending(address).await? {
             self.gaps.note_idle(address, now);
             return Ok(next);
         }
@@ -194,52 +201,52 @@ impl Asker {
 
     async fn ask(&mut self, candidate: Candidate) -> Result<()> {
         let asked = self.clock.now();
-        let told = self.client.details(&candidate.umid).await;
+        let answer = self.client.details(&candidate.umid).await;
         let now = self.clock.now();
-        match told {
-            Told::Records(body) => {
+        match answer {
+            DetailsAnswer::Records(body) => {
                 let Candidate { entry, key, step, umid, .. } = &candidate;
                 let channel = entry.plan.step(*step).map(|step| step.channel);
                 let News { said, known_since } =
                     match self.intake.told(entry.attempt(*key, *step), channel, umid, &body).await {
                         Ok(news) => news,
                         Err(error) => {
-                            tracing::warn!(%error, "what the provider answered cannot be kept; asking again");
-                            self.put_back(candidate);
+                            tracing::warn!(%error, "cannot store the provider's answer to a query; querying again");
+                            self.requeue(candidate);
                             return Ok(());
                         }
                     };
                 self.compare(&candidate, known_since, (asked, now)).await?;
                 if said {
-                    self.fill(&candidate).await?;
+                    self.decide_waived(&candidate).await?;
                 }
                 self.answered(candidate, said, now).await
             }
-            Told::NotKnown => {
+            DetailsAnswer::NotKnown => {
                 if let Some(address) = self.address.filter(|_| candidate.is_inquiry) {
-                    self.gaps.inquired(address, candidate.key, None, now);
+                    self.gaps.record_inquiry(address, candidate.key, None, now);
                 }
                 self.answered(candidate, false, now).await
             }
-            Told::Throttled { retry_after } => {
+            DetailsAnswer::Throttled { retry_after } => {
                 let asked_for = retry_after.unwrap_or(SPACING).max(SPACING);
                 self.free_at = now + asked_for.min(LONGEST_THROTTLE);
-                self.put_back(candidate);
+                self.requeue(candidate);
                 if asked_for <= COMMON_THROTTLE {
                     return Ok(());
                 }
-                self.in_trouble(format!("it throttles questions, and says to wait for {asked_for}"), now).await
+                self.in_trouble(format!("it throttles queries and asks to wait for {asked_for}"), now).await
             }
-            Told::Refused { detail } => {
+            DetailsAnswer::Refused { detail } => {
                 self.free_at = now + REFUSED_REST;
-                self.put_back(candidate);
+                self.requeue(candidate);
                 self.in_trouble(detail, now).await
             }
-            Told::Unavailable { detail } => self.unavailable(candidate, detail, now).await,
+            DetailsAnswer::Unavailable { detail } => self.unavailable(candidate, detail, now).await,
         }
     }
 
-    /// Holds what the provider has told against what webhooks have told before.
+    /// Compares the provider's answer with what webhooks have reported before.
     async fn compare(
         &self,
         candidate: &Candidate,
@@ -254,21 +261,21 @@ impl Asker {
         });
         if is_inquiry {
             let is_old = known_since.is_none_or(|since| now.since(since) >= ON_ITS_WAY);
-            self.gaps.inquired(address, key, (is_news && is_old).then_some(asked), now);
+            self.gaps.record_inquiry(address, key, (is_news && is_old).then_some(asked), now);
         }
         match known_since {
             Some(since) if is_news && is_overdue => self.gaps.unheard(address, since, now),
-            // Nobody has asked before, so a webhook has told it: one came then.
+            // There was no earlier query, so a webhook has reported it: one arrived then.
             Some(since) if !is_news && tries == 0 => self.gaps.heard_from(address, since.min(now)),
             Some(_) | None => {}
         }
         Ok(())
     }
 
-    /// Comes again first; what others wait for is found again by itself.
-    fn put_back(&mut self, candidate: Candidate) {
+    /// Queues a candidate again first. An inquiry finds its candidate again by itself.
+    fn requeue(&mut self, candidate: Candidate) {
         if !candidate.is_inquiry {
-            self.search.put_back(candidate);
+            self.search.requeue(candidate);
         }
     }
 
@@ -278,10 +285,10 @@ impl Asker {
         self.failures += 1;
         let before = self.failed_on.filter(|(key, _)| *key == candidate.key).map_or(0, |(_, times)| times);
         self.failed_on = Some((candidate.key, before + 1));
-        if before + 1 < PATIENCE {
-            self.put_back(candidate);
+        if before + 1 < MAX_UNANSWERED {
+            self.requeue(candidate);
         } else {
-            // It may be this one that cannot be answered, and the others wait behind it.
+            // The query of this message may be what fails, and others wait after it.
             self.note(&candidate, false, now, Some(detail.clone())).await?;
         }
         self.in_trouble(detail, now).await
@@ -292,7 +299,7 @@ impl Asker {
             tracing::warn!(
                 sub_account = self.sub_account,
                 reason = detail,
-                "the provider cannot be asked; trying again"
+                "the provider does not answer queries; retrying"
             );
             self.trouble = Some(detail.clone());
         }
@@ -315,14 +322,14 @@ impl Asker {
         Asking { sub_account: self.sub_account.clone(), at, trouble }
     }
 
-    /// The provider has told everything that it knows: a deadline that was waived for want of that is decided now.
-    async fn fill(&self, candidate: &Candidate) -> Result<()> {
+    /// Decides a waived deadline, now that the provider has reported everything that it knows.
+    async fn decide_waived(&self, candidate: &Candidate) -> Result<()> {
         let Candidate { entry, key, .. } = candidate;
-        // Paused while the question was under way: it is asked again when it goes on.
+        // Paused during the query: it is queried again after a resume.
         if entry.is_held_back() {
             return Ok(());
         }
-        // A receipt may be faster between the look and the record: then the next look finds how it stands.
+        // A receipt may change the message between this read and the record. The next search then finds its state.
         let Some(message) = self.store.load(vec![*key]).await?.pop() else { return Ok(()) };
         if !message.present.marks.waived() {
             return Ok(());
@@ -335,7 +342,7 @@ impl Asker {
     }
 }
 
-/// What people are told of it: how long so many questions take, in whole seconds and rather a little too long.
+/// How long so many queries take, as shown to operators: in whole seconds, rounded up.
 pub fn takes(questions: u64) -> Span {
     let takes = i64::try_from(questions).unwrap_or(i64::MAX).saturating_mul(SPACING.millis());
     Span::from_secs(takes.saturating_add(999) / 1_000)

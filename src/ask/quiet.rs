@@ -1,5 +1,4 @@
-//! Campaigns in which there is nobody to ask about for the time being. A hundred that wait would else be looked through
-//! again and again.
+//! Campaigns without candidates for now. Otherwise a hundred waiting campaigns would be searched again and again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,9 +8,9 @@ use crate::store::{Hints, Signal, Store};
 #[derive(Debug)]
 pub(super) struct Quiet {
     hints: Hints,
-    /// Those in which no deadline is waived.
+    /// Batches without a waived deadline.
     none_waived: HashSet<BatchId>,
-    /// When the first of each is due.
+    /// The first due time of each batch.
     first_due: HashMap<BatchId, Timestamp>,
 }
 
@@ -20,8 +19,8 @@ impl Quiet {
         Self { hints: Hints::of(store), none_waived: HashSet::new(), first_due: HashMap::new() }
     }
 
-    /// Takes in what has happened since the last time.
-    pub(super) fn listen(&mut self, now: Timestamp) {
+    /// Applies the signals since the last call.
+    pub(super) fn apply_signals(&mut self, now: Timestamp) {
         let Some(signals) = self.hints.take(now) else {
             self.none_waived.clear();
             self.first_due.clear();
@@ -40,21 +39,21 @@ impl Quiet {
         }
     }
 
-    pub(super) fn is_nobody_waived(&self, batch: BatchId) -> bool {
+    pub(super) fn has_none_waived(&self, batch: BatchId) -> bool {
         self.none_waived.contains(&batch)
     }
 
-    pub(super) fn saw_nobody_waived(&mut self, batch: BatchId) {
+    pub(super) fn note_none_waived(&mut self, batch: BatchId) {
         self.none_waived.insert(batch);
     }
 
-    /// When the first of a batch is due, where that is known.
+    /// The first due time of a batch, if it is known.
     pub(super) fn first_due(&self, batch: BatchId) -> Option<Timestamp> {
         self.first_due.get(&batch).copied()
     }
 
-    /// Nothing stands for a batch in which nothing is due at all.
-    pub(super) fn saw_first_due(&mut self, batch: BatchId, first: Option<Timestamp>) -> Timestamp {
+    /// Stores the first due time of a batch; `None` if nothing is due.
+    pub(super) fn note_first_due(&mut self, batch: BatchId, first: Option<Timestamp>) -> Timestamp {
         let first = first.unwrap_or(Timestamp::MAX);
         self.first_due.insert(batch, first);
         first

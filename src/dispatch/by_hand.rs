@@ -1,4 +1,4 @@
-//! Sending, one act at a time: what [`super::run`] does in tasks of its own, in whatever order somebody else likes.
+//! Sending, one action at a time: the caller chooses the order of what [`super::run`] does in its tasks.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) struct ByHand {
     claimers: Vec<Claimer>,
     workers: Vec<Arc<Worker>>,
     recorder: Recorder,
-    /// What could not be recorded yet.
+    /// Results that could not be recorded yet.
     group: Group,
     signals: broadcast::Receiver<Signal>,
 }
@@ -42,7 +42,7 @@ impl ByHand {
         Self { lanes, claimers, workers, recorder, group: Group::default(), signals }
     }
 
-    /// Claims once, as far as there is something to claim, and room; `anyway` also where nobody said that there is.
+    /// Claims once, if there are messages and room. `anyway` also checks queues without a signal.
     pub(crate) async fn claim(&mut self, lane: usize, anyway: bool) -> Result<()> {
         while let Ok(signal) = self.signals.try_recv() {
             pass_on(&self.lanes, signal);
@@ -53,14 +53,14 @@ impl ByHand {
         self.claimers[lane].run_once().await.map(|_| ())
     }
 
-    /// The hand-over of a lane's next request, where one may leave now.
+    /// The submission of a lane's next request, if one may be sent now.
     pub(crate) async fn next(&self, lane: usize) -> Option<BoxFuture<'static, ()>> {
         let worker = Arc::clone(&self.workers[lane]);
         let request = worker.turnstile.next_now().await?;
-        Some(async move { worker.hand_over(request).await }.boxed())
+        Some(async move { worker.submit(request).await }.boxed())
     }
 
-    /// Records what was answered.
+    /// Records the answers so far.
     pub(crate) async fn record(&mut self, now: Timestamp) -> Result<()> {
         self.recorder.run_once(&mut self.group, now).await
     }

@@ -1,4 +1,4 @@
-//! The claimer: keeps a little work ready, and no more.
+//! The claimer: keeps a small number of claimed messages ready for the turnstile.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,11 +17,11 @@ use crate::store::{
     Claim, Claimed, ClaimedSet, Entry, Error, Hush, Result, StepHeldBy, StepHold, Store, TierUse, Verdict,
 };
 
-/// How often every queue is looked at although nobody said so, in case a hint was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(60);
-/// The same where some are another lane's: that it is away for long is said by nobody.
-const LOOK_FOR_OTHERS: Span = Span::from_secs(5);
-/// Rest after a claim that failed, a full disk for example.
+/// Interval at which every queue is checked, in case a signal was lost.
+const RECHECK: Span = Span::from_secs(60);
+/// The same interval for a lane that shares queues: no signal reports that another lane has become unavailable.
+const RECHECK_SHARED: Span = Span::from_secs(5);
+/// Wait after a failed claim, for example on a full disk.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) struct Claimer {
     store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
     order: Mutex<Order>,
-    told: Told,
+    failing: Told,
 }
 
 pub(super) type InPlay = HashMap<BatchId, Arc<Entry>>;
@@ -48,34 +48,34 @@ fn impatient_queues(queues: &[Queue], in_play: &InPlay) -> Vec<ImpatientQueue> {
 /// What to do after a claim.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Look again at once.
+    /// Claim again at once.
     Now,
-    /// Look when something changes, or at this time.
+    /// Claim when something changes, or at this time.
     At(Timestamp),
 }
 
 impl Claimer {
     pub(super) fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
-        Self { lane, store, turnstile, order: Mutex::default(), told: Told::default() }
+        Self { lane, store, turnstile, order: Mutex::default(), failing: Told::default() }
     }
 
     pub(super) async fn run(self, stop: CancellationToken) {
         let clock = Arc::clone(&self.lane.clock);
-        let mut look_anyway = clock.now();
+        let mut recheck_at = clock.now();
         while !stop.is_cancelled() {
-            if clock.now() >= look_anyway {
+            if clock.now() >= recheck_at {
                 self.lane.look_everywhere();
-                let rest = if self.lane.shares_queues() { LOOK_FOR_OTHERS } else { LOOK_ANYWAY };
-                look_anyway = clock.now() + rest;
+                let rest = if self.lane.shares_queues() { RECHECK_SHARED } else { RECHECK };
+                recheck_at = clock.now() + rest;
             }
             let next = match self.run_once().await {
                 Ok(next) => next,
-                // The node ends, and says why.
+                // The node ends and logs the reason.
                 Err(Error::Superseded) => return,
                 Err(error) => {
                     let lane = self.lane.config.name.as_str();
-                    if self.told.begins() {
-                        tracing::warn!(lane, error = %Causes(&error), "cannot claim, so nothing is sent; trying again");
+                    if self.failing.begins() {
+                        tracing::warn!(lane, error = %Causes(&error), "cannot claim messages; sending waits, retrying");
                     }
                     Next::At(clock.now() + AFTER_FAILURE)
                 }
@@ -84,13 +84,13 @@ impl Claimer {
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.lane.queues.changed() => {}
-                    () = clock.sleep_until(at.min(look_anyway)) => {}
+                    () = clock.sleep_until(at.min(recheck_at)) => {}
                 }
             }
         }
     }
 
-    /// Claims once, if anything may leave and there is room.
+    /// Claims once, if the lane may send and has room.
     pub(super) async fn run_once(&self) -> Result<Next> {
         let lane = &self.lane;
         let now = lane.clock.now();
@@ -98,24 +98,24 @@ impl Claimer {
             return Ok(Next::At(until.unwrap_or(Timestamp::MAX)));
         }
         let wanted = lane.claim_size();
-        // One claim's worth is waiting to leave already: what is claimed earlier than needed is what a crash leaves
-        // unknown. Whoever takes from it, or records, says so.
+        // One claim is already waiting at the turnstile. Claiming earlier than needed would only leave more messages
+        // unknown after a crash. The turnstile and the recorder wake the claimer.
         if lane.room() < wanted || self.turnstile.waiting() > wanted {
             return Ok(Next::At(Timestamp::MAX));
         }
-        // In this order: a batch that comes into play before its queue is marked ready is then known.
-        let ready = lane.queues.take_ready(now);
+        // The queues are read first: a batch comes into play before its queue is marked, so its entry is then known.
+        let ready = lane.queues.take_due(now);
         let in_play: InPlay = lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
         let queues = self.choose(ready, &in_play, now);
         if queues.is_empty() {
-            return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
+            return Ok(Next::At(lane.queues.next_due().unwrap_or(Timestamp::MAX)));
         }
         let hush = lane.book.latest_hush();
-        // Asked before the claim too: another claim that held slots meanwhile may give them back.
+        // Read before the claim too: another claim that holds slots meanwhile may return them.
         let free = self.next_free_slot(now);
         let set = match self.claim(&queues, &in_play, wanted, now).await {
             Ok(set) => {
-                self.told.ends();
+                self.failing.ends();
                 set
             }
             Err(error) => {
@@ -123,7 +123,7 @@ impl Claimer {
                     lane.tenure.end();
                 }
                 for queue in queues {
-                    lane.queues.put_back(queue, now);
+                    lane.queues.schedule(queue, now);
                 }
                 return Err(error);
             }
@@ -133,15 +133,15 @@ impl Claimer {
         self.turnstile.fill(jobs_of(set.messages, &in_play, hush)?);
         let decided = self.decide(&set.referred, &set.rests, &in_play, now).await;
         if decided.is_err() {
-            // Messages that were to be referred are still due, and a limit is still reached: the next claim finds them.
+            // The referred messages are still due and the limits are still reached, so the next claim finds them.
             for queue in queues {
-                lane.queues.put_back(queue, now);
+                lane.queues.schedule(queue, now);
             }
         }
         decided.map(|()| Next::Now)
     }
 
-    /// Stops what has reached its limit for good, and asks the engine about the messages that were referred to it.
+    /// Stops steps and campaigns that have reached a final limit, and lets the engine decide the referred messages.
     async fn decide(
         &self,
         referred: &[Referral],
@@ -157,12 +157,12 @@ impl Claimer {
         self.refer(referred, in_play, now).await
     }
 
-    /// When the next slot of the tier may come free, if it is limited.
+    /// When the next slot of a limited tier may become free.
     fn next_free_slot(&self, now: Timestamp) -> Option<Timestamp> {
         self.lane.tier.as_ref().and_then(|(_, window)| window.next_free(now))
     }
 
-    /// Claims up to `limit` messages from these queues, by the rules of their steps.
+    /// Claims up to `limit` messages from these queues under the rules of their steps.
     async fn claim(&self, queues: &[Queue], in_play: &InPlay, limit: u32, now: Timestamp) -> Result<ClaimedSet> {
         let lane = &self.lane;
         let reserved = lane.tier.as_ref().map(|(portfolio, window)| (portfolio, window.reserve(limit, now)));
@@ -170,7 +170,7 @@ impl Claimer {
         let tier = counted.map(|(portfolio, reservation)| TierUse {
             portfolio: String::clone(portfolio),
             slots: Slots {
-                free: reservation.places(),
+                free: reservation.slots(),
                 impatient: if reservation.is_last() { impatient_queues(queues, in_play) } else { Vec::new() },
             },
             since: reservation.since(),
@@ -183,33 +183,34 @@ impl Claimer {
         let (queues, epoch) = (queues.to_vec(), lane.tenure.epoch());
         let set = self.store.claim(Claim { lane: lane.id, queues, limit, now, epoch, tier, hours, caps }).await?;
         if let Some((_, reservation)) = reserved {
-            let people = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
-            reservation.fill(people.map(|claimed| claimed.message.msisdn));
+            let recipients = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
+            reservation.fill(recipients.map(|claimed| claimed.message.msisdn));
         }
         Ok(set)
     }
 
-    /// Puts each queue back until it is worth a look again. `free` is when a slot could come free before the claim.
+    /// Schedules the next check of each queue. `free` is when a slot could become free, read before the claim.
     fn rest(&self, set: &ClaimedSet, now: Timestamp, free: Option<Timestamp>) {
         let lane = &self.lane;
         for Referral { message, reason } in &set.referred {
             if let ReferralReason::Closed { until } = reason {
                 let queue = Queue { batch: message.key.batch, step: message.present.step, lane: message.lane };
-                lane.queues.put_back(queue, *until);
+                lane.queues.schedule(queue, *until);
             }
         }
         let free = free.into_iter().chain(self.next_free_slot(now)).min();
-        // The claim may have waited for its turn.
+        // The claim may have waited for the store's writer.
         let over = lane.clock.now();
         for (queue, rest) in &set.rests {
             if let Some(at) = rest.until(over, free) {
-                lane.queues.put_back(*queue, at);
+                lane.queues.schedule(*queue, at);
             }
         }
     }
 
-    /// Asks the engine about due messages that the claim did not take. They are still queued: a crash loses none, and the
-    /// version of each row settles a race.
+    /// Lets the engine decide due messages that the claim did not take.
+    ///
+    /// They are still queued, so a crash loses none. The version of each row resolves races.
     async fn refer(&self, referred: &[Referral], in_play: &InPlay, now: Timestamp) -> Result<()> {
         let decide = |Referral { message, reason }: &Referral| {
             let entry = in_play.get(&message.key.batch)?;
@@ -229,8 +230,9 @@ impl Claimer {
         Ok(())
     }
 
-    /// As much has left as may. What a limit of the whole campaign stops is paused, else the step is held: both until a
-    /// person says otherwise.
+    /// Stops a campaign or a step that has reached its limit, until an operator resumes it.
+    ///
+    /// A limit of the whole campaign pauses it. A limit of a step holds the step.
     async fn stop(&self, capped: &Capped, in_play: &InPlay, now: Timestamp) -> Result<()> {
         let Queue { batch, step, .. } = capped.queue;
         let Some(entry) = in_play.get(&batch) else { return Ok(()) };
@@ -239,12 +241,12 @@ impl Claimer {
             Reached::Messages { handed_over, of } => {
                 let messages = if handed_over == 1 { "message" } else { "messages" };
                 let (handed_over, of) = (grouped(handed_over), grouped(of));
-                format!("{whose} has handed over {handed_over} {messages}, and max_messages allows {of}")
+                format!("{whose} has sent {handed_over} {messages}; its max_messages is {of}")
             }
             Reached::Budget { spent, of } => {
                 let of = of.in_currency(entry.plan.currency.as_deref());
                 let spent = spent.in_currency(None);
-                format!("{whose} has spent {spent} of its budget of {of}, and the next message costs more")
+                format!("{whose} has spent {spent} of its budget of {of}, and the next message would exceed it")
             }
         };
         if capped.is_whole {
@@ -257,7 +259,7 @@ impl Claimer {
         Ok(())
     }
 
-    /// The queues to claim from, of those that are worth a look; the others are put back.
+    /// Chooses the queues to claim from, and schedules the others for later.
     fn choose(&self, ready: Vec<Queue>, in_play: &InPlay, now: Timestamp) -> Vec<Queue> {
         let known = |queue: Queue| {
             let entry = in_play.get(&queue.batch)?;
@@ -267,7 +269,7 @@ impl Claimer {
         let ready = ready.into_iter().filter_map(known).collect();
         let Chosen { queues, later } = self.order().choose(ready, now);
         for (queue, at) in later {
-            self.lane.queues.put_back(queue, at);
+            self.lane.queues.schedule(queue, at);
         }
         queues
     }
@@ -277,21 +279,23 @@ impl Claimer {
     }
 }
 
-/// Each claimed message with its batch. A claim that returns one of a batch that it was not asked for breaks the store's
-/// contract; dropped, the message would stay in flight and be forgotten until the next start.
+/// Joins each claimed message with its batch.
+///
+/// A message of a batch that was not requested is an error, because it breaks the store's contract. If it were dropped,
+/// it would stay in flight until the next start.
 pub(super) fn jobs_of(messages: Vec<Claimed>, in_play: &InPlay, hush: Hush) -> Result<Vec<Job>> {
     let job = |claimed: Claimed| {
         let batch = claimed.message.key.batch;
         let entry = in_play.get(&batch).map(Arc::clone);
         let nonsense =
-            || Error::Nonsense { what: format!("a claim of batch {}", batch.0), place: "the claim".to_owned() };
+            || Error::Nonsense { what: format!("a message of batch {}", batch.0), place: "the claim".to_owned() };
         Ok(Job { entry: entry.ok_or_else(nonsense)?, claimed, hush })
     };
     messages.into_iter().map(job).collect()
 }
 
 impl Drop for Claimer {
-    /// However it ends: whoever waits at the turnstile would wait for ever.
+    /// Closes the turnstile however the claimer ends: otherwise workers would wait there for ever.
     fn drop(&mut self) {
         self.turnstile.close();
     }

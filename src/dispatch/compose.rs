@@ -1,4 +1,4 @@
-//! A step's content as the body of the provider's request.
+//! Composes the body of the provider's request from a step's content.
 
 use crate::domain::{ButtonAction, Channel, Content, Country, Header, Step, StepIndex, TemplateContent};
 use crate::template::{self, ATTEMPT_MARK, MSISDN_MARK, Pattern, expiry_mark};
@@ -10,13 +10,13 @@ pub enum Uncomposable {
     NoStep { step: StepIndex },
     #[error(transparent)]
     Template(#[from] template::Error),
-    #[error("the request cannot be written")]
+    #[error("cannot serialize the request")]
     Json(#[from] serde_json::Error),
     #[error(transparent)]
     Pattern(#[from] template::InvalidPattern),
 }
 
-/// Compiles a step's request: serialised once, through the one shape of the wire, with holes where people differ.
+/// Compiles a step's request: serialized once as the wire type, with slots for the values of each recipient.
 pub fn compose(step: &Step, lane: &str, country: Country, columns: &[String]) -> Result<Pattern, Uncomposable> {
     let (content, slots) = template::mark(&step.content, columns)?;
     let request = wire::SendRequest {
@@ -45,7 +45,7 @@ fn request<'a>(channel: Channel, content: &'a Content, source: Option<&'a str>) 
         client_message_id: Some(ATTEMPT_MARK.into()),
         kind: Some(kind.into()),
         content: Some(content),
-        // Exactly this step's channel: Volley falls back, never the provider behind its back.
+        // Exactly this step's channel: Volley decides fallbacks, never the provider.
         channels: vec![wire::ChannelStep { channel: channel.as_str().into(), ..wire::ChannelStep::default() }],
         ..wire::SendRequest::default()
     }

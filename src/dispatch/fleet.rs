@@ -1,4 +1,4 @@
-//! The lanes of this node, for those that stand in for one another and those that share a subaccount.
+//! The lanes of this node, which replace one another in pools and share subaccounts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -7,10 +7,10 @@ use super::lane::Lane;
 use crate::domain::{LaneId, Timestamp};
 use crate::provider::Reach;
 
-/// When a subaccount was read last, and what came of it. Whoever wants to read waits for who does.
+/// The time and the result of the last read of a subaccount. The lock lets one lane read while the others wait.
 type LastRead = Arc<tokio::sync::Mutex<Option<(Timestamp, Reach)>>>;
 
-/// Every lane at work here. One that is not among them is configured no more.
+/// All running lanes of this node. A lane that is not in it is no longer configured.
 #[derive(Debug, Default)]
 pub struct Fleet {
     lanes: RwLock<HashMap<LaneId, Weak<Lane>>>,
@@ -27,8 +27,8 @@ impl Fleet {
         self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(&id).and_then(Weak::upgrade)
     }
 
-    /// Finds out by a harmless read whether the provider answers this lane's subaccount. Lanes that share one share the
-    /// read too.
+    /// Checks with a harmless read whether the provider answers for this lane's subaccount. Lanes of one subaccount
+    /// share the read.
     pub(super) async fn reach(&self, lane: &Lane) -> Reach {
         let provider = &lane.config.provider;
         let key = (provider.base_url.clone(), provider.sub_account.clone());

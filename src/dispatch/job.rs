@@ -1,4 +1,4 @@
-//! A message in the hands of a lane, and what came of it.
+//! A message claimed by a lane, and its result.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Hush, Refund, StepHold, Verdict};
-use crate::throttle::LEAVES_WITHIN;
+use crate::throttle::SUBMITTED_WITHIN;
 
 /// A claimed message with its batch.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) entry: Arc<Entry>,
     pub(super) claimed: Claimed,
-    /// The latest hush before the claim: who had opted out by then the claim has seen.
+    /// The latest suppression before the claim. The claim has seen the opt-outs up to it.
     pub(super) hush: Hush,
 }
 
@@ -24,8 +24,8 @@ impl Job {
         self.claimed.message.present.step
     }
 
-    /// What the step's TTL runs from: its hand-over, and where it goes again after a failure in passing, its first one.
-    pub(super) fn left(&self) -> Timestamp {
+    /// When the step's TTL starts: at its submission; for a retry after a temporary failure, at the first submission.
+    pub(super) fn ttl_starts_at(&self) -> Timestamp {
         let Present { state, step, marks, accepted, .. } = self.claimed.message.present;
         let intent = match state {
             State::Sending { intent, .. } => intent,
@@ -36,13 +36,13 @@ impl Job {
         accepted.filter(|_| marks.failed(step)).unwrap_or(intent)
     }
 
-    /// WhatsApp takes free text only within 24 hours of the person's last message.
+    /// Whether it is free text on WhatsApp, which is accepted only within 24 hours of the recipient's last message.
     pub(super) fn is_free_text_on_whatsapp(&self) -> bool {
         let step = self.entry.plan.step(self.step());
         step.is_some_and(|step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }))
     }
 
-    /// Whether its time to leave is up: it goes back, and the timer ends its waiting.
+    /// Whether its time to be sent has passed. Then it is requeued, and the timer ends its wait.
     pub(super) fn is_too_late(&self, now: Timestamp) -> bool {
         let present = &self.claimed.message.present;
         match present.state {
@@ -53,40 +53,41 @@ impl Job {
         }
     }
 
-    /// Whether its hours have ended since it was claimed: it goes back, and the next claim puts it off.
+    /// Whether its hours have ended since the claim. Then it is requeued, and the next claim puts it off.
     pub(super) fn is_out_of_hours(&self, now: Timestamp) -> bool {
         self.entry.timing(self.step()).is_some_and(|timing| !timing.hours.are_open(now, self.claimed.message.zone()))
     }
 
-    /// Whether it was claimed because its person had a window open with us, which has closed since, or with a place in the
-    /// tier that will be free before a day has passed since its hand-over: it goes back, and the next claim looks for a
-    /// place.
+    /// Whether the reason for which it was claimed no longer allows a submission.
+    ///
+    /// Either the recipient's window has closed since, or its tier slot would become free less than a day after the
+    /// submission. Then it is requeued, and the next claim looks for a slot.
     pub(super) fn has_lost_its_pass(&self, now: Timestamp) -> bool {
         match self.claimed.pass {
             Pass::Window(until) => until <= now,
             Pass::Slot => matches!(self.claimed.message.present.state, State::Sending { intent, .. }
-                if intent + LEAVES_WITHIN <= now),
+                if intent + SUBMITTED_WITHIN <= now),
             Pass::Uncounted => false,
         }
     }
 
-    /// Whether something has been learned since its claim for which it stays. Whom the claim itself found to have opted out
-    /// gets no request anyway.
+    /// Whether a receipt or an opt-out since the claim stops it. A recipient whom the claim itself found opted out gets
+    /// no request anyway.
     pub(super) fn is_recalled(&self) -> bool {
         let message = &self.claimed.message;
         self.entry.is_recalled(message.key, self.step())
             || (!self.claimed.opted_out && self.entry.is_hushed(message.msisdn, self.hush))
     }
 
-    /// Given back unbegun; not to leave before then, where that is said.
-    pub(super) fn hand_back(self, lane: &Arc<Lane>, not_before: Option<Timestamp>) -> Settled {
+    /// Requeues it unsent, to be sent at `not_before` at the earliest.
+    pub(super) fn requeue(self, lane: &Arc<Lane>, not_before: Option<Timestamp>) -> Settled {
         self.entry.is_back(self.claimed.message.key, self.step());
         let answer = not_before.map_or(engine::Answer::NotBegun, |at| engine::Answer::Later { at });
         Settled::new(self, lane, answer, None)
     }
 }
 
-/// What is known of an attempt beside the engine's view of it.
+/// Facts about an attempt that the engine does not need.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Details {
     pub(super) umid: Option<crate::domain::Umid>,
@@ -100,8 +101,7 @@ impl From<Refusal> for Details {
     }
 }
 
-/// A job with its end: everything that is needed to decide about it, also a second time should a receipt have been
-/// faster.
+/// A job with its result: everything needed to decide it, and to decide it again if a receipt was faster.
 #[derive(Debug)]
 pub(super) struct Settled {
     pub(super) entry: Arc<Entry>,
@@ -109,15 +109,15 @@ pub(super) struct Settled {
     pub(super) message: Loaded,
     pub(super) step: StepIndex,
     pub(super) answer: engine::Answer,
-    /// What else is to be said about the message once it is back in its queue.
+    /// A further event for the message after it is requeued.
     pub(super) then: Option<CallOff>,
     pub(super) fact: Option<Attempt>,
-    /// What the claim counted as spent, and was not: nothing was handed over.
+    /// The money that the claim counted as spent although nothing was submitted.
     pub(super) refund: Option<Refund>,
-    /// Why nothing more of the step is to be sent, and when the request was begun that tells so.
+    /// Why the step must send nothing more, and when the request began that showed it.
     pub(super) hold: Option<(StepHold, Timestamp)>,
-    /// When the claim took a place in the tier for it, which nobody needs unless it was handed over after all.
-    pub(super) spare_place: Option<Timestamp>,
+    /// When the claim took a tier slot for it. The slot is free again unless the message was submitted after all.
+    pub(super) unused_slot: Option<Timestamp>,
 }
 
 impl Settled {
@@ -133,7 +133,7 @@ impl Settled {
             step,
             lane: lane.id,
             queued,
-            // A step that could not leave was claimed, but nothing was ever meant to go out.
+            // A step that could not be submitted was claimed, but no request was intended.
             intent: claimed_at.filter(|_| verdict.was_begun()),
             answered: now,
             verdict,
@@ -144,16 +144,16 @@ impl Settled {
             ruling: Ruling::default(),
         });
         let has_place = job.claimed.pass == Pass::Slot;
-        let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));
-        let is_back = !may_have_left(answer) && !job.claimed.cost.is_zero();
+        let unused_slot = claimed_at.filter(|_| has_place && !may_have_been_submitted(answer));
+        let is_back = !may_have_been_submitted(answer) && !job.claimed.cost.is_zero();
         let refund = is_back.then_some(Refund { step, amount: job.claimed.cost });
         let lane = Arc::clone(lane);
-        Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, hold: None, spare_place }
+        Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, hold: None, unused_slot }
     }
 }
 
-/// Whether the person may have got something.
-const fn may_have_left(answer: engine::Answer) -> bool {
+/// Whether the message may have been submitted.
+const fn may_have_been_submitted(answer: engine::Answer) -> bool {
     match answer {
         engine::Answer::Accepted | engine::Answer::Unknown => true,
         engine::Answer::Refused { .. }

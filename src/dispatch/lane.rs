@@ -1,4 +1,4 @@
-//! A lane at work: what its claimer, its turnstile and its workers share.
+//! A running lane: the state that its claimer, its turnstile and its workers share.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -22,36 +22,37 @@ use crate::planner::Cap;
 use crate::provider::{Client, Reach};
 use crate::store::{Book, BucketOf, Entry, Hold, LaneState, Marked, NotedBucket, Sender, Trouble};
 use crate::template::Pattern;
-use crate::throttle::{Brake, Cause, Circuit, Complaint, Holds, Pace, Pairs, Read, Standstill, Tenure, TierWindow};
+use crate::throttle::{Backoff, Cause, Circuit, Holds, Pace, Pairs, Read, Standstill, Tenure, Throttling, TierWindow};
 
-/// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
+/// Most messages that are claimed and not recorded yet, unless the requests in flight need more. A crash leaves that
+/// many unknown.
 const UNRECORDED_MAX: u32 = 2_000;
-/// The most that one claim takes: two of them fit the bound, so one can be sent while the other is fetched.
+/// Most messages of one claim. Two claims fit the bound, so one can be sent while the other is claimed.
 const CLAIM_MAX: u32 = 1_000;
-/// A claim takes no more than leaves in this time.
+/// A claim takes no more messages than the rate allows in this time.
 const CLAIM_AHEAD: Span = Span::from_millis(100);
 
-/// How long a lane has to be out until others of its pool take over: its people keep their sender over a hiccup.
-const OTHERS_STAND_IN_AFTER: Span = Span::from_secs(10);
+/// How long an outage lasts before other lanes of the pool take over. In a short outage, recipients keep their sender.
+const TAKEOVER_AFTER: Span = Span::from_secs(10);
 
-/// Nothing stands for the countries in which a step says what it says to most.
+/// `None` is for all countries in which the step has its default content.
 type PatternKey = (BatchId, StepIndex, Option<Country>);
 
-/// Nothing where all of a step may leave.
+/// `None` if the step has neither limits nor prices.
 type MaybeCap = Option<Arc<Cap>>;
 
-/// One sender on one channel, at work in this node.
+/// One sender on one channel, running in this node.
 #[derive(Debug)]
 pub struct Lane {
     pub id: LaneId,
     pub config: config::Lane,
     pub(super) client: Client,
     pub(super) pace: Pace,
-    pub(super) brake: Brake,
+    pub(super) backoff: Backoff,
     pub(super) circuit: Circuit,
-    /// The portfolio's name and its people, on WhatsApp.
+    /// On WhatsApp, the portfolio's name and its tier.
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
-    /// Where the channel counts what each person gets.
+    /// Set if the channel limits the messages to each recipient.
     pairs: Option<Arc<Pairs>>,
     pub(super) holds: Arc<Holds>,
     /// Whether this server may send at all.
@@ -65,31 +66,32 @@ pub struct Lane {
     /// From claim to record.
     pub latency: Latency,
     unrecorded: AtomicU32,
-    /// Whether what has left cannot be recorded now: then nothing else leaves.
+    /// Whether results cannot be recorded now. Then nothing is sent.
     unrecordable: AtomicBool,
-    let_out: AtomicU64,
+    submitted: AtomicU64,
     /// Compiled requests.
     patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
-    /// What may still leave of each step, once it was asked for, by which edition of the plan.
+    /// The caps of the steps used so far, each with the edition of the plan.
     caps: RwLock<HashMap<(BatchId, StepIndex), (u32, MaybeCap)>>,
-    /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
-    alone: Marked<MessageKey>,
+    /// Messages of a batch request that was refused because of one of them. Each is sent alone, so that the others are
+    /// not refused with it.
+    isolated: Marked<MessageKey>,
 }
 
-/// What a person may want to know about a lane.
+/// The state of a lane, as shown to operators.
 #[derive(Debug, Clone)]
 pub struct LaneStatus {
     pub name: String,
     pub rate: Rate,
     pub hold: Option<Hold>,
     pub standstill: Option<Standstill>,
-    /// How much of its rate it goes at, because it was throttled.
+    /// The share of its rate that it uses after throttling.
     pub portion: Portion,
-    /// The people of its portfolio in the last day, where its tier is limited.
+    /// The usage of its portfolio's tier in the last day, if the tier is limited.
     pub tier: Option<TierUsed>,
-    /// Messages that it has let out since the node's start.
+    /// Messages that it has submitted since the node's start.
     pub let_out: u64,
-    /// What the provider complained of last, however long ago.
+    /// The last throttling or missing answer, however long ago.
     pub complaint: Option<(Timestamp, String)>,
 }
 
@@ -98,12 +100,12 @@ pub struct TierUsed {
     pub portfolio: String,
     pub people: u32,
     pub of: u32,
-    /// When the next place comes free.
+    /// When the next slot becomes free.
     pub free_at: Option<Timestamp>,
 }
 
 impl TierUsed {
-    /// Whether nobody new is let in.
+    /// Whether no slot is free for a new recipient.
     pub const fn is_spent(&self) -> bool {
         self.people >= self.of
     }
@@ -116,7 +118,7 @@ pub struct Parts {
     pub config: config::Lane,
     pub client: Client,
     pub pace: Pace,
-    /// On WhatsApp, what each person gets from its number.
+    /// On WhatsApp, the limit of messages to each recipient from its number.
     pub pairs: Option<Arc<Pairs>>,
     pub tier: Option<(String, Arc<TierWindow>)>,
     pub holds: Arc<Holds>,
@@ -137,7 +139,7 @@ impl Lane {
             config,
             client,
             pace,
-            brake: Brake::default(),
+            backoff: Backoff::default(),
             circuit,
             tier,
             holds,
@@ -151,16 +153,16 @@ impl Lane {
             latency: Latency::default(),
             unrecorded: AtomicU32::new(0),
             unrecordable: AtomicBool::new(false),
-            let_out: AtomicU64::new(0),
+            submitted: AtomicU64::new(0),
             patterns: RwLock::default(),
             caps: RwLock::default(),
-            alone: Marked::default(),
+            isolated: Marked::default(),
         });
         lane.fleet.join(&lane);
         lane
     }
 
-    /// Goes on as an earlier process has left it.
+    /// Restores the standstill and the rate that an earlier process has stored.
     pub fn go_on_from(&self, state: &LaneState) {
         let now = self.clock.now();
         let standstill = state.standing.clone().map(|standing| Standstill {
@@ -180,14 +182,14 @@ impl Lane {
         if let Some(outage) = outage {
             self.circuit.go_on_from(outage, now);
         }
-        self.brake.go_on_from(throttled, state.portion, state.complaint.clone(), now);
+        self.backoff.go_on_from(throttled, state.portion, state.complaint.clone(), now);
     }
 
     pub(super) const fn connections(&self) -> u32 {
         self.config.provider.connections.get()
     }
 
-    /// Messages in one request: one, or as many as a batch holds and the buckets can ever pass at once.
+    /// Messages in one request: one, or the batch size, limited by what the buckets can pass at once.
     pub(super) fn request_size(&self) -> NonZeroU32 {
         match self.config.provider.send {
             SendMode::Single => NonZeroU32::MIN,
@@ -195,16 +197,16 @@ impl Lane {
         }
     }
 
-    /// How many to claim in one go: 100 ms of the rate, and at least one request.
+    /// Messages in one claim: 100 ms of the rate, and at least one request.
     pub(super) fn claim_size(&self) -> u32 {
         let ahead = u32::try_from(self.pace.rate().within(CLAIM_AHEAD)).unwrap_or(u32::MAX);
         ahead.clamp(1, CLAIM_MAX).max(self.request_size().get())
     }
 
-    /// How many more may be claimed now.
+    /// How many more messages may be claimed now.
     pub(super) fn room(&self) -> u32 {
         let size = self.request_size().get();
-        // Batches that all connections carry at once, and one that is being gathered.
+        // The batches that all connections carry at once, and one that is being gathered.
         let carried = if size > 1 { size.saturating_mul(self.connections().saturating_add(1)) } else { 0 };
         UNRECORDED_MAX.max(carried).saturating_sub(self.unrecorded.load(Ordering::Acquire))
     }
@@ -215,29 +217,29 @@ impl Lane {
 
     pub(super) fn recorded(&self, count: u32) {
         self.unrecorded.fetch_sub(count, Ordering::AcqRel);
-        self.queues.nudge();
+        self.queues.wake();
     }
 
-    /// Says whether what leaves can be recorded.
+    /// Sets whether results can be recorded.
     pub(super) fn set_recordable(&self, is_recordable: bool) {
         if self.unrecordable.swap(!is_recordable, Ordering::AcqRel) && is_recordable {
             self.look_everywhere();
         }
     }
 
-    /// What left was too much for the provider, which says so afterwards, in a receipt.
+    /// Slows the lane after a receipt that reports throttling. `begun` is when the request began.
     pub fn is_too_fast(&self, begun: Timestamp, reason: &str) {
-        let complaint = Complaint { begun, retry_after: None, reason };
-        self.brake.press(complaint, self.clock.now(), &self.chance);
+        let throttling = Throttling { begun, retry_after: None, reason };
+        self.backoff.apply_throttling(throttling, self.clock.now(), &self.chance);
     }
 
-    /// Goes at another rate from now on.
+    /// Changes the rate and the burst.
     pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
         self.pace.turn(rate, burst);
-        self.queues.nudge();
+        self.queues.wake();
     }
 
-    /// What is left in its buckets, where whoever comes next has to know. Of a superseded server nobody goes on from there.
+    /// The state of its buckets that a successor needs. A superseded server returns none.
     pub fn to_note(&self) -> impl Iterator<Item = NotedBucket> {
         let [lane, account] = self.pace.to_note();
         let noted = |of, full_at: Option<Tick>| full_at.map(|full_at| NotedBucket { of, full_at: full_at.nanos() });
@@ -246,48 +248,50 @@ impl Lane {
         both.filter(|_| !self.tenure.has_ended())
     }
 
-    /// Counts a message to this person, or says when there may be one.
-    pub(super) fn counts(&self, person: Msisdn) -> Result<(), Timestamp> {
-        self.pairs.as_ref().map_or(Ok(()), |pairs| pairs.take(person))
+    /// Counts a message to this recipient, or returns when the next one is allowed.
+    pub(super) fn take_pair_token(&self, recipient: Msisdn) -> Result<(), Timestamp> {
+        self.pairs.as_ref().map_or(Ok(()), |pairs| pairs.take(recipient))
     }
 
-    /// It does not leave after all.
-    pub(super) fn uncounts(&self, person: Msisdn) {
+    /// Returns the token of a message that is not sent after all.
+    pub(super) fn return_pair_token(&self, recipient: Msisdn) {
         if let Some(pairs) = &self.pairs {
-            pairs.give_back(person);
+            pairs.give_back(recipient);
         }
     }
 
-    pub(super) fn lets_out(&self, count: u32) {
-        self.let_out.fetch_add(u64::from(count), Ordering::Relaxed);
+    pub(super) fn count_submitted(&self, count: u32) {
+        self.submitted.fetch_add(u64::from(count), Ordering::Relaxed);
     }
 
-    /// From now on the message goes alone, until it has been settled.
-    pub(super) fn set_apart(&self, message: MessageKey) {
-        self.alone.insert(message);
+    /// Sends the message alone from now on, until it is settled.
+    pub(super) fn isolate(&self, message: MessageKey) {
+        self.isolated.insert(message);
     }
 
-    pub(super) fn goes_alone(&self, message: MessageKey) -> bool {
-        self.alone.contains(message)
+    pub(super) fn is_isolated(&self, message: MessageKey) -> bool {
+        self.isolated.contains(message)
     }
 
-    /// Who we are to those who write to us.
+    /// The sender's identity in the messages that recipients write to it.
     pub(super) fn sender(&self) -> Sender {
         Sender { sub_account: self.config.provider.sub_account.clone(), channel_id: self.config.channel_id.clone() }
     }
 
-    /// It went alone, and what came of it is known.
-    pub(super) fn is_over_for(&self, message: MessageKey) {
-        self.alone.remove(message);
+    /// Ends the isolation of a message whose result is known.
+    pub(super) fn end_isolation(&self, message: MessageKey) {
+        self.isolated.remove(message);
     }
 
-    /// Counts a request as sent until what this returns is dropped. To be called before looking whether it may be sent:
-    /// then it either sees what stops it, or is waited for by whoever has stopped it.
+    /// Counts a request as being sent until the result is dropped.
+    ///
+    /// Call it before the checks whether the request may be sent. Then either the checks see a stop, or the command
+    /// that stops the lane waits for the request.
     pub fn begin(&self) -> Begun {
         self.under_way.begin()
     }
 
-    /// Until when nothing may leave, where that is so now; a hold has no end that we know.
+    /// Until when the lane may not send, if it may not now; `Some(None)` if the end is unknown, as of a hold.
     pub(super) fn blocked(&self, now: Timestamp) -> Option<Option<Timestamp>> {
         if self.unrecordable.load(Ordering::Acquire)
             || !self.tenure.is_current(now)
@@ -295,64 +299,67 @@ impl Lane {
         {
             return Some(None);
         }
-        self.brake.until(now).max(self.circuit.rests_until(now)).map(Some)
+        self.backoff.until(now).max(self.circuit.rests_until(now)).map(Some)
     }
 
-    /// Why the lane stands still, where it does: an outage outweighs a throttling.
+    /// Why the lane does not send now. An outage takes precedence over throttling.
     fn standstill(&self) -> Option<Standstill> {
-        self.circuit.standstill().or_else(|| self.brake.standstill())
+        self.circuit.standstill().or_else(|| self.backoff.standstill())
     }
 
-    /// Tells its circuit whether the provider answers.
+    /// Reads from the provider, and reports to the circuit whether it answers.
     pub(super) async fn read(&self, read: Read) {
         let reach = self.fleet.reach(self).await;
         let now = self.clock.now();
         match reach {
             Reach::Proven => read.answered(),
             Reach::Failed { why } => read.failed(&why, now, &self.chance),
-            Reach::Unclear => read.failed("an answer that may not be the provider's", now, &self.chance),
+            Reach::Unclear => read.failed("an answer that may not come from the provider", now, &self.chance),
         }
     }
 
-    /// Whether a message that was claimed may be sent now. On a slow lane it may have waited for so long that its time is
-    /// up, or that an earlier hand-over turns out to have arrived.
+    /// Whether a claimed message may still be sent now.
+    ///
+    /// On a slow lane its time may have passed meanwhile, or an earlier submission may turn out to have been delivered.
     pub(super) fn may_send(&self, job: &Job, now: Timestamp) -> bool {
-        self.may_leave(&job.entry, job.step())
+        self.may_send_step(&job.entry, job.step())
             && !job.is_too_late(now)
             && !job.has_lost_its_pass(now)
             && !job.is_out_of_hours(now)
             && !job.is_recalled()
     }
 
-    /// Whether a batch's step may leave by this lane now.
-    pub(super) fn may_leave(&self, entry: &Entry, step: StepIndex) -> bool {
+    /// Whether this lane may send a batch's step now.
+    pub(super) fn may_send_step(&self, entry: &Entry, step: StepIndex) -> bool {
         entry.state() == BatchState::Running && !entry.is_held(step) && !self.template_is_held(entry, step)
     }
 
-    /// Whether what waits in a queue may leave by this lane now: in its own, or in that of another which may not send.
+    /// Whether this lane may send from a queue now: its own queue, or the queue of an unavailable lane.
     pub(super) fn serves(&self, entry: &Entry, queue: &Queue, now: Timestamp) -> bool {
-        let stands_in = || self.fleet.lane(queue.lane).is_none_or(|other| other.is_away(entry, queue.step, now));
-        self.may_leave(entry, queue.step) && (queue.lane == self.id || stands_in())
+        let takes_over =
+            || self.fleet.lane(queue.lane).is_none_or(|other| other.is_unavailable(entry, queue.step, now));
+        self.may_send_step(entry, queue.step) && (queue.lane == self.id || takes_over())
     }
 
-    /// Whether others of its pool have a step to themselves: it is held, or out for longer than a moment. Who is only
-    /// slow, or waits for a place in its tier, keeps its people.
-    fn is_away(&self, entry: &Entry, step: StepIndex, now: Timestamp) -> bool {
-        let is_out = |outage: Standstill| now.since(outage.since) >= OTHERS_STAND_IN_AFTER;
+    /// Whether other lanes of the pool take over a step from this one: it is held, or its outage lasts too long.
+    ///
+    /// A lane that is only slow, or waits for a tier slot, keeps its recipients.
+    fn is_unavailable(&self, entry: &Entry, step: StepIndex, now: Timestamp) -> bool {
+        let is_out = |outage: Standstill| now.since(outage.since) >= TAKEOVER_AFTER;
         self.holds.on_lane(&self.config.name).is_some()
             || self.template_is_held(entry, step)
             || self.circuit.standstill().is_some_and(is_out)
     }
 
-    /// Whether what waits in this queue of its own is for whoever stands in for it.
-    pub(super) fn leaves_it_to_others(&self, queue: &Queue) -> bool {
+    /// Whether other lanes take over this queue of its own.
+    pub(super) fn is_taken_over(&self, queue: &Queue) -> bool {
         let entry = self.book.entry(queue.batch);
         let shared = entry.filter(|entry| entry.pool(queue.step).is_some_and(|(pool, _)| pool.is_shared()));
-        shared.is_some_and(|entry| self.is_away(&entry, queue.step, self.clock.now()))
+        shared.is_some_and(|entry| self.is_unavailable(&entry, queue.step, self.clock.now()))
     }
 
-    /// Another's queue has got something, which is for this lane where it stands in for that one.
-    pub(super) fn look_for_another(&self, queue: Queue, at: Timestamp) {
+    /// Schedules another lane's queue, if this lane may take over from that lane.
+    pub(super) fn schedule_taken_over(&self, queue: Queue, at: Timestamp) {
         let entry = self.book.entry(queue.batch).filter(|_| queue.lane != self.id);
         if entry.is_some_and(|entry| entry.queues_of(self.id).any(|served| served == queue)) {
             self.queues.look(queue, at);
@@ -368,7 +375,7 @@ impl Lane {
         }
     }
 
-    /// The compiled request of a step to people of a country.
+    /// The compiled request of a step to recipients of a country.
     pub(super) fn pattern(
         &self,
         entry: &Entry,
@@ -386,7 +393,7 @@ impl Lane {
         Ok(pattern)
     }
 
-    /// What of a step may still leave, where that is not all of it.
+    /// The cap of a step, if limits or prices apply.
     pub(super) fn cap(&self, entry: &Entry, step: StepIndex) -> Option<Arc<Cap>> {
         let key = (entry.id, step);
         if let Some((edition, cap)) = self.caps.read().unwrap_or_else(PoisonError::into_inner).get(&key)
@@ -399,27 +406,27 @@ impl Lane {
         cap
     }
 
-    /// A batch is new, or goes on: all of its queues here are worth a look.
+    /// Schedules all queues of a batch that is new or resumed.
     pub fn look_at(&self, entry: &Entry) {
         for queue in entry.queues_of(self.id) {
             self.queues.look(queue, Timestamp::default());
         }
     }
 
-    /// Whether it may have to stand in for other lanes.
+    /// Whether it may take over from other lanes.
     pub(super) fn shares_queues(&self) -> bool {
         let of_another = |entry: &Arc<Entry>| entry.queues_of(self.id).any(|queue| queue.lane != self.id);
         self.book.in_play().iter().any(of_another)
     }
 
-    /// Every queue is worth a look, since nobody knows what was missed.
+    /// Schedules every queue, because signals may have been missed.
     pub fn look_everywhere(&self) {
         let in_play = self.book.in_play();
-        let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
-        self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| goes_on(*batch));
-        self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
-        // Who was to go alone and never went, because the campaign was called off before.
-        self.alone.retain(goes_on);
+        let is_current = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
+        self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| is_current(*batch));
+        self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| is_current(*batch));
+        // Isolated messages that were never sent, because their campaign was called off before.
+        self.isolated.retain(is_current);
         for entry in in_play {
             self.look_at(&entry);
         }
@@ -432,14 +439,14 @@ impl Lane {
             rate: self.pace.rate(),
             hold: self.holds.on_lane(&self.config.name),
             standstill: self.standstill(),
-            portion: self.brake.portion(now),
+            portion: self.backoff.portion(now),
             tier: self.tier.as_ref().and_then(|(portfolio, window)| {
                 let Tier::People(of) = window.tier() else { return None };
                 let (portfolio, people) = (portfolio.clone(), window.used(now));
                 Some(TierUsed { portfolio, people, of, free_at: window.next_end(now) })
             }),
-            let_out: self.let_out.load(Ordering::Relaxed),
-            complaint: self.brake.last_complaint().max(self.circuit.last_complaint()),
+            let_out: self.submitted.load(Ordering::Relaxed),
+            complaint: self.backoff.last_complaint().max(self.circuit.last_complaint()),
         }
     }
 }

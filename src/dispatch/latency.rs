@@ -1,10 +1,10 @@
-//! How long it takes from claim to record: a histogram of whole milliseconds.
+//! The time from claim to record, as a histogram of whole milliseconds.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::Span;
 
-/// Whatever takes longer counts as this long: by then the median is not what matters.
+/// Longer times count as this long: then the exact median does not matter.
 const LONGEST: usize = 10_000;
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Latency {
         }
     }
 
-    /// The span that `percent` of all took at most.
+    /// The time that `percent` of all messages took at most.
     pub fn percentile(&self, percent: u64) -> Span {
         let counts = self.lock();
         let rank = counts.iter().sum::<u64>() * percent / 100;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_what_most_took_at_most() {
+    fn a_percentile_is_the_longest_time_of_that_share() {
         let latency = Latency::default();
         latency.add((1..=100).map(Span::from_millis));
         assert_eq!(latency.percentile(50), Span::from_millis(51));

@@ -1,17 +1,23 @@
 //! Claim, render, throttle, send, record.
 //!
-//! In: queues in the store, lanes with their pace, the provider. Out: hand-overs, each recorded with what came of it.
-//! Promises: every claim is on disk before its request leaves; nothing is begun that a person, a hold or the tier has
-//! stopped; what is claimed and not yet recorded stays within a bound, because that is what a crash leaves unknown;
-//! no transaction is open while a provider is called; a graceful stop finishes what is in flight and hands the rest
-//! back; one bad recipient never stops or repeats anybody else; a panic of any task stops all of them, and is told.
-//! May not: decide what becomes of a message (the engine does) or what an answer means (the provider room does).
+//! In: queues in the store, lanes with their rates, the provider. Out: submissions, each recorded with its answer.
+//!
+//! Promises:
+//! - Every claim is on disk before its request is sent.
+//! - No request begins that an operator, a hold or the tier has stopped.
+//! - The number of claimed messages that are not recorded yet is bounded, because a crash leaves them unknown.
+//! - No transaction is open while the provider is called.
+//! - A graceful stop finishes the requests in flight and requeues the other claimed messages.
+//! - An invalid recipient never stops or repeats another message.
+//! - A panic of one task stops all tasks, and is logged.
+//!
+//! May not: decide the next state of a message (the engine does) or the meaning of an answer (the provider room does).
 //!
 //! One lane is a claimer, a turnstile, and a worker for each connection:
 //!
 //! ```text
 //! store ──claim──► claimer ──jobs──► turnstile ──one request's worth──► workers ──settled──► recorder ──► store
-//!                     ▲               (pace, holds, pause)                 │ provider            │
+//!                     ▲               (rate, holds, pause)                 │ provider            │
 //!                     └──────────────────────── room for more ─────────────┴─────────────────────┘
 //! ```
 
@@ -20,11 +26,11 @@ mod by_hand;
 mod claimer;
 mod compose;
 mod crew;
-mod departure;
 mod fleet;
 mod job;
 mod lane;
 mod latency;
+mod pending;
 mod queues;
 mod recorder;
 mod recover;
@@ -58,8 +64,10 @@ use recorder::Recorder;
 use turnstile::Turnstile;
 use worker::Worker;
 
-/// Runs every lane until `stop`, then hands back what was not begun, finishes what was, and records all of it. A panic of
-/// any task is such a stop too, and the error at the end.
+/// Runs every lane until `stop`.
+///
+/// Then it requeues the messages whose requests have not begun, finishes the other requests, and records all of them. A
+/// panic of a task also stops everything, and is the error that this returns.
 pub async fn run(
     lanes: Vec<Arc<Lane>>,
     store: Arc<dyn Store>,
@@ -69,30 +77,31 @@ pub async fn run(
     let stop = stop.child_token();
     let mut crew = Crew::default();
     let (recorder, settled) = Recorder::new(Arc::clone(&store), lanes.clone());
-    // However it ends: what cannot be recorded must not be sent.
+    // The guard stops sending however the recorder ends: a result that cannot be recorded must not come about.
     let at_its_end = stop.clone().drop_guard();
     crew.spawn("the recorder", async move {
         let _at_its_end = at_its_end;
         recorder.run(clock).await;
     });
-    // Each lane calls once.
+    // Each lane requests its workers once.
     let (call, mut calls) = mpsc::channel(lanes.len().max(1));
     for lane in &lanes {
         let name = &lane.config.name;
-        let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone()).calling(call.clone());
+        let turnstile =
+            Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone()).requesting_workers(call.clone());
         let claimer = Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::new(turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
     }
     drop(call);
     crew.spawn("the listener", listen(lanes, store.signals().subscribe(), stop.clone()));
-    // The recorder ends once the last worker has dropped its end, nobody can call for another, and everything is on disk.
+    // The recorder ends when the last worker has dropped its sender, no lane can request workers, and all is on disk.
     let mut settled = Some(settled);
     let mut first = Ok(());
     loop {
         let ended = tokio::select! {
             turnstile = calls.recv(), if settled.is_some() => {
                 match turnstile.zip(settled.as_ref()) {
-                    Some((turnstile, settled)) => man(&mut crew, &turnstile, settled, &store),
+                    Some((turnstile, settled)) => spawn_workers(&mut crew, &turnstile, settled, &store),
                     None => settled = None,
                 }
                 continue;
@@ -101,8 +110,8 @@ pub async fn run(
         };
         let Some(ended) = ended else { break };
         if let Err(panicked) = ended {
-            // Whatever it had in its hands is found in flight by the next start; the others end in good order.
-            tracing::error!(error = %panicked, "sending stops");
+            // The next start finds the messages of that task in flight. The other tasks end in order.
+            tracing::error!(error = %panicked, "a task panicked; sending stops");
             stop.cancel();
             first = first.and(Err(panicked));
         }
@@ -110,8 +119,13 @@ pub async fn run(
     first
 }
 
-/// A worker for each connection of a lane, from its first message on.
-fn man(crew: &mut Crew, turnstile: &Arc<Turnstile>, settled: &mpsc::Sender<job::Settled>, store: &Arc<dyn Store>) {
+/// Spawns a worker for each connection of a lane, at the lane's first message.
+fn spawn_workers(
+    crew: &mut Crew,
+    turnstile: &Arc<Turnstile>,
+    settled: &mpsc::Sender<job::Settled>,
+    store: &Arc<dyn Store>,
+) {
     let lane = turnstile.lane();
     for _ in 0..lane.connections() {
         let (lane, turnstile) = (Arc::clone(lane), Arc::clone(turnstile));
@@ -121,7 +135,7 @@ fn man(crew: &mut Crew, turnstile: &Arc<Turnstile>, settled: &mpsc::Sender<job::
     }
 }
 
-/// Passes on which queues have got something to do.
+/// Wakes the lanes whose queues have new messages.
 async fn listen(lanes: Vec<Arc<Lane>>, mut signals: tokio::sync::broadcast::Receiver<Signal>, stop: CancellationToken) {
     use tokio::sync::broadcast::error::RecvError;
     loop {
@@ -143,8 +157,8 @@ fn pass_on(lanes: &[Arc<Lane>], signal: Signal) {
         if let Some(own) = own {
             own.queues.look(queue, at);
         }
-        if own.is_none_or(|own| own.leaves_it_to_others(&queue)) {
-            lanes.iter().for_each(|lane| lane.look_for_another(queue, at));
+        if own.is_none_or(|own| own.is_taken_over(&queue)) {
+            lanes.iter().for_each(|lane| lane.schedule_taken_over(queue, at));
         }
     }
 }

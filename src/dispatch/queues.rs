@@ -1,4 +1,4 @@
-//! Which queues of a lane may hold something, and from when on.
+//! The queues of a lane that may have messages to claim, and from when.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,37 +7,39 @@ use tokio::sync::Notify;
 
 use crate::domain::{Queue, Timestamp};
 
-/// A queue is worth a look from the time it stands here with, which is the earliest that anybody said. A claim that takes
-/// all of what may leave says when the rest may; a queue without a rest is left out until somebody says that it has got
-/// something again, so an idle lane costs nothing.
+/// The queues to check, each from its earliest known time.
+///
+/// A claim that takes all ready messages schedules the rest of the queue. A queue without a rest is removed until a
+/// signal names it, so an idle lane costs nothing.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    worth_a_look: Mutex<HashMap<Queue, Timestamp>>,
+    due: Mutex<HashMap<Queue, Timestamp>>,
     changed: Notify,
 }
 
 impl Queues {
-    /// Says that a queue may hold something from `at` on.
+    /// Schedules a queue for `at`, and wakes the claimer.
     pub(super) fn look(&self, queue: Queue, at: Timestamp) {
-        self.put_back(queue, at);
+        self.schedule(queue, at);
         self.changed.notify_one();
     }
 
-    /// The same without waking anybody: for the one who has just taken it out, could do nothing with it, and is about
-    /// to rest. Waking itself, it would never rest.
-    pub(super) fn put_back(&self, queue: Queue, at: Timestamp) {
+    /// Schedules a queue for `at` without waking the claimer.
+    ///
+    /// The claimer uses it for a queue that it has just taken out. If it woke itself, it would never rest.
+    pub(super) fn schedule(&self, queue: Queue, at: Timestamp) {
         let mut queues = self.lock();
         let from = queues.entry(queue).or_insert(at);
         *from = at.min(*from);
     }
 
-    /// Wakes whoever waits, because something else than a queue has changed.
-    pub(super) fn nudge(&self) {
+    /// Wakes the claimer after a change other than a queue's.
+    pub(super) fn wake(&self) {
         self.changed.notify_one();
     }
 
-    /// Takes out the queues that are worth a look now.
-    pub(super) fn take_ready(&self, now: Timestamp) -> Vec<Queue> {
+    /// Takes out the queues that are due.
+    pub(super) fn take_due(&self, now: Timestamp) -> Vec<Queue> {
         let mut queues = self.lock();
         let mut ready: Vec<_> = queues.iter().filter(|(_, from)| **from <= now).map(|(queue, _)| *queue).collect();
         for queue in &ready {
@@ -47,8 +49,8 @@ impl Queues {
         ready
     }
 
-    /// When the next queue is worth a look.
-    pub(super) fn next_look(&self) -> Option<Timestamp> {
+    /// When the next queue is due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.lock().values().min().copied()
     }
 
@@ -57,7 +59,7 @@ impl Queues {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Queue, Timestamp>> {
-        self.worth_a_look.lock().unwrap_or_else(PoisonError::into_inner)
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,11 +72,11 @@ mod tests {
     const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
 
     #[test]
-    fn what_is_new_wakes_and_what_is_put_back_does_not() {
+    fn a_signal_wakes_the_claimer_and_a_scheduled_queue_does_not() {
         let (queues, now) = (Queues::default(), Timestamp::from_millis(5));
-        queues.put_back(QUEUE, now);
+        queues.schedule(QUEUE, now);
         assert!(queues.changed().now_or_never().is_none());
-        assert_eq!((queues.next_look(), queues.take_ready(now)), (Some(now), vec![QUEUE]));
+        assert_eq!((queues.next_due(), queues.take_due(now)), (Some(now), vec![QUEUE]));
         queues.look(QUEUE, now);
         assert!(queues.changed().now_or_never().is_some());
     }

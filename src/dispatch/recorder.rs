@@ -1,4 +1,4 @@
-//! The recorder: decides about what was settled and writes it down, as many at once as have come together.
+//! The recorder: decides settled messages and stores the decisions, as many at once as have gathered.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -15,38 +15,39 @@ use crate::domain::{
 use crate::engine::{Answer, Event, Made};
 use crate::store::{Attempt, Change, Error, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
 
-/// Changes in one transaction: some 5 ms of writing.
+/// Most changes in one transaction: about 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
-/// How long outcomes are gathered before they are written.
+/// How long results are gathered before they are written.
 const GATHERING: Span = Span::from_millis(5);
-/// Rest after a write that failed. What was handed over must be recorded, so it is tried for as long as there is a store.
+/// Wait after a failed write. Submissions must be recorded, so the recorder retries until the store is closed.
 const AFTER_FAILURE: Span = Span::from_millis(500);
-/// An acceptance that waits longer than this to be written keeps a time of its own.
-const WAITED: Span = Span::from_secs(1);
-/// By so much such a time may be too late: acceptances of the same moment are still written together.
-const COARSE: i64 = 100;
+/// An acceptance that waits longer than this to be written keeps its own time.
+const LATE_WRITE: Span = Span::from_secs(1);
+/// Resolution of such times, in milliseconds: acceptances of about the same time are still written together.
+const RESOLUTION_MS: i64 = 100;
 
 #[derive(Debug)]
 pub(super) struct Recorder {
     store: Arc<dyn Store>,
     settled: mpsc::Receiver<Settled>,
-    /// Every lane that sends. Where nothing can be recorded, none of them does.
+    /// All sending lanes. None of them sends while nothing can be recorded.
     lanes: Vec<Arc<Lane>>,
-    told: Told,
+    failing: Told,
 }
 
 impl Recorder {
     pub(super) fn new(store: Arc<dyn Store>, lanes: Vec<Arc<Lane>>) -> (Self, mpsc::Sender<Settled>) {
         let (sender, settled) = mpsc::channel(GROUP_MAX);
-        (Self { store, settled, lanes, told: Told::default() }, sender)
+        (Self { store, settled, lanes, failing: Told::default() }, sender)
     }
 
-    /// Records until every worker is gone and everything is on disk, or until nothing can be written any more: what is
-    /// left is then found in flight by the next start.
+    /// Records until every worker has ended and everything is on disk, or until the store is closed.
+    ///
+    /// In the second case, the next start finds the remaining messages in flight.
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>) {
         let mut group = Group::default();
         while self.settled.recv_many(&mut group.settled, GROUP_MAX).await > 0 {
-            // Outcomes come one by one. A commit for a few of them costs nearly what one for hundreds does.
+            // Results come one by one. A commit of a few costs nearly as much as a commit of hundreds.
             clock.sleep(GATHERING).await;
             while group.settled.len() < GROUP_MAX
                 && let Ok(settled) = self.settled.try_recv()
@@ -62,66 +63,67 @@ impl Recorder {
         }
     }
 
-    /// Records what has come together by now, behind what could not be written before.
+    /// Records the results gathered so far, after those that could not be written before.
     #[cfg(test)]
     pub(super) async fn run_once(&mut self, group: &mut Group, now: Timestamp) -> Result<()> {
-        if group.arrived.is_none() {
+        if group.proven.is_none() {
             group.settled.extend(std::iter::from_fn(|| self.settled.try_recv().ok()));
         }
         self.write(group, now).await
     }
 
-    /// Writes a group. What left while nothing could be recorded would be unknown after a crash, so nothing leaves then.
+    /// Writes a group, and stops the lanes while that fails: a crash would leave submissions unknown that cannot be
+    /// recorded.
     async fn write(&self, group: &mut Group, now: Timestamp) -> Result<()> {
         let written = group.write(self.store.as_ref(), now).await;
         for lane in &self.lanes {
             lane.set_recordable(written.is_ok());
         }
         written.inspect(|()| {
-            if self.told.ends() {
-                tracing::warn!("hand-overs can be recorded again, and sending goes on");
+            if self.failing.ends() {
+                tracing::warn!("submissions can be recorded again; sending resumes");
             }
-            group.let_go(now);
+            group.release(now);
         })
     }
 
-    /// Tells of a failure, once until it is over. Returns whether trying again is in vain.
+    /// Logs a failure once, until a write succeeds. Returns whether retrying is useless.
     fn is_for_good(&self, error: &Error) -> bool {
         let for_good = matches!(error, Error::Closed { .. });
-        let then = if for_good { "nothing can be written any more" } else { "nothing is sent until they can be" };
-        if self.told.begins() || for_good {
-            tracing::error!(error = %Causes(error), "cannot record hand-overs; {then}");
+        let then = if for_good { "the store is closed" } else { "sending waits until they can be recorded" };
+        if self.failing.begins() || for_good {
+            tracing::error!(error = %Causes(error), "cannot record submissions; {then}");
         }
         for_good
     }
 }
 
-/// Outcomes that are written together.
+/// Results that are written together.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     settled: Vec<Settled>,
-    /// Whether some of it may be on disk already: a write of it has failed.
+    /// Whether part of it may be on disk already, because a write has failed.
     is_repeat: bool,
-    /// Once they are recorded: the steps of which a receipt said meanwhile that they have arrived.
-    arrived: Option<HashSet<(MessageKey, StepIndex)>>,
+    /// After recording: the steps whose submission a receipt has proven meanwhile.
+    proven: Option<HashSet<(MessageKey, StepIndex)>>,
 }
 
 impl Group {
-    /// Writes it down, with one time for all that is decided together: then it is written together too, and nothing is
-    /// early by it. After an error it goes on where it stopped.
+    /// Stores the group with one time for all its decisions, so they are written together and none is early. After an
+    /// error it resumes where it stopped.
     async fn write(&mut self, store: &dyn Store, now: Timestamp) -> Result<()> {
-        let arrived = match &self.arrived {
-            Some(arrived) => arrived,
+        let proven = match &self.proven {
+            Some(proven) => proven,
             None => {
                 let is_repeat = std::mem::replace(&mut self.is_repeat, true);
-                self.arrived.insert(record(store, &self.settled, is_repeat, now).await?)
+                self.proven.insert(record(store, &self.settled, is_repeat, now).await?)
             }
         };
-        give_back(store, &self.settled, arrived).await
+        return_slots(store, &self.settled, proven).await
     }
 
-    /// Everything of it is on disk.
-    fn let_go(&mut self, now: Timestamp) {
+    /// Releases the messages of a group that is on disk.
+    fn release(&mut self, now: Timestamp) {
         for (lane, count) in by_lane(&self.settled) {
             let of_lane = self.settled.iter().filter(|settled| settled.lane.id == lane.id);
             lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
@@ -129,7 +131,7 @@ impl Group {
         }
         self.settled.clear();
         self.is_repeat = false;
-        self.arrived = None;
+        self.proven = None;
     }
 }
 
@@ -141,65 +143,67 @@ fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
     lanes.into_values().collect()
 }
 
-/// Writes down a group, one decision about a message at a time: a receipt can be so fast that a message's next step is
-/// settled together with the one before. Returns the steps of which a receipt said meanwhile that they have arrived.
+/// Stores a group, one decision per message at a time.
+///
+/// Returns the steps whose submission a receipt has proven meanwhile. A receipt can be so fast that two steps of one
+/// message are settled in one group.
 pub(super) async fn record(
     store: &dyn Store,
     group: &[Settled],
     is_repeat: bool,
     now: Timestamp,
 ) -> Result<HashSet<(MessageKey, StepIndex)>> {
-    // First: who wants no more must not be written to while their message's end is being kept.
-    let unwilling: Vec<OptOut> = group.iter().filter_map(|settled| wants_no_more(settled, now)).collect();
-    if !unwilling.is_empty() {
-        let people: Vec<Msisdn> = unwilling.iter().map(|wish| wish.msisdn).collect();
-        store.opt_out(unwilling).await?;
-        // What waits for them in the hands of whatever lane must not leave either.
+    // Opt-outs come first: nothing may be sent to these recipients while the results are being stored.
+    let opt_outs: Vec<OptOut> = group.iter().filter_map(|settled| opt_out_of(settled, now)).collect();
+    if !opt_outs.is_empty() {
+        let recipients: Vec<Msisdn> = opt_outs.iter().map(|opt_out| opt_out.msisdn).collect();
+        store.opt_out(opt_outs).await?;
+        // Messages to them that any lane has claimed must not be sent either.
         if let Some(settled) = group.first() {
-            settled.entry.hush(&people);
+            settled.entry.hush(&recipients);
         }
     }
     let mut holds: Vec<_> = group.iter().filter_map(|settled| Some((settled, settled.hold.as_ref()?))).collect();
     holds.sort_by_key(|(_, (_, begun))| std::cmp::Reverse(*begun));
-    for (settled, (hold, begun)) in one_of_each(holds, |(_, (hold, _))| (hold.batch, hold.step)).0 {
+    for (settled, (hold, begun)) in split_firsts(holds, |(_, (hold, _))| (hold.batch, hold.step)).0 {
         settled.lane.book.hold_step(hold.clone(), *begun).await?;
     }
-    let mut arrived = HashSet::new();
+    let mut proven = HashSet::new();
     let buckets: Vec<NotedBucket> = by_lane(group).iter().flat_map(|(lane, _)| lane.to_note()).collect();
     let mut rest: Vec<&Settled> = group.iter().collect();
     while !rest.is_empty() {
-        let (firsts, others) = one_of_each(rest, |settled| settled.message.key);
-        arrived.extend(record_firsts(store, &firsts, &buckets, (is_repeat, now)).await?);
+        let (firsts, others) = split_firsts(rest, |settled| settled.message.key);
+        proven.extend(record_firsts(store, &firsts, &buckets, (is_repeat, now)).await?);
         rest = others;
     }
     for settled in group {
         settled.entry.count_hand_overs(u64::from(settled.fact.as_ref().is_some_and(|fact| fact.intent.is_some())));
     }
-    Ok(arrived)
+    Ok(proven)
 }
 
-/// What the provider said about the person and not about the message holds for every channel and campaign.
-fn wants_no_more(settled: &Settled, now: Timestamp) -> Option<OptOut> {
+/// The opt-out that a refusal reports, if it does. It applies to every channel and campaign.
+fn opt_out_of(settled: &Settled, now: Timestamp) -> Option<OptOut> {
     let Answer::Refused { fault: Fault::Person, .. } = settled.answer else { return None };
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
-    let source = code.map_or_else(|| "answer of the provider".to_owned(), |code| format!("answer with code {code}"));
+    let source = code.map_or_else(|| "provider answer".to_owned(), |code| format!("provider answer with code {code}"));
     Some(OptOut { msisdn: settled.message.msisdn, since: now, from: WishFrom::Provider, source })
 }
 
-/// Parts what is first of its key from what comes after, both in order.
-fn one_of_each<T, K: Eq + Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, Vec<T>) {
+/// Separates the first item of each key from the others, both in order.
+fn split_firsts<T, K: Eq + Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, Vec<T>) {
     let mut seen = HashSet::with_capacity(all.len());
     all.into_iter().partition(|one| seen.insert(key(one)))
 }
 
-/// Where a receipt was faster, the decision is made again on what stands there now.
+/// Records one decision per message. If a receipt was faster, the decision is repeated on the present row.
 async fn record_firsts(
     store: &dyn Store,
     firsts: &[&Settled],
     buckets: &[NotedBucket],
     (is_repeat, now): (bool, Timestamp),
 ) -> Result<HashSet<(MessageKey, StepIndex)>> {
-    let mut arrived = HashSet::new();
+    let mut proven = HashSet::new();
     let decide = |settled: &Settled, message: &Loaded| decide(settled, message, is_repeat, now);
     let changes = firsts.iter().map(|settled| decide(settled, &settled.message)).collect();
     let mut stale = store.record_noting(changes, buckets.to_vec()).await?;
@@ -210,23 +214,24 @@ async fn record_firsts(
             let current = current.get(&settled.message.key);
             current.is_some_and(|message| message.present.marks.handed_over(settled.step))
         };
-        arrived.extend(firsts.iter().filter(handed_over).map(|settled| (settled.message.key, settled.step)));
+        proven.extend(firsts.iter().filter(handed_over).map(|settled| (settled.message.key, settled.step)));
         let again =
             firsts.iter().filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?))).collect();
         stale = store.record(again).await?;
     }
-    Ok(arrived)
+    Ok(proven)
 }
 
-/// Gives back the places that were taken for what never left: first on disk, so that nobody new is let in whom a crash
-/// would find there besides.
-async fn give_back(store: &dyn Store, group: &[Settled], arrived: &HashSet<(MessageKey, StepIndex)>) -> Result<()> {
+/// Returns the tier slots of messages that were not submitted.
+///
+/// The store comes first. Otherwise a new recipient could take a slot that a restart after a crash still counts.
+async fn return_slots(store: &dyn Store, group: &[Settled], proven: &HashSet<(MessageKey, StepIndex)>) -> Result<()> {
     for (lane, _) in by_lane(group) {
         let Some((portfolio, window)) = &lane.tier else { continue };
         let unsent = group
             .iter()
-            .filter(|settled| settled.lane.id == lane.id && !arrived.contains(&(settled.message.key, settled.step)));
-        let spare: Vec<_> = unsent.filter_map(|settled| Some((settled.message.msisdn, settled.spare_place?))).collect();
+            .filter(|settled| settled.lane.id == lane.id && !proven.contains(&(settled.message.key, settled.step)));
+        let spare: Vec<_> = unsent.filter_map(|settled| Some((settled.message.msisdn, settled.unused_slot?))).collect();
         if !spare.is_empty() {
             store.give_back_places(portfolio, spare.clone()).await?;
             window.give_back(spare);
@@ -235,31 +240,34 @@ async fn give_back(store: &dyn Store, group: &[Settled], arrived: &HashSet<(Mess
     Ok(())
 }
 
-/// From when an acceptance counts that was heard at `answered` and is written at `now`: never from before it. What
-/// waited for a disk that can be written again counts from when it was heard, for its receipts have come since, and
-/// were missed: a gap that ended before it counted would not concern it.
+/// The acceptance time of an answer that came at `answered` and is written at `now`; never earlier than the answer.
+///
+/// An answer that waited for a disk counts from its own time. Its receipts may have been missed meanwhile, and a gap
+/// that ended before the acceptance would not apply to it.
 fn accepted_at(answered: Timestamp, now: Timestamp) -> Timestamp {
-    if now.since(answered) <= WAITED {
+    if now.since(answered) <= LATE_WRITE {
         return now;
     }
-    let coarse = answered.millis() + (-answered.millis()).rem_euclid(COARSE);
+    let coarse = answered.millis() + (-answered.millis()).rem_euclid(RESOLUTION_MS);
     Timestamp::from_millis(coarse).min(now)
 }
 
-/// Whether a refusal that was taken for its recipient's fault is the sender's by now: it need not fall back first.
+/// Whether a refusal blamed on the recipient has meanwhile become the sender's fault. Then the message does not fall
+/// back.
 fn is_recalled(settled: &Settled) -> bool {
     let refused = settled.fact.as_ref().filter(|fact| fact.verdict == Verdict::Rejected);
     let code = refused.and_then(|fact| fact.code);
     code.is_some_and(|code| settled.entry.are_senders(settled.step, ToldBy::Answer, code).is_some())
 }
 
-/// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
+/// Lets the engine decide a settled job. An answer that no longer changes the message still leaves a fact with the
+/// umid.
 fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) -> Change {
     let now = match (settled.answer, &settled.fact) {
         (Answer::Accepted, Some(fact)) => accepted_at(fact.answered, now),
         _ => now,
     };
-    // By the plan as it is now, which is seldom another than when it was claimed.
+    // Uses the present plan, which may have been amended since the claim.
     let later = settled.entry.is_former().then(|| settled.lane.book.entry(settled.entry.id)).flatten();
     let entry = later.as_ref().unwrap_or(&settled.entry);
     let is_recalled = is_recalled(settled);
@@ -270,7 +278,8 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
         answer => answer,
     };
     let answered = Event::Answered { step: settled.step, answer };
-    // What was recorded before an error came in between may have been claimed anew: that claim has an answer of its own.
+    // If the result was recorded before a write error, the message may have been claimed again. That claim has its own
+    // answer.
     let ours = &settled.message.present;
     let is_ours = match (ours.state, message.present.state) {
         (State::Sending { intent: claimed, .. }, State::Sending { intent, .. }) => {
@@ -289,19 +298,18 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
     if let Some(why) = settled.then {
         case.tell(&entry.plan, Event::CalledOff(why), now);
     }
-    // The next epoch has counted it as unknown, and that stays so, in the row and in its fact. All that we add to it is
-    // what the provider calls it, by which receipts find it.
-    // A second copy is unknown before its own answer too.
+    // The next epoch has counted the attempt as unknown, and it stays unknown in the row and in its fact. Only the umid
+    // is added, by which receipts find it. A resent copy is also marked unknown before its own answer.
     let is_in_our_hands = (message.present.state, message.present.tries) == (ours.state, ours.tries);
     let is_late = message.present.marks.unknown(settled.step) && !is_in_our_hands;
     let fact = match fact {
         Some(fact) if is_late => Some(Attempt { verdict: Verdict::Unknown, ..fact }).filter(|fact| fact.umid.is_some()),
         fact => fact,
     };
-    // Where a receipt has proven it meanwhile, it was handed over whatever the answer said.
+    // If a receipt has proven the submission meanwhile, the message was submitted whatever the answer says.
     let was_handed_over = |message: &Loaded| message.present.marks.handed_over(settled.step);
     let is_proven = was_handed_over(message) && !was_handed_over(&settled.message);
-    // What is in our hands no more has had its money back, if this was on disk already.
+    // If this result was on disk already and the claim is over, the money has been refunded.
     let is_still_ours = is_ours && matches!(message.present.state, State::Sending { .. });
     let has_it_back = is_repeat && !is_still_ours;
     let refund = settled.refund.filter(|_| !is_proven && !has_it_back);
@@ -313,19 +321,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waited_to_be_written_was_accepted_when_that_was_heard_and_never_before() {
+    fn a_late_write_keeps_the_acceptance_time_and_an_early_one_uses_now() {
         let at = |millis| Timestamp::from_millis(millis);
         assert_eq!(accepted_at(at(5_001), at(5_020)), at(5_020));
         assert_eq!(accepted_at(at(5_001), at(60_000)), at(5_100));
         assert_eq!(accepted_at(at(5_100), at(60_000)), at(5_100));
-        assert_eq!(accepted_at(at(5_001), at(4_000)), at(4_000), "a clock that was put back");
+        assert_eq!(accepted_at(at(5_001), at(4_000)), at(4_000), "a clock that was set back");
     }
 
     #[test]
     fn two_steps_of_one_message_are_recorded_one_after_the_other() {
         let steps = vec![("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3)];
-        let (firsts, others) = one_of_each(steps, |(message, _)| *message);
+        let (firsts, others) = split_firsts(steps, |(message, _)| *message);
         assert_eq!(firsts, [("a", 1), ("b", 1), ("c", 1)]);
-        assert_eq!(one_of_each(others, |(message, _)| *message), (vec![("a", 2)], vec![("a", 3)]));
+        assert_eq!(split_firsts(others, |(message, _)| *message), (vec![("a", 2)], vec![("a", 3)]));
     }
 }

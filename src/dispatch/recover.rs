@@ -1,11 +1,13 @@
-//! After a crash: what the dead process had in its hands.
+//! After a crash: the messages that the dead process had claimed.
 
 use crate::domain::{Loaded, Present, State, Timestamp};
 use crate::engine::{Answer, Event, Ruling};
 use crate::store::{Attempt, Book, Change, Epoch, Result, Store, Verdict};
 
-/// A provider that was slow to take it may have taken it just before the crash, however long before it was claimed: what
-/// it said of that fell into the gap, so no time that was up before the gap means anything.
+/// Moves a deadline that passed before the gap of the crash to `now`.
+///
+/// A slow provider may have accepted the request just before the crash, long after the claim. Its receipts then fell
+/// into the gap, so an earlier deadline proves nothing.
 const fn not_due_before(present: Present, now: Timestamp) -> Present {
     match present.state {
         State::Awaiting { due } if due.millis() < now.millis() => {
@@ -18,7 +20,7 @@ const fn not_due_before(present: Present, now: Timestamp) -> Present {
 /// Messages settled in one transaction.
 const PAGE: u32 = 2_000;
 
-/// What an earlier epoch has claimed and not recorded: no more than lanes may have in their hands. To find it takes a walk.
+/// Loads the messages that an earlier epoch claimed and did not record. The lanes' limits bound their number.
 pub async fn in_flight(store: &dyn Store, epoch: Epoch) -> Result<Vec<Loaded>> {
     let mut all: Vec<Loaded> = Vec::new();
     loop {
@@ -30,9 +32,11 @@ pub async fn in_flight(store: &dyn Store, epoch: Epoch) -> Result<Vec<Loaded>> {
     }
 }
 
-/// Counts every message that an earlier epoch has claimed and not recorded as handed over at its intent, with nobody
-/// knowing whether it was (rule 7). Called before anything is claimed in this one. A server of an earlier epoch that is
-/// alive after all may record what it sent meanwhile: whatever is written first counts.
+/// Counts every message that an earlier epoch claimed and did not record as submitted at its intent time, with an
+/// unknown result (rule 7).
+///
+/// The caller does this before the first claim of this epoch. A server of an earlier epoch that is still alive may
+/// record its submissions meanwhile: the first record counts.
 pub async fn recover(store: &dyn Store, book: &Book, in_flight: &[Loaded], now: Timestamp) -> Result<()> {
     for page in in_flight.chunks(PAGE as usize) {
         let mut changes = Vec::with_capacity(page.len());
@@ -52,7 +56,7 @@ pub async fn recover(store: &dyn Store, book: &Book, in_flight: &[Loaded], now: 
                 verdict: Verdict::Unknown,
                 tries: message.present.tries,
                 code: None,
-                detail: Some("the server died while it was being handed over".to_owned()),
+                detail: Some("the server stopped while the message was being submitted".to_owned()),
                 umid: None,
                 ruling: Ruling::default(),
             };

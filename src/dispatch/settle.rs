@@ -1,6 +1,6 @@
-//! From the provider's answer to the engine's: who is held, who brakes, and what the facts will say.
+//! Turns the provider's answer into the engine's: decides on holds and backoff, and collects the facts to record.
 //!
-//! What an end says about the provider itself, the lane's circuit hears from the worker.
+//! The worker reports to the lane's circuit what an answer says about the provider itself.
 
 use std::sync::Arc;
 
@@ -10,24 +10,23 @@ use crate::domain::{Fault, SenderPart, Span, State, Subject, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
 use crate::store::{HeldBy, Hold, Recall, StepHold, ToldBy, Verdict};
-use crate::throttle::Complaint;
+use crate::throttle::Throttling;
 use crate::wire::codes;
 
-/// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
-/// stand in everybody's way.
-const PATIENT_TRIES: u16 = 3;
-/// The status, and the code, that answers one request too many.
+/// Tries after which a message that keeps returning moves to the end of its queue, so that it does not block others.
+const TRIES_IN_PLACE: u16 = 3;
+/// The status and the code of a throttled request.
 const TOO_MANY: u32 = 429;
-/// How far behind the end it goes: longer from try to try.
+/// How much later than the end of the queue it is due: doubles with each try.
 const SHORTEST_REST: Span = Span::from_secs(8);
 const LONGEST_REST: Span = Span::from_secs(600);
 
-/// What the answer to a request that was begun at `begun` means for its message, and for its lane.
+/// Applies the answer to a request that began at `begun` to its message and its lane.
 pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestamp) -> Settled {
     let now = lane.clock.now();
     match answer {
         Answer::Accepted { umid } => {
-            lane.brake.release(begun);
+            lane.backoff.reset(begun);
             job.entry.taken(job.step(), ToldBy::Answer);
             let details = Details { umid: Some(umid), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
@@ -37,15 +36,15 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
             Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details)))
         }
         Answer::NotOffered { .. } => {
-            let again = place(&job, lane, now);
+            let again = requeue_at(&job, lane, now);
             Settled::new(job, lane, engine::Answer::Unavailable { again }, None)
         }
-        Answer::Withdrawn => job.hand_back(lane, None),
+        Answer::Withdrawn => job.requeue(lane, None),
         Answer::Refused(refusal) => {
             if refusal.fault == Fault::Passing {
                 let Refusal { detail, retry_after, .. } = &refusal;
-                let complaint = Complaint { begun, retry_after: *retry_after, reason: detail };
-                lane.brake.press(complaint, now, &lane.chance);
+                let throttling = Throttling { begun, retry_after: *retry_after, reason: detail };
+                lane.backoff.apply_throttling(throttling, now, &lane.chance);
             }
             refused(job, lane, refusal, begun)
         }
@@ -55,25 +54,26 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
 fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Settled {
     let now = lane.clock.now();
     let (fault, recall) = fault_of(&job, &refusal, now);
-    // That there were too many requests is no message's own, however often it was one of them.
+    // Throttling is not caused by a single message, so it keeps its position however often it is throttled.
     let again = match job.claimed.message.present.state {
         State::Sending { not_before, .. } if refusal.code == Some(TOO_MANY) => not_before,
-        // Behind the others: where the step is resumed, one bad value must not be the first that is tried each time.
+        // At the end of the queue: a message with an invalid value must not be the first one each time the step
+        // resumes.
         _ if recall.is_some() => now,
-        _ => place(&job, lane, now),
+        _ => requeue_at(&job, lane, now),
     };
     let answer = engine::Answer::Refused { fault, again };
     match fault {
         Fault::Recipient | Fault::Person => {
-            // A clear no about one person also says that the provider takes requests.
-            lane.brake.release(begun);
+            // A refusal that concerns one recipient also shows that the provider takes requests.
+            lane.backoff.reset(begun);
             Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into())))
         }
         Fault::Passing => Settled::new(job, lane, answer, None),
         Fault::Sender(SenderPart::Step) => {
-            let place = (job.entry.id, job.step());
+            let step = (job.entry.id, job.step());
             let Refusal { subject, code, detail, .. } = refusal;
-            let hold = StepHold::for_refusal(place, subject, code, &detail, recall, now);
+            let hold = StepHold::for_refusal(step, subject, code, &detail, recall, now);
             Settled { hold: Some((hold, begun)), ..Settled::new(job, lane, answer, None) }
         }
         Fault::Sender(part) => {
@@ -82,7 +82,7 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
             let hold =
                 step.and_then(|step| Hold::for_fault(step, lane_name, part, HeldBy::Answer, code, refusal.detail, now));
             if let Some(hold) = hold {
-                // Counts at once; the node's watch writes it down.
+                // The hold applies at once; the node's watch stores it.
                 lane.holds.put(hold, begun);
             }
             Settled::new(job, lane, answer, None)
@@ -90,8 +90,9 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
     }
 }
 
-/// Whose fault a refusal is in this step, and what to recall where that shows only now: a value may be wrong for one
-/// recipient, and for twenty in a row it is the sender's.
+/// The fault of a refusal in this step, and what to recall if that shows only now.
+///
+/// A value may be invalid for one recipient. If it is refused twenty times in a row, the sender is at fault.
 fn fault_of(job: &Job, refusal: &Refusal, now: Timestamp) -> (Fault, Option<Recall>) {
     let Refusal { fault, subject, code, .. } = *refusal;
     let Some(step) = job.entry.plan.step(job.step()) else { return (fault, None) };
@@ -102,13 +103,13 @@ fn fault_of(job: &Job, refusal: &Refusal, now: Timestamp) -> (Fault, Option<Reca
     (recall.map_or(fault, |_| Fault::Sender(SenderPart::Step)), recall)
 }
 
-/// Where a message that may go again stands in its queue: where it stood, unless it keeps coming back.
-fn place(job: &Job, lane: &Lane, now: Timestamp) -> Timestamp {
+/// When a returned message is due again: at its old position in the queue, unless it keeps returning.
+fn requeue_at(job: &Job, lane: &Lane, now: Timestamp) -> Timestamp {
     let present = &job.claimed.message.present;
     match present.state {
-        State::Sending { not_before, .. } if present.tries < PATIENT_TRIES => not_before,
+        State::Sending { not_before, .. } if present.tries < TRIES_IN_PLACE => not_before,
         State::Sending { .. } | State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {
-            now + lane.chance.back_off(SHORTEST_REST, present.tries.saturating_sub(PATIENT_TRIES).into(), LONGEST_REST)
+            now + lane.chance.back_off(SHORTEST_REST, present.tries.saturating_sub(TRIES_IN_PLACE).into(), LONGEST_REST)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What each message of a step costs.
+//! The price of each message of a step.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ struct Tariff {
     billed: Billed,
 }
 
-/// What is paid for.
+/// The unit that is billed.
 #[derive(Debug)]
 enum Billed {
     Messages,
-    /// On SMS each part.
+    /// On SMS, each part.
     Parts(PartsOf),
-    /// A text that nobody could count: a launch lets none through, and a budget is not what lets one pass.
+    /// A text whose parts cannot be counted. A launch refuses it; here the budget assumes the most parts.
     MostParts,
 }
 
@@ -29,7 +29,7 @@ impl Price for Tariff {
         match &self.billed {
             Billed::Messages => price,
             Billed::Parts(parts) => {
-                // What cannot be read is not sent.
+                // A message with unreadable fields is not sent.
                 candidate.fields.unpack().map_or(Money::ZERO, |fields| price.times(parts.count(&fields)))
             }
             Billed::MostParts => price.times(PARTS_MAX as u64),
@@ -37,7 +37,7 @@ impl Price for Tariff {
     }
 }
 
-/// What of a step may still leave; nothing where all of it may, at a price that nobody has said.
+/// The cap of a step; `None` if neither a limit nor a price applies.
 pub(super) fn cap(plan: &Plan, step: &Step) -> Option<Cap> {
     if step.limits.are_none() && plan.limits.are_none() && step.prices.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! A lane at work without a network: what its parts promise one another.
+//! Tests of a running lane without a network.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ use crate::engine::{Answer, Obstacle};
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::store::{self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Verdict};
-use crate::throttle::{Bucket, End, Holds, LEAVES_WITHIN, Pace, Pairs, Tenure};
+use crate::throttle::{Bucket, End, Holds, Pace, Pairs, SUBMITTED_WITHIN, Tenure};
 
 mod claims;
 mod epochs;
@@ -33,14 +33,14 @@ mod order;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-/// A provider that says the same to everybody.
+/// A provider that gives every request the same answer.
 #[derive(Debug)]
 struct Says {
     status: u16,
     body: &'static str,
     requests: Arc<Mutex<u32>>,
     reads: Arc<Mutex<u32>>,
-    /// Whether reads are answered at all.
+    /// Whether reads are answered.
     answers_reads: Arc<AtomicBool>,
     reads_take_a_moment: Arc<AtomicBool>,
 }
@@ -158,29 +158,29 @@ impl Desk {
         }
     }
 
-    async fn campaign(&self, name: &str, people: u32) -> BatchId {
-        self.named(Some(name), people, "Hello", None).await
+    async fn campaign(&self, name: &str, recipients: u32) -> BatchId {
+        self.named(Some(name), recipients, "Hello", None).await
     }
 
-    /// A running batch of so many people, each of whom gets this text.
-    async fn batch(&self, people: u32, text: &str, gives_up: Option<Timestamp>) -> BatchId {
-        self.named(None, people, text, gives_up).await
+    /// A running batch of this many recipients with this text.
+    async fn batch(&self, recipients: u32, text: &str, gives_up: Option<Timestamp>) -> BatchId {
+        self.named(None, recipients, text, gives_up).await
     }
 
-    async fn named(&self, name: Option<&str>, people: u32, text: &str, gives_up: Option<Timestamp>) -> BatchId {
-        self.of_step(name, people, Step::of_text(Channel::Sms, "sms", text), gives_up).await
+    async fn named(&self, name: Option<&str>, recipients: u32, text: &str, gives_up: Option<Timestamp>) -> BatchId {
+        self.of_step(name, recipients, Step::of_text(Channel::Sms, "sms", text), gives_up).await
     }
 
-    async fn of_step(&self, name: Option<&str>, people: u32, step: Step, gives_up: Option<Timestamp>) -> BatchId {
+    async fn of_step(&self, name: Option<&str>, recipients: u32, step: Step, gives_up: Option<Timestamp>) -> BatchId {
         let queued = Present::queued(self.clock.now(), gives_up);
-        self.of_steps(name, people, vec![step], &queued).await
+        self.of_steps(name, recipients, vec![step], &queued).await
     }
 
-    /// A running batch of so many people who stand so.
-    async fn of_steps(&self, name: Option<&str>, people: u32, steps: Vec<Step>, stands: &Present) -> BatchId {
+    /// A running batch of this many recipients, whose messages are in this state.
+    async fn of_steps(&self, name: Option<&str>, recipients: u32, steps: Vec<Step>, stands: &Present) -> BatchId {
         let (store, now) = (&self.store, self.clock.now());
-        let recipients = (0..people).map(|n| Recipient {
-            msisdn: person(n),
+        let rows = (0..recipients).map(|n| Recipient {
+            msisdn: recipient(n),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: None,
             fields: Fields::pack([""]),
@@ -188,8 +188,8 @@ impl Desk {
         let new =
             NewAudience { known_as: KnownAs::Nothing, source: String::new(), columns: vec!["code".to_owned()], now };
         let audience = store.begin_audience(new).await.unwrap();
-        store.add_recipients(audience, 0, recipients.collect()).await.unwrap();
-        store.publish_audience(audience, people, "{}".to_owned()).await.unwrap();
+        store.add_recipients(audience, 0, rows.collect()).await.unwrap();
+        store.publish_audience(audience, recipients, "{}".to_owned()).await.unwrap();
         let plan = Plan { columns: vec!["code".to_owned()], after_gap: AfterGap::Wait, ..Plan::of_steps(steps) };
         let new = NewBatch {
             tag: Tag::from_random(7),
@@ -206,7 +206,7 @@ impl Desk {
             batch,
             audience,
             from: 0,
-            until: people,
+            until: recipients,
             base: 0,
             over: None,
             start: Start::of(stands, vec![self.lane.id]),
@@ -230,7 +230,7 @@ impl Desk {
         set.messages.into_iter().map(|claimed| Job { entry: Arc::clone(&entry), claimed, hush }).collect()
     }
 
-    /// What becomes of these jobs in the hands of a worker.
+    /// The results of these jobs after a worker has sent them.
     async fn worked(&mut self, jobs: Vec<Job>) -> Vec<Settled> {
         let turnstile = Turnstile::new(Arc::clone(&self.lane), self.sender.clone(), CancellationToken::new());
         let turnstile = Arc::new(turnstile);
@@ -244,7 +244,7 @@ impl Desk {
         std::iter::from_fn(|| self.settled.try_recv().ok()).collect()
     }
 
-    /// Records to the end, while time goes on whenever somebody waits for it.
+    /// Records everything, and advances the clock whenever a task sleeps.
     async fn recorded(&self, settled: Vec<Settled>) {
         let (recorder, sender) = Recorder::new(Arc::clone(&self.store), Vec::new());
         for settled in settled {
@@ -266,7 +266,7 @@ impl Desk {
     }
 }
 
-fn person(n: u32) -> Msisdn {
+fn recipient(n: u32) -> Msisdn {
     Msisdn::try_from(6_591_000_000 + u64::from(n)).unwrap()
 }
 
@@ -277,7 +277,7 @@ fn answers(settled: &[Settled]) -> Vec<Answer> {
 const TEN_AT_ONCE: &str = "send = \"batch\"\nbatch_size = 10";
 
 #[tokio::test]
-async fn whose_time_is_up_while_it_waits_for_its_turn_goes_back() {
+async fn a_message_that_expires_at_the_turnstile_is_requeued() {
     let mut desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let short = desk.batch(3, "Hello", Some(START + Span::from_secs(1))).await;
     let long = desk.batch(1, "Hello", None).await;
@@ -289,12 +289,12 @@ async fn whose_time_is_up_while_it_waits_for_its_turn_goes_back() {
     first.tokens.spend().unwrap();
     desk.clock.advance(Span::from_millis(101));
     let next = desk.turnstile.next().now_or_never().flatten().unwrap();
-    assert_eq!(next.jobs[0].claimed.message.key.batch, long, "the others no longer stand in its way");
+    assert_eq!(next.jobs[0].claimed.message.key.batch, long, "the expired messages no longer block it");
     assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun, Answer::NotBegun]);
 }
 
 #[tokio::test]
-async fn a_refused_batch_puts_one_hold_and_its_late_companions_none() {
+async fn a_refused_batch_puts_one_hold_and_later_answers_to_it_none() {
     let mut desk = Desk::new("rate = \"2000/s\"", TEN_AT_ONCE, 401, r#"{"code":1200}"#).await;
     let batch = desk.batch(30, "Hello", None).await;
     desk.clock.advance(Span::from_secs(1));
@@ -304,7 +304,7 @@ async fn a_refused_batch_puts_one_hold_and_its_late_companions_none() {
     let seq = desk.store.hold(hold.clone(), *begun).await.unwrap();
     desk.holds.written(hold, seq);
     assert_eq!(*desk.requests.lock().unwrap(), 1);
-    // Another request was begun before the hold, a person lifts it, and only then its answer comes.
+    // Another request began before the hold, an operator releases the hold, and only then its answer comes.
     let begun = desk.clock.now();
     let late = desk.jobs(batch, 10).await;
     desk.clock.advance(Span::from_secs(1));
@@ -320,39 +320,39 @@ async fn a_refused_batch_puts_one_hold_and_its_late_companions_none() {
         super::settle::settle(job, &desk.lane, crate::provider::Answer::Refused(refusal.clone()), begun);
     }
     assert_eq!(desk.holds.on_lane("sms"), None);
-    // But what is begun now says that nothing has become better.
+    // A request that begins now shows that the cause remains.
     let jobs = desk.jobs(batch, 10).await;
     desk.worked(jobs).await;
     assert!(desk.holds.on_lane("sms").is_some());
 }
 
 #[tokio::test]
-async fn whoever_was_to_go_alone_is_forgotten_once_it_is_over() {
+async fn isolation_ends_when_a_message_is_settled_or_called_off() {
     let mut desk = Desk::new("rate = \"2000/s\"", TEN_AT_ONCE, 400, r#"{"code":1002}"#).await;
     let spoiled = desk.batch(5, "Hello", None).await;
     let without = desk.batch(1, "Your code is {{code}}", None).await;
     desk.clock.advance(Span::from_secs(1));
     let jobs = desk.jobs(spoiled, 5).await;
     desk.worked(jobs).await;
-    let alone = |batch, n| desk.lane.goes_alone(MessageKey { batch, n });
-    assert!((0..5).all(|n| alone(spoiled, n)));
+    let isolated = |batch, n| desk.lane.is_isolated(MessageKey { batch, n });
+    assert!((0..5).all(|n| isolated(spoiled, n)));
     let from = vec![BatchState::Running];
     desk.store.move_batch(spoiled, from, BatchState::Cancelling, None, desk.clock.now()).await.unwrap();
     desk.lane.look_everywhere();
-    assert!(alone(spoiled, 0), "nobody knows of the cancel yet");
+    assert!(isolated(spoiled, 0), "the cancel is not known yet");
     desk.book.refresh().await.unwrap();
     desk.lane.look_everywhere();
-    assert!((0..5).all(|n| !alone(spoiled, n)));
-    // One who turns out to have nothing that could be sent.
-    desk.lane.set_apart(MessageKey { batch: without, n: 0 });
+    assert!((0..5).all(|n| !isolated(spoiled, n)));
+    // A message that turns out to have nothing to send.
+    desk.lane.isolate(MessageKey { batch: without, n: 0 });
     let jobs = desk.jobs(without, 1).await;
     let settled = desk.worked(jobs).await;
     assert_eq!(answers(&settled), [Answer::CannotLeave(Obstacle::MissingVariable)]);
-    assert!(!desk.lane.goes_alone(MessageKey { batch: without, n: 0 }));
+    assert!(!desk.lane.is_isolated(MessageKey { batch: without, n: 0 }));
 }
 
 #[tokio::test]
-async fn whoever_is_said_to_want_no_more_by_an_answer_is_opted_out() {
+async fn an_answer_that_reports_an_opt_out_records_it() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(2, "Hello", None).await;
     let refused = Answer::Refused { fault: Fault::Person, again: START };
@@ -363,34 +363,34 @@ async fn whoever_is_said_to_want_no_more_by_an_answer_is_opted_out() {
         _ => Settled::new(job, &desk.lane, Answer::NotBegun, None),
     });
     desk.recorded(settled.collect()).await;
-    assert_eq!(desk.store.opted_out(vec![person(0), person(1)]).await.unwrap(), [person(0)]);
+    assert_eq!(desk.store.opted_out(vec![recipient(0), recipient(1)]).await.unwrap(), [recipient(0)]);
     assert!(desk.store.in_flight(Epoch(1), None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn the_recorder_ends_once_nothing_can_be_written_any_more() {
+async fn the_recorder_ends_when_the_store_is_closed() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(1, "Hello", None).await;
     let jobs = desk.jobs(batch, 1).await;
-    let settled = jobs.into_iter().map(|job| job.hand_back(&desk.lane, None)).collect();
+    let settled = jobs.into_iter().map(|job| job.requeue(&desk.lane, None)).collect();
     desk.store.close().await;
     desk.recorded(settled).await;
 }
 
-/// Claims until the claimer rests.
+/// Claims until the claimer has to wait.
 async fn claims(claimer: &Claimer) {
     while claimer.run_once().await.unwrap() == Next::Now {}
 }
 
 #[tokio::test]
-async fn what_is_claimed_and_not_recorded_has_a_bound_and_what_waits_to_leave_a_smaller_one() {
+async fn unrecorded_messages_are_bounded_and_unsent_ones_more_tightly() {
     let desk = Desk::new("rate = \"400/s\"", "", 200, "").await;
     desk.batch(2_500, "Hello", None).await;
     desk.lane.look_everywhere();
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
     let in_flight = async || desk.store.in_flight(Epoch(1), None, 10_000).await.unwrap().len();
     claims(&claimer).await;
-    // Two claims of 100 ms of the rate.
+    // Two claims of 100 ms of the rate each.
     assert_eq!(in_flight().await, 80);
     // Requests are sent and answered, and never recorded.
     let mut jobs = Vec::new();
@@ -410,7 +410,7 @@ async fn what_is_claimed_and_not_recorded_has_a_bound_and_what_waits_to_leave_a_
     assert_eq!(desk.lane.request_size(), NonZeroU32::MIN);
 }
 
-/// Whose messages a claimer brings to the turnstile, in order, claim by claim.
+/// The batches of the messages that a claimer brings to the turnstile, in order, after each claim.
 async fn served(desk: &Desk, claims: usize) -> Vec<BatchId> {
     desk.lane.look_everywhere();
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
@@ -426,7 +426,7 @@ async fn served(desk: &Desk, claims: usize) -> Vec<BatchId> {
 }
 
 #[tokio::test]
-async fn a_small_campaign_is_not_starved_by_a_big_one_however_slow_the_lane() {
+async fn a_big_campaign_does_not_starve_a_small_one_at_any_rate() {
     for rate in ["rate = \"1/s\"\nburst = 50", "rate = \"400/s\"\nburst = 50"] {
         let desk = Desk::new(rate, "", 200, "").await;
         let (big, small) = (desk.campaign("big", 200).await, desk.campaign("small", 4).await);
@@ -434,12 +434,12 @@ async fn a_small_campaign_is_not_starved_by_a_big_one_however_slow_the_lane() {
         let place = served.iter().rposition(|batch| *batch == small).unwrap();
         let before = served[..place].iter().filter(|batch| **batch == big).count();
         assert_eq!(served.iter().filter(|batch| **batch == small).count(), 4, "{rate}: {served:?}");
-        assert!(before <= 40, "{rate}: {before} of the big one before the last of the small one");
+        assert!(before <= 40, "{rate}: {before} messages of the big campaign before the last of the small one");
     }
 }
 
 #[tokio::test]
-async fn single_messages_of_an_api_go_before_campaigns() {
+async fn single_api_messages_are_sent_before_campaigns() {
     let desk = Desk::new("rate = \"20/s\"\nburst = 50", "", 200, "").await;
     let campaign = desk.campaign("big", 50).await;
     let single = desk.batch(5, "Hello", None).await;
@@ -449,7 +449,7 @@ async fn single_messages_of_an_api_go_before_campaigns() {
 }
 
 #[tokio::test]
-async fn whose_window_closes_while_it_waits_goes_back_for_a_place() {
+async fn a_message_whose_window_closes_while_it_waits_is_requeued() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(2, "Hello", None).await;
     let mut jobs = desk.jobs(batch, 2).await;
@@ -462,26 +462,26 @@ async fn whose_window_closes_while_it_waits_goes_back_for_a_place() {
 }
 
 #[tokio::test]
-async fn whose_place_in_the_tier_may_be_free_again_before_a_day_has_passed_goes_back_for_another() {
+async fn a_message_whose_slot_grows_too_old_while_it_waits_is_requeued() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(2, "Hello", None).await;
     let mut jobs = desk.jobs(batch, 2).await;
     jobs[0].claimed.pass = Pass::Slot;
     desk.turnstile.fill(jobs);
-    // A place is kept for some seconds longer than a day, because the message may leave so much later than it was claimed.
-    desk.clock.advance(LEAVES_WITHIN);
+    // A slot is kept a few seconds longer than a day, because a message may be sent that long after its claim.
+    desk.clock.advance(SUBMITTED_WITHIN);
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
     assert_eq!(request.jobs[0].claimed.message.key.n, 1);
 }
 
-/// At the desk's start it is 16:00 in Singapore, where these people live.
+/// At the desk's start it is 16:00 in Singapore, where the recipients live.
 fn at_hours(window: &str) -> Step {
     let windows = vec![window.parse().unwrap()];
     Step { hours: Hours { windows, ..Hours::default() }, ..Step::of_text(Channel::Sms, "sms", "Hello") }
 }
 
 #[tokio::test]
-async fn whose_turn_comes_outside_the_hours_waits_for_the_next_and_leaves_then() {
+async fn a_message_outside_its_hours_waits_and_is_sent_in_the_next_ones() {
     for window in ["17:00-18:00", "17:00-18:00 Asia/Singapore"] {
         let desk = Desk::new("rate = \"100/s\"\nburst = 50", "", 200, "").await;
         let batch = desk.of_step(Some("office hours"), 30, at_hours(window), None).await;
@@ -492,7 +492,7 @@ async fn whose_turn_comes_outside_the_hours_waits_for_the_next_and_leaves_then()
 }
 
 #[tokio::test]
-async fn whose_hours_end_while_it_waits_for_its_turn_goes_back() {
+async fn a_message_whose_hours_end_while_it_waits_is_requeued() {
     let mut desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.of_step(Some("office hours"), 1, at_hours("09:00-16:05"), None).await;
     let jobs = desk.jobs(batch, 1).await;
@@ -503,15 +503,15 @@ async fn whose_hours_end_while_it_waits_for_its_turn_goes_back() {
 }
 
 #[tokio::test]
-async fn a_person_gets_no_more_from_one_whatsapp_number_than_whatsapp_takes_and_what_is_over_waits() {
+async fn messages_beyond_whatsapps_limit_to_a_recipient_wait() {
     let mut desk = Desk::on(Channel::WhatsApp, "rate = \"1000/s\"\nburst = 200", "", 200, "").await;
-    // Whatever a server before this one sent is long ago.
+    // Long after the last submission of an earlier server.
     desk.clock.advance(Span::from_secs(270));
     let batch = desk.batch(60, "Hello", None).await;
     let mut jobs = desk.jobs(batch, 60).await;
-    // All but the last are for one person, as an API call after the other would bring them.
+    // All but the last are for one recipient, as successive API calls would queue them.
     for job in jobs.iter_mut().take(59) {
-        job.claimed.message.msisdn = person(0);
+        job.claimed.message.msisdn = recipient(0);
     }
     desk.turnstile.fill(jobs);
     desk.clock.advance(Span::from_secs(1));
@@ -525,11 +525,11 @@ async fn a_person_gets_no_more_from_one_whatsapp_number_than_whatsapp_takes_and_
 }
 
 #[tokio::test]
-async fn what_a_crash_left_unknown_is_due_no_earlier_than_its_gap() {
+async fn a_message_left_unknown_by_a_crash_is_due_after_the_gap() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(1, "Hello", None).await;
     desk.jobs(batch, 1).await;
-    // The provider was slow, and took it just before the crash.
+    // The provider was slow, and accepted the message just before the crash.
     desk.clock.advance(Span::from_secs(30 * 86_400));
     let now = desk.clock.now();
     let in_flight = super::in_flight(desk.store.as_ref(), Epoch(1)).await.unwrap();

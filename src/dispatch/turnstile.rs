@@ -1,9 +1,8 @@
-//! The turnstile: lets out one request's worth at a time, when everything says that it may go.
+//! The turnstile: gives the messages of one request to a free worker, as soon as they may be sent.
 //!
-//! Only a worker that is free to send comes here. Tokens are promised here and taken when a connection takes the request
-//! (see `departure`), so neither a slow provider nor a slow connection makes a burst of saved-up grants. While there is
-//! work and pace, a worker passes without waiting for another; otherwise one of them waits for tokens, work or the
-//! provider, and the others stand in line behind it.
+//! Tokens are reserved here and taken when a connection takes the request (see `pending`). So neither a slow provider
+//! nor a slow connection causes a burst. While there are messages and tokens, workers pass without waiting. Otherwise
+//! one worker waits for tokens, messages or the provider, and the others wait for that worker.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -13,31 +12,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::departure::Departure;
 use super::job::{Job, Settled};
 use super::lane::Lane;
+use super::pending::PendingRequest;
 use crate::domain::{Span, Timestamp};
-use crate::throttle::{Again, Entry, Permit, Read, Reserved};
+use crate::throttle::{Admission, Permit, Read, Reserved, RetryAt};
 
-/// How often the first in line looks for decisions while it waits for the provider.
-const LOOK: Span = Span::from_millis(250);
+/// Interval at which the first worker in line checks for stops while it waits for the provider.
+const STOP_CHECK: Span = Span::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Turnstile {
     lane: Arc<Lane>,
     inner: Mutex<Inner>,
     line: tokio::sync::Mutex<()>,
-    /// Whether the first in line waits for tokens or work: then nobody passes it.
-    waits: AtomicBool,
+    /// Whether the first worker in line waits for tokens or messages. Then no other worker passes it.
+    has_waiter: AtomicBool,
     filled: Notify,
     settled: mpsc::Sender<Settled>,
     stop: CancellationToken,
-    /// Who sends workers, until they are called for.
-    workers: Mutex<Option<CallsWorkers>>,
+    /// Where to request workers, until they are requested.
+    workers: Mutex<Option<WorkerRequests>>,
 }
 
-/// Where a turnstile says that it needs workers: with the first that it is given to let out. Most of many lanes wait.
-pub(super) type CallsWorkers = mpsc::Sender<Arc<Turnstile>>;
+/// Where a turnstile requests its workers, at its first message. Of many lanes, most are idle and need none.
+pub(super) type WorkerRequests = mpsc::Sender<Arc<Turnstile>>;
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -49,24 +48,24 @@ struct Inner {
 pub(super) struct Request {
     pub(super) jobs: Vec<Job>,
     pub(super) tokens: Reserved,
-    /// Leave of the lane's circuit, which wants to know how it ends.
+    /// Permit of the lane's circuit, to which the end of the request is reported.
     pub(super) permit: Permit,
     pub(super) at: Timestamp,
 }
 
-/// What there is for a worker.
+/// The next action for a worker.
 enum Next {
     Go(Request),
-    /// May not leave now: to be handed back, and not to be tried before then, where that is known.
-    Back(Vec<Job>, Option<Timestamp>),
-    /// Not before then.
-    Wait(Again),
-    /// Not before a request of the lane has ended.
+    /// Requeue messages that may not be sent now, until this time if it is known.
+    Requeue(Vec<Job>, Option<Timestamp>),
+    /// Wait until this time.
+    Wait(RetryAt),
+    /// Wait until a request of the lane has ended.
     Full,
-    /// Not before a read has told whether the provider answers again.
+    /// Read from the provider to find out whether it answers again.
     Read(Read),
-    /// This server may not send, for now or ever. What waits belongs to its epoch: it is not handed back, since a
-    /// successor may be settling it.
+    /// This server may not send now, or never again. The waiting messages belong to its epoch and are not requeued,
+    /// because a successor may be settling them.
     Lapsed,
     Empty,
     Closed,
@@ -78,7 +77,7 @@ impl Turnstile {
             lane,
             inner: Mutex::default(),
             line: tokio::sync::Mutex::default(),
-            waits: AtomicBool::new(false),
+            has_waiter: AtomicBool::new(false),
             filled: Notify::new(),
             settled,
             stop,
@@ -87,11 +86,11 @@ impl Turnstile {
     }
 
     #[must_use]
-    pub(super) fn calling(self, workers: CallsWorkers) -> Self {
+    pub(super) fn requesting_workers(self, workers: WorkerRequests) -> Self {
         Self { workers: Mutex::new(Some(workers)), ..self }
     }
 
-    /// Adds what has been claimed, in order.
+    /// Adds claimed messages, in order.
     pub(super) fn fill(self: &Arc<Self>, jobs: Vec<Job>) {
         if jobs.is_empty() {
             return;
@@ -99,7 +98,7 @@ impl Turnstile {
         self.lock().ready.extend(jobs);
         self.filled.notify_one();
         if let Some(workers) = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // There is room for each lane, and whoever sends them lives as long as anybody can call.
+            // The channel has room for each lane, and its receiver lives as long as its senders.
             let _ = workers.try_send(Arc::clone(self));
         }
     }
@@ -108,36 +107,36 @@ impl Turnstile {
         &self.lane
     }
 
-    /// A request on its way to a connection.
-    pub(super) fn departure(&self, permit: &Permit, jobs: Vec<Job>, tokens: Reserved) -> Arc<Departure> {
-        Departure::new(&self.lane, self.stop.clone(), permit.era(), jobs, tokens)
+    /// A request that waits for a connection.
+    pub(super) fn pending_request(&self, permit: &Permit, jobs: Vec<Job>, tokens: Reserved) -> Arc<PendingRequest> {
+        PendingRequest::new(&self.lane, self.stop.clone(), permit.era(), jobs, tokens)
     }
 
-    /// Nothing will be added any more.
+    /// Closes the turnstile: no more messages will be added.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_one();
     }
 
-    /// Messages that are claimed and wait for their turn to leave.
+    /// Number of claimed messages that wait here.
     pub(super) fn waiting(&self) -> u32 {
         u32::try_from(self.lock().ready.len()).unwrap_or(u32::MAX)
     }
 
-    /// The next request. Nothing once the claimer has ended and everything is out.
+    /// Waits for the next request; `None` after the claimer has ended and all messages are gone.
     pub(super) async fn next(&self) -> Option<Request> {
-        if !self.waits.load(Ordering::Acquire)
-            && let Next::Go(request) = self.look(false)
+        if !self.has_waiter.load(Ordering::Acquire)
+            && let Next::Go(request) = self.next_action(false)
         {
             return Some(request);
         }
         let _first_in_line = self.line.lock().await;
         loop {
-            match self.look(true) {
+            match self.next_action(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
+                Next::Requeue(jobs, not_before) => self.requeue(jobs, not_before).await,
                 Next::Wait(again) => {
-                    self.waiting_for(async {
+                    self.wait_until(async {
                         tokio::select! {
                             () = self.sleep(again) => {}
                             () = self.stop.cancelled() => {}
@@ -146,87 +145,87 @@ impl Turnstile {
                     .await;
                 }
                 Next::Full => {
-                    self.waiting_for(async {
+                    self.wait_until(async {
                         tokio::select! {
                             () = self.lane.circuit.changed() => {}
-                            // Meanwhile somebody may have stopped what waits here.
-                            () = self.lane.clock.sleep(LOOK) => {}
+                            // An operator may have stopped the waiting messages meanwhile.
+                            () = self.lane.clock.sleep(STOP_CHECK) => {}
                             () = self.stop.cancelled() => {}
                         }
                     })
                     .await;
                 }
-                Next::Read(read) => self.waiting_for(self.reading(read)).await,
+                Next::Read(read) => self.wait_until(self.probe(read)).await,
                 Next::Lapsed => {
-                    self.waiting_for(async {
+                    self.wait_until(async {
                         tokio::select! {
-                            () = self.lane.clock.sleep(LOOK) => {}
+                            () = self.lane.clock.sleep(STOP_CHECK) => {}
                             () = self.stop.cancelled() => {}
                         }
                     })
                     .await;
                 }
-                Next::Empty => self.waiting_for(self.filled.notified()).await,
+                Next::Empty => self.wait_until(self.filled.notified()).await,
                 Next::Closed => return None,
             }
         }
     }
 
-    /// The next request, where there is one that may leave now.
+    /// The next request, if one may be sent now.
     #[cfg(test)]
     pub(super) async fn next_now(&self) -> Option<Request> {
         loop {
-            match self.look(true) {
+            match self.next_action(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
+                Next::Requeue(jobs, not_before) => self.requeue(jobs, not_before).await,
                 Next::Read(read) => self.lane.read(read).await,
                 Next::Wait(_) | Next::Full | Next::Lapsed | Next::Empty | Next::Closed => return None,
             }
         }
     }
 
-    /// Finds out whether the provider answers again. What is stopped meanwhile goes back without waiting for that.
-    async fn reading(&self, read: Read) {
-        let reading = self.lane.read(read);
-        tokio::pin!(reading);
+    /// Finds out whether the provider answers again. Messages that are stopped meanwhile are requeued at once.
+    async fn probe(&self, read: Read) {
+        let probe = self.lane.read(read);
+        tokio::pin!(probe);
         loop {
             tokio::select! {
-                () = &mut reading => return,
+                () = &mut probe => return,
                 () = self.stop.cancelled() => return,
-                () = self.lane.clock.sleep(LOOK) => {}
+                () = self.lane.clock.sleep(STOP_CHECK) => {}
             }
             let now = self.lane.clock.now();
             if self.has_lapsed(now) {
                 return;
             }
-            self.hand_back(self.stopped(now), None).await;
+            self.requeue(self.take_stopped(now), None).await;
         }
     }
 
-    async fn hand_back(&self, jobs: Vec<Job>, not_before: Option<Timestamp>) {
+    async fn requeue(&self, jobs: Vec<Job>, not_before: Option<Timestamp>) {
         if self.lane.tenure.has_ended() {
-            // The next epoch counts them as unknown: they are not ours to put back.
+            // The next epoch counts them as unknown, so this server may not requeue them.
             return;
         }
         for job in jobs {
             // The recorder outlives the turnstile.
-            let _ = self.settled.send(job.hand_back(&self.lane, not_before)).await;
+            let _ = self.settled.send(job.requeue(&self.lane, not_before)).await;
         }
     }
 
-    async fn sleep(&self, again: Again) {
+    async fn sleep(&self, again: RetryAt) {
         let clock = &self.lane.clock;
         if again.exactly { clock.sleep_exactly(again.at).await } else { clock.sleep_until(again.at.whole()).await }
     }
 
-    async fn waiting_for(&self, what: impl Future<Output = ()>) {
-        self.waits.store(true, Ordering::Release);
+    async fn wait_until(&self, what: impl Future<Output = ()>) {
+        self.has_waiter.store(true, Ordering::Release);
         what.await;
-        self.waits.store(false, Ordering::Release);
+        self.has_waiter.store(false, Ordering::Release);
     }
 
-    /// What there is now. Only the first in line takes out what has to go back, since that may have to wait.
-    fn look(&self, first_in_line: bool) -> Next {
+    /// The next action now. Only the first worker in line takes out messages to requeue, because that may have to wait.
+    fn next_action(&self, first_in_line: bool) -> Next {
         let lane = &self.lane;
         let now = lane.clock.now();
         if self.has_lapsed(now) {
@@ -234,10 +233,10 @@ impl Turnstile {
             return if inner.ready.is_empty() && inner.closed { Next::Closed } else { Next::Lapsed };
         }
         if first_in_line {
-            // Others behind them may go all the same.
-            let back = self.stopped(now);
+            // Messages after them may still be sent.
+            let back = self.take_stopped(now);
             if !back.is_empty() {
-                return Next::Back(back, None);
+                return Next::Requeue(back, None);
             }
         }
         let mut inner = self.lock();
@@ -245,47 +244,47 @@ impl Turnstile {
             return if inner.closed { Next::Closed } else { Next::Empty };
         }
         if self.is_stopped(&inner, now) {
-            return Next::Back(Vec::new(), None);
+            return Next::Requeue(Vec::new(), None);
         }
         let permit = match lane.circuit.enter(now) {
-            Entry::Go(permit) => permit,
-            Entry::Full => return Next::Full,
-            Entry::Read(read) if first_in_line => return Next::Read(read),
-            // Told by the next look, which finds that nothing may be sent.
-            Entry::Read(_) | Entry::Rest(_) => return Next::Full,
+            Admission::Go(permit) => permit,
+            Admission::Full => return Next::Full,
+            Admission::Read(read) if first_in_line => return Next::Read(read),
+            // The first worker in line makes the read, or finds that nothing may be sent.
+            Admission::Read(_) | Admission::Rest(_) => return Next::Full,
         };
-        let most = if permit.is_alone() { NonZeroU32::MIN } else { lane.request_size() };
+        let most = if permit.is_trial() { NonZeroU32::MIN } else { lane.request_size() };
         let (jobs, later) = self.gather(&mut inner, most, now);
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else {
-            // This recipient has got too much from us lately; others behind have not.
+            // The first recipient has reached its limit of messages; recipients after it have not.
             let back = inner.ready.pop_front_if(|_| first_in_line);
-            return Next::Back(back.into_iter().collect(), later);
+            return Next::Requeue(back.into_iter().collect(), later);
         };
-        let tokens = match lane.pace.reserve(count, lane.brake.portion(now)) {
+        let tokens = match lane.pace.reserve(count, lane.backoff.portion(now)) {
             Ok(tokens) => tokens,
             Err(again) => {
-                jobs.iter().for_each(|job| self.lane.uncounts(job.claimed.message.msisdn));
+                jobs.iter().for_each(|job| self.lane.return_pair_token(job.claimed.message.msisdn));
                 jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
                 return Next::Wait(again);
             }
         };
-        self.ask_for_more(inner.ready.len(), jobs.len());
+        self.wake_claimer(inner.ready.len(), jobs.len());
         Next::Go(Request { jobs, tokens, permit, at: now })
     }
 
-    /// Whether another server may send meanwhile. What waits here is not ours to put back then, unless we stop in order.
+    /// Whether another server may be sending. Then the waiting messages may not be requeued, except in an orderly stop.
     fn has_lapsed(&self, now: Timestamp) -> bool {
         !self.stop.is_cancelled() && !self.lane.tenure.is_current(now)
     }
 
-    /// Whether what comes first may not be sent: paused, cancelled, held, out of time, or nothing may.
+    /// Whether the first message may not be sent: it is paused, cancelled, held or too late, or the lane may not send.
     fn is_stopped(&self, inner: &Inner, now: Timestamp) -> bool {
         let blocked = self.stop.is_cancelled() || self.lane.blocked(now).is_some();
         inner.ready.front().is_some_and(|job| blocked || !self.lane.may_send(job, now))
     }
 
-    /// Takes out what comes first and may not be sent.
-    fn stopped(&self, now: Timestamp) -> Vec<Job> {
+    /// Takes out the first messages that may not be sent.
+    fn take_stopped(&self, now: Timestamp) -> Vec<Job> {
         let mut inner = self.lock();
         let mut stopped = Vec::new();
         while self.is_stopped(&inner, now) {
@@ -294,42 +293,44 @@ impl Turnstile {
         stopped
     }
 
-    fn goes_alone(&self, job: &Job) -> bool {
-        self.lane.goes_alone(job.claimed.message.key)
+    fn is_isolated(&self, job: &Job) -> bool {
+        self.lane.is_isolated(job.claimed.message.key)
     }
 
-    /// As many as may be in one request, or when the first of them may leave. Whoever may have spoiled a batch goes alone.
+    /// Gathers the messages of one request; if there are none, also when the first of them may be sent.
+    ///
+    /// An isolated message is a request of its own.
     fn gather(&self, inner: &mut Inner, most: NonZeroU32, now: Timestamp) -> (Vec<Job>, Option<Timestamp>) {
         let size = usize::try_from(most.get()).unwrap_or(1);
         let mut request = Vec::with_capacity(size.min(inner.ready.len()));
         while request.len() < size {
-            let alone = request.is_empty();
-            let fits = |job: &mut Job| alone || (!self.goes_alone(job) && self.lane.may_send(job, now));
+            let is_first = request.is_empty();
+            let fits = |job: &mut Job| is_first || (!self.is_isolated(job) && self.lane.may_send(job, now));
             let mut later = None;
-            let mut may_get_it = |job: &mut Job| match self.lane.counts(job.claimed.message.msisdn) {
+            let mut may_receive_it = |job: &mut Job| match self.lane.take_pair_token(job.claimed.message.msisdn) {
                 Ok(()) => true,
                 Err(at) => {
                     later = Some(at);
                     false
                 }
             };
-            let Some(job) = inner.ready.pop_front_if(|job| fits(job) && may_get_it(job)) else {
+            let Some(job) = inner.ready.pop_front_if(|job| fits(job) && may_receive_it(job)) else {
                 return (request, later);
             };
-            let goes_alone = self.goes_alone(&job);
+            let is_isolated = self.is_isolated(&job);
             request.push(job);
-            if goes_alone {
+            if is_isolated {
                 break;
             }
         }
         (request, None)
     }
 
-    /// Tells the claimer when what waits here has become little enough for another claim.
-    fn ask_for_more(&self, left: usize, taken: usize) {
+    /// Wakes the claimer when few enough messages wait here for another claim.
+    fn wake_claimer(&self, left: usize, taken: usize) {
         let enough = usize::try_from(self.lane.claim_size()).unwrap_or(usize::MAX);
         if left <= enough && left + taken > enough {
-            self.lane.queues.nudge();
+            self.lane.queues.wake();
         }
     }
 

@@ -1,4 +1,4 @@
-//! Requests that are under way: begun, and not answered yet.
+//! Requests that have begun and are not answered yet.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,10 +10,10 @@ use super::lane::Lane;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
-/// A request that is under way for as long as this lives.
+/// Counts a request as in flight while it lives.
 pub type Begun = TaskTrackerToken;
 
-/// What one lane has begun since it was last asked.
+/// The requests that one lane has begun since the last call of `up_to_now`.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay(Mutex<TaskTracker>);
 
@@ -23,7 +23,7 @@ impl UnderWay {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).token()
     }
 
-    /// What has been begun up to now; what begins later does not count among it.
+    /// Takes the requests begun so far; later ones are not among them.
     fn up_to_now(&self) -> TaskTracker {
         let begun = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         begun.close();
@@ -31,8 +31,7 @@ impl UnderWay {
     }
 }
 
-/// What had been begun when somebody decided something: it has passed its turnstile before it could know, and still
-/// leaves.
+/// Requests that had begun when an operator stopped sending. They passed their checks before, so they are still sent.
 #[derive(Debug)]
 pub struct Leaving {
     begun: Vec<TaskTracker>,
@@ -40,9 +39,10 @@ pub struct Leaving {
 }
 
 impl Leaving {
-    /// Everything that the lanes have begun up to now and not counted so before. It is waited for no longer than
-    /// `until`: by then a provider that is slow to answer has been written to, unless the connection to it was still
-    /// coming about.
+    /// The requests that the lanes have begun so far and that no earlier call has taken.
+    ///
+    /// A caller waits for them no longer than `until`. By then a slow provider has received them, unless a connection
+    /// was still being opened.
     pub fn of(lanes: &[Arc<Lane>], until: Timestamp) -> Self {
         Self::what_is(lanes.iter().map(|lane| &lane.under_way), until)
     }
@@ -51,12 +51,12 @@ impl Leaving {
         Self { begun: under_way.map(UnderWay::up_to_now).collect(), until }
     }
 
-    /// Whether all of it is answered, or never left, or has had its time.
+    /// Whether all requests have ended or were not sent, or the time is up.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now >= self.until || self.begun.iter().all(TaskTracker::is_empty)
     }
 
-    /// Ends once it is over.
+    /// Waits until `is_over`.
     pub async fn over(&self, clock: &dyn Clock) {
         tokio::select! {
             _ = join_all(self.begun.iter().map(TaskTracker::wait)) => {}
@@ -83,7 +83,7 @@ mod tests {
         Leaving::what_is(lanes.iter(), clock.now() + AT_MOST)
     }
 
-    /// Both ways of asking have to say the same.
+    /// Asserts that `over` and `is_over` agree.
     fn is_over(leaving: &Leaving, clock: &ManualClock) -> bool {
         let over = leaving.over(clock).now_or_never().is_some();
         assert_eq!(over, leaving.is_over(clock.now()));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_waits_for_what_was_begun_before_and_for_nothing_else() {
+    fn a_wait_covers_only_requests_that_began_before_it() {
         let (clock, lanes) = (clock(), [UnderWay::default(), UnderWay::default()]);
         let before = [lanes[0].begin(), lanes[1].begin()];
         let leaving = leaving(&lanes, &clock);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_does_not_answer_is_not_waited_for_longer_than_that() {
+    fn a_wait_for_an_unanswered_request_ends_at_its_limit() {
         let (clock, lanes) = (clock(), [UnderWay::default()]);
         let _held = lanes[0].begin();
         let leaving = leaving(&lanes, &clock);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_under_way_nobody_waits() {
+    fn a_wait_ends_at_once_without_requests_in_flight() {
         let (clock, lanes) = (clock(), [UnderWay::default()]);
         drop(lanes[0].begin());
         assert!(is_over(&leaving(&lanes, &clock), &clock));

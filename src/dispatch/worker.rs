@@ -1,4 +1,4 @@
-//! A worker: one connection's worth of sending.
+//! A worker: sends requests over one connection.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,26 +23,26 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
 }
 
-/// Whom WhatsApp takes free text for now. Nobody is in it where no free text is about to leave.
-type Windows = HashSet<Msisdn>;
+/// Recipients with an open window for free text on WhatsApp; empty if the request has no such text.
+type OpenWindows = HashSet<Msisdn>;
 
 impl Worker {
-    /// Sends what the turnstile lets out until it has nothing more to give.
+    /// Sends the requests of the turnstile until it is closed and empty.
     pub(super) async fn run(self) {
         while let Some(request) = self.turnstile.next().await {
-            self.hand_over(request).await;
+            self.submit(request).await;
         }
     }
 
-    pub(super) async fn hand_over(&self, request: Request) {
+    pub(super) async fn submit(&self, request: Request) {
         let windows = match self.windows(&request.jobs).await {
             Ok(windows) => windows,
             Err(error) => {
-                // Not knowing is a fault of ours, and must not make anybody fall back.
-                tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot look for open windows");
+                // This is a fault of Volley, so it must not cause a fallback.
+                tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot read open windows");
                 for job in request.jobs {
-                    self.lane.is_over_for(job.claimed.message.key);
-                    self.pass(job.hand_back(&self.lane, None)).await;
+                    self.lane.end_isolation(job.claimed.message.key);
+                    self.record(job.requeue(&self.lane, None)).await;
                 }
                 return;
             }
@@ -54,35 +54,35 @@ impl Worker {
         }
     }
 
-    /// Who of those to whom free text is about to leave has written to us lately.
-    async fn windows(&self, jobs: &[Job]) -> crate::store::Result<Windows> {
+    /// The recipients of free text who have an open window.
+    async fn windows(&self, jobs: &[Job]) -> crate::store::Result<OpenWindows> {
         let free = jobs.iter().filter(|job| job.is_free_text_on_whatsapp());
-        let people: Vec<Msisdn> = free.map(|job| job.claimed.message.msisdn).collect();
-        if people.is_empty() {
-            return Ok(Windows::new());
+        let recipients: Vec<Msisdn> = free.map(|job| job.claimed.message.msisdn).collect();
+        if recipients.is_empty() {
+            return Ok(OpenWindows::new());
         }
-        let open = self.store.open_windows(people, self.lane.sender(), self.lane.clock.now()).await?;
-        Ok(open.into_iter().map(|(person, _)| person).collect())
+        let open = self.store.open_windows(recipients, self.lane.sender(), self.lane.clock.now()).await?;
+        Ok(open.into_iter().map(|(recipient, _)| recipient).collect())
     }
 
-    async fn send_each(&self, request: Request, windows: &Windows) {
+    async fn send_each(&self, request: Request, windows: &OpenWindows) {
         let Request { jobs, tokens, permit, at } = request;
-        // A lane that sends one message a request gets one from its turnstile.
+        // The turnstile of a lane that sends single messages gives one per request.
         let Some(job) = jobs.into_iter().next() else { return };
         let mut body = Vec::with_capacity(512);
         if let Err(why) = self.render(&job, windows, &mut body) {
-            return self.turn_away(job, why, at).await;
+            return self.settle_unsent(job, why, at).await;
         }
-        let departure = self.turnstile.departure(&permit, vec![job], tokens);
-        let answer = self.lane.client.send(body, Arc::clone(&departure) as Arc<dyn Gate>).await;
-        let jobs = departure.end();
-        self.tell(permit, end_of(&answer));
+        let pending = self.turnstile.pending_request(&permit, vec![job], tokens);
+        let answer = self.lane.client.send(body, Arc::clone(&pending) as Arc<dyn Gate>).await;
+        let jobs = pending.end();
+        self.report_end(permit, end_of(&answer));
         for job in jobs {
             self.finish(job, answer.clone(), at).await;
         }
     }
 
-    async fn send_together(&self, request: Request, windows: &Windows) {
+    async fn send_together(&self, request: Request, windows: &OpenWindows) {
         let Request { jobs: claimed, tokens, permit, at } = request;
         let mut body = Vec::with_capacity(claimed.len() * 512);
         body.extend_from_slice(BATCH_OPEN);
@@ -100,7 +100,7 @@ impl Worker {
                 }
                 Err(why) => {
                     body.truncate(before);
-                    self.turn_away(job, why, at).await;
+                    self.settle_unsent(job, why, at).await;
                 }
             }
         }
@@ -108,11 +108,11 @@ impl Worker {
             return;
         }
         body.extend_from_slice(BATCH_CLOSE);
-        let departure = self.turnstile.departure(&permit, jobs, tokens);
-        let answers = self.lane.client.send_batch(body, &attempts, Arc::clone(&departure) as Arc<dyn Gate>).await;
-        let jobs = departure.end();
+        let pending = self.turnstile.pending_request(&permit, jobs, tokens);
+        let answers = self.lane.client.send_batch(body, &attempts, Arc::clone(&pending) as Arc<dyn Gate>).await;
+        let jobs = pending.end();
         let end = match &answers {
-            // A success that names none of them says as little as no answer.
+            // A success that names none of them proves as little as no answer.
             BatchAnswers::Each(answers) => {
                 match answers.iter().find(|answer| !matches!(answer, Answer::Unknown { .. })) {
                     Some(_) => Some(End::Good),
@@ -121,7 +121,7 @@ impl Worker {
             }
             BatchAnswers::Whole(answer) => end_of(answer),
         };
-        self.tell(permit, end);
+        self.report_end(permit, end);
         match answers {
             BatchAnswers::Each(answers) => {
                 for (job, answer) in jobs.into_iter().zip(answers) {
@@ -129,11 +129,11 @@ impl Worker {
                 }
             }
             BatchAnswers::Whole(Answer::Refused(refusal)) if jobs.len() > 1 && concerns_one(&refusal) => {
-                // One of them spoiled it for all, and nothing was taken: each goes again, alone.
+                // One message caused the refusal of the whole batch, and none was accepted. Each is retried alone.
                 for job in jobs {
                     let again = self.lane.clock.now();
-                    self.lane.set_apart(job.claimed.message.key);
-                    self.pass(Settled::new(job, &self.lane, engine::Answer::Unavailable { again }, None)).await;
+                    self.lane.isolate(job.claimed.message.key);
+                    self.record(Settled::new(job, &self.lane, engine::Answer::Unavailable { again }, None)).await;
                 }
             }
             BatchAnswers::Whole(answer) => {
@@ -144,14 +144,14 @@ impl Worker {
         }
     }
 
-    /// Tells the circuit how a request ended; nothing where it was never sent.
-    fn tell(&self, permit: Permit, end: Option<End<'_>>) {
+    /// Reports to the circuit how a request ended, unless it was never sent.
+    fn report_end(&self, permit: Permit, end: Option<End<'_>>) {
         if let Some(end) = end {
             permit.ended(end, self.lane.clock.now(), &self.lane.chance);
         }
     }
 
-    fn render(&self, job: &Job, windows: &Windows, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
+    fn render(&self, job: &Job, windows: &OpenWindows, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
         if job.claimed.opted_out {
             return Err(Unsendable::OptedOut);
         }
@@ -166,33 +166,33 @@ impl Worker {
             .map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         let fields =
             job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
-        match pattern.render(message.msisdn, attempt, job.left(), &fields, body) {
+        match pattern.render(message.msisdn, attempt, job.ttl_starts_at(), &fields, body) {
             Ok(()) => Ok(attempt),
             Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
         }
     }
 
-    /// What cannot be sent is settled without a request.
-    async fn turn_away(&self, job: Job, why: Unsendable, begun: Timestamp) {
-        self.lane.is_over_for(job.claimed.message.key);
+    /// Settles a message that cannot be sent, without a request.
+    async fn settle_unsent(&self, job: Job, why: Unsendable, begun: Timestamp) {
+        self.lane.end_isolation(job.claimed.message.key);
         match why {
             Unsendable::OptedOut => {
-                let mut settled = job.hand_back(&self.lane, None);
+                let mut settled = job.requeue(&self.lane, None);
                 settled.then = Some(CallOff::OptOut);
-                self.pass(settled).await;
+                self.record(settled).await;
             }
             Unsendable::MissingVariable(column) => {
                 let details = Details { detail: Some(column), ..Details::default() };
                 let answer = engine::Answer::CannotLeave(engine::Obstacle::MissingVariable);
-                self.pass(Settled::new(job, &self.lane, answer, Some((Verdict::MissingVariable, details)))).await;
+                self.record(Settled::new(job, &self.lane, answer, Some((Verdict::MissingVariable, details)))).await;
             }
             Unsendable::OutsideWindow => {
                 let answer = engine::Answer::CannotLeave(engine::Obstacle::OutsideWindow);
                 let fact = Some((Verdict::OutsideWindow, Details::default()));
-                self.pass(Settled::new(job, &self.lane, answer, fact)).await;
+                self.record(Settled::new(job, &self.lane, answer, fact)).await;
             }
             Unsendable::Uncomposable(detail) => {
-                // Launch has checked the content, so this is a fault of ours: it must not make anybody fall back.
+                // The launch has checked the content, so this is a fault of Volley and must not cause a fallback.
                 let fault = Fault::Sender(SenderPart::Lane);
                 let refusal = Refusal { fault, subject: Subject::Account, code: None, detail, retry_after: None };
                 self.finish(job, Answer::Refused(refusal), begun).await;
@@ -203,29 +203,29 @@ impl Worker {
     async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
         let message = &job.claimed.message;
         match answer {
-            // It was not sent, so it still goes alone where it had to, and counts as none of its recipient's.
-            Answer::Withdrawn | Answer::NotOffered { .. } => self.lane.uncounts(message.msisdn),
+            // It was not sent: it stays isolated if it was, and its recipient gets the token back.
+            Answer::Withdrawn | Answer::NotOffered { .. } => self.lane.return_pair_token(message.msisdn),
             Answer::Accepted { .. } | Answer::Refused(_) | Answer::Unknown { .. } => {
-                self.lane.is_over_for(message.key);
+                self.lane.end_isolation(message.key);
             }
         }
-        // Whatever was recalled meanwhile was sent before, or is decided anew.
+        // A recall that came meanwhile was too late, or is decided again.
         job.entry.is_back(message.key, job.step());
-        self.pass(settle(job, &self.lane, answer, begun)).await;
+        self.record(settle(job, &self.lane, answer, begun)).await;
     }
 
-    async fn pass(&self, settled: Settled) {
+    async fn record(&self, settled: Settled) {
         // The recorder outlives the workers.
         let _ = self.settled.send(settled).await;
     }
 }
 
-/// What an answer tells the lane's circuit; nothing where the request was withdrawn.
+/// What an answer means to the lane's circuit; `None` if the request was withdrawn.
 fn end_of(answer: &Answer) -> Option<End<'_>> {
     match answer {
         Answer::Accepted { .. } => Some(End::Good),
         Answer::Refused(refusal) => match refusal.fault {
-            // A clear no about one recipient also says that the provider takes requests.
+            // A refusal that concerns one recipient also shows that the provider takes requests.
             Fault::Recipient | Fault::Person => Some(End::Good),
             Fault::Sender(_) | Fault::Passing => Some(End::Answered),
         },
@@ -235,7 +235,7 @@ fn end_of(answer: &Answer) -> Option<End<'_>> {
     }
 }
 
-/// Whether a refusal of a whole batch is about one of its messages, or about one of its templates.
+/// Whether one message or one template caused the refusal of a whole batch.
 const fn concerns_one(refusal: &Refusal) -> bool {
     match refusal.fault {
         Fault::Recipient | Fault::Person | Fault::Sender(SenderPart::Template | SenderPart::Step) => true,
@@ -243,10 +243,10 @@ const fn concerns_one(refusal: &Refusal) -> bool {
     }
 }
 
-/// Why there is nothing to send.
+/// Why a message cannot be sent.
 enum Unsendable {
     OptedOut,
-    /// The person has not written to us for so long that WhatsApp takes no free text for them.
+    /// The recipient has no open window, so WhatsApp accepts no free text.
     OutsideWindow,
     MissingVariable(String),
     Uncomposable(String),

@@ -1,4 +1,4 @@
-//! What the provider's answer means: pure, and the only place that looks at HTTP statuses.
+//! Classifies the provider's answers: pure, and the only place that reads HTTP statuses.
 
 use std::collections::HashMap;
 
@@ -7,28 +7,28 @@ use crate::domain::{AttemptId, Fault, Span, Subject, Umid, without_numbers};
 use crate::wire::codes::{self, Entry};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
-/// What came of sending a message.
+/// The result of sending a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The provider took it, under this id.
+    /// The provider accepted it under this id.
     Accepted { umid: Umid },
-    /// It did not, and says why: nothing was processed.
+    /// The provider refused it with a reason: nothing was processed.
     Refused(Refusal),
     /// No connection took it: the same attempt may be sent again.
     NotOffered { detail: String },
-    /// Its gate was closed when a connection was there: nothing was sent.
+    /// Its gate was closed when a connection was ready: nothing was sent.
     Withdrawn,
-    /// It may have been processed: never sent again by itself.
+    /// It may have been processed: it is never resent automatically.
     Unknown { detail: String, retry_after: Option<Span> },
 }
 
-/// A clear no.
+/// A definite refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub fault: Fault,
     pub subject: Subject,
     pub code: Option<u32>,
-    /// The provider's words, or ours for its code.
+    /// The provider's text, or ours for its code.
     pub detail: String,
     pub retry_after: Option<Span>,
 }
@@ -39,28 +39,28 @@ impl Answer {
     }
 }
 
-/// Characters kept of what a provider says about a refusal: enough to act on, too few to fill a disk with.
+/// Characters kept of the provider's text about a refusal: enough to act on, too few to fill a disk.
 const DETAIL_MAX: usize = 200;
 
-/// The longest rest that an answer is granted: the header may name a moment where seconds were meant, and the next answer
-/// can ask for more.
+/// The longest rest that an answer can ask for. The header may give a time instead of seconds, and the next answer can
+/// ask again.
 const LONGEST_REST: Span = Span::from_secs(900);
 
-/// For how long the provider asks us to wait.
-pub(super) fn rest(answer: &RawAnswer, body: &ErrorBody<'_>) -> Option<Span> {
+/// How long the provider asks us to wait.
+pub(super) fn requested_rest(answer: &RawAnswer, body: &ErrorBody<'_>) -> Option<Span> {
     let asked = answer.retry_after.or_else(|| body.retry_after())?;
     Some(asked.clamp(Span::ZERO, LONGEST_REST))
 }
 
-/// What others say goes into holds, events and logs: without the numbers of people, and no longer than it helps.
-pub(super) fn heard(text: &str) -> String {
+/// Cleans a text of the provider for holds, events and logs: masks phone numbers, and shortens it.
+pub(super) fn cleaned(text: &str) -> String {
     let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    // Masked first: a number that is cut off could not be told any more.
+    // Masking comes first: a number that is cut off would not be recognized.
     without_numbers(&one_line).chars().take(DETAIL_MAX).collect()
 }
 
 fn refusal(entry: &Entry, code: Option<i64>, said: Option<&str>, retry_after: Option<Span>) -> Answer {
-    let detail = said.filter(|said| !said.is_empty()).map_or_else(|| entry.meaning.to_owned(), heard);
+    let detail = said.filter(|said| !said.is_empty()).map_or_else(|| entry.meaning.to_owned(), cleaned);
     Answer::Refused(Refusal {
         fault: entry.fault,
         subject: entry.subject,
@@ -70,35 +70,36 @@ fn refusal(entry: &Entry, code: Option<i64>, said: Option<&str>, retry_after: Op
     })
 }
 
-/// What a whole answer means for every message of its request; nothing where it has to be read message by message.
+/// The result of a whole request for each of its messages; `None` if the answer has a result for each message.
 ///
-/// Only a refusal proves that nothing was processed: every 3xx and every 4xx but 408. A gateway answers 502, 503 and 504
-/// also after it has passed the request on, so the 5xx prove nothing.
+/// Only a refusal proves that nothing was processed: every 3xx, and every 4xx except 408. A gateway answers 502, 503
+/// and 504 also after it has passed the request on, so a 5xx proves nothing.
 fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Broken::NotOffered { why }) => return Some(Answer::NotOffered { detail: heard(why) }),
+        Err(Broken::NotOffered { why }) => return Some(Answer::NotOffered { detail: cleaned(why) }),
         Err(Broken::Withdrawn) => return Some(Answer::Withdrawn),
-        Err(Broken::Sent { why }) => return Some(Answer::unknown(heard(why))),
+        Err(Broken::Sent { why }) => return Some(Answer::unknown(cleaned(why))),
     };
     match answer.status {
         200..=299 => None,
         300..=407 | 409..=499 => Some(refused(answer)),
         status => {
             let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let retry_after = rest(answer, &body);
+            let retry_after = requested_rest(answer, &body);
             Some(Answer::Unknown { detail: format!("HTTP status {status}"), retry_after })
         }
     }
 }
 
-/// A refusal of the whole request. One without a code that the provider documents may come from anybody on the way, so
-/// it holds the lane and shows what was answered.
+/// Reads the refusal of a whole request.
+///
+/// A refusal without a documented code may come from any host on the way. It holds the lane, and its text is shown.
 fn refused(answer: &RawAnswer) -> Answer {
     let RawAnswer { status, .. } = *answer;
     let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
     let entry = codes::of_answer(status, body.code);
-    let retry_after = rest(answer, &body);
+    let retry_after = requested_rest(answer, &body);
     let words = match body.message.as_deref().filter(|message| !message.is_empty()) {
         Some(message) => Some(message.to_owned()),
         None if entry.known => None,
@@ -147,13 +148,13 @@ fn unreadable() -> Answer {
 
 fn of_message(message: &MessageAnswer<'_>) -> Answer {
     if message.umid.is_none() && message.status.state.is_empty() {
-        // JSON, but nothing that the provider says when it takes a message: somebody else may have answered.
+        // This is JSON, but not an acceptance of the provider: another host may have answered.
         return unreadable();
     }
     if message.is_accepted() {
         return match message.umid.as_deref().filter(|umid| !umid.is_empty()) {
             Some(umid) => Answer::Accepted { umid: Umid::new(umid) },
-            // The provider documents one for every message that it takes.
+            // The provider documents a umid for every message that it accepts.
             None => Answer::unknown("the provider's answer was a success without a umid"),
         };
     }
@@ -161,17 +162,19 @@ fn of_message(message: &MessageAnswer<'_>) -> Answer {
     refusal(codes::of_answer(200, code), code, message.status.error_message.as_deref(), None)
 }
 
-/// What came of a batch.
+/// The result of sending a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchAnswers {
-    /// The request as a whole was answered so.
+    /// One answer for the whole request.
     Whole(Answer),
-    /// One for each attempt, in their order.
+    /// One answer for each attempt, in their order.
     Each(Vec<Answer>),
 }
 
-/// Reads the answer to a batch, message by message, in the order of `attempts`. The provider promises no order, so
-/// entries are matched by our ids; a message that the answer does not name may have been taken or not.
+/// Reads the answer to a batch, message by message, in the order of `attempts`.
+///
+/// The provider promises no order, so entries are matched by our ids. A message that the answer does not name may have
+/// been accepted or not.
 pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId]) -> BatchAnswers {
     if let Some(whole) = whole(answer) {
         return BatchAnswers::Whole(whole);
@@ -191,13 +194,13 @@ pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId])
     BatchAnswers::Each(attempts.iter().map(|id| named.remove(id).unwrap_or_else(missing)).collect())
 }
 
-/// What two entries for one message come to: neither proves anything against the other, but that it was accepted.
+/// Merges two entries for one message: if they differ, only an acceptance proves anything.
 fn agreed(first: &Answer, second: Answer) -> Answer {
     match (first, second) {
         (Answer::Accepted { .. }, _) => first.clone(),
         (_, second @ Answer::Accepted { .. }) => second,
         (first, second) if *first == second => second,
-        _ => Answer::unknown("the provider's answer names the message twice, and differently"),
+        _ => Answer::unknown("the provider's answer names the message twice with different results"),
     }
 }
 
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn each_answer_falls_into_its_class() {
+    fn each_answer_has_its_class() {
         for (status, body, expected) in [
             (200, r#"{"umid":"u-1","status":{"state":"queued"}}"#, "accepted"),
             (200, r#"{"umid":"u-1","status":{"state":"rejected","errorCode":1002}}"#, "rejected"),
@@ -272,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_without_a_code_is_of_the_class_of_its_hundred() {
+    fn a_status_without_a_code_has_the_class_of_its_hundred() {
         for status in 300..600 {
             let expected = match status {
                 408 | 500.. => "unknown",
@@ -286,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_a_code_shows_what_was_answered() {
+    fn a_refusal_without_a_code_shows_the_answers_text() {
         for (status, body, expected) in [
             (404, "<html><h1>404 Not Found</h1>\n<p>nginx</html>", "HTTP status 404: 404 Not Found nginx"),
             (302, "", "HTTP status 302: the address redirects elsewhere; check base_url"),
@@ -299,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_providers_words_come_in_without_the_numbers_of_people() {
+    fn the_providers_text_is_kept_without_phone_numbers() {
         let words = format!("Forbidden for +6591234567\n{}6591234568", "x".repeat(DETAIL_MAX - 30));
         let body = serde_json::json!({ "code": 1200, "message": words }).to_string();
         let broken = Err(Broken::NotOffered { why: words.clone() });
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_throttled_answer_says_for_how_long() {
+    fn a_throttled_answer_has_its_retry_time() {
         let answer = single_answer(&raw(429, r#"{"code":429,"message":"Please try again in 2 second(s)."}"#));
         assert!(
             matches!(answer, Answer::Refused(Refusal { retry_after: Some(span), .. }) if span == Span::from_secs(2))
@@ -321,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_end_says_for_how_long_the_provider_wants_rest() {
+    fn an_unknown_answer_keeps_its_retry_time() {
         let rest = Some(Span::from_secs(7));
         let answer = Ok(RawAnswer { status: 503, retry_after: rest, body: "".into() });
         assert!(matches!(single_answer(&answer), Answer::Unknown { retry_after, .. } if retry_after == rest));
     }
 
     #[test]
-    fn nobody_rests_for_years_because_a_header_says_so() {
+    fn a_retry_header_of_years_is_capped() {
         for (asked, rest) in [(1_764_547_200, 900), (-5, 0), (900, 900)] {
             for status in [429, 503] {
                 let answer = Ok(RawAnswer { status, retry_after: Some(Span::from_secs(asked)), body: "".into() });
@@ -347,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_entries_for_a_message_only_accepted_proves_anything() {
+    fn of_two_entries_only_an_acceptance_proves_anything() {
         let entry = |state: &str| {
             format!(r#"{{"umid":"u","clientMessageId":"{}","status":{{"state":"{state}","errorCode":1002}}}}"#, id(1))
         };

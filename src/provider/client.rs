@@ -1,4 +1,4 @@
-//! One lane's way to the provider.
+//! The client of one lane: sends requests to the provider over HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,19 +14,19 @@ use tokio::time::Instant;
 use url::{Position, Url};
 
 use super::answer::{Answer, BatchAnswers, batch_answers, single_answer};
-use super::connect::{Cause, Connector, Resolve, Resolver};
+use super::connect::{BoxError, Connector, Resolve, Resolver};
 use super::connection::{self, Connection, Idle};
-use super::details::{Told, told};
+use super::details::{DetailsAnswer, details_answer};
 use super::offer::{Gate, GatedBody, Offer, Progress};
 use crate::config::LaneProvider;
 use crate::domain::{AttemptId, Span, Umid};
 
-/// What stands before and after the messages of a batch request, which are separated by commas. The answer names each
-/// message, which a batch does only when asked to.
+/// The text before and after the messages of a batch request, which commas separate. It asks for an answer that names
+/// each message.
 pub const BATCH_OPEN: &[u8] = br#"{"includeMessagesInResponse":true,"messages":["#;
 pub const BATCH_CLOSE: &[u8] = b"]}";
 
-/// What came back, before anybody has thought about it.
+/// An unread answer.
 #[derive(Debug, Clone)]
 pub struct RawAnswer {
     pub status: u16,
@@ -34,41 +34,42 @@ pub struct RawAnswer {
     pub body: Bytes,
 }
 
-/// No answer.
+/// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broken {
-    /// No connection took the request: the provider cannot have seen it.
+    /// No connection took the request: the provider cannot have received it.
     NotOffered { why: String },
-    /// Its gate was closed when a connection was there: nothing was sent.
+    /// Its gate was closed when a connection was ready: nothing was sent.
     Withdrawn,
-    /// A connection took it. Whether the provider has read it, nobody here can tell.
+    /// A connection took it. Whether the provider has read it is unknown.
     Sent { why: String },
 }
 
-/// Where a lane's requests go.
+/// The endpoint of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
     Messages,
     Batch,
 }
 
-/// The seam to the world: HTTP in a server, the simulator's model in a simulation.
+/// The transport to the provider: HTTP in a server, the simulator's model in a simulation.
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync + std::fmt::Debug {
-    /// Posts once: never follows, never repeats. The gate is asked when a live connection takes the body.
+    /// Posts once: never follows a redirect, never repeats. The gate is asked when a live connection takes the body.
     async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken>;
 
-    /// Asks once what became of a message.
+    /// Queries the details of a message once.
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken>;
 }
 
-/// How long a connection may take: DNS, TCP and TLS together. Nothing is sent before it is there.
+/// How long opening a connection may take: DNS, TCP and TLS together. Nothing is sent before it is ready.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
-/// After so long a request is given up for which there is no connection, should none of the above have ended.
+/// How long a request may wait for a connection, if none of the above has ended.
 const OFFER: Duration = Duration::from_secs(12);
 
-/// How long a question waits for its answer at most, whatever `timeout` says. A read that fails is how an outage is
-/// noticed, and deadlines must not fire before that; to ask again costs nothing.
+/// The longest wait for the answer to a query, whatever `timeout` is.
+///
+/// A failed read shows an outage, and no deadline may fire before that. Repeating a read costs nothing.
 const READ: Duration = Duration::from_secs(10);
 
 /// The provider over HTTP, with one lane's key.
@@ -79,15 +80,15 @@ pub struct Http {
     address: Address,
     messages: Target,
     batch: Target,
-    /// For an answer, counted from when the request was sent.
+    /// For an answer, from the time when the request was sent.
     timeout: Duration,
 }
 
-/// Where a lane's messages are, and what each request there says of itself.
+/// The URL of a lane's messages, and the headers of each request.
 #[derive(Debug, Clone)]
 struct Address {
     messages: Url,
-    /// A proxy that forwards is told where to.
+    /// Whether a proxy forwards the requests, so that they carry the whole URL.
     is_forwarded: bool,
     headers: HeaderMap,
 }
@@ -100,11 +101,11 @@ struct Target {
 }
 
 impl Address {
-    /// The messages themselves, or what is below them.
+    /// The target of the messages, or of a path below them.
     fn target(&self, below: Option<&str>) -> Result<Target, InvalidUri> {
         let mut url = self.messages.clone();
         if let (Some(below), Ok(mut path)) = (below, url.path_segments_mut()) {
-            // Whatever it holds, it is one part of the path.
+            // Whatever its characters, it is one segment of the path.
             path.push(below);
         }
         let uri = if self.is_forwarded { url.as_str().parse()? } else { url.path().parse()? };
@@ -129,26 +130,27 @@ pub fn install_tls() {
 
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    #[error("the API key of lane {lane} holds characters that cannot go into a header; check api_key or api_key_file")]
+    #[error("the API key of lane {lane} has characters that are invalid in a header; check api_key or api_key_file")]
     Key { lane: String },
-    #[error("{url:?} is no address to post messages of lane {lane} to; check base_url and sub_account")]
+    #[error("lane {lane}: invalid provider address {url:?}; check base_url and sub_account")]
     Address { lane: String, url: String },
-    #[error("lane {lane} cannot connect to anything")]
+    #[error("lane {lane}: cannot set up connections to the provider")]
     Client {
         lane: String,
         #[source]
-        source: Cause,
+        source: BoxError,
     },
 }
 
 impl Http {
-    /// The system resolves the provider's name.
+    /// Creates a client that resolves the provider's name with the system.
     pub fn new(lane: &str, provider: &LaneProvider) -> Result<Self, Unusable> {
         Self::over(lane, provider, Resolver::System(GaiResolver::new()), &Matcher::from_env())
     }
 
-    /// Another resolver than the system's resolves the provider's name. It is part of opening a connection: until it has
-    /// answered nothing is sent.
+    /// Creates a client that resolves the provider's name with `resolver`.
+    ///
+    /// Resolving is part of opening a connection: nothing is sent before it ends.
     pub fn resolving_by(lane: &str, provider: &LaneProvider, resolver: Arc<dyn Resolve>) -> Result<Self, Unusable> {
         Self::over(lane, provider, Resolver::Other(resolver), &Matcher::from_env())
     }
@@ -195,7 +197,7 @@ impl Transport for Http {
         let request = target.request(Method::POST, GatedBody::new(body.into(), Arc::clone(&offer)));
         tokio::select! {
             answer = self.exchange(request) => answer.map_err(|failed| failed.of(&offer)),
-            () = self.given_up(&offer) => Err(Failed::timed_out().of(&offer)),
+            () = self.answer_deadline(&offer) => Err(Failed::timed_out().of(&offer)),
         }
     }
 
@@ -210,7 +212,7 @@ impl Transport for Http {
     }
 }
 
-/// Why an exchange ended without an answer. How far it had come, its offer knows.
+/// Why an exchange ended without an answer. Its offer knows how far it came.
 struct Failed {
     why: String,
 }
@@ -229,9 +231,9 @@ impl Failed {
     }
 }
 
-impl From<Cause> for Failed {
-    /// The outermost text says that something failed; the innermost says what happened.
-    fn from(error: Cause) -> Self {
+impl From<BoxError> for Failed {
+    /// Keeps the innermost cause, which says what happened; the outer ones only say that something failed.
+    fn from(error: BoxError) -> Self {
         let mut cause: &dyn std::error::Error = error.as_ref();
         while let Some(source) = cause.source() {
             cause = source;
@@ -241,9 +243,9 @@ impl From<Cause> for Failed {
 }
 
 impl Http {
-    /// Ends once nobody has to wait for an answer any more: a while after the request was sent, or where no connection
-    /// was there for it.
-    async fn given_up(&self, offer: &Offer) {
+    /// Waits until the time for an answer is over: `timeout` after the request was sent, or earlier if no connection
+    /// took it.
+    async fn answer_deadline(&self, offer: &Offer) {
         #[expect(clippy::disallowed_methods, reason = "sleeps on tokio's own clock")]
         let begun = Instant::now();
         let mut until = begun + self.timeout.min(OFFER);
@@ -261,7 +263,7 @@ impl Http {
         loop {
             let (mut connection, is_new) = match self.idle.take() {
                 Some(connection) => (connection, false),
-                // Whatever comes first: a new connection, or one that others need no more.
+                // Uses whichever comes first: a new connection, or one that another request returns.
                 None => tokio::select! {
                     connection = self.connected() => (connection?, true),
                     connection = self.idle.next() => (connection, false),
@@ -270,11 +272,11 @@ impl Http {
             request = match connection.send(request).await {
                 Ok(answer) => return self.read(connection, answer).await,
                 // The other side had closed it meanwhile. Nothing of the request was written.
-                Err(connection::Broken::Unused(request)) if !is_new => *request,
-                Err(connection::Broken::Unused(_)) => {
+                Err(connection::Failure::Unused(request)) if !is_new => *request,
+                Err(connection::Failure::Unused(_)) => {
                     return Err(Failed { why: "the connection was closed at once".to_owned() });
                 }
-                Err(connection::Broken::Failed(cause)) => return Err(cause.into()),
+                Err(connection::Failure::Failed(cause)) => return Err(cause.into()),
             };
         }
     }
@@ -293,7 +295,7 @@ impl Http {
         let (body, end) = connection.body(body).await;
         match end {
             Ok(()) => self.idle.put(connection),
-            // The status is known, but a success without its body is no answer yet.
+            // The status is known, but a success without its body is not an answer.
             Err(cause) if head.status.is_success() => return Err(cause.into()),
             Err(_) => {}
         }
@@ -301,7 +303,7 @@ impl Http {
     }
 }
 
-/// Sends for one lane.
+/// Sends the requests of one lane.
 #[derive(Debug)]
 pub struct Client(pub(super) Box<dyn Transport>);
 
@@ -310,17 +312,18 @@ impl Client {
         Self(transport)
     }
 
-    /// Sends one message, if its gate is open once a connection is there.
+    /// Sends one message, if its gate is open when a connection is ready.
     pub async fn send(&self, body: Vec<u8>, gate: Arc<dyn Gate>) -> Answer {
         single_answer(&self.0.post(Endpoint::Messages, body, gate).await)
     }
 
-    /// Asks what became of a message.
-    pub async fn details(&self, umid: &Umid) -> Told {
-        told(self.0.details(umid).await)
+    /// Queries the details of a message.
+    pub async fn details(&self, umid: &Umid) -> DetailsAnswer {
+        details_answer(self.0.details(umid).await)
     }
 
-    /// Sends many, if their gate is open once a connection is there; one answer for each attempt, in their order.
+    /// Sends many messages, if their gate is open when a connection is ready. Returns one answer for each attempt, in
+    /// their order.
     pub async fn send_batch(&self, body: Vec<u8>, attempts: &[AttemptId], gate: Arc<dyn Gate>) -> BatchAnswers {
         batch_answers(&self.0.post(Endpoint::Batch, body, gate).await, attempts)
     }

@@ -1,5 +1,5 @@
-//! Opens connections to a provider's address: its name, TCP, TLS, and the way through a proxy where the environment
-//! names one (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+//! Opens connections to a provider's address: name, TCP, TLS, and a proxy if the environment names one (`HTTPS_PROXY`,
+//! `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,18 +20,18 @@ use tower_service::Service;
 
 use super::client::CONNECT;
 
-/// An open connection, before anything is said on it.
+/// An open connection, before any bytes are exchanged.
 pub(super) type Stream = Box<dyn Io>;
 
-/// What HTTP needs of a connection, whatever lies below.
+/// What HTTP needs of a connection, whatever its layers.
 pub(super) trait Io: hyper::rt::Read + hyper::rt::Write + Send + Unpin {}
 
 impl<T: hyper::rt::Read + hyper::rt::Write + Send + Unpin> Io for T {}
 
-/// What a failure to connect says.
-pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+/// The error of a failed connection.
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// After so long without a word the system asks whether the other side is still there.
+/// After this time without traffic, the system checks whether the other side is still there.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Finds the addresses of a name.
@@ -39,7 +39,7 @@ pub trait Resolve: Send + Sync + std::fmt::Debug {
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 }
 
-/// The system, or whoever was named instead.
+/// The system's resolver, or a given one.
 #[derive(Debug, Clone)]
 pub(super) enum Resolver {
     System(GaiResolver),
@@ -66,29 +66,33 @@ impl Service<Name> for Resolver {
     }
 }
 
-/// The way to one address.
+/// Connects to one address.
 #[derive(Clone)]
 pub(super) enum Connector {
-    /// To the address itself, or to the proxy that forwards what is not encrypted.
+    /// To the address itself, or to the proxy that forwards unencrypted requests.
     Direct { to: Uri, by: HttpsConnector<HttpConnector<Resolver>> },
     /// Encrypted, through a proxy.
     Tunnel { to: Uri, by: Box<HttpsConnector<Tunnel<HttpsConnector<HttpConnector<Resolver>>>>> },
 }
 
-/// A proxy that reads requests, and so has to be told where they go and who sends them.
+/// A proxy that reads requests, which carry their whole URL and the proxy's credentials.
 #[derive(Debug, Clone)]
 pub(super) struct Forward {
     pub(super) authorization: Option<HeaderValue>,
 }
 
 impl Connector {
-    /// The way to an address, and the proxy that forwards what goes there, where there is one.
-    pub(super) fn to(address: &Uri, resolver: Resolver, proxies: &Matcher) -> Result<(Self, Option<Forward>), Cause> {
+    /// Creates the connector of an address, and the proxy that forwards its requests, if there is one.
+    pub(super) fn to(
+        address: &Uri,
+        resolver: Resolver,
+        proxies: &Matcher,
+    ) -> Result<(Self, Option<Forward>), BoxError> {
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEPALIVE));
-        // Shared out among the addresses of a name: one that is dead keeps nobody from the others.
+        // Divided among the addresses of a name, so that a dead one does not keep the others from being tried.
         tcp.set_connect_timeout(Some(CONNECT));
         let tls = rustls::ClientConfig::builder().with_platform_verifier()?.with_no_client_auth();
         let stream = HttpsConnector::from((tcp, tls.clone()));
@@ -97,8 +101,8 @@ impl Connector {
             && !matches!(proxy.uri().scheme_str(), Some("http" | "https"))
         {
             let host = proxy.uri().host().unwrap_or_default();
-            let why = "of a kind that cannot be used; HTTPS_PROXY, HTTP_PROXY and ALL_PROXY may name one with http:// or https://";
-            return Err(format!("the proxy {host} is {why}").into());
+            let why = "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY support http:// and https://";
+            return Err(format!("the scheme of proxy {host} is not supported; {why}").into());
         }
         Ok(match proxy {
             None => (Self::Direct { to: address.clone(), by: stream }, None),
@@ -116,7 +120,7 @@ impl Connector {
         })
     }
 
-    pub(super) async fn open(&self) -> Result<Stream, Cause> {
+    pub(super) async fn open(&self) -> Result<Stream, BoxError> {
         match self.clone() {
             Self::Direct { to, mut by } => Ok(Box::new(by.call(to).await?)),
             Self::Tunnel { to, mut by } => Ok(Box::new(by.call(to).await?)),

@@ -1,7 +1,7 @@
 //! Connections of one lane, each for one request at a time.
 //!
-//! Whoever waits for an answer drives the connection: nothing is handed from task to task, and a request that is given up
-//! takes its connection with it.
+//! The task that waits for an answer drives the connection. Nothing passes from task to task, and a request that is
+//! given up closes its connection.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -19,13 +19,15 @@ use hyper::client::conn::http1::{self, SendRequest};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::connect::{Cause, Stream};
+use super::connect::{BoxError, Stream};
 use super::offer::GatedBody;
 
-/// How long an unused connection is kept. A gateway that closes one in the moment in which we write to it leaves an
-/// attempt unknown, so ours go before the shortest keep-alive that gateways commonly have.
+/// How long an unused connection is kept.
+///
+/// A gateway that closes a connection just when a request is written leaves an attempt unknown. So ours are closed
+/// before the shortest keep-alive that gateways commonly have.
 const IDLE: Duration = Duration::from_secs(4);
-/// Answers are read up to here. A batch of ten thousand is some 3 MB; more is not an answer.
+/// The longest answer that is read. The answer to a batch of ten thousand is about 3 MB.
 const ANSWER_MAX: usize = 32 << 20;
 
 type Driver = http1::Connection<Stream, GatedBody>;
@@ -33,25 +35,25 @@ type Driver = http1::Connection<Stream, GatedBody>;
 /// An open connection.
 pub(super) struct Connection {
     sender: SendRequest<GatedBody>,
-    /// Nothing once it has ended. What it had not taken by then its end gives back.
+    /// `None` after it has ended. Its end returns a request that it had not taken.
     driver: Option<Pin<Box<Driver>>>,
 }
 
 /// Why an exchange has failed.
-pub(super) enum Broken {
-    /// The connection had ended before anything was written: the request as it was.
+pub(super) enum Failure {
+    /// The connection had ended before anything was written; the request is unchanged.
     Unused(Box<Request<GatedBody>>),
-    Failed(Cause),
+    Failed(BoxError),
 }
 
 impl Connection {
-    pub(super) async fn over(stream: Stream) -> Result<Self, Cause> {
+    pub(super) async fn over(stream: Stream) -> Result<Self, BoxError> {
         let (sender, driver) = http1::handshake(stream).await?;
         Ok(Self { sender, driver: Some(Box::pin(driver)) })
     }
 
     /// Sends a request and reads the head of its answer.
-    pub(super) async fn send(&mut self, request: Request<GatedBody>) -> Result<Response<Incoming>, Broken> {
+    pub(super) async fn send(&mut self, request: Request<GatedBody>) -> Result<Response<Incoming>, Failure> {
         let mut answer = Box::pin(self.sender.try_send_request(request));
         let driver = &mut self.driver;
         let answered = poll_fn(|context| {
@@ -59,13 +61,13 @@ impl Connection {
             answer.poll_unpin(context)
         });
         answered.await.map_err(|mut error| match error.take_message() {
-            Some(request) => Broken::Unused(Box::new(request)),
-            None => Broken::Failed(error.into_error().into()),
+            Some(request) => Failure::Unused(Box::new(request)),
+            None => Failure::Failed(error.into_error().into()),
         })
     }
 
-    /// Reads the body of an answer: what there was of it, and why that is not all.
-    pub(super) async fn body(&mut self, mut body: Incoming) -> (Bytes, Result<(), Cause>) {
+    /// Reads the body of an answer: the bytes that came, and why they are not all.
+    pub(super) async fn body(&mut self, mut body: Incoming) -> (Bytes, Result<(), BoxError>) {
         let mut first = Bytes::new();
         let mut whole = BytesMut::new();
         let end = loop {
@@ -94,7 +96,7 @@ impl Connection {
         (if whole.is_empty() { first } else { whole.freeze() }, end)
     }
 
-    /// Whether another request may be sent by it, as far as anything has come from the other side.
+    /// Whether another request may be sent on it, as far as the other side has signalled.
     fn is_open(&mut self) -> bool {
         drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()
@@ -102,32 +104,32 @@ impl Connection {
 }
 
 fn drive(driver: &mut Option<Pin<Box<Driver>>>, context: &mut Context<'_>) {
-    // How it has ended, whoever waits for an answer is told: by it, or because it is gone.
+    // The task that waits for an answer learns how the connection ended: from the answer, or because there is none.
     if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
         *driver = None;
     }
 }
 
-/// Connections that wait for their next request, the one that was used last behind the others.
+/// Unused connections, the latest one last.
 #[derive(Clone, Default)]
 pub(super) struct Idle(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// Told with each connection that comes back.
+    /// Notified for each connection that is returned.
     back: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
     connections: VecDeque<(Connection, Instant)>,
-    /// Whether somebody closes those that nobody takes.
-    are_closed: bool,
+    /// Whether a task is closing the connections that stay unused.
+    has_closer: bool,
 }
 
 impl Idle {
-    /// An open connection, the one that was used last.
+    /// Takes the open connection that was used last.
     pub(super) fn take(&self) -> Option<Connection> {
         loop {
             let (mut connection, since) = self.lock().connections.pop_back()?;
@@ -137,7 +139,7 @@ impl Idle {
         }
     }
 
-    /// The first that comes back.
+    /// Waits for the first connection that is returned.
     pub(super) async fn next(&self) -> Connection {
         loop {
             self.0.back.notified().await;
@@ -147,21 +149,21 @@ impl Idle {
         }
     }
 
-    /// Keeps a connection for whoever comes next, but not for long.
+    /// Keeps a connection for the next request, but not for long.
     pub(super) fn put(&self, mut connection: Connection) {
         if !connection.is_open() {
             return;
         }
         let mut waiting = self.lock();
         waiting.connections.push_back((connection, now()));
-        if !std::mem::replace(&mut waiting.are_closed, true) {
+        if !std::mem::replace(&mut waiting.has_closer, true) {
             tokio::spawn(self.clone().close_unused());
         }
         drop(waiting);
         self.0.back.notify_one();
     }
 
-    /// Closes each connection that nobody has taken for long, until there is none.
+    /// Closes each connection that stays unused, until none is left.
     async fn close_unused(self) {
         while let Some(oldest) = self.oldest() {
             tokio::time::sleep_until(oldest + IDLE).await;
@@ -169,11 +171,11 @@ impl Idle {
         }
     }
 
-    /// When the one that waits for longest was put back. Where there is none, whoever comes next is to be waited for anew.
+    /// When the connection that has been unused longest was returned; `None` also ends this task.
     fn oldest(&self) -> Option<Instant> {
         let mut waiting = self.lock();
         let oldest = waiting.connections.front().map(|(_, since)| *since);
-        waiting.are_closed = oldest.is_some();
+        waiting.has_closer = oldest.is_some();
         oldest
     }
 
@@ -182,7 +184,7 @@ impl Idle {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "what waits for a connection runs on tokio's own clock")]
+#[expect(clippy::disallowed_methods, reason = "connections run on tokio's own clock")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -202,7 +204,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_connection_that_ends_before_it_takes_a_request_gives_it_back_at_once() {
+    async fn a_connection_that_ends_before_a_request_returns_it_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut socket, _) = listener.accept().await.unwrap();
@@ -218,14 +220,14 @@ mod tests {
         assert!(connection.body(answer.into_body()).await.1.is_ok() && connection.is_open());
         drop(socket);
         for _ in 0..1_000 {
-            // Until the runtime has looked at its sockets.
+            // Until the runtime has polled its sockets.
             tokio::task::yield_now().await;
         }
-        // Nobody looks at it in between, as where the other side closes it just then.
+        // It is not polled in between, as if the other side closed it just now.
         let given_back = connection.send(request()).await;
         match given_back {
-            Err(Broken::Unused(_)) => {}
-            Err(Broken::Failed(cause)) => panic!("{cause:?}"),
+            Err(Failure::Unused(_)) => {}
+            Err(Failure::Failed(cause)) => panic!("{cause:?}"),
             Ok(answer) => panic!("{answer:?}"),
         }
         assert!(!connection.is_open());

@@ -1,57 +1,59 @@
-//! What the provider answers when it is asked about a message.
+//! Reads the provider's answers to queries about a message.
 
 use bytes::Bytes;
 
-use super::answer::{heard, rest};
+use super::answer::{cleaned, requested_rest};
 use super::client::{Broken, RawAnswer};
 use crate::domain::Span;
 use crate::wire::{Details, ErrorBody};
 
-/// What came of a question.
+/// The answer to a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// What it knows, as it wrote it: [`Details`] with one record at least.
+pub enum DetailsAnswer {
+    /// The details as the provider wrote them: [`Details`] with at least one record.
     Records(Bytes),
-    /// It knows of no such message, yet or any more.
+    /// The provider does not know the message, not yet or no longer.
     NotKnown,
-    /// Not now: it answers one question a second.
+    /// Throttled: the provider answers one query a second.
     Throttled { retry_after: Option<Span> },
-    /// Not to us.
+    /// The provider refuses to answer us.
     Refused { detail: String },
-    /// Nobody answered, or nothing that can be read.
+    /// No answer, or one that cannot be read.
     Unavailable { detail: String },
 }
 
-/// "Provided subAccountId doesn't belong to your account": said with 400 and 404 alike.
+/// "Provided subAccountId doesn't belong to your account": answered with 400 and 404 alike.
 const NOT_OURS: i64 = 1_001;
 
-/// Reads the answer to a question about one message.
-pub fn told(answer: Result<RawAnswer, Broken>) -> Told {
+/// Reads the answer to a query about one message.
+pub fn details_answer(answer: Result<RawAnswer, Broken>) -> DetailsAnswer {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Broken::NotOffered { why } | Broken::Sent { why }) => return Told::Unavailable { detail: heard(&why) },
-        // Questions have no gate.
-        Err(Broken::Withdrawn) => return Told::Unavailable { detail: "it was not asked".to_owned() },
+        Err(Broken::NotOffered { why } | Broken::Sent { why }) => {
+            return DetailsAnswer::Unavailable { detail: cleaned(&why) };
+        }
+        // Queries have no gate.
+        Err(Broken::Withdrawn) => return DetailsAnswer::Unavailable { detail: "the request was not sent".to_owned() },
     };
     if (200..300).contains(&answer.status) {
         let knows = serde_json::from_slice::<Details<'_>>(&answer.body).map(|details| !details.data.is_empty());
         return match knows {
-            Ok(true) => Told::Records(answer.body),
-            Ok(false) => Told::NotKnown,
-            Err(_) => Told::Unavailable { detail: "the provider's answer cannot be read".to_owned() },
+            Ok(true) => DetailsAnswer::Records(answer.body),
+            Ok(false) => DetailsAnswer::NotKnown,
+            Err(_) => DetailsAnswer::Unavailable { detail: "the provider's answer cannot be read".to_owned() },
         };
     }
     let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
     let detail = || match body.message.as_deref().filter(|message| !message.is_empty()) {
-        Some(message) => format!("HTTP status {}: {}", answer.status, heard(message)),
+        Some(message) => format!("HTTP status {}: {}", answer.status, cleaned(message)),
         None => format!("HTTP status {}", answer.status),
     };
     match (answer.status, body.code) {
-        (401 | 403, _) | (_, Some(NOT_OURS)) => Told::Refused { detail: detail() },
-        (429, _) => Told::Throttled { retry_after: rest(&answer, &body) },
-        // Without a code it is nothing that the provider says about a message: somebody else may have answered.
-        (400 | 404 | 410, Some(_)) => Told::NotKnown,
-        _ => Told::Unavailable { detail: detail() },
+        (401 | 403, _) | (_, Some(NOT_OURS)) => DetailsAnswer::Refused { detail: detail() },
+        (429, _) => DetailsAnswer::Throttled { retry_after: requested_rest(&answer, &body) },
+        // An answer without a code does not prove anything about the message: another host may have answered.
+        (400 | 404 | 410, Some(_)) => DetailsAnswer::NotKnown,
+        _ => DetailsAnswer::Unavailable { detail: detail() },
     }
 }
 
@@ -60,18 +62,18 @@ mod tests {
     use super::*;
 
     fn class(status: u16, body: &'static str) -> &'static str {
-        match told(Ok(RawAnswer { status, retry_after: None, body: Bytes::from_static(body.as_bytes()) })) {
-            Told::Records(_) => "records",
-            Told::NotKnown => "not known",
-            Told::Throttled { retry_after: Some(_) } => "throttled for a time",
-            Told::Throttled { retry_after: None } => "throttled",
-            Told::Refused { .. } => "refused",
-            Told::Unavailable { .. } => "unavailable",
+        match details_answer(Ok(RawAnswer { status, retry_after: None, body: Bytes::from_static(body.as_bytes()) })) {
+            DetailsAnswer::Records(_) => "records",
+            DetailsAnswer::NotKnown => "not known",
+            DetailsAnswer::Throttled { retry_after: Some(_) } => "throttled for a time",
+            DetailsAnswer::Throttled { retry_after: None } => "throttled",
+            DetailsAnswer::Refused { .. } => "refused",
+            DetailsAnswer::Unavailable { .. } => "unavailable",
         }
     }
 
     #[test]
-    fn each_answer_to_a_question_falls_into_its_class() {
+    fn each_answer_to_a_query_has_its_class() {
         for (status, body, expected) in [
             (200, r#"{"data":[{"umid":"u","channel":"SMS","status":{"state":"sent"}}]}"#, "records"),
             (200, r#"{"data":[]}"#, "not known"),
@@ -96,6 +98,9 @@ mod tests {
             assert_eq!(class(status, body), expected, "{status} {body}");
         }
         let broken = Broken::Sent { why: "timed out for +6591234567".to_owned() };
-        assert_eq!(told(Err(broken)), Told::Unavailable { detail: "timed out for +***67".to_owned() });
+        assert_eq!(
+            details_answer(Err(broken)),
+            DetailsAnswer::Unavailable { detail: "timed out for +***67".to_owned() }
+        );
     }
 }

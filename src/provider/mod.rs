@@ -1,13 +1,22 @@
-//! Sends attempts and says honestly what happened.
+//! Sends attempts and reports honestly what happened.
 //!
-//! In: rendered bodies, one message or many, each with a [`Gate`]; a umid to ask about. Out: for each message one
-//! [`Answer`]: accepted; refused, with whose fault that is; not offered or withdrawn, where the provider cannot have seen
-//! it; unknown, where it may have processed it. For each question one [`Told`]. To each observer: whether the provider
-//! itself has answered ([`Reach`]).
-//! Promises: each request names exactly one channel, without `fallbackAfter` and `fallbackText`; its gate is asked when a
-//! live connection takes it; nothing is ever sent twice in here, followed elsewhere or tried again; what an answer means
-//! is read from `wire::codes`, never guessed.
-//! May not: decide about messages, wait for a pace, or touch the store.
+//! In: rendered bodies of one message or many, each with a [`Gate`]; the umid of a message to query. Out: for each
+//! message one [`Answer`], and for each query one [`DetailsAnswer`]. To each observer: whether the provider itself has
+//! answered ([`Reach`]).
+//!
+//! An answer is one of:
+//! - accepted;
+//! - refused, with the fault;
+//! - not offered or withdrawn: the provider cannot have received the message;
+//! - unknown: the provider may have processed it.
+//!
+//! Promises:
+//! - Each request names exactly one channel, without `fallbackAfter` and `fallbackText`.
+//! - The gate of a request is asked when a live connection takes it.
+//! - This room never sends a request twice, never follows a redirect and never retries.
+//! - `wire::codes` gives the meaning of an answer; it is never guessed.
+//!
+//! May not: decide about messages, wait for rate tokens, or use the store.
 
 mod answer;
 mod client;
@@ -22,6 +31,6 @@ pub use client::{
     BATCH_CLOSE, BATCH_OPEN, Broken, Client, Endpoint, Http, RawAnswer, Transport, Unusable, install_tls,
 };
 pub use connect::Resolve;
-pub use details::{Told, told};
+pub use details::{DetailsAnswer, details_answer};
 pub use offer::{Gate, Open};
 pub use reach::{Observed, Observer, Reach};

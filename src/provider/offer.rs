@@ -1,8 +1,8 @@
-//! The last moment before a request is sent: a body that asks for leave when a live connection takes it.
+//! The last check before a request is sent: a body that asks its gate when a live connection takes it.
 //!
-//! A connection may take seconds to come about. Whatever was decided before that is old by then, and a request that is
-//! given up meanwhile must not be sent later. So the body is a gate: hyper polls it on a live connection only, its first
-//! poll asks the [`Gate`], and one atomic settles whether the body took the step or whoever waited for it gave up.
+//! Opening a connection may take seconds. Decisions from before are old by then, and a request that is given up
+//! meanwhile must not be sent later. So the body is a gate: hyper polls it only on a live connection, and its first
+//! poll asks the [`Gate`]. One atomic decides whether the body was taken or the caller gave up first.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,13 +15,13 @@ use tokio::time::Instant;
 
 /// Asked once, when a live connection takes the body.
 pub trait Gate: Send + Sync + std::fmt::Debug {
-    /// Whether the request may be sent now. What it takes for that, tokens for example, is taken with a yes.
+    /// Whether the request may be sent now. If so, it also takes what that costs, for example tokens.
     ///
-    /// It is called on the connection's own task and must not wait.
+    /// It runs on the connection's own task and must not wait.
     fn open(&self) -> bool;
 }
 
-/// Lets everything pass: for requests that nothing can stop.
+/// A gate that is always open, for requests that nothing can stop.
 #[derive(Debug)]
 pub struct Open;
 
@@ -36,7 +36,7 @@ const SENT: u8 = 1;
 const WITHDRAWN: u8 = 2;
 const REVOKED: u8 = 3;
 
-/// Where a request stands, shared by its body and by whoever waits for its answer.
+/// The progress of a request, shared by its body and by the task that waits for its answer.
 #[derive(Debug)]
 pub(super) struct Offer {
     state: AtomicU8,
@@ -47,11 +47,11 @@ pub(super) struct Offer {
 /// How far a request has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// No connection has taken its body, and none will any more.
+    /// No connection has taken its body, and none will.
     NotOffered,
     /// The gate was closed: nothing was sent.
     Withdrawn,
-    /// A connection took its body then.
+    /// A connection took its body at this time.
     Sent(Instant),
 }
 
@@ -60,9 +60,9 @@ impl Offer {
         Arc::new(Self { state: AtomicU8::new(WAITING), sent_at: OnceLock::new(), gate })
     }
 
-    /// Asks the gate, and says whether the body may be written.
+    /// Asks the gate. Returns whether the body may be written.
     fn take(&self, now: Instant) -> bool {
-        // Tokens of a request that is given up in this very moment are lost, which is on the safe side.
+        // If the request is given up at this very time, its tokens are lost, which is safe.
         let is_open = self.state.load(Ordering::Acquire) == WAITING && self.gate.open();
         let next = if is_open { SENT } else { WITHDRAWN };
         if is_open {
@@ -71,28 +71,28 @@ impl Offer {
         self.state.compare_exchange(WAITING, next, Ordering::AcqRel, Ordering::Acquire).is_ok() && is_open
     }
 
-    /// When its body was taken, where it was.
+    /// When its body was taken, if it was.
     pub(super) fn sent_at(&self) -> Option<Instant> {
         (self.state.load(Ordering::Acquire) == SENT).then(|| self.sent_at.get().copied()).flatten()
     }
 
-    /// Ends the offer: from now on the body cannot be sent. Says how far it has come.
+    /// Ends the offer, so that the body cannot be sent from now on. Returns how far it has come.
     pub(super) fn revoke(&self) -> Progress {
         match self.state.compare_exchange(WAITING, REVOKED, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) | Err(REVOKED) => Progress::NotOffered,
             Err(WITHDRAWN) => Progress::Withdrawn,
-            // The time is set before the state says that it was sent.
+            // The time is set before the state becomes `SENT`.
             Err(_) => self.sent_at.get().map_or(Progress::NotOffered, |at| Progress::Sent(*at)),
         }
     }
 }
 
-/// The gate was closed, or whoever waited had given up.
+/// The gate was closed, or the caller had given up.
 #[derive(Debug, thiserror::Error)]
 #[error("the request was withdrawn before it was sent")]
 pub(super) struct Withdrawn;
 
-/// All bytes of a request in one frame, once the gate lets them.
+/// All bytes of a request in one frame, if the gate is open.
 #[derive(Debug)]
 pub(super) struct GatedBody {
     bytes: Option<Bytes>,
@@ -105,7 +105,7 @@ impl GatedBody {
         Self { length: bytes.len().try_into().unwrap_or(u64::MAX), bytes: Some(bytes), offer }
     }
 
-    /// Of a request that only asks, and so needs no gate.
+    /// The body of a read, which needs no gate.
     pub(super) fn empty() -> Self {
         Self { length: 0, bytes: None, offer: Offer::new(Arc::new(Open)) }
     }

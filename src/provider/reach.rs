@@ -1,27 +1,28 @@
-//! Whether the provider itself answers: which ends of a request prove that it can be reached, and which do not.
+//! Whether the provider itself answers: which ends of a request prove that it can be reached.
 
 use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 
-use super::answer::heard;
+use super::answer::cleaned;
 use super::client::{Broken, Client, Endpoint, RawAnswer, Transport};
 use super::offer::Gate;
 use crate::domain::{Timestamp, Umid};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
-/// What the end of one request says about the way to the provider.
+/// What the end of one request proves about the path to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     /// The provider itself answered: a success of its API, or an error with a code, as it documents them.
     Proven,
-    /// It did not: refused, timed out, cut, or something else answered in its place (a gateway's 502, a captive portal).
+    /// The provider did not answer: refused, timed out, cut, or answered by another host (a gateway's 502, a captive
+    /// portal).
     Failed { why: String },
     /// A 4xx without a code. The provider or a proxy may have written it, so it proves neither.
     Unclear,
 }
 
-/// The umid of no message: the provider documents an error with a code for it, and reading it changes nothing.
+/// A umid of no message. The provider documents an error with a code for it, and reading it changes nothing.
 const NO_MESSAGE: &str = "00000000-0000-0000-0000-000000000000";
 
 impl Client {
@@ -31,14 +32,14 @@ impl Client {
     }
 }
 
-/// Told how each request to a provider ends.
+/// Observes how each request to a provider ends.
 pub trait Observer: Send + Sync + std::fmt::Debug {
     fn now(&self) -> Timestamp;
-    /// A request that was begun at `begun` has ended so.
+    /// Reports the end of a request that began at `begun`.
     fn ended(&self, begun: Timestamp, reach: &Reach);
 }
 
-/// A transport that tells an observer how each of its requests ends, and changes nothing about them.
+/// A transport that reports the end of each request to an observer, and changes nothing else.
 #[derive(Debug)]
 pub struct Observed<O> {
     inner: Box<dyn Transport>,
@@ -60,7 +61,7 @@ impl<O: Observer> Transport for Observed<O> {
             Endpoint::Messages => is_message,
             Endpoint::Batch => is_batch,
         };
-        // What was withdrawn says nothing about the way: we stopped it ourselves.
+        // A withdrawn request proves nothing about the path: this server stopped it.
         if !matches!(answer, Err(Broken::Withdrawn)) {
             self.observer.ended(begun, &reach(&answer, is_success));
         }
@@ -83,13 +84,13 @@ fn reach(answer: &Result<RawAnswer, Broken>, is_success: impl Fn(&[u8]) -> bool)
     let RawAnswer { status, body, .. } = match answer {
         Ok(answer) => answer,
         Err(Broken::Withdrawn) => return Reach::Unclear,
-        Err(Broken::NotOffered { why } | Broken::Sent { why }) => return Reach::Failed { why: heard(why) },
+        Err(Broken::NotOffered { why } | Broken::Sent { why }) => return Reach::Failed { why: cleaned(why) },
     };
     match status {
         200..=299 if is_success(body) => Reach::Proven,
         400.. if has_code(body) => Reach::Proven,
         400..=499 => Reach::Unclear,
-        status => Reach::Failed { why: format!("HTTP status {status}, and not from the provider itself") },
+        status => Reach::Failed { why: format!("HTTP status {status}, not from the provider itself") },
     }
 }
 
@@ -106,7 +107,7 @@ fn is_batch(body: &[u8]) -> bool {
     serde_json::from_slice::<BatchAnswer<'_>>(body).is_ok_and(|batch| !batch.messages.is_empty())
 }
 
-/// Details of no message are an object with `data`, too.
+/// Details without a message are also an object with `data`.
 fn is_details(body: &[u8]) -> bool {
     serde_json::from_slice::<std::collections::HashMap<String, IgnoredAny>>(body)
         .is_ok_and(|object| object.contains_key("data"))
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_documented_answer_proves_that_the_provider_was_reached() {
+    fn only_a_documented_answer_proves_the_provider_reachable() {
         let raw = |status, body: &str| Ok(RawAnswer { status, retry_after: None, body: body.to_owned().into() });
         for (status, body, expected) in [
             (200, r#"{"umid":"u-1","status":{"state":"queued"}}"#, "proven"),

@@ -77,7 +77,7 @@ async fn a_step_stops_at_its_message_limit_and_waits_for_an_operator() {
     world.send().await;
     assert_eq!(world.sms(), 7);
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
-    assert!(hold.why.contains("has handed over 7 messages, and max_messages allows 7"), "{}", hold.why);
+    assert!(hold.why.contains("has sent 7 messages; its max_messages is 7"), "{}", hold.why);
     assert_eq!(world.state(&launched).await.0, BatchState::Running);
     // A restart does not raise the limit, and neither does an operator who resumes without a new one.
     world.restart().await;
@@ -99,7 +99,7 @@ async fn a_message_limit_of_a_campaign_counts_all_steps_together() {
     assert_eq!((world.provider.taken.lock().unwrap().len(), world.sms()), (8, 4));
     let (state, why) = world.state(&launched).await;
     assert_eq!(state, BatchState::Paused);
-    assert!(why.contains("the campaign has handed over 12 messages, and max_messages allows 12"), "{why}");
+    assert!(why.contains("the campaign has sent 12 messages; its max_messages is 12"), "{why}");
 }
 
 #[tokio::test]

@@ -15,12 +15,12 @@ use governor::{Quota, RateLimiter};
 use crate::clock::{Clock, Tick};
 use crate::domain::{Portion, Rate, Timestamp};
 
-/// Our clock's moments as governor wants them.
+/// A tick of our clock as an instant of governor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Instant(Tick);
 
 impl Instant {
-    /// To the millisecond, and not too early.
+    /// The time in whole milliseconds, rounded up.
     pub(super) fn whole(self) -> Timestamp {
         self.0.whole()
     }
@@ -44,8 +44,10 @@ impl Reference for Instant {
     }
 }
 
-/// A limiter takes the first time that it is told for its beginning. That is 1970, so that what a bucket knows means the
-/// same whatever rate it has, and in every process.
+/// Our clock for governor.
+///
+/// A limiter takes the first time that it reads as its beginning. That is 1970 here, so that the state of a bucket
+/// means the same at every rate and in every process.
 #[derive(Debug)]
 pub(super) struct Ticks {
     clock: Arc<dyn Clock>,
@@ -74,8 +76,9 @@ impl Clone for Ticks {
     }
 }
 
-/// What governor knows of a bucket: when it is full again, if nobody takes anything more. It lies here so that tokens can
-/// be given back, and owed, and so that it outlives a change of the rate.
+/// The state of a bucket for governor: when it is full again if no more tokens are taken.
+///
+/// It is kept here so that tokens can be returned and owed, and so that it survives a change of the rate.
 #[derive(Debug, Clone, Default)]
 struct FullAt(Arc<Mutex<Nanos>>);
 
@@ -104,21 +107,21 @@ impl StateStore for FullAt {
     }
 }
 
-/// A moment too late costs nothing worth counting where so many nanoseconds have been waited for.
-const LONG: u64 = 200_000_000;
-/// A bucket that takes so many nanoseconds to fill is worth noting for whoever comes next: an empty one in its place would
-/// cost that much of the rate.
-const SLOW: u64 = 1_000_000_000;
+/// After a wait of so many nanoseconds, a slightly late wake-up costs nothing that matters.
+const EXACT_BELOW: u64 = 200_000_000;
+/// The state of a bucket is worth storing if it takes so many nanoseconds to fill: starting empty would waste that much
+/// of the rate.
+const STORED_FROM: u64 = 1_000_000_000;
 
-/// When to ask again for tokens that are not there.
+/// When to retry for tokens that are not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Again {
+pub struct RetryAt {
     pub at: Tick,
-    /// The bucket is full by then, and what would come in afterwards is lost.
+    /// Whether the bucket is full then, so that later tokens would be lost.
     pub exactly: bool,
 }
 
-/// One rate with its burst; both may change while it is used.
+/// A token bucket: a rate with its burst. Both may change while it is used.
 #[derive(Debug)]
 pub struct Bucket {
     shape: Mutex<Shape>,
@@ -136,7 +139,7 @@ struct Shape {
     promised: Promised,
 }
 
-/// Tokens that requests will take which wait for a connection.
+/// Tokens promised to requests that wait for a connection.
 #[derive(Debug, Clone, Copy, Default)]
 struct Promised {
     requests: u32,
@@ -157,19 +160,19 @@ impl Shape {
         }
     }
 
-    /// The time that so many tokens take to come in.
+    /// The time in which so many tokens come in.
     const fn tokens(&self, n: u32) -> u64 {
         self.interval.saturating_mul(n as u64)
     }
 
-    /// The time that an empty bucket takes to fill.
+    /// The time in which an empty bucket fills.
     const fn whole(&self) -> u64 {
         self.tokens(self.burst.get())
     }
 }
 
 impl Bucket {
-    /// Begins empty: what a process that died a moment ago has let go is not let go again.
+    /// Creates an empty bucket, so that a restart does not repeat a burst that the process before has just sent.
     pub fn new(rate: Rate, burst: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
         let full_at = FullAt::default();
         let shape = Shape::new(rate, burst, full_at.clone(), Arc::clone(&clock));
@@ -177,8 +180,9 @@ impl Bucket {
         Self { shape: Mutex::new(shape), full_at, clock }
     }
 
-    /// Goes on from what was noted of it, with so many taken since by a process that is gone, nobody knows when. It is
-    /// never worse than empty, whatever became of the clock.
+    /// Restores the stored state, minus the tokens that a process which has ended took at an unknown time since.
+    ///
+    /// The result is never worse than an empty bucket, whatever happened to the clock.
     pub fn go_on_from(&self, noted: Tick, taken_since: u32) {
         let (shape, now) = (self.lock(), self.clock.tick());
         let full_at = noted.max(now).later_by(shape.tokens(taken_since)).min(now.later_by(shape.whole()));
@@ -186,10 +190,10 @@ impl Bucket {
         self.full_at.change(|_| full_at.nanos().into());
     }
 
-    /// When it is full again, where that is worth noting.
+    /// When it is full again, if that is worth storing.
     pub fn to_note(&self) -> Option<Tick> {
         let shape = self.lock();
-        (shape.whole() >= SLOW).then(|| self.full_at.get())
+        (shape.whole() >= STORED_FROM).then(|| self.full_at.get())
     }
 
     pub fn rate(&self) -> Rate {
@@ -200,7 +204,7 @@ impl Bucket {
         self.lock().burst
     }
 
-    /// Changes its rate. What is in it stays in it, and no more than that: neither is a token made nor one lost.
+    /// Changes the rate and the burst. The tokens in the bucket stay; none is added and none is lost.
     pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
         let mut shape = self.lock();
         if (shape.rate, shape.burst) == (rate, burst) {
@@ -209,7 +213,7 @@ impl Bucket {
         let now = self.clock.tick();
         let missing = self.full_at.get().since(now);
         let next = Shape::new(rate, burst, self.full_at.clone(), Arc::clone(&self.clock));
-        // Of the old burst so much was missing, in tokens; of the new one so much more, or less.
+        // The missing tokens of the old burst, plus the difference of the bursts.
         let wide = |nanos: u64| i128::from(nanos);
         let missing = (wide(missing) * wide(next.interval)).div_euclid(wide(shape.interval)) + 1;
         let more = wide(next.interval) * (i128::from(burst.get()) - i128::from(shape.burst.get()));
@@ -221,16 +225,20 @@ impl Bucket {
         *shape = Shape { promised, ..next };
     }
 
-    /// Promises `n` tokens as soon as they are there beside all that is promised already, or says when they will be. What
-    /// is promised is never more than a burst, so what is taken later is never more at once either.
-    fn promise(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
+    /// Promises `n` tokens if they are there besides all promised ones, or returns when to retry.
+    ///
+    /// The promised tokens never exceed a burst, so neither do the tokens that are taken later at once.
+    fn promise(&self, n: NonZeroU32, portion: Portion) -> Result<(), RetryAt> {
         let mut shape = self.lock();
         let (now, n) = (self.clock.tick(), n.min(shape.burst));
         let missing = self.full_at.get().since(now);
         let wanted = missing.saturating_add(shape.promised.nanos).saturating_add(shape.tokens(n.get()));
         let lacking = wanted.saturating_sub(shape.whole());
         if lacking > 0 {
-            return Err(Again { at: now.later_by(lacking), exactly: n == shape.burst && shape.whole() < LONG });
+            return Err(RetryAt {
+                at: now.later_by(lacking),
+                exactly: n == shape.burst && shape.whole() < EXACT_BELOW,
+            });
         }
         let owed = portion.stretched(shape.tokens(n.get()));
         shape.promised.requests += 1;
@@ -238,19 +246,21 @@ impl Bucket {
         Ok(())
     }
 
-    /// The promise is kept, or needed no more.
+    /// Ends a promise that is kept or no longer needed.
     fn end_promise(&self, n: NonZeroU32, portion: Portion) {
         let mut shape = self.lock();
         let owed = portion.stretched(shape.tokens(n.min(shape.burst).get()));
         shape.promised.requests = shape.promised.requests.saturating_sub(1);
         let nanos = shape.promised.nanos.saturating_sub(owed);
-        // A rate that was turned meanwhile leaves no rest behind.
+        // A rate that has changed meanwhile leaves no remainder.
         shape.promised.nanos = if shape.promised.requests == 0 { 0 } else { nanos };
     }
 
-    /// Takes `n` tokens as soon as they are there, or says when they will be. At a portion of the rate more are owed for
-    /// them, which come in before anybody else gets one. More than the burst are never there.
-    fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
+    /// Takes `n` tokens if they are there, or returns when to retry.
+    ///
+    /// At a portion of the rate, more tokens are owed, which come in before the next request gets any. More tokens than
+    /// the burst are never there.
+    fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), RetryAt> {
         let shape = self.lock();
         let owed = portion.stretched(shape.tokens(n.get()));
         let n = n.min(shape.burst);
@@ -262,12 +272,12 @@ impl Bucket {
             }
             Ok(Err(not_until)) => {
                 let Instant(at) = not_until.earliest_possible();
-                Err(Again { at, exactly: n == shape.burst && shape.whole() < LONG })
+                Err(RetryAt { at, exactly: n == shape.burst && shape.whole() < EXACT_BELOW })
             }
         }
     }
 
-    /// As if they had never been taken.
+    /// Returns tokens as if they had never been taken.
     fn give_back(&self, n: NonZeroU32, portion: Portion) {
         let back = portion.stretched(self.lock().tokens(n.get()));
         self.full_at.change(|full_at| full_at.saturating_sub(back.into()));
@@ -278,7 +288,7 @@ impl Bucket {
     }
 }
 
-/// What one lane has to pass: its own bucket, then its account's.
+/// The rate limits of one lane: its own bucket, then its account's.
 #[derive(Debug, Clone)]
 pub struct Pace {
     lane: Arc<Bucket>,
@@ -290,30 +300,31 @@ impl Pace {
         Self { lane, account }
     }
 
-    /// The lane's own.
+    /// The lane's own rate.
     pub fn rate(&self) -> Rate {
         self.lane.rate()
     }
 
-    /// Changes the lane's own.
+    /// Changes the lane's own rate and burst.
     pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
         self.lane.turn(rate, burst);
     }
 
-    /// When the lane's bucket and its account's are full again, where that is worth noting.
+    /// When the lane's bucket and its account's are full again, if that is worth storing.
     pub fn to_note(&self) -> [Option<Tick>; 2] {
         [self.lane.to_note(), self.account.as_ref().and_then(|account| account.to_note())]
     }
 
-    /// The most that can leave in one request.
+    /// The most messages that one request can carry.
     pub fn most_at_once(&self) -> NonZeroU32 {
         let account = self.account.as_ref().map_or(NonZeroU32::MAX, |account| account.burst());
         self.lane.burst().min(account)
     }
 
-    /// Promises the tokens of `n` in both buckets, or says when to ask again, with nothing promised. They are taken when the
-    /// request is sent: a connection that is slow to come about never bunches what waits for it.
-    pub fn reserve(&self, n: NonZeroU32, portion: Portion) -> Result<Reserved, Again> {
+    /// Promises `n` tokens in both buckets, or returns when to retry, with nothing promised.
+    ///
+    /// The tokens are taken when the request is sent, so a connection that opens slowly never causes a burst.
+    pub fn reserve(&self, n: NonZeroU32, portion: Portion) -> Result<Reserved, RetryAt> {
         self.lane.promise(n, portion)?;
         if let Some(account) = &self.account {
             account.promise(n, Portion::WHOLE).inspect_err(|_| self.lane.end_promise(n, portion))?;
@@ -321,16 +332,17 @@ impl Pace {
         Ok(Reserved { pace: self.clone(), n, portion })
     }
 
-    /// Takes the tokens of `n` from both buckets, or says when to ask again, with nothing taken: whatever is saved up
-    /// meanwhile is never more than a burst. A lane that goes at half its rate owes two tokens for each.
-    pub(super) fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
+    /// Takes `n` tokens from both buckets, or returns when to retry, with nothing taken.
+    ///
+    /// At half of its rate, a lane owes two tokens for each message. The tokens saved meanwhile never exceed a burst.
+    pub(super) fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), RetryAt> {
         self.lane.take(n, portion)?;
         let Some(account) = &self.account else { return Ok(()) };
         account.take(n, Portion::WHOLE).inspect_err(|_| self.lane.give_back(n, portion))
     }
 }
 
-/// Tokens that are promised to one request. Dropped, they are anybody's again.
+/// Tokens that are promised to one request. A drop ends the promise.
 #[derive(Debug)]
 pub struct Reserved {
     pace: Pace,
@@ -339,8 +351,8 @@ pub struct Reserved {
 }
 
 impl Reserved {
-    /// Takes the tokens, now that the request is sent. Refused where the rate was turned down meanwhile.
-    pub fn spend(self) -> Result<(), Again> {
+    /// Takes the tokens when the request is sent. An error if the rate was lowered meanwhile.
+    pub fn spend(self) -> Result<(), RetryAt> {
         let (pace, n, portion) = (self.pace.clone(), self.n, self.portion);
         drop(self);
         pace.take(n, portion)

@@ -1,4 +1,4 @@
-//! A lane's circuit breaker: how many requests it may have under way, and none while the provider is out.
+//! A lane's circuit breaker: limits the requests in flight, and allows none while the provider does not answer.
 //!
 //! ```text
 //!            three of the last ten ends without an answer                 read answered
@@ -9,8 +9,8 @@
 //!     └──────────────── answered: one request at a time, then two, four, … ──────────────────────┘
 //! ```
 //!
-//! A request that ends without an answer may have been processed, and is not sent again. So their number is what the
-//! circuit keeps small: a lone one halves the requests that may be under way, and each good answer allows one more.
+//! A request that ends without an answer may have been processed, and is not sent again. The circuit keeps their number
+//! small: a single one halves the limit of requests in flight, and each good answer raises it by one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,16 +22,16 @@ use crate::domain::{Span, Timestamp};
 
 const SHORTEST_REST: Span = Span::from_millis(250);
 const LONGEST_REST: Span = Span::from_secs(60);
-/// So many ends are looked at, and so many of them without an answer open the circuit.
-const LOOKED_AT: usize = 10;
+/// Ends that are considered, and how many of them without an answer open the circuit.
+const WINDOW: usize = 10;
 const TOO_MANY: usize = 3;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End<'a> {
-    /// The provider took a message, or refused one for its recipient.
+    /// The provider accepted a message, or refused one because of its recipient.
     Good,
-    /// The provider answered, but not well.
+    /// The provider answered, but refused for another reason.
     Answered,
     /// No answer, or one that proves nothing.
     Unanswered { reason: &'a str, retry_after: Option<Span> },
@@ -39,12 +39,12 @@ pub enum End<'a> {
 
 /// What a lane may do now.
 #[derive(Debug)]
-pub enum Entry {
+pub enum Admission {
     /// Send one request.
     Go(Permit),
-    /// Nothing, until a request ends.
+    /// Wait until a request ends.
     Full,
-    /// Nothing before then.
+    /// Wait until this time.
     Rest(Timestamp),
     /// Find out by a harmless read whether the provider answers.
     Read(Read),
@@ -56,7 +56,7 @@ pub struct Circuit(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     inner: Mutex<Inner>,
-    /// Told when whoever was refused entry should ask again.
+    /// Notified when refused callers should retry.
     changed: Notify,
 }
 
@@ -64,18 +64,18 @@ struct Shared {
 struct Inner {
     /// The lane's connections.
     most: u32,
-    /// How many requests may be under way.
+    /// The limit of requests in flight.
     limit: u32,
     under_way: u32,
     state: State,
-    /// The latest ends since the circuit closed, the oldest first; whether each was without an answer.
+    /// Whether each of the latest ends since the circuit closed was without an answer, the oldest first.
     ends: Vec<bool>,
     /// How often it has opened, or stayed open, since the last good answer.
     openings: u32,
-    /// Rises with each opening: what was begun before says nothing of what comes after.
+    /// Rises with each opening: requests that began before an opening do not count after it.
     era: u64,
     outage: Option<Outage>,
-    /// The latest end without an answer, and when that was.
+    /// The time and the reason of the latest end without an answer.
     last: Option<(Timestamp, String)>,
 }
 
@@ -85,9 +85,9 @@ enum State {
     Open {
         until: Timestamp,
     },
-    /// A read is under way.
+    /// A read is in progress.
     Reading,
-    /// One request alone finds out whether messages are taken; whether it is under way.
+    /// One request alone finds out whether messages are accepted; `is_under_way` if it has begun.
     Trial {
         is_under_way: bool,
     },
@@ -109,7 +109,7 @@ impl Circuit {
             limit: most,
             under_way: 0,
             state: State::Closed,
-            ends: Vec::with_capacity(LOOKED_AT),
+            ends: Vec::with_capacity(WINDOW),
             openings: 0,
             era: 0,
             outage: None,
@@ -118,39 +118,39 @@ impl Circuit {
         Self(Arc::new(Shared { inner: Mutex::new(inner), changed: Notify::new() }))
     }
 
-    /// Goes on from where another process has left off: open, for all that is known.
+    /// Restores the open circuit that an earlier process has stored.
     pub fn go_on_from(&self, standstill: Standstill, now: Timestamp) {
         let Some(Standstill { reason, since, until, in_flight, .. }) = standstill.still_counts(now) else { return };
         let mut inner = self.0.lock();
-        // As often as it takes to rest for so long.
+        // The number of openings that leads to a rest this long.
         let is_less = |doubled: &u32| (SHORTEST_REST.millis() << *doubled) < until.since(now).millis();
         inner.openings = (0..20).take_while(is_less).last().map_or(1, |doubled| doubled + 1);
         inner.state = State::Open { until };
         inner.outage = Some(Outage { since, until, reason, in_flight });
     }
 
-    /// Asks for leave to send one request.
-    pub fn enter(&self, now: Timestamp) -> Entry {
+    /// Asks for a permit to send one request.
+    pub fn enter(&self, now: Timestamp) -> Admission {
         let mut inner = self.0.lock();
-        let is_alone = match inner.state {
-            State::Open { until } if until > now => return Entry::Rest(until),
+        let is_trial = match inner.state {
+            State::Open { until } if until > now => return Admission::Rest(until),
             State::Open { .. } => {
                 inner.state = State::Reading;
-                return Entry::Read(Read { shared: Some(Arc::clone(&self.0)), era: inner.era });
+                return Admission::Read(Read { shared: Some(Arc::clone(&self.0)), era: inner.era });
             }
-            State::Reading | State::Trial { is_under_way: true } => return Entry::Full,
+            State::Reading | State::Trial { is_under_way: true } => return Admission::Full,
             State::Trial { is_under_way: false } => {
                 inner.state = State::Trial { is_under_way: true };
                 true
             }
-            State::Closed if inner.under_way >= inner.limit => return Entry::Full,
+            State::Closed if inner.under_way >= inner.limit => return Admission::Full,
             State::Closed => false,
         };
         inner.under_way += 1;
-        Entry::Go(Permit { shared: Arc::clone(&self.0), era: inner.era, is_alone, has_ended: false })
+        Admission::Go(Permit { shared: Arc::clone(&self.0), era: inner.era, is_trial, has_ended: false })
     }
 
-    /// Until when nothing may be sent, where that is so.
+    /// Until when nothing may be sent; `None` if the circuit is not resting.
     pub fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
         match self.0.lock().state {
             State::Open { until } => Some(until).filter(|until| *until > now),
@@ -158,18 +158,18 @@ impl Circuit {
         }
     }
 
-    /// Ends once whoever was refused entry should ask again.
+    /// Waits until refused callers should retry.
     pub async fn changed(&self) {
         self.0.changed.notified().await;
     }
 
-    /// Since when the provider is out, until a message is answered.
+    /// The present outage, until a message is answered.
     pub fn standstill(&self) -> Option<Standstill> {
         let Outage { since, until, reason, in_flight } = self.0.lock().outage.clone()?;
         Some(Standstill { cause: Cause::Outage, reason, since, until, in_flight })
     }
 
-    /// How the latest request without an answer ended, however long ago.
+    /// The latest request without an answer, however long ago.
     pub fn last_complaint(&self) -> Option<(Timestamp, String)> {
         self.0.lock().last.clone()
     }
@@ -200,7 +200,7 @@ impl Inner {
     }
 
     fn note(&mut self, is_unanswered: bool) {
-        if self.ends.len() == LOOKED_AT {
+        if self.ends.len() == WINDOW {
             self.ends.remove(0);
         }
         self.ends.push(is_unanswered);
@@ -230,28 +230,30 @@ impl Inner {
     }
 }
 
-/// Leave for one request, until it has ended. Dropped, it never began.
+/// A permit for one request, until it has ended. A drop means that the request never began.
 #[derive(Debug)]
 pub struct Permit {
     shared: Arc<Shared>,
     era: u64,
-    is_alone: bool,
+    is_trial: bool,
     has_ended: bool,
 }
 
 impl Permit {
-    /// Whether the request tries out, with one message alone, if the provider takes messages again.
-    pub const fn is_alone(&self) -> bool {
-        self.is_alone
+    /// Whether the request is the trial: one message alone, to find out whether messages are accepted again.
+    pub const fn is_trial(&self) -> bool {
+        self.is_trial
     }
 
-    /// In which the request was begun. Where the circuit has opened since, a request that no connection has taken yet must
-    /// not leave: what is tried then is one message alone.
+    /// The era in which the request began.
+    ///
+    /// If the circuit has opened since, a request that still waits for a connection must not be sent: one message alone
+    /// is tried first.
     pub fn era(&self) -> Era {
         Era { shared: Arc::clone(&self.shared), era: self.era }
     }
 
-    /// Tells how the request ended. What was begun before the circuit opened changes nothing more.
+    /// Reports how the request ended. A request that began before the circuit opened changes nothing.
     pub fn ended(mut self, end: End<'_>, now: Timestamp, chance: &Chance) {
         self.has_ended = true;
         let mut inner = self.shared.lock();
@@ -292,12 +294,12 @@ pub struct Era {
 
 impl Era {
     /// Whether the circuit has not opened since.
-    pub fn goes_on(&self) -> bool {
+    pub fn is_current(&self) -> bool {
         self.shared.lock().era == self.era
     }
 }
 
-/// A harmless read that finds out whether the provider answers. Dropped, somebody else has to make it.
+/// A harmless read that finds out whether the provider answers. After a drop, the next caller has to make it.
 #[derive(Debug)]
 pub struct Read {
     shared: Option<Arc<Shared>>,
@@ -305,12 +307,12 @@ pub struct Read {
 }
 
 impl Read {
-    /// The provider itself answered: one message may try.
+    /// Reports that the provider itself answered: one message may be tried.
     pub fn answered(mut self) {
         self.end(|inner| inner.state = State::Trial { is_under_way: false });
     }
 
-    /// It did not: the lane rests for longer than before.
+    /// Reports that the provider did not answer: the lane rests longer than before.
     pub fn failed(mut self, reason: &str, now: Timestamp, chance: &Chance) {
         self.end(|inner| inner.open(reason, None, now, chance));
     }

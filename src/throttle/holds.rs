@@ -1,4 +1,4 @@
-//! What is held now, as this node knows it.
+//! The present holds, as this node knows them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,29 +8,32 @@ use arc_swap::ArcSwap;
 use crate::domain::Timestamp;
 use crate::store::Hold;
 
-/// A lane, the template on it, and its language; no template where the lane itself is meant, and no language where all are.
+/// A lane, a template and its language. The template is empty for a hold on the lane, and the language for all
+/// languages.
 type Key = (String, String, String);
 
 #[derive(Debug, Clone)]
 struct Held {
     hold: Hold,
-    /// When the request was begun because of which this node has put it.
+    /// When the request began whose answer caused it.
     begun: Timestamp,
-    /// The number of a decision that has it on disk. Nothing where this node has put it and nobody has written it yet.
+    /// A decision up to which it is on disk; `None` if this node has put it and it is not written yet.
     written: Option<u64>,
 }
 
-/// Holds by lane and template. The store is the truth about those that are written. One that this node puts itself
-/// counts at once, and until it is written nothing but a hold on the same takes its place.
+/// Holds by lane and template.
+///
+/// The store is the truth about written holds. A hold that this node puts applies at once. Until it is written, only a
+/// hold with the same key replaces it.
 #[derive(Debug, Default)]
 pub struct Holds {
     held: ArcSwap<HashMap<Key, Held>>,
-    /// When this node saw each lifted last. Whoever changes what is held has this lock.
+    /// When this node saw each hold released last. Every change of the holds takes this lock.
     lifted: Mutex<HashMap<Key, Timestamp>>,
 }
 
 impl Holds {
-    /// Takes over what the store held once `seq` was its latest decision. Returns whether that is new, or new in its
+    /// Replaces the holds by those of the store as of its decision `seq`. Returns whether a hold is new or has a new
     /// reason.
     pub fn replace(&self, holds: Vec<Hold>, seq: u64, now: Timestamp) -> bool {
         let mut lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,7 +47,7 @@ impl Holds {
                 continue;
             }
             if known.written.is_none_or(|written| written > seq) {
-                // Who looked at the store before it was written could not know of it.
+                // The store was read before this hold was written.
                 held.insert(key.clone(), known.clone());
             } else {
                 lifted.insert(key.clone(), now);
@@ -54,12 +57,14 @@ impl Holds {
         news
     }
 
-    /// Puts what the answer to a request asks for that was begun at `begun`. Whoever is held already stays so for the
-    /// first reason; and what was begun before a hold was lifted says nothing about the time after.
+    /// Puts a hold after the answer to a request that began at `begun`.
+    ///
+    /// An existing hold keeps its first reason. A request that began before a hold was released proves nothing about
+    /// the time after.
     pub fn put(&self, hold: Hold, begun: Timestamp) {
         let lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, key) = (self.held.load(), key(&hold));
-        // Who lifts a hold on a template means all of its languages.
+        // A release of a template applies to all of its languages.
         let all = (key.0.clone(), key.1.clone(), String::new());
         let is_lifted = |key: &Key| lifted.get(key).is_some_and(|lifted| begun < *lifted);
         if before.contains_key(&key) || is_lifted(&key) || is_lifted(&all) {
@@ -70,19 +75,19 @@ impl Holds {
         self.held.store(Arc::new(held));
     }
 
-    /// What this node has put and is still to be written, and when the request was begun because of which it has.
+    /// The holds that this node has put and not written yet, each with the time when the request behind it began.
     pub fn unwritten(&self) -> Vec<(Hold, Timestamp)> {
         let held = self.held.load();
         let unwritten = held.values().filter(|held| held.written.is_none());
         unwritten.map(|held| (held.hold.clone(), held.begun)).collect()
     }
 
-    /// Everything that is held.
+    /// All holds.
     pub fn all(&self) -> Vec<Hold> {
         self.held.load().values().map(|held| held.hold.clone()).collect()
     }
 
-    /// The decision with this number has written a hold.
+    /// Records that decision `seq` has written a hold.
     pub fn written(&self, hold: &Hold, seq: u64) {
         let _others_wait = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut held = HashMap::clone(&self.held.load());
@@ -97,7 +102,7 @@ impl Holds {
         self.on(lane, "", "")
     }
 
-    /// Why a template may not be sent on a lane, in a language or in any.
+    /// Why a template may not be sent on a lane, in this language or in any.
     pub fn on_template(&self, lane: &str, template: &str, language: &str) -> Option<Hold> {
         self.on(lane, template, "").or_else(|| self.on(lane, template, language))
     }
@@ -137,35 +142,35 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_that_is_not_written_yet_outlasts_every_look_at_the_store() {
+    fn an_unwritten_hold_survives_every_read_of_the_store() {
         let holds = Holds::default();
         holds.put(refused(1), second(0));
         assert!(!holds.replace(Vec::new(), 1, second(2)));
         assert_eq!((holds.on_lane("wa"), holds.unwritten()), (Some(refused(1)), vec![(refused(1), second(0))]));
         holds.written(&refused(1), 3);
         assert!(holds.unwritten().is_empty());
-        // A look that began before it was written.
+        // A read that began before it was written.
         holds.replace(Vec::new(), 2, second(2));
         assert!(holds.on_lane("wa").is_some());
-        assert!(!holds.replace(vec![refused(1)], 3, second(3)), "nothing that was not known");
+        assert!(!holds.replace(vec![refused(1)], 3, second(3)), "the hold is not new");
         holds.replace(Vec::new(), 4, second(4));
         assert_eq!(holds.on_lane("wa"), None);
     }
 
     #[test]
-    fn a_late_refusal_of_a_request_that_was_begun_before_does_not_undo_a_resume() {
+    fn a_refusal_of_a_request_begun_before_a_resume_does_not_undo_it() {
         let holds = Holds::default();
         holds.put(refused(1), second(0));
         holds.put(refused(2), second(0));
         assert_eq!(holds.unwritten(), [(refused(1), second(0))], "one hold, for the first reason");
         holds.written(&refused(1), 1);
         holds.put(refused(3), second(0));
-        assert!(holds.unwritten().is_empty(), "what is held already is not written again");
+        assert!(holds.unwritten().is_empty(), "an existing hold is not written again");
         holds.replace(Vec::new(), 2, second(10));
         holds.put(refused(11), second(0));
         assert_eq!(holds.on_lane("wa"), None);
         holds.put(refused(12), second(10));
-        assert_eq!(holds.on_lane("wa"), Some(refused(12)), "the key is refused still");
+        assert_eq!(holds.on_lane("wa"), Some(refused(12)), "the key is still refused");
     }
 
     #[test]
@@ -180,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_of_another_is_news_also_where_something_was_held() {
+    fn a_hold_with_another_reason_is_reported_as_new() {
         let holds = Holds::default();
         holds.put(refused(1), second(0));
         let paused = Hold { by: HeldBy::Person, reason: "paused by Ann".to_owned(), ..refused(2) };

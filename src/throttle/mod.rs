@@ -1,18 +1,25 @@
-//! How many may leave now.
+//! How many messages may be sent now.
 //!
-//! In: rates, bursts and tiers from the configuration; what the provider answered; holds from the store. Out: leave to
-//! send so many now, or until when to wait.
-//! Promises: a lane and an account pass no more than rate and burst allow in any window, also after a restart, which
-//! begins with empty buckets; a lane that was throttled goes on more slowly; a portfolio's people are counted over any
-//! rolling day, also across restarts, and whoever nothing was handed over to does not count; a hold counts at once, and
-//! until a person lifts it; a server that has not renewed its lease in time sends nothing; waiting consumes nothing.
-//! May not: send, choose messages, or decide what becomes of them.
+//! In: rates, bursts and tiers from the configuration; the provider's answers; holds from the store. Out: a permit to
+//! send a number of messages now, or the time to retry.
+//!
+//! Promises:
+//! - A lane and an account pass no more than rate and burst allow in any window, also after a restart, which begins
+//!   with empty buckets.
+//! - A lane that was throttled resumes more slowly.
+//! - A portfolio's recipients are counted over any rolling day, also across restarts. A recipient to whom nothing was
+//!   submitted does not count.
+//! - A hold applies at once, until an operator releases it.
+//! - A server that has not renewed its lease in time sends nothing.
+//! - Waiting consumes nothing.
+//!
+//! May not: send, choose messages, or decide the state of a message.
 
-mod brake;
+mod backoff;
 mod bucket;
 mod circuit;
-mod dials;
 mod holds;
+mod overrides;
 mod pairs;
 #[cfg(test)]
 mod properties;
@@ -20,12 +27,12 @@ mod standstill;
 mod tenure;
 mod tier;
 
-pub use brake::{Brake, Complaint};
-pub use bucket::{Again, Bucket, Pace, Reserved};
-pub use circuit::{Circuit, End, Entry, Era, Permit, Read};
-pub use dials::{in_file, is_over, turned};
+pub use backoff::{Backoff, Throttling};
+pub use bucket::{Bucket, Pace, Reserved, RetryAt};
+pub use circuit::{Admission, Circuit, End, Era, Permit, Read};
 pub use holds::Holds;
+pub use overrides::{in_file, is_over, turned};
 pub use pairs::Pairs;
 pub use standstill::{Cause, Standstill};
 pub use tenure::{LEASE, Tenure};
-pub use tier::{LEAVES_WITHIN, Reservation, TierWindow};
+pub use tier::{Reservation, SUBMITTED_WITHIN, TierWindow};

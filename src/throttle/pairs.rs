@@ -1,4 +1,4 @@
-//! Pairs: how often one sender may write to one person, whatever the lane's rate.
+//! Limits how often one sender may write to one recipient, whatever the lane's rate.
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -17,48 +17,54 @@ use super::bucket::{Instant, Ticks};
 use crate::clock::{Clock, Tick};
 use crate::domain::{Msisdn, Timestamp};
 
-/// WhatsApp delivers one message in so long to a person from the same number,
+/// WhatsApp delivers one message per interval to a recipient from the same number,
 const INTERVAL: Duration = Duration::from_secs(6);
-/// and so many at once to whoever has not been written to for a while.
+/// and up to a burst at once to a recipient without recent messages.
 const BURST: NonZeroU32 = NonZeroU32::new(45).unwrap();
 
-/// The people of one sender, be it on several lanes.
+/// The recipients of one sender, which may have several lanes.
 #[derive(Debug)]
 pub struct Pairs {
-    limiter: RateLimiter<Msisdn, Lately, Ticks, NoOpMiddleware<Instant>>,
-    lately: Lately,
+    limiter: RateLimiter<Msisdn, RecentBuckets, Ticks, NoOpMiddleware<Instant>>,
+    recent: RecentBuckets,
 }
 
-/// The buckets of those who were written to lately.
+/// The buckets of recent recipients.
 #[derive(Debug, Clone)]
-struct Lately {
+struct RecentBuckets {
     known: Arc<Mutex<Known>>,
     clock: Arc<dyn Clock>,
 }
 
-/// When the bucket of each recipient is full again. A recipient with a full bucket is forgotten: of a campaign of millions
-/// the recipients of six seconds are known, one by one or in crowds.
+/// When the bucket of each recipient is full again.
+///
+/// A recipient with a full bucket is forgotten. Of a campaign of millions, only the recipients of six seconds are kept,
+/// one by one or in crowds.
 #[derive(Debug)]
 struct Known {
     full_at: HashMap<Msisdn, Nanos, RandomState>,
-    /// Those who were forgotten before their buckets were full, the latest last.
+    /// Recipients who were forgotten before their buckets were full, the latest last.
     crowds: VecDeque<Crowd>,
-    /// No bucket of anybody else is full later than this. A server does not know what another sent before it started:
-    /// each recipient has one message then, and the others as time goes on.
+    /// No bucket of another recipient is full later than this.
+    ///
+    /// A server does not know what another sent before it started. So each recipient has one message then, and more as
+    /// time passes.
     unknown: Nanos,
-    /// So many are known before the next look for those that may be forgotten.
-    look_at: usize,
+    /// The number of known recipients at which full buckets are removed next.
+    prune_at: usize,
 }
 
-/// The fewest that are worth looking through.
+/// With fewer recipients, a removal is not worth its time.
 const FEW: usize = 1_024;
-/// With so many known, or up to twice as many, those with the fullest buckets join a crowd. Each counts there as if its
-/// bucket were as empty as the emptiest of the crowd's: too strict for the next seconds, never too much.
+/// At so many known recipients, or up to twice as many, those with the fullest buckets join a crowd.
+///
+/// Each counts there as if its bucket were as empty as the emptiest one of the crowd: too strict for some seconds,
+/// never too generous.
 const MANY: usize = 50_000;
-/// Crowds beyond so many are covered by `unknown`: half a megabyte each.
+/// More crowds than this, half a megabyte each, are covered by `unknown`.
 const CROWDS: usize = 8;
 
-/// When the bucket of a recipient is full who has one message left.
+/// When the bucket of a recipient with one message left is full.
 fn with_one_left(now: Tick) -> Nanos {
     let refills = INTERVAL * (BURST.get() - 1);
     now.later_by(u64::try_from(refills.as_nanos()).unwrap_or(u64::MAX)).nanos().into()
@@ -66,12 +72,12 @@ fn with_one_left(now: Tick) -> Nanos {
 
 impl Known {
     fn new(unknown: Nanos) -> Self {
-        Self { full_at: HashMap::default(), crowds: VecDeque::new(), unknown, look_at: FEW }
+        Self { full_at: HashMap::default(), crowds: VecDeque::new(), unknown, prune_at: FEW }
     }
 
-    /// Each is looked at about once, however many there are.
-    fn forget(&mut self, now: Tick) {
-        if self.full_at.len() < self.look_at {
+    /// Removes full buckets. Each is checked about once, however many there are.
+    fn prune(&mut self, now: Tick) {
+        if self.full_at.len() < self.prune_at {
             return;
         }
         let covered = self.unknown.max(now.nanos().into());
@@ -83,10 +89,10 @@ impl Known {
                 self.unknown = self.unknown.max(oldest.full_at.min(with_one_left(now)));
             }
         }
-        self.look_at = (self.full_at.len() * 2).max(FEW);
+        self.prune_at = (self.full_at.len() * 2).max(FEW);
     }
 
-    /// Half of the known join a crowd: those with the fullest buckets.
+    /// Moves half of the known recipients to a crowd: those with the fullest buckets.
     fn join_a_crowd(&mut self) {
         let mut all: Vec<Nanos> = self.full_at.values().copied().collect();
         let middle = all.len() / 2;
@@ -96,21 +102,23 @@ impl Known {
             self.crowds.push_back(Crowd::new());
         }
         let Some(crowd) = self.crowds.back_mut() else { return };
-        for (person, full_at) in self.full_at.extract_if(|_, full_at| full_at <= median) {
-            crowd.add(hasher.hash_one(person), full_at);
+        for (recipient, full_at) in self.full_at.extract_if(|_, full_at| full_at <= median) {
+            crowd.add(hasher.hash_one(recipient), full_at);
         }
     }
 
-    /// When the bucket of a recipient is full at the latest who is not known.
-    fn forgotten(&self, person: Msisdn) -> Nanos {
-        let hash = self.full_at.hasher().hash_one(person);
+    /// The latest time at which the bucket of a recipient who is not known is full.
+    fn forgotten(&self, recipient: Msisdn) -> Nanos {
+        let hash = self.full_at.hasher().hash_one(recipient);
         let crowds = self.crowds.iter().filter(|crowd| crowd.may_hold(hash)).map(|crowd| crowd.full_at);
         crowds.fold(self.unknown, Nanos::max)
     }
 }
 
-/// Recipients who were forgotten at about the same time: a Bloom filter with one block of memory for each recipient. One
-/// in some hundred others is taken for one of them, and counts as if its bucket were as empty as theirs.
+/// Recipients who were forgotten at about the same time: a Bloom filter with one memory block per recipient.
+///
+/// About one in some hundred other recipients is taken for a member, and counts as if its bucket were as empty as
+/// theirs.
 #[derive(Debug)]
 struct Crowd {
     blocks: Vec<[u64; 8]>,
@@ -121,7 +129,7 @@ struct Crowd {
 
 impl Crowd {
     const BLOCKS: usize = 1 << 13;
-    /// Sixteen bits for each.
+    /// Sixteen bits for each recipient.
     const MOST: usize = Self::BLOCKS * 512 / 16;
 
     fn new() -> Self {
@@ -154,40 +162,40 @@ impl Crowd {
     }
 }
 
-impl Lately {
+impl RecentBuckets {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl StateStore for Lately {
+impl StateStore for RecentBuckets {
     type Key = Msisdn;
 
-    fn measure_and_replace<T, F, E>(&self, person: &Msisdn, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, recipient: &Msisdn, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut known = self.lock();
-        known.forget(self.clock.tick());
-        if let Some(full_at) = known.full_at.get_mut(person) {
+        known.prune(self.clock.tick());
+        if let Some(full_at) = known.full_at.get_mut(recipient) {
             let (measured, next) = measure(Some(*full_at))?;
             *full_at = next;
             return Ok(measured);
         }
-        let (measured, next) = measure(Some(known.forgotten(*person)))?;
-        known.full_at.insert(*person, next);
+        let (measured, next) = measure(Some(known.forgotten(*recipient)))?;
+        known.full_at.insert(*recipient, next);
         Ok(measured)
     }
 }
 
 impl Pairs {
-    /// Of a server that follows another.
+    /// For a server that follows another one.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let unknown = with_one_left(clock.tick());
         Self::with(unknown, clock)
     }
 
-    /// Of the first server on its database: nothing was sent before.
+    /// For the first server on its database: nothing was sent before.
     pub fn of_first_server(clock: Arc<dyn Clock>) -> Self {
         Self::with(Nanos::default(), clock)
     }
@@ -195,18 +203,18 @@ impl Pairs {
     fn with(unknown: Nanos, clock: Arc<dyn Clock>) -> Self {
         let quota = Quota::with_period(INTERVAL).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(BURST);
         let known = Arc::new(Mutex::new(Known::new(unknown)));
-        let lately = Lately { known, clock: Arc::clone(&clock) };
-        Self { limiter: RateLimiter::new(quota, lately.clone(), Ticks::new(clock)), lately }
+        let recent = RecentBuckets { known, clock: Arc::clone(&clock) };
+        Self { limiter: RateLimiter::new(quota, recent.clone(), Ticks::new(clock)), recent }
     }
 
-    /// Counts a message to this person, or says when there may be one.
-    pub fn take(&self, person: Msisdn) -> Result<(), Timestamp> {
-        self.limiter.check_key(&person).map_err(|not_until| not_until.earliest_possible().whole())
+    /// Counts a message to this recipient, or returns when the next one is allowed.
+    pub fn take(&self, recipient: Msisdn) -> Result<(), Timestamp> {
+        self.limiter.check_key(&recipient).map_err(|not_until| not_until.earliest_possible().whole())
     }
 
-    /// As if it had never been counted.
-    pub fn give_back(&self, person: Msisdn) {
-        if let Some(full_at) = self.lately.lock().full_at.get_mut(&person) {
+    /// Returns a token as if it had never been taken.
+    pub fn give_back(&self, recipient: Msisdn) {
+        if let Some(full_at) = self.recent.lock().full_at.get_mut(&recipient) {
             *full_at = full_at.saturating_sub(Nanos::from(INTERVAL));
         }
     }
@@ -221,126 +229,126 @@ mod tests {
     fn pairs() -> (Arc<ManualClock>, Pairs) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::new(Arc::clone(&clock) as _);
-        // Whatever was sent before it began is long ago.
+        // Long after the last submission of an earlier server.
         clock.advance(Span::from_secs(270));
         (clock, pairs)
     }
 
     #[test]
-    fn the_first_server_on_a_database_gives_everybody_a_burst() {
+    fn the_first_server_on_a_database_allows_each_recipient_a_burst() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(clock);
-        assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 45);
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(1)).is_ok()).count(), 45);
     }
 
     #[test]
-    fn a_server_that_starts_gives_nobody_a_second_burst() {
+    fn a_restarted_server_allows_no_second_burst() {
         let (clock, pairs) = pairs();
-        while pairs.take(person(1)).is_ok() {}
+        while pairs.take(recipient(1)).is_ok() {}
         let next = Pairs::new(Arc::clone(&clock) as _);
-        assert_eq!((0..100).filter(|_| next.take(person(1)).is_ok()).count(), 1);
-        assert_eq!(next.take(person(1)).unwrap_err(), clock.now() + Span::from_secs(6));
+        assert_eq!((0..100).filter(|_| next.take(recipient(1)).is_ok()).count(), 1);
+        assert_eq!(next.take(recipient(1)).unwrap_err(), clock.now() + Span::from_secs(6));
         clock.advance(Span::from_secs(60));
-        assert_eq!((0..100).filter(|_| next.take(person(1)).is_ok()).count(), 10);
-        assert_eq!((0..100).filter(|_| next.take(person(2)).is_ok()).count(), 11, "as time goes on");
+        assert_eq!((0..100).filter(|_| next.take(recipient(1)).is_ok()).count(), 10);
+        assert_eq!((0..100).filter(|_| next.take(recipient(2)).is_ok()).count(), 11, "more as time passes");
         clock.advance(Span::from_secs(270));
-        assert_eq!((0..100).filter(|_| next.take(person(3)).is_ok()).count(), 45);
+        assert_eq!((0..100).filter(|_| next.take(recipient(3)).is_ok()).count(), 45);
     }
 
-    fn person(n: u64) -> Msisdn {
+    fn recipient(n: u64) -> Msisdn {
         Msisdn::try_from(6_591_000_000 + n).unwrap()
     }
 
     #[test]
-    fn a_person_gets_45_messages_at_once_and_then_one_in_six_seconds() {
+    fn a_recipient_gets_45_messages_at_once_and_then_one_in_six_seconds() {
         let (clock, pairs) = pairs();
-        assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 45);
-        let again = pairs.take(person(1)).unwrap_err();
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(1)).is_ok()).count(), 45);
+        let again = pairs.take(recipient(1)).unwrap_err();
         assert_eq!(again, clock.now() + Span::from_secs(6));
-        assert!(pairs.take(person(2)).is_ok(), "others do not notice");
+        assert!(pairs.take(recipient(2)).is_ok(), "other recipients are not affected");
         clock.advance(Span::from_secs(60));
-        assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 10);
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(1)).is_ok()).count(), 10);
     }
 
     #[test]
-    fn what_is_given_back_may_leave_once_more() {
+    fn a_returned_token_can_be_taken_again() {
         let (_, pairs) = pairs();
-        while pairs.take(person(1)).is_ok() {}
-        pairs.give_back(person(1));
-        assert!(pairs.take(person(1)).is_ok() && pairs.take(person(1)).is_err());
+        while pairs.take(recipient(1)).is_ok() {}
+        pairs.give_back(recipient(1));
+        assert!(pairs.take(recipient(1)).is_ok() && pairs.take(recipient(1)).is_err());
     }
 
     #[test]
-    fn however_many_are_written_to_few_are_remembered_and_nobody_gets_too_much() {
+    fn few_of_many_recipients_are_kept_and_none_exceeds_its_limit() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(Arc::clone(&clock) as _);
         for _ in 0..26 {
-            assert!(pairs.take(person(0)).is_ok());
+            assert!(pairs.take(recipient(0)).is_ok());
         }
         // Far more in the first second than any sender may send.
         for n in 1..1_000_000 {
-            assert!(pairs.take(person(n)).is_ok(), "{n}");
+            assert!(pairs.take(recipient(n)).is_ok(), "{n}");
             if n % 200_000 == 0 {
                 clock.advance(Span::from_secs(12));
             }
-            assert!(pairs.lately.lock().full_at.len() <= 2 * MANY, "{n}");
+            assert!(pairs.recent.lock().full_at.len() <= 2 * MANY, "{n}");
         }
-        // 48 s later nineteen are left, and eight more.
-        assert_eq!((0..100).filter(|_| pairs.take(person(0)).is_ok()).count(), 27);
-        // One in some hundred is taken for somebody else.
-        assert!((44..=45).contains(&(0..100).filter(|_| pairs.take(person(2_000_000)).is_ok()).count()));
+        // 48 s later, nineteen are left and eight more have come.
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(0)).is_ok()).count(), 27);
+        // One recipient in some hundred is taken for another.
+        assert!((44..=45).contains(&(0..100).filter(|_| pairs.take(recipient(2_000_000)).is_ok()).count()));
         clock.advance(Span::from_secs(264));
-        assert_eq!((0..100).filter(|_| pairs.take(person(7)).is_ok()).count(), 45);
+        assert_eq!((0..100).filter(|_| pairs.take(recipient(7)).is_ok()).count(), 45);
     }
 
     #[test]
-    fn nobody_who_joined_a_crowd_gets_a_second_burst() {
+    fn a_recipient_in_a_crowd_gets_no_second_burst() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::of_first_server(clock);
         for n in 0..400_000 {
-            assert!(pairs.take(person(n)).is_ok(), "{n}");
+            assert!(pairs.take(recipient(n)).is_ok(), "{n}");
         }
         for n in (0..100).map(|n| n * 1_000) {
-            assert!(!pairs.lately.lock().full_at.contains_key(&person(n)), "{n} is in a crowd");
-            assert_eq!((0..100).filter(|_| pairs.take(person(n)).is_ok()).count(), 44, "{n}");
+            assert!(!pairs.recent.lock().full_at.contains_key(&recipient(n)), "{n} is in a crowd");
+            assert_eq!((0..100).filter(|_| pairs.take(recipient(n)).is_ok()).count(), 44, "{n}");
         }
     }
 
-    /// More than a machine can send, by a server that follows another and by one that does not.
+    /// More messages than a machine can send, by a server that follows another and by the first one.
     #[test]
-    fn seconds_at_full_speed_take_little_memory_and_pass_no_bound() {
+    fn seconds_at_full_speed_take_little_memory_and_exceed_no_limit() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         for pairs in [Pairs::of_first_server(Arc::clone(&clock) as _), Pairs::new(Arc::clone(&clock) as _)] {
-            let is_first = pairs.lately.lock().unknown == Nanos::default();
-            // When the buckets of a few are full again who are written to again and again.
+            let is_first = pairs.recent.lock().unknown == Nanos::default();
+            // When the buckets of a few recipients are full who get more and more messages.
             let mut full_at = [clock.now(); 7];
             for n in 0..1_500_000 {
                 if n % 200 == 0 {
                     clock.advance(Span::from_millis(1));
                 }
-                assert!(pairs.take(person(1_000 + n)).is_ok(), "{n}");
+                assert!(pairs.take(recipient(1_000 + n)).is_ok(), "{n}");
                 let again = n / 1_000 % 7;
                 let full_at = &mut full_at[usize::try_from(again).unwrap()];
-                if n % 10 == 0 && pairs.take(person(again)).is_ok() {
+                if n % 10 == 0 && pairs.take(recipient(again)).is_ok() {
                     assert!(full_at.since(clock.now()) <= Span::from_secs(6 * 44), "{n}");
                     *full_at = (*full_at).max(clock.now()) + Span::from_secs(6);
                 }
             }
-            let known = pairs.lately.lock();
+            let known = pairs.recent.lock();
             assert!(known.full_at.len() <= 2 * MANY && known.crowds.len() <= CROWDS + 1, "{}", known.crowds.len());
-            assert!(known.unknown == Nanos::default() || !is_first, "newcomers have a full bucket");
+            assert!(known.unknown == Nanos::default() || !is_first, "new recipients have a full bucket");
         }
     }
 
     #[test]
-    fn whoever_has_not_been_written_to_lately_is_forgotten() {
+    fn recipients_without_recent_messages_are_forgotten() {
         let (clock, pairs) = pairs();
         for n in 0..100_000 {
-            assert!(pairs.take(person(n)).is_ok());
+            assert!(pairs.take(recipient(n)).is_ok());
             if n % 100 == 0 {
                 clock.advance(Span::from_secs(1));
             }
         }
-        assert!(pairs.lately.lock().full_at.len() <= FEW + 1);
+        assert!(pairs.recent.lock().full_at.len() <= FEW + 1);
     }
 }

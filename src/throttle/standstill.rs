@@ -1,17 +1,17 @@
-//! Why a lane stands still, for whoever wants to know.
+//! Why a lane does not send, for its status.
 
 use crate::domain::{Span, Timestamp};
 
-/// What a lane went through so long ago says nothing of how it goes after a restart.
+/// After this time, an earlier standstill no longer affects a restart.
 pub(super) const FORGOTTEN: Span = Span::from_secs(600);
-/// What an earlier process has written down keeps a lane for no longer; then it is tried.
-const BELIEVED: Span = Span::from_secs(3_600);
+/// A stored standstill stops a lane for this long at most; then the lane is tried.
+const STORED_MAX: Span = Span::from_secs(3_600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It was too fast for the provider, and goes on more slowly.
+    /// The provider throttled it; it resumes more slowly.
     Throttled,
-    /// The provider does not answer, or answers what proves nothing.
+    /// The provider does not answer, or its answer proves nothing.
     Outage,
 }
 
@@ -19,20 +19,21 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standstill {
     pub cause: Cause,
-    /// What the provider said last.
+    /// The last reason.
     pub reason: String,
     pub since: Timestamp,
-    /// When it was, or will be, tried again.
+    /// When the lane is tried again.
     pub until: Timestamp,
-    /// Requests that were under way when an outage began: at most so many messages may be unknown by it.
+    /// Requests that were in flight when an outage began: at most so many messages may be unknown because of it.
     pub in_flight: u32,
 }
 
 impl Standstill {
-    /// What is left of one that an earlier process has written down. One that is long over counts no more, and none lasts
-    /// for much longer because of what was written, whatever has become of the clock or of the configuration since.
+    /// The remainder of a stored standstill; `None` if it is long over.
+    ///
+    /// Its end is capped, whatever happened to the clock or to the configuration since.
     pub(super) fn still_counts(self, now: Timestamp) -> Option<Self> {
         let is_late = now.since(self.until) > FORGOTTEN;
-        (!is_late).then(|| Self { since: self.since.min(now), until: self.until.min(now + BELIEVED), ..self })
+        (!is_late).then(|| Self { since: self.since.min(now), until: self.until.min(now + STORED_MAX), ..self })
     }
 }

@@ -1,4 +1,4 @@
-//! The right to send: one server has it, in its epoch, for as long as it renews its lease in time.
+//! The right to send: one server has it, in its epoch, while it renews its lease in time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,24 +7,24 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{Span, Timestamp};
 use crate::store::Epoch;
 
-/// After so long without a renewal another server may take the lease over.
+/// After this long without a renewal, another server may take over the lease.
 pub const LEASE: Span = Span::from_secs(5);
-/// After so long without one its holder sends nothing: it has stopped before another may begin.
+/// After this long without a renewal, the holder sends nothing. It stops before another server may begin.
 const HELD: Span = Span::from_secs(4);
 
-/// The epoch of this server, and until when it is its own.
+/// The epoch of this server, and how long it lasts.
 #[derive(Debug)]
 pub struct Tenure {
     epoch: Epoch,
-    /// When the latest renewal that succeeded was begun.
+    /// When the latest successful renewal began.
     renewed: AtomicI64,
-    /// When the latest look at the present epoch was begun.
+    /// When the latest check of the present epoch began.
     looked: AtomicI64,
     ended: CancellationToken,
 }
 
 impl Tenure {
-    /// Of a lease that was taken at `since`, or later.
+    /// Creates the tenure of a lease that was taken at `since` or later.
     pub fn new(epoch: Epoch, since: Timestamp) -> Self {
         Self {
             epoch,
@@ -34,7 +34,7 @@ impl Tenure {
         }
     }
 
-    /// Of a server that is alone, whatever its clock does.
+    /// A tenure without an end, for a server that is alone.
     #[cfg(test)]
     pub(crate) fn unending() -> Self {
         Self::new(Epoch::default(), Timestamp::MAX)
@@ -44,8 +44,10 @@ impl Tenure {
         self.epoch
     }
 
-    /// Whether this server may send now. A process that stood still, and one that cannot write, has not renewed its lease
-    /// meanwhile: it may not, whether or not it has heard of a successor.
+    /// Whether this server may send now.
+    ///
+    /// A process that was suspended, or cannot write, has not renewed its lease. It may not send, whether or not it
+    /// knows of a successor.
     pub fn is_current(&self, now: Timestamp) -> bool {
         !self.has_ended() && now.since(self.renewed()) < HELD
     }
@@ -54,14 +56,15 @@ impl Tenure {
         Timestamp::from_millis(self.renewed.load(Ordering::Acquire))
     }
 
-    /// Notes a renewal that was begun at `begun` and has succeeded. Returns whether the lease had lapsed by then. `now` is
-    /// read after the note, so a lapse that another task saw before the note is always reported.
+    /// Records a successful renewal that began at `begun`. Returns whether the lease had lapsed by then.
+    ///
+    /// `now` is read after the record, so a lapse that another task saw before is always reported.
     pub fn renew(&self, begun: Timestamp, now: impl FnOnce() -> Timestamp) -> bool {
         let before = Timestamp::from_millis(self.renewed.fetch_max(begun.millis(), Ordering::AcqRel));
         now().since(before) >= HELD
     }
 
-    /// Notes which epoch is the present one, by a look that was begun at `begun`.
+    /// Records the present epoch, from a check that began at `begun`.
     pub fn look(&self, present: Epoch, begun: Timestamp) {
         if present != self.epoch {
             self.end();
@@ -78,7 +81,7 @@ impl Tenure {
         self.ended.is_cancelled()
     }
 
-    /// Another epoch has begun: this server never sends again.
+    /// Ends the tenure, because another epoch has begun: this server never sends again.
     pub fn end(&self) {
         self.ended.cancel();
     }
@@ -94,13 +97,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_that_is_not_renewed_lapses_before_another_may_take_it() {
+    fn an_unrenewed_lease_lapses_before_another_server_may_take_it() {
         let at = |seconds: i64| Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000);
         let tenure = Tenure::new(Epoch(3), at(0));
         assert!(tenure.is_current(at(3)) && !tenure.is_current(at(4)) && !tenure.is_current(at(9_999)));
         assert!(tenure.renew(at(5), || at(5)), "it had lapsed");
         assert!(tenure.is_current(at(8)) && !tenure.is_current(at(9)));
-        // One that took long says nothing about a later time.
+        // A slow renewal proves nothing about a later time.
         assert!(!tenure.renew(at(2), || at(6)));
         assert!(tenure.is_current(at(8)));
         tenure.end();

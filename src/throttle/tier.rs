@@ -1,37 +1,41 @@
-//! A portfolio's tier: how many different people in any rolling day.
+//! A portfolio's tier: the limit of different recipients in any rolling day.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{Msisdn, Span, Tier, Timestamp};
 
-/// How long a claimed message may take to leave: whoever has waited longer goes back, place and all.
-pub const LEAVES_WITHIN: Span = Span::from_secs(45);
+/// The longest time from claim to submission. A message that has waited longer is requeued and returns its slot.
+pub const SUBMITTED_WITHIN: Span = Span::from_secs(45);
 
-/// When to ask again while another lane's claim may leave a place over at any moment.
+/// When to retry while another lane's claim may return a slot at any time.
 const SOON: Span = Span::from_millis(100);
 
-/// The people of the last day. Loaded at the start from what claims have written, then kept beside it: the store is
-/// the truth, and this is its window. Where the two could differ for a moment, this one counts more people.
+/// The recipients of the last day.
 ///
-/// An unlimited tier counts nobody. Where it becomes limited nobody new is let in before it is known who was written to
-/// meanwhile.
+/// It is loaded at the start from what claims have stored, and then kept beside the store, which is the truth. Where
+/// the two could differ for a short time, this one counts more recipients.
+///
+/// An unlimited tier counts no recipients. When it becomes limited, no new recipient gets a slot until the recipients
+/// of the last day are counted.
 #[derive(Debug)]
 pub struct TierWindow {
     inner: Mutex<Inner>,
 }
 
-/// A person's place: since when, and since when before that, should it be given back.
+/// A recipient's slot: since when, and since when before that, in case it is returned.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Slot {
     at: Timestamp,
     before: Option<Timestamp>,
 }
 
-impl Place {
-    /// Taken once more. The two latest times are kept: claims of two lanes may come here in another order than they were
-    /// made in, and one of them may have taken the place for two messages.
-    fn and(self, at: Timestamp) -> Self {
+impl Slot {
+    /// The slot after another use at `at`.
+    ///
+    /// The two latest times are kept. Claims of two lanes may arrive here in another order than they were made, and one
+    /// of them may have used the slot for two messages.
+    fn used_again(self, at: Timestamp) -> Self {
         let (earlier, latest) = (self.at.min(at), self.at.max(at));
         Self { at: latest, before: self.before.max(Some(earlier)) }
     }
@@ -40,55 +44,55 @@ impl Place {
 #[derive(Debug)]
 struct Inner {
     tier: Tier,
-    /// Whether it is known whom the portfolio has written to in the last day.
+    /// Whether the recipients of the last day are known.
     is_counted: bool,
-    people: HashMap<Msisdn, Place>,
-    /// The same people, in order of time.
+    recipients: HashMap<Msisdn, Slot>,
+    /// The same recipients, in order of time.
     order: BTreeSet<(Timestamp, Msisdn)>,
-    /// Claims under way: as of when each counts, and the places held for it.
+    /// Claims in progress: the time as of which each counts, and the slots reserved for it.
     claims: Vec<(Timestamp, u32)>,
-    /// Claims under way that nobody counts.
+    /// Claims in progress that began while the tier was unlimited.
     uncounted: u32,
 }
 
 impl Inner {
     fn of(tier: Tier) -> Self {
-        let (people, order, claims) = (HashMap::new(), BTreeSet::new(), Vec::new());
-        Self { tier, is_counted: true, people, order, claims, uncounted: 0 }
+        let (recipients, order, claims) = (HashMap::new(), BTreeSet::new(), Vec::new());
+        Self { tier, is_counted: true, recipients, order, claims, uncounted: 0 }
     }
 
-    /// How many there may be now.
+    /// The present limit of recipients.
     const fn most(&self) -> u32 {
         match self.tier {
-            Tier::People(people) if self.is_counted => people,
+            Tier::People(recipients) if self.is_counted => recipients,
             Tier::People(_) => 0,
             Tier::Unlimited => u32::MAX,
         }
     }
 
-    /// Nobody is forgotten whom a claim under way may still find holding a place.
+    /// Removes expired slots, except those that a claim in progress may still count as held.
     fn forget(&mut self, now: Timestamp) {
         let as_of = self.claims.iter().map(|(at, _)| *at).min().map_or(now, |earliest| earliest.min(now));
-        while let Some((at, person)) = self.order.first().copied().filter(|(at, _)| *at + Tier::HELD <= as_of) {
-            self.order.remove(&(at, person));
-            self.people.remove(&person);
+        while let Some((at, recipient)) = self.order.first().copied().filter(|(at, _)| *at + Tier::HELD <= as_of) {
+            self.order.remove(&(at, recipient));
+            self.recipients.remove(&recipient);
         }
     }
 
-    fn put(&mut self, person: Msisdn, place: Place) {
-        if let Some(known) = self.people.insert(person, place) {
-            self.order.remove(&(known.at, person));
+    fn put(&mut self, recipient: Msisdn, slot: Slot) {
+        if let Some(known) = self.recipients.insert(recipient, slot) {
+            self.order.remove(&(known.at, recipient));
         }
-        self.order.insert((place.at, person));
+        self.order.insert((slot.at, recipient));
     }
 
-    fn take(&mut self, person: Msisdn, at: Timestamp) {
-        let place = self.people.get(&person).map_or(Place { at, before: None }, |known| known.and(at));
-        self.put(person, place);
+    fn take(&mut self, recipient: Msisdn, at: Timestamp) {
+        let slot = self.recipients.get(&recipient).map_or(Slot { at, before: None }, |known| known.used_again(at));
+        self.put(recipient, slot);
     }
 
     fn used(&self) -> u32 {
-        u32::try_from(self.people.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.recipients.len()).unwrap_or(u32::MAX)
     }
 
     fn next_end(&self) -> Option<Timestamp> {
@@ -97,33 +101,32 @@ impl Inner {
     }
 }
 
-/// Places held for a claim that is under way. What it does not use comes back when this is dropped.
+/// Slots reserved for a claim in progress. A drop returns the unused ones.
 #[derive(Debug)]
 pub struct Reservation {
     window: Arc<TierWindow>,
     at: Timestamp,
-    places: u32,
+    slots: u32,
     is_last: bool,
     is_counted: bool,
 }
 
 impl TierWindow {
-    pub fn new(tier: Tier, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Self {
+    pub fn new(tier: Tier, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Self {
         let mut inner = Inner::of(tier);
-        for (person, at) in people {
-            inner.take(person, at);
+        for (recipient, at) in recipients {
+            inner.take(recipient, at);
         }
         Self { inner: Mutex::new(inner) }
     }
 
-    /// The tier is another from now on. Returns whether somebody has to count whom the portfolio has written to, since
-    /// nobody has.
+    /// Changes the tier. Returns whether the recipients of the last day have to be counted, because they are not known.
     pub fn turn(&self, tier: Tier) -> bool {
         let mut inner = self.lock();
         match (inner.tier, tier) {
             (Tier::Unlimited, Tier::People(_)) => inner.is_counted = false,
             (Tier::People(_), Tier::Unlimited) => {
-                inner.people.clear();
+                inner.recipients.clear();
                 inner.order.clear();
             }
             (Tier::People(_), Tier::People(_)) | (Tier::Unlimited, Tier::Unlimited) => {}
@@ -136,81 +139,77 @@ impl TierWindow {
         self.tier() != Tier::Unlimited
     }
 
-    /// Whether claims are under way of which nobody will know whom they have taken: those are to be counted afterwards.
+    /// Whether uncounted claims are in progress. The recipients have to be counted after them.
     pub fn is_waited_for(&self) -> bool {
         self.lock().uncounted > 0
     }
 
-    /// These are the people whom the portfolio has written to in the last day.
-    pub fn count(&self, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    /// Sets the recipients of the last day.
+    pub fn count(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
         let mut inner = self.lock();
-        for (person, at) in people {
-            inner.take(person, at);
+        for (recipient, at) in recipients {
+            inner.take(recipient, at);
         }
         inner.is_counted = true;
     }
 
-    /// Somebody has a place after all.
-    pub fn take(&self, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    /// Records recipients who hold a slot after all.
+    pub fn take(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
         let mut inner = self.lock();
         if inner.tier != Tier::Unlimited {
-            people.into_iter().for_each(|(person, at)| inner.take(person, at));
+            recipients.into_iter().for_each(|(recipient, at)| inner.take(recipient, at));
         }
     }
 
-    /// Holds up to `wanted` places for people who have none, so that two lanes of the portfolio cannot both take the
-    /// last one.
+    /// Reserves up to `wanted` slots for new recipients, so that two lanes of the portfolio cannot both take the last
+    /// one.
     pub fn reserve(self: &Arc<Self>, wanted: u32, now: Timestamp) -> Reservation {
         let mut inner = self.lock();
         if inner.tier == Tier::Unlimited {
             inner.uncounted += 1;
-            return Reservation {
-                window: Arc::clone(self),
-                at: now,
-                places: wanted,
-                is_last: false,
-                is_counted: false,
-            };
+            return Reservation { window: Arc::clone(self), at: now, slots: wanted, is_last: false, is_counted: false };
         }
         inner.forget(now);
-        let held: u32 = inner.claims.iter().map(|(_, places)| *places).sum();
-        let places = wanted.min(inner.most().saturating_sub(inner.used().saturating_add(held)));
-        inner.claims.push((now, places));
-        // Before it is known who has a place nobody goes on to another step for want of one.
-        let is_last = places < wanted && held == 0 && inner.is_counted;
-        Reservation { window: Arc::clone(self), at: now, places, is_last, is_counted: true }
+        let held: u32 = inner.claims.iter().map(|(_, slots)| *slots).sum();
+        let slots = wanted.min(inner.most().saturating_sub(inner.used().saturating_add(held)));
+        inner.claims.push((now, slots));
+        // Until the recipients of the last day are known, no message falls back because of the tier.
+        let is_last = slots < wanted && held == 0 && inner.is_counted;
+        Reservation { window: Arc::clone(self), at: now, slots, is_last, is_counted: true }
     }
 
-    /// Gives back places that were taken at these times for people to whom nothing was handed over after all. What a
-    /// person had before counts again.
-    pub fn give_back(&self, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    /// Returns slots that were taken at these times for recipients to whom nothing was submitted.
+    ///
+    /// A recipient's earlier slot counts again.
+    pub fn give_back(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
         let mut inner = self.lock();
-        for (person, at) in people {
-            let Some(place) = inner.people.get(&person).copied().filter(|place| place.at == at) else { continue };
-            match place.before {
-                Some(before) => inner.put(person, Place { at: before, ..place }),
+        for (recipient, at) in recipients {
+            let Some(slot) = inner.recipients.get(&recipient).copied().filter(|slot| slot.at == at) else { continue };
+            match slot.before {
+                Some(before) => inner.put(recipient, Slot { at: before, ..slot }),
                 None => {
-                    inner.people.remove(&person);
-                    inner.order.remove(&(at, person));
+                    inner.recipients.remove(&recipient);
+                    inner.order.remove(&(at, recipient));
                 }
             }
         }
     }
 
-    /// How many people there may be.
+    /// The present tier.
     pub fn tier(&self) -> Tier {
         self.lock().tier
     }
 
-    /// People counted now.
+    /// Recipients counted now.
     pub fn used(&self, now: Timestamp) -> u32 {
         let mut inner = self.lock();
         inner.forget(now);
         inner.used()
     }
 
-    /// When the next place may come free; never at once. A tier that was lowered below what is used has none to give before
-    /// as many more are free.
+    /// When the next slot may become free; never at once.
+    ///
+    /// If the tier was lowered below its usage, the next slot is free only after the excess ones have ended.
     pub fn next_free(&self, now: Timestamp) -> Option<Timestamp> {
         let mut inner = self.lock();
         inner.forget(now);
@@ -218,7 +217,7 @@ impl TierWindow {
         if may_change { Some(now + SOON) } else { inner.next_end() }
     }
 
-    /// When the next slot frees up by itself, whatever the claims that are under way give back.
+    /// When the next slot frees up by itself, whatever the claims in progress return.
     pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
         let mut inner = self.lock();
         inner.forget(now);
@@ -231,33 +230,33 @@ impl TierWindow {
 }
 
 impl Reservation {
-    pub const fn places(&self) -> u32 {
-        self.places
+    pub const fn slots(&self) -> u32 {
+        self.slots
     }
 
-    /// Whether these are the last places there are: the tier is spent beyond them, and no other claim can leave any over.
+    /// Whether no other claim can leave a slot: beyond these the tier is exhausted.
     pub const fn is_last(&self) -> bool {
         self.is_last
     }
 
-    /// Whether people need places at all.
+    /// Whether recipients need slots at all.
     pub const fn is_counted(&self) -> bool {
         self.is_counted
     }
 
-    /// Whoever took a place later than this holds it still.
+    /// Recipients who took a slot after this time still hold it.
     pub fn since(&self) -> Timestamp {
         self.at - Tier::HELD
     }
 
-    /// Notes whom the claim has taken, with a place of their own or one of these.
-    pub fn fill(self, people: impl IntoIterator<Item = Msisdn>) {
+    /// Records the recipients of the claim, each with its own slot or one of these.
+    pub fn fill(self, recipients: impl IntoIterator<Item = Msisdn>) {
         let mut inner = self.window.lock();
         if !self.is_counted {
             return;
         }
-        for person in people {
-            inner.take(person, self.at);
+        for recipient in recipients {
+            inner.take(recipient, self.at);
         }
     }
 }
@@ -269,7 +268,7 @@ impl Drop for Reservation {
             inner.uncounted = inner.uncounted.saturating_sub(1);
             return;
         }
-        if let Some(ours) = inner.claims.iter().position(|claim| *claim == (self.at, self.places)) {
+        if let Some(ours) = inner.claims.iter().position(|claim| *claim == (self.at, self.slots)) {
             inner.claims.swap_remove(ours);
         }
     }
@@ -279,10 +278,10 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
 
-    /// Of what a place is held for.
+    /// A 24th of the time for which a slot is held.
     const HOUR: Span = Span::from_millis(Tier::HELD.millis() / 24);
 
-    fn person(n: u64) -> Msisdn {
+    fn recipient(n: u64) -> Msisdn {
         Msisdn::try_from(6_590_000_000 + n).unwrap()
     }
 
@@ -290,114 +289,114 @@ mod tests {
         Timestamp::from_millis(hour * HOUR.millis())
     }
 
-    fn window(people: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Arc<TierWindow> {
-        Arc::new(TierWindow::new(Tier::People(250), people))
+    fn window(recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Arc<TierWindow> {
+        Arc::new(TierWindow::new(Tier::People(250), recipients))
     }
 
     #[test]
-    fn two_claims_at_once_share_the_places_and_a_day_later_they_are_free() {
+    fn two_claims_at_once_share_the_slots_which_free_up_after_a_day() {
         let window = window([]);
         let first = window.reserve(200, hour(0));
         let second = window.reserve(200, hour(1));
-        assert_eq!((first.places(), second.places()), (200, 50));
-        first.fill((0..200).map(person));
-        second.fill((200..250).map(person));
-        assert_eq!(window.reserve(1, hour(2)).places(), 0);
+        assert_eq!((first.slots(), second.slots()), (200, 50));
+        first.fill((0..200).map(recipient));
+        second.fill((200..250).map(recipient));
+        assert_eq!(window.reserve(1, hour(2)).slots(), 0);
         assert_eq!(window.next_free(hour(2)), Some(hour(24)));
         let third = window.reserve(1_000, hour(24));
-        assert_eq!(third.places(), 200);
-        // A claim may give slots back at any moment; by itself the next one ends when its day is over.
+        assert_eq!(third.slots(), 200);
+        // A claim may return slots at any time; otherwise the next slot ends when its day is over.
         assert_eq!((window.next_free(hour(24)), window.next_end(hour(24))), (Some(hour(24) + SOON), Some(hour(25))));
     }
 
     #[test]
-    fn a_person_counts_once_from_the_latest_hand_over() {
-        let window = window([(person(1), hour(0)), (person(1), hour(3))]);
+    fn a_recipient_counts_once_from_the_latest_submission() {
+        let window = window([(recipient(1), hour(0)), (recipient(1), hour(3))]);
         assert_eq!([hour(3), hour(24), hour(27)].map(|now| window.used(now)), [1, 1, 0]);
     }
 
     #[test]
-    fn places_that_a_claim_does_not_use_come_back() {
+    fn unused_slots_of_a_claim_are_returned() {
         let window = window([]);
-        window.reserve(250, hour(0)).fill([person(1)]);
-        assert_eq!(window.reserve(250, hour(0)).places(), 249);
+        window.reserve(250, hour(0)).fill([recipient(1)]);
+        assert_eq!(window.reserve(250, hour(0)).slots(), 249);
     }
 
     #[test]
-    fn while_a_claim_is_under_way_nobody_is_forgotten_whom_it_may_find() {
-        let window = window([(person(1), hour(0))]);
+    fn a_claim_in_progress_keeps_the_slots_that_it_may_find() {
+        let window = window([(recipient(1), hour(0))]);
         let claim = window.reserve(1, hour(23));
         assert_eq!(window.used(hour(24)), 1);
-        claim.fill([person(1)]);
+        claim.fill([recipient(1)]);
         assert_eq!([hour(46), hour(47)].map(|now| window.used(now)), [1, 0]);
     }
 
     #[test]
-    fn what_is_given_back_is_free_and_what_was_before_counts_again() {
+    fn a_returned_slot_is_free_and_an_earlier_one_counts_again() {
         let window = window([]);
-        window.reserve(2, hour(0)).fill([person(1)]);
-        window.reserve(2, hour(1)).fill([person(1), person(2)]);
-        window.give_back([(person(1), hour(1)), (person(2), hour(1))]);
+        window.reserve(2, hour(0)).fill([recipient(1)]);
+        window.reserve(2, hour(1)).fill([recipient(1), recipient(2)]);
+        window.give_back([(recipient(1), hour(1)), (recipient(2), hour(1))]);
         assert_eq!([hour(1), hour(24)].map(|now| window.used(now)), [1, 0]);
     }
 
     #[test]
-    fn a_place_that_was_taken_anew_is_not_given_back() {
+    fn a_slot_that_was_taken_again_is_not_returned() {
         let window = window([]);
         for at in [0, 1] {
-            window.reserve(1, hour(at)).fill([person(1)]);
+            window.reserve(1, hour(at)).fill([recipient(1)]);
         }
-        window.give_back([(person(1), hour(0))]);
+        window.give_back([(recipient(1), hour(0))]);
         assert_eq!([hour(24), hour(25)].map(|now| window.used(now)), [1, 0]);
     }
 
     #[test]
-    fn a_place_that_was_taken_twice_at_once_stays_when_one_of_the_two_is_given_back() {
+    fn a_slot_that_was_taken_twice_at_once_survives_one_return() {
         let window = window([]);
-        window.reserve(1, hour(0)).fill([person(1)]);
-        window.reserve(1, hour(0)).fill([person(1)]);
-        window.give_back([(person(1), hour(0))]);
+        window.reserve(1, hour(0)).fill([recipient(1)]);
+        window.reserve(1, hour(0)).fill([recipient(1)]);
+        window.give_back([(recipient(1), hour(0))]);
         assert_eq!(window.used(hour(0)), 1);
     }
 
     #[test]
-    fn a_tier_that_is_lowered_below_what_is_used_lets_nobody_new_in_before_enough_places_are_free() {
-        let window = window((0..10).map(|n| (person(n), hour(i64::try_from(n).unwrap()))));
+    fn a_tier_lowered_below_its_usage_waits_until_enough_slots_end() {
+        let window = window((0..10).map(|n| (recipient(n), hour(i64::try_from(n).unwrap()))));
         assert!(!window.turn(Tier::People(4)));
-        assert_eq!((window.reserve(1, hour(10)).places(), window.used(hour(10))), (0, 10));
-        // Ten are counted and four may be, so the seventh has to go before there is a place.
+        assert_eq!((window.reserve(1, hour(10)).slots(), window.used(hour(10))), (0, 10));
+        // Ten are counted and four are allowed, so the seventh slot has to end first.
         assert_eq!(window.next_free(hour(10)), Some(hour(24 + 6)));
-        assert_eq!([29, 30].map(|at| window.reserve(1, hour(at)).places()), [0, 1]);
+        assert_eq!([29, 30].map(|at| window.reserve(1, hour(at)).slots()), [0, 1]);
         assert!(!window.turn(Tier::People(1_000)));
-        assert_eq!(window.reserve(2_000, hour(30)).places(), 997);
+        assert_eq!(window.reserve(2_000, hour(30)).slots(), 997);
     }
 
     #[test]
-    fn a_tier_that_becomes_limited_lets_nobody_in_before_those_of_the_last_day_are_counted() {
+    fn a_tier_that_becomes_limited_waits_until_the_last_day_is_counted() {
         let window = Arc::new(TierWindow::new(Tier::Unlimited, []));
         let under_way = window.reserve(50, hour(0));
-        assert_eq!((under_way.places(), under_way.is_counted()), (50, false));
+        assert_eq!((under_way.slots(), under_way.is_counted()), (50, false));
         assert!(window.turn(Tier::People(250)));
         let first = window.reserve(1, hour(1));
-        assert_eq!((first.places(), first.is_counted(), first.is_last()), (0, true, false));
+        assert_eq!((first.slots(), first.is_counted(), first.is_last()), (0, true, false));
         drop(first);
-        assert!(window.is_waited_for(), "nobody knows yet whom the claim before has taken");
+        assert!(window.is_waited_for(), "the recipients of the earlier claim are not known yet");
         drop(under_way);
         assert!(!window.is_waited_for());
         assert_eq!(window.next_free(hour(1)), Some(hour(1) + SOON));
-        window.count((0..248).map(|n| (person(n), hour(0))));
-        assert_eq!((window.reserve(9, hour(1)).places(), window.tier()), (2, Tier::People(250)));
+        window.count((0..248).map(|n| (recipient(n), hour(0))));
+        assert_eq!((window.reserve(9, hour(1)).slots(), window.tier()), (2, Tier::People(250)));
         assert!(!window.turn(Tier::Unlimited));
-        assert_eq!((window.reserve(9, hour(1)).places(), window.used(hour(1))), (9, 0));
+        assert_eq!((window.reserve(9, hour(1)).slots(), window.used(hour(1))), (9, 0));
     }
 
     #[test]
-    fn a_claim_that_comes_back_late_does_not_hide_who_took_a_place_twice_since() {
+    fn a_late_claim_does_not_hide_a_slot_that_was_taken_twice_since() {
         let window = window([]);
         let late = window.reserve(1, hour(0));
-        window.reserve(2, hour(1)).fill([person(1), person(1)]);
-        late.fill([person(1)]);
-        window.give_back([(person(1), hour(1))]);
+        window.reserve(2, hour(1)).fill([recipient(1), recipient(1)]);
+        late.fill([recipient(1)]);
+        window.give_back([(recipient(1), hour(1))]);
         assert_eq!([hour(24), hour(25)].map(|now| window.used(now)), [1, 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! What a node knows of one provider address.
+//! The state of one provider address, as this node knows it.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -8,40 +8,40 @@ use crate::domain::Timestamp;
 use crate::engine;
 use crate::store::DoubtCause;
 
-/// What is looked at for every webhook and every answer, without a lock.
+/// The state that every webhook and every answer reads, without a lock.
 #[derive(Debug)]
 pub(super) struct Signs {
-    /// Whether webhooks of the address do not get to us.
-    pub(super) is_deaf: AtomicBool,
-    /// When the last authentic webhook of it came.
-    pub(super) heard_at: AtomicI64,
-    /// Whether the way out is in doubt.
+    /// Whether webhooks of the address do not reach this installation.
+    pub(super) are_webhooks_doubted: AtomicBool,
+    /// When its last authentic webhook arrived.
+    pub(super) webhook_at: AtomicI64,
+    /// Whether the outgoing direction is in doubt.
     pub(super) is_unreachable: AtomicBool,
     /// When the provider itself answered last.
     pub(super) reached_at: AtomicI64,
 }
 
-/// What is known of one address.
+/// The state of one address that a lock protects.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// Its own gaps and ours: what was missed in one may be repeated into the other.
+    /// Its own gaps and those of this installation: a receipt missed in one may be repeated in the other.
     pub(super) ended: engine::Gaps,
     pub(super) out: Link,
-    pub(super) deaf: Option<Turning>,
-    /// News in a row that only asking brought.
+    pub(super) webhook_doubt: Option<WebhookDoubt>,
+    /// The number of statuses in a row that only queries brought.
     pub(super) unheard: u32,
     pub(super) inquiry: Inquiry,
-    /// When the last brief doubt ended that is remembered.
+    /// When the last brief doubt that is kept ended.
     pub(super) brief_at: Timestamp,
 }
 
-/// Receipts of ours do not get to us.
+/// A doubt about the incoming direction: receipts do not reach this installation.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turning {
-    pub(super) how: DoubtCause,
+pub(super) struct WebhookDoubt {
+    pub(super) cause: DoubtCause,
     pub(super) since: Timestamp,
     pub(super) last: Timestamp,
-    /// When one with a proof came, behind the last sign that they do not.
+    /// When an authentic one arrived, after the last sign of the doubt.
     pub(super) heard: Option<Timestamp>,
 }
 
@@ -49,11 +49,11 @@ impl Signs {
     pub(super) fn new(now: Timestamp) -> Self {
         let at = || AtomicI64::new(now.millis());
         let no = || AtomicBool::new(false);
-        Self { is_deaf: no(), heard_at: at(), is_unreachable: no(), reached_at: at() }
+        Self { are_webhooks_doubted: no(), webhook_at: at(), is_unreachable: no(), reached_at: at() }
     }
 
-    pub(super) fn heard_at(&self) -> Timestamp {
-        Timestamp::from_millis(self.heard_at.load(Ordering::Acquire))
+    pub(super) fn webhook_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.webhook_at.load(Ordering::Acquire))
     }
 
     pub(super) fn reached_at(&self) -> Timestamp {
@@ -64,7 +64,7 @@ impl Signs {
 impl Known {
     /// Since when proof of either direction is missing.
     pub(super) fn unproven_since(&self) -> Option<Timestamp> {
-        let deaf = self.deaf.map(|deaf| deaf.since);
-        deaf.into_iter().chain(self.out.doubt()).min()
+        let webhook_doubt = self.webhook_doubt.map(|doubt| doubt.since);
+        webhook_doubt.into_iter().chain(self.out.doubt()).min()
     }
 }

@@ -1,14 +1,14 @@
-//! Before many messages fall back at once while no webhook comes, some of them are asked about first.
+//! The inquiry: before many messages fall back at once without a webhook, some of them are queried first.
 
 use crate::domain::{MessageKey, Span, StepIndex, Timestamp};
 
-/// So many may fall back without a webhook and without a question.
+/// Fallbacks that are allowed without a webhook and without a query.
 const AT_ONCE: usize = 20;
-/// So many of them are asked about, however young they are.
+/// Messages that are queried, however recent they are.
 const SOME: usize = 3;
-/// A webhook proves for so long that webhooks come, and so long do the answers stand for the others.
+/// How long a webhook proves that webhooks arrive, and how long the answers stand for the other messages.
 const STANDS_FOR: Span = Span::from_secs(30);
-/// After so long without an answer the deadlines decide as they would without the questions.
+/// After this time without an answer, the deadlines decide as without an inquiry.
 const PATIENCE: Span = Span::from_secs(30);
 
 /// An attempt whose deadline has come.
@@ -21,10 +21,10 @@ pub(super) struct Due {
     pub(super) can_be_asked: bool,
 }
 
-/// What is asked about one address before its messages fall back.
+/// The inquiry of one address.
 #[derive(Debug, Default)]
 pub(super) struct Inquiry {
-    /// Fallbacks that silence has decided since the last webhook, or since the last inquiry.
+    /// Fallbacks decided by silence since the last webhook or the last inquiry.
     let_through: usize,
     open: Option<Open>,
     confirmed_until: Timestamp,
@@ -33,16 +33,16 @@ pub(super) struct Inquiry {
 #[derive(Debug)]
 struct Open {
     since: Timestamp,
-    /// Those without an answer.
+    /// The messages without an answer.
     about: Vec<(MessageKey, StepIndex)>,
 }
 
 impl Inquiry {
-    /// Whether these may fall back now. The last webhook came at `heard_at`.
-    pub(super) fn may_fall_back(&mut self, due: &[Due], heard_at: Timestamp, now: Timestamp) -> bool {
+    /// Whether these messages may fall back now. The last webhook arrived at `webhook_at`.
+    pub(super) fn may_fall_back(&mut self, due: &[Due], webhook_at: Timestamp, now: Timestamp) -> bool {
         let newest = due.iter().map(|due| due.accepted).max().unwrap_or_default();
-        // A webhook from before the newest was accepted says nothing about the webhooks since then.
-        if heard_at >= newest && now.since(heard_at) < STANDS_FOR {
+        // A webhook from before the newest acceptance proves nothing about the webhooks since.
+        if webhook_at >= newest && now.since(webhook_at) < STANDS_FOR {
             *self = Self::default();
             return true;
         }
@@ -65,20 +65,20 @@ impl Inquiry {
         if about.is_empty() {
             return true;
         }
-        // From the whole of them: neighbours were submitted within the same milliseconds.
-        let spaced = (0..SOME).map(|place| about[place * (about.len() - 1) / (SOME - 1)]);
+        // Spread over all of them: neighbours were submitted within the same milliseconds.
+        let spaced = (0..SOME).map(|index| about[index * (about.len() - 1) / (SOME - 1)]);
         let mut about: Vec<_> = spaced.collect();
         about.dedup();
         self.open = Some(Open { since: now, about });
         false
     }
 
-    /// The next to ask about.
+    /// The next message to query.
     pub(super) fn next(&self) -> Option<(MessageKey, StepIndex)> {
         self.open.as_ref()?.about.first().copied()
     }
 
-    /// The provider was asked about one and had nothing to tell that webhooks had not told.
+    /// Records that the query of a message brought nothing that webhooks had not reported.
     pub(super) fn answered(&mut self, key: MessageKey, now: Timestamp) {
         let Some(open) = &mut self.open else { return };
         open.about.retain(|(about, _)| *about != key);
@@ -87,7 +87,7 @@ impl Inquiry {
         }
     }
 
-    /// The doubt that an answer has raised takes over, or a webhook that has come says enough.
+    /// Ends the inquiry: an answer has raised a doubt that holds the deadlines, or a webhook proves enough.
     pub(super) fn close(&mut self) {
         *self = Self::default();
     }
@@ -131,11 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn recent_webhooks_and_unanswerable_questions_hold_nothing_up() {
+    fn recent_webhooks_and_unanswered_queries_hold_no_fallback() {
         let mut inquiry = Inquiry::default();
         assert!(inquiry.may_fall_back(&due(60), second(110), second(120)), "a webhook came since");
-        assert!(!inquiry.may_fall_back(&due(60), second(110), second(140)), "and none for long");
-        assert!(inquiry.may_fall_back(&due(60), second(110), second(170)), "nobody answers");
+        assert!(!inquiry.may_fall_back(&due(60), second(110), second(140)), "no webhook came for long");
+        assert!(inquiry.may_fall_back(&due(60), second(110), second(170)), "the queries are not answered");
         let unknown: Vec<Due> = due(60).into_iter().map(|due| Due { can_be_asked: false, ..due }).collect();
         assert!(Inquiry::default().may_fall_back(&unknown, second(99), second(120)));
     }

@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet};
 use crate::domain::{LaneId, Timestamp};
 use crate::engine::Gap;
 
-/// The provider addresses of this installation. Lanes with one `base_url` share an address: what is known of the way
-/// there and back concerns all of them, and no other.
+/// The provider addresses of this installation.
+///
+/// Lanes with one `base_url` share an address. A doubt about the way there or back concerns all of them, and no other
+/// lane.
 #[derive(Debug, Clone, Default)]
 pub struct Addresses {
     all: Vec<Address>,
@@ -16,20 +18,20 @@ pub struct Addresses {
 #[derive(Debug, Clone)]
 pub struct Address {
     pub base_url: String,
-    /// What its webhooks name.
+    /// The subaccounts that its webhooks name.
     subaccounts: HashSet<String>,
 }
 
 impl Addresses {
-    /// Adds a lane, and its address where that is new.
+    /// Adds a lane, and its address if it is new.
     pub fn add(&mut self, lane: LaneId, base_url: &str, subaccount: &str) {
         let known = self.all.iter().position(|address| address.base_url == base_url);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             self.all.push(Address { base_url: base_url.to_owned(), subaccounts: HashSet::new() });
             self.all.len() - 1
         });
-        self.all[place].subaccounts.insert(subaccount.to_owned());
-        self.of_lane.insert(lane, place);
+        self.all[index].subaccounts.insert(subaccount.to_owned());
+        self.of_lane.insert(lane, index);
     }
 
     pub fn of(&self, lane: LaneId) -> Option<usize> {
@@ -44,18 +46,20 @@ impl Addresses {
         self.all.iter().position(|address| address.base_url == base_url)
     }
 
-    /// The addresses that a webhook comes from which names these subaccounts: all of them, where it names none.
+    /// The addresses from which a webhook with these subaccounts may come; all addresses if it names none.
     pub(super) fn of_webhook<'a>(&'a self, subaccounts: &'a [String]) -> impl Iterator<Item = usize> + 'a {
         let is_of = |address: &Address| subaccounts.iter().any(|named| address.subaccounts.contains(named));
-        let from = move |(place, address)| (subaccounts.is_empty() || is_of(address)).then_some(place);
+        let from = move |(index, address)| (subaccounts.is_empty() || is_of(address)).then_some(index);
         self.all.iter().enumerate().filter_map(from)
     }
 }
 
-/// The way to one address. A doubt lasts from the last proof before the first failure to the first proof after it.
+/// The outgoing direction of one address.
+///
+/// A doubt lasts from the last proof before the first failure to the first proof after it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Link {
-    /// Until then nothing waited for news from there, so no doubt need reach further back.
+    /// Until then no message waited for a report from there, so no doubt has to reach further back.
     idle_until: Timestamp,
     doubt: Option<Timestamp>,
 }
@@ -73,14 +77,15 @@ impl Link {
         self.idle_until = self.idle_until.max(now);
     }
 
-    /// Since when there is no proof, where the last one was at `proven`.
+    /// Since when proof is missing, if the last one was at `proven`.
     pub(super) fn unproven_since(&self, proven: Timestamp) -> Timestamp {
         proven.max(self.idle_until)
     }
 
-    /// A request that was begun at `begun` has failed; the last proof was at `proven`. Returns whether a doubt begins.
+    /// Records that a request failed that began at `begun`; the last proof was at `proven`. Returns whether a doubt
+    /// begins.
     ///
-    /// A request that was begun before the last proof says nothing new: others have got through since.
+    /// A request that began before the last proof proves nothing: others have succeeded since.
     pub(super) fn fails(&mut self, begun: Timestamp, proven: Timestamp) -> bool {
         let begins = self.doubt.is_none() && begun >= proven;
         if begins {
@@ -89,7 +94,7 @@ impl Link {
         begins
     }
 
-    /// Returns the doubt that this proof ends.
+    /// Records a proof. Returns the doubt that it ends.
     pub(super) fn proves(&mut self, at: Timestamp) -> Option<Gap> {
         self.doubt.take().map(|from| Gap { from, until: at })
     }
@@ -103,36 +108,36 @@ mod tests {
         Timestamp::from_millis(second * 1_000)
     }
 
-    enum Told {
+    enum Signal {
         /// The provider answered.
         Proof(i64),
-        /// A request failed that was begun then.
+        /// A request failed that began then.
         Failure(i64),
-        /// Nothing waited for news.
+        /// No message waited for a report.
         Idle(i64),
     }
-    use Told::{Failure, Idle, Proof};
+    use Signal::{Failure, Idle, Proof};
 
-    /// What is told, the doubts that have ended by it, and since when one goes on.
-    type Case<'a> = (&'a [Told], &'a [(i64, i64)], Option<i64>);
+    /// The reports, the doubts that they ended, and since when a doubt lasts.
+    type Case<'a> = (&'a [Signal], &'a [(i64, i64)], Option<i64>);
 
     #[test]
-    fn a_doubt_lasts_from_the_last_proof_to_the_first_proof_after_the_failures() {
+    fn a_doubt_lasts_from_the_last_proof_to_the_first_one_after_failures() {
         let cases: [Case<'_>; 8] = [
             (&[Proof(10), Proof(20)], &[], None),
             (&[Proof(10), Failure(15)], &[], Some(10)),
             (&[Proof(10), Failure(15), Failure(30), Proof(40)], &[(10, 40)], None),
             (&[Proof(10), Failure(15), Proof(20), Proof(30), Failure(31)], &[(10, 20)], Some(30)),
-            // It was begun before others got through.
+            // It began before others succeeded.
             (&[Proof(10), Proof(30), Failure(15)], &[], None),
             (&[Failure(5)], &[], Some(0)),
             (&[Proof(10), Idle(3_600), Failure(3_605)], &[], Some(3_600)),
             (&[Proof(10), Failure(15), Idle(60), Proof(70)], &[(10, 70)], None),
         ];
-        for (place, (told, gaps, doubt)) in cases.into_iter().enumerate() {
+        for (index, (signals, gaps, doubt)) in cases.into_iter().enumerate() {
             let (mut link, mut proven, mut found) = (Link::default(), second(0), Vec::new());
-            for told in told {
-                match told {
+            for signal in signals {
+                match signal {
                     Proof(at) => {
                         proven = second(*at);
                         found.extend(link.proves(proven));
@@ -150,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn lanes_of_one_base_url_share_an_address_and_a_webhook_is_of_its_subaccount() {
+    fn lanes_share_an_address_by_base_url_and_webhooks_by_subaccount() {
         let mut addresses = Addresses::default();
         for (lane, base_url, subaccount) in [(1, "a", "one"), (2, "a", "two"), (3, "b", "three")] {
             addresses.add(LaneId(lane), base_url, subaccount);

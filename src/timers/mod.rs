@@ -1,12 +1,15 @@
-//! What is due now goes through the engine.
+//! Passes due messages to the engine.
 //!
-//! In: rows whose due time has come, the gaps in which receipts could not be kept, and the times in which proof of a
-//! provider address is missing. Out: messages moved on, and fallbacks of such a time, or of a refusal that is the sender's
-//! fault, taken back.
-//! Promises: timers are rows: memory holds a few pages and one sleeper, and a restart re-arms them at once; due rows fire
-//! in order, page by page; nothing fires early; a paused batch holds its deadlines until it is resumed;
-//! silence decides nothing while nobody listened (rule 9).
-//! May not: decide (the engine does), or keep anything in memory that is not also a row.
+//! In: due rows, the gaps in which receipts could not be stored, and the doubts about a provider address. Out: the
+//! engine's changes; fallbacks of a doubt taken back, and fallbacks recalled whose refusals were the sender's fault.
+//!
+//! Promises:
+//! - Timers are rows: memory holds a few pages and one sleeper, and a restart re-arms them at once.
+//! - Due rows fire in order, page by page, and never early.
+//! - A paused batch holds its deadlines until it is resumed.
+//! - Silence decides nothing while receipts may be missing (rule 9).
+//!
+//! May not: decide (the engine does), or keep state in memory that is not also a row.
 
 mod address;
 mod gaps;
@@ -36,20 +39,20 @@ use recall::Recalls;
 
 /// Messages in one transaction.
 pub const PAGE: u32 = 2_000;
-/// Pages that wait for their commit while another is read: enough for the writer never to wait for the reader.
+/// Pages that wait for their commit while another is read, so that the writer never waits for the reader.
 const PAGES_AHEAD: usize = 2;
-/// Pages of one batch until the others have their turn: some of theirs may be about to come too late.
-const PAGES_IN_TURN: usize = 10;
-/// How often every batch is looked at although nobody said so, in case a hint was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(5);
-/// Rest where receipts that have come are to be applied first.
-const BEHIND: Span = Span::from_millis(5);
-/// Rest of a deadline while a receipt waits that may be of its attempt.
+/// Pages of one batch before the other batches have their turn, so that their deadlines are not late.
+const PAGES_PER_TURN: usize = 10;
+/// Interval at which every batch is checked, in case a signal was lost.
+const RECHECK: Span = Span::from_secs(5);
+/// Rest while receipts that have arrived are to be applied first.
+const WHILE_APPLYING: Span = Span::from_millis(5);
+/// Rest of a deadline while a receipt is stored that may belong to its attempt.
 const WHILE_EXPECTED: Span = Span::from_secs(1);
 /// Rest after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
-/// What one round did.
+/// The result of one round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     pub fired: u64,
@@ -62,7 +65,7 @@ pub struct Timers {
     book: Arc<Book>,
     clock: Arc<dyn Clock>,
     gaps: Arc<Gaps>,
-    /// When each batch is next worth a look; nothing is known of a batch that is not in here.
+    /// The next due time of each batch; a batch that is not in it has to be read.
     next: HashMap<BatchId, Option<Timestamp>>,
     recalls: Recalls,
 }
@@ -72,37 +75,37 @@ impl Timers {
         Self { store, book, clock, gaps, next: HashMap::new(), recalls: Recalls::default() }
     }
 
-    /// Fires until `stop`, sleeping until the next due row in between.
+    /// Fires due messages until `stop`, and sleeps until the next one.
     pub async fn run(mut self, stop: CancellationToken) {
         use tokio::sync::broadcast::error::RecvError;
         let clock = Arc::clone(&self.clock);
         let mut signals = self.store.signals().subscribe();
-        let mut look_anyway = clock.now();
-        let (told, mut jumps) = (Told::default(), Jumps::of(clock.as_ref()));
+        let mut recheck = clock.now();
+        let (failing, mut jumps) = (Told::default(), Jumps::of(clock.as_ref()));
         while !stop.is_cancelled() {
-            // Whoever stood still has heard nothing meanwhile, and what came is taken only now.
+            // A suspended process received nothing meanwhile, and stores only now what arrived.
             if jumps.jumped(clock.as_ref()).is_some() {
                 self.gaps.doubt();
             }
-            if clock.now() >= look_anyway {
+            if clock.now() >= recheck {
                 self.next.clear();
-                look_anyway = clock.now() + LOOK_ANYWAY;
+                recheck = clock.now() + RECHECK;
             }
             let sleep = match self.run_once(clock.now()).await {
                 Ok(progress) => {
-                    told.ends();
-                    progress.next_due.unwrap_or(look_anyway).min(look_anyway)
+                    failing.ends();
+                    progress.next_due.unwrap_or(recheck).min(recheck)
                 }
                 Err(error) => {
-                    if told.begins() {
-                        tracing::warn!(error = %Causes(&error), "cannot look at what is due; trying again");
+                    if failing.begins() {
+                        tracing::warn!(error = %Causes(&error), "cannot read due messages; retrying");
                     }
                     self.gaps.doubt();
                     self.next.clear();
                     clock.now() + AFTER_FAILURE
                 }
             };
-            // Hints are taken in until there is something to do: they only ever bring the next look forward.
+            // Signals are applied until a message is due: they only ever make the next round earlier.
             let mut wake = sleep;
             while clock.now() < wake && !stop.is_cancelled() {
                 tokio::select! {
@@ -127,7 +130,7 @@ impl Timers {
         }
     }
 
-    /// As if every hint had been lost.
+    /// Forgets all due times, as if every signal had been lost.
     #[cfg(test)]
     pub(crate) fn look_anyway(&mut self) {
         self.next.clear();
@@ -139,38 +142,38 @@ impl Timers {
         }
     }
 
-    /// Fires what is due, a page at a time; of a batch of which much is, what has its turn.
+    /// Fires due messages, a page at a time. A large batch fires a limited number of pages in one round.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<Progress> {
         self.take_back(now).await?;
         let mut next_due = self.recall(now).await?;
         let mut fired = 0;
         let until = self.gaps.applied_until(now);
-        // What a pause holds back, resuming applies.
+        // A resume applies the deadlines that a pause holds.
         let (held_back, in_play): (Vec<_>, Vec<_>) =
             self.book.in_play().into_iter().partition(|entry| entry.is_held_back());
         for entry in held_back {
             self.next.remove(&entry.id);
         }
         let unknown = in_play.iter().map(|entry| entry.id).filter(|batch| !self.next.contains_key(batch));
-        self.find_out(unknown.collect()).await?;
+        self.read_next_due(unknown.collect()).await?;
         let is_due =
             |entry: &&Arc<Entry>| self.next.get(&entry.id).is_some_and(|next| next.is_some_and(|at| at <= until));
         let due: Vec<_> = in_play.iter().filter(is_due).collect();
         for entry in &due {
             fired += self.fire(entry, until, now).await?;
         }
-        self.find_out(due.into_iter().map(|entry| entry.id).collect()).await?;
+        self.read_next_due(due.into_iter().map(|entry| entry.id).collect()).await?;
         for entry in in_play {
             if let Some(at) = self.next.get(&entry.id).copied().flatten() {
-                let at = if at <= now && until < now { now + BEHIND } else { at };
+                let at = if at <= now && until < now { now + WHILE_APPLYING } else { at };
                 next_due = Some(next_due.map_or(at, |known| known.min(at)));
             }
         }
         Ok(Progress { fired, next_due })
     }
 
-    /// Asks when these are next worth a look.
-    async fn find_out(&mut self, batches: Vec<BatchId>) -> Result<()> {
+    /// Reads the next due times of these batches.
+    async fn read_next_due(&mut self, batches: Vec<BatchId>) -> Result<()> {
         if batches.is_empty() {
             return Ok(());
         }
@@ -179,13 +182,14 @@ impl Timers {
         Ok(())
     }
 
-    /// Page after page, in order: while some are decided and written the next is read. Whoever was faster has moved its
-    /// message on; what is still due then, or again, comes with the next round.
+    /// Fires a batch page by page, in order; the next page is read while others are decided and written.
+    ///
+    /// If another change was faster, the message is decided again in the next round if it is still due.
     async fn fire(&self, entry: &Entry, until: Timestamp, now: Timestamp) -> Result<u64> {
         let (mut fired, mut writes) = (0, FuturesUnordered::new());
         let walk = async {
             let mut after = None;
-            for _ in 0..PAGES_IN_TURN {
+            for _ in 0..PAGES_PER_TURN {
                 let mut read = self.store.due(entry.id, until, after, PAGE);
                 let page = loop {
                     tokio::select! {
@@ -204,7 +208,7 @@ impl Timers {
             Ok(())
         };
         let walked: Result<()> = walk.await;
-        // What was begun is done also where something else has failed, and its lanes are told of it.
+        // Writes that have begun are completed also after a failure, and their lanes are notified.
         let mut rest = walked.map(|()| fired);
         while let Some(written) = writes.next().await {
             rest = rest.and_then(|fired| written.map(|more| fired + more));
@@ -216,8 +220,8 @@ impl Timers {
         let counted = self.counted_as_unknown(&due).await?;
         let silence = |message: &Loaded| self.silence(entry, message, counted.get(&message.key).copied(), now);
         let mut silences: Vec<Silence> = due.iter().map(silence).collect();
-        self.ask_what_was_asked(entry, &due, &mut silences).await?;
-        self.hold_for_questions(entry, &due, &mut silences, now);
+        self.apply_answers(entry, &due, &mut silences).await?;
+        self.hold_for_inquiry(entry, &due, &mut silences, now);
         let decided =
             due.iter().zip(silences).filter_map(|(message, silence)| self.decide(entry, message, silence, now));
         let changes: Vec<_> = decided.collect();
@@ -228,8 +232,10 @@ impl Timers {
         self.store.record(changes).await.map(|_| count)
     }
 
-    /// When unknown attempts were counted as unknown. Until then each was being sent, and may have been taken: a
-    /// crash leaves some of which the deadline had passed before.
+    /// When unknown attempts were counted as unknown.
+    ///
+    /// Until then each was being sent and may have been accepted. After a crash, the deadline of some has passed before
+    /// that.
     async fn counted_as_unknown(&self, due: &[Loaded]) -> Result<HashMap<MessageKey, Timestamp>> {
         let unknown = due.iter().filter(|message| message.present.marks.unknown(message.present.step));
         let unknown: Vec<(MessageKey, StepIndex)> =
@@ -250,7 +256,8 @@ impl Timers {
         let due = counted.map_or(due, |counted| counted.max(due));
         let worth = |at| self.gaps.silence(message.lane, entry.plan.after_gap, (accepted, due), at);
         let silence = worth(now);
-        // What came while silence did not count yet may be news of it, and is applied once it can be of no other.
+        // Receipts that arrived while silence did not count may belong to it. They are applied once they can belong to
+        // no other attempt.
         let in_time = |came| came <= due || matches!(worth(came), Silence::Held { .. });
         let is_expected = || {
             let step = entry.plan.step(message.present.step)?;
@@ -265,31 +272,32 @@ impl Timers {
         }
     }
 
-    /// What is lost to us is none the less known where the provider has been asked about it since.
-    async fn ask_what_was_asked(&self, entry: &Entry, due: &[Loaded], silences: &mut [Silence]) -> Result<()> {
+    /// Replaces a lost silence by the provider's answer, if the attempt was queried since.
+    async fn apply_answers(&self, entry: &Entry, due: &[Loaded], silences: &mut [Silence]) -> Result<()> {
         let mut lost = Vec::new();
-        for (place, message) in due.iter().enumerate().filter(|(place, _)| silences[*place] == Silence::Lost) {
+        for (index, message) in due.iter().enumerate().filter(|(index, _)| silences[*index] == Silence::Lost) {
             if let (State::Awaiting { due }, Some(accepted)) = (message.present.state, message.present.accepted) {
-                lost.push((place, accepted, due));
+                lost.push((index, accepted, due));
             }
         }
         if lost.is_empty() || entry.plan.after_gap != AfterGap::Ask {
             return Ok(());
         }
-        let about = lost.iter().map(|(place, ..)| (due[*place].key, due[*place].present.step)).collect();
-        for ((place, accepted, at), question) in lost.into_iter().zip(self.store.questions(about).await?) {
-            let lane = due[place].lane;
+        let about = lost.iter().map(|(index, ..)| (due[*index].key, due[*index].present.step)).collect();
+        for ((index, accepted, at), question) in lost.into_iter().zip(self.store.questions(about).await?) {
+            let lane = due[index].lane;
             if question.asked.is_some_and(|asked| asked.said && self.gaps.is_filled(lane, accepted, at, asked.at)) {
-                silences[place] = Silence::Filled;
+                silences[index] = Silence::Filled;
             }
         }
         Ok(())
     }
 
-    /// Before many fall back at once while no webhook comes, some of them are asked about, however young they are.
-    fn hold_for_questions(&self, entry: &Entry, due: &[Loaded], silences: &mut [Silence], now: Timestamp) {
+    /// Holds fallbacks that come at once without a recent webhook, until some of them are queried, however recent they
+    /// are.
+    fn hold_for_inquiry(&self, entry: &Entry, due: &[Loaded], silences: &mut [Silence], now: Timestamp) {
         let mut by_address: HashMap<usize, (Vec<usize>, Vec<Due>)> = HashMap::new();
-        for (place, message) in due.iter().enumerate().filter(|(place, _)| silences[*place] == Silence::Trusted) {
+        for (index, message) in due.iter().enumerate().filter(|(index, _)| silences[*index] == Silence::Trusted) {
             let Present { step, marks, .. } = message.present;
             let falls_back = || {
                 let event = Event::Due { silence: Silence::Trusted };
@@ -300,14 +308,14 @@ impl Timers {
                 (self.gaps.address_of(message.lane), message.present.state, message.present.accepted)
                 && falls_back()
             {
-                let (places, due) = by_address.entry(address).or_default();
-                places.push(place);
+                let (indexes, due) = by_address.entry(address).or_default();
+                indexes.push(index);
                 due.push(Due { key: message.key, step, accepted, can_be_asked: !marks.unknown(step) });
             }
         }
-        for (address, (places, due)) in by_address {
-            if let Some(held) = self.gaps.hold_for_questions(address, &due, now) {
-                places.into_iter().for_each(|place| silences[place] = held);
+        for (address, (indexes, due)) in by_address {
+            if let Some(held) = self.gaps.hold_for_inquiry(address, &due, now) {
+                indexes.into_iter().for_each(|index| silences[index] = held);
             }
         }
     }
@@ -327,8 +335,8 @@ impl Timers {
 
 /// When the attempt that a message waits for was accepted, and when its silence was to decide.
 ///
-/// A deadline that was held keeps its own time: what a later gap swallows came too late for it, and a way that fails now
-/// and then would hold it for ever.
+/// A held deadline keeps its own time. The receipts that a later gap loses came too late for it, and otherwise an
+/// unstable connection would hold it for ever.
 fn waits_since(entry: &Entry, message: &Loaded) -> Option<(Timestamp, Timestamp)> {
     let Present { state, step, accepted, marks, .. } = message.present;
     let accepted = accepted?;
@@ -339,7 +347,7 @@ fn waits_since(entry: &Entry, message: &Loaded) -> Option<(Timestamp, Timestamp)
             let goes_on = !marks.cut() && entry.plan.after(step, marks).is_some();
             deadline.filter(|_| goes_on).map_or(due, |deadline| deadline.min(due))
         }
-        // Its second copy could not leave, so the deadline of the first decides, of which nothing may have been heard.
+        // The second copy could not be submitted, so the deadline of the first one decides, which may have no report.
         State::Queued { gives_up: Some(at), .. } if marks.unknown(step) => at,
         State::Queued { .. } | State::Sending { .. } | State::Done { .. } => return None,
     };

@@ -1,19 +1,19 @@
-//! Pages of what waits behind a step, to see what has to be taken back of it.
+//! Pages of the messages that are queued after a step, to find those that have to be taken back.
 
 use super::PAGE;
 use crate::domain::{Count, Loaded, Queue, State, StepIndex, Timestamp};
 use crate::store::{Along, Entry, Result, Store};
 
-/// The queues of the steps behind one, from a moment on: each page once. What is claimed meanwhile stays claimed.
+/// The queues of the steps after one, from a time on; each page once. Messages that are claimed meanwhile stay claimed.
 pub(super) struct Queues {
     queues: Vec<Queue>,
     since: Timestamp,
-    /// The last of the page before, of the queue that is being read.
+    /// The last message of the page before, of the present queue.
     after: Option<Along>,
 }
 
 impl Queues {
-    pub(super) fn behind(entry: &Entry, step: StepIndex, since: Timestamp) -> Self {
+    pub(super) fn following(entry: &Entry, step: StepIndex, since: Timestamp) -> Self {
         let later = StepIndex::all().take(entry.plan.steps.len()).filter(|later| *later > step);
         let queues = later.filter_map(|step| Some((step, entry.pool(step)?.1))).flat_map(|(step, lanes)| {
             lanes.iter().map(move |lane| Queue { batch: entry.id, step, lane: *lane }).collect::<Vec<_>>()

@@ -1,14 +1,14 @@
-//! Takes back fallbacks that silence has decided at a time that turns out to be in doubt.
+//! Takes back fallbacks that silence has decided in a time that turns out to be in doubt.
 
 use super::queues::Queues;
-use super::recall::{has_left, latest_of};
+use super::recall::{latest_of, was_submitted};
 use super::{Timers, waits_since};
 use crate::domain::{Ending, Loaded, Present, State, StepIndex, Timestamp};
 use crate::engine::{Event, Silence};
 use crate::store::{Attempt, Change, Entry, Result, Verdict};
 
 impl Timers {
-    /// Returns what has fallen back in a doubt and is not claimed to awaiting, where its deadline is looked at again.
+    /// Returns unclaimed fallbacks of a doubt to awaiting, where their deadlines are decided again.
     pub(super) async fn take_back(&self, now: Timestamp) -> Result<()> {
         let doubts = self.gaps.to_take_back(now);
         if doubts.is_empty() {
@@ -39,7 +39,7 @@ impl Timers {
             return Ok(());
         };
         // A deadline that fired in the doubt has queued the next step in it.
-        let mut queues = Queues::behind(entry, first, since);
+        let mut queues = Queues::following(entry, first, since);
         while let Some(page) = queues.next_page(self.store.as_ref()).await? {
             let changes = self.taken_back(entry, page, now).await?;
             if !changes.is_empty() {
@@ -61,10 +61,10 @@ impl Timers {
         let counted = self.counted_as_unknown(&before).await?;
         let silence = |message: &Loaded| self.silence(entry, message, counted.get(&message.key).copied(), now);
         let mut silences: Vec<Silence> = before.iter().map(silence).collect();
-        self.ask_what_was_asked(entry, &before, &mut silences).await?;
+        self.apply_answers(entry, &before, &mut silences).await?;
         let changes = page.into_iter().zip(before).zip(silences).filter_map(|((message, before), silence)| {
             let event = Event::Doubted { silence, tries: before.present.tries };
-            // Under the lane that has submitted it, also where that stood in for another.
+            // Under the lane that has submitted it, also if that lane had taken over from another.
             Some(Change { lane: before.lane, ..entry.decide(message, event, now)? })
         });
         Ok(changes.collect())
@@ -77,14 +77,14 @@ fn fell_back_from(message: &Loaded) -> Option<StepIndex> {
     marks.preceding(step).filter(|previous| marks.ending(*previous) == Ending::Deadline)
 }
 
-/// A message as it stood when its deadline came, by the try that was submitted.
+/// The message in the state of its deadline, by the try that was submitted.
 fn before_fallback(entry: &Entry, message: &Loaded, attempts: &[Attempt]) -> Option<Loaded> {
     let step = fell_back_from(message)?;
     let submitted = latest_of(attempts, step)?;
     let before_it = |attempt: &&Attempt| attempt.step == step && attempt.tries < submitted.tries;
-    // A second copy beside an unknown one: which of them its silence is about cannot be told, so such a fallback stands.
+    // A second copy beside an unknown one: it is uncertain whose silence this is, so the fallback stays.
     if submitted.intent.is_none()
-        || has_left(attempts, message.present.step)
+        || was_submitted(attempts, message.present.step)
         || attempts.iter().filter(before_it).any(|attempt| attempt.verdict == Verdict::Unknown)
     {
         return None;

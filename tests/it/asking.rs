@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use volley::domain::{Count, MessageKey, Umid};
-use volley::provider::{Client, Http, Told};
+use volley::provider::{Client, DetailsAnswer, Http};
 use volley::wire::{Details, Report};
 
 use crate::support::world::{Setup, World};
@@ -28,7 +28,7 @@ async fn what_the_provider_knows_of_a_message_comes_over_http_once_a_second() {
         })
         .await;
     let client = client(&world);
-    let Told::Records(body) = client.details(&umid).await else { panic!("the provider knows it") };
+    let DetailsAnswer::Records(body) = client.details(&umid).await else { panic!("the provider knows it") };
     let details: Details<'_> = serde_json::from_slice(&body).unwrap();
     assert_eq!(details.data[0].report(), Report::Delivered);
     assert!(details.data[0].user.as_ref().unwrap().number().is_none(), "numbers are masked");
@@ -36,7 +36,7 @@ async fn what_the_provider_knows_of_a_message_comes_over_http_once_a_second() {
     world
         .when("to be throttled", || async {
             match client.details(&umid).await {
-                Told::Throttled { retry_after: Some(_) } => Ok(()),
+                DetailsAnswer::Throttled { retry_after: Some(_) } => Ok(()),
                 other => Err(format!("{other:?}")),
             }
         })
@@ -49,14 +49,14 @@ async fn what_the_provider_does_not_know_or_say_is_told_apart() {
     let world = Setup::default().start().await;
     let client = client(&world);
     let umid = Umid::new("../9d5a1e30-0000-4000-8000-000000000000");
-    assert_eq!(client.details(&umid).await, Told::NotKnown);
+    assert_eq!(client.details(&umid).await, DetailsAnswer::NotKnown);
     world.faults(json!({ "key_refused": true })).await;
-    assert!(matches!(client.details(&umid).await, Told::Refused { .. }));
+    assert!(matches!(client.details(&umid).await, DetailsAnswer::Refused { .. }));
     world.faults(json!({ "key_refused": false, "details_cut": 1.0 })).await;
     let told = world
         .when("an answer that is none", || async {
             match client.details(&umid).await {
-                Told::Unavailable { detail } => Ok(detail),
+                DetailsAnswer::Unavailable { detail } => Ok(detail),
                 other => Err(format!("{other:?}")),
             }
         })

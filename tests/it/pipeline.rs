@@ -404,7 +404,7 @@ async fn a_panic_stops_the_server_which_says_where_it_was() {
     let mut world = Setup { way: Way::Panics, ..Setup::default() }.start().await;
     world.launch(20, &route(&[WHATSAPP, SMS])).await;
     let why = world.failed().await;
-    assert_eq!(why, "dispatch has failed: a worker of lane wa has panicked: lost on the way");
+    assert_eq!(why, "dispatch has failed: a worker of lane wa panicked: lost on the way");
     // And whoever stops it waits for nobody who is gone.
     world.stop().await;
 }

@@ -1,4 +1,4 @@
-//! What is claimed, and what an answer to it still counts for.
+//! Claims, and the answers that still apply to them.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::domain::{Limits, Outcome, Prices};
 use crate::store::{Change, run_sql};
 
 #[tokio::test]
-async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
+async fn an_answer_to_an_earlier_claim_does_not_change_the_present_one() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(1, "Hello", None).await;
     let of =
@@ -21,14 +21,14 @@ async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
     desk.jobs(batch, 1).await;
     let claimed = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert!(matches!(claimed.state, State::Sending { .. }), "{claimed:?}");
-    // The commit was done and its answer lost, so it is recorded once more.
+    // The commit succeeded and its answer was lost, so the result is recorded again.
     desk.recorded(vec![not_begun(of(&first))]).await;
     let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert_eq!(row.state, claimed.state);
 }
 
 #[tokio::test]
-async fn what_was_not_handed_over_is_given_back_once() {
+async fn the_price_of_an_unsent_message_is_refunded_once() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let prices = Prices { others: Some("0.10".parse().unwrap()), ..Prices::default() };
     let step = Step { prices, ..Step::of_text(Channel::Sms, "sms", "Hello") };
@@ -44,12 +44,12 @@ async fn what_was_not_handed_over_is_given_back_once() {
         let job = Job { entry: Arc::clone(&entry), claimed: claimed[n].clone(), hush: desk.book.latest_hush() };
         Settled::new(job, &desk.lane, Answer::NotBegun, None)
     };
-    // The commit was done and its answer lost, so it is recorded once more.
+    // The commit succeeded and its answer was lost, so the result is recorded again.
     for is_repeat in [false, true] {
         record(desk.store.as_ref(), &[settled(0)], is_repeat, desk.clock.now()).await.unwrap();
         assert_eq!(spent().await, "0.10");
     }
-    // A receipt was faster, which knows nothing of the money.
+    // A receipt was faster; it does not refund the price.
     let row = desk.store.load(vec![claimed[1].message.key]).await.unwrap().remove(0);
     let ended = State::Done { outcome: Outcome::Undelivered, skipped: None, at: desk.clock.now() };
     desk.store
@@ -71,7 +71,7 @@ async fn a_claimed_message_of_a_batch_that_is_not_in_play_is_an_error() {
     assert!(error.contains(&format!("batch {}", batch.0)), "{error}");
 }
 
-/// The disk is full between the claim and what it decides: else nobody would look at the queue again.
+/// The disk is full between the claim and its decision. Without a retry, the queue would never be checked again.
 #[tokio::test]
 async fn a_decision_that_cannot_be_written_is_made_again_by_the_next_claim() {
     let folder = tempfile::tempdir().unwrap();
@@ -90,7 +90,7 @@ async fn a_decision_that_cannot_be_written_is_made_again_by_the_next_claim() {
     desk.recorded(vec![Settled::new(first, &desk.lane, Answer::Accepted, None)]).await;
     let failed = claimer.run_once().await.unwrap_err();
     assert!(failed.to_string().contains("hold a step"), "{failed}");
-    assert_eq!(desk.lane.queues.next_look(), Some(desk.clock.now()));
+    assert_eq!(desk.lane.queues.next_due(), Some(desk.clock.now()));
     run_sql(&url, "DROP TRIGGER full").await;
     claims(&claimer).await;
     assert_eq!(desk.store.step_holds().await.unwrap().len(), 1);

@@ -1,4 +1,4 @@
-//! One epoch sends: what a server does once another has taken over from it.
+//! One epoch sends: the behaviour of a server that another has superseded.
 
 use super::*;
 use crate::dispatch::{in_flight, recover};
@@ -23,7 +23,7 @@ async fn a_claim_of_a_superseded_server_takes_nothing_and_ends_its_sending() {
 }
 
 #[tokio::test]
-async fn what_waits_when_another_epoch_begins_is_neither_sent_nor_handed_back() {
+async fn waiting_messages_of_a_superseded_server_are_not_sent_nor_requeued() {
     let mut desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(3, "Hello", None).await;
     let stop = CancellationToken::new();
@@ -37,23 +37,23 @@ async fn what_waits_when_another_epoch_begins_is_neither_sent_nor_handed_back() 
     stop.cancel();
     turnstile.close();
     assert!(turnstile.next().await.is_none());
-    assert!(desk.all_settled().is_empty(), "they are the next epoch's");
+    assert!(desk.all_settled().is_empty(), "they belong to the next epoch");
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_its_connection_when_its_epoch_ends_is_not_sent() {
+async fn a_request_waiting_for_a_connection_at_the_end_of_its_epoch_is_not_sent() {
     let desk = Desk::new("rate = \"1000/s\"", "", 200, "").await;
     let batch = desk.batch(1, "Hello", None).await;
     desk.clock.advance(Span::from_secs(1));
     desk.turnstile.fill(desk.jobs(batch, 1).await);
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
     desk.lane.tenure.end();
-    desk.worker(&desk.turnstile).hand_over(request).await;
+    desk.worker(&desk.turnstile).submit(request).await;
     assert_eq!(*desk.requests.lock().unwrap(), 0);
 }
 
 #[tokio::test]
-async fn an_answer_after_the_next_epoch_counted_it_adds_the_umid_alone() {
+async fn an_answer_after_the_next_epoch_counted_it_adds_only_the_umid() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(2, "Hello", None).await;
     let jobs = desk.jobs(batch, 2).await;
@@ -74,7 +74,7 @@ async fn an_answer_after_the_next_epoch_counted_it_adds_the_umid_alone() {
             let details = Details { umid: Some(umid()), ..Details::default() };
             Settled::new(job, &desk.lane, Answer::Accepted, Some((Verdict::Accepted, details)))
         }
-        // It was not taken, and goes again in no case: who has counted it cannot know.
+        // It was not accepted, and is not retried: the next epoch that counted it cannot know that.
         _ => Settled::new(job, &desk.lane, Answer::Unavailable { again }, None),
     });
     desk.recorded(settled.collect()).await;

@@ -1,20 +1,20 @@
-//! Who is sent first, who tries first whether the provider is there again, and what stops a request at the last moment.
+//! The order of messages, the trial after an outage, and the last checks before a request is sent.
 
 use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::store::Hold;
-use crate::throttle::Entry;
+use crate::throttle::Admission;
 
-/// Waits for the second of two steps: the first has not reached them.
-async fn fallbacks(desk: &Desk, name: &str, people: u32) -> BatchId {
+/// A batch whose messages wait for the second of two steps, because the first failed.
+async fn fallbacks(desk: &Desk, name: &str, recipients: u32) -> BatchId {
     let step = || Step::of_text(Channel::Sms, "sms", "Hello");
     let stands = Present { step: StepIndex::new(1).unwrap(), ..Present::queued(desk.clock.now(), None) };
-    desk.of_steps(Some(name), people, vec![step(), step()], &stands).await
+    desk.of_steps(Some(name), recipients, vec![step(), step()], &stands).await
 }
 
 #[tokio::test]
-async fn fallback_steps_go_before_first_steps_and_leave_them_a_tenth_of_the_lane() {
+async fn fallback_steps_precede_first_steps_and_leave_them_a_tenth() {
     let desk = Desk::new("rate = \"1/s\"", "", 200, "").await;
     let first = desk.campaign("first", 50).await;
     let fallback = fallbacks(&desk, "fallback", 100).await;
@@ -25,7 +25,7 @@ async fn fallback_steps_go_before_first_steps_and_leave_them_a_tenth_of_the_lane
 }
 
 #[tokio::test]
-async fn where_three_wait_each_of_the_later_ones_has_its_turn() {
+async fn three_kinds_of_messages_share_the_lane_by_priority() {
     let desk = Desk::new("rate = \"1/s\"", "", 200, "").await;
     let single = desk.batch(200, "Hello", None).await;
     let fallback = fallbacks(&desk, "fallback", 100).await;
@@ -36,7 +36,7 @@ async fn where_three_wait_each_of_the_later_ones_has_its_turn() {
 }
 
 #[tokio::test]
-async fn a_queue_full_of_those_whose_time_is_over_keeps_no_other_campaign_waiting() {
+async fn a_queue_of_expired_messages_blocks_no_other_campaign() {
     let desk = Desk::new("rate = \"20/s\"", "", 200, "").await;
     let soon = Some(desk.clock.now() + Span::from_secs(1));
     for name in ["yesterday", "today"] {
@@ -45,23 +45,23 @@ async fn a_queue_full_of_those_whose_time_is_over_keeps_no_other_campaign_waitin
     let live = desk.campaign("live", 4).await;
     desk.clock.advance(Span::from_secs(2));
     assert_eq!(served(&desk, 4).await, [live; 4]);
-    // Nothing is worth a look before the timers have ended somebody.
+    // No queue is due before the timers have ended expired messages.
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
     claims(&claimer).await;
-    assert_eq!(desk.lane.queues.next_look(), Some(desk.clock.now() + Span::from_secs(1)));
+    assert_eq!(desk.lane.queues.next_due(), Some(desk.clock.now() + Span::from_secs(1)));
 }
 
-/// The provider does not answer three times: nothing is sent before a read has told that it does.
+/// Opens the circuit: three requests without an answer, so nothing is sent before a read succeeds.
 fn opened(desk: &Desk) {
     let now = desk.clock.now();
     for _ in 0..3 {
-        let Entry::Go(permit) = desk.lane.circuit.enter(now) else { panic!("{:?}", desk.lane.circuit) };
+        let Admission::Go(permit) = desk.lane.circuit.enter(now) else { panic!("{:?}", desk.lane.circuit) };
         permit.ended(End::Unanswered { reason: "503", retry_after: None }, now, &desk.lane.chance);
     }
 }
 
 #[tokio::test]
-async fn after_an_outage_one_message_alone_tries_and_the_others_wait() {
+async fn after_an_outage_one_message_alone_is_tried_first() {
     let mut desk = Desk::new("rate = \"2000/s\"", TEN_AT_ONCE, 200, "").await;
     let batch = desk.batch(50, "Hello", None).await;
     desk.clock.advance(Span::from_secs(1));
@@ -69,7 +69,11 @@ async fn after_an_outage_one_message_alone_tries_and_the_others_wait() {
     opened(&desk);
     desk.clock.advance(Span::from_secs(5));
     let first = desk.turnstile.next().now_or_never().flatten().unwrap();
-    assert_eq!((first.jobs.len(), *desk.reads.lock().unwrap()), (1, 1), "not a batch, which might become unknown");
+    assert_eq!(
+        (first.jobs.len(), *desk.reads.lock().unwrap()),
+        (1, 1),
+        "one message, because a batch might become unknown"
+    );
     assert!(desk.turnstile.next().now_or_never().is_none());
     drop(first);
     let second = desk.turnstile.next().now_or_never().flatten().unwrap();
@@ -79,15 +83,15 @@ async fn after_an_outage_one_message_alone_tries_and_the_others_wait() {
         tokio::pin!(waits);
         assert!(waits.as_mut().now_or_never().is_none());
         second.permit.ended(End::Good, desk.clock.now(), &desk.lane.chance);
-        assert_eq!(waits.now_or_never().flatten().unwrap().jobs.len(), 10, "whoever waited is told");
+        assert_eq!(waits.now_or_never().flatten().unwrap().jobs.len(), 10, "the waiting worker is notified");
     }
     let two: Vec<_> = std::iter::from_fn(|| desk.turnstile.next().now_or_never().flatten()).collect();
     assert_eq!(two.len(), 2, "slow start");
-    assert!(desk.all_settled().is_empty(), "no message has lost its place");
+    assert!(desk.all_settled().is_empty(), "no message was requeued");
 }
 
 #[tokio::test]
-async fn what_is_stopped_while_the_provider_is_read_goes_back_at_once() {
+async fn messages_stopped_during_a_read_of_the_provider_are_requeued_at_once() {
     let mut desk = Desk::new("rate = \"2000/s\"", "", 200, "").await;
     let batch = desk.batch(3, "Hello", None).await;
     desk.clock.advance(Span::from_secs(1));
@@ -107,7 +111,7 @@ async fn what_is_stopped_while_the_provider_is_read_goes_back_at_once() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_stopped_before_its_connection_is_there_goes_back() {
+async fn a_request_stopped_before_its_connection_is_ready_is_requeued() {
     for stop in ["pause", "cancel", "hold", "wait", "hours", "outage", "trial", "shutdown"] {
         let mut desk = Desk::new("rate = \"1000/s\"", "", 200, "").await;
         let gives_up = (stop == "wait").then_some(START + Span::from_secs(9));
@@ -127,21 +131,21 @@ async fn a_request_that_is_stopped_before_its_connection_is_there_goes_back() {
             }
             "hold" => desk.holds.put(Hold::of_person("sms", "", "by Ann".to_owned(), desk.clock.now()), START),
             "outage" => opened(&desk),
-            // The provider was out in between, and now one message alone is to try.
+            // The circuit has opened meanwhile, and one message alone is to be tried.
             "trial" => {
                 opened(&desk);
                 desk.clock.advance(Span::from_secs(2));
-                let Entry::Read(read) = desk.lane.circuit.enter(desk.clock.now()) else { panic!("no read is due") };
+                let Admission::Read(read) = desk.lane.circuit.enter(desk.clock.now()) else { panic!("no read is due") };
                 read.answered();
             }
             "hours" => desk.clock.advance(Span::from_secs(300)),
             "shutdown" => shutdown.cancel(),
             _ => desk.clock.advance(Span::from_secs(10)),
         }
-        desk.worker(&desk.turnstile).hand_over(request).await;
+        desk.worker(&desk.turnstile).submit(request).await;
         assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun], "{stop}");
         assert_eq!(*desk.requests.lock().unwrap(), 0, "{stop}");
-        // Nothing was taken for it.
+        // Its tokens are still there.
         assert!(desk.lane.pace.reserve(NonZeroU32::MIN, crate::domain::Portion::WHOLE).is_ok(), "{stop}");
     }
 }

@@ -1,4 +1,4 @@
-//! One request over a real socket, to a provider that answers what the test says, and counts what it was sent.
+//! Requests over a real socket, to a provider with a fixed answer that counts what it receives.
 
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -24,7 +24,8 @@ impl Gate for Closed {
     }
 }
 
-/// Posts once to a provider that answers each request so, or cuts the line. Returns how many bodies it has read, too.
+/// Posts once to a provider that gives this answer to each request, or cuts the connection. Also returns the number of
+/// bodies that it has read.
 async fn post(answer: &'static str, gate: Arc<dyn Gate>) -> (Result<RawAnswer, Broken>, u32) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -65,7 +66,7 @@ fn provider(base_url: &str) -> LaneProvider {
 }
 
 #[tokio::test]
-async fn a_cut_after_the_body_was_sent_is_not_taken_for_never_sent() {
+async fn a_cut_after_the_body_was_sent_counts_as_sent() {
     let (answer, read) = post("", Arc::new(Open)).await;
     assert!(matches!(answer, Err(Broken::Sent { .. })), "{answer:?}");
     assert_eq!(read, 1, "posted once");
@@ -80,7 +81,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_closed_gate_lets_no_body_out() {
+async fn a_closed_gate_sends_no_body() {
     let (answer, read) = post("", Arc::new(Closed)).await;
     assert_eq!((answer.unwrap_err(), read), (Broken::Withdrawn, 0));
 }
@@ -98,7 +99,7 @@ fn is_whole(request: &[u8]) -> bool {
     if request.starts_with(b"POST") { request.ends_with(BODY) } else { request.ends_with(b"\r\n\r\n") }
 }
 
-/// Somebody who answers so many requests on each connection, and then closes it without a word.
+/// A server that answers so many requests on each connection, and then closes it.
 async fn answering(each: usize) -> (String, Arc<AtomicU32>, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -148,7 +149,7 @@ async fn a_connection_carries_one_request_after_the_other() {
 }
 
 #[tokio::test]
-async fn what_a_closed_connection_did_not_take_goes_by_another() {
+async fn a_request_that_a_closed_connection_did_not_take_uses_another() {
     let (address, connections, heads) = answering(1).await;
     let http = http(&address);
     for turn in 1..=50 {
@@ -159,7 +160,7 @@ async fn what_a_closed_connection_did_not_take_goes_by_another() {
     assert_eq!(heads.lock().unwrap().len(), 50, "each was posted once");
 }
 
-/// A connection that the other side has closed, which is noticed after so many looks.
+/// A connection that the other side has closed, which is noticed after so many polls.
 #[derive(Debug)]
 struct ClosedUnseen(u32);
 
@@ -194,8 +195,8 @@ impl hyper::rt::Write for ClosedUnseen {
 }
 
 #[tokio::test]
-async fn a_connection_that_turns_out_to_be_closed_costs_nothing() {
-    // Noticed as it is put back, as it is taken, and as it is to carry the request.
+async fn a_connection_found_closed_costs_no_request() {
+    // Noticed when it is returned, when it is taken, and when it is to carry the request.
     for looks in 0..3 {
         let (address, connections, heads) = answering(1).await;
         let http = http(&address);
@@ -207,13 +208,13 @@ async fn a_connection_that_turns_out_to_be_closed_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_told_where_to() {
+async fn a_forwarding_proxy_gets_the_whole_url() {
     let (address, _, heads) = answering(9).await;
     let proxies = Matcher::builder().all(format!("http://ann:secret@{address}")).build();
     let to = |base_url| Http::over("sms", &provider(base_url), Resolver::System(GaiResolver::new()), &proxies).unwrap();
     let plain = to("http://provider.test").post(Endpoint::Batch, BODY.to_vec(), Arc::new(Open)).await;
     assert_eq!(plain.unwrap().status, 200);
-    // The proxy says yes and then speaks no TLS.
+    // The proxy accepts the tunnel and then does not speak TLS.
     let secret = to("https://provider.test").post(Endpoint::Batch, BODY.to_vec(), Arc::new(Open)).await;
     assert!(matches!(secret, Err(Broken::NotOffered { .. })), "{secret:?}");
     let heads = heads.lock().unwrap();

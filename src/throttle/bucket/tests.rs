@@ -36,12 +36,12 @@ fn no_window_passes_more_than_rate_and_burst() {
         assert!(total <= per_second + burst, "{rate}: {total}");
         assert!(total * 100 >= per_second * 99, "{rate}: {total}");
         clock.advance(Span::from_secs(60));
-        assert_eq!(taken(&bucket), burst, "{rate}: a rest saves up a burst and no more");
+        assert_eq!(taken(&bucket), burst, "{rate}: a rest saves no more than a burst");
     }
 }
 
 #[test]
-fn no_more_than_a_burst_waits_for_connections_and_bunches_when_they_come() {
+fn no_more_than_a_burst_waits_for_connections() {
     for (rate, burst, per_second) in [("5/s", 1, 5), ("80/s", 4, 80), ("1000/s", 50, 1_000)] {
         let (clock, bucket) = bucket(rate, burst);
         let pace = Pace::new(Arc::new(bucket), None);
@@ -50,14 +50,14 @@ fn no_more_than_a_burst_waits_for_connections_and_bunches_when_they_come() {
             clock.advance(Span::from_millis(1));
             while let Ok(reserved) = pace.reserve(ONE, Portion::WHOLE) {
                 waiting.push(reserved);
-                // Without a bound there would be no end of it.
+                // Without a bound this would not end.
                 assert!(waiting.len() <= usize::try_from(burst).unwrap(), "{rate}");
             }
         }
         assert_eq!(waiting.len(), usize::try_from(burst).unwrap(), "{rate}");
-        // All of them come at once, and so does everything behind them.
+        // All connections become ready at once, and the next requests follow at once.
         let mut sent: u32 = waiting.drain(..).map(|reserved| u32::from(reserved.spend().is_ok())).sum();
-        assert_eq!(sent, burst, "{rate}: what is promised is there");
+        assert_eq!(sent, burst, "{rate}: promised tokens are there");
         for _ in 0..1_000 {
             clock.advance(Span::from_millis(1));
             while let Ok(reserved) = pace.reserve(ONE, Portion::WHOLE) {
@@ -69,7 +69,7 @@ fn no_more_than_a_burst_waits_for_connections_and_bunches_when_they_come() {
 }
 
 #[test]
-fn a_dropped_reservation_leaves_its_tokens_also_after_the_rate_was_turned() {
+fn a_dropped_reservation_keeps_its_tokens_after_a_change_of_rate() {
     let (clock, bucket) = bucket("10/s", 10);
     let bucket = Arc::new(bucket);
     let account = Arc::new(Bucket::new("5/s".parse().unwrap(), NonZeroU32::new(5).unwrap(), Arc::clone(&clock) as _));
@@ -79,34 +79,34 @@ fn a_dropped_reservation_leaves_its_tokens_also_after_the_rate_was_turned() {
     assert!(pace.reserve(ONE, Portion::WHOLE).is_err(), "the account has five");
     pace.turn("1000/s".parse().unwrap(), NonZeroU32::new(10).unwrap());
     drop(reserved);
-    assert!([9, 10].contains(&there(&bucket)) && there(&account) == 5);
+    assert!([9, 10].contains(&available(&bucket)) && available(&account) == 5);
     assert_eq!((0..9).filter_map(|_| pace.reserve(ONE, Portion::WHOLE).ok()).map(Reserved::spend).count(), 5);
 }
 
 #[test]
-fn an_account_holds_its_lanes_together_and_no_token_is_lost() {
+fn an_account_limits_its_lanes_together_and_loses_no_token() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
     let bucket = |rate: &str, burst| {
         Arc::new(Bucket::new(rate.parse().unwrap(), NonZeroU32::new(burst).unwrap(), Arc::clone(&clock) as _))
     };
     let account = bucket("100/s", 5);
     let lanes = [0, 1].map(|_| Pace::new(bucket("80/s", 4), Some(Arc::clone(&account))));
-    let mut left = [0, 0];
+    let mut passed = [0, 0];
     for _ in 0..2_000 {
         clock.advance(Span::from_millis(1));
         for lane in [0, 1] {
             while lanes[lane].take(ONE, Portion::WHOLE).is_ok() {
-                left[lane] += 1;
+                passed[lane] += 1;
             }
         }
     }
-    let total: u32 = left.iter().sum();
-    assert!((198..=205).contains(&total), "{left:?}");
-    assert!(left.iter().all(|left| *left <= 164), "{left:?}");
+    let total: u32 = passed.iter().sum();
+    assert!((198..=205).contains(&total), "{passed:?}");
+    assert!(passed.iter().all(|passed| *passed <= 164), "{passed:?}");
 }
 
 #[test]
-fn a_slowed_lane_passes_its_part_of_the_rate_and_no_burst_when_it_is_slowed_no_more() {
+fn a_slowed_lane_uses_its_share_and_sends_no_burst_afterwards() {
     for (rate, per_second, burst, n) in [("80/s", 80, 4, 1), ("1000/s", 1_000, 50, 50), ("2000/s", 2_000, 1, 1)] {
         let (clock, bucket) = bucket(rate, burst);
         let pace = Pace::new(Arc::new(bucket), None);
@@ -122,7 +122,7 @@ fn a_slowed_lane_passes_its_part_of_the_rate_and_no_burst_when_it_is_slowed_no_m
             }
             passed
         };
-        // This clock has milliseconds alone: without a burst to save up, what does not end on one waits for the next.
+        // This clock has only milliseconds: without a burst, a time between two of them waits for the later one.
         for sixteenths in [8, 1, if burst > 1 { 5 } else { 4 }] {
             let (part, expected) = (pass(sixteenths, 16_000), u32::from(sixteenths) * per_second);
             assert!(part <= expected + burst && part + burst >= expected, "{sixteenths}/16 of {rate}: {part}");
@@ -132,62 +132,62 @@ fn a_slowed_lane_passes_its_part_of_the_rate_and_no_burst_when_it_is_slowed_no_m
 }
 
 #[test]
-fn a_refusal_says_when_to_come_back() {
+fn a_refusal_returns_when_to_retry() {
     let (clock, bucket) = bucket("5/min", 1);
-    let again = bucket.take(ONE, Portion::WHOLE).unwrap_err();
-    assert!(!again.exactly, "twelve seconds are long");
-    clock.advance(again.at.whole().since(clock.now()));
+    let retry = bucket.take(ONE, Portion::WHOLE).unwrap_err();
+    assert!(!retry.exactly, "twelve seconds need no exact wake-up");
+    clock.advance(retry.at.whole().since(clock.now()));
     assert_eq!(bucket.take(ONE, Portion::WHOLE), Ok(()));
     assert!(bucket.take(ONE, Portion::WHOLE).is_err());
 }
 
-/// So many of a bucket's tokens are there now.
-fn there(bucket: &Bucket) -> u32 {
-    let there = taken(bucket);
-    (0..there).for_each(|_| bucket.give_back(ONE, Portion::WHOLE));
-    there
+/// The number of tokens that are in a bucket now.
+fn available(bucket: &Bucket) -> u32 {
+    let available = taken(bucket);
+    (0..available).for_each(|_| bucket.give_back(ONE, Portion::WHOLE));
+    available
 }
 
 #[test]
-fn a_rate_that_changes_makes_no_token_and_loses_none() {
+fn a_change_of_rate_adds_no_token_and_loses_none() {
     let n = |n: u32| NonZeroU32::new(n).unwrap();
     let (clock, bucket) = bucket("10/s", 10);
     clock.advance(Span::from_millis(600));
-    assert_eq!(there(&bucket), 6);
-    // Whatever it is turned to, there and back.
+    assert_eq!(available(&bucket), 6);
+    // At any rate, there and back.
     for (rate, burst) in [("1000/s", 50), ("1/min", 20), ("3/s", 10)] {
         bucket.turn(rate.parse().unwrap(), n(burst));
-        assert!([5, 6].contains(&there(&bucket)), "{rate} has {}", there(&bucket));
+        assert!([5, 6].contains(&available(&bucket)), "{rate} has {}", available(&bucket));
     }
     bucket.turn("10/s".parse().unwrap(), n(2));
-    assert_eq!(taken(&bucket), 2, "what does not fit is lost");
+    assert_eq!(taken(&bucket), 2, "tokens beyond the burst are lost");
     bucket.turn("10/s".parse().unwrap(), n(10));
-    assert_eq!(there(&bucket), 0, "and does not come back");
+    assert_eq!(available(&bucket), 0, "and do not return");
     clock.advance(Span::from_secs(1));
-    assert!([9, 10].contains(&there(&bucket)));
+    assert!([9, 10].contains(&available(&bucket)));
 }
 
 #[test]
-fn what_is_owed_is_owed_at_another_rate_too() {
+fn owed_tokens_stay_owed_after_a_change_of_rate() {
     let (clock, bucket) = bucket("10/s", 1);
     clock.advance(Span::from_secs(1));
-    // One left, eight times too fast.
+    // One message passes, which owes eight tokens.
     bucket.take(ONE, Portion::of_sixteenths(2).unwrap()).unwrap();
     bucket.turn("20/s".parse().unwrap(), ONE);
     clock.advance(Span::from_millis(390));
-    assert_eq!(there(&bucket), 0);
+    assert_eq!(available(&bucket), 0);
     clock.advance(Span::from_millis(11));
-    assert_eq!(there(&bucket), 1);
+    assert_eq!(available(&bucket), 1);
 }
 
 #[test]
-fn whoever_comes_next_goes_on_from_what_was_noted() {
+fn a_successor_resumes_from_the_stored_state() {
     let next = |clock: &Arc<ManualClock>, noted: Option<Tick>, unknown| {
         let bucket = Bucket::new("5/d".parse().unwrap(), NonZeroU32::new(2).unwrap(), Arc::clone(clock) as _);
         if let Some(noted) = noted {
             bucket.go_on_from(noted, unknown);
         }
-        there(&bucket)
+        available(&bucket)
     };
     let (clock, bucket) = bucket("5/d", 2);
     assert_eq!(next(&clock, None, 0), 0);
@@ -195,18 +195,18 @@ fn whoever_comes_next_goes_on_from_what_was_noted() {
     assert_eq!(next(&clock, bucket.to_note(), 0), 2);
     bucket.take(ONE, Portion::WHOLE).unwrap();
     assert_eq!(next(&clock, bucket.to_note(), 0), 1);
-    assert_eq!(next(&clock, bucket.to_note(), 1), 0, "what may have left since counts");
+    assert_eq!(next(&clock, bucket.to_note(), 1), 0, "tokens possibly taken since count");
     assert_eq!(next(&clock, bucket.to_note(), 9), 0);
-    // A clock that was set back, by years.
+    // A clock that was set back by years.
     let earlier = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
     assert_eq!(next(&earlier, bucket.to_note(), 0), 0);
     earlier.advance(Span::from_secs(86_400));
     assert_eq!(next(&earlier, Some(Tick::from(Timestamp::from_millis(9))), 0), 2);
-    assert_eq!(Bucket::new("80/s".parse().unwrap(), ONE, earlier).to_note(), None, "not worth noting");
+    assert_eq!(Bucket::new("80/s".parse().unwrap(), ONE, earlier).to_note(), None, "not worth storing");
 }
 
 #[test]
-fn whoever_waits_for_a_full_bucket_is_told_to_be_exact() {
+fn a_wait_for_a_full_bucket_is_exact() {
     for (rate, burst, n, exactly) in
         [("30/s", 1, 1, true), ("80/s", 4, 1, false), ("1000/s", 50, 50, true), ("1/s", 1, 1, false)]
     {

@@ -12,17 +12,17 @@ fn chance() -> Chance {
     Chance::seeded(7)
 }
 
-/// As many permits as there are.
+/// All permits that the circuit gives now.
 fn permits(circuit: &Circuit, now: Timestamp) -> Vec<Permit> {
     let permit = || match circuit.enter(now) {
-        Entry::Go(permit) => Some(permit),
-        Entry::Full | Entry::Rest(_) | Entry::Read(_) => None,
+        Admission::Go(permit) => Some(permit),
+        Admission::Full | Admission::Rest(_) | Admission::Read(_) => None,
     };
     std::iter::from_fn(permit).collect()
 }
 
 fn one(circuit: &Circuit, now: Timestamp) -> Permit {
-    let Entry::Go(permit) = circuit.enter(now) else { panic!("{circuit:?}") };
+    let Admission::Go(permit) = circuit.enter(now) else { panic!("{circuit:?}") };
     permit
 }
 
@@ -38,7 +38,7 @@ fn opened(circuit: &Circuit, now: Timestamp) {
 }
 
 fn read(circuit: &Circuit, now: Timestamp) -> Read {
-    let Entry::Read(read) = circuit.enter(now) else { panic!("{circuit:?}") };
+    let Admission::Read(read) = circuit.enter(now) else { panic!("{circuit:?}") };
     read
 }
 
@@ -60,7 +60,7 @@ fn a_lone_unanswered_request_halves_the_limit_which_grows_again() {
 }
 
 #[test]
-fn one_unanswered_request_in_a_hundred_never_opens_it() {
+fn one_unanswered_request_in_a_hundred_does_not_open_it() {
     let circuit = Circuit::new(64);
     for request in 0..2_000 {
         end(&circuit, if request % 100 == 0 { BROKEN } else { End::Good }, second(0));
@@ -69,7 +69,7 @@ fn one_unanswered_request_in_a_hundred_never_opens_it() {
 }
 
 #[test]
-fn three_of_the_last_ten_open_it_and_two_of_them_do_not() {
+fn three_unanswered_of_the_last_ten_open_it_and_two_do_not() {
     for (between, opens) in [(3, true), (4, false)] {
         let circuit = Circuit::new(64);
         for _ in 0..3 {
@@ -83,19 +83,19 @@ fn three_of_the_last_ten_open_it_and_two_of_them_do_not() {
 }
 
 #[test]
-fn an_open_circuit_sends_nothing_counts_what_was_in_flight_and_ignores_its_ends() {
+fn an_open_circuit_sends_nothing_and_ignores_ends_of_earlier_requests() {
     let circuit = Circuit::new(8);
     let mut under_way = permits(&circuit, second(0));
     for _ in 0..3 {
         under_way.pop().unwrap().ended(BROKEN, second(0), &chance());
     }
-    let Entry::Rest(until) = circuit.enter(second(0)) else { panic!("{circuit:?}") };
+    let Admission::Rest(until) = circuit.enter(second(0)) else { panic!("{circuit:?}") };
     assert_eq!(circuit.standstill().unwrap().in_flight, 5);
     under_way.pop().unwrap().ended(End::Good, second(0), &chance());
     for permit in under_way {
         permit.ended(BROKEN, second(0), &chance());
     }
-    assert_eq!(circuit.rests_until(second(0)), Some(until), "late ends neither close it nor make it rest longer");
+    assert_eq!(circuit.rests_until(second(0)), Some(until), "late ends neither close it nor extend its rest");
 }
 
 #[test]
@@ -103,19 +103,19 @@ fn a_read_then_one_message_then_slow_start_close_it() {
     let circuit = Circuit::new(8);
     opened(&circuit, second(0));
     let first = read(&circuit, second(1));
-    assert!(matches!(circuit.enter(second(1)), Entry::Full), "one read at a time");
+    assert!(matches!(circuit.enter(second(1)), Admission::Full), "one read at a time");
     first.answered();
     let trial = one(&circuit, second(1));
-    assert!(trial.is_alone() && matches!(circuit.enter(second(1)), Entry::Full));
+    assert!(trial.is_trial() && matches!(circuit.enter(second(1)), Admission::Full));
     drop(trial);
-    assert!(circuit.changed().now_or_never().is_some(), "who waits is told");
+    assert!(circuit.changed().now_or_never().is_some(), "the waiting caller is notified");
     end(&circuit, End::Good, second(1));
     assert!(circuit.standstill().is_none());
     let mut round = permits(&circuit, second(1));
     for expected in [2, 4, 8, 8] {
         assert_eq!(round.len(), expected);
         for permit in round {
-            assert!(!permit.is_alone());
+            assert!(!permit.is_trial());
             permit.ended(End::Good, second(1), &chance());
         }
         round = permits(&circuit, second(1));
@@ -143,16 +143,16 @@ fn backoff_survives_a_read_that_succeeds() {
     end(&circuit, End::Answered, now);
     opened(&circuit, now);
     let until = circuit.rests_until(now).unwrap();
-    assert!(until.since(now).millis() >= 30_000, "a refusal closes it and begins nothing again");
+    assert!(until.since(now).millis() >= 30_000, "a refusal closes it and does not reset the backoff");
     now = until;
     read(&circuit, now).answered();
     end(&circuit, End::Good, now);
     opened(&circuit, now);
-    assert!(circuit.rests_until(now).unwrap().since(now).millis() <= 250, "a good answer begins it again");
+    assert!(circuit.rests_until(now).unwrap().since(now).millis() <= 250, "a good answer resets the backoff");
 }
 
 #[test]
-fn a_dropped_read_is_made_by_the_next_and_any_answer_ends_the_trial() {
+fn the_next_caller_repeats_a_dropped_read_and_any_answer_ends_the_trial() {
     let circuit = Circuit::new(8);
     opened(&circuit, second(0));
     drop(read(&circuit, second(1)));
@@ -163,7 +163,7 @@ fn a_dropped_read_is_made_by_the_next_and_any_answer_ends_the_trial() {
 }
 
 #[test]
-fn the_provider_gets_the_rest_that_it_asks_for() {
+fn the_circuit_rests_as_long_as_the_provider_asks() {
     let circuit = Circuit::new(1);
     let week = Span::from_secs(7 * 86_400);
     for _ in 0..3 {
@@ -173,7 +173,7 @@ fn the_provider_gets_the_rest_that_it_asks_for() {
 }
 
 #[test]
-fn a_process_goes_on_in_the_middle_of_an_outage() {
+fn a_process_resumes_an_outage_of_its_predecessor() {
     let circuit = Circuit::new(8);
     let standstill = Standstill {
         cause: Cause::Outage,
@@ -187,9 +187,9 @@ fn a_process_goes_on_in_the_middle_of_an_outage() {
     read(&circuit, second(60)).failed("connection refused", second(60), &chance());
     assert!(
         circuit.rests_until(second(60)).unwrap().since(second(60)).millis() >= 30_000,
-        "it rests for as long as before"
+        "it rests as long as before"
     );
     let next = Circuit::new(8);
     next.go_on_from(standstill, second(900));
-    assert!(next.standstill().is_none(), "what is long over counts no more");
+    assert!(next.standstill().is_none(), "an old outage no longer counts");
 }

@@ -1,12 +1,12 @@
-//! What silence is worth in times without receipts and without proof of a provider address.
+//! The value of silence in times without receipts and without proof of a provider address.
 
 use super::*;
 
 const LANE: LaneId = LaneId(1);
 const OTHER: LaneId = LaneId(2);
 
-/// Two lanes at one address, one at another.
-fn at_one_address(now: Timestamp) -> Gaps {
+/// Two lanes at two addresses.
+fn at_two_addresses(now: Timestamp) -> Gaps {
     let mut addresses = Addresses::default();
     addresses.add(LANE, "https://one", "acme");
     addresses.add(OTHER, "https://other", "beta");
@@ -17,23 +17,23 @@ fn second(second: i64) -> Timestamp {
     Timestamp::from_millis(second * 1_000)
 }
 
-/// What becomes of a doubt about the first address.
+/// The state of the doubt about the first address.
 #[derive(Debug, PartialEq, Eq)]
-enum Deaf {
+enum DoubtState {
     Since(Timestamp, DoubtCause),
     Over(Gap, Option<Timestamp>),
 }
 
 impl Gaps {
-    fn deaf(&self, now: Timestamp) -> Option<Deaf> {
+    fn first_doubt(&self, now: Timestamp) -> Option<DoubtState> {
         let (doubts, over) = self.look(now);
-        let since = doubts.into_iter().map(|doubt| Deaf::Since(doubt.since, doubt.cause));
-        since.chain(over.into_iter().map(|over| Deaf::Over(over.gap, over.filled))).next()
+        let since = doubts.into_iter().map(|doubt| DoubtState::Since(doubt.since, doubt.cause));
+        since.chain(over.into_iter().map(|over| DoubtState::Over(over.gap, over.filled))).next()
     }
 
-    /// As the next node finds it.
-    fn handed_on(&self, now: Timestamp) -> Self {
-        let next = at_one_address(now);
+    /// The gaps as the next node restores them.
+    fn restored(&self, now: Timestamp) -> Self {
+        let next = at_two_addresses(now);
         self.links().iter().for_each(|link| next.go_on_from(link, now));
         next
     }
@@ -44,31 +44,31 @@ impl Gaps {
 }
 
 #[test]
-fn what_a_gap_has_swallowed_may_be_repeated_into_the_time_that_follows_it() {
-    let gaps = at_one_address(second(90));
+fn receipts_lost_in_a_gap_may_be_repeated_into_a_later_doubt() {
+    let gaps = at_two_addresses(second(90));
     gaps.add(Gap { from: second(60), until: second(90) }, None);
     let (accepted, due) = (second(50), second(80));
     assert!(matches!(gaps.plain(accepted, due, second(91)), Silence::Held { .. }));
-    // All that was missed has been repeated 41 s behind its end, but for what nobody could take.
+    // All missed receipts have been repeated by 41 s after its end, except those that could not be stored then.
     assert_eq!(gaps.plain(accepted, due, second(140)), Silence::Trusted);
     gaps.doubt_since(second(100));
     assert_eq!(gaps.plain(accepted, due, second(140)), Silence::Held { until: second(141) });
     assert_eq!(gaps.plain(second(10), second(50), second(140)), Silence::Trusted, "it was due before either");
-    let deaf = at_one_address(second(90));
-    deaf.add(Gap { from: second(60), until: second(90) }, None);
-    deaf.turned_away(LANE, second(100));
-    assert!(matches!(deaf.plain(accepted, due, second(140)), Silence::Held { .. }));
+    let rejecting = at_two_addresses(second(90));
+    rejecting.add(Gap { from: second(60), until: second(90) }, None);
+    rejecting.turned_away(LANE, second(100));
+    assert!(matches!(rejecting.plain(accepted, due, second(140)), Silence::Held { .. }));
 }
 
 #[test]
-fn while_nothing_can_be_written_no_deadline_fires_and_then_its_repeats_are_waited_for() {
-    let gaps = at_one_address(second(90));
+fn no_deadline_fires_while_writes_fail_nor_before_the_repeats_after() {
+    let gaps = at_two_addresses(second(90));
     assert_eq!(gaps.sure(second(100)), None);
     assert_eq!(gaps.plain(second(50), second(103), second(105)), Silence::Trusted);
     gaps.doubt();
     assert!(matches!(gaps.plain(second(50), second(103), second(105)), Silence::Held { .. }));
     assert_eq!(gaps.plain(second(50), second(99), second(105)), Silence::Trusted, "due while we listened");
-    assert_eq!(gaps.listening_until(second(105)), second(100), "whoever dies now has listened no longer");
+    assert_eq!(gaps.listening_until(second(105)), second(100), "a process that stops now has stored no later receipt");
     let (gap, filled) = gaps.sure(second(110)).unwrap();
     assert_eq!((gap.from, gap.until), (second(100), second(110)));
     let filled = filled.unwrap();
@@ -78,10 +78,10 @@ fn while_nothing_can_be_written_no_deadline_fires_and_then_its_repeats_are_waite
 }
 
 #[test]
-fn receipts_that_were_not_kept_are_doubtful_from_when_they_came() {
-    let gaps = at_one_address(second(90));
+fn a_doubt_about_unstored_receipts_begins_at_their_arrival() {
+    let gaps = at_two_addresses(second(90));
     gaps.sure(second(100));
-    // They waited for ten seconds while others could still write.
+    // They waited for ten seconds while other writes succeeded.
     gaps.doubt_since(second(95));
     assert!(matches!(gaps.plain(second(50), second(96), second(105)), Silence::Held { .. }));
     assert_eq!(gaps.plain(second(50), second(94), second(105)), Silence::Trusted);
@@ -90,74 +90,77 @@ fn receipts_that_were_not_kept_are_doubtful_from_when_they_came() {
 }
 
 #[test]
-fn while_receipts_are_turned_away_silence_decides_nothing_nor_for_the_next_node() {
-    let gaps = at_one_address(second(0));
-    assert_eq!(gaps.deaf(second(1)), None);
+fn silence_decides_nothing_while_receipts_are_rejected() {
+    let gaps = at_two_addresses(second(0));
+    assert_eq!(gaps.first_doubt(second(1)), None);
     gaps.turned_away(LANE, second(100));
     gaps.turned_away(LANE, second(150));
-    assert_eq!(gaps.deaf(second(160)), Some(Deaf::Since(second(100), DoubtCause::TurnedAway)));
-    assert_eq!(gaps.handed_on(second(161)).deaf(second(161)), Some(Deaf::Since(second(100), DoubtCause::TurnedAway)));
+    assert_eq!(gaps.first_doubt(second(160)), Some(DoubtState::Since(second(100), DoubtCause::TurnedAway)));
+    assert_eq!(
+        gaps.restored(second(161)).first_doubt(second(161)),
+        Some(DoubtState::Since(second(100), DoubtCause::TurnedAway))
+    );
     assert_eq!(gaps.plain(second(50), second(99), second(160)), Silence::Trusted, "due while we listened");
     assert!(matches!(gaps.plain(second(50), second(120), second(160)), Silence::Held { .. }));
-    // Their repeats are turned away as well, so what they said has to be asked for.
+    // Their repeats are rejected as well, so the provider has to be queried.
     assert_eq!(gaps.plain(second(50), second(120), second(232)), Silence::Lost);
-    // Who wants to fall back after a gap waits for its end.
+    // A plan that falls back after a gap waits for its end.
     let falls_back = gaps.silence(LANE, AfterGap::FallBack, (second(50), second(120)), second(9_999));
     assert!(matches!(falls_back, Silence::Held { .. }));
 }
 
 #[test]
-fn a_proven_webhook_ends_the_deafness_unless_others_are_still_turned_away() {
-    let gaps = at_one_address(second(0));
+fn an_authentic_webhook_ends_a_doubt_unless_others_are_still_rejected() {
+    let gaps = at_two_addresses(second(0));
     gaps.turned_away(LANE, second(100));
     gaps.heard(&[], second(101));
     gaps.turned_away(LANE, second(102));
     gaps.heard(&[], second(104));
     assert_eq!(
-        gaps.deaf(second(111)),
-        Some(Deaf::Since(second(100), DoubtCause::TurnedAway)),
-        "some are taken, and some are not"
+        gaps.first_doubt(second(111)),
+        Some(DoubtState::Since(second(100), DoubtCause::TurnedAway)),
+        "some are accepted and some are rejected"
     );
-    let Some(Deaf::Over(gap, filled)) = gaps.deaf(second(112)) else { panic!("still deaf") };
+    let Some(DoubtState::Over(gap, filled)) = gaps.first_doubt(second(112)) else { panic!("still in doubt") };
     assert_eq!((gap.from, gap.until), (second(100), second(104)));
     assert!(filled.is_some_and(|filled| filled > second(104)), "the repeats are waited for");
-    assert_eq!(gaps.deaf(second(113)), None);
+    assert_eq!(gaps.first_doubt(second(113)), None);
     assert_eq!(gaps.plain(second(105), second(120), second(130)), Silence::Trusted);
 }
 
 #[test]
-fn news_that_only_asking_brings_again_and_again_say_that_webhooks_do_not_come() {
-    let gaps = at_one_address(second(0));
+fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
+    let gaps = at_two_addresses(second(0));
     gaps.heard(&[], second(100));
     gaps.unheard(0, second(110), second(160));
     gaps.unheard(0, second(112), second(161));
     gaps.unheard(0, second(130), second(162));
-    assert_eq!(gaps.deaf(second(163)), None, "one is young enough to be repeated");
+    assert_eq!(gaps.first_doubt(second(163)), None, "one is young enough to be repeated");
     for said in [110, 111, 112] {
-        assert_eq!(gaps.deaf(second(164)), None);
+        assert_eq!(gaps.first_doubt(second(164)), None);
         gaps.unheard(0, second(said), second(164));
     }
-    assert_eq!(gaps.deaf(second(165)), Some(Deaf::Since(second(100), DoubtCause::Unheard)));
+    assert_eq!(gaps.first_doubt(second(165)), Some(DoubtState::Since(second(100), DoubtCause::Unheard)));
     assert!(matches!(gaps.plain(second(50), second(120), second(165)), Silence::Held { .. }));
     gaps.heard(&[], second(170));
-    assert!(matches!(gaps.deaf(second(175)), Some(Deaf::Over(gap, _)) if gap.until == second(170)));
+    assert!(matches!(gaps.first_doubt(second(175)), Some(DoubtState::Over(gap, _)) if gap.until == second(170)));
     for said in [110, 111, 112] {
         gaps.unheard(0, second(said), second(180));
     }
-    assert_eq!(gaps.deaf(second(180)), None, "webhooks come, and some were lost");
+    assert_eq!(gaps.first_doubt(second(180)), None, "webhooks come, and some were lost");
 }
 
 #[test]
-fn a_deafness_of_which_nothing_more_is_heard_is_over_some_time() {
-    let gaps = at_one_address(second(0));
+fn a_doubt_about_webhooks_without_further_signs_ends_after_an_hour() {
+    let gaps = at_two_addresses(second(0));
     gaps.turned_away(LANE, second(100));
-    assert_eq!(gaps.deaf(second(3_699)), Some(Deaf::Since(second(100), DoubtCause::TurnedAway)));
-    assert!(matches!(gaps.deaf(second(3_700)), Some(Deaf::Over(gap, None)) if gap.until == second(3_700)));
+    assert_eq!(gaps.first_doubt(second(3_699)), Some(DoubtState::Since(second(100), DoubtCause::TurnedAway)));
+    assert!(matches!(gaps.first_doubt(second(3_700)), Some(DoubtState::Over(gap, None)) if gap.until == second(3_700)));
 }
 
 #[test]
-fn a_failed_request_holds_the_deadlines_of_its_address_since_the_last_proof() {
-    let gaps = at_one_address(second(0));
+fn a_failed_request_holds_the_deadlines_of_its_address_since_its_proof() {
+    let gaps = at_two_addresses(second(0));
     gaps.reached(0, second(100));
     gaps.reached(1, second(130));
     gaps.not_reached(0, second(130));
@@ -176,34 +179,34 @@ fn a_failed_request_holds_the_deadlines_of_its_address_since_the_last_proof() {
     let gap = Gap { from: second(100), until: second(160) };
     assert_eq!(doubts, []);
     assert_eq!(over.iter().map(|over| (over.gap, over.filled)).collect::<Vec<_>>(), [(gap, Some(second(160 + 92)))]);
-    // Like any other gap: the repeats have their time first.
+    // As after any other gap, the repeats have their time first.
     assert!(matches!(of(LANE, 135), Silence::Held { until } if until == second(252)));
     assert_eq!(gaps.plain(second(50), second(135), second(252)), Silence::Trusted);
 }
 
 #[test]
-fn a_long_doubt_loses_receipts_and_a_restart_forgets_no_doubt() {
-    let gaps = at_one_address(second(0));
+fn a_long_doubt_loses_receipts_and_survives_a_restart() {
+    let gaps = at_two_addresses(second(0));
     gaps.reached(0, second(100));
     gaps.not_reached(0, second(130));
-    let next = gaps.handed_on(second(150));
+    let next = gaps.restored(second(150));
     assert!(matches!(next.plain(second(50), second(120), second(150)), Silence::Held { .. }));
     assert_eq!(next.plain(second(50), second(120), second(240)), Silence::Lost);
     next.reached(0, second(250));
     assert_eq!(next.plain(second(50), second(120), second(250)), Silence::Lost);
     assert_eq!(next.lost(0), [Gap { from: second(100), until: second(250) }]);
     assert_eq!(next.lost(1), []);
-    // The last proof is known to the next node, too.
-    let next = gaps.handed_on(second(150)).handed_on(second(160));
+    // The next node also knows the last proof.
+    let next = gaps.restored(second(150)).restored(second(160));
     next.reached(0, second(170));
-    let next = next.handed_on(second(200));
+    let next = next.restored(second(200));
     next.not_reached(0, second(201));
-    assert_eq!(next.deaf(second(201)), Some(Deaf::Since(second(170), DoubtCause::Unreachable)));
+    assert_eq!(next.first_doubt(second(201)), Some(DoubtState::Since(second(170), DoubtCause::Unreachable)));
 }
 
 #[test]
-fn fallbacks_are_taken_back_since_the_beginning_of_each_doubt_and_once_it_has_ended() {
-    let gaps = at_one_address(second(0));
+fn fallbacks_are_taken_back_during_a_doubt_and_after_its_end() {
+    let gaps = at_two_addresses(second(0));
     assert_eq!(gaps.to_take_back(second(5)), []);
     gaps.reached(0, second(100));
     gaps.not_reached(0, second(130));
@@ -212,13 +215,13 @@ fn fallbacks_are_taken_back_since_the_beginning_of_each_doubt_and_once_it_has_en
     assert_eq!(gaps.to_take_back(second(144)), []);
     assert_eq!(gaps.to_take_back(second(145)), [(0, second(100)), (1, second(140))]);
     gaps.reached(0, second(146));
-    assert_eq!(gaps.to_take_back(second(146)), [(0, second(100))], "claims may have come back meanwhile");
+    assert_eq!(gaps.to_take_back(second(146)), [(0, second(100))], "claimed messages may have been requeued meanwhile");
     assert_eq!(gaps.to_take_back(second(150)), [(1, second(140))]);
 }
 
 #[test]
-fn a_moment_without_proof_is_waited_for_and_not_written_down() {
-    let gaps = at_one_address(second(0));
+fn a_brief_doubt_holds_deadlines_and_is_not_stored() {
+    let gaps = at_two_addresses(second(0));
     let at = |millis| Timestamp::from_millis(millis);
     gaps.reached(0, at(100_000));
     gaps.not_reached(0, at(100_200));
@@ -228,45 +231,45 @@ fn a_moment_without_proof_is_waited_for_and_not_written_down() {
     assert_eq!(silence, Silence::Held { until: at(103_400) });
 }
 
-/// Deadlines of so many.
+/// Thirty deadlines.
 fn thirty(accepted: Timestamp) -> Vec<Due> {
     let key = |n| MessageKey { batch: crate::domain::BatchId(1), n };
     (0..30).map(|n| Due { key: key(n), step: StepIndex::FIRST, accepted, can_be_asked: true }).collect()
 }
 
 #[test]
-fn news_in_answer_to_the_three_questions_is_a_doubt_at_once() {
-    let gaps = at_one_address(second(0));
+fn a_new_status_in_an_inquiry_begins_a_doubt_at_once() {
+    let gaps = at_two_addresses(second(0));
     gaps.heard(&["acme".to_owned()], second(99));
     gaps.heard(&["beta".to_owned()], second(110));
     let due = thirty(second(100));
-    assert_eq!(gaps.hold_for_questions(1, &due, second(120)), None, "its webhooks come");
-    assert!(matches!(gaps.hold_for_questions(0, &due, second(120)), Some(Silence::Held { .. })));
+    assert_eq!(gaps.hold_for_inquiry(1, &due, second(120)), None, "its webhooks arrive");
+    assert!(matches!(gaps.hold_for_inquiry(0, &due, second(120)), Some(Silence::Held { .. })));
     let (asked, _) = gaps.inquiry(0).unwrap();
-    gaps.inquired(0, asked, Some(second(121)), second(122));
-    assert_eq!(gaps.deaf(second(122)), Some(Deaf::Since(second(99), DoubtCause::Unheard)));
+    gaps.record_inquiry(0, asked, Some(second(121)), second(122));
+    assert_eq!(gaps.first_doubt(second(122)), Some(DoubtState::Since(second(99), DoubtCause::Unheard)));
     assert!(matches!(gaps.plain(second(100), second(120), second(123)), Silence::Held { .. }));
 }
 
 #[test]
-fn news_that_a_webhook_was_about_to_tell_is_no_doubt() {
+fn a_status_that_a_webhook_is_about_to_report_begins_no_doubt() {
     for heard in [118, 121] {
-        let gaps = at_one_address(second(0));
-        assert!(gaps.hold_for_questions(0, &thirty(second(100)), second(117)).is_some());
+        let gaps = at_two_addresses(second(0));
+        assert!(gaps.hold_for_inquiry(0, &thirty(second(100)), second(117)).is_some());
         gaps.heard(&["acme".to_owned()], second(heard));
         while let Some((about, _)) = gaps.inquiry(0) {
-            gaps.inquired(0, about, Some(second(120)), second(122));
+            gaps.record_inquiry(0, about, Some(second(120)), second(122));
         }
-        assert_eq!(gaps.deaf(second(122)), None, "{heard}");
-        assert_eq!(gaps.hold_for_questions(0, &thirty(second(heard)), second(122)), None, "{heard}");
-        // It says nothing of the webhooks since.
-        assert!(gaps.hold_for_questions(0, &thirty(second(heard + 1)), second(123)).is_some(), "{heard}");
+        assert_eq!(gaps.first_doubt(second(122)), None, "{heard}");
+        assert_eq!(gaps.hold_for_inquiry(0, &thirty(second(heard)), second(122)), None, "{heard}");
+        // It proves nothing about the webhooks since.
+        assert!(gaps.hold_for_inquiry(0, &thirty(second(heard + 1)), second(123)).is_some(), "{heard}");
     }
 }
 
 #[test]
-fn what_could_not_be_taken_back_is_named_again_and_so_is_what_a_node_before_has_left() {
-    let gaps = at_one_address(second(90));
+fn fallbacks_not_taken_back_are_returned_again_also_of_an_earlier_node() {
+    let gaps = at_two_addresses(second(90));
     gaps.not_reached(0, second(100));
     gaps.reached(0, second(110));
     let named = gaps.to_take_back(second(111));

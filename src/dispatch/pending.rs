@@ -1,7 +1,8 @@
-//! A request between its turnstile and the moment at which a connection takes it.
+//! A request that has passed the turnstile and waits for a connection.
 //!
-//! A connection may take seconds to come about. So everything that may stop a request is looked at again when it is there,
-//! and only then its tokens are taken: a slow resolver bunches nothing, and a cancel stops what still waits.
+//! Opening a connection may take seconds. So everything that may stop a request is checked again when the connection is
+//! ready, and only then its tokens are taken. A slow resolver therefore causes no burst, and a cancel stops waiting
+//! requests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +15,7 @@ use crate::provider::Gate;
 use crate::throttle::{Era, Reserved};
 
 #[derive(Debug)]
-pub(super) struct Departure {
+pub(super) struct PendingRequest {
     lane: Arc<Lane>,
     stop: CancellationToken,
     era: Era,
@@ -23,15 +24,15 @@ pub(super) struct Departure {
 
 #[derive(Debug)]
 struct Waiting {
-    /// Nothing once the request has ended.
+    /// Empty after the request has ended.
     jobs: Vec<Job>,
-    /// Nothing once they are taken.
+    /// `None` after they were taken.
     tokens: Option<Reserved>,
-    /// From the moment at which it is sent: whoever stops the lane waits for it.
+    /// Set when the request is sent: a command that stops the lane waits for it.
     begun: Option<Begun>,
 }
 
-impl Departure {
+impl PendingRequest {
     pub(super) fn new(
         lane: &Arc<Lane>,
         stop: CancellationToken,
@@ -43,7 +44,7 @@ impl Departure {
         Arc::new(Self { lane: Arc::clone(lane), stop, era, waiting })
     }
 
-    /// Takes the messages back at the end of the request. It cannot be sent any more.
+    /// Ends the request and returns its messages. It cannot be sent after that.
     pub(super) fn end(&self) -> Vec<Job> {
         let mut waiting = self.lock();
         (waiting.tokens, waiting.begun) = (None, None);
@@ -55,23 +56,23 @@ impl Departure {
     }
 }
 
-impl Gate for Departure {
+impl Gate for PendingRequest {
     fn open(&self) -> bool {
         let (lane, mut waiting) = (&self.lane, self.lock());
-        // Before the look at what stops it: whoever stops it afterwards waits for it.
+        // Counted before the checks: a command that stops the lane after them waits for this request.
         let begun = lane.begin();
         let now = lane.clock.now();
         let stays = |job: &Job| !lane.may_send(job, now);
         if waiting.jobs.is_empty() || self.stop.is_cancelled() || lane.blocked(now).is_some() {
             return false;
         }
-        if !self.era.goes_on() || waiting.jobs.iter().any(stays) {
+        if !self.era.is_current() || waiting.jobs.iter().any(stays) {
             return false;
         }
         let is_paid = waiting.tokens.take().is_some_and(|tokens| tokens.spend().is_ok());
         if is_paid {
             waiting.begun = Some(begun);
-            lane.lets_out(u32::try_from(waiting.jobs.len()).unwrap_or(u32::MAX));
+            lane.count_submitted(u32::try_from(waiting.jobs.len()).unwrap_or(u32::MAX));
         }
         is_paid
     }

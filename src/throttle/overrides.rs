@@ -1,10 +1,10 @@
-//! What is turned while it runs: the configuration as it counts now.
+//! Settings overridden while the server runs: applies them to the configuration.
 
 use crate::config::{Config, Lane};
 use crate::domain::{Knob, Rate, Tier};
 use crate::store::Dial;
 
-/// What the file says of something that may be turned; nothing where there is no such thing.
+/// The value in the file of a setting that can be overridden; `None` if the file has no such name.
 pub fn in_file(config: &Config, knob: Knob, name: &str) -> Option<String> {
     match knob {
         Knob::Rate => config.lane(name).map(|lane| lane.rate.to_string()),
@@ -14,25 +14,25 @@ pub fn in_file(config: &Config, knob: Knob, name: &str) -> Option<String> {
     }
 }
 
-/// Whether what was turned counts no more, because the file says something else than it did then.
+/// Whether an override is outdated, because the value in the file has changed since.
 pub fn is_over(config: &Config, dial: &Dial) -> bool {
     in_file(config, dial.knob, &dial.name).is_none_or(|says| says != dial.in_file)
 }
 
-/// The configuration with everything that was turned. What cannot be read changes nothing.
+/// The configuration with all overrides. An override that cannot be parsed changes nothing.
 pub fn turned(config: &Config, dials: &[Dial]) -> Config {
     let mut config = config.clone();
-    // A burst that nobody has turned goes with the rate.
+    // A burst without an override follows the rate, so rates come first.
     let in_order = |knob: Knob| dials.iter().filter(move |dial| dial.knob == knob);
     let counting: Vec<Dial> =
         Knob::ALL.iter().flat_map(|knob| in_order(*knob)).filter(|dial| !is_over(&config, dial)).cloned().collect();
     for dial in counting {
-        turn(&mut config, &dial);
+        apply(&mut config, &dial);
     }
     config
 }
 
-fn turn(config: &mut Config, dial: &Dial) {
+fn apply(config: &mut Config, dial: &Dial) {
     let lanes = config.lanes.iter_mut();
     match dial.knob {
         Knob::Rate => {
@@ -96,19 +96,19 @@ mod tests {
     }
 
     #[test]
-    fn what_was_turned_counts_until_the_file_says_something_else() {
-        let turned_to = [
+    fn an_override_applies_until_its_value_in_the_file_changes() {
+        let overrides = [
             dial(Knob::Burst, "one", "9", "4"),
             dial(Knob::Rate, "one", "400/s", "80/s"),
             dial(Knob::Rate, "two", "400/s", "80/s"),
             dial(Knob::Tier, "acme", "10K", "250"),
             dial(Knob::Rate, "gone", "1/s", "2/s"),
         ];
-        assert_eq!(shown(&turned(&config("80/s"), &turned_to)), ["400/s 9 10K", "400/s 7 10K"]);
-        assert_eq!(shown(&turned(&config("80/s"), &turned_to[1..2]))[0], "400/s 20 250", "the burst goes with it");
-        assert_eq!(shown(&turned(&config("60/s"), &turned_to)), ["60/s 3 10K", "400/s 7 10K"]);
-        assert!(is_over(&config("60/s"), &turned_to[1]) && !is_over(&config("80/s"), &turned_to[1]));
-        assert!(is_over(&config("80/s"), &turned_to[4]));
+        assert_eq!(shown(&turned(&config("80/s"), &overrides)), ["400/s 9 10K", "400/s 7 10K"]);
+        assert_eq!(shown(&turned(&config("80/s"), &overrides[1..2]))[0], "400/s 20 250", "the burst follows the rate");
+        assert_eq!(shown(&turned(&config("60/s"), &overrides)), ["60/s 3 10K", "400/s 7 10K"]);
+        assert!(is_over(&config("60/s"), &overrides[1]) && !is_over(&config("80/s"), &overrides[1]));
+        assert!(is_over(&config("80/s"), &overrides[4]));
         let account = dial(Knob::AccountRate, "waba", "20/s", "100/s");
         let rate = turned(&config("80/s"), &[account]).account("waba").unwrap().rate;
         assert_eq!(rate, Some("20/s".parse().unwrap()));
