@@ -185,7 +185,7 @@ impl Incoming {
             umid: receipt.umid.as_deref().filter(|umid| !umid.is_empty()).map(Umid::new),
             msisdn: receipt.msisdn(),
             channel: receipt.known_channel(),
-            called: receipt.called().map(str::to_owned),
+            called: receipt.user_id().map(str::to_owned),
             report: receipt.report(),
             stamp: receipt.at().unwrap_or(now),
             state: word(&receipt.status.state),

@@ -39,7 +39,7 @@ impl Reply {
             channel,
             channel_id: own(inbound.recipient.as_ref().and_then(|us| us.channel_id.as_deref())).unwrap_or_default(),
             msisdn: inbound.msisdn(),
-            called: inbound.called().map(str::to_owned),
+            called: inbound.user_id().map(str::to_owned),
             kind,
             keyword: words.meaning(inbound.words(), channel),
             window: None,
