@@ -262,8 +262,8 @@ fn warnings(lanes: &[Lane], accounts: &[Account]) -> Vec<String> {
         let names = unnumbered.iter().take(3).copied().collect::<Vec<_>>().join(", ") + more;
         let (lanes, have) = if unnumbered.len() == 1 { ("lane", "has") } else { ("lanes", "have") };
         warnings.push(format!(
-            "WhatsApp {lanes} {names} {have} no `number`; the provider's events name a lane by its number, so a lower tier or a higher \
-             throughput that they report has no effect"
+            "WhatsApp {lanes} {names} {have} no `number`; the provider's events name a lane by its number, so a lower tier or \
+             a higher throughput that they report has no effect"
         ));
     }
     warnings

@@ -36,7 +36,7 @@ pub(super) struct Components {
     pub(super) verifier: Arc<Verifier>,
     pub(super) gaps: Arc<Gaps>,
     pub(super) applier: Applier,
-    /// Is told by the applier and the verifier whether receipts arrive and can be stored.
+    /// Called by the applier and the verifier to report whether receipts arrive and can be stored.
     pub(super) report: Arc<dyn Fn(Listening) + Send + Sync>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) timers: Timers,

@@ -304,7 +304,7 @@ impl Applier {
         let Some(entry) = self.book.get(found.message.key.batch).await? else { return Ok(false) };
         let on = entry.plan.step(found.step).map(|step| step.channel);
         let of_channel = incoming.channel.is_none() || incoming.channel == on;
-        Ok(of_channel && incoming.msisdn.is_none_or(|person| person == found.message.msisdn))
+        Ok(of_channel && incoming.msisdn.is_none_or(|msisdn| msisdn == found.message.msisdn))
     }
 
     async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> store::Result<Outcome> {
@@ -326,7 +326,7 @@ impl Applier {
             if found.message.msisdn == Msisdn::ERASED {
                 // The recipient was erased; only an opt-out is still stored.
                 outcome.opt_outs.extend(
-                    incoming.msisdn.filter(|_| incoming.is_opt_out()).map(|person| opted_out(incoming, person, now)),
+                    incoming.msisdn.filter(|_| incoming.is_opt_out()).map(|msisdn| opted_out(incoming, msisdn, now)),
                 );
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Verifies webhooks: whether they come from the provider, and what is rejected.
 //!
-//! A webhook without proof is rejected, whoever sends it. If the provider was given another secret than we were, all of its
+//! A webhook without proof is rejected. If the provider was given another secret than we were, all of its
 //! receipts are rejected, and then silence means nothing. So each rejected body is searched for a receipt that names an
 //! attempt of ours by its id or its umid. Neither can be guessed, so strangers are counted but delay no deadline. The
 //! search is sampled, so a stranger who posts all the time cannot hide the provider's receipts.
@@ -26,7 +26,7 @@ const SEARCH_INTERVAL: Span = Span::from_millis(200);
 /// Events of a rejected body that are searched, because a body without proof may hold any number.
 const SEARCHED_EVENTS: usize = 20;
 
-/// Is told which lanes have rejected receipts.
+/// Receives the lanes whose receipts were rejected.
 type Report = Arc<dyn Fn(Listening) + Send + Sync>;
 
 pub struct Verifier {

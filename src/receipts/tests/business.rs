@@ -298,7 +298,7 @@ fn the_number_of_no_lane_is_recorded_as_unknown() {
 }
 
 #[test]
-fn an_event_of_one_of_two_accounts_concerns_its_lanes_and_an_unknown_type_none() {
+fn an_account_event_concerns_only_the_lanes_of_its_account() {
     let details = r#"{"displayPhoneNumber":"15550783881","meta":{"event":"UPGRADE","currentLimit":"TIER_10K"}}"#;
     let kind = "phone_number_quality_update";
     let stated = |account: &str| lanes(&format!("account_id = \"{account}\""));

@@ -58,14 +58,14 @@ impl Remedy {
                 "have the Viber sender approved for this subaccount and these countries at the provider"
             }
             Self::TemplateMissing => {
-                "create the template in this language at the provider and have it approved, or cancel and launch with an \
-                 existing one"
+                "create the template in this language at the provider and have it approved, or cancel and launch with \
+                 an existing one"
             }
             Self::TemplateStopped => {
-                "check the template in WhatsApp Manager; sending continues once it is active again, or launch with another one"
+                "check the template in WhatsApp Manager; sending continues once it is active; or launch with another one"
             }
             Self::TemplateMisfit => {
-                "compare the step's header, body and buttons with the template at the provider, and launch with a step that fits"
+                "compare the step's header, body and buttons with the template at the provider, and launch a step that fits"
             }
             Self::TemplateInvalid => "check the template at the provider, and launch with one that can be sent",
             Self::Request => {

@@ -222,7 +222,7 @@ fn every_documented_kind_of_inbound_message_is_read() {
     for no_id in
         ["", "+6591xxxx", "6591xxxx", "**MASKED**", "string", "null", "Unknown", "SG.", "SG.1xx*", "sg.1", &long]
     {
-        let masked = nobody.replace("US.134912086", no_id);
+        let masked = numberless.replace("US.134912086", no_id);
         assert_eq!(inbound(&masked).user_id(), None, "{no_id}");
     }
     let ad = of("Text", r#"{"text":"Hello"}"#).replace("\"umid\"", "\"referral\":{\"source_type\":\"ad\"},\"umid\"");
