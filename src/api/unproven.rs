@@ -1,7 +1,7 @@
-//! Bodies of webhooks that nothing has proven yet: however many strangers send, they share one budget of memory.
+//! Reads webhook bodies that are not verified yet: all of them share one budget of memory.
 //!
-//! A body that waits for its part of the budget is not read, so its sender waits too. Small bodies, which are nearly all
-//! that the provider sends, never wait: as many as there are connections fit into 32 MiB beside the budget.
+//! A body that waits for its part of the budget is not read, so its sender waits too. Small bodies never wait, and nearly all
+//! of the provider's are small: one for each connection fits into 32 MiB beside the budget.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::clock::Clock;
 use crate::domain::Span;
 
-/// Bytes of all bodies at a time, beyond what each has free.
+/// Bytes of all bodies at a time, beyond the free bytes of each.
 const BUDGET: usize = 64 << 20;
-/// Bytes of each body that cost nothing of it.
+/// Bytes of each body that do not count.
 const FREE: usize = 64 << 10;
-/// What is taken at once for a body that does not say how long it will be.
+/// Bytes taken at once for a body without a declared length.
 const STEP: usize = 1 << 20;
 /// How long a body waits for its part. The provider waits five seconds for its answer.
 const PATIENCE: Span = Span::from_secs(4);
@@ -25,9 +25,9 @@ const PATIENCE: Span = Span::from_secs(4);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotRead {
     TooLong,
-    /// Others had the budget for all of its time.
+    /// Other bodies used the whole budget until its time was up.
     Busy,
-    /// Its sender hung up, or sent nonsense.
+    /// The sender hung up, or sent an invalid body.
     Broken,
 }
 
@@ -44,7 +44,7 @@ impl Held {
         Self { body, _part: None }
     }
 
-    /// The body, once it is proven: what is kept of it is bounded otherwise.
+    /// The body, once it is verified: from then on the queue of receipts bounds it.
     pub(super) fn into_body(self) -> Bytes {
         self.body
     }
@@ -61,7 +61,7 @@ impl Budget {
         Self { left: Arc::new(Semaphore::new(BUDGET)), clock }
     }
 
-    /// Reads a body of `most` bytes at most. `declared` is how long its sender says that it is.
+    /// Reads a body of at most `most` bytes. `declared` is the length that its sender declares.
     pub(super) async fn read(&self, body: Body, declared: Option<usize>, most: usize) -> Result<Held, NotRead> {
         if declared.is_some_and(|declared| declared > most) {
             return Err(NotRead::TooLong);
@@ -75,14 +75,14 @@ impl Budget {
                 return Err(NotRead::TooLong);
             }
             if length > room {
-                // The rest of what is declared at once: two that each wait for what the other has would wait in vain.
+                // All of the declared rest at once, because two bodies that wait for each other's part would deadlock.
                 let wanted = declared.map_or(STEP, |declared| declared.saturating_sub(room)).min(most - room);
                 let wanted = wanted.max(length - room);
                 part = merged(part, self.take(wanted).await?);
                 room += wanted;
             }
             if bytes.capacity() < length {
-                // No more than was taken, as growing by itself would.
+                // Reserves exactly what was taken from the budget; a growing vector would reserve more.
                 let whole = declared.map_or(room, |declared| declared.min(room)).max(length);
                 bytes.reserve_exact(whole - bytes.len());
             }
@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    /// A body that comes as its sender likes.
+    /// A body that the test sends in parts.
     fn slow() -> (mpsc::Sender<Bytes>, Body) {
         let (sender, chunks) = mpsc::channel::<Bytes>(16);
         let chunks =
@@ -169,7 +169,7 @@ mod tests {
             let budget = Arc::clone(&budget);
             reading.spawn(async move { budget.read(body, Some(LARGE), LARGE).await });
         }
-        // Each beyond its first 64 KiB: eight fit, and what is left is kept for the next.
+        // Each counts beyond its first 64 KiB: eight fit, and the next body waits with the rest.
         let eight = 8 * (LARGE - FREE);
         until(|| budget.taken() == BUDGET && clock.next_sleeper().is_some()).await;
 
@@ -187,10 +187,10 @@ mod tests {
             gave_up == 32
         })
         .await;
-        assert_eq!(budget.taken(), eight, "who waited in vain holds nothing");
+        assert_eq!(budget.taken(), eight, "a body that gave up returns its part");
         let mut whole = Vec::new();
         for sender in senders {
-            // Those that gave up take nothing more.
+            // Bodies that gave up read nothing more.
             (0..7).for_each(|_| drop(sender.try_send(Bytes::from(vec![b'x'; MIB]))));
         }
         while let Some(read) = reading.join_next().await {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_of_unknown_length_takes_its_part_as_it_comes() {
+    async fn a_body_of_unknown_length_takes_its_part_as_it_arrives() {
         let (budget, _clock) = budget();
         let (sender, body) = slow();
         let reading = tokio::spawn({
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_too_long_is_read_no_further_and_holds_nothing() {
+    async fn a_body_that_is_too_long_is_not_read_to_its_end_and_takes_no_budget() {
         let (budget, _clock) = budget();
         let (sender, body) = slow();
         (0..4).for_each(|_| sender.try_send(Bytes::from(vec![b'x'; MIB])).unwrap());

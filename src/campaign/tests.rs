@@ -117,11 +117,11 @@ fn an_invalid_file_reports_every_problem() {
         ("name = ", "promo.toml, line 1: invalid TOML or JSON"),
         ("{\n\"name\": }", "promo.toml, line 2: invalid"),
         ("name = \"x\"", "promo.toml, audience: a campaign needs recipients; add audience = \"recipients.csv\""),
-        ("audience = \"a\"\nstep = []", "promo.toml, step: there is none; add one with a channel and what to say"),
-        (&with("titel = 1", &[SMS]), "promo.toml, titel: there is no such key; known are name, audience"),
-        (&with("send_windows = 1", &[SMS]), "send_windows: there is no such key; did you mean `send_window`?"),
-        (&with("allow_country = 1", &[SMS]), "allow_country: there is no such key; did you mean `allow_countries`?"),
-        (&with("contry = \"SG\"", &[SMS]), "contry: there is no such key; did you mean `country`?"),
+        ("audience = \"a\"\nstep = []", "promo.toml, step: is missing; add one with a channel and its content"),
+        (&with("titel = 1", &[SMS]), "promo.toml, titel: unknown key; use one of name, audience"),
+        (&with("send_windows = 1", &[SMS]), "send_windows: unknown key; did you mean `send_window`?"),
+        (&with("allow_country = 1", &[SMS]), "allow_country: unknown key; did you mean `allow_countries`?"),
+        (&with("contry = \"SG\"", &[SMS]), "contry: unknown key; did you mean `country`?"),
         (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
         (&with("ttl = 24", &[SMS]), "ttl: write a text in quotes instead of 24"),
         (&with("ttl = \"500ms\"", &[SMS]), "ttl: 500ms is less than a second"),
@@ -134,24 +134,27 @@ fn an_invalid_file_reports_every_problem() {
         (&with("send_window = \"Mo-Fr 09:00-18:00\"", &[SMS]), "send_window: \"Mo\" is not a day of the week"),
         (&with("holidays = [\"Christmas\"]", &[SMS]), "holidays: \"Christmas\" is not a date; write it as 2026-12-25"),
         (&with("on_missed = \"never\"", &[SMS]), "unknown on_missed \"never\"; known are start, skip"),
-        (&with("max_messages = 0", &[SMS]), "max_messages: \"0\" is no number of messages from 1 on"),
+        (&with("max_messages = 0", &[SMS]), "max_messages: invalid number of messages \"0\"; use 1 or more"),
         (&with("budget = \"5,00\"", &[SMS]), "budget: \"5,00\" is not an amount of money; write it as 25 or 0.0042"),
-        (&with("budget = 0", &[SMS]), "budget: is nothing, so nothing could leave"),
+        (&with("budget = 0", &[SMS]), "budget: is zero, so nothing could be sent"),
         (
             &with("pause_when = \"undelivered > 20%\"", &[SMS]),
             "pause_when: \"undelivered > 20%\" is not a rule; write it as",
         ),
-        (&with("stop_when = \"x\"", &[SMS]), "`stop_when` is designed but not built yet; write `pause_when`"),
+        (&with("stop_when = \"x\"", &[SMS]), "`stop_when` is not supported yet; write `pause_when`"),
         (&with("time_zone = \"Asia/Singapur\"", &[SMS]), "did you mean Asia/Singapore?"),
         (&with("on_overlap = \"maybe\"", &[SMS]), "unknown on_overlap \"maybe\"; known are warn, wait, refuse"),
         (&with("", &["text = \"x\""]), "promo.toml, step 1, channel: is missing; write WhatsApp"),
         (&with("", &["channel = \"Pigeon\"\ntext = \"x\""]), "step 1, channel: unknown channel \"Pigeon\"; known are"),
-        (&with("", &["channel = \"SMS\""]), "step 1, text: a step needs something to say"),
-        (&with("", &[SMS, &format!("{WHATSAPP}\ncolour = 1")]), "step 2, template, colour: there is no such key"),
+        (&with("", &["channel = \"SMS\""]), "step 1, text: a step needs content"),
+        (&with("", &[SMS, &format!("{WHATSAPP}\ncolour = 1")]), "step 2, template, colour: unknown key"),
         (&with("", &[&format!("{SMS}\nlanes = []")]), "step 1, lanes: names no lane; write some"),
         (&with("", &[&format!("{SMS}\nlanes = [\"a\", \"b\", \"a\"]")]), "step 1, lanes: names a twice"),
-        (&with("", &[&format!("{SMS}\nlane = \"a\"\nlanes = [\"b\"]")]), "lanes: `lane` names one already; keep one"),
-        (&with("", &[&format!("{SMS}\nsource = {{ UK = \"A\" }}")]), "source: \"UK\" is no country; did you mean GB?"),
+        (&with("", &[&format!("{SMS}\nlane = \"a\"\nlanes = [\"b\"]")]), "lanes: `lane` already names one; keep one"),
+        (
+            &with("", &[&format!("{SMS}\nsource = {{ UK = \"A\" }}")]),
+            "source: unknown country \"UK\"; did you mean GB?",
+        ),
         (&with("", &[&format!("{SMS}\nsource = {{ SG = 5 }}")]), "source: SG: must be a text in quotes"),
         (
             &with("", &[&format!("{SMS}\nttl = \"900ms\"")]),
@@ -177,7 +180,7 @@ fn an_invalid_file_reports_every_problem() {
         ),
         (
             &with("", &[&format!("{WHATSAPP}\nheader = {{ imgae = \"a\" }}")]),
-            "step 1, template, header imgae: there is no such key; did you mean `image`?",
+            "step 1, template, header imgae: unknown key; did you mean `image`?",
         ),
         (
             &with("", &[&format!("{WHATSAPP}\nbuttons = [{{ index = \"0\", url = \"a\" }}]")]),
@@ -185,7 +188,7 @@ fn an_invalid_file_reports_every_problem() {
         ),
         (
             &with("", &[&format!("{WHATSAPP}\nbuttons = [{{ index = 0, link = \"a\" }}]")]),
-            "step 1, template, buttons link: there is no such key; known are index, url",
+            "step 1, template, buttons link: unknown key; use one of index, url",
         ),
     ];
     for (text, sentence) in cases {
@@ -422,7 +425,7 @@ fn a_campaign_goes_only_to_its_allowed_countries() {
     assert_eq!((goes_to(0), goes_to(1)), ([true, true, false], [true, false, false]));
     assert!(warnings.iter().any(|warning| warning.code == Lint::NoStep && warning.sentence.contains("CN 100")));
     let wrong = file(&with("allow_countries = [\"UK\"]", &[SMS])).unwrap_err();
-    assert!(wrong.contains("allow_countries: \"UK\" is no country; did you mean GB?"), "{wrong}");
+    assert!(wrong.contains("allow_countries: unknown country \"UK\"; did you mean GB?"), "{wrong}");
 }
 
 #[test]

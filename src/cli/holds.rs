@@ -116,7 +116,7 @@ mod tests {
         for code in [401, 1_200] {
             let advice = what_to_do(&hold(HeldBy::Answer, Some(code), "no"));
             let parts =
-                ["api_key", "api_key_file", "VOLLEY_PROVIDER_API_KEY", "start `volley serve` anew", "lane resume sms"];
+                ["api_key", "api_key_file", "VOLLEY_PROVIDER_API_KEY", "restart `volley serve`", "lane resume sms"];
             assert!(parts.iter().all(|part| advice.contains(part)), "{advice}");
         }
     }

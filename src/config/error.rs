@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration: always what, where, and what to do.
+//! Errors of a configuration. Each says what is wrong, where, and what to do.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Problem, Source};
 use crate::domain::{Channel, Tier};
 
-/// Where a value stands, as a person would look for it.
+/// The source, section and key of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At {
     pub source: Source,
@@ -28,43 +28,43 @@ impl std::fmt::Display for At {
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the configuration file {} cannot be read; check that it is there and that you may read it", path.display())]
+    #[error("the configuration file {} cannot be read; check that it exists and that you may read it", path.display())]
     Read { path: PathBuf, source: std::io::Error },
 
-    #[error("{}, line {line}, is not TOML: {message}", path.display())]
+    #[error("{}, line {line}: invalid TOML: {message}", path.display())]
     Syntax { path: PathBuf, line: usize, message: String },
 
-    #[error("{place}: there is no section `{name}`; {hint}")]
+    #[error("{place}: unknown section `{name}`; {hint}")]
     UnknownSection { place: Source, name: String, hint: String },
 
-    #[error("{place}: {section} has no key `{key}`; {hint}")]
+    #[error("{place}: {section}: unknown key `{key}`; {hint}")]
     UnknownKey { place: Source, section: String, key: String, hint: String },
 
     #[error("{place}: `{name}` must be {wanted}")]
     Shape { place: Source, name: String, wanted: &'static str },
 
     #[error(
-        "{place}: {section} number {number} has no name; give it one of letters, digits, - and _, such as name = \"promo-sg\""
+        "{place}: {section} number {number} has no valid name; use letters, digits, - and _, such as name = \"promo-sg\""
     )]
     Unnamed { place: Source, section: &'static str, number: usize },
 
     #[error(
-        "{place}: there are two {section}s named {}; rename one, since VOLLEY_{} would mean both",
+        "{place}: there are two {section}s named {}; rename one, because VOLLEY_{} would apply to both",
         if first == second { format!("\"{first}\"") } else { format!("\"{first}\" and \"{second}\"") },
         format!("{section}_{first}").to_uppercase().replace('-', "_")
     )]
     SameName { place: Source, section: &'static str, first: String, second: String },
 
-    #[error("{variable} is no variable of Volley's; {hint}")]
+    #[error("unknown variable {variable}; {hint}")]
     UnknownVariable { variable: String, hint: String },
 
-    #[error("{variable} names no {section}: {hint}")]
+    #[error("{variable}: unknown {section}; {hint}")]
     UnknownName { variable: String, section: &'static str, hint: String },
 
     #[error("{at}: {problem}")]
     Value { at: At, problem: String },
 
-    #[error("{at}: {what} is designed but not built yet; {instead}")]
+    #[error("{at}: {what} is not supported yet; {instead}")]
     NotBuilt { at: At, what: &'static str, instead: &'static str },
 
     #[error("lane {lane} has no {key}; {advice}")]
@@ -73,10 +73,10 @@ pub enum Error {
     #[error("{at}: {problem}; {advice}")]
     NotOnChannel { at: At, channel: Channel, problem: &'static str, advice: &'static str },
 
-    #[error("{section} says both {first} and {second}; keep one")]
+    #[error("{section} has both {first} and {second}; keep one")]
     Both { section: String, first: &'static str, second: &'static str },
 
-    #[error("{at}: the file {} cannot be read; check the path and who may read it", path.display())]
+    #[error("{at}: the file {} cannot be read; check its path and permissions", path.display())]
     SecretFile { at: At, path: PathBuf, source: std::io::Error },
 
     #[error("{at}: the file {} is empty; put the secret into it", path.display())]
@@ -84,7 +84,7 @@ pub enum Error {
 
     #[error(
         "portfolio {portfolio} has one tier, but lane {first} states {first_tier} and lane {second} {second_tier} \
-         (250 unless said); write the same `tier` on both, as the provider shows it"
+         (the default is 250); write the same `tier` on both, as the provider shows it"
     )]
     Tiers { portfolio: String, first: String, first_tier: Tier, second: String, second_tier: Tier },
 
@@ -98,20 +98,20 @@ pub enum Error {
     #[error("{}", problems.iter().map(|problem| format!("{place}, {problem}")).collect::<Vec<_>>().join("\n"))]
     Routes { place: Source, problems: Vec<Problem> },
 
-    #[error("{variable}: a route has more to it than a variable can hold; write it into volley.toml as a [[route]]")]
+    #[error("{variable}: a route does not fit into a variable; write it as a [[route]] in volley.toml")]
     RouteVariable { variable: String },
 
-    #[error("account {account} has no lane, so its rate would hold nobody back; {hint}")]
+    #[error("account {account} has no lane, so its rate would have no effect; {hint}")]
     IdleAccount { account: String, hint: String },
 
     #[error(
-        "the server would listen on {listen}, where others can reach it, but has no proof for webhooks; set \
+        "the server would listen on {listen}, which other machines can reach, but no webhook secret is set; set \
          webhook_authorization or webhook_secret_file under [provider], or listen on 127.0.0.1"
     )]
     Unproven { listen: SocketAddr },
 
     #[error(
-        "lane {lane} has no key for the provider; set api_key_file or api_key under [provider] or on the lane, \
+        "lane {lane} has no API key; set api_key_file or api_key under [provider] or on the lane, \
          or VOLLEY_PROVIDER_API_KEY"
     )]
     NoKey { lane: String },

@@ -1,10 +1,10 @@
-//! The sections and keys there are, and the nearest of them to a misspelled one.
+//! The known sections and keys, and the one nearest to a misspelled name.
 
 /// A section of `volley.toml`.
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) name: &'static str,
-    /// Written `[[name]]`, as often as needed, each entry under a name of its own.
+    /// Whether it is written `[[name]]` and repeated, each entry with its own name.
     pub(super) named: bool,
     pub(super) keys: &'static [Key],
 }
@@ -13,7 +13,7 @@ pub(super) struct Section {
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) secret: bool,
-    /// Written as a list of texts, in a variable with commas.
+    /// Whether it is a list of texts, in a variable separated by commas.
     pub(super) list: bool,
 }
 
@@ -76,7 +76,7 @@ pub(super) static LANE: Section = Section {
     ],
 };
 
-/// Written `[[route]]` with `[[route.step]]` in it, by the file alone.
+/// Written `[[route]]` with `[[route.step]]`, only in the file.
 pub(super) const ROUTE: &str = "route";
 
 pub(super) static SECTIONS: [&Section; 8] =
@@ -96,7 +96,7 @@ impl Section {
     }
 }
 
-/// The known name that was probably meant: the one that needs the fewest changes, if those are few.
+/// The known name that was probably meant: the one with the fewest changes, if those are few.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = name.to_lowercase();
     known
@@ -107,13 +107,13 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, right)| right)
 }
 
-/// The end of a sentence about an unknown name: `did you mean …?`, or else everything that would be known.
+/// The end of an error about an unknown name: `did you mean …?`, or else all known names.
 pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(name, known.clone()) {
         Some(right) => format!("did you mean `{right}`?"),
         None => {
             let known: Vec<&str> = known.into_iter().collect();
-            format!("known are {}", known.join(", "))
+            format!("use one of {}", known.join(", "))
         }
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_hand_finds_its_name_and_nonsense_does_not() {
+    fn a_misspelled_name_is_recognized_and_nonsense_is_not() {
         let known = ["rate", "burst", "api_key", "api_key_file", "webhook_authorization"];
         for (wrong, right) in [
             ("rat", Some("rate")),

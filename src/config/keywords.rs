@@ -1,11 +1,10 @@
-//! `[opt_out]`: words that an installation adds to those of the table, and takes from it.
+//! `[opt_out]`: the keywords that an installation adds to the built-in ones or removes from them.
 
 use super::error::Error;
 use super::read::Reader;
 use crate::domain::Phrase;
 
-/// What people may write to be left alone, or to be written to again, beside what everybody understands; and what of
-/// that is to mean nothing here.
+/// Keywords for opting out and in, beside the built-in ones, and built-in keywords to ignore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keywords {
     pub stop: Vec<Phrase>,
@@ -22,7 +21,7 @@ impl Keywords {
             [("start", &start, "stop", &stop), ("ignore", &ignore, "stop", &stop), ("ignore", &ignore, "start", &start)]
         {
             if let Some(word) = words.iter().find(|word| others.contains(word)) {
-                let problem = format_args!("\"{word}\" stands in {other} as well; a word means one thing");
+                let problem = format_args!("\"{word}\" is also in {other}; keep it in one of them");
                 return Err(reader.wrong(key, problem));
             }
         }

@@ -1,4 +1,4 @@
-//! `[[lane]]` and `[[account]]`: who sends, how fast, and who shares a limit with whom.
+//! `[[lane]]` and `[[account]]`: the senders, their rates, and the limits that they share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -8,7 +8,7 @@ use super::keys::{ACCOUNT, LANE, hint};
 use super::layers::{Entry, Layers};
 use super::provider::{LaneProvider, Provider};
 use super::read::{Reader, Setting};
-use super::route::no_country;
+use super::route::unknown_country;
 use crate::domain::{Channel, Country, Msisdn, Rate, Span, Tier};
 
 /// One sender on one channel.
@@ -17,35 +17,35 @@ pub struct Lane {
     pub name: String,
     pub channel: Channel,
     pub rate: Rate,
-    /// How many may leave at once after a rest.
+    /// How many messages may be sent at once after a pause.
     pub burst: NonZeroU32,
-    /// Whether somebody has said so; else it goes with the rate.
+    /// Whether the burst is configured; otherwise it follows the rate.
     pub burst_is_said: bool,
     /// The account whose rate it shares.
     pub account: String,
-    /// The portfolio that its account belongs to. Off WhatsApp only where one is stated; see [`Lane::tiered`].
+    /// The portfolio of its account. On other channels than WhatsApp only if one is stated; see [`Lane::tiered`].
     pub portfolio: Option<String>,
-    /// People a day, of the portfolio; unlimited off WhatsApp.
+    /// The portfolio's limit of recipients a day; unlimited on other channels than WhatsApp.
     pub tier: Tier,
     pub provider: LaneProvider,
     /// The SMS sender.
     pub source: Option<String>,
-    /// Of which countries' people it is; of everybody, where it names none.
+    /// The countries whose recipients it serves; empty means all.
     pub countries: BTreeSet<Country>,
-    /// Who we are in the provider's events.
+    /// Our number in the provider's events.
     pub number: Option<Msisdn>,
     pub channel_id: Option<String>,
 }
 
 impl Lane {
-    /// The same at another rate, with the burst that goes with it unless another was said.
+    /// The same lane at another rate, with the burst that follows from it unless one is configured.
     #[must_use]
     pub fn at_rate(&self, rate: Rate) -> Self {
         let burst = if self.burst_is_said { self.burst } else { burst_of(rate) };
         Self { rate, burst, ..self.clone() }
     }
 
-    /// The portfolio whose tier counts the people of this lane: on WhatsApp alone.
+    /// The portfolio whose tier counts this lane's recipients; only on WhatsApp.
     pub fn tiered(&self) -> Option<&str> {
         self.portfolio.as_deref().filter(|_| self.channel == Channel::WhatsApp)
     }
@@ -55,18 +55,18 @@ impl Lane {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub name: String,
-    /// `None` where its lanes' own rates are the only ones.
+    /// `None` if only the lanes' own rates apply.
     pub rate: Option<Rate>,
     /// The portfolio of its lanes.
     pub portfolio: Option<String>,
 }
 
-/// WhatsApp's pace for one number. For the other channels the provider documents no pace, or for SMS one far above:
-/// a good pace to begin with everywhere, until someone states another.
+/// WhatsApp's rate for one number. For other channels the provider documents no rate, or for SMS one far above. So it is
+/// the default everywhere.
 const LANE_RATE: Rate = Rate::per_second(NonZeroU32::new(80).unwrap());
-/// WhatsApp's pace for one business account, all of its numbers together.
+/// WhatsApp's rate for one business account, over all of its numbers.
 const ACCOUNT_RATE: Rate = Rate::per_second(NonZeroU32::new(1_000).unwrap());
-/// How much of its rate a lane may let go at once unless it says otherwise.
+/// The default burst: this much of the lane's rate at once.
 const BURST: Span = Span::from_millis(50);
 /// The provider's longest SMS sender.
 const SOURCE_LONGEST: usize = 16;
@@ -101,7 +101,7 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
         return Err(Error::Missing { lane: name, key: "channel", advice });
     };
     let rate = reader.parsed_or("rate", LANE_RATE)?;
-    let burst_is_said = reader.says("burst");
+    let burst_is_said = reader.has("burst");
     let burst = reader.whole("burst", 1..=u32::MAX, burst_of(rate).get())?;
     Ok(Lane {
         channel,
@@ -126,8 +126,7 @@ fn burst_of(rate: Rate) -> NonZeroU32 {
 }
 
 impl Account {
-    /// What it may let go at once: as much of its rate as a lane of its own, and no less than any of its lanes, since whole
-    /// batches have to fit through it too.
+    /// Its burst: that of a lane with its rate, and at least that of each of its lanes, because whole batches must fit.
     pub fn burst(&self, rate: Rate, lanes: &[Lane]) -> NonZeroU32 {
         let of_lanes = lanes.iter().filter(|lane| lane.account == self.name).map(|lane| lane.burst);
         of_lanes.max().map_or(burst_of(rate), |largest| largest.max(burst_of(rate)))
@@ -135,24 +134,24 @@ impl Account {
 }
 
 fn tier(reader: &mut Reader<'_>, channel: Channel) -> Result<Tier, Error> {
-    match (channel, reader.says("tier")) {
+    match (channel, reader.has("tier")) {
         (Channel::WhatsApp, _) => reader.parsed_or("tier", Tier::default()),
         (_, false) => Ok(Tier::Unlimited),
         (_, true) => Err(Error::NotOnChannel {
             at: reader.at("tier"),
             channel,
-            problem: "a messaging tier is WhatsApp's alone",
+            problem: "only WhatsApp lanes have a messaging tier",
             advice: "remove it",
         }),
     }
 }
 
 fn source(reader: &mut Reader<'_>, channel: Channel) -> Result<Option<String>, Error> {
-    if channel != Channel::Sms && reader.says("source") {
+    if channel != Channel::Sms && reader.has("source") {
         return Err(Error::NotOnChannel {
             at: reader.at("source"),
             channel,
-            problem: "a source is the sender of an SMS",
+            problem: "only SMS lanes have a source",
             advice: "remove it",
         });
     }
@@ -168,7 +167,7 @@ fn source(reader: &mut Reader<'_>, channel: Channel) -> Result<Option<String>, E
 
 fn countries(reader: &mut Reader<'_>) -> Result<BTreeSet<Country>, Error> {
     let codes: Vec<String> = reader.parsed_list("countries")?;
-    let known = |code: String| Country::by_code(&code).ok_or_else(|| reader.wrong("countries", no_country(&code)));
+    let known = |code: String| Country::by_code(&code).ok_or_else(|| reader.wrong("countries", unknown_country(&code)));
     codes.into_iter().map(known).collect()
 }
 
@@ -215,7 +214,7 @@ fn accounts(layers: &Layers, lanes: &[Lane], settings: &mut Vec<Setting>) -> Res
         if accounts.iter().any(|account| account.name == lane.account) {
             continue;
         }
-        // A lane that names no account states its own rate, and that is all there is to hold it.
+        // A lane without `account` is limited by its own rate alone.
         let shared = lanes.iter().any(|other| {
             other.account == lane.account && other.channel == Channel::WhatsApp && other.account != other.name
         });
@@ -247,23 +246,24 @@ fn warnings(lanes: &[Lane], accounts: &[Account]) -> Vec<String> {
             && rate.each_second() < lane.rate.each_second()
         {
             warnings.push(format!(
-                "lane {} states {}, but its account {} allows {rate}; that is what it will get, unless [[account]] says \
-                 otherwise",
+                "lane {} states {}, but its account {} allows {rate}; that limits the lane, unless [[account]] states another \
+                 rate",
                 lane.name, lane.rate, lane.account,
             ));
         }
     }
-    let nameless: Vec<&str> = lanes
+    let unnumbered: Vec<&str> = lanes
         .iter()
         .filter(|lane| lane.channel == Channel::WhatsApp && lane.number.is_none())
         .map(|lane| lane.name.as_str())
         .collect();
-    if !nameless.is_empty() {
-        let more = if nameless.len() > 3 { ", …" } else { "" };
-        let which = nameless.iter().take(3).copied().collect::<Vec<_>>().join(", ") + more;
+    if !unnumbered.is_empty() {
+        let more = if unnumbered.len() > 3 { ", …" } else { "" };
+        let names = unnumbered.iter().take(3).copied().collect::<Vec<_>>().join(", ") + more;
+        let (lanes, have) = if unnumbered.len() == 1 { ("lane", "has") } else { ("lanes", "have") };
         warnings.push(format!(
-            "no `number` stands with WhatsApp lane {which}; the provider's events name a lane by it, so a lower tier or a \
-             higher throughput that they tell of changes nothing here"
+            "WhatsApp {lanes} {names} {have} no `number`; the provider's events name a lane by its number, so a lower tier or \
+             a higher throughput that they report has no effect"
         ));
     }
     warnings

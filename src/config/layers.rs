@@ -1,4 +1,4 @@
-//! Default, file, environment, flag: values as texts, each with where it came from, the later ones above the earlier.
+//! Layers of values: default, file, environment, flag. Each value keeps its source, and later layers win.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,7 +36,7 @@ pub(super) struct Value {
     pub(super) source: Source,
 }
 
-/// One section with what was said in it; of a named section, one entry.
+/// One section with its values; for a repeated section, one entry.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) section: &'static Section,
@@ -68,7 +68,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// What the file says about routes: more than keys and values, so it is read apart.
+    /// The routes of the file. They are more than keys and values, so they are read separately.
     pub(super) const fn routes(&self) -> Option<&Written> {
         self.routes.as_ref()
     }
@@ -77,7 +77,7 @@ impl Layers {
         self.entries.iter().filter(|entry| entry.section.name == section.name)
     }
 
-    /// The one entry of a plain section, with nothing in it where nothing was said.
+    /// The only entry of a plain section, empty if it has no values.
     pub(super) fn plain(&mut self, section: &'static Section) -> &Entry {
         self.entry(section, "")
     }
@@ -155,7 +155,7 @@ impl Layers {
                 | toml::Value::Datetime(_)
                 | toml::Value::Array(_)
                 | toml::Value::Table(_) => {
-                    // An unknown key is the better news, whatever it holds.
+                    // An unknown key is the better error, whatever its value is.
                     entry.put(&key, String::new(), source.clone())?;
                     let name = format!("{key} of {}", entry.title());
                     return Err(Error::Shape { place: source.clone(), name, wanted: "a text in quotes" });
@@ -166,9 +166,9 @@ impl Layers {
         Ok(())
     }
 
-    /// Lanes are told apart by what their names become in the environment, so those must differ.
+    /// Refuses a name that equals another one as part of a variable, because a variable must mean one entry.
     fn check_new(&self, section: &'static Section, name: &str, place: &Source) -> Result<(), Error> {
-        match self.named(section).find(|entry| shout(&entry.name) == shout(name)) {
+        match self.named(section).find(|entry| as_variable(&entry.name) == as_variable(name)) {
             Some(entry) => Err(Error::SameName {
                 place: place.clone(),
                 section: section.name,
@@ -179,18 +179,18 @@ impl Layers {
         }
     }
 
-    /// Takes `VOLLEY_<SECTION>_<KEY>` and `VOLLEY_LANE_<NAME>_<KEY>`. Other variables that begin with `VOLLEY_` are
-    /// refused, as an unknown key of the file is, unless they are known to be somebody else's.
+    /// Reads `VOLLEY_<SECTION>_<KEY>` and `VOLLEY_LANE_<NAME>_<KEY>`. Other variables that begin with `VOLLEY_` are
+    /// refused like an unknown key of the file, unless other software is known to set them.
     pub(super) fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) -> Result<(), Error> {
-        // Sorted, so that lanes made here come in one order; accounts after lanes, which name them.
+        // Sorted, so that new lanes have a stable order. Accounts come after the lanes, which name them.
         let mut named: BTreeMap<&'static str, BTreeMap<String, (String, String)>> = BTreeMap::new();
         for (variable, text) in variables {
             let name = variable.strip_prefix("VOLLEY_").unwrap_or_default();
-            if is_of_others(name) {
+            if is_foreign(name) {
                 continue;
             }
-            // A section's own name may hold one as well.
-            let of = |section: &&Section| name.strip_prefix(&shout(section.name))?.strip_prefix('_');
+            // The name of a section may contain an underscore too.
+            let of = |section: &&Section| name.strip_prefix(&as_variable(section.name))?.strip_prefix('_');
             let known = SECTIONS.iter().find_map(|section| Some((section.name, of(section)?)));
             let (section, rest) = known.unwrap_or_else(|| name.split_once('_').unwrap_or((name, "")));
             let lower = section.to_lowercase();
@@ -216,7 +216,7 @@ impl Layers {
                         None => {
                             let known: Vec<String> =
                                 sections().map(|name| format!("VOLLEY_{}_…", name.to_uppercase())).collect();
-                            format!("known are {}, {}; unset it", known.join(", "), OUTSIDE.join(", "))
+                            format!("use {} or {}, or unset it", known.join(", "), OUTSIDE.join(", "))
                         }
                     };
                     return Err(Error::UnknownVariable { variable, hint });
@@ -228,10 +228,10 @@ impl Layers {
     }
 
     fn add_lane_variables(&mut self, variables: BTreeMap<String, (String, String)>) -> Result<(), Error> {
-        // A lane that only the environment knows exists once it has a channel.
+        // A lane that only the environment defines exists once it has a channel.
         for (rest, _) in variables.values() {
             if let Some(name) = rest.strip_suffix("_CHANNEL").filter(|name| is_plain(name))
-                && !self.named(&LANE).any(|lane| shout(&lane.name) == name)
+                && !self.named(&LANE).any(|lane| as_variable(&lane.name) == name)
             {
                 let name = name.to_lowercase().replace('_', "-");
                 self.entry(&LANE, &name);
@@ -242,8 +242,8 @@ impl Layers {
             let Some((name, key)) = split_name(&rest, &LANE, names) else {
                 let known: Vec<&str> = self.named(&LANE).map(|lane| lane.name.as_str()).collect();
                 let hint = format!(
-                    "write VOLLEY_LANE_<NAME>_<KEY> with one of the lanes ({}) and one of the keys ({}), or set \
-                     VOLLEY_LANE_<NAME>_CHANNEL as well to make a new lane",
+                    "use VOLLEY_LANE_<NAME>_<KEY> with one of the lanes ({}) and one of the keys ({}), or also set \
+                     VOLLEY_LANE_<NAME>_CHANNEL to define a new lane",
                     if known.is_empty() { "none yet".to_owned() } else { known.join(", ") },
                     LANE.key_names().filter(|key| *key != "name").collect::<Vec<_>>().join(", "),
                 );
@@ -260,7 +260,7 @@ impl Layers {
                 self.named(&LANE).map(|lane| lane.values.get("account").map_or(&lane.name, |value| &value.text));
             let names = self.named(&ACCOUNT).map(|account| &account.name).chain(of_lanes).cloned().collect();
             let Some((name, key)) = split_name(&rest, &ACCOUNT, names) else {
-                let hint = "write VOLLEY_ACCOUNT_<NAME>_RATE with the `account` of a lane".to_owned();
+                let hint = "use VOLLEY_ACCOUNT_<NAME>_RATE with the `account` of a lane".to_owned();
                 return Err(Error::UnknownName { variable, section: ACCOUNT.name, hint });
             };
             self.entry(&ACCOUNT, &name).put(key, text, Source::Environment(variable))?;
@@ -268,7 +268,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Takes what was said on the command line: `("server.listen", value)`.
+    /// Adds a value from the command line: `("server.listen", value)`.
     pub(super) fn add_flag(&mut self, dotted: &str, text: String) -> Result<(), Error> {
         let (name, key) = dotted.split_once('.').unwrap_or((dotted, ""));
         match Section::find(name).filter(|section| !section.named) {
@@ -281,12 +281,11 @@ impl Layers {
     }
 }
 
-/// Variables that are read elsewhere: where the file is, and what is logged.
+/// Variables that other code reads: the path of the file, and the log settings.
 const OUTSIDE: [&str; 3] = ["VOLLEY_CONFIG", "VOLLEY_LOG", "VOLLEY_LOG_FORMAT"];
 
-/// Whether `VOLLEY_<name>` is none of the configuration's: Kubernetes tells every container where a service called volley
-/// is.
-fn is_of_others(name: &str) -> bool {
+/// Whether `VOLLEY_<name>` does not belong to the configuration: Kubernetes sets some for a service named volley.
+fn is_foreign(name: &str) -> bool {
     let of_kubernetes = ["SERVICE_HOST", "SERVICE_PORT", "PORT"];
     OUTSIDE.iter().any(|known| known.strip_prefix("VOLLEY_") == Some(name))
         || of_kubernetes
@@ -294,20 +293,21 @@ fn is_of_others(name: &str) -> bool {
             .any(|known| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')))
 }
 
-/// `PROMO_SG_RATE` is the rate of promo-sg, even where there is a lane promo: the longest name wins.
+/// Splits `PROMO_SG_RATE` into a name and a key. The longest name wins, so it is the rate of promo-sg even if there is a
+/// lane promo.
 fn split_name(rest: &str, section: &'static Section, names: Vec<String>) -> Option<(String, &'static str)> {
     names
         .into_iter()
         .filter_map(|name| {
-            let key = rest.strip_prefix(shout(&name).as_str())?.strip_prefix('_')?.to_lowercase();
+            let key = rest.strip_prefix(as_variable(&name).as_str())?.strip_prefix('_')?.to_lowercase();
             let key = section.key(&key).filter(|key| key.name != "name")?;
             Some((name, key.name))
         })
         .max_by_key(|(name, _)| name.len())
 }
 
-/// A name as it stands in a variable.
-fn shout(name: &str) -> String {
+/// A name as part of a variable.
+fn as_variable(name: &str) -> String {
     name.to_uppercase().replace('-', "_")
 }
 
@@ -315,7 +315,7 @@ fn repeated(section: &Section) -> &'static str {
     if section.name == LANE.name { "a repeated section, [[lane]]" } else { "a repeated section, [[account]]" }
 }
 
-/// Names stand in variables, addresses and metrics, so they are plain.
+/// Whether a name is plain. Names are part of variables, URLs and metrics.
 pub(super) fn is_plain(name: &str) -> bool {
     (1..=60).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
@@ -327,7 +327,7 @@ fn name_in(keys: &toml::Table, section: &'static Section, number: usize, source:
     }
 }
 
-/// Texts as they stand in a variable.
+/// A list as text, separated by commas as in a variable.
 fn in_commas(items: &[toml::Value]) -> Option<String> {
     let texts: Option<Vec<&str>> = items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
     Some(texts?.join(", "))

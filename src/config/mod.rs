@@ -1,11 +1,10 @@
 //! `volley.toml`, checked.
 //!
-//! In: the configuration file, `VOLLEY_…` variables, and what was said on the command line. Out: a [`Config`] in which
-//! everything is present that can be, every lane resolved against the provider's defaults; and where each value came
-//! from ([`Loaded::settings`]), for `config show`. And steps as people write them, here and in campaign files
-//! ([`DraftStep`]), which are read by the same [`Table`].
-//! Promises: default < file < environment < flag. What is unknown is refused with the nearest known name; what is
-//! wrong, with a sentence that says what, where and what to do. A secret never prints.
+//! In: the configuration file, `VOLLEY_…` variables, and flags. Out: a complete [`Config`], in which each lane has the
+//! provider's defaults; the source of each value for `config show` ([`Loaded::settings`]); and steps as they are written
+//! here and in campaign files ([`DraftStep`]), both read by [`Table`].
+//! Promises: default < file < environment < flag. An unknown name is refused with the nearest known one, an invalid value
+//! with a sentence that says what, where and what to do. A secret never prints.
 //! May not: use any room but `domain`; open databases or sockets; read files other than `volley.toml` and the secrets
 //! that it names.
 
@@ -38,10 +37,10 @@ pub use server::{Database, Server};
 use layers::Layers;
 use read::Reader;
 
-/// Where the file is looked for unless it is said.
+/// The default path of the file.
 pub const DEFAULT_PATH: &str = "volley.toml";
 
-/// Everything that an installation is told from outside.
+/// The whole configuration of an installation.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub database: Database,
@@ -49,19 +48,19 @@ pub struct Config {
     pub provider: Provider,
     /// In the order of the file.
     pub lanes: Vec<Lane>,
-    /// Every account that a lane belongs to, also those that no `[[account]]` speaks of.
+    /// Every account that a lane belongs to, also those without an `[[account]]`.
     pub accounts: Vec<Account>,
     /// Steps that campaigns share.
     pub routes: Vec<Route>,
-    /// Words of one's own by which people opt out and in.
+    /// The installation's own keywords for opting out and in.
     pub opt_out: Keywords,
-    /// Where it stands what messages cost.
+    /// The price list.
     pub prices: Option<PathBuf>,
-    /// After how long a campaign that has settled is purged; nothing where everything is kept.
+    /// How long a settled campaign is kept; `None` means forever.
     pub retention: Option<Span>,
 }
 
-/// A configuration, and how it came about.
+/// A configuration with its sources.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     pub config: Config,
@@ -69,55 +68,55 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// Every key with its value and the source of it, section by section.
     pub settings: Vec<Setting>,
-    /// What is allowed but probably not meant, one sentence each.
+    /// Settings that are allowed but probably mistakes, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// `[prices]`: the list of what messages cost.
+/// Reads `[prices]`: the path of the price list.
 fn prices(reader: &mut Reader<'_>) -> Result<Option<PathBuf>, Error> {
     Ok(reader.text("file")?.map(|path| reader.resolve("file", &path)))
 }
 
-/// What is younger is never purged: windows of up to 72 hours, places of a tier and questions to the provider look back.
+/// The shortest retention. Windows of up to 72 hours, tier slots and questions to the provider need younger data.
 pub const SHORTEST_RETENTION: Span = Span::from_secs(4 * 86_400);
 
-/// `[retention]`.
+/// Reads `[retention]`.
 fn retention(reader: &mut Reader<'_>) -> Result<Option<Span>, Error> {
     let Some(after) = reader.parsed::<Span>("after")? else { return Ok(None) };
     if after < SHORTEST_RETENTION {
         let problem =
-            format!("{after} is too short: what is purged is gone for good; write {SHORTEST_RETENTION} or more");
+            format!("{after} is too short, because purged data cannot be restored; use {SHORTEST_RETENTION} or more");
         return Err(reader.wrong("after", problem));
     }
     Ok(Some(after))
 }
 
 impl Config {
-    /// Reads the file at `path`, else at `VOLLEY_CONFIG`, else `volley.toml` where the command runs. Only the last may
-    /// be missing.
+    /// Reads the file at `path`, else at `VOLLEY_CONFIG`, else `volley.toml` in the current folder. Only the
+    /// last may be missing.
     pub fn load(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Loaded, Error> {
         Self::load_with(path, env, std::iter::empty::<(&str, String)>())
     }
 
-    /// The same, with what was said on the command line: `("server.listen", "127.0.0.1:9000")`.
+    /// The same with flags, such as `("server.listen", "127.0.0.1:9000")`.
     pub fn load_with<'a>(
         path: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
         flags: impl IntoIterator<Item = (&'a str, String)>,
     ) -> Result<Loaded, Error> {
         let mut env: Vec<(String, String)> = env.filter(|(variable, _)| variable.starts_with("VOLLEY_")).collect();
-        let said = env.iter().position(|(variable, _)| variable == "VOLLEY_CONFIG").map(|at| env.swap_remove(at).1);
-        let said = path.map(Path::to_owned).or(said.filter(|said| !said.is_empty()).map(PathBuf::from));
-        let path = said.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_PATH));
+        let named = env.iter().position(|(variable, _)| variable == "VOLLEY_CONFIG").map(|at| env.swap_remove(at).1);
+        let named = path.map(Path::to_owned).or(named.filter(|path| !path.is_empty()).map(PathBuf::from));
+        let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_PATH));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => Some(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && said.is_none() => None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => None,
             Err(source) => return Err(Error::Read { path, source }),
         };
         Self::read(text.as_deref().map(|text| (path.as_path(), text)), env.into_iter(), flags)
     }
 
-    /// The same from a text in hand; `path` names it in errors and is what its relative paths are relative to.
+    /// The same from a text. `path` names the file in errors, and relative paths in it start from there.
     pub fn read<'a>(
         file: Option<(&Path, &str)>,
         env: impl Iterator<Item = (String, String)>,
@@ -159,7 +158,7 @@ impl Config {
         self.lanes.iter().find(|lane| lane.name == name)
     }
 
-    /// Those lanes of a step that are configured still.
+    /// The lanes of a step that are still configured.
     pub fn lanes_of<'a, 's>(&'a self, step: &'s Step) -> impl Iterator<Item = &'a Lane> + use<'a, 's> {
         step.lanes.names().filter_map(|name| self.lane(name))
     }
@@ -172,13 +171,13 @@ impl Config {
         self.accounts.iter().find(|account| account.name == name)
     }
 
-    /// Each portfolio with its tier, by name. Only WhatsApp counts people.
+    /// Each portfolio with its tier, by name. Only WhatsApp has tiers.
     pub fn portfolios(&self) -> impl Iterator<Item = (&str, Tier)> {
         let counted = self.lanes.iter().filter_map(|lane| Some((lane.tiered()?, lane.tier)));
         counted.collect::<std::collections::BTreeMap<_, _>>().into_iter()
     }
 
-    /// What only a server needs: proof of webhooks unless it listens on loopback, and a key on every lane.
+    /// Checks what only a server needs: a webhook secret unless it listens on loopback, and a key on every lane.
     pub fn check_serve(&self) -> Result<(), Error> {
         let listen = self.server.listen;
         let proven = self.provider.webhook_authorization.is_some() || self.provider.webhook_secret.is_some();

@@ -1,4 +1,4 @@
-//! `[provider]`, and what of it a lane may say differently.
+//! `[provider]`, and the keys of it that a lane may override.
 
 use std::num::NonZeroU32;
 
@@ -9,15 +9,15 @@ use super::error::Error;
 use super::read::Reader;
 use crate::domain::Span;
 
-/// The provider as the installation knows it.
+/// The settings of the provider.
 #[derive(Debug, Clone)]
 pub struct Provider {
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     pub base_url: String,
     pub sub_account: Option<String>,
     pub account_id: Option<String>,
     pub api_key: Option<Secret>,
-    /// The `Authorization` that the provider was told to send with its webhooks.
+    /// The `Authorization` that is registered with the provider for its webhooks.
     pub webhook_authorization: Option<Secret>,
     /// The key of the HMAC over a webhook's raw body.
     pub webhook_secret: Option<Secret>,
@@ -36,13 +36,13 @@ pub enum SendMode {
     Batch { size: NonZeroU32 },
 }
 
-/// The provider as one lane knows it: its own words, else those of `[provider]`.
+/// The provider settings of one lane: its own, else those of `[provider]`.
 #[derive(Debug, Clone)]
 pub struct LaneProvider {
     pub base_url: String,
     pub sub_account: String,
     pub account_id: Option<String>,
-    /// Planning needs none; [`super::Config::check_serve`] wants one on every lane.
+    /// Planning needs none; [`super::Config::check_serve`] requires one on every lane.
     pub api_key: Option<Secret>,
     pub send: SendMode,
     pub timeout: Span,
@@ -54,7 +54,7 @@ impl Provider {
     const TIMEOUT: Span = Span::from_secs(30);
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let base_url = if reader.says("base_url") {
+        let base_url = if reader.has("base_url") {
             web_address(reader, "base_url")?.unwrap_or_default()
         } else {
             reader.assume("base_url", &Self::BASE_URL);
@@ -69,7 +69,7 @@ impl Provider {
             webhook_secret: reader.secret(None, "webhook_secret_file")?,
             send: send_mode(reader)?,
             timeout: timeout(reader)?,
-            // Enough for 1,000 a second at 60 ms an answer, and few enough for the provider's front door.
+            // Enough for 1,000 requests a second at 60 ms each, and few enough for the provider's load balancer.
             connections: nonzero(reader.whole("connections", 1..=1_024, 64)?),
         })
     }
@@ -102,7 +102,7 @@ fn send_mode(reader: &mut Reader<'_>) -> Result<SendMode, Error> {
     match word.as_str() {
         "single" => Ok(SendMode::Single),
         "batch" => Ok(SendMode::Batch { size }),
-        _ => Err(reader.wrong("send", format_args!("\"{word}\" is no way of sending; write single or batch"))),
+        _ => Err(reader.wrong("send", format_args!("unknown value \"{word}\"; use single or batch"))),
     }
 }
 
@@ -111,10 +111,10 @@ fn timeout(reader: &mut Reader<'_>) -> Result<Span, Error> {
     if (Span::from_secs(1)..=Span::from_secs(300)).contains(&timeout) {
         return Ok(timeout);
     }
-    Err(reader.wrong("timeout", format_args!("{timeout} is not from 1s to 5m")))
+    Err(reader.wrong("timeout", format_args!("invalid timeout {timeout}; use 1s to 5m")))
 }
 
-/// A secret that goes out as a header, and so may hold nothing that would break one.
+/// Reads a secret that is sent as a header, so it may contain only printable characters without spaces.
 fn header_secret(
     reader: &mut Reader<'_>,
     direct: &'static str,
@@ -123,14 +123,14 @@ fn header_secret(
     let secret = reader.secret(Some(direct), in_file)?;
     match &secret {
         Some(found) if !found.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
-            let key = if reader.says(direct) { direct } else { in_file };
-            Err(reader.wrong(key, "a key is one line of letters, digits and signs without spaces; check what it holds"))
+            let key = if reader.has(direct) { direct } else { in_file };
+            Err(reader.wrong(key, "invalid key; it must be one line of letters, digits and signs without spaces"))
         }
         Some(_) | None => Ok(secret),
     }
 }
 
-/// An `http` or `https` address without anything after its path, and without a slash at its end.
+/// Reads an `http` or `https` URL without query or fragment, and removes its trailing slash.
 pub(super) fn web_address(reader: &mut Reader<'_>, key: &'static str) -> Result<Option<String>, Error> {
     let Some(text) = reader.text(key)? else { return Ok(None) };
     let plain = |url: &Url| {
@@ -143,14 +143,13 @@ pub(super) fn web_address(reader: &mut Reader<'_>, key: &'static str) -> Result<
     };
     match Url::parse(&text).ok().filter(plain) {
         Some(_) => Ok(Some(text.trim_end_matches('/').to_owned())),
-        None => Err(reader.wrong(
-            key,
-            format_args!("\"{text}\" is not a web address; write https://, a host and perhaps a path, and no more"),
-        )),
+        None => {
+            Err(reader.wrong(key, format_args!("invalid URL \"{text}\"; use https://, a host and an optional path")))
+        }
     }
 }
 
-/// For numbers whose bounds begin at one.
+/// Converts a number that was checked to be at least 1.
 fn nonzero(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }

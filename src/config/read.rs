@@ -1,4 +1,4 @@
-//! From texts to values: each read is checked, and noted for `config show`.
+//! Converts texts to values: each one is checked, and recorded for `config show`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Setting {
     /// `provider`, or `lane promo-sg`.
     pub section: String,
     pub key: &'static str,
-    /// As text, a secret as `***`; `None` where nothing is set and nothing is assumed.
+    /// As text, a secret as `***`; `None` without value and default.
     pub value: Option<String>,
     pub source: Source,
 }
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         Error::Value { at: self.at(key), problem: problem.to_string() }
     }
 
-    fn note(&mut self, key: &'static str, value: Option<String>, source: Source) {
+    fn record(&mut self, key: &'static str, value: Option<String>, source: Source) {
         let secret = self.entry.section.key(key).is_some_and(|key| key.secret);
         let value = if secret { value.map(|_| "***".to_owned()) } else { value };
         self.settings.push(Setting { section: self.entry.title(), key, value, source });
@@ -57,19 +57,19 @@ impl<'a> Reader<'a> {
     fn take(&mut self, key: &'static str) -> Option<&'a Value> {
         let value = self.entry.values.get(key);
         if let Some(value) = value {
-            self.note(key, Some(value.text.clone()), value.source.clone());
+            self.record(key, Some(value.text.clone()), value.source.clone());
         }
         value
     }
 
-    pub(super) fn says(&self, key: &'static str) -> bool {
+    pub(super) fn has(&self, key: &'static str) -> bool {
         self.entry.values.contains_key(key)
     }
 
     /// The value, if there is one.
     pub(super) fn text(&mut self, key: &'static str) -> Result<Option<String>, Error> {
         let Some(value) = self.take(key) else {
-            self.note(key, None, Source::Default);
+            self.record(key, None, Source::Default);
             return Ok(None);
         };
         match value.text.trim() {
@@ -78,58 +78,57 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The values of a list, none of them empty, each through its type's own door.
+    /// The parsed values of a list, without empty ones.
     pub(super) fn parsed_list<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Result<Vec<T>, Error> {
         let text = self.text(key)?.unwrap_or_default();
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let parse = |item: &str| {
-            item.parse().map_err(|error| self.wrong(key, format_args!("\"{item}\" cannot be used: {error}")))
-        };
+        let parse =
+            |item: &str| item.parse().map_err(|error| self.wrong(key, format_args!("invalid \"{item}\": {error}")));
         items.map(parse).collect()
     }
 
-    /// The value through its type's own door.
+    /// The parsed value, if there is one.
     pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Result<Option<T>, Error> {
         let text = self.text(key)?;
         text.map(|text| text.parse().map_err(|error| self.wrong(key, error))).transpose()
     }
 
-    /// The value, or what holds where none is given.
+    /// The parsed value, or the default.
     pub(super) fn parsed_or<T>(&mut self, key: &'static str, default: T) -> Result<T, Error>
     where
         T: FromStr<Err: fmt::Display> + fmt::Display,
     {
-        if self.says(key) {
+        if self.has(key) {
             return Ok(self.parsed(key)?.unwrap_or(default));
         }
         self.assume(key, &default);
         Ok(default)
     }
 
-    /// Notes a default.
+    /// Records a default.
     pub(super) fn assume(&mut self, key: &'static str, default: &impl fmt::Display) {
-        self.note(key, Some(default.to_string()), Source::Default);
+        self.record(key, Some(default.to_string()), Source::Default);
     }
 
-    /// A whole number within bounds that the caller states in the sentence.
+    /// A whole number within bounds.
     pub(super) fn whole(
         &mut self,
         key: &'static str,
         bounds: std::ops::RangeInclusive<u32>,
         default: u32,
     ) -> Result<u32, Error> {
-        if !self.says(key) {
+        if !self.has(key) {
             self.assume(key, &default);
             return Ok(default);
         }
         let text = self.text(key)?.unwrap_or_default();
         text.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| {
             let (least, most) = bounds.into_inner();
-            self.wrong(key, format_args!("\"{text}\" is not a whole number from {least} to {most}"))
+            self.wrong(key, format_args!("invalid number \"{text}\"; use a whole number from {least} to {most}"))
         })
     }
 
-    /// A secret that is written here or in a file. The layer that speaks last decides; one layer may not say both.
+    /// A secret from its own key or from a file. The later layer wins; one layer may not have both.
     pub(super) fn secret(
         &mut self,
         direct: Option<&'static str>,
@@ -141,7 +140,7 @@ impl<'a> Reader<'a> {
             if layer(&text.source) == layer(&file.source) {
                 return Err(Error::Both { section: self.title(), first: key, second: in_file });
             }
-            // The overruled one stays out of `config show`, since nothing comes from it.
+            // The overridden key is not shown by `config show`, because it has no effect.
             return if text.source > file.source { self.direct(key) } else { self.file(in_file) };
         }
         match (text, file) {
@@ -149,7 +148,7 @@ impl<'a> Reader<'a> {
             (None, Some(_)) => self.file(in_file),
             (None, None) => {
                 for key in direct.into_iter().chain([in_file]) {
-                    self.note(key, None, Source::Default);
+                    self.record(key, None, Source::Default);
                 }
                 Ok(None)
             }
@@ -174,13 +173,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A path as the value's own layer means it.
+    /// Resolves a path relative to its layer.
     pub(super) fn resolve(&self, key: &'static str, path: &str) -> PathBuf {
         resolve(path, &self.at(key).source)
     }
 }
 
-/// A path in the file is relative to the file; everywhere else to where the command runs.
+/// Resolves a path: from the file, relative to the file; otherwise, relative to the current folder.
 fn resolve(path: &str, source: &Source) -> PathBuf {
     match source {
         Source::File(file) => file.parent().unwrap_or(Path::new("")).join(path),

@@ -1,10 +1,10 @@
-//! What must never be printed.
+//! Secrets, which never print.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A key or a proof. It prints as `***`, and its memory is wiped when it goes.
+/// A key or a webhook secret. It prints as `***`, and its memory is wiped when it is dropped.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::provider::web_address;
 use super::read::Reader;
 
-/// Where everything is kept.
+/// The database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
     /// One file, one node.
@@ -17,7 +17,7 @@ pub enum Database {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     pub listen: SocketAddr,
-    /// Where the provider posts its webhooks, and what links in pages begin with; without a slash at the end.
+    /// The base of webhook URLs and of links in pages; without a trailing slash.
     pub public_url: String,
 }
 
@@ -31,17 +31,15 @@ impl Database {
                 let path = rest.strip_prefix("//").unwrap_or(rest);
                 if path.is_empty() || path.ends_with('/') || path.contains('?') || path.contains(":memory:") {
                     let problem =
-                        format!("\"{url}\" names no file; write sqlite:// and a path, such as {}", Self::DEFAULT);
+                        format!("\"{url}\" has no file path; use sqlite:// and a path, such as {}", Self::DEFAULT);
                     return Err(reader.wrong("url", problem));
                 }
                 Ok(Self::Sqlite { path: reader.resolve("url", path) })
             }
-            Some(("postgres" | "postgresql", _)) => Err(Error::NotBuilt {
-                at: reader.at("url"),
-                what: "PostgreSQL, for several nodes,",
-                instead: "use sqlite:// and a path",
-            }),
-            _ => Err(reader.wrong("url", format_args!("\"{url}\" is no database; write sqlite:// and a path"))),
+            Some(("postgres" | "postgresql", _)) => {
+                Err(Error::NotBuilt { at: reader.at("url"), what: "PostgreSQL", instead: "use sqlite:// and a path" })
+            }
+            _ => Err(reader.wrong("url", format_args!("invalid database \"{url}\"; use sqlite:// and a path"))),
         }
     }
 }
@@ -49,19 +47,22 @@ impl Database {
 impl Server {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8688);
-        let listen = if reader.says("listen") {
+        let listen = if reader.has("listen") {
             let text = reader.text("listen")?.unwrap_or_default();
             text.replace("localhost:", "127.0.0.1:").parse().map_err(|_| {
-                reader.wrong("listen", format_args!("\"{text}\" is not an address and a port, such as {DEFAULT}"))
+                reader.wrong(
+                    "listen",
+                    format_args!("invalid address \"{text}\"; use an address and a port, such as {DEFAULT}"),
+                )
             })?
         } else {
             reader.assume("listen", &DEFAULT);
             DEFAULT
         };
-        let public_url = if reader.says("public_url") {
+        let public_url = if reader.has("public_url") {
             web_address(reader, "public_url")?.unwrap_or_default()
         } else {
-            // "Everywhere" is no address that anybody could post to.
+            // The unspecified address cannot be posted to.
             let ip = if listen.ip().is_unspecified() { DEFAULT.ip() } else { listen.ip() };
             let url = format!("http://{}", SocketAddr::new(ip, listen.port()));
             reader.assume("public_url", &url);

@@ -25,7 +25,7 @@ const TWO: &str = r#"
 "#;
 
 #[test]
-fn nothing_said_is_a_whole_configuration() {
+fn an_empty_configuration_is_complete() {
     let loaded = Config::read(None, std::iter::empty(), []).unwrap();
     assert_eq!(loaded.config.database, Database::Sqlite { path: PathBuf::from("volley.db") });
     assert_eq!(loaded.config.server.listen.to_string(), "127.0.0.1:8688");
@@ -38,7 +38,7 @@ fn nothing_said_is_a_whole_configuration() {
 }
 
 #[test]
-fn lanes_get_what_they_do_not_say() {
+fn lanes_get_defaults_for_missing_keys() {
     let config = read(TWO).unwrap().config;
     let [whatsapp, sms] = &config.lanes[..] else { panic!("two lanes") };
     assert_eq!((whatsapp.rate.to_string().as_str(), whatsapp.burst.get()), ("80/s", 4));
@@ -52,36 +52,36 @@ fn lanes_get_what_they_do_not_say() {
 }
 
 #[test]
-fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
+fn every_error_says_what_where_and_what_to_do() {
     let lane =
         |more: &str| format!("[provider]\nsub_account = \"a\"\n[[lane]]\nname = \"x\"\nchannel = \"WhatsApp\"\n{more}");
     let cases = [
-        ("[provider]\nbase_ulr = \"x\"", "etc/volley.toml: provider has no key `base_ulr`; did you mean `base_url`?"),
-        ("[providers]", "etc/volley.toml: there is no section `providers`; did you mean `provider`?"),
-        ("[databas", "etc/volley.toml, line 1, is not TOML"),
+        ("[provider]\nbase_ulr = \"x\"", "etc/volley.toml: provider: unknown key `base_ulr`; did you mean `base_url`?"),
+        ("[providers]", "etc/volley.toml: unknown section `providers`; did you mean `provider`?"),
+        ("[databas", "etc/volley.toml, line 1: invalid TOML"),
         ("lane = 3", "`lane` must be a repeated section, [[lane]]"),
         ("[lane]\nname = \"x\"", "`lane` must be a repeated section, [[lane]]"),
         ("[provider]\ntimeout = true", "`timeout of provider` must be a text in quotes"),
         ("[provider]\ntimeout = \"30\"", "etc/volley.toml, provider, timeout: \"30\" is not a length of time"),
-        ("[provider]\ntimeout = \"10m\"", "not from 1s to 5m"),
+        ("[provider]\ntimeout = \"10m\"", "use 1s to 5m"),
         ("[provider]\nsub_account = \" \"", "is empty; write a value or remove it"),
-        ("[provider]\nbatch_size = 10001", "not a whole number from 1 to 10000"),
-        ("[provider]\nbatch_size = 0", "not a whole number from 1 to 10000"),
-        ("[provider]\nsend = \"bulk\"", "write single or batch"),
-        ("[provider]\nbase_url = \"chatapps.8x8.com\"", "\"chatapps.8x8.com\" is not a web address"),
-        ("[provider]\nbase_url = \"ftp://x\"", "is not a web address"),
+        ("[provider]\nbatch_size = 10001", "use a whole number from 1 to 10000"),
+        ("[provider]\nbatch_size = 0", "use a whole number from 1 to 10000"),
+        ("[provider]\nsend = \"bulk\"", "use single or batch"),
+        ("[provider]\nbase_url = \"chatapps.8x8.com\"", "invalid URL \"chatapps.8x8.com\""),
+        ("[provider]\nbase_url = \"ftp://x\"", "invalid URL"),
         ("[provider]\napi_key = \"two words\"", "without spaces"),
-        ("[provider]\napi_key = \"k\"\napi_key_file = \"f\"", "provider says both api_key and api_key_file; keep one"),
+        ("[provider]\napi_key = \"k\"\napi_key_file = \"f\"", "provider has both api_key and api_key_file; keep one"),
         ("[provider]\napi_key_file = \"none.key\"", "the file etc/none.key cannot be read"),
-        ("[database]\nurl = \"sqlite://\"", "\"sqlite://\" names no file"),
-        ("[database]\nurl = \"mysql://x\"", "is no database"),
+        ("[database]\nurl = \"sqlite://\"", "\"sqlite://\" has no file path"),
+        ("[database]\nurl = \"mysql://x\"", "invalid database"),
         (
             "[database]\nurl = \"postgres://user@host/volley\"",
-            "PostgreSQL, for several nodes, is designed but not built yet; use sqlite:// and a path",
+            "PostgreSQL is not supported yet; use sqlite:// and a path",
         ),
-        ("[server]\nlisten = \"8688\"", "is not an address and a port, such as 127.0.0.1:8688"),
-        ("[[lane]]\nchannel = \"SMS\"", "lane number 1 has no name"),
-        ("[[lane]]\nname = \"a b\"", "lane number 1 has no name"),
+        ("[server]\nlisten = \"8688\"", "use an address and a port, such as 127.0.0.1:8688"),
+        ("[[lane]]\nchannel = \"SMS\"", "lane number 1 has no valid name"),
+        ("[[lane]]\nname = \"a b\"", "lane number 1 has no valid name"),
         ("[[lane]]\nname = \"x\"", "lane x has no channel"),
         ("[[lane]]\nname = \"x\"\nchannel = \"SMS\"", "lane x has no sub_account; add sub_account"),
         (
@@ -91,18 +91,18 @@ fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
         (&lane("[[lane]]\nname = \"x\""), "two lanes named \"x\"; rename one"),
         (
             &lane("[[lane]]\nname = \"X\""),
-            "two lanes named \"x\" and \"X\"; rename one, since VOLLEY_LANE_X would mean",
+            "two lanes named \"x\" and \"X\"; rename one, because VOLLEY_LANE_X would apply",
         ),
         (&lane("rate = \"0/s\""), "\"0/s\" is not a rate; write a number of at least 1"),
-        (&lane("burst = 0"), "not a whole number from 1"),
+        (&lane("burst = 0"), "use a whole number from 1"),
         (&lane("tier = \"300\""), "known are 50, 250, 1K, 2K, 10K, 100K and unlimited"),
         (&lane("number = \"12\""), "not an international phone number"),
-        (&lane("source = \"ACME\""), "a source is the sender of an SMS; remove it"),
-        (&lane("countries = [\"SG\", \"UK\"]"), "\"UK\" is no country; did you mean GB?"),
-        (&lane("teir = \"1K\""), "etc/volley.toml: lane x has no key `teir`; did you mean `tier`?"),
+        (&lane("source = \"ACME\""), "only SMS lanes have a source; remove it"),
+        (&lane("countries = [\"SG\", \"UK\"]"), "unknown country \"UK\"; did you mean GB?"),
+        (&lane("teir = \"1K\""), "etc/volley.toml: lane x: unknown key `teir`; did you mean `tier`?"),
         (
             &lane("[[lane]]\nname = \"y\"\nchannel = \"SMS\"\ntier = \"1K\""),
-            "lane y, tier: a messaging tier is WhatsApp's alone; remove it",
+            "lane y, tier: only WhatsApp lanes have a messaging tier; remove it",
         ),
         (&lane("[[lane]]\nname = \"y\"\nchannel = \"SMS\"\nsource = \"12345678901234567\""), "more than 16 characters"),
         (
@@ -117,7 +117,7 @@ fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
             ),
             "account a belongs to one portfolio, but lane x says p and lane y says q",
         ),
-        (&lane("account = \"waba-1\"\n[[account]]\nname = \"waba1\""), "hold nobody back; did you mean `waba-1`?"),
+        (&lane("account = \"waba-1\"\n[[account]]\nname = \"waba1\""), "have no effect; did you mean `waba-1`?"),
     ];
     for (text, sentence) in cases {
         let error = read(text).expect_err(text).to_string();
@@ -126,14 +126,14 @@ fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file_and_a_flag_over_both() {
+fn variables_override_the_file_and_flags_override_both() {
     let variables = [
         ("VOLLEY_PROVIDER_TIMEOUT", "20s"),
         ("VOLLEY_SERVER_LISTEN", "127.0.0.1:1"),
         ("VOLLEY_LANE_PROMO_SG_RATE", "9/s"),
         ("VOLLEY_LANE_PROMO_RATE", "8/s"),
-        ("VOLLEY_SERVICE_HOST", "is somebody else's"),
-        ("VOLLEY_PORT_8688_TCP", "is somebody else's"),
+        ("VOLLEY_SERVICE_HOST", "set by other software"),
+        ("VOLLEY_PORT_8688_TCP", "set by other software"),
     ];
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let text = format!("{TWO}\n[server]\nlisten = \"127.0.0.1:2\"");
@@ -154,7 +154,7 @@ fn the_environment_wins_over_the_file_and_a_flag_over_both() {
 }
 
 #[test]
-fn a_lane_can_live_in_the_environment_alone() {
+fn a_lane_can_be_defined_by_variables_alone() {
     let variables = [("VOLLEY_LANE_NEWS_DE_CHANNEL", "Viber"), ("VOLLEY_LANE_NEWS_DE_RATE", "2/s")];
     let config = read_env(TWO, &variables).unwrap().config;
     let lane = config.lane("news-de").unwrap();
@@ -164,12 +164,15 @@ fn a_lane_can_live_in_the_environment_alone() {
 #[test]
 fn a_misspelled_variable_is_refused() {
     for (variable, sentence) in [
-        ("VOLLEY_PROVIDER_API_KYE", "VOLLEY_PROVIDER_API_KYE: provider has no key `api_kye`; did you mean `api_key`?"),
+        (
+            "VOLLEY_PROVIDER_API_KYE",
+            "VOLLEY_PROVIDER_API_KYE: provider: unknown key `api_kye`; did you mean `api_key`?",
+        ),
         ("VOLLEY_PROVIDRE_API_KEY", "did you mean VOLLEY_PROVIDER_API_KEY?"),
-        ("VOLLEY_FOO", "VOLLEY_FOO is no variable of Volley's; known are VOLLEY_DATABASE_…"),
-        ("VOLLEY_SOMETHING_ELSE", "VOLLEY_SOMETHING_ELSE is no variable of Volley's"),
-        ("VOLLEY_LANE_PRMO_RATE", "VOLLEY_LANE_PRMO_RATE names no lane: write VOLLEY_LANE_<NAME>_<KEY>"),
-        ("VOLLEY_ACCOUNT_WABA_RATE", "names no account"),
+        ("VOLLEY_FOO", "unknown variable VOLLEY_FOO; use VOLLEY_DATABASE_…"),
+        ("VOLLEY_SOMETHING_ELSE", "unknown variable VOLLEY_SOMETHING_ELSE"),
+        ("VOLLEY_LANE_PRMO_RATE", "VOLLEY_LANE_PRMO_RATE: unknown lane; use VOLLEY_LANE_<NAME>_<KEY>"),
+        ("VOLLEY_ACCOUNT_WABA_RATE", "unknown account"),
     ] {
         let error = read_env(TWO, &[(variable, "1")]).expect_err(variable).to_string();
         assert!(error.contains(sentence), "{variable}\n  gave: {error}\n  want: {sentence}");
@@ -177,7 +180,7 @@ fn a_misspelled_variable_is_refused() {
 }
 
 #[test]
-fn a_shared_whatsapp_account_has_the_providers_rate_unless_it_says_otherwise() {
+fn a_shared_whatsapp_account_has_the_providers_rate_by_default() {
     let text = TWO.replace(
         "channel = \"WhatsApp\"",
         "channel = \"WhatsApp\"\naccount = \"waba\"\nrate = \"2000/s\"\nnumber = \"+6591234567\"",
@@ -195,12 +198,12 @@ fn a_shared_whatsapp_account_has_the_providers_rate_unless_it_says_otherwise() {
 }
 
 #[test]
-fn a_whatsapp_lane_without_its_number_is_pointed_out_since_no_event_of_the_provider_names_it() {
+fn a_whatsapp_lane_without_number_gets_a_warning() {
     let warned = |text: &str| {
         let warnings = read(text).unwrap().warnings;
         warnings.into_iter().find(|warning| warning.contains("`number`"))
     };
-    assert!(warned(TWO).unwrap().contains("no `number` stands with WhatsApp lane promo;"));
+    assert!(warned(TWO).unwrap().contains("WhatsApp lane promo has no `number`;"));
     assert_eq!(warned(&TWO.replace("\"WhatsApp\"", "\"WhatsApp\"\nnumber = \"+6591234567\"")), None);
 }
 
@@ -214,7 +217,7 @@ fn paths_in_the_file_are_relative_to_the_file_and_secrets_never_print() {
     assert_eq!(loaded.config.provider.api_key.as_ref().unwrap().expose(), "s3cr3t");
     assert_eq!(loaded.config.database, Database::Sqlite { path: folder.path().join("data.db") });
 
-    // The environment's key stands above the file's key file.
+    // The key of the environment overrides the key file of the file.
     let variables = [("VOLLEY_PROVIDER_API_KEY".to_owned(), "t0pm0st".to_owned())];
     let loaded = Config::load(Some(&path), variables.into_iter()).unwrap();
     assert_eq!(loaded.config.provider.api_key.as_ref().unwrap().expose(), "t0pm0st");
@@ -223,7 +226,7 @@ fn paths_in_the_file_are_relative_to_the_file_and_secrets_never_print() {
 }
 
 #[test]
-fn only_the_file_at_its_usual_place_may_be_missing() {
+fn only_the_file_at_its_default_path_may_be_missing() {
     let error = Config::load(Some(Path::new("no/such.toml")), std::iter::empty()).unwrap_err();
     assert!(error.to_string().contains("no/such.toml cannot be read"), "{error}");
     let variables = [("VOLLEY_CONFIG".to_owned(), "no/other.toml".to_owned())];
@@ -232,28 +235,28 @@ fn only_the_file_at_its_usual_place_may_be_missing() {
 }
 
 #[test]
-fn serving_needs_keys_and_off_loopback_a_proof() {
+fn serving_needs_keys_and_off_loopback_a_webhook_secret() {
     let open = "[server]\nlisten = \"0.0.0.0:8688\"\n";
     let error = read(open).unwrap().config.check_serve().unwrap_err();
-    assert!(error.to_string().contains("no proof for webhooks"), "{error}");
+    assert!(error.to_string().contains("no webhook secret is set"), "{error}");
     let proven = format!("{open}[provider]\nwebhook_authorization = \"Bearer x\"");
     read(&proven).unwrap().config.check_serve().unwrap();
     let error = read(TWO).unwrap().config.check_serve().unwrap_err();
-    assert!(error.to_string().starts_with("lane promo has no key for the provider"), "{error}");
+    assert!(error.to_string().starts_with("lane promo has no API key"), "{error}");
 }
 
 #[test]
-fn the_sample_is_a_good_configuration() {
+fn the_sample_configuration_is_valid_without_warnings() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/volley.toml");
     let loaded = Config::load(Some(&path), std::iter::empty()).unwrap();
     assert_eq!(loaded.config.lanes.len(), 3);
-    // Whoever tries it out needs nothing else.
+    // Trying it out needs nothing else.
     loaded.config.check_serve().unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
 
 #[test]
-fn words_of_ones_own_are_a_list_and_in_a_variable_stand_between_commas() {
+fn own_keywords_are_a_list_and_separated_by_commas_in_a_variable() {
     let words = |texts: &[&str]| -> Vec<Phrase> { texts.iter().map(|text| text.parse().unwrap()).collect() };
     let config = read("[opt_out]\nstop = [\"Schluss\", \"keine Werbung\"]\nignore = [\"TD\"]").unwrap().config;
     let (stop, ignore) = (words(&["Schluss", "keine Werbung"]), words(&["TD"]));
@@ -268,14 +271,14 @@ fn words_of_ones_own_are_a_list_and_in_a_variable_stand_between_commas() {
 }
 
 #[test]
-fn a_word_that_nobody_can_write_or_that_means_two_things_is_refused() {
+fn an_unusable_or_ambiguous_keyword_is_refused() {
     let long = format!("stop = [\"{}\"]", "a".repeat(97));
     for (wrong, what) in [
-        ("stop = [\"!\"]", "opt_out, stop: \"!\" cannot be used: it contains only spaces and punctuation"),
+        ("stop = [\"!\"]", "opt_out, stop: invalid \"!\": it contains only spaces and punctuation"),
         (&long, "longer than 96 bytes"),
-        ("stop = [\"Ende\"]\nstart = [\"ENDE.\"]", "opt_out, start: \"ende\" stands in stop as well"),
-        ("stop = [\"Ende\"]\nignore = [\"ende\"]", "opt_out, ignore: \"ende\" stands in stop as well"),
-        ("start = [\"go-on\"]\nignore = [\"Go on\"]", "opt_out, ignore: \"go on\" stands in start as well"),
+        ("stop = [\"Ende\"]\nstart = [\"ENDE.\"]", "opt_out, start: \"ende\" is also in stop"),
+        ("stop = [\"Ende\"]\nignore = [\"ende\"]", "opt_out, ignore: \"ende\" is also in stop"),
+        ("start = [\"go-on\"]\nignore = [\"Go on\"]", "opt_out, ignore: \"go on\" is also in start"),
     ] {
         let error = read(&format!("[opt_out]\n{wrong}")).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");

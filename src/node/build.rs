@@ -1,4 +1,4 @@
-//! Lanes from their configuration: who shares which bucket, and which tier.
+//! Builds lanes from their configuration, with the buckets and tiers that they share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::store::{self, Book, BucketOf, LaneState, Store, TierPlace};
 use crate::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};
 use crate::timers::{Addresses, Gaps};
 
-/// Lanes, and what they share.
+/// Lanes, and the buckets and tiers that they share.
 pub(super) struct Built {
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) accounts: BTreeMap<String, Arc<Bucket>>,
@@ -23,7 +23,7 @@ pub(super) struct Built {
 }
 
 pub(super) struct Building<'a> {
-    /// With everything that was turned while an earlier server ran.
+    /// The configuration with the overrides in effect.
     pub(super) config: &'a Config,
     pub(super) store: &'a Arc<dyn Store>,
     pub(super) book: &'a Arc<Book>,
@@ -36,15 +36,15 @@ pub(super) struct Building<'a> {
     pub(super) is_first: bool,
 }
 
-/// Tells how requests to one address end.
+/// Reports to `gaps` how requests to one address end.
 #[derive(Debug)]
-struct Proving {
+struct ReachObserver {
     gaps: Arc<Gaps>,
     clock: Arc<dyn Clock>,
     address: usize,
 }
 
-impl Observer for Proving {
+impl Observer for ReachObserver {
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -58,7 +58,7 @@ impl Observer for Proving {
     }
 }
 
-/// Which lanes share which provider address.
+/// The provider address of each lane.
 pub(super) async fn addresses(config: &Config, store: &dyn Store) -> store::Result<Addresses> {
     let names = config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();
     let mut addresses = Addresses::default();
@@ -81,10 +81,10 @@ impl Building<'_> {
             self.store.lanes(names).await?.into_iter().map(|known| (known.name, known.id)).collect();
         let noted: BTreeMap<BucketOf, u64> =
             self.store.buckets().await?.into_iter().map(|noted| (noted.of, noted.full_at)).collect();
-        // What was in flight may have left at any time until now.
+        // A message in flight may have been sent at any time until now.
         let unknown =
             |lane: &config::Lane| numbered.get(&lane.name).and_then(|id| in_flight.get(id)).copied().unwrap_or(0);
-        let go_on = |bucket: &Bucket, of: BucketOf, unknown: u32| {
+        let restore = |bucket: &Bucket, of: BucketOf, unknown: u32| {
             if let (Some(full_at), true) = (noted.get(&of), bucket.to_note().is_some()) {
                 bucket.go_on_from(Tick::from_nanos(*full_at), unknown);
             }
@@ -92,10 +92,10 @@ impl Building<'_> {
         let accounts = self.accounts();
         for (name, bucket) in &accounts {
             let lanes = self.config.lanes.iter().filter(|lane| lane.account == *name);
-            go_on(bucket, BucketOf::Account(name.clone()), lanes.map(unknown).sum());
+            restore(bucket, BucketOf::Account(name.clone()), lanes.map(unknown).sum());
         }
         let windows = self.windows(&numbered).await?;
-        // What the server before this one said last of each.
+        // The lane states that the previous server recorded.
         let states = self.store.lane_states(Timestamp::default()).await?;
         let states: BTreeMap<String, LaneState> = states.into_iter().map(|state| (state.lane.clone(), state)).collect();
         let mut pairs: BTreeMap<String, Arc<Pairs>> = BTreeMap::new();
@@ -103,7 +103,7 @@ impl Building<'_> {
         for lane in &self.config.lanes {
             let Some(id) = numbered.get(&lane.name).copied() else { continue };
             let bucket = Arc::new(Bucket::new(lane.rate, lane.burst, Arc::clone(self.clock)));
-            go_on(&bucket, BucketOf::Lane(lane.name.clone()), unknown(lane));
+            restore(&bucket, BucketOf::Lane(lane.name.clone()), unknown(lane));
             let account = accounts.get(lane.account.as_str()).cloned();
             let tier = lane
                 .tiered()
@@ -114,7 +114,7 @@ impl Building<'_> {
                 client: self.client(id, transport(lane)?),
                 pace: Pace::new(bucket, account),
                 pairs: (lane.channel == Channel::WhatsApp).then(|| {
-                    // A number is one sender, on however many lanes.
+                    // All lanes with one number are one sender.
                     let sender = lane.number.map_or_else(|| lane.name.clone(), |number| number.to_string());
                     let new = || {
                         let clock = Arc::clone(self.clock);
@@ -138,7 +138,7 @@ impl Building<'_> {
         Ok(Built { lanes, accounts, windows })
     }
 
-    /// One for each subaccount, with the key of its first lane.
+    /// One asker for each subaccount, with the key of its first lane.
     pub(super) fn askers(
         &self,
         lanes: &[Arc<Lane>],
@@ -167,11 +167,11 @@ impl Building<'_> {
         by_account.into_iter().filter_map(|entry| asker(entry).transpose()).collect()
     }
 
-    /// A lane's way to its provider, each use of which proves something about its address.
+    /// The client of a lane, whose requests show whether its address can be reached.
     fn client(&self, lane: LaneId, transport: Box<dyn Transport>) -> Client {
         let Some(address) = self.gaps.address_of(lane) else { return Client::new(transport) };
-        let proving = Proving { gaps: Arc::clone(self.gaps), clock: Arc::clone(self.clock), address };
-        Client::new(Box::new(Observed::new(transport, proving)))
+        let observer = ReachObserver { gaps: Arc::clone(self.gaps), clock: Arc::clone(self.clock), address };
+        Client::new(Box::new(Observed::new(transport, observer)))
     }
 
     fn accounts(&self) -> BTreeMap<String, Arc<Bucket>> {
@@ -184,7 +184,7 @@ impl Building<'_> {
             .collect()
     }
 
-    /// The people of the last day of each portfolio with a limited tier.
+    /// The tier of each portfolio, with the recipients of the last day if it is limited.
     async fn windows(
         &self,
         numbered: &BTreeMap<String, LaneId>,
@@ -200,14 +200,14 @@ impl Building<'_> {
         }
         let mut places = self.store.tier_places(names, since).await?;
         let window = |(portfolio, tier): (&str, Tier)| {
-            let people = places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierPlace::times);
-            (portfolio.to_owned(), Arc::new(TierWindow::new(tier, people)))
+            let recipients = places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierPlace::times);
+            (portfolio.to_owned(), Arc::new(TierWindow::new(tier, recipients)))
         };
         Ok(tiers.into_iter().map(window).collect())
     }
 }
 
-/// The portfolios whose tiers are limited, with the numbers of their lanes.
+/// The portfolios with a limited tier, with the ids of their lanes.
 pub(super) fn limited(config: &Config, numbered: &BTreeMap<String, LaneId>) -> BTreeMap<String, Vec<LaneId>> {
     let mut of = BTreeMap::<String, Vec<LaneId>>::new();
     for lane in config.lanes.iter().filter(|lane| lane.tier != Tier::Unlimited) {

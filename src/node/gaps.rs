@@ -1,5 +1,5 @@
-//! What a node tells about times in which nobody listened, and about provider addresses of which proof is missing: to
-//! whoever comes next, and to people.
+//! Records and reports gaps (times without receipts) and doubts (provider addresses without proof that they work), for
+//! operators and for the next node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use crate::engine::Gap;
 use crate::store::{self, Direction, DoubtCause, Event, KeptGap, LinkState, Store};
 use crate::timers::{Doubt, Gaps, Over};
 
-/// How long a gap is remembered: longer than any message waits for its receipts.
+/// How long a gap is kept: longer than any message waits for its receipts.
 const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
-/// How much later than it is on record the last proof may be: a way that works is written down now and then.
+/// How far the recorded time of the last proof may be behind: a working link is recorded only now and then.
 const PROOF_NOTED: Span = Span::from_secs(5);
-/// How long the provider does not answer before that is said.
+/// How long the provider must fail to answer before that is reported.
 const LASTS: Span = Span::from_secs(40);
-/// How often it is said that receipts do not get to us.
-const SAY_AGAIN: Span = Span::from_secs(60);
+/// How often a doubt is reported again.
+const REPORT_EVERY: Span = Span::from_secs(60);
 
-/// What is said where proof is missing that a provider address can be reached or can reach us.
+/// Describes a doubt: what is not proven about a provider address.
 pub fn doubt(address: &str, cause: DoubtCause) -> String {
     match cause {
         DoubtCause::TurnedAway => {
-            format!("receipts of the provider at {address} are turned away, because the webhook secret does not match")
+            format!("receipts of the provider at {address} are rejected, because the webhook secret does not match")
         }
         DoubtCause::Unheard => format!(
             "the provider at {address} reports statuses when asked, but its webhooks do not arrive at /webhooks/8x8"
@@ -32,50 +32,49 @@ pub fn doubt(address: &str, cause: DoubtCause) -> String {
     }
 }
 
-/// What to do about it.
+/// Says how an operator ends a doubt.
 pub const fn end_doubt(cause: DoubtCause) -> &'static str {
     match cause {
         DoubtCause::TurnedAway => {
-            "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the provider was \
-             told, and start the server again"
+            "make webhook_authorization or webhook_secret_file match the secret that is registered with the provider, and \
+             restart the server"
         }
         DoubtCause::Unheard => {
-            "check that the provider was told server.public_url, and that a request from outside gets through to it: its \
-             name, its certificate, a proxy or a firewall before it"
+            "check that server.public_url is registered with the provider, and that it can be reached from outside: its \
+             DNS name, its certificate, a proxy or a firewall in front of it"
         }
         DoubtCause::Unreachable => {
-            "check the network, a proxy before the provider, and base_url; the server goes on trying by itself"
+            "check the network, a proxy in front of the provider, and base_url; the server retries automatically"
         }
     }
 }
 
-/// Holds what a time in which nobody listened has made doubtful, and writes it down, so that whoever comes next holds
-/// it too.
-pub(super) async fn note_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> store::Result<()> {
+/// Holds the deadlines that a gap makes doubtful, and records the gap, so that the next node holds them too.
+pub(super) async fn add_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> store::Result<()> {
     let filled = gaps.add(gap, None);
-    keep_gap(store, gap, filled).await
+    record_gap(store, gap, filled).await
 }
 
-pub(super) async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> store::Result<()> {
+pub(super) async fn record_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> store::Result<()> {
     let taken = match gap.length() {
-        Some(length) => format!("no receipts could be taken for {}", length.rounded()),
-        None => "no receipts could be taken, for an unknown time, because the clock was set back meanwhile".to_owned(),
+        Some(length) => format!("no receipts could be stored for {}", length.rounded()),
+        None => "no receipts could be stored for an unknown time, because the clock was set back meanwhile".to_owned(),
     };
-    keep(store, gap, None, taken, filled).await
+    record(store, gap, None, taken, filled).await
 }
 
-/// Writes a doubt down that has ended.
-async fn keep_doubt(store: &dyn Store, over: &Over) -> store::Result<()> {
+/// Records a doubt that has ended.
+async fn record_doubt(store: &dyn Store, over: &Over) -> store::Result<()> {
     let Over { gap, address, cause, filled } = over;
     let lasted = gap.length().unwrap_or_default().rounded();
     let what = match cause.direction() {
         Direction::Out => "could not be confirmed as reachable",
         Direction::In => "could not be confirmed to reach us",
     };
-    keep(store, *gap, Some(address.clone()), format!("the provider at {address} {what} for {lasted}"), *filled).await
+    record(store, *gap, Some(address.clone()), format!("the provider at {address} {what} for {lasted}"), *filled).await
 }
 
-async fn keep(
+async fn record(
     store: &dyn Store,
     gap: Gap,
     address: Option<String>,
@@ -87,58 +86,59 @@ async fn keep(
     let text = match filled {
         Some(filled) => format!("{what}; deadlines wait until {} for repeated receipts", moment(filled, None)),
         None => format!(
-            "{what}; receipts from that time are lost; after_gap decides its deadlines (by default the provider is asked)"
+            "{what}; receipts from that time are lost; after_gap decides the deadlines of that time (default: ask the provider)"
         ),
     };
-    note(store, until, text).await
+    record_event(store, until, text).await
 }
 
-async fn note(store: &dyn Store, at: Timestamp, text: String) -> store::Result<()> {
+async fn record_event(store: &dyn Store, at: Timestamp, text: String) -> store::Result<()> {
     store.note(Event { at, subject: "node".to_owned(), text }).await
 }
 
-/// Looks whether proof of any provider address is missing, and says so where it is.
-pub(super) struct Ear {
+/// Watches for doubts about provider addresses, and reports them.
+pub(super) struct DoubtMonitor {
     gaps: Arc<Gaps>,
-    /// When each doubt that goes on was said last, and which of them are on record.
-    said: BTreeMap<(String, DoubtCause), Timestamp>,
-    noted: BTreeSet<(String, DoubtCause)>,
-    /// What holds already, and is still to be written down.
+    /// When each present doubt was last reported.
+    reported: BTreeMap<(String, DoubtCause), Timestamp>,
+    /// The present doubts that have an event.
+    recorded: BTreeSet<(String, DoubtCause)>,
+    /// Ended doubts that already hold deadlines, and are still to be recorded.
     unwritten: Vec<Over>,
-    /// What is on record of each direction of each address.
+    /// The recorded state of each direction of each address.
     links: Vec<LinkState>,
 }
 
-impl Ear {
+impl DoubtMonitor {
     pub(super) const fn new(gaps: Arc<Gaps>) -> Self {
-        Self { gaps, said: BTreeMap::new(), noted: BTreeSet::new(), unwritten: Vec::new(), links: Vec::new() }
+        Self { gaps, reported: BTreeMap::new(), recorded: BTreeSet::new(), unwritten: Vec::new(), links: Vec::new() }
     }
 
     pub(super) async fn look(&mut self, store: &dyn Store, now: Timestamp) -> store::Result<()> {
         let (doubts, over) = self.gaps.look(now);
         for over in &over {
             let key = (over.address.clone(), over.cause);
-            if self.said.remove(&key).is_some() {
+            if self.reported.remove(&key).is_some() {
                 let since = over.gap.from.rfc3339();
-                tracing::info!(address = over.address, since, "the provider is proven to be there again");
+                tracing::info!(address = over.address, since, "the provider is reachable again in both directions");
             }
-            self.noted.remove(&key);
+            self.recorded.remove(&key);
         }
         self.unwritten.extend(over);
         while let Some(over) = self.unwritten.first() {
-            keep_doubt(store, over).await?;
+            record_doubt(store, over).await?;
             self.unwritten.remove(0);
         }
         for doubt in doubts {
-            self.say(store, doubt, now).await?;
+            self.report(store, doubt, now).await?;
         }
         Ok(())
     }
 
-    /// What the next node has to know of provider addresses, and is not on record yet.
+    /// The link states that the next node needs and that are not recorded yet.
     pub(super) fn changed_links(&self) -> Vec<LinkState> {
         let is_known = |link: &LinkState| {
-            let known = self.links.iter().find(|known| is_same_way(link, known));
+            let known = self.links.iter().find(|known| is_same_link(link, known));
             known.is_some_and(|known| known.doubt == link.doubt && link.proven.since(known.proven) < PROOF_NOTED)
         };
         let mut links = self.gaps.links();
@@ -146,33 +146,34 @@ impl Ear {
         links
     }
 
-    pub(super) fn written(&mut self, links: Vec<LinkState>) {
-        self.links.retain(|known| !links.iter().any(|link| is_same_way(link, known)));
+    /// Notes that these link states are on disk.
+    pub(super) fn set_written(&mut self, links: Vec<LinkState>) {
+        self.links.retain(|known| !links.iter().any(|link| is_same_link(link, known)));
         self.links.extend(links);
     }
 
-    async fn say(&mut self, store: &dyn Store, of: Doubt, now: Timestamp) -> store::Result<()> {
+    async fn report(&mut self, store: &dyn Store, of: Doubt, now: Timestamp) -> store::Result<()> {
         let Doubt { address, cause, since } = of;
-        // One request that fails is no news: the next one may get through.
+        // One failed request is not reported: the next one may succeed.
         if cause == DoubtCause::Unreachable && now.since(since) < LASTS {
             return Ok(());
         }
         let (what, what_to_do) = (doubt(&address, cause), end_doubt(cause));
-        let then = format!("no message on its lanes falls back because receipts are missing; {what_to_do}");
+        let consequence = format!("no message on its lanes falls back because receipts are missing; {what_to_do}");
         let key = (address, cause);
-        if self.said.get(&key).is_none_or(|said| now.since(*said) >= SAY_AGAIN) {
-            self.said.insert(key.clone(), now);
-            tracing::error!(since = %since.rfc3339(), "{what}; until that is put right {then}");
+        if self.reported.get(&key).is_none_or(|at| now.since(*at) >= REPORT_EVERY) {
+            self.reported.insert(key.clone(), now);
+            tracing::error!(since = %since.rfc3339(), "{what}; until that is fixed, {consequence}");
         }
-        if !self.noted.contains(&key) {
+        if !self.recorded.contains(&key) {
             let since = moment(since, None);
-            note(store, now, format!("since {since} {what}; {then}")).await?;
-            self.noted.insert(key);
+            record_event(store, now, format!("since {since} {what}; {consequence}")).await?;
+            self.recorded.insert(key);
         }
         Ok(())
     }
 }
 
-fn is_same_way(one: &LinkState, other: &LinkState) -> bool {
+fn is_same_link(one: &LinkState, other: &LinkState) -> bool {
     (&one.address, one.direction) == (&other.address, other.direction)
 }

@@ -1,4 +1,4 @@
-//! The lease: taken at the start, renewed while the server lives, and watched for a successor.
+//! The lease: taken at the start, renewed while the server runs, and watched for a successor.
 
 use std::sync::Arc;
 
@@ -12,31 +12,34 @@ use crate::domain::{Causes, Span, Timestamp, Told};
 use crate::store::{Error, NodeStart, Started, Store};
 use crate::throttle::{LEASE, Tenure};
 
-/// Each beat of the watch renews it, once a second. A beat may wait for other work: a lease that was not renewed for so
-/// long is renewed by the keeper.
-const STAND_IN: Span = Span::from_millis(1_500);
-/// The keeper pauses so long between two renewals that fail.
-const RENEW_AGAIN: Span = Span::from_millis(500);
-/// After so long without a renewal it is told that somebody waits.
-const TOLD_AFTER: Span = Span::from_secs(2);
-/// How often it is looked whether another has it: a superseded server sends nothing after a quarter of a second.
+/// The keeper renews the lease after this time without a renewal. Normally each beat of the watch renews it, once a second,
+/// but a beat may wait for other work.
+const RENEW_AFTER: Span = Span::from_millis(1_500);
+/// The keeper's pause after a failed renewal.
+const RETRY_AFTER: Span = Span::from_millis(500);
+/// A waiting server logs after this time that another one holds the lease.
+const WARN_AFTER: Span = Span::from_secs(2);
+/// How often the lease is read while waiting for it.
 const LOOK: Span = Span::from_millis(100);
 
-/// The watch looks as often, unless it waits for the disk: a look that is older is followed by one of the keeper's own.
+/// The keeper reads the lease itself if the last look of the watch is older, for example because the watch waits for the
+/// disk. So a superseded server sends nothing after a quarter of a second.
 const STALE: Span = Span::from_millis(125);
-/// The keeper asks whether that is so after two looks of the watch: at a moment when the watch is awake anyway.
+/// The keeper checks that after two looks of the watch, at a time when the watch is awake anyway.
 const TWO_LOOKS: Span = Span::from_millis(200);
-/// The keeper pauses at least so long between two looks of its own.
-const GLANCE: Span = Span::from_millis(50);
+/// The keeper's shortest pause between two looks of its own.
+const SHORTEST_PAUSE: Span = Span::from_millis(50);
 
-/// Begins an epoch of our own. At once where the last holder has given the lease back, or its process is certainly gone;
-/// otherwise once the lease was watched for as long as it lasts and nobody has renewed it. No clock of another process
-/// counts for that, and no file that somebody may have deleted.
+/// Takes the lease and begins a new epoch.
+///
+/// - At once if the last holder returned the lease, or its process is certainly gone.
+/// - Otherwise after the full length of the lease without a renewal.
+/// - Relies on no clock of another process, and on no lock file that an operator may have deleted.
 pub(super) async fn take(parts: &Parts) -> Result<(Started, Tenure), StartError> {
     let Parts { store, clock, processes, .. } = parts;
     let mut seen = store.lease().await?;
     let since = clock.now();
-    let mut told = false;
+    let mut warned = false;
     loop {
         let is_free = match &seen.held {
             None => true,
@@ -49,10 +52,10 @@ pub(super) async fn take(parts: &Parts) -> Result<(Started, Tenure), StartError>
                 return Ok((started, Tenure::new(started.epoch, now)));
             }
         } else {
-            // One that lives has renewed it by then, and there is nothing to wait for.
-            if clock.now().since(since) >= TOLD_AFTER && !std::mem::replace(&mut told, true) {
+            // A running server has renewed the lease by then, and this one is refused without a warning.
+            if clock.now().since(since) >= WARN_AFTER && !std::mem::replace(&mut warned, true) {
                 tracing::warn!(
-                    "another server holds the lease on the database; looking for {LEASE} whether it renews it"
+                    "another server holds the lease on the database; waiting up to {LEASE} to see whether it is renewed"
                 );
             }
             clock.sleep(LOOK).await;
@@ -66,9 +69,9 @@ pub(super) async fn take(parts: &Parts) -> Result<(Started, Tenure), StartError>
     }
 }
 
-/// Notes a renewal that was begun at `begun` and has succeeded. Lanes whose lease had lapsed go on: they were told to wait,
-/// and not until when.
-pub(super) fn renewed(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timestamp, clock: &dyn Clock) {
+/// Records a successful renewal that was begun at `begun`. If the lease had lapsed, wakes the lanes, which wait without
+/// an end.
+pub(super) fn record_renewal(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timestamp, clock: &dyn Clock) {
     if tenure.renew(begun, || clock.now()) {
         lanes.iter().for_each(|lane| lane.look_everywhere());
     }
@@ -81,16 +84,17 @@ pub(super) struct Keeper {
     pub(super) tenure: Arc<Tenure>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) told: Told,
+    /// Whether a failed renewal has been reported.
+    pub(super) failure: Told,
 }
 
 impl Keeper {
-    /// Ends once another server has taken over. A renewal that waits for the disk keeps nobody from looking.
+    /// Runs until another server has taken over. A renewal that waits for the disk does not delay the looks.
     pub(super) async fn run(self, stop: CancellationToken) {
         let look = async {
             while !self.tenure.has_ended() {
                 let at = self.tenure.looked() + TWO_LOOKS;
-                self.clock.sleep_until(at.max(self.clock.now() + GLANCE)).await;
+                self.clock.sleep_until(at.max(self.clock.now() + SHORTEST_PAUSE)).await;
                 if self.clock.now().since(self.tenure.looked()) >= STALE {
                     self.look().await;
                 }
@@ -98,24 +102,24 @@ impl Keeper {
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.renew_where_no_beat_does() => {}
+            () = self.renew_when_beats_are_late() => {}
             () = look => {}
         }
     }
 
-    async fn renew_where_no_beat_does(&self) {
+    async fn renew_when_beats_are_late(&self) {
         while !self.tenure.has_ended() {
-            let at = self.tenure.renewed() + STAND_IN;
-            self.clock.sleep_until(at.max(self.clock.now() + RENEW_AGAIN)).await;
+            let at = self.tenure.renewed() + RENEW_AFTER;
+            self.clock.sleep_until(at.max(self.clock.now() + RETRY_AFTER)).await;
             self.renew_if_late().await;
         }
     }
 
     pub(super) async fn renew_if_late(&self) {
-        if self.clock.now().since(self.tenure.renewed()) >= STAND_IN {
+        if self.clock.now().since(self.tenure.renewed()) >= RENEW_AFTER {
             self.renew().await;
         } else {
-            self.told.ends();
+            self.failure.ends();
         }
     }
 
@@ -123,19 +127,19 @@ impl Keeper {
         let begun = self.clock.now();
         match self.store.renew(self.node, begun).await {
             Ok(()) => {
-                renewed(&self.tenure, &self.lanes, begun, self.clock.as_ref());
-                self.told.ends();
+                record_renewal(&self.tenure, &self.lanes, begun, self.clock.as_ref());
+                self.failure.ends();
             }
             Err(Error::Superseded) => self.tenure.end(),
             Err(error) => {
-                if self.told.begins() {
+                if self.failure.begins() {
                     tracing::warn!(error = %Causes(&error), "cannot renew the lease; sending stops if that lasts");
                 }
             }
         }
     }
 
-    /// Where it cannot look it learns nothing: a renewal fails for a server that was superseded.
+    /// Reads the lease. An error is ignored, because the next renewal of a superseded server fails anyway.
     pub(super) async fn look(&self) {
         let begun = self.clock.now();
         if let Ok(latest) = self.store.latest().await {
@@ -154,13 +158,13 @@ mod tests {
     use crate::node::{Failed, Node, Processes};
     use crate::store::{self, Epoch, Holder, Lease};
 
-    /// Processes of which the test says whether they are gone.
+    /// Processes that are gone when the test says so.
     #[derive(Debug, Default)]
-    struct Told {
+    struct FakeProcesses {
         gone: AtomicBool,
     }
 
-    impl Processes for Told {
+    impl Processes for FakeProcesses {
         fn own(&self) -> Holder {
             Holder { machine: "here".to_owned(), pid: 42, started: 1 }
         }
@@ -173,7 +177,7 @@ mod tests {
     struct Desk {
         parts: Parts,
         clock: Arc<ManualClock>,
-        processes: Arc<Told>,
+        processes: Arc<FakeProcesses>,
     }
 
     impl Desk {
@@ -186,7 +190,7 @@ mod tests {
             let path = std::path::Path::new("volley.toml");
             let none = std::iter::empty::<(&str, String)>();
             let config = Config::read(Some((path, text)), std::iter::empty(), none);
-            let processes = Arc::new(Told::default());
+            let processes = Arc::new(FakeProcesses::default());
             let parts = Parts {
                 config: Arc::new(config.unwrap().config),
                 store,
@@ -201,7 +205,7 @@ mod tests {
             self.parts.store.lease().await.unwrap()
         }
 
-        /// Another that tries to take the lease. It has looked once, and waits.
+        /// Starts another server that tries to take the lease, and returns once it waits.
         async fn waiting(&self) -> tokio::task::JoinHandle<Result<Epoch, StartError>> {
             let parts = self.parts.clone();
             let waiting = tokio::spawn(async move { take(&parts).await.map(|(started, _)| started.epoch) });
@@ -216,7 +220,7 @@ mod tests {
             }
         }
 
-        /// Lets whoever waits look until then.
+        /// Lets this time pass, look by look.
         async fn pass(&self, span: Span) {
             for _ in 0..span.millis() / LOOK.millis() {
                 self.asleep().await;
@@ -226,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_that_was_given_back_is_taken_at_once() {
+    async fn a_returned_lease_is_taken_at_once() {
         let desk = Desk::new().await;
         let (first, _) = take(&desk.parts).await.unwrap();
         desk.parts.store.stop_node(first.node, desk.clock.now()).await.unwrap();
@@ -234,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_lease_of_a_process_that_is_gone_is_taken_at_once() {
+    async fn the_lease_of_a_dead_process_is_taken_at_once() {
         let desk = Desk::new().await;
         take(&desk.parts).await.unwrap();
         desk.processes.gone.store(true, Ordering::Relaxed);
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_that_is_renewed_is_refused_and_says_who_holds_it() {
+    async fn a_renewed_lease_is_refused_with_its_holder() {
         let desk = Desk::new().await;
         let since = desk.clock.now();
         let (first, _) = take(&desk.parts).await.unwrap();
@@ -257,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_that_nobody_renews_is_taken_after_its_time_and_not_before() {
+    async fn a_lease_without_renewals_is_taken_exactly_when_it_expires() {
         let desk = Desk::new().await;
         take(&desk.parts).await.unwrap();
         let waiting = desk.waiting().await;
@@ -269,22 +273,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_that_no_beat_renews_is_renewed_by_its_keeper_and_no_other_is() {
+    async fn the_keeper_renews_the_lease_only_when_beats_are_late() {
         let desk = Desk::new().await;
         let (started, tenure) = take(&desk.parts).await.unwrap();
         let (store, clock) = (Arc::clone(&desk.parts.store), Arc::clone(&desk.parts.clock));
-        let (tenure, told) = (Arc::new(tenure), crate::domain::Told::default());
-        let keeper = Keeper { node: started.node, store, tenure: Arc::clone(&tenure), lanes: Vec::new(), clock, told };
-        let kept = tokio::spawn(async move { keeper.renew_where_no_beat_does().await });
+        let (tenure, failure) = (Arc::new(tenure), Told::default());
+        let keeper =
+            Keeper { node: started.node, store, tenure: Arc::clone(&tenure), lanes: Vec::new(), clock, failure };
+        let kept = tokio::spawn(async move { keeper.renew_when_beats_are_late().await });
         for _ in 0..10 {
             desk.asleep().await;
             let age = desk.clock.next_sleeper().unwrap().since(tenure.renewed());
-            assert_eq!(age, STAND_IN);
+            assert_eq!(age, RENEW_AFTER);
             desk.clock.advance(age);
         }
         desk.asleep().await;
         assert_eq!(desk.lease().await.renewed, desk.clock.now());
-        // A beat that comes in time leaves it nothing to do.
+        // If a beat renews it in time, the keeper does nothing.
         for _ in 0..10 {
             let before = desk.lease().await.renewed;
             tenure.renew(desk.clock.now(), || desk.clock.now());
@@ -294,14 +299,14 @@ mod tests {
         }
         store::started(desk.parts.store.as_ref(), desk.clock.now()).await;
         while !kept.is_finished() {
-            desk.clock.advance(STAND_IN);
+            desk.clock.advance(RENEW_AFTER);
             tokio::task::yield_now().await;
         }
         assert!(tenure.has_ended() && desk.lease().await.epoch > started.epoch);
     }
 
     #[tokio::test]
-    async fn a_server_that_was_superseded_says_so_within_a_quarter_of_a_second() {
+    async fn a_superseded_server_fails_within_a_quarter_of_a_second() {
         let desk = Desk::new().await;
         let mut node = Node::start(desk.parts.clone()).await.unwrap();
         let second = store::started(desk.parts.store.as_ref(), desk.clock.now()).await;
@@ -314,6 +319,6 @@ mod tests {
         assert_eq!(failed, Failed::Superseded);
         node.stop().await.unwrap();
         assert_eq!(desk.lease().await.epoch, second.epoch);
-        assert!(desk.lease().await.held.is_some(), "its stop gives back nothing that is another's");
+        assert!(desk.lease().await.held.is_some(), "its stop does not return the lease of the other server");
     }
 }

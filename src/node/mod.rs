@@ -1,23 +1,24 @@
-//! One running server: starts the rooms, watches for decisions, tells that it lives, and stops everything in order.
+//! One running server: starts its tasks, applies decisions, renews its lease, and stops everything in order.
 //!
-//! In: a configuration, a store, a clock, chance, and a way to the provider for each lane. Out: a [`Node`] with its
-//! webhook intake; later, its orderly end.
-//! Promises: one server sends at a time, and one that was superseded sends nothing more; nothing is claimed before what
-//! a dead predecessor had in its hands is settled; a decision that a command has committed is obeyed within a quarter of
-//! a second, and noted once what was begun before is out, or has had its time; if a room ends that should not have, any of its tasks panics, or the store writes no more, the whole node stops
-//! loudly; a graceful stop hands back what was not begun and records what was.
+//! In: a configuration, a store, a clock, chance, and a transport for each lane. Out: a [`Node`] with its webhook intake;
+//! later, its orderly end.
+//! Promises: one server sends at a time, and a superseded one sends nothing more; nothing is claimed before the messages
+//! in flight of a dead predecessor are settled; a committed decision is applied within a quarter of a second, and
+//! confirmed once the requests begun before have ended or timed out; if a task ends unexpectedly or panics, or the store
+//! stops writing, the whole node stops with an error; a graceful stop returns unsent messages to their queues and
+//! records the sent ones.
 //! May not: know what the rooms do inside.
 
 mod build;
 #[cfg(test)]
 mod by_hand;
-mod dials;
+mod components;
 mod gaps;
 mod lease;
 mod notices;
+mod overrides;
 mod process;
 mod prune;
-mod rooms;
 mod watch;
 
 #[cfg(test)]
@@ -37,15 +38,15 @@ use crate::config::Config;
 use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
 use crate::domain::{Causes, Span, Timestamp, Told};
 use crate::provider::{Http, Transport};
-use crate::receipts::{Door, Intake};
+use crate::receipts::{Intake, Verifier};
 use crate::store::{self, Store};
 use crate::throttle::{LEASE, Tenure};
 use crate::timers::Gaps;
-use rooms::Rooms;
+use components::Components;
 
-/// What was begun and not touched for so long belongs to a process that is gone.
+/// After this time an unfinished import or launch that was not touched belongs to a process that is gone.
 const HALF_DONE: Span = Span::from_secs(60);
-/// How often batches are looked at for having begun, finished or settled.
+/// How often batches are checked for having started, finished or settled.
 const HOUSEKEEPING: Span = Span::from_millis(200);
 
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,7 @@ pub enum StartError {
     Store(#[from] store::Error),
     #[error(transparent)]
     Provider(#[from] crate::provider::Unusable),
-    /// Another server has just shown that it lives.
+    /// Another server has just renewed the lease.
     #[error(
         "another volley serve is running on {} (process {pid}, since {}); stop it, or start this one with another database",
         place.display(),
@@ -68,15 +69,15 @@ pub enum StartError {
 pub enum Failed {
     #[error(
         "another volley serve has taken over the database, because this one did not renew its lease for {LEASE}: its \
-         process was stopped, or could not write; this one sends nothing any more, so leave the other one running, or stop \
-         it and start this one again"
+         process was suspended or could not write; this one sends nothing any more; leave the other one running, or stop it \
+         and start this one again"
     )]
     Superseded,
     #[error("the server has failed: {0}")]
     Room(String),
 }
 
-/// What a node is made of.
+/// The parts of a node.
 #[derive(Debug, Clone)]
 pub struct Parts {
     pub config: Arc<Config>,
@@ -86,7 +87,7 @@ pub struct Parts {
     pub processes: Arc<dyn Processes>,
 }
 
-/// A server at work.
+/// A running server.
 #[derive(Debug)]
 pub struct Node {
     id: i64,
@@ -94,23 +95,23 @@ pub struct Node {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     intake: Option<Intake>,
-    door: Arc<Door>,
+    verifier: Arc<Verifier>,
     gaps: Arc<Gaps>,
     lanes: Vec<Arc<Lane>>,
     dispatching: tokio::task::JoinHandle<Result<(), Panicked>>,
-    rooms: Crew,
-    /// Ends after the others, once nobody can bring a webhook any more.
+    tasks: Crew,
+    /// Ends after the other tasks, once no webhook can arrive any more.
     receiving: Crew,
     stop_dispatch: CancellationToken,
     stop: CancellationToken,
-    /// Since when it no longer says that it listens, once that is so.
+    /// When it stopped reporting that it takes receipts, if it did.
     silent_since: Option<Timestamp>,
-    /// What was found in flight at the start, and is unknown now.
+    /// Messages that were in flight at the start, and are now unknown.
     pub recovered: u64,
 }
 
 impl Node {
-    /// Starts with HTTP to each lane's provider.
+    /// Starts a node that reaches each lane's provider over HTTP.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let transport = |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
             Ok(Box::new(Http::new(&lane.name, &lane.provider)?))
@@ -118,23 +119,23 @@ impl Node {
         Self::start_over(parts, transport).await
     }
 
-    /// Starts with another way to the provider.
+    /// Starts a node over another transport.
     pub async fn start_over(
         parts: Parts,
         transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
-        let opened = Rooms::open(parts, transport).await?;
-        let Rooms {
+        let opened = Components::open(parts, transport).await?;
+        let Components {
             id,
             tenure,
             keeper,
             store,
             clock,
             intake,
-            door,
+            verifier,
             gaps,
             applier,
-            tell,
+            report,
             lanes,
             timers,
             askers,
@@ -146,17 +147,17 @@ impl Node {
         } = opened;
         let (stop_dispatch, stop) = (CancellationToken::new(), CancellationToken::new());
         let mut receiving = Crew::default();
-        receiving.spawn("receipts", applier.run(move |told| tell(told)));
+        receiving.spawn("receipts", applier.run(move |listening| report(listening)));
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
-        let mut rooms = Crew::default();
-        rooms.spawn("timers", timers.run(stop.clone()));
-        rooms.spawn("housekeeping", keep_house(housekeeper, decided, Arc::clone(&clock), stop.clone()));
-        rooms.spawn("watch", watch.run(stop.clone()));
-        rooms.spawn("pruning", pruner.run(Arc::clone(&clock), stop.clone()));
-        rooms.spawn("the lease", keeper.run(stop.clone()));
+        let mut tasks = Crew::default();
+        tasks.spawn("timers", timers.run(stop.clone()));
+        tasks.spawn("housekeeping", keep_house(housekeeper, decided, Arc::clone(&clock), stop.clone()));
+        tasks.spawn("watch", watch.run(stop.clone()));
+        tasks.spawn("pruning", pruner.run(Arc::clone(&clock), stop.clone()));
+        tasks.spawn("the lease", keeper.run(stop.clone()));
         for asker in askers {
-            rooms.spawn("asking", asker.run(stop.clone()));
+            tasks.spawn("asking", asker.run(stop.clone()));
         }
         Ok(Self {
             id,
@@ -164,11 +165,11 @@ impl Node {
             store,
             clock,
             intake: Some(intake),
-            door,
+            verifier,
             gaps,
             lanes,
             dispatching,
-            rooms,
+            tasks,
             receiving,
             stop_dispatch,
             stop,
@@ -177,17 +178,17 @@ impl Node {
         })
     }
 
-    /// Where proven webhooks go in. Whoever holds one keeps the node listening.
+    /// The intake for verified webhooks. The node takes receipts until every intake is dropped.
     pub fn intake(&self) -> Option<Intake> {
         self.intake.clone()
     }
 
-    /// Who may bring webhooks, for whoever takes them.
-    pub fn door(&self) -> Arc<Door> {
-        Arc::clone(&self.door)
+    /// The verifier of webhooks, for the HTTP server.
+    pub fn door(&self) -> Arc<Verifier> {
+        Arc::clone(&self.verifier)
     }
 
-    /// From claim to record: what half of a lane's messages took at most, and what nearly all did.
+    /// The longest time from claim to record, over all lanes, of this percentile of messages.
     pub fn latency(&self, percent: u64) -> Span {
         self.lanes.iter().map(|lane| lane.latency.percentile(percent)).max().unwrap_or(Span::ZERO)
     }
@@ -196,33 +197,33 @@ impl Node {
         self.lanes.iter().map(|lane| lane.status()).collect()
     }
 
-    /// Waits until the server cannot go on, and says why: another has taken over, or a room has ended that should not.
+    /// Waits until the server cannot go on, and returns why: another server took over, or a task ended unexpectedly.
     pub async fn failed(&mut self) -> Failed {
         let tenure = Arc::clone(&self.tenure);
         tokio::select! {
-            // First: a room that is about the lease ends with it.
+            // First, because the tasks of the lease end with it.
             biased;
             () = tenure.ended() => {
-                // What is due, asked and looked after is the other's now.
+                // Timers, questions and housekeeping belong to the other server now.
                 self.stop.cancel();
                 Failed::Superseded
             }
-            why = self.room_ended() => Failed::Room(why),
+            why = self.task_ended() => Failed::Room(why),
         }
     }
 
-    async fn room_ended(&mut self) -> String {
-        let of_room = |ended| match ended {
-            Some(Ok(room)) => format!("{room} has ended"),
+    async fn task_ended(&mut self) -> String {
+        let describe = |ended| match ended {
+            Some(Ok(task)) => format!("{task} has ended"),
             Some(Err(panicked)) => Panicked::to_string(&panicked),
-            None => "every room has ended".to_owned(),
+            None => "every task has ended".to_owned(),
         };
         tokio::select! {
-            // First: without it the others end too.
+            // First, because the tasks end without it.
             biased;
             () = self.store.ended() => "the writer of the database has ended".to_owned(),
-            ended = self.rooms.next() => of_room(ended),
-            ended = self.receiving.next() => of_room(ended),
+            ended = self.tasks.next() => describe(ended),
+            ended = self.receiving.next() => describe(ended),
             ended = &mut self.dispatching => match ended {
                 Ok(Ok(())) => "dispatch has ended".to_owned(),
                 Ok(Err(panicked)) => format!("dispatch has failed: {panicked}"),
@@ -231,39 +232,39 @@ impl Node {
         }
     }
 
-    /// Claims no more, finishes what is in flight, hands the rest back. Receipts are still taken.
+    /// Stops claiming, finishes the requests in flight, and returns the rest to the queues. Receipts are still taken.
     pub async fn stop_sending(&mut self) {
         self.stop_dispatch.cancel();
         if !self.dispatching.is_finished() {
-            // A panic has been told when it happened, and must not keep the rest from ending in good order.
+            // A panic was reported when it happened, and must not prevent an orderly stop of the rest.
             let _ = (&mut self.dispatching).await;
         }
     }
 
-    /// Says for the last time that it listens, and fires no deadline any more. Receipts are still taken, but whatever is
-    /// turned away from here on falls into the gap that the next start finds: so the door to them is closed afterwards.
+    /// Reports for the last time that it takes receipts, and fires no more deadlines. Receipts are still taken, but any
+    /// that are rejected from now on fall into the gap that the next start finds. So webhooks are closed after this.
     pub async fn stop_listening(&mut self) {
         self.stop.cancel();
-        ended(&mut self.rooms).await;
+        join(&mut self.tasks).await;
         self.silent_since = self.silent_since.or(Some(self.gaps.listening_until(self.clock.now())));
     }
 
-    /// Ends everything. Every intake has to be given back before, or this waits for it.
+    /// Stops everything. Waits until every intake is dropped.
     pub async fn stop(mut self) -> Result<(), store::Error> {
         self.stop_sending().await;
         self.stop_listening().await;
         drop(self.intake.take());
-        ended(&mut self.receiving).await;
+        join(&mut self.receiving).await;
         self.store
             .stop_node(self.id, self.silent_since.unwrap_or_else(|| self.gaps.listening_until(self.clock.now())))
             .await
     }
 }
 
-async fn ended(rooms: &mut Crew) {
-    while let Some(ended) = rooms.next().await {
+async fn join(tasks: &mut Crew) {
+    while let Some(ended) = tasks.next().await {
         if let Err(panicked) = ended {
-            tracing::error!(error = %panicked, "a room has not ended in good order");
+            tracing::error!(error = %panicked, "a task did not end cleanly");
         }
     }
 }
@@ -274,19 +275,19 @@ async fn keep_house(
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) {
-    let told = Told::default();
+    let failure = Told::default();
     while !stop.is_cancelled() {
         let start = match housekeeper.run_once(clock.now()).await {
             Ok(moved) => {
-                told.ends();
+                failure.ends();
                 if moved > 0 {
                     decided.notify_one();
                 }
                 housekeeper.next_start()
             }
             Err(error) => {
-                if told.begins() {
-                    tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
+                if failure.begins() {
+                    tracing::warn!(error = %Causes(&error), "cannot update the states of campaigns; retrying");
                 }
                 None
             }
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_writes_no_more_is_told_and_the_stop_does_not_hang() {
+    async fn a_failed_store_writer_is_reported_and_the_stop_does_not_hang() {
         let (store, _, mut node) = started().await;
         store.close().await;
         assert_eq!(node.failed().await, Failed::Room("the writer of the database has ended".to_owned()));
@@ -327,11 +328,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn old_strays_and_tier_slots_go_a_day_later_without_a_restart() {
+    async fn old_strays_and_tier_slots_are_pruned_daily_without_a_restart() {
         let (store, manual, node) = started().await;
         let now = manual.now();
         let stray = |received| Stray { kind: StrayKind::OtherType, received, umid: None, raw: "{}".to_owned() };
-        // Too young at the start, and too old a day later; the others are not.
+        // The first stray is too young at the start and too old a day later; the other one stays.
         let strays = vec![stray(now - prune::STRAYS_KEPT + Span::from_secs(1)), stray(now)];
         store.take(Taken { strays, ..Taken::default() }).await.unwrap();
         let slots = [1, 2].map(|n| Msisdn::try_from(6_591_000_000_u64 + n).unwrap());
@@ -358,12 +359,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_beat_of_an_orderly_stop_is_not_later_than_the_closing_of_the_door() {
+    async fn the_last_beat_of_an_orderly_stop_is_before_webhooks_are_closed() {
         let (store, manual, mut node) = started().await;
         node.stop_sending().await;
         node.stop_listening().await;
         let closing = manual.now();
-        // The last webhooks take their time, and so does whatever comes after them.
+        // The last webhooks and the rest of the stop take a while.
         manual.advance(Span::from_secs(30));
         node.stop().await.unwrap();
         assert_eq!(store::started(store.as_ref(), manual.now()).await.listened_until, Some(closing));

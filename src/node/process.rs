@@ -1,16 +1,16 @@
-//! Processes, as the operating system tells them apart.
+//! Identifies processes, and finds out whether another one is gone.
 
 use crate::store::Holder;
 
-/// Says who we are, and whether another process is gone.
+/// Identifies this process and checks others.
 pub trait Processes: Send + Sync + std::fmt::Debug {
     /// This process.
     fn own(&self) -> Holder;
-    /// Whether that process has ended, for certain. A process that cannot be seen from here may be alive.
+    /// Whether that process has certainly ended. A process that is not visible from here may be alive.
     fn is_gone(&self, holder: &Holder) -> bool;
 }
 
-/// The operating system's own. Only Linux says enough to be certain; elsewhere nobody is known to be gone.
+/// The processes of the operating system. Only Linux tells enough to be certain; elsewhere no process counts as gone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Os;
 
@@ -21,15 +21,15 @@ impl Processes for Os {
     }
 
     fn is_gone(&self, holder: &Holder) -> bool {
-        // Ids mean nothing on another machine, after another start of this one, or in another container.
+        // Ids mean nothing on another machine, after a reboot, or in another container.
         if holder.machine.is_empty() || holder.machine != machine() {
             return false;
         }
         match seen(holder.pid) {
-            // The id belongs to another process by now, or its process only waits for somebody to ask how it ended.
+            // The id belongs to another process by now, or the process is a zombie.
             Some(seen) => seen.started != holder.started || seen.has_ended,
-            // Processes of other users may be hidden there, and are not from this.
-            None => is_no_process(holder.pid),
+            // `/proc` may hide processes of other users; a signal still finds them.
+            None => is_unused_pid(holder.pid),
         }
     }
 }
@@ -57,23 +57,23 @@ const fn machine() -> String {
 
 fn seen(pid: u32) -> Option<Seen> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets, and may hold anything.
+    // The second field is the program's name in brackets, which may contain spaces and brackets.
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    // The 3rd field of all, and the 22nd.
+    // Fields 3 and 22 of the whole line.
     let (state, started) = (fields.first()?, fields.get(19)?);
     Some(Seen { started: started.parse().ok()?, has_ended: matches!(*state, "Z" | "X") })
 }
 
 #[cfg(target_os = "linux")]
-fn is_no_process(pid: u32) -> bool {
+fn is_unused_pid(pid: u32) -> bool {
     use rustix::process::{Pid, test_kill_process};
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 #[cfg(not(target_os = "linux"))]
-const fn is_no_process(_: u32) -> bool {
+const fn is_unused_pid(_: u32) -> bool {
     false
 }
 
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_gone_once_it_has_ended_and_where_its_id_means_another() {
+    fn a_process_is_gone_once_it_ends_or_its_id_is_reused() {
         let own = Os.own();
         assert!(!Os.is_gone(&own), "{own:?}");
         assert!(Os.is_gone(&Holder { started: own.started + 1, ..own.clone() }));
@@ -92,7 +92,7 @@ mod tests {
         let its = Holder { pid, started: seen(pid).unwrap().started, ..own };
         assert!(!Os.is_gone(&its));
         child.kill().unwrap();
-        // Whoever waits for it takes away the last that is left of it.
+        // Waiting for the child removes the zombie.
         child.wait().unwrap();
         assert!(Os.is_gone(&its));
     }

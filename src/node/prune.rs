@@ -1,4 +1,4 @@
-//! Removes old strays and tier slots when a node starts, and once a day while it runs; and then what is kept no longer.
+//! Removes old strays and tier slots at a node's start and once a day, and then the campaigns past their retention.
 
 use std::sync::Arc;
 
@@ -12,25 +12,25 @@ use crate::store::{Result, Store};
 /// How long strays are kept: as long as the longest usual receipt window.
 pub(super) const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
 const EVERY: Span = Span::from_secs(86_400);
-/// Rest after a failure of the store.
+/// Pause after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(60);
 
-/// Removes what is too old, in pieces, so that each write transaction stays short.
+/// Removes old rows, in pieces that keep each write transaction short.
 #[derive(Debug)]
 pub(super) struct Pruner {
     store: Arc<dyn Store>,
-    /// After how long a settled campaign goes.
+    /// How long a settled campaign is kept.
     retention: Option<Span>,
     next: Timestamp,
 }
 
 impl Pruner {
-    /// Due at once.
+    /// A pruner that is due at once.
     pub(super) const fn new(store: Arc<dyn Store>, retention: Option<Span>, now: Timestamp) -> Self {
         Self { store, retention, next: now }
     }
 
-    /// Prunes where a day has passed since the last time. Returns when to do so again.
+    /// Prunes if a day has passed since the last time. Returns the time of the next run.
     pub(super) async fn run_once(&mut self, now: Timestamp) -> Result<Timestamp> {
         if now >= self.next {
             self.store.forget_places(now - Tier::HELD).await?;
@@ -40,7 +40,7 @@ impl Pruner {
         Ok(self.next)
     }
 
-    /// Removes campaigns whose time is up, in pieces, however long that takes.
+    /// Purges the campaigns past their retention, in pieces, however long that takes.
     async fn purge(&self, clock: &dyn Clock) -> Result<()> {
         let Some(after) = self.retention else { return Ok(()) };
         let overdue = campaign::overdue(self.store.as_ref(), clock.now() - after).await?;
@@ -48,12 +48,12 @@ impl Pruner {
     }
 
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>, stop: CancellationToken) {
-        let told = Told::default();
+        let failure = Told::default();
         let mut purged_until = None;
         while !stop.is_cancelled() {
             let pruned = self.run_once(clock.now()).await;
             let done = match pruned {
-                // Once a day, behind the rest, and left where it is when the server stops.
+                // Once a day, after the rest. A stop of the server interrupts it.
                 Ok(next) if purged_until != Some(next) => tokio::select! {
                     () = stop.cancelled() => return,
                     purged = self.purge(clock.as_ref()) => purged.map(|()| next),
@@ -63,12 +63,12 @@ impl Pruner {
             let next = match done {
                 Ok(next) => {
                     purged_until = Some(next);
-                    told.ends();
+                    failure.ends();
                     next
                 }
                 Err(error) => {
-                    if told.begins() {
-                        tracing::warn!(error = %Causes(&error), "cannot remove what is too old; trying again");
+                    if failure.begins() {
+                        tracing::warn!(error = %Causes(&error), "cannot remove old data; retrying");
                     }
                     clock.now() + AFTER_FAILURE
                 }
@@ -89,7 +89,7 @@ mod tests {
     use crate::store::{self, KnownAs, NewAudience, NewBatch};
 
     async fn settled(store: &dyn Store, at: Timestamp) -> BatchId {
-        let (known_as, source) = (KnownAs::Nothing, "people.csv".to_owned());
+        let (known_as, source) = (KnownAs::Nothing, "recipients.csv".to_owned());
         let audience = NewAudience { known_as, source, columns: Vec::new(), now: at };
         let audience = store.begin_audience(audience).await.unwrap();
         store.publish_audience(audience, 0, "{}".to_owned()).await.unwrap();
@@ -97,7 +97,7 @@ mod tests {
             tag: Tag::from_random(1),
             plan: Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]),
             name: None,
-            audience: "people".to_owned(),
+            audience: "recipients".to_owned(),
             audience_ids: vec![audience],
             starts_at: None,
             open_until: None,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_settled_long_ago_is_purged_where_retention_says_so() {
+    async fn a_campaign_is_purged_when_its_retention_is_over() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let day = |days: i64| Span::from_secs(days * 86_400);

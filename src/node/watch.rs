@@ -1,4 +1,4 @@
-//! The watch: sees what people have decided, makes the rooms obey, and says so.
+//! The watch: reads the decisions of operators, applies them to the running node, and confirms them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,89 +6,90 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::dials::Dials;
-use super::gaps::{Ear, keep_gap, note_gap};
-use super::lease::renewed;
+use super::gaps::{DoubtMonitor, add_gap, record_gap};
+use super::lease::record_renewal;
 use super::notices::Notices;
+use super::overrides::Overrides;
 use crate::clock::{Clock, Jumps};
 use crate::dispatch::{Lane, LaneStatus, Leaving};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
-use crate::receipts::{Door, PlaceNews};
+use crate::receipts::{SlotChange, Verifier};
 use crate::store::{Beat, Book, Entry, Error, Event, LaneState, Latest, Result, Signal, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds, Tenure};
 use crate::timers::Gaps;
 
-/// How often decisions are looked for: a command is obeyed within a quarter of a second.
+/// How often decisions are read: a command takes effect within a quarter of a second.
 const LOOK: Span = Span::from_millis(100);
-/// How often the node says that it lives and renews its lease, even where nothing is decided.
+/// How often the node reports that it runs and renews its lease, even without decisions.
 const BEAT: Span = Span::from_secs(1);
-/// How long requests that were begun before a decision are waited for. A cancel answers within a second, and has to be
-/// seen and noted in it too.
+/// How long a decision waits for requests that were begun before it. A cancel answers within a second, which includes
+/// reading and confirming it.
 const BEGUN_WAITS: Span = Span::from_millis(700);
-/// Events that wait to be written; beyond them nobody could read them all anyway.
+/// Events that may wait to be written; the rest is dropped, because no operator could read them all.
 const EVENTS_MAX: usize = 1_000;
 
-/// What a watch is made of.
+/// The parts of a watch.
 pub(super) struct Parts {
     pub(super) node: i64,
     pub(super) store: Arc<dyn Store>,
     pub(super) tenure: Arc<Tenure>,
     pub(super) book: Arc<Book>,
     pub(super) holds: Arc<Holds>,
-    pub(super) dials: Dials,
+    pub(super) overrides: Overrides,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) gaps: Arc<Gaps>,
-    pub(super) door: Arc<Door>,
-    /// Gaps that others have found: they hold already, and are still to be written down.
+    pub(super) verifier: Arc<Verifier>,
+    /// Gaps found by other tasks. They already hold deadlines, and are still to be recorded.
     pub(super) missed: mpsc::Receiver<Missed>,
-    /// What receipts tell about places in tiers.
-    pub(super) places: mpsc::Receiver<PlaceNews>,
-    /// Says that there is a decision to obey.
+    /// Changes of tier slots that receipts report.
+    pub(super) slot_changes: mpsc::Receiver<SlotChange>,
+    /// Notified when there is a decision to apply.
     pub(super) decided: Arc<Notify>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// A gap, and until when it holds deadlines, if anything can fill it.
+/// A gap, and until when it holds deadlines, if repeated receipts can fill it.
 pub(super) type Missed = (Gap, Option<Timestamp>);
 
 pub(super) struct Watch {
     parts: Parts,
-    /// The latest decision that the rooms obey.
-    obeyed: u64,
-    /// The latest of which nothing that it stops is on its way out any more.
+    /// The latest decision that is applied.
+    applied: u64,
+    /// The latest decision that is confirmed: no request that it stops is in flight any more.
     noted: u64,
-    /// Decisions that are obeyed and not noted yet, in their order, with what has to be out before.
+    /// Decisions that are applied but not confirmed, in their order, with the requests that must end first.
     leaving: VecDeque<(u64, Leaving)>,
-    /// Whether something was stopped of which requests may still be on their way out.
+    /// Whether something was stopped whose requests may still be in flight.
     stopping: bool,
     beaten_at: Timestamp,
     jumps: Jumps,
-    /// What each batch in play had handed over at the last beat, and whether it was moving then.
+    /// For each active batch, its submissions at the last beat and whether it was sending then.
     hand_overs: HashMap<BatchId, (u64, bool)>,
     unwritten: Vec<Missed>,
     notices: Notices,
-    /// What people should be able to read later and is not written yet.
+    /// Events that are not written yet.
     events: Vec<Event>,
-    /// What each lane had let out at the last beat.
-    let_out: Vec<u64>,
-    /// How each lane goes, as it is written down: a thousand that rest are not written each second.
+    /// The number of messages that each lane had sent at the last beat.
+    sent: Vec<u64>,
+    /// The recorded state of each lane, so that a thousand idle lanes are not written each second.
     written: HashMap<String, LaneState>,
-    /// How the lanes go, where that was just looked at.
+    /// The status of the lanes, if it was just read.
     statuses: Option<Vec<LaneStatus>>,
-    /// When it was told last what has changed with the lanes.
-    told_at: Option<Timestamp>,
-    told: Told,
-    ear: Ear,
+    /// When changes of the lanes were last reported.
+    reported_at: Option<Timestamp>,
+    /// Whether a failure of the database has been reported.
+    failure: Told,
+    doubts: DoubtMonitor,
 }
 
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
         let (beaten_at, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
-        let (ear, let_out) = (Ear::new(Arc::clone(&parts.gaps)), vec![0; parts.lanes.len()]);
+        let (doubts, sent) = (DoubtMonitor::new(Arc::clone(&parts.gaps)), vec![0; parts.lanes.len()]);
         Self {
             parts,
-            obeyed: 0,
+            applied: 0,
             noted: 0,
             leaving: VecDeque::new(),
             stopping: false,
@@ -98,19 +99,19 @@ impl Watch {
             unwritten: Vec::new(),
             notices: Notices::default(),
             events: Vec::new(),
-            let_out,
+            sent,
             written: HashMap::new(),
             statuses: None,
-            told_at: None,
-            told: Told::default(),
-            ear,
+            reported_at: None,
+            failure: Told::default(),
+            doubts,
         }
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.parts.clock);
         while !stop.is_cancelled() {
-            // From its beginning on: what changed while it looked is not to wait for longer.
+            // Counted from the start of a look, so a change during it does not wait longer.
             let next = clock.now() + LOOK;
             self.look().await;
             tokio::select! {
@@ -121,7 +122,7 @@ impl Watch {
             }
         }
         if let Err(error) = self.write_holds().await {
-            tracing::warn!(error = %Causes(&error), "cannot keep what the provider's last answers have held");
+            tracing::warn!(error = %Causes(&error), "cannot store the holds from the provider's last answers");
         }
     }
 
@@ -132,28 +133,28 @@ impl Watch {
         }
     }
 
-    /// Looks once.
+    /// Reads and applies decisions once, and reports changes.
     pub(super) async fn look(&mut self) {
-        let obeyed = self.obeyed;
+        let applied = self.applied;
         match self.run_once().await {
             Ok(()) => {
-                if self.told.ends() {
+                if self.failure.ends() {
                     tracing::warn!("the database can be read and written again");
                 }
             }
             Err(error) => {
-                if !matches!(error, Error::Superseded) && self.told.begins() {
-                    tracing::error!(error = %Causes(&error), "the database cannot be read or written; trying again");
+                if !matches!(error, Error::Superseded) && self.failure.begins() {
+                    tracing::error!(error = %Causes(&error), "the database cannot be read or written; retrying");
                 }
                 self.parts.gaps.doubt();
             }
         }
-        // What has happened is told also where it cannot be written. What nobody has decided can wait for a moment: to look
-        // at a thousand lanes costs more than all else.
+        // Changes are reported even if they cannot be written. Without a decision the report can wait for the next beat,
+        // because reading the status of a thousand lanes costs more than the rest.
         let now = self.parts.clock.now();
-        if obeyed != self.obeyed || self.told_at.is_none_or(|at| now.since(at) >= BEAT) {
-            self.told_at = Some(now);
-            self.tell();
+        if applied != self.applied || self.reported_at.is_none_or(|at| now.since(at) >= BEAT) {
+            self.reported_at = Some(now);
+            self.report_changes();
         }
     }
 
@@ -161,10 +162,10 @@ impl Watch {
         self.parts.lanes.iter().map(|lane| lane.status()).collect()
     }
 
-    /// Tells what has changed with the lanes since the last look.
-    fn tell(&mut self) {
+    /// Reports the changes of the lanes since the last look.
+    fn report_changes(&mut self) {
         let statuses = self.statuses.take().unwrap_or_else(|| self.statuses());
-        let events = self.notices.tell(&statuses, &self.parts.holds.all(), self.parts.clock.now());
+        let events = self.notices.report(&statuses, &self.parts.holds.all(), self.parts.clock.now());
         let room = EVENTS_MAX.saturating_sub(self.events.len());
         self.events.extend(events.into_iter().take(room));
     }
@@ -174,43 +175,43 @@ impl Watch {
         let begun = self.parts.clock.now();
         let Latest { seq, epoch } = self.parts.store.latest().await?;
         self.parts.tenure.look(epoch, begun);
-        if seq != self.obeyed {
-            self.obey(seq).await?;
-            self.obeyed = seq;
+        if seq != self.applied {
+            self.apply(seq).await?;
+            self.applied = seq;
         }
         let now = self.parts.clock.now();
-        let places: Vec<_> = std::iter::from_fn(|| self.parts.places.try_recv().ok()).collect();
-        self.parts.dials.settle(self.parts.store.as_ref(), places, now).await?;
+        let slot_changes: Vec<_> = std::iter::from_fn(|| self.parts.slot_changes.try_recv().ok()).collect();
+        self.parts.overrides.apply_slot_changes(self.parts.store.as_ref(), slot_changes, now).await?;
         let noted_before = self.noted;
-        // Only now: whoever waits for the note may rely on it that nothing of what was begun before is on its way out.
+        // Only now: a caller that waits for the confirmation relies on no earlier request being in flight.
         while let Some((seq, _)) = self.leaving.pop_front_if(|(_, leaving)| leaving.is_over(now)) {
             self.noted = seq;
         }
-        let has_news = self.noted != noted_before;
+        let is_confirmed = self.noted != noted_before;
         if let Some(unpassed) = self.jumps.jumped(self.parts.clock.as_ref()) {
-            // What did not pass here passed for the provider, who has repeated and given up meanwhile.
+            // The time that this machine missed did pass for the provider, which may have given up repeating meanwhile.
             let gap = Gap { from: self.beaten_at - unpassed, until: now };
-            note_gap(self.parts.store.as_ref(), &self.parts.gaps, gap).await?;
+            add_gap(self.parts.store.as_ref(), &self.parts.gaps, gap).await?;
         }
-        // Before the beat, which says that we have listened up to now.
+        // Before the beat, which records that receipts were taken up to now.
         self.unwritten.extend(std::iter::from_fn(|| self.parts.missed.try_recv().ok()));
         while let Some((gap, filled)) = self.unwritten.first() {
-            keep_gap(self.parts.store.as_ref(), *gap, *filled).await?;
+            record_gap(self.parts.store.as_ref(), *gap, *filled).await?;
             self.unwritten.remove(0);
         }
         while let Some(event) = self.events.first() {
             self.parts.store.note(event.clone()).await?;
             self.events.remove(0);
         }
-        self.ear.look(self.parts.store.as_ref(), now).await?;
-        if has_news || now.since(self.beaten_at) >= BEAT {
+        self.doubts.look(self.parts.store.as_ref(), now).await?;
+        if is_confirmed || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
         }
-        // At last, since it may take a while.
-        self.parts.dials.count(self.parts.store.as_ref(), now).await
+        // Last, because it may take long.
+        self.parts.overrides.count_uncounted(self.parts.store.as_ref(), now).await
     }
 
-    /// Writes down what this node holds because of the provider's answers, until it is written.
+    /// Records the holds that the provider's answers caused on this node.
     async fn write_holds(&self) -> Result<()> {
         for (hold, begun) in self.parts.holds.unwritten() {
             let seq = self.parts.store.hold(hold.clone(), begun).await?;
@@ -219,10 +220,10 @@ impl Watch {
         Ok(())
     }
 
-    /// Makes the rooms obey everything up to this decision. Requests that were begun before are not waited for here: the
-    /// next decision has to be obeyed meanwhile.
-    async fn obey(&mut self, seq: u64) -> Result<()> {
-        // A look that breaks off half-way may have stopped something that the next one finds stopped already.
+    /// Applies all decisions up to this one. It does not wait for requests that were begun before, because the next
+    /// decision must be applied meanwhile.
+    async fn apply(&mut self, seq: u64) -> Result<()> {
+        // A look that failed half-way may have stopped something that this one finds already stopped.
         let unsure = std::mem::replace(&mut self.stopping, true);
         let changed = self.parts.book.refresh().await?;
         let held = self.parts.holds.replace(self.parts.store.holds().await?, seq, self.parts.clock.now());
@@ -230,23 +231,23 @@ impl Watch {
             let state = entry.state();
             matches!(state, BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled) || entry.holds_a_step()
         };
-        self.parts.dials.obey(self.parts.store.as_ref()).await?;
-        // Who has opted out lately is waited for as a cancel is: what was begun for them before goes out first.
-        let hushing = self.parts.book.is_hushing();
-        self.stopping = unsure || held || hushing || changed.iter().any(|entry| called_off(entry));
+        self.parts.overrides.apply(self.parts.store.as_ref()).await?;
+        // An opt-out is confirmed like a cancel: requests that were begun for the recipient before end first.
+        let suppressing = self.parts.book.is_hushing();
+        self.stopping = unsure || held || suppressing || changed.iter().any(|entry| called_off(entry));
         for lane in &self.parts.lanes {
             for entry in changed.iter().filter(|entry| entry.state() == BatchState::Running) {
                 lane.look_at(entry);
             }
-            // A hold may have been lifted, on the lane or on one of its templates.
+            // A hold on the lane or on one of its templates may have been released.
             lane.look_everywhere();
         }
-        // What a pause has held back may have come due meanwhile.
-        let go_on = changed.iter().filter(|entry| !entry.is_held_back());
+        // Deadlines may have come due during a pause.
+        let resumed = changed.iter().filter(|entry| !entry.is_held_back());
         let at = self.parts.clock.now();
-        let hints: Vec<_> = go_on.map(|entry| Signal::Due { batch: entry.id, at }).collect();
+        let hints: Vec<_> = resumed.map(|entry| Signal::Due { batch: entry.id, at }).collect();
         self.parts.store.signals().tell(&hints);
-        // What stops nothing has nothing to wait for, but for those before it.
+        // A decision that stops nothing waits only for the decisions before it.
         let stopped: &[Arc<Lane>] = if self.stopping { &self.parts.lanes } else { &[] };
         self.leaving.push_back((seq, Leaving::of(stopped, self.parts.clock.now() + BEGUN_WAITS)));
         self.stopping = false;
@@ -262,7 +263,7 @@ impl Watch {
                 let total = entry.hand_overs();
                 let (before, was_moving) = self.hand_overs.get(&entry.id).copied().unwrap_or((0, false));
                 let is_moving = total != before;
-                // Whoever stands still says so once.
+                // A batch that stopped sending reports that once.
                 if is_moving || was_moving {
                     pace.push((entry.id, per_second(total.saturating_sub(before), seconds)));
                 }
@@ -281,32 +282,32 @@ impl Watch {
             pace,
             lanes,
             listening_until: self.parts.gaps.listening_until(now),
-            links: self.ear.changed_links(),
-            turned_away: self.parts.door.take_counts(),
+            links: self.doubts.changed_links(),
+            turned_away: self.parts.verifier.take_counts(),
         };
         let (counts, lanes, links) = (beat.turned_away.clone(), beat.lanes.clone(), beat.links.clone());
         if let Err(error) = self.parts.store.beat(beat).await {
-            self.parts.door.put_back(&counts);
+            self.parts.verifier.restore_counts(&counts);
             if matches!(error, Error::Superseded) {
                 self.parts.tenure.end();
             }
             return Err(error);
         }
-        renewed(&self.parts.tenure, &self.parts.lanes, now, self.parts.clock.as_ref());
-        self.ear.written(links);
+        record_renewal(&self.parts.tenure, &self.parts.lanes, now, self.parts.clock.as_ref());
+        self.doubts.set_written(links);
         self.written.extend(lanes.into_iter().map(|state| (state.lane.clone(), state)));
-        // What can be written now can be read again by whoever comes next, receipts too.
+        // The beat was written, so receipts can be stored again too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
         Ok(())
     }
 }
 
 impl Watch {
-    /// How each lane goes of which that is not written yet. `statuses` are those of all lanes, in their order.
+    /// The lane states that are not recorded yet. `statuses` are those of all lanes, in their order.
     fn changed_lanes(&mut self, statuses: &[LaneStatus], seconds: f64) -> Vec<LaneState> {
-        let lanes = statuses.iter().zip(&mut self.let_out).map(|(status, before)| {
-            let let_out = status.let_out.saturating_sub(std::mem::replace(before, status.let_out));
-            lane_state(status, per_second(let_out, seconds))
+        let lanes = statuses.iter().zip(&mut self.sent).map(|(status, before)| {
+            let sent = status.let_out.saturating_sub(std::mem::replace(before, status.let_out));
+            lane_state(status, per_second(sent, seconds))
         });
         lanes.filter(|state| self.written.get(&state.lane) != Some(state)).collect()
     }
@@ -334,7 +335,7 @@ fn lane_state(status: &LaneStatus, pace: f64) -> LaneState {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a pace for people: nobody hands over 2^52 messages in a second")]
+#[expect(clippy::cast_precision_loss, reason = "a pace is only shown, and stays far below 2^52 messages per second")]
 fn per_second(count: u64, seconds: f64) -> f64 {
     count as f64 / seconds
 }

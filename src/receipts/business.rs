@@ -1,7 +1,7 @@
-//! What happens to the account: what the provider changes by itself, and what it only says.
+//! Account events: what the provider changes by itself, and what it only reports.
 //!
-//! An event is kept once, with everything that comes of it. Nothing here decides for a person: a rate that somebody has
-//! set stays, and so does a hold.
+//! An event is stored once, with everything that follows from it. Nothing here overrides an operator: a rate that an
+//! operator has set stays, and so does a hold.
 
 use sha2::{Digest, Sha256};
 
@@ -10,10 +10,10 @@ use crate::domain::{Channel, Knob, Msisdn, Rate, Tier, Timestamp, Zone, local, w
 use crate::store::{BusinessEvent, Dial, HeldBy, Hold, Said};
 use crate::wire::{Business, instant};
 
-/// What a number may send once the provider has upgraded its throughput.
+/// The rate of a number after the provider has upgraded its throughput.
 const UPGRADED: &str = "1000/s";
 
-/// Statuses in which the provider takes nothing of a template.
+/// Statuses in which the provider accepts no message of a template, with the reason that the hold shows.
 const HELD: [(&str, &str); 4] = [
     ("PAUSED", "the provider has paused it"),
     ("DISABLED", "the provider has disabled it for good"),
@@ -21,56 +21,56 @@ const HELD: [(&str, &str); 4] = [
     ("PENDING_DELETION", "it is being deleted at the provider"),
 ];
 
-/// An event of the account.
+/// An account event with its consequences.
 #[derive(Debug)]
-pub(super) struct OfAccount {
+pub(super) struct AccountEvent {
     event: BusinessEvent,
-    lowers: Vec<Lower>,
+    lowers: Vec<LoweredTier>,
 }
 
-/// A tier that an account which is none of ours names: it counts where it is lower than the one that counts now, and else
-/// it is only told.
+/// The tier of an account event whose account is unknown. It applies only if it lowers the tier in effect; otherwise it is
+/// only reported.
 #[derive(Debug)]
-struct Lower {
+struct LoweredTier {
     tier: Tier,
     dial: Dial,
-    else_told: (String, String),
+    otherwise: (String, String),
 }
 
-impl OfAccount {
-    /// The event with what comes of it, where these have been turned.
-    pub(super) fn where_turned(self, turned: &[Dial]) -> BusinessEvent {
+impl AccountEvent {
+    /// The event with its consequences, given the overrides in effect.
+    pub(super) fn with_overrides(self, overrides: &[Dial]) -> BusinessEvent {
         let Self { mut event, lowers } = self;
-        for Lower { tier, dial, else_told } in lowers {
+        for LoweredTier { tier, dial, otherwise } in lowers {
             let is_it = |known: &&Dial| (known.knob, &known.name) == (dial.knob, &dial.name);
-            let counts = turned.iter().find(is_it).map_or(&dial.in_file, |known| &known.value);
+            let counts = overrides.iter().find(is_it).map_or(&dial.in_file, |known| &known.value);
             if counts.parse::<Tier>().is_ok_and(|counts| tier < counts) {
                 event.dials.push(dial);
             } else {
-                event.told.push(else_told);
+                event.told.push(otherwise);
             }
         }
         event
     }
 }
 
-/// An event with what comes of it; nothing where it is of a type that is not known.
+/// Reads an account event; `None` if its type is unknown.
 ///
-/// The provider may call an account otherwise in its events than in its API. So an event of an account that is none of ours
-/// is kept and shown all the same, and obeyed where it restricts: to stop for another's template costs a look, to send what
-/// is paused costs the number.
-pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<OfAccount> {
+/// The provider may name an account differently in its events and in its API. So an event of an unknown account is stored
+/// and shown as well, and obeyed if it restricts. To stop for another company's template costs a look; to send a paused one
+/// costs the number.
+pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<AccountEvent> {
     let all = || lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp);
     let account = event.account_id.as_deref().filter(|account| !account.is_empty());
     let is_ours = |lane: &&Lane| account.is_some_and(|account| states(lane, account));
-    let doubted =
+    let unknown_account =
         account.filter(|_| all().any(|lane| lane.provider.account_id.is_some()) && !all().any(|lane| is_ours(&lane)));
-    let concerns = |lane: &&Lane| doubted.is_some() || account.is_none() || is_ours(lane) || !has_account(lane);
+    let concerns = |lane: &&Lane| unknown_account.is_some() || account.is_none() || is_ours(lane) || !has_account(lane);
     let id = event.event_id.as_deref().filter(|id| !id.is_empty()).map_or_else(|| digest(raw), str::to_owned);
     let mut reading = Reading {
         event,
         lanes: all().filter(concerns).collect(),
-        doubted,
+        unknown_account,
         kept: BusinessEvent {
             id,
             received: now,
@@ -86,197 +86,196 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
         lowers: Vec::new(),
     };
     match reading.kept.kind.as_str() {
-        "phone_number_quality_update" => reading.number(),
-        "template_status_update" => reading.template_status(),
-        "template_quality_update" => reading.template_quality(),
-        "template_category_update" => reading.template_category(),
-        "template_correct_category_detection" => reading.template_advice(),
-        "account_update" => reading.account(),
+        "phone_number_quality_update" => reading.read_number(),
+        "template_status_update" => reading.read_template_status(),
+        "template_quality_update" => reading.read_template_quality(),
+        "template_category_update" => reading.read_template_category(),
+        "template_correct_category_detection" => reading.read_template_advice(),
+        "account_update" => reading.read_account(),
         _ => return None,
     }
-    if let Some(account) = doubted {
+    if let Some(account) = unknown_account {
         reading.kept.says.push(Said::of_unknown_account(account, &reading.kept.kind, now));
     }
-    Some(OfAccount { event: reading.kept, lowers: reading.lowers })
+    Some(AccountEvent { event: reading.kept, lowers: reading.lowers })
 }
 
-/// Whether a lane says that it is of this account.
+/// Whether a lane states that it belongs to this account.
 fn states(lane: &Lane, account: &str) -> bool {
     lane.provider.account_id.as_deref().is_some_and(|ours| ours.eq_ignore_ascii_case(account))
 }
 
-/// Whether a lane says of which account it is.
+/// Whether a lane states its account.
 const fn has_account(lane: &Lane) -> bool {
     lane.provider.account_id.is_some()
 }
 
-/// Of events there is one for everybody, whatever their clock.
+/// Events are read by operators in any time zone, so their times are in UTC.
 fn in_utc(at: Timestamp) -> String {
     local(at, Zone(chrono_tz::UTC)).format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// A name for an event that brings none.
+/// An id for an event without one.
 fn digest(raw: &str) -> String {
     Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Reading<'a> {
     event: &'a Business<'a>,
-    /// Ours on WhatsApp, of the account that it is about.
+    /// Our WhatsApp lanes that the event concerns.
     lanes: Vec<&'a Lane>,
-    /// The account that it is about, where that is none of ours.
-    doubted: Option<&'a str>,
+    /// The account of the event, if it is unknown.
+    unknown_account: Option<&'a str>,
     kept: BusinessEvent,
-    lowers: Vec<Lower>,
+    lowers: Vec<LoweredTier>,
 }
 
 impl<'a> Reading<'a> {
-    fn tell(&mut self, subject: impl Into<String>, text: impl Into<String>) {
-        let text = self.worded(text.into());
+    fn report(&mut self, subject: impl Into<String>, text: impl Into<String>) {
+        let text = self.with_doubt(text.into());
         self.kept.told.push((subject.into(), text));
     }
 
-    fn worded(&self, text: String) -> String {
-        let Some(account) = self.doubted else { return text };
+    fn with_doubt(&self, text: String) -> String {
+        let Some(account) = self.unknown_account else { return text };
         format!(
-            "{text}; the event is of account \"{}\", which is the `account_id` of no lane, so only restrictions are obeyed",
+            "{text}; the event is for the unknown account \"{}\" (no lane has that `account_id`), so only restrictions apply",
             without_numbers(account)
         )
     }
 
-    /// Whether it counts for a lane whatever it says, and not only where it restricts.
+    /// Whether the event applies to a lane in full, and not only if it restricts.
     fn trusts(&self, lane: &Lane) -> bool {
-        self.doubted.is_none() || !has_account(lane)
+        self.unknown_account.is_none() || !has_account(lane)
     }
 
-    /// Keeps what it says of something, where it is of an account of ours.
-    fn say(&mut self, about: &str, what: &str, value: &str) {
-        if self.doubted.is_none() || self.lanes.iter().any(|lane| self.trusts(lane)) {
-            self.say_restriction(about, what, value);
+    /// Records a status, if the event is of a known account.
+    fn record_status(&mut self, about: &str, what: &str, value: &str) {
+        if self.unknown_account.is_none() || self.lanes.iter().any(|lane| self.trusts(lane)) {
+            self.record_restriction(about, what, value);
         }
     }
 
-    /// Keeps what it says of something, whosever account it is of.
-    fn say_restriction(&mut self, about: &str, what: &str, value: &str) {
+    /// Records a status, whatever account the event is of.
+    fn record_restriction(&mut self, about: &str, what: &str, value: &str) {
         let (about, what, value) = (about.to_owned(), what.to_owned(), value.to_owned());
         self.kept.says.push(Said { about, what, value, at: self.kept.said });
     }
 
-    fn dial(&mut self, knob: Knob, name: &str, value: String, in_file: String, why: String) {
-        let dial = self.turned(knob, name, value, in_file, why);
+    fn set_override(&mut self, knob: Knob, name: &str, value: String, in_file: String, why: String) {
+        let dial = self.new_override(knob, name, value, in_file, why);
         self.kept.dials.push(dial);
     }
 
-    fn turned(&self, knob: Knob, name: &str, value: String, in_file: String, why: String) -> Dial {
+    fn new_override(&self, knob: Knob, name: &str, value: String, in_file: String, why: String) -> Dial {
         Dial { knob, name: name.to_owned(), value, in_file, by_person: false, why, since: self.kept.said }
     }
 
-    /// A number's limit, throughput or quality has changed.
-    fn number(&mut self) {
+    /// Reads a change of a number's limit, throughput or quality.
+    fn read_number(&mut self) {
         let event = self.event;
         let shown = event.details.display_phone_number.as_deref().unwrap_or_default();
         let word = event.details.meta.event.as_deref().unwrap_or_default().to_ascii_uppercase();
         let lanes = self.lanes_of(shown);
         if lanes.is_empty() {
             let text = format!(
-                "the provider says {word} of {shown}, which is the `number` of no lane, so nothing changes; state it on the \
-                 lane that sends by it"
+                "the provider reports {word} for {shown}, and no lane has that `number`, so nothing changes; set `number` on \
+                 the lane that sends with it"
             );
             self.kept.says.extend(Said::of_unknown_number(shown, &word, self.kept.received));
-            return self.tell("account", text);
+            return self.report("account", text);
         }
         match word.as_str() {
-            "UPGRADE" | "DOWNGRADE" => self.limit(&lanes, &word, shown),
-            "THROUGHPUT_UPGRADE" => lanes.into_iter().for_each(|lane| self.throughput(lane, shown)),
+            "UPGRADE" | "DOWNGRADE" => self.change_tier(&lanes, &word, shown),
+            "THROUGHPUT_UPGRADE" => lanes.into_iter().for_each(|lane| self.raise_rate(lane, shown)),
             "FLAGGED" | "UNFLAGGED" | "ONBOARDING" => {
                 let means = match word.as_str() {
-                    "FLAGGED" => {
-                        "people block or report what it sends, and its limit goes down unless that gets better"
-                    }
-                    "UNFLAGGED" => "its quality is good again",
+                    "FLAGGED" => "recipients block or report its messages; its limit goes down unless that improves",
+                    "UNFLAGGED" => "its quality has recovered",
                     _ => "it is still being registered",
                 };
                 for lane in lanes {
                     let subject = format!("lane {}", lane.name);
                     if word == "FLAGGED" {
-                        self.say_restriction(&subject, "quality", &word);
+                        self.record_restriction(&subject, "quality", &word);
                     } else {
-                        self.say(&subject, "quality", &word);
+                        self.record_status(&subject, "quality", &word);
                     }
-                    self.tell(subject, format!("the provider says {word} of {shown}: {means}"));
+                    self.report(subject, format!("the provider reports {word} for {shown}: {means}"));
                 }
             }
             _ => {
-                let text = format!("the provider says \"{word}\" of {shown}, which nobody knows here; nothing changes");
-                self.tell("account", text);
+                let text = format!("the provider reports the unknown event \"{word}\" for {shown}; nothing changes");
+                self.report("account", text);
             }
         }
     }
 
-    /// Lanes that send as this number.
+    /// Lanes that send with this number.
     fn lanes_of(&self, shown: &str) -> Vec<&'a Lane> {
         let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
         let number = digits.parse::<u64>().ok().and_then(|digits| Msisdn::try_from(digits).ok());
         self.lanes.iter().copied().filter(|lane| number.is_some() && lane.number == number).collect()
     }
 
-    /// The tier is the portfolio's, for all of its numbers.
-    fn limit(&mut self, lanes: &[&'a Lane], word: &str, shown: &str) {
+    /// Changes the tier of the number's portfolio, which all of its numbers share.
+    fn change_tier(&mut self, lanes: &[&'a Lane], word: &str, shown: &str) {
         let meta = &self.event.details.meta;
         let said = meta.max_daily_conversations_per_business.as_deref().or(meta.current_limit.as_deref());
-        let said = said.unwrap_or("no limit at all").to_owned();
+        let said = said.unwrap_or("no limit").to_owned();
         let mut portfolios: Vec<(&str, &Lane)> =
             lanes.iter().filter_map(|lane| Some((lane.tiered()?, *lane))).collect();
         portfolios.dedup_by_key(|(portfolio, _)| *portfolio);
-        let why = format!("the provider says {word} to {said} of {shown}");
+        let why = format!("the provider reports {word} to {said} for {shown}");
         for (portfolio, lane) in portfolios {
             let subject = format!("portfolio {portfolio}");
             let is_trusted = lanes.iter().any(|other| other.tiered() == Some(portfolio) && self.trusts(other));
             match self.event.tier() {
                 Some(tier) if is_trusted => {
-                    self.dial(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
+                    self.set_override(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
                 }
                 Some(tier) if word == "DOWNGRADE" => {
-                    let else_told = (subject, self.worded(format!("{why}; nothing changes")));
-                    let dial = self.turned(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
-                    self.lowers.push(Lower { tier, dial, else_told });
+                    let otherwise = (subject, self.with_doubt(format!("{why}; nothing changes")));
+                    let dial =
+                        self.new_override(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
+                    self.lowers.push(LoweredTier { tier, dial, otherwise });
                 }
-                Some(_) => self.tell(subject, format!("{why}; nothing changes")),
+                Some(_) => self.report(subject, format!("{why}; nothing changes")),
                 None => {
                     let text = format!(
-                        "the provider says {word} of {shown} and names {said}, which is no tier that counts people; nothing \
-                         changes"
+                        "the provider reports {word} for {shown} with the unknown tier {said}; nothing changes"
                     );
-                    self.tell(subject, text);
+                    self.report(subject, text);
                 }
             }
         }
     }
 
-    /// A number may go faster; how many people a day it may begin with is another matter, whatever tier is named.
-    fn throughput(&mut self, lane: &Lane, shown: &str) {
+    /// Raises the rate of a number. The event says nothing about the tier, whatever tier it names.
+    fn raise_rate(&mut self, lane: &Lane, shown: &str) {
         let subject = format!("lane {}", lane.name);
         if !self.trusts(lane) {
-            return self.tell(subject, format!("the provider says THROUGHPUT_UPGRADE of {shown}; nothing changes"));
+            return self
+                .report(subject, format!("the provider reports THROUGHPUT_UPGRADE for {shown}; nothing changes"));
         }
-        self.say(&subject, "throughput", "UPGRADED");
+        self.record_status(&subject, "throughput", "UPGRADED");
         let is_faster = |rate: Rate| rate.each_second() > lane.rate.each_second();
         match UPGRADED.parse::<Rate>().ok().filter(|rate| is_faster(*rate)) {
             Some(rate) => {
-                let why = format!("the provider says THROUGHPUT_UPGRADE of {shown}");
-                self.dial(Knob::Rate, &lane.name, rate.to_string(), lane.rate.to_string(), why);
+                let why = format!("the provider reports THROUGHPUT_UPGRADE for {shown}");
+                self.set_override(Knob::Rate, &lane.name, rate.to_string(), lane.rate.to_string(), why);
             }
             None => {
                 let text = format!(
-                    "the provider says THROUGHPUT_UPGRADE of {shown}; its rate is {} already, so nothing changes",
+                    "the provider reports THROUGHPUT_UPGRADE for {shown}; its rate is {} already, so nothing changes",
                     lane.rate
                 );
-                self.tell(subject, text);
+                self.report(subject, text);
             }
         }
     }
 
-    /// `template promo (en)`, as what is said of it is kept.
+    /// The subject `template promo (en)`, as statuses are stored, with the name and the language.
     fn template(&self) -> (String, String, String) {
         let details = &self.event.details;
         let name = details.template_name.as_deref().unwrap_or_default().to_owned();
@@ -284,7 +283,7 @@ impl<'a> Reading<'a> {
         (Said::about_template(&name, &language), name, language)
     }
 
-    fn template_status(&mut self) {
+    fn read_template_status(&mut self) {
         let (about, name, language) = self.template();
         let meta = &self.event.details.meta;
         let status = meta.status.as_deref().unwrap_or_default().to_ascii_uppercase();
@@ -297,29 +296,29 @@ impl<'a> Reading<'a> {
             [title.as_str(), reason, description].into_iter().filter(|part| !part.is_empty()).collect();
         let more = if more.is_empty() { String::new() } else { format!(" ({})", without_numbers(&more.join(": "))) };
         if name.is_empty() {
-            // A hold without a template would be one of the whole lane.
-            self.tell(
+            // A hold without a template would hold the whole lane.
+            self.report(
                 about,
-                format!("the provider says {status}{more} of a template that it does not name; nothing changes"),
+                format!("the provider reports {status}{more} for a template without a name; nothing changes"),
             );
             return;
         }
         let may_be_sent = title == "UNPAUSE" || status == "APPROVED";
         let held = HELD.iter().find(|(word, _)| *word == status || *word == title).filter(|_| !may_be_sent);
         if held.is_some() || status == "FLAGGED" {
-            self.say_restriction(&about, "status", &status);
-            self.say_restriction(&about, "disable_date", disabled_at);
+            self.record_restriction(&about, "status", &status);
+            self.record_restriction(&about, "disable_date", disabled_at);
         } else {
-            self.say(&about, "status", &status);
-            self.say(&about, "disable_date", disabled_at);
+            self.record_status(&about, "status", &status);
+            self.record_status(&about, "disable_date", disabled_at);
         }
         if may_be_sent {
-            self.tell(about, format!("the provider says {status}{more}: it may be sent"));
+            self.report(about, format!("the provider reports {status}{more}: it may be sent again"));
             let trusting = self.lanes.iter().filter(|lane| self.trusts(lane));
             let lane = |lane: &&Lane| (lane.name.clone(), name.clone(), language.clone());
             self.kept.lifts = trusting.map(lane).collect();
         } else if let Some((word, means)) = held {
-            self.tell(about, format!("the provider says {word}{more}: its messages wait"));
+            self.report(about, format!("the provider reports {word}{more}: its messages are held"));
             let hold = |lane: &&Lane| Hold {
                 lane: lane.name.clone(),
                 template: name.clone(),
@@ -334,48 +333,49 @@ impl<'a> Reading<'a> {
             let until = instant(disabled_at).map_or_else(|| disabled_at.to_owned(), in_utc);
             let until = if until.is_empty() { String::new() } else { format!(" at {until}") };
             let text =
-                format!("the provider says FLAGGED{more}: it will be disabled{until} unless its quality gets better");
-            self.tell(about, text);
+                format!("the provider reports FLAGGED{more}: it will be disabled{until} unless its quality improves");
+            self.report(about, text);
         } else {
-            self.tell(about, format!("the provider says {status}{more}"));
+            self.report(about, format!("the provider reports {status}{more}"));
         }
     }
 
-    fn template_quality(&mut self) {
+    fn read_template_quality(&mut self) {
         let (about, ..) = self.template();
         let meta = &self.event.details.meta;
         let quality = meta.new_quality_score.as_deref().unwrap_or("UNKNOWN").to_ascii_uppercase();
         let before = meta.previous_quality_score.as_deref().unwrap_or("UNKNOWN").to_owned();
-        self.say(&about, "quality", &quality);
-        let means = if quality == "RED" { ": the provider pauses it next" } else { "" };
-        self.tell(about, format!("the provider says that its quality is {quality}, after {before}{means}"));
+        self.record_status(&about, "quality", &quality);
+        let means = if quality == "RED" { "; the provider pauses the template next" } else { "" };
+        self.report(about, format!("the provider reports quality {quality}, after {before}{means}"));
     }
 
-    fn template_category(&mut self) {
+    fn read_template_category(&mut self) {
         let (about, ..) = self.template();
         let meta = &self.event.details.meta;
         let category = meta.new_category.as_deref().unwrap_or_default().to_owned();
         let before = meta.previous_category.as_deref().unwrap_or_default().to_owned();
-        self.say(&about, "category", &category);
+        self.record_status(&about, "category", &category);
         let text = format!(
-            "the provider has made it {category}, after {before}: it costs what that costs; write so in the campaigns that \
-             use it"
+            "the provider has changed its category to {category}, after {before}; it is billed so; update `category` \
+             in the campaigns that use it"
         );
-        self.tell(about, text);
+        self.report(about, text);
     }
 
-    fn template_advice(&mut self) {
+    fn read_template_advice(&mut self) {
         let (about, ..) = self.template();
         let meta = &self.event.details.meta;
         let correct = meta.correct_category.as_deref().unwrap_or_default().to_owned();
         let category = meta.category.as_deref().unwrap_or_default().to_owned();
-        self.say(&about, "advised_category", &correct);
-        let text = format!("the provider takes it for {correct} instead of {category}; nothing has changed yet");
-        self.tell(about, text);
+        self.record_status(&about, "advised_category", &correct);
+        let text =
+            format!("the provider suggests the category {correct} instead of {category}; nothing has changed yet");
+        self.report(about, text);
     }
 
-    /// Shown, and no more: its restrictions concern calls and what is sent past the templates.
-    fn account(&mut self) {
+    /// Reports a change of the account. It has no effect: these restrictions concern calls and messages without templates.
+    fn read_account(&mut self) {
         let details = &self.event.details;
         let word = details.event.as_deref().unwrap_or_default().to_ascii_uppercase();
         let parts = [&details.business_verification_info, &details.violation_info, &details.restriction_info];
@@ -384,12 +384,12 @@ impl<'a> Reading<'a> {
             words_of(part, &mut words);
         }
         let more = if words.is_empty() { String::new() } else { format!(": {}", without_numbers(&words.join(", "))) };
-        self.say("account", "update", &word);
-        self.tell("account", format!("the provider says {word}{more}; nothing changes for what is sent"));
+        self.record_status("account", "update", &word);
+        self.report("account", format!("the provider reports {word}{more}; sending is not affected"));
     }
 }
 
-/// What stands in a value, in its order.
+/// The texts in a value, in its order.
 fn words_of(value: &serde_json::Value, words: &mut Vec<String>) {
     match value {
         serde_json::Value::String(text) => words.push(text.clone()),

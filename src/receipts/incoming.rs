@@ -1,4 +1,4 @@
-//! A webhook's events, as far as they matter here: owned, so that they can wait for their group.
+//! The events of a webhook, reduced to what matters here and owned, so they can wait for their group.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,25 +8,25 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use hashbrown::HashSet;
 
-use super::answers::{Answer, ways};
-use super::business::OfAccount;
+use super::business::AccountEvent;
 use super::naming::Adoption;
+use super::replies::{Reply, reply_keys};
 use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind, Waiting};
 use crate::wire::{self, Event, Report, codes};
 
-/// How far the clock of the provider may be behind ours.
+/// How far the provider's clock may be behind ours.
 const CLOCKS_APART: Span = Span::from_secs(120);
-/// For so long after its intent something may be said of an attempt: the longest time to live that a provider knows.
+/// How long after its intent an attempt may get receipts: the longest time to live that a provider supports.
 const SPOKEN_OF_FOR: Span = Span::from_secs(30 * 24 * 3_600);
 
-/// What is known before anything comes: which subaccounts and lanes are ours, and which words mean a wish.
+/// What the configuration says: our subaccounts and lanes, and the keywords of opt-outs.
 #[derive(Debug, Default)]
 pub(super) struct Ours {
     pub(super) subaccounts: HashSet<String>,
-    /// What events of the account may be about.
+    /// The lanes that account events may be about.
     pub(super) lanes: Vec<Lane>,
     pub(super) words: Words,
 }
@@ -40,7 +40,7 @@ pub(super) struct Incoming {
     pub(super) umid: Option<Umid>,
     pub(super) msisdn: Option<Msisdn>,
     pub(super) channel: Option<Channel>,
-    /// What the channel calls the person, where that is no number.
+    /// The recipient's channel user id, if that is not their number.
     pub(super) called: Option<String>,
     pub(super) report: Report,
     pub(super) stamp: Timestamp,
@@ -48,11 +48,11 @@ pub(super) struct Incoming {
     pub(super) detail: String,
     pub(super) code: u32,
     pub(super) received: Timestamp,
-    /// From when what it says counts.
+    /// From when the report counts.
     pub(super) counts_from: Timestamp,
-    /// What goes among the strays, should it lead nowhere.
+    /// The event as it arrived, to be stored as a stray if no attempt is found.
     raw: Raw,
-    /// Where this is no receipt but a person's answer: the message that is answered, by the provider's id.
+    /// For a reply instead of a receipt: the provider's id of the message that it answers.
     reply_to: Option<String>,
 }
 
@@ -63,16 +63,16 @@ impl fmt::Debug for Incoming {
     }
 }
 
-/// An event as it came.
+/// An event as it arrived.
 #[derive(Debug, Clone)]
 enum Raw {
-    /// The body that it came in, and its place there.
+    /// The body that contains it, and its position there.
     In(Arc<Body>, usize),
-    Told(Box<str>),
+    /// Its own text.
+    Text(Box<str>),
 }
 
-/// A body that events have come in. Hardly any leads nowhere, so it is only taken apart once more where somebody asks for
-/// the events as they were.
+/// The body that events arrived in. Few events become strays, so the body is split again only when one needs its text.
 #[derive(Debug)]
 struct Body {
     bytes: Bytes,
@@ -87,12 +87,12 @@ impl Body {
     }
 }
 
-/// What a body holds: receipts of ours, what people wrote to us, what happens to the account, and what is only kept.
+/// The contents of a body: our receipts, replies to us, account events, and events that are only stored.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) receipts: Vec<Incoming>,
-    pub(super) answers: Vec<Answer>,
-    pub(super) business: Vec<OfAccount>,
+    pub(super) replies: Vec<Reply>,
+    pub(super) business: Vec<AccountEvent>,
     pub(super) strays: Vec<Stray>,
     /// The subaccounts that its receipts and messages name, each once.
     pub(super) subaccounts: Vec<String>,
@@ -106,9 +106,11 @@ impl Parsed {
     }
 }
 
-/// Reads a body. Nothing in it is lost: what is not for us becomes a stray with its reason. Each stray is its event and no
-/// more, so however many they are, they are as long as the body; one that breaks off is kept whole behind them. Where
-/// nobody says what is ours, every receipt is.
+/// Reads a body.
+///
+/// - Loses nothing: an event that is not for us becomes a stray with its reason.
+/// - A stray is one event, so all strays together are as long as the body. An event that is cut off is stored whole.
+/// - Without `ours`, every receipt counts as ours.
 pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed {
     let mut parsed = Parsed::default();
     let whole = Arc::new(Body { bytes, events: OnceLock::new() });
@@ -133,7 +135,7 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
                 parsed.names(inbound.sub_account_id.as_deref());
                 match ours {
                     Some(ours) if !foreign(inbound.sub_account_id.as_deref()) => {
-                        parsed.answers.push(Answer::new(&inbound, raw, &ours.words, now));
+                        parsed.replies.push(Reply::new(&inbound, raw, &ours.words, now));
                     }
                     _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
                 }
@@ -151,28 +153,28 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
     parsed
 }
 
-/// What may lead to an attempt of ours in a body that came without its proof: ids alone, for what anybody may know (a
-/// number) is no sign of the provider. Nothing of it is kept.
-pub(super) fn signs(body: &[u8], events: usize, now: Timestamp) -> Vec<Incoming> {
+/// The receipts of an unproven body that name an attempt of ours, by ids alone: a stranger may know a number. Nothing of
+/// the body is stored.
+pub(super) fn unproven_receipts(body: &[u8], events: usize, now: Timestamp) -> Vec<Incoming> {
     let receipts = wire::first_receipts(body, events).into_iter();
     let named =
-        receipts.map(|receipt| Incoming { msisdn: None, ..Incoming::of(&receipt, now, Raw::Told(Box::default())) });
+        receipts.map(|receipt| Incoming { msisdn: None, ..Incoming::of(&receipt, now, Raw::Text(Box::default())) });
     named.filter(|receipt| receipt.attempt.is_some() || receipt.umid.is_some()).collect()
 }
 
-/// A word of the provider's, which is kept and shown: nothing keeps a provider from naming somebody in it.
+/// Masks numbers in a word of the provider, which is stored and shown.
 fn word(text: &str) -> String {
     let text = text.to_ascii_lowercase();
-    // Nearly none has a digit in it.
+    // Few words have a digit.
     if text.contains(char::is_numeric) { without_numbers(&text) } else { text }
 }
 
 impl Incoming {
-    /// A receipt that was told otherwise than by a webhook.
+    /// A receipt that did not come from a webhook.
     pub(super) fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
         let mut raw = Vec::new();
         receipt.append_event(&mut raw);
-        Self::of(receipt, now, Raw::Told(String::from_utf8_lossy(&raw).into()))
+        Self::of(receipt, now, Raw::Text(String::from_utf8_lossy(&raw).into()))
     }
 
     fn of(receipt: &wire::Receipt<'_>, now: Timestamp, raw: Raw) -> Self {
@@ -183,13 +185,13 @@ impl Incoming {
             umid: receipt.umid.as_deref().filter(|umid| !umid.is_empty()).map(Umid::new),
             msisdn: receipt.msisdn(),
             channel: receipt.known_channel(),
-            called: receipt.called().map(str::to_owned),
+            called: receipt.user_id().map(str::to_owned),
             report: receipt.report(),
             stamp: receipt.at().unwrap_or(now),
             state: word(&receipt.status.state),
             detail: word(receipt.status.detail.as_deref().unwrap_or_default()),
             code: match receipt.report() {
-                // The one that decides, and so the one that is kept.
+                // The code that decides is also the one that is stored.
                 Report::Negative { code } => code,
                 _ => receipt.status.error_code,
             }
@@ -202,15 +204,15 @@ impl Incoming {
         }
     }
 
-    /// Whoever answers a message has read it.
-    pub(super) fn answer(reply_to: String, inbound: &Inbound) -> Self {
+    /// A recipient who answers a message has read it.
+    pub(super) fn from_reply(reply_to: String, inbound: &Inbound) -> Self {
         Self {
             attempt: None,
             named: false,
             umid: None,
             msisdn: inbound.msisdn,
             channel: inbound.channel,
-            // The answer itself tells it.
+            // The inbound message itself has it.
             called: None,
             report: Report::Read,
             stamp: inbound.said,
@@ -219,57 +221,57 @@ impl Incoming {
             code: 0,
             received: inbound.received,
             counts_from: inbound.received,
-            raw: Raw::Told(Box::default()),
+            raw: Raw::Text(Box::default()),
             reply_to: Some(reply_to),
         }
     }
 
-    pub(super) const fn is_answer(&self) -> bool {
+    pub(super) const fn is_reply(&self) -> bool {
         self.reply_to.is_some()
     }
 
-    /// The keys to look for it with, surest first.
+    /// The keys to find its attempt with, surest first.
     pub(super) fn keys(&self, adoption: &Adoption) -> impl Iterator<Item = Key> + use<> {
-        let answered = self.reply_to.as_deref().map(ways).into_iter().flatten();
+        let answered = self.reply_to.as_deref().map(reply_keys).into_iter().flatten();
         let named = self.attempt.map(Key::Attempt).into_iter().chain(self.umid.clone().map(Key::Umid));
         answered.chain(named).chain(self.nameless(adoption).map(Key::Number))
     }
 
-    /// Whom it is about on which channel, where its number may lead to its attempt. A receipt that names another's message
-    /// is another sender's; an answer names what it answers.
+    /// The number and channel it is about, if the number may lead to its attempt. A receipt that names another client's
+    /// message is another sender's; a reply names the message that it answers.
     fn by_number(&self) -> Option<(Msisdn, Channel)> {
-        let may_adopt = !self.named && !self.is_answer();
+        let may_adopt = !self.named && !self.is_reply();
         self.msisdn.zip(self.channel).filter(|_| may_adopt)
     }
 
-    /// What may lead to its attempt by the number alone. One that came or was stamped before the attempt was begun is
-    /// another sender's, and so is one of another subaccount than the attempt's.
+    /// The key that leads to its attempt by number alone. Excluded are attempts that were begun after it arrived or was
+    /// stamped, and those of other subaccounts.
     fn nameless(&self, adoption: &Adoption) -> Option<Nameless> {
-        let (msisdn, channel) = self.by_number().filter(|_| self.received <= adoption.came_by)?;
+        let (msisdn, channel) = self.by_number().filter(|_| self.received <= adoption.arrived_by)?;
         let begun_before = self.received.min(self.stamp + CLOCKS_APART);
         let begun_after = self.received - SPOKEN_OF_FOR;
         let except = self.except(adoption);
         Some(Nameless { msisdn, channel, begun_after, begun_before, except })
     }
 
-    /// What is to be expected of it, where it has to wait before it may adopt.
+    /// What deadlines have to wait for, if it must wait before it may adopt.
     pub(super) fn waits(&self, adoption: &Adoption) -> Option<Waiting> {
-        let about = self.by_number().filter(|_| self.received > adoption.came_by)?;
+        let about = self.by_number().filter(|_| self.received > adoption.arrived_by)?;
         Some(Waiting { about, came: self.received, except: self.except(adoption) })
     }
 
-    /// Lanes of whose attempts it cannot speak.
+    /// The lanes whose attempts it cannot be about.
     fn except(&self, adoption: &Adoption) -> Arc<BTreeSet<String>> {
         adoption.except(self.posted_by().flatten().as_deref())
     }
 
-    /// Whether a webhook of this subaccount brought it, as far as it says so. What the provider is asked by our id says
-    /// nothing of what it posts.
+    /// Whether a webhook of this subaccount brought it, as far as it says. The answer to a query by our id does not show
+    /// what the provider posts.
     pub(super) fn was_posted_by(&self, sub_account: &str) -> bool {
         self.posted_by().is_some_and(|named| named.is_none_or(|named| named == sub_account))
     }
 
-    /// The subaccount that its webhook named, if any; nothing where no webhook brought it.
+    /// The subaccount that its webhook named, if any; `None` if no webhook brought it.
     fn posted_by(&self) -> Option<Option<String>> {
         let Raw::In(body, place) = &self.raw else { return None };
         let event = body.event(*place);
@@ -277,7 +279,7 @@ impl Incoming {
         receipts.first().map(|receipt| receipt.sub_account_id.as_deref().map(str::to_owned))
     }
 
-    /// What it says of why it did not arrive; nothing where it is no bad news.
+    /// The code of the failure that it reports, if it reports one.
     pub(super) fn failure(&self) -> Option<&'static codes::Entry> {
         match self.report {
             Report::Negative { code } => Some(codes::of_receipt(code)),
@@ -285,15 +287,15 @@ impl Incoming {
         }
     }
 
-    /// Whether it says that the person wants nothing more.
-    pub(super) fn wants_no_more(&self) -> bool {
+    /// Whether it reports that the recipient opted out.
+    pub(super) fn is_opt_out(&self) -> bool {
         self.failure().is_some_and(|failure| failure.fault == Fault::Person)
     }
 
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {
         let raw = match self.raw {
             Raw::In(body, place) => body.event(place),
-            Raw::Told(told) => told.into_string(),
+            Raw::Text(text) => text.into_string(),
         };
         Stray { kind, received: self.received, umid: self.umid.map(|umid| umid.as_str().to_owned()), raw }
     }

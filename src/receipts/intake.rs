@@ -1,4 +1,4 @@
-//! Where webhooks go in and wait for their group.
+//! The entry for webhooks, where they wait for their group.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::callbacks::{Callback, WebhookArrived};
 use super::incoming::{Ours, Parsed, parse};
-use super::tell::{Heard, Tell};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
 const WAITING_MAX: usize = 4_096;
 
-/// Why a webhook could not be kept. The provider is told to come again.
+/// Why a webhook could not be stored. The provider is asked to repeat it.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the receipt could not be kept: {reason}")]
+#[error("cannot store the receipt: {reason}")]
 pub struct Failed {
     reason: String,
 }
@@ -34,29 +34,33 @@ pub(crate) struct Waiting {
     pub(super) done: oneshot::Sender<Result<(), Failed>>,
 }
 
-/// Where webhooks go in. Cheap to clone, one for every connection.
+/// The entry for webhooks. Cheap to clone, one for each connection.
 #[derive(Debug, Clone)]
 pub struct Intake {
     queue: mpsc::Sender<Waiting>,
     ours: Arc<Ours>,
     clock: Arc<dyn Clock>,
-    tell_heard: Tell<Heard>,
+    on_webhook: Callback<WebhookArrived>,
 }
 
 impl Intake {
-    /// With the end from which they are taken.
-    pub(super) fn new(ours: Ours, clock: Arc<dyn Clock>, tell_heard: Tell<Heard>) -> (Self, mpsc::Receiver<Waiting>) {
+    /// Returns the intake and the queue that it fills.
+    pub(super) fn new(
+        ours: Ours,
+        clock: Arc<dyn Clock>,
+        on_webhook: Callback<WebhookArrived>,
+    ) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { queue, ours: Arc::new(ours), clock, tell_heard }, waiting)
+        (Self { queue, ours: Arc::new(ours), clock, on_webhook }, waiting)
     }
 
-    /// Keeps and applies a body that has been proven. Returns once it is on disk.
+    /// Stores and applies a verified body. Returns once it is on disk.
     pub async fn take(&self, body: Bytes) -> Result<(), Failed> {
         let since = self.now();
         // The body is a slice of the connection's read buffer, which could not be reused while the receipt waits.
         let mut parsed = parse(Bytes::copy_from_slice(&body), Some(&self.ours), since);
         drop(body);
-        self.tell_heard.tell(Heard { subaccounts: std::mem::take(&mut parsed.subaccounts), at: since });
+        self.on_webhook.call(WebhookArrived { subaccounts: std::mem::take(&mut parsed.subaccounts), at: since });
         self.keep(parsed, since).await
     }
 
@@ -64,7 +68,7 @@ impl Intake {
         self.clock.now()
     }
 
-    /// Returns once everything in it is on disk, and applied.
+    /// Returns once everything in it is on disk and applied.
     pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), Failed> {
         let (done, answer) = oneshot::channel();
         let closed = |_| Failed::new("the server is stopping");

@@ -1,32 +1,32 @@
-//! Receipts, and what people write: verify, store, apply.
+//! Receipts and inbound messages: verify, store, apply.
 //!
-//! In: the raw bodies of webhooks with their proofs. Out: facts on disk, messages moved on and wishes obeyed, acknowledged
-//! after the commit; how many were turned away, and whether receipts of ours were among them.
-//! Promises: whatever is authentic is kept, also what is for somebody else, of an unknown type or not readable; the
-//! same receipt twice, late or out of order changes nothing twice; one that overtakes its send's answer is applied
-//! all the same, at once or when that answer is on disk; nothing is acknowledged that is not on disk.
+//! In: the raw bodies of webhooks with the headers that prove them. Out: facts on disk, advanced messages and recorded
+//! opt-outs, acknowledged after the commit; the number of rejected webhooks, and whether they contain our receipts.
+//! Promises: every authentic event is stored, also if it is for another subaccount, of an unknown type or unreadable; a
+//! repeated, late or out-of-order receipt changes nothing twice; a receipt that overtakes the answer to its request is
+//! applied at once or when that answer is on disk; nothing is acknowledged before it is on disk.
 //! May not: know HTTP beyond the two headers that prove a body, or decide about a message (the engine does).
 
-mod answers;
 mod applier;
 mod business;
-mod door;
+mod callbacks;
+mod details;
 mod incoming;
 mod intake;
 mod naming;
 mod outcome;
 mod proof;
+mod replies;
 mod strays;
-mod tell;
 #[cfg(test)]
 mod tests;
-mod told;
 mod tries;
+mod verifier;
 mod working;
 
-pub use applier::{Applier, Listening, Of};
-pub use door::Door;
+pub use applier::{Applier, ApplierOptions, Listening};
+pub use callbacks::{Callback, SlotChange, Throttled, WebhookArrived};
+pub use details::News;
 pub use intake::{Failed, Intake};
 pub use proof::{FromHeaders, Proofs, Unproven};
-pub use tell::{Heard, PlaceNews, Tell, TooFast};
-pub use told::News;
+pub use verifier::Verifier;

@@ -1,5 +1,5 @@
-//! What a receipt without our id may adopt: only what no other attempt could be meant by, and nothing on a lane whose
-//! receipts carry our ids.
+//! Which attempt a receipt without our id may adopt: only one that is unambiguous, and none on a lane whose receipts
+//! carry our ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::config::Lane;
 use crate::domain::{Span, State, StepIndex, Timestamp};
 use crate::store::{self, Found, NamingLane, Store};
 
-/// A request that has ended is on disk so soon, unless the disk itself fails.
+/// Time in which a request that has ended is recorded, unless the disk fails.
 const RECORDED_WITHIN: Span = Span::from_secs(5);
 
 /// What may be found by its number alone.
@@ -21,18 +21,18 @@ pub(super) struct Adoption {
     /// Lanes whose receipts carry our ids.
     naming: Arc<BTreeSet<String>>,
     identities: Arc<Identities>,
-    /// Receipts that came until then: each request that was under way when they came has ended and is recorded. Before that
-    /// a receipt may be of one of them, whose answer it has overtaken.
-    pub(super) came_by: Timestamp,
+    /// Receipts that arrived until then may adopt: every request that was in flight at that time is recorded by now. A
+    /// later receipt may be about a request whose answer it has overtaken.
+    pub(super) arrived_by: Timestamp,
 }
 
 impl Adoption {
-    /// Where nothing is found by its number.
-    pub(super) fn at_any_time() -> Self {
-        Self { naming: Arc::default(), identities: Arc::default(), came_by: Timestamp::MAX }
+    /// An adoption without exceptions, for a look that adopts nothing.
+    pub(super) fn unlimited() -> Self {
+        Self { naming: Arc::default(), identities: Arc::default(), arrived_by: Timestamp::MAX }
     }
 
-    /// Lanes of whose attempts a receipt without our id cannot be that names this subaccount, or none.
+    /// The lanes whose attempts a receipt without our id cannot be about, if it names this subaccount (or none).
     pub(super) fn except(&self, sub_account: Option<&str>) -> Arc<BTreeSet<String>> {
         let is_of_another =
             |(_, (its, _)): &(&String, &(String, String))| sub_account.is_some_and(|named| named != its);
@@ -44,10 +44,11 @@ impl Adoption {
     }
 }
 
-/// The subaccount and the address of each lane.
+/// The subaccount and the base URL of each lane.
 type Identities = BTreeMap<String, (String, String)>;
 
-/// The lanes whose receipts carry our ids: since one did, until the lane's subaccount or address changes.
+/// The lanes whose receipts carry our ids. A lane joins at its first such receipt, and leaves when its subaccount or base
+/// URL changes.
 #[derive(Debug)]
 pub(super) struct Naming {
     /// How long a receipt without our id waits before it may adopt.
@@ -72,7 +73,7 @@ impl Naming {
 
     pub(super) async fn adoption(&self, store: &dyn Store, now: Timestamp) -> store::Result<Adoption> {
         let (naming, identities) = (self.known(store).await?, Arc::clone(&self.identities));
-        Ok(Adoption { naming, identities, came_by: now - self.settled_within })
+        Ok(Adoption { naming, identities, arrived_by: now - self.settled_within })
     }
 
     pub(super) async fn known(&self, store: &dyn Store) -> store::Result<Arc<BTreeSet<String>>> {
@@ -93,8 +94,8 @@ impl Naming {
         self.known.get_or_try_init(load).await
     }
 
-    /// The lane of which only this receipt tells that its receipts carry our ids.
-    pub(super) fn taught(
+    /// The lane that joins because this receipt carries our id.
+    pub(super) fn lane_to_add(
         &self,
         known: &BTreeSet<String>,
         incoming: &Incoming,
@@ -109,8 +110,8 @@ impl Naming {
         incoming.was_posted_by(sub_account).then(|| lane.to_owned())
     }
 
-    /// Receipts of these lanes carry our ids: what is to be kept of that.
-    pub(super) fn to_keep(&self, lanes: &BTreeSet<String>, now: Timestamp) -> Vec<NamingLane> {
+    /// The rows to store for lanes whose receipts carry our ids.
+    pub(super) fn rows_for(&self, lanes: &BTreeSet<String>, now: Timestamp) -> Vec<NamingLane> {
         let kept = lanes.iter().filter_map(|lane| {
             let (sub_account, base_url) = self.identities.get(lane)?.clone();
             Some(NamingLane { lane: lane.clone(), sub_account, base_url, since: now })
@@ -118,8 +119,8 @@ impl Naming {
         kept.collect()
     }
 
-    /// That is on disk.
-    pub(super) async fn learn(&self, lanes: BTreeSet<String>, store: &dyn Store) -> store::Result<()> {
+    /// Adds lanes whose rows are on disk.
+    pub(super) async fn add(&self, lanes: BTreeSet<String>, store: &dyn Store) -> store::Result<()> {
         if !lanes.is_empty() {
             let mut known = self.loaded(store).await?.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::make_mut(&mut known).extend(lanes);
@@ -128,8 +129,8 @@ impl Naming {
     }
 }
 
-/// The lane that sent a step, where that is certain: a message that is queued again may have been sent by a lane that
-/// stood in for its own.
+/// The lane that sent a step, if that is certain. A message that is queued again may have been sent by another lane of
+/// the pool.
 fn lane_that_sent(message: &Working, step: StepIndex) -> Option<&str> {
     let (pool, _) = message.entry.pool(step)?;
     if let [only] = pool.members() {

@@ -1,21 +1,21 @@
-//! What a group of receipts comes to: changes of messages, and what they mean for lanes, steps, tiers and recipients.
+//! The result of a group of receipts: changes of messages, and the effects on lanes, steps, tiers and recipients.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::callbacks::{SlotChange, Throttled};
 use super::incoming::Incoming;
-use super::tell::{PlaceNews, TooFast};
 use super::working::{Working, hold, step_hold};
 use crate::domain::{BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
 use crate::engine::{self, Decision, Event, Rule, Ruling};
 use crate::store::{self, Alias, Change, Found, Hold, OptOut, Receipt, StepHold, ToldBy};
 use crate::wire::codes;
 
-/// What a group of receipts comes to.
+/// The result of a group of receipts.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) receipts: Vec<Receipt>,
     pub(super) changes: Vec<Change>,
-    /// Each with the time of the hand-over that it is about.
+    /// Each with the time of the submission that it is about.
     pub(super) holds: Vec<(Hold, Timestamp)>,
     /// Each with the time of the submission that it is about.
     pub(super) step_holds: BTreeMap<(BatchId, StepIndex), (StepHold, Timestamp)>,
@@ -23,12 +23,12 @@ pub(super) struct Outcome {
     pub(super) aliases: Vec<Alias>,
     /// Lanes whose receipts turned out to carry our ids.
     pub(super) naming: BTreeSet<String>,
-    pub(super) places: Vec<PlaceNews>,
-    pub(super) too_fast: Vec<TooFast>,
+    pub(super) slots: Vec<SlotChange>,
+    pub(super) throttled: Vec<Throttled>,
     pub(super) strays: Vec<store::Stray>,
 }
 
-/// Takes one report in: what the engine makes of it, and what follows from that beyond the message.
+/// Passes one report to the engine, and adds its effects beyond the message.
 pub(super) fn advance_by(
     message: &mut Working,
     incoming: &Incoming,
@@ -45,7 +45,7 @@ pub(super) fn advance_by(
         message.entry.refused(&message.case.message, step, ToldBy::Receipt, code, incoming.counts_from)
     });
     if let (Some(_), engine::Report::Failed { again, .. }) = (recall, report) {
-        // Too many alike to be their recipients' fault.
+        // Too many equal failures to be the recipients' fault.
         let fault = Fault::Sender(SenderPart::Step);
         let kept = decide(engine::Report::Failed { fault, again });
         if let Decision::Moved { rule: by, .. } = kept {
@@ -57,9 +57,9 @@ pub(super) fn advance_by(
     }
     let before = message.case.now;
     let ruling = message.case.take(&decision);
-    outcome.too_fast.extend(too_fast(message, found, incoming, handed_over(&before, now)));
+    outcome.throttled.extend(throttled(message, found, incoming, submitted_at(&before, now)));
     if let Rule::KeptForSender(part) = rule {
-        let begun = handed_over(&before, now);
+        let begun = submitted_at(&before, now);
         if part == SenderPart::Step {
             if let Some((place, hold)) = step_hold(message, found, incoming, recall, now) {
                 let held = outcome.step_holds.entry(place).or_insert((hold.clone(), begun));
@@ -74,7 +74,7 @@ pub(super) fn advance_by(
     ruling
 }
 
-/// The code of bad news that ends a step and is not about the recipient's number: many of these in a row are the
+/// The code of a failure that ends a step and is not about the recipient's number. Many of these in a row are the
 /// sender's fault.
 fn is_counted(incoming: &Incoming, report: engine::Report, rule: Rule) -> Option<u32> {
     let of_recipient = matches!(report, engine::Report::Failed { fault: Fault::Recipient, .. });
@@ -83,25 +83,26 @@ fn is_counted(incoming: &Incoming, report: engine::Report, rule: Rule) -> Option
     (of_recipient && ends && may_be_senders).then_some(incoming.code)
 }
 
-/// When a message was handed over last.
-fn handed_over(message: &Present, now: Timestamp) -> Timestamp {
+/// When a message was last submitted.
+fn submitted_at(message: &Present, now: Timestamp) -> Timestamp {
     match message.state {
         State::Sending { intent, .. } => intent,
         _ => message.accepted.unwrap_or(now),
     }
 }
 
-/// Whether a receipt says that its lane is too fast: the provider took the message, and found that out afterwards.
-fn too_fast(message: &Working, found: &Found, incoming: &Incoming, begun: Timestamp) -> Option<TooFast> {
+/// The throttling that a receipt reports: the provider accepted the message and throttled it afterwards.
+fn throttled(message: &Working, found: &Found, incoming: &Incoming, begun: Timestamp) -> Option<Throttled> {
     let code = incoming.failure().filter(|code| code.throttles)?;
     let lane = message.entry.lane_of(&message.case.message, found.step)?.to_owned();
-    Some(TooFast { lane, begun, reason: code.meaning })
+    Some(Throttled { lane, begun, reason: code.meaning })
 }
 
-/// Whether a hand-over on WhatsApp has turned out not to have reached anybody, or to have after all.
-pub(super) fn place_news(message: &Working, found: &Found, tries: Option<u16>, lived: bool) -> Option<PlaceNews> {
+/// The change of a tier slot: a WhatsApp submission turned out not to have reached the recipient, or to have after all.
+pub(super) fn slot_change(message: &Working, found: &Found, tries: Option<u16>, lived: bool) -> Option<SlotChange> {
     let (step, lives) = (found.step, message.case.now.marks.may_live(found.step));
     message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
-    let (lane, person) = (message.entry.lane_of(&message.case.message, step)?.to_owned(), message.case.message.msisdn);
-    Some(PlaceNews { message: message.case.message.key, step, lane, person, tries, is_free: !lives })
+    let (lane, recipient) =
+        (message.entry.lane_of(&message.case.message, step)?.to_owned(), message.case.message.msisdn);
+    Some(SlotChange { message: message.case.message.key, step, lane, recipient, tries, is_free: !lives })
 }

@@ -1,19 +1,19 @@
-//! Whether a webhook comes from whom it should.
+//! Whether a webhook comes from the provider.
 
 use crate::config::Provider;
 use crate::wire::{same_secret, signature_holds};
 
-/// What the provider was told to prove itself with. One of the two suffices.
+/// The secrets that were registered with the provider. Either one proves a webhook.
 #[derive(Debug)]
 pub struct Proofs {
     authorization: Option<crate::config::Secret>,
     secret: Option<crate::config::Secret>,
 }
 
-/// How far the headers of a webhook prove it.
+/// What the headers of a webhook prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FromHeaders {
-    /// It carries the agreed `Authorization`.
+    /// It carries the registered `Authorization`.
     Proven,
     /// It carries a signature, which only its body can confirm.
     ByBody,
@@ -25,7 +25,7 @@ pub enum FromHeaders {
 pub enum Unproven {
     #[error("the signature does not match the body")]
     Signature,
-    #[error("neither the Authorization nor the signature that were agreed on")]
+    #[error("it has neither the registered Authorization nor a signature")]
     Nothing,
 }
 
@@ -34,8 +34,8 @@ impl Proofs {
         Self { authorization: provider.webhook_authorization.clone(), secret: provider.webhook_secret.clone() }
     }
 
-    /// What the headers alone tell, before anything of the body is read.
-    pub fn told_by_headers(&self, authorization: Option<&[u8]>, signature: Option<&str>) -> FromHeaders {
+    /// What the headers alone prove, before the body is read.
+    pub fn check_headers(&self, authorization: Option<&[u8]>, signature: Option<&str>) -> FromHeaders {
         match self.is_authorized(authorization) {
             true => FromHeaders::Proven,
             false if self.secret.is_some() && signature.is_some() => FromHeaders::ByBody,
@@ -43,7 +43,7 @@ impl Proofs {
         }
     }
 
-    /// Holds a body against the headers it came with. A signature that is there and wrong outweighs everything.
+    /// Checks a body against its headers. A wrong signature fails even if the `Authorization` is right.
     pub fn check(&self, authorization: Option<&[u8]>, signature: Option<&str>, body: &[u8]) -> Result<(), Unproven> {
         if let (Some(secret), Some(signature)) = (&self.secret, signature) {
             return match signature_holds(secret.expose().as_bytes(), body, signature) {
@@ -57,7 +57,7 @@ impl Proofs {
     fn is_authorized(&self, authorization: Option<&[u8]>) -> bool {
         match (&self.authorization, authorization) {
             (Some(expected), Some(given)) => same_secret(given, expected.expose().as_bytes()),
-            // `serve` refuses to start like this, unless only this machine can reach it.
+            // `serve` refuses to start without a secret, unless it listens on loopback.
             (None, _) => self.secret.is_none(),
             (Some(_), None) => false,
         }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn either_proof_suffices_and_a_wrong_signature_outweighs_the_other() {
+    fn either_proof_suffices_but_a_wrong_signature_always_fails() {
         let both = proofs(Some("Bearer hook"), Some("key"));
         let body = b"{}";
         let right = sign(b"key", body);
@@ -88,23 +88,23 @@ mod tests {
     }
 
     #[test]
-    fn headers_tell_what_they_can_before_the_body_is_read() {
+    fn headers_are_checked_before_the_body_is_read() {
         let both = proofs(Some("Bearer hook"), Some("key"));
-        assert_eq!(both.told_by_headers(Some(b"Bearer hook"), None), FromHeaders::Proven);
-        assert_eq!(both.told_by_headers(Some(b"Bearer hook"), Some("sha256=00")), FromHeaders::Proven);
-        assert_eq!(both.told_by_headers(Some(b"Bearer nobody"), Some("sha256=00")), FromHeaders::ByBody);
-        assert_eq!(both.told_by_headers(None, None), FromHeaders::Unproven);
-        // A signature proves nothing where no secret was agreed on.
+        assert_eq!(both.check_headers(Some(b"Bearer hook"), None), FromHeaders::Proven);
+        assert_eq!(both.check_headers(Some(b"Bearer hook"), Some("sha256=00")), FromHeaders::Proven);
+        assert_eq!(both.check_headers(Some(b"Bearer nobody"), Some("sha256=00")), FromHeaders::ByBody);
+        assert_eq!(both.check_headers(None, None), FromHeaders::Unproven);
+        // Without a registered secret a signature proves nothing.
         let header = proofs(Some("Bearer hook"), None);
-        assert_eq!(header.told_by_headers(Some(b"Bearer nobody"), Some("sha256=00")), FromHeaders::Unproven);
+        assert_eq!(header.check_headers(Some(b"Bearer nobody"), Some("sha256=00")), FromHeaders::Unproven);
         let secret = proofs(None, Some("key"));
-        assert_eq!(secret.told_by_headers(Some(b"Bearer hook"), None), FromHeaders::Unproven);
-        assert_eq!(secret.told_by_headers(None, Some("sha256=00")), FromHeaders::ByBody);
-        assert_eq!(proofs(None, None).told_by_headers(None, Some("sha256=00")), FromHeaders::Proven);
+        assert_eq!(secret.check_headers(Some(b"Bearer hook"), None), FromHeaders::Unproven);
+        assert_eq!(secret.check_headers(None, Some("sha256=00")), FromHeaders::ByBody);
+        assert_eq!(proofs(None, None).check_headers(None, Some("sha256=00")), FromHeaders::Proven);
     }
 
     #[test]
-    fn a_signature_alone_is_wanted_where_only_a_secret_is_known() {
+    fn with_only_a_secret_a_signature_is_required() {
         let signed = proofs(None, Some("key"));
         assert_eq!(signed.check(Some(b"Bearer anything"), None, b"{}"), Err(Unproven::Nothing));
         assert_eq!(proofs(None, None).check(None, None, b"{}"), Ok(()));

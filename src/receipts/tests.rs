@@ -1,19 +1,19 @@
-//! Receipts that come before what they belong to, on a database in memory and a clock that is moved by hand.
+//! Receipts that arrive before the answer they depend on, over a database in memory and a manual clock.
 
 mod business;
-mod door;
 mod naming;
 mod samples;
 mod tries;
+mod verifier;
 
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::applier::{Applier, Listening, Of};
+use super::applier::{Applier, ApplierOptions, Listening};
+use super::callbacks::{Callback, Throttled};
 use super::incoming::{Ours, parse};
 use super::intake::Intake;
-use super::tell::{Tell, TooFast};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Msisdn, Outcome,
@@ -37,8 +37,8 @@ struct Desk {
     intake: Intake,
     lane: LaneId,
     key: MessageKey,
-    /// What lanes were told.
-    too_fast: Arc<Mutex<Vec<TooFast>>>,
+    /// The throttling that was reported to lanes.
+    throttled: Arc<Mutex<Vec<Throttled>>>,
 }
 
 fn step(channel: Channel, lane: &str) -> Step {
@@ -53,7 +53,7 @@ fn plan() -> Plan {
     }
 }
 
-fn person() -> Recipient {
+fn recipient() -> Recipient {
     Recipient {
         msisdn: Msisdn::try_from(6_591_000_001_u64).unwrap(),
         country: Country::WORLD,
@@ -69,19 +69,19 @@ fn applier(
     clock: &Arc<ManualClock>,
     lanes: Vec<crate::config::Lane>,
     missed: Vec<Gap>,
-    tell_too_fast: Tell<TooFast>,
+    on_throttled: Callback<Throttled>,
 ) -> (Applier, Intake) {
     Applier::new(
         Arc::clone(store),
         Arc::clone(book),
-        Of {
+        ApplierOptions {
             subaccounts: vec!["acme".to_owned()],
             lanes,
             words: Words::default(),
             missed,
-            tell_place: Tell::new(|_| {}),
-            tell_heard: Tell::new(|_| {}),
-            tell_too_fast,
+            on_slot_change: Callback::new(|_| {}),
+            on_webhook: Callback::new(|_| {}),
+            on_throttled,
         },
         Arc::clone(clock) as Arc<dyn Clock>,
         Arc::new(Chance::seeded(1)),
@@ -98,7 +98,7 @@ impl Desk {
         Self::with(plan, Vec::new()).await
     }
 
-    /// With lanes that the configuration names.
+    /// A desk whose configuration has these lanes.
     async fn with(plan: Plan, lanes: Vec<crate::config::Lane>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
@@ -110,7 +110,7 @@ impl Desk {
             now,
         };
         let audience = store.begin_audience(new).await.unwrap();
-        store.add_recipients(audience, 0, vec![person()]).await.unwrap();
+        store.add_recipients(audience, 0, vec![recipient()]).await.unwrap();
         store.publish_audience(audience, 1, "{}".to_owned()).await.unwrap();
         let new = NewBatch {
             tag: Tag::from_random(TAG),
@@ -141,11 +141,11 @@ impl Desk {
         store.spread(spread).await.unwrap();
         store.publish_batch(batch, BatchState::Running, now).await.unwrap();
         let book = Arc::new(Book::new(Arc::clone(&store)));
-        let too_fast = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&too_fast);
-        let tell = Tell::new(move |news| told.lock().unwrap().push(news));
-        let (applier, intake) = applier(&store, &book, &clock, lanes, Vec::new(), tell);
-        Self { store, book, clock, applier, intake, lane, key: MessageKey { batch, n: 0 }, too_fast }
+        let throttled = Arc::new(Mutex::new(Vec::new()));
+        let reports = Arc::clone(&throttled);
+        let record = Callback::new(move |report| reports.lock().unwrap().push(report));
+        let (applier, intake) = applier(&store, &book, &clock, lanes, Vec::new(), record);
+        Self { store, book, clock, applier, intake, lane, key: MessageKey { batch, n: 0 }, throttled }
     }
 
     fn wait(&self, seconds: i64) {
@@ -162,12 +162,12 @@ impl Desk {
         self.store.claim(claim).await.unwrap().messages[0].message
     }
 
-    /// The provider takes what was claimed.
+    /// Records that the provider accepted what was claimed.
     async fn answer(&self, claimed: &Loaded, umid: &str) {
         self.settle(claimed, Answer::Accepted, Some((Verdict::Accepted, Some(umid)))).await;
     }
 
-    /// What came of a claim, as dispatch records it: on whatever stands there by then.
+    /// Records the answer to a claim on the message as it is by then, as dispatch does.
     async fn settle(&self, claimed: &Loaded, answer: Answer, fact: Option<(Verdict, Option<&str>)>) {
         let now = self.clock.now();
         let entry = self.book.get(self.key.batch).await.unwrap().unwrap();
@@ -191,13 +191,13 @@ impl Desk {
         assert!(self.store.record(vec![Change { fact, ..entry.change(case) }]).await.unwrap().is_empty());
     }
 
-    /// A receipt of the attempt, with our own id in it.
-    async fn hear(&self, umid: &str, state: &str, code: Option<i64>) {
+    /// Applies a receipt of the attempt that carries our id.
+    async fn receive(&self, umid: &str, state: &str, code: Option<i64>) {
         let id = AttemptId { key: self.key, step: StepIndex::FIRST, tag: Tag::from_random(TAG) };
-        self.hear_of(Some(id), umid, state, code).await;
+        self.receive_as(Some(id), umid, state, code).await;
     }
 
-    async fn hear_of(&self, id: Option<AttemptId>, umid: &str, state: &str, code: Option<i64>) {
+    async fn receive_as(&self, id: Option<AttemptId>, umid: &str, state: &str, code: Option<i64>) {
         let receipt = wire::Receipt {
             umid: Some(umid.to_owned().into()),
             client_message_id: id.map(|id| id.to_string().into()),
@@ -222,7 +222,7 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn however_many_strays_there_are_each_is_tried_again() {
+async fn every_stray_is_retried_however_many_there_are() {
     let mut desk = Desk::new().await;
     let now = desk.clock.now();
     let stray = |received| Stray {
@@ -232,56 +232,56 @@ async fn however_many_strays_there_are_each_is_tried_again() {
         raw: r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"x","status":{"state":"sent"}}}"#
             .to_owned(),
     };
-    // Old ones of which nobody expects anything, many of somebody else's, and behind all of them one of ours.
+    // Old strays that are no longer retried, many of another sender, and after all of them one of ours.
     let old = vec![stray(now - Span::from_secs(3_600)); 5_000];
     desk.store.take(Taken { strays: old, ..Taken::default() }).await.unwrap();
     let foreign = vec![stray(now); 25_000];
     desk.store.take(Taken { strays: foreign, ..Taken::default() }).await.unwrap();
-    desk.hear_of(None, "first", "undelivered", Some(2008)).await;
+    desk.receive_as(None, "first", "undelivered", Some(2008)).await;
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
 
     let (mut rounds, mut pages) = (0, 0);
     while desk.message().await.present.step == StepIndex::FIRST {
         pages += 1;
-        assert!(pages < 100, "the receipt is never tried again");
+        assert!(pages < 100, "the receipt is never retried");
         if desk.applier.retry_strays().await.unwrap() > desk.clock.now() {
             desk.wait(1);
             rounds += 1;
         }
     }
-    assert_eq!(rounds, 2, "a round has its bound, and the next one goes on from there");
-    assert_eq!(desk.strays().await, 30_000, "ours is a stray no more");
+    assert_eq!(rounds, 2, "a round is bounded, and the next one continues where it stopped");
+    assert_eq!(desk.strays().await, 30_000, "our stray was applied");
     desk.wait(60);
     for _ in 0..20 {
         desk.applier.retry_strays().await.unwrap();
     }
-    assert_eq!(desk.strays().await, 30_000, "what is too old is kept, and left alone");
+    assert_eq!(desk.strays().await, 30_000, "old strays are kept but not retried");
 }
 
 #[tokio::test]
-async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failure_on() {
+async fn a_failed_commit_is_reported_since_the_oldest_waiting_receipt() {
     let Desk { store, clock, applier, intake, .. } = Desk::new().await;
     let came = clock.now();
     let mut taking = Box::pin(intake.take(Bytes::from_static(b"{}")));
     tokio::select! {
         biased;
-        _ = &mut taking => panic!("nobody takes it yet"),
+        _ = &mut taking => panic!("no applier is running yet"),
         () = std::future::ready(()) => {}
     }
     clock.advance(Span::from_secs(10));
     store.close().await;
-    let (tell, mut told) = tokio::sync::mpsc::channel(8);
-    tokio::spawn(applier.run(move |listening| tell.try_send(listening).unwrap_or_default()));
+    let (send, mut reports) = tokio::sync::mpsc::channel(8);
+    tokio::spawn(applier.run(move |listening| send.try_send(listening).unwrap_or_default()));
     assert!(taking.await.is_err());
-    // No deadline since it came may win over it; and then nobody knows whether it will be kept.
-    for expected in [Listening::Behind(Some(came)), Listening::Behind(None), Listening::Doubtful { since: came }] {
-        assert_eq!(told.recv().await, Some(expected));
+    // No deadline since its arrival may decide before it. Then it is unknown whether later receipts can be stored.
+    for expected in [Listening::Pending(Some(came)), Listening::Pending(None), Listening::Failing { since: came }] {
+        assert_eq!(reports.recv().await, Some(expected));
     }
 }
 
 #[tokio::test]
-async fn a_late_receipt_of_a_hand_over_from_before_does_not_undo_a_resume() {
+async fn a_late_receipt_of_an_earlier_submission_does_not_undo_a_resume() {
     const MAY_NOT_SEND: Option<i64> = Some(2_010);
     let desk = Desk::new().await;
     desk.answer(&desk.claim().await, "first").await;
@@ -295,43 +295,44 @@ async fn a_late_receipt_of_a_hand_over_from_before_does_not_undo_a_resume() {
         reason: "the sender may not send from here".to_owned(),
         since: desk.clock.now(),
     };
-    // Another message's receipt has held the lane, and a person has lifted that.
+    // The receipt of another message has held the lane, and an operator has resumed it.
     desk.store.hold(refused, desk.clock.now()).await.unwrap();
     desk.wait(60);
     let lifted = desk.store.release("vb".to_owned(), String::new(), desk.clock.now(), "Ann".to_owned()).await.unwrap();
     assert_eq!(lifted, 1);
     desk.wait(60);
-    desk.hear("first", "undelivered", MAY_NOT_SEND).await;
-    assert!(matches!(desk.message().await.present.state, State::Queued { .. }), "the message goes again all the same");
+    desk.receive("first", "undelivered", MAY_NOT_SEND).await;
+    assert!(matches!(desk.message().await.present.state, State::Queued { .. }), "the message is resent nevertheless");
     assert_eq!(desk.store.holds().await.unwrap(), []);
     desk.answer(&desk.claim().await, "second").await;
-    desk.hear("second", "undelivered", MAY_NOT_SEND).await;
-    let [hold] = &desk.store.holds().await.unwrap()[..] else { panic!("it was refused anew") };
+    desk.receive("second", "undelivered", MAY_NOT_SEND).await;
+    let [hold] = &desk.store.holds().await.unwrap()[..] else { panic!("it was refused again") };
     assert_eq!((hold.by, hold.code), (HeldBy::Receipt, Some(2_010)));
 }
 
+/// A crash before the answer is recorded must not lose the fact.
 #[tokio::test]
-async fn a_receipt_that_overtakes_the_answer_leaves_the_fact_that_a_crash_would_keep_from_being_written() {
+async fn a_receipt_that_overtakes_the_answer_writes_the_fact() {
     let desk = Desk::new().await;
     let claimed = desk.claim().await;
     let State::Sending { intent, .. } = claimed.present.state else { unreachable!() };
     desk.wait(1);
-    desk.hear("first", "sent", None).await;
+    desk.receive("first", "sent", None).await;
     let [fact] = &desk.store.attempts(vec![desk.key]).await.unwrap().concat()[..] else {
-        panic!("the hand-over has no fact")
+        panic!("the submission has no fact")
     };
     let umid = Some(Umid::new("first"));
     assert_eq!((fact.intent, fact.verdict, &fact.umid), (Some(intent), Verdict::Accepted, &umid));
     desk.wait(1);
     desk.answer(&claimed, "first").await;
     let [fact] = &desk.store.attempts(vec![desk.key]).await.unwrap().concat()[..] else {
-        panic!("one hand-over, one fact")
+        panic!("one submission, one fact")
     };
-    assert_eq!((fact.answered, &fact.umid), (desk.clock.now(), &umid), "the answer says the rest");
+    assert_eq!((fact.answered, &fact.umid), (desk.clock.now(), &umid), "the answer completes the fact");
 }
 
-/// What the provider posts when the person of the desk writes.
-fn written(umid: &str, text: &str) -> String {
+/// The webhook of a reply by the recipient of the desk.
+fn reply_body(umid: &str, text: &str) -> String {
     format!(
         r#"{{"namespace":"ChatApps","eventType":"inbound_message_received","payload":{{"umid":"{umid}","subAccountId":"acme",
         "timestamp":"2027-01-15T08:00:00.000Z","user":{{"msisdn":"+6591000001"}},"recipient":{{"channel":"viber"}},
@@ -340,26 +341,29 @@ fn written(umid: &str, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowledged() {
+async fn an_acknowledged_stop_is_on_disk_and_suppresses_claimed_messages() {
     let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
     let claim = Claim::of(lane, vec![Queue { batch: key.batch, step: StepIndex::FIRST, lane }], 1, clock.now());
-    assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "at that time nobody had said anything");
+    assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "the recipient had not opted out yet");
     let hush = book.latest_hush();
     tokio::spawn(applier.run(|_| {}));
     let stray = r#"{"eventType":"something_new"}"#;
-    intake.take(format!("[{},{stray},{}]", written("in-1", "Stop!"), written("in-2", "why?")).into()).await.unwrap();
-    let person = person().msisdn;
-    assert_eq!(store.opted_out(vec![person]).await.unwrap(), [person]);
-    assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(person, hush));
+    intake
+        .take(format!("[{},{stray},{}]", reply_body("in-1", "Stop!"), reply_body("in-2", "why?")).into())
+        .await
+        .unwrap();
+    let msisdn = recipient().msisdn;
+    assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
+    assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(msisdn, hush));
     assert_eq!(store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap().len(), 2);
     assert_eq!(store.strays(StrayKind::OtherType, None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_receipt_that_overtook_its_answer_counts_from_when_it_is_applied() {
+async fn a_receipt_that_overtook_its_answer_counts_from_its_application() {
     let mut desk = Desk::new().await;
     let claimed = desk.claim().await;
-    desk.hear_of(None, "first", "undelivered", Some(2008)).await;
+    desk.receive_as(None, "first", "undelivered", Some(2008)).await;
     desk.wait(50);
     desk.answer(&claimed, "first").await;
     desk.applier.retry_strays().await.unwrap();
@@ -369,67 +373,67 @@ async fn a_receipt_that_overtook_its_answer_counts_from_when_it_is_applied() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_its_umid_is_known_counts_once_it_is() {
+async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     let mut desk = Desk::new().await;
     let claimed = desk.claim().await;
-    // Only what they answer tells who they are.
-    let nameless = written("in-1", "STOP").replace(r#""user":{"msisdn":"+6591000001"},"#, "");
+    // Only the answered message tells the recipient's number.
+    let nameless = reply_body("in-1", "STOP").replace(r#""user":{"msisdn":"+6591000001"},"#, "");
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     desk.applier.apply(parse(nameless.into(), Some(&ours), desk.clock.now())).await.unwrap();
     desk.applier.retry_strays().await.unwrap();
-    let person = person().msisdn;
-    assert!(desk.store.opted_out(vec![person]).await.unwrap().is_empty());
+    let msisdn = recipient().msisdn;
+    assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
     desk.answer(&claimed, "first").await;
     for _ in 0..2 {
         desk.applier.retry_strays().await.unwrap();
     }
     assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached));
     assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
-    assert_eq!(desk.store.opted_out(vec![person]).await.unwrap(), [person]);
+    assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
     let kept = desk.store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap();
-    assert_eq!((kept.len(), kept[0].1.msisdn, desk.store.wishes(person).await.unwrap().len()), (1, Some(person), 1));
+    assert_eq!((kept.len(), kept[0].1.msisdn, desk.store.wishes(msisdn).await.unwrap().len()), (1, Some(msisdn), 1));
 }
 
 #[tokio::test]
-async fn a_receipt_tells_who_it_was_that_said_stop_and_showed_no_number() {
+async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     let desk = Desk::new().await;
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
     let user = |body: String| body.replace(r#""msisdn":"+6591000001""#, r#""channelUserId":"SG.13491208655302741918""#);
-    let nameless = user(written("in-1", "STOP").replace(r#","replyToUmid":"first""#, ""));
+    let nameless = user(reply_body("in-1", "STOP").replace(r#","replyToUmid":"first""#, ""));
     assert!(nameless.contains("SG.1349") && !nameless.contains("replyTo"), "{nameless}");
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     desk.applier.apply(parse(nameless.clone().into(), Some(&ours), desk.clock.now())).await.unwrap();
     let events = async |desk: &Desk| desk.store.events(0, 100).await.unwrap().len();
-    let (person, told) = (person().msisdn, events(&desk).await);
-    assert!(desk.store.opted_out(vec![person]).await.unwrap().is_empty());
+    let (msisdn, before) = (recipient().msisdn, events(&desk).await);
+    assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     let hush = desk.book.latest_hush();
     let receipt = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","subAccountId":"acme",
         "channel":"Viber","user":{"channelUserId":"SG.13491208655302741918"},"status":{"state":"delivered"}}}"#;
     for _ in 0..2 {
         desk.applier.apply(parse(receipt.into(), Some(&ours), desk.clock.now())).await.unwrap();
-        assert_eq!(desk.store.opted_out(vec![person]).await.unwrap(), [person]);
-        assert!(entry.is_hushed(person, hush), "what is claimed does not leave");
+        assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
+        assert!(entry.is_hushed(msisdn, hush), "claimed messages are not submitted");
     }
-    // From now on everybody knows who that is.
+    // From now on the channel user id is known.
     desk.applier.apply(parse(nameless.replace("in-1", "in-2").into(), Some(&ours), desk.clock.now())).await.unwrap();
-    let kept = desk.store.inbound(store::InboundOf::Person(person), 0, 10).await.unwrap();
-    assert_eq!((kept.len(), events(&desk).await), (2, told));
+    let kept = desk.store.inbound(store::InboundOf::Person(msisdn), 0, 10).await.unwrap();
+    assert_eq!((kept.len(), events(&desk).await), (2, before));
 }
 
 #[tokio::test]
-async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
+async fn a_reply_and_a_failure_in_one_webhook_are_decided_together() {
     let desk = Desk::new().await;
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
     let failed = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
         "status":{"state":"undelivered","errorCode":2008}}}"#;
-    let body = format!("[{failed},{}]", written("in-1", "got it"));
+    let body = format!("[{failed},{}]", reply_body("in-1", "got it"));
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     let parsed = parse(body.into(), Some(&ours), desk.clock.now());
     desk.applier.apply(parsed).await.unwrap();
-    // Bad news, and then the proof that it was wrong: nobody falls back.
+    // The reply proves the failure wrong, so the message does not fall back.
     let message = desk.message().await;
     assert_eq!(message.present.outcome(), Some(Outcome::Reached), "{message:?}");
     assert_eq!(desk.store.receipts(desk.key).await.unwrap().len(), 2);
@@ -437,11 +441,11 @@ async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
 }
 
 #[tokio::test]
-async fn whoever_opts_out_by_a_command_is_hushed_by_the_next_look_at_the_book() {
+async fn an_opt_out_by_command_takes_effect_when_the_book_refreshes() {
     let desk = Desk::new().await;
-    let person = person().msisdn;
+    let msisdn = recipient().msisdn;
     let wish = |source: &str| store::OptOut {
-        msisdn: person,
+        msisdn,
         since: desk.clock.now(),
         from: crate::domain::WishFrom::Operator,
         source: source.to_owned(),
@@ -450,16 +454,16 @@ async fn whoever_opts_out_by_a_command_is_hushed_by_the_next_look_at_the_book() 
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     let hush = desk.book.latest_hush();
     desk.store.opt_out(vec![wish("a list")]).await.unwrap();
-    assert!(!entry.is_hushed(person, hush));
+    assert!(!entry.is_hushed(msisdn, hush));
     desk.book.refresh().await.unwrap();
-    assert!(entry.is_hushed(person, hush) && desk.book.is_hushing());
+    assert!(entry.is_hushed(msisdn, hush) && desk.book.is_hushing());
     desk.book.unhush(desk.book.latest_hush());
     desk.book.refresh().await.unwrap();
-    assert!(!desk.book.is_hushing(), "once is enough");
+    assert!(!desk.book.is_hushing(), "it is read once");
 }
 
 #[tokio::test]
-async fn whoever_opts_many_out_by_a_command_hushes_everybody_who_was_claimed_before_and_nobody_else() {
+async fn many_opt_outs_by_command_suppress_all_messages_claimed_before() {
     let desk = Desk::new().await;
     desk.book.refresh().await.unwrap();
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
@@ -474,11 +478,11 @@ async fn whoever_opts_many_out_by_a_command_hushes_everybody_who_was_claimed_bef
         desk.store.opt_out((first..first + 5_000).map(out).collect()).await.unwrap();
     }
     desk.book.refresh().await.unwrap();
-    let person = person().msisdn;
+    let msisdn = recipient().msisdn;
     let after = desk.book.latest_hush();
-    assert!(entry.is_hushed(person, before), "nobody is left out");
-    assert!(!entry.is_hushed(person, after), "what is claimed now knows who has opted out");
+    assert!(entry.is_hushed(msisdn, before), "every message claimed before is suppressed");
+    assert!(!entry.is_hushed(msisdn, after), "a later claim already knows the opt-outs");
     desk.book.unhush(after);
     desk.book.refresh().await.unwrap();
-    assert!(!desk.book.is_hushing(), "all of the list was seen");
+    assert!(!desk.book.is_hushing(), "the whole list was read");
 }

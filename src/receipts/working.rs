@@ -1,4 +1,4 @@
-//! A message on its way through the receipts of one group, and what they mean beyond it.
+//! The state of a message while the receipts of one group are applied, and the holds that follow.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -9,26 +9,28 @@ use crate::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, U
 use crate::engine::Made;
 use crate::store::{Attempt, Case, Entry, Found, HeldBy, Hold, Recall, StepHold, Verdict};
 
-/// A message on its way through the receipts of one group.
+/// The state of a message while the receipts of one group are applied.
 pub(super) struct Working {
     pub(super) entry: Arc<Entry>,
     pub(super) case: Case,
-    /// What the provider calls the attempt whose answer its receipt has overtaken.
+    /// The umid of the attempt, if its receipt has overtaken its answer.
     pub(super) umid: Option<Umid>,
     /// Whether the facts show that no earlier try of its present step was submitted.
     pub(super) is_first_submitted: bool,
 }
 
 impl Working {
-    /// The fact of an attempt that a receipt has proven before its answer was written down: should the process die in
-    /// between, nobody else would ever write it. The answer, once it is there, says the rest. If an earlier try of the
-    /// step was submitted, only the fact tells of which try a receipt speaks, so it waits for the answer. So it does while
-    /// the claim stands: the answer decides about it, or the next start does.
-    pub(super) fn overtaken(&self, now: Timestamp) -> Option<Attempt> {
+    /// The fact of an attempt that a receipt proves before its answer is recorded.
+    ///
+    /// - If the process died in between, nothing else would write the fact. The answer completes it later.
+    /// - If an earlier try of the step was submitted, only the fact of the later try shows which one a receipt is about,
+    ///   so the fact waits for the answer.
+    /// - While the message is claimed the fact also waits: the answer decides about the claim, or the next start does.
+    pub(super) fn overtaken_fact(&self, now: Timestamp) -> Option<Attempt> {
         let before = &self.case.message;
         let State::Sending { intent, not_before, .. } = before.present.state else { return None };
         let (step, tries) = (before.present.step, before.present.tries);
-        // What the provider has undone since counts as never handed over, and has left all the same.
+        // A submission that the provider has undone since does not count as handed over, but it was made.
         let has_left =
             self.case.now.marks.handed_over(step) || (self.case.now.step == step && self.case.now.tries > tries);
         let is_claimed = matches!(self.case.now.state, State::Sending { .. });
@@ -49,21 +51,21 @@ impl Working {
         })
     }
 
-    /// Whether it is claimed for another try of its step.
-    pub(super) const fn is_claimed_again(&self) -> bool {
+    /// Whether it is claimed for a retry of its step.
+    pub(super) const fn is_claimed_for_retry(&self) -> bool {
         let present = &self.case.message.present;
         matches!(present.state, State::Sending { .. }) && present.tries > 0
     }
 
-    /// Whether its claim may still wait for its turn to leave although another hand-over has decided: news of a message
-    /// that was never tried before speak of the claim itself, which then has left.
-    pub(super) fn waits_in_vain(&self) -> bool {
+    /// Whether its claim may still wait to be submitted although another submission has decided. A report about a message
+    /// without earlier tries is about the claim itself, which then was submitted.
+    pub(super) fn has_pending_claim(&self) -> bool {
         let is_claimed = |present: &Present| matches!(present.state, State::Sending { .. });
         is_claimed(&self.case.message.present) && (self.case.message.present.tries > 0 || is_claimed(&self.case.now))
     }
 }
 
-/// Of holds on the same the one that is about the latest hand-over: of a refused template many receipts come together.
+/// Keeps, of holds on the same template, the one about the latest submission: a refused template causes many receipts.
 pub(super) fn latest_of_each(holds: Vec<(Hold, Timestamp)>) -> impl Iterator<Item = (Hold, Timestamp)> {
     let mut latest: HashMap<(String, String), (Hold, Timestamp)> = HashMap::new();
     for (hold, at) in holds {
@@ -93,7 +95,7 @@ pub(super) fn hold(
     Hold::for_fault(entry.plan.step(step)?, lane, part, HeldBy::Receipt, Some(incoming.code), reason, now)
 }
 
-/// The hold on a step whose message was refused after it was submitted, by the fault of the sender.
+/// The hold on a step whose message was refused after submission because of the sender.
 pub(super) fn step_hold(
     message: &Working,
     found: &Found,

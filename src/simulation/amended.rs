@@ -207,7 +207,7 @@ async fn an_invalid_change_is_refused_and_an_equal_value_changes_nothing() {
         (None, json!({ "quiet_hours": "08:00-08:00" }), "starts and ends at the same time"),
         (None, json!({ "quiet_hours": ["00:00-12:00", "12:00-24:00"] }), "leaves no time to send anything"),
         (None, json!({ "budget": "5" }), "the price of a message was unknown at its launch"),
-        (None, json!({ "max_messages": 0 }), "is no number of messages from 1 on"),
+        (None, json!({ "max_messages": 0 }), "invalid number of messages \"0\"; use 1 or more"),
         (None, json!({ "pause_when": "it rains" }), "is not a rule"),
         (Some(0), json!({ "end": "2027-01-15T23:00" }), "step 1, end: cannot be changed for a step after its launch"),
         (Some(5), json!({ "max_messages": 3 }), "step 6, step: unknown step; the campaign has 2"),

@@ -1,4 +1,4 @@
-//! What the provider answers.
+//! The provider's answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,8 @@ use crate::domain::{Channel, Span, Timestamp};
 
 const REJECTED: &str = "rejected";
 
-/// What the provider says about one message: the body of an accepted send, and one entry of a batch's answer. A batch
-/// is a 200 also when it rejects entries, so look at [`MessageAnswer::is_accepted`], never at the HTTP status alone.
+/// The answer about one message: the body of an accepted send, or one entry of a batch's answer. A batch with rejected
+/// entries is a 200 too, so check [`MessageAnswer::is_accepted`], not only the HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MessageAnswer<'a> {
@@ -25,14 +25,14 @@ pub struct MessageAnswer<'a> {
 }
 
 impl MessageAnswer<'_> {
-    /// Accepted, unless it says `rejected`: only that proves that the provider has not taken it. What has become of a message
-    /// that it has taken, a failure too, is told by receipts.
+    /// Whether the message was accepted: always, unless the state is `rejected`. Only that proves that the provider did not
+    /// accept it; every later result, a failure too, comes in receipts.
     pub fn is_accepted(&self) -> bool {
         !self.status.state.eq_ignore_ascii_case(REJECTED)
     }
 }
 
-/// A state with its details, wherever the provider writes one. The SMS API calls `state` and `errorMessage` otherwise.
+/// A state with its details. The SMS API has other names for `state` and `errorMessage`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StatusBody<'a> {
@@ -69,12 +69,12 @@ pub struct BatchAnswer<'a> {
     pub accepted_count: Option<i64>,
     #[serde(deserialize_with = "loose::number")]
     pub rejected_count: Option<i64>,
-    /// Present when the request asked for it. Match by `clientMessageId`: no order is promised.
+    /// Present if the request asked for it. Match by `clientMessageId`, because no order is promised.
     #[serde(borrow, skip_serializing_if = "Vec::is_empty", deserialize_with = "loose::nothing_is_default")]
     pub messages: Vec<MessageAnswer<'a>>,
 }
 
-/// The answer to a cancel. Nought is a normal answer: what has been sent cannot be cancelled.
+/// The answer to a cancel. Zero is a normal answer: sent messages cannot be cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Cancelled {
@@ -82,7 +82,7 @@ pub struct Cancelled {
     pub cancelled_count: Option<i64>,
 }
 
-/// The body of every answer from 400 on.
+/// The body of every answer with a status of 400 or more.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ErrorBody<'a> {
@@ -97,8 +97,8 @@ pub struct ErrorBody<'a> {
 }
 
 impl ErrorBody<'_> {
-    /// How long a throttled request should wait, from "Quota exceeded. Please try again in 1 second(s).": the provider
-    /// documents `Retry-After` for SMS alone, and says it in words elsewhere.
+    /// How long a throttled request should wait, from "Quota exceeded. Please try again in 1 second(s).". The provider
+    /// documents `Retry-After` only for SMS, and writes a sentence elsewhere.
     pub fn retry_after(&self) -> Option<Span> {
         let message = self.message.as_deref()?;
         let unit = message.find("second")?;
@@ -158,7 +158,7 @@ impl Detail<'_> {
         super::channel(&self.channel)
     }
 
-    /// What the record says about its attempt.
+    /// The status that the record reports for its attempt.
     pub fn report(&self) -> super::Report {
         super::Report::of(self.known_channel(), &self.status)
     }
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn throttling_says_in_words_how_long() {
+    fn the_wait_of_a_throttled_request_is_read_from_its_message() {
         let body = r#"{"code":429,"message":"Quota exceeded. Please try again in 12 second(s).",
             "errorId":"c8a41b47-57bf-ea11-8273-00155d466a31","timestamp":"2020-07-06T07:07:00.30Z"}"#;
         let error: ErrorBody<'_> = serde_json::from_str(body).unwrap();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_gateway_may_hold_any_characters() {
+    fn messages_of_a_gateway_may_contain_any_characters() {
         for (words, seconds) in [
             ("Try again in\u{a0}30 seconds", Some(30)),
             ("Try again in \u{201c}30\u{201d} seconds", None),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn details_of_a_message_say_what_each_step_came_to() {
+    fn details_of_a_message_report_the_status_of_each_step() {
         let body = r#"{"data":[{"umid":"dec02e44","subAccountId":"acme","channel":"WhatsApp","direction":"Outbound",
             "status":{"state":"read","timestamp":"2020-06-17T04:25:21.06Z"},"contentType":"Text",
             "createdAt":"2020-06-17T04:15:21.06Z","step":2,"country":"SG","user":{"msisdn":"+63922110xxxx"},

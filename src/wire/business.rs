@@ -1,4 +1,4 @@
-//! What happens to the account: templates, quality, limits, violations.
+//! Account events: templates, quality, limits, violations.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub struct Business<'a> {
     pub details: BusinessDetails<'a>,
 }
 
-/// What the event is about; which parts are there depends on its type.
+/// The details of the event; their parts depend on its type.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BusinessDetails<'a> {
@@ -112,8 +112,8 @@ impl Business<'_> {
         self.timestamp.as_deref().and_then(super::instant)
     }
 
-    /// The portfolio's new tier, where the event names one that counts people. A throughput upgrade says
-    /// `TIER_UNLIMITED` and means the number's speed, so it says nothing here.
+    /// The portfolio's new tier, if the event names a known one. A throughput upgrade says `TIER_UNLIMITED` but means the
+    /// number's rate, so it has none.
     pub fn tier(&self) -> Option<Tier> {
         let meta = &self.details.meta;
         if meta.event.as_deref().is_some_and(|event| event.eq_ignore_ascii_case("THROUGHPUT_UPGRADE")) {

@@ -1,4 +1,4 @@
-//! What a webhook's body holds: one event or an array of them.
+//! The body of a webhook: one event or an array of them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +20,7 @@ use crate::domain::Channel;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event<'a> {
     Receipt(Receipt<'a>),
-    /// Boxed, as the next one: they are rare and far larger than the others.
+    /// Boxed, as the next one: both are rare and much larger than the others.
     Inbound {
         inbound: Box<Inbound<'a>>,
         raw: &'a str,
@@ -29,22 +29,22 @@ pub enum Event<'a> {
         business: Box<Business<'a>>,
         raw: &'a str,
     },
-    /// Readable JSON of a type that nobody has taught us.
+    /// Readable JSON of an unknown type.
     Other {
         event_type: Text<'a>,
         raw: &'a str,
     },
-    /// Authentic bytes that make no sense: kept whole, with what was wrong.
+    /// An unreadable event: its whole text, with the error.
     Unreadable {
         raw: Cow<'a, str>,
         why: String,
     },
 }
 
-/// Reads a webhook's body, event by event. Never fails: what cannot be read comes back as [`Event::Unreadable`]. A body
-/// that breaks off gives the events before the break, and then itself, whole.
+/// Reads a webhook's body, event by event. Never fails: an unreadable event becomes [`Event::Unreadable`]. A body that is
+/// cut off gives the events before the cut, and then the whole body.
 pub fn parse_events(body: &[u8]) -> Vec<Event<'_>> {
-    // Nearly everything that arrives is a receipt, so that is tried first, in one pass over the bytes.
+    // Nearly every event is a receipt, so that is tried first, in one pass over the bytes.
     let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if start == Some(&b'[') {
         return parse_array(body);
@@ -76,15 +76,15 @@ fn parse_array(body: &[u8]) -> Vec<Event<'_>> {
     events
 }
 
-/// Where the events that [`parse_events`] gives lie in the body, in the same order. What is left of a body that breaks
-/// off has no place.
+/// The positions in the body of the events that [`parse_events`] returns, in the same order. The rest of a body that is cut
+/// off has no position.
 pub fn event_places(body: &[u8]) -> Vec<Range<usize>> {
     let start = body.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
     if body.get(start) != Some(&b'[') {
         return std::iter::once(0..body.len()).collect();
     }
     let mut raws = Vec::new();
-    // Those before a break have their places all the same.
+    // Events before a cut have positions too.
     let _ = RawList::whole(&mut raws).deserialize(&mut serde_json::Deserializer::from_slice(body));
     let place = |raw: &&RawValue| {
         let from = raw.get().as_ptr().addr() - body.as_ptr().addr();
@@ -93,12 +93,11 @@ pub fn event_places(body: &[u8]) -> Vec<Range<usize>> {
     raws.iter().map(place).collect()
 }
 
-/// The receipts among the first so many events of a body of which nobody knows whose it is: however many it holds, no
-/// more than those are read.
+/// The receipts among the first `events` events of an unverified body. No more events are read, however many it contains.
 pub fn first_receipts(body: &[u8], events: usize) -> Vec<Receipt<'_>> {
     let mut raws = Vec::new();
     let first = if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        // It ends in an error where there are more, and those before a break count all the same.
+        // More events than that are an error here, and events before a cut still count.
         let _ =
             RawList { list: &mut raws, at_most: events }.deserialize(&mut serde_json::Deserializer::from_slice(body));
         raws.into_iter().map(|raw| parse_one(raw.get())).collect()
@@ -120,7 +119,7 @@ fn unreadable<'a>(body: &'a [u8], error: &serde_json::Error) -> Event<'a> {
     Event::Unreadable { raw: String::from_utf8_lossy(body), why: error.to_string() }
 }
 
-/// What every event has in common.
+/// The keys that all events share.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a> {
@@ -145,12 +144,12 @@ fn parse_one(raw: &str) -> Event<'_> {
     if is(receipt::EVENT_TYPE) {
         return match serde_json::from_str::<ReceiptEvent<'_>>(raw).map(ReceiptEvent::into_receipt) {
             Ok(Some(receipt)) => Event::Receipt(receipt),
-            Ok(None) => unreadable("a receipt that is none".to_owned()),
+            Ok(None) => unreadable("a receipt of another event type".to_owned()),
             Err(error) => unreadable(error.to_string()),
         };
     }
     if is(inbound::EVENT_TYPE) || is("inboundMessage") {
-        // LINE's own form has no payload: the event is the message.
+        // LINE's form has no payload: the event is the message.
         let payload = envelope.payload.map_or(raw, RawValue::get);
         return serde_json::from_str::<Inbound<'_>>(payload).map_or_else(
             |error| unreadable(error.to_string()),
@@ -170,7 +169,7 @@ fn parse_one(raw: &str) -> Event<'_> {
     Event::Other { event_type, raw }
 }
 
-/// Collects the elements of an array into a list of the caller's, so that those before a break are not lost with it.
+/// Collects the elements of an array into the caller's list, so that those before a cut are not lost.
 struct RawList<'list, 'de> {
     list: &'list mut Vec<&'de RawValue>,
     at_most: usize,

@@ -1,4 +1,4 @@
-//! What people write back.
+//! Inbound messages: replies of recipients.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +7,8 @@ use super::send::User;
 use super::text::{Hidden, Text};
 use crate::domain::{Channel, Msisdn, Timestamp};
 
-/// An inbound message. LINE writes it without `payload` and the SMS API with words of its own; all three are read. A
-/// part that has another shape than the documents give it counts as not there, and the others are read all the same.
+/// An inbound message. LINE's form has no `payload`, and the SMS API has its own keys; all three forms are read. A part with
+/// an undocumented shape counts as absent, and the others are still read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Inbound<'a> {
@@ -18,7 +18,7 @@ pub struct Inbound<'a> {
     pub sub_account_id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Text<'a>>,
-    /// In LINE's form alone; elsewhere it stands in `recipient`.
+    /// Only in LINE's form; elsewhere it is in `recipient`.
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub channel: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
@@ -29,13 +29,13 @@ pub struct Inbound<'a> {
     pub kind: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "loose::or_nothing")]
     pub content: InboundContent<'a>,
-    /// The message that this answers; some pages mean ours by it, others the person's own.
+    /// The message that this answers. In some of the provider's pages that is ours, in others the recipient's own.
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub reply_to_umid: Option<Text<'a>>,
-    /// The advertisement that led here. No page of the provider's has it; it is read as WhatsApp itself writes it.
+    /// The advertisement that led here. The provider does not document it; it is read in WhatsApp's own form.
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub referral: Option<Referral<'a>>,
-    /// The person's number, in the SMS API's form.
+    /// The recipient's number, in the SMS API's form.
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub source: Option<Hidden<'a>>,
     /// Our number, in the SMS API's form.
@@ -46,7 +46,7 @@ pub struct Inbound<'a> {
     pub body: Option<Hidden<'a>>,
 }
 
-/// Us: the channel and the number that the person wrote to.
+/// Us: the channel and the id that the recipient wrote to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Recipient<'a> {
@@ -61,7 +61,7 @@ pub struct Recipient<'a> {
 pub struct InboundContent<'a> {
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub text: Option<Hidden<'a>>,
-    /// What a template's quick reply was told to send back.
+    /// The payload of a template's quick reply.
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub payload: Option<Hidden<'a>>,
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub struct InboundContent<'a> {
     pub interactive: Option<Interactive<'a>>,
 }
 
-/// What was tapped or filled in.
+/// A tapped button or list row, or a completed form.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Interactive<'a> {
@@ -92,7 +92,7 @@ pub struct Interactive<'a> {
     pub list_reply: Option<Tapped<'a>>,
 }
 
-/// A button or a line of a list.
+/// A button or a row of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tapped<'a> {
@@ -109,7 +109,7 @@ pub struct Referral<'a> {
     pub source_type: Option<Text<'a>>,
 }
 
-/// An inbound message as it stands in a webhook.
+/// An inbound message as a webhook event.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InboundEvent<'a> {
@@ -131,7 +131,7 @@ impl Inbound<'_> {
         }
     }
 
-    /// Who wrote. On LINE nobody is known by a number, whatever their id looks like.
+    /// The recipient's number. On LINE an id is never a number, whatever it looks like.
     pub fn msisdn(&self) -> Option<Msisdn> {
         let source = || self.source.as_ref().and_then(|text| text.parse().ok());
         let user = self.user.as_ref();
@@ -141,22 +141,22 @@ impl Inbound<'_> {
         }
     }
 
-    /// What the channel calls whoever wrote, where that is no number.
-    pub fn called(&self) -> Option<&str> {
-        self.user.as_ref()?.called()
+    /// The recipient's channel user id, if that is not their number.
+    pub fn user_id(&self) -> Option<&str> {
+        self.user.as_ref()?.user_id()
     }
 
     pub fn at(&self) -> Option<Timestamp> {
         self.timestamp.as_deref().and_then(super::instant)
     }
 
-    /// Whether an advertisement brought the person here, which opens a longer window.
+    /// Whether an advertisement led the recipient to write, which opens a longer window.
     pub fn is_from_an_ad(&self) -> bool {
         let kind = self.referral.as_ref().and_then(|referral| referral.source_type.as_deref());
         kind.is_some_and(|kind| kind.eq_ignore_ascii_case("ad"))
     }
 
-    /// Everything that the person said or tapped, wherever the provider put it: where a "stop" may stand.
+    /// All texts that the recipient wrote or tapped, wherever the provider puts them: any of them may be a "stop".
     pub fn words(&self) -> impl Iterator<Item = &str> {
         let interactive = self.content.interactive.as_ref();
         let replies = [
@@ -170,7 +170,7 @@ impl Inbound<'_> {
             .flatten()
     }
 
-    /// What kind of message it is, in one small word: what was tapped or filled in where that is said.
+    /// The type of the message in lower case: that of the interactive part, if there is one.
     pub fn kind(&self) -> String {
         let interactive = self.content.interactive.as_ref().and_then(|interactive| interactive.kind.as_deref());
         let kind = interactive.or(self.kind.as_deref()).filter(|kind| !kind.is_empty());
@@ -189,7 +189,7 @@ impl Inbound<'_> {
             description: "ChatApps inbound message",
             payload: self,
         };
-        // Writing plain structs into memory has nothing that could fail.
+        // Writing plain structs into memory cannot fail.
         let _ = serde_json::to_writer(body, &event);
     }
 }

@@ -1,16 +1,16 @@
-//! Reading what the provider means rather than what it writes. For `#[serde(deserialize_with)]`.
+//! Lenient readers for values that the provider writes in several ways. For `#[serde(deserialize_with)]`.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A whole number, also as text (`"index": "0"`) or with a fraction of nothing (`2.0`). What is no number is none.
+/// Reads a whole number, also as text (`"index": "0"`) or with a zero fraction (`2.0`). Anything else is `None`.
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     deserializer.deserialize_any(AnyNumber)
 }
 
-/// `null` where a list or an object belongs means an empty one.
+/// Reads `null` as the default: an empty list or object.
 pub(super) fn nothing_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -19,8 +19,8 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// What has another shape than the documents give it counts as not said: for what a person wrote, of which nothing may
-/// be lost because one part of it is strange.
+/// Reads a value of an undocumented shape as the default. Used for inbound messages, so that one strange part loses no
+/// other.
 pub(super) fn or_nothing<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for AnyNumber {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_number_is_read_from_whatever_stands_for_it() {
+    fn a_number_is_read_from_every_form() {
         for (json, wanted) in [
             ("7", Some(7)),
             ("\"7\"", Some(7)),

@@ -1,10 +1,10 @@
-//! The 8x8 JSON shapes, once: the client, the server API and the simulator all speak them.
+//! The 8x8 JSON shapes, shared by the client, the server API and the simulator.
 //!
-//! In: bodies of requests, answers and webhooks as the provider and its customers write them. Out: the same as types,
-//! with whose fault a code is and what a receipt's words mean; and bodies, spelled as the provider's schema spells them.
-//! Promises: loose in (numbers as text, text as numbers, any letter case, unknown words and keys), strict out; what a
-//! webhook says is borrowed from its body, and one event that cannot be read loses no other; numbers and texts of
-//! people never print through `Debug`.
+//! In: bodies of requests, answers and webhooks as the provider and its customers write them. Out: the same as types, with
+//! the cause of each code and the meaning of each receipt; and bodies, spelled as in the provider's schema.
+//! Promises: lenient in reading (numbers as text, text as numbers, any letter case, unknown words and keys), strict in
+//! writing; webhook events borrow from the body, and an unreadable event loses no other; recipients' numbers and texts
+//! never print through `Debug`.
 //! May not: send, store or decide anything; read the clock; use rooms other than `domain`, `config` and `clock`.
 
 pub mod codes;
@@ -34,7 +34,7 @@ pub use text::{Hidden, Text};
 
 use crate::domain::{Channel, Timestamp};
 
-/// A channel as the provider spells it anywhere: `WhatsApp` in requests, `whatsapp` in webhooks, `Zalo` in its schema.
+/// Reads a channel in any of the provider's spellings: `WhatsApp` in requests, `whatsapp` in webhooks, `Zalo` in its schema.
 pub fn channel(spelling: &str) -> Option<Channel> {
     match spelling.parse() {
         Ok(channel) => Some(channel),
@@ -43,7 +43,7 @@ pub fn channel(spelling: &str) -> Option<Channel> {
     }
 }
 
-/// An instant as the provider writes it: RFC 3339, of which some samples leave the zone away; they mean UTC.
+/// Reads a time as the provider writes it: RFC 3339. Some samples lack the zone and mean UTC.
 pub fn instant(text: &str) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_rfc3339(&format!("{text}Z")))
 }

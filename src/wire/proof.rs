@@ -1,4 +1,4 @@
-//! Proofs that a webhook, or a caller, is who it should be.
+//! Proofs of webhooks: signatures and secrets.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -21,8 +21,8 @@ pub fn sign(secret: &[u8], body: &[u8]) -> String {
     value
 }
 
-/// Whether a header's value is the signature of the body. The prefix may be missing, hexadecimal digits are read in
-/// any letter case; the comparison takes the same time wherever a difference is.
+/// Whether a header's value is the signature of the body. The prefix may be missing, and digits may be in any letter case.
+/// The comparison takes constant time.
 pub fn signature_holds(secret: &[u8], body: &[u8], header: &str) -> bool {
     let header = header.trim();
     let hex = match header.get(..PREFIX.len()) {
@@ -33,7 +33,7 @@ pub fn signature_holds(secret: &[u8], body: &[u8], header: &str) -> bool {
     given.ct_eq(&hmac(secret, body)).into()
 }
 
-/// Whether two secrets are the same, told in a time that says nothing about either, its length included.
+/// Whether two secrets are equal. The time reveals nothing about them, not even their lengths.
 pub fn same_secret(given: &[u8], expected: &[u8]) -> bool {
     let given: [u8; 32] = Sha256::digest(given).into();
     let expected: [u8; 32] = Sha256::digest(expected).into();
@@ -41,7 +41,7 @@ pub fn same_secret(given: &[u8], expected: &[u8]) -> bool {
 }
 
 fn hmac(secret: &[u8], body: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of any length, so the error cannot come; a key of nothing would be the honest reading of it.
+    // HMAC accepts keys of any length, so the error cannot occur; the fallback is an empty key.
     let mac = Hmac::<Sha256>::new_from_slice(secret);
     let mut mac = mac.unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
     mac.update(body);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_right_signature_holds() {
+    fn only_the_right_signature_is_accepted() {
         let body = b"what do ya want for nothing?";
         assert!(signature_holds(b"Jefe", body, &sign(b"Jefe", body)));
         assert!(signature_holds(b"Jefe", body, &KNOWN.to_uppercase()));

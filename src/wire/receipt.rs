@@ -1,4 +1,4 @@
-//! What the provider says about a message that it took.
+//! Receipts: the provider's reports about accepted messages.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,8 @@ use super::text::{Hidden, Text};
 use super::{Report, codes};
 use crate::domain::{Channel, Msisdn, Timestamp};
 
-/// A receipt's payload. Only `umid` is sure to be there; the client's own ids come with the newer formats, and when
-/// the send or its batch had them.
+/// A receipt's payload. Only `umid` is always present. The client's ids are in the newer formats, if the send or its batch
+/// had them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Receipt<'a> {
@@ -37,7 +37,7 @@ pub struct Receipt<'a> {
     pub whatsapp: Option<WhatsApp>,
 }
 
-/// What WhatsApp said of it, in the newer formats.
+/// WhatsApp's own details, in the newer formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WhatsApp {
@@ -45,7 +45,7 @@ pub struct WhatsApp {
     pub provider_error_code: Option<i64>,
 }
 
-/// A receipt as it stands in a webhook.
+/// A receipt as a webhook event.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReceiptEvent<'a> {
@@ -62,7 +62,7 @@ pub(super) struct ReceiptEvent<'a> {
 pub(super) const EVENT_TYPE: &str = "outbound_message_status_changed";
 
 impl<'a> ReceiptEvent<'a> {
-    /// The receipt, if the event is one. The SMS API names no channel, for it has no other.
+    /// The receipt, if the event is one. The SMS API names no channel, because it has only one.
     pub(super) fn into_receipt(self) -> Option<Receipt<'a>> {
         if !self.event_type.eq_ignore_ascii_case(EVENT_TYPE) {
             return None;
@@ -85,12 +85,12 @@ impl Receipt<'_> {
         self.user.as_ref().and_then(User::number).or_else(destination)
     }
 
-    /// What the channel calls the person, where that is no number.
-    pub fn called(&self) -> Option<&str> {
-        self.user.as_ref()?.called()
+    /// The recipient's channel user id, if that is not their number.
+    pub fn user_id(&self) -> Option<&str> {
+        self.user.as_ref()?.user_id()
     }
 
-    /// When the provider saw it happen, by its own clock.
+    /// When it happened, by the provider's clock.
     pub fn at(&self) -> Option<Timestamp> {
         self.status.at()
     }
@@ -99,7 +99,7 @@ impl Receipt<'_> {
         match Report::of(self.known_channel(), &self.status) {
             Report::Negative { code } => {
                 let underlying = self.whatsapp.and_then(|whatsapp| whatsapp.provider_error_code);
-                Report::Negative { code: codes::telling(code, underlying) }
+                Report::Negative { code: codes::most_specific(code, underlying) }
             }
             other => other,
         }
@@ -113,7 +113,7 @@ impl Receipt<'_> {
             description: Some("ChatApps outbound message delivery receipt".into()),
             payload: self.clone(),
         };
-        // Writing plain structs into memory has nothing that could fail.
+        // Writing plain structs into memory cannot fail.
         let _ = serde_json::to_writer(body, &event);
     }
 }

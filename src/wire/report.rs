@@ -1,29 +1,29 @@
-//! What a state on the wire means to us.
+//! The meaning of a state on the wire.
 
 use super::answer::StatusBody;
 use crate::domain::{Channel, Status};
 
-/// What the provider says about an attempt, in our words.
+/// The status that the provider reports for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Report {
     Accepted,
     Sent,
     Delivered,
     Read,
-    /// It did not arrive and will not; `codes::of_receipt` knows whose fault that is.
+    /// It did not arrive and will not; `codes::of_receipt` tells the cause.
     Negative {
         code: Option<i64>,
     },
-    /// Nothing that decides anything: `unknown`, a word we have never seen, or "still trying".
+    /// It decides nothing: `unknown`, an unknown word, or "still trying".
     Unknown,
 }
 
-/// Codes by which an SMS route says that it goes on trying. Whatever state they come with, nothing has been decided.
+/// Codes that mean that an SMS route is still trying, whatever the state is.
 const STILL_TRYING: [i64; 3] = [4, 5, 22];
 
 impl Report {
-    /// "Delivered" at the operator is only Sent where the channel can tell the handset, and where we do not know the
-    /// channel: a step that ends too early cannot be taken back, one that ends late only costs a wait.
+    /// Reads a status. "Delivered" to the operator is only Sent if the channel can report the handset, or if the channel is
+    /// unknown. A step that ends too early cannot be undone; one that ends late only costs time.
     pub fn of(channel: Option<Channel>, status: &StatusBody<'_>) -> Self {
         let is = |word: &str| status.state.eq_ignore_ascii_case(word);
         if is("delivered") {
@@ -49,7 +49,7 @@ impl Report {
         }
     }
 
-    /// How far the attempt has come, where this says so.
+    /// The status of the attempt, if this reports one.
     pub const fn status(self) -> Option<Status> {
         match self {
             Self::Accepted => Some(Status::Accepted),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn delivered_means_the_handset_where_the_channel_knows_it() {
+    fn delivered_means_the_handset_if_the_channel_can_report_it() {
         let operator = Some("delivered_to_operator");
         for (channel, detail, wanted) in [
             (Some(Channel::WhatsApp), operator, Report::Sent),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn every_documented_state_has_a_meaning_and_others_decide_nothing() {
+    fn every_documented_state_has_a_meaning_and_unknown_ones_decide_nothing() {
         let whatsapp = Some(Channel::WhatsApp);
         for (state, wanted) in [
             ("queued", Report::Accepted),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn still_trying_is_no_end() {
+    fn a_code_that_means_still_trying_decides_nothing() {
         assert_eq!(report(Some(Channel::Sms), "undelivered", None, Some(22)), Report::Unknown);
     }
 }

@@ -1,4 +1,4 @@
-//! What goes to the provider: one message, or many.
+//! Requests to the provider: one message, or a batch.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use super::loose;
 use super::text::{Hidden, Text};
 use crate::domain::{Channel, Msisdn};
 
-/// The body of `POST …/messages`, and one entry of a batch. Everything is optional here, because a batch entry may
-/// leave to its batch's defaults what a single message must say; whoever takes the request checks.
+/// The body of `POST …/messages`, and one entry of a batch. All keys are optional, because a batch entry may use the
+/// defaults of its batch. The receiver of the request checks what is required.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SendRequest<'a> {
@@ -30,13 +30,13 @@ pub struct SendRequest<'a> {
     pub expiry: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub dlr_callback_url: Option<Text<'a>>,
-    /// A quoted message; kept as it came.
+    /// A quoted message; passed on unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<Value>,
 }
 
 impl SendRequest<'_> {
-    /// The steps whose channels are known, in order. None means that the subaccount's own route decides.
+    /// The known channels of its steps, in order. Without any, the subaccount's own route applies.
     pub fn known_channels(&self) -> impl Iterator<Item = Channel> {
         self.channels.iter().filter_map(ChannelStep::known)
     }
@@ -57,7 +57,7 @@ impl fmt::Debug for SendRequest<'_> {
     }
 }
 
-/// Who: by number, or by what a channel calls the person.
+/// A recipient: by number or by channel user id.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct User<'a> {
@@ -69,7 +69,7 @@ pub struct User<'a> {
     pub channel_user_id: Option<Hidden<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub line_user_id: Option<Hidden<'a>>,
-    /// What the person is called on the channel; inbound messages alone have it.
+    /// The recipient's name on the channel; only in inbound messages.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub name: Option<Hidden<'a>>,
 }
@@ -81,22 +81,22 @@ impl User<'_> {
         parse(&self.msisdn).or_else(|| parse(&self.channel_user_id))
     }
 
-    /// What the channel calls the person, where that is no number: WhatsApp's id of somebody who shows none, or LINE's. It
-    /// has to look like one: a mask or a placeholder is many people's, and would make one of them.
-    pub fn called(&self) -> Option<&str> {
+    /// The recipient's channel user id, if it is not a number: a WhatsApp user id or a LINE id. It must have the right form: a
+    /// mask or a placeholder is shared by many recipients and would merge them.
+    pub fn user_id(&self) -> Option<&str> {
         let is_id = |id: &&str| id.len() <= ID_LONGEST && (is_whatsapp_id(id) || is_line_id(id));
         [&self.channel_user_id, &self.line_user_id].into_iter().filter_map(|id| id.as_deref()).find(is_id)
     }
 }
 
-/// The longest id of a person that is remembered.
+/// The longest channel user id that is stored.
 const ID_LONGEST: usize = 128;
 
-/// The country, and what stands for the person in it: `SG.13491208655302741918`.
+/// Whether an id is a country and a user in it: `SG.13491208655302741918`.
 fn is_whatsapp_id(id: &str) -> bool {
     let is_country = |country: &str| country.len() == 2 && country.bytes().all(|c| c.is_ascii_uppercase());
-    id.split_once('.').is_some_and(|(country, person)| {
-        is_country(country) && !person.is_empty() && person.bytes().all(|c| c.is_ascii_alphanumeric())
+    id.split_once('.').is_some_and(|(country, user)| {
+        is_country(country) && !user.is_empty() && user.bytes().all(|c| c.is_ascii_alphanumeric())
     })
 }
 
@@ -104,7 +104,7 @@ fn is_line_id(id: &str) -> bool {
     id.strip_prefix('U').is_some_and(|id| !id.is_empty() && id.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
-/// One step of the provider's own fallback. Volley names exactly one, without its two optional parts.
+/// One step of the provider's own fallback. Volley sends exactly one, without `fallbackAfter` and `successStatus`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ChannelStep<'a> {
@@ -125,7 +125,7 @@ impl ChannelStep<'_> {
     }
 }
 
-/// What a message says. The parts that Volley passes on without reading are plain JSON.
+/// The content of a message. Parts that Volley passes on without reading are plain JSON.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Content<'a> {
@@ -133,7 +133,7 @@ pub struct Content<'a> {
     pub text: Option<Hidden<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub url: Option<Hidden<'a>>,
-    /// What SMS says instead of the template, when the provider falls back. Volley never sends it.
+    /// The text of the SMS if the provider falls back. Volley never sends it.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub fallback_text: Option<Hidden<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -186,7 +186,7 @@ pub struct Template<'a> {
     pub name: Text<'a>,
     #[serde(borrow)]
     pub language: Text<'a>,
-    /// Always written, since an empty list is the provider's way of saying "no variables".
+    /// Always written, because the provider reads an empty list as "no variables".
     #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
     pub components: Vec<Component<'a>>,
 }
@@ -244,10 +244,10 @@ impl fmt::Debug for Parameter<'_> {
 pub struct BatchRequest<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub client_batch_id: Option<Text<'a>>,
-    /// Without it the answer has counts alone.
+    /// Without it the answer has only counts.
     #[serde(deserialize_with = "loose::nothing_is_default")]
     pub include_messages_in_response: bool,
-    /// Defaults for what a message leaves out; no WhatsApp template, in spite of its name.
+    /// Defaults for keys that a message lacks; not a WhatsApp template, in spite of its name.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub template: Option<BatchDefaults<'a>>,
     #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
@@ -268,7 +268,7 @@ pub struct BatchDefaults<'a> {
 }
 
 impl<'a> BatchRequest<'a> {
-    /// The messages, each with the batch's defaults laid under what it says itself.
+    /// The messages, each with the batch's defaults for the keys that it lacks.
     pub fn into_messages(self) -> Vec<SendRequest<'a>> {
         let Some(defaults) = self.template else { return self.messages };
         let mut messages = self.messages;
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn batch_defaults_fill_only_what_a_message_leaves_out() {
+    fn batch_defaults_fill_only_the_missing_keys_of_a_message() {
         let body = r#"{"includeMessagesInResponse":true,
             "template":{"type":"text","content":{"text":"default"},"channels":[{"channel":"SMS"}]},
             "messages":[{"user":{"msisdn":"+6500000000"}},

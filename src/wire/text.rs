@@ -1,4 +1,4 @@
-//! Text on the wire: borrowed from the body where JSON needed no escapes, and read from numbers too.
+//! Text on the wire: borrowed from the body if JSON has no escapes in it, and read from numbers too.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,7 +22,7 @@ macro_rules! texts {
                 $name(Cow::Owned(self.0.into_owned()))
             }
 
-            /// Whether it lies in the body that it was read from.
+            /// Whether it is borrowed from the body that it was read from.
             pub const fn is_borrowed(&self) -> bool {
                 matches!(self.0, Cow::Borrowed(_))
             }
@@ -69,9 +69,9 @@ macro_rules! texts {
 }
 
 texts! {
-    /// Words of the protocol and ids: they print.
+    /// Words of the protocol and ids, which print.
     Text;
-    /// A person's number or name, or the body of a message: `Debug` hides it, so it never ends in a log by accident.
+    /// A recipient's number or name, or the body of a message. `Debug` hides it, so it never gets into a log by accident.
     Hidden;
 }
 
@@ -87,7 +87,7 @@ impl fmt::Debug for Hidden<'_> {
     }
 }
 
-/// Takes text, and what the provider's samples write where they promise text: numbers and truth values.
+/// Accepts text, and the numbers and booleans that the provider's samples have in its place.
 struct AnyText;
 
 impl<'de> Visitor<'de> for AnyText {

@@ -107,7 +107,7 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     let _alone = ALONE.lock().await;
     let mut site = started().await;
     site.provider.faults(&json!({ "throttle": 1.0 })).await;
-    site.server().says("lane sms: throttled by the provider; goes at 1/2 of its rate of 100/s").await;
+    site.server().says("lane sms: throttled by the provider; sending at 1/2 of its rate of 100/s").await;
     let slowed = obstacle(&site, Some("slowed")).await;
     assert!(slowed["waiting"].as_i64() > Some(0), "{slowed}");
     assert!(lane(&site).await["now"]["portion"].as_f64() < Some(1.0));
@@ -131,14 +131,14 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     site.server().says("lane sms: trouble at the provider: ").await;
 
     site.provider.faults(&json!({ "cut_before": 0.0 })).await;
-    site.server().says("lane sms: the provider takes messages again").await;
+    site.server().says("lane sms: the provider accepts messages again").await;
     obstacle(&site, None).await;
     let said = site.server().said();
     assert_eq!(said.matches("lane sms: trouble at the provider").count(), 1, "{said}");
     // What has been said is written down by the next look.
     let told = until("all of it can be read", PATIENCE, || async {
         let told = events(&site).await;
-        let all = ["throttled by the provider", "trouble at the provider", "takes messages again"];
+        let all = ["throttled by the provider", "trouble at the provider", "accepts messages again"];
         let is_told = |what: &&str| told.iter().any(|text| text.contains(*what));
         if all.iter().all(is_told) { Ok(told) } else { Err(format!("{told:?}")) }
     })

@@ -135,7 +135,7 @@ async fn what_the_provider_changes_is_obeyed_shown_by_the_lanes_and_kept_as_an_e
         assert!(shown.contains(said), "{said}: {shown}");
     }
     let events = site.volley(&["events"]).await.stdout;
-    for said in ["tier is 10K now", "rate is 1000/s now", "FLAGGED of 15550783881", "PAUSED", "ACCOUNT_RESTRICTION"] {
+    for said in ["tier is 10K now", "rate is 1000/s now", "FLAGGED for 15550783881", "PAUSED", "ACCOUNT_RESTRICTION"] {
         assert!(events.contains(said), "{said}: {events}");
     }
 }

@@ -142,7 +142,7 @@ fn a_campaign_without_steps_takes_the_default_route_and_the_commands_show_it() {
     assert!(checked.stderr.contains("volley.toml, route late, step 1, lane: there is no lane of acme on RCS"));
     extend_config(folder.path(), "fallback_afterwards = \"5m\"\n");
     let read = run(folder.path(), &["lane", "list"]).ended(1);
-    assert!(read.stderr.contains("route late, step 1, fallback_afterwards: there is no such key"), "{}", read.stderr);
+    assert!(read.stderr.contains("route late, step 1, fallback_afterwards: unknown key"), "{}", read.stderr);
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn what_the_environment_says_wrongly_is_refused_as_in_the_file() {
         command.env(variable, value);
         ran(command)
     };
-    with("VOLLEY_FOO", "1").ended(1).says(&["VOLLEY_FOO is no variable of Volley's", "VOLLEY_LOG"]);
+    with("VOLLEY_FOO", "1").ended(1).says(&["unknown variable VOLLEY_FOO", "VOLLEY_LOG"]);
     with("VOLLEY_LOG", "nonsense").ended(1).says(&["VOLLEY_LOG", "\"nonsense\"", "debug"]);
     with("VOLLEY_LOG_FORMAT", "xml").ended(1).says(&["VOLLEY_LOG_FORMAT", "\"xml\"", "json"]);
     with("VOLLEY_LOG", "warn,volley::dispatch=debug").ended(0);

@@ -30,16 +30,16 @@ fn an_invalid_condition_is_refused_with_its_step_and_key() {
     for (condition, sentence) in [
         ("only = []", "promo.toml, step 2, only: names no country; write some, such as [\"SG\", \"MY\"]"),
         ("skip_when = []", "step 2, skip_when: names no country"),
-        ("only = [\"SGP\"]", "step 2, only: \"SGP\" is no country; did you mean SG?"),
-        ("only = [\"SG\", \"MYY\"]", "step 2, only: \"MYY\" is no country; did you mean MY?"),
-        ("skip_when = [\"UK\"]", "step 2, skip_when: \"UK\" is no country; did you mean GB?"),
-        ("only = [\"Singapore\"]", "step 2, only: \"Singapore\" is no country; write its two letters"),
+        ("only = [\"SGP\"]", "step 2, only: unknown country \"SGP\"; did you mean SG?"),
+        ("only = [\"SG\", \"MYY\"]", "step 2, only: unknown country \"MYY\"; did you mean MY?"),
+        ("skip_when = [\"UK\"]", "step 2, skip_when: unknown country \"UK\"; did you mean GB?"),
+        ("only = [\"Singapore\"]", "step 2, only: unknown country \"Singapore\"; use its two letters"),
         ("only = [65]", "step 2, only: write a text in quotes instead of 65"),
-        ("only = [\"SG\"]\nskip_when = [\"CN\"]", "step 2, skip_when: `only` says already for whom the step is"),
-        ("skip_if = [\"CN\"]", "step 2, skip_if: there is no such key"),
-        ("quiet_hour = \"21:00-08:00\"", "step 2, quiet_hour: there is no such key; did you mean `quiet_hours`?"),
-        ("skip_wen = [\"CN\"]", "step 2, skip_wen: there is no such key; did you mean `skip_when`?"),
-        ("countries = [\"CN\"]", "step 2, countries: `countries` is designed but not built yet; write `only`"),
+        ("only = [\"SG\"]\nskip_when = [\"CN\"]", "step 2, skip_when: `only` already selects the countries"),
+        ("skip_if = [\"CN\"]", "step 2, skip_if: unknown key"),
+        ("quiet_hour = \"21:00-08:00\"", "step 2, quiet_hour: unknown key; did you mean `quiet_hours`?"),
+        ("skip_wen = [\"CN\"]", "step 2, skip_wen: unknown key; did you mean `skip_when`?"),
+        ("countries = [\"CN\"]", "step 2, countries: `countries` is not supported yet; write `only`"),
     ] {
         let error = file(&with("", &[VIBER, &format!("{SMS}\n{condition}")])).expect_err(condition);
         assert!(error.contains(sentence), "{condition}\n  gave: {error}\n  want: {sentence}");

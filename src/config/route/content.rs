@@ -1,8 +1,8 @@
-//! What a step says, as it is written in a campaign file.
+//! The content of a step, as it is written in a campaign file.
 
 use serde_json::Value;
 
-use super::step::no_country;
+use super::step::unknown_country;
 use super::table::{NotBuilt, Table};
 use crate::domain::{Button, ButtonAction, Content, Country, Header, SmsEncoding, Sources, TemplateContent};
 
@@ -10,12 +10,12 @@ const TEMPLATE_NOT_BUILT: &[NotBuilt] =
     &[("carousel", "remove it"), ("footer", "remove it; a footer has no variables")];
 const BUTTON_NOT_BUILT: &[NotBuilt] = &[("voice_call", "remove it")];
 
-/// The template or the text of a step: exactly one of them.
+/// Reads the template or the text of a step: exactly one of them.
 pub(super) fn read(step: &mut Table<'_>) -> Option<Content> {
     let text = step.text("text");
     let source = sources(step);
     let encoding: Option<SmsEncoding> = step.parsed("encoding");
-    let says_template = step.has("template");
+    let has_template = step.has("template");
     let template = step.table("template").and_then(|keys| template(step.inner("template, ", keys)));
     match (template, text) {
         (Some(_), Some(_)) => {
@@ -30,10 +30,10 @@ pub(super) fn read(step: &mut Table<'_>) -> Option<Content> {
             }
             Some(Content::Template(template))
         }
-        (None, Some(text)) if !says_template => Some(Content::Text { text, source, encoding }),
+        (None, Some(text)) if !has_template => Some(Content::Text { text, source, encoding }),
         (None, _) => {
-            if !says_template {
-                step.wrong("text", "a step needs something to say; add text = \"…\" or [step.template]");
+            if !has_template {
+                step.wrong("text", "a step needs content; add text = \"…\" or [step.template]");
             }
             None
         }
@@ -54,7 +54,7 @@ fn sources(step: &mut Table<'_>) -> Sources {
         match Country::by_code(&key) {
             _ if key == "others" => sources.others = Some(source),
             Some(country) => drop(sources.by_country.insert(country, source)),
-            None => step.wrong("source", no_country(&key)),
+            None => step.wrong("source", unknown_country(&key)),
         }
     }
     sources
@@ -83,7 +83,7 @@ fn template(mut table: Table<'_>) -> Option<TemplateContent> {
         language: language?,
         category: category?,
         ttl,
-        // Of these, what is wrong has been said; without it nothing is worth going on with.
+        // If one of these is missing, its problem is already reported.
         header: header.map_or(Some(None), |read| read.map(Some))?,
         body,
         buttons: buttons.into_iter().collect::<Option<_>>()?,
@@ -149,7 +149,7 @@ fn button(mut table: Table<'_>) -> Option<Button> {
     Some(Button { index: index?, action: action? })
 }
 
-/// The only one found. Where none was, and something else was, the unknown key is what needs a sentence.
+/// The only one found. If none was found but the table has other keys, the error about the unknown key is enough.
 fn one_of<T>(table: &mut Table<'_>, mut found: Vec<T>, rule: &str) -> Option<T> {
     match (found.len(), table.is_spent()) {
         (1, _) => found.pop(),

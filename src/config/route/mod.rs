@@ -1,8 +1,7 @@
-//! `[[route]]`: steps that campaigns share, and what campaigns and routes have in common as they are written.
+//! `[[route]]`: steps that campaigns share, and the reader for steps of routes and campaigns.
 //!
-//! A route's steps take exactly the keys of a campaign's. What is wrong with them is said as it is said of a campaign:
-//! all of it, each with its step and key. Whether their lanes are there and their channels can do what they say is looked
-//! at by whoever makes a plan of them.
+//! A route's steps have exactly the keys of a campaign's. Their problems are reported in the same way: all of them, each
+//! with its step and key. The planner checks later whether their lanes exist and their channels support what they ask.
 
 mod content;
 mod problem;
@@ -12,7 +11,7 @@ mod table;
 use serde_json::{Map, Value};
 
 pub use problem::Problem;
-pub(super) use step::no_country;
+pub(super) use step::unknown_country;
 pub use step::{DraftStep, Wanted, countries_named, steps};
 pub use table::{NotBuilt, Table};
 
@@ -23,24 +22,24 @@ use super::layers::{Source, is_plain};
 use super::read::Setting;
 use crate::domain::{Content, Countries, Span, StepIndex};
 
-/// Steps under a name. A campaign takes them by it, or because it says nothing and they are its subaccount's default.
+/// Named steps. A campaign uses them by name, or as the default of its subaccount if it has no steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     pub name: String,
-    /// Whose lanes it uses; nothing where neither the route nor the provider says one, and then any will do.
+    /// The subaccount whose lanes it uses. `None` means any, if neither the route nor the provider names one.
     pub sub_account: Option<String>,
     pub is_default: bool,
     pub steps: Vec<DraftStep>,
 }
 
-/// What the file says about routes.
+/// The routes as they are written in the file.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) source: Source,
     pub(super) tables: toml::Value,
 }
 
-/// Reads all routes, or says everything that is wrong with them.
+/// Reads all routes, or returns all problems with them.
 pub(super) fn read(
     written: Option<&Written>,
     sub_account: Option<&str>,
@@ -57,7 +56,7 @@ pub(super) fn read(
         let mut found = Vec::new();
         let route = route(keys, sub_account, lanes, &mut found);
         let name = if is_plain(&route.name) { route.name.clone() } else { format!("number {}", place + 1) };
-        clashes(&route, &routes, &mut found);
+        check_unique(&route, &routes, &mut found);
         problems.extend(found.into_iter().map(|problem| problem.in_route(&name)));
         routes.push(route);
     }
@@ -65,7 +64,7 @@ pub(super) fn read(
         return Err(Error::Routes { place: source.clone(), problems });
     }
     for route in &routes {
-        note(route, source, settings);
+        record(route, source, settings);
     }
     Ok(routes)
 }
@@ -76,50 +75,50 @@ fn route(keys: Map<String, Value>, sub_account: Option<&str>, lanes: &[Lane], pr
     if !is_plain(&name) {
         table.wrong("name", "give it a name of letters, digits, - and _, such as \"promo\"");
     }
-    let said = table.said("sub_account");
+    let named = table.said("sub_account");
     let known: Vec<&str> = lanes.iter().map(|lane| lane.provider.sub_account.as_str()).collect();
-    if let Some(said) = said.as_deref().filter(|said| !known.contains(said)) {
-        table.wrong("sub_account", format_args!("no lane sends for {said}; {}", one_of(said, &known)));
+    if let Some(named) = named.as_deref().filter(|named| !known.contains(named)) {
+        table.wrong("sub_account", format_args!("no lane uses the subaccount {named}; {}", one_of(named, &known)));
     }
     let is_default = table.truth("default").unwrap_or(false);
-    let sub_account = said.or_else(|| sub_account.map(str::to_owned));
+    let sub_account = named.or_else(|| sub_account.map(str::to_owned));
     if is_default && sub_account.is_none() {
-        table.wrong("default", "of which subaccount? add sub_account = \"…\" here or under [provider]");
+        table.wrong("default", "a default route needs a subaccount; add sub_account = \"…\" here or under [provider]");
     }
     let steps = steps(&mut table);
     table.finish(&[]);
     Route { name, sub_account, is_default, steps }
 }
 
-fn one_of(said: &str, known: &[&str]) -> String {
-    if known.is_empty() { "add a [[lane]]".to_owned() } else { hint(said, known.iter().copied()) }
+fn one_of(name: &str, known: &[&str]) -> String {
+    if known.is_empty() { "add a [[lane]]".to_owned() } else { hint(name, known.iter().copied()) }
 }
 
-/// A name stands for one route, and a subaccount has one default.
-fn clashes(route: &Route, before: &[Route], problems: &mut Vec<Problem>) {
+/// Reports a name that another route has, and a second default of a subaccount.
+fn check_unique(route: &Route, before: &[Route], problems: &mut Vec<Problem>) {
     if before.iter().any(|other| other.name == route.name) {
-        problems.push(Problem::new(None, "name", "there are two routes of this name; rename one"));
+        problems.push(Problem::new(None, "name", "another route has this name; rename one"));
     }
     let rival = before.iter().find(|other| other.is_default && other.sub_account == route.sub_account);
     if let Some(rival) = rival.filter(|_| route.is_default) {
         let whose = route.sub_account.as_deref().unwrap_or_default();
-        let sentence = format!("{} is the default of {whose} already; keep one of them", rival.name);
+        let sentence = format!("{} is already the default of {whose}; keep one of them", rival.name);
         problems.push(Problem::new(None, "default", sentence));
     }
 }
 
-/// Lines of `config show`, as they would stand in the file.
-fn note(route: &Route, source: &Source, settings: &mut Vec<Setting>) {
+/// Records the lines of `config show`, as they would be written in the file.
+fn record(route: &Route, source: &Source, settings: &mut Vec<Setting>) {
     let section = format!("route {}", route.name);
-    let mut say = |section: &str, key: &'static str, value: Option<String>| {
+    let mut add = |section: &str, key: &'static str, value: Option<String>| {
         let source = if value.is_some() { source.clone() } else { Source::Default };
         settings.push(Setting { section: section.to_owned(), key, value, source });
     };
-    say(&section, "sub_account", route.sub_account.clone());
-    say(&section, "default", Some(route.is_default.to_string()));
+    add(&section, "sub_account", route.sub_account.clone());
+    add(&section, "default", Some(route.is_default.to_string()));
     for (index, step) in StepIndex::all().zip(&route.steps) {
         let section = format!("{section}, step {index}");
-        say(&section, "channel", Some(step.channel.to_string()));
+        add(&section, "channel", Some(step.channel.to_string()));
         let codes = step.countries.named().map(|country| country.to_string()).collect::<Vec<_>>().join(", ");
         let (only, skip_when) = match &step.countries {
             Countries::Everywhere => (None, None),
@@ -143,15 +142,15 @@ fn note(route: &Route, source: &Source, settings: &mut Vec<Setting>) {
             ("text", text),
             ("template", template),
         ] {
-            // What a step leaves open is a long list that says nothing.
+            // Keys that a step does not set would be a long list without information.
             if value.is_some() {
-                say(&section, key, value);
+                add(&section, key, value);
             }
         }
     }
 }
 
-/// TOML's values as JSON's; an instant is the text that it is written as.
+/// Converts TOML values to JSON; a time becomes the text that it is written as.
 pub fn to_json(value: toml::Value) -> Value {
     match value {
         toml::Value::String(text) => Value::String(text),

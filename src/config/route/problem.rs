@@ -1,16 +1,16 @@
-//! What is wrong with what a person wrote.
+//! Problems of a campaign file or a route.
 
 use std::fmt;
 
 use crate::domain::StepIndex;
 
-/// One thing to put right. The sentence says what is wrong and what to do.
+/// One problem to fix. The sentence says what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The route of the configuration that it is about; nothing where it is about the campaign itself.
+    /// The route of the configuration that it is in; `None` if it is in the campaign file.
     pub route: Option<String>,
     pub step: Option<StepIndex>,
-    /// The key as it stands in the file, such as `fallback_after` or `template, body 2`.
+    /// The key as it is written in the file, such as `fallback_after` or `template, body 2`.
     pub key: String,
     pub sentence: String,
 }

@@ -1,4 +1,4 @@
-//! A step as it is written, in a campaign file or in a route of the configuration: the same keys, read once.
+//! Steps as they are written, in a campaign file or in a route of the configuration.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::table::{NotBuilt, Table};
 use crate::config::nearest;
 use crate::domain::{Channel, Content, Countries, Country, Money, OnTierSpent, Pool, Span, Status, StepIndex, Stretch};
 
-/// A step before anything is checked against lanes, columns or the other steps. Everything optional is still open.
+/// A step before it is checked against lanes, columns or the other steps. Optional keys are still unset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftStep {
     pub channel: Channel,
@@ -19,21 +19,21 @@ pub struct DraftStep {
     pub ttl: Option<Span>,
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
-    /// Instead of the campaign's.
+    /// Overrides the campaign's.
     pub quiet_hours: Option<Vec<Stretch>>,
     pub send_window: Option<Vec<Stretch>>,
     pub countries: Countries,
-    /// What of it may leave at most.
+    /// The limits of what it may send.
     pub wanted: Wanted,
     pub content: Content,
 }
 
-/// What a person wants to leave at most, before it is known what anything costs.
+/// The limits that an operator sets, before prices are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
     pub messages: Option<u64>,
     pub budget: Option<Money>,
-    /// Of the budget, where it is said.
+    /// The currency of the budget, if it is stated.
     pub currency: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl Wanted {
             table.text_or_number("max_messages").and_then(|text| match text.replace(['_', ','], "").parse() {
                 Ok(messages) if messages > 0 => Some(messages),
                 Ok(_) | Err(_) => {
-                    table.wrong("max_messages", format_args!("\"{text}\" is no number of messages from 1 on"));
+                    table.wrong("max_messages", format_args!("invalid number of messages \"{text}\"; use 1 or more"));
                     None
                 }
             });
@@ -52,7 +52,7 @@ impl Wanted {
         let budget = match amount.parse::<Money>() {
             Ok(budget) if !budget.is_zero() => Some(budget),
             Ok(_) => {
-                table.wrong("budget", "is nothing, so nothing could leave; write an amount, or remove the step");
+                table.wrong("budget", "is zero, so nothing could be sent; write an amount, or remove the step");
                 None
             }
             Err(error) => {
@@ -67,7 +67,7 @@ impl Wanted {
 
 const STEP_NOT_BUILT: &[NotBuilt] = &[("countries", "write `only` or `skip_when`")];
 
-/// The steps of a campaign or of a route, in their order.
+/// Reads the steps of a campaign or of a route, in their order.
 pub fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
     let mut found = Vec::new();
     let tables = table.tables("step");
@@ -84,9 +84,9 @@ pub fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
     found
 }
 
-const NO_STEP: &str = "there is none; add one with a channel and what to say";
+const NO_STEP: &str = "is missing; add one with a channel and its content";
 
-/// A step out of its table; where something is wrong with it, that has been said.
+/// Reads a step from its table; `None` after a reported problem.
 fn step(mut table: Table<'_>) -> Option<DraftStep> {
     if !table.has("channel") {
         table.wrong("channel", "is missing; write WhatsApp, Viber, SMS or another");
@@ -122,15 +122,18 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     })
 }
 
-/// One lane, or several that share the step's people.
+/// Reads one lane, or several that share the step's recipients.
 fn lanes(table: &mut Table<'_>) -> Vec<String> {
     let (lane, is_pool, pool) = (table.said("lane"), table.has("lanes"), table.texts("lanes"));
     if lane.is_some() && is_pool {
-        table.wrong("lanes", "`lane` names one already; keep one of them");
+        table.wrong("lanes", "`lane` already names one; keep one of them");
     } else if is_pool && pool.is_empty() {
         table.wrong("lanes", "names no lane; write some, such as [\"promo-1\", \"promo-2\"], or remove it");
     } else if pool.len() > Pool::MOST {
-        table.wrong("lanes", format_args!("names {} lanes, and {} are the most; remove some", pool.len(), Pool::MOST));
+        table.wrong(
+            "lanes",
+            format_args!("names {} lanes, but at most {} are allowed; remove some", pool.len(), Pool::MOST),
+        );
     }
     let twice = pool.iter().enumerate().find(|(place, name)| pool.iter().take(*place).any(|other| other == *name));
     if let Some((_, name)) = twice {
@@ -139,13 +142,13 @@ fn lanes(table: &mut Table<'_>) -> Vec<String> {
     lane.into_iter().chain(pool).collect()
 }
 
-/// For whom a step is: those that `only` names, or all but those that `skip_when` names. An empty column is no reason of
-/// its own to leave a step out: a text that cannot be written for somebody gives way to the next step anyway.
+/// Reads the countries of a step: those in `only`, or all but those in `skip_when`. There is no condition for an empty
+/// column, because a message that cannot be rendered falls back anyway.
 fn countries(table: &mut Table<'_>) -> Countries {
     let (only, skipped) = (countries_named(table, "only"), countries_named(table, "skip_when"));
     match (only, skipped) {
         (Some(_), Some(_)) => {
-            table.wrong("skip_when", "`only` says already for whom the step is; keep one of them");
+            table.wrong("skip_when", "`only` already selects the countries; keep one of them");
             Countries::Everywhere
         }
         (Some(only), None) => Countries::Only(only),
@@ -154,7 +157,7 @@ fn countries(table: &mut Table<'_>) -> Countries {
     }
 }
 
-/// Countries by their codes, where the key is there.
+/// Reads countries by their codes, if the key is set.
 pub fn countries_named(table: &mut Table<'_>, key: &'static str) -> Option<BTreeSet<Country>> {
     if !table.has(key) {
         return None;
@@ -167,14 +170,14 @@ pub fn countries_named(table: &mut Table<'_>, key: &'static str) -> Option<BTree
     for code in codes {
         match Country::by_code(&code) {
             Some(country) => countries.extend([country]),
-            None => table.wrong(key, no_country(&code)),
+            None => table.wrong(key, unknown_country(&code)),
         }
     }
     Some(countries)
 }
 
-pub(crate) fn no_country(code: &str) -> String {
-    // A slip of the hand mostly leaves the first letter right.
+pub(crate) fn unknown_country(code: &str) -> String {
+    // A typing error mostly leaves the first letter right.
     let first = code.trim().chars().next().map(|first| first.to_ascii_uppercase());
     let alike = Country::known().filter(|known| known.chars().next() == first);
     let right = match code.trim().to_ascii_uppercase().as_str() {
@@ -182,7 +185,7 @@ pub(crate) fn no_country(code: &str) -> String {
         code => nearest(code, alike).or_else(|| nearest(code, Country::known())),
     };
     match right {
-        Some(right) => format!("\"{code}\" is no country; did you mean {right}?"),
-        None => format!("\"{code}\" is no country; write its two letters, such as SG or MY"),
+        Some(right) => format!("unknown country \"{code}\"; did you mean {right}?"),
+        None => format!("unknown country \"{code}\"; use its two letters, such as SG or MY"),
     }
 }

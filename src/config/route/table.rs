@@ -1,4 +1,4 @@
-//! Reads a table key by key, and collects what is wrong with it instead of stopping at the first.
+//! Reads a table key by key, and collects all of its problems instead of stopping at the first.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,18 +9,18 @@ use super::problem::Problem;
 use crate::config::hint;
 use crate::domain::{Span, StepIndex};
 
-/// A table of the file. Every key that is asked for is a known one; [`Table::finish`] refuses what is left.
+/// A table of the file. Each key that is read counts as known; [`Table::finish`] refuses the rest.
 #[derive(Debug)]
 pub struct Table<'a> {
     step: Option<StepIndex>,
-    /// Stands before the keys of an inner table: `template, `.
+    /// The prefix of the keys of an inner table: `template, `.
     prefix: &'a str,
     left: Map<String, Value>,
     known: Vec<&'static str>,
     problems: &'a mut Vec<Problem>,
 }
 
-/// A key that is designed but not built yet, and what to do meanwhile.
+/// A key that is not supported yet, and what to do instead.
 pub type NotBuilt = (&'static str, &'static str);
 
 impl<'a> Table<'a> {
@@ -39,7 +39,7 @@ impl<'a> Table<'a> {
     }
 
     pub fn not_built(&mut self, key: &str, what: impl fmt::Display, instead: &str) {
-        self.wrong(key, format_args!("{what} is designed but not built yet; {instead}"));
+        self.wrong(key, format_args!("{what} is not supported yet; {instead}"));
     }
 
     /// A table within this one.
@@ -53,11 +53,12 @@ impl<'a> Table<'a> {
     }
 
     pub fn has(&mut self, key: &'static str) -> bool {
-        self.asked(key);
+        self.mark_known(key);
         self.left.get(key).is_some_and(|value| !value.is_null())
     }
 
-    fn asked(&mut self, key: &'static str) {
+    /// Marks a key as known.
+    fn mark_known(&mut self, key: &'static str) {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
@@ -67,17 +68,17 @@ impl<'a> Table<'a> {
         self.left.get(key).is_some_and(Value::is_object)
     }
 
-    /// Whether everything in it has been asked for.
+    /// Whether all of its keys have been read.
     pub fn is_spent(&self) -> bool {
         self.left.is_empty()
     }
 
     pub fn take(&mut self, key: &'static str) -> Option<Value> {
-        self.asked(key);
+        self.mark_known(key);
         self.left.remove(key).filter(|value| !value.is_null())
     }
 
-    /// A text. Where `numbers` is set, a number may stand for the text of itself.
+    /// Reads a text. With `numbers`, a number is read as its text.
     fn text_of(&mut self, key: &str, value: Value, numbers: bool) -> Option<String> {
         match value {
             Value::String(text) => Some(text),
@@ -103,7 +104,7 @@ impl<'a> Table<'a> {
         self.text_of(key, value, true)
     }
 
-    /// A text that says something.
+    /// Reads a text that is not empty.
     pub fn said(&mut self, key: &'static str) -> Option<String> {
         let text = self.text(key)?;
         if text.trim().is_empty() {
@@ -113,7 +114,7 @@ impl<'a> Table<'a> {
         Some(text.trim().to_owned())
     }
 
-    /// A length of time that is worth waiting.
+    /// Reads a duration of at least a second.
     pub fn positive(&mut self, key: &'static str) -> Option<Span> {
         let span: Span = self.parsed(key)?;
         if span < Span::from_secs(1) {
@@ -123,13 +124,13 @@ impl<'a> Table<'a> {
         Some(span)
     }
 
-    /// A text through the door of its type.
+    /// Reads and parses a text.
     pub fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
         let text = self.said(key)?;
         text.parse().map_err(|error| self.wrong(key, error)).ok()
     }
 
-    /// One text, or a list of them.
+    /// Reads one text, or a list of them.
     pub fn texts(&mut self, key: &'static str) -> Vec<String> {
         match self.take(key) {
             None => Vec::new(),
@@ -140,7 +141,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// One, or a list of them, where the key is there.
+    /// Reads and parses one text or a list of them, if the key is set.
     pub fn parsed_all<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<Vec<T>> {
         if !self.has(key) {
             return None;
@@ -187,14 +188,14 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// Refuses every key that nobody asked for: never is one ignored.
+    /// Refuses every key that was not read, so that none is ignored.
     pub fn finish(mut self, not_built: &[NotBuilt]) {
         for key in std::mem::take(&mut self.left).into_iter().map(|(key, _)| key) {
             match not_built.iter().find(|(name, _)| *name == key) {
                 Some((name, instead)) => self.not_built(name, format_args!("`{name}`"), instead),
                 None => {
                     let known = self.known.clone();
-                    self.wrong(&key, format_args!("there is no such key; {}", hint(&key, known)));
+                    self.wrong(&key, format_args!("unknown key; {}", hint(&key, known)));
                 }
             }
         }

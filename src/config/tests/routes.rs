@@ -1,4 +1,4 @@
-//! `[[route]]`, and what `config show` says of it.
+//! `[[route]]`, and the lines that `config show` prints for it.
 
 use super::*;
 
@@ -50,34 +50,30 @@ fn a_route_is_steps_under_a_name() {
 }
 
 #[test]
-fn what_is_wrong_with_a_route_names_it_with_step_and_key_all_at_once() {
+fn all_problems_of_a_route_are_listed_with_step_and_key() {
     let cases = [
         (
             "fallback_after = \"5m\"",
             "fallback_after = \"0s\"",
             "route codes, step 1, fallback_after: 0s is less than a second",
         ),
-        (
-            "channel = \"SMS\"",
-            "chanel = \"SMS\"",
-            "route codes, step 2, chanel: there is no such key; did you mean `channel`?",
-        ),
+        ("channel = \"SMS\"", "chanel = \"SMS\"", "route codes, step 2, chanel: unknown key; did you mean `channel`?"),
         ("channel = \"SMS\"", "", "route codes, step 2, channel: is missing"),
         (
             "channel = \"SMS\"",
             "channel = \"Pigeon\"",
             "route codes, step 2, channel: unknown channel \"Pigeon\"; known are",
         ),
-        ("text = \"Hi {{Name}}\"", "", "route codes, step 2, text: a step needs something to say"),
-        ("[\"CN\"]", "[\"CHN\"]", "route codes, step 1, skip_when: \"CHN\" is no country; did you mean"),
+        ("text = \"Hi {{Name}}\"", "", "route codes, step 2, text: a step needs content"),
+        ("[\"CN\"]", "[\"CHN\"]", "route codes, step 1, skip_when: unknown country \"CHN\"; did you mean"),
         ("language = \"en\", ", "", "route codes, step 1, template, language: is missing"),
         ("default = true", "default = \"yes\"", "route codes, default: write true or false, without quotes"),
         (
             "default = true",
             "sub_account = \"acne\"",
-            "route codes, sub_account: no lane sends for acne; did you mean `acme`?",
+            "route codes, sub_account: no lane uses the subaccount acne; did you mean `acme`?",
         ),
-        ("default = true", "deflaut = true", "route codes, deflaut: there is no such key; did you mean `default`?"),
+        ("default = true", "deflaut = true", "route codes, deflaut: unknown key; did you mean `default`?"),
         ("name = \"codes\"", "name = \"my codes\"", "route number 1, name: give it a name of letters, digits"),
         ("name = \"codes\"", "", "route number 1, name: give it a name"),
     ];
@@ -90,21 +86,21 @@ fn what_is_wrong_with_a_route_names_it_with_step_and_key_all_at_once() {
 }
 
 #[test]
-fn a_name_stands_for_one_route_and_a_subaccount_has_one_default() {
+fn route_names_and_the_default_of_a_subaccount_are_unique() {
     let other = ROUTE.replace("\"codes\"", "\"others\"");
     let error = with(&format!("{ROUTE}{other}")).unwrap_err().to_string();
-    assert!(error.contains("route others, default: codes is the default of acme already; keep one"), "{error}");
+    assert!(error.contains("route others, default: codes is already the default of acme; keep one"), "{error}");
     let error = with(&format!("{ROUTE}{}", ROUTE.replace("default = true", ""))).unwrap_err().to_string();
-    assert!(error.contains("route codes, name: there are two routes of this name"), "{error}");
+    assert!(error.contains("route codes, name: another route has this name"), "{error}");
     assert_eq!(with(&format!("{ROUTE}{}", other.replace("default = true", ""))).unwrap().config.routes.len(), 2);
 }
 
 #[test]
-fn a_route_is_a_repeated_section_of_the_file_and_of_nothing_else() {
+fn a_route_is_a_repeated_section_of_the_file_only() {
     let error = with("[route]\nname = \"x\"").unwrap_err().to_string();
     assert!(error.contains("`route` must be a repeated section, [[route]]"), "{error}");
     let error = with("[[rout]]\nname = \"x\"").unwrap_err().to_string();
-    assert!(error.contains("there is no section `rout`; did you mean `route`?"), "{error}");
+    assert!(error.contains("unknown section `rout`; did you mean `route`?"), "{error}");
     let error = read_env(TWO, &[("VOLLEY_ROUTE_CODES_DEFAULT", "true")]).unwrap_err().to_string();
-    assert!(error.contains("VOLLEY_ROUTE_CODES_DEFAULT: a route has more to it than a variable can hold"), "{error}");
+    assert!(error.contains("VOLLEY_ROUTE_CODES_DEFAULT: a route does not fit into a variable"), "{error}");
 }

@@ -12,16 +12,16 @@ use crate::store::{self, HeldBy, Hold};
 use crate::throttle::{Bucket, Pace, Tenure};
 
 #[derive(Debug)]
-struct NobodyThere;
+struct Unreachable;
 
 #[async_trait::async_trait]
-impl Transport for NobodyThere {
+impl Transport for Unreachable {
     async fn post(&self, _: Endpoint, _: Vec<u8>, _: Arc<dyn Gate>) -> std::result::Result<RawAnswer, Broken> {
-        Err(Broken::NotOffered { why: "nobody is there".to_owned() })
+        Err(Broken::NotOffered { why: "unreachable".to_owned() })
     }
 
     async fn details(&self, _: &crate::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
-        Err(Broken::NotOffered { why: "nobody is there".to_owned() })
+        Err(Broken::NotOffered { why: "unreachable".to_owned() })
     }
 }
 
@@ -37,7 +37,7 @@ fn config() -> Config {
     Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config
 }
 
-/// A watch over one lane, and a clock that only the test moves: whatever waits for time waits for ever.
+/// A watch over one lane, with a clock that only the test advances.
 async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
     let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
     let clock = Arc::clone(&manual) as Arc<dyn Clock>;
@@ -48,7 +48,7 @@ async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
     let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
     let lane = Lane::new(dispatch::Parts {
         id,
-        client: Client::new(Box::new(NobodyThere)),
+        client: Client::new(Box::new(Unreachable)),
         pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, Arc::clone(&clock))), None),
         config,
         pairs: None,
@@ -61,15 +61,16 @@ async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
         chance: Arc::new(Chance::seeded(1)),
     });
     let store::Started { node, epoch, .. } = store::started(store.as_ref(), clock.now()).await;
-    let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
+    let ((_, missed), (_, slot_changes)) = (mpsc::channel(1), mpsc::channel(1));
     let decided = Arc::default();
     let gaps = Arc::new(Gaps::new(clock.now(), crate::timers::Addresses::default()));
     let proofs = Proofs::new(&whole.provider);
-    let (to_look, dice) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
-    let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::new(|_| {})));
+    let (verifier_store, verifier_chance) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
+    let verifier =
+        Arc::new(Verifier::new(proofs, verifier_store, Arc::clone(&clock), verifier_chance, Arc::new(|_| {})));
     let lanes = vec![Arc::clone(&lane)];
     let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), windows: BTreeMap::new() };
-    let dials = Dials::new(Arc::new(whole), built, Vec::new());
+    let overrides = Overrides::new(Arc::new(whole), built, Vec::new());
     let tenure = Arc::new(Tenure::new(epoch, clock.now()));
     let watch = Watch::new(Parts {
         node,
@@ -77,12 +78,12 @@ async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
         tenure,
         book,
         holds,
-        dials,
+        overrides,
         lanes,
         gaps,
-        door,
+        verifier,
         missed,
-        places,
+        slot_changes,
         decided,
         clock,
     });
@@ -94,7 +95,7 @@ async fn noted(watch: &Watch) -> u64 {
 }
 
 #[tokio::test]
-async fn while_requests_of_one_decision_are_waited_for_the_next_is_obeyed_and_noted_behind_it() {
+async fn a_decision_is_applied_while_an_earlier_one_awaits_its_requests() {
     let (mut watch, lane, _) = watch().await;
     let begun = lane.begin();
     let first = watch.parts.store.hold(paused("sms", watch.parts.clock.now()), watch.parts.clock.now()).await.unwrap();
@@ -103,9 +104,9 @@ async fn while_requests_of_one_decision_are_waited_for_the_next_is_obeyed_and_no
     let second =
         watch.parts.store.hold(paused("viber", watch.parts.clock.now()), watch.parts.clock.now()).await.unwrap();
     watch.run_once().await.unwrap();
-    assert!(watch.parts.holds.on_lane("viber").is_some(), "obeyed while the first is waited for");
+    assert!(watch.parts.holds.on_lane("viber").is_some(), "applied while the first is still unconfirmed");
     assert!(noted(&watch).await < first);
-    // What begins now is nobody's concern any more.
+    // A request that begins now delays no decision.
     let _later = lane.begin();
     drop(begun);
     watch.run_once().await.unwrap();
@@ -113,7 +114,7 @@ async fn while_requests_of_one_decision_are_waited_for_the_next_is_obeyed_and_no
 }
 
 #[tokio::test]
-async fn what_came_due_in_a_pause_is_looked_at_as_soon_as_the_campaign_goes_on() {
+async fn deadlines_of_a_pause_fire_as_soon_as_the_campaign_resumes() {
     let (mut watch, _, clock) = watch().await;
     let (store, clock) = (Arc::clone(&watch.parts.store), clock as Arc<dyn Clock>);
     let text = "name = \"a\"\nnumbers = [\"+6590000001\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
@@ -131,7 +132,7 @@ async fn what_came_due_in_a_pause_is_looked_at_as_soon_as_the_campaign_goes_on()
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_answer_holds_up_no_note_for_ever() {
+async fn an_unanswered_request_delays_a_confirmation_only_for_a_while() {
     let (mut watch, lane, clock) = watch().await;
     let _begun = lane.begin();
     let seq = watch.parts.store.hold(paused("sms", clock.now()), clock.now()).await.unwrap();
@@ -143,7 +144,7 @@ async fn a_provider_that_does_not_answer_holds_up_no_note_for_ever() {
 }
 
 #[tokio::test]
-async fn what_was_said_while_the_machine_slept_is_lost_although_the_time_did_not_pass_here() {
+async fn a_clock_jump_forward_is_recorded_as_a_gap_with_lost_receipts() {
     let (mut watch, _, clock) = watch().await;
     watch.run_once().await.unwrap();
     let (fell_asleep, slept) = (clock.now(), Span::from_secs(3_600));
@@ -155,7 +156,7 @@ async fn what_was_said_while_the_machine_slept_is_lost_although_the_time_did_not
     let kept = async || store.gaps().await.unwrap().iter().map(store::KeptGap::span).collect::<Vec<_>>();
     assert_eq!(watch.parts.gaps.lost_everywhere(), [gap]);
     assert_eq!(kept().await, [(gap.from, gap.until)]);
-    // Where the wall clock is set back, no more time passed elsewhere than here.
+    // If the wall clock is set back, no more time passed for the provider than here.
     clock.jump(-slept.millis());
     clock.advance(BEAT);
     watch.run_once().await.unwrap();
@@ -165,7 +166,7 @@ async fn what_was_said_while_the_machine_slept_is_lost_although_the_time_did_not
 }
 
 #[tokio::test]
-async fn what_the_provider_holds_counts_at_once_and_is_written_by_the_next_look() {
+async fn a_hold_from_an_answer_applies_at_once_and_is_stored_by_the_next_look() {
     let (mut watch, _, clock) = watch().await;
     watch.run_once().await.unwrap();
     let refused = Hold { by: HeldBy::Answer, ..paused("sms", clock.now()) };
@@ -180,7 +181,7 @@ async fn what_the_provider_holds_counts_at_once_and_is_written_by_the_next_look(
 }
 
 #[tokio::test]
-async fn a_beat_renews_the_lease_and_that_of_a_superseded_server_ends_its_tenure() {
+async fn a_beat_renews_the_lease_or_ends_the_tenure_of_a_superseded_server() {
     let (mut watch, _, clock) = watch().await;
     clock.advance(BEAT);
     watch.look().await;

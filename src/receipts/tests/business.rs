@@ -1,4 +1,4 @@
-//! Events of the account as the provider's documents show them, and what becomes of each.
+//! Account events as the provider's documents show them, and the effect of each.
 
 use super::*;
 use crate::config::{Config, Lane};
@@ -20,7 +20,7 @@ fn lanes(more: &str) -> Vec<Lane> {
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-/// An event around these details.
+/// An event with these details.
 fn body(kind: &str, details: &str) -> String {
     format!(
         r#"{{"eventId":"0f88f5c4-fae7-4dcf-8ff2-b2990133edea","timestamp":"2025-01-01T00:00:00.00Z","provider":"WhatsApp",
@@ -28,39 +28,42 @@ fn body(kind: &str, details: &str) -> String {
     )
 }
 
-fn heard_by(lanes: &[Lane], body: &str) -> Option<BusinessEvent> {
-    heard_where(&[], lanes, body)
+fn event_for(lanes: &[Lane], body: &str) -> Option<BusinessEvent> {
+    event_with(&[], lanes, body)
 }
 
-/// The same, where something has been turned.
-fn heard_where(turned: &[Dial], lanes: &[Lane], body: &str) -> Option<BusinessEvent> {
+/// The same, with overrides in effect.
+fn event_with(overrides: &[Dial], lanes: &[Lane], body: &str) -> Option<BusinessEvent> {
     match wire::parse_events(body.as_bytes()).pop() {
         Some(wire::Event::Business { business, raw }) => {
-            read(&business, raw, lanes, NOW).map(|of_account| of_account.where_turned(turned))
+            read(&business, raw, lanes, NOW).map(|event| event.with_overrides(overrides))
         }
         other => panic!("{other:?}"),
     }
 }
 
-fn heard(kind: &str, details: &str) -> BusinessEvent {
-    heard_by(&lanes(""), &body(kind, details)).unwrap()
+fn account_event(kind: &str, details: &str) -> BusinessEvent {
+    event_for(&lanes(""), &body(kind, details)).unwrap()
 }
 
 fn number(number: &str, meta: &str) -> BusinessEvent {
-    heard("phone_number_quality_update", &format!(r#"{{"displayPhoneNumber":"{number}","meta":{meta}}}"#))
+    account_event("phone_number_quality_update", &format!(r#"{{"displayPhoneNumber":"{number}","meta":{meta}}}"#))
 }
 
 fn template(kind: &str, meta: &str) -> BusinessEvent {
-    heard(kind, &format!(r#"{{"templateId":123,"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#))
+    account_event(
+        kind,
+        &format!(r#"{{"templateId":123,"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#),
+    )
 }
 
-fn turned(event: &BusinessEvent) -> Vec<(Knob, &str, &str, &str)> {
+fn overrides(event: &BusinessEvent) -> Vec<(Knob, &str, &str, &str)> {
     let dials = event.dials.iter();
     dials.map(|dial| (dial.knob, dial.name.as_str(), dial.value.as_str(), dial.in_file.as_str())).collect()
 }
 
 #[test]
-fn a_limit_that_the_provider_changes_is_the_portfolios_by_whichever_name_it_comes() {
+fn a_limit_change_sets_the_tier_of_the_portfolio_in_every_spelling() {
     for (meta, tier) in [
         (r#"{"event":"UPGRADE","currentLimit":"TIER_10K","oldLimit":"TIER_1K"}"#, "10K"),
         (r#"{"event":"UPGRADE","maxDailyConversationsPerBusiness":"TIER_2K"}"#, "2K"),
@@ -71,14 +74,14 @@ fn a_limit_that_the_provider_changes_is_the_portfolios_by_whichever_name_it_come
     ] {
         for shown in ["15550783881", "+1 555-078-3882"] {
             let event = number(shown, meta);
-            assert_eq!(turned(&event), [(Knob::Tier, "acme", tier, "1K")], "{shown} {meta}");
+            assert_eq!(overrides(&event), [(Knob::Tier, "acme", tier, "1K")], "{shown} {meta}");
             assert_eq!(event.dials[0].since, Timestamp::parse_rfc3339("2025-01-01T00:00:00Z").unwrap());
         }
     }
 }
 
 #[test]
-fn what_is_no_tier_that_counts_people_and_what_nobody_knows_changes_nothing_and_is_shown() {
+fn unknown_tiers_and_unknown_events_change_nothing_and_are_shown() {
     for meta in [
         r#"{"event":"UPGRADE","maxDailyConversationsPerBusiness":"TIER_NOT_SET"}"#,
         r#"{"event":"UPGRADE","maxDailyConversationsPerBusiness":"TIER_9000"}"#,
@@ -90,19 +93,19 @@ fn what_is_no_tier_that_counts_people_and_what_nobody_knows_changes_nothing_and_
         let event = number("15550783881", meta);
         assert!(event.dials.is_empty() && event.told.len() == 1, "{meta}: {event:?}");
     }
-    let nobodys = number("15559999999", r#"{"event":"UPGRADE","currentLimit":"TIER_10K"}"#);
-    assert!(nobodys.dials.is_empty() && nobodys.told[0].1.contains("the `number` of no lane"), "{nobodys:?}");
+    let unknown = number("15559999999", r#"{"event":"UPGRADE","currentLimit":"TIER_10K"}"#);
+    assert!(unknown.dials.is_empty() && unknown.told[0].1.contains("no lane has that `number`"), "{unknown:?}");
 }
 
 #[test]
-fn a_throughput_upgrade_lifts_the_rate_of_its_number_and_never_the_tier_whatever_tier_it_names() {
+fn a_throughput_upgrade_raises_the_rate_but_never_the_tier() {
     for meta in [
         r#"{"event":"THROUGHPUT_UPGRADE","currentLimit":"TIER_UNLIMITED"}"#,
         r#"{"event":"THROUGHPUT_UPGRADE","maxDailyConversationsPerBusiness":"TIER_UNLIMITED"}"#,
         r#"{"event":"THROUGHPUT_UPGRADE","maxDailyConversationsPerBusiness":"TIER_10K"}"#,
     ] {
-        assert_eq!(turned(&number("15550783882", meta)), [(Knob::Rate, "two", "1000/s", "80/s")], "{meta}");
-        assert!(number("15550783883", meta).dials.is_empty(), "it goes faster already");
+        assert_eq!(overrides(&number("15550783882", meta)), [(Knob::Rate, "two", "1000/s", "80/s")], "{meta}");
+        assert!(number("15550783883", meta).dials.is_empty(), "its rate is higher already");
     }
 }
 
@@ -116,7 +119,7 @@ fn a_flagged_number_is_shown_with_its_lane() {
 }
 
 #[test]
-fn a_template_that_the_provider_stops_is_held_on_every_lane_and_one_that_it_approves_is_let_go() {
+fn a_paused_template_is_held_on_every_lane_and_an_approved_one_released() {
     for (meta, reason) in [
         (
             r#"{"status":"PAUSED","reason":"NONE","otherInfo":{"title":"FIRST_PAUSE","description":"Pause description"}}"#,
@@ -150,7 +153,7 @@ fn a_template_that_the_provider_stops_is_held_on_every_lane_and_one_that_it_appr
 }
 
 #[test]
-fn a_flagged_template_says_until_when_it_may_be_sent() {
+fn a_flagged_template_shows_when_it_will_be_disabled() {
     let meta = r#"{"status":"FLAGGED","disableInfo":{"disableDate":"2025-02-01T00:00:00.00Z"}}"#;
     let event = template("template_status_update", meta);
     assert!(event.holds.is_empty());
@@ -178,7 +181,7 @@ fn quality_category_and_account_are_shown_and_change_nothing() {
             "MARKETING",
         ),
         (
-            heard(
+            account_event(
                 "account_update",
                 r#"{"event":"ACCOUNT_RESTRICTION","phoneNumber":"15550783881","restrictionInfo":[
                 {"restrictionType":"RESTRICTED_BUSINESS_INITIATED_CALLING","expiration":"2026-02-01T00:00:00Z"}]}"#,
@@ -193,11 +196,11 @@ fn quality_category_and_account_are_shown_and_change_nothing() {
     }
 }
 
-/// What the documents show: the API knows the account by a UUID, and its events by another name.
+/// As in the documents: the API names the account by a UUID, and its events by another name.
 const OURS: &str = "account_id = \"91b106f0-c0da-4aba-a43a-7af9c5893a80\"";
 
-fn doubted(kind: &str, details: &str) -> BusinessEvent {
-    let event = heard_by(&lanes(OURS), &body(kind, details)).unwrap();
+fn unknown_account_event(kind: &str, details: &str) -> BusinessEvent {
+    let event = event_for(&lanes(OURS), &body(kind, details)).unwrap();
     assert!(event.told.iter().all(|(_, text)| text.contains("\"acme-account\"")), "{:?}", event.told);
     let unknown: Vec<_> = event.says.iter().filter_map(Said::unknown_account).collect();
     assert_eq!(unknown, ["acme-account"]);
@@ -208,11 +211,11 @@ fn doubted(kind: &str, details: &str) -> BusinessEvent {
 fn restrictions_of_an_account_with_another_name_are_obeyed() {
     let number = |meta: &str| {
         let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
-        doubted("phone_number_quality_update", &details)
+        unknown_account_event("phone_number_quality_update", &details)
     };
     let template = |meta: &str| {
         let details = format!(r#"{{"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#);
-        doubted("template_status_update", &details)
+        unknown_account_event("template_status_update", &details)
     };
     let says = |event: &BusinessEvent, value: &str| event.says.iter().any(|said| said.value == value);
     for status in ["PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION"] {
@@ -223,16 +226,16 @@ fn restrictions_of_an_account_with_another_name_are_obeyed() {
     assert!(says(&flagged, "FLAGGED") && says(&flagged, "2025-02-01T00:00:00.00Z"), "{flagged:?}");
     assert!(says(&number(r#"{"event":"FLAGGED"}"#), "FLAGGED"));
     let down = number(r#"{"event":"DOWNGRADE","currentLimit":"TIER_250"}"#);
-    assert_eq!(turned(&down), [(Knob::Tier, "acme", "250", "1K")]);
+    assert_eq!(overrides(&down), [(Knob::Tier, "acme", "250", "1K")]);
 }
 
 #[test]
-fn a_tier_is_lowered_for_an_account_with_another_name_from_what_counts_now() {
-    // Turned to, said, and whether that is less. The file says 1K.
+fn an_account_with_another_name_lowers_the_tier_in_effect() {
+    // The override, the tier in the event, and whether the event lowers it. The file says 1K.
     for (counts, said, is_less) in
         [("10K", "TIER_2K", true), ("50", "TIER_250", false), ("2K", "TIER_2K", false), ("2K", "TIER_250", true)]
     {
-        let turned = Dial {
+        let in_effect = Dial {
             knob: Knob::Tier,
             name: "acme".to_owned(),
             value: counts.to_owned(),
@@ -243,7 +246,7 @@ fn a_tier_is_lowered_for_an_account_with_another_name_from_what_counts_now() {
         };
         let meta = format!(r#"{{"event":"DOWNGRADE","currentLimit":"{said}"}}"#);
         let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
-        let event = heard_where(&[turned], &lanes(OURS), &body("phone_number_quality_update", &details)).unwrap();
+        let event = event_with(&[in_effect], &lanes(OURS), &body("phone_number_quality_update", &details)).unwrap();
         assert_eq!((event.dials.len(), event.told.len()), (usize::from(is_less), usize::from(!is_less)), "{event:?}");
     }
 }
@@ -262,7 +265,7 @@ fn nothing_is_released_or_raised_for_an_account_with_another_name() {
         r#"{"event":"UNFLAGGED"}"#,
     ] {
         let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
-        let event = doubted("phone_number_quality_update", &details);
+        let event = unknown_account_event("phone_number_quality_update", &details);
         assert!(nothing(&event) && event.told.len() == 1, "{meta}: {event:?}");
     }
     for (kind, meta) in [
@@ -272,51 +275,51 @@ fn nothing_is_released_or_raised_for_an_account_with_another_name() {
         ("template_category_update", r#"{"newCategory":"UTILITY"}"#),
     ] {
         let details = format!(r#"{{"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#);
-        let event = doubted(kind, &details);
+        let event = unknown_account_event(kind, &details);
         assert!(nothing(&event) && event.told.len() == 1, "{kind} {meta}: {event:?}");
     }
     let violation =
         r#"{"event":"ACCOUNT_VIOLATION","phoneNumber":"16505552771","violationInfo":{"violationType":"SPAM"}}"#;
-    let event = doubted("account_update", violation);
+    let event = unknown_account_event("account_update", violation);
     assert!(event.told[0].1.contains("ACCOUNT_VIOLATION: SPAM"), "{:?}", event.told);
-    // A lane that does not say of which account it is takes every event for its own.
+    // A lane without `account_id` accepts every event.
     let mut some = lanes(OURS);
     some[0].provider.account_id = None;
     let approved = r#"{"templateName":"promo","templateLanguage":"en","meta":{"status":"APPROVED"}}"#;
-    let event = heard_by(&some, &body("template_status_update", approved)).unwrap();
+    let event = event_for(&some, &body("template_status_update", approved)).unwrap();
     assert_eq!(event.lifts.iter().map(|lift| lift.0.as_str()).collect::<Vec<_>>(), ["one"]);
 }
 
 #[test]
-fn a_number_of_no_lane_is_noted_as_that() {
+fn the_number_of_no_lane_is_recorded_as_unknown() {
     let event = number("+1 555-999-9999", r#"{"event":"FLAGGED"}"#);
     assert_eq!(event.says.iter().filter_map(Said::unknown_number).collect::<Vec<_>>(), ["15559999999"]);
     assert!(number("15550783881", r#"{"event":"FLAGGED"}"#).says.iter().all(|said| said.unknown_number().is_none()));
 }
 
 #[test]
-fn an_event_of_one_of_two_accounts_concerns_its_lanes_and_an_unknown_type_none() {
+fn an_account_event_concerns_only_the_lanes_of_its_account() {
     let details = r#"{"displayPhoneNumber":"15550783881","meta":{"event":"UPGRADE","currentLimit":"TIER_10K"}}"#;
     let kind = "phone_number_quality_update";
     let stated = |account: &str| lanes(&format!("account_id = \"{account}\""));
-    let event = heard_by(&stated("ACME-account"), &body(kind, details)).unwrap();
-    assert_eq!(turned(&event), [(Knob::Tier, "acme", "10K", "1K")]);
+    let event = event_for(&stated("ACME-account"), &body(kind, details)).unwrap();
+    assert_eq!(overrides(&event), [(Knob::Tier, "acme", "10K", "1K")]);
     assert!(event.says.iter().all(|said| said.unknown_account().is_none()));
-    assert!(heard_by(&lanes(""), &body("flow_update", details)).is_none());
-    // Of two accounts it concerns the lanes of one, and those that do not say whose they are.
+    assert!(event_for(&lanes(""), &body("flow_update", details)).is_none());
+    // With two accounts it concerns the lanes of its own, and those without `account_id`.
     let mut both = stated("ACME-account");
     both[1].provider.account_id = Some("another".to_owned());
     both[2].provider.account_id = None;
     let paused = r#"{"templateName":"promo","templateLanguage":"en","meta":{"status":"PAUSED"}}"#;
-    let event = heard_by(&both, &body("template_status_update", paused)).unwrap();
+    let event = event_for(&both, &body("template_status_update", paused)).unwrap();
     let held: Vec<&str> = event.holds.iter().map(|hold| hold.lane.as_str()).collect();
     assert_eq!(held, ["one", "fast"]);
-    // Without a template it would be a hold of whole lanes.
+    // A hold without a template would hold the whole lane.
     for paused in [r#"{"meta":{"status":"PAUSED"}}"#, r#"{"templateName":"","meta":{"status":"APPROVED"}}"#] {
-        let event = heard_by(&both, &body("template_status_update", paused)).unwrap();
+        let event = event_for(&both, &body("template_status_update", paused)).unwrap();
         assert!(event.holds.is_empty() && event.lifts.is_empty() && event.told.len() == 1, "{paused}");
     }
     let nameless = body(kind, details).replace("0f88f5c4-fae7-4dcf-8ff2-b2990133edea", "");
-    let id = |body: &str| heard_by(&lanes(""), body).unwrap().id;
+    let id = |body: &str| event_for(&lanes(""), body).unwrap().id;
     assert_eq!((id(&nameless).len(), id(&nameless) == id(&nameless.replace("10K", "2K"))), (32, false));
 }

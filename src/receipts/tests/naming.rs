@@ -1,11 +1,11 @@
-//! Receipts without our id: which of them may be of an attempt that nobody knows, and which are another sender's.
+//! Receipts without our id: which may be about an unknown attempt, and which are another sender's.
 
 use super::*;
 use crate::config::{Config, Lane};
 use crate::domain::Status;
 use crate::receipts::incoming::{Incoming, Parsed};
 
-/// The lanes of the plan, as one subaccount knows them, at one address.
+/// The lanes of the plan, with this subaccount and base URL.
 fn lanes(sub_account: &str, base_url: &str) -> Vec<Lane> {
     let text = format!(
         "[provider]\nsub_account = \"{sub_account}\"\nbase_url = \"{base_url}\"\n\
@@ -16,7 +16,7 @@ fn lanes(sub_account: &str, base_url: &str) -> Vec<Lane> {
 }
 
 const ADDRESS: &str = "https://a.example";
-/// The default `timeout`, and five seconds in which its end is written down.
+/// The default `timeout`, and five seconds to record its end.
 const SETTLED: i64 = 35;
 
 /// A receipt of some message to the recipient on Viber.
@@ -28,7 +28,7 @@ struct Foreign {
 }
 
 impl Foreign {
-    /// What a webhook of acme's says of it.
+    /// The webhook of acme that reports it.
     fn posted(self, umid: &'static str, state: &'static str) -> Parsed {
         let receipt = wire::Receipt {
             umid: Some(umid.into()),
@@ -54,26 +54,26 @@ impl Desk {
         Self::with(plan(), lanes(sub_account, base_url)).await
     }
 
-    /// The answer to the first step never comes: nobody knows what became of it.
-    async fn lose(&self) -> Timestamp {
+    /// Loses the answer to the first step, so its result is unknown.
+    async fn lose_answer(&self) -> Timestamp {
         let claimed = self.claim().await;
         let State::Sending { intent, .. } = claimed.present.state else { unreachable!() };
         self.settle(&claimed, Answer::Unknown, Some((Verdict::Unknown, None))).await;
         intent
     }
 
-    /// The answer to the first step never comes. What comes five seconds later may be of it.
+    /// Loses the answer to the first step. The receipt, five seconds later, may be about it.
     async fn lose_and_wait(&self) -> Foreign {
-        let stamp = self.lose().await;
+        let stamp = self.lose_answer().await;
         self.wait(5);
         Foreign { named: None, stamp, received: self.clock.now() }
     }
 
-    async fn hear_foreign(&self, foreign: Foreign) {
+    async fn receive_foreign(&self, foreign: Foreign) {
         self.applier.apply(foreign.posted("foreign", "delivered")).await.unwrap();
     }
 
-    /// From when receipts count, by their facts.
+    /// From when the stored receipts count.
     async fn counts_from(&self) -> Vec<Timestamp> {
         self.store.receipts(self.key).await.unwrap().iter().map(|receipt| receipt.received).collect()
     }
@@ -82,8 +82,8 @@ impl Desk {
         !self.message().await.present.marks.unknown(StepIndex::FIRST)
     }
 
-    /// A receipt that names our id.
-    async fn hear_from(&self, sub_account: &str) {
+    /// Applies a receipt that carries our id.
+    async fn receive_from(&self, sub_account: &str) {
         let receipt = wire::Receipt {
             umid: Some("first".into()),
             sub_account_id: Some(sub_account.to_owned().into()),
@@ -99,14 +99,14 @@ impl Desk {
         self.applier.apply(parse(body.into(), None, self.clock.now())).await.unwrap();
     }
 
-    /// The next server on the same database.
+    /// Starts the next server on the same database.
     fn restart(&mut self, sub_account: &str, base_url: &str) {
         self.restart_after(Vec::new(), sub_account, base_url);
     }
 
     fn restart_after(&mut self, missed: Vec<Gap>, sub_account: &str, base_url: &str) {
-        let (lanes, untold) = (lanes(sub_account, base_url), Tell::new(|_| {}));
-        (self.applier, self.intake) = applier(&self.store, &self.book, &self.clock, lanes, missed, untold);
+        let (lanes, ignore) = (lanes(sub_account, base_url), Callback::new(|_| {}));
+        (self.applier, self.intake) = applier(&self.store, &self.book, &self.clock, lanes, missed, ignore);
     }
 
     async fn naming(&self) -> Vec<String> {
@@ -116,23 +116,23 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn a_receipt_without_our_id_adopts_only_what_was_begun_before_it() {
+async fn a_receipt_without_our_id_adopts_only_an_attempt_begun_before_it() {
     // Both in milliseconds after the intent.
     for (stamp, received, adopts) in [
         (60_000, 61_000, true),
         // The clock of the provider may be two minutes behind ours.
         (-119_999, 1, true),
         (-120_000, 30_000, false),
-        // Ours is one clock.
+        // Our own clock allows no difference.
         (0, 0, false),
         (60_000, 0, false),
     ] {
         let desk = Desk::on("acme", ADDRESS).await;
-        let intent = desk.lose().await;
+        let intent = desk.lose_answer().await;
         desk.wait(SETTLED + 61);
         let after = |millis: i64| Timestamp::from_millis(intent.millis() + millis);
         let [stamp_at, received_at] = [stamp, received].map(after);
-        desk.hear_foreign(Foreign { named: None, stamp: stamp_at, received: received_at }).await;
+        desk.receive_foreign(Foreign { named: None, stamp: stamp_at, received: received_at }).await;
         assert_eq!(desk.is_adopted().await, adopts, "stamped {stamp} ms after the intent, came {received} ms after it");
     }
 }
@@ -141,7 +141,7 @@ async fn a_receipt_without_our_id_adopts_only_what_was_begun_before_it() {
 async fn a_receipt_that_may_have_overtaken_its_answer_adopts_nothing_else() {
     let mut desk = Desk::on("acme", ADDRESS).await;
     let foreign = desk.lose_and_wait().await;
-    desk.hear_foreign(foreign).await;
+    desk.receive_foreign(foreign).await;
     for (waits, adopts) in [(SETTLED - 1, false), (1, true)] {
         assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false), "a request may be under way");
         desk.wait(waits);
@@ -149,7 +149,7 @@ async fn a_receipt_that_may_have_overtaken_its_answer_adopts_nothing_else() {
         assert_eq!(desk.is_adopted().await, adopts);
     }
     assert_eq!(desk.strays().await, 0);
-    assert_eq!(desk.counts_from().await, [desk.clock.now()], "of the time before it says nothing");
+    assert_eq!(desk.counts_from().await, [desk.clock.now()], "it says nothing about the time before");
 }
 
 #[tokio::test]
@@ -157,10 +157,10 @@ async fn a_receipt_of_another_of_our_subaccounts_adopts_nothing() {
     let mut desk = Desk::on("promo", ADDRESS).await;
     let of_acme = desk.lose_and_wait().await;
     desk.wait(SETTLED);
-    desk.hear_foreign(of_acme).await;
+    desk.receive_foreign(of_acme).await;
     assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false));
     desk.restart("acme", ADDRESS);
-    desk.hear_foreign(of_acme).await;
+    desk.receive_foreign(of_acme).await;
     assert!(desk.is_adopted().await);
 }
 
@@ -181,7 +181,7 @@ async fn of_two_names_for_one_unknown_attempt_only_the_first_adopts_it() {
 async fn a_receipt_that_waits_to_adopt_is_not_forgotten_while_no_server_runs() {
     let mut desk = Desk::on("acme", ADDRESS).await;
     let foreign = desk.lose_and_wait().await;
-    desk.hear_foreign(foreign).await;
+    desk.receive_foreign(foreign).await;
     let from = desk.clock.now();
     desk.wait(3_600);
     desk.restart_after(vec![Gap { from, until: desk.clock.now() }], "acme", ADDRESS);
@@ -194,10 +194,10 @@ async fn a_receipt_that_waits_to_adopt_is_not_forgotten_while_no_server_runs() {
 async fn a_stray_from_before_the_attempt_never_adopts_it() {
     let mut desk = Desk::on("acme", ADDRESS).await;
     let now = desk.clock.now();
-    desk.hear_foreign(Foreign { named: None, stamp: now, received: now }).await;
+    desk.receive_foreign(Foreign { named: None, stamp: now, received: now }).await;
     assert_eq!(desk.strays().await, 1);
     desk.wait(5);
-    desk.lose().await;
+    desk.lose_answer().await;
     desk.wait(SETTLED);
     desk.applier.retry_strays().await.unwrap();
     assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false));
@@ -209,23 +209,23 @@ async fn a_receipt_that_names_another_message_adopts_nothing() {
         let desk = Desk::on("acme", ADDRESS).await;
         let foreign = desk.lose_and_wait().await;
         desk.wait(SETTLED);
-        desk.hear_foreign(Foreign { named: Some(named), ..foreign }).await;
+        desk.receive_foreign(Foreign { named: Some(named), ..foreign }).await;
         assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false), "{named}");
     }
 }
 
 #[tokio::test]
-async fn that_receipts_carry_our_ids_is_known_of_a_lane_as_it_is() {
+async fn a_lane_learns_that_its_receipts_carry_our_ids() {
     let mut desk = Desk::on("acme", ADDRESS).await;
-    desk.lose().await;
+    desk.lose_answer().await;
     desk.wait(5);
-    // What another subaccount says is no news of this lane.
-    desk.hear_from("other").await;
+    // A receipt of another subaccount says nothing about this lane.
+    desk.receive_from("other").await;
     assert_eq!(desk.naming().await, Vec::<String>::new());
-    desk.hear_from("acme").await;
+    desk.receive_from("acme").await;
     assert_eq!(desk.naming().await, ["vb"]);
 
-    // Known across a restart, and for what the lane is to the provider alone.
+    // It survives a restart, but not a change of the lane's subaccount or base URL.
     desk.restart("acme", ADDRESS);
     assert_eq!(desk.naming().await, ["vb"]);
     for (sub_account, base_url) in [("other", ADDRESS), ("acme", "https://b.example")] {
@@ -235,7 +235,7 @@ async fn that_receipts_carry_our_ids_is_known_of_a_lane_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_lane_whose_receipts_carry_our_ids_adopts_by_no_number() {
+async fn a_lane_whose_receipts_carry_our_ids_never_adopts_by_number() {
     let mut desk = Desk::on("acme", ADDRESS).await;
     let kept = store::NamingLane {
         lane: "vb".to_owned(),
@@ -246,16 +246,16 @@ async fn a_lane_whose_receipts_carry_our_ids_adopts_by_no_number() {
     desk.store.take(Taken { naming: vec![kept], ..Taken::default() }).await.unwrap();
     let foreign = desk.lose_and_wait().await;
     desk.wait(SETTLED);
-    desk.hear_foreign(foreign).await;
-    assert!(!desk.is_adopted().await, "it would have named our id");
-    // To another address nobody knows that of it.
+    desk.receive_foreign(foreign).await;
+    assert!(!desk.is_adopted().await, "the receipt would have carried our id");
+    // With another base URL that is unknown.
     desk.restart("acme", "https://b.example");
-    desk.hear_foreign(foreign).await;
+    desk.receive_foreign(foreign).await;
     assert!(desk.is_adopted().await);
 }
 
 #[tokio::test]
-async fn what_the_provider_is_asked_by_our_id_tells_nothing_of_its_receipts() {
+async fn an_answer_to_a_query_by_our_id_says_nothing_about_receipts() {
     let desk = Desk::on("acme", ADDRESS).await;
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
@@ -267,7 +267,7 @@ async fn what_the_provider_is_asked_by_our_id_tells_nothing_of_its_receipts() {
         status: wire::StatusBody { state: "sent".into(), ..wire::StatusBody::default() },
         ..wire::Receipt::default()
     };
-    let told = Incoming::new(&receipt, desk.clock.now());
-    desk.applier.apply(Parsed { receipts: vec![told], ..Parsed::default() }).await.unwrap();
+    let answer = Incoming::new(&receipt, desk.clock.now());
+    desk.applier.apply(Parsed { receipts: vec![answer], ..Parsed::default() }).await.unwrap();
     assert_eq!(desk.naming().await, Vec::<String>::new());
 }

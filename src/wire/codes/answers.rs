@@ -1,13 +1,13 @@
 //! Codes of answers to requests, from the provider's list of API errors.
 
-use super::{Entry, LANE, MEDIA, PARAMETER, PASSING, RECIPIENT, TEMPLATE, TEXT, UNSAID};
+use super::{Entry, LANE, MEDIA, PARAMETER, RECIPIENT, TEMPLATE, TEMPORARY, TEXT, UNSAID};
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Entry] = &[
-    Entry::new(429, PASSING, "quota exceeded"),
-    // General: 1000 to 1014 also of the SMS API.
+    Entry::new(429, TEMPORARY, "quota exceeded"),
+    // General: 1000 to 1014 are also in the SMS API.
     Entry::new(1000, LANE, "invalid parameter"),
-    Entry::new(1001, LANE, "the subaccount is not this account's"),
+    Entry::new(1001, LANE, "the subaccount belongs to another account"),
     Entry::new(1002, RECIPIENT, "invalid phone number"),
     Entry::new(1003, LANE, "invalid encoding"),
     Entry::about(1004, TEXT, "invalid text"),
@@ -17,16 +17,16 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(1008, LANE, "invalid id"),
     Entry::new(1009, RECIPIENT, "invalid country code"),
     Entry::new(1010, LANE, "parameter out of range"),
-    Entry::new(1011, LANE, "invalid time of schedule"),
+    Entry::new(1011, LANE, "invalid scheduled time"),
     Entry::new(1012, LANE, "invalid IP address"),
     Entry::new(1014, LANE, "the connection's TLS version is too old"),
-    // A quota, so it passes; a batch that is too long has 3013.
-    Entry::new(1100, PASSING, "bulk limit reached"),
-    Entry::new(1200, LANE, "the key is not accepted"),
-    Entry::new(1201, LANE, "the key may not do this"),
+    // A quota, so it is temporary; a batch that is too long gets 3013.
+    Entry::new(1100, TEMPORARY, "bulk limit reached"),
+    Entry::new(1200, LANE, "invalid key"),
+    Entry::new(1201, LANE, "the key lacks permission"),
     Entry::new(1300, LANE, "not found, or expired"),
-    Entry::new(1400, PASSING, "sent again too soon"),
-    Entry::new(2000, PASSING, "internal error of the provider"),
+    Entry::new(1400, TEMPORARY, "resent too soon"),
+    Entry::new(2000, TEMPORARY, "internal error of the provider"),
     Entry::new(2001, LANE, "the function does not exist"),
     Entry::new(2002, LANE, "the API version is not supported"),
     Entry::new(2003, LANE, "the product is not supported"),
@@ -60,7 +60,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(3027, LANE, "the subaccount does not have the channel"),
     Entry::about(3028, UNSAID, "the Zalo user is missing"),
     Entry::new(3029, LANE, "the umid is missing"),
-    // Templates: what is wrong with the template or with how we fill it hits everyone; a value only its recipient.
+    // Templates: an error in the template or in how it is filled affects all recipients; an error in a value only one.
     Entry::new(3030, TEMPLATE, "the template is empty"),
     Entry::new(3031, TEMPLATE, "the template's name is too long"),
     Entry::new(3032, TEMPLATE, "invalid name of a template"),
@@ -76,7 +76,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(3042, TEMPLATE, "invalid type of a template parameter"),
     Entry::about(3043, PARAMETER, "a template parameter is too long"),
     Entry::about(3044, MEDIA, "the template's location is empty"),
-    Entry::new(3045, TEMPLATE, "the template does not take this parameter"),
+    Entry::new(3045, TEMPLATE, "the template does not support this parameter"),
     Entry::about(3046, PARAMETER, "invalid address in a template parameter"),
     Entry::about(3047, UNSAID, "the WhatsApp user is missing"),
     Entry::new(3048, LANE, "a group and a user cannot be addressed at once"),

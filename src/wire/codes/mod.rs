@@ -1,24 +1,24 @@
-//! Whose fault a code is. Two tables, because the provider has two namespaces with the same numbers: what a request is
-//! answered with, and what a receipt says later. 1002 is a bad number in the one and a rate limit in the other.
+//! The cause of each code. There are two tables, because the provider uses the same numbers in answers to requests and in
+//! receipts: 1002 is an invalid number in the first and a rate limit in the second.
 //!
-//! The rule behind both (a fault of ours or of the sender's never turns into messages on another channel):
+//! The rule of both (a fault of ours or of the sender never turns into messages on another channel):
 //!
-//! * `Recipient` only where the code speaks about this recipient, or about a value that differs between recipients
-//!   (an empty parameter, a text too long, a media address). Each of these codes has a subject: where nothing of that
-//!   subject differs between the recipients of a step, the fault is the sender's after all ([`fault_in`]).
-//! * `Sender` where the next message would get the same answer: the key, the subaccount, the template, the shape of
-//!   our request. A hold is seen and can be lifted; a wave of needless SMS cannot be called back.
-//! * `Passing` where the same request may well succeed later.
+//! * `Recipient`: the code is about this recipient, or about a value that may differ between recipients (an empty
+//!   parameter, a text that is too long, a media address). Each of these codes has a subject. If nothing of that subject
+//!   differs between the recipients of a step, the fault is the sender's after all ([`fault_in`]).
+//! * `Sender`: the next message would get the same answer, because of the key, the subaccount, the template or the shape of
+//!   our request. A hold is visible and can be released; needless SMS cannot be recalled.
+//! * `Passing`: the same request may succeed later.
 //!
-//! Codes that nobody has taught us follow from that. An **answer** with an unknown code in the 400s holds the lane:
-//! such an answer is as good as always about the request, and requests of one lane look alike. A **receipt** with an
-//! unknown code is the recipient's: the provider has accepted the request, so its shape was right, and what it says
-//! afterwards is about one person far more often than about us. Where it is not, many in a row show that: what a receipt
-//! without a known reason is about, nothing says. Both say so (`known` is false), so that whoever counts them can tell.
+//! Unknown codes follow from that rule. An **answer** with an unknown code in the 400s holds the lane: it is nearly always
+//! about the request, and the requests of one lane are alike. A **receipt** with an unknown code is the recipient's fault:
+//! the provider accepted the request, so a later failure is far more often about the recipient than about us. If it is not,
+//! many in a row show that, because such a receipt has no known subject. Both have `known` false, so that they can be
+//! counted.
 //!
-//! Behind a code of the provider's that says no more than that it failed may stand WhatsApp's own, which a receipt
-//! carries in its newer formats. It is the second key ([`telling`]), with a table of its own; its numbers are far above
-//! the provider's, so that the one that decided can be kept in the place of the other.
+//! A vague code of the provider may come with WhatsApp's own, in the newer formats of receipts. That is the second key
+//! ([`most_specific`]), with its own table. Its numbers are far above the provider's, so the deciding code can be stored in
+//! place of the other.
 
 mod answers;
 mod meta;
@@ -27,18 +27,18 @@ pub mod remedies;
 
 use crate::domain::{Fault, SenderPart, Step, Subject};
 
-/// A code, what the provider means by it, and whose fault that is.
+/// A code with its meaning and its cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// 0 in the entries for codes that are not in the table.
+    /// 0 for codes that are not in the table.
     pub code: i64,
     pub fault: Fault,
-    /// What it is about.
+    /// The part of the message that it is about.
     pub subject: Subject,
     pub meaning: &'static str,
-    /// Whether the code stood in the table; else the fault is our best reading.
+    /// Whether the code is in the table; otherwise the fault is an assumption.
     pub known: bool,
-    /// Whether it says that the sender is too fast: then its lane goes more slowly.
+    /// Whether it reports throttling, which slows the lane.
     pub throttles: bool,
 }
 
@@ -52,17 +52,17 @@ impl Entry {
         Self { code, fault, subject, meaning, known: true, throttles: false }
     }
 
-    /// About what is sent to one recipient. Whose fault that is, the step tells (see [`fault_in`]).
+    /// A code about a value of the message. The step decides whether it is the sender's fault (see [`fault_in`]).
     const fn about(code: i64, subject: Subject, meaning: &'static str) -> Self {
         Self { subject, ..Self::new(code, RECIPIENT, meaning) }
     }
 
-    /// In passing, because the sender is too fast.
+    /// A temporary failure because of throttling.
     const fn throttled(code: i64, meaning: &'static str) -> Self {
-        Self { throttles: true, ..Self::new(code, PASSING, meaning) }
+        Self { throttles: true, ..Self::new(code, TEMPORARY, meaning) }
     }
 
-    /// Whether it may be the sender's fault: always, or where what it is about is alike for every recipient.
+    /// Whether it may be the sender's fault: always, or if its subject is the same for every recipient.
     pub fn may_be_senders(&self) -> bool {
         match self.fault {
             Fault::Sender(_) => true,
@@ -81,44 +81,44 @@ impl Entry {
 const RECIPIENT: Fault = Fault::Recipient;
 const LANE: Fault = Fault::Sender(SenderPart::Lane);
 const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
-const PERSON: Fault = Fault::Person;
-const PASSING: Fault = Fault::Passing;
+const OPTED_OUT: Fault = Fault::Person;
+const TEMPORARY: Fault = Fault::Passing;
 const TEXT: Subject = Subject::Text;
 const MEDIA: Subject = Subject::Media;
 const OPERATOR: Subject = Subject::Operator;
 const PARAMETER: Subject = Subject::Parameter;
 const UNSAID: Subject = Subject::Unsaid;
 
-static REFUSED: Entry = Entry::unknown(LANE, "refused with a code that we do not know");
+static REFUSED: Entry = Entry::unknown(LANE, "refused with an unknown code");
 static ELSEWHERE: Entry = Entry::unknown(LANE, "the address redirects elsewhere; check base_url");
-static NOT_ALLOWED: Entry = Entry::unknown(LANE, "the key is not accepted, or may not do this");
-static NOT_THERE: Entry = Entry::unknown(LANE, "no such address at the provider");
-static THROTTLED: Entry = Entry::unknown(PASSING, "too many requests");
-static BROKEN: Entry = Entry::unknown(PASSING, "the provider has a problem of its own");
-static UNDELIVERED: Entry = Entry::unknown(RECIPIENT, "not delivered, without a reason that we know");
+static NOT_ALLOWED: Entry = Entry::unknown(LANE, "the key is invalid or lacks permission");
+static NOT_THERE: Entry = Entry::unknown(LANE, "unknown address at the provider");
+static THROTTLED: Entry = Entry::unknown(TEMPORARY, "too many requests");
+static BROKEN: Entry = Entry::unknown(TEMPORARY, "internal error of the provider");
+static UNDELIVERED: Entry = Entry::unknown(RECIPIENT, "not delivered, for an unknown reason");
 
-/// What an answer to a request means: its HTTP status and the `code` of its body. For a rejected entry of a batch, the
+/// The entry for an answer to a request, by its HTTP status and the `code` of its body. For a rejected entry of a batch, the
 /// status is that of the whole answer (200) and the code is the entry's `errorCode`.
 ///
-/// The status decides where it is about the caller or the moment, for the provider's own samples show code 1001 on
-/// 401 and on 500 alike; else the code does. Whether a request that was answered in the 500s was carried out, this
-/// cannot say: that is for whoever sent it.
+/// A status about the caller or about a temporary state decides, because the provider's own samples have code 1001 on both
+/// 401 and 500. Otherwise the code decides. It does not tell whether a request with an answer in the 500s was processed;
+/// the caller decides that.
 pub fn of_answer(status: u16, code: Option<i64>) -> &'static Entry {
     let coded = code.and_then(|code| find(answers::TABLE, code));
     let with_fault = |fault, otherwise| coded.filter(|entry| entry.fault == fault).unwrap_or(otherwise);
     match status {
         401 | 403 => with_fault(LANE, &NOT_ALLOWED),
-        429 => with_fault(PASSING, &THROTTLED),
-        // Nobody takes messages at an address that sends us elsewhere, whatever its page says.
+        429 => with_fault(TEMPORARY, &THROTTLED),
+        // An address that redirects accepts no messages, whatever its body says.
         300..=399 => &ELSEWHERE,
-        408 | 500.. => with_fault(PASSING, &BROKEN),
+        408 | 500.. => with_fault(TEMPORARY, &BROKEN),
         404 | 405 | 410 => coded.unwrap_or(&NOT_THERE),
         _ => coded.unwrap_or(&REFUSED),
     }
 }
 
-/// What a negative receipt's `errorCode` means. From 3000 on the number is taken from the other table, for receipts
-/// have none of their own there: a message that is accepted and refused afterwards is refused with the API's code.
+/// The entry for the `errorCode` of a negative receipt. From 3000 on it is in the table of answers: a message that is refused
+/// after acceptance gets the API's code.
 pub fn of_receipt(code: Option<i64>) -> &'static Entry {
     let Some(code) = code else { return &UNDELIVERED };
     let table = match code {
@@ -129,11 +129,10 @@ pub fn of_receipt(code: Option<i64>) -> &'static Entry {
     find(table, code).unwrap_or(&UNDELIVERED)
 }
 
-/// The code of a negative receipt that says most: the provider's own, unless that says no more than that it failed and
-/// the one that it got from WhatsApp says more.
-pub fn telling(code: Option<i64>, underlying: Option<i64>) -> Option<i64> {
-    let says_little = code.is_none_or(|code| meta::GENERAL.contains(&code) || !of_receipt(Some(code)).known);
-    underlying.filter(|underlying| says_little && find(meta::TABLE, *underlying).is_some()).or(code)
+/// The most specific code of a negative receipt: the provider's own, unless that is vague and WhatsApp's own is known.
+pub fn most_specific(code: Option<i64>, underlying: Option<i64>) -> Option<i64> {
+    let is_vague = code.is_none_or(|code| meta::GENERAL.contains(&code) || !of_receipt(Some(code)).known);
+    underlying.filter(|underlying| is_vague && find(meta::TABLE, *underlying).is_some()).or(code)
 }
 
 /// WhatsApp's own codes, in order.
@@ -141,17 +140,17 @@ pub fn whatsapps() -> &'static [Entry] {
     meta::TABLE
 }
 
-/// Every code that an answer may carry, in order.
+/// Every code of answers, in order.
 pub fn answers() -> &'static [Entry] {
     answers::TABLE
 }
 
-/// Every code that a receipt may carry, in order.
+/// Every code of receipts, in order.
 pub fn receipts() -> &'static [Entry] {
     receipts::TABLE
 }
 
-/// Whose fault a refusal is in one step: what does not differ between its recipients is the sender's (rule 2).
+/// The cause of a refusal in one step. If its subject does not differ between recipients, it is the sender's fault (rule 2).
 pub fn fault_in(step: &Step, fault: Fault, subject: Subject) -> Fault {
     match fault {
         Fault::Recipient if !step.varies_in(subject) => Fault::Sender(SenderPart::Step),
@@ -169,14 +168,14 @@ mod tests {
     use crate::domain::{Channel, Content};
 
     #[test]
-    fn both_tables_are_sorted_without_doubles() {
+    fn the_tables_are_sorted_without_duplicates() {
         for table in [answers(), receipts(), whatsapps()] {
             assert!(table.windows(2).all(|pair| pair[0].code < pair[1].code));
         }
     }
 
     #[test]
-    fn whatsapps_code_is_the_second_key() {
+    fn whatsapps_own_code_is_the_second_key() {
         for (code, underlying, wanted) in [
             (Some(41), Some(131_049), Some(131_049)),
             (None, Some(132_015), Some(132_015)),
@@ -186,12 +185,12 @@ mod tests {
             (Some(41), None, Some(41)),
             (None, None, None),
         ] {
-            assert_eq!(telling(code, underlying), wanted, "{code:?} {underlying:?}");
+            assert_eq!(most_specific(code, underlying), wanted, "{code:?} {underlying:?}");
         }
         assert_eq!(of_receipt(Some(131_050)).fault, Fault::Person);
         assert_eq!(of_receipt(Some(131_042)).fault, LANE);
         assert!(!of_receipt(Some(999_999)).known);
-        // Where the provider has a number of its own for it, both say whose fault it is alike.
+        // If the provider has its own number for a code of WhatsApp, both have the same cause.
         for entry in receipts() {
             let bracketed = entry.meaning.rsplit_once(" [").and_then(|(_, code)| code.strip_suffix(']')?.parse().ok());
             if let Some(same) = bracketed.and_then(|code| find(whatsapps(), code)) {
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_number_means_another_thing_in_the_other_table() {
+    fn the_same_number_has_different_meanings_in_the_two_tables() {
         assert_eq!(of_answer(400, Some(1002)).fault, Fault::Recipient);
         assert_eq!(of_receipt(Some(1002)).fault, Fault::Passing);
         assert_eq!(of_answer(400, Some(2001)).fault, LANE);
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_falls_back_for_a_fault_of_the_senders() {
+    fn codes_of_the_sender_cause_no_fallback() {
         for code in [1000, 1001, 1005, 1200, 1201, 3011, 3027, 3035, 3051] {
             assert_eq!(of_answer(400, Some(code)).fault, LANE, "{code}");
         }
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_one_recipient_is_that_recipients_fault() {
+    fn codes_about_one_recipients_value_are_the_recipients_fault() {
         for code in [3002, 3003, 3005, 3006, 3008, 3040, 3041, 3043, 3046] {
             assert_eq!(of_answer(400, Some(code)).fault, Fault::Recipient, "{code}");
         }
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_differ_between_recipients_is_the_senders_fault() {
+    fn a_value_that_is_equal_for_all_recipients_is_the_senders_fault() {
         let text = |text: &str| Step::of_text(Channel::Viber, "vb", text);
         let template = |rest: serde_json::Value| {
             let mut content = serde_json::json!({ "name": "promo", "language": "en", "category": "MARKETING" });
@@ -249,7 +248,7 @@ mod tests {
         for (code, sent, fault) in [
             (3_006, text("Hello"), step),
             (3_006, text("Hello {{Name}}"), Fault::Recipient),
-            // Another recipient's number may be a good one.
+            // Another recipient's number may be valid.
             (3_003, text("Hello"), Fault::Recipient),
             (3_008, image("https://media.example/one.png"), step),
             (3_008, image("https://media.example/{{Picture}}"), Fault::Recipient),
@@ -261,13 +260,13 @@ mod tests {
             let entry = of_answer(400, Some(code));
             assert_eq!(fault_in(&sent, entry.fault, entry.subject), fault, "{code} of {sent:?}");
         }
-        // A network or a device may take what another does not.
+        // A network or a device may accept content that another does not.
         let entry = of_receipt(Some(38));
         assert_eq!(fault_in(&text("Hello"), entry.fault, entry.subject), Fault::Recipient);
     }
 
     #[test]
-    fn without_variables_one_refusal_queues_a_second_step_only_where_recipients_may_differ() {
+    fn without_variables_only_codes_about_the_recipient_fall_back() {
         let constant = Step::of_text(Channel::Viber, "vb", "Hello");
         for entry in answers().iter().chain(receipts()).chain(whatsapps()) {
             let falls_back = fault_in(&constant, entry.fault, entry.subject) == Fault::Recipient;
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_everybodys_counts_where_it_comes_again_and_again() {
+    fn codes_that_may_be_the_senders_fault_are_counted() {
         for code in [None, Some(1999), Some(0), Some(7), Some(41), Some(38), Some(2015)] {
             assert!(of_receipt(code).may_be_senders(), "{code:?}");
         }
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_tried_again() {
+    fn temporary_codes_are_retried() {
         for code in [11, 14, 23, 1002, 1008, 1009, 1012, 1016, 1029] {
             assert_eq!(of_receipt(Some(code)).fault, Fault::Passing, "{code}");
         }
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_outweighs_a_code_that_belongs_to_another() {
+    fn the_status_overrides_a_code_of_another_status() {
         assert_eq!(of_answer(500, Some(1001)).fault, Fault::Passing);
         assert_eq!(of_answer(401, Some(1002)).fault, LANE);
         assert_eq!(of_answer(429, Some(3038)).fault, Fault::Passing);
@@ -311,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_answer_holds_and_an_unknown_receipt_moves_on() {
+    fn an_unknown_answer_holds_and_an_unknown_receipt_falls_back() {
         for (status, code) in [(400, Some(3999)), (422, None), (404, None), (418, Some(7))] {
             let entry = of_answer(status, code);
             assert_eq!((entry.fault, entry.known), (LANE, false), "{status} {code:?}");

@@ -1,82 +1,78 @@
-//! What a person has to put right where a code holds a lane or a template: for each code of the sender's the kind of
-//! remedy, and for each kind a sentence.
+//! What an operator has to fix when a code holds a lane or a template: the kind of remedy for each code of the sender, and a
+//! sentence for each kind.
 
-/// What has to be put right before a hold is lifted.
+/// What has to be fixed before a hold is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
     Key,
     SubAccount,
-    /// The address of the provider, or what is asked of it there.
+    /// The provider's address, or the path of the request.
     Address,
     Credit,
     /// Locked or blocked by WhatsApp.
     Locked,
-    /// The number may write to no more people for now.
+    /// The number may not reach more recipients for now.
     SpamLimit,
-    /// Who an SMS is from.
+    /// The sender of an SMS.
     Source,
-    /// The subaccount and the channel do not know each other.
+    /// The subaccount does not have the channel.
     Channel,
-    /// A sender on Viber that is not known, or may not send.
+    /// The Viber sender is unknown or may not send.
     ViberSender,
-    /// The template is not there, or not in this language.
+    /// The template does not exist, or not in this language.
     TemplateMissing,
     /// Paused, disabled, being deleted, or against a policy.
     TemplateStopped,
-    /// What we fill it with does not fit it.
+    /// The content of the step does not fit the template.
     TemplateMisfit,
-    /// The template itself is not one that can be sent.
+    /// The template itself cannot be sent.
     TemplateInvalid,
-    /// The provider does not understand our request: nothing that a configuration could change is known to help.
+    /// The provider does not understand our request; no setting is known to help.
     Request,
-    /// Only the provider's words say.
+    /// Only the provider's message tells.
     AsItSays,
 }
 
 impl Remedy {
-    /// What to do first; lifting the hold comes after.
+    /// What to do before the hold is released.
     pub const fn sentence(self) -> &'static str {
         match self {
-            // A server reads its keys and addresses when it starts.
+            // A server reads its keys and addresses at its start.
             Self::Key => {
-                "put the right key into api_key_file or api_key under [provider] or on the lane, or into \
-                 VOLLEY_PROVIDER_API_KEY, and start `volley serve` anew"
+                "set the right key in api_key_file or api_key under [provider] or on the lane, or in \
+                 VOLLEY_PROVIDER_API_KEY, and restart `volley serve`"
             }
-            Self::SubAccount => {
-                "put the right sub_account under [provider] or on the lane, and start `volley serve` anew"
-            }
-            Self::Address => "put the right base_url under [provider] or on the lane, and start `volley serve` anew",
+            Self::SubAccount => "set the right sub_account under [provider] or on the lane, and restart `volley serve`",
+            Self::Address => "set the right base_url under [provider] or on the lane, and restart `volley serve`",
             Self::Credit => "top up the account's credit at the provider",
-            Self::Locked => {
-                "have the account unlocked: WhatsApp Manager says why it is, and the provider's support helps"
-            }
+            Self::Locked => "have the account unlocked by the provider's support; WhatsApp Manager shows the reason",
             Self::SpamLimit => {
-                "people have reported this number; look at its quality rating in WhatsApp Manager and wait until it recovers"
+                "recipients have reported this number; check its quality rating in WhatsApp Manager and wait until it recovers"
             }
             Self::Source => {
-                "register the sender at the provider, or put a registered one as `source` on the step or the lane, and \
-                 start `volley serve` anew"
+                "register the sender with the provider, or set a registered one as `source` on the step or the lane, and \
+                 restart `volley serve`"
             }
-            Self::Channel => "have the provider give the subaccount this channel, or name the subaccount that has it",
+            Self::Channel => "have the provider add this channel to the subaccount, or use the subaccount that has it",
             Self::ViberSender => {
                 "have the Viber sender approved for this subaccount and these countries at the provider"
             }
             Self::TemplateMissing => {
-                "create the template in this language at the provider and have it approved, or cancel and launch with one \
-                 that is there"
+                "create the template in this language at the provider and have it approved, or cancel and launch with \
+                 an existing one"
             }
             Self::TemplateStopped => {
-                "look at the template in WhatsApp Manager: it goes on once it is active again, else launch with another"
+                "check the template in WhatsApp Manager; sending continues once it is active; or launch with another one"
             }
             Self::TemplateMisfit => {
-                "compare the step's header, body and buttons with the template at the provider, and launch with what fits"
+                "compare the step's header, body and buttons with the template at the provider, and launch a step that fits"
             }
-            Self::TemplateInvalid => "look at the template at the provider, and launch with one that can be sent",
+            Self::TemplateInvalid => "check the template at the provider, and launch with one that can be sent",
             Self::Request => {
-                "the provider does not understand what was sent; compare the step with what the channel takes, and report \
-                 it if nothing is wrong with it"
+                "the provider does not understand the request; check that the channel supports the step's content, and report \
+                 a bug if it does"
             }
-            Self::AsItSays => "put right at the provider what it says",
+            Self::AsItSays => "fix the problem that the provider reports",
         }
     }
 }
@@ -86,7 +82,7 @@ use Remedy::{
     TemplateMisfit, TemplateMissing, TemplateStopped, ViberSender,
 };
 
-/// By codes of answers; where the body had none, its HTTP status stands in its place.
+/// By codes of answers; by HTTP status if the body has no code.
 #[rustfmt::skip]
 pub(super) const ANSWERS: &[(i64, Remedy)] = &[
     (401, Key), (403, Key), (404, Address), (405, Address), (410, Address),
@@ -111,14 +107,14 @@ pub(super) const RECEIPTS: &[(i64, Remedy)] = &[
     (2002, ViberSender), (2010, ViberSender), (2012, ViberSender), (2020, TemplateMissing), (2021, TemplateMissing),
 ];
 
-/// What has to be put right where an answer with this code holds.
+/// The remedy for a hold by an answer with this code.
 pub fn of_answer(code: i64) -> Remedy {
     find(ANSWERS, code).unwrap_or(AsItSays)
 }
 
-/// What has to be put right where a receipt with this code holds.
+/// The remedy for a hold by a receipt with this code.
 pub fn of_receipt(code: i64) -> Remedy {
-    // As with their meanings: receipts have no codes of their own from 3000 on.
+    // From 3000 on receipts have the codes of answers.
     let table = if code >= 3_000 { ANSWERS } else { RECEIPTS };
     find(table, code).unwrap_or(AsItSays)
 }
@@ -134,12 +130,12 @@ mod tests {
     use crate::wire::codes::{Entry, answers, receipts};
 
     #[test]
-    fn every_code_of_the_senders_has_its_remedy_and_no_other_has() {
+    fn exactly_the_codes_of_the_sender_have_a_remedy() {
         for (codes, remedies) in [(answers(), ANSWERS), (receipts(), RECEIPTS)] {
-            assert!(remedies.windows(2).all(|pair| pair[0].0 < pair[1].0), "sorted, without doubles");
+            assert!(remedies.windows(2).all(|pair| pair[0].0 < pair[1].0), "sorted, without duplicates");
             let of_senders = |entry: &&Entry| matches!(entry.fault, Fault::Sender(_));
             let wanted: Vec<i64> = codes.iter().filter(of_senders).map(|entry| entry.code).collect();
-            // Below a thousand answers have their status in the place of a code.
+            // Below 1,000 the number is an HTTP status.
             let found: Vec<i64> =
                 remedies.iter().map(|(code, _)| *code).filter(|code| !(400..1_000).contains(code)).collect();
             assert_eq!(found, wanted);
@@ -147,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_number_wants_another_thing_in_the_other_table() {
+    fn the_same_number_has_different_remedies_in_the_two_tables() {
         assert_eq!((of_answer(1_007), of_receipt(1_007)), (TemplateMissing, Locked));
         assert_eq!((of_answer(2_002), of_receipt(2_002)), (Address, ViberSender));
         assert_eq!((of_answer(3_038), of_receipt(3_038)), (TemplateMissing, TemplateMissing));

@@ -1,4 +1,4 @@
-//! Events as the provider's own samples write them.
+//! Events as in the provider's own samples.
 
 use super::*;
 use crate::domain::{Channel, Tier, Timestamp};
@@ -48,7 +48,7 @@ fn inbound(body: &str) -> Inbound<'_> {
 }
 
 #[test]
-fn a_receipt_says_which_attempt_and_what_became_of_it() {
+fn a_receipt_names_its_attempt_and_its_status() {
     let delivered = receipt(DELIVERED);
     assert_eq!(delivered.umid.as_deref(), Some("5b1f6c0e-2c55-4a5f-9c7e-0d6a3f1f9f10"));
     assert_eq!(delivered.known_channel(), Some(Channel::WhatsApp));
@@ -81,7 +81,7 @@ fn a_receipt_of_the_sms_api_is_one_for_sms() {
 }
 
 #[test]
-fn one_bad_event_in_an_array_loses_no_other() {
+fn an_unreadable_event_in_an_array_loses_no_other() {
     let body = format!(
         "[{DELIVERED},{{\"eventType\":\"outbound_message_status_changed\",\"payload\":7}},{STOP},{PAUSED}, 3,{UNDELIVERED}]"
     );
@@ -101,7 +101,7 @@ fn one_bad_event_in_an_array_loses_no_other() {
 }
 
 #[test]
-fn an_array_that_breaks_off_gives_what_came_before() {
+fn an_array_that_is_cut_off_gives_the_events_before() {
     let body = format!("[{DELIVERED},{UNDELIVERED},{{\"eventType\":\"outb");
     let events = parse_events(body.as_bytes());
     assert_eq!(events.len(), 3);
@@ -118,17 +118,17 @@ fn an_array_of_receipts_is_read_whole() {
 }
 
 #[test]
-fn of_a_body_of_whomever_no_more_than_the_first_events_are_read() {
+fn only_the_first_events_of_an_unverified_body_are_read() {
     let first = |body: &str| first_receipts(body.as_bytes(), 3).len();
     assert_eq!((first(DELIVERED), first(STOP), first("rubbish")), (1, 0, 0));
     assert_eq!(first(&format!("[{DELIVERED},{UNDELIVERED},{DELIVERED},{DELIVERED}]")), 3);
-    assert_eq!(first(&format!(" [{DELIVERED},1,{PAUSED},{DELIVERED}]")), 1, "whatever they are");
+    assert_eq!(first(&format!(" [{DELIVERED},1,{PAUSED},{DELIVERED}]")), 1, "events of any type count");
     assert_eq!(first(&format!("[{DELIVERED},{{\"eventType\":\"outb")), 1);
-    assert_eq!(first(&format!("[{DELIVERED},1,2,rubbish")), 1, "what stands behind them is not looked at");
+    assert_eq!(first(&format!("[{DELIVERED},1,2,rubbish")), 1, "the rest is not read");
 }
 
 #[test]
-fn anything_else_is_kept_with_its_reason() {
+fn unreadable_and_unknown_events_are_kept_with_their_reason() {
     for body in [&b""[..], b"hello", b"{", b"\xff\xfe", b"\"text\"", b"null", b"7", b"[{]"] {
         let events = parse_events(body);
         assert!(
@@ -144,7 +144,7 @@ fn anything_else_is_kept_with_its_reason() {
 }
 
 #[test]
-fn words_of_a_person_are_found_wherever_they_stand() {
+fn texts_of_a_recipient_are_found_in_every_place() {
     let stop = inbound(STOP);
     assert_eq!(stop.words().collect::<Vec<_>>(), ["STOP"]);
     assert_eq!(stop.known_channel(), Some(Channel::WhatsApp));
@@ -208,21 +208,22 @@ fn every_documented_kind_of_inbound_message_is_read() {
         assert_eq!((message.kind().as_str(), message.words().collect::<Vec<_>>()), (named, words.to_vec()), "{body}");
         assert_eq!(message.msisdn().map(|number| number.get()), Some(12_025_550_023), "{body}");
     }
-    // Who is known by no number, and whom a number of LINE's only looks like.
-    let nobody = of("Text", r#"{"text":"Hello"}"#).replace("+12025550023", "").replace("12025550023", "US.134912086");
-    assert_eq!((inbound(&nobody).msisdn(), inbound(&nobody).called()), (None, Some("US.134912086")));
+    // A sender without a number, and a LINE id that only looks like a number.
+    let numberless =
+        of("Text", r#"{"text":"Hello"}"#).replace("+12025550023", "").replace("12025550023", "US.134912086");
+    assert_eq!((inbound(&numberless).msisdn(), inbound(&numberless).user_id()), (None, Some("US.134912086")));
     let line =
         of("Text", r#"{"text":"Hello"}"#).replace("\"msisdn\":\"+12025550023\",", "").replace("whatsapp", "line");
-    assert_eq!((inbound(&line).msisdn(), inbound(&line).called()), (None, None));
+    assert_eq!((inbound(&line).msisdn(), inbound(&line).user_id()), (None, None));
     let of_line =
         line.replace("\"channelUserId\":\"12025550023\"", "\"channelUserId\":\"\",\"lineUserId\":\"U0a1b2c\"");
-    assert_eq!(inbound(&of_line).called(), Some("U0a1b2c"));
+    assert_eq!(inbound(&of_line).user_id(), Some("U0a1b2c"));
     let long = format!("SG.{}", "1".repeat(126));
     for no_id in
         ["", "+6591xxxx", "6591xxxx", "**MASKED**", "string", "null", "Unknown", "SG.", "SG.1xx*", "sg.1", &long]
     {
-        let masked = nobody.replace("US.134912086", no_id);
-        assert_eq!(inbound(&masked).called(), None, "{no_id}");
+        let masked = numberless.replace("US.134912086", no_id);
+        assert_eq!(inbound(&masked).user_id(), None, "{no_id}");
     }
     let ad = of("Text", r#"{"text":"Hello"}"#).replace("\"umid\"", "\"referral\":{\"source_type\":\"ad\"},\"umid\"");
     assert!(inbound(&ad).is_from_an_ad());
@@ -279,12 +280,12 @@ fn a_written_receipt_reads_as_itself() {
 
 proptest! {
     #[test]
-    fn no_body_makes_it_stumble(body: Vec<u8>) {
+    fn any_body_is_parsed_without_a_panic(body: Vec<u8>) {
         prop_assert!(!parse_events(&body).is_empty() || body.trim_ascii().starts_with(b"["));
     }
 
     #[test]
-    fn no_damage_to_a_body_makes_it_stumble(at in 0..DELIVERED.len(), byte: u8, end in 0..DELIVERED.len()) {
+    fn any_damaged_body_is_parsed_without_a_panic(at in 0..DELIVERED.len(), byte: u8, end in 0..DELIVERED.len()) {
         let mut body = format!("[{DELIVERED},{STOP},{PAUSED}]").into_bytes();
         body[at] = byte;
         prop_assert!(!parse_events(&body).is_empty());

@@ -185,7 +185,7 @@ fn short(error: &str) -> String {
 /// The names that the program knows in this table.
 fn known(section: &Section) -> BTreeSet<String> {
     let Err(error) = answer(section, "zzzzzzzzzz", "1") else { panic!("{}: nonsense is accepted", section.title) };
-    let list = error.split("known are ").nth(1).unwrap_or_else(|| panic!("{}: {error}", section.title));
+    let list = error.split("use one of ").nth(1).unwrap_or_else(|| panic!("{}: {error}", section.title));
     list.trim_end_matches(['.', '`']).split(", ").map(|name| name.trim_matches('`').to_owned()).collect()
 }
 

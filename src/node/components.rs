@@ -1,12 +1,12 @@
-//! The rooms of a node, made in order and not yet at work.
+//! The components of a node, built in order and not yet running.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
-use super::dials::{Dials, still_turned};
-use super::gaps::note_gap;
+use super::gaps::add_gap;
+use super::overrides::{Overrides, load_overrides};
 use super::prune::Pruner;
 use super::{HALF_DONE, Parts, StartError, build, lease, watch};
 use crate::ask::Asker;
@@ -18,39 +18,39 @@ use crate::domain::Told;
 use crate::engine::Gap;
 use crate::optout::Words;
 use crate::provider::Transport;
-use crate::receipts::{self, Applier, Door, Intake, Listening, Proofs, Tell};
+use crate::receipts::{self, Applier, Callback, Intake, Listening, Proofs, Verifier};
 use crate::store::{Book, Event, KeptGap, Started, Store};
 use crate::throttle::{Holds, Tenure, turned};
 use crate::timers::{Gaps, Timers};
 
-/// News of places that wait for the next look.
-const PLACES_MAX: usize = 10_000;
+/// Changes of tier slots that may wait for the next look.
+const SLOT_CHANGES_MAX: usize = 10_000;
 
-pub(super) struct Rooms {
+pub(super) struct Components {
     pub(super) id: i64,
     pub(super) tenure: Arc<Tenure>,
     pub(super) keeper: lease::Keeper,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) intake: Intake,
-    pub(super) door: Arc<Door>,
+    pub(super) verifier: Arc<Verifier>,
     pub(super) gaps: Arc<Gaps>,
     pub(super) applier: Applier,
-    /// Whom the applier and the door tell whether receipts get to us and can be kept.
-    pub(super) tell: Arc<dyn Fn(Listening) + Send + Sync>,
+    /// Called by the applier and the verifier to report whether receipts arrive and can be stored.
+    pub(super) report: Arc<dyn Fn(Listening) + Send + Sync>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) timers: Timers,
     pub(super) askers: Vec<Asker>,
     pub(super) housekeeper: Housekeeper,
     pub(super) pruner: Pruner,
-    /// The housekeeper has decided something that the watch need not wait to see.
+    /// Wakes the watch for a decision of the housekeeper.
     pub(super) decided: Arc<Notify>,
     pub(super) watch: watch::Watch,
     pub(super) recovered: u64,
 }
 
-impl Rooms {
-    /// Opens everything over a way to the provider. Nothing is claimed, fired or taken before it is told to.
+impl Components {
+    /// Takes the lease and builds everything over a transport. Nothing is claimed, fired or taken yet.
     pub(super) async fn open(
         parts: Parts,
         transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
@@ -59,7 +59,7 @@ impl Rooms {
         let (store, now) = (Arc::clone(&parts.store), parts.clock.now());
         let opened = Self::open_under(started, Arc::new(tenure), parts, transport).await;
         if opened.is_err() {
-            // Whoever tries again does not wait for a server that never was. Its own error is the one to tell.
+            // The lease is returned, so the next start need not wait. The error to report is the first one.
             let _ = store.stop_node(started.node, started.listened_until.unwrap_or(now)).await;
         }
         opened
@@ -79,7 +79,7 @@ impl Rooms {
         let gaps = Arc::new(Gaps::new(now, build::addresses(&config, store.as_ref()).await?));
         let mut missed = Vec::new();
         for KeptGap { from, until, address } in store.gaps().await? {
-            // What the nodes before this one have missed is as doubtful as it was to them.
+            // Gaps of earlier nodes hold deadlines on this one too.
             let gap = Gap { from, until };
             gaps.add(gap, address.as_deref());
             missed.extend(address.is_none().then_some(gap));
@@ -93,10 +93,10 @@ impl Rooms {
         let holds = Arc::new(Holds::default());
         let seq = store.seq().await?;
         holds.replace(store.holds().await?, seq, now);
-        let dials = still_turned(store.as_ref(), &config, now).await?;
-        let now_turned = turned(&config, &dials);
+        let in_effect = load_overrides(store.as_ref(), &config, now).await?;
+        let effective = turned(&config, &in_effect);
         let building = build::Building {
-            config: &now_turned,
+            config: &effective,
             store: &store,
             book: &book,
             holds: &holds,
@@ -114,63 +114,65 @@ impl Rooms {
         let lanes = built.lanes.clone();
         let recovered = in_flight.len() as u64;
         if recovered > 0 {
-            // First what they have taken of their buckets: once they are settled nothing else tells of it.
+            // First their tokens are taken from the buckets: once the messages are settled, no other record of them remains.
             let taken = lanes.iter().filter(|lane| unknown.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
             store.record_noting(Vec::new(), taken.collect()).await?;
             dispatch::recover(store.as_ref(), &book, &in_flight, now).await?;
-            let text =
-                format!("{recovered} messages were in flight when the last server died; it is unknown which arrived");
+            let text = format!(
+                "{recovered} messages were in flight when the last server died; it is unknown which of them arrived"
+            );
             store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
         }
-        let dials = Dials::new(Arc::clone(&config), built, dials);
+        let overrides = Overrides::new(Arc::clone(&config), built, in_effect);
         for lane in &lanes {
             lane.look_everywhere();
         }
 
-        // Only now is anybody about to listen.
+        // Only from now on are receipts taken.
         if let Some(from) = listened_until {
             let gap = Gap { from, until: clock.now() };
-            note_gap(store.as_ref(), &gaps, gap).await?;
+            add_gap(store.as_ref(), &gaps, gap).await?;
             missed.push(gap);
         }
 
-        // What does not fit is forgotten: a place that is not given back is taken for a day, and none is taken twice.
-        let (told, places) = mpsc::channel(PLACES_MAX);
+        // Changes that do not fit are dropped: a slot that is not returned stays taken for a day, and none is taken twice.
+        let (changed, slot_changes) = mpsc::channel(SLOT_CHANGES_MAX);
         let senders = lanes.clone();
-        let of = receipts::Of {
+        let options = receipts::ApplierOptions {
             subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
             lanes: config.lanes.clone(),
             words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
             missed,
-            tell_place: Tell::new(move |news| {
-                let _ = told.try_send(news);
+            on_slot_change: Callback::new(move |change| {
+                let _ = changed.try_send(change);
             }),
-            tell_too_fast: Tell::new(move |news: receipts::TooFast| {
-                if let Some(lane) = senders.iter().find(|lane| lane.config.name == news.lane) {
-                    lane.is_too_fast(news.begun, news.reason);
+            on_throttled: Callback::new(move |receipt: receipts::Throttled| {
+                if let Some(lane) = senders.iter().find(|lane| lane.config.name == receipt.lane) {
+                    lane.is_too_fast(receipt.begun, receipt.reason);
                 }
             }),
-            tell_heard: Tell::new({
+            on_webhook: Callback::new({
                 let gaps = Arc::clone(&gaps);
-                move |heard: receipts::Heard| gaps.heard(&heard.subaccounts, heard.at)
+                move |webhook: receipts::WebhookArrived| gaps.heard(&webhook.subaccounts, webhook.at)
             }),
         };
         let (applier, intake) =
-            Applier::new(Arc::clone(&store), Arc::clone(&book), of, Arc::clone(&clock), Arc::clone(&chance));
-        // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
+            Applier::new(Arc::clone(&store), Arc::clone(&book), options, Arc::clone(&clock), Arc::clone(&chance));
+        // Gaps hold deadlines at once; the watch records them. Few are expected: one a minute is already a failing disk.
         let (found, missed) = mpsc::channel(64);
-        let (told_gaps, told_clock) = (Arc::clone(&gaps), Arc::clone(&clock));
-        let tell: Arc<dyn Fn(Listening) + Send + Sync> = Arc::new(move |told| match told {
-            Listening::Doubtful { since } => told_gaps.doubt_since(since),
+        let (reported_gaps, report_clock) = (Arc::clone(&gaps), Arc::clone(&clock));
+        let report: Arc<dyn Fn(Listening) + Send + Sync> = Arc::new(move |listening| match listening {
+            Listening::Failing { since } => reported_gaps.doubt_since(since),
             Listening::Resumed(gap) => {
-                let _ = found.try_send((gap, told_gaps.add(gap, None)));
+                let _ = found.try_send((gap, reported_gaps.add(gap, None)));
             }
-            Listening::TurnedAway(lane) => told_gaps.turned_away(lane, told_clock.now()),
-            Listening::Behind(since) => told_gaps.behind(since),
+            Listening::Rejected(lane) => reported_gaps.turned_away(lane, report_clock.now()),
+            Listening::Pending(since) => reported_gaps.behind(since),
         });
         let proofs = Proofs::new(&config.provider);
-        let (to_look, dice) = (Arc::clone(&store), Arc::clone(&chance));
-        let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::clone(&tell)));
+        let (verifier_store, verifier_chance) = (Arc::clone(&store), Arc::clone(&chance));
+        let verifier =
+            Arc::new(Verifier::new(proofs, verifier_store, Arc::clone(&clock), verifier_chance, Arc::clone(&report)));
         let askers = building.askers(&lanes, &intake, &transport)?;
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
@@ -181,12 +183,12 @@ impl Rooms {
             tenure: Arc::clone(&tenure),
             book,
             holds,
-            dials,
+            overrides,
             lanes: lanes.clone(),
             gaps: Arc::clone(&gaps),
-            door: Arc::clone(&door),
+            verifier: Arc::clone(&verifier),
             missed,
-            places,
+            slot_changes,
             decided: Arc::clone(&decided),
             clock: Arc::clone(&clock),
         });
@@ -196,19 +198,19 @@ impl Rooms {
             tenure: Arc::clone(&tenure),
             lanes: lanes.clone(),
             clock: Arc::clone(&clock),
-            told: Told::default(),
+            failure: Told::default(),
         };
-        Ok(Rooms {
+        Ok(Self {
             id: started.node,
             tenure,
             keeper,
             store,
             clock,
             intake,
-            door,
+            verifier,
             gaps,
             applier,
-            tell,
+            report,
             lanes,
             timers,
             askers,

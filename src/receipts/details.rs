@@ -1,21 +1,21 @@
-//! What the provider answered when it was asked: news like any other.
+//! Applies what the provider answers when it is asked about a message, in the same way as receipts.
 
 use super::incoming::{Incoming, Parsed};
 use super::intake::{Failed, Intake};
 use crate::domain::{AttemptId, Channel, Status, Timestamp, Umid};
 use crate::wire::{Detail, Details, Receipt, Report, StatusBody};
 
-/// What came of a question.
+/// The result of asking the provider about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct News {
-    /// Whether the provider says how far the attempt has come.
+    /// Whether the provider reports a status of the attempt.
     pub said: bool,
-    /// Since when, by its own account, it knows more than that it has accepted the attempt.
+    /// Since when, by its own account, the provider knows more than that it accepted the attempt.
     pub known_since: Option<Timestamp>,
 }
 
 impl Intake {
-    /// Keeps and applies what the provider knows about one attempt of ours, which was handed over on `channel`. Returns
+    /// Stores and applies the provider's answer about one of our attempts, which was submitted on `channel`. Returns
     /// once it is on disk.
     pub async fn told(
         &self,
@@ -37,7 +37,7 @@ impl Intake {
             .iter()
             .filter(is_about_it)
             .map(|record| {
-                // Without a time of its own, that of its making, so that the same answer twice is the same fact.
+                // A record without a status time gets its creation time, so the same answer twice is the same fact.
                 let timestamp = record.status.timestamp.clone().or_else(|| record.created_at.clone());
                 let receipt = Receipt {
                     umid: Some(umid.as_str().into()),

@@ -1,5 +1,4 @@
-//! What people write, as far as it matters here: kept whole, and understood as far as it says something about a message
-//! or about what the person wants.
+//! Inbound messages: stored whole, and read for two things, the message that they answer and an opt-out.
 
 use sha2::{Digest, Sha256};
 
@@ -9,25 +8,26 @@ use crate::optout::Words;
 use crate::store::{Alias, Found, Inbound};
 use crate::wire;
 
-/// For how long WhatsApp takes free text after a person's message, and after one to which an advertisement led.
+/// How long WhatsApp accepts free text after a recipient's message.
 const WINDOW: Span = Span::from_secs(24 * 3_600);
+/// The same, if an advertisement led the recipient to write.
 const WINDOW_OF_AN_AD: Span = Span::from_secs(72 * 3_600);
-/// The longest name of a kind of message that is kept apart from the message.
+/// Characters of the message type that are stored in its own column.
 const KIND_LONGEST: usize = 40;
 
-/// A message of a person's that waits for its group.
+/// An inbound message that waits for its group.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
+pub(super) struct Reply {
     pub(super) inbound: Inbound,
-    /// The message that it answers, as the provider calls that.
+    /// The provider's id of the message that it answers.
     reply_to: Option<String>,
     window: Span,
 }
 
-impl Answer {
+impl Reply {
     pub(super) fn new(inbound: &wire::Inbound<'_>, raw: &str, words: &Words, now: Timestamp) -> Self {
         let own = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        // Whoever sends a message without an id sends it again in the same words.
+        // A repeated message without an id has the same text, so the digest serves as its id.
         let digest = || Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let kind: String = without_numbers(&inbound.kind()).chars().take(KIND_LONGEST).collect();
         let channel = inbound.known_channel();
@@ -39,7 +39,7 @@ impl Answer {
             channel,
             channel_id: own(inbound.recipient.as_ref().and_then(|us| us.channel_id.as_deref())).unwrap_or_default(),
             msisdn: inbound.msisdn(),
-            called: inbound.called().map(str::to_owned),
+            called: inbound.user_id().map(str::to_owned),
             kind,
             keyword: words.meaning(inbound.words(), channel),
             window: None,
@@ -50,35 +50,35 @@ impl Answer {
         Self { inbound: inbound_message, reply_to: own(inbound.reply_to_umid.as_deref()), window }
     }
 
-    /// A message that was kept and is on no message of ours, where it says that it answers something.
-    pub(super) fn again(inbound: Inbound) -> Option<Self> {
+    /// Rebuilds a stored message that belongs to no attempt yet; `None` if it answers nothing.
+    pub(super) fn from_stored(inbound: Inbound) -> Option<Self> {
         let events = wire::parse_events(inbound.raw.as_bytes());
-        let Some(wire::Event::Inbound { inbound: told, .. }) = events.first() else { return None };
-        let reply_to = told.reply_to_umid.as_deref().filter(|umid| !umid.is_empty())?.to_owned();
-        let window = if told.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
+        let Some(wire::Event::Inbound { inbound: stored, .. }) = events.first() else { return None };
+        let reply_to = stored.reply_to_umid.as_deref().filter(|umid| !umid.is_empty())?.to_owned();
+        let window = if stored.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
         drop(events);
         Some(Self { inbound, reply_to: Some(reply_to), window })
     }
 
-    /// What it says about the message that it answers: that it was read.
+    /// The receipt that it implies: the message that it answers was read.
     pub(super) fn as_receipt(&self) -> Option<Incoming> {
-        Some(Incoming::answer(self.reply_to.clone()?, &self.inbound))
+        Some(Incoming::from_reply(self.reply_to.clone()?, &self.inbound))
     }
 
-    /// Notes the attempt that it is on, and who wrote it where only that tells.
-    pub(super) fn is_on(&mut self, found: &Found) {
+    /// Records the attempt that it answers, and the recipient's number if only the attempt tells it.
+    pub(super) fn set_attempt(&mut self, found: &Found) {
         self.inbound.on = Some((found.message.key, found.step));
         self.inbound.msisdn = self.inbound.msisdn.or(Some(found.message.msisdn));
     }
 
-    /// The message as it is kept. Its window is open also where nobody knows yet for whom.
-    pub(super) fn into_kept(self) -> Inbound {
+    /// The message as it is stored. Its 24-hour window opens even if the sender is still unknown.
+    pub(super) fn into_stored(self) -> Inbound {
         let Self { inbound, window, .. } = self;
         let opens = inbound.channel == Some(Channel::WhatsApp);
         Inbound { window: opens.then(|| inbound.said + window), ..inbound }
     }
 
-    /// What the channel calls whoever wrote it, where it tells who that is, or what it answers does.
+    /// The sender's channel user id with their number, if the message or the one it answers tells both.
     pub(super) fn alias(&self) -> Option<Alias> {
         let Inbound { channel, called, msisdn, .. } = &self.inbound;
         Some(Alias { channel: (*channel)?, called: called.clone()?, msisdn: (*msisdn)? })
@@ -89,8 +89,8 @@ impl Answer {
     }
 }
 
-/// The ways that lead from an answer to its attempt: some of the provider's pages mean our message by `replyToUmid`,
-/// others an earlier one of the person's.
-pub(super) fn ways(reply_to: &str) -> [crate::store::Key; 2] {
+/// The keys that lead from a reply to its attempt. In some of the provider's pages `replyToUmid` is our message's id, in
+/// others that of an earlier message of the recipient.
+pub(super) fn reply_keys(reply_to: &str) -> [crate::store::Key; 2] {
     [crate::store::Key::Umid(Umid::new(reply_to)), crate::store::Key::Inbound(reply_to.to_owned())]
 }

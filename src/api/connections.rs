@@ -1,5 +1,4 @@
-//! Who is let in at the door: so many connections at a time, and none that keeps its place without using it. A body that
-//! says that it is too large is turned away before it comes.
+//! Limits connections: a maximum at a time, and none that keeps its slot without using it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,39 +14,40 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 
-/// Connections at a time: few enough that there are file descriptors left for the database and for the provider where a
-/// process may have a thousand, which is the usual.
+/// Connections at a time. With the usual limit of 1,024 file descriptors, enough are left for the database and the
+/// provider.
 const CONNECTIONS_MAX: usize = 512;
-/// Where so many are there, whoever says nothing gives way soon.
+/// From this number of connections on, an idle one is closed early.
 const CROWDED: usize = CONNECTIONS_MAX / 2;
-/// How long a request may take to come: the provider's own have five seconds.
+/// How long a request may take to arrive: the provider's own have five seconds.
 const REQUEST_MAX: Span = Span::from_secs(30);
 /// How long a connection may wait for its next request.
 const IDLE_MAX: Span = Span::from_secs(60);
-const IN_A_CROWD: Span = Span::from_secs(1);
+/// The same for a connection that has sent nothing, while the server is crowded.
+const CROWDED_IDLE_MAX: Span = Span::from_secs(1);
 
-/// Lets connections in, as long as there is room.
-pub(super) struct Guarded {
+/// Accepts connections while slots are free.
+pub(super) struct LimitedListener {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
 }
 
-impl Guarded {
+impl LimitedListener {
     pub(super) fn new(listener: TcpListener, clock: Arc<dyn Clock>) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)), clock }
+        Self { listener, slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)), clock }
     }
 }
 
-impl Listener for Guarded {
-    type Io = Guest;
+impl Listener for LimitedListener {
+    type Io = Connection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Guest, SocketAddr) {
-        // Nobody closes it; without a place nobody is let in.
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return std::future::pending().await };
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        // The semaphore is never closed. Without a slot no connection is accepted.
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return std::future::pending().await };
         let (stream, from) = Listener::accept(&mut self.listener).await;
-        (Guest::new(stream, place, Arc::clone(&self.places), Arc::clone(&self.clock)), from)
+        (Connection::new(stream, slot, Arc::clone(&self.slots), Arc::clone(&self.clock)), from)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -57,28 +57,28 @@ impl Listener for Guarded {
 
 type Alarm = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A connection, and until when it may keep its place.
-pub(super) struct Guest {
+/// A connection, and until when it may keep its slot.
+pub(super) struct Connection {
     stream: TcpStream,
-    _place: OwnedSemaphorePermit,
-    places: Arc<Semaphore>,
+    _slot: OwnedSemaphorePermit,
+    slots: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
-    /// Whether part of a request has come, and no answer has gone since.
+    /// Whether part of a request has arrived and no answer was sent since.
     in_request: bool,
     until: Timestamp,
-    /// Rings at a time at which `until` lay once; whoever hears it looks whether it does still.
+    /// Wakes the task at an earlier value of `until`, which then checks the present value.
     alarm: Alarm,
 }
 
-impl Guest {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit, places: Arc<Semaphore>, clock: Arc<dyn Clock>) -> Self {
-        let until = clock.now() + patience(&places, REQUEST_MAX);
+impl Connection {
+    fn new(stream: TcpStream, slot: OwnedSemaphorePermit, slots: Arc<Semaphore>, clock: Arc<dyn Clock>) -> Self {
+        let until = clock.now() + idle_limit(&slots, REQUEST_MAX);
         let alarm = alarm(Arc::clone(&clock), until);
-        Self { stream, _place: place, places, clock, in_request: false, until, alarm }
+        Self { stream, _slot: slot, slots, clock, in_request: false, until, alarm }
     }
 
-    /// Whether its time is up. If not, it is woken once it is.
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether its time is up. If not, the task is woken when it is.
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         while self.alarm.as_mut().poll(cx).is_ready() {
             if self.clock.now() >= self.until {
                 return true;
@@ -93,11 +93,11 @@ fn alarm(clock: Arc<dyn Clock>, at: Timestamp) -> Alarm {
     Box::pin(async move { clock.sleep_until(at).await })
 }
 
-fn patience(places: &Semaphore, most: Span) -> Span {
-    if places.available_permits() < CONNECTIONS_MAX - CROWDED { IN_A_CROWD } else { most }
+fn idle_limit(slots: &Semaphore, most: Span) -> Span {
+    if slots.available_permits() < CONNECTIONS_MAX - CROWDED { CROWDED_IDLE_MAX } else { most }
 }
 
-impl AsyncRead for Guest {
+impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
@@ -106,29 +106,29 @@ impl AsyncRead for Guest {
                     self.in_request = true;
                     self.until = self.clock.now() + REQUEST_MAX;
                 } else if self.in_request && self.clock.now() >= self.until {
-                    // It comes, a byte at a time.
+                    // The request arrives too slowly.
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
                 Poll::Ready(read)
             }
-            Poll::Pending if self.is_over(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending if self.poll_expired(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
-impl Guest {
-    fn answered(&mut self, written: usize) -> usize {
+impl Connection {
+    fn record_answer(&mut self, written: usize) -> usize {
         self.in_request = false;
-        self.until = self.clock.now() + patience(&self.places, IDLE_MAX);
+        self.until = self.clock.now() + idle_limit(&self.slots, IDLE_MAX);
         written
     }
 }
 
-impl AsyncWrite for Guest {
+impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
-        Poll::Ready(written.map(|written| self.answered(written)))
+        Poll::Ready(written.map(|written| self.record_answer(written)))
     }
 
     fn poll_write_vectored(
@@ -137,7 +137,7 @@ impl AsyncWrite for Guest {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
-        Poll::Ready(written.map(|written| self.answered(written)))
+        Poll::Ready(written.map(|written| self.record_answer(written)))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -160,62 +160,62 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
-    async fn met(guarded: &mut Guarded) -> (Guest, TcpStream) {
-        let address = guarded.local_addr().unwrap();
-        let ((guest, _), client) = tokio::join!(guarded.accept(), TcpStream::connect(address));
-        (guest, client.unwrap())
+    async fn connect(limited: &mut LimitedListener) -> (Connection, TcpStream) {
+        let address = limited.local_addr().unwrap();
+        let ((connection, _), client) = tokio::join!(limited.accept(), TcpStream::connect(address));
+        (connection, client.unwrap())
     }
 
-    async fn guarded() -> (Guarded, Arc<ManualClock>) {
+    async fn limited() -> (LimitedListener, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        (Guarded::new(listener, Arc::clone(&clock) as Arc<dyn Clock>), clock)
+        (LimitedListener::new(listener, Arc::clone(&clock) as Arc<dyn Clock>), clock)
     }
 
-    async fn read(guest: &mut Guest) -> io::Result<usize> {
-        guest.read(&mut [0; 64]).await
+    async fn read(connection: &mut Connection) -> io::Result<usize> {
+        connection.read(&mut [0; 64]).await
     }
 
     #[tokio::test]
-    async fn whoever_says_nothing_loses_his_place() {
-        let (mut guarded, clock) = guarded().await;
-        let (mut silent, _client) = met(&mut guarded).await;
+    async fn a_silent_connection_is_closed() {
+        let (mut limited, clock) = limited().await;
+        let (mut silent, _client) = connect(&mut limited).await;
         let (over, ()) = tokio::join!(read(&mut silent), async { clock.advance(REQUEST_MAX) });
         assert_eq!(over.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]
-    async fn whoever_sends_a_byte_at_a_time_loses_his_place_and_whoever_is_answered_gets_new_time() {
-        let (mut guarded, clock) = guarded().await;
-        let (mut guest, mut client) = met(&mut guarded).await;
+    async fn a_slow_request_is_closed_and_an_answer_restarts_the_time() {
+        let (mut limited, clock) = limited().await;
+        let (mut connection, mut client) = connect(&mut limited).await;
         for _ in 0..3 {
             client.write_all(b"POST").await.unwrap();
-            assert_eq!(read(&mut guest).await.unwrap(), 4);
+            assert_eq!(read(&mut connection).await.unwrap(), 4);
             clock.advance(Span::from_secs(20));
-            guest.write_all(b"200").await.unwrap();
+            connection.write_all(b"200").await.unwrap();
             clock.advance(Span::from_secs(20));
         }
         for _ in 0..2 {
             client.write_all(b"P").await.unwrap();
-            assert_eq!(read(&mut guest).await.unwrap(), 1);
+            assert_eq!(read(&mut connection).await.unwrap(), 1);
             clock.advance(Span::from_secs(14));
         }
         clock.advance(Span::from_secs(2));
         client.write_all(b"P").await.unwrap();
-        assert_eq!(read(&mut guest).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(read(&mut connection).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]
-    async fn in_a_crowd_whoever_says_nothing_gives_way_soon() {
-        let (mut guarded, clock) = guarded().await;
+    async fn a_silent_connection_is_closed_early_when_crowded() {
+        let (mut limited, clock) = limited().await;
         let mut crowd = Vec::new();
         for _ in 0..=CROWDED {
-            crowd.push(met(&mut guarded).await);
+            crowd.push(connect(&mut limited).await);
         }
         let (last, _client) = crowd.last_mut().unwrap();
-        let (over, ()) = tokio::join!(read(last), async { clock.advance(IN_A_CROWD) });
+        let (over, ()) = tokio::join!(read(last), async { clock.advance(CROWDED_IDLE_MAX) });
         assert_eq!(over.unwrap_err().kind(), io::ErrorKind::TimedOut);
         crowd.pop();
-        assert_eq!(guarded.places.available_permits(), CONNECTIONS_MAX - CROWDED, "and its place is free");
+        assert_eq!(limited.slots.available_permits(), CONNECTIONS_MAX - CROWDED, "its slot is free");
     }
 }
