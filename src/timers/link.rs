@@ -150,7 +150,7 @@ mod tests {
             }
             let gaps: Vec<Gap> =
                 gaps.iter().map(|(from, until)| Gap { from: second(*from), until: second(*until) }).collect();
-            assert_eq!((found, link.doubt()), (gaps, doubt.map(second)), "case {place}");
+            assert_eq!((found, link.doubt()), (gaps, doubt.map(second)), "case {index}");
         }
     }
 
