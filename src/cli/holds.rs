@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(what_to_do(&paused), "to resume: volley lane resume sms");
         let unknown = hold(HeldBy::Answer, Some(1_005), "invalid source");
         assert_eq!(held(&unknown), "lane sms is held: invalid source (code 1005)");
-        assert!(what_to_do(&unknown).starts_with("register the sender at the provider"));
+        assert!(what_to_do(&unknown).starts_with("register the sender with the provider"));
         let waits = |waiting| sentence_since(&paused, waiting, Timestamp::from_millis(9_000));
         let sentence = "lane sms is paused by ann: moving, 9 s ago";
         assert_eq!(
