@@ -43,7 +43,7 @@ async fn after_a_long_gap_only_recipients_not_reached_fall_back() {
     let texts: Vec<String> =
         world.store.events(0, 20).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert!(texts.iter().any(|text| text.contains("30 deadlines") && text.contains("one a second")), "{texts:?}");
-    assert!(texts.iter().any(|text| text.contains("has been asked about all")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("has been queried about all")), "{texts:?}");
 }
 
 #[tokio::test]
