@@ -96,7 +96,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
                 "Imported {recipients} as \"{name}\"; campaigns use it with audience = \"{name}\"."
             ))?,
             Some(_) if !added => {
-                out::data(format_args!("All of its recipients are already in \"{name}\"; nothing was added."))?
+                out::data(format_args!("All of its recipients are already in \"{name}\"; nothing was added."))?;
             }
             Some(had) => {
                 let all = words::of(u64::from(had) + summary.valid, "recipient", "recipients");
