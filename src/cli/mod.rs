@@ -2,7 +2,7 @@
 //!
 //! In: a command line. Out: data on stdout, messages on stderr, and an exit code ([`Exit`]).
 //!
-//! Guarantees:
+//! Promises:
 //! - stdout carries only data.
 //! - Every command that reports has `--json`.
 //! - An operation that takes longer than a second shows its progress.

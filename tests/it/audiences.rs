@@ -88,7 +88,7 @@ fn other_columns_are_not_added_unless_somebody_says_what_they_are() {
     write(folder, "others.csv", "Vorname;Handy\nBob;+6581234568\n");
     run(folder, &["audience", "import", "people.csv", "--name", "people"]).ended(0);
     let append = ["audience", "import", "others.csv", "--append", "people"];
-    run(folder, &append).ended(1).says(&["others.csv", "people", "has not: Vorname;", "--map"]);
+    run(folder, &append).ended(1).says(&["others.csv", "people", "lacks: Vorname;", "--map"]);
     // Whatever either calls its numbers, they are the numbers.
     let mapped = [&append[..], &["--map", "Name=Vorname", "--json"]].concat();
     assert_eq!(run(folder, &mapped).ended(0).json()["added"], 1);
@@ -205,7 +205,7 @@ fn a_spreadsheet_that_breaks_off_is_told_in_one_sentence() {
             std::fs::write(folder.join(name), &whole[..whole.len() * tenth / 10]).unwrap();
             let ran = run(folder, &["audience", "check", name]).ended(1);
             let said = ran.stderr.trim_end();
-            assert!(said.starts_with(&format!("volley: {name} ")) && said.lines().count() == 1, "{tenth}: {said}");
+            assert!(said.starts_with("volley: ") && said.contains(name) && said.lines().count() == 1, "{tenth}: {said}");
         }
     }
 }

@@ -28,7 +28,7 @@ fn a_lane_is_shown_with_what_waits_on_it_and_for_what() {
     for found in [
         "\"November promo\" is paused: paused by ann: the text is wrong",
         "\"November promo\": step 1, WhatsApp, is paused by ann: the text is wrong",
-        "to go on: volley campaign resume 'November promo' --step 1",
+        "to resume: volley campaign resume 'November promo' --step 1",
     ] {
         assert!(doctor.contains(found), "{found}: {doctor}");
     }
@@ -66,7 +66,7 @@ fn rates_bursts_and_tiers_are_turned_by_command_and_back_to_what_the_file_says()
     let said = set(&["--account-rate", "7/s", "--reason", "another sender shares it"]).ended(0).stdout;
     assert!(said.contains("the rate of account promo-sg is 7/s"), "{said}");
     assert_eq!((account(), shown()["turned"][0]["what"].clone()), (json!("7/s"), json!("account-rate")));
-    assert!(run(at, &["events"]).ended(0).stdout.contains("rate is 7/s now"));
+    assert!(run(at, &["events"]).ended(0).stdout.contains("rate set to 7/s"));
     set(&["--account-rate", "file"]).ended(0);
     assert_eq!(account(), "100/s");
 
@@ -135,7 +135,7 @@ async fn what_the_provider_changes_is_obeyed_shown_by_the_lanes_and_kept_as_an_e
         assert!(shown.contains(said), "{said}: {shown}");
     }
     let events = site.volley(&["events"]).await.stdout;
-    for said in ["tier is 10K now", "rate is 1000/s now", "FLAGGED for 15550783881", "PAUSED", "ACCOUNT_RESTRICTION"] {
+    for said in ["tier set to 10K", "rate set to 1000/s", "FLAGGED for 15550783881", "PAUSED", "ACCOUNT_RESTRICTION"] {
         assert!(events.contains(said), "{said}: {events}");
     }
 }

@@ -175,7 +175,7 @@ impl Storm {
         self.launch().await;
         self.under_load().await;
         obstacle.begin(&self.site);
-        self.site.server().says("nothing is sent").await;
+        self.site.server().says("sending waits").await;
         let when_said = self.site.journal().len();
         // More than it has claimed does not come.
         let more = when_said + CLAIMED_MAX + 1;
