@@ -15,6 +15,7 @@ use volley::domain::{
     Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
 use volley::engine::Ruling;
+use volley::events::Origin;
 use volley::store::{
     Attempt, Change, Claim, Joining, Key, KnownAs, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Taken,
     Verdict,
@@ -177,7 +178,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
         lap.count(laid_out as usize);
     }
     lap.print();
-    store.publish_batch(batch, BatchState::Running, now()).await.unwrap();
+    store.publish_batch(batch, BatchState::Running, Origin::SERVER, now()).await.unwrap();
     batch
 }
 

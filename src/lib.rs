@@ -9,6 +9,9 @@ pub mod domain;
 // Now, sleep and chance: the only real ones.
 pub mod clock;
 
+// What happened, to what, by whom: typed, and as English sentences.
+pub mod events;
+
 // `volley.toml`, validated.
 pub mod config;
 

@@ -126,7 +126,8 @@ CREATE TABLE batch (
     -- The plan's `end`, for claims: the latest first submission.
     ends_at INTEGER,
     state INTEGER NOT NULL,
-    state_why TEXT,
+    -- Who moved it to this state, and why: JSON of events::Origin.
+    state_origin TEXT,
     name TEXT,
     audience TEXT NOT NULL,
     audience_ids TEXT NOT NULL,
@@ -152,13 +153,12 @@ CREATE INDEX batch_open ON batch (state) WHERE state < 8;
 -- Finds the open batch that a message joins.
 CREATE INDEX batch_joined ON batch (plan, open_until) WHERE open_until IS NOT NULL;
 
--- Earlier plans of a batch, each with the time until which it applied, and who changed what.
+-- Earlier plans of a batch, each with the time until which it applied.
 CREATE TABLE edition (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
     plan BLOB NOT NULL REFERENCES plan (digest),
     until INTEGER NOT NULL,
-    why TEXT NOT NULL,
     PRIMARY KEY (batch, n)
 ) WITHOUT ROWID;
 
@@ -317,7 +317,7 @@ CREATE TABLE step_hold (
     batch INTEGER NOT NULL,
     step INTEGER NOT NULL,
     held_by INTEGER NOT NULL,
-    why TEXT NOT NULL,
+    origin TEXT NOT NULL,
     since INTEGER NOT NULL,
     lifted_at INTEGER,
     told_by INTEGER,
@@ -338,7 +338,7 @@ CREATE TABLE hold (
     by_person INTEGER NOT NULL,
     held_by INTEGER NOT NULL,
     code INTEGER,
-    reason TEXT NOT NULL,
+    origin TEXT NOT NULL,
     since INTEGER NOT NULL,
     begun INTEGER NOT NULL,
     PRIMARY KEY (lane, template, language, by_person)
@@ -362,7 +362,7 @@ CREATE TABLE dial (
     value TEXT NOT NULL,
     in_file TEXT NOT NULL,
     by_person INTEGER NOT NULL,
-    why TEXT NOT NULL,
+    origin TEXT NOT NULL,
     since INTEGER NOT NULL,
     PRIMARY KEY (what, name)
 ) WITHOUT ROWID;
@@ -501,9 +501,16 @@ CREATE TABLE alias (
 CREATE INDEX alias_person ON alias (msisdn);
 
 -- Decisions of operators and of the throttle, and what happened to the node: for operators to read.
+--   subject, origin, kind   JSON of the types in the room `events`
+--   batch, lane             the subject's, to find its events
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
     subject TEXT NOT NULL,
-    text TEXT NOT NULL
+    origin TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    batch INTEGER,
+    lane TEXT
 );
+CREATE INDEX event_batch ON event (batch, id) WHERE batch IS NOT NULL;
+CREATE INDEX event_lane ON event (lane, id) WHERE lane IS NOT NULL;

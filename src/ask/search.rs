@@ -22,7 +22,8 @@ use crate::clock::Clock;
 use crate::domain::{
     AfterGap, BatchId, Channel, Count, LaneId, Loaded, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
-use crate::store::{Book, Entry, Event, Heard, Result, Store};
+use crate::events::{Event, EventKind, Subject};
+use crate::store::{Book, Entry, Heard, Result, Store};
 use crate::timers::Gaps;
 
 /// Rows of one read along the index.
@@ -443,22 +444,16 @@ impl Search {
 
     /// Records an event when the queries begin and when they are done.
     async fn report_progress(&mut self, to_ask: u64, now: Timestamp) -> Result<()> {
-        let text = match (self.reported, to_ask) {
+        let kind = match (self.reported, to_ask) {
             (0, 0) => return Ok(()),
-            (0, to_ask) => format!(
-                "{to_ask} deadlines fell into a gap in which receipts may be missing; the provider is queried about \
-                 them, one a second, which takes {}",
-                super::takes(to_ask)
-            ),
-            (_, 0) => {
-                "the provider has been queried about all deadlines in a gap in which receipts may be missing".to_owned()
-            }
+            (0, deadlines) => EventKind::AskingBegan { deadlines, takes: super::takes(deadlines) },
+            (_, 0) => EventKind::AskingDone,
             (_, to_ask) => {
                 self.reported = to_ask;
                 return Ok(());
             }
         };
-        self.store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
+        self.store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
         self.reported = to_ask;
         Ok(())
     }

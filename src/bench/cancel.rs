@@ -11,6 +11,7 @@ use super::{Begun, Error, Run, SinkProcess, Stock};
 use crate::campaign::{self, Decided};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Span};
+use crate::events::Origin;
 use crate::node::{Node, Os, Parts};
 use crate::store::{self, Store};
 
@@ -42,7 +43,7 @@ pub async fn cancel(database: &Path, clock: Arc<dyn Clock>, chance: Arc<Chance>)
     }
     let batch = store.batch(Stock::BATCH).await?.ok_or("the campaign is not stored")?;
     let asked = clock.now();
-    let Decided::Holds(noted) = campaign::cancel(store.as_ref(), clock.as_ref(), &batch, "a benchmark").await? else {
+    let Decided::Holds(noted) = campaign::cancel(store.as_ref(), clock.as_ref(), &batch, &Origin::SERVER).await? else {
         return Err("the campaign could not be cancelled".into());
     };
     let certificate = campaign::certify(store.as_ref(), clock.as_ref(), &batch, noted).await?;

@@ -11,6 +11,7 @@ use super::{Begun, Error, Run, SinkProcess};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, Tick};
 use crate::domain::{Count, Span};
+use crate::events::Origin;
 use crate::node::{Node, Os, Parts};
 use crate::simulator::Arrival;
 
@@ -51,7 +52,8 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
     let text = provider(&sink.base_url(), connections, batch) + &text.collect::<String>();
     let config = Arc::new(read(&text)?);
     let (_folder, store) = scratch(&clock).await?;
-    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let launcher =
+        Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config, by: Origin::SERVER };
     store_audience(count, &launcher).await?;
     let mut campaigns = Vec::new();
     for name in names {
@@ -167,7 +169,8 @@ pub async fn starts(count: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> R
         processes: Arc::new(Os),
     };
     let node = Node::start(parts).await?;
-    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let launcher =
+        Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config, by: Origin::SERVER };
     let first = clock.now() + LEAD + Span::from_millis(i64::from(count) * 20);
     let mut starts = Vec::new();
     for n in 0..count {
@@ -212,7 +215,8 @@ pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc
     }
     let config = Arc::new(read(&text)?);
     let (_folder, store) = scratch(&clock).await?;
-    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let launcher =
+        Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config, by: Origin::SERVER };
     let mut batches = Vec::new();
     for campaign in 0..campaigns {
         let numbers: Vec<String> =

@@ -14,6 +14,7 @@ use crate::domain::{
     Tag, Tallies, Timestamp,
 };
 use crate::engine::{Answer, Event, Made, Met, Rule, Ruling, Standing, advance, begin};
+use crate::events::Origin;
 use crate::store::{self, KnownAs, NewAudience, NewBatch, Sqlite, Store, Verdict};
 
 /// Rows written in one transaction.
@@ -115,7 +116,7 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
     if store.begin_batch(batch).await? != Stock::BATCH {
         return Err("the database is not new".into());
     }
-    store.publish_batch(Stock::BATCH, BatchState::Running, now).await?;
+    store.publish_batch(Stock::BATCH, BatchState::Running, Origin::SERVER, now).await?;
     store.close().await;
 
     let present = if has_left { Stock::handed_over(&plan, now)? } else { begin(&plan, Marks::default(), now) };

@@ -2,20 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::beginnings::Beginnings;
 use super::file::holidays;
 use super::launch::{LaunchError, Launcher, priced};
-use super::moment::moment;
 use super::noted::{Noted, noted};
 use super::outlook::countries_of;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{Schedule, instant};
-use crate::clock::Clock;
+use crate::clock::{Clock, format_time};
 use crate::config::{Problem, Table, Wanted, hint};
 use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp};
+use crate::events::ChangedKey;
 use crate::store::{self, Amendment, Batch, Store};
 
 /// Messages brought forward in one transaction.
@@ -37,21 +36,11 @@ pub struct Amend {
     pub keys: Map<String, Value>,
 }
 
-/// One changed setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Changed {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<u8>,
-    pub key: &'static str,
-    pub before: String,
-    pub after: String,
-}
-
 /// The result of a change.
 #[derive(Debug)]
 pub enum Amended {
     /// The change is saved. `brought_forward` messages that waited for a later hour may be sent earlier.
-    Holds { changed: Vec<Changed>, noted: Noted, brought_forward: u64 },
+    Holds { changed: Vec<ChangedKey>, noted: Noted, brought_forward: u64 },
     /// The change has no effect: every key already has the given value.
     AsItWas(Noted),
     /// The campaign is over, so nothing can be changed.
@@ -62,7 +51,7 @@ pub enum Amended {
 
 impl Launcher<'_> {
     /// Changes a campaign's plan, and waits until every running server obeys it.
-    pub async fn amend(&self, batch: &Batch, amend: &Amend, by: &str) -> Result<Amended, LaunchError> {
+    pub async fn amend(&self, batch: &Batch, amend: &Amend) -> Result<Amended, LaunchError> {
         let countries = countries_of(self.store, batch).await?;
         loop {
             let now = self.clock.now();
@@ -82,13 +71,12 @@ impl Launcher<'_> {
                 self.bring_forward(&batch, &plan, amend, noted).await?;
                 return Ok(Amended::AsItWas(noted));
             }
-            let changes: Vec<String> = changed.iter().map(Changed::in_words).collect();
-            let why = format!("changed by {by}: {}", changes.join("; "));
             let has_begun = batch.started_at.is_some() || has_fixed_times(&plan);
             let starts_at = batch.starts_at.map(|at| if has_begun { at } else { at.min(begins) });
             let batch = Batch { starts_at, ..batch };
             let (id, edition) = (batch.id, batch.edition);
-            let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at, why, now };
+            let (origin, changes) = (self.by.clone(), changed.clone());
+            let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at, origin, changes, now };
             // Another operator was faster. Their change stays, and this one is applied on top of it.
             let Some(seq) = self.store.amend(amendment).await? else { continue };
             let noted = noted(self.store, self.clock, seq).await?;
@@ -289,25 +277,17 @@ fn limits(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone:
     *budget = wanted.budget.or(budget.filter(|_| !gone.contains("budget")));
 }
 
-impl Changed {
-    fn in_words(&self) -> String {
-        let Self { step, key, before, after } = self;
-        let step = step.map(|step| format!("step {step}, ")).unwrap_or_default();
-        format!("{step}{key} is {after}, was {before}")
-    }
-}
-
 /// The differences between two plans.
-fn differences(before: &Plan, plan: &Plan) -> Vec<Changed> {
+fn differences(before: &Plan, plan: &Plan) -> Vec<ChangedKey> {
     let mut changed = Vec::new();
     let mut compare = |step: Option<StepIndex>, key, before: Option<String>, after: Option<String>| {
         if before != after {
             let shown = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| NONE.to_owned());
             let step = step.map(|step| step.get() + 1);
-            changed.push(Changed { step, key, before: shown(before), after: shown(after) });
+            changed.push(ChangedKey { step, key: String::from(key), before: shown(before), after: shown(after) });
         }
     };
-    let end = |plan: &Plan| plan.end.map(|end| moment(end, plan.time_zone));
+    let end = |plan: &Plan| plan.end.map(|end| format_time(end, plan.time_zone));
     compare(None, "end", end(before), end(plan));
     let rule = |rule: Option<StopRule>| rule.map(|rule| rule.to_string());
     compare(None, "pause_when", rule(before.pause_when), rule(plan.pause_when));

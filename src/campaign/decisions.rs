@@ -5,6 +5,7 @@ use super::noted::{Noted, noted};
 use super::used_up::{UsedUp, used_up};
 use crate::clock::Clock;
 use crate::domain::{BatchState, StepIndex};
+use crate::events::Origin;
 use crate::store::{Batch, Result, StepHeldBy, StepHold, Store};
 
 /// The result of an operator's decision.
@@ -28,16 +29,16 @@ pub struct Released {
 }
 
 /// Pauses a campaign: stops claims and holds its deadlines. Submissions in progress are completed, as with [`cancel`].
-pub async fn pause(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
+pub async fn pause(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
     let from = vec![BatchState::Running, BatchState::Scheduled];
-    decide(store, clock, batch, from, BatchState::Paused, format!("paused by {by}")).await
+    decide(store, clock, batch, from, BatchState::Paused, by.clone()).await
 }
 
 /// Resumes a campaign, and applies what came due meanwhile.
 ///
 /// - A scheduled campaign whose start has not come is scheduled again.
 /// - A campaign with a used-up limit would be paused again at once, so it is refused until the limit is raised.
-pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
+pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
     if batch.state == BatchState::Paused
         && let Some(used_up) = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none())
     {
@@ -45,22 +46,22 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &st
     }
     let waits = batch.started_at.is_none() && batch.starts_at.is_some_and(|at| at > clock.now());
     let to = if waits { BatchState::Scheduled } else { BatchState::Running };
-    decide(store, clock, batch, vec![BatchState::Paused], to, format!("resumed by {by}")).await
+    decide(store, clock, batch, vec![BatchState::Paused], to, by.clone()).await
 }
 
 /// Starts a draft: at once, or at its start time if that is still to come.
-pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
+pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
     let waits = batch.starts_at.is_some_and(|at| at > clock.now());
     let to = if waits { BatchState::Scheduled } else { BatchState::Running };
-    decide(store, clock, batch, vec![BatchState::Draft], to, format!("started by {by}")).await
+    decide(store, clock, batch, vec![BatchState::Draft], to, by.clone()).await
 }
 
 /// Cancels a campaign. Once every server has noted it, nothing more is submitted, except submissions in progress on
 /// connections that are still being opened.
-pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
+pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
     // A finished campaign has submitted everything, so it cannot be cancelled.
     let from = BatchState::OPEN.to_vec();
-    decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
+    decide(store, clock, batch, from, BatchState::Cancelling, by.clone()).await
 }
 
 /// Holds a step: its messages are not submitted while the campaign runs.
@@ -69,13 +70,13 @@ pub async fn hold_step(
     clock: &dyn Clock,
     batch: &Batch,
     step: StepIndex,
-    by: &str,
+    by: &Origin,
 ) -> Result<Option<Noted>> {
     let hold = StepHold {
         batch: batch.id,
         step,
         by: StepHeldBy::Person,
-        why: format!("paused by {by}"),
+        origin: by.clone(),
         since: clock.now(),
         recall: None,
     };
@@ -90,7 +91,7 @@ pub async fn release_steps(
     clock: &dyn Clock,
     batch: &Batch,
     only: Option<StepIndex>,
-    by: &str,
+    by: &Origin,
 ) -> Result<Released> {
     let holds = store.step_holds().await?;
     let held = holds.iter().filter(|hold| hold.batch == batch.id && only.is_none_or(|only| only == hold.step));
@@ -104,7 +105,7 @@ pub async fn release_steps(
     held.retain(|held| used_up.iter().all(|used_up| used_up.step != Some(*held)));
     let mut latest = None;
     for step in held {
-        latest = store.release_steps(batch.id, Some(step), by.to_owned(), clock.now()).await?.or(latest);
+        latest = store.release_steps(batch.id, Some(step), by.clone(), clock.now()).await?.or(latest);
     }
     let noted = match latest {
         Some(seq) => Some(noted(store, clock, seq).await?),
@@ -119,9 +120,9 @@ async fn decide(
     batch: &Batch,
     from: Vec<BatchState>,
     to: BatchState,
-    why: String,
+    origin: Origin,
 ) -> Result<Decided> {
-    let Some(seq) = store.move_batch(batch.id, from, to, Some(why), clock.now()).await? else {
+    let Some(seq) = store.move_batch(batch.id, from, to, Some(origin), clock.now()).await? else {
         let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
         return Ok(Decided::Refused(state));
     };

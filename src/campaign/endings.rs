@@ -3,7 +3,8 @@
 use super::words::{capital, channel, clock, next_or, spoken, spoken_status};
 use crate::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, StepIndex, Timestamp};
 use crate::engine::REPEATED_FOR;
-use crate::store::{Asked, Event};
+use crate::events::{Event, EventKind, Subject};
+use crate::store::Asked;
 
 /// Events that one sentence lists, at most.
 const MEANWHILE: usize = 5;
@@ -35,22 +36,24 @@ impl Context {
         self.asked.iter().find(|asked| asked.step == step)
     }
 
-    /// Lists the events of the campaign and of the lanes while a step waited, with a hold or pause from before that
+    /// Lists the events of the campaign, the step and its lanes while it waited, with a hold or pause from before that
     /// still applied.
-    fn meanwhile(&self, lanes: &[&str], since: Timestamp, until: Timestamp, plan: &Plan) -> String {
-        let lanes: Vec<String> = lanes.iter().map(|lane| Event::of_lane(lane, "")).collect();
-        let is_of_one = |event: &Event| lanes.iter().any(|lane| event.subject.ends_with(lane));
-        let concerns = |event: &&Event| is_of_one(event) || !event.subject.contains("lane ");
+    fn meanwhile(&self, step: StepIndex, lanes: &[&str], since: Timestamp, until: Timestamp, plan: &Plan) -> String {
+        let concerns = |event: &&Event| match &event.subject {
+            Subject::Campaign { step: other, .. } => other.is_none_or(|other| other == step),
+            subject => lanes.iter().any(|lane| subject.is_on_lane(lane)),
+        };
         let events: Vec<&Event> = self.events.iter().filter(concerns).collect();
         let still_applies = |index: usize, event: &Event| {
             let mut later = events.iter().skip(index + 1).filter(|later| later.subject == event.subject);
-            ["held", "paused"].iter().any(|word| event.text.starts_with(word)) && !later.any(|later| later.at <= since)
+            let is_hold = matches!(event.kind, EventKind::Held { .. } | EventKind::Paused);
+            is_hold && !later.any(|later| later.at <= since)
         };
         let listed = events
             .iter()
             .enumerate()
             .filter(|(index, event)| event.at <= until && (event.at > since || still_applies(*index, event)));
-        let listed = listed.map(|(_, Event { at, subject, text })| format!("{subject}: {text} ({})", clock(*at, plan)));
+        let listed = listed.map(|(_, event)| format!("{} ({})", event.sentence(), clock(event.at, plan)));
         let listed: Vec<String> = listed.take(MEANWHILE).collect();
         if listed.is_empty() {
             return " The rate or the tier delayed it: no event records a hold or a pause.".to_owned();
@@ -220,7 +223,7 @@ pub(super) fn fell_back(decision: &Decision<'_>, ending: Ending, plan: &Plan, fa
             let meanwhile = match before.state {
                 State::Queued { not_before, .. } => {
                     let lanes: Vec<&str> = rules.iter().flat_map(|rules| rules.lanes.names()).collect();
-                    decision.context.meanwhile(&lanes, not_before, decision.at, plan)
+                    decision.context.meanwhile(before.step, &lanes, not_before, decision.at, plan)
                 }
                 State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => String::new(),
             };

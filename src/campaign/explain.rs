@@ -5,16 +5,16 @@
 use serde::Serialize;
 
 use super::endings::{self, Context};
-use super::moment::moment_within;
 use super::replay::{Life, Moment, Replay, Replayed, replay};
 use super::unsent::{self, WaitReasons};
 use super::words;
+use crate::clock::format_time_short;
 use crate::domain::{
-    Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step,
-    Timestamp,
+    Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Timestamp,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
-use crate::store::{Batch, Entry, Event, KeptGap, Receipt, Result, Store, Verdict, Whole, Wish};
+use crate::events::{Event, EventKind, Subject};
+use crate::store::{Batch, Entry, KeptGap, Receipt, Result, Store, Verdict, Whole, Wish};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,9 +72,11 @@ pub async fn explain(
     let mut about: Vec<_> = attempts.iter().map(|attempt| (key, attempt.step)).collect();
     about.dedup();
     let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
-    let events = store.events(0, EVENTS).await?.into_iter().map(|(_, event)| event).collect();
+    let lanes = entry.plan.steps.iter().flat_map(|step| step.lanes.names().map(str::to_owned)).collect();
+    let mut events = store.events_of(batch.id, lanes, EVENTS).await?;
+    events.retain(|event| is_relevant(event, &entry.plan));
     let gaps = store.gaps().await?.iter().map(KeptGap::span).collect();
-    let context = Context { gaps, asked, events: concerning(events, batch, &entry.plan) };
+    let context = Context { gaps, asked, events };
     let plan = &entry.plan;
     let editions = &store.editions(batch.id).await?;
     let (attempts, receipts) = (&attempts, &receipts);
@@ -117,20 +119,17 @@ pub async fn explain(
 /// Events that a story reads at most, latest first.
 const EVENTS: u32 = 5_000;
 
-/// Keeps the events of the campaign's lanes and templates, and the campaign's own pauses.
-fn concerning(mut events: Vec<Event>, batch: &Batch, plan: &Plan) -> Vec<Event> {
-    let of_lane = |step: &Step, lane: &str| {
-        let template = match &step.content {
-            Content::Template(template) => Some(Event::of_lane(lane, &template.name)),
-            Content::Text { .. } => None,
-        };
-        template.into_iter().chain([Event::of_lane(lane, "")]).collect::<Vec<_>>()
-    };
-    let of_steps = plan.steps.iter().flat_map(|step| step.lanes.names().flat_map(|lane| of_lane(step, lane)));
-    let (lanes, campaign): (Vec<String>, _) = (of_steps.collect(), Event::of_campaign(batch.id, batch.name.as_deref()));
-    let is_of_a_pause = |event: &Event| ["paused", "resumed"].iter().any(|word| event.text.starts_with(word));
-    events.retain(|event| lanes.contains(&event.subject) || event.subject == campaign && is_of_a_pause(event));
-    events
+/// Keeps the pauses of the campaign, and what happened to its steps, lanes and templates.
+fn is_relevant(event: &Event, plan: &Plan) -> bool {
+    match &event.subject {
+        Subject::Campaign { step: None, .. } => matches!(event.kind, EventKind::Paused | EventKind::Resumed),
+        Subject::Campaign { step: Some(_), .. } | Subject::Lane { .. } => true,
+        Subject::Template { template, .. } => plan.steps.iter().any(|step| match &step.content {
+            Content::Template(content) => content.name == *template,
+            Content::Text { .. } => false,
+        }),
+        _ => false,
+    }
 }
 
 /// The opt-out that stopped a message, if one did.
@@ -148,7 +147,7 @@ async fn opt_out(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<O
 
 /// `stop by message on WhatsApp, 14:15:02`.
 fn in_words(wish: &Wish, plan: &Plan) -> String {
-    format!("{}, {}", wish.source, moment_within(wish.at, plan.time_zone))
+    format!("{}, {}", wish.source, format_time_short(wish.at, plan.time_zone))
 }
 
 /// What the story needs in addition to the message's own facts.

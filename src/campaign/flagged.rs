@@ -3,8 +3,8 @@
 use super::forecast::Forecast;
 use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
-use super::moment::moment;
 use super::time::instant;
+use crate::clock::format_time;
 use crate::domain::{BatchState, Content, Plan, Span, Step, StepIndex, TemplateContent, Timestamp, Zone};
 use crate::store::{Batch, Said};
 
@@ -39,13 +39,13 @@ impl Flagged {
         let Self { template, language, disabled_at, .. } = self;
         let until = match until {
             Some(until) if until <= *disabled_at => return None,
-            Some(until) => format!("sends until {}", moment(until, zone)),
+            Some(until) => format!("sends until {}", format_time(until, zone)),
             None => "has no predictable end".to_owned(),
         };
         Some(format!(
             "the provider has flagged template {template} ({language}) and will disable it at {} unless its quality \
              improves; this campaign {until}, and messages not sent by then would wait",
-            moment(*disabled_at, zone)
+            format_time(*disabled_at, zone)
         ))
     }
 

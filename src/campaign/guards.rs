@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::domain::{BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp};
+use crate::events::Origin;
 use crate::store::{Entry, Result, StepHeldBy, StepHold, Store};
 
 /// Looks that are remembered for each step, spread over as many messages as its rule covers.
@@ -68,9 +69,17 @@ impl Guards {
                 && let Some(broken) = self.broken((entry.id, index, Rule::HoldPaid), known, rule)
             {
                 let why = format!("{}, and this step costs money (hold_paid_when)", in_words(index, step, broken));
+                let origin = Origin::rule(why);
                 store
                     .hold_step(
-                        StepHold { batch: entry.id, step: paid, by: StepHeldBy::Rule, why, since: now, recall: None },
+                        StepHold {
+                            batch: entry.id,
+                            step: paid,
+                            by: StepHeldBy::Rule,
+                            origin,
+                            since: now,
+                            recall: None,
+                        },
                         now,
                     )
                     .await?;
@@ -81,7 +90,7 @@ impl Guards {
             {
                 let why = format!("{} (pause_when)", in_words(index, step, broken));
                 let from = vec![BatchState::Running];
-                store.move_batch(entry.id, from, BatchState::Paused, Some(why), now).await?;
+                store.move_batch(entry.id, from, BatchState::Paused, Some(Origin::rule(why)), now).await?;
                 return Ok(true);
             }
         }

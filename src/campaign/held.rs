@@ -5,21 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
 use crate::domain::{Country, Plan, Step, StepIndex};
-use crate::store::{HeldBy, Hold, Said};
+use crate::events::Subject;
+use crate::store::{HeldBy, Hold};
 
 /// Describes a hold: `lane sms is paused by ann`, or `lane sms is held: …` with the provider's reason and code.
 pub fn held(hold: &Hold) -> String {
     let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
     // An operator's reason already says that it is paused or held.
     let is = if hold.by == HeldBy::Person { "is" } else { "is held:" };
-    format!("{} {is} {}{code}", what(hold), hold.reason)
+    format!("{} {is} {}{code}", what(hold), hold.origin.hold_reason())
 }
 
 /// `lane sms` or `template promo on lane promo-sg`.
 fn what(hold: &Hold) -> String {
     match hold.template.as_str() {
         "" => format!("lane {}", hold.lane),
-        template => format!("{} on lane {}", Said::about_template(template, &hold.language), hold.lane),
+        template => format!("{} on lane {}", Subject::template(template, &hold.language), hold.lane),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::domain::{
     BatchId, BatchState, CampaignId, Countries, Country, Plan, Step, StepIndex, Tag, Timestamp, Zone, grouped,
 };
 use crate::engine;
+use crate::events::Origin;
 use crate::store::{self, Lane, NewBatch, Over, Spread, Start, Store};
 
 /// Messages written in one transaction: about 20 ms of writing.
@@ -129,6 +130,8 @@ pub struct Launcher<'a> {
     pub clock: &'a dyn Clock,
     pub chance: &'a Chance,
     pub config: &'a Config,
+    /// Who launches and changes.
+    pub by: Origin,
 }
 
 impl Launcher<'_> {
@@ -282,7 +285,7 @@ impl Launcher<'_> {
             Some(_) => BatchState::Scheduled,
             None => BatchState::Running,
         };
-        self.store.publish_batch(batch, state, published).await?;
+        self.store.publish_batch(batch, state, self.by.clone(), published).await?;
         let (rejected, across) = (people.rejected(), people.across);
         let zone = plan.time_zone;
         Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at, zone })

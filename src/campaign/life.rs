@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::guards::Guards;
-use super::moment::moment;
 use super::unwilling::Unwilling;
-use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Timestamp, grouped};
+use crate::clock::format_time;
+use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Timestamp};
 use crate::engine::{CallOff, Event, Silence};
-use crate::store::{self, Batch, Book, Entry, Hints, Result, Signal, Store};
+use crate::events::{self, EventKind, Origin, Subject};
+use crate::store::{Batch, Book, Entry, Hints, Result, Signal, Store};
 
 /// Messages swept in one transaction.
 const PAGE: u32 = 2_000;
@@ -23,7 +24,7 @@ const STILL_WANTED: Span = Span::from_secs(3_600);
 /// The state and the reason for a campaign that missed its start at `at`; `None` if it starts.
 fn missed(plan: &Plan, at: Timestamp, now: Timestamp) -> Option<(BatchState, String)> {
     let late = now.since(at);
-    let at = moment(at, plan.time_zone);
+    let at = format_time(at, plan.time_zone);
     match plan.on_missed {
         Some(OnMissed::Skip) if late > PUNCTUAL => Some((
             BatchState::Cancelling,
@@ -186,13 +187,15 @@ impl Housekeeper {
     async fn start(&self, batch: &Batch, now: Timestamp) -> Result<u32> {
         let entry = self.book.get(batch.id).await?;
         let missed = entry.zip(batch.starts_at).and_then(|(entry, at)| missed(&entry.plan, at, now));
-        let (to, why) = missed.map_or((BatchState::Running, None), |(to, why)| (to, Some(why)));
-        let moved = self.store.move_batch(batch.id, vec![BatchState::Scheduled], to, why, now).await?;
+        let (to, origin) = missed.map_or((BatchState::Running, Origin::SERVER), |(to, why)| (to, Origin::rule(why)));
+        let moved = self.store.move_batch(batch.id, vec![BatchState::Scheduled], to, Some(origin), now).await?;
         Ok(u32::from(moved.is_some()))
     }
 
+    /// Moves a batch on by itself. A cancelled batch keeps who cancelled it.
     async fn shift(&self, batch: BatchId, from: BatchState, to: BatchState, now: Timestamp) -> Result<u32> {
-        Ok(u32::from(self.store.move_batch(batch, vec![from], to, None, now).await?.is_some()))
+        let origin = (to != BatchState::Cancelled).then_some(Origin::SERVER);
+        Ok(u32::from(self.store.move_batch(batch, vec![from], to, origin, now).await?.is_some()))
     }
 
     /// Sweeps a cancelled batch. Messages that were never submitted are cancelled; for the others the current step
@@ -251,9 +254,9 @@ impl Housekeeper {
             return Ok(false);
         }
         if walk.changed > 0 {
-            let subject = store::Event::of_campaign(entry.id, entry.name.as_deref());
-            let text = format!("its end has come: {} not sent by then, now expired", grouped(walk.changed));
-            self.store.note(store::Event { at: now, subject, text }).await?;
+            let subject = Subject::campaign(entry.id, entry.name.as_deref());
+            let kind = EventKind::Expired { messages: walk.changed };
+            self.store.record_event(events::Event::by_server(now, subject, kind)).await?;
         }
         self.walks.remove(&entry.id);
         Ok(true)
@@ -323,7 +326,7 @@ mod tests {
         let none = std::iter::empty::<(&str, String)>();
         let path = std::path::Path::new("volley.toml");
         let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
-        let launcher = Launcher { store, clock, chance: &Chance::seeded(1), config: &config };
+        let launcher = Launcher { store, clock, chance: &Chance::seeded(1), config: &config, by: Origin::SERVER };
         launcher.launch(&draft, |_| None).await.unwrap().0.batch
     }
 
@@ -336,7 +339,7 @@ mod tests {
     /// The state of a campaign with a start in an hour, once a server looks this many seconds after the start.
     async fn begun(on_missed: &str, late: i64) -> (BatchState, Option<String>) {
         let clock = Arc::new(ManualClock::at(NOW));
-        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let at = NOW + Span::from_secs(3_600);
         let text = format!(
             "name = \"a\"\nnumbers = [\"+6590000001\"]\nat = \"{}\"\n{on_missed}\n[[step]]\nchannel = \"SMS\"\ntext = \
@@ -347,7 +350,7 @@ mod tests {
         clock.advance(Timestamp::from_millis(at.millis() + late * 1_000).since(NOW));
         housekeeper(&store).await.run_once(clock.now()).await.unwrap();
         let batch = store.batch(batch).await.unwrap().unwrap();
-        (batch.state, batch.why)
+        (batch.state, batch.origin.and_then(|origin| origin.reason))
     }
 
     #[tokio::test]
@@ -365,7 +368,7 @@ mod tests {
     #[tokio::test]
     async fn an_end_reports_its_unsent_messages_once_across_rounds() {
         let clock = Arc::new(ManualClock::at(NOW));
-        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         // Exactly as many messages as one round visits.
         let numbers: Vec<_> =
             (0..PAGE as usize * PAGES as usize).map(|n| format!("\"+65{}\"", 91_000_000 + n)).collect();
@@ -379,7 +382,7 @@ mod tests {
         assert_eq!(store.batch(batch).await.unwrap().unwrap().state, BatchState::Finished);
         let events = store.events(0, 100).await.unwrap();
         let reported: Vec<_> =
-            events.iter().map(|(_, event)| &event.text).filter(|text| text.contains("end has come")).collect();
+            events.iter().map(|(_, event)| event.text()).filter(|text| text.contains("end has come")).collect();
         assert_eq!(reported, ["its end has come: 20,000 not sent by then, now expired"]);
     }
 }

@@ -195,7 +195,7 @@ impl Show {
             id: public_id(batch),
             name: name(batch),
             state: batch.state,
-            why: batch.why.clone(),
+            why: batch.why(),
             counts: Counts::of(batch.state, tallies),
             rate: RateNow { now: if is_sending { batch.pace.0 } else { 0.0 }, allowed },
             stranded,

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::lookup::{messages_everywhere, positions};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
-use crate::store::{Batch, Error, Event, Result, Store, StrayKind, Whom};
+use crate::events::{Event, EventKind, Subject};
+use crate::store::{Batch, Error, Result, Store, StrayKind, Whom};
 
 /// The pause between two pieces, in which others can use the database.
 const PAUSE: Span = Span::from_millis(30);
@@ -72,9 +73,9 @@ pub async fn purge(store: &dyn Store, clock: &dyn Clock, overdue: &Overdue, mut 
     let mut purged = 0;
     for batch in &overdue.campaigns {
         if store.begin_purge(batch.id, clock.now()).await? {
-            let text = format!("purged: its {} messages are removed, its report stays", batch.messages);
-            let subject = Event::of_campaign(batch.id, batch.name.as_deref());
-            store.note(Event { at: clock.now(), subject, text }).await?;
+            let subject = Subject::campaign(batch.id, batch.name.as_deref());
+            let kind = EventKind::Purged { messages: batch.messages };
+            store.record_event(Event::by_server(clock.now(), subject, kind)).await?;
         }
     }
     let campaigns = overdue.campaigns.iter().map(|batch| batch.id);

@@ -12,6 +12,7 @@ use crate::domain::{
     AfterGap, Channel, Fields, Money, Msisdn, OnMissed, OnUnknown, Plan, Recipient, Span, Status, Step, StepIndex,
     Stretch, Timestamp,
 };
+use crate::events::Origin;
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
 
@@ -564,7 +565,8 @@ async fn a_call_joins_no_more_messages_than_a_transaction_may_hold() {
     let store =
         crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn crate::clock::Clock>).await.unwrap();
     let chance = Chance::seeded(1);
-    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let launcher =
+        Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config, by: Origin::SERVER };
     let recipient = |n: u64| Recipient {
         msisdn: Msisdn::try_from(6_591_000_000 + n).unwrap(),
         country: "SG".parse().unwrap(),

@@ -148,7 +148,11 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
     let may_send = !matches!(batch, BatchState::Paused | BatchState::Scheduled);
     if let Some(hold) = waiting.step_hold.as_ref().filter(|_| may_send) {
         let since = clock(hold.since, plan);
-        return format!("Step {} has been held since {since}: {}. Waiting uses up no step.", hold.step, hold.why);
+        return format!(
+            "Step {} has been held since {since}: {}. Waiting uses up no step.",
+            hold.step,
+            hold.origin.hold_reason()
+        );
     }
     match (batch, &waiting.hold) {
         (BatchState::Paused, _) => "The campaign is paused: nothing is sent until it is resumed.".to_owned(),
@@ -158,12 +162,13 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
                 "" => format!("Lane {}", hold.lane),
                 template => format!("Template {template}"),
             };
+            let reason = hold.origin.hold_reason();
             let why = match (hold.by, hold.code) {
-                (HeldBy::Person, _) => hold.reason.clone(),
-                (HeldBy::Event, _) => format!("the provider reported it ({})", hold.reason),
-                (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({})", hold.reason),
+                (HeldBy::Person, _) => reason,
+                (HeldBy::Event, _) => format!("the provider reported it ({reason})"),
+                (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({reason})"),
                 (HeldBy::Answer | HeldBy::Receipt, Some(code)) => {
-                    format!("the provider refused it (code {code}: {})", hold.reason)
+                    format!("the provider refused it (code {code}: {reason})")
                 }
             };
             format!("{what} has been held since {}: {why}. Waiting uses up no step.", clock(hold.since, plan))

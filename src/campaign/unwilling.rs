@@ -114,6 +114,7 @@ async fn call_off(store: &dyn Store, entry: &Entry, page: &[Loaded], now: Timest
 
 #[cfg(test)]
 mod tests {
+    use crate::events::Origin;
     use std::sync::Arc;
 
     use super::*;
@@ -141,7 +142,7 @@ mod tests {
                 now,
             };
             let batch = store.begin_batch(new).await.unwrap();
-            store.publish_batch(batch, BatchState::Running, now).await.unwrap();
+            store.publish_batch(batch, BatchState::Running, Origin::SERVER, now).await.unwrap();
         }
         let book = Book::new(Arc::clone(&store));
         book.refresh().await.unwrap();

@@ -2,7 +2,7 @@
 
 use super::endings::{self, Decision};
 use super::explain::FactLine;
-use super::moment::moment_within;
+use crate::clock::format_time_short;
 use crate::domain::{
     Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, Step, StepIndex, Timestamp,
 };
@@ -360,7 +360,7 @@ pub(super) fn next_or(before: &Present, plan: &Plan) -> &'static str {
 
 /// A time within a sentence, on the clock of the plan's zone.
 pub(super) fn clock(at: Timestamp, plan: &Plan) -> String {
-    moment_within(at, plan.time_zone)
+    format_time_short(at, plan.time_zone)
 }
 
 /// A status within a sentence.

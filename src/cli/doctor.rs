@@ -273,7 +273,7 @@ async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings:
     for batch in &in_play {
         let name = name_of(batch);
         if batch.state == BatchState::Paused {
-            let why = batch.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            let why = batch.why().map(|why| format!(": {why}")).unwrap_or_default();
             let used_up = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
             let advice = match used_up {
                 Some(limit) => Obstacle::UsedUp(limit).what_to_do(&name, now),

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::interrupt::Interrupts;
 use super::out::{self, To};
 use super::{Exit, Ground};
-use crate::campaign::moment_exactly;
+use crate::clock::format_time_exactly;
 use crate::domain::Span;
-use crate::store::Event;
+use crate::events::{Event, EventKind, Origin, Subject};
 
 /// How often `--follow` looks for new events.
 const POLL_INTERVAL: Span = Span::from_millis(250);
@@ -26,11 +26,18 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// An event, for JSON: its fields, and its sentence in two parts.
 #[derive(Serialize)]
 struct Shown<'a> {
     at: String,
-    subject: &'a str,
-    text: &'a str,
+    subject: String,
+    text: String,
+    #[serde(flatten)]
+    about: &'a Subject,
+    #[serde(flatten)]
+    origin: &'a Origin,
+    #[serde(flatten)]
+    kind: &'a EventKind,
 }
 
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
@@ -59,9 +66,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
 
 fn show(event: &Event, json: bool) -> anyhow::Result<()> {
     if json {
-        let Event { at, subject, text } = event;
-        return out::data(serde_json::to_string(&Shown { at: at.rfc3339(), subject, text })?);
+        let Event { at, subject, origin, kind } = event;
+        let (at, text) = (at.rfc3339(), event.text());
+        let shown = Shown { at, subject: subject.to_string(), text, about: subject, origin, kind };
+        return out::data(serde_json::to_string(&shown)?);
     }
-    let at = To::Stdout.paint().dim(moment_exactly(event.at, None));
-    out::data(format_args!("{at}  {}: {}", event.subject, event.text))
+    let at = To::Stdout.paint().dim(format_time_exactly(event.at, None));
+    out::data(format_args!("{at}  {}", event.sentence()))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::words::{about, count, of};
 use crate::ask;
-use crate::campaign::time_of_day;
+use crate::clock::format_time_of_day;
 use crate::config::Config;
 use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
 use crate::engine::{Gap, Gaps};
@@ -48,7 +48,7 @@ impl Repeated {
     }
 
     pub(super) fn sentence(&self) -> String {
-        let time = |at| time_of_day(at, self.zone);
+        let time = |at| format_time_of_day(at, self.zone);
         format!(
             "receipts may be missing from {} until {}; the provider repeats them, and deadlines wait for them until {}",
             time(self.from),

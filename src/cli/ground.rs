@@ -10,6 +10,7 @@ use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
+use crate::events::Origin;
 use crate::store::{self, LaneState, Node, Store, Unwritable};
 use crate::throttle::turned;
 
@@ -39,7 +40,8 @@ impl Ground {
     }
 
     pub(super) fn on(loaded: Loaded) -> Self {
-        let by = std::env::var("USER").ok().filter(|user| !user.trim().is_empty());
+        let named = |variable| std::env::var(variable).ok().filter(|name: &String| !name.trim().is_empty());
+        let by = named("VOLLEY_OPERATOR").or_else(|| named("USER"));
         Self {
             config: Arc::new(loaded.config.clone()),
             loaded,
@@ -49,12 +51,9 @@ impl Ground {
         }
     }
 
-    /// The operator and the reason: `ann: the text is wrong`.
-    pub(super) fn by_because(&self, reason: Option<&str>) -> String {
-        match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
-            Some(reason) => format!("{}: {reason}", self.by),
-            None => self.by.clone(),
-        }
+    /// The operator, with the reason given.
+    pub(super) fn origin(&self, reason: Option<&str>) -> Origin {
+        Origin::operator(self.by.clone(), reason.map(str::trim).filter(|reason| !reason.is_empty()))
     }
 
     /// The same context with a new clock, started from the wall clock.
@@ -118,7 +117,13 @@ impl Ground {
 
     /// Returns the launcher, which plans, launches and changes campaigns.
     pub(super) fn launcher<'a>(&'a self, store: &'a dyn Store) -> Launcher<'a> {
-        Launcher { store, clock: self.clock.as_ref(), chance: &self.chance, config: &self.config }
+        Launcher {
+            store,
+            clock: self.clock.as_ref(),
+            chance: &self.chance,
+            config: &self.config,
+            by: self.origin(None),
+        }
     }
 
     /// Returns the states of the lanes, as the running servers report them.

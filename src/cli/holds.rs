@@ -34,7 +34,7 @@ impl HoldShown {
             language: (!hold.language.is_empty()).then(|| hold.language.clone()),
             by_person: hold.by == HeldBy::Person,
             code: hold.code,
-            reason: hold.reason.clone(),
+            reason: hold.origin.hold_reason(),
             since: hold.since.rfc3339(),
             waiting: waiting.on(&hold.lane, &hold.template),
             what_to_do: what_to_do(hold),
@@ -76,19 +76,20 @@ pub(super) fn what_to_do(hold: &Hold) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::Origin;
 
-    fn hold(by: HeldBy, code: Option<u32>, reason: &str) -> Hold {
+    fn hold(by: HeldBy, code: Option<u32>, origin: Origin) -> Hold {
         let (lane, template) = ("sms".to_owned(), String::new());
         let language = String::new();
-        Hold { lane, template, language, by, code, reason: reason.to_owned(), since: Timestamp::default() }
+        Hold { lane, template, language, by, code, origin, since: Timestamp::default() }
     }
 
     #[test]
     fn a_hold_names_its_reason_once_and_the_command_to_release_it() {
-        let paused = hold(HeldBy::Person, None, "paused by ann: moving");
+        let paused = hold(HeldBy::Person, None, Origin::operator("ann", Some("moving")));
         assert_eq!(held(&paused), "lane sms is paused by ann: moving");
         assert_eq!(what_to_do(&paused), "to resume: volley lane resume sms");
-        let unknown = hold(HeldBy::Answer, Some(1_005), "invalid source");
+        let unknown = hold(HeldBy::Answer, Some(1_005), Origin::provider("invalid source"));
         assert_eq!(held(&unknown), "lane sms is held: invalid source (code 1005)");
         assert!(what_to_do(&unknown).starts_with("register the sender with the provider"));
         let waits = |waiting| sentence_since(&paused, waiting, Timestamp::from_millis(9_000));
@@ -105,16 +106,19 @@ mod tests {
 
     #[test]
     fn the_remedy_of_a_code_depends_on_answer_or_receipt() {
-        let answered = what_to_do(&hold(HeldBy::Answer, Some(1_007), "no"));
-        let received = what_to_do(&hold(HeldBy::Receipt, Some(1_007), "no"));
+        let answered = what_to_do(&hold(HeldBy::Answer, Some(1_007), Origin::provider("no")));
+        let received = what_to_do(&hold(HeldBy::Receipt, Some(1_007), Origin::provider("no")));
         assert!(answered.contains("create the template") && received.contains("unlocked"), "{answered} {received}");
-        assert!(what_to_do(&hold(HeldBy::Receipt, Some(42), "no credit")).contains("top up the account's credit"));
+        assert!(
+            what_to_do(&hold(HeldBy::Receipt, Some(42), Origin::provider("no credit")))
+                .contains("top up the account's credit")
+        );
     }
 
     #[test]
     fn a_refused_key_is_fixed_in_the_configuration() {
         for code in [401, 1_200] {
-            let advice = what_to_do(&hold(HeldBy::Answer, Some(code), "no"));
+            let advice = what_to_do(&hold(HeldBy::Answer, Some(code), Origin::provider("no")));
             let parts =
                 ["api_key", "api_key_file", "VOLLEY_PROVIDER_API_KEY", "restart `volley serve`", "lane resume sms"];
             assert!(parts.iter().all(|part| advice.contains(part)), "{advice}");

@@ -1,7 +1,8 @@
 //! Describes whether the running servers have put a decision into effect.
 
 use super::words::span;
-use crate::campaign::{Noted, moment};
+use crate::campaign::Noted;
+use crate::clock::format_time;
 
 /// Says in a few words whether the decision is in effect.
 pub(super) fn sentence(noted: Noted) -> String {
@@ -9,7 +10,7 @@ pub(super) fn sentence(noted: Noted) -> String {
         Noted::NobodyThere => "no server is running".to_owned(),
         Noted::Silent { since } => format!(
             "no server has been seen since {}; if one is only suspended, it may send briefly when it resumes",
-            moment(since, None)
+            format_time(since, None)
         ),
         Noted::ByAll { after } => format!("in effect after {}", span(after)),
         Noted::NotYet => "saved, but not confirmed by a server within 1 s".to_owned(),

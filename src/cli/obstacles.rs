@@ -8,9 +8,10 @@ use super::{holds, stranded, used_up};
 use crate::ask;
 use crate::campaign::{Stranded, UsedUp, held};
 use crate::config::{self, Config};
-use crate::domain::{Channel, Count, Timestamp};
-use crate::node::{doubt, end_doubt};
-use crate::store::{Batch, DiskTrouble, DoubtCause, Hold, Result, StepHeldBy, StepHold, Store, Unwritable};
+use crate::domain::{Channel, Count, DoubtCause, Timestamp};
+use crate::events::describe_doubt;
+use crate::node::doubt_remedy;
+use crate::store::{Batch, DiskTrouble, Hold, Result, StepHeldBy, StepHold, Store, Unwritable};
 
 const NO_SERVER: &str = "no server is running on this database";
 const START: &str = "start `volley serve`";
@@ -106,7 +107,12 @@ impl Obstacle {
             Self::Held(hold, waiting) => format!("{}{}", held(hold), holds::wait_for_it(*waiting)),
             Self::StepHeld(hold, channel, waiting) => {
                 let is = if hold.by == StepHeldBy::Person { "is" } else { "is held:" };
-                format!("step {}, {channel}, {is} {}{}", hold.step, hold.why, holds::wait_for_it(*waiting))
+                format!(
+                    "step {}, {channel}, {is} {}{}",
+                    hold.step,
+                    hold.origin.hold_reason(),
+                    holds::wait_for_it(*waiting)
+                )
             }
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::Gone(gone) => stranded::what(gone),
@@ -119,7 +125,7 @@ impl Obstacle {
                 let takes = about(ask::takes(waiting));
                 format!(
                     "{}; {wait} held; if receipts are lost, asking at one per second takes {takes}",
-                    doubt(address, *cause)
+                    describe_doubt(address, *cause)
                 )
             }
         }
@@ -165,7 +171,7 @@ impl Obstacle {
             Self::NoServer => START.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => write_again(*trouble).to_owned(),
             Self::UsedUp(limit) => used_up::what_to_do(limit, campaign),
-            Self::Doubt { cause, .. } => end_doubt(*cause).to_owned(),
+            Self::Doubt { cause, .. } => doubt_remedy(*cause).to_owned(),
         }
     }
 
@@ -185,8 +191,8 @@ impl Obstacle {
             Self::UsedUp(_) => ("limit used up", None, None),
             Self::Doubt { since, cause, waiting, .. } => {
                 let kind = match cause {
-                    DoubtCause::TurnedAway => "receipts turned away",
-                    DoubtCause::Unheard => "receipts do not come",
+                    DoubtCause::SecretMismatch => "receipts turned away",
+                    DoubtCause::NoWebhooks => "receipts do not come",
                     DoubtCause::Unreachable => "provider not reached",
                 };
                 (kind, Some(*since), Some(*waiting))

@@ -15,7 +15,8 @@ use super::table::Table;
 use super::words::{count, of};
 use super::{Exit, Ground};
 use crate::audience::{self, Options, Reason, Sieve, Source, Summary};
-use crate::campaign::{moment_exactly, noted};
+use crate::campaign::noted;
+use crate::clock::format_time_exactly;
 use crate::domain::{Country, Keyword, Msisdn, Timestamp, WishFrom};
 use crate::store::{InboundOf, OptIn, OptOut, Store, Wish};
 
@@ -118,7 +119,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
                 out::data(paint.dim(format!("{:<16}  {:<27}  {:<8}  how", "number", "since", "by")))?;
             }
             out::lines(page.iter().map(|wish| {
-                let since = moment_exactly(wish.since, None);
+                let since = format_time_exactly(wish.since, None);
                 format!("{:<16}  {since:<27}  {:<8}  {}", wish.msisdn.to_string(), wish.from, wish.source)
             }))?;
         }
@@ -317,7 +318,7 @@ async fn show(ground: &Ground, number: &str, country: Option<Country>, json: boo
     }
     let paint = To::Stdout.paint();
     let state = match &present {
-        Some(wish) => paint.bad(format!("opted out since {}", moment_exactly(wish.since, None))),
+        Some(wish) => paint.bad(format!("opted out since {}", format_time_exactly(wish.since, None))),
         None => paint.good("not opted out"),
     };
     out::data(format_args!("{}  {state}", paint.bold(msisdn)))?;
@@ -338,7 +339,7 @@ fn history(wishes: &[Wish], paint: Paint) -> Vec<String> {
             // A recipient's START does not end an operator's opt-out.
             (Keyword::Start, WishFrom::Person | WishFrom::Provider) => "asked to opt in",
         };
-        let at = format!("  {}", moment_exactly(wish.at, None));
+        let at = format!("  {}", format_time_exactly(wish.at, None));
         table.row([at, what.to_owned(), format!("{} ({})", wish.source, wish.from)]);
     }
     table.lines(paint)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::words::{about, rate};
-use crate::campaign::moment;
+use crate::clock::format_time;
 use crate::config::{Config, Lane};
 use crate::domain::{Portion, Tier, Timestamp};
 use crate::store::{LaneState, Standing, Trouble};
@@ -173,7 +173,7 @@ impl Slow {
             Why::TierSpent { free_at, .. } => {
                 let next = free_at
                     .filter(|at| *at > now)
-                    .map(|at| format!(", the next at {} (in {})", moment(at, None), about(at.since(now))));
+                    .map(|at| format!(", the next at {} (in {})", format_time(at, None), about(at.since(now))));
                 format!(
                     "wait: each slot frees up after 24 h{}; or set `tier` once the provider has raised it",
                     next.unwrap_or_default()

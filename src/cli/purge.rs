@@ -8,7 +8,8 @@ use super::exit::Usage;
 use super::out::{self, Paint, To};
 use super::words::{count, of};
 use super::{Exit, Ground, progress};
-use crate::campaign::{self, Erasure, Overdue, moment};
+use crate::campaign::{self, Erasure, Overdue};
+use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
 use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
 use crate::store::Store;
@@ -121,7 +122,7 @@ async fn purge(store: &dyn Store, ground: &Ground, before: Timestamp, args: &Arg
 }
 
 fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
-    let before = moment(before, None);
+    let before = format_time(before, None);
     if overdue.is_empty() {
         return vec![format!("No campaigns that settled before {before} to purge.")];
     }
@@ -131,7 +132,7 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
         of(i128::from(overdue.messages()), "message", "messages")
     )];
     for batch in overdue.campaigns.iter().take(NAMED) {
-        let settled = batch.settled_at.map_or_else(String::new, |at| moment(at, None));
+        let settled = batch.settled_at.map_or_else(String::new, |at| format_time(at, None));
         lines.push(format!("  {:>12}  {}  {}", count(i128::from(batch.messages)), paint.dim(settled), name_of(batch)));
     }
     if let Some(more) = overdue.campaigns.len().checked_sub(NAMED).filter(|more| *more > 0) {

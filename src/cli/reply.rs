@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::campaign::{find, name_of};
 use super::out::{self, To};
 use super::{Exit, Ground};
-use crate::campaign::moment_exactly;
+use crate::clock::format_time_exactly;
 use crate::domain::{Channel, Keyword, MessageId, Msisdn};
 use crate::store::{Batch, Inbound, InboundOf, Store};
 use crate::wire::{Event, parse_events};
@@ -160,7 +160,7 @@ fn line(shown: &ReplyShown<'_>, inbound: &Inbound) -> String {
     });
     format!(
         "{:<27}  {:<16}  {:<10}  {:<14}  {:<7}  {on}{}",
-        moment_exactly(inbound.said, None),
+        format_time_exactly(inbound.said, None),
         shown.msisdn.as_deref().or(shown.channel_user.as_deref()).unwrap_or("–"),
         shown.channel.map_or("–", Channel::as_str),
         shown.kind,

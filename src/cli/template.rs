@@ -13,7 +13,8 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, of};
 use super::{Exit, Ground};
-use crate::campaign::{Waiting, moment, noted};
+use crate::campaign::{Waiting, noted};
+use crate::clock::format_time;
 use crate::config::nearest;
 use crate::domain::{BatchState, Channel, Content, Timestamp};
 use crate::store::{Hold, Store};
@@ -177,7 +178,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     {
         let ReportedShown { language, what, value, at } = said;
         let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
-        let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| moment(at, None));
+        let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| format_time(at, None));
         out::data(format_args!(
             "\ntemplate {}{language}: its {what} is {value}, reported by the provider at {at}",
             template.name
@@ -218,11 +219,11 @@ async fn hold(
     }
     let store = ground.store().await?;
     warn_of_unused(store.as_ref(), template).await?;
-    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let origin = ground.origin(reason.as_deref());
     let mut seq = 0;
     for lane in &lanes {
         let since = ground.now();
-        let hold = Hold::of_person(lane, template, format!("held by {}{why}", ground.by), since);
+        let hold = Hold::by_operator(lane, template, origin.clone(), since);
         seq = store.hold(hold, since).await?;
     }
     let noted = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
@@ -259,7 +260,7 @@ async fn resume(ground: &Ground, template: &str, on: Option<&str>, json: bool) -
     }
     let mut released = 0;
     for lane in &lanes {
-        released += store.release(lane.clone(), template.to_owned(), ground.now(), ground.by.clone()).await?;
+        released += store.release(lane.clone(), template.to_owned(), ground.now(), ground.origin(None)).await?;
     }
     let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
     store.close().await;

@@ -6,6 +6,7 @@
 //! a [`ManualClock`] by hand and never sleep.
 //! May not: be bypassed. `clippy.toml` bans the real clock and thread randomness everywhere else.
 
+mod format;
 mod manual;
 mod real;
 mod tick;
@@ -16,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::{Span, Timestamp};
 
+pub use format::{format_time, format_time_exactly, format_time_of_day, format_time_short};
 pub use manual::ManualClock;
 pub use real::RealClock;
 pub use tick::Tick;

@@ -282,7 +282,7 @@ impl Layers {
 }
 
 /// Variables that other code reads: the path of the file, and the log settings.
-const OUTSIDE: [&str; 3] = ["VOLLEY_CONFIG", "VOLLEY_LOG", "VOLLEY_LOG_FORMAT"];
+const OUTSIDE: [&str; 4] = ["VOLLEY_CONFIG", "VOLLEY_OPERATOR", "VOLLEY_LOG", "VOLLEY_LOG_FORMAT"];
 
 /// Whether `VOLLEY_<name>` does not belong to the configuration: Kubernetes sets some for a service named volley.
 fn is_foreign(name: &str) -> bool {

@@ -10,6 +10,7 @@ use super::lane::Lane;
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Queue, Span, Timestamp, Told, grouped};
 use crate::engine::Event;
+use crate::events::Origin;
 use crate::planner::{
     Capped, Chosen, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
 };
@@ -250,10 +251,22 @@ impl Claimer {
             }
         };
         if capped.is_whole {
-            self.store.move_batch(batch, vec![BatchState::Running], BatchState::Paused, Some(why), now).await?;
+            self.store
+                .move_batch(batch, vec![BatchState::Running], BatchState::Paused, Some(Origin::rule(why)), now)
+                .await?;
         } else {
             self.store
-                .hold_step(StepHold { batch, step, by: StepHeldBy::Limit, why, since: now, recall: None }, now)
+                .hold_step(
+                    StepHold {
+                        batch,
+                        step,
+                        by: StepHeldBy::Limit,
+                        origin: Origin::rule(why),
+                        since: now,
+                        recall: None,
+                    },
+                    now,
+                )
                 .await?;
         }
         Ok(())

@@ -79,8 +79,8 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
         Fault::Sender(part) => {
             let (lane_name, code) = (&lane.config.name, refusal.code);
             let step = job.entry.plan.step(job.step());
-            let hold =
-                step.and_then(|step| Hold::for_fault(step, lane_name, part, HeldBy::Answer, code, refusal.detail, now));
+            let hold = step
+                .and_then(|step| Hold::for_fault(step, lane_name, part, HeldBy::Answer, code, &refusal.detail, now));
             if let Some(hold) = hold {
                 // The hold applies at once; the node's watch stores it.
                 lane.holds.put(hold, begun);

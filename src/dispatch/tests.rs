@@ -21,6 +21,7 @@ use crate::domain::{
     Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Answer, Obstacle};
+use crate::events::Origin;
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::store::{self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Verdict};
@@ -216,7 +217,7 @@ impl Desk {
             now,
         };
         store.spread(spread).await.unwrap();
-        store.publish_batch(batch, BatchState::Running, now).await.unwrap();
+        store.publish_batch(batch, BatchState::Running, Origin::SERVER, now).await.unwrap();
         self.book.refresh().await.unwrap();
         batch
     }

@@ -1,4 +1,4 @@
-//! Formats numbers with thousands separators.
+//! Formats numbers with thousands separators, and counts of things.
 
 /// Formats a number with thousands separators: `3,000`.
 pub fn grouped(number: impl Into<i128>) -> String {
@@ -15,4 +15,9 @@ pub fn grouped(number: impl Into<i128>) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// Formats a count of things: `1 message`, `3,000 messages`.
+pub fn plural(count: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(count), if count == 1 { "" } else { "s" })
 }

@@ -81,6 +81,21 @@ impl fmt::Display for StepIndex {
     }
 }
 
+impl Serialize for StepIndex {
+    /// As printed: the first step is 1.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0 + 1)
+    }
+}
+
+impl<'de> Deserialize<'de> for StepIndex {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        let step = number.checked_sub(1).and_then(Self::new);
+        step.ok_or_else(|| serde::de::Error::custom(format!("{number} is not the number of a step")))
+    }
+}
+
 /// One message: the `n`th of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageKey {

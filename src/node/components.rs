@@ -16,10 +16,11 @@ use crate::config;
 use crate::dispatch::{self, Lane};
 use crate::domain::Told;
 use crate::engine::Gap;
+use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
 use crate::provider::Transport;
 use crate::receipts::{self, Applier, Callback, Intake, Listening, Proofs, Verifier};
-use crate::store::{Book, Event, KeptGap, Started, Store};
+use crate::store::{Book, KeptGap, Started, Store};
 use crate::throttle::{Holds, Tenure, turned};
 use crate::timers::{Gaps, Timers};
 
@@ -118,10 +119,8 @@ impl Components {
             let taken = lanes.iter().filter(|lane| unknown.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
             store.record_noting(Vec::new(), taken.collect()).await?;
             dispatch::recover(store.as_ref(), &book, &in_flight, now).await?;
-            let text = format!(
-                "{recovered} messages were in flight when the last server died; it is unknown which of them arrived"
-            );
-            store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
+            let kind = EventKind::FoundInFlight { messages: recovered };
+            store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
         }
         let overrides = Overrides::new(Arc::clone(&config), built, in_effect);
         for lane in &lanes {

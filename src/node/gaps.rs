@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::campaign::moment;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{DoubtCause, Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{self, Direction, DoubtCause, Event, KeptGap, LinkState, Store};
+use crate::events::{Event, EventKind, Subject, describe_doubt};
+use crate::store::{self, KeptGap, LinkState, Store};
 use crate::timers::{Doubt, Gaps, Over};
 
 /// How long a gap is kept: longer than any message waits for its receipts.
@@ -19,27 +19,14 @@ const LASTS: Span = Span::from_secs(40);
 /// How often a doubt is reported again.
 const REPORT_EVERY: Span = Span::from_secs(60);
 
-/// Describes a doubt: what is not proven about a provider address.
-pub fn doubt(address: &str, cause: DoubtCause) -> String {
-    match cause {
-        DoubtCause::TurnedAway => {
-            format!("receipts of the provider at {address} are rejected, because the webhook secret does not match")
-        }
-        DoubtCause::Unheard => format!(
-            "the provider at {address} reports statuses when asked, but its webhooks do not arrive at /webhooks/8x8"
-        ),
-        DoubtCause::Unreachable => format!("the provider at {address} does not answer"),
-    }
-}
-
 /// Says how an operator ends a doubt.
-pub const fn end_doubt(cause: DoubtCause) -> &'static str {
+pub const fn doubt_remedy(cause: DoubtCause) -> &'static str {
     match cause {
-        DoubtCause::TurnedAway => {
+        DoubtCause::SecretMismatch => {
             "make webhook_authorization or webhook_secret_file match the secret that is registered with the provider, and \
              restart the server"
         }
-        DoubtCause::Unheard => {
+        DoubtCause::NoWebhooks => {
             "check that server.public_url is registered with the provider, and that it can be reached from outside: its \
              DNS name, its certificate, a proxy or a firewall in front of it"
         }
@@ -56,44 +43,21 @@ pub(super) async fn add_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> store::
 }
 
 pub(super) async fn record_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> store::Result<()> {
-    let taken = match gap.length() {
-        Some(length) => format!("no receipts could be stored for {}", length.rounded()),
-        None => "no receipts could be stored for an unknown time, because the clock was set back meanwhile".to_owned(),
-    };
-    record(store, gap, None, taken, filled).await
+    record(store, gap, None, filled).await
 }
 
-/// Records a doubt that has ended.
-async fn record_doubt(store: &dyn Store, over: &Over) -> store::Result<()> {
-    let Over { gap, address, cause, filled } = over;
-    let lasted = gap.length().unwrap_or_default().rounded();
-    let what = match cause.direction() {
-        Direction::Out => "could not be confirmed as reachable",
-        Direction::In => "could not be confirmed to reach us",
-    };
-    record(store, *gap, Some(address.clone()), format!("the provider at {address} {what} for {lasted}"), *filled).await
-}
-
+/// Records a gap, in general or of one provider address that was in doubt, with its event.
 async fn record(
     store: &dyn Store,
     gap: Gap,
-    address: Option<String>,
-    what: String,
+    of: Option<(&str, DoubtCause)>,
     filled: Option<Timestamp>,
 ) -> store::Result<()> {
     let Gap { from, until } = gap;
-    store.keep_gap(KeptGap { from, until, address }, until - GAP_REMEMBERED).await?;
-    let text = match filled {
-        Some(filled) => format!("{what}; deadlines wait until {} for repeated receipts", moment(filled, None)),
-        None => format!(
-            "{what}; receipts from that time are lost; after_gap decides the deadlines of that time (default: ask the provider)"
-        ),
-    };
-    record_event(store, until, text).await
-}
-
-async fn record_event(store: &dyn Store, at: Timestamp, text: String) -> store::Result<()> {
-    store.note(Event { at, subject: "node".to_owned(), text }).await
+    let (address, doubt) = (of.map(|(address, _)| address.to_owned()), of.map(|(_, doubt)| doubt));
+    store.keep_gap(KeptGap { from, until, address: address.clone() }, until - GAP_REMEMBERED).await?;
+    let kind = EventKind::GapEnded { from, lasted: gap.length(), doubt, address, repeats_until: filled };
+    store.record_event(Event::by_server(until, Subject::Server, kind)).await
 }
 
 /// Watches for doubts about provider addresses, and reports them.
@@ -126,7 +90,7 @@ impl DoubtMonitor {
         }
         self.unwritten.extend(over);
         while let Some(over) = self.unwritten.first() {
-            record_doubt(store, over).await?;
+            record(store, over.gap, Some((&over.address, over.cause)), over.filled).await?;
             self.unwritten.remove(0);
         }
         for doubt in doubts {
@@ -158,16 +122,18 @@ impl DoubtMonitor {
         if cause == DoubtCause::Unreachable && now.since(since) < LASTS {
             return Ok(());
         }
-        let (what, what_to_do) = (doubt(&address, cause), end_doubt(cause));
-        let consequence = format!("no message on its lanes falls back because receipts are missing; {what_to_do}");
         let key = (address, cause);
         if self.reported.get(&key).is_none_or(|at| now.since(*at) >= REPORT_EVERY) {
             self.reported.insert(key.clone(), now);
-            tracing::error!(since = %since.rfc3339(), "{what}; until that is fixed, {consequence}");
+            let (what, what_to_do) = (describe_doubt(&key.0, cause), doubt_remedy(cause));
+            tracing::error!(
+                since = %since.rfc3339(),
+                "{what}; until that is fixed, no message on its lanes falls back because receipts are missing; {what_to_do}"
+            );
         }
         if !self.recorded.contains(&key) {
-            let since = moment(since, None);
-            record_event(store, now, format!("since {since} {what}; {consequence}")).await?;
+            let kind = EventKind::ReceiptsDoubted { since, doubt: cause, address: key.0.clone() };
+            store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
             self.recorded.insert(key);
         }
         Ok(())

@@ -23,7 +23,7 @@ mod watch;
 
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
-pub use gaps::{doubt, end_doubt};
+pub use gaps::doubt_remedy;
 pub use process::{Os, Processes};
 
 use std::path::PathBuf;

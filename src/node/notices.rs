@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::campaign::moment;
 use crate::dispatch::LaneStatus;
-use crate::domain::{Portion, Span, Timestamp, grouped};
-use crate::store::{Event, Hold};
+use crate::domain::{Portion, Span, Timestamp};
+use crate::events::{Actor, Event, EventKind, Origin, Subject};
+use crate::store::Hold;
 use crate::throttle::Cause;
 
 /// An outage is reported after this time.
@@ -35,138 +35,101 @@ struct Outage {
     is_reported: bool,
 }
 
-/// A change to report.
-struct Notice {
-    subject: String,
-    text: String,
-    is_bad: bool,
-    /// Whether to store it as an event, because nothing else records it.
-    is_event: bool,
-}
-
 impl Notices {
     /// Logs the changes to stderr, and returns the events to store.
     pub(super) fn report(&mut self, lanes: &[LaneStatus], holds: &[Hold], now: Timestamp) -> Vec<Event> {
-        let mut changes = Vec::new();
-        self.holds(holds, &mut changes);
-        for lane in lanes {
-            self.throttling(lane, &mut changes);
-            self.outage(lane, now, &mut changes);
-        }
-        self.tiers(lanes, &mut changes);
+        self.holds(holds, now);
         let mut events = Vec::new();
-        for Notice { subject, text, is_bad, is_event } in changes {
-            if is_bad {
-                tracing::warn!("{subject}: {text}");
-            } else {
-                tracing::info!("{subject}: {text}");
-            }
-            if is_event {
-                events.push(Event { at: now, subject, text });
-            }
+        for lane in lanes {
+            let kinds = [self.throttling(lane), self.outage(lane, now)];
+            let of_lane = |(origin, kind)| Event { at: now, subject: Subject::lane(&lane.name), origin, kind };
+            events.extend(kinds.into_iter().flatten().map(of_lane));
+        }
+        events.extend(self.tiers(lanes, now));
+        for event in &events {
+            log(event);
         }
         events
     }
 
     /// Holds and releases are only logged here, because the code that makes them records them.
-    fn holds(&mut self, holds: &[Hold], changes: &mut Vec<Notice>) {
+    fn holds(&mut self, holds: &[Hold], now: Timestamp) {
         let held: BTreeMap<_, _> = holds
             .iter()
             .map(|hold| ((hold.lane.clone(), hold.template.clone(), hold.language.clone()), hold.clone()))
             .collect();
-        for (key, hold) in held.iter().filter(|(key, hold)| self.held.get(*key) != Some(*hold)) {
-            let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
-            let text = format!(
-                "held: {}{code}; queued messages wait, until their leave_within at most; see `volley doctor`",
-                hold.reason
-            );
-            changes.push(Notice { subject: Event::of_lane(&key.0, &key.1), text, is_bad: true, is_event: false });
+        for (_, hold) in held.iter().filter(|(key, hold)| self.held.get(*key) != Some(*hold)) {
+            let held = hold.event().sentence();
+            tracing::warn!("{held}; queued messages wait, until their leave_within at most; see `volley doctor`");
         }
-        for key in self.held.keys().filter(|key| !held.contains_key(*key)) {
-            let text = "released; its messages are sent again".to_owned();
-            changes.push(Notice { subject: Event::of_lane(&key.0, &key.1), text, is_bad: false, is_event: false });
+        for (lane, template, language) in self.held.keys().filter(|key| !held.contains_key(*key)) {
+            log(&Event::by_server(now, Subject::held(lane, template, language), EventKind::Released));
         }
         self.held = held;
     }
 
-    fn throttling(&mut self, lane: &LaneStatus, changes: &mut Vec<Notice>) {
+    fn throttling(&mut self, lane: &LaneStatus) -> Option<(Origin, EventKind)> {
         let portion = lane.portion;
         let before = self.portion.get(&lane.name).copied().unwrap_or(Portion::WHOLE);
         if portion == before {
-            return;
+            return None;
         }
         self.portion.insert(lane.name.clone(), portion);
-        let is_bad = portion < before;
         // The rate recovers in many small steps; only the last is reported.
-        let text = match portion {
-            Portion::WHOLE => format!("sending at its full rate of {} again", lane.rate),
-            _ if is_bad => format!("throttled by the provider; sending at {portion} of its rate of {}", lane.rate),
-            _ => return,
-        };
-        changes.push(Notice { subject: Event::of_lane(&lane.name, ""), text, is_bad, is_event: true });
+        match portion {
+            Portion::WHOLE => Some((Origin::SERVER, EventKind::FullRate { rate: lane.rate })),
+            _ if portion < before => Some((PROVIDER, EventKind::throttled(portion, lane.rate))),
+            _ => None,
+        }
     }
 
-    fn outage(&mut self, lane: &LaneStatus, now: Timestamp, changes: &mut Vec<Notice>) {
+    fn outage(&mut self, lane: &LaneStatus, now: Timestamp) -> Option<(Origin, EventKind)> {
         let now_out = lane.standstill.as_ref().filter(|standstill| standstill.cause == Cause::Outage);
-        let mut push = |text, is_bad| {
-            changes.push(Notice { subject: Event::of_lane(&lane.name, ""), text, is_bad, is_event: true });
-        };
         if let Some(standstill) = now_out {
             let since = standstill.since;
             let outage =
                 self.outages.entry(lane.name.clone()).or_insert(Outage { since, seen: now, is_reported: false });
             outage.seen = now;
-            if !outage.is_reported && now.since(outage.since) >= LASTS {
-                outage.is_reported = true;
-                let text = format!(
-                    "trouble at the provider: {}; {} in flight when it began; queued messages wait, and sending is \
-                     retried automatically",
-                    standstill.reason,
-                    requests(standstill.in_flight),
-                );
-                push(text, true);
-            }
-        } else if let Some(outage) = self.outages.get(&lane.name)
-            && now.since(outage.seen) >= QUIET
-        {
-            if outage.is_reported {
-                let lasted = outage.seen.since(outage.since);
-                push(format!("the provider accepts messages again, after {}", lasted.rounded()), false);
-            }
-            self.outages.remove(&lane.name);
+            let is_new = !outage.is_reported && now.since(outage.since) >= LASTS;
+            outage.is_reported |= is_new;
+            let began = EventKind::OutageBegan { in_flight: standstill.in_flight };
+            return is_new.then(|| (Origin::provider(standstill.reason.clone()), began));
         }
+        let outage = self.outages.get(&lane.name).filter(|outage| now.since(outage.seen) >= QUIET)?;
+        let ended = EventKind::OutageEnded { lasted: outage.seen.since(outage.since) };
+        let was_reported = outage.is_reported;
+        self.outages.remove(&lane.name);
+        was_reported.then_some((PROVIDER, ended))
     }
 
-    fn tiers(&mut self, lanes: &[LaneStatus], changes: &mut Vec<Notice>) {
+    fn tiers(&mut self, lanes: &[LaneStatus], now: Timestamp) -> Vec<Event> {
+        let mut events = Vec::new();
         for tier in lanes.iter().filter_map(|lane| lane.tier.as_ref()) {
-            let subject = || format!("portfolio {}", tier.portfolio);
+            let (recipients, of) = (tier.people, tier.of);
             let was_reported = self.spent.contains(&tier.portfolio);
-            if tier.is_spent() && !was_reported {
+            let kind = if tier.is_spent() && !was_reported {
                 self.spent.insert(tier.portfolio.clone());
-                let free_at = tier
-                    .free_at
-                    .map(|at| format!(", the next slot is free at {}", moment(at, None)))
-                    .unwrap_or_default();
-                let text = format!(
-                    "its tier is spent: {} recipients in the last 24 hours{free_at}; new recipients wait for a slot, or fall \
-                     back if their step has `on_tier_spent = \"fall_back\"`",
-                    tier.people
-                );
-                changes.push(Notice { subject: subject(), text, is_bad: true, is_event: true });
-            } else if was_reported && tier.of.saturating_sub(tier.people) * 100 >= tier.of * FREE_PERCENT {
+                EventKind::TierSpent { recipients, free_at: tier.free_at }
+            } else if was_reported && of.saturating_sub(recipients) * 100 >= of * FREE_PERCENT {
                 self.spent.remove(&tier.portfolio);
-                let text = format!("its tier has free slots again: {} of {} are taken", tier.people, tier.of);
-                changes.push(Notice { subject: subject(), text, is_bad: false, is_event: true });
-            }
+                EventKind::TierFreed { recipients, of }
+            } else {
+                continue;
+            };
+            events.push(Event::by_server(now, Subject::portfolio(&tier.portfolio), kind));
         }
+        events
     }
 }
 
-fn requests(count: u32) -> String {
-    match count {
-        0 => "no requests were".to_owned(),
-        1 => "1 request was".to_owned(),
-        many => format!("{} requests were", grouped(u64::from(many))),
+/// The provider, without words of its own.
+const PROVIDER: Origin = Origin { by: Actor::Provider, reason: None };
+
+fn log(event: &Event) {
+    if event.kind.is_bad() {
+        tracing::warn!("{}", event.sentence());
+    } else {
+        tracing::info!("{}", event.sentence());
     }
 }
 
@@ -197,8 +160,8 @@ mod tests {
         }
     }
 
-    fn texts(events: &[Event]) -> Vec<String> {
-        events.iter().map(|event| format!("{}: {}", event.subject, event.text)).collect()
+    fn sentences(events: &[Event]) -> Vec<String> {
+        events.iter().map(Event::sentence).collect()
     }
 
     #[test]
@@ -207,14 +170,14 @@ mod tests {
         let mut reported = Vec::new();
         for (at, portion) in [(0, 16), (1, 8), (2, 8), (3, 4), (8, 5), (9, 5), (63, 16), (64, 16)] {
             let lane = LaneStatus { portion: Portion::of_sixteenths(portion).unwrap(), ..lane() };
-            reported.extend(texts(&notices.report(&[lane], &[], second(at))));
+            reported.extend(sentences(&notices.report(&[lane], &[], second(at))));
         }
         assert_eq!(
             reported,
             [
-                "lane sms: throttled by the provider; sending at 1/2 of its rate of 80/s",
-                "lane sms: throttled by the provider; sending at 1/4 of its rate of 80/s",
-                "lane sms: sending at its full rate of 80/s again",
+                "lane sms: throttled by the provider: sends at 1/2 of its rate of 80/s",
+                "lane sms: throttled by the provider: sends at 1/4 of its rate of 80/s",
+                "lane sms: sends at its full rate of 80/s again",
             ]
         );
     }
@@ -234,11 +197,12 @@ mod tests {
                 in_flight: 3,
             };
             let lane = LaneStatus { standstill: out.then_some(standstill), ..lane() };
-            reported.extend(texts(&notices.report(&[lane], &[], second(at))));
+            reported.extend(sentences(&notices.report(&[lane], &[], second(at))));
         }
         assert_eq!(reported.len(), 2, "{reported:?}");
         assert!(
-            reported[0].contains("trouble at the provider: 503; 3 requests were in flight")
+            reported[0].contains("outage at the provider (3 requests in flight when it began)")
+                && reported[0].ends_with("503")
                 && reported[1].ends_with("again, after 58s"),
             "{reported:?}"
         );
@@ -267,7 +231,7 @@ mod tests {
             let tier = TierUsed { portfolio: "acme".to_owned(), people, of: 250, free_at: None };
             // Two lanes of one portfolio.
             let lanes = [1, 2].map(|_| LaneStatus { tier: Some(tier.clone()), ..lane() });
-            reported.extend(texts(&notices.report(&lanes, &[], second(i64::try_from(at).unwrap()))));
+            reported.extend(sentences(&notices.report(&lanes, &[], second(i64::try_from(at).unwrap()))));
         }
         assert_eq!(reported.len(), 3, "{reported:?}");
         assert!(
@@ -284,7 +248,7 @@ mod tests {
             language: String::new(),
             by: HeldBy::Answer,
             code: Some(1_200),
-            reason: "the key was refused".to_owned(),
+            origin: Origin::provider("the key was refused"),
             since: second(1),
         };
         let mut notices = Notices::default();

@@ -7,6 +7,7 @@ use super::build::{Built, limited};
 use crate::config::Config;
 use crate::dispatch;
 use crate::domain::{LaneId, MessageKey, Tier, Timestamp};
+use crate::events::Origin;
 use crate::receipts::SlotChange;
 use crate::store::{Attempt, Dial, Result, Store, TierPlace};
 use crate::throttle::{Bucket, TierWindow, is_over, turned};
@@ -37,7 +38,7 @@ struct Count {
 pub(super) async fn load_overrides(store: &dyn Store, config: &Config, now: Timestamp) -> Result<Vec<Dial>> {
     let (ended, in_effect): (Vec<_>, Vec<_>) = store.dials().await?.into_iter().partition(|dial| is_over(config, dial));
     for Dial { knob, name, .. } in ended {
-        store.turn_back(knob, name, "the configuration file has changed".to_owned(), now).await?;
+        store.turn_back(knob, name, Origin::rule("the configuration file has changed"), now).await?;
     }
     Ok(in_effect)
 }

@@ -86,6 +86,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::domain::{BatchId, BatchState, Channel, Plan, Step, Tag};
+    use crate::events::Origin;
     use crate::store::{self, KnownAs, NewAudience, NewBatch};
 
     async fn settled(store: &dyn Store, at: Timestamp) -> BatchId {
@@ -104,7 +105,7 @@ mod tests {
             now: at,
         };
         let batch = store.begin_batch(new).await.unwrap();
-        store.publish_batch(batch, BatchState::Running, at).await.unwrap();
+        store.publish_batch(batch, BatchState::Running, Origin::SERVER, at).await.unwrap();
         for (from, to) in [(BatchState::Running, BatchState::Finished), (BatchState::Finished, BatchState::Settled)] {
             store.move_batch(batch, vec![from], to, None, at).await.unwrap();
         }

@@ -14,8 +14,9 @@ use crate::clock::{Clock, Jumps};
 use crate::dispatch::{Lane, LaneStatus, Leaving};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
+use crate::events::Event;
 use crate::receipts::{SlotChange, Verifier};
-use crate::store::{Beat, Book, Entry, Error, Event, LaneState, Latest, Result, Signal, Standing, Store, Trouble};
+use crate::store::{Beat, Book, Entry, Error, LaneState, Latest, Result, Signal, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds, Tenure};
 use crate::timers::Gaps;
 
@@ -200,7 +201,7 @@ impl Watch {
             self.unwritten.remove(0);
         }
         while let Some(event) = self.events.first() {
-            self.parts.store.note(event.clone()).await?;
+            self.parts.store.record_event(event.clone()).await?;
             self.events.remove(0);
         }
         self.doubts.look(self.parts.store.as_ref(), now).await?;

@@ -19,6 +19,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::Lane;
 use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, Umid, WishFrom};
 use crate::engine::{self, Gap, Made, Ruling};
+use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
 use crate::store::{self, Alias, Book, Change, Entry, Found, Kept, Key, OptOut, Receipt, Store, StrayKind, Taken};
 use crate::wire::codes;
@@ -292,11 +293,9 @@ impl Applier {
 
     /// Reports an opt-out without a number, because it has no effect until a receipt reveals the number.
     async fn report_nameless_stop(&self) -> store::Result<()> {
-        let text = "a sender without a known number opted out, in a message that answers none of ours; the opt-out takes \
-                    effect once a receipt shows their number together with their channel user id";
-        tracing::warn!("{text}; see `volley reply list --unmasked`");
-        let event = store::Event { at: self.clock.now(), subject: "opt-out".to_owned(), text: text.to_owned() };
-        self.store.note(event).await
+        let event = Event::by_server(self.clock.now(), Subject::OptOuts, EventKind::OptOutUnidentified);
+        tracing::warn!("{}; see `volley reply list --unmasked`", event.text());
+        self.store.record_event(event).await
     }
 
     /// Whether a reply fits this attempt: same recipient, same channel.

@@ -6,7 +6,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::config::Lane;
-use crate::domain::{Channel, Knob, Msisdn, Rate, Tier, Timestamp, Zone, local, without_numbers};
+use crate::domain::{Channel, Knob, Msisdn, Rate, Tier, Timestamp, without_numbers};
+use crate::events::{
+    AccountReport, Actor, Event, EventKind, LimitEffect, NumberState, Origin, Subject, TemplateEffect,
+};
 use crate::store::{BusinessEvent, Dial, HeldBy, Hold, Said};
 use crate::wire::{Business, instant};
 
@@ -34,7 +37,7 @@ pub(super) struct AccountEvent {
 struct LoweredTier {
     tier: Tier,
     dial: Dial,
-    otherwise: (String, String),
+    otherwise: Event,
 }
 
 impl AccountEvent {
@@ -110,11 +113,6 @@ const fn has_account(lane: &Lane) -> bool {
     lane.provider.account_id.is_some()
 }
 
-/// Events are read by operators in any time zone, so their times are in UTC.
-fn in_utc(at: Timestamp) -> String {
-    local(at, Zone(chrono_tz::UTC)).format("%Y-%m-%d %H:%M UTC").to_string()
-}
-
 /// An id for an event without one.
 fn digest(raw: &str) -> String {
     Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
@@ -131,17 +129,15 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn report(&mut self, subject: impl Into<String>, text: impl Into<String>) {
-        let text = self.with_doubt(text.into());
-        self.kept.told.push((subject.into(), text));
+    fn report(&mut self, subject: Subject, report: AccountReport) {
+        let event = self.reported(subject, report);
+        self.kept.told.push(event);
     }
 
-    fn with_doubt(&self, text: String) -> String {
-        let Some(account) = self.unknown_account else { return text };
-        format!(
-            "{text}; the event is for the unknown account \"{}\" (no lane has that `account_id`), so only restrictions apply",
-            without_numbers(account)
-        )
+    fn reported(&self, subject: Subject, report: AccountReport) -> Event {
+        let unknown_account = self.unknown_account.map(without_numbers);
+        let kind = EventKind::AccountReported { report, unknown_account };
+        Event { at: self.kept.received, subject, origin: Origin { by: Actor::Provider, reason: None }, kind }
     }
 
     /// Whether the event applies to a lane in full, and not only if it restricts.
@@ -150,15 +146,15 @@ impl<'a> Reading<'a> {
     }
 
     /// Records a status, if the event is of a known account.
-    fn record_status(&mut self, about: &str, what: &str, value: &str) {
+    fn record_status(&mut self, about: &Subject, what: &str, value: &str) {
         if self.unknown_account.is_none() || self.lanes.iter().any(|lane| self.trusts(lane)) {
             self.record_restriction(about, what, value);
         }
     }
 
     /// Records a status, whatever account the event is of.
-    fn record_restriction(&mut self, about: &str, what: &str, value: &str) {
-        let (about, what, value) = (about.to_owned(), what.to_owned(), value.to_owned());
+    fn record_restriction(&mut self, about: &Subject, what: &str, value: &str) {
+        let (about, what, value) = (about.clone(), what.to_owned(), value.to_owned());
         self.kept.says.push(Said { about, what, value, at: self.kept.said });
     }
 
@@ -168,7 +164,7 @@ impl<'a> Reading<'a> {
     }
 
     fn new_override(&self, knob: Knob, name: &str, value: String, in_file: String, why: String) -> Dial {
-        Dial { knob, name: name.to_owned(), value, in_file, by_person: false, why, since: self.kept.said }
+        Dial { knob, name: name.to_owned(), value, in_file, origin: Origin::provider(why), since: self.kept.said }
     }
 
     /// Reads a change of a number's limit, throughput or quality.
@@ -178,35 +174,32 @@ impl<'a> Reading<'a> {
         let word = event.details.meta.event.as_deref().unwrap_or_default().to_ascii_uppercase();
         let lanes = self.lanes_of(shown);
         if lanes.is_empty() {
-            let text = format!(
-                "the provider reports {word} for {shown}, and no lane has that `number`, so nothing changes; set `number` on \
-                 the lane that sends with it"
-            );
             self.kept.says.extend(Said::of_unknown_number(shown, &word, self.kept.received));
-            return self.report("account", text);
+            let report = AccountReport::NumberWithoutLane { word, number: shown.to_owned() };
+            return self.report(Subject::ProviderAccount, report);
         }
         match word.as_str() {
             "UPGRADE" | "DOWNGRADE" => self.change_tier(&lanes, &word, shown),
             "THROUGHPUT_UPGRADE" => lanes.into_iter().for_each(|lane| self.raise_rate(lane, shown)),
             "FLAGGED" | "UNFLAGGED" | "ONBOARDING" => {
-                let means = match word.as_str() {
-                    "FLAGGED" => "recipients block or report its messages; its limit goes down unless that improves",
-                    "UNFLAGGED" => "its quality has recovered",
-                    _ => "it is still being registered",
+                let state = match word.as_str() {
+                    "FLAGGED" => NumberState::Flagged,
+                    "UNFLAGGED" => NumberState::Unflagged,
+                    _ => NumberState::Onboarding,
                 };
                 for lane in lanes {
-                    let subject = format!("lane {}", lane.name);
+                    let subject = Subject::lane(&lane.name);
                     if word == "FLAGGED" {
                         self.record_restriction(&subject, "quality", &word);
                     } else {
                         self.record_status(&subject, "quality", &word);
                     }
-                    self.report(subject, format!("the provider reports {word} for {shown}: {means}"));
+                    self.report(subject, AccountReport::NumberState { state, number: shown.to_owned() });
                 }
             }
             _ => {
-                let text = format!("the provider reports the unknown event \"{word}\" for {shown}; nothing changes");
-                self.report("account", text);
+                let report = AccountReport::UnknownWord { word, number: shown.to_owned() };
+                self.report(Subject::ProviderAccount, report);
             }
         }
     }
@@ -227,36 +220,36 @@ impl<'a> Reading<'a> {
             lanes.iter().filter_map(|lane| Some((lane.tiered()?, *lane))).collect();
         portfolios.dedup_by_key(|(portfolio, _)| *portfolio);
         let why = format!("the provider reports {word} to {said} for {shown}");
+        let report = |effect| AccountReport::Limit {
+            word: word.to_owned(),
+            limit: said.clone(),
+            number: shown.to_owned(),
+            effect,
+        };
         for (portfolio, lane) in portfolios {
-            let subject = format!("portfolio {portfolio}");
+            let subject = Subject::portfolio(portfolio);
             let is_trusted = lanes.iter().any(|other| other.tiered() == Some(portfolio) && self.trusts(other));
             match self.event.tier() {
                 Some(tier) if is_trusted => {
                     self.set_override(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
                 }
                 Some(tier) if word == "DOWNGRADE" => {
-                    let otherwise = (subject, self.with_doubt(format!("{why}; nothing changes")));
+                    let otherwise = self.reported(subject, report(LimitEffect::NothingChanges));
                     let dial =
                         self.new_override(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
                     self.lowers.push(LoweredTier { tier, dial, otherwise });
                 }
-                Some(_) => self.report(subject, format!("{why}; nothing changes")),
-                None => {
-                    let text = format!(
-                        "the provider reports {word} for {shown} with the unknown tier {said}; nothing changes"
-                    );
-                    self.report(subject, text);
-                }
+                Some(_) => self.report(subject, report(LimitEffect::NothingChanges)),
+                None => self.report(subject, report(LimitEffect::UnknownLimit)),
             }
         }
     }
 
     /// Raises the rate of a number. The event says nothing about the tier, whatever tier it names.
     fn raise_rate(&mut self, lane: &Lane, shown: &str) {
-        let subject = format!("lane {}", lane.name);
+        let subject = Subject::lane(&lane.name);
         if !self.trusts(lane) {
-            return self
-                .report(subject, format!("the provider reports THROUGHPUT_UPGRADE for {shown}; nothing changes"));
+            return self.report(subject, AccountReport::Throughput { number: shown.to_owned(), is_as_fast: None });
         }
         self.record_status(&subject, "throughput", "UPGRADED");
         let is_faster = |rate: Rate| rate.each_second() > lane.rate.each_second();
@@ -266,21 +259,18 @@ impl<'a> Reading<'a> {
                 self.set_override(Knob::Rate, &lane.name, rate.to_string(), lane.rate.to_string(), why);
             }
             None => {
-                let text = format!(
-                    "the provider reports THROUGHPUT_UPGRADE for {shown}; its rate is {} already, so nothing changes",
-                    lane.rate
-                );
-                self.report(subject, text);
+                let is_as_fast = Some(lane.rate.to_string());
+                self.report(subject, AccountReport::Throughput { number: shown.to_owned(), is_as_fast });
             }
         }
     }
 
-    /// The subject `template promo (en)`, as statuses are stored, with the name and the language.
-    fn template(&self) -> (String, String, String) {
+    /// The template as a subject, with its name and language.
+    fn template(&self) -> (Subject, String, String) {
         let details = &self.event.details;
         let name = details.template_name.as_deref().unwrap_or_default().to_owned();
         let language = details.template_language.as_deref().unwrap_or_default().to_owned();
-        (Said::about_template(&name, &language), name, language)
+        (Subject::template(&name, &language), name, language)
     }
 
     fn read_template_status(&mut self) {
@@ -294,14 +284,15 @@ impl<'a> Reading<'a> {
         let disabled_at = meta.disable_info.as_ref().and_then(|info| info.disable_date.as_deref()).unwrap_or_default();
         let more: Vec<&str> =
             [title.as_str(), reason, description].into_iter().filter(|part| !part.is_empty()).collect();
-        let more = if more.is_empty() { String::new() } else { format!(" ({})", without_numbers(&more.join(": "))) };
+        let details = without_numbers(&more.join(": "));
+        let report = |status: &str, effect| AccountReport::TemplateStatus {
+            status: status.to_owned(),
+            details: details.clone(),
+            effect,
+        };
         if name.is_empty() {
             // A hold without a template would hold the whole lane.
-            self.report(
-                about,
-                format!("the provider reports {status}{more} for a template without a name; nothing changes"),
-            );
-            return;
+            return self.report(about, report(&status, TemplateEffect::Unnamed));
         }
         let may_be_sent = title == "UNPAUSE" || status == "APPROVED";
         let held = HELD.iter().find(|(word, _)| *word == status || *word == title).filter(|_| !may_be_sent);
@@ -313,30 +304,27 @@ impl<'a> Reading<'a> {
             self.record_status(&about, "disable_date", disabled_at);
         }
         if may_be_sent {
-            self.report(about, format!("the provider reports {status}{more}: it may be sent again"));
+            self.report(about, report(&status, TemplateEffect::Released));
             let trusting = self.lanes.iter().filter(|lane| self.trusts(lane));
             let lane = |lane: &&Lane| (lane.name.clone(), name.clone(), language.clone());
             self.kept.lifts = trusting.map(lane).collect();
         } else if let Some((word, means)) = held {
-            self.report(about, format!("the provider reports {word}{more}: its messages are held"));
+            self.report(about, report(word, TemplateEffect::Held));
+            let more = if details.is_empty() { String::new() } else { format!(" ({details})") };
             let hold = |lane: &&Lane| Hold {
                 lane: lane.name.clone(),
                 template: name.clone(),
                 language: language.clone(),
                 by: HeldBy::Event,
                 code: None,
-                reason: format!("{means}{more}"),
+                origin: Origin::provider(format!("{means}{more}")),
                 since: self.kept.received,
             };
             self.kept.holds = self.lanes.iter().map(hold).collect();
         } else if status == "FLAGGED" {
-            let until = instant(disabled_at).map_or_else(|| disabled_at.to_owned(), in_utc);
-            let until = if until.is_empty() { String::new() } else { format!(" at {until}") };
-            let text =
-                format!("the provider reports FLAGGED{more}: it will be disabled{until} unless its quality improves");
-            self.report(about, text);
+            self.report(about, report(&status, TemplateEffect::AtRisk { disabled_at: instant(disabled_at) }));
         } else {
-            self.report(about, format!("the provider reports {status}{more}"));
+            self.report(about, report(&status, TemplateEffect::NothingChanges));
         }
     }
 
@@ -346,8 +334,7 @@ impl<'a> Reading<'a> {
         let quality = meta.new_quality_score.as_deref().unwrap_or("UNKNOWN").to_ascii_uppercase();
         let before = meta.previous_quality_score.as_deref().unwrap_or("UNKNOWN").to_owned();
         self.record_status(&about, "quality", &quality);
-        let means = if quality == "RED" { "; the provider pauses the template next" } else { "" };
-        self.report(about, format!("the provider reports quality {quality}, after {before}{means}"));
+        self.report(about, AccountReport::TemplateQuality { quality, before });
     }
 
     fn read_template_category(&mut self) {
@@ -356,11 +343,7 @@ impl<'a> Reading<'a> {
         let category = meta.new_category.as_deref().unwrap_or_default().to_owned();
         let before = meta.previous_category.as_deref().unwrap_or_default().to_owned();
         self.record_status(&about, "category", &category);
-        let text = format!(
-            "the provider has changed its category to {category}, after {before}; it is billed so; update `category` \
-             in the campaigns that use it"
-        );
-        self.report(about, text);
+        self.report(about, AccountReport::TemplateCategory { category, before });
     }
 
     fn read_template_advice(&mut self) {
@@ -369,9 +352,7 @@ impl<'a> Reading<'a> {
         let correct = meta.correct_category.as_deref().unwrap_or_default().to_owned();
         let category = meta.category.as_deref().unwrap_or_default().to_owned();
         self.record_status(&about, "advised_category", &correct);
-        let text =
-            format!("the provider suggests the category {correct} instead of {category}; nothing has changed yet");
-        self.report(about, text);
+        self.report(about, AccountReport::TemplateAdvice { advised: correct, category });
     }
 
     /// Reports a change of the account. It has no effect: these restrictions concern calls and messages without templates.
@@ -383,9 +364,9 @@ impl<'a> Reading<'a> {
         for part in parts.into_iter().flatten() {
             words_of(part, &mut words);
         }
-        let more = if words.is_empty() { String::new() } else { format!(": {}", without_numbers(&words.join(", "))) };
-        self.record_status("account", "update", &word);
-        self.report("account", format!("the provider reports {word}{more}; sending is not affected"));
+        let details = without_numbers(&words.join(", "));
+        self.record_status(&Subject::ProviderAccount, "update", &word);
+        self.report(Subject::ProviderAccount, AccountReport::Account { word, details });
     }
 }
 

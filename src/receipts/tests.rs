@@ -20,6 +20,7 @@ use crate::domain::{
     Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Gap};
+use crate::events::Origin;
 use crate::optout::Words;
 use crate::store::{
     self, Attempt, Book, Change, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Stray,
@@ -139,7 +140,7 @@ impl Desk {
             now,
         };
         store.spread(spread).await.unwrap();
-        store.publish_batch(batch, BatchState::Running, now).await.unwrap();
+        store.publish_batch(batch, BatchState::Running, Origin::SERVER, now).await.unwrap();
         let book = Arc::new(Book::new(Arc::clone(&store)));
         let throttled = Arc::new(Mutex::new(Vec::new()));
         let reports = Arc::clone(&throttled);
@@ -292,13 +293,17 @@ async fn a_late_receipt_of_an_earlier_submission_does_not_undo_a_resume() {
         language: String::new(),
         by: HeldBy::Receipt,
         code: Some(2_010),
-        reason: "the sender may not send from here".to_owned(),
+        origin: Origin::provider("the sender may not send from here"),
         since: desk.clock.now(),
     };
     // The receipt of another message has held the lane, and an operator has resumed it.
     desk.store.hold(refused, desk.clock.now()).await.unwrap();
     desk.wait(60);
-    let lifted = desk.store.release("vb".to_owned(), String::new(), desk.clock.now(), "Ann".to_owned()).await.unwrap();
+    let lifted = desk
+        .store
+        .release("vb".to_owned(), String::new(), desk.clock.now(), Origin::operator("Ann", None))
+        .await
+        .unwrap();
     assert_eq!(lifted, 1);
     desk.wait(60);
     desk.receive("first", "undelivered", MAY_NOT_SEND).await;

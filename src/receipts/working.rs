@@ -91,7 +91,7 @@ pub(super) fn hold(
 ) -> Option<Hold> {
     let (entry, step) = (&message.entry, found.step);
     let lane = entry.lane_of(&message.case.message, step)?;
-    let reason = incoming.failure()?.meaning.to_owned();
+    let reason = incoming.failure()?.meaning;
     Hold::for_fault(entry.plan.step(step)?, lane, part, HeldBy::Receipt, Some(incoming.code), reason, now)
 }
 

@@ -24,7 +24,7 @@ impl World {
         let Value::Object(keys) = keys else { panic!("keys and values") };
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
         let amend = Amend { step: step.and_then(StepIndex::new), keys };
-        self.complete(self.launcher().amend(&batch, &amend, "Ann")).await
+        self.complete(self.launcher().amend(&batch, &amend)).await
     }
 
     async fn change(&self, launched: &Launched, keys: Value) -> u64 {

@@ -7,6 +7,7 @@ use super::small::{World, numbers, recipient};
 use crate::campaign::{Booking, Bottleneck, Draft, Forecast, Launched, Lint};
 use crate::clock::Clock;
 use crate::domain::{BatchState, Channel, Count, Knob, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
+use crate::events::Origin;
 use crate::store::{Dial, Inbound, Taken};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -273,9 +274,9 @@ async fn recipients_with_unknown_attempts_keep_their_slots() {
 }
 
 async fn set_tier(world: &mut World, tier: &str) {
-    let (name, why, now) = ("acme".to_owned(), "a test".to_owned(), world.clock.now());
+    let (name, now) = ("acme".to_owned(), world.clock.now());
     let (value, in_file) = (tier.to_owned(), "unlimited".to_owned());
-    let dial = Dial { knob: Knob::Tier, name, value, in_file, by_person: true, why, since: now };
+    let dial = Dial { knob: Knob::Tier, name, value, in_file, origin: Origin::operator("Ann", None), since: now };
     world.store.turn(dial, now).await.unwrap();
     world.node.watch().await;
     world.clock.advance(Span::from_secs(1));

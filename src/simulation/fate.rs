@@ -12,14 +12,15 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
     Span, StepIndex, Tallies, Timestamp,
 };
+use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
     Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet,
-    Copied, Dial, Dispatch, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, Joined,
-    Joining, Kept, KeptGap, Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node,
-    NodeStart, Nodes, NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Retention, Said, Scope, Sender,
-    Signals, Spread, Started, StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns,
-    Unwritable, Walk, Whole, Whom, Wish,
+    Copied, Dial, Dispatch, Edition, Epoch, Error, Found, Heard, Hold, Holder, Inbound, InboundOf, Joined, Joining,
+    Kept, KeptGap, Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart,
+    Nodes, NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Retention, Said, Scope, Sender, Signals,
+    Spread, Started, StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns, Unwritable, Walk,
+    Whole, Whom, Wish,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -247,7 +248,7 @@ through! {
         reads places_of(whom: Whom, within: Option<Vec<AudienceId>>) -> Vec<(AudienceId, u32)>;
         writes begin_batch(new: NewBatch) -> BatchId;
         writes spread(spread: Spread) -> u32;
-        writes publish_batch(batch: BatchId, state: BatchState, now: Timestamp) -> ();
+        writes publish_batch(batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> ();
         changes join(joining: Joining) -> Joined;
         reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
         reads batch(id: BatchId) -> Option<Batch>;
@@ -258,7 +259,7 @@ through! {
             batch: BatchId,
             from: Vec<BatchState>,
             to: BatchState,
-            why: Option<String>,
+            origin: Option<Origin>,
             now: Timestamp
         ) -> Option<u64>;
         writes amend(amendment: Amendment) -> Option<u64>;
@@ -289,14 +290,14 @@ through! {
         reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
         reads holds() -> Vec<Hold>;
         writes hold(hold: Hold, begun: Timestamp) -> u64;
-        writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
+        writes release(lane: String, template: String, now: Timestamp, by: Origin) -> u32;
         reads step_holds() -> Vec<StepHold>;
         writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;
-        writes release_steps(batch: BatchId, only: Option<StepIndex>, by: String, now: Timestamp) -> Option<u64>;
+        writes release_steps(batch: BatchId, only: Option<StepIndex>, by: Origin, now: Timestamp) -> Option<u64>;
         reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
         reads dials() -> Vec<Dial>;
         writes turn(dial: Dial, now: Timestamp) -> Option<u64>;
-        writes turn_back(knob: Knob, name: String, why: String, now: Timestamp) -> Option<u64>;
+        writes turn_back(knob: Knob, name: String, origin: Origin, now: Timestamp) -> Option<u64>;
         reads buckets() -> Vec<NotedBucket>;
         reads said() -> Vec<Said>;
         writes count_no_others(portfolios: BTreeMap<String, Vec<LaneId>>) -> ();
@@ -320,8 +321,9 @@ through! {
         reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
         reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
         reads seq() -> u64;
-        writes note(event: Event) -> ();
+        writes record_event(event: Event) -> ();
         reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;
+        reads events_of(batch: BatchId, lanes: Vec<String>, limit: u32) -> Vec<Event>;
     }
 
     fn signals(&self) -> &Signals {

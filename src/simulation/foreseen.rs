@@ -7,6 +7,7 @@ use super::small::{World, numbers};
 use crate::campaign::{Bottleneck, Draft, Forecast, LeftBehind, Lint, Stop};
 use crate::clock::Clock;
 use crate::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
+use crate::events::Origin;
 use crate::store::{Book, Change, Hold, StepHeldBy, StepHold};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -38,7 +39,7 @@ impl World {
 
     async fn pauses_lane(&self, lane: &str) {
         let now = self.clock.now();
-        self.store.hold(Hold::of_person(lane, "", "paused by ann".to_owned(), now), now).await.unwrap();
+        self.store.hold(Hold::by_operator(lane, "", Origin::operator("ann", None), now), now).await.unwrap();
     }
 }
 
@@ -108,11 +109,11 @@ async fn closed_or_held_campaigns_do_not_delay_a_forecast() {
     let slow = world.forecast_of(&text(300, "name = \"slow\"", "lane = \"b\"")).await;
     assert_eq!(slow.bottleneck, Some(Bottleneck::Others { lane: "b".to_owned() }));
     let (step, since) = (StepIndex::FIRST, world.clock.now());
-    let hold = StepHold { batch: held.batch, step, by, why: "paused by ann".to_owned(), since, recall: None };
+    let hold = StepHold { batch: held.batch, step, by, origin: Origin::operator("ann", None), since, recall: None };
     world.store.hold_step(hold, since).await.unwrap();
     let free = world.forecast_of(&text(300, "name = \"free\"", "lane = \"b\"")).await;
     assert_eq!(free.done_at.since(world.clock.now()), Span::from_secs(300));
-    world.store.release_steps(held.batch, None, "ann".to_owned(), since).await.unwrap();
+    world.store.release_steps(held.batch, None, Origin::operator("ann", None), since).await.unwrap();
     // One of the messages is put off until tomorrow; the others wait now.
     let message = world.store.load(vec![MessageKey { batch: held.batch, n: 0 }]).await.unwrap().remove(0);
     let state = State::Queued { not_before: since + Span::from_secs(86_400), gives_up: None };

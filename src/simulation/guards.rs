@@ -8,6 +8,7 @@ use super::small::World;
 use crate::campaign::{Decided, Launched, Released, Stop, UsedUp, release_steps, resume, used_up};
 use crate::clock::Clock;
 use crate::domain::{BatchState, Count, MessageKey, Money, StepIndex};
+use crate::events::Origin;
 use crate::store::StepHold;
 
 const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -33,7 +34,7 @@ fn numbers(singapore: u64, germany: u64) -> String {
 impl World {
     async fn state(&self, launched: &Launched) -> (BatchState, String) {
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
-        (batch.state, batch.why.unwrap_or_default())
+        (batch.state, batch.origin.and_then(|origin| origin.reason).unwrap_or_default())
     }
 
     async fn held(&self) -> Vec<StepHold> {
@@ -57,7 +58,7 @@ impl World {
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
         // No server notes it until it looks.
         let now = self.clock.now();
-        self.store.release_steps(batch.id, None, "Ann".to_owned(), now).await.unwrap();
+        self.store.release_steps(batch.id, None, Origin::operator("Ann", None), now).await.unwrap();
         self.node.watch().await;
     }
 
@@ -77,7 +78,11 @@ async fn a_step_stops_at_its_message_limit_and_waits_for_an_operator() {
     world.send().await;
     assert_eq!(world.sms(), 7);
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
-    assert!(hold.why.contains("has sent 7 messages; its max_messages is 7"), "{}", hold.why);
+    assert!(
+        hold.origin.hold_reason().contains("has sent 7 messages; its max_messages is 7"),
+        "{}",
+        hold.origin.hold_reason()
+    );
     assert_eq!(world.state(&launched).await.0, BatchState::Running);
     // A restart does not raise the limit, and neither does an operator who resumes without a new one.
     world.restart().await;
@@ -114,10 +119,12 @@ async fn a_spent_limit_blocks_a_resume_until_it_is_raised() {
     let (store, clock) = (Arc::clone(&world.store), Arc::clone(&world.clock));
     let batch = async |launched: &Launched| store.batch(launched.batch).await.unwrap().unwrap();
     let kept = |step| UsedUp { step, by: Stop::MaxMessages };
-    let refused = resume(store.as_ref(), clock.as_ref(), &batch(&whole).await, "Ann").await.unwrap();
+    let refused =
+        resume(store.as_ref(), clock.as_ref(), &batch(&whole).await, &Origin::operator("Ann", None)).await.unwrap();
     assert_eq!(refused, Decided::UsedUp(kept(None)));
     let batch = batch(&of_step).await;
-    let released = release_steps(store.as_ref(), clock.as_ref(), &batch, None, "Ann").await.unwrap();
+    let released =
+        release_steps(store.as_ref(), clock.as_ref(), &batch, None, &Origin::operator("Ann", None)).await.unwrap();
     assert_eq!(released, Released { noted: None, used_up: vec![kept(Some(StepIndex::FIRST))] });
     assert_eq!(world.held().await.len(), 1);
     world.amend(&of_step, Some(0), json!({ "max_messages": 4 })).await.unwrap();
@@ -147,7 +154,11 @@ async fn a_budget_counts_prices_by_country_and_parts_and_is_not_overdrawn() {
     // Ten times 0.08 and twice 0.20 are 1.20; a third message at 0.20 would exceed the budget.
     assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (12, "1.20"));
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
-    assert!(hold.why.contains("the step has spent 1.20 of its budget of 1.30 EUR"), "{}", hold.why);
+    assert!(
+        hold.origin.hold_reason().contains("the step has spent 1.20 of its budget of 1.30 EUR"),
+        "{}",
+        hold.origin.hold_reason()
+    );
 }
 
 #[tokio::test]
@@ -222,9 +233,11 @@ async fn hold_paid_when_holds_the_next_step_that_costs_money() {
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
     assert_eq!(hold.step.get(), 1);
     assert!(
-        hold.why.contains("20 of the last 20 on step 1, Viber, were undelivered, and this step costs money"),
+        hold.origin
+            .hold_reason()
+            .contains("20 of the last 20 on step 1, Viber, were undelivered, and this step costs money"),
         "{}",
-        hold.why
+        hold.origin.hold_reason()
     );
     // Meanwhile the first step continues. The rule does not undo the operator's decision.
     world.restart().await;
@@ -236,11 +249,13 @@ async fn hold_paid_when_holds_the_next_step_that_costs_money() {
     world.send().await;
     assert_eq!((world.sms(), world.held().await.len()), (45, 0));
     let events = world.store.events(0, 100).await.unwrap();
-    let texts: Vec<&str> = events.iter().map(|(_, event)| event.text.as_str()).collect();
-    assert!(texts.iter().any(|text| text.starts_with("step 2 is held: 20 of the last 20")), "{texts:?}");
-    assert!(texts.contains(&"step 2 is resumed by Ann"), "{texts:?}");
+    let texts: Vec<String> = events.iter().map(|(_, event)| event.sentence()).collect();
+    assert!(texts.iter().any(|text| text.contains(", step 2: held: 20 of the last 20")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.ends_with(", step 2: resumed by Ann")), "{texts:?}");
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
-    let again = release_steps(world.store.as_ref(), world.clock.as_ref(), &batch, None, "Ann").await.unwrap();
+    let again = release_steps(world.store.as_ref(), world.clock.as_ref(), &batch, None, &Origin::operator("Ann", None))
+        .await
+        .unwrap();
     assert_eq!((again.noted, again.used_up), (None, Vec::new()), "no step is held");
 }
 
@@ -251,7 +266,7 @@ async fn a_step_paused_by_an_operator_sends_nothing_while_others_continue() {
     let launched = world.launch_of(&format!("{}{steps}", numbers(5, 0))).await;
     let (batch, now) = (launched.batch, world.clock.now());
     let (step, by) = (StepIndex::new(1).unwrap(), crate::store::StepHeldBy::Person);
-    let hold = StepHold { batch, step, by, why: "paused by Ann".to_owned(), since: now, recall: None };
+    let hold = StepHold { batch, step, by, origin: Origin::operator("Ann", None), since: now, recall: None };
     world.store.hold_step(hold.clone(), now).await.unwrap().unwrap();
     assert_eq!(world.store.hold_step(hold, now).await.unwrap(), None, "the step is already held");
     world.node.watch().await;

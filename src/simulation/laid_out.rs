@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::act::PlanChange;
+use super::operators::by;
 use super::scene::{COLUMNS, Campaign, has_name, joining, recipient};
 use super::world::{OPERATOR, World};
 use crate::campaign::{Draft, Launcher, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{BatchId, MessageKey, Present};
+use crate::events::Origin;
 use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, Spread, Start, Store};
 
 /// Launches a campaign without a file; reading files has tests of its own.
@@ -38,7 +40,7 @@ pub(super) async fn launch(
     let count = u32::try_from(recipients.len()).unwrap();
     store.add_recipients(audience, 0, recipients).await.unwrap();
     store.publish_audience(audience, count, summary.to_string()).await.unwrap();
-    let launcher = Launcher { store: store.as_ref(), clock, chance, config };
+    let launcher = Launcher { store: store.as_ref(), clock, chance, config, by: Origin::SERVER };
     let launched = launcher.launch(&draft, |_| None).await;
     let (launched, _) = launched.unwrap_or_else(|error| panic!("{error:?}\n{}", campaign.text));
     assert_eq!(launched.messages, count);
@@ -91,8 +93,9 @@ impl World {
             }
             PlanChange::Most(messages) => plan.steps[0].limits.messages = messages,
         }
-        let (edition, why) = (batch.edition, OPERATOR.to_owned());
-        let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at: batch.starts_at, why, now };
+        let (edition, starts_at, origin) = (batch.edition, batch.starts_at, by());
+        let changes = Vec::new();
+        let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at, origin, changes, now };
         if self.store.amend(amendment).await.unwrap().is_some() {
             self.invariants.amend(id, plan.clone());
             bring_forward(self.store.as_ref(), self.clock.as_ref(), &batch, &plan, None).await.unwrap();
@@ -104,7 +107,7 @@ impl World {
     /// Sends single messages, as an API client does.
     pub(super) async fn join(&mut self, count: u32) {
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
-        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config, by: Origin::SERVER };
         // Their numbers depend on where they join, and no other act runs meanwhile.
         let Joined { batch, first, .. } = launcher.join(self.plan.clone(), Vec::new()).await.unwrap();
         let recipient_of = |n| recipient(joining(MessageKey { batch, n }));

@@ -5,8 +5,13 @@ use super::world::{OPERATOR, World};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{BatchId, BatchState, Knob};
+use crate::events::Origin;
 use crate::store::{Dial, StepHeldBy};
 use crate::throttle::{in_file, turned};
+
+pub(super) fn by() -> Origin {
+    Origin::operator(OPERATOR, None)
+}
 
 impl World {
     /// Overrides a setting or ends the override, as a command or an account event does.
@@ -20,15 +25,13 @@ impl World {
         let Some(name) = name.map(str::to_owned) else { return };
         match value {
             None => {
-                self.store.turn_back(knob, name, OPERATOR.to_owned(), now).await.unwrap();
+                self.store.turn_back(knob, name, by(), now).await.unwrap();
             }
             Some(value) => {
                 let in_file = in_file(&self.config, knob, &name).unwrap();
-                let (value, why) = (value.to_owned(), OPERATOR.to_owned());
-                self.store
-                    .turn(Dial { knob, name, value, in_file, by_person: by_operator, why, since: now }, now)
-                    .await
-                    .unwrap();
+                let value = value.to_owned();
+                let origin = if by_operator { by() } else { Origin::provider("a test event") };
+                self.store.turn(Dial { knob, name, value, in_file, origin, since: now }, now).await.unwrap();
             }
         }
         let config = self.current_config().await;
@@ -60,10 +63,7 @@ impl World {
 
     pub(super) async fn release(&mut self) {
         for hold in self.store.holds().await.unwrap() {
-            self.store
-                .release(hold.lane.clone(), hold.template.clone(), self.clock.now(), OPERATOR.to_owned())
-                .await
-                .unwrap();
+            self.store.release(hold.lane.clone(), hold.template.clone(), self.clock.now(), by()).await.unwrap();
             self.invariants.release(&hold);
             let lane = self.config.lanes.iter().position(|lane| lane.name == hold.lane);
             if let Some(lane) = lane.filter(|_| hold.template.is_empty()) {
@@ -71,7 +71,7 @@ impl World {
             }
         }
         for batch in self.invariants.batches().collect::<Vec<_>>() {
-            self.store.release_steps(batch, None, OPERATOR.to_owned(), self.clock.now()).await.unwrap();
+            self.store.release_steps(batch, None, by(), self.clock.now()).await.unwrap();
         }
         self.invariants.release_steps();
     }
@@ -92,8 +92,7 @@ impl World {
 
     pub(super) async fn move_batch(&mut self, which: usize, from: &[BatchState], to: BatchState) {
         let Some(batch) = self.invariants.batches().nth(which) else { return };
-        let why = Some(OPERATOR.to_owned());
-        let moved = self.store.move_batch(batch, from.to_vec(), to, why, self.clock.now()).await.unwrap();
+        let moved = self.store.move_batch(batch, from.to_vec(), to, Some(by()), self.clock.now()).await.unwrap();
         if moved.is_some() {
             self.invariants.decide(batch, to);
         }

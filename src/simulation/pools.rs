@@ -6,6 +6,7 @@ use super::small::World;
 use crate::campaign::Launched;
 use crate::clock::Clock;
 use crate::domain::{LaneId, MessageKey, Msisdn, Outcome, SkipReason, Span, State};
+use crate::events::Origin;
 use crate::store::Hold;
 
 const PROVIDER: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -45,13 +46,13 @@ impl World {
 
     async fn pause_lane(&mut self, lane: &str) {
         let now = self.clock.now();
-        self.store.hold(Hold::of_person(lane, "", "paused by Ann".to_owned(), now), now).await.unwrap();
+        self.store.hold(Hold::by_operator(lane, "", Origin::operator("Ann", None), now), now).await.unwrap();
         self.node.watch().await;
     }
 
     async fn resume_lane(&mut self, lane: &str) {
         let now = self.clock.now();
-        self.store.release(lane.to_owned(), String::new(), now, "Ann".to_owned()).await.unwrap();
+        self.store.release(lane.to_owned(), String::new(), now, Origin::operator("Ann", None)).await.unwrap();
         self.node.watch().await;
     }
 }

@@ -5,6 +5,7 @@ use super::small::{World, numbers};
 use crate::campaign::{Launched, audit};
 use crate::clock::Clock;
 use crate::domain::{Count, Outcome, Span, State, StepIndex};
+use crate::events::Origin;
 use crate::store::{Hold, StepHeldBy};
 
 const RECIPIENTS: u32 = 30;
@@ -16,7 +17,7 @@ async fn launch_to(world: &World, recipients: u32) -> Launched {
 
 async fn launch_text(world: &World, text: &str, recipients: u32) -> Launched {
     let now = world.clock.now();
-    world.store.hold(Hold::of_person("sms", "", "paused by ann".to_owned(), now), now).await.unwrap();
+    world.store.hold(Hold::by_operator("sms", "", Origin::operator("ann", None), now), now).await.unwrap();
     let steps = format!(
         "[[step]]\nchannel = \"Viber\"\nlane = \"viber\"\ntext = \"{text}\"\n\
          [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n"
@@ -43,8 +44,8 @@ async fn send_first(world: &mut World, count: u32) {
 
 async fn release(world: &mut World, launched: &Launched) {
     let now = world.clock.now();
-    world.store.release("sms".to_owned(), String::new(), now, "ann".to_owned()).await.unwrap();
-    world.store.release_steps(launched.batch, None, "ann".to_owned(), now).await.unwrap();
+    world.store.release("sms".to_owned(), String::new(), now, Origin::operator("ann", None)).await.unwrap();
+    world.store.release_steps(launched.batch, None, Origin::operator("ann", None), now).await.unwrap();
     world.node.watch().await;
 }
 
@@ -151,7 +152,7 @@ async fn a_fallback_that_was_submitted_is_not_recalled() {
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 19).await;
     let now = world.clock.now();
-    world.store.release("sms".to_owned(), String::new(), now, "ann".to_owned()).await.unwrap();
+    world.store.release("sms".to_owned(), String::new(), now, Origin::operator("ann", None)).await.unwrap();
     world.node.watch().await;
     world.node.claim(1, true).await.unwrap();
     while let Some(hand) = world.node.next(1).await {

@@ -11,6 +11,7 @@ use crate::campaign::{Again, Draft, Forecast, LaunchError, Launched, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
 use crate::domain::{BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
+use crate::events::Origin;
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, Reply, Webhook};
@@ -287,7 +288,7 @@ impl World {
 
     pub(super) fn launcher(&self) -> Launcher<'_> {
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
-        Launcher { store, clock, chance: &self.chance, config: &self.config }
+        Launcher { store, clock, chance: &self.chance, config: &self.config, by: Origin::SERVER }
     }
 
     /// Returns the forecast of a campaign that is launched now.

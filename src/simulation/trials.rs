@@ -1,5 +1,6 @@
 //! Campaigns before they start: trials to a few numbers, and drafts.
 
+use super::operators::by;
 use super::small::World;
 use crate::campaign::{Decided, Draft, LaunchError, Launched, Trial, cancel, start};
 use crate::clock::Clock;
@@ -111,11 +112,11 @@ async fn a_draft_sends_nothing_before_it_is_started() {
     world.send().await;
     assert!(world.provider.taken.lock().unwrap().is_empty());
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
-    let started = world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
+    let started = world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, &by())).await;
     assert!(matches!(started.unwrap(), Decided::Holds(_)));
     world.send().await;
     assert_eq!(world.provider.taken.lock().unwrap().len(), 2);
-    let again = start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann").await.unwrap();
+    let again = start(world.store.as_ref(), world.clock.as_ref(), &batch, &by()).await.unwrap();
     assert_eq!(again, Decided::Refused(BatchState::Running));
 }
 
@@ -125,7 +126,7 @@ async fn a_started_draft_waits_for_its_time_and_a_cancelled_one_ends() {
     let timed = world.launch_draft("at = \"2027-01-16T09:00Z\"\n").await.unwrap();
     assert_eq!(timed.state, BatchState::Draft);
     let batch = world.store.batch(timed.batch).await.unwrap().unwrap();
-    world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await.unwrap();
+    world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, &by())).await.unwrap();
     assert_eq!(world.state_of_batch(&timed).await, BatchState::Scheduled);
     world.send().await;
     assert!(world.provider.taken.lock().unwrap().is_empty());
@@ -136,7 +137,7 @@ async fn a_started_draft_waits_for_its_time_and_a_cancelled_one_ends() {
         world.launcher().launch_as(&Draft { name: Some("other".to_owned()), ..draft("") }, true, |_| None).await;
     let other = other.unwrap().0;
     let batch = world.store.batch(other.batch).await.unwrap().unwrap();
-    world.complete(cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await.unwrap();
+    world.complete(cancel(world.store.as_ref(), world.clock.as_ref(), &batch, &by())).await.unwrap();
     world.node.watch().await;
     world.node.keep_house().await.unwrap();
     let tallies = world.store.tallies(other.batch).await.unwrap();

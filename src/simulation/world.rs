@@ -19,6 +19,7 @@ use super::wishes::Wish;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{BatchState, Plan, Span, StepIndex, Timestamp, WishFrom};
+use crate::events::Origin;
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
@@ -289,14 +290,14 @@ impl World {
             Act::Hold { lane, template } => {
                 let template = if template { "promo".to_owned() } else { String::new() };
                 let lane = self.config.lanes[lane].name.clone();
-                let reason = OPERATOR.to_owned();
-                let hold = Hold::of_person(&lane, &template, reason, now);
+                let hold = Hold::by_operator(&lane, &template, Origin::operator(OPERATOR, None), now);
                 self.store.hold(hold, now).await.unwrap();
             }
             Act::HoldStep { which, step } => {
                 let Some(batch) = self.invariants.batches().nth(which) else { return };
                 let (step, by) = (StepIndex::new(step).unwrap(), StepHeldBy::Person);
-                let hold = StepHold { batch, step, by, why: OPERATOR.to_owned(), since: now, recall: None };
+                let hold =
+                    StepHold { batch, step, by, origin: Origin::operator(OPERATOR, None), since: now, recall: None };
                 self.store.hold_step(hold, now).await.unwrap();
             }
             Act::Amend { which, to } => self.amend(which, to).await,

@@ -4,6 +4,7 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Country, LaneId, Marks, Plan, Present, Recipient, SkipReason, Span, State,
     StepIndex, Tag, Timestamp,
 };
+use crate::events::{ChangedKey, Origin};
 
 #[derive(Debug, Clone)]
 pub struct NewBatch {
@@ -104,8 +105,8 @@ pub struct Batch {
     pub id: BatchId,
     pub tag: Tag,
     pub state: BatchState,
-    /// Who or what moved it to this state, in words.
-    pub why: Option<String>,
+    /// Who moved it to this state, and why.
+    pub origin: Option<Origin>,
     pub name: Option<String>,
     /// The number of changes of its plan since its launch.
     pub edition: u32,
@@ -127,6 +128,18 @@ pub struct Batch {
     pub pace: (f64, Timestamp),
 }
 
+impl Batch {
+    /// Why a paused or cancelled batch stopped. Other states need no reason.
+    pub fn why(&self) -> Option<String> {
+        let done = match self.state {
+            BatchState::Paused => "paused",
+            BatchState::Cancelling | BatchState::Cancelled => "cancelled",
+            _ => return None,
+        };
+        self.origin.as_ref().map(|origin| origin.because(done)).filter(|why| !why.is_empty())
+    }
+}
+
 /// A change of a batch's plan.
 #[derive(Debug, Clone)]
 pub struct Amendment {
@@ -136,8 +149,8 @@ pub struct Amendment {
     pub plan: Plan,
     /// When the batch starts under the new plan.
     pub starts_at: Option<Timestamp>,
-    /// Who changes what, in words.
-    pub why: String,
+    pub origin: Origin,
+    pub changes: Vec<ChangedKey>,
     pub now: Timestamp,
 }
 
@@ -146,6 +159,4 @@ pub struct Amendment {
 pub struct Edition {
     pub plan: Plan,
     pub until: Timestamp,
-    /// Who changed what, in words.
-    pub why: String,
 }

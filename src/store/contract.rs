@@ -35,6 +35,7 @@ use crate::domain::{
     Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 use crate::engine::Ruling;
+use crate::events::Origin;
 use crate::planner::{Referral, ReferralReason, Rest};
 
 /// Runs each test once for every kind of store.
@@ -171,7 +172,7 @@ impl Desk {
         let batch = self.begin_batch_of(None, audience).await;
         let spread = self.spread_of(batch, audience, messages).await;
         assert_eq!(self.spread(spread).await.unwrap(), messages);
-        self.publish_batch(batch, BatchState::Running, self.now()).await.unwrap();
+        self.publish_batch(batch, BatchState::Running, Origin::SERVER, self.now()).await.unwrap();
         batch
     }
 

@@ -1,6 +1,7 @@
 //! Defines what the store keeps about lanes: holds, changed settings, reports of the provider, and their states.
 
 use crate::domain::{Content, Knob, Member, Portion, SenderPart, Step, TemplateContent, Timestamp};
+use crate::events::{Event, EventKind, Origin, Subject};
 
 /// Why a lane, or one template on it, may not send now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,8 @@ pub struct Hold {
     pub language: String,
     pub by: HeldBy,
     pub code: Option<u32>,
-    pub reason: String,
+    /// Who holds it, and why.
+    pub origin: Origin,
     pub since: Timestamp,
 }
 
@@ -52,7 +54,7 @@ impl Hold {
         part: SenderPart,
         by: HeldBy,
         code: Option<u32>,
-        reason: String,
+        reason: &str,
         since: Timestamp,
     ) -> Option<Self> {
         let (template, language) = match (part, &step.content) {
@@ -60,7 +62,7 @@ impl Hold {
             (SenderPart::Template, Content::Template(template)) => (template.name.clone(), template.language.clone()),
             (SenderPart::Template | SenderPart::Lane, _) => (String::new(), String::new()),
         };
-        Some(Self { lane: lane.to_owned(), template, language, by, code, reason, since })
+        Some(Self { lane: lane.to_owned(), template, language, by, code, origin: Origin::provider(reason), since })
     }
 
     /// Whether it holds a lane, or the content that a step sends by that lane.
@@ -80,9 +82,15 @@ impl Hold {
     }
 
     /// Builds an operator's hold on a lane (`template` empty) or on a template in every language.
-    pub fn of_person(lane: &str, template: &str, reason: String, since: Timestamp) -> Self {
+    pub fn by_operator(lane: &str, template: &str, origin: Origin, since: Timestamp) -> Self {
         let (lane, template) = (lane.to_owned(), template.to_owned());
-        Self { lane, template, language: String::new(), by: HeldBy::Person, code: None, reason, since }
+        Self { lane, template, language: String::new(), by: HeldBy::Person, code: None, origin, since }
+    }
+
+    /// The event that records it.
+    pub fn event(&self) -> Event {
+        let subject = Subject::held(&self.lane, &self.template, &self.language);
+        Event { at: self.since, subject, origin: self.origin.clone(), kind: EventKind::Held { code: self.code } }
     }
 }
 
@@ -96,26 +104,16 @@ pub struct Dial {
     pub value: String,
     /// The value in the file at that time.
     pub in_file: String,
-    pub by_person: bool,
-    /// Who has changed it and why, in words.
-    pub why: String,
+    /// Who changed it, and why.
+    pub origin: Origin,
     /// When it was changed. The later of two changes applies, in whatever order they arrive.
     pub since: Timestamp,
 }
 
 impl Dial {
     /// The subject of events about it.
-    pub fn subject(&self) -> String {
-        subject(self.knob, &self.name)
-    }
-}
-
-/// The subject of events about a setting.
-pub fn subject(knob: Knob, name: &str) -> String {
-    match knob {
-        Knob::Rate | Knob::Burst => format!("lane {name}"),
-        Knob::AccountRate => format!("account {name}"),
-        Knob::Tier => format!("portfolio {name}"),
+    pub fn subject(&self) -> Subject {
+        Subject::of_setting(self.knob, &self.name)
     }
 }
 
@@ -144,8 +142,7 @@ pub struct BusinessEvent {
     pub said: Timestamp,
     pub kind: String,
     pub raw: String,
-    /// Subjects and texts of the events for operators.
-    pub told: Vec<(String, String)>,
+    pub told: Vec<Event>,
     pub dials: Vec<Dial>,
     pub holds: Vec<Hold>,
     /// Lanes, templates and languages that the provider releases.
@@ -156,8 +153,7 @@ pub struct BusinessEvent {
 /// The last report of the provider about something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// `lane promo-sg`, `template promo (en)`, `portfolio acme`.
-    pub about: String,
+    pub about: Subject,
     /// `quality`, `status`, …
     pub what: String,
     pub value: String,
@@ -165,41 +161,38 @@ pub struct Said {
 }
 
 impl Said {
-    /// The `about` of a template: `template promo (en)`; without a language it means all of them.
-    pub fn about_template(name: &str, language: &str) -> String {
-        if language.is_empty() { format!("template {name}") } else { format!("template {name} ({language})") }
-    }
+    /// What is recorded of an account or a number that belongs to no lane.
+    const OF_NO_LANE: &str = "of no lane";
 
     /// The name and the language of the template that it is about.
     pub fn template(&self) -> Option<(&str, &str)> {
-        let template = self.about.strip_prefix("template ")?;
-        let with_language = template.strip_suffix(')').and_then(|template| template.rsplit_once(" ("));
-        Some(with_language.unwrap_or((template, "")))
-    }
-
-    const OF_NO_LANE: &str = "of no lane";
-
-    /// Records that an event of this kind was about an account that is not ours.
-    pub fn of_unknown_account(account: &str, kind: &str, at: Timestamp) -> Self {
-        let (about, value) = (format!("account {account}"), kind.to_owned());
-        Self { about, what: Self::OF_NO_LANE.to_owned(), value, at }
-    }
-
-    /// Records that an event with this value was about a number that is not ours; `None` if `shown` contains no number.
-    pub fn of_unknown_number(shown: &str, word: &str, at: Timestamp) -> Option<Self> {
-        let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
-        let about = (!digits.is_empty()).then(|| format!("number {digits}"))?;
-        Some(Self { about, what: Self::OF_NO_LANE.to_owned(), value: word.to_owned(), at })
+        match &self.about {
+            Subject::Template { template, language, .. } => Some((template, language.as_deref().unwrap_or_default())),
+            _ => None,
+        }
     }
 
     /// The account, if it was not ours when the event arrived.
     pub fn unknown_account(&self) -> Option<&str> {
-        self.about.strip_prefix("account ").filter(|_| self.what == Self::OF_NO_LANE)
+        if let Subject::UnknownAccount { account } = &self.about { Some(account) } else { None }
     }
 
     /// The digits of the number, if it was not ours when the event arrived.
     pub fn unknown_number(&self) -> Option<&str> {
-        self.about.strip_prefix("number ").filter(|_| self.what == Self::OF_NO_LANE)
+        if let Subject::UnknownNumber { number } = &self.about { Some(number) } else { None }
+    }
+
+    /// Records that an event of this kind was about an account that is not ours.
+    pub fn of_unknown_account(account: &str, kind: &str, at: Timestamp) -> Self {
+        let about = Subject::UnknownAccount { account: account.to_owned() };
+        Self { about, what: Self::OF_NO_LANE.to_owned(), value: kind.to_owned(), at }
+    }
+
+    /// Records that an event with this value was about a number that is not ours; `None` if `shown` contains no number.
+    pub fn of_unknown_number(shown: &str, word: &str, at: Timestamp) -> Option<Self> {
+        let number: String = shown.chars().filter(char::is_ascii_digit).collect();
+        let about = (!number.is_empty()).then_some(Subject::UnknownNumber { number })?;
+        Some(Self { about, what: Self::OF_NO_LANE.to_owned(), value: word.to_owned(), at })
     }
 }
 
@@ -248,24 +241,5 @@ impl Trouble {
             1 => Some(Self::Outage),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_about_a_template_contains_its_name_and_language() {
-        let said = |about: String| Said {
-            about,
-            what: "status".to_owned(),
-            value: "PAUSED".to_owned(),
-            at: Timestamp::from_millis(0),
-        };
-        for (name, language) in [("promo", "en"), ("promo", "")] {
-            assert_eq!(said(Said::about_template(name, language)).template(), Some((name, language)));
-        }
-        assert_eq!(said("lane promo (en)".to_owned()).template(), None);
     }
 }

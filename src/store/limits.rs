@@ -2,6 +2,7 @@
 
 use super::refusals::ALIKE;
 use crate::domain::{BatchId, StepIndex, Subject, Timestamp};
+use crate::events::Origin;
 
 /// Why no message of a step is sent, although its campaign runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +10,8 @@ pub struct StepHold {
     pub batch: BatchId,
     pub step: StepIndex,
     pub by: StepHeldBy,
-    pub why: String,
+    /// Who holds it, and why.
+    pub origin: Origin,
     pub since: Timestamp,
     /// The refusals that counted as their recipients' fault until the step was held.
     pub recall: Option<Recall>,
@@ -41,7 +43,7 @@ impl StepHold {
             Some(_) => format!("the provider refused the last {ALIKE} messages alike: {detail}{code}"),
             None => format!("the provider refuses {alike}: {detail}{code}"),
         };
-        Self { batch, step, by: StepHeldBy::Refusal, why, since: now, recall }
+        Self { batch, step, by: StepHeldBy::Refusal, origin: Origin::rule(why), since: now, recall }
     }
 }
 

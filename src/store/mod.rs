@@ -42,18 +42,16 @@ pub use error::{DiskTrouble, Error};
 pub use expected::Waiting;
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
-pub use lanes::{
-    BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble, subject,
-};
+pub use lanes::{BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble};
 #[cfg(test)]
 pub(crate) use lease::started;
 pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
 pub use limits::{Recall, StepHeldBy, StepHold, ToldBy};
 pub use marked::Marked;
 pub use model::{
-    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Event,
-    Found, Heard, KeptGap, Key, KnownAs, Lane, LinkState, NewAudience, Node, Question, TierPlace, TierUse, Turned,
-    TurnedAway, Turns, Unwritable,
+    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, Found, Heard, KeptGap,
+    Key, KnownAs, Lane, LinkState, NewAudience, Node, Question, TierPlace, TierUse, Turned, TurnedAway, Turns,
+    Unwritable,
 };
 pub use node_verbs::Nodes;
 pub use receipt_verbs::{Kept, Receipts, Taken};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, Channel, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Queue, Span, StepIndex,
-    Timestamp, Umid,
+    AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Queue,
+    Span, StepIndex, Timestamp, Umid,
 };
 use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
 
@@ -240,31 +240,11 @@ impl Direction {
     }
 }
 
-/// Why proof of a direction is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DoubtCause {
-    /// Receipts for us are turned away, because their webhook secret does not match.
-    TurnedAway = 0,
-    /// No webhooks arrive.
-    Unheard = 1,
-    /// Requests get no answer from the provider itself.
-    Unreachable = 2,
-}
-
 impl DoubtCause {
     pub const fn direction(self) -> Direction {
         match self {
-            Self::TurnedAway | Self::Unheard => Direction::In,
+            Self::SecretMismatch | Self::NoWebhooks => Direction::In,
             Self::Unreachable => Direction::Out,
-        }
-    }
-
-    pub const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::TurnedAway),
-            1 => Some(Self::Unheard),
-            2 => Some(Self::Unreachable),
-            _ => None,
         }
     }
 }
@@ -374,26 +354,6 @@ impl Asking {
     /// Why the provider does not answer at present.
     pub fn trouble_now(&self, now: Timestamp) -> Option<&str> {
         self.trouble.as_deref().filter(|_| now.since(self.at) < Self::OVER)
-    }
-}
-
-/// An event that operators can read later.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    pub at: Timestamp,
-    pub subject: String,
-    pub text: String,
-}
-
-impl Event {
-    /// The subject of events about a campaign.
-    pub fn of_campaign(batch: BatchId, name: Option<&str>) -> String {
-        name.map_or_else(|| format!("batch {batch}"), |name| format!("campaign {name}"))
-    }
-
-    /// The subject of events about a lane, or about a template on it.
-    pub fn of_lane(lane: &str, template: &str) -> String {
-        if template.is_empty() { format!("lane {lane}") } else { format!("template {template} on lane {lane}") }
     }
 }
 

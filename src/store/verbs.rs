@@ -13,14 +13,15 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Event, Heard, Hold,
-    Inbound, InboundOf, Joined, Joining, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt,
-    Result, Said, Scope, Sender, Spread, StepHold, TierPlace, Turns, Walk, Whole, Whom, Wish,
+    Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Heard, Hold, Inbound,
+    InboundOf, Joined, Joining, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result,
+    Said, Scope, Sender, Spread, StepHold, TierPlace, Turns, Walk, Whole, Whom, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
     Span, StepIndex, Tallies, Timestamp,
 };
+use crate::events::{Event, Origin};
 
 /// What every room asks of a store; the parts of single rooms are in its supertraits.
 #[async_trait::async_trait]
@@ -84,7 +85,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// - Changes nothing if the batch is published already.
     /// - Fails with [`super::Error::NameTaken`] if another batch has its name.
     /// - Fails with [`super::Error::Gone`] if the batch was removed meanwhile.
-    async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()>;
+    async fn publish_batch(&self, batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> Result<()>;
     /// Adds messages to an open batch of their plan, running or paused; begins and runs one if there is none.
     ///
     /// - Recipients who have opted out are skipped.
@@ -120,7 +121,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         batch: BatchId,
         from: Vec<BatchState>,
         to: BatchState,
-        why: Option<String>,
+        origin: Option<Origin>,
         now: Timestamp,
     ) -> Result<Option<u64>>;
 
@@ -215,7 +216,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     ///   corrected since.
     async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64>;
     /// Releases a lane (`template` empty) or a template in every language; returns how many holds there were.
-    async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
+    async fn release(&self, lane: String, template: String, now: Timestamp, by: Origin) -> Result<u32>;
     /// Lists the steps that are held although their campaigns run.
     async fn step_holds(&self) -> Result<Vec<StepHold>>;
     /// Holds a step, because of a decision or of the result of a request that began at `begun`.
@@ -229,7 +230,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         &self,
         batch: BatchId,
         only: Option<StepIndex>,
-        by: String,
+        by: Origin,
         now: Timestamp,
     ) -> Result<Option<u64>>;
     /// Reads what a batch has spent on each of its steps that has prices.
@@ -244,7 +245,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// Resets a setting to the value in the file.
     ///
     /// - Returns the number of the decision, or `None` if the file's value applied already.
-    async fn turn_back(&self, knob: Knob, name: String, why: String, now: Timestamp) -> Result<Option<u64>>;
+    async fn turn_back(&self, knob: Knob, name: String, origin: Origin, now: Timestamp) -> Result<Option<u64>>;
     /// Reads the recorded state of token buckets.
     async fn buckets(&self) -> Result<Vec<NotedBucket>>;
     /// Reads the last report of the provider about each lane, portfolio and template.
@@ -324,9 +325,11 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// Reads the number of the latest decision, which rises with each decision of an operator or of the throttle.
     async fn seq(&self) -> Result<u64>;
     /// Records an event.
-    async fn note(&self, event: Event) -> Result<()>;
+    async fn record_event(&self, event: Event) -> Result<()>;
     /// Lists the `limit` latest events after number `after`, latest last, each with its number.
     async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>>;
+    /// Lists the `limit` latest events of a batch, its steps, these lanes and their templates, latest last.
+    async fn events_of(&self, batch: BatchId, lanes: Vec<String>, limit: u32) -> Result<Vec<Event>>;
 
     /// Returns the hints about what this process has committed.
     fn signals(&self) -> &super::Signals;

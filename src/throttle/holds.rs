@@ -123,6 +123,7 @@ fn key(hold: &Hold) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::Origin;
     use crate::store::HeldBy;
 
     fn second(second: i64) -> Timestamp {
@@ -136,7 +137,7 @@ mod tests {
             language: String::new(),
             by: HeldBy::Answer,
             code: Some(1200),
-            reason: "the key was refused".to_owned(),
+            origin: Origin::provider("the key was refused"),
             since: second(since),
         }
     }
@@ -188,7 +189,7 @@ mod tests {
     fn a_hold_with_another_reason_is_reported_as_new() {
         let holds = Holds::default();
         holds.put(refused(1), second(0));
-        let paused = Hold { by: HeldBy::Person, reason: "paused by Ann".to_owned(), ..refused(2) };
+        let paused = Hold { by: HeldBy::Person, origin: Origin::operator("Ann", None), ..refused(2) };
         assert!(holds.replace(vec![paused.clone()], 1, second(2)));
         assert!(!holds.replace(vec![paused], 2, second(3)));
     }

@@ -67,6 +67,7 @@ fn named<'a>(mut lanes: impl Iterator<Item = &'a mut Lane>, name: &str) -> Optio
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
+    use crate::events::Origin;
 
     fn config(rate: &str) -> Config {
         let text = format!(
@@ -85,8 +86,7 @@ mod tests {
             name: name.to_owned(),
             value: value.to_owned(),
             in_file: in_file.to_owned(),
-            by_person: true,
-            why: "set by Ann".to_owned(),
+            origin: Origin::operator("Ann", None),
             since: Timestamp::default(),
         }
     }

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::inquiry::Inquiry;
 use super::link::Link;
+use crate::domain::DoubtCause;
 use crate::domain::Timestamp;
 use crate::engine;
-use crate::store::DoubtCause;
 
 /// The state that every webhook and every answer reads, without a lock.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 use super::address::{Known, Signs, WebhookDoubt};
 use super::inquiry::Due;
 use super::link::{Addresses, Link};
-use crate::domain::{AfterGap, LaneId, MessageKey, Span, StepIndex, Timestamp};
+use crate::domain::{AfterGap, DoubtCause, LaneId, MessageKey, Span, StepIndex, Timestamp};
 use crate::engine::{self, Gap, REPEATED_FOR, Silence};
-use crate::store::{Direction, DoubtCause, LinkState};
+use crate::store::{Direction, LinkState};
 
 /// How long a deadline rests while it is unknown whether receipts can be stored, or while some messages are queried
 /// first.
@@ -224,7 +224,7 @@ impl Gaps {
     /// Records that a receipt of an attempt of that lane was rejected: the provider's reports do not reach us.
     pub fn turned_away(&self, lane: LaneId, now: Timestamp) {
         if let Some(address) = self.address_of(lane) {
-            self.doubt_webhooks(&mut self.lock(), address, DoubtCause::TurnedAway, now, now);
+            self.doubt_webhooks(&mut self.lock(), address, DoubtCause::SecretMismatch, now, now);
         }
     }
 
@@ -242,7 +242,7 @@ impl Gaps {
         }
         known.unheard += 1;
         if known.unheard >= PROOF {
-            self.doubt_webhooks(&mut inner, address, DoubtCause::Unheard, webhook_at, now);
+            self.doubt_webhooks(&mut inner, address, DoubtCause::NoWebhooks, webhook_at, now);
         }
     }
 
@@ -434,7 +434,7 @@ impl Gaps {
         match news {
             None => inquiry.answered(key, now),
             Some(asked) if asked.since(webhook_at) < ON_ITS_WAY => inquiry.close(),
-            Some(_) => self.doubt_webhooks(&mut inner, address, DoubtCause::Unheard, webhook_at, now),
+            Some(_) => self.doubt_webhooks(&mut inner, address, DoubtCause::NoWebhooks, webhook_at, now),
         }
     }
 

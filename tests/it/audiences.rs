@@ -205,7 +205,10 @@ fn a_spreadsheet_that_breaks_off_is_told_in_one_sentence() {
             std::fs::write(folder.join(name), &whole[..whole.len() * tenth / 10]).unwrap();
             let ran = run(folder, &["audience", "check", name]).ended(1);
             let said = ran.stderr.trim_end();
-            assert!(said.starts_with("volley: ") && said.contains(name) && said.lines().count() == 1, "{tenth}: {said}");
+            assert!(
+                said.starts_with("volley: ") && said.contains(name) && said.lines().count() == 1,
+                "{tenth}: {said}"
+            );
         }
     }
 }

@@ -51,7 +51,7 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
         .await;
     let gaps = world.store.gaps().await.unwrap();
     assert!(gaps.iter().any(|gap| gap.from < due && gap.until >= due), "{gaps:?}");
-    let texts: Vec<_> = world.store.events(0, 10).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    let texts: Vec<_> = world.store.events(0, 10).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert!(
         texts.iter().any(|text| text.contains("are rejected") && text.contains("webhook_authorization")),
         "{texts:?}"

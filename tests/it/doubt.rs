@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use volley::campaign::Launched;
+use volley::domain::DoubtCause;
 use volley::domain::{Count, StepIndex};
-use volley::store::{DoubtCause, LinkState};
+use volley::store::LinkState;
 
 use crate::support::world::{DELIVERED, Setup, World, fates};
 
@@ -41,7 +42,7 @@ async fn where_only_webhooks_are_lost_young_deadlines_wait_for_three_answers() {
     world.faults(json!({ "silent_receipts": true })).await;
     let launched = world.launch(60, &steps("5s")).await;
     world.until(&launched, Count::HandedOver, 60).await;
-    let link = in_doubt(&world, DoubtCause::Unheard).await;
+    let link = in_doubt(&world, DoubtCause::NoWebhooks).await;
     assert_eq!(Some(&link.address), world.config.lanes.first().map(|lane| &lane.provider.base_url));
     let tallies = world.tallies(&launched).await;
     let fell = tallies.get(StepIndex::FIRST, Count::FellDeadline);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use volley::clock::Clock;
 use volley::domain::{MessageKey, Outcome, Span, State, StepIndex, Timestamp};
+use volley::events::Origin;
 use volley::store::{HeldBy, Hold};
 
 use crate::support::by_hand::{ByHand, is_awaiting};
@@ -161,7 +162,7 @@ async fn while_a_lane_is_held_deadlines_go_on_and_other_channels_send() {
         language: String::new(),
         by: HeldBy::Answer,
         code: Some(1_200),
-        reason: "the key is not accepted".to_owned(),
+        origin: Origin::provider("the key is not accepted"),
         since: world.clock.now(),
     };
     let decision = world.store.hold(hold, world.clock.now()).await.unwrap();
@@ -180,7 +181,11 @@ async fn while_a_lane_is_held_deadlines_go_on_and_other_channels_send() {
     assert!(fallen.await.outcome().is_none(), "its deadline went on, and SMS is not held");
     let held = world.message(waits).await.present;
     assert!(matches!(held.state, State::Queued { .. }) && held.step == StepIndex::FIRST, "nobody falls back: {held:?}");
-    world.store.release("viber".to_owned(), String::new(), world.clock.now(), "Ann".to_owned()).await.unwrap();
+    world
+        .store
+        .release("viber".to_owned(), String::new(), world.clock.now(), Origin::operator("Ann", None))
+        .await
+        .unwrap();
     let gone = world.until(waits, "handed over by Viber", is_awaiting).await;
     assert_eq!((gone.step, gone.outcome()), (StepIndex::FIRST, None::<Outcome>));
     world.stop().await;

@@ -3,6 +3,7 @@
 use serde_json::json;
 use volley::campaign::{self, Decided, Noted};
 use volley::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span, StepIndex};
+use volley::events::Origin;
 use volley::simulator::Profile;
 use volley::store::{Book, StrayKind};
 
@@ -115,7 +116,11 @@ async fn a_key_that_stops_working_holds_the_lane_and_nobody_falls_back() {
         assert_eq!(held.total(fell), 0, "{fell}");
     }
     world.faults(json!({ "key_refused": false })).await;
-    world.store.release("wa".to_owned(), String::new(), world.clock.now(), "a test".to_owned()).await.unwrap();
+    world
+        .store
+        .release("wa".to_owned(), String::new(), world.clock.now(), Origin::operator("a test", None))
+        .await
+        .unwrap();
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.steps[1].handed_over), (200, 0));
     world.seen().await;
@@ -253,7 +258,10 @@ async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
     let launched = world.launch(1_000, &route(&[WHATSAPP, SMS])).await;
     world.until(&launched, Count::HandedOver, 50).await;
     let batch = world.batch(&launched).await;
-    let decided = campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "a test").await.unwrap();
+    let decided =
+        campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, &Origin::operator("a test", None))
+            .await
+            .unwrap();
     assert!(matches!(decided, Decided::Holds(Noted::ByAll { .. })), "{decided:?}");
     let left = world.seen().await["messages"].clone();
     let report = world.until_state(&launched, BatchState::Cancelled).await;
@@ -282,7 +290,7 @@ async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
     world.until(&launched, Count::HandedOver, 20).await;
     let (store, clock) = (world.store.as_ref(), world.clock.as_ref());
     let batch = world.batch(&launched).await;
-    let decided = campaign::pause(store, clock, &batch, "a test").await.unwrap();
+    let decided = campaign::pause(store, clock, &batch, &Origin::operator("a test", None)).await.unwrap();
     assert!(matches!(decided, Decided::Holds(Noted::ByAll { .. })), "{decided:?}");
     let paused = world.seen().await["messages"].clone();
     assert!(paused.as_u64().unwrap() < 300);
@@ -295,7 +303,7 @@ async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
     assert_eq!(world.seen().await["messages"], paused, "nothing has left since the pause answered");
     let batch = world.batch(&launched).await;
     assert_eq!(batch.state, BatchState::Paused);
-    campaign::resume(store, clock, &batch, "a test").await.unwrap();
+    campaign::resume(store, clock, &batch, &Origin::operator("a test", None)).await.unwrap();
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!(report.outcome(Outcome::Reached), 300);
     world.seen().await;
@@ -388,7 +396,10 @@ async fn a_finished_campaign_goes_on_when_its_last_step_is_put_back() {
         .await;
     world.faults(json!({ "template_paused": null })).await;
     let store = world.store.as_ref();
-    store.release("wa".to_owned(), "promo".to_owned(), world.clock.now(), "a test".to_owned()).await.unwrap();
+    store
+        .release("wa".to_owned(), "promo".to_owned(), world.clock.now(), Origin::operator("a test", None))
+        .await
+        .unwrap();
     world
         .when("everybody handed over again", || async {
             let tallies = world.tallies(&launched).await;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use volley::domain::Timestamp;
-use volley::store::{self, Event};
+use volley::events::{Event, EventKind, Subject};
+use volley::store;
 
 use crate::cli::{installation, run};
 use crate::support::{clock, number};
@@ -46,8 +47,8 @@ async fn the_log_stays_bounded_while_an_export_is_not_read() {
     let mut longest = 0;
     for second in 0..WRITTEN {
         let now = Timestamp::from_millis(1_800_000_000_000 + second as i64 * 1_000);
-        let text = "x".repeat(MIB);
-        store.note(Event { at: now, subject: "node".to_owned(), text }).await.unwrap();
+        let kind = EventKind::Other { name: "x".repeat(MIB) };
+        store.record_event(Event::by_server(now, Subject::Server, kind)).await.unwrap();
         longest = longest.max(log_of(at));
     }
     store.close().await;

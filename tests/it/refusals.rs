@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use volley::campaign::{self, Launched};
 use volley::domain::{Count, StepIndex};
+use volley::events::Origin;
 use volley::simulator::Profile;
 use volley::store::{Hold, StepHeldBy, StepHold};
 
@@ -33,7 +34,7 @@ fn profile(viber: &str) -> Profile {
 /// Launches these steps while an operator has paused the SMS lane.
 async fn launch(world: &World, text: &str) -> Launched {
     let now = world.clock.now();
-    world.store.hold(Hold::of_person("sms", "", "paused by ann".to_owned(), now), now).await.unwrap();
+    world.store.hold(Hold::by_operator("sms", "", Origin::operator("ann", None), now), now).await.unwrap();
     world.launch(RECIPIENTS, &steps(text)).await
 }
 
@@ -59,7 +60,14 @@ async fn all_wait_for_viber(world: &World, launched: &Launched) -> StepHold {
 
 /// Cancels, and proves from the facts that each row is what the rules make of it.
 async fn audit_holds(world: &World, launched: &Launched) {
-    campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &world.batch(launched).await, "ann").await.unwrap();
+    campaign::cancel(
+        world.store.as_ref(),
+        world.clock.as_ref(),
+        &world.batch(launched).await,
+        &Origin::operator("ann", None),
+    )
+    .await
+    .unwrap();
     world
         .when("every message cancelled", || async {
             let tallies = world.tallies(launched).await;
@@ -77,7 +85,7 @@ async fn a_constant_text_that_is_refused_holds_its_step() {
     let hold = all_wait_for_viber(&world, &launched).await;
     assert_eq!((hold.step, hold.recall), (StepIndex::FIRST, None));
     assert_eq!(
-        hold.why,
+        hold.origin.hold_reason(),
         "the provider refuses its text, which is the same for every recipient: the text is too long (code 3006)"
     );
     audit_holds(&world, &launched).await;
@@ -90,7 +98,10 @@ async fn twenty_refusals_alike_hold_the_step_and_recall_its_fallbacks() {
     let launched = launch(&world, "Hello {{Mobile}}").await;
     let hold = all_wait_for_viber(&world, &launched).await;
     assert_eq!(hold.recall.map(|recall| recall.code), Some(3_006));
-    assert_eq!(hold.why, "the provider refused the last 20 messages alike: the text is too long (code 3006)");
+    assert_eq!(
+        hold.origin.hold_reason(),
+        "the provider refused the last 20 messages alike: the text is too long (code 3006)"
+    );
     audit_holds(&world, &launched).await;
     world.stop().await;
 }

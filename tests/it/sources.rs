@@ -8,6 +8,7 @@ use serde_json::json;
 use volley::audience::{self, Keep, Options, Sieve, Source};
 use volley::campaign::{Draft, Launcher};
 use volley::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
+use volley::events::Origin;
 use volley::optout::OptOuts;
 
 use crate::cli::{installation, run};
@@ -52,7 +53,7 @@ async fn a_number_in_two_sources_gets_one_message_from_the_first_of_them() {
 
     let draft = Draft::parse("test.toml", &text).unwrap();
     let (store, clock, chance, config) = (world.store.as_ref(), world.clock.as_ref(), &world.chance, &world.config);
-    let planned = Launcher { store, clock, chance, config }.plan(&draft).await.unwrap().people;
+    let planned = Launcher { store, clock, chance, config, by: Origin::SERVER }.plan(&draft).await.unwrap().people;
     // 2 and 4 from the file; 1 twice, as it was imported, and 3; 5.
     assert_eq!((planned.recipients, planned.duplicates, planned.across), (6, 1, 2));
     assert_eq!(planned.countries.values().sum::<u64>(), 6);

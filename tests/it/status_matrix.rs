@@ -266,7 +266,7 @@ impl Trial {
                 let became = self.sending.submitted(&self.launched, &self.provider).await;
                 let hold = self.sending.hold(&format!("WhatsApp-{}", self.lanes)).await;
                 if let Some(hold) = hold {
-                    return Err(format!("the lane is held: {}", hold.reason));
+                    return Err(format!("the lane is held: {}", hold.origin.hold_reason()));
                 }
                 self.judge(&became)
             }
@@ -370,8 +370,8 @@ impl Trial {
             };
             return Err(format!("{wrong}: {one}"));
         }
-        if !hold.reason.contains(words) {
-            return Err(format!("the hold says {:?}, and not {words:?}", hold.reason));
+        if !hold.origin.hold_reason().contains(words) {
+            return Err(format!("the hold says {:?}, and not {words:?}", hold.origin.hold_reason()));
         }
         if self.cell.reply.carries_out {
             return Ok(());

@@ -10,6 +10,7 @@ use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, Queue, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Ruling};
+use crate::events::Origin;
 use crate::store::{Attempt, Book, Claim, Verdict};
 
 /// Messages in one claim and in one record.
@@ -19,7 +20,8 @@ const SET: u32 = 1_000;
 pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Result<Run, Error> {
     let (_folder, store) = scratch(&clock).await?;
     let config = config(load, "http://127.0.0.1:9")?;
-    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance, config: &config };
+    let launcher =
+        Launcher { store: store.as_ref(), clock: clock.as_ref(), chance, config: &config, by: Origin::SERVER };
     let batch = launch(load.messages, LANE, &launcher).await?;
     let entry = Book::new(Arc::clone(&store)).get(batch).await?.ok_or("the batch is not stored")?;
     if entry.state() != BatchState::Running {

@@ -16,6 +16,7 @@ use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::domain::{BatchId, Count, Country, Fields, Msisdn, Recipient, Span};
+use crate::events::Origin;
 use crate::node::{Node, Os, Parts};
 use crate::store::{self, KnownAs, NewAudience};
 
@@ -43,7 +44,8 @@ pub async fn product(
         rules.configure(&mut config);
     }
     let config = Arc::new(config);
-    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let launcher =
+        Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config, by: Origin::SERVER };
     store_audience(load.messages, &launcher).await?;
     let batch = launch_with(LANE, rules.as_ref().map_or("", Rules::of_campaign), &launcher).await?;
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::list::named;
 use super::{Reading, classify, summary};
 use crate::audience::{self, ImportError, Keep, Sieve, Source, Summary, understood};
-use crate::campaign::moment;
 use crate::cli::{Exit, Ground, out, progress, words};
+use crate::clock::format_time;
 use crate::domain::Timestamp;
 use crate::optout::OptOuts;
 use crate::store::Audience;
@@ -106,7 +106,10 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
             }
         }
         if let Some((name, at)) = before {
-            out::talk(format_args!("The same file was imported before, into \"{name}\", at {}.", moment(at, None)));
+            out::talk(format_args!(
+                "The same file was imported before, into \"{name}\", at {}.",
+                format_time(at, None)
+            ));
         }
     }
     ground.print_database(was_there);

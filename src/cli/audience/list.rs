@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::summary::country_lines;
 use crate::audience::understood;
-use crate::campaign::moment;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::{Exit, Ground, out, progress, words};
+use crate::clock::format_time;
 use crate::config::nearest;
 use crate::domain::Recipient;
 use crate::store::{Audience, AudiencePart, Store};
@@ -77,7 +77,7 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
         table.row([
             audience.name.clone(),
             words::count(audience.recipients()),
-            audience.parts.last().map(|part| moment(part.begun_at, None)).unwrap_or_default(),
+            audience.parts.last().map(|part| format_time(part.begun_at, None)).unwrap_or_default(),
             sources(audience),
             audience.columns.join(", "),
         ]);
@@ -110,7 +110,7 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     let mut parts = Table::new(&["from", ">recipients", "imported"]);
     let mut countries = BTreeMap::<String, u64>::new();
     for part in &audience.parts {
-        parts.row([part.source.clone(), words::count(part.recipients), moment(part.begun_at, None)]);
+        parts.row([part.source.clone(), words::count(part.recipients), format_time(part.begun_at, None)]);
         let understood = understood(part);
         for (country, number) in understood["countries"].as_object().into_iter().flatten() {
             *countries.entry(country.clone()).or_default() += number.as_u64().unwrap_or(0);

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::{id_of, name_of, rules};
-use crate::campaign::moment;
 use crate::cli::table::Table;
 use crate::cli::words::{count, hours};
 use crate::cli::{Exit, Ground, out};
+use crate::clock::format_time;
 use crate::domain::{BatchState, Count, Plan, Timestamp};
 use crate::store::Batch;
 
@@ -48,8 +48,8 @@ impl Dated {
 
     fn begins(&self) -> String {
         match (self.at(), self.batch.state) {
-            (Some(at), BatchState::Draft) => format!("{}, once started", moment(at, self.plan.time_zone)),
-            (Some(at), _) => moment(at, self.plan.time_zone),
+            (Some(at), BatchState::Draft) => format!("{}, once started", format_time(at, self.plan.time_zone)),
+            (Some(at), _) => format_time(at, self.plan.time_zone),
             (None, _) => "once started".to_owned(),
         }
     }
@@ -68,7 +68,7 @@ impl Dated {
     fn how(&self) -> String {
         let mut parts = Vec::new();
         parts.extend(rules::beginning(&self.plan));
-        parts.extend(self.plan.end.map(|end| format!("until {}", moment(end, self.plan.time_zone))));
+        parts.extend(self.plan.end.map(|end| format!("until {}", format_time(end, self.plan.time_zone))));
         parts.join(", ")
     }
 

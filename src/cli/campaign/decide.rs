@@ -4,10 +4,11 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::{find, id_of, name_of};
-use crate::campaign::{self, Certificate, Counts, Decided, Released};
+use crate::campaign::{self, Counts, Decided, Released};
 use crate::cli::words::of;
 use crate::cli::{Exit, Ground, noted, out, used_up};
 use crate::domain::{BatchState, Count};
+use crate::events::Certificate;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Decision {
@@ -62,7 +63,7 @@ pub(super) async fn run(
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let name = name_of(&batch);
-    let (clock, by) = (ground.clock.as_ref(), &ground.by_because(reason));
+    let (clock, by) = (ground.clock.as_ref(), &ground.origin(reason));
     // Counted before the decision: a server may claim messages before all servers have confirmed it.
     let before = store.tallies(batch.id).await?;
     let decided = match decision {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::Until;
 use super::plan::WarningShown;
 use super::report::is_incomplete;
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Lint, Warning, moment, schedule};
+use crate::campaign::{Draft, FileError, LaunchError, Launched, Lint, Warning, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
@@ -18,6 +18,7 @@ use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, obstacles, stopped_watching};
 use crate::cli::words::{list, of, shell};
 use crate::cli::{Exit, Ground, progress};
+use crate::clock::format_time;
 use crate::config::Problem;
 use crate::domain::{BatchState, Span};
 use crate::store::{self, Store};
@@ -203,7 +204,7 @@ fn launch_error(error: LaunchError, args: &Args) -> anyhow::Error {
 
 pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
-        Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at, launched.zone)),
+        Some(at) if state == BatchState::Scheduled => format!(" for {}", format_time(at, launched.zone)),
         Some(_) | None => String::new(),
     };
     let mut rejects = String::new();

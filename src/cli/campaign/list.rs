@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::rules::{self, Rules};
-use super::{find, id_of, name_of, state, why};
-use crate::campaign::moment;
+use super::{find, id_of, name_of, state};
 use crate::cli::table::Table;
 use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps};
 use crate::cli::words::{count, of, percent, rate};
 use crate::cli::{Exit, Ground, out};
+use crate::clock::format_time;
 use crate::domain::Plan;
 use crate::store::Batch;
 
@@ -60,7 +60,7 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
             count(batch.messages),
             count(show.counts.done),
             percent(show.counts.done, i64::from(batch.messages)),
-            moment(batch.created_at, report.zone),
+            format_time(batch.created_at, report.zone),
             id_of(batch).to_string(),
         ]);
     }
@@ -79,7 +79,7 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     }
     let Look { at, batch, show, report, obstacles, .. } = &look;
     let paint = out::To::Stdout.paint();
-    let why = why(batch).map(|why| format!(" · {why}")).unwrap_or_default();
+    let why = batch.why().map(|why| format!(" · {why}")).unwrap_or_default();
     out::data(format_args!("{}  {}{}", paint.bold(&show.name), state(batch, report.zone), paint.dim(why)))?;
     out::data(paint.dim(&show.id))?;
     let mut table = Table::new(&["", ">", ""]);

@@ -20,8 +20,8 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use super::{Exit, Ground, watch};
-use crate::campaign::moment;
 use crate::cli::words::shell;
+use crate::clock::format_time;
 use crate::config::nearest;
 use crate::domain::{BatchState, CampaignId, StepIndex, Zone};
 use crate::store::{Batch, Store};
@@ -229,25 +229,12 @@ pub(super) async fn find(store: &dyn Store, name: &str) -> anyhow::Result<Batch>
     }
 }
 
-/// Why a paused or cancelled campaign stopped. Other states need no reason.
-pub(super) fn why(batch: &Batch) -> Option<&str> {
-    match batch.state {
-        BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled => batch.why.as_deref(),
-        BatchState::Launching
-        | BatchState::Draft
-        | BatchState::Scheduled
-        | BatchState::Running
-        | BatchState::Finished
-        | BatchState::Settled => None,
-    }
-}
-
 /// The state of a campaign, with its start time if that is in the future.
 pub(super) fn state(batch: &Batch, zone: Option<Zone>) -> String {
     match (batch.state, batch.starts_at) {
-        (BatchState::Scheduled, Some(at)) => format!("scheduled for {}", moment(at, zone)),
+        (BatchState::Scheduled, Some(at)) => format!("scheduled for {}", format_time(at, zone)),
         (BatchState::Paused, Some(at)) if batch.started_at.is_none() => {
-            format!("paused, scheduled for {}", moment(at, zone))
+            format!("paused, scheduled for {}", format_time(at, zone))
         }
         (state, _) => state.to_string(),
     }
@@ -256,7 +243,7 @@ pub(super) fn state(batch: &Batch, zone: Option<Zone>) -> String {
 /// Fails if the campaign was purged, because its messages are gone.
 pub(super) fn ensure_not_purged(batch: &Batch) -> anyhow::Result<()> {
     let Some(at) = batch.purged_at else { return Ok(()) };
-    let (name, at) = (name_of(batch), moment(at, None));
+    let (name, at) = (name_of(batch), format_time(at, None));
     anyhow::bail!(
         "\"{name}\" was purged at {at}: its messages are gone; its counts remain, see `volley campaign report {}`",
         shell(&name)

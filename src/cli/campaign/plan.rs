@@ -7,13 +7,14 @@ use serde::Serialize;
 use super::limits;
 use super::rules::{self, LimitsShown, StepRules};
 use crate::campaign::{
-    Booking, Cost, Draft, FileError, LaunchError, LeftBehind, LeftOut, Lint, Prepared, Shares, Warning, moment,
+    Booking, Cost, Draft, FileError, LaunchError, LeftBehind, LeftOut, Lint, Prepared, Shares, Warning,
 };
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{self, of, shell};
 use crate::cli::{Exit, Ground, progress};
+use crate::clock::format_time;
 use crate::config::Problem;
 use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
 use crate::template::{self, Line};
@@ -270,7 +271,7 @@ fn sent_by(prepared: &Prepared) -> String {
         (true, [_, ..]) => "without the hold the first messages that may be sent would be sent by",
     };
     let takes = words::about(forecast.done_at.since(prepared.beginnings.first));
-    let by = moment(forecast.done_at, prepared.plan.time_zone);
+    let by = format_time(forecast.done_at, prepared.plan.time_zone);
     format!("{what} {by}, after {takes}{}", limits::limited_by(forecast))
 }
 
@@ -285,14 +286,14 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     lines.extend(left_out(prepared).map(|line| format!("  {}", paint.dim(line))));
     let mut when = match schedule.since {
         Some(since) => format!("starts at {} by each recipient's own clock", since.format("%Y-%m-%d %H:%M")),
-        None if prepared.waits() => format!("starts {}", moment(beginnings.first, plan.time_zone)),
+        None if prepared.waits() => format!("starts {}", format_time(beginnings.first, plan.time_zone)),
         None => "starts at once".to_owned(),
     };
     if schedule.since.is_some() {
-        when += &format!(", first at {}", moment(beginnings.first, plan.time_zone));
+        when += &format!(", first at {}", format_time(beginnings.first, plan.time_zone));
     }
     if beginnings.last > beginnings.first {
-        when += &format!(", in the last country at {}", moment(beginnings.last, plan.time_zone));
+        when += &format!(", in the last country at {}", format_time(beginnings.last, plan.time_zone));
     }
     if let Some(over) = plan.over {
         when += &format!(", spread over {over}");
@@ -301,7 +302,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     lines.push(format!("  {}", paint.dim(when)));
     lines.push(format!("  {}", paint.dim(sent_by(prepared))));
     if let Some(at) = finished_by {
-        let by = moment(at, plan.time_zone);
+        let by = format_time(at, plan.time_zone);
         let unheld = if starts_held(prepared) { " without the hold" } else { "" };
         lines.push(format!(
             "  {}",

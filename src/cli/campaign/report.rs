@@ -4,13 +4,14 @@ use serde::Serialize;
 
 use clap::ValueEnum;
 
-use super::{find, why};
-use crate::campaign::{self, Breakdown, CodeReport, CountryReport, Report, StepReport, moment};
+use super::find;
+use crate::campaign::{self, Breakdown, CodeReport, CountryReport, Report, StepReport};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
 use crate::cli::words::{bar, count, count_or_dash, each, list, of, percent, shell, span};
 use crate::cli::{Exit, Ground, progress};
+use crate::clock::format_time;
 use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
 use crate::store::Batch;
 
@@ -188,7 +189,7 @@ fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
 }
 
 fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
-    let why = why(batch).map(|why| format!(" · {why}")).unwrap_or_default();
+    let why = batch.why().map(|why| format!(" · {why}")).unwrap_or_default();
     let state = match report.state {
         BatchState::Settled => paint.good("settled: every message has its outcome"),
         BatchState::Finished => paint.good("finished: nothing is left to submit; last receipts may still come"),
@@ -201,13 +202,13 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
     let mut parts = vec![of(report.audience, "recipient", "recipients"), format!("from {}", batch.audience)];
     match (batch.started_at, batch.starts_at) {
         (Some(begun), _) => {
-            parts.push(format!("started {}", moment(begun, report.zone)));
+            parts.push(format!("started {}", format_time(begun, report.zone)));
             parts.extend(took(batch, now).map(|took| match report.state {
                 BatchState::Settled => format!("took {}", span(took)),
                 _ => format!("{} ago", span(took)),
             }));
         }
-        (None, Some(at)) => parts.push(format!("starts {}", moment(at, report.zone))),
+        (None, Some(at)) => parts.push(format!("starts {}", format_time(at, report.zone))),
         (None, None) => {}
     }
     if !report.left_out.is_empty() {

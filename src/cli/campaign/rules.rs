@@ -6,8 +6,9 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::limits;
-use crate::campaign::{Cost, moment};
+use crate::campaign::Cost;
 use crate::cli::words::{self, OWN_CLOCK, count, of};
+use crate::clock::format_time;
 use crate::domain::{Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp};
 
 /// Limits of a campaign or a step, for JSON.
@@ -121,7 +122,9 @@ pub(super) fn local_start(plan: &Plan) -> Option<String> {
 pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     let currency = plan.currency.as_deref();
     let mut lines = Vec::new();
-    lines.extend(plan.end.map(|end| format!("ends {}: no first message is sent later", moment(end, plan.time_zone))));
+    lines.extend(
+        plan.end.map(|end| format!("ends {}: no first message is sent later", format_time(end, plan.time_zone))),
+    );
     lines.extend(plan.ttl.map(|ttl| format!("no fallback later than {ttl} after the first message")));
     lines.extend(cost.map(|cost| {
         let (first, at_most) = (cost.first.in_currency(currency), cost.at_most.in_currency(currency));

@@ -6,14 +6,16 @@ use serde_json::{Map, Value};
 
 use super::decide::why_not;
 use super::{find, id_of, name_of};
-use crate::campaign::{Amend, Amended, Changed, moment};
+use crate::campaign::{Amend, Amended};
 use crate::cli::exit::Usage;
 use crate::cli::noted::{by_all, sentence};
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::words::{of, shell};
 use crate::cli::{Exit, Ground};
+use crate::clock::format_time;
 use crate::domain::{BatchState, StepIndex};
+use crate::events::ChangedKey;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -56,7 +58,7 @@ struct Shown<'a> {
     id: String,
     name: &'a str,
     state: BatchState,
-    changed: &'a [Changed],
+    changed: &'a [ChangedKey],
     brought_forward: u64,
     noted: Option<bool>,
 }
@@ -91,7 +93,7 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let name = name_of(&batch);
-    let amended = ground.launcher(store.as_ref()).amend(&batch, &amend, &ground.by).await?;
+    let amended = ground.launcher(store.as_ref()).amend(&batch, &amend).await?;
     let (changed, noted, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
         Amended::AsItWas(noted) => (Vec::new(), noted, 0),
@@ -101,7 +103,7 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
             bail!(
                 "\"{name}\" cannot be changed: its end was {}; to send to the expired messages again: volley campaign \
                  retry {} --outcome expired",
-                moment(end, zone),
+                format_time(end, zone),
                 shell(&name)
             )
         }
@@ -121,7 +123,7 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     }
     out::data(format_args!("\"{name}\" is changed ({})", sentence(noted)))?;
     let mut table = Table::new(&["", "", "now", "before"]);
-    for Changed { step, key, before, after } in changed {
+    for ChangedKey { step, key, before, after } in changed {
         let step = step.map_or_else(String::new, |step| format!("step {step}"));
         table.row([step, key.to_owned(), after, before]);
     }

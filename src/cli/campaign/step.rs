@@ -30,7 +30,7 @@ pub(super) async fn hold(
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let channel = channel(store.as_ref(), &batch, step).await?;
-    let (clock, by) = (ground.clock.as_ref(), &ground.by_because(reason));
+    let (clock, by) = (ground.clock.as_ref(), &ground.origin(reason));
     let held = campaign::hold_step(store.as_ref(), clock, &batch, step, by).await?;
     let what = if held.is_some() { "is paused" } else { "is already paused" };
     print(ground, store.as_ref(), &batch, (step, channel, what), held, json).await
@@ -40,7 +40,7 @@ pub(super) async fn release(ground: &Ground, name: &str, step: StepIndex, json: 
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let channel = channel(store.as_ref(), &batch, step).await?;
-    let (clock, by) = (ground.clock.as_ref(), ground.by.as_str());
+    let (clock, by) = (ground.clock.as_ref(), &ground.origin(None));
     let Released { noted: obeyed, used_up: kept } =
         campaign::release_steps(store.as_ref(), clock, &batch, Some(step), by).await?;
     if let Some(kept) = kept.first() {

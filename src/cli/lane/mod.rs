@@ -18,6 +18,7 @@ use super::{Exit, Ground};
 use crate::campaign::{Waiting, noted};
 use crate::config::{Lane, hint};
 use crate::domain::{Channel, Country, Knob, Tier, Timestamp};
+use crate::events::Subject;
 use crate::store::{Dial, HeldBy, Hold, LaneState, Said, StepHold, Store};
 use crate::throttle::is_over;
 
@@ -154,11 +155,12 @@ fn concerns(dial: &Dial, lane: &Lane) -> bool {
 
 /// `the rate of lane promo-sg is 40/s (80/s in the file): set by ann: a gentle start, 3 min ago`.
 fn override_sentence(dial: &Dial, now: Timestamp) -> String {
-    let Dial { knob, value, in_file, why, since, .. } = dial;
+    let Dial { knob, value, in_file, origin, since, .. } = dial;
     format!(
-        "the {} of {} is {value} ({in_file} in the file): {why}, {} ago",
+        "the {} of {} is {value} ({in_file} in the file): {}, {} ago",
         knob.what(),
         dial.subject(),
+        origin.after("set"),
         about(now.since(*since))
     )
 }
@@ -210,10 +212,12 @@ impl Known {
     }
 
     fn says(&self, lane: &Lane) -> impl Iterator<Item = &Said> {
-        let about = format!("lane {}", lane.name);
+        let about = Subject::lane(&lane.name);
         // What the provider reports about the account concerns all WhatsApp lanes.
         let is_whatsapp = lane.channel == Channel::WhatsApp;
-        self.says.iter().filter(move |said| said.about == about || is_whatsapp && said.about == "account")
+        self.says
+            .iter()
+            .filter(move |said| said.about == about || is_whatsapp && said.about == Subject::ProviderAccount)
     }
 }
 
@@ -250,15 +254,15 @@ fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a>
                 what: dial.knob,
                 value: dial.value.clone(),
                 in_file: dial.in_file.clone(),
-                by_person: dial.by_person,
-                why: dial.why.clone(),
+                by_person: dial.origin.is_operator(),
+                why: dial.origin.after("set"),
                 since: dial.since.rfc3339(),
             })
             .collect(),
         says: known
             .says(lane)
             .map(|said| ReportedShown {
-                about: said.about.clone(),
+                about: said.about.to_string(),
                 what: said.what.clone(),
                 value: said.value.clone(),
                 at: said.at.rfc3339(),
@@ -386,10 +390,8 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
     let seq = match already {
         Some(_) => store.seq().await?,
         None => {
-            let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            let reason = format!("paused by {}{why}", ground.by);
             let since = ground.now();
-            store.hold(Hold::of_person(&lane.name, "", reason, since), since).await?
+            store.hold(Hold::by_operator(&lane.name, "", ground.origin(reason.as_deref()), since), since).await?
         }
     };
     let noted = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
@@ -408,7 +410,7 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
 async fn resume(ground: &Ground, name: &str, json: bool) -> anyhow::Result<()> {
     let lane = named(ground, name)?;
     let store = ground.store().await?;
-    let released = store.release(lane.name.clone(), String::new(), ground.now(), ground.by.clone()).await?;
+    let released = store.release(lane.name.clone(), String::new(), ground.now(), ground.origin(None)).await?;
     let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
     let shown = shown(ground, lane, &Known::read(ground, store.as_ref()).await?);
     store.close().await;

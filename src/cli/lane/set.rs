@@ -137,15 +137,14 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<()> {
 async fn apply(ground: &Ground, store: &dyn Store, want: &Wanted, reason: Option<&str>) -> anyhow::Result<()> {
     let Wanted { knob, name, value } = want;
     let (knob, name, now) = (*knob, name.clone(), ground.now());
-    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    let why = format!("set by {}{why}", ground.by);
+    let origin = ground.origin(reason);
     match value {
         None => {
-            store.turn_back(knob, name, why, now).await?;
+            store.turn_back(knob, name, origin, now).await?;
         }
         Some(value) => {
             let in_file = in_file(&ground.config, knob, &name).unwrap_or_default();
-            let dial = Dial { knob, name, value: value.clone(), in_file, by_person: true, why, since: now };
+            let dial = Dial { knob, name, value: value.clone(), in_file, origin, since: now };
             if store.turn(dial, now).await?.is_none() {
                 bail!(
                     "the {knob} has a newer override, from a time that is later than this machine's clock; check the clock"

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Known, LaneShown, named, override_sentence, report_sentence, reset_command, shown};
-use crate::campaign::moment;
 use crate::cli::out::{self, To};
 use crate::cli::pace::Slow;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, list, of, rate};
 use crate::cli::{Ground, holds};
+use crate::clock::format_time;
 use crate::config::Lane;
 use crate::domain::{BatchState, Content, Count, Plan, Queue, Span, Step, StepIndex, Tier, Timestamp};
 use crate::store::{Batch, Hold, Store, Turns};
@@ -67,7 +67,7 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
         };
         let free = state.filter(|state| state.tier_spent).and_then(|state| state.free_at).filter(|at| *at > now);
         let free =
-            free.map(|at| format!("; the next slot frees up {} (in {})", moment(at, None), about(at.since(now))));
+            free.map(|at| format!("; the next slot frees up {} (in {})", format_time(at, None), about(at.since(now))));
         row(
             "tier",
             format!("{used} in the last 24 h, {most} (portfolio {}){}", tier.portfolio, free.unwrap_or_default()),
@@ -134,9 +134,9 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
                 Content::Text { .. } => None,
             };
             let because = match batch.state {
-                BatchState::Paused => batch.why.clone().unwrap_or_else(|| "the campaign is paused".to_owned()),
+                BatchState::Paused => batch.why().unwrap_or_else(|| "the campaign is paused".to_owned()),
                 BatchState::Scheduled => match batch.starts_at {
-                    Some(at) => format!("its start at {}", moment(at, plan.time_zone)),
+                    Some(at) => format!("its start at {}", format_time(at, plan.time_zone)),
                     None => "its start".to_owned(),
                 },
                 _ => {
@@ -188,12 +188,12 @@ fn what_for(
     if let Some(hold) = known.holds.iter().find(|hold| hold.is_on(&lane.name, step)) {
         let keeps = step.lanes.member(&lane.name).and_then(|member| Hold::keeping(&known.holds, step, member));
         return match keeps {
-            Some(_) => format!("a hold: {}", hold.reason),
-            None => format!("other lanes of its pool, because of a hold: {}", hold.reason),
+            Some(_) => format!("a hold: {}", hold.origin.hold_reason()),
+            None => format!("other lanes of its pool, because of a hold: {}", hold.origin.hold_reason()),
         };
     }
     if let Some(hold) = known.step_holds.iter().find(|hold| (hold.batch, hold.step) == (batch.id, index)) {
-        return format!("a hold on the step: {}", hold.why);
+        return format!("a hold on the step: {}", hold.origin.hold_reason());
     }
     if known.states.is_empty() {
         return "a server".to_owned();
@@ -201,7 +201,7 @@ fn what_for(
     let now = ground.now();
     let closed = step.hours.closed_for_all(now);
     if let Some(opens) = closed.max(begins.filter(|begins| begins.since(now) > SOON)) {
-        return format!("its start: not sent before {}", moment(opens, plan.time_zone));
+        return format!("its start: not sent before {}", format_time(opens, plan.time_zone));
     }
     let slow = Slow::all(&ground.config, &known.states, now);
     let limit = match slow.iter().find(|slow| slow.lane == lane.name) {

@@ -8,7 +8,8 @@ use anyhow::Context;
 
 use super::out::{self, To};
 use super::{Exit, Ground};
-use crate::campaign::{self, Story, moment_exactly};
+use crate::campaign::{self, Story};
+use crate::clock::format_time_exactly;
 use crate::domain::Zone;
 use crate::store::Book;
 
@@ -117,10 +118,10 @@ fn show(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
         out::data(format!("  step {}  {}", attempt.step, attempt.text))?;
     }
     for receipt in &story.receipts {
-        out::data(format!("  step {}  {}  {}", receipt.step, moment_exactly(receipt.at, zone), receipt.text))?;
+        out::data(format!("  step {}  {}  {}", receipt.step, format_time_exactly(receipt.at, zone), receipt.text))?;
     }
     for asked in &story.asked {
-        out::data(format!("  step {}  {}  {}", asked.step, moment_exactly(asked.at, zone), asked.text))?;
+        out::data(format!("  step {}  {}  {}", asked.step, format_time_exactly(asked.at, zone), asked.text))?;
     }
     Ok(())
 }
@@ -130,7 +131,7 @@ fn explain(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
     heading(story, zone)?;
     out::data("")?;
     for line in &story.lines {
-        let at = moment_exactly(line.at, zone);
+        let at = format_time_exactly(line.at, zone);
         // Some events have no rule: a launch, for example.
         let by = if line.rule.starts_with(|c: char| c.is_ascii_digit()) { "rule " } else { "" };
         out::data(format!("{}  {}", paint.dim(&at), line.text))?;

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::campaign::moment_exactly;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::words::{count, of};
 use crate::cli::{Exit, Ground};
+use crate::clock::format_time_exactly;
 use crate::domain::Timestamp;
 use crate::store::StrayKind;
 
@@ -63,7 +63,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     }
     let mut table = Table::new(&["received", "umid"]);
     for shown in &latest {
-        let at = moment_exactly(shown.at, None);
+        let at = format_time_exactly(shown.at, None);
         table.row([at, shown.umid.clone().unwrap_or_else(|| "none".to_owned())]);
     }
     if !latest.is_empty() {

@@ -13,7 +13,8 @@ use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
 use super::words::shell;
 use super::{Exit, Ground};
-use crate::campaign::{LeftBehind, time_of_day};
+use crate::campaign::LeftBehind;
+use crate::clock::format_time_of_day;
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
 
@@ -170,7 +171,7 @@ impl Printer {
                 let pause = Span::from_millis(pause).clamp(LINES, LINES_LATER);
                 let due = last.as_ref().is_none_or(|(at, shown)| *shown != line && look.at.since(*at) >= pause);
                 if due || is_over {
-                    to.line(format_args!("{}  {line}", time_of_day(look.at, look.report.zone)))?;
+                    to.line(format_args!("{}  {line}", format_time_of_day(look.at, look.report.zone)))?;
                     *last = Some((look.at, line));
                 }
             }

@@ -3,13 +3,14 @@
 use console::measure_text_width;
 
 use super::{Look, took};
-use crate::campaign::{FellBack, Forecast, Report, moment};
-use crate::cli::campaign::{limited_by, state, why};
+use crate::campaign::{FellBack, Forecast, Report};
+use crate::cli::campaign::{limited_by, state};
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span};
+use crate::clock::format_time;
 use crate::domain::BatchState;
 
 /// The most columns of a bar.
@@ -44,11 +45,11 @@ fn title(look: &Look, paint: Paint) -> String {
     };
     let begins = look.batch.starts_at.filter(|at| *at > look.at);
     let since = match (begins, took(&look.batch, look.at)) {
-        (Some(at), _) => format!(" · starts {}, in {}", moment(at, look.report.zone), about(at.since(look.at))),
+        (Some(at), _) => format!(" · starts {}, in {}", format_time(at, look.report.zone), about(at.since(look.at))),
         (None, Some(took)) => format!(" · {}", about(took)),
         (None, None) => String::new(),
     };
-    let why = why(&look.batch).map(|why| format!(" · {why}")).unwrap_or_default();
+    let why = look.batch.why().map(|why| format!(" · {why}")).unwrap_or_default();
     format!("{}  {state}{}", paint.bold(&look.show.name), paint.dim(format!("{since}{why}")))
 }
 
@@ -162,7 +163,7 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
 
 /// `the remaining messages will be sent by 2026-12-01 14:30 (in 2 h); limited by the tier of portfolio acme`.
 pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> String {
-    let (at, left) = (moment(forecast.done_at, look.report.zone), about(forecast.done_at.since(look.at)));
+    let (at, left) = (format_time(forecast.done_at, look.report.zone), about(forecast.done_at.since(look.at)));
     let what = match (look.is_held, &forecast.left_behind[..]) {
         (true, []) => "without the hold the remaining messages would be sent by",
         (true, [_, ..]) => "without the hold all messages that can be sent would be sent by",
@@ -170,7 +171,7 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
         (false, [_, ..]) => "all messages that can be sent will be sent by",
     };
     let finished = look.finished_by.filter(|_| !look.is_held).map(|by| {
-        let by = moment(by, look.report.zone);
+        let by = format_time(by, look.report.zone);
         format!("; worst case (every message falls back at every step): by {by}")
     });
     format!("{what} {at} (in {left}){}{}", limited_by(forecast), finished.unwrap_or_default())

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::events::Origin;
 use crate::store::Hold;
 use crate::throttle::Admission;
 
@@ -129,7 +130,9 @@ async fn a_request_stopped_before_its_connection_is_ready_is_requeued() {
                 desk.store.move_batch(batch, from, to, None, desk.clock.now()).await.unwrap();
                 desk.book.refresh().await.unwrap();
             }
-            "hold" => desk.holds.put(Hold::of_person("sms", "", "by Ann".to_owned(), desk.clock.now()), START),
+            "hold" => {
+                desk.holds.put(Hold::by_operator("sms", "", Origin::operator("Ann", None), desk.clock.now()), START);
+            }
             "outage" => opened(&desk),
             // The circuit has opened meanwhile, and one message alone is to be tried.
             "trial" => {

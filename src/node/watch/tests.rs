@@ -6,6 +6,7 @@ use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, ManualClock};
 use crate::config::Config;
 use crate::dispatch;
+use crate::events::Origin;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::receipts::Proofs;
 use crate::store::{self, HeldBy, Hold};
@@ -26,7 +27,7 @@ impl Transport for Unreachable {
 }
 
 fn paused(lane: &str, since: Timestamp) -> Hold {
-    Hold::of_person(lane, "", "paused by Ann".to_owned(), since)
+    Hold::by_operator(lane, "", Origin::operator("Ann", None), since)
 }
 
 fn config() -> Config {
@@ -119,7 +120,8 @@ async fn deadlines_of_a_pause_fire_as_soon_as_the_campaign_resumes() {
     let (store, clock) = (Arc::clone(&watch.parts.store), clock as Arc<dyn Clock>);
     let text = "name = \"a\"\nnumbers = [\"+6590000001\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let (chance, config) = (Chance::seeded(1), config());
-    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let launcher =
+        Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config, by: Origin::SERVER };
     let batch = launcher.launch(&Draft::parse("a.toml", text).unwrap(), |_| None).await.unwrap().0.batch;
     let shift = |from, to| store.move_batch(batch, vec![from], to, None, clock.now());
     shift(BatchState::Running, BatchState::Paused).await.unwrap();
@@ -175,7 +177,7 @@ async fn a_hold_from_an_answer_applies_at_once_and_is_stored_by_the_next_look() 
     assert_eq!(watch.parts.store.holds().await.unwrap(), [refused]);
     clock.advance(LOOK);
     let (lane, none) = ("sms".to_owned(), String::new());
-    watch.parts.store.release(lane, none, clock.now(), "Ann".to_owned()).await.unwrap();
+    watch.parts.store.release(lane, none, clock.now(), Origin::operator("Ann", None)).await.unwrap();
     watch.run_once().await.unwrap();
     assert_eq!((watch.parts.holds.on_lane("sms"), watch.parts.store.holds().await.unwrap()), (None, Vec::new()));
 }

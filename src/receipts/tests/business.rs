@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{Config, Lane};
 use crate::domain::Knob;
+use crate::events::{AccountReport, EventKind, Origin, Subject, TemplateEffect};
 use crate::receipts::business::read;
 use crate::store::{BusinessEvent, Dial, Said};
 
@@ -94,7 +95,7 @@ fn unknown_tiers_and_unknown_events_change_nothing_and_are_shown() {
         assert!(event.dials.is_empty() && event.told.len() == 1, "{meta}: {event:?}");
     }
     let unknown = number("15559999999", r#"{"event":"UPGRADE","currentLimit":"TIER_10K"}"#);
-    assert!(unknown.dials.is_empty() && unknown.told[0].1.contains("no lane has that `number`"), "{unknown:?}");
+    assert!(unknown.dials.is_empty() && unknown.told[0].text().contains("the `number` of no lane"), "{unknown:?}");
 }
 
 #[test]
@@ -113,8 +114,8 @@ fn a_throughput_upgrade_raises_the_rate_but_never_the_tier() {
 fn a_flagged_number_is_shown_with_its_lane() {
     for word in ["FLAGGED", "UNFLAGGED"] {
         let event = number("15550783881", &format!(r#"{{"event":"{word}","reason":"QUALITY_DECREASE"}}"#));
-        assert_eq!((event.says[0].about.as_str(), event.says[0].value.as_str()), ("lane one", word));
-        assert_eq!(event.told[0].0, "lane one");
+        assert_eq!((&event.says[0].about, event.says[0].value.as_str()), (&Subject::lane("one"), word));
+        assert_eq!(event.told[0].subject, Subject::lane("one"));
     }
 }
 
@@ -131,7 +132,8 @@ fn a_paused_template_is_held_on_every_lane_and_an_approved_one_released() {
         (r#"{"status":"","otherInfo":{"title":"DISABLED"}}"#, "the provider has disabled it for good (DISABLED)"),
     ] {
         let event = template("template_status_update", meta);
-        let held: Vec<_> = event.holds.iter().map(|hold| (hold.lane.as_str(), hold.reason.as_str())).collect();
+        let held: Vec<_> =
+            event.holds.iter().map(|hold| (hold.lane.as_str(), hold.origin.reason.as_deref().unwrap())).collect();
         assert_eq!(held, ["one", "two", "fast"].map(|lane| (lane, reason)), "{meta}");
         let hold = &event.holds[0];
         assert_eq!((hold.template.as_str(), hold.language.as_str(), hold.by), ("promo", "en", HeldBy::Event));
@@ -159,7 +161,13 @@ fn a_flagged_template_shows_when_it_will_be_disabled() {
     assert!(event.holds.is_empty());
     let says: Vec<_> = event.says.iter().map(|said| (said.what.as_str(), said.value.as_str())).collect();
     assert_eq!(says, [("status", "FLAGGED"), ("disable_date", "2025-02-01T00:00:00.00Z")]);
-    assert!(event.told[0].1.contains("disabled at 2025-02-01 00:00 UTC"), "{:?}", event.told);
+    let disabled_at = Timestamp::parse_rfc3339("2025-02-01T00:00:00Z");
+    let flagged = |effect| matches!(effect, TemplateEffect::AtRisk { disabled_at: at } if at == disabled_at);
+    let EventKind::AccountReported { report: AccountReport::TemplateStatus { effect, .. }, .. } = event.told[0].kind
+    else {
+        panic!("{:?}", event.told)
+    };
+    assert!(flagged(effect), "{effect:?}");
 }
 
 #[test]
@@ -167,17 +175,17 @@ fn quality_category_and_account_are_shown_and_change_nothing() {
     for (event, about, value) in [
         (
             template("template_quality_update", r#"{"previousQualityScore":"UNKNOWN","newQualityScore":"RED"}"#),
-            "template promo (en)",
+            Subject::template("promo", "en"),
             "RED",
         ),
         (
             template("template_category_update", r#"{"previousCategory":"UTILITY","newCategory":"MARKETING"}"#),
-            "template promo (en)",
+            Subject::template("promo", "en"),
             "MARKETING",
         ),
         (
             template("template_correct_category_detection", r#"{"category":"UTILITY","correctCategory":"MARKETING"}"#),
-            "template promo (en)",
+            Subject::template("promo", "en"),
             "MARKETING",
         ),
         (
@@ -186,11 +194,11 @@ fn quality_category_and_account_are_shown_and_change_nothing() {
                 r#"{"event":"ACCOUNT_RESTRICTION","phoneNumber":"15550783881","restrictionInfo":[
                 {"restrictionType":"RESTRICTED_BUSINESS_INITIATED_CALLING","expiration":"2026-02-01T00:00:00Z"}]}"#,
             ),
-            "account",
+            Subject::ProviderAccount,
             "ACCOUNT_RESTRICTION",
         ),
     ] {
-        assert_eq!((event.says[0].about.as_str(), event.says[0].value.as_str()), (about, value));
+        assert_eq!((&event.says[0].about, event.says[0].value.as_str()), (&about, value));
         assert_eq!(event.told.len(), 1);
         assert!(event.dials.is_empty() && event.holds.is_empty() && event.lifts.is_empty(), "{event:?}");
     }
@@ -201,7 +209,7 @@ const OURS: &str = "account_id = \"91b106f0-c0da-4aba-a43a-7af9c5893a80\"";
 
 fn unknown_account_event(kind: &str, details: &str) -> BusinessEvent {
     let event = event_for(&lanes(OURS), &body(kind, details)).unwrap();
-    assert!(event.told.iter().all(|(_, text)| text.contains("\"acme-account\"")), "{:?}", event.told);
+    assert!(event.told.iter().all(|event| event.text().contains("\"acme-account\"")), "{:?}", event.told);
     let unknown: Vec<_> = event.says.iter().filter_map(Said::unknown_account).collect();
     assert_eq!(unknown, ["acme-account"]);
     event
@@ -240,8 +248,7 @@ fn an_account_with_another_name_lowers_the_tier_in_effect() {
             name: "acme".to_owned(),
             value: counts.to_owned(),
             in_file: "1K".to_owned(),
-            by_person: true,
-            why: String::new(),
+            origin: Origin::operator("Ann", None),
             since: NOW,
         };
         let meta = format!(r#"{{"event":"DOWNGRADE","currentLimit":"{said}"}}"#);
@@ -281,7 +288,7 @@ fn nothing_is_released_or_raised_for_an_account_with_another_name() {
     let violation =
         r#"{"event":"ACCOUNT_VIOLATION","phoneNumber":"16505552771","violationInfo":{"violationType":"SPAM"}}"#;
     let event = unknown_account_event("account_update", violation);
-    assert!(event.told[0].1.contains("ACCOUNT_VIOLATION: SPAM"), "{:?}", event.told);
+    assert!(event.told[0].text().contains("ACCOUNT_VIOLATION: SPAM"), "{:?}", event.told);
     // A lane without `account_id` accepts every event.
     let mut some = lanes(OURS);
     some[0].provider.account_id = None;

@@ -1,6 +1,7 @@
 //! Tests audiences: they are hidden while they are imported, and never change afterwards.
 
 use super::*;
+use crate::events::Origin;
 use crate::store::{Error, Whom};
 
 for_every_store!(
@@ -171,7 +172,7 @@ async fn a_sweep_removes_abandoned_audiences_and_batches_only(desk: Desk) {
     let published = desk.audience(Some("published"), 3).await;
     let (nobodys, a_campaigns) = (desk.audience(None, 3).await, desk.audience(None, 3).await);
     let campaign = desk.begin_batch_of(Some("campaign"), a_campaigns).await;
-    desk.publish_batch(campaign, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(campaign, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let half = desk.begin_batch_of(Some("half"), published).await;
     let spread = desk.spread_of(half, published, 3).await;
     desk.spread(spread.clone()).await.unwrap();
@@ -186,7 +187,7 @@ async fn a_sweep_removes_abandoned_audiences_and_batches_only(desk: Desk) {
     assert!(desk.all(half, 3).await.is_empty());
     assert_eq!(desk.tallies(half).await.unwrap(), Tallies::default());
     assert!(matches!(desk.spread(spread).await, Err(Error::Gone { .. })));
-    assert!(desk.publish_batch(half, BatchState::Running, desk.now()).await.is_err());
+    assert!(desk.publish_batch(half, BatchState::Running, Origin::SERVER, desk.now()).await.is_err());
     assert_eq!(desk.recipients(growing, 0, 10).await.unwrap().len(), 5);
     assert_eq!(desk.recipients(published, 0, 10).await.unwrap().len(), 3);
     assert_eq!(desk.sweep_unpublished(desk.now()).await.unwrap(), 0);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{Count, Marks, Outcome, SkipReason, WishFrom};
+use crate::events::{ChangedKey, EventKind, Origin};
 use crate::store::{Amendment, Error, OptOut};
 
 for_every_store!(
@@ -34,7 +35,7 @@ async fn a_batch_is_hidden_until_it_is_published(desk: Desk) {
     assert!(desk.batches(None).await.unwrap().is_empty());
     assert!(desk.batches(Some(vec![BatchState::Launching])).await.unwrap().is_empty());
     assert!(desk.claimed(batch, 10).await.messages.is_empty());
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(desk.batch_named("promo").await.unwrap().unwrap().id, batch);
     assert_eq!(desk.claimed(batch, 10).await.messages.len(), 2);
 }
@@ -45,13 +46,13 @@ async fn a_published_batch_returns_its_properties(desk: Desk) {
     let spread = desk.spread_of(batch, audience, 2).await;
     desk.spread(spread).await.unwrap();
     desk.clock.advance(Span::from_secs(5));
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let found = desk.batch(batch).await.unwrap().unwrap();
     assert_eq!((found.tag, found.state, found.messages), (tag(), BatchState::Running, 2));
     assert_eq!((found.name.as_deref(), found.audience.as_str()), (Some("promo"), "people"));
     assert_eq!(found.audience_ids, [audience]);
     assert_eq!((found.created_at, found.started_at), (at(0), Some(at(5))));
-    assert_eq!((found.finished_at, found.settled_at, found.why), (None, None, None));
+    assert_eq!((found.finished_at, found.settled_at, found.origin), (None, None, None));
     assert_eq!(desk.plan(batch).await.unwrap(), Some(plan()));
     assert_eq!(desk.plan(BatchId(999)).await.unwrap(), None);
 }
@@ -60,8 +61,8 @@ async fn a_taken_batch_name_is_refused_at_publish(desk: Desk) {
     let audience = desk.audience(None, 1).await;
     let (first, second) =
         (desk.begin_batch_of(Some("promo"), audience).await, desk.begin_batch_of(Some("promo"), audience).await);
-    desk.publish_batch(first, BatchState::Scheduled, desk.now()).await.unwrap();
-    let late = desk.publish_batch(second, BatchState::Running, desk.now()).await;
+    desk.publish_batch(first, BatchState::Scheduled, Origin::SERVER, desk.now()).await.unwrap();
+    let late = desk.publish_batch(second, BatchState::Running, Origin::SERVER, desk.now()).await;
     assert!(matches!(late, Err(Error::NameTaken { name }) if name == "promo"));
     assert_eq!(desk.batches(None).await.unwrap().len(), 1);
 }
@@ -70,10 +71,10 @@ async fn publishing_twice_changes_nothing(desk: Desk) {
     let audience = desk.audience(None, 1).await;
     for name in [Some("promo"), None] {
         let batch = desk.begin_batch_of(name, audience).await;
-        desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+        desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
         let running = vec![BatchState::Running];
         desk.move_batch(batch, running, BatchState::Cancelling, None, desk.now()).await.unwrap();
-        desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+        desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
         assert_eq!(desk.batch(batch).await.unwrap().unwrap().state, BatchState::Cancelling, "{name:?}");
     }
 }
@@ -97,7 +98,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
             Spread { from, until, base: 100, excluded: excluded.clone(), start: start.clone(), ..whole.clone() };
         assert_eq!(desk.spread(piece).await.unwrap(), until - from);
     }
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let all = desk.load((100..110).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
     for (n, message) in (0..).zip(&all) {
         assert_eq!((message.key.n, message.msisdn, message.version), (100 + n, msisdn(n), 0));
@@ -159,7 +160,7 @@ async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     for (from, until) in [(0, 3), (2, 7)] {
         desk.spread(Spread { from, until, ..spread.clone() }).await.unwrap();
     }
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
 
     let queued = |gives_up| State::Queued { not_before: at(0), gives_up };
     let skipped = |reason| State::Done { outcome: Outcome::Skipped, skipped: Some(reason), at: at(0) };
@@ -208,7 +209,7 @@ async fn a_left_out_recipient_gets_no_message_and_shifts_no_numbers(desk: Desk) 
     let whole = Spread { left_out: vec![0, 4], excluded: vec![4, 5], ..desk.spread_of(batch, audience, 6).await };
     assert_eq!(desk.spread(whole.clone()).await.unwrap(), 4);
     assert_eq!(desk.spread(whole).await.unwrap(), 0);
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let all = desk.all(batch, 6).await;
     assert_eq!(numbers(&all), [1, 2, 3, 5]);
     assert!(all.iter().all(|message| message.msisdn == msisdn(message.key.n)));
@@ -223,7 +224,7 @@ async fn a_piece_that_is_written_twice_counts_once(desk: Desk) {
     let spread = Spread { excluded: vec![2], ..desk.spread_of(batch, audience, 6).await };
     assert_eq!(desk.spread(spread.clone()).await.unwrap(), 6);
     assert_eq!(desk.spread(spread).await.unwrap(), 0);
-    desk.publish_batch(batch, BatchState::Draft, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Draft, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 6);
     desk.counters_equal_rows(batch, 6).await;
 }
@@ -234,7 +235,7 @@ async fn a_piece_that_overlaps_another_counts_only_new_messages(desk: Desk) {
     let whole = Spread { excluded: vec![2, 5], ..desk.spread_of(batch, audience, 9).await };
     assert_eq!(desk.spread(Spread { from: 2, until: 4, ..whole.clone() }).await.unwrap(), 2);
     assert_eq!(desk.spread(whole).await.unwrap(), 7);
-    desk.publish_batch(batch, BatchState::Draft, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Draft, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 9);
     desk.counters_equal_rows(batch, 9).await;
 }
@@ -242,28 +243,29 @@ async fn a_piece_that_overlaps_another_counts_only_new_messages(desk: Desk) {
 async fn a_batch_moves_only_from_an_expected_state(desk: Desk) {
     use BatchState::{Cancelled, Cancelling, Paused, Running};
     let batch = desk.batch_of(1).await;
-    let why = Some("paused by Ann".to_owned());
-    let moved = desk.move_batch(batch, vec![Cancelling, Running], Paused, why.clone(), desk.now()).await.unwrap();
+    let ann = Some(Origin::operator("Ann", None));
+    let moved = desk.move_batch(batch, vec![Cancelling, Running], Paused, ann.clone(), desk.now()).await.unwrap();
     assert_eq!(moved, Some(desk.seq().await.unwrap()));
     let found = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((found.state, found.why), (Paused, why));
+    assert_eq!((found.state, found.origin.clone()), (Paused, ann));
     assert_eq!(desk.move_batch(batch, vec![Running, Cancelling], Cancelled, None, desk.now()).await.unwrap(), None);
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().state, Paused);
     assert_eq!(desk.move_batch(BatchId(999), vec![Running], Paused, None, desk.now()).await.unwrap(), None);
     // A refused move is no event.
-    assert_eq!(event_texts(&desk, 0).await, ["launched", "paused by Ann"]);
+    assert_eq!(event_kinds(&desk).await, [EventKind::Launched, EventKind::Paused]);
+    let paused = desk.events(0, 9).await.unwrap().remove(1).1;
+    assert_eq!((Some(paused.origin), paused.subject.is_of_batch(batch)), (found.origin, true));
 }
 
-/// The texts of the events after number `after`.
-async fn event_texts(desk: &Desk, after: i64) -> Vec<String> {
-    desk.events(after, 100).await.unwrap().into_iter().map(|(_, event)| event.text).collect()
+async fn event_kinds(desk: &Desk) -> Vec<EventKind> {
+    desk.events(0, 100).await.unwrap().into_iter().map(|(_, event)| event.kind).collect()
 }
 
 async fn times_are_set_at_the_first_entry_into_a_state_only(desk: Desk) {
     use BatchState::{Cancelled, Cancelling, Finished, Paused, Running, Scheduled, Settled};
     let audience = desk.audience(None, 1).await;
     let batch = desk.begin_batch_of(None, audience).await;
-    desk.publish_batch(batch, Scheduled, desk.now()).await.unwrap();
+    desk.publish_batch(batch, Scheduled, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().started_at, None);
     for (second, from, to) in [(1, Scheduled, Running), (2, Running, Paused), (3, Paused, Running)] {
         desk.move_batch(batch, vec![from], to, None, at(second)).await.unwrap();
@@ -280,11 +282,16 @@ async fn times_are_set_at_the_first_entry_into_a_state_only(desk: Desk) {
     }
     let found = desk.batch(other).await.unwrap().unwrap();
     assert_eq!((found.cancelled_at, found.settled_at), (Some(at(6)), Some(at(8))));
-    let settled = "settled: every message has its outcome";
-    let one = ["launched; starts later", "started", "paused", "running again: there is something to submit"];
-    let ends = ["finished: nothing is left to submit", settled];
-    let other = ["launched", "cancelling", "cancelled: unsubmitted messages will not be sent", settled];
-    assert_eq!(event_texts(&desk, 0).await, [&one[..], &ends, &other].concat());
+    let one = [
+        EventKind::Scheduled { starts_at: None },
+        EventKind::Started,
+        EventKind::Paused,
+        EventKind::Resumed,
+        EventKind::Finished,
+        EventKind::Settled,
+    ];
+    let other = [EventKind::Launched, EventKind::Cancelled, EventKind::CancelSwept, EventKind::Settled];
+    assert_eq!(event_kinds(&desk).await, [&one[..], &other].concat());
 }
 
 async fn batches_are_listed_by_state_in_order_of_launch(desk: Desk) {
@@ -293,7 +300,7 @@ async fn batches_are_listed_by_state_in_order_of_launch(desk: Desk) {
     let mut ids = Vec::new();
     for state in [Running, Draft, Settled, Running, Cancelled] {
         let batch = desk.begin_batch_of(None, audience).await;
-        desk.publish_batch(batch, state, desk.now()).await.unwrap();
+        desk.publish_batch(batch, state, Origin::SERVER, desk.now()).await.unwrap();
         ids.push(batch);
     }
     let listed = async |states| -> Vec<BatchId> {
@@ -324,7 +331,8 @@ async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: De
         edition,
         plan: Plan { end: Some(at(end)), ..plan() },
         starts_at: Some(at(2)),
-        why: format!("its end is {end}"),
+        origin: Origin::operator("Ann", None),
+        changes: vec![ChangedKey { step: None, key: "end".to_owned(), before: String::new(), after: end.to_string() }],
         now: at(1),
     };
     assert!(desk.amend(amendment(0, 50)).await.unwrap().unwrap() > seq);
@@ -334,8 +342,8 @@ async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: De
     let found = desk.batch(batch).await.unwrap().unwrap();
     assert_eq!((found.edition, found.starts_at), (2, Some(at(2))));
     let kept = desk.editions(batch).await.unwrap();
-    let kept: Vec<_> = kept.iter().map(|edition| (edition.plan.end, edition.until, edition.why.as_str())).collect();
-    assert_eq!(kept, [(None, at(1), "its end is 50"), (Some(at(50)), at(1), "its end is 70")]);
+    let kept: Vec<_> = kept.iter().map(|edition| (edition.plan.end, edition.until)).collect();
+    assert_eq!(kept, [(None, at(1)), (Some(at(50)), at(1))]);
     // After its end, or once it is finished, a batch cannot be changed.
     let late = Amendment { now: at(70), ..amendment(2, 90) };
     assert_eq!(desk.amend(late).await.unwrap(), None);
@@ -353,7 +361,8 @@ async fn after_the_end_no_first_submission_is_claimed(desk: Desk) {
     let back = Present { state, first_left: Some(at(0)), ..first.present };
     desk.record(vec![change(&first, back)]).await.unwrap();
     let plan = Plan { end: Some(at(5)), ..plan() };
-    let amendment = Amendment { batch, edition: 0, plan, starts_at: None, why: String::new(), now: at(0) };
+    let amendment =
+        Amendment { batch, edition: 0, plan, starts_at: None, origin: Origin::SERVER, changes: Vec::new(), now: at(0) };
     desk.amend(amendment).await.unwrap().unwrap();
     desk.clock.advance(Span::from_secs(5));
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [first.key.n]);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::WishFrom;
+use crate::events::Origin;
 use crate::planner::{ImpatientQueue, Slots};
 use crate::store::{OptOut, Sender, TierUse};
 
@@ -92,7 +93,7 @@ async fn a_message_is_not_claimed_before_its_time(desk: Desk) {
         let start = Start { not_before: at(second), ..whole.start.clone() };
         desk.spread(Spread { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
     }
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1]);
     desk.clock.advance(Span::from_secs(30));
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [2]);
@@ -107,7 +108,7 @@ async fn an_expired_message_is_not_claimed(desk: Desk) {
         let start = Start { gives_up, ..whole.start.clone() };
         desk.spread(Spread { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
     }
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     desk.clock.advance(Span::from_secs(30));
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1]);
     assert_eq!(numbers(&desk.due(batch, desk.now(), None, 10).await.unwrap()), [0]);
@@ -121,7 +122,7 @@ async fn expired_messages_do_not_block_later_ones_in_their_queue(desk: Desk) {
         let start = Start { gives_up, ..whole.start.clone() };
         desk.spread(Spread { from, until, start, ..whole.clone() }).await.unwrap();
     }
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     desk.clock.advance(Span::from_secs(30));
     let first = desk.claimed(batch, 3).await;
     assert_eq!((numbers(&messages(&first)), drained(&first)), (vec![4, 5, 6], vec![]));

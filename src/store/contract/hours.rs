@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::domain::{Hours, Stretch};
+use crate::events::Origin;
 use crate::planner::Timing;
 use crate::store::Over;
 
@@ -24,7 +25,7 @@ async fn claim_of(desk: &Desk, hours: Hours, limit: u32) -> Claim {
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 10).await;
     desk.spread(spread).await.unwrap();
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let timing = Arc::new(Timing { hours, launched: at(0) });
     Claim { hours: [((batch, StepIndex::FIRST), timing)].into(), ..desk.claim_of(batch, limit).await }
 }
@@ -77,7 +78,7 @@ async fn first_messages_are_spread_evenly_and_expire_as_much_later(desk: Desk) {
     for (from, until) in [(0, 2), (2, 6)] {
         desk.spread(Spread { from, until, start: start.clone(), over, ..spread.clone() }).await.unwrap();
     }
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let rows = desk.all(batch, 6).await;
     for (n, row) in (0..).zip(&rows) {
         let gives_up = Some(at(30 + n * 10));

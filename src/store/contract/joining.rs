@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{Count, Outcome, SkipReason, WishFrom};
+use crate::events::Origin;
 use crate::store::{Amendment, Book, Joined, Joining, OptOut, Whom};
 
 for_every_store!(
@@ -104,8 +105,16 @@ async fn messages_of_another_plan_join_another_batch(desk: Desk) {
     let elsewhere = desk.join(Joining { plan: other, ..desk.joining(1..2).await }).await.unwrap();
     assert_ne!(elsewhere.batch, joined.batch);
     // An amended batch has another plan.
-    let (plan, why) = (Plan { end: Some(at(500)), ..plan() }, "changed".to_owned());
-    let amendment = Amendment { batch: joined.batch, edition: 0, plan, starts_at: None, why, now: desk.now() };
+    let plan = Plan { end: Some(at(500)), ..plan() };
+    let amendment = Amendment {
+        batch: joined.batch,
+        edition: 0,
+        plan,
+        starts_at: None,
+        origin: Origin::SERVER,
+        changes: Vec::new(),
+        now: desk.now(),
+    };
     desk.amend(amendment).await.unwrap().unwrap();
     let again = desk.joined(2..3).await;
     assert!(again.batch != joined.batch && again.batch != elsewhere.batch);

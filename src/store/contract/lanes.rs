@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::WishFrom;
+use crate::events::{Origin, Subject};
 use crate::store::{HeldBy, Hold, OptOut};
 
 for_every_store!(
@@ -34,7 +35,7 @@ fn hold(template: &str, by: HeldBy, reason: &str, since: Timestamp) -> Hold {
         language,
         by,
         code: (by != HeldBy::Person).then_some(1_003),
-        reason: reason.to_owned(),
+        origin: Origin::rule(reason),
         since,
     }
 }
@@ -51,9 +52,9 @@ async fn a_release_ends_an_operators_and_the_providers_hold(desk: Desk) {
     desk.hold(ours.clone(), at(1)).await.unwrap();
     desk.hold(theirs.clone(), at(2)).await.unwrap();
     assert_eq!(desk.holds().await.unwrap(), [ours, theirs]);
-    assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), "Ann".to_owned()).await.unwrap(), 2);
+    assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), Origin::operator("Ann", None)).await.unwrap(), 2);
     assert!(desk.holds().await.unwrap().is_empty());
-    assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), "Ann".to_owned()).await.unwrap(), 0);
+    assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), Origin::operator("Ann", None)).await.unwrap(), 0);
 }
 
 async fn a_template_is_held_apart_from_its_lane(desk: Desk) {
@@ -61,14 +62,17 @@ async fn a_template_is_held_apart_from_its_lane(desk: Desk) {
         (hold("", HeldBy::Person, "paused", at(1)), hold("promo", HeldBy::Answer, "template paused", at(2)));
     desk.hold(template.clone(), at(2)).await.unwrap();
     desk.hold(lane.clone(), at(1)).await.unwrap();
-    assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), "Ann".to_owned()).await.unwrap(), 1);
+    assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), Origin::operator("Ann", None)).await.unwrap(), 1);
     assert_eq!(desk.holds().await.unwrap(), [template]);
 }
 
 async fn a_request_begun_before_a_release_places_no_hold(desk: Desk) {
     let refused = |second| hold("promo", HeldBy::Receipt, "the template is paused", at(second));
     desk.hold(refused(10), at(5)).await.unwrap();
-    assert_eq!(desk.release("wa".to_owned(), "promo".to_owned(), at(20), "Ann".to_owned()).await.unwrap(), 1);
+    assert_eq!(
+        desk.release("wa".to_owned(), "promo".to_owned(), at(20), Origin::operator("Ann", None)).await.unwrap(),
+        1
+    );
     let before = desk.seq().await.unwrap();
     assert!(desk.hold(refused(30), at(19)).await.unwrap() > before, "the caller looks again, and finds the release");
     assert!(desk.holds().await.unwrap().is_empty());
@@ -85,11 +89,11 @@ async fn holds_and_releases_are_decisions_and_events(desk: Desk) {
     let noted = desk.hold(hold("promo", HeldBy::Person, "paused by Ann", at(1)), at(1)).await.unwrap();
     assert!(noted > before);
     assert_eq!(desk.seq().await.unwrap(), noted);
-    desk.release("wa".to_owned(), "promo".to_owned(), at(2), "Ann".to_owned()).await.unwrap();
+    desk.release("wa".to_owned(), "promo".to_owned(), at(2), Origin::operator("Ann", None)).await.unwrap();
     assert!(desk.seq().await.unwrap() > noted);
     let events: Vec<_> =
         desk.events(0, 10).await.unwrap().into_iter().map(|(_, event)| (event.at, event.subject)).collect();
-    let subject = "template promo on lane wa".to_owned();
+    let subject = Subject::held("wa", "promo", "");
     assert_eq!(events, [(at(1), subject.clone()), (at(2), subject)]);
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::Limits;
+use crate::events::{EventKind, Origin, Subject};
 use crate::planner::{Candidate, Cap, Capped, Price, Reached};
 use crate::store::{Recall, Refund, StepHeldBy, StepHold, ToldBy};
 
@@ -156,12 +157,12 @@ async fn a_refusal_begun_before_a_resume_does_not_hold_the_step_again(desk: Desk
         batch,
         step: step(0),
         by: StepHeldBy::Refusal,
-        why: "refused".to_owned(),
+        origin: Origin::rule("refused"),
         since: at(11),
         recall: None,
     };
     desk.hold_step(hold.clone(), at(2)).await.unwrap().unwrap();
-    desk.release_steps(batch, None, "Ann".to_owned(), at(10)).await.unwrap().unwrap();
+    desk.release_steps(batch, None, Origin::operator("Ann", None), at(10)).await.unwrap().unwrap();
     assert_eq!(desk.hold_step(hold.clone(), at(9)).await.unwrap(), None);
     desk.hold_step(hold.clone(), at(10)).await.unwrap().unwrap();
     assert_eq!(desk.hold_step(hold.clone(), at(11)).await.unwrap(), None, "it is held already");
@@ -173,32 +174,28 @@ async fn a_refusal_begun_before_a_resume_does_not_hold_the_step_again(desk: Desk
 
 async fn a_step_released_from_a_rule_is_not_held_by_a_rule_again(desk: Desk) {
     let batch = desk.batch_of(1).await;
-    let of = |by, why: &str| StepHold { batch, step: step(1), by, why: why.to_owned(), since: at(0), recall: None };
-    let [person, rule] = [of(StepHeldBy::Person, "paused by Ann"), of(StepHeldBy::Rule, "9 of 10")];
+    let of = |by, origin| StepHold { batch, step: step(1), by, origin, since: at(0), recall: None };
+    let ann = || Origin::operator("Ann", None);
+    let [person, rule] = [of(StepHeldBy::Person, ann()), of(StepHeldBy::Rule, Origin::rule("9 of 10"))];
     let before = desk.seq().await.unwrap();
     let seq = desk.hold_step(person.clone(), at(0)).await.unwrap();
     assert_eq!(seq, Some(before + 1));
     assert_eq!(
-        desk.hold_step(of(StepHeldBy::Person, "paused by Bob"), at(0)).await.unwrap(),
+        desk.hold_step(of(StepHeldBy::Person, Origin::operator("Bob", None)), at(0)).await.unwrap(),
         None,
         "the first reason stays"
     );
     desk.hold_step(rule.clone(), at(0)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [person.clone(), rule.clone()]);
-    assert_eq!(desk.release_steps(batch, Some(step(0)), "Ann".to_owned(), at(1)).await.unwrap(), None);
-    assert!(desk.release_steps(batch, Some(step(1)), "Ann".to_owned(), at(1)).await.unwrap().is_some());
+    assert_eq!(desk.release_steps(batch, Some(step(0)), Origin::operator("Ann", None), at(1)).await.unwrap(), None);
+    assert!(desk.release_steps(batch, Some(step(1)), Origin::operator("Ann", None), at(1)).await.unwrap().is_some());
     assert!(desk.step_holds().await.unwrap().is_empty());
     assert_eq!(desk.hold_step(rule, at(2)).await.unwrap(), None);
     desk.hold_step(person.clone(), at(2)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [person]);
-    let texts: Vec<String> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
-    assert_eq!(
-        texts[1..],
-        [
-            "step 2 is held: paused by Ann",
-            "step 2 is held: 9 of 10",
-            "step 2 is resumed by Ann",
-            "step 2 is held: paused by Ann"
-        ]
-    );
+    let events = desk.events(0, 9).await.unwrap().into_iter().skip(1);
+    let events: Vec<_> = events.map(|(_, event)| (event.subject, event.origin, event.kind)).collect();
+    let held = |origin| (Subject::step(batch, None, step(1)), origin, EventKind::Held { code: None });
+    let released = (Subject::step(batch, None, step(1)), ann(), EventKind::Released);
+    assert_eq!(events, [held(ann()), held(Origin::rule("9 of 10")), released, held(ann())]);
 }

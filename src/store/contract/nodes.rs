@@ -1,10 +1,10 @@
 //! Tests nodes, their records and events, and verbs that share a commit.
 
 use super::*;
-use crate::domain::Portion;
+use crate::domain::{DoubtCause, Portion};
+use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{
-    Beat, Direction, DoubtCause, Error, Event, KeptGap, LaneState, LinkState, Standing, Started, Trouble, Turned,
-    TurnedAway, started,
+    Beat, Direction, Error, KeptGap, LaneState, LinkState, Standing, Started, Trouble, Turned, TurnedAway, started,
 };
 
 for_every_store!(
@@ -17,6 +17,7 @@ for_every_store!(
     turned_away_webhooks_are_counted_until_a_day_without_any,
     gaps_are_listed_until_they_are_deleted,
     the_latest_events_are_listed_in_order,
+    the_events_of_a_campaign_are_those_of_its_batch_and_lanes,
     a_failed_verb_leaves_the_other_verbs_of_its_commit_intact,
     an_acknowledged_write_is_visible_to_the_next_read,
     a_close_completes_earlier_calls_and_refuses_later_ones,
@@ -133,15 +134,40 @@ async fn gaps_are_listed_until_they_are_deleted(desk: Desk) {
 }
 
 async fn the_latest_events_are_listed_in_order(desk: Desk) {
-    let event = |n: i64| Event { at: at(n), subject: "node".to_owned(), text: format!("event {n}") };
+    let event = |n: i64| Event::by_server(at(n), Subject::Server, EventKind::AskingDone);
     for n in 0..5 {
-        desk.note(event(n)).await.unwrap();
+        desk.record_event(event(n)).await.unwrap();
     }
     let latest = desk.events(0, 3).await.unwrap();
     assert_eq!(latest.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(), [event(2), event(3), event(4)]);
     assert_eq!(desk.events(0, 9).await.unwrap().len(), 5);
     assert_eq!(desk.events(latest[0].0, 9).await.unwrap(), latest[1..]);
     assert!(desk.events(latest[2].0, 9).await.unwrap().is_empty());
+}
+
+async fn the_events_of_a_campaign_are_those_of_its_batch_and_lanes(desk: Desk) {
+    // Its name must not be mistaken for a lane's.
+    let campaign = |batch| Subject::campaign(BatchId(batch), Some("lane wa"));
+    let step = Subject::step(BatchId(1), Some("lane wa"), StepIndex::FIRST);
+    let subjects = [
+        campaign(1),
+        Subject::lane("wa"),
+        campaign(2),
+        step.clone(),
+        Subject::lane("sms"),
+        Subject::held("wa", "promo", "en"),
+        Subject::Server,
+    ];
+    for (n, subject) in subjects.into_iter().enumerate() {
+        desk.record_event(Event::by_server(at(n as i64), subject, EventKind::Paused)).await.unwrap();
+    }
+    let of = async |limit| {
+        let events = desk.events_of(BatchId(1), vec!["wa".to_owned()], limit).await.unwrap();
+        events.into_iter().map(|event| event.subject).collect::<Vec<_>>()
+    };
+    let all = [campaign(1), Subject::lane("wa"), step, Subject::held("wa", "promo", "en")];
+    assert_eq!(of(9).await, all);
+    assert_eq!(of(2).await, all[2..], "the latest");
 }
 
 async fn a_failed_verb_leaves_the_other_verbs_of_its_commit_intact(desk: Desk) {
@@ -156,14 +182,14 @@ async fn a_failed_verb_leaves_the_other_verbs_of_its_commit_intact(desk: Desk) {
     };
     let queues = vec![Queue { batch, step: StepIndex::FIRST, lane }];
     let claim = Claim::of(lane, queues, 3, desk.now());
-    let event = Event { at: at(1), subject: "node".to_owned(), text: "awake".to_owned() };
+    let event = Event::by_server(at(1), Subject::Server, EventKind::AskingDone);
     let (refused, begun, taken, again, noted, missing) = tokio::join!(
         desk.begin_audience(named("taken")),
         desk.begin_audience(named("free")),
         desk.claim(claim.clone()),
         desk.begin_audience(named("taken")),
-        desk.note(event.clone()),
-        desk.publish_batch(BatchId(999), BatchState::Running, at(1)),
+        desk.record_event(event.clone()),
+        desk.publish_batch(BatchId(999), BatchState::Running, Origin::SERVER, at(1)),
     );
     assert!(matches!(refused, Err(Error::NameTaken { .. })) && matches!(again, Err(Error::NameTaken { .. })));
     assert!(matches!(missing, Err(Error::Gone { .. })));
@@ -171,7 +197,7 @@ async fn a_failed_verb_leaves_the_other_verbs_of_its_commit_intact(desk: Desk) {
     noted.unwrap();
     assert_eq!(taken.unwrap().messages.len(), 3);
     let noted = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event);
-    assert_eq!(noted.filter(|event| event.subject == "node").collect::<Vec<_>>(), [event]);
+    assert_eq!(noted.filter(|event| event.subject == Subject::Server).collect::<Vec<_>>(), [event]);
     assert_eq!(desk.claim(Claim { limit: 8, ..claim }).await.unwrap().messages.len(), 5);
     desk.counters_equal_rows(batch, 8).await;
 }
@@ -188,13 +214,13 @@ async fn an_acknowledged_write_is_visible_to_the_next_read(desk: Desk) {
 }
 
 async fn a_close_completes_earlier_calls_and_refuses_later_ones(desk: Desk) {
-    let event = |n: i64| Event { at: at(n), subject: "node".to_owned(), text: format!("event {n}") };
-    let notes = futures_util::future::join_all((0..20).map(|n| desk.note(event(n))));
+    let event = |n: i64| Event::by_server(at(n), Subject::Server, EventKind::AskingDone);
+    let notes = futures_util::future::join_all((0..20).map(|n| desk.record_event(event(n))));
     let (noted, ()) = tokio::join!(notes, desk.close());
     for answer in noted {
         answer.unwrap();
     }
-    assert!(matches!(desk.note(event(99)).await, Err(Error::Closed { .. })));
+    assert!(matches!(desk.record_event(event(99)).await, Err(Error::Closed { .. })));
     assert!(desk.seq().await.is_err());
     desk.close().await;
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::Knob;
+use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{BucketOf, BusinessEvent, Dial, HeldBy, Hold, NotedBucket, Said};
 
 for_every_store!(
@@ -16,14 +17,13 @@ for_every_store!(
     a_bucket_is_recorded_with_the_messages_that_used_it,
 );
 
-fn dial(value: &str, by_person: bool, since: i64) -> Dial {
+fn dial(value: &str, by_operator: bool, since: i64) -> Dial {
     Dial {
         knob: Knob::Tier,
         name: "acme".to_owned(),
         value: value.to_owned(),
         in_file: "250".to_owned(),
-        by_person,
-        why: "set by Ann".to_owned(),
+        origin: if by_operator { Origin::operator("Ann", None) } else { Origin::provider("an event") },
         since: at(since),
     }
 }
@@ -35,7 +35,7 @@ fn event(id: &str, said: i64) -> BusinessEvent {
         said: at(said),
         kind: "template_status_update".to_owned(),
         raw: "{}".to_owned(),
-        told: vec![("template promo (en)".to_owned(), "the provider says PAUSED".to_owned())],
+        told: vec![Event::by_server(at(said + 1), Subject::template("promo", "en"), EventKind::Paused)],
         dials: Vec::new(),
         holds: Vec::new(),
         lifts: Vec::new(),
@@ -50,7 +50,7 @@ fn held(language: &str, by: HeldBy) -> Hold {
         language: language.to_owned(),
         by,
         code: None,
-        reason: "paused".to_owned(),
+        origin: Origin::provider("paused"),
         since: at(1),
     }
 }
@@ -66,13 +66,13 @@ async fn the_later_of_two_setting_changes_applies(desk: Desk) {
     assert_eq!(values(&desk).await, ["10K"]);
     assert!(desk.turn(dial("1K", false, 6), at(7)).await.unwrap().is_some());
     assert_eq!(desk.dials().await.unwrap(), [dial("1K", false, 6)]);
-    let told: Vec<_> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    let told: Vec<_> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[1].contains("not set to 2K") && told[2].starts_with("tier set to 1K (in the file: 250)"), "{told:?}");
 }
 
 async fn an_operators_rate_is_not_changed_by_the_provider(desk: Desk) {
-    let rate = |value, by_person, since| Dial { knob: Knob::Rate, ..dial(value, by_person, since) };
+    let rate = |value, by_operator, since| Dial { knob: Knob::Rate, ..dial(value, by_operator, since) };
     desk.turn(rate("40/s", true, 1), at(1)).await.unwrap();
     assert_eq!(desk.turn(rate("1000/s", false, 2), at(2)).await.unwrap(), None);
     desk.turn(rate("20/s", true, 3), at(3)).await.unwrap();
@@ -81,7 +81,7 @@ async fn an_operators_rate_is_not_changed_by_the_provider(desk: Desk) {
 
 async fn a_reset_setting_is_removed(desk: Desk) {
     desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
-    let back = || desk.turn_back(Knob::Tier, "acme".to_owned(), "set by Ann".to_owned(), at(6));
+    let back = || desk.turn_back(Knob::Tier, "acme".to_owned(), Origin::operator("Ann", None), at(6));
     assert!(back().await.unwrap().is_some());
     assert_eq!((back().await.unwrap(), values(&desk).await.len()), (None, 0));
 }
@@ -102,8 +102,8 @@ async fn an_account_event_is_stored_and_applied_once(desk: Desk) {
     assert_eq!(desk.take_business(vec![upgrade.clone(), paused.clone(), paused.clone()]).await.unwrap(), 2);
     assert_eq!((values(&desk).await, desk.holds().await.unwrap()), (vec!["2K".to_owned()], paused.holds.clone()));
     // The events are repeated after an operator has decided otherwise.
-    desk.turn_back(Knob::Tier, "acme".to_owned(), "set by Ann".to_owned(), at(6)).await.unwrap();
-    desk.release("wa".to_owned(), "promo".to_owned(), at(6), "Ann".to_owned()).await.unwrap();
+    desk.turn_back(Knob::Tier, "acme".to_owned(), Origin::operator("Ann", None), at(6)).await.unwrap();
+    desk.release("wa".to_owned(), "promo".to_owned(), at(6), Origin::operator("Ann", None)).await.unwrap();
     let seq = desk.seq().await.unwrap();
     assert_eq!(desk.take_business(vec![upgrade, paused.clone()]).await.unwrap(), 0);
     assert!(values(&desk).await.is_empty() && desk.holds().await.unwrap().is_empty());
@@ -149,7 +149,7 @@ async fn the_provider_releases_only_its_own_holds(desk: Desk) {
 
 async fn the_latest_report_of_the_provider_is_stored(desk: Desk) {
     let said = |value: &str, second| Said {
-        about: "lane wa".to_owned(),
+        about: Subject::lane("wa"),
         what: "quality".to_owned(),
         value: value.to_owned(),
         at: at(second),

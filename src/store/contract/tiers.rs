@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::WishFrom;
+use crate::events::Origin;
 use crate::planner::{ImpatientQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierPlace, TierUse};
 
@@ -137,7 +138,7 @@ async fn a_claim_reads_few_blocked_queues_and_the_next_reads_others(desk: Desk) 
     for _ in 0..400 {
         let batch = desk.begin_batch_of(None, audience).await;
         desk.spread(desk.spread_of(batch, audience, 1).await).await.unwrap();
-        desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+        desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
         queues.extend(desk.claim_of(batch, 1).await.queues);
     }
     let claim = desk.claim_of(queues[0].batch, 1_000).await;

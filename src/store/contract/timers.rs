@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::Outcome;
+use crate::events::Origin;
 use crate::store::{Signal, Turns};
 
 for_every_store!(
@@ -69,7 +70,7 @@ async fn a_queued_message_is_due_when_it_expires(desk: Desk) {
     let spread = desk.spread_of(batch, audience, 2).await;
     let start = Start { gives_up: Some(at(30)), ..spread.start };
     desk.spread(Spread { start, ..spread }).await.unwrap();
-    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(desk.first_due(batch).await, Some(at(30)));
     // A message in flight has no timer: its answer decides.
     desk.claimed(batch, 1).await;

@@ -6,13 +6,14 @@ use sqlx::{Row, SqliteConnection};
 
 use super::audiences::REMOVED_AT_ONCE;
 use super::messages::{Moves, count, number};
-use super::rows::{decoded, json_list, maybe_timestamp, small, step, timestamp};
-use super::{Error, Work};
+use super::rows::{decoded, json_list, maybe_json, maybe_timestamp, small, step, timestamp, to_json};
+use super::{Error, Work, nodes};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Count, LaneId, Marks, Msisdn, Outcome, Plan, Present, SkipReason, State,
     StepIndex, Tag, Tallies, Timestamp,
 };
-use crate::store::{Batch, Event, NewBatch, Spread, Start};
+use crate::events::{Event, EventKind, Origin, Subject};
+use crate::store::{Batch, NewBatch, Spread, Start};
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {
     if let Some(name) = &new.name {
@@ -228,9 +229,10 @@ pub(super) async fn publish(
     connection: &mut SqliteConnection,
     batch: BatchId,
     state: BatchState,
+    origin: Origin,
     now: Timestamp,
 ) -> Work<()> {
-    let row = sqlx::query("SELECT name, state FROM batch WHERE id = ?1 AND touched_at >= 0")
+    let row = sqlx::query("SELECT name, state, starts_at FROM batch WHERE id = ?1 AND touched_at >= 0")
         .bind(batch.0)
         .fetch_optional(&mut *connection)
         .await?
@@ -249,42 +251,15 @@ pub(super) async fn publish(
         .bind(now.millis())
         .execute(&mut *connection)
         .await?;
-    let published = match state {
-        BatchState::Running => "launched",
-        BatchState::Scheduled => "launched; starts later",
-        state => state.as_str(),
+    let kind = match state {
+        BatchState::Draft => EventKind::Drafted,
+        BatchState::Scheduled => EventKind::Scheduled { starts_at: maybe_timestamp(&row, "starts_at")? },
+        _ => EventKind::Launched,
     };
-    record_event(connection, batch, name, published, now).await?;
+    let subject = Subject::campaign(batch, name.as_deref());
+    nodes::record_event(connection, Event { at: now, subject, origin, kind }).await?;
     bump(connection).await?;
     Ok(())
-}
-
-/// Records a change of the batch as an event of its campaign.
-pub(super) async fn record_event(
-    connection: &mut SqliteConnection,
-    batch: BatchId,
-    name: Option<String>,
-    text: &str,
-    at: Timestamp,
-) -> Work<()> {
-    let subject = Event::of_campaign(batch, name.as_deref());
-    super::nodes::note(connection, Event { at, subject, text: text.to_owned() }).await
-}
-
-/// The event text of a change of state that no operator decided.
-fn automatic_move(from: &[BatchState], to: BatchState) -> &'static str {
-    match to {
-        BatchState::Running if from == [BatchState::Scheduled] => "started",
-        BatchState::Running => "running again: there is something to submit",
-        BatchState::Finished => "finished: nothing is left to submit",
-        BatchState::Cancelled if from != [BatchState::Cancelled] => "cancelled: unsubmitted messages will not be sent",
-        BatchState::Settled | BatchState::Cancelled => "settled: every message has its outcome",
-        BatchState::Launching
-        | BatchState::Draft
-        | BatchState::Scheduled
-        | BatchState::Paused
-        | BatchState::Cancelling => to.as_str(),
-    }
 }
 
 /// Begins a new decision, which makes the nodes look. Returns its number.
@@ -363,7 +338,7 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
         id: BatchId(small(row, "id")?),
         tag: Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned()),
         state: decoded(row, "state", BatchState::from_code)?,
-        why: row.try_get("state_why")?,
+        origin: maybe_json(row, "state_origin")?,
         name: row.try_get("name")?,
         edition: small(row, "edition")?,
         audience: row.try_get("audience")?,
@@ -416,33 +391,40 @@ pub(super) async fn move_on(
     batch: BatchId,
     from: Vec<BatchState>,
     to: BatchState,
-    why: Option<String>,
+    origin: Option<Origin>,
     now: Timestamp,
 ) -> Work<Option<u64>> {
+    let found =
+        sqlx::query("SELECT name, state FROM batch WHERE id = ?1 AND state IN (SELECT value FROM json_each(?2))")
+            .bind(batch.0)
+            .bind(json_list(from.iter().map(|state| i64::from(state.code()))))
+            .fetch_optional(&mut *connection)
+            .await?;
+    let Some(found) = found else { return Ok(None) };
     // Each time is set once, when the batch first enters the state: resuming is no new start. A cancelled batch stays
     // cancelled; moving it from cancelled to cancelled sets the time at which its last message got its outcome.
-    let moved = sqlx::query(
-        "UPDATE batch SET state = ?3, state_why = coalesce(?4, state_why),
-                started_at = iif(?3 = ?6, coalesce(started_at, ?5), started_at),
-                cancelled_at = iif(?3 = ?10, coalesce(cancelled_at, ?5), cancelled_at),
-                finished_at = iif(?3 IN (?7, ?8), coalesce(finished_at, ?5), finished_at),
-                settled_at = iif(?3 = ?8 OR (?3 = ?9 AND state = ?9), coalesce(settled_at, ?5), settled_at)
-         WHERE id = ?1 AND state IN (SELECT value FROM json_each(?2)) RETURNING name",
+    sqlx::query(
+        "UPDATE batch SET state = ?2, state_origin = coalesce(?3, state_origin),
+                started_at = iif(?2 = ?5, coalesce(started_at, ?4), started_at),
+                cancelled_at = iif(?2 = ?9, coalesce(cancelled_at, ?4), cancelled_at),
+                finished_at = iif(?2 IN (?6, ?7), coalesce(finished_at, ?4), finished_at),
+                settled_at = iif(?2 = ?7 OR (?2 = ?8 AND state = ?8), coalesce(settled_at, ?4), settled_at)
+         WHERE id = ?1",
     )
     .bind(batch.0)
-    .bind(json_list(from.iter().map(|state| i64::from(state.code()))))
     .bind(to.code())
-    .bind(&why)
+    .bind(origin.as_ref().map(to_json))
     .bind(now.millis())
     .bind(BatchState::Running.code())
     .bind(BatchState::Finished.code())
     .bind(BatchState::Settled.code())
     .bind(BatchState::Cancelled.code())
     .bind(BatchState::Cancelling.code())
-    .fetch_optional(&mut *connection)
+    .execute(&mut *connection)
     .await?;
-    let Some(moved) = moved else { return Ok(None) };
-    let text = why.as_deref().unwrap_or_else(|| automatic_move(&from, to));
-    record_event(connection, batch, moved.try_get("name")?, text, now).await?;
+    let (name, was): (Option<String>, _) = (found.try_get("name")?, decoded(&found, "state", BatchState::from_code)?);
+    let subject = Subject::campaign(batch, name.as_deref());
+    let event = Event::moved(now, subject, origin.unwrap_or(Origin::SERVER), was, to);
+    nodes::record_event(connection, event).await?;
     bump(connection).await.map(Some)
 }

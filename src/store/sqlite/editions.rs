@@ -2,14 +2,15 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
-use super::batches::{self, bump, read_plan, record_event, store_plan};
+use super::batches::{self, bump, read_plan, store_plan};
 use super::rows::{json_list, timestamp};
+use super::{Work, nodes};
 use crate::domain::{BatchId, BatchState, Queue, Span, Timestamp};
+use crate::events::{Event, EventKind, Subject};
 use crate::store::{Amendment, Edition, StepHeldBy};
 
 pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendment) -> Work<Option<u64>> {
-    let Amendment { batch, edition, plan, starts_at, why, now } = amendment;
+    let Amendment { batch, edition, plan, starts_at, origin, changes, now } = amendment;
     let open = json_list(BatchState::OPEN.iter().map(|state| i64::from(state.code())));
     let found = sqlx::query(
         "SELECT name, plan FROM batch WHERE id = ?1 AND edition = ?2 AND state IN (SELECT value FROM json_each(?3))
@@ -32,12 +33,11 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
             .execute(&mut *connection)
             .await?;
     }
-    sqlx::query("INSERT INTO edition (batch, n, plan, until, why) VALUES (?1, ?2, ?3, ?4, ?5)")
+    sqlx::query("INSERT INTO edition (batch, n, plan, until) VALUES (?1, ?2, ?3, ?4)")
         .bind(batch.0)
         .bind(edition)
         .bind(found.try_get::<Vec<u8>, _>("plan")?)
         .bind(now.millis())
-        .bind(&why)
         .execute(&mut *connection)
         .await?;
     sqlx::query("UPDATE batch SET plan = ?2, ends_at = ?3, starts_at = ?4, edition = edition + 1 WHERE id = ?1")
@@ -47,19 +47,20 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
         .bind(starts_at.map(Timestamp::millis))
         .execute(&mut *connection)
         .await?;
-    record_event(connection, batch, found.try_get("name")?, &why, now).await?;
+    let name: Option<String> = found.try_get("name")?;
+    let subject = Subject::campaign(batch, name.as_deref());
+    let event = Event { at: now, subject, origin, kind: EventKind::Changed { changes } };
+    nodes::record_event(connection, event).await?;
     bump(connection).await.map(Some)
 }
 
 pub(super) async fn editions(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<Edition>> {
-    let rows = sqlx::query(
-        "SELECT body, until, why FROM edition JOIN plan ON digest = edition.plan WHERE batch = ?1 ORDER BY n",
-    )
-    .bind(batch.0)
-    .fetch_all(connection)
-    .await?;
-    let edition =
-        |row| Ok(Edition { plan: read_plan(row, batch)?, until: timestamp(row, "until")?, why: row.try_get("why")? });
+    let rows =
+        sqlx::query("SELECT body, until FROM edition JOIN plan ON digest = edition.plan WHERE batch = ?1 ORDER BY n")
+            .bind(batch.0)
+            .fetch_all(connection)
+            .await?;
+    let edition = |row| Ok(Edition { plan: read_plan(row, batch)?, until: timestamp(row, "until")? });
     rows.iter().map(edition).collect()
 }
 

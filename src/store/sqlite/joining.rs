@@ -7,6 +7,7 @@ use sqlx::{Row, SqliteConnection};
 use super::rows::small;
 use super::{Work, audiences, batches};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
+use crate::events::Origin;
 use crate::store::{Joined, Joining, KnownAs, NewAudience, NewBatch, Spread};
 
 /// A batch that messages can join.
@@ -72,6 +73,6 @@ async fn begin(connection: &mut SqliteConnection, joining: &Joining) -> Work<Ope
         now,
     };
     let batch = batches::begin(connection, new).await?;
-    batches::publish(connection, batch, BatchState::Running, now).await?;
+    batches::publish(connection, batch, BatchState::Running, Origin::SERVER, now).await?;
     Ok(Open { batch, tag: joining.tag, audience })
 }

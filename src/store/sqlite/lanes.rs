@@ -4,9 +4,10 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::bump;
-use super::rows::{Bound, decoded, for_values, maybe_small, small, timestamp};
+use super::rows::{Bound, decoded, for_values, from_json, maybe_small, small, timestamp, to_json};
 use crate::domain::{Channel, LaneId, Timestamp};
-use crate::store::{Event, HeldBy, Hold, Lane};
+use crate::events::{Event, EventKind, Origin, Subject};
+use crate::store::{HeldBy, Hold, Lane};
 
 pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<Lane>> {
     for_values(
@@ -44,7 +45,7 @@ pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> 
                 language: row.try_get("language")?,
                 by: decoded(row, "held_by", HeldBy::from_code)?,
                 code: maybe_small(row, "code")?,
-                reason: row.try_get("reason")?,
+                origin: from_json(row, "origin")?,
                 since: timestamp(row, "since")?,
             })
         })
@@ -69,7 +70,7 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
         .execute(&mut *connection)
         .await?;
     let added = sqlx::query(
-        "INSERT INTO hold (lane, template, language, by_person, held_by, code, reason, since, begun)
+        "INSERT INTO hold (lane, template, language, by_person, held_by, code, origin, since, begun)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (
              SELECT 1 FROM lifted WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND at > ?9 AND at <= ?8)
          ON CONFLICT DO NOTHING",
@@ -80,16 +81,14 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
     .bind(hold.by == HeldBy::Person)
     .bind(hold.by as i64)
     .bind(hold.code)
-    .bind(&hold.reason)
+    .bind(to_json(&hold.origin))
     .bind(hold.since.millis())
     .bind(begun.millis())
     .execute(&mut *connection)
     .await?
     .rows_affected();
     if added > 0 {
-        let text = format!("held: {}", hold.reason);
-        let event = Event { at: hold.since, subject: Event::of_lane(&hold.lane, &hold.template), text };
-        super::nodes::note(connection, event).await?;
+        super::nodes::record_event(connection, hold.event()).await?;
     }
     Ok(())
 }
@@ -118,8 +117,9 @@ pub(super) async fn release_by_provider(
     .rows_affected();
     record_release(connection, lane, template, language, said).await?;
     if released > 0 {
-        let text = "released: the provider allows it again".to_owned();
-        super::nodes::note(connection, Event { at: now, subject: Event::of_lane(lane, template), text }).await?;
+        let subject = Subject::held(lane, template, language);
+        let origin = Origin::provider("it may be sent again");
+        super::nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Released }).await?;
     }
     Ok(())
 }
@@ -149,7 +149,7 @@ pub(super) async fn release(
     lane: String,
     template: String,
     now: Timestamp,
-    by: String,
+    origin: Origin,
 ) -> Work<u32> {
     let released = sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2")
         .bind(&lane)
@@ -159,8 +159,8 @@ pub(super) async fn release(
         .rows_affected();
     if released > 0 {
         record_release(connection, &lane, &template, "", now).await?;
-        let event = Event { at: now, subject: Event::of_lane(&lane, &template), text: format!("resumed by {by}") };
-        super::nodes::note(connection, event).await?;
+        let subject = Subject::held(&lane, &template, "");
+        super::nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Released }).await?;
         bump(connection).await?;
     }
     Ok(u32::try_from(released).unwrap_or(u32::MAX))

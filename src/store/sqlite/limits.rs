@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::{bump, tallies};
-use super::rows::{decoded, maybe_timestamp, small, step, timestamp};
+use super::rows::{decoded, from_json, maybe_timestamp, small, step, timestamp, to_json};
 use super::script::Script;
 use crate::domain::{BatchId, Money, StepIndex, Timestamp};
+use crate::events::{self, Event, EventKind, Origin};
 use crate::planner::Used;
-use crate::store::{Change, Claimed, Event, Recall, StepHeldBy, StepHold, ToldBy};
+use crate::store::{Change, Claimed, Recall, StepHeldBy, StepHold, ToldBy};
 
 /// Reads what batches with limits have used so far.
 pub(super) async fn used(connection: &mut SqliteConnection, of: BTreeSet<BatchId>) -> Work<Vec<(BatchId, Used)>> {
@@ -68,7 +69,7 @@ pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<St
                 batch: BatchId(small(row, "batch")?),
                 step: step(row, "step")?,
                 by: decoded(row, "held_by", StepHeldBy::from_code)?,
-                why: row.try_get("why")?,
+                origin: from_json(row, "origin")?,
                 since: timestamp(row, "since")?,
                 recall: recall(row)?,
             })
@@ -94,9 +95,9 @@ pub(super) async fn hold_step(
     begun: Timestamp,
 ) -> Work<Option<u64>> {
     let held = sqlx::query(
-        "INSERT INTO step_hold (batch, step, held_by, why, since, told_by, code, refused_since, refused_until)
+        "INSERT INTO step_hold (batch, step, held_by, origin, since, told_by, code, refused_since, refused_until)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT DO UPDATE SET why = excluded.why, since = excluded.since, lifted_at = NULL, told_by = excluded.told_by,
+         ON CONFLICT DO UPDATE SET origin = excluded.origin, since = excluded.since, lifted_at = NULL, told_by = excluded.told_by,
              code = excluded.code, refused_since = excluded.refused_since, refused_until = excluded.refused_until
          WHERE CASE WHEN lifted_at IS NULL THEN told_by IS NULL AND excluded.told_by IS NOT NULL
              ELSE held_by <> ?10 AND lifted_at <= ?11 END",
@@ -104,7 +105,7 @@ pub(super) async fn hold_step(
     .bind(hold.batch.0)
     .bind(hold.step.get())
     .bind(hold.by as u8)
-    .bind(&hold.why)
+    .bind(to_json(&hold.origin))
     .bind(hold.since.millis())
     .bind(hold.recall.map(|recall| recall.by as u8))
     .bind(hold.recall.map(|recall| recall.code))
@@ -118,8 +119,8 @@ pub(super) async fn hold_step(
     if held == 0 {
         return Ok(None);
     }
-    let text = format!("step {} is held: {}", hold.step, hold.why);
-    note(connection, hold.batch, text, hold.since).await?;
+    let StepHold { batch, step, origin, since, .. } = hold;
+    record_event(connection, batch, step, origin, EventKind::Held { code: None }, since).await?;
     bump(connection).await.map(Some)
 }
 
@@ -127,7 +128,7 @@ pub(super) async fn release_steps(
     connection: &mut SqliteConnection,
     batch: BatchId,
     only: Option<StepIndex>,
-    by: String,
+    by: Origin,
     now: Timestamp,
 ) -> Work<Option<u64>> {
     let released = sqlx::query(
@@ -146,13 +147,20 @@ pub(super) async fn release_steps(
     steps.sort_unstable();
     steps.dedup();
     for step in steps {
-        note(connection, batch, format!("step {step} is resumed by {by}"), now).await?;
+        record_event(connection, batch, step, by.clone(), EventKind::Released, now).await?;
     }
     bump(connection).await.map(Some)
 }
 
-async fn note(connection: &mut SqliteConnection, batch: BatchId, text: String, at: Timestamp) -> Work<()> {
+async fn record_event(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    step: StepIndex,
+    origin: Origin,
+    kind: EventKind,
+    at: Timestamp,
+) -> Work<()> {
     let name = super::batches::by_id(connection, batch).await?.and_then(|batch| batch.name);
-    let subject = Event::of_campaign(batch, name.as_deref());
-    super::nodes::note(connection, Event { at, subject, text }).await
+    let subject = events::Subject::step(batch, name.as_deref(), step);
+    super::nodes::record_event(connection, Event { at, subject, origin, kind }).await
 }

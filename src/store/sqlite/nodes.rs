@@ -1,13 +1,14 @@
 //! Stores running servers with what they report, the gaps in which no receipt could come, and events.
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::rows::{Bound, decoded, for_values, maybe_timestamp, small, timestamp};
+use super::rows::{Bound, decoded, for_values, from_json, maybe_timestamp, small, timestamp, to_json};
 use super::{Work, leases};
-use crate::domain::{Portion, Span, Timestamp};
+use crate::domain::{BatchId, DoubtCause, Portion, Span, Timestamp};
+use crate::events::{Event, EventKind, Subject};
 use crate::store::{
-    Beat, Direction, DoubtCause, Event, KeptGap, LaneState, LinkState, Node, NodeStart, Standing, Started, Trouble,
-    Turned, TurnedAway,
+    Beat, Direction, KeptGap, LaneState, LinkState, Node, NodeStart, Standing, Started, Trouble, Turned, TurnedAway,
 };
 
 /// Registers a server and begins its epoch. Does nothing if the lease was acquired or renewed since `start.over`.
@@ -192,7 +193,7 @@ pub(super) async fn keep_gap(connection: &mut SqliteConnection, gap: KeptGap, fo
 
 pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<KeptGap>> {
     let rows = sqlx::query("SELECT begins, ends, address FROM gap ORDER BY ends, id").fetch_all(connection).await?;
-    let gap = |row: &sqlx::sqlite::SqliteRow| {
+    let gap = |row: &SqliteRow| {
         Ok(KeptGap {
             from: timestamp(row, "begins")?,
             until: timestamp(row, "ends")?,
@@ -236,11 +237,19 @@ pub(super) async fn seq(connection: &mut SqliteConnection) -> Work<u64> {
     small(&sqlx::query("SELECT seq FROM control").fetch_one(connection).await?, "seq")
 }
 
-pub(super) async fn note(connection: &mut SqliteConnection, event: Event) -> Work<()> {
-    sqlx::query("INSERT INTO event (at, subject, text) VALUES (?1, ?2, ?3)")
+pub(super) async fn record_event(connection: &mut SqliteConnection, event: Event) -> Work<()> {
+    let (batch, lane) = match &event.subject {
+        Subject::Campaign { batch, .. } => (Some(batch.0), None),
+        Subject::Lane { lane } | Subject::Template { lane: Some(lane), .. } => (None, Some(lane.clone())),
+        _ => (None, None),
+    };
+    sqlx::query("INSERT INTO event (at, subject, origin, kind, batch, lane) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         .bind(event.at.millis())
-        .bind(event.subject)
-        .bind(event.text)
+        .bind(to_json(&event.subject))
+        .bind(to_json(&event.origin))
+        .bind(to_json(&event.kind))
+        .bind(batch)
+        .bind(lane)
         .execute(connection)
         .await?;
     Ok(())
@@ -252,11 +261,36 @@ pub(super) async fn events(connection: &mut SqliteConnection, after: i64, limit:
         .bind(limit)
         .fetch_all(connection)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let event =
-                Event { at: timestamp(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
-            Ok((row.try_get("id")?, event))
-        })
-        .collect()
+    rows.iter().map(|row| Ok((row.try_get("id")?, event(row)?))).collect()
+}
+
+/// Two reads by index: each set has its own order of ids.
+pub(super) async fn events_of(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    lanes: Vec<String>,
+    limit: u32,
+) -> Work<Vec<Event>> {
+    let rows = sqlx::query(
+        "SELECT * FROM (
+             SELECT * FROM event WHERE id IN (SELECT id FROM event WHERE batch = ?1 ORDER BY id DESC LIMIT ?3)
+                 OR id IN (SELECT id FROM event WHERE lane IN (SELECT value FROM json_each(?2)) ORDER BY id DESC LIMIT ?3)
+             ORDER BY id DESC LIMIT ?3) ORDER BY id",
+    )
+    .bind(batch.0)
+    .bind(to_json(&lanes))
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(event).collect()
+}
+
+fn event(row: &SqliteRow) -> Work<Event> {
+    let kind: String = row.try_get("kind")?;
+    Ok(Event {
+        at: timestamp(row, "at")?,
+        subject: from_json(row, "subject")?,
+        origin: from_json(row, "origin")?,
+        kind: EventKind::read(&kind),
+    })
 }

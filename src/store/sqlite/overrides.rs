@@ -4,11 +4,12 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::batches::bump;
-use super::rows::{Bound, decoded, for_values, small, timestamp};
+use super::rows::{Bound, decoded, for_values, from_json, small, timestamp, to_json};
 use super::script::Script;
 use super::{Work, lanes, nodes};
 use crate::domain::{Knob, Timestamp};
-use crate::store::{BucketOf, BusinessEvent, Dial, Event, NotedBucket, Said, subject};
+use crate::events::{Event, EventKind, Origin, Subject};
+use crate::store::{BucketOf, BusinessEvent, Dial, NotedBucket, Said};
 
 pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
     let rows = sqlx::query("SELECT * FROM dial ORDER BY what, name").fetch_all(connection).await?;
@@ -19,8 +20,7 @@ pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
                 name: row.try_get("name")?,
                 value: row.try_get("value")?,
                 in_file: row.try_get("in_file")?,
-                by_person: row.try_get("by_person")?,
-                why: row.try_get("why")?,
+                origin: from_json(row, "origin")?,
                 since: timestamp(row, "since")?,
             })
         })
@@ -36,9 +36,9 @@ pub(super) async fn set(connection: &mut SqliteConnection, dial: Dial, now: Time
 /// The later of two overrides applies. But a provider's rate limit never replaces a rate that an operator has set.
 async fn store(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> Work<bool> {
     let stored = sqlx::query(
-        "INSERT INTO dial (what, name, value, in_file, by_person, why, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO dial (what, name, value, in_file, by_person, origin, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET value = excluded.value, in_file = excluded.in_file, by_person = excluded.by_person,
-             why = excluded.why, since = excluded.since
+             origin = excluded.origin, since = excluded.since
          WHERE excluded.in_file <> in_file
              OR excluded.since >= since AND NOT (what = ?8 AND by_person = 1 AND excluded.by_person = 0)",
     )
@@ -46,21 +46,22 @@ async fn store(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -
     .bind(&dial.name)
     .bind(&dial.value)
     .bind(&dial.in_file)
-    .bind(dial.by_person)
-    .bind(&dial.why)
+    .bind(dial.origin.is_operator())
+    .bind(to_json(&dial.origin))
     .bind(dial.since.millis())
     .bind(Knob::Rate.code())
     .execute(&mut *connection)
     .await?
     .rows_affected()
         > 0;
-    let (knob, value, why) = (dial.knob.what(), &dial.value, &dial.why);
-    let text = if stored {
-        format!("{knob} set to {value} (in the file: {}): {why}", dial.in_file)
+    let (setting, value) = (dial.knob, dial.value.clone());
+    let kind = if stored {
+        EventKind::SettingOverridden { setting, value, in_file: dial.in_file.clone() }
     } else {
-        format!("{knob} not set to {value}, because an earlier setting takes precedence: {why}")
+        EventKind::OverrideIgnored { setting, value }
     };
-    nodes::note(connection, Event { at: now, subject: dial.subject(), text }).await?;
+    let event = Event { at: now, subject: dial.subject(), origin: dial.origin.clone(), kind };
+    nodes::record_event(connection, event).await?;
     Ok(stored)
 }
 
@@ -68,7 +69,7 @@ pub(super) async fn clear(
     connection: &mut SqliteConnection,
     knob: Knob,
     name: String,
-    why: String,
+    origin: Origin,
     now: Timestamp,
 ) -> Work<Option<u64>> {
     let was = sqlx::query("DELETE FROM dial WHERE what = ?1 AND name = ?2 RETURNING value")
@@ -78,8 +79,8 @@ pub(super) async fn clear(
         .await?;
     let Some(was) = was else { return Ok(None) };
     let was: String = was.try_get("value")?;
-    let text = format!("{} reset to the value in the file, was {was}: {why}", knob.what());
-    nodes::note(connection, Event { at: now, subject: subject(knob, &name), text }).await?;
+    let kind = EventKind::OverrideEnded { setting: knob, value: was };
+    nodes::record_event(connection, Event { at: now, subject: Subject::of_setting(knob, &name), origin, kind }).await?;
     bump(connection).await.map(Some)
 }
 
@@ -136,8 +137,8 @@ pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec
 
 async fn apply(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<()> {
     let (at, said) = (event.received, event.said);
-    for (subject, text) in event.told {
-        nodes::note(connection, Event { at, subject, text }).await?;
+    for event in event.told {
+        nodes::record_event(connection, event).await?;
     }
     for dial in &event.dials {
         store(connection, dial, at).await?;
@@ -156,7 +157,7 @@ async fn apply(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<
         4,
         &event.says,
         |query: Bound<'_>, said| {
-            query.bind(said.about.clone()).bind(said.what.clone()).bind(said.value.clone()).bind(said.at.millis())
+            query.bind(to_json(&said.about)).bind(said.what.clone()).bind(said.value.clone()).bind(said.at.millis())
         },
     )
     .await?;
@@ -168,7 +169,7 @@ pub(super) async fn said(connection: &mut SqliteConnection) -> Work<Vec<Said>> {
     rows.iter()
         .map(|row| {
             Ok(Said {
-                about: row.try_get("about")?,
+                about: from_json(row, "about")?,
                 what: row.try_get("what")?,
                 value: row.try_get("value")?,
                 at: timestamp(row, "at")?,

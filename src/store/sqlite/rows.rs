@@ -111,6 +111,23 @@ pub(super) fn decoded<T>(row: &SqliteRow, column: &'static str, from_code: impl 
     Ok(from_code(code).ok_or_else(|| nonsense(&code.to_string(), column))?)
 }
 
+/// Reads a value that is stored as JSON.
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Work<T> {
+    let text: String = row.try_get(column)?;
+    Ok(serde_json::from_str(&text).map_err(|_| nonsense(&text, column))?)
+}
+
+/// The same for a value that may be missing.
+pub(super) fn maybe_json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Work<Option<T>> {
+    let text: Option<String> = row.try_get(column)?;
+    Ok(text.map(|text| serde_json::from_str(&text).map_err(|_| nonsense(&text, column))).transpose()?)
+}
+
+/// Writes a value as JSON. The types of the store have no value that JSON cannot hold.
+pub(super) fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// Builds a statement that returns many rows as one text, a line for each. `$line` is an expression; `$rows` follows
 /// `FROM`.
 ///

@@ -12,9 +12,10 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
     Span, StepIndex, Tallies, Timestamp,
 };
+use crate::events::{Event, Origin};
 use crate::store::signal::Places;
 use crate::store::{
-    Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Event, Heard, Hold,
+    Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Heard, Hold,
     Inbound, InboundOf, Joined, Joining, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt,
     Result, Said, Scope, Sender, Signals, Spread, StepHold, Store, TierPlace, Turns, Walk, Whole, Whom, Wish,
 };
@@ -79,8 +80,8 @@ impl Store for Sqlite {
         self.write("create messages", move |c| Box::pin(batches::spread(c, spread))).await
     }
 
-    async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()> {
-        self.write("publish a batch", move |c| Box::pin(batches::publish(c, batch, state, now))).await
+    async fn publish_batch(&self, batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> Result<()> {
+        self.write("publish a batch", move |c| Box::pin(batches::publish(c, batch, state, origin, now))).await
     }
 
     async fn join(&self, joining: Joining) -> Result<Joined> {
@@ -129,10 +130,10 @@ impl Store for Sqlite {
         batch: BatchId,
         from: Vec<BatchState>,
         to: BatchState,
-        why: Option<String>,
+        origin: Option<Origin>,
         now: Timestamp,
     ) -> Result<Option<u64>> {
-        self.write("change the state of a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, why, now)))
+        self.write("change the state of a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, origin, now)))
             .await
     }
 
@@ -236,7 +237,7 @@ impl Store for Sqlite {
         self.write("hold a lane or a template", move |c| Box::pin(lanes::hold(c, hold, begun))).await
     }
 
-    async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32> {
+    async fn release(&self, lane: String, template: String, now: Timestamp, by: Origin) -> Result<u32> {
         self.write("release a hold", move |c| Box::pin(lanes::release(c, lane, template, now, by))).await
     }
 
@@ -252,7 +253,7 @@ impl Store for Sqlite {
         &self,
         batch: BatchId,
         only: Option<StepIndex>,
-        by: String,
+        by: Origin,
         now: Timestamp,
     ) -> Result<Option<u64>> {
         let release = "release a step";
@@ -271,8 +272,8 @@ impl Store for Sqlite {
         self.write("change a setting", move |c| Box::pin(overrides::set(c, dial, now))).await
     }
 
-    async fn turn_back(&self, knob: Knob, name: String, why: String, now: Timestamp) -> Result<Option<u64>> {
-        self.write("reset a setting", move |c| Box::pin(overrides::clear(c, knob, name, why, now))).await
+    async fn turn_back(&self, knob: Knob, name: String, origin: Origin, now: Timestamp) -> Result<Option<u64>> {
+        self.write("reset a setting", move |c| Box::pin(overrides::clear(c, knob, name, origin, now))).await
     }
 
     async fn buckets(&self) -> Result<Vec<NotedBucket>> {
@@ -390,12 +391,16 @@ impl Store for Sqlite {
         self.read("read the latest decision", move |c| Box::pin(nodes::seq(c))).await
     }
 
-    async fn note(&self, event: Event) -> Result<()> {
-        self.write("record an event", move |c| Box::pin(nodes::note(c, event))).await
+    async fn record_event(&self, event: Event) -> Result<()> {
+        self.write("record an event", move |c| Box::pin(nodes::record_event(c, event))).await
     }
 
     async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>> {
         self.read("read events", move |c| Box::pin(nodes::events(c, after, limit))).await
+    }
+
+    async fn events_of(&self, batch: BatchId, lanes: Vec<String>, limit: u32) -> Result<Vec<Event>> {
+        self.read("read the events of a campaign", move |c| Box::pin(nodes::events_of(c, batch, lanes, limit))).await
     }
 
     fn signals(&self) -> &Signals {

@@ -15,7 +15,8 @@ use sqlx::{Connection, SqliteConnection};
 use super::Sqlite;
 use crate::clock::{Clock, RealClock};
 use crate::domain::Timestamp;
-use crate::store::{Event, Result};
+use crate::events::{Event, EventKind, Subject};
+use crate::store::Result;
 
 struct TempDatabase {
     folder: tempfile::TempDir,
@@ -44,7 +45,7 @@ impl TempDatabase {
 }
 
 fn event() -> Event {
-    Event { at: now(), subject: "node".to_owned(), text: "awake".to_owned() }
+    Event::by_server(now(), Subject::Server, EventKind::AskingDone)
 }
 
 fn now() -> Timestamp {

@@ -95,10 +95,10 @@ fn silence_decides_nothing_while_receipts_are_rejected() {
     assert_eq!(gaps.first_doubt(second(1)), None);
     gaps.turned_away(LANE, second(100));
     gaps.turned_away(LANE, second(150));
-    assert_eq!(gaps.first_doubt(second(160)), Some(DoubtState::Since(second(100), DoubtCause::TurnedAway)));
+    assert_eq!(gaps.first_doubt(second(160)), Some(DoubtState::Since(second(100), DoubtCause::SecretMismatch)));
     assert_eq!(
         gaps.restored(second(161)).first_doubt(second(161)),
-        Some(DoubtState::Since(second(100), DoubtCause::TurnedAway))
+        Some(DoubtState::Since(second(100), DoubtCause::SecretMismatch))
     );
     assert_eq!(gaps.plain(second(50), second(99), second(160)), Silence::Trusted, "due while we listened");
     assert!(matches!(gaps.plain(second(50), second(120), second(160)), Silence::Held { .. }));
@@ -118,7 +118,7 @@ fn an_authentic_webhook_ends_a_doubt_unless_others_are_still_rejected() {
     gaps.heard(&[], second(104));
     assert_eq!(
         gaps.first_doubt(second(111)),
-        Some(DoubtState::Since(second(100), DoubtCause::TurnedAway)),
+        Some(DoubtState::Since(second(100), DoubtCause::SecretMismatch)),
         "some are accepted and some are rejected"
     );
     let Some(DoubtState::Over(gap, filled)) = gaps.first_doubt(second(112)) else { panic!("still in doubt") };
@@ -140,7 +140,7 @@ fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
         assert_eq!(gaps.first_doubt(second(164)), None);
         gaps.unheard(0, second(said), second(164));
     }
-    assert_eq!(gaps.first_doubt(second(165)), Some(DoubtState::Since(second(100), DoubtCause::Unheard)));
+    assert_eq!(gaps.first_doubt(second(165)), Some(DoubtState::Since(second(100), DoubtCause::NoWebhooks)));
     assert!(matches!(gaps.plain(second(50), second(120), second(165)), Silence::Held { .. }));
     gaps.heard(&[], second(170));
     assert!(matches!(gaps.first_doubt(second(175)), Some(DoubtState::Over(gap, _)) if gap.until == second(170)));
@@ -154,7 +154,7 @@ fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
 fn a_doubt_about_webhooks_without_further_signs_ends_after_an_hour() {
     let gaps = at_two_addresses(second(0));
     gaps.turned_away(LANE, second(100));
-    assert_eq!(gaps.first_doubt(second(3_699)), Some(DoubtState::Since(second(100), DoubtCause::TurnedAway)));
+    assert_eq!(gaps.first_doubt(second(3_699)), Some(DoubtState::Since(second(100), DoubtCause::SecretMismatch)));
     assert!(matches!(gaps.first_doubt(second(3_700)), Some(DoubtState::Over(gap, None)) if gap.until == second(3_700)));
 }
 
@@ -247,7 +247,7 @@ fn a_new_status_in_an_inquiry_begins_a_doubt_at_once() {
     assert!(matches!(gaps.hold_for_inquiry(0, &due, second(120)), Some(Silence::Held { .. })));
     let (asked, _) = gaps.inquiry(0).unwrap();
     gaps.record_inquiry(0, asked, Some(second(121)), second(122));
-    assert_eq!(gaps.first_doubt(second(122)), Some(DoubtState::Since(second(99), DoubtCause::Unheard)));
+    assert_eq!(gaps.first_doubt(second(122)), Some(DoubtState::Since(second(99), DoubtCause::NoWebhooks)));
     assert!(matches!(gaps.plain(second(100), second(120), second(123)), Silence::Held { .. }));
 }
 

@@ -11,6 +11,7 @@ use volley::campaign::{self, Decided, Draft, Launched, Launcher, Report, Story};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
+use volley::events::Origin;
 use volley::node::{Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
@@ -174,7 +175,7 @@ impl ByHand {
     pub(crate) async fn launch(&self, text: &str) -> Launched {
         let draft = Draft::parse("test.toml", text).unwrap();
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
-        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config, by: Origin::SERVER };
         launcher.launch(&draft, |_| None).await.unwrap().0
     }
 
@@ -321,21 +322,24 @@ impl ByHand {
     /// Calls a campaign off, as the command does.
     pub(crate) async fn cancel(&self, launched: &Launched) {
         let batch = self.batch(launched).await;
-        let cancelling = campaign::cancel(self.store.as_ref(), self.clock.as_ref(), &batch, "ann");
+        let by = Origin::operator("ann", None);
+        let cancelling = campaign::cancel(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
         let decided = going_on(&self.clock, cancelling).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 
     pub(crate) async fn pause(&self, launched: &Launched) {
         let batch = self.batch(launched).await;
-        let pausing = campaign::pause(self.store.as_ref(), self.clock.as_ref(), &batch, "ann");
+        let by = Origin::operator("ann", None);
+        let pausing = campaign::pause(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
         let decided = going_on(&self.clock, pausing).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 
     pub(crate) async fn resume(&self, launched: &Launched) {
         let batch = self.batch(launched).await;
-        let resuming = campaign::resume(self.store.as_ref(), self.clock.as_ref(), &batch, "ann");
+        let by = Origin::operator("ann", None);
+        let resuming = campaign::resume(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
         let decided = going_on(&self.clock, resuming).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }

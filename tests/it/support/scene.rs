@@ -3,6 +3,7 @@
 use volley::campaign::Launched;
 use volley::clock::Clock;
 use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, WishFrom};
+use volley::events::Origin;
 use volley::store::{Hold, OptOut};
 
 use super::by_hand::{ByHand, is_awaiting};
@@ -84,7 +85,7 @@ impl Scene {
 
     pub(crate) async fn hold_template(&self, lane: &str, template: &str) {
         let (lane, template, since) = (lane.to_owned(), template.to_owned(), self.world.clock.now());
-        let hold = Hold::of_person(&lane, &template, "paused by ann".to_owned(), since);
+        let hold = Hold::by_operator(&lane, &template, Origin::operator("ann", None), since);
         self.world.store.hold(hold, since).await.unwrap();
         self.pass(Span::from_secs(3)).await;
     }
@@ -94,7 +95,7 @@ impl Scene {
     }
 
     pub(crate) async fn release_template(&self, lane: &str, template: &str) {
-        let (now, by) = (self.world.clock.now(), "ann".to_owned());
+        let (now, by) = (self.world.clock.now(), Origin::operator("ann", None));
         self.world.store.release(lane.to_owned(), template.to_owned(), now, by).await.unwrap();
     }
 

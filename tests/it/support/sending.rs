@@ -10,6 +10,7 @@ use volley::campaign::{Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, MessageKey, Present, Span, State, StepIndex};
+use volley::events::Origin;
 use volley::node::{Node, Os, Parts, StartError};
 use volley::provider::{Http, Resolve, Transport, install_tls};
 use volley::store::{self, Attempt, Hold, Store, Verdict};
@@ -159,6 +160,7 @@ impl Sending {
             clock: self.clock.as_ref(),
             chance: &self.chance,
             config: &self.config,
+            by: Origin::SERVER,
         };
         launcher.launch(&draft, |_| None).await.unwrap().0
     }
@@ -195,7 +197,7 @@ impl Sending {
 
     pub(crate) async fn release(&self, lane: &str) {
         let now = self.clock.now();
-        self.store.release(lane.to_owned(), String::new(), now, "a test".to_owned()).await.unwrap();
+        self.store.release(lane.to_owned(), String::new(), now, Origin::operator("a test", None)).await.unwrap();
     }
 
     pub(crate) async fn stop(self) {

@@ -13,6 +13,7 @@ use volley::clock::{Chance, Clock, RealClock};
 use volley::config::{self, Config};
 use volley::dispatch::LaneStatus;
 use volley::domain::{Count, Outcome, Span, Tallies, Umid};
+use volley::events::Origin;
 use volley::node::{Failed, Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
 use volley::simulator::{self, Model, Profile, WebhookTarget};
@@ -246,6 +247,7 @@ impl World {
             clock: self.clock.as_ref(),
             chance: &self.chance,
             config: &self.config,
+            by: Origin::SERVER,
         };
         launcher.launch(&draft, |_| None).await.unwrap().0
     }

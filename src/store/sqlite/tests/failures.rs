@@ -95,7 +95,7 @@ async fn a_panic_of_the_writer_fails_every_later_write_at_once() {
     let lost: Result<(), Error> = lost.await;
     assert!(matches!(lost, Err(Error::Closed { .. })), "{lost:?}");
     store.ended().await;
-    assert!(matches!(store.note(event()).await, Err(Error::Closed { .. })));
+    assert!(matches!(store.record_event(event()).await, Err(Error::Closed { .. })));
     assert!(store.events(0, 10).await.unwrap().is_empty(), "committed data can still be read");
     store.close().await;
 }
@@ -107,8 +107,11 @@ async fn a_full_disk_fails_a_write_until_there_is_room_again() {
     let audience = audience(&store).await;
     pragma(&store, "PRAGMA max_page_count = 1").await;
     // Three verbs of one commit: if the full disk ended the transaction, none of them reports success.
-    let (noted, added, second) =
-        tokio::join!(store.note(event()), store.add_recipients(audience, 0, many()), store.note(event()));
+    let (noted, added, second) = tokio::join!(
+        store.record_event(event()),
+        store.add_recipients(audience, 0, many()),
+        store.record_event(event())
+    );
     assert!(matches!(added, Err(Error::Full { .. })), "{added:?}");
     assert!(added.unwrap_err().is_passing());
     let mut kept = 0;
@@ -148,7 +151,7 @@ async fn a_server_that_cannot_write_reports_it_to_other_processes() {
     assert_eq!(reported().await, full(since));
     // One period of trouble, although a write succeeded between two failures.
     clock.advance(Span::from_secs(4));
-    server.note(event()).await.unwrap();
+    server.record_event(event()).await.unwrap();
     fails().await;
     assert_eq!(reported().await, full(since));
     clock.advance(Span::from_secs(6));
@@ -164,7 +167,7 @@ async fn a_read_only_database_fails_writes_and_can_still_be_read() {
     let db = TempDatabase::new();
     let store = db.open().await.unwrap();
     pragma(&store, "PRAGMA query_only = 1").await;
-    assert!(matches!(store.note(event()).await, Err(Error::ReadOnly { .. })));
+    assert!(matches!(store.record_event(event()).await, Err(Error::ReadOnly { .. })));
     assert!(store.events(0, 10).await.unwrap().is_empty());
 }
 
@@ -175,12 +178,12 @@ async fn a_lock_of_another_process_fails_a_write_until_it_is_released() {
     pragma(&store, "PRAGMA busy_timeout = 0").await;
     let mut other = raw(&db).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-    let (first, second) = tokio::join!(store.note(event()), store.note(event()));
+    let (first, second) = tokio::join!(store.record_event(event()), store.record_event(event()));
     for answer in [first, second] {
         assert!(matches!(&answer, Err(error @ Error::Locked { .. }) if error.is_passing()), "{answer:?}");
     }
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
-    store.note(event()).await.unwrap();
+    store.record_event(event()).await.unwrap();
 }
 
 #[tokio::test]
@@ -191,7 +194,7 @@ async fn a_transaction_that_ends_too_early_fails_only_its_group() {
     let broken =
         store.write("break", |c| Box::pin(async move { Ok(sqlx::query("COMMIT").execute(c).await.map(drop)?) }));
     assert!(matches!(broken.await, Err(Error::Commit { .. })));
-    store.note(event()).await.unwrap();
+    store.record_event(event()).await.unwrap();
     assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
 }
 

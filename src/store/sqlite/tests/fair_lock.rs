@@ -19,7 +19,7 @@ fn write_on(store: &Arc<Sqlite>, written: &Arc<AtomicU32>) -> JoinSet<()> {
         let (store, written) = (Arc::clone(store), Arc::clone(written));
         tasks.spawn(async move {
             loop {
-                store.note(event()).await.unwrap();
+                store.record_event(event()).await.unwrap();
                 written.fetch_add(1, Ordering::Relaxed);
             }
         });
@@ -42,7 +42,7 @@ async fn written_meanwhile(busy: &Arc<Sqlite>, other: &Sqlite) -> u32 {
             tokio::task::yield_now().await;
         }
         let before = written.load(Ordering::Relaxed);
-        other.note(event()).await.unwrap();
+        other.record_event(event()).await.unwrap();
         most = most.max(written.load(Ordering::Relaxed) - before);
     }
     tasks.shutdown().await;
@@ -78,7 +78,7 @@ async fn a_command_stopped_while_it_holds_the_turn_delays_the_server_once() {
 
     let noting = tokio::spawn({
         let server = Arc::clone(&server);
-        async move { server.note(event()).await }
+        async move { server.record_event(event()).await }
     });
     while clock.next_sleeper().is_none() {
         tokio::task::yield_now().await;
@@ -87,7 +87,7 @@ async fn a_command_stopped_while_it_holds_the_turn_delays_the_server_once() {
     clock.advance(Span::from_secs(2));
     noting.await.unwrap().unwrap();
     // These do not wait: the clock does not move any more.
-    server.note(event()).await.unwrap();
-    server.note(event()).await.unwrap();
+    server.record_event(event()).await.unwrap();
+    server.record_event(event()).await.unwrap();
     assert_eq!(server.events(0, 9).await.unwrap().len(), 3);
 }

@@ -20,7 +20,7 @@ async fn a_file_that_is_opened_through_links_is_one_database() {
     std::os::unix::fs::symlink(&link, &other).unwrap();
     let by_link = open(&other).await.unwrap();
     let by_name = db.open().await.unwrap();
-    by_link.note(event()).await.unwrap();
+    by_link.record_event(event()).await.unwrap();
     assert_eq!(by_name.events(0, 9).await.unwrap().len(), 1);
     let first = started(&by_link, now()).await;
     assert_eq!(by_name.lease().await.unwrap().epoch, first.epoch);

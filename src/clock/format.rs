@@ -9,11 +9,11 @@ use chrono_tz::Tz;
 use crate::domain::{Timestamp, Zone};
 
 /// Formats a time with its zone: `2026-12-01 09:00 +08 (Asia/Singapore)`. Without a zone it uses this machine's.
-pub fn moment(at: Timestamp, zone: Option<Zone>) -> String {
+pub fn format_time(at: Timestamp, zone: Option<Zone>) -> String {
     // The offset of UTC is its name.
     let named = zone.or_else(machine_zone).filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
     let name = named.map(|zone| format!(" ({zone})")).unwrap_or_default();
-    format!("{}{name}", moment_within(at, zone))
+    format!("{}{name}", format_time_short(at, zone))
 }
 
 /// The zone of this machine's clock, if it has a name.
@@ -27,19 +27,19 @@ fn machine_zone() -> Option<Zone> {
 }
 
 /// Formats a time without the name of its zone: `2026-12-01 09:00 +08`.
-pub(super) fn moment_within(at: Timestamp, zone: Option<Zone>) -> String {
+pub fn format_time_short(at: Timestamp, zone: Option<Zone>) -> String {
     // Whole minutes are shown without seconds.
     let is_whole = at.millis().rem_euclid(60_000) < 1_000;
     on_clock(at, zone, if is_whole { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" })
 }
 
 /// Formats a time to the millisecond, for lists: `2026-11-20 14:15:02.123 +08`.
-pub fn moment_exactly(at: Timestamp, zone: Option<Zone>) -> String {
+pub fn format_time_exactly(at: Timestamp, zone: Option<Zone>) -> String {
     on_clock(at, zone, "%Y-%m-%d %H:%M:%S%.3f")
 }
 
 /// Formats a time of day: `14:15:02 +08`.
-pub fn time_of_day(at: Timestamp, zone: Option<Zone>) -> String {
+pub fn format_time_of_day(at: Timestamp, zone: Option<Zone>) -> String {
     on_clock(at, zone, "%H:%M:%S")
 }
 
@@ -77,12 +77,18 @@ mod tests {
         let at = |text| Timestamp::parse_rfc3339(text).unwrap();
         let there = |zone: &str| Some(zone.parse::<Zone>().unwrap());
         let singapore = there("Asia/Singapore");
-        assert_eq!(moment(at("2026-12-01T01:00:00Z"), singapore), "2026-12-01 09:00 +08 (Asia/Singapore)");
-        assert_eq!(moment(at("2026-12-01T01:00:07Z"), singapore), "2026-12-01 09:00:07 +08 (Asia/Singapore)");
-        assert_eq!(moment(at("2026-12-01T01:00:00Z"), there("Asia/Kolkata")), "2026-12-01 06:30 +05:30 (Asia/Kolkata)");
-        assert_eq!(moment(at("2026-12-01T01:00:00Z"), there("europe/london")), "2026-12-01 01:00 UTC (Europe/London)");
-        assert_eq!(moment(at("2026-12-01T01:00:00Z"), there("UTC")), "2026-12-01 01:00 UTC");
-        assert_eq!(moment_exactly(at("2026-12-01T01:00:00.250Z"), singapore), "2026-12-01 09:00:00.250 +08");
-        assert_eq!(time_of_day(at("2026-07-01T01:00:00Z"), there("America/New_York")), "21:00:00 -04");
+        assert_eq!(format_time(at("2026-12-01T01:00:00Z"), singapore), "2026-12-01 09:00 +08 (Asia/Singapore)");
+        assert_eq!(format_time(at("2026-12-01T01:00:07Z"), singapore), "2026-12-01 09:00:07 +08 (Asia/Singapore)");
+        assert_eq!(
+            format_time(at("2026-12-01T01:00:00Z"), there("Asia/Kolkata")),
+            "2026-12-01 06:30 +05:30 (Asia/Kolkata)"
+        );
+        assert_eq!(
+            format_time(at("2026-12-01T01:00:00Z"), there("europe/london")),
+            "2026-12-01 01:00 UTC (Europe/London)"
+        );
+        assert_eq!(format_time(at("2026-12-01T01:00:00Z"), there("UTC")), "2026-12-01 01:00 UTC");
+        assert_eq!(format_time_exactly(at("2026-12-01T01:00:00.250Z"), singapore), "2026-12-01 09:00:00.250 +08");
+        assert_eq!(format_time_of_day(at("2026-07-01T01:00:00Z"), there("America/New_York")), "21:00:00 -04");
     }
 }

@@ -1,0 +1,193 @@
+//! The kinds of events, each with its own facts.
+
+use serde::{Deserialize, Serialize};
+
+use super::AccountReport;
+use crate::domain::{DoubtCause, Knob, Portion, Rate, Span, Timestamp, rfc3339, rfc3339_option};
+
+/// What happened. The subject says to what, the origin says by whom and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventKind {
+    // Campaigns.
+    Drafted,
+    Launched,
+    /// Launched, or resumed, to start later.
+    Scheduled {
+        #[serde(with = "rfc3339_option", default, skip_serializing_if = "Option::is_none")]
+        starts_at: Option<Timestamp>,
+    },
+    Started,
+    Paused,
+    Resumed,
+    /// Messages of a finished campaign returned to a queue.
+    Reopened,
+    /// Every message is submitted or has its outcome.
+    Finished,
+    Cancelled,
+    /// The messages that were not submitted have their outcome.
+    CancelSwept,
+    /// Every message has its outcome.
+    Settled,
+    /// The plan was changed.
+    Changed {
+        changes: Vec<ChangedKey>,
+    },
+    /// The campaign's `end` came; this many messages were never submitted.
+    Expired {
+        messages: u64,
+    },
+    /// The state of every message when the campaign stopped.
+    CancelCertified {
+        certificate: Certificate,
+    },
+    /// The rows of the campaign's messages are removed.
+    Purged {
+        messages: u32,
+    },
+
+    // Steps, lanes and templates.
+    Held {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<u32>,
+    },
+    Released,
+
+    // Lanes and portfolios.
+    /// The provider throttled the lane.
+    Throttled {
+        sixteenths: u8,
+        rate: Rate,
+    },
+    FullRate {
+        rate: Rate,
+    },
+    OutageBegan {
+        in_flight: u32,
+    },
+    OutageEnded {
+        lasted: Span,
+    },
+    TierSpent {
+        recipients: u32,
+        #[serde(with = "rfc3339_option", default, skip_serializing_if = "Option::is_none")]
+        free_at: Option<Timestamp>,
+    },
+    TierFreed {
+        recipients: u32,
+        of: u32,
+    },
+    /// A setting of the configuration file is overridden. `in_file` is its value there.
+    SettingOverridden {
+        setting: Knob,
+        value: String,
+        in_file: String,
+    },
+    /// A later or stronger override is in effect, so this one is not.
+    OverrideIgnored {
+        setting: Knob,
+        value: String,
+    },
+    OverrideEnded {
+        setting: Knob,
+        value: String,
+    },
+
+    // Servers and the way to the provider.
+    /// Messages were in flight when the last server died.
+    FoundInFlight {
+        messages: u64,
+    },
+    /// Receipts could not arrive. Deadlines wait until `repeats_until` for the provider's repeats; without it, receipts
+    /// of that time are lost.
+    GapEnded {
+        #[serde(with = "rfc3339")]
+        from: Timestamp,
+        /// None if the clock was set back meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lasted: Option<Span>,
+        /// What was in doubt about which provider address; none if no server could store receipts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        doubt: Option<DoubtCause>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+        #[serde(with = "rfc3339_option", default, skip_serializing_if = "Option::is_none")]
+        repeats_until: Option<Timestamp>,
+    },
+    /// It is not proven that receipts of a provider address arrive.
+    ReceiptsDoubted {
+        #[serde(with = "rfc3339")]
+        since: Timestamp,
+        doubt: DoubtCause,
+        address: String,
+    },
+    /// The provider is asked about deadlines whose receipts may be missing.
+    AskingBegan {
+        deadlines: u64,
+        takes: Span,
+    },
+    AskingDone,
+
+    // Opt-outs and the provider's account.
+    /// A recipient whose number is not known asked for no more messages.
+    OptOutUnidentified,
+    AccountReported {
+        report: AccountReport,
+        /// The account that the provider named, if no lane belongs to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unknown_account: Option<String>,
+    },
+
+    /// A kind that this version does not know.
+    Other {
+        name: String,
+    },
+}
+
+/// One changed key of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedKey {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u8>,
+    pub key: String,
+    pub before: String,
+    pub after: String,
+}
+
+/// The messages of a campaign by state; the parts sum to all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    pub never_sent: i64,
+    /// Being submitted at that moment; they could not be recalled.
+    pub in_flight: i64,
+    /// Accepted by the provider, which may still deliver them.
+    pub accepted: i64,
+    pub reached: i64,
+    /// Ended before without being reached.
+    pub over_before: i64,
+    /// The time until every server obeyed; `None` if none was running, or one did not confirm.
+    pub stopped_after_ms: Option<i64>,
+}
+
+impl EventKind {
+    /// Reads a kind back from its JSON.
+    pub fn read(text: &str) -> Self {
+        #[derive(Deserialize)]
+        struct Named {
+            kind: String,
+        }
+        serde_json::from_str(text).unwrap_or_else(|_| {
+            let named = serde_json::from_str(text).map(|Named { kind }| kind);
+            Self::Other { name: named.unwrap_or_else(|_| "unreadable".to_owned()) }
+        })
+    }
+
+    pub fn throttled(portion: Portion, rate: Rate) -> Self {
+        Self::Throttled { sixteenths: portion.sixteenths(), rate }
+    }
+
+    /// Whether sending stops or slows because of it, so that logs warn.
+    pub const fn is_bad(&self) -> bool {
+        matches!(self, Self::Held { .. } | Self::Throttled { .. } | Self::OutageBegan { .. } | Self::TierSpent { .. })
+    }
+}

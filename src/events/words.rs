@@ -1,0 +1,268 @@
+//! Events as English sentences, for output and logs.
+
+use std::fmt;
+
+use super::{
+    AccountReport, Actor, Certificate, ChangedKey, Event, EventKind, LimitEffect, NumberState, Origin, TemplateEffect,
+};
+use crate::clock::format_time;
+use crate::domain::{DoubtCause, Portion, Timestamp, grouped, plural};
+
+impl Event {
+    /// `campaign promo: paused by Ann: wrong text`.
+    pub fn sentence(&self) -> String {
+        format!("{}: {}", self.subject, self.text())
+    }
+
+    /// The sentence without its subject: `paused by Ann: wrong text`.
+    pub fn text(&self) -> String {
+        let text = self.origin.after(&self.what());
+        match &self.kind {
+            EventKind::Changed { changes } => {
+                let changes: Vec<String> = changes.iter().map(ChangedKey::to_string).collect();
+                format!("{text}: {}", changes.join("; "))
+            }
+            EventKind::Held { code: Some(code) } => format!("{text} (code {code})"),
+            _ => text,
+        }
+    }
+
+    fn what(&self) -> String {
+        let by_operator = self.origin.is_operator();
+        match &self.kind {
+            EventKind::Drafted => "saved as a draft".to_owned(),
+            EventKind::Launched => "launched".to_owned(),
+            EventKind::Scheduled { starts_at: Some(at) } => format!("scheduled to start at {}", format_time(*at, None)),
+            EventKind::Scheduled { starts_at: None } => "scheduled".to_owned(),
+            EventKind::Started => "started".to_owned(),
+            EventKind::Paused => "paused".to_owned(),
+            EventKind::Resumed => "resumed".to_owned(),
+            EventKind::Reopened => "running again: messages returned to a queue".to_owned(),
+            EventKind::Finished => "finished: nothing is left to submit".to_owned(),
+            EventKind::Cancelled => "cancelled".to_owned(),
+            EventKind::CancelSwept => "cancel completed: the messages that were not sent are cancelled".to_owned(),
+            EventKind::Settled => "settled: every message has its outcome".to_owned(),
+            EventKind::Changed { .. } => "changed".to_owned(),
+            EventKind::Expired { messages } => {
+                format!("its end has come: {} not sent by then, now expired", grouped(*messages))
+            }
+            EventKind::CancelCertified { certificate } => format!("when it was cancelled: {certificate}"),
+            EventKind::Purged { messages } => {
+                format!("purged: its {} are removed, its report stays", plural(u64::from(*messages), "message"))
+            }
+            EventKind::Held { .. } if by_operator => "paused".to_owned(),
+            EventKind::Held { .. } => "held".to_owned(),
+            EventKind::Released if by_operator => "resumed".to_owned(),
+            EventKind::Released => "released".to_owned(),
+            EventKind::Throttled { sixteenths, rate } => {
+                let portion = Portion::of_sixteenths(*sixteenths).unwrap_or(Portion::WHOLE);
+                format!("throttled by the provider: sends at {portion} of its rate of {rate}")
+            }
+            EventKind::FullRate { rate } => format!("sends at its full rate of {rate} again"),
+            EventKind::OutageBegan { in_flight } => format!(
+                "outage at the provider ({} in flight when it began); queued messages wait, and the server retries by \
+                 itself",
+                plural(u64::from(*in_flight), "request")
+            ),
+            EventKind::OutageEnded { lasted } => {
+                format!("the provider accepts messages again, after {}", lasted.rounded())
+            }
+            EventKind::TierSpent { recipients, free_at } => {
+                let next = free_at.map(|at| format!("; the next slot frees up at {}", format_time(at, None)));
+                format!(
+                    "its tier is spent: {} in the last day{}; no new recipients for now",
+                    plural(u64::from(*recipients), "recipient"),
+                    next.unwrap_or_default()
+                )
+            }
+            EventKind::TierFreed { recipients, of } => {
+                let (recipients, of) = (u64::from(*recipients), u64::from(*of));
+                format!("its tier has free slots again: {} of {} are taken", grouped(recipients), grouped(of))
+            }
+            EventKind::SettingOverridden { setting, value, in_file } => {
+                format!("{} set to {value} (in the file: {in_file})", setting.what())
+            }
+            EventKind::OverrideIgnored { setting, value } => {
+                format!("{} not set to {value}, because another override is in effect", setting.what())
+            }
+            EventKind::OverrideEnded { setting, value } => {
+                format!("{} is as in the file again, instead of {value}", setting.what())
+            }
+            EventKind::FoundInFlight { messages } => format!(
+                "{} in flight when the last server stopped; it is unknown which of them the provider accepted",
+                if *messages == 1 { "1 message was".to_owned() } else { format!("{} messages were", grouped(*messages)) }
+            ),
+            EventKind::GapEnded { lasted, doubt, address, repeats_until, .. } => {
+                let lasted = lasted.map_or_else(
+                    || "for an unknown time, because the clock was set back meanwhile".to_owned(),
+                    |lasted| format!("for {}", lasted.rounded()),
+                );
+                format!("{} {lasted}; {}", gap(*doubt, address.as_deref()), after_gap(*repeats_until))
+            }
+            EventKind::ReceiptsDoubted { since, doubt, address } => format!(
+                "since {}, {}; no message on its lanes falls back because receipts are missing",
+                format_time(*since, None),
+                describe_doubt(address, *doubt)
+            ),
+            EventKind::AskingBegan { deadlines, takes } => format!(
+                "receipts for {} may be missing; the server asks the provider, one a second, which takes {takes}",
+                plural(*deadlines, "deadline")
+            ),
+            EventKind::AskingDone => "the server has asked the provider about every deadline in doubt".to_owned(),
+            EventKind::OptOutUnidentified => {
+                "a recipient whose number is unknown, and who answers no message of ours, opted out; it takes effect once a \
+                 receipt links the number to the name on the channel"
+                    .to_owned()
+            }
+            EventKind::AccountReported { report, unknown_account } => {
+                let foreign = unknown_account.as_ref().map(|account| {
+                    format!(
+                        "; the event names account \"{account}\", which is the `account_id` of no lane, so only \
+                         restrictions are obeyed"
+                    )
+                });
+                format!("{}{}", reported(report), foreign.unwrap_or_default())
+            }
+            EventKind::Other { name } => format!("event of a later version ({name})"),
+        }
+    }
+}
+
+impl Origin {
+    /// Appends who did it and why: `paused by Ann: wrong text`.
+    pub fn after(&self, what: &str) -> String {
+        let by = match &self.by {
+            Actor::Operator(name) => format!(" by {name}"),
+            Actor::Provider | Actor::Server => String::new(),
+        };
+        match &self.reason {
+            Some(reason) => format!("{what}{by}: {reason}"),
+            None => format!("{what}{by}"),
+        }
+    }
+}
+
+impl fmt::Display for ChangedKey {
+    /// `step 2: ttl: 1h instead of 2h`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, key, before, after } = self;
+        step.map_or(Ok(()), |step| write!(f, "step {step}: "))?;
+        write!(f, "{key}: {after} instead of {before}")
+    }
+}
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { never_sent, in_flight, accepted, reached, over_before, stopped_after_ms } = self;
+        let [never_sent, in_flight, accepted, reached] =
+            [never_sent, in_flight, accepted, reached].map(|n| grouped(*n));
+        write!(
+            f,
+            "{never_sent} not sent · {in_flight} in flight · {accepted} sent, result pending · {reached} reached"
+        )?;
+        if *over_before > 0 {
+            write!(f, " · {} already failed", grouped(*over_before))?;
+        }
+        stopped_after_ms.map_or(Ok(()), |millis| write!(f, "; stopped after {millis} ms"))
+    }
+}
+
+/// Describes a doubt: what is not proven about a provider address.
+pub fn describe_doubt(address: &str, doubt: DoubtCause) -> String {
+    match doubt {
+        DoubtCause::SecretMismatch => {
+            format!("receipts of the provider at {address} are rejected, because the webhook secret does not match")
+        }
+        DoubtCause::NoWebhooks => format!(
+            "the provider at {address} reports statuses when asked, but its webhooks do not arrive at /webhooks/8x8"
+        ),
+        DoubtCause::Unreachable => format!("the provider at {address} does not answer"),
+    }
+}
+
+fn gap(doubt: Option<DoubtCause>, address: Option<&str>) -> String {
+    let provider = address.map_or_else(|| "the provider".to_owned(), |address| format!("the provider at {address}"));
+    match doubt {
+        None => "no receipts could be stored".to_owned(),
+        Some(DoubtCause::Unreachable) => format!("{provider} could not be confirmed as reachable"),
+        Some(DoubtCause::SecretMismatch | DoubtCause::NoWebhooks) => {
+            format!("{provider} could not be confirmed to reach this server")
+        }
+    }
+}
+
+fn after_gap(repeats_until: Option<Timestamp>) -> String {
+    match repeats_until {
+        Some(until) => format!("deadlines wait until {} for repeated receipts", format_time(until, None)),
+        None => "receipts of that time are lost; `after_gap` decides its deadlines (by default the provider is asked)"
+            .to_owned(),
+    }
+}
+
+fn reported(report: &AccountReport) -> String {
+    match report {
+        AccountReport::NumberWithoutLane { word, number } => format!(
+            "the provider reports {word} for {number}, which is the `number` of no lane; nothing changes until a lane has \
+             this `number`"
+        ),
+        AccountReport::UnknownWord { word, number } => {
+            format!("the provider reports \"{word}\" for {number}, which Volley does not know; nothing changes")
+        }
+        AccountReport::NumberState { state, number } => {
+            let (word, meaning) = match state {
+                NumberState::Flagged => {
+                    ("FLAGGED", "recipients block or report its messages; its limit goes down unless that improves")
+                }
+                NumberState::Unflagged => ("UNFLAGGED", "its quality is good again"),
+                NumberState::Onboarding => ("ONBOARDING", "it is still being registered"),
+            };
+            format!("the provider reports {word} for {number}: {meaning}")
+        }
+        AccountReport::Limit { word, limit, number, effect } => {
+            let effect = match effect {
+                LimitEffect::Applied => "",
+                LimitEffect::NothingChanges => "; nothing changes",
+                LimitEffect::UnknownLimit => ", which names no tier that counts recipients; nothing changes",
+            };
+            format!("the provider reports {word} to {limit} for {number}{effect}")
+        }
+        AccountReport::Throughput { number, is_as_fast } => {
+            let because = is_as_fast.as_ref().map(|rate| format!("its rate is already {rate}, so "));
+            format!(
+                "the provider reports THROUGHPUT_UPGRADE for {number}; {}nothing changes",
+                because.unwrap_or_default()
+            )
+        }
+        AccountReport::TemplateStatus { status, details, effect } => template_status(status, details, *effect),
+        AccountReport::TemplateQuality { quality, before } => {
+            let next = if quality == "RED" { "; the provider pauses it next" } else { "" };
+            format!("the provider reports quality {quality}, after {before}{next}")
+        }
+        AccountReport::TemplateCategory { category, before } => format!(
+            "the provider changed its category to {category}, from {before}; it now costs as much as that category: \
+             update the campaigns that use it"
+        ),
+        AccountReport::TemplateAdvice { advised, category } => {
+            format!("the provider considers it {advised} instead of {category}; nothing has changed yet")
+        }
+        AccountReport::Account { word, details } => {
+            let details = if details.is_empty() { String::new() } else { format!(": {details}") };
+            format!("the provider reports {word}{details}; nothing changes for messages")
+        }
+    }
+}
+
+fn template_status(status: &str, details: &str, effect: TemplateEffect) -> String {
+    let details = if details.is_empty() { String::new() } else { format!(" ({details})") };
+    let effect = match effect {
+        TemplateEffect::Released => ": it may be sent".to_owned(),
+        TemplateEffect::Held => ": its messages wait".to_owned(),
+        TemplateEffect::AtRisk { disabled_at } => {
+            let at = disabled_at.map(|at| format!(" at {}", format_time(at, None))).unwrap_or_default();
+            format!(": it will be disabled{at} unless its quality improves")
+        }
+        TemplateEffect::Unnamed => " for a template that it does not name; nothing changes".to_owned(),
+        TemplateEffect::NothingChanges => String::new(),
+    };
+    format!("the provider reports {status}{details}{effect}")
+}
