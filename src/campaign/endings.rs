@@ -308,3 +308,42 @@ pub(super) fn expired(before: &Present, plan: &Plan) -> String {
         _ => format!("Its time ran out before {unsent} could be submitted: expired."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{BatchId, Channel, Step};
+    use crate::events::Origin;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
+    fn event(second: i64, subject: Subject, kind: EventKind) -> Event {
+        Event { at: at(second), subject, origin: Origin::operator("Ann", None), kind }
+    }
+
+    /// "Plane tickets" contains "lane ", and is no lane.
+    #[test]
+    fn a_step_that_waited_lists_the_pauses_of_its_campaign_and_its_own_holds() {
+        let second = StepIndex::new(1).unwrap();
+        let of_step = |step| Subject::step(BatchId(1), Some("Plane tickets"), step);
+        let held = || EventKind::Held { code: None };
+        let events = vec![
+            event(1, Subject::lane("other"), held()),
+            event(2, of_step(second), held()),
+            event(3, of_step(StepIndex::FIRST), held()),
+            event(4, Subject::lane("sms"), held()),
+            event(5, Subject::lane("sms"), EventKind::Released),
+            event(12, Subject::campaign(BatchId(1), Some("Plane tickets")), EventKind::Paused),
+        ];
+        let context = Context { events, ..Context::default() };
+        let steps = vec![Step::of_text(Channel::Sms, "sms", "Hello"); 2];
+        let plan = Plan::of_steps(steps);
+        let text = context.meanwhile(second, &["sms"], at(10), at(20), &plan);
+        let listed: Vec<&str> = text.split("; ").collect();
+        assert_eq!(listed.len(), 2, "{text}");
+        assert!(listed[0].contains("campaign Plane tickets, step 2: paused by Ann"), "{text}");
+        assert!(listed[1].contains("campaign Plane tickets: paused by Ann"), "{text}");
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::exit::Usage;
+use super::operator::Operator;
 use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
@@ -49,6 +50,12 @@ impl Ground {
             chance: Arc::new(Chance::from_entropy()),
             by: by.unwrap_or_else(|| "an operator".to_owned()),
         }
+    }
+
+    /// The same context for a command that names its operator.
+    pub(super) fn acting(&self, operator: &Operator) -> Self {
+        let by = operator.name().map_or_else(|| self.by.clone(), str::to_owned);
+        Self { by, ..self.clone() }
     }
 
     /// The operator, with the reason given.

@@ -30,6 +30,7 @@ mod lane;
 mod message;
 mod noted;
 mod obstacles;
+mod operator;
 mod optout;
 mod out;
 mod pace;

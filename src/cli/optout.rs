@@ -16,6 +16,7 @@ use super::words::{count, of};
 use super::{Exit, Ground};
 use crate::audience::{self, Options, Reason, Sieve, Source, Summary};
 use crate::campaign::noted;
+use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
 use crate::domain::{Country, Keyword, Msisdn, Timestamp, WishFrom};
 use crate::store::{InboundOf, OptIn, OptOut, Store, Wish};
@@ -75,6 +76,8 @@ pub(super) struct Args {
     /// End with exit code 3 if any row has no valid number.
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    pub(super) operator: Operator,
     /// Print one JSON object: numbers, changed, unchanged, invalid, duplicates, countries, reasons, noted.
     #[arg(long)]
     json: bool,
@@ -83,8 +86,8 @@ pub(super) struct Args {
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
         Command::List { json } => list(ground, json).await,
-        Command::Add(args) => change(ground, args, Keyword::Stop).await,
-        Command::Remove(args) => change(ground, args, Keyword::Start).await,
+        Command::Add(args) => change(&ground.acting(&args.operator), args, Keyword::Stop).await,
+        Command::Remove(args) => change(&ground.acting(&args.operator), args, Keyword::Start).await,
         Command::Show { number, country, json } => show(ground, &number, country, json).await,
     }
 }
@@ -145,7 +148,7 @@ struct ChangeShown {
 }
 
 async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
-    let Args { numbers, file, file_options, reason, strict, json } = args;
+    let Args { numbers, file, file_options, reason, strict, json, operator: _ } = args;
     let label = file.clone().map(|file| Source::File(file).label());
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
     let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };

@@ -9,6 +9,7 @@ use super::config::warn;
 use super::holds::{self, HoldShown};
 use super::lane;
 use super::noted::{by_all, sentence};
+use super::operator::Operator;
 use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, of};
@@ -40,6 +41,8 @@ pub(super) enum Command {
         /// Reason, shown in events and with the hold.
         #[arg(long)]
         reason: Option<String>,
+        #[command(flatten)]
+        operator: Operator,
         /// Print one JSON object: template, lanes, noted.
         #[arg(long)]
         json: bool,
@@ -51,6 +54,8 @@ pub(super) enum Command {
         /// Only on this lane. Default: every lane where it is on hold.
         #[arg(long)]
         lane: Option<String>,
+        #[command(flatten)]
+        operator: Operator,
         /// Print one JSON object: template, lanes, lifted, noted.
         #[arg(long)]
         json: bool,
@@ -60,10 +65,12 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
         Command::List { json } => list(ground, json).await?,
-        Command::Hold { template, lane, reason, json } => {
-            hold(ground, &template, lane.as_deref(), reason, json).await?;
+        Command::Hold { template, lane, reason, operator, json } => {
+            hold(&ground.acting(&operator), &template, lane.as_deref(), reason, json).await?;
         }
-        Command::Resume { template, lane, json } => resume(ground, &template, lane.as_deref(), json).await?,
+        Command::Resume { template, lane, operator, json } => {
+            resume(&ground.acting(&operator), &template, lane.as_deref(), json).await?;
+        }
     }
     Ok(Exit::Done)
 }

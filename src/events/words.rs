@@ -23,6 +23,10 @@ impl Event {
                 format!("{text}: {}", changes.join("; "))
             }
             EventKind::Held { code: Some(code) } => format!("{text} (code {code})"),
+            EventKind::OutageBegan { in_flight } => format!(
+                "{text}; {} in flight when it began; queued messages wait, and the server retries automatically",
+                plural(u64::from(*in_flight), "request")
+            ),
             _ => text,
         }
     }
@@ -59,11 +63,7 @@ impl Event {
                 format!("throttled by the provider: sends at {portion} of its rate of {rate}")
             }
             EventKind::FullRate { rate } => format!("sends at its full rate of {rate} again"),
-            EventKind::OutageBegan { in_flight } => format!(
-                "outage at the provider ({} in flight when it began); queued messages wait, and the server retries by \
-                 itself",
-                plural(u64::from(*in_flight), "request")
-            ),
+            EventKind::OutageBegan { .. } => "outage at the provider".to_owned(),
             EventKind::OutageEnded { lasted } => {
                 format!("the provider accepts messages again, after {}", lasted.rounded())
             }

@@ -201,8 +201,7 @@ mod tests {
         }
         assert_eq!(reported.len(), 2, "{reported:?}");
         assert!(
-            reported[0].contains("outage at the provider (3 requests in flight when it began)")
-                && reported[0].ends_with("503")
+            reported[0].contains("outage at the provider: 503; 3 requests in flight when it began")
                 && reported[1].ends_with("again, after 58s"),
             "{reported:?}"
         );

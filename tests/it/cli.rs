@@ -290,7 +290,7 @@ fn a_campaign_is_changed_after_its_launch() {
     let key = serde_json::json!({ "step": 3, "key": "max_messages", "before": "none", "after": "20" });
     assert_eq!((&changed["changed"], &changed["state"]), (&Value::from(vec![key]), &Value::from("running")));
     assert!(set(&["--step", "3", "--max-messages", "20"]).ended(0).stdout.contains("already has these settings"));
-    assert!(run(at, &["events"]).ended(0).stdout.contains("changed by ann: step 3, max_messages is 20, was none"));
+    assert!(run(at, &["events"]).ended(0).stdout.contains("changed by ann: step 3: max_messages: 20 instead of none"));
     let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
     assert_eq!(calendar[0]["end"], "2099-12-02T18:00:00.000Z");
 

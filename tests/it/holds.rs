@@ -108,14 +108,14 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     let _alone = ALONE.lock().await;
     let mut site = started().await;
     site.provider.faults(&json!({ "throttle": 1.0 })).await;
-    site.server().says("lane sms: throttled by the provider; sending at 1/2 of its rate of 100/s").await;
+    site.server().says("lane sms: throttled by the provider: sends at 1/2 of its rate of 100/s").await;
     let slowed = obstacle(&site, Some("slowed")).await;
     assert!(slowed["waiting"].as_i64() > Some(0), "{slowed}");
     assert!(lane(&site).await["now"]["portion"].as_f64() < Some(1.0));
     assert_eq!(doctor(&site, "pace").await["health"], "warning");
 
     site.provider.faults(&json!({ "throttle": 0.0, "cut_before": 1.0 })).await;
-    site.server().says("lane sms: trouble at the provider: ").await;
+    site.server().says("lane sms: outage at the provider: ").await;
     let out = obstacle(&site, Some("outage")).await;
     assert!(out["since"].is_string() && out["what"].as_str().unwrap().contains("lane sms is stopped"), "{out}");
     let now = lane(&site).await["now"].clone();
@@ -129,17 +129,17 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     })
     .await;
     site.serve().await;
-    site.server().says("lane sms: trouble at the provider: ").await;
+    site.server().says("lane sms: outage at the provider: ").await;
 
     site.provider.faults(&json!({ "cut_before": 0.0 })).await;
     site.server().says("lane sms: the provider accepts messages again").await;
     obstacle(&site, None).await;
     let said = site.server().said();
-    assert_eq!(said.matches("lane sms: trouble at the provider").count(), 1, "{said}");
+    assert_eq!(said.matches("lane sms: outage at the provider").count(), 1, "{said}");
     // What has been said is written down by the next look.
     let told = until("all of it can be read", PATIENCE, || async {
         let told = events(&site).await;
-        let all = ["throttled by the provider", "trouble at the provider", "accepts messages again"];
+        let all = ["throttled by the provider", "outage at the provider", "accepts messages again"];
         let is_told = |what: &&str| told.iter().any(|text| text.contains(*what));
         if all.iter().all(is_told) { Ok(told) } else { Err(format!("{told:?}")) }
     })

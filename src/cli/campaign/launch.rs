@@ -14,6 +14,7 @@ use crate::campaign::{Draft, FileError, LaunchError, Launched, Lint, Warning, sc
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
+use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, obstacles, stopped_watching};
 use crate::cli::words::{list, of, shell};
@@ -48,6 +49,8 @@ pub(in crate::cli) struct Args {
     /// Exit with code 3 if rows were rejected or, with --wait, a recipient was not reached.
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    pub(in crate::cli) operator: Operator,
     /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,

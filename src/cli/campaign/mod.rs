@@ -19,6 +19,7 @@ pub(super) use limits::limited_by;
 use anyhow::bail;
 use clap::ValueEnum;
 
+use super::operator::Operator;
 use super::{Exit, Ground, watch};
 use crate::cli::words::shell;
 use crate::clock::format_time;
@@ -78,6 +79,8 @@ Examples:
     Start {
         /// Name or id of the campaign.
         campaign: String,
+        #[command(flatten)]
+        operator: Operator,
         /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
@@ -108,6 +111,8 @@ Examples:
         /// Reason, shown in events.
         #[arg(long)]
         reason: Option<String>,
+        #[command(flatten)]
+        operator: Operator,
         /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
@@ -119,6 +124,8 @@ Examples:
         /// Resume only this step.
         #[arg(long, value_name = "STEP", value_parser = step)]
         step: Option<StepIndex>,
+        #[command(flatten)]
+        operator: Operator,
         /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
@@ -131,6 +138,8 @@ Examples:
         /// Reason, shown in events.
         #[arg(long)]
         reason: Option<String>,
+        #[command(flatten)]
+        operator: Operator,
         /// Print one JSON object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
@@ -176,29 +185,36 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
     use decide::Decision;
     match command {
         Command::Plan(args) => plan::run(args, ground).await,
-        Command::Launch(args) => launch::run(args, ground).await,
+        Command::Launch(args) => {
+            let ground = ground.acting(&args.operator);
+            launch::run(args, &ground).await
+        }
         Command::List { json } => list::list(ground, json).await,
         Command::Calendar { json } => calendar::run(ground, json).await,
         Command::Show { campaign, json } => list::show(ground, &campaign, json).await,
         Command::Watch(args) => watch::run(args, ground).await,
-        Command::Start { campaign, json } => decide::run(ground, Decision::Start, &campaign, None, json).await,
-        Command::Set(args) => set::run(ground, args).await,
+        Command::Start { campaign, operator, json } => {
+            decide::run(&ground.acting(&operator), Decision::Start, &campaign, None, json).await
+        }
+        Command::Set(args) => set::run(&ground.acting(&args.operator), args).await,
         Command::Test(args) => test::run(ground, args).await,
-        Command::Pause { campaign, step: Some(step), reason, json } => {
-            step::hold(ground, &campaign, step, reason.as_deref(), json).await
+        Command::Pause { campaign, step: Some(step), reason, operator, json } => {
+            step::hold(&ground.acting(&operator), &campaign, step, reason.as_deref(), json).await
         }
-        Command::Pause { campaign, step: None, reason, json } => {
-            decide::run(ground, Decision::Pause, &campaign, reason.as_deref(), json).await
+        Command::Pause { campaign, step: None, reason, operator, json } => {
+            decide::run(&ground.acting(&operator), Decision::Pause, &campaign, reason.as_deref(), json).await
         }
-        Command::Resume { campaign, step: Some(step), json } => step::release(ground, &campaign, step, json).await,
-        Command::Resume { campaign, step: None, json } => {
-            decide::run(ground, Decision::Resume, &campaign, None, json).await
+        Command::Resume { campaign, step: Some(step), operator, json } => {
+            step::release(&ground.acting(&operator), &campaign, step, json).await
         }
-        Command::Cancel { campaign, reason, json } => {
-            decide::run(ground, Decision::Cancel, &campaign, reason.as_deref(), json).await
+        Command::Resume { campaign, step: None, operator, json } => {
+            decide::run(&ground.acting(&operator), Decision::Resume, &campaign, None, json).await
         }
-        Command::Retry(args) => retry::retry(ground, args).await,
-        Command::Clone(args) => retry::clone(ground, args).await,
+        Command::Cancel { campaign, reason, operator, json } => {
+            decide::run(&ground.acting(&operator), Decision::Cancel, &campaign, reason.as_deref(), json).await
+        }
+        Command::Retry(args) => retry::retry(&ground.acting(&args.args.operator), args).await,
+        Command::Clone(args) => retry::clone(&ground.acting(&args.operator), args).await,
         Command::Report(args) => report::run(args, ground).await,
         Command::Export(args) => export::run(args, ground).await,
     }

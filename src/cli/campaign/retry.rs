@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{find, launch};
 use crate::campaign::{Again, LaunchError};
 use crate::cli::config::warn;
+use crate::cli::operator::Operator;
 use crate::cli::watch::obstacles;
 use crate::cli::words::shell;
 use crate::cli::{Exit, Ground, out};
@@ -23,6 +24,8 @@ pub(in crate::cli) struct Args {
     /// Create it as a draft; nothing is sent before `campaign start`.
     #[arg(long)]
     draft: bool,
+    #[command(flatten)]
+    pub(in crate::cli) operator: Operator,
     /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
@@ -31,7 +34,7 @@ pub(in crate::cli) struct Args {
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Retry {
     #[command(flatten)]
-    args: Args,
+    pub(super) args: Args,
     /// Outcomes of the recipients to send to: undelivered, silent, unknown, expired, cancelled,
     /// skipped, reached.
     #[arg(long = "outcome", value_name = "OUTCOME", value_delimiter = ',', required = true)]

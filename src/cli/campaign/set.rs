@@ -9,6 +9,7 @@ use super::{find, id_of, name_of};
 use crate::campaign::{Amend, Amended};
 use crate::cli::exit::Usage;
 use crate::cli::noted::{by_all, sentence};
+use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::words::{of, shell};
@@ -48,6 +49,8 @@ pub(in crate::cli) struct Args {
     /// Hold the next paid step automatically: 'undelivered > 20% of the last 1000'.
     #[arg(long, value_name = "RULE")]
     hold_paid_when: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) operator: Operator,
     /// Print one JSON object: id, name, state, changed, brought_forward, noted.
     #[arg(long)]
     json: bool,

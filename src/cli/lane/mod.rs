@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::holds::{self, HoldShown};
 use super::noted::{by_all, sentence};
+use super::operator::Operator;
 use super::out::{self, To};
 use super::pace::{PaceShown, Slow};
 use super::table::Table;
@@ -57,6 +58,8 @@ Examples:
         /// Reason, shown in events and with the lane.
         #[arg(long)]
         reason: Option<String>,
+        #[command(flatten)]
+        operator: Operator,
         /// Print one JSON object: as `lane list`, plus noted.
         #[arg(long)]
         json: bool,
@@ -65,6 +68,8 @@ Examples:
     Resume {
         /// The lane's name in the configuration.
         lane: String,
+        #[command(flatten)]
+        operator: Operator,
         /// Print one JSON object: as `lane list`, plus lifted and noted.
         #[arg(long)]
         json: bool,
@@ -75,9 +80,11 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
     match command {
         Command::List { json } => list(ground, json).await?,
         Command::Show { lane, json } => show::run(ground, &lane, json).await?,
-        Command::Set(args) => set::run(ground, args).await?,
-        Command::Pause { lane, reason, json } => pause(ground, &lane, reason, json).await?,
-        Command::Resume { lane, json } => resume(ground, &lane, json).await?,
+        Command::Set(args) => set::run(&ground.acting(&args.operator), args).await?,
+        Command::Pause { lane, reason, operator, json } => {
+            pause(&ground.acting(&operator), &lane, reason, json).await?;
+        }
+        Command::Resume { lane, operator, json } => resume(&ground.acting(&operator), &lane, json).await?,
     }
     Ok(Exit::Done)
 }

@@ -8,6 +8,7 @@ use super::{DecidedShown, Known, named, shown};
 use crate::campaign::noted;
 use crate::cli::exit::Usage;
 use crate::cli::noted::{by_all, sentence};
+use crate::cli::operator::Operator;
 use crate::cli::words::{count, list};
 use crate::cli::{Ground, out};
 use crate::config::{Config, Lane};
@@ -38,6 +39,8 @@ pub(in crate::cli) struct Args {
     /// Reason, shown in events and with the lane.
     #[arg(long)]
     reason: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) operator: Operator,
     /// Print one JSON object: as `lane list`, plus noted.
     #[arg(long)]
     json: bool,
