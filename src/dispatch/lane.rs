@@ -100,7 +100,7 @@ pub struct TierUsed {
     pub portfolio: String,
     pub people: u32,
     pub of: u32,
-    /// When the next slot becomes free.
+    /// When the next slot frees up.
     pub free_at: Option<Timestamp>,
 }
 

@@ -26,6 +26,7 @@ mod interrupt;
 mod kill;
 mod kill_commands;
 mod lanes;
+mod language;
 mod look_back;
 mod mishaps;
 mod network;
