@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Show new events as they happen, until Ctrl-C.
     #[arg(long)]
     follow: bool,
-    /// Print one JSON object per line: at, subject, text.
+    /// Print one JSON object per line: at, subject, text; about, by, reason and kind with their fields.
     #[arg(long)]
     json: bool,
 }

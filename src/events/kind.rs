@@ -140,7 +140,7 @@ pub enum EventKind {
 
     /// A kind that this version does not know.
     Other {
-        name: String,
+        unknown_kind: String,
     },
 }
 
@@ -178,7 +178,7 @@ impl EventKind {
         }
         serde_json::from_str(text).unwrap_or_else(|_| {
             let named = serde_json::from_str(text).map(|Named { kind }| kind);
-            Self::Other { name: named.unwrap_or_else(|_| "unreadable".to_owned()) }
+            Self::Other { unknown_kind: named.unwrap_or_else(|_| "unreadable".to_owned()) }
         })
     }
 

@@ -96,8 +96,8 @@ fn every_kind_reads_back_as_it_was_written_and_has_a_sentence() {
 #[test]
 fn a_kind_of_a_later_version_is_still_listed() {
     let kind = EventKind::read(r#"{"kind":"invented","with":1}"#);
-    assert_eq!(kind, EventKind::Other { name: "invented".to_owned() });
-    assert_eq!(EventKind::read("nonsense"), EventKind::Other { name: "unreadable".to_owned() });
+    assert_eq!(kind, EventKind::Other { unknown_kind: "invented".to_owned() });
+    assert_eq!(EventKind::read("nonsense"), EventKind::Other { unknown_kind: "unreadable".to_owned() });
 }
 
 #[test]

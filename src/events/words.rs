@@ -123,7 +123,7 @@ impl Event {
                 });
                 format!("{}{}", reported(report), foreign.unwrap_or_default())
             }
-            EventKind::Other { name } => format!("event of a later version ({name})"),
+            EventKind::Other { unknown_kind } => format!("event of a later version ({unknown_kind})"),
         }
     }
 }

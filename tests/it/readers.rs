@@ -47,7 +47,7 @@ async fn the_log_stays_bounded_while_an_export_is_not_read() {
     let mut longest = 0;
     for second in 0..WRITTEN {
         let now = Timestamp::from_millis(1_800_000_000_000 + second as i64 * 1_000);
-        let kind = EventKind::Other { name: "x".repeat(MIB) };
+        let kind = EventKind::Other { unknown_kind: "x".repeat(MIB) };
         store.record_event(Event::by_server(now, Subject::Server, kind)).await.unwrap();
         longest = longest.max(log_of(at));
     }
