@@ -1,6 +1,6 @@
 //! Reads the samples of public CSV test suites.
 //!
-//! The `csv-spectrum` suite is available as a crate. The suite of Papa Parse is a script; `ARCHITECTURE.md` says where Volley
+//! The `csv-spectrum` suite is available as a crate. The suite of Papa Parse is a script; `docs/decisions/import.md` says where Volley
 //! deliberately differs from it.
 
 use std::io::Write;

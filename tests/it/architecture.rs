@@ -1,5 +1,5 @@
-//! One crate has no walls of its own, so these tests are the walls. The tables are read from `ARCHITECTURE.md`: the
-//! page that people read is the one that the code is held against, so neither can leave the other behind.
+//! One crate has no walls of its own, so these tests are the walls. They compare the code with the tables of
+//! `ARCHITECTURE.md` and of `docs/decisions/invariants.md`, so the pages and the code cannot differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -124,17 +124,20 @@ fn sources() -> Vec<Source> {
     all
 }
 
-/// The rows of the first table in `ARCHITECTURE.md` whose header begins with `title`, without backticks.
-fn table(title: &str) -> Vec<Vec<String>> {
-    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let rows: Vec<Vec<String>> = page
+const ARCHITECTURE: &str = "ARCHITECTURE.md";
+const INVARIANTS: &str = "docs/decisions/invariants.md";
+
+/// The rows of the first table of `page` whose header begins with `title`, without backticks.
+fn table(page: &str, title: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let rows: Vec<Vec<String>> = text
         .lines()
         .skip_while(|line| !line.starts_with(&format!("| {title} |")))
         .take_while(|line| line.starts_with('|'))
         .skip(2)
         .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect())
         .collect();
-    assert!(!rows.is_empty(), "ARCHITECTURE.md has no table that begins with \"{title}\"");
+    assert!(!rows.is_empty(), "{page} has no table that begins with \"{title}\"");
     rows
 }
 
@@ -147,7 +150,7 @@ const EVERY_ROOM: &str = "every room";
 
 /// Who may use whom.
 fn may_use() -> BTreeMap<String, BTreeSet<String>> {
-    let rows = table("room");
+    let rows = table(ARCHITECTURE, "room");
     let inner = rows.iter().filter(|row| row[2] != EVERY_ROOM).map(|row| row[0].clone());
     let inner: BTreeSet<String> = inner.collect();
     let of = |row: &Vec<String>| match row[2].as_str() {
@@ -161,7 +164,7 @@ fn may_use() -> BTreeMap<String, BTreeSet<String>> {
 
 /// Whether a room says itself whom it uses, instead of using everybody.
 fn is_inner(room: &str) -> bool {
-    table("room").iter().any(|row| row[0] == room && row[2] != EVERY_ROOM)
+    table(ARCHITECTURE, "room").iter().any(|row| row[0] == room && row[2] != EVERY_ROOM)
 }
 
 #[test]
@@ -226,7 +229,7 @@ fn the_map_and_the_reading_order_name_every_room() {
         listed.push(room.to_owned());
     }
     assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), rooms(), "lib.rs and the folders of src differ");
-    let mapped: Vec<String> = table("room").into_iter().map(|row| row[0].clone()).collect();
+    let mapped: Vec<String> = table(ARCHITECTURE, "room").into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(mapped, listed, "ARCHITECTURE.md and lib.rs list other rooms, or in another order");
 }
 
@@ -252,7 +255,7 @@ fn the_rules_know_nothing_of_the_outside_world() {
 
 #[test]
 fn crates_that_belong_to_one_room_stay_there() {
-    for row in table("crate") {
+    for row in table(ARCHITECTURE, "crate") {
         let at_home = names(&row[1]);
         for name in names(&row[0]) {
             for source in sources().iter().filter(|source| !at_home.contains(&source.room)) {
@@ -279,7 +282,7 @@ fn the_invariants_name_tests_that_there_are() {
     rust_files(&root().join("src"), &mut files);
     rust_files(&root().join("tests"), &mut files);
     let everything: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
-    for row in table("invariant") {
+    for row in table(INVARIANTS, "invariant") {
         let tests = names(&row[1]);
         assert!(!tests.is_empty(), "nothing holds \"{}\"", row[0]);
         for test in tests {
