@@ -90,7 +90,8 @@ fn texts(source: &str) -> String {
 fn text_for_users_contains_no_refused_phrase() {
     let mut sources = Vec::new();
     files(&root().join("src"), "rs", &mut sources);
-    sources.retain(|path| !path.ends_with("tests.rs") && !path.components().any(|part| part.as_os_str() == "simulation"));
+    sources
+        .retain(|path| !path.ends_with("tests.rs") && !path.components().any(|part| part.as_os_str() == "simulation"));
     let mut pages = Vec::new();
     files(&root().join("docs"), "md", &mut pages);
     files(&root().join("samples"), "toml", &mut pages);
