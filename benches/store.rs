@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Msisdn, Outcome, Plan, Present,
-    Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
+    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Msisdn, OptOutSource, Outcome,
+    Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use volley::engine::Ruling;
 use volley::events::Origin;
 use volley::store::{
-    Attempt, Change, Claim, Joining, Key, KnownAs, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Taken,
-    Verdict,
+    Attempt, Change, Claim, Joining, Key, KnownAs, NewAudience, NewBatch, OptOut, PieceOfMessages, Receipt, Start,
+    Store, Taken, Verdict,
 };
 
 const IMPORTED_AT_ONCE: u32 = 5_000;
@@ -161,7 +161,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     let batch = store.begin_batch(new).await.unwrap();
     let mut lap = Lap::new("spread, 5,000 a call");
     for from in (0..messages).step_by(SPREAD_AT_ONCE as usize) {
-        let spread = Spread {
+        let spread = PieceOfMessages {
             batch,
             audience,
             from,
@@ -174,7 +174,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
             left_out: Vec::new(),
             now: now(),
         };
-        let laid_out = lap.call(store.spread(spread)).await.unwrap();
+        let laid_out = lap.call(store.write_messages(spread)).await.unwrap();
         lap.count(laid_out as usize);
     }
     lap.print();
@@ -314,7 +314,7 @@ fn accepted(message: &Loaded) -> Change {
     let after = Present {
         state: State::Awaiting { due: now() + Span::from_secs(900) },
         marks: message.present.marks.with_handed_over(step).with_status(step, Status::Accepted),
-        first_left: Some(now()),
+        first_submitted_at: Some(now()),
         accepted: Some(now()),
         ..message.present
     };
@@ -418,7 +418,12 @@ async fn opt_out(store: &dyn Store, people: u32) {
     let mut lap = Lap::new("opt out, 2,000 a call");
     for first in (0..people).step_by(AT_ONCE as usize) {
         let wishes: Vec<_> = (first..people.min(first + AT_ONCE))
-            .map(|n| OptOut { msisdn: person(n), since: now(), from: WishFrom::Operator, source: "STOP".to_owned() })
+            .map(|n| OptOut {
+                msisdn: person(n),
+                since: now(),
+                from: OptOutSource::Operator,
+                source: "STOP".to_owned(),
+            })
             .collect();
         lap.count(wishes.len());
         lap.call(store.opt_out(wishes)).await.unwrap();

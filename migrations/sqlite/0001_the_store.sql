@@ -40,7 +40,7 @@ INSERT INTO lease (unit, epoch, holder, renewed) VALUES (0, 0, NULL, 0);
 
 -- Rejected webhooks: how many for each reason since the last day without any.
 --   why        0 a wrong signature, 1 no proof, 2 too large
-CREATE TABLE turned_away (
+CREATE TABLE rejected_webhook (
     why INTEGER PRIMARY KEY,
     n INTEGER NOT NULL,
     since INTEGER NOT NULL,
@@ -187,7 +187,7 @@ CREATE TABLE message (
     due INTEGER,
     outcome INTEGER,
     skipped INTEGER,
-    first_left INTEGER,
+    first_submitted_at INTEGER,
     accepted INTEGER,
     tries INTEGER NOT NULL DEFAULT 0,
     marks INTEGER NOT NULL DEFAULT 0,
@@ -258,15 +258,15 @@ CREATE TABLE naming_lane (
 --   tries      how often it was asked
 --   at         when it was asked last
 --   again      the earliest time to ask again
---   said       whether the provider knew the status of the attempt
-CREATE TABLE asked (
+--   is_answered  whether the provider knew the status of the attempt
+CREATE TABLE question (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
     step INTEGER NOT NULL,
     tries INTEGER NOT NULL,
     at INTEGER NOT NULL,
     again INTEGER NOT NULL,
-    said INTEGER NOT NULL,
+    is_answered INTEGER NOT NULL,
     PRIMARY KEY (batch, n, step)
 ) WITHOUT ROWID;
 
@@ -307,7 +307,7 @@ CREATE TABLE spent (
     PRIMARY KEY (batch, step)
 ) WITHOUT ROWID;
 
--- Holds on steps of running campaigns: nothing of the step is submitted until the hold is released (`lifted_at`).
+-- Holds on steps of running campaigns: nothing of the step is submitted until the hold is released (`released_at`).
 --   held_by        0 an operator, 1 a limit is reached, 2 too few of the earlier submissions succeeded, 3 the provider
 --                  refuses what the step sends
 --   told_by, code  the refusal whose fallbacks are recalled, if any: 0 an answer, 1 a receipt, and its code
@@ -319,7 +319,7 @@ CREATE TABLE step_hold (
     held_by INTEGER NOT NULL,
     origin TEXT NOT NULL,
     since INTEGER NOT NULL,
-    lifted_at INTEGER,
+    released_at INTEGER,
     told_by INTEGER,
     code INTEGER,
     refused_since INTEGER,
@@ -335,17 +335,17 @@ CREATE TABLE hold (
     lane TEXT NOT NULL,
     template TEXT NOT NULL,
     language TEXT NOT NULL,
-    by_person INTEGER NOT NULL,
+    by_operator INTEGER NOT NULL,
     held_by INTEGER NOT NULL,
     code INTEGER,
     origin TEXT NOT NULL,
     since INTEGER NOT NULL,
     begun INTEGER NOT NULL,
-    PRIMARY KEY (lane, template, language, by_person)
+    PRIMARY KEY (lane, template, language, by_operator)
 ) WITHOUT ROWID;
 
 -- When each hold was last released: a report about an earlier submission does not hold again.
-CREATE TABLE lifted (
+CREATE TABLE hold_release (
     lane TEXT NOT NULL,
     template TEXT NOT NULL,
     language TEXT NOT NULL,
@@ -354,17 +354,17 @@ CREATE TABLE lifted (
 ) WITHOUT ROWID;
 
 -- Overrides of settings, made while a server runs. An override ends when the value in the file changes.
---   what       the setting: see domain::Knob
+--   setting    which one: see domain::OverridableSetting
 --   name       the lane, or the portfolio
-CREATE TABLE dial (
-    what INTEGER NOT NULL,
+CREATE TABLE setting_override (
+    setting INTEGER NOT NULL,
     name TEXT NOT NULL,
     value TEXT NOT NULL,
     in_file TEXT NOT NULL,
-    by_person INTEGER NOT NULL,
+    by_operator INTEGER NOT NULL,
     origin TEXT NOT NULL,
     since INTEGER NOT NULL,
-    PRIMARY KEY (what, name)
+    PRIMARY KEY (setting, name)
 ) WITHOUT ROWID;
 
 -- When the token bucket of a slow lane or account is full again if nothing more is taken, in nanoseconds since 1970. The
@@ -377,10 +377,10 @@ CREATE TABLE bucket (
 ) WITHOUT ROWID;
 
 -- Account events, each stored once, by the provider's id.
-CREATE TABLE business_event (
+CREATE TABLE account_event (
     id TEXT PRIMARY KEY,
     received INTEGER NOT NULL,
-    said INTEGER NOT NULL,
+    happened_at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     raw TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -388,7 +388,7 @@ CREATE TABLE business_event (
 -- The latest report of the provider about a lane, template or portfolio.
 --   about      `lane promo-sg`, `template promo (en)`, `portfolio acme`
 --   what       `quality`, `status`, `category`, …
-CREATE TABLE said (
+CREATE TABLE provider_report (
     about TEXT NOT NULL,
     what TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -422,7 +422,7 @@ CREATE TABLE lane_state (
 
 -- Slots of tiers: the recipients of a portfolio, with the latest submission. The tier counts those of the last day.
 -- If the message is not submitted after all, `at` is reset to `before`; if that is null, the slot is freed.
-CREATE TABLE tier_place (
+CREATE TABLE tier_slot (
     portfolio TEXT NOT NULL,
     msisdn INTEGER NOT NULL,
     at INTEGER NOT NULL,
@@ -439,7 +439,7 @@ CREATE TABLE counted (
 ) WITHOUT ROWID;
 
 -- Recipients who have opted out.
---   source     who asked for it: see domain::WishFrom
+--   source     who asked for it: see domain::OptOutSource
 CREATE TABLE opt_out (
     msisdn INTEGER PRIMARY KEY,
     since INTEGER NOT NULL,
@@ -449,7 +449,7 @@ CREATE TABLE opt_out (
 
 -- History of opt-outs and opt-ins, in the order of arrival. It proves who was opted out when, and why.
 --   wants      0 opt-out, 1 opt-in
-CREATE TABLE wish (
+CREATE TABLE opt_out_record (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     msisdn INTEGER NOT NULL,
     at INTEGER NOT NULL,
@@ -457,11 +457,11 @@ CREATE TABLE wish (
     source INTEGER NOT NULL,
     words TEXT NOT NULL
 );
-CREATE INDEX wish_person ON wish (msisdn, at);
-CREATE INDEX wish_stop ON wish (id) WHERE wants = 0;
+CREATE INDEX opt_out_record_recipient ON opt_out_record (msisdn, at);
+CREATE INDEX opt_out_record_stop ON opt_out_record (id) WHERE wants = 0;
 
 -- Inbound messages of recipients. Messages with the same `umid` are the same message.
---   said       when it was sent, by the provider's clock, and never later than `received`
+--   written_at when it was written, by the provider's clock, and never later than `received`
 --   channel_id the sender that it was written to; empty if the provider did not report it
 --   called     the channel's name for the recipient, if that is not a number
 --   keyword    0 stop, 1 start
@@ -471,7 +471,7 @@ CREATE TABLE inbound (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     umid TEXT NOT NULL UNIQUE,
     received INTEGER NOT NULL,
-    said INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
     sub_account TEXT NOT NULL,
     channel INTEGER,
     channel_id TEXT NOT NULL,
@@ -485,9 +485,9 @@ CREATE TABLE inbound (
     step INTEGER,
     raw TEXT NOT NULL
 );
-CREATE INDEX inbound_person ON inbound (msisdn, said) WHERE msisdn IS NOT NULL;
+CREATE INDEX inbound_recipient ON inbound (msisdn, written_at) WHERE msisdn IS NOT NULL;
 CREATE INDEX inbound_message ON inbound (batch, n, step) WHERE batch IS NOT NULL;
-CREATE INDEX inbound_nowhere ON inbound (id) WHERE batch IS NULL;
+CREATE INDEX inbound_not_reply ON inbound (id) WHERE batch IS NULL;
 CREATE INDEX inbound_called ON inbound (called) WHERE called IS NOT NULL;
 
 -- The names that channels use for recipients, learned from receipts and inbound messages. One name may have several
@@ -498,7 +498,7 @@ CREATE TABLE alias (
     msisdn INTEGER NOT NULL,
     PRIMARY KEY (channel, called, msisdn)
 ) WITHOUT ROWID;
-CREATE INDEX alias_person ON alias (msisdn);
+CREATE INDEX alias_recipient ON alias (msisdn);
 
 -- Decisions of operators and of the throttle, and what happened to the node: for operators to read.
 --   subject, origin, kind   JSON of the types in the room `events`

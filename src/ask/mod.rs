@@ -306,15 +306,22 @@ impl Asker {
         self.store.note_asked(Vec::new(), self.asking(now, Some(detail))).await
     }
 
-    async fn answered(&mut self, candidate: Candidate, said: bool, now: Timestamp) -> Result<()> {
+    async fn answered(&mut self, candidate: Candidate, is_answered: bool, now: Timestamp) -> Result<()> {
         (self.failures, self.failed_on, self.trouble) = (0, None, None);
-        self.note(&candidate, said, now, None).await
+        self.note(&candidate, is_answered, now, None).await
     }
 
-    async fn note(&self, candidate: &Candidate, said: bool, at: Timestamp, trouble: Option<String>) -> Result<()> {
+    async fn note(
+        &self,
+        candidate: &Candidate,
+        is_answered: bool,
+        at: Timestamp,
+        trouble: Option<String>,
+    ) -> Result<()> {
         let Candidate { key, step, tries, .. } = candidate;
         let pause = PAUSES[usize::from(*tries).min(PAUSES.len() - 1)];
-        let asked = Asked { key: *key, step: *step, tries: tries.saturating_add(1), at, again: at + pause, said };
+        let asked =
+            Asked { key: *key, step: *step, tries: tries.saturating_add(1), at, again: at + pause, is_answered };
         self.store.note_asked(vec![asked], self.asking(at, trouble)).await
     }
 

@@ -23,7 +23,7 @@ use crate::domain::{
     AfterGap, BatchId, Channel, Count, LaneId, Loaded, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
 use crate::events::{Event, EventKind, Subject};
-use crate::store::{Book, Entry, Heard, Result, Store};
+use crate::store::{Book, Entry, ReportedStatus, Result, Store};
 use crate::timers::Gaps;
 
 /// Rows of one read along the index.
@@ -97,7 +97,7 @@ struct Walk {
 /// Messages that are nearly due, with no more than this report.
 #[derive(Debug)]
 struct NearlyDue {
-    heard: Heard,
+    heard: ReportedStatus,
     /// Whether they are on the last step of their route.
     is_last: bool,
     found: VecDeque<Candidate>,
@@ -105,7 +105,7 @@ struct NearlyDue {
 }
 
 impl NearlyDue {
-    const fn of(heard: Heard, is_last: bool) -> Self {
+    const fn of(heard: ReportedStatus, is_last: bool) -> Self {
         Self { heard, is_last, found: VecDeque::new(), searched_at: Timestamp::from_millis(0) }
     }
 
@@ -133,9 +133,9 @@ impl Search {
             lanes,
             address,
             waived: Walk::default(),
-            silent: NearlyDue::of(Heard::Nothing, false),
-            sent: NearlyDue::of(Heard::Sent, false),
-            silent_on_last: NearlyDue::of(Heard::Nothing, true),
+            silent: NearlyDue::of(ReportedStatus::Nothing, false),
+            sent: NearlyDue::of(ReportedStatus::Sent, false),
+            silent_on_last: NearlyDue::of(ReportedStatus::Nothing, true),
             missed: VecDeque::new(),
             missed_at: HashMap::new(),
             missed_over: HashSet::new(),
@@ -226,8 +226,9 @@ impl Search {
     /// Batches whose messages may be queried. Paused batches are not among them.
     fn in_play(&self) -> Vec<Arc<Entry>> {
         let mut entries = self.book.in_play();
-        entries
-            .retain(|entry| !entry.is_held_back() && entry.plan.places().any(|(step, _)| self.asks_for(entry, step)));
+        entries.retain(|entry| {
+            !entry.is_held_back() && entry.plan.indexed_steps().any(|(step, _)| self.asks_for(entry, step))
+        });
         entries
     }
 
@@ -301,15 +302,20 @@ impl Search {
         Ok(of(self).take(now))
     }
 
-    async fn search_nearly_due(&mut self, heard: Heard, is_last: bool, now: Timestamp) -> Result<VecDeque<Candidate>> {
+    async fn search_nearly_due(
+        &mut self,
+        heard: ReportedStatus,
+        is_last: bool,
+        now: Timestamp,
+    ) -> Result<VecDeque<Candidate>> {
         let until = now + BEFORE_DUE;
         let mut all = Vec::new();
         for entry in self.in_play() {
             // A phone that is off is not a gap: a plan that does not query after gaps does not query here.
-            if heard == Heard::Sent && entry.plan.after_gap != AfterGap::Ask {
+            if heard == ReportedStatus::Sent && entry.plan.after_gap != AfterGap::Ask {
                 continue;
             }
-            let steps = entry.plan.places().map(|(step, _)| step).filter(|step| self.asks_for(&entry, *step));
+            let steps = entry.plan.indexed_steps().map(|(step, _)| step).filter(|step| self.asks_for(&entry, *step));
             let steps: Vec<StepIndex> = steps.filter(|step| entry.plan.ends_with(*step) == is_last).collect();
             if steps.is_empty() || self.first_due(entry.id, until).await? > until {
                 continue;
@@ -328,7 +334,7 @@ impl Search {
         }
         // A message reported as sent may not be delivered yet. Only a message without any report proves that a webhook
         // is missing.
-        all.iter_mut().for_each(|candidate| candidate.is_overdue = heard == Heard::Nothing);
+        all.iter_mut().for_each(|candidate| candidate.is_overdue = heard == ReportedStatus::Nothing);
         all.sort_by_key(|candidate| (candidate.due, candidate.key));
         Ok(all.into())
     }

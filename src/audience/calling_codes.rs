@@ -3,7 +3,7 @@
 //! A national number that lost a digit often is a valid number of another country. So a number without `+` is accepted as
 //! foreign only if the other numbers of the column show that they are written with calling codes.
 
-use super::number::{self, Number, Written};
+use super::number::{self, Notation, Number};
 use crate::domain::Country;
 
 /// Counts of how the first numbers of a column are written.
@@ -35,9 +35,9 @@ impl CallingCodes {
         };
         let is_other = beside.foreign || beside.untold;
         match number::written(cell, msisdn) {
-            Some(Written::Coded) if is_other && is_fixed => self.without += 1,
-            Some(Written::International) if !is_other => self.own_with_plus += 1,
-            Some(Written::Coded) => {
+            Some(Notation::Coded) if is_other && is_fixed => self.without += 1,
+            Some(Notation::International) if !is_other => self.own_with_plus += 1,
+            Some(Notation::Coded) => {
                 self.with += 1;
                 self.own |= !is_other;
                 if is_other {
@@ -45,8 +45,8 @@ impl CallingCodes {
                     self.other = Some((first, several || first != country));
                 }
             }
-            Some(Written::National) => self.without += 1,
-            Some(Written::International) | None => {}
+            Some(Notation::National) => self.without += 1,
+            Some(Notation::International) | None => {}
         }
     }
 

@@ -9,10 +9,10 @@ use hashbrown::HashMap;
 use super::check::{CheckedRows, Origin, Reject};
 use super::columns::Columns;
 use super::findings::Findings;
-use super::known::{Known, Occurrence};
 use super::note::RowCount;
 use super::pipeline::{Collected, Done, Halt, Progress, Sink};
 use super::repeated_ids::RepeatedIds;
+use super::seen::{Occurrence, SeenNumbers};
 use super::sheet::Unseen;
 use super::summary::SAMPLED_ROWS;
 use super::table::{BLOCK_ROWS, Form};
@@ -30,7 +30,7 @@ pub(super) fn collect(
     rows: Collected,
     options: &Options,
     opted_out: &dyn Fn(Msisdn) -> bool,
-    known: &mut Known,
+    known: &mut SeenNumbers,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let columns = Arc::clone(&rows.columns);
@@ -47,7 +47,7 @@ pub(super) fn collect(
             match known.record(msisdn) {
                 Occurrence::First => None,
                 Occurrence::SameSource => Some(Reason::Duplicate),
-                Occurrence::EarlierSource => Some(Reason::Elsewhere),
+                Occurrence::EarlierSource => Some(Reason::EarlierSource),
             }
         }
     };

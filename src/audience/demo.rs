@@ -138,7 +138,7 @@ fn code(chance: &Chance) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::number::{self, Home};
-    use super::super::{Known, Options, read};
+    use super::super::{Options, SeenNumbers, read};
     use super::*;
 
     #[test]
@@ -167,9 +167,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("demo.xlsx");
         write_demo(&file, 3_000, &Chance::seeded(7)).unwrap();
-        let summary =
-            read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut super::super::Outputs::default())
-                .unwrap();
+        let summary = read(
+            &file,
+            &Options::default(),
+            &|_| false,
+            &mut SeenNumbers::default(),
+            &mut super::super::Outputs::default(),
+        )
+        .unwrap();
         assert_eq!((summary.rows, summary.valid, summary.countries.len()), (3_000, 3_000, RANGES.len()));
         assert_eq!((summary.number_column.as_str(), summary.sheet.as_deref()), ("Mobile", Some("Recipients")));
         assert_eq!(summary.columns, HEADER);

@@ -2,19 +2,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::known::{Known, Occurrence};
+use super::seen::{Occurrence, SeenNumbers};
 use crate::domain::Msisdn;
 use crate::optout::OptOuts;
 
 /// Checks the sources of one campaign, one after the other, against the opt-outs and the numbers of earlier sources. Clones
 /// share their state.
 #[derive(Debug, Clone)]
-pub struct Sieve {
+pub struct SourceFilter {
     opted_out: Arc<OptOuts>,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<SeenNumbers>>,
 }
 
-impl Sieve {
+impl SourceFilter {
     pub fn new(opted_out: Arc<OptOuts>) -> Self {
         Self { opted_out, known: Arc::default() }
     }
@@ -42,7 +42,7 @@ impl Sieve {
     }
 
     /// Locks the known numbers; the caller keeps the lock while it reads a source.
-    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+    pub(super) fn known(&self) -> MutexGuard<'_, SeenNumbers> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

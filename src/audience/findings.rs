@@ -2,7 +2,7 @@
 
 use super::Note;
 use super::note::RowCount;
-use super::number::{Beside, Number};
+use super::number::{CellExtras, Number};
 
 /// What was found in accepted rows and in their text. Each count becomes a note.
 #[derive(Debug, Clone, Default)]
@@ -24,10 +24,10 @@ impl Findings {
     /// Records the number of an accepted row, and whether the row has text beside the table.
     pub(super) fn record(&mut self, line: u64, number: Number, beside_table: bool) {
         let Number { beside, is_fixed, .. } = number;
-        if beside == Beside::default() && !is_fixed && !beside_table {
+        if beside == CellExtras::default() && !is_fixed && !beside_table {
             return;
         }
-        let Beside { others, extension, words, untold, foreign } = beside;
+        let CellExtras { others, extension, words, untold, foreign } = beside;
         for (rows, is_one) in [
             (&mut self.others, others),
             (&mut self.words, words),

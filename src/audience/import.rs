@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::align::Alignment;
 use super::open::display_path;
 use super::survey::Survey;
-use super::{Columns, Error, Halt, Options, Progress, Reject, Sieve, Sink, Summary, read, read_numbers};
+use super::{Columns, Error, Halt, Options, Progress, Reject, Sink, SourceFilter, Summary, read, read_numbers};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Msisdn, Recipient};
 use crate::store::{self, Audience, AudiencePart, KnownAs, NewAudience, Store};
@@ -46,9 +46,9 @@ impl Source {
         }
     }
 
-    fn read(&self, options: &Options, sieve: &Sieve, sink: &mut dyn Sink) -> Result<Summary, Error> {
-        let opted_out = |msisdn| sieve.is_opted_out(msisdn);
-        let mut known = sieve.known();
+    fn read(&self, options: &Options, filter: &SourceFilter, sink: &mut dyn Sink) -> Result<Summary, Error> {
+        let opted_out = |msisdn| filter.is_opted_out(msisdn);
+        let mut known = filter.known();
         match self {
             Self::File(path) => read(path, options, &opted_out, &mut known, sink),
             Self::Numbers { numbers, columns } => read_numbers(numbers, columns, options, &opted_out, &mut known, sink),
@@ -60,7 +60,7 @@ impl Source {
 #[derive(Debug, Clone, Copy)]
 pub enum Keep<'a> {
     /// As an unnamed audience of a campaign.
-    Nameless,
+    Unnamed,
     Named(&'a str),
     /// New recipients only, as a further part of an audience. Campaigns launched earlier do not see it.
     AddTo(&'a Audience),
@@ -83,7 +83,7 @@ pub enum ImportError {
         "{source_name} has no valid recipients, so nothing was stored; `volley audience check` shows the reason for each of \
          its {rows} rows"
     )]
-    Nobody { source_name: String, rows: u64 },
+    NoRecipients { source_name: String, rows: u64 },
     #[error("{source_name} has no valid recipients that the audience \"{name}\" lacks; nothing was added")]
     NothingNew { source_name: String, name: String, summary: Box<Summary> },
     #[error(
@@ -102,11 +102,11 @@ pub struct Imported {
 }
 
 /// Reads recipients without storing them, for a plan.
-pub async fn survey(source: Source, options: Options, sieve: Sieve) -> Result<(Summary, Survey), Error> {
+pub async fn survey(source: Source, options: Options, filter: SourceFilter) -> Result<(Summary, Survey), Error> {
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
         let mut rows_sink = ImportSink::default();
-        let summary = source.read(&options, &sieve, &mut rows_sink)?;
+        let summary = source.read(&options, &filter, &mut rows_sink)?;
         Ok((summary, rows_sink.survey))
     });
     reading.await.map_err(|_| Error::Internal { file })?
@@ -119,7 +119,7 @@ pub async fn import(
     source: Source,
     keep: Keep<'_>,
     mut options: Options,
-    sieve: Sieve,
+    filter: SourceFilter,
     progress: Option<OnProgress>,
 ) -> Result<Imported, ImportError> {
     let begun = clock.now();
@@ -127,18 +127,18 @@ pub async fn import(
     let alignment = match keep {
         Keep::AddTo(audience) => {
             if !options.keep_duplicates {
-                record_existing(store, audience, &sieve).await?;
+                record_existing(store, audience, &filter).await?;
             }
             let number = number_column(audience);
             options.number.clone_from(&number);
             Some(Alignment::new(&audience.columns, number.as_deref()))
         }
-        Keep::Nameless | Keep::Named(_) => None,
+        Keep::Unnamed | Keep::Named(_) => None,
     };
     let (sender, mut pieces) = mpsc::channel(QUEUED_PIECES);
     let reading = tokio::task::spawn_blocking(move || {
         let mut rows_sink = ImportSink { survey: Survey::default(), pieces: Some(sender), progress, alignment };
-        let read = source.read(&options, &sieve, &mut rows_sink);
+        let read = source.read(&options, &filter, &mut rows_sink);
         (
             read.map(|summary| (summary, rows_sink.survey)),
             rows_sink.alignment.map(|alignment| alignment.unmatched).unwrap_or_default(),
@@ -162,7 +162,7 @@ pub async fn import(
             Err(ImportError::NoRows { source_name: source_name() })
         }
         (Ok(_), Ok((summary, _)), Keep::Named(_)) if summary.valid == 0 => {
-            Err(ImportError::Nobody { source_name: source_name(), rows: summary.rows })
+            Err(ImportError::NoRecipients { source_name: source_name(), rows: summary.rows })
         }
         (Ok(_), Ok((mut summary, _)), Keep::AddTo(to)) if summary.valid == 0 => {
             summary.seconds = clock.now().since(begun).std().as_secs_f64();
@@ -216,9 +216,9 @@ pub async fn each_number(
 }
 
 /// Records the numbers that an audience already has, so that they count as duplicates.
-async fn record_existing(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::Result<()> {
-    each_number(store, audience, |from, page| _ = sieve.had_elsewhere(from, &page)).await?;
-    sieve.next_source();
+async fn record_existing(store: &dyn Store, audience: &Audience, filter: &SourceFilter) -> store::Result<()> {
+    each_number(store, audience, |from, page| _ = filter.had_elsewhere(from, &page)).await?;
+    filter.next_source();
     Ok(())
 }
 
@@ -242,7 +242,7 @@ async fn store_pieces(
         match piece {
             Piece::Columns(columns) => {
                 let known_as = match keep {
-                    Keep::Nameless => KnownAs::Nothing,
+                    Keep::Unnamed => KnownAs::Nothing,
                     Keep::Named(name) => KnownAs::Name(name.to_owned()),
                     Keep::AddTo(audience) => KnownAs::PartOf(audience.id()),
                 };
@@ -340,7 +340,7 @@ impl Sink for ImportSink {
 }
 
 /// Reads only the numbers of a source, to exclude them, and its summary. A row without a number excludes no recipient.
-pub async fn numbers(source: Source, options: Options, sieve: Sieve) -> Result<(Vec<Msisdn>, Summary), Error> {
+pub async fn numbers(source: Source, options: Options, filter: SourceFilter) -> Result<(Vec<Msisdn>, Summary), Error> {
     struct Numbers(Vec<Msisdn>);
 
     impl Sink for Numbers {
@@ -353,7 +353,7 @@ pub async fn numbers(source: Source, options: Options, sieve: Sieve) -> Result<(
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
         let mut numbers = Numbers(Vec::new());
-        source.read(&options, &sieve, &mut numbers).map(|summary| (numbers.0, summary))
+        source.read(&options, &filter, &mut numbers).map(|summary| (numbers.0, summary))
     });
     reading.await.map_err(|_| Error::Internal { file })?
 }

@@ -47,7 +47,8 @@ fn file(bytes: impl AsRef<[u8]>) -> NamedTempFile {
 fn read_with(bytes: impl AsRef<[u8]>, options: &Options, out: &[&str]) -> Result<(Summary, Kept), Error> {
     let mut kept = Kept::default();
     let out: Vec<Msisdn> = out.iter().map(|number| number.parse().unwrap()).collect();
-    let summary = read(file(bytes).path(), options, &|msisdn| out.contains(&msisdn), &mut Known::default(), &mut kept)?;
+    let summary =
+        read(file(bytes).path(), options, &|msisdn| out.contains(&msisdn), &mut SeenNumbers::default(), &mut kept)?;
     Ok((summary, kept))
 }
 
@@ -163,7 +164,7 @@ fn a_list_of_numbers_is_judged_like_a_column() {
         let list: Vec<String> = list.iter().map(|number| (*number).to_owned()).collect();
         let columns = Columns::of_numbers(vec!["Mobile".to_owned()], "Mobile");
         let mut kept = Kept::default();
-        read_numbers(&list, &columns, &options, &|_| false, &mut Known::default(), &mut kept).unwrap();
+        read_numbers(&list, &columns, &options, &|_| false, &mut SeenNumbers::default(), &mut kept).unwrap();
         (numbers(&kept).len(), rejects(&kept))
     };
     assert_eq!(read(&["4915123456789"], in_singapore()), (0, vec![(1, Reason::PlusMissing)]));
@@ -267,9 +268,14 @@ fn every_error_states_the_problem_and_a_remedy() {
         let sentence = err(bytes);
         assert!(sentence.contains(what) && sentence.contains(';'), "{sentence}");
     }
-    let missing =
-        read(Path::new("no/such.csv"), &Options::default(), &|_| false, &mut Known::default(), &mut Kept::default())
-            .unwrap_err();
+    let missing = read(
+        Path::new("no/such.csv"),
+        &Options::default(),
+        &|_| false,
+        &mut SeenNumbers::default(),
+        &mut Kept::default(),
+    )
+    .unwrap_err();
     assert!(missing.to_string().starts_with("cannot read no/such.csv"));
     let nowhere = Options { country: Some("XX".parse().unwrap()), ..Options::default() };
     assert!(matches!(read_with("Mobile\n", &nowhere, &[]), Err(Error::UnknownCountry(_))));
@@ -309,7 +315,8 @@ fn a_sink_that_halts_ends_the_reading() {
     (0..60_000).for_each(|index| text.push_str(&format!("+659{index:07}\n")));
     let file = file(text);
     let read = |halt| {
-        read(file.path(), &Options::default(), &|_| false, &mut Known::default(), &mut Enough(Some(halt))).unwrap_err()
+        read(file.path(), &Options::default(), &|_| false, &mut SeenNumbers::default(), &mut Enough(Some(halt)))
+            .unwrap_err()
     };
     assert!(matches!(read(Halt::Stop), Error::Stopped));
     assert!(matches!(read(Halt::Failed("full".into())), Error::Sink(_)));
@@ -323,7 +330,7 @@ fn inline_numbers_become_recipients_with_only_a_number() {
     for (names, fields) in [(alone, vec!["+6581234567"]), (beside, vec!["", "+6581234567", ""])] {
         let mut kept = Kept::default();
         let columns = Columns::of_numbers(names.clone(), "Mobile");
-        let known = &mut Known::default();
+        let known = &mut SeenNumbers::default();
         let summary = read_numbers(&list, &columns, &in_singapore(), &|_| false, known, &mut kept).unwrap();
         assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.invalid), (3, 1, 1, 1));
         assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (4, Reason::TooShort)]);
@@ -338,7 +345,7 @@ fn outputs_contain_every_row_once_and_appear_when_finished() {
     let (accepted, rejects) = (folder.path().join("accepted.csv"), folder.path().join("rejects.csv"));
     let source = file("Name;Mobile\n\"A;\"\"\";81234567\nB;x\nC;81234568;more;\nD;8123 4567\n");
     let mut outputs = Outputs::create(source.path(), Some(&accepted), Some(&rejects)).unwrap();
-    read(source.path(), &in_singapore(), &|_| false, &mut Known::default(), &mut outputs).unwrap();
+    read(source.path(), &in_singapore(), &|_| false, &mut SeenNumbers::default(), &mut outputs).unwrap();
     assert!(!accepted.exists() && !rejects.exists());
     outputs.finish().unwrap();
     assert_eq!(

@@ -9,9 +9,9 @@ use super::check::Rules;
 use super::collect::collect;
 use super::columns::{Columns, Mapping};
 use super::delimiter::is_delimiter;
-use super::known::Known;
 use super::number::Home;
 use super::pipeline::{self, Feed, Layout, Sink};
+use super::seen::SeenNumbers;
 use super::sheet::SheetChoice;
 use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
 use super::{Error, Summary};
@@ -106,7 +106,7 @@ pub fn read(
     file: &Path,
     options: &Options,
     opted_out: &dyn Fn(Msisdn) -> bool,
-    known: &mut Known,
+    known: &mut SeenNumbers,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options)?;
@@ -121,7 +121,7 @@ pub fn read_numbers(
     columns: &Columns,
     options: &Options,
     opted_out: &dyn Fn(Msisdn) -> bool,
-    known: &mut Known,
+    known: &mut SeenNumbers,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options)?;

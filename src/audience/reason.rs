@@ -21,7 +21,7 @@ pub enum Reason {
     IdTooLong,
     TooManyCells,
     Duplicate,
-    Elsewhere,
+    EarlierSource,
     OptedOut,
 }
 
@@ -41,7 +41,7 @@ impl Reason {
         Self::IdTooLong,
         Self::TooManyCells,
         Self::Duplicate,
-        Self::Elsewhere,
+        Self::EarlierSource,
         Self::OptedOut,
     ];
 
@@ -61,7 +61,7 @@ impl Reason {
             Self::IdTooLong => "id too long",
             Self::TooManyCells => "too many cells",
             Self::Duplicate => "duplicate",
-            Self::Elsewhere => "duplicate across sources",
+            Self::EarlierSource => "duplicate across sources",
             Self::OptedOut => "opted out",
         }
     }
@@ -98,7 +98,7 @@ impl Reason {
             Self::TooManyCells => {
                 "The row has more filled cells than the header has columns; put quotes around text that contains the delimiter."
             }
-            Self::Elsewhere => {
+            Self::EarlierSource => {
                 "An earlier source, or the audience that this file is added to, already has this number; nothing to do."
             }
             Self::Duplicate => "An earlier row has the same number and was accepted; nothing to do.",

@@ -15,7 +15,7 @@ fn sample(name: &str) -> PathBuf {
 
 fn check(name: &str, country: Option<&str>) -> Summary {
     let options = Options { country: country.map(|country| country.parse().unwrap()), ..Options::default() };
-    read(&sample(name), &options, &|_| false, &mut Known::default(), &mut Outputs::default()).unwrap()
+    read(&sample(name), &options, &|_| false, &mut SeenNumbers::default(), &mut Outputs::default()).unwrap()
 }
 
 /// Thirty recipients with birthdays; some phone numbers are numeric cells, as spreadsheets often store them. The table does
@@ -185,8 +185,14 @@ fn spreadsheet_cells_become_the_displayed_text() {
     }
     let mut first = First(None, Vec::new());
     let file = sample("recipients.xlsx");
-    read(&file, &Options::default(), &|msisdn| msisdn.get() == 628_123_456_739, &mut Known::default(), &mut first)
-        .unwrap();
+    read(
+        &file,
+        &Options::default(),
+        &|msisdn| msisdn.get() == 628_123_456_739,
+        &mut SeenNumbers::default(),
+        &mut first,
+    )
+    .unwrap();
     let fields = first.0.unwrap().fields;
     assert_eq!(fields.unpack().unwrap(), ["6581234510", "Wei Ling", "SPRING00", "s/000", "SG", "1970-03-09", "TRUE"]);
     // The last row: three rows above the data, thirty in it, and a blank one between.
@@ -204,7 +210,7 @@ fn the_messy_sample_covers_most_reasons() {
             Reason::OptedOut,
             Reason::CountryMissing,
             Reason::PlusMissing,
-            Reason::Elsewhere,
+            Reason::EarlierSource,
             Reason::SeveralNumbers,
             Reason::FixedLine,
             Reason::IdTooLong,

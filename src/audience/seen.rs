@@ -7,7 +7,7 @@ use crate::domain::Msisdn;
 
 /// All numbers so far: those of the current source and those of earlier ones.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct SeenNumbers {
     current: Numbers,
     earlier: Numbers,
 }
@@ -20,7 +20,7 @@ pub(super) enum Occurrence {
     EarlierSource,
 }
 
-impl Known {
+impl SeenNumbers {
     /// Starts the next source.
     pub fn next_source(&mut self) {
         self.earlier.merge(std::mem::take(&mut self.current));
@@ -85,7 +85,7 @@ mod tests {
         let (shortest, longest) = (number(1_000_000), number(999_999_999_999_999));
         // The same lower half with another upper half is a different number.
         let other = number(1_000_000 + (1 << 32));
-        let mut known = Known::default();
+        let mut known = SeenNumbers::default();
         assert_eq!(
             [longest, shortest, longest].map(|n| known.record(n)),
             [Occurrence::First, Occurrence::First, Occurrence::SameSource]

@@ -94,7 +94,7 @@ impl Summary {
     pub(super) fn count_reject(&mut self, line: u64, reason: Reason, value: impl FnOnce() -> String) {
         self.rows += 1;
         match reason {
-            Reason::Duplicate | Reason::Elsewhere => self.duplicates += 1,
+            Reason::Duplicate | Reason::EarlierSource => self.duplicates += 1,
             Reason::OptedOut => self.opted_out += 1,
             _ => self.invalid += 1,
         }

@@ -145,7 +145,7 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
             .await?;
         let rows = format!(
             "{numbers} INSERT INTO message (batch, n, audience, recipient, msisdn, country, version, state, step, lane, not_before,
-                                            due, first_left, accepted, marks)
+                                            due, first_submitted_at, accepted, marks)
              SELECT ?3, n, ?4, n, ?5 + n, 'SG', {version}, {state}, 0, ?6, ?7, ?8 + n / 10, ?9 + n / 10, ?10 + n / 10, ?11
              FROM piece"
         );
@@ -158,7 +158,7 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
             .bind(lane.0)
             .bind(now.millis())
             .bind(due.map(Timestamp::millis))
-            .bind(present.first_left.map(Timestamp::millis))
+            .bind(present.first_submitted_at.map(Timestamp::millis))
             .bind(present.accepted.map(Timestamp::millis))
             .bind(present.marks.bits())
             .execute(&mut *transaction)

@@ -34,7 +34,7 @@ async fn set_due(database: &Path, count: u32, first: Timestamp, per_second: u32)
     let mut connection = Sqlite::bare(database).await?;
     sqlx::query(
         "UPDATE message SET due = ?3 + n * 1000 / ?4, accepted = ?3 + n * 1000 / ?4 - ?5,
-                first_left = ?3 + n * 1000 / ?4 - ?5
+                first_submitted_at = ?3 + n * 1000 / ?4 - ?5
          WHERE batch = ?1 AND n < ?2",
     )
     .bind(Stock::BATCH.0)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launched, Launcher, Prepared, counts_from_its_launch};
-use super::people::{PAGE, Part, People};
+use super::recipients::{PAGE, Part, Recipients};
 use super::report::as_counted;
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::Problem;
@@ -13,7 +13,7 @@ use crate::store::Batch;
 
 /// How to repeat a campaign.
 #[derive(Debug, Clone, Default)]
-pub struct Again {
+pub struct Repeat {
     /// The new name; by default the old name with a number.
     pub name: Option<String>,
     /// The start time as the operator wrote it; by default it starts at once.
@@ -24,7 +24,7 @@ pub struct Again {
     pub is_draft: bool,
 }
 
-impl Again {
+impl Repeat {
     /// Whether the repetition includes a message's recipient. Recipients that the campaign excluded stay excluded.
     fn is_for(&self, batch: &Batch, message: &Present) -> bool {
         match (as_counted(batch, message).state, &self.outcomes) {
@@ -39,7 +39,7 @@ impl Again {
 impl Launcher<'_> {
     /// Launches a campaign again, with the same frozen steps, for all or some of its recipients. The repetition is a
     /// separate campaign without a link to the first.
-    pub async fn again(&self, batch: &Batch, again: &Again) -> Result<Launched, LaunchError> {
+    pub async fn repeat(&self, batch: &Batch, again: &Repeat) -> Result<Launched, LaunchError> {
         let now = self.clock.now();
         let mut plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
         self.has_lanes(&plan)?;
@@ -53,15 +53,15 @@ impl Launcher<'_> {
         if let Some(problem) = counts_from_its_launch(&plan).filter(|_| again.is_draft) {
             return Err(LaunchError::Problems(vec![problem]));
         }
-        let people = self.people_of(batch, again).await;
+        let recipients = self.people_of(batch, again).await;
         if self.store.batch(batch.id).await?.is_none_or(|batch| batch.purged_at.is_some()) {
             // The purge may have begun during the look-up, so some recipients may have been missing already.
             return Err(LaunchError::Purged);
         }
-        let people = people?;
-        let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
+        let recipients = recipients?;
+        let beginnings = Beginnings::of(&plan, &schedule, &recipients.countries, now).map_err(LaunchError::Problems)?;
         let name = self.name_of(batch, again).await?;
-        let prepared = Prepared::unwarned(name, people, plan, schedule, beginnings, now);
+        let prepared = Prepared::unwarned(name, recipients, plan, schedule, beginnings, now);
         self.lay_out(&mut Prepared { is_draft: again.is_draft, ..prepared }).await
     }
 
@@ -71,13 +71,13 @@ impl Launcher<'_> {
             let sentence = format!("lane {lane} is no longer in volley.toml; add it again, or launch a campaign file");
             Problem::new(Some(index), "lane", sentence)
         };
-        let lanes = plan.places().flat_map(|(index, step)| step.lanes.names().map(move |lane| (index, lane)));
+        let lanes = plan.indexed_steps().flat_map(|(index, step)| step.lanes.names().map(move |lane| (index, lane)));
         let missing = lanes.filter(|(_, lane)| self.config.lane(lane).is_none());
         let problems: Vec<Problem> = missing.map(|(index, lane)| gone(index, lane)).collect();
         if problems.is_empty() { Ok(()) } else { Err(LaunchError::Problems(problems)) }
     }
 
-    async fn people_of(&self, batch: &Batch, again: &Again) -> Result<People, LaunchError> {
+    async fn people_of(&self, batch: &Batch, again: &Repeat) -> Result<Recipients, LaunchError> {
         let (mut parts, mut countries, mut chosen, mut base) = (Vec::new(), BTreeMap::<Country, u64>::new(), 0, 0);
         for part in self.store.parts_of(batch.id).await? {
             let mut left_out = Vec::new();
@@ -104,12 +104,12 @@ impl Launcher<'_> {
             parts.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
         }
         if chosen == 0 {
-            return Err(LaunchError::NobodyAgain);
+            return Err(LaunchError::NoRecipientsToRepeat);
         }
-        Ok(People::of_parts(batch.audience.clone(), parts, countries, chosen))
+        Ok(Recipients::of_parts(batch.audience.clone(), parts, countries, chosen))
     }
 
-    async fn name_of(&self, batch: &Batch, again: &Again) -> Result<String, LaunchError> {
+    async fn name_of(&self, batch: &Batch, again: &Repeat) -> Result<String, LaunchError> {
         match &again.name {
             Some(name) => Ok(name.clone()),
             None => self.unused_name(batch.name.as_deref().unwrap_or(&batch.audience)).await,
@@ -127,7 +127,7 @@ impl Launcher<'_> {
     }
 }
 
-fn schedule(again: &Again, plan: &Plan, now: crate::domain::Timestamp) -> Result<Schedule, LaunchError> {
+fn schedule(again: &Repeat, plan: &Plan, now: crate::domain::Timestamp) -> Result<Schedule, LaunchError> {
     let wrong = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "at", sentence)]);
     let at = again
         .at

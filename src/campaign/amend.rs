@@ -119,7 +119,7 @@ pub(crate) async fn bring_forward(
     }
     let lanes = store.lanes(plan.lanes()).await?;
     let mut brought = 0;
-    for (step, rules) in plan.places().filter(|(step, _)| only.is_none_or(|only| only == *step)) {
+    for (step, rules) in plan.indexed_steps().filter(|(step, _)| only.is_none_or(|only| only == *step)) {
         for lane in lanes.iter().filter(|lane| rules.lanes.member(&lane.name).is_some()) {
             let queue = Queue { batch: batch.id, step, lane: lane.id };
             // No message may be sent before the campaign starts.
@@ -295,12 +295,12 @@ fn differences(before: &Plan, plan: &Plan) -> Vec<ChangedKey> {
     let messages = |limits: &Limits| limits.messages.map(|most| most.to_string());
     let budget = |limits: &Limits| limits.budget.map(|budget| budget.in_currency(plan.currency.as_deref()));
     let all = [(None, &before.limits, &plan.limits)];
-    let of_steps = before.places().zip(&plan.steps).map(|((at, was), is)| (Some(at), &was.limits, &is.limits));
+    let of_steps = before.indexed_steps().zip(&plan.steps).map(|((at, was), is)| (Some(at), &was.limits, &is.limits));
     for (step, was, is) in all.into_iter().chain(of_steps) {
         compare(step, "max_messages", messages(was), messages(is));
         compare(step, "budget", budget(was), budget(is));
     }
-    for ((at, was), is) in before.places().zip(&plan.steps) {
+    for ((at, was), is) in before.indexed_steps().zip(&plan.steps) {
         let (was, is) = (&was.hours, &is.hours);
         compare(Some(at), "quiet_hours", listed(&was.quiet), listed(&is.quiet));
         compare(Some(at), "send_window", listed(&was.windows), listed(&is.windows));

@@ -36,23 +36,23 @@ impl Beginnings {
         let (mut started, mut late) = (BTreeMap::new(), BTreeMap::new());
         let over = schedule.over.unwrap_or(Span::ZERO);
         let mut too_long = None;
-        for (country, people) in countries {
+        for (country, recipients) in countries {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let Some(hours) = plan.step(index).map(|step| &step.hours) else { continue };
             if hours.since_in(*country).is_some_and(|since| since < now) {
-                started.insert(*country, *people);
+                started.insert(*country, *recipients);
             }
             match hours.open_in(*country, start) {
                 Some(at) if schedule.end.is_none_or(|end| at < end) => {
                     too_long = too_long.max(schedule.end.filter(|end| at + over > *end).map(|_| at));
                     let last = hours.last_open_in(*country, start);
                     if schedule.end.is_some_and(|end| last.is_none_or(|last| last >= end)) {
-                        late.insert(*country, *people);
+                        late.insert(*country, *recipients);
                     }
                     by_country.insert(*country, at);
                 }
                 Some(_) | None => {
-                    never.insert(*country, *people);
+                    never.insert(*country, *recipients);
                     closed_by.get_or_insert((index, hours));
                 }
             }
@@ -60,8 +60,9 @@ impl Beginnings {
         if let Some((index, hours)) = closed_by {
             let (key, remedy) = closing_key(hours);
             let later = if schedule.end.is_some() && key != "end" { ", or write a later `end`" } else { "" };
-            let people = named(&never).join(", ");
-            let sentence = format!("leaves no time to send anything to these recipients: {people}; {remedy}{later}");
+            let recipients = named(&never).join(", ");
+            let sentence =
+                format!("leaves no time to send anything to these recipients: {recipients}; {remedy}{later}");
             // Hours of the whole campaign are the hours of every step.
             let step = Some(index).filter(|_| key != "end" && plan.steps.iter().any(|step| step.hours != *hours));
             return Err(vec![Problem::new(step, key, sentence)]);
@@ -90,20 +91,20 @@ impl Beginnings {
 
     /// Warns about messages that some recipients will miss, or get at an unintended time.
     pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
-        let about = |code, people: &BTreeMap<Country, u64>, sentence: fn(String) -> String| {
-            let sentence = (!people.is_empty()).then(|| sentence(named(people).join(", ")));
+        let about = |code, recipients: &BTreeMap<Country, u64>, sentence: fn(String) -> String| {
+            let sentence = (!recipients.is_empty()).then(|| sentence(named(recipients).join(", ")));
             sentence.map(|sentence| Warning { code, step: None, sentence })
         };
-        let late = about(Lint::EndTooSoon, &self.late, |people| {
+        let late = about(Lint::EndTooSoon, &self.late, |recipients| {
             format!(
                 "by their own clocks, some of these recipients may be sent to only after the campaign's `end`, and get \
-                 nothing: {people}; write a later `end`"
+                 nothing: {recipients}; write a later `end`"
             )
         });
-        let started = about(Lint::StartPassed, &self.started, |people| {
+        let started = about(Lint::StartPassed, &self.started, |recipients| {
             format!(
                 "`at` has already passed by some clocks of these countries, so recipients there are sent to at once: \
-                 {people}; write a later `at`, or a `send_window` that limits the hours"
+                 {recipients}; write a later `at`, or a `send_window` that limits the hours"
             )
         });
         late.into_iter().chain(started)
@@ -131,15 +132,15 @@ fn closed_for_good(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Times
     let problem = |(index, step): (StepIndex, &Step)| {
         let theirs = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
         let never = theirs.filter(|(country, _)| step.hours.open_in(**country, start).is_none());
-        let never: BTreeMap<Country, u64> = never.map(|(country, people)| (*country, *people)).collect();
+        let never: BTreeMap<Country, u64> = never.map(|(country, recipients)| (*country, *recipients)).collect();
         let (key, remedy) = closing_key(&step.hours);
         let sentence = || {
-            let people = named(&never).join(", ");
-            format!("leaves no time to send the step to these recipients: {people}; {remedy}")
+            let recipients = named(&never).join(", ");
+            format!("leaves no time to send the step to these recipients: {recipients}; {remedy}")
         };
         (!never.is_empty()).then(|| Problem::new(Some(index), key, sentence()))
     };
-    plan.places().filter_map(problem).collect()
+    plan.indexed_steps().filter_map(problem).collect()
 }
 
 #[cfg(test)]
@@ -153,7 +154,7 @@ mod tests {
 
     fn begins(hours: Hours, schedule: &Schedule) -> Result<Beginnings, String> {
         let step = Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") };
-        let countries = [("SG", 30), ("US", 20)].map(|(code, people)| (code.parse().unwrap(), people)).into();
+        let countries = [("SG", 30), ("US", 20)].map(|(code, recipients)| (code.parse().unwrap(), recipients)).into();
         let begins = Beginnings::of(&Plan::of_steps(vec![step]), schedule, &countries, at("2026-12-01T00:00:00Z"));
         begins.map_err(|problems| problems[0].to_string())
     }

@@ -9,7 +9,7 @@ use super::copied::{Progress, copied};
 use super::report::{Outcomes, Report, StepReport};
 use super::words;
 use crate::domain::{BatchId, Channel, Country, Ending, Fault, StepIndex, Tallies};
-use crate::store::{Frame, Result, Scope, Store, Verdict, Whole};
+use crate::store::{Frame, MessageFacts, Result, Scope, Store, Verdict};
 use crate::wire::codes;
 
 /// A report in parts.
@@ -83,11 +83,11 @@ pub async fn breakdown(
 }
 
 impl Counted {
-    fn add(&mut self, frame: &Frame, whole: &Whole) {
+    fn add(&mut self, frame: &Frame, whole: &MessageFacts) {
         let row = &whole.message.present;
-        let (tallies, people) = self.countries.entry(whole.country).or_default();
+        let (tallies, recipients) = self.countries.entry(whole.country).or_default();
         tallies.weigh(frame.plan.steps.len(), row, 1);
-        *people += 1;
+        *recipients += 1;
         for attempt in whole.attempts.iter().filter(|attempt| attempt.verdict == Verdict::Rejected) {
             let ended = row.marks.ending(attempt.step) == Ending::Rejected;
             self.count((attempt.step, Source::Rejected, attempt.code), ended);
@@ -97,7 +97,7 @@ impl Counted {
             let ended = row.marks.ending(step) == Ending::Undelivered || row.marks.failed(step);
             let of_step =
                 || whole.receipts.iter().filter(|receipt| receipt.step == step && words::failure(receipt).is_some());
-            let is_theirs = |code: &codes::Entry| matches!(code.fault, Fault::Recipient | Fault::Person);
+            let is_theirs = |code: &codes::Entry| matches!(code.fault, Fault::Recipient | Fault::OptedOut);
             // A failure that the recipient caused or wished for ended the step; otherwise the last failure did.
             let final_one = of_step().find(|receipt| words::failure(receipt).is_some_and(is_theirs));
             let final_one = final_one.or(of_step().next_back()).filter(|_| ended).map(|receipt| receipt.code);
@@ -117,8 +117,8 @@ impl Counted {
     }
 
     fn breakdown(self, frame: &Frame) -> Breakdown {
-        let country = |(country, (tallies, people)): (Option<Country>, (Tallies, u32))| {
-            let batch = crate::store::Batch { messages: people, ..frame.batch.clone() };
+        let country = |(country, (tallies, recipients)): (Option<Country>, (Tallies, u32))| {
+            let batch = crate::store::Batch { messages: recipients, ..frame.batch.clone() };
             let Report { audience, open, outcomes, delivered_twice, late, steps, .. } =
                 Report::of(&batch, Some(&frame.plan), &tallies);
             CountryReport { country, audience, open, outcomes, delivered_twice, late, steps }
@@ -140,8 +140,8 @@ impl Counted {
                 fault: match entry.fault {
                     Fault::Recipient => "recipient",
                     Fault::Sender(_) => "sender",
-                    Fault::Person => "person",
-                    Fault::Passing => "passing",
+                    Fault::OptedOut => "person",
+                    Fault::Temporary => "passing",
                 },
                 messages,
                 ended,

@@ -13,7 +13,7 @@ fn certificate(tallies: &Tallies, noted: Noted) -> Certificate {
     let reached = tallies.total(Count::OutcomeReached);
     let stopped_after_ms = match noted {
         Noted::ByAll { after } => Some(after.millis()),
-        Noted::NobodyThere | Noted::Silent { .. } | Noted::NotYet => None,
+        Noted::NoServer | Noted::Silent { .. } | Noted::NotYet => None,
     };
     let (in_flight, accepted) = (sending, awaiting + queued);
     Certificate { never_sent, in_flight, accepted, reached, over_before: done - never_sent - reached, stopped_after_ms }
@@ -36,8 +36,11 @@ mod tests {
     fn the_parts_of_a_certificate_sum_to_all_messages() {
         let at = Timestamp::from_millis(1_000);
         let queued = Present::queued(at, None);
-        let left =
-            Present { marks: Marks::default().with_handed_over(StepIndex::FIRST), first_left: Some(at), ..queued };
+        let left = Present {
+            marks: Marks::default().with_handed_over(StepIndex::FIRST),
+            first_submitted_at: Some(at),
+            ..queued
+        };
         let state = |state| Present { state, ..left };
         let ended = |outcome| state(State::Done { outcome, skipped: None, at });
         let mut tallies = Tallies::default();

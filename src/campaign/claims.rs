@@ -10,7 +10,7 @@ use crate::domain::{
     Country, Ending, Marks, MessageId, MessageKey, Msisdn, Outcome, Plan, Span, State, StepIndex, Tallies, Timestamp,
 };
 use crate::engine::{Made, REPEATED_FOR, Rule};
-use crate::store::{Frame, Verdict, Whole};
+use crate::store::{Frame, MessageFacts, Verdict};
 
 /// Examples of each refuted claim.
 const EXAMPLES: usize = 5;
@@ -145,7 +145,7 @@ impl Checks {
     }
 
     /// Checks one message against every claim.
-    pub(super) fn message(&mut self, whole: &Whole) {
+    pub(super) fn message(&mut self, whole: &MessageFacts) {
         self.messages += 1;
         self.attempts += whole.attempts.len() as u64;
         self.receipts += whole.receipts.len() as u64;
@@ -165,11 +165,11 @@ impl Checks {
     }
 
     /// Replays the engine over the message, and checks the times of its decisions.
-    fn rules(&mut self, whole: &Whole) {
+    fn rules(&mut self, whole: &MessageFacts) {
         let (key, row) = (whole.message.key, &whole.message.present);
         let frame = Arc::clone(&self.frame);
         let Frame { batch, plan, editions, .. } = frame.as_ref();
-        let Whole { notes, attempts, receipts, .. } = whole;
+        let MessageFacts { notes, attempts, receipts, .. } = whole;
         let replay = replay(Life { batch, plan, editions, row, notes, attempts, receipts });
         self.looks(Of::Rules, replay.decided.len() as u64);
         self.of_facts.weigh(plan.steps.len(), &replay.end, 1);
@@ -181,7 +181,7 @@ impl Checks {
         }
     }
 
-    fn outcome(&mut self, whole: &Whole) {
+    fn outcome(&mut self, whole: &MessageFacts) {
         self.looks(Of::Outcomes, 1);
         let (key, row) = (whole.message.key, &whole.message.present);
         let State::Done { outcome, skipped, .. } = row.state else { return };
@@ -199,8 +199,8 @@ impl Checks {
     }
 
     /// A deadline must not fire early: neither its decision nor the queueing of the next step may come before it.
-    fn deadline(&mut self, whole: &Whole, decided: &Replayed<'_>, plan: &Plan) {
-        let Made::Moved(Rule::GaveWay(Ending::Deadline)) = decided.made else { return };
+    fn deadline(&mut self, whole: &MessageFacts, decided: &Replayed<'_>, plan: &Plan) {
+        let Made::Moved(Rule::FellBack(Ending::Deadline)) = decided.made else { return };
         let (key, step) = (whole.message.key, decided.before.step);
         self.looks(Of::Deadlines, 1);
         let Some(after) = plan.step(step).and_then(|step| step.fallback_after) else {
@@ -219,7 +219,7 @@ impl Checks {
     }
 
     /// A receipt window must not close early.
-    fn window(&mut self, whole: &Whole) {
+    fn window(&mut self, whole: &MessageFacts) {
         let row = &whole.message.present;
         let (State::Done { outcome: Outcome::Silent | Outcome::Unknown, at, .. }, Some(accepted), false) =
             (row.state, row.accepted, row.marks.waived())
@@ -236,7 +236,7 @@ impl Checks {
         }
     }
 
-    fn in_time(&mut self, whole: &Whole) {
+    fn in_time(&mut self, whole: &MessageFacts) {
         let (key, row) = (whole.message.key, &whole.message.present);
         let cancelled = self.frame.batch.cancelled_at;
         let (ttl, begun) = (self.frame.plan.ttl, begun_at(&self.frame.batch));
@@ -245,7 +245,7 @@ impl Checks {
             self.looks(Of::InTime, 1);
             let step = attempt.step;
             let late = |until: Timestamp| intent.since(until);
-            let first = row.first_left.unwrap_or(intent);
+            let first = row.first_submitted_at.unwrap_or(intent);
             let leave_within = self.frame.plan.step(step).and_then(|step| step.leave_within);
             // A claim checks for opt-outs. If its process died during the claim, nothing shows whether the message was
             // submitted.
@@ -254,7 +254,8 @@ impl Checks {
             let ttl_up = ttl.filter(|_| intent > first).map(|ttl| first + ttl);
             // The submission that counts as the first may have been undone, and then the row has no first submission.
             let before = whole.attempts.iter().filter(|other| other.verdict.may_have_left());
-            let is_retry = row.first_left.is_none() && before.map(|other| other.intent).any(|at| at < Some(intent));
+            let is_retry =
+                row.first_submitted_at.is_none() && before.map(|other| other.intent).any(|at| at < Some(intent));
             let end_up = self.ends(intent).filter(|_| intent <= first && !is_retry);
             let what = if intent < begun {
                 format!("step {step} was submitted {} before the campaign began", begun.since(intent))
@@ -290,7 +291,7 @@ impl Checks {
         ends.max().map_or(at, |until| until + REPEATED_FOR)
     }
 
-    fn conditions(&mut self, whole: &Whole) {
+    fn conditions(&mut self, whole: &MessageFacts) {
         if whole.message.msisdn == Msisdn::ERASED {
             // The recipient is erased, and so is the country.
             return;
@@ -325,7 +326,7 @@ impl Checks {
         }
     }
 
-    fn note_unknown(&mut self, whole: &Whole) {
+    fn note_unknown(&mut self, whole: &MessageFacts) {
         let message = &whole.message;
         for step in StepIndex::all().filter(|step| message.present.marks.unknown(*step)) {
             self.unknown_count += 1;

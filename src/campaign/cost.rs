@@ -25,11 +25,11 @@ impl Cost {
             return None;
         }
         let (mut first, mut at_most) = (Money::ZERO, Money::ZERO);
-        for (country, people) in countries {
+        for (country, recipients) in countries {
             let marks = plan.marks_at_first(Some(*country));
             let begins = plan.first(marks);
-            for (index, step) in plan.places().filter(|(index, _)| !marks.passed_over(*index)) {
-                let cost = each(step, *country).times(*people);
+            for (index, step) in plan.indexed_steps().filter(|(index, _)| !marks.passed_over(*index)) {
+                let cost = each(step, *country).times(*recipients);
                 at_most = at_most.plus(cost);
                 if begins == Some(index) {
                     first = first.plus(cost);
@@ -75,8 +75,9 @@ mod tests {
         let [singapore, germany] = ["SG", "DE"].map(|code| code.parse::<Country>().unwrap());
         sms.prices.by_country.insert(germany, "0.20".parse().unwrap());
         let mut plan = Plan::of_steps(vec![viber, sms]);
-        let people = [(singapore, 100), (germany, 10)].into();
-        let cost = |plan: &Plan| Cost::of(plan, &people).map(|cost| (cost.first.to_string(), cost.at_most.to_string()));
+        let recipients = [(singapore, 100), (germany, 10)].into();
+        let cost =
+            |plan: &Plan| Cost::of(plan, &recipients).map(|cost| (cost.first.to_string(), cost.at_most.to_string()));
         assert_eq!(cost(&plan), Some(("2.20".to_owned(), "26.20".to_owned())));
         plan.steps[0].countries = crate::domain::Countries::Only([singapore].into());
         assert_eq!(plan.first(plan.marks_at_first(Some(germany))), StepIndex::new(1));

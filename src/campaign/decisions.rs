@@ -75,7 +75,7 @@ pub async fn hold_step(
     let hold = StepHold {
         batch: batch.id,
         step,
-        by: StepHeldBy::Person,
+        by: StepHeldBy::Operator,
         origin: by.clone(),
         since: clock.now(),
         recall: None,

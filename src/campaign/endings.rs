@@ -136,7 +136,7 @@ fn delayed(decision: &Decision<'_>, plan: &Plan) -> String {
         return String::new();
     };
     let asked = decision.context.asked_about(decision.before.step);
-    let asked = asked.filter(|asked| asked.said && asked.at <= decision.at + NOTICED);
+    let asked = asked.filter(|asked| asked.is_answered && asked.at <= decision.at + NOTICED);
     let asked =
         asked.map(|asked| format!("the provider was asked at {}, and reported nothing better", clock(asked.at, plan)));
     let late = decision.at.since(due);
@@ -293,7 +293,7 @@ pub(super) fn expired(before: &Present, plan: &Plan) -> String {
         State::Queued { .. } | State::Sending { .. } => channel(plan, before.step),
         State::Awaiting { .. } | State::Done { .. } => next_or(before, plan),
     };
-    match (before.first_left, plan.ttl, plan.end) {
+    match (before.first_submitted_at, plan.ttl, plan.end) {
         (Some(first), Some(ttl), _) => format!(
             "The message's `ttl` ended at {}, {} after its first submission, and {unsent} had not been submitted by \
              then: expired. A longer `ttl` would have allowed it.",

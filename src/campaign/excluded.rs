@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::file::Draft;
 use super::lint::{Lint, Warning};
-use super::people::{Gathering, Origin, PeopleError};
-use crate::audience::{self, Example, Options, Reason, Sieve, Source};
+use super::recipients::{Gathering, Origin, RecipientsError};
+use crate::audience::{self, Example, Options, Reason, Source, SourceFilter};
 use crate::domain::Msisdn;
 use crate::optout::OptOuts;
 
@@ -62,11 +62,12 @@ impl Excluded {
 
 impl Gathering<'_> {
     /// Reads the files, audiences and numbers that the draft excludes.
-    pub(super) async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<Excluded, PeopleError> {
+    pub(super) async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<Excluded, RecipientsError> {
         let mut excluded = Excluded::default();
         // Numbers are read as in the audience: national ones are of the campaign's country.
         let options = Options { country: draft.country, takes_all: true, ..Options::default() };
-        let read = async |source| audience::numbers(source, options.clone(), Sieve::new(Arc::clone(opted_out))).await;
+        let read =
+            async |source| audience::numbers(source, options.clone(), SourceFilter::new(Arc::clone(opted_out))).await;
         for entry in &draft.exclude {
             match self.origin(draft, entry).await? {
                 Some(Origin::File(path)) => {
@@ -99,7 +100,7 @@ impl Gathering<'_> {
 
 /// Whether a row with this reason excludes no number.
 const fn is_unreadable(reason: Reason) -> bool {
-    !matches!(reason, Reason::Duplicate | Reason::Elsewhere | Reason::OptedOut)
+    !matches!(reason, Reason::Duplicate | Reason::EarlierSource | Reason::OptedOut)
 }
 
 fn refused(draft: &Draft, entry: &str, reason: Reason) -> NotExcluded {

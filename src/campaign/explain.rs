@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
-use crate::store::{Batch, Entry, KeptGap, Receipt, Result, Store, Verdict, Whole, Wish};
+use crate::store::{Batch, Entry, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,8 +67,8 @@ pub async fn explain(
     key: MessageKey,
     now: Timestamp,
 ) -> Result<Option<Story>> {
-    let Some(whole) = store.whole(key).await? else { return Ok(None) };
-    let Whole { message, recipient, notes, attempts, receipts, .. } = whole;
+    let Some(whole) = store.message_facts(key).await? else { return Ok(None) };
+    let MessageFacts { message, recipient, notes, attempts, receipts, .. } = whole;
     let mut about: Vec<_> = attempts.iter().map(|attempt| (key, attempt.step)).collect();
     about.dedup();
     let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
@@ -133,7 +133,7 @@ fn is_relevant(event: &Event, plan: &Plan) -> bool {
 }
 
 /// The opt-out that stopped a message, if one did.
-async fn opt_out(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<Option<Wish>> {
+async fn opt_out(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<Option<OptOutRecord>> {
     let skipped = matches!(message.present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. });
     if !skipped && !message.present.marks.opted_out() {
         return Ok(None);
@@ -146,7 +146,7 @@ async fn opt_out(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<O
 }
 
 /// `stop by message on WhatsApp, 14:15:02`.
-fn in_words(wish: &Wish, plan: &Plan) -> String {
+fn in_words(wish: &OptOutRecord, plan: &Plan) -> String {
     format!("{}, {}", wish.source, format_time_short(wish.at, plan.time_zone))
 }
 
@@ -161,7 +161,7 @@ impl Background<'_> {
     /// Whether a receipt is the provider's answer to a question from Volley.
     fn answers(&self, receipt: &Receipt) -> bool {
         const AT_ONCE: Span = Span::from_millis(250);
-        let asked = self.context.asked_about(receipt.step).filter(|asked| asked.said);
+        let asked = self.context.asked_about(receipt.step).filter(|asked| asked.is_answered);
         asked.is_some_and(|asked| receipt.received >= asked.at && receipt.received <= asked.at + AT_ONCE)
     }
 }

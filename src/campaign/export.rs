@@ -10,7 +10,7 @@ use super::copied::{Progress, copied};
 use super::words;
 use crate::domain::{BatchId, Ending, MessageId, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone};
 use crate::engine::Report;
-use crate::store::{Result, Scope, Store, Verdict, Whole};
+use crate::store::{MessageFacts, Result, Scope, Store, Verdict};
 use crate::wire::codes;
 
 /// The columns of each step; the column names also contain the step's number and channel.
@@ -61,7 +61,7 @@ impl Columns {
             ("reason".to_owned(), Column::Reason),
         ];
         columns.extend(plan.columns.iter().enumerate().map(|(n, name)| (name.clone(), Column::Own(n))));
-        for (index, step) in plan.places() {
+        for (index, step) in plan.indexed_steps() {
             let of_step = OF_STEP.iter().enumerate();
             columns.extend(
                 of_step.map(|(n, name)| (format!("{index} {} {name}", step.channel), Column::OfStep(index, n))),
@@ -88,12 +88,12 @@ impl Columns {
         self.columns.iter().map(|(name, _)| name.as_str())
     }
 
-    fn row(&self, whole: &Whole) -> Vec<String> {
+    fn row(&self, whole: &MessageFacts) -> Vec<String> {
         let own = whole.recipient.as_ref().and_then(|recipient| recipient.fields.unpack().ok()).unwrap_or_default();
         self.columns.iter().map(|(_, column)| self.cell(*column, whole, &own)).collect()
     }
 
-    fn cell(&self, column: Column, whole: &Whole, own: &[Cow<'_, str>]) -> String {
+    fn cell(&self, column: Column, whole: &MessageFacts, own: &[Cow<'_, str>]) -> String {
         let (message, row) = (&whole.message, &whole.message.present);
         match column {
             Column::Message => MessageId { key: message.key, tag: self.tag }.to_string(),
@@ -113,7 +113,7 @@ impl Columns {
         }
     }
 
-    fn of_step(&self, step: &Step, index: StepIndex, column: usize, whole: &Whole) -> String {
+    fn of_step(&self, step: &Step, index: StepIndex, column: usize, whole: &MessageFacts) -> String {
         let marks = whole.message.present.marks;
         let mut tries = whole.attempts.iter().filter(|attempt| attempt.step == index);
         let first = tries.clone().next();
@@ -213,7 +213,7 @@ pub async fn export<E>(
     mut row: impl FnMut(Vec<String>) -> std::result::Result<(), E>,
     mut seen: impl FnMut(Progress, u64),
 ) -> Result<std::result::Result<u64, E>> {
-    let Some(mut walk) = copied(store, batch, Scope::People, &mut seen).await? else { return Ok(Ok(0)) };
+    let Some(mut walk) = copied(store, batch, Scope::FactsAndRecipients, &mut seen).await? else { return Ok(Ok(0)) };
     let (all, mut so_far) = (u64::from(walk.frame.batch.messages), 0);
     while let Some(page) = walk.next().await? {
         for whole in &page {

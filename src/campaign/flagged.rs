@@ -6,7 +6,7 @@ use super::lint::{Lint, Warning};
 use super::time::instant;
 use crate::clock::format_time;
 use crate::domain::{BatchState, Content, Plan, Span, Step, StepIndex, TemplateContent, Timestamp, Zone};
-use crate::store::{Batch, Said};
+use crate::store::{Batch, ProviderReport};
 
 /// A flagged template of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Flagged {
 
 impl Flagged {
     /// Finds the flagged templates of a plan, by the latest reports of the provider.
-    pub fn of(plan: &Plan, says: &[Said]) -> Vec<Self> {
+    pub fn of(plan: &Plan, reports: &[ProviderReport]) -> Vec<Self> {
         let of_step = |(step, rules): (StepIndex, &Step)| match &rules.content {
-            Content::Template(template) => disabled_at(template, says).map(|disabled_at| Self {
+            Content::Template(template) => disabled_at(template, reports).map(|disabled_at| Self {
                 step,
                 template: template.name.clone(),
                 language: template.language.clone(),
@@ -30,7 +30,7 @@ impl Flagged {
             }),
             Content::Text { .. } => None,
         };
-        plan.places().filter_map(of_step).collect()
+        plan.indexed_steps().filter_map(of_step).collect()
     }
 
     /// The consequence for a campaign that sends the template until `until`; `None` if the campaign is done before.
@@ -56,27 +56,28 @@ impl Flagged {
 }
 
 /// When the provider will disable a template. A report about all languages of a template counts for each of them.
-fn disabled_at(template: &TemplateContent, says: &[Said]) -> Option<Timestamp> {
-    let says = |what: &str, language: &str| {
+fn disabled_at(template: &TemplateContent, reports: &[ProviderReport]) -> Option<Timestamp> {
+    let reported = |what: &str, language: &str| {
         let about = Some((template.name.as_str(), language));
-        let report = says.iter().find(|said| said.what == what && said.template() == about);
+        let report = reports.iter().find(|report| report.what == what && report.template() == about);
         report.map(|report| report.value.as_str())
     };
-    let flagged =
-        [template.language.as_str(), ""].into_iter().find(|language| says("status", language) == Some("FLAGGED"))?;
-    instant(says("disable_date", flagged)?, Some(Zone(chrono_tz::UTC))).ok().map(|instant| instant.at)
+    let flagged = [template.language.as_str(), ""]
+        .into_iter()
+        .find(|language| reported("status", language) == Some("FLAGGED"))?;
+    instant(reported("disable_date", flagged)?, Some(Zone(chrono_tz::UTC))).ok().map(|instant| instant.at)
 }
 
 /// The longest time from a first step until a message falls back to a later one.
 fn falls_back_after(plan: &Plan, step: StepIndex) -> Span {
-    let before = plan.places().filter(|(index, _)| *index < step).filter_map(|(_, rules)| rules.fallback_after);
+    let before = plan.indexed_steps().filter(|(index, _)| *index < step).filter_map(|(_, rules)| rules.fallback_after);
     Span::from_millis(before.map(Span::millis).sum())
 }
 
 impl Launcher<'_> {
     /// Warns about a plan's flagged templates.
     pub(super) async fn flagged(&self, plan: &Plan, forecast: Option<&Forecast>) -> Result<Vec<Warning>, LaunchError> {
-        let flagged = Flagged::of(plan, &self.store.said().await?);
+        let flagged = Flagged::of(plan, &self.store.provider_reports().await?);
         let warning = |flagged: Flagged| {
             let sentence = flagged.sentence(flagged.until(plan, forecast), plan.time_zone)?;
             Some(Warning { code: Lint::TemplateFlagged, step: Some(flagged.step), sentence })
@@ -87,15 +88,15 @@ impl Launcher<'_> {
     /// Finds the active campaigns that still send a flagged template when the provider disables it, each with the
     /// consequence.
     pub async fn flagged_everywhere(&self) -> Result<Vec<(Batch, Flagged, String)>, LaunchError> {
-        let says = self.store.said().await?;
-        if !says.iter().any(|said| said.what == "status" && said.value == "FLAGGED") {
+        let reports = self.store.provider_reports().await?;
+        if !reports.iter().any(|report| report.what == "status" && report.value == "FLAGGED") {
             return Ok(Vec::new());
         }
         let (now, mut found) = (self.clock.now(), Vec::new());
         let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
         for batch in self.store.batches(Some(in_play)).await? {
             let Some(plan) = self.store.plan(batch.id).await? else { continue };
-            let flagged = Flagged::of(&plan, &says);
+            let flagged = Flagged::of(&plan, &reports);
             if flagged.is_empty() {
                 continue;
             }

@@ -61,7 +61,7 @@ pub enum Stop {
 
 /// First messages that are not sent, and what stops them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct LeftBehind {
+pub struct NotSent {
     pub messages: u64,
     pub by: Stop,
 }
@@ -72,7 +72,7 @@ pub struct Forecast {
     /// When the last of the messages is sent.
     pub done_at: Timestamp,
     /// The messages that are not sent.
-    pub left_behind: Vec<LeftBehind>,
+    pub left_behind: Vec<NotSent>,
     /// `None` if it takes no time.
     pub bottleneck: Option<Bottleneck>,
     /// The daily bookings of each portfolio whose slots it uses.
@@ -95,7 +95,7 @@ pub struct Booking {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct BookedDay {
     pub day: NaiveDate,
-    pub people: u64,
+    pub recipients: u64,
     pub others: u64,
 }
 

@@ -61,7 +61,7 @@ impl Guards {
         now: Timestamp,
     ) -> Result<bool> {
         let plan = &entry.plan;
-        for (index, step) in plan.places() {
+        for (index, step) in plan.indexed_steps() {
             let known = Known::of(index, step, tallies);
             if let Some(rule) = plan.hold_paid_when
                 && let Some(paid) = next_paid(plan, index)
@@ -120,7 +120,7 @@ impl Guards {
 
 /// The next step after `index` that costs something.
 fn next_paid(plan: &Plan, index: StepIndex) -> Option<StepIndex> {
-    plan.places().find(|(other, step)| *other > index && step.is_paid()).map(|(paid, _)| paid)
+    plan.indexed_steps().find(|(other, step)| *other > index && step.is_paid()).map(|(paid, _)| paid)
 }
 
 fn in_words(index: StepIndex, step: &Step, latest: Known) -> String {

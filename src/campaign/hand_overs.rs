@@ -3,7 +3,7 @@
 use super::claims::{Checks, Of};
 use super::words;
 use crate::domain::{Fault, OnUnknown, StepIndex};
-use crate::store::{Attempt, Receipt, Twin, Verdict, Whole};
+use crate::store::{Attempt, MessageFacts, Receipt, Twin, Verdict};
 use crate::wire::codes;
 
 /// Whether a receipt is about this try. A receipt without a try number is about every try of its step.
@@ -28,7 +28,7 @@ fn was_refused(attempt: &Attempt) -> bool {
 }
 
 impl Checks {
-    pub(super) fn hand_overs(&mut self, whole: &Whole) {
+    pub(super) fn hand_overs(&mut self, whole: &MessageFacts) {
         self.looks(Of::HandOvers, whole.attempts.len() as u64);
         self.looks(Of::Umids, whole.attempts.len() as u64);
         let (key, row) = (whole.message.key, &whole.message.present);
@@ -71,8 +71,8 @@ impl Checks {
 
     /// Whether a step may be submitted again after these tries of it. Each of them must have failed temporarily or
     /// because of the sender, or be unknown where the route resends. The route resends once.
-    fn may_follow<'a>(&self, whole: &'a Whole, earlier: impl Iterator<Item = &'a Attempt>) -> bool {
-        let is_retried = |code: &codes::Entry| code.fault == Fault::Passing || code.may_be_senders();
+    fn may_follow<'a>(&self, whole: &'a MessageFacts, earlier: impl Iterator<Item = &'a Attempt>) -> bool {
+        let is_retried = |code: &codes::Entry| code.fault == Fault::Temporary || code.may_be_senders();
         let mut follows_unknown = false;
         earlier.into_iter().all(|attempt| {
             let has_failed = was_refused(attempt) || failed(&whole.receipts, attempt, is_retried);

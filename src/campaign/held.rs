@@ -12,7 +12,7 @@ use crate::store::{HeldBy, Hold};
 pub fn held(hold: &Hold) -> String {
     let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
     // An operator's reason already says that it is paused or held.
-    let is = if hold.by == HeldBy::Person { "is" } else { "is held:" };
+    let is = if hold.by == HeldBy::Operator { "is" } else { "is held:" };
     format!("{} {is} {}{code}", what(hold), hold.origin.hold_reason())
 }
 
@@ -26,10 +26,14 @@ fn what(hold: &Hold) -> String {
 
 impl Launcher<'_> {
     /// Warns about holds that the plan's messages have to wait for.
-    pub(super) async fn held(&self, plan: &Plan, people: &BTreeMap<Country, u64>) -> Result<Vec<Warning>, LaunchError> {
+    pub(super) async fn held(
+        &self,
+        plan: &Plan,
+        recipients: &BTreeMap<Country, u64>,
+    ) -> Result<Vec<Warning>, LaunchError> {
         let holds = self.store.holds().await?;
         let of_step = |(index, step): (StepIndex, &Step)| {
-            let countries = people.keys().filter(|country| step.countries.contain(Some(**country)));
+            let countries = recipients.keys().filter(|country| step.countries.contain(Some(**country)));
             let sends: BTreeSet<&str> = countries
                 .flat_map(|country| step.lanes.shares(*country))
                 .map(|(member, _)| member.lane.as_str())
@@ -43,6 +47,6 @@ impl Launcher<'_> {
             };
             keeps.into_iter().map(warning).collect::<Vec<_>>()
         };
-        Ok(plan.places().flat_map(of_step).collect())
+        Ok(plan.indexed_steps().flat_map(of_step).collect())
     }
 }

@@ -8,8 +8,8 @@ use super::forecast::{Forecast, Stop};
 use super::lint::{Facts, Lint, Warning, lint, named};
 use super::lint_hours::out_of_reach;
 use super::passes::passes;
-use super::people::{Gathering, Part, People, PeopleError};
 use super::prices::{PriceError, PriceList};
+use super::recipients::{Gathering, Part, Recipients, RecipientsError};
 use super::route;
 use super::shares::Shares;
 use super::time::{Schedule, schedule};
@@ -22,7 +22,7 @@ use crate::domain::{
 };
 use crate::engine;
 use crate::events::Origin;
-use crate::store::{self, Lane, NewBatch, Over, Spread, Start, Store};
+use crate::store::{self, Lane, NewBatch, Over, PieceOfMessages, Start, Store};
 
 /// Messages written in one transaction: about 20 ms of writing.
 const PIECE: u32 = 5_000;
@@ -35,7 +35,7 @@ pub enum LaunchError {
     #[error(transparent)]
     Prices(#[from] PriceError),
     #[error(transparent)]
-    People(#[from] PeopleError),
+    Recipients(#[from] RecipientsError),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("the route has no lane for one of its steps")]
@@ -51,14 +51,14 @@ pub enum LaunchError {
     )]
     TooManyToJoin(usize),
     #[error("no recipient has that outcome; see `volley campaign report`")]
-    NobodyAgain,
+    NoRecipientsToRepeat,
 }
 
 /// A campaign that is ready to launch.
 #[derive(Debug)]
 pub struct Prepared {
     pub name: Option<String>,
-    pub people: People,
+    pub recipients: Recipients,
     pub plan: Plan,
     pub schedule: Schedule,
     pub beginnings: Beginnings,
@@ -79,7 +79,7 @@ impl Prepared {
     /// A campaign that was checked before: it gets no warnings again.
     pub(super) fn unwarned(
         name: String,
-        people: People,
+        recipients: Recipients,
         plan: Plan,
         schedule: Schedule,
         beginnings: Beginnings,
@@ -87,7 +87,7 @@ impl Prepared {
     ) -> Self {
         let (forecast, warnings, windows) = (None, Vec::new(), BTreeMap::new());
         let (name, country, is_draft) = (Some(name), None, false);
-        Self { name, people, plan, schedule, beginnings, now, forecast, warnings, country, windows, is_draft }
+        Self { name, recipients, plan, schedule, beginnings, now, forecast, warnings, country, windows, is_draft }
     }
 
     /// Whether no message may be sent at once.
@@ -159,14 +159,14 @@ impl Launcher<'_> {
     ) -> Result<(Launched, Vec<Warning>), LaunchError> {
         let mut prepared = self.prepare(draft, true, progress).await?;
         if let Some(problem) = counts_from_its_launch(&prepared.plan).filter(|_| waits) {
-            prepared.people.discard(self.store).await;
+            prepared.recipients.discard(self.store).await;
             return Err(LaunchError::Problems(vec![problem]));
         }
         prepared.is_draft = waits;
         match self.lay_out(&mut prepared).await {
             Ok(launched) => Ok((launched, prepared.warnings)),
             Err(error) => {
-                prepared.people.discard(self.store).await;
+                prepared.recipients.discard(self.store).await;
                 Err(error)
             }
         }
@@ -189,13 +189,13 @@ impl Launcher<'_> {
         }
         let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
         draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
-        let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
-        match self.look_over(draft, &people, &schedule, prices.as_ref()).await {
+        let recipients = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
+        match self.look_over(draft, &recipients, &schedule, prices.as_ref()).await {
             Ok(looked) => {
                 let LookedOver { plan, beginnings, now, forecast, warnings, windows } = looked;
                 Ok(Prepared {
                     name: draft.name.clone(),
-                    people,
+                    recipients,
                     plan,
                     schedule,
                     beginnings,
@@ -208,7 +208,7 @@ impl Launcher<'_> {
                 })
             }
             Err(error) => {
-                people.discard(self.store).await;
+                recipients.discard(self.store).await;
                 Err(error)
             }
         }
@@ -218,49 +218,49 @@ impl Launcher<'_> {
     async fn look_over(
         &self,
         draft: &Draft,
-        people: &People,
+        recipients: &Recipients,
         schedule: &Schedule,
         prices: Option<&PriceList>,
     ) -> Result<LookedOver, LaunchError> {
         // Reading the recipients may have taken long.
         let now = self.clock.now();
-        let planned = route::plan(draft, &people.columns, self.config, schedule, prices);
-        let planned = planned.and_then(|planned| has_recipients(draft, people, planned));
+        let planned = route::plan(draft, &recipients.columns, self.config, schedule, prices);
+        let planned = planned.and_then(|planned| has_recipients(draft, recipients, planned));
         let begun = planned.and_then(|(plan, warnings)| {
-            priced(&people.countries, &plan)?;
-            let beginnings = Beginnings::of(&plan, schedule, &people.countries, now)?;
+            priced(&recipients.countries, &plan)?;
+            let beginnings = Beginnings::of(&plan, schedule, &recipients.countries, now)?;
             Ok((plan, beginnings, warnings))
         });
         let (plan, beginnings, mut warnings) = begun.map_err(LaunchError::Problems)?;
-        let windows = open_windows(self.store, self.config, &plan, people, now).await?;
-        let passes = passes(self.store, self.config, &plan, people, now).await?;
+        let windows = open_windows(self.store, self.config, &plan, recipients, now).await?;
+        let passes = passes(self.store, self.config, &plan, recipients, now).await?;
         let facts = Facts {
-            recipients: people.recipients,
-            countries: &people.countries,
-            empty: &people.empty,
+            recipients: recipients.recipients,
+            countries: &recipients.countries,
+            empty: &recipients.empty,
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
             passes: &passes,
         };
-        let forecast = self.forecast(&plan, &people.countries, &passes, &beginnings, now).await?;
+        let forecast = self.forecast(&plan, &recipients.countries, &passes, &beginnings, now).await?;
         warnings.extend(lint(&plan, self.config, &facts));
-        warnings.extend(people.excluded.warnings());
+        warnings.extend(recipients.excluded.warnings());
         warnings.extend(beginnings.warnings());
-        warnings.extend(out_of_reach(&plan, &people.countries, &beginnings));
-        warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, people.recipients)));
+        warnings.extend(out_of_reach(&plan, &recipients.countries, &beginnings));
+        warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, recipients.recipients)));
         warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);
-        warnings.extend(self.held(&plan, &people.countries).await?);
+        warnings.extend(self.held(&plan, &recipients.countries).await?);
         Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows })
     }
 
     pub(super) async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
         let now = self.clock.now();
-        let Prepared { people, plan, schedule, beginnings, .. } = prepared;
+        let Prepared { recipients, plan, schedule, beginnings, .. } = prepared;
         let starts_at = Some(beginnings.first).filter(|at| *at > now);
         let name = match prepared.name.take() {
             Some(name) => name,
             // Several campaigns may be launched in one second.
-            None => self.unused_name(&generated_name(&people.label, now)).await?,
+            None => self.unused_name(&generated_name(&recipients.label, now)).await?,
         };
         let lanes = self.store.lanes(plan.lanes()).await?;
         let tag = Tag::from_random(self.chance.bits());
@@ -268,15 +268,15 @@ impl Launcher<'_> {
             tag,
             plan: plan.clone(),
             name: Some(name.clone()),
-            audience: people.label.clone(),
-            audience_ids: people.audiences.iter().map(|part| part.id).collect(),
+            audience: recipients.label.clone(),
+            audience_ids: recipients.audiences.iter().map(|part| part.id).collect(),
             starts_at: starts_at.or(schedule.at),
             open_until: None,
             now,
         };
         let batch = self.store.begin_batch(new).await?;
         let begins = |country| beginnings.in_country(country).max(now);
-        let messages = self.spread(batch, plan, people, &lanes, (beginnings, &begins)).await?;
+        let messages = self.write_all_messages(batch, plan, recipients, &lanes, (beginnings, &begins)).await?;
         // Its start time may have come meanwhile.
         let published = self.clock.now();
         let starts_at = starts_at.filter(|at| *at > published);
@@ -286,28 +286,28 @@ impl Launcher<'_> {
             None => BatchState::Running,
         };
         self.store.publish_batch(batch, state, self.by.clone(), published).await?;
-        let (rejected, across) = (people.rejected(), people.across);
+        let (rejected, across) = (recipients.rejected(), recipients.across);
         let zone = plan.time_zone;
         Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at, zone })
     }
 
-    async fn spread(
+    async fn write_all_messages(
         &self,
         batch: BatchId,
         plan: &Plan,
-        people: &People,
+        recipients: &Recipients,
         lanes: &[Lane],
         (beginnings, at): (&Beginnings, &(dyn Fn(Option<Country>) -> Timestamp + Sync)),
     ) -> Result<u32, LaunchError> {
         let (start, elsewhere) = starts(plan, lanes, beginnings.countries(), at)?;
-        let all = people.audiences.iter().map(|part| part.recipients).sum();
+        let all = recipients.audiences.iter().map(|part| part.recipients).sum();
         let over = plan.over.map(|span| Over { span, messages: all });
         let (mut base, mut messages) = (0, 0);
-        for part in &people.audiences {
+        for part in &recipients.audiences {
             let mut from = 0;
             while from < part.recipients {
                 let until = from.saturating_add(PIECE).min(part.recipients);
-                let spread = Spread {
+                let piece = PieceOfMessages {
                     batch,
                     audience: part.id,
                     from,
@@ -316,11 +316,11 @@ impl Launcher<'_> {
                     over,
                     start: start.clone(),
                     elsewhere: elsewhere.clone(),
-                    excluded: self.excluded(people, part, from).await?,
+                    excluded: self.excluded(recipients, part, from).await?,
                     left_out: part.left_out_between(from, until).to_vec(),
                     now: self.clock.now(),
                 };
-                messages += self.store.spread(spread).await?;
+                messages += self.store.write_messages(piece).await?;
                 from = until;
             }
             base += part.recipients;
@@ -330,12 +330,12 @@ impl Launcher<'_> {
 
     /// The excluded recipients of one piece, by their positions. Each transaction gets only those of its own piece,
     /// however long the exclusion list is.
-    async fn excluded(&self, people: &People, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
-        if people.excluded.numbers.is_empty() {
+    async fn excluded(&self, recipients: &Recipients, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
+        if recipients.excluded.numbers.is_empty() {
             return Ok(Vec::new());
         }
         let numbers = self.store.numbers(part.id, from, PIECE).await?;
-        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.numbers.contains(msisdn));
+        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| recipients.excluded.numbers.contains(msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
 }
@@ -354,7 +354,7 @@ pub(super) fn starts(
             let name = pool.members().get(position).map(|member| &member.lane);
             lanes.iter().find(|lane| Some(&lane.name) == name).map(|lane| lane.id).ok_or(LaunchError::NoLane)
         };
-        let lanes = pool.places(country).into_iter().map(id).collect::<Result<_, LaunchError>>()?;
+        let lanes = pool.lane_indexes(country).into_iter().map(id).collect::<Result<_, LaunchError>>()?;
         Ok::<_, LaunchError>(Start::of(&present, lanes))
     };
     let start = begins(None)?;
@@ -387,14 +387,18 @@ pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
     if plan.over.is_some() {
         return Some(Problem::new(None, "over", sentence));
     }
-    let short = plan.places().find(|(_, step)| step.leave_within.is_some())?;
+    let short = plan.indexed_steps().find(|(_, step)| step.leave_within.is_some())?;
     Some(Problem::new(Some(short.0), "leave_within", sentence))
 }
 
 /// Refuses a route that applies to none of the recipients, because it would send nothing.
-fn has_recipients<T>(draft: &Draft, people: &People, (plan, warnings): (Plan, T)) -> Result<(Plan, T), Vec<Problem>> {
-    let without_step = Shares::of(&plan, &people.countries).without_step;
-    if people.recipients == 0 || without_step.values().sum::<u64>() < people.recipients {
+fn has_recipients<T>(
+    draft: &Draft,
+    recipients: &Recipients,
+    (plan, warnings): (Plan, T),
+) -> Result<(Plan, T), Vec<Problem>> {
+    let without_step = Shares::of(&plan, &recipients.countries).without_step;
+    if recipients.recipients == 0 || without_step.values().sum::<u64>() < recipients.recipients {
         return Ok((plan, warnings));
     }
     let from = named(&without_step).join(", ");
@@ -415,20 +419,20 @@ fn has_recipients<T>(draft: &Draft, people: &People, (plan, warnings): (Plan, T)
         );
         Problem::new(Some(index), key, sentence)
     };
-    Err(plan.places().map(problem).collect())
+    Err(plan.indexed_steps().map(problem).collect())
 }
 
 /// Checks that every message under a budget has a price.
 pub(super) fn priced(countries: &BTreeMap<Country, u64>, plan: &Plan) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
-    for (index, step) in plan.places() {
+    for (index, step) in plan.indexed_steps() {
         if plan.limits.budget.is_none() && step.limits.budget.is_none() {
             continue;
         }
         let unpriced: BTreeMap<Country, u64> = countries
             .iter()
             .filter(|(country, _)| step.countries.contain(Some(**country)) && step.prices.of(**country).is_none())
-            .map(|(country, people)| (*country, *people))
+            .map(|(country, recipients)| (*country, *recipients))
             .collect();
         if !unpriced.is_empty() {
             let sentence = format!(

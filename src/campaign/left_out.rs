@@ -24,7 +24,7 @@ pub struct LeftOut {
 impl LeftOut {
     /// The rejected rows of a source; `None` if there are none.
     pub(super) fn of(source: &Source, summary: &Summary) -> Option<Self> {
-        let of_source = |reason: Reason| !matches!(reason, Reason::OptedOut | Reason::Elsewhere);
+        let of_source = |reason: Reason| !matches!(reason, Reason::OptedOut | Reason::EarlierSource);
         let reasons: BTreeMap<Reason, u64> =
             summary.reasons.iter().filter(|(reason, _)| of_source(**reason)).map(|(r, n)| (*r, *n)).collect();
         let examples = summary.examples.iter().filter(|example| of_source(example.reason)).cloned().collect();

@@ -248,7 +248,7 @@ impl Housekeeper {
             return Ok(false);
         }
         let due = Event::Due { silence: Silence::Trusted };
-        let unsent = |message: &Present| message.first_left.is_none().then_some(due);
+        let unsent = |message: &Present| message.first_submitted_at.is_none().then_some(due);
         let walk = self.apply_to_all(entry, unsent, now).await?;
         if !walk.is_over {
             return Ok(false);

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::domain::{
     Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, grouped,
 };
-use crate::template::{self, Alphabet, Place};
+use crate::template::{self, Alphabet, ContentPart};
 
 /// A warning: a code for scripts, and a sentence for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub enum Lint {
     /// No step of the route applies to some recipients.
     NoStep,
     /// A step applies to no recipient.
-    ForNobody,
+    StepForNoRecipient,
     /// A step names a country that no recipient is from.
     NobodyThere,
     /// No later step applies to the recipients of a step with a deadline.
@@ -107,7 +107,7 @@ impl Lint {
             Self::SmallLimit => "small_limit",
             Self::ClockChange => "clock_change",
             Self::NoStep => "no_step",
-            Self::ForNobody => "for_nobody",
+            Self::StepForNoRecipient => "for_nobody",
             Self::NobodyThere => "nobody_there",
             Self::NothingFollows => "nothing_follows",
             Self::RareCountry => "rare_country",
@@ -146,11 +146,11 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
     warnings.found.extend(rare(&shares, facts));
     warnings.found.extend(limited(plan, &shares, facts));
     let mut deadlines = Span::ZERO;
-    for (index, step) in plan.places() {
+    for (index, step) in plan.indexed_steps() {
         warnings.step = index;
         let share = shares.at(index);
         // If no known recipient gets the step, the route alone decides whether it is the last.
-        let is_last = plan.ends_with(index) || (share.people > 0 && share.followed == 0);
+        let is_last = plan.ends_with(index) || (share.recipients > 0 && share.followed == 0);
         warnings.time(plan, step, deadlines, is_last);
         warnings.countries(step, share, facts.countries);
         if is_last && step.fallback_after.is_some() {
@@ -171,16 +171,17 @@ const RARE: u64 = 1_000;
 
 /// Warns about limits that keep some recipients from getting their first message.
 fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
-    let beginning: u64 = plan.places().map(|(index, _)| shares.at(index).beginning).sum();
+    let beginning: u64 = plan.indexed_steps().map(|(index, _)| shares.at(index).beginning).sum();
     let cost = Cost::of(plan, facts.countries);
     let mut found = Vec::new();
     let mut warn = |step, sentence| found.push(Warning { code: Lint::SmallLimit, step, sentence });
-    let steps = plan.places().map(|(index, step)| (Some(index), step.limits.messages, shares.at(index).beginning));
-    for (step, most, people) in steps.chain([(None, plan.limits.messages, beginning)]) {
-        if let Some(most) = most.filter(|most| *most < people) {
+    let steps =
+        plan.indexed_steps().map(|(index, step)| (Some(index), step.limits.messages, shares.at(index).beginning));
+    for (step, most, recipients) in steps.chain([(None, plan.limits.messages, beginning)]) {
+        if let Some(most) = most.filter(|most| *most < recipients) {
             let sentence = {
-                let [most, people, wait] = [most, people, people - most].map(grouped);
-                format!("max_messages is {most}, but {people} recipients start here, so {wait} of them wait")
+                let [most, recipients, wait] = [most, recipients, recipients - most].map(grouped);
+                format!("max_messages is {most}, but {recipients} recipients start here, so {wait} of them wait")
             };
             warn(step, sentence);
         }
@@ -200,9 +201,9 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
 /// another country.
 fn rare(shares: &Shares, facts: &Facts<'_>) -> Option<Warning> {
     let gets_something = |country: &Country| !shares.without_step.contains_key(country);
-    let is_rare = |people: u64| people.saturating_mul(RARE) < facts.recipients;
-    let rare = facts.countries.iter().filter(|(country, people)| is_rare(**people) && gets_something(country));
-    let rare: BTreeMap<Country, u64> = rare.map(|(country, people)| (*country, *people)).collect();
+    let is_rare = |recipients: u64| recipients.saturating_mul(RARE) < facts.recipients;
+    let rare = facts.countries.iter().filter(|(country, recipients)| is_rare(**recipients) && gets_something(country));
+    let rare: BTreeMap<Country, u64> = rare.map(|(country, recipients)| (*country, *recipients)).collect();
     if rare.is_empty() {
         return None;
     }
@@ -219,8 +220,11 @@ const NAMED: usize = 8;
 
 /// Recipients by country: `CN 4`.
 pub(super) fn named(countries: &BTreeMap<Country, u64>) -> Vec<String> {
-    let mut named: Vec<String> =
-        countries.iter().take(NAMED).map(|(country, people)| format!("{country} {}", grouped(*people))).collect();
+    let mut named: Vec<String> = countries
+        .iter()
+        .take(NAMED)
+        .map(|(country, recipients)| format!("{country} {}", grouped(*recipients)))
+        .collect();
     match countries.len().saturating_sub(NAMED) {
         0 => {}
         1 => named.push("1 other country".to_owned()),
@@ -235,7 +239,7 @@ fn without_step(shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     let (no_step, not_allowed_countries): (BTreeMap<Country, u64>, BTreeMap<Country, u64>) = shares
         .without_step
         .iter()
-        .map(|(country, people)| (*country, *people))
+        .map(|(country, recipients)| (*country, *recipients))
         .partition(|(country, _)| is_allowed(country));
     let warning = |countries: BTreeMap<Country, u64>, because: &str, remedy: &str| {
         let sentence = format!(
@@ -264,7 +268,7 @@ impl Warnings {
     }
 
     /// Warns about countries of a step that no recipient is from.
-    fn countries(&mut self, step: &Step, share: Share, people: &BTreeMap<Country, u64>) {
+    fn countries(&mut self, step: &Step, share: Share, recipients: &BTreeMap<Country, u64>) {
         let reason = |countries: &Countries| {
             let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
             match countries {
@@ -272,12 +276,12 @@ impl Warnings {
                 Countries::Only(_) | Countries::Everywhere => format!("none of them is from {}", named.join(", ")),
             }
         };
-        if share.people == 0 && !step.countries.is_everywhere() {
+        if share.recipients == 0 && !step.countries.is_everywhere() {
             let sentence = format!("applies to no recipient: {}", reason(&step.countries));
-            self.warn(Lint::ForNobody, sentence);
+            self.warn(Lint::StepForNoRecipient, sentence);
             return;
         }
-        let missing = step.countries.named().filter(|country| !people.contains_key(country));
+        let missing = step.countries.named().filter(|country| !recipients.contains_key(country));
         let missing: Vec<String> = missing.map(|country| country.to_string()).collect();
         if !missing.is_empty() {
             let sentence = format!("names {}, but no recipient is from there", missing.join(", "));
@@ -368,7 +372,7 @@ impl Warnings {
             Content::Text { .. } => {}
             Content::Template(_) => {
                 for (place, text) in literals {
-                    if matches!(place, Place::Body(_) | Place::Header("text")) {
+                    if matches!(place, ContentPart::Body(_) | ContentPart::Header("text")) {
                         self.parameter(place, &text);
                     }
                 }
@@ -390,7 +394,7 @@ impl Warnings {
         self.warn(Lint::SmsParts, sentence);
     }
 
-    fn parameter(&mut self, place: Place, text: &str) {
+    fn parameter(&mut self, place: ContentPart, text: &str) {
         let what = match text {
             _ if text.contains(['\n', '\r', '\t']) || text.contains("     ") => "a line break, a tab or many spaces",
             _ if text.contains(['#', '$', '%']) => "one of #, $ and %",
@@ -415,7 +419,7 @@ impl Warnings {
             let (up_to, of) = match &step.countries {
                 Countries::Everywhere => (grouped(empty), facts.recipients),
                 Countries::Only(_) | Countries::AllBut(_) => {
-                    (format!("up to {}", grouped(empty.min(share.people))), share.people)
+                    (format!("up to {}", grouped(empty.min(share.recipients))), share.recipients)
                 }
             };
             let sentence = format!(

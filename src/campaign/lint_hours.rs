@@ -10,10 +10,10 @@ use crate::domain::{Country, Hours, Plan, Span, Timestamp, Zone, usual_zone};
 const OPENINGS: u32 = 8;
 
 /// Warns about later steps that could be sent to no recipient of a country before the campaign's `ttl` ends.
-pub(super) fn out_of_reach(plan: &Plan, people: &BTreeMap<Country, u64>, beginnings: &Beginnings) -> Vec<Warning> {
+pub(super) fn out_of_reach(plan: &Plan, recipients: &BTreeMap<Country, u64>, beginnings: &Beginnings) -> Vec<Warning> {
     let Some(ttl) = plan.ttl else { return Vec::new() };
     let mut found = Vec::new();
-    for (index, step) in plan.places().filter(|(_, step)| !step.hours.are_all()) {
+    for (index, step) in plan.indexed_steps().filter(|(_, step)| !step.hours.are_all()) {
         let is_out = |country: &Country| {
             let marks = plan.marks_at_first(Some(*country));
             let first = plan.first(marks).filter(|first| *first < index && !marks.passed_over(index));
@@ -21,8 +21,11 @@ pub(super) fn out_of_reach(plan: &Plan, people: &BTreeMap<Country, u64>, beginni
             let (from, zone) = (beginnings.in_country(Some(*country)), usual_zone(*country));
             first.is_some_and(|first| !is_in_reach(&first.hours, &step.hours, ttl, from, zone))
         };
-        let theirs: BTreeMap<Country, u64> =
-            people.iter().filter(|(country, _)| is_out(country)).map(|(country, people)| (*country, *people)).collect();
+        let theirs: BTreeMap<Country, u64> = recipients
+            .iter()
+            .filter(|(country, _)| is_out(country))
+            .map(|(country, recipients)| (*country, *recipients))
+            .collect();
         if !theirs.is_empty() {
             let sentence = format!(
                 "its hours open more than the campaign's ttl ({ttl}) after those of the first step close, so it is \
@@ -63,10 +66,10 @@ mod tests {
         };
         let ttl = Some(Span::from_secs(ttl * 3_600));
         let plan = Plan { ttl, ..Plan::of_steps(vec![step(first), step(then)]) };
-        let people = [("SG".parse().unwrap(), 30)].into();
+        let recipients = [("SG".parse().unwrap(), 30)].into();
         let now = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
-        let beginnings = Beginnings::of(&plan, &Schedule::default(), &people, now).unwrap();
-        let found = out_of_reach(&plan, &people, &beginnings);
+        let beginnings = Beginnings::of(&plan, &Schedule::default(), &recipients, now).unwrap();
+        let found = out_of_reach(&plan, &recipients, &beginnings);
         found
             .iter()
             .for_each(|warning| assert!(warning.sentence.contains("recipients: SG 30"), "{}", warning.sentence));

@@ -23,24 +23,26 @@ impl Warnings {
         let mut portfolios: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
         for lane in config.lanes_of(step) {
             self.batch(lane);
-            if let (Some(portfolio), Tier::People(people)) = (lane.tiered(), lane.tier) {
-                portfolios.entry(portfolio).or_insert((people, 0)).1 += on(lane);
+            if let (Some(portfolio), Tier::Recipients(recipients)) = (lane.tiered(), lane.tier) {
+                portfolios.entry(portfolio).or_insert((recipients, 0)).1 += on(lane);
             }
         }
-        for (portfolio, (people, beginning)) in portfolios {
+        for (portfolio, (recipients, beginning)) in portfolios {
             let beginning = beginning.saturating_sub(facts.passes.get(portfolio).copied().unwrap_or(0));
-            if beginning <= u64::from(people) {
+            if beginning <= u64::from(recipients) {
                 continue;
             }
             let so = match step.on_tier_spent {
-                OnTierSpent::Wait => format!("sending takes {} days or more", beginning.div_ceil(u64::from(people))),
+                OnTierSpent::Wait => {
+                    format!("sending takes {} days or more", beginning.div_ceil(u64::from(recipients)))
+                }
                 OnTierSpent::FallBack => {
-                    format!("{} or more fall back to the next step", grouped(beginning - u64::from(people)))
+                    format!("{} or more fall back to the next step", grouped(beginning - u64::from(recipients)))
                 }
             };
             let sentence = format!(
                 "portfolio {portfolio} may send to {} new recipients a day, but {} need a slot, so {so}",
-                grouped(people),
+                grouped(recipients),
                 grouped(beginning)
             );
             self.warn(Lint::SmallTier, sentence);

@@ -52,7 +52,7 @@ async fn positions_of(store: &dyn Store, whom: &str, within: Option<Vec<Audience
 
 pub(super) async fn positions(store: &dyn Store, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Positions> {
     let mut positions = Positions::new();
-    for (audience, n) in store.places_of(whom, within).await? {
+    for (audience, n) in store.find_recipient(whom, within).await? {
         positions.entry(audience).or_default().push(n);
     }
     Ok(positions)

@@ -16,7 +16,7 @@ const LOOK: Span = Span::from_millis(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
     /// No server is running; the next one obeys from its start.
-    NobodyThere,
+    NoServer,
     /// No running server has been seen since `since`, but the last one did not report that it stopped.
     Silent { since: Timestamp },
     /// Every running server obeys.
@@ -34,7 +34,7 @@ pub async fn noted(store: &dyn Store, clock: &dyn Clock, seq: u64) -> Result<Not
         if nodes.is_empty() {
             let silent = store.nodes(Timestamp::default()).await?;
             let last = silent.into_iter().map(|node| node.seen_at).max();
-            return Ok(last.map_or(Noted::NobodyThere, |since| Noted::Silent { since }));
+            return Ok(last.map_or(Noted::NoServer, |since| Noted::Silent { since }));
         }
         if nodes.iter().all(|node| node.noted >= seq) {
             return Ok(Noted::ByAll { after: now.since(begun) });
@@ -75,7 +75,7 @@ mod tests {
                 never = advance_on_sleep(clock) => never,
             }
         };
-        assert_eq!(waited(7).await, Noted::NobodyThere);
+        assert_eq!(waited(7).await, Noted::NoServer);
         let node = store::started(store, clock.now()).await.node;
         let begun = clock.now();
         assert_eq!(waited(7).await, Noted::NotYet);
@@ -88,6 +88,6 @@ mod tests {
         clock.advance(NODE_SILENT);
         assert_eq!(waited(8).await, Noted::Silent { since });
         store.stop_node(node, clock.now()).await.unwrap();
-        assert_eq!(waited(8).await, Noted::NobodyThere);
+        assert_eq!(waited(8).await, Noted::NoServer);
     }
 }

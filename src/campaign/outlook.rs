@@ -58,7 +58,7 @@ struct OutlookBuilder<'a> {
 /// Recipients of one country that are to get a step.
 struct Cohort {
     country: Country,
-    people: f64,
+    recipients: f64,
     /// When the step may be sent to them.
     opens: Timestamp,
     /// The time over which they are spread.
@@ -72,17 +72,17 @@ impl Launcher<'_> {
     pub(super) async fn forecast(
         &self,
         plan: &Plan,
-        people: &BTreeMap<Country, u64>,
+        recipients: &BTreeMap<Country, u64>,
         passes: &BTreeMap<String, u64>,
         beginnings: &Beginnings,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
         let outlook = Outlook { caps: caps(plan, &Tallies::default(), &[]), ..Outlook::of(plan) };
         let mut builder = self.builder(outlook, None, now).await?;
-        for (country, people) in people {
+        for (country, recipients) in recipients {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
-            let (opens, people) = (beginnings.in_country(Some(*country)), as_float(*people));
-            let cohort = Cohort { country: *country, people, opens, over: plan.over, ends: plan.end };
+            let (opens, recipients) = (beginnings.in_country(Some(*country)), as_float(*recipients));
+            let cohort = Cohort { country: *country, recipients, opens, over: plan.over, ends: plan.end };
             builder.add(plan, index, cohort).await?;
         }
         let mut outlook = builder.build();
@@ -110,19 +110,19 @@ impl Launcher<'_> {
         let spent = self.store.spent(batch.id).await?;
         let outlook = Outlook { caps: caps(plan, tallies, &spent), ..Outlook::of(plan) };
         let mut builder = self.builder(outlook, Some(batch.id), now).await?;
-        for (index, step) in plan.places() {
+        for (index, step) in plan.indexed_steps() {
             let waiting = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
             let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
-            let all: u64 = of_step.clone().map(|(_, people)| people).sum();
-            for (country, people) in of_step.filter(|_| waiting > 0.0) {
+            let all: u64 = of_step.clone().map(|(_, recipients)| recipients).sum();
+            for (country, recipients) in of_step.filter(|_| waiting > 0.0) {
                 // The rest of the time over which the first messages are spread.
                 let begins = step.hours.open_in(*country, begun).unwrap_or(begun);
                 let is_first = plan.first(plan.marks_at_first(Some(*country))) == Some(index);
                 let over = plan.over.filter(|_| is_first).map(|over| (begins + over).since(opens.max(begins)));
                 // Only first messages obey the end; fallbacks are sent after it too.
                 let ends = plan.end.filter(|_| is_first);
-                let people = waiting * as_float(*people) / as_float(all.max(1));
-                builder.add(plan, index, Cohort { country: *country, people, opens, over, ends }).await?;
+                let recipients = waiting * as_float(*recipients) / as_float(all.max(1));
+                builder.add(plan, index, Cohort { country: *country, recipients, opens, over, ends }).await?;
             }
         }
         Ok(builder.build().forecast(opens))
@@ -131,13 +131,13 @@ impl Launcher<'_> {
     /// The latest time at which nothing is left to send: the worst case, in which every message falls back at every
     /// step. `None` if no message can fall back, or if that is never.
     pub async fn finished_by(&self, prepared: &Prepared) -> Result<Option<Timestamp>, LaunchError> {
-        let Prepared { plan, people, beginnings, forecast, now, .. } = prepared;
+        let Prepared { plan, recipients, beginnings, forecast, now, .. } = prepared;
         let Some(first) = forecast.as_ref().filter(|first| first.left_behind.is_empty()) else { return Ok(None) };
         let begins_before =
             |country: &Country, step| plan.first(plan.marks_at_first(Some(*country))).is_some_and(|first| first < step);
         let coming = |step| {
-            let theirs = people.countries.iter().filter(|(country, _)| begins_before(country, step));
-            theirs.map(|(country, people)| (*country, as_float(*people))).collect()
+            let theirs = recipients.countries.iter().filter(|(country, _)| begins_before(country, step));
+            theirs.map(|(country, recipients)| (*country, as_float(*recipients))).collect()
         };
         self.latest(plan, first.done_at, (beginnings.first.max(*now), true), coming, None).await
     }
@@ -156,11 +156,11 @@ impl Launcher<'_> {
         let countries = countries_of(self.store, batch).await?;
         let all = as_float(countries.values().sum::<u64>().max(1));
         let coming = |step| {
-            let before = plan.places().filter(|(index, _)| *index < step);
+            let before = plan.indexed_steps().filter(|(index, _)| *index < step);
             let open = [Count::Queued, Count::Sending, Count::AwaitingOpen];
             let open = before.flat_map(|(index, _)| open.map(|count| tallies.get(index, count))).sum::<i64>();
             let open = as_float(open.try_into().unwrap_or(0));
-            countries.iter().map(|(country, people)| (*country, open * as_float(*people) / all)).collect()
+            countries.iter().map(|(country, recipients)| (*country, open * as_float(*recipients) / all)).collect()
         };
         self.latest(plan, first.done_at, (now, false), coming, Some(batch.id)).await
     }
@@ -176,11 +176,12 @@ impl Launcher<'_> {
         except: Option<BatchId>,
     ) -> Result<Option<Timestamp>, LaunchError> {
         let (mut latest, mut before, mut falls_back) = (done_at, None::<&Step>, false);
-        for (index, step) in plan.places() {
+        for (index, step) in plan.indexed_steps() {
             let deadline = before.map(|before| before.fallback_after.unwrap_or(before.receipt_window));
             before = Some(step);
             let Some(deadline) = deadline else { continue };
-            let for_them = |(country, people): &(Country, f64)| *people > 0.0 && step.countries.contain(Some(*country));
+            let for_them =
+                |(country, recipients): &(Country, f64)| *recipients > 0.0 && step.countries.contain(Some(*country));
             let theirs: Vec<_> = coming(index).into_iter().filter(for_them).collect();
             if theirs.is_empty() {
                 continue;
@@ -189,8 +190,8 @@ impl Launcher<'_> {
             // Of a running campaign, the first message may fall back at any moment.
             begins = if is_new { begins + deadline } else { begins };
             let mut builder = self.builder(Outlook::of(plan), except, begins).await?;
-            for (country, people) in theirs {
-                let cohort = Cohort { country, people, opens: begins, over: None, ends: None };
+            for (country, recipients) in theirs {
+                let cohort = Cohort { country, recipients, opens: begins, over: None, ends: None };
                 builder.add(plan, index, cohort).await?;
             }
             let Some(course) = builder.build().forecast(begins) else { return Ok(None) };
@@ -222,7 +223,7 @@ impl Launcher<'_> {
             let tallies = self.store.tallies(batch.id).await?;
             let waits = |step| tallies.get(step, Count::Queued) > 0;
             let is_held = |step| held.iter().any(|hold| (hold.batch, hold.step) == (batch.id, step));
-            let steps: Vec<_> = plan.places().filter(|(index, _)| waits(*index) && !is_held(*index)).collect();
+            let steps: Vec<_> = plan.indexed_steps().filter(|(index, _)| waits(*index) && !is_held(*index)).collect();
             let queue = |step, lane: &Lane| Queue { batch: batch.id, step, lane: lane.id };
             let of_step = |step: &Step| lanes.iter().filter(|lane| step.lanes.contains(&lane.name)).collect::<Vec<_>>();
             let queues =
@@ -266,13 +267,13 @@ impl Launcher<'_> {
         }
         // A row does not show when its hours open until a claim has looked at it.
         let mut parts: BTreeMap<Timestamp, u64> = BTreeMap::new();
-        for (country, people) in countries_of(self.store, batch).await? {
+        for (country, recipients) in countries_of(self.store, batch).await? {
             if step.countries.contain(Some(country)) {
-                *parts.entry(step.hours.open_in(country, from).unwrap_or(from)).or_default() += people;
+                *parts.entry(step.hours.open_in(country, from).unwrap_or(from)).or_default() += recipients;
             }
         }
         let all = as_float(parts.values().sum::<u64>().max(1));
-        Ok(parts.into_iter().map(|(from, people)| (from, as_float(people) / all)).collect())
+        Ok(parts.into_iter().map(|(from, recipients)| (from, as_float(recipients) / all)).collect())
     }
 }
 
@@ -280,9 +281,9 @@ impl Launcher<'_> {
 pub(super) async fn countries_of(store: &dyn Store, batch: &Batch) -> store::Result<BTreeMap<Country, u64>> {
     let mut countries = BTreeMap::<Country, u64>::new();
     for part in store.parts_of(batch.id).await? {
-        for (country, people) in understood(&part)["countries"].as_object().into_iter().flatten() {
+        for (country, recipients) in understood(&part)["countries"].as_object().into_iter().flatten() {
             let country = country.parse().unwrap_or(Country::WORLD);
-            *countries.entry(country).or_default() += people.as_u64().unwrap_or(0);
+            *countries.entry(country).or_default() += recipients.as_u64().unwrap_or(0);
         }
     }
     Ok(countries)
@@ -317,7 +318,7 @@ impl Outlook {
 impl<'a> OutlookBuilder<'a> {
     async fn add(&mut self, plan: &Plan, index: StepIndex, cohort: Cohort) -> Result<(), LaunchError> {
         let Some(step) = plan.step(index) else { return Ok(()) };
-        let Cohort { country, people, opens, over, ends } = cohort;
+        let Cohort { country, recipients, opens, over, ends } = cohort;
         let over = over.filter(|over| *over > Span::ZERO).map(|over| over.std().as_secs_f64());
         for (name, share) in self.senders(step, country) {
             let Some(lane) = self.launcher.config.lane(&name) else { continue };
@@ -326,12 +327,12 @@ impl<'a> OutlookBuilder<'a> {
                 Some(load) => load,
                 None => self.load(lane, step.on_tier_spent).await?,
             };
-            let people = people * share;
+            let recipients = recipients * share;
             self.outlook.groups.push(Group {
                 step: index,
                 lane: load,
-                people,
-                spread: over.map_or(f64::INFINITY, |over| people / over),
+                recipients,
+                spread: over.map_or(f64::INFINITY, |over| recipients / over),
                 cost: as_float(cost::each(step, country).millionths()),
                 ends,
                 opens,
@@ -349,7 +350,7 @@ impl<'a> OutlookBuilder<'a> {
         let is_held = |lane: &str| self.holds.iter().any(|hold| hold.is_on(lane, step));
         let mut all = Vec::new();
         for (member, share) in step.lanes.shares(country) {
-            let others = step.lanes.members().iter().filter(|other| step.lanes.stands_in(other, member));
+            let others = step.lanes.members().iter().filter(|other| step.lanes.may_replace(other, member));
             let stand_in: Vec<&Member> = others.filter(|other| !is_held(&other.lane)).collect();
             if is_held(&member.lane) && !stand_in.is_empty() {
                 let each = share / as_float(stand_in.len() as u64);
@@ -396,11 +397,11 @@ impl<'a> OutlookBuilder<'a> {
     }
 
     async fn portfolio(&mut self, name: Option<&str>, tier: Tier) -> Result<Option<usize>, LaunchError> {
-        let (Some(name), Tier::People(most)) = (name, tier) else { return Ok(None) };
+        let (Some(name), Tier::Recipients(most)) = (name, tier) else { return Ok(None) };
         if let Some(known) = self.outlook.portfolios.iter().position(|known| known.name == name) {
             return Ok(Some(known));
         }
-        let mut slots = self.launcher.store.tier_places(vec![name.to_owned()], self.now - Tier::HELD).await?;
+        let mut slots = self.launcher.store.tier_slots(vec![name.to_owned()], self.now - Tier::HELD).await?;
         let slots = slots.remove(name).unwrap_or_default();
         let mut coming: BTreeMap<i64, u32> = BTreeMap::new();
         for slot in &slots {
@@ -408,7 +409,8 @@ impl<'a> OutlookBuilder<'a> {
             *coming.entry(free_at.div_euclid(TOGETHER.millis()) + 1).or_default() += 1;
         }
         let free_at = |together: i64| Timestamp::from_millis(together * TOGETHER.millis());
-        let coming: VecDeque<_> = coming.into_iter().map(|(at, people)| (free_at(at), f64::from(people))).collect();
+        let coming: VecDeque<_> =
+            coming.into_iter().map(|(at, recipients)| (free_at(at), f64::from(recipients))).collect();
         let free = f64::from(most) - as_float(slots.len() as u64);
         let held = Tier::HELD;
         self.outlook.portfolios.push(Portfolio {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::people::People;
+use super::recipients::Recipients;
 use super::windows::{Numbers, WindowHolders, sender_of};
 use crate::config::{Config, Lane};
 use crate::domain::{Msisdn, Plan, Tier, Timestamp};
@@ -13,11 +13,11 @@ pub(super) async fn passes(
     store: &dyn Store,
     config: &Config,
     plan: &Plan,
-    people: &People,
+    recipients: &Recipients,
     now: Timestamp,
 ) -> Result<BTreeMap<String, u64>> {
-    let firsts = people.countries.keys().filter_map(|country| plan.first(plan.marks_at_first(Some(*country))));
-    let steps = plan.places().filter(|(index, _)| firsts.clone().any(|first| first == *index));
+    let firsts = recipients.countries.keys().filter_map(|country| plan.first(plan.marks_at_first(Some(*country))));
+    let steps = plan.indexed_steps().filter(|(index, _)| firsts.clone().any(|first| first == *index));
     let mut portfolios: BTreeMap<&str, Vec<&Lane>> = BTreeMap::new();
     for lane in steps.flat_map(|(_, step)| config.lanes_of(step)).filter(|lane| lane.tier != Tier::Unlimited) {
         if let Some(portfolio) = lane.tiered() {
@@ -28,14 +28,14 @@ pub(super) async fn passes(
     for (portfolio, lanes) in portfolios {
         let holders = holders(store, portfolio, &lanes, now).await?;
         if !holders.is_empty() {
-            all.insert(portfolio.to_owned(), among(store, people, &holders).await?);
+            all.insert(portfolio.to_owned(), among(store, recipients, &holders).await?);
         }
     }
     Ok(all)
 }
 
 async fn holders(store: &dyn Store, portfolio: &str, lanes: &[&Lane], now: Timestamp) -> Result<HashSet<Msisdn>> {
-    let slots = store.tier_places(vec![portfolio.to_owned()], now - Tier::HELD).await?;
+    let slots = store.tier_slots(vec![portfolio.to_owned()], now - Tier::HELD).await?;
     let mut holders: HashSet<Msisdn> = slots.into_values().flatten().map(|slot| slot.person).collect();
     for lane in lanes {
         let mut windows = WindowHolders::of(sender_of(lane), now);
@@ -47,11 +47,11 @@ async fn holders(store: &dyn Store, portfolio: &str, lanes: &[&Lane], now: Times
 }
 
 /// How many of the campaign's recipients are among these numbers.
-async fn among(store: &dyn Store, people: &People, these: &HashSet<Msisdn>) -> Result<u64> {
-    if let Some(sieve) = &people.sieve {
-        return Ok(these.iter().filter(|number| sieve.knows(**number)).count() as u64);
+async fn among(store: &dyn Store, recipients: &Recipients, these: &HashSet<Msisdn>) -> Result<u64> {
+    if let Some(filter) = &recipients.filter {
+        return Ok(these.iter().filter(|number| filter.knows(**number)).count() as u64);
     }
-    let (mut found, mut numbers) = (0, Numbers::of(people));
+    let (mut found, mut numbers) = (0, Numbers::of(recipients));
     while let Some(page) = numbers.next(store).await? {
         found += page.iter().filter(|number| these.contains(*number)).count() as u64;
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
 use super::left_out::LeftOut;
-use crate::audience::{self, ImportError, Keep, OnProgress, Options, Reason, Sieve, Source, Survey};
+use crate::audience::{self, ImportError, Keep, OnProgress, Options, Reason, Source, SourceFilter, Survey};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Country, Msisdn, Recipient};
 use crate::optout::OptOuts;
@@ -20,7 +20,7 @@ pub(super) const PAGE: u32 = 10_000;
 const SHOWN: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
-pub enum PeopleError {
+pub enum RecipientsError {
     #[error("\"{name}\" is neither a file ({}) nor an imported audience; check the path, or see `volley audience list`", path.display())]
     NotThere { name: String, path: PathBuf },
     #[error("{second} and {first} have different columns; import them separately, or give them the same header")]
@@ -39,7 +39,7 @@ pub enum PeopleError {
 
 /// The recipients of a campaign, as far as a plan needs to know them.
 #[derive(Debug, Default)]
-pub struct People {
+pub struct Recipients {
     /// Their name, for operators.
     pub label: String,
     pub columns: Vec<String>,
@@ -60,7 +60,7 @@ pub struct People {
     pub first: Vec<Recipient>,
     pub excluded: Excluded,
     /// Knows their numbers; `None` for a single audience that was imported before.
-    pub(super) sieve: Option<Sieve>,
+    pub(super) filter: Option<SourceFilter>,
     /// Their audiences in the store. Files that were only surveyed have none.
     pub audiences: Vec<Part>,
 }
@@ -105,52 +105,52 @@ impl Gathering<'_> {
         &self,
         draft: &Draft,
         mut progress: impl FnMut(&str) -> Option<OnProgress>,
-    ) -> Result<People, PeopleError> {
-        let mut people = People::default();
-        let gathered = self.gather_into(draft, &mut people, &mut progress).await;
+    ) -> Result<Recipients, RecipientsError> {
+        let mut recipients = Recipients::default();
+        let gathered = self.gather_into(draft, &mut recipients, &mut progress).await;
         if gathered.is_err() {
-            people.discard(self.store).await;
+            recipients.discard(self.store).await;
         }
-        gathered.map(|()| people)
+        gathered.map(|()| recipients)
     }
 
     async fn gather_into(
         &self,
         draft: &Draft,
-        people: &mut People,
+        recipients: &mut Recipients,
         progress: &mut impl FnMut(&str) -> Option<OnProgress>,
-    ) -> Result<(), PeopleError> {
+    ) -> Result<(), RecipientsError> {
         let opted_out = Arc::new(OptOuts::load(self.store).await?);
         // The exclusions come first, because they may be refused, and the rest may take long.
-        people.excluded = self.excluded(draft, &opted_out).await?;
-        let sieve = Sieve::new(Arc::clone(&opted_out));
+        recipients.excluded = self.excluded(draft, &opted_out).await?;
+        let filter = SourceFilter::new(Arc::clone(&opted_out));
         let options = Options { country: draft.country, ..Options::default() };
         let mut origins = Vec::new();
         for name in &draft.audience {
             let origin = self.origin(draft, name).await?;
             let path = || draft.folder.join(name);
-            origins.push(origin.ok_or_else(|| PeopleError::NotThere { name: name.clone(), path: path() })?);
+            origins.push(origin.ok_or_else(|| RecipientsError::NotThere { name: name.clone(), path: path() })?);
         }
         // The numbers come last, because they take on the columns of the other sources.
         if !draft.numbers.is_empty() {
             origins.push(Origin::Numbers(draft.numbers.clone()));
         }
         let is_alone = origins.len() == 1;
-        people.sieve = Some(sieve.clone()).filter(|_| !matches!(origins[..], [Origin::Imported(_)]));
+        recipients.filter = Some(filter.clone()).filter(|_| !matches!(origins[..], [Origin::Imported(_)]));
         for origin in origins {
-            sieve.next_source();
+            filter.next_source();
             let source = match origin {
                 Origin::File(path) => Source::File(path),
-                Origin::Numbers(numbers) if people.columns.is_empty() => Source::numbers(numbers),
+                Origin::Numbers(numbers) if recipients.columns.is_empty() => Source::numbers(numbers),
                 Origin::Numbers(numbers) => {
-                    Source::numbers_beside(numbers, people.columns.clone(), &people.number_column)
+                    Source::numbers_beside(numbers, recipients.columns.clone(), &recipients.number_column)
                 }
                 Origin::Imported(audience) => {
-                    let beside = Some(&sieve).filter(|_| !is_alone);
+                    let beside = Some(&filter).filter(|_| !is_alone);
                     // At a launch, a number that opted out after the import still gets a message, with the outcome
                     // `skipped`. Only a plan counts it out.
                     let unwilling = Some(&*opted_out).filter(|opted_out| !self.keep && !opted_out.is_empty());
-                    self.add_imported(people, *audience, Known { beside, unwilling }).await?;
+                    self.add_imported(recipients, *audience, Known { beside, unwilling }).await?;
                     continue;
                 }
             };
@@ -160,28 +160,28 @@ impl Gathering<'_> {
             let (summary, survey) = if self.keep {
                 let (store, clock) = (self.store, self.clock);
                 let imported =
-                    audience::import(store, clock, source, Keep::Nameless, options.clone(), sieve.clone(), tell)
+                    audience::import(store, clock, source, Keep::Unnamed, options.clone(), filter.clone(), tell)
                         .await?;
-                let recipients = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
-                people.audiences.push(Part { id: imported.id, recipients, left_out: Vec::new(), own: true });
+                let count = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
+                recipients.audiences.push(Part { id: imported.id, recipients: count, left_out: Vec::new(), own: true });
                 (imported.summary, imported.survey)
             } else {
-                audience::survey(source, options.clone(), sieve.clone()).await?
+                audience::survey(source, options.clone(), filter.clone()).await?
             };
-            people.left_out.extend(LeftOut::of(&origin, &summary));
-            people.invalid += summary.invalid;
-            let across = summary.reasons.get(&Reason::Elsewhere).copied().unwrap_or(0);
-            people.across += across;
-            people.duplicates += summary.duplicates - across;
-            people.opted_out += summary.opted_out;
+            recipients.left_out.extend(LeftOut::of(&origin, &summary));
+            recipients.invalid += summary.invalid;
+            let across = summary.reasons.get(&Reason::EarlierSource).copied().unwrap_or(0);
+            recipients.across += across;
+            recipients.duplicates += summary.duplicates - across;
+            recipients.opted_out += summary.opted_out;
             for (country, count) in summary.countries {
-                *people.countries.entry(country).or_default() += count;
+                *recipients.countries.entry(country).or_default() += count;
             }
-            people.add(&label, survey, &summary.number_column)?;
-            people.call(&label);
+            recipients.add(&label, survey, &summary.number_column)?;
+            recipients.call(&label);
         }
-        if people.recipients == 0 {
-            return Err(PeopleError::Nobody { rows: people.rejected() });
+        if recipients.recipients == 0 {
+            return Err(RecipientsError::Nobody { rows: recipients.rejected() });
         }
         Ok(())
     }
@@ -198,14 +198,19 @@ impl Gathering<'_> {
 
     /// Adds an imported audience by the summary of its import, without reading its rows again. The rows are read only
     /// if they must be compared with other sources or with opt-outs.
-    async fn add_imported(&self, people: &mut People, audience: Audience, known: Known<'_>) -> Result<(), PeopleError> {
+    async fn add_imported(
+        &self,
+        recipients: &mut Recipients,
+        audience: Audience,
+        known: Known<'_>,
+    ) -> Result<(), RecipientsError> {
         for part in &audience.parts {
             let summary: serde_json::Value =
                 part.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             if let Some(countries) = summary["summary"]["countries"].as_object() {
                 for (country, count) in countries {
                     let country = country.parse().unwrap_or(Country::WORLD);
-                    *people.countries.entry(country).or_default() += count.as_u64().unwrap_or(0);
+                    *recipients.countries.entry(country).or_default() += count.as_u64().unwrap_or(0);
                 }
             }
             let empty = summary["empty"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -217,18 +222,22 @@ impl Gathering<'_> {
             };
             let left_out = match known {
                 Known { beside: None, unwilling: None } => Vec::new(),
-                known => self.leave_out(part.id, known, people, &mut survey).await?,
+                known => self.leave_out(part.id, known, recipients, &mut survey).await?,
             };
-            people.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
+            recipients.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
             let number_column = summary["summary"]["number_column"].as_str().unwrap_or_default();
-            people.add(&audience.name, survey, number_column)?;
+            recipients.add(&audience.name, survey, number_column)?;
         }
-        people.call(&audience.name);
+        recipients.call(&audience.name);
         Ok(())
     }
 
     /// The first few recipients that have not opted out, for display.
-    async fn first(&self, audience: AudienceId, unwilling: Option<&OptOuts>) -> Result<Vec<Recipient>, PeopleError> {
+    async fn first(
+        &self,
+        audience: AudienceId,
+        unwilling: Option<&OptOuts>,
+    ) -> Result<Vec<Recipient>, RecipientsError> {
         let looked_at = if unwilling.is_some() { PAGE } else { SHOWN };
         let mut first = self.store.recipients(audience, 0, looked_at).await?;
         first.retain(|recipient| unwilling.is_none_or(|unwilling| !unwilling.contains(recipient.msisdn)));
@@ -242,9 +251,9 @@ impl Gathering<'_> {
         &self,
         audience: AudienceId,
         known: Known<'_>,
-        people: &mut People,
+        recipients: &mut Recipients,
         survey: &mut Survey,
-    ) -> Result<Vec<u32>, PeopleError> {
+    ) -> Result<Vec<u32>, RecipientsError> {
         let mut left_out = Vec::new();
         let mut from = 0;
         loop {
@@ -252,22 +261,22 @@ impl Gathering<'_> {
             if page.is_empty() {
                 return Ok(left_out);
             }
-            let had = known.beside.map(|sieve| sieve.had_elsewhere(from, &page)).unwrap_or_default();
+            let had = known.beside.map(|filter| filter.had_elsewhere(from, &page)).unwrap_or_default();
             let is_unwilling = |msisdn: Msisdn| known.unwilling.is_some_and(|unwilling| unwilling.contains(msisdn));
             if !had.is_empty() || page.iter().any(|msisdn| is_unwilling(*msisdn)) {
                 for (n, recipient) in (from..).zip(&self.store.recipients(audience, from, PAGE).await?) {
                     match had.binary_search(&n) {
-                        Ok(_) => people.across += 1,
-                        Err(_) if is_unwilling(recipient.msisdn) => people.opted_out += 1,
+                        Ok(_) => recipients.across += 1,
+                        Err(_) if is_unwilling(recipient.msisdn) => recipients.opted_out += 1,
                         Err(_) => continue,
                     }
                     survey.forget(recipient);
-                    if let Some(count) = people.countries.get_mut(&recipient.country) {
+                    if let Some(count) = recipients.countries.get_mut(&recipient.country) {
                         *count = count.saturating_sub(1);
                     }
                 }
             }
-            people.countries.retain(|_, count| *count > 0);
+            recipients.countries.retain(|_, count| *count > 0);
             left_out.extend(had);
             from += PAGE;
         }
@@ -278,12 +287,12 @@ impl Gathering<'_> {
 #[derive(Debug, Clone, Copy)]
 struct Known<'a> {
     /// The numbers of the other sources.
-    beside: Option<&'a Sieve>,
+    beside: Option<&'a SourceFilter>,
     /// The opted-out numbers.
     unwilling: Option<&'a OptOuts>,
 }
 
-impl People {
+impl Recipients {
     /// The recipients of audiences that are already in the store.
     pub(super) fn of_parts(
         label: String,
@@ -299,7 +308,7 @@ impl People {
         self.invalid + self.duplicates + self.across + self.opted_out
     }
 
-    fn add(&mut self, label: &str, survey: Survey, number_column: &str) -> Result<(), PeopleError> {
+    fn add(&mut self, label: &str, survey: Survey, number_column: &str) -> Result<(), RecipientsError> {
         if self.columns.is_empty() {
             self.columns = survey.columns;
             self.empty = survey.empty;
@@ -309,7 +318,7 @@ impl People {
                 *count += more;
             }
         } else {
-            return Err(PeopleError::Columns { first: self.label.clone(), second: label.to_owned() });
+            return Err(RecipientsError::Columns { first: self.label.clone(), second: label.to_owned() });
         }
         self.recipients += survey.recipients;
         self.first.extend(survey.first.into_iter().take(3_usize.saturating_sub(self.first.len())));

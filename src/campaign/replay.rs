@@ -299,12 +299,12 @@ impl<'a> Run<'a> {
             (ended @ State::Done { .. }, kept @ State::Done { .. }) => ended == kept,
             _ => false,
         };
-        let rest = |present: &Present| (present.step, present.marks, present.first_left, present.accepted);
+        let rest = |present: &Present| (present.step, present.marks, present.first_submitted_at, present.accepted);
         if is_same_state && rest(&self.now) == rest(row) {
             return Ok(());
         }
         let position = |present: &Present| {
-            let [first, accepted] = [present.first_left, present.accepted]
+            let [first, accepted] = [present.first_submitted_at, present.accepted]
                 .map(|at| at.map_or_else(|| "never".to_owned(), Timestamp::rfc3339));
             let ended = match present.state {
                 State::Done { at, .. } => format!(", ended {}", at.rfc3339()),
@@ -333,8 +333,8 @@ fn answer(attempt: &Attempt) -> Answer {
         Verdict::Unknown => Answer::Unknown,
         Verdict::Rejected => {
             let fault = match codes::of_answer(400, attempt.code.map(i64::from)).fault {
-                person @ Fault::Person => person,
-                Fault::Recipient | Fault::Sender(_) | Fault::Passing => Fault::Recipient,
+                person @ Fault::OptedOut => person,
+                Fault::Recipient | Fault::Sender(_) | Fault::Temporary => Fault::Recipient,
             };
             Answer::Refused { fault, again: attempt.answered }
         }

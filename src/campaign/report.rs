@@ -169,7 +169,7 @@ fn cancelled_at_once(state: BatchState, tallies: &Tallies) -> i64 {
 
 /// A message as it counts: the cancel of its campaign ends an unsubmitted message at once, before its row is changed.
 pub fn as_counted(batch: &Batch, message: &Present) -> Present {
-    let is_over = batch.state.is_cancelled() && message.first_left.is_none();
+    let is_over = batch.state.is_cancelled() && message.first_submitted_at.is_none();
     match message.state {
         State::Queued { .. } if is_over => {
             let at = batch.cancelled_at.unwrap_or(batch.created_at);
@@ -209,9 +209,9 @@ impl Report {
         let plan = store.plan(batch.id).await?;
         let unknown = store.unknown(batch.id, UNKNOWN_SHOWN).await?;
         let mut report = Self::of(batch, plan.as_ref(), &tallies);
-        for (step, people) in store.replied(batch.id).await? {
+        for (step, recipients) in store.replied(batch.id).await? {
             if let Some(step) = report.steps.get_mut(step.index()) {
-                step.replied = i64::from(people);
+                step.replied = i64::from(recipients);
             }
         }
         for (step, spent) in store.spent(batch.id).await? {
@@ -286,7 +286,7 @@ fn left_out(parts: &[AudiencePart], messages: u32) -> BTreeMap<String, u64> {
     let recipients: u64 = parts.iter().map(|part| u64::from(part.recipients)).sum();
     let across = recipients.saturating_sub(u64::from(messages));
     if across > 0 {
-        *reasons.entry(Reason::Elsewhere.to_string()).or_default() += across;
+        *reasons.entry(Reason::EarlierSource.to_string()).or_default() += across;
     }
     reasons
 }
@@ -323,5 +323,5 @@ fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
             spent: (!step.prices.is_empty()).then_some(Money::ZERO),
         })
     };
-    plan.places().filter_map(|(index, _)| of(index)).collect()
+    plan.indexed_steps().filter_map(|(index, _)| of(index)).collect()
 }

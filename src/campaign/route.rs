@@ -12,7 +12,7 @@ use crate::domain::{
     Channel, Content, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step,
     StepIndex,
 };
-use crate::template::{self, Place};
+use crate::template::{self, ContentPart};
 
 /// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own report of the expiry comes
 /// first.
@@ -411,9 +411,9 @@ fn list(names: &[&str]) -> String {
 }
 
 /// The key of the file that a problem of a content belongs to.
-fn key_of(place: Place) -> String {
+fn key_of(place: ContentPart) -> String {
     match place {
-        Place::Text | Place::Source | Place::Encoding | Place::Template(_) => place.to_string(),
-        Place::Header(_) | Place::Body(_) | Place::Button(_, _) => format!("template, {place}"),
+        ContentPart::Text | ContentPart::Source | ContentPart::Encoding | ContentPart::Template(_) => place.to_string(),
+        ContentPart::Header(_) | ContentPart::Body(_) | ContentPart::Button(_, _) => format!("template, {place}"),
     }
 }

@@ -18,7 +18,7 @@ pub struct Shares {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
     /// Recipients to whom the step applies.
-    pub people: u64,
+    pub recipients: u64,
     /// Recipients that start with the step.
     pub beginning: u64,
     /// Recipients with a later step.
@@ -28,23 +28,23 @@ pub struct Share {
 impl Shares {
     pub fn of(plan: &Plan, countries: &BTreeMap<Country, u64>) -> Self {
         let mut shares = Self::default();
-        for (country, people) in countries {
+        for (country, recipients) in countries {
             let marks = plan.marks_at_first(Some(*country));
             let first = plan.first(marks);
             if first.is_none() {
-                shares.without_step.insert(*country, *people);
+                shares.without_step.insert(*country, *recipients);
             }
             if let Some((index, step)) = first.and_then(|index| Some((index, plan.step(index)?))) {
                 for (member, share) in step.lanes.shares(*country) {
                     let of_lane = shares.by_lane.entry((index, member.lane.clone())).or_default();
-                    *of_lane += as_float(*people) * share;
+                    *of_lane += as_float(*recipients) * share;
                 }
             }
-            for (index, _) in plan.places().filter(|(index, _)| !marks.passed_over(*index)) {
+            for (index, _) in plan.indexed_steps().filter(|(index, _)| !marks.passed_over(*index)) {
                 let share = &mut shares.steps[index.index()];
-                share.people += people;
-                share.beginning += if first == Some(index) { *people } else { 0 };
-                share.followed += if plan.after(index, marks).is_some() { *people } else { 0 };
+                share.recipients += recipients;
+                share.beginning += if first == Some(index) { *recipients } else { 0 };
+                share.followed += if plan.after(index, marks).is_some() { *recipients } else { 0 };
             }
         }
         shares
@@ -61,11 +61,11 @@ impl Shares {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate of quadrillions may be off by a few")]
-pub(super) const fn as_float(people: u64) -> f64 {
-    people as f64
+pub(super) const fn as_float(recipients: u64) -> f64 {
+    recipients as f64
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate of a count")]
-fn as_count(people: f64) -> u64 {
-    people.round() as u64
+fn as_count(recipients: f64) -> u64 {
+    recipients.round() as u64
 }

@@ -25,11 +25,11 @@ impl Stranded {
                 BatchState::Scheduled | BatchState::Running | BatchState::Paused | BatchState::Finished
             );
         let is_gone = |member: &Member| config.lane(&member.lane).is_none();
-        let steps = plan.places().filter(|_| goes_on);
+        let steps = plan.indexed_steps().filter(|_| goes_on);
         let of_step = |(index, step): (StepIndex, &Step)| {
             let pool = &step.lanes;
             let takes_over =
-                |member: &Member| pool.members().iter().any(|other| !is_gone(other) && pool.stands_in(other, member));
+                |member: &Member| pool.members().iter().any(|other| !is_gone(other) && pool.may_replace(other, member));
             let gone = pool.members().iter().filter(|member| is_gone(member) && !takes_over(member));
             gone.map(|member| Self {
                 lane: member.lane.clone(),

@@ -42,7 +42,7 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
     let list = "channel,country,price,currency\nSMS,,0.04,EUR\nViber,SG,0.02,EUR\n";
     let prices = config.prices.as_ref().map(|file| PriceList::read(file, list).unwrap());
     let (plan, mut warnings) = plan(&draft, &columns(), config, &schedule, prices.as_ref()).map_err(shown)?;
-    let countries = [("SG", 900), ("CN", 100)].map(|(code, people)| (code.parse().unwrap(), people)).into();
+    let countries = [("SG", 900), ("CN", 100)].map(|(code, recipients)| (code.parse().unwrap(), recipients)).into();
     let facts = Facts {
         recipients: 1_000,
         countries: &countries,
@@ -435,7 +435,7 @@ fn rare_countries_are_named_unless_they_get_nothing() {
         let (draft, config) = (file(&with(head, &[SMS])).unwrap(), config_with(""));
         let (plan, _) = plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None).unwrap();
         let countries =
-            [("SG", 99_990), ("BT", 9), ("MY", 1)].map(|(code, people)| (code.parse().unwrap(), people)).into();
+            [("SG", 99_990), ("BT", 9), ("MY", 1)].map(|(code, recipients)| (code.parse().unwrap(), recipients)).into();
         let windows = BTreeMap::new();
         let facts = Facts {
             recipients: 100_000,

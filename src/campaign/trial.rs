@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::beginnings::Beginnings;
 use super::file::Draft;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
-use super::people::{Part, People};
+use super::recipients::{Part, Recipients};
 use super::time::Schedule;
-use crate::audience::{self, Keep, Options, Sieve, Source};
+use crate::audience::{self, Keep, Options, Source, SourceFilter};
 use crate::config::Problem;
 use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, StepIndex};
 use crate::optout::OptOuts;
@@ -39,11 +39,11 @@ struct Tried {
 impl Launcher<'_> {
     /// Tries out a campaign file, with the fields of its first recipients.
     pub async fn try_file(&self, draft: &Draft, trial: &Trial) -> Result<Launched, LaunchError> {
-        let Prepared { name, people, plan, .. } = self.plan(draft).await?;
-        let number = people.columns.iter().position(|column| *column == people.number_column);
-        let name = name.unwrap_or_else(|| people.label.clone());
+        let Prepared { name, recipients, plan, .. } = self.plan(draft).await?;
+        let number = recipients.columns.iter().position(|column| *column == recipients.number_column);
+        let name = name.unwrap_or_else(|| recipients.label.clone());
         let country = trial.country.or(draft.country);
-        self.try_out(Tried { name, plan, rows: people.first, number }, &Trial { country, ..trial.clone() }).await
+        self.try_out(Tried { name, plan, rows: recipients.first, number }, &Trial { country, ..trial.clone() }).await
     }
 
     /// Tries out a launched campaign or a draft, with the fields of its first recipients.
@@ -59,15 +59,15 @@ impl Launcher<'_> {
 
     async fn try_out(&self, tried: Tried, trial: &Trial) -> Result<Launched, LaunchError> {
         let plan = as_trial(tried.plan, trial.only).map_err(|problem| LaunchError::Problems(vec![problem]))?;
-        let people = self.own_numbers(&plan, &tried.rows, tried.number, trial).await?;
+        let recipients = self.own_numbers(&plan, &tried.rows, tried.number, trial).await?;
         let now = self.clock.now();
         let schedule = Schedule::default();
-        let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
+        let beginnings = Beginnings::of(&plan, &schedule, &recipients.countries, now).map_err(LaunchError::Problems)?;
         let name = self.unused_name(&format!("{} (test)", tried.name)).await?;
-        let mut prepared = Prepared::unwarned(name, people, plan, schedule, beginnings, now);
+        let mut prepared = Prepared::unwarned(name, recipients, plan, schedule, beginnings, now);
         let launched = self.lay_out(&mut prepared).await;
         if launched.is_err() {
-            prepared.people.discard(self.store).await;
+            prepared.recipients.discard(self.store).await;
         }
         launched
     }
@@ -79,7 +79,7 @@ impl Launcher<'_> {
         rows: &[Recipient],
         number: Option<usize>,
         trial: &Trial,
-    ) -> Result<People, LaunchError> {
+    ) -> Result<Recipients, LaunchError> {
         let refused = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "test", sentence)]);
         if trial.to.is_empty() || trial.to.len() > MOST as usize {
             let named = match trial.to.len() {
@@ -88,11 +88,11 @@ impl Launcher<'_> {
             };
             return Err(refused(format!("goes to 1 to {MOST} numbers; {named}")));
         }
-        let sieve = Sieve::new(Arc::new(OptOuts::load(self.store).await?));
+        let filter = SourceFilter::new(Arc::new(OptOuts::load(self.store).await?));
         let options = Options { country: trial.country, ..Options::default() };
         let source = Source::numbers(trial.to.clone());
-        let read = audience::import(self.store, self.clock, source, Keep::Nameless, options, sieve, None);
-        let read = read.await.map_err(super::people::PeopleError::from)?;
+        let read = audience::import(self.store, self.clock, source, Keep::Unnamed, options, filter, None);
+        let read = read.await.map_err(super::recipients::RecipientsError::from)?;
         let found = self.store.recipients(read.id, 0, MOST).await;
         self.store.remove_audience(read.id).await?;
         let found = found?;
@@ -106,7 +106,7 @@ impl Launcher<'_> {
             )));
         }
         let empty = vec![""; plan.columns.len()];
-        let mut people = Vec::with_capacity(found.len());
+        let mut recipients = Vec::with_capacity(found.len());
         for (index, recipient) in found.into_iter().enumerate() {
             let row = rows.get(index % rows.len().max(1));
             let mut fields: Vec<String> = match row.map(|row| row.fields.unpack()) {
@@ -116,23 +116,23 @@ impl Launcher<'_> {
             if let Some(own) = number.and_then(|number| fields.get_mut(number)) {
                 *own = recipient.msisdn.to_string();
             }
-            people.push(Recipient { fields: Fields::pack(fields.iter().map(String::as_str)), ..recipient });
+            recipients.push(Recipient { fields: Fields::pack(fields.iter().map(String::as_str)), ..recipient });
         }
-        self.store_recipients(plan, people).await
+        self.store_recipients(plan, recipients).await
     }
 
-    async fn store_recipients(&self, plan: &Plan, people: Vec<Recipient>) -> Result<People, LaunchError> {
+    async fn store_recipients(&self, plan: &Plan, recipients: Vec<Recipient>) -> Result<Recipients, LaunchError> {
         let mut countries = BTreeMap::<Country, u64>::new();
-        people.iter().for_each(|recipient| *countries.entry(recipient.country).or_default() += 1);
-        let recipients = u32::try_from(people.len()).unwrap_or(u32::MAX);
+        recipients.iter().for_each(|recipient| *countries.entry(recipient.country).or_default() += 1);
+        let count = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
         let (known_as, source) = (KnownAs::Nothing, "test numbers".to_owned());
         let new =
             NewAudience { known_as, source: source.clone(), columns: plan.columns.clone(), now: self.clock.now() };
         let id = self.store.begin_audience(new).await?;
-        self.store.add_recipients(id, 0, people).await?;
-        self.store.publish_audience(id, recipients, "{}".to_owned()).await?;
-        let part = Part { id, recipients, left_out: Vec::new(), own: true };
-        Ok(People::of_parts(source, vec![part], countries, u64::from(recipients)))
+        self.store.add_recipients(id, 0, recipients).await?;
+        self.store.publish_audience(id, count, "{}".to_owned()).await?;
+        let part = Part { id, recipients: count, left_out: Vec::new(), own: true };
+        Ok(Recipients::of_parts(source, vec![part], countries, u64::from(count)))
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn of(
     let (plan, present) = (&entry.plan, &message.present);
     let (since, gives_up) = match present.state {
         State::Queued { not_before, gives_up } => {
-            let end = plan.end.filter(|_| present.first_left.is_none());
+            let end = plan.end.filter(|_| present.first_submitted_at.is_none());
             (not_before, gives_up.into_iter().chain(end).min())
         }
         State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => (now, None),
@@ -133,7 +133,7 @@ fn undecided(waiting: &WaitReasons, due: Timestamp, plan: &Plan, context: &Conte
 
 /// The result of asking the provider about a waived deadline.
 fn asked(now: &Present, step: StepIndex, plan: &Plan, context: &Context) -> String {
-    let Some(asked) = context.asked_about(step).filter(|asked| now.marks.waived() && !asked.said) else {
+    let Some(asked) = context.asked_about(step).filter(|asked| now.marks.waived() && !asked.is_answered) else {
         return String::new();
     };
     format!(
@@ -164,7 +164,7 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
             };
             let reason = hold.origin.hold_reason();
             let why = match (hold.by, hold.code) {
-                (HeldBy::Person, _) => reason,
+                (HeldBy::Operator, _) => reason,
                 (HeldBy::Event, _) => format!("the provider reported it ({reason})"),
                 (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({reason})"),
                 (HeldBy::Answer | HeldBy::Receipt, Some(code)) => {

@@ -1,6 +1,6 @@
 //! Ends the waiting messages of recipients who have opted out, on every campaign and channel.
 //!
-//! No message to them is submitted in any case. Each claim checks for opt-outs, and [`Book::hush`] stops messages that
+//! No message to them is submitted in any case. Each claim checks for opt-outs, and [`Book::suppress`] stops messages that
 //! were claimed before. This walk may therefore take its time, and it does: there is no index from a number to its
 //! messages, because such an index would cost every launch more than these walks cost.
 
@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::domain::{BatchId, Loaded, State, Timestamp};
 use crate::engine::{CallOff, Event};
-use crate::store::{Book, Entry, Hush, Result, Store};
+use crate::store::{Book, Entry, Result, Store, Suppression};
 
 /// Messages visited in one look: about twenty milliseconds of a reader's time. Each round of the housekeeper makes one
 /// such look, so a walk takes at most a tenth of a processor and delays nothing else.
@@ -33,8 +33,8 @@ pub(super) struct Unwilling {
 struct Walk {
     /// The latest opt-out that it covers.
     stop: i64,
-    /// The latest hush at its start: the opt-outs of all hushes up to it were on disk.
-    hush: Hush,
+    /// The latest suppression at its start: the opt-outs of all suppressions up to it were on disk.
+    suppression: Suppression,
     /// The batches still to visit; the first one from message `from` on.
     batches: VecDeque<BatchId>,
     from: u32,
@@ -46,7 +46,7 @@ impl Unwilling {
     /// Continues the walk, or begins one if there is a new opt-out since the last. Returns the number of messages that
     /// were ended or cut short. `seq` is the latest decision.
     pub(super) async fn run_once(&mut self, store: &dyn Store, book: &Book, seq: u64, now: Timestamp) -> Result<u32> {
-        if self.walk.is_none() && (self.followed_at != Some(seq) || book.is_hushing()) {
+        if self.walk.is_none() && (self.followed_at != Some(seq) || book.has_suppressions()) {
             self.walk = self.begin(store, book).await?;
             self.followed_at = self.walk.is_none().then_some(seq);
         }
@@ -76,23 +76,23 @@ impl Unwilling {
             && !walk.missed
         {
             // Messages that are still claimed have their own mark.
-            book.unhush(walk.hush);
+            book.end_suppressions(walk.suppression);
             self.followed = Some(walk.stop);
         }
         Ok(ended)
     }
 
     async fn begin(&self, store: &dyn Store, book: &Book) -> Result<Option<Walk>> {
-        // Read before the look: the opt-outs of these hushes are on disk.
-        let hush = book.latest_hush();
+        // Read before the look: the opt-outs of these suppressions are on disk.
+        let suppression = book.latest_suppression();
         let stop = store.last_stop().await?;
-        if self.followed.unwrap_or(0) == stop && !book.is_hushing() {
+        if self.followed.unwrap_or(0) == stop && !book.has_suppressions() {
             return Ok(None);
         }
         // Read from the store, because the book may not know a batch that was just launched.
         let batches = store.batches(Some(Book::IN_PLAY.to_vec())).await?;
         let batches = batches.iter().filter(|batch| batch.settled_at.is_none()).map(|batch| batch.id).collect();
-        Ok(Some(Walk { stop, hush, batches, from: 0, missed: false }))
+        Ok(Some(Walk { stop, suppression, batches, from: 0, missed: false }))
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, ManualClock};
-    use crate::domain::{AfterGap, BatchState, Channel, Msisdn, Plan, Span, Step, Tag, WishFrom};
+    use crate::domain::{AfterGap, BatchState, Channel, Msisdn, OptOutSource, Plan, Span, Step, Tag};
     use crate::store::{NewBatch, OptIn, OptOut, open};
 
     #[tokio::test]
@@ -150,24 +150,24 @@ mod tests {
         let msisdn = Msisdn::try_from(6_591_000_001_u64).unwrap();
         let stop = async |second| {
             let since = now + Span::from_secs(second);
-            let wish = OptOut { msisdn, since, from: WishFrom::Person, source: "stop".to_owned() };
+            let wish = OptOut { msisdn, since, from: OptOutSource::Recipient, source: "stop".to_owned() };
             store.opt_out(vec![wish]).await.unwrap();
-            book.hush([msisdn]);
+            book.suppress([msisdn]);
         };
         let mut unwilling = Unwilling::default();
         stop(1).await;
         unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         // Between the two looks, a message to the recipient is claimed in a batch that was already visited.
         let at = now + Span::from_secs(2);
-        let start = OptIn { msisdn, at, from: WishFrom::Person, source: "start".to_owned() };
+        let start = OptIn { msisdn, at, from: OptOutSource::Recipient, source: "start".to_owned() };
         store.opt_in(vec![start]).await.unwrap();
-        let claimed = book.latest_hush();
+        let claimed = book.latest_suppression();
         stop(3).await;
         unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
-        assert!(unwilling.walk.is_none() && entry.is_hushed(msisdn, claimed));
+        assert!(unwilling.walk.is_none() && entry.is_suppressed(msisdn, claimed));
         for _ in 0..2 {
             unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         }
-        assert!(unwilling.walk.is_none() && !book.is_hushing());
+        assert!(unwilling.walk.is_none() && !book.has_suppressions());
     }
 }

@@ -32,7 +32,7 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
 
 /// Whether the limit does not even allow the cheapest waiting message. Without waiting messages it is not used up.
 fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Country, u64>) -> bool {
-    let of_it = plan.places().filter(|(index, _)| cap.step.is_none_or(|step| step == *index));
+    let of_it = plan.indexed_steps().filter(|(index, _)| cap.step.is_none_or(|step| step == *index));
     let waiting = of_it.filter(|(index, _)| tallies.get(*index, Count::Queued) > 0);
     let least = waiting.map(|(_, step)| match cap.by {
         Stop::Budget => as_float(cost::least(step, countries).millionths()),
@@ -43,7 +43,7 @@ fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Co
 
 /// What limits and budgets still allow, after these submissions and this spending.
 pub(super) fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Vec<Cap> {
-    let of_steps = plan.places().map(|(index, step)| (Some(index), step.limits));
+    let of_steps = plan.indexed_steps().map(|(index, step)| (Some(index), step.limits));
     let mut caps = Vec::new();
     for (step, limits) in of_steps.chain([(None, plan.limits)]) {
         let count = |count| step.map_or_else(|| tallies.total(count), |step| tallies.get(step, count));

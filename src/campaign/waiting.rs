@@ -29,7 +29,7 @@ impl Waiting {
     }
 
     fn add(&mut self, plan: &Plan, tallies: &Tallies) {
-        for (index, step) in plan.places() {
+        for (index, step) in plan.indexed_steps() {
             let template = match &step.content {
                 Content::Template(template) => template.name.as_str(),
                 Content::Text { .. } => "",

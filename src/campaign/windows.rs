@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::people::{PAGE, Part, People};
+use super::recipients::{PAGE, Part, Recipients};
 use crate::config::{Config, Lane};
 use crate::domain::{Channel, Content, Msisdn, Plan, Step, StepIndex, Timestamp};
 use crate::store::{Result, Sender, Store};
@@ -12,15 +12,15 @@ pub(super) async fn open_windows(
     store: &dyn Store,
     config: &Config,
     plan: &Plan,
-    people: &People,
+    recipients: &Recipients,
     now: Timestamp,
 ) -> Result<BTreeMap<StepIndex, u64>> {
     let mut windows = BTreeMap::new();
     let is_free_text = |step: &Step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. });
-    for (index, step) in plan.places().filter(|(_, step)| is_free_text(step)) {
+    for (index, step) in plan.indexed_steps().filter(|(_, step)| is_free_text(step)) {
         // Such a step has one lane.
         let Some(lane) = config.lanes_of(step).next() else { continue };
-        windows.insert(index, with_window(store, &sender_of(lane), people, now).await?);
+        windows.insert(index, with_window(store, &sender_of(lane), recipients, now).await?);
     }
     Ok(windows)
 }
@@ -30,10 +30,10 @@ pub(super) fn sender_of(lane: &Lane) -> Sender {
     Sender { sub_account: lane.provider.sub_account.clone(), channel_id: lane.channel_id.clone() }
 }
 
-async fn with_window(store: &dyn Store, sender: &Sender, people: &People, now: Timestamp) -> Result<u64> {
+async fn with_window(store: &dyn Store, sender: &Sender, recipients: &Recipients, now: Timestamp) -> Result<u64> {
     let mut found = 0;
-    let Some(sieve) = &people.sieve else {
-        let mut numbers = Numbers::of(people);
+    let Some(filter) = &recipients.filter else {
+        let mut numbers = Numbers::of(recipients);
         while let Some(page) = numbers.next(store).await? {
             found += store.open_windows(page, sender.clone(), now).await?.len() as u64;
         }
@@ -42,7 +42,7 @@ async fn with_window(store: &dyn Store, sender: &Sender, people: &People, now: T
     // Far fewer numbers write to a sender than it sends to.
     let mut holders = WindowHolders::of(sender.clone(), now);
     while let Some(page) = holders.next(store).await? {
-        found += page.iter().filter(|number| sieve.knows(**number)).count() as u64;
+        found += page.iter().filter(|number| filter.knows(**number)).count() as u64;
     }
     Ok(found)
 }
@@ -74,8 +74,8 @@ pub(super) struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    pub(super) fn of(people: &'a People) -> Self {
-        let mut parts = people.audiences.iter();
+    pub(super) fn of(recipients: &'a Recipients) -> Self {
+        let mut parts = recipients.audiences.iter();
         Self { part: parts.next(), parts, from: 0 }
     }
 

@@ -37,7 +37,7 @@ pub(super) fn passed_over(plan: &Plan, present: &Present, country: Option<Countr
         Countries::AllBut(_) => "`skip_when` names that country",
         Countries::Only(_) | Countries::Everywhere => "`only` names other countries",
     };
-    let skipped = plan.places().filter(|(index, _)| present.marks.passed_over(*index));
+    let skipped = plan.indexed_steps().filter(|(index, _)| present.marks.passed_over(*index));
     skipped
         .map(|(index, step)| {
             format!("Step {index}, {}, is skipped: the number is {from}, and {}.", step.channel, why(&step.countries))
@@ -87,7 +87,7 @@ pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {
 /// A question to the provider, as a fact.
 pub(super) fn asked(asked: &Asked) -> FactLine {
     let times = if asked.tries > 1 { format!(" {} times", asked.tries) } else { String::new() };
-    let knew = if asked.said { "it knew the status" } else { "it did not know the status" };
+    let knew = if asked.is_answered { "it knew the status" } else { "it did not know the status" };
     FactLine { step: asked.step.get() + 1, at: asked.at, text: format!("the provider was asked{times}; {knew}") }
 }
 
@@ -235,7 +235,9 @@ pub(super) fn decision(decision: &Decision<'_>, rule: Rule, plan: &Plan, fact: &
             (text, "7: on_unknown = resend")
         }
         Rule::HandedBack => (format!("Step {step}, {on}: returned to its queue before it was submitted."), "returned"),
-        Rule::PutOff => (format!("Step {step}, {on}: postponed, because it came up outside its hours."), "postponed"),
+        Rule::Postponed => {
+            (format!("Step {step}, {on}: postponed, because it came up outside its hours."), "postponed")
+        }
         Rule::TriedAgain => (
             format!("{}. This failure is temporary: {on} is retried, and no step is used up.", capital(fact)),
             "2: temporary failure, the same step again",
@@ -247,7 +249,7 @@ pub(super) fn decision(decision: &Decision<'_>, rule: Rule, plan: &Plan, fact: &
             ),
             "2: caused by the sender",
         ),
-        Rule::GaveWay(ending) => endings::fell_back(decision, ending, plan, fact),
+        Rule::FellBack(ending) => endings::fell_back(decision, ending, plan, fact),
         Rule::Ended(ending) => (endings::ended(before, ending, plan, fact), "4: no further step"),
         Rule::Reached => {
             let no_more = match plan.after(step, before.marks) {
@@ -340,7 +342,7 @@ fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
 }
 
 fn opted_out(after: &Present, how: &str) -> String {
-    if after.outcome().is_some() && after.first_left.is_none() {
+    if after.outcome().is_some() && after.first_submitted_at.is_none() {
         return skipped(Some(SkipReason::OptedOut), how);
     }
     let then = match after.outcome() {

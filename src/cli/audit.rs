@@ -3,7 +3,7 @@
 use super::campaign::find;
 use super::out::{self, Paint, To};
 use super::words::{count, of, rate, span};
-use super::{Exit, Ground, progress};
+use super::{CommandContext, Exit, progress};
 use crate::campaign::{self, Audit, Claim};
 
 /// Unknown attempts that are listed.
@@ -27,18 +27,18 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let bar = progress::bar("audit", args.json);
-    let began = ground.now();
+    let began = context.now();
     let audit = campaign::audit(store.as_ref(), batch.id, |seen, all| {
         progress::over_messages(&bar, seen, all, "message", "messages");
     });
     let audit = audit.await;
     bar.finish_and_clear();
     let Some(audit) = audit? else { anyhow::bail!("\"{}\" is no longer in the database", args.campaign) };
-    let took = ground.now().since(began);
+    let took = context.now().since(began);
     if args.json {
         out::json(&audit)?;
     } else {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Exit, Ground, out, progress};
+use super::{CommandContext, Exit, out, progress};
 use crate::domain::grouped;
 
 #[derive(Debug, clap::Args)]
@@ -32,14 +32,14 @@ struct Shown {
     took_ms: i64,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
-    let began = ground.now();
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
+    let began = context.now();
     let spinner = progress::spinner("copying the database", args.json);
     let copied = store.back_up(&args.into).await;
     spinner.finish_and_clear();
     let bytes = copied?;
-    let took_ms = ground.now().since(began).millis();
+    let took_ms = context.now().since(began).millis();
     if args.json {
         out::json(&Shown { path: args.into, bytes, took_ms })?;
     } else {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::out::{self, To};
 use super::table::Table;
 use super::words;
-use super::{Exit, Ground};
+use super::{CommandContext, Exit};
 use crate::campaign::{FileError, PriceList, check_routes};
 use crate::config::{DEFAULT_PATH, Setting, Source};
 
@@ -37,10 +37,10 @@ Examples:
     },
 }
 
-pub(super) fn run(command: &Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) fn run(command: &Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
-        Command::Show { json } => show(ground, *json)?,
-        Command::Check { json } => check(ground, *json)?,
+        Command::Show { json } => show(context, *json)?,
+        Command::Check { json } => check(context, *json)?,
     }
     Ok(Exit::Done)
 }
@@ -53,8 +53,8 @@ struct Shown<'a> {
     source: String,
 }
 
-fn show(ground: &Ground, json: bool) -> anyhow::Result<()> {
-    let settings = &ground.loaded.settings;
+fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
+    let settings = &context.loaded.settings;
     if json {
         let shown = settings.iter().map(|setting| Shown {
             section: &setting.section,
@@ -93,23 +93,23 @@ struct Checked<'a> {
     warnings: &'a [String],
 }
 
-fn check(ground: &Ground, json: bool) -> anyhow::Result<()> {
-    let problems = check_routes(&ground.config);
+fn check(context: &CommandContext, json: bool) -> anyhow::Result<()> {
+    let problems = check_routes(&context.config);
     if !problems.is_empty() {
-        let file = ground.loaded.file.as_deref().unwrap_or(Path::new(DEFAULT_PATH)).display().to_string();
+        let file = context.loaded.file.as_deref().unwrap_or(Path::new(DEFAULT_PATH)).display().to_string();
         return Err(FileError::Problems { file, problems }.into());
     }
     // Every plan and every launch loads the price list.
-    ground.config.prices.as_deref().map(PriceList::load).transpose()?;
-    let mut warnings = ground.loaded.warnings.clone();
-    if ground.config.lanes.is_empty() {
+    context.config.prices.as_deref().map(PriceList::load).transpose()?;
+    let mut warnings = context.loaded.warnings.clone();
+    if context.config.lanes.is_empty() {
         warnings.push(
             "no lanes are configured, so nothing can be sent; add a [[lane]] with a name and a channel".to_owned(),
         );
     }
-    warnings.extend(ground.config.check_serve().err().map(|error| format!("`volley serve` would not start: {error}")));
-    let file = ground.loaded.file.as_ref().map(|file| file.display().to_string());
-    let lanes = ground.config.lanes.len();
+    warnings.extend(context.config.check_serve().err().map(|error| format!("`volley serve` would not start: {error}")));
+    let file = context.loaded.file.as_ref().map(|file| file.display().to_string());
+    let lanes = context.config.lanes.len();
     if json {
         return out::json(&Checked { ok: true, file, lanes, warnings: &warnings });
     }

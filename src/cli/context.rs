@@ -13,13 +13,13 @@ use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
 use crate::events::Origin;
 use crate::store::{self, LaneState, Node, Store, Unwritable};
-use crate::throttle::turned;
+use crate::throttle::with_overrides;
 
 /// A node that has not been seen for this long counts as stopped.
 const NODE_SILENT: Span = Span::from_secs(5);
 
 #[derive(Debug, Clone)]
-pub(super) struct Ground {
+pub(super) struct CommandContext {
     pub(super) loaded: Loaded,
     pub(super) config: Arc<Config>,
     pub(super) clock: Arc<dyn Clock>,
@@ -28,7 +28,7 @@ pub(super) struct Ground {
     pub(super) by: String,
 }
 
-impl Ground {
+impl CommandContext {
     /// Loads the configuration from the file, the environment and `flags`.
     pub(super) fn new(file: Option<&Path>, flags: Vec<(&'static str, String)>) -> anyhow::Result<Self> {
         let loaded = Config::load_with(file, std::env::vars(), flags).map_err(|error| match error {
@@ -105,7 +105,7 @@ impl Ground {
     }
 
     /// Opens the existing store, else an empty one in memory: for commands that only read, and need no data.
-    pub(super) async fn store_to_look_into(&self) -> anyhow::Result<Arc<dyn Store>> {
+    pub(super) async fn store_for_reading(&self) -> anyhow::Result<Arc<dyn Store>> {
         if self.database().exists() {
             return self.store().await;
         }
@@ -139,8 +139,8 @@ impl Ground {
     }
 
     /// The same context, with the overrides of `volley lane set` and the like applied.
-    pub(super) async fn as_turned(&self, store: &dyn Store) -> store::Result<Self> {
-        Ok(Self { config: Arc::new(turned(&self.config, &store.dials().await?)), ..self.clone() })
+    pub(super) async fn with_overrides(&self, store: &dyn Store) -> store::Result<Self> {
+        Ok(Self { config: Arc::new(with_overrides(&self.config, &store.overrides().await?)), ..self.clone() })
     }
 
     /// The number of messages that the lanes of a route may submit in a second. Lanes of an account share its rate.

@@ -13,12 +13,12 @@ use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
 use super::pace::Slow;
 use super::words::{count, list, of, shell, span};
-use super::{Exit, Ground, stranded};
+use super::{CommandContext, Exit, stranded};
 use crate::campaign::{PriceList, Stranded, Waiting, check_routes, used_up};
 use crate::config::Lane;
 use crate::domain::{BatchState, Channel, Count, Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{KeptGap, Store, StrayKind, TurnedAway};
+use crate::store::{KeptGap, RejectionReason, Store, StrayKind};
 
 const A_DAY: Span = Span::from_secs(86_400);
 /// Older events of unknown accounts are not shown.
@@ -70,10 +70,10 @@ impl Findings {
     }
 }
 
-pub(super) async fn run(args: Args, ground: anyhow::Result<Ground>) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: Args, context: anyhow::Result<CommandContext>) -> anyhow::Result<Exit> {
     let mut findings = Findings::default();
-    match ground {
-        Ok(ground) => examine(&ground, &mut findings).await,
+    match context {
+        Ok(context) => examine(&context, &mut findings).await,
         Err(error) => findings.add("configuration", Health::Failed, format!("{error:#}"), None),
     }
     let ok = findings.is_ok();
@@ -102,15 +102,15 @@ fn lines(findings: &[Finding], paint: Paint) -> Vec<String> {
     lines
 }
 
-async fn examine(ground: &Ground, findings: &mut Findings) {
-    let path = ground.database();
-    let store = if path.exists() { Some(ground.store().await) } else { None };
+async fn examine(context: &CommandContext, findings: &mut Findings) {
+    let path = context.database();
+    let store = if path.exists() { Some(context.store().await) } else { None };
     let server_runs = match &store {
-        Some(Ok(store)) => ground.nodes(store.as_ref()).await.is_ok_and(|nodes| !nodes.is_empty()),
+        Some(Ok(store)) => context.nodes(store.as_ref()).await.is_ok_and(|nodes| !nodes.is_empty()),
         Some(Err(_)) | None => false,
     };
-    configuration(ground, server_runs, findings);
-    lanes(ground, findings).await;
+    configuration(context, server_runs, findings);
+    lanes(context, findings).await;
     match store {
         None => {
             let text = format!("{} does not exist yet", path.display());
@@ -121,7 +121,7 @@ async fn examine(ground: &Ground, findings: &mut Findings) {
         Some(Ok(store)) => {
             findings.add_ok("database", format!("{} can be opened, and its schema is up to date", path.display()));
             disk(path, findings);
-            if let Err(error) = stored(ground, store.as_ref(), findings).await {
+            if let Err(error) = stored(context, store.as_ref(), findings).await {
                 findings.add("database", Health::Failed, error.to_string(), None);
             }
             store.close().await;
@@ -158,8 +158,8 @@ fn disk(database: &Path, findings: &mut Findings) {
 }
 
 /// Checks the configuration. A server that runs (`server_runs`) may have got other values when it started.
-fn configuration(ground: &Ground, server_runs: bool, findings: &mut Findings) {
-    match &ground.loaded.file {
+fn configuration(context: &CommandContext, server_runs: bool, findings: &mut Findings) {
+    match &context.loaded.file {
         Some(file) => findings.add_ok("configuration", format!("{} is valid", file.display())),
         None => findings.add(
             "configuration",
@@ -168,16 +168,16 @@ fn configuration(ground: &Ground, server_runs: bool, findings: &mut Findings) {
             Some("create volley.toml, or name a file with --config"),
         ),
     }
-    for warning in &ground.loaded.warnings {
+    for warning in &context.loaded.warnings {
         findings.add("configuration", Health::Warning, warning, None);
     }
-    for problem in check_routes(&ground.config) {
+    for problem in check_routes(&context.config) {
         findings.add("configuration", Health::Failed, problem.to_string(), None);
     }
-    if let Some(Err(error)) = ground.config.prices.as_deref().map(PriceList::load) {
+    if let Some(Err(error)) = context.config.prices.as_deref().map(PriceList::load) {
         findings.add("configuration", Health::Failed, format!("nothing can be launched: {error}"), None);
     }
-    match ground.config.check_serve() {
+    match context.config.check_serve() {
         Err(error) if server_runs => {
             let text = format!("a server is running, with values that are missing here: {error}");
             let advice = "add them to the file, or set them for every command as for the server";
@@ -190,21 +190,21 @@ fn configuration(ground: &Ground, server_runs: bool, findings: &mut Findings) {
     }
 }
 
-async fn lanes(ground: &Ground, findings: &mut Findings) {
-    if ground.config.lanes.is_empty() {
+async fn lanes(context: &CommandContext, findings: &mut Findings) {
+    if context.config.lanes.is_empty() {
         let advice = "add a [[lane]] with a name and a channel";
         findings.add("lanes", Health::Failed, "no lanes are configured, so nothing can be sent", Some(advice));
         return;
     }
-    let with_key = ground.config.lanes.iter().filter(|lane| lane.provider.api_key.is_some());
+    let with_key = context.config.lanes.iter().filter(|lane| lane.provider.api_key.is_some());
     let names: Vec<&str> = with_key.map(|lane| lane.name.as_str()).collect();
     if !names.is_empty() {
         let have = if names.len() == 1 { "has an API key" } else { "have API keys" };
         findings.add_ok("lanes", format!("{} {have}", list(&names)));
     }
-    let addresses: BTreeSet<&str> = ground.config.lanes.iter().map(|lane| lane.provider.base_url.as_str()).collect();
+    let addresses: BTreeSet<&str> = context.config.lanes.iter().map(|lane| lane.provider.base_url.as_str()).collect();
     for address in addresses {
-        match knock(ground, address).await {
+        match knock(context, address).await {
             Ok(()) => findings.add_ok("provider", format!("{address} can be reached")),
             Err(error) => {
                 let text = format!("{address} cannot be reached: {error:#}");
@@ -214,8 +214,8 @@ async fn lanes(ground: &Ground, findings: &mut Findings) {
     }
 }
 
-async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> anyhow::Result<()> {
-    let now = ground.now();
+async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Findings) -> anyhow::Result<()> {
+    let now = context.now();
     let holds = store.holds().await?;
     let waiting = Waiting::everywhere(store).await?;
     for hold in &holds {
@@ -225,13 +225,13 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     if holds.is_empty() {
         findings.add_ok("holds", "no lane or template is on hold");
     }
-    for slow in Slow::all(&ground.as_turned(store).await?.config, &ground.lane_states(store).await?, now) {
+    for slow in Slow::all(&context.with_overrides(store).await?.config, &context.lane_states(store).await?, now) {
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
         findings.add("pace", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
-    let running = ground.nodes(store).await?;
+    let running = context.nodes(store).await?;
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
-    let unwritable = ground.unwritable(store).await?;
+    let unwritable = context.unwritable(store).await?;
     match (unwritable.map(Obstacle::Unwritable), running.last(), last) {
         // The server runs, however old its heartbeat is: the heartbeat cannot be written either.
         (Some(stuck), _, _) => {
@@ -246,20 +246,25 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         }
         (None, None, None) => findings.add("server", Health::Warning, "not running", Some("start `volley serve`")),
     }
-    campaigns(ground, store, now, findings).await?;
+    campaigns(context, store, now, findings).await?;
     if !running.is_empty() {
         let states = vec![BatchState::Running, BatchState::Paused, BatchState::Finished];
-        for doubt in Obstacle::doubts(store, &ground.config, &store.batches(Some(states)).await?).await? {
+        for doubt in Obstacle::doubts(store, &context.config, &store.batches(Some(states)).await?).await? {
             findings.add("doubt", Health::Failed, doubt.what_since(now), Some(&doubt.what_to_do("", now)));
         }
     }
     gaps(store, now, findings).await?;
-    account_events(ground, store, now, findings).await?;
-    webhooks(ground, store, now, findings).await
+    account_events(context, store, now, findings).await?;
+    webhooks(context, store, now, findings).await
 }
 
 /// Reports what stops single campaigns. Holds on lanes and templates concern all campaigns and are reported elsewhere.
-async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
+async fn campaigns(
+    context: &CommandContext,
+    store: &dyn Store,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
     let states = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Cancelling];
     let in_play = store.batches(Some(states)).await?;
     let number = in_play.len() as u64;
@@ -294,12 +299,12 @@ async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings:
             findings.add("campaigns", Health::Warning, text, Some(&held.what_to_do(&name, now)));
         }
     }
-    for (batch, missing) in Stranded::everywhere(store, &ground.config).await? {
+    for (batch, missing) in Stranded::everywhere(store, &context.config).await? {
         let name = name_of(&batch);
         let text = format!("\"{name}\": {}", stranded::what(&missing));
         findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&missing, &name)));
     }
-    for (batch, _, sentence) in ground.launcher(store).flagged_everywhere().await? {
+    for (batch, _, sentence) in context.launcher(store).flagged_everywhere().await? {
         let name = name_of(&batch);
         let advice = format!("fix the template at the provider, or: volley campaign cancel {}", shell(&name));
         findings.add("campaigns", Health::Warning, format!("\"{name}\": {sentence}"), Some(&advice));
@@ -341,20 +346,25 @@ async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> any
 }
 
 /// Reports webhooks that were rejected, or that were no receipts for messages of this installation.
-async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
-    let provider = &ground.config.provider;
+async fn webhooks(
+    context: &CommandContext,
+    store: &dyn Store,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let provider = &context.config.provider;
     let (has_authorization, has_secret) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
     for rejected in store.turned_away().await? {
         let (why, advice) = match rejected.why {
-            TurnedAway::Signature => (
+            RejectionReason::Signature => (
                 "webhooks with a wrong signature were rejected",
                 "compare webhook_secret_file with the provider's secret",
             ),
-            TurnedAway::Nothing => (
+            RejectionReason::Nothing => (
                 "webhooks without valid authentication were rejected",
                 authentication_advice(has_authorization, has_secret),
             ),
-            TurnedAway::TooLarge => (
+            RejectionReason::TooLarge => (
                 "webhooks that were too large were rejected",
                 "the provider posts at most a few thousand events at once; check the sender",
             ),
@@ -400,14 +410,14 @@ async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: 
 
 /// Reports events of accounts and numbers that no lane has now.
 async fn account_events(
-    ground: &Ground,
+    context: &CommandContext,
     store: &dyn Store,
     now: Timestamp,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
-    let lanes: Vec<&Lane> = ground.config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
+    let lanes: Vec<&Lane> = context.config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
     let configured: Vec<&str> = lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref()).collect();
-    for said in store.said().await?.iter().filter(|said| now.since(said.at) <= A_MONTH) {
+    for said in store.provider_reports().await?.iter().filter(|said| now.since(said.at) <= A_MONTH) {
         let (ago, kind) = (span(now.since(said.at)), &said.value);
         // Without an account_id, a lane accepts the events of every account.
         let is_unknown =

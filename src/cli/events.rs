@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::interrupt::Interrupts;
 use super::out::{self, To};
-use super::{Exit, Ground};
+use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::Span;
 use crate::events::{Event, EventKind, Origin, Subject};
@@ -40,8 +40,8 @@ struct Shown<'a> {
     kind: &'a EventKind,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let mut interrupts = Interrupts::listen();
     let (mut after, mut limit) = (0, args.limit);
     loop {
@@ -59,7 +59,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         limit = u32::MAX;
         tokio::select! {
             () = interrupts.next() => return Ok(Exit::Done),
-            () = ground.clock.sleep(POLL_INTERVAL) => {}
+            () = context.clock.sleep(POLL_INTERVAL) => {}
         }
     }
 }

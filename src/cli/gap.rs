@@ -156,7 +156,7 @@ fn seconds_for(questions: i64) -> i64 {
 /// The questions that wait for each subaccount. Steps without a configured lane are not asked about.
 fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap<&'a str, i64> {
     let mut questions = BTreeMap::new();
-    for (index, step) in plan.places() {
+    for (index, step) in plan.indexed_steps() {
         let subaccounts: BTreeSet<&str> =
             config.lanes_of(step).map(|lane| lane.provider.sub_account.as_str()).collect();
         // Questions are not counted by lane; a pool is assumed to share them evenly.

@@ -32,7 +32,7 @@ impl HoldShown {
             lane: hold.lane.clone(),
             template: (!hold.template.is_empty()).then(|| hold.template.clone()),
             language: (!hold.language.is_empty()).then(|| hold.language.clone()),
-            by_person: hold.by == HeldBy::Person,
+            by_person: hold.by == HeldBy::Operator,
             code: hold.code,
             reason: hold.origin.hold_reason(),
             since: hold.since.rfc3339(),
@@ -65,7 +65,7 @@ pub(super) fn what_to_do(hold: &Hold) -> String {
     };
     let code = hold.code.map_or(0, i64::from);
     let remedy: Remedy = match hold.by {
-        HeldBy::Person => return format!("to resume: {resume}"),
+        HeldBy::Operator => return format!("to resume: {resume}"),
         HeldBy::Event => return format!("it resumes automatically once the provider reports it; to try now: {resume}"),
         HeldBy::Answer => remedies::of_answer(code),
         HeldBy::Receipt => remedies::of_receipt(code),
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_hold_names_its_reason_once_and_the_command_to_release_it() {
-        let paused = hold(HeldBy::Person, None, Origin::operator("ann", Some("moving")));
+        let paused = hold(HeldBy::Operator, None, Origin::operator("ann", Some("moving")));
         assert_eq!(held(&paused), "lane sms is paused by ann: moving");
         assert_eq!(what_to_do(&paused), "to resume: volley lane resume sms");
         let unknown = hold(HeldBy::Answer, Some(1_005), Origin::provider("invalid source"));

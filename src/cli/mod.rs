@@ -17,13 +17,13 @@ mod backup;
 mod bench;
 mod campaign;
 mod config;
+mod context;
 mod demo;
 mod disk;
 mod doctor;
 mod events;
 mod exit;
 mod gap;
-mod ground;
 mod holds;
 mod interrupt;
 mod lane;
@@ -53,8 +53,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use context::CommandContext;
 pub use exit::Exit;
-use ground::Ground;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -149,25 +149,25 @@ impl Cli {
 
     async fn execute(self) -> anyhow::Result<Exit> {
         let file = self.config.as_deref();
-        let ground = || Ground::new(file, Vec::new());
+        let context = || CommandContext::new(file, Vec::new());
         match self.command {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args, file).await,
             Command::Simulate(args) => simulate::run(args).await,
-            Command::Audience(command) => audience::run(command, &ground()?).await,
-            Command::Campaign(command) => campaign::run(command, &ground()?).await,
-            Command::Lane(command) => lane::run(command, &ground()?).await,
-            Command::Template(command) => template::run(command, &ground()?).await,
-            Command::Message(command) => message::run(command, &ground()?).await,
-            Command::Audit(args) => audit::run(args, &ground()?).await,
-            Command::OptOut(command) => optout::run(command, &ground()?).await,
-            Command::Reply(command) => reply::run(command, &ground()?).await,
-            Command::Purge(args) => purge::run(args, &ground()?).await,
-            Command::Backup(args) => backup::run(args, &ground()?).await,
+            Command::Audience(command) => audience::run(command, &context()?).await,
+            Command::Campaign(command) => campaign::run(command, &context()?).await,
+            Command::Lane(command) => lane::run(command, &context()?).await,
+            Command::Template(command) => template::run(command, &context()?).await,
+            Command::Message(command) => message::run(command, &context()?).await,
+            Command::Audit(args) => audit::run(args, &context()?).await,
+            Command::OptOut(command) => optout::run(command, &context()?).await,
+            Command::Reply(command) => reply::run(command, &context()?).await,
+            Command::Purge(args) => purge::run(args, &context()?).await,
+            Command::Backup(args) => backup::run(args, &context()?).await,
             Command::Bench(command) => bench::run(command).await,
-            Command::Config(command) => config::run(&command, &ground()?),
-            Command::Events(args) => events::run(args, &ground()?).await,
-            Command::Doctor(args) => doctor::run(args, ground()).await,
+            Command::Config(command) => config::run(&command, &context()?),
+            Command::Events(args) => events::run(args, &context()?).await,
+            Command::Doctor(args) => doctor::run(args, context()).await,
             Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args),
         }

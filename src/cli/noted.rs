@@ -7,7 +7,7 @@ use crate::clock::format_time;
 /// Says in a few words whether the decision is in effect.
 pub(super) fn sentence(noted: Noted) -> String {
     match noted {
-        Noted::NobodyThere => "no server is running".to_owned(),
+        Noted::NoServer => "no server is running".to_owned(),
         Noted::Silent { since } => format!(
             "no server has been seen since {}; if one is only suspended, it may send briefly when it resumes",
             format_time(since, None)
@@ -20,7 +20,7 @@ pub(super) fn sentence(noted: Noted) -> String {
 /// Whether every running server has confirmed the decision, for JSON; `None` if none is running.
 pub(super) const fn by_all(noted: Noted) -> Option<bool> {
     match noted {
-        Noted::NobodyThere | Noted::Silent { .. } => None,
+        Noted::NoServer | Noted::Silent { .. } => None,
         Noted::ByAll { .. } => Some(true),
         Noted::NotYet => Some(false),
     }

@@ -90,7 +90,7 @@ impl Obstacle {
             for batch in batches {
                 let Some(plan) = store.plan(batch.id).await? else { continue };
                 let tallies = store.tallies(batch.id).await?;
-                for (index, step) in plan.places().filter(|(_, step)| config.lanes_of(step).any(is_of)) {
+                for (index, step) in plan.indexed_steps().filter(|(_, step)| config.lanes_of(step).any(is_of)) {
                     concerns = true;
                     waiting += if step.fallback_after.is_some() { tallies.get(index, Count::AwaitingOpen) } else { 0 };
                 }
@@ -106,7 +106,7 @@ impl Obstacle {
         match self {
             Self::Held(hold, waiting) => format!("{}{}", held(hold), holds::wait_for_it(*waiting)),
             Self::StepHeld(hold, channel, waiting) => {
-                let is = if hold.by == StepHeldBy::Person { "is" } else { "is held:" };
+                let is = if hold.by == StepHeldBy::Operator { "is" } else { "is held:" };
                 format!(
                     "step {}, {channel}, {is} {}{}",
                     hold.step,
@@ -155,7 +155,7 @@ impl Obstacle {
                 let (campaign, step) = (shell(campaign), hold.step);
                 let resume = format!("volley campaign resume {campaign} --step {step}");
                 match hold.by {
-                    StepHeldBy::Person | StepHeldBy::Rule => format!("to resume: {resume}"),
+                    StepHeldBy::Operator | StepHeldBy::Rule => format!("to resume: {resume}"),
                     StepHeldBy::Refusal => format!(
                         "fix what the provider reports, then: {resume}; or cancel the campaign and launch it with content that \
                          the provider accepts"

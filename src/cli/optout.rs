@@ -13,13 +13,13 @@ use super::noted::{by_all, sentence};
 use super::out::{self, Paint, To};
 use super::table::Table;
 use super::words::{count, of};
-use super::{Exit, Ground};
-use crate::audience::{self, Options, Reason, Sieve, Source, Summary};
+use super::{CommandContext, Exit};
+use crate::audience::{self, Options, Reason, Source, SourceFilter, Summary};
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
-use crate::domain::{Country, Keyword, Msisdn, Timestamp, WishFrom};
-use crate::store::{InboundOf, OptIn, OptOut, Store, Wish};
+use crate::domain::{Country, Keyword, Msisdn, OptOutSource, Timestamp};
+use crate::store::{InboundOf, OptIn, OptOut, OptOutRecord, Store};
 
 /// Numbers that one store call reads or writes.
 const PAGE: u32 = 5_000;
@@ -83,12 +83,12 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
-        Command::List { json } => list(ground, json).await,
-        Command::Add(args) => change(&ground.acting(&args.operator), args, Keyword::Stop).await,
-        Command::Remove(args) => change(&ground.acting(&args.operator), args, Keyword::Start).await,
-        Command::Show { number, country, json } => show(ground, &number, country, json).await,
+        Command::List { json } => list(context, json).await,
+        Command::Add(args) => change(&context.acting(&args.operator), args, Keyword::Stop).await,
+        Command::Remove(args) => change(&context.acting(&args.operator), args, Keyword::Start).await,
+        Command::Show { number, country, json } => show(context, &number, country, json).await,
     }
 }
 
@@ -96,12 +96,12 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
 struct OptOutShown<'a> {
     msisdn: Msisdn,
     since: String,
-    source: WishFrom,
+    source: OptOutSource,
     how: &'a str,
 }
 
-async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.store_to_look_into().await?;
+async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
+    let store = context.store_for_reading().await?;
     let paint = To::Stdout.paint();
     let mut after = None;
     loop {
@@ -147,7 +147,7 @@ struct ChangeShown {
     noted: Option<bool>,
 }
 
-async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
+async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
     let Args { numbers, file, file_options, reason, strict, json, operator: _ } = args;
     let label = file.clone().map(|file| Source::File(file).label());
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
@@ -158,12 +158,12 @@ async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<E
     }
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let from = label.map(|label| format!(" from {label}")).unwrap_or_default();
-    let (was_there, store, now) = (ground.database().exists(), ground.store().await?, ground.now());
+    let (was_there, store, now) = (context.database().exists(), context.store().await?, context.now());
     let mut changed = 0;
     for page in numbers.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-        changed += u64::from(write(store.as_ref(), page, wants, now, &format!("by {}{from}{why}", ground.by)).await?);
+        changed += u64::from(write(store.as_ref(), page, wants, now, &format!("by {}{from}{why}", context.by)).await?);
     }
-    let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
+    let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
     let unchanged = (numbers.len() as u64).saturating_sub(changed);
     if json {
@@ -203,7 +203,7 @@ async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<E
                 unreadable(&summary)
             ));
         }
-        ground.print_database(was_there);
+        context.print_database(was_there);
     }
     Ok(if strict && summary.invalid > 0 { Exit::Incomplete } else { Exit::Done })
 }
@@ -215,7 +215,7 @@ async fn write(
     now: Timestamp,
     source: &str,
 ) -> anyhow::Result<u32> {
-    let (from, numbers) = (WishFrom::Operator, page.iter().copied());
+    let (from, numbers) = (OptOutSource::Operator, page.iter().copied());
     Ok(match wants {
         Keyword::Stop => {
             let wish = |msisdn| OptOut { msisdn, since: now, from, source: source.to_owned() };
@@ -234,15 +234,15 @@ async fn read_numbers(
     file: Option<PathBuf>,
     options: Options,
 ) -> anyhow::Result<(Vec<Msisdn>, Summary)> {
-    // One sieve for both sources: a number of the arguments is a duplicate in the file.
-    let sieve = Sieve::new(Arc::default());
-    let read = async |source| audience::numbers(source, options.clone(), sieve.clone()).await;
+    // One filter for both sources: a number of the arguments is a duplicate in the file.
+    let filter = SourceFilter::new(Arc::default());
+    let read = async |source| audience::numbers(source, options.clone(), filter.clone()).await;
     let (mut found, mut whole) = (Vec::new(), Summary::default());
     if !numbers.is_empty() {
         (found, whole) = read(Source::numbers(numbers)).await?;
     }
     let Some(file) = file else { return Ok((found, whole)) };
-    sieve.next_source();
+    filter.next_source();
     let (more, summary) = read(Source::File(file)).await?;
     found.extend(more);
     whole.invalid += summary.invalid;
@@ -261,7 +261,7 @@ async fn read_numbers(
 /// Describes the first invalid rows.
 fn unreadable(summary: &Summary) -> String {
     let invalid =
-        summary.examples.iter().filter(|example| !matches!(example.reason, Reason::Duplicate | Reason::Elsewhere));
+        summary.examples.iter().filter(|example| !matches!(example.reason, Reason::Duplicate | Reason::EarlierSource));
     let lines: Vec<String> =
         invalid.take(3).map(|it| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence())).collect();
     if lines.is_empty() { "name at least one number".to_owned() } else { lines.join("; ") }
@@ -272,7 +272,7 @@ struct NumberShown {
     msisdn: Msisdn,
     opted_out: bool,
     since: Option<String>,
-    source: Option<WishFrom>,
+    source: Option<OptOutSource>,
     how: Option<String>,
     /// The opt-outs and opt-ins of the number, in order.
     wishes: Vec<WishShown>,
@@ -284,25 +284,25 @@ struct NumberShown {
 struct WishShown {
     at: String,
     wants: Keyword,
-    source: WishFrom,
+    source: OptOutSource,
     how: String,
 }
 
-async fn show(ground: &Ground, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
+async fn show(context: &CommandContext, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
     let (numbers, summary) =
         read_numbers(vec![number.to_owned()], None, Options { country, ..Options::default() }).await?;
     let Some(msisdn) = numbers.first().copied() else {
         return Err(Usage(format!("invalid number: {}", unreadable(&summary))).into());
     };
-    let store = ground.store_to_look_into().await?;
+    let store = context.store_for_reading().await?;
     let is_out = !store.opted_out(vec![msisdn]).await?.is_empty();
     let before = Msisdn::try_from(msisdn.get() - 1).ok();
     let present = store.opt_out_list(before, 1).await?.into_iter().find(|wish| wish.msisdn == msisdn);
     let wishes = store.wishes(msisdn).await?;
-    let wrote = store.inbound(InboundOf::Person(msisdn), 0, COUNTED).await?.len();
+    let wrote = store.inbound(InboundOf::Recipient(msisdn), 0, COUNTED).await?.len();
     store.close().await;
     if json {
-        let wishes = wishes.into_iter().map(|Wish { at, wants, from, source }| WishShown {
+        let wishes = wishes.into_iter().map(|OptOutRecord { at, wants, from, source }| WishShown {
             at: at.rfc3339(),
             wants,
             source: from,
@@ -333,14 +333,14 @@ async fn show(ground: &Ground, number: &str, country: Option<Country>, json: boo
     Ok(Exit::Done)
 }
 
-fn history(wishes: &[Wish], paint: Paint) -> Vec<String> {
+fn history(wishes: &[OptOutRecord], paint: Paint) -> Vec<String> {
     let mut table = Table::new(&["", "", ""]);
     for wish in wishes {
         let what = match (wish.wants, wish.from) {
             (Keyword::Stop, _) => "opted out",
-            (Keyword::Start, WishFrom::Operator) => "opted in",
+            (Keyword::Start, OptOutSource::Operator) => "opted in",
             // A recipient's START does not end an operator's opt-out.
-            (Keyword::Start, WishFrom::Person | WishFrom::Provider) => "asked to opt in",
+            (Keyword::Start, OptOutSource::Recipient | OptOutSource::Provider) => "asked to opt in",
         };
         let at = format!("  {}", format_time_exactly(wish.at, None));
         table.row([at, what.to_owned(), format!("{} ({})", wish.source, wish.from)]);

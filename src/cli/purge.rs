@@ -7,7 +7,7 @@ use super::campaign::name_of;
 use super::exit::Usage;
 use super::out::{self, Paint, To};
 use super::words::{count, of};
-use super::{Exit, Ground, progress};
+use super::{CommandContext, Exit, progress};
 use crate::campaign::{self, Erasure, Overdue};
 use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
@@ -70,17 +70,17 @@ struct ErasureShown {
     done: bool,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let store = store.as_ref();
-    match (&args.recipient, args.after.or(ground.config.retention)) {
+    match (&args.recipient, args.after.or(context.config.retention)) {
         (Some(recipient), _) => erase(store, *recipient, &args).await?,
         (None, Some(after)) if after < SHORTEST_RETENTION => {
             let advice =
                 format!("--after {after} is too short: a purge cannot be undone; use {SHORTEST_RETENTION} or more");
             return Err(Usage(advice).into());
         }
-        (None, Some(after)) => purge(store, ground, ground.now() - after, &args).await?,
+        (None, Some(after)) => purge(store, context, context.now() - after, &args).await?,
         (None, None) if args.compact => {}
         (None, None) => {
             let advice = "specify an age: `volley purge --after 90d`, or [retention] after = \"90d\" in volley.toml";
@@ -88,12 +88,12 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         }
     }
     if args.compact {
-        compact(store, ground).await?;
+        compact(store, context).await?;
     }
     Ok(Exit::Done)
 }
 
-async fn purge(store: &dyn Store, ground: &Ground, before: Timestamp, args: &Args) -> anyhow::Result<()> {
+async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, args: &Args) -> anyhow::Result<()> {
     let overdue = campaign::overdue(store, before).await?;
     if !args.json {
         out::lines(lines(&overdue, before, To::Stdout.paint()))?;
@@ -104,7 +104,7 @@ async fn purge(store: &dyn Store, ground: &Ground, before: Timestamp, args: &Arg
         let seen = |seen| {
             progress::over_messages(&bar, campaign::Progress::Seen(seen), all, "message removed", "messages removed");
         };
-        let purged = campaign::purge(store, ground.clock.as_ref(), &overdue, seen).await;
+        let purged = campaign::purge(store, context.clock.as_ref(), &overdue, seen).await;
         bar.finish_and_clear();
         out::talk(format_args!("{} removed.", of(i128::from(purged?), "message", "messages")));
     } else if !overdue.is_empty() && !args.json {
@@ -199,8 +199,8 @@ fn international(text: &str) -> Result<Msisdn, String> {
     text.parse().map_err(|error: InvalidMsisdn| error.to_string())
 }
 
-async fn compact(store: &dyn Store, ground: &Ground) -> anyhow::Result<()> {
-    if !ground.nodes(store).await?.is_empty() {
+async fn compact(store: &dyn Store, context: &CommandContext) -> anyhow::Result<()> {
+    if !context.nodes(store).await?.is_empty() {
         bail!("a server is running: stop it, and repeat `volley purge --compact`");
     }
     let bar = progress::bar("compact", false);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::campaign::{find, name_of};
 use super::out::{self, To};
-use super::{Exit, Ground};
+use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::{Channel, Keyword, MessageId, Msisdn};
 use crate::store::{Batch, Inbound, InboundOf, Store};
@@ -63,13 +63,13 @@ struct ReplyShown<'a> {
     text: Option<String>,
 }
 
-pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     let Command::List(args) = command;
-    let store = ground.existing_store().await?;
+    let store = context.existing_store().await?;
     let of = match (&args.campaign, args.from) {
         (Some(name), _) => InboundOf::Batch(find(store.as_ref(), name).await?.id),
-        (None, Some(msisdn)) => InboundOf::Person(msisdn),
-        (None, None) => InboundOf::Everybody,
+        (None, Some(msisdn)) => InboundOf::Recipient(msisdn),
+        (None, None) => InboundOf::All,
     };
     let paint = To::Stdout.paint();
     let (mut after, mut batches, mut any) = (0, Vec::new(), false);
@@ -118,7 +118,7 @@ async fn shown<'a>(
     Ok(ReplyShown {
         umid: &inbound.umid,
         received: inbound.received.rfc3339(),
-        said: inbound.said.rfc3339(),
+        said: inbound.written_at.rfc3339(),
         msisdn: inbound.msisdn.map(|msisdn| if unmasked { whole(msisdn) } else { masked(msisdn) }),
         channel: inbound.channel,
         kind: &inbound.kind,
@@ -160,7 +160,7 @@ fn line(shown: &ReplyShown<'_>, inbound: &Inbound) -> String {
     });
     format!(
         "{:<27}  {:<16}  {:<10}  {:<14}  {:<7}  {on}{}",
-        format_time_exactly(inbound.said, None),
+        format_time_exactly(inbound.written_at, None),
         shown.msisdn.as_deref().or(shown.channel_user.as_deref()).unwrap_or("–"),
         shown.channel.map_or("–", Channel::as_str),
         shown.kind,

@@ -11,7 +11,7 @@ use super::interrupt::Interrupts;
 use super::out;
 use super::server::Server;
 use super::words::{list, of};
-use super::{Exit, Ground, stranded};
+use super::{CommandContext, Exit, stranded};
 use crate::api;
 use crate::campaign::Stranded;
 use crate::clock::{Set, set};
@@ -65,49 +65,49 @@ enum End {
 
 pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit> {
     let flags = args.listen.map(|listen| ("server.listen", listen)).into_iter().collect();
-    let mut ground = Ground::new(file, flags)?;
-    ground.config.check_serve()?;
-    super::config::warn(&ground.loaded.warnings);
+    let mut context = CommandContext::new(file, flags)?;
+    context.config.check_serve()?;
+    super::config::warn(&context.loaded.warnings);
     // From here on, Ctrl-C no longer ends the process in the middle of an operation.
     let mut interrupts = Interrupts::listen();
     let mut address = None;
     loop {
-        let (server, store) = match start(&ground, address).await {
+        let (server, store) = match start(&context, address).await {
             Ok(started) => started,
             // The server ran before: keep trying.
             Err(error) if address.is_some() => {
                 out::talk(format_args!("{error:#}; retrying"));
                 tokio::select! {
-                    () = ground.clock.sleep(RETRY_DELAY) => continue,
+                    () = context.clock.sleep(RETRY_DELAY) => continue,
                     () = interrupts.next() => return Ok(Exit::Done),
                 }
             }
             Err(error) => return Err(error),
         };
         if address.is_none() {
-            listening(&ground, &server, args.json)?;
+            listening(&context, &server, args.json)?;
         }
         address = Some(server.address);
-        match serve_until_end(&ground, server, store, &mut interrupts).await? {
+        match serve_until_end(&context, server, store, &mut interrupts).await? {
             Some(exit) => return Ok(exit),
-            None => ground = ground.with_new_clock(),
+            None => context = context.with_new_clock(),
         }
     }
 }
 
 /// Starts a server, on the address of the previous one if there was one.
-async fn start(ground: &Ground, address: Option<SocketAddr>) -> anyhow::Result<(Server, Arc<dyn Store>)> {
-    let store = ground.store().await?;
-    let listener = api::listen(address.unwrap_or(ground.config.server.listen)).await?;
+async fn start(context: &CommandContext, address: Option<SocketAddr>) -> anyhow::Result<(Server, Arc<dyn Store>)> {
+    let store = context.store().await?;
+    let listener = api::listen(address.unwrap_or(context.config.server.listen)).await?;
     if address.is_none() {
-        warn_of_stranded(ground, store.as_ref()).await?;
+        warn_of_stranded(context, store.as_ref()).await?;
     }
-    Ok((Server::start(ground, Arc::clone(&store), listener).await?, store))
+    Ok((Server::start(context, Arc::clone(&store), listener).await?, store))
 }
 
 /// Serves until an interrupt or a failure. Returns `None` if the server must restart.
 async fn serve_until_end(
-    ground: &Ground,
+    context: &CommandContext,
     mut server: Server,
     store: Arc<dyn Store>,
     interrupts: &mut Interrupts,
@@ -115,7 +115,7 @@ async fn serve_until_end(
     let mut end = tokio::select! {
         () = interrupts.next() => End::Asked,
         error = server.failed() => End::Failed(error),
-        set = set(ground.clock.as_ref()) => End::ClockSet(set),
+        set = set(context.clock.as_ref()) => End::ClockSet(set),
     };
     match &end {
         End::Asked => out::talk("Stopping; a second Ctrl-C stops at once."),
@@ -136,7 +136,7 @@ async fn serve_until_end(
     // The other tasks may wait for the one that failed: limit the time.
     let has_failed = matches!(end, End::Failed(_));
     let time_limit =
-        async { if has_failed { ground.clock.sleep(STOP_AFTER_FAILURE).await } else { std::future::pending().await } };
+        async { if has_failed { context.clock.sleep(STOP_AFTER_FAILURE).await } else { std::future::pending().await } };
     tokio::pin!(stopped, time_limit);
     let stopped = loop {
         tokio::select! {
@@ -168,8 +168,8 @@ async fn serve_until_end(
 }
 
 /// Warns of messages queued on lanes that are no longer in the configuration, so that no lane sends them.
-async fn warn_of_stranded(ground: &Ground, store: &dyn Store) -> anyhow::Result<()> {
-    let all = Stranded::everywhere(store, &ground.config).await?;
+async fn warn_of_stranded(context: &CommandContext, store: &dyn Store) -> anyhow::Result<()> {
+    let all = Stranded::everywhere(store, &context.config).await?;
     let warnings = all.iter().map(|(batch, missing)| {
         let name = name_of(batch);
         format!("campaign \"{name}\": {}; {}", stranded::what(missing), stranded::what_to_do(missing, &name))
@@ -178,10 +178,10 @@ async fn warn_of_stranded(ground: &Ground, store: &dyn Store) -> anyhow::Result<
     Ok(())
 }
 
-fn listening(ground: &Ground, server: &Server, json: bool) -> anyhow::Result<()> {
+fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::Result<()> {
     let address = format!("http://{}", server.address);
-    let database = ground.database().display().to_string();
-    let lanes: Vec<&str> = ground.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
+    let database = context.database().display().to_string();
+    let lanes: Vec<&str> = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
     if json {
         let webhooks = format!("{address}/webhooks/8x8");
         let pid = std::process::id();

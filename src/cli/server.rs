@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::Ground;
+use super::CommandContext;
 use crate::api;
 use crate::node::{Node, Os, Parts};
 use crate::store::Store;
@@ -23,20 +23,30 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) async fn start(ground: &Ground, store: Arc<dyn Store>, listener: TcpListener) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        context: &CommandContext,
+        store: Arc<dyn Store>,
+        listener: TcpListener,
+    ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
         let node = Node::start(Parts {
-            config: Arc::clone(&ground.config),
+            config: Arc::clone(&context.config),
             store: Arc::clone(&store),
-            clock: Arc::clone(&ground.clock),
-            chance: Arc::clone(&ground.chance),
+            clock: Arc::clone(&context.clock),
+            chance: Arc::clone(&context.chance),
             processes: Arc::new(Os),
         });
         let node = node.await?;
         let intake = node.intake().context("the server no longer accepts webhooks")?;
         let stop_api = CancellationToken::new();
-        let api =
-            tokio::spawn(api::serve(listener, intake, node.door(), store, Arc::clone(&ground.clock), stop_api.clone()));
+        let api = tokio::spawn(api::serve(
+            listener,
+            intake,
+            node.door(),
+            store,
+            Arc::clone(&context.clock),
+            stop_api.clone(),
+        ));
         let api = Some(api);
         Ok(Self { node, api, stop_api, address })
     }

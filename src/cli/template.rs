@@ -13,7 +13,7 @@ use super::operator::Operator;
 use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, of};
-use super::{Exit, Ground};
+use super::{CommandContext, Exit};
 use crate::campaign::{Waiting, noted};
 use crate::clock::format_time;
 use crate::config::nearest;
@@ -62,14 +62,14 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
-        Command::List { json } => list(ground, json).await?,
+        Command::List { json } => list(context, json).await?,
         Command::Hold { template, lane, reason, operator, json } => {
-            hold(&ground.acting(&operator), &template, lane.as_deref(), reason, json).await?;
+            hold(&context.acting(&operator), &template, lane.as_deref(), reason, json).await?;
         }
         Command::Resume { template, lane, operator, json } => {
-            resume(&ground.acting(&operator), &template, lane.as_deref(), json).await?;
+            resume(&context.acting(&operator), &template, lane.as_deref(), json).await?;
         }
     }
     Ok(Exit::Done)
@@ -100,8 +100,8 @@ struct ReportedShown {
 impl TemplateShown {
     /// The status that the provider reported last, in any language.
     fn status(&self) -> Option<&str> {
-        let statuses = self.says.iter().filter(|said| said.what == "status");
-        statuses.max_by_key(|said| &said.at).map(|said| said.value.as_str())
+        let statuses = self.says.iter().filter(|report| report.what == "status");
+        statuses.max_by_key(|report| &report.at).map(|report| report.value.as_str())
     }
 }
 
@@ -133,19 +133,19 @@ fn add(names: &mut Vec<String>, name: &str) {
     }
 }
 
-async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
-    let store = ground.store_to_look_into().await?;
+async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
+    let store = context.store_for_reading().await?;
     let all = store.holds().await?;
     let waiting = Waiting::everywhere(store.as_ref()).await?;
     let mut templates = templates(store.as_ref(), &all, &waiting).await?;
-    for said in store.said().await?.into_iter().filter(|said| !said.value.is_empty()) {
-        let Some((name, language)) = said.template() else { continue };
+    for report in store.provider_reports().await?.into_iter().filter(|report| !report.value.is_empty()) {
+        let Some((name, language)) = report.template() else { continue };
         // The provider also reports on templates that no campaign here uses: skip them.
         let Some(shown) = templates.iter_mut().find(|shown| shown.name == name) else { continue };
         let language = language.to_owned();
-        shown.says.push(ReportedShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
+        shown.says.push(ReportedShown { language, what: report.what, value: report.value, at: report.at.rfc3339() });
     }
-    let flagged = ground.launcher(store.as_ref()).flagged_everywhere().await?;
+    let flagged = context.launcher(store.as_ref()).flagged_everywhere().await?;
     for template in &mut templates {
         let runs_past = flagged.iter().filter(|(_, flagged, _)| flagged.template == template.name);
         template.runs_past = runs_past.map(|(batch, ..)| super::campaign::name_of(batch)).collect();
@@ -177,13 +177,14 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
         out::data(format_args!(
             "\n{}",
-            holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), ground.now())
+            holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), context.now())
         ))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
-    for (template, said) in templates.iter().flat_map(|template| template.says.iter().map(move |said| (template, said)))
+    for (template, report) in
+        templates.iter().flat_map(|template| template.says.iter().map(move |report| (template, report)))
     {
-        let ReportedShown { language, what, value, at } = said;
+        let ReportedShown { language, what, value, at } = report;
         let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
         let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| format_time(at, None));
         out::data(format_args!(
@@ -209,31 +210,31 @@ struct DecidedShown<'a> {
 }
 
 async fn hold(
-    ground: &Ground,
+    context: &CommandContext,
     template: &str,
     on: Option<&str>,
     reason: Option<String>,
     json: bool,
 ) -> anyhow::Result<()> {
     let lanes: Vec<String> = match on {
-        Some(name) => vec![lane::named(ground, name)?.name.clone()],
-        None => ground.config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.clone()).collect(),
+        Some(name) => vec![lane::named(context, name)?.name.clone()],
+        None => context.config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.clone()).collect(),
     };
     if lanes.is_empty() {
         bail!(
             "no lane is on WhatsApp, the only channel with templates; add one to volley.toml, or name one with --lane"
         );
     }
-    let store = ground.store().await?;
+    let store = context.store().await?;
     warn_of_unused(store.as_ref(), template).await?;
-    let origin = ground.origin(reason.as_deref());
+    let origin = context.origin(reason.as_deref());
     let mut seq = 0;
     for lane in &lanes {
-        let since = ground.now();
+        let since = context.now();
         let hold = Hold::by_operator(lane, template, origin.clone(), since);
         seq = store.hold(hold, since).await?;
     }
-    let noted = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
+    let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
     store.close().await;
     if json {
         return out::json(&DecidedShown { template, lanes: &lanes, lifted: None, noted: by_all(noted) });
@@ -258,8 +259,8 @@ async fn warn_of_unused(store: &dyn Store, template: &str) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn resume(ground: &Ground, template: &str, on: Option<&str>, json: bool) -> anyhow::Result<()> {
-    let store = ground.store().await?;
+async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json: bool) -> anyhow::Result<()> {
+    let store = context.store().await?;
     let holds = store.holds().await?;
     let mut lanes: Vec<String> = Vec::new();
     for hold in holds.iter().filter(|hold| hold.template == template && on.is_none_or(|lane| hold.lane == lane)) {
@@ -267,9 +268,9 @@ async fn resume(ground: &Ground, template: &str, on: Option<&str>, json: bool) -
     }
     let mut released = 0;
     for lane in &lanes {
-        released += store.release(lane.clone(), template.to_owned(), ground.now(), ground.origin(None)).await?;
+        released += store.release(lane.clone(), template.to_owned(), context.now(), context.origin(None)).await?;
     }
-    let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
+    let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
     if json {
         return out::json(&DecidedShown { template, lanes: &lanes, lifted: Some(released), noted: by_all(noted) });

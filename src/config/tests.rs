@@ -44,11 +44,11 @@ fn lanes_get_defaults_for_missing_keys() {
     assert_eq!((whatsapp.rate.to_string().as_str(), whatsapp.burst.get()), ("80/s", 4));
     assert_eq!((sms.rate.to_string().as_str(), sms.burst.get()), ("5/min", 1));
     assert_eq!((whatsapp.account.as_str(), whatsapp.portfolio.as_deref()), ("promo", Some("promo")));
-    assert_eq!((whatsapp.tier, sms.tier), (Tier::People(250), Tier::Unlimited));
+    assert_eq!((whatsapp.tier, sms.tier), (Tier::Recipients(250), Tier::Unlimited));
     assert_eq!((whatsapp.tiered(), sms.tiered()), (Some("promo"), None));
     assert_eq!(sms.provider.sub_account, "acme");
     assert_eq!(config.account("promo").unwrap().rate, None);
-    assert_eq!(config.portfolios().collect::<Vec<_>>(), [("promo", Tier::People(250))]);
+    assert_eq!(config.portfolios().collect::<Vec<_>>(), [("promo", Tier::Recipients(250))]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl ByHand {
             pass_on(&self.lanes, signal);
         }
         if anyway {
-            self.lanes[lane].look_everywhere();
+            self.lanes[lane].schedule_all();
         }
         self.claimers[lane].run_once().await.map(|_| ())
     }

@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Queue, Span, Timestamp, Told, grouped};
+use crate::domain::{BatchId, BatchState, Causes, FaultReport, OnTierSpent, Queue, Span, Timestamp, grouped};
 use crate::engine::Event;
 use crate::events::Origin;
 use crate::planner::{
     Capped, Chosen, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
 };
 use crate::store::{
-    Claim, Claimed, ClaimedSet, Entry, Error, Hush, Result, StepHeldBy, StepHold, Store, TierUse, Verdict,
+    Claim, Claimed, ClaimedSet, Entry, Error, Result, StepHeldBy, StepHold, Store, Suppression, TierUse, Verdict,
 };
 
 /// Interval at which every queue is checked, in case a signal was lost.
@@ -31,7 +31,7 @@ pub(super) struct Claimer {
     store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
     order: Mutex<Order>,
-    failing: Told,
+    failing: FaultReport,
 }
 
 pub(super) type InPlay = HashMap<BatchId, Arc<Entry>>;
@@ -57,7 +57,7 @@ pub(super) enum Next {
 
 impl Claimer {
     pub(super) fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
-        Self { lane, store, turnstile, order: Mutex::default(), failing: Told::default() }
+        Self { lane, store, turnstile, order: Mutex::default(), failing: FaultReport::default() }
     }
 
     pub(super) async fn run(self, stop: CancellationToken) {
@@ -65,7 +65,7 @@ impl Claimer {
         let mut recheck_at = clock.now();
         while !stop.is_cancelled() {
             if clock.now() >= recheck_at {
-                self.lane.look_everywhere();
+                self.lane.schedule_all();
                 let rest = if self.lane.shares_queues() { RECHECK_SHARED } else { RECHECK };
                 recheck_at = clock.now() + rest;
             }
@@ -111,7 +111,7 @@ impl Claimer {
         if queues.is_empty() {
             return Ok(Next::At(lane.queues.next_due().unwrap_or(Timestamp::MAX)));
         }
-        let hush = lane.book.latest_hush();
+        let suppression = lane.book.latest_suppression();
         // Read before the claim too: another claim that holds slots meanwhile may return them.
         let free = self.next_free_slot(now);
         let set = match self.claim(&queues, &in_play, wanted, now).await {
@@ -131,7 +131,7 @@ impl Claimer {
         };
         self.rest(&set, now, free);
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
-        self.turnstile.fill(jobs_of(set.messages, &in_play, hush)?);
+        self.turnstile.fill(jobs_of(set.messages, &in_play, suppression)?);
         let decided = self.decide(&set.referred, &set.rests, &in_play, now).await;
         if decided.is_err() {
             // The referred messages are still due and the limits are still reached, so the next claim finds them.
@@ -216,9 +216,9 @@ impl Claimer {
         let decide = |Referral { message, reason }: &Referral| {
             let entry = in_play.get(&message.key.batch)?;
             let (event, fact) = match *reason {
-                ReferralReason::Closed { until } => (Event::PutOff { until }, None),
+                ReferralReason::Closed { until } => (Event::Postponed { until }, None),
                 ReferralReason::TierSpent => {
-                    let fact = entry.could_not_leave(message, Verdict::TierSpent, now);
+                    let fact = entry.not_submitted(message, Verdict::TierSpent, now);
                     (Event::TierSpent { step: message.present.step }, fact)
                 }
             };
@@ -296,13 +296,13 @@ impl Claimer {
 ///
 /// A message of a batch that was not requested is an error, because it breaks the store's contract. If it were dropped,
 /// it would stay in flight until the next start.
-pub(super) fn jobs_of(messages: Vec<Claimed>, in_play: &InPlay, hush: Hush) -> Result<Vec<Job>> {
+pub(super) fn jobs_of(messages: Vec<Claimed>, in_play: &InPlay, suppression: Suppression) -> Result<Vec<Job>> {
     let job = |claimed: Claimed| {
         let batch = claimed.message.key.batch;
         let entry = in_play.get(&batch).map(Arc::clone);
         let nonsense =
-            || Error::Nonsense { what: format!("a message of batch {}", batch.0), place: "the claim".to_owned() };
-        Ok(Job { entry: entry.ok_or_else(nonsense)?, claimed, hush })
+            || Error::InvalidRow { what: format!("a message of batch {}", batch.0), place: "the claim".to_owned() };
+        Ok(Job { entry: entry.ok_or_else(nonsense)?, claimed, suppression })
     };
     messages.into_iter().map(job).collect()
 }

@@ -7,7 +7,7 @@ use crate::domain::{Channel, Content, Loaded, Present, State, StepIndex, Timesta
 use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
-use crate::store::{Attempt, Claimed, Entry, Hush, Refund, StepHold, Verdict};
+use crate::store::{Attempt, Claimed, Entry, Refund, StepHold, Suppression, Verdict};
 use crate::throttle::SUBMITTED_WITHIN;
 
 /// A claimed message with its batch.
@@ -16,7 +16,7 @@ pub(super) struct Job {
     pub(super) entry: Arc<Entry>,
     pub(super) claimed: Claimed,
     /// The latest suppression before the claim. The claim has seen the opt-outs up to it.
-    pub(super) hush: Hush,
+    pub(super) suppression: Suppression,
 }
 
 impl Job {
@@ -76,12 +76,12 @@ impl Job {
     pub(super) fn is_recalled(&self) -> bool {
         let message = &self.claimed.message;
         self.entry.is_recalled(message.key, self.step())
-            || (!self.claimed.opted_out && self.entry.is_hushed(message.msisdn, self.hush))
+            || (!self.claimed.opted_out && self.entry.is_suppressed(message.msisdn, self.suppression))
     }
 
     /// Requeues it unsent, to be sent at `not_before` at the earliest.
     pub(super) fn requeue(self, lane: &Arc<Lane>, not_before: Option<Timestamp>) -> Settled {
-        self.entry.is_back(self.claimed.message.key, self.step());
+        self.entry.end_recall(self.claimed.message.key, self.step());
         let answer = not_before.map_or(engine::Answer::NotBegun, |at| engine::Answer::Later { at });
         Settled::new(self, lane, answer, None)
     }
@@ -145,8 +145,8 @@ impl Settled {
         });
         let has_place = job.claimed.pass == Pass::Slot;
         let unused_slot = claimed_at.filter(|_| has_place && !may_have_been_submitted(answer));
-        let is_back = !may_have_been_submitted(answer) && !job.claimed.cost.is_zero();
-        let refund = is_back.then_some(Refund { step, amount: job.claimed.cost });
+        let end_recall = !may_have_been_submitted(answer) && !job.claimed.cost.is_zero();
+        let refund = end_recall.then_some(Refund { step, amount: job.claimed.cost });
         let lane = Arc::clone(lane);
         Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, hold: None, unused_slot }
     }

@@ -90,7 +90,7 @@ pub struct LaneStatus {
     /// The usage of its portfolio's tier in the last day, if the tier is limited.
     pub tier: Option<TierUsed>,
     /// Messages that it has submitted since the node's start.
-    pub let_out: u64,
+    pub submitted: u64,
     /// The last throttling or missing answer, however long ago.
     pub complaint: Option<(Timestamp, String)>,
 }
@@ -98,7 +98,7 @@ pub struct LaneStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TierUsed {
     pub portfolio: String,
-    pub people: u32,
+    pub recipients: u32,
     pub of: u32,
     /// When the next slot frees up.
     pub free_at: Option<Timestamp>,
@@ -107,7 +107,7 @@ pub struct TierUsed {
 impl TierUsed {
     /// Whether no slot is free for a new recipient.
     pub const fn is_spent(&self) -> bool {
-        self.people >= self.of
+        self.recipients >= self.of
     }
 }
 
@@ -223,12 +223,12 @@ impl Lane {
     /// Sets whether results can be recorded.
     pub(super) fn set_recordable(&self, is_recordable: bool) {
         if self.unrecordable.swap(!is_recordable, Ordering::AcqRel) && is_recordable {
-            self.look_everywhere();
+            self.schedule_all();
         }
     }
 
     /// Slows the lane after a receipt that reports throttling. `begun` is when the request began.
-    pub fn is_too_fast(&self, begun: Timestamp, reason: &str) {
+    pub fn throttled_by_receipt(&self, begun: Timestamp, reason: &str) {
         let throttling = Throttling { begun, retry_after: None, reason };
         self.backoff.apply_throttling(throttling, self.clock.now(), &self.chance);
     }
@@ -407,7 +407,7 @@ impl Lane {
     }
 
     /// Schedules all queues of a batch that is new or resumed.
-    pub fn look_at(&self, entry: &Entry) {
+    pub fn schedule(&self, entry: &Entry) {
         for queue in entry.queues_of(self.id) {
             self.queues.look(queue, Timestamp::default());
         }
@@ -420,7 +420,7 @@ impl Lane {
     }
 
     /// Schedules every queue, because signals may have been missed.
-    pub fn look_everywhere(&self) {
+    pub fn schedule_all(&self) {
         let in_play = self.book.in_play();
         let is_current = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| is_current(*batch));
@@ -428,7 +428,7 @@ impl Lane {
         // Isolated messages that were never sent, because their campaign was called off before.
         self.isolated.retain(is_current);
         for entry in in_play {
-            self.look_at(&entry);
+            self.schedule(&entry);
         }
     }
 
@@ -441,11 +441,11 @@ impl Lane {
             standstill: self.standstill(),
             portion: self.backoff.portion(now),
             tier: self.tier.as_ref().and_then(|(portfolio, window)| {
-                let Tier::People(of) = window.tier() else { return None };
-                let (portfolio, people) = (portfolio.clone(), window.used(now));
-                Some(TierUsed { portfolio, people, of, free_at: window.next_end(now) })
+                let Tier::Recipients(of) = window.tier() else { return None };
+                let (portfolio, recipients) = (portfolio.clone(), window.used(now));
+                Some(TierUsed { portfolio, recipients, of, free_at: window.next_end(now) })
             }),
-            let_out: self.submitted.load(Ordering::Relaxed),
+            submitted: self.submitted.load(Ordering::Relaxed),
             complaint: self.backoff.last_complaint().max(self.circuit.last_complaint()),
         }
     }

@@ -50,7 +50,7 @@ pub use fleet::Fleet;
 pub use lane::{Lane, LaneStatus, Parts, TierUsed};
 pub use latency::Latency;
 pub use recover::{in_flight, recover};
-pub use under_way::{Begun, Leaving};
+pub use under_way::{Begun, RequestsInFlight};
 
 use std::sync::Arc;
 
@@ -145,7 +145,7 @@ async fn listen(lanes: Vec<Arc<Lane>>, mut signals: tokio::sync::broadcast::Rece
         };
         match signal {
             Ok(signal) => pass_on(&lanes, signal),
-            Err(RecvError::Lagged(_)) => lanes.iter().for_each(|lane| lane.look_everywhere()),
+            Err(RecvError::Lagged(_)) => lanes.iter().for_each(|lane| lane.schedule_all()),
             Err(RecvError::Closed) => return,
         }
     }

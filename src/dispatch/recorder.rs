@@ -10,7 +10,8 @@ use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
 use crate::domain::{
-    Causes, Fault, LaneId, Loaded, MessageKey, Msisdn, SenderPart, Span, State, StepIndex, Timestamp, Told, WishFrom,
+    Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, Msisdn, OptOutSource, SenderPart, Span, State, StepIndex,
+    Timestamp,
 };
 use crate::engine::{Answer, Event, Made};
 use crate::store::{Attempt, Change, Error, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
@@ -32,13 +33,13 @@ pub(super) struct Recorder {
     settled: mpsc::Receiver<Settled>,
     /// All sending lanes. None of them sends while nothing can be recorded.
     lanes: Vec<Arc<Lane>>,
-    failing: Told,
+    failing: FaultReport,
 }
 
 impl Recorder {
     pub(super) fn new(store: Arc<dyn Store>, lanes: Vec<Arc<Lane>>) -> (Self, mpsc::Sender<Settled>) {
         let (sender, settled) = mpsc::channel(GROUP_MAX);
-        (Self { store, settled, lanes, failing: Told::default() }, sender)
+        (Self { store, settled, lanes, failing: FaultReport::default() }, sender)
     }
 
     /// Records until every worker has ended and everything is on disk, or until the store is closed.
@@ -160,7 +161,7 @@ pub(super) async fn record(
         store.opt_out(opt_outs).await?;
         // Messages to them that any lane has claimed must not be sent either.
         if let Some(settled) = group.first() {
-            settled.entry.hush(&recipients);
+            settled.entry.suppress(&recipients);
         }
     }
     let mut holds: Vec<_> = group.iter().filter_map(|settled| Some((settled, settled.hold.as_ref()?))).collect();
@@ -177,17 +178,17 @@ pub(super) async fn record(
         rest = others;
     }
     for settled in group {
-        settled.entry.count_hand_overs(u64::from(settled.fact.as_ref().is_some_and(|fact| fact.intent.is_some())));
+        settled.entry.count_submissions(u64::from(settled.fact.as_ref().is_some_and(|fact| fact.intent.is_some())));
     }
     Ok(proven)
 }
 
 /// The opt-out that a refusal reports, if it does. It applies to every channel and campaign.
 fn opt_out_of(settled: &Settled, now: Timestamp) -> Option<OptOut> {
-    let Answer::Refused { fault: Fault::Person, .. } = settled.answer else { return None };
+    let Answer::Refused { fault: Fault::OptedOut, .. } = settled.answer else { return None };
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
     let source = code.map_or_else(|| "provider answer".to_owned(), |code| format!("provider answer with code {code}"));
-    Some(OptOut { msisdn: settled.message.msisdn, since: now, from: WishFrom::Provider, source })
+    Some(OptOut { msisdn: settled.message.msisdn, since: now, from: OptOutSource::Provider, source })
 }
 
 /// Separates the first item of each key from the others, both in order.
@@ -257,7 +258,7 @@ fn accepted_at(answered: Timestamp, now: Timestamp) -> Timestamp {
 fn is_recalled(settled: &Settled) -> bool {
     let refused = settled.fact.as_ref().filter(|fact| fact.verdict == Verdict::Rejected);
     let code = refused.and_then(|fact| fact.code);
-    code.is_some_and(|code| settled.entry.are_senders(settled.step, ToldBy::Answer, code).is_some())
+    code.is_some_and(|code| settled.entry.recall_if_senders_fault(settled.step, ToldBy::Answer, code).is_some())
 }
 
 /// Lets the engine decide a settled job. An answer that no longer changes the message still leaves a fact with the
@@ -290,13 +291,13 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
     let fact = settled.fact.clone().filter(|_| !is_recalled);
     let mut case = entry.case(message);
     match (is_ours, &fact) {
-        (true, Some(_)) => _ = case.take(&case.ask(&entry.plan, answered, now)),
-        (true, None) => _ = case.tell(&entry.plan, answered, now),
+        (true, Some(_)) => _ = case.apply(&case.decide(&entry.plan, answered, now)),
+        (true, None) => _ = case.apply_event(&entry.plan, answered, now),
         (false, _) => _ = case.rule(Made::Nothing),
     }
     let fact = fact.map(|fact| Attempt { answered: now, ruling: case.ruling(), ..fact });
     if let Some(why) = settled.then {
-        case.tell(&entry.plan, Event::CalledOff(why), now);
+        case.apply_event(&entry.plan, Event::CalledOff(why), now);
     }
     // The next epoch has counted the attempt as unknown, and it stays unknown in the row and in its fact. Only the umid
     // is added, by which receipts find it. A resent copy is also marked unknown before its own answer.

@@ -41,7 +41,7 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
         }
         Answer::Withdrawn => job.requeue(lane, None),
         Answer::Refused(refusal) => {
-            if refusal.fault == Fault::Passing {
+            if refusal.fault == Fault::Temporary {
                 let Refusal { detail, retry_after, .. } = &refusal;
                 let throttling = Throttling { begun, retry_after: *retry_after, reason: detail };
                 lane.backoff.apply_throttling(throttling, now, &lane.chance);
@@ -64,12 +64,12 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
     };
     let answer = engine::Answer::Refused { fault, again };
     match fault {
-        Fault::Recipient | Fault::Person => {
+        Fault::Recipient | Fault::OptedOut => {
             // A refusal that concerns one recipient also shows that the provider takes requests.
             lane.backoff.reset(begun);
             Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into())))
         }
-        Fault::Passing => Settled::new(job, lane, answer, None),
+        Fault::Temporary => Settled::new(job, lane, answer, None),
         Fault::Sender(SenderPart::Step) => {
             let step = (job.entry.id, job.step());
             let Refusal { subject, code, detail, .. } = refusal;

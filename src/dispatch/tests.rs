@@ -24,7 +24,7 @@ use crate::engine::{Answer, Obstacle};
 use crate::events::Origin;
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
-use crate::store::{self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Verdict};
+use crate::store::{self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store, Verdict};
 use crate::throttle::{Bucket, End, Holds, Pace, Pairs, SUBMITTED_WITHIN, Tenure};
 
 mod claims;
@@ -203,7 +203,7 @@ impl Desk {
             now,
         };
         let batch = store.begin_batch(new).await.unwrap();
-        let spread = Spread {
+        let spread = PieceOfMessages {
             batch,
             audience,
             from: 0,
@@ -216,7 +216,7 @@ impl Desk {
             left_out: Vec::new(),
             now,
         };
-        store.spread(spread).await.unwrap();
+        store.write_messages(spread).await.unwrap();
         store.publish_batch(batch, BatchState::Running, Origin::SERVER, now).await.unwrap();
         self.book.refresh().await.unwrap();
         batch
@@ -226,9 +226,9 @@ impl Desk {
         let queues = vec![Queue { batch, step: StepIndex::FIRST, lane: self.lane.id }];
         let claim = Claim::of(self.lane.id, queues, limit, self.clock.now());
         let entry = self.book.get(batch).await.unwrap().unwrap();
-        let hush = self.book.latest_hush();
+        let suppression = self.book.latest_suppression();
         let set = self.store.claim(claim).await.unwrap();
-        set.messages.into_iter().map(|claimed| Job { entry: Arc::clone(&entry), claimed, hush }).collect()
+        set.messages.into_iter().map(|claimed| Job { entry: Arc::clone(&entry), claimed, suppression }).collect()
     }
 
     /// The results of these jobs after a worker has sent them.
@@ -339,10 +339,10 @@ async fn isolation_ends_when_a_message_is_settled_or_called_off() {
     assert!((0..5).all(|n| isolated(spoiled, n)));
     let from = vec![BatchState::Running];
     desk.store.move_batch(spoiled, from, BatchState::Cancelling, None, desk.clock.now()).await.unwrap();
-    desk.lane.look_everywhere();
+    desk.lane.schedule_all();
     assert!(isolated(spoiled, 0), "the cancel is not known yet");
     desk.book.refresh().await.unwrap();
-    desk.lane.look_everywhere();
+    desk.lane.schedule_all();
     assert!((0..5).all(|n| !isolated(spoiled, n)));
     // A message that turns out to have nothing to send.
     desk.lane.isolate(MessageKey { batch: without, n: 0 });
@@ -356,7 +356,7 @@ async fn isolation_ends_when_a_message_is_settled_or_called_off() {
 async fn an_answer_that_reports_an_opt_out_records_it() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(2, "Hello", None).await;
-    let refused = Answer::Refused { fault: Fault::Person, again: START };
+    let refused = Answer::Refused { fault: Fault::OptedOut, again: START };
     let details = || Details { code: Some(1051), ..Details::default() };
     let jobs = desk.jobs(batch, 2).await;
     let settled = jobs.into_iter().map(|job| match job.claimed.message.key.n {
@@ -387,7 +387,7 @@ async fn claims(claimer: &Claimer) {
 async fn unrecorded_messages_are_bounded_and_unsent_ones_more_tightly() {
     let desk = Desk::new("rate = \"400/s\"", "", 200, "").await;
     desk.batch(2_500, "Hello", None).await;
-    desk.lane.look_everywhere();
+    desk.lane.schedule_all();
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
     let in_flight = async || desk.store.in_flight(Epoch(1), None, 10_000).await.unwrap().len();
     claims(&claimer).await;
@@ -413,7 +413,7 @@ async fn unrecorded_messages_are_bounded_and_unsent_ones_more_tightly() {
 
 /// The batches of the messages that a claimer brings to the turnstile, in order, after each claim.
 async fn served(desk: &Desk, claims: usize) -> Vec<BatchId> {
-    desk.lane.look_everywhere();
+    desk.lane.schedule_all();
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
     let mut served = Vec::new();
     for _ in 0..claims {

@@ -33,21 +33,21 @@ impl UnderWay {
 
 /// Requests that had begun when an operator stopped sending. They passed their checks before, so they are still sent.
 #[derive(Debug)]
-pub struct Leaving {
+pub struct RequestsInFlight {
     begun: Vec<TaskTracker>,
     until: Timestamp,
 }
 
-impl Leaving {
+impl RequestsInFlight {
     /// The requests that the lanes have begun so far and that no earlier call has taken.
     ///
     /// A caller waits for them no longer than `until`. By then a slow provider has received them, unless a connection
     /// was still being opened.
     pub fn of(lanes: &[Arc<Lane>], until: Timestamp) -> Self {
-        Self::what_is(lanes.iter().map(|lane| &lane.under_way), until)
+        Self::of_trackers(lanes.iter().map(|lane| &lane.under_way), until)
     }
 
-    fn what_is<'a>(under_way: impl Iterator<Item = &'a UnderWay>, until: Timestamp) -> Self {
+    fn of_trackers<'a>(under_way: impl Iterator<Item = &'a UnderWay>, until: Timestamp) -> Self {
         Self { begun: under_way.map(UnderWay::up_to_now).collect(), until }
     }
 
@@ -79,12 +79,12 @@ mod tests {
         ManualClock::at(Timestamp::from_millis(0))
     }
 
-    fn leaving(lanes: &[UnderWay], clock: &ManualClock) -> Leaving {
-        Leaving::what_is(lanes.iter(), clock.now() + AT_MOST)
+    fn leaving(lanes: &[UnderWay], clock: &ManualClock) -> RequestsInFlight {
+        RequestsInFlight::of_trackers(lanes.iter(), clock.now() + AT_MOST)
     }
 
     /// Asserts that `over` and `is_over` agree.
-    fn is_over(leaving: &Leaving, clock: &ManualClock) -> bool {
+    fn is_over(leaving: &RequestsInFlight, clock: &ManualClock) -> bool {
         let over = leaving.over(clock).now_or_never().is_some();
         assert_eq!(over, leaving.is_over(clock.now()));
         over

@@ -210,7 +210,7 @@ impl Worker {
             }
         }
         // A recall that came meanwhile was too late, or is decided again.
-        job.entry.is_back(message.key, job.step());
+        job.entry.end_recall(message.key, job.step());
         self.record(settle(job, &self.lane, answer, begun)).await;
     }
 
@@ -226,8 +226,8 @@ fn end_of(answer: &Answer) -> Option<End<'_>> {
         Answer::Accepted { .. } => Some(End::Good),
         Answer::Refused(refusal) => match refusal.fault {
             // A refusal that concerns one recipient also shows that the provider takes requests.
-            Fault::Recipient | Fault::Person => Some(End::Good),
-            Fault::Sender(_) | Fault::Passing => Some(End::Answered),
+            Fault::Recipient | Fault::OptedOut => Some(End::Good),
+            Fault::Sender(_) | Fault::Temporary => Some(End::Answered),
         },
         Answer::NotOffered { detail } => Some(End::Unanswered { reason: detail, retry_after: None }),
         Answer::Unknown { detail, retry_after } => Some(End::Unanswered { reason: detail, retry_after: *retry_after }),
@@ -238,8 +238,8 @@ fn end_of(answer: &Answer) -> Option<End<'_>> {
 /// Whether one message or one template caused the refusal of a whole batch.
 const fn concerns_one(refusal: &Refusal) -> bool {
     match refusal.fault {
-        Fault::Recipient | Fault::Person | Fault::Sender(SenderPart::Template | SenderPart::Step) => true,
-        Fault::Sender(SenderPart::Lane) | Fault::Passing => false,
+        Fault::Recipient | Fault::OptedOut | Fault::Sender(SenderPart::Template | SenderPart::Step) => true,
+        Fault::Sender(SenderPart::Lane) | Fault::Temporary => false,
     }
 }
 

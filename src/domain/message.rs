@@ -352,7 +352,7 @@ pub struct Present {
     pub marks: Marks,
     /// When the first step was submitted; the message's `ttl` runs from here. `None` exactly while no step is marked as
     /// submitted.
-    pub first_left: Option<Timestamp>,
+    pub first_submitted_at: Option<Timestamp>,
     /// When the latest step was submitted; its deadline and its receipt window run from here. A retry after a temporary
     /// failure does not change it.
     pub accepted: Option<Timestamp>,
@@ -384,7 +384,7 @@ impl Present {
             state: State::Queued { not_before, gives_up },
             step: StepIndex::FIRST,
             marks: Marks::default(),
-            first_left: None,
+            first_submitted_at: None,
             accepted: None,
             tries: 0,
         }

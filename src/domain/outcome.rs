@@ -99,7 +99,7 @@ pub enum Fault {
     /// The sender may not send: the lane, template or step is held, and the message keeps its step.
     Sender(SenderPart),
     /// The recipient opted out: suppress the message on every channel.
-    Person,
+    OptedOut,
     /// Temporary: the same step is retried, within its time.
-    Passing,
+    Temporary,
 }

@@ -21,13 +21,13 @@ pub struct Portion(NonZeroU8);
 /// How many recipients a portfolio may start a conversation with in any rolling day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
-    People(u32),
+    Recipients(u32),
     Unlimited,
 }
 
 words! {
     /// A setting that can be overridden while a server runs.
-    Knob, "setting" {
+    OverridableSetting, "setting" {
         /// The rate of a lane.
         Rate = 0, "rate";
         /// The burst of a lane.
@@ -39,7 +39,7 @@ words! {
     }
 }
 
-impl Knob {
+impl OverridableSetting {
     /// The setting's name without its subject.
     pub const fn what(self) -> &'static str {
         match self {
@@ -156,7 +156,7 @@ impl fmt::Display for Portion {
 
 impl Default for Tier {
     fn default() -> Self {
-        Self::People(250)
+        Self::Recipients(250)
     }
 }
 
@@ -174,8 +174,8 @@ impl Tier {
 impl fmt::Display for Tier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::People(people) if people % 1_000 == 0 => f.pad(&format!("{}K", people / 1_000)),
-            Self::People(people) => f.pad(&people.to_string()),
+            Self::Recipients(people) if people % 1_000 == 0 => f.pad(&format!("{}K", people / 1_000)),
+            Self::Recipients(people) => f.pad(&people.to_string()),
             Self::Unlimited => f.pad("unlimited"),
         }
     }
@@ -190,7 +190,7 @@ impl FromStr for Tier {
         }
         Self::KNOWN
             .into_iter()
-            .map(Self::People)
+            .map(Self::Recipients)
             .find(|tier| tier.to_string().eq_ignore_ascii_case(text.trim()))
             .ok_or_else(|| InvalidPace::Tier(text.to_owned()))
     }

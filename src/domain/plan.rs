@@ -223,13 +223,13 @@ impl Plan {
     /// The marks of a new message to this country: the steps that do not apply to it. `None` stands for a country that
     /// no step names.
     pub fn marks_at_first(&self, country: Option<Country>) -> Marks {
-        let not_for_it = self.places().filter(|(_, step)| !step.countries.contain(country));
+        let not_for_it = self.indexed_steps().filter(|(_, step)| !step.countries.contain(country));
         not_for_it.fold(Marks::default(), |marks, (index, _)| marks.with_passed_over(index))
     }
 
     /// The first step that applies to a message with these marks, if any does.
     pub fn first(&self, marks: Marks) -> Option<StepIndex> {
-        self.places().map(|(index, _)| index).find(|index| !marks.passed_over(*index))
+        self.indexed_steps().map(|(index, _)| index).find(|index| !marks.passed_over(*index))
     }
 
     /// The next step after `index` that applies to a message with these marks, if any does.
@@ -259,13 +259,13 @@ impl Plan {
     }
 
     /// The steps with their positions.
-    pub fn places(&self) -> impl Iterator<Item = (StepIndex, &Step)> {
+    pub fn indexed_steps(&self) -> impl Iterator<Item = (StepIndex, &Step)> {
         StepIndex::all().zip(&self.steps)
     }
 
     /// The position of the only step on a channel. A route has each channel at most once, because a receipt names no
     /// step.
     pub fn on_channel(&self, channel: Channel) -> Option<StepIndex> {
-        self.places().find(|(_, step)| step.channel == channel).map(|(index, _)| index)
+        self.indexed_steps().find(|(_, step)| step.channel == channel).map(|(index, _)| index)
     }
 }

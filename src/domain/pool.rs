@@ -100,7 +100,7 @@ impl Pool {
 
     /// Whether `member` may send for `other` while `other` may not send: it has to serve every country that `other`
     /// serves.
-    pub fn stands_in(&self, member: &Member, other: &Member) -> bool {
+    pub fn may_replace(&self, member: &Member, other: &Member) -> bool {
         member.lane != other.lane
             && member.countries.is_empty() == other.countries.is_empty()
             && member.countries.is_superset(&other.countries)
@@ -111,7 +111,7 @@ impl Pool {
     /// - The same recipient always gets the same lane.
     /// - The recipients of a country are shared evenly among the lanes that serve it.
     /// - Adding or removing a lane moves no more recipients than necessary.
-    pub fn place(&self, recipient: Msisdn, country: Country) -> usize {
+    pub fn lane_index(&self, recipient: Msisdn, country: Country) -> usize {
         let choices = self.choices(Some(country));
         let slot = u16::try_from(recipient.get() % u64::from(Self::SLOTS)).unwrap_or_default();
         self.of_slot(&choices, slot)
@@ -119,7 +119,7 @@ impl Pool {
 
     /// [`Pool::place`] for all numbers at once: the entry of a number is at the number modulo the length. `None` stands
     /// for a country that no lane names.
-    pub fn places(&self, country: Option<Country>) -> Vec<usize> {
+    pub fn lane_indexes(&self, country: Option<Country>) -> Vec<usize> {
         let choices = self.choices(country);
         match choices[..] {
             [only] => vec![only],
@@ -129,7 +129,7 @@ impl Pool {
 
     /// The share of a country's recipients that each lane serves; lanes without any are left out.
     pub fn shares(&self, country: Country) -> impl Iterator<Item = (&Member, f64)> {
-        let places = self.places(Some(country));
+        let places = self.lane_indexes(Some(country));
         let all = count(places.len());
         let share = move |place: usize| count(places.iter().filter(|other| **other == place).count()) / all;
         self.0.iter().enumerate().map(move |(place, member)| (member, share(place))).filter(|(_, share)| *share > 0.0)
@@ -235,7 +235,7 @@ mod tests {
 
     fn counts(pool: &Pool, code: &str) -> Vec<usize> {
         let mut counts = vec![0; pool.members().len()];
-        recipients().for_each(|recipient| counts[pool.place(recipient, country(code))] += 1);
+        recipients().for_each(|recipient| counts[pool.lane_index(recipient, country(code))] += 1);
         counts
     }
 
@@ -247,7 +247,7 @@ mod tests {
         }
         // A lane's recipients depend on its name, not on its position in the pool.
         let reordered = pool(&[("c", &[]), ("a", &[]), ("b", &[])]);
-        let lane = |pool: &Pool, recipient| pool.members()[pool.place(recipient, country("SG"))].lane.clone();
+        let lane = |pool: &Pool, recipient| pool.members()[pool.lane_index(recipient, country("SG"))].lane.clone();
         assert!(recipients().all(|recipient| lane(&three, recipient) == lane(&reordered, recipient)));
     }
 
@@ -256,8 +256,8 @@ mod tests {
         let three = pool(&[("a", &[]), ("b", &[]), ("c", &[])]);
         let two = pool(&[("a", &[]), ("b", &[])]);
         for recipient in recipients() {
-            let before = three.place(recipient, country("SG"));
-            assert!(before == 2 || before == two.place(recipient, country("SG")));
+            let before = three.lane_index(recipient, country("SG"));
+            assert!(before == 2 || before == two.lane_index(recipient, country("SG")));
         }
     }
 
@@ -277,13 +277,13 @@ mod tests {
     }
 
     #[test]
-    fn places_lists_the_place_of_each_number() {
+    fn lane_indexes_lists_the_lane_of_each_number() {
         let mixed = pool(&[("sg", &["SG"]), ("asia", &["SG", "MY"]), ("rest", &[])]);
         for code in ["SG", "MY", "DE"] {
-            let places = mixed.places(Some(country(code)));
+            let places = mixed.lane_indexes(Some(country(code)));
             for recipient in recipients() {
                 let at = usize::try_from(recipient.get()).unwrap() % places.len();
-                assert_eq!(places[at], mixed.place(recipient, country(code)));
+                assert_eq!(places[at], mixed.lane_index(recipient, country(code)));
             }
         }
     }
@@ -295,9 +295,9 @@ mod tests {
         for (member, other, may) in
             [(asia, sg, true), (sg, asia, false), (rest, more, true), (rest, sg, false), (asia, rest, false)]
         {
-            assert_eq!(mixed.stands_in(member, other), may, "{} for {}", member.lane, other.lane);
+            assert_eq!(mixed.may_replace(member, other), may, "{} for {}", member.lane, other.lane);
         }
-        assert!(!mixed.stands_in(sg, sg));
+        assert!(!mixed.may_replace(sg, sg));
     }
 
     #[test]

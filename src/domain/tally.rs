@@ -178,7 +178,7 @@ impl Tallies {
         match state {
             State::Queued { .. } => {
                 self.add(*step, Count::Queued, times);
-                if message.first_left.is_none() {
+                if message.first_submitted_at.is_none() {
                     self.add(*step, Count::NeverLeft, times);
                 }
             }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether a fault that still lasts has been reported. A component that retries twice a second must not log the same
 /// fault each time.
 #[derive(Debug, Default)]
-pub struct Told(AtomicBool);
+pub struct FaultReport(AtomicBool);
 
-impl Told {
+impl FaultReport {
     /// Records that the fault exists. Returns whether that is new.
     pub fn begins(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn a_lasting_fault_is_reported_once_and_so_is_its_end() {
-        let told = Told::default();
+        let told = FaultReport::default();
         assert_eq!(
             [told.ends(), told.begins(), told.begins(), told.ends(), told.ends()],
             [false, true, false, true, false]

@@ -12,9 +12,9 @@ words! {
 
 words! {
     /// The source of an opt-out. A later variant weighs more: it takes more to undo it.
-    WishFrom, "source of an opt-out" {
+    OptOutSource, "source of an opt-out" {
         /// The recipient wrote to us.
-        Person = 0, "person";
+        Recipient = 0, "person";
         /// The provider, to which the recipient opted out.
         Provider = 1, "provider";
         /// An operator, with a list or a command.

@@ -17,7 +17,7 @@ pub enum Event {
     /// It came up, and the tier has no free slot for the recipient. The step does not wait for one (rule 10).
     TierSpent { step: StepIndex },
     /// It came up outside its send hours, which open again then.
-    PutOff { until: Timestamp },
+    Postponed { until: Timestamp },
     /// The step before fell back by silence, which is worth this by what is known now. That step's attempt was
     /// submitted after `tries` tries.
     Doubted { silence: Silence, tries: u16 },
@@ -113,13 +113,13 @@ pub enum Rule {
     /// The claim was handed back before a request was begun.
     HandedBack,
     /// It came up outside its send hours and waits for the next opening.
-    PutOff,
+    Postponed,
     /// A temporary failure: the same step is retried (rule 2).
     TriedAgain,
     /// Refused because of the sender: the step stays queued (rule 2).
     KeptForSender(SenderPart),
     /// The present step fell back with this ending (rules 1, 2, 10).
-    GaveWay(Ending),
+    FellBack(Ending),
     /// The present step ended like this, and there was no further step.
     Ended(Ending),
     /// A step met its success status (rule 2).

@@ -73,7 +73,7 @@ impl Machine<'_> {
             }
             Event::Due { silence } => self.due(*message, silence),
             Event::TierSpent { step } => self.tier_spent(*message, step),
-            Event::PutOff { until } => self.put_off(*message, until),
+            Event::Postponed { until } => self.put_off(*message, until),
             Event::Doubted { silence, tries } => self.doubted(*message, silence, tries),
             Event::RefusalRecalled { step, tries } => self.refusal_recalled(*message, step, tries),
             Event::CalledOff(why) => self.called_off(*message, why),
@@ -110,16 +110,16 @@ impl Machine<'_> {
             Answer::Accepted => self.submitted(message, self.now, Rule::HandedOver),
             Answer::Unknown => self.unknown(message, intent),
             Answer::Refused { fault: Fault::Recipient, .. } => self.end_step(message, Ending::Rejected),
-            Answer::Refused { fault: Fault::Person, .. } => self.suppress(message, Ending::Rejected),
+            Answer::Refused { fault: Fault::OptedOut, .. } => self.suppress(message, Ending::Rejected),
             Answer::Refused { fault: Fault::Sender(part), again } => {
                 let at = if part == SenderPart::Step { again } else { not_before };
                 self.requeue(with_another_try(message), at, gives_up, Rule::KeptForSender(part))
             }
-            Answer::Refused { fault: Fault::Passing, again } | Answer::Unavailable { again } => {
+            Answer::Refused { fault: Fault::Temporary, again } | Answer::Unavailable { again } => {
                 self.requeue(with_another_try(message), again, gives_up, Rule::TriedAgain)
             }
             Answer::NotBegun => self.requeue(message, not_before, gives_up, Rule::HandedBack),
-            Answer::Later { at } => self.requeue(message, at.max(not_before), gives_up, Rule::PutOff),
+            Answer::Later { at } => self.requeue(message, at.max(not_before), gives_up, Rule::Postponed),
             Answer::CannotLeave(obstacle) => self.cannot_leave(message, obstacle.ending()),
         }
     }
@@ -188,10 +188,10 @@ impl Machine<'_> {
             State::Queued { gives_up, .. } => {
                 // A message that has not begun begins at that time. Its `leave_within` then runs from there, as for a
                 // message that could be sent at once.
-                let begins = message.first_left.is_none() && message.tries == 0;
+                let begins = message.first_submitted_at.is_none() && message.tries == 0;
                 let is_first = self.plan.first(message.marks) == Some(message.step);
                 let gives_up = if begins && is_first { self.submit_by(message.step, until) } else { gives_up };
-                self.requeue(message, until, gives_up, Rule::PutOff)
+                self.requeue(message, until, gives_up, Rule::Postponed)
             }
             State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
             State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
@@ -301,7 +301,9 @@ impl Machine<'_> {
         }
         let message = Present { marks, ..message };
         match message.state {
-            State::Queued { .. } if message.first_left.is_none() => self.end_route(message, Rule::CalledOffUnsent),
+            State::Queued { .. } if message.first_submitted_at.is_none() => {
+                self.end_route(message, Rule::CalledOffUnsent)
+            }
             // The step may be on its way to the provider. The mark outlives the answer, so no step follows.
             State::Sending { .. } => moved(message, Rule::CalledOffPresentLast),
             State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {

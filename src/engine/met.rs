@@ -110,7 +110,7 @@ fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
         Event::Receipt { step, report: Report::Failed { fault, .. } } => ("failed", of_fault(*fault), relative(*step)),
         Event::Due { silence } => ("due", of_silence(silence), ""),
         Event::TierSpent { step } => ("tier spent", "", relative(*step)),
-        Event::PutOff { .. } => ("put off", "", ""),
+        Event::Postponed { .. } => ("put off", "", ""),
         Event::Doubted { silence, .. } => ("doubted", of_silence(silence), ""),
         Event::RefusalRecalled { step, .. } => ("refusal recalled", "", relative(*step)),
         Event::CalledOff(CallOff::Cancel) => ("called off", "cancel", ""),
@@ -139,8 +139,8 @@ const fn of_fault(fault: Fault) -> &'static str {
         Fault::Sender(SenderPart::Lane) => "by the lane",
         Fault::Sender(SenderPart::Template) => "by the template",
         Fault::Sender(SenderPart::Step) => "by the step",
-        Fault::Person => "by the person",
-        Fault::Passing => "in passing",
+        Fault::OptedOut => "by the person",
+        Fault::Temporary => "in passing",
     }
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn all_pairs() -> Vec<Pair> {
     let now = Timestamp::default();
     let (earlier, present, later) = (StepIndex::FIRST, StepIndex::new(1).unwrap(), StepIndex::new(2).unwrap());
     let places = [earlier, present, later];
-    let mut events = vec![Event::Claimed, Event::PutOff { until: now }];
+    let mut events = vec![Event::Claimed, Event::Postponed { until: now }];
     for step in places {
         events.push(Event::TierSpent { step });
         events.extend(answers(now).into_iter().map(|answer| Event::Answered { step, answer }));
@@ -195,11 +195,11 @@ pub(crate) fn all_rules() -> Vec<Rule> {
     ];
     let parts = faults().into_iter().filter_map(|fault| match fault {
         Fault::Sender(part) => Some(part),
-        Fault::Recipient | Fault::Person | Fault::Passing => None,
+        Fault::Recipient | Fault::OptedOut | Fault::Temporary => None,
     });
     let parts: Vec<SenderPart> = parts.collect();
     let of_each = |rule: Rule| match rule {
-        Rule::GaveWay(_) => endings.map(Rule::GaveWay).to_vec(),
+        Rule::FellBack(_) => endings.map(Rule::FellBack).to_vec(),
         Rule::Ended(_) => endings.map(Rule::Ended).to_vec(),
         Rule::KeptForSender(_) => parts.iter().map(|part| Rule::KeptForSender(*part)).collect(),
         other => vec![other],

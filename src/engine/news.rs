@@ -107,9 +107,9 @@ impl<'a> Machine<'a> {
             message = self.with_submission(message, self.now, Rule::Adopted);
         }
         let marks = message.marks.with_handed_over(step).with_unknown(step, false).with_status(step, status);
-        let first_left = message.first_left.or(Some(self.now));
+        let first_submitted_at = message.first_submitted_at.or(Some(self.now));
         let accepted = message.accepted.or(Some(self.now));
-        Present { marks, first_left, accepted, ..message }
+        Present { marks, first_submitted_at, accepted, ..message }
     }
 
     /// Records that `step` met its success status for the first time. `before` is the message without that report.
@@ -154,8 +154,8 @@ impl<'a> Machine<'a> {
         if before.marks.status(step) >= Some(rules.success.min(Status::Delivered)) {
             return match fault {
                 // It arrived, but no step may follow it.
-                Fault::Person => self.called_off(before, CallOff::OptOut),
-                Fault::Recipient | Fault::Sender(_) | Fault::Passing => Decision::Ignored(Ignored::NothingNew),
+                Fault::OptedOut => self.called_off(before, CallOff::OptOut),
+                Fault::Recipient | Fault::Sender(_) | Fault::Temporary => Decision::Ignored(Ignored::NothingNew),
             };
         }
         if step == before.step {
@@ -174,7 +174,7 @@ impl<'a> Machine<'a> {
 
     /// Handles a failure that overtook the answer: the failure proves that the provider had accepted the step.
     fn failed_in_flight(self, message: Present, fault: Fault, again: Timestamp) -> Decision {
-        let goes_again = matches!(fault, Fault::Sender(_) | Fault::Passing);
+        let goes_again = matches!(fault, Fault::Sender(_) | Fault::Temporary);
         if goes_again && message.tries > 0 {
             // This may be a repeated receipt of the try before; to act on it would send twice.
             return Decision::Ignored(Ignored::InFlight);
@@ -188,13 +188,13 @@ impl<'a> Machine<'a> {
         let message = Present { marks: marks.with_failed(step), ..message };
         match fault {
             Fault::Recipient => self.end_step(message, Ending::Undelivered),
-            Fault::Person => self.suppress(message, Ending::Undelivered),
-            Fault::Sender(_) | Fault::Passing if self.is_cut(&message) => self.end_step(message, Ending::Undelivered),
+            Fault::OptedOut => self.suppress(message, Ending::Undelivered),
+            Fault::Sender(_) | Fault::Temporary if self.is_cut(&message) => self.end_step(message, Ending::Undelivered),
             Fault::Sender(part) => {
                 let message = self.undone(message);
                 self.requeue(message, self.now, self.gives_up(&message, step), Rule::KeptForSender(part))
             }
-            Fault::Passing => self.failed_in_passing(message, again),
+            Fault::Temporary => self.failed_in_passing(message, again),
         }
     }
 
@@ -217,7 +217,7 @@ impl<'a> Machine<'a> {
         let tries = message.tries.saturating_add(1);
         match marks.last_handed_over() {
             Some(_) => Present { marks, tries, ..message },
-            None => Present { marks, tries, first_left: None, accepted: None, ..message },
+            None => Present { marks, tries, first_submitted_at: None, accepted: None, ..message },
         }
     }
 
@@ -230,16 +230,16 @@ impl<'a> Machine<'a> {
         }
         let alone = message.marks.last_handed_over() == Some(step);
         match (message.state, fault) {
-            (State::Queued { .. }, Fault::Person) if alone || message.first_left.is_none() => {
+            (State::Queued { .. }, Fault::OptedOut) if alone || message.first_submitted_at.is_none() => {
                 return self.suppress(message, message.marks.ending(message.step));
             }
-            (State::Awaiting { .. }, Fault::Person) if alone => {
+            (State::Awaiting { .. }, Fault::OptedOut) if alone => {
                 return self.suppress(message, message.marks.ending(message.step));
             }
             (State::Awaiting { .. }, _) if alone => {
                 return moved(self.done(message, Outcome::Undelivered, None), Rule::Ended(Ending::Undelivered));
             }
-            (State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. }, Fault::Person) => {
+            (State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. }, Fault::OptedOut) => {
                 if let called_off @ Decision::Moved { .. } = self.called_off(message, CallOff::OptOut) {
                     return called_off;
                 }

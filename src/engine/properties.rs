@@ -81,7 +81,7 @@ enum Kind {
     Receipt(Report),
     Due(Silence),
     TierSpent,
-    PutOff(Timestamp),
+    Postponed(Timestamp),
     Doubted(Silence),
     RefusalRecalled,
     CalledOff(CallOff),
@@ -93,8 +93,8 @@ fn faults() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Sender(SenderPart::Lane)),
         1 => Just(Fault::Sender(SenderPart::Template)),
         1 => Just(Fault::Sender(SenderPart::Step)),
-        1 => Just(Fault::Person),
-        4 => Just(Fault::Passing),
+        1 => Just(Fault::OptedOut),
+        4 => Just(Fault::Temporary),
     ]
 }
 
@@ -145,7 +145,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         8 => reports().prop_map(Kind::Receipt),
         3 => silences().prop_map(Kind::Due),
         1 => Just(Kind::TierSpent),
-        1 => moments().prop_map(Kind::PutOff),
+        1 => moments().prop_map(Kind::Postponed),
         2 => silences().prop_map(Kind::Doubted),
         2 => Just(Kind::RefusalRecalled),
         1 => prop_oneof![Just(CallOff::Cancel), Just(CallOff::OptOut)].prop_map(Kind::CalledOff),
@@ -184,7 +184,7 @@ fn shifted(event: Event, now: Timestamp) -> Event {
         Event::Answered { step, answer: Answer::Later { at } } => {
             Event::Answered { step, answer: Answer::Later { at: later(at) } }
         }
-        Event::PutOff { until } => Event::PutOff { until: later(until) },
+        Event::Postponed { until } => Event::Postponed { until: later(until) },
         Event::Doubted { silence: Silence::Held { until }, tries } => {
             Event::Doubted { silence: Silence::Held { until: later(until) }, tries }
         }
@@ -240,7 +240,7 @@ impl Watched {
                         Kind::Receipt(report) => Event::Receipt { step, report },
                         Kind::Due(silence) => Event::Due { silence },
                         Kind::TierSpent => Event::TierSpent { step },
-                        Kind::PutOff(until) => Event::PutOff { until },
+                        Kind::Postponed(until) => Event::Postponed { until },
                         Kind::Doubted(silence) => Event::Doubted { silence, tries: 0 },
                         Kind::RefusalRecalled => Event::RefusalRecalled {
                             step: self.story.message.marks.preceding(step).unwrap_or(step),
@@ -290,30 +290,30 @@ impl Watched {
             Event::Answered { answer, .. } => {
                 let came_back = match answer {
                     Answer::NotBegun | Answer::Later { .. } | Answer::Unavailable { .. } => true,
-                    Answer::Refused { fault, .. } => matches!(fault, Fault::Passing | Fault::Sender(_)),
+                    Answer::Refused { fault, .. } => matches!(fault, Fault::Temporary | Fault::Sender(_)),
                     Answer::Unknown => rule == Rule::Resent && !before.marks.unknown(before.step),
                     Answer::Accepted | Answer::CannotLeave(_) => false,
                 };
                 self.may_submit[step] |= came_back;
             }
             Event::Receipt { step: of, report: Report::Failed { fault, .. } } => {
-                let came_back = matches!(fault, Fault::Passing | Fault::Sender(_)) && of == before.step;
+                let came_back = matches!(fault, Fault::Temporary | Fault::Sender(_)) && of == before.step;
                 self.may_submit[step] |= came_back;
-                self.called_off |= fault == Fault::Person;
+                self.called_off |= fault == Fault::OptedOut;
             }
             Event::RefusalRecalled { step, .. } => self.may_submit[step.index()] = true,
             Event::CalledOff(_) => self.called_off = true,
             Event::Receipt { report: Report::Reached(_), .. }
             | Event::Due { .. }
             | Event::TierSpent { .. }
-            | Event::PutOff { .. }
+            | Event::Postponed { .. }
             | Event::Doubted { .. } => {}
         }
     }
 
     fn is_expired(&self, message: &Present) -> bool {
         let plan = &self.story.plan;
-        let ends = match message.first_left {
+        let ends = match message.first_submitted_at {
             Some(first) => plan.ttl.map(|ttl| first + ttl),
             None => plan.end,
         };
@@ -330,7 +330,7 @@ impl Watched {
         if next.step > before.step {
             let following = before.marks.following(before.step, self.story.plan.steps.len());
             assert_eq!(following, Some(next.step), "not the next step that applies");
-            assert!(matches!(rule, Rule::GaveWay(_)), "the next step by {rule:?}");
+            assert!(matches!(rule, Rule::FellBack(_)), "the next step by {rule:?}");
         }
         let not_caused_by_recipient = match event {
             Event::Answered { answer, .. } => match answer {
@@ -339,13 +339,13 @@ impl Watched {
                 | Answer::Unavailable { .. }
                 | Answer::Unknown
                 | Answer::Accepted => true,
-                Answer::Refused { fault, .. } => matches!(fault, Fault::Passing | Fault::Sender(_)),
+                Answer::Refused { fault, .. } => matches!(fault, Fault::Temporary | Fault::Sender(_)),
                 Answer::CannotLeave(_) => false,
             },
             Event::Receipt { report: Report::Failed { fault, .. }, .. } => matches!(fault, Fault::Sender(_)),
             Event::Receipt { report: Report::Reached(_), .. }
             | Event::Claimed
-            | Event::PutOff { .. }
+            | Event::Postponed { .. }
             | Event::Doubted { .. }
             | Event::RefusalRecalled { .. }
             | Event::CalledOff(_) => true,
@@ -359,7 +359,7 @@ impl Watched {
 
     /// Checks that deadlines are never early, and that silence decides only if it means something.
     fn check_times(&self, before: &Present, event: Event, rule: Rule) {
-        let Rule::GaveWay(Ending::Deadline) = rule else { return };
+        let Rule::FellBack(Ending::Deadline) = rule else { return };
         let step = self.story.plan.step(before.step).unwrap();
         assert!(before.accepted.unwrap() + step.fallback_after.unwrap() <= self.story.now, "too early: {before:?}");
         let Event::Due { silence } = event else { panic!("a deadline by {event:?}") };
@@ -384,7 +384,7 @@ impl Watched {
     fn check_present(&self) {
         let Story { plan, message, .. } = &self.story;
         let Present { state, marks, .. } = message;
-        assert_eq!(message.first_left.is_none(), marks.last_handed_over().is_none(), "{message:?}");
+        assert_eq!(message.first_submitted_at.is_none(), marks.last_handed_over().is_none(), "{message:?}");
         assert!(message.step.index() < plan.steps.len());
         assert_eq!(marks.at_first(), self.at_first, "the steps that apply have changed: {message:?}");
         let applies_nowhere = self.at_first.passed_over(message.step);
@@ -392,7 +392,7 @@ impl Watched {
         assert_eq!(applies_nowhere, *state == skipped, "{message:?}");
         assert!(!matches!(state, State::Queued { .. }) || !marks.cut(), "queued although cut: {message:?}");
         let met = |index| marks.status(index) >= plan.step(index).map(|step| step.success);
-        let all_met = plan.places().filter(|(index, _)| met(*index)).count();
+        let all_met = plan.indexed_steps().filter(|(index, _)| met(*index)).count();
         assert!(!marks.delivered_twice() || all_met >= 2, "not twice: {message:?}");
         assert!(marks.reached_by().is_none_or(met));
         match state {
@@ -496,11 +496,11 @@ proptest! {
         life in lives(),
     ) {
         let shorter = Plan {
-            steps: plan.places().filter(|(index, _)| !marks.passed_over(*index)).map(|(_, step)| step.clone()).collect(),
+            steps: plan.indexed_steps().filter(|(index, _)| !marks.passed_over(*index)).map(|(_, step)| step.clone()).collect(),
             ..plan.clone()
         };
         prop_assume!(!shorter.steps.is_empty());
-        let of_shorter: Vec<_> = plan.places().map(|(index, _)| index).filter(|index| !marks.passed_over(*index)).collect();
+        let of_shorter: Vec<_> = plan.indexed_steps().map(|(index, _)| index).filter(|index| !marks.passed_over(*index)).collect();
         // A position in the whole route is another position in the shorter one. Only events about the present step are
         // therefore applied to both.
         let is_about_present =
@@ -512,6 +512,6 @@ proptest! {
         let (whole, short) = (whole.story.message, short.story.message);
         prop_assert_eq!(whole.state, short.state);
         prop_assert_eq!(whole.step, of_shorter[short.step.index()]);
-        prop_assert_eq!((whole.first_left, whole.accepted, whole.tries), (short.first_left, short.accepted, short.tries));
+        prop_assert_eq!((whole.first_submitted_at, whole.accepted, whole.tries), (short.first_submitted_at, short.accepted, short.tries));
     }
 }

@@ -123,7 +123,7 @@ const PLAIN: [Rule; 25] = [
     Rule::CountedAsHandedOver,
     Rule::Resent,
     Rule::HandedBack,
-    Rule::PutOff,
+    Rule::Postponed,
     Rule::TriedAgain,
     Rule::Reached,
     Rule::Progressed,
@@ -155,7 +155,7 @@ const fn code_of(rule: Rule) -> u8 {
         Rule::CountedAsHandedOver => 2,
         Rule::Resent => 3,
         Rule::HandedBack => 4,
-        Rule::PutOff => 5,
+        Rule::Postponed => 5,
         Rule::TriedAgain => 6,
         Rule::Reached => 7,
         Rule::Progressed => 8,
@@ -176,7 +176,7 @@ const fn code_of(rule: Rule) -> u8 {
         Rule::Suppressed => 23,
         Rule::Adopted => 24,
         Rule::KeptForSender(part) => KEPT_FOR_SENDER + part as u8,
-        Rule::GaveWay(ending) => GAVE_WAY + ending as u8,
+        Rule::FellBack(ending) => GAVE_WAY + ending as u8,
         Rule::Ended(ending) => ENDED + ending as u8,
     }
 }
@@ -187,7 +187,7 @@ fn rule_of(code: u8) -> Option<Rule> {
             let parts = [SenderPart::Lane, SenderPart::Template, SenderPart::Step];
             parts.get(usize::from(code - KEPT_FOR_SENDER)).copied().map(Rule::KeptForSender)
         }
-        GAVE_WAY..ENDED => Some(Rule::GaveWay(Ending::from_bits((code - GAVE_WAY).into()))),
+        GAVE_WAY..ENDED => Some(Rule::FellBack(Ending::from_bits((code - GAVE_WAY).into()))),
         ENDED..56 => Some(Rule::Ended(Ending::from_bits((code - ENDED).into()))),
         _ => PLAIN.get(usize::from(code)).copied(),
     }
@@ -253,7 +253,7 @@ impl Cause {
             Event::CalledOff(CallOff::Cancel) => Some(Self::Cancel),
             Event::CalledOff(CallOff::OptOut) => Some(Self::OptOut),
             Event::Answered { .. } => Some(Self::HandedBack),
-            Event::Claimed | Event::Receipt { .. } | Event::TierSpent { .. } | Event::PutOff { .. } => None,
+            Event::Claimed | Event::Receipt { .. } | Event::TierSpent { .. } | Event::Postponed { .. } => None,
         }
     }
 
@@ -373,7 +373,7 @@ mod tests {
             Rule::KeptForSender(_) => {
                 [SenderPart::Lane, SenderPart::Template, SenderPart::Step].map(Rule::KeptForSender).to_vec()
             }
-            Rule::GaveWay(_) => (0..8).map(|ending| Rule::GaveWay(Ending::from_bits(ending))).collect(),
+            Rule::FellBack(_) => (0..8).map(|ending| Rule::FellBack(Ending::from_bits(ending))).collect(),
             Rule::Ended(_) => (0..8).map(|ending| Rule::Ended(Ending::from_bits(ending))).collect(),
             plain => vec![plain],
         };

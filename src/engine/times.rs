@@ -13,7 +13,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn was_rejected(self, message: &Present) -> bool {
-        self.plan.places().any(|(step, _)| message.marks.ending(step) == Ending::Rejected)
+        self.plan.indexed_steps().any(|(step, _)| message.marks.ending(step) == Ending::Rejected)
     }
 
     /// The step that may follow the present one.
@@ -62,7 +62,7 @@ impl Machine<'_> {
     /// The campaign's `end` limits only the first submission. Later steps are limited by the TTL; otherwise a message
     /// sent shortly before the end could not fall back.
     pub(super) fn expires(self, message: &Present) -> Option<Timestamp> {
-        match message.first_left {
+        match message.first_submitted_at {
             Some(first) => self.plan.ttl.map(|ttl| first + ttl),
             None => self.plan.end,
         }
@@ -75,7 +75,7 @@ impl Machine<'_> {
     /// When the wait for the submission of `step` ends, as stored in the message's row. The campaign's end is in no
     /// row, so it can be changed at any time.
     pub(super) fn gives_up(self, message: &Present, step: StepIndex) -> Option<Timestamp> {
-        let expires = message.first_left.and_then(|_| self.expires(message));
+        let expires = message.first_submitted_at.and_then(|_| self.expires(message));
         [self.submit_by(step, self.now), expires].into_iter().flatten().min()
     }
 
@@ -87,7 +87,7 @@ impl Machine<'_> {
     /// Whether it is too late to submit a queued step: by its row, or because the campaign ended before the message's
     /// first submission.
     pub(super) fn is_too_late(self, message: &Present, gives_up: Option<Timestamp>) -> bool {
-        let is_over = message.first_left.is_none() && self.is_expired(message);
+        let is_over = message.first_submitted_at.is_none() && self.is_expired(message);
         is_over || gives_up.is_some_and(|at| at <= self.now)
     }
 }

@@ -39,7 +39,7 @@ impl Machine<'_> {
             State::Sending { intent, .. } => intent,
             State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => at,
         };
-        message.first_left = message.first_left.or(Some(intent));
+        message.first_submitted_at = message.first_submitted_at.or(Some(intent));
         message.accepted = message.accepted.filter(|_| keeps).or(Some(at));
         message.marks = message.marks.with_handed_over(step).without_failed(step);
         if !matches!(rule, Rule::CountedAsHandedOver | Rule::Resent) {
@@ -137,7 +137,7 @@ impl Machine<'_> {
             return moved(self.done(message, Outcome::Expired, None), Rule::Expired);
         }
         let state = State::Queued { not_before: self.now, gives_up: self.gives_up(&message, next) };
-        moved(Present { state, step: next, tries: 0, ..message }, Rule::GaveWay(ending))
+        moved(Present { state, step: next, tries: 0, ..message }, Rule::FellBack(ending))
     }
 
     /// Ends the route: nothing more is submitted. The step that was submitted last may still arrive, unless it is known

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::AccountReport;
-use crate::domain::{DoubtCause, Knob, Portion, Rate, Span, Timestamp, rfc3339, rfc3339_option};
+use crate::domain::{DoubtCause, OverridableSetting, Portion, Rate, Span, Timestamp, rfc3339, rfc3339_option};
 
 /// What happened. The subject says to what, the origin says by whom and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,17 +79,17 @@ pub enum EventKind {
     },
     /// A setting of the configuration file is overridden. `in_file` is its value there.
     SettingOverridden {
-        setting: Knob,
+        setting: OverridableSetting,
         value: String,
         in_file: String,
     },
     /// A later or stronger override is in effect, so this one is not.
     OverrideIgnored {
-        setting: Knob,
+        setting: OverridableSetting,
         value: String,
     },
     OverrideEnded {
-        setting: Knob,
+        setting: OverridableSetting,
         value: String,
     },
 

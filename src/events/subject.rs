@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BatchId, Knob, StepIndex};
+use crate::domain::{BatchId, OverridableSetting, StepIndex};
 
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,11 +81,11 @@ impl Subject {
     }
 
     /// What a setting belongs to.
-    pub fn of_setting(setting: Knob, name: &str) -> Self {
+    pub fn of_setting(setting: OverridableSetting, name: &str) -> Self {
         match setting {
-            Knob::Rate | Knob::Burst => Self::lane(name),
-            Knob::AccountRate => Self::Account { account: name.to_owned() },
-            Knob::Tier => Self::portfolio(name),
+            OverridableSetting::Rate | OverridableSetting::Burst => Self::lane(name),
+            OverridableSetting::AccountRate => Self::Account { account: name.to_owned() },
+            OverridableSetting::Tier => Self::portfolio(name),
         }
     }
 

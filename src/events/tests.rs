@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{BatchId, DoubtCause, Knob, Portion, Rate, Span, StepIndex};
+use crate::domain::{BatchId, DoubtCause, OverridableSetting, Portion, Rate, Span, StepIndex};
 
 fn at() -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000)
@@ -45,9 +45,13 @@ fn kinds() -> Vec<EventKind> {
         EventKind::OutageEnded { lasted: Span::from_secs(61) },
         EventKind::TierSpent { recipients: 250, free_at: Some(at()) },
         EventKind::TierFreed { recipients: 225, of: 250 },
-        EventKind::SettingOverridden { setting: Knob::Rate, value: "20/s".into(), in_file: "80/s".into() },
-        EventKind::OverrideIgnored { setting: Knob::Tier, value: "1K".into() },
-        EventKind::OverrideEnded { setting: Knob::Burst, value: "10".into() },
+        EventKind::SettingOverridden {
+            setting: OverridableSetting::Rate,
+            value: "20/s".into(),
+            in_file: "80/s".into(),
+        },
+        EventKind::OverrideIgnored { setting: OverridableSetting::Tier, value: "1K".into() },
+        EventKind::OverrideEnded { setting: OverridableSetting::Burst, value: "10".into() },
         EventKind::FoundInFlight { messages: 12 },
         EventKind::GapEnded {
             from: at(),
@@ -132,9 +136,13 @@ fn a_sentence_says_what_happened_to_what_by_whom_and_why() {
         sentence(promo(), Origin::operator("Ann", None), EventKind::Changed { changes }),
         "campaign promo: changed by Ann: step 2: ttl: 2h instead of 1h; budget: 5 EUR instead of none"
     );
-    let set = EventKind::SettingOverridden { setting: Knob::Rate, value: "20/s".into(), in_file: "80/s".into() };
+    let set = EventKind::SettingOverridden {
+        setting: OverridableSetting::Rate,
+        value: "20/s".into(),
+        in_file: "80/s".into(),
+    };
     assert_eq!(
-        sentence(Subject::of_setting(Knob::Rate, "sms"), ann(), set),
+        sentence(Subject::of_setting(OverridableSetting::Rate, "sms"), ann(), set),
         "lane sms: rate set to 20/s (in the file: 80/s) by Ann: wrong text"
     );
 }

@@ -11,7 +11,7 @@ use crate::dispatch::{Fleet, Lane, Parts};
 use crate::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::provider::{Client, Observed, Observer, Reach, Transport};
 use crate::receipts::Intake;
-use crate::store::{self, Book, BucketOf, LaneState, Store, TierPlace};
+use crate::store::{self, Book, BucketOf, LaneState, Store, TierSlot};
 use crate::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};
 use crate::timers::{Addresses, Gaps};
 
@@ -198,9 +198,9 @@ impl Building<'_> {
         while counted.is_some() {
             counted = self.store.count_tiers(limited.clone(), since, counted).await?;
         }
-        let mut places = self.store.tier_places(names, since).await?;
+        let mut places = self.store.tier_slots(names, since).await?;
         let window = |(portfolio, tier): (&str, Tier)| {
-            let recipients = places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierPlace::times);
+            let recipients = places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times);
             (portfolio.to_owned(), Arc::new(TierWindow::new(tier, recipients)))
         };
         Ok(tiers.into_iter().map(window).collect())

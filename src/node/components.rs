@@ -14,14 +14,14 @@ use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config;
 use crate::dispatch::{self, Lane};
-use crate::domain::Told;
+use crate::domain::FaultReport;
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
 use crate::provider::Transport;
 use crate::receipts::{self, Applier, Callback, Intake, Listening, Proofs, Verifier};
 use crate::store::{Book, KeptGap, Started, Store};
-use crate::throttle::{Holds, Tenure, turned};
+use crate::throttle::{Holds, Tenure, with_overrides};
 use crate::timers::{Gaps, Timers};
 
 /// Changes of tier slots that may wait for the next look.
@@ -95,7 +95,7 @@ impl Components {
         let seq = store.seq().await?;
         holds.replace(store.holds().await?, seq, now);
         let in_effect = load_overrides(store.as_ref(), &config, now).await?;
-        let effective = turned(&config, &in_effect);
+        let effective = with_overrides(&config, &in_effect);
         let building = build::Building {
             config: &effective,
             store: &store,
@@ -124,7 +124,7 @@ impl Components {
         }
         let overrides = Overrides::new(Arc::clone(&config), built, in_effect);
         for lane in &lanes {
-            lane.look_everywhere();
+            lane.schedule_all();
         }
 
         // Only from now on are receipts taken.
@@ -147,7 +147,7 @@ impl Components {
             }),
             on_throttled: Callback::new(move |receipt: receipts::Throttled| {
                 if let Some(lane) = senders.iter().find(|lane| lane.config.name == receipt.lane) {
-                    lane.is_too_fast(receipt.begun, receipt.reason);
+                    lane.throttled_by_receipt(receipt.begun, receipt.reason);
                 }
             }),
             on_webhook: Callback::new({
@@ -197,7 +197,7 @@ impl Components {
             tenure: Arc::clone(&tenure),
             lanes: lanes.clone(),
             clock: Arc::clone(&clock),
-            failure: Told::default(),
+            failure: FaultReport::default(),
         };
         Ok(Self {
             id: started.node,

@@ -8,7 +8,7 @@ use crate::domain::{DoubtCause, Span, Timestamp};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject, describe_doubt};
 use crate::store::{self, KeptGap, LinkState, Store};
-use crate::timers::{Doubt, Gaps, Over};
+use crate::timers::{Doubt, EndedDoubt, Gaps};
 
 /// How long a gap is kept: longer than any message waits for its receipts.
 const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
@@ -68,7 +68,7 @@ pub(super) struct DoubtMonitor {
     /// The present doubts that have an event.
     recorded: BTreeSet<(String, DoubtCause)>,
     /// Ended doubts that already hold deadlines, and are still to be recorded.
-    unwritten: Vec<Over>,
+    unwritten: Vec<EndedDoubt>,
     /// The recorded state of each direction of each address.
     links: Vec<LinkState>,
 }

@@ -8,7 +8,7 @@ use super::{Parts, StartError};
 use crate::clock::Clock;
 use crate::config::Database;
 use crate::dispatch::Lane;
-use crate::domain::{Causes, Span, Timestamp, Told};
+use crate::domain::{Causes, FaultReport, Span, Timestamp};
 use crate::store::{Error, NodeStart, Started, Store};
 use crate::throttle::{LEASE, Tenure};
 
@@ -73,7 +73,7 @@ pub(super) async fn take(parts: &Parts) -> Result<(Started, Tenure), StartError>
 /// an end.
 pub(super) fn record_renewal(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timestamp, clock: &dyn Clock) {
     if tenure.renew(begun, || clock.now()) {
-        lanes.iter().for_each(|lane| lane.look_everywhere());
+        lanes.iter().for_each(|lane| lane.schedule_all());
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Keeper {
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) clock: Arc<dyn Clock>,
     /// Whether a failed renewal has been reported.
-    pub(super) failure: Told,
+    pub(super) failure: FaultReport,
 }
 
 impl Keeper {
@@ -277,7 +277,7 @@ mod tests {
         let desk = Desk::new().await;
         let (started, tenure) = take(&desk.parts).await.unwrap();
         let (store, clock) = (Arc::clone(&desk.parts.store), Arc::clone(&desk.parts.clock));
-        let (tenure, failure) = (Arc::new(tenure), Told::default());
+        let (tenure, failure) = (Arc::new(tenure), FaultReport::default());
         let keeper =
             Keeper { node: started.node, store, tenure: Arc::clone(&tenure), lanes: Vec::new(), clock, failure };
         let kept = tokio::spawn(async move { keeper.renew_when_beats_are_late().await });

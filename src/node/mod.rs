@@ -36,7 +36,7 @@ use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
-use crate::domain::{Causes, Span, Timestamp, Told};
+use crate::domain::{Causes, FaultReport, Span, Timestamp};
 use crate::provider::{Http, Transport};
 use crate::receipts::{Intake, Verifier};
 use crate::store::{self, Store};
@@ -275,7 +275,7 @@ async fn keep_house(
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) {
-    let failure = Told::default();
+    let failure = FaultReport::default();
     while !stop.is_cancelled() {
         let start = match housekeeper.run_once(clock.now()).await {
             Ok(moved) => {
@@ -337,10 +337,10 @@ mod tests {
         store.take(Taken { strays, ..Taken::default() }).await.unwrap();
         let slots = [1, 2].map(|n| Msisdn::try_from(6_591_000_000_u64 + n).unwrap());
         let [old, young] = slots;
-        store.take_places("acme", vec![(old, now), (young, now + Span::from_secs(120))]).await.unwrap();
+        store.take_slots("acme", vec![(old, now), (young, now + Span::from_secs(120))]).await.unwrap();
         let kept = async || {
             let strays = store.strays(StrayKind::OtherType, None, 10).await.unwrap();
-            let slots = store.tier_places(vec!["acme".to_owned()], Timestamp::default()).await.unwrap();
+            let slots = store.tier_slots(vec!["acme".to_owned()], Timestamp::default()).await.unwrap();
             let slots = slots.values().flatten().map(|slot| slot.person).collect::<Vec<_>>();
             (strays.iter().map(|(_, stray)| stray.received).collect::<Vec<_>>(), slots)
         };

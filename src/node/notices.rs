@@ -105,7 +105,7 @@ impl Notices {
     fn tiers(&mut self, lanes: &[LaneStatus], now: Timestamp) -> Vec<Event> {
         let mut events = Vec::new();
         for tier in lanes.iter().filter_map(|lane| lane.tier.as_ref()) {
-            let (recipients, of) = (tier.people, tier.of);
+            let (recipients, of) = (tier.recipients, tier.of);
             let was_reported = self.spent.contains(&tier.portfolio);
             let kind = if tier.is_spent() && !was_reported {
                 self.spent.insert(tier.portfolio.clone());
@@ -155,7 +155,7 @@ mod tests {
             standstill: None,
             portion: Portion::WHOLE,
             tier: None,
-            let_out: 0,
+            submitted: 0,
             complaint: None,
         }
     }
@@ -226,8 +226,8 @@ mod tests {
     fn a_spent_tier_is_reported_once_while_its_slots_free_up_one_by_one() {
         let mut notices = Notices::default();
         let mut reported = Vec::new();
-        for (at, people) in [249, 250, 249, 250, 226, 225, 250].into_iter().enumerate() {
-            let tier = TierUsed { portfolio: "acme".to_owned(), people, of: 250, free_at: None };
+        for (at, recipients) in [249, 250, 249, 250, 226, 225, 250].into_iter().enumerate() {
+            let tier = TierUsed { portfolio: "acme".to_owned(), recipients, of: 250, free_at: None };
             // Two lanes of one portfolio.
             let lanes = [1, 2].map(|_| LaneStatus { tier: Some(tier.clone()), ..lane() });
             reported.extend(sentences(&notices.report(&lanes, &[], second(i64::try_from(at).unwrap()))));

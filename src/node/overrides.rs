@@ -9,8 +9,8 @@ use crate::dispatch;
 use crate::domain::{LaneId, MessageKey, Tier, Timestamp};
 use crate::events::Origin;
 use crate::receipts::SlotChange;
-use crate::store::{Attempt, Dial, Result, Store, TierPlace};
-use crate::throttle::{Bucket, TierWindow, is_over, turned};
+use crate::store::{Attempt, Override, Result, Store, TierSlot};
+use crate::throttle::{Bucket, TierWindow, is_over, with_overrides};
 
 /// The overrides in effect on this node.
 pub(super) struct Overrides {
@@ -19,7 +19,7 @@ pub(super) struct Overrides {
     lanes: Vec<Arc<dispatch::Lane>>,
     accounts: BTreeMap<String, Arc<Bucket>>,
     windows: BTreeMap<String, Arc<TierWindow>>,
-    applied: Vec<Dial>,
+    applied: Vec<Override>,
     /// Portfolios that were unlimited until now, whose recipients of the last day are still to be counted.
     uncounted: BTreeSet<String>,
     /// The progress of the count.
@@ -35,27 +35,28 @@ struct Count {
 }
 
 /// Loads the overrides of earlier servers that are still in effect. The others end: the file has changed since.
-pub(super) async fn load_overrides(store: &dyn Store, config: &Config, now: Timestamp) -> Result<Vec<Dial>> {
-    let (ended, in_effect): (Vec<_>, Vec<_>) = store.dials().await?.into_iter().partition(|dial| is_over(config, dial));
-    for Dial { knob, name, .. } in ended {
-        store.turn_back(knob, name, Origin::rule("the configuration file has changed"), now).await?;
+pub(super) async fn load_overrides(store: &dyn Store, config: &Config, now: Timestamp) -> Result<Vec<Override>> {
+    let (ended, in_effect): (Vec<_>, Vec<_>) =
+        store.overrides().await?.into_iter().partition(|overridden| is_over(config, overridden));
+    for Override { setting, name, .. } in ended {
+        store.end_override(setting, name, Origin::rule("the configuration file has changed"), now).await?;
     }
     Ok(in_effect)
 }
 
 impl Overrides {
-    pub(super) fn new(config: Arc<Config>, built: Built, applied: Vec<Dial>) -> Self {
+    pub(super) fn new(config: Arc<Config>, built: Built, applied: Vec<Override>) -> Self {
         let Built { lanes, accounts, windows } = built;
         Self { config, lanes, accounts, windows, applied, uncounted: BTreeSet::new(), count: None }
     }
 
     /// Applies the stored overrides to lanes, accounts and tiers.
     pub(super) async fn apply(&mut self, store: &dyn Store) -> Result<()> {
-        let dials = store.dials().await?;
-        if dials == self.applied {
+        let overrides = store.overrides().await?;
+        if overrides == self.applied {
             return Ok(());
         }
-        let config = turned(&self.config, &dials);
+        let config = with_overrides(&self.config, &overrides);
         for lane in &self.lanes {
             if let Some(now) = config.lane(&lane.config.name) {
                 lane.turn(now.rate, now.burst);
@@ -79,9 +80,9 @@ impl Overrides {
             }
         }
         for lane in &self.lanes {
-            lane.look_everywhere();
+            lane.schedule_all();
         }
-        self.applied = dials;
+        self.applied = overrides;
         Ok(())
     }
 
@@ -124,7 +125,7 @@ impl Overrides {
             self.wake_lanes(|other| other == portfolio);
         }
         for (portfolio, recipients) in taken {
-            store.take_places(portfolio, recipients.clone()).await?;
+            store.take_slots(portfolio, recipients.clone()).await?;
             if let Some(window) = self.windows.get(portfolio) {
                 window.take(recipients);
             }
@@ -155,10 +156,10 @@ impl Overrides {
             self.count = Some(Count { of, since, from: next });
             return Ok(());
         }
-        let mut places = store.tier_places(of.iter().cloned().collect(), since).await?;
+        let mut places = store.tier_slots(of.iter().cloned().collect(), since).await?;
         for portfolio in &of {
             if let Some(window) = self.windows.get(portfolio) {
-                window.count(places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierPlace::times));
+                window.count(places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times));
             }
             self.uncounted.remove(portfolio);
         }
@@ -174,6 +175,6 @@ impl Overrides {
     /// Makes the lanes of these portfolios look for messages, because their tier may have free slots again.
     fn wake_lanes(&self, is_meant: impl Fn(&str) -> bool) {
         let lanes = self.lanes.iter().filter(|lane| lane.config.tiered().is_some_and(&is_meant));
-        lanes.for_each(|lane| lane.look_everywhere());
+        lanes.for_each(|lane| lane.schedule_all());
     }
 }

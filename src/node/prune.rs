@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::campaign;
 use crate::clock::Clock;
-use crate::domain::{Causes, Span, Tier, Timestamp, Told};
+use crate::domain::{Causes, FaultReport, Span, Tier, Timestamp};
 use crate::store::{Result, Store};
 
 /// How long strays are kept: as long as the longest usual receipt window.
@@ -33,7 +33,7 @@ impl Pruner {
     /// Prunes if a day has passed since the last time. Returns the time of the next run.
     pub(super) async fn run_once(&mut self, now: Timestamp) -> Result<Timestamp> {
         if now >= self.next {
-            self.store.forget_places(now - Tier::HELD).await?;
+            self.store.forget_slots(now - Tier::HELD).await?;
             self.store.forget_old_strays(now - STRAYS_KEPT).await?;
             self.next = now + EVERY;
         }
@@ -48,7 +48,7 @@ impl Pruner {
     }
 
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>, stop: CancellationToken) {
-        let failure = Told::default();
+        let failure = FaultReport::default();
         let mut purged_until = None;
         while !stop.is_cancelled() {
             let pruned = self.run_once(clock.now()).await;

@@ -11,8 +11,8 @@ use super::lease::record_renewal;
 use super::notices::Notices;
 use super::overrides::Overrides;
 use crate::clock::{Clock, Jumps};
-use crate::dispatch::{Lane, LaneStatus, Leaving};
-use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
+use crate::dispatch::{Lane, LaneStatus, RequestsInFlight};
+use crate::domain::{BatchId, BatchState, Causes, FaultReport, Span, Timestamp};
 use crate::engine::Gap;
 use crate::events::Event;
 use crate::receipts::{SlotChange, Verifier};
@@ -60,13 +60,13 @@ pub(super) struct Watch {
     /// The latest decision that is confirmed: no request that it stops is in flight any more.
     noted: u64,
     /// Decisions that are applied but not confirmed, in their order, with the requests that must end first.
-    leaving: VecDeque<(u64, Leaving)>,
+    leaving: VecDeque<(u64, RequestsInFlight)>,
     /// Whether something was stopped whose requests may still be in flight.
     stopping: bool,
     beaten_at: Timestamp,
     jumps: Jumps,
     /// For each active batch, its submissions at the last beat and whether it was sending then.
-    hand_overs: HashMap<BatchId, (u64, bool)>,
+    submissions: HashMap<BatchId, (u64, bool)>,
     unwritten: Vec<Missed>,
     notices: Notices,
     /// Events that are not written yet.
@@ -80,7 +80,7 @@ pub(super) struct Watch {
     /// When changes of the lanes were last reported.
     reported_at: Option<Timestamp>,
     /// Whether a failure of the database has been reported.
-    failure: Told,
+    failure: FaultReport,
     doubts: DoubtMonitor,
 }
 
@@ -96,7 +96,7 @@ impl Watch {
             stopping: false,
             beaten_at,
             jumps,
-            hand_overs: HashMap::new(),
+            submissions: HashMap::new(),
             unwritten: Vec::new(),
             notices: Notices::default(),
             events: Vec::new(),
@@ -104,7 +104,7 @@ impl Watch {
             written: HashMap::new(),
             statuses: None,
             reported_at: None,
-            failure: Told::default(),
+            failure: FaultReport::default(),
             doubts,
         }
     }
@@ -234,23 +234,23 @@ impl Watch {
         };
         self.parts.overrides.apply(self.parts.store.as_ref()).await?;
         // An opt-out is confirmed like a cancel: requests that were begun for the recipient before end first.
-        let suppressing = self.parts.book.is_hushing();
+        let suppressing = self.parts.book.has_suppressions();
         self.stopping = unsure || held || suppressing || changed.iter().any(|entry| called_off(entry));
         for lane in &self.parts.lanes {
             for entry in changed.iter().filter(|entry| entry.state() == BatchState::Running) {
-                lane.look_at(entry);
+                lane.schedule(entry);
             }
             // A hold on the lane or on one of its templates may have been released.
-            lane.look_everywhere();
+            lane.schedule_all();
         }
         // Deadlines may have come due during a pause.
         let resumed = changed.iter().filter(|entry| !entry.is_held_back());
         let at = self.parts.clock.now();
         let hints: Vec<_> = resumed.map(|entry| Signal::Due { batch: entry.id, at }).collect();
-        self.parts.store.signals().tell(&hints);
+        self.parts.store.signals().send(&hints);
         // A decision that stops nothing waits only for the decisions before it.
         let stopped: &[Arc<Lane>] = if self.stopping { &self.parts.lanes } else { &[] };
-        self.leaving.push_back((seq, Leaving::of(stopped, self.parts.clock.now() + BEGUN_WAITS)));
+        self.leaving.push_back((seq, RequestsInFlight::of(stopped, self.parts.clock.now() + BEGUN_WAITS)));
         self.stopping = false;
         Ok(())
     }
@@ -259,18 +259,18 @@ impl Watch {
         let seconds = now.since(self.beaten_at).std().as_secs_f64();
         let (mut pace, mut lanes) = (Vec::new(), Vec::new());
         if seconds >= BEAT.std().as_secs_f64() {
-            let mut hand_overs = HashMap::new();
+            let mut submissions = HashMap::new();
             for entry in self.parts.book.in_play() {
-                let total = entry.hand_overs();
-                let (before, was_moving) = self.hand_overs.get(&entry.id).copied().unwrap_or((0, false));
+                let total = entry.submissions();
+                let (before, was_moving) = self.submissions.get(&entry.id).copied().unwrap_or((0, false));
                 let is_moving = total != before;
                 // A batch that stopped sending reports that once.
                 if is_moving || was_moving {
                     pace.push((entry.id, per_second(total.saturating_sub(before), seconds)));
                 }
-                hand_overs.insert(entry.id, (total, is_moving));
+                submissions.insert(entry.id, (total, is_moving));
             }
-            self.hand_overs = hand_overs;
+            self.submissions = submissions;
             let statuses = self.statuses();
             lanes = self.changed_lanes(&statuses, seconds);
             self.statuses = Some(statuses);
@@ -307,7 +307,7 @@ impl Watch {
     /// The lane states that are not recorded yet. `statuses` are those of all lanes, in their order.
     fn changed_lanes(&mut self, statuses: &[LaneStatus], seconds: f64) -> Vec<LaneState> {
         let lanes = statuses.iter().zip(&mut self.sent).map(|(status, before)| {
-            let sent = status.let_out.saturating_sub(std::mem::replace(before, status.let_out));
+            let sent = status.submitted.saturating_sub(std::mem::replace(before, status.submitted));
             lane_state(status, per_second(sent, seconds))
         });
         lanes.filter(|state| self.written.get(&state.lane) != Some(state)).collect()

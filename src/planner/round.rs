@@ -392,7 +392,7 @@ impl Rules {
 fn has_expired(present: &Present, last_first_submission_at: Option<Timestamp>, now: Timestamp) -> bool {
     let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let gives_up = if let State::Queued { gives_up, .. } = present.state { gives_up } else { None };
-    is_past(gives_up) || present.first_left.is_none() && is_past(last_first_submission_at)
+    is_past(gives_up) || present.first_submitted_at.is_none() && is_past(last_first_submission_at)
 }
 
 /// A message's position in its queue.

@@ -17,7 +17,9 @@ use super::tries::{Tries, Try};
 use super::working::{Working, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, Umid, WishFrom};
+use crate::domain::{
+    Causes, LaneId, Loaded, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp, Umid,
+};
 use crate::engine::{self, Gap, Made, Ruling};
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
@@ -196,7 +198,7 @@ impl Applier {
     async fn take(&self, mut all: Parsed) -> store::Result<()> {
         let business = std::mem::take(&mut all.business);
         if !business.is_empty() {
-            let overrides = self.store.dials().await?;
+            let overrides = self.store.overrides().await?;
             let events = business.into_iter().map(|event| event.with_overrides(&overrides));
             self.store.take_business(events.collect()).await?;
         }
@@ -279,7 +281,7 @@ impl Applier {
         suppressed.extend(stopped().flatten().copied().chain(named));
         // Before the acknowledgement: messages already claimed for these recipients are not submitted on any lane.
         if !suppressed.is_empty() {
-            self.book.hush(suppressed);
+            self.book.suppress(suppressed);
         }
         for change in outcome.slots.into_iter().filter(|change| !stale.contains(&change.message)) {
             self.on_slot_change.call(change);
@@ -422,7 +424,7 @@ impl Applier {
 
 fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {
     let source = format!("receipt with code {}", incoming.code);
-    OptOut { msisdn, since: now, from: WishFrom::Provider, source }
+    OptOut { msisdn, since: now, from: OptOutSource::Provider, source }
 }
 
 /// Takes the first items, as many as fit into one transaction.

@@ -6,11 +6,11 @@
 use sha2::{Digest, Sha256};
 
 use crate::config::Lane;
-use crate::domain::{Channel, Knob, Msisdn, Rate, Tier, Timestamp, without_numbers};
+use crate::domain::{Channel, Msisdn, OverridableSetting, Rate, Tier, Timestamp, without_numbers};
 use crate::events::{
     AccountReport, Actor, Event, EventKind, LimitEffect, NumberState, Origin, Subject, TemplateEffect,
 };
-use crate::store::{BusinessEvent, Dial, HeldBy, Hold, Said};
+use crate::store::{AccountEvent, HeldBy, Hold, Override, ProviderReport};
 use crate::wire::{Business, instant};
 
 /// The rate of a number after the provider has upgraded its throughput.
@@ -26,8 +26,8 @@ const HELD: [(&str, &str); 4] = [
 
 /// An account event with its consequences.
 #[derive(Debug)]
-pub(super) struct AccountEvent {
-    event: BusinessEvent,
+pub(super) struct ReportedEvent {
+    event: AccountEvent,
     lowers: Vec<LoweredTier>,
 }
 
@@ -36,21 +36,21 @@ pub(super) struct AccountEvent {
 #[derive(Debug)]
 struct LoweredTier {
     tier: Tier,
-    dial: Dial,
+    overridden: Override,
     otherwise: Event,
 }
 
-impl AccountEvent {
+impl ReportedEvent {
     /// The event with its consequences, given the overrides in effect.
-    pub(super) fn with_overrides(self, overrides: &[Dial]) -> BusinessEvent {
+    pub(super) fn with_overrides(self, overrides: &[Override]) -> AccountEvent {
         let Self { mut event, lowers } = self;
-        for LoweredTier { tier, dial, otherwise } in lowers {
-            let is_it = |known: &&Dial| (known.knob, &known.name) == (dial.knob, &dial.name);
-            let counts = overrides.iter().find(is_it).map_or(&dial.in_file, |known| &known.value);
+        for LoweredTier { tier, overridden, otherwise } in lowers {
+            let is_it = |known: &&Override| (known.setting, &known.name) == (overridden.setting, &overridden.name);
+            let counts = overrides.iter().find(is_it).map_or(&overridden.in_file, |known| &known.value);
             if counts.parse::<Tier>().is_ok_and(|counts| tier < counts) {
-                event.dials.push(dial);
+                event.overrides.push(overridden);
             } else {
-                event.told.push(otherwise);
+                event.events.push(otherwise);
             }
         }
         event
@@ -62,7 +62,7 @@ impl AccountEvent {
 /// The provider may name an account differently in its events and in its API. So an event of an unknown account is stored
 /// and shown as well, and obeyed if it restricts. To stop for another company's template costs a look; to send a paused one
 /// costs the number.
-pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<AccountEvent> {
+pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<ReportedEvent> {
     let all = || lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp);
     let account = event.account_id.as_deref().filter(|account| !account.is_empty());
     let is_ours = |lane: &&Lane| account.is_some_and(|account| states(lane, account));
@@ -74,17 +74,17 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
         event,
         lanes: all().filter(concerns).collect(),
         unknown_account,
-        kept: BusinessEvent {
+        kept: AccountEvent {
             id,
             received: now,
-            said: event.at().unwrap_or(now),
+            happened_at: event.at().unwrap_or(now),
             kind: event.event_type.to_ascii_lowercase(),
             raw: raw.to_owned(),
-            told: Vec::new(),
-            dials: Vec::new(),
+            events: Vec::new(),
+            overrides: Vec::new(),
             holds: Vec::new(),
-            lifts: Vec::new(),
-            says: Vec::new(),
+            releases: Vec::new(),
+            reports: Vec::new(),
         },
         lowers: Vec::new(),
     };
@@ -98,9 +98,9 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
         _ => return None,
     }
     if let Some(account) = unknown_account {
-        reading.kept.says.push(Said::of_unknown_account(account, &reading.kept.kind, now));
+        reading.kept.reports.push(ProviderReport::of_unknown_account(account, &reading.kept.kind, now));
     }
-    Some(AccountEvent { event: reading.kept, lowers: reading.lowers })
+    Some(ReportedEvent { event: reading.kept, lowers: reading.lowers })
 }
 
 /// Whether a lane states that it belongs to this account.
@@ -124,14 +124,14 @@ struct Reading<'a> {
     lanes: Vec<&'a Lane>,
     /// The account of the event, if it is unknown.
     unknown_account: Option<&'a str>,
-    kept: BusinessEvent,
+    kept: AccountEvent,
     lowers: Vec<LoweredTier>,
 }
 
 impl<'a> Reading<'a> {
     fn report(&mut self, subject: Subject, report: AccountReport) {
         let event = self.reported(subject, report);
-        self.kept.told.push(event);
+        self.kept.events.push(event);
     }
 
     fn reported(&self, subject: Subject, report: AccountReport) -> Event {
@@ -155,16 +155,30 @@ impl<'a> Reading<'a> {
     /// Records a status, whatever account the event is of.
     fn record_restriction(&mut self, about: &Subject, what: &str, value: &str) {
         let (about, what, value) = (about.clone(), what.to_owned(), value.to_owned());
-        self.kept.says.push(Said { about, what, value, at: self.kept.said });
+        self.kept.reports.push(ProviderReport { about, what, value, at: self.kept.happened_at });
     }
 
-    fn set_override(&mut self, knob: Knob, name: &str, value: String, in_file: String, why: String) {
-        let dial = self.new_override(knob, name, value, in_file, why);
-        self.kept.dials.push(dial);
+    fn set_override(&mut self, setting: OverridableSetting, name: &str, value: String, in_file: String, why: String) {
+        let overridden = self.new_override(setting, name, value, in_file, why);
+        self.kept.overrides.push(overridden);
     }
 
-    fn new_override(&self, knob: Knob, name: &str, value: String, in_file: String, why: String) -> Dial {
-        Dial { knob, name: name.to_owned(), value, in_file, origin: Origin::provider(why), since: self.kept.said }
+    fn new_override(
+        &self,
+        setting: OverridableSetting,
+        name: &str,
+        value: String,
+        in_file: String,
+        why: String,
+    ) -> Override {
+        Override {
+            setting,
+            name: name.to_owned(),
+            value,
+            in_file,
+            origin: Origin::provider(why),
+            since: self.kept.happened_at,
+        }
     }
 
     /// Reads a change of a number's limit, throughput or quality.
@@ -174,7 +188,7 @@ impl<'a> Reading<'a> {
         let word = event.details.meta.event.as_deref().unwrap_or_default().to_ascii_uppercase();
         let lanes = self.lanes_of(shown);
         if lanes.is_empty() {
-            self.kept.says.extend(Said::of_unknown_number(shown, &word, self.kept.received));
+            self.kept.reports.extend(ProviderReport::of_unknown_number(shown, &word, self.kept.received));
             let report = AccountReport::NumberWithoutLane { word, number: shown.to_owned() };
             return self.report(Subject::ProviderAccount, report);
         }
@@ -231,13 +245,24 @@ impl<'a> Reading<'a> {
             let is_trusted = lanes.iter().any(|other| other.tiered() == Some(portfolio) && self.trusts(other));
             match self.event.tier() {
                 Some(tier) if is_trusted => {
-                    self.set_override(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
+                    self.set_override(
+                        OverridableSetting::Tier,
+                        portfolio,
+                        tier.to_string(),
+                        lane.tier.to_string(),
+                        why.clone(),
+                    );
                 }
                 Some(tier) if word == "DOWNGRADE" => {
                     let otherwise = self.reported(subject, report(LimitEffect::NothingChanges));
-                    let dial =
-                        self.new_override(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
-                    self.lowers.push(LoweredTier { tier, dial, otherwise });
+                    let overridden = self.new_override(
+                        OverridableSetting::Tier,
+                        portfolio,
+                        tier.to_string(),
+                        lane.tier.to_string(),
+                        why.clone(),
+                    );
+                    self.lowers.push(LoweredTier { tier, overridden, otherwise });
                 }
                 Some(_) => self.report(subject, report(LimitEffect::NothingChanges)),
                 None => self.report(subject, report(LimitEffect::UnknownLimit)),
@@ -256,7 +281,7 @@ impl<'a> Reading<'a> {
         match UPGRADED.parse::<Rate>().ok().filter(|rate| is_faster(*rate)) {
             Some(rate) => {
                 let why = format!("the provider reports THROUGHPUT_UPGRADE for {shown}");
-                self.set_override(Knob::Rate, &lane.name, rate.to_string(), lane.rate.to_string(), why);
+                self.set_override(OverridableSetting::Rate, &lane.name, rate.to_string(), lane.rate.to_string(), why);
             }
             None => {
                 let is_as_fast = Some(lane.rate.to_string());
@@ -307,7 +332,7 @@ impl<'a> Reading<'a> {
             self.report(about, report(&status, TemplateEffect::Released));
             let trusting = self.lanes.iter().filter(|lane| self.trusts(lane));
             let lane = |lane: &&Lane| (lane.name.clone(), name.clone(), language.clone());
-            self.kept.lifts = trusting.map(lane).collect();
+            self.kept.releases = trusting.map(lane).collect();
         } else if let Some((word, means)) = held {
             self.report(about, report(word, TemplateEffect::Held));
             let more = if details.is_empty() { String::new() } else { format!(" ({details})") };

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use hashbrown::HashSet;
 
-use super::business::AccountEvent;
+use super::business::ReportedEvent;
 use super::naming::Adoption;
 use super::replies::{Reply, reply_keys};
 use crate::config::Lane;
@@ -92,7 +92,7 @@ impl Body {
 pub(super) struct Parsed {
     pub(super) receipts: Vec<Incoming>,
     pub(super) replies: Vec<Reply>,
-    pub(super) business: Vec<AccountEvent>,
+    pub(super) business: Vec<ReportedEvent>,
     pub(super) strays: Vec<Stray>,
     /// The subaccounts that its receipts and messages name, each once.
     pub(super) subaccounts: Vec<String>,
@@ -215,7 +215,7 @@ impl Incoming {
             // The inbound message itself has it.
             called: None,
             report: Report::Read,
-            stamp: inbound.said,
+            stamp: inbound.written_at,
             state: "read".to_owned(),
             detail: Receipt::ANSWERED.to_owned(),
             code: 0,
@@ -289,7 +289,7 @@ impl Incoming {
 
     /// Whether it reports that the recipient opted out.
     pub(super) fn is_opt_out(&self) -> bool {
-        self.failure().is_some_and(|failure| failure.fault == Fault::Person)
+        self.failure().is_some_and(|failure| failure.fault == Fault::OptedOut)
     }
 
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {

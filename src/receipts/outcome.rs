@@ -38,9 +38,10 @@ pub(super) fn advance_by(
     outcome: &mut Outcome,
 ) -> Ruling {
     let step = found.step;
-    let decide = |report| message.case.ask(&message.entry.plan, Event::Receipt { step, report }, incoming.counts_from);
+    let decide =
+        |report| message.case.decide(&message.entry.plan, Event::Receipt { step, report }, incoming.counts_from);
     let mut decision = decide(report);
-    let Decision::Moved { mut rule, .. } = decision else { return message.case.take(&decision) };
+    let Decision::Moved { mut rule, .. } = decision else { return message.case.apply(&decision) };
     let recall = is_counted(incoming, report, rule).and_then(|code| {
         message.entry.refused(&message.case.message, step, ToldBy::Receipt, code, incoming.counts_from)
     });
@@ -56,7 +57,7 @@ pub(super) fn advance_by(
         message.entry.taken(step, ToldBy::Receipt);
     }
     let before = message.case.now;
-    let ruling = message.case.take(&decision);
+    let ruling = message.case.apply(&decision);
     outcome.throttled.extend(throttled(message, found, incoming, submitted_at(&before, now)));
     if let Rule::KeptForSender(part) = rule {
         let begun = submitted_at(&before, now);
@@ -78,7 +79,7 @@ pub(super) fn advance_by(
 /// sender's fault.
 fn is_counted(incoming: &Incoming, report: engine::Report, rule: Rule) -> Option<u32> {
     let of_recipient = matches!(report, engine::Report::Failed { fault: Fault::Recipient, .. });
-    let ends = matches!(rule, Rule::GaveWay(Ending::Undelivered) | Rule::Ended(Ending::Undelivered));
+    let ends = matches!(rule, Rule::FellBack(Ending::Undelivered) | Rule::Ended(Ending::Undelivered));
     let may_be_senders = incoming.failure().is_some_and(codes::Entry::may_be_senders);
     (of_recipient && ends && may_be_senders).then_some(incoming.code)
 }

@@ -34,7 +34,7 @@ impl Reply {
         let inbound_message = Inbound {
             umid: own(inbound.umid.as_deref()).unwrap_or_else(digest),
             received: now,
-            said: inbound.at().map_or(now, |at| at.min(now)),
+            written_at: inbound.at().map_or(now, |at| at.min(now)),
             sub_account: own(inbound.sub_account_id.as_deref()).unwrap_or_default(),
             channel,
             channel_id: own(inbound.recipient.as_ref().and_then(|us| us.channel_id.as_deref())).unwrap_or_default(),
@@ -75,7 +75,7 @@ impl Reply {
     pub(super) fn into_stored(self) -> Inbound {
         let Self { inbound, window, .. } = self;
         let opens = inbound.channel == Some(Channel::WhatsApp);
-        Inbound { window: opens.then(|| inbound.said + window), ..inbound }
+        Inbound { window: opens.then(|| inbound.written_at + window), ..inbound }
     }
 
     /// The sender's channel user id with their number, if the message or the one it answers tells both.

@@ -111,7 +111,7 @@ impl Applier {
         let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
         let mut after = self.round.replies_settled;
         for _ in 0..PAGES {
-            let page = self.store.inbound(InboundOf::Nowhere, after, limit).await?;
+            let page = self.store.inbound(InboundOf::NotReplies, after, limit).await?;
             let Some((last, _)) = page.last() else { break };
             let (last, is_full) = (*last, page.len() == PAGE);
             let mut replies = Vec::new();

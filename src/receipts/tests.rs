@@ -23,8 +23,8 @@ use crate::engine::{Answer, Event, Gap};
 use crate::events::Origin;
 use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Book, Change, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Stray,
-    StrayKind, Taken, Verdict,
+    self, Attempt, Book, Change, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store,
+    Stray, StrayKind, Taken, Verdict,
 };
 use crate::wire;
 
@@ -126,7 +126,7 @@ impl Desk {
         let batch: BatchId = store.begin_batch(new).await.unwrap();
         let numbered = vec![("vb".to_owned(), Channel::Viber), ("sms".to_owned(), Channel::Sms)];
         let lane = store.lanes(numbered).await.unwrap()[0].id;
-        let spread = Spread {
+        let spread = PieceOfMessages {
             batch,
             audience,
             from: 0,
@@ -139,7 +139,7 @@ impl Desk {
             left_out: Vec::new(),
             now,
         };
-        store.spread(spread).await.unwrap();
+        store.write_messages(spread).await.unwrap();
         store.publish_batch(batch, BatchState::Running, Origin::SERVER, now).await.unwrap();
         let book = Arc::new(Book::new(Arc::clone(&store)));
         let throttled = Arc::new(Mutex::new(Vec::new()));
@@ -175,7 +175,7 @@ impl Desk {
         let present = self.message().await;
         let event = Event::Answered { step: StepIndex::FIRST, answer };
         let mut case = entry.case(&present);
-        let ruling = case.take(&case.ask(&entry.plan, event, now));
+        let ruling = case.apply(&case.decide(&entry.plan, event, now));
         let fact = fact.map(|(verdict, umid)| Attempt {
             step: StepIndex::FIRST,
             lane: self.lane,
@@ -350,7 +350,7 @@ async fn an_acknowledged_stop_is_on_disk_and_suppresses_claimed_messages() {
     let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
     let claim = Claim::of(lane, vec![Queue { batch: key.batch, step: StepIndex::FIRST, lane }], 1, clock.now());
     assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "the recipient had not opted out yet");
-    let hush = book.latest_hush();
+    let suppression = book.latest_suppression();
     tokio::spawn(applier.run(|_| {}));
     let stray = r#"{"eventType":"something_new"}"#;
     intake
@@ -359,8 +359,8 @@ async fn an_acknowledged_stop_is_on_disk_and_suppresses_claimed_messages() {
         .unwrap();
     let msisdn = recipient().msisdn;
     assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
-    assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(msisdn, hush));
-    assert_eq!(store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap().len(), 2);
+    assert!(book.get(key.batch).await.unwrap().unwrap().is_suppressed(msisdn, suppression));
+    assert_eq!(store.inbound(store::InboundOf::All, 0, 10).await.unwrap().len(), 2);
     assert_eq!(store.strays(StrayKind::OtherType, None, 10).await.unwrap().len(), 1);
 }
 
@@ -395,7 +395,7 @@ async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached));
     assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
     assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
-    let kept = desk.store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap();
+    let kept = desk.store.inbound(store::InboundOf::All, 0, 10).await.unwrap();
     assert_eq!((kept.len(), kept[0].1.msisdn, desk.store.wishes(msisdn).await.unwrap().len()), (1, Some(msisdn), 1));
 }
 
@@ -413,17 +413,17 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     let (msisdn, before) = (recipient().msisdn, events(&desk).await);
     assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
-    let hush = desk.book.latest_hush();
+    let suppression = desk.book.latest_suppression();
     let receipt = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","subAccountId":"acme",
         "channel":"Viber","user":{"channelUserId":"SG.13491208655302741918"},"status":{"state":"delivered"}}}"#;
     for _ in 0..2 {
         desk.applier.apply(parse(receipt.into(), Some(&ours), desk.clock.now())).await.unwrap();
         assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
-        assert!(entry.is_hushed(msisdn, hush), "claimed messages are not submitted");
+        assert!(entry.is_suppressed(msisdn, suppression), "claimed messages are not submitted");
     }
     // From now on the channel user id is known.
     desk.applier.apply(parse(nameless.replace("in-1", "in-2").into(), Some(&ours), desk.clock.now())).await.unwrap();
-    let kept = desk.store.inbound(store::InboundOf::Person(msisdn), 0, 10).await.unwrap();
+    let kept = desk.store.inbound(store::InboundOf::Recipient(msisdn), 0, 10).await.unwrap();
     assert_eq!((kept.len(), events(&desk).await), (2, before));
 }
 
@@ -452,19 +452,19 @@ async fn an_opt_out_by_command_takes_effect_when_the_book_refreshes() {
     let wish = |source: &str| store::OptOut {
         msisdn,
         since: desk.clock.now(),
-        from: crate::domain::WishFrom::Operator,
+        from: crate::domain::OptOutSource::Operator,
         source: source.to_owned(),
     };
     desk.book.refresh().await.unwrap();
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
-    let hush = desk.book.latest_hush();
+    let suppression = desk.book.latest_suppression();
     desk.store.opt_out(vec![wish("a list")]).await.unwrap();
-    assert!(!entry.is_hushed(msisdn, hush));
+    assert!(!entry.is_suppressed(msisdn, suppression));
     desk.book.refresh().await.unwrap();
-    assert!(entry.is_hushed(msisdn, hush) && desk.book.is_hushing());
-    desk.book.unhush(desk.book.latest_hush());
+    assert!(entry.is_suppressed(msisdn, suppression) && desk.book.has_suppressions());
+    desk.book.end_suppressions(desk.book.latest_suppression());
     desk.book.refresh().await.unwrap();
-    assert!(!desk.book.is_hushing(), "it is read once");
+    assert!(!desk.book.has_suppressions(), "it is read once");
 }
 
 #[tokio::test]
@@ -472,11 +472,11 @@ async fn many_opt_outs_by_command_suppress_all_messages_claimed_before() {
     let desk = Desk::new().await;
     desk.book.refresh().await.unwrap();
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
-    let before = desk.book.latest_hush();
+    let before = desk.book.latest_suppression();
     let out = |number: u64| store::OptOut {
         msisdn: Msisdn::try_from(number).unwrap(),
         since: desk.clock.now(),
-        from: crate::domain::WishFrom::Operator,
+        from: crate::domain::OptOutSource::Operator,
         source: "a list".to_owned(),
     };
     for first in [6_580_000_000_u64, 6_580_005_000, 6_580_010_000] {
@@ -484,10 +484,10 @@ async fn many_opt_outs_by_command_suppress_all_messages_claimed_before() {
     }
     desk.book.refresh().await.unwrap();
     let msisdn = recipient().msisdn;
-    let after = desk.book.latest_hush();
-    assert!(entry.is_hushed(msisdn, before), "every message claimed before is suppressed");
-    assert!(!entry.is_hushed(msisdn, after), "a later claim already knows the opt-outs");
-    desk.book.unhush(after);
+    let after = desk.book.latest_suppression();
+    assert!(entry.is_suppressed(msisdn, before), "every message claimed before is suppressed");
+    assert!(!entry.is_suppressed(msisdn, after), "a later claim already knows the opt-outs");
+    desk.book.end_suppressions(after);
     desk.book.refresh().await.unwrap();
-    assert!(!desk.book.is_hushing(), "the whole list was read");
+    assert!(!desk.book.has_suppressions(), "the whole list was read");
 }

@@ -16,7 +16,7 @@ use super::naming::Adoption;
 use super::{FromHeaders, Proofs, Unproven};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Span, Timestamp};
-use crate::store::{Store, Turned, TurnedAway};
+use crate::store::{RejectedWebhooks, RejectionReason, Store};
 
 /// The shortest time between two warnings about rejected webhooks.
 const WARNING_INTERVAL: Span = Span::from_secs(60);
@@ -43,7 +43,7 @@ struct Counted {
     warned: Option<Timestamp>,
     unreported: u64,
     /// Not yet on disk.
-    unwritten: Vec<Turned>,
+    unwritten: Vec<RejectedWebhooks>,
     /// When the database may be searched again.
     search_from: Timestamp,
 }
@@ -83,8 +83,8 @@ impl Verifier {
         let checked = self.proofs.check(authorization, signature, body);
         if let Err(unproven) = &checked {
             let why = match unproven {
-                Unproven::Signature => TurnedAway::Signature,
-                Unproven::Nothing => TurnedAway::Nothing,
+                Unproven::Signature => RejectionReason::Signature,
+                Unproven::Nothing => RejectionReason::Nothing,
             };
             self.count(why, unproven);
             self.search(body).await;
@@ -94,24 +94,24 @@ impl Verifier {
 
     /// Counts a body that was rejected because of its size.
     pub fn count_too_large(&self) {
-        self.count(TurnedAway::TooLarge, &"the body is too large");
+        self.count(RejectionReason::TooLarge, &"the body is too large");
     }
 
     /// Takes the counts of rejected webhooks since the last call.
-    pub fn take_counts(&self) -> Vec<Turned> {
+    pub fn take_counts(&self) -> Vec<RejectedWebhooks> {
         std::mem::take(&mut self.lock().unwritten)
     }
 
     /// Returns counts that could not be written.
-    pub fn restore_counts(&self, counts: &[Turned]) {
+    pub fn restore_counts(&self, counts: &[RejectedWebhooks]) {
         let mut counted = self.lock();
         counts.iter().for_each(|turned| add(&mut counted.unwritten, *turned));
     }
 
-    fn count(&self, why: TurnedAway, in_words: &dyn fmt::Display) {
+    fn count(&self, why: RejectionReason, in_words: &dyn fmt::Display) {
         let now = self.clock.now();
         let mut counted = self.lock();
-        add(&mut counted.unwritten, Turned { why, count: 1, since: now, latest: now });
+        add(&mut counted.unwritten, RejectedWebhooks { why, count: 1, since: now, latest: now });
         counted.unreported += 1;
         if counted.warned.is_some_and(|warned| now.since(warned) < WARNING_INTERVAL) {
             return;
@@ -162,7 +162,7 @@ impl Verifier {
     }
 }
 
-fn add(counts: &mut Vec<Turned>, turned: Turned) {
+fn add(counts: &mut Vec<RejectedWebhooks>, turned: RejectedWebhooks) {
     match counts.iter_mut().find(|known| known.why == turned.why) {
         Some(known) => {
             known.count += turned.count;

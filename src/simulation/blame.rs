@@ -15,7 +15,7 @@ impl No {
     pub(super) fn fault(self, content: &Content) -> Fault {
         match self {
             Self::Answer { status: 401 | 403, .. } => Fault::Sender(SenderPart::Lane),
-            Self::Answer { status: 429, .. } => Fault::Passing,
+            Self::Answer { status: 429, .. } => Fault::Temporary,
             Self::Answer { code: Some(code), .. } => match code {
                 // "Invalid MSISDN": another number may be valid.
                 3_003 => Fault::Recipient,
@@ -31,10 +31,10 @@ impl No {
                 // Absent, an app that is too old, expired on the way.
                 46 | 9 | 36 => Fault::Recipient,
                 // Too many messages to this recipient in a short time; the rate limit of the app.
-                11 | 1_002 => Fault::Passing,
+                11 | 1_002 => Fault::Temporary,
                 42 => Fault::Sender(SenderPart::Lane),
                 1_035 => Fault::Sender(SenderPart::Template),
-                1_051 => Fault::Person,
+                1_051 => Fault::OptedOut,
                 // "Invalid content": a text without variables is invalid for every recipient.
                 2_015 if is_alike(content) => Fault::Sender(SenderPart::Step),
                 2_015 => Fault::Recipient,

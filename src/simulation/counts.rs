@@ -17,7 +17,7 @@ pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
 }
 
 fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) -> bool {
-    let Present { state, step: present, marks, first_left, .. } = *message;
+    let Present { state, step: present, marks, first_submitted_at, .. } = *message;
     let is_present = step == present;
     // A step that was queued and taken back counts nothing.
     let has_come = step <= present;
@@ -33,7 +33,7 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
     };
     match count {
         Count::Queued => is_queued,
-        Count::NeverLeft => is_queued && first_left.is_none(),
+        Count::NeverLeft => is_queued && first_submitted_at.is_none(),
         Count::Sending => is_present && matches!(state, State::Sending { .. }),
         Count::AwaitingOpen => awaits && may_follow,
         Count::AwaitingLast => awaits && !may_follow,

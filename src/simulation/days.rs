@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 use super::small::{World, numbers, recipient};
 use crate::campaign::{Booking, Bottleneck, Draft, Forecast, Launched, Lint};
 use crate::clock::Clock;
-use crate::domain::{BatchState, Channel, Count, Knob, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
+use crate::domain::{
+    BatchState, Channel, Count, MessageKey, Msisdn, Outcome, OverridableSetting, Span, State, StepIndex, Timestamp,
+};
 use crate::events::Origin;
-use crate::store::{Dial, Inbound, Taken};
+use crate::store::{Inbound, Override, Taken};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\
@@ -41,7 +43,7 @@ impl World {
         let inbound = Inbound {
             umid: recipient.to_string(),
             received: now,
-            said: now,
+            written_at: now,
             sub_account: "acme".to_owned(),
             channel: Some(Channel::WhatsApp),
             channel_id: String::new(),
@@ -177,7 +179,7 @@ async fn a_forecast_counts_the_tier_its_used_slots_and_other_campaigns() {
     let begun = world.clock.now();
     let alone = world.forecast_of(&text(0..RECIPIENTS, "", "")).await;
     assert_eq!((days(&alone, begun), alone.bottleneck), (3, tier()));
-    let booked = |booking: &Booking| booking.days.iter().map(|day| (day.people, day.others)).collect::<Vec<_>>();
+    let booked = |booking: &Booking| booking.days.iter().map(|day| (day.recipients, day.others)).collect::<Vec<_>>();
     assert_eq!(booked(&alone.bookings[0]), [(250, 0); 4]);
     let launched = campaign(&world, "", "").await;
     world.hour().await;
@@ -276,8 +278,15 @@ async fn recipients_with_unknown_attempts_keep_their_slots() {
 async fn set_tier(world: &mut World, tier: &str) {
     let (name, now) = ("acme".to_owned(), world.clock.now());
     let (value, in_file) = (tier.to_owned(), "unlimited".to_owned());
-    let dial = Dial { knob: Knob::Tier, name, value, in_file, origin: Origin::operator("Ann", None), since: now };
-    world.store.turn(dial, now).await.unwrap();
+    let overridden = Override {
+        setting: OverridableSetting::Tier,
+        name,
+        value,
+        in_file,
+        origin: Origin::operator("Ann", None),
+        since: now,
+    };
+    world.store.set_override(overridden, now).await.unwrap();
     world.node.watch().await;
     world.clock.advance(Span::from_secs(1));
 }

@@ -9,18 +9,18 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
-    Span, StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OverridableSetting, Plan,
+    Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet,
-    Copied, Dial, Dispatch, Edition, Epoch, Error, Found, Heard, Hold, Holder, Inbound, InboundOf, Joined, Joining,
-    Kept, KeptGap, Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart,
-    Nodes, NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Retention, Said, Scope, Sender, Signals,
-    Spread, Started, StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns, Unwritable, Walk,
-    Whole, Whom, Wish,
+    AccountEvent, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, Change, Claim, ClaimedSet,
+    Copied, Dispatch, Edition, Epoch, Error, Found, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap,
+    Key, Lane, LaneState, Latest, Lease, LinkState, MessageFacts, NamingLane, NewAudience, NewBatch, Node, NodeStart,
+    Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Question, Receipt,
+    Receipts, RejectedWebhooks, ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
+    Stray, StrayCount, StrayKind, Taken, TierSlot, Turns, Unwritable, Walk, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -190,7 +190,7 @@ through! {
         reads renew(node: i64, now: Timestamp) -> ();
         writes beat(beat: Beat) -> ();
         writes stop_node(node: i64, listening_until: Timestamp) -> ();
-        reads turned_away() -> Vec<Turned>;
+        reads turned_away() -> Vec<RejectedWebhooks>;
         writes keep_gap(gap: KeptGap, forget: Timestamp) -> ();
         reads gaps() -> Vec<KeptGap>;
         reads links() -> Vec<LinkState>;
@@ -205,7 +205,7 @@ through! {
         changes claim(claim: Claim) -> ClaimedSet;
         changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
         reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
-        writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
+        writes give_back_places(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
     }
 }
 
@@ -229,7 +229,7 @@ through! {
         writes forget_strays(ids: Vec<i64>) -> ();
         writes forget_old_strays(before: Timestamp) -> ();
         reads stray_counts() -> Vec<StrayCount>;
-        writes take_business(events: Vec<BusinessEvent>) -> u32;
+        writes take_business(events: Vec<AccountEvent>) -> u32;
     }
 }
 
@@ -245,9 +245,9 @@ through! {
         reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
         reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
         reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
-        reads places_of(whom: Whom, within: Option<Vec<AudienceId>>) -> Vec<(AudienceId, u32)>;
+        reads find_recipient(whom: Whom, within: Option<Vec<AudienceId>>) -> Vec<(AudienceId, u32)>;
         writes begin_batch(new: NewBatch) -> BatchId;
-        writes spread(spread: Spread) -> u32;
+        writes write_messages(spread: PieceOfMessages) -> u32;
         writes publish_batch(batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> ();
         changes join(joining: Joining) -> Joined;
         reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
@@ -274,7 +274,7 @@ through! {
         reads silent(
             batch: BatchId,
             steps: Vec<StepIndex>,
-            heard: Heard,
+            heard: ReportedStatus,
             from: Timestamp,
             until: Timestamp,
             limit: u32
@@ -284,7 +284,7 @@ through! {
         reads asking() -> Vec<Asking>;
         reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
         reads receipts(message: MessageKey) -> Vec<Receipt>;
-        reads whole(message: MessageKey) -> Option<Whole>;
+        reads message_facts(message: MessageKey) -> Option<MessageFacts>;
         reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
         reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;
         reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
@@ -295,31 +295,31 @@ through! {
         writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;
         writes release_steps(batch: BatchId, only: Option<StepIndex>, by: Origin, now: Timestamp) -> Option<u64>;
         reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
-        reads dials() -> Vec<Dial>;
-        writes turn(dial: Dial, now: Timestamp) -> Option<u64>;
-        writes turn_back(knob: Knob, name: String, origin: Origin, now: Timestamp) -> Option<u64>;
+        reads overrides() -> Vec<Override>;
+        writes set_override(overridden: Override, now: Timestamp) -> Option<u64>;
+        writes end_override(setting: OverridableSetting, name: String, origin: Origin, now: Timestamp) -> Option<u64>;
         reads buckets() -> Vec<NotedBucket>;
-        reads said() -> Vec<Said>;
+        reads provider_reports() -> Vec<ProviderReport>;
         writes count_no_others(portfolios: BTreeMap<String, Vec<LaneId>>) -> ();
         writes count_tiers(portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp, from: Option<MessageKey>)
             -> Option<MessageKey>;
-        writes take_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
-        reads tier_places(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierPlace>>;
+        writes take_slots(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
+        reads tier_slots(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierSlot>>;
         reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;
-        writes forget_places(before: Timestamp) -> ();
-        opts opt_out(people: Vec<OptOut>) -> u32;
-        writes opt_in(people: Vec<OptIn>) -> u32;
-        reads opted_out(people: Vec<Msisdn>) -> Vec<Msisdn>;
+        writes forget_slots(before: Timestamp) -> ();
+        opts opt_out(recipients: Vec<OptOut>) -> u32;
+        writes opt_in(recipients: Vec<OptIn>) -> u32;
+        reads opted_out(recipients: Vec<Msisdn>) -> Vec<Msisdn>;
         reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
         reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
-        reads wishes(person: Msisdn) -> Vec<Wish>;
+        reads wishes(person: Msisdn) -> Vec<OptOutRecord>;
         reads last_stop() -> i64;
         reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
         reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
         reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
         reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
         reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
-        reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
+        reads open_windows(recipients: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
         reads seq() -> u64;
         writes record_event(event: Event) -> ();
         reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;

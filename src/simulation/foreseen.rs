@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::small::{World, numbers};
-use crate::campaign::{Bottleneck, Draft, Forecast, LeftBehind, Lint, Stop};
+use crate::campaign::{Bottleneck, Draft, Forecast, Lint, NotSent, Stop};
 use crate::clock::Clock;
 use crate::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
 use crate::events::Origin;
@@ -49,7 +49,7 @@ async fn a_plan_warns_of_messages_that_will_not_be_sent_by_the_end() {
     let until = |end: &str| text(600, &format!("end = \"2027-01-15T{end}Z\""), "lane = \"a\"");
     let forecast = world.forecast_of(&until("08:05:00")).await;
     assert_eq!(after(&forecast), Span::from_secs(300));
-    assert_eq!(forecast.left_behind, [LeftBehind { messages: 300, by: Stop::End }]);
+    assert_eq!(forecast.left_behind, [NotSent { messages: 300, by: Stop::End }]);
     let warnings = world.warnings(&until("08:05:00")).await;
     let sentence = "300 of 600 first messages will not be sent by `end` as things stand, and expire then; limited by the \
                     rate of lane a; write a later `end`";
@@ -62,7 +62,7 @@ async fn a_forecast_ends_at_the_limit_and_counts_what_is_used_of_it() {
     let mut world = World::of(CONFIG, None).await;
     let forecast = world.forecast_of(&text(600, "", "lane = \"a\"\nmax_messages = 60")).await;
     assert_eq!(after(&forecast), Span::from_secs(60));
-    assert_eq!(forecast.left_behind, [LeftBehind { messages: 540, by: Stop::MaxMessages }]);
+    assert_eq!(forecast.left_behind, [NotSent { messages: 540, by: Stop::MaxMessages }]);
     let launched = world.launch_of(&text(600, "max_messages = 60", "lane = \"a\"")).await;
     for _ in 0..20 {
         world.clock.advance(Span::from_secs(1));
@@ -72,7 +72,7 @@ async fn a_forecast_ends_at_the_limit_and_counts_what_is_used_of_it() {
         (world.store.batch(launched.batch).await.unwrap(), world.store.plan(launched.batch).await.unwrap());
     let (tallies, now) = (world.store.tallies(launched.batch).await.unwrap(), world.clock.now());
     let rest = world.launcher().forecast_of(&batch.unwrap(), &plan.unwrap(), &tallies, now).await.unwrap().unwrap();
-    assert_eq!(rest.left_behind, [LeftBehind { messages: 540, by: Stop::MaxMessages }]);
+    assert_eq!(rest.left_behind, [NotSent { messages: 540, by: Stop::MaxMessages }]);
     let used = tallies.total(Count::HandedOver) + tallies.total(Count::Sending);
     assert!((15..=25).contains(&used), "{used}");
     assert_eq!(rest.done_at.since(now), Span::from_secs(60 - used));
@@ -104,7 +104,7 @@ async fn closed_or_held_campaigns_do_not_delay_a_forecast() {
     world.clock.advance(Span::from_secs(2 * 3_600));
     let free = world.forecast_of(&text(300, "name = \"free\"", "lane = \"a\"")).await;
     assert_eq!(free.done_at.since(world.clock.now()), Span::from_secs(300));
-    let by = StepHeldBy::Person;
+    let by = StepHeldBy::Operator;
     let held = world.launch_of(&text(6_000, "name = \"held\"", "lane = \"b\"")).await;
     let slow = world.forecast_of(&text(300, "name = \"slow\"", "lane = \"b\"")).await;
     assert_eq!(slow.bottleneck, Some(Bottleneck::Others { lane: "b".to_owned() }));

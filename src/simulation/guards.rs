@@ -265,7 +265,7 @@ async fn a_step_paused_by_an_operator_sends_nothing_while_others_continue() {
     let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let launched = world.launch_of(&format!("{}{steps}", numbers(5, 0))).await;
     let (batch, now) = (launched.batch, world.clock.now());
-    let (step, by) = (StepIndex::new(1).unwrap(), crate::store::StepHeldBy::Person);
+    let (step, by) = (StepIndex::new(1).unwrap(), crate::store::StepHeldBy::Operator);
     let hold = StepHold { batch, step, by, origin: Origin::operator("Ann", None), since: now, recall: None };
     world.store.hold_step(hold.clone(), now).await.unwrap().unwrap();
     assert_eq!(world.store.hold_step(hold, now).await.unwrap(), None, "the step is already held");

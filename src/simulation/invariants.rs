@@ -125,7 +125,7 @@ impl Invariants {
                     let is_leaving = matches!(present.state, State::Queued { .. } | State::Sending { .. });
                     present.marks.unknown(step) || is_leaving && present.step == step
                 };
-                let places = campaign.plan.places().filter(move |(step, _)| may_be_unknown(*step));
+                let places = campaign.plan.indexed_steps().filter(move |(step, _)| may_be_unknown(*step));
                 places.map(move |(_, rules)| (msisdn, rules.channel)).collect::<Vec<_>>()
             };
             campaign.before.iter().flat_map(of_message)
@@ -143,7 +143,7 @@ impl Invariants {
         let (mut once, mut several) = (HashSet::new(), Vec::new());
         for campaign in &self.campaigns {
             for message in &campaign.before {
-                let unknown = campaign.plan.places().filter(|(step, _)| message.present.marks.unknown(*step));
+                let unknown = campaign.plan.indexed_steps().filter(|(step, _)| message.present.marks.unknown(*step));
                 let unknown = unknown.map(|(_, rules)| (message.msisdn, rules.channel));
                 several.extend(unknown.filter(|of| !once.insert(*of)));
             }

@@ -11,7 +11,7 @@ use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{BatchId, MessageKey, Present};
 use crate::events::Origin;
-use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, Spread, Start, Store};
+use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store};
 
 /// Launches a campaign without a file; reading files has tests of its own.
 pub(super) async fn launch(
@@ -72,9 +72,20 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
     let hidden = store.begin_batch(new).await.unwrap();
     let (elsewhere, excluded, left_out) = (Vec::new(), Vec::new(), Vec::new());
     let (from, until, base) = (0, 5, 0);
-    let spread =
-        Spread { batch: hidden, audience, from, until, base, over: None, start, elsewhere, excluded, left_out, now };
-    assert_eq!(store.spread(spread).await.unwrap(), until);
+    let spread = PieceOfMessages {
+        batch: hidden,
+        audience,
+        from,
+        until,
+        base,
+        over: None,
+        start,
+        elsewhere,
+        excluded,
+        left_out,
+        now,
+    };
+    assert_eq!(store.write_messages(spread).await.unwrap(), until);
 }
 
 impl World {

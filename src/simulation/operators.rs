@@ -4,10 +4,10 @@ use super::act::Setting;
 use super::world::{OPERATOR, World};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Knob};
+use crate::domain::{BatchId, BatchState, OverridableSetting};
 use crate::events::Origin;
-use crate::store::{Dial, StepHeldBy};
-use crate::throttle::{in_file, turned};
+use crate::store::{Override, StepHeldBy};
+use crate::throttle::{in_file, with_overrides};
 
 pub(super) fn by() -> Origin {
     Origin::operator(OPERATOR, None)
@@ -17,21 +17,24 @@ impl World {
     /// Overrides a setting or ends the override, as a command or an account event does.
     pub(super) async fn override_setting(&mut self, lane: usize, to: Setting, by_operator: bool) {
         let (now, lane) = (self.clock.now(), &self.config.lanes[lane]);
-        let (knob, name, value) = match to {
-            Setting::Rate(value) => (Knob::Rate, Some(lane.name.as_str()), value),
-            Setting::Burst(value) => (Knob::Burst, Some(lane.name.as_str()), value),
-            Setting::Tier(value) => (Knob::Tier, lane.tiered(), value),
+        let (setting, name, value) = match to {
+            Setting::Rate(value) => (OverridableSetting::Rate, Some(lane.name.as_str()), value),
+            Setting::Burst(value) => (OverridableSetting::Burst, Some(lane.name.as_str()), value),
+            Setting::Tier(value) => (OverridableSetting::Tier, lane.tiered(), value),
         };
         let Some(name) = name.map(str::to_owned) else { return };
         match value {
             None => {
-                self.store.turn_back(knob, name, by(), now).await.unwrap();
+                self.store.end_override(setting, name, by(), now).await.unwrap();
             }
             Some(value) => {
-                let in_file = in_file(&self.config, knob, &name).unwrap();
+                let in_file = in_file(&self.config, setting, &name).unwrap();
                 let value = value.to_owned();
                 let origin = if by_operator { by() } else { Origin::provider("a test event") };
-                self.store.turn(Dial { knob, name, value, in_file, origin, since: now }, now).await.unwrap();
+                self.store
+                    .set_override(Override { setting, name, value, in_file, origin, since: now }, now)
+                    .await
+                    .unwrap();
             }
         }
         let config = self.current_config().await;
@@ -40,7 +43,7 @@ impl World {
 
     /// Returns the configuration with all present overrides.
     pub(super) async fn current_config(&self) -> Config {
-        turned(&self.config, &self.store.dials().await.unwrap())
+        with_overrides(&self.config, &self.store.overrides().await.unwrap())
     }
 
     /// Posts an event with a template's status. Returns whether the process still lives.

@@ -156,7 +156,7 @@ impl RateLimits {
         recipients.retain(|known| known.at + DAY > new.at && !has_failed(known));
         let others: HashSet<Msisdn> = recipients.iter().map(|known| known.recipient).collect();
         recipients.push(new);
-        let Some(Tier::People(tier)) = self.tiers.get(portfolio).copied() else { return };
+        let Some(Tier::Recipients(tier)) = self.tiers.get(portfolio).copied() else { return };
         if !others.contains(&new.recipient) {
             let most = usize::try_from(tier).unwrap();
             assert!(others.len() < most, "{} recipients in a day, on a tier of {tier}", others.len() + 1);

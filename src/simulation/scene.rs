@@ -123,7 +123,7 @@ impl Scene {
         let mut config = config.unwrap_or_else(|error| panic!("{error}\n{config_text}")).config;
         if dice.bool() {
             // No tier of the provider is small enough to fill up in a storm, so this replaces the file's tier.
-            let small = Tier::People(dice.u32(6..20));
+            let small = Tier::Recipients(dice.u32(6..20));
             config.lanes.iter_mut().filter(|lane| lane.tiered().is_some()).for_each(|lane| lane.tier = small);
         }
         Self { config, config_text, campaigns, profile: profile(dice) }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::fate::AllGone;
-use crate::campaign::{Again, Draft, Forecast, LaunchError, Launched, Launcher};
+use crate::campaign::{Draft, Forecast, LaunchError, Launched, Launcher, Repeat};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
 use crate::domain::{BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
@@ -298,9 +298,9 @@ impl World {
         launcher.plan(&draft).await.unwrap().forecast.unwrap()
     }
 
-    pub(super) async fn again(&self, launched: &Launched, again: &Again) -> Result<Launched, LaunchError> {
+    pub(super) async fn repeat(&self, launched: &Launched, again: &Repeat) -> Result<Launched, LaunchError> {
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
-        self.launcher().again(&batch, again).await
+        self.launcher().repeat(&batch, again).await
     }
 
     /// Sends everything that may be sent, and records the answers.

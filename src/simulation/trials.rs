@@ -83,7 +83,7 @@ async fn an_invalid_trial_is_refused() {
     let wish = OptOut {
         msisdn: recipient,
         since: world.clock.now(),
-        from: crate::domain::WishFrom::Person,
+        from: crate::domain::OptOutSource::Recipient,
         source: "STOP".to_owned(),
     };
     world.store.opt_out(vec![wish]).await.unwrap();

@@ -18,7 +18,7 @@ use super::scene::{RECIPIENTS, Scene, recipient};
 use super::wishes::Wish;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchState, Plan, Span, StepIndex, Timestamp, WishFrom};
+use crate::domain::{BatchState, OptOutSource, Plan, Span, StepIndex, Timestamp};
 use crate::events::Origin;
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
@@ -283,7 +283,7 @@ impl World {
                     Some(_) if !claimed.is_empty() => claimed[index % claimed.len()],
                     _ => recipient(who % RECIPIENTS).msisdn,
                 };
-                let opt_out = OptOut { msisdn, since: now, from: WishFrom::Operator, source: OPERATOR.to_owned() };
+                let opt_out = OptOut { msisdn, since: now, from: OptOutSource::Operator, source: OPERATOR.to_owned() };
                 self.store.opt_out(vec![opt_out]).await.unwrap();
                 self.invariants.opt_outs.opt_out_for_good(msisdn, now);
             }
@@ -295,7 +295,7 @@ impl World {
             }
             Act::HoldStep { which, step } => {
                 let Some(batch) = self.invariants.batches().nth(which) else { return };
-                let (step, by) = (StepIndex::new(step).unwrap(), StepHeldBy::Person);
+                let (step, by) = (StepIndex::new(step).unwrap(), StepHeldBy::Operator);
                 let hold =
                     StepHold { batch, step, by, origin: Origin::operator(OPERATOR, None), since: now, recall: None };
                 self.store.hold_step(hold, now).await.unwrap();

@@ -49,7 +49,7 @@ pub struct Joined {
 ///
 /// Recipient `n` becomes message `base + n`. The lists name recipients by their numbers in the audience.
 #[derive(Debug, Clone)]
-pub struct Spread {
+pub struct PieceOfMessages {
     pub batch: BatchId,
     pub audience: AudienceId,
     pub from: u32,

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::expected::{Expected, Waiting};
 use super::refusals::Refusals;
-use super::suppressed::{Hush, LISTED_MAX, Suppressed};
+use super::suppressed::{LISTED_MAX, Suppressed, Suppression};
 use super::{Batch, Case, Change, Marked, Recall, Result, StepHold, Store, ToldBy};
 use crate::domain::{
     AttemptId, BatchId, BatchState, Channel, Country, Hours, LaneId, Loaded, Member, MessageKey, Msisdn, Plan, Pool,
@@ -73,7 +73,8 @@ impl Entry {
 
     /// Whether the message was never submitted and the batch's `end` has come.
     pub fn has_ended_for(&self, message: &Present, now: Timestamp) -> bool {
-        message.first_left.is_none() && self.course.last_first_submission_at.load(Ordering::Acquire) <= now.millis()
+        message.first_submitted_at.is_none()
+            && self.course.last_first_submission_at.load(Ordering::Acquire) <= now.millis()
     }
 
     /// Whether messages may still join it; until then it is not finished, even if all its messages were submitted. A join
@@ -121,7 +122,7 @@ impl Entry {
     /// The lane in whose queue a recipient waits for a step.
     fn lane(&self, step: StepIndex, recipient: Msisdn, country: Country) -> Option<LaneId> {
         let (pool, lanes) = self.pool(step)?;
-        let position = if pool.is_shared() { pool.place(recipient, country) } else { 0 };
+        let position = if pool.is_shared() { pool.lane_index(recipient, country) } else { 0 };
         lanes.get(position).copied()
     }
 
@@ -129,7 +130,7 @@ impl Entry {
     pub fn lane_of(&self, message: &Loaded, step: StepIndex) -> Option<&str> {
         let present = self.member(step, message.lane).filter(|_| message.present.step == step);
         let (pool, _) = self.pool(step)?;
-        let own = || pool.members().get(pool.place(message.msisdn, message.country));
+        let own = || pool.members().get(pool.lane_index(message.msisdn, message.country));
         present.map(|(_, member)| member).or_else(own).map(|member| member.lane.as_str())
     }
 
@@ -145,7 +146,7 @@ impl Entry {
             let members = pool.members().iter().zip(lanes);
             let own = members.clone().find(|(_, id)| **id == lane).map(|(member, _)| member);
             let serves = move |(other, id): &(&Member, &LaneId)| {
-                own.is_some_and(|own| **id == lane || pool.stands_in(own, other))
+                own.is_some_and(|own| **id == lane || pool.may_replace(own, other))
             };
             members.filter(serves).map(move |(_, id)| Queue { batch: self.id, step, lane: *id })
         })
@@ -159,7 +160,7 @@ impl Entry {
     /// The change that an event makes to a message; `None` if it changes nothing.
     pub fn decide(&self, message: &Loaded, event: Event, now: Timestamp) -> Option<Change> {
         let mut case = self.case(message);
-        let decision = case.tell(&self.plan, event, now);
+        let decision = case.apply_event(&self.plan, event, now);
         decision.next().map(|_| self.change(case))
     }
 
@@ -186,7 +187,7 @@ impl Entry {
     }
 
     /// The fact that the message's present step was not submitted, and why.
-    pub fn could_not_leave(&self, message: &Loaded, verdict: Verdict, now: Timestamp) -> Option<Attempt> {
+    pub fn not_submitted(&self, message: &Loaded, verdict: Verdict, now: Timestamp) -> Option<Attempt> {
         let State::Queued { not_before, .. } = message.present.state else { return None };
         Some(Attempt {
             step: message.present.step,
@@ -214,18 +215,18 @@ impl Entry {
     }
 
     /// Ends the recall of a message that is no longer claimed.
-    pub fn is_back(&self, message: MessageKey, step: StepIndex) {
+    pub fn end_recall(&self, message: MessageKey, step: StepIndex) {
         self.course.recalled.remove((message, step));
     }
 
     /// Keeps claimed messages for these recipients from being sent, in every batch.
-    pub fn hush(&self, recipients: &[Msisdn]) {
+    pub fn suppress(&self, recipients: &[Msisdn]) {
         self.suppressed.suppress(recipients.iter().copied());
     }
 
     /// Whether the recipient is known to have opted out after a message was claimed. `since` is the result of
-    /// [`Book::latest_hush`] before that claim.
-    pub fn is_hushed(&self, recipient: Msisdn, since: Hush) -> bool {
+    /// [`Book::latest_suppression`] before that claim.
+    pub fn is_suppressed(&self, recipient: Msisdn, since: Suppression) -> bool {
         self.suppressed.is_suppressed(recipient, since)
     }
 
@@ -236,8 +237,8 @@ impl Entry {
     }
 
     /// What to recall if refusals of a step with this code are the sender's fault by now.
-    pub fn are_senders(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
-        self.course.refusals.are_senders(step, by, code)
+    pub fn recall_if_senders_fault(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
+        self.course.refusals.recall_if_senders_fault(step, by, code)
     }
 
     /// Resets the refusals of a step, because a submission was accepted or delivered.
@@ -250,11 +251,11 @@ impl Entry {
         self.course.recalls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn count_hand_overs(&self, count: u64) {
+    pub fn count_submissions(&self, count: u64) {
         self.course.submitted.fetch_add(count, Ordering::Relaxed);
     }
 
-    pub fn hand_overs(&self) -> u64 {
+    pub fn submissions(&self) -> u64 {
         self.course.submitted.load(Ordering::Relaxed)
     }
 }
@@ -328,23 +329,23 @@ impl Book {
     }
 
     /// Keeps claimed messages for these recipients from being sent. Call it once their opt-outs are on disk.
-    pub fn hush(&self, recipients: impl IntoIterator<Item = Msisdn>) {
+    pub fn suppress(&self, recipients: impl IntoIterator<Item = Msisdn>) {
         self.suppressed.suppress(recipients);
     }
 
     /// Whether any recipient is suppressed.
-    pub fn is_hushing(&self) -> bool {
+    pub fn has_suppressions(&self) -> bool {
         !self.suppressed.is_empty()
     }
 
     /// The latest suppression.
-    pub fn latest_hush(&self) -> Hush {
+    pub fn latest_suppression(&self) -> Suppression {
         self.suppressed.latest()
     }
 
     /// Ends the suppressions up to this one. Call it once every message that was claimed before them for their recipients
     /// is marked as opted out, or no longer claimed.
-    pub fn unhush(&self, until: Hush) {
+    pub fn end_suppressions(&self, until: Suppression) {
         self.suppressed.end(until);
     }
 
@@ -361,7 +362,7 @@ impl Book {
                 self.suppressed.suppress_everybody();
             } else if let Some((last, _)) = stops.last() {
                 seen = *last;
-                self.hush(stops.into_iter().map(|(_, recipient)| recipient));
+                self.suppress(stops.into_iter().map(|(_, recipient)| recipient));
             }
         }
         self.stops_seen.store(seen, Ordering::Release);

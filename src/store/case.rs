@@ -22,12 +22,12 @@ impl Case {
     }
 
     /// What the engine decides about an event; changes nothing.
-    pub fn ask(&self, plan: &Plan, event: Event, at: Timestamp) -> Decision {
+    pub fn decide(&self, plan: &Plan, event: Event, at: Timestamp) -> Decision {
         advance(plan, self.standing, &self.now, event, at)
     }
 
     /// Applies a decision that a fact will record.
-    pub fn take(&mut self, decision: &Decision) -> Ruling {
+    pub fn apply(&mut self, decision: &Decision) -> Ruling {
         let ruling = self.rule(Made::of(decision));
         if let Decision::Moved { next, .. } = decision {
             self.moves = self.moves.saturating_add(1);
@@ -53,9 +53,9 @@ impl Case {
     }
 
     /// Applies the engine's decision about an event that no fact records, and notes it.
-    pub fn tell(&mut self, plan: &Plan, event: Event, at: Timestamp) -> Decision {
-        let (before, decision) = (self.now, self.ask(plan, event, at));
-        let ruling = self.take(&decision);
+    pub fn apply_event(&mut self, plan: &Plan, event: Event, at: Timestamp) -> Decision {
+        let (before, decision) = (self.now, self.decide(plan, event, at));
+        let ruling = self.apply(&decision);
         if let Some(cause) = Cause::of(&event).filter(|_| is_more_than_a_time(&before, &self.now)) {
             self.notes.push(Note { at, cause, ruling });
         }

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use super::{
     Alias, Attempt, Change, Claim, Claimed, ClaimedSet, Epoch, Inbound, KnownAs, NamingLane, NewAudience, NewBatch,
-    Receipt, Spread, Sqlite, Start, Store, Stray, Taken, Verdict,
+    PieceOfMessages, Receipt, Sqlite, Start, Store, Stray, Taken, Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
@@ -149,9 +149,9 @@ impl Desk {
         .unwrap()
     }
 
-    async fn spread_of(&self, batch: BatchId, audience: AudienceId, until: u32) -> Spread {
+    async fn spread_of(&self, batch: BatchId, audience: AudienceId, until: u32) -> PieceOfMessages {
         let lane = self.lane("wa", Channel::WhatsApp).await;
-        Spread {
+        PieceOfMessages {
             batch,
             audience,
             from: 0,
@@ -171,7 +171,7 @@ impl Desk {
         let audience = self.audience(None, messages).await;
         let batch = self.begin_batch_of(None, audience).await;
         let spread = self.spread_of(batch, audience, messages).await;
-        assert_eq!(self.spread(spread).await.unwrap(), messages);
+        assert_eq!(self.write_messages(spread).await.unwrap(), messages);
         self.publish_batch(batch, BatchState::Running, Origin::SERVER, self.now()).await.unwrap();
         batch
     }
@@ -274,7 +274,7 @@ fn accepted(message: &Loaded, now: Timestamp) -> Change {
     let after = Present {
         state: State::Awaiting { due: now + Span::from_secs(900) },
         marks: message.present.marks.with_handed_over(step).with_status(step, Status::Accepted),
-        first_left: message.present.first_left.or(Some(now)),
+        first_submitted_at: message.present.first_submitted_at.or(Some(now)),
         accepted: Some(now),
         ..message.present
     };
@@ -312,7 +312,7 @@ fn text(umid: String, n: u32, second: i64) -> Inbound {
     Inbound {
         umid,
         received: at(second),
-        said: at(second),
+        written_at: at(second),
         sub_account: "acme".to_owned(),
         channel: Some(Channel::WhatsApp),
         channel_id: String::new(),

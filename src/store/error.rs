@@ -77,7 +77,7 @@ pub enum Error {
         source: sqlx::Error,
     },
     #[error("the database contains an invalid value: {what} in {place}")]
-    Nonsense { what: String, place: String },
+    InvalidRow { what: String, place: String },
     #[error("the database was closed before it could {verb}")]
     Closed { verb: &'static str },
     /// Another verb of the same commit failed, or the commit itself: nothing was changed.

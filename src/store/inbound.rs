@@ -1,6 +1,6 @@
 //! Defines messages from recipients, and their opt-outs and opt-ins.
 
-use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, StepIndex, Timestamp, WishFrom};
+use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp};
 
 /// A message from a recipient.
 #[derive(Clone, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Inbound {
     pub umid: String,
     pub received: Timestamp,
     /// When it was written, if the provider reports it; never later than `received`.
-    pub said: Timestamp,
+    pub written_at: Timestamp,
     pub sub_account: String,
     pub channel: Option<Channel>,
     /// The sender that the recipient wrote to; empty if it was not reported.
@@ -51,15 +51,15 @@ impl std::fmt::Debug for Alias {
 /// Selects messages from recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InboundOf {
-    Everybody,
+    All,
     /// All messages from one recipient.
-    Person(Msisdn),
+    Recipient(Msisdn),
     /// Replies to messages of a batch.
     Batch(BatchId),
     /// Replies to one message.
     Message(MessageKey),
     /// Messages that reply to no known message of ours.
-    Nowhere,
+    NotReplies,
 }
 
 /// The sender of a 24-hour window. A channel id that is missing here or in the window matches any.
@@ -74,7 +74,7 @@ pub struct Sender {
 pub struct OptOut {
     pub msisdn: Msisdn,
     pub since: Timestamp,
-    pub from: WishFrom,
+    pub from: OptOutSource,
     /// How the recipient or operator opted out, for operators.
     pub source: String,
 }
@@ -84,15 +84,15 @@ pub struct OptOut {
 pub struct OptIn {
     pub msisdn: Msisdn,
     pub at: Timestamp,
-    pub from: WishFrom,
+    pub from: OptOutSource,
     pub source: String,
 }
 
 /// A recorded opt-out or opt-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct OptOutRecord {
     pub at: Timestamp,
     pub wants: Keyword,
-    pub from: WishFrom,
+    pub from: OptOutSource,
     pub source: String,
 }

@@ -1,6 +1,6 @@
 //! Defines what the store keeps about lanes: holds, changed settings, reports of the provider, and their states.
 
-use crate::domain::{Content, Knob, Member, Portion, SenderPart, Step, TemplateContent, Timestamp};
+use crate::domain::{Content, Member, OverridableSetting, Portion, SenderPart, Step, TemplateContent, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
 
 /// Why a lane, or one template on it, may not send now.
@@ -22,7 +22,7 @@ pub struct Hold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeldBy {
     /// An operator.
-    Person = 0,
+    Operator = 0,
     /// The provider, in its answer to a request.
     Answer = 1,
     /// The provider, in a receipt. Its codes differ from those of answers.
@@ -34,7 +34,7 @@ pub enum HeldBy {
 impl HeldBy {
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
-            0 => Some(Self::Person),
+            0 => Some(Self::Operator),
             1 => Some(Self::Answer),
             2 => Some(Self::Receipt),
             3 => Some(Self::Event),
@@ -77,14 +77,14 @@ impl Hold {
     /// The hold for which messages of a lane wait at a step: the lane is held, and so is each lane that could replace it.
     pub fn keeping<'a>(holds: &'a [Self], step: &Step, member: &Member) -> Option<&'a Self> {
         let on = |lane: &str| holds.iter().find(|hold| hold.is_on(lane, step));
-        let mut others = step.lanes.members().iter().filter(|other| step.lanes.stands_in(other, member));
+        let mut others = step.lanes.members().iter().filter(|other| step.lanes.may_replace(other, member));
         on(&member.lane).filter(|_| others.all(|other| on(&other.lane).is_some()))
     }
 
     /// Builds an operator's hold on a lane (`template` empty) or on a template in every language.
     pub fn by_operator(lane: &str, template: &str, origin: Origin, since: Timestamp) -> Self {
         let (lane, template) = (lane.to_owned(), template.to_owned());
-        Self { lane, template, language: String::new(), by: HeldBy::Person, code: None, origin, since }
+        Self { lane, template, language: String::new(), by: HeldBy::Operator, code: None, origin, since }
     }
 
     /// The event that records it.
@@ -96,8 +96,8 @@ impl Hold {
 
 /// A setting that was changed while a server ran. It applies until the value in the file changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dial {
-    pub knob: Knob,
+pub struct Override {
+    pub setting: OverridableSetting,
     /// The name of the lane, account or portfolio.
     pub name: String,
     /// The value, in the notation of the file.
@@ -110,10 +110,10 @@ pub struct Dial {
     pub since: Timestamp,
 }
 
-impl Dial {
+impl Override {
     /// The subject of events about it.
     pub fn subject(&self) -> Subject {
-        Subject::of_setting(self.knob, &self.name)
+        Subject::of_setting(self.setting, &self.name)
     }
 }
 
@@ -134,25 +134,25 @@ pub struct NotedBucket {
 
 /// An account event, with all its effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BusinessEvent {
+pub struct AccountEvent {
     /// The identity of the event, by which repeats are recognized.
     pub id: String,
     pub received: Timestamp,
     /// When it happened, by the provider's clock.
-    pub said: Timestamp,
+    pub happened_at: Timestamp,
     pub kind: String,
     pub raw: String,
-    pub told: Vec<Event>,
-    pub dials: Vec<Dial>,
+    pub events: Vec<Event>,
+    pub overrides: Vec<Override>,
     pub holds: Vec<Hold>,
     /// Lanes, templates and languages that the provider releases.
-    pub lifts: Vec<(String, String, String)>,
-    pub says: Vec<Said>,
+    pub releases: Vec<(String, String, String)>,
+    pub reports: Vec<ProviderReport>,
 }
 
 /// The last report of the provider about something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct ProviderReport {
     pub about: Subject,
     /// `quality`, `status`, …
     pub what: String,
@@ -160,7 +160,7 @@ pub struct Said {
     pub at: Timestamp,
 }
 
-impl Said {
+impl ProviderReport {
     /// What is recorded of an account or a number that belongs to no lane.
     const OF_NO_LANE: &str = "of no lane";
 

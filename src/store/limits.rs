@@ -79,7 +79,7 @@ impl ToldBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StepHeldBy {
     /// An operator.
-    Person = 0,
+    Operator = 0,
     /// A limit or budget is reached.
     Limit = 1,
     /// A stop rule: too many earlier messages failed. After an operator's release the rule does not hold it again.
@@ -91,7 +91,7 @@ pub enum StepHeldBy {
 impl StepHeldBy {
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
-            0 => Some(Self::Person),
+            0 => Some(Self::Operator),
             1 => Some(Self::Limit),
             2 => Some(Self::Rule),
             3 => Some(Self::Refusal),

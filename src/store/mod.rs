@@ -34,24 +34,26 @@ mod suppressed;
 mod verbs;
 mod walk;
 
-pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, Spread, Start};
+pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
 pub use book::{Book, Entry};
 pub use case::Case;
 pub use dispatch_verbs::Dispatch;
 pub use error::{DiskTrouble, Error};
 pub use expected::Waiting;
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
-pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
-pub use lanes::{BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble};
+pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, Sender};
+pub use lanes::{
+    AccountEvent, BucketOf, HeldBy, Hold, LaneState, NotedBucket, Override, ProviderReport, Standing, Trouble,
+};
 #[cfg(test)]
 pub(crate) use lease::started;
 pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
 pub use limits::{Recall, StepHeldBy, StepHold, ToldBy};
 pub use marked::Marked;
 pub use model::{
-    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, Found, Heard, KeptGap,
-    Key, KnownAs, Lane, LinkState, NewAudience, Node, Question, TierPlace, TierUse, Turned, TurnedAway, Turns,
-    Unwritable,
+    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, Found, KeptGap, Key,
+    KnownAs, Lane, LinkState, NewAudience, Node, Question, RejectedWebhooks, RejectionReason, ReportedStatus, TierSlot,
+    TierUse, Turns, Unwritable,
 };
 pub use node_verbs::Nodes;
 pub use receipt_verbs::{Kept, Receipts, Taken};
@@ -61,9 +63,9 @@ pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
 #[cfg(test)]
 pub(crate) use sqlite::tests::run_sql;
-pub use suppressed::Hush;
+pub use suppressed::Suppression;
 pub use verbs::Store;
-pub use walk::{Copied, Frame, Scope, Twin, Walk, Whole};
+pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 
 use std::sync::Arc;
 

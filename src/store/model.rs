@@ -110,7 +110,7 @@ pub struct TierUse {
 
 /// A recipient's slot of a portfolio's tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TierPlace {
+pub struct TierSlot {
     pub person: Msisdn,
     /// When it was taken last.
     pub at: Timestamp,
@@ -118,7 +118,7 @@ pub struct TierPlace {
     pub before: Option<Timestamp>,
 }
 
-impl TierPlace {
+impl TierSlot {
     /// The known times at which it was taken.
     pub fn times(self) -> impl Iterator<Item = (Msisdn, Timestamp)> {
         self.before.into_iter().chain([self.at]).map(move |at| (self.person, at))
@@ -191,7 +191,7 @@ pub struct Beat {
     /// The states of provider addresses that have changed.
     pub links: Vec<LinkState>,
     /// Webhooks that were turned away since the last beat.
-    pub turned_away: Vec<Turned>,
+    pub turned_away: Vec<RejectedWebhooks>,
 }
 
 impl Beat {
@@ -266,13 +266,13 @@ impl KeptGap {
 
 /// Why a webhook was turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TurnedAway {
+pub enum RejectionReason {
     Signature = 0,
     Nothing = 1,
     TooLarge = 2,
 }
 
-impl TurnedAway {
+impl RejectionReason {
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Signature),
@@ -285,8 +285,8 @@ impl TurnedAway {
 
 /// The number of webhooks that were turned away for one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turned {
-    pub why: TurnedAway,
+pub struct RejectedWebhooks {
+    pub why: RejectionReason,
     pub count: u64,
     pub since: Timestamp,
     pub latest: Timestamp,
@@ -317,7 +317,7 @@ pub struct Asked {
     /// The earliest time to ask again.
     pub again: Timestamp,
     /// Whether the provider reported the attempt's status.
-    pub said: bool,
+    pub is_answered: bool,
 }
 
 /// An attempt to ask about.
@@ -332,7 +332,7 @@ pub struct Question {
 
 /// The highest status that was reported for an accepted attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum ReportedStatus {
     Nothing,
     Sent,
 }
@@ -365,7 +365,7 @@ mod tests {
     fn the_times_of_a_slot_include_the_one_before() {
         let [before, at] = [100, 200].map(Timestamp::from_millis);
         let recipient = Msisdn::try_from(6_591_234_567_u64).unwrap();
-        let times = |before| TierPlace { person: recipient, at, before }.times().collect::<Vec<_>>();
+        let times = |before| TierSlot { person: recipient, at, before }.times().collect::<Vec<_>>();
         assert_eq!(times(None), [(recipient, at)]);
         assert_eq!(times(Some(before)), [(recipient, before), (recipient, at)]);
     }

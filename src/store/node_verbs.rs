@@ -1,6 +1,8 @@
 //! The part of the contract that is about servers: the lease, contact with the provider, and the state of lanes.
 
-use super::{Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Result, Started, Turned, Unwritable};
+use super::{
+    Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, RejectedWebhooks, Result, Started, Unwritable,
+};
 use crate::domain::Timestamp;
 
 /// What servers store about themselves, for one another and for commands.
@@ -28,7 +30,7 @@ pub trait Nodes: Send + Sync + std::fmt::Debug {
     /// Records that a node has stopped, and its final watermark; gives its lease back if it still holds it.
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;
     /// Counts the webhooks that were turned away, for each reason since the last day without any.
-    async fn turned_away(&self) -> Result<Vec<Turned>>;
+    async fn turned_away(&self) -> Result<Vec<RejectedWebhooks>>;
     /// Reads the state of lanes, as last reported by nodes that were seen since `since` and have not stopped.
     async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>>;
     /// Records a gap, and deletes the gaps that ended before `forget`.

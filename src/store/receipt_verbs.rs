@@ -1,8 +1,7 @@
 //! The part of the contract that is about webhooks: receipts, messages from recipients, and account events.
 
 use super::{
-    Alias, BusinessEvent, Change, Found, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray, StrayCount,
-    StrayKind,
+    AccountEvent, Alias, Change, Found, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray, StrayCount, StrayKind,
 };
 use crate::domain::{MessageKey, Msisdn, Timestamp};
 
@@ -63,5 +62,5 @@ pub trait Receipts: Send + Sync + std::fmt::Debug {
     async fn stray_counts(&self) -> Result<Vec<StrayCount>>;
 
     /// Stores account events and applies them, each once; returns how many were new.
-    async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32>;
+    async fn take_business(&self, events: Vec<AccountEvent>) -> Result<u32>;
 }

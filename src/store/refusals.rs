@@ -49,7 +49,7 @@ impl Refusals {
     }
 
     /// What to recall if refusals with this code are the sender's fault now.
-    pub(super) fn are_senders(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
+    pub(super) fn recall_if_senders_fault(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
         if self.steps.load(Ordering::Acquire) & step.bit() == 0 {
             return None;
         }
@@ -100,12 +100,12 @@ mod tests {
         let refusals = Refusals::default();
         assert_eq!(refuse(&refusals, 19, 3_041), None);
         assert_eq!(refusals.refused(STEP, ToldBy::Answer, 3_041, 18, second(19)), None, "the same message again");
-        assert_eq!(refusals.are_senders(STEP, ToldBy::Answer, 3_041), None);
+        assert_eq!(refusals.recall_if_senders_fault(STEP, ToldBy::Answer, 3_041), None);
         let recall = Some(Recall { by: ToldBy::Answer, code: 3_041, since: second(0), until: second(20) });
         assert_eq!(refusals.refused(STEP, ToldBy::Answer, 3_041, 19, second(20)), recall);
         assert_eq!(refusals.refused(STEP, ToldBy::Answer, 3_041, 20, second(90)), recall);
-        assert_eq!(refusals.are_senders(STEP, ToldBy::Answer, 3_041), recall);
-        assert_eq!(refusals.are_senders(STEP, ToldBy::Answer, 3_043), None);
+        assert_eq!(refusals.recall_if_senders_fault(STEP, ToldBy::Answer, 3_041), recall);
+        assert_eq!(refusals.recall_if_senders_fault(STEP, ToldBy::Answer, 3_043), None);
     }
 
     #[test]

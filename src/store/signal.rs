@@ -37,7 +37,7 @@ impl Signals {
     }
 
     /// Sends hints about queues and timers that committed changes or decisions have touched.
-    pub fn tell(&self, signals: &[Signal]) {
+    pub fn send(&self, signals: &[Signal]) {
         for signal in signals {
             // A command has no readers, so that sending may fail.
             let _ = self.0.send(*signal);
@@ -107,13 +107,13 @@ pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
 
 /// The queues of messages that join a batch, for the hints about them once the batch is known.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct JoinedQueues {
     queues: BTreeSet<(StepIndex, LaneId, Timestamp)>,
     /// When the first of them stops waiting.
     due: Option<Timestamp>,
 }
 
-impl Places {
+impl JoinedQueues {
     pub(super) fn of(joining: &Joining) -> Self {
         let starts = || [&joining.start].into_iter().chain(joining.elsewhere.iter().map(|(_, start)| start));
         let queues =

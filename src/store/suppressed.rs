@@ -14,7 +14,7 @@ pub(super) const LISTED_MAX: u32 = 10_000;
 /// A claim that begins after a suppression reads the opt-outs itself. So a suppression concerns only messages that were
 /// claimed before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hush(u64);
+pub struct Suppression(u64);
 
 /// The suppressed recipients. There are nearly always none, and then a look-up costs next to nothing.
 #[derive(Debug, Default)]
@@ -22,12 +22,12 @@ pub(super) struct Suppressed(RwLock<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    latest: Hush,
+    latest: Suppression,
     /// The latest suppression of each recipient.
-    listed: HashMap<Msisdn, Hush>,
+    listed: HashMap<Msisdn, Suppression>,
     /// Set when there are too many recipients to list: then every recipient counts as suppressed, and the next claim reads
     /// who has opted out.
-    everybody: Option<Hush>,
+    everybody: Option<Suppression>,
 }
 
 impl Suppressed {
@@ -54,12 +54,12 @@ impl Suppressed {
         });
     }
 
-    pub(super) fn latest(&self) -> Hush {
+    pub(super) fn latest(&self) -> Suppression {
         self.read().latest
     }
 
     /// Whether a message for the recipient that was claimed after `since` must not be sent.
-    pub(super) fn is_suppressed(&self, recipient: Msisdn, since: Hush) -> bool {
+    pub(super) fn is_suppressed(&self, recipient: Msisdn, since: Suppression) -> bool {
         let inner = self.read();
         inner.everybody > Some(since) || inner.listed.get(&recipient) > Some(&since)
     }
@@ -70,7 +70,7 @@ impl Suppressed {
     }
 
     /// Ends the suppressions up to this one. A recipient who was suppressed again since then stays suppressed.
-    pub(super) fn end(&self, until: Hush) {
+    pub(super) fn end(&self, until: Suppression) {
         self.change(|inner| {
             inner.listed.retain(|_, suppression| *suppression > until);
             inner.everybody = inner.everybody.filter(|suppression| *suppression > until);

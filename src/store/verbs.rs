@@ -13,13 +13,14 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Heard, Hold, Inbound,
-    InboundOf, Joined, Joining, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result,
-    Said, Scope, Sender, Spread, StepHold, TierPlace, Turns, Walk, Whole, Whom, Wish,
+    Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Edition, Hold, Inbound, InboundOf,
+    Joined, Joining, Lane, MessageFacts, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
+    PieceOfMessages, ProviderReport, Question, Receipt, ReportedStatus, Result, Scope, Sender, StepHold, TierSlot,
+    Turns, Walk, Whom,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
-    Span, StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OverridableSetting, Plan,
+    Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
 
@@ -64,7 +65,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// Finds a recipient's positions in these audiences, or in all.
     ///
     /// - Reads the filter of every piece, and then the few pieces that may contain the recipient.
-    async fn places_of(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>>;
+    async fn find_recipient(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>>;
 
     // Batches.
 
@@ -79,7 +80,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// - Repeating a call after a crash changes nothing.
     /// - Recipients who are excluded or have opted out become messages that are skipped.
     /// - Fails with [`super::Error::Gone`] if the batch was removed meanwhile.
-    async fn spread(&self, spread: Spread) -> Result<u32>;
+    async fn write_messages(&self, spread: PieceOfMessages) -> Result<u32>;
     /// Makes a batch visible with all its messages: the one switch at the end of a launch.
     ///
     /// - Changes nothing if the batch is published already.
@@ -169,7 +170,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         &self,
         batch: BatchId,
         steps: Vec<StepIndex>,
-        heard: Heard,
+        heard: ReportedStatus,
         from: Timestamp,
         until: Timestamp,
         limit: u32,
@@ -188,7 +189,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// Reads the receipts of a message, in order of arrival.
     async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>>;
     /// Reads a message with every fact about it and its recipient, as of one instant.
-    async fn whole(&self, message: MessageKey) -> Result<Option<Whole>>;
+    async fn message_facts(&self, message: MessageKey) -> Result<Option<MessageFacts>>;
     /// Lists attempts of a batch whose result is unknown.
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>>;
 
@@ -236,20 +237,26 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// Reads what a batch has spent on each of its steps that has prices.
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>>;
     /// Lists the settings that were changed while a server ran.
-    async fn dials(&self) -> Result<Vec<Dial>>;
+    async fn overrides(&self) -> Result<Vec<Override>>;
     /// Changes a setting.
     ///
     /// - Returns the number of the decision.
     /// - Returns `None` and changes only the events if a later change applies, or an operator's of a rate.
-    async fn turn(&self, dial: Dial, now: Timestamp) -> Result<Option<u64>>;
+    async fn set_override(&self, overridden: Override, now: Timestamp) -> Result<Option<u64>>;
     /// Resets a setting to the value in the file.
     ///
     /// - Returns the number of the decision, or `None` if the file's value applied already.
-    async fn turn_back(&self, knob: Knob, name: String, origin: Origin, now: Timestamp) -> Result<Option<u64>>;
+    async fn end_override(
+        &self,
+        setting: OverridableSetting,
+        name: String,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Option<u64>>;
     /// Reads the recorded state of token buckets.
     async fn buckets(&self) -> Result<Vec<NotedBucket>>;
     /// Reads the last report of the provider about each lane, portfolio and template.
-    async fn said(&self) -> Result<Vec<Said>>;
+    async fn provider_reports(&self) -> Result<Vec<ProviderReport>>;
     /// Stops counting the tier slots of all portfolios and lanes but these.
     async fn count_no_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()>;
     /// Counts the tier slots of portfolios on these lanes, in pieces, from `since` on.
@@ -263,13 +270,13 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
         from: Option<MessageKey>,
     ) -> Result<Option<MessageKey>>;
     /// Lists the slots in these portfolios that were taken after `since`, earliest first.
-    async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>>;
+    async fn tier_slots(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierSlot>>>;
     /// Counts the slots that were taken after `since`, for each portfolio that has any.
     async fn tiers_used(&self, since: Timestamp) -> Result<BTreeMap<String, u32>>;
     /// Deletes, in pieces, the slots that were taken at `before` or earlier and no longer count.
-    async fn forget_places(&self, before: Timestamp) -> Result<()>;
+    async fn forget_slots(&self, before: Timestamp) -> Result<()>;
     /// Takes slots for recipients at these times, even if none is free.
-    async fn take_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()>;
+    async fn take_slots(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()>;
     /// Records opt-outs; returns how many recipients had not opted out before.
     ///
     /// - An opt-out changes nothing if the recipient has opted in by a later message.
@@ -286,7 +293,7 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// Lists the opt-outs with their sources, in order of the number, after `after`.
     async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>>;
     /// Lists every opt-out and opt-in of a recipient, in the order in which they were recorded.
-    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<Wish>>;
+    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<OptOutRecord>>;
     /// Reads the number of the latest opt-out of all recipients; 0 if there is none.
     async fn last_stop(&self) -> Result<i64>;
     /// Lists opt-outs after number `after`, in the order in which they were recorded.

@@ -16,7 +16,7 @@ pub enum Scope {
     /// The same, and the provider's ids that name more than one attempt.
     FactsAndTwins,
     /// Messages with their facts and recipients.
-    People,
+    FactsAndRecipients,
 }
 
 /// The progress of the copy of a batch.
@@ -33,20 +33,20 @@ pub struct Walk {
     pub frame: Frame,
     /// The first hundred twins; empty unless they were requested.
     pub twins: Vec<Twin>,
-    pages: BoxStream<'static, Result<Vec<Whole>>>,
+    pages: BoxStream<'static, Result<Vec<MessageFacts>>>,
 }
 
 impl Walk {
     pub(super) fn new(
         frame: Frame,
         twins: Vec<Twin>,
-        pages: impl Stream<Item = Result<Vec<Whole>>> + Send + 'static,
+        pages: impl Stream<Item = Result<Vec<MessageFacts>>> + Send + 'static,
     ) -> Self {
         Self { frame, twins, pages: Box::pin(pages) }
     }
 
     /// Reads the next messages, in order; `None` after the last.
-    pub async fn next(&mut self) -> Result<Option<Vec<Whole>>> {
+    pub async fn next(&mut self) -> Result<Option<Vec<MessageFacts>>> {
         self.pages.try_next().await
     }
 }
@@ -73,13 +73,13 @@ pub struct Frame {
 
 /// A message with every fact about it.
 #[derive(Debug, Clone)]
-pub struct Whole {
+pub struct MessageFacts {
     pub message: Loaded,
     /// The recipient's country; `None` if the message has no recipient.
     pub country: Option<Country>,
     /// The recipient's phone number; `None` if the message has no recipient.
     pub number: Option<Msisdn>,
-    /// Set only in [`Scope::People`].
+    /// Set only in [`Scope::FactsAndRecipients`].
     pub recipient: Option<Recipient>,
     /// When the recipient opted out.
     pub opted_out: Option<Timestamp>,

@@ -2,7 +2,7 @@
 //!
 //! Lengths are those of the text without its variables: a text too long without them is too long for every recipient.
 
-use super::error::{Error, Place, Problem};
+use super::error::{ContentPart, Error, Problem};
 use super::mark::is_reserved;
 use super::preview::each_text;
 use super::sms::{PARTS_MAX, beyond_gsm7, segments};
@@ -22,7 +22,7 @@ pub fn check(channel: Channel, content: &Content) -> Vec<Error> {
     findings.check_variables(content);
     match content {
         Content::Template(_) if channel != Channel::WhatsApp => findings.add(
-            Place::Template(""),
+            ContentPart::Template(""),
             format!("{channel} does not support WhatsApp templates; write `text = \"…\"` instead"),
         ),
         Content::Template(template) => findings.check_template(template),
@@ -31,8 +31,8 @@ pub fn check(channel: Channel, content: &Content) -> Vec<Error> {
                 findings.check_sms(text, source, encoding.unwrap_or(SmsEncoding::Auto));
             } else {
                 findings.check_text(channel, text);
-                findings.check_sms_only(channel, Place::Source, !source.is_empty());
-                findings.check_sms_only(channel, Place::Encoding, encoding.is_some());
+                findings.check_sms_only(channel, ContentPart::Source, !source.is_empty());
+                findings.check_sms_only(channel, ContentPart::Encoding, encoding.is_some());
             }
         }
     }
@@ -84,7 +84,7 @@ impl Bare {
 struct Findings(Vec<Error>);
 
 impl Findings {
-    fn add(&mut self, place: Place, sentence: impl Into<String>) {
+    fn add(&mut self, place: ContentPart, sentence: impl Into<String>) {
         self.0.push(Error { place, problem: Problem::Rule(sentence.into()) });
     }
 
@@ -101,52 +101,58 @@ impl Findings {
         self.0.extend(seen.err());
     }
 
-    fn check_length(&mut self, place: Place, text: &str, max: usize) {
+    fn check_length(&mut self, place: ContentPart, text: &str, max: usize) {
         let len = bare(text).len();
         if len > max {
             self.add(place, format!("{len} characters are more than the {max} allowed; shorten it"));
         }
     }
 
-    fn check_not_empty(&mut self, place: Place, text: &str) {
+    fn check_not_empty(&mut self, place: ContentPart, text: &str) {
         if bare(text).is_empty() {
             self.add(place, "is empty; write something, or remove it");
         }
     }
 
     fn check_text(&mut self, channel: Channel, text: &str) {
-        self.check_not_empty(Place::Text, text);
+        self.check_not_empty(ContentPart::Text, text);
         let (len, max) = (bare(text).len(), text_max(channel));
         if len > max {
-            self.add(Place::Text, format!("{channel} allows {max} characters, and this text has {len}; shorten it"));
+            self.add(
+                ContentPart::Text,
+                format!("{channel} allows {max} characters, and this text has {len}; shorten it"),
+            );
         }
     }
 
-    fn check_sms_only(&mut self, channel: Channel, place: Place, is_given: bool) {
+    fn check_sms_only(&mut self, channel: Channel, place: ContentPart, is_given: bool) {
         if is_given {
             self.add(place, format!("belongs to an SMS, not to {channel}; remove it"));
         }
     }
 
     fn check_sms(&mut self, text: &str, source: &Sources, encoding: SmsEncoding) {
-        self.check_not_empty(Place::Text, text);
+        self.check_not_empty(ContentPart::Text, text);
         let literal = bare(text).literal;
         let counted = segments(&literal, encoding);
         if counted.parts > PARTS_MAX {
             self.add(
-                Place::Text,
+                ContentPart::Text,
                 format!("an SMS has at most {PARTS_MAX} parts, and this text has {counted}; shorten it"),
             );
         }
         if encoding == SmsEncoding::Gsm7
             && let Some(c) = beyond_gsm7(&literal)
         {
-            self.add(Place::Text, format!("'{c}' cannot be written in GSM7; replace it, or write encoding = \"AUTO\""));
+            self.add(
+                ContentPart::Text,
+                format!("'{c}' cannot be written in GSM7; replace it, or write encoding = \"AUTO\""),
+            );
         }
         let fits = |source: &str| (1..=SOURCE_MAX).contains(&source.trim().chars().count()) && !source.contains("{{");
         if !source.all().all(fits) {
             let sentence = format!("a sender has from 1 to {SOURCE_MAX} characters and no variables; shorten it");
-            self.add(Place::Source, sentence);
+            self.add(ContentPart::Source, sentence);
         }
     }
 
@@ -157,24 +163,24 @@ impl Findings {
                 "invalid template name \"{}\"; write it as at the provider, in lowercase letters, digits and _",
                 template.name
             );
-            self.add(Place::Template("name"), sentence);
+            self.add(ContentPart::Template("name"), sentence);
         }
         if !is_language(&template.language) {
             let sentence =
                 format!("invalid language \"{}\"; write it as at the provider, such as en or en_US", template.language);
-            self.add(Place::Template("language"), sentence);
+            self.add(ContentPart::Template("language"), sentence);
         }
         if let Some(header) = &template.header {
             self.check_header(header, template.category);
         }
         for (index, text) in template.body.iter().enumerate() {
-            self.check_not_empty(Place::Body(index + 1), text);
+            self.check_not_empty(ContentPart::Body(index + 1), text);
         }
         let body: usize = template.body.iter().map(|text| bare(text).len()).sum();
         if body > BODY_MAX {
             let sentence =
                 format!("the body parameters have {body} characters, and a body allows {BODY_MAX}; shorten them");
-            self.add(Place::Template("body"), sentence);
+            self.add(ContentPart::Template("body"), sentence);
         }
         self.check_buttons(&template.buttons, template.category);
     }
@@ -182,30 +188,30 @@ impl Findings {
     fn check_header(&mut self, header: &Header, category: Category) {
         match header {
             Header::Text(text) => {
-                let place = Place::Header("text");
+                let place = ContentPart::Header("text");
                 self.check_not_empty(place, text);
                 self.check_length(place, text, HEADER_TEXT_MAX);
                 if bare(text).variables > 1 {
                     self.add(place, "a header allows one variable; put the others into the body");
                 }
             }
-            Header::Image(url) => self.check_url(Place::Header("image"), url),
-            Header::Video(url) => self.check_url(Place::Header("video"), url),
-            Header::Document(url) => self.check_url(Place::Header("document"), url),
+            Header::Image(url) => self.check_url(ContentPart::Header("image"), url),
+            Header::Video(url) => self.check_url(ContentPart::Header("video"), url),
+            Header::Document(url) => self.check_url(ContentPart::Header("document"), url),
             Header::Location { latitude, longitude, name, address } => {
                 if category == Category::Authentication {
                     let sentence = "an AUTHENTICATION template cannot have a location; remove it";
-                    self.add(Place::Header("location"), sentence);
+                    self.add(ContentPart::Header("location"), sentence);
                 }
-                self.check_degrees(Place::Header("latitude"), latitude, 90.0);
-                self.check_degrees(Place::Header("longitude"), longitude, 180.0);
-                self.check_not_empty(Place::Header("name"), name);
-                self.check_not_empty(Place::Header("address"), address);
+                self.check_degrees(ContentPart::Header("latitude"), latitude, 90.0);
+                self.check_degrees(ContentPart::Header("longitude"), longitude, 180.0);
+                self.check_not_empty(ContentPart::Header("name"), name);
+                self.check_not_empty(ContentPart::Header("address"), address);
             }
         }
     }
 
-    fn check_url(&mut self, place: Place, url: &str) {
+    fn check_url(&mut self, place: ContentPart, url: &str) {
         let begins_well = match pieces(url).as_deref() {
             Ok([Piece::Literal(literal), ..]) => literal.starts_with("https://") || literal.starts_with("http://"),
             // A column may hold the whole address. A malformed variable gets an error of its own.
@@ -218,7 +224,7 @@ impl Findings {
         self.check_length(place, url, URL_MAX);
     }
 
-    fn check_degrees(&mut self, place: Place, text: &str, most: f64) {
+    fn check_degrees(&mut self, place: ContentPart, text: &str, most: f64) {
         if bare(text).variables > 0 {
             return;
         }
@@ -231,28 +237,28 @@ impl Findings {
     fn check_buttons(&mut self, buttons: &[Button], category: Category) {
         if buttons.len() > BUTTONS_MAX {
             let sentence = format!("{} are more than the {BUTTONS_MAX} allowed; remove some", buttons.len());
-            self.add(Place::Template("buttons"), sentence);
+            self.add(ContentPart::Template("buttons"), sentence);
         }
         for (position, button) in buttons.iter().enumerate() {
             if usize::from(button.index) >= BUTTONS_MAX {
                 self.add(
-                    Place::Button(button.index, "index"),
+                    ContentPart::Button(button.index, "index"),
                     "the index of a button is from 0 to 9, as in the template",
                 );
             } else if buttons[..position].iter().any(|earlier| earlier.index == button.index) {
                 self.add(
-                    Place::Button(button.index, "index"),
+                    ContentPart::Button(button.index, "index"),
                     "two buttons have this index; number them as in the template",
                 );
             }
             match &button.action {
                 ButtonAction::Url(text) => {
-                    self.check_not_empty(Place::Button(button.index, "url"), text);
-                    self.check_length(Place::Button(button.index, "url"), text, URL_MAX);
+                    self.check_not_empty(ContentPart::Button(button.index, "url"), text);
+                    self.check_length(ContentPart::Button(button.index, "url"), text, URL_MAX);
                 }
-                ButtonAction::Payload(text) => self.check_not_empty(Place::Button(button.index, "payload"), text),
+                ButtonAction::Payload(text) => self.check_not_empty(ContentPart::Button(button.index, "payload"), text),
                 ButtonAction::CopyCode(text) => {
-                    self.check_copy_code(Place::Button(button.index, "copy_code"), text, category);
+                    self.check_copy_code(ContentPart::Button(button.index, "copy_code"), text, category);
                 }
                 ButtonAction::Flow(_) => {}
             }
@@ -261,12 +267,12 @@ impl Findings {
             let count = buttons.iter().filter(|button| kind_of(&button.action) == kind).count();
             if count > most {
                 let sentence = format!("{count} {kind} buttons are more than the {most} allowed; remove some");
-                self.add(Place::Template("buttons"), sentence);
+                self.add(ContentPart::Template("buttons"), sentence);
             }
         }
     }
 
-    fn check_copy_code(&mut self, place: Place, text: &str, category: Category) {
+    fn check_copy_code(&mut self, place: ContentPart, text: &str, category: Category) {
         let bare = bare(text);
         if bare.len() > 15 || (bare.variables == 0 && bare.len() < 4) {
             self.add(place, format!("invalid coupon code \"{text}\"; it must have 4 to 15 characters"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A text of a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum ContentPart {
     /// The template as a whole, or one of its keys.
     Template(&'static str),
     Text,
@@ -17,7 +17,7 @@ pub enum Place {
     Button(u8, &'static str),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ContentPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Template("") => f.write_str("template"),
@@ -36,7 +36,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct Error {
-    pub place: Place,
+    pub place: ContentPart,
     pub problem: Problem,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::error::{Error, Place, Problem};
+use super::error::{ContentPart, Error, Problem};
 use super::text::{Piece, find_column, pieces};
 use crate::domain::{ButtonAction, Content, Header, Span};
 
@@ -84,29 +84,29 @@ pub(super) fn is_reserved(c: char) -> bool {
     ('\u{FDD0}'..='\u{FDEF}').contains(&c)
 }
 
-pub(super) type Visit<'a> = dyn FnMut(Place, &mut String) -> Result<(), Error> + 'a;
+pub(super) type Visit<'a> = dyn FnMut(ContentPart, &mut String) -> Result<(), Error> + 'a;
 
 /// Calls `visit` for each text that may hold variables, in reading order.
 pub(super) fn walk(content: &mut Content, visit: &mut Visit<'_>) -> Result<(), Error> {
     let template = match content {
-        Content::Text { text, source: _, encoding: _ } => return visit(Place::Text, text),
+        Content::Text { text, source: _, encoding: _ } => return visit(ContentPart::Text, text),
         Content::Template(template) => template,
     };
     match &mut template.header {
         None => {}
-        Some(Header::Text(text)) => visit(Place::Header("text"), text)?,
-        Some(Header::Image(url)) => visit(Place::Header("image"), url)?,
-        Some(Header::Video(url)) => visit(Place::Header("video"), url)?,
-        Some(Header::Document(url)) => visit(Place::Header("document"), url)?,
+        Some(Header::Text(text)) => visit(ContentPart::Header("text"), text)?,
+        Some(Header::Image(url)) => visit(ContentPart::Header("image"), url)?,
+        Some(Header::Video(url)) => visit(ContentPart::Header("video"), url)?,
+        Some(Header::Document(url)) => visit(ContentPart::Header("document"), url)?,
         Some(Header::Location { latitude, longitude, name, address }) => {
-            visit(Place::Header("latitude"), latitude)?;
-            visit(Place::Header("longitude"), longitude)?;
-            visit(Place::Header("name"), name)?;
-            visit(Place::Header("address"), address)?;
+            visit(ContentPart::Header("latitude"), latitude)?;
+            visit(ContentPart::Header("longitude"), longitude)?;
+            visit(ContentPart::Header("name"), name)?;
+            visit(ContentPart::Header("address"), address)?;
         }
     }
     for (index, text) in template.body.iter_mut().enumerate() {
-        visit(Place::Body(index + 1), text)?;
+        visit(ContentPart::Body(index + 1), text)?;
     }
     for button in &mut template.buttons {
         let (kind, text) = match &mut button.action {
@@ -115,7 +115,7 @@ pub(super) fn walk(content: &mut Content, visit: &mut Visit<'_>) -> Result<(), E
             ButtonAction::CopyCode(text) => ("copy_code", text),
             ButtonAction::Flow(text) => ("flow", text),
         };
-        visit(Place::Button(button.index, kind), text)?;
+        visit(ContentPart::Button(button.index, kind), text)?;
     }
     Ok(())
 }

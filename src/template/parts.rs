@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::error::ContentPart;
 use super::error::Error;
-use super::error::Place;
 use super::sms::segments;
 use super::text::{Piece, filled, find_column, pieces};
 use crate::domain::SmsEncoding;
@@ -25,7 +25,7 @@ enum Counted {
 
 impl PartsOf {
     pub fn new(text: &str, encoding: SmsEncoding, columns: &[String]) -> Result<Self, Error> {
-        let at = |problem| Error { place: Place::Text, problem };
+        let at = |problem| Error { place: ContentPart::Text, problem };
         let counted = |piece: Piece<'_>| match piece {
             Piece::Literal(text) => Ok(Counted::Literal(text.to_owned())),
             Piece::Variable { name, default } => {

@@ -1,6 +1,6 @@
 //! Shows an operator the message of a recipient.
 
-use super::error::{Error, Place};
+use super::error::{ContentPart, Error};
 use super::mark::walk;
 use super::sms::segments;
 use super::text::{Piece, filled, find_column, pieces};
@@ -18,7 +18,7 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
     let mut lines = Vec::new();
     if let Content::Template(template) = content {
         let text = format!("{} ({}, {})", template.name, template.language, template.category);
-        lines.push(Line { label: Place::Template("").to_string(), text });
+        lines.push(Line { label: ContentPart::Template("").to_string(), text });
     }
     each_text(content, |place, text| {
         let at = |problem| Error { place, problem };
@@ -51,7 +51,7 @@ impl Line {
 }
 
 /// The texts of a content without their variables, which every recipient gets.
-pub fn literals(content: &Content) -> Result<Vec<(Place, String)>, Error> {
+pub fn literals(content: &Content) -> Result<Vec<(ContentPart, String)>, Error> {
     let mut found = Vec::new();
     each_text(content, |place, text| {
         let pieces = pieces(text).map_err(|problem| Error { place, problem })?;
@@ -65,7 +65,10 @@ pub fn literals(content: &Content) -> Result<Vec<(Place, String)>, Error> {
     Ok(found)
 }
 
-pub(super) fn each_text(content: &Content, mut see: impl FnMut(Place, &str) -> Result<(), Error>) -> Result<(), Error> {
+pub(super) fn each_text(
+    content: &Content,
+    mut see: impl FnMut(ContentPart, &str) -> Result<(), Error>,
+) -> Result<(), Error> {
     // `walk` needs a mutable content. A copy avoids a second walk, and speed does not matter here.
     walk(&mut content.clone(), &mut |place, text| see(place, text))
 }

@@ -189,7 +189,7 @@ mod tests {
     fn a_hold_with_another_reason_is_reported_as_new() {
         let holds = Holds::default();
         holds.put(refused(1), second(0));
-        let paused = Hold { by: HeldBy::Person, origin: Origin::operator("Ann", None), ..refused(2) };
+        let paused = Hold { by: HeldBy::Operator, origin: Origin::operator("Ann", None), ..refused(2) };
         assert!(holds.replace(vec![paused.clone()], 1, second(2)));
         assert!(!holds.replace(vec![paused], 2, second(3)));
     }

@@ -31,7 +31,7 @@ pub use backoff::{Backoff, Throttling};
 pub use bucket::{Bucket, Pace, Reserved, RetryAt};
 pub use circuit::{Admission, Circuit, End, Era, Permit, Read};
 pub use holds::Holds;
-pub use overrides::{in_file, is_over, turned};
+pub use overrides::{in_file, is_over, with_overrides};
 pub use pairs::Pairs;
 pub use standstill::{Cause, Standstill};
 pub use tenure::{LEASE, Tenure};

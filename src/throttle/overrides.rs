@@ -1,59 +1,66 @@
 //! Settings overridden while the server runs: applies them to the configuration.
 
 use crate::config::{Config, Lane};
-use crate::domain::{Knob, Rate, Tier};
-use crate::store::Dial;
+use crate::domain::{OverridableSetting, Rate, Tier};
+use crate::store::Override;
 
 /// The value in the file of a setting that can be overridden; `None` if the file has no such name.
-pub fn in_file(config: &Config, knob: Knob, name: &str) -> Option<String> {
-    match knob {
-        Knob::Rate => config.lane(name).map(|lane| lane.rate.to_string()),
-        Knob::Burst => config.lane(name).map(|lane| lane.burst.to_string()),
-        Knob::AccountRate => config.account(name)?.rate.map(|rate| rate.to_string()),
-        Knob::Tier => config.portfolios().find(|(known, _)| *known == name).map(|(_, tier)| tier.to_string()),
+pub fn in_file(config: &Config, setting: OverridableSetting, name: &str) -> Option<String> {
+    match setting {
+        OverridableSetting::Rate => config.lane(name).map(|lane| lane.rate.to_string()),
+        OverridableSetting::Burst => config.lane(name).map(|lane| lane.burst.to_string()),
+        OverridableSetting::AccountRate => config.account(name)?.rate.map(|rate| rate.to_string()),
+        OverridableSetting::Tier => {
+            config.portfolios().find(|(known, _)| *known == name).map(|(_, tier)| tier.to_string())
+        }
     }
 }
 
 /// Whether an override is outdated, because the value in the file has changed since.
-pub fn is_over(config: &Config, dial: &Dial) -> bool {
-    in_file(config, dial.knob, &dial.name).is_none_or(|says| says != dial.in_file)
+pub fn is_over(config: &Config, overridden: &Override) -> bool {
+    in_file(config, overridden.setting, &overridden.name).is_none_or(|says| says != overridden.in_file)
 }
 
 /// The configuration with all overrides. An override that cannot be parsed changes nothing.
-pub fn turned(config: &Config, dials: &[Dial]) -> Config {
+pub fn with_overrides(config: &Config, overrides: &[Override]) -> Config {
     let mut config = config.clone();
     // A burst without an override follows the rate, so rates come first.
-    let in_order = |knob: Knob| dials.iter().filter(move |dial| dial.knob == knob);
-    let counting: Vec<Dial> =
-        Knob::ALL.iter().flat_map(|knob| in_order(*knob)).filter(|dial| !is_over(&config, dial)).cloned().collect();
-    for dial in counting {
-        apply(&mut config, &dial);
+    let in_order =
+        |setting: OverridableSetting| overrides.iter().filter(move |overridden| overridden.setting == setting);
+    let counting: Vec<Override> = OverridableSetting::ALL
+        .iter()
+        .flat_map(|setting| in_order(*setting))
+        .filter(|overridden| !is_over(&config, overridden))
+        .cloned()
+        .collect();
+    for overridden in counting {
+        apply(&mut config, &overridden);
     }
     config
 }
 
-fn apply(config: &mut Config, dial: &Dial) {
+fn apply(config: &mut Config, overridden: &Override) {
     let lanes = config.lanes.iter_mut();
-    match dial.knob {
-        Knob::Rate => {
-            if let (Some(lane), Ok(rate)) = (named(lanes, &dial.name), dial.value.parse::<Rate>()) {
+    match overridden.setting {
+        OverridableSetting::Rate => {
+            if let (Some(lane), Ok(rate)) = (named(lanes, &overridden.name), overridden.value.parse::<Rate>()) {
                 *lane = lane.at_rate(rate);
             }
         }
-        Knob::Burst => {
-            if let (Some(lane), Ok(burst)) = (named(lanes, &dial.name), dial.value.parse()) {
+        OverridableSetting::Burst => {
+            if let (Some(lane), Ok(burst)) = (named(lanes, &overridden.name), overridden.value.parse()) {
                 lane.burst = burst;
             }
         }
-        Knob::AccountRate => {
-            let account = config.accounts.iter_mut().find(|account| account.name == dial.name);
-            if let (Some(account), Ok(rate)) = (account, dial.value.parse::<Rate>()) {
+        OverridableSetting::AccountRate => {
+            let account = config.accounts.iter_mut().find(|account| account.name == overridden.name);
+            if let (Some(account), Ok(rate)) = (account, overridden.value.parse::<Rate>()) {
                 account.rate = Some(rate);
             }
         }
-        Knob::Tier => {
-            if let Ok(tier) = dial.value.parse::<Tier>() {
-                lanes.filter(|lane| lane.tiered() == Some(&dial.name)).for_each(|lane| lane.tier = tier);
+        OverridableSetting::Tier => {
+            if let Ok(tier) = overridden.value.parse::<Tier>() {
+                lanes.filter(|lane| lane.tiered() == Some(&overridden.name)).for_each(|lane| lane.tier = tier);
             }
         }
     }
@@ -80,9 +87,9 @@ mod tests {
         Config::read(Some((std::path::Path::new("volley.toml"), &text)), std::iter::empty(), none).unwrap().config
     }
 
-    fn dial(knob: Knob, name: &str, value: &str, in_file: &str) -> Dial {
-        Dial {
-            knob,
+    fn overridden(setting: OverridableSetting, name: &str, value: &str, in_file: &str) -> Override {
+        Override {
+            setting,
             name: name.to_owned(),
             value: value.to_owned(),
             in_file: in_file.to_owned(),
@@ -98,20 +105,24 @@ mod tests {
     #[test]
     fn an_override_applies_until_its_value_in_the_file_changes() {
         let overrides = [
-            dial(Knob::Burst, "one", "9", "4"),
-            dial(Knob::Rate, "one", "400/s", "80/s"),
-            dial(Knob::Rate, "two", "400/s", "80/s"),
-            dial(Knob::Tier, "acme", "10K", "250"),
-            dial(Knob::Rate, "gone", "1/s", "2/s"),
+            overridden(OverridableSetting::Burst, "one", "9", "4"),
+            overridden(OverridableSetting::Rate, "one", "400/s", "80/s"),
+            overridden(OverridableSetting::Rate, "two", "400/s", "80/s"),
+            overridden(OverridableSetting::Tier, "acme", "10K", "250"),
+            overridden(OverridableSetting::Rate, "gone", "1/s", "2/s"),
         ];
-        assert_eq!(shown(&turned(&config("80/s"), &overrides)), ["400/s 9 10K", "400/s 7 10K"]);
-        assert_eq!(shown(&turned(&config("80/s"), &overrides[1..2]))[0], "400/s 20 250", "the burst follows the rate");
-        assert_eq!(shown(&turned(&config("60/s"), &overrides)), ["60/s 3 10K", "400/s 7 10K"]);
+        assert_eq!(shown(&with_overrides(&config("80/s"), &overrides)), ["400/s 9 10K", "400/s 7 10K"]);
+        assert_eq!(
+            shown(&with_overrides(&config("80/s"), &overrides[1..2]))[0],
+            "400/s 20 250",
+            "the burst follows the rate"
+        );
+        assert_eq!(shown(&with_overrides(&config("60/s"), &overrides)), ["60/s 3 10K", "400/s 7 10K"]);
         assert!(is_over(&config("60/s"), &overrides[1]) && !is_over(&config("80/s"), &overrides[1]));
         assert!(is_over(&config("80/s"), &overrides[4]));
-        let account = dial(Knob::AccountRate, "waba", "20/s", "100/s");
-        let rate = turned(&config("80/s"), &[account]).account("waba").unwrap().rate;
+        let account = overridden(OverridableSetting::AccountRate, "waba", "20/s", "100/s");
+        let rate = with_overrides(&config("80/s"), &[account]).account("waba").unwrap().rate;
         assert_eq!(rate, Some("20/s".parse().unwrap()));
-        assert_eq!(in_file(&config("80/s"), Knob::AccountRate, "another"), None);
+        assert_eq!(in_file(&config("80/s"), OverridableSetting::AccountRate, "another"), None);
     }
 }

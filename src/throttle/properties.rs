@@ -88,7 +88,7 @@ fn number(recipient: u8) -> Msisdn {
 fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
     let mut now = Timestamp::from_millis(0);
     let mut slots = Slots::default();
-    let mut window = Arc::new(TierWindow::new(Tier::People(TIER), []));
+    let mut window = Arc::new(TierWindow::new(Tier::Recipients(TIER), []));
     let (mut reserved, mut in_flight, mut submitted) = (Vec::new(), Vec::new(), Vec::new());
     for op in ops {
         match op {
@@ -114,7 +114,7 @@ fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
                 submitted.append(&mut in_flight);
                 let held = slots.0.iter().filter(|(_, (at, _))| *at > now - Tier::HELD);
                 window = Arc::new(TierWindow::new(
-                    Tier::People(TIER),
+                    Tier::Recipients(TIER),
                     held.map(|(recipient, (at, _))| (number(*recipient), *at)),
                 ));
             }

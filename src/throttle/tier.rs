@@ -64,8 +64,8 @@ impl Inner {
     /// The present limit of recipients.
     const fn most(&self) -> u32 {
         match self.tier {
-            Tier::People(recipients) if self.is_counted => recipients,
-            Tier::People(_) => 0,
+            Tier::Recipients(recipients) if self.is_counted => recipients,
+            Tier::Recipients(_) => 0,
             Tier::Unlimited => u32::MAX,
         }
     }
@@ -124,12 +124,12 @@ impl TierWindow {
     pub fn turn(&self, tier: Tier) -> bool {
         let mut inner = self.lock();
         match (inner.tier, tier) {
-            (Tier::Unlimited, Tier::People(_)) => inner.is_counted = false,
-            (Tier::People(_), Tier::Unlimited) => {
+            (Tier::Unlimited, Tier::Recipients(_)) => inner.is_counted = false,
+            (Tier::Recipients(_), Tier::Unlimited) => {
                 inner.recipients.clear();
                 inner.order.clear();
             }
-            (Tier::People(_), Tier::People(_)) | (Tier::Unlimited, Tier::Unlimited) => {}
+            (Tier::Recipients(_), Tier::Recipients(_)) | (Tier::Unlimited, Tier::Unlimited) => {}
         }
         inner.tier = tier;
         tier != Tier::Unlimited && !inner.is_counted
@@ -290,7 +290,7 @@ mod tests {
     }
 
     fn window(recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Arc<TierWindow> {
-        Arc::new(TierWindow::new(Tier::People(250), recipients))
+        Arc::new(TierWindow::new(Tier::Recipients(250), recipients))
     }
 
     #[test]
@@ -362,12 +362,12 @@ mod tests {
     #[test]
     fn a_tier_lowered_below_its_usage_waits_until_enough_slots_end() {
         let window = window((0..10).map(|n| (recipient(n), hour(i64::try_from(n).unwrap()))));
-        assert!(!window.turn(Tier::People(4)));
+        assert!(!window.turn(Tier::Recipients(4)));
         assert_eq!((window.reserve(1, hour(10)).slots(), window.used(hour(10))), (0, 10));
         // Ten are counted and four are allowed, so the seventh slot has to end first.
         assert_eq!(window.next_free(hour(10)), Some(hour(24 + 6)));
         assert_eq!([29, 30].map(|at| window.reserve(1, hour(at)).slots()), [0, 1]);
-        assert!(!window.turn(Tier::People(1_000)));
+        assert!(!window.turn(Tier::Recipients(1_000)));
         assert_eq!(window.reserve(2_000, hour(30)).slots(), 997);
     }
 
@@ -376,7 +376,7 @@ mod tests {
         let window = Arc::new(TierWindow::new(Tier::Unlimited, []));
         let under_way = window.reserve(50, hour(0));
         assert_eq!((under_way.slots(), under_way.is_counted()), (50, false));
-        assert!(window.turn(Tier::People(250)));
+        assert!(window.turn(Tier::Recipients(250)));
         let first = window.reserve(1, hour(1));
         assert_eq!((first.slots(), first.is_counted(), first.is_last()), (0, true, false));
         drop(first);
@@ -385,7 +385,7 @@ mod tests {
         assert!(!window.is_waited_for());
         assert_eq!(window.next_free(hour(1)), Some(hour(1) + SOON));
         window.count((0..248).map(|n| (recipient(n), hour(0))));
-        assert_eq!((window.reserve(9, hour(1)).slots(), window.tier()), (2, Tier::People(250)));
+        assert_eq!((window.reserve(9, hour(1)).slots(), window.tier()), (2, Tier::Recipients(250)));
         assert!(!window.turn(Tier::Unlimited));
         assert_eq!((window.reserve(9, hour(1)).slots(), window.used(hour(1))), (9, 0));
     }

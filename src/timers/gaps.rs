@@ -64,7 +64,7 @@ struct Inner {
     ours: engine::Gaps,
     known: Vec<Known>,
     /// Ended doubts to be logged and stored.
-    over: Vec<Over>,
+    over: Vec<EndedDoubt>,
     /// Addresses whose fallbacks since a time are to be taken back.
     to_take_back: Vec<(usize, Timestamp)>,
     /// When all addresses in doubt were returned last.
@@ -81,7 +81,7 @@ pub struct Doubt {
 
 /// An ended doubt, and until when its gap holds deadlines; `None` if receipts are lost for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Over {
+pub struct EndedDoubt {
     pub gap: Gap,
     pub address: String,
     pub cause: DoubtCause,
@@ -301,12 +301,12 @@ impl Gaps {
         self.doubted.notify_one();
         if !is_brief {
             let address = self.addresses.all()[address].base_url.clone();
-            inner.over.push(Over { gap, address, cause, filled });
+            inner.over.push(EndedDoubt { gap, address, cause, filled });
         }
     }
 
     /// The present doubts, and the doubts that have ended since the last call.
-    pub fn look(&self, now: Timestamp) -> (Vec<Doubt>, Vec<Over>) {
+    pub fn look(&self, now: Timestamp) -> (Vec<Doubt>, Vec<EndedDoubt>) {
         let mut inner = self.lock();
         for address in 0..self.signs.len() {
             self.check_webhook_doubt(&mut inner, address, now);

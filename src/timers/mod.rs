@@ -27,12 +27,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Jumps};
 use crate::domain::{
-    AfterGap, BatchId, Causes, Ending, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp, Told,
+    AfterGap, BatchId, Causes, Ending, FaultReport, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
 use crate::engine::{Decision, Event, Rule, Silence, Standing, advance};
 use crate::store::{Book, Entry, Result, Signal, Store, Verdict};
 
-pub use gaps::{Doubt, Gaps, ON_ITS_WAY, Over};
+pub use gaps::{Doubt, EndedDoubt, Gaps, ON_ITS_WAY};
 use inquiry::Due;
 pub use link::Addresses;
 use recall::Recalls;
@@ -81,7 +81,7 @@ impl Timers {
         let clock = Arc::clone(&self.clock);
         let mut signals = self.store.signals().subscribe();
         let mut recheck = clock.now();
-        let (failing, mut jumps) = (Told::default(), Jumps::of(clock.as_ref()));
+        let (failing, mut jumps) = (FaultReport::default(), Jumps::of(clock.as_ref()));
         while !stop.is_cancelled() {
             // A suspended process received nothing meanwhile, and stores only now what arrived.
             if jumps.jumped(clock.as_ref()).is_some() {
@@ -286,7 +286,10 @@ impl Timers {
         let about = lost.iter().map(|(index, ..)| (due[*index].key, due[*index].present.step)).collect();
         for ((index, accepted, at), question) in lost.into_iter().zip(self.store.questions(about).await?) {
             let lane = due[index].lane;
-            if question.asked.is_some_and(|asked| asked.said && self.gaps.is_filled(lane, accepted, at, asked.at)) {
+            if question
+                .asked
+                .is_some_and(|asked| asked.is_answered && self.gaps.is_filled(lane, accepted, at, asked.at))
+            {
                 silences[index] = Silence::Filled;
             }
         }
@@ -302,7 +305,7 @@ impl Timers {
             let falls_back = || {
                 let event = Event::Due { silence: Silence::Trusted };
                 let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now);
-                matches!(decision, Decision::Moved { rule: Rule::GaveWay(Ending::Deadline), .. })
+                matches!(decision, Decision::Moved { rule: Rule::FellBack(Ending::Deadline), .. })
             };
             if let (Some(address), State::Awaiting { .. }, Some(accepted)) =
                 (self.gaps.address_of(message.lane), message.present.state, message.present.accepted)
@@ -329,7 +332,7 @@ impl Timers {
     ) -> Option<crate::store::Change> {
         let change = entry.decide(message, Event::Due { silence }, now)?;
         let goes_on = change.after.step != change.before.step;
-        Some(change.told_by(entry.could_not_leave(message, Verdict::CouldNotLeave, now).filter(|_| goes_on)))
+        Some(change.told_by(entry.not_submitted(message, Verdict::CouldNotLeave, now).filter(|_| goes_on)))
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use volley::campaign::Launched;
 use volley::clock::Clock;
 use volley::domain::{
-    AttemptId, Channel, Keyword, MessageKey, Outcome, Present, SkipReason, Span, State, StepIndex, WishFrom,
+    AttemptId, Channel, Keyword, MessageKey, OptOutSource, Outcome, Present, SkipReason, Span, State, StepIndex,
 };
 use volley::store::{InboundOf, OptOut};
 
@@ -56,7 +56,7 @@ impl Scene {
     }
 
     async fn written(&self) -> usize {
-        self.world.store.inbound(InboundOf::Everybody, 0, 100).await.unwrap().len()
+        self.world.store.inbound(InboundOf::All, 0, 100).await.unwrap().len()
     }
 
     async fn is_out(&self) -> bool {
@@ -164,7 +164,7 @@ async fn the_providers_word_that_somebody_wants_no_more_reaches_every_other_camp
     let skipped = scene.world.until(MessageKey { batch: other.batch, n: 0 }, "skipped", is_done).await;
     assert!(matches!(skipped.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{skipped:?}");
     let out = scene.world.store.opt_out_list(None, 10).await.unwrap();
-    assert_eq!((out[0].from, out[0].source.as_str()), (WishFrom::Provider, "receipt with code 1051"));
+    assert_eq!((out[0].from, out[0].source.as_str()), (OptOutSource::Provider, "receipt with code 1051"));
     scene.world.stop().await;
 }
 
@@ -228,7 +228,7 @@ async fn a_start_lets_back_whoever_stopped_by_word_and_nobody_whom_an_operator_p
     let again = launch(&scene.world, "name = \"again\"", &[SMS]).await;
     scene.world.until(MessageKey { batch: again.batch, n: 0 }, "handed over", is_awaiting).await;
     let (msisdn, since) = ("+6591000001".parse().unwrap(), scene.world.clock.now());
-    let by_list = OptOut { msisdn, since, from: WishFrom::Operator, source: "a list".to_owned() };
+    let by_list = OptOut { msisdn, since, from: OptOutSource::Operator, source: "a list".to_owned() };
     scene.world.store.opt_out(vec![by_list]).await.unwrap();
     scene.pass(Span::from_secs(10)).await;
     scene.world.write("in-3", Channel::Viber, "START", |_| {}).await;
@@ -359,7 +359,7 @@ async fn people_of_the_practice_provider_write_back_and_some_of_them_stop_and_re
         .await;
     assert_eq!((report.steps[0].read, report.steps[1].handed_over), (100, 0));
     let words = async |keyword: Keyword| {
-        let all = world.store.inbound(InboundOf::Everybody, 0, 1_000).await.unwrap();
+        let all = world.store.inbound(InboundOf::All, 0, 1_000).await.unwrap();
         all.iter().filter(|(_, inbound)| inbound.keyword == Some(keyword)).count()
     };
     let stops = words(Keyword::Stop).await;

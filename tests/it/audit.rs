@@ -110,7 +110,7 @@ const TAMPERED: &[(&str, &str)] = &[
     ("UPDATE attempt SET verdict = 1 WHERE batch = 1 AND n = 0 AND step = 0", "rules"),
     ("UPDATE message SET marks = marks | (1 << 57) WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE message SET accepted = accepted + 3600000 WHERE batch = 1 AND n = 7", "rules"),
-    ("UPDATE message SET first_left = first_left - 3600000 WHERE batch = 1 AND n = 7", "rules"),
+    ("UPDATE message SET first_submitted_at = first_submitted_at - 3600000 WHERE batch = 1 AND n = 7", "rules"),
     ("UPDATE message SET step = 0 WHERE batch = 1 AND n = 7", "rules"),
     ("UPDATE message SET due = accepted WHERE batch = 1 AND n = 7", "rules"),
     (
@@ -136,7 +136,7 @@ const TAMPERED: &[(&str, &str)] = &[
     ),
     ("UPDATE batch SET cancelled_at = created_at - 60000, state = 6 WHERE id = 1", "in_time"),
     (
-        "INSERT INTO opt_out (msisdn, since, source, words) SELECT msisdn, first_left - 60000, 2, 'STOP' FROM message \
+        "INSERT INTO opt_out (msisdn, since, source, words) SELECT msisdn, first_submitted_at - 60000, 2, 'STOP' FROM message \
          WHERE batch = 1 AND n = 0",
         "in_time",
     ),

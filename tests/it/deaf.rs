@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
-use volley::store::{Direction, TurnedAway};
+use volley::store::{Direction, RejectionReason};
 
 use crate::support::by_hand::{AUTHORIZATION, ByHand, Says, VIBER_THEN_SMS, is_awaiting};
 
@@ -83,7 +83,7 @@ async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
         .when("they are counted on disk", async || {
             let turned = world.store.turned_away().await.unwrap();
             let counts: Vec<_> = turned.iter().map(|turned| (turned.why, turned.count)).collect();
-            let whole = [(TurnedAway::Nothing, 2), (TurnedAway::TooLarge, 1)];
+            let whole = [(RejectionReason::Nothing, 2), (RejectionReason::TooLarge, 1)];
             if counts == whole { Ok(()) } else { Err(format!("{counts:?}")) }
         })
         .await;

@@ -144,7 +144,7 @@ async fn a_server_that_was_killed_is_followed_at_once() {
     let mut site = sending().await;
     site.kill_server().await;
     site.serve().await;
-    let said = site.server().said();
+    let said = site.server().output();
     assert!(!said.contains("holds the lease"), "it has waited: {said}");
     finished(&site).await;
     written_to(&site);

@@ -97,7 +97,7 @@ async fn a_hold_is_said_once_and_shown_with_its_reason_who_waits_and_what_to_do(
     site.server().says("lane sms: released").await;
     let seen = site.provider.seen().await.messages;
     assert!(site.provider.saw(&format!("messages={}", seen + 50), 60).await.is_some(), "it goes on");
-    let said = site.server().said();
+    let said = site.server().output();
     assert_eq!(said.matches("lane sms: held: ").count(), 1, "{said}");
     let [held, resumed] = &events(&site).await[..] else { panic!("{:?}", events(&site).await) };
     assert!(held.starts_with("held: ") && resumed.starts_with("resumed by "), "{held} {resumed}");
@@ -134,7 +134,7 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     site.provider.faults(&json!({ "cut_before": 0.0 })).await;
     site.server().says("lane sms: the provider accepts messages again").await;
     obstacle(&site, None).await;
-    let said = site.server().said();
+    let said = site.server().output();
     assert_eq!(said.matches("lane sms: outage at the provider").count(), 1, "{said}");
     // What has been said is written down by the next look.
     let told = until("all of it can be read", PATIENCE, || async {

@@ -187,7 +187,7 @@ async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
     let found = unreadable(&site).await;
     assert!(found.contains("could not be read"), "{found}");
     assert!(memory_kib(&site) < 400 << 10, "{} KiB", memory_kib(&site));
-    let said = site.server().said();
+    let said = site.server().output();
     assert!(said.lines().count() < 40, "no flood: {said}");
     assert!(!said.contains("panicked"), "{said}");
 }

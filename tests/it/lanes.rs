@@ -47,7 +47,8 @@ fn rates_bursts_and_tiers_are_turned_by_command_and_back_to_what_the_file_says()
     set(&["--rate", "5/min", "--burst", "2", "--tier", "50", "--reason", "new number"]).ended(0);
     let now = shown();
     assert_eq!((&now["rate"], &now["burst"], &now["tier"]["tier"]), (&json!("5/min"), &json!(2), &json!("50")));
-    let turned: Vec<_> = now["turned"].as_array().unwrap().iter().map(|dial| dial["why"].as_str().unwrap()).collect();
+    let turned: Vec<_> =
+        now["turned"].as_array().unwrap().iter().map(|overridden| overridden["why"].as_str().unwrap()).collect();
     assert_eq!(turned.len(), 3);
     assert!(turned.iter().all(|why| why.contains("ann") && why.contains("new number")), "{turned:?}");
     assert!(run(at, &["lane", "list"]).ended(0).stdout.contains("5/min"));

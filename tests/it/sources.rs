@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use volley::audience::{self, Keep, Options, Sieve, Source};
+use volley::audience::{self, Keep, Options, Source, SourceFilter};
 use volley::campaign::{Draft, Launcher};
 use volley::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
 use volley::events::Origin;
@@ -30,9 +30,9 @@ fn write(folder: &Path, name: &str, rows: &[(u64, &str)]) -> String {
 /// Imports a file under a name, with its own repeats.
 async fn import(world: &World, file: String, name: &str) {
     let options = Options { keep_duplicates: true, ..Options::default() };
-    let sieve = Sieve::new(Arc::new(OptOuts::default()));
+    let filter = SourceFilter::new(Arc::new(OptOuts::default()));
     let (store, clock, keep) = (world.store.as_ref(), world.clock.as_ref(), Keep::Named(name));
-    audience::import(store, clock, Source::File(file.into()), keep, options, sieve, None).await.unwrap();
+    audience::import(store, clock, Source::File(file.into()), keep, options, filter, None).await.unwrap();
 }
 
 /// Who gets a message, by the places of a batch.
@@ -53,7 +53,7 @@ async fn a_number_in_two_sources_gets_one_message_from_the_first_of_them() {
 
     let draft = Draft::parse("test.toml", &text).unwrap();
     let (store, clock, chance, config) = (world.store.as_ref(), world.clock.as_ref(), &world.chance, &world.config);
-    let planned = Launcher { store, clock, chance, config, by: Origin::SERVER }.plan(&draft).await.unwrap().people;
+    let planned = Launcher { store, clock, chance, config, by: Origin::SERVER }.plan(&draft).await.unwrap().recipients;
     // 2 and 4 from the file; 1 twice, as it was imported, and 3; 5.
     assert_eq!((planned.recipients, planned.duplicates, planned.across), (6, 1, 2));
     assert_eq!(planned.countries.values().sum::<u64>(), 6);
@@ -112,8 +112,14 @@ async fn a_bare_number_beside_a_file_has_nothing_in_the_other_columns_wherever_t
         let head = format!("audience = \"{source}\"\nnumbers = [\"+{}\"]\n", number(2));
         let text = format!("{head}[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{{{FirstName|there}}}}\"\n");
         let launched = world.launch_text(&text).await;
-        let recipient =
-            world.store.whole(MessageKey { batch: launched.batch, n: 1 }).await.unwrap().unwrap().recipient.unwrap();
+        let recipient = world
+            .store
+            .message_facts(MessageKey { batch: launched.batch, n: 1 })
+            .await
+            .unwrap()
+            .unwrap()
+            .recipient
+            .unwrap();
         let phone = format!("+{}", number(2));
         assert_eq!(recipient.fields.unpack().unwrap(), ["", phone.as_str()], "{source}");
         assert_eq!(recipient.msisdn.to_string(), phone);

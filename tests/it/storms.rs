@@ -184,7 +184,7 @@ impl Storm {
         self.settle().await;
         let came = Came { by: obstacle.name(), ..self.account().await };
         self.nothing_was_needless(&came).await;
-        let said = self.site.server().said();
+        let said = self.site.server().output();
         assert!(said.lines().count() < 40, "{}: each trouble once, not each try: {said}", self.name());
         assert!(said.contains("can be recorded again") || said.contains("written again"), "{}: {said}", self.name());
         (self, came)

@@ -27,12 +27,12 @@ pub(super) struct Number {
     pub(super) country: Country,
     /// Not a mobile number, in a country that tells them apart: it hardly ever receives messages.
     pub(super) is_fixed: bool,
-    pub(super) beside: Beside,
+    pub(super) beside: CellExtras,
 }
 
 /// What a cell holds beside its number, and how its country was determined.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Beside {
+pub(super) struct CellExtras {
     /// Other numbers: this is the first of them that exists.
     pub(super) others: bool,
     pub(super) extension: bool,
@@ -46,7 +46,7 @@ pub(super) struct Beside {
 
 /// How a cell states the country of its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum Notation {
     /// With a `+` or an international prefix such as `00`.
     International,
     /// With the calling code alone.
@@ -143,7 +143,7 @@ pub fn example(country: Country) -> Option<Msisdn> {
 pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     let cell = bare(cell);
     match without_list_number(cell).map(|number| one(number, home)) {
-        Some(Ok(number)) => return Ok(Number { beside: Beside { words: true, ..number.beside }, ..number }),
+        Some(Ok(number)) => return Ok(Number { beside: CellExtras { words: true, ..number.beside }, ..number }),
         // The country is all that is missing; the list number must not be read as a calling code.
         Some(Err(Reason::CountryMissing)) => return Err(Reason::CountryMissing),
         Some(Err(_)) | None => {}
@@ -159,7 +159,7 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
         return Err(reason);
     }
     if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
-        return Ok(Number { beside: Beside { extension: true, ..number.beside }, ..number });
+        return Ok(Number { beside: CellExtras { extension: true, ..number.beside }, ..number });
     }
     let text = without_remarks(cell).ok_or(reason)?;
     let is_listed = reason == Reason::SeveralNumbers;
@@ -198,18 +198,18 @@ fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home:
     })?;
     let alphanumerics = |text: &str| text.chars().filter(|char| char.is_alphanumeric()).count();
     let words = !others && alphanumerics(cell) > alphanumerics(piece);
-    Some(Number { beside: Beside { others, words, ..number.beside }, ..number })
+    Some(Number { beside: CellExtras { others, words, ..number.beside }, ..number })
 }
 
 /// How the number of a cell is written; `None` if the cell holds more than digits and marks.
-pub(super) fn written(cell: &str, number: Msisdn) -> Option<Written> {
+pub(super) fn written(cell: &str, number: Msisdn) -> Option<Notation> {
     let digits = Digits::of(bare(cell)).ok()?;
     let (typed, whole) = (&digits.as_str()[1..], number.get().to_string());
     Some(match typed.strip_suffix(whole.as_str()) {
-        _ if digits.plus => Written::International,
-        Some("") => Written::Coded,
-        Some(_) => Written::International,
-        None => Written::National,
+        _ if digits.plus => Notation::International,
+        Some("") => Notation::Coded,
+        Some(_) => Notation::International,
+        None => Notation::National,
     })
 }
 
@@ -254,7 +254,7 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
         Home::Known(_) if coded().is_some() => Err(Reason::PlusMissing),
         Home::Coded(_) | Home::Any(_) => match coded() {
             Some(number) if number.is_fixed && matches!(home, Home::Coded(_)) => Err(Reason::PlusMissing),
-            Some(number) => Ok(Number { beside: Beside { foreign: true, ..number.beside }, ..number }),
+            Some(number) => Ok(Number { beside: CellExtras { foreign: true, ..number.beside }, ..number }),
             None => Err(not_national.unwrap_or(Reason::CountryUnknown)),
         },
         Home::Known(_) => Err(not_national.unwrap_or(Reason::NotValid)),
@@ -262,7 +262,7 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
         Home::Missing | Home::National if begins_with("+00") => Err(Reason::NotValid),
         Home::National => Err(Reason::CountryMissing),
         Home::Missing => {
-            let untold = |number: Number| Number { beside: Beside { untold: true, ..number.beside }, ..number };
+            let untold = |number: Number| Number { beside: CellExtras { untold: true, ..number.beside }, ..number };
             coded().map(untold).ok_or(Reason::CountryMissing)
         }
     }

@@ -10,7 +10,7 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumb
 
 use super::dialling::Dialling;
 use super::rules::{Found, Rules};
-use super::{Beside, Number, Reason};
+use super::{CellExtras, Number, Reason};
 use crate::domain::{Country, Msisdn};
 
 /// The numbering plans of all countries.
@@ -158,7 +158,7 @@ impl Plans {
         };
         let digits = u64::from(code) * 10_u64.pow(u32::try_from(own.len()).ok()?) + number;
         let Found { country, is_fixed } = found;
-        Some(msisdn(digits).map(|msisdn| Number { msisdn, country, is_fixed, beside: Beside::default() }))
+        Some(msisdn(digits).map(|msisdn| Number { msisdn, country, is_fixed, beside: CellExtras::default() }))
     }
 
     fn rules(&self, code: u16) -> Option<&Rules> {
@@ -187,7 +187,7 @@ fn existing(parsed: &PhoneNumber) -> Result<Number, Reason> {
             | PhoneNumberType::UAN
             | PhoneNumberType::VoiceMail
     );
-    Ok(Number { msisdn, country, is_fixed, beside: Beside::default() })
+    Ok(Number { msisdn, country, is_fixed, beside: CellExtras::default() })
 }
 
 /// Lengths of the numbers that are read here; for other lengths, the crate finds the reason.

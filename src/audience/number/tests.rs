@@ -112,7 +112,7 @@ fn of_several_numbers_the_first_existing_one_is_read() {
         "81234567|x",
     ] {
         let number = read(cell, home("SG")).unwrap();
-        let Beside { others, words, .. } = number.beside;
+        let CellExtras { others, words, .. } = number.beside;
         assert_eq!((number.msisdn.get(), others, words), (6_581_234_567, false, true), "{cell:?}");
     }
     for cell in ["81234567;", "<81234567>", "`81234567", "81234567*", "6,581,234,567", "6581234567,0"] {
@@ -195,16 +195,16 @@ fn international_prefixes_are_read() {
 #[test]
 fn the_notation_of_a_number_is_recognized() {
     for (cell, expected) in [
-        ("+65 8123 4567", Written::International),
-        ("0065 8123 4567", Written::International),
-        ("8~10 65 8123 4567", Written::International),
-        ("6581234567", Written::Coded),
-        ("'65 8123-4567", Written::Coded),
-        ("8123 4567", Written::National),
+        ("+65 8123 4567", Notation::International),
+        ("0065 8123 4567", Notation::International),
+        ("8~10 65 8123 4567", Notation::International),
+        ("6581234567", Notation::Coded),
+        ("'65 8123-4567", Notation::Coded),
+        ("8123 4567", Notation::National),
     ] {
         assert_eq!(written(cell, "+6581234567".parse().unwrap()), Some(expected), "{cell}");
     }
-    assert_eq!(written("81234567 / 91234567", "+6581234567".parse().unwrap()), Some(Written::National));
+    assert_eq!(written("81234567 / 91234567", "+6581234567".parse().unwrap()), Some(Notation::National));
     assert!(is_bare("8123 4567") && !is_bare("+65 8123") && !is_bare("n/a"));
 }
 

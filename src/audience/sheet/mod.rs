@@ -289,7 +289,7 @@ mod tests {
         file.write_all(&book).unwrap();
         let options = crate::audience::Options { sheet: Some("A & B".parse().unwrap()), ..Default::default() };
         let mut outputs = crate::audience::Outputs::default();
-        let mut known = crate::audience::Known::default();
+        let mut known = crate::audience::SeenNumbers::default();
         let summary = crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs).unwrap();
         let notes =
             [Note::ErrorCells { cells: 1 }, Note::HiddenRows { rows: 2 }, Note::MergedCells { areas: 1 }].to_vec();
@@ -329,7 +329,8 @@ mod tests {
         let read = |book: &[u8]| {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(book).unwrap();
-            let (mut known, mut outputs) = (crate::audience::Known::default(), crate::audience::Outputs::default());
+            let (mut known, mut outputs) =
+                (crate::audience::SeenNumbers::default(), crate::audience::Outputs::default());
             let options = crate::audience::Options::default();
             crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs)
         };

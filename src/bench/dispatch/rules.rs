@@ -39,7 +39,7 @@ impl Rules {
 
     /// Sets a tier with a slot for each recipient; the provider's tiers end at 100,000.
     pub(super) fn configure(&self, config: &mut Config) {
-        config.lanes.iter_mut().for_each(|lane| lane.tier = Tier::People(self.recipients));
+        config.lanes.iter_mut().for_each(|lane| lane.tier = Tier::Recipients(self.recipients));
         config.prices = Some(self.prices.path().to_owned());
     }
 

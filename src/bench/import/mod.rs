@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 pub use people::{From, write_csv, write_xlsx};
 
 use super::{Begun, Error, Run};
-use crate::audience::{self, Halt, Keep, Known, Options, Outputs, STORING, Sieve, Sink, Source};
+use crate::audience::{self, Halt, Keep, Options, Outputs, STORING, SeenNumbers, Sink, Source, SourceFilter};
 use crate::clock::Clock;
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -57,7 +57,7 @@ pub async fn sheet_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error>
 pub async fn check(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     let begun = Begun::now(clock);
     let reading = tokio::task::spawn_blocking(move || {
-        audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut Outputs::default())
+        audience::read(&file, &Options::default(), &|_| false, &mut SeenNumbers::default(), &mut Outputs::default())
     });
     let summary = reading.await??;
     Ok(Run::since(begun, summary.rows, clock))
@@ -78,7 +78,7 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
 
     let reading = tokio::task::spawn_blocking(move || {
         let mut all = AllRecipients::default();
-        audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut all)
+        audience::read(&file, &Options::default(), &|_| false, &mut SeenNumbers::default(), &mut all)
             .map(|summary| (summary, all.0))
     });
     let (summary, pieces) = reading.await??;
@@ -110,7 +110,7 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
 pub async fn import(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) -> Result<Run, Error> {
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let begun = Begun::now(clock.as_ref());
-    let sieve = Sieve::new(Arc::new(OptOuts::default()));
+    let sieve = SourceFilter::new(Arc::new(OptOuts::default()));
     let (keep, options) = (Keep::Named("bench"), Options::default());
     let imported =
         audience::import(store.as_ref(), clock.as_ref(), Source::File(file), keep, options, sieve, None).await?;

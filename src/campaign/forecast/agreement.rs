@@ -48,7 +48,7 @@ impl Case {
         let group = Group {
             step: StepIndex::FIRST,
             lane: 0,
-            people: self.ours.into(),
+            recipients: self.ours.into(),
             spread: f64::INFINITY,
             cost: 0.0,
             ends: None,

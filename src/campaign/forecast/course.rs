@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::NaiveDate;
 
-use super::{BookedDay, Booking, Bottleneck, Forecast, LeftBehind, Stop};
+use super::{BookedDay, Booking, Bottleneck, Forecast, NotSent, Stop};
 use crate::domain::{Hours, Span, StepIndex, Timestamp, Zone, local};
 
 /// Recipients with the same step, lane and hours.
@@ -12,7 +12,7 @@ use crate::domain::{Hours, Span, StepIndex, Timestamp, Zone, local};
 pub(in crate::campaign) struct Group {
     pub step: StepIndex,
     pub lane: usize,
-    pub people: f64,
+    pub recipients: f64,
     /// The most recipients a second, where they are spread over a time.
     pub spread: f64,
     /// The cost of a message to one of them.
@@ -177,8 +177,7 @@ impl Outlook {
                 let bottleneck = longest.map(|(bottleneck, _)| bottleneck);
                 let until = self.day(at);
                 let bookings = self.portfolios.iter().map(|portfolio| portfolio.booking(until)).collect();
-                let left_behind =
-                    stopped.into_iter().map(|(by, messages)| LeftBehind { messages: round(messages), by });
+                let left_behind = stopped.into_iter().map(|(by, messages)| NotSent { messages: round(messages), by });
                 let left_behind = left_behind.filter(|left| left.messages > 0).collect();
                 return Some(Forecast { done_at: at, bottleneck, left_behind, bookings });
             }
@@ -194,28 +193,30 @@ impl Outlook {
 
     /// How many recipients wait on each lane, whether or not they may be sent to now.
     fn of_lanes(&self) -> Vec<f64> {
-        let mut people = vec![0.0; self.loads.len()];
-        self.groups.iter().for_each(|group| people[group.lane] += group.people);
-        people
+        let mut recipients = vec![0.0; self.loads.len()];
+        self.groups.iter().for_each(|group| recipients[group.lane] += group.recipients);
+        recipients
     }
 
     /// When the rest will be sent if each lane continues as in the weeks before. `None` if a lane sent nothing.
     fn rest(&mut self, at: Timestamp, before: &[f64], stopped: &mut BTreeMap<Stop, f64>) -> Option<Timestamp> {
         let now = self.of_lanes();
         for cap in &self.caps {
-            let wanted: f64 = self.groups.iter().map(|group| cap.takes(group) * group.people).sum();
+            let wanted: f64 = self.groups.iter().map(|group| cap.takes(group) * group.recipients).sum();
             if wanted <= cap.left {
                 continue;
             }
             for group in self.groups.iter_mut().filter(|group| cap.takes(group) > 0.0) {
-                let stays = group.people * (1.0 - cap.left / wanted);
-                group.people -= stays;
+                let stays = group.recipients * (1.0 - cap.left / wanted);
+                group.recipients -= stays;
                 *stopped.entry(cap.by).or_default() += stays;
             }
         }
         let mut done_at = at;
-        for (lane, people) in self.of_lanes().into_iter().enumerate().filter(|(_, people)| *people > NEGLIGIBLE) {
-            let weeks = people / (before[lane] - now[lane]).max(0.0);
+        for (lane, recipients) in
+            self.of_lanes().into_iter().enumerate().filter(|(_, recipients)| *recipients > NEGLIGIBLE)
+        {
+            let weeks = recipients / (before[lane] - now[lane]).max(0.0);
             let lasts = weeks * WEEKS.std().as_secs_f64();
             if lasts > YEARS {
                 return None;
@@ -223,7 +224,7 @@ impl Outlook {
             let ends = self.groups.iter().filter(|group| group.lane == lane).find_map(|group| group.ends);
             let whole = at + millis(lasts);
             let until = ends.map_or(whole, |ends| ends.min(whole));
-            *stopped.entry(Stop::End).or_default() += people * (1.0 - share(until.since(at), lasts));
+            *stopped.entry(Stop::End).or_default() += recipients * (1.0 - share(until.since(at), lasts));
             done_at = done_at.max(until);
         }
         self.groups.clear();
@@ -237,14 +238,14 @@ impl Outlook {
 
     /// Removes groups that are sent, and groups that may not be sent any more.
     fn leave_behind(&mut self, at: Timestamp, stopped: &mut BTreeMap<Stop, f64>) {
-        self.groups.retain(|group| group.people > NEGLIGIBLE);
+        self.groups.retain(|group| group.recipients > NEGLIGIBLE);
         // A used-up limit stops all of its groups as soon as it stops the first one.
         let used_up: Vec<&Cap> = self.caps.iter().filter(|cap| cap.is_used_up(&self.groups)).collect();
         self.groups.retain(|group| {
             let cap = || used_up.iter().find(|cap| cap.is_on(group)).map(|cap| cap.by);
             let is_over = group.ends.is_some_and(|ends| at >= ends);
             let Some(by) = is_over.then_some(Stop::End).or_else(cap) else { return true };
-            *stopped.entry(by).or_default() += group.people;
+            *stopped.entry(by).or_default() += group.recipients;
             false
         });
     }
@@ -253,7 +254,7 @@ impl Outlook {
     fn stretch(&mut self, at: Timestamp) -> Option<(f64, Bottleneck)> {
         for portfolio in &mut self.portfolios {
             while portfolio.coming.front().is_some_and(|(free_at, _)| *free_at <= at) {
-                portfolio.free += portfolio.coming.pop_front().map_or(0.0, |(_, people)| people);
+                portfolio.free += portfolio.coming.pop_front().map_or(0.0, |(_, recipients)| recipients);
             }
         }
         for load in &mut self.loads {
@@ -266,7 +267,7 @@ impl Outlook {
         let stays = self.groups.iter_mut().map(|group| group.is_open(at)).collect::<Option<Vec<_>>>()?;
         let mut waiting = vec![0.0; self.loads.len()];
         for (group, _) in self.groups.iter().zip(&stays).filter(|(_, (open, _))| *open) {
-            waiting[group.lane] += group.people;
+            waiting[group.lane] += group.recipients;
         }
         let mut throughputs: Vec<Throughput> =
             (0..self.loads.len()).map(|lane| self.throughput(lane, &waiting)).collect();
@@ -277,7 +278,7 @@ impl Outlook {
         stays.iter().for_each(|(_, change)| until(in_seconds(*change)));
         self.groups.iter().filter_map(|group| group.ends).for_each(|ends| until(in_seconds(ends)));
         for (group, rate) in self.groups.iter().zip(&rates).filter(|(_, rate)| **rate > 0.0) {
-            until(group.people / rate);
+            until(group.recipients / rate);
         }
         for cap in &self.caps {
             let taken: f64 = self.groups.iter().zip(&rates).map(|(group, rate)| cap.takes(group) * rate).sum();
@@ -324,7 +325,7 @@ impl Outlook {
         let mut of_lanes = vec![0.0; self.loads.len()];
         for ((group, (open, _)), rate) in self.groups.iter().zip(stays).zip(&mut rates) {
             if *open {
-                let part = throughputs[group.lane].ours * group.people / waiting[group.lane];
+                let part = throughputs[group.lane].ours * group.recipients / waiting[group.lane];
                 *rate = part.min(group.spread);
                 of_lanes[group.lane] += *rate;
             }
@@ -352,8 +353,8 @@ impl Outlook {
         }
         let (mut rate, mut because) = (load.rate, Bottleneck::Rate { lane: load.lane.clone() });
         if let Some(account) = load.account {
-            let busy = |(other, people): (&LaneLoad, &f64)| {
-                other.account == Some(account) && (*people > 0.0 || other.others > 0.0)
+            let busy = |(other, recipients): (&LaneLoad, &f64)| {
+                other.account == Some(account) && (*recipients > 0.0 || other.others > 0.0)
             };
             let sharing: f64 =
                 self.loads.iter().zip(waiting).filter(|pair| busy(*pair)).map(|(other, _)| other.rate).sum();
@@ -383,7 +384,7 @@ impl Outlook {
         let day = self.day(at);
         for (group, rate) in self.groups.iter_mut().zip(rates).filter(|(_, rate)| **rate > 0.0) {
             let sent = rate * seconds;
-            group.people -= sent;
+            group.recipients -= sent;
             for cap in &mut self.caps {
                 cap.left -= sent * cap.takes(group);
             }
@@ -426,17 +427,17 @@ impl Portfolio {
     fn booking(&self, until: NaiveDate) -> Booking {
         let days = self.days.iter().map(|(day, (ours, others))| BookedDay {
             day: *day,
-            people: round(*ours),
+            recipients: round(*ours),
             others: round(*others),
         });
-        let days = days.filter(|day| day.people > 0).collect();
+        let days = days.filter(|day| day.recipients > 0).collect();
         Booking { portfolio: self.name.clone(), tier: self.most, days, until }
     }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of recipients")]
-fn round(people: f64) -> u64 {
-    people.round() as u64
+fn round(recipients: f64) -> u64 {
+    recipients.round() as u64
 }
 
 /// The share of `seconds` that a span covers.

@@ -33,10 +33,10 @@ fn slots_of_250() -> Portfolio {
     }
 }
 
-fn group(people: f64) -> Group {
+fn group(recipients: f64) -> Group {
     let (opens, zone) = (at(BEGINS), "Asia/Singapore".parse().unwrap());
     let (step, spread, cost) = (StepIndex::FIRST, f64::INFINITY, 0.0);
-    Group { step, lane: 0, people, spread, cost, ends: None, opens, zone, hours: Hours::default(), stays: None }
+    Group { step, lane: 0, recipients, spread, cost, ends: None, opens, zone, hours: Hours::default(), stays: None }
 }
 
 fn forecast(outlook: Outlook) -> (String, Bottleneck) {
@@ -84,10 +84,10 @@ fn slots_are_booked_by_day_and_shared_with_later_campaigns() {
         let forecast = outlook.forecast(at(BEGINS)).unwrap();
         let [booking] = &forecast.bookings[..] else { panic!("one portfolio") };
         assert_eq!((booking.portfolio.as_str(), booking.tier), ("acme", 250));
-        let days = booking.days.iter().map(|day| (day.day.to_string(), day.people, day.others));
+        let days = booking.days.iter().map(|day| (day.day.to_string(), day.recipients, day.others));
         days.collect::<Vec<_>>()
     };
-    let day = |day: u32, people, others| (format!("2026-12-{day:02}"), people, others);
+    let day = |day: u32, recipients, others| (format!("2026-12-{day:02}"), recipients, others);
     assert_eq!(booked(&[&alone]), [day(1, 250, 0), day(2, 250, 0), day(3, 100, 0)]);
     let with_others = [day(1, 250, 0), day(2, 125, 125), day(3, 125, 125), day(4, 100, 100)];
     assert_eq!(booked(&[&shared]), with_others);
@@ -98,8 +98,8 @@ fn slots_are_booked_by_day_and_shared_with_later_campaigns() {
 fn recipients_that_need_no_slot_are_sent_to_despite_a_full_tier() {
     let portfolio = Portfolio { free: 0.0, passes: 800.0, ..slots_of_250() };
     let coming = VecDeque::from([(at("2026-12-01T13:00:00Z"), 250.0)]);
-    let of = |people, portfolio| Outlook {
-        groups: vec![group(people)],
+    let of = |recipients, portfolio| Outlook {
+        groups: vec![group(recipients)],
         loads: vec![LaneLoad { portfolio: Some(0), ..load(1.0) }],
         portfolios: vec![portfolio],
         ..Outlook::default()
@@ -110,7 +110,7 @@ fn recipients_that_need_no_slot_are_sent_to_despite_a_full_tier() {
     // The others wait until slots become free at noon.
     let some = of(1_000.0, Portfolio { coming, ..portfolio }).forecast(at(BEGINS)).unwrap();
     assert_eq!(some.done_at, at("2026-12-01T13:00:00Z") + Span::from_secs(200));
-    assert_eq!(some.bookings[0].days[0].people, 200);
+    assert_eq!(some.bookings[0].days[0].recipients, 200);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_long_campaign_continues_as_in_the_weeks_before() {
     let cap = Cap { step: None, by: Stop::MaxMessages, left: 25_000.0 };
     let limited = Outlook { caps: vec![cap], ..on_a_tier(group(100_000.0)) }.forecast(at(BEGINS)).unwrap();
     assert!((98..=101).contains(&days(&limited)), "{}", days(&limited));
-    assert_eq!(limited.left_behind, [LeftBehind { messages: 75_000, by: Stop::MaxMessages }]);
+    assert_eq!(limited.left_behind, [NotSent { messages: 75_000, by: Stop::MaxMessages }]);
     assert_eq!(on_a_tier(group(10_000_000.0)).forecast(at(BEGINS)), None, "a hundred years are never");
 }
 

@@ -137,11 +137,12 @@ fn recipients_are_divided_among_the_steps() {
     let text =
         with("", &[&format!("{VIBER}\nonly = [\"SG\", \"MY\"]"), &format!("{SMS}\nskip_when = [\"SG\", \"VN\"]")]);
     let plan = through(&text, &config_with("")).unwrap().0;
-    let people: BTreeMap<Country, u64> =
-        [("SG", 5), ("MY", 30), ("CN", 200), ("VN", 1_000)].map(|(code, people)| (country(code), people)).into();
-    let shares = Shares::of(&plan, &people);
+    let recipients: BTreeMap<Country, u64> = [("SG", 5), ("MY", 30), ("CN", 200), ("VN", 1_000)]
+        .map(|(code, recipients)| (country(code), recipients))
+        .into();
+    let shares = Shares::of(&plan, &recipients);
     let at = |index| shares.at(StepIndex::new(index).unwrap());
-    assert_eq!(at(0), Share { people: 35, beginning: 35, followed: 30 });
-    assert_eq!(at(1), Share { people: 230, beginning: 200, followed: 0 });
+    assert_eq!(at(0), Share { recipients: 35, beginning: 35, followed: 30 });
+    assert_eq!(at(1), Share { recipients: 230, beginning: 200, followed: 0 });
     assert_eq!(shares.without_step, [(country("VN"), 1_000)].into());
 }

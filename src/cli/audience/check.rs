@@ -6,8 +6,8 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 
 use super::{Reading, classify, summary};
-use crate::audience::{Columns, Halt, Known, Outputs, Progress, Reject, Sink, read};
-use crate::cli::{Exit, Ground, out, progress};
+use crate::audience::{Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, read};
+use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
 
@@ -23,9 +23,9 @@ pub(in crate::cli) struct Args {
     rejects: Option<PathBuf>,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let begun = ground.now();
-    let store = ground.store_to_look_into().await?;
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let begun = context.now();
+    let store = context.store_for_reading().await?;
     let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
     store.close().await;
     let Args { reading, accepted, rejects } = args;
@@ -35,14 +35,15 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let whole = tokio::task::spawn_blocking(move || {
         let outputs = Outputs::create(&file, accepted.as_deref(), rejects.as_deref())?;
         let mut sink = Checking { outputs, bar: shown };
-        let summary = read(&file, &options, &|msisdn| opted_out.contains(msisdn), &mut Known::default(), &mut sink)?;
+        let summary =
+            read(&file, &options, &|msisdn| opted_out.contains(msisdn), &mut SeenNumbers::default(), &mut sink)?;
         sink.outputs.finish()?;
         Ok::<_, crate::audience::Error>(summary)
     });
     let whole = whole.await;
     bar.finish_and_clear();
     let mut summary = whole?.map_err(classify)?;
-    summary.seconds = ground.now().since(begun).std().as_secs_f64();
+    summary.seconds = context.now().since(begun).std().as_secs_f64();
     if reading.json {
         out::json(&summary)?;
     } else {

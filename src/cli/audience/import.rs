@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::list::named;
 use super::{Reading, classify, summary};
-use crate::audience::{self, ImportError, Keep, Sieve, Source, Summary, understood};
-use crate::cli::{Exit, Ground, out, progress, words};
+use crate::audience::{self, ImportError, Keep, Source, SourceFilter, Summary, understood};
+use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::domain::Timestamp;
 use crate::optout::OptOuts;
@@ -44,10 +44,10 @@ struct ImportShown<'a> {
     summary: &'a Summary,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let Args { reading, target } = args;
-    let was_there = ground.database().exists();
-    let store = ground.store().await?;
+    let was_there = context.database().exists();
+    let store = context.store().await?;
     let to = match &target.append {
         Some(name) => Some(named(store.as_ref(), name).await?),
         None => None,
@@ -61,11 +61,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let bar = progress::bar(&reading.label(), reading.json);
     let imported = audience::import(
         store.as_ref(),
-        ground.clock.as_ref(),
+        context.clock.as_ref(),
         Source::File(reading.file.clone()),
         to.as_ref().map_or(Keep::Named(&name), Keep::AddTo),
         reading.options(),
-        Sieve::new(opted_out),
+        SourceFilter::new(opted_out),
         Some(progress::on_progress(&bar)),
     )
     .await;
@@ -112,7 +112,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
             ));
         }
     }
-    ground.print_database(was_there);
+    context.print_database(was_there);
     Ok(reading.exit(&summary))
 }
 

@@ -12,7 +12,7 @@ use crate::audience::understood;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::{Exit, Ground, out, progress, words};
+use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::config::nearest;
 use crate::domain::Recipient;
@@ -61,8 +61,8 @@ fn sources(audience: &Audience) -> String {
     audience.parts.iter().map(|part| part.source.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let audiences = store.audiences().await?;
     if json {
         out::json(&audiences.iter().map(AudienceShown::new).collect::<Vec<_>>())?;
@@ -97,8 +97,8 @@ pub(super) async fn named(store: &dyn Store, name: &str) -> anyhow::Result<Audie
     }
 }
 
-pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
     if json {
         out::json(&AudienceShown::new(&audience))?;
@@ -137,8 +137,8 @@ fn print_recipients(audience: &Audience, recipients: &[Recipient], paint: Paint)
 }
 
 /// Prints recipients at even distances through the whole audience.
-pub(super) async fn sample(ground: &Ground, name: &str, number: u32, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn sample(context: &CommandContext, name: &str, number: u32, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
     let all = audience.recipients();
     let mut some = Vec::new();
@@ -170,9 +170,9 @@ pub(super) async fn sample(ground: &Ground, name: &str, number: u32, json: bool)
 }
 
 /// Writes all recipients to a file that can be imported.
-pub(super) async fn export(ground: &Ground, name: &str, file: &Path) -> anyhow::Result<Exit> {
+pub(super) async fn export(context: &CommandContext, name: &str, file: &Path) -> anyhow::Result<Exit> {
     out::is_table(file)?;
-    let store = ground.existing_store().await?;
+    let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
     let header = ["msisdn", "country"].into_iter().map(str::to_owned).chain(audience.columns.iter().cloned()).collect();
     let mut sheets = out::table_into(file, header)?;
@@ -209,8 +209,8 @@ pub(super) async fn export(ground: &Ground, name: &str, file: &Path) -> anyhow::
     Ok(Exit::Done)
 }
 
-pub(super) async fn delete(ground: &Ground, name: &str, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn delete(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
     store.remove_audience(audience.id()).await?;
     store.close().await;

@@ -12,7 +12,7 @@ use clap::Args;
 pub(super) use summary::{country_lines, small};
 
 use super::exit::Usage;
-use super::{Exit, Ground};
+use super::{CommandContext, Exit};
 use crate::audience::{self, Lines, Mapping, Options, SheetChoice};
 use crate::domain::Country;
 
@@ -57,7 +57,7 @@ Examples:
         name: String,
         /// Number of recipients.
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-        people: u32,
+        recipients: u32,
         /// Print one JSON object per line.
         #[arg(long)]
         json: bool,
@@ -186,14 +186,14 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
-        Command::Check(args) => check::run(args, ground).await,
-        Command::Import(args) => import::run(args, ground).await,
-        Command::List { json } => list::list(ground, json).await,
-        Command::Show { name, json } => list::show(ground, &name, json).await,
-        Command::Sample { name, people, json } => list::sample(ground, &name, people, json).await,
-        Command::Export { name, file } => list::export(ground, &name, &file).await,
-        Command::Delete { name, json } => list::delete(ground, &name, json).await,
+        Command::Check(args) => check::run(args, context).await,
+        Command::Import(args) => import::run(args, context).await,
+        Command::List { json } => list::list(context, json).await,
+        Command::Show { name, json } => list::show(context, &name, json).await,
+        Command::Sample { name, recipients, json } => list::sample(context, &name, recipients, json).await,
+        Command::Export { name, file } => list::export(context, &name, &file).await,
+        Command::Delete { name, json } => list::delete(context, &name, json).await,
     }
 }

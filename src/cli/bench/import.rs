@@ -36,7 +36,7 @@ impl Import {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| folder.path().join(name);
-        let (csv, sheet, huge) = (path("people.csv"), path("people.xlsx"), path("everywhere.csv"));
+        let (csv, sheet, huge) = (path("recipients.csv"), path("recipients.xlsx"), path("everywhere.csv"));
         self.write_files(&csv, &sheet, &huge).await?;
         let (mut reads, mut checks, mut inserts, mut imports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut cells, mut sheets, mut everywhere) = (Vec::new(), Vec::new(), Vec::new());

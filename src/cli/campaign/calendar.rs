@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{id_of, name_of, rules};
 use crate::cli::table::Table;
 use crate::cli::words::{count, hours};
-use crate::cli::{Exit, Ground, out};
+use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Count, Plan, Timestamp};
 use crate::store::Batch;
@@ -90,8 +90,8 @@ impl Dated {
     }
 }
 
-pub(super) async fn run(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let states = vec![BatchState::Draft, BatchState::Scheduled, BatchState::Running, BatchState::Paused];
     let mut all = Vec::new();
     for batch in store.batches(Some(states)).await? {

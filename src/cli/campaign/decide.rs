@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{find, id_of, name_of};
 use crate::campaign::{self, Counts, Decided, Released};
 use crate::cli::words::of;
-use crate::cli::{Exit, Ground, noted, out, used_up};
+use crate::cli::{CommandContext, Exit, noted, out, used_up};
 use crate::domain::{BatchState, Count};
 use crate::events::Certificate;
 
@@ -54,16 +54,16 @@ struct Shown<'a> {
 }
 
 pub(super) async fn run(
-    ground: &Ground,
+    context: &CommandContext,
     decision: Decision,
     name: &str,
     reason: Option<&str>,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let name = name_of(&batch);
-    let (clock, by) = (ground.clock.as_ref(), &ground.origin(reason));
+    let (clock, by) = (context.clock.as_ref(), &context.origin(reason));
     // Counted before the decision: a server may claim messages before all servers have confirmed it.
     let before = store.tallies(batch.id).await?;
     let decided = match decision {

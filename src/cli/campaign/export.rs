@@ -9,7 +9,7 @@ use crate::campaign::{self, Columns, Progress};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::words::of;
-use crate::cli::{Exit, Ground, out, progress};
+use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Zone;
 
 #[derive(Debug, clap::Args)]
@@ -28,9 +28,9 @@ pub(in crate::cli) struct Args {
     time_zone: Option<Zone>,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     out::is_table(&args.file)?;
-    let store = ground.existing_store().await?;
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     ensure_not_purged(&batch)?;
     let plan = store

@@ -18,7 +18,7 @@ use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, obstacles, stopped_watching};
 use crate::cli::words::{list, of, shell};
-use crate::cli::{Exit, Ground, progress};
+use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::config::Problem;
 use crate::domain::{BatchState, Span};
@@ -84,7 +84,7 @@ impl<'a> LaunchShown<'a> {
     }
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let mut draft = Draft::load(&args.file)?;
     if let Some(at) = args.at.clone() {
         draft.at = Some(at);
@@ -93,12 +93,12 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         draft.name.clone_from(&args.name);
     }
     // A wrong time is reported before any database is opened or created.
-    schedule(&draft, ground.now()).map_err(|problems| launch_error(LaunchError::Problems(problems), &args))?;
+    schedule(&draft, context.now()).map_err(|problems| launch_error(LaunchError::Problems(problems), &args))?;
     if draft.at.is_none() && !args.unchecked && !args.draft {
-        reach_providers(ground, &draft).await?;
+        reach_providers(context, &draft).await?;
     }
-    let store = ground.store().await?;
-    let launched = launch(ground, store.as_ref(), &draft, (args.draft, args.json)).await;
+    let store = context.store().await?;
+    let launched = launch(context, store.as_ref(), &draft, (args.draft, args.json)).await;
     let (launched, warnings) = launched.map_err(|error| launch_error(error, &args))?;
     // `obstacles` reports holds below, with what to do, unless the command waits or creates a draft.
     let holds_follow = args.wait.is_none() && !args.draft;
@@ -113,7 +113,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         let how = if args.json { How::Silent } else { How::View(To::Stderr) };
         let mut interrupts = Interrupts::listen();
         tokio::select! {
-            look = follow(ground, store.as_ref(), launched.batch, until, how) => {
+            look = follow(context, store.as_ref(), launched.batch, until, how) => {
                 let look = look?;
                 state = look.batch.state;
                 if args.strict && is_incomplete(&look.report) {
@@ -126,7 +126,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
             }
             () = interrupts.next() => {
                 let sentence;
-                (state, sentence) = stopped_watching(ground, store.as_ref(), launched.batch).await?;
+                (state, sentence) = stopped_watching(context, store.as_ref(), launched.batch).await?;
                 out::talk(sentence);
                 exit = Exit::Failed;
                 is_over = false;
@@ -141,7 +141,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         out::data(headline(&launched, state))?;
     }
     let name = shell(&launched.name);
-    let config = ground.config_flag();
+    let config = context.config_flag();
     if launched.rejected > 0 {
         let file = shell(&args.file.display().to_string());
         out::talk(format_args!("To see which rows were left out, and why: volley{config} campaign plan {file}"));
@@ -152,7 +152,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     } else if args.wait.is_some() {
         out::talk(format_args!("Full report: volley{config} campaign report {name}"));
     } else {
-        warn(&obstacles(ground, store.as_ref(), launched.batch).await?);
+        warn(&obstacles(context, store.as_ref(), launched.batch).await?);
         out::talk(format_args!("To watch it: volley{config} campaign watch {name}"));
     }
     Ok(exit)
@@ -160,13 +160,13 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
 
 /// Imports the recipients, with a progress bar, and creates the messages.
 pub(in crate::cli) async fn launch(
-    ground: &Ground,
+    context: &CommandContext,
     store: &dyn Store,
     draft: &Draft,
     (waits, quiet): (bool, bool),
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
-    let ground = &ground.as_turned(store).await?;
-    let launcher = ground.launcher(store);
+    let context = &context.with_overrides(store).await?;
+    let launcher = context.launcher(store);
     let mut bars = vec![progress::spinner("creating the messages", quiet)];
     let launched = launcher
         .launch_as(draft, waits, |label| {
@@ -225,18 +225,18 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
 /// Connects to the provider of each lane that the campaign would use, and fails if one cannot be reached.
 ///
 /// This refuses a launch that could send nothing before anything is stored.
-async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
+async fn reach_providers(context: &CommandContext, draft: &Draft) -> anyhow::Result<()> {
     let mut lanes_by_url: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     // The launch itself reports an unknown route.
-    let chosen = draft.route.choose(&ground.config);
+    let chosen = draft.route.choose(&context.config);
     for step in chosen.iter().flat_map(|chosen| chosen.steps) {
-        let lanes = ground.config.lanes_on(step.channel);
+        let lanes = context.config.lanes_on(step.channel);
         for lane in lanes.filter(|lane| step.lanes.is_empty() || step.lanes.contains(&lane.name)) {
             lanes_by_url.entry(&lane.provider.base_url).or_default().push(&lane.name);
         }
     }
     for (base_url, lanes) in lanes_by_url {
-        knock(ground, base_url).await.with_context(|| {
+        knock(context, base_url).await.with_context(|| {
             format!(
                 "the provider of {} cannot be reached at {base_url}, so nothing was launched; check base_url and the \
                  network, or launch with --unchecked",
@@ -248,7 +248,7 @@ async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
 }
 
 /// Checks that a provider accepts a connection.
-pub(in crate::cli) async fn knock(ground: &Ground, base_url: &str) -> anyhow::Result<()> {
+pub(in crate::cli) async fn knock(context: &CommandContext, base_url: &str) -> anyhow::Result<()> {
     let url = url::Url::parse(base_url)?;
     let host = url.host_str().context("the address has no host")?.trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().context("the address has no port")?;
@@ -257,6 +257,6 @@ pub(in crate::cli) async fn knock(ground: &Ground, base_url: &str) -> anyhow::Re
             connected?;
             Ok(())
         }
-        () = ground.clock.sleep(CONNECT_TIMEOUT) => anyhow::bail!("no answer within {CONNECT_TIMEOUT}"),
+        () = context.clock.sleep(CONNECT_TIMEOUT) => anyhow::bail!("no answer within {CONNECT_TIMEOUT}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Describes the limits of a campaign, and what limits its speed.
 
-use crate::campaign::{BookedDay, Booking, Forecast, LeftBehind, Stop};
+use crate::campaign::{BookedDay, Booking, Forecast, NotSent, Stop};
 use crate::cli::audience::small;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
@@ -18,7 +18,7 @@ pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> 
 /// `; limited by the rate of lane sms`, and the number of messages that are never sent.
 pub(in crate::cli) fn limited_by(forecast: &Forecast) -> String {
     let limited_by = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
-    let not_sent = forecast.left_behind.iter().map(|LeftBehind { messages, by }| {
+    let not_sent = forecast.left_behind.iter().map(|NotSent { messages, by }| {
         let stops = match by {
             Stop::End => "the end comes first",
             Stop::MaxMessages => "max_messages stops it",
@@ -38,10 +38,10 @@ pub(super) fn bookings(bookings: &[Booking], paint: Paint) -> Vec<String> {
     for Booking { portfolio, tier, days, until } in bookings.iter().filter(|booking| booking.days.len() > 1) {
         lines.push(paint.dim(format!("portfolio {portfolio}, {} recipients a day:", count(*tier))));
         let mut table = Table::new(&["", ">", ">"]);
-        for BookedDay { day, people, others } in days.iter().take(DAYS) {
+        for BookedDay { day, recipients, others } in days.iter().take(DAYS) {
             let others =
                 if *others > 0 { format!("and {} in other campaigns", count(small(*others))) } else { String::new() };
-            table.row([format!("  {day}"), of(small(*people), "recipient", "recipients"), paint.dim(others)]);
+            table.row([format!("  {day}"), of(small(*recipients), "recipient", "recipients"), paint.dim(others)]);
         }
         lines.extend(table.lines(paint));
         if days.len() > DAYS {

@@ -7,7 +7,7 @@ use super::{find, id_of, name_of, state};
 use crate::cli::table::Table;
 use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps};
 use crate::cli::words::{count, of, percent, rate};
-use crate::cli::{Exit, Ground, out};
+use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
 use crate::domain::Plan;
 use crate::store::Batch;
@@ -29,11 +29,11 @@ struct Listed<'a> {
     created_at: String,
 }
 
-pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let mut looks: Vec<Look> = Vec::new();
     for batch in store.batches(None).await? {
-        looks.push(Watcher::new(ground, store.as_ref(), batch.id).await?.without_forecast().look().await?);
+        looks.push(Watcher::new(context, store.as_ref(), batch.id).await?.without_forecast().look().await?);
     }
     if json {
         let listed = looks.iter().map(|look| Listed {
@@ -68,10 +68,10 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
-    let look = Watcher::new(ground, store.as_ref(), batch.id).await?.look().await?;
+    let look = Watcher::new(context, store.as_ref(), batch.id).await?.look().await?;
     let plan = store.plan(batch.id).await?;
     if json {
         out::json(&ShownWithRules { shown: Shown::new(&look), rules: plan.as_ref().map(Rules::of) })?;
@@ -121,7 +121,7 @@ fn rule_lines(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
     lines.extend(rules::local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
     lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));
     lines.extend(rules::of_campaign(plan, None));
-    for (index, step) in plan.places() {
+    for (index, step) in plan.indexed_steps() {
         let countries = rules::country_limit(&step.countries).map(|limit| format!("; {limit}")).unwrap_or_default();
         lines.push(format!("step {index}, {}: {}{countries}", step.channel, rules::of_step((index, step), plan)));
     }

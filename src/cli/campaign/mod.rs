@@ -20,7 +20,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use super::operator::Operator;
-use super::{Exit, Ground, watch};
+use super::{CommandContext, Exit, watch};
 use crate::cli::words::shell;
 use crate::clock::format_time;
 use crate::config::nearest;
@@ -181,42 +181,42 @@ pub(super) enum Until {
     Settled,
 }
 
-pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     use decide::Decision;
     match command {
-        Command::Plan(args) => plan::run(args, ground).await,
+        Command::Plan(args) => plan::run(args, context).await,
         Command::Launch(args) => {
-            let ground = ground.acting(&args.operator);
-            launch::run(args, &ground).await
+            let context = context.acting(&args.operator);
+            launch::run(args, &context).await
         }
-        Command::List { json } => list::list(ground, json).await,
-        Command::Calendar { json } => calendar::run(ground, json).await,
-        Command::Show { campaign, json } => list::show(ground, &campaign, json).await,
-        Command::Watch(args) => watch::run(args, ground).await,
+        Command::List { json } => list::list(context, json).await,
+        Command::Calendar { json } => calendar::run(context, json).await,
+        Command::Show { campaign, json } => list::show(context, &campaign, json).await,
+        Command::Watch(args) => watch::run(args, context).await,
         Command::Start { campaign, operator, json } => {
-            decide::run(&ground.acting(&operator), Decision::Start, &campaign, None, json).await
+            decide::run(&context.acting(&operator), Decision::Start, &campaign, None, json).await
         }
-        Command::Set(args) => set::run(&ground.acting(&args.operator), args).await,
-        Command::Test(args) => test::run(ground, args).await,
+        Command::Set(args) => set::run(&context.acting(&args.operator), args).await,
+        Command::Test(args) => test::run(context, args).await,
         Command::Pause { campaign, step: Some(step), reason, operator, json } => {
-            step::hold(&ground.acting(&operator), &campaign, step, reason.as_deref(), json).await
+            step::hold(&context.acting(&operator), &campaign, step, reason.as_deref(), json).await
         }
         Command::Pause { campaign, step: None, reason, operator, json } => {
-            decide::run(&ground.acting(&operator), Decision::Pause, &campaign, reason.as_deref(), json).await
+            decide::run(&context.acting(&operator), Decision::Pause, &campaign, reason.as_deref(), json).await
         }
         Command::Resume { campaign, step: Some(step), operator, json } => {
-            step::release(&ground.acting(&operator), &campaign, step, json).await
+            step::release(&context.acting(&operator), &campaign, step, json).await
         }
         Command::Resume { campaign, step: None, operator, json } => {
-            decide::run(&ground.acting(&operator), Decision::Resume, &campaign, None, json).await
+            decide::run(&context.acting(&operator), Decision::Resume, &campaign, None, json).await
         }
         Command::Cancel { campaign, reason, operator, json } => {
-            decide::run(&ground.acting(&operator), Decision::Cancel, &campaign, reason.as_deref(), json).await
+            decide::run(&context.acting(&operator), Decision::Cancel, &campaign, reason.as_deref(), json).await
         }
-        Command::Retry(args) => retry::retry(&ground.acting(&args.args.operator), args).await,
-        Command::Clone(args) => retry::clone(&ground.acting(&args.operator), args).await,
-        Command::Report(args) => report::run(args, ground).await,
-        Command::Export(args) => export::run(args, ground).await,
+        Command::Retry(args) => retry::retry(&context.acting(&args.args.operator), args).await,
+        Command::Clone(args) => retry::clone(&context.acting(&args.operator), args).await,
+        Command::Report(args) => report::run(args, context).await,
+        Command::Export(args) => export::run(args, context).await,
     }
 }
 

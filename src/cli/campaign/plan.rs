@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::limits;
 use super::rules::{self, LimitsShown, StepRules};
 use crate::campaign::{
-    Booking, Cost, Draft, FileError, LaunchError, LeftBehind, LeftOut, Lint, Prepared, Shares, Warning,
+    Booking, Cost, Draft, FileError, LaunchError, LeftOut, Lint, NotSent, Prepared, Shares, Warning,
 };
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{self, of, shell};
-use crate::cli::{Exit, Ground, progress};
+use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::config::Problem;
 use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
@@ -28,16 +28,16 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let Args { file, json } = args;
     let draft = match Draft::load(&file) {
         Ok(draft) => draft,
         Err(FileError::Problems { problems, .. }) if json => return refused(&problems),
         Err(error) => return Err(error.into()),
     };
-    let store = ground.store_to_look_into().await?;
-    let ground = &ground.as_turned(store.as_ref()).await?;
-    let launcher = ground.launcher(store.as_ref());
+    let store = context.store_for_reading().await?;
+    let context = &context.with_overrides(store.as_ref()).await?;
+    let launcher = context.launcher(store.as_ref());
     let spinner = progress::spinner("reading the recipients", json);
     let planned = launcher.plan(&draft).await;
     let finished_by = match &planned {
@@ -47,7 +47,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     spinner.finish_and_clear();
     store.close().await;
     match planned {
-        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, finished_by, ground))?,
+        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, finished_by, context))?,
         Ok(prepared) => {
             let file = file.display().to_string();
             out::lines(lines(&prepared, finished_by, &file, To::Stdout.paint()))?;
@@ -151,7 +151,7 @@ struct PlanShown<'a> {
     finished_by: Option<String>,
     /// Messages that are not sent, and what stops them.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    left_behind: &'a [LeftBehind],
+    left_behind: &'a [NotSent],
     /// The tier slots that it takes, by day.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     bookings: &'a [Booking],
@@ -172,16 +172,16 @@ struct PlanShown<'a> {
 }
 
 impl<'a> PlanShown<'a> {
-    fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, ground: &Ground) -> Self {
-        let Prepared { name, people, plan, schedule, beginnings, warnings, windows, .. } = prepared;
+    fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, context: &CommandContext) -> Self {
+        let Prepared { name, recipients, plan, schedule, beginnings, warnings, windows, .. } = prepared;
         let forecast = prepared.forecast.as_ref();
         let foreseen = forecast.filter(|_| !starts_held(prepared));
-        let shares = Shares::of(plan, &people.countries);
-        let steps = plan.places().map(|(index, step)| StepShown {
+        let shares = Shares::of(plan, &recipients.countries);
+        let steps = plan.indexed_steps().map(|(index, step)| StepShown {
             rules: StepRules::of((index, step)),
-            recipients: shares.at(index).people,
+            recipients: shares.at(index).recipients,
             open_windows: windows.get(&index).copied(),
-            messages: people
+            messages: recipients
                 .first
                 .iter()
                 .filter(|recipient| step.countries.contain(Some(recipient.country)))
@@ -197,16 +197,16 @@ impl<'a> PlanShown<'a> {
         Self {
             ok: true,
             name: name.as_deref(),
-            audience: &people.label,
-            recipients: people.recipients,
-            excluded: people.excluded.numbers.len(),
-            exclude_unreadable: people.excluded.unreadable(),
-            invalid: people.invalid,
-            duplicates: people.duplicates,
-            duplicates_across: people.across,
-            opted_out: people.opted_out,
-            left_out: &people.left_out,
-            countries: people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
+            audience: &recipients.label,
+            recipients: recipients.recipients,
+            excluded: recipients.excluded.numbers.len(),
+            exclude_unreadable: recipients.excluded.unreadable(),
+            invalid: recipients.invalid,
+            duplicates: recipients.duplicates,
+            duplicates_across: recipients.across,
+            opted_out: recipients.opted_out,
+            left_out: &recipients.left_out,
+            countries: recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
             starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
             last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
             over: plan.over.map(|over| over.to_string()),
@@ -215,8 +215,8 @@ impl<'a> PlanShown<'a> {
             finished_by: finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
             left_behind: forecast.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             bookings: forecast.map(|forecast| &forecast.bookings[..]).unwrap_or_default(),
-            allowed_rate: ground.allowed(plan),
-            cost: Cost::of(plan, &people.countries),
+            allowed_rate: context.allowed(plan),
+            cost: Cost::of(plan, &recipients.countries),
             limits: LimitsShown::from(&plan.limits),
             pause_when: plan.pause_when,
             hold_paid_when: plan.hold_paid_when,
@@ -233,7 +233,7 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
     let fields = recipient.fields.unpack().unwrap_or_default();
     let mut lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
     let Recipient { msisdn, country, .. } = recipient;
-    let lane = step.lanes.members().get(step.lanes.place(*msisdn, *country));
+    let lane = step.lanes.members().get(step.lanes.lane_index(*msisdn, *country));
     if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {
         lines.push(Line { label: "source".to_owned(), text: source.to_owned() });
     }
@@ -254,7 +254,7 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
 
 /// Whether the first step of any recipient waits until a hold is released.
 fn starts_held(prepared: &Prepared) -> bool {
-    let shares = Shares::of(&prepared.plan, &prepared.people.countries);
+    let shares = Shares::of(&prepared.plan, &prepared.recipients.countries);
     let mut held = prepared.warnings.iter().filter(|warning| warning.code == Lint::Held);
     held.any(|warning| warning.step.is_some_and(|step| shares.at(step).beginning > 0))
 }
@@ -276,12 +276,12 @@ fn sent_by(prepared: &Prepared) -> String {
 }
 
 fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint: Paint) -> Vec<String> {
-    let Prepared { name, people, plan, schedule, beginnings, forecast, warnings, country, .. } = prepared;
+    let Prepared { name, recipients, plan, schedule, beginnings, forecast, warnings, country, .. } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
     let mut lines = vec![format!(
         "{}  {}",
         paint.bold(title),
-        paint.dim(format!("{} from {}", of(people.recipients, "recipient", "recipients"), people.label))
+        paint.dim(format!("{} from {}", of(recipients.recipients, "recipient", "recipients"), recipients.label))
     )];
     lines.extend(left_out(prepared).map(|line| format!("  {}", paint.dim(line))));
     let mut when = match schedule.since {
@@ -298,7 +298,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     if let Some(over) = plan.over {
         when += &format!(", spread over {over}");
     }
-    let shares = Shares::of(plan, &people.countries);
+    let shares = Shares::of(plan, &recipients.countries);
     lines.push(format!("  {}", paint.dim(when)));
     lines.push(format!("  {}", paint.dim(sent_by(prepared))));
     if let Some(at) = finished_by {
@@ -311,20 +311,20 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     }
     let bookings = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
     lines.extend(limits::bookings(bookings, paint).into_iter().map(|line| format!("  {line}")));
-    let cost = Cost::of(plan, &people.countries);
+    let cost = Cost::of(plan, &recipients.countries);
     lines.extend(rules::of_campaign(plan, cost.as_ref()).into_iter().map(|line| format!("  {}", paint.dim(line))));
-    let countries = people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
+    let countries = recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
-    for (index, step) in plan.places() {
+    for (index, step) in plan.indexed_steps() {
         lines.push(String::new());
         lines.push(format!(
             "Step {index}: {}  {}",
             paint.bold(step.channel),
             paint.dim(rules::of_step((index, step), plan))
         ));
-        let share = rules::country_share(&step.countries, shares.at(index).people, people.recipients);
+        let share = rules::country_share(&step.countries, shares.at(index).recipients, recipients.recipients);
         lines.extend(share.map(|share| format!("  {}", paint.dim(share))));
-        for recipient in people.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
+        for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
             lines.push(format!("  to {}", recipient.msisdn));
             let mut table = Table::new(&["", ""]);
             for Line { label, text } in preview(step, plan, recipient) {
@@ -337,11 +337,11 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
         }
     }
     lines.push(String::new());
-    for source in &people.left_out {
+    for source in &recipients.left_out {
         lines.extend(rejected(source, *country, paint));
     }
     match warnings.len() {
-        0 if people.left_out.is_empty() => lines.push(paint.good("No problems found.")),
+        0 if recipients.left_out.is_empty() => lines.push(paint.good("No problems found.")),
         0 => lines.push(paint.good("No other problems found.")),
         number => {
             lines.push(format!(
@@ -358,13 +358,13 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
 
 /// Counts the rows and numbers that get no message.
 fn left_out(prepared: &Prepared) -> Option<String> {
-    let people = &prepared.people;
+    let recipients = &prepared.recipients;
     let parts: Vec<String> = [
-        (people.invalid, ("invalid", "invalid")),
-        (people.duplicates, ("duplicate", "duplicates")),
-        (people.across, ("duplicate across sources", "duplicates across sources")),
-        (people.opted_out, ("opted out", "opted out")),
-        (people.excluded.numbers.len() as u64, ("excluded by the campaign", "excluded by the campaign")),
+        (recipients.invalid, ("invalid", "invalid")),
+        (recipients.duplicates, ("duplicate", "duplicates")),
+        (recipients.across, ("duplicate across sources", "duplicates across sources")),
+        (recipients.opted_out, ("opted out", "opted out")),
+        (recipients.excluded.numbers.len() as u64, ("excluded by the campaign", "excluded by the campaign")),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)

@@ -10,7 +10,7 @@ use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
 use crate::cli::words::{bar, count, count_or_dash, each, list, of, percent, shell, span};
-use crate::cli::{Exit, Ground, progress};
+use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
 use crate::store::Batch;
@@ -79,8 +79,8 @@ pub(in crate::cli) fn is_incomplete(report: &Report) -> bool {
     report.audience - report.open > report.outcome(Outcome::Reached)
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let report = Report::read(store.as_ref(), &batch).await?;
     let parts = match args.by[..] {
@@ -104,7 +104,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         })?;
     } else {
         let paint = To::Stdout.paint();
-        out::lines(lines(&report, &batch, ground.now(), paint))?;
+        out::lines(lines(&report, &batch, context.now(), paint))?;
         if countries {
             out::lines(by_country(&parts.countries, paint))?;
         }

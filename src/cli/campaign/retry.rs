@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{find, launch};
-use crate::campaign::{Again, LaunchError};
+use crate::campaign::{LaunchError, Repeat};
 use crate::cli::config::warn;
 use crate::cli::operator::Operator;
 use crate::cli::watch::obstacles;
 use crate::cli::words::shell;
-use crate::cli::{Exit, Ground, out};
+use crate::cli::{CommandContext, Exit, out};
 use crate::domain::{BatchState, Outcome, Plan};
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(in crate::cli) struct Retry {
 }
 
 /// Sends to the recipients with the given outcomes.
-pub(super) async fn retry(ground: &Ground, retry: Retry) -> anyhow::Result<Exit> {
+pub(super) async fn retry(context: &CommandContext, retry: Retry) -> anyhow::Result<Exit> {
     let outcomes: BTreeSet<Outcome> = retry.outcomes.into_iter().collect();
     if outcomes.contains(&Outcome::Silent) || outcomes.contains(&Outcome::Unknown) {
         out::talk("Silent and unknown recipients may have received the message: some may get it twice.");
@@ -53,21 +53,21 @@ pub(super) async fn retry(ground: &Ground, retry: Retry) -> anyhow::Result<Exit>
     if outcomes.contains(&Outcome::Skipped) {
         out::talk("Skipped recipients are skipped again, unless the reason no longer applies.");
     }
-    run(ground, retry.args, Some(outcomes)).await
+    run(context, retry.args, Some(outcomes)).await
 }
 
 /// Sends to all recipients.
-pub(super) async fn clone(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
-    run(ground, args, None).await
+pub(super) async fn clone(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
+    run(context, args, None).await
 }
 
-async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Outcome>>) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
-    let ground = &ground.as_turned(store.as_ref()).await?;
-    let launcher = ground.launcher(store.as_ref());
-    let again = Again { name: args.name, at: args.at, outcomes, is_draft: args.draft };
-    let launched = launcher.again(&batch, &again).await.map_err(|error| match error {
+    let context = &context.with_overrides(store.as_ref()).await?;
+    let launcher = context.launcher(store.as_ref());
+    let again = Repeat { name: args.name, at: args.at, outcomes, is_draft: args.draft };
+    let launched = launcher.repeat(&batch, &again).await.map_err(|error| match error {
         LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
             launch::wrong_at(problems).into()
         }
@@ -80,7 +80,7 @@ async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -
         out::data(launch::headline(&launched, launched.state))?;
         before.iter().flat_map(|before| not_copied(before, &launched.name)).for_each(out::talk);
         if launched.state != BatchState::Draft {
-            warn(&obstacles(ground, store.as_ref(), launched.batch).await?);
+            warn(&obstacles(context, store.as_ref(), launched.batch).await?);
         }
     }
     Ok(Exit::Done)

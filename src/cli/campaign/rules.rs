@@ -107,7 +107,7 @@ impl<'a> Rules<'a> {
             limits: LimitsShown::from(&plan.limits),
             pause_when: plan.pause_when,
             hold_paid_when: plan.hold_paid_when,
-            steps: plan.places().map(StepRules::of).collect(),
+            steps: plan.indexed_steps().map(StepRules::of).collect(),
         }
     }
 }
@@ -166,9 +166,9 @@ pub(super) fn country_limit(countries: &Countries) -> Option<String> {
 }
 
 /// `only SG, MY: 800 of 1,000 recipients`.
-pub(super) fn country_share(countries: &Countries, people: u64, recipients: u64) -> Option<String> {
+pub(super) fn country_share(countries: &Countries, matching: u64, all: u64) -> Option<String> {
     let limit = country_limit(countries)?;
-    Some(format!("{limit}: {} of {}", count(people), of(recipients, "recipient", "recipients")))
+    Some(format!("{limit}: {} of {}", count(matching), of(all, "recipient", "recipients")))
 }
 
 /// The start of a campaign and its hours, in words; `None` if it starts at once and sends at all hours.

@@ -13,7 +13,7 @@ use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::words::{of, shell};
-use crate::cli::{Exit, Ground};
+use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
 use crate::domain::{BatchState, StepIndex};
 use crate::events::ChangedKey;
@@ -83,7 +83,7 @@ fn keys(args: &Args) -> Map<String, Value> {
     all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
+pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
     let amend = Amend { step: args.step, keys: keys(&args) };
     if amend.keys.is_empty() {
         return Err(Usage(
@@ -93,10 +93,10 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
         )
         .into());
     }
-    let store = ground.existing_store().await?;
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let name = name_of(&batch);
-    let amended = ground.launcher(store.as_ref()).amend(&batch, &amend).await?;
+    let amended = context.launcher(store.as_ref()).amend(&batch, &amend).await?;
     let (changed, noted, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
         Amended::AsItWas(noted) => (Vec::new(), noted, 0),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{find, id_of, name_of};
 use crate::campaign::{self, Noted, Released};
 use crate::cli::words::of;
-use crate::cli::{Exit, Ground, noted, out, used_up};
+use crate::cli::{CommandContext, Exit, noted, out, used_up};
 use crate::domain::{Channel, Count, StepIndex};
 use crate::store::{Batch, Store};
 
@@ -21,26 +21,26 @@ struct Shown<'a> {
 }
 
 pub(super) async fn hold(
-    ground: &Ground,
+    context: &CommandContext,
     name: &str,
     step: StepIndex,
     reason: Option<&str>,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let channel = channel(store.as_ref(), &batch, step).await?;
-    let (clock, by) = (ground.clock.as_ref(), &ground.origin(reason));
+    let (clock, by) = (context.clock.as_ref(), &context.origin(reason));
     let held = campaign::hold_step(store.as_ref(), clock, &batch, step, by).await?;
     let what = if held.is_some() { "is paused" } else { "is already paused" };
-    print(ground, store.as_ref(), &batch, (step, channel, what), held, json).await
+    print(context, store.as_ref(), &batch, (step, channel, what), held, json).await
 }
 
-pub(super) async fn release(ground: &Ground, name: &str, step: StepIndex, json: bool) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn release(context: &CommandContext, name: &str, step: StepIndex, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let channel = channel(store.as_ref(), &batch, step).await?;
-    let (clock, by) = (ground.clock.as_ref(), &ground.origin(None));
+    let (clock, by) = (context.clock.as_ref(), &context.origin(None));
     let Released { noted: obeyed, used_up: kept } =
         campaign::release_steps(store.as_ref(), clock, &batch, Some(step), by).await?;
     if let Some(kept) = kept.first() {
@@ -48,7 +48,7 @@ pub(super) async fn release(ground: &Ground, name: &str, step: StepIndex, json: 
         bail!("step {step} of \"{name}\" cannot be resumed: {}", used_up::sentence(kept, &name));
     }
     let what = if obeyed.is_some() { "is resumed" } else { "was not held" };
-    print(ground, store.as_ref(), &batch, (step, channel, what), obeyed, json).await
+    print(context, store.as_ref(), &batch, (step, channel, what), obeyed, json).await
 }
 
 async fn channel(store: &dyn Store, batch: &Batch, step: StepIndex) -> anyhow::Result<Channel> {
@@ -63,7 +63,7 @@ async fn channel(store: &dyn Store, batch: &Batch, step: StepIndex) -> anyhow::R
 
 /// Prints the new state of a step, with its waiting messages.
 async fn print(
-    ground: &Ground,
+    context: &CommandContext,
     store: &dyn Store,
     batch: &Batch,
     (step, channel, what): (StepIndex, Channel, &str),
@@ -73,7 +73,7 @@ async fn print(
     // A repeated command is in effect once every earlier change is.
     let obeyed = match obeyed {
         Some(obeyed) => obeyed,
-        None => campaign::noted(store, ground.clock.as_ref(), store.seq().await?).await?,
+        None => campaign::noted(store, context.clock.as_ref(), store.seq().await?).await?,
     };
     let queued = store.tallies(batch.id).await?.get(step, Count::Queued);
     let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id && hold.step == step);

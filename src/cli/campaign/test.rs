@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{find, launch};
 use crate::campaign::{Draft, Trial};
-use crate::cli::{Exit, Ground, out};
+use crate::cli::{CommandContext, Exit, out};
 use crate::domain::{Country, StepIndex};
 
 #[derive(Debug, clap::Args)]
@@ -25,11 +25,11 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
+pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
     let trial = Trial { to: args.to, only: args.step, country: args.country };
-    let store = ground.store().await?;
-    let ground = &ground.as_turned(store.as_ref()).await?;
-    let launcher = ground.launcher(store.as_ref());
+    let store = context.store().await?;
+    let context = &context.with_overrides(store.as_ref()).await?;
+    let launcher = context.launcher(store.as_ref());
     let file = Path::new(&args.campaign);
     let launched = if file.is_file() {
         launcher.try_file(&Draft::load(file)?, &trial).await?

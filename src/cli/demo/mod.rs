@@ -19,7 +19,7 @@ use super::out::{self, To};
 use super::server::Server;
 use super::watch::{How, follow};
 use super::words::{count, shell};
-use super::{Exit, Ground};
+use super::{CommandContext, Exit};
 use crate::audience::MAX_DEMO_RECIPIENTS;
 use crate::campaign::{Draft, Launched};
 use crate::simulator;
@@ -62,10 +62,10 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut interrupts = Interrupts::listen();
     let setup = Setup::prepare(&args).await?;
-    let ground = setup.ground.clone();
-    let store = ground.store().await?;
+    let context = setup.context.clone();
+    let store = context.store().await?;
     let provider = Provider::start(&setup, args.seed).await?;
-    let server = Server::start(&ground, Arc::clone(&store), setup.listener).await?;
+    let server = Server::start(&context, Arc::clone(&store), setup.listener).await?;
     if !args.json {
         let folder = setup.folder.path().display();
         out::talk(format_args!(
@@ -73,7 +73,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             provider.address, server.address
         ));
     }
-    let mut demo = Demo { ground, store, provider, server };
+    let mut demo = Demo { context, store, provider, server };
     let outcome = tokio::select! {
         outcome = demo.run_campaign(&setup.campaign, &args) => Some(outcome),
         () = interrupts.next() => None,
@@ -122,7 +122,7 @@ impl Provider {
         let stop = CancellationToken::new();
         let model = simulator::Model::new(setup::profile(), seed).with_key(Some(setup.api_key.clone()));
         let options = simulator::Options { webhook: Some(setup.webhook()), journal: None };
-        let clock = Arc::clone(&setup.ground.clock);
+        let clock = Arc::clone(&setup.context.clock);
         let task = tokio::spawn(simulator::serve(listener, model, options, clock, stop.clone()));
         Ok(Self { task, stop, address })
     }
@@ -130,7 +130,7 @@ impl Provider {
 
 /// The running parts of a demonstration.
 struct Demo {
-    ground: Ground,
+    context: CommandContext,
     store: Arc<dyn Store>,
     provider: Provider,
     server: Server,
@@ -139,10 +139,10 @@ struct Demo {
 impl Demo {
     /// Launches the campaign and follows it to the report, with the same verbs as the commands.
     async fn run_campaign(&mut self, campaign: &std::path::Path, args: &Args) -> anyhow::Result<Outcome> {
-        let begun = self.ground.now();
+        let begun = self.context.now();
         let draft = Draft::load(campaign)?;
         // The warnings are about the compressed time, which is intended: ignore them.
-        let (launched, _) = launch::launch(&self.ground, self.store.as_ref(), &draft, (false, args.json)).await?;
+        let (launched, _) = launch::launch(&self.context, self.store.as_ref(), &draft, (false, args.json)).await?;
         if !args.json {
             let Launched { name, messages, .. } = &launched;
             out::talk(format_args!(
@@ -151,7 +151,7 @@ impl Demo {
             ));
         }
         let how = if args.json { How::Silent } else { How::Passing(To::Stderr) };
-        let following = follow(&self.ground, self.store.as_ref(), launched.batch, Until::Settled, how);
+        let following = follow(&self.context, self.store.as_ref(), launched.batch, Until::Settled, how);
         tokio::select! {
             look = following => { look?; }
             error = self.server.failed() => return Err(error),
@@ -160,7 +160,7 @@ impl Demo {
                 anyhow::bail!("the practice provider stopped unexpectedly");
             }
         }
-        outcome::read(&self.ground, self.store.as_ref(), launched.batch, &self.provider.address, begun).await
+        outcome::read(&self.context, self.store.as_ref(), launched.batch, &self.provider.address, begun).await
     }
 
     /// Prints commands to try next.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Report;
-use crate::cli::Ground;
+use crate::cli::CommandContext;
 use crate::cli::campaign::report::{self, ReportShown};
 use crate::cli::out::{self, Paint};
 use crate::cli::words::{count, span};
@@ -59,7 +59,7 @@ struct Shown<'a> {
 }
 
 pub(super) async fn read(
-    ground: &Ground,
+    context: &CommandContext,
     store: &dyn Store,
     batch: BatchId,
     provider: &str,
@@ -69,10 +69,10 @@ pub(super) async fn read(
     let report = Report::read(store, &batch).await?;
     let seen = reqwest::get(format!("{provider}/simulator/seen")).await?.bytes().await?;
     let seen: Seen = serde_json::from_slice(&seen)?;
-    let first = report.steps.first().and_then(|step| ground.config.lane(step.lanes.first()?));
+    let first = report.steps.first().and_then(|step| context.config.lane(step.lanes.first()?));
     let average = average(store, &batch, first.map_or(0, |lane| lane.burst.get())).await?;
     let pace = |(index, step): (usize, &crate::campaign::StepReport)| {
-        let lane = ground.config.lane(step.lanes.first()?)?;
+        let lane = context.config.lane(step.lanes.first()?)?;
         let peak =
             seen.channels.iter().find(|seen| seen.channel == step.channel).map_or(0, |seen| seen.peak_per_second);
         Some(Pace {
@@ -85,7 +85,7 @@ pub(super) async fn read(
         })
     };
     let paces = report.steps.iter().enumerate().filter_map(pace).collect();
-    let at = ground.now();
+    let at = context.now();
     Ok(Outcome { report, batch, at, took: at.since(begun), paces })
 }
 

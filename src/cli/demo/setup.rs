@@ -12,7 +12,7 @@ use super::Args;
 use crate::api;
 use crate::audience::write_demo;
 use crate::cli::words::shell;
-use crate::cli::{Ground, progress};
+use crate::cli::{CommandContext, progress};
 use crate::clock::Chance;
 use crate::config::Config;
 use crate::domain::{Channel, Span};
@@ -47,7 +47,7 @@ impl Folder {
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) folder: Folder,
-    pub(super) ground: Ground,
+    pub(super) context: CommandContext,
     /// The campaign file.
     pub(super) campaign: PathBuf,
     /// The listener of the server.
@@ -86,7 +86,7 @@ impl Setup {
         let path = path_of("volley.toml");
         // Environment variables are for other servers: ignore them.
         let loaded = Config::read(Some((&path, &config)), std::iter::empty(), [])?;
-        let ground = Ground::on(loaded);
+        let context = CommandContext::on(loaded);
 
         let spinner = progress::spinner(
             &format!("generating {} recipients", crate::cli::words::count(args.recipients)),
@@ -95,13 +95,13 @@ impl Setup {
         let (file, recipients, chance) = (path_of("recipients.xlsx"), args.recipients, Chance::seeded(args.seed));
         tokio::task::spawn_blocking(move || write_demo(&file, recipients, &chance)).await??;
         spinner.finish_and_clear();
-        let name = free_name(&ground).await?;
+        let name = free_name(&context).await?;
         write("promo.toml", &campaign(&name))?;
         Ok(Self {
             volley: format!("volley --config {}", shell(&path.display().to_string())),
             campaign: path_of("promo.toml"),
             folder,
-            ground,
+            context,
             listener,
             provider_listener: Mutex::new(Some(provider_listener)),
             api_key,
@@ -112,7 +112,7 @@ impl Setup {
 
     /// The webhook target of the provider, with both authentications.
     pub(super) fn webhook(&self) -> WebhookTarget {
-        let url = format!("{}/webhooks/8x8", self.ground.config.server.public_url);
+        let url = format!("{}/webhooks/8x8", self.context.config.server.public_url);
         WebhookTarget {
             authorization: Some(self.authorization.clone().into()),
             secret: Some(self.secret.clone().into()),
@@ -122,9 +122,9 @@ impl Setup {
 }
 
 /// Finds an unused campaign name: a kept folder may contain earlier campaigns.
-async fn free_name(ground: &Ground) -> anyhow::Result<String> {
+async fn free_name(context: &CommandContext) -> anyhow::Result<String> {
     const NAME: &str = "Spring promo";
-    let store = ground.store().await?;
+    let store = context.store().await?;
     let mut name = NAME.to_owned();
     let mut number = 1;
     while store.batch_named(&name).await?.is_some() {

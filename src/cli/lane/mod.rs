@@ -15,12 +15,12 @@ use super::out::{self, To};
 use super::pace::{PaceShown, Slow};
 use super::table::Table;
 use super::words::{about, count, count_or_dash, of, rate};
-use super::{Exit, Ground};
+use super::{CommandContext, Exit};
 use crate::campaign::{Waiting, noted};
 use crate::config::{Lane, hint};
-use crate::domain::{Channel, Country, Knob, Tier, Timestamp};
+use crate::domain::{Channel, Country, OverridableSetting, Tier, Timestamp};
 use crate::events::Subject;
-use crate::store::{Dial, HeldBy, Hold, LaneState, Said, StepHold, Store};
+use crate::store::{HeldBy, Hold, LaneState, Override, ProviderReport, StepHold, Store};
 use crate::throttle::is_over;
 
 #[derive(Debug, clap::Subcommand)]
@@ -76,25 +76,25 @@ Examples:
     },
 }
 
-pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
-        Command::List { json } => list(ground, json).await?,
-        Command::Show { lane, json } => show::run(ground, &lane, json).await?,
-        Command::Set(args) => set::run(&ground.acting(&args.operator), args).await?,
+        Command::List { json } => list(context, json).await?,
+        Command::Show { lane, json } => show::run(context, &lane, json).await?,
+        Command::Set(args) => set::run(&context.acting(&args.operator), args).await?,
         Command::Pause { lane, reason, operator, json } => {
-            pause(&ground.acting(&operator), &lane, reason, json).await?;
+            pause(&context.acting(&operator), &lane, reason, json).await?;
         }
-        Command::Resume { lane, operator, json } => resume(&ground.acting(&operator), &lane, json).await?,
+        Command::Resume { lane, operator, json } => resume(&context.acting(&operator), &lane, json).await?,
     }
     Ok(Exit::Done)
 }
 
 /// Finds a lane by its name. The error suggests the nearest name.
-pub(super) fn named<'a>(ground: &'a Ground, name: &str) -> anyhow::Result<&'a Lane> {
-    if let Some(lane) = ground.config.lane(name) {
+pub(super) fn named<'a>(context: &'a CommandContext, name: &str) -> anyhow::Result<&'a Lane> {
+    if let Some(lane) = context.config.lane(name) {
         return Ok(lane);
     }
-    let names: Vec<&str> = ground.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
+    let names: Vec<&str> = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
     if names.is_empty() {
         bail!("unknown lane \"{name}\": no lanes are configured; add a [[lane]] to volley.toml");
     }
@@ -135,7 +135,7 @@ struct LaneShown<'a> {
 
 #[derive(Serialize)]
 struct OverrideShown {
-    what: Knob,
+    what: OverridableSetting,
     value: String,
     in_file: String,
     by_person: bool,
@@ -152,36 +152,36 @@ struct ReportedShown {
 }
 
 /// Whether an override concerns this lane, its account or its portfolio.
-fn concerns(dial: &Dial, lane: &Lane) -> bool {
-    match dial.knob {
-        Knob::Rate | Knob::Burst => dial.name == lane.name,
-        Knob::AccountRate => dial.name == lane.account,
-        Knob::Tier => lane.tiered() == Some(&dial.name),
+fn concerns(overridden: &Override, lane: &Lane) -> bool {
+    match overridden.setting {
+        OverridableSetting::Rate | OverridableSetting::Burst => overridden.name == lane.name,
+        OverridableSetting::AccountRate => overridden.name == lane.account,
+        OverridableSetting::Tier => lane.tiered() == Some(&overridden.name),
     }
 }
 
 /// `the rate of lane promo-sg is 40/s (80/s in the file): set by ann: a gentle start, 3 min ago`.
-fn override_sentence(dial: &Dial, now: Timestamp) -> String {
-    let Dial { knob, value, in_file, origin, since, .. } = dial;
+fn override_sentence(overridden: &Override, now: Timestamp) -> String {
+    let Override { setting, value, in_file, origin, since, .. } = overridden;
     format!(
         "the {} of {} is {value} ({in_file} in the file): {}, {} ago",
-        knob.what(),
-        dial.subject(),
+        setting.what(),
+        overridden.subject(),
         origin.after("set"),
         about(now.since(*since))
     )
 }
 
 /// The command that restores the value of the file.
-fn reset_command(dial: &Dial, lane: &Lane) -> String {
+fn reset_command(overridden: &Override, lane: &Lane) -> String {
     format!(
         "to restore the value of the file: volley lane set {} --{} file",
         super::words::shell(&lane.name),
-        dial.knob
+        overridden.setting
     )
 }
 
-fn report_sentence(said: &Said, now: Timestamp) -> String {
+fn report_sentence(said: &ProviderReport, now: Timestamp) -> String {
     format!(
         "{}: its {} is {}, reported by the provider {} ago",
         said.about,
@@ -196,29 +196,29 @@ struct Known {
     holds: Vec<Hold>,
     waiting: Waiting,
     states: Vec<LaneState>,
-    dials: Vec<Dial>,
-    says: Vec<Said>,
+    overrides: Vec<Override>,
+    says: Vec<ProviderReport>,
     step_holds: Vec<StepHold>,
     /// For each portfolio, the recipients that count against its tier.
     recipients: BTreeMap<String, u32>,
 }
 
 impl Known {
-    async fn read(ground: &Ground, store: &dyn Store) -> anyhow::Result<Self> {
+    async fn read(context: &CommandContext, store: &dyn Store) -> anyhow::Result<Self> {
         let (holds, waiting) = (store.holds().await?, Waiting::everywhere(store).await?);
-        let counts = |dial: &Dial| !is_over(&ground.config, dial);
-        let dials = store.dials().await?.into_iter().filter(counts).collect();
+        let counts = |overridden: &Override| !is_over(&context.config, overridden);
+        let overrides = store.overrides().await?.into_iter().filter(counts).collect();
         let step_holds = store.step_holds().await?;
-        let recipients = store.tiers_used(ground.now() - Tier::HELD).await?;
-        let says = store.said().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
-        Ok(Self { holds, waiting, states: ground.lane_states(store).await?, dials, says, step_holds, recipients })
+        let recipients = store.tiers_used(context.now() - Tier::HELD).await?;
+        let says = store.provider_reports().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
+        Ok(Self { holds, waiting, states: context.lane_states(store).await?, overrides, says, step_holds, recipients })
     }
 
-    fn dials<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Dial> {
-        self.dials.iter().filter(|dial| concerns(dial, lane))
+    fn overrides<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Override> {
+        self.overrides.iter().filter(|overridden| concerns(overridden, lane))
     }
 
-    fn says(&self, lane: &Lane) -> impl Iterator<Item = &Said> {
+    fn says(&self, lane: &Lane) -> impl Iterator<Item = &ProviderReport> {
         let about = Subject::lane(&lane.name);
         // What the provider reports about the account concerns all WhatsApp lanes.
         let is_whatsapp = lane.channel == Channel::WhatsApp;
@@ -228,7 +228,7 @@ impl Known {
     }
 }
 
-fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a> {
+fn shown<'a>(context: &'a CommandContext, lane: &'a Lane, known: &Known) -> LaneShown<'a> {
     let tier = lane.tiered().map(|portfolio| TierShown {
         portfolio: portfolio.to_owned(),
         tier: lane.tier.to_string(),
@@ -240,7 +240,7 @@ fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a>
         rate: lane.rate.to_string(),
         burst: lane.burst.get(),
         account: &lane.account,
-        account_rate: ground
+        account_rate: context
             .config
             .account(&lane.account)
             .and_then(|account| account.rate)
@@ -256,14 +256,14 @@ fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a>
         waiting: known.waiting.on_lane(&lane.name),
         now: known.states.iter().find(|state| state.lane == lane.name).map(|state| PaceShown::new(lane, state)),
         turned: known
-            .dials(lane)
-            .map(|dial| OverrideShown {
-                what: dial.knob,
-                value: dial.value.clone(),
-                in_file: dial.in_file.clone(),
-                by_person: dial.origin.is_operator(),
-                why: dial.origin.after("set"),
-                since: dial.since.rfc3339(),
+            .overrides(lane)
+            .map(|overridden| OverrideShown {
+                what: overridden.setting,
+                value: overridden.value.clone(),
+                in_file: overridden.in_file.clone(),
+                by_person: overridden.origin.is_operator(),
+                why: overridden.origin.after("set"),
+                since: overridden.since.rfc3339(),
             })
             .collect(),
         says: known
@@ -278,12 +278,12 @@ fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a>
     }
 }
 
-async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
-    let store = ground.store_to_look_into().await?;
-    let known = Known::read(ground, store.as_ref()).await?;
-    let ground = &ground.as_turned(store.as_ref()).await?;
-    let slow = Slow::all(&ground.config, &known.states, ground.now());
-    let lanes: Vec<_> = ground.config.lanes.iter().map(|lane| shown(ground, lane, &known)).collect();
+async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
+    let store = context.store_for_reading().await?;
+    let known = Known::read(context, store.as_ref()).await?;
+    let context = &context.with_overrides(store.as_ref()).await?;
+    let slow = Slow::all(&context.config, &known.states, context.now());
+    let lanes: Vec<_> = context.config.lanes.iter().map(|lane| shown(context, lane, &known)).collect();
     if json {
         return out::json(&lanes);
     }
@@ -303,7 +303,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         ">waiting",
         "state",
     ]);
-    for (lane, config) in lanes.iter().zip(&ground.config.lanes) {
+    for (lane, config) in lanes.iter().zip(&context.config.lanes) {
         let account = match &lane.account_rate {
             Some(rate) => format!("{} ({rate})", lane.account),
             None => lane.account.to_owned(),
@@ -311,7 +311,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         let tier = lane.tier.as_ref().map(|tier| {
             let used = count(tier.used);
             match config.tier {
-                Tier::People(recipients) => format!("{used} of {} ({})", count(recipients), tier.portfolio),
+                Tier::Recipients(recipients) => format!("{used} of {} ({})", count(recipients), tier.portfolio),
                 Tier::Unlimited => format!("{used}, unlimited ({})", tier.portfolio),
             }
         });
@@ -337,8 +337,8 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         ]);
     }
     out::lines(table.lines(paint))?;
-    let now = ground.now();
-    for hold in known.holds.iter().filter(|hold| ground.config.lane(&hold.lane).is_some()) {
+    let now = context.now();
+    for hold in known.holds.iter().filter(|hold| context.config.lane(&hold.lane).is_some()) {
         let waiting = known.waiting.on(&hold.lane, &hold.template);
         out::data(format_args!("\n{}", holds::sentence_since(hold, waiting, now)))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
@@ -347,20 +347,20 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         out::data(format_args!("\n{}", slow.what()))?;
         out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
     }
-    for state in known.states.iter().filter(|state| ground.config.lane(&state.lane).is_some()) {
+    for state in known.states.iter().filter(|state| context.config.lane(&state.lane).is_some()) {
         if let Some((at, why)) = &state.complaint {
             let ago = about(now.since(*at));
             out::data(format_args!("\nlane {}: last complaint of the provider, {ago} ago: {why}", state.lane))?;
         }
     }
-    for dial in &known.dials {
-        if let Some(lane) = ground.config.lanes.iter().find(|lane| concerns(dial, lane)) {
-            out::data(format_args!("\n{}", override_sentence(dial, now)))?;
-            out::data(paint.dim(format!("  {}", reset_command(dial, lane))))?;
+    for overridden in &known.overrides {
+        if let Some(lane) = context.config.lanes.iter().find(|lane| concerns(overridden, lane)) {
+            out::data(format_args!("\n{}", override_sentence(overridden, now)))?;
+            out::data(paint.dim(format!("  {}", reset_command(overridden, lane))))?;
         }
     }
-    let mut says: Vec<&Said> = Vec::new();
-    for said in ground.config.lanes.iter().flat_map(|lane| known.says(lane)) {
+    let mut says: Vec<&ProviderReport> = Vec::new();
+    for said in context.config.lanes.iter().flat_map(|lane| known.says(lane)) {
         if !says.contains(&said) {
             says.push(said);
         }
@@ -387,22 +387,22 @@ struct DecidedShown<'a> {
     noted: Option<bool>,
 }
 
-async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) -> anyhow::Result<()> {
-    let lane = named(ground, name)?;
-    let store = ground.store().await?;
+async fn pause(context: &CommandContext, name: &str, reason: Option<String>, json: bool) -> anyhow::Result<()> {
+    let lane = named(context, name)?;
+    let store = context.store().await?;
     let known = store.holds().await?;
-    let is_paused = |hold: &&Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by == HeldBy::Person;
+    let is_paused = |hold: &&Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by == HeldBy::Operator;
     // Pausing a paused lane without a reason keeps the first reason.
     let already = known.iter().find(is_paused).filter(|_| reason.is_none());
     let seq = match already {
         Some(_) => store.seq().await?,
         None => {
-            let since = ground.now();
-            store.hold(Hold::by_operator(&lane.name, "", ground.origin(reason.as_deref()), since), since).await?
+            let since = context.now();
+            store.hold(Hold::by_operator(&lane.name, "", context.origin(reason.as_deref()), since), since).await?
         }
     };
-    let noted = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
-    let shown = shown(ground, lane, &Known::read(ground, store.as_ref()).await?);
+    let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
+    let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
     store.close().await;
     if json {
         return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(noted) });
@@ -414,12 +414,12 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
     ))
 }
 
-async fn resume(ground: &Ground, name: &str, json: bool) -> anyhow::Result<()> {
-    let lane = named(ground, name)?;
-    let store = ground.store().await?;
-    let released = store.release(lane.name.clone(), String::new(), ground.now(), ground.origin(None)).await?;
-    let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
-    let shown = shown(ground, lane, &Known::read(ground, store.as_ref()).await?);
+async fn resume(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {
+    let lane = named(context, name)?;
+    let store = context.store().await?;
+    let released = store.release(lane.name.clone(), String::new(), context.now(), context.origin(None)).await?;
+    let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
+    let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
     store.close().await;
     if json {
         return out::json(&DecidedShown { lane: shown, lifted: Some(released), noted: by_all(noted) });

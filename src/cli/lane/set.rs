@@ -10,10 +10,10 @@ use crate::cli::exit::Usage;
 use crate::cli::noted::{by_all, sentence};
 use crate::cli::operator::Operator;
 use crate::cli::words::{count, list};
-use crate::cli::{Ground, out};
+use crate::cli::{CommandContext, out};
 use crate::config::{Config, Lane};
-use crate::domain::{Knob, Rate, Tier};
-use crate::store::{Dial, Store};
+use crate::domain::{OverridableSetting, Rate, Tier};
+use crate::store::{Override, Store};
 use crate::throttle::in_file;
 
 /// The argument that restores the value of the file.
@@ -48,18 +48,19 @@ pub(in crate::cli) struct Args {
 
 /// A requested override; `value` is `None` to restore the value of the file.
 struct Wanted {
-    knob: Knob,
+    setting: OverridableSetting,
     name: String,
     value: Option<String>,
 }
 
 fn wanted(args: &Args, lane: &Lane, config: &Config) -> anyhow::Result<Vec<Wanted>> {
     let mut all = Vec::new();
-    let mut want = |knob, name: &str, value: Option<String>| all.push(Wanted { knob, name: name.to_owned(), value });
+    let mut want =
+        |setting, name: &str, value: Option<String>| all.push(Wanted { setting, name: name.to_owned(), value });
     let is_file = |text: &str| text.eq_ignore_ascii_case(FILE);
     if let Some(text) = &args.rate {
         let value = if is_file(text) { None } else { Some(text.parse::<Rate>().map_err(usage("--rate"))?.to_string()) };
-        want(Knob::Rate, &lane.name, value);
+        want(OverridableSetting::Rate, &lane.name, value);
     }
     if let Some(text) = &args.burst {
         let whole = || {
@@ -67,7 +68,7 @@ fn wanted(args: &Args, lane: &Lane, config: &Config) -> anyhow::Result<Vec<Wante
                 .map_err(|_| format!("invalid value \"{text}\"; write a whole number of at least 1"))
         };
         let value = if is_file(text) { None } else { Some(whole().map_err(usage("--burst"))?.to_string()) };
-        want(Knob::Burst, &lane.name, value);
+        want(OverridableSetting::Burst, &lane.name, value);
     }
     if let Some(text) = &args.account_rate {
         if config.account(&lane.account).is_none_or(|account| account.rate.is_none()) {
@@ -75,14 +76,14 @@ fn wanted(args: &Args, lane: &Lane, config: &Config) -> anyhow::Result<Vec<Wante
         }
         let value =
             if is_file(text) { None } else { Some(text.parse::<Rate>().map_err(usage("--account-rate"))?.to_string()) };
-        want(Knob::AccountRate, &lane.account, value);
+        want(OverridableSetting::AccountRate, &lane.account, value);
     }
     if let Some(text) = &args.tier {
         let Some(portfolio) = lane.tiered() else {
             bail!("lane {} is on {}, but only WhatsApp has messaging tiers", lane.name, lane.channel);
         };
         let value = if is_file(text) { None } else { Some(text.parse::<Tier>().map_err(usage("--tier"))?.to_string()) };
-        want(Knob::Tier, portfolio, value);
+        want(OverridableSetting::Tier, portfolio, value);
     }
     if all.is_empty() {
         return Err(Usage("specify what to change: --rate, --burst, --account-rate or --tier".to_owned()).into());
@@ -94,32 +95,32 @@ fn usage<E: std::fmt::Display>(flag: &'static str) -> impl Fn(E) -> Usage {
     move |error| Usage(format!("{flag}: {error}"))
 }
 
-pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<()> {
-    let lane = named(ground, &args.lane)?;
-    let wanted = wanted(&args, lane, &ground.config)?;
-    let store = ground.store().await?;
+pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<()> {
+    let lane = named(context, &args.lane)?;
+    let wanted = wanted(&args, lane, &context.config)?;
+    let store = context.store().await?;
     for want in &wanted {
-        apply(ground, store.as_ref(), want, args.reason.as_deref()).await?;
+        apply(context, store.as_ref(), want, args.reason.as_deref()).await?;
     }
-    let noted = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
-    let known = Known::read(ground, store.as_ref()).await?;
-    let current = ground.as_turned(store.as_ref()).await?;
+    let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
+    let known = Known::read(context, store.as_ref()).await?;
+    let current = context.with_overrides(store.as_ref()).await?;
     let now = named(&current, &args.lane)?;
     let shown = shown(&current, now, &known);
     store.close().await;
     if args.json {
         return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(noted) });
     }
-    let names_burst = wanted.iter().any(|want| want.knob == Knob::Burst);
+    let names_burst = wanted.iter().any(|want| want.setting == OverridableSetting::Burst);
     let from_file = wanted.iter().all(|want| want.value.is_none());
     let changes: Vec<String> = wanted
         .iter()
-        .map(|Wanted { knob, value, .. }| {
-            let is = match knob {
-                Knob::Rate if names_burst => format!("its rate is {}", now.rate),
-                Knob::Rate => format!("its rate is {} (burst {})", now.rate, count(now.burst.get())),
-                Knob::Burst => format!("its burst is {}", count(now.burst.get())),
-                Knob::AccountRate => {
+        .map(|Wanted { setting, value, .. }| {
+            let is = match setting {
+                OverridableSetting::Rate if names_burst => format!("its rate is {}", now.rate),
+                OverridableSetting::Rate => format!("its rate is {} (burst {})", now.rate, count(now.burst.get())),
+                OverridableSetting::Burst => format!("its burst is {}", count(now.burst.get())),
+                OverridableSetting::AccountRate => {
                     let rate = current.config.account(&now.account).and_then(|account| account.rate);
                     format!(
                         "the rate of account {} is {}",
@@ -127,7 +128,9 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<()> {
                         rate.map_or_else(String::new, |rate| rate.to_string())
                     )
                 }
-                Knob::Tier => format!("the tier of portfolio {} is {}", now.tiered().unwrap_or_default(), now.tier),
+                OverridableSetting::Tier => {
+                    format!("the tier of portfolio {} is {}", now.tiered().unwrap_or_default(), now.tier)
+                }
             };
             if value.is_none() && !from_file { format!("{is}, as in the file") } else { is }
         })
@@ -137,20 +140,20 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<()> {
 }
 
 /// Stores an override, or removes it.
-async fn apply(ground: &Ground, store: &dyn Store, want: &Wanted, reason: Option<&str>) -> anyhow::Result<()> {
-    let Wanted { knob, name, value } = want;
-    let (knob, name, now) = (*knob, name.clone(), ground.now());
-    let origin = ground.origin(reason);
+async fn apply(context: &CommandContext, store: &dyn Store, want: &Wanted, reason: Option<&str>) -> anyhow::Result<()> {
+    let Wanted { setting, name, value } = want;
+    let (setting, name, now) = (*setting, name.clone(), context.now());
+    let origin = context.origin(reason);
     match value {
         None => {
-            store.turn_back(knob, name, origin, now).await?;
+            store.end_override(setting, name, origin, now).await?;
         }
         Some(value) => {
-            let in_file = in_file(&ground.config, knob, &name).unwrap_or_default();
-            let dial = Dial { knob, name, value: value.clone(), in_file, origin, since: now };
-            if store.turn(dial, now).await?.is_none() {
+            let in_file = in_file(&context.config, setting, &name).unwrap_or_default();
+            let overridden = Override { setting, name, value: value.clone(), in_file, origin, since: now };
+            if store.set_override(overridden, now).await?.is_none() {
                 bail!(
-                    "the {knob} has a newer override, from a time that is later than this machine's clock; check the clock"
+                    "the {setting} has a newer override, from a time that is later than this machine's clock; check the clock"
                 );
             }
         }

@@ -9,7 +9,7 @@ use crate::cli::out::{self, To};
 use crate::cli::pace::Slow;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, list, of, rate};
-use crate::cli::{Ground, holds};
+use crate::cli::{CommandContext, holds};
 use crate::clock::format_time;
 use crate::config::Lane;
 use crate::domain::{BatchState, Content, Count, Plan, Queue, Span, Step, StepIndex, Tier, Timestamp};
@@ -36,11 +36,11 @@ struct Shown<'a> {
     queues: Vec<QueueShown>,
 }
 
-pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Result<()> {
-    named(ground, name)?;
-    let store = ground.store_to_look_into().await?;
-    let known = Known::read(ground, store.as_ref()).await?;
-    let current = ground.as_turned(store.as_ref()).await?;
+pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {
+    named(context, name)?;
+    let store = context.store_for_reading().await?;
+    let known = Known::read(context, store.as_ref()).await?;
+    let current = context.with_overrides(store.as_ref()).await?;
     let lane = named(&current, name)?;
     let queues = queues(&current, store.as_ref(), lane, &known).await?;
     let shown = shown(&current, lane, &known);
@@ -48,7 +48,7 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
     if json {
         return out::json(&Shown { lane: shown, queues });
     }
-    let (paint, now) = (To::Stdout.paint(), ground.now());
+    let (paint, now) = (To::Stdout.paint(), context.now());
     let number = lane.number.map(|number| format!("  {number}")).unwrap_or_default();
     out::data(format_args!("{}  {}{}", paint.bold(name), lane.channel, paint.dim(number)))?;
     let state = known.states.iter().find(|state| state.lane == lane.name);
@@ -62,7 +62,7 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
     if let Some(tier) = &shown.tier {
         let used = of(tier.used as u64, "recipient", "recipients");
         let most = match lane.tier {
-            Tier::People(recipients) => format!("of {}", count(recipients)),
+            Tier::Recipients(recipients) => format!("of {}", count(recipients)),
             Tier::Unlimited => "unlimited".to_owned(),
         };
         let free = state.filter(|state| state.tier_spent).and_then(|state| state.free_at).filter(|at| *at > now);
@@ -95,9 +95,9 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
         out::data(format_args!("\n{} {}", paint.so_so("!"), slow.what()))?;
         out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
     }
-    for dial in known.dials(lane) {
-        out::data(format_args!("\n{}", override_sentence(dial, now)))?;
-        out::data(paint.dim(format!("  {}", reset_command(dial, lane))))?;
+    for overridden in known.overrides(lane) {
+        out::data(format_args!("\n{}", override_sentence(overridden, now)))?;
+        out::data(paint.dim(format!("  {}", reset_command(overridden, lane))))?;
     }
     for said in known.says(lane) {
         out::data(format_args!("\n{}", report_sentence(said, now)))?;
@@ -114,7 +114,12 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
 }
 
 /// Lists the waiting messages of a lane by campaign and step, and what they wait for.
-async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) -> anyhow::Result<Vec<QueueShown>> {
+async fn queues(
+    context: &CommandContext,
+    store: &dyn Store,
+    lane: &Lane,
+    known: &Known,
+) -> anyhow::Result<Vec<QueueShown>> {
     let mut queues = Vec::new();
     let states = [BatchState::Running, BatchState::Paused, BatchState::Scheduled];
     for batch in store.batches(Some(states.to_vec())).await? {
@@ -124,7 +129,7 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
             BatchState::Running => due_times(store, &batch, &plan, lane).await?,
             _ => BTreeMap::new(),
         };
-        for (index, step) in plan.places().filter(|(_, step)| step.lanes.contains(&lane.name)) {
+        for (index, step) in plan.indexed_steps().filter(|(_, step)| step.lanes.contains(&lane.name)) {
             let waiting = tallies.get(index, Count::Queued);
             if waiting <= 0 {
                 continue;
@@ -141,7 +146,7 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
                 },
                 _ => {
                     let begins = due.get(&index).map(|due| due.first);
-                    what_for(ground, lane, known, (&batch, &plan), (index, step), begins)
+                    what_for(context, lane, known, (&batch, &plan), (index, step), begins)
                 }
             };
             let others: Vec<&str> = step.lanes.names().filter(|other| *other != lane.name).collect();
@@ -172,13 +177,13 @@ async fn due_times(
 ) -> anyhow::Result<BTreeMap<StepIndex, Turns>> {
     let lanes = store.lanes(Vec::new()).await?;
     let Some(lane) = lanes.iter().find(|known| known.name == lane.name) else { return Ok(BTreeMap::new()) };
-    let steps = plan.places().map(|(step, _)| Queue { batch: batch.id, step, lane: lane.id }).collect();
+    let steps = plan.indexed_steps().map(|(step, _)| Queue { batch: batch.id, step, lane: lane.id }).collect();
     Ok(store.turns(steps).await?.into_iter().map(|(queue, turns)| (queue.step, turns)).collect())
 }
 
 /// What the waiting messages of a step wait for.
 fn what_for(
-    ground: &Ground,
+    context: &CommandContext,
     lane: &Lane,
     known: &Known,
     (batch, plan): (&Batch, &Plan),
@@ -198,12 +203,12 @@ fn what_for(
     if known.states.is_empty() {
         return "a server".to_owned();
     }
-    let now = ground.now();
+    let now = context.now();
     let closed = step.hours.closed_for_all(now);
     if let Some(opens) = closed.max(begins.filter(|begins| begins.since(now) > SOON)) {
         return format!("its start: not sent before {}", format_time(opens, plan.time_zone));
     }
-    let slow = Slow::all(&ground.config, &known.states, now);
+    let slow = Slow::all(&context.config, &known.states, now);
     let limit = match slow.iter().find(|slow| slow.lane == lane.name) {
         Some(slow) => slow.state(),
         None if index == StepIndex::FIRST => "the lane's rate",

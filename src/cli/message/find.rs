@@ -5,7 +5,7 @@ use anyhow::bail;
 use crate::campaign;
 use crate::cli::campaign::{ensure_not_purged, find as campaign_named, name_of};
 use crate::cli::words::{of, shell};
-use crate::cli::{Ground, exit::Usage};
+use crate::cli::{CommandContext, exit::Usage};
 use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::store::{Batch, Key, Store};
 
@@ -23,10 +23,14 @@ pub(in crate::cli) struct Which {
 }
 
 impl Which {
-    pub(super) async fn find(&self, ground: &Ground, store: &dyn Store) -> anyhow::Result<(Batch, MessageKey)> {
+    pub(super) async fn find(
+        &self,
+        context: &CommandContext,
+        store: &dyn Store,
+    ) -> anyhow::Result<(Batch, MessageKey)> {
         match &self.recipient {
             Some(recipient) => to(store, &self.message, recipient).await,
-            None => by_id(ground, store, &self.message).await,
+            None => by_id(context, store, &self.message).await,
         }
     }
 }
@@ -65,12 +69,12 @@ async fn opted_out(store: &dyn Store, recipient: &str) -> anyhow::Result<Option<
     Ok(store.opted_out(vec![number]).await?.pop())
 }
 
-async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result<(Batch, MessageKey)> {
+async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyhow::Result<(Batch, MessageKey)> {
     let message = text.parse::<MessageId>();
     let attempt = text.parse::<AttemptId>();
     let named = message.as_ref().map(|id| (id.key, id.tag)).or(attempt.as_ref().map(|id| (id.key, id.tag)));
     if let Ok((key, tag)) = named {
-        return by_key(ground, store, text, key, tag).await;
+        return by_key(context, store, text, key, tag).await;
     }
     if text.starts_with(AttemptId::PREFIX) {
         attempt.map_err(|error| Usage(error.to_string()))?;
@@ -100,21 +104,21 @@ async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result
 
 /// Finds the message of a well-formed id.
 async fn by_key(
-    ground: &Ground,
+    context: &CommandContext,
     store: &dyn Store,
     text: &str,
     key: MessageKey,
     tag: Tag,
 ) -> anyhow::Result<(Batch, MessageKey)> {
     let Some(batch) = store.batch(key.batch).await? else {
-        bail!("unknown message {text}: it is not in {}", ground.database().display());
+        bail!("unknown message {text}: it is not in {}", context.database().display());
     };
     if batch.tag != tag {
         bail!("message {text} was created by another installation, or in a database that no longer exists");
     }
     ensure_not_purged(&batch)?;
     if store.load(vec![key]).await?.is_empty() {
-        bail!("unknown message {text}: it is not in {}", ground.database().display());
+        bail!("unknown message {text}: it is not in {}", context.database().display());
     }
     Ok((batch, key))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::campaign::{Pages, as_counted, lookup, lookup_everywhere, state_of};
 use crate::cli::campaign::{ensure_not_purged, find, name_of};
 use crate::cli::out::{self, Paint, To};
-use crate::cli::{Exit, Ground};
+use crate::cli::{CommandContext, Exit};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
 use crate::store::{Batch, Store};
 
@@ -113,8 +113,8 @@ impl Shown {
     }
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let store = store.as_ref();
     let mut list = List { args: &args, paint: To::Stdout.paint(), is_headed: args.json };
     match (&args.campaign, &args.to) {

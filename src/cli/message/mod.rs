@@ -7,7 +7,7 @@ mod strays;
 use anyhow::Context;
 
 use super::out::{self, To};
-use super::{Exit, Ground};
+use super::{CommandContext, Exit};
 use crate::campaign::{self, Story};
 use crate::clock::format_time_exactly;
 use crate::domain::Zone;
@@ -73,19 +73,19 @@ const RULES: [&str; 10] = [
     "A step that cannot be submitted: waiting for rate, tier or a hold uses up no step, unless leave_within says so.",
 ];
 
-pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
-        Command::List(args) => return list::run(args, ground).await,
-        Command::Strays(args) => return strays::run(args, ground).await,
+        Command::List(args) => return list::run(args, context).await,
+        Command::Strays(args) => return strays::run(args, context).await,
         Command::Explain { which: None, .. } => {
             out::lines(RULES.iter().zip(1..).map(|(rule, number)| format!("{number:>2}  {rule}")))?;
         }
         Command::Show { which, json } => {
-            let (story, zone) = story(ground, &which).await?;
+            let (story, zone) = story(context, &which).await?;
             if json { out::json(&story)? } else { show(&story, zone)? }
         }
         Command::Explain { which: Some(which), json, .. } => {
-            let (story, zone) = story(ground, &which).await?;
+            let (story, zone) = story(context, &which).await?;
             if json { out::json(&story)? } else { explain(&story, zone)? }
         }
     }
@@ -93,12 +93,12 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
 }
 
 /// Reads the story of a message, and the time zone for its times.
-async fn story(ground: &Ground, which: &find::Which) -> anyhow::Result<(Story, Option<Zone>)> {
-    let store = ground.existing_store().await?;
-    let (batch, key) = which.find(ground, store.as_ref()).await?;
-    let gone = || format!("the message is no longer in {}", ground.database().display());
+async fn story(context: &CommandContext, which: &find::Which) -> anyhow::Result<(Story, Option<Zone>)> {
+    let store = context.existing_store().await?;
+    let (batch, key) = which.find(context, store.as_ref()).await?;
+    let gone = || format!("the message is no longer in {}", context.database().display());
     let entry = Book::new(store.clone()).get(batch.id).await?.with_context(gone)?;
-    let story = campaign::explain(store.as_ref(), &batch, &entry, key, ground.now()).await?;
+    let story = campaign::explain(store.as_ref(), &batch, &entry, key, context.now()).await?;
     store.close().await;
     Ok((story.with_context(gone)?, entry.plan.time_zone))
 }

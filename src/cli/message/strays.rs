@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::words::{count, of};
-use crate::cli::{Exit, Ground};
+use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::Timestamp;
 use crate::store::StrayKind;
@@ -34,8 +34,8 @@ struct Shown {
     umid: Option<String>,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let mut latest = std::collections::VecDeque::new();
     let (mut after, mut all) = (None, 0_u64);
     loop {

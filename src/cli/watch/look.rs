@@ -1,7 +1,7 @@
 //! Reads the state of a campaign that a view shows, all at one time.
 
 use crate::campaign::{Forecast, Report, Show, Stranded, Waiting, used_up};
-use crate::cli::Ground;
+use crate::cli::CommandContext;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::pace::Slow;
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Look {
 
 /// Reads the state of a campaign repeatedly. The plan is read once.
 pub(in crate::cli) struct Watcher<'a> {
-    ground: &'a Ground,
+    context: &'a CommandContext,
     store: &'a dyn Store,
     id: BatchId,
     plan: Plan,
@@ -52,10 +52,14 @@ type Foreseen = (Option<Forecast>, Option<Timestamp>);
 const FORECAST: Span = Span::from_secs(5);
 
 impl<'a> Watcher<'a> {
-    pub(in crate::cli) async fn new(ground: &'a Ground, store: &'a dyn Store, id: BatchId) -> anyhow::Result<Self> {
+    pub(in crate::cli) async fn new(
+        context: &'a CommandContext,
+        store: &'a dyn Store,
+        id: BatchId,
+    ) -> anyhow::Result<Self> {
         let plan =
             store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the plan of the campaign is no longer stored"))?;
-        Ok(Self { ground, store, id, plan, has_forecast: true, forecast: None })
+        Ok(Self { context, store, id, plan, has_forecast: true, forecast: None })
     }
 
     /// Leaves out the forecast, which is slow to make: for a list of campaigns.
@@ -69,13 +73,13 @@ impl<'a> Watcher<'a> {
         let batch =
             store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is no longer in the database"))?;
         let tallies = store.tallies(self.id).await?;
-        let at = self.ground.now();
-        let nodes = self.ground.nodes(store).await?;
-        let unwritable = self.ground.unwritable(store).await?;
+        let at = self.context.now();
+        let nodes = self.context.nodes(store).await?;
+        let unwritable = self.context.unwritable(store).await?;
         // A server that cannot write cannot record its heartbeat either.
         let server = !nodes.is_empty() || unwritable.is_some();
-        let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
-        let turned = self.ground.as_turned(store).await?;
+        let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.context.config);
+        let turned = self.context.with_overrides(store).await?;
         let allowed = turned.allowed(&self.plan);
         let mut show = Show::new(&batch, &tallies, allowed, stranded);
         if !server || unwritable.is_some() {
@@ -101,7 +105,7 @@ impl<'a> Watcher<'a> {
         }));
         if batch.state == BatchState::Running {
             // A slow lane matters only if messages wait for it.
-            let slow = Slow::all(&turned.config, &self.ground.lane_states(store).await?, at);
+            let slow = Slow::all(&turned.config, &self.context.lane_states(store).await?, at);
             let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
             obstacles
                 .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
@@ -118,7 +122,7 @@ impl<'a> Watcher<'a> {
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
         if server && !is_over {
-            obstacles.extend(Obstacle::doubts(store, &self.ground.config, std::slice::from_ref(&batch)).await?);
+            obstacles.extend(Obstacle::doubts(store, &self.context.config, std::slice::from_ref(&batch)).await?);
         }
         let is_unwritable = unwritable.is_some();
         obstacles.extend(unwritable.filter(|_| !is_over).map(Obstacle::Unwritable));
@@ -128,10 +132,10 @@ impl<'a> Watcher<'a> {
         let makes_forecast = self.has_forecast && has_queued && !is_unwritable;
         let foreseen = if makes_forecast { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
         let (forecast, finished_by) = foreseen;
-        let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
+        let waived = Waived::read(store, &self.context.config, &self.plan, &tallies, at).await?;
         // Without a next deadline, no deadline waits.
         let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
-            Some(begun) => Repeated::read(store, &self.ground.config, &self.plan, (begun, report.zone), at).await?,
+            Some(begun) => Repeated::read(store, &self.context.config, &self.plan, (begun, report.zone), at).await?,
             None => None,
         };
         Ok(Look {
@@ -153,7 +157,7 @@ impl<'a> Watcher<'a> {
 
     async fn forecast(
         &mut self,
-        turned: &Ground,
+        turned: &CommandContext,
         batch: &Batch,
         tallies: &Tallies,
         at: Timestamp,
@@ -178,7 +182,7 @@ impl<'a> Watcher<'a> {
             let on_lane = || step.lanes.members().iter().any(|member| Hold::keeping(holds, step, member).is_some());
             tallies.get(index, Count::Queued) > 0 && (step_holds.iter().any(|hold| hold.step == index) || on_lane())
         };
-        self.plan.places().any(is_step_held) || gone.iter().any(|gone| gone.queued > 0)
+        self.plan.indexed_steps().any(is_step_held) || gone.iter().any(|gone| gone.queued > 0)
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

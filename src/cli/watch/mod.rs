@@ -12,8 +12,8 @@ use super::interrupt::Interrupts;
 use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
 use super::words::shell;
-use super::{Exit, Ground};
-use crate::campaign::LeftBehind;
+use super::{CommandContext, Exit};
+use crate::campaign::NotSent;
 use crate::clock::format_time_of_day;
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
@@ -53,15 +53,15 @@ pub(super) enum How {
     Silent,
 }
 
-pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let store = ground.existing_store().await?;
+pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let how = if args.json { How::Json } else { How::View(To::Stdout) };
     let mut interrupts = Interrupts::listen();
     let look = tokio::select! {
-        look = follow(ground, store.as_ref(), batch.id, args.wait, how) => look?,
+        look = follow(context, store.as_ref(), batch.id, args.wait, how) => look?,
         () = interrupts.next() => {
-            out::talk(stopped_watching(ground, store.as_ref(), batch.id).await?.1);
+            out::talk(stopped_watching(context, store.as_ref(), batch.id).await?.1);
             return Ok(Exit::Done);
         }
     };
@@ -92,15 +92,15 @@ impl Until {
 
 /// Shows a campaign until `until` is met, and returns the last look.
 pub(super) async fn follow(
-    ground: &Ground,
+    context: &CommandContext,
     store: &dyn Store,
     batch: BatchId,
     until: Until,
     how: How,
 ) -> anyhow::Result<Look> {
-    let begun = ground.now();
+    let begun = context.now();
     let mut printer = Printer::new(how, begun);
-    let mut watcher = Watcher::new(ground, store, batch).await?;
+    let mut watcher = Watcher::new(context, store, batch).await?;
     loop {
         let look = watcher.look().await?;
         let is_over = until.is_met(&look);
@@ -108,17 +108,17 @@ pub(super) async fn follow(
         if is_over {
             return Ok(look);
         }
-        ground.clock.sleep(LOOK).await;
+        context.clock.sleep(LOOK).await;
     }
 }
 
 /// The state of a campaign when an operator stops watching, and a sentence that says whether it continues.
 pub(super) async fn stopped_watching(
-    ground: &Ground,
+    context: &CommandContext,
     store: &dyn Store,
     batch: BatchId,
 ) -> anyhow::Result<(BatchState, String)> {
-    let Look { at, batch, show, obstacles, .. } = Watcher::new(ground, store, batch).await?.look().await?;
+    let Look { at, batch, show, obstacles, .. } = Watcher::new(context, store, batch).await?.look().await?;
     let sentence = match (batch.state, &obstacles[..]) {
         (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
         (BatchState::Draft, _) => {
@@ -135,8 +135,12 @@ pub(super) async fn stopped_watching(
 }
 
 /// The reasons why a campaign does not send: one sentence each, with what to do.
-pub(super) async fn obstacles(ground: &Ground, store: &dyn Store, batch: BatchId) -> anyhow::Result<Vec<String>> {
-    let look = Watcher::new(ground, store, batch).await?.look().await?;
+pub(super) async fn obstacles(
+    context: &CommandContext,
+    store: &dyn Store,
+    batch: BatchId,
+) -> anyhow::Result<Vec<String>> {
+    let look = Watcher::new(context, store, batch).await?.look().await?;
     Ok(look.obstacles.iter().map(|obstacle| obstacle.sentence(&look.show.name, look.at)).collect())
 }
 
@@ -215,7 +219,7 @@ pub(super) struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_by: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    left_behind: &'a [LeftBehind],
+    left_behind: &'a [NotSent],
     obstacles: Vec<ObstacleShown>,
     /// Deadlines in a gap, in which no receipt could be taken.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,8 +12,11 @@ use crate::store::{Change, run_sql};
 async fn an_answer_to_an_earlier_claim_does_not_change_the_present_one() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(1, "Hello", None).await;
-    let of =
-        |jobs: &[Job]| Job { entry: Arc::clone(&jobs[0].entry), claimed: jobs[0].claimed.clone(), hush: jobs[0].hush };
+    let of = |jobs: &[Job]| Job {
+        entry: Arc::clone(&jobs[0].entry),
+        claimed: jobs[0].claimed.clone(),
+        suppression: jobs[0].suppression,
+    };
     let not_begun = |job| Settled::new(job, &desk.lane, Answer::NotBegun, None);
     let first = desk.jobs(batch, 1).await;
     desk.recorded(vec![not_begun(of(&first))]).await;
@@ -41,7 +44,8 @@ async fn the_price_of_an_unsent_message_is_refunded_once() {
     let spent = || async { desk.store.spent(batch).await.unwrap()[0].1.to_string() };
     assert_eq!(spent().await, "0.20");
     let settled = |n: usize| {
-        let job = Job { entry: Arc::clone(&entry), claimed: claimed[n].clone(), hush: desk.book.latest_hush() };
+        let job =
+            Job { entry: Arc::clone(&entry), claimed: claimed[n].clone(), suppression: desk.book.latest_suppression() };
         Settled::new(job, &desk.lane, Answer::NotBegun, None)
     };
     // The commit succeeded and its answer was lost, so the result is recorded again.
@@ -65,7 +69,7 @@ async fn a_claimed_message_of_a_batch_that_is_not_in_play_is_an_error() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(1, "Hello", None).await;
     let job = desk.jobs(batch, 1).await.remove(0);
-    let jobs = |in_play| jobs_of(vec![job.claimed.clone()], &in_play, job.hush);
+    let jobs = |in_play| jobs_of(vec![job.claimed.clone()], &in_play, job.suppression);
     assert_eq!(jobs(InPlay::from([(batch, Arc::clone(&job.entry))])).unwrap().len(), 1);
     let error = jobs(InPlay::new()).unwrap_err().to_string();
     assert!(error.contains(&format!("batch {}", batch.0)), "{error}");
@@ -83,7 +87,7 @@ async fn a_decision_that_cannot_be_written_is_made_again_by_the_next_claim() {
     let full = "CREATE TRIGGER full BEFORE INSERT ON step_hold BEGIN SELECT RAISE(ABORT, 'no room'); END";
     run_sql(&url, full).await;
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
-    desk.lane.look_everywhere();
+    desk.lane.schedule_all();
     claims(&claimer).await;
     desk.clock.advance(Span::from_secs(1));
     let first = desk.turnstile.next().now_or_never().flatten().unwrap().jobs.remove(0);

@@ -13,7 +13,7 @@ fn umid() -> Umid {
 async fn a_claim_of_a_superseded_server_takes_nothing_and_ends_its_sending() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(1, "Hello", None).await;
-    desk.lane.look_everywhere();
+    desk.lane.schedule_all();
     started(desk.store.as_ref(), START).await;
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
     assert!(matches!(claimer.run_once().await, Err(Error::Superseded)));

@@ -96,7 +96,7 @@ fn a_recall_returns_to_the_last_step_that_applied() {
 fn a_receipt_for_a_step_that_does_not_apply_is_ignored() {
     let mut story = passing_over(plan(), &[2]);
     story.falls_back_to(3).submit();
-    for report in [crate::engine::Report::Reached(Status::Delivered), failed(Fault::Person, story.now)] {
+    for report in [crate::engine::Report::Reached(Status::Delivered), failed(Fault::OptedOut, story.now)] {
         assert_eq!(story.ignores(Event::Receipt { step: step_at(2), report }), Ignored::NotBegun);
     }
 }

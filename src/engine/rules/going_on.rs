@@ -21,7 +21,7 @@ fn a_deadline_is_never_early() {
     let mut story = Story::usual();
     story.submit().at(15 * MINUTE).now = at(15 * MINUTE) - Span::from_millis(1);
     assert_eq!(story.ignores(Event::Due { silence: Silence::Trusted }), Ignored::NotYet);
-    assert_eq!(story.at(15 * MINUTE).time_is_up(), Rule::GaveWay(Ending::Deadline));
+    assert_eq!(story.at(15 * MINUTE).time_is_up(), Rule::FellBack(Ending::Deadline));
     assert!(story.is_queued(2));
 }
 
@@ -105,7 +105,7 @@ fn a_refusal_because_of_the_sender_consumes_no_step() {
         for story in [at_once, by_receipt] {
             assert!(story.is_queued(1));
             assert_eq!(story.message.marks, crate::domain::Marks::default());
-            assert_eq!((story.message.first_left, story.message.accepted), (None, None));
+            assert_eq!((story.message.first_submitted_at, story.message.accepted), (None, None));
             assert_eq!(story.tallies().get(step_at(1), Count::NeverLeft), 1);
         }
     }
@@ -138,11 +138,11 @@ fn repeated_faults_of_the_sender_cause_no_fallback() {
 #[test]
 fn a_reported_opt_out_suppresses_every_channel() {
     let mut at_once = Story::usual();
-    at_once.claim().refuse(Fault::Person);
+    at_once.claim().refuse(Fault::OptedOut);
     let mut by_receipt = Story::usual();
-    by_receipt.submit().fail(1, Fault::Person);
+    by_receipt.submit().fail(1, Fault::OptedOut);
     let mut after_the_deadline = Story::usual();
-    after_the_deadline.falls_back_to(2).fail(1, Fault::Person);
+    after_the_deadline.falls_back_to(2).fail(1, Fault::OptedOut);
     for story in [at_once, by_receipt, after_the_deadline] {
         let State::Done { outcome, skipped, .. } = story.message.state else { panic!("{:?}", story.message) };
         assert_eq!((outcome, skipped), (Outcome::Skipped, Some(SkipReason::OptedOut)));
@@ -152,9 +152,9 @@ fn a_reported_opt_out_suppresses_every_channel() {
 #[test]
 fn an_opt_out_after_a_fallback_prevents_the_third_step() {
     let mut awaiting = Story::usual();
-    awaiting.falls_back_to(2).submit().fail(1, Fault::Person);
+    awaiting.falls_back_to(2).submit().fail(1, Fault::OptedOut);
     let mut sending = Story::usual();
-    sending.falls_back_to(2).claim().fail(1, Fault::Person);
+    sending.falls_back_to(2).claim().fail(1, Fault::OptedOut);
     sending.answer(Answer::Accepted);
     for mut story in [awaiting, sending] {
         story.fail(2, Fault::Recipient);
@@ -166,18 +166,18 @@ fn an_opt_out_after_a_fallback_prevents_the_third_step() {
 fn an_opt_out_after_a_delivery_prevents_further_steps() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Read));
     story.submit().receive(1, Status::Delivered);
-    assert_eq!(story.fail(1, Fault::Person), Rule::CalledOffPresentLast);
+    assert_eq!(story.fail(1, Fault::OptedOut), Rule::CalledOffPresentLast);
     assert!(story.awaits_until(30 * DAY));
 }
 
 #[test]
 fn a_temporary_failure_retries_the_step_at_the_named_time() {
     let mut refused = Story::usual();
-    refused.claim().refuse(Fault::Passing);
+    refused.claim().refuse(Fault::Temporary);
     let mut unavailable = Story::usual();
     unavailable.claim().answer(Answer::Unavailable { again: at(5) });
     let mut by_receipt = Story::usual();
-    by_receipt.submit().fail(1, Fault::Passing);
+    by_receipt.submit().fail(1, Fault::Temporary);
     for story in [&mut refused, &mut unavailable, &mut by_receipt] {
         assert!(story.is_queued(1));
         assert_eq!(story.message.tries, 1);
@@ -191,7 +191,7 @@ fn retries_stay_within_the_deadline_of_the_first_try() {
     let mut story = Story::usual();
     story.submit();
     for minute in [4, 8, 12] {
-        story.at(minute * MINUTE).fail(1, Fault::Passing);
+        story.at(minute * MINUTE).fail(1, Fault::Temporary);
         assert_eq!(story.due_at(), Some(at(15 * MINUTE)));
         story.at(minute * MINUTE + 5).submit();
         assert!(story.awaits_until(15 * MINUTE));
@@ -205,13 +205,13 @@ fn retries_end_with_the_ttl_of_the_step_from_its_first_submission() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].ttl = Some(Span::from_secs(10 * MINUTE))));
     story.at(HOUR).submit();
     for minute in [4, 8] {
-        story.at(HOUR + minute * MINUTE).fail(1, Fault::Passing);
+        story.at(HOUR + minute * MINUTE).fail(1, Fault::Temporary);
         assert_eq!(story.due_at(), Some(at(HOUR + 10 * MINUTE)));
         story.at(HOUR + minute * MINUTE + 5).submit();
     }
     // Receipts for what was submitted may arrive until the deadline; only no further try follows.
     assert!(story.awaits_until(HOUR + 15 * MINUTE));
-    assert_eq!(story.at(HOUR + 10 * MINUTE).fail(1, Fault::Passing), Rule::GaveWay(Ending::Undelivered));
+    assert_eq!(story.at(HOUR + 10 * MINUTE).fail(1, Fault::Temporary), Rule::FellBack(Ending::Undelivered));
     assert!(story.is_queued(2));
     // The next step's time is its own.
     assert_eq!(story.due_at(), None);
@@ -220,11 +220,11 @@ fn retries_end_with_the_ttl_of_the_step_from_its_first_submission() {
 #[test]
 fn a_temporary_failure_without_time_for_a_retry_falls_back() {
     let mut queued = Story::usual();
-    queued.submit().at(14 * MINUTE).fail(1, Fault::Passing);
+    queued.submit().at(14 * MINUTE).fail(1, Fault::Temporary);
     queued.at(15 * MINUTE).time_is_up();
     let mut held = Story::usual();
     held.submit().at(15 * MINUTE).due(Silence::Held { until: at(16 * MINUTE) });
-    held.fail(1, Fault::Passing);
+    held.fail(1, Fault::Temporary);
     for story in [queued, held] {
         assert!(story.is_queued(2));
         assert_eq!(story.tallies().get(step_at(1), Count::FellUndelivered), 1);
@@ -234,8 +234,8 @@ fn a_temporary_failure_without_time_for_a_retry_falls_back() {
 #[test]
 fn a_repeated_failure_of_an_earlier_try_does_not_send_twice() {
     let mut story = Story::usual();
-    story.submit().at(MINUTE).fail(1, Fault::Passing);
-    let again = Event::Receipt { step: step_at(1), report: crate::engine::story::failed(Fault::Passing, story.now) };
+    story.submit().at(MINUTE).fail(1, Fault::Temporary);
+    let again = Event::Receipt { step: step_at(1), report: crate::engine::story::failed(Fault::Temporary, story.now) };
     assert_eq!(story.ignores(again), Ignored::NothingNew);
     assert_eq!(story.at(2 * MINUTE).claim().ignores(again), Ignored::InFlight);
 }
@@ -361,7 +361,7 @@ fn the_end_also_limits_a_second_step_if_the_first_was_not_sent() {
 #[test]
 fn a_retry_does_not_outlive_the_ttl() {
     let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(10 * MINUTE))));
-    story.submit().at(9 * MINUTE).fail(1, Fault::Passing);
+    story.submit().at(9 * MINUTE).fail(1, Fault::Temporary);
     assert_eq!(story.at(10 * MINUTE).ignores(Event::Claimed), Ignored::Stale);
     story.time_is_up();
     assert_eq!(story.outcome(), Some(Outcome::Expired));
@@ -376,7 +376,7 @@ fn a_recalled_refusal_returns_its_fallback_to_the_queue() {
     assert!(story.is_queued(2));
     story.at(MINUTE).event(Event::RefusalRecalled { step: step_at(1), tries: 0 });
     assert!(story.is_queued(1));
-    assert_eq!((story.message.tries, story.message.first_left), (1, None));
+    assert_eq!((story.message.tries, story.message.first_submitted_at), (1, None));
     let of = |count| story.tallies().get(step_at(1), count);
     assert_eq!((of(Count::Queued), of(Count::FellRejected), of(Count::Rejected)), (1, 0, 0));
     story.submit().receive(1, Status::Delivered);
@@ -390,7 +390,7 @@ fn a_recalled_receipt_undoes_its_submission() {
     assert!(story.is_queued(2));
     story.event(Event::RefusalRecalled { step: step_at(1), tries: 0 });
     assert!(story.is_queued(1));
-    assert_eq!((story.message.first_left, story.message.accepted), (None, None));
+    assert_eq!((story.message.first_submitted_at, story.message.accepted), (None, None));
     let of = |count| story.tallies().get(step_at(1), count);
     assert_eq!((of(Count::HandedOver), of(Count::FellUndelivered), of(Count::Undelivered)), (0, 0, 0));
 }

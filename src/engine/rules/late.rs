@@ -29,7 +29,7 @@ fn a_recall_clears_only_the_step_that_was_not_submitted() {
 #[test]
 fn a_recall_keeps_a_later_step_that_waits_for_its_retry() {
     let mut story = Story::usual();
-    story.falls_back_to(2).submit().at(16 * MINUTE).fail(2, Fault::Passing);
+    story.falls_back_to(2).submit().at(16 * MINUTE).fail(2, Fault::Temporary);
     assert_eq!(story.receive(1, Status::Delivered), Rule::ReachedEarlier);
     assert_eq!(story.tallies().get(step_at(2), Count::HandedOver), 1);
     assert_eq!(story.outcome(), Some(Outcome::Reached));
@@ -74,7 +74,7 @@ fn a_success_while_a_later_step_is_in_flight_waits_for_the_answer() {
         assert_eq!(stayed.answer(answer), Rule::Recalled);
         assert_eq!(stayed.tallies().get(step_at(1), Count::FellDeadline), 0);
     }
-    assert_eq!(sending.refuse(Fault::Person), Rule::ReachedEarlier);
+    assert_eq!(sending.refuse(Fault::OptedOut), Rule::ReachedEarlier);
     assert_eq!(sending.outcome(), Some(Outcome::Reached), "a later refusal does not undo an arrival");
 }
 
@@ -127,7 +127,7 @@ fn reached_never_changes_to_another_outcome() {
     let mut story = Story::usual();
     story.falls_back_to(2).submit().receive(2, Status::Delivered);
     for number in [1, 2] {
-        for fault in [Fault::Recipient, Fault::Person, Fault::Passing, Fault::Sender(SenderPart::Lane)] {
+        for fault in [Fault::Recipient, Fault::OptedOut, Fault::Temporary, Fault::Sender(SenderPart::Lane)] {
             let report = crate::engine::story::failed(fault, story.now);
             story.event(Event::Receipt { step: step_at(number), report });
             assert_eq!(story.outcome(), Some(Outcome::Reached));
@@ -152,7 +152,7 @@ fn an_unknown_submission_counts_as_accepted_at_its_intent() {
     let mut story = Story::usual();
     story.claim().at(5 * MINUTE).answer(Answer::Unknown);
     assert!(story.awaits_until(15 * MINUTE));
-    assert_eq!(story.message.first_left, Some(at(0)));
+    assert_eq!(story.message.first_submitted_at, Some(at(0)));
     assert_eq!(story.tallies().get(step_at(1), Count::HandedOver), 1);
 }
 
@@ -246,7 +246,7 @@ fn a_failed_resend_is_not_retried_if_the_first_copy_is_known() {
     for answer in [
         Answer::NotBegun,
         Answer::Unavailable { again },
-        Answer::Refused { fault: Fault::Passing, again },
+        Answer::Refused { fault: Fault::Temporary, again },
         Answer::Refused { fault: Fault::Sender(SenderPart::Lane), again },
         Answer::CannotLeave(Obstacle::CouldNotLeave),
     ] {
@@ -296,9 +296,9 @@ fn a_resend_that_cannot_be_sent_waits_for_the_first_copy() {
 #[test]
 fn a_queued_retry_ignores_a_filled_gap_until_its_time_is_over() {
     let mut story = Story::usual();
-    story.submit().at(1).fail(1, Fault::Passing);
+    story.submit().at(1).fail(1, Fault::Temporary);
     assert_eq!(story.ignores(Event::Due { silence: Silence::Filled }), Ignored::NotYet);
-    assert_eq!(story.at(15 * MINUTE).due(Silence::Filled), Rule::GaveWay(Ending::Undelivered));
+    assert_eq!(story.at(15 * MINUTE).due(Silence::Filled), Rule::FellBack(Ending::Undelivered));
     assert!(story.is_queued(2));
 }
 

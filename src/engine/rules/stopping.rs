@@ -70,7 +70,7 @@ fn after_a_cancel_the_submitted_step_is_the_last() {
 
 #[test]
 fn a_failure_after_a_cancel_is_not_retried() {
-    for fault in [Fault::Passing, Fault::Sender(SenderPart::Lane), Fault::Recipient] {
+    for fault in [Fault::Temporary, Fault::Sender(SenderPart::Lane), Fault::Recipient] {
         let mut story = Story::usual();
         story.submit().cancel();
         story.fail(1, fault);
@@ -154,7 +154,7 @@ fn a_filled_gap_ends_the_waiver() {
     let mut story = Story::usual();
     story.submit().at(15 * MINUTE).due(Silence::Lost);
     story.at(20 * MINUTE);
-    assert_eq!(story.due(Silence::Filled), Rule::GaveWay(Ending::Deadline));
+    assert_eq!(story.due(Silence::Filled), Rule::FellBack(Ending::Deadline));
     story.submit().at(30 * MINUTE).time_is_up();
     assert!(story.is_queued(3), "a waiver is for one step");
 }
@@ -183,7 +183,7 @@ fn leave_within_limits_the_wait() {
     assert_eq!(story.due_at(), Some(at(HOUR)));
     story.at(HOUR);
     assert_eq!(story.ignores(Event::Claimed), Ignored::Stale);
-    assert_eq!(story.time_is_up(), Rule::GaveWay(Ending::CouldNotLeave));
+    assert_eq!(story.time_is_up(), Rule::FellBack(Ending::CouldNotLeave));
     assert_eq!(story.tallies().get(step_at(1), Count::CouldNotLeave), 1);
     assert_eq!(story.due_at(), None, "the next step has its own");
 }
@@ -199,7 +199,7 @@ fn leave_within_of_a_later_step_runs_from_when_it_was_queued() {
 fn a_spent_tier_falls_back_at_once() {
     let mut story = Story::usual();
     let spent = Event::TierSpent { step: step_at(1) };
-    assert_eq!(story.rule(spent), Rule::GaveWay(Ending::CouldNotLeave));
+    assert_eq!(story.rule(spent), Rule::FellBack(Ending::CouldNotLeave));
     assert!(story.is_queued(2));
     assert_eq!(story.tallies().get(step_at(1), Count::CouldNotLeave), 1);
     assert_eq!(story.ignores(spent), Ignored::Stale, "it was the first step's tier");
@@ -209,8 +209,8 @@ fn a_spent_tier_falls_back_at_once() {
 fn a_message_outside_its_hours_waits_for_the_next_opening() {
     let mut story = Story::usual();
     let until = at(HOUR);
-    let put_off = Event::PutOff { until };
-    assert_eq!(story.rule(put_off), Rule::PutOff);
+    let put_off = Event::Postponed { until };
+    assert_eq!(story.rule(put_off), Rule::Postponed);
     assert_eq!(story.ignores(put_off), Ignored::NothingNew);
     assert_eq!(story.ignores(Event::Claimed), Ignored::NotYet);
     story.at(HOUR).claim();
@@ -224,18 +224,18 @@ fn leave_within_of_a_postponed_first_step_starts_at_the_opening() {
         |plan: &mut Plan| plan.steps.iter_mut().for_each(|step| step.leave_within = Some(Span::from_secs(MINUTE)));
     let mut story = Story::of(plan_with(with_leave_within));
     assert_eq!(story.due_at(), Some(at(MINUTE)));
-    story.rule(Event::PutOff { until: at(HOUR) });
+    story.rule(Event::Postponed { until: at(HOUR) });
     assert_eq!(story.due_at(), Some(at(HOUR + MINUTE)));
     // A later step has waited since it was queued.
     let mut later = Story::of(plan_with(with_leave_within));
     later.falls_back_to(2);
-    later.rule(Event::PutOff { until: at(HOUR) });
+    later.rule(Event::Postponed { until: at(HOUR) });
     assert_eq!(later.due_at(), Some(at(16 * MINUTE)));
 }
 
 #[test]
 fn hours_do_not_postpone_a_cancelled_or_late_message() {
-    let put_off = Event::PutOff { until: at(HOUR) };
+    let put_off = Event::Postponed { until: at(HOUR) };
     let mut cancelled = Story::usual();
     cancelled.standing = Standing::Cancelled;
     assert_eq!(cancelled.rule(put_off), Rule::CalledOffPresentLast);

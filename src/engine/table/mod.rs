@@ -28,9 +28,9 @@ pub(super) fn faults() -> Vec<Fault> {
         Some(Fault::Recipient) => Some(Fault::Sender(SenderPart::Lane)),
         Some(Fault::Sender(SenderPart::Lane)) => Some(Fault::Sender(SenderPart::Template)),
         Some(Fault::Sender(SenderPart::Template)) => Some(Fault::Sender(SenderPart::Step)),
-        Some(Fault::Sender(SenderPart::Step)) => Some(Fault::Person),
-        Some(Fault::Person) => Some(Fault::Passing),
-        Some(Fault::Passing) => None,
+        Some(Fault::Sender(SenderPart::Step)) => Some(Fault::OptedOut),
+        Some(Fault::OptedOut) => Some(Fault::Temporary),
+        Some(Fault::Temporary) => None,
     })
 }
 
@@ -95,8 +95,8 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Some(Event::Answered { .. }) => Some(Event::Receipt { step, report: Report::Reached(Status::Sent) }),
         Some(Event::Receipt { .. }) => Some(Event::Due { silence: Silence::Trusted }),
         Some(Event::Due { .. }) => Some(Event::TierSpent { step }),
-        Some(Event::TierSpent { .. }) => Some(Event::PutOff { until: now + Span::from_secs(HOUR) }),
-        Some(Event::PutOff { .. }) => Some(Event::Doubted { silence: Silence::Trusted, tries: 0 }),
+        Some(Event::TierSpent { .. }) => Some(Event::Postponed { until: now + Span::from_secs(HOUR) }),
+        Some(Event::Postponed { .. }) => Some(Event::Doubted { silence: Silence::Trusted, tries: 0 }),
         Some(Event::Doubted { .. }) => Some(Event::RefusalRecalled { step, tries: 0 }),
         Some(Event::RefusalRecalled { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
         Some(Event::CalledOff(_)) => None,
@@ -114,7 +114,7 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Event::Due { .. } => {
             silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Due { silence }).collect()
         }
-        Event::TierSpent { .. } | Event::PutOff { .. } => vec![event],
+        Event::TierSpent { .. } | Event::Postponed { .. } => vec![event],
         Event::RefusalRecalled { tries, .. } => {
             let before = (1..step.get() + 1).map(step_at);
             before.map(|step| Event::RefusalRecalled { step, tries }).collect()
@@ -152,11 +152,11 @@ fn presents() -> Vec<(&'static str, Story)> {
         s.at(8 * HOUR);
     });
     add("queued, first step, retry after a 429", &|s| {
-        s.claim().refuse(Fault::Passing);
+        s.claim().refuse(Fault::Temporary);
         s.at(5);
     });
     add("queued, first step, retry after a temporary failure", &|s| {
-        s.submit().at(minutes(5)).fail(1, Fault::Passing);
+        s.submit().at(minutes(5)).fail(1, Fault::Temporary);
         s.at(minutes(6));
     });
     add("queued, first step, resent after an unknown submission", &|s| {
@@ -190,7 +190,7 @@ fn presents() -> Vec<(&'static str, Story)> {
         s.falls_back_to(2).claim().at(minutes(16));
     });
     add("sending, second step, retry after a 429", &|s| {
-        s.falls_back_to(2).claim().refuse(Fault::Passing);
+        s.falls_back_to(2).claim().refuse(Fault::Temporary);
         s.at(minutes(16)).claim();
     });
     add("sending, second step, the first has succeeded meanwhile", &|s| {
@@ -300,7 +300,7 @@ fn done(outcome: Outcome) -> Story {
             result.standing = Standing::Live;
         }
         Outcome::Skipped => {
-            result.submit().at(MINUTE).fail(1, Fault::Person);
+            result.submit().at(MINUTE).fail(1, Fault::OptedOut);
         }
     }
     assert_eq!(result.outcome(), Some(outcome));
@@ -348,11 +348,11 @@ pub(super) fn rules() -> Vec<Rule> {
         Some(Rule::HandedOver) => Some(Rule::CountedAsHandedOver),
         Some(Rule::CountedAsHandedOver) => Some(Rule::Resent),
         Some(Rule::Resent) => Some(Rule::HandedBack),
-        Some(Rule::HandedBack) => Some(Rule::PutOff),
-        Some(Rule::PutOff) => Some(Rule::TriedAgain),
+        Some(Rule::HandedBack) => Some(Rule::Postponed),
+        Some(Rule::Postponed) => Some(Rule::TriedAgain),
         Some(Rule::TriedAgain) => Some(Rule::KeptForSender(SenderPart::Lane)),
-        Some(Rule::KeptForSender(_)) => Some(Rule::GaveWay(ending)),
-        Some(Rule::GaveWay(_)) => Some(Rule::Ended(Ending::Undelivered)),
+        Some(Rule::KeptForSender(_)) => Some(Rule::FellBack(ending)),
+        Some(Rule::FellBack(_)) => Some(Rule::Ended(Ending::Undelivered)),
         Some(Rule::Ended(_)) => Some(Rule::Reached),
         Some(Rule::Reached) => Some(Rule::Progressed),
         Some(Rule::Progressed) => Some(Rule::Noted),

@@ -15,7 +15,7 @@ enum Happens {
     /// A receipt for the present step, or for the one before it.
     News(bool, Report),
     TierSpent,
-    PutOff,
+    Postponed,
     /// The silence by which the step before fell back is in doubt.
     Doubted,
     /// The sender caused the refusal by which the step before fell back.
@@ -28,7 +28,9 @@ enum Happens {
 }
 
 fn rows() -> Vec<(&'static str, Happens)> {
-    use Happens::{Answer as Says, CalledOff, Claimed, Doubted, Due, Filled, News, PutOff, RefusalRecalled, TierSpent};
+    use Happens::{
+        Answer as Says, CalledOff, Claimed, Doubted, Due, Filled, News, Postponed, RefusalRecalled, TierSpent,
+    };
     let at = Story::usual().now;
     let refused = |fault| Says(Answer::Refused { fault, again: at });
     let bad = |present, fault| News(present, failed(fault, at));
@@ -39,8 +41,8 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("answer: unknown", Says(Answer::Unknown)),
         ("answer: refused because of this recipient", refused(Fault::Recipient)),
         ("answer: refused because of the sender", refused(Fault::Sender(SenderPart::Lane))),
-        ("answer: refused because the recipient opted out", refused(Fault::Person)),
-        ("answer: refused temporarily", refused(Fault::Passing)),
+        ("answer: refused because the recipient opted out", refused(Fault::OptedOut)),
+        ("answer: refused temporarily", refused(Fault::Temporary)),
         ("answer: unavailable", Says(Answer::Unavailable { again: at })),
         ("claim handed back before a request", Says(Answer::NotBegun)),
         ("claim handed back until later", Says(Answer::Later { at })),
@@ -48,13 +50,13 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("cannot be submitted: outside the window", Says(Answer::CannotLeave(Obstacle::OutsideWindow))),
         ("cannot be submitted: missing variable", Says(Answer::CannotLeave(Obstacle::MissingVariable))),
         ("no free slot in the tier, and the step does not wait", TierSpent),
-        ("outside its send hours", PutOff),
+        ("outside its send hours", Postponed),
         ("receipt: sent", good(true, Status::Sent)),
         ("receipt: its success status", good(true, Status::Delivered)),
         ("receipt: failed because of this recipient", bad(true, Fault::Recipient)),
         ("receipt: failed because of the sender", bad(true, Fault::Sender(SenderPart::Template))),
-        ("receipt: failed because the recipient opted out", bad(true, Fault::Person)),
-        ("receipt: failed temporarily", bad(true, Fault::Passing)),
+        ("receipt: failed because the recipient opted out", bad(true, Fault::OptedOut)),
+        ("receipt: failed temporarily", bad(true, Fault::Temporary)),
         ("receipt of an earlier step: its success status", good(false, Status::Delivered)),
         ("receipt of an earlier step: failed", bad(false, Fault::Recipient)),
         ("time is up, no receipt was missed", Due(Silence::Trusted)),
@@ -115,7 +117,7 @@ fn event(happens: Happens, message: &Present) -> Event {
         Happens::News(true, report) => Event::Receipt { step, report },
         Happens::News(false, report) => Event::Receipt { step: step_at(step.get()), report },
         Happens::TierSpent => Event::TierSpent { step },
-        Happens::PutOff => Event::PutOff { until: Story::usual().now + Span::from_secs(7 * 86_400) },
+        Happens::Postponed => Event::Postponed { until: Story::usual().now + Span::from_secs(7 * 86_400) },
         Happens::Due(silence) => Event::Due { silence },
         Happens::Filled => Event::Due { silence: Silence::Filled },
         Happens::Doubted => Event::Doubted { silence: Silence::Lost, tries: 0 },

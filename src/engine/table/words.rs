@@ -100,7 +100,7 @@ fn outcome_name(outcome: Outcome, skipped: Option<SkipReason>) -> String {
 }
 
 pub(super) fn present(message: &Present) -> String {
-    let blank = Present { marks: Marks::default(), first_left: None, accepted: None, tries: 0, ..*message };
+    let blank = Present { marks: Marks::default(), first_submitted_at: None, accepted: None, tries: 0, ..*message };
     let known = changes(&blank, message);
     format!("{}{}{known}", present_state(message), if known.is_empty() { "" } else { "; " })
 }
@@ -126,9 +126,10 @@ fn changes(before: &Present, after: &Present) -> String {
     if let (None, Some(by)) = (before.marks.reached_by(), after.marks.reached_by()) {
         parts.push(format!("reached by {}", channel(by)));
     }
-    for (word, was, is) in
-        [("first submitted", before.first_left, after.first_left), ("runs from", before.accepted, after.accepted)]
-    {
+    for (word, was, is) in [
+        ("first submitted", before.first_submitted_at, after.first_submitted_at),
+        ("runs from", before.accepted, after.accepted),
+    ] {
         if was != is {
             parts.push(format!("{word} {}", is.map_or("nothing".to_owned(), time)));
         }
@@ -189,7 +190,7 @@ fn event_name(event: Event) -> String {
         Event::Due { silence: Silence::Lost } => "due: receipts lost".to_owned(),
         Event::Due { silence: Silence::Filled } => "due: gap filled".to_owned(),
         Event::TierSpent { .. } => "tier spent".to_owned(),
-        Event::PutOff { .. } => "put off".to_owned(),
+        Event::Postponed { .. } => "put off".to_owned(),
         Event::Doubted { silence: Silence::Trusted, .. } => "fallback doubted: silence trusted".to_owned(),
         Event::Doubted { silence: Silence::Held { .. }, .. } => "fallback doubted: silence held".to_owned(),
         Event::Doubted { silence: Silence::Lost, .. } => "fallback doubted: receipts lost".to_owned(),
@@ -220,7 +221,7 @@ const fn fault_name(fault: Fault) -> &'static str {
         Fault::Sender(SenderPart::Lane) => "lane",
         Fault::Sender(SenderPart::Template) => "template",
         Fault::Sender(SenderPart::Step) => "step",
-        Fault::Person => "person",
-        Fault::Passing => "passing",
+        Fault::OptedOut => "person",
+        Fault::Temporary => "passing",
     }
 }

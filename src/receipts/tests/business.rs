@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::config::{Config, Lane};
-use crate::domain::Knob;
+use crate::domain::OverridableSetting;
 use crate::events::{AccountReport, EventKind, Origin, Subject, TemplateEffect};
 use crate::receipts::business::read;
-use crate::store::{BusinessEvent, Dial, Said};
+use crate::store::{AccountEvent, Override, ProviderReport};
 
 fn lanes(more: &str) -> Vec<Lane> {
     let text = format!(
@@ -29,12 +29,12 @@ fn body(kind: &str, details: &str) -> String {
     )
 }
 
-fn event_for(lanes: &[Lane], body: &str) -> Option<BusinessEvent> {
+fn event_for(lanes: &[Lane], body: &str) -> Option<AccountEvent> {
     event_with(&[], lanes, body)
 }
 
 /// The same, with overrides in effect.
-fn event_with(overrides: &[Dial], lanes: &[Lane], body: &str) -> Option<BusinessEvent> {
+fn event_with(overrides: &[Override], lanes: &[Lane], body: &str) -> Option<AccountEvent> {
     match wire::parse_events(body.as_bytes()).pop() {
         Some(wire::Event::Business { business, raw }) => {
             read(&business, raw, lanes, NOW).map(|event| event.with_overrides(overrides))
@@ -43,24 +43,28 @@ fn event_with(overrides: &[Dial], lanes: &[Lane], body: &str) -> Option<Business
     }
 }
 
-fn account_event(kind: &str, details: &str) -> BusinessEvent {
+fn account_event(kind: &str, details: &str) -> AccountEvent {
     event_for(&lanes(""), &body(kind, details)).unwrap()
 }
 
-fn number(number: &str, meta: &str) -> BusinessEvent {
+fn number(number: &str, meta: &str) -> AccountEvent {
     account_event("phone_number_quality_update", &format!(r#"{{"displayPhoneNumber":"{number}","meta":{meta}}}"#))
 }
 
-fn template(kind: &str, meta: &str) -> BusinessEvent {
+fn template(kind: &str, meta: &str) -> AccountEvent {
     account_event(
         kind,
         &format!(r#"{{"templateId":123,"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#),
     )
 }
 
-fn overrides(event: &BusinessEvent) -> Vec<(Knob, &str, &str, &str)> {
-    let dials = event.dials.iter();
-    dials.map(|dial| (dial.knob, dial.name.as_str(), dial.value.as_str(), dial.in_file.as_str())).collect()
+fn overrides(event: &AccountEvent) -> Vec<(OverridableSetting, &str, &str, &str)> {
+    let overrides = event.overrides.iter();
+    overrides
+        .map(|overridden| {
+            (overridden.setting, overridden.name.as_str(), overridden.value.as_str(), overridden.in_file.as_str())
+        })
+        .collect()
 }
 
 #[test]
@@ -75,8 +79,8 @@ fn a_limit_change_sets_the_tier_of_the_portfolio_in_every_spelling() {
     ] {
         for shown in ["15550783881", "+1 555-078-3882"] {
             let event = number(shown, meta);
-            assert_eq!(overrides(&event), [(Knob::Tier, "acme", tier, "1K")], "{shown} {meta}");
-            assert_eq!(event.dials[0].since, Timestamp::parse_rfc3339("2025-01-01T00:00:00Z").unwrap());
+            assert_eq!(overrides(&event), [(OverridableSetting::Tier, "acme", tier, "1K")], "{shown} {meta}");
+            assert_eq!(event.overrides[0].since, Timestamp::parse_rfc3339("2025-01-01T00:00:00Z").unwrap());
         }
     }
 }
@@ -92,10 +96,13 @@ fn unknown_tiers_and_unknown_events_change_nothing_and_are_shown() {
         r#"{"event":"FLAGGED","currentLimit":"TIER_10K"}"#,
     ] {
         let event = number("15550783881", meta);
-        assert!(event.dials.is_empty() && event.told.len() == 1, "{meta}: {event:?}");
+        assert!(event.overrides.is_empty() && event.events.len() == 1, "{meta}: {event:?}");
     }
     let unknown = number("15559999999", r#"{"event":"UPGRADE","currentLimit":"TIER_10K"}"#);
-    assert!(unknown.dials.is_empty() && unknown.told[0].text().contains("the `number` of no lane"), "{unknown:?}");
+    assert!(
+        unknown.overrides.is_empty() && unknown.events[0].text().contains("the `number` of no lane"),
+        "{unknown:?}"
+    );
 }
 
 #[test]
@@ -105,8 +112,12 @@ fn a_throughput_upgrade_raises_the_rate_but_never_the_tier() {
         r#"{"event":"THROUGHPUT_UPGRADE","maxDailyConversationsPerBusiness":"TIER_UNLIMITED"}"#,
         r#"{"event":"THROUGHPUT_UPGRADE","maxDailyConversationsPerBusiness":"TIER_10K"}"#,
     ] {
-        assert_eq!(overrides(&number("15550783882", meta)), [(Knob::Rate, "two", "1000/s", "80/s")], "{meta}");
-        assert!(number("15550783883", meta).dials.is_empty(), "its rate is higher already");
+        assert_eq!(
+            overrides(&number("15550783882", meta)),
+            [(OverridableSetting::Rate, "two", "1000/s", "80/s")],
+            "{meta}"
+        );
+        assert!(number("15550783883", meta).overrides.is_empty(), "its rate is higher already");
     }
 }
 
@@ -114,8 +125,8 @@ fn a_throughput_upgrade_raises_the_rate_but_never_the_tier() {
 fn a_flagged_number_is_shown_with_its_lane() {
     for word in ["FLAGGED", "UNFLAGGED"] {
         let event = number("15550783881", &format!(r#"{{"event":"{word}","reason":"QUALITY_DECREASE"}}"#));
-        assert_eq!((&event.says[0].about, event.says[0].value.as_str()), (&Subject::lane("one"), word));
-        assert_eq!(event.told[0].subject, Subject::lane("one"));
+        assert_eq!((&event.reports[0].about, event.reports[0].value.as_str()), (&Subject::lane("one"), word));
+        assert_eq!(event.events[0].subject, Subject::lane("one"));
     }
 }
 
@@ -145,12 +156,12 @@ fn a_paused_template_is_held_on_every_lane_and_an_approved_one_released() {
     ] {
         let event = template("template_status_update", meta);
         assert!(event.holds.is_empty(), "{meta}");
-        assert_eq!(event.lifts.len(), 3, "{meta}");
-        assert_eq!(event.lifts[0], ("one".to_owned(), "promo".to_owned(), "en".to_owned()));
+        assert_eq!(event.releases.len(), 3, "{meta}");
+        assert_eq!(event.releases[0], ("one".to_owned(), "promo".to_owned(), "en".to_owned()));
     }
     for meta in [r#"{"status":"PENDING"}"#, r#"{"status":"SOMETHING"}"#, "{}"] {
         let event = template("template_status_update", meta);
-        assert!(event.holds.is_empty() && event.lifts.is_empty() && event.told.len() == 1, "{meta}");
+        assert!(event.holds.is_empty() && event.releases.is_empty() && event.events.len() == 1, "{meta}");
     }
 }
 
@@ -159,13 +170,13 @@ fn a_flagged_template_shows_when_it_will_be_disabled() {
     let meta = r#"{"status":"FLAGGED","disableInfo":{"disableDate":"2025-02-01T00:00:00.00Z"}}"#;
     let event = template("template_status_update", meta);
     assert!(event.holds.is_empty());
-    let says: Vec<_> = event.says.iter().map(|said| (said.what.as_str(), said.value.as_str())).collect();
-    assert_eq!(says, [("status", "FLAGGED"), ("disable_date", "2025-02-01T00:00:00.00Z")]);
+    let reports: Vec<_> = event.reports.iter().map(|report| (report.what.as_str(), report.value.as_str())).collect();
+    assert_eq!(reports, [("status", "FLAGGED"), ("disable_date", "2025-02-01T00:00:00.00Z")]);
     let disabled_at = Timestamp::parse_rfc3339("2025-02-01T00:00:00Z");
     let flagged = |effect| matches!(effect, TemplateEffect::AtRisk { disabled_at: at } if at == disabled_at);
-    let EventKind::AccountReported { report: AccountReport::TemplateStatus { effect, .. }, .. } = event.told[0].kind
+    let EventKind::AccountReported { report: AccountReport::TemplateStatus { effect, .. }, .. } = event.events[0].kind
     else {
-        panic!("{:?}", event.told)
+        panic!("{:?}", event.events)
     };
     assert!(flagged(effect), "{effect:?}");
 }
@@ -198,19 +209,19 @@ fn quality_category_and_account_are_shown_and_change_nothing() {
             "ACCOUNT_RESTRICTION",
         ),
     ] {
-        assert_eq!((&event.says[0].about, event.says[0].value.as_str()), (&about, value));
-        assert_eq!(event.told.len(), 1);
-        assert!(event.dials.is_empty() && event.holds.is_empty() && event.lifts.is_empty(), "{event:?}");
+        assert_eq!((&event.reports[0].about, event.reports[0].value.as_str()), (&about, value));
+        assert_eq!(event.events.len(), 1);
+        assert!(event.overrides.is_empty() && event.holds.is_empty() && event.releases.is_empty(), "{event:?}");
     }
 }
 
 /// As in the documents: the API names the account by a UUID, and its events by another name.
 const OURS: &str = "account_id = \"91b106f0-c0da-4aba-a43a-7af9c5893a80\"";
 
-fn unknown_account_event(kind: &str, details: &str) -> BusinessEvent {
+fn unknown_account_event(kind: &str, details: &str) -> AccountEvent {
     let event = event_for(&lanes(OURS), &body(kind, details)).unwrap();
-    assert!(event.told.iter().all(|event| event.text().contains("\"acme-account\"")), "{:?}", event.told);
-    let unknown: Vec<_> = event.says.iter().filter_map(Said::unknown_account).collect();
+    assert!(event.events.iter().all(|event| event.text().contains("\"acme-account\"")), "{:?}", event.events);
+    let unknown: Vec<_> = event.reports.iter().filter_map(ProviderReport::unknown_account).collect();
     assert_eq!(unknown, ["acme-account"]);
     event
 }
@@ -225,16 +236,16 @@ fn restrictions_of_an_account_with_another_name_are_obeyed() {
         let details = format!(r#"{{"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#);
         unknown_account_event("template_status_update", &details)
     };
-    let says = |event: &BusinessEvent, value: &str| event.says.iter().any(|said| said.value == value);
+    let reports = |event: &AccountEvent, value: &str| event.reports.iter().any(|report| report.value == value);
     for status in ["PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION"] {
         let event = template(&format!(r#"{{"status":"{status}"}}"#));
-        assert!(event.holds.len() == 3 && says(&event, status), "{status}: {event:?}");
+        assert!(event.holds.len() == 3 && reports(&event, status), "{status}: {event:?}");
     }
     let flagged = template(r#"{"status":"FLAGGED","disableInfo":{"disableDate":"2025-02-01T00:00:00.00Z"}}"#);
-    assert!(says(&flagged, "FLAGGED") && says(&flagged, "2025-02-01T00:00:00.00Z"), "{flagged:?}");
-    assert!(says(&number(r#"{"event":"FLAGGED"}"#), "FLAGGED"));
+    assert!(reports(&flagged, "FLAGGED") && reports(&flagged, "2025-02-01T00:00:00.00Z"), "{flagged:?}");
+    assert!(reports(&number(r#"{"event":"FLAGGED"}"#), "FLAGGED"));
     let down = number(r#"{"event":"DOWNGRADE","currentLimit":"TIER_250"}"#);
-    assert_eq!(overrides(&down), [(Knob::Tier, "acme", "250", "1K")]);
+    assert_eq!(overrides(&down), [(OverridableSetting::Tier, "acme", "250", "1K")]);
 }
 
 #[test]
@@ -243,8 +254,8 @@ fn an_account_with_another_name_lowers_the_tier_in_effect() {
     for (counts, said, is_less) in
         [("10K", "TIER_2K", true), ("50", "TIER_250", false), ("2K", "TIER_2K", false), ("2K", "TIER_250", true)]
     {
-        let in_effect = Dial {
-            knob: Knob::Tier,
+        let in_effect = Override {
+            setting: OverridableSetting::Tier,
             name: "acme".to_owned(),
             value: counts.to_owned(),
             in_file: "1K".to_owned(),
@@ -254,15 +265,19 @@ fn an_account_with_another_name_lowers_the_tier_in_effect() {
         let meta = format!(r#"{{"event":"DOWNGRADE","currentLimit":"{said}"}}"#);
         let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
         let event = event_with(&[in_effect], &lanes(OURS), &body("phone_number_quality_update", &details)).unwrap();
-        assert_eq!((event.dials.len(), event.told.len()), (usize::from(is_less), usize::from(!is_less)), "{event:?}");
+        assert_eq!(
+            (event.overrides.len(), event.events.len()),
+            (usize::from(is_less), usize::from(!is_less)),
+            "{event:?}"
+        );
     }
 }
 
 #[test]
 fn nothing_is_released_or_raised_for_an_account_with_another_name() {
-    let nothing = |event: &BusinessEvent| {
-        let says = event.says.iter().filter(|said| said.unknown_account().is_none()).count();
-        event.dials.is_empty() && event.holds.is_empty() && event.lifts.is_empty() && says == 0
+    let nothing = |event: &AccountEvent| {
+        let says = event.reports.iter().filter(|report| report.unknown_account().is_none()).count();
+        event.overrides.is_empty() && event.holds.is_empty() && event.releases.is_empty() && says == 0
     };
     for meta in [
         r#"{"event":"UPGRADE","currentLimit":"TIER_10K"}"#,
@@ -273,7 +288,7 @@ fn nothing_is_released_or_raised_for_an_account_with_another_name() {
     ] {
         let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
         let event = unknown_account_event("phone_number_quality_update", &details);
-        assert!(nothing(&event) && event.told.len() == 1, "{meta}: {event:?}");
+        assert!(nothing(&event) && event.events.len() == 1, "{meta}: {event:?}");
     }
     for (kind, meta) in [
         ("template_status_update", r#"{"status":"APPROVED"}"#),
@@ -283,25 +298,27 @@ fn nothing_is_released_or_raised_for_an_account_with_another_name() {
     ] {
         let details = format!(r#"{{"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#);
         let event = unknown_account_event(kind, &details);
-        assert!(nothing(&event) && event.told.len() == 1, "{kind} {meta}: {event:?}");
+        assert!(nothing(&event) && event.events.len() == 1, "{kind} {meta}: {event:?}");
     }
     let violation =
         r#"{"event":"ACCOUNT_VIOLATION","phoneNumber":"16505552771","violationInfo":{"violationType":"SPAM"}}"#;
     let event = unknown_account_event("account_update", violation);
-    assert!(event.told[0].text().contains("ACCOUNT_VIOLATION: SPAM"), "{:?}", event.told);
+    assert!(event.events[0].text().contains("ACCOUNT_VIOLATION: SPAM"), "{:?}", event.events);
     // A lane without `account_id` accepts every event.
     let mut some = lanes(OURS);
     some[0].provider.account_id = None;
     let approved = r#"{"templateName":"promo","templateLanguage":"en","meta":{"status":"APPROVED"}}"#;
     let event = event_for(&some, &body("template_status_update", approved)).unwrap();
-    assert_eq!(event.lifts.iter().map(|lift| lift.0.as_str()).collect::<Vec<_>>(), ["one"]);
+    assert_eq!(event.releases.iter().map(|lift| lift.0.as_str()).collect::<Vec<_>>(), ["one"]);
 }
 
 #[test]
 fn the_number_of_no_lane_is_recorded_as_unknown() {
     let event = number("+1 555-999-9999", r#"{"event":"FLAGGED"}"#);
-    assert_eq!(event.says.iter().filter_map(Said::unknown_number).collect::<Vec<_>>(), ["15559999999"]);
-    assert!(number("15550783881", r#"{"event":"FLAGGED"}"#).says.iter().all(|said| said.unknown_number().is_none()));
+    assert_eq!(event.reports.iter().filter_map(ProviderReport::unknown_number).collect::<Vec<_>>(), ["15559999999"]);
+    assert!(
+        number("15550783881", r#"{"event":"FLAGGED"}"#).reports.iter().all(|report| report.unknown_number().is_none())
+    );
 }
 
 #[test]
@@ -310,8 +327,8 @@ fn an_account_event_concerns_only_the_lanes_of_its_account() {
     let kind = "phone_number_quality_update";
     let stated = |account: &str| lanes(&format!("account_id = \"{account}\""));
     let event = event_for(&stated("ACME-account"), &body(kind, details)).unwrap();
-    assert_eq!(overrides(&event), [(Knob::Tier, "acme", "10K", "1K")]);
-    assert!(event.says.iter().all(|said| said.unknown_account().is_none()));
+    assert_eq!(overrides(&event), [(OverridableSetting::Tier, "acme", "10K", "1K")]);
+    assert!(event.reports.iter().all(|report| report.unknown_account().is_none()));
     assert!(event_for(&lanes(""), &body("flow_update", details)).is_none());
     // With two accounts it concerns the lanes of its own, and those without `account_id`.
     let mut both = stated("ACME-account");
@@ -324,7 +341,7 @@ fn an_account_event_concerns_only_the_lanes_of_its_account() {
     // A hold without a template would hold the whole lane.
     for paused in [r#"{"meta":{"status":"PAUSED"}}"#, r#"{"templateName":"","meta":{"status":"APPROVED"}}"#] {
         let event = event_for(&both, &body("template_status_update", paused)).unwrap();
-        assert!(event.holds.is_empty() && event.lifts.is_empty() && event.told.len() == 1, "{paused}");
+        assert!(event.holds.is_empty() && event.releases.is_empty() && event.events.len() == 1, "{paused}");
     }
     let nameless = body(kind, details).replace("0f88f5c4-fae7-4dcf-8ff2-b2990133edea", "");
     let id = |body: &str| event_for(&lanes(""), body).unwrap().id;

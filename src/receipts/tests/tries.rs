@@ -10,7 +10,7 @@ impl Desk {
         let (row, now) = (self.message().await, self.clock.now());
         let entry = self.book.get(self.key.batch).await.unwrap().unwrap();
         let event = Event::Due { silence: Silence::Trusted };
-        let fact = entry.could_not_leave(&row, Verdict::CouldNotLeave, now).unwrap();
+        let fact = entry.not_submitted(&row, Verdict::CouldNotLeave, now).unwrap();
         let change = entry.decide(&row, event, now).unwrap().told_by(fact);
         assert!(self.store.record(vec![change]).await.unwrap().is_empty());
     }

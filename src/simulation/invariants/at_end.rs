@@ -43,7 +43,7 @@ impl Invariants {
     fn check_message_at_end(&self, campaign: &Campaign, message: &Loaded) {
         let outcome = message.present.outcome();
         let outcome = outcome.unwrap_or_else(|| panic!("no outcome: {message:?}"));
-        let reached = campaign.plan.places().filter(|(step, rules)| {
+        let reached = campaign.plan.indexed_steps().filter(|(step, rules)| {
             let truth = self.net.truth(campaign.attempt(message, *step));
             // Where acceptance counts as success, a failure receipt may have been the first proof of it.
             let has_failed = message.present.marks.failed(*step) || !truth.failed.is_empty();
@@ -51,7 +51,7 @@ impl Invariants {
             truth.acknowledged.is_some_and(|status| status >= rules.success) && !only_accepted
         });
         let reached = reached.count();
-        for (step, _) in campaign.plan.places() {
+        for (step, _) in campaign.plan.indexed_steps() {
             let truth = self.net.truth(campaign.attempt(message, step));
             // After a retry or resend, a status may belong to the earlier try while the last one is unknown.
             let was_retried = !truth.failed.is_empty() || campaign.plan.on_unknown == OnUnknown::Resend;

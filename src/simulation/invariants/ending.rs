@@ -74,7 +74,7 @@ impl Invariants {
                 assert!(truth.failed.iter().any(theirs), "fell back for a fault of the sender: {}", about());
             }
             Ending::Rejected => {
-                let theirs = |no: &No| matches!(no.fault(&rules.content), Fault::Recipient | Fault::Person);
+                let theirs = |no: &No| matches!(no.fault(&rules.content), Fault::Recipient | Fault::OptedOut);
                 assert!(
                     truth.refused.iter().any(theirs),
                     "fell back for a refusal that is the sender's fault: {}",
@@ -94,7 +94,8 @@ impl Invariants {
         let plan = &campaign.plan;
         let about = || format!("{:?}: {:?} to {:?}", after.key, before.present, after.present);
         let Present { state: State::Done { outcome, skipped, .. }, marks, .. } = after.present else { return };
-        let truths = || plan.places().map(|(step, rules)| (rules, self.net.truth(campaign.attempt(after, step))));
+        let truths =
+            || plan.indexed_steps().map(|(step, rules)| (rules, self.net.truth(campaign.attempt(after, step))));
         let any_truth = |wanted: fn(&Truth) -> bool| truths().any(|(_, truth)| wanted(&truth));
         match outcome {
             Outcome::Reached => {
@@ -126,7 +127,7 @@ impl Invariants {
                     State::Sending { intent, .. } if marks.handed_over(before.present.step) => Some(intent),
                     _ => None,
                 };
-                let first = before.present.first_left.or(claimed);
+                let first = before.present.first_submitted_at.or(claimed);
                 let ttl = plan.ttl.zip(first).is_some_and(|(ttl, first)| first + ttl <= now);
                 let end = first.is_none() && campaign.plans().any(|plan| plan.end.is_some_and(|end| end <= now));
                 let waited = marks.ending(after.present.step) == Ending::CouldNotLeave;

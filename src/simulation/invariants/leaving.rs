@@ -51,17 +51,17 @@ impl Invariants {
         let rules = plan.step(attempt.step).unwrap();
         assert_eq!(rules.channel, channel);
         let pool = &rules.lanes;
-        let own = &pool.members()[pool.place(message.msisdn, message.country)];
-        let may_send = pool.member(lane).is_some_and(|member| member == own || pool.stands_in(member, own));
+        let own = &pool.members()[pool.lane_index(message.msisdn, message.country)];
+        let may_send = pool.member(lane).is_some_and(|member| member == own || pool.may_replace(member, own));
         assert!(may_send, "sent on {lane}, which is not a lane of its step: {}", about());
         assert!(gives_up.is_none_or(|gives_up| gives_up > at), "sent after its time: {}", about());
-        let expires = plan.ttl.zip(row.first_left).map(|(ttl, first)| first + ttl);
+        let expires = plan.ttl.zip(row.first_submitted_at).map(|(ttl, first)| first + ttl);
         let ends = campaign.plans().map(|plan| plan.end.unwrap_or(Timestamp::MAX)).max();
-        let expires = expires.or(ends.filter(|_| row.first_left.is_none()));
+        let expires = expires.or(ends.filter(|_| row.first_submitted_at.is_none()));
         assert!(expires.is_none_or(|expires| at < expires), "sent after the campaign's time: {}", about());
         let since = campaign.waiting_since.get(&attempt.key.n).copied().unwrap_or(START);
         // A first message that was put off counts from the time to which it was put off.
-        let since = if row.first_left.is_none() && plan.first(row.marks) == Some(row.step) {
+        let since = if row.first_submitted_at.is_none() && plan.first(row.marks) == Some(row.step) {
             since.max(begun_at)
         } else {
             since

@@ -20,8 +20,9 @@ impl Invariants {
             };
             rows.iter().filter(has_left).count() as u64
         };
-        let left =
-            |step: Option<StepIndex>| step.map_or_else(|| plan.places().map(|(step, _)| left_on(step)).sum(), left_on);
+        let left = |step: Option<StepIndex>| {
+            step.map_or_else(|| plan.indexed_steps().map(|(step, _)| left_on(step)).sum(), left_on)
+        };
         if campaign.has_other_limits {
             return;
         }
@@ -30,7 +31,7 @@ impl Invariants {
             assert!(limits.messages.is_none_or(|most| left <= most + campaign.revived), "{left} were sent: {limits:?}");
             assert!(limits.budget.is_none_or(|most| on <= most), "{on} were spent: {limits:?}");
         };
-        plan.places().for_each(|(index, step)| check(&step.limits, Some(index)));
+        plan.indexed_steps().for_each(|(index, step)| check(&step.limits, Some(index)));
         check(&plan.limits, None);
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Marks;
-use crate::store::{Asked, Asking, Heard};
+use crate::store::{Asked, Asking, ReportedStatus};
 
 for_every_store!(
     due_messages_come_in_order_after_a_position,
@@ -29,11 +29,17 @@ async fn a_message_with_a_report_is_not_silent(desk: Desk) {
         desk.record(vec![change(&message, Present { marks, ..message.present })]).await.unwrap();
     }
     let first = vec![StepIndex::FIRST];
-    assert_eq!(numbers(&desk.silent(batch, first.clone(), Heard::Nothing, at(5), at(50), 9).await.unwrap()), [0]);
-    assert_eq!(numbers(&desk.silent(batch, first.clone(), Heard::Nothing, at(10), at(90), 9).await.unwrap()), [4]);
-    assert_eq!(numbers(&desk.silent(batch, first.clone(), Heard::Sent, at(5), at(90), 9).await.unwrap()), [1]);
+    assert_eq!(
+        numbers(&desk.silent(batch, first.clone(), ReportedStatus::Nothing, at(5), at(50), 9).await.unwrap()),
+        [0]
+    );
+    assert_eq!(
+        numbers(&desk.silent(batch, first.clone(), ReportedStatus::Nothing, at(10), at(90), 9).await.unwrap()),
+        [4]
+    );
+    assert_eq!(numbers(&desk.silent(batch, first.clone(), ReportedStatus::Sent, at(5), at(90), 9).await.unwrap()), [1]);
     let second = StepIndex::new(1).into_iter().collect();
-    assert_eq!(numbers(&desk.silent(batch, second, Heard::Nothing, at(5), at(90), 9).await.unwrap()), [0; 0]);
+    assert_eq!(numbers(&desk.silent(batch, second, ReportedStatus::Nothing, at(5), at(90), 9).await.unwrap()), [0; 0]);
 }
 
 async fn questions_are_found_with_the_umid_of_the_last_submitted_try(desk: Desk) {
@@ -41,7 +47,14 @@ async fn questions_are_found_with_the_umid_of_the_last_submitted_try(desk: Desk)
     let its_own = desk.attempts(vec![all[0].key]).await.unwrap().concat()[0].umid.clone();
     assert!(its_own.is_some());
     let about = |n| (MessageKey { batch, n }, StepIndex::FIRST);
-    let asked = |tries, said| Asked { key: about(1).0, step: about(1).1, tries, at: at(70), again: at(130), said };
+    let asked = |tries, is_answered| Asked {
+        key: about(1).0,
+        step: about(1).1,
+        tries,
+        at: at(70),
+        again: at(130),
+        is_answered,
+    };
     let asking = |trouble: Option<&str>| Asking {
         sub_account: "acme".to_owned(),
         at: at(70),

@@ -175,7 +175,7 @@ async fn a_sweep_removes_abandoned_audiences_and_batches_only(desk: Desk) {
     desk.publish_batch(campaign, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let half = desk.begin_batch_of(Some("half"), published).await;
     let spread = desk.spread_of(half, published, 3).await;
-    desk.spread(spread.clone()).await.unwrap();
+    desk.write_messages(spread.clone()).await.unwrap();
     desk.clock.advance(Span::from_secs(60));
     let growing = desk.begin(Some("growing")).await;
     desk.add_recipients(growing, 0, recipients(0..5)).await.unwrap();
@@ -186,7 +186,7 @@ async fn a_sweep_removes_abandoned_audiences_and_batches_only(desk: Desk) {
     assert!(desk.recipients(abandoned, 0, 10).await.unwrap().is_empty());
     assert!(desk.all(half, 3).await.is_empty());
     assert_eq!(desk.tallies(half).await.unwrap(), Tallies::default());
-    assert!(matches!(desk.spread(spread).await, Err(Error::Gone { .. })));
+    assert!(matches!(desk.write_messages(spread).await, Err(Error::Gone { .. })));
     assert!(desk.publish_batch(half, BatchState::Running, Origin::SERVER, desk.now()).await.is_err());
     assert_eq!(desk.recipients(growing, 0, 10).await.unwrap().len(), 5);
     assert_eq!(desk.recipients(published, 0, 10).await.unwrap().len(), 3);
@@ -205,13 +205,13 @@ async fn a_recipient_is_found_at_every_position_in_every_audience(desk: Desk) {
     desk.publish_audience(second, 3, "{}".to_owned()).await.unwrap();
     let somebody = recipients(40..41).remove(0);
     let number = || Whom::Number(somebody.msisdn);
-    let everywhere = desk.places_of(number(), None).await.unwrap();
+    let everywhere = desk.find_recipient(number(), None).await.unwrap();
     assert_eq!(everywhere, [(first, 40), (second, 0), (second, 2)]);
-    assert_eq!(desk.places_of(number(), Some(vec![second])).await.unwrap(), [(second, 0), (second, 2)]);
+    assert_eq!(desk.find_recipient(number(), Some(vec![second])).await.unwrap(), [(second, 0), (second, 2)]);
     let id = Whom::ClientId(somebody.client_message_id.unwrap().to_string());
-    assert_eq!(desk.places_of(id, None).await.unwrap(), everywhere);
+    assert_eq!(desk.find_recipient(id, None).await.unwrap(), everywhere);
     let nobody = Whom::Number(recipients(90..91)[0].msisdn);
-    assert_eq!(desk.places_of(nobody, None).await.unwrap(), []);
+    assert_eq!(desk.find_recipient(nobody, None).await.unwrap(), []);
     desk.remove_audience(second).await.unwrap();
-    assert_eq!(desk.places_of(number(), None).await.unwrap(), [(first, 40)]);
+    assert_eq!(desk.find_recipient(number(), None).await.unwrap(), [(first, 40)]);
 }

@@ -1,7 +1,7 @@
 //! Tests batches: they are written in pieces, published at once, and moved only from an expected state.
 
 use super::*;
-use crate::domain::{Count, Marks, Outcome, SkipReason, WishFrom};
+use crate::domain::{Count, Marks, OptOutSource, Outcome, SkipReason};
 use crate::events::{ChangedKey, EventKind, Origin};
 use crate::store::{Amendment, Error, OptOut};
 
@@ -29,7 +29,7 @@ async fn a_batch_is_hidden_until_it_is_published(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     let batch = desk.begin_batch_of(Some("promo"), audience).await;
     let spread = desk.spread_of(batch, audience, 2).await;
-    desk.spread(spread).await.unwrap();
+    desk.write_messages(spread).await.unwrap();
     assert!(desk.batch(batch).await.unwrap().is_none());
     assert!(desk.batch_named("promo").await.unwrap().is_none());
     assert!(desk.batches(None).await.unwrap().is_empty());
@@ -44,7 +44,7 @@ async fn a_published_batch_returns_its_properties(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     let batch = desk.begin_batch_of(Some("promo"), audience).await;
     let spread = desk.spread_of(batch, audience, 2).await;
-    desk.spread(spread).await.unwrap();
+    desk.write_messages(spread).await.unwrap();
     desk.clock.advance(Span::from_secs(5));
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let found = desk.batch(batch).await.unwrap().unwrap();
@@ -84,7 +84,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     let wishes = [1, 2, 3].map(|n| OptOut {
         msisdn: msisdn(n),
         since: desk.now(),
-        from: WishFrom::Operator,
+        from: OptOutSource::Operator,
         source: "STOP".to_owned(),
     });
     desk.opt_out(wishes.to_vec()).await.unwrap();
@@ -94,9 +94,15 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     let excluded = vec![3, 7, 4_000];
     let start = Start { gives_up: Some(at(60)), ..whole.start.clone() };
     for (from, until) in [(0, 4), (4, 10)] {
-        let piece =
-            Spread { from, until, base: 100, excluded: excluded.clone(), start: start.clone(), ..whole.clone() };
-        assert_eq!(desk.spread(piece).await.unwrap(), until - from);
+        let piece = PieceOfMessages {
+            from,
+            until,
+            base: 100,
+            excluded: excluded.clone(),
+            start: start.clone(),
+            ..whole.clone()
+        };
+        assert_eq!(desk.write_messages(piece).await.unwrap(), until - from);
     }
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let all = desk.load((100..110).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
@@ -116,7 +122,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     assert_eq!(kept.done() + kept.total(Count::Queued), 10);
     desk.counters_equal_rows(batch, 110).await;
     assert_eq!(
-        desk.whole(all[5].key).await.unwrap().and_then(|whole| whole.recipient).as_ref(),
+        desk.message_facts(all[5].key).await.unwrap().and_then(|whole| whole.recipient).as_ref(),
         recipients(5..6).first()
     );
 }
@@ -131,7 +137,7 @@ async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     desk.opt_out(vec![OptOut {
         msisdn: msisdn(5),
         since: desk.now(),
-        from: WishFrom::Operator,
+        from: OptOutSource::Operator,
         source: "STOP".to_owned(),
     }])
     .await
@@ -156,9 +162,9 @@ async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
         ("MY".parse().unwrap(), Start { marks: malaysia, ..spread.start.clone() }),
         ("VN".parse().unwrap(), Start { marks: vietnam, skipped: Some(SkipReason::NoStep), ..spread.start.clone() }),
     ];
-    let spread = Spread { elsewhere, excluded: vec![6], ..spread };
+    let spread = PieceOfMessages { elsewhere, excluded: vec![6], ..spread };
     for (from, until) in [(0, 3), (2, 7)] {
-        desk.spread(Spread { from, until, ..spread.clone() }).await.unwrap();
+        desk.write_messages(PieceOfMessages { from, until, ..spread.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
 
@@ -196,7 +202,7 @@ async fn the_phone_number_decides_the_lane_of_a_pool(desk: Desk) {
         lanes.push(desk.lane(name, Channel::WhatsApp).await);
     }
     let start = Start { lanes: lanes.clone(), ..whole.start.clone() };
-    desk.spread(Spread { start, ..whole }).await.unwrap();
+    desk.write_messages(PieceOfMessages { start, ..whole }).await.unwrap();
     for message in desk.all(batch, 9).await {
         let place = usize::try_from(message.msisdn.get() % 5).unwrap();
         assert_eq!((message.lane, message.country), (lanes[place], "SG".parse().unwrap()));
@@ -206,9 +212,10 @@ async fn the_phone_number_decides_the_lane_of_a_pool(desk: Desk) {
 async fn a_left_out_recipient_gets_no_message_and_shifts_no_numbers(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
-    let whole = Spread { left_out: vec![0, 4], excluded: vec![4, 5], ..desk.spread_of(batch, audience, 6).await };
-    assert_eq!(desk.spread(whole.clone()).await.unwrap(), 4);
-    assert_eq!(desk.spread(whole).await.unwrap(), 0);
+    let whole =
+        PieceOfMessages { left_out: vec![0, 4], excluded: vec![4, 5], ..desk.spread_of(batch, audience, 6).await };
+    assert_eq!(desk.write_messages(whole.clone()).await.unwrap(), 4);
+    assert_eq!(desk.write_messages(whole).await.unwrap(), 0);
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let all = desk.all(batch, 6).await;
     assert_eq!(numbers(&all), [1, 2, 3, 5]);
@@ -221,9 +228,9 @@ async fn a_left_out_recipient_gets_no_message_and_shifts_no_numbers(desk: Desk) 
 async fn a_piece_that_is_written_twice_counts_once(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
-    let spread = Spread { excluded: vec![2], ..desk.spread_of(batch, audience, 6).await };
-    assert_eq!(desk.spread(spread.clone()).await.unwrap(), 6);
-    assert_eq!(desk.spread(spread).await.unwrap(), 0);
+    let spread = PieceOfMessages { excluded: vec![2], ..desk.spread_of(batch, audience, 6).await };
+    assert_eq!(desk.write_messages(spread.clone()).await.unwrap(), 6);
+    assert_eq!(desk.write_messages(spread).await.unwrap(), 0);
     desk.publish_batch(batch, BatchState::Draft, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 6);
     desk.counters_equal_rows(batch, 6).await;
@@ -232,9 +239,9 @@ async fn a_piece_that_is_written_twice_counts_once(desk: Desk) {
 async fn a_piece_that_overlaps_another_counts_only_new_messages(desk: Desk) {
     let audience = desk.audience(None, 9).await;
     let batch = desk.begin_batch_of(None, audience).await;
-    let whole = Spread { excluded: vec![2, 5], ..desk.spread_of(batch, audience, 9).await };
-    assert_eq!(desk.spread(Spread { from: 2, until: 4, ..whole.clone() }).await.unwrap(), 2);
-    assert_eq!(desk.spread(whole).await.unwrap(), 7);
+    let whole = PieceOfMessages { excluded: vec![2, 5], ..desk.spread_of(batch, audience, 9).await };
+    assert_eq!(desk.write_messages(PieceOfMessages { from: 2, until: 4, ..whole.clone() }).await.unwrap(), 2);
+    assert_eq!(desk.write_messages(whole).await.unwrap(), 7);
     desk.publish_batch(batch, BatchState::Draft, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 9);
     desk.counters_equal_rows(batch, 9).await;
@@ -358,7 +365,7 @@ async fn after_the_end_no_first_submission_is_claimed(desk: Desk) {
     let first = messages(&desk.claimed(batch, 1).await).remove(0);
     // The submitted one returns to its queue: the campaign's `end` does not apply to it.
     let state = State::Queued { not_before: at(0), gives_up: None };
-    let back = Present { state, first_left: Some(at(0)), ..first.present };
+    let back = Present { state, first_submitted_at: Some(at(0)), ..first.present };
     desk.record(vec![change(&first, back)]).await.unwrap();
     let plan = Plan { end: Some(at(5)), ..plan() };
     let amendment =

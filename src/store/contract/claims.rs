@@ -1,7 +1,7 @@
 //! Tests claims: a claim takes exactly the messages that may be sent, in order.
 
 use super::*;
-use crate::domain::WishFrom;
+use crate::domain::OptOutSource;
 use crate::events::Origin;
 use crate::planner::{ImpatientQueue, Slots};
 use crate::store::{OptOut, Sender, TierUse};
@@ -91,7 +91,7 @@ async fn a_message_is_not_claimed_before_its_time(desk: Desk) {
     let whole = desk.spread_of(batch, audience, 3).await;
     for (n, second) in [(0, 60), (1, 0), (2, 30)] {
         let start = Start { not_before: at(second), ..whole.start.clone() };
-        desk.spread(Spread { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
+        desk.write_messages(PieceOfMessages { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1]);
@@ -106,7 +106,7 @@ async fn an_expired_message_is_not_claimed(desk: Desk) {
     let whole = desk.spread_of(batch, audience, 2).await;
     for (n, gives_up) in [(0, Some(at(30))), (1, Some(at(31)))] {
         let start = Start { gives_up, ..whole.start.clone() };
-        desk.spread(Spread { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
+        desk.write_messages(PieceOfMessages { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     desk.clock.advance(Span::from_secs(30));
@@ -120,7 +120,7 @@ async fn expired_messages_do_not_block_later_ones_in_their_queue(desk: Desk) {
     let whole = desk.spread_of(batch, audience, 9).await;
     for (from, until, gives_up) in [(0, 4, Some(at(30))), (4, 9, None)] {
         let start = Start { gives_up, ..whole.start.clone() };
-        desk.spread(Spread { from, until, start, ..whole.clone() }).await.unwrap();
+        desk.write_messages(PieceOfMessages { from, until, start, ..whole.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     desk.clock.advance(Span::from_secs(30));
@@ -192,7 +192,7 @@ async fn a_drained_queue_reports_when_its_next_message_is_ready(desk: Desk) {
 
 async fn a_claim_marks_recipients_who_opted_out_after_the_launch(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
+    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: OptOutSource::Operator, source: "STOP".to_owned() };
     desk.opt_out(vec![wish]).await.unwrap();
     let set = desk.claimed(batch, 3).await;
     let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();

@@ -24,7 +24,7 @@ async fn claim_of(desk: &Desk, hours: Hours, limit: u32) -> Claim {
     desk.publish_audience(audience, 10, "{}".to_owned()).await.unwrap();
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 10).await;
-    desk.spread(spread).await.unwrap();
+    desk.write_messages(spread).await.unwrap();
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let timing = Arc::new(Timing { hours, launched: at(0) });
     Claim { hours: [((batch, StepIndex::FIRST), timing)].into(), ..desk.claim_of(batch, limit).await }
@@ -76,7 +76,9 @@ async fn first_messages_are_spread_evenly_and_expire_as_much_later(desk: Desk) {
     let over = Some(Over { span: Span::from_secs(60), messages: 6 });
     // The pieces do not matter.
     for (from, until) in [(0, 2), (2, 6)] {
-        desk.spread(Spread { from, until, start: start.clone(), over, ..spread.clone() }).await.unwrap();
+        desk.write_messages(PieceOfMessages { from, until, start: start.clone(), over, ..spread.clone() })
+            .await
+            .unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let rows = desk.all(batch, 6).await;

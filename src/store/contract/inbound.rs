@@ -1,7 +1,7 @@
 //! Tests messages from recipients: each is stored and obeyed once, and every opt-out and opt-in stays listed.
 
 use super::*;
-use crate::domain::{Keyword, WishFrom};
+use crate::domain::{Keyword, OptOutSource};
 use crate::store::{Alias, Inbound, InboundOf, Key, OptIn, OptOut, Sender};
 
 for_every_store!(
@@ -28,11 +28,11 @@ fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
     }
 }
 
-fn stop(n: u32, second: i64, from: WishFrom) -> OptOut {
+fn stop(n: u32, second: i64, from: OptOutSource) -> OptOut {
     OptOut { msisdn: msisdn(n), since: at(second), from, source: format!("{from}") }
 }
 
-fn start(n: u32, second: i64, from: WishFrom) -> OptIn {
+fn start(n: u32, second: i64, from: OptOutSource) -> OptIn {
     OptIn { msisdn: msisdn(n), at: at(second), from, source: format!("{from}") }
 }
 
@@ -52,7 +52,7 @@ async fn a_repeated_inbound_message_is_stored_and_obeyed_once(desk: Desk) {
     // The provider repeats the first one.
     desk.take_inbound(vec![wrote("b", 2, 2, stop)]).await.unwrap();
     assert!(out(&desk).await.is_empty());
-    assert_eq!(desk.inbound(InboundOf::Everybody, 0, 100).await.unwrap().len(), 3);
+    assert_eq!(desk.inbound(InboundOf::All, 0, 100).await.unwrap().len(), 3);
 }
 
 /// A message of which only the channel's id for the writer is known.
@@ -79,7 +79,7 @@ async fn an_alias_applies_to_earlier_messages_from_that_id(desk: Desk) {
     // One recipient opted in again, and an id of another channel is not an alias on this one.
     assert_eq!(desk.learn_aliases(aliases.clone()).await.unwrap(), [msisdn(1)]);
     assert_eq!(out(&desk).await, [msisdn(1)]);
-    let of_second = desk.inbound(InboundOf::Person(msisdn(2)), 0, 10).await.unwrap();
+    let of_second = desk.inbound(InboundOf::Recipient(msisdn(2)), 0, 10).await.unwrap();
     assert_eq!(of_second.iter().map(|(_, message)| message.umid.as_str()).collect::<Vec<_>>(), ["b", "c", "d"]);
     assert_eq!(desk.learn_aliases(aliases).await.unwrap(), [], "the aliases are known");
     // A repeated message, and later ones.
@@ -125,7 +125,7 @@ async fn the_later_of_stop_and_start_applies_in_any_order_of_arrival(desk: Desk)
 }
 
 async fn a_start_older_than_a_repeated_stop_opts_nobody_in(desk: Desk) {
-    use WishFrom::{Person, Provider};
+    use OptOutSource::{Provider, Recipient};
     let stop_word = Some(Keyword::Stop);
     let late_start = |n| vec![wrote(&format!("late {n}"), n, 2, Some(Keyword::Start))];
     // Two stops in order, one after a report of the provider, and two in one webhook.
@@ -139,17 +139,23 @@ async fn a_start_older_than_a_repeated_stop_opts_nobody_in(desk: Desk) {
         assert!(out(&desk).await.contains(&msisdn(n)), "recipient {n} said stop after it");
     }
     // A repeated opt-out counts once, and a start after all of them opts in.
-    assert_eq!(desk.opt_out(vec![stop(1, 4, Person)]).await.unwrap(), 0);
-    assert_eq!(desk.opt_in(vec![start(1, 5, Person), start(2, 5, Person), start(3, 5, Person)]).await.unwrap(), 3);
+    assert_eq!(desk.opt_out(vec![stop(1, 4, Recipient)]).await.unwrap(), 0);
+    assert_eq!(
+        desk.opt_in(vec![start(1, 5, Recipient), start(2, 5, Recipient), start(3, 5, Recipient)]).await.unwrap(),
+        3
+    );
 }
 
 async fn a_recipient_cannot_end_an_opt_out_of_an_operator(desk: Desk) {
-    use WishFrom::{Operator, Person, Provider};
-    let outs = vec![stop(1, 1, Person), stop(2, 1, Provider), stop(3, 1, Operator), stop(4, 1, Person)];
+    use OptOutSource::{Operator, Provider, Recipient};
+    let outs = vec![stop(1, 1, Recipient), stop(2, 1, Provider), stop(3, 1, Operator), stop(4, 1, Recipient)];
     assert_eq!(desk.opt_out(outs).await.unwrap(), 4);
     // An operator's opt-out strengthens the recipient's, and is never weakened by it.
-    assert_eq!(desk.opt_out(vec![stop(4, 2, Operator), stop(3, 2, Person), stop(1, 2, Person)]).await.unwrap(), 1);
-    let words = (1..=4).map(|n| start(n, 5, Person)).collect();
+    assert_eq!(
+        desk.opt_out(vec![stop(4, 2, Operator), stop(3, 2, Recipient), stop(1, 2, Recipient)]).await.unwrap(),
+        1
+    );
+    let words = (1..=4).map(|n| start(n, 5, Recipient)).collect();
     assert_eq!(desk.opt_in(words).await.unwrap(), 2);
     assert_eq!(out(&desk).await, [msisdn(3), msisdn(4)]);
     assert_eq!(desk.opt_in(vec![start(3, 6, Operator), start(9, 6, Operator)]).await.unwrap(), 1);
@@ -159,14 +165,17 @@ async fn a_recipient_cannot_end_an_opt_out_of_an_operator(desk: Desk) {
 }
 
 async fn opt_outs_and_opt_ins_are_listed_in_order_with_their_sources(desk: Desk) {
-    use WishFrom::{Operator, Person};
-    desk.opt_out(vec![stop(1, 1, Person), stop(2, 1, Operator)]).await.unwrap();
-    desk.opt_out(vec![stop(1, 2, Person)]).await.unwrap();
-    desk.opt_in(vec![start(1, 3, Person), start(2, 3, Person)]).await.unwrap();
+    use OptOutSource::{Operator, Recipient};
+    desk.opt_out(vec![stop(1, 1, Recipient), stop(2, 1, Operator)]).await.unwrap();
+    desk.opt_out(vec![stop(1, 2, Recipient)]).await.unwrap();
+    desk.opt_in(vec![start(1, 3, Recipient), start(2, 3, Recipient)]).await.unwrap();
     desk.opt_out(vec![stop(1, 4, Operator)]).await.unwrap();
     let wishes: Vec<_> = desk.wishes(msisdn(1)).await.unwrap().into_iter().map(|w| (w.at, w.wants, w.from)).collect();
     let (out, back) = (Keyword::Stop, Keyword::Start);
-    assert_eq!(wishes, [(at(1), out, Person), (at(2), out, Person), (at(3), back, Person), (at(4), out, Operator)]);
+    assert_eq!(
+        wishes,
+        [(at(1), out, Recipient), (at(2), out, Recipient), (at(3), back, Recipient), (at(4), out, Operator)]
+    );
     // An opt-in that changed nothing is listed too.
     let wishes: Vec<_> = desk.wishes(msisdn(2)).await.unwrap().into_iter().map(|w| w.wants).collect();
     assert_eq!(wishes, [out, back]);
@@ -208,10 +217,10 @@ async fn replies_are_listed_by_owner_and_counted_once_per_recipient(desk: Desk) 
     };
     assert_eq!(listed(InboundOf::Batch(batch), 0).await, ["a", "b", "c", "d"]);
     assert_eq!(listed(InboundOf::Message(MessageKey { batch, n: 1 }), 0).await, ["c", "d"]);
-    assert_eq!(listed(InboundOf::Person(msisdn(0)), 0).await, ["a", "b", "e"]);
-    let everybody = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
+    assert_eq!(listed(InboundOf::Recipient(msisdn(0)), 0).await, ["a", "b", "e"]);
+    let everybody = desk.inbound(InboundOf::All, 0, 10).await.unwrap();
     assert_eq!(everybody.iter().map(|(_, inbound)| inbound.clone()).collect::<Vec<_>>(), all);
-    assert_eq!(listed(InboundOf::Everybody, everybody[3].0).await, ["e", "f"]);
+    assert_eq!(listed(InboundOf::All, everybody[3].0).await, ["e", "f"]);
 }
 
 async fn a_window_is_open_for_its_sender_until_it_ends(desk: Desk) {
@@ -243,7 +252,7 @@ async fn messages_to_opted_out_recipients_are_found_in_pieces(desk: Desk) {
     let batch = desk.batch_of(10).await;
     let claimed = messages(&desk.claimed(batch, 3).await);
     desk.record(vec![accepted(&claimed[1], at(1))]).await.unwrap();
-    let outs = [0, 1, 4, 9].map(|n| stop(n, 1, WishFrom::Person));
+    let outs = [0, 1, 4, 9].map(|n| stop(n, 1, OptOutSource::Recipient));
     desk.opt_out(outs.to_vec()).await.unwrap();
     let (first, next) = desk.unwilling(batch, 0, 5).await.unwrap();
     assert_eq!((first.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![0, 1, 4], Some(5)));

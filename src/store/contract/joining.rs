@@ -1,7 +1,7 @@
 //! Tests joins: messages join an open batch of their plan, and begin one if none is open.
 
 use super::*;
-use crate::domain::{Count, Outcome, SkipReason, WishFrom};
+use crate::domain::{Count, OptOutSource, Outcome, SkipReason};
 use crate::events::Origin;
 use crate::store::{Amendment, Book, Joined, Joining, OptOut, Whom};
 
@@ -70,7 +70,7 @@ async fn joined_messages_equal_launched_messages(desk: Desk) {
     let all = desk.all(joined.batch, 5).await;
     for (n, message) in (0..).zip(&all) {
         assert_eq!((message.key.n, message.msisdn), (n, msisdn(n)));
-        let whole = desk.whole(message.key).await.unwrap().unwrap();
+        let whole = desk.message_facts(message.key).await.unwrap().unwrap();
         assert_eq!(whole.recipient.as_ref(), recipients(n..n + 1).first());
     }
     assert_eq!(all[4].present, Present::queued(at(5), None));
@@ -122,7 +122,7 @@ async fn messages_of_another_plan_join_another_batch(desk: Desk) {
 
 async fn recipients_who_opted_out_are_skipped_when_they_join(desk: Desk) {
     let (since, source) = (desk.now(), "STOP".to_owned());
-    desk.opt_out(vec![OptOut { msisdn: msisdn(1), since, from: WishFrom::Operator, source }]).await.unwrap();
+    desk.opt_out(vec![OptOut { msisdn: msisdn(1), since, from: OptOutSource::Operator, source }]).await.unwrap();
     let joined = desk.joined(0..3).await;
     let skipped = State::Done { outcome: Outcome::Skipped, skipped: Some(SkipReason::OptedOut), at: at(0) };
     assert_eq!(desk.one(joined.batch, 1).await.present.state, skipped);
@@ -142,13 +142,13 @@ async fn recipients_who_joined_are_found_by_number_and_by_their_own_id(desk: Des
         audience = desk.batch(joined.batch).await.unwrap().unwrap().audience_ids[0];
         first += size;
         for n in [0, first / 2, first - size, first - 1] {
-            let places = desk.places_of(Whom::Number(msisdn(n)), None).await.unwrap();
+            let places = desk.find_recipient(Whom::Number(msisdn(n)), None).await.unwrap();
             assert_eq!(places, [(audience, n)], "of {first}");
         }
     }
-    let by_id = desk.places_of(Whom::ClientId("theirs-708".to_owned()), Some(vec![audience])).await.unwrap();
+    let by_id = desk.find_recipient(Whom::ClientId("theirs-708".to_owned()), Some(vec![audience])).await.unwrap();
     assert_eq!(by_id, [(audience, 708)]);
-    assert!(desk.places_of(Whom::Number(msisdn(first)), None).await.unwrap().is_empty());
+    assert!(desk.find_recipient(Whom::Number(msisdn(first)), None).await.unwrap().is_empty());
 }
 
 async fn a_batch_that_was_opened_in_the_future_is_not_joined(desk: Desk) {

@@ -1,7 +1,7 @@
 //! Tests lanes, holds and opt-outs.
 
 use super::*;
-use crate::domain::WishFrom;
+use crate::domain::OptOutSource;
 use crate::events::{Origin, Subject};
 use crate::store::{HeldBy, Hold, OptOut};
 
@@ -34,7 +34,7 @@ fn hold(template: &str, by: HeldBy, reason: &str, since: Timestamp) -> Hold {
         template,
         language,
         by,
-        code: (by != HeldBy::Person).then_some(1_003),
+        code: (by != HeldBy::Operator).then_some(1_003),
         origin: Origin::rule(reason),
         since,
     }
@@ -48,7 +48,8 @@ async fn the_first_reason_of_a_hold_stays(desk: Desk) {
 }
 
 async fn a_release_ends_an_operators_and_the_providers_hold(desk: Desk) {
-    let (ours, theirs) = (hold("", HeldBy::Answer, "refused", at(1)), hold("", HeldBy::Person, "paused by Ann", at(2)));
+    let (ours, theirs) =
+        (hold("", HeldBy::Answer, "refused", at(1)), hold("", HeldBy::Operator, "paused by Ann", at(2)));
     desk.hold(ours.clone(), at(1)).await.unwrap();
     desk.hold(theirs.clone(), at(2)).await.unwrap();
     assert_eq!(desk.holds().await.unwrap(), [ours, theirs]);
@@ -59,7 +60,7 @@ async fn a_release_ends_an_operators_and_the_providers_hold(desk: Desk) {
 
 async fn a_template_is_held_apart_from_its_lane(desk: Desk) {
     let (lane, template) =
-        (hold("", HeldBy::Person, "paused", at(1)), hold("promo", HeldBy::Answer, "template paused", at(2)));
+        (hold("", HeldBy::Operator, "paused", at(1)), hold("promo", HeldBy::Answer, "template paused", at(2)));
     desk.hold(template.clone(), at(2)).await.unwrap();
     desk.hold(lane.clone(), at(1)).await.unwrap();
     assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), Origin::operator("Ann", None)).await.unwrap(), 1);
@@ -78,7 +79,7 @@ async fn a_request_begun_before_a_release_places_no_hold(desk: Desk) {
     assert!(desk.holds().await.unwrap().is_empty());
     // The lane and other templates were not released.
     desk.hold(hold("other", HeldBy::Receipt, "paused too", at(30)), at(19)).await.unwrap();
-    desk.hold(hold("", HeldBy::Person, "paused by Ann", at(30)), at(30)).await.unwrap();
+    desk.hold(hold("", HeldBy::Operator, "paused by Ann", at(30)), at(30)).await.unwrap();
     assert_eq!(desk.holds().await.unwrap().len(), 2);
     desk.hold(refused(31), at(20)).await.unwrap();
     assert_eq!(desk.holds().await.unwrap().len(), 3, "a later request holds it again");
@@ -86,7 +87,7 @@ async fn a_request_begun_before_a_release_places_no_hold(desk: Desk) {
 
 async fn holds_and_releases_are_decisions_and_events(desk: Desk) {
     let before = desk.seq().await.unwrap();
-    let noted = desk.hold(hold("promo", HeldBy::Person, "paused by Ann", at(1)), at(1)).await.unwrap();
+    let noted = desk.hold(hold("promo", HeldBy::Operator, "paused by Ann", at(1)), at(1)).await.unwrap();
     assert!(noted > before);
     assert_eq!(desk.seq().await.unwrap(), noted);
     desk.release("wa".to_owned(), "promo".to_owned(), at(2), Origin::operator("Ann", None)).await.unwrap();
@@ -102,7 +103,7 @@ async fn a_repeated_opt_out_counts_from_the_first_time(desk: Desk) {
     let wish = |n, second| OptOut {
         msisdn: msisdn(n),
         since: at(second),
-        from: WishFrom::Operator,
+        from: OptOutSource::Operator,
         source: "STOP".to_owned(),
     };
     desk.opt_out(vec![wish(3, 1), wish(1, 1), wish(3, 2)]).await.unwrap();

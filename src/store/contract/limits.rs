@@ -176,12 +176,12 @@ async fn a_step_released_from_a_rule_is_not_held_by_a_rule_again(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let of = |by, origin| StepHold { batch, step: step(1), by, origin, since: at(0), recall: None };
     let ann = || Origin::operator("Ann", None);
-    let [person, rule] = [of(StepHeldBy::Person, ann()), of(StepHeldBy::Rule, Origin::rule("9 of 10"))];
+    let [person, rule] = [of(StepHeldBy::Operator, ann()), of(StepHeldBy::Rule, Origin::rule("9 of 10"))];
     let before = desk.seq().await.unwrap();
     let seq = desk.hold_step(person.clone(), at(0)).await.unwrap();
     assert_eq!(seq, Some(before + 1));
     assert_eq!(
-        desk.hold_step(of(StepHeldBy::Person, Origin::operator("Bob", None)), at(0)).await.unwrap(),
+        desk.hold_step(of(StepHeldBy::Operator, Origin::operator("Bob", None)), at(0)).await.unwrap(),
         None,
         "the first reason stays"
     );

@@ -4,7 +4,8 @@ use super::*;
 use crate::domain::{DoubtCause, Portion};
 use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{
-    Beat, Direction, Error, KeptGap, LaneState, LinkState, Standing, Started, Trouble, Turned, TurnedAway, started,
+    Beat, Direction, Error, KeptGap, LaneState, LinkState, RejectedWebhooks, RejectionReason, Standing, Started,
+    Trouble, started,
 };
 
 for_every_store!(
@@ -107,16 +108,16 @@ async fn link_states_outlive_the_node_that_recorded_them(desk: Desk) {
 
 async fn turned_away_webhooks_are_counted_until_a_day_without_any(desk: Desk) {
     let node = started(&*desk, at(0)).await.node;
-    let turned = |why, count, since, latest| Turned { why, count, since: at(since), latest: at(latest) };
+    let turned = |why, count, since, latest| RejectedWebhooks { why, count, since: at(since), latest: at(latest) };
     let beat = |turned_away| Beat { turned_away, ..Beat::of(node, at(1), 0) };
-    desk.beat(beat(vec![turned(TurnedAway::Nothing, 3, 10, 12)])).await.unwrap();
-    let both = vec![turned(TurnedAway::Nothing, 2, 20, 21), turned(TurnedAway::TooLarge, 1, 15, 15)];
+    desk.beat(beat(vec![turned(RejectionReason::Nothing, 3, 10, 12)])).await.unwrap();
+    let both = vec![turned(RejectionReason::Nothing, 2, 20, 21), turned(RejectionReason::TooLarge, 1, 15, 15)];
     desk.beat(beat(both)).await.unwrap();
-    let known = [turned(TurnedAway::Nothing, 5, 10, 21), turned(TurnedAway::TooLarge, 1, 15, 15)];
+    let known = [turned(RejectionReason::Nothing, 5, 10, 21), turned(RejectionReason::TooLarge, 1, 15, 15)];
     assert_eq!(desk.turned_away().await.unwrap(), known);
     let later = 22 + 86_400;
-    desk.beat(beat(vec![turned(TurnedAway::Nothing, 1, later, later)])).await.unwrap();
-    assert_eq!(desk.turned_away().await.unwrap(), [turned(TurnedAway::Nothing, 1, later, later), known[1]]);
+    desk.beat(beat(vec![turned(RejectionReason::Nothing, 1, later, later)])).await.unwrap();
+    assert_eq!(desk.turned_away().await.unwrap(), [turned(RejectionReason::Nothing, 1, later, later), known[1]]);
 }
 
 async fn gaps_are_listed_until_they_are_deleted(desk: Desk) {

@@ -3,8 +3,8 @@
 use tokio::sync::watch;
 
 use super::*;
-use crate::domain::{Outcome, WishFrom};
-use crate::store::{Copied, InboundOf, OptOut, Scope, Whole, Whom};
+use crate::domain::{OptOutSource, Outcome};
+use crate::store::{Copied, InboundOf, MessageFacts, OptOut, Scope, Whom};
 
 for_every_store!(
     only_a_settled_batch_is_purged,
@@ -65,8 +65,9 @@ async fn purge(desk: &Desk, batch: BatchId) -> u32 {
     }
 }
 
-async fn walked(desk: &Desk, batch: BatchId) -> Vec<Whole> {
-    let mut walk = desk.walk(batch, Scope::People, watch::channel(Copied::default()).0).await.unwrap().unwrap();
+async fn walked(desk: &Desk, batch: BatchId) -> Vec<MessageFacts> {
+    let mut walk =
+        desk.walk(batch, Scope::FactsAndRecipients, watch::channel(Copied::default()).0).await.unwrap().unwrap();
     let mut all = Vec::new();
     while let Some(page) = walk.next().await.unwrap() {
         all.extend(page);
@@ -102,7 +103,7 @@ async fn a_purge_deletes_every_fact_and_keeps_the_counters(desk: Desk) {
     assert_eq!(desk.replied(batch).await.unwrap(), answered, "a purged reply still counts");
     assert!(walked(&desk, other).await.iter().all(|whole| whole.attempts.len() == 1), "another campaign is unchanged");
     desk.forget_texts(at(6)).await.unwrap();
-    let texts = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
+    let texts = desk.inbound(InboundOf::All, 0, 10).await.unwrap();
     let left: Vec<_> = texts.iter().map(|(_, text)| (text.msisdn, text.raw.is_empty())).collect();
     assert_eq!(left, [(None, true), (Some(msisdn(1)), false)]);
 }
@@ -123,7 +124,7 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     let batch = desk.batch_of(6).await;
     let audience = desk.batch(batch).await.unwrap().unwrap().audience_ids[0];
     delivered(&desk, batch, 6).await;
-    let out = OptOut { msisdn: msisdn(4), since: at(8), from: WishFrom::Provider, source: "code 1".to_owned() };
+    let out = OptOut { msisdn: msisdn(4), since: at(8), from: OptOutSource::Provider, source: "code 1".to_owned() };
     desk.opt_out(vec![out]).await.unwrap();
     desk.take_inbound(vec![wrote(4, Some(batch)), wrote(3, Some(batch))]).await.unwrap();
     let others = desk.erase(msisdn(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
@@ -131,9 +132,9 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });
     assert!(desk.erase(msisdn(4), vec![place], vec![key], vec![(batch, 0)]).await.unwrap());
     for whom in [Whom::Number(msisdn(4)), Whom::ClientId("theirs-4".to_owned())] {
-        assert_eq!(desk.places_of(whom, None).await.unwrap(), []);
+        assert_eq!(desk.find_recipient(whom, None).await.unwrap(), []);
     }
-    assert_eq!(desk.places_of(Whom::Number(msisdn(3)), None).await.unwrap(), [(audience, 3)]);
+    assert_eq!(desk.find_recipient(Whom::Number(msisdn(3)), None).await.unwrap(), [(audience, 3)]);
     let all = walked(&desk, batch).await;
     assert_eq!(all.iter().filter(|whole| whole.message.msisdn == msisdn(4)).count(), 0);
     let erased = &all[4];
@@ -142,7 +143,7 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     assert_eq!(erased.attempts[0].umid, None);
     let row = erased.recipient.as_ref().unwrap();
     assert_eq!((row.client_message_id.as_deref(), row.fields.as_str()), (None, r#"["",""]"#));
-    let texts = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
+    let texts = desk.inbound(InboundOf::All, 0, 10).await.unwrap();
     assert_eq!(texts.iter().filter(|(_, text)| text.raw.contains(&msisdn(4).get().to_string())).count(), 0);
     assert_eq!(texts.len(), 2);
     assert_eq!(desk.opted_out(vec![msisdn(4)]).await.unwrap(), [msisdn(4)]);
@@ -162,6 +163,6 @@ async fn an_erased_recipient_gets_no_message(desk: Desk) {
     assert!(desk.erase(msisdn(2), vec![(audience, 2)], Vec::new(), Vec::new()).await.unwrap());
     let batch = desk.begin_batch_of(Some("later"), audience).await;
     let spread = desk.spread_of(batch, audience, 4).await;
-    assert_eq!(desk.spread(spread).await.unwrap(), 3);
+    assert_eq!(desk.write_messages(spread).await.unwrap(), 3);
     assert!(desk.load(vec![MessageKey { batch, n: 2 }]).await.unwrap().is_empty());
 }

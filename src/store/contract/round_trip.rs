@@ -78,11 +78,11 @@ fn marks() -> impl Strategy<Value = Marks> {
 fn present() -> impl Strategy<Value = Present> {
     let times = (prop::option::of(moment()), prop::option::of(moment()));
     (state(), 0..STEPS, marks(), times, any::<u16>()).prop_map(
-        |(state, index, marks, (first_left, accepted), tries)| Present {
+        |(state, index, marks, (first_submitted_at, accepted), tries)| Present {
             state,
             step: step(index),
             marks,
-            first_left,
+            first_submitted_at,
             accepted,
             tries,
         },

@@ -1,9 +1,9 @@
 //! Tests changed settings, account events, reports of the provider, and recorded buckets.
 
 use super::*;
-use crate::domain::Knob;
+use crate::domain::OverridableSetting;
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{BucketOf, BusinessEvent, Dial, HeldBy, Hold, NotedBucket, Said};
+use crate::store::{AccountEvent, BucketOf, HeldBy, Hold, NotedBucket, Override, ProviderReport};
 
 for_every_store!(
     the_later_of_two_setting_changes_applies,
@@ -17,9 +17,9 @@ for_every_store!(
     a_bucket_is_recorded_with_the_messages_that_used_it,
 );
 
-fn dial(value: &str, by_operator: bool, since: i64) -> Dial {
-    Dial {
-        knob: Knob::Tier,
+fn overridden(value: &str, by_operator: bool, since: i64) -> Override {
+    Override {
+        setting: OverridableSetting::Tier,
         name: "acme".to_owned(),
         value: value.to_owned(),
         in_file: "250".to_owned(),
@@ -28,18 +28,18 @@ fn dial(value: &str, by_operator: bool, since: i64) -> Dial {
     }
 }
 
-fn event(id: &str, said: i64) -> BusinessEvent {
-    BusinessEvent {
+fn event(id: &str, happened_at: i64) -> AccountEvent {
+    AccountEvent {
         id: id.to_owned(),
-        received: at(said + 1),
-        said: at(said),
+        received: at(happened_at + 1),
+        happened_at: at(happened_at),
         kind: "template_status_update".to_owned(),
         raw: "{}".to_owned(),
-        told: vec![Event::by_server(at(said + 1), Subject::template("promo", "en"), EventKind::Paused)],
-        dials: Vec::new(),
+        events: vec![Event::by_server(at(happened_at + 1), Subject::template("promo", "en"), EventKind::Paused)],
+        overrides: Vec::new(),
         holds: Vec::new(),
-        lifts: Vec::new(),
-        says: Vec::new(),
+        releases: Vec::new(),
+        reports: Vec::new(),
     }
 }
 
@@ -56,53 +56,60 @@ fn held(language: &str, by: HeldBy) -> Hold {
 }
 
 async fn values(desk: &Desk) -> Vec<String> {
-    desk.dials().await.unwrap().into_iter().map(|dial| dial.value).collect()
+    desk.overrides().await.unwrap().into_iter().map(|overridden| overridden.value).collect()
 }
 
 async fn the_later_of_two_setting_changes_applies(desk: Desk) {
     let before = desk.seq().await.unwrap();
-    assert!(desk.turn(dial("10K", true, 5), at(5)).await.unwrap() > Some(before));
-    assert_eq!(desk.turn(dial("2K", false, 4), at(6)).await.unwrap(), None, "an older change that arrives later");
+    assert!(desk.set_override(overridden("10K", true, 5), at(5)).await.unwrap() > Some(before));
+    assert_eq!(
+        desk.set_override(overridden("2K", false, 4), at(6)).await.unwrap(),
+        None,
+        "an older change that arrives later"
+    );
     assert_eq!(values(&desk).await, ["10K"]);
-    assert!(desk.turn(dial("1K", false, 6), at(7)).await.unwrap().is_some());
-    assert_eq!(desk.dials().await.unwrap(), [dial("1K", false, 6)]);
+    assert!(desk.set_override(overridden("1K", false, 6), at(7)).await.unwrap().is_some());
+    assert_eq!(desk.overrides().await.unwrap(), [overridden("1K", false, 6)]);
     let told: Vec<_> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[1].contains("not set to 2K") && told[2].starts_with("tier set to 1K (in the file: 250)"), "{told:?}");
 }
 
 async fn an_operators_rate_is_not_changed_by_the_provider(desk: Desk) {
-    let rate = |value, by_operator, since| Dial { knob: Knob::Rate, ..dial(value, by_operator, since) };
-    desk.turn(rate("40/s", true, 1), at(1)).await.unwrap();
-    assert_eq!(desk.turn(rate("1000/s", false, 2), at(2)).await.unwrap(), None);
-    desk.turn(rate("20/s", true, 3), at(3)).await.unwrap();
+    let rate = |value, by_operator, since| Override {
+        setting: OverridableSetting::Rate,
+        ..overridden(value, by_operator, since)
+    };
+    desk.set_override(rate("40/s", true, 1), at(1)).await.unwrap();
+    assert_eq!(desk.set_override(rate("1000/s", false, 2), at(2)).await.unwrap(), None);
+    desk.set_override(rate("20/s", true, 3), at(3)).await.unwrap();
     assert_eq!(values(&desk).await, ["20/s"]);
 }
 
 async fn a_reset_setting_is_removed(desk: Desk) {
-    desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
-    let back = || desk.turn_back(Knob::Tier, "acme".to_owned(), Origin::operator("Ann", None), at(6));
+    desk.set_override(overridden("10K", true, 5), at(5)).await.unwrap();
+    let back = || desk.end_override(OverridableSetting::Tier, "acme".to_owned(), Origin::operator("Ann", None), at(6));
     assert!(back().await.unwrap().is_some());
     assert_eq!((back().await.unwrap(), values(&desk).await.len()), (None, 0));
 }
 
 async fn a_changed_file_value_ends_a_setting_for_any_new_change(desk: Desk) {
-    desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
-    let other = Dial { in_file: "1K".to_owned(), ..dial("2K", false, 1) };
+    desk.set_override(overridden("10K", true, 5), at(5)).await.unwrap();
+    let other = Override { in_file: "1K".to_owned(), ..overridden("2K", false, 1) };
     assert!(
-        desk.turn(other.clone(), at(6)).await.unwrap().is_some(),
+        desk.set_override(other.clone(), at(6)).await.unwrap().is_some(),
         "the present change has ended with the file's value"
     );
-    assert_eq!(desk.dials().await.unwrap(), [other]);
+    assert_eq!(desk.overrides().await.unwrap(), [other]);
 }
 
 async fn an_account_event_is_stored_and_applied_once(desk: Desk) {
-    let upgrade = BusinessEvent { dials: vec![dial("2K", false, 3)], ..event("e-1", 3) };
-    let paused = BusinessEvent { holds: vec![held("en", HeldBy::Event)], ..event("e-2", 4) };
+    let upgrade = AccountEvent { overrides: vec![overridden("2K", false, 3)], ..event("e-1", 3) };
+    let paused = AccountEvent { holds: vec![held("en", HeldBy::Event)], ..event("e-2", 4) };
     assert_eq!(desk.take_business(vec![upgrade.clone(), paused.clone(), paused.clone()]).await.unwrap(), 2);
     assert_eq!((values(&desk).await, desk.holds().await.unwrap()), (vec!["2K".to_owned()], paused.holds.clone()));
     // The events are repeated after an operator has decided otherwise.
-    desk.turn_back(Knob::Tier, "acme".to_owned(), Origin::operator("Ann", None), at(6)).await.unwrap();
+    desk.end_override(OverridableSetting::Tier, "acme".to_owned(), Origin::operator("Ann", None), at(6)).await.unwrap();
     desk.release("wa".to_owned(), "promo".to_owned(), at(6), Origin::operator("Ann", None)).await.unwrap();
     let seq = desk.seq().await.unwrap();
     assert_eq!(desk.take_business(vec![upgrade, paused.clone()]).await.unwrap(), 0);
@@ -110,7 +117,7 @@ async fn an_account_event_is_stored_and_applied_once(desk: Desk) {
     assert_eq!(desk.seq().await.unwrap(), seq);
     // Another event from before the release, which arrives only now.
     let holds = vec![Hold { since: at(9), ..held("en", HeldBy::Event) }];
-    let late = BusinessEvent { id: "e-3".to_owned(), received: at(9), said: at(5), holds, ..paused };
+    let late = AccountEvent { id: "e-3".to_owned(), received: at(9), happened_at: at(5), holds, ..paused };
     assert_eq!(desk.take_business(vec![late]).await.unwrap(), 1);
     assert!(desk.holds().await.unwrap().is_empty());
 }
@@ -119,10 +126,10 @@ async fn the_later_of_pause_and_approval_applies_in_any_order(desk: Desk) {
     let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
     let paused = |id, said, received| {
         let holds = vec![Hold { since: at(received), ..held("en", HeldBy::Event) }];
-        BusinessEvent { holds, received: at(received), ..event(id, said) }
+        AccountEvent { holds, received: at(received), ..event(id, said) }
     };
     let approved =
-        |id, said, received| BusinessEvent { lifts: vec![lift.clone()], received: at(received), ..event(id, said) };
+        |id, said, received| AccountEvent { releases: vec![lift.clone()], received: at(received), ..event(id, said) };
     let is_held = async || !desk.holds().await.unwrap().is_empty();
     desk.take_business(vec![approved("e-1", 50, 51), paused("e-2", 10, 60)]).await.unwrap();
     assert!(!is_held().await, "the pause is older than the approval");
@@ -138,27 +145,27 @@ async fn the_later_of_pause_and_approval_applies_in_any_order(desk: Desk) {
 }
 
 async fn the_provider_releases_only_its_own_holds(desk: Desk) {
-    let (theirs, other, ours) = (held("en", HeldBy::Event), held("de", HeldBy::Answer), held("", HeldBy::Person));
+    let (theirs, other, ours) = (held("en", HeldBy::Event), held("de", HeldBy::Answer), held("", HeldBy::Operator));
     for hold in [&theirs, &other, &ours] {
         desk.hold(hold.clone(), at(1)).await.unwrap();
     }
     let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
-    desk.take_business(vec![BusinessEvent { lifts: vec![lift], ..event("e-1", 3) }]).await.unwrap();
+    desk.take_business(vec![AccountEvent { releases: vec![lift], ..event("e-1", 3) }]).await.unwrap();
     assert_eq!(desk.holds().await.unwrap(), [ours, other]);
 }
 
 async fn the_latest_report_of_the_provider_is_stored(desk: Desk) {
-    let said = |value: &str, second| Said {
+    let said = |value: &str, second| ProviderReport {
         about: Subject::lane("wa"),
         what: "quality".to_owned(),
         value: value.to_owned(),
         at: at(second),
     };
-    let with = |id, value, second| BusinessEvent { says: vec![said(value, second)], ..event(id, second) };
+    let with = |id, value, second| AccountEvent { reports: vec![said(value, second)], ..event(id, second) };
     desk.take_business(vec![with("e-1", "FLAGGED", 5), with("e-2", "ONBOARDING", 2)]).await.unwrap();
-    assert_eq!(desk.said().await.unwrap(), [said("FLAGGED", 5)]);
+    assert_eq!(desk.provider_reports().await.unwrap(), [said("FLAGGED", 5)]);
     desk.take_business(vec![with("e-3", "UNFLAGGED", 6)]).await.unwrap();
-    assert_eq!(desk.said().await.unwrap(), [said("UNFLAGGED", 6)]);
+    assert_eq!(desk.provider_reports().await.unwrap(), [said("UNFLAGGED", 6)]);
 }
 
 async fn a_bucket_is_recorded_with_the_messages_that_used_it(desk: Desk) {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::WishFrom;
+use crate::domain::OptOutSource;
 use crate::events::Origin;
 use crate::planner::{ImpatientQueue, Pass, Slots};
-use crate::store::{Inbound, OptOut, Sender, TierPlace, TierUse};
+use crate::store::{Inbound, OptOut, Sender, TierSlot, TierUse};
 
 for_every_store!(
     a_claim_records_the_slots_it_takes,
@@ -59,8 +59,8 @@ impl Desk {
         self.places_in("acme", since).await.into_iter().map(|place| (place.person, place.at)).collect()
     }
 
-    async fn places_in(&self, portfolio: &str, since: Timestamp) -> Vec<TierPlace> {
-        let mut slots = self.tier_places(vec![portfolio.to_owned()], since).await.unwrap();
+    async fn places_in(&self, portfolio: &str, since: Timestamp) -> Vec<TierSlot> {
+        let mut slots = self.tier_slots(vec![portfolio.to_owned()], since).await.unwrap();
         let found = slots.remove(portfolio).unwrap_or_default();
         assert!(slots.is_empty(), "only the requested portfolio");
         found
@@ -137,7 +137,7 @@ async fn a_claim_reads_few_blocked_queues_and_the_next_reads_others(desk: Desk) 
     let mut queues = Vec::new();
     for _ in 0..400 {
         let batch = desk.begin_batch_of(None, audience).await;
-        desk.spread(desk.spread_of(batch, audience, 1).await).await.unwrap();
+        desk.write_messages(desk.spread_of(batch, audience, 1).await).await.unwrap();
         desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
         queues.extend(desk.claim_of(batch, 1).await.queues);
     }
@@ -210,9 +210,9 @@ async fn slots_up_to_a_given_time_are_deleted(desk: Desk) {
     desk.clock.advance(Span::from_secs(9));
     let second = desk.batch_of(2).await;
     desk.claim_in_tier(second, 2, 0).await;
-    desk.forget_places(at(-1)).await.unwrap();
+    desk.forget_slots(at(-1)).await.unwrap();
     assert_eq!(desk.slots().await.len(), 7_000);
-    desk.forget_places(at(0)).await.unwrap();
+    desk.forget_slots(at(0)).await.unwrap();
     assert_eq!(desk.slots().await, [(msisdn(0), at(9)), (msisdn(1), at(9))]);
 }
 
@@ -274,7 +274,7 @@ async fn recipients_are_counted_in_the_portfolio_of_their_lane(desk: Desk) {
     let lanes: BTreeMap<_, _> = lanes.into_iter().map(|(name, lanes)| (name.to_owned(), lanes)).collect();
     desk.count_tiers(lanes.clone(), at(-50), None).await.unwrap();
     let names: Vec<String> = lanes.into_keys().collect();
-    let slots = desk.tier_places(names.clone(), at(-1)).await.unwrap();
+    let slots = desk.tier_slots(names.clone(), at(-1)).await.unwrap();
     let holders = |name: &str| slots.get(name).map(|slots| slots.iter().map(|slot| slot.person).collect::<Vec<_>>());
     assert_eq!(holders("acme"), Some(vec![msisdn(0), msisdn(1)]));
     assert_eq!((holders("besides"), holders("idle")), (Some(vec![msisdn(2)]), None));
@@ -318,8 +318,8 @@ async fn a_long_count_runs_in_several_calls(desk: Desk) {
 }
 
 async fn a_slot_may_be_taken_without_a_claim(desk: Desk) {
-    desk.take_places("acme", vec![(msisdn(1), at(5)), (msisdn(2), at(6))]).await.unwrap();
-    desk.take_places("acme", vec![(msisdn(1), at(9))]).await.unwrap();
+    desk.take_slots("acme", vec![(msisdn(1), at(5)), (msisdn(2), at(6))]).await.unwrap();
+    desk.take_slots("acme", vec![(msisdn(1), at(9))]).await.unwrap();
     assert_eq!(desk.slots().await, [(msisdn(1), at(9)), (msisdn(2), at(6))]);
 }
 
@@ -333,7 +333,7 @@ async fn a_slot_is_held_for_a_day(desk: Desk) {
 
 async fn an_opted_out_recipient_passes_a_full_tier_without_a_slot(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
+    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: OptOutSource::Operator, source: "STOP".to_owned() };
     desk.opt_out(vec![wish]).await.unwrap();
     assert_eq!(numbers(&messages(&desk.claim_in_tier(batch, 3, 1).await)), [0, 1]);
     assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);

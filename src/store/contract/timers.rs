@@ -69,7 +69,7 @@ async fn a_queued_message_is_due_when_it_expires(desk: Desk) {
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 2).await;
     let start = Start { gives_up: Some(at(30)), ..spread.start };
-    desk.spread(Spread { start, ..spread }).await.unwrap();
+    desk.write_messages(PieceOfMessages { start, ..spread }).await.unwrap();
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     assert_eq!(desk.first_due(batch).await, Some(at(30)));
     // A message in flight has no timer: its answer decides.

@@ -3,9 +3,9 @@
 use tokio::sync::watch;
 
 use super::*;
-use crate::domain::WishFrom;
+use crate::domain::OptOutSource;
 use crate::engine::Ruling;
-use crate::store::{Copied, Frame, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Walk, Whole};
+use crate::store::{Copied, Frame, MessageFacts, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Walk};
 
 for_every_store!(
     a_walk_shows_every_message_once_with_all_its_facts,
@@ -21,7 +21,7 @@ for_every_store!(
 #[derive(Debug)]
 struct Seen {
     frame: Frame,
-    messages: Vec<Whole>,
+    messages: Vec<MessageFacts>,
     twins: Vec<Twin>,
 }
 
@@ -68,7 +68,7 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
     let stray = Stray { kind: StrayKind::OtherType, received: at(1), umid: None, raw: "?".to_owned() };
     desk.take_receipts(receipts, vec![stray], Vec::new()).await.unwrap();
     let since = at(77);
-    desk.opt_out(vec![OptOut { msisdn: msisdn(2), since, from: WishFrom::Operator, source: "STOP".to_owned() }])
+    desk.opt_out(vec![OptOut { msisdn: msisdn(2), since, from: OptOutSource::Operator, source: "STOP".to_owned() }])
         .await
         .unwrap();
 
@@ -97,7 +97,7 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
 
 async fn a_walk_with_recipients_contains_their_file_data(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let seen = walked(&desk, batch, Scope::People).await;
+    let seen = walked(&desk, batch, Scope::FactsAndRecipients).await;
     for (whole, n) in seen.messages.iter().zip(0..) {
         let recipient = recipients(n..n + 1).remove(0);
         assert_eq!(whole.recipient, Some(recipient));
@@ -153,7 +153,7 @@ async fn a_walk_shows_one_instant_however_late_it_is_read(desk: Desk) {
     let people = 4_500;
     let batch = desk.batch_of(people).await;
     let before = desk.all(batch, people).await;
-    let copy = walk(&desk, batch, Scope::People).await.unwrap();
+    let copy = walk(&desk, batch, Scope::FactsAndRecipients).await.unwrap();
     // No page has been read yet, and others write.
     let some = messages(&desk.claimed(batch, 3_000).await);
     desk.record(some.iter().map(|message| accepted(message, at(1))).collect()).await.unwrap();
@@ -162,7 +162,7 @@ async fn a_walk_shows_one_instant_however_late_it_is_read(desk: Desk) {
     for (whole, before) in seen.messages.iter().zip(&before) {
         assert_eq!((whole.message.present, whole.attempts.len()), (before.present, 0));
     }
-    let now = walked(&desk, batch, Scope::People).await;
+    let now = walked(&desk, batch, Scope::FactsAndRecipients).await;
     assert_eq!(now.messages.iter().filter(|whole| !whole.attempts.is_empty()).count(), some.len());
 }
 

@@ -6,7 +6,7 @@ use super::Work;
 use super::messages::number;
 use super::opt_outs::{by_message, opt_in, opt_out};
 use super::rows::{decoded, json_of, msisdn, small, timestamp};
-use crate::domain::{Channel, Keyword, Msisdn, WishFrom};
+use crate::domain::{Channel, Keyword, Msisdn, OptOutSource};
 use crate::store::{Alias, Inbound, OptIn, OptOut};
 
 pub(super) const NUMBERS_OF: &str = "SELECT asked.key AS index_of, alias.msisdn FROM json_each(?1) asked
@@ -61,9 +61,9 @@ pub(super) const FILL_NUMBERS: &str = concat!(
 
 /// The latest keyword sent under each new name; of two with the same time, "stop".
 pub(super) const LAST_KEYWORDS: &str = concat!(
-    "SELECT new.value ->> 0 AS channel, new.value ->> 2 AS msisdn, said, keyword, ",
+    "SELECT new.value ->> 0 AS channel, new.value ->> 2 AS msisdn, written_at, keyword, ",
     only_one!(),
-    " AS only, max(said * 2 + (keyword = 0)) FROM json_each(?1) new
+    " AS only, max(written_at * 2 + (keyword = 0)) FROM json_each(?1) new
      CROSS JOIN inbound INDEXED BY inbound_called ON inbound.called = new.value ->> 1
      WHERE inbound.called IS NOT NULL AND inbound.channel = new.value ->> 0 AND keyword IS NOT NULL GROUP BY new.key"
 );
@@ -83,14 +83,16 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
     sqlx::query(FILL_NUMBERS).bind(&new).execute(&mut *connection).await?;
     let (mut opt_outs, mut opt_ins) = (Vec::new(), Vec::new());
     for row in &sqlx::query(LAST_KEYWORDS).bind(&new).fetch_all(&mut *connection).await? {
-        let (msisdn, said) = (msisdn(row, "msisdn")?, timestamp(row, "said")?);
+        let (msisdn, written_at) = (msisdn(row, "msisdn")?, timestamp(row, "written_at")?);
         let keyword = decoded(row, "keyword", Keyword::from_code)?;
         let source = by_message(keyword, Some(decoded(row, "channel", Channel::from_code)?));
-        let from = WishFrom::Person;
+        let from = OptOutSource::Recipient;
         match keyword {
-            Keyword::Stop => opt_outs.push(OptOut { msisdn, since: said, from, source }),
+            Keyword::Stop => opt_outs.push(OptOut { msisdn, since: written_at, from, source }),
             // A recipient with several numbers may mean another one.
-            Keyword::Start if small::<u8>(row, "only")? != 0 => opt_ins.push(OptIn { msisdn, at: said, from, source }),
+            Keyword::Start if small::<u8>(row, "only")? != 0 => {
+                opt_ins.push(OptIn { msisdn, at: written_at, from, source });
+            }
             Keyword::Start => {}
         }
     }

@@ -8,7 +8,7 @@ use super::rows::{
     small, timestamp,
 };
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
-use crate::store::{Asked, Asking, Heard, Question};
+use crate::store::{Asked, Asking, Question, ReportedStatus};
 
 /// Due messages whose present step was submitted, is not unknown, and has no better receipt than accepted, or than sent.
 pub(super) const SILENT: &str = packed!(
@@ -22,13 +22,13 @@ pub(super) async fn silent(
     connection: &mut SqliteConnection,
     batch: BatchId,
     steps: Vec<StepIndex>,
-    heard: Heard,
+    heard: ReportedStatus,
     (from, until): (Timestamp, Timestamp),
     limit: u32,
 ) -> Work<Vec<Loaded>> {
     let [first, last] = match heard {
-        Heard::Nothing => [8, 9],
-        Heard::Sent => [10, 10],
+        ReportedStatus::Nothing => [8, 9],
+        ReportedStatus::Sent => [10, 10],
     };
     let query = sqlx::query(SILENT).bind(batch.0).bind(from.millis()).bind(until.millis()).bind(limit);
     let query = query.bind(first).bind(last).bind(json_list(steps.iter().map(|step| i64::from(step.get()))));
@@ -37,14 +37,14 @@ pub(super) async fn silent(
 
 /// The provider is asked about the latest submitted try.
 pub(super) const QUESTIONS: &str =
-    "SELECT asked_for.value ->> 0 AS batch, asked_for.value ->> 1 AS n, asked_for.value ->> 2 AS step,
-            (SELECT umid FROM attempt WHERE attempt.batch = asked_for.value ->> 0 AND attempt.n = asked_for.value ->> 1
-             AND attempt.step = asked_for.value ->> 2 AND verdict IN (0, 2) ORDER BY attempt.tries DESC LIMIT 1) AS umid,
-            asked.tries, asked.at, asked.again, asked.said
-     FROM json_each(?1) asked_for
-     LEFT JOIN asked ON asked.batch = asked_for.value ->> 0 AND asked.n = asked_for.value ->> 1
-          AND asked.step = asked_for.value ->> 2
-     ORDER BY asked_for.key";
+    "SELECT wanted.value ->> 0 AS batch, wanted.value ->> 1 AS n, wanted.value ->> 2 AS step,
+            (SELECT umid FROM attempt WHERE attempt.batch = wanted.value ->> 0 AND attempt.n = wanted.value ->> 1
+             AND attempt.step = wanted.value ->> 2 AND verdict IN (0, 2) ORDER BY attempt.tries DESC LIMIT 1) AS umid,
+            question.tries, question.at, question.again, question.is_answered
+     FROM json_each(?1) wanted
+     LEFT JOIN question ON question.batch = wanted.value ->> 0 AND question.n = wanted.value ->> 1
+          AND question.step = wanted.value ->> 2
+     ORDER BY wanted.key";
 
 pub(super) async fn questions(
     connection: &mut SqliteConnection,
@@ -59,7 +59,7 @@ pub(super) async fn questions(
             let asked = match (maybe_small(row, "tries")?, maybe_timestamp(row, "at")?, maybe_timestamp(row, "again")?)
             {
                 (Some(tries), Some(at), Some(again)) => {
-                    Some(Asked { key, step, tries, at, again, said: small::<u8>(row, "said")? != 0 })
+                    Some(Asked { key, step, tries, at, again, is_answered: small::<u8>(row, "is_answered")? != 0 })
                 }
                 _ => None,
             };
@@ -72,9 +72,9 @@ pub(super) async fn questions(
 pub(super) async fn note_asked(connection: &mut SqliteConnection, asked: &[Asked], asking: Asking) -> Work<()> {
     for_values(
         connection,
-        "INSERT INTO asked (batch, n, step, tries, at, again, said)",
+        "INSERT INTO question (batch, n, step, tries, at, again, is_answered)",
         "ON CONFLICT (batch, n, step) DO UPDATE SET tries = excluded.tries, at = excluded.at, again = excluded.again,
-             said = excluded.said",
+             is_answered = excluded.is_answered",
         7,
         asked,
         |query: Bound<'_>, asked| {
@@ -85,7 +85,7 @@ pub(super) async fn note_asked(connection: &mut SqliteConnection, asked: &[Asked
                 .bind(asked.tries)
                 .bind(asked.at.millis())
                 .bind(asked.again.millis())
-                .bind(asked.said)
+                .bind(asked.is_answered)
         },
     )
     .await?;

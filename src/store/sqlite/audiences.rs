@@ -277,7 +277,7 @@ fn gathered(rows: &[SqliteRow]) -> Work<Vec<Audience>> {
             Some(last) => last.parts.push(part),
             None => {
                 let columns = Fields::from_packed(row.try_get("all_columns")?);
-                let nonsense = |_| Error::Nonsense { what: "columns".into(), place: "audience".into() };
+                let nonsense = |_| Error::InvalidRow { what: "columns".into(), place: "audience".into() };
                 let columns = columns.unpack().map_err(nonsense)?;
                 let columns = columns.into_iter().map(std::borrow::Cow::into_owned).collect();
                 all.push(Audience { name, columns, parts: vec![part] });
@@ -333,7 +333,7 @@ pub(super) fn recipient(row: &SqliteRow) -> Work<Recipient> {
 }
 
 /// Searches the pieces whose sieve may contain the recipient.
-pub(super) async fn places_of(
+pub(super) async fn find_recipient(
     connection: &mut SqliteConnection,
     whom: &Whom,
     within: Option<Vec<AudienceId>>,

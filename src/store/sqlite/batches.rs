@@ -13,7 +13,7 @@ use crate::domain::{
     StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{Batch, NewBatch, Spread, Start};
+use crate::store::{Batch, NewBatch, PieceOfMessages, Start};
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {
     if let Some(name) = &new.name {
@@ -44,7 +44,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
 /// Stores a plan, once, and returns its key: the digest of its JSON.
 pub(super) async fn store_plan(connection: &mut SqliteConnection, plan: &Plan) -> Work<Vec<u8>> {
     let body = serde_json::to_string(plan)
-        .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the plan".into() })?;
+        .map_err(|error| Error::InvalidRow { what: error.to_string(), place: "the plan".into() })?;
     let digest = Sha256::digest(&body).to_vec();
     sqlx::query("INSERT INTO plan (digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
         .bind(&digest)
@@ -81,7 +81,7 @@ async fn check_name_is_free(connection: &mut SqliteConnection, name: &str) -> Wo
 /// - A recipient who is excluded, has opted out, or to whom no step applies also gets a message, with the outcome
 ///   skipped: totals add up to the audience.
 /// - A recipient who is left out gets none and leaves a gap in the numbering.
-pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) -> Work<u32> {
+pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMessages) -> Work<u32> {
     let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
     let before = tallies_of_piece(connection, &spread.start, piece, -1).await?;
     // Each row looks up the start of its country; countries without one of their own use the default start. `LIMIT -1`
@@ -147,7 +147,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
 
 /// The starts of messages as JSON: a line for each country that starts differently, and one without a name for all
 /// others.
-fn starts(spread: &Spread) -> String {
+fn starts(spread: &PieceOfMessages) -> String {
     let line = |country: &str, start: &Start| {
         let skipped = start.skipped.map(SkipReason::code);
         let gives_up = start.gives_up.map(Timestamp::millis);
@@ -333,7 +333,7 @@ pub(super) async fn named(connection: &mut SqliteConnection, name: &str) -> Work
 fn batch(row: &SqliteRow) -> Work<Batch> {
     let ids: String = row.try_get("audience_ids")?;
     let ids: Vec<u32> = serde_json::from_str(&ids)
-        .map_err(|_| Error::Nonsense { what: ids.clone(), place: "batch.audience_ids".to_owned() })?;
+        .map_err(|_| Error::InvalidRow { what: ids.clone(), place: "batch.audience_ids".to_owned() })?;
     Ok(Batch {
         id: BatchId(small(row, "id")?),
         tag: Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned()),
@@ -367,7 +367,7 @@ pub(super) async fn plan(connection: &mut SqliteConnection, batch: BatchId) -> W
 
 pub(super) fn read_plan(row: &SqliteRow, batch: BatchId) -> Work<Plan> {
     let body: String = row.try_get("body")?;
-    let nonsense = |error: serde_json::Error| Error::Nonsense {
+    let nonsense = |error: serde_json::Error| Error::InvalidRow {
         what: error.to_string(),
         place: format!("the plan of batch {batch}"),
     };

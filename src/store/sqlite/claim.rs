@@ -80,7 +80,7 @@ async fn courses(connection: &mut SqliteConnection, planner: &Planner) -> Work<H
 pub(super) const PAGE: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.msisdn IS NULL, '', 1),
                iif(version = 0 AND due IS NULL AND marks = 0, '',
-                   concat_ws(' ', version, ifnull(due, ''), ifnull(first_left, ''), ifnull(accepted, ''), tries, marks)),
+                   concat_ws(' ', version, ifnull(due, ''), ifnull(first_submitted_at, ''), ifnull(accepted, ''), tries, marks)),
                r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
@@ -119,7 +119,8 @@ fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Ca
     if let Some(changed) = line.maybe("version")? {
         version = changed;
         present.state = State::Queued { not_before, gives_up: line.timestamp("due")? };
-        (present.first_left, present.accepted) = (line.timestamp("first_left")?, line.timestamp("accepted")?);
+        (present.first_submitted_at, present.accepted) =
+            (line.timestamp("first_submitted_at")?, line.timestamp("accepted")?);
         (present.tries, present.marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
     }
     present.step = step;

@@ -18,7 +18,7 @@ impl Dispatch for Sqlite {
                 Box::pin(async move { messages::record(c, &[], &changes, &buckets).await })
             })
             .await?;
-        self.signals.tell(&signals);
+        self.signals.send(&signals);
         Ok(stale)
     }
 

@@ -27,7 +27,7 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
     let before = batches::plan(connection, batch).await?;
     if before.is_none_or(|before| before.hold_paid_when != plan.hold_paid_when) {
         // An operator's release of a step that a rule held does not apply to another rule.
-        sqlx::query("DELETE FROM step_hold WHERE batch = ?1 AND held_by = ?2 AND lifted_at IS NOT NULL")
+        sqlx::query("DELETE FROM step_hold WHERE batch = ?1 AND held_by = ?2 AND released_at IS NOT NULL")
             .bind(batch.0)
             .bind(StepHeldBy::Rule as u8)
             .execute(&mut *connection)

@@ -87,7 +87,7 @@ pub(super) fn receipts_of(text: &str, batch: BatchId) -> Work<Vec<Receipt>> {
 }
 
 pub(super) fn nonsense(place: &str) -> Error {
-    Error::Nonsense { what: "an invalid value".to_owned(), place: place.to_owned() }
+    Error::InvalidRow { what: "an invalid value".to_owned(), place: place.to_owned() }
 }
 
 fn attempt(line: &str) -> Work<(u32, Attempt)> {

@@ -11,7 +11,7 @@ use super::opt_outs::{by_message, opt_in, opt_out};
 use super::rows::{
     Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
 };
-use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, Span, StepIndex, Timestamp, WishFrom};
+use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp};
 use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
 
 /// The longest window that an inbound message opens.
@@ -92,7 +92,7 @@ async fn attach(connection: &mut SqliteConnection, message: &Inbound) -> Work<()
 async fn insert(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()> {
     for_values(
         connection,
-        "INSERT INTO inbound (umid, received, said, sub_account, channel, channel_id, msisdn, called, kind, keyword, until,
+        "INSERT INTO inbound (umid, received, written_at, sub_account, channel, channel_id, msisdn, called, kind, keyword, until,
                               batch, n, step, raw)",
         "",
         15,
@@ -101,7 +101,7 @@ async fn insert(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()>
             query
                 .bind(message.umid.clone())
                 .bind(message.received.millis())
-                .bind(message.said.millis())
+                .bind(message.written_at.millis())
                 .bind(message.sub_account.clone())
                 .bind(message.channel.map(Channel::code))
                 .bind(message.channel_id.clone())
@@ -132,12 +132,12 @@ async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound
             Keyword::Start => message.msisdn.as_slice(),
         };
         let source = by_message(keyword, message.channel);
-        keywords.extend(numbers.iter().map(|number| (message.said, keyword, *number, source.clone())));
+        keywords.extend(numbers.iter().map(|number| (message.written_at, keyword, *number, source.clone())));
     }
-    keywords.sort_by_key(|(said, ..)| *said);
+    keywords.sort_by_key(|(written_at, ..)| *written_at);
     for alike in keywords.chunk_by(|a, b| a.1 == b.1) {
         let entries = alike.iter().cloned();
-        let from = WishFrom::Person;
+        let from = OptOutSource::Recipient;
         match alike.first().map(|entry| entry.1) {
             Some(Keyword::Stop) => {
                 let opt_outs = entries.map(|(since, _, msisdn, source)| OptOut { msisdn, since, from, source });
@@ -187,11 +187,11 @@ fn attempt(row: &SqliteRow) -> Work<Option<(MessageKey, StepIndex)>> {
 
 const ALL: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_RECIPIENT: &str =
-    "SELECT * FROM inbound INDEXED BY inbound_person WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+    "SELECT * FROM inbound INDEXED BY inbound_recipient WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_BATCH: &str =
     "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const UNATTACHED: &str =
-    "SELECT * FROM inbound INDEXED BY inbound_nowhere WHERE batch IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
+    "SELECT * FROM inbound INDEXED BY inbound_not_reply WHERE batch IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_MESSAGE: &str =
     "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND n = ?4 AND id > ?1 ORDER BY id LIMIT ?2";
 
@@ -202,9 +202,9 @@ pub(super) async fn list(
     limit: u32,
 ) -> Work<Vec<(i64, Inbound)>> {
     let query = match of {
-        InboundOf::Everybody => sqlx::query(ALL).bind(after).bind(limit),
-        InboundOf::Nowhere => sqlx::query(UNATTACHED).bind(after).bind(limit),
-        InboundOf::Person(recipient) => sqlx::query(OF_RECIPIENT).bind(after).bind(limit).bind(number(recipient)),
+        InboundOf::All => sqlx::query(ALL).bind(after).bind(limit),
+        InboundOf::NotReplies => sqlx::query(UNATTACHED).bind(after).bind(limit),
+        InboundOf::Recipient(recipient) => sqlx::query(OF_RECIPIENT).bind(after).bind(limit).bind(number(recipient)),
         InboundOf::Batch(batch) => sqlx::query(OF_BATCH).bind(after).bind(limit).bind(batch.0),
         InboundOf::Message(key) => sqlx::query(OF_MESSAGE).bind(after).bind(limit).bind(key.batch.0).bind(key.n),
     };
@@ -216,7 +216,7 @@ fn message(row: &SqliteRow) -> Work<Inbound> {
     Ok(Inbound {
         umid: row.try_get("umid")?,
         received: timestamp(row, "received")?,
-        said: timestamp(row, "said")?,
+        written_at: timestamp(row, "written_at")?,
         sub_account: row.try_get("sub_account")?,
         channel: has("channel")?.then(|| decoded(row, "channel", Channel::from_code)).transpose()?,
         channel_id: row.try_get("channel_id")?,
@@ -241,7 +241,7 @@ pub(super) async fn replied(connection: &mut SqliteConnection, batch: BatchId) -
 /// An inbound message without a subaccount or a channel id opens a window with every sender: a subaccount mostly has one
 /// number on a channel.
 pub(super) const WINDOWS: &str = "SELECT asked.value AS msisdn, max(i.until) AS until FROM json_each(?1) asked
-     CROSS JOIN inbound i INDEXED BY inbound_person ON i.msisdn = asked.value AND i.said > ?2
+     CROSS JOIN inbound i INDEXED BY inbound_recipient ON i.msisdn = asked.value AND i.written_at > ?2
      WHERE i.until > ?3 AND i.sub_account IN (?4, '') AND (?5 IS NULL OR i.channel_id IN (?5, ''))
      GROUP BY asked.value";
 
@@ -262,8 +262,8 @@ pub(super) async fn windows(
     rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, timestamp(row, "until")?))).collect()
 }
 
-const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_person
-     WHERE msisdn > ?1 AND said > ?2 AND until > ?3 AND sub_account IN (?4, '') AND (?5 IS NULL OR channel_id IN (?5, ''))
+const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_recipient
+     WHERE msisdn > ?1 AND written_at > ?2 AND until > ?3 AND sub_account IN (?4, '') AND (?5 IS NULL OR channel_id IN (?5, ''))
      ORDER BY msisdn LIMIT ?6";
 
 /// Lists the recipients with an open window. Reads all inbound messages, so only a plan uses it.

@@ -8,7 +8,7 @@ use super::rows::small;
 use super::{Work, audiences, batches};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
-use crate::store::{Joined, Joining, KnownAs, NewAudience, NewBatch, Spread};
+use crate::store::{Joined, Joining, KnownAs, NewAudience, NewBatch, PieceOfMessages};
 
 /// A batch that messages can join.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     let new = audiences::append(connection, audience, &recipients, now).await?;
     let (from, until) = (new.start, new.end);
     let (over, excluded, left_out, base) = (None, Vec::new(), Vec::new(), 0);
-    let spread = Spread { batch, audience, from, until, base, over, start, elsewhere, excluded, left_out, now };
+    let spread =
+        PieceOfMessages { batch, audience, from, until, base, over, start, elsewhere, excluded, left_out, now };
     batches::spread(connection, spread).await?;
     Ok(Joined { batch, tag, first: from })
 }

@@ -70,15 +70,15 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
         .execute(&mut *connection)
         .await?;
     let added = sqlx::query(
-        "INSERT INTO hold (lane, template, language, by_person, held_by, code, origin, since, begun)
+        "INSERT INTO hold (lane, template, language, by_operator, held_by, code, origin, since, begun)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (
-             SELECT 1 FROM lifted WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND at > ?9 AND at <= ?8)
+             SELECT 1 FROM hold_release WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND at > ?9 AND at <= ?8)
          ON CONFLICT DO NOTHING",
     )
     .bind(&hold.lane)
     .bind(&hold.template)
     .bind(&hold.language)
-    .bind(hold.by == HeldBy::Person)
+    .bind(hold.by == HeldBy::Operator)
     .bind(hold.by as i64)
     .bind(hold.code)
     .bind(to_json(&hold.origin))
@@ -104,7 +104,7 @@ pub(super) async fn release_by_provider(
     now: Timestamp,
 ) -> Work<()> {
     let released = sqlx::query(
-        "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_person = 0
+        "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_operator = 0
              AND NOT (held_by = ?4 AND begun > ?5)",
     )
     .bind(lane)
@@ -132,7 +132,7 @@ async fn record_release(
     at: Timestamp,
 ) -> Work<()> {
     sqlx::query(
-        "INSERT INTO lifted (lane, template, language, at) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO hold_release (lane, template, language, at) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
     )
     .bind(lane)

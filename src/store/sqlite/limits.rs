@@ -61,7 +61,7 @@ pub(super) async fn spent(connection: &mut SqliteConnection, batch: BatchId) -> 
 }
 
 pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<StepHold>> {
-    let rows = sqlx::query("SELECT * FROM step_hold WHERE lifted_at IS NULL ORDER BY batch, step, held_by");
+    let rows = sqlx::query("SELECT * FROM step_hold WHERE released_at IS NULL ORDER BY batch, step, held_by");
     let rows = rows.fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
@@ -97,10 +97,10 @@ pub(super) async fn hold_step(
     let held = sqlx::query(
         "INSERT INTO step_hold (batch, step, held_by, origin, since, told_by, code, refused_since, refused_until)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT DO UPDATE SET origin = excluded.origin, since = excluded.since, lifted_at = NULL, told_by = excluded.told_by,
+         ON CONFLICT DO UPDATE SET origin = excluded.origin, since = excluded.since, released_at = NULL, told_by = excluded.told_by,
              code = excluded.code, refused_since = excluded.refused_since, refused_until = excluded.refused_until
-         WHERE CASE WHEN lifted_at IS NULL THEN told_by IS NULL AND excluded.told_by IS NOT NULL
-             ELSE held_by <> ?10 AND lifted_at <= ?11 END",
+         WHERE CASE WHEN released_at IS NULL THEN told_by IS NULL AND excluded.told_by IS NOT NULL
+             ELSE held_by <> ?10 AND released_at <= ?11 END",
     )
     .bind(hold.batch.0)
     .bind(hold.step.get())
@@ -132,7 +132,7 @@ pub(super) async fn release_steps(
     now: Timestamp,
 ) -> Work<Option<u64>> {
     let released = sqlx::query(
-        "UPDATE step_hold SET lifted_at = ?3 WHERE batch = ?1 AND lifted_at IS NULL AND step = ifnull(?2, step)
+        "UPDATE step_hold SET released_at = ?3 WHERE batch = ?1 AND released_at IS NULL AND step = ifnull(?2, step)
          RETURNING step",
     )
     .bind(batch.0)

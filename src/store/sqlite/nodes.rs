@@ -8,7 +8,8 @@ use super::{Work, leases};
 use crate::domain::{BatchId, DoubtCause, Portion, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
 use crate::store::{
-    Beat, Direction, KeptGap, LaneState, LinkState, Node, NodeStart, Standing, Started, Trouble, Turned, TurnedAway,
+    Beat, Direction, KeptGap, LaneState, LinkState, Node, NodeStart, RejectedWebhooks, RejectionReason, Standing,
+    Started, Trouble,
 };
 
 /// Registers a server and begins its epoch. Does nothing if the lease was acquired or renewed since `start.over`.
@@ -153,16 +154,17 @@ const KEEP_LINK: &str =
 
 /// The count of rejected webhooks restarts after a day without any.
 const A_DAY: Span = Span::from_secs(86_400);
-const COUNT_REJECTED: &str = "INSERT INTO turned_away (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
+const COUNT_REJECTED: &str = "INSERT INTO rejected_webhook (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (why) DO UPDATE SET n = excluded.n + iif(latest < ?5, 0, n),
      since = iif(latest < ?5, excluded.since, since), latest = excluded.latest";
 
-pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<Turned>> {
-    let rows = sqlx::query("SELECT why, n, since, latest FROM turned_away ORDER BY why").fetch_all(connection).await?;
+pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<RejectedWebhooks>> {
+    let rows =
+        sqlx::query("SELECT why, n, since, latest FROM rejected_webhook ORDER BY why").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Turned {
-                why: decoded(row, "why", TurnedAway::from_code)?,
+            Ok(RejectedWebhooks {
+                why: decoded(row, "why", RejectionReason::from_code)?,
                 count: small(row, "n")?,
                 since: timestamp(row, "since")?,
                 latest: timestamp(row, "latest")?,

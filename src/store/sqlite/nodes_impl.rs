@@ -3,7 +3,8 @@
 use super::{Sqlite, leases, nodes};
 use crate::domain::Timestamp;
 use crate::store::{
-    Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, Result, Started, Turned, Unwritable,
+    Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, RejectedWebhooks, Result, Started,
+    Unwritable,
 };
 
 #[async_trait::async_trait]
@@ -38,7 +39,7 @@ impl Nodes for Sqlite {
         Ok(())
     }
 
-    async fn turned_away(&self) -> Result<Vec<Turned>> {
+    async fn turned_away(&self) -> Result<Vec<RejectedWebhooks>> {
         self.read("read rejected webhooks", move |c| Box::pin(nodes::turned_away(c))).await
     }
 

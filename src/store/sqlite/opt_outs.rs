@@ -11,8 +11,8 @@ use super::messages::number;
 use super::rows::{
     all_loaded, decoded, json_list, json_of, lines, maybe_small, message_line, msisdn, packed, timestamp,
 };
-use crate::domain::{BatchId, Channel, Keyword, Loaded, Marks, Msisdn, WishFrom};
-use crate::store::{OptIn, OptOut, Wish};
+use crate::domain::{BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutSource};
+use crate::store::{OptIn, OptOut, OptOutRecord};
 
 /// An entry of the history as it is bound: number, time, who asked for it, and the words that are shown.
 type Entry<'a> = (i64, i64, u8, &'a str);
@@ -31,7 +31,7 @@ fn as_json(entries: &[Entry<'_>]) -> Work<String> {
 /// requests the later one wins, in whatever order they arrive.
 macro_rules! not_superseded {
     () => {
-        "(w.value ->> 2 <> 0 OR NOT EXISTS (SELECT 1 FROM wish later WHERE later.msisdn = w.value ->> 0
+        "(w.value ->> 2 <> 0 OR NOT EXISTS (SELECT 1 FROM opt_out_record later WHERE later.msisdn = w.value ->> 0
           AND later.at > w.value ->> 1 AND later.wants = 1 AND later.source = 0))"
     };
 }
@@ -39,7 +39,7 @@ macro_rules! not_superseded {
 /// Adds opt-outs to the history: those that change something, and each of a recipient's own. A repeated "stop" changes
 /// nothing, but it wins over an older "start" that arrives after it.
 pub(super) const NOTE_STOPS: &str = concat!(
-    "INSERT INTO wish (msisdn, at, wants, source, words)
+    "INSERT INTO opt_out_record (msisdn, at, wants, source, words)
      SELECT w.value ->> 0, w.value ->> 1, 0, w.value ->> 2, w.value ->> 3
      FROM json_each(?1) w LEFT JOIN opt_out o ON o.msisdn = w.value ->> 0
      WHERE (w.value ->> 2 = 0 OR o.msisdn IS NULL OR o.source < w.value ->> 2) AND ",
@@ -62,7 +62,9 @@ pub(super) async fn opt_out(connection: &mut SqliteConnection, opt_outs: &[OptOu
     // Of each recipient's entries the one with the highest source applies, and of several of those the first. The others
     // are dropped, except for the recipient's own.
     rows.sort_unstable_by_key(|&(msisdn, since, source, words)| (msisdn, Reverse(source), since, words));
-    rows.dedup_by_key(|&mut (msisdn, since, source, _)| (msisdn, (source == WishFrom::Person.code()).then_some(since)));
+    rows.dedup_by_key(|&mut (msisdn, since, source, _)| {
+        (msisdn, (source == OptOutSource::Recipient.code()).then_some(since))
+    });
     let rows = as_json(&rows)?;
     sqlx::query(NOTE_STOPS).bind(&rows).execute(&mut *connection).await?;
     let added = sqlx::query(OPT_OUT).bind(&rows).execute(&mut *connection).await?.rows_affected();
@@ -78,14 +80,14 @@ macro_rules! opted_in {
     () => {
         "(SELECT o.msisdn FROM json_each(?1) w CROSS JOIN opt_out o ON o.msisdn = w.value ->> 0
           WHERE w.value ->> 2 = 2 OR (o.source < 2 AND o.since <= w.value ->> 1
-          AND NOT EXISTS (SELECT 1 FROM wish later WHERE later.msisdn = o.msisdn
+          AND NOT EXISTS (SELECT 1 FROM opt_out_record later WHERE later.msisdn = o.msisdn
           AND later.at > w.value ->> 1 AND later.wants = 0 AND later.source < 2)))"
     };
 }
 
 /// Adds opt-ins to the history. A recipient's own is kept even if it ends no opt-out: an older "stop" may still arrive.
 pub(super) const NOTE_STARTS: &str = concat!(
-    "INSERT INTO wish (msisdn, at, wants, source, words)
+    "INSERT INTO opt_out_record (msisdn, at, wants, source, words)
      SELECT w.value ->> 0, w.value ->> 1, 1, w.value ->> 2, w.value ->> 3 FROM json_each(?1) w
      WHERE w.value ->> 2 = 0 OR w.value ->> 0 IN ",
     opted_in!()
@@ -140,7 +142,7 @@ pub(super) async fn list(connection: &mut SqliteConnection, after: Option<Msisdn
         Ok(OptOut {
             msisdn: msisdn(row, "msisdn")?,
             since: timestamp(row, "since")?,
-            from: decoded(row, "source", WishFrom::from_code)?,
+            from: decoded(row, "source", OptOutSource::from_code)?,
             source: row.try_get("words")?,
         })
     };
@@ -148,16 +150,16 @@ pub(super) async fn list(connection: &mut SqliteConnection, after: Option<Msisdn
 }
 
 /// Reads the opt-outs and opt-ins of one recipient, in the order of arrival.
-pub(super) async fn history(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<Vec<Wish>> {
-    let rows = sqlx::query("SELECT * FROM wish WHERE msisdn = ?1 ORDER BY id")
+pub(super) async fn history(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<Vec<OptOutRecord>> {
+    let rows = sqlx::query("SELECT * FROM opt_out_record WHERE msisdn = ?1 ORDER BY id")
         .bind(number(recipient))
         .fetch_all(connection)
         .await?;
     let of = |row: &SqliteRow| {
-        Ok(Wish {
+        Ok(OptOutRecord {
             at: timestamp(row, "at")?,
             wants: decoded(row, "wants", Keyword::from_code)?,
-            from: decoded(row, "source", WishFrom::from_code)?,
+            from: decoded(row, "source", OptOutSource::from_code)?,
             source: row.try_get("words")?,
         })
     };
@@ -166,9 +168,8 @@ pub(super) async fn history(connection: &mut SqliteConnection, recipient: Msisdn
 
 /// Uses an index of the opt-outs alone: servers poll this, and the last opt-out may be followed by many opt-ins.
 pub(super) const LAST_STOP: &str =
-    "SELECT id FROM wish INDEXED BY wish_stop WHERE wants = 0 AND id > 0 ORDER BY id DESC LIMIT 1";
-pub(super) const STOPS: &str =
-    "SELECT id, msisdn FROM wish INDEXED BY wish_stop WHERE id > ?1 AND wants = 0 ORDER BY id LIMIT ?2";
+    "SELECT id FROM opt_out_record INDEXED BY opt_out_record_stop WHERE wants = 0 AND id > 0 ORDER BY id DESC LIMIT 1";
+pub(super) const STOPS: &str = "SELECT id, msisdn FROM opt_out_record INDEXED BY opt_out_record_stop WHERE id > ?1 AND wants = 0 ORDER BY id LIMIT ?2";
 
 pub(super) async fn last_stop(connection: &mut SqliteConnection) -> Work<i64> {
     let row = sqlx::query(LAST_STOP).fetch_optional(connection).await?;

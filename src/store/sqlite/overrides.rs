@@ -7,16 +7,16 @@ use super::batches::bump;
 use super::rows::{Bound, decoded, for_values, from_json, small, timestamp, to_json};
 use super::script::Script;
 use super::{Work, lanes, nodes};
-use crate::domain::{Knob, Timestamp};
+use crate::domain::{OverridableSetting, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{BucketOf, BusinessEvent, Dial, NotedBucket, Said};
+use crate::store::{AccountEvent, BucketOf, NotedBucket, Override, ProviderReport};
 
-pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
-    let rows = sqlx::query("SELECT * FROM dial ORDER BY what, name").fetch_all(connection).await?;
+pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Override>> {
+    let rows = sqlx::query("SELECT * FROM setting_override ORDER BY setting, name").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Dial {
-                knob: decoded(row, "what", Knob::from_code)?,
+            Ok(Override {
+                setting: decoded(row, "setting", OverridableSetting::from_code)?,
                 name: row.try_get("name")?,
                 value: row.try_get("value")?,
                 in_file: row.try_get("in_file")?,
@@ -27,60 +27,61 @@ pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
         .collect()
 }
 
-pub(super) async fn set(connection: &mut SqliteConnection, dial: Dial, now: Timestamp) -> Work<Option<u64>> {
-    if store(connection, &dial, now).await? { bump(connection).await.map(Some) } else { Ok(None) }
+pub(super) async fn set(connection: &mut SqliteConnection, overridden: Override, now: Timestamp) -> Work<Option<u64>> {
+    if store(connection, &overridden, now).await? { bump(connection).await.map(Some) } else { Ok(None) }
 }
 
 /// Stores an override unless an earlier one takes precedence. Returns whether it is stored.
 ///
 /// The later of two overrides applies. But a provider's rate limit never replaces a rate that an operator has set.
-async fn store(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> Work<bool> {
+async fn store(connection: &mut SqliteConnection, overridden: &Override, now: Timestamp) -> Work<bool> {
     let stored = sqlx::query(
-        "INSERT INTO dial (what, name, value, in_file, by_person, origin, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT DO UPDATE SET value = excluded.value, in_file = excluded.in_file, by_person = excluded.by_person,
+        "INSERT INTO setting_override (setting, name, value, in_file, by_operator, origin, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET value = excluded.value, in_file = excluded.in_file, by_operator = excluded.by_operator,
              origin = excluded.origin, since = excluded.since
          WHERE excluded.in_file <> in_file
-             OR excluded.since >= since AND NOT (what = ?8 AND by_person = 1 AND excluded.by_person = 0)",
+             OR excluded.since >= since AND NOT (setting = ?8 AND by_operator = 1 AND excluded.by_operator = 0)",
     )
-    .bind(dial.knob.code())
-    .bind(&dial.name)
-    .bind(&dial.value)
-    .bind(&dial.in_file)
-    .bind(dial.origin.is_operator())
-    .bind(to_json(&dial.origin))
-    .bind(dial.since.millis())
-    .bind(Knob::Rate.code())
+    .bind(overridden.setting.code())
+    .bind(&overridden.name)
+    .bind(&overridden.value)
+    .bind(&overridden.in_file)
+    .bind(overridden.origin.is_operator())
+    .bind(to_json(&overridden.origin))
+    .bind(overridden.since.millis())
+    .bind(OverridableSetting::Rate.code())
     .execute(&mut *connection)
     .await?
     .rows_affected()
         > 0;
-    let (setting, value) = (dial.knob, dial.value.clone());
+    let (setting, value) = (overridden.setting, overridden.value.clone());
     let kind = if stored {
-        EventKind::SettingOverridden { setting, value, in_file: dial.in_file.clone() }
+        EventKind::SettingOverridden { setting, value, in_file: overridden.in_file.clone() }
     } else {
         EventKind::OverrideIgnored { setting, value }
     };
-    let event = Event { at: now, subject: dial.subject(), origin: dial.origin.clone(), kind };
+    let event = Event { at: now, subject: overridden.subject(), origin: overridden.origin.clone(), kind };
     nodes::record_event(connection, event).await?;
     Ok(stored)
 }
 
 pub(super) async fn clear(
     connection: &mut SqliteConnection,
-    knob: Knob,
+    setting: OverridableSetting,
     name: String,
     origin: Origin,
     now: Timestamp,
 ) -> Work<Option<u64>> {
-    let was = sqlx::query("DELETE FROM dial WHERE what = ?1 AND name = ?2 RETURNING value")
-        .bind(knob.code())
+    let was = sqlx::query("DELETE FROM setting_override WHERE setting = ?1 AND name = ?2 RETURNING value")
+        .bind(setting.code())
         .bind(&name)
         .fetch_optional(&mut *connection)
         .await?;
     let Some(was) = was else { return Ok(None) };
     let was: String = was.try_get("value")?;
-    let kind = EventKind::OverrideEnded { setting: knob, value: was };
-    nodes::record_event(connection, Event { at: now, subject: Subject::of_setting(knob, &name), origin, kind }).await?;
+    let kind = EventKind::OverrideEnded { setting, value: was };
+    nodes::record_event(connection, Event { at: now, subject: Subject::of_setting(setting, &name), origin, kind })
+        .await?;
     bump(connection).await.map(Some)
 }
 
@@ -110,16 +111,16 @@ pub(super) async fn buckets(connection: &mut SqliteConnection) -> Work<Vec<Noted
 }
 
 /// Stores account events, each once, and applies the new ones. Returns how many are new. They are rare: some a day.
-pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec<BusinessEvent>) -> Work<u32> {
+pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec<AccountEvent>) -> Work<u32> {
     let mut new = 0;
     for event in events {
         let kept = sqlx::query(
-            "INSERT INTO business_event (id, received, said, kind, raw) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO account_event (id, received, happened_at, kind, raw) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING",
         )
         .bind(&event.id)
         .bind(event.received.millis())
-        .bind(event.said.millis())
+        .bind(event.happened_at.millis())
         .bind(&event.kind)
         .bind(&event.raw)
         .execute(&mut *connection)
@@ -135,40 +136,44 @@ pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec
     Ok(new)
 }
 
-async fn apply(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<()> {
-    let (at, said) = (event.received, event.said);
-    for event in event.told {
+async fn apply(connection: &mut SqliteConnection, event: AccountEvent) -> Work<()> {
+    let (at, happened_at) = (event.received, event.happened_at);
+    for event in event.events {
         nodes::record_event(connection, event).await?;
     }
-    for dial in &event.dials {
-        store(connection, dial, at).await?;
+    for overridden in &event.overrides {
+        store(connection, overridden, at).await?;
     }
     for hold in &event.holds {
         // An event from before an operator's release does not hold again.
-        lanes::add_hold(connection, hold, said).await?;
+        lanes::add_hold(connection, hold, happened_at).await?;
     }
-    for lift in &event.lifts {
-        lanes::release_by_provider(connection, lift, said, at).await?;
+    for released in &event.releases {
+        lanes::release_by_provider(connection, released, happened_at, at).await?;
     }
     for_values(
         connection,
-        "INSERT INTO said (about, what, value, at)",
+        "INSERT INTO provider_report (about, what, value, at)",
         "ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at WHERE excluded.at >= at",
         4,
-        &event.says,
-        |query: Bound<'_>, said| {
-            query.bind(to_json(&said.about)).bind(said.what.clone()).bind(said.value.clone()).bind(said.at.millis())
+        &event.reports,
+        |query: Bound<'_>, report| {
+            query
+                .bind(to_json(&report.about))
+                .bind(report.what.clone())
+                .bind(report.value.clone())
+                .bind(report.at.millis())
         },
     )
     .await?;
     Ok(())
 }
 
-pub(super) async fn said(connection: &mut SqliteConnection) -> Work<Vec<Said>> {
-    let rows = sqlx::query("SELECT * FROM said ORDER BY about, what").fetch_all(connection).await?;
+pub(super) async fn provider_reports(connection: &mut SqliteConnection) -> Work<Vec<ProviderReport>> {
+    let rows = sqlx::query("SELECT * FROM provider_report ORDER BY about, what").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Said {
+            Ok(ProviderReport {
                 about: from_json(row, "about")?,
                 what: row.try_get("what")?,
                 value: row.try_get("value")?,

@@ -91,7 +91,7 @@ async fn by_id_and_umid(
         } else if let Some((target, _)) = umids.get(index - ids.len()) {
             let step = step.and_then(StepIndex::new);
             let step =
-                step.ok_or_else(|| Error::Nonsense { what: described(&message), place: "attempt.step".into() })?;
+                step.ok_or_else(|| Error::InvalidRow { what: described(&message), place: "attempt.step".into() })?;
             found[*target] = Some(Found { message, step, by_number: false });
         }
     }

@@ -3,16 +3,14 @@
 use super::{Sqlite, naming, overrides, receipts};
 use crate::domain::Timestamp;
 use crate::store::signal::signals_of;
-use crate::store::{
-    BusinessEvent, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, Taken,
-};
+use crate::store::{AccountEvent, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, Taken};
 
 #[async_trait::async_trait]
 impl Receipts for Sqlite {
     async fn take(&self, taken: Taken) -> Result<Kept> {
         let signals = signals_of(&taken.changes);
         let kept = self.write("store receipts", move |c| Box::pin(receipts::take(c, taken))).await?;
-        self.signals.tell(&signals);
+        self.signals.send(&signals);
         Ok(kept)
     }
 
@@ -41,7 +39,7 @@ impl Receipts for Sqlite {
         self.read("count strays", move |c| Box::pin(receipts::stray_counts(c))).await
     }
 
-    async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32> {
+    async fn take_business(&self, events: Vec<AccountEvent>) -> Result<u32> {
         self.write("store account events", move |c| Box::pin(overrides::take_business(c, events))).await
     }
 }

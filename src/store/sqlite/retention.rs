@@ -32,7 +32,7 @@ pub(super) async fn piece(connection: &mut SqliteConnection, batch: BatchId) -> 
         // applied once the sender's number is known, and it proves since when the recipient has been opted out.
         "UPDATE inbound SET raw = '', msisdn = iif(keyword IS NULL, NULL, msisdn), called = iif(keyword IS NULL, NULL, called)
          WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
-        "DELETE FROM asked WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
+        "DELETE FROM question WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
         "DELETE FROM receipt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
         "DELETE FROM attempt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
         "DELETE FROM message WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
@@ -44,7 +44,7 @@ pub(super) async fn piece(connection: &mut SqliteConnection, batch: BatchId) -> 
 
 pub(super) async fn forget_texts(connection: &mut SqliteConnection, before: Timestamp) -> Work<u64> {
     let deleted = sqlx::query(
-        "DELETE FROM inbound WHERE id IN (SELECT id FROM inbound INDEXED BY inbound_nowhere
+        "DELETE FROM inbound WHERE id IN (SELECT id FROM inbound INDEXED BY inbound_not_reply
              WHERE batch IS NULL AND received < ?1 AND keyword IS NULL ORDER BY id LIMIT ?2)",
     );
     Ok(deleted.bind(before.millis()).bind(PIECE).execute(connection).await?.rows_affected())
@@ -108,7 +108,7 @@ pub(super) async fn erase(
     for text in [
         "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', umid = 'erased ' || id WHERE msisdn = ?1",
         "DELETE FROM alias WHERE msisdn = ?1",
-        "DELETE FROM wish WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM wish w
+        "DELETE FROM opt_out_record WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM opt_out_record w
              JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
     ] {
         sqlx::query(text).bind(number(recipient)).execute(&mut *connection).await?;

@@ -73,7 +73,7 @@ pub(super) fn json_of<T: serde::Serialize + ?Sized>(set: &T, place: &str) -> Wor
 }
 
 fn nonsense(what: &str, place: &str) -> Error {
-    Error::Nonsense { what: what.to_owned(), place: place.to_owned() }
+    Error::InvalidRow { what: what.to_owned(), place: place.to_owned() }
 }
 
 /// Reads an integer into a smaller type. Fails if it does not fit.
@@ -150,7 +150,7 @@ macro_rules! message_line {
     () => {
         "concat_ws(' ', message.batch, message.n, message.msisdn, message.country, message.version, message.state, message.step,
                    message.lane, message.not_before, ifnull(message.at, ''), ifnull(message.due, ''),
-                   ifnull(message.outcome, ''), ifnull(message.skipped, ''), ifnull(message.first_left, ''),
+                   ifnull(message.outcome, ''), ifnull(message.skipped, ''), ifnull(message.first_submitted_at, ''),
                    ifnull(message.accepted, ''), message.tries, message.marks)"
     };
 }
@@ -239,10 +239,10 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
         },
         other => return Err(nonsense(&format!("state {other}"), "message").into()),
     };
-    let (first_left, accepted) = (line.timestamp("first_left")?, line.timestamp("accepted")?);
+    let (first_submitted_at, accepted) = (line.timestamp("first_submitted_at")?, line.timestamp("accepted")?);
     let tries = line.small("tries")?;
     let marks = Marks::from_bits(line.small("marks")?);
-    let present = Present { state, step, marks, first_left, accepted, tries };
+    let present = Present { state, step, marks, first_submitted_at, accepted, tries };
     Ok(Loaded { key, msisdn, country, version, lane, present })
 }
 

@@ -53,7 +53,7 @@ struct Shape {
     due: To,
     outcome: Option<u8>,
     skipped: Option<u8>,
-    first_left: To,
+    first_submitted_at: To,
     accepted: To,
     tries: u16,
     marks: i64,
@@ -110,7 +110,7 @@ impl Shape {
             due: To::of(due_before, due),
             outcome,
             skipped,
-            first_left: To::of(before.first_left, after.first_left),
+            first_submitted_at: To::of(before.first_submitted_at, after.first_submitted_at),
             accepted: To::of(before.accepted, after.accepted),
             tries: after.tries,
             marks: after.marks.bits(),
@@ -122,7 +122,7 @@ impl Shape {
 pub(super) const WRITE: OverNumbers = over_numbers!(
     "UPDATE message SET version = version + 1, state = ?5, step = ?6, lane = ?7,
             not_before = iif(?8, not_before, ?9), at = iif(?10, at, ?11), due = iif(?12, due, ?13),
-            outcome = ?14, skipped = ?15, first_left = iif(?16, first_left, ?17), accepted = iif(?18, accepted, ?19),
+            outcome = ?14, skipped = ?15, first_submitted_at = iif(?16, first_submitted_at, ?17), accepted = iif(?18, accepted, ?19),
             tries = ?20, marks = ?21, notes = iif(?22 IS NULL, notes, CAST(coalesce(notes, x'') || ?22 AS BLOB))
      WHERE",
     "AND version = ?4"
@@ -149,8 +149,8 @@ pub(super) fn write_messages(script: &mut Script, changes: &[&Change]) {
             .bind(shape.due.value())
             .bind(shape.outcome)
             .bind(shape.skipped)
-            .bind(shape.first_left.is_same())
-            .bind(shape.first_left.value())
+            .bind(shape.first_submitted_at.is_same())
+            .bind(shape.first_submitted_at.value())
             .bind(shape.accepted.is_same())
             .bind(shape.accepted.value())
             .bind(shape.tries)

@@ -9,15 +9,16 @@ use super::{
     reads, receipts, tiers, walk,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
-    Span, StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OverridableSetting, Plan,
+    Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
-use crate::store::signal::Places;
+use crate::store::signal::JoinedQueues;
 use crate::store::{
-    Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Heard, Hold,
-    Inbound, InboundOf, Joined, Joining, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt,
-    Result, Said, Scope, Sender, Signals, Spread, StepHold, Store, TierPlace, Turns, Walk, Whole, Whom, Wish,
+    Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Edition, Hold, Inbound, InboundOf,
+    Joined, Joining, Lane, MessageFacts, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
+    PieceOfMessages, ProviderReport, Question, Receipt, ReportedStatus, Result, Scope, Sender, Signals, StepHold,
+    Store, TierSlot, Turns, Walk, Whom,
 };
 
 #[async_trait::async_trait]
@@ -67,16 +68,18 @@ impl Store for Sqlite {
         self.read("read numbers", move |c| Box::pin(audiences::numbers(c, audience, from, limit))).await
     }
 
-    async fn places_of(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>> {
-        self.read("find a recipient", move |c| Box::pin(async move { audiences::places_of(c, &whom, within).await }))
-            .await
+    async fn find_recipient(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>> {
+        self.read("find a recipient", move |c| {
+            Box::pin(async move { audiences::find_recipient(c, &whom, within).await })
+        })
+        .await
     }
 
     async fn begin_batch(&self, new: NewBatch) -> Result<BatchId> {
         self.write("begin a batch", move |c| Box::pin(batches::begin(c, new))).await
     }
 
-    async fn spread(&self, spread: Spread) -> Result<u32> {
+    async fn write_messages(&self, spread: PieceOfMessages) -> Result<u32> {
         self.write("create messages", move |c| Box::pin(batches::spread(c, spread))).await
     }
 
@@ -85,9 +88,9 @@ impl Store for Sqlite {
     }
 
     async fn join(&self, joining: Joining) -> Result<Joined> {
-        let places = Places::of(&joining);
+        let places = JoinedQueues::of(&joining);
         let joined = self.write("add messages to an open batch", move |c| Box::pin(joining::join(c, joining))).await?;
-        self.signals.tell(&places.signals_in(joined.batch));
+        self.signals.send(&places.signals_in(joined.batch));
         Ok(joined)
     }
 
@@ -165,7 +168,7 @@ impl Store for Sqlite {
         &self,
         batch: BatchId,
         steps: Vec<StepIndex>,
-        heard: Heard,
+        heard: ReportedStatus,
         from: Timestamp,
         until: Timestamp,
         limit: u32,
@@ -200,7 +203,7 @@ impl Store for Sqlite {
         self.read("read receipts", move |c| Box::pin(facts::receipts(c, message))).await
     }
 
-    async fn whole(&self, message: MessageKey) -> Result<Option<Whole>> {
+    async fn message_facts(&self, message: MessageKey) -> Result<Option<MessageFacts>> {
         self.read_snapshot("read a message", move |c| Box::pin(walk::one(c, message))).await
     }
 
@@ -264,24 +267,30 @@ impl Store for Sqlite {
         self.read("read the amount spent", move |c| Box::pin(limits::spent(c, batch))).await
     }
 
-    async fn dials(&self) -> Result<Vec<Dial>> {
+    async fn overrides(&self) -> Result<Vec<Override>> {
         self.read("read changed settings", move |c| Box::pin(overrides::all(c))).await
     }
 
-    async fn turn(&self, dial: Dial, now: Timestamp) -> Result<Option<u64>> {
-        self.write("change a setting", move |c| Box::pin(overrides::set(c, dial, now))).await
+    async fn set_override(&self, overridden: Override, now: Timestamp) -> Result<Option<u64>> {
+        self.write("change a setting", move |c| Box::pin(overrides::set(c, overridden, now))).await
     }
 
-    async fn turn_back(&self, knob: Knob, name: String, origin: Origin, now: Timestamp) -> Result<Option<u64>> {
-        self.write("reset a setting", move |c| Box::pin(overrides::clear(c, knob, name, origin, now))).await
+    async fn end_override(
+        &self,
+        setting: OverridableSetting,
+        name: String,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        self.write("reset a setting", move |c| Box::pin(overrides::clear(c, setting, name, origin, now))).await
     }
 
     async fn buckets(&self) -> Result<Vec<NotedBucket>> {
         self.read("read the token buckets", move |c| Box::pin(overrides::buckets(c))).await
     }
 
-    async fn said(&self) -> Result<Vec<Said>> {
-        self.read("read the provider's reports", move |c| Box::pin(overrides::said(c))).await
+    async fn provider_reports(&self) -> Result<Vec<ProviderReport>> {
+        self.read("read the provider's reports", move |c| Box::pin(overrides::provider_reports(c))).await
     }
 
     async fn count_no_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
@@ -297,12 +306,12 @@ impl Store for Sqlite {
         self.recount_tiers(portfolios, since, from).await
     }
 
-    async fn take_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+    async fn take_slots(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
         let (verb, portfolio) = ("take slots of a tier", portfolio.to_owned());
         self.write(verb, move |c| Box::pin(async move { tiers::take_slots(c, &portfolio, &recipients).await })).await
     }
 
-    async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>> {
+    async fn tier_slots(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierSlot>>> {
         self.read("read the slots of tiers", move |c| {
             Box::pin(async move { tiers::slots(c, &portfolios, since).await })
         })
@@ -313,7 +322,7 @@ impl Store for Sqlite {
         self.read("count the recipients of tiers", move |c| Box::pin(tiers::used(c, since))).await
     }
 
-    async fn forget_places(&self, before: Timestamp) -> Result<()> {
+    async fn forget_slots(&self, before: Timestamp) -> Result<()> {
         let mut after = Some(tiers::START);
         while let Some(from) = after {
             after = self.write("delete old slots of a tier", move |c| Box::pin(tiers::forget(c, from, before))).await?;
@@ -341,7 +350,7 @@ impl Store for Sqlite {
         self.read("list opt-outs", move |c| Box::pin(opt_outs::list(c, after, limit))).await
     }
 
-    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<Wish>> {
+    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<OptOutRecord>> {
         self.read("read the opt-out history", move |c| Box::pin(opt_outs::history(c, recipient))).await
     }
 

@@ -11,18 +11,18 @@ use super::messages::number;
 use super::rows::{Bound, for_values, json_list, lines, maybe_timestamp, msisdn, packed, small, timestamp};
 use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
 use crate::planner::{Candidate, TierStanding};
-use crate::store::{TierPlace, TierUse};
+use crate::store::{TierSlot, TierUse};
 
 /// The recipients among `?3` who hold a slot.
 pub(super) const HOLDERS: &str =
-    packed!("msisdn", "tier_place WHERE portfolio = ?1 AND at > ?2 AND msisdn IN (SELECT value FROM json_each(?3))");
+    packed!("msisdn", "tier_slot WHERE portfolio = ?1 AND at > ?2 AND msisdn IN (SELECT value FROM json_each(?3))");
 
 /// Gives returned slots their time before the claim.
-pub(super) const RESTORE: &str = "UPDATE tier_place SET at = before
+pub(super) const RESTORE: &str = "UPDATE tier_slot SET at = before
      WHERE portfolio = ?1 AND at = ?2 AND before IS NOT NULL AND msisdn IN (SELECT value FROM json_each(?3))";
 
 /// Frees returned slots that were not held before the claim.
-pub(super) const FREE: &str = "DELETE FROM tier_place
+pub(super) const FREE: &str = "DELETE FROM tier_slot
      WHERE portfolio = ?1 AND at = ?2 AND before IS NULL AND msisdn IN (SELECT value FROM json_each(?3))";
 
 /// Keeps the two latest times of a slot that is taken repeatedly: claims of two lanes may commit in another order than
@@ -44,13 +44,13 @@ pub(super) const START: SlotKey = (String::new(), 0);
 const PIECE: i64 = 5_000;
 
 /// The last slot of a piece. Pieces follow the key: an index by age would cost every claim a write.
-pub(super) const PIECE_END: &str = "SELECT portfolio, msisdn FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2)
+pub(super) const PIECE_END: &str = "SELECT portfolio, msisdn FROM tier_slot WHERE (portfolio, msisdn) > (?1, ?2)
      ORDER BY portfolio, msisdn LIMIT 1 OFFSET ?3";
 
 pub(super) const FORGET: &str =
-    "DELETE FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2) AND (portfolio, msisdn) <= (?3, ?4) AND at <= ?5";
+    "DELETE FROM tier_slot WHERE (portfolio, msisdn) > (?1, ?2) AND (portfolio, msisdn) <= (?3, ?4) AND at <= ?5";
 
-pub(super) const FORGET_REST: &str = "DELETE FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2) AND at <= ?3";
+pub(super) const FORGET_REST: &str = "DELETE FROM tier_slot WHERE (portfolio, msisdn) > (?1, ?2) AND at <= ?3";
 
 /// A window that closes within this time counts as closed: it may be over when the message is submitted.
 const CLOSES_TOO_SOON: Span = Span::from_secs(60);
@@ -98,7 +98,7 @@ pub(super) async fn take_slots(
 ) -> Work<()> {
     for_values(
         connection,
-        "INSERT INTO tier_place (portfolio, msisdn, at)",
+        "INSERT INTO tier_slot (portfolio, msisdn, at)",
         latest_two!(),
         3,
         recipients,
@@ -161,7 +161,7 @@ pub(super) struct Piece {
 /// because each row is inserted separately.
 pub(super) const COUNT: &str = concat!(
     "WITH owner (portfolio, lane) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
-     INSERT INTO tier_place (portfolio, msisdn, at)
+     INSERT INTO tier_slot (portfolio, msisdn, at)
      SELECT portfolio, msisdn, at FROM (
          SELECT a.lane, m.msisdn, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
          WHERE a.batch = ?1 AND a.n >= ?2 AND a.n < ?3 AND a.intent > ?4 AND a.verdict IN (0, 2)
@@ -187,19 +187,19 @@ pub(super) async fn count(
     Ok(())
 }
 
-pub(super) const SLOTS: &str = "SELECT portfolio, msisdn, at, before FROM tier_place
+pub(super) const SLOTS: &str = "SELECT portfolio, msisdn, at, before FROM tier_slot
      WHERE portfolio IN (SELECT value FROM json_each(?1)) AND at > ?2 ORDER BY at";
 
 pub(super) async fn slots(
     connection: &mut SqliteConnection,
     portfolios: &[String],
     since: Timestamp,
-) -> Work<BTreeMap<String, Vec<TierPlace>>> {
+) -> Work<BTreeMap<String, Vec<TierSlot>>> {
     let query = sqlx::query(SLOTS).bind(json!(portfolios).to_string()).bind(since.millis());
     let mut rows = query.fetch(connection);
-    let mut slots = BTreeMap::<String, Vec<TierPlace>>::new();
+    let mut slots = BTreeMap::<String, Vec<TierSlot>>::new();
     while let Some(row) = rows.try_next().await? {
-        let slot = TierPlace {
+        let slot = TierSlot {
             person: msisdn(&row, "msisdn")?,
             at: timestamp(&row, "at")?,
             before: maybe_timestamp(&row, "before")?,
@@ -214,7 +214,7 @@ pub(super) async fn slots(
 }
 
 pub(super) async fn used(connection: &mut SqliteConnection, since: Timestamp) -> Work<BTreeMap<String, u32>> {
-    let rows = sqlx::query("SELECT portfolio, count(*) AS recipients FROM tier_place WHERE at > ?1 GROUP BY portfolio")
+    let rows = sqlx::query("SELECT portfolio, count(*) AS recipients FROM tier_slot WHERE at > ?1 GROUP BY portfolio")
         .bind(since.millis())
         .fetch_all(connection)
         .await?;

@@ -19,7 +19,7 @@ use super::spool::{Parts, Spool};
 use super::{Fault, Work};
 use crate::domain::{BatchId, Fields, MessageKey, Msisdn, Recipient, StepIndex, Umid};
 use crate::engine::Note;
-use crate::store::{Copied, Frame, Result, Scope, Twin, Walk, Whole};
+use crate::store::{Copied, Frame, MessageFacts, Result, Scope, Twin, Walk};
 
 /// Messages in a page.
 const PAGE: u32 = 2_000;
@@ -147,7 +147,7 @@ pub(super) async fn texts(
     limit: u32,
     scope: Scope,
 ) -> Work<Option<Texts>> {
-    let statement = if scope == Scope::People { WITH_RECIPIENTS } else { MESSAGES };
+    let statement = if scope == Scope::FactsAndRecipients { WITH_RECIPIENTS } else { MESSAGES };
     let messages = lines(connection, sqlx::query(statement).bind(batch.0).bind(after).bind(limit)).await?;
     let (mut count, mut range) = (0, (u32::MAX, 0));
     for line in messages.lines() {
@@ -171,7 +171,7 @@ impl Copy {
     /// Opens the copy for reading.
     pub(super) async fn opened(self) -> Result<Walk> {
         let Self { frame, twins, spool, scope } = self;
-        let (batch, with_recipients) = (frame.batch.id, scope == Scope::People);
+        let (batch, with_recipients) = (frame.batch.id, scope == Scope::FactsAndRecipients);
         let parts = spool.read().await.map_err(of_copy)?;
         let pages = stream::try_unfold(parts, |mut parts| async move {
             let page = page(&mut parts).await.map_err(of_copy)?;
@@ -213,8 +213,8 @@ async fn page(parts: &mut Parts) -> Work<Option<[String; 3]>> {
 }
 
 /// Reads one message with all its facts.
-pub(super) async fn one(connection: &mut SqliteConnection, key: MessageKey) -> Work<Option<Whole>> {
-    let Some(texts) = texts(connection, key.batch, i64::from(key.n) - 1, 1, Scope::People).await? else {
+pub(super) async fn one(connection: &mut SqliteConnection, key: MessageKey) -> Work<Option<MessageFacts>> {
+    let Some(texts) = texts(connection, key.batch, i64::from(key.n) - 1, 1, Scope::FactsAndRecipients).await? else {
         return Ok(None);
     };
     let page = wholes(&[texts.messages, texts.attempts, texts.receipts], key.batch, true)?;
@@ -222,7 +222,11 @@ pub(super) async fn one(connection: &mut SqliteConnection, key: MessageKey) -> W
 }
 
 /// Parses a page: returns its messages, each with its facts.
-fn wholes([messages, attempts, receipts]: &[String; 3], batch: BatchId, with_recipients: bool) -> Work<Vec<Whole>> {
+fn wholes(
+    [messages, attempts, receipts]: &[String; 3],
+    batch: BatchId,
+    with_recipients: bool,
+) -> Work<Vec<MessageFacts>> {
     let mut page = messages.lines().map(|line| whole(line, with_recipients)).collect::<Work<Vec<_>>>()?;
     page.sort_unstable_by_key(|whole| whole.message.key);
     let mut attempts = VecDeque::from(facts::attempts_of(attempts)?);
@@ -240,7 +244,7 @@ fn wholes([messages, attempts, receipts]: &[String; 3], batch: BatchId, with_rec
     Ok(page)
 }
 
-fn whole(line: &str, with_recipient: bool) -> Work<Whole> {
+fn whole(line: &str, with_recipient: bool) -> Work<MessageFacts> {
     let mut parts = line.splitn(4, PART);
     let mut numbers = Line::of(parts.next().unwrap_or_default());
     let message = loaded(&mut numbers)?;
@@ -266,7 +270,16 @@ fn whole(line: &str, with_recipient: bool) -> Work<Whole> {
             fields: Fields::from_packed(parts.next().unwrap_or("[]").to_owned()),
         });
     }
-    Ok(Whole { message, country, number, recipient, opted_out, notes, attempts: Vec::new(), receipts: Vec::new() })
+    Ok(MessageFacts {
+        message,
+        country,
+        number,
+        recipient,
+        opted_out,
+        notes,
+        attempts: Vec::new(),
+        receipts: Vec::new(),
+    })
 }
 
 /// Adds both attempts of each pair of twins, in the order of their umids.

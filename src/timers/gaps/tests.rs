@@ -21,14 +21,14 @@ fn second(second: i64) -> Timestamp {
 #[derive(Debug, PartialEq, Eq)]
 enum DoubtState {
     Since(Timestamp, DoubtCause),
-    Over(Gap, Option<Timestamp>),
+    EndedDoubt(Gap, Option<Timestamp>),
 }
 
 impl Gaps {
     fn first_doubt(&self, now: Timestamp) -> Option<DoubtState> {
         let (doubts, over) = self.look(now);
         let since = doubts.into_iter().map(|doubt| DoubtState::Since(doubt.since, doubt.cause));
-        since.chain(over.into_iter().map(|over| DoubtState::Over(over.gap, over.filled))).next()
+        since.chain(over.into_iter().map(|over| DoubtState::EndedDoubt(over.gap, over.filled))).next()
     }
 
     /// The gaps as the next node restores them.
@@ -121,7 +121,7 @@ fn an_authentic_webhook_ends_a_doubt_unless_others_are_still_rejected() {
         Some(DoubtState::Since(second(100), DoubtCause::SecretMismatch)),
         "some are accepted and some are rejected"
     );
-    let Some(DoubtState::Over(gap, filled)) = gaps.first_doubt(second(112)) else { panic!("still in doubt") };
+    let Some(DoubtState::EndedDoubt(gap, filled)) = gaps.first_doubt(second(112)) else { panic!("still in doubt") };
     assert_eq!((gap.from, gap.until), (second(100), second(104)));
     assert!(filled.is_some_and(|filled| filled > second(104)), "the repeats are waited for");
     assert_eq!(gaps.first_doubt(second(113)), None);
@@ -143,7 +143,7 @@ fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
     assert_eq!(gaps.first_doubt(second(165)), Some(DoubtState::Since(second(100), DoubtCause::NoWebhooks)));
     assert!(matches!(gaps.plain(second(50), second(120), second(165)), Silence::Held { .. }));
     gaps.heard(&[], second(170));
-    assert!(matches!(gaps.first_doubt(second(175)), Some(DoubtState::Over(gap, _)) if gap.until == second(170)));
+    assert!(matches!(gaps.first_doubt(second(175)), Some(DoubtState::EndedDoubt(gap, _)) if gap.until == second(170)));
     for said in [110, 111, 112] {
         gaps.unheard(0, second(said), second(180));
     }
@@ -155,7 +155,9 @@ fn a_doubt_about_webhooks_without_further_signs_ends_after_an_hour() {
     let gaps = at_two_addresses(second(0));
     gaps.turned_away(LANE, second(100));
     assert_eq!(gaps.first_doubt(second(3_699)), Some(DoubtState::Since(second(100), DoubtCause::SecretMismatch)));
-    assert!(matches!(gaps.first_doubt(second(3_700)), Some(DoubtState::Over(gap, None)) if gap.until == second(3_700)));
+    assert!(
+        matches!(gaps.first_doubt(second(3_700)), Some(DoubtState::EndedDoubt(gap, None)) if gap.until == second(3_700))
+    );
 }
 
 #[test]

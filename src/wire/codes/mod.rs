@@ -45,9 +45,9 @@ pub struct Entry {
 impl Entry {
     const fn new(code: i64, fault: Fault, meaning: &'static str) -> Self {
         let subject = match fault {
-            Fault::Recipient | Fault::Person => Subject::Number,
+            Fault::Recipient | Fault::OptedOut => Subject::Number,
             Fault::Sender(SenderPart::Template | SenderPart::Step) => Subject::Template,
-            Fault::Sender(SenderPart::Lane) | Fault::Passing => Subject::Account,
+            Fault::Sender(SenderPart::Lane) | Fault::Temporary => Subject::Account,
         };
         Self { code, fault, subject, meaning, known: true, throttles: false }
     }
@@ -67,7 +67,7 @@ impl Entry {
         match self.fault {
             Fault::Sender(_) => true,
             Fault::Recipient => self.subject != Subject::Number,
-            Fault::Person | Fault::Passing => false,
+            Fault::OptedOut | Fault::Temporary => false,
         }
     }
 
@@ -81,8 +81,8 @@ impl Entry {
 const RECIPIENT: Fault = Fault::Recipient;
 const LANE: Fault = Fault::Sender(SenderPart::Lane);
 const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
-const OPTED_OUT: Fault = Fault::Person;
-const TEMPORARY: Fault = Fault::Passing;
+const OPTED_OUT: Fault = Fault::OptedOut;
+const TEMPORARY: Fault = Fault::Temporary;
 const TEXT: Subject = Subject::Text;
 const MEDIA: Subject = Subject::Media;
 const OPERATOR: Subject = Subject::Operator;
@@ -154,7 +154,7 @@ pub fn receipts() -> &'static [Entry] {
 pub fn fault_in(step: &Step, fault: Fault, subject: Subject) -> Fault {
     match fault {
         Fault::Recipient if !step.varies_in(subject) => Fault::Sender(SenderPart::Step),
-        Fault::Recipient | Fault::Sender(_) | Fault::Person | Fault::Passing => fault,
+        Fault::Recipient | Fault::Sender(_) | Fault::OptedOut | Fault::Temporary => fault,
     }
 }
 
@@ -187,7 +187,7 @@ mod tests {
         ] {
             assert_eq!(most_specific(code, underlying), wanted, "{code:?} {underlying:?}");
         }
-        assert_eq!(of_receipt(Some(131_050)).fault, Fault::Person);
+        assert_eq!(of_receipt(Some(131_050)).fault, Fault::OptedOut);
         assert_eq!(of_receipt(Some(131_042)).fault, LANE);
         assert!(!of_receipt(Some(999_999)).known);
         // If the provider has its own number for a code of WhatsApp, both have the same cause.
@@ -202,9 +202,9 @@ mod tests {
     #[test]
     fn the_same_number_has_different_meanings_in_the_two_tables() {
         assert_eq!(of_answer(400, Some(1002)).fault, Fault::Recipient);
-        assert_eq!(of_receipt(Some(1002)).fault, Fault::Passing);
+        assert_eq!(of_receipt(Some(1002)).fault, Fault::Temporary);
         assert_eq!(of_answer(400, Some(2001)).fault, LANE);
-        assert_eq!(of_receipt(Some(2001)).fault, Fault::Passing);
+        assert_eq!(of_receipt(Some(2001)).fault, Fault::Temporary);
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
         for code in [1, 9, 15, 18, 46, 1018, 1024, 1032, 2007, 2008] {
             assert_eq!(of_receipt(Some(code)).fault, Fault::Recipient, "{code}");
         }
-        assert_eq!(of_receipt(Some(1051)).fault, Fault::Person);
+        assert_eq!(of_receipt(Some(1051)).fault, Fault::OptedOut);
     }
 
     #[test]
@@ -295,17 +295,17 @@ mod tests {
     #[test]
     fn temporary_codes_are_retried() {
         for code in [11, 14, 23, 1002, 1008, 1009, 1012, 1016, 1029] {
-            assert_eq!(of_receipt(Some(code)).fault, Fault::Passing, "{code}");
+            assert_eq!(of_receipt(Some(code)).fault, Fault::Temporary, "{code}");
         }
-        assert_eq!(of_answer(429, Some(429)).fault, Fault::Passing);
-        assert_eq!(of_answer(503, None).fault, Fault::Passing);
+        assert_eq!(of_answer(429, Some(429)).fault, Fault::Temporary);
+        assert_eq!(of_answer(503, None).fault, Fault::Temporary);
     }
 
     #[test]
     fn the_status_overrides_a_code_of_another_status() {
-        assert_eq!(of_answer(500, Some(1001)).fault, Fault::Passing);
+        assert_eq!(of_answer(500, Some(1001)).fault, Fault::Temporary);
         assert_eq!(of_answer(401, Some(1002)).fault, LANE);
-        assert_eq!(of_answer(429, Some(3038)).fault, Fault::Passing);
+        assert_eq!(of_answer(429, Some(3038)).fault, Fault::Temporary);
         assert_eq!(of_answer(200, Some(3038)).fault, TEMPLATE);
     }
 

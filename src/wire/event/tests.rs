@@ -246,11 +246,11 @@ fn account_events_name_their_template_and_tier() {
     };
     assert_eq!(
         quality(r#"{"event":"UPGRADE","currentLimit":"TIER_10K","oldLimit":"TIER_1K"}"#),
-        Some(Tier::People(10_000))
+        Some(Tier::Recipients(10_000))
     );
     assert_eq!(
         quality(r#"{"event":"DOWNGRADE","maxDailyConversationsPerBusiness":"TIER_2K"}"#),
-        Some(Tier::People(2_000))
+        Some(Tier::Recipients(2_000))
     );
     assert_eq!(quality(r#"{"event":"UPGRADE","currentLimit":"UNLIMITED"}"#), Some(Tier::Unlimited));
     assert_eq!(quality(r#"{"event":"THROUGHPUT_UPGRADE","currentLimit":"TIER_UNLIMITED"}"#), None);

@@ -124,7 +124,7 @@ impl Process {
     }
 
     /// What it has said on stderr.
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         self.stderr.so_far()
     }
 

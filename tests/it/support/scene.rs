@@ -2,7 +2,7 @@
 
 use volley::campaign::Launched;
 use volley::clock::Clock;
-use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, WishFrom};
+use volley::domain::{AttemptId, Channel, MessageKey, OptOutSource, Present, Span, State, StepIndex};
 use volley::events::Origin;
 use volley::store::{Hold, OptOut};
 
@@ -101,7 +101,7 @@ impl Scene {
 
     pub(crate) async fn opts_out(&self) {
         let (msisdn, since) = (self.world.message(self.key).await.msisdn, self.world.clock.now());
-        let wish = OptOut { msisdn, since, from: WishFrom::Operator, source: "STOP".to_owned() };
+        let wish = OptOut { msisdn, since, from: OptOutSource::Operator, source: "STOP".to_owned() };
         self.world.store.opt_out(vec![wish]).await.unwrap();
     }
 
