@@ -42,8 +42,17 @@ pub mod provider;
 // How many messages may be sent now.
 pub mod throttle;
 
-// Plan, launch, schedule, pause, resume, cancel, finish, report.
+// When a campaign will be submitted, and what it costs.
+pub mod forecast;
+
+// What became of a campaign: figures, rows, messages.
+pub mod report;
+
+// Plan, launch, schedule, pause, resume, cancel, finish.
 pub mod campaign;
+
+// What happened to a message, and whether it holds.
+pub mod story;
 
 // Claim, render, throttle, send, record.
 pub mod dispatch;

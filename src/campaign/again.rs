@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launched, Launcher, Prepared, counts_from_its_launch};
 use super::recipients::{PAGE, Part, Recipients};
-use super::report::as_counted;
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::Problem;
 use crate::domain::{Country, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex};
+use crate::report::as_counted;
 use crate::store::Batch;
 
 /// How to repeat a campaign.

@@ -1,10 +1,10 @@
 //! The certificate of a cancel: the state of every message when the campaign stopped.
 
 use super::noted::Noted;
-use super::report::Counts;
 use crate::clock::Clock;
 use crate::domain::{BatchState, Count, Tallies};
 use crate::events::{Certificate, Event, EventKind, Subject};
+use crate::report::Counts;
 use crate::store::{Batch, Result, Store};
 
 fn certificate(tallies: &Tallies, noted: Noted) -> Certificate {

@@ -1,11 +1,11 @@
 //! Finds templates that the provider is going to disable, and campaigns that would still send them then.
 
-use super::forecast::Forecast;
 use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
 use super::time::instant;
 use crate::clock::format_time;
 use crate::domain::{BatchState, Content, Plan, Span, Step, StepIndex, TemplateContent, Timestamp, Zone};
+use crate::forecast::Forecast;
 use crate::store::{Batch, ProviderReport};
 
 /// A flagged template of a campaign.

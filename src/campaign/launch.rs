@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::beginnings::Beginnings;
 use super::file::Draft;
-use super::forecast::{Forecast, Stop};
 use super::lint::{Facts, Lint, Warning, lint, named};
 use super::lint_hours::out_of_reach;
 use super::passes::passes;
 use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Part, Recipients, RecipientsError};
 use super::route;
-use super::shares::Shares;
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
 use crate::audience::OnProgress;
@@ -22,6 +20,8 @@ use crate::domain::{
 };
 use crate::engine;
 use crate::events::Origin;
+use crate::forecast::Shares;
+use crate::forecast::{Forecast, Stop};
 use crate::store::{self, Lane, NewBatch, Over, PieceOfMessages, Start, Store};
 
 /// Messages written in one transaction: about 20 ms of writing.

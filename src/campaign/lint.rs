@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::cost::Cost;
-use super::shares::{Share, Shares};
 use crate::config::Config;
 use crate::domain::{
     Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, grouped,
 };
+use crate::forecast::Cost;
+use crate::forecast::{Share, Shares};
 use crate::template::{self, Alphabet, ContentPart};
 
 /// A warning: a code for scripts, and a sentence for operators.

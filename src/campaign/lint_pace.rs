@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::lint::{Facts, Lint, Warnings};
-use super::shares::{Shares, as_float};
 use crate::config::{Config, Lane, SendMode};
 use crate::domain::{OnTierSpent, Step, StepIndex, Tier, grouped};
+use crate::forecast::{Shares, as_float};
 
 /// A lane of a pool that takes this many times as long as the quickest one delays the campaign.
 const UNEVEN: f64 = 2.0;

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::beginnings::Beginnings;
-use super::cost;
-use super::forecast::{Account, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
 use super::launch::{LaunchError, Launcher, Prepared};
-use super::shares::as_float;
 use super::used_up::caps;
 use crate::audience::understood;
 use crate::config;
@@ -14,6 +11,9 @@ use crate::domain::{
     BatchId, BatchState, Count, Country, Member, OnTierSpent, Plan, Queue, Span, Step, StepIndex, Tallies, Tier,
     Timestamp, usual_zone,
 };
+use crate::forecast::as_float;
+use crate::forecast::cost;
+use crate::forecast::{Account, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
 use crate::store::{self, Batch, Hold, Lane, Store, Turns};
 
 /// Slots that become free within this time count together.

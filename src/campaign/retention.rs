@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::lookup::{messages_everywhere, positions};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
+use crate::report::{messages_everywhere, positions};
 use crate::store::{Batch, Error, Result, Store, StrayKind, Whom};
 
 /// The pause between two pieces, in which others can use the database.

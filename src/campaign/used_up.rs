@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::cost;
-use super::forecast::{Cap, Stop};
 use super::outlook::countries_of;
-use super::shares::as_float;
 use crate::domain::{Count, Country, Money, Plan, StepIndex, Tallies};
+use crate::forecast::as_float;
+use crate::forecast::cost;
+use crate::forecast::{Cap, Stop};
 use crate::store::{Batch, Result, Store};
 
 /// A limit that allows none of the waiting messages to be sent.

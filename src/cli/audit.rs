@@ -4,7 +4,8 @@ use super::campaign::find;
 use super::out::{self, Paint, To};
 use super::words::{count, of, rate, span};
 use super::{CommandContext, Exit, progress};
-use crate::campaign::{self, Audit, Claim};
+use crate::story;
+use crate::story::{Audit, Claim};
 
 /// Unknown attempts that are listed.
 const NAMED: usize = 5;
@@ -32,7 +33,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let batch = find(store.as_ref(), &args.campaign).await?;
     let bar = progress::bar("audit", args.json);
     let began = context.now();
-    let audit = campaign::audit(store.as_ref(), batch.id, |seen, all| {
+    let audit = story::audit(store.as_ref(), batch.id, |seen, all| {
         progress::over_messages(&bar, seen, all, "message", "messages");
     });
     let audit = audit.await;

@@ -14,10 +14,11 @@ use super::out::{self, Paint, To};
 use super::pace::Slow;
 use super::words::{count, list, of, shell, span};
 use super::{CommandContext, Exit, stranded};
-use crate::campaign::{PriceList, Stranded, Waiting, check_routes, used_up};
+use crate::campaign::{PriceList, check_routes, used_up};
 use crate::config::Lane;
 use crate::domain::{BatchState, Channel, Count, Span, Timestamp};
 use crate::engine::Gap;
+use crate::report::{Stranded, Waiting};
 use crate::store::{KeptGap, RejectionReason, Store, StrayKind};
 
 const A_DAY: Span = Span::from_secs(86_400);

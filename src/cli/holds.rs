@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::words;
-use crate::campaign::{Waiting, held};
+use crate::campaign::held;
 use crate::domain::Timestamp;
+use crate::report::Waiting;
 use crate::store::{HeldBy, Hold};
 use crate::wire::codes::remedies::{self, Remedy};
 

@@ -6,11 +6,12 @@ use super::pace::Slow;
 use super::words::{about, of, shell};
 use super::{holds, stranded, used_up};
 use crate::ask;
-use crate::campaign::{Stranded, UsedUp, held};
+use crate::campaign::{UsedUp, held};
 use crate::config::{self, Config};
 use crate::domain::{Channel, Count, DoubtCause, Timestamp};
 use crate::events::describe_doubt;
 use crate::node::doubt_remedy;
+use crate::report::Stranded;
 use crate::store::{Batch, DiskTrouble, Hold, Result, StepHeldBy, StepHold, Store, Unwritable};
 
 const NO_SERVER: &str = "no server is running on this database";

@@ -11,7 +11,7 @@ use console::{Style, Term};
 use serde::Serialize;
 
 use super::exit::Usage;
-use crate::campaign::Sheets;
+use crate::report::Sheets;
 
 /// Prints a line of data.
 pub(super) fn data(line: impl Display) -> anyhow::Result<()> {

@@ -5,8 +5,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::out::To;
 use super::words;
 use crate::audience::{OnProgress, Progress};
-use crate::campaign;
 use crate::domain::Span;
+use crate::report;
 
 /// A progress bar on stderr; hidden without a terminal.
 pub(super) fn bar(label: &str, quiet: bool) -> ProgressBar {
@@ -62,10 +62,10 @@ fn so_far(progress: Progress, seconds: f64) -> String {
 }
 
 /// Updates a bar for an operation on all messages of a campaign, which copies them first.
-pub(super) fn over_messages(bar: &ProgressBar, progress: campaign::Progress, all: u64, one: &str, many: &str) {
+pub(super) fn over_messages(bar: &ProgressBar, progress: report::Progress, all: u64, one: &str, many: &str) {
     let (done, text) = match progress {
-        campaign::Progress::Copied(done) => (done, format!("{} copied", words::of(done, "message", "messages"))),
-        campaign::Progress::Seen(done) => (done, words::of(done, one, many)),
+        report::Progress::Copied(done) => (done, format!("{} copied", words::of(done, "message", "messages"))),
+        report::Progress::Seen(done) => (done, words::of(done, one, many)),
     };
     bar.set_length(all);
     bar.set_position(done);

@@ -12,6 +12,7 @@ use crate::campaign::{self, Erasure, Overdue};
 use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
 use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
+use crate::report;
 use crate::store::Store;
 
 /// Maximum number of campaigns that are listed by name.
@@ -102,7 +103,7 @@ async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, a
         let bar = progress::bar("purge", args.json);
         let all = overdue.messages();
         let seen = |seen| {
-            progress::over_messages(&bar, campaign::Progress::Seen(seen), all, "message removed", "messages removed");
+            progress::over_messages(&bar, report::Progress::Seen(seen), all, "message removed", "messages removed");
         };
         let purged = campaign::purge(store, context.clock.as_ref(), &overdue, seen).await;
         bar.finish_and_clear();

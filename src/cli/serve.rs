@@ -13,9 +13,9 @@ use super::server::Server;
 use super::words::{list, of};
 use super::{CommandContext, Exit, stranded};
 use crate::api;
-use crate::campaign::Stranded;
 use crate::clock::{Set, set};
 use crate::domain::Span;
+use crate::report::Stranded;
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! Describes campaigns that use lanes which are no longer configured.
 
 use super::words::{of, shell};
-use crate::campaign::Stranded;
+use crate::report::Stranded;
 
 /// `12 messages wait for lane viber, which is not in the configuration`.
 pub(super) fn what(stranded: &Stranded) -> String {

@@ -14,10 +14,11 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, of};
 use super::{CommandContext, Exit};
-use crate::campaign::{Waiting, noted};
+use crate::campaign::noted;
 use crate::clock::format_time;
 use crate::config::nearest;
 use crate::domain::{BatchState, Channel, Content, Timestamp};
+use crate::report::Waiting;
 use crate::store::{Hold, Store};
 
 #[derive(Debug, clap::Subcommand)]

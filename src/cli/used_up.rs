@@ -1,7 +1,8 @@
 //! Describes limits that are used up, which stop further submissions.
 
 use super::words::shell;
-use crate::campaign::{Stop, UsedUp};
+use crate::campaign::UsedUp;
+use crate::forecast::Stop;
 
 /// `max_messages of step 3 is used up`.
 pub(super) fn what(UsedUp { step, by }: &UsedUp) -> String {

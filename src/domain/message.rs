@@ -27,6 +27,18 @@ pub enum State {
     },
 }
 
+impl State {
+    /// The state in one word.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Queued { .. } => "queued",
+            Self::Sending { .. } => "sending",
+            Self::Awaiting { .. } => "awaiting",
+            Self::Done { .. } => "done",
+        }
+    }
+}
+
 /// How a step ended for this message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::small::World;
-use crate::campaign::{LaunchError, Launched, Repeat, Report};
+use crate::campaign::{LaunchError, Launched, Repeat};
 use crate::domain::{BatchState, MessageKey, Msisdn, Outcome};
+use crate::report::Report;
 
 impl World {
     /// Returns the recipients of a campaign.

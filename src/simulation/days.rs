@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use super::small::{World, numbers, recipient};
-use crate::campaign::{Booking, Bottleneck, Draft, Forecast, Launched, Lint};
+use crate::campaign::{Draft, Launched, Lint};
 use crate::clock::Clock;
 use crate::domain::{
     BatchState, Channel, Count, MessageKey, Msisdn, Outcome, OverridableSetting, Span, State, StepIndex, Timestamp,
 };
 use crate::events::Origin;
+use crate::forecast::{Booking, Bottleneck, Forecast};
 use crate::store::{Inbound, Override, Taken};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::small::World;
-use crate::campaign::{Decided, Launched, Released, Stop, UsedUp, release_steps, resume, used_up};
+use crate::campaign::{Decided, Launched, Released, UsedUp, release_steps, resume, used_up};
 use crate::clock::Clock;
 use crate::domain::{BatchState, Count, MessageKey, Money, StepIndex};
 use crate::events::Origin;
+use crate::forecast::Stop;
 use crate::store::StepHold;
 
 const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

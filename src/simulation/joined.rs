@@ -1,9 +1,9 @@
 //! Single messages join a batch for an hour. Then it closes and ends like any other batch.
 
 use super::small::{World, recipient};
-use crate::campaign::Report;
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState, Channel, Country, Fields, Plan, Recipient, Span, Step};
+use crate::report::Report;
 
 fn plan() -> Plan {
     Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hello")])

@@ -2,11 +2,12 @@
 //! each recipient gets the message once.
 
 use super::small::{World, numbers};
-use crate::campaign::{Launched, audit};
+use crate::campaign::Launched;
 use crate::clock::Clock;
 use crate::domain::{Count, Outcome, Span, State, StepIndex};
 use crate::events::Origin;
 use crate::store::{Hold, StepHeldBy};
+use crate::story::audit;
 
 const RECIPIENTS: u32 = 30;
 

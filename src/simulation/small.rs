@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::fate::AllGone;
-use crate::campaign::{Draft, Forecast, LaunchError, Launched, Launcher, Repeat};
+use crate::campaign::{Draft, LaunchError, Launched, Launcher, Repeat};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
 use crate::domain::{BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
 use crate::events::Origin;
+use crate::forecast::Forecast;
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, Reply, Webhook};

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, ConnectOptions, sqlite::SqliteConnectOptions};
-use volley::campaign::{self, Audit, Launched};
+use volley::campaign::Launched;
 use volley::clock::{Clock, ManualClock};
 use volley::domain::{BatchId, Channel, MessageKey, Present, Span, State, StepIndex};
+use volley::report;
 use volley::store;
+use volley::story::{self, Audit};
 
 use crate::support::by_hand::{ByHand, is_awaiting};
 
@@ -61,13 +63,13 @@ pub(crate) async fn campaign(world: &ByHand) -> Launched {
 async fn audit_of(file: &Path, batch: BatchId) -> Audit {
     let clock = Arc::new(ManualClock::at(volley::domain::Timestamp::from_millis(1_900_000_000_000)));
     let store = store::open(&format!("sqlite://{}", file.display()), clock as Arc<dyn Clock>).await.unwrap();
-    let audit = campaign::audit(store.as_ref(), batch, |_, _| {}).await.unwrap().unwrap();
+    let audit = story::audit(store.as_ref(), batch, |_, _| {}).await.unwrap().unwrap();
     store.close().await;
     audit
 }
 
 fn refuted(audit: &Audit) -> BTreeSet<&'static str> {
-    assert_eq!(audit.holds, audit.claims.iter().all(campaign::Claim::holds));
+    assert_eq!(audit.holds, audit.claims.iter().all(story::Claim::holds));
     audit.claims.iter().filter(|claim| !claim.holds()).map(|claim| claim.claim).collect()
 }
 
@@ -197,9 +199,9 @@ async fn what_nobody_knows_is_listed_and_refutes_nothing() {
     let launched = world.launch(&route()).await;
     let key = MessageKey { batch: launched.batch, n: 3 };
     world.until(key, "unknown", |present| present.marks.unknown(StepIndex::FIRST)).await;
-    let audit = campaign::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
+    let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
     assert_eq!(refuted(&audit), BTreeSet::new(), "{:#?}", audit.claims);
-    let report = campaign::Report::read(world.store.as_ref(), &world.batch(&launched).await).await.unwrap();
+    let report = report::Report::read(world.store.as_ref(), &world.batch(&launched).await).await.unwrap();
     assert!(audit.unknown_count > 0);
     assert!(audit.unknown.iter().any(|unknown| unknown.step == 1 && unknown.message.starts_with("msg_")));
     assert_eq!(i64::try_from(audit.unknown_count), Ok(report.unknown_count));
@@ -215,7 +217,7 @@ async fn what_was_tried_again_is_counted_and_each_try_is_a_fact() {
     world.hear(&launched, (key, 0), Channel::Viber, "undelivered", Some(50)).await.unwrap();
     world.leap_to(world.clock.now() + Span::from_secs(10)).await;
     world.until(key, "tried again", |present| present.tries > 0 && is_awaiting(present)).await;
-    let audit = campaign::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
+    let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
     assert_eq!((audit.tried_again, refuted(&audit)), (1, BTreeSet::new()), "{:#?}", audit.claims);
     world.stop().await;
 }

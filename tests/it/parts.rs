@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use volley::campaign::{self, Columns, Sheets};
 use volley::domain::Count;
+use volley::report::{self, Columns, Sheets};
 
 use crate::audit::campaign as campaign_of;
 use crate::support::by_hand::ByHand;
@@ -12,8 +12,8 @@ use crate::support::by_hand::ByHand;
 async fn countries_sum_to_the_report_and_codes_say_what_ended_a_step() {
     let world = ByHand::start("").await;
     let launched = campaign_of(&world).await;
-    let parts = campaign::breakdown(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
-    let report = campaign::Report::read(world.store.as_ref(), &world.batch(&launched).await).await.unwrap();
+    let parts = report::breakdown(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
+    let report = report::Report::read(world.store.as_ref(), &world.batch(&launched).await).await.unwrap();
     let [singapore] = &parts.countries[..] else { panic!("{:#?}", parts.countries) };
     assert_eq!(singapore.country.unwrap().as_str(), "SG");
     assert_eq!(
@@ -41,7 +41,7 @@ async fn an_export_has_a_row_for_everybody_with_what_became_of_every_step() {
     let file = folder.path().join("out.csv");
     let mut sheets = Sheets::create(&file, all.names().map(str::to_owned).collect()).unwrap();
     let write = |cells: Vec<String>| sheets.row(&cells);
-    let rows = campaign::export(world.store.as_ref(), batch.id, &all, write, |_, _| {}).await.unwrap().unwrap();
+    let rows = report::export(world.store.as_ref(), batch.id, &all, write, |_, _| {}).await.unwrap().unwrap();
     sheets.finish().unwrap();
     assert_eq!(rows, 10);
 

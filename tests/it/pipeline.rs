@@ -6,6 +6,7 @@ use volley::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span, Step
 use volley::events::Origin;
 use volley::simulator::Profile;
 use volley::store::{Book, StrayKind};
+use volley::story;
 
 use crate::support::world::{DELIVERED, SILENT, Setup, Way, fates};
 
@@ -82,7 +83,7 @@ async fn whoever_is_not_reached_falls_back_for_the_reason_that_is_reported() {
     let batch = world.batch(&launched).await;
     let entry = Book::new(world.store.clone()).get(batch.id).await.unwrap().unwrap();
     let key = MessageKey { batch: batch.id, n: 0 };
-    let story = campaign::explain(world.store.as_ref(), &batch, &entry, key, world.clock.now()).await.unwrap().unwrap();
+    let story = story::explain(world.store.as_ref(), &batch, &entry, key, world.clock.now()).await.unwrap().unwrap();
     assert!(story.proven, "{story:#?}");
     assert!(story.lines.iter().any(|line| line.text.contains("SMS")), "{story:#?}");
     world.stop().await;

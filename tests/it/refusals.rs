@@ -7,6 +7,7 @@ use volley::domain::{Count, StepIndex};
 use volley::events::Origin;
 use volley::simulator::Profile;
 use volley::store::{Hold, StepHeldBy, StepHold};
+use volley::story;
 
 use crate::support::world::{Setup, World};
 
@@ -74,7 +75,7 @@ async fn audit_holds(world: &World, launched: &Launched) {
             if tallies.is_settled() { Ok(()) } else { Err(world.standing(launched).await) }
         })
         .await;
-    let audit = campaign::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
+    let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
     assert!(audit.holds, "{audit:?}");
 }
 

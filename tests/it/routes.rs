@@ -5,6 +5,7 @@ use volley::campaign;
 use volley::domain::{BatchState, MessageKey, Outcome};
 use volley::simulator::Profile;
 use volley::store::Book;
+use volley::story;
 
 use crate::support::world::{DELIVERED, REJECTED, SILENT, Setup, World, fates};
 
@@ -33,7 +34,7 @@ async fn lines_of(world: &World, launched: &campaign::Launched, n: u32) -> Vec<S
     let batch = world.batch(launched).await;
     let entry = Book::new(world.store.clone()).get(batch.id).await.unwrap().unwrap();
     let key = MessageKey { batch: batch.id, n };
-    let story = campaign::explain(world.store.as_ref(), &batch, &entry, key, world.clock.now()).await.unwrap().unwrap();
+    let story = story::explain(world.store.as_ref(), &batch, &entry, key, world.clock.now()).await.unwrap().unwrap();
     assert!(story.proven, "{story:#?}");
     story.lines.into_iter().map(|line| line.text).collect()
 }

@@ -4,11 +4,12 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::{find, id_of, name_of};
-use crate::campaign::{self, Counts, Decided, Released};
+use crate::campaign::{self, Decided, Released};
 use crate::cli::words::of;
 use crate::cli::{CommandContext, Exit, noted, out, used_up};
 use crate::domain::{BatchState, Count};
 use crate::events::Certificate;
+use crate::report::Counts;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Decision {

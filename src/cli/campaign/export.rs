@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use super::{ensure_not_purged, find, name_of};
-use crate::campaign::{self, Columns, Progress};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::words::of;
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Zone;
+use crate::report;
+use crate::report::{Columns, Progress};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -44,7 +45,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let mut sheets = out::table_into(&args.file, header)?;
     let (copying, bar) = (progress::bar("copy", false), progress::bar("export", to_stdout));
     let mut interrupts = Interrupts::listen();
-    let exporting = campaign::export(
+    let exporting = report::export(
         store.as_ref(),
         batch.id,
         &columns,

@@ -1,11 +1,11 @@
 //! Describes the limits of a campaign, and what limits its speed.
 
-use crate::campaign::{BookedDay, Booking, Forecast, NotSent, Stop};
 use crate::cli::audience::small;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{count, list, of};
 use crate::domain::Limits;
+use crate::forecast::{BookedDay, Booking, Forecast, NotSent, Stop};
 
 /// `at most 500 messages and 20.00 EUR`; `None` without limits.
 pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> {

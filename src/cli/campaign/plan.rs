@@ -6,9 +6,7 @@ use serde::Serialize;
 
 use super::limits;
 use super::rules::{self, LimitsShown, StepRules};
-use crate::campaign::{
-    Booking, Cost, Draft, FileError, LaunchError, LeftOut, Lint, NotSent, Prepared, Shares, Warning,
-};
+use crate::campaign::{Draft, FileError, LaunchError, LeftOut, Lint, Prepared, Warning};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
@@ -17,6 +15,7 @@ use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::config::Problem;
 use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
+use crate::forecast::{Booking, Cost, NotSent, Shares};
 use crate::template::{self, Line};
 
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,6 @@ use serde::Serialize;
 use clap::ValueEnum;
 
 use super::find;
-use crate::campaign::{self, Breakdown, CodeReport, CountryReport, Report, StepReport};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
@@ -13,6 +12,8 @@ use crate::cli::words::{bar, count, count_or_dash, each, list, of, percent, shel
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
+use crate::report;
+use crate::report::{Breakdown, CodeReport, CountryReport, Report, StepReport};
 use crate::store::Batch;
 
 const BAR: usize = 32;
@@ -87,7 +88,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         [] => Breakdown::default(),
         _ => {
             let bar = progress::bar("report", args.json);
-            let counted = campaign::breakdown(store.as_ref(), batch.id, |seen, all| {
+            let counted = report::breakdown(store.as_ref(), batch.id, |seen, all| {
                 progress::over_messages(&bar, seen, all, "message", "messages");
             });
             let counted = counted.await;

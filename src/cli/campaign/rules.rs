@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::limits;
-use crate::campaign::Cost;
 use crate::cli::words::{self, OWN_CLOCK, count, of};
 use crate::clock::format_time;
 use crate::domain::{Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp};
+use crate::forecast::Cost;
 
 /// Limits of a campaign or a step, for JSON.
 #[derive(Serialize)]

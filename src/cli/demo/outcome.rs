@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::Report;
 use crate::cli::CommandContext;
 use crate::cli::campaign::report::{self, ReportShown};
 use crate::cli::out::{self, Paint};
 use crate::cli::words::{count, span};
 use crate::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
+use crate::report::Report;
 use crate::store::{Batch, Store};
 
 /// Messages that one store call reads.
@@ -71,7 +71,7 @@ pub(super) async fn read(
     let seen: Seen = serde_json::from_slice(&seen)?;
     let first = report.steps.first().and_then(|step| context.config.lane(step.lanes.first()?));
     let average = average(store, &batch, first.map_or(0, |lane| lane.burst.get())).await?;
-    let pace = |(index, step): (usize, &crate::campaign::StepReport)| {
+    let pace = |(index, step): (usize, &crate::report::StepReport)| {
         let lane = context.config.lane(step.lanes.first()?)?;
         let peak =
             seen.channels.iter().find(|seen| seen.channel == step.channel).map_or(0, |seen| seen.peak_per_second);

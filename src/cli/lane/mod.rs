@@ -16,10 +16,11 @@ use super::pace::{PaceShown, Slow};
 use super::table::Table;
 use super::words::{about, count, count_or_dash, of, rate};
 use super::{CommandContext, Exit};
-use crate::campaign::{Waiting, noted};
+use crate::campaign::noted;
 use crate::config::{Lane, hint};
 use crate::domain::{Channel, Country, OverridableSetting, Tier, Timestamp};
 use crate::events::Subject;
+use crate::report::Waiting;
 use crate::store::{HeldBy, Hold, LaneState, Override, ProviderReport, StepHold, Store};
 use crate::throttle::is_over;
 

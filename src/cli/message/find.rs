@@ -2,11 +2,11 @@
 
 use anyhow::bail;
 
-use crate::campaign;
 use crate::cli::campaign::{ensure_not_purged, find as campaign_named, name_of};
 use crate::cli::words::{of, shell};
 use crate::cli::{CommandContext, exit::Usage};
 use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
+use crate::report;
 use crate::store::{Batch, Key, Store};
 
 /// Ids that are listed if a number has several messages.
@@ -38,7 +38,7 @@ impl Which {
 async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Result<(Batch, MessageKey)> {
     let batch = campaign_named(store, campaign).await?;
     ensure_not_purged(&batch)?;
-    let found = campaign::lookup(store, &batch, recipient).await?;
+    let found = report::lookup(store, &batch, recipient).await?;
     let name = name_of(&batch);
     match found[..] {
         [message] => Ok((batch, message.key)),

@@ -3,11 +3,11 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::campaign::{Pages, as_counted, lookup, lookup_everywhere, state_of};
 use crate::cli::campaign::{ensure_not_purged, find, name_of};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{CommandContext, Exit};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
+use crate::report::{Pages, as_counted, lookup, lookup_everywhere};
 use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Args)]
@@ -84,7 +84,7 @@ impl Shown {
             msisdn: message.msisdn,
             step: present.step.get() + 1,
             channel: plan.and_then(|plan| plan.step(present.step)).map(|step| step.channel),
-            state: state_of(present),
+            state: present.state.name(),
             outcome: present.outcome(),
             campaign: name_of(batch),
             skipped,

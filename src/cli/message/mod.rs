@@ -8,10 +8,11 @@ use anyhow::Context;
 
 use super::out::{self, To};
 use super::{CommandContext, Exit};
-use crate::campaign::{self, Story};
 use crate::clock::format_time_exactly;
 use crate::domain::Zone;
 use crate::store::Book;
+use crate::story;
+use crate::story::Story;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -98,7 +99,7 @@ async fn story(context: &CommandContext, which: &find::Which) -> anyhow::Result<
     let (batch, key) = which.find(context, store.as_ref()).await?;
     let gone = || format!("the message is no longer in {}", context.database().display());
     let entry = Book::new(store.clone()).get(batch.id).await?.with_context(gone)?;
-    let story = campaign::explain(store.as_ref(), &batch, &entry, key, context.now()).await?;
+    let story = story::explain(store.as_ref(), &batch, &entry, key, context.now()).await?;
     store.close().await;
     Ok((story.with_context(gone)?, entry.plan.time_zone))
 }

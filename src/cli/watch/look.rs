@@ -1,11 +1,13 @@
 //! Reads the state of a campaign that a view shows, all at one time.
 
-use crate::campaign::{Forecast, Report, Show, Stranded, Waiting, used_up};
+use crate::campaign::used_up;
 use crate::cli::CommandContext;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::pace::Slow;
 use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
+use crate::forecast::Forecast;
+use crate::report::{Report, Show, Stranded, Waiting};
 use crate::store::{Batch, Hold, StepHold, Store};
 
 /// The state of a campaign at one time.

@@ -13,9 +13,9 @@ use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
 use super::words::shell;
 use super::{CommandContext, Exit};
-use crate::campaign::NotSent;
 use crate::clock::format_time_of_day;
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::forecast::NotSent;
 use crate::store::{Batch, Store};
 
 pub(super) use look::{Look, Watcher};
@@ -205,7 +205,7 @@ fn warn_without_server(look: &Look, is_warned: &mut bool) {
 #[derive(Serialize)]
 pub(super) struct Shown<'a> {
     #[serde(flatten)]
-    show: &'a crate::campaign::Show,
+    show: &'a crate::report::Show,
     /// The start time of a scheduled campaign.
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,

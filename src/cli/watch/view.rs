@@ -3,7 +3,6 @@
 use console::measure_text_width;
 
 use super::{Look, took};
-use crate::campaign::{FellBack, Forecast, Report};
 use crate::cli::campaign::{limited_by, state};
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
@@ -12,6 +11,8 @@ use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span};
 use crate::clock::format_time;
 use crate::domain::BatchState;
+use crate::forecast::Forecast;
+use crate::report::{FellBack, Report};
 
 /// The most columns of a bar.
 const BAR_MAX: usize = 72;

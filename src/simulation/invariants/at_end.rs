@@ -1,9 +1,9 @@
 //! Invariants that must be true once everything has come to rest.
 
 use super::{Campaign, Invariants};
-use crate::campaign::audit;
 use crate::domain::{BatchState, Loaded, MessageId, OnUnknown, Outcome, Status, Timestamp};
 use crate::engine::met;
+use crate::story::audit;
 
 impl Invariants {
     /// Checks the final state of every campaign.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use volley::campaign::{self, Decided, Draft, Launched, Launcher, Report, Story};
+use volley::campaign::{self, Decided, Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
@@ -15,7 +15,9 @@ use volley::events::Origin;
 use volley::node::{Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
+use volley::report::Report;
 use volley::store::{self, Batch, Book, Direction, LinkState, Store};
+use volley::story::{self, Story};
 
 use super::until;
 
@@ -302,7 +304,7 @@ impl ByHand {
     pub(crate) async fn story(&self, launched: &Launched, key: MessageKey) -> Story {
         let batch = self.batch(launched).await;
         let entry = Book::new(Arc::clone(&self.store)).get(batch.id).await.unwrap().unwrap();
-        campaign::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now()).await.unwrap().unwrap()
+        story::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now()).await.unwrap().unwrap()
     }
 
     /// Does something to the database that nobody but a test does, or a disk that fails.

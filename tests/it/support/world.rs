@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use volley::api;
-use volley::campaign::{Draft, Launched, Launcher, Report};
+use volley::campaign::{Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock, RealClock};
 use volley::config::{self, Config};
 use volley::dispatch::LaneStatus;
@@ -16,6 +16,7 @@ use volley::domain::{Count, Outcome, Span, Tallies, Umid};
 use volley::events::Origin;
 use volley::node::{Failed, Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
+use volley::report::Report;
 use volley::simulator::{self, Model, Profile, WebhookTarget};
 use volley::store::{self, Batch, Epoch, Store};
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::copied::{Progress, copied};
-use super::words;
+use super::reading::report_of;
 use crate::domain::{BatchId, Ending, MessageId, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone};
 use crate::engine::Report;
 use crate::store::{MessageFacts, Result, Scope, Store, Verdict};
@@ -103,7 +103,7 @@ impl Columns {
             }
             Column::Number => message.msisdn.to_string(),
             Column::Country => whole.country.map(|country| country.to_string()).unwrap_or_default(),
-            Column::State => words::state(row).to_owned(),
+            Column::State => row.state.name().to_owned(),
             Column::Outcome => row.outcome().map(|outcome| outcome.to_string()).unwrap_or_default(),
             Column::Reason => reason(row),
             Column::Own(n) => own.get(n).map(|field| field.clone().into_owned()).unwrap_or_default(),
@@ -121,7 +121,7 @@ impl Columns {
         let submitted = tries.clone().rfind(|attempt| attempt.verdict.was_begun());
         let refused = tries.rfind(|attempt| attempt.verdict == Verdict::Rejected);
         let receipts = || whole.receipts.iter().filter(|receipt| receipt.step == index);
-        let report = |receipt| words::report(receipt, Some(step));
+        let report = |receipt| report_of(receipt, Some(step));
         // A higher status implies a lower one, but not its time.
         let reached = |wanted: Status| {
             let of_it = receipts().filter(|receipt| report(receipt) == Some(Report::Reached(wanted)));

@@ -14,7 +14,7 @@ pub enum Progress {
 
 /// Copies a batch. Returns `None` if the batch does not exist. Calls `seen` now and then with the number of messages
 /// copied and the total.
-pub(super) async fn copied(
+pub(crate) async fn copied(
     store: &dyn Store,
     batch: BatchId,
     scope: Scope,

@@ -4,21 +4,11 @@ use super::endings::{self, Decision};
 use super::explain::FactLine;
 use crate::clock::format_time_short;
 use crate::domain::{
-    Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, Step, StepIndex, Timestamp,
+    Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
-use crate::engine::{self, Ignored, Rule};
+use crate::engine::{Ignored, Rule};
 use crate::store::{Asked, Attempt, Batch, Entry, Receipt, Verdict};
-use crate::wire::{self, codes};
-
-/// The state of a message, in one word.
-pub const fn state(present: &Present) -> &'static str {
-    match present.state {
-        State::Queued { .. } => "queued",
-        State::Sending { .. } => "sending",
-        State::Awaiting { .. } => "awaiting",
-        State::Done { .. } => "done",
-    }
-}
+use crate::wire::codes;
 
 pub(super) fn channel(plan: &Plan, step: StepIndex) -> &'static str {
     plan.step(step).map_or("the step", |step| step.channel.as_str())
@@ -138,36 +128,6 @@ pub(super) fn answer_when_asked(fact: &Receipt, channel: Option<Channel>) -> Str
     format!("the provider was asked for the status: {}", receipt(fact, channel))
 }
 
-/// The report that a recorded receipt makes to the engine.
-pub(super) fn report(receipt: &Receipt, step: Option<&Step>) -> Option<engine::Report> {
-    match reported(receipt, step.map(|step| step.channel)) {
-        wire::Report::Negative { code } => {
-            let codes::Entry { fault, subject, .. } = *codes::of_receipt(code);
-            let fault = step.map_or(fault, |step| codes::fault_in(step, fault, subject));
-            Some(engine::Report::Failed { fault, again: receipt.received })
-        }
-        positive => positive.status().map(engine::Report::Reached),
-    }
-}
-
-/// The code of a recorded receipt that reports a failure; `None` for a positive receipt.
-pub(super) fn failure(receipt: &Receipt) -> Option<&'static codes::Entry> {
-    match reported(receipt, None) {
-        wire::Report::Negative { code } => Some(codes::of_receipt(code)),
-        _ => None,
-    }
-}
-
-fn reported(receipt: &Receipt, channel: Option<Channel>) -> wire::Report {
-    let status = wire::StatusBody {
-        state: receipt.state.as_str().into(),
-        detail: Some(receipt.detail.as_str().into()),
-        error_code: (receipt.code != 0).then_some(i64::from(receipt.code)),
-        ..wire::StatusBody::default()
-    };
-    wire::Report::of(channel, &status)
-}
-
 pub(super) const fn ignored(why: Ignored) -> &'static str {
     match why {
         Ignored::NothingNew => "this adds nothing new",
@@ -191,7 +151,7 @@ pub(super) fn position(present: &Present, plan: &Plan) -> String {
     let state = match present.state {
         State::Done { outcome, skipped: Some(reason), .. } => format!("{outcome}, {reason}"),
         State::Done { outcome, .. } => outcome.to_string(),
-        _ => state(present).to_owned(),
+        _ => present.state.name().to_owned(),
     };
     format!("{state} at step {}, {on} ({:?})", present.step, present.marks)
 }

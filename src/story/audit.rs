@@ -6,9 +6,9 @@
 use serde::Serialize;
 
 use super::claims::Checks;
-use super::copied::{Progress, copied};
-use super::report::Unknown;
 use crate::domain::{BatchId, BatchState, CampaignId, Timestamp};
+use crate::report::Unknown;
+use crate::report::{Progress, copied};
 use crate::store::{KeptGap, Result, Scope, Store, StrayKind};
 
 /// What an audit has found.

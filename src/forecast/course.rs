@@ -9,7 +9,7 @@ use crate::domain::{Hours, Span, StepIndex, Timestamp, Zone, local};
 
 /// Recipients with the same step, lane and hours.
 #[derive(Debug, Clone)]
-pub(in crate::campaign) struct Group {
+pub(crate) struct Group {
     pub step: StepIndex,
     pub lane: usize,
     pub recipients: f64,
@@ -52,7 +52,7 @@ impl Group {
 
 /// What a limit still allows for a step, or for the whole campaign.
 #[derive(Debug, Clone)]
-pub(in crate::campaign) struct Cap {
+pub(crate) struct Cap {
     pub step: Option<StepIndex>,
     pub by: Stop,
     /// Messages, or an amount of money.
@@ -82,7 +82,7 @@ impl Cap {
 
 /// The load of a lane: one of the campaign's lanes, or another one of the same account or portfolio.
 #[derive(Debug, Clone)]
-pub(in crate::campaign) struct LaneLoad {
+pub(crate) struct LaneLoad {
     pub lane: String,
     /// Messages a second.
     pub rate: f64,
@@ -98,7 +98,7 @@ pub(in crate::campaign) struct LaneLoad {
 
 /// Messages of other campaigns that are not due yet.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::campaign) struct Coming {
+pub(crate) struct Coming {
     pub from: Timestamp,
     pub messages: f64,
     /// Whether they add a campaign to those that share the lane.
@@ -113,13 +113,13 @@ impl LaneLoad {
 }
 
 #[derive(Debug, Clone)]
-pub(in crate::campaign) struct Account {
+pub(crate) struct Account {
     pub name: String,
     pub rate: f64,
 }
 
 #[derive(Debug, Clone)]
-pub(in crate::campaign) struct Portfolio {
+pub(crate) struct Portfolio {
     pub name: String,
     pub most: u32,
     pub free: f64,
@@ -135,7 +135,7 @@ pub(in crate::campaign) struct Portfolio {
 
 /// The input of a forecast.
 #[derive(Debug, Clone, Default)]
-pub(in crate::campaign) struct Outlook {
+pub(crate) struct Outlook {
     pub groups: Vec<Group>,
     pub loads: Vec<LaneLoad>,
     pub accounts: Vec<Account>,
@@ -162,7 +162,7 @@ const ALMOST: f64 = 0.999;
 
 impl Outlook {
     /// Computes the forecast; `None` if the campaign would never be done.
-    pub(in crate::campaign) fn forecast(mut self, begins: Timestamp) -> Option<Forecast> {
+    pub(crate) fn forecast(mut self, begins: Timestamp) -> Option<Forecast> {
         let mut at = begins;
         let mut delays: BTreeMap<Bottleneck, f64> = BTreeMap::new();
         let mut stopped: BTreeMap<Stop, f64> = BTreeMap::new();

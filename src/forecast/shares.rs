@@ -61,7 +61,7 @@ impl Shares {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate of quadrillions may be off by a few")]
-pub(super) const fn as_float(recipients: u64) -> f64 {
+pub(crate) const fn as_float(recipients: u64) -> f64 {
     recipients as f64
 }
 

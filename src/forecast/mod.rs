@@ -1,5 +1,12 @@
-//! Forecasts when all first messages will be sent, by computation from what limits it: rates, tiers, hours, and other
-//! campaigns on the same lanes.
+//! Forecasts when all first messages will be submitted, and what they cost.
+//!
+//! In: the recipients of each country, the plan, the hours, rates, tiers, limits and budgets, and the other campaigns on
+//! the same lanes.
+//! Out: when each campaign ends, what limits it, and who gets nothing ([`Forecast`]); how many recipients each step is
+//! for ([`Shares`]); what they cost at most ([`Cost`]).
+//! Promises: computed, not simulated, so a forecast for ten million recipients takes no longer than one for ten. It uses
+//! the planner's own rules, so a forecast and the claims agree.
+//! May not: read the store or the clock.
 
 use std::fmt;
 
@@ -8,9 +15,14 @@ use serde::Serialize;
 
 use crate::domain::Timestamp;
 
+pub mod cost;
 mod course;
+mod shares;
 
-pub(super) use course::{Account, Cap, Coming, Group, LaneLoad, Outlook, Portfolio};
+pub use cost::Cost;
+pub(crate) use course::{Account, Cap, Coming, Group, LaneLoad, Outlook, Portfolio};
+pub(crate) use shares::as_float;
+pub use shares::{Share, Shares};
 
 /// What limits a campaign for most of its time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

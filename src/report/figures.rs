@@ -1,5 +1,4 @@
-//! Reports the results of a campaign from the counters alone, so the cost is the same for ten recipients and ten
-//! million.
+//! A campaign's figures, from the counters alone, so the cost is the same for ten recipients and ten million.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +13,7 @@ use crate::domain::{
 use crate::store::{AudiencePart, Batch, Result, Store};
 
 /// Unknown attempts that a report lists; `unknown_count` has all of them.
-pub(super) const UNKNOWN_SHOWN: u32 = 1_000;
+pub(crate) const UNKNOWN_SHOWN: u32 = 1_000;
 
 /// The present state of a campaign.
 #[derive(Debug, Clone, Serialize)]

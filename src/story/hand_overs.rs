@@ -1,8 +1,8 @@
 //! The audit's claims about submissions: each was due, and a second one had a reason.
 
 use super::claims::{Checks, Of};
-use super::words;
 use crate::domain::{Fault, OnUnknown, StepIndex};
+use crate::report::failure;
 use crate::store::{Attempt, MessageFacts, Receipt, Twin, Verdict};
 use crate::wire::codes;
 
@@ -13,7 +13,7 @@ pub(super) fn is_of(receipt: &Receipt, attempt: &Attempt) -> bool {
 
 /// Whether a receipt with such a code reports that this try failed.
 pub(super) fn failed(receipts: &[Receipt], attempt: &Attempt, such: impl Fn(&codes::Entry) -> bool) -> bool {
-    receipts.iter().filter(|receipt| is_of(receipt, attempt)).filter_map(words::failure).any(such)
+    receipts.iter().filter(|receipt| is_of(receipt, attempt)).filter_map(failure).any(such)
 }
 
 /// Whether the provider accepted a try and undid it because of the sender. Then the try counts as never submitted.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::audit::{Claim, Example};
 use super::replay::{Life, Replayed, begun_at, replay};
-use super::report::{Report, UNKNOWN_SHOWN, Unknown};
 use crate::domain::{
     Country, Ending, Marks, MessageId, MessageKey, Msisdn, Outcome, Plan, Span, State, StepIndex, Tallies, Timestamp,
 };
 use crate::engine::{Made, REPEATED_FOR, Rule};
+use crate::report::{Report, UNKNOWN_SHOWN, Unknown};
 use crate::store::{Frame, MessageFacts, Verdict};
 
 /// Examples of each refuted claim.

@@ -10,6 +10,7 @@ use crate::domain::{Fault, Plan, Present, SenderPart, SkipReason, State, StepInd
 use crate::engine::{
     self, Answer, Cause, Event, Made, Met, Note, Obstacle, OnRecord, Report, Ruling, Silence, advance,
 };
+use crate::report::{failure, report_of};
 use crate::store::{Attempt, Batch, Edition, Receipt, Verdict};
 use crate::wire::codes::{self, Entry};
 
@@ -251,7 +252,7 @@ impl<'a> Run<'a> {
     fn is_superseded(&self, receipt: &Receipt) -> bool {
         let step = receipt.step;
         let Some(rules) = self.life.plan.step(step) else { return false };
-        let (Some(tries), Some(report)) = (receipt.tries, words::report(receipt, Some(rules))) else { return false };
+        let (Some(tries), Some(report)) = (receipt.tries, report_of(receipt, Some(rules))) else { return false };
         let on_record = self.on_record(step).map(|attempt| (attempt.tries, attempt.verdict.was_begun()));
         let latest = OnRecord::of(on_record).latest(&self.now, step);
         !engine::counts(&self.now, step, [tries, latest], report, rules.success)
@@ -273,10 +274,10 @@ impl<'a> Run<'a> {
 
     fn received(&self, receipt: &Receipt) -> Vec<Event> {
         let step = receipt.step;
-        let Some(report) = words::report(receipt, self.life.plan.step(step)) else { return Vec::new() };
+        let Some(report) = report_of(receipt, self.life.plan.step(step)) else { return Vec::new() };
         let mut reports = vec![report];
         if let Report::Failed { fault: Fault::Recipient, again } = report
-            && words::failure(receipt).is_some_and(Entry::may_be_senders)
+            && failure(receipt).is_some_and(Entry::may_be_senders)
         {
             // The engine may have seen too many equal failures to blame the recipient.
             reports.push(Report::Failed { fault: Fault::Sender(SenderPart::Step), again });

@@ -93,7 +93,7 @@ pub async fn explain(
         campaign: batch.name.clone(),
         msisdn: message.msisdn,
         client_message_id: recipient.and_then(|recipient| recipient.client_message_id).map(Into::into),
-        state: words::state(&message.present),
+        state: message.present.state.name(),
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
         proven: replay.refuted.is_none(),

@@ -41,12 +41,12 @@ impl Cost {
 }
 
 /// The cost of one message of a step.
-pub(super) fn each(step: &Step, country: Country) -> Money {
+pub(crate) fn each(step: &Step, country: Country) -> Money {
     step.prices.of(country).unwrap_or_default().times(parts(step))
 }
 
 /// The lowest cost of one message of a step, to recipients from these countries.
-pub(super) fn least(step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
+pub(crate) fn least(step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
     let theirs = countries.keys().filter(|country| step.countries.contain(Some(**country)));
     theirs.map(|country| each(step, *country)).min().unwrap_or_default()
 }

@@ -21,7 +21,7 @@ pub async fn lookup_everywhere(store: &dyn Store, whom: &str) -> Result<Vec<(Bat
 }
 
 /// Finds the messages of these batches at the positions.
-pub(super) async fn messages_everywhere(
+pub(crate) async fn messages_everywhere(
     store: &dyn Store,
     batches: Vec<Batch>,
     positions: &Positions,
@@ -37,7 +37,7 @@ pub(super) async fn messages_everywhere(
 }
 
 /// The positions of a recipient in audiences.
-pub(super) type Positions = HashMap<AudienceId, Vec<u32>>;
+pub(crate) type Positions = HashMap<AudienceId, Vec<u32>>;
 
 async fn positions_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Positions> {
     let number = whom.trim().parse::<Msisdn>().ok().map(Whom::Number);
@@ -50,7 +50,7 @@ async fn positions_of(store: &dyn Store, whom: &str, within: Option<Vec<Audience
     Ok(Positions::new())
 }
 
-pub(super) async fn positions(store: &dyn Store, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Positions> {
+pub(crate) async fn positions(store: &dyn Store, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Positions> {
     let mut positions = Positions::new();
     for (audience, n) in store.find_recipient(whom, within).await? {
         positions.entry(audience).or_default().push(n);

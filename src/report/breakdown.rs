@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::copied::{Progress, copied};
-use super::report::{Outcomes, Report, StepReport};
-use super::words;
+use super::figures::{Outcomes, Report, StepReport};
+use super::reading::failure;
 use crate::domain::{BatchId, Channel, Country, Ending, Fault, StepIndex, Tallies};
 use crate::store::{Frame, MessageFacts, Result, Scope, Store, Verdict};
 use crate::wire::codes;
@@ -95,11 +95,10 @@ impl Counted {
         let mut counted = BTreeSet::new();
         for step in whole.receipts.iter().map(|receipt| receipt.step).collect::<BTreeSet<_>>() {
             let ended = row.marks.ending(step) == Ending::Undelivered || row.marks.failed(step);
-            let of_step =
-                || whole.receipts.iter().filter(|receipt| receipt.step == step && words::failure(receipt).is_some());
+            let of_step = || whole.receipts.iter().filter(|receipt| receipt.step == step && failure(receipt).is_some());
             let is_theirs = |code: &codes::Entry| matches!(code.fault, Fault::Recipient | Fault::OptedOut);
             // A failure that the recipient caused or wished for ended the step; otherwise the last failure did.
-            let final_one = of_step().find(|receipt| words::failure(receipt).is_some_and(is_theirs));
+            let final_one = of_step().find(|receipt| failure(receipt).is_some_and(is_theirs));
             let final_one = final_one.or(of_step().next_back()).filter(|_| ended).map(|receipt| receipt.code);
             for receipt in of_step() {
                 if counted.insert((step, receipt.code)) {

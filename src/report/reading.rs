@@ -1,0 +1,36 @@
+//! Reads what a recorded receipt reports.
+
+use crate::domain::{Channel, Step};
+use crate::engine;
+use crate::store::Receipt;
+use crate::wire::{self, codes};
+
+/// The report that a recorded receipt makes to the engine.
+pub(crate) fn report_of(receipt: &Receipt, step: Option<&Step>) -> Option<engine::Report> {
+    match reported(receipt, step.map(|step| step.channel)) {
+        wire::Report::Negative { code } => {
+            let codes::Entry { fault, subject, .. } = *codes::of_receipt(code);
+            let fault = step.map_or(fault, |step| codes::fault_in(step, fault, subject));
+            Some(engine::Report::Failed { fault, again: receipt.received })
+        }
+        positive => positive.status().map(engine::Report::Reached),
+    }
+}
+
+/// The code of a recorded receipt that reports a failure; `None` for a positive receipt.
+pub(crate) fn failure(receipt: &Receipt) -> Option<&'static codes::Entry> {
+    match reported(receipt, None) {
+        wire::Report::Negative { code } => Some(codes::of_receipt(code)),
+        _ => None,
+    }
+}
+
+fn reported(receipt: &Receipt, channel: Option<Channel>) -> wire::Report {
+    let status = wire::StatusBody {
+        state: receipt.state.as_str().into(),
+        detail: Some(receipt.detail.as_str().into()),
+        error_code: (receipt.code != 0).then_some(i64::from(receipt.code)),
+        ..wire::StatusBody::default()
+    };
+    wire::Report::of(channel, &status)
+}
