@@ -74,7 +74,7 @@ fn rejects_are_mended_and_added_and_what_was_launched_before_does_not_see_them()
     let all = "msisdn,country,Mobile,Name\n+6581234567,SG,+6581234567,Ann\n+6581234569,SG,+6581234569,Eve\n\
                +6581234568,SG,+6581234568,Bob\n";
     assert_eq!(read(folder, "all.csv"), all);
-    let sample = run(folder, &["audience", "sample", "people", "--people", "2", "--json"]).ended(0).stdout;
+    let sample = run(folder, &["audience", "sample", "people", "--recipients", "2", "--json"]).ended(0).stdout;
     let people: Vec<Value> = sample.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(people.iter().map(|person| &person["fields"]["Name"]).collect::<Vec<_>>(), ["Ann", "Eve"]);
     run(folder, &["audience", "delete", "people"]).ended(1).says(&["people", "before"]);

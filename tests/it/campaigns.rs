@@ -110,8 +110,8 @@ fn a_plan_above_the_tier_names_its_days_and_who_else_has_booked_and_refuses_noth
     std::fs::write(at.join("big.toml"), of_people("big", 0..300)).unwrap();
     let plan = run(at, &["campaign", "plan", "big.toml", "--json"]).ended(0).json();
     let days = plan["bookings"][0]["days"].as_array().unwrap();
-    let people: i64 = days.iter().map(|day| day["people"].as_i64().unwrap()).sum();
-    assert!(days.len() >= 2 && people == 300, "{plan}");
+    let recipients: i64 = days.iter().map(|day| day["recipients"].as_i64().unwrap()).sum();
+    assert!(days.len() >= 2 && recipients == 300, "{plan}");
     assert_eq!(plan["bookings"][0]["until"], days[days.len() - 1]["day"], "the day on which the last one fits");
     let warnings = plan["warnings"].as_array().unwrap();
     assert!(warnings.iter().any(|warning| warning["code"] == "small_tier"), "{plan}");
