@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
 /// The result of a background task. Clones share it.
@@ -49,7 +50,7 @@ impl<T: Send + 'static> Background<T> {
 
     /// Starts a planned task on a thread. If no thread can be started, there is no result.
     pub(super) fn start(&self) {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.0.lock();
         *pending = match pending.take() {
             Some(Pending::Planned(name, find)) => {
                 thread::Builder::new().name(name.to_owned()).spawn(find).ok().map(Pending::Running)
@@ -65,7 +66,7 @@ impl<T: Send + 'static> Background<T> {
 
     /// Waits for the result. `None` if the file could not be read to its end: the reading itself reports that.
     pub(super) fn finish(&self) -> Option<T> {
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take()? {
+        match self.0.lock().take()? {
             Pending::Planned(_, find) => find().ok(),
             Pending::Running(thread) => thread.join().ok()?.ok(),
             Pending::Done(found) => Some(found),

@@ -1,6 +1,8 @@
 //! Leaves out opted-out and repeated recipients across all sources of a campaign.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::seen::{Occurrence, SeenNumbers};
 use crate::domain::Msisdn;
@@ -43,6 +45,6 @@ impl SourceFilter {
 
     /// Locks the known numbers; the caller keeps the lock while it reads a source.
     pub(super) fn known(&self) -> MutexGuard<'_, SeenNumbers> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }

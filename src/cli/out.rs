@@ -5,9 +5,9 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use console::{Style, Term};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use super::exit::Usage;
@@ -138,7 +138,7 @@ static LIVE: Mutex<Live> = Mutex::new(Live { term: None, drawn: 0 });
 
 fn live() -> MutexGuard<'static, Live> {
     // After a panic while drawing, the screen has at worst a line too many.
-    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+    LIVE.lock()
 }
 
 impl Live {

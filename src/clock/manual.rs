@@ -1,8 +1,8 @@
 //! A clock that tests and simulations advance by hand.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{Clock, Sleep, Tick};
@@ -29,7 +29,7 @@ impl ManualClock {
 
     /// Advances the time and wakes every sleeper whose time has come.
     pub fn advance(&self, by: Span) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         inner.now = inner.now + by;
         let now = inner.now;
         while let Some(first) = inner.sleepers.first_entry().filter(|first| first.key().0 <= now) {
@@ -40,28 +40,24 @@ impl ManualClock {
 
     /// Moves the wall clock by so many milliseconds; this clock does not move.
     pub fn jump(&self, millis: i64) {
-        self.lock().drift += millis;
+        self.0.lock().drift += millis;
     }
 
     /// The time at which the next sleeper wakes.
     pub fn next_sleeper(&self) -> Option<Timestamp> {
-        self.lock().sleepers.first_key_value().map(|((at, _), _)| *at)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().sleepers.first_key_value().map(|((at, _), _)| *at)
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        self.lock().now
+        self.0.lock().now
     }
 
     fn sleep_until(&self, at: Timestamp) -> Sleep<'_> {
         Box::pin(async move {
             let woken = {
-                let mut inner = self.lock();
+                let mut inner = self.0.lock();
                 if inner.now >= at {
                     return;
                 }
@@ -85,7 +81,7 @@ impl Clock for ManualClock {
     }
 
     fn drift(&self) -> i64 {
-        self.lock().drift
+        self.0.lock().drift
     }
 
     fn stood_still(&self) -> i64 {

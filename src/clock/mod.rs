@@ -13,7 +13,8 @@ mod tick;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::domain::{Span, Timestamp};
 
@@ -151,7 +152,7 @@ impl Chance {
 
     fn with<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
         // A draw cannot panic halfway, so the generator behind a poisoned lock is intact.
-        draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        draw(&mut self.0.lock())
     }
 }
 

@@ -1,7 +1,9 @@
 //! The lanes of this node, which replace one another in pools and share subaccounts.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::RwLock;
 
 use super::lane::Lane;
 use crate::domain::{LaneId, Timestamp};
@@ -20,11 +22,11 @@ pub struct Fleet {
 
 impl Fleet {
     pub(super) fn join(&self, lane: &Arc<Lane>) {
-        self.lanes.write().unwrap_or_else(PoisonError::into_inner).insert(lane.id, Arc::downgrade(lane));
+        self.lanes.write().insert(lane.id, Arc::downgrade(lane));
     }
 
     pub(super) fn lane(&self, id: LaneId) -> Option<Arc<Lane>> {
-        self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(&id).and_then(Weak::upgrade)
+        self.lanes.read().get(&id).and_then(Weak::upgrade)
     }
 
     /// Checks with a harmless read whether the provider answers for this lane's subaccount. Lanes of one subaccount
@@ -32,7 +34,7 @@ impl Fleet {
     pub(super) async fn reach(&self, lane: &Lane) -> Reach {
         let provider = &lane.config.provider;
         let key = (provider.base_url.clone(), provider.sub_account.clone());
-        let last = Arc::clone(self.reads.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        let last = Arc::clone(self.reads.write().entry(key).or_default());
         let wanted_at = lane.clock.now();
         let mut last = last.lock().await;
         match &*last {

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+
+use parking_lot::RwLock;
 
 use super::compose::{Uncomposable, compose};
 use super::fleet::Fleet;
@@ -384,25 +386,25 @@ impl Lane {
     ) -> Result<Arc<Pattern>, Uncomposable> {
         let differs = entry.plan.step(step).is_some_and(|step| step.differs_in(country));
         let key = (entry.id, step, differs.then_some(country));
-        if let Some(pattern) = self.patterns.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(pattern) = self.patterns.read().get(&key) {
             return Ok(Arc::clone(pattern));
         }
         let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
         let pattern = Arc::new(compose(rules, &self.config.name, country, &entry.plan.columns)?);
-        self.patterns.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&pattern));
+        self.patterns.write().insert(key, Arc::clone(&pattern));
         Ok(pattern)
     }
 
     /// The cap of a step, if limits or prices apply.
     pub(super) fn cap(&self, entry: &Entry, step: StepIndex) -> Option<Arc<Cap>> {
         let key = (entry.id, step);
-        if let Some((edition, cap)) = self.caps.read().unwrap_or_else(PoisonError::into_inner).get(&key)
+        if let Some((edition, cap)) = self.caps.read().get(&key)
             && *edition == entry.edition
         {
             return cap.clone();
         }
         let cap = entry.plan.step(step).and_then(|rules| tariff::cap(&entry.plan, rules)).map(Arc::new);
-        self.caps.write().unwrap_or_else(PoisonError::into_inner).insert(key, (entry.edition, cap.clone()));
+        self.caps.write().insert(key, (entry.edition, cap.clone()));
         cap
     }
 
@@ -423,8 +425,8 @@ impl Lane {
     pub fn schedule_all(&self) {
         let in_play = self.book.in_play();
         let is_current = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
-        self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| is_current(*batch));
-        self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| is_current(*batch));
+        self.patterns.write().retain(|(batch, _, _), _| is_current(*batch));
+        self.caps.write().retain(|(batch, _), _| is_current(*batch));
         // Isolated messages that were never sent, because their campaign was called off before.
         self.isolated.retain(is_current);
         for entry in in_play {

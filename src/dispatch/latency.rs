@@ -1,6 +1,6 @@
 //! The time from claim to record, as a histogram of whole milliseconds.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::Mutex;
 
 use crate::domain::Span;
 
@@ -18,7 +18,7 @@ impl Default for Latency {
 
 impl Latency {
     pub(super) fn add(&self, spans: impl Iterator<Item = Span>) {
-        let mut counts = self.lock();
+        let mut counts = self.0.lock();
         for span in spans {
             let bucket = usize::try_from(span.millis()).unwrap_or(LONGEST).min(LONGEST);
             counts[bucket] += 1;
@@ -27,7 +27,7 @@ impl Latency {
 
     /// The time that `percent` of all messages took at most.
     pub fn percentile(&self, percent: u64) -> Span {
-        let counts = self.lock();
+        let counts = self.0.lock();
         let rank = counts.iter().sum::<u64>() * percent / 100;
         let mut seen = 0;
         let found = counts.iter().position(|count| {
@@ -35,10 +35,6 @@ impl Latency {
             seen > rank
         });
         Span::from_millis(i64::try_from(found.unwrap_or(0)).unwrap_or(i64::MAX))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

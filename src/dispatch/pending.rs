@@ -4,8 +4,9 @@
 //! ready, and only then its tokens are taken. A slow resolver therefore causes no burst, and a cancel stops waiting
 //! requests.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
@@ -46,19 +47,15 @@ impl PendingRequest {
 
     /// Ends the request and returns its messages. It cannot be sent after that.
     pub(super) fn end(&self) -> Vec<Job> {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         (waiting.tokens, waiting.begun) = (None, None);
         std::mem::take(&mut waiting.jobs)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Gate for PendingRequest {
     fn open(&self) -> bool {
-        let (lane, mut waiting) = (&self.lane, self.lock());
+        let (lane, mut waiting) = (&self.lane, self.waiting.lock());
         // Counted before the checks: a command that stops the lane after them waits for this request.
         let begun = lane.begin();
         let now = lane.clock.now();

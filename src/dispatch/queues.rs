@@ -1,8 +1,8 @@
 //! The queues of a lane that may have messages to claim, and from when.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::domain::{Queue, Timestamp};
@@ -28,7 +28,7 @@ impl Queues {
     ///
     /// The claimer uses it for a queue that it has just taken out. If it woke itself, it would never rest.
     pub(super) fn schedule(&self, queue: Queue, at: Timestamp) {
-        let mut queues = self.lock();
+        let mut queues = self.due.lock();
         let from = queues.entry(queue).or_insert(at);
         *from = at.min(*from);
     }
@@ -40,7 +40,7 @@ impl Queues {
 
     /// Takes out the queues that are due.
     pub(super) fn take_due(&self, now: Timestamp) -> Vec<Queue> {
-        let mut queues = self.lock();
+        let mut queues = self.due.lock();
         let mut ready: Vec<_> = queues.iter().filter(|(_, from)| **from <= now).map(|(queue, _)| *queue).collect();
         for queue in &ready {
             queues.remove(queue);
@@ -51,15 +51,11 @@ impl Queues {
 
     /// When the next queue is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.lock().values().min().copied()
+        self.due.lock().values().min().copied()
     }
 
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Queue, Timestamp>> {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

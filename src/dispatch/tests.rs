@@ -1,10 +1,11 @@
 //! Tests of a running lane without a network.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -52,12 +53,12 @@ impl Transport for Says {
         if !gate.open() {
             return Err(Broken::Withdrawn);
         }
-        *self.requests.lock().unwrap() += 1;
+        *self.requests.lock() += 1;
         Ok(RawAnswer { status: self.status, retry_after: None, body: self.body.into() })
     }
 
     async fn details(&self, _: &crate::domain::Umid) -> Result<RawAnswer, Broken> {
-        *self.reads.lock().unwrap() += 1;
+        *self.reads.lock() += 1;
         if self.reads_take_a_moment.load(Ordering::Relaxed) {
             tokio::task::yield_now().await;
         }
@@ -304,7 +305,7 @@ async fn a_refused_batch_puts_one_hold_and_later_answers_to_it_none() {
     let [(hold, begun)] = &desk.holds.unwritten()[..] else { panic!("{:?}", desk.holds) };
     let seq = desk.store.hold(hold.clone(), *begun).await.unwrap();
     desk.holds.written(hold, seq);
-    assert_eq!(*desk.requests.lock().unwrap(), 1);
+    assert_eq!(*desk.requests.lock(), 1);
     // Another request began before the hold, an operator releases the hold, and only then its answer comes.
     let begun = desk.clock.now();
     let late = desk.jobs(batch, 10).await;

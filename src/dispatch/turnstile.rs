@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -95,9 +96,9 @@ impl Turnstile {
         if jobs.is_empty() {
             return;
         }
-        self.lock().ready.extend(jobs);
+        self.inner.lock().ready.extend(jobs);
         self.filled.notify_one();
-        if let Some(workers) = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(workers) = self.workers.lock().take() {
             // The channel has room for each lane, and its receiver lives as long as its senders.
             let _ = workers.try_send(Arc::clone(self));
         }
@@ -114,13 +115,13 @@ impl Turnstile {
 
     /// Closes the turnstile: no more messages will be added.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        self.inner.lock().closed = true;
         self.filled.notify_one();
     }
 
     /// Number of claimed messages that wait here.
     pub(super) fn waiting(&self) -> u32 {
-        u32::try_from(self.lock().ready.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.inner.lock().ready.len()).unwrap_or(u32::MAX)
     }
 
     /// Waits for the next request; `None` after the claimer has ended and all messages are gone.
@@ -229,7 +230,7 @@ impl Turnstile {
         let lane = &self.lane;
         let now = lane.clock.now();
         if self.has_lapsed(now) {
-            let inner = self.lock();
+            let inner = self.inner.lock();
             return if inner.ready.is_empty() && inner.closed { Next::Closed } else { Next::Lapsed };
         }
         if first_in_line {
@@ -239,7 +240,7 @@ impl Turnstile {
                 return Next::Requeue(back, None);
             }
         }
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.ready.is_empty() {
             return if inner.closed { Next::Closed } else { Next::Empty };
         }
@@ -285,7 +286,7 @@ impl Turnstile {
 
     /// Takes out the first messages that may not be sent.
     fn take_stopped(&self, now: Timestamp) -> Vec<Job> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let mut stopped = Vec::new();
         while self.is_stopped(&inner, now) {
             stopped.extend(inner.ready.pop_front());
@@ -332,9 +333,5 @@ impl Turnstile {
         if left <= enough && left + taken > enough {
             self.lane.queues.wake();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

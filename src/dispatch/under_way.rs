@@ -1,8 +1,9 @@
 //! Requests that have begun and are not answered yet.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -20,12 +21,12 @@ pub(super) struct UnderWay(Mutex<TaskTracker>);
 impl UnderWay {
     /// Counts a request as begun.
     pub(super) fn begin(&self) -> Begun {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).token()
+        self.0.lock().token()
     }
 
     /// Takes the requests begun so far; later ones are not among them.
     fn up_to_now(&self) -> TaskTracker {
-        let begun = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let begun = std::mem::take(&mut *self.0.lock());
         begun.close();
         begun
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -132,7 +133,7 @@ impl Idle {
     /// Takes the open connection that was used last.
     pub(super) fn take(&self) -> Option<Connection> {
         loop {
-            let (mut connection, since) = self.lock().connections.pop_back()?;
+            let (mut connection, since) = self.0.waiting.lock().connections.pop_back()?;
             if since.elapsed() < IDLE && connection.is_open() {
                 return Some(connection);
             }
@@ -154,7 +155,7 @@ impl Idle {
         if !connection.is_open() {
             return;
         }
-        let mut waiting = self.lock();
+        let mut waiting = self.0.waiting.lock();
         waiting.connections.push_back((connection, now()));
         if !std::mem::replace(&mut waiting.has_closer, true) {
             tokio::spawn(self.clone().close_unused());
@@ -167,20 +168,16 @@ impl Idle {
     async fn close_unused(self) {
         while let Some(oldest) = self.oldest() {
             tokio::time::sleep_until(oldest + IDLE).await;
-            while self.lock().connections.pop_front_if(|(_, since)| since.elapsed() >= IDLE).is_some() {}
+            while self.0.waiting.lock().connections.pop_front_if(|(_, since)| since.elapsed() >= IDLE).is_some() {}
         }
     }
 
     /// When the connection that has been unused longest was returned; `None` also ends this task.
     fn oldest(&self) -> Option<Instant> {
-        let mut waiting = self.lock();
+        let mut waiting = self.0.waiting.lock();
         let oldest = waiting.connections.front().map(|(_, since)| *since);
         waiting.has_closer = oldest.is_some();
         oldest
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,7 +188,7 @@ fn now() -> Instant {
 
 impl std::fmt::Debug for Idle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Idle({})", self.lock().connections.len())
+        write!(f, "Idle({})", self.0.waiting.lock().connections.len())
     }
 }
 

@@ -2,8 +2,9 @@
 //! carry our ids.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::incoming::Incoming;
@@ -77,7 +78,7 @@ impl Naming {
     }
 
     pub(super) async fn known(&self, store: &dyn Store) -> store::Result<Arc<BTreeSet<String>>> {
-        let known = self.loaded(store).await?.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.loaded(store).await?.lock();
         Ok(Arc::clone(&known))
     }
 
@@ -122,7 +123,7 @@ impl Naming {
     /// Adds lanes whose rows are on disk.
     pub(super) async fn add(&self, lanes: BTreeSet<String>, store: &dyn Store) -> store::Result<()> {
         if !lanes.is_empty() {
-            let mut known = self.loaded(store).await?.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.loaded(store).await?.lock();
             Arc::make_mut(&mut known).extend(lanes);
         }
         Ok(())

@@ -6,9 +6,10 @@ mod samples;
 mod tries;
 mod verifier;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::applier::{Applier, ApplierOptions, Listening};
 use super::callbacks::{Callback, Throttled};
@@ -144,7 +145,7 @@ impl Desk {
         let book = Arc::new(Book::new(Arc::clone(&store)));
         let throttled = Arc::new(Mutex::new(Vec::new()));
         let reports = Arc::clone(&throttled);
-        let record = Callback::new(move |report| reports.lock().unwrap().push(report));
+        let record = Callback::new(move |report| reports.lock().push(report));
         let (applier, intake) = applier(&store, &book, &clock, lanes, Vec::new(), record);
         Self { store, book, clock, applier, intake, lane, key: MessageKey { batch, n: 0 }, throttled }
     }

@@ -6,9 +6,10 @@
 //! search is sampled, so a stranger who posts all the time cannot hide the provider's receipts.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::applier::{Listening, find};
 use super::incoming::unproven_receipts;
@@ -156,9 +157,9 @@ impl Verifier {
         may
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Counted> {
         // A panic here leaves a count that is correct or one short.
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counted.lock()
     }
 }
 

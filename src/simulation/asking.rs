@@ -39,7 +39,7 @@ async fn after_a_long_gap_only_recipients_not_reached_fall_back() {
         }
     }
     world.send().await;
-    let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().unwrap().iter().map(|key| key.n).collect();
+    let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().iter().map(|key| key.n).collect();
     assert_eq!(sms, (0..30).filter(|n| n % 3 != 0).collect());
     let texts: Vec<String> =
         world.store.events(0, 20).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
@@ -59,7 +59,7 @@ async fn the_message_with_the_earliest_end_is_queried_first() {
         world.set_details(&sooner, n, DetailsAnswer::State("delivered"));
     }
     world.seconds(6).await;
-    let asked: Vec<_> = world.provider.asked.lock().unwrap().iter().map(|(_, key)| key.batch).collect();
+    let asked: Vec<_> = world.provider.asked.lock().iter().map(|(_, key)| key.batch).collect();
     assert_eq!(asked, [[sooner.batch; 3], [later.batch; 3]].concat());
 }
 
@@ -243,7 +243,7 @@ async fn missing_webhooks_cause_no_fallback_though_few_queries_fit_in_time() {
     for n in 0..60 {
         assert_eq!(world.message(&launched, n).await.outcome(), Some(Outcome::Reached), "{n}");
     }
-    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    assert_eq!(*world.provider.sms.lock(), []);
     let events = world.store.events(0, 20).await.unwrap();
     assert!(events.iter().any(|(_, event)| event.text().contains("its webhooks do not arrive")), "{events:?}");
 }
@@ -287,7 +287,7 @@ async fn an_hour_of_downtime_causes_no_fallback_after_delivery() {
     let mut fell_back = std::collections::BTreeSet::new();
     let mut kinds = std::collections::BTreeMap::<_, u32>::new();
     {
-        let model = world.provider.model.as_ref().unwrap().lock().unwrap();
+        let model = world.provider.model.as_ref().unwrap().lock();
         assert_eq!(model.seen().throttled, 0, "never more than one query a second");
         assert_eq!(model.seen().questions, 60, "one for each");
         let messages = (0..model.message_count()).filter_map(|n| model.message(n));
@@ -304,6 +304,6 @@ async fn an_hour_of_downtime_causes_no_fallback_after_delivery() {
         let present = world.message(&launched, n).await;
         assert_eq!(present.outcome() == Some(Outcome::Reached), !fell_back.contains(&n), "{n}: {present:?}");
     }
-    let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().unwrap().iter().map(|key| key.n).collect();
+    let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().iter().map(|key| key.n).collect();
     assert_eq!(sms, fell_back);
 }

@@ -35,7 +35,7 @@ fn text(recipients: std::ops::Range<u32>, of_first: &str, then: &str) -> String 
 
 impl World {
     pub(super) fn sent_count(&self) -> usize {
-        self.provider.taken.lock().unwrap().len() + self.provider.sms.lock().unwrap().len()
+        self.provider.taken.lock().len() + self.provider.sms.lock().len()
     }
 
     /// Stores a message from a recipient, which opens a window of a day.
@@ -92,12 +92,12 @@ impl World {
 
     /// Returns how many messages of a campaign were sent on WhatsApp.
     fn sent_of(&self, launched: &Launched) -> usize {
-        self.provider.taken.lock().unwrap().iter().filter(|(_, key)| key.batch == launched.batch).count()
+        self.provider.taken.lock().iter().filter(|(_, key)| key.batch == launched.batch).count()
     }
 
     /// Returns how many different recipients were sent a message on WhatsApp.
     fn recipient_count(&self) -> usize {
-        self.provider.taken.lock().unwrap().iter().map(|(_, key)| key.n).collect::<BTreeSet<_>>().len()
+        self.provider.taken.lock().iter().map(|(_, key)| key.n).collect::<BTreeSet<_>>().len()
     }
 
     /// Lets an hour pass; everything that may be sent is sent at its beginning.
@@ -135,7 +135,7 @@ impl World {
 
     /// Checks that the provider never sees more recipients in a rolling day than the tier allows.
     fn check_tier(&self, tier: usize) {
-        let taken = self.provider.taken.lock().unwrap();
+        let taken = self.provider.taken.lock();
         for (index, (at, _)) in taken.iter().enumerate() {
             let day = taken[..=index].iter().filter(|(before, _)| *before + DAY > *at);
             let recipients: BTreeSet<MessageKey> = day.map(|(_, key)| *key).collect();
@@ -233,7 +233,7 @@ async fn on_tier_spent_fall_back_uses_the_next_step_on_day_one() {
     let steps = "[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
     campaign(&world, "on_tier_spent = \"fall_back\"\nfallback_after = \"30d\"", steps).await;
     world.hour().await;
-    assert_eq!((world.recipient_count(), world.provider.sms.lock().unwrap().len()), (250, 750));
+    assert_eq!((world.recipient_count(), world.provider.sms.lock().len()), (250, 750));
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn an_outage_both_ways_makes_no_delivered_message_fall_back() {
     world.seconds(240).await;
     assert_eq!(outcomes(&world, &launched, 100).await, vec![Some(Outcome::Reached); 100]);
     world.send().await;
-    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    assert_eq!(*world.provider.sms.lock(), []);
     world.check_query_rate();
     // The reads keep the proof recent: the doubt is little longer than the outage.
     let gaps = world.store.gaps().await.unwrap();
@@ -99,7 +99,7 @@ async fn fallbacks_decided_before_the_failure_was_seen_return_to_awaiting() {
     world.seconds(60).await;
     assert_eq!(outcomes(&world, &launched, 5).await, vec![Some(Outcome::Reached); 5]);
     world.send().await;
-    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    assert_eq!(*world.provider.sms.lock(), []);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_submitted_fallback_is_not_recalled_while_it_waits_for_a_retry() {
     world.idle(901).await;
     world.node.fire().await.unwrap();
     world.send().await;
-    assert_eq!(world.provider.sms.lock().unwrap().len(), 1);
+    assert_eq!(world.provider.sms.lock().len(), 1);
     world.receipt_for(&launched, 0, "undelivered", FAULT_OF_THE_LANE).await;
     let waits = world.message(&launched, 0).await;
     assert!(matches!(waits.state, State::Queued { .. }) && waits.tries == 1, "{waits:?}");
@@ -140,7 +140,7 @@ async fn lost_webhooks_cause_three_queries_before_sixty_fallbacks() {
     world.seconds(300).await;
     assert_eq!(outcomes(&world, &launched, 60).await, vec![Some(Outcome::Reached); 60]);
     world.send().await;
-    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    assert_eq!(*world.provider.sms.lock(), []);
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn a_deadline_waits_for_a_receipt_that_may_adopt_its_attempt() {
             post_nameless_receipt(&mut world).await;
         }
         a_minute_passes(&mut world).await;
-        assert_eq!(world.provider.sms.lock().unwrap().len(), sms);
+        assert_eq!(world.provider.sms.lock().len(), sms);
         assert_eq!(world.message(&launched, 0).await.outcome(), arrives.then_some(Outcome::Reached));
     }
 }
@@ -274,7 +274,7 @@ async fn a_deadline_waits_for_an_adopting_receipt_after_a_long_gap() {
 /// Checks that the first recipient of a launch becomes reached, without an SMS.
 async fn check_reached(world: &mut World, launched: &Launched) {
     a_minute_passes(world).await;
-    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    assert_eq!(*world.provider.sms.lock(), []);
     assert_eq!(world.message(launched, 0).await.outcome(), Some(Outcome::Reached));
 }
 

@@ -52,7 +52,7 @@ impl World {
     }
 
     fn sms(&self) -> usize {
-        self.provider.sms.lock().unwrap().len()
+        self.provider.sms.lock().len()
     }
 
     async fn resume_steps(&mut self, launched: &Launched) {
@@ -102,7 +102,7 @@ async fn a_message_limit_of_a_campaign_counts_all_steps_together() {
     world.send().await;
     world.post_receipts(&launched, 0..8, "undelivered").await;
     world.send().await;
-    assert_eq!((world.provider.taken.lock().unwrap().len(), world.sms()), (8, 4));
+    assert_eq!((world.provider.taken.lock().len(), world.sms()), (8, 4));
     let (state, why) = world.state(&launched).await;
     assert_eq!(state, BatchState::Paused);
     assert!(why.contains("the campaign has sent 12 messages; its max_messages is 12"), "{why}");
@@ -165,14 +165,14 @@ async fn a_budget_counts_prices_by_country_and_parts_and_is_not_overdrawn() {
 #[tokio::test]
 async fn a_message_that_is_not_submitted_costs_nothing() {
     let (mut world, _folder) = with_prices("channel,price\nSMS,0.10\n").await;
-    world.provider.out.lock().unwrap().insert("sms".to_owned());
+    world.provider.out.lock().insert("sms".to_owned());
     let text = format!("budget = 0.55\n{}[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n", numbers(9, 0));
     let launched = world.launch_of(&text).await;
     for _ in 0..5 {
         world.send().await;
     }
     assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (0, "0.00"));
-    world.provider.out.lock().unwrap().clear();
+    world.provider.out.lock().clear();
     for _ in 0..200 {
         world.send().await;
     }
@@ -274,7 +274,7 @@ async fn a_step_paused_by_an_operator_sends_nothing_while_others_continue() {
     world.send().await;
     world.post_receipts(&launched, 0..5, "undelivered").await;
     world.send().await;
-    assert_eq!((world.provider.taken.lock().unwrap().len(), world.sms()), (5, 0));
+    assert_eq!((world.provider.taken.lock().len(), world.sms()), (5, 0));
     world.resume_steps(&launched).await;
     world.send().await;
     assert_eq!(world.sms(), 5);

@@ -26,7 +26,7 @@ impl World {
     }
 
     fn sent(&self) -> Vec<(BatchId, u32)> {
-        self.provider.sms.lock().unwrap().iter().map(|key| (key.batch, key.n)).collect()
+        self.provider.sms.lock().iter().map(|key| (key.batch, key.n)).collect()
     }
 }
 

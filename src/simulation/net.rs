@@ -7,8 +7,9 @@ mod hooks;
 mod way;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 pub(super) use account::{Missed, Trouble, Truth};
@@ -152,13 +153,13 @@ pub(super) struct Line {
 #[async_trait::async_trait]
 impl Transport for Line {
     async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
-        let answered = self.net.lock().post(to, body, (self.life, self.lane), gate);
+        let answered = self.net.0.lock().post(to, body, (self.life, self.lane), gate);
         // The line drops the sender of an answer only when the process has died.
         answered.await.unwrap_or_else(|_| panic!("a request continued in a process that has died"))
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        self.net.lock().details(umid, Asker { life: self.life, lane: Some(self.lane).filter(|_| !self.is_of_asker) })
+        self.net.0.lock().details(umid, Asker { life: self.life, lane: Some(self.lane).filter(|_| !self.is_of_asker) })
     }
 }
 
@@ -196,29 +197,29 @@ impl Net {
     }
 
     pub(super) fn set_trouble(&self, trouble: Trouble) {
-        self.lock().trouble = trouble;
+        self.0.lock().trouble = trouble;
     }
 
     /// Cuts the line, or mends it with `None`.
     pub(super) fn cut(&self, cut: Option<Cut>) {
-        self.lock().cut = cut;
+        self.0.lock().cut = cut;
     }
 
     /// Returns until when no webhook gets through; `None` if the line carries webhooks.
     pub(super) fn webhooks_cut_until(&self) -> Option<Timestamp> {
-        let inner = self.lock();
+        let inner = self.0.lock();
         inner.cut_now().filter(|cut| cut.webhooks).map(|cut| cut.until)
     }
 
     /// Whether the present server knows that what the provider sent at each of these times may not have arrived.
     pub(super) fn may_have_missed(&self, sent: &[Timestamp], now: Timestamp) -> bool {
-        let inner = self.lock();
+        let inner = self.0.lock();
         inner.proofs.last().is_some_and(|proof| sent.iter().all(|sent| proof.may_have_missed(*sent, now)))
     }
 
     /// Changes what the provider does wrong by itself.
     pub(super) fn change_faults(&self, change: impl FnOnce(&mut crate::simulator::Faults)) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let mut faults = inner.model.faults().clone();
         change(&mut faults);
         inner.model.set_faults(faults);
@@ -232,28 +233,28 @@ impl Net {
                 delivery.undelivered_codes.retain(|code| *code != 2_015);
             }
         };
-        self.lock().model.change_profile(refuses_numbers);
+        self.0.lock().model.change_profile(refuses_numbers);
     }
 
     /// Returns the number of requests that wait for their answer.
     pub(super) fn held(&self) -> usize {
-        self.lock().held.len()
+        self.0.lock().held.len()
     }
 
     /// Returns the number of requests of one server that wait for their answer.
     pub(super) fn held_by(&self, life: usize) -> usize {
-        self.lock().held.iter().filter(|held| held.request.life == life).count()
+        self.0.lock().held.iter().filter(|held| held.request.life == life).count()
     }
 
     /// Returns the notifier of requests that reach the line.
     pub(super) fn has_begun(&self) -> Arc<Notify> {
-        Arc::clone(&self.lock().has_begun)
+        Arc::clone(&self.0.lock().has_begun)
     }
 
     /// Moves one of the requests on: to its connection, to the provider, or to its answer. Returns whose request was
     /// answered.
     pub(super) fn answer(&self, which: usize) -> Option<usize> {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         if which >= inner.held.len() {
             return None;
         }
@@ -274,7 +275,7 @@ impl Net {
 
     /// Registers a server that starts. Returns the number of its process.
     pub(super) fn start(&self) -> usize {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let (circuits, now) = (Circuits::new(&inner.connections), inner.clock.now());
         inner.circuits.push(circuits);
         let bare_refusals = inner.bare_refusals.last().map(BareRefusals::of_successor).unwrap_or_default();
@@ -286,14 +287,14 @@ impl Net {
 
     /// Notes that an operator resumed a lane.
     pub(super) fn resume_lane(&self, lane: usize) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let now = inner.clock.now();
         inner.bare_refusals.iter_mut().for_each(|of_life| of_life.resume(lane, now));
     }
 
     /// Drops the answers for a server that has died. What it had sent may still reach the provider.
     pub(super) fn hang_up(&self, life: usize) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let all = std::mem::take(&mut inner.held);
         let (gone, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|held| held.request.life == life);
         inner.held = others;
@@ -306,31 +307,31 @@ impl Net {
 
     /// Takes the messages that were sent since the last call.
     pub(super) fn posted(&self) -> Vec<Posted> {
-        std::mem::take(&mut self.lock().posted)
+        std::mem::take(&mut self.0.lock().posted)
     }
 
     /// Takes the messages that reached the provider since the last call.
     pub(super) fn arrived(&self) -> Vec<Arrived> {
-        std::mem::take(&mut self.lock().arrived)
+        std::mem::take(&mut self.0.lock().arrived)
     }
 
     /// Takes the messages that the provider accepted since the last call, each with the number of its copy.
     pub(super) fn accepted(&self) -> Vec<(Posted, usize)> {
-        std::mem::take(&mut self.lock().accepted)
+        std::mem::take(&mut self.0.lock().accepted)
     }
 
     pub(super) fn has_moved(&self) -> bool {
-        let inner = self.lock();
+        let inner = self.0.lock();
         !inner.posted.is_empty() || !inner.arrived.is_empty()
     }
 
     pub(super) fn truth(&self, attempt: AttemptId) -> Truth {
-        self.lock().truths.get(&attempt).cloned().unwrap_or_default()
+        self.0.lock().truths.get(&attempt).cloned().unwrap_or_default()
     }
 
     /// Takes out the due webhooks.
     pub(super) fn due(&self) -> Vec<Hook> {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let now = inner.clock.now();
         inner.tick();
         let (due, later) = std::mem::take(&mut inner.hooks).into_iter().partition(|hook| hook.at <= now);
@@ -340,7 +341,7 @@ impl Net {
 
     /// Puts back a webhook that was taken out; it arrives later, and that is no fault.
     pub(super) fn put_back(&self, hook: Hook) {
-        self.lock().hooks.push(hook);
+        self.0.lock().hooks.push(hook);
     }
 
     /// Notes that the server acknowledged a webhook. Returns the opt-out or opt-in that it contains.
@@ -351,7 +352,7 @@ impl Net {
         if hook.nameless {
             return None;
         }
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let (attempt, _, report) = inner.news(&hook.event)?;
         inner.naming.extend(channel_of(&hook.event));
         let truth = inner.truths.entry(attempt).or_default();
@@ -364,13 +365,13 @@ impl Net {
 
     /// Whether we acknowledged a receipt of this channel with our id.
     pub(super) fn names_ours(&self, channel: Channel) -> bool {
-        self.lock().naming.contains(&channel)
+        self.0.lock().naming.contains(&channel)
     }
 
     /// Notes that a webhook was not acknowledged: the provider repeats it or drops it. `is_cut` means that it never
     /// reached us.
     pub(super) fn missed(&self, mut hook: Hook, is_cut: bool) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let now = inner.clock.now();
         let again = REPEATS.get(hook.tried).map(|rest| now + *rest);
         if let Some((attempt, copy, report)) = inner.news(&hook.event)
@@ -396,13 +397,9 @@ impl Net {
 
     /// Returns when the provider or a webhook next acts by itself.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        let inner = self.lock();
+        let inner = self.0.lock();
         let hooks = inner.hooks.iter().map(|hook| hook.at);
         hooks.chain(inner.model.next_due()).min()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -83,8 +83,8 @@ impl Parted {
     async fn post_webhooks(&mut self) {
         let now = self.world.clock.now();
         let model = self.world.provider.model.as_ref().unwrap();
-        let mut posted = model.lock().unwrap().tick(now);
-        posted.extend(self.world.provider.webhooks.lock().unwrap().drain(..));
+        let mut posted = model.lock().tick(now);
+        posted.extend(self.world.provider.webhooks.lock().drain(..));
         self.waiting.extend(posted.into_iter().map(|webhook| Waiting { event: webhook.event, at: now, tried: 0 }));
         let (due, later): (Vec<Waiting>, Vec<Waiting>) =
             std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.at <= now);
@@ -114,7 +114,7 @@ impl Parted {
 
     /// Returns every message that the provider took.
     pub(super) fn taken(&self) -> Vec<MessageSeen> {
-        let model = self.world.provider.model.as_ref().unwrap().lock().unwrap();
+        let model = self.world.provider.model.as_ref().unwrap().lock();
         (0..model.message_count()).filter_map(|n| model.message(n)).collect()
     }
 }

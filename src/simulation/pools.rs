@@ -103,7 +103,7 @@ async fn a_held_lane_of_a_pool_is_replaced_and_gets_its_recipients_back() {
 #[tokio::test]
 async fn a_lane_is_replaced_after_a_long_outage_and_not_after_a_short_one() {
     let mut world = World::of(&config(&THREE), None).await;
-    world.provider.out.lock().unwrap().insert("two".to_owned());
+    world.provider.out.lock().insert("two".to_owned());
     let launched = world.launch_of(&to_ninety()).await;
     world.send().await;
     let begun = world.lanes_of(&launched).await;
@@ -115,14 +115,14 @@ async fn a_lane_is_replaced_after_a_long_outage_and_not_after_a_short_one() {
     let lanes = world.lanes_of(&launched).await;
     assert_eq!(lanes.len(), 90);
     assert!(lanes.values().all(|lane| lane != "two"));
-    assert_eq!(world.provider.sms.lock().unwrap().len(), 90, "each once");
+    assert_eq!(world.provider.sms.lock().len(), 90, "each once");
 }
 
 #[tokio::test]
 async fn an_outage_of_one_lane_delays_no_other_and_causes_no_fallback() {
     let viber = "[[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n";
     let mut world = World::of(&(config(&[THREE[0]]) + viber), None).await;
-    world.provider.out.lock().unwrap().insert("viber".to_owned());
+    world.provider.out.lock().insert("viber".to_owned());
     let first = "channel = \"Viber\"\ntext = \"Hello\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"";
     let out = campaign((0..20).map(|n| 6_591_000_000 + n), "").replace("channel = \"SMS\"", first);
     let out = world.launch_of(&out).await;
@@ -130,17 +130,17 @@ async fn an_outage_of_one_lane_delays_no_other_and_causes_no_fallback() {
     for _ in 0..5 {
         world.send().await;
     }
-    assert_eq!((world.lanes_of(&other).await.len(), world.provider.sms.lock().unwrap().len()), (20, 20));
-    assert_eq!(world.provider.taken.lock().unwrap().len(), 0);
+    assert_eq!((world.lanes_of(&other).await.len(), world.provider.sms.lock().len()), (20, 20));
+    assert_eq!(world.provider.taken.lock().len(), 0);
     for n in 0..20 {
         assert!(matches!(world.message(&out, n).await.state, State::Queued { .. } | State::Sending { .. }), "{n}");
     }
-    world.provider.out.lock().unwrap().clear();
+    world.provider.out.lock().clear();
     for _ in 0..120 {
         world.send().await;
     }
     assert_eq!(world.lanes_of(&out).await.values().filter(|lane| *lane == "viber").count(), 20);
-    assert_eq!(world.provider.sms.lock().unwrap().len(), 20, "no message fell back");
+    assert_eq!(world.provider.sms.lock().len(), 20, "no message fell back");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_country_uses_the_lanes_that_name_it_and_no_others_replace_them() {
     let pair = |country: &str, lane: &str| (country.to_owned(), lane.to_owned());
     let all = [pair("+60", "asia"), pair("+49", "rest"), pair("+65", "asia"), pair("+65", "sg")];
     assert_eq!(by_country(world.lanes_of(&launched).await), BTreeSet::from(all));
-    let sources: BTreeSet<String> = world.provider.sources.lock().unwrap().values().cloned().collect();
+    let sources: BTreeSet<String> = world.provider.sources.lock().values().cloned().collect();
     assert_eq!(sources, ["68886", "ACME", "ACME SG"].map(str::to_owned).into());
     // Another lane may replace one of Singapore's two. No lane may replace the only one of Malaysia or of the rest.
     for lane in ["sg", "rest"] {
@@ -211,7 +211,7 @@ async fn an_sms_has_the_sender_that_its_step_names_for_the_country() {
     let mut world = World::of(&config(&[("sms", "source = \"LANE\"")]), None).await;
     let numbers = [6_591_000_000, 60_121_000_000, 4_915_112_000_000];
     let sender = |world: &World, launched: &Launched| {
-        let sources = world.provider.sources.lock().unwrap();
+        let sources = world.provider.sources.lock();
         (0..3).map(|n| sources[&MessageKey { batch: launched.batch, n }].clone()).collect::<Vec<_>>()
     };
     for (step, expected) in [

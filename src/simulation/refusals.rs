@@ -60,12 +60,12 @@ async fn reached_on_viber(world: &mut World, launched: &Launched) {
         let present = world.message(launched, n).await;
         assert!(matches!(present.state, State::Queued { .. }) && present.step == StepIndex::FIRST, "{n}: {present:?}");
     }
-    *world.provider.refuses.lock().unwrap() = None;
-    let refused = world.provider.taken.lock().unwrap().len();
+    *world.provider.refuses.lock() = None;
+    let refused = world.provider.taken.lock().len();
     release(world, launched).await;
     world.send().await;
-    assert_eq!(world.provider.taken.lock().unwrap().len() - refused, RECIPIENTS as usize);
-    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    assert_eq!(world.provider.taken.lock().len() - refused, RECIPIENTS as usize);
+    assert_eq!(*world.provider.sms.lock(), []);
     for n in 0..RECIPIENTS {
         world.receipt_of_try(launched, n, "delivered").await;
         assert_eq!(world.message(launched, n).await.outcome(), Some(Outcome::Reached));
@@ -77,7 +77,7 @@ async fn reached_on_viber(world: &mut World, launched: &Launched) {
 #[tokio::test]
 async fn twenty_equal_refusals_recall_their_fallbacks_for_another_try() {
     let mut world = World::begin().await;
-    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    *world.provider.refuses.lock() = Some(3_041);
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 19).await;
     assert_eq!(fell_back(&world, &launched).await, 19);
@@ -102,7 +102,7 @@ fn refusals_not_about_numbers() -> impl Iterator<Item = u32> {
 async fn refusals_of_a_text_without_variables_leave_no_fallback() {
     for code in refusals_not_about_numbers() {
         let mut world = World::begin().await;
-        *world.provider.refuses.lock().unwrap() = Some(code);
+        *world.provider.refuses.lock() = Some(code);
         let launched = launch_text(&world, "Hello", RECIPIENTS).await;
         world.send().await;
         world.send().await;
@@ -149,7 +149,7 @@ async fn twenty_receipts_about_their_recipients_hold_nothing() {
 async fn a_fallback_that_was_submitted_is_not_recalled() {
     const FAULT_OF_THE_LANE: u32 = 42;
     let mut world = World::begin().await;
-    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    *world.provider.refuses.lock() = Some(3_041);
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 19).await;
     let now = world.clock.now();
@@ -164,7 +164,7 @@ async fn a_fallback_that_was_submitted_is_not_recalled() {
     for n in 0..19 {
         world.receipt_for(&launched, n, "undelivered", FAULT_OF_THE_LANE).await;
     }
-    let sms = world.provider.sms.lock().unwrap().len();
+    let sms = world.provider.sms.lock().len();
     assert_eq!(sms, 19);
     send_first(&mut world, 1).await;
     world.seconds(1).await;
@@ -177,7 +177,7 @@ async fn a_fallback_that_was_submitted_is_not_recalled() {
 #[tokio::test]
 async fn a_crash_between_a_hold_and_its_recall_forgets_neither() {
     let mut world = World::begin().await;
-    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    *world.provider.refuses.lock() = Some(3_041);
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 19).await;
     world.send().await;
@@ -191,7 +191,7 @@ async fn a_crash_between_a_hold_and_its_recall_forgets_neither() {
 #[tokio::test]
 async fn refusals_that_are_recorded_together_cause_no_fallback() {
     let mut world = World::begin().await;
-    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    *world.provider.refuses.lock() = Some(3_041);
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 20).await;
     // The other claimed messages return to their queue.
@@ -203,7 +203,7 @@ async fn refusals_that_are_recorded_together_cause_no_fallback() {
 #[tokio::test]
 async fn a_resume_sends_messages_that_were_never_tried_first() {
     let mut world = World::begin().await;
-    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    *world.provider.refuses.lock() = Some(3_041);
     let launched = launch_to(&world, RECIPIENTS).await;
     send_first(&mut world, 20).await;
     // The other claimed messages return to their queue.
@@ -221,7 +221,7 @@ async fn a_resume_sends_messages_that_were_never_tried_first() {
 #[tokio::test]
 async fn nineteen_refusals_alike_hold_nothing() {
     let mut world = World::begin().await;
-    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    *world.provider.refuses.lock() = Some(3_041);
     let launched = launch_to(&world, 19).await;
     world.send().await;
     world.seconds(1).await;

@@ -11,7 +11,7 @@ const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account
 impl World {
     /// Sends what may be sent now and records nothing. Returns how many messages were sent.
     async fn unrecorded(&mut self) -> usize {
-        let before = self.provider.taken.lock().unwrap().len();
+        let before = self.provider.taken.lock().len();
         self.node.watch().await;
         for _ in 0..4 {
             self.node.claim(0, true).await.unwrap();
@@ -19,7 +19,7 @@ impl World {
                 hand.await;
             }
         }
-        self.provider.taken.lock().unwrap().len() - before
+        self.provider.taken.lock().len() - before
     }
 }
 

@@ -3,8 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+
+use parking_lot::Mutex;
 
 use super::fate::AllGone;
 use crate::campaign::{Draft, LaunchError, Launched, Launcher, Repeat};
@@ -58,9 +60,9 @@ pub(super) struct Provider {
 impl Provider {
     /// Returns the answer of the practice provider. Its webhooks wait until a test posts them.
     fn call(&self, method: Method, path: &str, body: &[u8]) -> Option<Result<RawAnswer, Broken>> {
-        let mut model = self.model.as_ref()?.lock().unwrap();
+        let mut model = self.model.as_ref()?.lock();
         let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages{path}"));
-        self.webhooks.lock().unwrap().extend(model.tick(now));
+        self.webhooks.lock().extend(model.tick(now));
         let call = Call { method, path: &path, authorization: Some("Bearer k"), body };
         let Reply::Response { status, body, .. } = model.call(&call, now).reply else { panic!("cut") };
         Some(Ok(RawAnswer { status, retry_after: None, body: body.into() }))
@@ -99,7 +101,7 @@ struct Line {
 
 impl Line {
     fn get_there(&self) -> Result<(), Broken> {
-        if self.provider.cut.lock().unwrap().contains(&self.lane) {
+        if self.provider.cut.lock().contains(&self.lane) {
             return Err(Broken::NotOffered { why: "no route to host".to_owned() });
         }
         Ok(())
@@ -110,7 +112,7 @@ impl Line {
 impl Transport for Line {
     async fn post(&self, _: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
         self.get_there()?;
-        if self.provider.out.lock().unwrap().contains(&self.lane) {
+        if self.provider.out.lock().contains(&self.lane) {
             return Err(Broken::NotOffered { why: "connection refused".to_owned() });
         }
         if !gate.open() {
@@ -121,15 +123,14 @@ impl Transport for Line {
         assert!(request["scheduled"].is_null(), "{request}");
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
         if request["channels"][0]["channel"] == "SMS" {
-            self.provider.sms.lock().unwrap().push(key_of(&id));
+            self.provider.sms.lock().push(key_of(&id));
             if let Some(source) = request["content"]["sms"]["source"].as_str() {
-                self.provider.sources.lock().unwrap().insert(key_of(&id), source.to_owned());
+                self.provider.sources.lock().insert(key_of(&id), source.to_owned());
             }
         } else {
-            self.provider.taken.lock().unwrap().push((self.provider.clock.now(), key_of(&id)));
+            self.provider.taken.lock().push((self.provider.clock.now(), key_of(&id)));
         }
-        if let Some(code) = self.provider.refuses.lock().unwrap().filter(|_| request["channels"][0]["channel"] != "SMS")
-        {
+        if let Some(code) = self.provider.refuses.lock().filter(|_| request["channels"][0]["channel"] != "SMS") {
             let body = serde_json::json!({ "code": code, "message": "refused" }).to_string();
             return Ok(RawAnswer { status: 400, retry_after: None, body: body.into() });
         }
@@ -144,7 +145,7 @@ impl Transport for Line {
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        if self.provider.out.lock().unwrap().contains(&self.lane) {
+        if self.provider.out.lock().contains(&self.lane) {
             return Err(Broken::NotOffered { why: "connection refused".to_owned() });
         }
         self.get_there()?;
@@ -162,12 +163,11 @@ impl Transport for Line {
             return Ok(RawAnswer { status: 404, retry_after: None, body });
         }
         let key = key_of(umid.as_str());
-        self.provider.asked.lock().unwrap().push((now, key));
+        self.provider.asked.lock().push((now, key));
         let answer = self
             .provider
             .details_answers
             .lock()
-            .unwrap()
             .get(&key)
             .copied()
             .unwrap_or(DetailsAnswer::Status(404, r#"{"code":1300}"#));
@@ -324,7 +324,7 @@ impl World {
 
     /// Cuts these lanes from the provider, or connects them again.
     pub(super) fn set_cut(&self, lanes: &[&str], is_cut: bool) {
-        let mut cut = self.provider.cut.lock().unwrap();
+        let mut cut = self.provider.cut.lock();
         for lane in lanes {
             if is_cut {
                 cut.insert((*lane).to_owned())
@@ -335,7 +335,7 @@ impl World {
     }
 
     pub(super) fn set_details(&self, launched: &Launched, n: u32, answer: DetailsAnswer) {
-        self.provider.details_answers.lock().unwrap().insert(MessageKey { batch: launched.batch, n }, answer);
+        self.provider.details_answers.lock().insert(MessageKey { batch: launched.batch, n }, answer);
     }
 
     /// Lets this many seconds pass, and does everything that is due in each. It allows ten queries a second, so the
@@ -412,11 +412,11 @@ impl World {
     }
 
     pub(super) fn asked(&self) -> Vec<u32> {
-        self.provider.asked.lock().unwrap().iter().map(|(_, key)| key.n).collect()
+        self.provider.asked.lock().iter().map(|(_, key)| key.n).collect()
     }
 
     pub(super) fn check_query_rate(&self) {
-        let asked = self.provider.asked.lock().unwrap();
+        let asked = self.provider.asked.lock();
         let pairs = asked.windows(2).filter(|pair| pair[1].0.since(pair[0].0) < Span::from_secs(1));
         assert_eq!(pairs.count(), 0, "{asked:?}");
     }

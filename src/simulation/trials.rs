@@ -45,13 +45,13 @@ async fn a_trial_sends_the_campaign_to_the_given_numbers_only() {
     assert_eq!((launched.name.as_str(), launched.state, launched.messages), ("promo (test)", BatchState::Running, 2));
     assert_eq!(world.numbers_of(&launched).await, trial.to);
     world.send().await;
-    assert_eq!(world.provider.taken.lock().unwrap().len(), 2, "at once, in any country, regardless of limits");
+    assert_eq!(world.provider.taken.lock().len(), 2, "at once, in any country, regardless of limits");
     // One step alone, in a second trial.
     let sms = Trial { only: StepIndex::new(1), ..trial.clone() };
     let again = world.launcher().try_file(&draft(head), &sms).await.unwrap();
     assert_eq!(again.name, "promo (test) 2");
     world.send().await;
-    assert_eq!(world.provider.sms.lock().unwrap().len(), 2);
+    assert_eq!(world.provider.sms.lock().len(), 2);
     let batches = world.store.batches(None).await.unwrap();
     assert_eq!(batches.len(), 2, "the campaign itself is not launched");
 }
@@ -110,12 +110,12 @@ async fn a_draft_sends_nothing_before_it_is_started() {
     world.send().await;
     world.down_for(Span::from_secs(7_200)).await;
     world.send().await;
-    assert!(world.provider.taken.lock().unwrap().is_empty());
+    assert!(world.provider.taken.lock().is_empty());
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     let started = world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, &by())).await;
     assert!(matches!(started.unwrap(), Decided::Holds(_)));
     world.send().await;
-    assert_eq!(world.provider.taken.lock().unwrap().len(), 2);
+    assert_eq!(world.provider.taken.lock().len(), 2);
     let again = start(world.store.as_ref(), world.clock.as_ref(), &batch, &by()).await.unwrap();
     assert_eq!(again, Decided::Refused(BatchState::Running));
 }
@@ -129,7 +129,7 @@ async fn a_started_draft_waits_for_its_time_and_a_cancelled_one_ends() {
     world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, &by())).await.unwrap();
     assert_eq!(world.state_of_batch(&timed).await, BatchState::Scheduled);
     world.send().await;
-    assert!(world.provider.taken.lock().unwrap().is_empty());
+    assert!(world.provider.taken.lock().is_empty());
     world.clock.advance(Span::from_secs(30 * 3_600));
     world.node.keep_house().await.unwrap();
     assert_eq!(world.state_of_batch(&timed).await, BatchState::Paused, "a day late, it waits for an operator");

@@ -1,9 +1,10 @@
 //! Keeps the batches in play in memory: their fixed properties, and their states, refreshed with each decision.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use tokio::sync::{Mutex, Notify};
 
 use super::expected::{Expected, Waiting};
@@ -136,7 +137,7 @@ impl Entry {
 
     /// The hours of a step; `None` if it may be sent at all hours.
     pub fn timing(&self, step: StepIndex) -> Option<Arc<Timing>> {
-        self.course.timings.read().unwrap_or_else(PoisonError::into_inner).get(step.index())?.clone()
+        self.course.timings.read().get(step.index())?.clone()
     }
 
     /// The queues that a lane serves: its own, and those of lanes that it may replace.
@@ -248,7 +249,7 @@ impl Entry {
 
     /// The steps that are held because of refusals that had counted as their recipients' fault.
     pub fn recalls(&self) -> BTreeMap<StepIndex, Recall> {
-        self.course.recalls.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.course.recalls.read().clone()
     }
 
     pub fn count_submissions(&self, count: u64) {
@@ -400,13 +401,13 @@ impl Book {
             };
             let has_moved = entry.course.state.swap(state, Ordering::AcqRel) != state;
             let holds_changed = entry.course.held.swap(held, Ordering::AcqRel) != held;
-            *entry.course.recalls.write().unwrap_or_else(PoisonError::into_inner) = recalls;
+            *entry.course.recalls.write() = recalls;
             if is_new || has_moved || holds_changed {
                 changed.push(Arc::clone(&entry));
             }
             kept.insert(entry.id, entry);
         }
-        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        *self.entries.write() = kept;
         self.as_of.store(as_of, Ordering::Release);
         Ok(changed)
     }
@@ -419,7 +420,7 @@ impl Book {
         if let Some(entry) = self.entry(batch).filter(|_| seq.is_some()) {
             entry.course.held.fetch_or(step.bit(), Ordering::AcqRel);
             if let Some(recall) = recall {
-                entry.course.recalls.write().unwrap_or_else(PoisonError::into_inner).insert(step, recall);
+                entry.course.recalls.write().insert(step, recall);
                 self.recalls.notify_one();
             }
         }
@@ -441,7 +442,7 @@ impl Book {
         if let Some(entry) = self.entry(batch) {
             return Ok(Some(entry));
         }
-        let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner).get(&batch).cloned();
+        let settled = self.settled.read().get(&batch).cloned();
         if settled.is_some() {
             return Ok(settled);
         }
@@ -449,7 +450,7 @@ impl Book {
         let is_settled = batch.settled_at.is_some();
         let entry = self.read(batch, Arc::default()).await?;
         if let Some(entry) = entry.as_ref().filter(|_| is_settled) {
-            let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
+            let mut settled = self.settled.write();
             if settled.len() >= SETTLED_MAX {
                 settled.clear();
             }
@@ -459,12 +460,12 @@ impl Book {
     }
 
     pub fn in_play(&self) -> Vec<Arc<Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.entries.read().values().cloned().collect()
     }
 
     /// A batch that is in play.
     pub fn entry(&self, batch: BatchId) -> Option<Arc<Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&batch).cloned()
+        self.entries.read().get(&batch).cloned()
     }
 
     async fn read(&self, batch: Batch, course: Arc<Course>) -> Result<Option<Arc<Entry>>> {
@@ -475,7 +476,7 @@ impl Book {
         let launched = batch.created_at;
         let timing = |hours: &Hours| (!hours.are_all()).then(|| Arc::new(Timing { hours: hours.clone(), launched }));
         let timings = plan.steps.iter().map(|step| timing(&step.hours)).collect();
-        *course.timings.write().unwrap_or_else(PoisonError::into_inner) = timings;
+        *course.timings.write() = timings;
         course.state.store(batch.state.code(), Ordering::Release);
         course.edition.store(batch.edition, Ordering::Release);
         course.last_first_submission_at.store(plan.end.unwrap_or(Timestamp::MAX).millis(), Ordering::Release);

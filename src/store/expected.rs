@@ -3,7 +3,9 @@
 //! Until such a receipt is tried, it is unknown whether it is about the attempt.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use crate::domain::{Channel, Msisdn, Timestamp};
 
@@ -42,7 +44,7 @@ impl Expected {
         if all.peek().is_none() {
             return;
         }
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.0.write();
         let tried_until = inner.tried_until;
         for Waiting { about, came, except } in all {
             let waiting = inner.waiting.entry(about).or_default();
@@ -58,7 +60,7 @@ impl Expected {
     }
 
     pub(super) fn tried_until(&self, came: Timestamp) {
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.0.write();
         inner.tried_until = inner.tried_until.max(Some(came));
     }
 
@@ -66,7 +68,7 @@ impl Expected {
     ///
     /// Until the first round is over, there may be one for each recipient.
     pub(super) fn is_about(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.0.read();
         let Some(tried_until) = inner.tried_until else { return true };
         inner.waiting.get(&about).is_some_and(|waiting| {
             let waits = |came: Timestamp| came > tried_until && in_time(came);
@@ -112,6 +114,6 @@ mod tests {
         expected.add((0..many).map(|n| waiting(n, 50, "")));
         expected.tried_until(at(50));
         expected.add((0..=2 * many).map(|n| waiting(many + n, 60, "")));
-        assert_eq!(expected.0.read().unwrap().waiting.len() as u64, 2 * many + 1);
+        assert_eq!(expected.0.read().waiting.len() as u64, 2 * many + 1);
     }
 }

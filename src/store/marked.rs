@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::sync::{PoisonError, RwLock};
+
+use parking_lot::RwLock;
 
 use crate::domain::{BatchId, MessageKey};
 
@@ -18,17 +19,17 @@ impl<T> Default for Marked<T> {
 
 impl<T: Copy + Eq + Hash> Marked<T> {
     pub fn insert(&self, one: T) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(one);
+        self.0.write().insert(one);
     }
 
     pub fn contains(&self, one: T) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&one)
+        self.0.read().contains(&one)
     }
 
     pub fn remove(&self, one: T) {
         // Most calls find nothing to remove, and then need no write lock.
         if self.contains(one) {
-            let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.0.write();
             all.remove(&one);
             if all.is_empty() {
                 // It may have been large.
@@ -41,6 +42,6 @@ impl<T: Copy + Eq + Hash> Marked<T> {
 impl Marked {
     /// Removes the messages of all other batches.
     pub fn retain(&self, of: impl Fn(BatchId) -> bool) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|message| of(message.batch));
+        self.0.write().retain(|message| of(message.batch));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::{Recall, ToldBy};
 use crate::domain::{StepIndex, Timestamp};
@@ -34,7 +35,7 @@ impl Refusals {
     ///
     /// Returns what to recall if it is the sender's fault: from the twentieth message on, until a submission is accepted.
     pub(super) fn refused(&self, step: StepIndex, by: ToldBy, code: u32, n: u32, at: Timestamp) -> Option<Recall> {
-        let mut rows = self.lock();
+        let mut rows = self.rows.lock();
         let new = || Row { code, messages: BTreeSet::new(), since: at, until: at };
         let row = rows.entry((step, by)).or_insert_with(new);
         if row.code != code {
@@ -53,7 +54,7 @@ impl Refusals {
         if self.steps.load(Ordering::Acquire) & step.bit() == 0 {
             return None;
         }
-        self.lock().get(&(step, by)).filter(|row| row.code == code)?.recall(by)
+        self.rows.lock().get(&(step, by)).filter(|row| row.code == code)?.recall(by)
     }
 
     /// Resets the row of a step, because a submission was accepted or delivered.
@@ -61,15 +62,11 @@ impl Refusals {
         if self.steps.load(Ordering::Acquire) & step.bit() == 0 {
             return;
         }
-        let mut rows = self.lock();
+        let mut rows = self.rows.lock();
         rows.remove(&(step, by));
         if !rows.keys().any(|(other, _)| *other == step) {
             self.steps.fetch_and(!step.bit(), Ordering::AcqRel);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(StepIndex, ToldBy), Row>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

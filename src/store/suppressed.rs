@@ -1,7 +1,8 @@
 //! Keeps in memory who has opted out after messages for them may have been claimed.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use parking_lot::{RwLock, RwLockReadGuard};
 
 use crate::domain::Msisdn;
 
@@ -82,11 +83,11 @@ impl Suppressed {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.read()
     }
 
     fn change(&self, how: impl FnOnce(&mut Inner)) {
-        how(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+        how(&mut self.0.write());
     }
 }
 

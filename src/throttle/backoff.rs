@@ -1,6 +1,6 @@
 //! A lane's backoff after throttling, which ends by acceptance and by time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::Mutex;
 
 use super::standstill::FORGOTTEN;
 use super::{Cause, Standstill};
@@ -78,7 +78,7 @@ impl Backoff {
         last: Option<(Timestamp, String)>,
         now: Timestamp,
     ) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         if last.as_ref().is_some_and(|(at, _)| now.since(*at) <= FORGOTTEN) {
             (inner.portion, inner.recovering_since) = (portion, now);
         }
@@ -95,7 +95,7 @@ impl Backoff {
     ///
     /// Requests that were in flight together are throttled together and count once.
     pub fn apply_throttling(&self, throttling: Throttling<'_>, now: Timestamp, chance: &Chance) -> Timestamp {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let is_new = inner.counted_at.is_none_or(|counted_at| throttling.begun > counted_at);
         if is_new {
             inner.counted_at = Some(now);
@@ -121,7 +121,7 @@ impl Backoff {
     ///
     /// An acceptance of a request that began before the last throttling proves nothing.
     pub fn reset(&self, begun: Timestamp) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         if inner.counted_at.is_some_and(|counted_at| begun < counted_at) {
             return;
         }
@@ -131,17 +131,17 @@ impl Backoff {
 
     /// When the lane may resume; `None` if it may send now.
     pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.lock().until.filter(|until| *until > now)
+        self.0.lock().until.filter(|until| *until > now)
     }
 
     /// The share of its rate that the lane may use.
     pub fn portion(&self, now: Timestamp) -> Portion {
-        self.lock().portion(now)
+        self.0.lock().portion(now)
     }
 
     /// Why the lane does not send, until an acceptance proves that it may.
     pub fn standstill(&self) -> Option<Standstill> {
-        let inner = self.lock();
+        let inner = self.0.lock();
         let reason = inner.reason.clone()?;
         Some(Standstill {
             cause: Cause::Throttled,
@@ -154,11 +154,7 @@ impl Backoff {
 
     /// The last throttling, however long ago.
     pub fn last_complaint(&self) -> Option<(Timestamp, String)> {
-        self.lock().last.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().last.clone()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 use std::ops::Add;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Reference;
@@ -11,6 +11,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
+use parking_lot::Mutex;
 
 use crate::clock::{Clock, Tick};
 use crate::domain::{Portion, Rate, Timestamp};
@@ -84,12 +85,12 @@ struct FullAt(Arc<Mutex<Nanos>>);
 
 impl FullAt {
     fn change(&self, change: impl FnOnce(Nanos) -> Nanos) {
-        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full_at = self.0.lock();
         *full_at = change(*full_at);
     }
 
     fn get(&self) -> Tick {
-        Tick::from_nanos(self.0.lock().unwrap_or_else(PoisonError::into_inner).as_u64())
+        Tick::from_nanos(self.0.lock().as_u64())
     }
 }
 
@@ -100,7 +101,7 @@ impl StateStore for FullAt {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full_at = self.0.lock();
         let (measured, next) = measure(Some(*full_at))?;
         *full_at = next;
         Ok(measured)
@@ -184,7 +185,7 @@ impl Bucket {
     ///
     /// The result is never worse than an empty bucket, whatever happened to the clock.
     pub fn go_on_from(&self, noted: Tick, taken_since: u32) {
-        let (shape, now) = (self.lock(), self.clock.tick());
+        let (shape, now) = (self.shape.lock(), self.clock.tick());
         let full_at = noted.max(now).later_by(shape.tokens(taken_since)).min(now.later_by(shape.whole()));
         let full_at = if taken_since == 0 && noted <= now { noted } else { full_at };
         self.full_at.change(|_| full_at.nanos().into());
@@ -192,21 +193,21 @@ impl Bucket {
 
     /// When it is full again, if that is worth storing.
     pub fn to_note(&self) -> Option<Tick> {
-        let shape = self.lock();
+        let shape = self.shape.lock();
         (shape.whole() >= STORED_FROM).then(|| self.full_at.get())
     }
 
     pub fn rate(&self) -> Rate {
-        self.lock().rate
+        self.shape.lock().rate
     }
 
     pub fn burst(&self) -> NonZeroU32 {
-        self.lock().burst
+        self.shape.lock().burst
     }
 
     /// Changes the rate and the burst. The tokens in the bucket stay; none is added and none is lost.
     pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
-        let mut shape = self.lock();
+        let mut shape = self.shape.lock();
         if (shape.rate, shape.burst) == (rate, burst) {
             return;
         }
@@ -229,7 +230,7 @@ impl Bucket {
     ///
     /// The promised tokens never exceed a burst, so neither do the tokens that are taken later at once.
     fn promise(&self, n: NonZeroU32, portion: Portion) -> Result<(), RetryAt> {
-        let mut shape = self.lock();
+        let mut shape = self.shape.lock();
         let (now, n) = (self.clock.tick(), n.min(shape.burst));
         let missing = self.full_at.get().since(now);
         let wanted = missing.saturating_add(shape.promised.nanos).saturating_add(shape.tokens(n.get()));
@@ -248,7 +249,7 @@ impl Bucket {
 
     /// Ends a promise that is kept or no longer needed.
     fn end_promise(&self, n: NonZeroU32, portion: Portion) {
-        let mut shape = self.lock();
+        let mut shape = self.shape.lock();
         let owed = portion.stretched(shape.tokens(n.min(shape.burst).get()));
         shape.promised.requests = shape.promised.requests.saturating_sub(1);
         let nanos = shape.promised.nanos.saturating_sub(owed);
@@ -261,7 +262,7 @@ impl Bucket {
     /// At a portion of the rate, more tokens are owed, which come in before the next request gets any. More tokens than
     /// the burst are never there.
     fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), RetryAt> {
-        let shape = self.lock();
+        let shape = self.shape.lock();
         let owed = portion.stretched(shape.tokens(n.get()));
         let n = n.min(shape.burst);
         match shape.limiter.check_n(n) {
@@ -279,12 +280,8 @@ impl Bucket {
 
     /// Returns tokens as if they had never been taken.
     fn give_back(&self, n: NonZeroU32, portion: Portion) {
-        let back = portion.stretched(self.lock().tokens(n.get()));
+        let back = portion.stretched(self.shape.lock().tokens(n.get()));
         self.full_at.change(|full_at| full_at.saturating_sub(back.into()));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Shape> {
-        self.shape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,8 +12,9 @@
 //! A request that ends without an answer may have been processed, and is not sent again. The circuit keeps their number
 //! small: a single one halves the limit of requests in flight, and each good answer raises it by one.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{Cause, Standstill};
@@ -121,7 +122,7 @@ impl Circuit {
     /// Restores the open circuit that an earlier process has stored.
     pub fn go_on_from(&self, standstill: Standstill, now: Timestamp) {
         let Some(Standstill { reason, since, until, in_flight, .. }) = standstill.still_counts(now) else { return };
-        let mut inner = self.0.lock();
+        let mut inner = self.0.inner.lock();
         // The number of openings that leads to a rest this long.
         let is_less = |doubled: &u32| (SHORTEST_REST.millis() << *doubled) < until.since(now).millis();
         inner.openings = (0..20).take_while(is_less).last().map_or(1, |doubled| doubled + 1);
@@ -131,7 +132,7 @@ impl Circuit {
 
     /// Asks for a permit to send one request.
     pub fn enter(&self, now: Timestamp) -> Admission {
-        let mut inner = self.0.lock();
+        let mut inner = self.0.inner.lock();
         let is_trial = match inner.state {
             State::Open { until } if until > now => return Admission::Rest(until),
             State::Open { .. } => {
@@ -152,7 +153,7 @@ impl Circuit {
 
     /// Until when nothing may be sent; `None` if the circuit is not resting.
     pub fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
-        match self.0.lock().state {
+        match self.0.inner.lock().state {
             State::Open { until } => Some(until).filter(|until| *until > now),
             State::Closed | State::Reading | State::Trial { .. } => None,
         }
@@ -165,21 +166,17 @@ impl Circuit {
 
     /// The present outage, until a message is answered.
     pub fn standstill(&self) -> Option<Standstill> {
-        let Outage { since, until, reason, in_flight } = self.0.lock().outage.clone()?;
+        let Outage { since, until, reason, in_flight } = self.0.inner.lock().outage.clone()?;
         Some(Standstill { cause: Cause::Outage, reason, since, until, in_flight })
     }
 
     /// The latest request without an answer, however long ago.
     pub fn last_complaint(&self) -> Option<(Timestamp, String)> {
-        self.0.lock().last.clone()
+        self.0.inner.lock().last.clone()
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl Shared {}
 
 impl Inner {
     fn open(&mut self, reason: &str, retry_after: Option<Span>, now: Timestamp, chance: &Chance) {
@@ -256,7 +253,7 @@ impl Permit {
     /// Reports how the request ended. A request that began before the circuit opened changes nothing.
     pub fn ended(mut self, end: End<'_>, now: Timestamp, chance: &Chance) {
         self.has_ended = true;
-        let mut inner = self.shared.lock();
+        let mut inner = self.shared.inner.lock();
         inner.under_way = inner.under_way.saturating_sub(1);
         if inner.era == self.era {
             match end {
@@ -275,7 +272,7 @@ impl Drop for Permit {
         if self.has_ended {
             return;
         }
-        let mut inner = self.shared.lock();
+        let mut inner = self.shared.inner.lock();
         inner.under_way = inner.under_way.saturating_sub(1);
         if inner.era == self.era && inner.state == (State::Trial { is_under_way: true }) {
             inner.state = State::Trial { is_under_way: false };
@@ -295,7 +292,7 @@ pub struct Era {
 impl Era {
     /// Whether the circuit has not opened since.
     pub fn is_current(&self) -> bool {
-        self.shared.lock().era == self.era
+        self.shared.inner.lock().era == self.era
     }
 }
 
@@ -319,7 +316,7 @@ impl Read {
 
     fn end(&mut self, change: impl FnOnce(&mut Inner)) {
         let Some(shared) = self.shared.take() else { return };
-        let mut inner = shared.lock();
+        let mut inner = shared.inner.lock();
         if inner.era == self.era && inner.state == State::Reading {
             change(&mut inner);
         }

@@ -1,9 +1,10 @@
 //! The present holds, as this node knows them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use crate::domain::Timestamp;
 use crate::store::Hold;
@@ -36,7 +37,7 @@ impl Holds {
     /// Replaces the holds by those of the store as of its decision `seq`. Returns whether a hold is new or has a new
     /// reason.
     pub fn replace(&self, holds: Vec<Hold>, seq: u64, now: Timestamp) -> bool {
-        let mut lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lifted = self.lifted.lock();
         let before = self.held.load();
         let written = |hold: Hold| (key(&hold), Held { begun: hold.since, hold, written: Some(seq) });
         let mut held: HashMap<_, _> = holds.into_iter().map(written).collect();
@@ -62,7 +63,7 @@ impl Holds {
     /// An existing hold keeps its first reason. A request that began before a hold was released proves nothing about
     /// the time after.
     pub fn put(&self, hold: Hold, begun: Timestamp) {
-        let lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let lifted = self.lifted.lock();
         let (before, key) = (self.held.load(), key(&hold));
         // A release of a template applies to all of its languages.
         let all = (key.0.clone(), key.1.clone(), String::new());
@@ -89,7 +90,7 @@ impl Holds {
 
     /// Records that decision `seq` has written a hold.
     pub fn written(&self, hold: &Hold, seq: u64) {
-        let _others_wait = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let _others_wait = self.lifted.lock();
         let mut held = HashMap::clone(&self.held.load());
         if let Some(held) = held.get_mut(&key(hold)) {
             held.written = Some(seq);

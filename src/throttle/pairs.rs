@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -12,6 +12,7 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 use hashbrown::HashMap;
+use parking_lot::Mutex;
 
 use super::bucket::{Instant, Ticks};
 use crate::clock::{Clock, Tick};
@@ -162,11 +163,7 @@ impl Crowd {
     }
 }
 
-impl RecentBuckets {
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl RecentBuckets {}
 
 impl StateStore for RecentBuckets {
     type Key = Msisdn;
@@ -175,7 +172,7 @@ impl StateStore for RecentBuckets {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut known = self.lock();
+        let mut known = self.known.lock();
         known.prune(self.clock.tick());
         if let Some(full_at) = known.full_at.get_mut(recipient) {
             let (measured, next) = measure(Some(*full_at))?;
@@ -214,7 +211,7 @@ impl Pairs {
 
     /// Returns a token as if it had never been taken.
     pub fn give_back(&self, recipient: Msisdn) {
-        if let Some(full_at) = self.recent.lock().full_at.get_mut(&recipient) {
+        if let Some(full_at) = self.recent.known.lock().full_at.get_mut(&recipient) {
             *full_at = full_at.saturating_sub(Nanos::from(INTERVAL));
         }
     }
@@ -291,7 +288,7 @@ mod tests {
             if n % 200_000 == 0 {
                 clock.advance(Span::from_secs(12));
             }
-            assert!(pairs.recent.lock().full_at.len() <= 2 * MANY, "{n}");
+            assert!(pairs.recent.known.lock().full_at.len() <= 2 * MANY, "{n}");
         }
         // 48 s later, nineteen are left and eight more have come.
         assert_eq!((0..100).filter(|_| pairs.take(recipient(0)).is_ok()).count(), 27);
@@ -309,7 +306,7 @@ mod tests {
             assert!(pairs.take(recipient(n)).is_ok(), "{n}");
         }
         for n in (0..100).map(|n| n * 1_000) {
-            assert!(!pairs.recent.lock().full_at.contains_key(&recipient(n)), "{n} is in a crowd");
+            assert!(!pairs.recent.known.lock().full_at.contains_key(&recipient(n)), "{n} is in a crowd");
             assert_eq!((0..100).filter(|_| pairs.take(recipient(n)).is_ok()).count(), 44, "{n}");
         }
     }
@@ -319,7 +316,7 @@ mod tests {
     fn seconds_at_full_speed_take_little_memory_and_exceed_no_limit() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         for pairs in [Pairs::of_first_server(Arc::clone(&clock) as _), Pairs::new(Arc::clone(&clock) as _)] {
-            let is_first = pairs.recent.lock().unknown == Nanos::default();
+            let is_first = pairs.recent.known.lock().unknown == Nanos::default();
             // When the buckets of a few recipients are full who get more and more messages.
             let mut full_at = [clock.now(); 7];
             for n in 0..1_500_000 {
@@ -334,7 +331,7 @@ mod tests {
                     *full_at = (*full_at).max(clock.now()) + Span::from_secs(6);
                 }
             }
-            let known = pairs.recent.lock();
+            let known = pairs.recent.known.lock();
             assert!(known.full_at.len() <= 2 * MANY && known.crowds.len() <= CROWDS + 1, "{}", known.crowds.len());
             assert!(known.unknown == Nanos::default() || !is_first, "new recipients have a full bucket");
         }
@@ -349,6 +346,6 @@ mod tests {
                 clock.advance(Span::from_secs(1));
             }
         }
-        assert!(pairs.recent.lock().full_at.len() <= FEW + 1);
+        assert!(pairs.recent.known.lock().full_at.len() <= FEW + 1);
     }
 }

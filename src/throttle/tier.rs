@@ -1,7 +1,9 @@
 //! A portfolio's tier: the limit of different recipients in any rolling day.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::domain::{Msisdn, Span, Tier, Timestamp};
 
@@ -122,7 +124,7 @@ impl TierWindow {
 
     /// Changes the tier. Returns whether the recipients of the last day have to be counted, because they are not known.
     pub fn turn(&self, tier: Tier) -> bool {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         match (inner.tier, tier) {
             (Tier::Unlimited, Tier::Recipients(_)) => inner.is_counted = false,
             (Tier::Recipients(_), Tier::Unlimited) => {
@@ -141,12 +143,12 @@ impl TierWindow {
 
     /// Whether uncounted claims are in progress. The recipients have to be counted after them.
     pub fn is_waited_for(&self) -> bool {
-        self.lock().uncounted > 0
+        self.inner.lock().uncounted > 0
     }
 
     /// Sets the recipients of the last day.
     pub fn count(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         for (recipient, at) in recipients {
             inner.take(recipient, at);
         }
@@ -155,7 +157,7 @@ impl TierWindow {
 
     /// Records recipients who hold a slot after all.
     pub fn take(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.tier != Tier::Unlimited {
             recipients.into_iter().for_each(|(recipient, at)| inner.take(recipient, at));
         }
@@ -164,7 +166,7 @@ impl TierWindow {
     /// Reserves up to `wanted` slots for new recipients, so that two lanes of the portfolio cannot both take the last
     /// one.
     pub fn reserve(self: &Arc<Self>, wanted: u32, now: Timestamp) -> Reservation {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.tier == Tier::Unlimited {
             inner.uncounted += 1;
             return Reservation { window: Arc::clone(self), at: now, slots: wanted, is_last: false, is_counted: false };
@@ -182,7 +184,7 @@ impl TierWindow {
     ///
     /// A recipient's earlier slot counts again.
     pub fn give_back(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         for (recipient, at) in recipients {
             let Some(slot) = inner.recipients.get(&recipient).copied().filter(|slot| slot.at == at) else { continue };
             match slot.before {
@@ -197,12 +199,12 @@ impl TierWindow {
 
     /// The present tier.
     pub fn tier(&self) -> Tier {
-        self.lock().tier
+        self.inner.lock().tier
     }
 
     /// Recipients counted now.
     pub fn used(&self, now: Timestamp) -> u32 {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.forget(now);
         inner.used()
     }
@@ -211,7 +213,7 @@ impl TierWindow {
     ///
     /// If the tier was lowered below its usage, the next slot is free only after the excess ones have ended.
     pub fn next_free(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.forget(now);
         let may_change = !inner.claims.is_empty() || !inner.is_counted || inner.used() < inner.most();
         if may_change { Some(now + SOON) } else { inner.next_end() }
@@ -219,13 +221,9 @@ impl TierWindow {
 
     /// When the next slot frees up by itself, whatever the claims in progress return.
     pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.forget(now);
         inner.next_end()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -251,7 +249,7 @@ impl Reservation {
 
     /// Records the recipients of the claim, each with its own slot or one of these.
     pub fn fill(self, recipients: impl IntoIterator<Item = Msisdn>) {
-        let mut inner = self.window.lock();
+        let mut inner = self.window.inner.lock();
         if !self.is_counted {
             return;
         }
@@ -263,7 +261,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut inner = self.window.lock();
+        let mut inner = self.window.inner.lock();
         if !self.is_counted {
             inner.uncounted = inner.uncounted.saturating_sub(1);
             return;

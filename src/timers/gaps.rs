@@ -2,8 +2,8 @@
 //! reached or can reach us. Both as this node knows them, ended and present ones.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::address::{Known, Signs, WebhookDoubt};
@@ -108,7 +108,7 @@ impl Gaps {
     pub fn go_on_from(&self, link: &LinkState, now: Timestamp) {
         let Some(index) = self.addresses.named(&link.address) else { return };
         let proven = link.proven.min(now).millis();
-        let (signs, mut inner) = (&self.signs[index], self.lock());
+        let (signs, mut inner) = (&self.signs[index], self.inner.lock());
         match link.direction {
             Direction::Out => {
                 signs.reached_at.store(proven, Ordering::Release);
@@ -133,7 +133,7 @@ impl Gaps {
     /// Adds a gap of one address, or of all. Returns until when it holds deadlines; `None` if receipts are lost for
     /// good.
     pub fn add(&self, gap: Gap, address: Option<&str>) -> Option<Timestamp> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let Some(address) = address else {
             for known in &mut inner.known {
                 known.ended.add(gap);
@@ -149,12 +149,12 @@ impl Gaps {
 
     /// Records a failed write: receipts may not be stored either. No deadline fires until a write succeeds.
     pub fn doubt(&self) {
-        self.lock().in_doubt = true;
+        self.inner.lock().in_doubt = true;
     }
 
     /// Records that receipts since `since` could not be stored, even if other writes succeeded meanwhile.
     pub fn doubt_since(&self, since: Timestamp) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.in_doubt = true;
         inner.sure_until = inner.sure_until.min(since);
     }
@@ -163,7 +163,7 @@ impl Gaps {
     /// holds deadlines.
     pub fn sure(&self, now: Timestamp) -> Option<(Gap, Option<Timestamp>)> {
         let gap = {
-            let mut inner = self.lock();
+            let mut inner = self.inner.lock();
             let gap = Gap { from: std::mem::replace(&mut inner.sure_until, now), until: now };
             std::mem::take(&mut inner.in_doubt).then_some(gap)?
         };
@@ -172,13 +172,13 @@ impl Gaps {
 
     /// Sets since when arrived receipts are not applied yet; `None` if all are.
     pub fn behind(&self, since: Option<Timestamp>) {
-        self.lock().behind = since;
+        self.inner.lock().behind = since;
     }
 
     /// The time until which all arrived receipts are applied. Later deadlines wait, because a stored receipt may decide
     /// otherwise.
     pub(super) fn applied_until(&self, now: Timestamp) -> Timestamp {
-        let behind = self.lock().behind;
+        let behind = self.inner.lock().behind;
         behind.map_or(now, |since| now.min(since - Span::from_millis(1)))
     }
 
@@ -189,7 +189,7 @@ impl Gaps {
         if !signs.is_unreachable.load(Ordering::Acquire) {
             return;
         }
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         signs.is_unreachable.store(false, Ordering::Release);
         if let Some(gap) = inner.known[address].out.proves(now) {
             self.end(&mut inner, address, gap, DoubtCause::Unreachable);
@@ -198,7 +198,7 @@ impl Gaps {
 
     /// Records that a request that began at `begun` has failed: no answer, or not from the provider itself.
     pub fn not_reached(&self, address: usize, begun: Timestamp) {
-        let (signs, mut inner) = (&self.signs[address], self.lock());
+        let (signs, mut inner) = (&self.signs[address], self.inner.lock());
         if inner.known[address].out.fails(begun, signs.reached_at()) {
             signs.is_unreachable.store(true, Ordering::Release);
             self.begin(&mut inner, address);
@@ -207,7 +207,7 @@ impl Gaps {
 
     /// Records that no message waits for a report of an address: a later doubt need not reach back before now.
     pub fn note_idle(&self, address: usize, now: Timestamp) {
-        self.lock().known[address].out.note_idle(now);
+        self.inner.lock().known[address].out.note_idle(now);
     }
 
     /// Whether a harmless read is due, because no request has proven the outgoing direction for long, or the last one
@@ -224,7 +224,7 @@ impl Gaps {
     /// Records that a receipt of an attempt of that lane was rejected: the provider's reports do not reach us.
     pub fn turned_away(&self, lane: LaneId, now: Timestamp) {
         if let Some(address) = self.address_of(lane) {
-            self.doubt_webhooks(&mut self.lock(), address, DoubtCause::SecretMismatch, now, now);
+            self.doubt_webhooks(&mut self.inner.lock(), address, DoubtCause::SecretMismatch, now, now);
         }
     }
 
@@ -234,7 +234,7 @@ impl Gaps {
     /// certificate, or a proxy that answers for us.
     pub fn unheard(&self, address: usize, said: Timestamp, now: Timestamp) {
         let webhook_at = self.signs[address].webhook_at();
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let known = &mut inner.known[address];
         if webhook_at >= said || now.since(said) < OVERDUE {
             known.unheard = 0;
@@ -272,7 +272,7 @@ impl Gaps {
         if !signs.are_webhooks_doubted.load(Ordering::Acquire) {
             return;
         }
-        if let Some(doubt) = self.lock().known[address].webhook_doubt.as_mut().filter(|doubt| at > doubt.since) {
+        if let Some(doubt) = self.inner.lock().known[address].webhook_doubt.as_mut().filter(|doubt| at > doubt.since) {
             doubt.heard.get_or_insert(at);
         }
     }
@@ -307,7 +307,7 @@ impl Gaps {
 
     /// The present doubts, and the doubts that have ended since the last call.
     pub fn look(&self, now: Timestamp) -> (Vec<Doubt>, Vec<EndedDoubt>) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         for address in 0..self.signs.len() {
             self.check_webhook_doubt(&mut inner, address, now);
         }
@@ -334,7 +334,7 @@ impl Gaps {
 
     /// The state of each direction of each address that the next node needs.
     pub fn links(&self) -> Vec<LinkState> {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let both = inner.known.iter().zip(self.addresses.all()).zip(&self.signs);
         both.flat_map(|((known, address), signs)| {
             let link =
@@ -350,7 +350,7 @@ impl Gaps {
     ///
     /// In doubt this is the time before the doubt: the process may stop before it can record the gap.
     pub fn listening_until(&self, now: Timestamp) -> Timestamp {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let sure = if inner.in_doubt { inner.sure_until.min(now) } else { now };
         // Receipts since then are not stored yet, and would be lost if the process stopped now.
         inner.behind.map_or(sure, |behind| behind.min(sure))
@@ -359,12 +359,12 @@ impl Gaps {
     /// The gaps of this installation with receipts that are lost for good.
     #[cfg(test)]
     pub(crate) fn lost_everywhere(&self) -> Vec<Gap> {
-        self.lock().ours.lost().collect()
+        self.inner.lock().ours.lost().collect()
     }
 
     /// The ended gaps of one address with receipts that are lost for good.
     pub fn lost(&self, address: usize) -> Vec<Gap> {
-        self.lock().known[address].ended.lost().collect()
+        self.inner.lock().known[address].ended.lost().collect()
     }
 
     /// Whether a query at `asked` was late enough for a step of a lane that was accepted at `accepted` and due at
@@ -372,7 +372,7 @@ impl Gaps {
     ///
     /// It is late enough at the due time, or when all later receipts are stored.
     pub(super) fn is_filled(&self, lane: LaneId, accepted: Timestamp, due: Timestamp, asked: Timestamp) -> bool {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let known = self.address_of(lane).map(|address| &inner.known[address]);
         let is_unproven = known.and_then(Known::unproven_since).is_some_and(|since| due >= since);
         let ended = known.map_or(&inner.ours, |known| &known.ended);
@@ -388,7 +388,7 @@ impl Gaps {
         (accepted, due): (Timestamp, Timestamp),
         now: Timestamp,
     ) -> Silence {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let known = self.address_of(lane).map(|address| &inner.known[address]);
         let ended = known.map_or(&inner.ours, |known| &known.ended);
         // Receipts lost in an earlier gap may have been repeated in vain since this one began.
@@ -410,7 +410,7 @@ impl Gaps {
     /// Holds messages whose silence is trusted until some of them are queried; `None` if they may fall back at once.
     pub(super) fn hold_for_inquiry(&self, address: usize, due: &[Due], now: Timestamp) -> Option<Silence> {
         let webhook_at = self.signs[address].webhook_at();
-        if self.lock().known[address].inquiry.may_fall_back(due, webhook_at, now) {
+        if self.inner.lock().known[address].inquiry.may_fall_back(due, webhook_at, now) {
             return None;
         }
         self.inquires.notify_one();
@@ -419,7 +419,7 @@ impl Gaps {
 
     /// The message to query first, because others wait for its answer.
     pub fn inquiry(&self, address: usize) -> Option<(MessageKey, StepIndex)> {
-        self.lock().known[address].inquiry.next()
+        self.inner.lock().known[address].inquiry.next()
     }
 
     /// Records the query of one of those. `news` is the time of the query if it brought a status that no webhook had
@@ -429,7 +429,7 @@ impl Gaps {
     /// the others decide.
     pub fn record_inquiry(&self, address: usize, key: MessageKey, news: Option<Timestamp>, now: Timestamp) {
         let webhook_at = self.signs[address].webhook_at();
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let inquiry = &mut inner.known[address].inquiry;
         match news {
             None => inquiry.answered(key, now),
@@ -443,7 +443,7 @@ impl Gaps {
     /// An address is returned when a doubt begins, when it ends, and from time to time meanwhile, because claimed
     /// messages may have been requeued.
     pub(super) fn to_take_back(&self, now: Timestamp) -> Vec<(usize, Timestamp)> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let mut all = std::mem::take(&mut inner.to_take_back);
         if now.since(inner.taken_back_at) >= TAKE_BACK {
             inner.taken_back_at = now;
@@ -457,7 +457,7 @@ impl Gaps {
 
     /// Returns addresses whose fallbacks could not be taken back yet.
     pub(super) fn not_taken_back(&self, doubts: Vec<(usize, Timestamp)>) {
-        self.lock().to_take_back.extend(doubts);
+        self.inner.lock().to_take_back.extend(doubts);
     }
 
     /// Waits until fallbacks are to be taken back.
@@ -468,10 +468,6 @@ impl Gaps {
     /// Waits until a message has to be queried at once.
     pub async fn inquires(&self) {
         self.inquires.notified().await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -49,7 +49,7 @@ async fn a_request_waiting_for_a_connection_at_the_end_of_its_epoch_is_not_sent(
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
     desk.lane.tenure.end();
     desk.worker(&desk.turnstile).submit(request).await;
-    assert_eq!(*desk.requests.lock().unwrap(), 0);
+    assert_eq!(*desk.requests.lock(), 0);
 }
 
 #[tokio::test]

@@ -70,15 +70,11 @@ async fn after_an_outage_one_message_alone_is_tried_first() {
     opened(&desk);
     desk.clock.advance(Span::from_secs(5));
     let first = desk.turnstile.next().now_or_never().flatten().unwrap();
-    assert_eq!(
-        (first.jobs.len(), *desk.reads.lock().unwrap()),
-        (1, 1),
-        "one message, because a batch might become unknown"
-    );
+    assert_eq!((first.jobs.len(), *desk.reads.lock()), (1, 1), "one message, because a batch might become unknown");
     assert!(desk.turnstile.next().now_or_never().is_none());
     drop(first);
     let second = desk.turnstile.next().now_or_never().flatten().unwrap();
-    assert_eq!((second.jobs.len(), *desk.reads.lock().unwrap()), (1, 1));
+    assert_eq!((second.jobs.len(), *desk.reads.lock()), (1, 1));
     {
         let waits = desk.turnstile.next();
         tokio::pin!(waits);
@@ -147,7 +143,7 @@ async fn a_request_stopped_before_its_connection_is_ready_is_requeued() {
         }
         desk.worker(&desk.turnstile).submit(request).await;
         assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun], "{stop}");
-        assert_eq!(*desk.requests.lock().unwrap(), 0, "{stop}");
+        assert_eq!(*desk.requests.lock(), 0, "{stop}");
         // Its tokens are still there.
         assert!(desk.lane.pace.reserve(NonZeroU32::MIN, crate::domain::Portion::WHOLE).is_ok(), "{stop}");
     }

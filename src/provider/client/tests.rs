@@ -1,10 +1,10 @@
 //! Requests over a real socket, to a provider with a fixed answer that counts what it receives.
 
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -118,7 +118,7 @@ async fn answering(each: usize) -> (String, Arc<AtomicU32>, Arc<Mutex<Vec<String
                             return;
                         }
                     }
-                    seen.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+                    seen.lock().push(String::from_utf8_lossy(&request).into_owned());
                     socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
                     if request.starts_with(b"CONNECT") {
                         return;
@@ -140,7 +140,7 @@ async fn a_connection_carries_one_request_after_the_other() {
     }
     http.details(&Umid::new("a/b")).await.unwrap();
     assert_eq!(connections.load(Ordering::Relaxed), 1);
-    let heads = heads.lock().unwrap();
+    let heads = heads.lock();
     assert!(heads[0].starts_with("POST /api/v1/subaccounts/acme/messages HTTP/1.1\r\n"), "{}", heads[0]);
     for said in [format!("host: {address}\r\n"), "authorization: Bearer k\r\n".to_owned()] {
         assert!(heads[0].contains(&said), "{}", heads[0]);
@@ -157,7 +157,7 @@ async fn a_request_that_a_closed_connection_did_not_take_uses_another() {
         assert!(answer.is_ok(), "{turn}: {answer:?}");
         assert_eq!(connections.load(Ordering::Relaxed), turn);
     }
-    assert_eq!(heads.lock().unwrap().len(), 50, "each was posted once");
+    assert_eq!(heads.lock().len(), 50, "each was posted once");
 }
 
 /// A connection that the other side has closed, which is noticed after so many polls.
@@ -203,7 +203,7 @@ async fn a_connection_found_closed_costs_no_request() {
         http.idle.put(Connection::over(Box::new(ClosedUnseen(looks))).await.unwrap());
         let answer = http.post(Endpoint::Messages, BODY.to_vec(), Arc::new(Open)).await;
         assert!(answer.is_ok(), "{looks}: {answer:?}");
-        assert_eq!((connections.load(Ordering::Relaxed), heads.lock().unwrap().len()), (1, 1), "{looks}");
+        assert_eq!((connections.load(Ordering::Relaxed), heads.lock().len()), (1, 1), "{looks}");
     }
 }
 
@@ -217,7 +217,7 @@ async fn a_forwarding_proxy_gets_the_whole_url() {
     // The proxy accepts the tunnel and then does not speak TLS.
     let secret = to("https://provider.test").post(Endpoint::Batch, BODY.to_vec(), Arc::new(Open)).await;
     assert!(matches!(secret, Err(Broken::NotOffered { .. })), "{secret:?}");
-    let heads = heads.lock().unwrap();
+    let heads = heads.lock();
     let first = [
         "POST http://provider.test/api/v1/subaccounts/acme/messages/batch HTTP/1.1",
         "CONNECT provider.test:443 HTTP/1.1",

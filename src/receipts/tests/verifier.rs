@@ -1,8 +1,9 @@
 //! Webhooks without proof, and how much of a body is stored.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::{Desk, TAG, recipient};
 use crate::clock::{Chance, Clock};
@@ -21,7 +22,7 @@ fn verifier(desk: &Desk) -> (Verifier, Arc<Mutex<Vec<Listening>>>) {
     let reports = Arc::<Mutex<Vec<Listening>>>::default();
     let recorded = Arc::clone(&reports);
     let (store, clock) = (Arc::clone(&desk.store), Arc::clone(&desk.clock) as Arc<dyn Clock>);
-    let report = Arc::new(move |listening| recorded.lock().unwrap().push(listening));
+    let report = Arc::new(move |listening| recorded.lock().push(listening));
     let proofs = Proofs::new(&config.config.provider);
     (Verifier::new(proofs, store, clock, Arc::new(Chance::seeded(3)), report), reports)
 }
@@ -51,9 +52,9 @@ async fn unproven_bodies_do_not_hide_a_rejected_receipt_of_ours() {
         reject(&verifier, r#"[{"eventDetails":{}},{}]"#.to_owned()).await;
         reject(&verifier, receipt(&stranger)).await;
     }
-    assert_eq!(*reports.lock().unwrap(), []);
+    assert_eq!(*reports.lock(), []);
     reject(&verifier, of_ours(&desk)).await;
-    assert_eq!(*reports.lock().unwrap(), [Listening::Rejected(desk.lane)]);
+    assert_eq!(*reports.lock(), [Listening::Rejected(desk.lane)]);
 }
 
 #[tokio::test]
@@ -69,7 +70,7 @@ async fn constant_posts_by_a_stranger_do_not_hide_rejected_receipts() {
         reject(&verifier, of_ours(&desk)).await;
         desk.clock.advance(Span::from_millis(600));
     }
-    assert_eq!(*reports.lock().unwrap(), [Listening::Rejected(desk.lane); 10]);
+    assert_eq!(*reports.lock(), [Listening::Rejected(desk.lane); 10]);
 }
 
 #[tokio::test]
@@ -80,7 +81,7 @@ async fn rejected_bodies_are_searched_at_most_ten_times_a_second() {
         reject(&verifier, of_ours(&desk)).await;
         desk.clock.advance(Span::from_millis(1));
     }
-    let looks = reports.lock().unwrap().len();
+    let looks = reports.lock().len();
     assert!((5..=10).contains(&looks), "{looks}");
 }
 

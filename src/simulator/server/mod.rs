@@ -5,12 +5,13 @@ mod cut;
 mod journal;
 mod webhooks;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, Uri, header};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -61,11 +62,11 @@ struct Shared {
 impl Shared {
     /// The model's methods complete or do not return, so a poisoned lock still guards a consistent model.
     fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+        self.model.lock()
     }
 
     fn by_hand(&self) -> MutexGuard<'_, Vec<Webhook>> {
-        self.by_hand.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_hand.lock()
     }
 
     fn now(&self) -> Timestamp {

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::Shared;
@@ -89,7 +90,7 @@ impl Receipts {
 
     /// A panic elsewhere leaves the queue consistent.
     fn waiting(&self) -> MutexGuard<'_, VecDeque<SinkMessage>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 
     pub(super) fn note(&self, sub_account: &str, messages: &mut Vec<SinkMessage>) {

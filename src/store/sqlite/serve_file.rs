@@ -6,9 +6,10 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 use super::open_error;
@@ -54,7 +55,7 @@ impl ServeFile {
     }
 
     fn open(&self) -> MutexGuard<'_, Option<OpenFile>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock()
     }
 
     /// Marks this process as the server. The lease, not this file, guarantees that it is the only one.

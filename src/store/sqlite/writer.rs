@@ -4,9 +4,10 @@
 //! that arrive meanwhile, and runs each in a savepoint of one transaction. It commits once, and only then answers each
 //! verb. It never waits for a group to fill: the next group gathers while this one is written to disk.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -139,7 +140,7 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let task = Task { verb, work: Some(work), result: None, reply, wanted };
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let queue = self.queue.lock().clone();
         queue.ok_or(Error::Closed { verb })?.send(Box::new(task)).await.map_err(|_| Error::Closed { verb })?;
         answer.await.map_err(|_| Error::Closed { verb })?
     }
@@ -152,8 +153,8 @@ impl Writer {
     /// Ends the writer after all verbs that are already queued.
     pub(super) async fn close(&self) {
         // Without a sender, the loop ends once its queue is empty.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue.lock().take();
+        let task = self.task.lock().take();
         if let Some(task) = task {
             let _ = task.await;
         }

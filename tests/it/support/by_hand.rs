@@ -1,8 +1,9 @@
 //! A server on a clock that is moved by hand, and a provider that says what a test tells it to: for what takes hours, or
 //! depends on what comes first.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
@@ -70,7 +71,7 @@ impl Transport for Provider {
         }
         let request: Value = serde_json::from_slice(&body).unwrap();
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
-        let first = self.says_first.lock().unwrap().take();
+        let first = self.says_first.lock().take();
         let says = match first {
             Some(says) => says,
             None => *self.says.clone().wait_for(|says| *says != Says::Later).await.unwrap(),
@@ -166,7 +167,7 @@ impl ByHand {
 
     /// What it says to the next request alone.
     pub(crate) fn provider_first(&self, says: Says) {
-        *self.says_first.lock().unwrap() = Some(says);
+        *self.says_first.lock() = Some(says);
     }
 
     /// What it answers from now on to questions about messages.

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -199,12 +200,12 @@ impl FakeProvider {
 
     /// What becomes of each post from now on, by its place among all of them.
     pub(crate) fn posts(&self, script: impl Fn(usize) -> Reply + Send + 'static) {
-        self.inner.lock().unwrap().posts = Box::new(script);
+        self.inner.lock().posts = Box::new(script);
     }
 
     /// What becomes of each question about a message from now on, by its place among all of them.
     pub(crate) fn questions(&self, script: impl Fn(usize) -> Reply + Send + 'static) {
-        self.inner.lock().unwrap().questions = Box::new(script);
+        self.inner.lock().questions = Box::new(script);
     }
 
     pub(crate) fn is_well_again(&self, takes: Span) {
@@ -213,16 +214,16 @@ impl FakeProvider {
     }
 
     pub(crate) fn journal(&self) -> Vec<Line> {
-        self.inner.lock().unwrap().journal.clone()
+        self.inner.lock().journal.clone()
     }
 
     /// Posts that have begun to come.
     pub(crate) fn begun(&self) -> usize {
-        self.inner.lock().unwrap().begun
+        self.inner.lock().begun
     }
 
     pub(crate) fn asked(&self) -> usize {
-        self.inner.lock().unwrap().asked
+        self.inner.lock().asked
     }
 
     /// How often each of our ids was read, and how often it was carried out.
@@ -262,7 +263,7 @@ pub(crate) struct ReadAs {
 
 fn note(inner: &Mutex<Inner>, what: What) {
     let at = clock().now();
-    inner.lock().unwrap().journal.push(Line { at, what });
+    inner.lock().journal.push(Line { at, what });
 }
 
 /// One connection, until either side ends it.
@@ -307,7 +308,7 @@ enum Step {
 
 /// Its place among its like, what becomes of it, and how far it is read before.
 fn begin(inner: &Mutex<Inner>, is_post: bool) -> (usize, Reply, &'static [Step]) {
-    let mut inner = inner.lock().unwrap();
+    let mut inner = inner.lock();
     let (nth, reply) = if is_post {
         inner.begun += 1;
         inner.journal.push(Line { at: clock().now(), what: What::Begun });

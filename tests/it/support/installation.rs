@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Mutex;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Row};
@@ -67,7 +67,7 @@ static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 fn free_port(rng: &mut fastrand::Rng) -> SocketAddr {
     loop {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rng.u16(PORTS)));
-        if TAKEN.lock().unwrap().insert(address.port()) && TcpListener::bind(address).is_ok() {
+        if TAKEN.lock().insert(address.port()) && TcpListener::bind(address).is_ok() {
             return address;
         }
     }

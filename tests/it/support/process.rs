@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
@@ -45,14 +46,14 @@ impl Stderr {
         let to_its_end = tokio::spawn(async move {
             let mut some = [0; 4_096];
             while let Ok(length @ 1..) = stderr.read(&mut some).await {
-                said.lock().unwrap().extend_from_slice(&some[..length]);
+                said.lock().extend_from_slice(&some[..length]);
             }
         });
         Self { so_far, to_its_end }
     }
 
     fn so_far(&self) -> String {
-        String::from_utf8_lossy(&self.so_far.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.so_far.lock()).into_owned()
     }
 
     async fn all(&mut self) -> String {

@@ -2,8 +2,9 @@
 //! handshake or forgets what is connected, and writes down what it sees at its near side.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -172,11 +173,11 @@ impl Proxy {
 
     /// Connections that were accepted.
     pub(crate) fn accepted(&self) -> usize {
-        self.shared.seen.lock().unwrap().accepted
+        self.shared.seen.lock().accepted
     }
 
     pub(crate) fn bodies(&self) -> Vec<Body> {
-        self.shared.seen.lock().unwrap().bodies.clone()
+        self.shared.seen.lock().bodies.clone()
     }
 }
 
@@ -195,7 +196,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let (near, _) = listener.accept().await.unwrap();
         near.set_nodelay(true).unwrap();
         let number = {
-            let mut seen = shared.seen.lock().unwrap();
+            let mut seen = shared.seen.lock();
             seen.accepted += 1;
             seen.accepted - 1
         };
@@ -269,14 +270,14 @@ async fn watch_near(
         if noted.is_none() && incoming.of_body() > 0 {
             let is_lost = shared.weather.borrow().leads_nowhere(number);
             let body = Body { at: clock().now(), connection: number, ids: Vec::new(), is_lost };
-            let mut seen = shared.seen.lock().unwrap();
+            let mut seen = shared.seen.lock();
             noted = Some(seen.bodies.len());
             seen.bodies.push(body);
         }
         if let Some(request) = incoming.take()
             && let Some(body) = noted.take()
         {
-            shared.seen.lock().unwrap().bodies[body].ids = request.ids();
+            shared.seen.lock().bodies[body].ids = request.ids();
         }
         // Nobody takes it any more where the connection was forgotten.
         let _ = chunks.send(some[..length].to_vec()).await;
