@@ -305,6 +305,8 @@ impl Round {
     /// Holds the sender's account against the provider's.
     async fn check(&self) {
         let seed = self.seed;
+        // Read in every run, so that a run that fails can show them.
+        drop(self.site.notes().await);
         let seen = self.site.provider.seen().await;
         check_manners(seed, &seen);
         let arrived = self.site.provider.arrived().await;

@@ -249,7 +249,7 @@ impl Installation {
 
     /// What the server has noted of itself and of the provider, to find out why a test has failed.
     pub(crate) async fn notes(&self) -> String {
-        let sql = "SELECT at || ' ' || subject || ': ' || text FROM event ORDER BY id";
+        let sql = "SELECT concat_ws(' ', at, subject, origin, kind) FROM event ORDER BY id";
         let notes: Vec<String> = sqlx::query_scalar(sql).fetch_all(self.reader().await).await.unwrap();
         notes.join("\n")
     }
