@@ -33,6 +33,9 @@ pub mod wire;
 // The database: each verb is one transaction.
 pub mod store;
 
+// The batches in play, in memory.
+pub mod book;
+
 // Opt-outs: which recipients, from which source and since when.
 pub mod optout;
 

@@ -21,12 +21,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::book::{Book, Entry};
 use crate::clock::Clock;
 use crate::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestamp, Umid};
 use crate::engine::{Event, Silence};
 use crate::provider::{Client, DetailsAnswer, Reach};
 use crate::receipts::{Intake, News};
-use crate::store::{Asked, Asking, Book, Entry, Result, Store};
+use crate::store::{Asked, Asking, Result, Store};
 use crate::timers::{Gaps, ON_ITS_WAY};
 use search::{Found, Search};
 

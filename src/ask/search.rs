@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use super::quiet::Quiet;
 use super::{Candidate, SEARCH_INTERVAL};
+use crate::book::{Book, Entry};
 use crate::clock::Clock;
 use crate::domain::{
     AfterGap, BatchId, Channel, Count, LaneId, Loaded, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
 use crate::events::{Event, EventKind, Subject};
-use crate::store::{Book, Entry, ReportedStatus, Result, Store};
+use crate::store::{ReportedStatus, Result, Store};
 use crate::timers::Gaps;
 
 /// Rows of one read along the index.

@@ -13,11 +13,12 @@ use super::dispatch::{Load, config};
 use super::figures::{idle_ms, memory_peak, percentile};
 use super::stock::run;
 use super::{Begun, Error, Run, Stock};
+use crate::book::Book;
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Ending, LaneId, Span, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
 use crate::node::{Node, Os, Parts};
-use crate::store::{self, Book, Signal, Sqlite, Store};
+use crate::store::{self, Signal, Sqlite, Store};
 use crate::timers::{Addresses, Gaps, PAGE, Timers};
 
 /// How long an idle server is measured.

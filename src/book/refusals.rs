@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{Recall, ToldBy};
-use crate::domain::{StepIndex, Timestamp};
+use crate::domain::{BatchId, StepIndex, Subject, Timestamp};
+use crate::events::Origin;
+use crate::store::{Recall, StepHeldBy, StepHold, ToldBy};
 
 /// This number of submissions of a step with the same refusal, and none accepted between them, is the sender's fault.
 pub(super) const ALIKE: usize = 20;
@@ -75,6 +76,32 @@ impl Row {
         let Self { code, since, until, .. } = *self;
         (self.messages.len() >= ALIKE).then_some(Recall { by, code, since, until })
     }
+}
+
+/// Builds the hold for refusals of what the step sends.
+///
+/// - Without a `recall`, one refusal suffices, because the refused part is the same for every recipient.
+/// - With a `recall`, many messages were refused for the same reason; their fallbacks are recalled.
+pub fn hold_for_refusal(
+    (batch, step): (BatchId, StepIndex),
+    subject: Subject,
+    code: Option<u32>,
+    detail: &str,
+    recall: Option<Recall>,
+    now: Timestamp,
+) -> StepHold {
+    let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
+    let alike = match subject {
+        Subject::Text => "its text, which is the same for every recipient",
+        Subject::Media => "its media, which are the same for every recipient",
+        Subject::Parameter => "its parameters, which are the same for every recipient",
+        Subject::Number | Subject::Operator | Subject::Template | Subject::Account | Subject::Unsaid => "its content",
+    };
+    let why = match recall {
+        Some(_) => format!("the provider refused the last {ALIKE} messages alike: {detail}{code}"),
+        None => format!("the provider refuses {alike}: {detail}{code}"),
+    };
+    StepHold { batch, step, by: StepHeldBy::Refusal, origin: Origin::rule(why), since: now, recall }
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::book::Entry;
 use crate::domain::{BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp};
 use crate::events::Origin;
-use crate::store::{Entry, Result, StepHeldBy, StepHold, Store};
+use crate::store::{Result, StepHeldBy, StepHold, Store};
 
 /// Looks that are remembered for each step, spread over as many messages as its rule covers.
 const LOOKS: u64 = 100;

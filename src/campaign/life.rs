@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::guards::Guards;
 use super::unwilling::Unwilling;
+use crate::book::{Book, Entry};
 use crate::clock::format_time;
 use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Timestamp};
 use crate::engine::{CallOff, Event, Silence};
 use crate::events::{self, EventKind, Origin, Subject};
-use crate::store::{Batch, Book, Entry, Hints, Result, Signal, Store};
+use crate::store::{Batch, Hints, Result, Signal, Store};
 
 /// Messages swept in one transaction.
 const PAGE: u32 = 2_000;

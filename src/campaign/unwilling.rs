@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 
+use crate::book::{Book, Entry, Suppression};
 use crate::domain::{BatchId, Loaded, State, Timestamp};
 use crate::engine::{CallOff, Event};
-use crate::store::{Book, Entry, Result, Store, Suppression};
+use crate::store::{Result, Store};
 
 /// Messages visited in one look: about twenty milliseconds of a reader's time. Each round of the housekeeper makes one
 /// such look, so a walk takes at most a tenth of a processor and delays nothing else.

@@ -9,15 +9,14 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
+use crate::book::{Entry, Suppression};
 use crate::domain::{BatchId, BatchState, Causes, FaultReport, OnTierSpent, Queue, Span, Timestamp, grouped};
 use crate::engine::Event;
 use crate::events::Origin;
 use crate::planner::{
     Capped, Chosen, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
 };
-use crate::store::{
-    Claim, Claimed, ClaimedSet, Entry, Error, Result, StepHeldBy, StepHold, Store, Suppression, TierUse, Verdict,
-};
+use crate::store::{Claim, Claimed, ClaimedSet, Error, Result, StepHeldBy, StepHold, Store, TierUse, Verdict};
 
 /// Interval at which every queue is checked, in case a signal was lost.
 const RECHECK: Span = Span::from_secs(60);

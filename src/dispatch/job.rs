@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
+use crate::book::{Entry, Suppression};
 use crate::domain::{Channel, Content, Loaded, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
-use crate::store::{Attempt, Claimed, Entry, Refund, StepHold, Suppression, Verdict};
+use crate::store::{Attempt, Claimed, Refund, StepHold, Verdict};
 use crate::throttle::SUBMITTED_WITHIN;
 
 /// A claimed message with its batch.

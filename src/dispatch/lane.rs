@@ -14,6 +14,7 @@ use super::latency::Latency;
 use super::queues::Queues;
 use super::tariff;
 use super::under_way::{Begun, UnderWay};
+use crate::book::{Book, Entry, Marked};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
 use crate::domain::{
@@ -22,7 +23,7 @@ use crate::domain::{
 };
 use crate::planner::Cap;
 use crate::provider::{Client, Reach};
-use crate::store::{Book, BucketOf, Entry, Hold, LaneState, Marked, NotedBucket, Sender, Trouble};
+use crate::store::{BucketOf, Hold, LaneState, NotedBucket, Sender, Trouble};
 use crate::template::Pattern;
 use crate::throttle::{Backoff, Cause, Circuit, Holds, Pace, Pairs, Read, Standstill, Tenure, Throttling, TierWindow};
 

@@ -1,8 +1,9 @@
 //! After a crash: the messages that the dead process had claimed.
 
+use crate::book::Book;
 use crate::domain::{Loaded, Present, State, Timestamp};
 use crate::engine::{Answer, Event, Ruling};
-use crate::store::{Attempt, Book, Change, Epoch, Result, Store, Verdict};
+use crate::store::{Attempt, Change, Epoch, Result, Store, Verdict};
 
 /// Moves a deadline that passed before the gap of the crash to `now`.
 ///

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::job::{Details, Job, Settled};
 use super::lane::Lane;
+use crate::book::hold_for_refusal;
 use crate::domain::{Fault, SenderPart, Span, State, Subject, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
-use crate::store::{HeldBy, Hold, Recall, StepHold, ToldBy, Verdict};
+use crate::store::{HeldBy, Hold, Recall, ToldBy, Verdict};
 use crate::throttle::Throttling;
 use crate::wire::codes;
 
@@ -73,7 +74,7 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
         Fault::Sender(SenderPart::Step) => {
             let step = (job.entry.id, job.step());
             let Refusal { subject, code, detail, .. } = refusal;
-            let hold = StepHold::for_refusal(step, subject, code, &detail, recall, now);
+            let hold = hold_for_refusal(step, subject, code, &detail, recall, now);
             Settled { hold: Some((hold, begun)), ..Settled::new(job, lane, answer, None) }
         }
         Fault::Sender(part) => {

@@ -15,6 +15,7 @@ use super::recorder::Recorder;
 use super::turnstile::Turnstile;
 use super::worker::Worker;
 use super::{Lane, Parts};
+use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
@@ -25,7 +26,7 @@ use crate::engine::{Answer, Obstacle};
 use crate::events::Origin;
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
-use crate::store::{self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store, Verdict};
+use crate::store::{self, Claim, Epoch, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store, Verdict};
 use crate::throttle::{Bucket, End, Holds, Pace, Pairs, SUBMITTED_WITHIN, Tenure};
 
 mod claims;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::ask::{self, Asker};
+use crate::book::Book;
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, Config};
 use crate::dispatch::{Fleet, Lane, Parts};
 use crate::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::provider::{Client, Observed, Observer, Reach, Transport};
 use crate::receipts::Intake;
-use crate::store::{self, Book, BucketOf, LaneState, Store, TierSlot};
+use crate::store::{self, BucketOf, LaneState, Store, TierSlot};
 use crate::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};
 use crate::timers::{Addresses, Gaps};
 

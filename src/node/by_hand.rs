@@ -7,11 +7,12 @@ use futures_util::future::{BoxFuture, join_all};
 
 use super::components::Components;
 use super::{Parts, StartError};
+use crate::book::Book;
 use crate::config;
 use crate::dispatch;
 use crate::provider::Transport;
 use crate::receipts::Failed;
-use crate::store::{Book, Result};
+use crate::store::Result;
 
 pub(crate) struct ByHand {
     components: Components,

@@ -10,6 +10,7 @@ use super::overrides::{Overrides, load_overrides};
 use super::prune::Pruner;
 use super::{HALF_DONE, Parts, StartError, build, lease, watch};
 use crate::ask::Asker;
+use crate::book::Book;
 use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config;
@@ -20,7 +21,7 @@ use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
 use crate::provider::Transport;
 use crate::receipts::{self, Applier, Callback, Intake, Listening, Proofs, Verifier};
-use crate::store::{Book, KeptGap, Started, Store};
+use crate::store::{KeptGap, Started, Store};
 use crate::throttle::{Holds, Tenure, with_overrides};
 use crate::timers::{Gaps, Timers};
 

@@ -10,13 +10,14 @@ use super::gaps::{DoubtMonitor, add_gap, record_gap};
 use super::lease::record_renewal;
 use super::notices::Notices;
 use super::overrides::Overrides;
+use crate::book::{Book, Entry};
 use crate::clock::{Clock, Jumps};
 use crate::dispatch::{Lane, LaneStatus, RequestsInFlight};
 use crate::domain::{BatchId, BatchState, Causes, FaultReport, Span, Timestamp};
 use crate::engine::Gap;
 use crate::events::Event;
 use crate::receipts::{SlotChange, Verifier};
-use crate::store::{Beat, Book, Entry, Error, LaneState, Latest, Result, Signal, Standing, Store, Trouble};
+use crate::store::{Beat, Error, LaneState, Latest, Result, Signal, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds, Tenure};
 use crate::timers::Gaps;
 

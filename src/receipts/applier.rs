@@ -15,6 +15,7 @@ use super::replies::Reply;
 use super::strays::Round;
 use super::tries::{Tries, Try};
 use super::working::{Working, latest_of_each};
+use crate::book::{Book, Entry};
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
 use crate::domain::{
@@ -23,7 +24,7 @@ use crate::domain::{
 use crate::engine::{self, Gap, Made, Ruling};
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
-use crate::store::{self, Alias, Book, Change, Entry, Found, Kept, Key, OptOut, Receipt, Store, StrayKind, Taken};
+use crate::store::{self, Alias, Change, Found, Kept, Key, OptOut, Receipt, Store, StrayKind, Taken};
 use crate::wire::codes;
 
 /// Events in one transaction.

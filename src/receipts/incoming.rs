@@ -11,10 +11,11 @@ use hashbrown::HashSet;
 use super::business::ReportedEvent;
 use super::naming::Adoption;
 use super::replies::{Reply, reply_keys};
+use crate::book::Waiting;
 use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
-use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind, Waiting};
+use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
 use crate::wire::{self, Event, Report, codes};
 
 /// How far the provider's clock may be behind ours.

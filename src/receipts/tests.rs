@@ -15,6 +15,7 @@ use super::applier::{Applier, ApplierOptions, Listening};
 use super::callbacks::{Callback, Throttled};
 use super::incoming::{Ours, parse};
 use super::intake::Intake;
+use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Msisdn, Outcome,
@@ -24,8 +25,8 @@ use crate::engine::{Answer, Event, Gap};
 use crate::events::Origin;
 use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Book, Change, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store,
-    Stray, StrayKind, Taken, Verdict,
+    self, Attempt, Change, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store, Stray,
+    StrayKind, Taken, Verdict,
 };
 use crate::wire;
 

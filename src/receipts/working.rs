@@ -5,9 +5,10 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use super::incoming::Incoming;
+use crate::book::{Case, Entry, hold_for_refusal};
 use crate::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, Umid};
 use crate::engine::Made;
-use crate::store::{Attempt, Case, Entry, Found, HeldBy, Hold, Recall, StepHold, Verdict};
+use crate::store::{Attempt, Found, HeldBy, Hold, Recall, StepHold, Verdict};
 
 /// The state of a message while the receipts of one group are applied.
 pub(super) struct Working {
@@ -105,5 +106,5 @@ pub(super) fn step_hold(
 ) -> Option<((BatchId, StepIndex), StepHold)> {
     let (place, failure) = ((message.entry.id, found.step), incoming.failure()?);
     let code = Some(incoming.code);
-    Some((place, StepHold::for_refusal(place, failure.subject, code, failure.meaning, recall, now)))
+    Some((place, hold_for_refusal(place, failure.subject, code, failure.meaning, recall, now)))
 }

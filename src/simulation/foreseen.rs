@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use super::small::{World, numbers};
+use crate::book::Book;
 use crate::campaign::{Draft, Lint};
 use crate::clock::Clock;
 use crate::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
 use crate::events::Origin;
 use crate::forecast::{Bottleneck, Forecast, NotSent, Stop};
-use crate::store::{Book, Change, Hold, StepHeldBy, StepHold};
+use crate::store::{Change, Hold, StepHeldBy, StepHold};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\

@@ -1,7 +1,6 @@
 //! Defines holds on steps, and the refusals that they recall.
 
-use super::refusals::ALIKE;
-use crate::domain::{BatchId, StepIndex, Subject, Timestamp};
+use crate::domain::{BatchId, StepIndex, Timestamp};
 use crate::events::Origin;
 
 /// Why no message of a step is sent, although its campaign runs.
@@ -15,36 +14,6 @@ pub struct StepHold {
     pub since: Timestamp,
     /// The refusals that counted as their recipients' fault until the step was held.
     pub recall: Option<Recall>,
-}
-
-impl StepHold {
-    /// Builds the hold for refusals of what the step sends.
-    ///
-    /// - Without a `recall`, one refusal suffices, because the refused part is the same for every recipient.
-    /// - With a `recall`, many messages were refused for the same reason; their fallbacks are recalled.
-    pub fn for_refusal(
-        (batch, step): (BatchId, StepIndex),
-        subject: Subject,
-        code: Option<u32>,
-        detail: &str,
-        recall: Option<Recall>,
-        now: Timestamp,
-    ) -> Self {
-        let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
-        let alike = match subject {
-            Subject::Text => "its text, which is the same for every recipient",
-            Subject::Media => "its media, which are the same for every recipient",
-            Subject::Parameter => "its parameters, which are the same for every recipient",
-            Subject::Number | Subject::Operator | Subject::Template | Subject::Account | Subject::Unsaid => {
-                "its content"
-            }
-        };
-        let why = match recall {
-            Some(_) => format!("the provider refused the last {ALIKE} messages alike: {detail}{code}"),
-            None => format!("the provider refuses {alike}: {detail}{code}"),
-        };
-        Self { batch, step, by: StepHeldBy::Refusal, origin: Origin::rule(why), since: now, recall }
-    }
 }
 
 /// Refusals that turned out to be the sender's fault: the fallbacks that they queued are recalled.

@@ -5,41 +5,32 @@
 //! Promises: what a verb acknowledged survives `kill -9` and a power cut. A change applies only to the version that it
 //! was decided on. Counters move in the transaction of the change. No verb works message by message, or holds its write
 //! transaction much longer than 50 ms. No write transaction stays open while the store waits for anything else.
-//! May not: decide. The engine decides about messages, through a [`Case`]; the planner decides what is sent next. Other
+//! May not: decide. The engine decides about messages, through the book; the planner decides what is sent next. Other
 //! rooms know only `store::Store`: [`open`] alone chooses the database.
 
 mod batch;
-mod book;
-mod case;
 #[cfg(test)]
 mod contract;
 mod dispatch_verbs;
 mod error;
-mod expected;
 mod fact;
 mod inbound;
 mod lanes;
 mod lease;
 mod limits;
-mod marked;
 mod model;
 mod node_verbs;
 mod receipt_verbs;
-mod refusals;
 mod retention_verbs;
 mod sieve;
 mod signal;
 mod sqlite;
-mod suppressed;
 mod verbs;
 mod walk;
 
 pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
-pub use book::{Book, Entry};
-pub use case::Case;
 pub use dispatch_verbs::Dispatch;
 pub use error::{DiskTrouble, Error};
-pub use expected::Waiting;
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, Sender};
 pub use lanes::{
@@ -49,7 +40,6 @@ pub use lanes::{
 pub(crate) use lease::started;
 pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
 pub use limits::{Recall, StepHeldBy, StepHold, ToldBy};
-pub use marked::Marked;
 pub use model::{
     Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, Found, KeptGap, Key,
     KnownAs, Lane, LinkState, NewAudience, Node, Question, RejectedWebhooks, RejectionReason, ReportedStatus, TierSlot,
@@ -63,7 +53,6 @@ pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
 #[cfg(test)]
 pub(crate) use sqlite::tests::run_sql;
-pub use suppressed::Suppression;
 pub use verbs::Store;
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

@@ -8,13 +8,14 @@ use super::endings::{self, Context};
 use super::replay::{Life, Moment, Replay, Replayed, replay};
 use super::unsent::{self, WaitReasons};
 use super::words;
+use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
     Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Timestamp,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
-use crate::store::{Batch, Entry, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
+use crate::store::{Batch, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

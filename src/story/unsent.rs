@@ -2,8 +2,9 @@
 
 use super::endings::{Context, between};
 use super::words::{channel, clock};
+use crate::book::Entry;
 use crate::domain::{BatchState, Count, Loaded, Plan, Present, Span, State, StepIndex, Timestamp};
-use crate::store::{Batch, Entry, HeldBy, Hold, Result, StepHold, Store};
+use crate::store::{Batch, HeldBy, Hold, Result, StepHold, Store};
 
 /// A server whose last sign of life is older than this does not count as running.
 const SILENT: Span = Span::from_secs(5);

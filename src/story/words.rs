@@ -2,12 +2,13 @@
 
 use super::endings::{self, Decision};
 use super::explain::FactLine;
+use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
     Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
 use crate::engine::{Ignored, Rule};
-use crate::store::{Asked, Attempt, Batch, Entry, Receipt, Verdict};
+use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
 use crate::wire::codes;
 
 pub(super) fn channel(plan: &Plan, step: StepIndex) -> &'static str {

@@ -25,12 +25,13 @@ use std::sync::Arc;
 use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
+use crate::book::{Book, Entry};
 use crate::clock::{Clock, Jumps};
 use crate::domain::{
     AfterGap, BatchId, Causes, Ending, FaultReport, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
-use crate::engine::{Decision, Event, Rule, Silence, Standing, advance};
-use crate::store::{Book, Entry, Result, Signal, Store, Verdict};
+use crate::engine::{Decision, Event, Rule, Silence};
+use crate::store::{Result, Signal, Store, Verdict};
 
 pub use gaps::{Doubt, EndedDoubt, Gaps, ON_ITS_WAY};
 use inquiry::Due;
@@ -304,7 +305,7 @@ impl Timers {
             let Present { step, marks, .. } = message.present;
             let falls_back = || {
                 let event = Event::Due { silence: Silence::Trusted };
-                let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now);
+                let decision = entry.case(message).decide(&entry.plan, event, now);
                 matches!(decision, Decision::Moved { rule: Rule::FellBack(Ending::Deadline), .. })
             };
             if let (Some(address), State::Awaiting { .. }, Some(accepted)) =

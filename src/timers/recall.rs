@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Timers;
 use super::queues::Queues;
+use crate::book::Entry;
 use crate::domain::{BatchId, Ending, Loaded, MessageKey, Span, State, StepIndex, Timestamp};
 use crate::engine::Event;
-use crate::store::{Attempt, Change, Entry, Recall, Receipt, Result, ToldBy, Verdict};
+use crate::store::{Attempt, Change, Recall, Receipt, Result, ToldBy, Verdict};
 
 /// The shortest and the longest pause between two searches for such fallbacks.
 ///

@@ -3,9 +3,10 @@
 use super::queues::Queues;
 use super::recall::{latest_of, was_submitted};
 use super::{Timers, waits_since};
+use crate::book::Entry;
 use crate::domain::{Ending, Loaded, Present, State, StepIndex, Timestamp};
 use crate::engine::{Event, Silence};
-use crate::store::{Attempt, Change, Entry, Result, Verdict};
+use crate::store::{Attempt, Change, Result, Verdict};
 
 impl Timers {
     /// Returns unclaimed fallbacks of a doubt to awaiting, where their deadlines are decided again.

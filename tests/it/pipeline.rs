@@ -1,11 +1,12 @@
 //! A file becomes delivered messages: the whole pipeline over real HTTP and a real file.
 
 use serde_json::json;
+use volley::book::Book;
 use volley::campaign::{self, Decided, Noted};
 use volley::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span, StepIndex};
 use volley::events::Origin;
 use volley::simulator::Profile;
-use volley::store::{Book, StrayKind};
+use volley::store::StrayKind;
 use volley::story;
 
 use crate::support::world::{DELIVERED, SILENT, Setup, Way, fates};

@@ -1,10 +1,10 @@
 //! Routes of every kind, over real HTTP: who begins where, what follows for whom, one step and seven.
 
 use serde_json::json;
+use volley::book::Book;
 use volley::campaign;
 use volley::domain::{BatchState, MessageKey, Outcome};
 use volley::simulator::Profile;
-use volley::store::Book;
 use volley::story;
 
 use crate::support::world::{DELIVERED, REJECTED, SILENT, Setup, World, fates};

@@ -6,12 +6,13 @@ use super::Load;
 use super::product::{LANE, config, launch};
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
+use crate::book::Book;
 use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, Queue, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Ruling};
 use crate::events::Origin;
-use crate::store::{Attempt, Book, Claim, Verdict};
+use crate::store::{Attempt, Claim, Verdict};
 
 /// Messages in one claim and in one record.
 const SET: u32 = 1_000;

@@ -8,9 +8,9 @@ use anyhow::Context;
 
 use super::out::{self, To};
 use super::{CommandContext, Exit};
+use crate::book::Book;
 use crate::clock::format_time_exactly;
 use crate::domain::Zone;
-use crate::store::Book;
 use crate::story;
 use crate::story::Story;
 

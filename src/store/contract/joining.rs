@@ -1,9 +1,10 @@
 //! Tests joins: messages join an open batch of their plan, and begin one if none is open.
 
 use super::*;
+use crate::book::Book;
 use crate::domain::{Count, OptOutSource, Outcome, SkipReason};
 use crate::events::Origin;
-use crate::store::{Amendment, Book, Joined, Joining, OptOut, Whom};
+use crate::store::{Amendment, Joined, Joining, OptOut, Whom};
 
 for_every_store!(
     messages_of_a_plan_join_one_batch_while_it_is_open,

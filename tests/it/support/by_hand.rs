@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use volley::book::Book;
 use volley::campaign::{self, Decided, Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
@@ -17,7 +18,7 @@ use volley::node::{Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
 use volley::report::Report;
-use volley::store::{self, Batch, Book, Direction, LinkState, Store};
+use volley::store::{self, Batch, Direction, LinkState, Store};
 use volley::story::{self, Story};
 
 use super::until;
