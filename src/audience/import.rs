@@ -11,7 +11,7 @@ use super::survey::Survey;
 use super::{Columns, Error, Halt, Options, Progress, Reject, Sink, SourceFilter, Summary, read, read_numbers};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Msisdn, Recipient};
-use crate::store::{self, Audience, AudiencePart, KnownAs, NewAudience, Store};
+use crate::store::{self, Audience, AudiencePart, Audiences, KnownAs, NewAudience};
 
 /// Where recipients come from.
 #[derive(Debug, Clone)]
@@ -114,7 +114,7 @@ pub async fn survey(source: Source, options: Options, filter: SourceFilter) -> R
 
 /// Imports recipients into the store. On an error, nothing of the import is visible.
 pub async fn import(
-    store: &dyn Store,
+    store: &dyn Audiences,
     clock: &dyn Clock,
     source: Source,
     keep: Keep<'_>,
@@ -197,7 +197,7 @@ const PAGE: u32 = 20_000;
 
 /// Calls `each_page` with the numbers of an audience, page by page, and the index of each page's first number in its part.
 pub async fn each_number(
-    store: &dyn Store,
+    store: &dyn Audiences,
     audience: &Audience,
     mut each_page: impl FnMut(u32, Vec<Msisdn>),
 ) -> store::Result<()> {
@@ -216,7 +216,7 @@ pub async fn each_number(
 }
 
 /// Records the numbers that an audience already has, so that they count as duplicates.
-async fn record_existing(store: &dyn Store, audience: &Audience, filter: &SourceFilter) -> store::Result<()> {
+async fn record_existing(store: &dyn Audiences, audience: &Audience, filter: &SourceFilter) -> store::Result<()> {
     each_number(store, audience, |from, page| _ = filter.had_elsewhere(from, &page)).await?;
     filter.next_source();
     Ok(())
@@ -229,7 +229,7 @@ const QUEUED_PIECES: usize = 8;
 
 /// Stores the pieces as they arrive. Returns the number of recipients.
 async fn store_pieces(
-    store: &dyn Store,
+    store: &dyn Audiences,
     clock: &dyn Clock,
     label: &str,
     keep: Keep<'_>,
@@ -268,7 +268,7 @@ async fn store_pieces(
 }
 
 async fn publish(
-    store: &dyn Store,
+    store: &dyn Audiences,
     audience: Option<AudienceId>,
     label: &str,
     count: u32,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::book::Entry;
 use crate::domain::{BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp};
 use crate::events::Origin;
-use crate::store::{Result, StepHeldBy, StepHold, Store};
+use crate::store::{Batches, Result, StepHeldBy, StepHold};
 
 /// Looks that are remembered for each step, spread over as many messages as its rule covers.
 const LOOKS: u64 = 100;
@@ -56,7 +56,7 @@ impl Guards {
     /// Looks at a running campaign. Returns whether it was paused.
     pub(super) async fn look(
         &mut self,
-        store: &dyn Store,
+        store: &dyn Batches,
         entry: &Entry,
         tallies: &Tallies,
         now: Timestamp,

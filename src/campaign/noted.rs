@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
-use crate::store::{Result, Store};
+use crate::store::{Nodes, Result};
 
 /// A server without a sign of life for this long is not waited for. It is gone or suspended. A suspended server may
 /// briefly submit claimed messages when it resumes, until its next look at the decisions.
@@ -26,7 +26,7 @@ pub enum Noted {
 }
 
 /// Waits, at most one second, until every running server has noted the decision with the sequence number `seq`.
-pub async fn noted(store: &dyn Store, clock: &dyn Clock, seq: u64) -> Result<Noted> {
+pub async fn noted(store: &dyn Nodes, clock: &dyn Clock, seq: u64) -> Result<Noted> {
     let begun = clock.now();
     loop {
         let now = clock.now();

@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::forecast::as_float;
 use crate::forecast::cost;
 use crate::forecast::{Account, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
-use crate::store::{self, Batch, Hold, Lane, Store, Turns};
+use crate::store::{self, Audiences, Batch, Hold, Lane, Turns};
 
 /// Slots that become free within this time count together.
 const TOGETHER: Span = Span::from_secs(3_600);
@@ -278,7 +278,7 @@ impl Launcher<'_> {
 }
 
 /// Counts the recipients of a campaign's audience by country.
-pub(super) async fn countries_of(store: &dyn Store, batch: &Batch) -> store::Result<BTreeMap<Country, u64>> {
+pub(super) async fn countries_of(store: &dyn Audiences, batch: &Batch) -> store::Result<BTreeMap<Country, u64>> {
     let mut countries = BTreeMap::<Country, u64>::new();
     for part in store.parts_of(batch.id).await? {
         for (country, recipients) in understood(&part)["countries"].as_object().into_iter().flatten() {

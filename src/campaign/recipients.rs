@@ -11,7 +11,7 @@ use crate::audience::{self, ImportError, Keep, OnProgress, Options, Reason, Sour
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Country, Msisdn, Recipient};
 use crate::optout::OptOuts;
-use crate::store::{self, Audience, Store};
+use crate::store::{self, Audience, Audiences, Store};
 
 /// Recipients read at once when a whole audience is read.
 pub(super) const PAGE: u32 = 10_000;
@@ -330,7 +330,7 @@ impl Recipients {
     }
 
     /// Removes the audiences that the campaign itself imported.
-    pub async fn discard(&self, store: &dyn Store) {
+    pub async fn discard(&self, store: &dyn Audiences) {
         for part in self.audiences.iter().filter(|part| part.own) {
             if let Err(error) = store.remove_audience(part.id).await {
                 tracing::warn!(%error, "an unused audience could not be removed; it stays hidden");

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::domain::{AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
 use crate::report::{messages_everywhere, positions};
-use crate::store::{Batch, Error, Result, Store, StrayKind, Whom};
+use crate::store::{Batch, Error, Receipts, Result, Store, StrayKind, Whom};
 
 /// The pause between two pieces, in which others can use the database.
 const PAUSE: Span = Span::from_millis(30);
@@ -148,7 +148,7 @@ impl Erasure {
 }
 
 /// Removes webhooks that belong to no message and contain the number.
-async fn forget_strays(store: &dyn Store, recipient: Msisdn) -> Result<()> {
+async fn forget_strays(store: &dyn Receipts, recipient: Msisdn) -> Result<()> {
     let digits = recipient.get().to_string();
     for kind in StrayKind::ALL {
         let mut after = None;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::book::{Book, Entry, Suppression};
 use crate::domain::{BatchId, Loaded, State, Timestamp};
 use crate::engine::{CallOff, Event};
-use crate::store::{Result, Store};
+use crate::store::{Dispatch, Result, Store};
 
 /// Messages visited in one look: about twenty milliseconds of a reader's time. Each round of the housekeeper makes one
 /// such look, so a walk takes at most a tenth of a processor and delays nothing else.
@@ -98,7 +98,7 @@ impl Unwilling {
 }
 
 /// Ends messages. Returns how many were changed, and how many another writer had changed first.
-async fn call_off(store: &dyn Store, entry: &Entry, page: &[Loaded], now: Timestamp) -> Result<(u32, usize)> {
+async fn call_off(store: &dyn Dispatch, entry: &Entry, page: &[Loaded], now: Timestamp) -> Result<(u32, usize)> {
     let changes: Vec<_> = page
         .iter()
         .filter_map(|message| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::recipients::{PAGE, Part, Recipients};
 use crate::config::{Config, Lane};
 use crate::domain::{Channel, Content, Msisdn, Plan, Step, StepIndex, Timestamp};
-use crate::store::{Result, Sender, Store};
+use crate::store::{Audiences, Replies, Result, Sender, Store};
 
 /// For each step of free text on WhatsApp, the number of recipients with an open window on its lane.
 pub(super) async fn open_windows(
@@ -59,7 +59,7 @@ impl WindowHolders {
         Self { sender, now, after: None }
     }
 
-    pub(super) async fn next(&mut self, store: &dyn Store) -> Result<Option<Vec<Msisdn>>> {
+    pub(super) async fn next(&mut self, store: &dyn Replies) -> Result<Option<Vec<Msisdn>>> {
         let page = store.window_holders(self.sender.clone(), self.now, self.after, PAGE).await?;
         self.after = page.last().copied().or(self.after);
         Ok(Some(page).filter(|page| !page.is_empty()))
@@ -79,7 +79,7 @@ impl<'a> Numbers<'a> {
         Self { part: parts.next(), parts, from: 0 }
     }
 
-    pub(super) async fn next(&mut self, store: &dyn Store) -> Result<Option<Vec<Msisdn>>> {
+    pub(super) async fn next(&mut self, store: &dyn Audiences) -> Result<Option<Vec<Msisdn>>> {
         while let Some(part) = self.part {
             let page = store.numbers(part.id, self.from, PAGE).await?;
             if !page.is_empty() {

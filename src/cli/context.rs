@@ -12,7 +12,7 @@ use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
 use crate::events::Origin;
-use crate::store::{self, LaneState, Node, Store, Unwritable};
+use crate::store::{self, LaneState, Lanes, Node, Nodes, Store, Unwritable};
 use crate::throttle::with_overrides;
 
 /// A node that has not been seen for this long counts as stopped.
@@ -113,12 +113,12 @@ impl CommandContext {
     }
 
     /// Returns the servers that are running on this database.
-    pub(super) async fn nodes(&self, store: &dyn Store) -> store::Result<Vec<Node>> {
+    pub(super) async fn nodes(&self, store: &dyn Nodes) -> store::Result<Vec<Node>> {
         store.nodes(self.now() - NODE_SILENT).await
     }
 
     /// Returns why the running server cannot write to this database; `None` if it can.
-    pub(super) async fn unwritable(&self, store: &dyn Store) -> store::Result<Option<Unwritable>> {
+    pub(super) async fn unwritable(&self, store: &dyn Nodes) -> store::Result<Option<Unwritable>> {
         store.unwritable(self.now() - NODE_SILENT).await
     }
 
@@ -134,12 +134,12 @@ impl CommandContext {
     }
 
     /// Returns the states of the lanes, as the running servers report them.
-    pub(super) async fn lane_states(&self, store: &dyn Store) -> store::Result<Vec<LaneState>> {
+    pub(super) async fn lane_states(&self, store: &dyn Nodes) -> store::Result<Vec<LaneState>> {
         store.lane_states(self.now() - NODE_SILENT).await
     }
 
     /// The same context, with the overrides of `volley lane set` and the like applied.
-    pub(super) async fn with_overrides(&self, store: &dyn Store) -> store::Result<Self> {
+    pub(super) async fn with_overrides(&self, store: &dyn Lanes) -> store::Result<Self> {
         Ok(Self { config: Arc::new(with_overrides(&self.config, &store.overrides().await?)), ..self.clone() })
     }
 

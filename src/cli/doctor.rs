@@ -19,7 +19,7 @@ use crate::config::Lane;
 use crate::domain::{BatchState, Channel, Count, Span, Timestamp};
 use crate::engine::Gap;
 use crate::report::{Stranded, Waiting};
-use crate::store::{KeptGap, RejectionReason, Store, StrayKind};
+use crate::store::{KeptGap, Lanes, RejectionReason, Store, StrayKind};
 
 const A_DAY: Span = Span::from_secs(86_400);
 /// Older events of unknown accounts are not shown.
@@ -412,7 +412,7 @@ async fn webhooks(
 /// Reports events of accounts and numbers that no lane has now.
 async fn account_events(
     context: &CommandContext,
-    store: &dyn Store,
+    store: &dyn Lanes,
     now: Timestamp,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use crate::clock::format_time_of_day;
 use crate::config::Config;
 use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
 use crate::engine::{Gap, Gaps};
-use crate::store::{KeptGap, Result, Store};
+use crate::store::{KeptGap, Nodes, Result, Store};
 
 /// A short gap whose receipts the provider still repeats; deadlines wait for them.
 #[derive(Debug, Clone, Serialize)]
@@ -29,7 +29,7 @@ pub(super) struct Repeated {
 impl Repeated {
     /// Reads the gap that deadlines of a campaign wait for, if any. The campaign has sent since `begun`.
     pub(super) async fn read(
-        store: &dyn Store,
+        store: &dyn Nodes,
         config: &Config,
         plan: &Plan,
         (begun, zone): (Timestamp, Option<Zone>),

@@ -19,7 +19,7 @@ use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
 use crate::domain::{Country, Keyword, Msisdn, OptOutSource, Timestamp};
-use crate::store::{InboundOf, OptIn, OptOut, OptOutRecord, Store};
+use crate::store::{Consent, InboundOf, OptIn, OptOut, OptOutRecord};
 
 /// Numbers that one store call reads or writes.
 const PAGE: u32 = 5_000;
@@ -209,7 +209,7 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
 }
 
 async fn write(
-    store: &dyn Store,
+    store: &dyn Consent,
     page: &[Msisdn],
     wants: Keyword,
     now: Timestamp,

@@ -7,7 +7,7 @@ use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::{Channel, Keyword, MessageId, Msisdn};
-use crate::store::{Batch, Inbound, InboundOf, Store};
+use crate::store::{Batch, Batches, Inbound, InboundOf};
 use crate::wire::{Event, parse_events};
 
 /// Messages that one store call reads.
@@ -99,7 +99,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 }
 
 async fn shown<'a>(
-    store: &dyn Store,
+    store: &dyn Batches,
     inbound: &'a Inbound,
     batches: &mut Vec<Batch>,
     unmasked: bool,

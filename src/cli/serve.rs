@@ -16,7 +16,7 @@ use crate::api;
 use crate::clock::{Set, set};
 use crate::domain::Span;
 use crate::report::Stranded;
-use crate::store::Store;
+use crate::store::{Batches, Store};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -168,7 +168,7 @@ async fn serve_until_end(
 }
 
 /// Warns of messages queued on lanes that are no longer in the configuration, so that no lane sends them.
-async fn warn_of_stranded(context: &CommandContext, store: &dyn Store) -> anyhow::Result<()> {
+async fn warn_of_stranded(context: &CommandContext, store: &dyn Batches) -> anyhow::Result<()> {
     let all = Stranded::everywhere(store, &context.config).await?;
     let warnings = all.iter().map(|(batch, missing)| {
         let name = name_of(batch);

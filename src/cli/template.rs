@@ -19,7 +19,7 @@ use crate::clock::format_time;
 use crate::config::nearest;
 use crate::domain::{BatchState, Channel, Content, Timestamp};
 use crate::report::Waiting;
-use crate::store::{Hold, Store};
+use crate::store::{Batches, Hold};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -107,7 +107,7 @@ impl TemplateShown {
 }
 
 /// Collects the templates in use and on hold, by name.
-async fn templates(store: &dyn Store, all: &[Hold], waiting: &Waiting) -> anyhow::Result<Vec<TemplateShown>> {
+async fn templates(store: &dyn Batches, all: &[Hold], waiting: &Waiting) -> anyhow::Result<Vec<TemplateShown>> {
     let mut found: BTreeMap<String, TemplateShown> = BTreeMap::new();
     let active = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
     for batch in store.batches(Some(active)).await? {
@@ -245,7 +245,7 @@ async fn hold(
 }
 
 /// Warns if no active campaign uses the template. The hold is valid, but the name may be misspelled.
-async fn warn_of_unused(store: &dyn Store, template: &str) -> anyhow::Result<()> {
+async fn warn_of_unused(store: &dyn Batches, template: &str) -> anyhow::Result<()> {
     let used = templates(store, &[], &Waiting::default()).await?;
     if used.iter().any(|used| used.name == template) {
         return Ok(());

@@ -130,7 +130,7 @@ fn spawn_workers(
     for _ in 0..lane.connections() {
         let (lane, turnstile) = (Arc::clone(lane), Arc::clone(turnstile));
         let name = format!("a worker of lane {}", lane.config.name);
-        let worker = Worker { lane, turnstile, settled: settled.clone(), store: Arc::clone(store) };
+        let worker = Worker { lane, turnstile, settled: settled.clone(), store: store.clone() };
         crew.spawn(name, worker.run());
     }
 }

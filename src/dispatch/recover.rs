@@ -3,7 +3,7 @@
 use crate::book::Book;
 use crate::domain::{Loaded, Present, State, Timestamp};
 use crate::engine::{Answer, Event, Ruling};
-use crate::store::{Attempt, Change, Epoch, Result, Store, Verdict};
+use crate::store::{Attempt, Change, Dispatch, Epoch, Result, Verdict};
 
 /// Moves a deadline that passed before the gap of the crash to `now`.
 ///
@@ -22,7 +22,7 @@ const fn not_due_before(present: Present, now: Timestamp) -> Present {
 const PAGE: u32 = 2_000;
 
 /// Loads the messages that an earlier epoch claimed and did not record. The lanes' limits bound their number.
-pub async fn in_flight(store: &dyn Store, epoch: Epoch) -> Result<Vec<Loaded>> {
+pub async fn in_flight(store: &dyn Dispatch, epoch: Epoch) -> Result<Vec<Loaded>> {
     let mut all: Vec<Loaded> = Vec::new();
     loop {
         let page = store.in_flight(epoch, all.last().map(|message| message.key), PAGE).await?;
@@ -38,7 +38,7 @@ pub async fn in_flight(store: &dyn Store, epoch: Epoch) -> Result<Vec<Loaded>> {
 ///
 /// The caller does this before the first claim of this epoch. A server of an earlier epoch that is still alive may
 /// record its submissions meanwhile: the first record counts.
-pub async fn recover(store: &dyn Store, book: &Book, in_flight: &[Loaded], now: Timestamp) -> Result<()> {
+pub async fn recover(store: &dyn Dispatch, book: &Book, in_flight: &[Loaded], now: Timestamp) -> Result<()> {
     for page in in_flight.chunks(PAGE as usize) {
         let mut changes = Vec::with_capacity(page.len());
         for message in page {

@@ -157,7 +157,7 @@ impl Desk {
             lane: Arc::clone(&self.lane),
             turnstile: Arc::clone(turnstile),
             settled: self.sender.clone(),
-            store: Arc::clone(&self.store),
+            store: self.store.clone(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::turnstile::{Request, Turnstile};
 use crate::domain::{AttemptId, Causes, Fault, Msisdn, SenderPart, Subject, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal};
-use crate::store::{Store, Verdict};
+use crate::store::{Replies, Verdict};
 use crate::throttle::{End, Permit};
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Worker {
     pub(super) lane: Arc<Lane>,
     pub(super) turnstile: Arc<Turnstile>,
     pub(super) settled: mpsc::Sender<Settled>,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Replies>,
 }
 
 /// Recipients with an open window for free text on WhatsApp; empty if the request has no such text.

@@ -12,7 +12,7 @@ use crate::dispatch::{Fleet, Lane, Parts};
 use crate::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::provider::{Client, Observed, Observer, Reach, Transport};
 use crate::receipts::Intake;
-use crate::store::{self, BucketOf, LaneState, Store, TierSlot};
+use crate::store::{self, BucketOf, LaneState, Lanes, Store, TierSlot};
 use crate::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};
 use crate::timers::{Addresses, Gaps};
 
@@ -60,7 +60,7 @@ impl Observer for ReachObserver {
 }
 
 /// The provider address of each lane.
-pub(super) async fn addresses(config: &Config, store: &dyn Store) -> store::Result<Addresses> {
+pub(super) async fn addresses(config: &Config, store: &dyn Lanes) -> store::Result<Addresses> {
     let names = config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();
     let mut addresses = Addresses::default();
     for known in store.lanes(names).await? {

@@ -194,7 +194,7 @@ impl Components {
         });
         let keeper = lease::Keeper {
             node: started.node,
-            store: Arc::clone(&store),
+            store: store.clone(),
             tenure: Arc::clone(&tenure),
             lanes: lanes.clone(),
             clock: Arc::clone(&clock),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::{DoubtCause, Span, Timestamp};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject, describe_doubt};
-use crate::store::{self, KeptGap, LinkState, Store};
+use crate::store::{self, Events, KeptGap, LinkState, Store};
 use crate::timers::{Doubt, EndedDoubt, Gaps};
 
 /// How long a gap is kept: longer than any message waits for its receipts.
@@ -116,7 +116,7 @@ impl DoubtMonitor {
         self.links.extend(links);
     }
 
-    async fn report(&mut self, store: &dyn Store, of: Doubt, now: Timestamp) -> store::Result<()> {
+    async fn report(&mut self, store: &dyn Events, of: Doubt, now: Timestamp) -> store::Result<()> {
         let Doubt { address, cause, since } = of;
         // One failed request is not reported: the next one may succeed.
         if cause == DoubtCause::Unreachable && now.since(since) < LASTS {

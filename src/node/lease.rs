@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Database;
 use crate::dispatch::Lane;
 use crate::domain::{Causes, FaultReport, Span, Timestamp};
-use crate::store::{Error, NodeStart, Started, Store};
+use crate::store::{Error, NodeStart, Nodes, Started};
 use crate::throttle::{LEASE, Tenure};
 
 /// The keeper renews the lease after this time without a renewal. Normally each beat of the watch renews it, once a second,
@@ -80,7 +80,7 @@ pub(super) fn record_renewal(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timest
 /// Keeps the lease of a running server.
 pub(super) struct Keeper {
     pub(super) node: i64,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Nodes>,
     pub(super) tenure: Arc<Tenure>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) clock: Arc<dyn Clock>,

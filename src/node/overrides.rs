@@ -9,7 +9,7 @@ use crate::dispatch;
 use crate::domain::{LaneId, MessageKey, Tier, Timestamp};
 use crate::events::Origin;
 use crate::receipts::SlotChange;
-use crate::store::{Attempt, Override, Result, Store, TierSlot};
+use crate::store::{Attempt, Lanes, Override, Result, Store, TierSlot, Tiers};
 use crate::throttle::{Bucket, TierWindow, is_over, with_overrides};
 
 /// The overrides in effect on this node.
@@ -35,7 +35,7 @@ struct Count {
 }
 
 /// Loads the overrides of earlier servers that are still in effect. The others end: the file has changed since.
-pub(super) async fn load_overrides(store: &dyn Store, config: &Config, now: Timestamp) -> Result<Vec<Override>> {
+pub(super) async fn load_overrides(store: &dyn Lanes, config: &Config, now: Timestamp) -> Result<Vec<Override>> {
     let (ended, in_effect): (Vec<_>, Vec<_>) =
         store.overrides().await?.into_iter().partition(|overridden| is_over(config, overridden));
     for Override { setting, name, .. } in ended {
@@ -135,7 +135,7 @@ impl Overrides {
 
     /// Counts the recipients of portfolios that have become limited, once every uncounted claim is over. Each look counts
     /// a part, because decisions must be applied meanwhile.
-    pub(super) async fn count_uncounted(&mut self, store: &dyn Store, now: Timestamp) -> Result<()> {
+    pub(super) async fn count_uncounted(&mut self, store: &dyn Tiers, now: Timestamp) -> Result<()> {
         let is_ready = |portfolio: &String| self.windows.get(portfolio).is_some_and(|window| !window.is_waited_for());
         let ready: BTreeSet<String> = self.uncounted.iter().filter(|portfolio| is_ready(portfolio)).cloned().collect();
         if ready.is_empty() {

@@ -11,7 +11,7 @@ mod words;
 use std::collections::HashSet;
 
 use crate::domain::Msisdn;
-use crate::store::{Result, Store};
+use crate::store::{Consent, Result};
 
 pub use words::Words;
 
@@ -23,7 +23,7 @@ const PAGE: u32 = 50_000;
 pub struct OptOuts(HashSet<Msisdn>);
 
 impl OptOuts {
-    pub async fn load(store: &dyn Store) -> Result<Self> {
+    pub async fn load(store: &dyn Consent) -> Result<Self> {
         let mut all = HashSet::new();
         let mut after = None;
         loop {

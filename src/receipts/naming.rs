@@ -11,7 +11,7 @@ use super::incoming::Incoming;
 use super::working::Working;
 use crate::config::Lane;
 use crate::domain::{Span, State, StepIndex, Timestamp};
-use crate::store::{self, Found, NamingLane, Store};
+use crate::store::{self, Found, NamingLane, Receipts};
 
 /// Time in which a request that has ended is recorded, unless the disk fails.
 const RECORDED_WITHIN: Span = Span::from_secs(5);
@@ -72,17 +72,17 @@ impl Naming {
         self.settled_within
     }
 
-    pub(super) async fn adoption(&self, store: &dyn Store, now: Timestamp) -> store::Result<Adoption> {
+    pub(super) async fn adoption(&self, store: &dyn Receipts, now: Timestamp) -> store::Result<Adoption> {
         let (naming, identities) = (self.known(store).await?, Arc::clone(&self.identities));
         Ok(Adoption { naming, identities, arrived_by: now - self.settled_within })
     }
 
-    pub(super) async fn known(&self, store: &dyn Store) -> store::Result<Arc<BTreeSet<String>>> {
+    pub(super) async fn known(&self, store: &dyn Receipts) -> store::Result<Arc<BTreeSet<String>>> {
         let known = self.loaded(store).await?.lock();
         Ok(Arc::clone(&known))
     }
 
-    async fn loaded(&self, store: &dyn Store) -> store::Result<&Mutex<Arc<BTreeSet<String>>>> {
+    async fn loaded(&self, store: &dyn Receipts) -> store::Result<&Mutex<Arc<BTreeSet<String>>>> {
         let is_the_same = |lane: &NamingLane| {
             let identity = self.identities.get(&lane.lane);
             identity
@@ -121,7 +121,7 @@ impl Naming {
     }
 
     /// Adds lanes whose rows are on disk.
-    pub(super) async fn add(&self, lanes: BTreeSet<String>, store: &dyn Store) -> store::Result<()> {
+    pub(super) async fn add(&self, lanes: BTreeSet<String>, store: &dyn Receipts) -> store::Result<()> {
         if !lanes.is_empty() {
             let mut known = self.loaded(store).await?.lock();
             Arc::make_mut(&mut known).extend(lanes);

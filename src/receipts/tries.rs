@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::incoming::Incoming;
 use crate::domain::{Fault, MessageKey, Present, State, StepIndex, Umid};
 use crate::engine::OnRecord;
-use crate::store::{self, Attempt, Found, Store};
+use crate::store::{self, Attempt, Found, Messages};
 
 /// The try of its step that a receipt is about, counted from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +28,14 @@ enum Way<'a> {
 /// The tries of messages. They matter only for retried steps, so a group reads few of them. After a storm of temporary
 /// failures every message has some, so they are read together.
 pub(super) struct Tries<'a> {
-    store: &'a dyn Store,
+    store: &'a dyn Messages,
     known: HashMap<MessageKey, Vec<Attempt>>,
 }
 
 impl<'a> Tries<'a> {
     /// Reads the tries that these receipts need, as far as that is known before any of them changes its message.
     pub(super) async fn read(
-        store: &'a dyn Store,
+        store: &'a dyn Messages,
         receipts: impl Iterator<Item = (&Incoming, &Option<Found>)>,
     ) -> store::Result<Self> {
         let mut keys: Vec<MessageKey> = receipts

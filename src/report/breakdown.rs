@@ -9,7 +9,7 @@ use super::copied::{Progress, copied};
 use super::figures::{Outcomes, Report, StepReport};
 use super::reading::failure;
 use crate::domain::{BatchId, Channel, Country, Ending, Fault, StepIndex, Tallies};
-use crate::store::{Frame, MessageFacts, Result, Scope, Store, Verdict};
+use crate::store::{Frame, MessageFacts, Messages, Result, Scope, Verdict};
 use crate::wire::codes;
 
 /// A report in parts.
@@ -67,7 +67,7 @@ struct Counted {
 ///
 /// Calls `seen` now and then with the number of messages copied, and later counted, and the total.
 pub async fn breakdown(
-    store: &dyn Store,
+    store: &dyn Messages,
     batch: BatchId,
     mut seen: impl FnMut(Progress, u64),
 ) -> Result<Option<Breakdown>> {

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use crate::domain::BatchId;
-use crate::store::{Copied, Result, Scope, Store, Walk};
+use crate::store::{Copied, Messages, Result, Scope, Walk};
 
 /// The progress of an operation over all messages of a campaign: first it copies them, then it reads each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Progress {
 /// Copies a batch. Returns `None` if the batch does not exist. Calls `seen` now and then with the number of messages
 /// copied and the total.
 pub(crate) async fn copied(
-    store: &dyn Store,
+    store: &dyn Messages,
     batch: BatchId,
     scope: Scope,
     seen: &mut impl FnMut(Progress, u64),

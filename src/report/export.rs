@@ -10,7 +10,7 @@ use super::copied::{Progress, copied};
 use super::reading::report_of;
 use crate::domain::{BatchId, Ending, MessageId, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone};
 use crate::engine::Report;
-use crate::store::{MessageFacts, Result, Scope, Store, Verdict};
+use crate::store::{MessageFacts, Messages, Result, Scope, Verdict};
 use crate::wire::codes;
 
 /// The columns of each step; the column names also contain the step's number and channel.
@@ -207,7 +207,7 @@ const fn ended(ending: Ending) -> &'static str {
 /// - Calls `seen` now and then with the number of messages copied, and later passed on, and the total.
 /// - Rows come from a copy, so a slow reader keeps no transaction open.
 pub async fn export<E>(
-    store: &dyn Store,
+    store: &dyn Messages,
     batch: BatchId,
     columns: &Columns,
     mut row: impl FnMut(Vec<String>) -> std::result::Result<(), E>,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::domain::{AudienceId, Loaded, MessageKey, Msisdn};
-use crate::store::{Batch, Result, Store, Whom};
+use crate::store::{Audiences, Batch, Messages, Result, Store, Whom};
 
 /// Messages read at once.
 const PAGE: u32 = 5_000;
@@ -39,7 +39,7 @@ pub(crate) async fn messages_everywhere(
 /// The positions of a recipient in audiences.
 pub(crate) type Positions = HashMap<AudienceId, Vec<u32>>;
 
-async fn positions_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Positions> {
+async fn positions_of(store: &dyn Audiences, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Positions> {
     let number = whom.trim().parse::<Msisdn>().ok().map(Whom::Number);
     for whom in number.into_iter().chain([Whom::ClientId(whom.to_owned())]) {
         let positions = positions(store, whom, within.clone()).await?;
@@ -50,7 +50,7 @@ async fn positions_of(store: &dyn Store, whom: &str, within: Option<Vec<Audience
     Ok(Positions::new())
 }
 
-pub(crate) async fn positions(store: &dyn Store, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Positions> {
+pub(crate) async fn positions(store: &dyn Audiences, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Positions> {
     let mut positions = Positions::new();
     for (audience, n) in store.find_recipient(whom, within).await? {
         positions.entry(audience).or_default().push(n);
@@ -73,14 +73,14 @@ async fn messages_at(store: &dyn Store, batch: &Batch, positions: &Positions) ->
 /// The messages of a batch, page by page and in order.
 #[derive(Debug)]
 pub struct Pages<'a> {
-    store: &'a dyn Store,
+    store: &'a dyn Messages,
     batch: &'a Batch,
     next: u32,
     seen: u32,
 }
 
 impl<'a> Pages<'a> {
-    pub fn of(store: &'a dyn Store, batch: &'a Batch) -> Self {
+    pub fn of(store: &'a dyn Messages, batch: &'a Batch) -> Self {
         Self { store, batch, next: 0, seen: 0 }
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::domain::{BatchState, Channel, Count, Member, Plan, Step, StepIndex, Tallies};
-use crate::store::{Batch, Result, Store};
+use crate::store::{Batch, Batches, Result};
 
 /// A step of a campaign whose lane is gone, and no other lane takes over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,7 +42,7 @@ impl Stranded {
     }
 
     /// Finds the stranded steps of every active campaign, from the counters.
-    pub async fn everywhere(store: &dyn Store, config: &Config) -> Result<Vec<(Batch, Self)>> {
+    pub async fn everywhere(store: &dyn Batches, config: &Config) -> Result<Vec<(Batch, Self)>> {
         let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Finished];
         let mut all = Vec::new();
         for batch in store.batches(Some(in_play)).await? {

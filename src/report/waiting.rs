@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::domain::{BatchState, Content, Count, Plan, Tallies};
-use crate::store::{Result, Store};
+use crate::store::{Batches, Result};
 
 /// Queued messages by lane and template; texts are under an empty template name. A step with several lanes counts for
 /// each of them.
@@ -19,7 +19,7 @@ impl Waiting {
     }
 
     /// The queued messages of all running campaigns.
-    pub async fn everywhere(store: &dyn Store) -> Result<Self> {
+    pub async fn everywhere(store: &dyn Batches) -> Result<Self> {
         let mut waiting = Self::default();
         for batch in store.batches(Some(vec![BatchState::Running])).await? {
             let Some(plan) = store.plan(batch.id).await? else { continue };

@@ -15,12 +15,13 @@ use crate::domain::{
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, Change, Claim, ClaimedSet,
-    Copied, Dispatch, Edition, Epoch, Error, Found, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap,
-    Key, Lane, LaneState, Latest, Lease, LinkState, MessageFacts, NamingLane, NewAudience, NewBatch, Node, NodeStart,
-    Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Question, Receipt,
-    Receipts, RejectedWebhooks, ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
-    Stray, StrayCount, StrayKind, Taken, TierSlot, Turns, Unwritable, Walk, Whom,
+    AccountEvent, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change,
+    Claim, ClaimedSet, Consent, Copied, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
+    InboundOf, Joined, Joining, Kept, KeptGap, Key, Lane, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
+    Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord,
+    Override, PieceOfMessages, ProviderReport, Queries, Question, Receipt, Receipts, RejectedWebhooks, Replies,
+    ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store, Stray, StrayCount, StrayKind,
+    Taken, TierSlot, Tiers, Turns, Unwritable, Walk, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -169,7 +170,7 @@ impl Mortal {
 
 /// Forwards each verb to the store below, as a read or a write.
 macro_rules! through {
-    ($contract:ident { $($kind:ident $verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* } $($more:item)*) => {
+    ($contract:ident { $($kind:ident $verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* }) => {
         #[async_trait::async_trait]
         impl $contract for Mortal {
             $(
@@ -177,7 +178,6 @@ macro_rules! through {
                     self.$kind(self.store.$verb($($argument),*)).await
                 }
             )*
-            $($more)*
         }
     };
 }
@@ -234,7 +234,7 @@ through! {
 }
 
 through! {
-    Store {
+    Audiences {
         writes begin_audience(new: NewAudience) -> AudienceId;
         writes add_recipients(audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> ();
         writes publish_audience(audience: AudienceId, recipients: u32, summary: String) -> ();
@@ -246,6 +246,11 @@ through! {
         reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
         reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
         reads find_recipient(whom: Whom, within: Option<Vec<AudienceId>>) -> Vec<(AudienceId, u32)>;
+    }
+}
+
+through! {
+    Batches {
         writes begin_batch(new: NewBatch) -> BatchId;
         writes write_messages(spread: PieceOfMessages) -> u32;
         writes publish_batch(batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> ();
@@ -254,6 +259,9 @@ through! {
         reads batch(id: BatchId) -> Option<Batch>;
         reads batch_named(name: &str) -> Option<Batch>;
         reads plan(batch: BatchId) -> Option<Plan>;
+        writes amend(amendment: Amendment) -> Option<u64>;
+        reads editions(batch: BatchId) -> Vec<Edition>;
+        changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
         reads tallies(batch: BatchId) -> Tallies;
         writes move_batch(
             batch: BatchId,
@@ -262,15 +270,31 @@ through! {
             origin: Option<Origin>,
             now: Timestamp
         ) -> Option<u64>;
-        writes amend(amendment: Amendment) -> Option<u64>;
-        reads editions(batch: BatchId) -> Vec<Edition>;
-        changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
+        reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
+        reads step_holds() -> Vec<StepHold>;
+        writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;
+        writes release_steps(batch: BatchId, only: Option<StepIndex>, by: Origin, now: Timestamp) -> Option<u64>;
+    }
+}
+
+through! {
+    Messages {
         reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
         reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
         reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads queued_since(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
         reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
+        reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
+        reads receipts(message: MessageKey) -> Vec<Receipt>;
+        reads message_facts(message: MessageKey) -> Option<MessageFacts>;
+        reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
+        reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;
+    }
+}
+
+through! {
+    Queries {
         reads silent(
             batch: BatchId,
             steps: Vec<StepIndex>,
@@ -282,31 +306,37 @@ through! {
         reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
         writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
         reads asking() -> Vec<Asking>;
-        reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
-        reads receipts(message: MessageKey) -> Vec<Receipt>;
-        reads message_facts(message: MessageKey) -> Option<MessageFacts>;
-        reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
-        reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;
+    }
+}
+
+through! {
+    Lanes {
         reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
         reads holds() -> Vec<Hold>;
         writes hold(hold: Hold, begun: Timestamp) -> u64;
         writes release(lane: String, template: String, now: Timestamp, by: Origin) -> u32;
-        reads step_holds() -> Vec<StepHold>;
-        writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;
-        writes release_steps(batch: BatchId, only: Option<StepIndex>, by: Origin, now: Timestamp) -> Option<u64>;
-        reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
         reads overrides() -> Vec<Override>;
         writes set_override(overridden: Override, now: Timestamp) -> Option<u64>;
         writes end_override(setting: OverridableSetting, name: String, origin: Origin, now: Timestamp) -> Option<u64>;
         reads buckets() -> Vec<NotedBucket>;
         reads provider_reports() -> Vec<ProviderReport>;
+    }
+}
+
+through! {
+    Tiers {
         writes count_no_others(portfolios: BTreeMap<String, Vec<LaneId>>) -> ();
         writes count_tiers(portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp, from: Option<MessageKey>)
             -> Option<MessageKey>;
-        writes take_slots(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
         reads tier_slots(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierSlot>>;
         reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;
         writes forget_slots(before: Timestamp) -> ();
+        writes take_slots(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
+    }
+}
+
+through! {
+    Consent {
         opts opt_out(recipients: Vec<OptOut>) -> u32;
         writes opt_in(recipients: Vec<OptIn>) -> u32;
         reads opted_out(recipients: Vec<Msisdn>) -> Vec<Msisdn>;
@@ -316,16 +346,29 @@ through! {
         reads last_stop() -> i64;
         reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
         reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
+    }
+}
+
+through! {
+    Replies {
         reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
         reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
-        reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
         reads open_windows(recipients: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
+        reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+    }
+}
+
+through! {
+    Events {
         reads seq() -> u64;
         writes record_event(event: Event) -> ();
         reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;
         reads events_of(batch: BatchId, lanes: Vec<String>, limit: u32) -> Vec<Event>;
     }
+}
 
+#[async_trait::async_trait]
+impl Store for Mortal {
     fn signals(&self) -> &Signals {
         self.store.signals()
     }

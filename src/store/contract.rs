@@ -1,5 +1,4 @@
-//! Tests every promise of a store against `dyn Store`. Another database needs
-//! only one more module in [`for_every_store`].
+//! Tests every promise of a store against `dyn Store`, once for every kind of store.
 
 mod asking;
 mod audiences;
@@ -27,7 +26,7 @@ use std::sync::Arc;
 
 use super::{
     Alias, Attempt, Change, Claim, Claimed, ClaimedSet, Epoch, Inbound, KnownAs, NamingLane, NewAudience, NewBatch,
-    PieceOfMessages, Receipt, Sqlite, Start, Store, Stray, Taken, Verdict,
+    PieceOfMessages, Receipt, Start, Store, Stray, Taken, Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
@@ -38,14 +37,18 @@ use crate::engine::Ruling;
 use crate::events::Origin;
 use crate::planner::{Referral, ReferralReason, Rest};
 
-/// Runs each test once for every kind of store.
+/// Runs each test once for every kind of store. Another database is one more name in the list, with the constructor of a
+/// [`Desk`] on it.
 macro_rules! for_every_store {
     ($($test:ident),+ $(,)?) => {
-        mod in_memory {
-            $(#[tokio::test] async fn $test() { super::$test(super::Desk::in_memory().await).await; })+
-        }
-        mod in_a_file {
-            $(#[tokio::test] async fn $test() { super::$test(super::Desk::in_a_file().await).await; })+
+        for_every_store! { @kinds [in_memory, in_a_file] [$($test),+] }
+    };
+    (@kinds [$($kind:ident),+] $tests:tt) => {
+        $(for_every_store! { @kind $kind $tests })+
+    };
+    (@kind $kind:ident [$($test:ident),+]) => {
+        mod $kind {
+            $(#[tokio::test] async fn $test() { super::$test(super::Desk::$kind().await).await; })+
         }
     };
 }
@@ -81,7 +84,7 @@ impl Desk {
 
     async fn at(url: &str, folder: Option<tempfile::TempDir>) -> Self {
         let clock = Arc::new(ManualClock::at(at(0)));
-        let store: Arc<dyn Store> = Arc::new(Sqlite::open(url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap());
+        let store = super::open(url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         Self { store, clock, _folder: folder }
     }
 

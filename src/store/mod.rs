@@ -11,7 +11,6 @@
 mod batch;
 #[cfg(test)]
 mod contract;
-mod dispatch_verbs;
 mod error;
 mod fact;
 mod inbound;
@@ -19,9 +18,6 @@ mod lanes;
 mod lease;
 mod limits;
 mod model;
-mod node_verbs;
-mod receipt_verbs;
-mod retention_verbs;
 mod sieve;
 mod signal;
 mod sqlite;
@@ -29,7 +25,6 @@ mod verbs;
 mod walk;
 
 pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
-pub use dispatch_verbs::Dispatch;
 pub use error::{DiskTrouble, Error};
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, Sender};
@@ -45,15 +40,15 @@ pub use model::{
     KnownAs, Lane, LinkState, NewAudience, Node, Question, RejectedWebhooks, RejectionReason, ReportedStatus, TierSlot,
     TierUse, Turns, Unwritable,
 };
-pub use node_verbs::Nodes;
-pub use receipt_verbs::{Kept, Receipts, Taken};
-pub use retention_verbs::Retention;
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
 #[cfg(test)]
 pub(crate) use sqlite::tests::run_sql;
-pub use verbs::Store;
+pub use verbs::{
+    Audiences, Batches, Consent, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries, Receipts, Replies, Retention,
+    Store, Taken, Tiers,
+};
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 
 use std::sync::Arc;

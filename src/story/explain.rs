@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
-use crate::store::{Batch, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
+use crate::store::{Batch, Consent, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -134,7 +134,7 @@ fn is_relevant(event: &Event, plan: &Plan) -> bool {
 }
 
 /// The opt-out that stopped a message, if one did.
-async fn opt_out(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<Option<OptOutRecord>> {
+async fn opt_out(store: &dyn Consent, batch: &Batch, message: &Loaded) -> Result<Option<OptOutRecord>> {
     let skipped = matches!(message.present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. });
     if !skipped && !message.present.marks.opted_out() {
         return Ok(None);

@@ -16,7 +16,7 @@ use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::config::nearest;
 use crate::domain::Recipient;
-use crate::store::{Audience, AudiencePart, Store};
+use crate::store::{Audience, AudiencePart, Audiences};
 
 /// Recipients that `show` prints.
 const FIRST: u32 = 5;
@@ -86,7 +86,7 @@ pub(super) async fn list(context: &CommandContext, json: bool) -> anyhow::Result
     Ok(Exit::Done)
 }
 
-pub(super) async fn named(store: &dyn Store, name: &str) -> anyhow::Result<Audience> {
+pub(super) async fn named(store: &dyn Audiences, name: &str) -> anyhow::Result<Audience> {
     if let Some(audience) = store.audience_named(name).await? {
         return Ok(audience);
     }

@@ -25,7 +25,7 @@ use crate::cli::words::shell;
 use crate::clock::format_time;
 use crate::config::nearest;
 use crate::domain::{BatchState, CampaignId, StepIndex, Zone};
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Batches};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -227,7 +227,7 @@ fn step(text: &str) -> Result<StepIndex, String> {
 }
 
 /// Finds a campaign by its name or its `cmp_…` id.
-pub(super) async fn find(store: &dyn Store, name: &str) -> anyhow::Result<Batch> {
+pub(super) async fn find(store: &dyn Batches, name: &str) -> anyhow::Result<Batch> {
     if let Some(batch) = store.batch_named(name).await? {
         return Ok(batch);
     }

@@ -8,7 +8,7 @@ use crate::campaign::{self, Noted, Released};
 use crate::cli::words::of;
 use crate::cli::{CommandContext, Exit, noted, out, used_up};
 use crate::domain::{Channel, Count, StepIndex};
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Batches, Store};
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -51,7 +51,7 @@ pub(super) async fn release(context: &CommandContext, name: &str, step: StepInde
     print(context, store.as_ref(), &batch, (step, channel, what), obeyed, json).await
 }
 
-async fn channel(store: &dyn Store, batch: &Batch, step: StepIndex) -> anyhow::Result<Channel> {
+async fn channel(store: &dyn Batches, batch: &Batch, step: StepIndex) -> anyhow::Result<Channel> {
     let Some(plan) = store.plan(batch.id).await? else { bail!("the plan of the campaign is no longer stored") };
     match plan.step(step) {
         Some(step) => Ok(step.channel),

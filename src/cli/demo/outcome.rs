@@ -8,7 +8,7 @@ use crate::cli::out::{self, Paint};
 use crate::cli::words::{count, span};
 use crate::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
 use crate::report::Report;
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Messages, Store};
 
 /// Messages that one store call reads.
 const PAGE: u32 = 1_000;
@@ -92,7 +92,7 @@ pub(super) async fn read(
 /// The average rate of the first step, from the first claim to the last response.
 ///
 /// The initial burst does not count, so the figure is rather too low than too high.
-async fn average(store: &dyn Store, batch: &Batch, burst: u32) -> anyhow::Result<Option<f64>> {
+async fn average(store: &dyn Messages, batch: &Batch, burst: u32) -> anyhow::Result<Option<f64>> {
     let of = |n: u32| MessageKey { batch: batch.id, n };
     let keys: Vec<_> =
         [of(0)].into_iter().chain((batch.messages.saturating_sub(LAST)..batch.messages).map(of)).collect();
@@ -128,7 +128,10 @@ impl Outcome {
 }
 
 /// Picks a few messages with interesting histories.
-pub(super) async fn worth_a_look(store: &dyn Store, batch: &Batch) -> anyhow::Result<Vec<(MessageId, &'static str)>> {
+pub(super) async fn worth_a_look(
+    store: &dyn Messages,
+    batch: &Batch,
+) -> anyhow::Result<Vec<(MessageId, &'static str)>> {
     let mut found: Vec<(MessageId, &'static str)> = Vec::new();
     let mut from = 0;
     while from < batch.messages && found.len() < 4 {

@@ -13,7 +13,7 @@ use crate::cli::words::{count, list};
 use crate::cli::{CommandContext, out};
 use crate::config::{Config, Lane};
 use crate::domain::{OverridableSetting, Rate, Tier};
-use crate::store::{Override, Store};
+use crate::store::{Lanes, Override};
 use crate::throttle::in_file;
 
 /// The argument that restores the value of the file.
@@ -140,7 +140,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
 }
 
 /// Stores an override, or removes it.
-async fn apply(context: &CommandContext, store: &dyn Store, want: &Wanted, reason: Option<&str>) -> anyhow::Result<()> {
+async fn apply(context: &CommandContext, store: &dyn Lanes, want: &Wanted, reason: Option<&str>) -> anyhow::Result<()> {
     let Wanted { setting, name, value } = want;
     let (setting, name, now) = (*setting, name.clone(), context.now());
     let origin = context.origin(reason);

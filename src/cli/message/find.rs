@@ -7,7 +7,7 @@ use crate::cli::words::{of, shell};
 use crate::cli::{CommandContext, exit::Usage};
 use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::report;
-use crate::store::{Batch, Key, Store};
+use crate::store::{Batch, Consent, Key, Store};
 
 /// Ids that are listed if a number has several messages.
 const LISTED: usize = 5;
@@ -64,7 +64,7 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
 }
 
 /// The number, if it is one and its recipient has opted out.
-async fn opted_out(store: &dyn Store, recipient: &str) -> anyhow::Result<Option<Msisdn>> {
+async fn opted_out(store: &dyn Consent, recipient: &str) -> anyhow::Result<Option<Msisdn>> {
     let Ok(number) = recipient.parse::<Msisdn>() else { return Ok(None) };
     Ok(store.opted_out(vec![number]).await?.pop())
 }

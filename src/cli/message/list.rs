@@ -8,7 +8,7 @@ use crate::cli::out::{self, Paint, To};
 use crate::cli::{CommandContext, Exit};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
 use crate::report::{Pages, as_counted, lookup, lookup_everywhere};
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Batches};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -159,7 +159,7 @@ impl List<'_> {
             && (!self.args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
     }
 
-    async fn show(&mut self, store: &dyn Store, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
+    async fn show(&mut self, store: &dyn Batches, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
         let plan = store.plan(batch.id).await?;
         let wanted = page.iter().filter(|message| self.wants(batch, message));
         let shown: Vec<Shown> = wanted.map(|message| Shown::new(message, batch, plan.as_ref())).collect();

@@ -9,7 +9,7 @@ use super::{TempDatabase, event};
 use crate::clock::{Clock, ManualClock, RealClock};
 use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient, Span};
 use crate::store::sqlite::Sqlite;
-use crate::store::{DiskTrouble, Error, KnownAs, NewAudience, Nodes, Store, Unwritable};
+use crate::store::{Audiences, DiskTrouble, Error, Events, KnownAs, NewAudience, Nodes, Store, Unwritable};
 
 /// Changes a setting of the writer's connection.
 async fn pragma(store: &Sqlite, text: &'static str) {

@@ -10,7 +10,7 @@ use super::{TempDatabase, event, now};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::Span;
 use crate::store::sqlite::{Sqlite, paths::beside};
-use crate::store::{Store, started};
+use crate::store::{Events, started};
 
 /// Writes without a pause, two verbs at a time, so the queue of the store is never empty.
 fn write_on(store: &Arc<Sqlite>, written: &Arc<AtomicU32>) -> JoinSet<()> {

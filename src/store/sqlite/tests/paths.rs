@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{TempDatabase, event, now};
 use crate::clock::RealClock;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Error, Nodes, Store, started};
+use crate::store::{Error, Events, Nodes, Store, started};
 
 async fn open(path: &std::path::Path) -> crate::store::Result<Sqlite> {
     Sqlite::open(&format!("sqlite://{}", path.display()), Arc::new(RealClock::new())).await

@@ -1,6 +1,6 @@
 //! Implements [`Nodes`].
 
-use super::{Sqlite, leases, nodes};
+use super::super::{Sqlite, leases, nodes};
 use crate::domain::Timestamp;
 use crate::store::{
     Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, RejectedWebhooks, Result, Started,

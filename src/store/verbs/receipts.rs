@@ -1,9 +1,9 @@
 //! The part of the contract that is about webhooks: receipts, messages from recipients, and account events.
 
-use super::{
+use crate::domain::{MessageKey, Msisdn, Timestamp};
+use crate::store::{
     AccountEvent, Alias, Change, Found, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray, StrayCount, StrayKind,
 };
-use crate::domain::{MessageKey, Msisdn, Timestamp};
 
 /// Webhooks that arrived together, and the decisions about them.
 #[derive(Debug, Clone, Default)]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Result;
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
+use crate::store::Result;
 
 /// What retention asks of a store.
 #[async_trait::async_trait]

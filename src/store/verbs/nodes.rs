@@ -1,9 +1,9 @@
 //! The part of the contract that is about servers: the lease, contact with the provider, and the state of lanes.
 
-use super::{
+use crate::domain::Timestamp;
+use crate::store::{
     Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, RejectedWebhooks, Result, Started, Unwritable,
 };
-use crate::domain::Timestamp;
 
 /// What servers store about themselves, for one another and for commands.
 #[async_trait::async_trait]
@@ -20,12 +20,12 @@ pub trait Nodes: Send + Sync + std::fmt::Debug {
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>>;
     /// Renews the lease for its holder.
     ///
-    /// - Fails with [`super::Error::Superseded`] once another node has started.
+    /// - Fails with [`crate::store::Error::Superseded`] once another node has started.
     async fn renew(&self, node: i64, now: Timestamp) -> Result<()>;
     /// Records that a node lives, and renews its lease.
     ///
     /// - Records its watermark, the webhooks that it turned away, and that it obeys the decisions up to `noted`.
-    /// - Fails with [`super::Error::Superseded`] once another node has started.
+    /// - Fails with [`crate::store::Error::Superseded`] once another node has started.
     async fn beat(&self, beat: Beat) -> Result<()>;
     /// Records that a node has stopped, and its final watermark; gives its lease back if it still holds it.
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;

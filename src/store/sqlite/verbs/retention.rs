@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sqlx::Connection;
 
-use super::{Sqlite, retention};
+use super::super::{Sqlite, retention};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 use crate::store::{Error, Result, Retention};
 

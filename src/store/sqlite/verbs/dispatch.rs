@@ -1,6 +1,6 @@
 //! Implements [`Dispatch`].
 
-use super::{Sqlite, claim, messages, reads, tiers};
+use super::super::{Sqlite, claim, messages, reads, tiers};
 use crate::domain::{Loaded, MessageKey, Msisdn, Timestamp};
 use crate::store::signal::signals_of;
 use crate::store::{Change, Claim, ClaimedSet, Dispatch, Epoch, NotedBucket, Result};

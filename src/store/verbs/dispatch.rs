@@ -1,7 +1,7 @@
 //! The part of the contract that is about sending: claims, and the results of submissions.
 
-use super::{Change, Claim, ClaimedSet, Epoch, NotedBucket, Result};
 use crate::domain::{Loaded, MessageKey, Msisdn, Timestamp};
+use crate::store::{Change, Claim, ClaimedSet, Epoch, NotedBucket, Result};
 
 /// What dispatch asks of a store.
 #[async_trait::async_trait]
@@ -10,7 +10,7 @@ pub trait Dispatch: Send + Sync + std::fmt::Debug {
     ///
     /// - Takes evenly from the given queues; within a queue, in queue order.
     /// - Skips batches that are not running, expired messages, and recipients without a tier slot if the tier is limited.
-    /// - Fails with [`super::Error::Superseded`], and claims nothing, under any epoch but the present one.
+    /// - Fails with [`crate::store::Error::Superseded`], and claims nothing, under any epoch but the present one.
     /// - Not cancel-safe: a caller that stops waiting before the writer has started the claim has claimed nothing. Later
     ///   the caller must await the result, or the claimed messages stay `sending` until the next start.
     async fn claim(&self, claim: Claim) -> Result<ClaimedSet>;

@@ -1,6 +1,6 @@
 //! Implements [`Receipts`].
 
-use super::{Sqlite, naming, overrides, receipts};
+use super::super::{Sqlite, naming, overrides, receipts};
 use crate::domain::Timestamp;
 use crate::store::signal::signals_of;
 use crate::store::{AccountEvent, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, Taken};

@@ -1,0 +1,60 @@
+//! Implements [`Audiences`]: each verb runs the statements of its module.
+
+use super::super::{Sqlite, audiences};
+use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
+use crate::store::{Audience, AudiencePart, Audiences, NewAudience, Result, Whom};
+
+#[async_trait::async_trait]
+impl Audiences for Sqlite {
+    async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId> {
+        self.write("begin an audience", move |c| Box::pin(audiences::begin(c, new))).await
+    }
+
+    async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()> {
+        let now = self.clock.now();
+        self.write("add recipients", move |c| Box::pin(audiences::add(c, audience, first, recipients, now))).await
+    }
+
+    async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()> {
+        self.write("publish an audience", move |c| Box::pin(audiences::publish(c, audience, recipients, summary))).await
+    }
+
+    async fn remove_audience(&self, audience: AudienceId) -> Result<()> {
+        for part in self.write("hide an audience", move |c| Box::pin(audiences::hide(c, audience))).await? {
+            while !self.write("remove an audience", move |c| Box::pin(audiences::remove_piece(c, part))).await? {}
+        }
+        Ok(())
+    }
+
+    async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32> {
+        self.sweep(before).await
+    }
+
+    async fn audiences(&self) -> Result<Vec<Audience>> {
+        self.read("list audiences", move |c| Box::pin(audiences::all(c))).await
+    }
+
+    async fn audience_named(&self, name: &str) -> Result<Option<Audience>> {
+        let name = name.to_owned();
+        self.read("find an audience", move |c| Box::pin(async move { audiences::named(c, &name).await })).await
+    }
+
+    async fn parts_of(&self, batch: BatchId) -> Result<Vec<AudiencePart>> {
+        self.read("read the parts of an audience", move |c| Box::pin(audiences::parts_of(c, batch))).await
+    }
+
+    async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>> {
+        self.read("read recipients", move |c| Box::pin(audiences::recipients(c, audience, from, limit))).await
+    }
+
+    async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>> {
+        self.read("read numbers", move |c| Box::pin(audiences::numbers(c, audience, from, limit))).await
+    }
+
+    async fn find_recipient(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>> {
+        self.read("find a recipient", move |c| {
+            Box::pin(async move { audiences::find_recipient(c, &whom, within).await })
+        })
+        .await
+    }
+}

@@ -1,0 +1,98 @@
+//! Implements [`Batches`]: each verb runs the statements of its module.
+
+use super::super::{Sqlite, batches, editions, joining, limits};
+use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
+use crate::events::Origin;
+use crate::store::signal::JoinedQueues;
+use crate::store::{Amendment, Batch, Batches, Edition, Joined, Joining, NewBatch, PieceOfMessages, Result, StepHold};
+
+#[async_trait::async_trait]
+impl Batches for Sqlite {
+    async fn begin_batch(&self, new: NewBatch) -> Result<BatchId> {
+        self.write("begin a batch", move |c| Box::pin(batches::begin(c, new))).await
+    }
+
+    async fn write_messages(&self, spread: PieceOfMessages) -> Result<u32> {
+        self.write("create messages", move |c| Box::pin(batches::spread(c, spread))).await
+    }
+
+    async fn publish_batch(&self, batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> Result<()> {
+        self.write("publish a batch", move |c| Box::pin(batches::publish(c, batch, state, origin, now))).await
+    }
+
+    async fn join(&self, joining: Joining) -> Result<Joined> {
+        let places = JoinedQueues::of(&joining);
+        let joined = self.write("add messages to an open batch", move |c| Box::pin(joining::join(c, joining))).await?;
+        self.signals.send(&places.signals_in(joined.batch));
+        Ok(joined)
+    }
+
+    async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>> {
+        self.read("list batches", move |c| Box::pin(batches::all(c, states))).await
+    }
+
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>> {
+        self.read("find a batch", move |c| Box::pin(batches::by_id(c, id))).await
+    }
+
+    async fn batch_named(&self, name: &str) -> Result<Option<Batch>> {
+        let name = name.to_owned();
+        self.read("find a campaign", move |c| Box::pin(async move { batches::named(c, &name).await })).await
+    }
+
+    async fn plan(&self, batch: BatchId) -> Result<Option<Plan>> {
+        self.read("read a plan", move |c| Box::pin(batches::plan(c, batch))).await
+    }
+
+    async fn amend(&self, amendment: Amendment) -> Result<Option<u64>> {
+        self.write("change a plan", move |c| Box::pin(editions::amend(c, amendment))).await
+    }
+
+    async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>> {
+        self.read("read earlier plans", move |c| Box::pin(editions::editions(c, batch))).await
+    }
+
+    async fn bring_forward(&self, queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> Result<u32> {
+        self.write("bring messages forward", move |c| Box::pin(editions::bring_forward(c, queue, to, within, limit)))
+            .await
+    }
+
+    async fn tallies(&self, batch: BatchId) -> Result<Tallies> {
+        self.read("read counters", move |c| Box::pin(batches::tallies(c, batch))).await
+    }
+
+    async fn move_batch(
+        &self,
+        batch: BatchId,
+        from: Vec<BatchState>,
+        to: BatchState,
+        origin: Option<Origin>,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        self.write("change the state of a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, origin, now)))
+            .await
+    }
+
+    async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>> {
+        self.read("read the amount spent", move |c| Box::pin(limits::spent(c, batch))).await
+    }
+
+    async fn step_holds(&self) -> Result<Vec<StepHold>> {
+        self.read("read held steps", move |c| Box::pin(limits::step_holds(c))).await
+    }
+
+    async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>> {
+        self.write("hold a step", move |c| Box::pin(limits::hold_step(c, hold, begun))).await
+    }
+
+    async fn release_steps(
+        &self,
+        batch: BatchId,
+        only: Option<StepIndex>,
+        by: Origin,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        let release = "release a step";
+        self.write(release, move |c| Box::pin(limits::release_steps(c, batch, only, by, now))).await
+    }
+}

@@ -1,0 +1,33 @@
+//! Implements the verbs: each runs the statements of its module.
+
+mod audiences;
+mod batches;
+mod consent;
+mod dispatch;
+mod events;
+mod lanes;
+mod messages;
+mod nodes;
+mod queries;
+mod receipts;
+mod replies;
+mod retention;
+mod tiers;
+
+use super::Sqlite;
+use crate::store::{Signals, Store};
+
+#[async_trait::async_trait]
+impl Store for Sqlite {
+    fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+
+    async fn ended(&self) {
+        self.writer.ended().await;
+    }
+}

@@ -1,0 +1,37 @@
+//! Implements [`Replies`]: each verb runs the statements of its module.
+
+use super::super::{Sqlite, inbound};
+use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
+use crate::store::{Inbound, InboundOf, Replies, Result, Sender};
+
+#[async_trait::async_trait]
+impl Replies for Sqlite {
+    async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>> {
+        self.read("read inbound messages", move |c| Box::pin(inbound::list(c, of, after, limit))).await
+    }
+
+    async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>> {
+        self.read("count replies", move |c| Box::pin(inbound::replied(c, batch))).await
+    }
+
+    async fn open_windows(
+        &self,
+        recipients: Vec<Msisdn>,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Result<Vec<(Msisdn, Timestamp)>> {
+        let verb = "read open windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &recipients, &sender, now).await })).await
+    }
+
+    async fn window_holders(
+        &self,
+        sender: Sender,
+        now: Timestamp,
+        after: Option<Msisdn>,
+        limit: u32,
+    ) -> Result<Vec<Msisdn>> {
+        let verb = "list open windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::holders(c, &sender, now, after, limit).await })).await
+    }
+}

@@ -1,0 +1,45 @@
+//! Audiences. They are hidden while they are imported. Once published, they never change.
+
+use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
+use crate::store::{Audience, AudiencePart, NewAudience, Result, Whom};
+
+/// Audiences. They are hidden while they are imported. Once published, they never change.
+#[async_trait::async_trait]
+pub trait Audiences: Send + Sync + std::fmt::Debug {
+    /// Begins an audience, hidden until it is published.
+    async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId>;
+    /// Adds recipients to a hidden audience; the first of them gets the number `first`.
+    ///
+    /// - Repeating a call after a crash changes nothing.
+    /// - Fails with [`crate::store::Error::Gone`] if the audience was removed meanwhile.
+    async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()>;
+    /// Makes the audience visible.
+    ///
+    /// - Fails with [`crate::store::Error::NameTaken`] if another audience has its name.
+    /// - Fails with [`crate::store::Error::Gone`] if the audience was removed meanwhile.
+    async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()>;
+    /// Removes an audience with all its parts, in pieces.
+    ///
+    /// - The audience is hidden at once; its recipients follow.
+    /// - Fails with [`crate::store::Error::InUse`] if a batch uses one of its parts.
+    async fn remove_audience(&self, audience: AudienceId) -> Result<()>;
+    /// Removes unpublished audiences and batches that were last changed before `before`, in pieces.
+    ///
+    /// - Also removes audiences that were imported for a campaign that was never launched.
+    /// - Returns how many audiences and batches it removed.
+    async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32>;
+    /// Lists the audiences that have a name, in the order in which they were begun.
+    async fn audiences(&self) -> Result<Vec<Audience>>;
+    /// Finds a published audience by its name.
+    async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
+    /// Lists the audience parts of a batch, in the order of its messages.
+    async fn parts_of(&self, batch: BatchId) -> Result<Vec<AudiencePart>>;
+    /// Reads recipients in order, from number `from` on.
+    async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>>;
+    /// Reads the phone numbers of these recipients alone, at a fraction of the cost.
+    async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>>;
+    /// Finds a recipient's positions in these audiences, or in all.
+    ///
+    /// - Reads the filter of every piece, and then the few pieces that may contain the recipient.
+    async fn find_recipient(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>>;
+}

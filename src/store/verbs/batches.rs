@@ -1,0 +1,84 @@
+//! Batches: from a launch to their end, with the holds on their steps.
+
+use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
+use crate::events::Origin;
+use crate::store::{Amendment, Batch, Edition, Joined, Joining, NewBatch, PieceOfMessages, Result, StepHold};
+
+/// Batches: from a launch to their end, with the holds on their steps.
+#[async_trait::async_trait]
+pub trait Batches: Send + Sync + std::fmt::Debug {
+    /// Begins a batch, hidden until it is published.
+    ///
+    /// - From then on its audiences cannot be removed.
+    /// - Fails with [`crate::store::Error::NameTaken`] if another batch has its name.
+    /// - Fails with [`crate::store::Error::Gone`] if one of its audiences was removed.
+    async fn begin_batch(&self, new: NewBatch) -> Result<BatchId>;
+    /// Writes one piece of an audience as messages of a hidden batch; returns how many.
+    ///
+    /// - Repeating a call after a crash changes nothing.
+    /// - Recipients who are excluded or have opted out become messages that are skipped.
+    /// - Fails with [`crate::store::Error::Gone`] if the batch was removed meanwhile.
+    async fn write_messages(&self, spread: PieceOfMessages) -> Result<u32>;
+    /// Makes a batch visible with all its messages: the one switch at the end of a launch.
+    ///
+    /// - Changes nothing if the batch is published already.
+    /// - Fails with [`crate::store::Error::NameTaken`] if another batch has its name.
+    /// - Fails with [`crate::store::Error::Gone`] if the batch was removed meanwhile.
+    async fn publish_batch(&self, batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> Result<()>;
+    /// Adds messages to an open batch of their plan, running or paused; begins and runs one if there is none.
+    ///
+    /// - Recipients who have opted out are skipped.
+    async fn join(&self, joining: Joining) -> Result<Joined>;
+    /// Lists published batches in order of launch: all, or those in the given states.
+    async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
+    /// Finds a published batch by its id.
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>>;
+    /// Finds a published batch by its name.
+    async fn batch_named(&self, name: &str) -> Result<Option<Batch>>;
+    /// Reads the current plan of a batch.
+    async fn plan(&self, batch: BatchId) -> Result<Option<Plan>>;
+    /// Changes the plan of a batch that may still send, and notifies the nodes.
+    ///
+    /// - Returns the number of the decision.
+    /// - Returns `None` and changes nothing if the batch has another edition by now, is over, or has reached its `end`.
+    async fn amend(&self, amendment: Amendment) -> Result<Option<u64>>;
+    /// Lists the earlier plans of a batch, earliest first.
+    async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>>;
+    /// Moves messages of a queue that may be sent only after `to` forward to `to`; returns how many.
+    ///
+    /// - Moves at most `limit` messages.
+    /// - First messages get `leave_within` from the new time on, as their step says.
+    async fn bring_forward(&self, queue: Queue, to: Timestamp, leave_within: Option<Span>, limit: u32) -> Result<u32>;
+    /// Reads the counters of a batch; it counts no rows.
+    async fn tallies(&self, batch: BatchId) -> Result<Tallies>;
+    /// Moves a batch into another state if it is in one of the states `from`, and notifies the nodes.
+    ///
+    /// - Returns the number of the decision: a node that has noted it obeys it. Also records an event.
+    /// - Returns `None` and changes nothing if the batch is in another state.
+    async fn move_batch(
+        &self,
+        batch: BatchId,
+        from: Vec<BatchState>,
+        to: BatchState,
+        origin: Option<Origin>,
+        now: Timestamp,
+    ) -> Result<Option<u64>>;
+    /// Reads what a batch has spent on each of its steps that has prices.
+    async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>>;
+    /// Lists the steps that are held although their campaigns run.
+    async fn step_holds(&self) -> Result<Vec<StepHold>>;
+    /// Holds a step, because of a decision or of the result of a request that began at `begun`.
+    ///
+    /// - Returns the number of the decision.
+    /// - Returns `None` if the step is already held by the same `by`, unless only this hold has refusals to recall.
+    /// - Returns `None` if an operator released the step after `begun`, or released it from the same rule at any time.
+    async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>>;
+    /// Releases all steps of a batch, or one of them; returns `None` if none was held.
+    async fn release_steps(
+        &self,
+        batch: BatchId,
+        only: Option<StepIndex>,
+        by: Origin,
+        now: Timestamp,
+    ) -> Result<Option<u64>>;
+}

@@ -1,0 +1,18 @@
+//! Decisions and events.
+
+use crate::domain::BatchId;
+use crate::events::Event;
+use crate::store::Result;
+
+/// Decisions and events.
+#[async_trait::async_trait]
+pub trait Events: Send + Sync + std::fmt::Debug {
+    /// Reads the number of the latest decision, which rises with each decision of an operator or of the throttle.
+    async fn seq(&self) -> Result<u64>;
+    /// Records an event.
+    async fn record_event(&self, event: Event) -> Result<()>;
+    /// Lists the `limit` latest events after number `after`, latest last, each with its number.
+    async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>>;
+    /// Lists the `limit` latest events of a batch, its steps, these lanes and their templates, latest last.
+    async fn events_of(&self, batch: BatchId, lanes: Vec<String>, limit: u32) -> Result<Vec<Event>>;
+}

@@ -1,0 +1,64 @@
+//! The store's contract: its verbs. `contract.rs` tests each promise against every database.
+//!
+//! Unless a verb says otherwise:
+//!
+//! - A verb is one transaction. A verb that works "in pieces" is several short ones, and may be repeated after a crash.
+//! - What a verb wrote is on disk when it returns. A verb that fails has changed nothing, except for finished pieces.
+//! - Every verb may fail for the database's reasons: it is locked, full, read-only or closed (see [`crate::store::Error`]).
+//! - A read is cancel-safe. A write that is queued is completed, even if the caller stops waiting for the result.
+//! - Pages are keyset pages: their cost depends on what they return, not on what comes before them.
+
+mod audiences;
+mod batches;
+mod consent;
+mod dispatch;
+mod events;
+mod lanes;
+mod messages;
+mod nodes;
+mod queries;
+mod receipts;
+mod replies;
+mod retention;
+mod tiers;
+
+pub use audiences::Audiences;
+pub use batches::Batches;
+pub use consent::Consent;
+pub use dispatch::Dispatch;
+pub use events::Events;
+pub use lanes::Lanes;
+pub use messages::Messages;
+pub use nodes::Nodes;
+pub use queries::Queries;
+pub use receipts::{Kept, Receipts, Taken};
+pub use replies::Replies;
+pub use retention::Retention;
+pub use tiers::Tiers;
+
+/// Every verb, for rooms that need verbs of many kinds. A room that needs one kind takes that trait alone.
+#[async_trait::async_trait]
+pub trait Store:
+    Audiences
+    + Batches
+    + Consent
+    + Dispatch
+    + Events
+    + Lanes
+    + Messages
+    + Nodes
+    + Queries
+    + Receipts
+    + Replies
+    + Retention
+    + Tiers
+{
+    /// Returns the hints about what this process has committed.
+    fn signals(&self) -> &super::Signals;
+    /// Closes the store after the verbs that were called before; later calls fail.
+    async fn close(&self);
+    /// Completes once nothing can be written any more: the store was closed, or its writer has panicked.
+    ///
+    /// - From then on every verb that writes fails with [`crate::store::Error::Closed`].
+    async fn ended(&self);
+}

@@ -1,0 +1,28 @@
+//! Queries to the provider about attempts without receipts.
+
+use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
+use crate::store::{Asked, Asking, Question, ReportedStatus, Result};
+
+/// Queries to the provider about attempts without receipts.
+#[async_trait::async_trait]
+pub trait Queries: Send + Sync + std::fmt::Debug {
+    /// Lists messages to ask the provider about, earliest due first.
+    ///
+    /// - They are due after `from` and by `until`, and are at one of `steps`.
+    /// - Exactly `heard` was reported about the attempt of their step.
+    async fn silent(
+        &self,
+        batch: BatchId,
+        steps: Vec<StepIndex>,
+        heard: ReportedStatus,
+        from: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Loaded>>;
+    /// Reads the umids by which the provider can be asked about attempts, and earlier questions, in the order of `about`.
+    async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>>;
+    /// Records questions to the provider, and whether it answers.
+    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()>;
+    /// Reads whether the provider answers, for every subaccount that was ever asked.
+    async fn asking(&self) -> Result<Vec<Asking>>;
+}

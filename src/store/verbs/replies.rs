@@ -1,0 +1,28 @@
+//! Messages from recipients, and the windows that they open.
+
+use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
+use crate::store::{Inbound, InboundOf, Result, Sender};
+
+/// Messages from recipients, and the windows that they open.
+#[async_trait::async_trait]
+pub trait Replies: Send + Sync + std::fmt::Debug {
+    /// Lists messages from recipients after number `after`, in order of arrival.
+    async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;
+    /// Counts the messages of a batch that have a reply, by the step that was replied to.
+    async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>>;
+    /// Returns those of the recipients who have a 24-hour window open with a sender, each with its end.
+    async fn open_windows(
+        &self,
+        recipients: Vec<Msisdn>,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Result<Vec<(Msisdn, Timestamp)>>;
+    /// Lists all recipients with an open window, in order of the number, after `after`.
+    async fn window_holders(
+        &self,
+        sender: Sender,
+        now: Timestamp,
+        after: Option<Msisdn>,
+        limit: u32,
+    ) -> Result<Vec<Msisdn>>;
+}
