@@ -23,7 +23,7 @@ pub use suppressed::Suppression;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Notify};
@@ -33,7 +33,7 @@ use self::expected::Expected;
 use self::suppressed::{LISTED_MAX, Suppressed};
 use crate::domain::{BatchId, BatchState, Channel, Hours, Msisdn, StepIndex, Timestamp};
 use crate::planner::Timing;
-use crate::store::{Batch, Recall, Result, StepHold, Store};
+use crate::store::{Batch, Cursor, Recall, Result, StepHold, Store};
 
 /// Every batch that may still change.
 #[derive(Debug)]
@@ -47,18 +47,14 @@ pub struct Book {
     suppressed: Arc<Suppressed>,
     /// Receipts that wait before they may adopt an attempt.
     expected: Expected,
-    /// The number of the latest opt-out that is known here.
-    stops_seen: AtomicI64,
     /// The latest decision when the states were read.
     as_of: AtomicU64,
-    /// Locked by every change of the holds and states.
-    refreshing: Mutex<()>,
+    /// Locked by every change of the holds and states. Contains the latest opt-out that is known here; `None` before the
+    /// first look, when nothing has been claimed.
+    refreshing: Mutex<Option<Cursor>>,
     /// Notified when a step is held that has refusals to recall.
     recalls: Notify,
 }
-
-/// The value before the first look: nothing has been claimed by then.
-const NO_STOP_SEEN: i64 = -1;
 
 /// Settled batches that stay in memory. Recipients read messages for days, but not of hundreds of campaigns at once.
 const SETTLED_MAX: usize = 256;
@@ -81,9 +77,8 @@ impl Book {
             settled: RwLock::default(),
             suppressed: Arc::default(),
             expected: Expected::default(),
-            stops_seen: AtomicI64::new(NO_STOP_SEEN),
             as_of: AtomicU64::new(0),
-            refreshing: Mutex::new(()),
+            refreshing: Mutex::default(),
             recalls: Notify::new(),
         }
     }
@@ -124,32 +119,30 @@ impl Book {
         self.suppressed.end(until);
     }
 
-    /// Suppresses recipients whose opt-outs were recorded by another process, such as a command.
-    async fn suppress_new_opt_outs(&self) -> Result<()> {
-        let mut seen = self.stops_seen.load(Ordering::Acquire);
-        if seen == NO_STOP_SEEN {
-            seen = self.store.last_stop().await?;
-        } else {
-            let stops = self.store.stops(seen, LISTED_MAX).await?;
-            if stops.len() >= LISTED_MAX as usize {
-                // The rest of a long list is not read.
-                seen = self.store.last_stop().await?;
-                self.suppressed.suppress_everybody();
-            } else if let Some((last, _)) = stops.last() {
-                seen = *last;
-                self.suppress(stops.into_iter().map(|(_, recipient)| recipient));
-            }
+    /// Suppresses recipients whose opt-outs were recorded after `seen` by another process, such as a command. Returns the
+    /// latest opt-out.
+    async fn suppress_new_opt_outs(&self, seen: Option<Cursor>) -> Result<Cursor> {
+        let Some(seen) = seen else { return self.store.last_stop().await };
+        let stops = self.store.stops(seen, LISTED_MAX).await?;
+        if stops.len() >= LISTED_MAX as usize {
+            // The rest of a long list is not read.
+            let last = self.store.last_stop().await?;
+            self.suppressed.suppress_everybody();
+            return Ok(last);
         }
-        self.stops_seen.store(seen, Ordering::Release);
-        Ok(())
+        let last = stops.last().map_or(seen, |(last, _)| *last);
+        if !stops.is_empty() {
+            self.suppress(stops.into_iter().map(|(_, recipient)| recipient));
+        }
+        Ok(last)
     }
 
     /// Reads the state of every batch, and the opt-outs since the last look. Returns the batches that are new, or that have
     /// another state, other holds or another plan.
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
-        let _one_at_a_time = self.refreshing.lock().await;
+        let mut stops_seen = self.refreshing.lock().await;
         let as_of = self.store.seq().await?;
-        self.suppress_new_opt_outs().await?;
+        *stops_seen = Some(self.suppress_new_opt_outs(*stops_seen).await?);
         let mut held: HashMap<BatchId, (u8, BTreeMap<StepIndex, Recall>)> = HashMap::new();
         for hold in self.store.step_holds().await? {
             let (steps, recalls) = held.entry(hold.batch).or_default();

@@ -299,6 +299,7 @@ mod tests {
     use crate::clock::{Chance, Clock, ManualClock};
     use crate::config::Config;
     use crate::domain::{Channel, Step};
+    use crate::store::Cursor;
 
     #[test]
     fn a_missed_start_within_an_hour_starts_and_later_obeys_on_missed() {
@@ -381,7 +382,7 @@ mod tests {
         clock.advance(Span::from_secs(60));
         while housekeeper.run_once(clock.now()).await.unwrap() == 0 {}
         assert_eq!(store.batch(batch).await.unwrap().unwrap().state, BatchState::Finished);
-        let events = store.events(0, 100).await.unwrap();
+        let events = store.events(Cursor::START, 100).await.unwrap();
         let reported: Vec<_> =
             events.iter().map(|(_, event)| event.text()).filter(|text| text.contains("end has come")).collect();
         assert_eq!(reported, ["its end has come: 20,000 not sent by then, now expired"]);

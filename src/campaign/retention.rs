@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::domain::{AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
 use crate::report::{messages_everywhere, positions};
-use crate::store::{Batch, Error, Receipts, Result, Store, StrayKind, Whom};
+use crate::store::{Batch, Cursor, Error, Receipts, Result, Store, StrayKind, Whom};
 
 /// The pause between two pieces, in which others can use the database.
 const PAUSE: Span = Span::from_millis(30);
@@ -151,13 +151,13 @@ impl Erasure {
 async fn forget_strays(store: &dyn Receipts, recipient: Msisdn) -> Result<()> {
     let digits = recipient.get().to_string();
     for kind in StrayKind::ALL {
-        let mut after = None;
+        let mut after = Cursor::START;
         loop {
-            let page = store.strays(kind, after, STRAYS).await?;
-            let Some((id, last)) = page.last() else { break };
-            after = Some((last.received, *id));
-            let named = page.iter().filter(|(_, stray)| contains_number(&stray.raw, &digits)).map(|(id, _)| *id);
-            let named: Vec<i64> = named.collect();
+            let page = store.strays(kind, Timestamp::default(), after, STRAYS).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            let named = page.iter().filter(|(_, stray)| contains_number(&stray.raw, &digits));
+            let named: Vec<Cursor> = named.map(|(position, _)| *position).collect();
             if !named.is_empty() {
                 store.forget_strays(named).await?;
             }

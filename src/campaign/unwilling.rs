@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::book::{Book, Entry, Suppression};
 use crate::domain::{BatchId, Loaded, State, Timestamp};
 use crate::engine::{CallOff, Event};
-use crate::store::{Dispatch, Result, Store};
+use crate::store::{Cursor, Dispatch, Result, Store};
 
 /// Messages visited in one look: about twenty milliseconds of a reader's time. Each round of the housekeeper makes one
 /// such look, so a walk takes at most a tenth of a processor and delays nothing else.
@@ -23,7 +23,7 @@ const PAGE: usize = 2_000;
 pub(super) struct Unwilling {
     /// The latest opt-out that all rows obey. `None` before the first walk, because the last process may have died
     /// between an opt-out and the rows.
-    followed: Option<i64>,
+    followed: Option<Cursor>,
     /// The decision up to which there is no later opt-out. Every opt-out is a decision.
     followed_at: Option<u64>,
     walk: Option<Walk>,
@@ -33,7 +33,7 @@ pub(super) struct Unwilling {
 #[derive(Debug)]
 struct Walk {
     /// The latest opt-out that it covers.
-    stop: i64,
+    stop: Cursor,
     /// The latest suppression at its start: the opt-outs of all suppressions up to it were on disk.
     suppression: Suppression,
     /// The batches still to visit; the first one from message `from` on.
@@ -87,7 +87,7 @@ impl Unwilling {
         // Read before the look: the opt-outs of these suppressions are on disk.
         let suppression = book.latest_suppression();
         let stop = store.last_stop().await?;
-        if self.followed.unwrap_or(0) == stop && !book.has_suppressions() {
+        if self.followed.unwrap_or(Cursor::START) == stop && !book.has_suppressions() {
             return Ok(None);
         }
         // Read from the store, because the book may not know a batch that was just launched.

@@ -8,6 +8,7 @@ use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::Span;
 use crate::events::{Event, EventKind, Origin, Subject};
+use crate::store::Cursor;
 
 /// How often `--follow` looks for new events.
 const POLL_INTERVAL: Span = Span::from_millis(250);
@@ -43,15 +44,15 @@ struct Shown<'a> {
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let mut interrupts = Interrupts::listen();
-    let (mut after, mut limit) = (0, args.limit);
+    let (mut after, mut limit) = (Cursor::START, args.limit);
     loop {
         let events = store.events(after, limit).await?;
-        if events.is_empty() && after == 0 && !args.follow && !args.json {
+        if events.is_empty() && after == Cursor::START && !args.follow && !args.json {
             out::talk("No events yet.");
         }
-        for (number, event) in events {
+        for (position, event) in events {
             show(&event, args.json)?;
-            after = number;
+            after = position;
         }
         if !args.follow {
             return Ok(Exit::Done);

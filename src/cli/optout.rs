@@ -19,7 +19,7 @@ use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
 use crate::domain::{Country, Keyword, Msisdn, OptOutSource, Timestamp};
-use crate::store::{Consent, InboundOf, OptIn, OptOut, OptOutRecord};
+use crate::store::{Consent, Cursor, InboundOf, OptIn, OptOut, OptOutRecord};
 
 /// Numbers that one store call reads or writes.
 const PAGE: u32 = 5_000;
@@ -299,7 +299,7 @@ async fn show(context: &CommandContext, number: &str, country: Option<Country>, 
     let before = Msisdn::try_from(msisdn.get() - 1).ok();
     let present = store.opt_out_list(before, 1).await?.into_iter().find(|wish| wish.msisdn == msisdn);
     let wishes = store.wishes(msisdn).await?;
-    let wrote = store.inbound(InboundOf::Recipient(msisdn), 0, COUNTED).await?.len();
+    let wrote = store.inbound(InboundOf::Recipient(msisdn), Cursor::START, COUNTED).await?.len();
     store.close().await;
     if json {
         let wishes = wishes.into_iter().map(|OptOutRecord { at, wants, from, source }| WishShown {

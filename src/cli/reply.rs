@@ -7,7 +7,7 @@ use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::{Channel, Keyword, MessageId, Msisdn};
-use crate::store::{Batch, Batches, Inbound, InboundOf};
+use crate::store::{Batch, Batches, Cursor, Inbound, InboundOf};
 use crate::wire::{Event, parse_events};
 
 /// Messages that one store call reads.
@@ -72,7 +72,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         (None, None) => InboundOf::All,
     };
     let paint = To::Stdout.paint();
-    let (mut after, mut batches, mut any) = (0, Vec::new(), false);
+    let (mut after, mut batches, mut any) = (Cursor::START, Vec::new(), false);
     loop {
         let page = store.inbound(of, after, PAGE).await?;
         let Some((last, _)) = page.last() else { break };

@@ -305,7 +305,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::domain::Msisdn;
-    use crate::store::{Stray, StrayKind, Taken};
+    use crate::store::{Cursor, Stray, StrayKind, Taken};
 
     async fn started() -> (Arc<dyn Store>, Arc<ManualClock>, Node) {
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
@@ -339,7 +339,7 @@ mod tests {
         let [old, young] = slots;
         store.take_slots("acme", vec![(old, now), (young, now + Span::from_secs(120))]).await.unwrap();
         let kept = async || {
-            let strays = store.strays(StrayKind::OtherType, None, 10).await.unwrap();
+            let strays = store.strays(StrayKind::OtherType, Timestamp::default(), Cursor::START, 10).await.unwrap();
             let slots = store.tier_slots(vec!["acme".to_owned()], Timestamp::default()).await.unwrap();
             let slots = slots.values().flatten().map(|slot| slot.person).collect::<Vec<_>>();
             (strays.iter().map(|(_, stray)| stray.received).collect::<Vec<_>>(), slots)

@@ -9,7 +9,7 @@ use super::replies::Reply;
 use super::tries::{Tries, Try};
 use crate::domain::{Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{InboundOf, StrayKind};
+use crate::store::{Cursor, InboundOf, StrayKind};
 
 /// How often strays are retried.
 const EVERY: Span = Span::from_secs(1);
@@ -29,11 +29,11 @@ pub(super) struct Round {
     settled_until: Timestamp,
     /// When this round began.
     begun: Option<Timestamp>,
-    /// When the last stray that this round retried arrived, and its id; `None` at the start of a round.
-    tried: Option<(Timestamp, i64)>,
+    /// The last stray that this round retried.
+    tried: Cursor,
     pages: u32,
-    /// Replies up to this id are too old to be retried.
-    replies_settled: i64,
+    /// Replies up to this one are too old to be retried.
+    replies_settled: Cursor,
 }
 
 impl Round {
@@ -48,7 +48,7 @@ impl Round {
                 settled_until = settled_until.min(before(gap.from));
             }
         }
-        Self { settled_until, begun: None, tried: None, pages: 0, replies_settled: 0 }
+        Self { settled_until, begun: None, tried: Cursor::START, pages: 0, replies_settled: Cursor::START }
     }
 }
 
@@ -58,10 +58,10 @@ impl Applier {
         let now = self.clock.now();
         let begun = *self.round.begun.get_or_insert(now);
         // However many older ones are stored, no query reads past them.
-        let after = self.round.tried.max(Some((self.round.settled_until, 0)));
+        let (since, after) = (self.round.settled_until, self.round.tried);
         let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
-        let page = self.store.strays(StrayKind::NoAttempt, after, limit).await?;
-        let (last, is_full) = (page.last().map(|(id, stray)| (stray.received, *id)), page.len() == PAGE);
+        let page = self.store.strays(StrayKind::NoAttempt, since, after, limit).await?;
+        let (last, is_full) = (page.last().map(|(position, _)| *position), page.len() == PAGE);
         let (mut receipts, mut ids) = (Vec::new(), Vec::new());
         for (id, stray) in page {
             let parsed = parse(stray.raw.into(), None, stray.received);
@@ -90,7 +90,7 @@ impl Applier {
             return Ok(now);
         }
         // Only now, so the next round retries what an error skipped.
-        self.round.tried = last.filter(|_| is_full);
+        self.round.tried = last.filter(|_| is_full).unwrap_or(Cursor::START);
         if !is_full {
             let waited_until = begun - self.naming.settled_within();
             self.round.settled_until = self.round.settled_until.max(waited_until - TRIED_FOR);

@@ -25,8 +25,8 @@ use crate::engine::{Answer, Event, Gap};
 use crate::events::Origin;
 use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Change, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store, Stray,
-    StrayKind, Taken, Verdict,
+    self, Attempt, Change, Claim, Cursor, HeldBy, Hold, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store,
+    Stray, StrayKind, Taken, Verdict,
 };
 use crate::wire;
 
@@ -220,7 +220,7 @@ impl Desk {
     }
 
     async fn strays(&self) -> usize {
-        self.store.strays(StrayKind::NoAttempt, None, 100_000).await.unwrap().len()
+        self.store.strays(StrayKind::NoAttempt, Timestamp::default(), Cursor::START, 100_000).await.unwrap().len()
     }
 }
 
@@ -362,8 +362,8 @@ async fn an_acknowledged_stop_is_on_disk_and_suppresses_claimed_messages() {
     let msisdn = recipient().msisdn;
     assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
     assert!(book.get(key.batch).await.unwrap().unwrap().is_suppressed(msisdn, suppression));
-    assert_eq!(store.inbound(store::InboundOf::All, 0, 10).await.unwrap().len(), 2);
-    assert_eq!(store.strays(StrayKind::OtherType, None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.inbound(store::InboundOf::All, Cursor::START, 10).await.unwrap().len(), 2);
+    assert_eq!(store.strays(StrayKind::OtherType, Timestamp::default(), Cursor::START, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -397,7 +397,7 @@ async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached));
     assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
     assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
-    let kept = desk.store.inbound(store::InboundOf::All, 0, 10).await.unwrap();
+    let kept = desk.store.inbound(store::InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!((kept.len(), kept[0].1.msisdn, desk.store.wishes(msisdn).await.unwrap().len()), (1, Some(msisdn), 1));
 }
 
@@ -411,7 +411,7 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     assert!(nameless.contains("SG.1349") && !nameless.contains("replyTo"), "{nameless}");
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     desk.applier.apply(parse(nameless.clone().into(), Some(&ours), desk.clock.now())).await.unwrap();
-    let events = async |desk: &Desk| desk.store.events(0, 100).await.unwrap().len();
+    let events = async |desk: &Desk| desk.store.events(Cursor::START, 100).await.unwrap().len();
     let (msisdn, before) = (recipient().msisdn, events(&desk).await);
     assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
@@ -425,7 +425,7 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     }
     // From now on the channel user id is known.
     desk.applier.apply(parse(nameless.replace("in-1", "in-2").into(), Some(&ours), desk.clock.now())).await.unwrap();
-    let kept = desk.store.inbound(store::InboundOf::Recipient(msisdn), 0, 10).await.unwrap();
+    let kept = desk.store.inbound(store::InboundOf::Recipient(msisdn), Cursor::START, 10).await.unwrap();
     assert_eq!((kept.len(), events(&desk).await), (2, before));
 }
 

@@ -10,6 +10,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
 use crate::events::EventKind;
 use crate::simulator::{Delivery, Model, Profile};
+use crate::store::Cursor;
 
 #[tokio::test]
 async fn after_a_long_gap_only_recipients_not_reached_fall_back() {
@@ -42,7 +43,7 @@ async fn after_a_long_gap_only_recipients_not_reached_fall_back() {
     let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().iter().map(|key| key.n).collect();
     assert_eq!(sms, (0..30).filter(|n| n % 3 != 0).collect());
     let texts: Vec<String> =
-        world.store.events(0, 20).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
+        world.store.events(Cursor::START, 20).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert!(texts.iter().any(|text| text.contains("30 deadlines") && text.contains("one a second")), "{texts:?}");
     assert!(texts.iter().any(|text| text.contains("has asked the provider about every")), "{texts:?}");
 }
@@ -150,7 +151,7 @@ async fn an_unknown_second_try_is_not_decided_by_what_is_known_of_the_first() {
     assert_eq!((world.asked(), world.waived(&launched).await), (Vec::new(), 1));
     // No output announces a query.
     assert_eq!(world.store.tallies(launched.batch).await.unwrap().to_ask(StepIndex::FIRST), 0);
-    let events = world.store.events(0, 50).await.unwrap();
+    let events = world.store.events(Cursor::START, 50).await.unwrap();
     assert!(!events.iter().any(|(_, event)| matches!(event.kind, EventKind::AskingBegan { .. })), "{events:?}");
     assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
 }
@@ -190,7 +191,7 @@ async fn a_clock_set_back_between_servers_causes_queries_for_open_messages() {
     world.seconds(10).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
     let texts: Vec<String> =
-        world.store.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
+        world.store.events(Cursor::START, 9).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert!(texts.iter().any(|text| text.contains("the clock was set back")), "{texts:?}");
 }
 
@@ -244,7 +245,7 @@ async fn missing_webhooks_cause_no_fallback_though_few_queries_fit_in_time() {
         assert_eq!(world.message(&launched, n).await.outcome(), Some(Outcome::Reached), "{n}");
     }
     assert_eq!(*world.provider.sms.lock(), []);
-    let events = world.store.events(0, 20).await.unwrap();
+    let events = world.store.events(Cursor::START, 20).await.unwrap();
     assert!(events.iter().any(|(_, event)| event.text().contains("its webhooks do not arrive")), "{events:?}");
 }
 

@@ -16,7 +16,7 @@ use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
     AccountEvent, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change,
-    Claim, ClaimedSet, Consent, Copied, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
+    Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
     InboundOf, Joined, Joining, Kept, KeptGap, Key, Lane, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
     Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord,
     Override, PieceOfMessages, ProviderReport, Queries, Question, Receipt, Receipts, RejectedWebhooks, Replies,
@@ -225,8 +225,8 @@ through! {
         takes take(taken: Taken) -> Kept;
         reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
         reads naming_lanes() -> Vec<NamingLane>;
-        reads strays(kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Vec<(i64, Stray)>;
-        writes forget_strays(ids: Vec<i64>) -> ();
+        reads strays(kind: StrayKind, since: Timestamp, after: Cursor, limit: u32) -> Vec<(Cursor, Stray)>;
+        writes forget_strays(strays: Vec<Cursor>) -> ();
         writes forget_old_strays(before: Timestamp) -> ();
         reads stray_counts() -> Vec<StrayCount>;
         writes take_business(events: Vec<AccountEvent>) -> u32;
@@ -343,15 +343,15 @@ through! {
         reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
         reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
         reads wishes(person: Msisdn) -> Vec<OptOutRecord>;
-        reads last_stop() -> i64;
-        reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
+        reads last_stop() -> Cursor;
+        reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, Msisdn)>;
         reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
     }
 }
 
 through! {
     Replies {
-        reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
+        reads inbound(of: InboundOf, after: Cursor, limit: u32) -> Vec<(Cursor, Inbound)>;
         reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
         reads open_windows(recipients: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
         reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
@@ -362,7 +362,7 @@ through! {
     Events {
         reads seq() -> u64;
         writes record_event(event: Event) -> ();
-        reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;
+        reads events(after: Cursor, limit: u32) -> Vec<(Cursor, Event)>;
         reads events_of(batch: BatchId, lanes: Vec<String>, limit: u32) -> Vec<Event>;
     }
 }

@@ -4,8 +4,8 @@
 use super::scene::{RECIPIENTS, one_of, recipient};
 use super::world::World;
 use crate::clock::Clock;
-use crate::domain::{Channel, Msisdn, Span};
-use crate::store::StrayKind;
+use crate::domain::{Channel, Msisdn, Span, Timestamp};
+use crate::store::{Cursor, StrayKind};
 
 impl World {
     /// Posts a receipt for another program's message to one of our recipients. Returns whether the process still lives.
@@ -51,7 +51,7 @@ impl World {
     }
 
     async fn forget_stray(&self, umid: &str) {
-        let strays = self.store.strays(StrayKind::NoAttempt, None, 1_000).await.unwrap();
+        let strays = self.store.strays(StrayKind::NoAttempt, Timestamp::default(), Cursor::START, 1_000).await.unwrap();
         let of_it = strays.into_iter().filter(|(_, stray)| stray.raw.contains(umid));
         self.store.forget_strays(of_it.map(|(id, _)| id).collect()).await.unwrap();
     }

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::domain::{BatchState, Count, MessageKey, Money, StepIndex};
 use crate::events::Origin;
 use crate::forecast::Stop;
-use crate::store::StepHold;
+use crate::store::{Cursor, StepHold};
 
 const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\
@@ -249,7 +249,7 @@ async fn hold_paid_when_holds_the_next_step_that_costs_money() {
     world.post_receipts(&launched, 20..45, "undelivered").await;
     world.send().await;
     assert_eq!((world.sms(), world.held().await.len()), (45, 0));
-    let events = world.store.events(0, 100).await.unwrap();
+    let events = world.store.events(Cursor::START, 100).await.unwrap();
     let texts: Vec<String> = events.iter().map(|(_, event)| event.sentence()).collect();
     assert!(texts.iter().any(|text| text.contains(", step 2: held: 20 of the last 20")), "{texts:?}");
     assert!(texts.iter().any(|text| text.ends_with(", step 2: resumed by Ann")), "{texts:?}");

@@ -25,8 +25,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{
-    Alias, Attempt, Change, Claim, Claimed, ClaimedSet, Epoch, Inbound, KnownAs, NamingLane, NewAudience, NewBatch,
-    PieceOfMessages, Receipt, Start, Store, Stray, Taken, Verdict,
+    Alias, Attempt, Change, Claim, Claimed, ClaimedSet, Cursor, Epoch, Inbound, KnownAs, NamingLane, NewAudience,
+    NewBatch, PieceOfMessages, Receipt, Start, Store, Stray, Taken, Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{

@@ -11,6 +11,7 @@
 mod batch;
 #[cfg(test)]
 mod contract;
+mod cursor;
 mod error;
 mod fact;
 mod inbound;
@@ -25,6 +26,7 @@ mod verbs;
 mod walk;
 
 pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
+pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, Sender};

@@ -5,8 +5,9 @@ use volley::campaign::Launched;
 use volley::clock::Clock;
 use volley::domain::{
     AttemptId, Channel, Keyword, MessageKey, OptOutSource, Outcome, Present, SkipReason, Span, State, StepIndex,
+    Timestamp,
 };
-use volley::store::{InboundOf, OptOut};
+use volley::store::{Cursor, InboundOf, OptOut};
 
 use crate::support::by_hand::{ByHand, is_awaiting};
 use crate::support::world::Setup;
@@ -56,7 +57,7 @@ impl Scene {
     }
 
     async fn written(&self) -> usize {
-        self.world.store.inbound(InboundOf::All, 0, 100).await.unwrap().len()
+        self.world.store.inbound(InboundOf::All, Cursor::START, 100).await.unwrap().len()
     }
 
     async fn is_out(&self) -> bool {
@@ -92,7 +93,7 @@ async fn the_same_answer_twice_is_one_and_an_answer_to_an_answer_is_on_the_same_
     }
     scene.world.write("in-2", Channel::Viber, "and again", |event| event["replyToUmid"] = "in-1".into()).await;
     assert_eq!(scene.written().await, 2);
-    let on = scene.world.store.inbound(InboundOf::Message(scene.key), 0, 10).await.unwrap();
+    let on = scene.world.store.inbound(InboundOf::Message(scene.key), Cursor::START, 10).await.unwrap();
     assert_eq!(on.len(), 2);
     assert_eq!(scene.world.report(&scene.launched).await.steps[0].replied, 1);
     scene.world.stop().await;
@@ -258,7 +259,11 @@ async fn what_is_written_to_another_subaccount_is_kept_and_does_nothing() {
     let world = ByHand::start("").await;
     world.write("in-1", Channel::WhatsApp, "STOP", |event| event["subAccountId"] = "another".into()).await;
     assert!(world.store.opt_outs(None, 10).await.unwrap().is_empty());
-    let strays = world.store.strays(volley::store::StrayKind::OtherSubaccount, None, 10).await.unwrap();
+    let strays = world
+        .store
+        .strays(volley::store::StrayKind::OtherSubaccount, Timestamp::default(), Cursor::START, 10)
+        .await
+        .unwrap();
     assert_eq!(strays.len(), 1);
     assert!(strays[0].1.raw.contains("in-1"));
     world.stop().await;
@@ -359,7 +364,7 @@ async fn people_of_the_practice_provider_write_back_and_some_of_them_stop_and_re
         .await;
     assert_eq!((report.steps[0].read, report.steps[1].handed_over), (100, 0));
     let words = async |keyword: Keyword| {
-        let all = world.store.inbound(InboundOf::All, 0, 1_000).await.unwrap();
+        let all = world.store.inbound(InboundOf::All, Cursor::START, 1_000).await.unwrap();
         all.iter().filter(|(_, inbound)| inbound.keyword == Some(keyword)).count()
     };
     let stops = words(Keyword::Stop).await;

@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
-use volley::store::{Direction, RejectionReason};
+use volley::store::{Cursor, Direction, RejectionReason};
 
 use crate::support::by_hand::{AUTHORIZATION, ByHand, Says, VIBER_THEN_SMS, is_awaiting};
 
@@ -51,7 +51,8 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
         .await;
     let gaps = world.store.gaps().await.unwrap();
     assert!(gaps.iter().any(|gap| gap.from < due && gap.until >= due), "{gaps:?}");
-    let texts: Vec<_> = world.store.events(0, 10).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
+    let texts: Vec<_> =
+        world.store.events(Cursor::START, 10).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert!(texts.iter().any(|text| text.contains("the webhook secret does not match")), "{texts:?}");
     // Of the other nothing is said, now that it could be: once the repeats have had their time its silence counts.
     let falls_back = |present: &Present| present.step > StepIndex::FIRST;

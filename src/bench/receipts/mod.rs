@@ -25,9 +25,9 @@ use super::sink::AUTHORIZATION;
 use super::{Error, Stock};
 use crate::api;
 use crate::clock::{Chance, Clock};
-use crate::domain::Count;
+use crate::domain::{Count, Timestamp};
 use crate::node::{Node, Os, Parts};
-use crate::store::{self, StrayKind};
+use crate::store::{self, Cursor, StrayKind};
 use crate::wire;
 
 const PATH: &str = "/webhooks/8x8";
@@ -80,7 +80,7 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     node.stop().await?;
     // Everything that was acknowledged has to be applied, with none of it among the strays.
     let tallies = store.tallies(Stock::BATCH).await?;
-    let strays = store.strays(StrayKind::NoAttempt, None, 1).await?;
+    let strays = store.strays(StrayKind::NoAttempt, Timestamp::default(), Cursor::START, 1).await?;
     store.close().await;
     let expected = load.arrivals().counts();
     let applied = [Count::Sent, Count::Delivered, Count::Read].map(|count| tallies.total(count));

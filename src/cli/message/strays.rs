@@ -8,7 +8,7 @@ use crate::cli::words::{count, of};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::Timestamp;
-use crate::store::StrayKind;
+use crate::store::{Cursor, StrayKind};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -37,12 +37,12 @@ struct Shown {
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let mut latest = std::collections::VecDeque::new();
-    let (mut after, mut all) = (None, 0_u64);
+    let (mut after, mut all) = (Cursor::START, 0_u64);
     loop {
         // Only the ids are kept, because a stray may hold data of another system's recipients.
-        let page = store.strays(StrayKind::NoAttempt, after, PAGE).await?;
-        let Some((id, last)) = page.last() else { break };
-        after = Some((last.received, *id));
+        let page = store.strays(StrayKind::NoAttempt, Timestamp::default(), after, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
         for (_, stray) in page {
             all += 1;
             latest.push_back(Shown { received: stray.received.rfc3339(), at: stray.received, umid: stray.umid });

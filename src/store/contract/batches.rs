@@ -260,12 +260,12 @@ async fn a_batch_moves_only_from_an_expected_state(desk: Desk) {
     assert_eq!(desk.move_batch(BatchId(999), vec![Running], Paused, None, desk.now()).await.unwrap(), None);
     // A refused move is no event.
     assert_eq!(event_kinds(&desk).await, [EventKind::Launched, EventKind::Paused]);
-    let paused = desk.events(0, 9).await.unwrap().remove(1).1;
+    let paused = desk.events(Cursor::START, 9).await.unwrap().remove(1).1;
     assert_eq!((Some(paused.origin), paused.subject.is_of_batch(batch)), (found.origin, true));
 }
 
 async fn event_kinds(desk: &Desk) -> Vec<EventKind> {
-    desk.events(0, 100).await.unwrap().into_iter().map(|(_, event)| event.kind).collect()
+    desk.events(Cursor::START, 100).await.unwrap().into_iter().map(|(_, event)| event.kind).collect()
 }
 
 async fn times_are_set_at_the_first_entry_into_a_state_only(desk: Desk) {

@@ -52,7 +52,7 @@ async fn a_repeated_inbound_message_is_stored_and_obeyed_once(desk: Desk) {
     // The provider repeats the first one.
     desk.take_inbound(vec![wrote("b", 2, 2, stop)]).await.unwrap();
     assert!(out(&desk).await.is_empty());
-    assert_eq!(desk.inbound(InboundOf::All, 0, 100).await.unwrap().len(), 3);
+    assert_eq!(desk.inbound(InboundOf::All, Cursor::START, 100).await.unwrap().len(), 3);
 }
 
 /// A message of which only the channel's id for the writer is known.
@@ -79,7 +79,7 @@ async fn an_alias_applies_to_earlier_messages_from_that_id(desk: Desk) {
     // One recipient opted in again, and an id of another channel is not an alias on this one.
     assert_eq!(desk.learn_aliases(aliases.clone()).await.unwrap(), [msisdn(1)]);
     assert_eq!(out(&desk).await, [msisdn(1)]);
-    let of_second = desk.inbound(InboundOf::Recipient(msisdn(2)), 0, 10).await.unwrap();
+    let of_second = desk.inbound(InboundOf::Recipient(msisdn(2)), Cursor::START, 10).await.unwrap();
     assert_eq!(of_second.iter().map(|(_, message)| message.umid.as_str()).collect::<Vec<_>>(), ["b", "c", "d"]);
     assert_eq!(desk.learn_aliases(aliases).await.unwrap(), [], "the aliases are known");
     // A repeated message, and later ones.
@@ -179,7 +179,7 @@ async fn opt_outs_and_opt_ins_are_listed_in_order_with_their_sources(desk: Desk)
     // An opt-in that changed nothing is listed too.
     let wishes: Vec<_> = desk.wishes(msisdn(2)).await.unwrap().into_iter().map(|w| w.wants).collect();
     assert_eq!(wishes, [out, back]);
-    let stops = desk.stops(0, 10).await.unwrap();
+    let stops = desk.stops(Cursor::START, 10).await.unwrap();
     assert_eq!(stops.iter().map(|(_, who)| *who).collect::<Vec<_>>(), [1, 2, 1, 1].map(msisdn));
     assert_eq!(desk.last_stop().await.unwrap(), stops[3].0);
     assert_eq!(desk.stops(stops[2].0, 10).await.unwrap(), [stops[3]]);
@@ -215,10 +215,10 @@ async fn replies_are_listed_by_owner_and_counted_once_per_recipient(desk: Desk) 
     let listed = async |of, after| -> Vec<String> {
         desk.inbound(of, after, 10).await.unwrap().into_iter().map(|(_, inbound)| inbound.umid).collect()
     };
-    assert_eq!(listed(InboundOf::Batch(batch), 0).await, ["a", "b", "c", "d"]);
-    assert_eq!(listed(InboundOf::Message(MessageKey { batch, n: 1 }), 0).await, ["c", "d"]);
-    assert_eq!(listed(InboundOf::Recipient(msisdn(0)), 0).await, ["a", "b", "e"]);
-    let everybody = desk.inbound(InboundOf::All, 0, 10).await.unwrap();
+    assert_eq!(listed(InboundOf::Batch(batch), Cursor::START).await, ["a", "b", "c", "d"]);
+    assert_eq!(listed(InboundOf::Message(MessageKey { batch, n: 1 }), Cursor::START).await, ["c", "d"]);
+    assert_eq!(listed(InboundOf::Recipient(msisdn(0)), Cursor::START).await, ["a", "b", "e"]);
+    let everybody = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!(everybody.iter().map(|(_, inbound)| inbound.clone()).collect::<Vec<_>>(), all);
     assert_eq!(listed(InboundOf::All, everybody[3].0).await, ["e", "f"]);
 }

@@ -93,7 +93,7 @@ async fn holds_and_releases_are_decisions_and_events(desk: Desk) {
     desk.release("wa".to_owned(), "promo".to_owned(), at(2), Origin::operator("Ann", None)).await.unwrap();
     assert!(desk.seq().await.unwrap() > noted);
     let events: Vec<_> =
-        desk.events(0, 10).await.unwrap().into_iter().map(|(_, event)| (event.at, event.subject)).collect();
+        desk.events(Cursor::START, 10).await.unwrap().into_iter().map(|(_, event)| (event.at, event.subject)).collect();
     let subject = Subject::held("wa", "promo", "");
     assert_eq!(events, [(at(1), subject.clone()), (at(2), subject)]);
 }

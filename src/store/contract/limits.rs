@@ -193,7 +193,7 @@ async fn a_step_released_from_a_rule_is_not_held_by_a_rule_again(desk: Desk) {
     assert_eq!(desk.hold_step(rule, at(2)).await.unwrap(), None);
     desk.hold_step(person.clone(), at(2)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [person]);
-    let events = desk.events(0, 9).await.unwrap().into_iter().skip(1);
+    let events = desk.events(Cursor::START, 9).await.unwrap().into_iter().skip(1);
     let events: Vec<_> = events.map(|(_, event)| (event.subject, event.origin, event.kind)).collect();
     let held = |origin| (Subject::step(batch, None, step(1)), origin, EventKind::Held { code: None });
     let released = (Subject::step(batch, None, step(1)), ann(), EventKind::Released);

@@ -139,9 +139,9 @@ async fn the_latest_events_are_listed_in_order(desk: Desk) {
     for n in 0..5 {
         desk.record_event(event(n)).await.unwrap();
     }
-    let latest = desk.events(0, 3).await.unwrap();
+    let latest = desk.events(Cursor::START, 3).await.unwrap();
     assert_eq!(latest.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(), [event(2), event(3), event(4)]);
-    assert_eq!(desk.events(0, 9).await.unwrap().len(), 5);
+    assert_eq!(desk.events(Cursor::START, 9).await.unwrap().len(), 5);
     assert_eq!(desk.events(latest[0].0, 9).await.unwrap(), latest[1..]);
     assert!(desk.events(latest[2].0, 9).await.unwrap().is_empty());
 }
@@ -197,7 +197,7 @@ async fn a_failed_verb_leaves_the_other_verbs_of_its_commit_intact(desk: Desk) {
     begun.unwrap();
     noted.unwrap();
     assert_eq!(taken.unwrap().messages.len(), 3);
-    let noted = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event);
+    let noted = desk.events(Cursor::START, 9).await.unwrap().into_iter().map(|(_, event)| event);
     assert_eq!(noted.filter(|event| event.subject == Subject::Server).collect::<Vec<_>>(), [event]);
     assert_eq!(desk.claim(Claim { limit: 8, ..claim }).await.unwrap().messages.len(), 5);
     desk.counters_equal_rows(batch, 8).await;

@@ -332,15 +332,15 @@ async fn strays_are_listed_by_kind_in_order_until_they_are_deleted(desk: Desk) {
         stray(StrayKind::NoAttempt, Some("u-3")),
     ];
     desk.take_receipts(Vec::new(), all.clone(), Vec::new()).await.unwrap();
-    let page = desk.strays(StrayKind::NoAttempt, None, 2).await.unwrap();
+    let page = desk.strays(StrayKind::NoAttempt, Timestamp::default(), Cursor::START, 2).await.unwrap();
     assert_eq!(page.iter().map(|(_, stray)| stray.clone()).collect::<Vec<_>>(), [all[0].clone(), all[2].clone()]);
     let (last, _) = page[1];
-    let rest = desk.strays(StrayKind::NoAttempt, Some((at(1), last)), 10).await.unwrap();
+    let rest = desk.strays(StrayKind::NoAttempt, Timestamp::default(), last, 10).await.unwrap();
     assert_eq!(rest.iter().map(|(_, stray)| stray.clone()).collect::<Vec<_>>(), [all[3].clone()]);
     desk.forget_strays(vec![page[0].0, rest[0].0]).await.unwrap();
-    let left = desk.strays(StrayKind::NoAttempt, None, 10).await.unwrap();
+    let left = desk.strays(StrayKind::NoAttempt, Timestamp::default(), Cursor::START, 10).await.unwrap();
     assert_eq!(left.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [last]);
-    assert_eq!(desk.strays(StrayKind::Unreadable, None, 10).await.unwrap().len(), 1);
+    assert_eq!(desk.strays(StrayKind::Unreadable, Timestamp::default(), Cursor::START, 10).await.unwrap().len(), 1);
 }
 
 async fn strays_are_counted_and_deleted_when_old(desk: Desk) {

@@ -103,7 +103,7 @@ async fn a_purge_deletes_every_fact_and_keeps_the_counters(desk: Desk) {
     assert_eq!(desk.replied(batch).await.unwrap(), answered, "a purged reply still counts");
     assert!(walked(&desk, other).await.iter().all(|whole| whole.attempts.len() == 1), "another campaign is unchanged");
     desk.forget_texts(at(6)).await.unwrap();
-    let texts = desk.inbound(InboundOf::All, 0, 10).await.unwrap();
+    let texts = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
     let left: Vec<_> = texts.iter().map(|(_, text)| (text.msisdn, text.raw.is_empty())).collect();
     assert_eq!(left, [(None, true), (Some(msisdn(1)), false)]);
 }
@@ -143,7 +143,7 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     assert_eq!(erased.attempts[0].umid, None);
     let row = erased.recipient.as_ref().unwrap();
     assert_eq!((row.client_message_id.as_deref(), row.fields.as_str()), (None, r#"["",""]"#));
-    let texts = desk.inbound(InboundOf::All, 0, 10).await.unwrap();
+    let texts = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!(texts.iter().filter(|(_, text)| text.raw.contains(&msisdn(4).get().to_string())).count(), 0);
     assert_eq!(texts.len(), 2);
     assert_eq!(desk.opted_out(vec![msisdn(4)]).await.unwrap(), [msisdn(4)]);

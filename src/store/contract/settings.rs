@@ -70,7 +70,8 @@ async fn the_later_of_two_setting_changes_applies(desk: Desk) {
     assert_eq!(values(&desk).await, ["10K"]);
     assert!(desk.set_override(overridden("1K", false, 6), at(7)).await.unwrap().is_some());
     assert_eq!(desk.overrides().await.unwrap(), [overridden("1K", false, 6)]);
-    let told: Vec<_> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
+    let told: Vec<_> =
+        desk.events(Cursor::START, 9).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[1].contains("not set to 2K") && told[2].starts_with("tier set to 1K (in the file: 250)"), "{told:?}");
 }

@@ -12,7 +12,7 @@ use super::rows::{
     Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
 };
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp};
-use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
+use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, Sender};
 
 /// The longest window that an inbound message opens.
 const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
@@ -198,9 +198,10 @@ pub(super) const OF_MESSAGE: &str =
 pub(super) async fn list(
     connection: &mut SqliteConnection,
     of: InboundOf,
-    after: i64,
+    after: Cursor,
     limit: u32,
-) -> Work<Vec<(i64, Inbound)>> {
+) -> Work<Vec<(Cursor, Inbound)>> {
+    let after = after.id();
     let query = match of {
         InboundOf::All => sqlx::query(ALL).bind(after).bind(limit),
         InboundOf::NotReplies => sqlx::query(UNATTACHED).bind(after).bind(limit),
@@ -208,7 +209,12 @@ pub(super) async fn list(
         InboundOf::Batch(batch) => sqlx::query(OF_BATCH).bind(after).bind(limit).bind(batch.0),
         InboundOf::Message(key) => sqlx::query(OF_MESSAGE).bind(after).bind(limit).bind(key.batch.0).bind(key.n),
     };
-    query.fetch_all(connection).await?.iter().map(|row| Ok((row.try_get("id")?, message(row)?))).collect()
+    query
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| Ok((Cursor::of_id(row.try_get("id")?), message(row)?)))
+        .collect()
 }
 
 fn message(row: &SqliteRow) -> Work<Inbound> {

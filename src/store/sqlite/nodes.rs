@@ -8,8 +8,8 @@ use super::{Work, leases};
 use crate::domain::{BatchId, DoubtCause, Portion, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
 use crate::store::{
-    Beat, Direction, KeptGap, LaneState, LinkState, Node, NodeStart, RejectedWebhooks, RejectionReason, Standing,
-    Started, Trouble,
+    Beat, Cursor, Direction, KeptGap, LaneState, LinkState, Node, NodeStart, RejectedWebhooks, RejectionReason,
+    Standing, Started, Trouble,
 };
 
 /// Registers a server and begins its epoch. Does nothing if the lease was acquired or renewed since `start.over`.
@@ -257,13 +257,13 @@ pub(super) async fn record_event(connection: &mut SqliteConnection, event: Event
     Ok(())
 }
 
-pub(super) async fn events(connection: &mut SqliteConnection, after: i64, limit: u32) -> Work<Vec<(i64, Event)>> {
+pub(super) async fn events(connection: &mut SqliteConnection, after: Cursor, limit: u32) -> Work<Vec<(Cursor, Event)>> {
     let rows = sqlx::query("SELECT * FROM (SELECT * FROM event WHERE id > ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id")
-        .bind(after)
+        .bind(after.id())
         .bind(limit)
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((row.try_get("id")?, event(row)?))).collect()
+    rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), event(row)?))).collect()
 }
 
 /// Two reads by index: each set has its own order of ids.

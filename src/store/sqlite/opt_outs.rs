@@ -12,7 +12,7 @@ use super::rows::{
     all_loaded, decoded, json_list, json_of, lines, maybe_small, message_line, msisdn, packed, timestamp,
 };
 use crate::domain::{BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutSource};
-use crate::store::{OptIn, OptOut, OptOutRecord};
+use crate::store::{Cursor, OptIn, OptOut, OptOutRecord};
 
 /// An entry of the history as it is bound: number, time, who asked for it, and the words that are shown.
 type Entry<'a> = (i64, i64, u8, &'a str);
@@ -171,14 +171,14 @@ pub(super) const LAST_STOP: &str =
     "SELECT id FROM opt_out_record INDEXED BY opt_out_record_stop WHERE wants = 0 AND id > 0 ORDER BY id DESC LIMIT 1";
 pub(super) const STOPS: &str = "SELECT id, msisdn FROM opt_out_record INDEXED BY opt_out_record_stop WHERE id > ?1 AND wants = 0 ORDER BY id LIMIT ?2";
 
-pub(super) async fn last_stop(connection: &mut SqliteConnection) -> Work<i64> {
+pub(super) async fn last_stop(connection: &mut SqliteConnection) -> Work<Cursor> {
     let row = sqlx::query(LAST_STOP).fetch_optional(connection).await?;
-    Ok(row.map(|row| row.try_get("id")).transpose()?.unwrap_or(0))
+    Ok(row.map(|row| row.try_get("id")).transpose()?.map_or(Cursor::START, Cursor::of_id))
 }
 
-pub(super) async fn stops(connection: &mut SqliteConnection, after: i64, limit: u32) -> Work<Vec<(i64, Msisdn)>> {
-    let rows = sqlx::query(STOPS).bind(after).bind(limit).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((row.try_get("id")?, msisdn(row, "msisdn")?))).collect()
+pub(super) async fn stops(connection: &mut SqliteConnection, after: Cursor, limit: u32) -> Work<Vec<(Cursor, Msisdn)>> {
+    let rows = sqlx::query(STOPS).bind(after.id()).bind(limit).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), msisdn(row, "msisdn")?))).collect()
 }
 
 /// Open messages to opted-out recipients, in a piece of a batch. It reads the whole piece: an index from numbers to

@@ -17,7 +17,7 @@ use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
 use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
-use crate::store::{Found, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, Taken};
+use crate::store::{Cursor, Found, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, Taken};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut found = vec![None; keys.len()];
@@ -302,10 +302,11 @@ pub(super) const STRAYS: &str = "SELECT * FROM stray INDEXED BY stray_kind
 pub(super) async fn strays(
     connection: &mut SqliteConnection,
     kind: StrayKind,
-    after: Option<(Timestamp, i64)>,
+    since: Timestamp,
+    after: Cursor,
     limit: u32,
-) -> Work<Vec<(i64, Stray)>> {
-    let (received, id) = after.map_or((i64::MIN, 0), |(received, id)| (received.millis(), id));
+) -> Work<Vec<(Cursor, Stray)>> {
+    let Cursor(received, id) = after.max(Cursor(since.millis(), 0));
     let query = sqlx::query(STRAYS).bind(kind as i64).bind(received).bind(id).bind(limit);
     let rows = query.fetch_all(connection).await?;
     rows.iter()
@@ -316,12 +317,16 @@ pub(super) async fn strays(
                 umid: row.try_get("umid")?,
                 raw: row.try_get("raw")?,
             };
-            Ok((row.try_get("id")?, stray))
+            Ok((Cursor(stray.received.millis(), row.try_get("id")?), stray))
         })
         .collect()
 }
 
-pub(super) async fn forget_strays(connection: &mut SqliteConnection, ids: Vec<i64>) -> Work<()> {
+pub(super) async fn forget_strays(connection: &mut SqliteConnection, strays: Vec<Cursor>) -> Work<()> {
+    forget(connection, strays.into_iter().map(|Cursor(_, id)| id)).await
+}
+
+async fn forget(connection: &mut SqliteConnection, ids: impl IntoIterator<Item = i64>) -> Work<()> {
     sqlx::query(FORGET).bind(json_list(ids)).execute(connection).await?;
     Ok(())
 }
@@ -345,11 +350,11 @@ pub(super) async fn forget_old_strays(connection: &mut SqliteConnection, before:
         if bytes > PIECE_BYTES && !ids.is_empty() {
             break;
         }
-        ids.push(row.try_get("id")?);
+        ids.push(row.try_get::<i64, _>("id")?);
     }
     let deleted = ids.len();
     if deleted > 0 {
-        forget_strays(connection, ids).await?;
+        forget(connection, ids).await?;
     }
     Ok(deleted)
 }

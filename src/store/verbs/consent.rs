@@ -1,7 +1,7 @@
 //! Opt-outs and opt-ins.
 
 use crate::domain::{BatchId, Loaded, Msisdn};
-use crate::store::{OptIn, OptOut, OptOutRecord, Result};
+use crate::store::{Cursor, OptIn, OptOut, OptOutRecord, Result};
 
 /// Opt-outs and opt-ins.
 #[async_trait::async_trait]
@@ -23,10 +23,10 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>>;
     /// Lists every opt-out and opt-in of a recipient, in the order in which they were recorded.
     async fn wishes(&self, recipient: Msisdn) -> Result<Vec<OptOutRecord>>;
-    /// Reads the number of the latest opt-out of all recipients; 0 if there is none.
-    async fn last_stop(&self) -> Result<i64>;
-    /// Lists opt-outs after number `after`, in the order in which they were recorded.
-    async fn stops(&self, after: i64, limit: u32) -> Result<Vec<(i64, Msisdn)>>;
+    /// Reads the position of the latest opt-out of all recipients; the start if there is none.
+    async fn last_stop(&self) -> Result<Cursor>;
+    /// Lists opt-outs after `after`, in the order in which they were recorded.
+    async fn stops(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Msisdn)>>;
     /// Lists messages without an outcome to recipients who have opted out.
     ///
     /// - Searches `span` messages from number `from` on.

@@ -2,7 +2,7 @@
 
 use crate::domain::BatchId;
 use crate::events::Event;
-use crate::store::Result;
+use crate::store::{Cursor, Result};
 
 /// Decisions and events.
 #[async_trait::async_trait]
@@ -11,8 +11,8 @@ pub trait Events: Send + Sync + std::fmt::Debug {
     async fn seq(&self) -> Result<u64>;
     /// Records an event.
     async fn record_event(&self, event: Event) -> Result<()>;
-    /// Lists the `limit` latest events after number `after`, latest last, each with its number.
-    async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>>;
+    /// Lists the `limit` latest events after `after`, latest last, each with its position.
+    async fn events(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Event)>>;
     /// Lists the `limit` latest events of a batch, its steps, these lanes and their templates, latest last.
     async fn events_of(&self, batch: BatchId, lanes: Vec<String>, limit: u32) -> Result<Vec<Event>>;
 }

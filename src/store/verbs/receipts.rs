@@ -2,7 +2,8 @@
 
 use crate::domain::{MessageKey, Msisdn, Timestamp};
 use crate::store::{
-    AccountEvent, Alias, Change, Found, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray, StrayCount, StrayKind,
+    AccountEvent, Alias, Change, Cursor, Found, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray, StrayCount,
+    StrayKind,
 };
 
 /// Webhooks that arrived together, and the decisions about them.
@@ -53,9 +54,15 @@ pub trait Receipts: Send + Sync + std::fmt::Debug {
     ///
     /// - `after` is the arrival time and the id of the last stray of the previous page.
     /// - Its cost depends on what it returns, not on the number of other strays.
-    async fn strays(&self, kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Result<Vec<(i64, Stray)>>;
+    async fn strays(
+        &self,
+        kind: StrayKind,
+        since: Timestamp,
+        after: Cursor,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Stray)>>;
     /// Deletes these strays.
-    async fn forget_strays(&self, ids: Vec<i64>) -> Result<()>;
+    async fn forget_strays(&self, strays: Vec<Cursor>) -> Result<()>;
     /// Deletes, in pieces, the strays that arrived before `before`: their attempts are no longer looked for.
     async fn forget_old_strays(&self, before: Timestamp) -> Result<()>;
     /// Counts the strays of each kind.

@@ -1,13 +1,13 @@
 //! Messages from recipients, and the windows that they open.
 
 use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
-use crate::store::{Inbound, InboundOf, Result, Sender};
+use crate::store::{Cursor, Inbound, InboundOf, Result, Sender};
 
 /// Messages from recipients, and the windows that they open.
 #[async_trait::async_trait]
 pub trait Replies: Send + Sync + std::fmt::Debug {
-    /// Lists messages from recipients after number `after`, in order of arrival.
-    async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;
+    /// Lists messages from recipients after `after`, in order of arrival.
+    async fn inbound(&self, of: InboundOf, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Inbound)>>;
     /// Counts the messages of a batch that have a reply, by the step that was replied to.
     async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>>;
     /// Returns those of the recipients who have a 24-hour window open with a sender, each with its end.

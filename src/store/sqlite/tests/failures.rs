@@ -9,7 +9,7 @@ use super::{TempDatabase, event};
 use crate::clock::{Clock, ManualClock, RealClock};
 use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient, Span};
 use crate::store::sqlite::Sqlite;
-use crate::store::{Audiences, DiskTrouble, Error, Events, KnownAs, NewAudience, Nodes, Store, Unwritable};
+use crate::store::{Audiences, Cursor, DiskTrouble, Error, Events, KnownAs, NewAudience, Nodes, Store, Unwritable};
 
 /// Changes a setting of the writer's connection.
 async fn pragma(store: &Sqlite, text: &'static str) {
@@ -96,7 +96,7 @@ async fn a_panic_of_the_writer_fails_every_later_write_at_once() {
     assert!(matches!(lost, Err(Error::Closed { .. })), "{lost:?}");
     store.ended().await;
     assert!(matches!(store.record_event(event()).await, Err(Error::Closed { .. })));
-    assert!(store.events(0, 10).await.unwrap().is_empty(), "committed data can still be read");
+    assert!(store.events(Cursor::START, 10).await.unwrap().is_empty(), "committed data can still be read");
     store.close().await;
 }
 
@@ -121,7 +121,7 @@ async fn a_full_disk_fails_a_write_until_there_is_room_again() {
             Err(error) => assert!(matches!(error, Error::Full { .. }), "{error:?}"),
         }
     }
-    assert_eq!(store.events(0, 10).await.unwrap().len(), kept);
+    assert_eq!(store.events(Cursor::START, 10).await.unwrap().len(), kept);
     assert!(store.recipients(audience, 0, 10).await.unwrap().is_empty());
     pragma(&store, "PRAGMA max_page_count = 1000000").await;
     store.add_recipients(audience, 0, many()).await.unwrap();
@@ -168,7 +168,7 @@ async fn a_read_only_database_fails_writes_and_can_still_be_read() {
     let store = db.open().await.unwrap();
     pragma(&store, "PRAGMA query_only = 1").await;
     assert!(matches!(store.record_event(event()).await, Err(Error::ReadOnly { .. })));
-    assert!(store.events(0, 10).await.unwrap().is_empty());
+    assert!(store.events(Cursor::START, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn a_transaction_that_ends_too_early_fails_only_its_group() {
         store.write("break", |c| Box::pin(async move { Ok(sqlx::query("COMMIT").execute(c).await.map(drop)?) }));
     assert!(matches!(broken.await, Err(Error::Commit { .. })));
     store.record_event(event()).await.unwrap();
-    assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.events(Cursor::START, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

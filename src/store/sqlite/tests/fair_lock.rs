@@ -10,7 +10,7 @@ use super::{TempDatabase, event, now};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::Span;
 use crate::store::sqlite::{Sqlite, paths::beside};
-use crate::store::{Events, started};
+use crate::store::{Cursor, Events, started};
 
 /// Writes without a pause, two verbs at a time, so the queue of the store is never empty.
 fn write_on(store: &Arc<Sqlite>, written: &Arc<AtomicU32>) -> JoinSet<()> {
@@ -83,11 +83,11 @@ async fn a_command_stopped_while_it_holds_the_turn_delays_the_server_once() {
     while clock.next_sleeper().is_none() {
         tokio::task::yield_now().await;
     }
-    assert!(server.events(0, 1).await.unwrap().is_empty(), "the server waits at first");
+    assert!(server.events(Cursor::START, 1).await.unwrap().is_empty(), "the server waits at first");
     clock.advance(Span::from_secs(2));
     noting.await.unwrap().unwrap();
     // These do not wait: the clock does not move any more.
     server.record_event(event()).await.unwrap();
     server.record_event(event()).await.unwrap();
-    assert_eq!(server.events(0, 9).await.unwrap().len(), 3);
+    assert_eq!(server.events(Cursor::START, 9).await.unwrap().len(), 3);
 }

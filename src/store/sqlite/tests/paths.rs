@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{TempDatabase, event, now};
 use crate::clock::RealClock;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Error, Events, Nodes, Store, started};
+use crate::store::{Cursor, Error, Events, Nodes, Store, started};
 
 async fn open(path: &std::path::Path) -> crate::store::Result<Sqlite> {
     Sqlite::open(&format!("sqlite://{}", path.display()), Arc::new(RealClock::new())).await
@@ -21,7 +21,7 @@ async fn a_file_that_is_opened_through_links_is_one_database() {
     let by_link = open(&other).await.unwrap();
     let by_name = db.open().await.unwrap();
     by_link.record_event(event()).await.unwrap();
-    assert_eq!(by_name.events(0, 9).await.unwrap().len(), 1);
+    assert_eq!(by_name.events(Cursor::START, 9).await.unwrap().len(), 1);
     let first = started(&by_link, now()).await;
     assert_eq!(by_name.lease().await.unwrap().epoch, first.epoch);
     let mut beside: Vec<_> =

@@ -2,7 +2,7 @@
 
 use super::super::{Sqlite, opt_outs};
 use crate::domain::{BatchId, Loaded, Msisdn};
-use crate::store::{Consent, OptIn, OptOut, OptOutRecord, Result};
+use crate::store::{Consent, Cursor, OptIn, OptOut, OptOutRecord, Result};
 
 #[async_trait::async_trait]
 impl Consent for Sqlite {
@@ -30,11 +30,11 @@ impl Consent for Sqlite {
         self.read("read the opt-out history", move |c| Box::pin(opt_outs::history(c, recipient))).await
     }
 
-    async fn last_stop(&self) -> Result<i64> {
+    async fn last_stop(&self) -> Result<Cursor> {
         self.read("read new opt-outs", move |c| Box::pin(opt_outs::last_stop(c))).await
     }
 
-    async fn stops(&self, after: i64, limit: u32) -> Result<Vec<(i64, Msisdn)>> {
+    async fn stops(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Msisdn)>> {
         self.read("read new opt-outs", move |c| Box::pin(opt_outs::stops(c, after, limit))).await
     }
 

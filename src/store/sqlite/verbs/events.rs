@@ -3,7 +3,7 @@
 use super::super::{Sqlite, nodes};
 use crate::domain::BatchId;
 use crate::events::Event;
-use crate::store::{Events, Result};
+use crate::store::{Cursor, Events, Result};
 
 #[async_trait::async_trait]
 impl Events for Sqlite {
@@ -15,7 +15,7 @@ impl Events for Sqlite {
         self.write("record an event", move |c| Box::pin(nodes::record_event(c, event))).await
     }
 
-    async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>> {
+    async fn events(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Event)>> {
         self.read("read events", move |c| Box::pin(nodes::events(c, after, limit))).await
     }
 

@@ -3,7 +3,9 @@
 use super::super::{Sqlite, naming, overrides, receipts};
 use crate::domain::Timestamp;
 use crate::store::signal::signals_of;
-use crate::store::{AccountEvent, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, Taken};
+use crate::store::{
+    AccountEvent, Cursor, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, Taken,
+};
 
 #[async_trait::async_trait]
 impl Receipts for Sqlite {
@@ -22,12 +24,18 @@ impl Receipts for Sqlite {
         self.read("list lanes whose receipts carry our ids", move |c| Box::pin(naming::all(c))).await
     }
 
-    async fn strays(&self, kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Result<Vec<(i64, Stray)>> {
-        self.read("read strays", move |c| Box::pin(receipts::strays(c, kind, after, limit))).await
+    async fn strays(
+        &self,
+        kind: StrayKind,
+        since: Timestamp,
+        after: Cursor,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Stray)>> {
+        self.read("read strays", move |c| Box::pin(receipts::strays(c, kind, since, after, limit))).await
     }
 
-    async fn forget_strays(&self, ids: Vec<i64>) -> Result<()> {
-        self.write("delete strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
+    async fn forget_strays(&self, strays: Vec<Cursor>) -> Result<()> {
+        self.write("delete strays", move |c| Box::pin(receipts::forget_strays(c, strays))).await
     }
 
     async fn forget_old_strays(&self, before: Timestamp) -> Result<()> {

@@ -2,11 +2,11 @@
 
 use super::super::{Sqlite, inbound};
 use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
-use crate::store::{Inbound, InboundOf, Replies, Result, Sender};
+use crate::store::{Cursor, Inbound, InboundOf, Replies, Result, Sender};
 
 #[async_trait::async_trait]
 impl Replies for Sqlite {
-    async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>> {
+    async fn inbound(&self, of: InboundOf, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Inbound)>> {
         self.read("read inbound messages", move |c| Box::pin(inbound::list(c, of, after, limit))).await
     }
 
