@@ -386,7 +386,7 @@ CREATE TABLE account_event (
 ) WITHOUT ROWID;
 
 -- The latest report of the provider about a lane, template or portfolio.
---   about      `lane promo-sg`, `template promo (en)`, `portfolio acme`
+--   about      JSON of events::Subject
 --   what       `quality`, `status`, `category`, …
 CREATE TABLE provider_report (
     about TEXT NOT NULL,

@@ -6,6 +6,7 @@ mod batches;
 mod changes;
 mod claims;
 mod counters;
+mod filled;
 mod hours;
 mod inbound;
 mod joining;
@@ -56,8 +57,8 @@ use for_every_store;
 
 /// A fresh store, with the set-up that most tests need.
 #[derive(Debug)]
-struct Desk {
-    store: Arc<dyn Store>,
+pub(crate) struct Desk {
+    pub(crate) store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
     /// The folder of the store, dropped after it.
     _folder: Option<tempfile::TempDir>,
@@ -82,7 +83,7 @@ impl Desk {
         Self::at(&url, Some(folder)).await
     }
 
-    async fn at(url: &str, folder: Option<tempfile::TempDir>) -> Self {
+    pub(crate) async fn at(url: &str, folder: Option<tempfile::TempDir>) -> Self {
         let clock = Arc::new(ManualClock::at(at(0)));
         let store = super::open(url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         Self { store, clock, _folder: folder }

@@ -54,6 +54,11 @@ impl Desk {
         self.claim(claim).await.unwrap()
     }
 
+    /// Claims the first step with a price for each message.
+    pub(super) async fn claim_with_costs(&self, batch: BatchId, limit: u32) -> ClaimedSet {
+        self.capped(batch, limit, budget_of(cents(100))).await
+    }
+
     async fn spent_on(&self, batch: BatchId) -> Money {
         self.spent(batch).await.unwrap().into_iter().map(|(_, spent)| spent).sum()
     }

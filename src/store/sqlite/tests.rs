@@ -6,6 +6,7 @@ mod fair_lock;
 #[cfg(unix)]
 mod paths;
 mod plans;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::sync::Arc;

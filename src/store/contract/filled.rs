@@ -1,0 +1,170 @@
+//! Fills a store with something of everything that it can hold, for databases that are opened by later versions.
+
+use super::*;
+use crate::domain::{DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion};
+use crate::events::{ChangedKey, Event, EventKind, Subject};
+use crate::store::{
+    AccountEvent, Amendment, Asked, Asking, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState,
+    NotedBucket, OptIn, OptOut, Override, ProviderReport, RejectedWebhooks, RejectionReason, StepHeldBy, StepHold,
+    StrayKind, started,
+};
+
+impl Desk {
+    /// Puts rows into every table. Nothing of it depends on the wall clock or on chance.
+    pub(crate) async fn fill(&self) {
+        let batch = self.fill_campaign().await;
+        self.fill_lanes(batch).await;
+        self.fill_recipients(batch).await;
+        self.fill_server().await;
+    }
+
+    /// A campaign with messages in several states, a changed plan, attempts and receipts.
+    async fn fill_campaign(&self) -> BatchId {
+        let audience = self.audience(Some("members"), 6).await;
+        let batch = self.begin_batch_of(Some("promo"), audience).await;
+        let spread = self.spread_of(batch, audience, 6).await;
+        self.write_messages(spread).await.unwrap();
+        self.publish_batch(batch, BatchState::Running, Origin::operator("Ann", None), self.now()).await.unwrap();
+        let claimed = messages(&self.claimed(batch, 4).await);
+        let changes = vec![accepted(&claimed[0], at(1)), accepted(&claimed[1], at(1)), unknown(&claimed[2], at(1))];
+        let buckets = vec![NotedBucket { of: BucketOf::Lane("wa".to_owned()), full_at: 1_800_000_000_000_000_000 }];
+        self.record_noting(changes, buckets).await.unwrap();
+        let change = ChangedKey { step: None, key: "end".to_owned(), before: String::new(), after: "later".to_owned() };
+        let amendment = Amendment {
+            batch,
+            edition: 0,
+            plan: Plan { end: Some(at(90_000)), ..plan() },
+            starts_at: None,
+            origin: Origin::operator("Ann", Some("more time")),
+            changes: vec![change],
+            now: at(2),
+        };
+        self.amend(amendment).await.unwrap();
+        let receipt = Receipt {
+            key: claimed[0].key,
+            step: StepIndex::FIRST,
+            stamp: at(2),
+            state: "sent".to_owned(),
+            detail: String::new(),
+            code: 0,
+            received: at(3),
+            tries: Some(0),
+            umid: None,
+            ruling: Ruling::default(),
+        };
+        let stray =
+            Stray { kind: StrayKind::NoAttempt, received: at(3), umid: Some("u-1".to_owned()), raw: "{}".into() };
+        let naming = NamingLane {
+            lane: "wa".to_owned(),
+            sub_account: "acme".to_owned(),
+            base_url: "https://provider.example".to_owned(),
+            since: at(3),
+        };
+        let taken = Taken { receipts: vec![receipt], strays: vec![stray], naming: vec![naming], ..Taken::default() };
+        self.take(taken).await.unwrap();
+        let asked = Asked {
+            key: claimed[1].key,
+            step: StepIndex::FIRST,
+            tries: 1,
+            at: at(70),
+            again: at(130),
+            is_answered: true,
+        };
+        let asking = Asking { sub_account: "acme".to_owned(), at: at(70), trouble: Some("HTTP status 500".to_owned()) };
+        self.note_asked(vec![asked], asking).await.unwrap();
+        batch
+    }
+
+    /// Holds, a release, an override, slots of a tier, and what the provider reported.
+    async fn fill_lanes(&self, batch: BatchId) {
+        let hold = |template: &str| Hold {
+            lane: "wa".to_owned(),
+            template: template.to_owned(),
+            language: String::new(),
+            by: HeldBy::Answer,
+            code: Some(21),
+            origin: Origin::provider("the key was refused"),
+            since: at(4),
+        };
+        for template in ["", "promo"] {
+            self.hold(hold(template), at(4)).await.unwrap();
+        }
+        self.release("wa".to_owned(), "promo".to_owned(), at(5), Origin::operator("Ann", None)).await.unwrap();
+        let by = StepHeldBy::Operator;
+        let origin = Origin::operator("Ann", Some("a wrong text"));
+        let step_hold = StepHold { batch, step: step(1), by, origin, since: at(5), recall: None };
+        self.hold_step(step_hold, at(5)).await.unwrap();
+        let overridden = Override {
+            setting: OverridableSetting::Rate,
+            name: "wa".to_owned(),
+            value: "40/s".to_owned(),
+            in_file: "80/s".to_owned(),
+            origin: Origin::operator("Ann", None),
+            since: at(6),
+        };
+        self.set_override(overridden, at(6)).await.unwrap();
+        let lane = self.lane("wa", Channel::WhatsApp).await;
+        let portfolios = || [("acme".to_owned(), vec![lane])].into();
+        self.count_no_others(portfolios()).await.unwrap();
+        self.count_tiers(portfolios(), at(0), None).await.unwrap();
+        self.take_slots("acme", vec![(msisdn(0), at(1)), (msisdn(1), at(1))]).await.unwrap();
+        let (about, kind) = (Subject::template("promo", "en"), "template_status_update".to_owned());
+        let report =
+            ProviderReport { about: about.clone(), what: "status".to_owned(), value: "FLAGGED".to_owned(), at: at(6) };
+        let event = AccountEvent {
+            id: "e-1".to_owned(),
+            received: at(7),
+            happened_at: at(6),
+            kind,
+            raw: "{}".to_owned(),
+            events: vec![Event::by_server(at(7), about, EventKind::Paused)],
+            overrides: Vec::new(),
+            holds: Vec::new(),
+            releases: Vec::new(),
+            reports: vec![report],
+        };
+        self.take_business(vec![event]).await.unwrap();
+    }
+
+    /// Opt-outs, an opt-in, a reply, a name, and what a batch has spent.
+    async fn fill_recipients(&self, batch: BatchId) {
+        let (from, source) = (OptOutSource::Operator, "a list".to_owned());
+        let out = |n| OptOut { msisdn: msisdn(n), since: at(8), from, source: source.clone() };
+        self.opt_out(vec![out(8), out(9)]).await.unwrap();
+        self.opt_in(vec![OptIn { msisdn: msisdn(9), at: at(9), from, source: source.clone() }]).await.unwrap();
+        let reply = Inbound {
+            keyword: Some(Keyword::Start),
+            window: Some(at(86_400)),
+            on: Some((MessageKey { batch, n: 0 }, StepIndex::FIRST)),
+            ..text("i-1".to_owned(), 0, 10)
+        };
+        self.take_inbound(vec![reply]).await.unwrap();
+        let alias = Alias { channel: Channel::WhatsApp, called: "a-1".to_owned(), msisdn: msisdn(0) };
+        self.learn_aliases(vec![alias]).await.unwrap();
+        self.claim_with_costs(batch, 1).await;
+    }
+
+    /// A server with the states of its lanes and of a provider address, a gap, and rejected webhooks.
+    async fn fill_server(&self) {
+        let node = started(&**self, at(20)).await.node;
+        let lane = LaneState {
+            lane: "wa".to_owned(),
+            pace: 2.5,
+            portion: Portion::WHOLE.halved(),
+            tier_spent: false,
+            free_at: None,
+            standing: None,
+            complaint: Some((at(19), "too fast".to_owned())),
+        };
+        let doubt = Some((at(18), DoubtCause::Unreachable));
+        let address = "https://provider.example".to_owned();
+        let link = LinkState { address: address.clone(), direction: Direction::Out, proven: at(17), doubt };
+        let (why, since) = (RejectionReason::Signature, at(16));
+        let rejected = RejectedWebhooks { why, count: 3, since, latest: since };
+        let seq = self.seq().await.unwrap();
+        let beat =
+            Beat { lanes: vec![lane], links: vec![link], turned_away: vec![rejected], ..Beat::of(node, at(21), seq) };
+        self.beat(beat).await.unwrap();
+        self.keep_gap(KeptGap { from: at(10), until: at(12), address: Some(address) }, at(0)).await.unwrap();
+    }
+}

@@ -1,0 +1,112 @@
+//! Tests that a database of each earlier version opens with this one, with everything in it.
+//!
+//! A migration is frozen once it is released: a change of the schema is a new file. `rows_0001.sql` has rows for every table
+//! as the first version wrote them. `VOLLEY_BLESS=1` writes it anew, which only a version that was never released may do.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+
+use super::TempDatabase;
+use crate::domain::{Msisdn, StepIndex};
+use crate::store::contract::Desk;
+use crate::store::sqlite::MIGRATIONS;
+use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
+
+/// The digest of each released migration.
+const FROZEN: [(i64, &str); 1] = [(1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0")];
+
+fn rows_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sqlite/tests/rows_0001.sql")
+}
+
+/// The tables with data of Volley, in the order of their names.
+async fn tables(file: &mut SqliteConnection) -> Vec<String> {
+    let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+         AND name <> '_sqlx_migrations' ORDER BY name";
+    sqlx::query_scalar(sql).fetch_all(file).await.unwrap()
+}
+
+/// Every row as a statement that writes it, without the rows that the migration itself wrote.
+async fn dumped(file: &mut SqliteConnection) -> String {
+    let mut dump = String::new();
+    for table in tables(file).await {
+        let sql = format!("SELECT name FROM pragma_table_info('{table}')");
+        let columns: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *file).await.unwrap();
+        let quoted: Vec<String> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
+        let sql = format!("SELECT concat_ws(', ', {}) FROM \"{table}\"", quoted.join(", "));
+        let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *file).await.unwrap();
+        assert!(!rows.is_empty(), "{table} has no rows: let `Desk::fill` write some");
+        for row in rows {
+            let names: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
+            writeln!(dump, "INSERT OR REPLACE INTO \"{table}\" ({}) VALUES ({row});", names.join(", ")).unwrap();
+        }
+    }
+    dump
+}
+
+#[test]
+fn a_released_migration_is_never_changed() {
+    let digest = |sql: &str| Sha256::digest(sql).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    let frozen = FROZEN.map(|(version, digest)| (version, digest.to_owned()));
+    let now: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.version, digest(migration.sql.as_str()))).collect();
+    assert!(now.starts_with(&frozen), "a change of the schema is a new file: {now:?}");
+}
+
+#[tokio::test]
+async fn the_rows_of_the_first_version_fill_every_table() {
+    let database = TempDatabase::new();
+    let desk = Desk::at(&database.url(), None).await;
+    desk.fill().await;
+    desk.store.close().await;
+    let mut file = SqliteConnection::connect(&database.url()).await.unwrap();
+    let dump = dumped(&mut file).await;
+    if std::env::var_os("VOLLEY_BLESS").is_some() {
+        std::fs::write(rows_file(), &dump).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_opens_with_everything_in_it() {
+    let database = TempDatabase::new();
+    let mut file = SqliteConnection::connect(&format!("{}?mode=rwc", database.url())).await.unwrap();
+    let first = MIGRATIONS.iter().take(1).cloned().collect::<Vec<_>>();
+    Migrator::with_migrations(first).run(&mut file).await.unwrap();
+    let rows = std::fs::read_to_string(rows_file()).unwrap();
+    // They are in the order of the tables' names.
+    sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut file).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(rows.clone())).execute(&mut file).await.unwrap();
+    let written = rows.lines().count();
+    file.close().await.unwrap();
+
+    let store = database.open().await.unwrap();
+    let batch = store.batch_named("promo").await.unwrap().unwrap();
+    assert_eq!((batch.messages, batch.edition), (6, 1));
+    assert!(store.plan(batch.id).await.unwrap().is_some() && store.editions(batch.id).await.unwrap().len() == 1);
+    let members = store.audience_named("members").await.unwrap().unwrap();
+    assert_eq!(store.recipients(members.id(), 0, 9).await.unwrap().len(), 6);
+    let (copied, _) = tokio::sync::watch::channel(crate::store::Copied::default());
+    let mut walk = store.walk(batch.id, Scope::FactsAndRecipients, copied).await.unwrap().unwrap();
+    let all = walk.next().await.unwrap().unwrap();
+    assert!(walk.frame.plan_is_whole && all.len() == 6, "{:?}", walk.frame);
+    assert_eq!(all.iter().map(|facts| facts.attempts.len()).sum::<usize>(), 3);
+    assert_eq!(all.iter().map(|facts| facts.receipts.len()).sum::<usize>(), 1);
+    assert_eq!(store.spent(batch.id).await.unwrap()[0].0, StepIndex::FIRST);
+    assert_eq!((store.holds().await.unwrap().len(), store.step_holds().await.unwrap().len()), (1, 1));
+    assert_eq!(store.overrides().await.unwrap().len(), 1);
+    assert_eq!(store.opt_outs(None, 9).await.unwrap(), [Msisdn::try_from(6_591_000_008_u64).unwrap()]);
+    assert_eq!(store.inbound(InboundOf::All, Cursor::START, 9).await.unwrap().len(), 1);
+    assert!(!store.events(Cursor::START, 99).await.unwrap().is_empty());
+
+    // Nothing was lost on the way.
+    let mut file = SqliteConnection::connect(&database.url()).await.unwrap();
+    let mut kept = 0;
+    for table in tables(&mut file).await {
+        let count = sqlx::query(AssertSqlSafe(format!("SELECT count(*) FROM \"{table}\""))).fetch_one(&mut file).await;
+        kept += usize::try_from(count.unwrap().get::<i64, _>(0)).unwrap();
+    }
+    assert_eq!(kept, written);
+}
