@@ -16,16 +16,16 @@ mod test;
 
 pub(super) use limits::limited_by;
 
-use anyhow::bail;
+pub(super) use crate::campaign::find;
+
 use clap::ValueEnum;
 
 use super::operator::Operator;
 use super::{CommandContext, Exit, watch};
 use crate::cli::words::shell;
 use crate::clock::format_time;
-use crate::config::nearest;
 use crate::domain::{BatchState, CampaignId, StepIndex, Zone};
-use crate::store::{Batch, Store};
+use crate::store::Batch;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -60,7 +60,7 @@ Examples:
     },
     /// Show the present state of a campaign and its rules.
     Show {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// Print one JSON object: id, name, state, counts, rate, obstacles, rules.
         #[arg(long)]
@@ -77,7 +77,7 @@ Examples:
     Watch(watch::Args),
     /// Start a draft: at its start time if that is in the future, else now.
     Start {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         #[command(flatten)]
         operator: Operator,
@@ -103,7 +103,7 @@ Examples:
     Set(set::Args),
     /// Stop sending for now. Submitted messages stay submitted; fallbacks wait.
     Pause {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// Pause only this step; the other steps continue.
         #[arg(long, value_name = "STEP", value_parser = step)]
@@ -119,7 +119,7 @@ Examples:
     },
     /// Resume a paused campaign and its held steps.
     Resume {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// Resume only this step.
         #[arg(long, value_name = "STEP", value_parser = step)]
@@ -133,7 +133,7 @@ Examples:
     /// Cancel a campaign. Once this returns, nothing more is sent, except by a server that does not respond (the output
     /// then says so). Cannot be undone.
     Cancel {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// Reason, shown in events.
         #[arg(long)]
@@ -224,25 +224,6 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 fn step(text: &str) -> Result<StepIndex, String> {
     let step = text.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?));
     step.ok_or_else(|| format!("write a number from 1 to {}", StepIndex::COUNT_MAX))
-}
-
-/// Finds a campaign by its name or its `cmp_…` id.
-pub(super) async fn find(store: &dyn Store, name: &str) -> anyhow::Result<Batch> {
-    if let Some(batch) = store.batch_named(name).await? {
-        return Ok(batch);
-    }
-    if name.starts_with("cmp_") {
-        let id: CampaignId = name.parse()?;
-        match store.batch(id.batch).await? {
-            Some(batch) if batch.tag == id.tag => return Ok(batch),
-            Some(_) | None => bail!("unknown campaign {name}: it is not in this database; see `volley campaign list`"),
-        }
-    }
-    let known: Vec<String> = store.batches(None).await?.into_iter().filter_map(|batch| batch.name).collect();
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(right) => bail!("unknown campaign \"{name}\"; did you mean \"{right}\"?"),
-        None => bail!("unknown campaign \"{name}\"; see `volley campaign list`"),
-    }
 }
 
 /// The state of a campaign, with its start time if that is in the future.

@@ -20,7 +20,7 @@ use crate::events::ChangedKey;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Name or id of the campaign.
+    /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// Change only the hours and limits of this step.
     #[arg(long, value_name = "STEP", value_parser = super::step)]

@@ -9,7 +9,7 @@ use crate::domain::{Country, StepIndex};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// A campaign file, or the name or id of a launched campaign or a draft.
+    /// A campaign file, or a launched campaign or a draft (name, id or `latest`).
     campaign: String,
     /// Test numbers, at most ten. Each gets the message of one of the first recipients.
     #[arg(long, value_name = "NUMBER", value_delimiter = ',', required = true)]

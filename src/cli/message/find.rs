@@ -2,10 +2,11 @@
 
 use anyhow::bail;
 
-use crate::cli::campaign::{ensure_not_purged, find as campaign_named, name_of};
+use crate::campaign::{FindError, find as campaign_named};
+use crate::cli::campaign::{ensure_not_purged, name_of};
 use crate::cli::words::{of, shell};
 use crate::cli::{CommandContext, exit::Usage};
-use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
+use crate::domain::{AttemptId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::report;
 use crate::store::{Batch, Key, Store};
 
@@ -15,7 +16,7 @@ const LISTED: usize = 5;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Which {
     /// A message: its id (msg_…, or the UUID of the 8x8 API), the id of an attempt (att_…), or the provider's umid of
-    /// one. Or a campaign, by name or id, together with RECIPIENT.
+    /// one. Or a campaign (name, id or `latest`), together with RECIPIENT.
     #[arg(value_name = "MESSAGE|CAMPAIGN")]
     message: String,
     /// In a campaign: the message to this phone number (+65…), or with this ClientMessageId of the recipient file.
@@ -88,7 +89,12 @@ async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyho
     {
         return Ok((batch, key));
     }
-    if text.parse::<CampaignId>().is_ok() || store.batch_named(text).await?.is_some() {
+    let is_campaign = match campaign_named(store, text).await {
+        Ok(_) | Err(FindError::UnknownId { .. }) => true,
+        Err(FindError::Store(error)) => return Err(error.into()),
+        Err(FindError::Unknown { .. } | FindError::InvalidId(_) | FindError::NoneLaunched) => false,
+    };
+    if is_campaign {
         let campaign = shell(text);
         let advice = format!(
             "\"{text}\" is a campaign; add a recipient, such as `volley message show {campaign} +65…`, or see `volley \

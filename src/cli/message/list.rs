@@ -12,7 +12,7 @@ use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Name or id of the campaign. Optional with --to, which then searches all campaigns.
+    /// Name or id of the campaign, or `latest`. Optional with --to, which then searches all campaigns.
     #[arg(required_unless_present = "to")]
     campaign: Option<String>,
     /// List only messages to this phone number (+65…), or with this ClientMessageId of the recipient file.
