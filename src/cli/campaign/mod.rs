@@ -132,6 +132,9 @@ Examples:
     },
     /// Cancel a campaign. Once this returns, nothing more is sent, except by a server that does not respond (the output
     /// then says so). Cannot be undone.
+    ///
+    /// A message that awaits its receipts keeps its present step as the last: no fallback is sent. That applies to a finished
+    /// campaign too, in which a failed message could otherwise be sent again.
     Cancel {
         /// Name or id of the campaign, or `latest`.
         campaign: String,
