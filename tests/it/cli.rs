@@ -313,6 +313,7 @@ fn lanes_and_templates_are_held_and_let_go() {
     run(at, &["lane", "resume", "promo-sg"]).ended(0);
     assert_eq!(holds(), Value::Array(Vec::new()));
 
+    run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);
     run(at, &["template", "hold", "promo"]).ended(0);
     let templates = run(at, &["template", "list", "--json"]).ended(0).json();
     assert_eq!(templates[0]["holds"][0]["template"], "promo");
