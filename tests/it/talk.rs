@@ -47,6 +47,8 @@ fn a_message_is_found_by_whatever_somebody_has_of_it() {
         let shown = run(at, &[&["message", "show", "--json"], which].concat()).ended(0).json();
         assert_eq!((&shown["message"], &shown["msisdn"]), (&listed[1]["id"], &listed[1]["msisdn"]), "{which:?}");
     }
+    assert_eq!(listed[1]["client_message_id"], "spring-0002");
+    assert!(run(at, &["message", "list", NAME]).ended(0).stdout.lines().nth(2).unwrap().ends_with("  spring-0002"));
     run(at, &["message", "show", NAME, "+6500000000"])
         .ended(1)
         .says(&["no message to \"+6500000000\"", "message list"]);
