@@ -59,7 +59,7 @@ pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use left_out::LeftOut;
 pub use life::Housekeeper;
 pub use lint::{Facts, Lint, Warning, lint};
-pub use named::{FindError, LATEST, find};
+pub use named::{CampaignRow, FindError, LATEST, campaigns, find};
 pub use noted::{Noted, noted};
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};

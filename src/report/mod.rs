@@ -28,7 +28,7 @@ pub use figures::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport,
 pub use lookup::{Pages, client_ids, lookup, lookup_everywhere};
 pub(crate) use lookup::{messages_everywhere, positions};
 pub(crate) use reading::{failure, report_of};
-pub use results::{MessageResult, results_of};
+pub use results::{MessageResult, results_in, results_of};
 pub use sheets::{Sheets, WriteError};
 pub use stranded::Stranded;
 pub use waiting::Waiting;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::figures::{as_counted, name};
-use super::lookup::lookup_everywhere;
+use super::lookup::{Pages, lookup_everywhere};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, Timestamp};
 use crate::store::{Batch, Result, Store};
 
@@ -49,6 +49,16 @@ impl MessageResult {
             at: at.or(present.accepted).or(present.first_submitted_at).unwrap_or(batch.created_at),
         }
     }
+}
+
+/// Reads what became of every message of a campaign, in their order. Meant for small ones, such as test sends.
+pub async fn results_in(store: &dyn Store, batch: &Batch) -> Result<Vec<MessageResult>> {
+    let plan = store.plan(batch.id).await?;
+    let (mut results, mut pages) = (Vec::new(), Pages::of(store, batch));
+    while let Some(page) = pages.next().await? {
+        results.extend(page.iter().map(|message| MessageResult::of(batch, plan.as_ref(), message)));
+    }
+    Ok(results)
 }
 
 /// Finds what a recipient got from all campaigns, newest last. `whom` is a number, or a `ClientMessageId` of a recipient

@@ -170,3 +170,24 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_send_that_waits_prints_the_result_of_each_message() {
+    let _alone = ALONE.lock().await;
+    let delivered = "speed = 1000.0\n[channel.SMS]\nreject = 0.0\nundelivered = 0.0\nsilent = 0.0\ndelivered = 1.0\n";
+    let shape = Shape { seed: 9, profile: delivered.to_owned(), rate: 100, batch: None, connections: 8 };
+    let mut site = Installation::new(&shape).await;
+    site.write_people("people.csv", 0..20);
+    let promo = "name = \"promo\"\naudience = \"people.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    std::fs::write(site.path("promo.toml"), promo).unwrap();
+    site.serve().await;
+    let test = ["campaign", "test", "promo.toml", "--to", "+6591234567,+6591234568", "--wait"];
+    let told = site.volley(&[&test[..], &["--json"]].concat()).await.json();
+    assert_eq!((&told["name"], &told["state"]), (&json!("promo (test)"), &json!("settled")), "{told}");
+    let results = told["results"].as_array().unwrap();
+    let outcomes: Vec<_> = results.iter().map(|result| (&result["outcome"], &result["channel"])).collect();
+    assert_eq!(outcomes, vec![(&json!("reached"), &json!("SMS")); 2], "{told}");
+    let shown = site.volley(&test).await;
+    assert_eq!(shown.stdout.matches("reached on SMS").count(), 2, "{}", shown.stdout);
+    assert!(shown.stderr.contains("\"promo (test) 2\" is running: 2 messages"), "{}", shown.stderr);
+}

@@ -69,6 +69,12 @@ async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
     };
     office.launcher().join(plan, vec![recipient]).await.unwrap();
     assert_eq!(office.find("latest").await.unwrap(), second.id, "messages of API calls are no campaign");
+    let trial = Trial { to: vec!["+6598765432".to_owned()], ..Trial::default() };
+    let tried = office.launcher().try_campaign(&first, &trial).await.unwrap();
+    assert_eq!(office.find("latest").await.unwrap(), second.id, "a test send is not the latest campaign");
+    let rows = campaigns(office.store.as_ref()).await.unwrap();
+    let tests: Vec<BatchId> = rows.iter().filter(|row| row.is_test).map(|row| row.batch.id).collect();
+    assert_eq!(tests, [tried.batch]);
     let third = office.launch("latest", "", false).await;
     office.launch("Last", "", false).await;
     assert_eq!(office.find("latest").await.unwrap(), third.id, "a name comes first");

@@ -46,8 +46,11 @@ Examples:
   volley campaign launch promo.toml --wait            until nothing is left to submit
   volley campaign launch promo.toml --wait settled --strict --json")]
     Launch(launch::Args),
-    /// List all campaigns, oldest first.
+    /// List campaigns, oldest first, without test sends.
     List {
+        /// List test sends (`campaign test`) too.
+        #[arg(long)]
+        all: bool,
         /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
@@ -88,7 +91,7 @@ Examples:
     /// Send a campaign's messages to a few test numbers, as a separate small campaign.
     #[command(after_help = "\
 Examples:
-  volley campaign test promo.toml --to +6591234567
+  volley campaign test promo.toml --to +6591234567 --wait
   volley campaign test 'November promo' --to +6591234567,+6598765432 --step 2")]
     Test(test::Args),
     /// Change a launched campaign: its end, its send hours, its limits, and the rules that pause it.
@@ -192,7 +195,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
             let context = context.acting(&args.operator);
             launch::run(args, &context).await
         }
-        Command::List { json } => list::list(context, json).await,
+        Command::List { all, json } => list::list(context, all, json).await,
         Command::Calendar { json } => calendar::run(context, json).await,
         Command::Show { campaign, json } => list::show(context, &campaign, json).await,
         Command::Watch(args) => watch::run(args, context).await,
