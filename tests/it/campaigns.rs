@@ -74,6 +74,34 @@ fn what_a_campaign_goes_by_is_shown_and_a_clone_of_it_may_wait_as_a_draft() {
 }
 
 #[test]
+fn a_draft_is_moved_renamed_and_deleted() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);
+    let moved = run(at, &["campaign", "set", "November promo", "--at", "2099-01-01T09:00+08:00", "--json"]).ended(0);
+    let moved = moved.json();
+    assert_eq!((&moved["state"], &moved["changed"][0]["key"]), (&json!("draft"), &json!("at")), "{moved}");
+    let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
+    assert_eq!(calendar[0]["starts_at"], "2099-01-01T01:00:00.000Z", "{calendar}");
+    let renamed = run(at, &["campaign", "rename", "November promo", "Winter"]).ended(0).stdout;
+    assert_eq!(renamed, "\"November promo\" is renamed to \"Winter\"\n");
+    run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
+    let taken = ["campaign", "rename", "Winter", "November promo"];
+    run(at, &taken).ended(1).says(&["\"Winter\" cannot be renamed", "campaign \"November promo\" already exists"]);
+    let refused = ["only a draft can, and it is running", "volley campaign cancel 'November promo'"];
+    run(at, &["campaign", "delete", "November promo"]).ended(1).says(&refused);
+    let deleted = run(at, &["campaign", "delete", "Winter", "--json"]).ended(0).json();
+    assert_eq!((&deleted["name"], &deleted["messages"]), (&json!("Winter"), &json!(50)));
+    run(at, &["campaign", "show", "Winter"]).ended(1).says(&["unknown campaign \"Winter\""]);
+    let events = run(at, &["events"]).ended(0).stdout;
+    for said in
+        ["campaign Winter: renamed from \"November promo\" by ann", "campaign Winter: deleted as a draft by ann"]
+    {
+        assert!(events.contains(said), "{said}: {events}");
+    }
+}
+
+#[test]
 fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
     let folder = installation();
     let at = folder.path();

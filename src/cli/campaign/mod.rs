@@ -2,6 +2,7 @@
 
 mod calendar;
 mod decide;
+mod draft;
 mod export;
 pub(super) mod launch;
 mod limits;
@@ -94,16 +95,40 @@ Examples:
   volley campaign test promo.toml --to +6591234567 --wait
   volley campaign test 'November promo' --to +6591234567,+6598765432 --step 2")]
     Test(test::Args),
-    /// Change a launched campaign: its end, its send hours, its limits, and the rules that pause it.
+    /// Change a campaign or a draft: its start and end, its send hours, its limits, and the rules that pause it.
     ///
     /// A change applies at once to every message that has not been submitted. `none` removes a setting. The rate belongs
     /// to the lanes: see `volley lane set`.
     #[command(after_help = "\
 Examples:
+  volley campaign set 'November promo' --at 2026-12-02T09:00
   volley campaign set 'November promo' --end 2026-12-02T18:00
   volley campaign set 'November promo' --quiet-hours 22:00-07:00 --send-window none
   volley campaign set 'November promo' --step 3 --budget 50 --max-messages none")]
     Set(set::Args),
+    /// Give a campaign or a draft another name. The former name is free again.
+    Rename {
+        /// Name or id of the campaign, or `latest`.
+        campaign: String,
+        /// The new name.
+        #[arg(value_parser = crate::cli::audience::name)]
+        name: String,
+        #[command(flatten)]
+        operator: Operator,
+        /// Print one JSON object: id, name, before.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a draft, with the recipients that were imported for it alone. Cannot be undone.
+    Delete {
+        /// Name or id of the draft, or `latest`.
+        campaign: String,
+        #[command(flatten)]
+        operator: Operator,
+        /// Print one JSON object: id, name, messages.
+        #[arg(long)]
+        json: bool,
+    },
     /// Stop sending for now. Submitted messages stay submitted; fallbacks wait.
     Pause {
         /// Name or id of the campaign, or `latest`.
@@ -203,6 +228,12 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
             decide::run(&context.acting(&operator), Decision::Start, &campaign, None, json).await
         }
         Command::Set(args) => set::run(&context.acting(&args.operator), args).await,
+        Command::Rename { campaign, name, operator, json } => {
+            draft::rename(&context.acting(&operator), &campaign, &name, json).await
+        }
+        Command::Delete { campaign, operator, json } => {
+            draft::delete(&context.acting(&operator), &campaign, json).await
+        }
         Command::Test(args) => test::run(context, args).await,
         Command::Pause { campaign, step: Some(step), reason, operator, json } => {
             step::hold(&context.acting(&operator), &campaign, step, reason.as_deref(), json).await

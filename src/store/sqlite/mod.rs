@@ -9,6 +9,7 @@ mod audiences;
 mod batches;
 mod claim;
 mod dispatch_impl;
+mod drafts;
 mod editions;
 mod facts;
 mod fair_lock;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Sqlite, asking, audiences, batches, editions, facts, inbound, joining, lanes, limits, nodes, opt_outs, overrides,
-    reads, receipts, tiers, walk,
+    Sqlite, asking, audiences, batches, drafts, editions, facts, inbound, joining, lanes, limits, nodes, opt_outs,
+    overrides, reads, receipts, tiers, walk,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OverridableSetting, Plan,
@@ -105,6 +105,18 @@ impl Store for Sqlite {
     async fn batch_named(&self, name: &str) -> Result<Option<Batch>> {
         let name = name.to_owned();
         self.read("find a campaign", move |c| Box::pin(async move { batches::named(c, &name).await })).await
+    }
+
+    async fn rename_batch(&self, batch: BatchId, name: String, origin: Origin, now: Timestamp) -> Result<Option<u64>> {
+        self.write("rename a campaign", move |c| Box::pin(batches::rename(c, batch, name, origin, now))).await
+    }
+
+    async fn remove_draft(&self, batch: BatchId, origin: Origin, now: Timestamp) -> Result<bool> {
+        if !self.write("hide a draft", move |c| Box::pin(drafts::hide(c, batch, origin, now))).await? {
+            return Ok(false);
+        }
+        while !self.write("remove a draft", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
+        Ok(true)
     }
 
     async fn plan(&self, batch: BatchId) -> Result<Option<Plan>> {
