@@ -157,7 +157,7 @@ impl Book {
             let known = self.entry(batch.id);
             let ((held, recalls), state) = (held.remove(&batch.id).unwrap_or_default(), batch.state.code());
             let course = known.as_ref().map(|entry| Arc::clone(&entry.course));
-            let known = known.filter(|entry| entry.edition == batch.edition);
+            let known = known.filter(|entry| entry.edition == batch.edition && entry.name == batch.name);
             let is_new = known.is_none();
             let entry = match known {
                 Some(entry) => entry,

@@ -1,4 +1,4 @@
-//! Changes a campaign after its launch: its end, hours, limits and the rules that pause or hold it.
+//! Changes a campaign after its launch: its start and end, hours, limits and the rules that pause or hold it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::launch::{LaunchError, Launcher, priced};
 use super::noted::{Noted, noted};
 use super::outlook::countries_of;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
-use super::time::{Schedule, instant};
+use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_time};
 use crate::config::{Problem, Table, Wanted, hint};
 use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp};
@@ -24,7 +24,7 @@ const SETTLES: Span = Span::from_millis(300);
 /// Keys of a step that may be changed. For a campaign they change all of its steps.
 const OF_STEP: [&str; 4] = ["quiet_hours", "send_window", "max_messages", "budget"];
 /// Keys of a campaign that may be changed.
-const OF_CAMPAIGN: [&str; 4] = ["end", "holidays", "pause_when", "hold_paid_when"];
+const OF_CAMPAIGN: [&str; 5] = ["at", "end", "holidays", "pause_when", "hold_paid_when"];
 /// The value that removes a setting.
 const NONE: &str = "none";
 
@@ -71,8 +71,7 @@ impl Launcher<'_> {
                 self.bring_forward(&batch, &plan, amend, noted).await?;
                 return Ok(Amended::AsItWas(noted));
             }
-            let has_begun = batch.started_at.is_some() || has_fixed_times(&plan);
-            let starts_at = batch.starts_at.map(|at| if has_begun { at } else { at.min(begins) });
+            let starts_at = starts_at(&batch, &plan, amend, begins, now);
             let batch = Batch { starts_at, ..batch };
             let (id, edition) = (batch.id, batch.edition);
             let (origin, changes) = (self.by.clone(), changed.clone());
@@ -86,7 +85,7 @@ impl Launcher<'_> {
     }
 
     async fn bring_forward(&self, batch: &Batch, plan: &Plan, amend: &Amend, noted: Noted) -> Result<u64, LaunchError> {
-        if !amend.names_hours() {
+        if !amend.names_hours() && !amend.names("at") {
             return Ok(0);
         }
         let mut brought = bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
@@ -100,8 +99,12 @@ impl Launcher<'_> {
 }
 
 impl Amend {
+    fn names(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+    }
+
     fn names_hours(&self) -> bool {
-        ["quiet_hours", "send_window", "holidays"].iter().any(|key| self.keys.contains_key(*key))
+        ["quiet_hours", "send_window", "holidays"].iter().any(|key| self.names(key))
     }
 }
 
@@ -136,6 +139,15 @@ pub(crate) async fn bring_forward(
     Ok(brought)
 }
 
+/// When the batch starts under the changed plan, whose first messages may be sent from `begins` on.
+fn starts_at(batch: &Batch, plan: &Plan, amend: &Amend, begins: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    if amend.names("at") {
+        return Some(begins).filter(|at| *at > now).or(plan.at);
+    }
+    let has_begun = batch.started_at.is_some() || has_fixed_times(plan);
+    batch.starts_at.map(|at| if has_begun { at } else { at.min(begins) })
+}
+
 /// Whether the launch has fixed a time for each message.
 fn has_fixed_times(plan: &Plan) -> bool {
     plan.over.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some())
@@ -154,6 +166,7 @@ fn amended(
     let (keys, gone) = split(amend, plan.steps.len(), &mut problems);
     let mut table = Table::new(amend.step, "", keys, &mut problems);
     if amend.step.is_none() {
+        start(&mut plan, &mut table, &gone, batch, now);
         of_campaign(&mut plan, &mut table, &gone, now);
     }
     hours(&mut plan, amend.step, &mut table, &gone);
@@ -164,7 +177,7 @@ fn amended(
     }
     priced(countries, &plan)?;
     // Refuses hours that never open before the end. A campaign that has started may end before its hours open again.
-    let is_checked = amend.names_hours() || amend.keys.contains_key("end");
+    let is_checked = amend.names_hours() || ["at", "end"].iter().any(|key| amend.names(key));
     let end = plan.end.filter(|_| is_checked && batch.started_at.is_none());
     let schedule = Schedule { at: plan.at, end, ..Schedule::default() };
     let begins = Beginnings::of(&plan, &schedule, countries, now)?.first;
@@ -197,6 +210,40 @@ fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<Strin
         }
     }
     (keys, gone)
+}
+
+/// Moves the start of a campaign that has not started.
+fn start(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, batch: &Batch, now: Timestamp) {
+    let text = table.said("at");
+    if text.is_none() && !gone.contains("at") {
+        return;
+    }
+    let at = match text.as_deref().map(|text| instant(text, plan.time_zone)).transpose() {
+        Ok(at) => at.map(|at| at.at),
+        Err(error) => return table.wrong("at", error),
+    };
+    let is_later = at.is_some_and(|at| batch.starts_at.is_none_or(|before| at > before));
+    if batch.started_at.is_some() {
+        table.wrong("at", "the campaign has started, so its start cannot be moved");
+    } else if has_fixed_times(plan) {
+        let sentence = "the launch has fixed a time for each message, by `over` or by each recipient's clock; cancel the \
+                        campaign, and launch it with another start";
+        table.wrong("at", sentence);
+    } else if is_later && plan.steps.iter().any(|step| step.leave_within.is_some()) {
+        let sentence = "`leave_within` counts from the former start, so messages would fall back before a later one; cancel \
+                        the campaign, and launch it with another start";
+        table.wrong("at", sentence);
+    } else if at.is_some_and(|at| at + PRESENT <= now) {
+        table.wrong("at", "has passed; write a later time, or \"none\" to start at once");
+    } else if let (Some(at), Some(end), false) = (at, plan.end, table.has("end") || gone.contains("end"))
+        && at >= end
+    {
+        let end = format_time(end, plan.time_zone);
+        table
+            .wrong("at", format_args!("is not before its end, {end}, so nothing could be sent; write an earlier time"));
+    } else {
+        plan.at = at;
+    }
 }
 
 fn of_campaign(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, now: Timestamp) {
@@ -287,6 +334,8 @@ fn differences(before: &Plan, plan: &Plan) -> Vec<ChangedKey> {
             changed.push(ChangedKey { step, key: String::from(key), before: shown(before), after: shown(after) });
         }
     };
+    let at = |plan: &Plan| plan.at.map(|at| format_time(at, plan.time_zone));
+    compare(None, "at", at(before), at(plan));
     let end = |plan: &Plan| plan.end.map(|end| format_time(end, plan.time_zone));
     compare(None, "end", end(before), end(plan));
     let rule = |rule: Option<StopRule>| rule.map(|rule| rule.to_string());

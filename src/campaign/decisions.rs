@@ -58,9 +58,10 @@ pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Ori
 
 /// Cancels a campaign. Once every server has noted it, nothing more is submitted, except submissions in progress on
 /// connections that are still being opened.
+///
+/// A finished campaign can be cancelled too: its messages await their last receipts, and one that fails is not sent again.
 pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
-    // A finished campaign has submitted everything, so it cannot be cancelled.
-    let from = BatchState::OPEN.to_vec();
+    let from = BatchState::OPEN.into_iter().chain([BatchState::Finished]).collect();
     decide(store, clock, batch, from, BatchState::Cancelling, by.clone()).await
 }
 

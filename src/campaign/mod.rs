@@ -2,8 +2,8 @@
 //!
 //! In: a campaign file or the same JSON ([`Draft`]), the configuration's lanes, the recipients, and the time.
 //! Out: when a campaign may send ([`schedule`]), the plan of its batch ([`plan`]), warnings about input that is allowed
-//! but probably not intended ([`lint`]), and a batch in the store ([`Launcher`]). Operators change, pause, resume and
-//! cancel it; the housekeeper starts, finishes and settles it ([`Housekeeper`]).
+//! but probably not intended ([`lint`]), and a batch in the store ([`Launcher`]). Operators change, rename, pause, resume
+//! and cancel it, and delete drafts; the housekeeper starts, finishes and settles it ([`Housekeeper`]).
 //! Promises: no key is ignored. All problems are reported at once, each with its step, its key and what to do. A plan
 //! obeys every rule of the route, so later rooms do not check it again.
 //! May not: send messages, or decide about a single message, which only the engine does.
@@ -14,6 +14,7 @@ mod beginnings;
 mod certificate;
 mod chosen;
 mod decisions;
+mod delete;
 mod error;
 mod excluded;
 mod file;
@@ -27,13 +28,16 @@ mod life;
 mod lint;
 mod lint_hours;
 mod lint_pace;
+mod named;
 mod noted;
 mod outlook;
 mod passes;
 mod prices;
 mod recipients;
+mod rename;
 mod retention;
 mod route;
+mod templates;
 mod time;
 mod trial;
 mod unwilling;
@@ -48,6 +52,7 @@ pub use beginnings::Beginnings;
 pub use certificate::certify;
 pub use chosen::{Chosen, DraftRoute};
 pub use decisions::{Decided, Released, cancel, hold_step, pause, release_steps, resume, start};
+pub use delete::{Deleted, delete_draft};
 pub use error::{FileError, lines};
 pub use excluded::{Excluded, NotExcluded};
 pub use file::Draft;
@@ -57,11 +62,14 @@ pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use left_out::LeftOut;
 pub use life::Housekeeper;
 pub use lint::{Facts, Lint, Warning, lint};
+pub use named::{CampaignRow, FindError, LATEST, campaigns, find};
 pub use noted::{Noted, noted};
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};
+pub use rename::{RenameError, rename};
 pub use retention::{Erasure, Overdue, overdue, purge};
 pub use route::{check_routes, plan};
+pub use templates::{TemplateError, check_template};
 pub use time::{Instant, Schedule, instant, schedule};
 pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};

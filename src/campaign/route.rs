@@ -64,6 +64,7 @@ pub fn plan(
         over: schedule.over,
         time_zone: draft.time_zone.and_then(TimeZone::zone),
         is_again: false,
+        is_test: false,
     };
     Ok((plan, building.warnings))
 }

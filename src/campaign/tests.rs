@@ -1,4 +1,5 @@
 mod conditions;
+mod operators;
 mod routes;
 
 use std::collections::BTreeMap;

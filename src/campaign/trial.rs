@@ -164,6 +164,7 @@ fn as_trial(plan: Plan, only: Option<StepIndex>) -> Result<Plan, Problem> {
         limits,
         pause_when: None,
         hold_paid_when: None,
+        is_test: true,
         ..plan
     })
 }

@@ -20,7 +20,7 @@ Examples:
   volley audit 'November promo'
   volley audit 'November promo' --json | jq '.claims[] | select(.refuted > 0)'")]
 pub(super) struct Args {
-    /// Name or id of the campaign.
+    /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// Print one JSON object: id, name, state, holds, claims, messages, attempts, tried_again, receipts, unknown,
     /// strays, cannot_tell.

@@ -30,7 +30,7 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only replies to messages of this campaign (name or id).
+    /// Only replies to messages of this campaign (name, id or `latest`).
     #[arg(long, value_name = "CAMPAIGN", conflicts_with = "from")]
     campaign: Option<String>,
     /// Only messages from this number.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use serde::Serialize;
 
-use super::config::warn;
 use super::holds::{self, HoldShown};
 use super::lane;
 use super::noted::{by_all, sentence};
@@ -14,9 +13,8 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, of};
 use super::{CommandContext, Exit};
-use crate::campaign::noted;
+use crate::campaign::{check_template, noted};
 use crate::clock::format_time;
-use crate::config::nearest;
 use crate::domain::{BatchState, Channel, Content, Timestamp};
 use crate::report::Waiting;
 use crate::store::{Batches, Hold};
@@ -30,6 +28,8 @@ pub(super) enum Command {
         json: bool,
     },
     /// Put a template on hold. Its queued messages wait, at most until their leave_within.
+    ///
+    /// A name that no campaign or route uses, and about which the provider has reported nothing, is refused.
     #[command(
         after_help = "Examples:\n  volley template hold promo\n  volley template hold promo --lane promo-sg --reason 'wrong picture'"
     )]
@@ -227,7 +227,7 @@ async fn hold(
         );
     }
     let store = context.store().await?;
-    warn_of_unused(store.as_ref(), template).await?;
+    check_template(store.as_ref(), &context.config, template).await?;
     let origin = context.origin(reason.as_deref());
     let mut seq = 0;
     for lane in &lanes {
@@ -242,22 +242,6 @@ async fn hold(
     }
     let (on, effect) = (listed(&lanes), sentence(noted));
     out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect})."))
-}
-
-/// Warns if no active campaign uses the template. The hold is valid, but the name may be misspelled.
-async fn warn_of_unused(store: &dyn Batches, template: &str) -> anyhow::Result<()> {
-    let used = templates(store, &[], &Waiting::default()).await?;
-    if used.iter().any(|used| used.name == template) {
-        return Ok(());
-    }
-    let names = used.iter().map(|used| used.name.as_str());
-    let advice = match nearest(template, names.clone()) {
-        Some(right) => format!("did you mean \"{right}\", which is not on hold?"),
-        None if used.is_empty() => "active campaigns use no templates".to_owned(),
-        None => format!("templates in use: {}", listed(&names.collect::<Vec<_>>())),
-    };
-    warn(&[format!("no active campaign uses a template \"{template}\"; {advice}")]);
-    Ok(())
 }
 
 async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json: bool) -> anyhow::Result<()> {

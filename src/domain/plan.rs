@@ -191,6 +191,9 @@ pub struct Plan {
     /// recipients of its files that got nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_again: bool,
+    /// Whether it is a test send to the operator's own numbers. Lists of campaigns leave those out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_test: bool,
 }
 
 impl Plan {
@@ -212,6 +215,7 @@ impl Plan {
             over: None,
             time_zone: None,
             is_again: false,
+            is_test: false,
         }
     }
 

@@ -33,6 +33,12 @@ pub enum EventKind {
     Changed {
         changes: Vec<ChangedKey>,
     },
+    /// The campaign has another name; `before` is its former one.
+    Renamed {
+        before: String,
+    },
+    /// A draft was deleted. Nothing of it was sent.
+    Deleted,
     /// The campaign's `end` came; this many messages were never submitted.
     Expired {
         messages: u64,

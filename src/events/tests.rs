@@ -34,6 +34,8 @@ fn kinds() -> Vec<EventKind> {
         EventKind::CancelSwept,
         EventKind::Settled,
         EventKind::Changed { changes },
+        EventKind::Renamed { before: "promo".into() },
+        EventKind::Deleted,
         EventKind::Expired { messages: 1_200 },
         EventKind::CancelCertified { certificate },
         EventKind::Purged { messages: 1 },

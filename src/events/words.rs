@@ -47,6 +47,8 @@ impl Event {
             EventKind::CancelSwept => "cancel completed: the messages that were not sent are cancelled".to_owned(),
             EventKind::Settled => "settled: every message has its outcome".to_owned(),
             EventKind::Changed { .. } => "changed".to_owned(),
+            EventKind::Renamed { before } => format!("renamed from \"{before}\""),
+            EventKind::Deleted => "deleted as a draft".to_owned(),
             EventKind::Expired { messages } => {
                 format!("its end has come: {} not sent by then, now expired", grouped(*messages))
             }

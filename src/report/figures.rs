@@ -182,7 +182,7 @@ fn public_id(batch: &Batch) -> String {
     CampaignId { batch: batch.id, tag: batch.tag }.to_string()
 }
 
-fn name(batch: &Batch) -> String {
+pub(super) fn name(batch: &Batch) -> String {
     batch.name.clone().unwrap_or_else(|| public_id(batch))
 }
 

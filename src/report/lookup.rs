@@ -70,6 +70,32 @@ async fn messages_at(store: &dyn Store, batch: &Batch, positions: &Positions) ->
     store.load(keys).await
 }
 
+/// Reads the `ClientMessageId` of each recipient who has one, for messages of one batch.
+pub async fn client_ids(
+    store: &dyn Store,
+    batch: &Batch,
+    messages: &[Loaded],
+) -> Result<HashMap<MessageKey, Box<str>>> {
+    let mut numbers: Vec<u32> = messages.iter().map(|message| message.key.n).collect();
+    numbers.sort_unstable();
+    let (mut ids, mut base, mut rest) = (HashMap::new(), 0_u32, &numbers[..]);
+    for part in store.parts_of(batch.id).await? {
+        let until = base.saturating_add(part.recipients);
+        while let Some(first) = rest.first().copied().filter(|n| *n < until) {
+            let end = first.saturating_add(PAGE).min(until);
+            let (piece, later) = rest.split_at(rest.partition_point(|n| *n < end));
+            let count = piece.last().map_or(0, |last| last - first) + 1;
+            let recipients = store.recipients(part.id, first.saturating_sub(base), count).await?;
+            let with_id =
+                (first..).zip(recipients).filter_map(|(n, recipient)| Some((n, recipient.client_message_id?)));
+            ids.extend(with_id.map(|(n, id)| (MessageKey { batch: batch.id, n }, id)));
+            rest = later;
+        }
+        base = until;
+    }
+    Ok(ids)
+}
+
 /// The messages of a batch, page by page and in order.
 #[derive(Debug)]
 pub struct Pages<'a> {

@@ -2,7 +2,8 @@
 //!
 //! In: a batch in the store.
 //! Out: figures from the counters ([`Report`], [`Show`]), by country and code ([`breakdown`]), a row for each recipient
-//! ([`export`]), the messages of a number ([`lookup`]), and what waits for what ([`Waiting`], [`Stranded`]).
+//! ([`export`]), the messages of a number ([`lookup`]) and their results ([`results_of`]), and how many messages wait for
+//! a hold or a removed lane ([`Waiting`], [`Stranded`]).
 //! Promises: figures of the counters cost the same for any size. A breakdown and an export read one copy, as of one
 //! instant. An export is complete, or not there.
 //! May not: change anything.
@@ -13,6 +14,7 @@ mod export;
 mod figures;
 mod lookup;
 mod reading;
+mod results;
 mod sheets;
 mod stranded;
 mod waiting;
@@ -23,9 +25,10 @@ pub(crate) use copied::copied;
 pub use export::{Columns, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown, as_counted};
-pub use lookup::{Pages, lookup, lookup_everywhere};
+pub use lookup::{Pages, client_ids, lookup, lookup_everywhere};
 pub(crate) use lookup::{messages_everywhere, positions};
 pub(crate) use reading::{failure, report_of};
+pub use results::{MessageResult, results_in, results_of};
 pub use sheets::{Sheets, WriteError};
 pub use stranded::Stranded;
 pub use waiting::Waiting;

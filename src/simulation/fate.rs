@@ -258,6 +258,8 @@ through! {
         reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
         reads batch(id: BatchId) -> Option<Batch>;
         reads batch_named(name: &str) -> Option<Batch>;
+        writes rename_batch(batch: BatchId, name: String, origin: Origin, now: Timestamp) -> Option<u64>;
+        writes remove_draft(batch: BatchId, origin: Origin, now: Timestamp) -> bool;
         reads plan(batch: BatchId) -> Option<Plan>;
         writes amend(amendment: Amendment) -> Option<u64>;
         reads editions(batch: BatchId) -> Vec<Edition>;

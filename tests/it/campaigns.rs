@@ -74,6 +74,34 @@ fn what_a_campaign_goes_by_is_shown_and_a_clone_of_it_may_wait_as_a_draft() {
 }
 
 #[test]
+fn a_draft_is_moved_renamed_and_deleted() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);
+    let moved = run(at, &["campaign", "set", "November promo", "--at", "2099-01-01T09:00+08:00", "--json"]).ended(0);
+    let moved = moved.json();
+    assert_eq!((&moved["state"], &moved["changed"][0]["key"]), (&json!("draft"), &json!("at")), "{moved}");
+    let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
+    assert_eq!(calendar[0]["starts_at"], "2099-01-01T01:00:00.000Z", "{calendar}");
+    let renamed = run(at, &["campaign", "rename", "November promo", "Winter"]).ended(0).stdout;
+    assert_eq!(renamed, "\"November promo\" is renamed to \"Winter\"\n");
+    run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
+    let taken = ["campaign", "rename", "Winter", "November promo"];
+    run(at, &taken).ended(1).says(&["\"Winter\" cannot be renamed", "campaign \"November promo\" already exists"]);
+    let refused = ["only a draft can, and it is running", "volley campaign cancel 'November promo'"];
+    run(at, &["campaign", "delete", "November promo"]).ended(1).says(&refused);
+    let deleted = run(at, &["campaign", "delete", "Winter", "--json"]).ended(0).json();
+    assert_eq!((&deleted["name"], &deleted["messages"]), (&json!("Winter"), &json!(50)));
+    run(at, &["campaign", "show", "Winter"]).ended(1).says(&["unknown campaign \"Winter\""]);
+    let events = run(at, &["events"]).ended(0).stdout;
+    for said in
+        ["campaign Winter: renamed from \"November promo\" by ann", "campaign Winter: deleted as a draft by ann"]
+    {
+        assert!(events.contains(said), "{said}: {events}");
+    }
+}
+
+#[test]
 fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
     let folder = installation();
     let at = folder.path();
@@ -169,4 +197,25 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
         if is_so { Ok(()) } else { Err(lane) }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_send_that_waits_prints_the_result_of_each_message() {
+    let _alone = ALONE.lock().await;
+    let delivered = "speed = 1000.0\n[channel.SMS]\nreject = 0.0\nundelivered = 0.0\nsilent = 0.0\ndelivered = 1.0\n";
+    let shape = Shape { seed: 9, profile: delivered.to_owned(), rate: 100, batch: None, connections: 8 };
+    let mut site = Installation::new(&shape).await;
+    site.write_people("people.csv", 0..20);
+    let promo = "name = \"promo\"\naudience = \"people.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    std::fs::write(site.path("promo.toml"), promo).unwrap();
+    site.serve().await;
+    let test = ["campaign", "test", "promo.toml", "--to", "+6591234567,+6591234568", "--wait"];
+    let told = site.volley(&[&test[..], &["--json"]].concat()).await.json();
+    assert_eq!((&told["name"], &told["state"]), (&json!("promo (test)"), &json!("settled")), "{told}");
+    let results = told["results"].as_array().unwrap();
+    let outcomes: Vec<_> = results.iter().map(|result| (&result["outcome"], &result["channel"])).collect();
+    assert_eq!(outcomes, vec![(&json!("reached"), &json!("SMS")); 2], "{told}");
+    let shown = site.volley(&test).await;
+    assert_eq!(shown.stdout.matches("reached on SMS").count(), 2, "{}", shown.stdout);
+    assert!(shown.stderr.contains("\"promo (test) 2\" is running: 2 messages"), "{}", shown.stderr);
 }

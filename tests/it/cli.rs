@@ -254,6 +254,11 @@ fn a_draft_is_tried_out_started_and_held_step_by_step() {
     let test = ["campaign", "test", name, "--to", "+6591234567,+6598765432", "--step", "3", "--json"];
     let tried = run(at, &test).ended(0).json();
     assert_eq!((&tried["name"], &tried["messages"]), (&Value::from("November promo (test)"), &Value::from(2)));
+    let list = |args: &[&str]| run(at, &[&["campaign", "list"], args].concat()).ended(0);
+    assert_eq!(list(&["--json"]).json().as_array().unwrap().len(), 1, "test sends are left out");
+    assert!(list(&[]).stderr.contains("1 test send is not listed; to list all: volley campaign list --all"));
+    assert_eq!(list(&["--all", "--json"]).json()[1]["test"], true);
+    assert_eq!(run(at, &["campaign", "show", "latest", "--json"]).ended(0).json()["name"], name);
     run(at, &["campaign", "test", "promo.toml", "--to", "12"]).ended(1).says(&["1 of 1 numbers cannot be written to"]);
     assert_eq!(run(at, &["campaign", "start", name, "--json"]).ended(0).json()["state"], "running");
 
@@ -313,6 +318,7 @@ fn lanes_and_templates_are_held_and_let_go() {
     run(at, &["lane", "resume", "promo-sg"]).ended(0);
     assert_eq!(holds(), Value::Array(Vec::new()));
 
+    run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);
     run(at, &["template", "hold", "promo"]).ended(0);
     let templates = run(at, &["template", "list", "--json"]).ended(0).json();
     assert_eq!(templates[0]["holds"][0]["template"], "promo");

@@ -67,6 +67,7 @@ fn every_decision_waits_for_the_server_and_says_whether_it_is_obeyed() {
 fn a_decision_about_a_lane_or_template_is_told_as_one_object() {
     let folder = installation();
     let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);
     let paused = run(at, &["lane", "pause", "promo-sg", "--reason", "moving", "--json"]).ended(0).json();
     assert_eq!((&paused["name"], &paused["holds"][0]["reason"]), (&json!("promo-sg"), &json!("paused by ann: moving")));
     let resumed = run(at, &["lane", "resume", "promo-sg", "--json"]).ended(0).json();

@@ -104,6 +104,30 @@ async fn a_report_by_country_and_code_adds_up_and_stands_in_columns() {
     assert!(!run(at, &["campaign", "report", NAME]).ended(0).stdout.contains("country"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_without_a_campaign_lists_its_messages_of_all_campaigns() {
+    let folder = site().await;
+    let at = folder.path();
+    let number = "+6591000000";
+    let draft = format!("name = \"spring\"\nnumbers = [\"{number}\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n");
+    std::fs::write(at.join("spring.toml"), draft).unwrap();
+    run(at, &["campaign", "launch", "spring.toml", "--draft"]).ended(0);
+    let listed = run(at, &["message", "explain", number, "--json"]).ended(0).json();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert!(listed[0]["at"].as_str() <= listed[1]["at"].as_str(), "newest last: {listed:?}");
+    let of = |name: &str| listed.iter().find(|result| result["campaign"] == name).unwrap();
+    assert_eq!((&of(NAME)["outcome"], &of(NAME)["msisdn"]), (&json!("reached"), &json!(number)));
+    assert_eq!((&of("spring")["state"], &of("spring")["channel"]), (&json!("queued"), &json!("SMS")));
+    let shown = run(at, &["message", "explain", number]).ended(0);
+    assert_eq!(shown.stdout.lines().count(), 3, "{}", shown.stdout);
+    assert!(shown.stdout.contains("reached on ") && shown.stdout.contains("queued on SMS"), "{}", shown.stdout);
+    let last = listed[1]["message"].as_str().unwrap();
+    assert_eq!(shown.stderr, format!("To explain one of them: volley message explain {last}\n"));
+    run(at, &["message", "explain", last]).ended(0);
+    run(at, &["message", "show", "+6591999999"]).ended(1).says(&["no campaign has a message to +6591999999"]);
+}
+
 fn columns(csv: &str) -> Vec<&str> {
     csv.lines().next().unwrap().split(',').collect()
 }

@@ -413,6 +413,23 @@ async fn a_finished_campaign_goes_on_when_its_last_step_is_put_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_finished_campaign_resends_nothing() {
+    let world = Setup { profile: fates(&[("WhatsApp", SILENT)]), ..Setup::default() }.start().await;
+    let launched = world.launch(20, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
+    world.until_state(&launched, BatchState::Finished).await;
+    let batch = world.batch(&launched).await;
+    let by = Origin::operator("a test", None);
+    let decided = campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, &by).await.unwrap();
+    assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+    let report = world.until_state(&launched, BatchState::Cancelled).await;
+    assert_eq!((report.open, report.outcome(Outcome::Cancelled)), (20, 0), "they await their receipts: {report:?}");
+    let batch = world.batch(&launched).await;
+    let again = campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, &by).await.unwrap();
+    assert_eq!(again, Decided::Refused(BatchState::Cancelled));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_stops_the_server_which_says_where_it_was() {
     let mut world = Setup { way: Way::Panics, ..Setup::default() }.start().await;
     world.launch(20, &route(&[WHATSAPP, SMS])).await;

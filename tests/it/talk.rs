@@ -47,6 +47,8 @@ fn a_message_is_found_by_whatever_somebody_has_of_it() {
         let shown = run(at, &[&["message", "show", "--json"], which].concat()).ended(0).json();
         assert_eq!((&shown["message"], &shown["msisdn"]), (&listed[1]["id"], &listed[1]["msisdn"]), "{which:?}");
     }
+    assert_eq!(listed[1]["client_message_id"], "spring-0002");
+    assert!(run(at, &["message", "list", NAME]).ended(0).stdout.lines().nth(2).unwrap().ends_with("  spring-0002"));
     run(at, &["message", "show", NAME, "+6500000000"])
         .ended(1)
         .says(&["no message to \"+6500000000\"", "message list"]);
@@ -110,15 +112,20 @@ fn what_keeps_a_campaign_from_moving_is_said_wherever_it_is_shown() {
 }
 
 #[test]
-fn a_template_that_nobody_sends_is_pointed_out_with_the_one_that_was_meant() {
+fn a_hold_of_an_unknown_template_is_refused_with_the_one_that_was_meant() {
     let folder = launched();
-    let held = run(folder.path(), &["template", "hold", "pormo"]).ended(0);
-    assert!(
-        held.stderr.contains("no active campaign uses a template \"pormo\"; did you mean \"promo\""),
-        "{}",
-        held.stderr
-    );
-    assert_eq!(run(folder.path(), &["template", "hold", "promo"]).ended(0).stderr, "");
+    let at = folder.path();
+    let hold = |name: &str| run(at, &["template", "hold", name]);
+    hold("pormo").ended(1).says(&["unknown template \"pormo\"", "did you mean \"promo\"?"]);
+    hold("nope").ended(1).says(&["unknown template \"nope\"", "volley template list"]);
+    assert_eq!(run(at, &["template", "list", "--json"]).ended(0).json().as_array().unwrap().len(), 1);
+    assert_eq!(hold("promo").ended(0).stderr, "");
+    // A template of a route is known before a campaign uses it.
+    let mut config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    config += "\n[[route]]\nname = \"codes\"\n[[route.step]]\nchannel = \"WhatsApp\"\n[route.step.template]\n\
+               name = \"code\"\nlanguage = \"en\"\ncategory = \"AUTHENTICATION\"\n";
+    std::fs::write(at.join("volley.toml"), config).unwrap();
+    hold("code").ended(0);
 }
 
 #[test]

@@ -143,6 +143,12 @@ pub(super) async fn run(
     };
     let already = if already { " already" } else { "" };
     out::data(format_args!("\"{name}\" is {}{already}: {effect}{obeyed}", decision.participle()))?;
+    if matches!(decision, Decision::Cancel) && batch.state == BatchState::Finished {
+        let waiting = of(counts.to_come(state), "message", "messages");
+        out::data(format_args!(
+            "Nothing was left to submit. Last receipts may still come for {waiting}; one that fails is not sent again."
+        ))?;
+    }
     for kept in &kept {
         out::talk(used_up::sentence(kept, &name));
     }

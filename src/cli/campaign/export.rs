@@ -15,7 +15,7 @@ use crate::report::{Columns, Progress};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Name or id of the campaign.
+    /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// Output file: XLSX for names that end in .xlsx; CSV for .csv, .txt or no extension; `-` writes CSV to standard
     /// output.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::rules::{self, Rules};
 use super::{find, id_of, name_of, state};
+use crate::campaign::{CampaignRow, campaigns};
 use crate::cli::table::Table;
 use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps};
 use crate::cli::words::{count, of, percent, rate};
@@ -27,30 +28,46 @@ struct Listed<'a> {
     shown: Shown<'a>,
     messages: u32,
     created_at: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    test: bool,
 }
 
-pub(super) async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
+/// Lists campaigns; test sends only with `all`.
+pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
-    let mut looks: Vec<Look> = Vec::new();
-    for batch in store.batches(None).await? {
-        looks.push(Watcher::new(context, store.as_ref(), batch.id).await?.without_forecast().look().await?);
+    let rows = campaigns(store.as_ref()).await?;
+    let (listed, left_out): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| all || !row.is_test);
+    let mut looks: Vec<(Look, bool)> = Vec::new();
+    for CampaignRow { batch, is_test } in listed {
+        let mut watcher = Watcher::new(context, store.as_ref(), batch.id).await?.without_forecast();
+        looks.push((watcher.look().await?, is_test));
     }
     if json {
-        let listed = looks.iter().map(|look| Listed {
+        let listed = looks.iter().map(|(look, is_test)| Listed {
             shown: Shown::new(look),
             messages: look.batch.messages,
             created_at: look.batch.created_at.rfc3339(),
+            test: *is_test,
         });
         out::json(&listed.collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
     if looks.is_empty() {
         out::talk("No campaigns yet; to launch one: volley campaign launch promo.toml");
-        return Ok(Exit::Done);
+    } else {
+        out::lines(table(&looks).lines(out::To::Stdout.paint()))?;
     }
+    if !left_out.is_empty() {
+        let tests = of(left_out.len() as u64, "test send is", "test sends are");
+        out::talk(format_args!("{tests} not listed; to list all: volley campaign list --all"));
+    }
+    Ok(Exit::Done)
+}
+
+fn table(looks: &[(Look, bool)]) -> Table {
     let paint = out::To::Stdout.paint();
     let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "launched", "id"]);
-    for Look { batch, show, report, obstacles, .. } in &looks {
+    for (Look { batch, show, report, obstacles, .. }, _) in looks {
         let state = state(batch, report.zone);
         // The mark points to obstacles, which `campaign show` describes.
         let state = if obstacles.is_empty() { state } else { format!("{state} {}", paint.so_so("!")) };
@@ -64,8 +81,7 @@ pub(super) async fn list(context: &CommandContext, json: bool) -> anyhow::Result
             id_of(batch).to_string(),
         ]);
     }
-    out::lines(table.lines(paint))?;
-    Ok(Exit::Done)
+    table
 }
 
 pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod decide;
+mod draft;
 mod export;
 pub(super) mod launch;
 mod limits;
@@ -16,16 +17,16 @@ mod test;
 
 pub(super) use limits::limited_by;
 
-use anyhow::bail;
+pub(super) use crate::campaign::find;
+
 use clap::ValueEnum;
 
 use super::operator::Operator;
 use super::{CommandContext, Exit, watch};
 use crate::cli::words::shell;
 use crate::clock::format_time;
-use crate::config::nearest;
 use crate::domain::{BatchState, CampaignId, StepIndex, Zone};
-use crate::store::{Batch, Batches};
+use crate::store::Batch;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -46,8 +47,11 @@ Examples:
   volley campaign launch promo.toml --wait            until nothing is left to submit
   volley campaign launch promo.toml --wait settled --strict --json")]
     Launch(launch::Args),
-    /// List all campaigns, oldest first.
+    /// List campaigns, oldest first, without test sends.
     List {
+        /// List test sends (`campaign test`) too.
+        #[arg(long)]
+        all: bool,
         /// Print a JSON list of objects.
         #[arg(long)]
         json: bool,
@@ -60,7 +64,7 @@ Examples:
     },
     /// Show the present state of a campaign and its rules.
     Show {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// Print one JSON object: id, name, state, counts, rate, obstacles, rules.
         #[arg(long)]
@@ -77,7 +81,7 @@ Examples:
     Watch(watch::Args),
     /// Start a draft: at its start time if that is in the future, else now.
     Start {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         #[command(flatten)]
         operator: Operator,
@@ -88,22 +92,46 @@ Examples:
     /// Send a campaign's messages to a few test numbers, as a separate small campaign.
     #[command(after_help = "\
 Examples:
-  volley campaign test promo.toml --to +6591234567
+  volley campaign test promo.toml --to +6591234567 --wait
   volley campaign test 'November promo' --to +6591234567,+6598765432 --step 2")]
     Test(test::Args),
-    /// Change a launched campaign: its end, its send hours, its limits, and the rules that pause it.
+    /// Change a campaign or a draft: its start and end, its send hours, its limits, and the rules that pause it.
     ///
     /// A change applies at once to every message that has not been submitted. `none` removes a setting. The rate belongs
     /// to the lanes: see `volley lane set`.
     #[command(after_help = "\
 Examples:
+  volley campaign set 'November promo' --at 2026-12-02T09:00
   volley campaign set 'November promo' --end 2026-12-02T18:00
   volley campaign set 'November promo' --quiet-hours 22:00-07:00 --send-window none
   volley campaign set 'November promo' --step 3 --budget 50 --max-messages none")]
     Set(set::Args),
+    /// Give a campaign or a draft another name. The former name is free again.
+    Rename {
+        /// Name or id of the campaign, or `latest`.
+        campaign: String,
+        /// The new name.
+        #[arg(value_parser = crate::cli::audience::name)]
+        name: String,
+        #[command(flatten)]
+        operator: Operator,
+        /// Print one JSON object: id, name, before.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a draft, with the recipients that were imported for it alone. Cannot be undone.
+    Delete {
+        /// Name or id of the draft, or `latest`.
+        campaign: String,
+        #[command(flatten)]
+        operator: Operator,
+        /// Print one JSON object: id, name, messages.
+        #[arg(long)]
+        json: bool,
+    },
     /// Stop sending for now. Submitted messages stay submitted; fallbacks wait.
     Pause {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// Pause only this step; the other steps continue.
         #[arg(long, value_name = "STEP", value_parser = step)]
@@ -119,7 +147,7 @@ Examples:
     },
     /// Resume a paused campaign and its held steps.
     Resume {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// Resume only this step.
         #[arg(long, value_name = "STEP", value_parser = step)]
@@ -132,8 +160,11 @@ Examples:
     },
     /// Cancel a campaign. Once this returns, nothing more is sent, except by a server that does not respond (the output
     /// then says so). Cannot be undone.
+    ///
+    /// A message that awaits its receipts keeps its present step as the last: no fallback is sent. That applies to a finished
+    /// campaign too, in which a failed message could otherwise be sent again.
     Cancel {
-        /// Name or id of the campaign.
+        /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// Reason, shown in events.
         #[arg(long)]
@@ -189,7 +220,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
             let context = context.acting(&args.operator);
             launch::run(args, &context).await
         }
-        Command::List { json } => list::list(context, json).await,
+        Command::List { all, json } => list::list(context, all, json).await,
         Command::Calendar { json } => calendar::run(context, json).await,
         Command::Show { campaign, json } => list::show(context, &campaign, json).await,
         Command::Watch(args) => watch::run(args, context).await,
@@ -197,6 +228,12 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
             decide::run(&context.acting(&operator), Decision::Start, &campaign, None, json).await
         }
         Command::Set(args) => set::run(&context.acting(&args.operator), args).await,
+        Command::Rename { campaign, name, operator, json } => {
+            draft::rename(&context.acting(&operator), &campaign, &name, json).await
+        }
+        Command::Delete { campaign, operator, json } => {
+            draft::delete(&context.acting(&operator), &campaign, json).await
+        }
         Command::Test(args) => test::run(context, args).await,
         Command::Pause { campaign, step: Some(step), reason, operator, json } => {
             step::hold(&context.acting(&operator), &campaign, step, reason.as_deref(), json).await
@@ -224,25 +261,6 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 fn step(text: &str) -> Result<StepIndex, String> {
     let step = text.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?));
     step.ok_or_else(|| format!("write a number from 1 to {}", StepIndex::COUNT_MAX))
-}
-
-/// Finds a campaign by its name or its `cmp_…` id.
-pub(super) async fn find(store: &dyn Batches, name: &str) -> anyhow::Result<Batch> {
-    if let Some(batch) = store.batch_named(name).await? {
-        return Ok(batch);
-    }
-    if name.starts_with("cmp_") {
-        let id: CampaignId = name.parse()?;
-        match store.batch(id.batch).await? {
-            Some(batch) if batch.tag == id.tag => return Ok(batch),
-            Some(_) | None => bail!("unknown campaign {name}: it is not in this database; see `volley campaign list`"),
-        }
-    }
-    let known: Vec<String> = store.batches(None).await?.into_iter().filter_map(|batch| batch.name).collect();
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(right) => bail!("unknown campaign \"{name}\"; did you mean \"{right}\"?"),
-        None => bail!("unknown campaign \"{name}\"; see `volley campaign list`"),
-    }
 }
 
 /// The state of a campaign, with its start time if that is in the future.

@@ -22,7 +22,7 @@ const NAMED: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Name or id of the campaign.
+    /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// Break the report down by country, by provider code, or both. This reads all messages, which can take a while.
     #[arg(long, value_enum, value_delimiter = ',')]

@@ -13,7 +13,7 @@ use crate::domain::{BatchState, Outcome, Plan};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Name or id of the campaign.
+    /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// Name of the new campaign; by default the same name with a number appended.
     #[arg(long, value_parser = crate::cli::audience::name)]

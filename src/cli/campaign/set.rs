@@ -20,11 +20,14 @@ use crate::events::ChangedKey;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Name or id of the campaign.
+    /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// Change only the hours and limits of this step.
     #[arg(long, value_name = "STEP", value_parser = super::step)]
     step: Option<StepIndex>,
+    /// Move the start of a draft or a scheduled campaign: 2026-12-01T09:00, in the campaign's zone or with an offset.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     /// Latest time for a first message: 2026-12-01T18:00, in the campaign's zone or with an offset.
     #[arg(long, value_name = "TIME")]
     end: Option<String>,
@@ -71,6 +74,7 @@ fn keys(args: &Args) -> Map<String, Value> {
     let one = |text: &Option<String>| text.clone().map(Value::from);
     let many = |texts: &[String]| (!texts.is_empty()).then(|| Value::from(texts.to_vec()));
     let all = [
+        ("at", one(&args.at)),
         ("end", one(&args.end)),
         ("quiet_hours", many(&args.quiet_hours)),
         ("send_window", many(&args.send_window)),
@@ -87,7 +91,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let amend = Amend { step: args.step, keys: keys(&args) };
     if amend.keys.is_empty() {
         return Err(Usage(
-            "nothing to change; give --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when \
+            "nothing to change; give --at, --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when \
              or --hold-paid-when; to change the rate of a lane: volley lane set"
                 .to_owned(),
         )

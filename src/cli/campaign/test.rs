@@ -2,14 +2,24 @@
 
 use std::path::Path;
 
-use super::{find, launch};
-use crate::campaign::{Draft, Trial};
-use crate::cli::{CommandContext, Exit, out};
-use crate::domain::{Country, StepIndex};
+use anyhow::Context;
+use serde::Serialize;
+
+use super::{Until, find, launch};
+use crate::campaign::{Draft, Launched, Trial};
+use crate::cli::interrupt::Interrupts;
+use crate::cli::message::results::words;
+use crate::cli::out::{self, To};
+use crate::cli::table::Table;
+use crate::cli::watch::{How, follow, stopped_watching};
+use crate::cli::{CommandContext, Exit};
+use crate::clock::format_time;
+use crate::domain::{BatchState, Country, StepIndex};
+use crate::report::{MessageResult, results_in};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// A campaign file, or the name or id of a launched campaign or a draft.
+    /// A campaign file, or a launched campaign or a draft (name, id or `latest`).
     campaign: String,
     /// Test numbers, at most ten. Each gets the message of one of the first recipients.
     #[arg(long, value_name = "NUMBER", value_delimiter = ',', required = true)]
@@ -20,9 +30,22 @@ pub(in crate::cli) struct Args {
     /// Default country for numbers without a country code: SG.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
-    /// Print one JSON object: id, name, state, messages.
+    /// Wait until every message has its outcome, and print it.
+    #[arg(long)]
+    wait: bool,
+    /// Print one JSON object: id, name, state, messages; with --wait also results, a list of objects.
     #[arg(long)]
     json: bool,
+}
+
+/// A test send, for JSON.
+#[derive(Serialize)]
+struct TestShown<'a> {
+    #[serde(flatten)]
+    launched: launch::LaunchShown<'a>,
+    /// What became of each message, with `--wait`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<MessageResult>>,
 }
 
 pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
@@ -36,10 +59,41 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     } else {
         launcher.try_campaign(&find(store.as_ref(), &args.campaign).await?, &trial).await?
     };
-    if args.json {
-        out::json(&launch::LaunchShown::new(&launched, launched.state, &[]))?;
-    } else {
-        out::data(launch::headline(&launched, launched.state))?;
+    if !args.wait {
+        print(&launched, launched.state, None, args.json)?;
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    if !args.json {
+        out::talk(launch::headline(&launched, launched.state));
+    }
+    let how = if args.json { How::Silent } else { How::Passing(To::Stderr) };
+    let mut interrupts = Interrupts::listen();
+    let (batch, exit) = tokio::select! {
+        look = follow(context, store.as_ref(), launched.batch, Until::Settled, how) => (look?.batch, Exit::Done),
+        () = interrupts.next() => {
+            out::talk(stopped_watching(context, store.as_ref(), launched.batch).await?.1);
+            (store.batch(launched.batch).await?.context("the test send is no longer in the database")?, Exit::Failed)
+        }
+    };
+    let results = results_in(store.as_ref(), &batch).await?;
+    print(&launched, batch.state, Some(results), args.json)?;
+    Ok(exit)
+}
+
+fn print(
+    launched: &Launched,
+    state: BatchState,
+    results: Option<Vec<MessageResult>>,
+    json: bool,
+) -> anyhow::Result<()> {
+    if json {
+        return out::json(&TestShown { launched: launch::LaunchShown::new(launched, state, &[]), results });
+    }
+    let Some(results) = results else { return out::data(launch::headline(launched, state)) };
+    let mut table = Table::new(&["number", "result", "time", "message"]);
+    for result in &results {
+        let at = format_time(result.at, launched.zone);
+        table.row([result.msisdn.to_string(), words(result), at, result.message.clone()]);
+    }
+    out::lines(table.lines(To::Stdout.paint()))
 }

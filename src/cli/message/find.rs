@@ -2,10 +2,11 @@
 
 use anyhow::bail;
 
-use crate::cli::campaign::{ensure_not_purged, find as campaign_named, name_of};
+use crate::campaign::{FindError, find as campaign_named};
+use crate::cli::campaign::{ensure_not_purged, name_of};
 use crate::cli::words::{of, shell};
 use crate::cli::{CommandContext, exit::Usage};
-use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
+use crate::domain::{AttemptId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::report;
 use crate::store::{Batch, Consent, Key, Store};
 
@@ -15,14 +16,20 @@ const LISTED: usize = 5;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Which {
     /// A message: its id (msg_…, or the UUID of the 8x8 API), the id of an attempt (att_…), or the provider's umid of
-    /// one. Or a campaign, by name or id, together with RECIPIENT.
-    #[arg(value_name = "MESSAGE|CAMPAIGN")]
+    /// one. Or a campaign (name, id or `latest`), together with RECIPIENT. Or only a phone number (+65…), which lists the
+    /// messages of all campaigns to it.
+    #[arg(value_name = "MESSAGE|CAMPAIGN|NUMBER")]
     message: String,
     /// In a campaign: the message to this phone number (+65…), or with this ClientMessageId of the recipient file.
     recipient: Option<String>,
 }
 
 impl Which {
+    /// The phone number, if it is given without a campaign.
+    pub(super) fn number(&self) -> Option<Msisdn> {
+        self.message.parse().ok().filter(|_| self.recipient.is_none() && self.message.starts_with('+'))
+    }
+
     pub(super) async fn find(
         &self,
         context: &CommandContext,
@@ -64,7 +71,7 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
 }
 
 /// The number, if it is one and its recipient has opted out.
-async fn opted_out(store: &dyn Consent, recipient: &str) -> anyhow::Result<Option<Msisdn>> {
+pub(super) async fn opted_out(store: &dyn Consent, recipient: &str) -> anyhow::Result<Option<Msisdn>> {
     let Ok(number) = recipient.parse::<Msisdn>() else { return Ok(None) };
     Ok(store.opted_out(vec![number]).await?.pop())
 }
@@ -88,7 +95,12 @@ async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyho
     {
         return Ok((batch, key));
     }
-    if text.parse::<CampaignId>().is_ok() || store.batch_named(text).await?.is_some() {
+    let is_campaign = match campaign_named(store, text).await {
+        Ok(_) | Err(FindError::UnknownId { .. }) => true,
+        Err(FindError::Store(error)) => return Err(error.into()),
+        Err(FindError::Unknown { .. } | FindError::InvalidId(_) | FindError::NoneLaunched) => false,
+    };
+    if is_campaign {
         let campaign = shell(text);
         let advice = format!(
             "\"{text}\" is a campaign; add a recipient, such as `volley message show {campaign} +65…`, or see `volley \
@@ -97,8 +109,8 @@ async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyho
         return Err(Usage(advice).into());
     }
     bail!(
-        "unknown message \"{text}\"; give its id (msg_…), the id of an attempt (att_… or the provider's umid), or a \
-         campaign and a phone number. `volley message list CAMPAIGN` shows ids"
+        "unknown message \"{text}\"; give its id (msg_…), the id of an attempt (att_… or the provider's umid), a phone \
+         number (+65…), or a campaign and a phone number. `volley message list CAMPAIGN` shows ids"
     )
 }
 

@@ -7,12 +7,12 @@ use crate::cli::campaign::{ensure_not_purged, find, name_of};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{CommandContext, Exit};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
-use crate::report::{Pages, as_counted, lookup, lookup_everywhere};
-use crate::store::{Batch, Batches};
+use crate::report::{Pages, as_counted, client_ids, lookup, lookup_everywhere};
+use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Name or id of the campaign. Optional with --to, which then searches all campaigns.
+    /// Name or id of the campaign, or `latest`. Optional with --to, which then searches all campaigns.
     #[arg(required_unless_present = "to")]
     campaign: Option<String>,
     /// List only messages to this phone number (+65…), or with this ClientMessageId of the recipient file.
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     unknown: bool,
     /// Print one JSON object per line: id, msisdn, step, channel, state, outcome, campaign,
-    /// skipped, unknown.
+    /// client_message_id, skipped, unknown.
     #[arg(long)]
     json: bool,
 }
@@ -65,6 +65,9 @@ struct Shown {
     state: &'static str,
     outcome: Option<Outcome>,
     campaign: String,
+    /// The `ClientMessageId` of the recipient file, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_message_id: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<SkipReason>,
     /// Steps for which it is unknown whether they were submitted.
@@ -72,7 +75,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(message: &Loaded, batch: &Batch, plan: Option<&Plan>) -> Self {
+    fn new(message: &Loaded, batch: &Batch, plan: Option<&Plan>, client_message_id: Option<Box<str>>) -> Self {
         let present = &as_counted(batch, &message.present);
         let skipped = match present.state {
             State::Done { skipped, .. } => skipped,
@@ -87,6 +90,7 @@ impl Shown {
             state: present.state.name(),
             outcome: present.outcome(),
             campaign: name_of(batch),
+            client_message_id,
             skipped,
             unknown: unknown.map(|step| step.get() + 1).collect(),
         }
@@ -109,7 +113,8 @@ impl Shown {
             true => String::new(),
             false => paint.so_so(format!("  unknown: step {}", unknown.join(", "))),
         };
-        format!("{}  {:<16}  {} {channel:<12}  {outcome}{unknown}", self.id, self.msisdn.to_string(), self.step)
+        let client = self.client_message_id.as_ref().map(|id| paint.dim(format!("  {id}"))).unwrap_or_default();
+        format!("{}  {:<16}  {} {channel:<12}  {outcome}{unknown}{client}", self.id, self.msisdn.to_string(), self.step)
     }
 }
 
@@ -159,10 +164,12 @@ impl List<'_> {
             && (!self.args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
     }
 
-    async fn show(&mut self, store: &dyn Batches, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
+    async fn show(&mut self, store: &dyn Store, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
         let plan = store.plan(batch.id).await?;
-        let wanted = page.iter().filter(|message| self.wants(batch, message));
-        let shown: Vec<Shown> = wanted.map(|message| Shown::new(message, batch, plan.as_ref())).collect();
+        let wanted: Vec<Loaded> = page.iter().filter(|message| self.wants(batch, message)).copied().collect();
+        let mut ids = client_ids(store, batch, &wanted).await?;
+        let shown = wanted.iter().map(|message| Shown::new(message, batch, plan.as_ref(), ids.remove(&message.key)));
+        let shown: Vec<Shown> = shown.collect();
         if self.args.json {
             let lines: Result<Vec<String>, _> = shown.iter().map(serde_json::to_string).collect();
             return out::lines(lines?);

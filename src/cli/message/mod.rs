@@ -2,6 +2,7 @@
 
 mod find;
 mod list;
+pub(super) mod results;
 mod strays;
 
 use anyhow::Context;
@@ -33,7 +34,7 @@ Examples:
     Show {
         #[command(flatten)]
         which: find::Which,
-        /// Print one JSON object.
+        /// Print one JSON object; for a number alone, a list of objects.
         #[arg(long)]
         json: bool,
     },
@@ -44,12 +45,13 @@ The explanation is derived: the rules are run again over the recorded facts.
 Examples:
   volley message explain msg_0000000100008006802f1c9b7a3e5d10
   volley message explain 'November promo' +6581234510
+  volley message explain +6581234510                   lists its messages of all campaigns
   volley message explain --rules")]
     Explain {
         /// Absent with `--rules`.
         #[command(flatten)]
         which: Option<find::Which>,
-        /// Print one JSON object.
+        /// Print one JSON object; for a number alone, a list of objects.
         #[arg(long)]
         json: bool,
         /// Print the ten rules instead, one line each.
@@ -80,6 +82,12 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Strays(args) => return strays::run(args, context).await,
         Command::Explain { which: None, .. } => {
             out::lines(RULES.iter().zip(1..).map(|(rule, number)| format!("{number:>2}  {rule}")))?;
+        }
+        Command::Show { which, json } if let Some(number) = which.number() => {
+            return results::list(context, number, "show", json).await;
+        }
+        Command::Explain { which: Some(which), json, .. } if let Some(number) = which.number() => {
+            return results::list(context, number, "explain", json).await;
         }
         Command::Show { which, json } => {
             let (story, zone) = story(context, &which).await?;

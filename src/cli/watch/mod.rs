@@ -29,7 +29,7 @@ const LINES_LATER: Span = Span::from_secs(60);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Name or id of the campaign.
+    /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// The state in which to stop.
     #[arg(long, value_enum, value_name = "UNTIL", default_value = "finished")]

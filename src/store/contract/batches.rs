@@ -21,6 +21,10 @@ for_every_store!(
     batches_are_listed_by_state_in_order_of_launch,
     every_decision_about_a_batch_raises_the_sequence,
     an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan,
+    the_start_of_a_scheduled_batch_can_be_moved,
+    a_renamed_batch_is_found_by_its_new_name_only,
+    a_removed_draft_leaves_nothing_and_frees_its_name,
+    only_a_draft_can_be_removed,
     after_the_end_no_first_submission_is_claimed,
     postponed_messages_brought_forward_keep_their_leave_within,
 );
@@ -337,7 +341,7 @@ async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: De
         batch,
         edition,
         plan: Plan { end: Some(at(end)), ..plan() },
-        starts_at: Some(at(2)),
+        starts_at: None,
         origin: Origin::operator("Ann", None),
         changes: vec![ChangedKey { step: None, key: "end".to_owned(), before: String::new(), after: end.to_string() }],
         now: at(1),
@@ -347,7 +351,9 @@ async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: De
     assert!(desk.amend(amendment(1, 70)).await.unwrap().is_some());
     assert_eq!(desk.plan(batch).await.unwrap().unwrap().end, Some(at(70)));
     let found = desk.batch(batch).await.unwrap().unwrap();
-    assert_eq!((found.edition, found.starts_at), (2, Some(at(2))));
+    assert_eq!((found.edition, found.starts_at), (2, None));
+    let moved = Amendment { starts_at: Some(at(2)), ..amendment(2, 80) };
+    assert_eq!(desk.amend(moved).await.unwrap(), None, "the start of a started batch cannot be moved");
     let kept = desk.editions(batch).await.unwrap();
     let kept: Vec<_> = kept.iter().map(|edition| (edition.plan.end, edition.until)).collect();
     assert_eq!(kept, [(None, at(1)), (Some(at(50)), at(1))]);
@@ -358,6 +364,65 @@ async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: De
     assert_eq!(desk.amend(amendment(2, 90)).await.unwrap(), None);
     let other = desk.batch_of(1).await;
     assert!(desk.editions(other).await.unwrap().is_empty());
+}
+
+async fn the_start_of_a_scheduled_batch_can_be_moved(desk: Desk) {
+    let audience = desk.audience(None, 1).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    desk.publish_batch(batch, BatchState::Scheduled, Origin::SERVER, desk.now()).await.unwrap();
+    let (origin, starts_at) = (Origin::SERVER, Some(at(9)));
+    let amendment = Amendment { batch, edition: 0, plan: plan(), starts_at, origin, changes: Vec::new(), now: at(1) };
+    assert!(desk.amend(amendment).await.unwrap().is_some());
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().starts_at, Some(at(9)));
+}
+
+/// A draft with two messages.
+async fn draft(desk: &Desk, name: &str) -> (BatchId, AudienceId) {
+    let audience = desk.audience(None, 2).await;
+    let batch = desk.begin_batch_of(Some(name), audience).await;
+    let spread = desk.spread_of(batch, audience, 2).await;
+    desk.write_messages(spread).await.unwrap();
+    desk.publish_batch(batch, BatchState::Draft, Origin::SERVER, desk.now()).await.unwrap();
+    (batch, audience)
+}
+
+async fn a_renamed_batch_is_found_by_its_new_name_only(desk: Desk) {
+    let (batch, _) = draft(&desk, "promo").await;
+    let (other, _) = draft(&desk, "autumn").await;
+    let rename = async |batch, name: &str| desk.rename_batch(batch, name.to_owned(), Origin::SERVER, at(1)).await;
+    let seq = desk.seq().await.unwrap();
+    assert!(rename(batch, "winter").await.unwrap().unwrap() > seq);
+    assert_eq!(desk.batch_named("winter").await.unwrap().unwrap().id, batch);
+    assert!(desk.batch_named("promo").await.unwrap().is_none());
+    assert_eq!(event_kinds(&desk).await.pop(), Some(EventKind::Renamed { before: "promo".to_owned() }));
+    assert!(matches!(rename(batch, "autumn").await, Err(Error::NameTaken { .. })));
+    assert!(rename(other, "promo").await.unwrap().is_some(), "the former name is free");
+    let nameless = desk.batch_of(1).await;
+    assert_eq!(rename(nameless, "summer").await.unwrap(), None);
+    assert_eq!(rename(BatchId(999), "summer").await.unwrap(), None);
+}
+
+async fn a_removed_draft_leaves_nothing_and_frees_its_name(desk: Desk) {
+    let (batch, audience) = draft(&desk, "promo").await;
+    assert!(matches!(desk.remove_audience(audience).await, Err(Error::InUse { .. })));
+    let seq = desk.seq().await.unwrap();
+    assert!(desk.remove_draft(batch, Origin::operator("Ann", None), at(1)).await.unwrap());
+    assert!(desk.seq().await.unwrap() > seq);
+    assert!(desk.batch(batch).await.unwrap().is_none() && desk.batches(None).await.unwrap().is_empty());
+    assert!(desk.all(batch, 2).await.is_empty());
+    assert_eq!(desk.tallies(batch).await.unwrap().messages(), 0);
+    assert_eq!(event_kinds(&desk).await, [EventKind::Drafted, EventKind::Deleted]);
+    assert!(!desk.remove_draft(batch, Origin::SERVER, at(2)).await.unwrap());
+    let (again, _) = draft(&desk, "promo").await;
+    assert_ne!(again, batch, "ids are never used twice");
+    desk.remove_audience(audience).await.unwrap();
+}
+
+async fn only_a_draft_can_be_removed(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let seq = desk.seq().await.unwrap();
+    assert!(!desk.remove_draft(batch, Origin::SERVER, at(1)).await.unwrap());
+    assert_eq!((desk.all(batch, 2).await.len(), desk.seq().await.unwrap()), (2, seq));
 }
 
 async fn after_the_end_no_first_submission_is_claimed(desk: Desk) {

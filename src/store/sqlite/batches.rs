@@ -262,6 +262,25 @@ pub(super) async fn publish(
     Ok(())
 }
 
+/// Gives a batch with a name another one.
+pub(super) async fn rename(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    name: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Work<Option<u64>> {
+    let Some(found) = by_id(connection, batch).await? else { return Ok(None) };
+    let Some(before) = found.name else { return Ok(None) };
+    if before != name {
+        check_name_is_free(connection, &name).await?;
+    }
+    sqlx::query("UPDATE batch SET name = ?2 WHERE id = ?1").bind(batch.0).bind(&name).execute(&mut *connection).await?;
+    let subject = Subject::campaign(batch, Some(&name));
+    nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Renamed { before } }).await?;
+    bump(connection).await.map(Some)
+}
+
 /// Begins a new decision, which makes the nodes look. Returns its number.
 pub(super) async fn bump(connection: &mut SqliteConnection) -> Work<u64> {
     let row = sqlx::query("UPDATE control SET seq = seq + 1 RETURNING seq").fetch_one(connection).await?;

@@ -14,12 +14,13 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
     let open = json_list(BatchState::OPEN.iter().map(|state| i64::from(state.code())));
     let found = sqlx::query(
         "SELECT name, plan FROM batch WHERE id = ?1 AND edition = ?2 AND state IN (SELECT value FROM json_each(?3))
-           AND (ends_at IS NULL OR ends_at > ?4)",
+           AND (ends_at IS NULL OR ends_at > ?4) AND (started_at IS NULL OR starts_at IS ?5)",
     )
     .bind(batch.0)
     .bind(edition)
     .bind(open)
     .bind(now.millis())
+    .bind(starts_at.map(Timestamp::millis))
     .fetch_optional(&mut *connection)
     .await?;
     let Some(found) = found else { return Ok(None) };

@@ -8,6 +8,7 @@ mod asking;
 mod audiences;
 mod batches;
 mod claim;
+mod drafts;
 mod editions;
 mod facts;
 mod fair_lock;

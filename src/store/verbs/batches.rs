@@ -35,12 +35,25 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>>;
     /// Finds a published batch by its name.
     async fn batch_named(&self, name: &str) -> Result<Option<Batch>>;
+    /// Gives a batch with a name another one, and notifies the nodes.
+    ///
+    /// - Returns the number of the decision. Also records an event.
+    /// - Returns `None` and changes nothing if the batch is unknown or has no name.
+    /// - Fails with [`crate::store::Error::NameTaken`] if another batch has the new name.
+    async fn rename_batch(&self, batch: BatchId, name: String, origin: Origin, now: Timestamp) -> Result<Option<u64>>;
+    /// Removes a draft with its messages, in pieces.
+    ///
+    /// - The draft is hidden at once, and its name is free again; its messages follow. Also records an event.
+    /// - Returns `false` and changes nothing if the batch is no draft.
+    /// - Keeps the audiences, which the batch no longer uses.
+    async fn remove_draft(&self, batch: BatchId, origin: Origin, now: Timestamp) -> Result<bool>;
     /// Reads the current plan of a batch.
     async fn plan(&self, batch: BatchId) -> Result<Option<Plan>>;
     /// Changes the plan of a batch that may still send, and notifies the nodes.
     ///
     /// - Returns the number of the decision.
     /// - Returns `None` and changes nothing if the batch has another edition by now, is over, or has reached its `end`.
+    /// - Returns `None` too if the amendment moves the start of a batch that has started.
     async fn amend(&self, amendment: Amendment) -> Result<Option<u64>>;
     /// Lists the earlier plans of a batch, earliest first.
     async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>>;

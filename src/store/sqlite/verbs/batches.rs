@@ -1,6 +1,6 @@
 //! Implements [`Batches`]: each verb runs the statements of its module.
 
-use super::super::{Sqlite, batches, editions, joining, limits};
+use super::super::{Sqlite, batches, drafts, editions, joining, limits};
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
@@ -38,6 +38,18 @@ impl Batches for Sqlite {
     async fn batch_named(&self, name: &str) -> Result<Option<Batch>> {
         let name = name.to_owned();
         self.read("find a campaign", move |c| Box::pin(async move { batches::named(c, &name).await })).await
+    }
+
+    async fn rename_batch(&self, batch: BatchId, name: String, origin: Origin, now: Timestamp) -> Result<Option<u64>> {
+        self.write("rename a campaign", move |c| Box::pin(batches::rename(c, batch, name, origin, now))).await
+    }
+
+    async fn remove_draft(&self, batch: BatchId, origin: Origin, now: Timestamp) -> Result<bool> {
+        if !self.write("hide a draft", move |c| Box::pin(drafts::hide(c, batch, origin, now))).await? {
+            return Ok(false);
+        }
+        while !self.write("remove a draft", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
+        Ok(true)
     }
 
     async fn plan(&self, batch: BatchId) -> Result<Option<Plan>> {

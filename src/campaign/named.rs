@@ -1,0 +1,89 @@
+//! Lists campaigns, and finds the one that an operator names.
+
+use crate::config::nearest;
+use crate::domain::{CampaignId, InvalidId};
+use crate::store::{self, Batch, Store};
+
+/// The word for the campaign that was launched last.
+pub const LATEST: &str = "latest";
+/// How the public id of a campaign begins.
+const ID: &str = "cmp_";
+
+/// A campaign in a list.
+#[derive(Debug, Clone)]
+pub struct CampaignRow {
+    pub batch: Batch,
+    /// Whether it is a test send (`campaign test`), which operators rarely want to see.
+    pub is_test: bool,
+}
+
+/// Lists all campaigns in the order of their launches.
+pub async fn campaigns(store: &dyn Store) -> store::Result<Vec<CampaignRow>> {
+    let mut rows = Vec::new();
+    for batch in store.batches(None).await? {
+        let is_test = is_test(store, &batch).await?;
+        rows.push(CampaignRow { batch, is_test });
+    }
+    Ok(rows)
+}
+
+async fn is_test(store: &dyn Store, batch: &Batch) -> store::Result<bool> {
+    Ok(store.plan(batch.id).await?.is_some_and(|plan| plan.is_test))
+}
+
+/// Why no campaign was found.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// No campaign has this name; `nearest` is the name that was probably meant.
+    #[error("unknown campaign \"{name}\"; {}", advice(nearest.as_deref()))]
+    Unknown { name: String, nearest: Option<String> },
+
+    #[error("unknown campaign {id}: it is not in this database; see `volley campaign list`")]
+    UnknownId { id: CampaignId },
+
+    #[error(transparent)]
+    InvalidId(#[from] InvalidId),
+
+    #[error(
+        "there is no latest campaign, because none has been launched; to launch one: volley campaign launch promo.toml"
+    )]
+    NoneLaunched,
+
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+fn advice(nearest: Option<&str>) -> String {
+    nearest.map_or_else(|| "see `volley campaign list`".to_owned(), |right| format!("did you mean \"{right}\"?"))
+}
+
+/// Finds a campaign by its name, by its `cmp_…` id, or as `latest`: the campaign that was launched last.
+///
+/// - A name comes first, so a campaign that is called `latest` is found by its name.
+/// - A draft may be the latest campaign; a test send is not.
+pub async fn find(store: &dyn Store, text: &str) -> Result<Batch, FindError> {
+    if let Some(batch) = store.batch_named(text).await? {
+        return Ok(batch);
+    }
+    if text.starts_with(ID) {
+        let id: CampaignId = text.parse()?;
+        let found = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag);
+        return found.ok_or(FindError::UnknownId { id });
+    }
+    if text == LATEST {
+        return latest(store).await?.ok_or(FindError::NoneLaunched);
+    }
+    let known: Vec<String> = store.batches(None).await?.into_iter().filter_map(|batch| batch.name).collect();
+    let nearest = nearest(text, known.iter().map(String::as_str).chain([LATEST])).map(str::to_owned);
+    Err(FindError::Unknown { name: text.to_owned(), nearest })
+}
+
+/// The campaign that was launched last. Messages of API calls form batches without a name, which are no campaigns.
+async fn latest(store: &dyn Store) -> store::Result<Option<Batch>> {
+    for batch in store.batches(None).await?.into_iter().rev().filter(|batch| batch.name.is_some()) {
+        if !is_test(store, &batch).await? {
+            return Ok(Some(batch));
+        }
+    }
+    Ok(None)
+}

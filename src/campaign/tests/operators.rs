@@ -1,0 +1,217 @@
+//! Tests what operators do with campaigns: find, cancel and change them.
+
+use super::*;
+use crate::clock::Clock;
+use crate::domain::{BatchId, BatchState};
+use crate::store::{Batch, Store};
+
+/// A store with a launcher, without a server.
+struct Office {
+    store: Arc<dyn Store>,
+    clock: Arc<ManualClock>,
+    chance: Chance,
+    config: Config,
+}
+
+impl Office {
+    async fn open() -> Self {
+        let clock = Arc::new(ManualClock::at(now()));
+        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        Self { store, clock, chance: Chance::seeded(1), config: config_with("") }
+    }
+
+    fn launcher(&self) -> Launcher<'_> {
+        let by = Origin::operator("Ann", None);
+        Launcher {
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            chance: &self.chance,
+            config: &self.config,
+            by,
+        }
+    }
+
+    /// Launches an SMS to two recipients, with these further keys.
+    async fn launch(&self, name: &str, keys: &str, is_draft: bool) -> Batch {
+        self.launch_step(name, keys, "", is_draft).await
+    }
+
+    /// Launches an SMS to two recipients, with further keys of the campaign and of its step.
+    async fn launch_step(&self, name: &str, keys: &str, of_step: &str, is_draft: bool) -> Batch {
+        let text = format!(
+            "name = \"{name}\"\nnumbers = [\"+6591234567\", \"+6591234568\"]\n{keys}\n[[step]]\nchannel = \"SMS\"\n\
+             text = \"Hi\"\n{of_step}\n"
+        );
+        let launched = self.launcher().launch_as(&file(&text).unwrap(), is_draft, |_| None).await.unwrap().0;
+        self.batch(launched.batch).await
+    }
+
+    async fn batch(&self, id: BatchId) -> Batch {
+        self.store.batch(id).await.unwrap().unwrap()
+    }
+
+    async fn find(&self, text: &str) -> Result<BatchId, FindError> {
+        find(self.store.as_ref(), text).await.map(|batch| batch.id)
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
+    let office = Office::open().await;
+    assert!(matches!(office.find("latest").await, Err(FindError::NoneLaunched)));
+    let first = office.launch("November promo", "", false).await;
+    let second = office.launch("Advent", "", true).await;
+    let id = crate::domain::CampaignId { batch: first.id, tag: first.tag };
+    assert_eq!(office.find("November promo").await.unwrap(), first.id);
+    assert_eq!(office.find(&id.to_string()).await.unwrap(), first.id);
+    assert_eq!(office.find("latest").await.unwrap(), second.id);
+    let plan = Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hello")]);
+    let recipient = Recipient {
+        msisdn: Msisdn::try_from(6_591_000_000_u64).unwrap(),
+        country: "SG".parse().unwrap(),
+        client_message_id: None,
+        fields: Fields::pack(Vec::<&str>::new()),
+    };
+    office.launcher().join(plan, vec![recipient]).await.unwrap();
+    assert_eq!(office.find("latest").await.unwrap(), second.id, "messages of API calls are no campaign");
+    let trial = Trial { to: vec!["+6598765432".to_owned()], ..Trial::default() };
+    let tried = office.launcher().try_campaign(&first, &trial).await.unwrap();
+    assert_eq!(office.find("latest").await.unwrap(), second.id, "a test send is not the latest campaign");
+    let rows = campaigns(office.store.as_ref()).await.unwrap();
+    let tests: Vec<BatchId> = rows.iter().filter(|row| row.is_test).map(|row| row.batch.id).collect();
+    assert_eq!(tests, [tried.batch]);
+    let third = office.launch("latest", "", false).await;
+    office.launch("Last", "", false).await;
+    assert_eq!(office.find("latest").await.unwrap(), third.id, "a name comes first");
+}
+
+#[tokio::test]
+async fn an_unknown_campaign_gets_the_nearest_name() {
+    let office = Office::open().await;
+    let batch = office.launch("November promo", "", false).await;
+    let said = async |text: &str| office.find(text).await.unwrap_err().to_string();
+    assert_eq!(said("november promo").await, "unknown campaign \"november promo\"; did you mean \"November promo\"?");
+    assert_eq!(said("lastest").await, "unknown campaign \"lastest\"; did you mean \"latest\"?");
+    assert_eq!(said("Easter").await, "unknown campaign \"Easter\"; see `volley campaign list`");
+    let other = crate::domain::CampaignId { batch: BatchId(7), tag: batch.tag }.to_string();
+    assert!(said(&other).await.contains("it is not in this database"));
+    assert!(matches!(office.find("cmp_x").await, Err(FindError::InvalidId(_))));
+}
+
+impl Office {
+    async fn set(&self, batch: &Batch, keys: &[(&str, &str)]) -> Result<Amended, String> {
+        let keys = keys.iter().map(|(key, value)| ((*key).to_owned(), serde_json::Value::from(*value))).collect();
+        let amended = self.launcher().amend(batch, &Amend { step: None, keys }).await;
+        amended.map_err(|error| error.to_string())
+    }
+
+    async fn first_messages_at(&self, batch: &Batch) -> Vec<Option<Timestamp>> {
+        let keys = (0..2).map(|n| crate::domain::MessageKey { batch: batch.id, n }).collect();
+        self.store.load(keys).await.unwrap().iter().map(|message| message.present.not_before()).collect()
+    }
+}
+
+fn time(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+const AT: &str = "at = \"2026-12-01T09:00Z\"";
+
+#[tokio::test]
+async fn the_start_of_a_scheduled_campaign_can_be_moved() {
+    let office = Office::open().await;
+    let batch = office.launch("promo", AT, false).await;
+    let earlier = "2026-11-20T09:00:00Z";
+    assert!(matches!(office.set(&batch, &[("at", earlier)]).await, Ok(Amended::Holds { brought_forward: 2, .. })));
+    assert_eq!(office.batch(batch.id).await.starts_at, Some(time(earlier)));
+    assert_eq!(office.first_messages_at(&batch).await, [Some(time(earlier)); 2]);
+    let later = "2026-12-24T09:00:00Z";
+    assert!(matches!(office.set(&batch, &[("at", later)]).await, Ok(Amended::Holds { brought_forward: 0, .. })));
+    let moved = office.batch(batch.id).await;
+    assert_eq!((moved.state, moved.starts_at), (BatchState::Scheduled, Some(time(later))));
+    // It starts at the new time only.
+    let book = Arc::new(crate::book::Book::new(Arc::clone(&office.store)));
+    book.refresh().await.unwrap();
+    let mut housekeeper = Housekeeper::new(Arc::clone(&office.store), book);
+    housekeeper.run_once(time("2026-12-01T09:00:00Z")).await.unwrap();
+    assert_eq!(office.batch(batch.id).await.state, BatchState::Scheduled);
+    housekeeper.run_once(time(later)).await.unwrap();
+    let started = office.batch(batch.id).await;
+    assert_eq!(started.state, BatchState::Running);
+    let refused = office.set(&started, &[("at", "2026-12-25T09:00:00Z")]).await.unwrap_err();
+    assert!(refused.contains("has started"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_start_that_cannot_be_moved_is_refused_with_the_reason() {
+    let office = Office::open().await;
+    let end = "end = \"2026-12-02T09:00Z\"";
+    let later = "2026-12-03T09:00:00Z";
+    for (name, keys, at, sentence) in [
+        ("over", "over = \"3h\"", later, "has fixed a time for each message"),
+        ("end", end, later, "is not before its end"),
+        ("past", "", "2026-10-01T09:00:00Z", "has passed"),
+        ("odd", "", "soon", "soon"),
+    ] {
+        let batch = office.launch(name, &format!("{AT}\n{keys}"), false).await;
+        let refused = office.set(&batch, &[("at", at)]).await.unwrap_err();
+        assert!(refused.contains(sentence), "{name}: {refused}");
+        assert_eq!(office.batch(batch.id).await.edition, 0);
+    }
+    let within = office.launch_step("within", AT, "leave_within = \"1h\"", false).await;
+    let refused = office.set(&within, &[("at", later)]).await.unwrap_err();
+    assert!(refused.contains("`leave_within` counts from the former start"), "{refused}");
+    let earlier = office.set(&within, &[("at", "2026-11-20T09:00:00Z")]).await;
+    assert!(matches!(earlier, Ok(Amended::Holds { brought_forward: 2, .. })), "{earlier:?}");
+    let both = office.launch("both", &format!("{AT}\n{end}"), false).await;
+    let set = office.set(&both, &[("at", later), ("end", "2026-12-04T09:00:00Z")]).await;
+    assert!(matches!(set, Ok(Amended::Holds { .. })), "{set:?}");
+}
+
+#[tokio::test]
+async fn without_its_start_time_a_scheduled_campaign_starts_at_once() {
+    let office = Office::open().await;
+    let batch = office.launch("promo", AT, false).await;
+    let set = office.set(&batch, &[("at", "none")]).await;
+    assert!(matches!(set, Ok(Amended::Holds { brought_forward: 2, .. })), "{set:?}");
+    let book = Arc::new(crate::book::Book::new(Arc::clone(&office.store)));
+    book.refresh().await.unwrap();
+    Housekeeper::new(Arc::clone(&office.store), book).run_once(now()).await.unwrap();
+    assert_eq!(office.batch(batch.id).await.state, BatchState::Running);
+    assert_eq!(office.first_messages_at(&batch).await, [Some(now()); 2]);
+}
+
+#[tokio::test]
+async fn a_running_server_learns_the_new_name_of_a_campaign() {
+    let office = Office::open().await;
+    let batch = office.launch("promo", "", false).await;
+    let book = crate::book::Book::new(Arc::clone(&office.store));
+    book.refresh().await.unwrap();
+    rename(office.store.as_ref(), &batch, "winter", &Origin::operator("Ann", None), now()).await.unwrap();
+    let changed = book.refresh().await.unwrap();
+    assert_eq!(changed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [batch.id]);
+    assert_eq!(book.entry(batch.id).unwrap().name.as_deref(), Some("winter"));
+    assert!(book.refresh().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_draft_can_be_changed_renamed_and_deleted() {
+    let office = Office::open().await;
+    let store = office.store.as_ref();
+    let by = Origin::operator("Ann", None);
+    let batch = office.launch("promo", "", true).await;
+    let other = office.launch("autumn", "", false).await;
+    let set = office.set(&batch, &[("at", "2026-12-24T09:00:00Z"), ("max_messages", "1")]).await;
+    assert!(matches!(set, Ok(Amended::Holds { .. })), "{set:?}");
+    let changed = office.batch(batch.id).await;
+    assert_eq!((changed.state, changed.starts_at), (BatchState::Draft, Some(time("2026-12-24T09:00:00Z"))));
+    rename(store, &batch, "winter", &by, now()).await.unwrap();
+    assert_eq!(office.find("winter").await.unwrap(), batch.id);
+    let taken = rename(store, &batch, "autumn", &by, now()).await.unwrap_err().to_string();
+    assert_eq!(taken, "campaign \"autumn\" already exists; choose another name");
+    assert_eq!(delete_draft(store, &other, &by, now()).await.unwrap(), Deleted::Refused(BatchState::Running));
+    assert_eq!(delete_draft(store, &batch, &by, now()).await.unwrap(), Deleted::Gone);
+    assert!(office.find("winter").await.is_err());
+    let recipients = store.recipients(batch.audience_ids[0], 0, 9).await.unwrap();
+    assert!(recipients.is_empty(), "numbers that only the draft used are removed");
+}

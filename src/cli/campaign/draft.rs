@@ -1,0 +1,52 @@
+//! `volley campaign rename` and `delete`: rename a campaign, and delete a draft.
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use super::decide::why_not;
+use super::{find, id_of, name_of};
+use crate::campaign::{self, Deleted};
+use crate::cli::words::{of, shell};
+use crate::cli::{CommandContext, Exit, out};
+use crate::domain::BatchState;
+
+pub(super) async fn rename(context: &CommandContext, text: &str, name: &str, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
+    let batch = find(store.as_ref(), text).await?;
+    let before = name_of(&batch);
+    let renamed = campaign::rename(store.as_ref(), &batch, name, &context.origin(None), context.now()).await;
+    renamed.with_context(|| format!("\"{before}\" cannot be renamed"))?;
+    store.close().await;
+    if json {
+        out::json(&json!({ "id": id_of(&batch).to_string(), "name": name, "before": before }))?;
+    } else {
+        out::data(format_args!("\"{before}\" is renamed to \"{name}\""))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn delete(context: &CommandContext, text: &str, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
+    let batch = find(store.as_ref(), text).await?;
+    let name = name_of(&batch);
+    match campaign::delete_draft(store.as_ref(), &batch, &context.origin(None), context.now()).await? {
+        Deleted::Gone => {}
+        Deleted::Refused(state) if BatchState::OPEN.contains(&state) => bail!(
+            "\"{name}\" cannot be deleted: only a draft can, and it is {state}; to stop it: volley campaign cancel {}",
+            shell(&name)
+        ),
+        Deleted::Refused(state) => bail!(
+            "\"{name}\" cannot be deleted: only a draft can, and {}; `volley purge` removes campaigns that settled long \
+             ago",
+            why_not(state)
+        ),
+    }
+    store.close().await;
+    if json {
+        out::json(&json!({ "id": id_of(&batch).to_string(), "name": name, "messages": batch.messages }))?;
+    } else {
+        let messages = of(batch.messages, "message", "messages");
+        out::data(format_args!("\"{name}\" is deleted: {messages}, of which nothing was sent"))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,57 @@
+//! Prints what became of messages, one line each.
+
+use anyhow::bail;
+
+use super::find::opted_out;
+use crate::cli::out::{self, To};
+use crate::cli::table::Table;
+use crate::cli::{CommandContext, Exit};
+use crate::clock::format_time;
+use crate::domain::{Msisdn, Outcome};
+use crate::report::{MessageResult, results_of};
+use crate::store::Store;
+
+/// Lists what a recipient got from all campaigns, newest last, and names the command that explains one of the messages.
+pub(super) async fn list(context: &CommandContext, number: Msisdn, verb: &str, json: bool) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
+    let results = results_of(store.as_ref(), &number.to_string()).await?;
+    if results.is_empty() {
+        return none(store.as_ref(), number).await;
+    }
+    if json {
+        out::json(&results)?;
+        return Ok(Exit::Done);
+    }
+    let paint = To::Stdout.paint();
+    let mut table = Table::new(&["campaign", "result", "time", "message"]);
+    for result in &results {
+        table.row([result.campaign.clone(), words(result), format_time(result.at, None), result.message.clone()]);
+    }
+    out::lines(table.lines(paint))?;
+    if let Some(last) = results.last() {
+        out::talk(format_args!("To {verb} one of them: volley message {verb} {}", last.message));
+    }
+    Ok(Exit::Done)
+}
+
+async fn none(store: &dyn Store, number: Msisdn) -> anyhow::Result<Exit> {
+    if opted_out(store, &number.to_string()).await?.is_some() {
+        bail!(
+            "no campaign has a message to {number}: the recipient has opted out, and a launch leaves out opted-out \
+             recipients; see `volley opt-out show {number}`"
+        );
+    }
+    bail!("no campaign has a message to {number}; give a number with its country code, such as +6581234510");
+}
+
+/// `reached on SMS`, `skipped: opted out`, `awaiting on WhatsApp`.
+pub(in crate::cli) fn words(result: &MessageResult) -> String {
+    let paint = To::Stdout.paint();
+    let on = result.channel.map(|channel| format!(" on {channel}")).unwrap_or_default();
+    match (result.outcome, result.skipped) {
+        (Some(outcome), Some(reason)) => paint.bad(format!("{outcome}: {reason}")),
+        (Some(outcome @ Outcome::Reached), None) => paint.good(format!("{outcome}{on}")),
+        (Some(outcome), None) => paint.bad(outcome),
+        (None, _) => format!("{}{on}", result.state),
+    }
+}

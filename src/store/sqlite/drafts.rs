@@ -1,0 +1,37 @@
+//! Removes drafts: campaigns of which nothing was sent.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::{Work, batches, nodes};
+use crate::domain::{BatchId, BatchState, Timestamp};
+use crate::events::{Event, EventKind, Origin, Subject};
+
+/// Hides a draft and frees its name, so that its messages can be removed piece by piece. Returns whether it was one.
+///
+/// A hidden draft looks like a launch that did not complete, so an interrupted removal is completed by the next sweep.
+pub(super) async fn hide(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    origin: Origin,
+    now: Timestamp,
+) -> Work<bool> {
+    let found = sqlx::query("SELECT name FROM batch WHERE id = ?1 AND state = ?2")
+        .bind(batch.0)
+        .bind(BatchState::Draft.code())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(found) = found else { return Ok(false) };
+    let name: Option<String> = found.try_get("name")?;
+    sqlx::query("UPDATE batch SET state = ?2, touched_at = -1 WHERE id = ?1")
+        .bind(batch.0)
+        .bind(BatchState::Launching.code())
+        .execute(&mut *connection)
+        .await?;
+    for text in ["DELETE FROM edition WHERE batch = ?1", "DELETE FROM step_hold WHERE batch = ?1"] {
+        sqlx::query(text).bind(batch.0).execute(&mut *connection).await?;
+    }
+    let subject = Subject::campaign(batch, name.as_deref());
+    nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Deleted }).await?;
+    batches::bump(connection).await?;
+    Ok(true)
+}
