@@ -74,6 +74,21 @@ fn what_a_campaign_goes_by_is_shown_and_a_clone_of_it_may_wait_as_a_draft() {
 }
 
 #[test]
+fn a_plan_warns_once_of_a_clock_change_at_the_start() {
+    let folder = installation();
+    let at = folder.path();
+    for zone in ["Europe/Berlin", "recipient"] {
+        let text = format!(
+            "name = \"Spring\"\nnumbers = [\"+4915123456789\"]\nat = \"2099-03-29T02:30\"\ntime_zone = \"{zone}\"\n\
+             [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n"
+        );
+        std::fs::write(at.join("spring.toml"), text).unwrap();
+        let shown = run(at, &["campaign", "plan", "spring.toml"]).ended(0).stdout;
+        assert_eq!(shown.matches("the clock is put forward").count(), 1, "{zone}: {shown}");
+    }
+}
+
+#[test]
 fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
     let folder = installation();
     let at = folder.path();
