@@ -381,12 +381,18 @@ fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
 
 /// The key of a plan that a draft cannot have. `leave_within` and `over` fix times when the messages are written, and a
 /// draft starts at an unknown time after that.
+///
+/// With a start time, `over` counts from it. `leave_within` stays refused: a draft that is started later than that would
+/// fall back at once.
 pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
-    let sentence = "counts from the launch, but the start of a draft is unknown; remove it, or launch with a start \
-                    time (--at) instead of a draft";
-    if plan.over.is_some() {
+    let has_start = plan.at.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some());
+    if plan.over.is_some() && !has_start {
+        let sentence =
+            "counts from the start, but the start of a draft is unknown; add a start time (`at`), or remove it";
         return Some(Problem::new(None, "over", sentence));
     }
+    let sentence = "counts from the launch, but the start of a draft is unknown; remove it, or launch with a start \
+                    time (--at) instead of a draft";
     let short = plan.indexed_steps().find(|(_, step)| step.leave_within.is_some())?;
     Some(Problem::new(Some(short.0), "leave_within", sentence))
 }
