@@ -127,6 +127,9 @@ async fn an_export_is_a_row_for_each_person_whole_or_not_there() {
     assert!(rows.iter().all(|row| row.len() == header.len() && row[column("country")] == "SG"), "{csv}");
     let outcomes: Vec<&str> = rows.iter().map(|row| row[column("outcome")]).collect();
     assert_eq!(outcomes[..6], ["reached", "reached", "", "reached", "reached", "undelivered"], "{csv}");
+    // The reason of an undelivered one is the meaning of the code that ended its last step.
+    let reason = rows[5][column("reason")];
+    assert!(!reason.is_empty() && reason == rows[5][column("2 SMS meaning")], "{csv}");
 
     // On standard output it is the same, with nothing beside it; and a file that is there is replaced as a whole.
     let piped = export("-").ended(0);
