@@ -114,8 +114,10 @@ pub struct Launched {
     pub name: String,
     pub state: BatchState,
     pub messages: u32,
-    /// Rows of its sources that became no messages.
+    /// Rows of its sources without a number of their own: invalid ones and duplicates.
     pub rejected: u64,
+    /// Rows of its sources whose recipients have opted out.
+    pub opted_out: u64,
     /// Rejected rows whose number is also in an earlier source.
     pub across: u64,
     pub starts_at: Option<Timestamp>,
@@ -286,9 +288,9 @@ impl Launcher<'_> {
             None => BatchState::Running,
         };
         self.store.publish_batch(batch, state, self.by.clone(), published).await?;
-        let (rejected, across) = (recipients.rejected(), recipients.across);
-        let zone = plan.time_zone;
-        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at, zone })
+        let (rejected, across, opted_out) = (recipients.rejected(), recipients.across, recipients.opted_out);
+        let (id, zone) = (CampaignId { batch, tag }, plan.time_zone);
+        Ok(Launched { id, batch, name, state, messages, rejected, opted_out, across, starts_at, zone })
     }
 
     async fn write_all_messages(
