@@ -100,6 +100,7 @@ async fn a_report_by_country_and_code_adds_up_and_stands_in_columns() {
         stands_to_the_right(&codes, header);
     }
     assert!(codes[1].contains("not on Viber"), "{text}");
+    assert_eq!(run(at, &["campaign", "report", NAME, "--by", "both"]).ended(0).stdout, text);
     assert_eq!(run(at, &["campaign", "report", NAME, "--by", "moon"]).code, 2);
     assert!(!run(at, &["campaign", "report", NAME]).ended(0).stdout.contains("country"));
 }

@@ -40,6 +40,7 @@ pub(in crate::cli) struct Args {
 enum By {
     Country,
     Code,
+    Both,
 }
 
 /// The report with the requested breakdowns, for JSON.
@@ -96,7 +97,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
             counted?.unwrap_or_default()
         }
     };
-    let (countries, codes) = (args.by.contains(&By::Country), args.by.contains(&By::Code));
+    let is_by = |wanted: By| args.by.iter().any(|by| [wanted, By::Both].contains(by));
+    let (countries, codes) = (is_by(By::Country), is_by(By::Code));
     if args.json {
         out::json(&ReportWithBreakdown {
             whole: ReportShown::new(&report, &batch),
