@@ -18,6 +18,7 @@ mod read;
 mod route;
 mod secret;
 mod server;
+mod syntax;
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,7 @@ pub use read::Setting;
 pub use route::{DraftStep, NotBuilt, Problem, Route, Table, Wanted, countries_named, steps, to_json};
 pub use secret::Secret;
 pub use server::{Database, Server};
+pub use syntax::{NotToml, parse_toml};
 
 use layers::Layers;
 use read::Reader;
