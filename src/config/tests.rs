@@ -210,6 +210,23 @@ fn a_whatsapp_lane_without_number_gets_a_warning() {
 }
 
 #[test]
+fn a_placeholder_of_a_key_gets_a_warning_at_its_place() {
+    let warned = |key: &str, of_lane: &str| -> Vec<String> {
+        let text =
+            format!("[provider]\nsub_account = \"a\"\n{key}\n[[lane]]\nname = \"x\"\nchannel = \"SMS\"\n{of_lane}\n");
+        let warnings = read(&text).unwrap().warnings.into_iter();
+        warnings.filter(|warning| warning.contains("looks like a placeholder")).collect()
+    };
+    let api = warned("api_key = \"YOUR_KEY\"", "");
+    assert!(matches!(&api[..], [one] if one.starts_with("[provider]: api_key looks like a placeholder;")), "{api:?}");
+    let webhook = warned("webhook_authorization = \"Bearer …\"", "");
+    assert!(matches!(&webhook[..], [one] if one.starts_with("[provider]: webhook_authorization")), "{webhook:?}");
+    let lane = warned("api_key = \"k3y\"", "api_key = \"changeme\"");
+    assert!(matches!(&lane[..], [one] if one.starts_with("lane x: api_key")), "{lane:?}");
+    assert_eq!(warned("api_key = \"practice\"", ""), [""; 0]);
+}
+
+#[test]
 fn paths_in_the_file_are_relative_to_the_file_and_secrets_never_print() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("volley.toml");
