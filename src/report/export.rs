@@ -62,7 +62,9 @@ impl Columns {
             ("outcome".to_owned(), Column::Outcome),
             ("reason".to_owned(), Column::Reason),
         ];
-        columns.extend(plan.columns.iter().enumerate().map(|(n, name)| (name.clone(), Column::Own(n))));
+        // The id of the file is one of Volley's own columns already.
+        let own = plan.columns.iter().enumerate().filter(|(_, name)| !name.eq_ignore_ascii_case("ClientMessageId"));
+        columns.extend(own.map(|(n, name)| (name.clone(), Column::Own(n))));
         for (index, step) in plan.indexed_steps() {
             let of_step = OF_STEP.iter().enumerate();
             columns.extend(
@@ -73,12 +75,17 @@ impl Columns {
     }
 
     /// Selects the named columns, in the given order. No names select all columns.
+    ///
+    /// A name in another case is found too, unless a column has exactly that name: `country` is the country of the
+    /// number, and `Country` may be a column of the file.
     pub fn only(self, names: &[String]) -> std::result::Result<Self, NoColumn> {
         if names.is_empty() {
             return Ok(self);
         }
         let find = |name: &String| {
-            let found = self.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim()));
+            let wanted = name.trim();
+            let exact = self.columns.iter().find(|(known, _)| known == wanted);
+            let found = exact.or_else(|| self.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(wanted)));
             let known = || self.columns.iter().map(|(known, _)| known.clone()).collect();
             found.cloned().ok_or_else(|| NoColumn { name: name.clone(), known: known() })
         };
@@ -248,4 +255,24 @@ pub async fn export<E>(
         seen(Progress::Seen(so_far), all);
     }
     Ok(Ok(so_far))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Channel;
+
+    #[test]
+    fn a_column_of_the_file_is_found_by_its_exact_name_and_its_id_is_written_once() {
+        let names = ["Mobile", "Country", "ClientMessageId"].map(str::to_owned).to_vec();
+        let plan = Plan { columns: names, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]) };
+        let all = || Columns::of(&plan, Tag::from_random(1), None);
+        assert_eq!(all().names().filter(|name| *name == "ClientMessageId").count(), 1);
+        let only = |name: &str| all().only(&[name.to_owned()]).unwrap().columns[0].1;
+        assert_eq!(
+            [only("Country"), only("country"), only("COUNTRY")],
+            [Column::Own(1), Column::Country, Column::Country]
+        );
+        assert_eq!(only("clientmessageid"), Column::ClientMessageId);
+    }
 }
