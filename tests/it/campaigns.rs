@@ -159,6 +159,8 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     assert_eq!(show["obstacles"][0]["kind"], "limit used up", "{show}");
     let doctor = site.volley(&["doctor"]).await.stdout;
     assert!(doctor.contains("volley campaign set promo --max-messages MORE"), "{doctor}");
+    let report = site.volley(&["campaign", "report", "promo"]).await.stderr;
+    assert!(report.contains("volley campaign set promo --max-messages MORE"), "{report}");
     site.volley(&["campaign", "pause", "promo", "--step", "1", "--json"]).await.json();
     let refused = site.volley(&["campaign", "resume", "promo"]).await;
     assert!(!refused.status.success(), "{}", refused.stdout);
