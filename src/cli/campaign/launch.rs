@@ -31,7 +31,8 @@ const CONNECT_TIMEOUT: Span = Span::from_secs(5);
 pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
-    /// Start at this time instead of now: 2026-12-01T09:00, in the file's time_zone or with an offset.
+    /// Start at this time instead of now: 2026-12-01T09:00 or '2026-12-01 09:00' in the file's time_zone, or with an
+    /// offset, 2026-12-01T09:00+08:00 or 2026-12-01T01:00Z.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Create it as a draft; nothing is sent before `campaign start`.

@@ -18,7 +18,8 @@ pub(in crate::cli) struct Args {
     /// Name of the new campaign; by default the same name with a number appended.
     #[arg(long, value_parser = crate::cli::audience::name)]
     name: Option<String>,
-    /// Start at this time instead of now: 2026-12-01T09:00, in the campaign's time zone or with an offset.
+    /// Start at this time instead of now: 2026-12-01T09:00 or '2026-12-01 09:00' in the campaign's time zone, or with
+    /// an offset, 2026-12-01T09:00+08:00 or 2026-12-01T01:00Z.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Create it as a draft; nothing is sent before `campaign start`.
