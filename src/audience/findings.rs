@@ -17,6 +17,7 @@ pub(super) struct Findings {
     fixed: RowCount,
     pub(super) untold: RowCount,
     foreign: RowCount,
+    neighbors: RowCount,
     beside: RowCount,
 }
 
@@ -27,7 +28,7 @@ impl Findings {
         if beside == CellExtras::default() && !is_fixed && !beside_table {
             return;
         }
-        let CellExtras { others, extension, words, untold, foreign } = beside;
+        let CellExtras { others, extension, words, untold, foreign, neighbor } = beside;
         for (rows, is_one) in [
             (&mut self.others, others),
             (&mut self.words, words),
@@ -35,6 +36,7 @@ impl Findings {
             (&mut self.fixed, is_fixed),
             (&mut self.untold, untold),
             (&mut self.foreign, foreign),
+            (&mut self.neighbors, neighbor),
             (&mut self.beside, beside_table),
         ] {
             if is_one {
@@ -45,7 +47,7 @@ impl Findings {
 
     /// Adds the findings of later rows.
     pub(super) fn merge(&mut self, later: &Self) {
-        let Self { damaged, error_texts, others, words, extensions, fixed, untold, foreign, beside } = later;
+        let Self { damaged, error_texts, others, words, extensions, fixed, untold, foreign, neighbors, beside } = later;
         self.damaged += damaged;
         self.error_texts += error_texts;
         self.others.merge(*others);
@@ -54,6 +56,7 @@ impl Findings {
         self.fixed.merge(*fixed);
         self.untold.merge(*untold);
         self.foreign.merge(*foreign);
+        self.neighbors.merge(*neighbors);
         self.beside.merge(*beside);
     }
 
@@ -66,6 +69,7 @@ impl Findings {
             (self.error_texts > 0).then_some(Note::ErrorTexts { cells: self.error_texts }),
             of(self.untold, Note::UntoldCountry),
             of(self.foreign, Note::OtherCountry),
+            of(self.neighbors, Note::SharedCode),
             of(self.others, Note::SeveralNumbers),
             of(self.words, Note::Words),
             of(self.extensions, Note::Extensions),

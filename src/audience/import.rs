@@ -353,7 +353,12 @@ pub async fn numbers(source: Source, options: Options, filter: SourceFilter) -> 
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
         let mut numbers = Numbers(Vec::new());
-        source.read(&options, &filter, &mut numbers).map(|summary| (numbers.0, summary))
+        let mut summary = source.read(&options, &filter, &mut numbers)?;
+        if matches!(source, Source::Numbers { .. }) {
+            // Their column is only a name for messages that are sent to them.
+            summary.number_column.clear();
+        }
+        Ok((numbers.0, summary))
     });
     reading.await.map_err(|_| Error::Internal { file })?
 }

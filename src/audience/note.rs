@@ -47,6 +47,8 @@ pub enum Note {
     UntoldCountry(RowCount),
     /// Numbers without a `+` of another country than expected.
     OtherCountry(RowCount),
+    /// National numbers of another country than the given one, with the same calling code.
+    SharedCode(RowCount),
     /// Rows of a sheet with text to the right of the table.
     BesideTable(RowCount),
     /// A country column without any known country.
@@ -125,6 +127,7 @@ impl Note {
             Self::FixedLines(_) => "fixed_lines",
             Self::UntoldCountry(_) => "untold_country",
             Self::OtherCountry(_) => "other_country",
+            Self::SharedCode(_) => "shared_code",
             Self::BesideTable(_) => "beside_table",
             Self::NotACountry { .. } => "not_a_country",
             Self::OtherNumbers { .. } => "other_numbers",
@@ -205,6 +208,12 @@ impl Note {
             Self::OtherCountry(rows) => format!(
                 "{} a number of another country without its +{}; most numbers in the column begin with their calling code, \
                  so these were accepted.",
+                containing(*rows),
+                first_line(*rows)
+            ),
+            Self::SharedCode(rows) => format!(
+                "{} a number without + of another country than the given one, which shares its calling code{}; the \
+                 number's own country was used, so check that messages may be sent there.",
                 containing(*rows),
                 first_line(*rows)
             ),

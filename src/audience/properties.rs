@@ -134,6 +134,11 @@ fn a_bare_foreign_number_counts_only_in_a_column_of_such_numbers() {
     assert_eq!((rejected, notes), (vec![(3, Reason::PlusMissing)], vec![]));
     let (accepted, rejected, notes) = with("SG", "Mobile\n6591234567\n6591234568\n6581234569\n4915123456789\n");
     assert_eq!((accepted.len(), rejected.len(), notes), (4, 0, vec!["other_country"]));
+    // Guernsey shares the calling code of the United Kingdom, and Canada that of the United States.
+    let (accepted, _, notes) = with("GB", "Mobile\n07400123456\n07911123456\n+447911123457\n");
+    assert_eq!((accepted.len(), notes), (3, vec!["shared_code"]));
+    assert_eq!(with("US", "Mobile\n2015550123\n5062345678\n").2, ["shared_code"]);
+    assert!(with("GB", "Mobile\n07400123456\n+447911123457\n").2.is_empty(), "with a + nothing is assumed");
     let (accepted, rejected, _) = with("SG", "Mobile\n4915123456789\n8801712345678\n447400123456\n81234567\n");
     assert_eq!((accepted.len(), rejected.len()), (4, 0), "a mixed list");
     let (accepted, rejected, _) = with("SG", "Mobile\n4915123456789\n4915123456780\n");

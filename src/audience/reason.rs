@@ -105,6 +105,20 @@ impl Reason {
             Self::OptedOut => "The recipient has opted out; nothing to do.",
         }
     }
+
+    /// The same for a number that is not in a table, as in an argument of a command: it has no cell, row or column.
+    pub const fn sentence_of_bare_number(self) -> &'static str {
+        match self {
+            Self::Empty => "The number is empty; write it.",
+            Self::NotANumber => "This is not a phone number; write digits, such as +6591234567.",
+            Self::SeveralNumbers => "These are several numbers, and none of them is valid; write a valid one.",
+            Self::DigitsLost => "A spreadsheet has rounded the number (such as 6.59E+09); write all of its digits.",
+            Self::CountryMissing => {
+                "The number is national and its country is unknown; give the country (--country, or `country` in a campaign file), or write the number with + and country code."
+            }
+            other => other.sentence(),
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -130,5 +144,26 @@ mod tests {
         words.dedup();
         assert_eq!(words.len(), Reason::ALL.len());
         assert!(Reason::ALL.iter().all(|reason| reason.sentence().ends_with('.')));
+    }
+
+    #[test]
+    fn a_number_outside_a_table_is_told_nothing_of_its_parts() {
+        // The other reasons are about tables, or compare numbers with other rows.
+        for reason in [
+            Reason::Empty,
+            Reason::NotANumber,
+            Reason::SeveralNumbers,
+            Reason::DigitsLost,
+            Reason::TooShort,
+            Reason::TooLong,
+            Reason::CountryMissing,
+            Reason::PlusMissing,
+            Reason::NotValid,
+            Reason::FixedLine,
+        ] {
+            let sentence = reason.sentence_of_bare_number();
+            assert!(sentence.ends_with('.'), "{sentence}");
+            assert!(["olumn", "cell", "row"].iter().all(|part| !sentence.contains(part)), "{sentence}");
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::lint::{Lint, Warning, named};
-use super::time::Schedule;
+use super::time::{ClockChange, Schedule, clock_change};
 use crate::config::Problem;
-use crate::domain::{Country, Hours, Plan, Span, Step, StepIndex, Timestamp};
+use crate::domain::{Country, Hours, Plan, Span, Step, StepIndex, Timestamp, Zone, zones_of};
 
 /// When the first recipient of each country may be sent to. The clock of a single recipient is checked when the message
 /// comes up.
@@ -20,6 +20,10 @@ pub struct Beginnings {
     started: BTreeMap<Country, u64>,
     /// Recipients of countries where some hours open only after the campaign's end.
     late: BTreeMap<Country, u64>,
+    /// Recipients of countries where some clocks skip the start time.
+    skipped: BTreeMap<Country, u64>,
+    /// Recipients of countries where some clocks show the start time twice.
+    repeated: BTreeMap<Country, u64>,
 }
 
 impl Beginnings {
@@ -34,6 +38,7 @@ impl Beginnings {
         let start = schedule.at.unwrap_or(now).max(now);
         let (mut by_country, mut never, mut closed_by) = (BTreeMap::new(), BTreeMap::new(), None);
         let (mut started, mut late) = (BTreeMap::new(), BTreeMap::new());
+        let (mut skipped, mut repeated) = (BTreeMap::new(), BTreeMap::new());
         let over = schedule.over.unwrap_or(Span::ZERO);
         let mut too_long = None;
         for (country, recipients) in countries {
@@ -41,6 +46,13 @@ impl Beginnings {
             let Some(hours) = plan.step(index).map(|step| &step.hours) else { continue };
             if hours.since_in(*country).is_some_and(|since| since < now) {
                 started.insert(*country, *recipients);
+            }
+            for change in clock_changes(hours, *country, now) {
+                let of_kind = match change {
+                    ClockChange::Skipped(_) => &mut skipped,
+                    ClockChange::Repeated => &mut repeated,
+                };
+                of_kind.insert(*country, *recipients);
             }
             match hours.open_in(*country, start) {
                 Some(at) if schedule.end.is_none_or(|end| at < end) => {
@@ -81,7 +93,7 @@ impl Beginnings {
         }
         let first = by_country.values().min().copied().unwrap_or(start);
         let last = by_country.values().max().copied().unwrap_or(start);
-        Ok(Self { first, last, by_country, started, late })
+        Ok(Self { first, last, by_country, started, late, skipped, repeated })
     }
 
     /// When a country starts; without a country, or for an unknown one, the earliest start.
@@ -107,13 +119,34 @@ impl Beginnings {
                  {recipients}; write a later `at`, or a `send_window` that limits the hours"
             )
         });
-        late.into_iter().chain(started)
+        let skipped = about(Lint::ClockChange, &self.skipped, |recipients| {
+            format!(
+                "`at` does not exist by some clocks of these countries, because the clock is put forward; the \
+                 campaign starts there later by as much as the clock jumps: {recipients}"
+            )
+        });
+        let repeated = about(Lint::ClockChange, &self.repeated, |recipients| {
+            format!(
+                "`at` occurs twice by some clocks of these countries, because the clock is put back; the first time is \
+                 used: {recipients}"
+            )
+        });
+        late.into_iter().chain(started).chain(skipped).chain(repeated)
     }
 
     /// The countries with a start time.
     pub fn countries(&self) -> impl Iterator<Item = Country> {
         self.by_country.keys().copied()
     }
+}
+
+/// The clock changes that the start time falls into, by the clocks of a country. A start time that has passed counts no
+/// more.
+fn clock_changes(hours: &Hours, country: Country, now: Timestamp) -> impl Iterator<Item = ClockChange> {
+    let is_to_come = move |zone: &Zone| hours.begins(*zone).is_some_and(|begins| begins >= now);
+    let zones =
+        hours.since.into_iter().flat_map(move |since| zones_of(country).into_iter().map(move |zone| (since, zone)));
+    zones.filter(move |(_, zone)| is_to_come(zone)).filter_map(|(since, zone)| clock_change(since, zone))
 }
 
 /// The key that leaves no open hours, and what to do about it.
@@ -183,6 +216,27 @@ mod tests {
             matches!(&warnings[..], [(Lint::StartPassed, sentence)] if sentence.contains(": SG 30;")),
             "{warnings:?}"
         );
+    }
+
+    #[test]
+    fn a_start_time_within_a_clock_change_of_a_country_gets_one_warning() {
+        let warned = |since: &str| -> Vec<String> {
+            let since = Some(since.parse().unwrap());
+            let begins = begins(Hours { since, ..Hours::default() }, &Schedule::default()).unwrap();
+            begins.warnings().map(|warning| warning.to_string()).collect()
+        };
+        // Put forward at 02:00 to 03:00 on 14 March, put back at 02:00 to 01:00 on 7 November; never in Singapore.
+        let skipped = warned("2027-03-14T02:30:00");
+        assert!(
+            matches!(&skipped[..], [one] if one.contains("does not exist") && one.ends_with(": US 20 [clock_change]")),
+            "{skipped:?}"
+        );
+        let repeated = warned("2027-11-07T01:30:00");
+        assert!(
+            matches!(&repeated[..], [one] if one.contains("occurs twice") && one.ends_with(": US 20 [clock_change]")),
+            "{repeated:?}"
+        );
+        assert_eq!(warned("2027-03-14T04:30:00"), [""; 0]);
     }
 
     #[test]

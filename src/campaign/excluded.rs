@@ -18,7 +18,7 @@ pub enum NotExcluded {
              see `volley audience list`", path.display())]
     NotThere { name: String, path: PathBuf },
     #[error("exclude: \"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
-             nothing. {}", reason.sentence())]
+             nothing. {}", reason.sentence_of_bare_number())]
     Unreadable { entry: String, reason: Reason },
 }
 

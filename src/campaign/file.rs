@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::chosen::DraftRoute;
 use super::error::FileError;
-use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, nearest, steps, to_json};
+use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, nearest, parse_toml, steps, to_json};
 use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, StopRule, Zone};
 
 /// A campaign as the operator wrote it. Optional keys are still undecided.
@@ -97,11 +97,7 @@ impl Draft {
         let value = if json {
             serde_json::from_str(text).map_err(|error| syntax(error.line(), &error.to_string()))?
         } else {
-            let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-                let start = error.span().map_or(0, |span| span.start);
-                let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
-                syntax(line, error.message())
-            })?;
+            let table = parse_toml(text).map_err(|error| syntax(error.line, &error.message))?;
             to_json(toml::Value::Table(table))
         };
         Self::from_json(value).map_err(|problems| FileError::Problems { file: file.to_owned(), problems })
@@ -149,7 +145,7 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
             "a campaign needs recipients; add audience = \"recipients.csv\" or numbers = [\"+65…\"]",
         );
     }
-    table.finish(CAMPAIGN_NOT_BUILT);
+    table.finish_beside_steps("[[step]]", CAMPAIGN_NOT_BUILT);
     draft
 }
 

@@ -114,8 +114,10 @@ pub struct Launched {
     pub name: String,
     pub state: BatchState,
     pub messages: u32,
-    /// Rows of its sources that became no messages.
+    /// Rows of its sources without a number of their own: invalid ones and duplicates.
     pub rejected: u64,
+    /// Rows of its sources whose recipients have opted out.
+    pub opted_out: u64,
     /// Rejected rows whose number is also in an earlier source.
     pub across: u64,
     pub starts_at: Option<Timestamp>,
@@ -286,9 +288,9 @@ impl Launcher<'_> {
             None => BatchState::Running,
         };
         self.store.publish_batch(batch, state, self.by.clone(), published).await?;
-        let (rejected, across) = (recipients.rejected(), recipients.across);
-        let zone = plan.time_zone;
-        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at, zone })
+        let (rejected, across, opted_out) = (recipients.rejected(), recipients.across, recipients.opted_out);
+        let (id, zone) = (CampaignId { batch, tag }, plan.time_zone);
+        Ok(Launched { id, batch, name, state, messages, rejected, opted_out, across, starts_at, zone })
     }
 
     async fn write_all_messages(
@@ -381,12 +383,18 @@ fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
 
 /// The key of a plan that a draft cannot have. `leave_within` and `over` fix times when the messages are written, and a
 /// draft starts at an unknown time after that.
+///
+/// With a start time, `over` counts from it. `leave_within` stays refused: a draft that is started later than that would
+/// fall back at once.
 pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
-    let sentence = "counts from the launch, but the start of a draft is unknown; remove it, or launch with a start \
-                    time (--at) instead of a draft";
-    if plan.over.is_some() {
+    let has_start = plan.at.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some());
+    if plan.over.is_some() && !has_start {
+        let sentence =
+            "counts from the start, but the start of a draft is unknown; add a start time (`at`), or remove it";
         return Some(Problem::new(None, "over", sentence));
     }
+    let sentence = "counts from the launch, but the start of a draft is unknown; remove it, or launch with a start \
+                    time (--at) instead of a draft";
     let short = plan.indexed_steps().find(|(_, step)| step.leave_within.is_some())?;
     Some(Problem::new(Some(short.0), "leave_within", sentence))
 }

@@ -181,7 +181,7 @@ impl Gathering<'_> {
             recipients.call(&label);
         }
         if recipients.recipients == 0 {
-            return Err(RecipientsError::Nobody { rows: recipients.rejected() });
+            return Err(RecipientsError::Nobody { rows: recipients.rejected() + recipients.opted_out });
         }
         Ok(())
     }
@@ -303,9 +303,9 @@ impl Recipients {
         Self { label, audiences, countries, recipients, ..Self::default() }
     }
 
-    /// Rows of the campaign's sources that become no messages.
+    /// Rows of the campaign's sources without a number of their own: invalid ones and duplicates.
     pub const fn rejected(&self) -> u64 {
-        self.invalid + self.duplicates + self.across + self.opted_out
+        self.invalid + self.duplicates + self.across
     }
 
     fn add(&mut self, label: &str, survey: Survey, number_column: &str) -> Result<(), RecipientsError> {

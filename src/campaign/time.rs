@@ -173,16 +173,34 @@ fn shown(text: &str) -> Option<NaiveDateTime> {
 fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<Instant> {
     let at = domain::instant(shown, zone)?;
     let text = shown.format("%Y-%m-%d %H:%M");
-    let used = local(at, zone);
-    let note = if used != shown {
-        let used = used.format("%H:%M");
-        Some(format!("{text} does not exist in {zone}, because the clock is put forward; {used} is used"))
-    } else if let LocalResult::Ambiguous(..) = zone.0.from_local_datetime(&shown) {
-        Some(format!("{text} occurs twice in {zone}, because the clock is put back; the first time is used"))
-    } else {
-        None
-    };
+    let note = clock_change(shown, zone).map(|change| match change {
+        ClockChange::Skipped(used) => {
+            let used = used.format("%H:%M");
+            format!("{text} does not exist in {zone}, because the clock is put forward; {used} is used")
+        }
+        ClockChange::Repeated => {
+            format!("{text} occurs twice in {zone}, because the clock is put back; the first time is used")
+        }
+    });
     Some(Instant { at, note })
+}
+
+/// How a clock change affects a local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClockChange {
+    /// The clock is put forward past it; this later time is used.
+    Skipped(NaiveDateTime),
+    /// The clock is put back and shows it again; the first time is used.
+    Repeated,
+}
+
+/// The clock change of a zone that a local time falls into; `None` if there is none.
+pub(super) fn clock_change(shown: NaiveDateTime, zone: Zone) -> Option<ClockChange> {
+    let used = local(domain::instant(shown, zone)?, zone);
+    if used != shown {
+        return Some(ClockChange::Skipped(used));
+    }
+    matches!(zone.0.from_local_datetime(&shown), LocalResult::Ambiguous(..)).then_some(ClockChange::Repeated)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::out::{self, Paint, To};
 use super::table::Table;
 use super::words::{count, of};
 use super::{CommandContext, Exit};
-use crate::audience::{self, Options, Reason, Source, SourceFilter, Summary};
+use crate::audience::{self, Example, Options, Reason, Source, SourceFilter, Summary};
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
@@ -152,9 +152,9 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     let label = file.clone().map(|file| Source::File(file).label());
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
     let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };
-    let (numbers, summary) = read_numbers(numbers, file, options).await?;
+    let ReadNumbers { numbers, summary, unreadable } = read_numbers(numbers, file, options).await?;
     if numbers.is_empty() {
-        bail!("no valid number found; {}", unreadable(&summary));
+        bail!("no valid number found; {}", first_of(&unreadable));
     }
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let from = label.map(|label| format!(" from {label}")).unwrap_or_default();
@@ -197,11 +197,8 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
             out::talk(note.text());
         }
         if summary.invalid > 0 {
-            out::talk(format_args!(
-                "{} could not be read: {}",
-                of(summary.invalid, "row", "rows"),
-                unreadable(&summary)
-            ));
+            let entries = of(summary.invalid, "entry", "entries");
+            out::talk(format_args!("{entries} could not be read: {}", first_of(&unreadable)));
         }
         context.print_database(was_there);
     }
@@ -228,12 +225,17 @@ async fn write(
     })
 }
 
-/// Reads the numbers of the arguments and the file, each once, and a summary of what is invalid.
-async fn read_numbers(
-    numbers: Vec<String>,
-    file: Option<PathBuf>,
-    options: Options,
-) -> anyhow::Result<(Vec<Msisdn>, Summary)> {
+/// Numbers of arguments and a file.
+struct ReadNumbers {
+    /// Each valid number once.
+    numbers: Vec<Msisdn>,
+    summary: Summary,
+    /// A sentence for each of the first invalid entries.
+    unreadable: Vec<String>,
+}
+
+/// Reads the numbers of the arguments and the file.
+async fn read_numbers(numbers: Vec<String>, file: Option<PathBuf>, options: Options) -> anyhow::Result<ReadNumbers> {
     // One filter for both sources: a number of the arguments is a duplicate in the file.
     let filter = SourceFilter::new(Arc::default());
     let read = async |source| audience::numbers(source, options.clone(), filter.clone()).await;
@@ -241,10 +243,14 @@ async fn read_numbers(
     if !numbers.is_empty() {
         (found, whole) = read(Source::numbers(numbers)).await?;
     }
-    let Some(file) = file else { return Ok((found, whole)) };
+    let bare = |it: &Example| format!("\"{}\": {}", it.value, it.reason.sentence_of_bare_number());
+    let mut unreadable: Vec<String> = invalid(&whole).map(bare).collect();
+    let Some(file) = file else { return Ok(ReadNumbers { numbers: found, summary: whole, unreadable }) };
     filter.next_source();
     let (more, summary) = read(Source::File(file)).await?;
     found.extend(more);
+    let in_line = |it: &Example| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence());
+    unreadable.extend(invalid(&summary).map(in_line));
     whole.invalid += summary.invalid;
     whole.duplicates += summary.duplicates;
     for (country, number) in summary.countries {
@@ -253,18 +259,19 @@ async fn read_numbers(
     for (reason, number) in summary.reasons {
         *whole.reasons.entry(reason).or_default() += number;
     }
-    whole.examples.extend(summary.examples);
     (whole.number_column, whole.notes) = (summary.number_column, summary.notes);
-    Ok((found, whole))
+    Ok(ReadNumbers { numbers: found, summary: whole, unreadable })
 }
 
-/// Describes the first invalid rows.
-fn unreadable(summary: &Summary) -> String {
-    let invalid =
-        summary.examples.iter().filter(|example| !matches!(example.reason, Reason::Duplicate | Reason::EarlierSource));
-    let lines: Vec<String> =
-        invalid.take(3).map(|it| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence())).collect();
-    if lines.is_empty() { "name at least one number".to_owned() } else { lines.join("; ") }
+/// The first entries without a valid number.
+fn invalid(summary: &Summary) -> impl Iterator<Item = &Example> {
+    summary.examples.iter().filter(|example| !matches!(example.reason, Reason::Duplicate | Reason::EarlierSource))
+}
+
+/// Joins the first few sentences about invalid entries.
+fn first_of(unreadable: &[String]) -> String {
+    let first: Vec<&str> = unreadable.iter().take(3).map(String::as_str).collect();
+    if first.is_empty() { "name at least one number".to_owned() } else { first.join("; ") }
 }
 
 #[derive(Serialize)]
@@ -289,10 +296,10 @@ struct WishShown {
 }
 
 async fn show(context: &CommandContext, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
-    let (numbers, summary) =
-        read_numbers(vec![number.to_owned()], None, Options { country, ..Options::default() }).await?;
+    let options = Options { country, ..Options::default() };
+    let ReadNumbers { numbers, unreadable, .. } = read_numbers(vec![number.to_owned()], None, options).await?;
     let Some(msisdn) = numbers.first().copied() else {
-        return Err(Usage(format!("invalid number: {}", unreadable(&summary))).into());
+        return Err(Usage(format!("invalid number: {}", first_of(&unreadable))).into());
     };
     let store = context.store_for_reading().await?;
     let is_out = !store.opted_out(vec![msisdn]).await?.is_empty();

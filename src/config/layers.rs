@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::keys::{ACCOUNT, LANE, ROUTE, SECTIONS, Section, hint, nearest};
-use super::route::Written;
+use super::route::{STEP_KEYS, Written};
+use super::syntax::{NotToml, parse_toml};
 
 /// Where a value came from. The later variants win over the earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,18 +94,20 @@ impl Layers {
 
     pub(super) fn add_file(&mut self, path: &Path, text: &str) -> Result<(), Error> {
         let source = Source::File(path.into());
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| Error::Syntax {
-            path: path.to_owned(),
-            line: line_of(text, error.span().map_or(0, |span| span.start)),
-            message: error.message().to_owned(),
-        })?;
+        let syntax = |NotToml { line, message }| Error::Syntax { path: path.to_owned(), line, message };
+        let table = parse_toml(text).map_err(syntax)?;
         for (name, value) in table {
             if name == ROUTE {
                 self.routes = Some(Written { source: source.clone(), tables: value });
                 continue;
             }
             let Some(section) = Section::find(&name) else {
-                let hint = hint(&name, SECTIONS.iter().map(|section| section.name).chain([ROUTE]));
+                let hint = if STEP_KEYS.contains(&name.as_str()) {
+                    "it is a key of a step: move it into a [[route.step]], or into a [[step]] of a campaign file"
+                        .to_owned()
+                } else {
+                    hint(&name, SECTIONS.iter().map(|section| section.name).chain([ROUTE]))
+                };
                 return Err(Error::UnknownSection { place: source, name, hint });
             };
             match (value, section.named) {
@@ -312,7 +315,11 @@ fn as_variable(name: &str) -> String {
 }
 
 fn repeated(section: &Section) -> &'static str {
-    if section.name == LANE.name { "a repeated section, [[lane]]" } else { "a repeated section, [[account]]" }
+    if section.name == LANE.name {
+        "a repeated section with double brackets, [[lane]]; the `lane` of a step belongs in a [[route.step]]"
+    } else {
+        "a repeated section with double brackets, [[account]]"
+    }
 }
 
 /// Whether a name is plain. Names are part of variables, URLs and metrics.
@@ -331,8 +338,4 @@ fn name_in(keys: &toml::Table, section: &'static Section, number: usize, source:
 fn in_commas(items: &[toml::Value]) -> Option<String> {
     let texts: Option<Vec<&str>> = items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
     Some(texts?.join(", "))
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -18,6 +18,7 @@ mod read;
 mod route;
 mod secret;
 mod server;
+mod syntax;
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,7 @@ pub use read::Setting;
 pub use route::{DraftStep, NotBuilt, Problem, Route, Table, Wanted, countries_named, steps, to_json};
 pub use secret::Secret;
 pub use server::{Database, Server};
+pub use syntax::{NotToml, parse_toml};
 
 use layers::Layers;
 use read::Reader;
@@ -140,6 +142,8 @@ impl Config {
         let retention = retention(&mut Reader::new(layers.plain(&keys::RETENTION), &mut settings))?;
         let found = lanes::read(&layers, &provider, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
+        let mut warnings = found.warnings;
+        warnings.extend(provider::placeholders(&provider, &found.lanes));
         let config = Self {
             database,
             server,
@@ -151,7 +155,7 @@ impl Config {
             prices,
             retention,
         };
-        Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings: found.warnings })
+        Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings })
     }
 
     pub fn lane(&self, name: &str) -> Option<&Lane> {

@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 
 use url::Url;
 
-use super::Secret;
 use super::error::Error;
 use super::read::Reader;
+use super::{Lane, Secret};
 use crate::domain::Span;
 
 /// The settings of the provider.
@@ -94,6 +94,29 @@ impl Provider {
             connections: self.connections,
         })
     }
+}
+
+/// Warns about secrets that look like placeholders.
+pub(super) fn placeholders(provider: &Provider, lanes: &[Lane]) -> Vec<String> {
+    let Provider { api_key, webhook_authorization, webhook_secret, .. } = provider;
+    let of_provider = [
+        ("api_key", api_key),
+        ("webhook_authorization", webhook_authorization),
+        ("webhook_secret_file", webhook_secret),
+    ];
+    let of_provider = of_provider.into_iter().map(|(key, secret)| ("[provider]".to_owned(), key, secret));
+    // A lane without a key of its own has the provider's.
+    let is_own =
+        |lane: &&Lane| lane.provider.api_key.as_ref().map(Secret::expose) != api_key.as_ref().map(Secret::expose);
+    let of_lanes = lanes.iter().filter(is_own);
+    let of_lanes = of_lanes.map(|lane| (format!("lane {}", lane.name), "api_key", &lane.provider.api_key));
+    let warned =
+        of_provider.chain(of_lanes).filter(|(_, _, secret)| secret.as_ref().is_some_and(Secret::is_placeholder));
+    warned
+        .map(|(place, key, _)| {
+            format!("{place}: {key} looks like a placeholder; write the value that you agreed on with the provider")
+        })
+        .collect()
 }
 
 fn send_mode(reader: &mut Reader<'_>) -> Result<SendMode, Error> {

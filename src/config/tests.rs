@@ -59,8 +59,10 @@ fn every_error_says_what_where_and_what_to_do() {
         ("[provider]\nbase_ulr = \"x\"", "etc/volley.toml: provider: unknown key `base_ulr`; did you mean `base_url`?"),
         ("[providers]", "etc/volley.toml: unknown section `providers`; did you mean `provider`?"),
         ("[databas", "etc/volley.toml, line 1: invalid TOML"),
-        ("lane = 3", "`lane` must be a repeated section, [[lane]]"),
-        ("[lane]\nname = \"x\"", "`lane` must be a repeated section, [[lane]]"),
+        ("lane = 3", "`lane` must be a repeated section with double brackets, [[lane]]"),
+        ("[lane]\nname = \"x\"", "`lane` must be a repeated section with double brackets, [[lane]]"),
+        ("[lane]\nname = \"x\"\n[lane]\nname = \"y\"", "line 3: invalid TOML: there is more than one `lane`"),
+        ("fallback_after = \"1h\"", "unknown section `fallback_after`; it is a key of a step: move it into a"),
         ("[provider]\ntimeout = true", "`timeout of provider` must be a text in quotes"),
         ("[provider]\ntimeout = \"30\"", "etc/volley.toml, provider, timeout: \"30\" is not a length of time"),
         ("[provider]\ntimeout = \"10m\"", "use 1s to 5m"),
@@ -205,6 +207,23 @@ fn a_whatsapp_lane_without_number_gets_a_warning() {
     };
     assert!(warned(TWO).unwrap().contains("WhatsApp lane promo has no `number`;"));
     assert_eq!(warned(&TWO.replace("\"WhatsApp\"", "\"WhatsApp\"\nnumber = \"+6591234567\"")), None);
+}
+
+#[test]
+fn a_placeholder_of_a_key_gets_a_warning_at_its_place() {
+    let warned = |key: &str, of_lane: &str| -> Vec<String> {
+        let text =
+            format!("[provider]\nsub_account = \"a\"\n{key}\n[[lane]]\nname = \"x\"\nchannel = \"SMS\"\n{of_lane}\n");
+        let warnings = read(&text).unwrap().warnings.into_iter();
+        warnings.filter(|warning| warning.contains("looks like a placeholder")).collect()
+    };
+    let api = warned("api_key = \"YOUR_KEY\"", "");
+    assert!(matches!(&api[..], [one] if one.starts_with("[provider]: api_key looks like a placeholder;")), "{api:?}");
+    let webhook = warned("webhook_authorization = \"Bearer …\"", "");
+    assert!(matches!(&webhook[..], [one] if one.starts_with("[provider]: webhook_authorization")), "{webhook:?}");
+    let lane = warned("api_key = \"k3y\"", "api_key = \"changeme\"");
+    assert!(matches!(&lane[..], [one] if one.starts_with("lane x: api_key")), "{lane:?}");
+    assert_eq!(warned("api_key = \"practice\"", ""), [""; 0]);
 }
 
 #[test]

@@ -52,7 +52,10 @@ pub enum InvalidStretch {
     Time(String),
     #[error("\"{0}\" is not a time zone; write one such as Asia/Singapore")]
     Zone(String),
-    #[error("\"{0}\" starts and ends at the same time, which could mean never or all day; write two different times")]
+    #[error(
+        "\"{0}\" starts and ends at the same time, which could mean never or all day; write two different times, \
+         or 00:00-24:00 for the whole day"
+    )]
     Whole(String),
 }
 
@@ -60,6 +63,11 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MINUTES: u16 = 24 * 60;
 
 impl Stretch {
+    /// Whether the range is every minute of every day.
+    fn is_always(&self) -> bool {
+        self.days == Weekdays::ALL && self.from == 0 && self.until == MINUTES
+    }
+
     /// Whether the range contains an instant, for a recipient in this zone.
     fn contains(&self, at: Timestamp, recipient_zone: Zone) -> bool {
         let local = local(at, self.zone.unwrap_or(recipient_zone));
@@ -197,7 +205,8 @@ impl FromStr for Stretch {
             [..] => return Err(shape()),
         };
         let (from, until) = (minute(from)?, minute(until)?);
-        if from % MINUTES == until % MINUTES {
+        let is_whole_day = (from, until) == (0, MINUTES);
+        if from % MINUTES == until % MINUTES && !is_whole_day {
             return Err(InvalidStretch::Whole(text.to_owned()));
         }
         Ok(Self { days, from: from % MINUTES, until, zone })
@@ -261,7 +270,13 @@ const FORESIGHT: u64 = 400;
 impl Hours {
     /// Whether the hours restrict nothing.
     pub fn are_all(&self) -> bool {
-        self.quiet.is_empty() && self.windows.is_empty() && self.holidays.is_empty() && self.since.is_none()
+        self.never_close() && self.since.is_none()
+    }
+
+    /// Whether the hours, once they are open, are never closed.
+    fn never_close(&self) -> bool {
+        let has_window = !self.windows.is_empty() && !self.windows.iter().any(Stretch::is_always);
+        !has_window && self.quiet.is_empty() && self.holidays.is_empty()
     }
 
     /// Whether a message to a recipient in this zone may be submitted at an instant.
@@ -286,7 +301,7 @@ impl Hours {
 
     /// The first instant from `at` on at which the hours are closed; `None` if they never are.
     pub fn open_until(&self, at: Timestamp, recipient_zone: Zone) -> Option<Timestamp> {
-        if self.quiet.is_empty() && self.windows.is_empty() && self.holidays.is_empty() {
+        if self.never_close() {
             return None;
         }
         self.edges(at, recipient_zone, false)
@@ -348,6 +363,9 @@ impl Hours {
 
     /// Whether the hours depend on the recipient's zone.
     pub fn are_theirs(&self) -> bool {
+        if self.never_close() {
+            return self.since.is_some();
+        }
         let mut stretches = self.windows.iter().chain(&self.quiet);
         self.since.is_some() || !self.holidays.is_empty() || stretches.any(|stretch| stretch.zone.is_none())
     }

@@ -8,9 +8,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::copied::{Progress, copied};
 use super::reading::report_of;
-use crate::domain::{BatchId, Ending, MessageId, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone};
+use crate::domain::{
+    BatchId, Ending, MessageId, Outcome, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone,
+};
 use crate::engine::Report;
-use crate::store::{MessageFacts, Messages, Result, Scope, Verdict};
+use crate::store::{Attempt, MessageFacts, Messages, Receipt, Result, Scope, Verdict};
 use crate::wire::codes;
 
 /// The columns of each step; the column names also contain the step's number and channel.
@@ -60,7 +62,9 @@ impl Columns {
             ("outcome".to_owned(), Column::Outcome),
             ("reason".to_owned(), Column::Reason),
         ];
-        columns.extend(plan.columns.iter().enumerate().map(|(n, name)| (name.clone(), Column::Own(n))));
+        // The id of the file is one of Volley's own columns already.
+        let own = plan.columns.iter().enumerate().filter(|(_, name)| !name.eq_ignore_ascii_case("ClientMessageId"));
+        columns.extend(own.map(|(n, name)| (name.clone(), Column::Own(n))));
         for (index, step) in plan.indexed_steps() {
             let of_step = OF_STEP.iter().enumerate();
             columns.extend(
@@ -71,12 +75,17 @@ impl Columns {
     }
 
     /// Selects the named columns, in the given order. No names select all columns.
+    ///
+    /// A name in another case is found too, unless a column has exactly that name: `country` is the country of the
+    /// number, and `Country` may be a column of the file.
     pub fn only(self, names: &[String]) -> std::result::Result<Self, NoColumn> {
         if names.is_empty() {
             return Ok(self);
         }
         let find = |name: &String| {
-            let found = self.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim()));
+            let wanted = name.trim();
+            let exact = self.columns.iter().find(|(known, _)| known == wanted);
+            let found = exact.or_else(|| self.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(wanted)));
             let known = || self.columns.iter().map(|(known, _)| known.clone()).collect();
             found.cloned().ok_or_else(|| NoColumn { name: name.clone(), known: known() })
         };
@@ -105,7 +114,7 @@ impl Columns {
             Column::Country => whole.country.map(|country| country.to_string()).unwrap_or_default(),
             Column::State => row.state.name().to_owned(),
             Column::Outcome => row.outcome().map(|outcome| outcome.to_string()).unwrap_or_default(),
-            Column::Reason => reason(row),
+            Column::Reason => self.reason(whole),
             Column::Own(n) => own.get(n).map(|field| field.clone().into_owned()).unwrap_or_default(),
             Column::OfStep(index, n) => {
                 self.plan.step(index).map(|step| self.of_step(step, index, n, whole)).unwrap_or_default()
@@ -144,14 +153,38 @@ impl Columns {
                 let code = refused.and_then(|attempt| attempt.code).or(bad().map(|receipt| receipt.code));
                 code.filter(|code| *code != 0).map(|code| code.to_string()).unwrap_or_default()
             }
-            "meaning" => match (refused, bad()) {
-                (Some(attempt), _) => codes::of_answer(400, attempt.code.map(i64::from)).meaning.to_owned(),
-                (None, Some(receipt)) => codes::of_receipt(Some(i64::from(receipt.code))).meaning.to_owned(),
-                (None, None) => String::new(),
-            },
+            "meaning" => meaning(refused, bad()).unwrap_or_default().to_owned(),
             _ if marks.passed_over(index) => "not for the country".to_owned(),
             _ => ended(marks.ending(index)).to_owned(),
         }
+    }
+
+    /// Why the message ended as it did, where the outcome alone does not say it.
+    fn reason(&self, whole: &MessageFacts) -> String {
+        let Present { state, marks, .. } = whole.message.present;
+        match state {
+            State::Done { skipped: Some(reason), .. } => reason.to_string(),
+            _ if marks.delivered_twice() => "delivered twice".to_owned(),
+            _ if marks.late() => "late".to_owned(),
+            State::Done { outcome: Outcome::Undelivered | Outcome::Expired, .. } => {
+                self.last_failure(whole).unwrap_or_default().to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The meaning of the code that ended the last failed step; without a code, how the step ended.
+    fn last_failure(&self, whole: &MessageFacts) -> Option<&'static str> {
+        let marks = whole.message.present.marks;
+        let is_over = |index: StepIndex| marks.failed(index) || !matches!(marks.ending(index), Ending::Open);
+        let steps = self.plan.indexed_steps().filter(|(index, _)| !marks.passed_over(*index) && is_over(*index));
+        let (index, step) = steps.last()?;
+        let mut tries = whole.attempts.iter().filter(|attempt| attempt.step == index);
+        let refused = tries.rfind(|attempt| attempt.verdict == Verdict::Rejected);
+        let has_failed = |receipt: &&Receipt| matches!(report_of(receipt, Some(step)), Some(Report::Failed { .. }));
+        let failed = whole.receipts.iter().filter(|receipt| receipt.step == index).rfind(has_failed);
+        let ended = if marks.failed(index) { "undelivered" } else { ended(marks.ending(index)) };
+        meaning(refused, failed.filter(|receipt| receipt.code != 0)).or(Some(ended))
     }
 
     /// Formats a time: `2026-12-01T09:00:00.123+08:00`.
@@ -166,13 +199,10 @@ impl Columns {
     }
 }
 
-fn reason(row: &Present) -> String {
-    match row.state {
-        State::Done { skipped: Some(reason), .. } => reason.to_string(),
-        _ if row.marks.delivered_twice() => "delivered twice".to_owned(),
-        _ if row.marks.late() => "late".to_owned(),
-        _ => String::new(),
-    }
+/// What the code of a refusal, else of a receipt, means.
+fn meaning(refused: Option<&Attempt>, failed: Option<&Receipt>) -> Option<&'static str> {
+    let answer = refused.map(|attempt| codes::of_answer(400, attempt.code.map(i64::from)).meaning);
+    answer.or_else(|| Some(codes::of_receipt(Some(i64::from(failed?.code))).meaning))
 }
 
 /// The status that the attempt of a step reached.
@@ -225,4 +255,24 @@ pub async fn export<E>(
         seen(Progress::Seen(so_far), all);
     }
     Ok(Ok(so_far))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Channel;
+
+    #[test]
+    fn a_column_of_the_file_is_found_by_its_exact_name_and_its_id_is_written_once() {
+        let names = ["Mobile", "Country", "ClientMessageId"].map(str::to_owned).to_vec();
+        let plan = Plan { columns: names, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]) };
+        let all = || Columns::of(&plan, Tag::from_random(1), None);
+        assert_eq!(all().names().filter(|name| *name == "ClientMessageId").count(), 1);
+        let only = |name: &str| all().only(&[name.to_owned()]).unwrap().columns[0].1;
+        assert_eq!(
+            [only("Country"), only("country"), only("COUNTRY")],
+            [Column::Own(1), Column::Country, Column::Country]
+        );
+        assert_eq!(only("clientmessageid"), Column::ClientMessageId);
+    }
 }

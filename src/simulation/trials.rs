@@ -150,10 +150,17 @@ async fn a_draft_refuses_settings_that_count_from_the_launch() {
     for (head, sentence) in [(
         "over = \"3h\"
 ",
-        "over: counts from the launch, but the start of a draft is unknown",
+        "over: counts from the start, but the start of a draft is unknown",
     )] {
         let error = world.launch_draft(head).await.unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}");
     }
     assert!(world.store.batches(None).await.unwrap().is_empty());
+    // With a start time, `over` counts from it.
+    for zone in ["UTC", "recipient"] {
+        let head = format!("over = \"3h\"\nat = \"2099-12-01T09:00\"\ntime_zone = \"{zone}\"\n");
+        let draft = Draft { name: Some(zone.to_owned()), ..draft(&head) };
+        let launched = world.launcher().launch_as(&draft, true, |_| None).await;
+        assert_eq!(launched.unwrap().0.state, BatchState::Draft, "{zone}");
+    }
 }

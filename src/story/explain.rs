@@ -11,7 +11,8 @@ use super::words;
 use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
-    Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Timestamp,
+    Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span,
+    State, Timestamp,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
@@ -103,7 +104,8 @@ pub async fn explain(
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
         asked: context.asked.iter().map(words::asked).collect(),
         lines: {
-            let opt_out = opt_out(store, batch, &message).await?.map(|wish| in_words(&wish, plan)).unwrap_or_default();
+            let opt_out =
+                opt_out(store, &message, &replay).await?.map(|wish| in_words(&wish, plan)).unwrap_or_default();
             lines(
                 batch,
                 entry,
@@ -134,16 +136,35 @@ fn is_relevant(event: &Event, plan: &Plan) -> bool {
 }
 
 /// The opt-out that stopped a message, if one did.
-async fn opt_out(store: &dyn Consent, batch: &Batch, message: &Loaded) -> Result<Option<OptOutRecord>> {
-    let skipped = matches!(message.present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. });
-    if !skipped && !message.present.marks.opted_out() {
-        return Ok(None);
+async fn opt_out(store: &dyn Consent, message: &Loaded, replay: &Replay<'_>) -> Result<Option<OptOutRecord>> {
+    let skipped_at = match message.present.state {
+        State::Done { skipped: Some(SkipReason::OptedOut), at, .. } => Some(at),
+        _ if message.present.marks.opted_out() => None,
+        _ => return Ok(None),
+    };
+    let stops = |decided: &&Replayed<'_>| decided.after.marks.opted_out() && !decided.before.marks.opted_out();
+    let stopped_at = replay.decided.iter().find(stops).map(|decided| decided.at).or(skipped_at);
+    let wishes = store.wishes(message.msisdn).await?;
+    // By the provider's clock, a STOP may be later than the decision that it caused.
+    let first_after = |at| wishes.iter().find(move |wish| wish.wants == Keyword::Stop && wish.at > at);
+    Ok(stopped_at.and_then(|at| in_effect(&wishes, at).or_else(|| first_after(at))).cloned())
+}
+
+/// The opt-out that applies at a moment: the first one that no opt-in has ended by then.
+///
+/// Only an operator ends an operator's opt-out.
+fn in_effect(wishes: &[OptOutRecord], at: Timestamp) -> Option<&OptOutRecord> {
+    let mut applying: Vec<&OptOutRecord> = Vec::new();
+    for wish in wishes.iter().filter(|wish| wish.at <= at) {
+        match (wish.wants, wish.from) {
+            (Keyword::Stop, _) => applying.push(wish),
+            (Keyword::Start, OptOutSource::Operator) => applying.clear(),
+            (Keyword::Start, OptOutSource::Recipient | OptOutSource::Provider) => {
+                applying.retain(|stop| stop.from == OptOutSource::Operator);
+            }
+        }
     }
-    let mut stops = store.wishes(message.msisdn).await?;
-    stops.retain(|wish| wish.wants == Keyword::Stop);
-    let last_before = stops.iter().rposition(|wish| wish.at < batch.created_at);
-    let first_since = stops.iter().position(|wish| wish.at >= batch.created_at);
-    Ok(first_since.or(last_before).map(|index| stops.swap_remove(index)))
+    applying.first().copied()
 }
 
 /// `stop by message on WhatsApp, 14:15:02`.
@@ -276,3 +297,29 @@ fn line(decided: &Replayed<'_>, plan: &Plan, background: &Background<'_>) -> Opt
 }
 
 const NOTHING: &str = "nothing to decide";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_opt_out_in_effect_is_the_one_that_stopped_a_message() {
+        let wish = |second: i64, wants, from| OptOutRecord {
+            at: Timestamp::from_millis(second * 1_000),
+            wants,
+            from,
+            source: String::new(),
+        };
+        let wishes = [
+            wish(10, Keyword::Stop, OptOutSource::Recipient),
+            wish(20, Keyword::Stop, OptOutSource::Operator),
+            wish(30, Keyword::Start, OptOutSource::Recipient),
+            wish(40, Keyword::Start, OptOutSource::Operator),
+            wish(50, Keyword::Stop, OptOutSource::Recipient),
+        ];
+        let since = |second: i64| {
+            in_effect(&wishes, Timestamp::from_millis(second * 1_000)).map(|wish| wish.at.millis() / 1_000)
+        };
+        assert_eq!([5, 10, 25, 35, 45, 60].map(since), [None, Some(10), Some(10), Some(20), None, Some(50)]);
+    }
+}

@@ -18,6 +18,8 @@ pub(super) struct WaitReasons {
     pub(super) gives_up: Option<Timestamp>,
     pub(super) hold: Option<Hold>,
     pub(super) step_hold: Option<StepHold>,
+    /// Why the campaign is paused, if it is.
+    pub(super) paused: Option<String>,
     pub(super) server: bool,
     /// When a server began to doubt that the provider's webhooks arrive.
     pub(super) deaf: Option<Timestamp>,
@@ -52,6 +54,7 @@ pub(super) async fn of(
         gives_up,
         hold,
         step_hold,
+        paused: batch.why().filter(|_| batch.state == BatchState::Paused),
         server: !nodes.is_empty(),
         deaf: store.links().await?.iter().filter_map(|link| link.doubt).map(|(since, _)| since).min(),
         queue: store.tallies(batch.id).await?.get(present.step, Count::Queued),
@@ -156,7 +159,7 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
         );
     }
     match (batch, &waiting.hold) {
-        (BatchState::Paused, _) => "The campaign is paused: nothing is sent until it is resumed.".to_owned(),
+        (BatchState::Paused, _) => paused(waiting.paused.as_deref(), plan),
         (BatchState::Scheduled, _) => "The campaign has not started.".to_owned(),
         (_, Some(hold)) => {
             let what = match hold.template.as_str() {
@@ -191,6 +194,17 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
     }
 }
 
+/// Why a paused campaign sends nothing, and what to do about a limit that may have paused it.
+fn paused(why: Option<&str>, plan: &Plan) -> String {
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let raise = match (plan.limits.budget, plan.limits.messages) {
+        (None, None) => "",
+        (Some(_), _) => " If its budget is used up, first raise it with `volley campaign set --budget`.",
+        (None, Some(_)) => " If its limit is used up, first raise it with `volley campaign set --max-messages`.",
+    };
+    format!("The campaign is paused{why}: nothing is sent until it is resumed with `volley campaign resume`.{raise}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +227,7 @@ mod tests {
             gives_up: None,
             hold: None,
             step_hold: None,
+            paused: None,
             server,
             deaf: deaf.map(at),
             queue: 0,
@@ -250,6 +265,7 @@ mod tests {
             gives_up: None,
             hold: None,
             step_hold: None,
+            paused: None,
             server: true,
             deaf: None,
             queue: 1,
@@ -260,5 +276,17 @@ mod tests {
         };
         assert!(says(0).contains("It is not due yet"), "{}", says(0));
         assert!(says(1).contains("backs off after a failed try"), "{}", says(1));
+    }
+
+    #[test]
+    fn a_message_of_a_campaign_at_its_budget_says_what_to_raise() {
+        let mut plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
+        let why = "the campaign has spent 0.98 of its budget of 1.00 EUR";
+        assert!(!paused(Some(why), &plan).contains("campaign set"));
+        plan.limits.budget = "1".parse().ok();
+        let says = paused(Some(why), &plan);
+        for part in [why, "campaign set --budget", "campaign resume"] {
+            assert!(says.contains(part), "{says}");
+        }
     }
 }

@@ -345,6 +345,10 @@ async fn commands_put_people_out_let_them_back_and_say_what_came_of_it() {
     let nobody = world.volley(&["opt-out", "add", "nonsense"]).await;
     assert_eq!(nobody.status.code(), Some(1));
     assert!(nobody.stderr.contains("nonsense"), "{}", nobody.stderr);
+    // An argument has no line and no column.
+    let bare = world.volley(&["opt-out", "add", "123", "+6591000004"]).await;
+    assert!(bare.stderr.contains("1 entry could not be read: \"123\": The number is national"), "{}", bare.stderr);
+    assert!(!bare.stderr.contains("olumn"), "{}", bare.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

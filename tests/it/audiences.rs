@@ -133,14 +133,17 @@ fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
     write(folder, "people.csv", "Mobile\n+6581234567\n+658123\n+6581234569\n+6581234567\n+6581234570\n");
     write(folder, "more.csv", "Mobile\n+6581234570\n+6581234571\n");
     with_lane(folder);
+    let counts = std::cell::Cell::new((0, 0));
     let launch = |name: &str, audience: &str| {
         write(folder, "campaign.toml", &later(name, audience));
-        run(folder, &["campaign", "launch", "campaign.toml"]).ended(0);
+        let launched = run(folder, &["campaign", "launch", "campaign.toml", "--json"]).ended(0).json();
+        counts.set((launched["rejected"].as_u64().unwrap(), launched["opted_out"].as_u64().unwrap()));
         run(folder, &["campaign", "report", name, "--json"]).ended(0).json()["left_out"].clone()
     };
     run(folder, &["opt-out", "add", "+6581234569"]).ended(0);
     let of_file = launch("of a file", "\"people.csv\"");
     assert_eq!(of_file, serde_json::json!({ "duplicate": 1, "opted out": 1, "too short": 1 }));
+    assert_eq!(counts.get(), (2, 1), "a recipient who opted out is no rejected row");
     run(folder, &["audience", "import", "more.csv", "--name", "more"]).ended(0);
     assert_eq!(launch("of an audience", "\"more\""), Value::Null);
     let of_both = launch("of both", "[\"people.csv\", \"more\"]");

@@ -102,6 +102,21 @@ fn a_draft_is_moved_renamed_and_deleted() {
 }
 
 #[test]
+fn a_plan_warns_once_of_a_clock_change_at_the_start() {
+    let folder = installation();
+    let at = folder.path();
+    for zone in ["Europe/Berlin", "recipient"] {
+        let text = format!(
+            "name = \"Spring\"\nnumbers = [\"+4915123456789\"]\nat = \"2099-03-29T02:30\"\ntime_zone = \"{zone}\"\n\
+             [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n"
+        );
+        std::fs::write(at.join("spring.toml"), text).unwrap();
+        let shown = run(at, &["campaign", "plan", "spring.toml"]).ended(0).stdout;
+        assert_eq!(shown.matches("the clock is put forward").count(), 1, "{zone}: {shown}");
+    }
+}
+
+#[test]
 fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
     let folder = installation();
     let at = folder.path();
@@ -172,6 +187,8 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     assert_eq!(show["obstacles"][0]["kind"], "limit used up", "{show}");
     let doctor = site.volley(&["doctor"]).await.stdout;
     assert!(doctor.contains("volley campaign set promo --max-messages MORE"), "{doctor}");
+    let report = site.volley(&["campaign", "report", "promo"]).await.stderr;
+    assert!(report.contains("volley campaign set promo --max-messages MORE"), "{report}");
     site.volley(&["campaign", "pause", "promo", "--step", "1", "--json"]).await.json();
     let refused = site.volley(&["campaign", "resume", "promo"]).await;
     assert!(!refused.status.success(), "{}", refused.stdout);

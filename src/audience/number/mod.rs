@@ -42,6 +42,8 @@ pub(super) struct CellExtras {
     pub(super) untold: bool,
     /// A country is given, but the number is of another one, by a calling code without a `+`.
     pub(super) foreign: bool,
+    /// A country is given, but the national number is of another one that shares its calling code.
+    pub(super) neighbor: bool,
 }
 
 /// How a cell states the country of its number.
@@ -239,11 +241,16 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
         Home::Coded(region) | Home::Any(region) => region,
         Home::Missing | Home::National | Home::Unreadable => None,
     };
-    let not_national = match region.map(|region| existing_at_home(digits, region)) {
-        Some(Ok(number)) => return Ok(number),
-        Some(Err(reason)) => Some(reason),
-        None => None,
-    };
+    let mut not_national = None;
+    if let Some(region) = region {
+        match existing_at_home(digits, region) {
+            Ok(number) => {
+                let neighbor = Plans::shared().country(region).is_some_and(|country| country != number.country);
+                return Ok(Number { beside: CellExtras { neighbor, ..number.beside }, ..number });
+            }
+            Err(reason) => not_national = Some(reason),
+        }
+    }
     // This comes after the national reading: `0011` is the international prefix of Australia, not `00` and America's code.
     if let Some(number) = after_international_prefix(digits, region) {
         return Ok(number);

@@ -79,6 +79,10 @@ impl Plans {
         self.countries.get(&country).copied()
     }
 
+    pub(super) fn country(&self, region: Region) -> Option<Country> {
+        self.regions.get(&region).map(|plan| plan.country)
+    }
+
     /// The region of a calling code, written as `65`, `+65` or `0065`; the main region if several share the code.
     pub(super) fn of_calling_code(&self, code: &str) -> Option<Region> {
         let digits = code.strip_prefix('+').or_else(|| code.strip_prefix("00")).unwrap_or(code);

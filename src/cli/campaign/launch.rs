@@ -31,7 +31,8 @@ const CONNECT_TIMEOUT: Span = Span::from_secs(5);
 pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
-    /// Start at this time instead of now: 2026-12-01T09:00, in the file's time_zone or with an offset.
+    /// Start at this time instead of now: 2026-12-01T09:00 or '2026-12-01 09:00' in the file's time_zone, or with an
+    /// offset, 2026-12-01T09:00+08:00 or 2026-12-01T01:00Z.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Create it as a draft; nothing is sent before `campaign start`.
@@ -63,6 +64,7 @@ pub(super) struct LaunchShown<'a> {
     state: BatchState,
     messages: u32,
     rejected: u64,
+    opted_out: u64,
     duplicates_across: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,
@@ -77,6 +79,7 @@ impl<'a> LaunchShown<'a> {
             state,
             messages: launched.messages,
             rejected: launched.rejected,
+            opted_out: launched.opted_out,
             duplicates_across: launched.across,
             starts_at: launched.starts_at.map(|at| at.rfc3339()),
             warnings: warnings.iter().map(WarningShown::new).collect(),
@@ -142,7 +145,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     }
     let name = shell(&launched.name);
     let config = context.config_flag();
-    if launched.rejected > 0 {
+    if launched.rejected + launched.opted_out > 0 {
         let file = shell(&args.file.display().to_string());
         out::talk(format_args!("To see which rows were left out, and why: volley{config} campaign plan {file}"));
     }
@@ -216,6 +219,9 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     }
     if launched.across > 0 {
         rejects.push_str(&format!(" ({} across sources)", of(launched.across, "duplicate", "duplicates")));
+    }
+    if launched.opted_out > 0 {
+        rejects.push_str(&format!(", {} opted out", of(launched.opted_out, "recipient", "recipients")));
     }
     let messages = of(launched.messages, "message", "messages");
     let is = if state == BatchState::Draft { "is a" } else { "is" };

@@ -166,7 +166,6 @@ struct PlanShown<'a> {
     hold_paid_when: Option<StopRule>,
     steps: Vec<StepShown<'a>>,
     warnings: Vec<WarningShown<'a>>,
-    notes: &'a [String],
     problems: [ProblemShown<'a>; 0],
 }
 
@@ -221,7 +220,6 @@ impl<'a> PlanShown<'a> {
             hold_paid_when: plan.hold_paid_when,
             steps: steps.collect(),
             warnings: warnings.iter().map(WarningShown::new).collect(),
-            notes: &schedule.notes,
             problems: [],
         }
     }
@@ -351,7 +349,6 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
         }
     }
     lines.extend(warnings.iter().map(|warning| format!("  {} {warning}", paint.so_so("•"))));
-    lines.extend(schedule.notes.iter().map(|note| format!("  {} {note}", paint.so_so("•"))));
     lines
 }
 

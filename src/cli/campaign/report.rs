@@ -5,8 +5,10 @@ use serde::Serialize;
 use clap::ValueEnum;
 
 use super::find;
+use crate::campaign::used_up;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
+use crate::cli::used_up::sentence;
 use crate::cli::watch::{fell_back, outcome_notes, took};
 use crate::cli::words::{bar, count, count_or_dash, each, list, of, percent, shell, span};
 use crate::cli::{CommandContext, Exit, progress};
@@ -40,6 +42,7 @@ pub(in crate::cli) struct Args {
 enum By {
     Country,
     Code,
+    Both,
 }
 
 /// The report with the requested breakdowns, for JSON.
@@ -96,7 +99,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
             counted?.unwrap_or_default()
         }
     };
-    let (countries, codes) = (args.by.contains(&By::Country), args.by.contains(&By::Code));
+    let is_by = |wanted: By| args.by.iter().any(|by| [wanted, By::Both].contains(by));
+    let (countries, codes) = (is_by(By::Country), is_by(By::Code));
     if args.json {
         out::json(&ReportWithBreakdown {
             whole: ReportShown::new(&report, &batch),
@@ -112,6 +116,10 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         if codes {
             out::lines(by_code(&parts.codes, paint))?;
         }
+    }
+    if !args.json && batch.state == BatchState::Paused {
+        let limit = used_up(store.as_ref(), &batch).await?.into_iter().find(|limit| limit.step.is_none());
+        limit.iter().for_each(|limit| out::talk(sentence(limit, &report.name)));
     }
     Ok(if args.strict && is_incomplete(&report) { Exit::Incomplete } else { Exit::Done })
 }

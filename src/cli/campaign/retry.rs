@@ -18,7 +18,8 @@ pub(in crate::cli) struct Args {
     /// Name of the new campaign; by default the same name with a number appended.
     #[arg(long, value_parser = crate::cli::audience::name)]
     name: Option<String>,
-    /// Start at this time instead of now: 2026-12-01T09:00, in the campaign's time zone or with an offset.
+    /// Start at this time instead of now: 2026-12-01T09:00 or '2026-12-01 09:00' in the campaign's time zone, or with
+    /// an offset, 2026-12-01T09:00+08:00 or 2026-12-01T01:00Z.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Create it as a draft; nothing is sent before `campaign start`.
@@ -43,17 +44,21 @@ pub(in crate::cli) struct Retry {
 
 /// Sends to the recipients with the given outcomes.
 pub(super) async fn retry(context: &CommandContext, retry: Retry) -> anyhow::Result<Exit> {
-    let outcomes: BTreeSet<Outcome> = retry.outcomes.into_iter().collect();
-    if outcomes.contains(&Outcome::Silent) || outcomes.contains(&Outcome::Unknown) {
-        out::talk("Silent and unknown recipients may have received the message: some may get it twice.");
-    }
-    if outcomes.contains(&Outcome::Reached) {
-        out::talk("Reached recipients have received the message, and get it a second time.");
-    }
-    if outcomes.contains(&Outcome::Skipped) {
-        out::talk("Skipped recipients are skipped again, unless the reason no longer applies.");
-    }
-    run(context, retry.args, Some(outcomes)).await
+    run(context, retry.args, Some(retry.outcomes.into_iter().collect())).await
+}
+
+/// What operators should know about sending again to the recipients with these outcomes.
+fn notes_on(outcomes: &BTreeSet<Outcome>) -> impl Iterator<Item = &'static str> {
+    let has = |wanted: &[Outcome]| wanted.iter().any(|outcome| outcomes.contains(outcome));
+    let notes = [
+        (
+            has(&[Outcome::Silent, Outcome::Unknown]),
+            "Silent and unknown recipients may have received the message: some may get it twice.",
+        ),
+        (has(&[Outcome::Reached]), "Reached recipients have received the message, and get it a second time."),
+        (has(&[Outcome::Skipped]), "Skipped recipients are skipped again, unless the reason no longer applies."),
+    ];
+    notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note)
 }
 
 /// Sends to all recipients.
@@ -74,6 +79,8 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
         error => anyhow::Error::from(error),
     })?;
     let before = store.plan(batch.id).await?;
+    // A repetition that was refused has nothing to note.
+    again.outcomes.iter().flat_map(notes_on).for_each(out::talk);
     if args.json {
         out::json(&launch::LaunchShown::new(&launched, launched.state, &[]))?;
     } else {

@@ -74,7 +74,7 @@ fn template(mut table: Table<'_>) -> Option<TemplateContent> {
     let body = table.texts("body");
     let header = table.table("header").map(|keys| header(table.inner("template, header ", keys)));
     let mut buttons = Vec::new();
-    for keys in table.tables("buttons") {
+    for keys in table.tables("buttons").unwrap_or_default() {
         buttons.push(button(table.inner("template, buttons ", keys)));
     }
     table.finish(TEMPLATE_NOT_BUILT);

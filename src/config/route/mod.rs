@@ -11,6 +11,7 @@ mod table;
 use serde_json::{Map, Value};
 
 pub use problem::Problem;
+pub(super) use step::STEP_KEYS;
 pub(super) use step::unknown_country;
 pub use step::{DraftStep, Wanted, countries_named, steps};
 pub use table::{NotBuilt, Table};
@@ -47,8 +48,11 @@ pub(super) fn read(
     settings: &mut Vec<Setting>,
 ) -> Result<Vec<Route>, Error> {
     let Some(Written { source, tables }) = written else { return Ok(Vec::new()) };
-    let shape =
-        || Error::Shape { place: source.clone(), name: "route".to_owned(), wanted: "a repeated section, [[route]]" };
+    let shape = || Error::Shape {
+        place: source.clone(),
+        name: "route".to_owned(),
+        wanted: "a repeated section with double brackets, [[route]]",
+    };
     let Value::Array(tables) = to_json(tables.clone()) else { return Err(shape()) };
     let (mut routes, mut problems) = (Vec::<Route>::new(), Vec::new());
     for (place, keys) in tables.into_iter().enumerate() {
@@ -86,7 +90,7 @@ fn route(keys: Map<String, Value>, sub_account: Option<&str>, lanes: &[Lane], pr
         table.wrong("default", "a default route needs a subaccount; add sub_account = \"…\" here or under [provider]");
     }
     let steps = steps(&mut table);
-    table.finish(&[]);
+    table.finish_beside_steps("[[route.step]]", &[]);
     Route { name, sub_account, is_default, steps }
 }
 

@@ -65,12 +65,35 @@ impl Wanted {
     }
 }
 
+/// The keys of a step.
+pub(in crate::config) const STEP_KEYS: &[&str] = &[
+    "channel",
+    "lane",
+    "lanes",
+    "fallback_after",
+    "success_status",
+    "receipt_window",
+    "ttl",
+    "leave_within",
+    "on_tier_spent",
+    "quiet_hours",
+    "send_window",
+    "only",
+    "skip_when",
+    "max_messages",
+    "budget",
+    "text",
+    "source",
+    "encoding",
+    "template",
+];
+
 const STEP_NOT_BUILT: &[NotBuilt] = &[("countries", "write `only` or `skip_when`")];
 
 /// Reads the steps of a campaign or of a route, in their order.
 pub fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
     let mut found = Vec::new();
-    let tables = table.tables("step");
+    let Some(tables) = table.tables("step") else { return found };
     if tables.len() > usize::from(StepIndex::COUNT_MAX) {
         let sentence =
             format!("{} steps are more than the {} allowed; remove some", tables.len(), StepIndex::COUNT_MAX);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
+use super::step::STEP_KEYS;
 use crate::config::hint;
 use crate::domain::{Span, StepIndex};
 
@@ -170,9 +171,10 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub fn tables(&mut self, key: &'static str) -> Vec<Map<String, Value>> {
-        let tables = match self.take(key) {
-            None => return Vec::new(),
+    /// Reads a list of tables; `None` after a reported problem.
+    pub fn tables(&mut self, key: &'static str) -> Option<Vec<Map<String, Value>>> {
+        let tables: Option<Vec<_>> = match self.take(key) {
+            None => Some(Vec::new()),
             Some(Value::Array(values)) => values
                 .into_iter()
                 .map(|value| match value {
@@ -182,10 +184,10 @@ impl<'a> Table<'a> {
                 .collect(),
             Some(_) => None,
         };
-        tables.unwrap_or_else(|| {
-            self.wrong(key, "must be a list of tables");
-            Vec::new()
-        })
+        if tables.is_none() {
+            self.wrong(key, format_args!("must be a list of tables, each with double brackets: [[{key}]]"));
+        }
+        tables
     }
 
     /// Refuses every key that was not read, so that none is ignored.
@@ -199,5 +201,15 @@ impl<'a> Table<'a> {
                 }
             }
         }
+    }
+
+    /// The same for a table that has steps, under this header: a key of a step is said to belong there.
+    pub fn finish_beside_steps(mut self, header: &str, not_built: &[NotBuilt]) {
+        for key in STEP_KEYS {
+            if !self.known.contains(key) && self.left.remove(*key).is_some() {
+                self.wrong(key, format_args!("belongs to a step; move it into a {header}"));
+            }
+        }
+        self.finish(not_built);
     }
 }

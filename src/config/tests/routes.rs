@@ -86,6 +86,20 @@ fn all_problems_of_a_route_are_listed_with_step_and_key() {
 }
 
 #[test]
+fn a_key_of_a_step_beside_the_steps_is_sent_there() {
+    let error = with(&ROUTE.replace("default = true", "default = true\nlane = \"promo\"")).unwrap_err().to_string();
+    assert!(error.contains("route codes, lane: belongs to a step; move it into a [[route.step]]"), "{error}");
+    // The list has every key that a step reads.
+    let error = with(&ROUTE.replace("text =", "zzz = 1\ntext =")).unwrap_err().to_string();
+    let (_, known) = error.split_once("zzz: unknown key; use one of ").unwrap();
+    let mut known: Vec<&str> = known.trim().split(", ").collect();
+    let mut listed = route::STEP_KEYS.to_vec();
+    known.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(known, listed);
+}
+
+#[test]
 fn route_names_and_the_default_of_a_subaccount_are_unique() {
     let other = ROUTE.replace("\"codes\"", "\"others\"");
     let error = with(&format!("{ROUTE}{other}")).unwrap_err().to_string();
@@ -98,7 +112,7 @@ fn route_names_and_the_default_of_a_subaccount_are_unique() {
 #[test]
 fn a_route_is_a_repeated_section_of_the_file_only() {
     let error = with("[route]\nname = \"x\"").unwrap_err().to_string();
-    assert!(error.contains("`route` must be a repeated section, [[route]]"), "{error}");
+    assert!(error.contains("`route` must be a repeated section with double brackets, [[route]]"), "{error}");
     let error = with("[[rout]]\nname = \"x\"").unwrap_err().to_string();
     assert!(error.contains("unknown section `rout`; did you mean `route`?"), "{error}");
     let error = read_env(TWO, &[("VOLLEY_ROUTE_CODES_DEFAULT", "true")]).unwrap_err().to_string();

@@ -28,7 +28,7 @@ fn a_stretch_parses_in_many_spellings_and_prints_in_one() {
         ("monday-friday 9:00 - 18:00", "Mon-Fri 09:00-18:00"),
         ("Sat, Sun 10:00–14:00", "Sat,Sun 10:00-14:00"),
         ("Fri-Mon 10:00-14:00", "Mon,Fri-Sun 10:00-14:00"),
-        ("daily 00:00-24:00", ""),
+        ("daily 00:00-24:00", "00:00-24:00"),
         ("Mon-Wed,Fri 08:30-24:00 asia/singapore", "Mon-Wed,Fri 08:30-24:00 Asia/Singapore"),
     ] {
         match text.parse::<Stretch>() {
@@ -39,7 +39,26 @@ fn a_stretch_parses_in_many_spellings_and_prints_in_one() {
     for wrong in ["", "21", "21:00", "21:00-", "25:00-08:00", "09:60-10:00", "Foo 09:00-10:00", "09:00-18:00 Mon-Fri"] {
         assert!(wrong.parse::<Stretch>().is_err(), "{wrong}");
     }
-    assert!(matches!("08:00-08:00".parse::<Stretch>(), Err(InvalidStretch::Whole(_))));
+    for wrong in ["08:00-08:00", "00:00-00:00", "24:00-24:00", "24:00-00:00"] {
+        assert!(matches!(wrong.parse::<Stretch>(), Err(InvalidStretch::Whole(_))), "{wrong}");
+    }
+}
+
+#[test]
+fn a_window_of_the_whole_day_limits_nothing() {
+    let singapore = zone("Asia/Singapore");
+    // A Friday.
+    let now = at("2026-12-04T10:30:00Z");
+    let daily = hours(&["00:00-24:00"], &[]);
+    assert!(daily.are_all() && !daily.are_theirs());
+    assert_eq!((daily.open_from(now, singapore), daily.open_until(now, singapore)), (Some(now), None));
+    // On some days it is a window like any other: closed from Saturday to Sunday.
+    let weekdays = hours(&["Mon-Fri 00:00-24:00"], &[]);
+    assert!(!weekdays.are_all());
+    let saturday = at("2026-12-04T16:00:00Z");
+    assert_eq!(weekdays.open_until(now, singapore), Some(saturday));
+    assert_eq!(weekdays.open_from(saturday, singapore), Some(at("2026-12-06T16:00:00Z")));
+    assert_eq!(hours(&[], &["00:00-24:00"]).open_from(now, singapore), None);
 }
 
 #[test]
