@@ -1,8 +1,11 @@
 //! Single messages join a batch for an hour. Then it closes and ends like any other batch.
 
+use std::sync::Arc;
+
 use super::small::{World, recipient};
+use crate::book::Book;
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Channel, Country, Fields, Plan, Recipient, Span, Step};
+use crate::domain::{BatchId, BatchState, Channel, Country, Fields, Plan, Recipient, Span, Step, Timestamp};
 use crate::report::Report;
 
 fn plan() -> Plan {
@@ -89,4 +92,17 @@ async fn a_cancelled_batch_takes_no_messages_and_the_next_batch_does() {
     world.node.keep_house().await.unwrap();
     assert_eq!(world.sent(), [(next, 0), (next, 1)]);
     assert_eq!(world.state_of(batch).await, BatchState::Cancelled);
+}
+
+#[tokio::test]
+async fn an_open_batch_stays_in_play_for_a_late_join() {
+    let world = World::begin().await;
+    let (open, _) = world.joins(0..1).await;
+    let launched = world.launch(2, "").await.batch;
+    let closes = world.store.batch(open).await.unwrap().unwrap().open_until.unwrap();
+    let book = Book::new(Arc::clone(&world.store));
+    let open = book.get(open).await.unwrap().unwrap();
+    assert!(open.is_open(closes) && open.is_open(closes + Span::from_millis(4_999)));
+    assert!(!open.is_open(closes + Span::from_secs(5)));
+    assert!(!book.get(launched).await.unwrap().unwrap().is_open(Timestamp::default()));
 }

@@ -1,7 +1,6 @@
 //! Tests joins: messages join an open batch of their plan, and begin one if none is open.
 
 use super::*;
-use crate::book::Book;
 use crate::domain::{Count, OptOutSource, Outcome, SkipReason};
 use crate::events::Origin;
 use crate::store::{Amendment, Joined, Joining, OptOut, Whom};
@@ -16,7 +15,6 @@ for_every_store!(
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
     a_batch_that_was_opened_in_the_future_is_not_joined,
     a_launched_batch_is_never_joined,
-    an_open_batch_stays_in_play_for_a_late_join,
     a_recipient_who_joined_meanwhile_is_not_erased,
 );
 
@@ -165,16 +163,6 @@ async fn a_launched_batch_is_never_joined(desk: Desk) {
 }
 
 /// A join may read its clock before the close, and wait for the writer until after it.
-async fn an_open_batch_stays_in_play_for_a_late_join(desk: Desk) {
-    let (open, launched) = (desk.joined(0..1).await.batch, desk.batch_of(2).await);
-    let book = Book::new(Arc::clone(&desk.store));
-    let open = book.get(open).await.unwrap().unwrap();
-    let closes = at(60);
-    assert!(open.is_open(closes) && open.is_open(closes + Span::from_millis(4_999)));
-    assert!(!open.is_open(closes + Span::from_secs(5)));
-    assert!(!book.get(launched).await.unwrap().unwrap().is_open(at(0)));
-}
-
 /// The caller knows the number of messages from an earlier look, and nothing about a batch that opened since.
 async fn a_recipient_who_joined_meanwhile_is_not_erased(desk: Desk) {
     let joined = desk.joined(0..3).await;
