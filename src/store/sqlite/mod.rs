@@ -143,6 +143,9 @@ impl Sqlite {
             Some(path) => SqliteConnectOptions::new().filename(path).create_if_missing(true),
         };
         let options = settings(options);
+        if let Some(path) = &path {
+            paths::create_private(path);
+        }
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
         let serve_file = Arc::new(ServeFile::beside(path.as_deref()));
         let lock =

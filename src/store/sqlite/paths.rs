@@ -53,6 +53,16 @@ const fn links(_: &Path) -> u64 {
     0
 }
 
+/// Creates a missing file so that only its owner can read it: it will hold every number. SQLite gives its log the same
+/// permissions. Whatever prevents it also prevents the opening, which reports it.
+pub(super) fn create_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
+}
+
 /// The path of a file beside the database: its path with `suffix` appended.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
