@@ -233,5 +233,18 @@ pub(super) fn look_back(at: &Path, report: &Value) {
     let (_, umid) = shown.split_once("accepted it as ").unwrap();
     let umid = umid.split_whitespace().next().unwrap();
     assert_eq!(run(at, &["message", "explain", umid, "--json"]).ended(0).json()["message"], id);
+    let watched = run(at, &["campaign", "watch", name, "--json"]).ended(0).json();
+    assert_eq!(watched["reached"], report["outcomes"]["reached"]);
+    for (watched, reported) in watched["steps"].as_array().unwrap().iter().zip(report["steps"].as_array().unwrap()) {
+        for key in ["step", "channel", "handed_over", "delivered", "reached", "fell_back"] {
+            assert_eq!(watched[key], reported[key], "{key}");
+        }
+    }
+    let lanes: Vec<&str> =
+        watched["lanes"].as_array().unwrap().iter().map(|lane| lane["lane"].as_str().unwrap()).collect();
+    assert_eq!(lanes.len(), report["steps"].as_array().unwrap().len(), "{lanes:?}");
+    assert!(chrono::DateTime::parse_from_rfc3339(watched["at"].as_str().unwrap()).is_ok(), "{watched}");
+    let line = run(at, &["campaign", "watch", name]).ended(0).stdout;
+    assert!(line.contains(&format!("{} reached", watched["reached"])), "{line}");
     run(at, &["campaign", "cancel", name]).ended(1).says(&["cannot be cancelled", "every message has its outcome"]);
 }
