@@ -10,7 +10,7 @@ use serde_json::Value;
 use volley::domain::{AttemptId, MessageId, StepIndex};
 
 #[cfg(unix)]
-use super::cli::interrupt;
+use super::cli::{interrupt, serve};
 use super::cli::{Ran, installation, ran, run, volley};
 
 const NAME: &str = "November promo";
@@ -210,6 +210,27 @@ fn beside_a_server_that_runs_nobody_says_that_it_would_not_start() {
     server.wait().unwrap();
     assert!(said.contains("running, last seen") && said.contains("with values that are missing here"), "{said}");
     assert!(!said.contains("would not start"), "{said}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_lane_that_no_server_has_reported_yet_is_no_missing_server() {
+    let folder = installation();
+    let at = folder.path();
+    let show = ["lane", "show", "late"];
+    let (mut server, _) = serve(at, &[]);
+    // The running server does not know this lane, and so never reports it.
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    std::fs::write(at.join("volley.toml"), format!("{config}\n[[lane]]\nname = \"late\"\nchannel = \"RCS\"\n"))
+        .unwrap();
+    let said = run(at, &show).ended(0).stdout;
+    let json = run(at, &[&show[..], &["--json"]].concat()).ended(0).json();
+    interrupt(&server);
+    server.wait().unwrap();
+    assert!(said.contains("running, but it has reported nothing for this lane yet"), "{said}");
+    assert_eq!((&json["server"], &json["now"]), (&Value::Bool(true), &Value::Null));
+    let said = run(at, &show).ended(0).stdout;
+    assert!(said.contains("not running, so nothing is sent"), "{said}");
 }
 
 #[test]
