@@ -234,6 +234,27 @@ fn a_lane_that_no_server_has_reported_yet_is_no_missing_server() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_killed_server_is_reported_at_once_with_what_to_do() {
+    let folder = installation();
+    let at = folder.path();
+    let (mut server, _) = serve(at, &[]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let said = run(at, &["doctor"]).stdout;
+    for part in ["the last server ended without stopping, last seen 2", " ago)", "start `volley serve`: it recovers"] {
+        assert!(said.contains(part), "{part:?} is missing in {said}");
+    }
+    let lane = run(at, &["lane", "show", "sms"]).ended(0).stdout;
+    assert!(lane.contains("not running, so nothing is sent"), "{lane}");
+    // The next server continues, and stops in good order.
+    let (mut server, _) = serve(at, &[]);
+    interrupt(&server);
+    server.wait().unwrap();
+    assert!(!run(at, &["doctor"]).stdout.contains("ended without stopping"));
+}
+
+#[test]
 fn the_samples_need_nothing_but_the_practice_provider() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let checked = run(&samples, &["config", "check", "--json"]).ended(0).json();
