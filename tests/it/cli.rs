@@ -291,7 +291,10 @@ fn a_draft_is_tried_out_started_and_held_step_by_step() {
     let shown = run(at, &["campaign", "show", name, "--json"]).ended(0).json();
     let kinds: Vec<_> = shown["obstacles"].as_array().unwrap().iter().map(|found| found["kind"].clone()).collect();
     assert!(kinds.contains(&Value::from("step held")), "{shown}");
-    assert!(shown["left_by"].is_string() && shown["bottleneck"].is_string(), "{shown}");
+    for key in ["left_by", "bottleneck", "finished_by", "settled_by"] {
+        assert!(shown[key].is_string(), "{key}: {shown}");
+    }
+    assert!(shown["settled_by"].as_str() > shown["finished_by"].as_str(), "{shown}");
     let said = run(at, &["campaign", "show", name]).ended(0).stdout;
     assert!(said.contains("step 3, SMS, is paused by ann") && said.contains("--step 3"), "{said}");
     // Whoever lets the campaign go on means all of it.

@@ -9,9 +9,9 @@ use std::process::Stdio;
 use serde_json::Value;
 use volley::domain::{AttemptId, MessageId, StepIndex};
 
+use super::cli::{Ran, installation, ran, run, volley};
 #[cfg(unix)]
 use super::cli::{interrupt, serve};
-use super::cli::{Ran, installation, ran, run, volley};
 
 const NAME: &str = "November promo";
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::campaign::used_up;
+use crate::campaign::{settled_by, used_up};
 use crate::cli::CommandContext;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
@@ -37,6 +37,8 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) forecast: Option<Forecast>,
     /// When the last message will be submitted if every message falls back at every step.
     pub(in crate::cli) finished_by: Option<Timestamp>,
+    /// When every message will have its outcome at the latest, if that is known.
+    pub(in crate::cli) settled_by: Option<Timestamp>,
     /// Deadlines in a gap, in which no receipt could be taken.
     pub(in crate::cli) waived: Option<Waived>,
     /// A gap whose receipts the provider still repeats; deadlines wait for them.
@@ -153,6 +155,16 @@ impl<'a> Watcher<'a> {
         let makes_forecast = self.has_forecast && has_queued && !is_unwritable;
         let foreseen = if makes_forecast { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
         let (forecast, finished_by) = foreseen;
+        let last_submission = match batch.state {
+            BatchState::Running | BatchState::Scheduled => match &forecast {
+                Some(forecast) if !is_held && forecast.left_behind.is_empty() => {
+                    finished_by.max(Some(forecast.done_at))
+                }
+                Some(_) | None => None,
+            },
+            _ => batch.finished_at.max(batch.cancelled_at),
+        };
+        let settled_by = last_submission.and_then(|last| settled_by(&self.plan, &tallies, batch.state, last));
         let waived = Waived::read(store, &self.context.config, &self.plan, &tallies, at).await?;
         // Without a next deadline, no deadline waits.
         let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
@@ -172,6 +184,7 @@ impl<'a> Watcher<'a> {
             next_due,
             forecast,
             finished_by,
+            settled_by,
             waived,
             repeated,
         })

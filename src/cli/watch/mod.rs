@@ -21,7 +21,7 @@ use crate::report::{FellBack, StepReport};
 use crate::store::{Batch, Store};
 
 pub(super) use look::{LaneRate, Look, Watcher};
-pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes};
+pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes, settled_by};
 
 /// The time between two looks into the store.
 const LOOK: Span = Span::from_millis(250);
@@ -229,6 +229,9 @@ pub(super) struct Shown<'a> {
     /// When the last message will be submitted if every message falls back at every step.
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_by: Option<String>,
+    /// When every message will have its outcome at the latest, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_by: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left_behind: &'a [NotSent],
     obstacles: Vec<ObstacleShown>,
@@ -288,6 +291,7 @@ impl<'a> Shown<'a> {
             left_by: foreseen.filter(|all| all.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
             bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
             finished_by: look.finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
+            settled_by: look.settled_by.map(Timestamp::rfc3339),
             left_behind: foreseen.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
             waived: look.waived.as_ref(),

@@ -214,7 +214,16 @@ fn progress(look: &Look) -> String {
             _ => String::new(),
         });
     }
+    parts.extend(settled_by(look));
+    parts.retain(|part| !part.is_empty());
     parts.join(" · ")
+}
+
+/// `all outcomes are known by 2026-12-03 14:30 (in 2 days) at the latest, when the last receipt window closes`.
+pub(in crate::cli) fn settled_by(look: &Look) -> Option<String> {
+    let at = look.settled_by.filter(|at| *at > look.at)?;
+    let (at, left) = (format_time(at, look.report.zone), about(at.since(look.at)));
+    Some(format!("all outcomes are known by {at} (in {left}) at the latest, when the last receipt window closes"))
 }
 
 fn reached(report: &Report) -> i64 {
@@ -272,6 +281,13 @@ pub(super) fn line(look: &Look) -> String {
             count(look.report.delivered_twice)
         ));
     }
+    // Until then the forecast changes from look to look.
+    let has_end = look.batch.state == BatchState::Finished || look.batch.state.is_cancelled();
+    parts.extend(
+        look.settled_by
+            .filter(|_| has_end)
+            .map(|by| format!("all outcomes are known by {} at the latest", format_time(by, look.report.zone))),
+    );
     parts.extend(gaps(look));
     for obstacle in look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::NoServer)) {
         parts.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name, look.at)));
