@@ -4,6 +4,7 @@ use super::area::{self, AreaCodes, Joined};
 use super::block::Row;
 use super::evidence::{Evidence, by_content, by_name};
 use super::number::{self, Home, Number};
+use super::outputs::AFTER;
 use super::read::Reading;
 use super::{Reason, names};
 use crate::domain::{Meaning, column_key};
@@ -14,6 +15,8 @@ pub struct Columns {
     /// The index of the first column in a row: cells left of the table do not belong to it.
     left: usize,
     names: Vec<String>,
+    /// The number of columns after them that Volley has added to a file of rejected rows. They belong to no recipient.
+    added: usize,
     number: usize,
     country: Option<usize>,
     client_message_id: Option<usize>,
@@ -31,6 +34,16 @@ pub struct Columns {
     takes_all: bool,
     /// Whether the file is a sheet, in which no stray delimiter can shift the cells of a row.
     is_of_sheet: bool,
+}
+
+/// The number of columns before `end` that Volley has added to a file of rejected rows: their names are Volley's, and
+/// their reasons too.
+fn added<'a, I: Iterator<Item = Row<'a>>>(end: usize, header: Option<Row<'a>>, data: &dyn Fn() -> I) -> usize {
+    let Some((header, first)) = header.zip(end.checked_sub(AFTER.len())) else { return 0 };
+    let is_named = AFTER.iter().enumerate().all(|(index, name)| header.cell(first + index).trim() == *name);
+    let reasons = || data().map(|row| row.cell(end - 1).trim()).filter(|cell| !cell.is_empty());
+    let is_reason = |cell: &str| Reason::ALL.iter().any(|reason| reason.as_str() == cell);
+    if is_named && reasons().next().is_some() && reasons().all(is_reason) { AFTER.len() } else { 0 }
 }
 
 /// Why the columns cannot be used.
@@ -81,6 +94,7 @@ impl Columns {
         Self {
             left: 0,
             names,
+            added: 0,
             number,
             country: None,
             client_message_id: None,
@@ -166,7 +180,7 @@ impl Columns {
 
     /// The cells after the last column.
     pub(super) fn behind<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> + Clone {
-        (self.left + self.len()..row.width()).map(move |index| row.cell(index))
+        (self.left + self.len() + self.added..row.width()).map(move |index| row.cell(index))
     }
 
     pub(super) fn client_message_id<'a>(&self, row: &Row<'a>) -> Option<&'a str> {
@@ -190,7 +204,9 @@ impl Columns {
         reading: &Reading<'_>,
     ) -> Result<Self, NoColumns> {
         let left = first_column(header, data);
-        let names = names::name_all(left, header, data);
+        let mut names = names::name_all(left, header, data);
+        let added = added(left + names.len(), header, data);
+        names.truncate(names.len() - added);
         let keys: Vec<String> = names.iter().map(|name| column_key(name)).collect();
         // Its cells need not name known countries: a number of an unknown country is rejected, not read as one of another.
         let is_country = |index: usize| {
@@ -213,7 +229,7 @@ impl Columns {
         let is_filled = |index: &usize| data().any(|row| row.cell(left + *index).chars().any(char::is_alphanumeric));
         let client_message_id = keys.iter().position(|key| Meaning::of_key(key) == Some(Meaning::ClientMessageId));
         let not_a_country = named_country().find(is_filled).filter(|_| country.is_none());
-        let mut found = Self { left, country, client_message_id, not_a_country, ..Self::of_numbers(names, "") };
+        let mut found = Self { left, added, country, client_message_id, not_a_country, ..Self::of_numbers(names, "") };
         let mapped = found.apply(&reading.options.map)?;
         let default = reading.default;
         let evidence: Vec<Evidence> =

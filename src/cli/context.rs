@@ -12,6 +12,7 @@ use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
 use crate::events::Origin;
+use crate::node::{Os, Processes};
 use crate::store::{self, LaneState, Lanes, Node, Nodes, Store, Unwritable};
 use crate::throttle::with_overrides;
 
@@ -114,7 +115,15 @@ impl CommandContext {
 
     /// Returns the servers that are running on this database.
     pub(super) async fn nodes(&self, store: &dyn Nodes) -> store::Result<Vec<Node>> {
+        if Self::is_killed(store).await? {
+            return Ok(Vec::new());
+        }
         store.nodes(self.now() - NODE_SILENT).await
+    }
+
+    /// Whether the latest server has certainly ended without stopping: its process is gone, and it still has the lease.
+    pub(super) async fn is_killed(store: &dyn Nodes) -> store::Result<bool> {
+        Ok(store.lease().await?.held.is_some_and(|(holder, _)| Os.is_gone(&holder)))
     }
 
     /// Returns why the running server cannot write to this database; `None` if it can.
@@ -135,6 +144,9 @@ impl CommandContext {
 
     /// Returns the states of the lanes, as the running servers report them.
     pub(super) async fn lane_states(&self, store: &dyn Nodes) -> store::Result<Vec<LaneState>> {
+        if Self::is_killed(store).await? {
+            return Ok(Vec::new());
+        }
         store.lane_states(self.now() - NODE_SILENT).await
     }
 

@@ -15,11 +15,12 @@ use super::pace::Slow;
 use super::words::{count, list, of, shell, span};
 use super::{CommandContext, Exit, stranded};
 use crate::campaign::{PriceList, check_routes, used_up};
+use crate::clock::format_time;
 use crate::config::Lane;
 use crate::domain::{BatchState, Channel, Count, Span, Timestamp};
 use crate::engine::Gap;
 use crate::report::{Stranded, Waiting};
-use crate::store::{KeptGap, Lanes, RejectionReason, Store, StrayKind};
+use crate::store::{KeptGap, Lanes, Node, RejectionReason, Store, StrayKind};
 
 const A_DAY: Span = Span::from_secs(86_400);
 /// Older events of unknown accounts are not shown.
@@ -231,22 +232,7 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
         findings.add("pace", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
     let running = context.nodes(store).await?;
-    let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
-    let unwritable = context.unwritable(store).await?;
-    match (unwritable.map(Obstacle::Unwritable), running.last(), last) {
-        // The server runs, however old its heartbeat is: the heartbeat cannot be written either.
-        (Some(stuck), _, _) => {
-            findings.add("server", Health::Failed, stuck.what_since(now), Some(&stuck.what_to_do("", now)));
-        }
-        (None, Some(node), _) => {
-            findings.add_ok("server", format!("running, last seen {} ago", span(now.since(node.seen_at))));
-        }
-        (None, None, Some(node)) => {
-            let text = format!("not running; the last one was killed, last seen {} ago", span(now.since(node.seen_at)));
-            findings.add("server", Health::Warning, text, Some("start `volley serve`"));
-        }
-        (None, None, None) => findings.add("server", Health::Warning, "not running", Some("start `volley serve`")),
-    }
+    server(context, store, &running, findings).await?;
     campaigns(context, store, now, findings).await?;
     if !running.is_empty() {
         let states = vec![BatchState::Running, BatchState::Paused, BatchState::Finished];
@@ -257,6 +243,44 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
     gaps(store, now, findings).await?;
     account_events(context, store, now, findings).await?;
     webhooks(context, store, now, findings).await
+}
+
+/// Reports whether a server is running, and how the last one ended.
+async fn server(
+    context: &CommandContext,
+    store: &dyn Store,
+    running: &[Node],
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let now = context.now();
+    // A server that stops in good order leaves no row behind that is not stopped.
+    let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
+    let unwritable = context.unwritable(store).await?.map(Obstacle::Unwritable);
+    let seen = |node: &Node| format!("{} ({} ago)", format_time(node.seen_at, None), span(now.since(node.seen_at)));
+    match (unwritable, running.last(), last) {
+        _ if CommandContext::is_killed(store).await? => {
+            let since = last.as_ref().map(|node| format!(", last seen {}", seen(node))).unwrap_or_default();
+            let text = format!("not running: the last server ended without stopping{since}; it was killed, or crashed");
+            let advice = "start `volley serve`: it recovers the messages in flight. Its log, or the system's, may say why it \
+                          ended";
+            findings.add("server", Health::Warning, text, Some(advice));
+        }
+        // The server runs, however old its heartbeat is: the heartbeat cannot be written either.
+        (Some(stuck), _, _) => {
+            findings.add("server", Health::Failed, stuck.what_since(now), Some(&stuck.what_to_do("", now)));
+        }
+        (None, Some(node), _) => {
+            findings.add_ok("server", format!("running, last seen {} ago", span(now.since(node.seen_at))));
+        }
+        (None, None, Some(node)) => {
+            let text = format!("not responding, last seen {}: it ended without stopping, or hangs", seen(&node));
+            let advice = "check whether its process still runs. If it hangs, end it; then start `volley serve`, which recovers \
+                          the messages in flight";
+            findings.add("server", Health::Warning, text, Some(advice));
+        }
+        (None, None, None) => findings.add("server", Health::Warning, "not running", Some("start `volley serve`")),
+    }
+    Ok(())
 }
 
 /// Reports what stops single campaigns. Holds on lanes and templates concern all campaigns and are reported elsewhere.

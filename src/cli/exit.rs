@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+use serde::Serialize;
+
+use crate::campaign::{FileError, LaunchError};
+use crate::config::{self, Problem};
+
 /// The exit code of a command. The argument parser also exits with `Usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -23,17 +28,83 @@ impl From<Exit> for ExitCode {
 #[error("{0}")]
 pub(super) struct Usage(pub String);
 
-/// Prints the error on stderr and returns the exit code for it.
-pub(super) fn of_error(error: &anyhow::Error) -> Exit {
+/// Prints the error on stderr, and with `json` also as an object on stdout. Returns the exit code for it.
+pub(super) fn of_error(error: &anyhow::Error, json: bool) -> Exit {
     // The reader of our output closed the pipe: `volley … | head` is not a failure.
     let io_errors = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     if io_errors.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
         return Exit::Done;
     }
-    for line in sentence(error).lines() {
+    let message = sentence(error);
+    for line in message.lines() {
         super::out::talk(format_args!("volley: {line}"));
     }
-    if error.downcast_ref::<Usage>().is_some() { Exit::Usage } else { Exit::Failed }
+    let exit = if error.downcast_ref::<Usage>().is_some() { Exit::Usage } else { Exit::Failed };
+    if json {
+        print_json(&message, exit, problems(error));
+    }
+    exit
+}
+
+/// Prints the argument parser's error as it does itself, and with `json` also as an object on stdout. Exits.
+pub(super) fn of_parser(error: &clap::Error, json: bool) -> ! {
+    // Help and version are no errors; they go to stdout.
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        // After an empty line follow usage and hints.
+        let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+        let message = lines.collect::<Vec<_>>().join(" ");
+        print_json(message.trim_start_matches("error: "), Exit::Usage, &[]);
+    }
+    error.exit()
+}
+
+/// An error, for JSON.
+#[derive(Serialize)]
+struct ErrorShown<'a> {
+    message: &'a str,
+    exit: u8,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<ProblemShown<'a>>,
+}
+
+/// One of several problems of a campaign or a route.
+#[derive(Serialize)]
+struct ProblemShown<'a> {
+    /// The route in the configuration that has the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
+    step: Option<u8>,
+    key: &'a str,
+    sentence: &'a str,
+}
+
+fn print_json(message: &str, exit: Exit, problems: &[Problem]) {
+    let problems = problems.iter().map(|problem| ProblemShown {
+        route: problem.route.as_deref(),
+        step: problem.step.map(|step| step.get() + 1),
+        key: &problem.key,
+        sentence: &problem.sentence,
+    });
+    let error = ErrorShown { message, exit: exit as u8, problems: problems.collect() };
+    // Without a reader of stdout the object is lost; the exit code says the same.
+    let _ = super::out::json(&serde_json::json!({ "error": error }));
+}
+
+/// The problems that an error lists, where it has several.
+fn problems(error: &anyhow::Error) -> &[Problem] {
+    for cause in error.chain() {
+        if let Some(FileError::Problems { problems, .. }) = cause.downcast_ref() {
+            return problems;
+        }
+        if let Some(LaunchError::Problems(problems)) = cause.downcast_ref() {
+            return problems;
+        }
+        if let Some(config::Error::Routes { problems, .. }) = cause.downcast_ref() {
+            return problems;
+        }
+    }
+    &[]
 }
 
 /// Joins the chain of causes into one sentence: `what: cause`. Skips a cause that the text already contains.

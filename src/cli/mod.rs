@@ -6,7 +6,7 @@
 //! - stdout carries only data.
 //! - Every command that reports has `--json`.
 //! - An operation that takes longer than a second shows its progress.
-//! - An error is one line that says what, where and what to do.
+//! - An error is one line that says what, where and what to do. With `--json` it is also an object on stdout.
 //!
 //! May not: decide anything. A command calls the rooms' public verbs, which the server uses too, and shows the result.
 //! A command and a running server share only the store.
@@ -48,9 +48,10 @@ mod used_up;
 mod watch;
 mod words;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use context::CommandContext;
@@ -84,6 +85,10 @@ pub struct Cli {
 
     #[command(subcommand)]
     command: Command,
+
+    /// Whether the command has `--json`. Errors are printed accordingly, so no command can forget it.
+    #[arg(skip)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,13 +143,24 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line of this process. Prints help and usage errors, and exits then.
+    pub fn from_command_line() -> Self {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let read = Self::command().try_get_matches_from(&words).and_then(|matches| {
+            let cli = Self::from_arg_matches(&matches)?;
+            Ok(Self { json: has_json(&matches), ..cli })
+        });
+        read.unwrap_or_else(|error| exit::of_parser(&error, words.iter().any(|word| word == "--json")))
+    }
+
     /// Runs the command and prints its result, or its error.
     pub async fn run(self) -> Exit {
+        let json = self.json;
         let result = match init_log() {
             Ok(()) => self.execute().await,
             Err(error) => Err(error),
         };
-        result.unwrap_or_else(|error| exit::of_error(&error))
+        result.unwrap_or_else(|error| exit::of_error(&error, json))
     }
 
     async fn execute(self) -> anyhow::Result<Exit> {
@@ -171,6 +187,14 @@ impl Cli {
             Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args),
         }
+    }
+}
+
+/// Whether `--json` was given to the command, or to its subcommand.
+fn has_json(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some((_, inner)) => has_json(inner),
+        None => matches!(matches.try_get_one::<bool>("json"), Ok(Some(true))),
     }
 }
 

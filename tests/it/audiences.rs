@@ -81,6 +81,31 @@ fn rejects_are_mended_and_added_and_what_was_launched_before_does_not_see_them()
 }
 
 #[test]
+fn corrected_rejects_are_read_with_the_columns_of_their_file() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    // The file has columns of the same names as those that Volley adds.
+    let rows = "Ann;0171 2345670;7;late\nBob;12;8;\nCy;;9;\nDi;0171 2345673;9;x;y\nEve;n/a;9;\n";
+    write(folder, "people.csv", &format!("Name;Handy;line;reason\n{rows}"));
+    let check = |file: &str| {
+        let outputs = ["--country", "DE", "--accepted", "good.csv", "--rejects", "bad.csv", "--json"];
+        let summary = run(folder, &[&["audience", "check", file][..], &outputs].concat()).ended(0).json();
+        let header = |name: &str| read(folder, name).lines().next().unwrap().to_owned();
+        (summary["valid"].as_u64().unwrap(), header("good.csv"), header("bad.csv"))
+    };
+    let (valid, good, bad) = check("people.csv");
+    assert_eq!((valid, bad.as_str()), (1, "Name,Handy,line,reason,line,reason"));
+
+    // Three of four rows are corrected, and the rejects of the rejects have the same columns.
+    let mended = read(folder, "bad.csv").replace(",12,", ",01712345671,").replace("Cy,,", "Cy,01712345672,");
+    write(folder, "mended.csv", &mended);
+    assert_eq!(check("mended.csv"), (3, good.clone(), bad.clone()));
+    assert!(read(folder, "good.csv").contains(",Bob,01712345671,8,\n"), "{}", read(folder, "good.csv"));
+    write(folder, "mended.csv", &read(folder, "bad.csv").replace("n/a", "01712345674"));
+    assert_eq!(check("mended.csv"), (1, good, bad));
+}
+
+#[test]
 fn other_columns_are_not_added_unless_somebody_says_what_they_are() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();

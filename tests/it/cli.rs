@@ -38,10 +38,10 @@ impl Ran {
         self
     }
 
-    /// It failed with one line that says all of these.
+    /// It failed with one line that says all of these; with `--json`, stdout has the error too.
     #[track_caller]
     pub(crate) fn says(self, parts: &[&str]) {
-        assert_eq!(self.stdout, "");
+        assert!(self.stdout.is_empty() || self.json()["error"]["message"].is_string(), "{}", self.stdout);
         assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
         assert!(self.stderr.starts_with("volley: "), "{}", self.stderr);
         for part in parts {
@@ -186,7 +186,33 @@ fn everything_that_is_wrong_with_a_campaign_is_told_at_once() {
     assert_eq!(told.stderr.lines().count(), 2, "{}", told.stderr);
     assert!(told.stderr.lines().all(|line| line.starts_with("volley: wrong.toml, ")), "{}", told.stderr);
     let json = run(folder.path(), &["campaign", "plan", "wrong.toml", "--json"]).ended(1).json();
-    assert_eq!((&json["ok"], json["problems"].as_array().unwrap().len()), (&Value::Bool(false), 2));
+    assert_eq!((&json["error"]["exit"], json["error"]["problems"].as_array().unwrap().len()), (&Value::from(1), 2));
+}
+
+#[test]
+fn with_json_a_failed_command_also_prints_its_error_as_an_object() {
+    let folder = installation();
+    let at = folder.path();
+    std::fs::write(at.join("wrong.toml"), "audience = \"recipients.csv\"\nsubject = \"x\"\n").unwrap();
+    let past = ["campaign", "launch", "promo.toml", "--at", "2001-01-01T00:00Z", "--unchecked"];
+    for (args, exit, part) in [
+        (&["campaign", "show", "x"][..], 1, "does not exist yet"),
+        (&["audience", "check", "nobody.csv"], 1, "nobody.csv"),
+        (&["campaign", "launch", "wrong.toml"], 1, "subject"),
+        (&["--config", "gone.toml", "lane", "list"], 1, "gone.toml"),
+        (&past, 2, "--at"),
+        // These the argument parser refuses.
+        (&["lane", "list", "--such"], 2, "--such"),
+        (&["campaign", "show"], 2, "<CAMPAIGN>"),
+    ] {
+        let failed = run(at, &[args, &["--json"]].concat()).ended(exit);
+        let error = failed.json()["error"].clone();
+        let message = error["message"].as_str().unwrap();
+        assert_eq!(error["exit"], exit, "{error}");
+        assert!(message.contains(part) && failed.stderr.contains(part), "{error}");
+        assert_eq!(run(at, args).ended(exit).stdout, "");
+    }
+    assert_eq!(run(at, &["lane", "list", "--help", "--json"]).ended(0).stdout.find("{\"error"), None);
 }
 
 #[test]
@@ -270,7 +296,10 @@ fn a_draft_is_tried_out_started_and_held_step_by_step() {
     let shown = run(at, &["campaign", "show", name, "--json"]).ended(0).json();
     let kinds: Vec<_> = shown["obstacles"].as_array().unwrap().iter().map(|found| found["kind"].clone()).collect();
     assert!(kinds.contains(&Value::from("step held")), "{shown}");
-    assert!(shown["left_by"].is_string() && shown["bottleneck"].is_string(), "{shown}");
+    for key in ["left_by", "bottleneck", "finished_by", "settled_by"] {
+        assert!(shown[key].is_string(), "{key}: {shown}");
+    }
+    assert!(shown["settled_by"].as_str() > shown["finished_by"].as_str(), "{shown}");
     let said = run(at, &["campaign", "show", name]).ended(0).stdout;
     assert!(said.contains("step 3, SMS, is paused by ann") && said.contains("--step 3"), "{said}");
     // Whoever lets the campaign go on means all of it.

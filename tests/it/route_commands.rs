@@ -68,7 +68,7 @@ fn an_impossible_route_is_refused_at_plan_and_at_launch_with_step_and_field_and_
     for (steps, step, key) in cases {
         write(folder.path(), "odd.toml", steps);
         let planned = run(folder.path(), &["campaign", "plan", "odd.toml", "--json"]).ended(1).json();
-        let problem = &planned["problems"][0];
+        let problem = &planned["error"]["problems"][0];
         assert_eq!((&problem["step"], &problem["key"]), (&json!(step), &json!(key)), "{planned}");
         let place = format!("odd.toml, step {step}, {key}: ");
         for command in [&["plan", "odd.toml"][..], &["launch", "odd.toml", "--unchecked"]] {

@@ -9,9 +9,9 @@ use std::process::Stdio;
 use serde_json::Value;
 use volley::domain::{AttemptId, MessageId, StepIndex};
 
-#[cfg(unix)]
-use super::cli::interrupt;
 use super::cli::{Ran, installation, ran, run, volley};
+#[cfg(unix)]
+use super::cli::{interrupt, serve};
 
 const NAME: &str = "November promo";
 
@@ -220,6 +220,48 @@ fn beside_a_server_that_runs_nobody_says_that_it_would_not_start() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_lane_that_no_server_has_reported_yet_is_no_missing_server() {
+    let folder = installation();
+    let at = folder.path();
+    let show = ["lane", "show", "late"];
+    let (mut server, _) = serve(at, &[]);
+    // The running server does not know this lane, and so never reports it.
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    std::fs::write(at.join("volley.toml"), format!("{config}\n[[lane]]\nname = \"late\"\nchannel = \"RCS\"\n"))
+        .unwrap();
+    let said = run(at, &show).ended(0).stdout;
+    let json = run(at, &[&show[..], &["--json"]].concat()).ended(0).json();
+    interrupt(&server);
+    server.wait().unwrap();
+    assert!(said.contains("running, but it has reported nothing for this lane yet"), "{said}");
+    assert_eq!((&json["server"], &json["now"]), (&Value::Bool(true), &Value::Null));
+    let said = run(at, &show).ended(0).stdout;
+    assert!(said.contains("not running, so nothing is sent"), "{said}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_killed_server_is_reported_at_once_with_what_to_do() {
+    let folder = installation();
+    let at = folder.path();
+    let (mut server, _) = serve(at, &[]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let said = run(at, &["doctor"]).stdout;
+    for part in ["the last server ended without stopping, last seen 2", " ago)", "start `volley serve`: it recovers"] {
+        assert!(said.contains(part), "{part:?} is missing in {said}");
+    }
+    let lane = run(at, &["lane", "show", "sms"]).ended(0).stdout;
+    assert!(lane.contains("not running, so nothing is sent"), "{lane}");
+    // The next server continues, and stops in good order.
+    let (mut server, _) = serve(at, &[]);
+    interrupt(&server);
+    server.wait().unwrap();
+    assert!(!run(at, &["doctor"]).stdout.contains("ended without stopping"));
+}
+
+#[test]
 fn the_samples_need_nothing_but_the_practice_provider() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let checked = run(&samples, &["config", "check", "--json"]).ended(0).json();
@@ -240,5 +282,18 @@ pub(super) fn look_back(at: &Path, report: &Value) {
     let (_, umid) = shown.split_once("accepted it as ").unwrap();
     let umid = umid.split_whitespace().next().unwrap();
     assert_eq!(run(at, &["message", "explain", umid, "--json"]).ended(0).json()["message"], id);
+    let watched = run(at, &["campaign", "watch", name, "--json"]).ended(0).json();
+    assert_eq!(watched["reached"], report["outcomes"]["reached"]);
+    for (watched, reported) in watched["steps"].as_array().unwrap().iter().zip(report["steps"].as_array().unwrap()) {
+        for key in ["step", "channel", "handed_over", "delivered", "reached", "fell_back"] {
+            assert_eq!(watched[key], reported[key], "{key}");
+        }
+    }
+    let lanes: Vec<&str> =
+        watched["lanes"].as_array().unwrap().iter().map(|lane| lane["lane"].as_str().unwrap()).collect();
+    assert_eq!(lanes.len(), report["steps"].as_array().unwrap().len(), "{lanes:?}");
+    assert!(chrono::DateTime::parse_from_rfc3339(watched["at"].as_str().unwrap()).is_ok(), "{watched}");
+    let line = run(at, &["campaign", "watch", name]).ended(0).stdout;
+    assert!(line.contains(&format!("{} reached", watched["reached"])), "{line}");
     run(at, &["campaign", "cancel", name]).ended(1).says(&["cannot be cancelled", "every message has its outcome"]);
 }

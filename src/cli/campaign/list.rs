@@ -6,7 +6,7 @@ use super::rules::{self, Rules};
 use super::{find, id_of, name_of, state};
 use crate::campaign::{CampaignRow, campaigns};
 use crate::cli::table::Table;
-use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps};
+use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps, settled_by};
 use crate::cli::words::{count, of, percent, rate};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
@@ -113,6 +113,9 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     out::data(format_args!("{rates}; {} in all", of(batch.messages, "message", "messages")))?;
     if let Some(forecast) = &look.forecast {
         out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;
+    }
+    if let Some(sentence) = settled_by(&look) {
+        out::data(format_args!("  {sentence}"))?;
     }
     if let Some(plan) = &plan {
         out::data("")?;

@@ -13,7 +13,6 @@ use crate::cli::table::Table;
 use crate::cli::words::{self, of, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
-use crate::config::Problem;
 use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
 use crate::forecast::{Booking, Cost, NotSent, Shares};
 use crate::template::{self, Line};
@@ -22,18 +21,14 @@ use crate::template::{self, Line};
 pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
-    /// Print one JSON object: ok, recipients, countries, steps, warnings, problems.
+    /// Print one JSON object: ok, recipients, countries, steps, warnings.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let Args { file, json } = args;
-    let draft = match Draft::load(&file) {
-        Ok(draft) => draft,
-        Err(FileError::Problems { problems, .. }) if json => return refused(&problems),
-        Err(error) => return Err(error.into()),
-    };
+    let draft = Draft::load(&file)?;
     let store = context.store_for_reading().await?;
     let context = &context.with_overrides(store.as_ref()).await?;
     let launcher = context.launcher(store.as_ref());
@@ -51,7 +46,6 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
             let file = file.display().to_string();
             out::lines(lines(&prepared, finished_by, &file, To::Stdout.paint()))?;
         }
-        Err(LaunchError::Problems(problems)) if json => return refused(&problems),
         Err(LaunchError::Problems(problems)) => {
             let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
             return Err(FileError::Problems { file: name, problems }.into());
@@ -59,30 +53,6 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         Err(error) => return Err(error.into()),
     }
     Ok(Exit::Done)
-}
-
-#[derive(Serialize)]
-struct ProblemShown<'a> {
-    /// The route in the configuration that has the problem.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<&'a str>,
-    step: Option<u8>,
-    key: &'a str,
-    sentence: &'a str,
-}
-
-fn refused(problems: &[Problem]) -> anyhow::Result<Exit> {
-    let problems: Vec<_> = problems
-        .iter()
-        .map(|problem| ProblemShown {
-            route: problem.route.as_deref(),
-            step: problem.step.map(|step| step.get() + 1),
-            key: &problem.key,
-            sentence: &problem.sentence,
-        })
-        .collect();
-    out::json(&serde_json::json!({ "ok": false, "problems": problems }))?;
-    Ok(Exit::Failed)
 }
 
 #[derive(Serialize)]
@@ -166,7 +136,6 @@ struct PlanShown<'a> {
     hold_paid_when: Option<StopRule>,
     steps: Vec<StepShown<'a>>,
     warnings: Vec<WarningShown<'a>>,
-    problems: [ProblemShown<'a>; 0],
 }
 
 impl<'a> PlanShown<'a> {
@@ -220,7 +189,6 @@ impl<'a> PlanShown<'a> {
             hold_paid_when: plan.hold_paid_when,
             steps: steps.collect(),
             warnings: warnings.iter().map(WarningShown::new).collect(),
-            problems: [],
         }
     }
 }

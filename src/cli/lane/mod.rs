@@ -126,7 +126,9 @@ struct LaneShown<'a> {
     holds: Vec<HoldShown>,
     /// Messages that are queued on it, including those that it shares with other lanes.
     waiting: i64,
-    /// Its current state; `None` without a running server.
+    /// Whether a server is running on this database.
+    server: bool,
+    /// Its current state; `None` if no running server has reported it yet.
     now: Option<PaceShown>,
     /// The overrides of its settings.
     turned: Vec<OverrideShown>,
@@ -196,6 +198,8 @@ fn report_sentence(said: &ProviderReport, now: Timestamp) -> String {
 struct Known {
     holds: Vec<Hold>,
     waiting: Waiting,
+    /// Whether a server is running. It may not have reported every lane yet.
+    has_server: bool,
     states: Vec<LaneState>,
     overrides: Vec<Override>,
     says: Vec<ProviderReport>,
@@ -212,7 +216,10 @@ impl Known {
         let step_holds = store.step_holds().await?;
         let recipients = store.tiers_used(context.now() - Tier::HELD).await?;
         let says = store.provider_reports().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
-        Ok(Self { holds, waiting, states: context.lane_states(store).await?, overrides, says, step_holds, recipients })
+        // Read first: the states of a server that starts meanwhile are not missing.
+        let has_server = !context.nodes(store).await?.is_empty() || context.unwritable(store).await?.is_some();
+        let states = context.lane_states(store).await?;
+        Ok(Self { holds, waiting, has_server, states, overrides, says, step_holds, recipients })
     }
 
     fn overrides<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Override> {
@@ -255,6 +262,7 @@ fn shown<'a>(context: &'a CommandContext, lane: &'a Lane, known: &Known) -> Lane
             .map(|hold| HoldShown::new(hold, &known.waiting))
             .collect(),
         waiting: known.waiting.on_lane(&lane.name),
+        server: known.has_server,
         now: known.states.iter().find(|state| state.lane == lane.name).map(|state| PaceShown::new(lane, state)),
         turned: known
             .overrides(lane)

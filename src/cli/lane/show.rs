@@ -15,6 +15,10 @@ use crate::config::Lane;
 use crate::domain::{BatchState, Content, Count, Plan, Queue, Span, Step, StepIndex, Tier, Timestamp};
 use crate::store::{Batch, Hold, Store, Turns};
 
+/// A server reports a lane with its first heartbeat, if the lane was configured when it started.
+const NOTHING_REPORTED: &str = "running, but it has reported nothing for this lane yet: it has just started, or the lane was \
+                                added since and needs a restart of the server";
+
 /// The waiting messages of one step of a campaign on a lane.
 #[derive(Serialize)]
 struct QueueShown {
@@ -82,8 +86,10 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
     if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
         row("last complaint", format!("{why}, {} ago", about(now.since(*at))));
     }
-    if state.is_none() {
-        row("server", "not running, so nothing is sent".to_owned());
+    match (known.has_server, state) {
+        (false, _) => row("server", "not running, so nothing is sent".to_owned()),
+        (true, None) => row("server", NOTHING_REPORTED.to_owned()),
+        (true, Some(_)) => {}
     }
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     for hold in known.holds.iter().filter(|hold| hold.lane == lane.name) {
@@ -200,7 +206,7 @@ fn what_for(
     if let Some(hold) = known.step_holds.iter().find(|hold| (hold.batch, hold.step) == (batch.id, index)) {
         return format!("a hold on the step: {}", hold.origin.hold_reason());
     }
-    if known.states.is_empty() {
+    if !known.has_server {
         return "a server".to_owned();
     }
     let now = context.now();

@@ -1,14 +1,19 @@
 //! Reads the state of a campaign that a view shows, all at one time.
 
-use crate::campaign::used_up;
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::campaign::{settled_by, used_up};
 use crate::cli::CommandContext;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::pace::Slow;
+use crate::config::Lane;
 use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 use crate::forecast::Forecast;
 use crate::report::{Report, Show, Stranded, Waiting};
-use crate::store::{Batch, Hold, StepHold, Store};
+use crate::store::{Batch, Hold, LaneState, StepHold, Store};
 
 /// The state of a campaign at one time.
 #[derive(Debug)]
@@ -17,6 +22,8 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) batch: Batch,
     pub(in crate::cli) show: Show,
     pub(in crate::cli) report: Report,
+    /// Its lanes, in the order of its steps.
+    pub(in crate::cli) lanes: Vec<LaneRate>,
     /// The reasons why it does not send.
     pub(in crate::cli) obstacles: Vec<Obstacle>,
     /// Whether an operator has to act before all waiting messages can be sent.
@@ -30,10 +37,22 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) forecast: Option<Forecast>,
     /// When the last message will be submitted if every message falls back at every step.
     pub(in crate::cli) finished_by: Option<Timestamp>,
+    /// When every message will have its outcome at the latest, if that is known.
+    pub(in crate::cli) settled_by: Option<Timestamp>,
     /// Deadlines in a gap, in which no receipt could be taken.
     pub(in crate::cli) waived: Option<Waived>,
     /// A gap whose receipts the provider still repeats; deadlines wait for them.
     pub(in crate::cli) repeated: Option<Repeated>,
+}
+
+/// The present rate of a lane. Other campaigns on the lane count too.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct LaneRate {
+    pub(in crate::cli) lane: String,
+    /// Submissions a second, as last measured; `None` if no running server has reported it.
+    pub(in crate::cli) rate_per_s: Option<f64>,
+    /// The rate of the lane, or less while it is throttled.
+    pub(in crate::cli) allowed_per_s: f64,
 }
 
 /// Reads the state of a campaign repeatedly. The plan is read once.
@@ -88,6 +107,8 @@ impl<'a> Watcher<'a> {
             show.rate.now = 0.0;
         }
         let report = Report::of(&batch, Some(&self.plan), &tallies);
+        let states = self.context.lane_states(store).await?;
+        let lanes = self.lanes(&turned, &states);
         // A finished campaign waits for no lane.
         let sends = matches!(batch.state, BatchState::Scheduled | BatchState::Running | BatchState::Paused);
         let all_holds = store.holds().await?;
@@ -107,7 +128,7 @@ impl<'a> Watcher<'a> {
         }));
         if batch.state == BatchState::Running {
             // A slow lane matters only if messages wait for it.
-            let slow = Slow::all(&turned.config, &self.context.lane_states(store).await?, at);
+            let slow = Slow::all(&turned.config, &states, at);
             let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
             obstacles
                 .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
@@ -134,6 +155,16 @@ impl<'a> Watcher<'a> {
         let makes_forecast = self.has_forecast && has_queued && !is_unwritable;
         let foreseen = if makes_forecast { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
         let (forecast, finished_by) = foreseen;
+        let last_submission = match batch.state {
+            BatchState::Running | BatchState::Scheduled => match &forecast {
+                Some(forecast) if !is_held && forecast.left_behind.is_empty() => {
+                    finished_by.max(Some(forecast.done_at))
+                }
+                Some(_) | None => None,
+            },
+            _ => batch.finished_at.max(batch.cancelled_at),
+        };
+        let settled_by = last_submission.and_then(|last| settled_by(&self.plan, &tallies, batch.state, last));
         let waived = Waived::read(store, &self.context.config, &self.plan, &tallies, at).await?;
         // Without a next deadline, no deadline waits.
         let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
@@ -145,6 +176,7 @@ impl<'a> Watcher<'a> {
             batch,
             show,
             report,
+            lanes,
             obstacles,
             is_held,
             server,
@@ -152,6 +184,7 @@ impl<'a> Watcher<'a> {
             next_due,
             forecast,
             finished_by,
+            settled_by,
             waived,
             repeated,
         })
@@ -185,6 +218,22 @@ impl<'a> Watcher<'a> {
             tallies.get(index, Count::Queued) > 0 && (step_holds.iter().any(|hold| hold.step == index) || on_lane())
         };
         self.plan.indexed_steps().any(is_step_held) || gone.iter().any(|gone| gone.queued > 0)
+    }
+
+    fn lanes(&self, turned: &CommandContext, states: &[LaneState]) -> Vec<LaneRate> {
+        let mut seen = BTreeSet::new();
+        let names = self.plan.steps.iter().flat_map(|step| step.lanes.names()).filter(|name| seen.insert(*name));
+        let lanes = names.filter_map(|name| turned.config.lane(name));
+        let rate = |lane: &Lane| {
+            let state = states.iter().find(|state| state.lane == lane.name);
+            let whole = lane.rate.each_second();
+            LaneRate {
+                lane: lane.name.clone(),
+                rate_per_s: state.map(|state| state.pace),
+                allowed_per_s: state.map_or(whole, |state| state.portion.of(whole)),
+            }
+        };
+        lanes.map(rate).collect()
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

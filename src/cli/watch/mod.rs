@@ -4,6 +4,7 @@ mod look;
 mod view;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
@@ -14,12 +15,13 @@ use super::out::{self, Screen, To};
 use super::words::shell;
 use super::{CommandContext, Exit};
 use crate::clock::format_time_of_day;
-use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, Channel, Outcome, Span, Timestamp};
 use crate::forecast::NotSent;
+use crate::report::{FellBack, StepReport};
 use crate::store::{Batch, Store};
 
-pub(super) use look::{Look, Watcher};
-pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes};
+pub(super) use look::{LaneRate, Look, Watcher};
+pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes, settled_by};
 
 /// The time between two looks into the store.
 const LOOK: Span = Span::from_millis(250);
@@ -37,7 +39,8 @@ pub(super) struct Args {
     /// Exit with code 3 if a recipient was not reached.
     #[arg(long)]
     strict: bool,
-    /// Print one JSON object per line after each change, as `campaign show` prints it.
+    /// Print one JSON object per line after each change, as `campaign show` prints it: at, state, counts, reached, steps,
+    /// lanes.
     #[arg(long)]
     json: bool,
 }
@@ -148,7 +151,7 @@ pub(super) async fn obstacles(
 enum Printer {
     Live { screen: Screen, paint: out::Paint, passing: bool },
     Lines { to: To, begun: Timestamp, last: Option<(Timestamp, String)>, is_warned: bool },
-    Json { last: String },
+    Json { last: Option<Value> },
     Silent { is_warned: bool },
 }
 
@@ -159,7 +162,7 @@ impl Printer {
                 Self::Live { screen: Screen::new(to), paint: to.paint(), passing: matches!(how, How::Passing(_)) }
             }
             How::View(to) | How::Passing(to) => Self::Lines { to, begun, last: None, is_warned: false },
-            How::Json => Self::Json { last: String::new() },
+            How::Json => Self::Json { last: None },
             How::Silent => Self::Silent { is_warned: false },
         }
     }
@@ -180,10 +183,12 @@ impl Printer {
                 }
             }
             Self::Json { last } => {
-                let line = serde_json::to_string(&Shown::new(look))?;
-                if line != *last {
-                    out::data(&line)?;
-                    *last = line;
+                let shown = Shown::new(look);
+                // The time alone is no change.
+                let unchanged = serde_json::to_value(Shown { at: String::new(), ..Shown::new(look) })?;
+                if last.as_ref() != Some(&unchanged) {
+                    out::data(serde_json::to_string(&shown)?)?;
+                    *last = Some(unchanged);
                 }
             }
             Self::Silent { is_warned } => warn_without_server(look, is_warned),
@@ -206,6 +211,12 @@ fn warn_without_server(look: &Look, is_warned: &mut bool) {
 pub(super) struct Shown<'a> {
     #[serde(flatten)]
     show: &'a crate::report::Show,
+    /// When this was read.
+    at: String,
+    /// Recipients reached so far.
+    reached: i64,
+    steps: Vec<StepShown<'a>>,
+    lanes: &'a [LaneRate],
     /// The start time of a scheduled campaign.
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,
@@ -218,6 +229,9 @@ pub(super) struct Shown<'a> {
     /// When the last message will be submitted if every message falls back at every step.
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_by: Option<String>,
+    /// When every message will have its outcome at the latest, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_by: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left_behind: &'a [NotSent],
     obstacles: Vec<ObstacleShown>,
@@ -229,16 +243,55 @@ pub(super) struct Shown<'a> {
     repeated: Option<&'a Repeated>,
 }
 
+/// The progress of a step, with the keys of `campaign report`.
+#[derive(Serialize)]
+struct StepShown<'a> {
+    step: u8,
+    channel: Channel,
+    handed_over: i64,
+    sent: i64,
+    delivered: i64,
+    read: i64,
+    undelivered: i64,
+    rejected: i64,
+    unknown: i64,
+    reached: i64,
+    fell_back: &'a FellBack,
+}
+
+impl<'a> StepShown<'a> {
+    const fn new(step: &'a StepReport) -> Self {
+        Self {
+            step: step.step,
+            channel: step.channel,
+            handed_over: step.handed_over,
+            sent: step.sent,
+            delivered: step.delivered,
+            read: step.read,
+            undelivered: step.undelivered,
+            rejected: step.rejected,
+            unknown: step.unknown,
+            reached: step.reached,
+            fell_back: &step.fell_back,
+        }
+    }
+}
+
 impl<'a> Shown<'a> {
     pub(super) fn new(look: &'a Look) -> Self {
         let foreseen = look.forecast.as_ref().filter(|_| !look.is_held);
         Self {
             show: &look.show,
+            at: look.at.rfc3339(),
+            reached: look.report.outcome(Outcome::Reached),
+            steps: look.report.steps.iter().map(StepShown::new).collect(),
+            lanes: &look.lanes,
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
             server: look.server,
             left_by: foreseen.filter(|all| all.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
             bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
             finished_by: look.finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
+            settled_by: look.settled_by.map(Timestamp::rfc3339),
             left_behind: foreseen.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
             waived: look.waived.as_ref(),

@@ -2,7 +2,7 @@
 
 use console::measure_text_width;
 
-use super::{Look, took};
+use super::{LaneRate, Look, took};
 use crate::cli::campaign::{limited_by, state};
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
@@ -23,6 +23,7 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     lines.extend(funnel(look, width, paint));
     lines.push(String::new());
     lines.push(progress(look));
+    lines.extend(lane_rates(look).map(|rates| paint.dim(rates)));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
     lines.extend(gaps(look).map(|sentence| format!("{} {sentence}", paint.so_so("!"))));
     for obstacle in &look.obstacles {
@@ -83,8 +84,9 @@ fn legend(look: &Look, width: usize, paint: Paint) -> String {
 
 fn legend_with(look: &Look, submitted: &str, paint: Paint) -> String {
     let counts = look.show.counts;
+    let done = format!("done, {} reached", count(reached(&look.report)));
     let parts = [
-        (paint.good("█"), counts.done, "done"),
+        (paint.good("█"), counts.done, done.as_str()),
         (paint.so_so("▒"), counts.to_come(look.batch.state), submitted),
         (paint.dim("░"), counts.to_hand_over(look.batch.state), "to submit"),
     ];
@@ -178,6 +180,17 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
     format!("{what} {at} (in {left}){}{}", limited_by(forecast), finished.unwrap_or_default())
 }
 
+/// `promo-sg 44.5/s of 80/s · viber 3/s of 20/s`; `None` if it has one lane, or no server reports its lanes.
+fn lane_rates(look: &Look) -> Option<String> {
+    let is_sending = look.batch.state == BatchState::Running;
+    let lanes = look.lanes.iter().filter(|_| is_sending && look.lanes.len() > 1);
+    let rates = lanes.filter_map(|LaneRate { lane, rate_per_s, allowed_per_s }| {
+        Some(format!("{lane} {} of {}", rate((*rate_per_s)?), rate(*allowed_per_s)))
+    });
+    let rates: Vec<String> = rates.collect();
+    (!rates.is_empty()).then(|| rates.join(" · "))
+}
+
 /// The rate, the forecast and the next deadline.
 fn progress(look: &Look) -> String {
     let waiting = look.show.counts.to_hand_over(look.batch.state);
@@ -201,7 +214,16 @@ fn progress(look: &Look) -> String {
             _ => String::new(),
         });
     }
+    parts.extend(settled_by(look));
+    parts.retain(|part| !part.is_empty());
     parts.join(" · ")
+}
+
+/// `all outcomes are known by 2026-12-03 14:30 (in 2 days) at the latest, when the last receipt window closes`.
+pub(in crate::cli) fn settled_by(look: &Look) -> Option<String> {
+    let at = look.settled_by.filter(|at| *at > look.at)?;
+    let (at, left) = (format_time(at, look.report.zone), about(at.since(look.at)));
+    Some(format!("all outcomes are known by {at} (in {left}) at the latest, when the last receipt window closes"))
 }
 
 fn reached(report: &Report) -> i64 {
@@ -231,12 +253,18 @@ pub(super) fn line(look: &Look) -> String {
     let counts = look.show.counts;
     let mut parts = vec![
         state(&look.batch, look.report.zone),
-        format!("{} of {} done", count(counts.done), count(look.report.audience)),
+        format!(
+            "{} of {} done, {} reached",
+            count(counts.done),
+            count(look.report.audience),
+            count(reached(&look.report))
+        ),
     ];
     let waiting = counts.to_hand_over(look.batch.state);
     if waiting > 0 {
         parts.push(format!("{} to submit", count(waiting)));
         parts.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
+        parts.extend(lane_rates(look));
     }
     for step in look.report.steps.iter().filter(|step| step.handed_over > 0) {
         parts.push(format!(
@@ -253,6 +281,13 @@ pub(super) fn line(look: &Look) -> String {
             count(look.report.delivered_twice)
         ));
     }
+    // Until then the forecast changes from look to look.
+    let has_end = look.batch.state == BatchState::Finished || look.batch.state.is_cancelled();
+    parts.extend(
+        look.settled_by
+            .filter(|_| has_end)
+            .map(|by| format!("all outcomes are known by {} at the latest", format_time(by, look.report.zone))),
+    );
     parts.extend(gaps(look));
     for obstacle in look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::NoServer)) {
         parts.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name, look.at)));
