@@ -6,7 +6,7 @@
 //! was decided on. Counters move in the transaction of the change. No verb works message by message, or holds its write
 //! transaction much longer than 50 ms. No write transaction stays open while the store waits for anything else.
 //! May not: decide. The engine decides about messages, through the book; the planner decides what is sent next. Other
-//! rooms know only `store::Store`: [`open`] alone chooses the database.
+//! rooms know only the traits of the verbs, and take the one that they need; [`open`] alone chooses the database.
 
 mod batch;
 #[cfg(test)]
