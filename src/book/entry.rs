@@ -224,7 +224,7 @@ impl Entry {
     }
 
     /// Whether the recipient is known to have opted out after a message was claimed. `since` is the result of
-    /// [`Book::latest_suppression`] before that claim.
+    /// [`super::Book::latest_suppression`] before that claim.
     pub fn is_suppressed(&self, recipient: Msisdn, since: Suppression) -> bool {
         self.suppressed.is_suppressed(recipient, since)
     }

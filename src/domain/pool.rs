@@ -117,7 +117,7 @@ impl Pool {
         self.of_slot(&choices, slot)
     }
 
-    /// [`Pool::place`] for all numbers at once: the entry of a number is at the number modulo the length. `None` stands
+    /// [`Pool::lane_index`] for all numbers at once: the entry of a number is at the number modulo the length. `None` stands
     /// for a country that no lane names.
     pub fn lane_indexes(&self, country: Option<Country>) -> Vec<usize> {
         let choices = self.choices(country);

@@ -47,7 +47,7 @@ impl Hold {
     /// Builds the hold for a fault of the sender: on the step's template if that is the cause and there is one, else on the
     /// lane that sent it.
     ///
-    /// Returns `None` if the step itself is the cause (see [`super::StepHold::for_refusal`]).
+    /// Returns `None` if the step itself is the cause (see `book::hold_for_refusal`).
     pub fn for_fault(
         step: &Step,
         lane: &str,

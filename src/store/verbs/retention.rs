@@ -41,6 +41,6 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     ///
     /// - The file appears once it is complete.
     /// - Others may read and write meanwhile.
-    /// - Fails with [`Error::Backup`](super::Error::Backup) if the file exists already or cannot be written.
+    /// - Fails with [`Error::Backup`](crate::store::Error::Backup) if the file exists already or cannot be written.
     async fn back_up(&self, into: &Path) -> Result<u64>;
 }
