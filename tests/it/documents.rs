@@ -1,9 +1,10 @@
 //! The documents against the program: links lead somewhere, commands exist, configuration is accepted, and the pages of
 //! keys and commands say what the code does.
 //!
-//! Three pages hold parts that come from the code. `VOLLEY_BLESS=1 cargo test --test it documents` writes these anew.
+//! Four pages hold parts that come from the code. `VOLLEY_BLESS=1 cargo test --test it documents` writes these anew.
 
 mod keys;
+mod profile;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -199,6 +200,10 @@ fn every_campaign_and_configuration_of_a_page_is_accepted() {
     for page in pages() {
         for Block { info, text } in blocks(&fs::read_to_string(&page).unwrap()) {
             let Some(kind) = info.strip_prefix("toml") else { continue };
+            if kind.trim() == "profile" {
+                volley::simulator::Profile::from_toml(&text).unwrap();
+                continue;
+            }
             let folder = practice();
             let at = folder.path();
             let text = of_next_year(&text);

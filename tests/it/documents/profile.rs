@@ -1,0 +1,182 @@
+//! Every key of a profile of the practice provider: its page has the default and an example of each, and no key is
+//! missing.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use volley::simulator::Profile;
+
+use super::hold;
+
+/// One key with an example that differs from its default.
+struct Key(&'static str, &'static str, &'static str);
+
+/// Keys of one table, a profile in which `@` is where a key goes, and where the table is in the whole profile.
+struct Section {
+    title: &'static str,
+    around: &'static str,
+    path: &'static str,
+    keys: &'static [Key],
+}
+
+#[rustfmt::skip]
+const SECTIONS: &[Section] = &[
+    Section { title: "The profile", around: "@", path: "", keys: &[
+        Key("speed", "60", "How many times faster than in production everything after the acceptance happens; `--speed` overrides it."),
+        Key("answer_after", "{ median = \"20ms\", spread = 2.0 }", "Delay of the answers to posts."),
+        Key("queued_receipts", "true", "Whether a receipt reports the acceptance too."),
+        Key("keep_requests", "100", "The number of messages, from the first, whose whole request is kept."),
+        Key("sub_accounts", "[\"acme\"]", "The subaccounts that exist; if empty, every subaccount does."),
+        Key("route", "[{ channel = \"SMS\" }]", "The provider's own route, for a request that names no channel; see `[[route]]`."),
+        Key("channel", "{ SMS = { read = 0.1 } }", "Delivery by channel; see `[channel.NAME]`."),
+        Key("faults", "{ throttle = 0.1 }", "Faults that are on from the start; see `[faults]`."),
+        Key("windows", "[{ from = \"10s\", until = \"20s\", faults = { no_credit = true } }]", "Faults for a time; see `[[windows]]`."),
+    ] },
+    Section { title: "`[channel.NAME]`", around: "[channel.WhatsApp]\n@", path: "/channel/WhatsApp", keys: &[
+        Key("reject", "0.01", "Share of the messages that is refused at once."),
+        Key("undelivered", "0.05", "Share that is accepted and reported as undelivered."),
+        Key("silent", "0.1", "Share that is accepted and gets no receipt."),
+        Key("delivered", "0.5", "Share that is delivered. What the four shares leave is reported as sent, without a later receipt."),
+        Key("read", "0.9", "Share of the delivered messages that is read."),
+        Key("reject_codes", "[3041]", "Codes of refusals; each is drawn as often as it is listed."),
+        Key("undelivered_codes", "[1026]", "Codes of undelivered messages; each is drawn as often as it is listed."),
+        Key("sent_after", "{ median = \"1s\", spread = 2.0 }", "Time from the acceptance to sent."),
+        Key("delivered_after", "{ median = \"5s\", spread = 2.0 }", "Time from sent to delivered."),
+        Key("read_after", "{ median = \"1m\", spread = 2.0 }", "Time from delivered to read."),
+        Key("undelivered_after", "{ median = \"5s\", spread = 2.0 }", "Time from sent to undelivered."),
+        Key("answers", "{ share = 0.5 }", "Replies of recipients; see `[channel.NAME.answers]`."),
+        Key("rate", "\"80/s\"", "The rate that the provider accepts; requests above it are answered 429."),
+        Key("country", "{ \"+65\" = { delivered = 0.6 } }", "Countries that differ, by calling code, with any key of the channel; the longest code applies."),
+    ] },
+    Section { title: "`[channel.NAME.answers]`", around: "[channel.WhatsApp.answers]\n@", path: "/channel/WhatsApp/answers", keys: &[
+        Key("share", "0.5", "Share of the recipients who reply after they read a message, or after delivery on a channel that does not report Read."),
+        Key("after", "{ median = \"10s\", spread = 2.0 }", "Time until the reply."),
+        Key("quotes", "0.5", "Share of the replies that name the message."),
+        Key("stops", "0.5", "Share of the replies that are STOP."),
+        Key("buttons", "0.2", "Share of the replies that are a tapped button."),
+        Key("returns", "0.5", "Share of the recipients who send START after their STOP."),
+    ] },
+    Section { title: "A time", around: "answer_after = { median = \"1s\", spread = 1.0, @ }", path: "/channel/WhatsApp/sent_after", keys: &[
+        Key("median", "\"2s\"", "Half of the times are shorter."),
+        Key("spread", "4.0", "No time is shorter than the median divided by this, or longer than the median times this."),
+    ] },
+    Section { title: "`[[route]]`", around: "[[route]]\nchannel = \"Viber\"\n@", path: "/route/1", keys: &[
+        Key("channel", "\"SMS\"", "The channel of the step; it must have a section."),
+        Key("fallback_after", "\"30s\"", "The time without success after which the next step is sent."),
+        Key("success_status", "\"Read\"", "The status that ends the route."),
+    ] },
+    Section { title: "`[[windows]]`", around: "[[windows]]\nfrom = \"1s\"\nuntil = \"2s\"\nfaults = {}\n@", path: "/windows/0", keys: &[
+        Key("from", "\"0s\"", "Begin, counted from the first request."),
+        Key("until", "\"20s\"", "End, counted from the first request."),
+        Key("faults", "{ throttle = 1.0 }", "The faults that are on meanwhile, instead of all others; keys as in `[faults]`."),
+    ] },
+    Section { title: "`[faults]`", around: "[faults]\n@", path: "/faults", keys: &[
+        Key("throttle", "0.1", "Share of the requests that is answered 429."),
+        Key("retry_after", "5", "Seconds in the `Retry-After` of a 429; 0 omits the header."),
+        Key("error_500", "0.1", "Share that is answered 500 and not processed."),
+        Key("error_500_after", "0.1", "Share that is processed and answered 500."),
+        Key("cut_before", "0.1", "Share whose connection closes without processing."),
+        Key("cut_after", "0.1", "Share that is processed, and whose connection closes without an answer."),
+        Key("slow_ms", "300", "Delay of a slow answer, in milliseconds."),
+        Key("slow", "0.5", "Share of the answers that is slow."),
+        Key("duplicate", "0.1", "Share of the receipts that is sent a second time."),
+        Key("reorder", "0.1", "Share of the receipts that is delayed until later ones may have overtaken them."),
+        Key("key_refused", "true", "No API key is accepted."),
+        Key("template_paused", "\"promo\"", "Messages with this template are accepted, then reported undelivered: paused."),
+        Key("template_missing", "\"promo\"", "Messages with this template are refused at once: it does not exist."),
+        Key("no_credit", "true", "Every message is accepted, then reported undelivered: no credit."),
+        Key("silent_receipts", "true", "Due receipts are lost."),
+        Key("details_500", "0.1", "Share of the queries for a message that is answered 500."),
+        Key("details_cut", "0.1", "Share of the queries for a message whose connection closes without an answer."),
+        Key("details_unknown", "true", "Queries find no message."),
+    ] },
+];
+
+/// The profile with this line in a section. A key of the text around it gives way.
+fn with(section: &Section, name: &str, value: &str) -> Result<Profile, String> {
+    let (is_inline, own) = (section.around.contains(", @"), format!("{name} = "));
+    let text = if is_inline {
+        let others = [("median", "\"1s\""), ("spread", "1.0")].into_iter().filter(|(other, _)| *other != name);
+        let others: Vec<String> = others.map(|(other, value)| format!("{other} = {value}")).collect();
+        format!("answer_after = {{ {}, {own}{value} }}", others.join(", "))
+    } else {
+        let kept = section.around.lines().filter(|line| !line.starts_with(&own));
+        kept.collect::<Vec<_>>().join("\n").replace('@', &format!("{own}{value}"))
+    };
+    Profile::from_toml(&text).map_err(|error| error.to_string())
+}
+
+/// The names that the parser knows in this section.
+fn known(section: &Section) -> BTreeSet<String> {
+    let error = with(section, "zzzzzzzzzz", "1").unwrap_err();
+    let (_, names) = error.split_once("expected").unwrap_or_else(|| panic!("{}: {error}", section.title));
+    names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// A value of the built-in profile, as a file would have it.
+fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(Value::Object(object)) if object.contains_key("median") => {
+            let part = |key: &str| object[key].to_string();
+            format!("`{{ median = {}, spread = {} }}`", part("median"), part("spread"))
+        }
+        Some(Value::Object(_)) => "see below".to_owned(),
+        Some(Value::Array(list)) if list.iter().any(Value::is_object) => "see below".to_owned(),
+        Some(value) => format!("`{value}`"),
+    }
+}
+
+fn tables() -> String {
+    let whole = serde_json::to_value(Profile::default()).unwrap();
+    let (mut says, mut wrong) = (String::new(), Vec::new());
+    for section in SECTIONS {
+        let defaults = whole.pointer(section.path);
+        says += &format!("## {}\n\n| key | default | example | meaning |\n| --- | --- | --- | --- |\n", section.title);
+        for Key(name, example, what) in section.keys {
+            match with(section, name, example) {
+                Ok(profile) if profile == Profile::default() => {
+                    wrong.push(format!("{name} = {example} changes nothing"))
+                }
+                Ok(_) => {}
+                Err(error) => wrong.push(format!("{}, {name} = {example}: {error}", section.title)),
+            }
+            let is_needed = ["A time", "`[[route]]`", "`[[windows]]`"].contains(&section.title);
+            let default = match (is_needed, *name) {
+                (true, "fallback_after" | "success_status") => "none".to_owned(),
+                (true, _) => "needed".to_owned(),
+                (false, name) => shown(defaults.and_then(|defaults| defaults.get(name))),
+            };
+            says += &format!("| `{name}` | {default} | `{example}` | {what} |\n");
+        }
+        says += "\n";
+        let listed: BTreeSet<String> = section.keys.iter().map(|key| key.0.to_owned()).collect();
+        if known(section) != listed {
+            wrong.push(format!("{}: the parser knows {:?}", section.title, known(section)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    says + &channels(&whole)
+}
+
+/// The defaults of each channel, where they differ.
+fn channels(whole: &Value) -> String {
+    let all = whole["channel"].as_object().unwrap();
+    let names: Vec<&String> = all.keys().collect();
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let mut says = "## Defaults by channel\n\n".to_owned();
+    says += &line([String::new()].into_iter().chain(names.iter().map(|name| (*name).clone())).collect());
+    says += &line(vec!["---".to_owned(); names.len() + 1]);
+    for key in all["WhatsApp"].as_object().unwrap().keys() {
+        let values: Vec<String> = all.values().map(|channel| shown(channel.get(key))).collect();
+        if values.iter().any(|value| *value != values[0]) {
+            says += &line([format!("`{key}`")].into_iter().chain(values).collect());
+        }
+    }
+    says + "\n"
+}
+
+#[test]
+fn the_page_of_the_practice_provider_has_every_key_of_a_profile() {
+    hold("docs/practice-provider.md", "keys", &tables());
+}
