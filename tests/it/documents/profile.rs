@@ -136,7 +136,7 @@ fn tables() -> String {
         for Key(name, example, what) in section.keys {
             match with(section, name, example) {
                 Ok(profile) if profile == Profile::default() => {
-                    wrong.push(format!("{name} = {example} changes nothing"))
+                    wrong.push(format!("{name} = {example} changes nothing"));
                 }
                 Ok(_) => {}
                 Err(error) => wrong.push(format!("{}, {name} = {example}: {error}", section.title)),
