@@ -40,11 +40,16 @@ mod tests {
 
     const HOUR: i64 = 3_600;
 
+    fn hours_of(hours: i64) -> Span {
+        Span::from_secs(hours * HOUR)
+    }
+
     /// WhatsApp waits 7 days for receipts, SMS 2; the latter is not for Singapore.
     fn plan() -> Plan {
-        let mut sms = Step::of_text(Channel::Sms, "sms", "Hi");
-        sms.countries = Countries::AllBut(["SG".parse().unwrap()].into());
-        Plan::of_steps(vec![Step::of_text(Channel::WhatsApp, "wa", "Hi"), sms])
+        let whatsapp = Step { receipt_window: hours_of(7 * 24), ..Step::of_text(Channel::WhatsApp, "wa", "Hi") };
+        let countries = Countries::AllBut(["SG".parse().unwrap()].into());
+        let sms = Step { receipt_window: hours_of(48), countries, ..Step::of_text(Channel::Sms, "sms", "Hi") };
+        Plan::of_steps(vec![whatsapp, sms])
     }
 
     fn hours(plan: &Plan, counts: &[(u8, Count)], state: BatchState) -> Option<i64> {
