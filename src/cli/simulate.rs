@@ -136,7 +136,9 @@ fn target(url: &str, args: &Args) -> anyhow::Result<WebhookTarget> {
     let secret = match &args.webhook_secret_file {
         Some(file) => {
             let read = std::fs::read_to_string(file);
-            Some(read.with_context(|| format!("the secret {} cannot be read", file.display()))?.trim().into())
+            let text = read.with_context(|| format!("the secret {} cannot be read", file.display()))?;
+            // While it is rotated, the file holds two; the provider signs with one.
+            text.trim().lines().next().map(|line| line.trim_end().into())
         }
         None => None,
     };

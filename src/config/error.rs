@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::credential::Invalid;
 use super::{Problem, Source};
 use crate::domain::{Channel, Tier};
 
@@ -76,11 +77,8 @@ pub enum Error {
     #[error("{section} has both {first} and {second}; keep one")]
     Both { section: String, first: &'static str, second: &'static str },
 
-    #[error("{at}: the file {} cannot be read; check its path and permissions", path.display())]
-    SecretFile { at: At, path: PathBuf, source: std::io::Error },
-
-    #[error("{at}: the file {} is empty; put the secret into it", path.display())]
-    EmptySecretFile { at: At, path: PathBuf },
+    #[error("{at}: {invalid}")]
+    Credential { at: At, invalid: Invalid },
 
     #[error(
         "portfolio {portfolio} has one tier, but lane {first} states {first_tier} and lane {second} {second_tier} \
@@ -106,7 +104,7 @@ pub enum Error {
 
     #[error(
         "the server would listen on {listen}, which other machines can reach, but no webhook secret is set; set \
-         webhook_authorization or webhook_secret_file under [provider], or listen on 127.0.0.1"
+         webhook_authorization_file or webhook_secret_file under [provider], or listen on 127.0.0.1"
     )]
     Unproven { listen: SocketAddr },
 

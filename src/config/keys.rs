@@ -41,6 +41,7 @@ pub(super) static PROVIDER: Section = Section {
         secret("api_key"),
         key("api_key_file"),
         secret("webhook_authorization"),
+        key("webhook_authorization_file"),
         key("webhook_secret_file"),
         key("send"),
         key("batch_size"),

@@ -8,6 +8,7 @@
 //! May not: use any room but `domain`; open databases or sockets; read files other than `volley.toml` and the secrets
 //! that it names.
 
+mod credential;
 mod error;
 mod keys;
 mod keywords;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{Channel, Span, Step, Tier};
 
+pub use credential::{Credential, Invalid, SecretFile, Valid};
 pub use error::{At, Error};
 pub use keys::{hint, nearest};
 pub use keywords::Keywords;
@@ -179,6 +181,20 @@ impl Config {
     pub fn portfolios(&self) -> impl Iterator<Item = (&str, Tier)> {
         let counted = self.lanes.iter().filter_map(|lane| Some((lane.tiered()?, lane.tier)));
         counted.collect::<std::collections::BTreeMap<_, _>>().into_iter()
+    }
+
+    /// The credentials of files, which a server reads again, each once.
+    pub fn credentials_in_files(&self) -> Vec<Credential> {
+        let provider = &self.provider;
+        let of_provider = [&provider.api_key, &provider.webhook_authorization, &provider.webhook_secret];
+        let all = of_provider.into_iter().chain(self.lanes.iter().map(|lane| &lane.provider.api_key)).flatten();
+        let mut found: Vec<Credential> = Vec::new();
+        for credential in all.filter(|credential| credential.file().is_some()) {
+            if !found.iter().any(|one| one.is(credential)) {
+                found.push(credential.clone());
+            }
+        }
+        found
     }
 
     /// Checks what only a server needs: a webhook secret unless it listens on loopback, and a key on every lane.

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use url::Url;
 
+use super::credential::{Credential, Form};
 use super::error::Error;
 use super::read::Reader;
 use super::{Lane, Secret};
@@ -16,11 +17,11 @@ pub struct Provider {
     pub base_url: String,
     pub sub_account: Option<String>,
     pub account_id: Option<String>,
-    pub api_key: Option<Secret>,
-    /// The `Authorization` that is registered with the provider for its webhooks.
-    pub webhook_authorization: Option<Secret>,
-    /// The key of the HMAC over a webhook's raw body.
-    pub webhook_secret: Option<Secret>,
+    pub api_key: Option<Credential>,
+    /// The `Authorization` that is registered with the provider for its webhooks; while it is rotated, two.
+    pub webhook_authorization: Option<Credential>,
+    /// The key of the HMAC over a webhook's raw body; while it is rotated, two.
+    pub webhook_secret: Option<Credential>,
     pub send: SendMode,
     /// How long a request may take.
     pub timeout: Span,
@@ -43,7 +44,7 @@ pub struct LaneProvider {
     pub sub_account: String,
     pub account_id: Option<String>,
     /// Planning needs none; [`super::Config::check_serve`] requires one on every lane.
-    pub api_key: Option<Secret>,
+    pub api_key: Option<Credential>,
     pub send: SendMode,
     pub timeout: Span,
     pub connections: NonZeroU32,
@@ -64,9 +65,13 @@ impl Provider {
             base_url,
             sub_account: reader.text("sub_account")?,
             account_id: reader.text("account_id")?,
-            api_key: header_secret(reader, "api_key", "api_key_file")?,
-            webhook_authorization: reader.text("webhook_authorization")?.map(Secret::new),
-            webhook_secret: reader.secret(None, "webhook_secret_file")?,
+            api_key: reader.credential("api_key", "api_key_file", Form::Header)?,
+            webhook_authorization: reader.credential(
+                "webhook_authorization",
+                "webhook_authorization_file",
+                Form::Proof,
+            )?,
+            webhook_secret: reader.in_file("webhook_secret_file", Form::Proof)?,
             send: send_mode(reader)?,
             timeout: timeout(reader)?,
             // Enough for 1,000 requests a second at 60 ms each, and few enough for the provider's load balancer.
@@ -88,7 +93,7 @@ impl Provider {
             base_url,
             sub_account,
             account_id: lane.text("account_id")?.or_else(|| self.account_id.clone()),
-            api_key: header_secret(lane, "api_key", "api_key_file")?.or_else(|| self.api_key.clone()),
+            api_key: lane.credential("api_key", "api_key_file", Form::Header)?.or_else(|| self.api_key.clone()),
             send: self.send,
             timeout: self.timeout,
             connections: self.connections,
@@ -106,12 +111,14 @@ pub(super) fn placeholders(provider: &Provider, lanes: &[Lane]) -> Vec<String> {
     ];
     let of_provider = of_provider.into_iter().map(|(key, secret)| ("[provider]".to_owned(), key, secret));
     // A lane without a key of its own has the provider's.
-    let is_own =
-        |lane: &&Lane| lane.provider.api_key.as_ref().map(Secret::expose) != api_key.as_ref().map(Secret::expose);
-    let of_lanes = lanes.iter().filter(is_own);
+    let has_own = |lane: &&Lane| match (&lane.provider.api_key, api_key) {
+        (Some(own), Some(provider)) => !own.is(provider),
+        (own, _) => own.is_some(),
+    };
+    let of_lanes = lanes.iter().filter(has_own);
     let of_lanes = of_lanes.map(|lane| (format!("lane {}", lane.name), "api_key", &lane.provider.api_key));
-    let warned =
-        of_provider.chain(of_lanes).filter(|(_, _, secret)| secret.as_ref().is_some_and(Secret::is_placeholder));
+    let is_placeholder = |credential: &Credential| credential.valid().iter().any(Secret::is_placeholder);
+    let warned = of_provider.chain(of_lanes).filter(|(_, _, found)| found.as_ref().is_some_and(is_placeholder));
     warned
         .map(|(place, key, _)| {
             format!("{place}: {key} looks like a placeholder; write the value that you agreed on with the provider")
@@ -135,22 +142,6 @@ fn timeout(reader: &mut Reader<'_>) -> Result<Span, Error> {
         return Ok(timeout);
     }
     Err(reader.wrong("timeout", format_args!("invalid timeout {timeout}; use 1s to 5m")))
-}
-
-/// Reads a secret that is sent as a header, so it may contain only printable characters without spaces.
-fn header_secret(
-    reader: &mut Reader<'_>,
-    direct: &'static str,
-    in_file: &'static str,
-) -> Result<Option<Secret>, Error> {
-    let secret = reader.secret(Some(direct), in_file)?;
-    match &secret {
-        Some(found) if !found.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
-            let key = if reader.has(direct) { direct } else { in_file };
-            Err(reader.wrong(key, "invalid key; it must be one line of letters, digits and signs without spaces"))
-        }
-        Some(_) | None => Ok(secret),
-    }
 }
 
 /// Reads an `http` or `https` URL without query or fragment, and removes its trailing slash.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::Secret;
+use super::credential::{Credential, Form, Invalid, SecretFile};
 use super::error::{At, Error};
 use super::layers::{Entry, Source, Value};
 
@@ -128,49 +129,45 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A secret from its own key or from a file. The later layer wins; one layer may not have both.
-    pub(super) fn secret(
+    /// A credential from its own key or from a file. The later layer wins; one layer may not have both.
+    pub(super) fn credential(
         &mut self,
-        direct: Option<&'static str>,
+        direct: &'static str,
         in_file: &'static str,
-    ) -> Result<Option<Secret>, Error> {
-        let text = direct.and_then(|key| self.entry.values.get(key).map(|value| (key, value)));
-        let file = self.entry.values.get(in_file);
-        if let (Some((key, text)), Some(file)) = (text, file) {
-            if layer(&text.source) == layer(&file.source) {
-                return Err(Error::Both { section: self.title(), first: key, second: in_file });
+        form: Form,
+    ) -> Result<Option<Credential>, Error> {
+        let (text, file) = (self.entry.values.get(direct), self.entry.values.get(in_file));
+        match (text, file) {
+            (Some(text), Some(file)) if layer(&text.source) == layer(&file.source) => {
+                Err(Error::Both { section: self.title(), first: direct, second: in_file })
             }
             // The overridden key is not shown by `config show`, because it has no effect.
-            return if text.source > file.source { self.direct(key) } else { self.file(in_file) };
-        }
-        match (text, file) {
-            (Some((key, _)), _) => self.direct(key),
-            (None, Some(_)) => self.file(in_file),
+            (Some(text), Some(file)) if text.source < file.source => self.in_file(in_file, form),
+            (Some(_), _) => self.direct(direct, form),
+            (None, Some(_)) => self.in_file(in_file, form),
             (None, None) => {
-                for key in direct.into_iter().chain([in_file]) {
-                    self.record(key, None, Source::Default);
-                }
+                self.record(direct, None, Source::Default);
+                self.record(in_file, None, Source::Default);
                 Ok(None)
             }
         }
     }
 
-    fn direct(&mut self, key: &'static str) -> Result<Option<Secret>, Error> {
-        Ok(self.text(key)?.map(Secret::new))
+    fn direct(&mut self, key: &'static str, form: Form) -> Result<Option<Credential>, Error> {
+        let Some(secret) = self.text(key)?.map(Secret::new) else { return Ok(None) };
+        match form {
+            Form::Header if !secret.is_header_value() => Err(self.wrong(key, Invalid::Characters)),
+            Form::Header | Form::Proof => Ok(Some(Credential::fixed(secret))),
+        }
     }
 
-    fn file(&mut self, key: &'static str) -> Result<Option<Secret>, Error> {
-        let Some(value) = self.take(key) else { return Ok(None) };
-        let path = resolve(&value.text, &value.source);
-        let text = std::fs::read_to_string(&path).map_err(|source| Error::SecretFile {
-            at: self.at(key),
-            path: path.clone(),
-            source,
-        })?;
-        match text.trim_start_matches('\u{feff}').trim() {
-            "" => Err(Error::EmptySecretFile { at: self.at(key), path }),
-            secret => Ok(Some(Secret::new(secret))),
-        }
+    pub(super) fn in_file(&mut self, key: &'static str, form: Form) -> Result<Option<Credential>, Error> {
+        let Some(value) = self.take(key) else {
+            self.record(key, None, Source::Default);
+            return Ok(None);
+        };
+        let file = SecretFile::new(key, resolve(&value.text, &value.source), form);
+        Credential::in_file(file).map(Some).map_err(|invalid| Error::Credential { at: self.at(key), invalid })
     }
 
     /// Resolves a path relative to its layer.

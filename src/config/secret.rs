@@ -27,11 +27,25 @@ impl Secret {
             || (!word.is_empty() && word.bytes().all(|byte| byte == b'x'))
     }
 
+    /// Whether it can be sent in a header: printable characters without spaces.
+    pub(super) fn is_header_value(&self) -> bool {
+        self.expose().bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
     /// The secret itself, for the one header or comparison that needs it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
+
+/// For the owner of both; a secret that others give is compared in constant time (`wire::same_secret`).
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -233,15 +233,46 @@ fn paths_in_the_file_are_relative_to_the_file_and_secrets_never_print() {
     std::fs::write(folder.path().join("8x8.key"), "s3cr3t\r\n").unwrap();
     std::fs::write(&path, "[provider]\napi_key_file = \"8x8.key\"\n[database]\nurl = \"sqlite://data.db\"").unwrap();
     let loaded = Config::load(Some(&path), std::iter::empty()).unwrap();
-    assert_eq!(loaded.config.provider.api_key.as_ref().unwrap().expose(), "s3cr3t");
+    assert_eq!(valid(&loaded.config.provider.api_key), ["s3cr3t"]);
     assert_eq!(loaded.config.database, Database::Sqlite { path: folder.path().join("data.db") });
 
     // The key of the environment overrides the key file of the file.
     let variables = [("VOLLEY_PROVIDER_API_KEY".to_owned(), "t0pm0st".to_owned())];
     let loaded = Config::load(Some(&path), variables.into_iter()).unwrap();
-    assert_eq!(loaded.config.provider.api_key.as_ref().unwrap().expose(), "t0pm0st");
+    assert_eq!(valid(&loaded.config.provider.api_key), ["t0pm0st"]);
     let all = format!("{loaded:?}");
     assert!(!all.contains("t0pm0st") && all.contains("***"), "{all}");
+}
+
+fn valid(credential: &Option<Credential>) -> Vec<String> {
+    let valid = credential.as_ref().unwrap().valid();
+    valid.iter().map(|secret| secret.expose().to_owned()).collect()
+}
+
+#[test]
+fn a_file_of_webhook_secrets_holds_the_old_and_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("volley.toml");
+    let text =
+        "[provider]\napi_key_file = \"key\"\nwebhook_authorization_file = \"hook\"\nwebhook_secret_file = \"hmac\"";
+    std::fs::write(&path, text).unwrap();
+    let load = |key: &str, hook: &str, hmac: &str| {
+        for (name, text) in [("key", key), ("hook", hook), ("hmac", hmac)] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Config::load(Some(&path), std::iter::empty()).map(|loaded| loaded.config.provider)
+    };
+    let provider = load("k\n", "\u{feff}Bearer old \r\n\nBearer new\n", "one").unwrap();
+    assert_eq!(valid(&provider.webhook_authorization), ["Bearer old", "Bearer new"]);
+    assert_eq!(valid(&provider.webhook_secret), ["one"]);
+    for (key, hook, hmac, problem) in [
+        ("old\nnew", "a", "b", "api_key_file: invalid key; it must be one line"),
+        ("k", "a\nb\nc", "b", "hook has 3 lines; write one secret per line, at most two"),
+        ("k", "a", " \n ", "hmac is empty; write the secret into it"),
+    ] {
+        let error = load(key, hook, hmac).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
 }
 
 #[test]

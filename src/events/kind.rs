@@ -104,6 +104,14 @@ pub enum EventKind {
     FoundInFlight {
         messages: u64,
     },
+    /// The file of a credential has changed, and its secrets are in effect.
+    CredentialReplaced {
+        /// The key of the configuration that names the file.
+        key: String,
+        file: String,
+        /// How many are valid now.
+        secrets: u32,
+    },
     /// Receipts could not arrive. Deadlines wait until `repeats_until` for the provider's repeats; without it, receipts
     /// of that time are lost.
     GapEnded {

@@ -94,6 +94,12 @@ impl Event {
                 "{} in flight when the last server stopped; it is unknown which of them the provider accepted",
                 if *messages == 1 { "1 message was".to_owned() } else { format!("{} messages were", grouped(*messages)) }
             ),
+            EventKind::CredentialReplaced { key, file, secrets: 1 } => {
+                format!("{key} ({file}) has changed: the new secret is in effect")
+            }
+            EventKind::CredentialReplaced { key, file, secrets } => {
+                format!("{key} ({file}) has changed: {secrets} secrets are valid now")
+            }
             EventKind::GapEnded { lasted, doubt, address, repeats_until, .. } => {
                 let lasted = lasted.map_or_else(
                     || "for an unknown time, because the clock was set back meanwhile".to_owned(),

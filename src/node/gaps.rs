@@ -23,8 +23,8 @@ const REPORT_EVERY: Span = Span::from_secs(60);
 pub const fn doubt_remedy(cause: DoubtCause) -> &'static str {
     match cause {
         DoubtCause::SecretMismatch => {
-            "make webhook_authorization or webhook_secret_file match the secret that is registered with the provider, and \
-             restart the server"
+            "write the secret that is registered with the provider into the file of webhook_authorization_file or \
+             webhook_secret_file, which takes effect within 5 s; or set webhook_authorization and restart the server"
         }
         DoubtCause::NoWebhooks => {
             "check that server.public_url is registered with the provider, and that it can be reached from outside: its \

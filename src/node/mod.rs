@@ -13,6 +13,7 @@ mod build;
 #[cfg(test)]
 mod by_hand;
 mod components;
+mod credentials;
 mod gaps;
 mod lease;
 mod notices;
@@ -43,6 +44,7 @@ use crate::store::{self, Store};
 use crate::throttle::{LEASE, Tenure};
 use crate::timers::Gaps;
 use components::Components;
+use credentials::Rotation;
 
 /// After this time an unfinished import or launch that was not touched belongs to a process that is gone.
 const HALF_DONE: Span = Span::from_secs(60);
@@ -124,6 +126,7 @@ impl Node {
         parts: Parts,
         transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
+        let credentials = parts.config.credentials_in_files();
         let opened = Components::open(parts, transport).await?;
         let Components {
             id,
@@ -155,6 +158,8 @@ impl Node {
         tasks.spawn("housekeeping", keep_house(housekeeper, decided, Arc::clone(&clock), stop.clone()));
         tasks.spawn("watch", watch.run(stop.clone()));
         tasks.spawn("pruning", pruner.run(Arc::clone(&clock), stop.clone()));
+        let rotation = Rotation::new(credentials, store.clone());
+        tasks.spawn("credentials", rotation.run(Arc::clone(&clock), stop.clone()));
         tasks.spawn("the lease", keeper.run(stop.clone()));
         for asker in askers {
             tasks.spawn("asking", asker.run(stop.clone()));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, RETRY_AFTER};
 use http::uri::InvalidUri;
@@ -18,7 +19,7 @@ use super::connect::{BoxError, Connector, Resolve, Resolver};
 use super::connection::{self, Connection, Idle};
 use super::details::{DetailsAnswer, details_answer};
 use super::offer::{Gate, GatedBody, Offer, Progress};
-use crate::config::LaneProvider;
+use crate::config::{Credential, LaneProvider, Valid};
 use crate::domain::{AttemptId, Span, Umid};
 
 /// The text before and after the messages of a batch request, which commas separate. It asks for an answer that names
@@ -77,23 +78,34 @@ const READ: Duration = Duration::from_secs(10);
 pub struct Http {
     connector: Connector,
     idle: Idle,
-    address: Address,
-    messages: Target,
-    batch: Target,
+    address: Arc<Address>,
+    /// None of the headers changes but the key.
+    prepared: Arc<ArcSwap<Prepared>>,
     /// For an answer, from the time when the request was sent.
     timeout: Duration,
 }
 
-/// The URL of a lane's messages, and the headers of each request.
-#[derive(Debug, Clone)]
+/// The URL of a lane's messages, and what each request carries.
+#[derive(Debug)]
 struct Address {
+    lane: String,
     messages: Url,
     /// Whether a proxy forwards the requests, so that they carry the whole URL.
     is_forwarded: bool,
+    /// Without the key.
     headers: HeaderMap,
+    key: Option<Credential>,
 }
 
-/// Parsed once: it costs as much as rendering a message.
+/// The requests under the key that is valid. Parsed once: it costs as much as rendering a message.
+#[derive(Debug)]
+struct Prepared {
+    key: Option<Arc<Valid>>,
+    headers: HeaderMap,
+    messages: Target,
+    batch: Target,
+}
+
 #[derive(Debug, Clone)]
 struct Target {
     uri: Uri,
@@ -101,15 +113,31 @@ struct Target {
 }
 
 impl Address {
+    /// Prepares the requests with the key that is valid now.
+    fn prepare(&self) -> Result<Prepared, Unusable> {
+        let key = self.key.as_ref().map(Credential::valid);
+        let mut headers = self.headers.clone();
+        if let Some(secret) = key.as_ref().and_then(|key| key.iter().next()) {
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose()))
+                .map_err(|_| Unusable::Key { lane: self.lane.clone() })?;
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
+        }
+        let no_address = |_| Unusable::Address { lane: self.lane.clone(), url: self.messages.to_string() };
+        let messages = self.target(None, headers.clone()).map_err(no_address)?;
+        let batch = self.target(Some("batch"), headers.clone()).map_err(no_address)?;
+        Ok(Prepared { key, headers, messages, batch })
+    }
+
     /// The target of the messages, or of a path below them.
-    fn target(&self, below: Option<&str>) -> Result<Target, InvalidUri> {
+    fn target(&self, below: Option<&str>, headers: HeaderMap) -> Result<Target, InvalidUri> {
         let mut url = self.messages.clone();
         if let (Some(below), Ok(mut path)) = (below, url.path_segments_mut()) {
             // Whatever its characters, it is one segment of the path.
             path.push(below);
         }
         let uri = if self.is_forwarded { url.as_str().parse()? } else { url.path().parse()? };
-        Ok(Target { uri, headers: self.headers.clone() })
+        Ok(Target { uri, headers })
     }
 }
 
@@ -168,33 +196,42 @@ impl Http {
         headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| no_address())?);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(key) = &provider.api_key {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
-                .map_err(|_| Unusable::Key { lane: lane.to_owned() })?;
-            bearer.set_sensitive(true);
-            headers.insert(AUTHORIZATION, bearer);
-        }
         let is_forwarded = forward.is_some();
         if let Some(authorization) = forward.and_then(|forward| forward.authorization) {
             headers.insert(PROXY_AUTHORIZATION, authorization);
         }
-        let address = Address { messages, is_forwarded, headers };
-        let messages = address.target(None).map_err(|_| no_address())?;
-        let batch = address.target(Some("batch")).map_err(|_| no_address())?;
+        let key = provider.api_key.clone();
+        let address = Address { lane: lane.to_owned(), messages, is_forwarded, headers, key };
+        let prepared = Arc::new(ArcSwap::from_pointee(address.prepare()?));
         let timeout = provider.timeout.std();
-        Ok(Self { connector, idle: Idle::default(), address, messages, batch, timeout })
+        Ok(Self { connector, idle: Idle::default(), address: Arc::new(address), prepared, timeout })
+    }
+
+    /// The requests with the key that is valid now.
+    fn prepared(&self) -> arc_swap::Guard<Arc<Prepared>> {
+        let prepared = self.prepared.load();
+        let is_valid = match (&self.address.key, &prepared.key) {
+            (Some(key), Some(seen)) => key.is_still(seen),
+            (None, _) | (_, None) => true,
+        };
+        // The configuration accepts no key that a header does not, so the failure cannot occur.
+        if !is_valid && let Ok(renewed) = self.address.prepare() {
+            self.prepared.store(Arc::new(renewed));
+            return self.prepared.load();
+        }
+        prepared
     }
 }
 
 #[async_trait::async_trait]
 impl Transport for Http {
     async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
-        let target = match to {
-            Endpoint::Messages => &self.messages,
-            Endpoint::Batch => &self.batch,
-        };
         let offer = Offer::new(gate);
-        let request = target.request(Method::POST, GatedBody::new(body.into(), Arc::clone(&offer)));
+        let body = GatedBody::new(body.into(), Arc::clone(&offer));
+        let request = match to {
+            Endpoint::Messages => self.prepared().messages.request(Method::POST, body),
+            Endpoint::Batch => self.prepared().batch.request(Method::POST, body),
+        };
         tokio::select! {
             answer = self.exchange(request) => answer.map_err(|failed| failed.of(&offer)),
             () = self.answer_deadline(&offer) => Err(Failed::timed_out().of(&offer)),
@@ -203,7 +240,9 @@ impl Transport for Http {
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
         let asked = async {
-            let target = self.address.target(Some(umid.as_str())).map_err(|why| Failed { why: why.to_string() })?;
+            let headers = self.prepared().headers.clone();
+            let target = self.address.target(Some(umid.as_str()), headers);
+            let target = target.map_err(|why| Failed { why: why.to_string() })?;
             self.exchange(target.request(Method::GET, GatedBody::empty())).await
         };
         let answered =

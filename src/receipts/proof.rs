@@ -1,13 +1,13 @@
 //! Whether a webhook comes from the provider.
 
-use crate::config::Provider;
+use crate::config::{Credential, Provider};
 use crate::wire::{same_secret, signature_holds};
 
-/// The secrets that were registered with the provider. Either one proves a webhook.
+/// What was registered with the provider. Either one proves a webhook, and while it is rotated, the old and the new do.
 #[derive(Debug)]
 pub struct Proofs {
-    authorization: Option<crate::config::Secret>,
-    secret: Option<crate::config::Secret>,
+    authorization: Option<Credential>,
+    secret: Option<Credential>,
 }
 
 /// What the headers of a webhook prove.
@@ -46,17 +46,18 @@ impl Proofs {
     /// Checks a body against its headers. A wrong signature fails even if the `Authorization` is right.
     pub fn check(&self, authorization: Option<&[u8]>, signature: Option<&str>, body: &[u8]) -> Result<(), Unproven> {
         if let (Some(secret), Some(signature)) = (&self.secret, signature) {
-            return match signature_holds(secret.expose().as_bytes(), body, signature) {
-                true => Ok(()),
-                false => Err(Unproven::Signature),
-            };
+            let valid = secret.valid();
+            let holds = valid.iter().any(|secret| signature_holds(secret.expose().as_bytes(), body, signature));
+            return if holds { Ok(()) } else { Err(Unproven::Signature) };
         }
         if self.is_authorized(authorization) { Ok(()) } else { Err(Unproven::Nothing) }
     }
 
     fn is_authorized(&self, authorization: Option<&[u8]>) -> bool {
         match (&self.authorization, authorization) {
-            (Some(expected), Some(given)) => same_secret(given, expected.expose().as_bytes()),
+            (Some(expected), Some(given)) => {
+                expected.valid().iter().any(|expected| same_secret(given, expected.expose().as_bytes()))
+            }
             // `serve` refuses to start without a secret, unless it listens on loopback.
             (None, _) => self.secret.is_none(),
             (Some(_), None) => false,
@@ -71,7 +72,8 @@ mod tests {
     use crate::wire::sign;
 
     fn proofs(authorization: Option<&str>, secret: Option<&str>) -> Proofs {
-        Proofs { authorization: authorization.map(Secret::new), secret: secret.map(Secret::new) }
+        let fixed = |text: Option<&str>| text.map(|text| Credential::fixed(Secret::new(text)));
+        Proofs { authorization: fixed(authorization), secret: fixed(secret) }
     }
 
     #[test]
@@ -85,6 +87,24 @@ mod tests {
         assert_eq!(both.check(Some(b"Bearer hook"), Some(&wrong), body), Err(Unproven::Signature));
         assert_eq!(both.check(Some(b"Bearer nobody"), None, body), Err(Unproven::Nothing));
         assert_eq!(both.check(None, None, body), Err(Unproven::Nothing));
+    }
+
+    #[test]
+    fn during_a_rotation_the_old_and_the_new_secret_prove_a_webhook() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("hook"), "Bearer old\nBearer new").unwrap();
+        std::fs::write(folder.path().join("hmac"), "old\nnew").unwrap();
+        let path = folder.path().join("volley.toml");
+        std::fs::write(&path, "[provider]\nwebhook_authorization_file = \"hook\"\nwebhook_secret_file = \"hmac\"")
+            .unwrap();
+        let loaded = crate::config::Config::load(Some(&path), std::iter::empty()).unwrap();
+        let proofs = Proofs::new(&loaded.config.provider);
+        for secret in ["old", "new"] {
+            let authorization = format!("Bearer {secret}");
+            assert_eq!(proofs.check_headers(Some(authorization.as_bytes()), None), FromHeaders::Proven);
+            assert_eq!(proofs.check(None, Some(&sign(secret.as_bytes(), b"{}")), b"{}"), Ok(()));
+        }
+        assert_eq!(proofs.check(None, Some(&sign(b"other", b"{}")), b"{}"), Err(Unproven::Signature));
     }
 
     #[test]

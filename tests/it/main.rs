@@ -35,6 +35,7 @@ mod parts;
 mod pipeline;
 mod readers;
 mod refusals;
+mod rotation;
 mod route_commands;
 mod routes;
 mod sources;

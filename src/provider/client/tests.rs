@@ -66,6 +66,51 @@ fn provider(base_url: &str) -> LaneProvider {
 }
 
 #[tokio::test]
+async fn a_replaced_key_is_sent_from_the_next_request_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), "old").unwrap();
+    let path = folder.path().join("volley.toml");
+    let text = format!(
+        "[provider]\nbase_url = \"http://{}\"\nsub_account = \"acme\"\napi_key_file = \"key\"\n\
+         [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n",
+        listener.local_addr().unwrap()
+    );
+    std::fs::write(&path, text).unwrap();
+    let provider = Config::load(Some(&path), std::iter::empty()).unwrap().config.lanes[0].provider.clone();
+    let key = provider.api_key.clone().unwrap();
+    let http = Http::new("sms", &provider).unwrap();
+    // Answers each request on one connection, and returns the keys that it saw.
+    let serving = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut keys = Vec::new();
+        while keys.len() < 4 {
+            let mut head = Vec::new();
+            let is_whole = |head: &[u8]| match head.starts_with(b"GET") {
+                true => head.ends_with(b"\r\n\r\n"),
+                false => head.ends_with(BODY),
+            };
+            while !is_whole(&head) {
+                assert_ne!(socket.read_buf(&mut head).await.unwrap(), 0);
+            }
+            let head = String::from_utf8(head).unwrap().to_lowercase();
+            let line = head.lines().find_map(|line| line.strip_prefix("authorization: ").map(str::to_owned));
+            keys.push(line.unwrap());
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+        }
+        keys
+    });
+    let post = |to| http.post(to, BODY.to_vec(), Arc::new(Open));
+    post(Endpoint::Messages).await.unwrap();
+    std::fs::write(folder.path().join("key"), "new").unwrap();
+    key.replace(key.file().unwrap().read().unwrap());
+    post(Endpoint::Messages).await.unwrap();
+    post(Endpoint::Batch).await.unwrap();
+    http.details(&Umid::new("u-1")).await.unwrap();
+    assert_eq!(serving.await.unwrap(), ["bearer old", "bearer new", "bearer new", "bearer new"]);
+}
+
+#[tokio::test]
 async fn a_cut_after_the_body_was_sent_counts_as_sent() {
     let (answer, read) = post("", Arc::new(Open)).await;
     assert!(matches!(answer, Err(Broken::Sent { .. })), "{answer:?}");

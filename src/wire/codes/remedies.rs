@@ -37,11 +37,11 @@ impl Remedy {
     /// What to do before the hold is released.
     pub const fn sentence(self) -> &'static str {
         match self {
-            // A server reads its keys and addresses at its start.
             Self::Key => {
-                "set the right key in api_key_file or api_key under [provider] or on the lane, or in \
-                 VOLLEY_PROVIDER_API_KEY, and restart `volley serve`"
+                "write the right key into the file of api_key_file, which takes effect within 5 s; or set api_key or \
+                 VOLLEY_PROVIDER_API_KEY and restart `volley serve`"
             }
+            // A server reads its addresses at its start.
             Self::SubAccount => "set the right sub_account under [provider] or on the lane, and restart `volley serve`",
             Self::Address => "set the right base_url under [provider] or on the lane, and restart `volley serve`",
             Self::Credit => "top up the account's credit at the provider",

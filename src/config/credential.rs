@@ -1,0 +1,128 @@
+//! Credentials: secrets that a server can replace while it runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::Secret;
+
+/// The most secrets of one file: the old one and the new one.
+const VALID_MAX: usize = 2;
+
+/// An API key, or what proves a webhook.
+///
+/// All clones share the valid secrets: a server that reads the file again replaces them for every user.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    valid: Arc<ArcSwap<Valid>>,
+    /// None if it is written in the configuration, which is read only at the start.
+    file: Option<Arc<SecretFile>>,
+}
+
+/// The secrets that are valid now, at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Valid(Vec<Secret>);
+
+/// A file with a credential.
+#[derive(Debug)]
+pub struct SecretFile {
+    /// The key that names it, such as `api_key_file`.
+    pub key: &'static str,
+    path: PathBuf,
+    form: Form,
+}
+
+/// What a credential may look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One secret that is sent as a header: printable characters without spaces.
+    Header,
+    /// What others prove themselves with: while it is rotated, the old secret and the new one are valid.
+    Proof,
+}
+
+/// Why a file holds no valid credential.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    #[error("the file {} cannot be read; check its path and permissions: {error}", path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("the file {} is empty; write the secret into it", path.display())]
+    Empty { path: PathBuf },
+    #[error("invalid key; it must be one line of letters, digits and signs without spaces")]
+    Characters,
+    #[error("the file {} has {lines} lines; write one secret per line, at most two (the old and the new one)", path.display())]
+    TooMany { path: PathBuf, lines: usize },
+}
+
+impl Credential {
+    /// A credential that stays the same while the server runs.
+    pub fn fixed(secret: Secret) -> Self {
+        Self { valid: Arc::new(ArcSwap::from_pointee(Valid(vec![secret]))), file: None }
+    }
+
+    pub(super) fn in_file(file: SecretFile) -> Result<Self, Invalid> {
+        let valid = file.read()?;
+        Ok(Self { valid: Arc::new(ArcSwap::from_pointee(valid)), file: Some(Arc::new(file)) })
+    }
+
+    /// The secrets that are valid now. The pointer changes only if they do.
+    pub fn valid(&self) -> Arc<Valid> {
+        self.valid.load_full()
+    }
+
+    /// Whether `seen`, from [`Self::valid`], is still valid.
+    pub fn is_still(&self, seen: &Arc<Valid>) -> bool {
+        Arc::ptr_eq(&self.valid.load(), seen)
+    }
+
+    /// The file, if it can be read again.
+    pub fn file(&self) -> Option<&SecretFile> {
+        self.file.as_deref()
+    }
+
+    /// Replaces the secrets for everyone who shares them.
+    pub fn replace(&self, valid: Valid) {
+        self.valid.store(Arc::new(valid));
+    }
+
+    /// Whether the two share their secrets.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.valid, &other.valid)
+    }
+}
+
+impl Valid {
+    pub fn iter(&self) -> impl Iterator<Item = &Secret> {
+        self.0.iter()
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl SecretFile {
+    pub(super) fn new(key: &'static str, path: PathBuf, form: Form) -> Self {
+        Self { key, path, form }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the secrets of the file: one per line, without blank lines and surrounding spaces.
+    pub fn read(&self) -> Result<Valid, Invalid> {
+        let path = || self.path.clone();
+        let text = std::fs::read_to_string(&self.path).map_err(|error| Invalid::Unreadable { path: path(), error })?;
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
+        let secrets: Vec<Secret> = lines.map(Secret::new).collect();
+        match (self.form, secrets.as_slice()) {
+            (_, []) => Err(Invalid::Empty { path: path() }),
+            (Form::Header, [key]) if key.is_header_value() => Ok(Valid(secrets)),
+            (Form::Header, _) => Err(Invalid::Characters),
+            (Form::Proof, many) if many.len() > VALID_MAX => Err(Invalid::TooMany { path: path(), lines: many.len() }),
+            (Form::Proof, _) => Ok(Valid(secrets)),
+        }
+    }
+}
