@@ -1,5 +1,3 @@
-//! Messages with their timers and facts. These verbs only read.
-
 use std::collections::BTreeMap;
 
 use tokio::sync::watch;

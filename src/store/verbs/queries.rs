@@ -1,5 +1,3 @@
-//! Queries to the provider about attempts without receipts.
-
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
 use crate::store::{Asked, Asking, Question, ReportedStatus, Result};
 
