@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 
 use super::beginnings::Beginnings;
 use super::file::holidays;
-use super::launch::{LaunchError, Launcher, priced};
+use super::launch::{LaunchError, Launcher};
 use super::noted::{Noted, noted};
 use super::outlook::countries_of;
+use super::plan_checks::priced;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_time};
