@@ -199,9 +199,9 @@ impl Building<'_> {
         while counted.is_some() {
             counted = self.store.count_tiers(limited.clone(), since, counted).await?;
         }
-        let mut places = self.store.tier_slots(names, since).await?;
+        let mut slots = self.store.tier_slots(names, since).await?;
         let window = |(portfolio, tier): (&str, Tier)| {
-            let recipients = places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times);
+            let recipients = slots.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times);
             (portfolio.to_owned(), Arc::new(TierWindow::new(tier, recipients)))
         };
         Ok(tiers.into_iter().map(window).collect())

@@ -156,10 +156,10 @@ impl Overrides {
             self.count = Some(Count { of, since, from: next });
             return Ok(());
         }
-        let mut places = store.tier_slots(of.iter().cloned().collect(), since).await?;
+        let mut slots = store.tier_slots(of.iter().cloned().collect(), since).await?;
         for portfolio in &of {
             if let Some(window) = self.windows.get(portfolio) {
-                window.count(places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times));
+                window.count(slots.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times));
             }
             self.uncounted.remove(portfolio);
         }

@@ -214,7 +214,7 @@ through! {
         writes begin_purge(batch: BatchId, now: Timestamp) -> bool;
         changes purge_piece(batch: BatchId) -> u32;
         writes forget_texts(before: Timestamp) -> ();
-        changes erase(person: Msisdn, places: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
+        changes erase(recipient: Msisdn, rows: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
         writes compact() -> ();
         reads back_up(into: &Path) -> u64;
     }
@@ -344,7 +344,7 @@ through! {
         reads opted_out(recipients: Vec<Msisdn>) -> Vec<Msisdn>;
         reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
         reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
-        reads wishes(person: Msisdn) -> Vec<OptOutRecord>;
+        reads wishes(recipient: Msisdn) -> Vec<OptOutRecord>;
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, Msisdn)>;
         reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);

@@ -111,7 +111,7 @@ pub struct TierUse {
 /// A recipient's slot of a portfolio's tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TierSlot {
-    pub person: Msisdn,
+    pub recipient: Msisdn,
     /// When it was taken last.
     pub at: Timestamp,
     /// When it was taken before that; this counts again if the latest one is given back.
@@ -121,7 +121,7 @@ pub struct TierSlot {
 impl TierSlot {
     /// The known times at which it was taken.
     pub fn times(self) -> impl Iterator<Item = (Msisdn, Timestamp)> {
-        self.before.into_iter().chain([self.at]).map(move |at| (self.person, at))
+        self.before.into_iter().chain([self.at]).map(move |at| (self.recipient, at))
     }
 }
 
@@ -365,7 +365,7 @@ mod tests {
     fn the_times_of_a_slot_include_the_one_before() {
         let [before, at] = [100, 200].map(Timestamp::from_millis);
         let recipient = Msisdn::try_from(6_591_234_567_u64).unwrap();
-        let times = |before| TierSlot { person: recipient, at, before }.times().collect::<Vec<_>>();
+        let times = |before| TierSlot { recipient, at, before }.times().collect::<Vec<_>>();
         assert_eq!(times(None), [(recipient, at)]);
         assert_eq!(times(Some(before)), [(recipient, before), (recipient, at)]);
     }
