@@ -40,7 +40,7 @@ pub(super) fn decision(decision: &Decision<'_>, rule: Rule, plan: &Plan, fact: &
         Rule::Ended(ending) => by("4: no further step", endings::ended(before, ending, plan, fact)),
         Rule::Reached => by("2: success status reached", reached(before, plan, &start)),
         Rule::Progressed => by("2: a receipt ranks upwards", format!("{start}.{}", still_open(before, after, plan))),
-        Rule::Noted => by("6: recorded, decides nothing", format!("{start}; the step had already fallen back.")),
+        Rule::Recorded => by("6: recorded, decides nothing", format!("{start}; the step had already fallen back.")),
         Rule::TakenBack => by(SILENCE, recalled(on, "a receipt of the step before may be missing")),
         Rule::RefusalRecalled => by(SENDER, recalled(on, "the sender caused the refusal before it")),
         Rule::Recalled => by(
