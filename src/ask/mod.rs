@@ -27,7 +27,7 @@ use crate::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestam
 use crate::engine::{Event, Silence};
 use crate::provider::{Client, DetailsAnswer, Reach};
 use crate::receipts::{Intake, News};
-use crate::store::{Asked, Asking, Result, Store};
+use crate::store::{Query, QueryState, Result, Store};
 use crate::timers::{Gaps, ON_ITS_WAY};
 use search::{Found, Search};
 
@@ -304,7 +304,7 @@ impl Asker {
             );
             self.trouble = Some(detail.clone());
         }
-        self.store.note_asked(Vec::new(), self.asking(now, Some(detail))).await
+        self.store.record_queries(Vec::new(), self.asking(now, Some(detail))).await
     }
 
     async fn answered(&mut self, candidate: Candidate, is_answered: bool, now: Timestamp) -> Result<()> {
@@ -322,12 +322,12 @@ impl Asker {
         let Candidate { key, step, tries, .. } = candidate;
         let pause = PAUSES[usize::from(*tries).min(PAUSES.len() - 1)];
         let asked =
-            Asked { key: *key, step: *step, tries: tries.saturating_add(1), at, again: at + pause, is_answered };
-        self.store.note_asked(vec![asked], self.asking(at, trouble)).await
+            Query { key: *key, step: *step, tries: tries.saturating_add(1), at, again: at + pause, is_answered };
+        self.store.record_queries(vec![asked], self.asking(at, trouble)).await
     }
 
-    fn asking(&self, at: Timestamp, trouble: Option<String>) -> Asking {
-        Asking { sub_account: self.sub_account.clone(), at, trouble }
+    fn asking(&self, at: Timestamp, trouble: Option<String>) -> QueryState {
+        QueryState { sub_account: self.sub_account.clone(), at, trouble }
     }
 
     /// Decides a waived deadline, now that the provider has reported everything that it knows.

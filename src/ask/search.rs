@@ -199,7 +199,7 @@ impl Search {
         &self,
         entry: &Arc<Entry>,
         page: Vec<Loaded>,
-        may_ask: impl Fn(Option<&crate::store::Asked>) -> bool,
+        may_ask: impl Fn(Option<&crate::store::Query>) -> bool,
     ) -> Result<Vec<Candidate>> {
         let asked: Vec<(MessageKey, StepIndex)> =
             page.iter().filter_map(|message| Some((message.key, queryable_step(&message.present)?))).collect();

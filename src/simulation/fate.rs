@@ -15,13 +15,13 @@ use crate::domain::{
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change,
-    Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
+    AccountEvent, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change, Claim,
+    ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
     InboundOf, Joined, Joining, Kept, KeptGap, Key, Lane, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
     Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord,
-    Override, PieceOfMessages, ProviderReport, Queries, Question, Receipt, Receipts, RejectedWebhooks, Replies,
-    ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store, Stray, StrayCount, StrayKind,
-    Taken, TierSlot, Tiers, Turns, Unwritable, Walk, Whom,
+    Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, Receipt, Receipts,
+    RejectedWebhooks, Replies, ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
+    Stray, StrayCount, StrayKind, Taken, TierSlot, Tiers, Turns, Unwritable, Walk, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -306,8 +306,8 @@ through! {
             limit: u32
         ) -> Vec<Loaded>;
         reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
-        writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
-        reads asking() -> Vec<Asking>;
+        writes record_queries(asked: Vec<Query>, state: QueryState) -> ();
+        reads query_states() -> Vec<QueryState>;
     }
 }
 

@@ -308,7 +308,7 @@ pub struct Node {
 
 /// A question to the provider about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct Query {
     pub key: MessageKey,
     pub step: StepIndex,
     /// How often it was asked.
@@ -327,7 +327,7 @@ pub struct Question {
     pub step: StepIndex,
     /// The provider's id, without which it cannot be asked.
     pub umid: Option<Umid>,
-    pub asked: Option<Asked>,
+    pub asked: Option<Query>,
 }
 
 /// The highest status that was reported for an accepted attempt.
@@ -339,14 +339,14 @@ pub enum ReportedStatus {
 
 /// Whether the provider answers questions for one subaccount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asking {
+pub struct QueryState {
     pub sub_account: String,
     pub at: Timestamp,
     /// Why the provider does not answer.
     pub trouble: Option<String>,
 }
 
-impl Asking {
+impl QueryState {
     /// Questions are retried every minute during a trouble. If none was recorded for this long, the trouble is over, or
     /// there is nothing to ask about.
     const OVER: Span = Span::from_secs(300);

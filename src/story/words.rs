@@ -7,7 +7,7 @@ use crate::domain::{
     Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
 use crate::engine::Ignored;
-use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
+use crate::store::{Attempt, Batch, Query, Receipt, Verdict};
 use crate::wire::codes;
 
 pub(super) fn channel(plan: &Plan, step: StepIndex) -> &'static str {
@@ -75,7 +75,7 @@ pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {
 }
 
 /// A question to the provider, as a fact.
-pub(super) fn asked(asked: &Asked) -> FactLine {
+pub(super) fn asked(asked: &Query) -> FactLine {
     let times = if asked.tries > 1 { format!(" {} times", asked.tries) } else { String::new() };
     let knew = if asked.is_answered { "it knew the status" } else { "it did not know the status" };
     FactLine { step: asked.step.get() + 1, at: asked.at, text: format!("the provider was asked{times}; {knew}") }

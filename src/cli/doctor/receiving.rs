@@ -65,7 +65,7 @@ pub(super) async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findi
         );
         findings.add_ok("gaps", text);
     }
-    for query in store.asking().await? {
+    for query in store.query_states().await? {
         if let Some(trouble) = query.trouble_now(now) {
             let text = format!("subaccount {}: the status of messages cannot be queried: {trouble}", query.sub_account);
             let advice = "check the key and the provider; until then, deadlines that fell into a gap are postponed";

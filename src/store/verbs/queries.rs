@@ -1,5 +1,5 @@
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
-use crate::store::{Asked, Asking, Question, ReportedStatus, Result};
+use crate::store::{Query, QueryState, Question, ReportedStatus, Result};
 
 /// Queries to the provider about attempts without receipts.
 #[async_trait::async_trait]
@@ -20,7 +20,7 @@ pub trait Queries: Send + Sync + std::fmt::Debug {
     /// Reads the umids by which the provider can be asked about attempts, and earlier questions, in the order of `about`.
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>>;
     /// Records questions to the provider, and whether it answers.
-    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()>;
+    async fn record_queries(&self, asked: Vec<Query>, state: QueryState) -> Result<()>;
     /// Reads whether the provider answers, for every subaccount that was ever asked.
-    async fn asking(&self) -> Result<Vec<Asking>>;
+    async fn query_states(&self) -> Result<Vec<QueryState>>;
 }
