@@ -186,8 +186,8 @@ impl Lane {
     }
 
     /// Changes the rate and the burst.
-    pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
-        self.pace.turn(rate, burst);
+    pub fn set_rate(&self, rate: Rate, burst: NonZeroU32) {
+        self.pace.set_rate(rate, burst);
         self.queues.wake();
     }
 

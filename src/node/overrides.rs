@@ -59,12 +59,12 @@ impl Overrides {
         let config = with_overrides(&self.config, &overrides);
         for lane in &self.lanes {
             if let Some(now) = config.lane(&lane.config.name) {
-                lane.turn(now.rate, now.burst);
+                lane.set_rate(now.rate, now.burst);
             }
         }
         for account in &config.accounts {
             if let (Some(bucket), Some(rate)) = (self.accounts.get(&account.name), account.rate) {
-                bucket.turn(rate, account.burst(rate, &config.lanes));
+                bucket.set_rate(rate, account.burst(rate, &config.lanes));
             }
         }
         // First on disk, so that after a crash a limited portfolio is not taken for counted.
@@ -75,7 +75,7 @@ impl Overrides {
         store.count_no_others(limited).await?;
         for (portfolio, tier) in config.portfolios() {
             let Some(window) = self.windows.get(portfolio) else { continue };
-            if window.turn(tier) {
+            if window.set_tier(tier) {
                 self.uncounted.insert(portfolio.to_owned());
             }
         }

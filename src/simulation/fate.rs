@@ -19,9 +19,9 @@ use crate::store::{
     ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
     InboundOf, Joined, Joining, Kept, KeptGap, Key, Lane, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
     Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord,
-    Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, Receipt, Receipts,
+    Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
     RejectedWebhooks, Replies, ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
-    Stray, StrayCount, StrayKind, Taken, TierSlot, Tiers, Turns, Unwritable, Walk, Whom,
+    Stray, StrayCount, StrayKind, Taken, TierSlot, Tiers, Unwritable, Walk, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -286,7 +286,7 @@ through! {
         reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads queued_since(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
-        reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
+        reads queue_times(queues: Vec<Queue>) -> BTreeMap<Queue, QueueTimes>;
         reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
         reads receipts(message: MessageKey) -> Vec<Receipt>;
         reads message_facts(message: MessageKey) -> Option<MessageFacts>;

@@ -39,8 +39,8 @@ pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
 pub use limits::{Recall, StepHeldBy, StepHold, ToldBy};
 pub use model::{
     Along, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, Found, KeptGap, Key, KnownAs, Lane,
-    LinkState, NewAudience, Node, Query, QueryState, Question, RejectedWebhooks, RejectionReason, ReportedStatus,
-    TierSlot, TierUse, Turns, Unwritable,
+    LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks, RejectionReason,
+    ReportedStatus, TierSlot, TierUse, Unwritable,
 };
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};

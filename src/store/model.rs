@@ -62,7 +62,7 @@ impl Audience {
 
 /// The earliest times at which the first and the last message of a queue may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turns {
+pub struct QueueTimes {
     pub first: Timestamp,
     pub last: Timestamp,
 }
