@@ -208,8 +208,8 @@ impl Asker {
             DetailsAnswer::Records(body) => {
                 let Candidate { entry, key, step, umid, .. } = &candidate;
                 let channel = entry.plan.step(*step).map(|step| step.channel);
-                let News { said, known_since } =
-                    match self.intake.told(entry.attempt(*key, *step), channel, umid, &body).await {
+                let News { is_reported, known_since } =
+                    match self.intake.apply_details(entry.attempt(*key, *step), channel, umid, &body).await {
                         Ok(news) => news,
                         Err(error) => {
                             tracing::warn!(%error, "cannot store the provider's answer to a query; querying again");
@@ -218,10 +218,10 @@ impl Asker {
                         }
                     };
                 self.compare(&candidate, known_since, (asked, now)).await?;
-                if said {
+                if is_reported {
                     self.decide_waived(&candidate).await?;
                 }
-                self.answered(candidate, said, now).await
+                self.answered(candidate, is_reported, now).await
             }
             DetailsAnswer::NotKnown => {
                 if let Some(address) = self.address.filter(|_| candidate.is_inquiry) {

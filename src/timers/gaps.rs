@@ -228,15 +228,15 @@ impl Gaps {
         }
     }
 
-    /// Records a status that the provider had at `said`, that a query brought and no webhook.
+    /// Records a status that the provider had at `reported_at`, that a query brought and no webhook.
     ///
     /// If this repeats and no webhook has arrived since, webhooks do not reach us: a wrong address, an expired
     /// certificate, or a proxy that answers for us.
-    pub fn unheard(&self, address: usize, said: Timestamp, now: Timestamp) {
+    pub fn unheard(&self, address: usize, reported_at: Timestamp, now: Timestamp) {
         let webhook_at = self.signs[address].webhook_at();
         let mut inner = self.inner.lock();
         let known = &mut inner.known[address];
-        if webhook_at >= said || now.since(said) < OVERDUE {
+        if webhook_at >= reported_at || now.since(reported_at) < OVERDUE {
             known.unheard = 0;
             return;
         }

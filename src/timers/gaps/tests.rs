@@ -136,16 +136,16 @@ fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
     gaps.unheard(0, second(112), second(161));
     gaps.unheard(0, second(130), second(162));
     assert_eq!(gaps.first_doubt(second(163)), None, "one is young enough to be repeated");
-    for said in [110, 111, 112] {
+    for reported in [110, 111, 112] {
         assert_eq!(gaps.first_doubt(second(164)), None);
-        gaps.unheard(0, second(said), second(164));
+        gaps.unheard(0, second(reported), second(164));
     }
     assert_eq!(gaps.first_doubt(second(165)), Some(DoubtState::Since(second(100), DoubtCause::NoWebhooks)));
     assert!(matches!(gaps.plain(second(50), second(120), second(165)), Silence::Held { .. }));
     gaps.heard(&[], second(170));
     assert!(matches!(gaps.first_doubt(second(175)), Some(DoubtState::EndedDoubt(gap, _)) if gap.until == second(170)));
-    for said in [110, 111, 112] {
-        gaps.unheard(0, second(said), second(180));
+    for reported in [110, 111, 112] {
+        gaps.unheard(0, second(reported), second(180));
     }
     assert_eq!(gaps.first_doubt(second(180)), None, "webhooks come, and some were lost");
 }
