@@ -79,7 +79,7 @@ fn route(keys: Map<String, Value>, sub_account: Option<&str>, lanes: &[Lane], pr
     if !is_plain(&name) {
         table.wrong("name", "give it a name of letters, digits, - and _, such as \"promo\"");
     }
-    let named = table.said("sub_account");
+    let named = table.filled_text("sub_account");
     let known: Vec<&str> = lanes.iter().map(|lane| lane.provider.sub_account.as_str()).collect();
     if let Some(named) = named.as_deref().filter(|named| !known.contains(named)) {
         table.wrong("sub_account", format_args!("no lane uses the subaccount {named}; {}", one_of(named, &known)));

@@ -147,7 +147,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
 
 /// Reads one lane, or several that share the step's recipients.
 fn lanes(table: &mut Table<'_>) -> Vec<String> {
-    let (lane, is_pool, pool) = (table.said("lane"), table.has("lanes"), table.texts("lanes"));
+    let (lane, is_pool, pool) = (table.filled_text("lane"), table.has("lanes"), table.texts("lanes"));
     if lane.is_some() && is_pool {
         table.wrong("lanes", "`lane` already names one; keep one of them");
     } else if is_pool && pool.is_empty() {
