@@ -73,7 +73,10 @@ async fn the_later_of_two_setting_changes_applies(desk: Desk) {
     let texts: Vec<_> =
         desk.events(Cursor::START, 9).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert_eq!(texts.len(), 3, "{texts:?}");
-    assert!(texts[1].contains("not set to 2K") && texts[2].starts_with("tier set to 1K (in the file: 250)"), "{texts:?}");
+    assert!(
+        texts[1].contains("not set to 2K") && texts[2].starts_with("tier set to 1K (in the file: 250)"),
+        "{texts:?}"
+    );
 }
 
 async fn an_operators_rate_is_not_changed_by_the_provider(desk: Desk) {
