@@ -321,7 +321,7 @@ impl Ruling {
 
     /// The order of a decision among those about a message. On one version, the decision that changed the message comes
     /// last.
-    pub const fn place(&self) -> (u32, u8, bool) {
+    pub const fn position(&self) -> (u32, u8, bool) {
         (self.version, self.moves, self.has_moved())
     }
 }

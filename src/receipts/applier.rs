@@ -208,14 +208,18 @@ impl Applier {
     pub(super) async fn apply(&self, parsed: Parsed) -> store::Result<()> {
         let Parsed { mut receipts, mut replies, strays, .. } = parsed;
         let answered: Vec<(usize, Incoming)> =
-            replies.iter().enumerate().filter_map(|(place, reply)| Some((place, reply.as_receipt()?))).collect();
+            replies.iter().enumerate().filter_map(|(position, reply)| Some((position, reply.as_receipt()?))).collect();
         let first_reply = receipts.len();
-        let (places, of_replies): (Vec<usize>, Vec<Incoming>) = answered.into_iter().unzip();
+        let (positions, of_replies): (Vec<usize>, Vec<Incoming>) = answered.into_iter().unzip();
         receipts.extend(of_replies);
         let mut found = self.find(&receipts).await?;
-        for (place, (incoming, found)) in places.into_iter().zip(receipts.iter().zip(&mut found).skip(first_reply)) {
+        for (position, (incoming, found)) in
+            positions.into_iter().zip(receipts.iter().zip(&mut found).skip(first_reply))
+        {
             match found {
-                Some(attempt) if self.is_answered_by(incoming, attempt).await? => replies[place].set_attempt(attempt),
+                Some(attempt) if self.is_answered_by(incoming, attempt).await? => {
+                    replies[position].set_attempt(attempt)
+                }
                 _ => *found = None,
             }
         }

@@ -37,15 +37,16 @@ pub(super) async fn find(
     let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys(adoption)).collect();
     let mut names: HashMap<(MessageKey, StepIndex), &Option<Umid>> = HashMap::new();
     loop {
-        let lost = ways.iter_mut().enumerate().filter(|(place, _)| found[*place].is_none());
-        let (places, keys): (Vec<usize>, Vec<Key>) = lost.filter_map(|(place, way)| Some((place, way.next()?))).unzip();
+        let lost = ways.iter_mut().enumerate().filter(|(position, _)| found[*position].is_none());
+        let (positions, keys): (Vec<usize>, Vec<Key>) =
+            lost.filter_map(|(position, way)| Some((position, way.next()?))).unzip();
         if keys.is_empty() {
             return Ok(found);
         }
-        for (place, attempt) in places.into_iter().zip(store.find(keys).await?) {
-            let umid = &receipts[place].umid;
+        for (position, attempt) in positions.into_iter().zip(store.find(keys).await?) {
+            let umid = &receipts[position].umid;
             let mut is_its_name = |found: &Found| *names.entry((found.message.key, found.step)).or_insert(umid) == umid;
-            found[place] = attempt.filter(|found| !found.by_number || is_its_name(found));
+            found[position] = attempt.filter(|found| !found.by_number || is_its_name(found));
         }
     }
 }

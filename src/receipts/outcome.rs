@@ -62,8 +62,8 @@ pub(super) fn advance_by(
     if let Rule::KeptForSender(part) = rule {
         let begun = submitted_at(&before, now);
         if part == SenderPart::Step {
-            if let Some((place, hold)) = step_hold(message, found, incoming, recall, now) {
-                let held = outcome.step_holds.entry(place).or_insert((hold.clone(), begun));
+            if let Some((step, hold)) = step_hold(message, found, incoming, recall, now) {
+                let held = outcome.step_holds.entry(step).or_insert((hold.clone(), begun));
                 if held.1 < begun {
                     *held = (hold, begun);
                 }

@@ -48,7 +48,7 @@ impl Search {
                 .copied()
                 .collect();
             let is_full = concerned.len() == KEPT;
-            let end = if is_full { concerned.last() } else { page.last() }.and_then(Loaded::timer_place);
+            let end = if is_full { concerned.last() } else { page.last() }.and_then(Loaded::timer_position);
             let found =
                 self.candidates(entry, concerned, |asked| asked.is_none_or(|asked| asked.at < lost_until)).await?;
             self.missed = found.into();

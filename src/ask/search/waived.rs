@@ -70,7 +70,7 @@ impl Search {
             let is_waived = |message: &&Loaded| message.present.marks.waived() && self.is_ours(message);
             let waived: Vec<Loaded> = page.iter().filter(is_waived).take(KEPT).copied().collect();
             let is_full = waived.len() == KEPT;
-            let end = if is_full { waived.last() } else { page.last() }.and_then(Loaded::timer_place);
+            let end = if is_full { waived.last() } else { page.last() }.and_then(Loaded::timer_position);
             found.extend(self.candidates(entry, waived, |asked| asked.is_none_or(|asked| asked.again <= now)).await?);
             if let Some(end) = end {
                 self.waived.positions.insert(entry.id, end);

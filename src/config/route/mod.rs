@@ -55,11 +55,11 @@ pub(super) fn read(
     };
     let Value::Array(tables) = to_json(tables.clone()) else { return Err(shape()) };
     let (mut routes, mut problems) = (Vec::<Route>::new(), Vec::new());
-    for (place, keys) in tables.into_iter().enumerate() {
+    for (index, keys) in tables.into_iter().enumerate() {
         let Value::Object(keys) = keys else { return Err(shape()) };
         let mut found = Vec::new();
         let route = route(keys, sub_account, lanes, &mut found);
-        let name = if is_plain(&route.name) { route.name.clone() } else { format!("number {}", place + 1) };
+        let name = if is_plain(&route.name) { route.name.clone() } else { format!("number {}", index + 1) };
         check_unique(&route, &routes, &mut found);
         problems.extend(found.into_iter().map(|problem| problem.in_route(&name)));
         routes.push(route);

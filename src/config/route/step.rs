@@ -158,7 +158,7 @@ fn lanes(table: &mut Table<'_>) -> Vec<String> {
             format_args!("names {} lanes, but at most {} are allowed; remove some", pool.len(), Pool::MOST),
         );
     }
-    let twice = pool.iter().enumerate().find(|(place, name)| pool.iter().take(*place).any(|other| other == *name));
+    let twice = pool.iter().enumerate().find(|(index, name)| pool.iter().take(*index).any(|other| other == *name));
     if let Some((_, name)) = twice {
         table.wrong("lanes", format_args!("names {name} twice; remove one"));
     }
