@@ -265,9 +265,9 @@ impl Asker {
             self.gaps.record_inquiry(address, key, (is_news && is_old).then_some(asked), now);
         }
         match known_since {
-            Some(since) if is_news && is_overdue => self.gaps.unheard(address, since, now),
+            Some(since) if is_news && is_overdue => self.gaps.webhook_missing(address, since, now),
             // There was no earlier query, so a webhook has reported it: one arrived then.
-            Some(since) if !is_news && tries == 0 => self.gaps.heard_from(address, since.min(now)),
+            Some(since) if !is_news && tries == 0 => self.gaps.webhook_confirmed(address, since.min(now)),
             Some(_) | None => {}
         }
         Ok(())

@@ -249,7 +249,7 @@ fn applier_options(
             }
         }),
         on_webhook: Callback::new(move |webhook: receipts::WebhookArrived| {
-            gaps.heard(&webhook.subaccounts, webhook.at);
+            gaps.webhook_arrived(&webhook.subaccounts, webhook.at);
         }),
     };
     (options, slot_changes)

@@ -300,7 +300,7 @@ through! {
         reads silent(
             batch: BatchId,
             steps: Vec<StepIndex>,
-            heard: ReportedStatus,
+            reported: ReportedStatus,
             from: Timestamp,
             until: Timestamp,
             limit: u32

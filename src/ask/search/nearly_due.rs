@@ -24,7 +24,7 @@ const fn overdue_after(channel: Channel) -> Span {
 /// Messages that are nearly due, with no more than this report.
 #[derive(Debug)]
 pub(super) struct NearlyDue {
-    heard: ReportedStatus,
+    reported: ReportedStatus,
     /// Whether they are on the last step of their route.
     is_last: bool,
     found: VecDeque<Candidate>,
@@ -32,8 +32,8 @@ pub(super) struct NearlyDue {
 }
 
 impl NearlyDue {
-    pub(super) const fn of(heard: ReportedStatus, is_last: bool) -> Self {
-        Self { heard, is_last, found: VecDeque::new(), searched_at: Timestamp::from_millis(0) }
+    pub(super) const fn of(reported: ReportedStatus, is_last: bool) -> Self {
+        Self { reported, is_last, found: VecDeque::new(), searched_at: Timestamp::from_millis(0) }
     }
 
     fn take(&mut self, now: Timestamp) -> Option<Candidate> {
@@ -50,17 +50,17 @@ impl Search {
         of: impl Fn(&mut Self) -> &mut NearlyDue,
         now: Timestamp,
     ) -> Result<Option<Candidate>> {
-        let NearlyDue { heard, is_last, searched_at, .. } = *of(self);
+        let NearlyDue { reported, is_last, searched_at, .. } = *of(self);
         if now >= searched_at + SEARCH_INTERVAL {
-            let found = self.search_nearly_due(heard, is_last, now).await?;
-            *of(self) = NearlyDue { heard, is_last, found, searched_at: now };
+            let found = self.search_nearly_due(reported, is_last, now).await?;
+            *of(self) = NearlyDue { reported, is_last, found, searched_at: now };
         }
         Ok(of(self).take(now))
     }
 
     async fn search_nearly_due(
         &mut self,
-        heard: ReportedStatus,
+        reported: ReportedStatus,
         is_last: bool,
         now: Timestamp,
     ) -> Result<VecDeque<Candidate>> {
@@ -68,7 +68,7 @@ impl Search {
         let mut all = Vec::new();
         for entry in self.in_play() {
             // A phone that is off is not a gap: a plan that does not query after gaps does not query here.
-            if heard == ReportedStatus::Sent && entry.plan.after_gap != AfterGap::Ask {
+            if reported == ReportedStatus::Sent && entry.plan.after_gap != AfterGap::Ask {
                 continue;
             }
             let steps = entry.plan.indexed_steps().map(|(step, _)| step).filter(|step| self.asks_for(&entry, *step));
@@ -76,7 +76,7 @@ impl Search {
             if steps.is_empty() || self.first_due(entry.id, until).await? > until {
                 continue;
             }
-            let mut page = self.store.silent(entry.id, steps, heard, now, until, NEARLY_DUE).await?;
+            let mut page = self.store.silent(entry.id, steps, reported, now, until, NEARLY_DUE).await?;
             page.retain(|message| {
                 let channel =
                     queryable_step(&message.present).and_then(|step| entry.plan.step(step)).map(|step| step.channel);
@@ -90,7 +90,7 @@ impl Search {
         }
         // A message reported as sent may not be delivered yet. Only a message without any report proves that a webhook
         // is missing.
-        all.iter_mut().for_each(|candidate| candidate.is_overdue = heard == ReportedStatus::Nothing);
+        all.iter_mut().for_each(|candidate| candidate.is_overdue = reported == ReportedStatus::Nothing);
         all.sort_by_key(|candidate| (candidate.due, candidate.key));
         Ok(all.into())
     }

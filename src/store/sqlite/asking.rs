@@ -22,11 +22,11 @@ pub(super) async fn silent(
     connection: &mut SqliteConnection,
     batch: BatchId,
     steps: Vec<StepIndex>,
-    heard: ReportedStatus,
+    reported: ReportedStatus,
     (from, until): (Timestamp, Timestamp),
     limit: u32,
 ) -> Work<Vec<Loaded>> {
-    let [first, last] = match heard {
+    let [first, last] = match reported {
         ReportedStatus::Nothing => [8, 9],
         ReportedStatus::Sent => [10, 10],
     };

@@ -7,12 +7,12 @@ pub trait Queries: Send + Sync + std::fmt::Debug {
     /// Lists messages to ask the provider about, earliest due first.
     ///
     /// - They are due after `from` and by `until`, and are at one of `steps`.
-    /// - Exactly `heard` was reported about the attempt of their step.
+    /// - Exactly `reported` was reported about the attempt of their step.
     async fn silent(
         &self,
         batch: BatchId,
         steps: Vec<StepIndex>,
-        heard: ReportedStatus,
+        reported: ReportedStatus,
         from: Timestamp,
         until: Timestamp,
         limit: u32,

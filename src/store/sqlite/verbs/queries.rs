@@ -10,13 +10,13 @@ impl Queries for Sqlite {
         &self,
         batch: BatchId,
         steps: Vec<StepIndex>,
-        heard: ReportedStatus,
+        reported: ReportedStatus,
         from: Timestamp,
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Loaded>> {
         self.read("read messages without receipts", move |c| {
-            Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit))
+            Box::pin(asking::silent(c, batch, steps, reported, (from, until), limit))
         })
         .await
     }
