@@ -218,7 +218,7 @@ impl Applier {
         {
             match found {
                 Some(attempt) if self.is_answered_by(incoming, attempt).await? => {
-                    replies[position].set_attempt(attempt)
+                    replies[position].set_attempt(attempt);
                 }
                 _ => *found = None,
             }
