@@ -27,7 +27,7 @@ use crate::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestam
 use crate::engine::{Event, Silence};
 use crate::provider::{Client, DetailsAnswer, Reach};
 use crate::receipts::{Intake, News};
-use crate::store::{Asked, Asking, Result, Store};
+use crate::store::{Query, QueryState, Result, Store};
 use crate::timers::{Gaps, ON_ITS_WAY};
 use search::{Found, Search};
 
@@ -208,8 +208,8 @@ impl Asker {
             DetailsAnswer::Records(body) => {
                 let Candidate { entry, key, step, umid, .. } = &candidate;
                 let channel = entry.plan.step(*step).map(|step| step.channel);
-                let News { said, known_since } =
-                    match self.intake.told(entry.attempt(*key, *step), channel, umid, &body).await {
+                let News { is_reported, known_since } =
+                    match self.intake.apply_details(entry.attempt(*key, *step), channel, umid, &body).await {
                         Ok(news) => news,
                         Err(error) => {
                             tracing::warn!(%error, "cannot store the provider's answer to a query; querying again");
@@ -218,10 +218,10 @@ impl Asker {
                         }
                     };
                 self.compare(&candidate, known_since, (asked, now)).await?;
-                if said {
+                if is_reported {
                     self.decide_waived(&candidate).await?;
                 }
-                self.answered(candidate, said, now).await
+                self.answered(candidate, is_reported, now).await
             }
             DetailsAnswer::NotKnown => {
                 if let Some(address) = self.address.filter(|_| candidate.is_inquiry) {
@@ -265,9 +265,9 @@ impl Asker {
             self.gaps.record_inquiry(address, key, (is_news && is_old).then_some(asked), now);
         }
         match known_since {
-            Some(since) if is_news && is_overdue => self.gaps.unheard(address, since, now),
+            Some(since) if is_news && is_overdue => self.gaps.webhook_missing(address, since, now),
             // There was no earlier query, so a webhook has reported it: one arrived then.
-            Some(since) if !is_news && tries == 0 => self.gaps.heard_from(address, since.min(now)),
+            Some(since) if !is_news && tries == 0 => self.gaps.webhook_confirmed(address, since.min(now)),
             Some(_) | None => {}
         }
         Ok(())
@@ -304,7 +304,7 @@ impl Asker {
             );
             self.trouble = Some(detail.clone());
         }
-        self.store.note_asked(Vec::new(), self.asking(now, Some(detail))).await
+        self.store.record_queries(Vec::new(), self.asking(now, Some(detail))).await
     }
 
     async fn answered(&mut self, candidate: Candidate, is_answered: bool, now: Timestamp) -> Result<()> {
@@ -322,12 +322,12 @@ impl Asker {
         let Candidate { key, step, tries, .. } = candidate;
         let pause = PAUSES[usize::from(*tries).min(PAUSES.len() - 1)];
         let asked =
-            Asked { key: *key, step: *step, tries: tries.saturating_add(1), at, again: at + pause, is_answered };
-        self.store.note_asked(vec![asked], self.asking(at, trouble)).await
+            Query { key: *key, step: *step, tries: tries.saturating_add(1), at, again: at + pause, is_answered };
+        self.store.record_queries(vec![asked], self.asking(at, trouble)).await
     }
 
-    fn asking(&self, at: Timestamp, trouble: Option<String>) -> Asking {
-        Asking { sub_account: self.sub_account.clone(), at, trouble }
+    fn asking(&self, at: Timestamp, trouble: Option<String>) -> QueryState {
+        QueryState { sub_account: self.sub_account.clone(), at, trouble }
     }
 
     /// Decides a waived deadline, now that the provider has reported everything that it knows.

@@ -13,43 +13,27 @@
 //! There is no own index: every change of every message would maintain it, for use during an hour a year. The counters
 //! tell whether deadlines are waived; if none is, nothing is read.
 
+mod missed;
+mod nearly_due;
+mod waived;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::Candidate;
 use super::quiet::Quiet;
-use super::{Candidate, SEARCH_INTERVAL};
 use crate::book::{Book, Entry};
 use crate::clock::Clock;
-use crate::domain::{
-    AfterGap, BatchId, Channel, Count, LaneId, Loaded, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
-};
-use crate::events::{Event, EventKind, Subject};
+use crate::domain::{BatchId, Count, LaneId, Loaded, Marks, MessageKey, Present, State, StepIndex, Timestamp};
 use crate::store::{ReportedStatus, Result, Store};
 use crate::timers::Gaps;
+use nearly_due::NearlyDue;
+use waived::WaivedWalk;
 
 /// Rows of one read along the index.
 const PAGE: u32 = 2_000;
 /// Candidates kept in memory.
 const KEPT: usize = 256;
-/// How long a page of candidates is valid: a more urgent one may have come.
-const STALE: Span = Span::from_secs(600);
-/// How long before its deadline a message without a report is queried: late enough for the receipt to come by itself.
-const BEFORE_DUE: Span = Span::from_secs(30);
-/// A message that was queried within this time is not queried again before its deadline.
-const REPEAT_AFTER: Span = Span::from_secs(60);
-/// Most messages found that way. More cannot be queried in that time, and earlier ones were queried already.
-const NEARLY_DUE: u32 = 100;
-/// Reading many rows for few candidates takes no more than this part of the time.
-const WALK_PART: i64 = 20;
-
-/// How long a channel usually takes at most until the first report about an attempt.
-const fn overdue_after(channel: Channel) -> Span {
-    match channel {
-        Channel::Sms => Span::from_secs(60),
-        _ => Span::from_secs(20),
-    }
-}
-
 /// The result of looking for one attempt.
 pub(super) enum Found {
     Candidate(Candidate),
@@ -72,7 +56,7 @@ pub(super) struct Search {
     /// The provider address that is queried.
     address: Option<usize>,
     quiet: Quiet,
-    waived: Walk,
+    waived: WaivedWalk,
     /// Messages that fall back, without a report or only reported as sent; and messages on their last step.
     silent: NearlyDue,
     sent: NearlyDue,
@@ -83,38 +67,6 @@ pub(super) struct Search {
     missed_over: HashSet<(BatchId, Timestamp, bool)>,
     /// The number of waiting queries that was reported last, for the events at the beginning and at the end.
     reported: u64,
-}
-
-/// The walk over messages whose deadline was waived.
-#[derive(Debug, Default)]
-struct Walk {
-    found: VecDeque<Candidate>,
-    since: Timestamp,
-    /// Its position in each batch.
-    positions: HashMap<BatchId, Position>,
-    rests_until: Timestamp,
-}
-
-/// Messages that are nearly due, with no more than this report.
-#[derive(Debug)]
-struct NearlyDue {
-    heard: ReportedStatus,
-    /// Whether they are on the last step of their route.
-    is_last: bool,
-    found: VecDeque<Candidate>,
-    searched_at: Timestamp,
-}
-
-impl NearlyDue {
-    const fn of(heard: ReportedStatus, is_last: bool) -> Self {
-        Self { heard, is_last, found: VecDeque::new(), searched_at: Timestamp::from_millis(0) }
-    }
-
-    fn take(&mut self, now: Timestamp) -> Option<Candidate> {
-        // A message that is due by now is decided without a query.
-        self.found.retain(|candidate| candidate.due > now);
-        self.found.pop_front()
-    }
 }
 
 impl Search {
@@ -133,7 +85,7 @@ impl Search {
             clock,
             lanes,
             address,
-            waived: Walk::default(),
+            waived: WaivedWalk::default(),
             silent: NearlyDue::of(ReportedStatus::Nothing, false),
             sent: NearlyDue::of(ReportedStatus::Sent, false),
             silent_on_last: NearlyDue::of(ReportedStatus::Nothing, true),
@@ -233,180 +185,6 @@ impl Search {
         entries
     }
 
-    async fn walk_waived(&mut self, now: Timestamp) -> Result<()> {
-        if now.since(self.waived.since) >= STALE {
-            self.waived.since = now;
-            self.waived.positions.clear();
-        }
-        let (mut all, mut to_ask) = (Vec::new(), 0);
-        for entry in self.in_play() {
-            if entry.plan.after_gap != AfterGap::Ask || self.quiet.has_none_waived(entry.id) {
-                continue;
-            }
-            let tallies = self.store.tallies(entry.id).await?;
-            let steps = StepIndex::all().filter(|step| self.asks_for(&entry, *step));
-            let waived: i64 = steps.map(|step| tallies.to_ask(step)).sum();
-            if waived <= 0 {
-                self.quiet.note_none_waived(entry.id);
-                self.waived.positions.remove(&entry.id);
-                continue;
-            }
-            to_ask += waived.unsigned_abs();
-            all.extend(self.waived_of(&entry, now).await?);
-        }
-        self.report_progress(to_ask, now).await?;
-        all.sort_by_key(|candidate| (candidate.due, candidate.key));
-        if all.is_empty() {
-            // Starts again from the front, after a rest that keeps the walks cheap.
-            self.waived.positions.clear();
-            let took = self.clock.now().since(now).millis();
-            self.waived.rests_until = now + Span::from_millis(took * WALK_PART).max(SEARCH_INTERVAL);
-        }
-        self.waived.found = all.into();
-        Ok(())
-    }
-
-    /// The next candidates of a batch, after the present position of the walk.
-    async fn waived_of(&mut self, entry: &Arc<Entry>, now: Timestamp) -> Result<Vec<Candidate>> {
-        let mut found = Vec::new();
-        while found.len() < KEPT {
-            let position = self.waived.positions.get(&entry.id).copied();
-            let page = self.store.due(entry.id, Timestamp::MAX, position, PAGE).await?;
-            let is_last = u32::try_from(page.len()).unwrap_or(PAGE) < PAGE;
-            // As many as are kept; the next walk finds the others.
-            let is_waived = |message: &&Loaded| message.present.marks.waived() && self.is_ours(message);
-            let waived: Vec<Loaded> = page.iter().filter(is_waived).take(KEPT).copied().collect();
-            let is_full = waived.len() == KEPT;
-            let end = if is_full { waived.last() } else { page.last() }.and_then(Loaded::timer_place);
-            found.extend(self.candidates(entry, waived, |asked| asked.is_none_or(|asked| asked.again <= now)).await?);
-            if let Some(end) = end {
-                self.waived.positions.insert(entry.id, end);
-            }
-            if is_last && !is_full {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    /// The next candidate that is nearly due. The search is repeated from time to time.
-    async fn nearly_due(
-        &mut self,
-        of: impl Fn(&mut Self) -> &mut NearlyDue,
-        now: Timestamp,
-    ) -> Result<Option<Candidate>> {
-        let NearlyDue { heard, is_last, searched_at, .. } = *of(self);
-        if now >= searched_at + SEARCH_INTERVAL {
-            let found = self.search_nearly_due(heard, is_last, now).await?;
-            *of(self) = NearlyDue { heard, is_last, found, searched_at: now };
-        }
-        Ok(of(self).take(now))
-    }
-
-    async fn search_nearly_due(
-        &mut self,
-        heard: ReportedStatus,
-        is_last: bool,
-        now: Timestamp,
-    ) -> Result<VecDeque<Candidate>> {
-        let until = now + BEFORE_DUE;
-        let mut all = Vec::new();
-        for entry in self.in_play() {
-            // A phone that is off is not a gap: a plan that does not query after gaps does not query here.
-            if heard == ReportedStatus::Sent && entry.plan.after_gap != AfterGap::Ask {
-                continue;
-            }
-            let steps = entry.plan.indexed_steps().map(|(step, _)| step).filter(|step| self.asks_for(&entry, *step));
-            let steps: Vec<StepIndex> = steps.filter(|step| entry.plan.ends_with(*step) == is_last).collect();
-            if steps.is_empty() || self.first_due(entry.id, until).await? > until {
-                continue;
-            }
-            let mut page = self.store.silent(entry.id, steps, heard, now, until, NEARLY_DUE).await?;
-            page.retain(|message| {
-                let channel =
-                    queryable_step(&message.present).and_then(|step| entry.plan.step(step)).map(|step| step.channel);
-                let overdue = channel.zip(message.present.accepted);
-                self.is_ours(message)
-                    && overdue.is_some_and(|(channel, accepted)| accepted + overdue_after(channel) <= now)
-            });
-            all.extend(
-                self.candidates(&entry, page, |asked| asked.is_none_or(|asked| asked.at + REPEAT_AFTER <= now)).await?,
-            );
-        }
-        // A message reported as sent may not be delivered yet. Only a message without any report proves that a webhook
-        // is missing.
-        all.iter_mut().for_each(|candidate| candidate.is_overdue = heard == ReportedStatus::Nothing);
-        all.sort_by_key(|candidate| (candidate.due, candidate.key));
-        Ok(all.into())
-    }
-
-    /// The first due time of a batch, read again if it may be before `until`.
-    async fn first_due(&mut self, batch: BatchId, until: Timestamp) -> Result<Timestamp> {
-        match self.quiet.first_due(batch).filter(|first| *first > until) {
-            Some(first) => Ok(first),
-            None => {
-                let first = self.store.next_due(vec![batch]).await?.remove(&batch);
-                Ok(self.quiet.note_first_due(batch, first))
-            }
-        }
-    }
-
-    /// Finds messages whose receipts may be lost and whose deadline is still to come, while there is time before it.
-    async fn walk_missed(&mut self, now: Timestamp) -> Result<()> {
-        // A message that is due from now on is concerned by every lost gap since its acceptance, so the latest one is
-        // enough.
-        let lost = self.address.map(|address| self.gaps.lost(address)).unwrap_or_default();
-        let Some(lost_until) = lost.into_iter().map(|gap| gap.end()).max() else { return Ok(()) };
-        for is_last in [false, true] {
-            for entry in self.in_play() {
-                let walk = (entry.id, lost_until, is_last);
-                if entry.plan.after_gap == AfterGap::Ask && !self.missed_over.contains(&walk) {
-                    self.walk_lost(&entry, walk, now).await?;
-                }
-                if !self.missed.is_empty() {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn walk_lost(&mut self, entry: &Arc<Entry>, walk: (BatchId, Timestamp, bool), now: Timestamp) -> Result<()> {
-        let ((_, lost_until, is_last), begin) = (walk, (now, 0));
-        while self.missed.is_empty() {
-            let position = self.missed_at.get(&walk).copied().unwrap_or(begin);
-            let page = self.store.due(entry.id, Timestamp::MAX, Some(position), PAGE).await?;
-            let is_end = u32::try_from(page.len()).unwrap_or(PAGE) < PAGE;
-            let concerned: Vec<Loaded> = page
-                .iter()
-                .filter(|message| {
-                    let Present { accepted, marks, step, .. } = message.present;
-                    let no_step_to_come = marks.cut() || entry.plan.after(step, marks).is_none();
-                    no_step_to_come == is_last
-                        && !marks.waived()
-                        && accepted.is_some_and(|accepted| accepted < lost_until)
-                        && self.is_ours(message)
-                })
-                .take(KEPT)
-                .copied()
-                .collect();
-            let is_full = concerned.len() == KEPT;
-            let end = if is_full { concerned.last() } else { page.last() }.and_then(Loaded::timer_place);
-            let found =
-                self.candidates(entry, concerned, |asked| asked.is_none_or(|asked| asked.at < lost_until)).await?;
-            self.missed = found.into();
-            if let Some(end) = end {
-                self.missed_at.insert(walk, end);
-            }
-            if is_end && !is_full {
-                self.missed_at.remove(&walk);
-                self.missed_over.insert(walk);
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
     /// Whether a step may use a lane of the queried subaccount.
     fn asks_for(&self, entry: &Entry, step: StepIndex) -> bool {
         entry.pool(step).is_some_and(|(_, lanes)| lanes.iter().any(|lane| self.lanes.contains(lane)))
@@ -421,7 +199,7 @@ impl Search {
         &self,
         entry: &Arc<Entry>,
         page: Vec<Loaded>,
-        may_ask: impl Fn(Option<&crate::store::Asked>) -> bool,
+        may_ask: impl Fn(Option<&crate::store::Query>) -> bool,
     ) -> Result<Vec<Candidate>> {
         let asked: Vec<(MessageKey, StepIndex)> =
             page.iter().filter_map(|message| Some((message.key, queryable_step(&message.present)?))).collect();
@@ -447,22 +225,6 @@ impl Search {
         let mut found: Vec<Candidate> = found.collect();
         found.sort_by_key(|candidate| (candidate.due, candidate.key));
         Ok(found)
-    }
-
-    /// Records an event when the queries begin and when they are done.
-    async fn report_progress(&mut self, to_ask: u64, now: Timestamp) -> Result<()> {
-        let kind = match (self.reported, to_ask) {
-            (0, 0) => return Ok(()),
-            (0, deadlines) => EventKind::AskingBegan { deadlines, takes: super::takes(deadlines) },
-            (_, 0) => EventKind::AskingDone,
-            (_, to_ask) => {
-                self.reported = to_ask;
-                return Ok(());
-            }
-        };
-        self.store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
-        self.reported = to_ask;
-        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::engine::{Event, Ruling, Standing};
 use crate::planner::Timing;
-use crate::store::{Attempt, Change, Recall, ToldBy, Verdict};
+use crate::store::{Attempt, Change, Recall, ReportedBy, Verdict};
 
 /// The longest time between a join's reading of the clock and its commit.
 const JOIN_TAKES: Span = Span::from_secs(5);
@@ -231,17 +231,24 @@ impl Entry {
 
     /// Counts a refused submission of a step, for a reason that is not about the recipient's number. Returns what to recall
     /// once so many were refused alike that it is the sender's fault.
-    pub fn refused(&self, message: &Loaded, step: StepIndex, by: ToldBy, code: u32, at: Timestamp) -> Option<Recall> {
+    pub fn refused(
+        &self,
+        message: &Loaded,
+        step: StepIndex,
+        by: ReportedBy,
+        code: u32,
+        at: Timestamp,
+    ) -> Option<Recall> {
         self.course.refusals.refused(step, by, code, message.key.n, at)
     }
 
     /// What to recall if refusals of a step with this code are the sender's fault by now.
-    pub fn recall_if_senders_fault(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
+    pub fn recall_if_senders_fault(&self, step: StepIndex, by: ReportedBy, code: u32) -> Option<Recall> {
         self.course.refusals.recall_if_senders_fault(step, by, code)
     }
 
     /// Resets the refusals of a step, because a submission was accepted or delivered.
-    pub fn taken(&self, step: StepIndex, by: ToldBy) {
+    pub fn taken(&self, step: StepIndex, by: ReportedBy) {
         self.course.refusals.taken(step, by);
     }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::domain::{BatchId, StepIndex, Subject, Timestamp};
 use crate::events::Origin;
-use crate::store::{Recall, StepHeldBy, StepHold, ToldBy};
+use crate::store::{Recall, ReportedBy, StepHeldBy, StepHold};
 
 /// This number of submissions of a step with the same refusal, and none accepted between them, is the sender's fault.
 pub(super) const ALIKE: usize = 20;
@@ -17,7 +17,7 @@ pub(super) const ALIKE: usize = 20;
 pub(super) struct Refusals {
     /// The steps that have refusals in a row, a bit each. Most have none, and then an acceptance costs next to nothing.
     steps: AtomicU8,
-    rows: Mutex<BTreeMap<(StepIndex, ToldBy), Row>>,
+    rows: Mutex<BTreeMap<(StepIndex, ReportedBy), Row>>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Refusals {
     /// Counts a refusal of message `n` that is not about the recipient's number.
     ///
     /// Returns what to recall if it is the sender's fault: from the twentieth message on, until a submission is accepted.
-    pub(super) fn refused(&self, step: StepIndex, by: ToldBy, code: u32, n: u32, at: Timestamp) -> Option<Recall> {
+    pub(super) fn refused(&self, step: StepIndex, by: ReportedBy, code: u32, n: u32, at: Timestamp) -> Option<Recall> {
         let mut rows = self.rows.lock();
         let new = || Row { code, messages: BTreeSet::new(), since: at, until: at };
         let row = rows.entry((step, by)).or_insert_with(new);
@@ -51,7 +51,7 @@ impl Refusals {
     }
 
     /// What to recall if refusals with this code are the sender's fault now.
-    pub(super) fn recall_if_senders_fault(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
+    pub(super) fn recall_if_senders_fault(&self, step: StepIndex, by: ReportedBy, code: u32) -> Option<Recall> {
         if self.steps.load(Ordering::Acquire) & step.bit() == 0 {
             return None;
         }
@@ -59,7 +59,7 @@ impl Refusals {
     }
 
     /// Resets the row of a step, because a submission was accepted or delivered.
-    pub(super) fn taken(&self, step: StepIndex, by: ToldBy) {
+    pub(super) fn taken(&self, step: StepIndex, by: ReportedBy) {
         if self.steps.load(Ordering::Acquire) & step.bit() == 0 {
             return;
         }
@@ -72,7 +72,7 @@ impl Refusals {
 }
 
 impl Row {
-    fn recall(&self, by: ToldBy) -> Option<Recall> {
+    fn recall(&self, by: ReportedBy) -> Option<Recall> {
         let Self { code, since, until, .. } = *self;
         (self.messages.len() >= ALIKE).then_some(Recall { by, code, since, until })
     }
@@ -116,27 +116,27 @@ mod tests {
 
     /// Refuses this many messages with this code, one per second; returns the last result.
     fn refuse(refusals: &Refusals, count: u32, code: u32) -> Option<Recall> {
-        (0..count).map(|n| refusals.refused(STEP, ToldBy::Answer, code, n, second(n.into()))).last().flatten()
+        (0..count).map(|n| refusals.refused(STEP, ReportedBy::Answer, code, n, second(n.into()))).last().flatten()
     }
 
     #[test]
     fn twenty_equal_refusals_in_a_row_and_later_ones_are_the_senders_fault() {
         let refusals = Refusals::default();
         assert_eq!(refuse(&refusals, 19, 3_041), None);
-        assert_eq!(refusals.refused(STEP, ToldBy::Answer, 3_041, 18, second(19)), None, "the same message again");
-        assert_eq!(refusals.recall_if_senders_fault(STEP, ToldBy::Answer, 3_041), None);
-        let recall = Some(Recall { by: ToldBy::Answer, code: 3_041, since: second(0), until: second(20) });
-        assert_eq!(refusals.refused(STEP, ToldBy::Answer, 3_041, 19, second(20)), recall);
-        assert_eq!(refusals.refused(STEP, ToldBy::Answer, 3_041, 20, second(90)), recall);
-        assert_eq!(refusals.recall_if_senders_fault(STEP, ToldBy::Answer, 3_041), recall);
-        assert_eq!(refusals.recall_if_senders_fault(STEP, ToldBy::Answer, 3_043), None);
+        assert_eq!(refusals.refused(STEP, ReportedBy::Answer, 3_041, 18, second(19)), None, "the same message again");
+        assert_eq!(refusals.recall_if_senders_fault(STEP, ReportedBy::Answer, 3_041), None);
+        let recall = Some(Recall { by: ReportedBy::Answer, code: 3_041, since: second(0), until: second(20) });
+        assert_eq!(refusals.refused(STEP, ReportedBy::Answer, 3_041, 19, second(20)), recall);
+        assert_eq!(refusals.refused(STEP, ReportedBy::Answer, 3_041, 20, second(90)), recall);
+        assert_eq!(refusals.recall_if_senders_fault(STEP, ReportedBy::Answer, 3_041), recall);
+        assert_eq!(refusals.recall_if_senders_fault(STEP, ReportedBy::Answer, 3_043), None);
     }
 
     #[test]
     fn an_acceptance_or_another_code_begins_a_new_row() {
         let refusals = Refusals::default();
         refuse(&refusals, 19, 3_041);
-        refusals.taken(STEP, ToldBy::Answer);
+        refusals.taken(STEP, ReportedBy::Answer);
         assert_eq!(refuse(&refusals, 19, 3_041), None);
         assert_eq!(refuse(&refusals, 1, 3_043), None);
         assert_eq!(refuse(&refusals, 19, 3_041), None);
@@ -147,10 +147,10 @@ mod tests {
         let refusals = Refusals::default();
         refuse(&refusals, 19, 3_041);
         let other = StepIndex::new(1).unwrap();
-        assert_eq!(refusals.refused(other, ToldBy::Answer, 3_041, 19, second(20)), None);
-        assert_eq!(refusals.refused(STEP, ToldBy::Receipt, 3_041, 19, second(20)), None);
-        refusals.taken(other, ToldBy::Answer);
-        refusals.taken(STEP, ToldBy::Receipt);
-        assert!(refusals.refused(STEP, ToldBy::Answer, 3_041, 19, second(20)).is_some());
+        assert_eq!(refusals.refused(other, ReportedBy::Answer, 3_041, 19, second(20)), None);
+        assert_eq!(refusals.refused(STEP, ReportedBy::Receipt, 3_041, 19, second(20)), None);
+        refusals.taken(other, ReportedBy::Answer);
+        refusals.taken(STEP, ReportedBy::Receipt);
+        assert!(refusals.refused(STEP, ReportedBy::Answer, 3_041, 19, second(20)).is_some());
     }
 }

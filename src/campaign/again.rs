@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::beginnings::Beginnings;
-use super::launch::{LaunchError, Launched, Launcher, Prepared, counts_from_its_launch};
+use super::launch::{LaunchError, Launched, Launcher, Prepared};
+use super::plan_checks::counts_from_its_launch;
 use super::recipients::{PAGE, Part, Recipients};
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::Problem;

@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 
 use super::beginnings::Beginnings;
 use super::file::holidays;
-use super::launch::{LaunchError, Launcher, priced};
+use super::launch::{LaunchError, Launcher};
 use super::noted::{Noted, noted};
 use super::outlook::countries_of;
+use super::plan_checks::priced;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_time};
@@ -214,7 +215,7 @@ fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<Strin
 
 /// Moves the start of a campaign that has not started.
 fn start(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, batch: &Batch, now: Timestamp) {
-    let text = table.said("at");
+    let text = table.filled_text("at");
     if text.is_none() && !gone.contains("at") {
         return;
     }
@@ -249,7 +250,7 @@ fn start(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, batch:
 fn of_campaign(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, now: Timestamp) {
     if gone.contains("end") {
         plan.end = None;
-    } else if let Some(text) = table.said("end") {
+    } else if let Some(text) = table.filled_text("end") {
         match instant(&text, plan.time_zone) {
             Err(error) => table.wrong("end", error),
             Ok(end) if end.at <= now => table.wrong(

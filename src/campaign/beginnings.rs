@@ -69,15 +69,8 @@ impl Beginnings {
                 }
             }
         }
-        if let Some((index, hours)) = closed_by {
-            let (key, remedy) = closing_key(hours);
-            let later = if schedule.end.is_some() && key != "end" { ", or write a later `end`" } else { "" };
-            let recipients = named(&never).join(", ");
-            let sentence =
-                format!("leaves no time to send anything to these recipients: {recipients}; {remedy}{later}");
-            // Hours of the whole campaign are the hours of every step.
-            let step = Some(index).filter(|_| key != "end" && plan.steps.iter().any(|step| step.hours != *hours));
-            return Err(vec![Problem::new(step, key, sentence)]);
+        if let Some(closed_by) = closed_by {
+            return Err(vec![leaves_no_time(plan, schedule, closed_by, &never)]);
         }
         let closed = closed_for_good(plan, countries, start);
         if !closed.is_empty() {
@@ -147,6 +140,22 @@ fn clock_changes(hours: &Hours, country: Country, now: Timestamp) -> impl Iterat
     let zones =
         hours.since.into_iter().flat_map(move |since| zones_of(country).into_iter().map(move |zone| (since, zone)));
     zones.filter(move |(_, zone)| is_to_come(zone)).filter_map(|(since, zone)| clock_change(since, zone))
+}
+
+/// The problem that these recipients are never within the hours of their first step.
+fn leaves_no_time(
+    plan: &Plan,
+    schedule: &Schedule,
+    (index, hours): (StepIndex, &Hours),
+    never: &BTreeMap<Country, u64>,
+) -> Problem {
+    let (key, remedy) = closing_key(hours);
+    let later = if schedule.end.is_some() && key != "end" { ", or write a later `end`" } else { "" };
+    let recipients = named(never).join(", ");
+    let sentence = format!("leaves no time to send anything to these recipients: {recipients}; {remedy}{later}");
+    // Hours of the whole campaign are the hours of every step.
+    let step = Some(index).filter(|_| key != "end" && plan.steps.iter().any(|step| step.hours != *hours));
+    Problem::new(step, key, sentence)
 }
 
 /// The key that leaves no open hours, and what to do about it.

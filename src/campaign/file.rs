@@ -124,8 +124,8 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         country: table.parsed("country"),
         allow_countries: countries_named(&mut table, "allow_countries"),
         ttl: table.positive("ttl"),
-        at: table.said("at"),
-        end: table.said("end"),
+        at: table.filled_text("at"),
+        end: table.filled_text("end"),
         time_zone: time_zone(&mut table),
         over: table.positive("over"),
         hours: hours(&mut table),
@@ -150,7 +150,7 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
 }
 
 fn name(table: &mut Table<'_>) -> Option<String> {
-    let name = table.said("name")?;
+    let name = table.filled_text("name")?;
     if name.chars().count() > 200 || name.chars().any(char::is_control) {
         table.wrong("name", "a name is one line of at most 200 characters; shorten it");
     }
@@ -159,7 +159,7 @@ fn name(table: &mut Table<'_>) -> Option<String> {
 
 /// Reads a route's name, the campaign's own steps, or neither, which means the default route.
 fn route(table: &mut Table<'_>) -> DraftRoute {
-    let (name, sub_account) = (table.said("route"), table.said("sub_account"));
+    let (name, sub_account) = (table.filled_text("route"), table.filled_text("sub_account"));
     let has_steps = table.has("step");
     if name.is_some() && has_steps {
         table.wrong("route", "a campaign names a route or has its own steps; keep one of them");
@@ -183,7 +183,7 @@ fn route(table: &mut Table<'_>) -> DraftRoute {
 }
 
 fn time_zone(table: &mut Table<'_>) -> Option<TimeZone> {
-    let text = table.said("time_zone")?;
+    let text = table.filled_text("time_zone")?;
     if text.eq_ignore_ascii_case("recipient") {
         return Some(TimeZone::Recipients);
     }

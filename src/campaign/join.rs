@@ -1,7 +1,8 @@
 //! Adds single messages to a shared batch. A batch for each would be a queue for each, and every claim looks at every
 //! queue.
 
-use super::launch::{LaunchError, Launcher, starts};
+use super::launch::{LaunchError, Launcher};
+use super::lay_out::starts;
 use crate::domain::{Plan, Recipient, Span, Tag};
 use crate::store::{Joined, Joining};
 

@@ -1,31 +1,25 @@
 //! Plans and launches campaigns: a launch sends exactly what the plan shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::beginnings::Beginnings;
 use super::file::Draft;
-use super::lint::{Facts, Lint, Warning, lint, named};
+use super::lint::{Facts, Warning, lint};
 use super::lint_hours::out_of_reach;
 use super::passes::passes;
+use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soon};
 use super::prices::{PriceError, PriceList};
-use super::recipients::{Gathering, Part, Recipients, RecipientsError};
+use super::recipients::{Gathering, Recipients, RecipientsError};
 use super::route;
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
-use crate::domain::{
-    BatchId, BatchState, CampaignId, Countries, Country, Plan, Step, StepIndex, Tag, Timestamp, Zone, grouped,
-};
-use crate::engine;
+use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::events::Origin;
-use crate::forecast::Shares;
-use crate::forecast::{Forecast, Stop};
-use crate::store::{self, Lane, NewBatch, Over, PieceOfMessages, Start, Store};
-
-/// Messages written in one transaction: about 20 ms of writing.
-const PIECE: u32 = 5_000;
+use crate::forecast::Forecast;
+use crate::store::{self, Store};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
@@ -254,209 +248,4 @@ impl Launcher<'_> {
         warnings.extend(self.held(&plan, &recipients.countries).await?);
         Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows })
     }
-
-    pub(super) async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
-        let now = self.clock.now();
-        let Prepared { recipients, plan, schedule, beginnings, .. } = prepared;
-        let starts_at = Some(beginnings.first).filter(|at| *at > now);
-        let name = match prepared.name.take() {
-            Some(name) => name,
-            // Several campaigns may be launched in one second.
-            None => self.unused_name(&generated_name(&recipients.label, now)).await?,
-        };
-        let lanes = self.store.lanes(plan.lanes()).await?;
-        let tag = Tag::from_random(self.chance.bits());
-        let new = NewBatch {
-            tag,
-            plan: plan.clone(),
-            name: Some(name.clone()),
-            audience: recipients.label.clone(),
-            audience_ids: recipients.audiences.iter().map(|part| part.id).collect(),
-            starts_at: starts_at.or(schedule.at),
-            open_until: None,
-            now,
-        };
-        let batch = self.store.begin_batch(new).await?;
-        let begins = |country| beginnings.in_country(country).max(now);
-        let messages = self.write_all_messages(batch, plan, recipients, &lanes, (beginnings, &begins)).await?;
-        // Its start time may have come meanwhile.
-        let published = self.clock.now();
-        let starts_at = starts_at.filter(|at| *at > published);
-        let state = match starts_at {
-            _ if prepared.is_draft => BatchState::Draft,
-            Some(_) => BatchState::Scheduled,
-            None => BatchState::Running,
-        };
-        self.store.publish_batch(batch, state, self.by.clone(), published).await?;
-        let (rejected, across, opted_out) = (recipients.rejected(), recipients.across, recipients.opted_out);
-        let (id, zone) = (CampaignId { batch, tag }, plan.time_zone);
-        Ok(Launched { id, batch, name, state, messages, rejected, opted_out, across, starts_at, zone })
-    }
-
-    async fn write_all_messages(
-        &self,
-        batch: BatchId,
-        plan: &Plan,
-        recipients: &Recipients,
-        lanes: &[Lane],
-        (beginnings, at): (&Beginnings, &(dyn Fn(Option<Country>) -> Timestamp + Sync)),
-    ) -> Result<u32, LaunchError> {
-        let (start, elsewhere) = starts(plan, lanes, beginnings.countries(), at)?;
-        let all = recipients.audiences.iter().map(|part| part.recipients).sum();
-        let over = plan.over.map(|span| Over { span, messages: all });
-        let (mut base, mut messages) = (0, 0);
-        for part in &recipients.audiences {
-            let mut from = 0;
-            while from < part.recipients {
-                let until = from.saturating_add(PIECE).min(part.recipients);
-                let piece = PieceOfMessages {
-                    batch,
-                    audience: part.id,
-                    from,
-                    until,
-                    base,
-                    over,
-                    start: start.clone(),
-                    elsewhere: elsewhere.clone(),
-                    excluded: self.excluded(recipients, part, from).await?,
-                    left_out: part.left_out_between(from, until).to_vec(),
-                    now: self.clock.now(),
-                };
-                messages += self.store.write_messages(piece).await?;
-                from = until;
-            }
-            base += part.recipients;
-        }
-        Ok(messages)
-    }
-
-    /// The excluded recipients of one piece, by their positions. Each transaction gets only those of its own piece,
-    /// however long the exclusion list is.
-    async fn excluded(&self, recipients: &Recipients, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
-        if recipients.excluded.numbers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let numbers = self.store.numbers(part.id, from, PIECE).await?;
-        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| recipients.excluded.numbers.contains(msisdn));
-        Ok(excluded.map(|(n, _)| n).collect())
-    }
-}
-
-/// How the messages of a plan begin: the default, and the countries that begin differently.
-pub(super) fn starts(
-    plan: &Plan,
-    lanes: &[Lane],
-    countries: impl Iterator<Item = Country>,
-    at: &(dyn Fn(Option<Country>) -> Timestamp + Sync),
-) -> Result<(Start, Vec<(Country, Start)>), LaunchError> {
-    let begins = |country| {
-        let present = engine::begin(plan, plan.marks_at_first(country), at(country));
-        let pool = &plan.step(present.step).ok_or(LaunchError::NoLane)?.lanes;
-        let id = |position: usize| {
-            let name = pool.members().get(position).map(|member| &member.lane);
-            lanes.iter().find(|lane| Some(&lane.name) == name).map(|lane| lane.id).ok_or(LaunchError::NoLane)
-        };
-        let lanes = pool.lane_indexes(country).into_iter().map(id).collect::<Result<_, LaunchError>>()?;
-        Ok::<_, LaunchError>(Start::of(&present, lanes))
-    };
-    let start = begins(None)?;
-    let mut elsewhere = Vec::new();
-    let countries: BTreeSet<Country> = plan.named_countries().into_iter().chain(countries).collect();
-    for country in countries {
-        elsewhere.extend(Some((country, begins(Some(country))?)).filter(|(_, other)| *other != start));
-    }
-    Ok((start, elsewhere))
-}
-
-/// Warns about first messages that expire at the campaign's end.
-fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
-    let late = forecast.left_behind.iter().find(|left| left.by == Stop::End)?;
-    let because = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
-    let sentence = format!(
-        "{} of {} first messages will not be sent by `end` as things stand, and expire then{}; write a later `end`",
-        grouped(late.messages),
-        grouped(recipients),
-        because.unwrap_or_default()
-    );
-    Some(Warning { code: Lint::EndTooSoon, step: None, sentence })
-}
-
-/// The key of a plan that a draft cannot have. `leave_within` and `over` fix times when the messages are written, and a
-/// draft starts at an unknown time after that.
-///
-/// With a start time, `over` counts from it. `leave_within` stays refused: a draft that is started later than that would
-/// fall back at once.
-pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
-    let has_start = plan.at.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some());
-    if plan.over.is_some() && !has_start {
-        let sentence =
-            "counts from the start, but the start of a draft is unknown; add a start time (`at`), or remove it";
-        return Some(Problem::new(None, "over", sentence));
-    }
-    let sentence = "counts from the launch, but the start of a draft is unknown; remove it, or launch with a start \
-                    time (--at) instead of a draft";
-    let short = plan.indexed_steps().find(|(_, step)| step.leave_within.is_some())?;
-    Some(Problem::new(Some(short.0), "leave_within", sentence))
-}
-
-/// Refuses a route that applies to none of the recipients, because it would send nothing.
-fn has_recipients<T>(
-    draft: &Draft,
-    recipients: &Recipients,
-    (plan, warnings): (Plan, T),
-) -> Result<(Plan, T), Vec<Problem>> {
-    let without_step = Shares::of(&plan, &recipients.countries).without_step;
-    if recipients.recipients == 0 || without_step.values().sum::<u64>() < recipients.recipients {
-        return Ok((plan, warnings));
-    }
-    let from = named(&without_step).join(", ");
-    if let Some(allowed) = &draft.allow_countries
-        && without_step.keys().all(|country| !allowed.contains(country))
-    {
-        let sentence = format!(
-            "names none of the recipients' countries, so nothing would be sent; they are from: \
-                                {from}"
-        );
-        return Err(vec![Problem::new(None, "allow_countries", sentence)]);
-    }
-    let problem = |(index, step): (StepIndex, &Step)| {
-        let key = if matches!(step.countries, Countries::AllBut(_)) { "skip_when" } else { "only" };
-        let sentence = format!(
-            "applies to none of the recipients, and neither does any other step, so nothing would be sent; they are \
-             from: {from}"
-        );
-        Problem::new(Some(index), key, sentence)
-    };
-    Err(plan.indexed_steps().map(problem).collect())
-}
-
-/// Checks that every message under a budget has a price.
-pub(super) fn priced(countries: &BTreeMap<Country, u64>, plan: &Plan) -> Result<(), Vec<Problem>> {
-    let mut problems = Vec::new();
-    for (index, step) in plan.indexed_steps() {
-        if plan.limits.budget.is_none() && step.limits.budget.is_none() {
-            continue;
-        }
-        let unpriced: BTreeMap<Country, u64> = countries
-            .iter()
-            .filter(|(country, _)| step.countries.contain(Some(**country)) && step.prices.of(**country).is_none())
-            .map(|(country, recipients)| (*country, *recipients))
-            .collect();
-        if !unpriced.is_empty() {
-            let sentence = format!(
-                "the price list has no price for {} in: {}; add a line for each, or one without a country for all \
-                 others",
-                step.channel,
-                named(&unpriced).join(", ")
-            );
-            problems.push(Problem::new(Some(index), "budget", sentence));
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
-fn generated_name(audience: &str, now: Timestamp) -> String {
-    let text = now.rfc3339();
-    let (date, time) = text.split_once('T').unwrap_or((&text, ""));
-    format!("{audience} {date} {}", time.get(..8).unwrap_or(time))
 }

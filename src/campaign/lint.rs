@@ -371,9 +371,9 @@ impl Warnings {
             }
             Content::Text { .. } => {}
             Content::Template(_) => {
-                for (place, text) in literals {
-                    if matches!(place, ContentPart::Body(_) | ContentPart::Header("text")) {
-                        self.parameter(place, &text);
+                for (part, text) in literals {
+                    if matches!(part, ContentPart::Body(_) | ContentPart::Header("text")) {
+                        self.parameter(part, &text);
                     }
                 }
             }
@@ -394,14 +394,14 @@ impl Warnings {
         self.warn(Lint::SmsParts, sentence);
     }
 
-    fn parameter(&mut self, place: ContentPart, text: &str) {
+    fn parameter(&mut self, part: ContentPart, text: &str) {
         let what = match text {
             _ if text.contains(['\n', '\r', '\t']) || text.contains("     ") => "a line break, a tab or many spaces",
             _ if text.contains(['#', '$', '%']) => "one of #, $ and %",
             _ => return,
         };
         let sentence =
-            format!("{place} contains {what}, which the provider may refuse in a parameter; move it into the template");
+            format!("{part} contains {what}, which the provider may refuse in a parameter; move it into the template");
         self.warn(Lint::ParameterText, sentence);
     }
 

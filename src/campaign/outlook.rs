@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::forecast::as_float;
 use crate::forecast::cost;
 use crate::forecast::{Account, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
-use crate::store::{self, Audiences, Batch, Hold, Lane, Turns};
+use crate::store::{self, Audiences, Batch, Hold, Lane, QueueTimes};
 
 /// Slots that become free within this time count together.
 const TOGETHER: Span = Span::from_secs(3_600);
@@ -228,18 +228,18 @@ impl Launcher<'_> {
             let of_step = |step: &Step| lanes.iter().filter(|lane| step.lanes.contains(&lane.name)).collect::<Vec<_>>();
             let queues =
                 steps.iter().flat_map(|(index, step)| of_step(step).into_iter().map(|lane| queue(*index, lane)));
-            let turns = self.store.turns(queues.collect()).await?;
+            let times = self.store.queue_times(queues.collect()).await?;
             let mut known = BTreeSet::new();
             for (index, step) in steps {
                 let lanes: Vec<_> = of_step(step)
                     .into_iter()
-                    .filter_map(|lane| Some((lane, *turns.get(&queue(index, lane))?)))
+                    .filter_map(|lane| Some((lane, *times.get(&queue(index, lane))?)))
                     .collect();
                 // There are no counters by lane; a pool shares its messages out evenly.
                 let messages = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
                 let each = messages / as_float(lanes.len().max(1) as u64);
-                for (lane, turns) in lanes {
-                    let parts = self.parts(&batch, (&plan, step), turns, now).await?;
+                for (lane, times) in lanes {
+                    let parts = self.parts(&batch, (&plan, step), times, now).await?;
                     others.entry(lane.name.clone()).or_default().add(each, &parts, known.insert(lane.id), now);
                 }
             }
@@ -253,7 +253,7 @@ impl Launcher<'_> {
         &self,
         batch: &Batch,
         (plan, step): (&Plan, &Step),
-        Turns { first, last }: Turns,
+        QueueTimes { first, last }: QueueTimes,
         now: Timestamp,
     ) -> Result<Vec<(Timestamp, f64)>, LaunchError> {
         if plan.over.is_some() && first < last {

@@ -36,7 +36,7 @@ pub(super) async fn passes(
 
 async fn holders(store: &dyn Store, portfolio: &str, lanes: &[&Lane], now: Timestamp) -> Result<HashSet<Msisdn>> {
     let slots = store.tier_slots(vec![portfolio.to_owned()], now - Tier::HELD).await?;
-    let mut holders: HashSet<Msisdn> = slots.into_values().flatten().map(|slot| slot.person).collect();
+    let mut holders: HashSet<Msisdn> = slots.into_values().flatten().map(|slot| slot.recipient).collect();
     for lane in lanes {
         let mut windows = WindowHolders::of(sender_of(lane), now);
         while let Some(page) = windows.next(store).await? {

@@ -114,6 +114,39 @@ impl Gathering<'_> {
         gathered.map(|()| recipients)
     }
 
+    /// Adds the recipients of a file or of a list of numbers; imports them if they are kept.
+    async fn add_read(
+        &self,
+        recipients: &mut Recipients,
+        source: Source,
+        (options, filter): (&Options, &SourceFilter),
+        progress: Option<OnProgress>,
+    ) -> Result<(), RecipientsError> {
+        let (label, origin) = (source.label(), source.clone());
+        let (options, filter) = (options.clone(), filter.clone());
+        let (summary, survey) = if self.keep {
+            let (store, clock) = (self.store, self.clock);
+            let imported = audience::import(store, clock, source, Keep::Unnamed, options, filter, progress).await?;
+            let count = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
+            recipients.audiences.push(Part { id: imported.id, recipients: count, left_out: Vec::new(), own: true });
+            (imported.summary, imported.survey)
+        } else {
+            audience::survey(source, options, filter).await?
+        };
+        recipients.left_out.extend(LeftOut::of(&origin, &summary));
+        recipients.invalid += summary.invalid;
+        let across = summary.reasons.get(&Reason::EarlierSource).copied().unwrap_or(0);
+        recipients.across += across;
+        recipients.duplicates += summary.duplicates - across;
+        recipients.opted_out += summary.opted_out;
+        for (country, count) in summary.countries {
+            *recipients.countries.entry(country).or_default() += count;
+        }
+        recipients.add(&label, survey, &summary.number_column)?;
+        recipients.call(&label);
+        Ok(())
+    }
+
     async fn gather_into(
         &self,
         draft: &Draft,
@@ -154,31 +187,8 @@ impl Gathering<'_> {
                     continue;
                 }
             };
-            let label = source.label();
-            let tell = progress(&label);
-            let origin = source.clone();
-            let (summary, survey) = if self.keep {
-                let (store, clock) = (self.store, self.clock);
-                let imported =
-                    audience::import(store, clock, source, Keep::Unnamed, options.clone(), filter.clone(), tell)
-                        .await?;
-                let count = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
-                recipients.audiences.push(Part { id: imported.id, recipients: count, left_out: Vec::new(), own: true });
-                (imported.summary, imported.survey)
-            } else {
-                audience::survey(source, options.clone(), filter.clone()).await?
-            };
-            recipients.left_out.extend(LeftOut::of(&origin, &summary));
-            recipients.invalid += summary.invalid;
-            let across = summary.reasons.get(&Reason::EarlierSource).copied().unwrap_or(0);
-            recipients.across += across;
-            recipients.duplicates += summary.duplicates - across;
-            recipients.opted_out += summary.opted_out;
-            for (country, count) in summary.countries {
-                *recipients.countries.entry(country).or_default() += count;
-            }
-            recipients.add(&label, survey, &summary.number_column)?;
-            recipients.call(&label);
+            let tell = progress(&source.label());
+            self.add_read(recipients, source, (&options, &filter), tell).await?;
         }
         if recipients.recipients == 0 {
             return Err(RecipientsError::Nobody { rows: recipients.rejected() + recipients.opted_out });

@@ -202,7 +202,7 @@ impl<'a> Building<'a> {
             errors.extend(template::mark(&step.content, columns).err());
         }
         for error in errors {
-            self.wrong(index, key_of(error.place), error.problem);
+            self.wrong(index, key_of(error.part), error.problem);
         }
     }
 
@@ -412,9 +412,9 @@ fn list(names: &[&str]) -> String {
 }
 
 /// The key of the file that a problem of a content belongs to.
-fn key_of(place: ContentPart) -> String {
-    match place {
-        ContentPart::Text | ContentPart::Source | ContentPart::Encoding | ContentPart::Template(_) => place.to_string(),
-        ContentPart::Header(_) | ContentPart::Body(_) | ContentPart::Button(_, _) => format!("template, {place}"),
+fn key_of(part: ContentPart) -> String {
+    match part {
+        ContentPart::Text | ContentPart::Source | ContentPart::Encoding | ContentPart::Template(_) => part.to_string(),
+        ContentPart::Header(_) | ContentPart::Body(_) | ContentPart::Button(_, _) => format!("template, {part}"),
     }
 }

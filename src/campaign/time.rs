@@ -70,6 +70,14 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
         );
         problems.push(Problem::new(None, "at", sentence));
     }
+    problems.extend(conflicts(draft, &schedule, now));
+    if problems.is_empty() { Ok(schedule) } else { Err(problems) }
+}
+
+/// Times that cannot all be kept: a start that is over, an end before the start, a start spread beyond the end.
+fn conflicts(draft: &Draft, schedule: &Schedule, now: Timestamp) -> Vec<Problem> {
+    let is_theirs = draft.time_zone == Some(TimeZone::Recipients);
+    let mut problems = Vec::new();
     // By each recipient's own clock, the start has passed once the last clock has shown it.
     let last = schedule.since.map(|since| Timestamp::from_millis(since.and_utc().timestamp_millis()) + LAST_ZONE);
     let begin = schedule.at.or(last);
@@ -106,7 +114,7 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
                         send windows use each recipient's own clock anyway";
         problems.push(Problem::new(None, "time_zone", sentence));
     }
-    if problems.is_empty() { Ok(schedule) } else { Err(problems) }
+    problems
 }
 
 /// Rounds a past duration down to its largest unit; the rest does not matter.

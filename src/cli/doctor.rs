@@ -1,6 +1,8 @@
 //! `volley doctor`: checks the installation, and says what to do.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod receiving;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -16,15 +18,9 @@ use super::words::{count, list, of, shell, span};
 use super::{CommandContext, Exit, stranded};
 use crate::campaign::{PriceList, check_routes, used_up};
 use crate::clock::format_time;
-use crate::config::Lane;
-use crate::domain::{BatchState, Channel, Count, Span, Timestamp};
-use crate::engine::Gap;
+use crate::domain::{BatchState, Count, Timestamp};
 use crate::report::{Stranded, Waiting};
-use crate::store::{KeptGap, Lanes, Node, RejectionReason, Store, StrayKind};
-
-const A_DAY: Span = Span::from_secs(86_400);
-/// Older events of unknown accounts are not shown.
-const A_MONTH: Span = Span::from_secs(30 * 86_400);
+use crate::store::{Node, Store};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -240,9 +236,9 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
             findings.add("doubt", Health::Failed, doubt.what_since(now), Some(&doubt.what_to_do("", now)));
         }
     }
-    gaps(store, now, findings).await?;
-    account_events(context, store, now, findings).await?;
-    webhooks(context, store, now, findings).await
+    receiving::gaps(store, now, findings).await?;
+    receiving::account_events(context, store, now, findings).await?;
+    receiving::webhooks(context, store, now, findings).await
 }
 
 /// Reports whether a server is running, and how the last one ended.
@@ -335,160 +331,4 @@ async fn campaigns(
         findings.add("campaigns", Health::Warning, format!("\"{name}\": {sentence}"), Some(&advice));
     }
     Ok(())
-}
-
-/// Reports the gaps of the last day, in which no receipt could arrive, and failing status queries about them.
-async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
-    let gaps = store.gaps().await?;
-    let mut recent: BTreeMap<Option<&str>, Vec<&KeptGap>> = BTreeMap::new();
-    for gap in gaps.iter().filter(|gap| now.since(gap.until) <= A_DAY) {
-        recent.entry(gap.address.as_deref()).or_default().push(gap);
-    }
-    for (address, recent) in recent {
-        let what = match address {
-            None => "no receipts could be received".to_owned(),
-            Some(address) => format!("it could not be confirmed that receipts from the provider at {address} arrive"),
-        };
-        let lengths = recent.iter().map(|gap| (Gap { from: gap.from, until: gap.until }.length(), gap.until));
-        // A gap of unknown length may be the longest.
-        let Some((length, until)) = lengths.max_by_key(|(length, _)| (length.is_none(), *length)) else { continue };
-        let length = length.map_or_else(|| "an unknown time (the clock was set back)".to_owned(), span);
-        let text = format!(
-            "{} in the last day, in which {what}; the longest lasted {length}, {} ago",
-            of(recent.len() as u64, "gap", "gaps"),
-            span(now.since(until))
-        );
-        findings.add_ok("gaps", text);
-    }
-    for query in store.asking().await? {
-        if let Some(trouble) = query.trouble_now(now) {
-            let text = format!("subaccount {}: the status of messages cannot be queried: {trouble}", query.sub_account);
-            let advice = "check the key and the provider; until then, deadlines that fell into a gap are postponed";
-            findings.add("gaps", Health::Warning, text, Some(advice));
-        }
-    }
-    Ok(())
-}
-
-/// Reports webhooks that were rejected, or that were no receipts for messages of this installation.
-async fn webhooks(
-    context: &CommandContext,
-    store: &dyn Store,
-    now: Timestamp,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
-    let provider = &context.config.provider;
-    let (has_authorization, has_secret) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
-    for rejected in store.turned_away().await? {
-        let (why, advice) = match rejected.why {
-            RejectionReason::Signature => (
-                "webhooks with a wrong signature were rejected",
-                "compare webhook_secret_file with the provider's secret",
-            ),
-            RejectionReason::Nothing => (
-                "webhooks without valid authentication were rejected",
-                authentication_advice(has_authorization, has_secret),
-            ),
-            RejectionReason::TooLarge => (
-                "webhooks that were too large were rejected",
-                "the provider posts at most a few thousand events at once; check the sender",
-            ),
-        };
-        let (since, latest) = (span(now.since(rejected.since)), span(now.since(rejected.latest)));
-        let text = format!("{} {why} in the last {since}, the latest {latest} ago", count(rejected.count));
-        findings.add("webhooks", Health::Warning, text, Some(advice));
-    }
-    let counts = store.stray_counts().await?;
-    for (kind, one, many, advice) in [
-        (
-            StrayKind::NoAttempt,
-            "receipt matches no message",
-            "receipts match no message",
-            "another system may send with this subaccount; `volley message strays` lists them",
-        ),
-        (
-            StrayKind::OtherSubaccount,
-            "webhook is for another subaccount",
-            "webhooks are for another subaccount",
-            "check which webhooks the provider posts here",
-        ),
-        (
-            StrayKind::OtherType,
-            "webhook has an unknown type",
-            "webhooks have an unknown type",
-            "they are kept for 30 days; select at the provider which events it posts here",
-        ),
-        (
-            StrayKind::Unreadable,
-            "webhook could not be read",
-            "webhooks could not be read",
-            "the provider may have changed its format; report it",
-        ),
-    ] {
-        let Some(found) = counts.iter().find(|found| found.kind == kind) else { continue };
-        let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
-        let text = format!("{} in the last {since}, the latest {latest} ago", of(found.count, one, many));
-        findings.add("webhooks", Health::Warning, text, Some(advice));
-    }
-    Ok(())
-}
-
-/// Reports events of accounts and numbers that no lane has now.
-async fn account_events(
-    context: &CommandContext,
-    store: &dyn Lanes,
-    now: Timestamp,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
-    let lanes: Vec<&Lane> = context.config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
-    let configured: Vec<&str> = lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref()).collect();
-    for said in store.provider_reports().await?.iter().filter(|said| now.since(said.at) <= A_MONTH) {
-        let (ago, kind) = (span(now.since(said.at)), &said.value);
-        // Without an account_id, a lane accepts the events of every account.
-        let is_unknown =
-            |account: &&str| !configured.is_empty() && !configured.iter().any(|own| own.eq_ignore_ascii_case(account));
-        if let Some(account) = said.unknown_account().filter(is_unknown) {
-            let text = format!(
-                "no lane has account_id \"{account}\"; of its events, only restrictions take effect (the latest: {kind}, \
-                 {ago} ago)"
-            );
-            let advice = "if it is your account, set account_id to this name, or remove account_id; `volley events` shows its \
-                          events";
-            findings.add("account events", Health::Warning, text, Some(advice));
-        }
-        let is_configured =
-            |digits: &str| lanes.iter().any(|lane| lane.number.is_some_and(|own| own.get().to_string() == digits));
-        if let Some(digits) = said.unknown_number().filter(|digits| !is_configured(digits)) {
-            let text = format!("no lane has the number +{digits}, but the provider reports on it ({kind}, {ago} ago)");
-            let advice = "if a lane sends from it, set it there: number = \"+…\"";
-            findings.add("account events", Health::Warning, text, Some(advice));
-        }
-    }
-    Ok(())
-}
-
-/// What to do if webhooks carry neither a valid `Authorization` nor a signature, depending on which are configured.
-const fn authentication_advice(authorization: bool, signature: bool) -> &'static str {
-    match (authorization, signature) {
-        (false, true) => "the provider sends no signature: configure the secret of webhook_secret_file at the provider",
-        (true, true) => {
-            "compare webhook_authorization with the provider's, or configure the secret of webhook_secret_file at the \
-             provider: it sends no signature"
-        }
-        (true | false, false) => "compare webhook_authorization with the provider's",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::authentication_advice;
-
-    #[test]
-    fn advice_on_webhook_authentication_names_the_configured_keys() {
-        for (authorization, signature) in [(true, false), (false, true), (true, true)] {
-            let advice = authentication_advice(authorization, signature);
-            assert_eq!(advice.contains("webhook_authorization"), authorization, "{advice}");
-            assert_eq!(advice.contains("webhook_secret_file"), signature, "{advice}");
-        }
-    }
 }

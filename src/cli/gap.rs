@@ -112,7 +112,8 @@ impl Waived {
             }
             waived.to_ask = Some(to_ask);
             waived.seconds_left = Some(seconds_for(longest));
-            waived.trouble = store.asking().await?.iter().find_map(|asking| asking.trouble_now(now).map(str::to_owned));
+            waived.trouble =
+                store.query_states().await?.iter().find_map(|asking| asking.trouble_now(now).map(str::to_owned));
         }
         Ok(Some(waived))
     }

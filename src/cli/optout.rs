@@ -86,8 +86,8 @@ pub(super) struct Args {
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
         Command::List { json } => list(context, json).await,
-        Command::Add(args) => change(&context.acting(&args.operator), args, Keyword::Stop).await,
-        Command::Remove(args) => change(&context.acting(&args.operator), args, Keyword::Start).await,
+        Command::Add(args) => change(context, args, Keyword::Stop).await,
+        Command::Remove(args) => change(context, args, Keyword::Start).await,
         Command::Show { number, country, json } => show(context, &number, country, json).await,
     }
 }
@@ -148,7 +148,8 @@ struct ChangeShown {
 }
 
 async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
-    let Args { numbers, file, file_options, reason, strict, json, operator: _ } = args;
+    let Args { numbers, file, file_options, reason, strict, json, operator } = args;
+    let context = context.acting(&operator);
     let label = file.clone().map(|file| Source::File(file).label());
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
     let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };

@@ -85,11 +85,11 @@ impl Layers {
 
     fn entry(&mut self, section: &'static Section, name: &str) -> &mut Entry {
         let found = self.entries.iter().position(|entry| entry.section.name == section.name && entry.name == name);
-        let place = found.unwrap_or_else(|| {
+        let index = found.unwrap_or_else(|| {
             self.entries.push(Entry { section, name: name.to_owned(), values: BTreeMap::new() });
             self.entries.len() - 1
         });
-        &mut self.entries[place]
+        &mut self.entries[index]
     }
 
     pub(super) fn add_file(&mut self, path: &Path, text: &str) -> Result<(), Error> {
@@ -113,11 +113,11 @@ impl Layers {
             match (value, section.named) {
                 (toml::Value::Table(keys), false) => self.add_table(section, "", keys, &source)?,
                 (toml::Value::Array(tables), true) => {
-                    for (place, table) in tables.into_iter().enumerate() {
+                    for (index, table) in tables.into_iter().enumerate() {
                         let toml::Value::Table(keys) = table else {
                             return Err(Error::Shape { place: source, name, wanted: repeated(section) });
                         };
-                        let name = name_in(&keys, section, place + 1, &source)?;
+                        let name = name_in(&keys, section, index + 1, &source)?;
                         self.check_new(section, &name, &source)?;
                         self.add_table(section, &name, keys, &source)?;
                     }

@@ -179,7 +179,9 @@ impl Claimer {
         });
         let timing = |queue: &Queue| Some(((queue.batch, queue.step), in_play.get(&queue.batch)?.timing(queue.step)?));
         let hours = queues.iter().filter_map(timing).collect();
-        let cap = |queue: &Queue| Some(((queue.batch, queue.step), lane.cap(in_play.get(&queue.batch)?, queue.step)?));
+        let cap = |queue: &Queue| {
+            Some(((queue.batch, queue.step), lane.compiled.cap(in_play.get(&queue.batch)?, queue.step)?))
+        };
         let caps = queues.iter().filter_map(cap).collect();
         let (queues, epoch) = (queues.to_vec(), lane.tenure.epoch());
         let set = self.store.claim(Claim { lane: lane.id, queues, limit, now, epoch, tier, hours, caps }).await?;

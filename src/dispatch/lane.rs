@@ -1,31 +1,26 @@
 //! A running lane: the state that its claimer, its turnstile and its workers share.
 
-use std::collections::HashMap;
+mod permission;
+mod status;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use parking_lot::RwLock;
-
-use super::compose::{Uncomposable, compose};
+use super::compiled::Compiled;
 use super::fleet::Fleet;
-use super::job::Job;
 use super::latency::Latency;
 use super::queues::Queues;
-use super::tariff;
 use super::under_way::{Begun, UnderWay};
 use crate::book::{Book, Entry, Marked};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
-use crate::domain::{
-    BatchId, BatchState, Content, Country, LaneId, MessageKey, Msisdn, Portion, Queue, Rate, Span, StepIndex, Tier,
-    Timestamp,
-};
-use crate::planner::Cap;
+use crate::domain::{BatchId, LaneId, MessageKey, Msisdn, Queue, Rate, Span, Timestamp};
 use crate::provider::{Client, Reach};
-use crate::store::{BucketOf, Hold, LaneState, NotedBucket, Sender, Trouble};
-use crate::template::Pattern;
+use crate::store::{BucketOf, LaneState, NotedBucket, Sender, Trouble};
 use crate::throttle::{Backoff, Cause, Circuit, Holds, Pace, Pairs, Read, Standstill, Tenure, Throttling, TierWindow};
+
+pub use status::{LaneStatus, TierUsed};
 
 /// Most messages that are claimed and not recorded yet, unless the requests in flight need more. A crash leaves that
 /// many unknown.
@@ -34,15 +29,6 @@ const UNRECORDED_MAX: u32 = 2_000;
 const CLAIM_MAX: u32 = 1_000;
 /// A claim takes no more messages than the rate allows in this time.
 const CLAIM_AHEAD: Span = Span::from_millis(100);
-
-/// How long an outage lasts before other lanes of the pool take over. In a short outage, recipients keep their sender.
-const TAKEOVER_AFTER: Span = Span::from_secs(10);
-
-/// `None` is for all countries in which the step has its default content.
-type PatternKey = (BatchId, StepIndex, Option<Country>);
-
-/// `None` if the step has neither limits nor prices.
-type MaybeCap = Option<Arc<Cap>>;
 
 /// One sender on one channel, running in this node.
 #[derive(Debug)]
@@ -72,46 +58,10 @@ pub struct Lane {
     /// Whether results cannot be recorded now. Then nothing is sent.
     unrecordable: AtomicBool,
     submitted: AtomicU64,
-    /// Compiled requests.
-    patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
-    /// The caps of the steps used so far, each with the edition of the plan.
-    caps: RwLock<HashMap<(BatchId, StepIndex), (u32, MaybeCap)>>,
+    pub(super) compiled: Compiled,
     /// Messages of a batch request that was refused because of one of them. Each is sent alone, so that the others are
     /// not refused with it.
     isolated: Marked<MessageKey>,
-}
-
-/// The state of a lane, as shown to operators.
-#[derive(Debug, Clone)]
-pub struct LaneStatus {
-    pub name: String,
-    pub rate: Rate,
-    pub hold: Option<Hold>,
-    pub standstill: Option<Standstill>,
-    /// The share of its rate that it uses after throttling.
-    pub portion: Portion,
-    /// The usage of its portfolio's tier in the last day, if the tier is limited.
-    pub tier: Option<TierUsed>,
-    /// Messages that it has submitted since the node's start.
-    pub submitted: u64,
-    /// The last throttling or missing answer, however long ago.
-    pub complaint: Option<(Timestamp, String)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TierUsed {
-    pub portfolio: String,
-    pub recipients: u32,
-    pub of: u32,
-    /// When the next slot frees up.
-    pub free_at: Option<Timestamp>,
-}
-
-impl TierUsed {
-    /// Whether no slot is free for a new recipient.
-    pub const fn is_spent(&self) -> bool {
-        self.recipients >= self.of
-    }
 }
 
 /// The parts that a lane is made of.
@@ -157,8 +107,7 @@ impl Lane {
             unrecorded: AtomicU32::new(0),
             unrecordable: AtomicBool::new(false),
             submitted: AtomicU64::new(0),
-            patterns: RwLock::default(),
-            caps: RwLock::default(),
+            compiled: Compiled::default(),
             isolated: Marked::default(),
         });
         lane.fleet.join(&lane);
@@ -237,8 +186,8 @@ impl Lane {
     }
 
     /// Changes the rate and the burst.
-    pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
-        self.pace.turn(rate, burst);
+    pub fn set_rate(&self, rate: Rate, burst: NonZeroU32) {
+        self.pace.set_rate(rate, burst);
         self.queues.wake();
     }
 
@@ -294,22 +243,6 @@ impl Lane {
         self.under_way.begin()
     }
 
-    /// Until when the lane may not send, if it may not now; `Some(None)` if the end is unknown, as of a hold.
-    pub(super) fn blocked(&self, now: Timestamp) -> Option<Option<Timestamp>> {
-        if self.unrecordable.load(Ordering::Acquire)
-            || !self.tenure.is_current(now)
-            || self.holds.on_lane(&self.config.name).is_some()
-        {
-            return Some(None);
-        }
-        self.backoff.until(now).max(self.circuit.rests_until(now)).map(Some)
-    }
-
-    /// Why the lane does not send now. An outage takes precedence over throttling.
-    fn standstill(&self) -> Option<Standstill> {
-        self.circuit.standstill().or_else(|| self.backoff.standstill())
-    }
-
     /// Reads from the provider, and reports to the circuit whether it answers.
     pub(super) async fn read(&self, read: Read) {
         let reach = self.fleet.reach(self).await;
@@ -321,92 +254,12 @@ impl Lane {
         }
     }
 
-    /// Whether a claimed message may still be sent now.
-    ///
-    /// On a slow lane its time may have passed meanwhile, or an earlier submission may turn out to have been delivered.
-    pub(super) fn may_send(&self, job: &Job, now: Timestamp) -> bool {
-        self.may_send_step(&job.entry, job.step())
-            && !job.is_too_late(now)
-            && !job.has_lost_its_pass(now)
-            && !job.is_out_of_hours(now)
-            && !job.is_recalled()
-    }
-
-    /// Whether this lane may send a batch's step now.
-    pub(super) fn may_send_step(&self, entry: &Entry, step: StepIndex) -> bool {
-        entry.state() == BatchState::Running && !entry.is_held(step) && !self.template_is_held(entry, step)
-    }
-
-    /// Whether this lane may send from a queue now: its own queue, or the queue of an unavailable lane.
-    pub(super) fn serves(&self, entry: &Entry, queue: &Queue, now: Timestamp) -> bool {
-        let takes_over =
-            || self.fleet.lane(queue.lane).is_none_or(|other| other.is_unavailable(entry, queue.step, now));
-        self.may_send_step(entry, queue.step) && (queue.lane == self.id || takes_over())
-    }
-
-    /// Whether other lanes of the pool take over a step from this one: it is held, or its outage lasts too long.
-    ///
-    /// A lane that is only slow, or waits for a tier slot, keeps its recipients.
-    fn is_unavailable(&self, entry: &Entry, step: StepIndex, now: Timestamp) -> bool {
-        let is_out = |outage: Standstill| now.since(outage.since) >= TAKEOVER_AFTER;
-        self.holds.on_lane(&self.config.name).is_some()
-            || self.template_is_held(entry, step)
-            || self.circuit.standstill().is_some_and(is_out)
-    }
-
-    /// Whether other lanes take over this queue of its own.
-    pub(super) fn is_taken_over(&self, queue: &Queue) -> bool {
-        let entry = self.book.entry(queue.batch);
-        let shared = entry.filter(|entry| entry.pool(queue.step).is_some_and(|(pool, _)| pool.is_shared()));
-        shared.is_some_and(|entry| self.is_unavailable(&entry, queue.step, self.clock.now()))
-    }
-
     /// Schedules another lane's queue, if this lane may take over from that lane.
     pub(super) fn schedule_taken_over(&self, queue: Queue, at: Timestamp) {
         let entry = self.book.entry(queue.batch).filter(|_| queue.lane != self.id);
         if entry.is_some_and(|entry| entry.queues_of(self.id).any(|served| served == queue)) {
             self.queues.look(queue, at);
         }
-    }
-
-    pub(super) fn template_is_held(&self, entry: &Entry, step: StepIndex) -> bool {
-        match entry.plan.step(step).map(|step| &step.content) {
-            Some(Content::Template(template)) => {
-                self.holds.on_template(&self.config.name, &template.name, &template.language).is_some()
-            }
-            Some(Content::Text { .. }) | None => false,
-        }
-    }
-
-    /// The compiled request of a step to recipients of a country.
-    pub(super) fn pattern(
-        &self,
-        entry: &Entry,
-        step: StepIndex,
-        country: Country,
-    ) -> Result<Arc<Pattern>, Uncomposable> {
-        let differs = entry.plan.step(step).is_some_and(|step| step.differs_in(country));
-        let key = (entry.id, step, differs.then_some(country));
-        if let Some(pattern) = self.patterns.read().get(&key) {
-            return Ok(Arc::clone(pattern));
-        }
-        let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
-        let pattern = Arc::new(compose(rules, &self.config.name, country, &entry.plan.columns)?);
-        self.patterns.write().insert(key, Arc::clone(&pattern));
-        Ok(pattern)
-    }
-
-    /// The cap of a step, if limits or prices apply.
-    pub(super) fn cap(&self, entry: &Entry, step: StepIndex) -> Option<Arc<Cap>> {
-        let key = (entry.id, step);
-        if let Some((edition, cap)) = self.caps.read().get(&key)
-            && *edition == entry.edition
-        {
-            return cap.clone();
-        }
-        let cap = entry.plan.step(step).and_then(|rules| tariff::cap(&entry.plan, rules)).map(Arc::new);
-        self.caps.write().insert(key, (entry.edition, cap.clone()));
-        cap
     }
 
     /// Schedules all queues of a batch that is new or resumed.
@@ -426,30 +279,11 @@ impl Lane {
     pub fn schedule_all(&self) {
         let in_play = self.book.in_play();
         let is_current = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
-        self.patterns.write().retain(|(batch, _, _), _| is_current(*batch));
-        self.caps.write().retain(|(batch, _), _| is_current(*batch));
+        self.compiled.retain(is_current);
         // Isolated messages that were never sent, because their campaign was called off before.
         self.isolated.retain(is_current);
         for entry in in_play {
             self.schedule(&entry);
-        }
-    }
-
-    pub fn status(&self) -> LaneStatus {
-        let now = self.clock.now();
-        LaneStatus {
-            name: self.config.name.clone(),
-            rate: self.pace.rate(),
-            hold: self.holds.on_lane(&self.config.name),
-            standstill: self.standstill(),
-            portion: self.backoff.portion(now),
-            tier: self.tier.as_ref().and_then(|(portfolio, window)| {
-                let Tier::Recipients(of) = window.tier() else { return None };
-                let (portfolio, recipients) = (portfolio.clone(), window.used(now));
-                Some(TierUsed { portfolio, recipients, of, free_at: window.next_end(now) })
-            }),
-            submitted: self.submitted.load(Ordering::Relaxed),
-            complaint: self.backoff.last_complaint().max(self.circuit.last_complaint()),
         }
     }
 }

@@ -24,6 +24,7 @@
 #[cfg(test)]
 mod by_hand;
 mod claimer;
+mod compiled;
 mod compose;
 mod crew;
 mod fleet;

@@ -14,7 +14,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::engine::{Answer, Event, Made};
-use crate::store::{Attempt, Change, Error, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
+use crate::store::{Attempt, Change, Error, NotedBucket, OptOut, ReportedBy, Result, Store, Verdict};
 
 /// Most changes in one transaction: about 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
@@ -258,7 +258,7 @@ fn accepted_at(answered: Timestamp, now: Timestamp) -> Timestamp {
 fn is_recalled(settled: &Settled) -> bool {
     let refused = settled.fact.as_ref().filter(|fact| fact.verdict == Verdict::Rejected);
     let code = refused.and_then(|fact| fact.code);
-    code.is_some_and(|code| settled.entry.recall_if_senders_fault(settled.step, ToldBy::Answer, code).is_some())
+    code.is_some_and(|code| settled.entry.recall_if_senders_fault(settled.step, ReportedBy::Answer, code).is_some())
 }
 
 /// Lets the engine decide a settled job. An answer that no longer changes the message still leaves a fact with the

@@ -10,7 +10,7 @@ use crate::book::hold_for_refusal;
 use crate::domain::{Fault, SenderPart, Span, State, Subject, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
-use crate::store::{HeldBy, Hold, Recall, ToldBy, Verdict};
+use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};
 use crate::throttle::Throttling;
 use crate::wire::codes;
 
@@ -28,7 +28,7 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
     match answer {
         Answer::Accepted { umid } => {
             lane.backoff.reset(begun);
-            job.entry.taken(job.step(), ToldBy::Answer);
+            job.entry.taken(job.step(), ReportedBy::Answer);
             let details = Details { umid: Some(umid), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
         }
@@ -100,7 +100,7 @@ fn fault_of(job: &Job, refusal: &Refusal, now: Timestamp) -> (Fault, Option<Reca
     let fault = codes::fault_in(step, fault, subject);
     let counted = code.filter(|_| fault == Fault::Recipient && subject != Subject::Number);
     let message = &job.claimed.message;
-    let recall = counted.and_then(|code| job.entry.refused(message, job.step(), ToldBy::Answer, code, now));
+    let recall = counted.and_then(|code| job.entry.refused(message, job.step(), ReportedBy::Answer, code, now));
     (recall.map_or(fault, |_| Fault::Sender(SenderPart::Step)), recall)
 }
 

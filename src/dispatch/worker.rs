@@ -162,7 +162,8 @@ impl Worker {
         let attempt = job.entry.attempt(message.key, job.step());
         let pattern = self
             .lane
-            .pattern(&job.entry, job.step(), message.country)
+            .compiled
+            .pattern(&job.entry, job.step(), message.country, &self.lane.config.name)
             .map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         let fields =
             job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;

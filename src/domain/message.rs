@@ -114,7 +114,7 @@ impl Loaded {
     }
 
     /// Its position in the order of the timers, if it has a timer.
-    pub fn timer_place(&self) -> Option<(Timestamp, u32)> {
+    pub fn timer_position(&self) -> Option<(Timestamp, u32)> {
         self.present.timer().map(|due| (due, self.key.n))
     }
 }

@@ -174,8 +174,8 @@ impl Tier {
 impl fmt::Display for Tier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Recipients(people) if people % 1_000 == 0 => f.pad(&format!("{}K", people / 1_000)),
-            Self::Recipients(people) => f.pad(&people.to_string()),
+            Self::Recipients(limit) if limit % 1_000 == 0 => f.pad(&format!("{}K", limit / 1_000)),
+            Self::Recipients(limit) => f.pad(&limit.to_string()),
             Self::Unlimited => f.pad("unlimited"),
         }
     }

@@ -129,15 +129,15 @@ impl Pool {
 
     /// The share of a country's recipients that each lane serves; lanes without any are left out.
     pub fn shares(&self, country: Country) -> impl Iterator<Item = (&Member, f64)> {
-        let places = self.lane_indexes(Some(country));
-        let all = count(places.len());
-        let share = move |place: usize| count(places.iter().filter(|other| **other == place).count()) / all;
-        self.0.iter().enumerate().map(move |(place, member)| (member, share(place))).filter(|(_, share)| *share > 0.0)
+        let indexes = self.lane_indexes(Some(country));
+        let all = count(indexes.len());
+        let share = move |index: usize| count(indexes.iter().filter(|other| **other == index).count()) / all;
+        self.0.iter().enumerate().map(move |(index, member)| (member, share(index))).filter(|(_, share)| *share > 0.0)
     }
 
     fn choices(&self, country: Option<Country>) -> Vec<usize> {
         let of = |fits: &dyn Fn(&Member) -> bool| {
-            self.0.iter().enumerate().filter(|(_, member)| fits(member)).map(|(place, _)| place).collect::<Vec<_>>()
+            self.0.iter().enumerate().filter(|(_, member)| fits(member)).map(|(index, _)| index).collect::<Vec<_>>()
         };
         let named = of(&|member| country.is_some_and(|country| member.countries.contains(&country)));
         if named.is_empty() { of(&|member| member.countries.is_empty()) } else { named }
@@ -145,14 +145,14 @@ impl Pool {
 
     /// The choice with the best score for a slot. A lane's score does not depend on the other lanes.
     fn of_slot(&self, choices: &[usize], slot: u16) -> usize {
-        let score = |place: &usize| self.0.get(*place).map_or(0, |member| score(&member.lane, slot));
+        let score = |index: &usize| self.0.get(*index).map_or(0, |member| score(&member.lane, slot));
         choices.iter().copied().max_by_key(score).unwrap_or_default()
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are no more than slots")]
-const fn count(places: usize) -> f64 {
-    places as f64
+const fn count(slots: usize) -> f64 {
+    slots as f64
 }
 
 /// FNV-1a over the name, then over the slot, mixed as in SplitMix64. Never change it: recipients would change lanes.
@@ -167,8 +167,8 @@ fn score(lane: &str, slot: u16) -> u64 {
 /// `promo-sg, promo-my`.
 impl fmt::Display for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, name) in self.names().enumerate() {
-            write!(f, "{}{name}", if place > 0 { ", " } else { "" })?;
+        for (index, name) in self.names().enumerate() {
+            write!(f, "{}{name}", if index > 0 { ", " } else { "" })?;
         }
         Ok(())
     }
@@ -280,10 +280,10 @@ mod tests {
     fn lane_indexes_lists_the_lane_of_each_number() {
         let mixed = pool(&[("sg", &["SG"]), ("asia", &["SG", "MY"]), ("rest", &[])]);
         for code in ["SG", "MY", "DE"] {
-            let places = mixed.lane_indexes(Some(country(code)));
+            let indexes = mixed.lane_indexes(Some(country(code)));
             for recipient in recipients() {
-                let at = usize::try_from(recipient.get()).unwrap() % places.len();
-                assert_eq!(places[at], mixed.lane_index(recipient, country(code)));
+                let at = usize::try_from(recipient.get()).unwrap() % indexes.len();
+                assert_eq!(indexes[at], mixed.lane_index(recipient, country(code)));
             }
         }
     }

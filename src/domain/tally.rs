@@ -51,6 +51,25 @@ words! {
         Recalled = 34, "recalled";
         /// Waived, and the provider cannot be asked, because its id of the attempt is unknown.
         WaivedUnknown = 35, "waived, unknown";
+        /// Messages whose first step this is: to those before, if any, it does not apply.
+        EnteredFirst = 36, "entered first";
+        /// Messages that fell back to the step. A fallback that was recalled or taken back counts no more.
+        EnteredByFallback = 37, "entered by a fallback";
+        /// Queued or being sent, and not yet submitted on the step.
+        ToSubmit = 38, "to submit";
+        /// The provider rejected the step, and it was never submitted.
+        NotSubmittedRejected = 39, "not submitted: rejected";
+        NotSubmittedCouldNotLeave = 40, "not submitted: could not leave";
+        /// Expired at the step before it was submitted.
+        NotSubmittedExpired = 41, "not submitted: expired";
+        /// Stopped at the step before it was submitted: by a cancel, an opt-out or an exclusion.
+        NotSubmittedCalledOff = 42, "not submitted: called off";
+        /// Of `CouldNotLeave`: those for which no further step was queued.
+        EndedCouldNotLeave = 43, "ended: could not leave";
+        /// Of `OutsideWindow`: those for which no further step was queued.
+        EndedOutsideWindow = 44, "ended: outside window";
+        /// Of `MissingVariable`: those for which no further step was queued.
+        EndedMissingVariable = 45, "ended: missing variable";
     }
 }
 
@@ -68,6 +87,21 @@ impl Count {
         (Self::SkippedOutsideWindow, Outcome::Skipped),
         (Self::SkippedExcluded, Outcome::Skipped),
         (Self::SkippedNoStep, Outcome::Skipped),
+    ];
+
+    /// The counts that follow each message through the steps. Batches of versions that did not keep them lack them, or
+    /// have counted only what happened since: see [`Tallies::follows_messages`].
+    pub const FOLLOWING: [Self; 10] = [
+        Self::EnteredFirst,
+        Self::EnteredByFallback,
+        Self::ToSubmit,
+        Self::NotSubmittedRejected,
+        Self::NotSubmittedCouldNotLeave,
+        Self::NotSubmittedExpired,
+        Self::NotSubmittedCalledOff,
+        Self::EndedCouldNotLeave,
+        Self::EndedOutsideWindow,
+        Self::EndedMissingVariable,
     ];
 
     const fn of_outcome(outcome: Outcome, skipped: Option<SkipReason>) -> Self {
@@ -133,8 +167,31 @@ impl Tallies {
 
     /// The number of all messages.
     pub fn messages(&self) -> i64 {
+        StepIndex::all().map(|step| self.open_at(step)).sum::<i64>() + self.done()
+    }
+
+    /// The number of messages at a step that have their outcome.
+    pub fn done_at(&self, step: StepIndex) -> i64 {
+        Count::OUTCOMES.iter().map(|(count, _)| self.get(step, *count)).sum()
+    }
+
+    /// The number of messages at a step that have no outcome.
+    pub fn open_at(&self, step: StepIndex) -> i64 {
         let open = [Count::Queued, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
-        open.into_iter().map(|count| self.total(count)).sum::<i64>() + self.done()
+        open.into_iter().map(|count| self.get(step, count)).sum()
+    }
+
+    /// Whether the [counts that follow each message](Count::FOLLOWING) have been kept since the batch was created. A
+    /// message enters its first step when it is created, and never anew.
+    pub fn follows_messages(&self) -> bool {
+        self.total(Count::EnteredFirst) + self.total(Count::SkippedNoStep) == self.messages()
+    }
+
+    /// Clears the [counts that follow each message](Count::FOLLOWING).
+    pub fn unfollow(&mut self) {
+        for step in self.0.iter_mut() {
+            Count::FOLLOWING.iter().for_each(|count| step[usize::from(count.code())] = 0);
+        }
     }
 
     /// How many waived deadlines of a step the provider can be asked about.
@@ -221,6 +278,13 @@ impl Tallies {
 
     fn weigh_step(&mut self, message: &Present, index: StepIndex, times: i64) {
         let marks = message.marks;
+        if !marks.passed_over(index) {
+            let is_first = marks.preceding(index).is_none();
+            self.add(index, if is_first { Count::EnteredFirst } else { Count::EnteredByFallback }, times);
+            if let Some(count) = not_submitted(message, index) {
+                self.add(index, count, times);
+            }
+        }
         let status = marks.status(index);
         if marks.handed_over(index) {
             self.add(index, Count::HandedOver, times);
@@ -250,10 +314,41 @@ impl Tallies {
                     self.add(index, Count::FellRejected, times);
                 }
             }
-            Ending::CouldNotLeave => self.add(index, Count::CouldNotLeave, times),
-            Ending::OutsideWindow => self.add(index, Count::OutsideWindow, times),
-            Ending::MissingVariable => self.add(index, Count::MissingVariable, times),
+            Ending::CouldNotLeave => {
+                self.add_unsent(index, [Count::CouldNotLeave, Count::EndedCouldNotLeave], fell_back, times);
+            }
+            Ending::OutsideWindow => {
+                self.add_unsent(index, [Count::OutsideWindow, Count::EndedOutsideWindow], fell_back, times);
+            }
+            Ending::MissingVariable => {
+                self.add_unsent(index, [Count::MissingVariable, Count::EndedMissingVariable], fell_back, times);
+            }
         }
+    }
+
+    /// Counts a step that could not be submitted: all of them, and those for which no further step was queued.
+    fn add_unsent(&mut self, step: StepIndex, [all, ended]: [Count; 2], fell_back: bool, times: i64) {
+        self.add(step, all, times);
+        if !fell_back {
+            self.add(step, ended, times);
+        }
+    }
+}
+
+/// The count of a message that entered a step and was not submitted on it. `None` if it was submitted, or if the count of
+/// the step's ending already says why not.
+fn not_submitted(message: &Present, step: StepIndex) -> Option<Count> {
+    let marks = message.marks;
+    if marks.handed_over(step) {
+        return None;
+    }
+    match (marks.ending(step), message.state) {
+        (Ending::OutsideWindow | Ending::MissingVariable, _) => None,
+        (Ending::Rejected, _) => Some(Count::NotSubmittedRejected),
+        (Ending::CouldNotLeave, _) => Some(Count::NotSubmittedCouldNotLeave),
+        (_, State::Queued { .. } | State::Sending { .. }) => Some(Count::ToSubmit),
+        (_, State::Done { outcome: Outcome::Expired, .. }) => Some(Count::NotSubmittedExpired),
+        (_, State::Awaiting { .. } | State::Done { .. }) => Some(Count::NotSubmittedCalledOff),
     }
 }
 

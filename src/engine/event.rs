@@ -128,7 +128,7 @@ pub enum Rule {
     Progressed,
     /// A failure of a step that has already fallen back, or of a message that has ended: stored and counted, it decides
     /// nothing.
-    Noted,
+    Recorded,
     /// The deadline of the step before is in doubt, and the present step has not been claimed: back to awaiting (rule
     /// 9).
     TakenBack,

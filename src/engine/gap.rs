@@ -113,7 +113,7 @@ impl Gaps {
 
     /// Since when every receipt is stored for a step that was accepted at `accepted` and due at `due`: the end of the
     /// last lost gap that concerns it.
-    pub fn heard_since(&self, accepted: Timestamp, due: Timestamp) -> Option<Timestamp> {
+    pub fn received_since(&self, accepted: Timestamp, due: Timestamp) -> Option<Timestamp> {
         self.lost().filter(|gap| gap.concerns(accepted, due)).map(|gap| gap.end()).max()
     }
 }
@@ -252,7 +252,7 @@ mod tests {
             assert_eq!(back.silence(second(900), second(due), second(due)), Silence::Lost, "{due}");
         }
         assert_eq!(back.silence(second(5_000), second(5_900), second(5_900)), Silence::Trusted);
-        assert_eq!(back.heard_since(second(900), second(2_500)), Some(second(5_000)));
+        assert_eq!(back.received_since(second(900), second(2_500)), Some(second(5_000)));
         assert_eq!(back.add(gap(2_010, 2_011)), Some(second(2_014)), "it does not lengthen other gaps");
     }
 

@@ -139,7 +139,7 @@ const fn of_fault(fault: Fault) -> &'static str {
         Fault::Sender(SenderPart::Lane) => "by the lane",
         Fault::Sender(SenderPart::Template) => "by the template",
         Fault::Sender(SenderPart::Step) => "by the step",
-        Fault::OptedOut => "by the person",
+        Fault::OptedOut => "by the opt-out",
         Fault::Temporary => "in passing",
     }
 }
@@ -166,16 +166,16 @@ const fn of_silence(silence: &Silence) -> &'static str {
 pub(crate) fn all_pairs() -> Vec<Pair> {
     let now = Timestamp::default();
     let (earlier, present, later) = (StepIndex::FIRST, StepIndex::new(1).unwrap(), StepIndex::new(2).unwrap());
-    let places = [earlier, present, later];
+    let steps = [earlier, present, later];
     let mut events = vec![Event::Claimed, Event::Postponed { until: now }];
-    for step in places {
+    for step in steps {
         events.push(Event::TierSpent { step });
         events.extend(answers(now).into_iter().map(|answer| Event::Answered { step, answer }));
         events.extend(reports(now).into_iter().map(|report| Event::Receipt { step, report }));
     }
     events.extend(silences(now).into_iter().map(|silence| Event::Due { silence }));
     events.extend(silences(now).into_iter().map(|silence| Event::Doubted { silence, tries: 0 }));
-    events.extend(places.map(|step| Event::RefusalRecalled { step, tries: 0 }));
+    events.extend(steps.map(|step| Event::RefusalRecalled { step, tries: 0 }));
     events.extend(call_offs().into_iter().map(Event::CalledOff));
     let states = [QUEUED, SENDING, AWAITING, DONE];
     let pairs: BTreeSet<Pair> =

@@ -249,7 +249,7 @@ impl<'a> Machine<'a> {
         match (message == before, before.marks.unknown(step)) {
             (true, _) => Decision::Ignored(Ignored::NothingNew),
             (false, true) => moved(message, Rule::Adopted),
-            (false, false) => moved(message, Rule::Noted),
+            (false, false) => moved(message, Rule::Recorded),
         }
     }
 

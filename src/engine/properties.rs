@@ -1,5 +1,7 @@
 //! Properties of every life of a message: random plans, and events in any order, repeated, late and at once.
 
+use std::cmp::Ordering;
+
 use proptest::prelude::*;
 
 use super::story::{START, Story, at, plan, step};
@@ -201,12 +203,17 @@ struct Watched {
     called_off: bool,
     /// The steps that do not apply to it.
     at_first: Marks,
+    /// The steps that it entered and that were not taken back.
+    entered: Vec<StepIndex>,
 }
 
 impl Watched {
     fn of(plan: Plan, marks: Marks) -> Self {
         let story = Story::passing_over(plan, marks);
-        Self { may_submit: [true; 7], called_off: false, at_first: story.message.marks.at_first(), story }
+        let at_first = story.message.marks.at_first();
+        let first = story.message.step;
+        let entered = if at_first.passed_over(first) { Vec::new() } else { vec![first] };
+        Self { may_submit: [true; 7], called_off: false, at_first, entered, story }
     }
 
     fn live(&mut self, life: Vec<(i64, Happening)>) {
@@ -263,6 +270,11 @@ impl Watched {
             self.check_order(&before, event, &next, rule);
             self.check_times(&before, event, rule);
             self.check_end(&before, &next);
+            match next.step.cmp(&before.step) {
+                Ordering::Greater => self.entered.push(next.step),
+                Ordering::Less => assert_eq!(self.entered.pop(), Some(before.step)),
+                Ordering::Equal => {}
+            }
         }
         self.check_present();
         let twice = self.story.decide(event);
@@ -409,6 +421,45 @@ impl Watched {
             .sum();
         assert_eq!(open + tallies.done(), 1, "a message is counted exactly once");
         assert_eq!(tallies.is_settled(), message.outcome().is_some());
+        self.check_course();
+    }
+
+    /// Checks that the counters of each step that it entered say what became of it there, once in each sum.
+    fn check_course(&self) {
+        let Story { plan, message, .. } = &self.story;
+        let tallies = self.story.tallies();
+        assert!(tallies.follows_messages());
+        for (step, _) in plan.indexed_steps() {
+            let is = |counts: &[Count]| counts.iter().map(|count| tallies.get(step, *count)).sum::<i64>();
+            let entered = is(&[Count::EnteredFirst, Count::EnteredByFallback]);
+            assert_eq!(entered, i64::from(self.entered.contains(&step)), "step {step} of {message:?}");
+            assert_eq!(is(&[Count::EnteredFirst]) == 1, self.entered.first() == Some(&step), "{message:?}");
+            let submitted = is(&[Count::HandedOver]);
+            assert_eq!(submitted == 1, message.marks.handed_over(step), "step {step} of {message:?}");
+            let to_submit = is(&[Count::ToSubmit]);
+            let not_submitted = is(&[
+                Count::NotSubmittedRejected,
+                Count::NotSubmittedCouldNotLeave,
+                Count::OutsideWindow,
+                Count::MissingVariable,
+                Count::NotSubmittedExpired,
+                Count::NotSubmittedCalledOff,
+            ]);
+            assert_eq!(entered, submitted + to_submit + not_submitted, "step {step} of {message:?}: {tallies:?}");
+            let fell_back = is(&[
+                Count::FellDeadline,
+                Count::FellUndelivered,
+                Count::FellRejected,
+                Count::CouldNotLeave,
+                Count::OutsideWindow,
+                Count::MissingVariable,
+            ]);
+            let ended = is(&[Count::EndedCouldNotLeave, Count::EndedOutsideWindow, Count::EndedMissingVariable]);
+            let went_on = i64::from(self.entered.contains(&step) && step < message.step);
+            assert_eq!(fell_back - ended, went_on, "step {step} of {message:?}: {tallies:?}");
+            let is_here = i64::from(self.entered.contains(&step) && step == message.step);
+            assert_eq!(entered, went_on + is_here, "step {step} of {message:?}: {:?}", self.entered);
+        }
     }
 
     /// Lets time pass, timers fire, nodes claim and providers answer, in various ways.

@@ -127,7 +127,7 @@ const PLAIN: [Rule; 25] = [
     Rule::TriedAgain,
     Rule::Reached,
     Rule::Progressed,
-    Rule::Noted,
+    Rule::Recorded,
     Rule::TakenBack,
     Rule::RefusalRecalled,
     Rule::Recalled,
@@ -159,7 +159,7 @@ const fn code_of(rule: Rule) -> u8 {
         Rule::TriedAgain => 6,
         Rule::Reached => 7,
         Rule::Progressed => 8,
-        Rule::Noted => 9,
+        Rule::Recorded => 9,
         Rule::TakenBack => 10,
         Rule::RefusalRecalled => 11,
         Rule::Recalled => 12,
@@ -321,7 +321,7 @@ impl Ruling {
 
     /// The order of a decision among those about a message. On one version, the decision that changed the message comes
     /// last.
-    pub const fn place(&self) -> (u32, u8, bool) {
+    pub const fn position(&self) -> (u32, u8, bool) {
         (self.version, self.moves, self.has_moved())
     }
 }

@@ -68,11 +68,10 @@ pub enum NumberState {
     Onboarding,
 }
 
-/// What Volley does about a changed limit.
+/// Why Volley does not apply a changed limit. An applied one is an event of its own, the changed setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitEffect {
-    Applied,
     NothingChanges,
     /// The limit names no tier that counts recipients.
     UnknownLimit,

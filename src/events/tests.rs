@@ -77,7 +77,7 @@ fn kinds() -> Vec<EventKind> {
         AccountReport::NumberWithoutLane { word: word(), number: number() },
         AccountReport::UnknownWord { word: word(), number: number() },
         AccountReport::NumberState { state: NumberState::Flagged, number: number() },
-        limit(LimitEffect::Applied),
+        limit(LimitEffect::NothingChanges),
         limit(LimitEffect::UnknownLimit),
         AccountReport::Throughput { number: number(), is_as_fast: Some("80/s".into()) },
         status(TemplateEffect::Released),

@@ -228,7 +228,6 @@ fn reported(report: &AccountReport) -> String {
         }
         AccountReport::Limit { word, limit, number, effect } => {
             let effect = match effect {
-                LimitEffect::Applied => "",
                 LimitEffect::NothingChanges => "; nothing changes",
                 LimitEffect::UnknownLimit => ", which names no tier that counts recipients; nothing changes",
             };

@@ -175,9 +175,9 @@ impl Lane {
     /// When a message may be sent again.
     fn next(&self, case: &Case, now: Timestamp) -> Timestamp {
         let slot = self.taken.front().map(|at| *at + Tier::HELD);
-        let turns = self.queued.values().flatten().filter_map(|candidate| candidate.message.present.not_before());
+        let due = self.queued.values().flatten().filter_map(|candidate| candidate.message.present.not_before());
         let opens = case.hours.open_from(now, zone());
-        slot.into_iter().chain(turns).chain(opens).filter(|at| *at > now).min().unwrap_or(now + SECOND)
+        slot.into_iter().chain(due).chain(opens).filter(|at| *at > now).min().unwrap_or(now + SECOND)
     }
 
     /// Claims what the rate allows in a second.
@@ -240,9 +240,9 @@ impl Lane {
             }
             let page = |look: &planner::Look| {
                 let is_due =
-                    |candidate: &&Candidate| candidate.message.present.not_before().is_some_and(|turn| turn <= now);
+                    |candidate: &&Candidate| candidate.message.present.not_before().is_some_and(|at| at <= now);
                 let is_after = |candidate: &&Candidate| {
-                    let position = candidate.message.present.not_before().map(|turn| (turn, candidate.message.key.n));
+                    let position = candidate.message.present.not_before().map(|at| (at, candidate.message.key.n));
                     look.after.is_none() || position > look.after
                 };
                 self.queued[&look.queue].iter().filter(is_due).filter(is_after).take(look.count).cloned().collect()

@@ -250,8 +250,8 @@ impl Outlook {
         });
     }
 
-    /// Computes one stretch, in which nothing changes. Returns its length and what limits it.
-    fn stretch(&mut self, at: Timestamp) -> Option<(f64, Bottleneck)> {
+    /// Adds the slots that have become free by then, and the messages of other campaigns that have come.
+    fn arrive(&mut self, at: Timestamp) {
         for portfolio in &mut self.portfolios {
             while portfolio.coming.front().is_some_and(|(free_at, _)| *free_at <= at) {
                 portfolio.free += portfolio.coming.pop_front().map_or(0.0, |(_, recipients)| recipients);
@@ -264,6 +264,11 @@ impl Outlook {
                 load.campaigns += if coming.adds { 1.0 } else { 0.0 };
             }
         }
+    }
+
+    /// Computes one stretch, in which nothing changes. Returns its length and what limits it.
+    fn stretch(&mut self, at: Timestamp) -> Option<(f64, Bottleneck)> {
+        self.arrive(at);
         let stays = self.groups.iter_mut().map(|group| group.is_open(at)).collect::<Option<Vec<_>>>()?;
         let mut waiting = vec![0.0; self.loads.len()];
         for (group, _) in self.groups.iter().zip(&stays).filter(|(_, (open, _))| *open) {

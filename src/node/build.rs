@@ -106,23 +106,14 @@ impl Building<'_> {
             let bucket = Arc::new(Bucket::new(lane.rate, lane.burst, Arc::clone(self.clock)));
             restore(&bucket, BucketOf::Lane(lane.name.clone()), unknown(lane));
             let account = accounts.get(lane.account.as_str()).cloned();
-            let tier = lane
-                .tiered()
-                .and_then(|portfolio| windows.get(portfolio).map(|window| (portfolio.to_owned(), Arc::clone(window))));
+            let window = |portfolio: &str| Some((portfolio.to_owned(), Arc::clone(windows.get(portfolio)?)));
+            let tier = lane.tiered().and_then(window);
             let built = Lane::new(Parts {
                 id,
                 config: lane.clone(),
                 client: self.client(id, transport(lane)?),
                 pace: Pace::new(bucket, account),
-                pairs: (lane.channel == Channel::WhatsApp).then(|| {
-                    // All lanes with one number are one sender.
-                    let sender = lane.number.map_or_else(|| lane.name.clone(), |number| number.to_string());
-                    let new = || {
-                        let clock = Arc::clone(self.clock);
-                        Arc::new(if self.is_first { Pairs::of_first_server(clock) } else { Pairs::new(clock) })
-                    };
-                    Arc::clone(pairs.entry(sender).or_insert_with(new))
-                }),
+                pairs: (lane.channel == Channel::WhatsApp).then(|| self.pairs_of(lane, &mut pairs)),
                 tier,
                 holds: Arc::clone(self.holds),
                 tenure: Arc::clone(self.tenure),
@@ -137,6 +128,16 @@ impl Building<'_> {
             lanes.push(built);
         }
         Ok(Built { lanes, accounts, windows })
+    }
+
+    /// The limit of messages to each recipient from the number of a lane. All lanes with one number are one sender.
+    fn pairs_of(&self, lane: &config::Lane, pairs: &mut BTreeMap<String, Arc<Pairs>>) -> Arc<Pairs> {
+        let sender = lane.number.map_or_else(|| lane.name.clone(), |number| number.to_string());
+        let new = || {
+            let clock = Arc::clone(self.clock);
+            Arc::new(if self.is_first { Pairs::of_first_server(clock) } else { Pairs::new(clock) })
+        };
+        Arc::clone(pairs.entry(sender).or_insert_with(new))
     }
 
     /// One asker for each subaccount, with the key of its first lane.
@@ -199,9 +200,9 @@ impl Building<'_> {
         while counted.is_some() {
             counted = self.store.count_tiers(limited.clone(), since, counted).await?;
         }
-        let mut places = self.store.tier_slots(names, since).await?;
+        let mut slots = self.store.tier_slots(names, since).await?;
         let window = |(portfolio, tier): (&str, Tier)| {
-            let recipients = places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times);
+            let recipients = slots.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times);
             (portfolio.to_owned(), Arc::new(TierWindow::new(tier, recipients)))
         };
         Ok(tiers.into_iter().map(window).collect())

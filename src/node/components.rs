@@ -13,20 +13,23 @@ use crate::ask::Asker;
 use crate::book::Book;
 use crate::campaign::Housekeeper;
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, Config};
 use crate::dispatch::{self, Lane};
-use crate::domain::FaultReport;
+use crate::domain::{FaultReport, LaneId, Loaded, Timestamp};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
 use crate::provider::Transport;
-use crate::receipts::{self, Applier, Callback, Intake, Listening, Proofs, Verifier};
-use crate::store::{KeptGap, Started, Store};
+use crate::receipts::{self, Applier, Callback, Intake, Listening, Proofs, SlotChange, Verifier};
+use crate::store::{Epoch, KeptGap, Override, Started, Store};
 use crate::throttle::{Holds, Tenure, with_overrides};
 use crate::timers::{Gaps, Timers};
 
 /// Changes of tier slots that may wait for the next look.
 const SLOT_CHANGES_MAX: usize = 10_000;
+
+/// Called to report whether receipts arrive and can be stored.
+type ListeningReport = Arc<dyn Fn(Listening) + Send + Sync>;
 
 pub(super) struct Components {
     pub(super) id: i64,
@@ -38,8 +41,8 @@ pub(super) struct Components {
     pub(super) verifier: Arc<Verifier>,
     pub(super) gaps: Arc<Gaps>,
     pub(super) applier: Applier,
-    /// Called by the applier and the verifier to report whether receipts arrive and can be stored.
-    pub(super) report: Arc<dyn Fn(Listening) + Send + Sync>,
+    /// For the applier and the verifier.
+    pub(super) report: ListeningReport,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) timers: Timers,
     pub(super) askers: Vec<Asker>,
@@ -78,24 +81,8 @@ impl Components {
         store.sweep_unpublished(now - HALF_DONE).await?;
         let mut pruner = Pruner::new(Arc::clone(&store), config.retention, now);
         pruner.run_once(now).await?;
-        let gaps = Arc::new(Gaps::new(now, build::addresses(&config, store.as_ref()).await?));
-        let mut missed = Vec::new();
-        for KeptGap { from, until, address } in store.gaps().await? {
-            // Gaps of earlier nodes hold deadlines on this one too.
-            let gap = Gap { from, until };
-            gaps.add(gap, address.as_deref());
-            missed.extend(address.is_none().then_some(gap));
-        }
-        for link in store.links().await? {
-            gaps.go_on_from(&link, now);
-        }
-        let book = Arc::new(Book::new(Arc::clone(&store)));
-        book.refresh().await?;
-        let in_flight = dispatch::in_flight(store.as_ref(), started.epoch).await?;
-        let holds = Arc::new(Holds::default());
-        let seq = store.seq().await?;
-        holds.replace(store.holds().await?, seq, now);
-        let in_effect = load_overrides(store.as_ref(), &config, now).await?;
+        let Restored { gaps, mut missed, book, holds, in_effect, in_flight } =
+            Restored::read(&config, &store, started.epoch, now).await?;
         let effective = with_overrides(&config, &in_effect);
         let building = build::Building {
             config: &effective,
@@ -108,20 +95,14 @@ impl Components {
             gaps: &gaps,
             is_first: listened_until.is_none(),
         };
-        let mut unknown = BTreeMap::new();
-        for message in &in_flight {
-            *unknown.entry(message.lane).or_default() += 1;
-        }
+        let unknown = count_by_lane(&in_flight);
         let built = building.lanes(&transport, &unknown).await?;
         let lanes = built.lanes.clone();
-        let recovered = in_flight.len() as u64;
-        if recovered > 0 {
+        if !in_flight.is_empty() {
             // First their tokens are taken from the buckets: once the messages are settled, no other record of them remains.
             let taken = lanes.iter().filter(|lane| unknown.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
             store.record_noting(Vec::new(), taken.collect()).await?;
-            dispatch::recover(store.as_ref(), &book, &in_flight, now).await?;
-            let kind = EventKind::FoundInFlight { messages: recovered };
-            store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
+            recover(store.as_ref(), &book, &in_flight, now).await?;
         }
         let overrides = Overrides::new(Arc::clone(&config), built, in_effect);
         for lane in &lanes {
@@ -134,41 +115,10 @@ impl Components {
             add_gap(store.as_ref(), &gaps, gap).await?;
             missed.push(gap);
         }
-
-        // Changes that do not fit are dropped: a slot that is not returned stays taken for a day, and none is taken twice.
-        let (changed, slot_changes) = mpsc::channel(SLOT_CHANGES_MAX);
-        let senders = lanes.clone();
-        let options = receipts::ApplierOptions {
-            subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
-            lanes: config.lanes.clone(),
-            words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
-            missed,
-            on_slot_change: Callback::new(move |change| {
-                let _ = changed.try_send(change);
-            }),
-            on_throttled: Callback::new(move |receipt: receipts::Throttled| {
-                if let Some(lane) = senders.iter().find(|lane| lane.config.name == receipt.lane) {
-                    lane.throttled_by_receipt(receipt.begun, receipt.reason);
-                }
-            }),
-            on_webhook: Callback::new({
-                let gaps = Arc::clone(&gaps);
-                move |webhook: receipts::WebhookArrived| gaps.heard(&webhook.subaccounts, webhook.at)
-            }),
-        };
+        let (options, slot_changes) = applier_options(&config, &lanes, &gaps, missed);
         let (applier, intake) =
             Applier::new(Arc::clone(&store), Arc::clone(&book), options, Arc::clone(&clock), Arc::clone(&chance));
-        // Gaps hold deadlines at once; the watch records them. Few are expected: one a minute is already a failing disk.
-        let (found, missed) = mpsc::channel(64);
-        let (reported_gaps, report_clock) = (Arc::clone(&gaps), Arc::clone(&clock));
-        let report: Arc<dyn Fn(Listening) + Send + Sync> = Arc::new(move |listening| match listening {
-            Listening::Failing { since } => reported_gaps.doubt_since(since),
-            Listening::Resumed(gap) => {
-                let _ = found.try_send((gap, reported_gaps.add(gap, None)));
-            }
-            Listening::Rejected(lane) => reported_gaps.turned_away(lane, report_clock.now()),
-            Listening::Pending(since) => reported_gaps.behind(since),
-        });
+        let (report, missed) = reports_to(&gaps, &clock);
         let proofs = Proofs::new(&config.provider);
         let (verifier_store, verifier_chance) = (Arc::clone(&store), Arc::clone(&chance));
         let verifier =
@@ -218,7 +168,105 @@ impl Components {
             pruner,
             decided,
             watch,
-            recovered,
+            recovered: in_flight.len() as u64,
         })
     }
+}
+
+/// What earlier servers have left in the database.
+struct Restored {
+    gaps: Arc<Gaps>,
+    /// The gaps of every address.
+    missed: Vec<Gap>,
+    book: Arc<Book>,
+    holds: Arc<Holds>,
+    in_effect: Vec<Override>,
+    /// Messages that they had claimed when they ended.
+    in_flight: Vec<Loaded>,
+}
+
+impl Restored {
+    async fn read(config: &Config, store: &Arc<dyn Store>, epoch: Epoch, now: Timestamp) -> Result<Self, StartError> {
+        let gaps = Arc::new(Gaps::new(now, build::addresses(config, store.as_ref()).await?));
+        let mut missed = Vec::new();
+        for KeptGap { from, until, address } in store.gaps().await? {
+            // Gaps of earlier nodes hold deadlines on this one too.
+            let gap = Gap { from, until };
+            gaps.add(gap, address.as_deref());
+            missed.extend(address.is_none().then_some(gap));
+        }
+        for link in store.links().await? {
+            gaps.go_on_from(&link, now);
+        }
+        let book = Arc::new(Book::new(Arc::clone(store)));
+        book.refresh().await?;
+        let in_flight = dispatch::in_flight(store.as_ref(), epoch).await?;
+        let holds = Arc::new(Holds::default());
+        let seq = store.seq().await?;
+        holds.replace(store.holds().await?, seq, now);
+        let in_effect = load_overrides(store.as_ref(), config, now).await?;
+        Ok(Self { gaps, missed, book, holds, in_effect, in_flight })
+    }
+}
+
+fn count_by_lane(in_flight: &[Loaded]) -> BTreeMap<LaneId, u32> {
+    let mut counts = BTreeMap::new();
+    for message in in_flight {
+        *counts.entry(message.lane).or_default() += 1;
+    }
+    counts
+}
+
+/// Settles the messages that earlier servers had claimed, and reports them.
+async fn recover(store: &dyn Store, book: &Book, in_flight: &[Loaded], now: Timestamp) -> Result<(), StartError> {
+    dispatch::recover(store, book, in_flight, now).await?;
+    let kind = EventKind::FoundInFlight { messages: in_flight.len() as u64 };
+    store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
+    Ok(())
+}
+
+/// What the applier needs, and the changes of tier slots that it reports.
+fn applier_options(
+    config: &Config,
+    lanes: &[Arc<Lane>],
+    gaps: &Arc<Gaps>,
+    missed: Vec<Gap>,
+) -> (receipts::ApplierOptions, mpsc::Receiver<SlotChange>) {
+    // Changes that do not fit are dropped: a slot that is not returned stays taken for a day, and none is taken twice.
+    let (changed, slot_changes) = mpsc::channel(SLOT_CHANGES_MAX);
+    let (senders, gaps) = (lanes.to_vec(), Arc::clone(gaps));
+    let options = receipts::ApplierOptions {
+        subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
+        lanes: config.lanes.clone(),
+        words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
+        missed,
+        on_slot_change: Callback::new(move |change| {
+            let _ = changed.try_send(change);
+        }),
+        on_throttled: Callback::new(move |receipt: receipts::Throttled| {
+            if let Some(lane) = senders.iter().find(|lane| lane.config.name == receipt.lane) {
+                lane.throttled_by_receipt(receipt.begun, receipt.reason);
+            }
+        }),
+        on_webhook: Callback::new(move |webhook: receipts::WebhookArrived| {
+            gaps.webhook_arrived(&webhook.subaccounts, webhook.at);
+        }),
+    };
+    (options, slot_changes)
+}
+
+/// Passes reports on receipts to the gaps, which hold deadlines at once. The watch records the gaps that it receives.
+fn reports_to(gaps: &Arc<Gaps>, clock: &Arc<dyn Clock>) -> (ListeningReport, mpsc::Receiver<watch::Missed>) {
+    // Few are expected: one a minute is already a failing disk.
+    let (found, missed) = mpsc::channel(64);
+    let (gaps, clock) = (Arc::clone(gaps), Arc::clone(clock));
+    let report = move |listening| match listening {
+        Listening::Failing { since } => gaps.doubt_since(since),
+        Listening::Resumed(gap) => {
+            let _ = found.try_send((gap, gaps.add(gap, None)));
+        }
+        Listening::Rejected(lane) => gaps.turned_away(lane, clock.now()),
+        Listening::Pending(since) => gaps.behind(since),
+    };
+    (Arc::new(report), missed)
 }

@@ -346,7 +346,7 @@ mod tests {
         let kept = async || {
             let strays = store.strays(StrayKind::OtherType, Timestamp::default(), Cursor::START, 10).await.unwrap();
             let slots = store.tier_slots(vec!["acme".to_owned()], Timestamp::default()).await.unwrap();
-            let slots = slots.values().flatten().map(|slot| slot.person).collect::<Vec<_>>();
+            let slots = slots.values().flatten().map(|slot| slot.recipient).collect::<Vec<_>>();
             (strays.iter().map(|(_, stray)| stray.received).collect::<Vec<_>>(), slots)
         };
 

@@ -59,12 +59,12 @@ impl Overrides {
         let config = with_overrides(&self.config, &overrides);
         for lane in &self.lanes {
             if let Some(now) = config.lane(&lane.config.name) {
-                lane.turn(now.rate, now.burst);
+                lane.set_rate(now.rate, now.burst);
             }
         }
         for account in &config.accounts {
             if let (Some(bucket), Some(rate)) = (self.accounts.get(&account.name), account.rate) {
-                bucket.turn(rate, account.burst(rate, &config.lanes));
+                bucket.set_rate(rate, account.burst(rate, &config.lanes));
             }
         }
         // First on disk, so that after a crash a limited portfolio is not taken for counted.
@@ -75,7 +75,7 @@ impl Overrides {
         store.count_no_others(limited).await?;
         for (portfolio, tier) in config.portfolios() {
             let Some(window) = self.windows.get(portfolio) else { continue };
-            if window.turn(tier) {
+            if window.set_tier(tier) {
                 self.uncounted.insert(portfolio.to_owned());
             }
         }
@@ -156,10 +156,10 @@ impl Overrides {
             self.count = Some(Count { of, since, from: next });
             return Ok(());
         }
-        let mut places = store.tier_slots(of.iter().cloned().collect(), since).await?;
+        let mut slots = store.tier_slots(of.iter().cloned().collect(), since).await?;
         for portfolio in &of {
             if let Some(window) = self.windows.get(portfolio) {
-                window.count(places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times));
+                window.count(slots.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times));
             }
             self.uncounted.remove(portfolio);
         }

@@ -1,6 +1,9 @@
 //! The watch: reads the decisions of operators, applies them to the running node, and confirms them.
 
-use std::collections::{HashMap, VecDeque};
+mod confirmations;
+mod pulse;
+mod reports;
+
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
@@ -8,28 +11,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::gaps::{DoubtMonitor, add_gap, record_gap};
 use super::lease::record_renewal;
-use super::notices::Notices;
 use super::overrides::Overrides;
+use confirmations::Confirmations;
+use pulse::Pulse;
+use reports::Reports;
+
 use crate::book::{Book, Entry};
 use crate::clock::{Clock, Jumps};
-use crate::dispatch::{Lane, LaneStatus, RequestsInFlight};
-use crate::domain::{BatchId, BatchState, Causes, FaultReport, Span, Timestamp};
+use crate::dispatch::{Lane, LaneStatus};
+use crate::domain::{BatchState, Causes, FaultReport, Span, Timestamp};
 use crate::engine::Gap;
-use crate::events::Event;
 use crate::receipts::{SlotChange, Verifier};
-use crate::store::{Beat, Error, LaneState, Latest, Result, Signal, Standing, Store, Trouble};
-use crate::throttle::{Cause, Holds, Tenure};
+use crate::store::{Beat, Error, Latest, Result, Signal, Store};
+use crate::throttle::{Holds, Tenure};
 use crate::timers::Gaps;
 
 /// How often decisions are read: a command takes effect within a quarter of a second.
 const LOOK: Span = Span::from_millis(100);
-/// How often the node reports that it runs and renews its lease, even without decisions.
-const BEAT: Span = Span::from_secs(1);
-/// How long a decision waits for requests that were begun before it. A cancel answers within a second, which includes
-/// reading and confirming it.
-const BEGUN_WAITS: Span = Span::from_millis(700);
-/// Events that may wait to be written; the rest is dropped, because no operator could read them all.
-const EVENTS_MAX: usize = 1_000;
 
 /// The parts of a watch.
 pub(super) struct Parts {
@@ -58,28 +56,15 @@ pub(super) struct Watch {
     parts: Parts,
     /// The latest decision that is applied.
     applied: u64,
-    /// The latest decision that is confirmed: no request that it stops is in flight any more.
-    noted: u64,
-    /// Decisions that are applied but not confirmed, in their order, with the requests that must end first.
-    leaving: VecDeque<(u64, RequestsInFlight)>,
+    confirmations: Confirmations,
     /// Whether something was stopped whose requests may still be in flight.
     stopping: bool,
-    beaten_at: Timestamp,
+    pulse: Pulse,
     jumps: Jumps,
-    /// For each active batch, its submissions at the last beat and whether it was sending then.
-    submissions: HashMap<BatchId, (u64, bool)>,
     unwritten: Vec<Missed>,
-    notices: Notices,
-    /// Events that are not written yet.
-    events: Vec<Event>,
-    /// The number of messages that each lane had sent at the last beat.
-    sent: Vec<u64>,
-    /// The recorded state of each lane, so that a thousand idle lanes are not written each second.
-    written: HashMap<String, LaneState>,
+    reports: Reports,
     /// The status of the lanes, if it was just read.
     statuses: Option<Vec<LaneStatus>>,
-    /// When changes of the lanes were last reported.
-    reported_at: Option<Timestamp>,
     /// Whether a failure of the database has been reported.
     failure: FaultReport,
     doubts: DoubtMonitor,
@@ -87,24 +72,18 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
-        let (beaten_at, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
-        let (doubts, sent) = (DoubtMonitor::new(Arc::clone(&parts.gaps)), vec![0; parts.lanes.len()]);
+        let (now, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
+        let (doubts, lanes) = (DoubtMonitor::new(Arc::clone(&parts.gaps)), parts.lanes.len());
         Self {
             parts,
             applied: 0,
-            noted: 0,
-            leaving: VecDeque::new(),
+            confirmations: Confirmations::default(),
             stopping: false,
-            beaten_at,
+            pulse: Pulse::new(now, lanes),
             jumps,
-            submissions: HashMap::new(),
             unwritten: Vec::new(),
-            notices: Notices::default(),
-            events: Vec::new(),
-            sent,
-            written: HashMap::new(),
+            reports: Reports::default(),
             statuses: None,
-            reported_at: None,
             failure: FaultReport::default(),
             doubts,
         }
@@ -119,19 +98,12 @@ impl Watch {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = clock.sleep_until(next) => {}
-                () = self.first_is_over() => {}
+                () = self.confirmations.next(clock.as_ref()) => {}
                 () = self.parts.decided.notified() => {}
             }
         }
         if let Err(error) = self.write_holds().await {
             tracing::warn!(error = %Causes(&error), "cannot store the holds from the provider's last answers");
-        }
-    }
-
-    async fn first_is_over(&self) {
-        match self.leaving.front() {
-            Some((_, leaving)) => leaving.over(self.parts.clock.as_ref()).await,
-            None => std::future::pending().await,
         }
     }
 
@@ -151,25 +123,16 @@ impl Watch {
                 self.parts.gaps.doubt();
             }
         }
-        // Changes are reported even if they cannot be written. Without a decision the report can wait for the next beat,
-        // because reading the status of a thousand lanes costs more than the rest.
+        // Changes are reported even if they cannot be written. Without a decision the report can wait.
         let now = self.parts.clock.now();
-        if applied != self.applied || self.reported_at.is_none_or(|at| now.since(at) >= BEAT) {
-            self.reported_at = Some(now);
-            self.report_changes();
+        if applied != self.applied || self.reports.are_due(now) {
+            let statuses = self.statuses.take().unwrap_or_else(|| self.statuses());
+            self.reports.add(&statuses, &self.parts.holds, now);
         }
     }
 
     fn statuses(&self) -> Vec<LaneStatus> {
         self.parts.lanes.iter().map(|lane| lane.status()).collect()
-    }
-
-    /// Reports the changes of the lanes since the last look.
-    fn report_changes(&mut self) {
-        let statuses = self.statuses.take().unwrap_or_else(|| self.statuses());
-        let events = self.notices.report(&statuses, &self.parts.holds.all(), self.parts.clock.now());
-        let room = EVENTS_MAX.saturating_sub(self.events.len());
-        self.events.extend(events.into_iter().take(room));
     }
 
     async fn run_once(&mut self) -> Result<()> {
@@ -184,15 +147,11 @@ impl Watch {
         let now = self.parts.clock.now();
         let slot_changes: Vec<_> = std::iter::from_fn(|| self.parts.slot_changes.try_recv().ok()).collect();
         self.parts.overrides.apply_slot_changes(self.parts.store.as_ref(), slot_changes, now).await?;
-        let noted_before = self.noted;
         // Only now: a caller that waits for the confirmation relies on no earlier request being in flight.
-        while let Some((seq, _)) = self.leaving.pop_front_if(|(_, leaving)| leaving.is_over(now)) {
-            self.noted = seq;
-        }
-        let is_confirmed = self.noted != noted_before;
+        let is_confirmed = self.confirmations.confirm(now);
         if let Some(unpassed) = self.jumps.jumped(self.parts.clock.as_ref()) {
             // The time that this machine missed did pass for the provider, which may have given up repeating meanwhile.
-            let gap = Gap { from: self.beaten_at - unpassed, until: now };
+            let gap = Gap { from: self.pulse.beaten_at - unpassed, until: now };
             add_gap(self.parts.store.as_ref(), &self.parts.gaps, gap).await?;
         }
         // Before the beat, which records that receipts were taken up to now.
@@ -201,12 +160,9 @@ impl Watch {
             record_gap(self.parts.store.as_ref(), *gap, *filled).await?;
             self.unwritten.remove(0);
         }
-        while let Some(event) = self.events.first() {
-            self.parts.store.record_event(event.clone()).await?;
-            self.events.remove(0);
-        }
+        self.reports.write(self.parts.store.as_ref()).await?;
         self.doubts.look(self.parts.store.as_ref(), now).await?;
-        if is_confirmed || now.since(self.beaten_at) >= BEAT {
+        if is_confirmed || self.pulse.is_due(now) {
             self.beat(now).await?;
         }
         // Last, because it may take long.
@@ -249,38 +205,23 @@ impl Watch {
         let at = self.parts.clock.now();
         let hints: Vec<_> = resumed.map(|entry| Signal::Due { batch: entry.id, at }).collect();
         self.parts.store.signals().send(&hints);
-        // A decision that stops nothing waits only for the decisions before it.
         let stopped: &[Arc<Lane>] = if self.stopping { &self.parts.lanes } else { &[] };
-        self.leaving.push_back((seq, RequestsInFlight::of(stopped, self.parts.clock.now() + BEGUN_WAITS)));
+        self.confirmations.add(seq, stopped, self.parts.clock.now());
         self.stopping = false;
         Ok(())
     }
 
     async fn beat(&mut self, now: Timestamp) -> Result<()> {
-        let seconds = now.since(self.beaten_at).std().as_secs_f64();
         let (mut pace, mut lanes) = (Vec::new(), Vec::new());
-        if seconds >= BEAT.std().as_secs_f64() {
-            let mut submissions = HashMap::new();
-            for entry in self.parts.book.in_play() {
-                let total = entry.submissions();
-                let (before, was_moving) = self.submissions.get(&entry.id).copied().unwrap_or((0, false));
-                let is_moving = total != before;
-                // A batch that stopped sending reports that once.
-                if is_moving || was_moving {
-                    pace.push((entry.id, per_second(total.saturating_sub(before), seconds)));
-                }
-                submissions.insert(entry.id, (total, is_moving));
-            }
-            self.submissions = submissions;
+        if self.pulse.is_due(now) {
             let statuses = self.statuses();
-            lanes = self.changed_lanes(&statuses, seconds);
+            (pace, lanes) = self.pulse.measure(&self.parts.book, &statuses, now);
             self.statuses = Some(statuses);
-            self.beaten_at = now;
         }
         let beat = Beat {
             node: self.parts.node,
             now,
-            noted: self.noted,
+            noted: self.confirmations.confirmed,
             pace,
             lanes,
             listening_until: self.parts.gaps.listening_until(now),
@@ -297,49 +238,11 @@ impl Watch {
         }
         record_renewal(&self.parts.tenure, &self.parts.lanes, now, self.parts.clock.as_ref());
         self.doubts.set_written(links);
-        self.written.extend(lanes.into_iter().map(|state| (state.lane.clone(), state)));
+        self.pulse.set_written(lanes);
         // The beat was written, so receipts can be stored again too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
         Ok(())
     }
-}
-
-impl Watch {
-    /// The lane states that are not recorded yet. `statuses` are those of all lanes, in their order.
-    fn changed_lanes(&mut self, statuses: &[LaneStatus], seconds: f64) -> Vec<LaneState> {
-        let lanes = statuses.iter().zip(&mut self.sent).map(|(status, before)| {
-            let sent = status.submitted.saturating_sub(std::mem::replace(before, status.submitted));
-            lane_state(status, per_second(sent, seconds))
-        });
-        lanes.filter(|state| self.written.get(&state.lane) != Some(state)).collect()
-    }
-}
-
-fn lane_state(status: &LaneStatus, pace: f64) -> LaneState {
-    let spent = status.tier.as_ref().filter(|tier| tier.is_spent());
-    LaneState {
-        lane: status.name.clone(),
-        pace,
-        portion: status.portion,
-        tier_spent: spent.is_some(),
-        free_at: spent.and_then(|tier| tier.free_at),
-        complaint: status.complaint.clone(),
-        standing: status.standstill.clone().map(|standstill| Standing {
-            trouble: match standstill.cause {
-                Cause::Throttled => Trouble::Throttled,
-                Cause::Outage => Trouble::Outage,
-            },
-            since: standstill.since,
-            until: standstill.until,
-            why: standstill.reason,
-            in_flight: standstill.in_flight,
-        }),
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a pace is only shown, and stays far below 2^52 messages per second")]
-fn per_second(count: u64, seconds: f64) -> f64 {
-    count as f64 / seconds
 }
 
 #[cfg(test)]

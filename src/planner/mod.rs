@@ -31,10 +31,12 @@ mod round;
 #[cfg(test)]
 mod tests;
 mod tier;
+mod walk;
 
 pub use hours::Timing;
 pub use limits::{Cap, Capped, Price, Reached, Used};
 pub use order::{Chosen, Order, Ready};
 pub use rest::Rest;
-pub use round::{Candidate, Course, Decided, Look, Planner, Referral, ReferralReason, Taken, Terms};
+pub use round::{Course, Decided, Look, Planner, Terms};
 pub use tier::{ImpatientQueue, Pass, Slots, TierStanding};
+pub use walk::{Candidate, Referral, ReferralReason, Taken};

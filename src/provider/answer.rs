@@ -59,8 +59,8 @@ pub(super) fn cleaned(text: &str) -> String {
     without_numbers(&one_line).chars().take(DETAIL_MAX).collect()
 }
 
-fn refusal(entry: &Entry, code: Option<i64>, said: Option<&str>, retry_after: Option<Span>) -> Answer {
-    let detail = said.filter(|said| !said.is_empty()).map_or_else(|| entry.meaning.to_owned(), cleaned);
+fn refusal(entry: &Entry, code: Option<i64>, reason: Option<&str>, retry_after: Option<Span>) -> Answer {
+    let detail = reason.filter(|reason| !reason.is_empty()).map_or_else(|| entry.meaning.to_owned(), cleaned);
     Answer::Refused(Refusal {
         fault: entry.fault,
         subject: entry.subject,
@@ -105,8 +105,8 @@ fn refused(answer: &RawAnswer) -> Answer {
         None if entry.known => None,
         None => {
             let text = without_tags(&String::from_utf8_lossy(&answer.body));
-            let said = if text.is_empty() { entry.meaning } else { &text };
-            Some(format!("HTTP status {status}: {said}"))
+            let text = if text.is_empty() { entry.meaning } else { &text };
+            Some(format!("HTTP status {status}: {text}"))
         }
     };
     refusal(entry, body.code.or(Some(i64::from(status))), words.as_deref(), retry_after)

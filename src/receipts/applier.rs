@@ -3,37 +3,29 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry as Slot;
 use tokio::sync::mpsc;
 
 use super::callbacks::{Callback, SlotChange, Throttled, WebhookArrived};
 use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
-use super::naming::{Adoption, Naming};
-use super::outcome::{Outcome, advance_by, slot_change};
+use super::naming::Naming;
+use super::outcome::Outcome;
 use super::replies::Reply;
 use super::strays::Round;
-use super::tries::{Tries, Try};
-use super::working::{Working, latest_of_each};
-use crate::book::{Book, Entry};
+use super::working::latest_of_each;
+use crate::book::Book;
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{
-    Causes, LaneId, Loaded, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp, Umid,
-};
-use crate::engine::{self, Gap, Made, Ruling};
+use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Timestamp};
+use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
-use crate::store::{self, Alias, Change, Found, Kept, Key, OptOut, Receipt, Store, StrayKind, Taken};
-use crate::wire::codes;
+use crate::store::{self, Found, Kept, Store, StrayKind, Taken};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
 /// Pause after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(1);
-/// Backoff before a step with a temporary failure is retried. It grows, so days of failures are a few hundred tries.
-const SHORTEST_REST: Span = Span::from_secs(2);
-const LONGEST_REST: Span = Span::from_secs(1_800);
 
 /// Whether missing receipts mean anything, as far as the applier can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +59,7 @@ pub struct Applier {
     pub(super) store: Arc<dyn Store>,
     pub(super) book: Arc<Book>,
     pub(super) clock: Arc<dyn Clock>,
-    chance: Arc<Chance>,
+    pub(super) chance: Arc<Chance>,
     queue: mpsc::Receiver<Waiting>,
     /// Since when every commit has failed.
     failing_since: Option<Timestamp>,
@@ -216,14 +208,18 @@ impl Applier {
     pub(super) async fn apply(&self, parsed: Parsed) -> store::Result<()> {
         let Parsed { mut receipts, mut replies, strays, .. } = parsed;
         let answered: Vec<(usize, Incoming)> =
-            replies.iter().enumerate().filter_map(|(place, reply)| Some((place, reply.as_receipt()?))).collect();
+            replies.iter().enumerate().filter_map(|(position, reply)| Some((position, reply.as_receipt()?))).collect();
         let first_reply = receipts.len();
-        let (places, of_replies): (Vec<usize>, Vec<Incoming>) = answered.into_iter().unzip();
+        let (positions, of_replies): (Vec<usize>, Vec<Incoming>) = answered.into_iter().unzip();
         receipts.extend(of_replies);
         let mut found = self.find(&receipts).await?;
-        for (place, (incoming, found)) in places.into_iter().zip(receipts.iter().zip(&mut found).skip(first_reply)) {
+        for (position, (incoming, found)) in
+            positions.into_iter().zip(receipts.iter().zip(&mut found).skip(first_reply))
+        {
             match found {
-                Some(attempt) if self.is_answered_by(incoming, attempt).await? => replies[place].set_attempt(attempt),
+                Some(attempt) if self.is_answered_by(incoming, attempt).await? => {
+                    replies[position].set_attempt(attempt);
+                }
                 _ => *found = None,
             }
         }
@@ -250,14 +246,6 @@ impl Applier {
             stale = self.keep(again, Vec::new()).await?;
         }
         Ok(())
-    }
-
-    pub(super) async fn find(&self, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
-        let adoption = self.naming.adoption(self.store.as_ref(), self.clock.now()).await?;
-        let found = find(self.store.as_ref(), receipts, &adoption).await?;
-        let lost = receipts.iter().zip(&found).filter(|(_, found)| found.is_none());
-        self.book.expect(lost.filter_map(|(incoming, _)| incoming.waits(&adoption)));
-        Ok(found)
     }
 
     /// Writes a group in one commit, after each hold on its own. If it fails, the provider repeats all of it. Returns the
@@ -300,175 +288,10 @@ impl Applier {
         tracing::warn!("{}; see `volley reply list --unmasked`", event.text());
         self.store.record_event(event).await
     }
-
-    /// Whether a reply fits this attempt: same recipient, same channel.
-    async fn is_answered_by(&self, incoming: &Incoming, found: &Found) -> store::Result<bool> {
-        let Some(entry) = self.book.get(found.message.key.batch).await? else { return Ok(false) };
-        let on = entry.plan.step(found.step).map(|step| step.channel);
-        let of_channel = incoming.channel.is_none() || incoming.channel == on;
-        Ok(of_channel && incoming.msisdn.is_none_or(|msisdn| msisdn == found.message.msisdn))
-    }
-
-    async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> store::Result<Outcome> {
-        let now = self.clock.now();
-        let mut outcome = Outcome::default();
-        let mut tries = Tries::read(self.store.as_ref(), receipts.iter().zip(found)).await?;
-        let naming = self.naming.known(self.store.as_ref()).await?;
-        let mut working: HashMap<MessageKey, Working> = HashMap::with_capacity(receipts.len());
-        // Most receipts of a group belong to one batch.
-        let mut latest: Option<Arc<Entry>> = None;
-        for (incoming, found) in receipts.iter().zip(found) {
-            let Some(found) = found else {
-                if incoming.is_reply() {
-                    continue;
-                }
-                outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt));
-                continue;
-            };
-            if found.message.msisdn == Msisdn::ERASED {
-                // The recipient was erased; only an opt-out is still stored.
-                outcome.opt_outs.extend(
-                    incoming.msisdn.filter(|_| incoming.is_opt_out()).map(|msisdn| opted_out(incoming, msisdn, now)),
-                );
-                continue;
-            }
-            let key = found.message.key;
-            let message = match working.entry(key) {
-                Slot::Occupied(slot) => slot.into_mut(),
-                Slot::Vacant(slot) => {
-                    let entry = match latest.as_ref().filter(|entry| entry.id == key.batch) {
-                        Some(entry) => Arc::clone(entry),
-                        None => {
-                            let Some(entry) = self.book.get(key.batch).await? else { continue };
-                            Arc::clone(latest.insert(entry))
-                        }
-                    };
-                    let case = entry.case(&found.message);
-                    slot.insert(Working { entry, case, umid: None, is_first_submitted: false })
-                }
-            };
-            let on_channel = message.entry.plan.step(found.step).map(|step| step.channel);
-            if incoming.channel.is_some() && incoming.channel != on_channel {
-                // The provider reports a channel that the step does not use: stored, but it is no success of the step.
-                outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
-                continue;
-            }
-            if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
-                outcome.aliases.push(Alias { channel, called, msisdn: message.case.message.msisdn });
-            }
-            outcome.naming.extend(self.naming.lane_to_add(&naming, incoming, found, message));
-            let of_try = tries.try_of(incoming, found, &message.case.now).await?;
-            if incoming.is_opt_out() {
-                // The opt-out counts whatever the receipt means for this message.
-                outcome.opt_outs.push(opted_out(incoming, message.case.message.msisdn, now));
-            }
-            let (number, learns) = match of_try {
-                Try::Any => (None, false),
-                Try::Of { number, learns, .. } => (Some(number), learns),
-                Try::Unrecorded => {
-                    outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt));
-                    continue;
-                }
-            };
-            let report = self.report(incoming, message, found.step, now);
-            let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
-            if let (Try::Of { number, latest, .. }, Some(report)) = (of_try, report)
-                && !engine::counts(&message.case.now, found.step, [number, latest], report, success)
-            {
-                let ruling = message.case.rule(Made::Superseded);
-                outcome.receipts.push(receipt(incoming, found, (Some(number), learns), ruling));
-                continue;
-            }
-            if found.step == message.case.message.present.step {
-                message.umid = message.umid.take().or_else(|| incoming.umid.clone());
-                if message.is_claimed_for_retry() && !message.is_first_submitted {
-                    message.is_first_submitted = tries.show_none_submitted(key, found.step).await?;
-                }
-            }
-            let lived = message.case.now.marks.may_live(found.step);
-            let ruling = match report {
-                Some(report) => advance_by(message, incoming, found, report, now, &mut outcome),
-                None => message.case.rule(Made::Nothing),
-            };
-            outcome.receipts.push(receipt(incoming, found, (number, learns), ruling));
-            outcome.slots.extend(slot_change(message, found, number, lived));
-        }
-        outcome.changes = working
-            .into_values()
-            .filter(|message| message.case.has_moved())
-            .inspect(|message| {
-                // Before the commit: at worst the message returns to its queue and is claimed again.
-                if message.has_pending_claim() {
-                    message.entry.recall(message.case.message.key, message.case.message.present.step);
-                }
-            })
-            .map(|message| Change { fact: message.overtaken_fact(now), ..message.entry.change(message.case) })
-            .collect();
-        Ok(outcome)
-    }
-
-    /// What a receipt reports to the engine, if anything.
-    fn report(
-        &self,
-        incoming: &Incoming,
-        message: &Working,
-        step: StepIndex,
-        now: Timestamp,
-    ) -> Option<engine::Report> {
-        let Some(failure) = incoming.failure() else { return incoming.report.status().map(engine::Report::Reached) };
-        let rules = message.entry.plan.step(step);
-        let fault = rules.map_or(failure.fault, |rules| codes::fault_in(rules, failure.fault, failure.subject));
-        let again = now + self.chance.back_off(SHORTEST_REST, message.case.now.tries.into(), LONGEST_REST);
-        Some(engine::Report::Failed { fault, again })
-    }
-}
-
-fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {
-    let source = format!("receipt with code {}", incoming.code);
-    OptOut { msisdn, since: now, from: OptOutSource::Provider, source }
 }
 
 /// Takes the first items, as many as fit into one transaction.
 fn first_of<T>(all: &mut Vec<T>) -> Vec<T> {
     let more = all.split_off(all.len().min(GROUP_MAX));
     std::mem::replace(all, more)
-}
-
-/// Finds the attempts of receipts, by the surest key first and by the next ones where that fails. If a number leads
-/// several umids to one attempt, the first umid wins.
-pub(super) async fn find(
-    store: &dyn Store,
-    receipts: &[Incoming],
-    adoption: &Adoption,
-) -> store::Result<Vec<Option<Found>>> {
-    let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
-    let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys(adoption)).collect();
-    let mut names: HashMap<(MessageKey, StepIndex), &Option<Umid>> = HashMap::new();
-    loop {
-        let lost = ways.iter_mut().enumerate().filter(|(place, _)| found[*place].is_none());
-        let (places, keys): (Vec<usize>, Vec<Key>) = lost.filter_map(|(place, way)| Some((place, way.next()?))).unzip();
-        if keys.is_empty() {
-            return Ok(found);
-        }
-        for (place, attempt) in places.into_iter().zip(store.find(keys).await?) {
-            let umid = &receipts[place].umid;
-            let mut is_its_name = |found: &Found| *names.entry((found.message.key, found.step)).or_insert(umid) == umid;
-            found[place] = attempt.filter(|found| !found.by_number || is_its_name(found));
-        }
-    }
-}
-
-fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bool), ruling: Ruling) -> Receipt {
-    Receipt {
-        key: found.message.key,
-        step: found.step,
-        stamp: incoming.stamp,
-        state: incoming.state.clone(),
-        detail: incoming.detail.clone(),
-        code: incoming.code,
-        received: incoming.counts_from,
-        tries,
-        umid: incoming.umid.clone().filter(|_| learns),
-        ruling,
-    }
 }

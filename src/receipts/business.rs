@@ -228,15 +228,15 @@ impl<'a> Reading<'a> {
     /// Changes the tier of the number's portfolio, which all of its numbers share.
     fn change_tier(&mut self, lanes: &[&'a Lane], word: &str, shown: &str) {
         let meta = &self.event.details.meta;
-        let said = meta.max_daily_conversations_per_business.as_deref().or(meta.current_limit.as_deref());
-        let said = said.unwrap_or("no limit").to_owned();
+        let limit = meta.max_daily_conversations_per_business.as_deref().or(meta.current_limit.as_deref());
+        let limit = limit.unwrap_or("no limit").to_owned();
         let mut portfolios: Vec<(&str, &Lane)> =
             lanes.iter().filter_map(|lane| Some((lane.tiered()?, *lane))).collect();
         portfolios.dedup_by_key(|(portfolio, _)| *portfolio);
-        let why = format!("the provider reports {word} to {said} for {shown}");
+        let why = format!("the provider reports {word} to {limit} for {shown}");
         let report = |effect| AccountReport::Limit {
             word: word.to_owned(),
-            limit: said.clone(),
+            limit: limit.clone(),
             number: shown.to_owned(),
             effect,
         };

@@ -9,7 +9,7 @@ use crate::wire::{Detail, Details, Receipt, Report, StatusBody};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct News {
     /// Whether the provider reports a status of the attempt.
-    pub said: bool,
+    pub is_reported: bool,
     /// Since when, by its own account, the provider knows more than that it accepted the attempt.
     pub known_since: Option<Timestamp>,
 }
@@ -17,7 +17,7 @@ pub struct News {
 impl Intake {
     /// Stores and applies the provider's answer about one of our attempts, which was submitted on `channel`. Returns
     /// once it is on disk.
-    pub async fn told(
+    pub async fn apply_details(
         &self,
         about: AttemptId,
         channel: Option<Channel>,
@@ -54,8 +54,8 @@ impl Intake {
                 incoming
             })
             .collect();
-        let said = receipts.iter().any(|receipt| receipt.report != Report::Unknown);
+        let is_reported = receipts.iter().any(|receipt| receipt.report != Report::Unknown);
         self.keep(Parsed { receipts, ..Parsed::default() }, now).await?;
-        Ok(News { said, known_since })
+        Ok(News { is_reported, known_since })
     }
 }

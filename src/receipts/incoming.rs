@@ -81,9 +81,9 @@ struct Body {
 }
 
 impl Body {
-    fn event(&self, place: usize) -> String {
+    fn event(&self, position: usize) -> String {
         let events = self.events.get_or_init(|| wire::event_places(&self.bytes));
-        let event = events.get(place).and_then(|range| self.bytes.get(range.clone())).unwrap_or(&self.bytes);
+        let event = events.get(position).and_then(|range| self.bytes.get(range.clone())).unwrap_or(&self.bytes);
         String::from_utf8_lossy(event).into_owned()
     }
 }
@@ -121,15 +121,15 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
     let foreign = |subaccount: Option<&str>| {
         subaccount.is_some_and(|subaccount| ours.is_some_and(|ours| !ours.subaccounts.contains(subaccount)))
     };
-    for (place, event) in wire::parse_events(body).into_iter().enumerate() {
+    for (position, event) in wire::parse_events(body).into_iter().enumerate() {
         match event {
             Event::Receipt(receipt) => {
                 let umid = receipt.umid.as_deref();
                 parsed.names(receipt.sub_account_id.as_deref());
                 if foreign(receipt.sub_account_id.as_deref()) {
-                    parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, whole.event(place)));
+                    parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, whole.event(position)));
                 } else {
-                    parsed.receipts.push(Incoming::of(&receipt, now, Raw::In(Arc::clone(&whole), place)));
+                    parsed.receipts.push(Incoming::of(&receipt, now, Raw::In(Arc::clone(&whole), position)));
                 }
             }
             Event::Inbound { inbound, raw } => {
@@ -274,8 +274,8 @@ impl Incoming {
 
     /// The subaccount that its webhook named, if any; `None` if no webhook brought it.
     fn posted_by(&self) -> Option<Option<String>> {
-        let Raw::In(body, place) = &self.raw else { return None };
-        let event = body.event(*place);
+        let Raw::In(body, position) = &self.raw else { return None };
+        let event = body.event(*position);
         let receipts = wire::first_receipts(event.as_bytes(), 1);
         receipts.first().map(|receipt| receipt.sub_account_id.as_deref().map(str::to_owned))
     }
@@ -295,7 +295,7 @@ impl Incoming {
 
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {
         let raw = match self.raw {
-            Raw::In(body, place) => body.event(place),
+            Raw::In(body, position) => body.event(position),
             Raw::Text(text) => text.into_string(),
         };
         Stray { kind, received: self.received, umid: self.umid.map(|umid| umid.as_str().to_owned()), raw }

@@ -10,7 +10,9 @@
 mod applier;
 mod business;
 mod callbacks;
+mod decide;
 mod details;
+mod finding;
 mod incoming;
 mod intake;
 mod naming;

@@ -7,7 +7,7 @@ use super::incoming::Incoming;
 use super::working::{Working, hold, step_hold};
 use crate::domain::{BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
 use crate::engine::{self, Decision, Event, Rule, Ruling};
-use crate::store::{self, Alias, Change, Found, Hold, OptOut, Receipt, StepHold, ToldBy};
+use crate::store::{self, Alias, Change, Found, Hold, OptOut, Receipt, ReportedBy, StepHold};
 use crate::wire::codes;
 
 /// The result of a group of receipts.
@@ -43,7 +43,7 @@ pub(super) fn advance_by(
     let mut decision = decide(report);
     let Decision::Moved { mut rule, .. } = decision else { return message.case.apply(&decision) };
     let recall = is_counted(incoming, report, rule).and_then(|code| {
-        message.entry.refused(&message.case.message, step, ToldBy::Receipt, code, incoming.counts_from)
+        message.entry.refused(&message.case.message, step, ReportedBy::Receipt, code, incoming.counts_from)
     });
     if let (Some(_), engine::Report::Failed { again, .. }) = (recall, report) {
         // Too many equal failures to be the recipients' fault.
@@ -54,7 +54,7 @@ pub(super) fn advance_by(
         }
     }
     if matches!(report, engine::Report::Reached(status) if status >= Status::Sent) {
-        message.entry.taken(step, ToldBy::Receipt);
+        message.entry.taken(step, ReportedBy::Receipt);
     }
     let before = message.case.now;
     let ruling = message.case.apply(&decision);
@@ -62,8 +62,8 @@ pub(super) fn advance_by(
     if let Rule::KeptForSender(part) = rule {
         let begun = submitted_at(&before, now);
         if part == SenderPart::Step {
-            if let Some((place, hold)) = step_hold(message, found, incoming, recall, now) {
-                let held = outcome.step_holds.entry(place).or_insert((hold.clone(), begun));
+            if let Some((step, hold)) = step_hold(message, found, incoming, recall, now) {
+                let held = outcome.step_holds.entry(step).or_insert((hold.clone(), begun));
                 if held.1 < begun {
                     *held = (hold, begun);
                 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::applier::{Listening, find};
+use super::applier::Listening;
+use super::finding::find;
 use super::incoming::unproven_receipts;
 use super::naming::Adoption;
 use super::{FromHeaders, Proofs, Unproven};

@@ -104,7 +104,7 @@ pub(super) fn step_hold(
     recall: Option<Recall>,
     now: Timestamp,
 ) -> Option<((BatchId, StepIndex), StepHold)> {
-    let (place, failure) = ((message.entry.id, found.step), incoming.failure()?);
+    let (of_step, failure) = ((message.entry.id, found.step), incoming.failure()?);
     let code = Some(incoming.code);
-    Some((place, hold_for_refusal(place, failure.subject, code, failure.meaning, recall, now)))
+    Some((of_step, hold_for_refusal(of_step, failure.subject, code, failure.meaning, recall, now)))
 }

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::copied::{Progress, copied};
-use super::figures::{Outcomes, Report, StepReport};
+use super::figures::{Outcomes, Report};
 use super::reading::failure;
+use super::steps::StepReport;
 use crate::domain::{BatchId, Channel, Country, Ending, Fault, StepIndex, Tallies};
 use crate::store::{Frame, MessageFacts, Messages, Result, Scope, Verdict};
 use crate::wire::codes;

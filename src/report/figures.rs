@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
 use crate::audience::{Reason, understood};
 use crate::domain::{
-    BatchState, CampaignId, Channel, Count, MessageId, Money, Msisdn, Outcome, Plan, Present, SkipReason, State,
-    StepIndex, Tallies, Zone,
+    BatchState, CampaignId, Count, MessageId, Msisdn, Outcome, Plan, Present, SkipReason, State, Tallies, Zone,
 };
 use crate::store::{AudiencePart, Batch, Result, Store};
 
@@ -82,58 +82,6 @@ pub struct Unknown {
     pub message: String,
     pub msisdn: Msisdn,
     pub step: u8,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct StepReport {
-    pub step: u8,
-    pub channel: Channel,
-    pub lanes: Vec<String>,
-    /// Messages that the step does not apply to.
-    pub passed_over: i64,
-    pub handed_over: i64,
-    pub sent: i64,
-    pub delivered: i64,
-    pub read: i64,
-    /// Messages whose attempt on this step the recipient replied to.
-    pub replied: i64,
-    pub undelivered: i64,
-    pub rejected: i64,
-    /// Submissions with an unknown result.
-    pub unknown: i64,
-    /// Messages for which it was queued and recalled, because an earlier step had arrived.
-    pub recalled: i64,
-    /// Messages that expired at this step.
-    pub expired: i64,
-    /// Messages that were cancelled while they waited for it, without an earlier submission.
-    pub cancelled: i64,
-    /// Messages that reached their success status first by this step.
-    pub reached: i64,
-    pub fell_back: FellBack,
-    /// The cost of its messages, by the prices at the launch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub spent: Option<Money>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct FellBack {
-    pub deadline: i64,
-    pub undelivered: i64,
-    pub rejected: i64,
-    pub could_not_leave: i64,
-    pub outside_window: i64,
-    pub missing_variable: i64,
-}
-
-impl FellBack {
-    pub const fn total(&self) -> i64 {
-        self.deadline
-            + self.undelivered
-            + self.rejected
-            + self.could_not_leave
-            + self.outside_window
-            + self.missing_variable
-    }
 }
 
 impl Counts {
@@ -262,7 +210,7 @@ impl Report {
             late: tallies.total(Count::Late),
             unknown: Vec::new(),
             unknown_count: tallies.total(Count::Unknown),
-            steps: plan.map(|plan| steps(plan, tallies)).unwrap_or_default(),
+            steps: plan.map(|plan| steps(plan, batch.state, tallies)).unwrap_or_default(),
             currency: plan.and_then(|plan| plan.currency.clone()),
             zone: plan.and_then(|plan| plan.time_zone),
         }
@@ -288,39 +236,4 @@ fn left_out(parts: &[AudiencePart], messages: u32) -> BTreeMap<String, u64> {
         *reasons.entry(Reason::EarlierSource.to_string()).or_default() += across;
     }
     reasons
-}
-
-fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
-    let of = |index: StepIndex| {
-        let count = |count| tallies.get(index, count);
-        let step = plan.step(index)?;
-        Some(StepReport {
-            step: index.get() + 1,
-            channel: step.channel,
-            lanes: step.lanes.names().map(str::to_owned).collect(),
-            passed_over: count(Count::PassedOver),
-            handed_over: count(Count::HandedOver),
-            sent: count(Count::Sent),
-            delivered: count(Count::Delivered),
-            read: count(Count::Read),
-            replied: 0,
-            undelivered: count(Count::Undelivered),
-            rejected: count(Count::Rejected),
-            unknown: count(Count::Unknown),
-            recalled: count(Count::Recalled),
-            expired: count(Count::OutcomeExpired),
-            cancelled: count(Count::OutcomeCancelled),
-            reached: count(Count::ReachedBy),
-            fell_back: FellBack {
-                deadline: count(Count::FellDeadline),
-                undelivered: count(Count::FellUndelivered),
-                rejected: count(Count::FellRejected),
-                could_not_leave: count(Count::CouldNotLeave),
-                outside_window: count(Count::OutsideWindow),
-                missing_variable: count(Count::MissingVariable),
-            },
-            spent: (!step.prices.is_empty()).then_some(Money::ZERO),
-        })
-    };
-    plan.indexed_steps().filter_map(|(index, _)| of(index)).collect()
 }

@@ -97,12 +97,12 @@ async fn a_throttling_or_failing_provider_loses_no_query() {
     world.set_details(&launched, 0, DetailsAnswer::Status(500, r#"{"code":2000}"#));
     world.seconds(6).await;
     assert_eq!(world.asked().len(), 2);
-    let trouble = world.store.asking().await.unwrap()[0].trouble.clone();
+    let trouble = world.store.query_states().await.unwrap()[0].trouble.clone();
     assert_eq!(trouble.as_deref(), Some("HTTP status 500"));
     world.set_details(&launched, 0, DetailsAnswer::State("delivered"));
     world.seconds(10).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
-    assert_eq!(world.store.asking().await.unwrap()[0].trouble, None);
+    assert_eq!(world.store.query_states().await.unwrap()[0].trouble, None);
 }
 
 #[tokio::test]
@@ -117,12 +117,12 @@ async fn a_query_throttled_for_hours_is_retried_in_minutes_and_shown() {
         DetailsAnswer::Status(429, r#"{"code":429,"message":"Please try again in 86400 second(s)."}"#),
     );
     world.seconds(2).await;
-    let trouble = world.store.asking().await.unwrap()[0].trouble.clone();
+    let trouble = world.store.query_states().await.unwrap()[0].trouble.clone();
     assert!(trouble.as_ref().is_some_and(|trouble| trouble.contains("throttles")), "{trouble:?}");
     world.set_details(&launched, 0, DetailsAnswer::State("delivered"));
     world.seconds(240).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
-    assert_eq!(world.store.asking().await.unwrap()[0].trouble, None);
+    assert_eq!(world.store.query_states().await.unwrap()[0].trouble, None);
 }
 
 #[tokio::test]

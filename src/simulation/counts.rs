@@ -3,7 +3,7 @@
 
 use crate::domain::{Count, Ending, Outcome, Present, SkipReason, State, Status, StepIndex, Tallies};
 
-/// Checks the counters of a batch with this many steps against its messages.
+/// Checks the counters of a batch with this many steps against its messages, and against each other.
 pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
     let beyond = kept.entries().find(|(step, ..)| step.index() >= steps);
     assert_eq!(beyond, None, "counted after the last of {steps} steps");
@@ -13,7 +13,43 @@ pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
             let kept = kept.get(step, *count);
             assert_eq!(usize::try_from(kept).ok(), Some(counted), "{count} at {step:?}: {messages:?}");
         }
+        check_balance(kept, step);
     }
+    let sum = |counts: &[Count]| -> i64 { counts.iter().map(|count| kept.total(*count)).sum() };
+    assert_eq!(sum(&[Count::EnteredByFallback]), sum(&FELL_BACK) - sum(&ENDED), "fallbacks: {kept:?}");
+}
+
+const OPEN: [Count; 4] = [Count::Queued, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
+const FELL_BACK: [Count; 6] = [
+    Count::FellDeadline,
+    Count::FellUndelivered,
+    Count::FellRejected,
+    Count::CouldNotLeave,
+    Count::OutsideWindow,
+    Count::MissingVariable,
+];
+/// Counted with the fallbacks, although the message ended there.
+const ENDED: [Count; 3] = [Count::EndedCouldNotLeave, Count::EndedOutsideWindow, Count::EndedMissingVariable];
+const NOT_SUBMITTED: [Count; 6] = [
+    Count::NotSubmittedRejected,
+    Count::NotSubmittedCouldNotLeave,
+    Count::OutsideWindow,
+    Count::MissingVariable,
+    Count::NotSubmittedExpired,
+    Count::NotSubmittedCalledOff,
+];
+
+/// Checks that every message which entered a step is accounted for in both sums of the report.
+fn check_balance(kept: &Tallies, step: StepIndex) {
+    let sum = |counts: &[Count]| -> i64 { counts.iter().map(|count| kept.get(step, *count)).sum() };
+    let entered = sum(&[Count::EnteredFirst, Count::EnteredByFallback]);
+    let submission = sum(&[Count::HandedOver, Count::ToSubmit]) + sum(&NOT_SUBMITTED);
+    assert_eq!(entered, submission, "submitted or not at {step:?}: {kept:?}");
+    let done: i64 = Count::OUTCOMES.iter().map(|(count, _)| kept.get(step, *count)).sum();
+    // A message to which no step applies ends at a step that it never entered.
+    let ended = done - sum(&[Count::SkippedNoStep]);
+    let present = sum(&FELL_BACK) - sum(&ENDED) + sum(&OPEN) + ended;
+    assert_eq!(entered, present, "fell back, open or ended at {step:?}: {kept:?}");
 }
 
 fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) -> bool {
@@ -31,7 +67,24 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
     let was_skipped = |reason: SkipReason| {
         has_outcome(Outcome::Skipped) && matches!(state, State::Done { skipped, .. } if skipped == Some(reason))
     };
+    let has_entered = has_come && !passed_over(message, step.index());
+    let comes_first = (0..step.index()).all(|earlier| passed_over(message, earlier));
+    // A rejection may be of a second try, and a receipt may show that a step was submitted after all.
+    let was_never_sent = has_entered && !marks.handed_over(step);
+    // Nothing was decided about the step itself.
+    let is_undecided = was_never_sent && is_present && marks.ending(step) == Ending::Open;
+    let is_over = matches!(state, State::Awaiting { .. } | State::Done { .. });
     match count {
+        Count::EnteredFirst => has_entered && comes_first,
+        Count::EnteredByFallback => has_entered && !comes_first,
+        Count::ToSubmit => is_undecided && !is_over,
+        Count::NotSubmittedRejected => was_never_sent && ended(Ending::Rejected),
+        Count::NotSubmittedCouldNotLeave => was_never_sent && ended(Ending::CouldNotLeave),
+        Count::NotSubmittedExpired => is_undecided && has_outcome(Outcome::Expired),
+        Count::NotSubmittedCalledOff => is_undecided && is_over && !has_outcome(Outcome::Expired),
+        Count::EndedCouldNotLeave => is_present && ended(Ending::CouldNotLeave),
+        Count::EndedOutsideWindow => is_present && ended(Ending::OutsideWindow),
+        Count::EndedMissingVariable => is_present && ended(Ending::MissingVariable),
         Count::Queued => is_queued,
         Count::NeverLeft => is_queued && first_submitted_at.is_none(),
         Count::Sending => is_present && matches!(state, State::Sending { .. }),

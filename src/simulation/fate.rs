@@ -15,13 +15,13 @@ use crate::domain::{
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change,
-    Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
+    AccountEvent, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change, Claim,
+    ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
     InboundOf, Joined, Joining, Kept, KeptGap, Key, Lane, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
     Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord,
-    Override, PieceOfMessages, ProviderReport, Queries, Question, Receipt, Receipts, RejectedWebhooks, Replies,
-    ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store, Stray, StrayCount, StrayKind,
-    Taken, TierSlot, Tiers, Turns, Unwritable, Walk, Whom,
+    Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
+    RejectedWebhooks, Replies, ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
+    Stray, StrayCount, StrayKind, Taken, TierSlot, Tiers, Unwritable, Walk, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -214,7 +214,7 @@ through! {
         writes begin_purge(batch: BatchId, now: Timestamp) -> bool;
         changes purge_piece(batch: BatchId) -> u32;
         writes forget_texts(before: Timestamp) -> ();
-        changes erase(person: Msisdn, places: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
+        changes erase(recipient: Msisdn, rows: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
         writes compact() -> ();
         reads back_up(into: &Path) -> u64;
     }
@@ -286,7 +286,7 @@ through! {
         reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads queued_since(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
-        reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
+        reads queue_times(queues: Vec<Queue>) -> BTreeMap<Queue, QueueTimes>;
         reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
         reads receipts(message: MessageKey) -> Vec<Receipt>;
         reads message_facts(message: MessageKey) -> Option<MessageFacts>;
@@ -300,14 +300,14 @@ through! {
         reads silent(
             batch: BatchId,
             steps: Vec<StepIndex>,
-            heard: ReportedStatus,
+            reported: ReportedStatus,
             from: Timestamp,
             until: Timestamp,
             limit: u32
         ) -> Vec<Loaded>;
         reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
-        writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
-        reads asking() -> Vec<Asking>;
+        writes record_queries(asked: Vec<Query>, state: QueryState) -> ();
+        reads query_states() -> Vec<QueryState>;
     }
 }
 
@@ -344,7 +344,7 @@ through! {
         reads opted_out(recipients: Vec<Msisdn>) -> Vec<Msisdn>;
         reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
         reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
-        reads wishes(person: Msisdn) -> Vec<OptOutRecord>;
+        reads wishes(recipient: Msisdn) -> Vec<OptOutRecord>;
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, Msisdn)>;
         reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);

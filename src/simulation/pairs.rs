@@ -13,7 +13,7 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
         (_, "answered", "could not leave", _) => {
             Some("a message that could not be sent in time returns to its queue, and its timer ends it")
         }
-        (_, "answered", "by the person", _) => Some("no code of an answer means an opt-out"),
+        (_, "answered", "by the opt-out", _) => Some("no code of an answer means an opt-out"),
         (SENDING | AWAITING | DONE, "claimed", ..) => Some("a claim takes queued messages"),
         (SENDING, "due", ..) => Some("a message in `sending` has no timer"),
         (DONE, "due", "trusted" | "held" | "lost", _) => {

@@ -19,7 +19,7 @@ pub struct StepHold {
 /// Refusals that turned out to be the sender's fault: the fallbacks that they queued are recalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Recall {
-    pub by: ToldBy,
+    pub by: ReportedBy,
     pub code: u32,
     /// When the first of them arrived.
     pub since: Timestamp,
@@ -29,12 +29,12 @@ pub struct Recall {
 
 /// How the provider reported a refusal. The same code means different things in an answer and in a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ToldBy {
+pub enum ReportedBy {
     Answer = 0,
     Receipt = 1,
 }
 
-impl ToldBy {
+impl ReportedBy {
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Answer),

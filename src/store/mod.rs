@@ -36,11 +36,11 @@ pub use lanes::{
 #[cfg(test)]
 pub(crate) use lease::started;
 pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
-pub use limits::{Recall, StepHeldBy, StepHold, ToldBy};
+pub use limits::{Recall, ReportedBy, StepHeldBy, StepHold};
 pub use model::{
-    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, Found, KeptGap, Key,
-    KnownAs, Lane, LinkState, NewAudience, Node, Question, RejectedWebhooks, RejectionReason, ReportedStatus, TierSlot,
-    TierUse, Turns, Unwritable,
+    Along, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, Found, KeptGap, Key, KnownAs, Lane,
+    LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks, RejectionReason,
+    ReportedStatus, TierSlot, TierUse, Unwritable,
 };
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};

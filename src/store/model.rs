@@ -62,7 +62,7 @@ impl Audience {
 
 /// The earliest times at which the first and the last message of a queue may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turns {
+pub struct QueueTimes {
     pub first: Timestamp,
     pub last: Timestamp,
 }
@@ -111,7 +111,7 @@ pub struct TierUse {
 /// A recipient's slot of a portfolio's tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TierSlot {
-    pub person: Msisdn,
+    pub recipient: Msisdn,
     /// When it was taken last.
     pub at: Timestamp,
     /// When it was taken before that; this counts again if the latest one is given back.
@@ -121,7 +121,7 @@ pub struct TierSlot {
 impl TierSlot {
     /// The known times at which it was taken.
     pub fn times(self) -> impl Iterator<Item = (Msisdn, Timestamp)> {
-        self.before.into_iter().chain([self.at]).map(move |at| (self.person, at))
+        self.before.into_iter().chain([self.at]).map(move |at| (self.recipient, at))
     }
 }
 
@@ -308,7 +308,7 @@ pub struct Node {
 
 /// A question to the provider about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct Query {
     pub key: MessageKey,
     pub step: StepIndex,
     /// How often it was asked.
@@ -327,7 +327,7 @@ pub struct Question {
     pub step: StepIndex,
     /// The provider's id, without which it cannot be asked.
     pub umid: Option<Umid>,
-    pub asked: Option<Asked>,
+    pub asked: Option<Query>,
 }
 
 /// The highest status that was reported for an accepted attempt.
@@ -339,14 +339,14 @@ pub enum ReportedStatus {
 
 /// Whether the provider answers questions for one subaccount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asking {
+pub struct QueryState {
     pub sub_account: String,
     pub at: Timestamp,
     /// Why the provider does not answer.
     pub trouble: Option<String>,
 }
 
-impl Asking {
+impl QueryState {
     /// Questions are retried every minute during a trouble. If none was recorded for this long, the trouble is over, or
     /// there is nothing to ask about.
     const OVER: Span = Span::from_secs(300);
@@ -365,7 +365,7 @@ mod tests {
     fn the_times_of_a_slot_include_the_one_before() {
         let [before, at] = [100, 200].map(Timestamp::from_millis);
         let recipient = Msisdn::try_from(6_591_234_567_u64).unwrap();
-        let times = |before| TierSlot { person: recipient, at, before }.times().collect::<Vec<_>>();
+        let times = |before| TierSlot { recipient, at, before }.times().collect::<Vec<_>>();
         assert_eq!(times(None), [(recipient, at)]);
         assert_eq!(times(Some(before)), [(recipient, before), (recipient, at)]);
     }

@@ -4,7 +4,7 @@ use super::words::{capital, channel, clock, next_or, spoken, spoken_status};
 use crate::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, StepIndex, Timestamp};
 use crate::engine::REPEATED_FOR;
 use crate::events::{Event, EventKind, Subject};
-use crate::store::Asked;
+use crate::store::Query;
 
 /// Events that one sentence lists, at most.
 const MEANWHILE: usize = 5;
@@ -26,13 +26,13 @@ pub(super) struct Context {
     /// Periods in which no receipt could be stored.
     pub(super) gaps: Vec<(Timestamp, Timestamp)>,
     /// The latest questions to the provider, one for each submission.
-    pub(super) asked: Vec<Asked>,
+    pub(super) asked: Vec<Query>,
     /// Events of the campaign and of its lanes.
     pub(super) events: Vec<Event>,
 }
 
 impl Context {
-    pub(super) fn asked_about(&self, step: StepIndex) -> Option<&Asked> {
+    pub(super) fn asked_about(&self, step: StepIndex) -> Option<&Query> {
         self.asked.iter().find(|asked| asked.step == step)
     }
 

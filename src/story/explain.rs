@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::endings::{self, Context};
 use super::replay::{Life, Moment, Replay, Replayed, replay};
 use super::unsent::{self, WaitReasons};
-use super::words;
+use super::{decisions, words};
 use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
@@ -233,7 +233,7 @@ fn lines(
         if decided.is_cancelled && !is_cancelled && matches!(decided.made, Made::Moved(_)) {
             is_cancelled = true;
             if !matches!(decided.made, Made::Moved(Rule::CalledOffUnsent | Rule::CalledOffPresentLast)) {
-                let (text, rule) = words::cancelled(&decided.before, plan);
+                let (text, rule) = decisions::cancelled(&decided.before, plan);
                 say(batch.cancelled_at.unwrap_or(decided.at).min(decided.at), text, rule);
             }
         }
@@ -281,7 +281,7 @@ fn line(decided: &Replayed<'_>, plan: &Plan, background: &Background<'_>) -> Opt
         (_, Made::Moved(rule)) => {
             let Replayed { at, before, after, .. } = decided;
             let decision = endings::Decision { at: *at, before, after, context: background.context };
-            words::decision(&decision, rule, plan, &fact)
+            decisions::decision(&decision, rule, plan, &fact)
         }
         // The decision before it already includes the provider's answer.
         (Moment::Receipt(receipt), Made::Ignored(Ignored::NothingNew)) if background.answers(receipt) => return None,

@@ -8,6 +8,7 @@
 
 mod audit;
 mod claims;
+mod decisions;
 mod endings;
 mod explain;
 mod hand_overs;

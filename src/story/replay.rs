@@ -124,7 +124,7 @@ fn moments<'a>(life: &Life<'a>) -> Vec<Moment<'a>> {
     let answers = life.attempts.iter().map(Moment::Answered);
     let receipts = life.receipts.iter().map(Moment::Receipt);
     let mut moments: Vec<Moment<'a>> = answers.chain(receipts).chain(life.notes.iter().map(Moment::Noted)).collect();
-    moments.sort_by_key(|moment| moment.record().map(|(ruling, at)| (ruling.place(), at)));
+    moments.sort_by_key(|moment| moment.record().map(|(ruling, at)| (ruling.position(), at)));
     moments
 }
 
@@ -334,7 +334,7 @@ fn answer(attempt: &Attempt) -> Answer {
         Verdict::Unknown => Answer::Unknown,
         Verdict::Rejected => {
             let fault = match codes::of_answer(400, attempt.code.map(i64::from)).fault {
-                person @ Fault::OptedOut => person,
+                fault @ Fault::OptedOut => fault,
                 Fault::Recipient | Fault::Sender(_) | Fault::Temporary => Fault::Recipient,
             };
             Answer::Refused { fault, again: attempt.answered }

@@ -1,14 +1,13 @@
-//! Writes the engine's decisions as sentences.
+//! Writes facts as sentences, and the parts that sentences are made of.
 
-use super::endings::{self, Decision};
 use super::explain::FactLine;
 use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
     Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
-use crate::engine::{Ignored, Rule};
-use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
+use crate::engine::Ignored;
+use crate::store::{Attempt, Batch, Query, Receipt, Verdict};
 use crate::wire::codes;
 
 pub(super) fn channel(plan: &Plan, step: StepIndex) -> &'static str {
@@ -76,7 +75,7 @@ pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {
 }
 
 /// A question to the provider, as a fact.
-pub(super) fn asked(asked: &Asked) -> FactLine {
+pub(super) fn asked(asked: &Query) -> FactLine {
     let times = if asked.tries > 1 { format!(" {} times", asked.tries) } else { String::new() };
     let knew = if asked.is_answered { "it knew the status" } else { "it did not know the status" };
     FactLine { step: asked.step.get() + 1, at: asked.at, text: format!("the provider was asked{times}; {knew}") }
@@ -157,163 +156,7 @@ pub(super) fn position(present: &Present, plan: &Plan) -> String {
     format!("{state} at step {}, {on} ({:?})", present.step, present.marks)
 }
 
-/// A decision as a sentence, and its rule in a few words.
-pub(super) fn decision(decision: &Decision<'_>, rule: Rule, plan: &Plan, fact: &str) -> (String, &'static str) {
-    let (before, after) = (decision.before, decision.after);
-    let step = before.step;
-    let on = channel(plan, step);
-    match rule {
-        Rule::Claimed => (format!("{on} was claimed for submission."), "claimed before it is submitted"),
-        Rule::HandedOver => {
-            let rule = if endings::falls_back(after, plan) {
-                "1: the deadline runs from acceptance"
-            } else {
-                "4: the last step waits for its receipts"
-            };
-            (format!("Step {step}, {on}: {fact}. {}", endings::awaits(after, plan)), rule)
-        }
-        Rule::CountedAsHandedOver if fact.is_empty() => (
-            format!(
-                "The second copy of {on} could not be submitted in time. The first may have arrived, so its deadline \
-                 decides. {}",
-                endings::awaits(after, plan)
-            ),
-            "7: unknown is not failed",
-        ),
-        Rule::CountedAsHandedOver => (
-            format!(
-                "Step {step}, {on}: {fact}. It counts as submitted from the time of the try, and is not resent; a \
-                 receipt would settle it. {}",
-                endings::awaits(after, plan)
-            ),
-            "7: unknown is not failed",
-        ),
-        Rule::Resent => {
-            let text = format!(
-                "Step {step}, {on}: {fact}. The campaign resends it in this case (`on_unknown = \"resend\"`), so a \
-                 second copy is queued."
-            );
-            (text, "7: on_unknown = resend")
-        }
-        Rule::HandedBack => (format!("Step {step}, {on}: returned to its queue before it was submitted."), "returned"),
-        Rule::Postponed => {
-            (format!("Step {step}, {on}: postponed, because it came up outside its hours."), "postponed")
-        }
-        Rule::TriedAgain => (
-            format!("{}. This failure is temporary: {on} is retried, and no step is used up.", capital(fact)),
-            "2: temporary failure, the same step again",
-        ),
-        Rule::KeptForSender(_) => (
-            format!(
-                "{}. The sender caused this, not the recipient: the message waits in its queue and does not fall back.",
-                capital(fact)
-            ),
-            "2: caused by the sender",
-        ),
-        Rule::FellBack(ending) => endings::fell_back(decision, ending, plan, fact),
-        Rule::Ended(ending) => (endings::ended(before, ending, plan, fact), "4: no further step"),
-        Rule::Reached => {
-            let no_more = match plan.after(step, before.marks) {
-                Some(_) if !before.marks.cut() => ", and no further step is sent",
-                _ => "",
-            };
-            let text = format!("{}. This is the success status of the step: done{no_more}.", capital(fact));
-            (text, "2: success status reached")
-        }
-        Rule::Progressed => {
-            (format!("{}.{}", capital(fact), still_open(before, after, plan)), "2: a receipt ranks upwards")
-        }
-        Rule::Noted => {
-            (format!("{}; the step had already fallen back.", capital(fact)), "6: recorded, decides nothing")
-        }
-        Rule::TakenBack => (
-            format!("{on} had not been submitted and was recalled: a receipt of the step before may be missing."),
-            "9: silence counts only while receipts can arrive",
-        ),
-        Rule::RefusalRecalled => (
-            format!("{on} had not been submitted and was recalled: the sender caused the refusal before it."),
-            "2: caused by the sender",
-        ),
-        Rule::Recalled => (
-            format!("{}. {on} had not been submitted yet and was recalled: done.", capital(fact)),
-            "6: a late success recalls the queued step",
-        ),
-        Rule::ReachedEarlier => (
-            format!(
-                "{}. {on} had already been submitted and cannot be recalled; its receipts are recorded too.",
-                capital(fact)
-            ),
-            "6: late success",
-        ),
-        Rule::DeliveredTwice => (format!("{}. It was delivered twice.", capital(fact)), "6: delivered twice"),
-        Rule::Late => (
-            format!("{}. The message had ended without success: it counts as reached, late.", capital(fact)),
-            "6: late success",
-        ),
-        Rule::DeadlineHeld => (
-            "The deadline was held: a receipt could still arrive.".to_owned(),
-            "9: silence counts only while receipts can arrive",
-        ),
-        Rule::DeadlineWaived => (endings::waived(decision, plan), "9: silence counts only while receipts can arrive"),
-        Rule::Rescheduled => ("The due time was reset.".to_owned(), "1: the deadline runs from acceptance"),
-        Rule::WindowClosed => (endings::closed(before, plan), "4: the receipt window closed"),
-        Rule::Expired => (endings::expired(before, plan), "5: no step is submitted after the TTL"),
-        Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
-            (opted_out(after, fact), "2: opted out")
-        }
-        Rule::CalledOffUnsent => {
-            ("The campaign was cancelled before anything was submitted.".to_owned(), "8: cancelled")
-        }
-        Rule::CalledOffPresentLast => cancelled(before, plan),
-        Rule::Suppressed => (
-            format!(
-                "{}. The recipient has opted out: nothing more is sent to this number, on any channel.",
-                capital(fact)
-            ),
-            "2: opted out",
-        ),
-        Rule::Adopted => (
-            format!(
-                "{}. This settles the unknown submission: it had taken place.{}",
-                capital(fact),
-                still_open(before, after, plan)
-            ),
-            "7: a receipt adopts the attempt",
-        ),
-    }
-}
-
-/// The cancel of a campaign: the submitted step is the last, and the first step that is not sent is named.
-pub(super) fn cancelled(before: &Present, plan: &Plan) -> (String, &'static str) {
-    let unsent = match before.state {
-        State::Queued { .. } => Some(channel(plan, before.step)),
-        _ => plan.after(before.step, before.marks).map(|next| channel(plan, next)),
-    };
-    let unsent = unsent.map(|unsent| format!(", and {unsent} is not sent")).unwrap_or_default();
-    let text = format!("The campaign was cancelled: the submitted step is the last{unsent}.");
-    (text, "8: the current step becomes the last")
-}
-
-fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
-    if before.outcome().is_some() || after.outcome().is_some() {
-        return String::new();
-    }
-    let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
-    format!(" {success} would complete it.")
-}
-
-fn opted_out(after: &Present, how: &str) -> String {
-    if after.outcome().is_some() && after.first_submitted_at.is_none() {
-        return skipped(Some(SkipReason::OptedOut), how);
-    }
-    let then = match after.outcome() {
-        Some(_) => "nothing more is sent",
-        None => "the submitted step is the last",
-    };
-    format!("The recipient had opted out by then{}: {then}.", in_brackets(how))
-}
-
-fn in_brackets(text: &str) -> String {
+pub(super) fn in_brackets(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(" ({text})") }
 }
 

@@ -84,33 +84,33 @@ impl Bare {
 struct Findings(Vec<Error>);
 
 impl Findings {
-    fn add(&mut self, place: ContentPart, sentence: impl Into<String>) {
-        self.0.push(Error { place, problem: Problem::Rule(sentence.into()) });
+    fn add(&mut self, part: ContentPart, sentence: impl Into<String>) {
+        self.0.push(Error { part, problem: Problem::Rule(sentence.into()) });
     }
 
     fn check_variables(&mut self, content: &Content) {
-        let seen = each_text(content, |place, text| {
+        let seen = each_text(content, |part, text| {
             if let Err(problem) = pieces(text) {
-                self.0.push(Error { place, problem });
+                self.0.push(Error { part, problem });
             }
             if text.contains(is_reserved) {
-                self.0.push(Error { place, problem: Problem::Reserved });
+                self.0.push(Error { part, problem: Problem::Reserved });
             }
             Ok(())
         });
         self.0.extend(seen.err());
     }
 
-    fn check_length(&mut self, place: ContentPart, text: &str, max: usize) {
+    fn check_length(&mut self, part: ContentPart, text: &str, max: usize) {
         let len = bare(text).len();
         if len > max {
-            self.add(place, format!("{len} characters are more than the {max} allowed; shorten it"));
+            self.add(part, format!("{len} characters are more than the {max} allowed; shorten it"));
         }
     }
 
-    fn check_not_empty(&mut self, place: ContentPart, text: &str) {
+    fn check_not_empty(&mut self, part: ContentPart, text: &str) {
         if bare(text).is_empty() {
-            self.add(place, "is empty; write something, or remove it");
+            self.add(part, "is empty; write something, or remove it");
         }
     }
 
@@ -125,9 +125,9 @@ impl Findings {
         }
     }
 
-    fn check_sms_only(&mut self, channel: Channel, place: ContentPart, is_given: bool) {
+    fn check_sms_only(&mut self, channel: Channel, part: ContentPart, is_given: bool) {
         if is_given {
-            self.add(place, format!("belongs to an SMS, not to {channel}; remove it"));
+            self.add(part, format!("belongs to an SMS, not to {channel}; remove it"));
         }
     }
 
@@ -188,11 +188,11 @@ impl Findings {
     fn check_header(&mut self, header: &Header, category: Category) {
         match header {
             Header::Text(text) => {
-                let place = ContentPart::Header("text");
-                self.check_not_empty(place, text);
-                self.check_length(place, text, HEADER_TEXT_MAX);
+                let part = ContentPart::Header("text");
+                self.check_not_empty(part, text);
+                self.check_length(part, text, HEADER_TEXT_MAX);
                 if bare(text).variables > 1 {
-                    self.add(place, "a header allows one variable; put the others into the body");
+                    self.add(part, "a header allows one variable; put the others into the body");
                 }
             }
             Header::Image(url) => self.check_url(ContentPart::Header("image"), url),
@@ -211,7 +211,7 @@ impl Findings {
         }
     }
 
-    fn check_url(&mut self, place: ContentPart, url: &str) {
+    fn check_url(&mut self, part: ContentPart, url: &str) {
         let begins_well = match pieces(url).as_deref() {
             Ok([Piece::Literal(literal), ..]) => literal.starts_with("https://") || literal.starts_with("http://"),
             // A column may hold the whole address. A malformed variable gets an error of its own.
@@ -219,18 +219,18 @@ impl Findings {
             Ok([]) => false,
         };
         if !begins_well {
-            self.add(place, "must be a web address that begins with https://, where the provider can fetch the file");
+            self.add(part, "must be a web address that begins with https://, where the provider can fetch the file");
         }
-        self.check_length(place, url, URL_MAX);
+        self.check_length(part, url, URL_MAX);
     }
 
-    fn check_degrees(&mut self, place: ContentPart, text: &str, most: f64) {
+    fn check_degrees(&mut self, part: ContentPart, text: &str, most: f64) {
         if bare(text).variables > 0 {
             return;
         }
         let fits = text.trim().parse().is_ok_and(|degrees: f64| degrees.abs() <= most);
         if !fits {
-            self.add(place, format!("invalid degrees \"{text}\"; give a number from -{most} to {most}"));
+            self.add(part, format!("invalid degrees \"{text}\"; give a number from -{most} to {most}"));
         }
     }
 
@@ -272,14 +272,14 @@ impl Findings {
         }
     }
 
-    fn check_copy_code(&mut self, place: ContentPart, text: &str, category: Category) {
+    fn check_copy_code(&mut self, part: ContentPart, text: &str, category: Category) {
         let bare = bare(text);
         if bare.len() > 15 || (bare.variables == 0 && bare.len() < 4) {
-            self.add(place, format!("invalid coupon code \"{text}\"; it must have 4 to 15 characters"));
+            self.add(part, format!("invalid coupon code \"{text}\"; it must have 4 to 15 characters"));
         }
         if category != Category::Marketing {
             self.add(
-                place,
+                part,
                 "only a MARKETING template can have a coupon code; change the category or remove the button",
             );
         }

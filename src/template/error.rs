@@ -34,9 +34,9 @@ impl fmt::Display for ContentPart {
 
 /// An error in one text of a content. The caller prefixes the step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {problem}")]
+#[error("{part}: {problem}")]
 pub struct Error {
-    pub place: ContentPart,
+    pub part: ContentPart,
     pub problem: Problem,
 }
 

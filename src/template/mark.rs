@@ -51,8 +51,8 @@ impl Variables {
 pub fn mark(content: &Content, columns: &[String]) -> Result<(Content, Variables), Error> {
     let mut marked = content.clone();
     let mut variables = Variables::default();
-    walk(&mut marked, &mut |place, text| {
-        let at = |problem| Error { place, problem };
+    walk(&mut marked, &mut |part, text| {
+        let at = |problem| Error { part, problem };
         if text.contains(is_reserved) {
             return Err(at(Problem::Reserved));
         }

@@ -25,7 +25,7 @@ enum Counted {
 
 impl PartsOf {
     pub fn new(text: &str, encoding: SmsEncoding, columns: &[String]) -> Result<Self, Error> {
-        let at = |problem| Error { place: ContentPart::Text, problem };
+        let at = |problem| Error { part: ContentPart::Text, problem };
         let counted = |piece: Piece<'_>| match piece {
             Piece::Literal(text) => Ok(Counted::Literal(text.to_owned())),
             Piece::Variable { name, default } => {

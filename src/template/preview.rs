@@ -20,8 +20,8 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
         let text = format!("{} ({}, {})", template.name, template.language, template.category);
         lines.push(Line { label: ContentPart::Template("").to_string(), text });
     }
-    each_text(content, |place, text| {
-        let at = |problem| Error { place, problem };
+    each_text(content, |part, text| {
+        let at = |problem| Error { part, problem };
         let mut filled_in = String::new();
         for piece in pieces(text).map_err(at)? {
             match piece {
@@ -35,7 +35,7 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
                 }
             }
         }
-        lines.push(Line { label: place.to_string(), text: filled_in });
+        lines.push(Line { label: part.to_string(), text: filled_in });
         Ok(())
     })?;
     Ok(lines)
@@ -53,13 +53,13 @@ impl Line {
 /// The texts of a content without their variables, which every recipient gets.
 pub fn literals(content: &Content) -> Result<Vec<(ContentPart, String)>, Error> {
     let mut found = Vec::new();
-    each_text(content, |place, text| {
-        let pieces = pieces(text).map_err(|problem| Error { place, problem })?;
+    each_text(content, |part, text| {
+        let pieces = pieces(text).map_err(|problem| Error { part, problem })?;
         let literal = pieces.iter().map(|piece| match piece {
             Piece::Literal(literal) => *literal,
             Piece::Variable { .. } => "",
         });
-        found.push((place, literal.collect()));
+        found.push((part, literal.collect()));
         Ok(())
     })?;
     Ok(found)
@@ -70,7 +70,7 @@ pub(super) fn each_text(
     mut see: impl FnMut(ContentPart, &str) -> Result<(), Error>,
 ) -> Result<(), Error> {
     // `walk` needs a mutable content. A copy avoids a second walk, and speed does not matter here.
-    walk(&mut content.clone(), &mut |place, text| see(place, text))
+    walk(&mut content.clone(), &mut |part, text| see(part, text))
 }
 
 #[cfg(test)]

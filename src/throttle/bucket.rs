@@ -206,7 +206,7 @@ impl Bucket {
     }
 
     /// Changes the rate and the burst. The tokens in the bucket stay; none is added and none is lost.
-    pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
+    pub fn set_rate(&self, rate: Rate, burst: NonZeroU32) {
         let mut shape = self.shape.lock();
         if (shape.rate, shape.burst) == (rate, burst) {
             return;
@@ -303,8 +303,8 @@ impl Pace {
     }
 
     /// Changes the lane's own rate and burst.
-    pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
-        self.lane.turn(rate, burst);
+    pub fn set_rate(&self, rate: Rate, burst: NonZeroU32) {
+        self.lane.set_rate(rate, burst);
     }
 
     /// When the lane's bucket and its account's are full again, if that is worth storing.

@@ -144,19 +144,19 @@ impl Crowd {
     fn add(&mut self, hash: u64, full_at: Nanos) {
         self.count += 1;
         self.full_at = self.full_at.max(full_at);
-        let (block, bits) = Self::place(hash);
+        let (block, bits) = Self::bits_of(hash);
         if let Some(block) = self.blocks.get_mut(block) {
             bits.for_each(|(word, bit)| block[word] |= bit);
         }
     }
 
     fn may_hold(&self, hash: u64) -> bool {
-        let (block, mut bits) = Self::place(hash);
+        let (block, mut bits) = Self::bits_of(hash);
         self.blocks.get(block).is_some_and(|block| bits.all(|(word, bit)| block[word] & bit != 0))
     }
 
     /// The block of a recipient, and five bits in it, each of its own nine bits of the hash.
-    fn place(hash: u64) -> (usize, impl Iterator<Item = (usize, u64)>) {
+    fn bits_of(hash: u64) -> (usize, impl Iterator<Item = (usize, u64)>) {
         let part = move |from: u32, bits: u32| usize::try_from((hash >> from) & ((1 << bits) - 1)).unwrap_or_default();
         let bits = (0..5).map(move |probe| part(probe * 9, 9)).map(|bit| (bit / 64, 1_u64 << (bit % 64)));
         (part(45, Self::BLOCKS.trailing_zeros()), bits)

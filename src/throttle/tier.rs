@@ -123,7 +123,7 @@ impl TierWindow {
     }
 
     /// Changes the tier. Returns whether the recipients of the last day have to be counted, because they are not known.
-    pub fn turn(&self, tier: Tier) -> bool {
+    pub fn set_tier(&self, tier: Tier) -> bool {
         let mut inner = self.inner.lock();
         match (inner.tier, tier) {
             (Tier::Unlimited, Tier::Recipients(_)) => inner.is_counted = false,
@@ -360,12 +360,12 @@ mod tests {
     #[test]
     fn a_tier_lowered_below_its_usage_waits_until_enough_slots_end() {
         let window = window((0..10).map(|n| (recipient(n), hour(i64::try_from(n).unwrap()))));
-        assert!(!window.turn(Tier::Recipients(4)));
+        assert!(!window.set_tier(Tier::Recipients(4)));
         assert_eq!((window.reserve(1, hour(10)).slots(), window.used(hour(10))), (0, 10));
         // Ten are counted and four are allowed, so the seventh slot has to end first.
         assert_eq!(window.next_free(hour(10)), Some(hour(24 + 6)));
         assert_eq!([29, 30].map(|at| window.reserve(1, hour(at)).slots()), [0, 1]);
-        assert!(!window.turn(Tier::Recipients(1_000)));
+        assert!(!window.set_tier(Tier::Recipients(1_000)));
         assert_eq!(window.reserve(2_000, hour(30)).slots(), 997);
     }
 
@@ -374,7 +374,7 @@ mod tests {
         let window = Arc::new(TierWindow::new(Tier::Unlimited, []));
         let under_way = window.reserve(50, hour(0));
         assert_eq!((under_way.slots(), under_way.is_counted()), (50, false));
-        assert!(window.turn(Tier::Recipients(250)));
+        assert!(window.set_tier(Tier::Recipients(250)));
         let first = window.reserve(1, hour(1));
         assert_eq!((first.slots(), first.is_counted(), first.is_last()), (0, true, false));
         drop(first);
@@ -384,7 +384,7 @@ mod tests {
         assert_eq!(window.next_free(hour(1)), Some(hour(1) + SOON));
         window.count((0..248).map(|n| (recipient(n), hour(0))));
         assert_eq!((window.reserve(9, hour(1)).slots(), window.tier()), (2, Tier::Recipients(250)));
-        assert!(!window.turn(Tier::Unlimited));
+        assert!(!window.set_tier(Tier::Unlimited));
         assert_eq!((window.reserve(9, hour(1)).slots(), window.used(hour(1))), (9, 0));
     }
 

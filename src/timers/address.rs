@@ -29,7 +29,7 @@ pub(super) struct Known {
     pub(super) out: Link,
     pub(super) webhook_doubt: Option<WebhookDoubt>,
     /// The number of statuses in a row that only queries brought.
-    pub(super) unheard: u32,
+    pub(super) missing_webhooks: u32,
     pub(super) inquiry: Inquiry,
     /// When the last brief doubt that is kept ended.
     pub(super) brief_at: Timestamp,
@@ -42,7 +42,7 @@ pub(super) struct WebhookDoubt {
     pub(super) since: Timestamp,
     pub(super) last: Timestamp,
     /// When an authentic one arrived, after the last sign of the doubt.
-    pub(super) heard: Option<Timestamp>,
+    pub(super) arrived: Option<Timestamp>,
 }
 
 impl Signs {

@@ -119,7 +119,7 @@ impl Gaps {
             Direction::In => {
                 signs.webhook_at.store(proven, Ordering::Release);
                 signs.are_webhooks_doubted.store(link.doubt.is_some(), Ordering::Release);
-                let webhook_doubt = |(since, cause)| WebhookDoubt { cause, since, last: now, heard: None };
+                let webhook_doubt = |(since, cause)| WebhookDoubt { cause, since, last: now, arrived: None };
                 inner.known[index].webhook_doubt = link.doubt.map(webhook_doubt);
             }
         }
@@ -228,20 +228,20 @@ impl Gaps {
         }
     }
 
-    /// Records a status that the provider had at `said`, that a query brought and no webhook.
+    /// Records a status that the provider had at `reported_at`, that a query brought and no webhook.
     ///
     /// If this repeats and no webhook has arrived since, webhooks do not reach us: a wrong address, an expired
     /// certificate, or a proxy that answers for us.
-    pub fn unheard(&self, address: usize, said: Timestamp, now: Timestamp) {
+    pub fn webhook_missing(&self, address: usize, reported_at: Timestamp, now: Timestamp) {
         let webhook_at = self.signs[address].webhook_at();
         let mut inner = self.inner.lock();
         let known = &mut inner.known[address];
-        if webhook_at >= said || now.since(said) < OVERDUE {
-            known.unheard = 0;
+        if webhook_at >= reported_at || now.since(reported_at) < OVERDUE {
+            known.missing_webhooks = 0;
             return;
         }
-        known.unheard += 1;
-        if known.unheard >= PROOF {
+        known.missing_webhooks += 1;
+        if known.missing_webhooks >= PROOF {
             self.doubt_webhooks(&mut inner, address, DoubtCause::NoWebhooks, webhook_at, now);
         }
     }
@@ -250,7 +250,7 @@ impl Gaps {
         let known = &mut inner.known[address];
         let begins = known.webhook_doubt.is_none();
         let (since, cause) = known.webhook_doubt.map_or((since, cause), |doubt| (doubt.since, doubt.cause));
-        known.webhook_doubt = Some(WebhookDoubt { cause, since, last: now, heard: None });
+        known.webhook_doubt = Some(WebhookDoubt { cause, since, last: now, arrived: None });
         known.inquiry.close();
         self.signs[address].are_webhooks_doubted.store(true, Ordering::Release);
         if begins {
@@ -259,21 +259,21 @@ impl Gaps {
     }
 
     /// Records an authentic webhook that names these subaccounts.
-    pub fn heard(&self, subaccounts: &[String], now: Timestamp) {
+    pub fn webhook_arrived(&self, subaccounts: &[String], now: Timestamp) {
         for address in self.addresses.of_webhook(subaccounts) {
-            self.heard_from(address, now);
+            self.webhook_confirmed(address, now);
         }
     }
 
     /// Records that a query confirmed what a webhook had reported: one arrived at `at`.
-    pub fn heard_from(&self, address: usize, at: Timestamp) {
+    pub fn webhook_confirmed(&self, address: usize, at: Timestamp) {
         let signs = &self.signs[address];
         signs.webhook_at.fetch_max(at.millis(), Ordering::AcqRel);
         if !signs.are_webhooks_doubted.load(Ordering::Acquire) {
             return;
         }
         if let Some(doubt) = self.inner.lock().known[address].webhook_doubt.as_mut().filter(|doubt| at > doubt.since) {
-            doubt.heard.get_or_insert(at);
+            doubt.arrived.get_or_insert(at);
         }
     }
 
@@ -321,9 +321,9 @@ impl Gaps {
     }
 
     fn check_webhook_doubt(&self, inner: &mut Inner, address: usize, now: Timestamp) {
-        let Some(WebhookDoubt { cause, since, last, heard }) = inner.known[address].webhook_doubt else { return };
-        let until = match heard {
-            Some(heard) if now.since(last) >= AFTER_REJECTION => heard,
+        let Some(WebhookDoubt { cause, since, last, arrived }) = inner.known[address].webhook_doubt else { return };
+        let until = match arrived {
+            Some(arrived) if now.since(last) >= AFTER_REJECTION => arrived,
             None if now.since(last) >= FORGOTTEN => now,
             Some(_) | None => return,
         };
@@ -340,8 +340,8 @@ impl Gaps {
             let link =
                 |direction, proven, doubt| LinkState { address: address.base_url.clone(), direction, proven, doubt };
             let out = known.out.doubt().map(|since| (since, DoubtCause::Unreachable));
-            let heard = known.webhook_doubt.map(|doubt| (doubt.since, doubt.cause));
-            [link(Direction::Out, signs.reached_at(), out), link(Direction::In, signs.webhook_at(), heard)]
+            let doubt = known.webhook_doubt.map(|doubt| (doubt.since, doubt.cause));
+            [link(Direction::Out, signs.reached_at(), out), link(Direction::In, signs.webhook_at(), doubt)]
         })
         .collect()
     }
@@ -376,8 +376,8 @@ impl Gaps {
         let known = self.address_of(lane).map(|address| &inner.known[address]);
         let is_unproven = known.and_then(Known::unproven_since).is_some_and(|since| due >= since);
         let ended = known.map_or(&inner.ours, |known| &known.ended);
-        let heard_since = ended.heard_since(accepted, due).filter(|_| !is_unproven);
-        asked >= due || heard_since.is_some_and(|since| asked >= since)
+        let received_since = ended.received_since(accepted, due).filter(|_| !is_unproven);
+        asked >= due || received_since.is_some_and(|since| asked >= since)
     }
 
     /// The value of silence for a step of a lane that was accepted at `accepted` and due at `due`.

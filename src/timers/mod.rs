@@ -200,7 +200,7 @@ impl Timers {
                     }
                 };
                 let Some(last) = page.last() else { return Ok(()) };
-                after = last.timer_place();
+                after = last.timer_position();
                 writes.push(self.write(entry, page, now));
                 while writes.len() > PAGES_AHEAD {
                     fired += writes.try_next().await?.unwrap_or_default();

@@ -7,7 +7,7 @@ use super::queues::Queues;
 use crate::book::Entry;
 use crate::domain::{BatchId, Ending, Loaded, MessageKey, Span, State, StepIndex, Timestamp};
 use crate::engine::Event;
-use crate::store::{Attempt, Change, Recall, Receipt, Result, ToldBy, Verdict};
+use crate::store::{Attempt, Change, Recall, Receipt, ReportedBy, Result, Verdict};
 
 /// The shortest and the longest pause between two searches for such fallbacks.
 ///
@@ -87,13 +87,13 @@ impl Timers {
         let mut refused = HashMap::new();
         for (key, attempt) in latest {
             let is_refused = match recall.by {
-                ToldBy::Answer => {
+                ReportedBy::Answer => {
                     let is_one = attempt.verdict == Verdict::Rejected && attempt.code == Some(recall.code);
                     is_one && attempt.answered <= recall.until
                 }
                 // One query per message: these are only the fallbacks of the short time in which the step had no
                 // success.
-                ToldBy::Receipt => {
+                ReportedBy::Receipt => {
                     let receipts = self.store.receipts(key).await?;
                     let is_one = |receipt: &Receipt| (receipt.step, receipt.code) == (step, recall.code);
                     receipts.iter().any(|receipt| is_one(receipt) && receipt.received <= recall.until)

@@ -152,6 +152,7 @@ const TAMPERED: &[(&str, &str)] = &[
     ("UPDATE tally SET n = n + 1 WHERE batch = 1 AND step = 0 AND count = 6", "counters"),
     ("UPDATE tally SET n = n + 1 WHERE batch = 1 AND step = 0 AND count = 6", "report"),
     ("DELETE FROM tally WHERE batch = 1 AND count = 28", "counters"),
+    ("UPDATE tally SET n = n + 1 WHERE batch = 1 AND step = 1 AND count = 37", "totals"),
     ("DELETE FROM message WHERE batch = 1 AND n = 9", "totals"),
     ("DELETE FROM message WHERE batch = 1 AND n = 9", "counters"),
     ("UPDATE batch SET messages = messages + 1 WHERE id = 1", "totals"),
@@ -175,6 +176,15 @@ async fn whatever_is_changed_behind_the_engines_back_is_refuted_by_the_claim_tha
     assert_eq!((audit.messages, audit.attempts), (10, 17));
     let looked_at = audit.claims.iter().all(|claim| claim.looked_at > 0);
     assert!(looked_at, "a claim that looks at nothing: {:#?}", audit.claims);
+
+    // A database of a version that did not count which messages entered a step.
+    let old = folder.path().join("old.db");
+    std::fs::copy(&whole, &old).unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(&old).connect().await.unwrap();
+    sqlx::query("DELETE FROM tally WHERE count >= 36").execute(&mut connection).await.unwrap();
+    drop(connection);
+    let audit = audit_of(&old, launched.batch).await;
+    assert_eq!(refuted(&audit), BTreeSet::new(), "{:#?}", audit.claims);
 
     for (index, (sql, claim)) in TAMPERED.iter().enumerate() {
         let copy = folder.path().join(format!("{index}.db"));

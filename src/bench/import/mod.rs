@@ -1,7 +1,7 @@
 //! The import of a recipient file, from its bytes until every row is on disk. The limits only read the file, or only
 //! write the same rows.
 
-mod people;
+mod recipients;
 
 use std::fs::File;
 use std::io::BufReader;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use calamine::{Reader, Xlsx};
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 
-pub use people::{From, write_csv, write_xlsx};
+pub use recipients::{From, write_csv, write_xlsx};
 
 use super::{Begun, Error, Run};
 use crate::audience::{self, Halt, Keep, Options, Outputs, STORING, SeenNumbers, Sink, Source, SourceFilter};

@@ -89,12 +89,12 @@ async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
 async fn an_unknown_campaign_gets_the_nearest_name() {
     let office = Office::open().await;
     let batch = office.launch("November promo", "", false).await;
-    let said = async |text: &str| office.find(text).await.unwrap_err().to_string();
-    assert_eq!(said("november promo").await, "unknown campaign \"november promo\"; did you mean \"November promo\"?");
-    assert_eq!(said("lastest").await, "unknown campaign \"lastest\"; did you mean \"latest\"?");
-    assert_eq!(said("Easter").await, "unknown campaign \"Easter\"; see `volley campaign list`");
+    let error = async |text: &str| office.find(text).await.unwrap_err().to_string();
+    assert_eq!(error("november promo").await, "unknown campaign \"november promo\"; did you mean \"November promo\"?");
+    assert_eq!(error("lastest").await, "unknown campaign \"lastest\"; did you mean \"latest\"?");
+    assert_eq!(error("Easter").await, "unknown campaign \"Easter\"; see `volley campaign list`");
     let other = crate::domain::CampaignId { batch: BatchId(7), tag: batch.tag }.to_string();
-    assert!(said(&other).await.contains("it is not in this database"));
+    assert!(error(&other).await.contains("it is not in this database"));
     assert!(matches!(office.find("cmp_x").await, Err(FindError::InvalidId(_))));
 }
 

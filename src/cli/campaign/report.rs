@@ -15,7 +15,7 @@ use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
 use crate::report;
-use crate::report::{Breakdown, CodeReport, CountryReport, Report, StepReport};
+use crate::report::{Breakdown, CodeReport, CountryReport, NotSubmitted, Report, StepReport};
 use crate::store::Batch;
 
 const BAR: usize = 32;
@@ -261,22 +261,16 @@ fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
 }
 
 fn funnel(report: &Report, paint: Paint) -> Vec<String> {
-    let mut table = Table::new(&[
-        "",
-        "",
-        ">submitted",
-        ">sent",
-        ">delivered",
-        ">read",
-        ">undelivered",
-        ">rejected",
-        ">reached",
-        ">of all",
-    ]);
+    // Where every message that entered a step was submitted, the column would say nothing.
+    let entered = |step: &StepReport| step.course.map_or(step.handed_over, |course| course.entered.total());
+    let has_entered = report.steps.iter().any(|step| entered(step) != step.handed_over);
+    let heads = [">submitted", ">sent", ">delivered", ">read", ">undelivered", ">rejected", ">reached", ">of all"];
+    let heads: Vec<&str> = ["", ""].into_iter().chain(has_entered.then_some(">entered")).chain(heads).collect();
+    let mut table = Table::new(&heads);
     for step in &report.steps {
-        table.row([
-            paint.dim(step.step),
-            step.channel.to_string(),
+        let mut cells = vec![paint.dim(step.step), step.channel.to_string()];
+        cells.extend(has_entered.then(|| count_or_dash(entered(step))));
+        cells.extend([
             count_or_dash(step.handed_over),
             count_or_dash(step.sent),
             count_or_dash(step.delivered),
@@ -286,6 +280,7 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
             paint.good(count_or_dash(step.reached)),
             percent(step.reached, report.audience),
         ]);
+        table.row(cells);
     }
     let mut lines = table.lines(paint);
     let replied = report.steps.iter().filter(|step| step.replied > 0);
@@ -329,13 +324,32 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         let steps: Vec<String> = steps.map(|step| format!("{} {}", count(figure(step)), step.channel)).collect();
         (!steps.is_empty()).then(|| paint.dim(format!("{what}: {}", list(&steps))))
     };
+    let not_submitted = report.steps.iter().filter_map(|step| Some((step.channel, step.course?.not_submitted)));
+    let not_submitted: Vec<String> = not_submitted
+        .filter(|(_, why)| why.total() > 0)
+        .map(|(channel, why)| format!("{} {channel} ({})", count(why.total()), reasons(&why)))
+        .collect();
     let lines = [
+        of_steps("to submit", |step| step.course.map_or(0, |course| course.to_submit)),
+        (!not_submitted.is_empty()).then(|| paint.dim(format!("not submitted: {}", list(&not_submitted)))),
         of_steps("recalled before submission, because an earlier step had arrived", |step| step.recalled),
-        of_steps("expired before submission", |step| step.expired),
-        of_steps("cancelled before submission", |step| step.cancelled),
         of_steps("unknown whether submitted", |step| step.unknown),
     ];
     lines.into_iter().flatten()
+}
+
+/// Why messages were not submitted on a step: `8 rejected · 3 expired`.
+fn reasons(why: &NotSubmitted) -> String {
+    let parts = [
+        (why.rejected, "rejected"),
+        (why.could_not_leave, "not in time"),
+        (why.outside_window, "outside window"),
+        (why.missing_variable, "missing variable"),
+        (why.expired, "expired"),
+        (why.called_off, "cancelled or opted out"),
+    ];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    parts.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
 }
 
 /// The recipients that a fallback reached, for each pair of steps.

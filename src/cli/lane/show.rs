@@ -13,7 +13,7 @@ use crate::cli::{CommandContext, holds};
 use crate::clock::format_time;
 use crate::config::Lane;
 use crate::domain::{BatchState, Content, Count, Plan, Queue, Span, Step, StepIndex, Tier, Timestamp};
-use crate::store::{Batch, Hold, Store, Turns};
+use crate::store::{Batch, Hold, QueueTimes, Store};
 
 /// A server reports a lane with its first heartbeat, if the lane was configured when it started.
 const NOTHING_REPORTED: &str = "running, but it has reported nothing for this lane yet: it has just started, or the lane was \
@@ -180,11 +180,11 @@ async fn due_times(
     batch: &Batch,
     plan: &Plan,
     lane: &Lane,
-) -> anyhow::Result<BTreeMap<StepIndex, Turns>> {
+) -> anyhow::Result<BTreeMap<StepIndex, QueueTimes>> {
     let lanes = store.lanes(Vec::new()).await?;
     let Some(lane) = lanes.iter().find(|known| known.name == lane.name) else { return Ok(BTreeMap::new()) };
     let steps = plan.indexed_steps().map(|(step, _)| Queue { batch: batch.id, step, lane: lane.id }).collect();
-    Ok(store.turns(steps).await?.into_iter().map(|(queue, turns)| (queue.step, turns)).collect())
+    Ok(store.queue_times(steps).await?.into_iter().map(|(queue, times)| (queue.step, times)).collect())
 }
 
 /// What the waiting messages of a step wait for.

@@ -43,7 +43,7 @@ pub(super) fn read(step: &mut Table<'_>) -> Option<Content> {
 /// `source = "ACME"`, or `source = { SG = "ACME", others = "68886" }`.
 fn sources(step: &mut Table<'_>) -> Sources {
     if !step.is_table("source") {
-        return Sources { others: step.said("source"), ..Sources::default() };
+        return Sources { others: step.filled_text("source"), ..Sources::default() };
     }
     let mut sources = Sources::default();
     for (key, value) in step.table("source").into_iter().flatten() {
@@ -94,7 +94,7 @@ fn required(table: &mut Table<'_>, key: &'static str, what: &str) -> Option<Stri
     if !table.has(key) {
         table.wrong(key, format_args!("is missing; write {what}"));
     }
-    table.said(key)
+    table.filled_text(key)
 }
 
 fn header(mut table: Table<'_>) -> Option<Header> {

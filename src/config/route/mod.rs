@@ -55,11 +55,11 @@ pub(super) fn read(
     };
     let Value::Array(tables) = to_json(tables.clone()) else { return Err(shape()) };
     let (mut routes, mut problems) = (Vec::<Route>::new(), Vec::new());
-    for (place, keys) in tables.into_iter().enumerate() {
+    for (index, keys) in tables.into_iter().enumerate() {
         let Value::Object(keys) = keys else { return Err(shape()) };
         let mut found = Vec::new();
         let route = route(keys, sub_account, lanes, &mut found);
-        let name = if is_plain(&route.name) { route.name.clone() } else { format!("number {}", place + 1) };
+        let name = if is_plain(&route.name) { route.name.clone() } else { format!("number {}", index + 1) };
         check_unique(&route, &routes, &mut found);
         problems.extend(found.into_iter().map(|problem| problem.in_route(&name)));
         routes.push(route);
@@ -79,7 +79,7 @@ fn route(keys: Map<String, Value>, sub_account: Option<&str>, lanes: &[Lane], pr
     if !is_plain(&name) {
         table.wrong("name", "give it a name of letters, digits, - and _, such as \"promo\"");
     }
-    let named = table.said("sub_account");
+    let named = table.filled_text("sub_account");
     let known: Vec<&str> = lanes.iter().map(|lane| lane.provider.sub_account.as_str()).collect();
     if let Some(named) = named.as_deref().filter(|named| !known.contains(named)) {
         table.wrong("sub_account", format_args!("no lane uses the subaccount {named}; {}", one_of(named, &known)));

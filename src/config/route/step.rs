@@ -147,7 +147,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
 
 /// Reads one lane, or several that share the step's recipients.
 fn lanes(table: &mut Table<'_>) -> Vec<String> {
-    let (lane, is_pool, pool) = (table.said("lane"), table.has("lanes"), table.texts("lanes"));
+    let (lane, is_pool, pool) = (table.filled_text("lane"), table.has("lanes"), table.texts("lanes"));
     if lane.is_some() && is_pool {
         table.wrong("lanes", "`lane` already names one; keep one of them");
     } else if is_pool && pool.is_empty() {
@@ -158,7 +158,7 @@ fn lanes(table: &mut Table<'_>) -> Vec<String> {
             format_args!("names {} lanes, but at most {} are allowed; remove some", pool.len(), Pool::MOST),
         );
     }
-    let twice = pool.iter().enumerate().find(|(place, name)| pool.iter().take(*place).any(|other| other == *name));
+    let twice = pool.iter().enumerate().find(|(index, name)| pool.iter().take(*index).any(|other| other == *name));
     if let Some((_, name)) = twice {
         table.wrong("lanes", format_args!("names {name} twice; remove one"));
     }

@@ -106,7 +106,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reads a text that is not empty.
-    pub fn said(&mut self, key: &'static str) -> Option<String> {
+    pub fn filled_text(&mut self, key: &'static str) -> Option<String> {
         let text = self.text(key)?;
         if text.trim().is_empty() {
             self.wrong(key, "is empty; write a value or remove it");
@@ -127,7 +127,7 @@ impl<'a> Table<'a> {
 
     /// Reads and parses a text.
     pub fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
-        let text = self.said(key)?;
+        let text = self.filled_text(key)?;
         text.parse().map_err(|error| self.wrong(key, error)).ok()
     }
 

@@ -38,7 +38,7 @@ async fn the_price_of_an_unsent_message_is_refunded_once() {
     let batch = desk.of_step(None, 2, step, None).await;
     let entry = desk.book.get(batch).await.unwrap().unwrap();
     let queue = Queue { batch, step: StepIndex::FIRST, lane: desk.lane.id };
-    let caps = HashMap::from([((batch, StepIndex::FIRST), desk.lane.cap(&entry, StepIndex::FIRST).unwrap())]);
+    let caps = HashMap::from([((batch, StepIndex::FIRST), desk.lane.compiled.cap(&entry, StepIndex::FIRST).unwrap())]);
     let claim = Claim { caps, ..Claim::of(desk.lane.id, vec![queue], 2, desk.clock.now()) };
     let claimed = desk.store.claim(claim).await.unwrap().messages;
     let spent = || async { desk.store.spent(batch).await.unwrap()[0].1.to_string() };

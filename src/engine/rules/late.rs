@@ -139,7 +139,7 @@ fn reached_never_changes_to_another_outcome() {
 fn a_failure_after_the_fallback_is_counted_and_decides_nothing() {
     let mut story = Story::usual();
     story.falls_back_to(2).submit().at(20 * MINUTE);
-    assert_eq!(story.fail(1, Fault::Recipient), Rule::Noted);
+    assert_eq!(story.fail(1, Fault::Recipient), Rule::Recorded);
     let of = |count| story.tallies().get(step_at(1), count);
     assert_eq!((of(Count::Undelivered), of(Count::FellDeadline), of(Count::FellUndelivered)), (1, 1, 0));
     assert!(story.awaits_until(25 * MINUTE));
@@ -320,7 +320,7 @@ fn a_senders_fault_on_an_earlier_step_does_not_stop_the_next() {
     for part in [SenderPart::Template, SenderPart::Step, SenderPart::Lane] {
         let mut story = Story::usual();
         story.falls_back_to(2).claim();
-        assert_eq!(story.fail(1, Fault::Sender(part)), Rule::Noted, "{part:?}");
+        assert_eq!(story.fail(1, Fault::Sender(part)), Rule::Recorded, "{part:?}");
         assert!(matches!(story.message.state, State::Sending { .. }), "{part:?}");
         assert_eq!(story.answer(Answer::Accepted), Rule::HandedOver, "{part:?}");
         assert!(story.message.marks.failed(step_at(1)), "{part:?}");

@@ -36,6 +36,39 @@ fn messages_that_were_never_submitted_end_as_cancelled() {
 }
 
 #[test]
+fn a_fallback_that_is_stopped_unsent_counts_at_its_step() {
+    for (stop, count) in [
+        (Story::cancel as fn(&mut Story) -> Rule, Count::NotSubmittedCalledOff),
+        (Story::opt_out, Count::NotSubmittedCalledOff),
+        (|story| story.at(HOUR).time_is_up(), Count::NotSubmittedExpired),
+    ] {
+        let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(HOUR))));
+        story.falls_back_to(2);
+        assert_eq!(story.tallies().get(step_at(2), Count::ToSubmit), 1);
+        stop(&mut story);
+        let of_second = |count| story.tallies().get(step_at(2), count);
+        assert_eq!([Count::EnteredByFallback, count, Count::ToSubmit].map(of_second), [1, 1, 0]);
+    }
+}
+
+#[test]
+fn a_last_step_that_could_not_be_submitted_is_no_fallback() {
+    let ended = [
+        (Obstacle::CouldNotLeave, [Count::CouldNotLeave, Count::EndedCouldNotLeave]),
+        (Obstacle::OutsideWindow, [Count::OutsideWindow, Count::EndedOutsideWindow]),
+        (Obstacle::MissingVariable, [Count::MissingVariable, Count::EndedMissingVariable]),
+    ];
+    for (obstacle, counts) in ended {
+        let mut story = Story::usual();
+        for number in 1..=3 {
+            story.claim().answer(Answer::CannotLeave(obstacle));
+            let counted = counts.map(|count| story.tallies().get(step_at(number), count));
+            assert_eq!(counted, [1, i64::from(number == 3)], "{obstacle:?} at step {number}");
+        }
+    }
+}
+
+#[test]
 fn a_claim_handed_back_after_a_cancel_ends_as_cancelled() {
     let answers = [
         Answer::NotBegun,

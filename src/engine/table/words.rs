@@ -221,7 +221,7 @@ const fn fault_name(fault: Fault) -> &'static str {
         Fault::Sender(SenderPart::Lane) => "lane",
         Fault::Sender(SenderPart::Template) => "template",
         Fault::Sender(SenderPart::Step) => "step",
-        Fault::OptedOut => "person",
+        Fault::OptedOut => "opt-out",
         Fault::Temporary => "passing",
     }
 }

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::super::build::Built;
+use super::confirmations::BEGUN_WAITS;
+use super::pulse::BEAT;
 use super::*;
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, ManualClock};

@@ -187,8 +187,8 @@ async fn a_connection_carries_one_request_after_the_other() {
     assert_eq!(connections.load(Ordering::Relaxed), 1);
     let heads = heads.lock();
     assert!(heads[0].starts_with("POST /api/v1/subaccounts/acme/messages HTTP/1.1\r\n"), "{}", heads[0]);
-    for said in [format!("host: {address}\r\n"), "authorization: Bearer k\r\n".to_owned()] {
-        assert!(heads[0].contains(&said), "{}", heads[0]);
+    for header in [format!("host: {address}\r\n"), "authorization: Bearer k\r\n".to_owned()] {
+        assert!(heads[0].contains(&header), "{}", heads[0]);
     }
     assert!(heads[5].starts_with("GET /api/v1/subaccounts/acme/messages/a%2Fb HTTP/1.1\r\n"), "{}", heads[5]);
 }

@@ -251,7 +251,7 @@ fn restrictions_of_an_account_with_another_name_are_obeyed() {
 #[test]
 fn an_account_with_another_name_lowers_the_tier_in_effect() {
     // The override, the tier in the event, and whether the event lowers it. The file says 1K.
-    for (counts, said, is_less) in
+    for (counts, limit, is_less) in
         [("10K", "TIER_2K", true), ("50", "TIER_250", false), ("2K", "TIER_2K", false), ("2K", "TIER_250", true)]
     {
         let in_effect = Override {
@@ -262,7 +262,7 @@ fn an_account_with_another_name_lowers_the_tier_in_effect() {
             origin: Origin::operator("Ann", None),
             since: NOW,
         };
-        let meta = format!(r#"{{"event":"DOWNGRADE","currentLimit":"{said}"}}"#);
+        let meta = format!(r#"{{"event":"DOWNGRADE","currentLimit":"{limit}"}}"#);
         let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
         let event = event_with(&[in_effect], &lanes(OURS), &body("phone_number_quality_update", &details)).unwrap();
         assert_eq!(

@@ -24,12 +24,12 @@ impl Desk {
         let id = AttemptId { key: self.key, step: StepIndex::FIRST, tag: Tag::from_random(TAG) };
         let umid = Umid::new("dec02e44-c76f-4a0a-b69f-6ac2a4386eb9");
         let intake = self.intake.clone();
-        let asking = intake.told(id, Some(Channel::Viber), &umid, body.as_bytes());
+        let asking = intake.apply_details(id, Some(Channel::Viber), &umid, body.as_bytes());
         let applying = async {
             tokio::task::yield_now().await;
             self.applier.take_waiting(&|_| {}).await;
         };
-        futures_util::join!(asking, applying).0.unwrap().said
+        futures_util::join!(asking, applying).0.unwrap().is_reported
     }
 
     async fn status(&self) -> Option<Status> {

@@ -5,7 +5,7 @@ mod delivery;
 mod dice;
 mod fault;
 mod intake;
-mod people;
+mod recipients;
 mod record;
 mod seen;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Marks;
-use crate::store::{Asked, Asking, ReportedStatus};
+use crate::store::{Query, QueryState, ReportedStatus};
 
 for_every_store!(
     due_messages_come_in_order_after_a_position,
@@ -47,7 +47,7 @@ async fn questions_are_found_with_the_umid_of_the_last_submitted_try(desk: Desk)
     let its_own = desk.attempts(vec![all[0].key]).await.unwrap().concat()[0].umid.clone();
     assert!(its_own.is_some());
     let about = |n| (MessageKey { batch, n }, StepIndex::FIRST);
-    let asked = |tries, is_answered| Asked {
+    let asked = |tries, is_answered| Query {
         key: about(1).0,
         step: about(1).1,
         tries,
@@ -55,18 +55,18 @@ async fn questions_are_found_with_the_umid_of_the_last_submitted_try(desk: Desk)
         again: at(130),
         is_answered,
     };
-    let asking = |trouble: Option<&str>| Asking {
+    let asking = |trouble: Option<&str>| QueryState {
         sub_account: "acme".to_owned(),
         at: at(70),
         trouble: trouble.map(str::to_owned),
     };
-    desk.note_asked(vec![asked(1, false)], asking(Some("HTTP status 500"))).await.unwrap();
-    desk.note_asked(vec![asked(2, true)], asking(None)).await.unwrap();
+    desk.record_queries(vec![asked(1, false)], asking(Some("HTTP status 500"))).await.unwrap();
+    desk.record_queries(vec![asked(2, true)], asking(None)).await.unwrap();
     let found = desk.questions(vec![about(1), about(0), about(7)]).await.unwrap();
     assert_eq!(found.iter().map(|question| question.key.n).collect::<Vec<_>>(), [1, 0, 7]);
     assert_eq!((found[0].asked, found[1].asked), (Some(asked(2, true)), None));
     assert_eq!((&found[1].umid, &found[2].umid), (&its_own, &None));
-    assert_eq!(desk.asking().await.unwrap(), [asking(None)]);
+    assert_eq!(desk.query_states().await.unwrap(), [asking(None)]);
 
     // Of several tries, the one that was submitted last.
     let now = desk.one(batch, 0).await;

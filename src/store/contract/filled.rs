@@ -4,9 +4,9 @@ use super::*;
 use crate::domain::{DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion};
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
-    AccountEvent, Amendment, Asked, Asking, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState,
-    NotedBucket, OptIn, OptOut, Override, ProviderReport, RejectedWebhooks, RejectionReason, StepHeldBy, StepHold,
-    StrayKind, started,
+    AccountEvent, Amendment, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState, NotedBucket,
+    OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks, RejectionReason, StepHeldBy,
+    StepHold, StrayKind, started,
 };
 
 impl Desk {
@@ -62,7 +62,7 @@ impl Desk {
         };
         let taken = Taken { receipts: vec![receipt], strays: vec![stray], naming: vec![naming], ..Taken::default() };
         self.take(taken).await.unwrap();
-        let asked = Asked {
+        let asked = Query {
             key: claimed[1].key,
             step: StepIndex::FIRST,
             tries: 1,
@@ -70,8 +70,9 @@ impl Desk {
             again: at(130),
             is_answered: true,
         };
-        let asking = Asking { sub_account: "acme".to_owned(), at: at(70), trouble: Some("HTTP status 500".to_owned()) };
-        self.note_asked(vec![asked], asking).await.unwrap();
+        let asking =
+            QueryState { sub_account: "acme".to_owned(), at: at(70), trouble: Some("HTTP status 500".to_owned()) };
+        self.record_queries(vec![asked], asking).await.unwrap();
         batch
     }
 

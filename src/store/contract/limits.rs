@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::Limits;
 use crate::events::{EventKind, Origin, Subject};
 use crate::planner::{Candidate, Cap, Capped, Price, Reached};
-use crate::store::{Recall, Refund, StepHeldBy, StepHold, ToldBy};
+use crate::store::{Recall, Refund, ReportedBy, StepHeldBy, StepHold};
 
 for_every_store!(
     a_claim_keeps_the_message_limits_of_step_and_batch,
@@ -172,7 +172,7 @@ async fn a_refusal_begun_before_a_resume_does_not_hold_the_step_again(desk: Desk
     desk.hold_step(hold.clone(), at(10)).await.unwrap().unwrap();
     assert_eq!(desk.hold_step(hold.clone(), at(11)).await.unwrap(), None, "it is held already");
     // The recall of a later hold is added.
-    let recall = Some(Recall { by: ToldBy::Receipt, code: 3_041, since: at(1), until: at(12) });
+    let recall = Some(Recall { by: ReportedBy::Receipt, code: 3_041, since: at(1), until: at(12) });
     desk.hold_step(StepHold { recall, ..hold.clone() }, at(12)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [StepHold { recall, ..hold }]);
 }

@@ -70,10 +70,13 @@ async fn the_later_of_two_setting_changes_applies(desk: Desk) {
     assert_eq!(values(&desk).await, ["10K"]);
     assert!(desk.set_override(overridden("1K", false, 6), at(7)).await.unwrap().is_some());
     assert_eq!(desk.overrides().await.unwrap(), [overridden("1K", false, 6)]);
-    let told: Vec<_> =
+    let texts: Vec<_> =
         desk.events(Cursor::START, 9).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[1].contains("not set to 2K") && told[2].starts_with("tier set to 1K (in the file: 250)"), "{told:?}");
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert!(
+        texts[1].contains("not set to 2K") && texts[2].starts_with("tier set to 1K (in the file: 250)"),
+        "{texts:?}"
+    );
 }
 
 async fn an_operators_rate_is_not_changed_by_the_provider(desk: Desk) {
@@ -125,12 +128,12 @@ async fn an_account_event_is_stored_and_applied_once(desk: Desk) {
 
 async fn the_later_of_pause_and_approval_applies_in_any_order(desk: Desk) {
     let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
-    let paused = |id, said, received| {
+    let paused = |id, sent, received| {
         let holds = vec![Hold { since: at(received), ..held("en", HeldBy::Event) }];
-        AccountEvent { holds, received: at(received), ..event(id, said) }
+        AccountEvent { holds, received: at(received), ..event(id, sent) }
     };
     let approved =
-        |id, said, received| AccountEvent { releases: vec![lift.clone()], received: at(received), ..event(id, said) };
+        |id, sent, received| AccountEvent { releases: vec![lift.clone()], received: at(received), ..event(id, sent) };
     let is_held = async || !desk.holds().await.unwrap().is_empty();
     desk.take_business(vec![approved("e-1", 50, 51), paused("e-2", 10, 60)]).await.unwrap();
     assert!(!is_held().await, "the pause is older than the approval");
@@ -156,17 +159,17 @@ async fn the_provider_releases_only_its_own_holds(desk: Desk) {
 }
 
 async fn the_latest_report_of_the_provider_is_stored(desk: Desk) {
-    let said = |value: &str, second| ProviderReport {
+    let report = |value: &str, second| ProviderReport {
         about: Subject::lane("wa"),
         what: "quality".to_owned(),
         value: value.to_owned(),
         at: at(second),
     };
-    let with = |id, value, second| AccountEvent { reports: vec![said(value, second)], ..event(id, second) };
+    let with = |id, value, second| AccountEvent { reports: vec![report(value, second)], ..event(id, second) };
     desk.take_business(vec![with("e-1", "FLAGGED", 5), with("e-2", "ONBOARDING", 2)]).await.unwrap();
-    assert_eq!(desk.provider_reports().await.unwrap(), [said("FLAGGED", 5)]);
+    assert_eq!(desk.provider_reports().await.unwrap(), [report("FLAGGED", 5)]);
     desk.take_business(vec![with("e-3", "UNFLAGGED", 6)]).await.unwrap();
-    assert_eq!(desk.provider_reports().await.unwrap(), [said("UNFLAGGED", 6)]);
+    assert_eq!(desk.provider_reports().await.unwrap(), [report("UNFLAGGED", 6)]);
 }
 
 async fn a_bucket_is_recorded_with_the_messages_that_used_it(desk: Desk) {

@@ -56,10 +56,10 @@ impl Desk {
     }
 
     async fn taken_after(&self, since: Timestamp) -> Vec<(Msisdn, Timestamp)> {
-        self.places_in("acme", since).await.into_iter().map(|place| (place.person, place.at)).collect()
+        self.slots_in("acme", since).await.into_iter().map(|slot| (slot.recipient, slot.at)).collect()
     }
 
-    async fn places_in(&self, portfolio: &str, since: Timestamp) -> Vec<TierSlot> {
+    async fn slots_in(&self, portfolio: &str, since: Timestamp) -> Vec<TierSlot> {
         let mut slots = self.tier_slots(vec![portfolio.to_owned()], since).await.unwrap();
         let found = slots.remove(portfolio).unwrap_or_default();
         assert!(slots.is_empty(), "only the requested portfolio");
@@ -77,7 +77,7 @@ async fn a_claim_records_the_slots_it_takes(desk: Desk) {
     desk.claim_in_tier(batch, 2, 2).await;
     let slots = vec![(msisdn(0), at(0)), (msisdn(1), at(0))];
     assert_eq!(desk.taken_after(at(-1)).await, slots);
-    assert!(desk.places_in("other", at(-1)).await.is_empty());
+    assert!(desk.slots_in("other", at(-1)).await.is_empty());
     assert!(desk.taken_after(at(0)).await.is_empty(), "only slots after the given time");
 
     // The same recipient later has one slot, with the latest time.
@@ -275,7 +275,7 @@ async fn recipients_are_counted_in_the_portfolio_of_their_lane(desk: Desk) {
     desk.count_tiers(lanes.clone(), at(-50), None).await.unwrap();
     let names: Vec<String> = lanes.into_keys().collect();
     let slots = desk.tier_slots(names.clone(), at(-1)).await.unwrap();
-    let holders = |name: &str| slots.get(name).map(|slots| slots.iter().map(|slot| slot.person).collect::<Vec<_>>());
+    let holders = |name: &str| slots.get(name).map(|slots| slots.iter().map(|slot| slot.recipient).collect::<Vec<_>>());
     assert_eq!(holders("acme"), Some(vec![msisdn(0), msisdn(1)]));
     assert_eq!((holders("besides"), holders("idle")), (Some(vec![msisdn(2)]), None));
     let used = |used: &[(&str, u32)]| used.iter().map(|(name, holders)| ((*name).to_owned(), *holders)).collect();
@@ -310,8 +310,8 @@ async fn a_long_count_runs_in_several_calls(desk: Desk) {
         from = desk.count_tiers(acme.clone(), at(-50), from).await.unwrap();
     }
     assert!(calls > 1, "other decisions must take effect in between");
-    let mut slots = desk.places_in("acme", at(-1)).await;
-    slots.sort_unstable_by_key(|slot| slot.person);
+    let mut slots = desk.slots_in("acme", at(-1)).await;
+    slots.sort_unstable_by_key(|slot| slot.recipient);
     // The first recipient is in every batch, and the last one only in the last.
     let times: Vec<_> = slots.iter().map(|slot| (slot.at, slot.before)).collect();
     assert_eq!((times[0], times[19]), ((at(19), Some(at(18))), (at(19), None)));
@@ -356,9 +356,9 @@ async fn giving_back_a_slot_restores_the_one_before(desk: Desk) {
     desk.claim_in_tier(second, 2, 1).await;
     assert_eq!(desk.slots().await, [(msisdn(0), at(9)), (msisdn(1), at(9))]);
     // A server that reads the slots at its start needs these times too, or it would give a kept slot to another recipient.
-    let mut before = desk.places_in("acme", at(-1)).await;
-    before.sort_unstable_by_key(|place| place.person);
-    assert_eq!(before.iter().map(|place| place.before).collect::<Vec<_>>(), [Some(at(0)), None]);
+    let mut before = desk.slots_in("acme", at(-1)).await;
+    before.sort_unstable_by_key(|slot| slot.recipient);
+    assert_eq!(before.iter().map(|slot| slot.before).collect::<Vec<_>>(), [Some(at(0)), None]);
     desk.give_back(&[(0, 9), (1, 9)]).await;
     assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);
 }

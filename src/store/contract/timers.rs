@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::domain::Outcome;
 use crate::events::Origin;
-use crate::store::{Signal, Turns};
+use crate::store::{QueueTimes, Signal};
 
 for_every_store!(
     due_messages_come_earliest_first_in_pages,
@@ -84,13 +84,13 @@ async fn only_queued_messages_have_a_turn(desk: Desk) {
     let all = messages(&desk.claimed(batch, 3).await);
     let queue = Queue { batch, step: StepIndex::FIRST, lane: all[0].lane };
     let empty = Queue { batch: BatchId(999), ..queue };
-    let turns = async || desk.turns(vec![queue, empty]).await.unwrap();
-    assert_eq!(turns().await, BTreeMap::new(), "a message in flight is in no queue");
+    let times = async || desk.queue_times(vec![queue, empty]).await.unwrap();
+    assert_eq!(times().await, BTreeMap::new(), "a message in flight is in no queue");
     let back = |message: &Loaded, seconds| {
         change(message, Present { state: State::Queued { not_before: at(seconds), gives_up: None }, ..message.present })
     };
     desk.record(vec![back(&all[0], 30), back(&all[1], 7), back(&all[2], 12)]).await.unwrap();
-    assert_eq!(turns().await, BTreeMap::from([(queue, Turns { first: at(7), last: at(30) })]));
+    assert_eq!(times().await, BTreeMap::from([(queue, QueueTimes { first: at(7), last: at(30) })]));
 }
 
 async fn a_commit_signals_its_queues_and_timers(desk: Desk) {

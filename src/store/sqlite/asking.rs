@@ -8,7 +8,7 @@ use super::rows::{
     small, timestamp,
 };
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
-use crate::store::{Asked, Asking, Question, ReportedStatus};
+use crate::store::{Query, QueryState, Question, ReportedStatus};
 
 /// Due messages whose present step was submitted, is not unknown, and has no better receipt than accepted, or than sent.
 pub(super) const SILENT: &str = packed!(
@@ -22,11 +22,11 @@ pub(super) async fn silent(
     connection: &mut SqliteConnection,
     batch: BatchId,
     steps: Vec<StepIndex>,
-    heard: ReportedStatus,
+    reported: ReportedStatus,
     (from, until): (Timestamp, Timestamp),
     limit: u32,
 ) -> Work<Vec<Loaded>> {
-    let [first, last] = match heard {
+    let [first, last] = match reported {
         ReportedStatus::Nothing => [8, 9],
         ReportedStatus::Sent => [10, 10],
     };
@@ -59,7 +59,7 @@ pub(super) async fn questions(
             let asked = match (maybe_small(row, "tries")?, maybe_timestamp(row, "at")?, maybe_timestamp(row, "again")?)
             {
                 (Some(tries), Some(at), Some(again)) => {
-                    Some(Asked { key, step, tries, at, again, is_answered: small::<u8>(row, "is_answered")? != 0 })
+                    Some(Query { key, step, tries, at, again, is_answered: small::<u8>(row, "is_answered")? != 0 })
                 }
                 _ => None,
             };
@@ -69,7 +69,7 @@ pub(super) async fn questions(
         .collect()
 }
 
-pub(super) async fn note_asked(connection: &mut SqliteConnection, asked: &[Asked], asking: Asking) -> Work<()> {
+pub(super) async fn record_queries(connection: &mut SqliteConnection, asked: &[Query], state: QueryState) -> Work<()> {
     for_values(
         connection,
         "INSERT INTO question (batch, n, step, tries, at, again, is_answered)",
@@ -93,20 +93,20 @@ pub(super) async fn note_asked(connection: &mut SqliteConnection, asked: &[Asked
         "INSERT INTO asking (sub_account, at, trouble) VALUES (?1, ?2, ?3)
          ON CONFLICT (sub_account) DO UPDATE SET at = excluded.at, trouble = excluded.trouble",
     )
-    .bind(asking.sub_account)
-    .bind(asking.at.millis())
-    .bind(asking.trouble)
+    .bind(state.sub_account)
+    .bind(state.at.millis())
+    .bind(state.trouble)
     .execute(connection)
     .await?;
     Ok(())
 }
 
-pub(super) async fn asking(connection: &mut SqliteConnection) -> Work<Vec<Asking>> {
+pub(super) async fn query_states(connection: &mut SqliteConnection) -> Work<Vec<QueryState>> {
     let rows =
         sqlx::query("SELECT sub_account, at, trouble FROM asking ORDER BY sub_account").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Asking {
+            Ok(QueryState {
                 sub_account: row.try_get("sub_account")?,
                 at: timestamp(row, "at")?,
                 trouble: row.try_get("trouble")?,

@@ -93,10 +93,10 @@ pub(super) const PAGE: &str = packed!(
 async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp) -> Work<Vec<Vec<Candidate>>> {
     let mut script = Script::default();
     for Look { queue, after, count } in looks {
-        let (turn, n) = after.map_or((i64::MIN, -1), |(turn, n)| (turn.millis(), i64::from(n)));
+        let (not_before, n) = after.map_or((i64::MIN, -1), |(at, n)| (at.millis(), i64::from(n)));
         let statement = script.statement(PAGE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
-        statement.bind(now.millis()).bind(turn).bind(n).bind(count);
+        statement.bind(now.millis()).bind(not_before).bind(n).bind(count);
     }
     let texts = script.texts(connection).await?;
     let page = |(look, text): (&Look, String)| {

@@ -100,7 +100,7 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
 pub(super) async fn release_by_provider(
     connection: &mut SqliteConnection,
     (lane, template, language): &(String, String, String),
-    said: Timestamp,
+    reported_at: Timestamp,
     now: Timestamp,
 ) -> Work<()> {
     let released = sqlx::query(
@@ -111,11 +111,11 @@ pub(super) async fn release_by_provider(
     .bind(template)
     .bind(language)
     .bind(HeldBy::Event as i64)
-    .bind(said.millis())
+    .bind(reported_at.millis())
     .execute(&mut *connection)
     .await?
     .rows_affected();
-    record_release(connection, lane, template, language, said).await?;
+    record_release(connection, lane, template, language, reported_at).await?;
     if released > 0 {
         let subject = Subject::held(lane, template, language);
         let origin = Origin::provider("it may be sent again");

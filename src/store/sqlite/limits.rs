@@ -12,7 +12,7 @@ use super::script::Script;
 use crate::domain::{BatchId, Money, StepIndex, Timestamp};
 use crate::events::{self, Event, EventKind, Origin};
 use crate::planner::Used;
-use crate::store::{Change, Claimed, Recall, StepHeldBy, StepHold, ToldBy};
+use crate::store::{Change, Claimed, Recall, ReportedBy, StepHeldBy, StepHold};
 
 /// Reads what batches with limits have used so far.
 pub(super) async fn used(connection: &mut SqliteConnection, of: BTreeSet<BatchId>) -> Work<Vec<(BatchId, Used)>> {
@@ -80,7 +80,7 @@ pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<St
 fn recall(row: &SqliteRow) -> Work<Option<Recall>> {
     let Some(since) = maybe_timestamp(row, "refused_since")? else { return Ok(None) };
     let until = timestamp(row, "refused_until")?;
-    Ok(Some(Recall { by: decoded(row, "told_by", ToldBy::from_code)?, code: small(row, "code")?, since, until }))
+    Ok(Some(Recall { by: decoded(row, "told_by", ReportedBy::from_code)?, code: small(row, "code")?, since, until }))
 }
 
 /// Holds a step. Returns the number of the decision, or `None` if the hold changes nothing:

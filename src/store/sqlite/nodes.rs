@@ -81,6 +81,10 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
             .execute(&mut *connection)
             .await?;
     }
+    record_lane_states(connection, beat.node, &beat.lanes).await
+}
+
+async fn record_lane_states(connection: &mut SqliteConnection, node: i64, lanes: &[LaneState]) -> Work<()> {
     for_values(
         connection,
         "INSERT INTO lane_state (node, lane, pace, portion, tier_spent, trouble, since, until, why, in_flight,
@@ -90,11 +94,11 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
              until = excluded.until, why = excluded.why, in_flight = excluded.in_flight, free_at = excluded.free_at,
              complaint = excluded.complaint, complained_at = excluded.complained_at",
         13,
-        &beat.lanes,
+        lanes,
         |query: Bound<'_>, state| {
             let standing = state.standing.as_ref();
             query
-                .bind(beat.node)
+                .bind(node)
                 .bind(state.lane.clone())
                 .bind(state.pace)
                 .bind(state.portion.sixteenths())

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::Work;
 use super::rows::{all_loaded, json_list, lines, maybe_timestamp, message_line, packed, small};
 use crate::domain::{BatchId, Count, Loaded, MessageKey, Queue, Timestamp};
-use crate::store::{Epoch, Turns};
+use crate::store::{Epoch, QueueTimes};
 
 pub(super) const LOAD: &str =
     packed!(message_line!(), "message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))");
@@ -123,22 +123,25 @@ pub(super) async fn queued_since(
 pub(super) const NEXT_DUE: &str = "SELECT value AS batch, (SELECT min(due) FROM message INDEXED BY message_due
      WHERE batch = value AND due IS NOT NULL AND state IN (0, 2)) AS due FROM json_each(?1)";
 
-pub(super) const TURNS: &str = "SELECT
+pub(super) const QUEUE_TIMES: &str = "SELECT
      (SELECT min(not_before) FROM message INDEXED BY message_queue
           WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0) AS first,
      (SELECT max(not_before) FROM message INDEXED BY message_queue
           WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0) AS last";
 
-pub(super) async fn turns(connection: &mut SqliteConnection, queues: Vec<Queue>) -> Work<BTreeMap<Queue, Turns>> {
-    let mut turns = BTreeMap::new();
+pub(super) async fn queue_times(
+    connection: &mut SqliteConnection,
+    queues: Vec<Queue>,
+) -> Work<BTreeMap<Queue, QueueTimes>> {
+    let mut times = BTreeMap::new();
     for queue in queues {
-        let query = sqlx::query(TURNS).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
+        let query = sqlx::query(QUEUE_TIMES).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
         let row = query.fetch_one(&mut *connection).await?;
         if let (Some(first), Some(last)) = (maybe_timestamp(&row, "first")?, maybe_timestamp(&row, "last")?) {
-            turns.insert(queue, Turns { first, last });
+            times.insert(queue, QueueTimes { first, last });
         }
     }
-    Ok(turns)
+    Ok(times)
 }
 
 pub(super) async fn next_due(

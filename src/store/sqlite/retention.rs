@@ -66,11 +66,11 @@ const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
 pub(super) async fn erase(
     connection: &mut SqliteConnection,
     recipient: Msisdn,
-    places: Vec<(AudienceId, u32)>,
+    rows: Vec<(AudienceId, u32)>,
     messages: Vec<MessageKey>,
     known: Vec<(BatchId, u32)>,
 ) -> Work<bool> {
-    let audiences: BTreeSet<u32> = places.iter().map(|(audience, _)| audience.0).collect();
+    let audiences: BTreeSet<u32> = rows.iter().map(|(audience, _)| audience.0).collect();
     let known: Vec<(u32, u32)> = known.iter().map(|(batch, messages)| (batch.0, *messages)).collect();
     let (audience_ids, known) = (json_of(&audiences, "audience.id")?, json_of(&known, "batch.id")?);
     let other = sqlx::query(OTHER_USE).bind(&audience_ids).bind(&known);
@@ -102,7 +102,7 @@ pub(super) async fn erase(
              WHERE id = ?1 AND json_type(summary, '$.fields') = 'array'";
         sqlx::query(remove_samples).bind(audience).execute(&mut *connection).await?;
     }
-    for (audience, n) in places {
+    for (audience, n) in rows {
         erase_recipient(connection, audience, n).await?;
     }
     for text in [

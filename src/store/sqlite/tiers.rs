@@ -200,7 +200,7 @@ pub(super) async fn slots(
     let mut slots = BTreeMap::<String, Vec<TierSlot>>::new();
     while let Some(row) = rows.try_next().await? {
         let slot = TierSlot {
-            person: msisdn(&row, "msisdn")?,
+            recipient: msisdn(&row, "msisdn")?,
             at: timestamp(&row, "at")?,
             before: maybe_timestamp(&row, "before")?,
         };

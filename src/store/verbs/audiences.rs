@@ -1,5 +1,3 @@
-//! Audiences. They are hidden while they are imported. Once published, they never change.
-
 use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
 use crate::store::{Audience, AudiencePart, NewAudience, Result, Whom};
 

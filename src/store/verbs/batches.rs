@@ -1,5 +1,3 @@
-//! Batches: from a launch to their end, with the holds on their steps.
-
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::{Amendment, Batch, Edition, Joined, Joining, NewBatch, PieceOfMessages, Result, StepHold};

@@ -1,5 +1,3 @@
-//! Opt-outs and opt-ins.
-
 use crate::domain::{BatchId, Loaded, Msisdn};
 use crate::store::{Cursor, OptIn, OptOut, OptOutRecord, Result};
 

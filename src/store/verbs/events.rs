@@ -1,5 +1,3 @@
-//! Decisions and events.
-
 use crate::domain::BatchId;
 use crate::events::Event;
 use crate::store::{Cursor, Result};

@@ -1,5 +1,3 @@
-//! Lanes, the holds on them and on templates, overrides of settings, and what the provider reports.
-
 use crate::domain::{Channel, OverridableSetting, Timestamp};
 use crate::events::Origin;
 use crate::store::{Hold, Lane, NotedBucket, Override, ProviderReport, Result};

@@ -1,11 +1,9 @@
-//! Messages with their timers and facts. These verbs only read.
-
 use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
 use crate::domain::{BatchId, Loaded, MessageKey, Msisdn, Queue, StepIndex, Timestamp};
-use crate::store::{Attempt, Copied, MessageFacts, Receipt, Result, Scope, Turns, Walk};
+use crate::store::{Attempt, Copied, MessageFacts, QueueTimes, Receipt, Result, Scope, Walk};
 
 /// Messages with their timers and facts. These verbs only read.
 #[async_trait::async_trait]
@@ -37,7 +35,7 @@ pub trait Messages: Send + Sync + std::fmt::Debug {
     /// Reads the next due time of each of these batches; omits batches in which no message is due.
     async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>>;
     /// Reads from when on the messages of each of these queues may be sent; omits empty queues.
-    async fn turns(&self, queues: Vec<Queue>) -> Result<BTreeMap<Queue, Turns>>;
+    async fn queue_times(&self, queues: Vec<Queue>) -> Result<BTreeMap<Queue, QueueTimes>>;
     /// Reads the attempts of each message, in the order of their steps.
     async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>>;
     /// Reads the receipts of a message, in order of arrival.

@@ -1,7 +1,5 @@
-//! Queries to the provider about attempts without receipts.
-
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
-use crate::store::{Asked, Asking, Question, ReportedStatus, Result};
+use crate::store::{Query, QueryState, Question, ReportedStatus, Result};
 
 /// Queries to the provider about attempts without receipts.
 #[async_trait::async_trait]
@@ -9,12 +7,12 @@ pub trait Queries: Send + Sync + std::fmt::Debug {
     /// Lists messages to ask the provider about, earliest due first.
     ///
     /// - They are due after `from` and by `until`, and are at one of `steps`.
-    /// - Exactly `heard` was reported about the attempt of their step.
+    /// - Exactly `reported` was reported about the attempt of their step.
     async fn silent(
         &self,
         batch: BatchId,
         steps: Vec<StepIndex>,
-        heard: ReportedStatus,
+        reported: ReportedStatus,
         from: Timestamp,
         until: Timestamp,
         limit: u32,
@@ -22,7 +20,7 @@ pub trait Queries: Send + Sync + std::fmt::Debug {
     /// Reads the umids by which the provider can be asked about attempts, and earlier questions, in the order of `about`.
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>>;
     /// Records questions to the provider, and whether it answers.
-    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()>;
+    async fn record_queries(&self, asked: Vec<Query>, state: QueryState) -> Result<()>;
     /// Reads whether the provider answers, for every subaccount that was ever asked.
-    async fn asking(&self) -> Result<Vec<Asking>>;
+    async fn query_states(&self) -> Result<Vec<QueryState>>;
 }

@@ -1,5 +1,3 @@
-//! Messages from recipients, and the windows that they open.
-
 use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
 use crate::store::{Cursor, Inbound, InboundOf, Result, Sender};
 

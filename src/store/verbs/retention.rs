@@ -20,7 +20,7 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     async fn forget_texts(&self, before: Timestamp) -> Result<()>;
     /// Erases a recipient: the number, and everything that leads to it.
     ///
-    /// - Erases it at these places of audiences, in these messages, and in all that the recipient wrote.
+    /// - Erases it at these rows of audiences, in these messages, and in all that the recipient wrote.
     /// - The opt-out stays.
     /// - Changes nothing and returns `false` if one of the messages has no outcome.
     /// - The same applies if a batch that is not `known` uses one of the audiences.
@@ -29,7 +29,7 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     async fn erase(
         &self,
         recipient: Msisdn,
-        places: Vec<(AudienceId, u32)>,
+        rows: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,
     ) -> Result<bool>;

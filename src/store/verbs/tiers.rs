@@ -1,5 +1,3 @@
-//! The slots that recipients take in the tiers of portfolios.
-
 use std::collections::BTreeMap;
 
 use crate::domain::{LaneId, MessageKey, Msisdn, Timestamp};

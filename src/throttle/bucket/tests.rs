@@ -77,7 +77,7 @@ fn a_dropped_reservation_keeps_its_tokens_after_a_change_of_rate() {
     clock.advance(Span::from_secs(2));
     let reserved: Vec<_> = (0..5).map(|_| pace.reserve(ONE, Portion::WHOLE).unwrap()).collect();
     assert!(pace.reserve(ONE, Portion::WHOLE).is_err(), "the account has five");
-    pace.turn("1000/s".parse().unwrap(), NonZeroU32::new(10).unwrap());
+    pace.set_rate("1000/s".parse().unwrap(), NonZeroU32::new(10).unwrap());
     drop(reserved);
     assert!([9, 10].contains(&available(&bucket)) && available(&account) == 5);
     assert_eq!((0..9).filter_map(|_| pace.reserve(ONE, Portion::WHOLE).ok()).map(Reserved::spend).count(), 5);
@@ -156,12 +156,12 @@ fn a_change_of_rate_adds_no_token_and_loses_none() {
     assert_eq!(available(&bucket), 6);
     // At any rate, there and back.
     for (rate, burst) in [("1000/s", 50), ("1/min", 20), ("3/s", 10)] {
-        bucket.turn(rate.parse().unwrap(), n(burst));
+        bucket.set_rate(rate.parse().unwrap(), n(burst));
         assert!([5, 6].contains(&available(&bucket)), "{rate} has {}", available(&bucket));
     }
-    bucket.turn("10/s".parse().unwrap(), n(2));
+    bucket.set_rate("10/s".parse().unwrap(), n(2));
     assert_eq!(taken(&bucket), 2, "tokens beyond the burst are lost");
-    bucket.turn("10/s".parse().unwrap(), n(10));
+    bucket.set_rate("10/s".parse().unwrap(), n(10));
     assert_eq!(available(&bucket), 0, "and do not return");
     clock.advance(Span::from_secs(1));
     assert!([9, 10].contains(&available(&bucket)));
@@ -173,7 +173,7 @@ fn owed_tokens_stay_owed_after_a_change_of_rate() {
     clock.advance(Span::from_secs(1));
     // One message passes, which owes eight tokens.
     bucket.take(ONE, Portion::of_sixteenths(2).unwrap()).unwrap();
-    bucket.turn("20/s".parse().unwrap(), ONE);
+    bucket.set_rate("20/s".parse().unwrap(), ONE);
     clock.advance(Span::from_millis(390));
     assert_eq!(available(&bucket), 0);
     clock.advance(Span::from_millis(11));

@@ -113,9 +113,9 @@ fn silence_decides_nothing_while_receipts_are_rejected() {
 fn an_authentic_webhook_ends_a_doubt_unless_others_are_still_rejected() {
     let gaps = at_two_addresses(second(0));
     gaps.turned_away(LANE, second(100));
-    gaps.heard(&[], second(101));
+    gaps.webhook_arrived(&[], second(101));
     gaps.turned_away(LANE, second(102));
-    gaps.heard(&[], second(104));
+    gaps.webhook_arrived(&[], second(104));
     assert_eq!(
         gaps.first_doubt(second(111)),
         Some(DoubtState::Since(second(100), DoubtCause::SecretMismatch)),
@@ -131,21 +131,21 @@ fn an_authentic_webhook_ends_a_doubt_unless_others_are_still_rejected() {
 #[test]
 fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
     let gaps = at_two_addresses(second(0));
-    gaps.heard(&[], second(100));
-    gaps.unheard(0, second(110), second(160));
-    gaps.unheard(0, second(112), second(161));
-    gaps.unheard(0, second(130), second(162));
+    gaps.webhook_arrived(&[], second(100));
+    gaps.webhook_missing(0, second(110), second(160));
+    gaps.webhook_missing(0, second(112), second(161));
+    gaps.webhook_missing(0, second(130), second(162));
     assert_eq!(gaps.first_doubt(second(163)), None, "one is young enough to be repeated");
-    for said in [110, 111, 112] {
+    for reported in [110, 111, 112] {
         assert_eq!(gaps.first_doubt(second(164)), None);
-        gaps.unheard(0, second(said), second(164));
+        gaps.webhook_missing(0, second(reported), second(164));
     }
     assert_eq!(gaps.first_doubt(second(165)), Some(DoubtState::Since(second(100), DoubtCause::NoWebhooks)));
     assert!(matches!(gaps.plain(second(50), second(120), second(165)), Silence::Held { .. }));
-    gaps.heard(&[], second(170));
+    gaps.webhook_arrived(&[], second(170));
     assert!(matches!(gaps.first_doubt(second(175)), Some(DoubtState::EndedDoubt(gap, _)) if gap.until == second(170)));
-    for said in [110, 111, 112] {
-        gaps.unheard(0, second(said), second(180));
+    for reported in [110, 111, 112] {
+        gaps.webhook_missing(0, second(reported), second(180));
     }
     assert_eq!(gaps.first_doubt(second(180)), None, "webhooks come, and some were lost");
 }
@@ -242,8 +242,8 @@ fn thirty(accepted: Timestamp) -> Vec<Due> {
 #[test]
 fn a_new_status_in_an_inquiry_begins_a_doubt_at_once() {
     let gaps = at_two_addresses(second(0));
-    gaps.heard(&["acme".to_owned()], second(99));
-    gaps.heard(&["beta".to_owned()], second(110));
+    gaps.webhook_arrived(&["acme".to_owned()], second(99));
+    gaps.webhook_arrived(&["beta".to_owned()], second(110));
     let due = thirty(second(100));
     assert_eq!(gaps.hold_for_inquiry(1, &due, second(120)), None, "its webhooks arrive");
     assert!(matches!(gaps.hold_for_inquiry(0, &due, second(120)), Some(Silence::Held { .. })));
@@ -255,17 +255,17 @@ fn a_new_status_in_an_inquiry_begins_a_doubt_at_once() {
 
 #[test]
 fn a_status_that_a_webhook_is_about_to_report_begins_no_doubt() {
-    for heard in [118, 121] {
+    for arrived in [118, 121] {
         let gaps = at_two_addresses(second(0));
         assert!(gaps.hold_for_inquiry(0, &thirty(second(100)), second(117)).is_some());
-        gaps.heard(&["acme".to_owned()], second(heard));
+        gaps.webhook_arrived(&["acme".to_owned()], second(arrived));
         while let Some((about, _)) = gaps.inquiry(0) {
             gaps.record_inquiry(0, about, Some(second(120)), second(122));
         }
-        assert_eq!(gaps.first_doubt(second(122)), None, "{heard}");
-        assert_eq!(gaps.hold_for_inquiry(0, &thirty(second(heard)), second(122)), None, "{heard}");
+        assert_eq!(gaps.first_doubt(second(122)), None, "{arrived}");
+        assert_eq!(gaps.hold_for_inquiry(0, &thirty(second(arrived)), second(122)), None, "{arrived}");
         // It proves nothing about the webhooks since.
-        assert!(gaps.hold_for_inquiry(0, &thirty(second(heard + 1)), second(123)).is_some(), "{heard}");
+        assert!(gaps.hold_for_inquiry(0, &thirty(second(arrived + 1)), second(123)).is_some(), "{arrived}");
     }
 }
 

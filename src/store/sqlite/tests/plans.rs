@@ -47,7 +47,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
             ],
         ),
         (reads::NEXT_DUE, &["SEARCH message USING", "message_due"]),
-        (reads::TURNS, &["message_queue (lane=? AND batch=? AND step=?)"]),
+        (reads::QUEUE_TIMES, &["message_queue (lane=? AND batch=? AND step=?)"]),
         (reads::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (
             audiences::IN_PIECE_BY_NUMBER,

@@ -94,6 +94,9 @@ async fn a_database_of_the_first_version_opens_with_everything_in_it() {
     assert!(walk.frame.plan_is_whole && all.len() == 6, "{:?}", walk.frame);
     assert_eq!(all.iter().map(|facts| facts.attempts.len()).sum::<usize>(), 3);
     assert_eq!(all.iter().map(|facts| facts.receipts.len()).sum::<usize>(), 1);
+    // That version did not count which messages entered a step.
+    let tallies = store.tallies(batch.id).await.unwrap();
+    assert_eq!((tallies.messages(), tallies.follows_messages()), (6, false));
     assert_eq!(store.spent(batch.id).await.unwrap()[0].0, StepIndex::FIRST);
     assert_eq!((store.holds().await.unwrap().len(), store.step_holds().await.unwrap().len()), (1, 1));
     assert_eq!(store.overrides().await.unwrap().len(), 1);

@@ -21,9 +21,9 @@ impl Batches for Sqlite {
     }
 
     async fn join(&self, joining: Joining) -> Result<Joined> {
-        let places = JoinedQueues::of(&joining);
+        let queues = JoinedQueues::of(&joining);
         let joined = self.write("add messages to an open batch", move |c| Box::pin(joining::join(c, joining))).await?;
-        self.signals.send(&places.signals_in(joined.batch));
+        self.signals.send(&queues.signals_in(joined.batch));
         Ok(joined)
     }
 

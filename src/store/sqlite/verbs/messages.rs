@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::super::{Sqlite, facts, reads, receipts, walk};
 use crate::domain::{BatchId, Loaded, MessageKey, Msisdn, Queue, StepIndex, Timestamp};
-use crate::store::{Along, Attempt, Copied, MessageFacts, Messages, Receipt, Result, Scope, Turns, Walk};
+use crate::store::{Along, Attempt, Copied, MessageFacts, Messages, QueueTimes, Receipt, Result, Scope, Walk};
 
 #[async_trait::async_trait]
 impl Messages for Sqlite {
@@ -30,8 +30,8 @@ impl Messages for Sqlite {
         self.read("read the next due times", move |c| Box::pin(reads::next_due(c, batches))).await
     }
 
-    async fn turns(&self, queues: Vec<Queue>) -> Result<BTreeMap<Queue, Turns>> {
-        self.read("read the times of queues", move |c| Box::pin(reads::turns(c, queues))).await
+    async fn queue_times(&self, queues: Vec<Queue>) -> Result<BTreeMap<Queue, QueueTimes>> {
+        self.read("read the times of queues", move |c| Box::pin(reads::queue_times(c, queues))).await
     }
 
     async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>> {

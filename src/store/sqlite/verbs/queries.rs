@@ -2,7 +2,7 @@
 
 use super::super::{Sqlite, asking};
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
-use crate::store::{Asked, Asking, Queries, Question, ReportedStatus, Result};
+use crate::store::{Queries, Query, QueryState, Question, ReportedStatus, Result};
 
 #[async_trait::async_trait]
 impl Queries for Sqlite {
@@ -10,13 +10,13 @@ impl Queries for Sqlite {
         &self,
         batch: BatchId,
         steps: Vec<StepIndex>,
-        heard: ReportedStatus,
+        reported: ReportedStatus,
         from: Timestamp,
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Loaded>> {
         self.read("read messages without receipts", move |c| {
-            Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit))
+            Box::pin(asking::silent(c, batch, steps, reported, (from, until), limit))
         })
         .await
     }
@@ -26,14 +26,14 @@ impl Queries for Sqlite {
             .await
     }
 
-    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()> {
+    async fn record_queries(&self, asked: Vec<Query>, state: QueryState) -> Result<()> {
         self.write("record what was asked", move |c| {
-            Box::pin(async move { asking::note_asked(c, &asked, asking).await })
+            Box::pin(async move { asking::record_queries(c, &asked, state).await })
         })
         .await
     }
 
-    async fn asking(&self) -> Result<Vec<Asking>> {
-        self.read("read the state of asking the provider", move |c| Box::pin(asking::asking(c))).await
+    async fn query_states(&self) -> Result<Vec<QueryState>> {
+        self.read("read the state of asking the provider", move |c| Box::pin(asking::query_states(c))).await
     }
 }

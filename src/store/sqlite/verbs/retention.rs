@@ -29,12 +29,11 @@ impl Retention for Sqlite {
     async fn erase(
         &self,
         recipient: Msisdn,
-        places: Vec<(AudienceId, u32)>,
+        rows: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,
     ) -> Result<bool> {
-        self.write("erase a recipient", move |c| Box::pin(retention::erase(c, recipient, places, messages, known)))
-            .await
+        self.write("erase a recipient", move |c| Box::pin(retention::erase(c, recipient, rows, messages, known))).await
     }
 
     async fn compact(&self) -> Result<()> {

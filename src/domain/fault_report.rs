@@ -25,11 +25,11 @@ mod tests {
 
     #[test]
     fn a_lasting_fault_is_reported_once_and_so_is_its_end() {
-        let told = FaultReport::default();
+        let report = FaultReport::default();
         assert_eq!(
-            [told.ends(), told.begins(), told.begins(), told.ends(), told.ends()],
+            [report.ends(), report.begins(), report.begins(), report.ends(), report.ends()],
             [false, true, false, true, false]
         );
-        assert!(told.begins(), "a new fault is reported again");
+        assert!(report.begins(), "a new fault is reported again");
     }
 }

@@ -1,0 +1,133 @@
+//! Lays out a campaign: writes its messages in pieces under a hidden state, and publishes them at once.
+
+use std::collections::BTreeSet;
+
+use super::beginnings::Beginnings;
+use super::launch::{LaunchError, Launched, Launcher, Prepared};
+use super::recipients::{Part, Recipients};
+use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, Tag, Timestamp};
+use crate::engine;
+use crate::store::{Lane, NewBatch, Over, PieceOfMessages, Start};
+
+/// Messages written in one transaction: about 20 ms of writing.
+const PIECE: u32 = 5_000;
+
+impl Launcher<'_> {
+    pub(super) async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
+        let now = self.clock.now();
+        let Prepared { recipients, plan, schedule, beginnings, .. } = prepared;
+        let starts_at = Some(beginnings.first).filter(|at| *at > now);
+        let name = match prepared.name.take() {
+            Some(name) => name,
+            // Several campaigns may be launched in one second.
+            None => self.unused_name(&generated_name(&recipients.label, now)).await?,
+        };
+        let lanes = self.store.lanes(plan.lanes()).await?;
+        let tag = Tag::from_random(self.chance.bits());
+        let new = NewBatch {
+            tag,
+            plan: plan.clone(),
+            name: Some(name.clone()),
+            audience: recipients.label.clone(),
+            audience_ids: recipients.audiences.iter().map(|part| part.id).collect(),
+            starts_at: starts_at.or(schedule.at),
+            open_until: None,
+            now,
+        };
+        let batch = self.store.begin_batch(new).await?;
+        let begins = |country| beginnings.in_country(country).max(now);
+        let messages = self.write_all_messages(batch, plan, recipients, &lanes, (beginnings, &begins)).await?;
+        // Its start time may have come meanwhile.
+        let published = self.clock.now();
+        let starts_at = starts_at.filter(|at| *at > published);
+        let state = match starts_at {
+            _ if prepared.is_draft => BatchState::Draft,
+            Some(_) => BatchState::Scheduled,
+            None => BatchState::Running,
+        };
+        self.store.publish_batch(batch, state, self.by.clone(), published).await?;
+        let (rejected, across, opted_out) = (recipients.rejected(), recipients.across, recipients.opted_out);
+        let (id, zone) = (CampaignId { batch, tag }, plan.time_zone);
+        Ok(Launched { id, batch, name, state, messages, rejected, opted_out, across, starts_at, zone })
+    }
+
+    async fn write_all_messages(
+        &self,
+        batch: BatchId,
+        plan: &Plan,
+        recipients: &Recipients,
+        lanes: &[Lane],
+        (beginnings, at): (&Beginnings, &(dyn Fn(Option<Country>) -> Timestamp + Sync)),
+    ) -> Result<u32, LaunchError> {
+        let (start, elsewhere) = starts(plan, lanes, beginnings.countries(), at)?;
+        let all = recipients.audiences.iter().map(|part| part.recipients).sum();
+        let over = plan.over.map(|span| Over { span, messages: all });
+        let (mut base, mut messages) = (0, 0);
+        for part in &recipients.audiences {
+            let mut from = 0;
+            while from < part.recipients {
+                let until = from.saturating_add(PIECE).min(part.recipients);
+                let piece = PieceOfMessages {
+                    batch,
+                    audience: part.id,
+                    from,
+                    until,
+                    base,
+                    over,
+                    start: start.clone(),
+                    elsewhere: elsewhere.clone(),
+                    excluded: self.excluded(recipients, part, from).await?,
+                    left_out: part.left_out_between(from, until).to_vec(),
+                    now: self.clock.now(),
+                };
+                messages += self.store.write_messages(piece).await?;
+                from = until;
+            }
+            base += part.recipients;
+        }
+        Ok(messages)
+    }
+
+    /// The excluded recipients of one piece, by their positions. Each transaction gets only those of its own piece,
+    /// however long the exclusion list is.
+    async fn excluded(&self, recipients: &Recipients, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
+        if recipients.excluded.numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let numbers = self.store.numbers(part.id, from, PIECE).await?;
+        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| recipients.excluded.numbers.contains(msisdn));
+        Ok(excluded.map(|(n, _)| n).collect())
+    }
+}
+
+/// How the messages of a plan begin: the default, and the countries that begin differently.
+pub(super) fn starts(
+    plan: &Plan,
+    lanes: &[Lane],
+    countries: impl Iterator<Item = Country>,
+    at: &(dyn Fn(Option<Country>) -> Timestamp + Sync),
+) -> Result<(Start, Vec<(Country, Start)>), LaunchError> {
+    let begins = |country| {
+        let present = engine::begin(plan, plan.marks_at_first(country), at(country));
+        let pool = &plan.step(present.step).ok_or(LaunchError::NoLane)?.lanes;
+        let id = |position: usize| {
+            let name = pool.members().get(position).map(|member| &member.lane);
+            lanes.iter().find(|lane| Some(&lane.name) == name).map(|lane| lane.id).ok_or(LaunchError::NoLane)
+        };
+        let lanes = pool.lane_indexes(country).into_iter().map(id).collect::<Result<_, LaunchError>>()?;
+        Ok::<_, LaunchError>(Start::of(&present, lanes))
+    };
+    let start = begins(None)?;
+    let mut elsewhere = Vec::new();
+    let countries: BTreeSet<Country> = plan.named_countries().into_iter().chain(countries).collect();
+    for country in countries {
+        elsewhere.extend(Some((country, begins(Some(country))?)).filter(|(_, other)| *other != start));
+    }
+    Ok((start, elsewhere))
+}
+
+fn generated_name(audience: &str, now: Timestamp) -> String {
+    let text = now.rfc3339();
+    let (date, time) = text.split_once('T').unwrap_or((&text, ""));
+    format!("{audience} {date} {}", time.get(..8).unwrap_or(time))
+}

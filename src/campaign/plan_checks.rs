@@ -1,0 +1,97 @@
+//! Checks that need the whole plan: its recipients, its prices, its forecast, and whether it may wait as a draft.
+
+use std::collections::BTreeMap;
+
+use super::file::Draft;
+use super::lint::{Lint, Warning, named};
+use super::recipients::Recipients;
+use crate::config::Problem;
+use crate::domain::{Countries, Country, Plan, Step, StepIndex, grouped};
+use crate::forecast::{Forecast, Shares, Stop};
+
+/// Warns about first messages that expire at the campaign's end.
+pub(super) fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
+    let late = forecast.left_behind.iter().find(|left| left.by == Stop::End)?;
+    let because = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
+    let sentence = format!(
+        "{} of {} first messages will not be sent by `end` as things stand, and expire then{}; write a later `end`",
+        grouped(late.messages),
+        grouped(recipients),
+        because.unwrap_or_default()
+    );
+    Some(Warning { code: Lint::EndTooSoon, step: None, sentence })
+}
+
+/// The key of a plan that a draft cannot have. `leave_within` and `over` fix times when the messages are written, and a
+/// draft starts at an unknown time after that.
+///
+/// With a start time, `over` counts from it. `leave_within` stays refused: a draft that is started later than that would
+/// fall back at once.
+pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
+    let has_start = plan.at.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some());
+    if plan.over.is_some() && !has_start {
+        let sentence =
+            "counts from the start, but the start of a draft is unknown; add a start time (`at`), or remove it";
+        return Some(Problem::new(None, "over", sentence));
+    }
+    let sentence = "counts from the launch, but the start of a draft is unknown; remove it, or launch with a start \
+                    time (--at) instead of a draft";
+    let short = plan.indexed_steps().find(|(_, step)| step.leave_within.is_some())?;
+    Some(Problem::new(Some(short.0), "leave_within", sentence))
+}
+
+/// Refuses a route that applies to none of the recipients, because it would send nothing.
+pub(super) fn has_recipients<T>(
+    draft: &Draft,
+    recipients: &Recipients,
+    (plan, warnings): (Plan, T),
+) -> Result<(Plan, T), Vec<Problem>> {
+    let without_step = Shares::of(&plan, &recipients.countries).without_step;
+    if recipients.recipients == 0 || without_step.values().sum::<u64>() < recipients.recipients {
+        return Ok((plan, warnings));
+    }
+    let from = named(&without_step).join(", ");
+    if let Some(allowed) = &draft.allow_countries
+        && without_step.keys().all(|country| !allowed.contains(country))
+    {
+        let sentence = format!(
+            "names none of the recipients' countries, so nothing would be sent; they are from: \
+                                {from}"
+        );
+        return Err(vec![Problem::new(None, "allow_countries", sentence)]);
+    }
+    let problem = |(index, step): (StepIndex, &Step)| {
+        let key = if matches!(step.countries, Countries::AllBut(_)) { "skip_when" } else { "only" };
+        let sentence = format!(
+            "applies to none of the recipients, and neither does any other step, so nothing would be sent; they are \
+             from: {from}"
+        );
+        Problem::new(Some(index), key, sentence)
+    };
+    Err(plan.indexed_steps().map(problem).collect())
+}
+
+/// Checks that every message under a budget has a price.
+pub(super) fn priced(countries: &BTreeMap<Country, u64>, plan: &Plan) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    for (index, step) in plan.indexed_steps() {
+        if plan.limits.budget.is_none() && step.limits.budget.is_none() {
+            continue;
+        }
+        let unpriced: BTreeMap<Country, u64> = countries
+            .iter()
+            .filter(|(country, _)| step.countries.contain(Some(**country)) && step.prices.of(**country).is_none())
+            .map(|(country, recipients)| (*country, *recipients))
+            .collect();
+        if !unpriced.is_empty() {
+            let sentence = format!(
+                "the price list has no price for {} in: {}; add a line for each, or one without a country for all \
+                 others",
+                step.channel,
+                named(&unpriced).join(", ")
+            );
+            problems.push(Problem::new(Some(index), "budget", sentence));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}

@@ -1,0 +1,194 @@
+//! Decides about the receipts of a group: passes each to the engine, in their order, and collects what follows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry as Slot;
+
+use super::applier::Applier;
+use super::incoming::Incoming;
+use super::naming::Naming;
+use super::outcome::{Outcome, advance_by, slot_change};
+use super::tries::{Tries, Try};
+use super::working::Working;
+use crate::book::{Book, Entry};
+use crate::clock::Chance;
+use crate::domain::{BatchId, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp};
+use crate::engine::{self, Made, Ruling};
+use crate::store::{self, Alias, Change, Found, OptOut, Receipt, StrayKind};
+use crate::wire::codes;
+
+/// Backoff before a step with a temporary failure is retried. It grows, so days of failures are a few hundred tries.
+const SHORTEST_REST: Span = Span::from_secs(2);
+const LONGEST_REST: Span = Span::from_secs(1_800);
+
+impl Applier {
+    pub(super) async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> store::Result<Outcome> {
+        let mut group = Group {
+            book: &self.book,
+            chance: &self.chance,
+            naming: &self.naming,
+            naming_lanes: self.naming.known(self.store.as_ref()).await?,
+            tries: Tries::read(self.store.as_ref(), receipts.iter().zip(found)).await?,
+            working: HashMap::with_capacity(receipts.len()),
+            latest: None,
+            outcome: Outcome::default(),
+            now: self.clock.now(),
+        };
+        for (incoming, found) in receipts.iter().zip(found) {
+            match found {
+                Some(found) if found.message.msisdn == Msisdn::ERASED => group.add_erased(incoming),
+                Some(found) => group.add(incoming, found).await?,
+                None if incoming.is_reply() => {}
+                None => group.outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt)),
+            }
+        }
+        Ok(group.end())
+    }
+}
+
+/// The decisions about a group so far.
+struct Group<'a> {
+    book: &'a Book,
+    chance: &'a Chance,
+    naming: &'a Naming,
+    /// The lanes whose receipts are known to carry our ids.
+    naming_lanes: Arc<BTreeSet<String>>,
+    tries: Tries<'a>,
+    working: HashMap<MessageKey, Working>,
+    /// The batch of the latest message. Most receipts of a group belong to one batch.
+    latest: Option<Arc<Entry>>,
+    outcome: Outcome,
+    now: Timestamp,
+}
+
+impl Group<'_> {
+    /// Adds a receipt whose recipient was erased. Only an opt-out is still stored.
+    fn add_erased(&mut self, incoming: &Incoming) {
+        let msisdn = incoming.msisdn.filter(|_| incoming.is_opt_out());
+        self.outcome.opt_outs.extend(msisdn.map(|msisdn| opted_out(incoming, msisdn, self.now)));
+    }
+
+    async fn add(&mut self, incoming: &Incoming, found: &Found) -> store::Result<()> {
+        let Self { book, chance, naming, naming_lanes, tries, working, latest, outcome, now } = self;
+        let key = found.message.key;
+        let message = match working.entry(key) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => {
+                let Some(entry) = entry_of(book, latest, key.batch).await? else { return Ok(()) };
+                let case = entry.case(&found.message);
+                slot.insert(Working { entry, case, umid: None, is_first_submitted: false })
+            }
+        };
+        let on_channel = message.entry.plan.step(found.step).map(|step| step.channel);
+        if incoming.channel.is_some() && incoming.channel != on_channel {
+            // The provider reports a channel that the step does not use: stored, but it is no success of the step.
+            outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
+            return Ok(());
+        }
+        if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
+            outcome.aliases.push(Alias { channel, called, msisdn: message.case.message.msisdn });
+        }
+        outcome.naming.extend(naming.lane_to_add(naming_lanes, incoming, found, message));
+        let of_try = tries.try_of(incoming, found, &message.case.now).await?;
+        if incoming.is_opt_out() {
+            // The opt-out counts whatever the receipt means for this message.
+            outcome.opt_outs.push(opted_out(incoming, message.case.message.msisdn, *now));
+        }
+        let (number, learns) = match of_try {
+            Try::Any => (None, false),
+            Try::Of { number, learns, .. } => (Some(number), learns),
+            Try::Unrecorded => {
+                outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt));
+                return Ok(());
+            }
+        };
+        let report = report(incoming, message, found.step, chance, *now);
+        if report.is_some_and(|report| is_superseded(of_try, report, message, found.step)) {
+            let ruling = message.case.rule(Made::Superseded);
+            outcome.receipts.push(receipt(incoming, found, (number, learns), ruling));
+            return Ok(());
+        }
+        if found.step == message.case.message.present.step {
+            message.umid = message.umid.take().or_else(|| incoming.umid.clone());
+            if message.is_claimed_for_retry() && !message.is_first_submitted {
+                message.is_first_submitted = tries.show_none_submitted(key, found.step).await?;
+            }
+        }
+        let lived = message.case.now.marks.may_live(found.step);
+        let ruling = match report {
+            Some(report) => advance_by(message, incoming, found, report, *now, outcome),
+            None => message.case.rule(Made::Nothing),
+        };
+        outcome.receipts.push(receipt(incoming, found, (number, learns), ruling));
+        outcome.slots.extend(slot_change(message, found, number, lived));
+        Ok(())
+    }
+
+    /// Ends the group: what has to be written, with the changes of its messages.
+    fn end(self) -> Outcome {
+        let Self { working, mut outcome, now, .. } = self;
+        let moved = working.into_values().filter(|message| message.case.has_moved());
+        let changes = moved.map(|message| {
+            // Before the commit: at worst the message returns to its queue and is claimed again.
+            if message.has_pending_claim() {
+                message.entry.recall(message.case.message.key, message.case.message.present.step);
+            }
+            Change { fact: message.overtaken_fact(now), ..message.entry.change(message.case) }
+        });
+        outcome.changes = changes.collect();
+        outcome
+    }
+}
+
+/// The entry of a batch; `latest` is the one that was read last.
+async fn entry_of(book: &Book, latest: &mut Option<Arc<Entry>>, batch: BatchId) -> store::Result<Option<Arc<Entry>>> {
+    if let Some(entry) = latest.as_ref().filter(|entry| entry.id == batch) {
+        return Ok(Some(Arc::clone(entry)));
+    }
+    let Some(entry) = book.get(batch).await? else { return Ok(None) };
+    Ok(Some(Arc::clone(latest.insert(entry))))
+}
+
+/// Whether a report is about an earlier try and no longer counts.
+fn is_superseded(of_try: Try, report: engine::Report, message: &Working, step: StepIndex) -> bool {
+    let Try::Of { number, latest, .. } = of_try else { return false };
+    let success = message.entry.plan.step(step).map_or(Status::Delivered, |step| step.success);
+    !engine::counts(&message.case.now, step, [number, latest], report, success)
+}
+
+/// What a receipt reports to the engine, if anything.
+fn report(
+    incoming: &Incoming,
+    message: &Working,
+    step: StepIndex,
+    chance: &Chance,
+    now: Timestamp,
+) -> Option<engine::Report> {
+    let Some(failure) = incoming.failure() else { return incoming.report.status().map(engine::Report::Reached) };
+    let rules = message.entry.plan.step(step);
+    let fault = rules.map_or(failure.fault, |rules| codes::fault_in(rules, failure.fault, failure.subject));
+    let again = now + chance.back_off(SHORTEST_REST, message.case.now.tries.into(), LONGEST_REST);
+    Some(engine::Report::Failed { fault, again })
+}
+
+fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {
+    let source = format!("receipt with code {}", incoming.code);
+    OptOut { msisdn, since: now, from: OptOutSource::Provider, source }
+}
+
+fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bool), ruling: Ruling) -> Receipt {
+    Receipt {
+        key: found.message.key,
+        step: found.step,
+        stamp: incoming.stamp,
+        state: incoming.state.clone(),
+        detail: incoming.detail.clone(),
+        code: incoming.code,
+        received: incoming.counts_from,
+        tries,
+        umid: incoming.umid.clone().filter(|_| learns),
+        ruling,
+    }
+}
