@@ -6,7 +6,7 @@ use super::evidence::{Evidence, by_content, by_name};
 use super::number::{self, Home, Number};
 use super::outputs::AFTER;
 use super::read::Reading;
-use super::{Reason, names};
+use super::{ColumnMeaning, Reason, names};
 use crate::domain::{Meaning, column_key};
 
 /// The columns of a file, in its order, and which of them the import itself uses.
@@ -300,10 +300,10 @@ impl Columns {
         Ok(number)
     }
 
-    /// The name of a column for the import and for templates, if its meaning is known.
-    pub(super) fn meaning(&self, index: usize) -> Option<&'static str> {
+    /// What a column is for the import and for templates, if that is known.
+    pub(super) fn meaning(&self, index: usize) -> Option<ColumnMeaning> {
         if index == self.number {
-            return Some("number");
+            return Some(ColumnMeaning::Number);
         }
         let meaning = match () {
             () if self.country == Some(index) => Some(Meaning::Country),
@@ -313,7 +313,7 @@ impl Columns {
                 by_name.filter(|meaning| matches!(meaning, Meaning::FirstName | Meaning::LastName))
             }
         };
-        meaning.map(Meaning::name)
+        meaning.map(ColumnMeaning::Named)
     }
 
     /// The names that are neither in the header nor mapped; `None` if there are none, or no header.

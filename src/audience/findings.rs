@@ -1,5 +1,7 @@
 //! Collects findings over all rows, which become notes of the summary.
 
+use encoding_rs::Encoding;
+
 use super::Note;
 use super::note::RowCount;
 use super::number::{CellExtras, Number};
@@ -61,7 +63,7 @@ impl Findings {
     }
 
     /// The notes for everything that was found.
-    pub(super) fn notes(&self, encoding: Option<&'static str>) -> impl Iterator<Item = Note> {
+    pub(super) fn notes(&self, encoding: Option<&'static Encoding>) -> impl Iterator<Item = Note> {
         let damaged = encoding.map(|encoding| Note::Damaged { characters: self.damaged, encoding });
         let of = |rows: RowCount, note: fn(RowCount) -> Note| (rows.number > 0).then(|| note(rows));
         [

@@ -8,10 +8,13 @@ use tokio::sync::mpsc;
 use super::align::Alignment;
 use super::open::display_path;
 use super::survey::Survey;
-use super::{Columns, Error, Halt, Options, Progress, Reject, Sink, SourceFilter, Summary, read, read_numbers};
+use super::{
+    Columns, Error, Halt, ImportRecord, Options, Progress, Reject, Sink, SourceFilter, Summary, UnreadableRecord, read,
+    read_numbers,
+};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Msisdn, Recipient};
-use crate::store::{self, Audience, AudiencePart, Audiences, KnownAs, NewAudience};
+use crate::store::{self, Audience, Audiences, KnownAs, NewAudience};
 
 /// Where recipients come from.
 #[derive(Debug, Clone)]
@@ -75,6 +78,8 @@ pub enum ImportError {
     Read(#[from] Error),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error(transparent)]
+    Record(#[from] UnreadableRecord),
     #[error("{source_name} has more than {max} recipients; split it")]
     TooMany { source_name: String, max: u32 },
     #[error("{source_name} has no rows after its header, so nothing was stored; check the file")]
@@ -129,7 +134,7 @@ pub async fn import(
             if !options.keep_duplicates {
                 record_existing(store, audience, &filter).await?;
             }
-            let number = number_column(audience);
+            let number = number_column(audience)?;
             options.number.clone_from(&number);
             Some(Alignment::new(&audience.columns, number.as_deref()))
         }
@@ -181,15 +186,10 @@ pub async fn import(
     published
 }
 
-/// The import summary of an audience part, as JSON.
-pub fn understood(part: &AudiencePart) -> serde_json::Value {
-    let parsed = part.summary.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
-    parsed.and_then(|mut value| value.get_mut("summary").map(serde_json::Value::take)).unwrap_or_default()
-}
-
-/// The column that an audience's numbers came from.
-fn number_column(audience: &Audience) -> Option<String> {
-    understood(audience.parts.first()?)["number_column"].as_str().map(str::to_owned)
+/// The column that an audience's numbers came from; `None` if that is not recorded.
+fn number_column(audience: &Audience) -> Result<Option<String>, UnreadableRecord> {
+    let Some(first) = audience.parts.first() else { return Ok(None) };
+    Ok(ImportRecord::of(first)?.summary.map(|summary| summary.number_column))
 }
 
 /// Numbers per page when an audience is read.
@@ -276,8 +276,7 @@ async fn publish(
     survey: &Survey,
 ) -> Result<AudienceId, ImportError> {
     let Some(audience) = audience else { return Err(Error::Internal { file: PathBuf::from(label) }.into()) };
-    let stored = serde_json::json!({ "summary": summary, "empty": survey.empty });
-    store.publish_audience(audience, count, stored.to_string()).await?;
+    store.publish_audience(audience, count, ImportRecord::new(summary, survey).json()).await?;
     Ok(audience)
 }
 

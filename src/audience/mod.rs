@@ -44,6 +44,7 @@ mod outputs;
 mod pipeline;
 mod read;
 mod reason;
+mod record;
 mod repeated_ids;
 mod seen;
 mod sheet;
@@ -69,9 +70,7 @@ pub use columns::{Columns, Mapping};
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use filter::SourceFilter;
-pub use import::{
-    ImportError, Imported, Keep, OnProgress, STORING, Source, each_number, import, numbers, survey, understood,
-};
+pub use import::{ImportError, Imported, Keep, OnProgress, STORING, Source, each_number, import, numbers, survey};
 pub use note::Note;
 pub use number::example as example_number;
 pub use open::{Packed, is_stdin};
@@ -79,7 +78,8 @@ pub use outputs::Outputs;
 pub use pipeline::{Halt, Progress, Sink};
 pub use read::{Lines, Options, delimiter, encoding, read, read_numbers};
 pub use reason::Reason;
+pub use record::{ImportRecord, UnreadableRecord};
 pub use seen::SeenNumbers;
 pub use sheet::{SheetChoice, hush_stumbling_readers};
-pub use summary::{Example, Field, Summary};
+pub use summary::{ColumnMeaning, Example, Field, Summary};
 pub use survey::Survey;

@@ -1,10 +1,11 @@
 //! Notes about a file that the operator should know, besides its counts.
 
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use encoding_rs::Encoding;
+use serde::{Deserialize, Serialize};
 
-/// A note: how the import read something in a file that may be unintended. Serialises to an object of `kind` and `text`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A note: how the import read something in a file that may be unintended. Serialises to its kind and its facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Note {
     HiddenSheet {
         sheet: String,
@@ -77,12 +78,12 @@ pub enum Note {
     /// Characters that are invalid in the file's encoding.
     Damaged {
         characters: u64,
-        encoding: &'static str,
+        encoding: &'static Encoding,
     },
 }
 
 /// A number of rows, and the line of the first one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCount {
     pub number: u64,
     pub line: u64,
@@ -241,8 +242,9 @@ impl Note {
                 if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") }
             ),
             Self::Damaged { characters, encoding } => format!(
-                "{} invalid in {encoding} and became \u{fffd}; give the encoding of the file with --encoding.",
-                if *characters == 1 { "1 character is".to_owned() } else { format!("{characters} characters are") }
+                "{} invalid in {} and became \u{fffd}; give the encoding of the file with --encoding.",
+                if *characters == 1 { "1 character is".to_owned() } else { format!("{characters} characters are") },
+                encoding.name()
             ),
         }
     }
@@ -262,13 +264,4 @@ fn listed(names: &[String]) -> String {
         list.push(format!("{more} more"));
     }
     list.join(", ")
-}
-
-impl Serialize for Note {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut note = serializer.serialize_struct("Note", 2)?;
-        note.serialize_field("kind", self.kind())?;
-        note.serialize_field("text", &self.text())?;
-        note.end()
-    }
 }

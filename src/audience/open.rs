@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -28,7 +28,7 @@ pub(super) fn display_path(path: &Path) -> &Path {
 }
 
 /// How a file was packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Packed {
     Gzip,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use encoding_rs::Encoding;
+use serde::{Deserialize, Serialize};
 
 use super::{Note, Packed, Reason};
-use crate::domain::{Country, Fields};
+use crate::domain::{Country, Fields, Meaning};
 
-/// The summary of a file. Serialises to the object that `volley audience check --json` prints.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+/// The summary of a file. Serialises to the object that `volley audience check --json` prints, without its notes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     pub rows: u64,
     pub valid: u64,
@@ -21,7 +23,7 @@ pub struct Summary {
     /// The columns again, with their meaning and samples.
     pub fields: Vec<Field>,
     /// `None` without text to decode: spreadsheets and inline numbers.
-    pub encoding: Option<&'static str>,
+    pub encoding: Option<&'static Encoding>,
     pub delimiter: Option<char>,
     pub sheet: Option<String>,
     pub number_column: String,
@@ -33,7 +35,8 @@ pub struct Summary {
     pub sha256: Option<String>,
     /// How the file was packed, outermost first.
     pub packed: Vec<Packed>,
-    /// Notes for the operator.
+    /// Notes for the operator. Stored as facts, and shown as sentences.
+    #[serde(skip)]
     pub notes: Vec<Note>,
     /// The first few rejects of each reason, for the operator. They contain numbers, so they must not be logged.
     #[serde(skip)]
@@ -41,16 +44,24 @@ pub struct Summary {
 }
 
 /// A column and its detected meaning.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
     pub name: String,
-    /// Its meaning for the import or templates, such as `number`, `Country` or `FirstName`.
     #[serde(rename = "is")]
-    pub meaning: Option<&'static str>,
+    pub meaning: Option<ColumnMeaning>,
     /// Rows with text in this column.
     pub filled: u64,
     /// The first few distinct texts, shortened.
     pub samples: Vec<String>,
+}
+
+/// What a column is for the import or for templates. Written as one word, such as `number`, `Country` or `FirstName`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ColumnMeaning {
+    #[serde(rename = "number")]
+    Number,
+    #[serde(untagged)]
+    Named(Meaning),
 }
 
 /// Samples per column, enough to recognise its content.

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use encoding_rs::Encoding;
+
 use super::background::Background;
 use super::block::{Block, Row};
 use super::charset::{self, Hint};
@@ -47,7 +49,7 @@ pub(super) struct Form {
     pub(super) unseen: Background<Unseen>,
     pub(super) errors: Errors,
     pub(super) long_quotes: Arc<OnceLock<note::RowCount>>,
-    pub(super) encoding: Option<&'static str>,
+    pub(super) encoding: Option<&'static Encoding>,
     pub(super) delimiter: Option<char>,
     pub(super) sheet: Option<String>,
     pub(super) bytes_total: u64,
@@ -106,7 +108,7 @@ fn feed_text(
     let text = charset::find(&mut file, sample, hint).map_err(unreadable)?;
     let mut source = TextRows::open(path, file, text, reading.options.delimiter).map_err(unreadable)?;
     let form = Form {
-        encoding: Some(text.encoding.name()),
+        encoding: Some(text.encoding),
         delimiter: Some(char::from(source.delimiter)),
         may_be_damaged: !text.is_plain,
         ..form

@@ -10,6 +10,7 @@ use super::launch::{LaunchError, Launcher};
 use super::noted::{Noted, noted};
 use super::outlook::countries_of;
 use super::plan_checks::priced;
+use super::recipients::RecipientsError;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_time};
@@ -53,7 +54,7 @@ pub enum Amended {
 impl Launcher<'_> {
     /// Changes a campaign's plan, and waits until every running server obeys it.
     pub async fn amend(&self, batch: &Batch, amend: &Amend) -> Result<Amended, LaunchError> {
-        let countries = countries_of(self.store, batch).await?;
+        let countries = countries_of(self.store, batch).await?.map_err(RecipientsError::from)?;
         loop {
             let now = self.clock.now();
             let batch = self.store.batch(batch.id).await?.ok_or(LaunchError::NoPlan)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launcher, Prepared};
 use super::used_up::caps;
-use crate::audience::understood;
+use crate::audience::{ImportRecord, UnreadableRecord};
 use crate::config;
 use crate::domain::{
     BatchId, BatchState, Count, Country, Member, OnTierSpent, Plan, Queue, Span, Step, StepIndex, Tallies, Tier,
@@ -101,7 +101,7 @@ impl Launcher<'_> {
         tallies: &Tallies,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
-        let mut countries = countries_of(self.store, batch).await?;
+        let mut countries = countries_of(self.store, batch).await?.unwrap_or_default();
         if countries.is_empty() {
             countries.insert(Country::WORLD, 1);
         }
@@ -153,7 +153,7 @@ impl Launcher<'_> {
         if !first.left_behind.is_empty() {
             return Ok(None);
         }
-        let countries = countries_of(self.store, batch).await?;
+        let countries = countries_of(self.store, batch).await?.unwrap_or_default();
         let all = as_float(countries.values().sum::<u64>().max(1));
         let coming = |step| {
             let before = plan.indexed_steps().filter(|(index, _)| *index < step);
@@ -267,7 +267,7 @@ impl Launcher<'_> {
         }
         // A row does not show when its hours open until a claim has looked at it.
         let mut parts: BTreeMap<Timestamp, u64> = BTreeMap::new();
-        for (country, recipients) in countries_of(self.store, batch).await? {
+        for (country, recipients) in countries_of(self.store, batch).await?.unwrap_or_default() {
             if step.countries.contain(Some(country)) {
                 *parts.entry(step.hours.open_in(country, from).unwrap_or(from)).or_default() += recipients;
             }
@@ -277,16 +277,22 @@ impl Launcher<'_> {
     }
 }
 
-/// Counts the recipients of a campaign's audience by country.
-pub(super) async fn countries_of(store: &dyn Audiences, batch: &Batch) -> store::Result<BTreeMap<Country, u64>> {
+/// Counts the recipients of a campaign's audience by country. Whoever only shows the counts may go on without them.
+pub(super) async fn countries_of(
+    store: &dyn Audiences,
+    batch: &Batch,
+) -> store::Result<Result<BTreeMap<Country, u64>, UnreadableRecord>> {
     let mut countries = BTreeMap::<Country, u64>::new();
     for part in store.parts_of(batch.id).await? {
-        for (country, recipients) in understood(&part)["countries"].as_object().into_iter().flatten() {
-            let country = country.parse().unwrap_or(Country::WORLD);
-            *countries.entry(country).or_default() += recipients.as_u64().unwrap_or(0);
+        let record = match ImportRecord::of(&part) {
+            Ok(record) => record,
+            Err(unreadable) => return Ok(Err(unreadable)),
+        };
+        for (country, recipients) in record.summary.unwrap_or_default().countries {
+            *countries.entry(country).or_default() += recipients;
         }
     }
-    Ok(countries)
+    Ok(Ok(countries))
 }
 
 /// The number of parts that stand for messages spread over a time.

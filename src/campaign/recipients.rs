@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
 use super::left_out::LeftOut;
-use crate::audience::{self, ImportError, Keep, OnProgress, Options, Reason, Source, SourceFilter, Survey};
+use crate::audience::{
+    self, ImportError, ImportRecord, Keep, OnProgress, Options, Reason, Source, SourceFilter, Survey, UnreadableRecord,
+};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Country, Msisdn, Recipient};
 use crate::optout::OptOuts;
@@ -35,6 +37,8 @@ pub enum RecipientsError {
     Import(#[from] ImportError),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error(transparent)]
+    Record(#[from] UnreadableRecord),
 }
 
 /// The recipients of a campaign, as far as a plan needs to know them.
@@ -215,18 +219,14 @@ impl Gathering<'_> {
         known: Known<'_>,
     ) -> Result<(), RecipientsError> {
         for part in &audience.parts {
-            let summary: serde_json::Value =
-                part.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            if let Some(countries) = summary["summary"]["countries"].as_object() {
-                for (country, count) in countries {
-                    let country = country.parse().unwrap_or(Country::WORLD);
-                    *recipients.countries.entry(country).or_default() += count.as_u64().unwrap_or(0);
-                }
+            let record = ImportRecord::of(part)?;
+            let summary = record.summary.unwrap_or_default();
+            for (country, count) in summary.countries {
+                *recipients.countries.entry(country).or_default() += count;
             }
-            let empty = summary["empty"].as_array().map(Vec::as_slice).unwrap_or_default();
             let mut survey = Survey {
                 columns: audience.columns.clone(),
-                empty: empty.iter().map(|count| count.as_u64().unwrap_or(0)).collect(),
+                empty: record.empty,
                 first: self.first(part.id, known.unwilling).await?,
                 recipients: u64::from(part.recipients),
             };
@@ -235,8 +235,7 @@ impl Gathering<'_> {
                 known => self.leave_out(part.id, known, recipients, &mut survey).await?,
             };
             recipients.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
-            let number_column = summary["summary"]["number_column"].as_str().unwrap_or_default();
-            recipients.add(&audience.name, survey, number_column)?;
+            recipients.add(&audience.name, survey, &summary.number_column)?;
         }
         recipients.call(&audience.name);
         Ok(())

@@ -8,7 +8,7 @@ use super::file::Draft;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
 use super::time::Schedule;
-use crate::audience::{self, Keep, Options, Source, SourceFilter};
+use crate::audience::{self, ImportRecord, Keep, Options, Source, SourceFilter};
 use crate::config::Problem;
 use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, StepIndex};
 use crate::optout::OptOuts;
@@ -130,7 +130,7 @@ impl Launcher<'_> {
             NewAudience { known_as, source: source.clone(), columns: plan.columns.clone(), now: self.clock.now() };
         let id = self.store.begin_audience(new).await?;
         self.store.add_recipients(id, 0, recipients).await?;
-        self.store.publish_audience(id, count, "{}".to_owned()).await?;
+        self.store.publish_audience(id, count, ImportRecord::default().json()).await?;
         let part = Part { id, recipients: count, left_out: Vec::new(), own: true };
         Ok(Recipients::of_parts(source, vec![part], countries, u64::from(count)))
     }

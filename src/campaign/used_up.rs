@@ -24,7 +24,7 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
         return Ok(Vec::new());
     }
     let (tallies, spent) = (store.tallies(batch.id).await?, store.spent(batch.id).await?);
-    let countries = countries_of(store, batch).await?;
+    let countries = countries_of(store, batch).await?.unwrap_or_default();
     let caps = caps(&plan, &tallies, &spent).into_iter();
     let used_up = caps.filter(|cap| is_used_up(cap, &plan, &tallies, &countries));
     Ok(used_up.map(|Cap { step, by, .. }| UsedUp { step, by }).collect())

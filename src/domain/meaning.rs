@@ -1,7 +1,9 @@
 //! The usual names of columns in recipient files, in many languages.
 
+use serde::{Deserialize, Serialize};
+
 /// The content of a column, recognized by its name alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Meaning {
     FirstName,
     LastName,

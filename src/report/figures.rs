@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
-use crate::audience::{Reason, understood};
+use crate::audience::{ImportRecord, Reason};
 use crate::domain::{
     BatchState, CampaignId, Count, MessageId, Msisdn, Outcome, Plan, Present, SkipReason, State, Tallies, Zone,
 };
@@ -225,9 +225,9 @@ impl Report {
 fn left_out(parts: &[AudiencePart], messages: u32) -> BTreeMap<String, u64> {
     let mut reasons = BTreeMap::<String, u64>::new();
     for part in parts {
-        let understood = understood(part);
-        for (reason, rows) in understood["reasons"].as_object().into_iter().flatten() {
-            *reasons.entry(reason.clone()).or_default() += rows.as_u64().unwrap_or(0);
+        let summary = ImportRecord::of(part).unwrap_or_default().summary.unwrap_or_default();
+        for (reason, rows) in summary.reasons {
+            *reasons.entry(reason.to_string()).or_default() += rows;
         }
     }
     let recipients: u64 = parts.iter().map(|part| u64::from(part.recipients)).sum();

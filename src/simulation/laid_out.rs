@@ -6,6 +6,7 @@ use super::act::PlanChange;
 use super::operators::by;
 use super::scene::{COLUMNS, Campaign, has_name, joining, recipient};
 use super::world::{OPERATOR, World};
+use crate::audience::{ImportRecord, Summary, Survey};
 use crate::campaign::{Draft, Launcher, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
@@ -28,18 +29,16 @@ pub(super) async fn launch(
     let new = NewAudience { known_as, source: OPERATOR.to_owned(), columns, now: clock.now() };
     let audience = store.begin_audience(new).await.unwrap();
     let recipients: Vec<_> = campaign.recipients.clone().map(recipient).collect();
-    let mut countries = std::collections::BTreeMap::<String, u32>::new();
+    let mut summary = Summary { number_column: COLUMNS[0].to_owned(), ..Summary::default() };
     for recipient in &recipients {
-        *countries.entry(recipient.country.to_string()).or_default() += 1;
+        *summary.countries.entry(recipient.country).or_default() += 1;
     }
     let nameless = campaign.recipients.clone().filter(|n| !has_name(*n)).count();
-    let summary = serde_json::json!({
-        "summary": { "countries": countries, "number_column": COLUMNS[0] },
-        "empty": [0, nameless],
-    });
+    let survey = Survey { empty: vec![0, nameless as u64], ..Survey::default() };
+    let record = ImportRecord::new(&summary, &survey);
     let count = u32::try_from(recipients.len()).unwrap();
     store.add_recipients(audience, 0, recipients).await.unwrap();
-    store.publish_audience(audience, count, summary.to_string()).await.unwrap();
+    store.publish_audience(audience, count, record.json()).await.unwrap();
     let launcher = Launcher { store: store.as_ref(), clock, chance, config, by: Origin::SERVER };
     let launched = launcher.launch(&draft, |_| None).await;
     let (launched, _) = launched.unwrap_or_else(|error| panic!("{error:?}\n{}", campaign.text));

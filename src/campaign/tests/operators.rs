@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState};
-use crate::store::{Batch, Store};
+use crate::store::{Batch, KnownAs, NewAudience, Store};
 
 /// A store with a launcher, without a server.
 struct Office {
@@ -214,4 +214,17 @@ async fn a_draft_can_be_changed_renamed_and_deleted() {
     assert!(office.find("winter").await.is_err());
     let recipients = store.recipients(batch.audience_ids[0], 0, 9).await.unwrap();
     assert!(recipients.is_empty(), "numbers that only the draft used are removed");
+}
+
+#[tokio::test]
+async fn an_audience_recorded_by_a_newer_version_is_refused() {
+    let office = Office::open().await;
+    let (known_as, columns) = (KnownAs::Name("members".to_owned()), vec!["Mobile".to_owned()]);
+    let new = NewAudience { known_as, source: "people.csv".to_owned(), columns, now: now() };
+    let audience = office.store.begin_audience(new).await.unwrap();
+    office.store.publish_audience(audience, 1, "{\"version\":99}".to_owned()).await.unwrap();
+    let text = "audience = \"members\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let refused = office.launcher().launch_as(&file(text).unwrap(), false, |_| None).await.unwrap_err();
+    let newer = "the import of people.csv was recorded by a newer version of Volley; use that version, or import the file again";
+    assert_eq!(refused.to_string(), newer);
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
-use super::{Reading, classify, summary};
+use super::summary::{self, SummaryShown};
+use super::{Reading, classify};
 use crate::audience::{Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, read};
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
@@ -45,7 +46,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let mut summary = whole?.map_err(classify)?;
     summary.seconds = context.now().since(begun).std().as_secs_f64();
     if reading.json {
-        out::json(&summary)?;
+        out::json(&SummaryShown::new(&summary))?;
     } else {
         out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
     }

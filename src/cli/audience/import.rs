@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::list::named;
-use super::{Reading, classify, summary};
-use crate::audience::{self, ImportError, Keep, Source, SourceFilter, Summary, understood};
+use super::summary::{self, SummaryShown};
+use super::{Reading, classify};
+use crate::audience::{self, ImportError, ImportRecord, Keep, Source, SourceFilter};
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::domain::Timestamp;
 use crate::optout::OptOuts;
-use crate::store::Audience;
+use crate::store::{Audience, AudiencePart};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -41,7 +42,7 @@ struct ImportShown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     same_as: Option<String>,
     #[serde(flatten)]
-    summary: &'a Summary,
+    summary: SummaryShown<'a>,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -85,7 +86,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
             name: &name,
             added: if added { summary.valid } else { 0 },
             same_as,
-            summary: &summary,
+            summary: SummaryShown::new(&summary),
         })?;
     } else {
         out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
@@ -119,7 +120,11 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
 /// Finds the first audience into which the same file was imported before. The part of this import (`added`) is the last.
 fn kept_before<'a>(audiences: &'a [Audience], digest: &str, added: bool) -> Option<(&'a str, Timestamp)> {
     let parts = audiences.iter().flat_map(|audience| audience.parts.iter().map(|part| (audience.name.as_str(), part)));
-    let mut same: Vec<_> = parts.filter(|(_, part)| understood(part)["sha256"] == *digest).collect();
+    let of_same_file = |part: &AudiencePart| {
+        let summary = ImportRecord::of(part).unwrap_or_default().summary;
+        summary.is_some_and(|summary| summary.sha256.as_deref() == Some(digest))
+    };
+    let mut same: Vec<_> = parts.filter(|(_, part)| of_same_file(part)).collect();
     same.sort_by_key(|(_, part)| part.id);
     if added {
         same.pop();

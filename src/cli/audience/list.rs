@@ -7,15 +7,15 @@ use anyhow::bail;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::summary::country_lines;
-use crate::audience::understood;
+use super::summary::{SummaryShown, country_lines};
+use crate::audience::{ImportRecord, Summary};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::config::nearest;
-use crate::domain::Recipient;
+use crate::domain::{Country, Recipient};
 use crate::store::{Audience, AudiencePart, Audiences};
 
 /// Recipients that `show` prints.
@@ -36,25 +36,34 @@ struct PartShown<'a> {
     source: &'a str,
     recipients: u32,
     imported_at: String,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    summary: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<SummaryShown<'a>>,
 }
 
 impl<'a> AudienceShown<'a> {
-    fn new(audience: &'a Audience) -> Self {
-        let part = |part: &'a AudiencePart| PartShown {
+    fn new(audience: &'a Audience, summaries: &'a [Option<Summary>]) -> Self {
+        let part = |(part, summary): (&'a AudiencePart, &'a Option<Summary>)| PartShown {
             source: &part.source,
             recipients: part.recipients,
             imported_at: part.begun_at.rfc3339(),
-            summary: understood(part),
+            summary: summary.as_ref().map(SummaryShown::new),
         };
         Self {
             name: &audience.name,
             recipients: audience.recipients(),
             columns: &audience.columns,
-            parts: audience.parts.iter().map(part).collect(),
+            parts: audience.parts.iter().zip(summaries).map(part).collect(),
         }
     }
+}
+
+/// The summaries of the parts. One that cannot be read is missing, which is reported on stderr.
+fn summaries(audience: &Audience) -> Vec<Option<Summary>> {
+    let summary = |part: &AudiencePart| {
+        let record = ImportRecord::of(part).inspect_err(|unreadable| out::talk(unreadable));
+        record.unwrap_or_default().summary
+    };
+    audience.parts.iter().map(summary).collect()
 }
 
 fn sources(audience: &Audience) -> String {
@@ -65,7 +74,10 @@ pub(super) async fn list(context: &CommandContext, json: bool) -> anyhow::Result
     let store = context.existing_store().await?;
     let audiences = store.audiences().await?;
     if json {
-        out::json(&audiences.iter().map(AudienceShown::new).collect::<Vec<_>>())?;
+        let summaries: Vec<_> = audiences.iter().map(summaries).collect();
+        let shown =
+            audiences.iter().zip(&summaries).map(|(audience, summaries)| AudienceShown::new(audience, summaries));
+        out::json(&shown.collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
     if audiences.is_empty() {
@@ -100,24 +112,27 @@ pub(super) async fn named(store: &dyn Audiences, name: &str) -> anyhow::Result<A
 pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
+    let summaries = summaries(&audience);
     if json {
-        out::json(&AudienceShown::new(&audience))?;
+        out::json(&AudienceShown::new(&audience, &summaries))?;
         return Ok(Exit::Done);
     }
     let paint = out::To::Stdout.paint();
     let recipients = words::of(audience.recipients(), "recipient", "recipients");
     out::data(format_args!("{}  {}", paint.bold(name), paint.dim(recipients)))?;
     let mut parts = Table::new(&["from", ">recipients", "imported"]);
-    let mut countries = BTreeMap::<String, u64>::new();
     for part in &audience.parts {
         parts.row([part.source.clone(), words::count(part.recipients), format_time(part.begun_at, None)]);
-        let understood = understood(part);
-        for (country, number) in understood["countries"].as_object().into_iter().flatten() {
-            *countries.entry(country.clone()).or_default() += number.as_u64().unwrap_or(0);
-        }
+    }
+    let mut countries = BTreeMap::<Country, u64>::new();
+    for (country, number) in summaries.iter().flatten().flat_map(|summary| &summary.countries) {
+        *countries.entry(*country).or_default() += number;
     }
     out::lines(parts.lines(paint).into_iter().map(|line| format!("  {line}")))?;
-    out::lines(country_lines(countries.into_iter().collect(), paint))?;
+    out::lines(country_lines(
+        countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
+        paint,
+    ))?;
     let first = store.recipients(audience.id(), 0, FIRST).await?;
     out::data(format_args!("\nFirst {}", words::of(first.len() as i128, "recipient", "recipients")))?;
     print_recipients(&audience, &first, paint)?;

@@ -1,6 +1,8 @@
 //! Prints the summary of a recipient file.
 
-use crate::audience::{Packed, Summary};
+use serde::Serialize;
+
+use crate::audience::{ColumnMeaning, Note, Packed, Summary};
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{bar, count, of, percent, span};
@@ -11,6 +13,27 @@ const COUNTRIES: usize = 12;
 const BAR: usize = 30;
 /// Maximum number of columns that are listed; --json has all.
 const COLUMNS: usize = 24;
+
+/// The summary as JSON.
+#[derive(Serialize)]
+pub(super) struct SummaryShown<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    notes: Vec<NoteShown>,
+}
+
+#[derive(Serialize)]
+struct NoteShown {
+    kind: &'static str,
+    text: String,
+}
+
+impl<'a> SummaryShown<'a> {
+    pub(super) fn new(summary: &'a Summary) -> Self {
+        let shown = |note: &Note| NoteShown { kind: note.kind(), text: note.text() };
+        Self { summary, notes: summary.notes.iter().map(shown).collect() }
+    }
+}
 
 pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec<String> {
     let mut lines = vec![headline(summary, label, paint), String::new()];
@@ -67,7 +90,7 @@ fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
         Packed::Zip => "in a ZIP".to_owned(),
     }));
     parts.extend(summary.sheet.as_ref().map(|sheet| format!("sheet {sheet}")));
-    parts.extend(summary.encoding.map(str::to_owned));
+    parts.extend(summary.encoding.map(|encoding| encoding.name().to_owned()));
     parts.extend(summary.delimiter.map(|delimiter| match delimiter {
         '\t' => "tab-separated".to_owned(),
         delimiter => format!("separated by \"{delimiter}\""),
@@ -82,9 +105,11 @@ fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
     let mut table = Table::new(&["", "", ">", ""]);
     for field in summary.fields.iter().take(COLUMNS) {
         let meaning = match field.meaning {
-            Some("number") => "phone numbers".to_owned(),
-            Some(meaning) if meaning != field.name => format!("used as {meaning}"),
-            Some(_) | None => String::new(),
+            Some(ColumnMeaning::Number) => "phone numbers".to_owned(),
+            Some(ColumnMeaning::Named(meaning)) if meaning.name() != field.name => {
+                format!("used as {}", meaning.name())
+            }
+            Some(ColumnMeaning::Named(_)) | None => String::new(),
         };
         let full = match percent(small(field.filled), small(summary.rows)).as_str() {
             _ if field.filled == 0 => "empty".to_owned(),

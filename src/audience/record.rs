@@ -1,0 +1,163 @@
+//! What is stored of an import, besides its recipients: typed and versioned. Sentences are made where they are shown.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Note, Summary, Survey};
+use crate::store::AudiencePart;
+
+/// Raise it with every change that this version could not read, such as another kind of note.
+///
+/// Imports recorded before there were versions have none, and their notes are not read.
+const VERSION: u32 = 1;
+
+/// The findings of an import, as stored with its part of the audience.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImportRecord {
+    version: u32,
+    /// `None` for a part that was stored without its findings.
+    pub summary: Option<Summary>,
+    /// The notes of the summary, which does not write them itself.
+    notes: Vec<Note>,
+    /// The number of recipients with an empty field, for each column.
+    pub empty: Vec<u64>,
+}
+
+/// Why the record of an import cannot be read. Its recipients are unaffected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableRecord {
+    #[error(
+        "the import of {source_name} was recorded by a newer version of Volley; use that version, or import the file again"
+    )]
+    Newer { source_name: String },
+    #[error("the record of the import of {source_name} is damaged ({reason}); import the file again")]
+    Damaged { source_name: String, reason: String },
+}
+
+impl ImportRecord {
+    pub fn new(summary: &Summary, survey: &Survey) -> Self {
+        let (notes, empty) = (summary.notes.clone(), survey.empty.clone());
+        Self { version: VERSION, summary: Some(summary.clone()), notes, empty }
+    }
+
+    /// The text of its column in the database.
+    pub fn json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
+    /// The record of a part of an audience.
+    ///
+    /// Whoever decides by it passes the error on. Whoever only shows it may go on with what is known: nothing.
+    pub fn of(part: &AudiencePart) -> Result<Self, UnreadableRecord> {
+        #[derive(Deserialize)]
+        struct Head {
+            #[serde(default)]
+            version: u32,
+        }
+
+        let Some(text) = &part.summary else { return Ok(Self::default()) };
+        let source_name = || part.source.clone();
+        let damaged = |error: serde_json::Error| UnreadableRecord::Damaged {
+            source_name: source_name(),
+            reason: error.to_string(),
+        };
+        if serde_json::from_str::<Head>(text).map_err(damaged)?.version > VERSION {
+            return Err(UnreadableRecord::Newer { source_name: source_name() });
+        }
+        let mut record: Self = serde_json::from_str(text).map_err(damaged)?;
+        if let Some(summary) = &mut record.summary {
+            summary.notes.clone_from(&record.notes);
+        }
+        Ok(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::note::RowCount;
+    use super::super::{Options, Outputs, Packed, Reason, SeenNumbers, read};
+    use super::*;
+    use crate::domain::{AudienceId, Timestamp};
+
+    fn part(summary: Option<&str>) -> AudiencePart {
+        let (source, begun_at) = ("people.csv".to_owned(), Timestamp::from_millis(0));
+        AudiencePart { id: AudienceId(1), source, recipients: 3, summary: summary.map(str::to_owned), begun_at }
+    }
+
+    fn all_notes() -> Vec<Note> {
+        let rows = RowCount { number: 2, line: 7 };
+        let (name, names) = ("A".to_owned(), vec!["A".to_owned(), "B".to_owned()]);
+        vec![
+            Note::HiddenSheet { sheet: name.clone() },
+            Note::OtherSheets { sheets: names.clone() },
+            Note::HiddenRows { rows: 1 },
+            Note::MergedCells { areas: 1 },
+            Note::ErrorCells { cells: 1 },
+            Note::ErrorTexts { cells: 1 },
+            Note::Titles { rows: vec![(1, name.clone())] },
+            Note::NoHeader,
+            Note::NamedColumns { names: names.clone() },
+            Note::SeveralNumbers(rows),
+            Note::Words(rows),
+            Note::Extensions(rows),
+            Note::FixedLines(rows),
+            Note::UntoldCountry(rows),
+            Note::OtherCountry(rows),
+            Note::SharedCode(rows),
+            Note::BesideTable(rows),
+            Note::NotACountry { column: name.clone() },
+            Note::OtherNumbers { taken: name.clone(), columns: names },
+            Note::AreaCodes { column: name.clone(), number: name },
+            Note::LongQuotes { cells: 1, line: 2 },
+            Note::RepeatedIds { rows: 1 },
+            Note::Damaged { characters: 1, encoding: encoding_rs::SHIFT_JIS },
+        ]
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written_without_any_sentence() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/recipients.csv");
+        let (mut known, mut outputs) = (SeenNumbers::default(), Outputs::default());
+        let mut summary = read(file.as_ref(), &Options::default(), &|_| false, &mut known, &mut outputs).unwrap();
+        summary.notes = all_notes();
+        summary.packed = vec![Packed::Gzip, Packed::Zip];
+        summary.reasons = Reason::ALL.iter().map(|reason| (*reason, 1)).collect();
+        summary.seconds = 0.25;
+        let record = ImportRecord::new(&summary, &Survey { empty: vec![0, 4], ..Survey::default() });
+        let json = record.json();
+        for note in &summary.notes {
+            assert!(json.contains(&format!("\"kind\":\"{}\"", note.kind())), "{}", note.kind());
+            assert!(!json.contains(&note.text()), "{json}");
+        }
+        summary.examples.clear();
+        let back = ImportRecord::of(&part(Some(&json))).unwrap();
+        assert_eq!((back.summary.unwrap(), back.empty), (summary, vec![0, 4]));
+    }
+
+    #[test]
+    fn a_record_without_a_version_is_read_without_its_notes() {
+        assert_eq!(ImportRecord::of(&part(None)), Ok(ImportRecord::default()));
+        assert_eq!(ImportRecord::of(&part(Some("{}"))), Ok(ImportRecord::default()));
+        let old = r#"{"summary":{"rows":4,"valid":3,"invalid":1,"duplicates":0,"opted_out":0,"countries":{"SG":3},
+            "columns":["Mobile"],"fields":[{"name":"Mobile","is":"number","filled":4,"samples":["1"]}],
+            "encoding":"windows-1252","delimiter":";","sheet":null,"number_column":"Mobile","reasons":{"no number":1},
+            "seconds":0.5,"sha256":"ab","packed":["gzip"],"notes":[{"kind":"no_header","text":"The first row"}]},
+            "empty":[1]}"#;
+        let record = ImportRecord::of(&part(Some(old))).unwrap();
+        let summary = record.summary.unwrap();
+        assert_eq!((summary.rows, summary.reasons[&Reason::Empty], summary.notes), (4, 1, vec![]));
+        assert_eq!((summary.encoding, record.empty), (Some(encoding_rs::WINDOWS_1252), vec![1]));
+    }
+
+    #[test]
+    fn a_newer_record_and_a_damaged_one_are_errors_with_a_remedy() {
+        let newer = ImportRecord::of(&part(Some(r#"{"version":2,"summary":"of another shape"}"#))).unwrap_err();
+        assert_eq!(newer, UnreadableRecord::Newer { source_name: "people.csv".to_owned() });
+        let reason = r#"{"version":1,"summary":{"reasons":{"too early":1}}}"#;
+        for damaged in ["", "{", "7", "{\"version\":-1}", "{\"version\":1,\"empty\":\"many\"}", reason] {
+            let error = ImportRecord::of(&part(Some(damaged))).unwrap_err();
+            assert!(matches!(error, UnreadableRecord::Damaged { .. }), "{damaged}: {error}");
+            assert!(error.to_string().ends_with("; import the file again"), "{error}");
+        }
+    }
+}
