@@ -1,6 +1,9 @@
 //! The compound file that contains an XLS book: checks that reading it ends, and reads the stream of the book.
 //!
-//! Streams are chains of sectors. A reader follows a chain with a loop until the memory is full.
+//! Streams are chains of sectors. The reader follows a chain with a loop until the memory is full.
+//!
+//! Not by the crate `cfb`, because it corrects the table of chains before it checks it, while the reader follows the table
+//! as it is written, and because it refuses damaged files that the reader still reads.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -181,11 +184,22 @@ mod tests {
     fn a_chain_with_a_loop_is_refused() {
         assert!(!endless(SAMPLE));
         assert!(!endless(b"no container"));
-        let word = |at: usize| u32::from_le_bytes(SAMPLE[at..at + 4].try_into().unwrap());
-        let table = 512 * (word(76) as usize + 1);
-        let directory = word(48);
+        let table = 512 * (u32_at(SAMPLE, 76) as usize + 1);
+        let directory = u32_at(SAMPLE, 48);
         let mut looped = SAMPLE.to_vec();
         looped[table + 4 * directory as usize..][..4].copy_from_slice(&directory.to_le_bytes());
+        assert!(endless(&looped));
+    }
+
+    /// A corrected table marks the sectors that hold the table, which hides this loop.
+    #[test]
+    fn a_loop_through_the_sector_of_the_table_itself_is_refused() {
+        let table_sector = u32_at(SAMPLE, 76);
+        let table = 512 * (table_sector as usize + 1);
+        let root = 512 * (u32_at(SAMPLE, 48) as usize + 1);
+        let mut looped = SAMPLE.to_vec();
+        looped[table + 4 * table_sector as usize..][..4].copy_from_slice(&table_sector.to_le_bytes());
+        looped[root + 116..][..4].copy_from_slice(&table_sector.to_le_bytes());
         assert!(endless(&looped));
     }
 

@@ -1,6 +1,9 @@
 //! A scanner for the tags of an XML document.
 //!
 //! It does not read documents: a crate does. It finds out in advance what reading costs, and what the reader does not report.
+//!
+//! Not by the crate `quick-xml`, because it keeps each tag and each text whole: a tag of a gigabyte, which fits into a packed
+//! megabyte, would take a gigabyte of memory. It also takes two thirds longer.
 
 use std::io::{self, BufRead, BufReader, Read};
 
