@@ -1,4 +1,7 @@
 //! Limits connections: a maximum at a time, and none that keeps its slot without using it.
+//!
+//! Not by `hyper`, whose only such limit (`header_read_timeout`) ends with the header and is fixed once a connection begins,
+//! so it bounds neither a slow body nor the idle time in a crowd; and `axum::serve` does not set it.
 
 use std::io;
 use std::net::SocketAddr;
