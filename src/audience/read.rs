@@ -85,8 +85,8 @@ impl<'a> Reading<'a> {
 pub fn encoding(label: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label(label.trim().as_bytes()).ok_or_else(|| {
         format!(
-            "unknown encoding \"{label}\"; known are UTF-8, UTF-16LE, UTF-16BE, windows-1250 to windows-1258, ISO-8859-1 to \
-             ISO-8859-16, Shift_JIS, EUC-JP, GBK, GB18030, Big5, EUC-KR, KOI8-R and other encodings of the web"
+            "unknown encoding \"{label}\"; use one of UTF-8, UTF-16LE, UTF-16BE, windows-1250 to windows-1258, ISO-8859-1 to \
+             ISO-8859-16, Shift_JIS, EUC-JP, GBK, GB18030, Big5, EUC-KR, KOI8-R, or another encoding of the web"
         )
     })
 }

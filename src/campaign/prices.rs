@@ -57,7 +57,7 @@ impl PriceList {
             reader.headers().map_err(|error| broken(&error))?.iter().map(str::to_lowercase).collect();
         let strange = names.iter().find(|name| !COLUMNS.contains(&name.as_str()));
         if let Some(strange) = strange {
-            return Err(wrong(1, format!("unknown column {strange}; known are {}", COLUMNS.join(", "))));
+            return Err(wrong(1, format!("unknown column \"{strange}\"; use one of {}", COLUMNS.join(", "))));
         }
         let position = |name: &str| names.iter().position(|known| known == name);
         let (Some(channel), Some(price)) = (position("channel"), position("price")) else {
@@ -177,7 +177,7 @@ mod tests {
     fn an_invalid_list_names_the_line_and_the_problem() {
         for (text, sentence) in [
             ("", "prices.csv, line 1: a price list needs the columns channel and price"),
-            ("channel,prize\n", "line 1: unknown column prize; known are channel"),
+            ("channel,prize\n", "line 1: unknown column \"prize\"; use one of channel"),
             ("channel;price\nSMS;0,04\n", "line 2: \"0,04\" is not an amount of money"),
             ("channel,price\nSMSS,0.04\n", "line 2: unknown channel \"SMSS\""),
             ("channel,country,price\nSMS,UK,0.04\n", "line 2: unknown country \"UK\""),

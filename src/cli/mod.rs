@@ -206,7 +206,7 @@ fn init_log() -> anyhow::Result<()> {
     let _ = match variable("VOLLEY_LOG_FORMAT").as_str() {
         "json" => log.json().try_init(),
         "" | "text" => log.with_ansi(out::To::Stderr.paint().is_on()).with_target(false).try_init(),
-        other => anyhow::bail!("VOLLEY_LOG_FORMAT: unknown format \"{other}\"; write json or text"),
+        other => anyhow::bail!("VOLLEY_LOG_FORMAT: unknown format \"{other}\"; use one of json, text"),
     };
     Ok(())
 }
@@ -221,7 +221,7 @@ fn filter(text: &str) -> anyhow::Result<EnvFilter> {
         text => EnvFilter::try_new(text).ok().filter(|_| text.split(',').all(|part| is_known(part.trim()))).ok_or_else(
             || {
                 anyhow::anyhow!(
-                    "VOLLEY_LOG: invalid value \"{text}\"; write one of {}, or a level for each module, such as \
+                    "VOLLEY_LOG: invalid value \"{text}\"; use one of {}, or a level for each module, such as \
                      warn,volley::dispatch=debug",
                     levels.join(", ")
                 )

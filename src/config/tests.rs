@@ -88,7 +88,7 @@ fn every_error_says_what_where_and_what_to_do() {
         ("[[lane]]\nname = \"x\"\nchannel = \"SMS\"", "lane x has no sub_account; add sub_account"),
         (
             "[[lane]]\nname = \"x\"\nchannel = \"Pigeon\"",
-            "lane x, channel: unknown channel \"Pigeon\"; known are WhatsApp",
+            "lane x, channel: unknown channel \"Pigeon\"; use one of WhatsApp",
         ),
         (&lane("[[lane]]\nname = \"x\""), "two lanes named \"x\"; rename one"),
         (
@@ -97,7 +97,7 @@ fn every_error_says_what_where_and_what_to_do() {
         ),
         (&lane("rate = \"0/s\""), "\"0/s\" is not a rate; write a number of at least 1"),
         (&lane("burst = 0"), "use a whole number from 1"),
-        (&lane("tier = \"300\""), "known are 50, 250, 1K, 2K, 10K, 100K and unlimited"),
+        (&lane("tier = \"300\""), "use one of 50, 250, 1K, 2K, 10K, 100K, unlimited"),
         (&lane("number = \"12\""), "not an international phone number"),
         (&lane("source = \"ACME\""), "only SMS lanes have a source; remove it"),
         (&lane("countries = [\"SG\", \"UK\"]"), "unknown country \"UK\"; did you mean GB?"),

@@ -46,7 +46,7 @@ pub enum InvalidStretch {
          Asia/Singapore unless each recipient's local time counts"
     )]
     Shape(String),
-    #[error("\"{0}\" is not a day of the week; write Mon, Tue, Wed, Thu, Fri, Sat or Sun")]
+    #[error("unknown day of the week \"{0}\"; use one of Mon, Tue, Wed, Thu, Fri, Sat, Sun")]
     Day(String),
     #[error("\"{0}\" is not a time of day; write it as 09:00, from 00:00 to 24:00")]
     Time(String),

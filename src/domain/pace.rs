@@ -54,7 +54,7 @@ impl OverridableSetting {
 pub enum InvalidPace {
     #[error("\"{0}\" is not a rate; write a number of at least 1 and a unit, such as 80/s, 5/min or 2000/h")]
     Rate(String),
-    #[error("\"{0}\" is not a messaging tier; known are 50, 250, 1K, 2K, 10K, 100K and unlimited")]
+    #[error("unknown messaging tier \"{0}\"; use one of 50, 250, 1K, 2K, 10K, 100K, unlimited")]
     Tier(String),
 }
 

@@ -12,7 +12,7 @@ pub struct UnknownWord {
 
 impl fmt::Display for UnknownWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown {} \"{}\"; known are {}", self.what, self.word, self.known.join(", "))
+        write!(f, "unknown {} \"{}\"; use one of {}", self.what, self.word, self.known.join(", "))
     }
 }
 

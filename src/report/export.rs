@@ -44,7 +44,7 @@ pub struct Columns {
 
 /// An unknown column.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown column \"{name}\"; known are {}", known.join(", "))]
+#[error("unknown column \"{name}\"; use one of {}", known.join(", "))]
 pub struct NoColumn {
     name: String,
     known: Vec<String>,

@@ -74,7 +74,7 @@ fn rates_bursts_and_tiers_are_turned_by_command_and_back_to_what_the_file_says()
     set(&[]).ended(2).says(&["specify what to change: --rate, --burst, --account-rate or --tier"]);
     set(&["--rate", "0/s"]).ended(2).says(&["--rate: \"0/s\" is not a rate"]);
     set(&["--burst", "0"]).ended(2).says(&["--burst: invalid value \"0\"; write a whole number of at least 1"]);
-    set(&["--tier", "300"]).ended(2).says(&["\"300\" is not a messaging tier; known are 50, 250"]);
+    set(&["--tier", "300"]).ended(2).says(&["unknown messaging tier \"300\"; use one of 50, 250"]);
     run(at, &["lane", "set", "sms", "--tier", "1K"]).ended(1).says(&["only WhatsApp has messaging tiers"]);
 }
 

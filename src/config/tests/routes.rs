@@ -62,7 +62,7 @@ fn all_problems_of_a_route_are_listed_with_step_and_key() {
         (
             "channel = \"SMS\"",
             "channel = \"Pigeon\"",
-            "route codes, step 2, channel: unknown channel \"Pigeon\"; known are",
+            "route codes, step 2, channel: unknown channel \"Pigeon\"; use one of",
         ),
         ("text = \"Hi {{Name}}\"", "", "route codes, step 2, text: a step needs content"),
         ("[\"CN\"]", "[\"CHN\"]", "route codes, step 1, skip_when: unknown country \"CHN\"; did you mean"),
