@@ -63,7 +63,8 @@ impl Rotation {
 
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>, stop: CancellationToken) {
         if self.watched.is_empty() {
-            return;
+            // A task that ends before the server does ends the server.
+            return stop.cancelled().await;
         }
         while !stop.is_cancelled() {
             self.run_once(clock.now()).await;
