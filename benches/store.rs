@@ -1,6 +1,6 @@
 //! Rows a second through the store's verbs, on a file with the strictest durability.
 //!
-//! `cargo bench --bench store [-- messages] [ordered]`; ordered umids show what random ones cost.
+//! `cargo bench --bench store [-- messages] [ordered]`; a run with ordered umids shows what random ones cost.
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
@@ -66,8 +66,8 @@ impl Lap {
     }
 }
 
-/// What all threads have worked, which a busy machine does not change as it changes the time on the wall. Zero where
-/// the system does not tell.
+/// Processor time of all threads, which depends less on a busy machine than wall-clock time. Zero if the system does not
+/// report it.
 fn processor_time() -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let nanos = tasks.filter_map(|task| {
@@ -182,8 +182,8 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     batch
 }
 
-/// Single messages, sent by many at once: together in one open batch, and for comparison each in a batch of its own; then
-/// what a claim costs that looks for as many in one queue, and in as many queues.
+/// Single messages, sent by many callers at once: together in one open batch, and for comparison each in its own batch.
+/// Then the cost of a claim of as many messages from one queue, and from as many queues.
 async fn join(store: &dyn Store, lane: LaneId) {
     let together = |_: u32| plan();
     let apart = |n: u32| Plan { end: Some(now() + Span::from_secs(86_400 + i64::from(n))), ..plan() };
@@ -206,7 +206,7 @@ async fn join(store: &dyn Store, lane: LaneId) {
 const SINGLES: u32 = 4_096;
 const CALLS_AT_ONCE: u32 = 64;
 
-/// So many calls of so many messages. Returns the batch of each.
+/// Makes so many calls with so many messages each. Returns the batch of each.
 async fn joins(
     store: &dyn Store,
     lane: LaneId,
@@ -243,7 +243,7 @@ async fn joins(
     batches
 }
 
-/// Takes so many messages through the hand-over; returns them as they wait afterwards.
+/// Claims and records so many messages; returns them as they await receipts.
 async fn claim_and_record(
     store: &dyn Store,
     lane: LaneId,
@@ -334,7 +334,7 @@ fn accepted(message: &Loaded) -> Change {
     change(message, after, Some(fact))
 }
 
-/// Half of the receipts carry our id, half of them nothing but the umid.
+/// Half of the receipts carry our id, half of them only the umid.
 async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
     let mut finds = Lap::new("find attempts, 2,000 a call");
     let mut takes = Lap::new("take receipts, 2,000 a call");
@@ -387,7 +387,7 @@ async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
     twice.print();
 }
 
-/// Everything that waits is due: it goes to its next step.
+/// Every waiting message is due: it falls back to its next step.
 async fn give_way(store: &dyn Store, batch: BatchId) {
     let mut reads = Lap::new("read what is due, 2,000 a call");
     let mut records = Lap::new("record the next step, 2,000 a call");

@@ -1,4 +1,4 @@
-//! `message explain` after a cancel and after an opt-out: the story ends where the message does, and says why.
+//! `message explain` after a cancel and after an opt-out: the story ends with the message, and gives the reason.
 
 use volley::domain::Span;
 
@@ -12,7 +12,7 @@ const CANCELLED: &str = "The campaign was cancelled: the submitted step is the l
 const OPTED_OUT: &str = "The recipient had opted out by then (STOP, 2027-01-15 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_cancelled_before_it_left_says_so() {
+async fn a_message_cancelled_before_its_submission_says_so() {
     let scene = Scene::of(ByHand::start("").await, "at = \"2099-01-01T09:00Z\"").await;
     scene.cancel().await;
     scene.until("cancelled", is_done).await;
@@ -21,7 +21,7 @@ async fn what_was_cancelled_before_it_left_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_handed_over_before_a_cancel_waits_for_its_window_and_no_further_step() {
+async fn a_message_submitted_before_a_cancel_waits_only_for_its_window() {
     let scene = Scene::accepted().await;
     scene.pass(Span::from_secs(300)).await;
     scene.cancel().await;
@@ -35,7 +35,7 @@ async fn what_was_handed_over_before_a_cancel_waits_for_its_window_and_no_furthe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_news_after_a_cancel_ends_it() {
+async fn a_failure_after_a_cancel_ends_the_message() {
     let scene = Scene::accepted().await;
     scene.cancel().await;
     scene.hear("undelivered", Some(2_008)).await;
@@ -45,7 +45,7 @@ async fn bad_news_after_a_cancel_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_on_its_way_out_during_a_cancel_is_its_last_step() {
+async fn a_step_in_flight_during_a_cancel_is_the_last() {
     for (says, parts) in [
         (Says::Yes, &[CANCELLED, "the provider accepted it"][..]),
         (Says::No, &[CANCELLED, "rejected it"]),
@@ -69,7 +69,7 @@ async fn what_was_on_its_way_out_during_a_cancel_is_its_last_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_while_the_next_step_waits_leaves_the_one_before_as_the_last() {
+async fn a_cancel_while_a_fallback_waits_makes_the_step_before_the_last() {
     let scene = Scene::fallen_back().await;
     scene.tells(&["Fell back to step 2", "Waiting to send SMS"]).await;
     scene.cancel().await;
@@ -81,7 +81,7 @@ async fn a_cancel_while_the_next_step_waits_leaves_the_one_before_as_the_last() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_that_is_not_for_the_country_is_told_and_the_story_goes_past_it() {
+async fn a_step_that_is_not_for_the_country_is_named_and_skipped() {
     const LEFT_OUT: &str = "WhatsApp, is skipped: the number is from SG";
     for route in [[CHINESE, VIBER, SMS], [VIBER, CHINESE, SMS]] {
         let scene = Scene::on(ByHand::start("").await, &route.concat()).await;
@@ -95,7 +95,7 @@ async fn a_step_that_is_not_for_the_country_is_told_and_the_story_goes_past_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_opts_out_before_anything_has_left_gets_nothing() {
+async fn a_recipient_who_opts_out_before_the_first_step_gets_nothing() {
     let world = ByHand::start("").await;
     world.provider(Says::Later);
     let scene = Scene::of(world, "at = \"2027-01-15T08:10Z\"").await;
@@ -107,13 +107,13 @@ async fn whoever_opts_out_before_anything_has_left_gets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_opts_out_between_two_steps_gets_no_second_one() {
+async fn a_recipient_who_opts_out_between_steps_gets_no_second_one() {
     let scene = Scene::fallen_back().await;
     scene.opts_out().await;
     scene.release("sms").await;
     scene.until("cut", |present| present.marks.opted_out()).await;
     scene.tells(&["Fell back to step 2", OPTED_OUT, "Waiting for Viber's receipts"]).await;
-    // That the rest is cancelled changes nothing for this one.
+    // The cancel of the others changes nothing for this one.
     scene.cancel().await;
     scene.tells(&["Fell back to step 2", OPTED_OUT]).await;
     scene.closes().await;
@@ -122,7 +122,7 @@ async fn whoever_opts_out_between_two_steps_gets_no_second_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_opt_out_by_receipt_suppresses_it_also_after_a_cancel() {
+async fn an_opt_out_by_receipt_suppresses_a_cancelled_message_too() {
     for cancels in [false, true] {
         let scene = Scene::accepted().await;
         if cancels {
@@ -135,5 +135,5 @@ async fn an_opt_out_by_receipt_suppresses_it_also_after_a_cancel() {
     }
 }
 
-/// The provider's word for it that the person has blocked the sender.
+/// The provider's code for a recipient who has blocked the sender.
 const OPTED_OUT_CODE: i64 = 1_051;

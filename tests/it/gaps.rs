@@ -1,4 +1,4 @@
-//! Times in which receipts cannot be kept: silence decides nothing then, nor until the provider has repeated them.
+//! Times in which receipts cannot be stored: no deadline fires then, nor before the provider has repeated them.
 
 use volley::clock::Clock;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
@@ -8,7 +8,7 @@ use crate::support::by_hand::{ByHand, VIBER_THEN_SMS, is_awaiting};
 const PEOPLE: &str = "numbers = [\"+6591000001\"]";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_that_cannot_be_kept_holds_the_deadline_until_it_is_repeated() {
+async fn a_receipt_that_cannot_be_stored_holds_its_deadline_until_a_repeat() {
     let world = ByHand::start("").await;
     let launched = world.launch(&format!("{PEOPLE}{VIBER_THEN_SMS}")).await;
     let key = MessageKey { batch: launched.batch, n: 0 };

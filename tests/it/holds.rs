@@ -1,4 +1,4 @@
-//! What keeps a lane from sending: said by the server, shown by every other command, and in nobody else's way.
+//! Holds and slowdowns of a lane: the server reports them, every other command shows them, and no other lane waits.
 
 use serde_json::{Value, json};
 use volley::clock::Clock;
@@ -35,13 +35,13 @@ async fn started() -> Installation {
     site
 }
 
-/// What another command says of the SMS lane.
+/// What another command shows of the SMS lane.
 async fn lane(site: &Installation) -> Value {
     let lanes = site.volley(&["lane", "list", "--json"]).await.json();
     lanes.as_array().unwrap().iter().find(|lane| lane["name"] == "sms").unwrap().clone()
 }
 
-/// Looks until a campaign has an obstacle of a kind, or none.
+/// Waits until a campaign has an obstacle of a kind, or none.
 async fn obstacle(site: &Installation, kind: Option<&str>) -> Value {
     until(&format!("obstacle {kind:?}"), PATIENCE, || async {
         let show = site.show("promo").await;
@@ -74,7 +74,7 @@ async fn doctor(site: &Installation, what: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hold_is_said_once_and_shown_with_its_reason_who_waits_and_what_to_do() {
+async fn a_hold_is_reported_once_and_shown_with_its_reason_and_remedy() {
     let _alone = ALONE.lock().await;
     let site = started().await;
     site.provider.faults(&json!({ "key_refused": true })).await;
@@ -104,7 +104,7 @@ async fn a_hold_is_said_once_and_shown_with_its_reason_who_waits_and_what_to_do(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
+async fn a_slowdown_is_reported_once_shown_by_commands_and_recorded() {
     let _alone = ALONE.lock().await;
     let mut site = started().await;
     site.provider.faults(&json!({ "throttle": 1.0 })).await;
@@ -121,7 +121,7 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     let now = lane(&site).await["now"].clone();
     assert_eq!((&now["standing"]["kind"], now["standing"]["why"].is_string()), (&json!("outage"), true), "{now}");
 
-    // What a dead server said is nothing that is so now.
+    // The state reported by a dead server is not shown as present.
     site.kill_server().await;
     until("nothing is said of how the lane goes", PATIENCE, || async {
         let shown = lane(&site).await;
@@ -136,7 +136,7 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     obstacle(&site, None).await;
     let said = site.server().output();
     assert_eq!(said.matches("lane sms: outage at the provider").count(), 1, "{said}");
-    // What has been said is written down by the next look.
+    // The next look records what has been reported.
     let told = until("all of it can be read", PATIENCE, || async {
         let told = events(&site).await;
         let all = ["throttled by the provider", "outage at the provider", "accepts messages again"];
@@ -144,12 +144,12 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
         if all.iter().all(is_told) { Ok(told) } else { Err(format!("{told:?}")) }
     })
     .await;
-    // Each change once, and not each look.
+    // An event for each change, not for each look.
     assert!(told.len() < 20, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_lane_is_held_deadlines_go_on_and_other_channels_send() {
+async fn a_held_lane_stops_no_deadline_and_no_other_channel() {
     let world = ByHand::start("").await;
     let route = "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n\
                  [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";

@@ -1,4 +1,4 @@
-//! Ctrl-C twice: the second one does not wait for what hangs, and loses as little as a kill.
+//! Ctrl-C twice: the second one does not wait for hanging requests, and loses no more than a kill.
 
 #![cfg(unix)]
 
@@ -21,14 +21,14 @@ channel = "SMS"
 text = "Hi {{FirstName}}"
 "#;
 
-/// Starts a server whose provider takes everything and answers nothing.
+/// Starts a server whose provider reads everything and answers nothing.
 async fn hanging() -> Installation {
     let shape = Shape { seed: 41, profile: String::new(), rate: 200, batch: None, connections: 64 };
     let mut site = Installation::new(&shape).await;
     let config = std::fs::read_to_string(site.path("volley.toml")).unwrap();
     let patient = config.replace("[provider]\n", &format!("[provider]\ntimeout = \"{}s\"\n", HANGS.millis() / 1_000));
     std::fs::write(site.path("volley.toml"), patient).unwrap();
-    // Without receipts, what nobody knows stays so.
+    // Without receipts an unknown attempt stays unknown.
     site.provider.faults(&json!({ "slow_ms": 2 * HANGS.millis(), "silent_receipts": true })).await;
     site.write_people("people.csv", 0..PEOPLE);
     std::fs::write(site.path("promo.toml"), CAMPAIGN).unwrap();
@@ -38,7 +38,7 @@ async fn hanging() -> Installation {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_interrupt_stops_at_once_and_what_hung_is_unknown_and_not_sent_again() {
+async fn a_second_interrupt_stops_at_once_and_hanging_requests_are_unknown() {
     let mut site = hanging().await;
     assert!(site.provider.saw("messages=10", 60).await.is_some());
     let server = site.take_server();

@@ -1,5 +1,5 @@
-//! Phrases that the project no longer uses in text for users, so that they do not come back: each says less clearly what
-//! another phrase says. Single words are not listed, because most have a good use somewhere.
+//! Phrases that text for users no longer uses, each with what to write instead. Single words are not listed,
+//! because most have a good use somewhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ fn texts(source: &str) -> String {
                 is_end
             });
             let end = end.unwrap_or(literal.len());
-            // A literal that goes on in the next line reads without the break.
+            // A literal that continues in the next line is read without the break.
             texts += &literal[..end].split("\\\n").map(str::trim_start).collect::<Vec<_>>().concat();
             texts.push('\n');
             rest = literal.get(end + 1..).unwrap_or_default();

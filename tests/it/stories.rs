@@ -1,4 +1,4 @@
-//! `message explain`, whole: the story of one message for each of the ten rules of fallback.
+//! The whole output of `message explain`: the story of one message for each of the ten rules of fallback.
 
 use volley::clock::Clock;
 use volley::domain::{Channel, MessageKey, Span, StepIndex};
@@ -14,7 +14,7 @@ const MINUTES_15: Span = Span::from_secs(15 * 60);
 const HOUR: Span = Span::from_secs(3_600);
 const HOURS_2: Span = Span::from_secs(2 * 3_600);
 
-/// Moments differ a little from run to run, and so do ids.
+/// The story without times and ids, which differ from run to run.
 fn masked(text: &str) -> String {
     let is_date = |word: &str| word.len() == 10 && word.matches('-').count() == 2;
     let is_time = |word: &str| word.contains(':') && word.chars().all(|c| c.is_ascii_digit() || c == ':');
@@ -42,7 +42,7 @@ fn masked(text: &str) -> String {
 }
 
 impl Scene {
-    /// Its story as somebody reads it, which must hold; and it is over.
+    /// The story as a reader sees it. The message must be done, and its audit must hold.
     async fn told(self) -> String {
         let story = self.world.story(&self.launched, self.key).await;
         assert!(story.proven, "{story:#?}");
@@ -52,7 +52,7 @@ impl Scene {
         lines.join("\n")
     }
 
-    /// Behind a lost gap too, what the provider repeats has its time first.
+    /// After a long gap, too, the provider's repeats are awaited first.
     async fn is_waived(&self) {
         self.pass(MINUTES_2).await;
         self.until("waived", |present| present.marks.waived()).await;
@@ -64,7 +64,7 @@ impl Scene {
     }
 }
 
-/// A campaign of these steps to one person, on a provider that takes everything.
+/// A campaign of these steps to one recipient, on a provider that accepts everything.
 async fn scene(head: &str, steps: &[&str]) -> Scene {
     Scene::on(ByHand::start("").await, &format!("{HEAD}{head}\n{}", steps.concat())).await
 }
@@ -90,7 +90,7 @@ async fn rule_1_a_deadline_runs_from_acceptance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_2_what_fails_because_of_this_recipient_goes_on_at_once() {
+async fn rule_2_undelivered_because_of_the_recipient_falls_back_at_once() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.until("handed over", is_awaiting).await;
     scene.hear("undelivered", Some(2_008)).await;
@@ -100,7 +100,7 @@ async fn rule_2_what_fails_because_of_this_recipient_goes_on_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_2_what_is_rejected_because_of_this_recipient_goes_on_at_once() {
+async fn rule_2_rejected_because_of_the_recipient_falls_back_at_once() {
     let world = ByHand::start("").await;
     world.provider(Says::No);
     let scene = Scene::on(world, &format!("{HEAD}{VIBER}{SMS}")).await;
@@ -109,10 +109,10 @@ async fn rule_2_what_is_rejected_because_of_this_recipient_goes_on_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_2_what_fails_because_of_the_sender_keeps_its_place() {
+async fn rule_2_a_failure_of_the_sender_returns_the_message_to_its_queue() {
     let scene = scene("", &[WHATSAPP, SMS]).await;
     scene.until("handed over", is_awaiting).await;
-    // So that the next try does not leave before the server has noted the hold that the receipt puts.
+    // The next try must not be sent before the server has noted the hold that the receipt places.
     scene.hold_template("wa", "promo").await;
     scene.hears(0, Channel::WhatsApp, "undelivered", Some(1_019)).await;
     scene.until("back in its queue", is_queued).await;
@@ -122,10 +122,10 @@ async fn rule_2_what_fails_because_of_the_sender_keeps_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_2_what_fails_because_of_the_template_keeps_its_place() {
+async fn rule_2_a_failure_of_the_template_returns_the_message_to_its_queue() {
     let scene = scene("", &[WHATSAPP, SMS]).await;
     scene.until("handed over", is_awaiting).await;
-    // So that the next try does not leave before the server has noted the hold that the receipt puts.
+    // The next try must not be sent before the server has noted the hold that the receipt places.
     scene.hold("wa").await;
     scene.hears(0, Channel::WhatsApp, "undelivered", Some(1_034)).await;
     scene.until("back in its queue", is_queued).await;
@@ -135,7 +135,7 @@ async fn rule_2_what_fails_because_of_the_template_keeps_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_2_a_key_that_is_refused_consumes_nothing() {
+async fn rule_2_a_refused_key_consumes_no_step() {
     let world = ByHand::start("").await;
     world.provider(Says::Refuses(401, 1_200));
     let scene = Scene::on(world, &format!("{HEAD}{VIBER}{SMS}")).await;
@@ -151,7 +151,7 @@ async fn rule_2_a_key_that_is_refused_consumes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_2_whoever_wants_no_more_gets_nothing_more() {
+async fn rule_2_a_recipient_who_opted_out_gets_nothing_more() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.until("handed over", is_awaiting).await;
     scene.hear("undelivered", Some(1_051)).await;
@@ -160,7 +160,7 @@ async fn rule_2_whoever_wants_no_more_gets_nothing_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_2_what_fails_in_passing_goes_again() {
+async fn rule_2_a_temporary_failure_is_retried() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.until("handed over", is_awaiting).await;
     scene.hear("undelivered", Some(2_006)).await;
@@ -171,7 +171,7 @@ async fn rule_2_what_fails_in_passing_goes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_3_what_a_channel_can_say_is_what_ends_the_step() {
+async fn rule_3_the_highest_status_of_a_channel_ends_its_step() {
     let scene = scene("", &[&VIBER.replace("text =", "success_status = \"Read\"\ntext ="), SMS]).await;
     scene.until("handed over", is_awaiting).await;
     scene.hear("delivered", None).await;
@@ -192,7 +192,7 @@ async fn rule_4_the_last_step_waits_until_its_window_closes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_5_nothing_leaves_after_the_ttl() {
+async fn rule_5_nothing_is_sent_after_the_ttl() {
     let scene = scene("ttl = \"1h\"", &[VIBER, SMS]).await;
     scene.falls_back().await;
     scene.pass(HOUR).await;
@@ -201,7 +201,7 @@ async fn rule_5_nothing_leaves_after_the_ttl() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_5_nothing_leaves_after_the_end_of_the_campaign() {
+async fn rule_5_nothing_is_sent_after_the_end_of_the_campaign() {
     let world = ByHand::start("").await;
     world.provider(Says::Refuses(401, 1_200));
     let scene = Scene::on(world, &format!("{HEAD}end = \"2027-01-15T17:00\"\n{VIBER}{SMS}")).await;
@@ -211,7 +211,7 @@ async fn rule_5_nothing_leaves_after_the_end_of_the_campaign() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_5_a_deadline_waits_for_what_the_provider_may_still_deliver() {
+async fn rule_5_a_deadline_waits_while_the_provider_may_still_deliver() {
     let viber = VIBER.replace("text =", "ttl = \"30m\"\ntext =");
     let scene = scene("on_overlap = \"wait\"", &[&viber, SMS]).await;
     scene.until("handed over", is_awaiting).await;
@@ -222,7 +222,7 @@ async fn rule_5_a_deadline_waits_for_what_the_provider_may_still_deliver() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_6_a_late_success_takes_back_what_has_not_left() {
+async fn rule_6_a_late_success_recalls_a_queued_step() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.falls_back().await;
     scene.hear("delivered", None).await;
@@ -231,7 +231,7 @@ async fn rule_6_a_late_success_takes_back_what_has_not_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_6_a_late_success_after_the_next_step_has_left_is_told_as_twice() {
+async fn rule_6_a_late_success_after_the_next_step_is_delivered_twice() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.until("handed over", is_awaiting).await;
     scene.pass(MINUTES_15).await;
@@ -253,13 +253,13 @@ async fn rule_6_a_success_after_the_end_counts_as_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_7_what_nobody_knows_counts_as_handed_over_and_falls_back_as_ever() {
+async fn rule_7_an_unknown_attempt_counts_as_sent_and_falls_back() {
     let world = ByHand::start("").await;
     world.provider(Says::Nothing);
     let sms = SMS.replace("text =", "receipt_window = \"2h\"\ntext =");
     let scene = Scene::on(world, &format!("{HEAD}{VIBER}{sms}")).await;
     scene.until("unknown", is_awaiting).await;
-    // Silence is news only once the provider has answered after the broken request.
+    // Silence counts only once the provider has answered after the broken request.
     let due = scene.world.clock.now() + MINUTES_15;
     scene.world.until_reachable().await;
     scene.world.leap_to(due).await;
@@ -270,7 +270,7 @@ async fn rule_7_what_nobody_knows_counts_as_handed_over_and_falls_back_as_ever()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_7_a_receipt_settles_what_nobody_knew() {
+async fn rule_7_a_receipt_adopts_an_unknown_attempt() {
     let world = ByHand::start("").await;
     world.provider(Says::Nothing);
     let scene = Scene::on(world, &format!("{HEAD}{VIBER}{SMS}")).await;
@@ -281,7 +281,7 @@ async fn rule_7_a_receipt_settles_what_nobody_knew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_7_where_the_route_says_so_it_is_sent_again() {
+async fn rule_7_an_unknown_attempt_is_resent_if_the_route_says_so() {
     let world = ByHand::start("").await;
     world.provider_first(Says::Nothing);
     let scene = Scene::on(world, &format!("{HEAD}on_unknown = \"resend\"\n{VIBER}{SMS}")).await;
@@ -290,7 +290,7 @@ async fn rule_7_where_the_route_says_so_it_is_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_8_a_pause_holds_back_what_a_deadline_would_do() {
+async fn rule_8_a_pause_holds_a_fallback_that_is_due() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.until("handed over", is_awaiting).await;
     scene.world.pause(&scene.launched).await;
@@ -299,7 +299,7 @@ async fn rule_8_a_pause_holds_back_what_a_deadline_would_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_8_what_a_pause_held_back_is_done_after_it() {
+async fn rule_8_a_fallback_that_a_pause_held_is_sent_after_it() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.until("handed over", is_awaiting).await;
     scene.world.pause(&scene.launched).await;
@@ -310,7 +310,7 @@ async fn rule_8_what_a_pause_held_back_is_done_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_8_a_cancel_before_anything_has_left_ends_it() {
+async fn rule_8_a_cancel_before_the_first_submission_ends_the_message() {
     let scene = scene("at = \"2027-01-20T09:00\"", &[VIBER, SMS]).await;
     scene.cancel().await;
     scene.until("cancelled", is_done).await;
@@ -327,7 +327,7 @@ async fn rule_8_after_a_cancel_the_present_step_is_the_last() {
     tells!("8_cancelled_after", scene);
 }
 
-/// Nobody listens for so long, and the deadline of Viber falls into that time.
+/// No server listens for so long, and the deadline of Viber falls into that time.
 async fn deaf(scene: &Scene, span: Span) {
     scene.until("handed over", is_awaiting).await;
     scene.pass(Span::from_secs(14 * 60)).await;
@@ -339,13 +339,13 @@ async fn deaf(scene: &Scene, span: Span) {
     scene.world.clock.advance(span);
     assert!(heard(scene.key).await.is_err());
     scene.world.meddle("DROP TRIGGER full").await;
-    // Of no message, so that it stands nowhere in the story.
+    // Of no message, so it does not appear in the story.
     heard(MessageKey { n: 99, ..scene.key }).await.unwrap();
     scene.pass(Span::from_secs(5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_9_a_short_gap_holds_the_deadline_until_the_provider_has_repeated_itself() {
+async fn rule_9_a_short_gap_holds_the_deadline_until_the_repeats_are_over() {
     let scene = scene("", &[VIBER, SMS]).await;
     deaf(&scene, MINUTES_2).await;
     scene.pass(MINUTES_2).await;
@@ -354,10 +354,10 @@ async fn rule_9_a_short_gap_holds_the_deadline_until_the_provider_has_repeated_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_9_after_a_long_gap_the_provider_is_asked_and_what_did_not_arrive_falls_back() {
+async fn rule_9_after_a_long_gap_a_queried_message_not_delivered_falls_back() {
     let scene = scene("", &[VIBER, SMS]).await;
     deaf(&scene, HOUR).await;
-    // Before that the provider tells nothing: an answer that comes before the deadline is looked at again decides at once.
+    // Before that the provider reports nothing: an answer before the next look at the deadline would decide at once.
     scene.is_waived().await;
     scene.world.provider_knows("sent");
     scene.pass(HOUR).await;
@@ -366,7 +366,7 @@ async fn rule_9_after_a_long_gap_the_provider_is_asked_and_what_did_not_arrive_f
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_9_after_a_long_gap_the_provider_is_asked_and_what_arrived_is_done() {
+async fn rule_9_after_a_long_gap_a_queried_message_delivered_is_done() {
     let scene = scene("", &[VIBER, SMS]).await;
     deaf(&scene, HOUR).await;
     scene.is_waived().await;
@@ -377,7 +377,7 @@ async fn rule_9_after_a_long_gap_the_provider_is_asked_and_what_arrived_is_done(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_9_of_what_the_provider_cannot_tell_it_waits() {
+async fn rule_9_a_message_that_the_provider_does_not_know_waits() {
     let scene = scene("", &[VIBER, SMS]).await;
     deaf(&scene, HOUR).await;
     scene.is_waived().await;
@@ -386,7 +386,7 @@ async fn rule_9_of_what_the_provider_cannot_tell_it_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_9_after_a_long_gap_it_may_wait_without_asking() {
+async fn rule_9_after_a_long_gap_it_waits_unasked_if_the_route_says_so() {
     let scene = scene("after_gap = \"wait\"", &[VIBER, SMS]).await;
     deaf(&scene, HOUR).await;
     scene.is_waived().await;
@@ -394,7 +394,7 @@ async fn rule_9_after_a_long_gap_it_may_wait_without_asking() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_9_after_a_long_gap_it_may_fall_back_all_the_same() {
+async fn rule_9_after_a_long_gap_it_falls_back_if_the_route_says_so() {
     let scene = scene("after_gap = \"fall_back\"", &[VIBER, SMS]).await;
     deaf(&scene, HOUR).await;
     scene.until_step(1).await;
@@ -402,14 +402,14 @@ async fn rule_9_after_a_long_gap_it_may_fall_back_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_10_what_it_waits_for_consumes_nothing() {
+async fn rule_10_waiting_for_a_hold_consumes_no_step() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.falls_back().await;
     tells!("10_held", scene);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_10_a_step_that_cannot_leave_in_its_time_gives_way() {
+async fn rule_10_a_step_not_sent_within_its_time_falls_back() {
     let viber = VIBER.replace("text =", "leave_within = \"5m\"\ntext =");
     let scene = scene("at = \"2027-01-15T16:10\"", &[&viber, SMS]).await;
     scene.hold("viber").await;
@@ -419,7 +419,7 @@ async fn rule_10_a_step_that_cannot_leave_in_its_time_gives_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_10_where_the_tier_is_spent_the_route_may_go_on() {
+async fn rule_10_a_spent_tier_falls_back_if_the_route_says_so() {
     let others: Vec<String> = (2..=251).map(|n| format!("\"+6591000{n:03}\"")).collect();
     let whatsapp = WHATSAPP.replace("template =", "on_tier_spent = \"fall_back\"\ntemplate =");
     let world = ByHand::start("").await;
@@ -432,7 +432,7 @@ async fn rule_10_where_the_tier_is_spent_the_route_may_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_10_free_text_does_not_leave_outside_the_window() {
+async fn rule_10_free_text_is_not_sent_outside_the_window() {
     let text = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n";
     let scene = scene("", &[text, SMS]).await;
     scene.until_step(1).await;
@@ -440,7 +440,7 @@ async fn rule_10_free_text_does_not_leave_outside_the_window() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_10_whoever_opted_out_while_it_waited_gets_nothing_more() {
+async fn rule_10_an_opt_out_while_a_step_waits_suppresses_it() {
     let scene = scene("", &[VIBER, SMS]).await;
     scene.falls_back().await;
     scene.opts_out().await;

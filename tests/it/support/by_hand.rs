@@ -1,5 +1,5 @@
-//! A server on a clock that is moved by hand, and a provider that says what a test tells it to: for what takes hours, or
-//! depends on what comes first.
+//! A server on a clock that is moved by hand, and a provider that answers as a test says: for tests of hours, or of
+//! the order of events.
 
 use std::sync::Arc;
 
@@ -25,13 +25,13 @@ use super::until;
 
 /// Far longer than anything here takes, in real time.
 const PATIENCE: Span = Span::from_secs(60);
-/// How far time goes on with each look, where the server has something to do.
+/// How far time advances with each look while the server has something to do.
 const TICK: Span = Span::from_millis(10);
 
-/// What the provider was told to send with its webhooks.
+/// The `Authorization` of the provider's webhooks.
 pub(crate) const AUTHORIZATION: &str = "Bearer agreed";
 
-/// Viber, and who has not got it there within a quarter of an hour gets an SMS.
+/// Viber, then an SMS after a quarter of an hour without a delivery.
 pub(crate) const VIBER_THEN_SMS: &str = r#"
 [[step]]
 channel = "Viber"
@@ -47,7 +47,7 @@ text = "Hello"
 pub(crate) enum Says {
     Yes,
     No,
-    /// No, with this HTTP status and code.
+    /// It refuses, with this HTTP status and code.
     Refuses(u16, u32),
     /// The connection breaks once the request may have been read.
     Nothing,
@@ -58,9 +58,9 @@ pub(crate) enum Says {
 #[derive(Debug)]
 struct Provider {
     says: watch::Receiver<Says>,
-    /// What it says to one request, before it says anything else.
+    /// Its answer to the next request alone.
     says_first: Arc<Mutex<Option<Says>>>,
-    /// What it knows of every message, for whoever asks; nothing at all, unless a test says so.
+    /// What it knows of every message, for queries; nothing, unless a test sets it.
     knows: watch::Receiver<Option<&'static str>>,
 }
 
@@ -117,7 +117,7 @@ pub(crate) struct ByHand {
 }
 
 impl ByHand {
-    /// Opens the front door, and returns where webhooks are posted to.
+    /// Opens the door to webhooks, and returns its address.
     pub(crate) async fn open_door(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/webhooks/8x8", listener.local_addr().unwrap());
@@ -166,12 +166,12 @@ impl ByHand {
         self.says.send_replace(says);
     }
 
-    /// What it says to the next request alone.
+    /// Sets its answer to the next request alone.
     pub(crate) fn provider_first(&self, says: Says) {
         *self.says_first.lock() = Some(says);
     }
 
-    /// What it answers from now on to questions about messages.
+    /// Sets its answers to queries about messages.
     pub(crate) fn provider_knows(&self, state: &'static str) {
         self.knows.send_replace(Some(state));
     }
@@ -191,7 +191,7 @@ impl ByHand {
         self.store.load(vec![key]).await.unwrap().pop().unwrap()
     }
 
-    /// Lets time go on a little at a time until a message is where it is waited for.
+    /// Advances time in small steps until a message is in the expected state.
     pub(crate) async fn until(&self, key: MessageKey, what: &str, is: impl Fn(&Present) -> bool) -> Present {
         self.when(what, async || {
             let present = self.message(key).await.present;
@@ -200,7 +200,7 @@ impl ByHand {
         .await
     }
 
-    /// Lets time go on until a harmless read has proven the way to the provider, which a broken request has put in doubt.
+    /// Advances time until a harmless read has proven the way to the provider, which a broken request put in doubt.
     pub(crate) async fn until_reachable(&self) {
         let since = self.clock.now();
         let is_proven =
@@ -212,7 +212,7 @@ impl ByHand {
         .await;
     }
 
-    /// Lets time go on a little at a time until something is so.
+    /// Advances time in small steps until a condition holds.
     pub(crate) async fn when<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
         let real = super::clock();
         let give_up = real.now() + PATIENCE;
@@ -228,8 +228,8 @@ impl ByHand {
         }
     }
 
-    /// Moves time on at once, and waits until the server has seen the new time, so that nobody takes the leap for a time
-    /// in which it did not listen.
+    /// Advances time at once, and waits until the server has seen the new time, so the leap does not count as a time in
+    /// which it did not listen.
     pub(crate) async fn leap_to(&self, at: Timestamp) {
         for by in [at.since(self.clock.now()).millis() - 2_000, 1_000, 1_000] {
             self.clock.advance(Span::from_millis(by.max(0)));
@@ -237,7 +237,7 @@ impl ByHand {
             until("the server says that it lives", PATIENCE, || async {
                 let nodes = self.store.nodes(now).await.unwrap();
                 if nodes.is_empty() {
-                    // Whatever it does just now may itself wait for time to pass.
+                    // Its present work may itself wait for time to pass.
                     self.clock.advance(Span::from_millis(1));
                     return Err("not yet");
                 }
@@ -247,7 +247,7 @@ impl ByHand {
         }
     }
 
-    /// A receipt from the provider, with our own id in it.
+    /// A receipt from the provider, with our id.
     pub(crate) async fn hear(
         &self,
         launched: &Launched,
@@ -281,7 +281,7 @@ impl ByHand {
         body.to_string()
     }
 
-    /// A person writes to us: what the provider posts then, changed.
+    /// A message from a recipient, as the provider posts it, after `change`.
     pub(crate) async fn write(&self, umid: &str, channel: Channel, text: &str, change: impl FnOnce(&mut Value)) {
         let mut event = json!({
             "namespace": "ChatApps",
@@ -309,21 +309,21 @@ impl ByHand {
         story::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now()).await.unwrap().unwrap()
     }
 
-    /// Does something to the database that nobody but a test does, or a disk that fails.
+    /// Changes the database as only a test or a failing disk does.
     pub(crate) async fn meddle(&self, sql: &'static str) {
         let file = SqliteConnectOptions::new().filename(self.folder.path().join("volley.db"));
         let mut connection = file.connect().await.unwrap();
         sqlx::query(sql).execute(&mut connection).await.unwrap();
     }
 
-    /// A copy of the database as it stands, for whoever wants to tamper with it.
+    /// A copy of the present database, for tests that tamper with it.
     pub(crate) async fn copy_to(&self, place: &std::path::Path) {
         let file = SqliteConnectOptions::new().filename(self.folder.path().join("volley.db"));
         let mut connection = file.connect().await.unwrap();
         sqlx::query("VACUUM INTO ?1").bind(place.to_str().unwrap()).execute(&mut connection).await.unwrap();
     }
 
-    /// Calls a campaign off, as the command does.
+    /// Cancels a campaign, as the command does.
     pub(crate) async fn cancel(&self, launched: &Launched) {
         let batch = self.batch(launched).await;
         let by = Origin::operator("ann", None);
@@ -357,7 +357,7 @@ impl ByHand {
     }
 }
 
-/// Time goes on for as long as something takes.
+/// Lets time pass while something runs.
 async fn going_on<T>(clock: &ManualClock, what: impl Future<Output = T>) -> T {
     let real = super::clock();
     tokio::pin!(what);

@@ -46,14 +46,14 @@ impl Scene {
         Self::of(ByHand::start("").await, "").await
     }
 
-    /// Handed over on its first step.
+    /// Submitted on its first step.
     pub(crate) async fn accepted() -> Self {
         let scene = Self::new().await;
         scene.until("handed over", is_awaiting).await;
         scene
     }
 
-    /// Waits for its second step to leave, which it may not.
+    /// Its second step is queued and held.
     pub(crate) async fn fallen_back() -> Self {
         let scene = Self::new().await;
         scene.falls_back().await;
@@ -115,12 +115,12 @@ impl Scene {
         self.world.hear(&self.launched, (self.key, step), channel, state, code).await.unwrap();
     }
 
-    /// The provider's id of the first hand-over, which this provider makes from ours.
+    /// The provider's id of the first attempt, which this provider makes from ours.
     pub(crate) fn umid(&self) -> String {
         AttemptId { key: self.key, step: StepIndex::FIRST, tag: self.launched.id.tag }.to_string()
     }
 
-    /// The provider has been asked about the first hand-over.
+    /// The provider has been asked about the first attempt.
     pub(crate) async fn asked(&self) {
         self.world
             .when("asked", async || {
@@ -139,7 +139,7 @@ impl Scene {
         self.until("closed", is_done).await;
     }
 
-    /// The story holds, it has all of these in this order, and nothing of what never was.
+    /// The audit holds, the story has all of these in this order, and nothing that did not happen.
     pub(crate) async fn tells(&self, parts: &[&str]) {
         let story = self.world.story(&self.launched, self.key).await;
         assert!(story.proven, "{story:#?}");

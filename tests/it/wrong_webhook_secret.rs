@@ -1,4 +1,5 @@
-//! A provider that was told another secret than we were: each of its receipts is turned away, and nobody falls back for it.
+//! A provider with another webhook secret than the installation: its receipts are rejected, and no message falls
+//! back.
 
 use reqwest::StatusCode;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
@@ -12,7 +13,7 @@ async fn post(url: &str, authorization: &str, body: String) -> StatusCode {
     posted(url, authorization, body).await.unwrap()
 }
 
-/// The answer; nothing where the server hung up before all of it was sent.
+/// The answer; none if the server hung up before the body was sent.
 async fn posted(url: &str, authorization: &str, body: String) -> Option<StatusCode> {
     volley::provider::install_tls();
     let request = reqwest::Client::new().post(url).header("Authorization", authorization).body(body);
@@ -20,7 +21,7 @@ async fn posted(url: &str, authorization: &str, body: String) -> Option<StatusCo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_has_come() {
+async fn rejected_receipts_hold_every_deadline_until_a_proven_one_arrives() {
     let world = ByHand::start("").await;
     let door = world.open_door().await;
     let launched = world.launch(&format!("{PEOPLE}{VIBER_THEN_SMS}")).await;
@@ -40,7 +41,7 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
         assert!(is_awaiting(&held) && held.step == StepIndex::FIRST, "{held:?}");
     }
 
-    // Somebody puts it right.
+    // An operator corrects the secret.
     assert_eq!(post(&door, AUTHORIZATION, delivered).await, StatusCode::OK);
     assert_eq!(world.message(told).await.present.outcome(), Some(Outcome::Reached));
     world
@@ -54,17 +55,17 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
     let texts: Vec<_> =
         world.store.events(Cursor::START, 10).await.unwrap().into_iter().map(|(_, event)| event.text()).collect();
     assert!(texts.iter().any(|text| text.contains("the webhook secret does not match")), "{texts:?}");
-    // Of the other nothing is said, now that it could be: once the repeats have had their time its silence counts.
+    // No receipt reports the other one, although it could: once the repeats are over, its silence counts.
     let falls_back = |present: &Present| present.step > StepIndex::FIRST;
     world.until(silent, "fallen back", falls_back).await;
     world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
+async fn posts_of_a_stranger_are_counted_and_hold_no_deadline() {
     let world = ByHand::start("").await;
     let door = world.open_door().await;
-    // An attempt of which nobody knows whether it arrived is found by its number, which strangers know.
+    // A receipt could find an unknown attempt by its number, which strangers know.
     world.provider(Says::Nothing);
     let launched = world.launch(&format!("{PEOPLE}{VIBER_THEN_SMS}")).await;
     let key = MessageKey { batch: launched.batch, n: 0 };
@@ -77,7 +78,7 @@ async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
         assert_eq!(post(&door, "Bearer guessed", body.to_owned()).await, StatusCode::UNAUTHORIZED);
     }
     let too_large = " ".repeat(9 << 20);
-    // Whoever goes on sending what is not read may find the connection cut before the answer is there.
+    // A client that sends a body that is not read may be cut off before it gets the answer.
     let answer = posted(&door, AUTHORIZATION, too_large).await;
     assert!(answer.is_none_or(|answer| answer == StatusCode::PAYLOAD_TOO_LARGE), "{answer:?}");
     world
@@ -88,7 +89,7 @@ async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
             if counts == whole { Ok(()) } else { Err(format!("{counts:?}")) }
         })
         .await;
-    // A harmless read soon proves the way out again, which the broken request had put in doubt; of the way in nobody doubts.
+    // A harmless read soon proves the way out, which the broken request had put in doubt; the way in is not in doubt.
     world
         .when("both ways proven", async || {
             let links = world.store.links().await.unwrap();
