@@ -1,9 +1,11 @@
-//! The documents against the program: links lead somewhere, commands exist, configuration is accepted, and the pages of
-//! keys and commands say what the code does.
+//! The documents against the program: links resolve, commands exist, configuration is accepted, outputs are what
+//! the commands print, and the pages of keys and commands are generated from the code.
 //!
-//! Four pages hold parts that come from the code. `VOLLEY_BLESS=1 cargo test --test it documents` writes these anew.
+//! `VOLLEY_BLESS=1 cargo test --test it documents` rewrites outputs and generated parts.
 
 mod keys;
+mod normalise;
+mod outputs;
 mod profile;
 
 use std::collections::BTreeSet;
@@ -42,7 +44,7 @@ fn name_of(page: &Path) -> String {
     page.strip_prefix(root()).unwrap().display().to_string()
 }
 
-/// A fenced block: what stands behind the fence, and the lines in it.
+/// A fenced block: its info string and its lines.
 struct Block {
     info: String,
     text: String,
@@ -65,7 +67,7 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// The text without its blocks, where brackets and backticks mean something else.
+/// The text without its blocks, in which brackets and backticks mean something else.
 fn prose(text: &str) -> String {
     let mut inside = false;
     let mut prose = String::new();
@@ -80,7 +82,7 @@ fn prose(text: &str) -> String {
     prose
 }
 
-/// What a heading is called in a link.
+/// The anchor of a heading in a link.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
     kept.chars()
@@ -95,7 +97,7 @@ fn anchors(page: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_resolves() {
     let mut lost = Vec::new();
     for page in pages() {
         let text = prose(&fs::read_to_string(&page).unwrap());
@@ -125,11 +127,15 @@ fn every_page_of_the_guide_is_in_its_table_of_contents() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The commands of a page, each with whether it is whole: a line of a block is, and what stands in a sentence may lack
-/// arguments.
+/// The commands of a page, each with whether it is whole: a line of a block is; one in a sentence may lack arguments.
 fn commands(text: &str) -> Vec<(String, bool)> {
-    let in_blocks = blocks(text).into_iter().filter(|block| block.info == "sh" || block.info.is_empty());
-    let lines = in_blocks.flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>());
+    let line_of = |info: &str, line: &str| match info {
+        "sh" | "" => Some(line.to_owned()),
+        info if info.starts_with("console") => line.strip_prefix("$ ").map(str::to_owned),
+        _ => None,
+    };
+    let lines_of = |block: Block| block.text.lines().filter_map(|line| line_of(&block.info, line)).collect::<Vec<_>>();
+    let lines = blocks(text).into_iter().flat_map(lines_of);
     let text = prose(text);
     let in_text = text.split('`').skip(1).step_by(2).map(str::to_owned);
     let own = |(line, is_whole): (String, bool)| {
@@ -144,7 +150,7 @@ fn every_command_of_a_page_exists() {
         DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, InvalidValue, MissingRequiredArgument,
     };
     let (mut wrong, mut seen) = (Vec::new(), 0);
-    // What is new is told of as people speak of it, and the help is not to be parsed.
+    // The changelog names commands loosely, and the help is not made of commands.
     let told = ["CHANGELOG.md", "docs/commands.md"].map(|name| root().join(name));
     for page in pages().into_iter().filter(|page| !told.contains(page)) {
         for (command, is_whole) in commands(&fs::read_to_string(&page).unwrap()) {
@@ -161,14 +167,14 @@ fn every_command_of_a_page_exists() {
     assert!(seen > 50, "{seen} commands");
 }
 
-/// Dates of examples are to come, whenever this is run.
+/// Moves the dates of examples into the future.
 fn of_next_year(text: &str) -> String {
     use chrono::Datelike;
-    let year = chrono::DateTime::from_timestamp(volley_now(), 0).unwrap().year();
+    let year = chrono::DateTime::from_timestamp(seconds_now(), 0).unwrap().year();
     text.replace("2026-", &format!("{}-", year + 1))
 }
 
-fn volley_now() -> i64 {
+fn seconds_now() -> i64 {
     use volley::clock::Clock;
     volley::clock::RealClock::new().now().millis() / 1_000
 }
@@ -190,7 +196,7 @@ fn sample(name: &str) -> String {
     fs::read_to_string(root().join("samples").join(name)).unwrap()
 }
 
-/// What a few keys of a campaign are put in front of.
+/// Completes a fragment of a campaign file.
 const STEPS: &str = "audience = \"recipients.csv\"\ncountry = \"SG\"\n[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\n\
                      [[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
 
@@ -225,7 +231,7 @@ fn every_campaign_and_configuration_of_a_page_is_accepted() {
     assert!(seen >= 5, "{seen} blocks");
 }
 
-/// Holds the part of a page between two marks against what the code says, or writes it there.
+/// Compares the part of a page between two marks with the text made from the code, or writes that there.
 fn hold(page: &str, part: &str, says: &str) {
     let path = root().join(page);
     let text = fs::read_to_string(&path).unwrap();
