@@ -7,6 +7,7 @@ mod keys;
 mod normalise;
 mod outputs;
 mod profile;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -232,35 +233,35 @@ fn every_campaign_and_configuration_of_a_page_is_accepted() {
 }
 
 /// Compares the part of a page between two marks with the text made from the code, or writes that there.
-fn hold(page: &str, part: &str, says: &str) {
+fn compare(page: &str, part: &str, made: &str) {
     let path = root().join(page);
     let text = fs::read_to_string(&path).unwrap();
     let (begin, end) = (format!("<!-- begin {part} -->\n"), format!("<!-- end {part} -->"));
     let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{page} has no {begin}"));
     let (is, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{page} has no {end}"));
     if std::env::var_os("VOLLEY_BLESS").is_some() {
-        fs::write(&path, format!("{before}{begin}{says}{end}{after}")).unwrap();
+        fs::write(&path, format!("{before}{begin}{made}{end}{after}")).unwrap();
         return;
     }
-    let differs = is.lines().zip(says.lines()).find(|(is, says)| is != says);
-    assert!(is == says, "{page}, {part}: VOLLEY_BLESS=1 writes it anew; the first difference: {differs:#?}");
+    let differs = is.lines().zip(made.lines()).find(|(is, made)| is != made);
+    assert!(is == made, "{page}, {part}: VOLLEY_BLESS=1 rewrites it; the first difference: {differs:#?}");
 }
 
 #[test]
 fn the_page_of_commands_is_their_help() {
-    fn tell(command: &mut clap::Command, path: &str, says: &mut String) {
+    fn add_help(command: &mut clap::Command, path: &str, page: &mut String) {
         let help = command.clone().term_width(100).render_long_help().to_string();
         let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-        *says += &format!("## {path}\n\n```text\n{}\n```\n\n", help.join("\n").trim_end());
+        *page += &format!("## {path}\n\n```text\n{}\n```\n\n", help.join("\n").trim_end());
         let inner: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
         for name in inner.into_iter().filter(|name| name != "help") {
             let path = format!("{path} {name}");
-            tell(command.find_subcommand_mut(&name).unwrap(), &path, says);
+            add_help(command.find_subcommand_mut(&name).unwrap(), &path, page);
         }
     }
     let mut command = Cli::command();
     command.build();
-    let mut says = String::new();
-    tell(&mut command, "volley", &mut says);
-    hold("docs/commands.md", "commands", &says);
+    let mut page = String::new();
+    add_help(&mut command, "volley", &mut page);
+    compare("docs/commands.md", "commands", &page);
 }
