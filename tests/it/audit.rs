@@ -38,24 +38,24 @@ pub(crate) async fn campaign(world: &ByHand) -> Launched {
     for n in 0..PEOPLE {
         world.until(key(n), "handed over", is_awaiting).await;
     }
-    let hear = async |n, step, state, code| {
+    let post_receipt = async |n, step, state, code| {
         let channel = if step == 0 { Channel::Viber } else { Channel::Sms };
-        world.hear(&launched, (key(n), step), channel, state, code).await.unwrap();
+        world.post_receipt(&launched, (key(n), step), channel, state, code).await.unwrap();
     };
     for (n, state, code) in
         [(0, "delivered", None), (1, "read", None), (2, "undelivered", Some(2_008)), (3, "sent", None)]
     {
-        hear(n, 0, state, code).await;
+        post_receipt(n, 0, state, code).await;
     }
-    hear(3, 0, "delivered", None).await;
-    world.leap_to(world.clock.now() + Span::from_secs(900)).await;
+    post_receipt(3, 0, "delivered", None).await;
+    world.advance_to(world.clock.now() + Span::from_secs(900)).await;
     for n in [2, 4, 5, 6, 7, 8, 9] {
         world.until(key(n), "fallen back", is_on_sms).await;
     }
-    hear(4, 1, "delivered", None).await;
-    hear(5, 1, "undelivered", Some(46)).await;
-    hear(6, 0, "delivered", None).await;
-    hear(6, 1, "delivered", None).await;
+    post_receipt(4, 1, "delivered", None).await;
+    post_receipt(5, 1, "undelivered", Some(46)).await;
+    post_receipt(6, 0, "delivered", None).await;
+    post_receipt(6, 1, "delivered", None).await;
     launched
 }
 
@@ -192,9 +192,9 @@ async fn a_change_outside_the_engine_is_refuted_by_the_claim_it_concerns() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_attempts_are_listed_and_refute_nothing() {
-    use crate::support::by_hand::Says;
+    use crate::support::by_hand::ProviderAnswer;
     let world = ByHand::start("").await;
-    world.provider(Says::Nothing);
+    world.set_answer(ProviderAnswer::Nothing);
     let launched = world.launch(&route()).await;
     let key = MessageKey { batch: launched.batch, n: 3 };
     world.until(key, "unknown", |present| present.marks.unknown(StepIndex::FIRST)).await;
@@ -213,8 +213,8 @@ async fn retries_are_counted_and_each_try_is_a_fact() {
     let launched = world.launch(&route()).await;
     let key = MessageKey { batch: launched.batch, n: 3 };
     world.until(key, "handed over", is_awaiting).await;
-    world.hear(&launched, (key, 0), Channel::Viber, "undelivered", Some(50)).await.unwrap();
-    world.leap_to(world.clock.now() + Span::from_secs(10)).await;
+    world.post_receipt(&launched, (key, 0), Channel::Viber, "undelivered", Some(50)).await.unwrap();
+    world.advance_to(world.clock.now() + Span::from_secs(10)).await;
     world.until(key, "tried again", |present| present.tries > 0 && is_awaiting(present)).await;
     let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
     assert_eq!((audit.tried_again, refuted(&audit)), (1, BTreeSet::new()), "{:#?}", audit.claims);

@@ -3,7 +3,7 @@
 use volley::domain::Span;
 
 use crate::support::fake_provider::{Answer, Body, End, FakeProvider, Line, Place, Reply, Then, What};
-use crate::support::sending::{Became, Lanes, Sending};
+use crate::support::sending::{Fate, Lanes, Sending};
 use crate::support::until;
 
 const PATIENCE: Span = Span::from_secs(90);
@@ -44,8 +44,8 @@ impl Lane {
 }
 
 /// Each message was read once at most, and none fell back; those that are not unknown were processed.
-fn judge(became: &[Became]) {
-    for one in became {
+fn judge(fates: &[Fate]) {
+    for one in fates {
         let [whatsapp, sms] = &one.deeds;
         assert!(sms.reads.is_empty(), "a needless SMS: {one}");
         assert!(whatsapp.reads.len() <= 1, "sent again: {one}");
@@ -53,8 +53,8 @@ fn judge(became: &[Became]) {
     }
 }
 
-fn unknown(became: &[Became]) -> usize {
-    became.iter().filter(|one| one.is_unknown()).count()
+fn unknown(fates: &[Fate]) -> usize {
+    fates.iter().filter(|one| one.is_unknown()).count()
 }
 
 /// The requests in flight at the begin of each request, with the number of good answers until then.
@@ -82,9 +82,9 @@ async fn one_bad_answer_in_a_hundred_does_not_stop_a_lane() {
     let lane = Lane::start(8).await;
     lane.provider.posts(|nth| if nth % 100 == 50 { error() } else { Reply::after(WORK) });
     let launched = lane.sending.launch("a", 0..RECIPIENTS).await;
-    let became = lane.sending.submitted(&launched, &lane.provider).await;
-    judge(&became);
-    assert_eq!(unknown(&became), 4);
+    let fates = lane.sending.submitted(&launched, &lane.provider).await;
+    judge(&fates);
+    assert_eq!(unknown(&fates), 4);
     assert_eq!(lane.provider.asked(), 0, "the circuit has opened");
     lane.sending.stop().await;
 }
@@ -108,9 +108,9 @@ async fn an_open_circuit_sends_nothing_until_a_read_and_then_one_message_alone()
 
     let before = lane.provider.journal().len();
     lane.provider.is_well_again(WORK);
-    let became = lane.sending.submitted(&launched, &lane.provider).await;
-    judge(&became);
-    let unknown = unknown(&became);
+    let fates = lane.sending.submitted(&launched, &lane.provider).await;
+    judge(&fates);
+    let unknown = unknown(&fates);
     assert!((3..=CONNECTIONS).contains(&unknown), "{unknown} are unknown");
 
     let journal = lane.provider.journal();
@@ -144,8 +144,8 @@ async fn a_circuit_opens_again_where_reads_work_and_messages_do_not() {
     })
     .await;
     lane.provider.is_well_again(WORK);
-    let became = lane.sending.submitted(&launched, &lane.provider).await;
-    judge(&became);
+    let fates = lane.sending.submitted(&launched, &lane.provider).await;
+    judge(&fates);
     // After the requests that were in flight together, each unknown end came after its own read.
     let (mut reads, mut posts) = (0, 0);
     for line in lane.provider.journal() {
@@ -159,6 +159,6 @@ async fn a_circuit_opens_again_where_reads_work_and_messages_do_not() {
             What::Read { .. } | What::Ended { is_good: false } => {}
         }
     }
-    assert!(unknown(&became) <= CONNECTIONS + reads, "{} are unknown after {reads} reads", unknown(&became));
+    assert!(unknown(&fates) <= CONNECTIONS + reads, "{} are unknown after {reads} reads", unknown(&fates));
     lane.sending.stop().await;
 }

@@ -69,13 +69,13 @@ pub(crate) fn installation() -> tempfile::TempDir {
     for name in ["recipients.csv", "promo.toml"] {
         std::fs::copy(samples().join(name), folder.path().join(name)).unwrap();
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = format!(
         r#"
         [server]
         listen = "127.0.0.1:0"
         [provider]
-        base_url = "http://{nobody}"
+        base_url = "http://{unused}"
         sub_account = "acme"
         api_key = "hunter2"
         [[lane]]

@@ -40,7 +40,7 @@ async fn sending() -> Installation {
     std::fs::write(site.path("promo.toml"), CAMPAIGN).unwrap();
     site.serve().await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
-    assert!(site.provider.saw("messages=10", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=10", 60).await.is_some());
     site
 }
 
@@ -48,7 +48,7 @@ async fn sending() -> Installation {
 fn written_to(site: &Installation) -> BTreeSet<Msisdn> {
     let journal = site.journal();
     let people: BTreeSet<Msisdn> = journal.iter().map(|message| message.msisdn).collect();
-    assert_eq!(people.len(), journal.len(), "somebody was sent it twice");
+    assert_eq!(people.len(), journal.len(), "a recipient was sent it twice");
     people
 }
 
@@ -114,7 +114,7 @@ async fn a_server_superseded_while_stopped_sends_nothing_after_waking() {
     next.first_line().await;
     let counted = site.look("SELECT count(*) FROM attempt WHERE verdict = 2").await;
     assert!(counted > Some(0), "it had claimed something: {counted:?}");
-    next.says("in flight when the last server was killed").await;
+    next.wait_for_output("in flight when the last server was killed").await;
 
     // Everything sent by then has arrived: the provider was not stopped.
     let unsent = unknown(&mut site).await;

@@ -2,7 +2,7 @@
 
 use volley::domain::Span;
 
-use crate::support::by_hand::{ByHand, Says};
+use crate::support::by_hand::{ByHand, ProviderAnswer};
 use crate::support::scene::{SMS, Scene, VIBER, is_done, is_sending};
 
 const CHINESE: &str = "[[step]]\nchannel = \"WhatsApp\"\nonly = [\"CN\"]\nfallback_after = \"48h\"\n\
@@ -16,7 +16,7 @@ async fn a_message_cancelled_before_its_submission_says_so() {
     let scene = Scene::of(ByHand::start("").await, "at = \"2099-01-01T09:00Z\"").await;
     scene.cancel().await;
     scene.until("cancelled", is_done).await;
-    scene.tells(&["Launched", "The campaign was cancelled before anything was submitted."]).await;
+    scene.assert_story(&["Launched", "The campaign was cancelled before anything was submitted."]).await;
     scene.stop().await;
 }
 
@@ -26,11 +26,11 @@ async fn a_message_submitted_before_a_cancel_waits_only_for_its_window() {
     scene.pass(Span::from_secs(300)).await;
     scene.cancel().await;
     scene.until("cut", |present| present.marks.cut()).await;
-    scene.tells(&["the provider accepted it", CANCELLED, "Waiting for Viber's receipts"]).await;
+    scene.assert_story(&["the provider accepted it", CANCELLED, "Waiting for Viber's receipts"]).await;
     scene.closes().await;
-    scene.tells(&["the provider accepted it", CANCELLED, "silent"]).await;
-    scene.hear("delivered", None).await;
-    scene.tells(&[CANCELLED, "silent", "late"]).await;
+    scene.assert_story(&["the provider accepted it", CANCELLED, "silent"]).await;
+    scene.post_receipt("delivered", None).await;
+    scene.assert_story(&[CANCELLED, "silent", "late"]).await;
     scene.stop().await;
 }
 
@@ -38,31 +38,33 @@ async fn a_message_submitted_before_a_cancel_waits_only_for_its_window() {
 async fn a_failure_after_a_cancel_ends_the_message() {
     let scene = Scene::accepted().await;
     scene.cancel().await;
-    scene.hear("undelivered", Some(2_008)).await;
+    scene.post_receipt("undelivered", Some(2_008)).await;
     scene.until("ended", is_done).await;
-    scene.tells(&[CANCELLED, "undelivered"]).await;
+    scene.assert_story(&[CANCELLED, "undelivered"]).await;
     scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_in_flight_during_a_cancel_is_the_last() {
-    for (says, parts) in [
-        (Says::Yes, &[CANCELLED, "the provider accepted it"][..]),
-        (Says::No, &[CANCELLED, "rejected it"]),
-        (Says::Nothing, &[CANCELLED, "unknown whether"]),
+    for (answer, parts) in [
+        (ProviderAnswer::Yes, &[CANCELLED, "the provider accepted it"][..]),
+        (ProviderAnswer::No, &[CANCELLED, "rejected it"]),
+        (ProviderAnswer::Nothing, &[CANCELLED, "unknown whether"]),
     ] {
         let world = ByHand::start("").await;
-        world.provider(Says::Later);
+        world.set_answer(ProviderAnswer::Later);
         let scene = Scene::of(world, "").await;
         scene.until("on its way", is_sending).await;
         scene.cancel().await;
-        scene.tells(&["Launched"]).await;
-        scene.world.provider(says);
+        scene.assert_story(&["Launched"]).await;
+        scene.world.set_answer(answer);
         scene.until("answered", |present| !is_sending(present)).await;
-        scene.tells(parts).await;
-        if says != Says::No {
+        scene.assert_story(parts).await;
+        if answer != ProviderAnswer::No {
             scene.closes().await;
-            scene.tells(&[parts, &[if says == Says::Yes { "silent" } else { "unknown" }]].concat()).await;
+            scene
+                .assert_story(&[parts, &[if answer == ProviderAnswer::Yes { "silent" } else { "unknown" }]].concat())
+                .await;
         }
         scene.stop().await;
     }
@@ -71,12 +73,12 @@ async fn a_step_in_flight_during_a_cancel_is_the_last() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_while_a_fallback_waits_makes_the_step_before_the_last() {
     let scene = Scene::fallen_back().await;
-    scene.tells(&["Fell back to step 2", "Waiting to send SMS"]).await;
+    scene.assert_story(&["Fell back to step 2", "Waiting to send SMS"]).await;
     scene.cancel().await;
     scene.until("cut", |present| present.marks.cut()).await;
-    scene.tells(&["Fell back to step 2", CANCELLED, "Waiting for Viber's receipts"]).await;
+    scene.assert_story(&["Fell back to step 2", CANCELLED, "Waiting for Viber's receipts"]).await;
     scene.closes().await;
-    scene.tells(&["Fell back to step 2", CANCELLED, "silent"]).await;
+    scene.assert_story(&["Fell back to step 2", CANCELLED, "silent"]).await;
     scene.stop().await;
 }
 
@@ -86,10 +88,10 @@ async fn a_step_that_is_not_for_the_country_is_named_and_skipped() {
     for route in [[CHINESE, VIBER, SMS], [VIBER, CHINESE, SMS]] {
         let scene = Scene::on(ByHand::start("").await, &route.concat()).await;
         scene.falls_back().await;
-        scene.tells(&[LEFT_OUT, "the provider accepted it", "Fell back to step 3", "Waiting to send SMS"]).await;
+        scene.assert_story(&[LEFT_OUT, "the provider accepted it", "Fell back to step 3", "Waiting to send SMS"]).await;
         scene.cancel().await;
         scene.until("cut", |present| present.marks.cut()).await;
-        scene.tells(&[LEFT_OUT, "Fell back to step 3", CANCELLED, "Waiting for Viber's receipts"]).await;
+        scene.assert_story(&[LEFT_OUT, "Fell back to step 3", CANCELLED, "Waiting for Viber's receipts"]).await;
         scene.stop().await;
     }
 }
@@ -97,12 +99,12 @@ async fn a_step_that_is_not_for_the_country_is_named_and_skipped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recipient_who_opts_out_before_the_first_step_gets_nothing() {
     let world = ByHand::start("").await;
-    world.provider(Says::Later);
+    world.set_answer(ProviderAnswer::Later);
     let scene = Scene::of(world, "at = \"2027-01-15T08:10Z\"").await;
     scene.opts_out().await;
     scene.pass(Span::from_secs(600)).await;
     scene.until("skipped", is_done).await;
-    scene.tells(&["Launched", "Not sent: the recipient has opted out (STOP, 2027-01-15 "]).await;
+    scene.assert_story(&["Launched", "Not sent: the recipient has opted out (STOP, 2027-01-15 "]).await;
     scene.stop().await;
 }
 
@@ -112,12 +114,12 @@ async fn a_recipient_who_opts_out_between_steps_gets_no_second_one() {
     scene.opts_out().await;
     scene.release("sms").await;
     scene.until("cut", |present| present.marks.opted_out()).await;
-    scene.tells(&["Fell back to step 2", OPTED_OUT, "Waiting for Viber's receipts"]).await;
+    scene.assert_story(&["Fell back to step 2", OPTED_OUT, "Waiting for Viber's receipts"]).await;
     // The cancel of the others changes nothing for this one.
     scene.cancel().await;
-    scene.tells(&["Fell back to step 2", OPTED_OUT]).await;
+    scene.assert_story(&["Fell back to step 2", OPTED_OUT]).await;
     scene.closes().await;
-    scene.tells(&["Fell back to step 2", OPTED_OUT, "silent"]).await;
+    scene.assert_story(&["Fell back to step 2", OPTED_OUT, "silent"]).await;
     scene.stop().await;
 }
 
@@ -128,9 +130,9 @@ async fn an_opt_out_by_receipt_suppresses_a_cancelled_message_too() {
         if cancels {
             scene.cancel().await;
         }
-        scene.hear("undelivered", Some(OPTED_OUT_CODE)).await;
+        scene.post_receipt("undelivered", Some(OPTED_OUT_CODE)).await;
         scene.until("suppressed", is_done).await;
-        scene.tells(&["The recipient has opted out"]).await;
+        scene.assert_story(&["The recipient has opted out"]).await;
         scene.stop().await;
     }
 }

@@ -48,7 +48,7 @@ async fn cancel_launch_and_import_complete_beside_a_server_at_full_load() {
     write_campaign(&site, "few", "few.csv");
     site.volley(&["campaign", "launch", "many.toml", "--unchecked", "--json"]).await.json();
     site.serve().await;
-    assert!(site.provider.saw("messages=1000&posted=500", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=1000&posted=500", 60).await.is_some());
 
     let (launched, launch) = timed(&site, &["campaign", "launch", "few.toml", "--json"]).await;
     assert_eq!(launched["messages"], FEW);

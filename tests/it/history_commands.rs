@@ -22,7 +22,7 @@ async fn site() -> TempDir {
     world.write("in-1", Channel::Viber, "Thank you", |_| {}).await;
     world.write("in-2", Channel::Sms, "Stop", |event| event["user"]["msisdn"] = "+6591000007".into()).await;
     let nobodys = MessageKey { batch: launched.batch, n: 99 };
-    world.hear(&launched, (nobodys, 0), Channel::Viber, "delivered", None).await.unwrap();
+    world.post_receipt(&launched, (nobodys, 0), Channel::Viber, "delivered", None).await.unwrap();
     let folder = installation();
     world.copy_to(&folder.path().join("volley.db")).await;
     world.stop().await;

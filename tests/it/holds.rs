@@ -31,7 +31,7 @@ async fn started() -> Installation {
     std::fs::write(site.path("promo.toml"), ROUTE).unwrap();
     site.serve().await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
-    assert!(site.provider.saw("messages=20", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=20", 60).await.is_some());
     site
 }
 
@@ -78,7 +78,7 @@ async fn a_hold_is_reported_once_and_shown_with_its_reason_and_remedy() {
     let _alone = ALONE.lock().await;
     let site = started().await;
     site.provider.faults(&json!({ "key_refused": true })).await;
-    site.server().says("lane sms: held: ").await;
+    site.server().wait_for_output("lane sms: held: ").await;
 
     let held = obstacle(&site, Some("held")).await;
     let waiting = held["waiting"].as_i64().unwrap();
@@ -94,9 +94,9 @@ async fn a_hold_is_reported_once_and_shown_with_its_reason_and_remedy() {
 
     site.provider.faults(&json!({ "key_refused": false })).await;
     site.volley(&["lane", "resume", "sms", "--json"]).await.json();
-    site.server().says("lane sms: released").await;
+    site.server().wait_for_output("lane sms: released").await;
     let seen = site.provider.seen().await.messages;
-    assert!(site.provider.saw(&format!("messages={}", seen + 50), 60).await.is_some(), "it goes on");
+    assert!(site.provider.wait_until_seen(&format!("messages={}", seen + 50), 60).await.is_some(), "it goes on");
     let said = site.server().output();
     assert_eq!(said.matches("lane sms: held: ").count(), 1, "{said}");
     let [held, resumed] = &events(&site).await[..] else { panic!("{:?}", events(&site).await) };
@@ -108,14 +108,14 @@ async fn a_slowdown_is_reported_once_shown_by_commands_and_recorded() {
     let _alone = ALONE.lock().await;
     let mut site = started().await;
     site.provider.faults(&json!({ "throttle": 1.0 })).await;
-    site.server().says("lane sms: throttled by the provider: sends at 1/2 of its rate of 100/s").await;
+    site.server().wait_for_output("lane sms: throttled by the provider: sends at 1/2 of its rate of 100/s").await;
     let slowed = obstacle(&site, Some("slowed")).await;
     assert!(slowed["waiting"].as_i64() > Some(0), "{slowed}");
     assert!(lane(&site).await["now"]["portion"].as_f64() < Some(1.0));
     assert_eq!(doctor(&site, "pace").await["health"], "warning");
 
     site.provider.faults(&json!({ "throttle": 0.0, "cut_before": 1.0 })).await;
-    site.server().says("lane sms: outage at the provider: ").await;
+    site.server().wait_for_output("lane sms: outage at the provider: ").await;
     let out = obstacle(&site, Some("outage")).await;
     assert!(out["since"].is_string() && out["what"].as_str().unwrap().contains("lane sms is stopped"), "{out}");
     let now = lane(&site).await["now"].clone();
@@ -129,10 +129,10 @@ async fn a_slowdown_is_reported_once_shown_by_commands_and_recorded() {
     })
     .await;
     site.serve().await;
-    site.server().says("lane sms: outage at the provider: ").await;
+    site.server().wait_for_output("lane sms: outage at the provider: ").await;
 
     site.provider.faults(&json!({ "cut_before": 0.0 })).await;
-    site.server().says("lane sms: the provider accepts messages again").await;
+    site.server().wait_for_output("lane sms: the provider accepts messages again").await;
     obstacle(&site, None).await;
     let said = site.server().output();
     assert_eq!(said.matches("lane sms: outage at the provider").count(), 1, "{said}");
@@ -175,12 +175,15 @@ async fn a_held_lane_stops_no_deadline_and_no_other_channel() {
     let after = world.launch(&format!("name = \"after\"\nnumbers = [\"+6591000002\"]\n{route}")).await;
     let waits = MessageKey { batch: after.batch, n: 0 };
 
-    world.leap_to(due + Span::from_secs(1)).await;
+    world.advance_to(due + Span::from_secs(1)).await;
     let fallen =
         world.until(out, "handed over by SMS", |present| is_awaiting(present) && present.step > StepIndex::FIRST);
     assert!(fallen.await.outcome().is_none(), "its deadline went on, and SMS is not held");
     let held = world.message(waits).await.present;
-    assert!(matches!(held.state, State::Queued { .. }) && held.step == StepIndex::FIRST, "nobody falls back: {held:?}");
+    assert!(
+        matches!(held.state, State::Queued { .. }) && held.step == StepIndex::FIRST,
+        "no message falls back: {held:?}"
+    );
     world
         .store
         .release("viber".to_owned(), String::new(), world.clock.now(), Origin::operator("Ann", None))

@@ -41,13 +41,13 @@ async fn under_load() -> (Installation, String) {
     std::fs::write(site.path("promo.toml"), campaign).unwrap();
     site.serve().await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
-    assert!(site.provider.saw("messages=50", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=50", 60).await.is_some());
     let address = site.webhooks();
     (site, address)
 }
 
 /// Sends something and reads the status of the answer; none if the connection ended without one.
-async fn say(address: &str, parts: &[&[u8]]) -> Option<u16> {
+async fn send(address: &str, parts: &[&[u8]]) -> Option<u16> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     for part in parts {
         // A client that got its answer before the end of its request may be cut off.
@@ -71,7 +71,7 @@ fn request(method: &str, headers: &str, length: usize) -> Vec<u8> {
 }
 
 async fn post(address: &str, headers: &str, body: &[u8]) -> Option<u16> {
-    say(address, &[&request("POST", headers, body.len()), body]).await
+    send(address, &[&request("POST", headers, body.len()), body]).await
 }
 
 /// The memory that a process has in use, as any user can read it.
@@ -129,19 +129,19 @@ async fn every_hostile_request_is_answered_and_harms_no_message() {
     }
     assert_eq!(post(at, &format!("{PROOF}Content-Encoding: gzip\r\n"), &bomb).await, Some(200));
     // Too large: by its stated length, by its bytes, or in chunks without an end.
-    assert_eq!(say(at, &[&request("POST", PROOF, 1 << 30)]).await, Some(413), "before it has come");
+    assert_eq!(send(at, &[&request("POST", PROOF, 1 << 30)]).await, Some(413), "before it has come");
     assert_eq!(post(at, PROOF, &vec![b'x'; LARGEST + 1]).await, Some(413));
     let endless = format!("POST /webhooks/8x8 HTTP/1.1\r\nHost: volley\r\n{PROOF}Transfer-Encoding: chunked\r\n\r\n");
     let chunk = [b"100000\r\n".as_slice(), &vec![b'x'; 1 << 20], b"\r\n"].concat();
     let mut pieces = vec![endless.as_bytes()];
     pieces.resize(40, chunk.as_slice());
-    assert!(matches!(say(at, &pieces).await, Some(413) | None));
+    assert!(matches!(send(at, &pieces).await, Some(413) | None));
     // Other methods, other paths, and no HTTP.
     for method in ["GET", "PUT", "DELETE", "PATCH", "HEAD"] {
-        assert_eq!(say(at, &[&request(method, PROOF, 0)]).await, Some(405), "{method}");
+        assert_eq!(send(at, &[&request(method, PROOF, 0)]).await, Some(405), "{method}");
     }
-    assert_eq!(say(at, &[b"POST /elsewhere HTTP/1.1\r\nHost: volley\r\nContent-Length: 0\r\n\r\n"]).await, Some(404));
-    assert!(matches!(say(at, &[b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"]).await, Some(400) | None));
+    assert_eq!(send(at, &[b"POST /elsewhere HTTP/1.1\r\nHost: volley\r\nContent-Length: 0\r\n\r\n"]).await, Some(404));
+    assert!(matches!(send(at, &[b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"]).await, Some(400) | None));
     let mut headers = String::from(PROOF);
     for n in 0..2_000 {
         write!(headers, "X-{n}: {n}\r\n").unwrap();
@@ -171,11 +171,11 @@ async fn every_hostile_request_is_answered_and_harms_no_message() {
     let crowd = crowd.join_all().await;
     let there = crowd.iter().flatten().count();
     assert!(there > 600, "more than there are places: {there}");
-    assert_eq!(post(at, PROOF, b"not JSON either").await, Some(200), "whoever has something to say gets his turn");
+    assert_eq!(post(at, PROOF, b"not JSON either").await, Some(200), "an active client is answered");
     drop((crowd, half));
 
     // No message was harmed.
-    let report = until("everybody is handed over and heard of", PATIENCE, || async {
+    let report = until("every message is submitted and reported", PATIENCE, || async {
         let report = site.report("promo").await;
         if report["open"] == 0 { Ok(report) } else { Err(report) }
     })

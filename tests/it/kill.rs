@@ -214,8 +214,8 @@ impl Round {
     async fn kill_at(&mut self, moment: Moment) {
         let seen = self.site.provider.seen().await;
         match moment {
-            Moment::Sending(more) => self.saw(&format!("messages={}", seen.messages + more)).await,
-            Moment::Receipts(more) => self.saw(&format!("posted={}", seen.webhooks.posted + more)).await,
+            Moment::Sending(more) => self.wait_until_seen(&format!("messages={}", seen.messages + more)).await,
+            Moment::Receipts(more) => self.wait_until_seen(&format!("posted={}", seen.webhooks.posted + more)).await,
             Moment::Starting => {
                 self.kill_and_count(moment).await;
                 let before = self.site.look("SELECT max(id) FROM node").await;
@@ -240,8 +240,8 @@ impl Round {
     }
 
     /// Waits until the provider's counters reach these values.
-    async fn saw(&mut self, so_much: &str) {
-        if self.site.provider.saw(so_much, 60).await.is_none() {
+    async fn wait_until_seen(&mut self, so_much: &str) {
+        if self.site.provider.wait_until_seen(so_much, 60).await.is_none() {
             let seen = self.site.provider.seen().await;
             panic!("seed {}: the provider has not seen {so_much} within a minute, only {seen:?}", self.seed);
         }
@@ -287,7 +287,7 @@ impl Round {
                     }
                     "finished" => assert_eq!(left("queued") + left("sending"), 0, "finished too early: {show}"),
                     "running" => {}
-                    other => panic!("nobody has made it {other}: {show}"),
+                    other => panic!("no command has made it {other}: {show}"),
                 }
                 let notes = if show["waived"].is_null() { String::new() } else { self.site.notes().await };
                 Err(format!("{show}\n{notes}"))

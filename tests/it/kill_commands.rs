@@ -179,7 +179,7 @@ impl Desk {
         self.site.volley(&["campaign", "launch", "under-way.toml", "--json"]).await.json();
         let seen = self.site.provider.seen().await;
         let some = seen.messages + self.rng.u64(50..1_000);
-        assert!(self.site.provider.saw(&format!("messages={some}"), 60).await.is_some(), "seed {seed}");
+        assert!(self.site.provider.wait_until_seen(&format!("messages={some}"), 60).await.is_some(), "seed {seed}");
         let before = self.site.look(CALLED_OFF).await.unwrap_or(0);
         let cancel = self.site.begin(&["campaign", "cancel", "under-way", "--json"]);
         self.reached(CALLED_OFF, before + 1).await;

@@ -157,7 +157,7 @@ async fn a_cancel_prints_a_certificate_and_a_retry_sends_to_the_unsent() {
     assert_eq!(counts, [PEOPLE, 0, 0, 0, 0].map(Value::from).each_ref(), "{cancelled}");
     assert!(certificate["stopped_after_ms"].is_i64(), "{cancelled}");
 
-    until("everybody to be cancelled", PATIENCE, || async {
+    until("every message to be cancelled", PATIENCE, || async {
         let show = site.show("promo").await;
         if show["state"] == "cancelled" { Ok(()) } else { Err(show) }
     })

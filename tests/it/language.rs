@@ -111,8 +111,8 @@ fn text_for_users_contains_no_refused_phrase() {
 
 #[test]
 fn literals_and_doc_comments_are_text_and_code_is_not() {
-    let source = "/// Says `a`.\nfn what_waits() { let b = \"one \\\n    two \\\" three\"; } // not this\n";
+    let source = "/// ProviderAnswer `a`.\nfn what_waits() { let b = \"one \\\n    two \\\" three\"; } // not this\n";
     let text = texts(source);
-    assert!(text.contains("Says `a`.") && text.contains("one two \\\" three"), "{text}");
+    assert!(text.contains("ProviderAnswer `a`.") && text.contains("one two \\\" three"), "{text}");
     assert!(!text.contains("what_waits") && !text.contains("not this"), "{text}");
 }

@@ -12,7 +12,7 @@ use volley::domain::Span;
 use crate::support::fake_provider::{FakeProvider, Reply};
 use crate::support::proxy::{AUTHORITY, Body, Partition, Proxy};
 use crate::support::resolver::{Mood, Resolver};
-use crate::support::sending::{Became, Lanes, Sending};
+use crate::support::sending::{Fate, Lanes, Sending};
 use crate::support::{Process, clock, numbers, until};
 
 const PATIENCE: Span = Span::from_secs(60);
@@ -195,8 +195,8 @@ impl Way {
 }
 
 /// Each message was offered once at most, and none fell back. Only offered ones are unknown; all others were processed.
-fn judge(became: &[Became], bodies: &[Body]) -> usize {
-    for one in became {
+fn judge(fates: &[Fate], bodies: &[Body]) -> usize {
+    for one in fates {
         let [whatsapp, sms] = &one.deeds;
         let offered = bodies.iter().filter(|body| body.ids.contains(&one.id)).count();
         assert!(
@@ -207,7 +207,7 @@ fn judge(became: &[Became], bodies: &[Body]) -> usize {
         assert!(!one.is_unknown() || offered == 1, "unknown, and was never offered: {one}");
         assert!(one.is_unknown() || whatsapp.carried_out == 1, "never carried out: {one}");
     }
-    became.iter().filter(|one| one.is_unknown()).count()
+    fates.iter().filter(|one| one.is_unknown()).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,7 +215,7 @@ fn judge(became: &[Became], bodies: &[Body]) -> usize {
 async fn a_provider_out_of_reach_leaves_nothing_unknown() {
     const RECIPIENTS: u32 = 12;
     let provider = FakeProvider::start().await;
-    let proxy = Proxy::deaf(provider.address).await;
+    let proxy = Proxy::without_answer(provider.address).await;
     let mut way = Way::over(provider, proxy, "timeout = \"2s\"\nconnections = 4", "100/s").await;
     let launched = way.sending.launch("a", 0..RECIPIENTS).await;
     // It begins with a connect that was given up.
@@ -224,11 +224,11 @@ async fn a_provider_out_of_reach_leaves_nothing_unknown() {
         if links.iter().any(|link| link.doubt.is_some()) { Ok(()) } else { Err(format!("{links:?}")) }
     })
     .await;
-    let became = way.sending.became(&launched, &way.provider).await;
-    assert!(!became.iter().any(Became::is_submitted), "submitted to nobody: {}", became[0]);
-    way.proxy.comes_up().await;
-    let became = way.sending.submitted(&launched, &way.provider).await;
-    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
+    let fates = way.sending.fates(&launched, &way.provider).await;
+    assert!(!fates.iter().any(Fate::is_submitted), "submitted without a provider: {}", fates[0]);
+    way.proxy.answer_connects().await;
+    let fates = way.sending.submitted(&launched, &way.provider).await;
+    assert_eq!(judge(&fates, &way.proxy.bodies()), 0, "unknown");
     way.sending.stop().await;
 }
 
@@ -262,10 +262,10 @@ async fn names_resolved_at_once_submit_no_faster_than_the_lane() {
     clock().sleep(STALL).await;
     assert!(way.proxy.bodies().is_empty());
     resolver.becomes(Mood::Answers);
-    let became = way.sending.submitted(&launched, &way.provider).await;
+    let fates = way.sending.submitted(&launched, &way.provider).await;
     let bodies = way.proxy.bodies();
     judge_rate(&bodies, BURST);
-    assert_eq!((judge(&became, &bodies), bodies.len()), (0, became.len()), "unknown, and submitted");
+    assert_eq!((judge(&fates, &bodies), bodies.len()), (0, fates.len()), "unknown, and submitted");
     way.sending.stop().await;
 }
 
@@ -279,12 +279,12 @@ async fn unresolved(mood: Mood, settings: &str, has_noticed: impl Fn(&Resolver) 
         if has_noticed(&resolver) { Ok(()) } else { Err(seen) }
     })
     .await;
-    let became = way.sending.became(&launched, &way.provider).await;
-    assert!(!became.iter().any(Became::is_submitted), "submitted: {}", became[0]);
-    assert!(!became.iter().any(Became::is_unknown), "unknown: {}", became[0]);
+    let fates = way.sending.fates(&launched, &way.provider).await;
+    assert!(!fates.iter().any(Fate::is_submitted), "submitted: {}", fates[0]);
+    assert!(!fates.iter().any(Fate::is_unknown), "unknown: {}", fates[0]);
     resolver.becomes(Mood::Answers);
-    let became = way.sending.submitted(&launched, &way.provider).await;
-    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
+    let fates = way.sending.submitted(&launched, &way.provider).await;
+    assert_eq!(judge(&fates, &way.proxy.bodies()), 0, "unknown");
     way.sending.stop().await;
 }
 
@@ -309,15 +309,15 @@ async fn partition(which: Partition) {
     way.has_read(10).await;
     way.proxy.part(which);
     clock().sleep(OUTAGE).await;
-    let unknown = way.sending.became(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
+    let unknown = way.sending.fates(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
     assert!(unknown <= CONNECTIONS, "{which:?}: {unknown} unknown over {CONNECTIONS} connections");
     way.proxy.heal();
-    let became = way.sending.submitted(&launched, &way.provider).await;
-    let unknown = judge(&became, &way.proxy.bodies());
+    let fates = way.sending.submitted(&launched, &way.provider).await;
+    let unknown = judge(&fates, &way.proxy.bodies());
     assert!(unknown <= CONNECTIONS, "{which:?}: {unknown} unknown over {CONNECTIONS} connections");
     // Everything that the network held has arrived by now, also of requests that had given up.
     let read = way.provider.by_id().values().filter(|deeds| deeds.carried_out > 0).count();
-    assert!(read >= became.len() - unknown, "{which:?}: {read} carried out");
+    assert!(read >= fates.len() - unknown, "{which:?}: {read} carried out");
     way.sending.stop().await;
 }
 
@@ -342,14 +342,14 @@ async fn half_open_connections_leave_unknown_only_the_requests_they_took() {
     const RECIPIENTS: u32 = 30;
     let way = Way::start(&format!("timeout = \"2s\"\nconnections = {POOLED}"), "300/s").await;
     let first = way.sending.launch("a", 0..POOLED).await;
-    let became = way.sending.submitted(&first, &way.provider).await;
-    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
+    let fates = way.sending.submitted(&first, &way.provider).await;
+    assert_eq!(judge(&fates, &way.proxy.bodies()), 0, "unknown");
     // The server does not learn that its pooled connections lead nowhere.
     way.proxy.forget();
     let second = way.sending.launch("a", POOLED..POOLED + RECIPIENTS).await;
-    let became = way.sending.submitted(&second, &way.provider).await;
+    let fates = way.sending.submitted(&second, &way.provider).await;
     let bodies = way.proxy.bodies();
-    let unknown = judge(&became, &bodies);
+    let unknown = judge(&fates, &bodies);
     let lost = bodies.iter().filter(|body| body.is_lost).count();
     assert_eq!(unknown, lost, "what was offered to a dead connection, and nothing else: {bodies:#?}");
     let connections: std::collections::BTreeSet<usize> =
@@ -368,7 +368,7 @@ async fn silent_connections_leave_no_more_unknown_than_connections() {
     // Connects succeed and lead nowhere, as with a load balancer whose provider is down.
     way.proxy.swallow();
     let unknown =
-        async || way.sending.became(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
+        async || way.sending.fates(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
     until("the circuit opens", PATIENCE, async || {
         let unknown = unknown().await;
         if unknown >= 3 { Ok(()) } else { Err(unknown) }
@@ -382,8 +382,8 @@ async fn silent_connections_leave_no_more_unknown_than_connections() {
     .await;
     assert!(unknown().await <= CONNECTIONS, "{} unknown over {CONNECTIONS} connections", unknown().await);
     way.proxy.heal();
-    let became = way.sending.submitted(&launched, &way.provider).await;
-    let unknown = judge(&became, &way.proxy.bodies());
+    let fates = way.sending.submitted(&launched, &way.provider).await;
+    let unknown = judge(&fates, &way.proxy.bodies());
     assert!(unknown <= CONNECTIONS, "{unknown} unknown over {CONNECTIONS} connections");
     way.sending.stop().await;
 }

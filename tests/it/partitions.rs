@@ -84,7 +84,7 @@ impl Site {
 
     /// Waits until `volley campaign show` and `volley doctor` report, as text and as JSON, that an address is in doubt,
     /// and how long the queries take.
-    async fn says_that_it_is_in_doubt(&self, kind: &str, text: &str) {
+    async fn wait_for_reported_doubt(&self, kind: &str, text: &str) {
         let is_of = |obstacle: &&Value| obstacle["kind"] == kind;
         let obstacle = until("the campaign shows the doubt", PATIENCE, || async {
             let shown = self.site.show("promo").await;
@@ -156,7 +156,7 @@ async fn the_way_in_is_cut() {
     site.networks.way_in.part(Partition::Both);
     // The last queries come after their deadlines: one query a second, from 30 s before the deadlines on.
     site.launch("promo", "55s", DELIVERED).await;
-    site.says_that_it_is_in_doubt("receipts do not come", "its webhooks do not arrive at /webhooks/8x8").await;
+    site.wait_for_reported_doubt("receipts do not come", "its webhooks do not arrive at /webhooks/8x8").await;
     // No webhook arrives: each message is queried.
     let report = site.until_reported("promo", "all reached", reached, ALL).await;
     assert!(is_settled_without_unknown(&report), "{report}");
@@ -171,7 +171,7 @@ async fn both_ways_are_cut() {
     site.networks.way_in.part(Partition::Both);
     site.launch("promo", "40s", DELIVERED).await;
     site.networks.way_out.part(Partition::Both);
-    site.says_that_it_is_in_doubt("provider not reached", "does not answer").await;
+    site.wait_for_reported_doubt("provider not reached", "does not answer").await;
     site.networks.way_out.heal();
     let report = site.until_reported("promo", "all reached", reached, ALL).await;
     assert!(is_settled_without_unknown(&report), "{report}");
@@ -186,7 +186,7 @@ async fn the_way_out_is_cut() {
     site.networks.way_out.part(Partition::Both);
     // Webhooks arrive, and their statuses count.
     site.until_reported("promo", "told", reached, ALL).await;
-    site.says_that_it_is_in_doubt("provider not reached", "does not answer").await;
+    site.wait_for_reported_doubt("provider not reached", "does not answer").await;
     assert_eq!(site.sms(), BTreeSet::new());
     site.networks.way_out.heal();
     let silent = numbers(SILENT);

@@ -141,9 +141,9 @@ async fn a_template_paused_by_receipt_is_held_and_no_message_falls_back() {
         .await;
     assert_eq!((hold.lane.as_str(), hold.template.as_str()), ("wa", "promo"));
     world
-        .when("everybody back in the queue", || async {
+        .when("all messages back in the queue", || async {
             let queued = world.tallies(&launched).await.total(Count::Queued);
-            if queued == 100 { Ok(()) } else { Err(world.standing(&launched).await) }
+            if queued == 100 { Ok(()) } else { Err(world.state_of(&launched).await) }
         })
         .await;
     let report = world.report(&launched).await;
@@ -168,7 +168,7 @@ async fn a_throttled_lane_slows_and_loses_no_message() {
         .await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.steps[0].rejected), (150, 0));
-    assert_eq!(report.steps[1].handed_over, 0, "throttling is nobody's fallback");
+    assert_eq!(report.steps[1].handed_over, 0, "throttling causes no fallback");
     assert!(world.seen().await["throttled"].as_u64().unwrap() > 0);
     world.stop().await;
 }
@@ -391,9 +391,9 @@ async fn a_finished_campaign_continues_when_its_last_step_is_requeued() {
     world.faults(json!({ "template_paused": "promo" })).await;
     let launched = world.launch(20, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     world
-        .when("everybody back in the queue", || async {
+        .when("all messages back in the queue", || async {
             let queued = world.tallies(&launched).await.total(Count::Queued);
-            if queued == 20 { Ok(()) } else { Err(world.standing(&launched).await) }
+            if queued == 20 { Ok(()) } else { Err(world.state_of(&launched).await) }
         })
         .await;
     world.faults(json!({ "template_paused": null })).await;
@@ -403,10 +403,10 @@ async fn a_finished_campaign_continues_when_its_last_step_is_requeued() {
         .await
         .unwrap();
     world
-        .when("everybody handed over again", || async {
+        .when("all messages submitted again", || async {
             let tallies = world.tallies(&launched).await;
             let done = tallies.total(Count::HandedOver);
-            if done == 20 && tallies.total(Count::Queued) == 0 { Ok(()) } else { Err(world.standing(&launched).await) }
+            if done == 20 && tallies.total(Count::Queued) == 0 { Ok(()) } else { Err(world.state_of(&launched).await) }
         })
         .await;
     world.stop().await;

@@ -25,9 +25,9 @@ async fn in_doubt(world: &World, cause: DoubtCause) -> LinkState {
         .await
 }
 
-async fn everybody_awaits(world: &World, launched: &Launched, people: i64) {
+async fn all_messages_await(world: &World, launched: &Launched, people: i64) {
     world
-        .when("everybody awaiting on Viber", || async {
+        .when("all messages awaiting on Viber", || async {
             let tallies = world.tallies(launched).await;
             let of = |count| tallies.get(StepIndex::FIRST, count);
             let stand = [of(Count::AwaitingOpen), of(Count::FellDeadline), tallies.total(Count::Queued)];
@@ -60,6 +60,6 @@ async fn fallbacks_that_meet_an_unreachable_provider_return_to_awaiting() {
     world.cut_provider();
     // The deadline fires, and the SMS gets no answer.
     in_doubt(&world, DoubtCause::Unreachable).await;
-    everybody_awaits(&world, &launched, 1).await;
+    all_messages_await(&world, &launched, 1).await;
     world.stop().await;
 }

@@ -72,7 +72,7 @@ async fn audit_holds(world: &World, launched: &Launched) {
     world
         .when("every message cancelled", || async {
             let tallies = world.tallies(launched).await;
-            if tallies.is_settled() { Ok(()) } else { Err(world.standing(launched).await) }
+            if tallies.is_settled() { Ok(()) } else { Err(world.state_of(launched).await) }
         })
         .await;
     let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
@@ -138,7 +138,7 @@ async fn twenty_equal_receipts_hold_a_last_step_and_the_audit_agrees() {
             let tallies = world.tallies(&launched).await;
             let open = tallies.total(Count::AwaitingLast) + tallies.total(Count::Sending);
             let is_held = holds.iter().any(|hold| hold.recall.is_some()) && open == 0;
-            if is_held { Ok(()) } else { Err(world.standing(&launched).await) }
+            if is_held { Ok(()) } else { Err(world.state_of(&launched).await) }
         })
         .await;
     audit_holds(&world, &launched).await;

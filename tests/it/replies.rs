@@ -49,7 +49,7 @@ impl Scene {
     }
 
     async fn pass(&self, span: Span) {
-        self.world.leap_to(self.world.clock.now() + span).await;
+        self.world.advance_to(self.world.clock.now() + span).await;
     }
 
     async fn present(&self) -> Present {
@@ -80,7 +80,7 @@ async fn a_reply_ends_the_fallback_and_counts_as_read() {
     let told = "The recipient replied on Viber, and so has read it. This is the success status of the step: done, and no further \
                 step is sent.";
     assert!(story.lines.iter().any(|line| line.text == told), "{story:#?}");
-    assert!(!format!("{story:?}").contains("Thank you"), "nobody asked for what was written");
+    assert!(!format!("{story:?}").contains("Thank you"), "the story does not contain the text");
     scene.world.stop().await;
 }
 
@@ -161,7 +161,7 @@ async fn an_opt_out_reported_by_the_provider_applies_to_every_campaign() {
     let scene = Scene::on_viber().await;
     let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
     let place = (scene.key, 0);
-    scene.world.hear(&scene.launched, place, Channel::Viber, "undelivered", Some(1_051)).await.unwrap();
+    scene.world.post_receipt(&scene.launched, place, Channel::Viber, "undelivered", Some(1_051)).await.unwrap();
     let skipped = scene.world.until(MessageKey { batch: other.batch, n: 0 }, "skipped", is_done).await;
     assert!(matches!(skipped.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{skipped:?}");
     let out = scene.world.store.opt_out_list(None, 10).await.unwrap();
@@ -179,7 +179,7 @@ async fn a_claimed_message_is_not_sent_after_an_opt_out() {
     world.until(MessageKey { batch: launched.batch, n: 0 }, "handed over", is_awaiting).await;
     world.until(key, "claimed", |present| matches!(present.state, State::Sending { .. })).await;
     world.write("in-1", Channel::Viber, "STOP", |_| {}).await;
-    world.leap_to(world.clock.now() + Span::from_secs(60)).await;
+    world.advance_to(world.clock.now() + Span::from_secs(60)).await;
     let present = world.until(key, "skipped", is_done).await;
     assert!(matches!(present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{present:?}");
     assert!(world.store.attempts(vec![key]).await.unwrap().concat().is_empty());
@@ -246,7 +246,7 @@ async fn free_text_is_sent_in_an_open_window_and_falls_back_afterwards() {
     let open = launch(&world, "", &[FREE_TEXT, SMS]).await;
     let present = world.until(first(&open), "handed over", is_awaiting).await;
     assert_eq!(present.step, StepIndex::FIRST);
-    world.leap_to(world.clock.now() + Span::from_secs(86_400)).await;
+    world.advance_to(world.clock.now() + Span::from_secs(86_400)).await;
     let closed = launch(&world, "", &[FREE_TEXT, SMS]).await;
     let present = world.until(first(&closed), "handed over", is_awaiting).await;
     assert_eq!(present.step, StepIndex::new(1).unwrap());
@@ -279,22 +279,22 @@ async fn an_acknowledged_stop_survives_the_server() {
     world.write_people("people.csv", 0..STOPPERS + 1);
     world.serve().await;
     // The first of them is acknowledged, and the server is killed at once.
-    world.provider.say(number(0), Channel::WhatsApp, "STOP").await;
-    world.provider.saw("posted=1", 60).await.unwrap();
+    world.provider.post_reply(number(0), Channel::WhatsApp, "STOP").await;
+    world.provider.wait_until_seen("posted=1", 60).await.unwrap();
     world.kill_server().await;
     let first = format!("+{}", number(0));
     let shown = world.volley(&["opt-out", "show", &first, "--json"]).await.json();
     assert_eq!((&shown["opted_out"], &shown["source"], &shown["wrote"]), (&json!(true), &json!("person"), &json!(1)));
     // For the others the server is down, starts, is killed and starts again: the provider repeats until one listens.
     for person in 1..STOPPERS {
-        world.provider.say(number(person), Channel::Sms, "stop!").await;
+        world.provider.post_reply(number(person), Channel::Sms, "stop!").await;
         if person == STOPPERS / 2 {
             world.serve().await;
         }
     }
     world.kill_server().await;
     world.serve().await;
-    world.provider.saw(&format!("posted={STOPPERS}"), 120).await.unwrap();
+    world.provider.wait_until_seen(&format!("posted={STOPPERS}"), 120).await.unwrap();
     let out = world.volley(&["opt-out", "list", "--json"]).await.stdout;
     let replies = world.volley(&["reply", "list", "--json"]).await.stdout;
     assert_eq!((out.lines().count() as u64, replies.lines().count() as u64), (STOPPERS, STOPPERS), "{replies}");
@@ -327,8 +327,8 @@ async fn opt_out_commands_add_and_remove_recipients_and_report_the_result() {
     let strict = world.volley(&[&add[..], &["--strict"]].concat()).await;
     assert_eq!(strict.status.code(), Some(3));
     // A recipient's START does not end it; an operator does.
-    world.provider.say(6_591_000_003, Channel::WhatsApp, "START").await;
-    world.provider.saw("posted=1", 60).await.unwrap();
+    world.provider.post_reply(6_591_000_003, Channel::WhatsApp, "START").await;
+    world.provider.wait_until_seen("posted=1", 60).await.unwrap();
     let removed =
         world.volley(&["opt-out", "remove", "91000003", "+6591000009", "--country", "SG", "--json"]).await.json();
     assert_eq!(counts(&removed), [2, 1, 1, 0, 0], "{removed}");
@@ -361,7 +361,7 @@ async fn recipients_of_the_practice_provider_reply_stop_and_return() {
         template = { name = \"promo\", language = \"en\", category = \"MARKETING\" }\n";
     let launched = world.launch(100, &[template, SMS].concat()).await;
     let report = world
-        .when("everybody has answered", || async {
+        .when("every recipient has replied", || async {
             let report = world.report(&launched).await;
             if report.steps[0].replied == 100 { Ok(report) } else { Err(format!("{:?}", report.steps[0])) }
         })

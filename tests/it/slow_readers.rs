@@ -55,6 +55,6 @@ async fn the_log_stays_bounded_while_an_export_is_not_read() {
     assert!(longest < LOG_MAX, "{} MiB in the log", longest / MIB as u64);
 
     let left = BufReader::new(rows).lines().map(Result::unwrap).count() as u64;
-    assert_eq!(left, PEOPLE + 1, "the header, and everybody as they stood before");
+    assert_eq!(left, PEOPLE + 1, "the header, and a row for each recipient as before");
     assert!(export.wait().unwrap().success());
 }

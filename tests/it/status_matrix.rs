@@ -11,7 +11,7 @@ use volley::domain::{Channel, Span, StepIndex};
 use volley::store::Verdict;
 
 use crate::support::fake_provider::{Answer, Body, End, FakeProvider, Framing, Place, ReadAs, Reply, Then};
-use crate::support::sending::{Became, Lanes, Sending};
+use crate::support::sending::{Fate, Lanes, Sending};
 use crate::support::until;
 
 /// Recipients of one campaign.
@@ -265,23 +265,23 @@ impl Trial {
         match self.cell.rule {
             Rule::Holds(words) => self.judge_hold(words).await,
             Rule::Accepted | Rule::Unknown | Rule::UnknownOrSent | Rule::Again(_) | Rule::OfRecipient => {
-                let became = self.sending.submitted(&self.launched, &self.provider).await;
+                let fates = self.sending.submitted(&self.launched, &self.provider).await;
                 let hold = self.sending.hold(&format!("WhatsApp-{}", self.lanes)).await;
                 if let Some(hold) = hold {
                     return Err(format!("the lane is held: {}", hold.origin.hold_reason()));
                 }
-                self.judge(&became)
+                self.judge(&fates)
             }
         }
     }
 
-    fn judge(&self, became: &[Became]) -> Result<(), String> {
-        for one in became {
+    fn judge(&self, fates: &[Fate]) -> Result<(), String> {
+        for one in fates {
             self.judge_one(one).map_err(|wrong| format!("{wrong}: {one}"))?;
         }
-        let unknown = became.iter().filter(|one| one.is_unknown()).count();
-        let fallen_back = became.iter().filter(|one| one.present.step > StepIndex::FIRST).count();
-        let whole = if self.cell.batch { became.len() } else { 1 };
+        let unknown = fates.iter().filter(|one| one.is_unknown()).count();
+        let fallen_back = fates.iter().filter(|one| one.present.step > StepIndex::FIRST).count();
+        let whole = if self.cell.batch { fates.len() } else { 1 };
         match self.cell.rule {
             Rule::Unknown if unknown != whole => Err(format!("{unknown} unknown instead of {whole}")),
             Rule::UnknownOrSent if unknown > whole => Err(format!("{unknown} unknown instead of {whole} at most")),
@@ -294,7 +294,7 @@ impl Trial {
         }
     }
 
-    fn judge_one(&self, one: &Became) -> Result<(), &'static str> {
+    fn judge_one(&self, one: &Fate) -> Result<(), &'static str> {
         let [whatsapp, sms] = &one.deeds;
         if whatsapp.carried_out > 1 || sms.carried_out > 1 {
             return Err("carried out twice");
@@ -332,7 +332,7 @@ impl Trial {
         }
     }
 
-    fn judge_refused(&self, one: &Became) -> Result<(), &'static str> {
+    fn judge_refused(&self, one: &Fate) -> Result<(), &'static str> {
         let [whatsapp, sms] = &one.deeds;
         let alone: Vec<&ReadAs> = whatsapp.reads.iter().filter(|read| read.of == 1).collect();
         let is_refused_alone = alone.iter().any(|read| self.is_of_the_cell(read));
@@ -350,15 +350,15 @@ impl Trial {
     /// Waits until the lane is held and nothing is in flight; then releases it and waits until everything is sent.
     async fn judge_hold(&self, words: &str) -> Result<(), String> {
         let lane = format!("WhatsApp-{}", self.lanes);
-        let (hold, became) = until("the lane is held", PATIENCE, || async {
-            let became = self.sending.became(&self.launched, &self.provider).await;
+        let (hold, fates) = until("the lane is held", PATIENCE, || async {
+            let fates = self.sending.fates(&self.launched, &self.provider).await;
             match self.sending.hold(&lane).await {
-                Some(hold) if !became.iter().any(Became::is_sending) => Ok((hold, became)),
-                _ => Err(became.iter().map(Became::to_string).collect::<Vec<_>>().join("; ")),
+                Some(hold) if !fates.iter().any(Fate::is_sending) => Ok((hold, fates)),
+                _ => Err(fates.iter().map(Fate::to_string).collect::<Vec<_>>().join("; ")),
             }
         })
         .await;
-        for one in &became {
+        for one in &fates {
             let [whatsapp, sms] = &one.deeds;
             let is_refused = whatsapp.reads.iter().any(|read| self.is_of_the_cell(read));
             let wrong = if !sms.reads.is_empty() || one.present.step > StepIndex::FIRST {
@@ -379,10 +379,8 @@ impl Trial {
             return Ok(());
         }
         self.sending.release(&lane).await;
-        let became = self.sending.submitted(&self.launched, &self.provider).await;
-        match became
-            .iter()
-            .find(|one| one.is_unknown() || one.deeds[0].carried_out != 1 || one.deeds[1].carried_out > 0)
+        let fates = self.sending.submitted(&self.launched, &self.provider).await;
+        match fates.iter().find(|one| one.is_unknown() || one.deeds[0].carried_out != 1 || one.deeds[1].carried_out > 0)
         {
             Some(one) => Err(format!("not carried out once after the release: {one}")),
             None => Ok(()),

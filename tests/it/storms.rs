@@ -85,7 +85,7 @@ struct Storm {
 
 /// The result of a storm.
 #[derive(Debug, Default)]
-struct Came {
+struct StormResult {
     accepted: usize,
     unknown: usize,
     /// The means, if there are several.
@@ -129,7 +129,7 @@ impl Storm {
     }
 
     /// A killed process loses its memory: the provider forgets the messages it has accepted, and reports no more on them.
-    async fn kills(mut self) -> (Self, Came) {
+    async fn kills(mut self) -> (Self, StormResult) {
         self.site.serve().await;
         for victim in ["server", "provider", "both"] {
             self.launch().await;
@@ -146,12 +146,12 @@ impl Storm {
             }
         }
         self.settle().await;
-        let came = self.account().await;
+        let came = self.compare_with_journal().await;
         (self, came)
     }
 
     /// A process that stalls and then continues.
-    async fn standstill(mut self, of_server: bool) -> (Self, Came) {
+    async fn standstill(mut self, of_server: bool) -> (Self, StormResult) {
         let (clock, still) = (clock(), from_environment("VOLLEY_STANDSTILL").unwrap_or(STANDSTILL));
         let still = Span::from_secs(i64::try_from(still).unwrap());
         self.site.serve().await;
@@ -162,7 +162,7 @@ impl Storm {
         clock.sleep(still).await;
         process.signal("CONT");
         self.settle().await;
-        let came = self.account().await;
+        let came = self.compare_with_journal().await;
         // A stalled provider posts no receipt in time, so messages may fall back.
         if of_server {
             self.nothing_was_needless(&came).await;
@@ -171,18 +171,22 @@ impl Storm {
     }
 
     /// A time in which the database cannot be written: `begin` and `end` make it so.
-    async fn unwritable(mut self, obstacle: Obstacle) -> (Self, Came) {
+    async fn unwritable(mut self, obstacle: Obstacle) -> (Self, StormResult) {
         self.launch().await;
         self.under_load().await;
         obstacle.begin(&self.site);
-        self.site.server().says("sending waits").await;
+        self.site.server().wait_for_output("sending waits").await;
         let when_said = self.site.journal().len();
         // No more arrives than it had claimed.
         let more = when_said + CLAIMED_MAX + 1;
-        assert!(self.site.provider.saw(&format!("messages={more}"), 2).await.is_none(), "{}: it sends on", self.name());
+        assert!(
+            self.site.provider.wait_until_seen(&format!("messages={more}"), 2).await.is_none(),
+            "{}: it sends on",
+            self.name()
+        );
         obstacle.end(&self.site);
         self.settle().await;
-        let came = Came { by: obstacle.name(), ..self.account().await };
+        let came = StormResult { by: obstacle.name(), ..self.compare_with_journal().await };
         self.nothing_was_needless(&came).await;
         let said = self.site.server().output();
         assert!(said.lines().count() < 40, "{}: each trouble once, not each try: {said}", self.name());
@@ -192,12 +196,12 @@ impl Storm {
 
     /// Like a full disk, it fails everything that makes a file longer, and much of the rest. A disk of its own would show
     /// only to the server; `unwritable_database` tests what commands say about a full disk.
-    async fn full_disk(mut self) -> (Self, Came) {
+    async fn full_disk(mut self) -> (Self, StormResult) {
         self.site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
         self.unwritable(Obstacle::Limit).await
     }
 
-    async fn read_only(mut self) -> (Self, Came) {
+    async fn read_only(mut self) -> (Self, StormResult) {
         self.site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
         let files = ["volley.db", "volley.db-wal"].map(|name| self.site.path(name));
         let obstacle = if chattr("+i", &files[..1]) && chattr("-i", &files[..1]) {
@@ -220,14 +224,14 @@ impl Storm {
     }
 
     /// Compares the sender's reports with the provider's journal.
-    async fn account(&mut self) -> Came {
+    async fn compare_with_journal(&mut self) -> StormResult {
         let name = self.name();
         let journal = self.site.journal();
         let ids: BTreeSet<&str> = journal.iter().map(|message| message.client_message_id.as_str()).collect();
         assert_eq!(ids.len(), journal.len(), "{name}: an id was accepted twice");
         let accepted: BTreeSet<(Msisdn, Channel)> = journal.iter().map(|it| (it.msisdn, it.channel)).collect();
-        assert_eq!(accepted.len(), journal.len(), "{name}: somebody was written to twice on one channel");
-        let mut came = Came { accepted: accepted.len(), ..Came::default() };
+        assert_eq!(accepted.len(), journal.len(), "{name}: a recipient got two messages on one channel");
+        let mut came = StormResult { accepted: accepted.len(), ..StormResult::default() };
         for n in 1..=self.campaigns {
             let report = self.site.report(&format!("storm-{n}")).await;
             came.unknown += self.check(n, &report, &accepted);
@@ -279,7 +283,7 @@ impl Storm {
     }
 
     /// If no process died, no message is unknown, and a recipient who was reached gets no second message.
-    async fn nothing_was_needless(&self, came: &Came) {
+    async fn nothing_was_needless(&self, came: &StormResult) {
         let name = self.name();
         assert_eq!(came.unknown, 0, "{name}: {came:?}");
         let mut reached = BTreeSet::new();
@@ -314,7 +318,7 @@ impl Obstacle {
     const fn name(&self) -> &'static str {
         match self {
             Self::Limit => "a limit of what its process may write",
-            Self::Immutable(_) => "files that nobody may change",
+            Self::Immutable(_) => "immutable files",
         }
     }
 }

@@ -164,7 +164,7 @@ async fn commands_promise_no_time_while_the_server_cannot_write() {
     std::fs::write(site.path("promo.toml"), promo).unwrap();
     site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
-    assert!(site.provider.saw("messages=20", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=20", 60).await.is_some());
     assert!(site.show("promo").await["left_by"].is_string());
     let limit = |bytes: &str| {
         let (server, size) = (site.server().id().to_string(), format!("--fsize={bytes}:"));

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
 use volley::store::{Cursor, Direction, RejectionReason};
 
-use crate::support::by_hand::{AUTHORIZATION, ByHand, Says, VIBER_THEN_SMS, is_awaiting};
+use crate::support::by_hand::{AUTHORIZATION, ByHand, ProviderAnswer, VIBER_THEN_SMS, is_awaiting};
 
 const PEOPLE: &str = "numbers = [\"+6591000001\", \"+6591000002\"]";
 
@@ -28,13 +28,13 @@ async fn rejected_receipts_hold_every_deadline_until_a_proven_one_arrives() {
     let [told, silent] = [0, 1].map(|n| MessageKey { batch: launched.batch, n });
     let State::Awaiting { due } = world.until(told, "handed over", is_awaiting).await.state else { unreachable!() };
     world.until(silent, "handed over", is_awaiting).await;
-    world.leap_to(due - Span::from_secs(5)).await;
+    world.advance_to(due - Span::from_secs(5)).await;
 
     let delivered = world.receipt(&launched, (told, 0), Channel::Viber, "delivered", None);
     assert_eq!(post(&door, "Bearer another", delivered.clone()).await, StatusCode::UNAUTHORIZED);
-    let deaf_since = async || world.store.links().await.unwrap().into_iter().find_map(|link| link.doubt);
-    world.when("the node says that it is deaf", async || deaf_since().await.ok_or_else(|| "not yet".to_owned())).await;
-    world.leap_to(due + Span::from_secs(1)).await;
+    let doubt_since = async || world.store.links().await.unwrap().into_iter().find_map(|link| link.doubt);
+    world.when("the node is in doubt", async || doubt_since().await.ok_or_else(|| "not yet".to_owned())).await;
+    world.advance_to(due + Span::from_secs(1)).await;
     for key in [told, silent] {
         let held = |present: &Present| present.state != State::Awaiting { due };
         let held = world.until(key, "the deadline decided", held).await;
@@ -45,9 +45,9 @@ async fn rejected_receipts_hold_every_deadline_until_a_proven_one_arrives() {
     assert_eq!(post(&door, AUTHORIZATION, delivered).await, StatusCode::OK);
     assert_eq!(world.message(told).await.present.outcome(), Some(Outcome::Reached));
     world
-        .when("it hears again", async || match deaf_since().await {
+        .when("the doubt has ended", async || match doubt_since().await {
             None => Ok(()),
-            Some((since, _)) => Err(format!("deaf since {}", since.rfc3339())),
+            Some((since, _)) => Err(format!("in doubt since {}", since.rfc3339())),
         })
         .await;
     let gaps = world.store.gaps().await.unwrap();
@@ -66,7 +66,7 @@ async fn posts_of_a_stranger_are_counted_and_hold_no_deadline() {
     let world = ByHand::start("").await;
     let door = world.open_door().await;
     // A receipt could find an unknown attempt by its number, which strangers know.
-    world.provider(Says::Nothing);
+    world.set_answer(ProviderAnswer::Nothing);
     let launched = world.launch(&format!("{PEOPLE}{VIBER_THEN_SMS}")).await;
     let key = MessageKey { batch: launched.batch, n: 0 };
     let State::Awaiting { due } = world.until(key, "handed over", is_awaiting).await.state else { unreachable!() };
@@ -97,7 +97,7 @@ async fn posts_of_a_stranger_are_counted_and_hold_no_deadline() {
             if links.iter().all(|link| link.doubt.is_none()) { Ok(()) } else { Err(format!("{links:?}")) }
         })
         .await;
-    world.leap_to(due).await;
+    world.advance_to(due).await;
     world.until(key, "fallen back", |present| present.step > StepIndex::FIRST).await;
     world.stop().await;
 }

@@ -44,7 +44,7 @@ text = "Hello"
 
 /// What the provider answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Says {
+pub(crate) enum ProviderAnswer {
     Yes,
     No,
     /// It refuses, with this HTTP status and code.
@@ -57,9 +57,9 @@ pub(crate) enum Says {
 
 #[derive(Debug)]
 struct Provider {
-    says: watch::Receiver<Says>,
+    answer: watch::Receiver<ProviderAnswer>,
     /// Its answer to the next request alone.
-    says_first: Arc<Mutex<Option<Says>>>,
+    next_answer: Arc<Mutex<Option<ProviderAnswer>>>,
     /// What it knows of every message, for queries; nothing, unless a test sets it.
     knows: watch::Receiver<Option<&'static str>>,
 }
@@ -72,16 +72,16 @@ impl Transport for Provider {
         }
         let request: Value = serde_json::from_slice(&body).unwrap();
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
-        let first = self.says_first.lock().take();
-        let says = match first {
-            Some(says) => says,
-            None => *self.says.clone().wait_for(|says| *says != Says::Later).await.unwrap(),
+        let first = self.next_answer.lock().take();
+        let answer = match first {
+            Some(answer) => answer,
+            None => *self.answer.clone().wait_for(|answer| *answer != ProviderAnswer::Later).await.unwrap(),
         };
-        let (status, body) = match says {
-            Says::Yes => (200, json!({ "umid": id, "status": { "state": "queued" } })),
-            Says::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
-            Says::Refuses(status, code) => (status, json!({ "code": code, "message": "No" })),
-            Says::Nothing | Says::Later => {
+        let (status, body) = match answer {
+            ProviderAnswer::Yes => (200, json!({ "umid": id, "status": { "state": "queued" } })),
+            ProviderAnswer::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
+            ProviderAnswer::Refuses(status, code) => (status, json!({ "code": code, "message": "No" })),
+            ProviderAnswer::Nothing | ProviderAnswer::Later => {
                 return Err(Broken::Sent { why: "the connection broke".to_owned() });
             }
         };
@@ -109,8 +109,8 @@ pub(crate) struct ByHand {
     config: Arc<Config>,
     node: Node,
     intake: Intake,
-    says: watch::Sender<Says>,
-    says_first: Arc<Mutex<Option<Says>>>,
+    answer: watch::Sender<ProviderAnswer>,
+    next_answer: Arc<Mutex<Option<ProviderAnswer>>>,
     knows: watch::Sender<Option<&'static str>>,
     closing: CancellationToken,
     folder: tempfile::TempDir,
@@ -143,9 +143,9 @@ impl ByHand {
         let config = Arc::new(Config::read(Some((&path, &text)), std::iter::empty(), none).unwrap().config);
         let url = format!("sqlite://{}", folder.path().join("volley.db").display());
         let store = store::open(&url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        let ((says, heard), (knows, known)) = (watch::channel(Says::Yes), watch::channel(None));
-        let says_first = Arc::<Mutex<Option<Says>>>::default();
-        let first = Arc::clone(&says_first);
+        let ((answer, heard), (knows, known)) = (watch::channel(ProviderAnswer::Yes), watch::channel(None));
+        let next_answer = Arc::<Mutex<Option<ProviderAnswer>>>::default();
+        let first = Arc::clone(&next_answer);
         let parts = Parts {
             config: Arc::clone(&config),
             store: Arc::clone(&store),
@@ -154,21 +154,21 @@ impl ByHand {
             processes: Arc::new(Os),
         };
         let transport = |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
-            Ok(Box::new(Provider { says: heard.clone(), says_first: Arc::clone(&first), knows: known.clone() }))
+            Ok(Box::new(Provider { answer: heard.clone(), next_answer: Arc::clone(&first), knows: known.clone() }))
         };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let closing = CancellationToken::new();
-        Self { store, clock, chance, config, node, intake, says, says_first, knows, closing, folder }
+        Self { store, clock, chance, config, node, intake, answer, next_answer, knows, closing, folder }
     }
 
-    pub(crate) fn provider(&self, says: Says) {
-        self.says.send_replace(says);
+    pub(crate) fn set_answer(&self, answer: ProviderAnswer) {
+        self.answer.send_replace(answer);
     }
 
     /// Sets its answer to the next request alone.
-    pub(crate) fn provider_first(&self, says: Says) {
-        *self.says_first.lock() = Some(says);
+    pub(crate) fn set_next_answer(&self, answer: ProviderAnswer) {
+        *self.next_answer.lock() = Some(answer);
     }
 
     /// Sets its answers to queries about messages.
@@ -230,11 +230,11 @@ impl ByHand {
 
     /// Advances time at once, and waits until the server has seen the new time, so the leap does not count as a time in
     /// which it did not listen.
-    pub(crate) async fn leap_to(&self, at: Timestamp) {
+    pub(crate) async fn advance_to(&self, at: Timestamp) {
         for by in [at.since(self.clock.now()).millis() - 2_000, 1_000, 1_000] {
             self.clock.advance(Span::from_millis(by.max(0)));
             let now = self.clock.now();
-            until("the server says that it lives", PATIENCE, || async {
+            until("the server has beaten", PATIENCE, || async {
                 let nodes = self.store.nodes(now).await.unwrap();
                 if nodes.is_empty() {
                     // Its present work may itself wait for time to pass.
@@ -248,7 +248,7 @@ impl ByHand {
     }
 
     /// A receipt from the provider, with our id.
-    pub(crate) async fn hear(
+    pub(crate) async fn post_receipt(
         &self,
         launched: &Launched,
         (key, step): (MessageKey, u8),
@@ -310,7 +310,7 @@ impl ByHand {
     }
 
     /// Changes the database as only a test or a failing disk does.
-    pub(crate) async fn meddle(&self, sql: &'static str) {
+    pub(crate) async fn execute_sql(&self, sql: &'static str) {
         let file = SqliteConnectOptions::new().filename(self.folder.path().join("volley.db"));
         let mut connection = file.connect().await.unwrap();
         sqlx::query(sql).execute(&mut connection).await.unwrap();
@@ -328,7 +328,7 @@ impl ByHand {
         let batch = self.batch(launched).await;
         let by = Origin::operator("ann", None);
         let cancelling = campaign::cancel(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
-        let decided = going_on(&self.clock, cancelling).await.unwrap();
+        let decided = while_time_passes(&self.clock, cancelling).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 
@@ -336,7 +336,7 @@ impl ByHand {
         let batch = self.batch(launched).await;
         let by = Origin::operator("ann", None);
         let pausing = campaign::pause(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
-        let decided = going_on(&self.clock, pausing).await.unwrap();
+        let decided = while_time_passes(&self.clock, pausing).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 
@@ -344,7 +344,7 @@ impl ByHand {
         let batch = self.batch(launched).await;
         let by = Origin::operator("ann", None);
         let resuming = campaign::resume(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
-        let decided = going_on(&self.clock, resuming).await.unwrap();
+        let decided = while_time_passes(&self.clock, resuming).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 
@@ -353,12 +353,12 @@ impl ByHand {
         let Self { node, intake, clock, closing, .. } = self;
         closing.cancel();
         drop(intake);
-        going_on(&clock, node.stop()).await.unwrap();
+        while_time_passes(&clock, node.stop()).await.unwrap();
     }
 }
 
 /// Lets time pass while something runs.
-async fn going_on<T>(clock: &ManualClock, what: impl Future<Output = T>) -> T {
+async fn while_time_passes<T>(clock: &ManualClock, what: impl Future<Output = T>) -> T {
     let real = super::clock();
     tokio::pin!(what);
     loop {

@@ -130,8 +130,8 @@ impl Process {
     }
 
     /// Waits until its stderr contains a text.
-    pub(crate) async fn says(&self, what: &str) {
-        until(&format!("{} says {what:?}", self.what), COMMAND_MAX, || async {
+    pub(crate) async fn wait_for_output(&self, what: &str) {
+        until(&format!("{} writes {what:?}", self.what), COMMAND_MAX, || async {
             let so_far = self.stderr.so_far();
             if so_far.contains(what) { Ok(()) } else { Err(so_far) }
         })

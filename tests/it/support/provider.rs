@@ -76,7 +76,7 @@ impl Provider {
     }
 
     /// Posts a message from a recipient.
-    pub(crate) async fn say(&self, person: u64, channel: Channel, text: &str) {
+    pub(crate) async fn post_reply(&self, person: u64, channel: Channel, text: &str) {
         let said = serde_json::json!({ "msisdn": format!("+{person}"), "channel": channel.as_str(), "text": text });
         let url = format!("{}/simulator/inbound", self.url);
         let answer = self.http.post(url).body(said.to_string()).send().await.unwrap();
@@ -91,7 +91,7 @@ impl Provider {
     }
 
     /// Waits until its counters reach these values (`messages=100&posted=5`); none if they have not in time.
-    pub(crate) async fn saw(&self, so_much: &str, seconds: u32) -> Option<Seen> {
+    pub(crate) async fn wait_until_seen(&self, so_much: &str, seconds: u32) -> Option<Seen> {
         match self.get(&format!("wait?{so_much}&timeout={seconds}s")).await {
             (200, body) => Some(serde_json::from_str(&body).unwrap()),
             (408, _) => None,

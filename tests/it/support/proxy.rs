@@ -28,7 +28,7 @@ const KEY: &[u8] = include_bytes!("tls/provider.key");
 const HELD_MOST: usize = 1_024;
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Weather {
+struct Faults {
     holds_handshakes: bool,
     holds_requests: bool,
     holds_answers: bool,
@@ -38,7 +38,7 @@ struct Weather {
     forgotten: usize,
 }
 
-impl Weather {
+impl Faults {
     const fn leads_nowhere(&self, connection: usize) -> bool {
         self.swallows || connection < self.forgotten
     }
@@ -72,7 +72,7 @@ struct Seen {
 struct Shared {
     upstream: SocketAddr,
     tls: Option<TlsAcceptor>,
-    weather: watch::Sender<Weather>,
+    weather: watch::Sender<Faults>,
     seen: Mutex<Seen>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Proxy {
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
     /// If it answers no connect: the listener, and the connection that fills its queue.
-    deaf: Option<(TcpListener, TcpStream)>,
+    unanswering: Option<(TcpListener, TcpStream)>,
 }
 
 impl Drop for Proxy {
@@ -108,14 +108,14 @@ impl Proxy {
 
     /// One whose system drops every SYN until it comes up, as a firewall does: the queue of its listener is full.
     #[cfg(target_os = "linux")]
-    pub(crate) async fn deaf(upstream: SocketAddr) -> Self {
+    pub(crate) async fn without_answer(upstream: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(0).unwrap();
         let address = listener.local_addr().unwrap();
         let filler = TcpStream::connect(address).await.unwrap();
         let shared = Shared::of(upstream, None);
-        Self { address, shared, accepting: None, deaf: Some((listener, filler)) }
+        Self { address, shared, accepting: None, unanswering: Some((listener, filler)) }
     }
 
     async fn accepting(upstream: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
@@ -123,7 +123,7 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let shared = Shared::of(upstream, tls);
         let accepting = Some(tokio::spawn(accept(listener, Arc::clone(&shared))));
-        Self { address, shared, accepting, deaf: None }
+        Self { address, shared, accepting, unanswering: None }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -132,8 +132,8 @@ impl Proxy {
     }
 
     /// Answers connects from now on. Operating systems repeat the unanswered ones.
-    pub(crate) async fn comes_up(&mut self) {
-        let (listener, filler) = self.deaf.take().unwrap();
+    pub(crate) async fn answer_connects(&mut self) {
+        let (listener, filler) = self.unanswering.take().unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         drop((accepted, filler));
         self.accepting = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
@@ -156,7 +156,7 @@ impl Proxy {
         let accepted = self.accepted();
         self.shared.weather.send_modify(|weather| {
             let forgotten = if weather.swallows { accepted } else { weather.forgotten };
-            *weather = Weather { forgotten, ..Weather::default() };
+            *weather = Faults { forgotten, ..Faults::default() };
         });
     }
 
@@ -186,7 +186,7 @@ impl Shared {
         Arc::new(Self { upstream, tls, weather: watch::Sender::default(), seen: Mutex::default() })
     }
 
-    async fn until(&self, is: impl FnMut(&Weather) -> bool) {
+    async fn until(&self, is: impl FnMut(&Faults) -> bool) {
         let _ = self.weather.subscribe().wait_for(is).await;
     }
 }

@@ -72,7 +72,7 @@ impl Scene {
     }
 
     pub(crate) async fn pass(&self, span: Span) {
-        self.world.leap_to(self.world.clock.now() + span).await;
+        self.world.advance_to(self.world.clock.now() + span).await;
     }
 
     pub(crate) async fn cancel(&self) {
@@ -105,14 +105,14 @@ impl Scene {
         self.world.store.opt_out(vec![wish]).await.unwrap();
     }
 
-    pub(crate) async fn hear(&self, state: &str, code: Option<i64>) {
+    pub(crate) async fn post_receipt(&self, state: &str, code: Option<i64>) {
         let place = (self.key, 0);
-        self.world.hear(&self.launched, place, Channel::Viber, state, code).await.unwrap();
+        self.world.post_receipt(&self.launched, place, Channel::Viber, state, code).await.unwrap();
     }
 
     /// A receipt of any step.
-    pub(crate) async fn hears(&self, step: u8, channel: Channel, state: &str, code: Option<i64>) {
-        self.world.hear(&self.launched, (self.key, step), channel, state, code).await.unwrap();
+    pub(crate) async fn post_receipt_of(&self, step: u8, channel: Channel, state: &str, code: Option<i64>) {
+        self.world.post_receipt(&self.launched, (self.key, step), channel, state, code).await.unwrap();
     }
 
     /// The provider's id of the first attempt, which this provider makes from ours.
@@ -140,7 +140,7 @@ impl Scene {
     }
 
     /// The audit holds, the story has all of these in this order, and nothing that did not happen.
-    pub(crate) async fn tells(&self, parts: &[&str]) {
+    pub(crate) async fn assert_story(&self, parts: &[&str]) {
         let story = self.world.story(&self.launched, self.key).await;
         assert!(story.proven, "{story:#?}");
         let mut lines = story.lines.iter();

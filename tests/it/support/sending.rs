@@ -56,7 +56,7 @@ pub(crate) struct Lanes {
 }
 
 /// The fate of one message.
-pub(crate) struct Became {
+pub(crate) struct Fate {
     n: u32,
     /// Our id of it on its first step.
     pub(crate) id: String,
@@ -66,7 +66,7 @@ pub(crate) struct Became {
     pub(crate) deeds: [Deeds; 2],
 }
 
-impl Became {
+impl Fate {
     pub(crate) fn is_unknown(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.verdict == Verdict::Unknown)
     }
@@ -81,7 +81,7 @@ impl Became {
     }
 }
 
-impl std::fmt::Display for Became {
+impl std::fmt::Display for Fate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let verdicts: Vec<_> = self.attempts.iter().map(|attempt| (attempt.step.get(), attempt.verdict)).collect();
         write!(
@@ -165,7 +165,7 @@ impl Sending {
     }
 
     /// The fate of each message of a campaign, by our facts and by the provider's.
-    pub(crate) async fn became(&self, launched: &Launched, provider: &FakeProvider) -> Vec<Became> {
+    pub(crate) async fn fates(&self, launched: &Launched, provider: &FakeProvider) -> Vec<Fate> {
         let keys: Vec<MessageKey> = (0..launched.messages).map(|n| MessageKey { batch: launched.batch, n }).collect();
         let loaded = self.store.load(keys.clone()).await.unwrap();
         let attempts = self.store.attempts(keys.clone()).await.unwrap();
@@ -174,17 +174,17 @@ impl Sending {
             let id = |step| AttemptId { key, step: StepIndex::new(step).unwrap(), tag: launched.id.tag }.to_string();
             let of_step = |step| deeds.get(&id(step)).cloned().unwrap_or_default();
             let loaded: volley::domain::Loaded = loaded;
-            Became { n, id: id(0), present: loaded.present, attempts, deeds: [of_step(0), of_step(1)] }
+            Fate { n, id: id(0), present: loaded.present, attempts, deeds: [of_step(0), of_step(1)] }
         };
         keys.into_iter().zip(loaded).zip(attempts).zip(0..).map(one).collect()
     }
 
     /// Waits until each message is submitted, and returns their fates.
-    pub(crate) async fn submitted(&self, launched: &Launched, provider: &FakeProvider) -> Vec<Became> {
+    pub(crate) async fn submitted(&self, launched: &Launched, provider: &FakeProvider) -> Vec<Fate> {
         wait::until("every message is submitted", PATIENCE, || async {
-            let became = self.became(launched, provider).await;
-            let open: Vec<String> = became.iter().filter(|one| !one.is_submitted()).map(Became::to_string).collect();
-            if open.is_empty() { Ok(became) } else { Err(format!("{open:#?} {:?}", self.node.lanes())) }
+            let fates = self.fates(launched, provider).await;
+            let open: Vec<String> = fates.iter().filter(|one| !one.is_submitted()).map(Fate::to_string).collect();
+            if open.is_empty() { Ok(fates) } else { Err(format!("{open:#?} {:?}", self.node.lanes())) }
         })
         .await
     }

@@ -215,7 +215,7 @@ impl World {
         let failed = self.node.as_mut().unwrap().failed();
         match tokio::time::timeout(PATIENCE, failed).await.unwrap() {
             Failed::Room(why) => why,
-            Failed::Superseded => panic!("nobody has taken over"),
+            Failed::Superseded => panic!("no server has taken over"),
         }
     }
 
@@ -281,14 +281,14 @@ impl World {
     pub(crate) async fn until_state(&self, launched: &Launched, state: volley::domain::BatchState) -> Report {
         self.when(&format!("campaign to be {state}"), || async {
             let batch = self.batch(launched).await;
-            if batch.state == state { Ok(()) } else { Err(self.standing(launched).await) }
+            if batch.state == state { Ok(()) } else { Err(self.state_of(launched).await) }
         })
         .await;
         self.report(launched).await
     }
 
     /// Everything that explains why a campaign does not progress.
-    pub(crate) async fn standing(&self, launched: &Launched) -> String {
+    pub(crate) async fn state_of(&self, launched: &Launched) -> String {
         let batch = self.batch(launched).await;
         let tallies = self.tallies(launched).await;
         let counts: Vec<_> = tallies.entries().map(|(step, count, n)| format!("{step} {count}: {n}")).collect();
