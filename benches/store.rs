@@ -1,6 +1,6 @@
 //! Rows a second through the store's verbs, on a file with the strictest durability.
 //!
-//! `cargo bench --bench store [-- messages] [ordered]`; ordered umids show what random ones cost.
+//! `cargo bench --bench store [-- messages] [ordered]`; a run with ordered umids shows what random ones cost.
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
@@ -53,7 +53,7 @@ impl Lap {
         self.rows += u64::try_from(rows).unwrap();
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    #[expect(clippy::cast_precision_loss, reason = "rounded for display")]
     fn print(&self) {
         let a_second = self.rows as f64 / self.took.as_secs_f64();
         let a_million = 1e6 / a_second;
@@ -66,8 +66,8 @@ impl Lap {
     }
 }
 
-/// What all threads have worked, which a busy machine does not change as it changes the time on the wall. Zero where
-/// the system does not tell.
+/// Processor time of all threads, which depends less on a busy machine than wall-clock time. Zero if the system does not
+/// report it.
 fn processor_time() -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let nanos = tasks.filter_map(|task| {
@@ -92,7 +92,7 @@ async fn main() {
     claim_and_record(store, lane, batch, third, 1_000, "record accepted, 2,000 a call", 2_000).await;
     let waiting = claim_and_record(store, lane, batch, third, 2_000, "record accepted, 2,000 a call", 2_000).await;
     deliver(store, batch, &waiting[..waiting.len() / 2]).await;
-    give_way(store, batch).await;
+    fall_back(store, batch).await;
     join(store, lane).await;
     opt_out(store, messages).await;
     let begun = Instant::now();
@@ -104,7 +104,7 @@ fn now() -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000)
 }
 
-fn person(n: u32) -> Msisdn {
+fn recipient(n: u32) -> Msisdn {
     // Spread over the number space, as a real file's are.
     Msisdn::try_from(6_580_000_000 + u64::from(n.wrapping_mul(2_654_435_761)) % 20_000_000).unwrap()
 }
@@ -136,10 +136,10 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     for first in (0..messages).step_by(IMPORTED_AT_ONCE as usize) {
         let people: Vec<_> = (first..messages.min(first + IMPORTED_AT_ONCE))
             .map(|n| Recipient {
-                msisdn: person(n),
+                msisdn: recipient(n),
                 country: country(),
                 client_message_id: None,
-                fields: Fields::pack([&*person(n).to_string(), "Annabel", "A1B2C3", "p/1.png", "spring", "SG"]),
+                fields: Fields::pack([&*recipient(n).to_string(), "Annabel", "A1B2C3", "p/1.png", "spring", "SG"]),
             })
             .collect();
         lap.count(people.len());
@@ -182,14 +182,14 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     batch
 }
 
-/// Single messages, sent by many at once: together in one open batch, and for comparison each in a batch of its own; then
-/// what a claim costs that looks for as many in one queue, and in as many queues.
+/// Single messages, sent by many callers at once: together in one open batch, and for comparison each in its own batch.
+/// Then the cost of a claim of as many messages from one queue, and from as many queues.
 async fn join(store: &dyn Store, lane: LaneId) {
     let together = |_: u32| plan();
     let apart = |n: u32| Plan { end: Some(now() + Span::from_secs(86_400 + i64::from(n))), ..plan() };
-    let one = joins(store, lane, "join, 1 a call, 64 calls at once", (SINGLES, 1), &together).await;
-    joins(store, lane, "join, 1,000 a call", (20, 1_000), &together).await;
-    let own = joins(store, lane, "a batch each, 64 calls at once", (SINGLES, 1), &apart).await;
+    let one = join_messages(store, lane, "join, 1 a call, 64 calls at once", (SINGLES, 1), &together).await;
+    join_messages(store, lane, "join, 1,000 a call", (20, 1_000), &together).await;
+    let own = join_messages(store, lane, "a batch each, 64 calls at once", (SINGLES, 1), &apart).await;
     for (what, batches) in [("claim, 512 a call, one queue", &one[..1]), ("claim, 512 a call, 512 queues", &own[..])] {
         let queues: Vec<_> =
             batches.iter().map(|batch| Queue { batch: *batch, step: StepIndex::FIRST, lane }).collect();
@@ -206,8 +206,8 @@ async fn join(store: &dyn Store, lane: LaneId) {
 const SINGLES: u32 = 4_096;
 const CALLS_AT_ONCE: u32 = 64;
 
-/// So many calls of so many messages. Returns the batch of each.
-async fn joins(
+/// Makes so many calls with so many messages each. Returns the batch of each.
+async fn join_messages(
     store: &dyn Store,
     lane: LaneId,
     what: &'static str,
@@ -218,10 +218,10 @@ async fn joins(
         plan: plan(call),
         recipients: (call * messages..(call + 1) * messages)
             .map(|n| Recipient {
-                msisdn: person(n),
+                msisdn: recipient(n),
                 country: country(),
                 client_message_id: None,
-                fields: Fields::pack([&*person(n).to_string(), "Annabel"]),
+                fields: Fields::pack([&*recipient(n).to_string(), "Annabel"]),
             })
             .collect(),
         start: Start::of(&Present::queued(now(), None), vec![lane]),
@@ -243,7 +243,7 @@ async fn joins(
     batches
 }
 
-/// Takes so many messages through the hand-over; returns them as they wait afterwards.
+/// Claims and records so many messages; returns them as they await receipts.
 async fn claim_and_record(
     store: &dyn Store,
     lane: LaneId,
@@ -334,7 +334,7 @@ fn accepted(message: &Loaded) -> Change {
     change(message, after, Some(fact))
 }
 
-/// Half of the receipts carry our id, half of them nothing but the umid.
+/// Half of the receipts carry our id, half of them only the umid.
 async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
     let mut finds = Lap::new("find attempts, 2,000 a call");
     let mut takes = Lap::new("take receipts, 2,000 a call");
@@ -387,8 +387,8 @@ async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
     twice.print();
 }
 
-/// Everything that waits is due: it goes to its next step.
-async fn give_way(store: &dyn Store, batch: BatchId) {
+/// Every waiting message is due: it falls back to its next step.
+async fn fall_back(store: &dyn Store, batch: BatchId) {
     let mut reads = Lap::new("read what is due, 2,000 a call");
     let mut records = Lap::new("record the next step, 2,000 a call");
     let later = now() + Span::from_secs(900);
@@ -419,7 +419,7 @@ async fn opt_out(store: &dyn Store, people: u32) {
     for first in (0..people).step_by(AT_ONCE as usize) {
         let wishes: Vec<_> = (first..people.min(first + AT_ONCE))
             .map(|n| OptOut {
-                msisdn: person(n),
+                msisdn: recipient(n),
                 since: now(),
                 from: OptOutSource::Operator,
                 source: "STOP".to_owned(),

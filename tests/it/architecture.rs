@@ -1,13 +1,13 @@
-//! One crate has no walls of its own, so these tests are the walls. They compare the code with the tables of
+//! One crate has no walls of its own; these tests are its walls. They compare the code with the tables of
 //! `ARCHITECTURE.md` and of `docs/decisions/invariants.md`, so the pages and the code cannot differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The longest that a file may be before it has to become two. Tests, tables and data that stand beside it are free.
+/// The most lines of a source file. Files of tests, tables and data may be longer.
 const LINES_MAX: usize = 500;
-/// What a machine without clock and I/O can have no use for.
+/// What code without clock and I/O must not use.
 const OUTSIDE_WORLD: [&str; 6] = ["tokio", "sqlx", "reqwest", "axum", "std::fs", "std::net"];
 
 fn root() -> &'static Path {
@@ -17,7 +17,7 @@ fn root() -> &'static Path {
 /// One Rust file of a room.
 struct Source {
     room: String,
-    /// Below `src`, for people.
+    /// Below `src`, as messages show it.
     name: String,
     /// How many modules deep it is: 1 for a room's `mod.rs`.
     depth: usize,
@@ -46,7 +46,7 @@ impl Source {
         used
     }
 
-    /// Whether a `super::` path climbs out of the room, where `crate::` would say where it goes.
+    /// Whether a `super::` path leaves the room, where `crate::` would name the target.
     fn climbs_out(&self) -> bool {
         let up = |times: usize| "super::".repeat(times);
         let at_top = format!("use {}", up(self.depth));
@@ -145,16 +145,16 @@ fn names(cell: &str) -> BTreeSet<String> {
     cell.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "nothing").map(str::to_owned).collect()
 }
 
-/// The edge of the product, which may use whatever is public.
+/// The cell of a room at the edge of the product, which may use whatever is public.
 const EVERY_ROOM: &str = "every room";
 
-/// Who may use whom.
+/// Which rooms each room may use.
 fn may_use() -> BTreeMap<String, BTreeSet<String>> {
     let rows = table(ARCHITECTURE, "room");
     let inner = rows.iter().filter(|row| row[2] != EVERY_ROOM).map(|row| row[0].clone());
     let inner: BTreeSet<String> = inner.collect();
     let of = |row: &Vec<String>| match row[2].as_str() {
-        // The two at the edge stand in the order in which they may use each other.
+        // `cli` may also use `bench`.
         EVERY_ROOM if row[0] == "cli" => inner.iter().cloned().chain(["bench".to_owned()]).collect(),
         EVERY_ROOM => inner.clone(),
         rooms => names(rooms),
@@ -162,13 +162,13 @@ fn may_use() -> BTreeMap<String, BTreeSet<String>> {
     rows.iter().map(|row| (row[0].clone(), of(row))).collect()
 }
 
-/// Whether a room says itself whom it uses, instead of using everybody.
+/// Whether the table lists the rooms that this one uses, instead of every room.
 fn is_inner(room: &str) -> bool {
     table(ARCHITECTURE, "room").iter().any(|row| row[0] == room && row[2] != EVERY_ROOM)
 }
 
 #[test]
-fn rooms_use_only_whom_the_table_lets_them() {
+fn rooms_use_only_the_rooms_that_the_table_allows() {
     let may_use = may_use();
     let mut wrong = Vec::new();
     for source in sources() {
@@ -186,7 +186,7 @@ fn rooms_use_only_whom_the_table_lets_them() {
 }
 
 #[test]
-fn nobody_is_let_in_who_never_comes() {
+fn every_room_that_the_table_allows_is_used() {
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in sources() {
         used.entry(source.room.clone()).or_default().extend(source.rooms_used());
@@ -200,10 +200,10 @@ fn nobody_is_let_in_who_never_comes() {
 }
 
 #[test]
-fn no_two_rooms_use_each_other_not_even_in_a_roundabout_way() {
+fn no_two_rooms_use_each_other_directly_or_indirectly() {
     let may_use = may_use();
     let mut done: BTreeSet<&str> = BTreeSet::new();
-    // A room is done once everybody whom it may use is; whoever is left over goes round in a circle.
+    // A room is done once every room that it may use is done; the rest form a circle.
     while let Some(room) = may_use
         .keys()
         .map(String::as_str)
@@ -234,7 +234,7 @@ fn the_map_and_the_reading_order_name_every_room() {
 }
 
 #[test]
-fn every_room_says_what_comes_in_what_goes_out_what_it_promises_and_what_it_may_not() {
+fn every_room_states_input_output_promises_and_prohibitions() {
     for source in sources().iter().filter(|source| source.depth == 1) {
         let heading: String = source.text.lines().take_while(|line| line.starts_with("//!")).collect();
         for part in ["In:", "Out:", "Promises:", "May not:"] {
@@ -244,7 +244,7 @@ fn every_room_says_what_comes_in_what_goes_out_what_it_promises_and_what_it_may_
 }
 
 #[test]
-fn the_rules_know_nothing_of_the_outside_world() {
+fn domain_engine_and_planner_use_no_io_and_no_async() {
     for source in sources().iter().filter(|source| matches!(source.room.as_str(), "domain" | "engine" | "planner")) {
         for foreign in OUTSIDE_WORLD {
             assert!(!source.code.contains(&format!("{foreign}::")), "{} uses {foreign}", source.name);
@@ -254,7 +254,7 @@ fn the_rules_know_nothing_of_the_outside_world() {
 }
 
 #[test]
-fn crates_that_belong_to_one_room_stay_there() {
+fn crates_are_used_only_in_the_rooms_of_their_table() {
     for row in table(ARCHITECTURE, "crate") {
         let at_home = names(&row[1]);
         for name in names(&row[0]) {
@@ -267,7 +267,7 @@ fn crates_that_belong_to_one_room_stay_there() {
 }
 
 #[test]
-fn no_file_is_too_long_to_be_read_in_one_go() {
+fn no_source_file_is_longer_than_500_lines() {
     let too_long: Vec<String> = sources()
         .iter()
         .filter(|source| !source.is_test() && source.text.lines().count() > LINES_MAX)
@@ -277,7 +277,7 @@ fn no_file_is_too_long_to_be_read_in_one_go() {
 }
 
 #[test]
-fn the_invariants_name_tests_that_there_are() {
+fn every_test_named_by_the_invariants_exists() {
     let mut files = Vec::new();
     rust_files(&root().join("src"), &mut files);
     rust_files(&root().join("tests"), &mut files);

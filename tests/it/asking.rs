@@ -1,4 +1,4 @@
-//! Questions about messages, over HTTP to the practice provider.
+//! Queries about messages, over HTTP to the practice provider.
 
 use serde_json::json;
 use volley::domain::{Count, MessageKey, Umid};
@@ -15,7 +15,7 @@ fn client(world: &World) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_provider_knows_of_a_message_comes_over_http_once_a_second() {
+async fn queries_over_http_return_statuses_at_most_once_a_second() {
     let world = Setup::default().start().await;
     let launched = world.launch(1, SMS).await;
     world.until(&launched, Count::Delivered, 1).await;
@@ -32,7 +32,7 @@ async fn what_the_provider_knows_of_a_message_comes_over_http_once_a_second() {
     let details: Details<'_> = serde_json::from_slice(&body).unwrap();
     assert_eq!(details.data[0].report(), Report::Delivered);
     assert!(details.data[0].user.as_ref().unwrap().number().is_none(), "numbers are masked");
-    // Whoever asks again and again is told to wait.
+    // Repeated queries are throttled.
     world
         .when("to be throttled", || async {
             match client.details(&umid).await {
@@ -45,7 +45,7 @@ async fn what_the_provider_knows_of_a_message_comes_over_http_once_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_provider_does_not_know_or_say_is_told_apart() {
+async fn an_unknown_message_and_a_missing_answer_are_distinguished() {
     let world = Setup::default().start().await;
     let client = client(&world);
     let umid = Umid::new("../9d5a1e30-0000-4000-8000-000000000000");

@@ -1,4 +1,4 @@
-//! Audiences as the command line keeps them: imported, added to, looked at, written out, removed.
+//! The commands of audiences: import, append, show, export, delete.
 
 use std::io::Write;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn messages(folder: &Path, campaign: &str) -> u64 {
 }
 
 #[test]
-fn rejects_are_mended_and_added_and_what_was_launched_before_does_not_see_them() {
+fn corrected_rejects_are_added_and_earlier_campaigns_do_not_see_them() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     write(folder, "people.csv", "Mobile,Name\n+6581234567,Ann\n+658123,Bob\n+6581234569,Eve\n");
@@ -59,7 +59,7 @@ fn rejects_are_mended_and_added_and_what_was_launched_before_does_not_see_them()
     write(folder, "rejects.csv", &read(folder, "rejects.csv").replace("+658123", "+6581234568"));
     let append = ["audience", "import", "rejects.csv", "--append", "people", "--json"];
     assert_eq!(run(folder, &append).ended(0).json()["added"], 1);
-    // The same command once more finds nothing new, and says that it has seen the file.
+    // The same command again finds nothing new, and reports that the file is known.
     let again = run(folder, &append).ended(0).json();
     assert_eq!((&again["added"], &again["same_as"]), (&Value::from(0), &Value::from("people")));
 
@@ -106,7 +106,7 @@ fn corrected_rejects_are_read_with_the_columns_of_their_file() {
 }
 
 #[test]
-fn other_columns_are_not_added_unless_somebody_says_what_they_are() {
+fn other_columns_are_added_only_with_a_mapping() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     write(folder, "people.csv", "Mobile,Name\n+6581234567,Ann\n");
@@ -114,7 +114,7 @@ fn other_columns_are_not_added_unless_somebody_says_what_they_are() {
     run(folder, &["audience", "import", "people.csv", "--name", "people"]).ended(0);
     let append = ["audience", "import", "others.csv", "--append", "people"];
     run(folder, &append).ended(1).says(&["others.csv", "people", "lacks: Vorname;", "--map"]);
-    // Whatever either calls its numbers, they are the numbers.
+    // The number columns match, whatever their names.
     let mapped = [&append[..], &["--map", "Name=Vorname", "--json"]].concat();
     assert_eq!(run(folder, &mapped).ended(0).json()["added"], 1);
     let sample = run(folder, &["audience", "sample", "people", "--json"]).ended(0).stdout;
@@ -123,7 +123,7 @@ fn other_columns_are_not_added_unless_somebody_says_what_they_are() {
 }
 
 #[test]
-fn what_was_written_out_and_a_bare_list_are_added_to_an_audience() {
+fn an_exported_file_and_a_bare_list_are_added_to_an_audience() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     write(
@@ -136,7 +136,7 @@ fn what_was_written_out_and_a_bare_list_are_added_to_an_audience() {
         run(folder, &all).ended(0).json()["added"].as_u64().unwrap()
     };
     assert_eq!(import(&["people.csv", "--name", "people", "--map", "number=Contact Tel"]), 2);
-    // Mended rejects have their number where the audience has it.
+    // Corrected rejects have their number in the audience's column.
     write(folder, "rejects.csv", "Home Tel,Contact Tel,Name,line,reason\n61234569,81234569,Eve,4,too short\n");
     assert_eq!(import(&["rejects.csv", "--append", "people"]), 1);
     write(folder, "list.txt", "81234561\n81234562\n");
@@ -152,7 +152,7 @@ fn what_was_written_out_and_a_bare_list_are_added_to_an_audience() {
 }
 
 #[test]
-fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
+fn a_report_counts_the_rows_that_the_launch_left_out() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     write(folder, "people.csv", "Mobile\n+6581234567\n+658123\n+6581234569\n+6581234567\n+6581234570\n");
@@ -177,7 +177,7 @@ fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
     assert!(said.contains("3 rows left out: 1 duplicate, 1 opted out and 1 too short"), "{said}");
 }
 
-/// An installation with one lane, and a campaign for later of what is imported as "people".
+/// An installation with one lane, and a scheduled campaign of the audience "people".
 fn with_campaign(folder: &Path, people: &str) {
     write(folder, "people.csv", people);
     with_lane(folder);
@@ -186,7 +186,7 @@ fn with_campaign(folder: &Path, people: &str) {
 }
 
 #[test]
-fn who_had_opted_out_by_the_launch_is_told_so_and_the_audit_holds() {
+fn a_recipient_opted_out_before_the_launch_is_explained_so() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     with_campaign(folder, "Mobile\n+6581234567\n+6581234568\n+6581234569\n");
@@ -204,7 +204,7 @@ fn who_had_opted_out_by_the_launch_is_told_so_and_the_audit_holds() {
 }
 
 #[test]
-fn standard_input_is_read_packed_or_not() {
+fn standard_input_is_read_packed_and_unpacked() {
     let place = tempfile::tempdir().unwrap();
     let text = "Mobile;Name\n+6581234567;Ann\n";
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -223,7 +223,7 @@ fn standard_input_is_read_packed_or_not() {
 }
 
 #[test]
-fn a_spreadsheet_that_breaks_off_is_told_in_one_sentence() {
+fn a_truncated_spreadsheet_fails_with_one_sentence() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
@@ -242,7 +242,7 @@ fn a_spreadsheet_that_breaks_off_is_told_in_one_sentence() {
 }
 
 #[test]
-fn whoever_wants_no_more_is_found_in_a_file_of_any_shape() {
+fn opt_outs_are_read_from_a_file_of_any_format() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     write(folder, "out.csv", "Kunde;Wohin;Fax\n1;81234567;61234567;will nicht\n2;81234568;;\n3;nie;;\n");
@@ -255,7 +255,7 @@ fn whoever_wants_no_more_is_found_in_a_file_of_any_shape() {
 }
 
 #[test]
-fn what_does_not_fit_a_file_is_wrong_usage() {
+fn an_option_that_does_not_fit_the_file_is_wrong_usage() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/recipients.xlsx");

@@ -1,5 +1,4 @@
-//! `volley audit` bites: whatever is changed in a database behind the engine's back is refuted, by the claim that it
-//! concerns.
+//! `volley audit` refutes each change of a database outside the engine, by the claim that the change concerns.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,32 +30,32 @@ const fn is_on_sms(present: &Present) -> bool {
     present.step.get() == 1 && matches!(present.state, State::Awaiting { .. })
 }
 
-/// A campaign of which the first four are reached on Viber, the third only by SMS, and the others fall back; one gets it
-/// twice, one not at all, and some are open.
+/// A campaign whose first four recipients are reached on Viber, the third only by SMS. The others fall back; one is
+/// delivered twice, one is not reached, and some are open.
 pub(crate) async fn campaign(world: &ByHand) -> Launched {
     let launched = world.launch(&route()).await;
     let key = |n| MessageKey { batch: launched.batch, n };
     for n in 0..PEOPLE {
         world.until(key(n), "handed over", is_awaiting).await;
     }
-    let hear = async |n, step, state, code| {
+    let post_receipt = async |n, step, state, code| {
         let channel = if step == 0 { Channel::Viber } else { Channel::Sms };
-        world.hear(&launched, (key(n), step), channel, state, code).await.unwrap();
+        world.post_receipt(&launched, (key(n), step), channel, state, code).await.unwrap();
     };
     for (n, state, code) in
         [(0, "delivered", None), (1, "read", None), (2, "undelivered", Some(2_008)), (3, "sent", None)]
     {
-        hear(n, 0, state, code).await;
+        post_receipt(n, 0, state, code).await;
     }
-    hear(3, 0, "delivered", None).await;
-    world.leap_to(world.clock.now() + Span::from_secs(900)).await;
+    post_receipt(3, 0, "delivered", None).await;
+    world.advance_to(world.clock.now() + Span::from_secs(900)).await;
     for n in [2, 4, 5, 6, 7, 8, 9] {
         world.until(key(n), "fallen back", is_on_sms).await;
     }
-    hear(4, 1, "delivered", None).await;
-    hear(5, 1, "undelivered", Some(46)).await;
-    hear(6, 0, "delivered", None).await;
-    hear(6, 1, "delivered", None).await;
+    post_receipt(4, 1, "delivered", None).await;
+    post_receipt(5, 1, "undelivered", Some(46)).await;
+    post_receipt(6, 0, "delivered", None).await;
+    post_receipt(6, 1, "delivered", None).await;
     launched
 }
 
@@ -73,9 +72,9 @@ fn refuted(audit: &Audit) -> BTreeSet<&'static str> {
     audit.claims.iter().filter(|claim| !claim.holds()).map(|claim| claim.claim).collect()
 }
 
-/// What is done behind the engine's back, and the claim that must not stand it.
+/// A change outside the engine, and the claim that must refute it.
 const TAMPERED: &[(&str, &str)] = &[
-    // Handed over once more, on the step that was never its turn.
+    // Submitted again, on a step that was never queued.
     (
         "INSERT INTO attempt SELECT batch, n, 1, lane, queued, intent, answered, verdict, tries, code, detail, NULL, NULL, \
          ruling FROM attempt WHERE batch = 1 AND n = 0 AND step = 0",
@@ -99,7 +98,7 @@ const TAMPERED: &[(&str, &str)] = &[
          WHERE n = 4",
         "rules",
     ),
-    // Twice, and nothing says why.
+    // Twice, without a recorded reason.
     (
         "INSERT INTO attempt SELECT batch, n, step, lane, queued, intent + 1000, answered + 1000, verdict, 1, code, detail, \
          NULL, NULL, ruling FROM attempt WHERE batch = 1 AND n = 0 AND step = 0",
@@ -119,7 +118,7 @@ const TAMPERED: &[(&str, &str)] = &[
         "UPDATE message SET state = 3, outcome = 3, at = accepted + 1000, due = NULL WHERE batch = 1 AND n = 7",
         "deadlines",
     ),
-    // The SMS went before the deadline of the step before it.
+    // The SMS was sent before the deadline of the step before it.
     (
         "UPDATE attempt SET queued = queued - 600000, intent = intent - 600000, answered = answered - 600000 \
          WHERE batch = 1 AND n = 7 AND step = 1",
@@ -159,7 +158,7 @@ const TAMPERED: &[(&str, &str)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_changed_behind_the_engines_back_is_refuted_by_the_claim_that_it_concerns() {
+async fn a_change_outside_the_engine_is_refuted_by_the_claim_it_concerns() {
     let world = ByHand::start("").await;
     let launched = campaign(&world).await;
     let other = "name = \"other\"\nnumbers = [\"+6592000000\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
@@ -202,10 +201,10 @@ async fn whatever_is_changed_behind_the_engines_back_is_refuted_by_the_claim_tha
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_knows_is_listed_and_refutes_nothing() {
-    use crate::support::by_hand::Says;
+async fn unknown_attempts_are_listed_and_refute_nothing() {
+    use crate::support::by_hand::ProviderAnswer;
     let world = ByHand::start("").await;
-    world.provider(Says::Nothing);
+    world.set_answer(ProviderAnswer::Nothing);
     let launched = world.launch(&route()).await;
     let key = MessageKey { batch: launched.batch, n: 3 };
     world.until(key, "unknown", |present| present.marks.unknown(StepIndex::FIRST)).await;
@@ -219,13 +218,13 @@ async fn what_nobody_knows_is_listed_and_refutes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_tried_again_is_counted_and_each_try_is_a_fact() {
+async fn retries_are_counted_and_each_try_is_a_fact() {
     let world = ByHand::start("").await;
     let launched = world.launch(&route()).await;
     let key = MessageKey { batch: launched.batch, n: 3 };
     world.until(key, "handed over", is_awaiting).await;
-    world.hear(&launched, (key, 0), Channel::Viber, "undelivered", Some(50)).await.unwrap();
-    world.leap_to(world.clock.now() + Span::from_secs(10)).await;
+    world.post_receipt(&launched, (key, 0), Channel::Viber, "undelivered", Some(50)).await.unwrap();
+    world.advance_to(world.clock.now() + Span::from_secs(10)).await;
     world.until(key, "tried again", |present| present.tries > 0 && is_awaiting(present)).await;
     let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
     assert_eq!((audit.tried_again, refuted(&audit)), (1, BTreeSet::new()), "{:#?}", audit.claims);

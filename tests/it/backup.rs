@@ -1,4 +1,4 @@
-//! `volley backup`: a copy that another installation goes on from.
+//! `volley backup`: a copy from which another installation continues.
 
 use super::cli::{installation, run};
 
@@ -32,7 +32,7 @@ fn only_its_owner_can_read_a_backup() {
 }
 
 #[test]
-fn without_a_database_there_is_nothing_to_back_up() {
+fn a_backup_without_a_database_is_refused() {
     let folder = installation();
     run(folder.path(), &["backup", "copy.db"]).ended(1).says(&["does not exist yet"]);
     assert!(!folder.path().join("copy.db").exists());

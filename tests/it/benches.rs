@@ -1,4 +1,4 @@
-//! `volley bench` as an operator runs it: every part measures what it says, at sizes that take no time.
+//! `volley bench` as an operator runs it: every part measures what its name says, at sizes that take no time.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn the_bench_of_dispatch_submits_everything_also_with_all_rules() {
 }
 
 #[test]
-fn the_bench_of_imports_holds_each_of_them_against_the_limit_of_the_same_run() {
+fn the_bench_of_imports_compares_each_with_the_limit_of_its_run() {
     let place = tempfile::tempdir().unwrap();
     let bench = ["bench", "import", "--rows", "2000", "--huge", "5000", "--runs", "1", "--json"];
     let figures = ran(volley(place.path(), &bench)).ended(0).json();
@@ -35,7 +35,7 @@ fn the_bench_of_imports_holds_each_of_them_against_the_limit_of_the_same_run() {
         .collect();
     let [csv, check, store, import, sheet, sheet_check, huge] = shown[..] else { panic!("{shown:?}") };
     assert_eq!([csv.1, check.1, sheet.1, sheet_check.1, huge.1], [2_000, 2_000, 2_000, 2_000, 5_000]);
-    // One of twenty rows holds no number, and is not stored.
+    // One of twenty rows has no number, and is not stored.
     assert_eq!(store, ("CSV: bulk insert alone", import.1));
     assert!((1_800..2_000).contains(&import.1), "{shown:?}");
     let holds = |name: &str, key: &str| {

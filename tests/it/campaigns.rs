@@ -1,4 +1,4 @@
-//! Campaigns as those who run them see them: what is to come, what they go by, and what stands in their way.
+//! The commands of campaigns: the calendar, rules, drafts, plans with their warnings, limits, test sends.
 
 use serde_json::{Value, json};
 use volley::domain::Span;
@@ -9,7 +9,7 @@ use crate::support::{ALONE, Installation, Shape, until};
 const PATIENCE: Span = Span::from_secs(60);
 
 #[test]
-fn the_calendar_shows_what_is_to_come_by_when_it_begins_and_how() {
+fn the_calendar_lists_coming_campaigns_in_order_of_their_start() {
     let folder = installation();
     let at = folder.path();
     assert!(run(at, &["campaign", "calendar"]).ended(1).stderr.contains("volley"), "there is no database yet");
@@ -32,7 +32,7 @@ fn the_calendar_shows_what_is_to_come_by_when_it_begins_and_how() {
 }
 
 #[test]
-fn what_a_campaign_goes_by_is_shown_and_a_clone_of_it_may_wait_as_a_draft() {
+fn the_rules_of_a_campaign_are_shown_and_a_clone_may_be_a_draft() {
     let folder = installation();
     let at = folder.path();
     let text = std::fs::read_to_string(at.join("promo.toml")).unwrap();
@@ -117,7 +117,7 @@ fn a_plan_warns_once_of_a_clock_change_at_the_start() {
 }
 
 #[test]
-fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
+fn a_plan_for_a_paused_lane_says_so_and_promises_no_time() {
     let folder = installation();
     let at = folder.path();
     run(at, &["lane", "pause", "promo-sg", "--reason", "moving"]).ended(0);
@@ -135,7 +135,7 @@ fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
     assert_eq!(shown["left_by"], Value::Null, "{shown}");
 }
 
-/// A campaign of as many people on the sample's WhatsApp lane.
+/// A campaign for these recipients on the sample's WhatsApp lane.
 fn of_people(name: &str, people: std::ops::Range<u32>) -> String {
     let numbers: Vec<String> = people.map(|n| format!("\"+659{}\"", 1_000_000 + n)).collect();
     format!(
@@ -146,7 +146,7 @@ fn of_people(name: &str, people: std::ops::Range<u32>) -> String {
 }
 
 #[test]
-fn a_plan_above_the_tier_names_its_days_and_who_else_has_booked_and_refuses_nothing() {
+fn a_plan_above_the_tier_shows_its_days_and_the_use_by_others() {
     let folder = installation();
     let at = folder.path();
     run(at, &["lane", "set", "promo-sg", "--tier", "250"]).ended(0);
@@ -199,7 +199,7 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     let resumed = site.volley(&["campaign", "resume", "promo"]).await;
     assert!(resumed.stdout.contains("\"promo\" is resumed: 15 messages to submit"), "{}", resumed.stdout);
 
-    // What is spread over hours waits for its time, and not for the lane.
+    // A message spread over hours waits for its time, not for the lane.
     std::fs::write(
         site.path("long.toml"),
         promo.replace("\"promo\"", "\"long\"").replace("max_messages = 5", "over = \"10h\""),

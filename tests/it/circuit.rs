@@ -1,9 +1,9 @@
-//! Ends that nobody knows of: a lone one slows a lane, three stop it, and a read, one message and patience start it again.
+//! Unknown ends: a lone one slows a lane, three stop it, and a read, one message and a slow start end the outage.
 
 use volley::domain::Span;
 
 use crate::support::fake_provider::{Answer, Body, End, FakeProvider, Line, Place, Reply, Then, What};
-use crate::support::sending::{Became, Lanes, Sending};
+use crate::support::sending::{Fate, Lanes, Sending};
 use crate::support::until;
 
 const PATIENCE: Span = Span::from_secs(90);
@@ -18,7 +18,7 @@ fn error() -> Reply {
     broken(Then::Answers(Answer::of("500 Internal Server Error", Body::Text(r#"{"code":2000}"#))))
 }
 
-/// What shows nothing about whether the provider works.
+/// Answers to a read that prove nothing about the provider.
 fn no_read(nth: usize) -> Reply {
     let then = match nth % 4 {
         0 => Then::Answers(Answer::of("503 Service Unavailable", Body::Text(""))),
@@ -43,9 +43,9 @@ impl Lane {
     }
 }
 
-/// Each was read once at most, and fell back for nothing; those that are not unknown were carried out.
-fn judge(became: &[Became]) {
-    for one in became {
+/// Each message was read once at most, and none fell back; those that are not unknown were processed.
+fn judge(fates: &[Fate]) {
+    for one in fates {
         let [whatsapp, sms] = &one.deeds;
         assert!(sms.reads.is_empty(), "a needless SMS: {one}");
         assert!(whatsapp.reads.len() <= 1, "sent again: {one}");
@@ -53,11 +53,11 @@ fn judge(became: &[Became]) {
     }
 }
 
-fn unknown(became: &[Became]) -> usize {
-    became.iter().filter(|one| one.is_unknown()).count()
+fn unknown(fates: &[Fate]) -> usize {
+    fates.iter().filter(|one| one.is_unknown()).count()
 }
 
-/// Requests that were under way whenever one began, with the good answers until then.
+/// The requests in flight at the begin of each request, with the number of good answers until then.
 fn under_way(journal: &[Line]) -> Vec<(usize, usize)> {
     let (mut now, mut good, mut at_begin) = (0, 0, Vec::new());
     for line in journal {
@@ -82,9 +82,9 @@ async fn one_bad_answer_in_a_hundred_does_not_stop_a_lane() {
     let lane = Lane::start(8).await;
     lane.provider.posts(|nth| if nth % 100 == 50 { error() } else { Reply::after(WORK) });
     let launched = lane.sending.launch("a", 0..RECIPIENTS).await;
-    let became = lane.sending.submitted(&launched, &lane.provider).await;
-    judge(&became);
-    assert_eq!(unknown(&became), 4);
+    let fates = lane.sending.submitted(&launched, &lane.provider).await;
+    judge(&fates);
+    assert_eq!(unknown(&fates), 4);
     assert_eq!(lane.provider.asked(), 0, "the circuit has opened");
     lane.sending.stop().await;
 }
@@ -97,7 +97,7 @@ async fn an_open_circuit_sends_nothing_until_a_read_and_then_one_message_alone()
     lane.provider.posts(|_| error());
     lane.provider.questions(no_read);
     let launched = lane.sending.launch("a", 0..RECIPIENTS).await;
-    // Each kind of read that shows nothing has been tried.
+    // Each kind of read that proves nothing has been tried.
     until("the provider is asked again and again", PATIENCE, || async {
         let (asked, begun) = (lane.provider.asked(), lane.provider.begun());
         if asked > 4 || begun > CONNECTIONS { Ok(()) } else { Err(format!("{asked} reads, {begun} posts")) }
@@ -108,9 +108,9 @@ async fn an_open_circuit_sends_nothing_until_a_read_and_then_one_message_alone()
 
     let before = lane.provider.journal().len();
     lane.provider.is_well_again(WORK);
-    let became = lane.sending.submitted(&launched, &lane.provider).await;
-    judge(&became);
-    let unknown = unknown(&became);
+    let fates = lane.sending.submitted(&launched, &lane.provider).await;
+    judge(&fates);
+    let unknown = unknown(&fates);
     assert!((3..=CONNECTIONS).contains(&unknown), "{unknown} are unknown");
 
     let journal = lane.provider.journal();
@@ -118,7 +118,7 @@ async fn an_open_circuit_sends_nothing_until_a_read_and_then_one_message_alone()
     let first_post = since.iter().position(|line| matches!(line.what, What::Begun)).unwrap();
     let first_read = since.iter().position(|line| matches!(line.what, What::Asked { is_good: true }));
     assert!(first_read.is_some_and(|read| read < first_post), "a message was the first to try: {since:#?}");
-    // One alone, then as many more as it has answered well.
+    // One message alone, then one more for each good answer.
     for (nth, (now, good)) in under_way(&since[first_post..]).into_iter().enumerate() {
         assert!(now <= good + 1, "post {nth} after the read is one of {now} at once, after {good} good answers");
     }
@@ -129,7 +129,7 @@ async fn an_open_circuit_sends_nothing_until_a_read_and_then_one_message_alone()
 async fn a_circuit_opens_again_where_reads_work_and_messages_do_not() {
     const RECIPIENTS: u32 = 40;
     const CONNECTIONS: usize = 4;
-    /// Tries of one message alone, each after a read of its own.
+    /// Tries of one message alone, each after its own read.
     const TRIES: usize = 2;
     let lane = Lane::start(CONNECTIONS).await;
     lane.provider.posts(|_| broken(Then::Cuts(Place::AfterAnswersHead, End::Fin)));
@@ -144,9 +144,9 @@ async fn a_circuit_opens_again_where_reads_work_and_messages_do_not() {
     })
     .await;
     lane.provider.is_well_again(WORK);
-    let became = lane.sending.submitted(&launched, &lane.provider).await;
-    judge(&became);
-    // After those that were in flight together, each unknown end had a read of its own before it.
+    let fates = lane.sending.submitted(&launched, &lane.provider).await;
+    judge(&fates);
+    // After the requests that were in flight together, each unknown end came after its own read.
     let (mut reads, mut posts) = (0, 0);
     for line in lane.provider.journal() {
         match line.what {
@@ -159,6 +159,6 @@ async fn a_circuit_opens_again_where_reads_work_and_messages_do_not() {
             What::Read { .. } | What::Ended { is_good: false } => {}
         }
     }
-    assert!(unknown(&became) <= CONNECTIONS + reads, "{} are unknown after {reads} reads", unknown(&became));
+    assert!(unknown(&fates) <= CONNECTIONS + reads, "{} are unknown after {reads} reads", unknown(&fates));
     lane.sending.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The commands as a shell meets them: exit codes, stdout for data, stderr for talk.
+//! The commands as a shell runs them: exit codes, data on stdout, messages on stderr.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -38,7 +38,7 @@ impl Ran {
         self
     }
 
-    /// It failed with one line that says all of these; with `--json`, stdout has the error too.
+    /// It failed with one line that contains all of these; with `--json`, stdout has the error too.
     #[track_caller]
     pub(crate) fn says(self, parts: &[&str]) {
         assert!(self.stdout.is_empty() || self.json()["error"]["message"].is_string(), "{}", self.stdout);
@@ -63,19 +63,19 @@ pub(crate) fn run(folder: &Path, args: &[&str]) -> Ran {
     ran(volley(folder, args))
 }
 
-/// A folder with the samples, and a configuration whose provider is where nobody listens.
+/// A folder with the samples, and a configuration whose provider does not listen.
 pub(crate) fn installation() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["recipients.csv", "promo.toml"] {
         std::fs::copy(samples().join(name), folder.path().join(name)).unwrap();
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = format!(
         r#"
         [server]
         listen = "127.0.0.1:0"
         [provider]
-        base_url = "http://{nobody}"
+        base_url = "http://{unused}"
         sub_account = "acme"
         api_key = "hunter2"
         [[lane]]
@@ -95,7 +95,7 @@ pub(crate) fn installation() -> tempfile::TempDir {
 }
 
 #[test]
-fn every_command_explains_itself() {
+fn every_command_has_help() {
     fn explain(command: &clap::Command, path: &[&str]) {
         let help = run(Path::new("."), &[path, &["--help"]].concat()).ended(0);
         assert!(help.stdout.contains("Usage:"), "{path:?}");
@@ -109,7 +109,7 @@ fn every_command_explains_itself() {
 }
 
 #[test]
-fn wrong_usage_is_told_from_failure() {
+fn wrong_usage_exits_with_2_and_a_failure_with_1() {
     let folder = installation();
     let at = folder.path();
     assert_eq!(run(at, &[]).code, 2);
@@ -124,7 +124,7 @@ fn wrong_usage_is_told_from_failure() {
 }
 
 #[test]
-fn a_misspelled_key_of_the_configuration_is_refused_with_the_right_one() {
+fn a_misspelled_key_of_the_configuration_is_refused_with_its_name() {
     let folder = installation();
     std::fs::write(folder.path().join("wrong.toml"), "[server]\nlisen = \"127.0.0.1:1\"\n").unwrap();
     run(folder.path(), &["--config", "wrong.toml", "config", "check"]).ended(1).says(&["wrong.toml", "`listen`"]);
@@ -178,7 +178,7 @@ fn a_plan_shows_what_would_be_sent_and_keeps_nothing() {
 }
 
 #[test]
-fn everything_that_is_wrong_with_a_campaign_is_told_at_once() {
+fn all_problems_of_a_campaign_file_are_reported_at_once() {
     let folder = installation();
     let text = "audience = \"recipients.csv\"\nsubject = \"x\"\n[[step]]\nchannel = \"Pigeon\"\ntext = \"Hi\"\n";
     std::fs::write(folder.path().join("wrong.toml"), text).unwrap();
@@ -201,7 +201,7 @@ fn with_json_a_failed_command_also_prints_its_error_as_an_object() {
         (&["campaign", "launch", "wrong.toml"], 1, "subject"),
         (&["--config", "gone.toml", "lane", "list"], 1, "gone.toml"),
         (&past, 2, "--at"),
-        // These the argument parser refuses.
+        // The argument parser refuses these.
         (&["lane", "list", "--such"], 2, "--such"),
         (&["campaign", "show"], 2, "<CAMPAIGN>"),
     ] {
@@ -229,7 +229,7 @@ fn no_secret_is_shown() {
 }
 
 #[test]
-fn a_launch_into_the_void_is_refused_and_one_that_is_meant_is_kept() {
+fn a_launch_without_a_reachable_provider_needs_unchecked() {
     let folder = installation();
     let at = folder.path();
     run(at, &["campaign", "launch", "promo.toml"]).ended(1).says(&["cannot be reached", "--unchecked"]);
@@ -254,7 +254,7 @@ fn a_launch_into_the_void_is_refused_and_one_that_is_meant_is_kept() {
 
     let decided = |what: &str| run(at, &["campaign", what, "November promo", "--json"]);
     assert_eq!(decided("pause").ended(0).json()["state"], "paused");
-    // Who gives a command twice has what was wanted.
+    // A repeated command succeeds.
     assert_eq!(decided("pause").ended(0).json()["state"], "paused");
     assert_eq!(decided("resume").ended(0).json()["state"], "running");
     assert_eq!(decided("cancel").ended(0).json()["state"], "cancelling");
@@ -264,7 +264,7 @@ fn a_launch_into_the_void_is_refused_and_one_that_is_meant_is_kept() {
 }
 
 #[test]
-fn a_draft_is_tried_out_started_and_held_step_by_step() {
+fn a_draft_is_tested_and_started_and_its_steps_are_paused() {
     let folder = installation();
     let at = folder.path();
     std::fs::copy(samples().join("prices.csv"), at.join("prices.csv")).unwrap();
@@ -302,7 +302,7 @@ fn a_draft_is_tried_out_started_and_held_step_by_step() {
     assert!(shown["settled_by"].as_str() > shown["finished_by"].as_str(), "{shown}");
     let said = run(at, &["campaign", "show", name]).ended(0).stdout;
     assert!(said.contains("step 3, SMS, is paused by ann") && said.contains("--step 3"), "{said}");
-    // Whoever lets the campaign go on means all of it.
+    // Resuming the campaign resumes its steps.
     run(at, &["campaign", "resume", name]).ended(0);
     assert!(!run(at, &["campaign", "show", name]).ended(0).stdout.contains("is paused"));
     let report = run(at, &["campaign", "report", name, "--json"]).ended(0).json();
@@ -336,7 +336,7 @@ fn a_campaign_is_changed_after_its_launch() {
 }
 
 #[test]
-fn lanes_and_templates_are_held_and_let_go() {
+fn lanes_and_templates_are_held_and_released() {
     let folder = installation();
     let at = folder.path();
     let holds = || run(at, &["lane", "list", "--json"]).ended(0).json()[0]["holds"].clone();
@@ -357,14 +357,14 @@ fn lanes_and_templates_are_held_and_let_go() {
 
 #[test]
 #[cfg(unix)]
-fn a_campaign_on_a_lane_that_is_gone_is_pointed_out_with_what_to_do() {
+fn a_campaign_on_a_removed_lane_is_reported_with_its_remedy() {
     let folder = installation();
     let at = folder.path();
     run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
     let show = ["campaign", "show", "November promo"];
     assert_eq!(run(at, &[&show[..], &["--json"]].concat()).ended(0).json()["stranded"], Value::Null);
     let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
-    // The first lane has another name, and the last one is no more.
+    // The first lane is renamed, and the last one removed.
     let (config, _) = config.split_once("[[lane]]\n        name = \"sms\"").unwrap();
     std::fs::write(at.join("volley.toml"), config.replace("promo-sg", "promo")).unwrap();
 
@@ -392,7 +392,7 @@ fn a_campaign_on_a_lane_that_is_gone_is_pointed_out_with_what_to_do() {
 }
 
 #[test]
-fn an_audience_is_kept_under_its_name() {
+fn an_imported_audience_is_found_by_its_name() {
     let folder = installation();
     let at = folder.path();
     let import = ["audience", "import", "recipients.csv", "--name", "members", "--json"];
@@ -406,7 +406,7 @@ fn an_audience_is_kept_under_its_name() {
 }
 
 #[test]
-fn a_plan_and_a_launch_say_who_stands_in_two_sources() {
+fn plan_and_launch_count_duplicates_across_sources() {
     let folder = installation();
     let at = folder.path();
     let text = std::fs::read_to_string(at.join("promo.toml")).unwrap();
@@ -429,7 +429,7 @@ fn a_plan_and_a_launch_say_who_stands_in_two_sources() {
 }
 
 #[test]
-fn whoever_hangs_up_early_is_no_failure() {
+fn a_closed_pipe_is_no_failure() {
     let mut child =
         volley(&samples(), &["audience", "check", "recipients.csv"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
@@ -454,7 +454,7 @@ pub(crate) fn interrupt(server: &Child) {
 
 #[test]
 #[cfg(unix)]
-fn a_server_is_alone_on_its_database_and_stops_in_good_order() {
+fn a_second_server_is_refused_and_the_first_stops_in_good_order() {
     let folder = installation();
     let at = folder.path();
     let (mut server, listening) = serve(at, &[]);
@@ -473,14 +473,14 @@ fn a_server_is_alone_on_its_database_and_stops_in_good_order() {
 }
 
 #[test]
-fn a_demonstration_adds_up() {
+fn the_figures_of_a_demonstration_add_up() {
     let folder = tempfile::tempdir().unwrap();
     let demo = run(folder.path(), &["demo", "--recipients", "200", "--data", "kept", "--json"]).ended(0);
     let report = demo.json();
     assert_eq!((&report["audience"], &report["open"]), (&Value::from(200), &Value::from(0)));
     let outcomes: i64 = report["outcomes"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
     assert_eq!(outcomes, 200);
-    super::talk::look_back(&folder.path().join("kept"), &report);
+    super::command_output::look_back(&folder.path().join("kept"), &report);
     let steps = report["steps"].as_array().unwrap();
     let reached: i64 = steps.iter().map(|step| step["reached"].as_i64().unwrap()).sum();
     assert_eq!(Value::from(reached), report["outcomes"]["reached"]);

@@ -1,10 +1,13 @@
-//! The documents against the program: links lead somewhere, commands exist, configuration is accepted, and the pages of
-//! keys and commands say what the code does.
+//! The documents against the program: links resolve, commands exist, configuration is accepted, outputs are what
+//! the commands print, and the pages of keys and commands are generated from the code.
 //!
-//! Four pages hold parts that come from the code. `VOLLEY_BLESS=1 cargo test --test it documents` writes these anew.
+//! `VOLLEY_BLESS=1 cargo test --test it documents` rewrites outputs and generated parts.
 
 mod keys;
+mod normalise;
+mod outputs;
 mod profile;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,7 +45,7 @@ fn name_of(page: &Path) -> String {
     page.strip_prefix(root()).unwrap().display().to_string()
 }
 
-/// A fenced block: what stands behind the fence, and the lines in it.
+/// A fenced block: its info string and its lines.
 struct Block {
     info: String,
     text: String,
@@ -65,7 +68,7 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// The text without its blocks, where brackets and backticks mean something else.
+/// The text without its blocks, in which brackets and backticks mean something else.
 fn prose(text: &str) -> String {
     let mut inside = false;
     let mut prose = String::new();
@@ -80,7 +83,7 @@ fn prose(text: &str) -> String {
     prose
 }
 
-/// What a heading is called in a link.
+/// The anchor of a heading in a link.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
     kept.chars()
@@ -95,7 +98,7 @@ fn anchors(page: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_resolves() {
     let mut lost = Vec::new();
     for page in pages() {
         let text = prose(&fs::read_to_string(&page).unwrap());
@@ -125,11 +128,15 @@ fn every_page_of_the_guide_is_in_its_table_of_contents() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The commands of a page, each with whether it is whole: a line of a block is, and what stands in a sentence may lack
-/// arguments.
+/// The commands of a page, each with whether it is whole: a line of a block is; one in a sentence may lack arguments.
 fn commands(text: &str) -> Vec<(String, bool)> {
-    let in_blocks = blocks(text).into_iter().filter(|block| block.info == "sh" || block.info.is_empty());
-    let lines = in_blocks.flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>());
+    let line_of = |info: &str, line: &str| match info {
+        "sh" | "" => Some(line.to_owned()),
+        info if info.starts_with("console") => line.strip_prefix("$ ").map(str::to_owned),
+        _ => None,
+    };
+    let lines_of = |block: Block| block.text.lines().filter_map(|line| line_of(&block.info, line)).collect::<Vec<_>>();
+    let lines = blocks(text).into_iter().flat_map(lines_of);
     let text = prose(text);
     let in_text = text.split('`').skip(1).step_by(2).map(str::to_owned);
     let own = |(line, is_whole): (String, bool)| {
@@ -144,7 +151,7 @@ fn every_command_of_a_page_exists() {
         DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, InvalidValue, MissingRequiredArgument,
     };
     let (mut wrong, mut seen) = (Vec::new(), 0);
-    // What is new is told of as people speak of it, and the help is not to be parsed.
+    // The changelog names commands loosely, and the help is not made of commands.
     let told = ["CHANGELOG.md", "docs/commands.md"].map(|name| root().join(name));
     for page in pages().into_iter().filter(|page| !told.contains(page)) {
         for (command, is_whole) in commands(&fs::read_to_string(&page).unwrap()) {
@@ -161,14 +168,14 @@ fn every_command_of_a_page_exists() {
     assert!(seen > 50, "{seen} commands");
 }
 
-/// Dates of examples are to come, whenever this is run.
+/// Moves the dates of examples into the future.
 fn of_next_year(text: &str) -> String {
     use chrono::Datelike;
-    let year = chrono::DateTime::from_timestamp(volley_now(), 0).unwrap().year();
+    let year = chrono::DateTime::from_timestamp(seconds_now(), 0).unwrap().year();
     text.replace("2026-", &format!("{}-", year + 1))
 }
 
-fn volley_now() -> i64 {
+fn seconds_now() -> i64 {
     use volley::clock::Clock;
     volley::clock::RealClock::new().now().millis() / 1_000
 }
@@ -190,7 +197,7 @@ fn sample(name: &str) -> String {
     fs::read_to_string(root().join("samples").join(name)).unwrap()
 }
 
-/// What a few keys of a campaign are put in front of.
+/// Completes a fragment of a campaign file.
 const STEPS: &str = "audience = \"recipients.csv\"\ncountry = \"SG\"\n[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\n\
                      [[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
 
@@ -225,36 +232,36 @@ fn every_campaign_and_configuration_of_a_page_is_accepted() {
     assert!(seen >= 5, "{seen} blocks");
 }
 
-/// Holds the part of a page between two marks against what the code says, or writes it there.
-fn hold(page: &str, part: &str, says: &str) {
+/// Compares the part of a page between two marks with the text made from the code, or writes that there.
+fn compare(page: &str, part: &str, made: &str) {
     let path = root().join(page);
     let text = fs::read_to_string(&path).unwrap();
     let (begin, end) = (format!("<!-- begin {part} -->\n"), format!("<!-- end {part} -->"));
     let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{page} has no {begin}"));
     let (is, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{page} has no {end}"));
     if std::env::var_os("VOLLEY_BLESS").is_some() {
-        fs::write(&path, format!("{before}{begin}{says}{end}{after}")).unwrap();
+        fs::write(&path, format!("{before}{begin}{made}{end}{after}")).unwrap();
         return;
     }
-    let differs = is.lines().zip(says.lines()).find(|(is, says)| is != says);
-    assert!(is == says, "{page}, {part}: VOLLEY_BLESS=1 writes it anew; the first difference: {differs:#?}");
+    let differs = is.lines().zip(made.lines()).find(|(is, made)| is != made);
+    assert!(is == made, "{page}, {part}: VOLLEY_BLESS=1 rewrites it; the first difference: {differs:#?}");
 }
 
 #[test]
 fn the_page_of_commands_is_their_help() {
-    fn tell(command: &mut clap::Command, path: &str, says: &mut String) {
+    fn add_help(command: &mut clap::Command, path: &str, page: &mut String) {
         let help = command.clone().term_width(100).render_long_help().to_string();
         let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-        *says += &format!("## {path}\n\n```text\n{}\n```\n\n", help.join("\n").trim_end());
+        *page += &format!("## {path}\n\n```text\n{}\n```\n\n", help.join("\n").trim_end());
         let inner: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
         for name in inner.into_iter().filter(|name| name != "help") {
             let path = format!("{path} {name}");
-            tell(command.find_subcommand_mut(&name).unwrap(), &path, says);
+            add_help(command.find_subcommand_mut(&name).unwrap(), &path, page);
         }
     }
     let mut command = Cli::command();
     command.build();
-    let mut says = String::new();
-    tell(&mut command, "volley", &mut says);
-    hold("docs/commands.md", "commands", &says);
+    let mut page = String::new();
+    add_help(&mut command, "volley", &mut page);
+    compare("docs/commands.md", "commands", &page);
 }

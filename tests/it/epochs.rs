@@ -1,5 +1,5 @@
-//! One server sends from a database, whatever path or lock file another is started with, and whichever of them was
-//! stopped meanwhile. The practice provider's journal says what was truly sent.
+//! One server sends from a database, under any path or lock file, and after any of its servers was stopped. The
+//! practice provider's journal proves what was sent.
 
 #![cfg(unix)]
 
@@ -14,7 +14,7 @@ const RATE: u32 = 20;
 const PEOPLE: u64 = 120;
 const PATIENCE: Span = Span::from_secs(60);
 
-/// Whatever is submitted is taken.
+/// The provider accepts every message.
 const PROFILE: &str = r#"
 keep_requests = 0
 [channel.SMS]
@@ -40,15 +40,15 @@ async fn sending() -> Installation {
     std::fs::write(site.path("promo.toml"), CAMPAIGN).unwrap();
     site.serve().await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
-    assert!(site.provider.saw("messages=10", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=10", 60).await.is_some());
     site
 }
 
-/// To whom the provider has taken a message, each once.
+/// The recipients of accepted messages, each of whom must occur once.
 fn written_to(site: &Installation) -> BTreeSet<Msisdn> {
     let journal = site.journal();
     let people: BTreeSet<Msisdn> = journal.iter().map(|message| message.msisdn).collect();
-    assert_eq!(people.len(), journal.len(), "somebody was sent it twice");
+    assert_eq!(people.len(), journal.len(), "a recipient was sent it twice");
     people
 }
 
@@ -60,7 +60,7 @@ async fn finished(site: &Installation) {
     .await;
 }
 
-/// Another server, on another port, with the database under such a name.
+/// Another server, on another port, with the database under this name.
 async fn second(site: &Installation, database: &str) -> String {
     let config = std::fs::read_to_string(site.path("volley.toml")).unwrap();
     let config = config.replace("sqlite://volley.db", &format!("sqlite://{database}"));
@@ -101,10 +101,10 @@ async fn a_second_server_is_refused_under_any_name_and_without_lock_files() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_was_stopped_and_superseded_sends_nothing_when_it_goes_on() {
+async fn a_server_superseded_while_stopped_sends_nothing_after_waking() {
     let mut site = sending().await;
     let first = site.take_server();
-    // Between two commits: in the middle of one it would keep the database's own lock, and no other could write.
+    // Stopped between two commits: within one it would keep the database's lock, and no other could write.
     first.signal("STOP");
     while !site.can_be_written().await {
         first.signal("CONT");
@@ -114,9 +114,9 @@ async fn a_server_that_was_stopped_and_superseded_sends_nothing_when_it_goes_on(
     next.first_line().await;
     let counted = site.look("SELECT count(*) FROM attempt WHERE verdict = 2").await;
     assert!(counted > Some(0), "it had claimed something: {counted:?}");
-    next.says("in flight when the last server was killed").await;
+    next.wait_for_output("in flight when the last server was killed").await;
 
-    // What had been sent by then has arrived: the provider was not stopped.
+    // Everything sent by then has arrived: the provider was not stopped.
     let unsent = unknown(&mut site).await;
     let unsent: BTreeSet<_> = unsent.difference(&written_to(&site)).copied().collect();
     assert!(!unsent.is_empty(), "it had claimed more than it had sent");
@@ -132,7 +132,7 @@ async fn a_server_that_was_stopped_and_superseded_sends_nothing_when_it_goes_on(
     assert_eq!(written_to.len() + unsent.len(), usize::try_from(PEOPLE).unwrap());
 }
 
-/// To whom a message is unknown.
+/// The recipients of unknown messages.
 async fn unknown(site: &mut Installation) -> BTreeSet<Msisdn> {
     let report = site.report("promo").await;
     let unknown = report["unknown"].as_array().unwrap().iter();
@@ -140,7 +140,7 @@ async fn unknown(site: &mut Installation) -> BTreeSet<Msisdn> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_was_killed_is_followed_at_once() {
+async fn a_killed_server_is_replaced_at_once() {
     let mut site = sending().await;
     site.kill_server().await;
     site.serve().await;

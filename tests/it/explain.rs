@@ -1,8 +1,8 @@
-//! `message explain` after a cancel and after an opt-out: the story ends where the message does, and says why.
+//! `message explain` after a cancel and after an opt-out: the story ends with the message, and gives the reason.
 
 use volley::domain::Span;
 
-use crate::support::by_hand::{ByHand, Says};
+use crate::support::by_hand::{ByHand, ProviderAnswer};
 use crate::support::scene::{SMS, Scene, VIBER, is_done, is_sending};
 
 const CHINESE: &str = "[[step]]\nchannel = \"WhatsApp\"\nonly = [\"CN\"]\nfallback_after = \"48h\"\n\
@@ -12,128 +12,130 @@ const CANCELLED: &str = "The campaign was cancelled: the submitted step is the l
 const OPTED_OUT: &str = "The recipient had opted out by then (STOP, 2027-01-15 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_cancelled_before_it_left_says_so() {
+async fn a_message_cancelled_before_its_submission_says_so() {
     let scene = Scene::of(ByHand::start("").await, "at = \"2099-01-01T09:00Z\"").await;
     scene.cancel().await;
     scene.until("cancelled", is_done).await;
-    scene.tells(&["Launched", "The campaign was cancelled before anything was submitted."]).await;
+    scene.assert_story(&["Launched", "The campaign was cancelled before anything was submitted."]).await;
     scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_handed_over_before_a_cancel_waits_for_its_window_and_no_further_step() {
+async fn a_message_submitted_before_a_cancel_waits_only_for_its_window() {
     let scene = Scene::accepted().await;
     scene.pass(Span::from_secs(300)).await;
     scene.cancel().await;
     scene.until("cut", |present| present.marks.cut()).await;
-    scene.tells(&["the provider accepted it", CANCELLED, "Waiting for Viber's receipts"]).await;
+    scene.assert_story(&["the provider accepted it", CANCELLED, "Waiting for Viber's receipts"]).await;
     scene.closes().await;
-    scene.tells(&["the provider accepted it", CANCELLED, "silent"]).await;
-    scene.hear("delivered", None).await;
-    scene.tells(&[CANCELLED, "silent", "late"]).await;
+    scene.assert_story(&["the provider accepted it", CANCELLED, "silent"]).await;
+    scene.post_receipt("delivered", None).await;
+    scene.assert_story(&[CANCELLED, "silent", "late"]).await;
     scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_news_after_a_cancel_ends_it() {
+async fn a_failure_after_a_cancel_ends_the_message() {
     let scene = Scene::accepted().await;
     scene.cancel().await;
-    scene.hear("undelivered", Some(2_008)).await;
+    scene.post_receipt("undelivered", Some(2_008)).await;
     scene.until("ended", is_done).await;
-    scene.tells(&[CANCELLED, "undelivered"]).await;
+    scene.assert_story(&[CANCELLED, "undelivered"]).await;
     scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_on_its_way_out_during_a_cancel_is_its_last_step() {
-    for (says, parts) in [
-        (Says::Yes, &[CANCELLED, "the provider accepted it"][..]),
-        (Says::No, &[CANCELLED, "rejected it"]),
-        (Says::Nothing, &[CANCELLED, "unknown whether"]),
+async fn a_step_in_flight_during_a_cancel_is_the_last() {
+    for (answer, parts) in [
+        (ProviderAnswer::Yes, &[CANCELLED, "the provider accepted it"][..]),
+        (ProviderAnswer::No, &[CANCELLED, "rejected it"]),
+        (ProviderAnswer::Nothing, &[CANCELLED, "unknown whether"]),
     ] {
         let world = ByHand::start("").await;
-        world.provider(Says::Later);
+        world.set_answer(ProviderAnswer::Later);
         let scene = Scene::of(world, "").await;
         scene.until("on its way", is_sending).await;
         scene.cancel().await;
-        scene.tells(&["Launched"]).await;
-        scene.world.provider(says);
+        scene.assert_story(&["Launched"]).await;
+        scene.world.set_answer(answer);
         scene.until("answered", |present| !is_sending(present)).await;
-        scene.tells(parts).await;
-        if says != Says::No {
+        scene.assert_story(parts).await;
+        if answer != ProviderAnswer::No {
             scene.closes().await;
-            scene.tells(&[parts, &[if says == Says::Yes { "silent" } else { "unknown" }]].concat()).await;
+            scene
+                .assert_story(&[parts, &[if answer == ProviderAnswer::Yes { "silent" } else { "unknown" }]].concat())
+                .await;
         }
         scene.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_while_the_next_step_waits_leaves_the_one_before_as_the_last() {
+async fn a_cancel_while_a_fallback_waits_makes_the_step_before_the_last() {
     let scene = Scene::fallen_back().await;
-    scene.tells(&["Fell back to step 2", "Waiting to send SMS"]).await;
+    scene.assert_story(&["Fell back to step 2", "Waiting to send SMS"]).await;
     scene.cancel().await;
     scene.until("cut", |present| present.marks.cut()).await;
-    scene.tells(&["Fell back to step 2", CANCELLED, "Waiting for Viber's receipts"]).await;
+    scene.assert_story(&["Fell back to step 2", CANCELLED, "Waiting for Viber's receipts"]).await;
     scene.closes().await;
-    scene.tells(&["Fell back to step 2", CANCELLED, "silent"]).await;
+    scene.assert_story(&["Fell back to step 2", CANCELLED, "silent"]).await;
     scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_that_is_not_for_the_country_is_told_and_the_story_goes_past_it() {
+async fn a_step_that_is_not_for_the_country_is_named_and_skipped() {
     const LEFT_OUT: &str = "WhatsApp, is skipped: the number is from SG";
     for route in [[CHINESE, VIBER, SMS], [VIBER, CHINESE, SMS]] {
         let scene = Scene::on(ByHand::start("").await, &route.concat()).await;
         scene.falls_back().await;
-        scene.tells(&[LEFT_OUT, "the provider accepted it", "Fell back to step 3", "Waiting to send SMS"]).await;
+        scene.assert_story(&[LEFT_OUT, "the provider accepted it", "Fell back to step 3", "Waiting to send SMS"]).await;
         scene.cancel().await;
         scene.until("cut", |present| present.marks.cut()).await;
-        scene.tells(&[LEFT_OUT, "Fell back to step 3", CANCELLED, "Waiting for Viber's receipts"]).await;
+        scene.assert_story(&[LEFT_OUT, "Fell back to step 3", CANCELLED, "Waiting for Viber's receipts"]).await;
         scene.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_opts_out_before_anything_has_left_gets_nothing() {
+async fn a_recipient_who_opts_out_before_the_first_step_gets_nothing() {
     let world = ByHand::start("").await;
-    world.provider(Says::Later);
+    world.set_answer(ProviderAnswer::Later);
     let scene = Scene::of(world, "at = \"2027-01-15T08:10Z\"").await;
     scene.opts_out().await;
     scene.pass(Span::from_secs(600)).await;
     scene.until("skipped", is_done).await;
-    scene.tells(&["Launched", "Not sent: the recipient has opted out (STOP, 2027-01-15 "]).await;
+    scene.assert_story(&["Launched", "Not sent: the recipient has opted out (STOP, 2027-01-15 "]).await;
     scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_opts_out_between_two_steps_gets_no_second_one() {
+async fn a_recipient_who_opts_out_between_steps_gets_no_second_one() {
     let scene = Scene::fallen_back().await;
     scene.opts_out().await;
     scene.release("sms").await;
     scene.until("cut", |present| present.marks.opted_out()).await;
-    scene.tells(&["Fell back to step 2", OPTED_OUT, "Waiting for Viber's receipts"]).await;
-    // That the rest is cancelled changes nothing for this one.
+    scene.assert_story(&["Fell back to step 2", OPTED_OUT, "Waiting for Viber's receipts"]).await;
+    // The cancel of the others changes nothing for this one.
     scene.cancel().await;
-    scene.tells(&["Fell back to step 2", OPTED_OUT]).await;
+    scene.assert_story(&["Fell back to step 2", OPTED_OUT]).await;
     scene.closes().await;
-    scene.tells(&["Fell back to step 2", OPTED_OUT, "silent"]).await;
+    scene.assert_story(&["Fell back to step 2", OPTED_OUT, "silent"]).await;
     scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_opt_out_by_receipt_suppresses_it_also_after_a_cancel() {
+async fn an_opt_out_by_receipt_suppresses_a_cancelled_message_too() {
     for cancels in [false, true] {
         let scene = Scene::accepted().await;
         if cancels {
             scene.cancel().await;
         }
-        scene.hear("undelivered", Some(OPTED_OUT_CODE)).await;
+        scene.post_receipt("undelivered", Some(OPTED_OUT_CODE)).await;
         scene.until("suppressed", is_done).await;
-        scene.tells(&["The recipient has opted out"]).await;
+        scene.assert_story(&["The recipient has opted out"]).await;
         scene.stop().await;
     }
 }
 
-/// The provider's word for it that the person has blocked the sender.
+/// The provider's code for a recipient who has blocked the sender.
 const OPTED_OUT_CODE: i64 = 1_051;

@@ -27,7 +27,7 @@ fn write_campaign(site: &Installation, name: &str, audience: &str) {
     std::fs::write(site.path(&format!("{name}.toml")), file).unwrap();
 }
 
-/// What a command answers, and how long it took from its start to its end.
+/// The output of a command, and how long it took from start to end.
 async fn timed(site: &Installation, arguments: &[&str]) -> (Value, Span) {
     let clock = clock();
     let begun: Timestamp = clock.now();
@@ -36,7 +36,7 @@ async fn timed(site: &Installation, arguments: &[&str]) -> (Value, Span) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn beside_a_server_at_full_load_a_cancel_a_launch_and_an_import_get_through() {
+async fn cancel_launch_and_import_complete_beside_a_server_at_full_load() {
     let _alone = ALONE.lock().await;
     let mut site =
         Installation::new(&Shape { seed: 11, profile: PROFILE.to_owned(), rate: 20_000, batch: None, connections: 64 })
@@ -48,7 +48,7 @@ async fn beside_a_server_at_full_load_a_cancel_a_launch_and_an_import_get_throug
     write_campaign(&site, "few", "few.csv");
     site.volley(&["campaign", "launch", "many.toml", "--unchecked", "--json"]).await.json();
     site.serve().await;
-    assert!(site.provider.saw("messages=1000&posted=500", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=1000&posted=500", 60).await.is_some());
 
     let (launched, launch) = timed(&site, &["campaign", "launch", "few.toml", "--json"]).await;
     assert_eq!(launched["messages"], FEW);
@@ -63,7 +63,7 @@ async fn beside_a_server_at_full_load_a_cancel_a_launch_and_an_import_get_throug
     println!("launch {launch}, import {import}, cancel {cancel}; {when_cancelled} of {PEOPLE} had left");
     assert!(when_cancelled < usize::try_from(PEOPLE).unwrap(), "the load was over before they had their turn");
 
-    // What was launched meanwhile goes out, and of what was called off nothing more.
+    // The campaign launched meanwhile is sent, and nothing more of the cancelled one.
     until("the few are settled", Span::from_secs(60), || async {
         let report = site.report("few").await;
         if report["state"] == "settled" { Ok(()) } else { Err(report) }

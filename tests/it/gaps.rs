@@ -1,4 +1,4 @@
-//! Times in which receipts cannot be kept: silence decides nothing then, nor until the provider has repeated them.
+//! Times in which receipts cannot be stored: no deadline fires then, nor before the provider has repeated them.
 
 use volley::clock::Clock;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
@@ -8,24 +8,24 @@ use crate::support::by_hand::{ByHand, VIBER_THEN_SMS, is_awaiting};
 const PEOPLE: &str = "numbers = [\"+6591000001\"]";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_that_cannot_be_kept_holds_the_deadline_until_it_is_repeated() {
+async fn a_receipt_that_cannot_be_stored_holds_its_deadline_until_a_repeat() {
     let world = ByHand::start("").await;
     let launched = world.launch(&format!("{PEOPLE}{VIBER_THEN_SMS}")).await;
     let key = MessageKey { batch: launched.batch, n: 0 };
     let State::Awaiting { due } = world.until(key, "handed over", is_awaiting).await.state else { unreachable!() };
-    world.leap_to(due - Span::from_secs(1)).await;
+    world.advance_to(due - Span::from_secs(1)).await;
 
     // Everything else can be written, as when the disk has no room for anything new.
-    world.meddle("CREATE TRIGGER full BEFORE INSERT ON receipt BEGIN SELECT RAISE(ABORT, 'no room'); END").await;
+    world.execute_sql("CREATE TRIGGER full BEFORE INSERT ON receipt BEGIN SELECT RAISE(ABORT, 'no room'); END").await;
     let failed_at = world.clock.now();
-    assert!(world.hear(&launched, (key, 0), Channel::Viber, "delivered", None).await.is_err());
+    assert!(world.post_receipt(&launched, (key, 0), Channel::Viber, "delivered", None).await.is_err());
     world.clock.advance(Span::from_secs(1));
     let is_decided = |present: &Present| present.state != State::Awaiting { due };
     let held = world.until(key, "the deadline decided", is_decided).await;
     assert!(is_awaiting(&held) && held.step == StepIndex::FIRST, "{held:?}");
 
-    world.meddle("DROP TRIGGER full").await;
-    world.hear(&launched, (key, 0), Channel::Viber, "delivered", None).await.unwrap();
+    world.execute_sql("DROP TRIGGER full").await;
+    world.post_receipt(&launched, (key, 0), Channel::Viber, "delivered", None).await.unwrap();
     assert_eq!(world.message(key).await.present.outcome(), Some(Outcome::Reached));
     world
         .when("the gap is on disk", async || {

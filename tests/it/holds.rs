@@ -1,4 +1,4 @@
-//! What keeps a lane from sending: said by the server, shown by every other command, and in nobody else's way.
+//! Holds and slowdowns of a lane: the server reports them, every other command shows them, and no other lane waits.
 
 use serde_json::{Value, json};
 use volley::clock::Clock;
@@ -31,17 +31,17 @@ async fn started() -> Installation {
     std::fs::write(site.path("promo.toml"), ROUTE).unwrap();
     site.serve().await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
-    assert!(site.provider.saw("messages=20", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=20", 60).await.is_some());
     site
 }
 
-/// What another command says of the SMS lane.
+/// What another command shows of the SMS lane.
 async fn lane(site: &Installation) -> Value {
     let lanes = site.volley(&["lane", "list", "--json"]).await.json();
     lanes.as_array().unwrap().iter().find(|lane| lane["name"] == "sms").unwrap().clone()
 }
 
-/// Looks until a campaign has an obstacle of a kind, or none.
+/// Waits until a campaign has an obstacle of a kind, or none.
 async fn obstacle(site: &Installation, kind: Option<&str>) -> Value {
     until(&format!("obstacle {kind:?}"), PATIENCE, || async {
         let show = site.show("promo").await;
@@ -74,11 +74,11 @@ async fn doctor(site: &Installation, what: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hold_is_said_once_and_shown_with_its_reason_who_waits_and_what_to_do() {
+async fn a_hold_is_reported_once_and_shown_with_its_reason_and_remedy() {
     let _alone = ALONE.lock().await;
     let site = started().await;
     site.provider.faults(&json!({ "key_refused": true })).await;
-    site.server().says("lane sms: held: ").await;
+    site.server().wait_for_output("lane sms: held: ").await;
 
     let held = obstacle(&site, Some("held")).await;
     let waiting = held["waiting"].as_i64().unwrap();
@@ -94,9 +94,9 @@ async fn a_hold_is_said_once_and_shown_with_its_reason_who_waits_and_what_to_do(
 
     site.provider.faults(&json!({ "key_refused": false })).await;
     site.volley(&["lane", "resume", "sms", "--json"]).await.json();
-    site.server().says("lane sms: released").await;
+    site.server().wait_for_output("lane sms: released").await;
     let seen = site.provider.seen().await.messages;
-    assert!(site.provider.saw(&format!("messages={}", seen + 50), 60).await.is_some(), "it goes on");
+    assert!(site.provider.wait_until_seen(&format!("messages={}", seen + 50), 60).await.is_some(), "it goes on");
     let said = site.server().output();
     assert_eq!(said.matches("lane sms: held: ").count(), 1, "{said}");
     let [held, resumed] = &events(&site).await[..] else { panic!("{:?}", events(&site).await) };
@@ -104,24 +104,24 @@ async fn a_hold_is_said_once_and_shown_with_its_reason_who_waits_and_what_to_do(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
+async fn a_slowdown_is_reported_once_shown_by_commands_and_recorded() {
     let _alone = ALONE.lock().await;
     let mut site = started().await;
     site.provider.faults(&json!({ "throttle": 1.0 })).await;
-    site.server().says("lane sms: throttled by the provider: sends at 1/2 of its rate of 100/s").await;
+    site.server().wait_for_output("lane sms: throttled by the provider: sends at 1/2 of its rate of 100/s").await;
     let slowed = obstacle(&site, Some("slowed")).await;
     assert!(slowed["waiting"].as_i64() > Some(0), "{slowed}");
     assert!(lane(&site).await["now"]["portion"].as_f64() < Some(1.0));
     assert_eq!(doctor(&site, "pace").await["health"], "warning");
 
     site.provider.faults(&json!({ "throttle": 0.0, "cut_before": 1.0 })).await;
-    site.server().says("lane sms: outage at the provider: ").await;
+    site.server().wait_for_output("lane sms: outage at the provider: ").await;
     let out = obstacle(&site, Some("outage")).await;
     assert!(out["since"].is_string() && out["what"].as_str().unwrap().contains("lane sms is stopped"), "{out}");
     let now = lane(&site).await["now"].clone();
     assert_eq!((&now["standing"]["kind"], now["standing"]["why"].is_string()), (&json!("outage"), true), "{now}");
 
-    // What a dead server said is nothing that is so now.
+    // The state reported by a dead server is not shown as present.
     site.kill_server().await;
     until("nothing is said of how the lane goes", PATIENCE, || async {
         let shown = lane(&site).await;
@@ -129,14 +129,14 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     })
     .await;
     site.serve().await;
-    site.server().says("lane sms: outage at the provider: ").await;
+    site.server().wait_for_output("lane sms: outage at the provider: ").await;
 
     site.provider.faults(&json!({ "cut_before": 0.0 })).await;
-    site.server().says("lane sms: the provider accepts messages again").await;
+    site.server().wait_for_output("lane sms: the provider accepts messages again").await;
     obstacle(&site, None).await;
     let said = site.server().output();
     assert_eq!(said.matches("lane sms: outage at the provider").count(), 1, "{said}");
-    // What has been said is written down by the next look.
+    // The next look records what has been reported.
     let told = until("all of it can be read", PATIENCE, || async {
         let told = events(&site).await;
         let all = ["throttled by the provider", "outage at the provider", "accepts messages again"];
@@ -144,12 +144,12 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
         if all.iter().all(is_told) { Ok(told) } else { Err(format!("{told:?}")) }
     })
     .await;
-    // Each change once, and not each look.
+    // An event for each change, not for each look.
     assert!(told.len() < 20, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_lane_is_held_deadlines_go_on_and_other_channels_send() {
+async fn a_held_lane_stops_no_deadline_and_no_other_channel() {
     let world = ByHand::start("").await;
     let route = "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n\
                  [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
@@ -175,12 +175,15 @@ async fn while_a_lane_is_held_deadlines_go_on_and_other_channels_send() {
     let after = world.launch(&format!("name = \"after\"\nnumbers = [\"+6591000002\"]\n{route}")).await;
     let waits = MessageKey { batch: after.batch, n: 0 };
 
-    world.leap_to(due + Span::from_secs(1)).await;
+    world.advance_to(due + Span::from_secs(1)).await;
     let fallen =
         world.until(out, "handed over by SMS", |present| is_awaiting(present) && present.step > StepIndex::FIRST);
     assert!(fallen.await.outcome().is_none(), "its deadline went on, and SMS is not held");
     let held = world.message(waits).await.present;
-    assert!(matches!(held.state, State::Queued { .. }) && held.step == StepIndex::FIRST, "nobody falls back: {held:?}");
+    assert!(
+        matches!(held.state, State::Queued { .. }) && held.step == StepIndex::FIRST,
+        "no message falls back: {held:?}"
+    );
     world
         .store
         .release("viber".to_owned(), String::new(), world.clock.now(), Origin::operator("Ann", None))

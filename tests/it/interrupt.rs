@@ -1,4 +1,4 @@
-//! Ctrl-C twice: the second one does not wait for what hangs, and loses as little as a kill.
+//! Ctrl-C twice: the second one does not wait for hanging requests, and loses no more than a kill.
 
 #![cfg(unix)]
 
@@ -21,14 +21,14 @@ channel = "SMS"
 text = "Hi {{FirstName}}"
 "#;
 
-/// Starts a server whose provider takes everything and answers nothing.
+/// Starts a server whose provider reads everything and answers nothing.
 async fn hanging() -> Installation {
     let shape = Shape { seed: 41, profile: String::new(), rate: 200, batch: None, connections: 64 };
     let mut site = Installation::new(&shape).await;
     let config = std::fs::read_to_string(site.path("volley.toml")).unwrap();
     let patient = config.replace("[provider]\n", &format!("[provider]\ntimeout = \"{}s\"\n", HANGS.millis() / 1_000));
     std::fs::write(site.path("volley.toml"), patient).unwrap();
-    // Without receipts, what nobody knows stays so.
+    // Without receipts an unknown attempt stays unknown.
     site.provider.faults(&json!({ "slow_ms": 2 * HANGS.millis(), "silent_receipts": true })).await;
     site.write_people("people.csv", 0..PEOPLE);
     std::fs::write(site.path("promo.toml"), CAMPAIGN).unwrap();
@@ -38,12 +38,12 @@ async fn hanging() -> Installation {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_interrupt_stops_at_once_and_what_hung_is_unknown_and_not_sent_again() {
+async fn a_second_interrupt_stops_at_once_and_hanging_requests_are_unknown() {
     let mut site = hanging().await;
-    assert!(site.provider.saw("messages=10", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=10", 60).await.is_some());
     let server = site.take_server();
     server.interrupt();
-    server.says("a second Ctrl-C stops at once").await;
+    server.wait_for_output("a second Ctrl-C stops at once").await;
     server.interrupt();
     let ended = server.ended().await;
     assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
@@ -55,7 +55,7 @@ async fn a_second_interrupt_stops_at_once_and_what_hung_is_unknown_and_not_sent_
 
     site.provider.faults(&json!({ "slow_ms": 0 })).await;
     site.serve().await;
-    until("everybody else is handed over", Span::from_secs(60), || async {
+    until("all others are submitted", Span::from_secs(60), || async {
         let show = site.show("promo").await;
         if show["state"] == "finished" { Ok(()) } else { Err(show) }
     })
@@ -72,8 +72,8 @@ async fn a_second_interrupt_stops_at_once_and_what_hung_is_unknown_and_not_sent_
 
     let arrived: Vec<Msisdn> = site.provider.arrived().await.iter().map(|message| message.msisdn).collect();
     let once: BTreeSet<Msisdn> = arrived.iter().copied().collect();
-    assert_eq!(once.len(), arrived.len(), "somebody got it twice");
+    assert_eq!(once.len(), arrived.len(), "a recipient got it twice");
     let everybody: BTreeSet<Msisdn> = (0..PEOPLE).map(|person| number(person).try_into().unwrap()).collect();
-    assert_eq!(once.union(&unknown).copied().collect::<BTreeSet<_>>(), everybody, "nobody is lost");
+    assert_eq!(once.union(&unknown).copied().collect::<BTreeSet<_>>(), everybody, "no message is lost");
     assert_eq!(site.provider.seen().await.duplicates, 0);
 }

@@ -1,7 +1,7 @@
-//! `kill -9` at any moment, then start again.
+//! `kill -9` at any moment, then a restart.
 //!
-//! Real processes: the binary as it is shipped, a practice provider in a process of its own, SIGKILL. What the sender
-//! says is held against what the provider has seen. `VOLLEY_KILLS` says how many kills, `VOLLEY_KILL_SEED` repeats a
+//! Real processes: the shipped binary, a practice provider in a process of its own, SIGKILL. The sender's reports
+//! are compared with the provider's journal. `VOLLEY_KILLS` is the number of kills. `VOLLEY_KILL_SEED` repeats a
 //! run as far as processes allow: the same kills after the same counts, though never at the same instruction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,7 +14,7 @@ use volley::domain::{Channel, Msisdn, Span};
 use crate::support::{ALONE, Arrived, Installation, Seen, Shape, clock, number, until};
 
 const KILLS: usize = 60;
-/// So few that the provider's repeats of what one kill made it repeat do not meet the last kill of the round.
+/// So few that the receipts repeated because of one kill do not meet the last kill of the round.
 const KILLS_A_ROUND: usize = 10;
 const ROUNDS_AT_ONCE: usize = 3;
 /// Messages a second of a lane.
@@ -25,14 +25,14 @@ const BATCH_CONNECTIONS: u32 = 8;
 /// What a lane has claimed and not begun: two claims of 100 ms of its rate.
 const READY_MAX: u32 = 2 * RATE / 10;
 const SETTLE_MAX: Span = Span::from_secs(240);
-/// People of a campaign.
+/// Recipients of a campaign.
 const PEOPLE: u64 = 600;
 /// Messages in a request of the rounds that send in batches.
 const BATCH: u32 = 20;
 /// Messages that have to be queued for a kill to find some in flight.
 const WORK: i64 = 300;
 
-/// Everything that can become of a message, within a second or two.
+/// Every possible fate of a message, within a second or two.
 const PROFILE: &str = r#"
 answer_after = { median = "15ms", spread = 3.0 }
 keep_requests = 0
@@ -69,9 +69,9 @@ delivered_after = { median = "150ms", spread = 3.0 }
 undelivered_after = { median = "150ms", spread = 3.0 }
 "#;
 
-/// The route that everybody goes: all three channels, each with deadlines as short as a machine that is busy with
-/// other tests allows. One that stalls again and again may miss every repeat of a receipt; an attempt without an answer
-/// waits for the end of its window then.
+/// The route of every campaign: all three channels, with deadlines as short as a machine that is busy with other tests
+/// allows. A machine that stalls repeatedly may miss every repeat of a receipt; then an attempt without an answer waits
+/// for the end of its window.
 fn campaign_file(audience: &str, more: &str) -> String {
     format!(
         r#"
@@ -112,13 +112,13 @@ pub(crate) fn seed() -> u64 {
 /// When the server is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {
-    /// The provider has taken so many more messages.
+    /// After the provider has accepted so many more messages.
     Sending(u64),
-    /// We have acknowledged so many more webhooks.
+    /// After the server has acknowledged so many more webhooks.
     Receipts(u64),
-    /// It has just begun to find out what its predecessor left.
+    /// When it has just begun to recover the state of its predecessor.
     Starting,
-    /// A command beside it is laying out a campaign.
+    /// While a command beside it lays out a campaign.
     Launching,
 }
 
@@ -158,7 +158,7 @@ struct Round {
     seed: u64,
     rng: fastrand::Rng,
     site: Installation,
-    /// What a kill may find claimed on a lane that the provider never got: ready to leave, or on a connection.
+    /// How many claimed messages of a lane a kill may find that the provider never got: ready, or on a connection.
     unsent_max: u32,
     campaigns: Vec<Campaign>,
     /// Each kill with what it found in flight.
@@ -192,7 +192,7 @@ impl Round {
         self.kills
     }
 
-    /// Launches another campaign where too little is queued for a kill to be worth it.
+    /// Launches another campaign if too few messages are queued for a kill.
     async fn see_to_work(&mut self) {
         while self.site.look("SELECT count(*) FROM message WHERE state = 0").await.unwrap_or(0) < WORK {
             let name = self.next_campaign();
@@ -214,8 +214,8 @@ impl Round {
     async fn kill_at(&mut self, moment: Moment) {
         let seen = self.site.provider.seen().await;
         match moment {
-            Moment::Sending(more) => self.saw(&format!("messages={}", seen.messages + more)).await,
-            Moment::Receipts(more) => self.saw(&format!("posted={}", seen.webhooks.posted + more)).await,
+            Moment::Sending(more) => self.wait_until_seen(&format!("messages={}", seen.messages + more)).await,
+            Moment::Receipts(more) => self.wait_until_seen(&format!("posted={}", seen.webhooks.posted + more)).await,
             Moment::Starting => {
                 self.kill_and_count(moment).await;
                 let before = self.site.look("SELECT max(id) FROM node").await;
@@ -228,7 +228,7 @@ impl Round {
             Moment::Launching => {
                 let name = self.next_campaign();
                 let launch = self.site.begin(&["campaign", "launch", &format!("{name}.toml"), "--json"]);
-                // Either it is being laid out now, or that has just been done: both are moments to die at.
+                // The campaign is being laid out, or has just been: the kill may meet either.
                 let batches = i64::try_from(self.campaigns.len()).unwrap();
                 self.wait_for("the campaign is begun", |now| now >= Some(batches), "SELECT count(*) FROM batch").await;
                 self.kill_and_count(moment).await;
@@ -239,9 +239,9 @@ impl Round {
         self.kill_and_count(moment).await;
     }
 
-    /// Waits until the provider has seen so much.
-    async fn saw(&mut self, so_much: &str) {
-        if self.site.provider.saw(so_much, 60).await.is_none() {
+    /// Waits until the provider's counters reach these values.
+    async fn wait_until_seen(&mut self, so_much: &str) {
+        if self.site.provider.wait_until_seen(so_much, 60).await.is_none() {
             let seen = self.site.provider.seen().await;
             panic!("seed {}: the provider has not seen {so_much} within a minute, only {seen:?}", self.seed);
         }
@@ -273,7 +273,7 @@ impl Round {
         self.kills.push((moment, i64::try_from(in_flight.len()).unwrap()));
     }
 
-    /// Waits until every message has its outcome and the provider has told everything it had to tell.
+    /// Waits until every message has its outcome and the provider has posted every receipt.
     async fn settle(&mut self) {
         for campaign in &self.campaigns {
             let what = format!("seed {}: {} is settled", self.seed, campaign.name);
@@ -287,7 +287,7 @@ impl Round {
                     }
                     "finished" => assert_eq!(left("queued") + left("sending"), 0, "finished too early: {show}"),
                     "running" => {}
-                    other => panic!("nobody has made it {other}: {show}"),
+                    other => panic!("no command has made it {other}: {show}"),
                 }
                 let notes = if show["waived"].is_null() { String::new() } else { self.site.notes().await };
                 Err(format!("{show}\n{notes}"))
@@ -302,7 +302,7 @@ impl Round {
         .await;
     }
 
-    /// Holds the sender's account against the provider's.
+    /// Compares the sender's account with the provider's.
     async fn check(&self) {
         let seed = self.seed;
         // Read in every run, so that a run that fails can show them.
@@ -320,13 +320,13 @@ impl Round {
         for campaign in &self.campaigns {
             self.check_fallbacks(campaign, &by_person).await;
             check_campaign(seed, campaign, &self.site.report(&campaign.name).await, &by_person);
-            // What survived holds against its own facts too.
+            // The audit confirms the surviving data from its facts.
             let audit = self.site.volley(&["audit", &campaign.name, "--json"]).await.json();
             assert_eq!(audit["holds"], true, "seed {seed}: {}: {audit}", campaign.name);
         }
     }
 
-    /// No kill of ours causes a message on another channel: the server waits for the repeats.
+    /// No kill causes a message on another channel: the server waits for the repeats.
     async fn check_fallbacks(&self, campaign: &Campaign, seen: &HashMap<(Msisdn, Channel), &Arrived>) {
         for person in campaign.people() {
             if deliveries(seen, person) > 1 {
@@ -338,7 +338,7 @@ impl Round {
     }
 }
 
-/// What no sender of ours may ever do.
+/// Requests that Volley must never send.
 fn check_manners(seed: u64, seen: &Seen) {
     assert_eq!(seen.duplicates, 0, "seed {seed}: {seen:?}");
     assert_eq!(seen.without_client_id, 0, "seed {seed}: {seen:?}");
@@ -346,13 +346,13 @@ fn check_manners(seed: u64, seen: &Seen) {
     assert_eq!(seen.not_one_channel, 0, "seed {seed}: {seen:?}");
     assert_eq!(seen.with_fallback_text, 0, "seed {seed}: {seen:?}");
     assert_eq!(seen.with_fallback_rule, 0, "seed {seed}: {seen:?}");
-    // Otherwise the provider has told less than it knew, and nothing could be held against it.
+    // Otherwise the provider has reported less than it knew, and the comparison would prove nothing.
     assert_eq!((seen.receipts_lost, seen.webhooks.dropped, seen.webhooks.waiting), (0, 0, 0), "seed {seed}: {seen:?}");
 }
 
 const ROUTE: [Channel; 3] = [Channel::WhatsApp, Channel::Viber, Channel::Sms];
 
-/// On how many channels somebody got it.
+/// On how many channels a recipient got the message.
 fn deliveries(seen: &HashMap<(Msisdn, Channel), &Arrived>, person: Msisdn) -> usize {
     let is_delivered = |channel: &&Channel| seen.get(&(person, **channel)).is_some_and(|message| message.is_delivered);
     ROUTE.iter().filter(is_delivered).count()
@@ -373,12 +373,12 @@ fn check_campaign(seed: u64, campaign: &Campaign, report: &Value, seen: &HashMap
         assert_eq!(outcomes[nobody], 0, "seed {seed}: {name}: {report}");
     }
 
-    // Nothing that was acknowledged is lost: whoever was reached counts as reached, and nobody else does.
+    // Nothing that was acknowledged is lost: exactly the recipients who were reached count as reached.
     let reached = campaign.people().filter(|person| deliveries(seen, *person) > 0).count();
     assert_eq!(outcomes["reached"], i64::try_from(reached).unwrap(), "seed {seed}: {name}: {report}");
     assert_eq!(number_of("delivered_twice"), 0, "seed {seed}: {name}: {report}");
 
-    // What is unknown was never heard of again, and everything else that counts as handed over was.
+    // The provider never reported an unknown attempt, and reported every other one that counts as submitted.
     let unknown: Vec<(Msisdn, Channel)> = report["unknown"]
         .as_array()
         .unwrap()
@@ -403,7 +403,7 @@ fn check_campaign(seed: u64, campaign: &Campaign, report: &Value, seen: &HashMap
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_moment_a_campaign_goes_on_and_nobody_gets_anything_twice() {
+async fn a_kill_at_any_moment_causes_no_double_and_no_loss() {
     let _alone = ALONE.lock().await;
     let seed = seed();
     let kills = from_environment("VOLLEY_KILLS").map_or(KILLS, |kills| usize::try_from(kills).unwrap());

@@ -1,5 +1,5 @@
-//! Commands that die in the middle of what they do, and the server that dies with them: nobody sees half of anything,
-//! and the same command, given again, does it.
+//! Commands that are killed midway, and the server with them: nothing half done is visible, and the same command,
+//! repeated, completes it.
 
 use serde_json::Value;
 use volley::domain::Span;
@@ -8,7 +8,7 @@ use crate::kill::{from_environment, seed};
 use crate::support::{ALONE, Installation, Process, Shape, clock, until};
 
 const PEOPLE: u64 = 40_000;
-/// Where a command is killed: early enough that it has a good deal before it.
+/// When a command is killed: early, with much of its work before it.
 const ROWS: std::ops::Range<i64> = 1..25_000;
 const NEXT_CENTURY: &str = "at = \"2099-01-01T09:00\"\ntime_zone = \"Asia/Singapore\"";
 
@@ -53,7 +53,7 @@ impl Desk {
         std::fs::write(self.site.path(&format!("{name}.toml")), file).unwrap();
     }
 
-    /// Waits until a number in the database is so large. The command must not have ended by then.
+    /// Waits until a number in the database is large enough. The command must not have ended by then.
     async fn reached(&mut self, sql: &'static str, least: i64) {
         let (seed, clock) = (self.seed, clock());
         let give_up = clock.now() + Span::from_secs(60);
@@ -136,7 +136,7 @@ impl Desk {
         assert_eq!(names.iter().filter(|shown| **shown == name).count(), 1, "seed {}: {names:?}", self.seed);
     }
 
-    /// Calls a campaign off that has not begun, and kills whom it says once the word is on disk.
+    /// Cancels a campaign that has not begun, and kills the given processes once the cancel is on disk.
     async fn cancel_is_killed(&mut self, name: &str, command_too: bool, server_too: bool) {
         let cancel = ["campaign", "cancel", name, "--json"];
         let before = self.site.look(CALLED_OFF).await.unwrap_or(0);
@@ -146,19 +146,19 @@ impl Desk {
             self.kill_server().await;
         }
         if command_too {
-            // It may have answered by now, which is as good: a cancel is quick.
+            // It may have ended by now: a cancel is quick.
             self.kills += usize::from(running.kill().await.is_none());
         } else {
             running.ended().await.json();
         }
-        // The counters say it at once, whatever has become of the rows.
+        // The counters are right at once, before the rows are.
         let report = self.site.report(name).await;
         assert_eq!(report["outcomes"]["cancelled"], PEOPLE, "seed {}: {report}", self.seed);
         if server_too {
             self.site.serve().await;
         }
         self.is_cancelled(name).await;
-        // Given again, it finds what it wants.
+        // Repeated, it finds the campaign cancelled.
         let again = self.site.volley(&cancel).await.json();
         assert_eq!(again["state"], "cancelled", "seed {}: {again}", self.seed);
     }
@@ -172,14 +172,14 @@ impl Desk {
         .await
     }
 
-    /// Calls a campaign off that is under way, and kills the server that has not yet heard of it.
+    /// Cancels a running campaign, and kills the server before it has noted the cancel.
     async fn cancel_under_way(&mut self) {
         let seed = self.seed;
         self.campaign("under-way", "imported-1", "");
         self.site.volley(&["campaign", "launch", "under-way.toml", "--json"]).await.json();
         let seen = self.site.provider.seen().await;
         let some = seen.messages + self.rng.u64(50..1_000);
-        assert!(self.site.provider.saw(&format!("messages={some}"), 60).await.is_some(), "seed {seed}");
+        assert!(self.site.provider.wait_until_seen(&format!("messages={some}"), 60).await.is_some(), "seed {seed}");
         let before = self.site.look(CALLED_OFF).await.unwrap_or(0);
         let cancel = self.site.begin(&["campaign", "cancel", "under-way", "--json"]);
         self.reached(CALLED_OFF, before + 1).await;
@@ -199,10 +199,10 @@ impl Desk {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_that_is_killed_leaves_nothing_half_done_and_can_be_given_again() {
+async fn a_killed_command_leaves_nothing_half_done_and_can_be_repeated() {
     let _alone = ALONE.lock().await;
     let seed = seed();
-    // A few, or in the long run many: each time at other rows.
+    // A few kills, or many in the long run, each at other rows.
     let times = from_environment("VOLLEY_KILLS").map_or(1, |kills| kills.div_ceil(100));
     println!("VOLLEY_KILL_SEED={seed}");
     let begun = clock().now();
@@ -215,7 +215,7 @@ async fn a_command_that_is_killed_leaves_nothing_half_done_and_can_be_given_agai
         desk.launch_is_killed("launched-1", LAID_OUT, false).await;
         desk.campaign("launched-2", "imported-2", NEXT_CENTURY);
         desk.launch_is_killed("launched-2", LAID_OUT, true).await;
-        // This one brings its people along, and dies while it reads them.
+        // This launch reads its recipients from a file, and is killed while it reads.
         desk.campaign("launched-3", "people.csv", NEXT_CENTURY);
         desk.launch_is_killed("launched-3", IMPORTED, false).await;
         desk.cancel_is_killed("launched-1", true, false).await;

@@ -1,4 +1,4 @@
-//! Lanes as operators see and turn them, and what becomes of a campaign that is stopped: by the commands themselves.
+//! The commands of lanes, and the cancel of a campaign.
 
 use serde_json::{Value, json};
 use volley::domain::Span;
@@ -7,7 +7,7 @@ use crate::cli::{installation, run};
 use crate::support::{ALONE, Installation, Shape, until};
 
 #[test]
-fn a_lane_is_shown_with_what_waits_on_it_and_for_what() {
+fn a_lane_is_shown_with_its_queued_messages_and_obstacles() {
     let folder = installation();
     let at = folder.path();
     run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
@@ -38,7 +38,7 @@ fn a_lane_is_shown_with_what_waits_on_it_and_for_what() {
 }
 
 #[test]
-fn rates_bursts_and_tiers_are_turned_by_command_and_back_to_what_the_file_says() {
+fn rates_bursts_and_tiers_are_set_by_command_and_reset_to_the_file() {
     let folder = installation();
     let at = folder.path();
     let shown = || run(at, &["lane", "show", "promo-sg", "--json"]).ended(0).json();
@@ -97,7 +97,7 @@ fn event(id: &str, said: &str, kind: &str, details: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_provider_changes_is_obeyed_shown_by_the_lanes_and_kept_as_an_event() {
+async fn changes_by_the_provider_apply_and_are_shown_and_recorded() {
     let _alone = ALONE.lock().await;
     let shape = Shape { seed: 8, profile: String::new(), rate: 100, batch: None, connections: 8 };
     let mut site = Installation::new(&shape).await;
@@ -116,7 +116,7 @@ async fn what_the_provider_changes_is_obeyed_shown_by_the_lanes_and_kept_as_an_e
         ("e-2", "2026-01-01T00:00:02Z", quality, number("THROUGHPUT_UPGRADE", "TIER_UNLIMITED")),
         ("e-3", "2026-01-01T00:00:03Z", quality, number("FLAGGED", "TIER_NOT_SET")),
         ("e-4", "2026-01-01T00:00:05Z", "template_status_update", template("PAUSED")),
-        // Said before that, and repeated after it.
+        // Reported before that, and repeated after it.
         ("e-5", "2026-01-01T00:00:04Z", "template_status_update", template("APPROVED")),
         ("e-6", "2026-01-01T00:00:06Z", "account_update", json!({ "event": "ACCOUNT_RESTRICTION" })),
     ] {
@@ -142,7 +142,7 @@ async fn what_the_provider_changes_is_obeyed_shown_by_the_lanes_and_kept_as_an_e
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cancelled_campaign_is_certified_told_and_retried_for_those_it_left_out() {
+async fn a_cancel_prints_a_certificate_and_a_retry_sends_to_the_unsent() {
     let _alone = ALONE.lock().await;
     let shape = Shape { seed: 7, profile: String::new(), rate: 100, batch: None, connections: 8 };
     let mut site = Installation::new(&shape).await;
@@ -157,7 +157,7 @@ async fn a_cancelled_campaign_is_certified_told_and_retried_for_those_it_left_ou
     assert_eq!(counts, [PEOPLE, 0, 0, 0, 0].map(Value::from).each_ref(), "{cancelled}");
     assert!(certificate["stopped_after_ms"].is_i64(), "{cancelled}");
 
-    until("everybody to be cancelled", PATIENCE, || async {
+    until("every message to be cancelled", PATIENCE, || async {
         let show = site.show("promo").await;
         if show["state"] == "cancelled" { Ok(()) } else { Err(show) }
     })
@@ -183,7 +183,7 @@ async fn a_cancelled_campaign_is_certified_told_and_retried_for_those_it_left_ou
 
 /// The documents show an account by a UUID in the API's addresses, and by another name in its events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_that_name_the_account_otherwise_are_shown_and_restrict() {
+async fn events_with_another_account_name_are_shown_and_restrict() {
     let _alone = ALONE.lock().await;
     let shape = Shape { seed: 9, profile: String::new(), rate: 100, batch: None, connections: 8 };
     let mut site = Installation::new(&shape).await;

@@ -1,5 +1,5 @@
-//! Phrases that the project no longer uses in text for users, so that they do not come back: each says less clearly what
-//! another phrase says. Single words are not listed, because most have a good use somewhere.
+//! Phrases that text for users no longer uses, each with what to write instead. Single words are not listed,
+//! because most have a good use somewhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ fn texts(source: &str) -> String {
                 is_end
             });
             let end = end.unwrap_or(literal.len());
-            // A literal that goes on in the next line reads without the break.
+            // A literal that continues in the next line is read without the break.
             texts += &literal[..end].split("\\\n").map(str::trim_start).collect::<Vec<_>>().concat();
             texts.push('\n');
             rest = literal.get(end + 1..).unwrap_or_default();
@@ -111,8 +111,8 @@ fn text_for_users_contains_no_refused_phrase() {
 
 #[test]
 fn literals_and_doc_comments_are_text_and_code_is_not() {
-    let source = "/// Says `a`.\nfn what_waits() { let b = \"one \\\n    two \\\" three\"; } // not this\n";
+    let source = "/// ProviderAnswer `a`.\nfn what_waits() { let b = \"one \\\n    two \\\" three\"; } // not this\n";
     let text = texts(source);
-    assert!(text.contains("Says `a`.") && text.contains("one two \\\" three"), "{text}");
+    assert!(text.contains("ProviderAnswer `a`.") && text.contains("one two \\\" three"), "{text}");
     assert!(!text.contains("what_waits") && !text.contains("not this"), "{text}");
 }

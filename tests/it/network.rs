@@ -1,5 +1,6 @@
-//! A real network's ways to fail, between the server and its provider: names that do not resolve, connects that stall,
-//! partitions, connections that lead nowhere. Rates and submissions are judged where the network begins, deeds by the provider's own journal.
+//! Failures of a real network between the server and its provider: names that do not resolve, stalled connects,
+//! partitions, connections that lead nowhere. Rates are judged at the network's near side, results by the
+//! provider's journal.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +12,14 @@ use volley::domain::Span;
 use crate::support::fake_provider::{FakeProvider, Reply};
 use crate::support::proxy::{AUTHORITY, Body, Partition, Proxy};
 use crate::support::resolver::{Mood, Resolver};
-use crate::support::sending::{Became, Lanes, Sending};
+use crate::support::sending::{Fate, Lanes, Sending};
 use crate::support::{Process, clock, numbers, until};
 
 const PATIENCE: Span = Span::from_secs(60);
 /// How long the provider works on a message.
 const WORK: Span = Span::from_millis(30);
 
-/// An installation that speaks TLS to its provider: the binary itself, since it alone can be told whom to trust.
+/// An installation that uses TLS to its provider: the binary itself, because only it takes trusted certificates.
 struct Site(TempDir);
 
 const CONNECTIONS: u32 = 16;
@@ -60,7 +61,7 @@ impl Site {
         self.volley(&["campaign", "report", "promo", "--json"]).await
     }
 
-    /// The report, once the provider has taken a message to each recipient.
+    /// The report, once the provider has accepted a message for each recipient.
     async fn all_recorded(&self, recipients: u32) -> Value {
         until("everything is recorded", PATIENCE, || async {
             let report = self.report().await;
@@ -70,8 +71,8 @@ impl Site {
     }
 }
 
-/// In no window more than rate and burst allow. One more is let pass: a request is seen a moment after it was sent, and
-/// each a moment of its own.
+/// No window has more requests than rate and burst allow. One more is tolerated, because each request is seen a moment
+/// after it was sent, and that moment varies.
 fn judge_rate(bodies: &[Body], burst: i64) {
     let mut at: Vec<i64> = bodies.iter().map(|body| body.at.millis()).collect();
     at.sort_unstable();
@@ -87,7 +88,7 @@ fn judge_rate(bodies: &[Body], burst: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn handshakes_released_at_once_submit_no_faster_than_the_lane() {
     const RECIPIENTS: u32 = 24;
-    /// For so long nothing of TLS comes back.
+    /// How long no handshake is answered.
     const STALL: Span = Span::from_secs(4);
     let provider = FakeProvider::start().await;
     let proxy = Proxy::with_tls(provider.address).await;
@@ -121,7 +122,7 @@ async fn handshakes_that_are_given_up_leave_nothing_unknown() {
     let site = Site::new(&proxy, RECIPIENTS);
     let server = site.serve().await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await;
-    // One request waits for a connection at a time, so the next connects once the one before was given up.
+    // One request at a time waits for a connection, so the next connects once the one before has given up.
     until("another connect", PATIENCE, || async { if proxy.accepted() > 1 { Ok(()) } else { Err("none") } }).await;
     assert!(proxy.bodies().is_empty());
     proxy.heal();
@@ -134,7 +135,7 @@ async fn handshakes_that_are_given_up_leave_nothing_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_cancel_connects_that_had_stalled_submit_nothing() {
+async fn stalled_connects_submit_nothing_after_a_cancel() {
     const RECIPIENTS: u32 = 24;
     let provider = FakeProvider::start().await;
     let proxy = Proxy::with_tls(provider.address).await;
@@ -153,7 +154,7 @@ async fn after_a_cancel_connects_that_had_stalled_submit_nothing() {
     .await;
     assert!(proxy.bodies().is_empty(), "submitted after the cancel: {:?}", proxy.bodies());
     assert_eq!(report["outcomes"]["cancelled"], RECIPIENTS, "{report}");
-    // A server that ends in good order has seen through whatever it had begun.
+    // A server that stops in good order has completed every request that it began.
     server.interrupt();
     server.ended().await;
     assert!(
@@ -193,9 +194,9 @@ impl Way {
     }
 }
 
-/// Each was offered once at most and fell back for nothing. Unknown is only what was offered, everything else was carried out.
-fn judge(became: &[Became], bodies: &[Body]) -> usize {
-    for one in became {
+/// Each message was offered once at most, and none fell back. Only offered ones are unknown; all others were processed.
+fn judge(fates: &[Fate], bodies: &[Body]) -> usize {
+    for one in fates {
         let [whatsapp, sms] = &one.deeds;
         let offered = bodies.iter().filter(|body| body.ids.contains(&one.id)).count();
         assert!(
@@ -206,7 +207,7 @@ fn judge(became: &[Became], bodies: &[Body]) -> usize {
         assert!(!one.is_unknown() || offered == 1, "unknown, and was never offered: {one}");
         assert!(one.is_unknown() || whatsapp.carried_out == 1, "never carried out: {one}");
     }
-    became.iter().filter(|one| one.is_unknown()).count()
+    fates.iter().filter(|one| one.is_unknown()).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,24 +215,24 @@ fn judge(became: &[Became], bodies: &[Body]) -> usize {
 async fn a_provider_out_of_reach_leaves_nothing_unknown() {
     const RECIPIENTS: u32 = 12;
     let provider = FakeProvider::start().await;
-    let proxy = Proxy::deaf(provider.address).await;
+    let proxy = Proxy::without_answer(provider.address).await;
     let mut way = Way::over(provider, proxy, "timeout = \"2s\"\nconnections = 4", "100/s").await;
     let launched = way.sending.launch("a", 0..RECIPIENTS).await;
-    // Which begins with a connect that was given up.
+    // It begins with a connect that was given up.
     until("a doubt", PATIENCE, || async {
         let links = way.sending.store.links().await.unwrap();
         if links.iter().any(|link| link.doubt.is_some()) { Ok(()) } else { Err(format!("{links:?}")) }
     })
     .await;
-    let became = way.sending.became(&launched, &way.provider).await;
-    assert!(!became.iter().any(Became::is_submitted), "submitted to nobody: {}", became[0]);
-    way.proxy.comes_up().await;
-    let became = way.sending.submitted(&launched, &way.provider).await;
-    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
+    let fates = way.sending.fates(&launched, &way.provider).await;
+    assert!(!fates.iter().any(Fate::is_submitted), "submitted without a provider: {}", fates[0]);
+    way.proxy.answer_connects().await;
+    let fates = way.sending.submitted(&launched, &way.provider).await;
+    assert_eq!(judge(&fates, &way.proxy.bodies()), 0, "unknown");
     way.sending.stop().await;
 }
 
-/// A server that has to ask a resolver where its provider is.
+/// A server that resolves its provider's name.
 struct Named {
     resolver: Arc<Resolver>,
     way: Way,
@@ -252,7 +253,7 @@ impl Named {
 async fn names_resolved_at_once_submit_no_faster_than_the_lane() {
     const RECIPIENTS: u32 = 24;
     const BURST: i64 = 4;
-    /// Long enough for the bucket to be full, and for as many tokens again as there are connections.
+    /// Long enough to fill the bucket, and for another token per connection.
     const STALL: Span = Span::from_secs(4);
     let Named { resolver, way } =
         Named::start(Mood::Stalls, &format!("connections = {CONNECTIONS}"), "5/s burst 4").await;
@@ -261,14 +262,14 @@ async fn names_resolved_at_once_submit_no_faster_than_the_lane() {
     clock().sleep(STALL).await;
     assert!(way.proxy.bodies().is_empty());
     resolver.becomes(Mood::Answers);
-    let became = way.sending.submitted(&launched, &way.provider).await;
+    let fates = way.sending.submitted(&launched, &way.provider).await;
     let bodies = way.proxy.bodies();
     judge_rate(&bodies, BURST);
-    assert_eq!((judge(&became, &bodies), bodies.len()), (0, became.len()), "unknown, and submitted");
+    assert_eq!((judge(&fates, &bodies), bodies.len()), (0, fates.len()), "unknown, and submitted");
     way.sending.stop().await;
 }
 
-/// Nothing is resolved until the client has noticed, and then everything is.
+/// Names resolve only after the client has given up on some.
 async fn unresolved(mood: Mood, settings: &str, has_noticed: impl Fn(&Resolver) -> bool) {
     const RECIPIENTS: u32 = 12;
     let Named { resolver, way } = Named::start(mood, &format!("connections = 4\n{settings}"), "100/s").await;
@@ -278,12 +279,12 @@ async fn unresolved(mood: Mood, settings: &str, has_noticed: impl Fn(&Resolver) 
         if has_noticed(&resolver) { Ok(()) } else { Err(seen) }
     })
     .await;
-    let became = way.sending.became(&launched, &way.provider).await;
-    assert!(!became.iter().any(Became::is_submitted), "submitted: {}", became[0]);
-    assert!(!became.iter().any(Became::is_unknown), "unknown: {}", became[0]);
+    let fates = way.sending.fates(&launched, &way.provider).await;
+    assert!(!fates.iter().any(Fate::is_submitted), "submitted: {}", fates[0]);
+    assert!(!fates.iter().any(Fate::is_unknown), "unknown: {}", fates[0]);
     resolver.becomes(Mood::Answers);
-    let became = way.sending.submitted(&launched, &way.provider).await;
-    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
+    let fates = way.sending.submitted(&launched, &way.provider).await;
+    assert_eq!(judge(&fates, &way.proxy.bodies()), 0, "unknown");
     way.sending.stop().await;
 }
 
@@ -298,7 +299,7 @@ async fn a_name_that_does_not_resolve_leaves_nothing_unknown() {
     unresolved(Mood::Fails, "", |resolver| resolver.asked() >= 8).await;
 }
 
-/// Cuts one or both directions once some were read, for longer than several requests wait, and heals it.
+/// Cuts one or both directions once some requests were read, for longer than several timeouts, and heals them.
 async fn partition(which: Partition) {
     const RECIPIENTS: u32 = 60;
     const CONNECTIONS: usize = 6;
@@ -308,15 +309,15 @@ async fn partition(which: Partition) {
     way.has_read(10).await;
     way.proxy.part(which);
     clock().sleep(OUTAGE).await;
-    let unknown = way.sending.became(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
+    let unknown = way.sending.fates(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
     assert!(unknown <= CONNECTIONS, "{which:?}: {unknown} unknown over {CONNECTIONS} connections");
     way.proxy.heal();
-    let became = way.sending.submitted(&launched, &way.provider).await;
-    let unknown = judge(&became, &way.proxy.bodies());
+    let fates = way.sending.submitted(&launched, &way.provider).await;
+    let unknown = judge(&fates, &way.proxy.bodies());
     assert!(unknown <= CONNECTIONS, "{which:?}: {unknown} unknown over {CONNECTIONS} connections");
-    // What the network held back has arrived by now, also of those whose requests had given up.
+    // Everything that the network held has arrived by now, also of requests that had given up.
     let read = way.provider.by_id().values().filter(|deeds| deeds.carried_out > 0).count();
-    assert!(read >= became.len() - unknown, "{which:?}: {read} carried out");
+    assert!(read >= fates.len() - unknown, "{which:?}: {read} carried out");
     way.sending.stop().await;
 }
 
@@ -336,19 +337,19 @@ async fn a_partition_leaves_no_more_unknown_than_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_open_connections_leave_unknown_what_they_took_and_no_more() {
+async fn half_open_connections_leave_unknown_only_the_requests_they_took() {
     const POOLED: u32 = 6;
     const RECIPIENTS: u32 = 30;
     let way = Way::start(&format!("timeout = \"2s\"\nconnections = {POOLED}"), "300/s").await;
     let first = way.sending.launch("a", 0..POOLED).await;
-    let became = way.sending.submitted(&first, &way.provider).await;
-    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
-    // Nobody tells the server that its pooled connections lead nowhere.
+    let fates = way.sending.submitted(&first, &way.provider).await;
+    assert_eq!(judge(&fates, &way.proxy.bodies()), 0, "unknown");
+    // The server does not learn that its pooled connections lead nowhere.
     way.proxy.forget();
     let second = way.sending.launch("a", POOLED..POOLED + RECIPIENTS).await;
-    let became = way.sending.submitted(&second, &way.provider).await;
+    let fates = way.sending.submitted(&second, &way.provider).await;
     let bodies = way.proxy.bodies();
-    let unknown = judge(&became, &bodies);
+    let unknown = judge(&fates, &bodies);
     let lost = bodies.iter().filter(|body| body.is_lost).count();
     assert_eq!(unknown, lost, "what was offered to a dead connection, and nothing else: {bodies:#?}");
     let connections: std::collections::BTreeSet<usize> =
@@ -358,16 +359,16 @@ async fn half_open_connections_leave_unknown_what_they_took_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_swallow_everything_leave_no_more_unknown_than_there_are() {
+async fn silent_connections_leave_no_more_unknown_than_connections() {
     const RECIPIENTS: u32 = 60;
     const CONNECTIONS: usize = 6;
     let way = Way::start(&format!("timeout = \"2s\"\nconnections = {CONNECTIONS}"), "300/s").await;
     let launched = way.sending.launch("a", 0..RECIPIENTS).await;
     way.has_read(10).await;
-    // Connects come about, and nothing behind them: a load balancer before a provider that is gone.
+    // Connects succeed and lead nowhere, as with a load balancer whose provider is down.
     way.proxy.swallow();
     let unknown =
-        async || way.sending.became(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
+        async || way.sending.fates(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
     until("the circuit opens", PATIENCE, async || {
         let unknown = unknown().await;
         if unknown >= 3 { Ok(()) } else { Err(unknown) }
@@ -381,8 +382,8 @@ async fn connections_that_swallow_everything_leave_no_more_unknown_than_there_ar
     .await;
     assert!(unknown().await <= CONNECTIONS, "{} unknown over {CONNECTIONS} connections", unknown().await);
     way.proxy.heal();
-    let became = way.sending.submitted(&launched, &way.provider).await;
-    let unknown = judge(&became, &way.proxy.bodies());
+    let fates = way.sending.submitted(&launched, &way.provider).await;
+    let unknown = judge(&fates, &way.proxy.bodies());
     assert!(unknown <= CONNECTIONS, "{unknown} unknown over {CONNECTIONS} connections");
     way.sending.stop().await;
 }

@@ -1,5 +1,5 @@
-//! A network that parts server and provider after messages were submitted: webhooks do not come, requests do not get
-//! there, or neither does. No recipient who was delivered to gets an SMS for it, and the commands say what is in doubt.
+//! Partitions between server and provider after messages were submitted: webhooks are lost, requests are lost, or
+//! both. No recipient with a delivery gets an SMS for it, and the commands name the address in doubt.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,15 +11,15 @@ use crate::support::proxy::Partition;
 use crate::support::{Arrived, Installation, Networks, Shape, clock, number, until};
 
 const PATIENCE: Span = Span::from_secs(300);
-/// Between two commands that look at a campaign: each is a process.
+/// The time between two commands that look at a campaign: each is a process.
 const LOOK: Span = Span::from_millis(300);
-/// More than may fall back without a question.
+/// More messages than may fall back without a query.
 const DELIVERED: Range<u64> = 0..36;
 const ALL: i64 = 36;
-/// Of these the provider never tells anything, and delivers to none.
+/// Recipients whom the provider neither delivers to nor reports.
 const SILENT: Range<u64> = 1_000_000..1_000_006;
 
-/// Viber delivers in two seconds, but for numbers that begin with +6592.
+/// Viber delivers in two seconds, except to numbers that begin with +6592.
 const PROFILE: &str = r#"
 [channel.Viber]
 reject = 0.0
@@ -43,7 +43,7 @@ struct Site {
 }
 
 impl Site {
-    /// A server that has sent before and was told of it: both directions are proven.
+    /// A server that has sent before and got receipts: both directions are proven.
     async fn start(seed: u64, settings: &str) -> Self {
         let shape = Shape { seed, profile: PROFILE.to_owned(), rate: 500, batch: None, connections: 4 };
         let (mut site, networks) = Installation::apart(&shape, settings).await;
@@ -82,9 +82,9 @@ impl Site {
         .await
     }
 
-    /// Waits until `volley campaign show` and `volley doctor` say, as text and as JSON, that an address is in doubt, and how
-    /// long asking takes.
-    async fn says_that_it_is_in_doubt(&self, kind: &str, text: &str) {
+    /// Waits until `volley campaign show` and `volley doctor` report, as text and as JSON, that an address is in doubt,
+    /// and how long the queries take.
+    async fn wait_for_reported_doubt(&self, kind: &str, text: &str) {
         let is_of = |obstacle: &&Value| obstacle["kind"] == kind;
         let obstacle = until("the campaign shows the doubt", PATIENCE, || async {
             let shown = self.site.show("promo").await;
@@ -114,7 +114,7 @@ impl Site {
         assert!(said.contains(text) && said.contains(asking), "{found}");
     }
 
-    /// Whom the provider took an SMS for, each once.
+    /// The recipients of accepted SMS, each of whom must occur once.
     fn sms(&self) -> BTreeSet<Msisdn> {
         let journal = self.site.journal();
         let sms: Vec<&Arrived> = journal.iter().filter(|arrived| arrived.channel == Channel::Sms).collect();
@@ -134,7 +134,7 @@ fn numbers(recipients: Range<u64>) -> BTreeSet<Msisdn> {
     recipients.map(|n| Msisdn::try_from(number(n)).unwrap()).collect()
 }
 
-/// How many of a campaign have been reached.
+/// The number of reached recipients of a campaign.
 fn reached(report: &Value) -> &Value {
     &report["outcomes"]["reached"]
 }
@@ -143,35 +143,35 @@ fn is_settled_without_unknown(report: &Value) -> bool {
     report["open"] == 0 && report["unknown_count"] == 0 && report["delivered_twice"] == 0
 }
 
-/// All three at once: each waits for deadlines most of its time.
+/// All three partitions at once: each waits for deadlines most of its time.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_partition_makes_a_delivered_message_fall_back() {
     let (way_in, both, way_out) = (the_way_in_is_cut(), both_ways_are_cut(), the_way_out_is_cut());
     tokio::join!(way_in, both, way_out);
 }
 
-/// Webhooks do not come, and questions are answered.
+/// Webhooks are lost, and queries are answered.
 async fn the_way_in_is_cut() {
     let site = Site::start(41, "").await;
     site.networks.way_in.part(Partition::Both);
-    // The last are asked about after their deadlines: one question a second from 30 s before them on.
+    // The last queries come after their deadlines: one query a second, from 30 s before the deadlines on.
     site.launch("promo", "55s", DELIVERED).await;
-    site.says_that_it_is_in_doubt("receipts do not come", "its webhooks do not arrive at /webhooks/8x8").await;
-    // No webhook ever comes through: each is asked about.
+    site.wait_for_reported_doubt("receipts do not come", "its webhooks do not arrive at /webhooks/8x8").await;
+    // No webhook arrives: each message is queried.
     let report = site.until_reported("promo", "all reached", reached, ALL).await;
     assert!(is_settled_without_unknown(&report), "{report}");
     assert_eq!(site.sms(), BTreeSet::new());
     site.stop().await;
 }
 
-/// Nothing gets through until it is said. Then questions are answered, and still no webhook comes.
+/// Nothing gets through until the doubt is reported. Then queries are answered, and still no webhook arrives.
 async fn both_ways_are_cut() {
     // The default timeout: an answer to a message may take longer than the deadlines have left.
     let site = Site::start(42, "").await;
     site.networks.way_in.part(Partition::Both);
     site.launch("promo", "40s", DELIVERED).await;
     site.networks.way_out.part(Partition::Both);
-    site.says_that_it_is_in_doubt("provider not reached", "does not answer").await;
+    site.wait_for_reported_doubt("provider not reached", "does not answer").await;
     site.networks.way_out.heal();
     let report = site.until_reported("promo", "all reached", reached, ALL).await;
     assert!(is_settled_without_unknown(&report), "{report}");
@@ -179,14 +179,14 @@ async fn both_ways_are_cut() {
     site.stop().await;
 }
 
-/// Webhooks come, and nothing gets to the provider. Those whom it does not deliver to fall back once something does.
+/// Webhooks arrive, and no request reaches the provider. Undelivered messages fall back once one does.
 async fn the_way_out_is_cut() {
     let site = Site::start(43, "timeout = \"2s\"").await;
     site.launch("promo", "30s", DELIVERED.chain(SILENT)).await;
     site.networks.way_out.part(Partition::Both);
-    // Webhooks come through, and are news.
+    // Webhooks arrive, and their statuses count.
     site.until_reported("promo", "told", reached, ALL).await;
-    site.says_that_it_is_in_doubt("provider not reached", "does not answer").await;
+    site.wait_for_reported_doubt("provider not reached", "does not answer").await;
     assert_eq!(site.sms(), BTreeSet::new());
     site.networks.way_out.heal();
     let silent = numbers(SILENT);

@@ -1,4 +1,4 @@
-//! A file becomes delivered messages: the whole pipeline over real HTTP and a real file.
+//! From a file to delivered messages: the whole pipeline over real HTTP and a real file.
 
 use serde_json::json;
 use volley::book::Book;
@@ -11,7 +11,7 @@ use volley::story;
 
 use crate::support::world::{DELIVERED, SILENT, Setup, Way, fates};
 
-/// So patient that no deadline passes, however busy the machine is. A test of deadlines says otherwise.
+/// So long that no deadline passes on a busy machine. Tests of deadlines override it.
 const WHATSAPP: &str = r#"
 [[step]]
 channel = "WhatsApp"
@@ -46,13 +46,13 @@ fn profile(toml: &str) -> Profile {
     Profile::from_toml(toml).unwrap()
 }
 
-/// Everything at once, on every channel, unless a test says otherwise.
+/// Everything happens at once, on every channel, unless a test overrides it.
 const QUICK: &str = r#"
 speed = 1000.0
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_is_reached_once_on_the_first_channel() {
+async fn every_recipient_is_reached_once_on_the_first_channel() {
     let world = Setup::default().start().await;
     let launched = world.launch(300, &route(&[WHATSAPP, VIBER, SMS])).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
@@ -65,7 +65,7 @@ async fn everybody_is_reached_once_on_the_first_channel() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_not_reached_falls_back_for_the_reason_that_is_reported() {
+async fn unreached_recipients_fall_back_for_the_reported_reason() {
     let profile = fates(&[("WhatsApp", [0.2, 0.3, 0.5, 0.0]), ("Viber", SILENT), ("SMS", DELIVERED)]);
     let world = Setup { profile, ..Setup::default() }.start().await;
     let launched = world.launch(300, &route(&[WHATSAPP, VIBER, SMS]).replace("\"1h\"", "\"1s\"")).await;
@@ -80,7 +80,7 @@ async fn whoever_is_not_reached_falls_back_for_the_reason_that_is_reported() {
     assert_eq!((sms.handed_over, sms.reached), (300, 300));
     world.seen().await;
 
-    // The story of one that went all the way names the rule behind each line.
+    // The story of a message that took every step names the rule behind each line.
     let batch = world.batch(&launched).await;
     let entry = Book::new(world.store.clone()).get(batch.id).await.unwrap().unwrap();
     let key = MessageKey { batch: batch.id, n: 0 };
@@ -91,7 +91,7 @@ async fn whoever_is_not_reached_falls_back_for_the_reason_that_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_stops_working_holds_the_lane_and_nobody_falls_back() {
+async fn a_refused_key_holds_the_lane_and_no_message_falls_back() {
     let world = Setup { rate: "100/s", ..Setup::default() }.start().await;
     let launched = world.launch(200, &route(&[WHATSAPP, SMS])).await;
     world.until(&launched, Count::HandedOver, 20).await;
@@ -130,7 +130,7 @@ async fn a_key_that_stops_working_holds_the_lane_and_nobody_falls_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_template_that_is_paused_by_receipt_is_held_and_nobody_falls_back() {
+async fn a_template_paused_by_receipt_is_held_and_no_message_falls_back() {
     let world = Setup { profile: profile(QUICK), rate: "100/s", ..Setup::default() }.start().await;
     world.faults(json!({ "template_paused": "promo" })).await;
     let launched = world.launch(100, &route(&[WHATSAPP, SMS])).await;
@@ -141,9 +141,9 @@ async fn a_template_that_is_paused_by_receipt_is_held_and_nobody_falls_back() {
         .await;
     assert_eq!((hold.lane.as_str(), hold.template.as_str()), ("wa", "promo"));
     world
-        .when("everybody back in the queue", || async {
+        .when("all messages back in the queue", || async {
             let queued = world.tallies(&launched).await.total(Count::Queued);
-            if queued == 100 { Ok(()) } else { Err(world.standing(&launched).await) }
+            if queued == 100 { Ok(()) } else { Err(world.state_of(&launched).await) }
         })
         .await;
     let report = world.report(&launched).await;
@@ -152,7 +152,7 @@ async fn a_template_that_is_paused_by_receipt_is_held_and_nobody_falls_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_lane_slows_and_loses_nobody() {
+async fn a_throttled_lane_slows_and_loses_no_message() {
     let world = Setup { profile: Profile::perfect(), ..Setup::default() }.start().await;
     world.faults(json!({ "throttle": 0.1, "retry_after": 0 })).await;
     let launched = world.launch(150, &route(&[WHATSAPP, SMS])).await;
@@ -168,15 +168,15 @@ async fn a_throttled_lane_slows_and_loses_nobody() {
         .await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.steps[0].rejected), (150, 0));
-    assert_eq!(report.steps[1].handed_over, 0, "throttling is nobody's fallback");
+    assert_eq!(report.steps[1].handed_over, 0, "throttling causes no fallback");
     assert!(world.seen().await["throttled"].as_u64().unwrap() > 0);
     world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_after_the_first_byte_is_never_sent_again() {
+async fn a_request_that_breaks_after_its_first_byte_is_not_resent() {
     let world = Setup { rate: "500/s", ..Setup::default() }.start().await;
-    // More of them, and the outage would be long enough for the provider to be asked about what was missed.
+    // With more of them the outage would be long enough for queries about the missed receipts.
     world.faults(json!({ "cut_after": 0.05, "error_500_after": 0.05, "silent_receipts": true })).await;
     let step = WHATSAPP.replace("fallback_after = \"1h\"", "receipt_window = \"2s\"");
     let launched = world.launch(400, &step).await;
@@ -191,9 +191,9 @@ async fn what_breaks_after_the_first_byte_is_never_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_adopts_what_nobody_knew() {
+async fn a_receipt_adopts_an_unknown_attempt() {
     let world = Setup { rate: "500/s", ..Setup::default() }.start().await;
-    // More of them, and the circuit would let out one message from time to time.
+    // With more of them the circuit would try one message from time to time.
     world.faults(json!({ "cut_after": 0.1 })).await;
     let launched = world.launch(200, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
@@ -203,7 +203,7 @@ async fn a_receipt_adopts_what_nobody_knew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn receipts_twice_and_out_of_order_change_nothing_twice() {
+async fn repeated_and_unordered_receipts_count_once() {
     let profile = profile(
         r#"
         speed = 100.0
@@ -228,7 +228,7 @@ async fn receipts_twice_and_out_of_order_change_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_recipient_stops_and_repeats_nobody_else_in_a_batch() {
+async fn a_bad_recipient_stops_and_repeats_no_other_of_its_batch() {
     let profile = profile(
         r#"
         speed = 1000.0
@@ -246,7 +246,7 @@ async fn one_bad_recipient_stops_and_repeats_nobody_else_in_a_batch() {
     let world = Setup { profile, provider, ..Setup::default() }.start().await;
     let launched = world.launch(1_500, &route(&[WHATSAPP, SMS])).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
-    // The numbers +6591000000 to +6591000999 are those whom WhatsApp rejects.
+    // WhatsApp rejects the numbers +6591000000 to +6591000999.
     assert_eq!(report.steps[0].rejected, 1_000, "{report:?}");
     assert_eq!((report.steps[0].handed_over, report.steps[1].handed_over), (500, 1_000), "{report:?}");
     assert!(world.seen().await["batches"].as_u64().unwrap() >= 30);
@@ -254,8 +254,8 @@ async fn one_bad_recipient_stops_and_repeats_nobody_else_in_a_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
-    // Some twenty requests are begun and not yet at the provider at any moment.
+async fn after_a_cancel_nothing_is_sent_and_totals_add_up() {
+    // At any moment some twenty requests have begun and not reached the provider.
     let world = Setup { rate: "200/s", way: Way::Takes(Span::from_millis(100)), ..Setup::default() }.start().await;
     let launched = world.launch(1_000, &route(&[WHATSAPP, SMS])).await;
     world.until(&launched, Count::HandedOver, 50).await;
@@ -286,7 +286,7 @@ async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
+async fn a_paused_campaign_waits_and_a_resumed_one_continues() {
     let world = Setup { rate: "200/s", way: Way::Takes(Span::from_millis(100)), ..Setup::default() }.start().await;
     let launched = world.launch(300, &route(&[WHATSAPP, SMS])).await;
     world.until(&launched, Count::HandedOver, 20).await;
@@ -313,7 +313,7 @@ async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_over_the_tier_waits() {
+async fn recipients_above_the_tier_wait() {
     let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
     let launched = world.launch(300, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     world.until(&launched, Count::OutcomeReached, 250).await;
@@ -324,7 +324,7 @@ async fn whoever_is_over_the_tier_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_step_does_not_wait_for_the_tier_whoever_is_over_it_gets_the_next_one() {
+async fn recipients_above_the_tier_fall_back_if_the_step_does_not_wait() {
     let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
     let whatsapp = WHATSAPP.replace("fallback_after = \"1h\"", "on_tier_spent = \"fall_back\"");
     let launched = world.launch(300, &route(&[&whatsapp, SMS])).await;
@@ -337,7 +337,7 @@ async fn where_a_step_does_not_wait_for_the_tier_whoever_is_over_it_gets_the_nex
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_authentic_is_kept_and_whatever_is_not_is_turned_away() {
+async fn authentic_webhooks_are_stored_and_others_are_refused() {
     let world = Setup::default().start().await;
     let sign = |body: &str| volley::wire::sign(crate::support::world::SECRET.as_bytes(), body.as_bytes());
     let unknown = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"x","subAccountId":"acme",
@@ -358,7 +358,7 @@ async fn whatever_is_authentic_is_kept_and_whatever_is_not_is_turned_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_variable_skips_only_whom_it_is_missing_for() {
+async fn a_missing_variable_skips_only_its_recipient() {
     let world = Setup::default().start().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("people.csv");
@@ -375,7 +375,7 @@ async fn a_missing_variable_skips_only_whom_it_is_missing_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn free_text_on_whatsapp_gives_way_unless_a_window_is_open() {
+async fn free_text_on_whatsapp_falls_back_unless_a_window_is_open() {
     let world = Setup::default().start().await;
     let text = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"60s\"\ntext = \"Hello\"\n";
     let launched = world.launch(20, &route(&[text, SMS])).await;
@@ -386,14 +386,14 @@ async fn free_text_on_whatsapp_gives_way_unless_a_window_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_finished_campaign_goes_on_when_its_last_step_is_put_back() {
+async fn a_finished_campaign_continues_when_its_last_step_is_requeued() {
     let world = Setup { profile: profile(QUICK), ..Setup::default() }.start().await;
     world.faults(json!({ "template_paused": "promo" })).await;
     let launched = world.launch(20, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     world
-        .when("everybody back in the queue", || async {
+        .when("all messages back in the queue", || async {
             let queued = world.tallies(&launched).await.total(Count::Queued);
-            if queued == 20 { Ok(()) } else { Err(world.standing(&launched).await) }
+            if queued == 20 { Ok(()) } else { Err(world.state_of(&launched).await) }
         })
         .await;
     world.faults(json!({ "template_paused": null })).await;
@@ -403,10 +403,10 @@ async fn a_finished_campaign_goes_on_when_its_last_step_is_put_back() {
         .await
         .unwrap();
     world
-        .when("everybody handed over again", || async {
+        .when("all messages submitted again", || async {
             let tallies = world.tallies(&launched).await;
             let done = tallies.total(Count::HandedOver);
-            if done == 20 && tallies.total(Count::Queued) == 0 { Ok(()) } else { Err(world.standing(&launched).await) }
+            if done == 20 && tallies.total(Count::Queued) == 0 { Ok(()) } else { Err(world.state_of(&launched).await) }
         })
         .await;
     world.stop().await;
@@ -430,24 +430,24 @@ async fn a_cancelled_finished_campaign_resends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_stops_the_server_which_says_where_it_was() {
+async fn a_panic_stops_the_server_and_names_its_place() {
     let mut world = Setup { way: Way::Panics, ..Setup::default() }.start().await;
     world.launch(20, &route(&[WHATSAPP, SMS])).await;
     let why = world.failed().await;
     assert_eq!(why, "dispatch has failed: a worker of lane wa panicked: lost on the way");
-    // And whoever stops it waits for nobody who is gone.
+    // A stop waits for no task that has ended.
     world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_throttled_while_the_tier_is_full_goes_all_the_same() {
+async fn messages_throttled_while_the_tier_is_full_are_sent_all_the_same() {
     let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
     world.faults(json!({ "throttle": 0.2, "retry_after": 0 })).await;
     let launched = world.launch(250, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!(report.outcome(Outcome::Reached), 250);
     assert!(world.seen().await["throttled"].as_u64().unwrap() > 0);
-    // A second campaign to the same people finds the tier full, and each of them in it.
+    // A second campaign to the same recipients finds the tier full, and a slot for each of them.
     world.faults(json!({ "throttle": 0.0 })).await;
     let again = world.launch(260, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     world.until(&again, Count::OutcomeReached, 250).await;

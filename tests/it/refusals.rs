@@ -1,4 +1,4 @@
-//! A refusal that is the sender's fault never becomes messages on another channel, whichever code it has.
+//! A refusal caused by the sender never becomes a message on another channel, whatever its code.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ fn refuses(code: u32) -> Profile {
     profile(&format!("reject = 1.0\nreject_codes = [{code}]\nundelivered = 0.0"))
 }
 
-/// A provider that takes every Viber message and reports it undelivered with this code.
+/// A provider that accepts every Viber message and reports it undelivered with this code.
 fn reports(code: u32) -> Profile {
     profile(&format!("reject = 0.0\nundelivered = 1.0\nundelivered_codes = [{code}]"))
 }
@@ -59,7 +59,7 @@ async fn all_wait_for_viber(world: &World, launched: &Launched) -> StepHold {
         .await
 }
 
-/// Cancels, and proves from the facts that each row is what the rules make of it.
+/// Cancels, and proves by the audit that each row follows from the rules.
 async fn audit_holds(world: &World, launched: &Launched) {
     campaign::cancel(
         world.store.as_ref(),
@@ -72,7 +72,7 @@ async fn audit_holds(world: &World, launched: &Launched) {
     world
         .when("every message cancelled", || async {
             let tallies = world.tallies(launched).await;
-            if tallies.is_settled() { Ok(()) } else { Err(world.standing(launched).await) }
+            if tallies.is_settled() { Ok(()) } else { Err(world.state_of(launched).await) }
         })
         .await;
     let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
@@ -94,7 +94,7 @@ async fn a_constant_text_that_is_refused_holds_its_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_refusals_alike_hold_the_step_and_recall_its_fallbacks() {
+async fn twenty_equal_refusals_hold_the_step_and_recall_its_fallbacks() {
     let world = Setup { profile: refuses(3_006), ..Setup::default() }.start().await;
     let launched = launch(&world, "Hello {{Mobile}}").await;
     let hold = all_wait_for_viber(&world, &launched).await;
@@ -118,7 +118,7 @@ async fn a_constant_text_that_is_reported_invalid_holds_its_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_receipts_alike_hold_the_step_and_recall_its_fallbacks() {
+async fn twenty_equal_receipts_hold_the_step_and_recall_its_fallbacks() {
     let world = Setup { profile: reports(2_015), ..Setup::default() }.start().await;
     let launched = launch(&world, "Hello {{Mobile}}").await;
     let hold = all_wait_for_viber(&world, &launched).await;
@@ -128,7 +128,7 @@ async fn twenty_receipts_alike_hold_the_step_and_recall_its_fallbacks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_receipts_alike_hold_a_last_step_and_the_audit_holds() {
+async fn twenty_equal_receipts_hold_a_last_step_and_the_audit_agrees() {
     let world = Setup { profile: reports(2_015), ..Setup::default() }.start().await;
     let step = "[[step]]\nchannel = \"Viber\"\ntext = \"Hello {{Mobile}}\"\n";
     let launched = world.launch(RECIPIENTS, step).await;
@@ -138,7 +138,7 @@ async fn twenty_receipts_alike_hold_a_last_step_and_the_audit_holds() {
             let tallies = world.tallies(&launched).await;
             let open = tallies.total(Count::AwaitingLast) + tallies.total(Count::Sending);
             let is_held = holds.iter().any(|hold| hold.recall.is_some()) && open == 0;
-            if is_held { Ok(()) } else { Err(world.standing(&launched).await) }
+            if is_held { Ok(()) } else { Err(world.state_of(&launched).await) }
         })
         .await;
     audit_holds(&world, &launched).await;
@@ -146,7 +146,7 @@ async fn twenty_receipts_alike_hold_a_last_step_and_the_audit_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_of_numbers_fall_back_however_many_they_are() {
+async fn any_number_of_refused_numbers_fall_back() {
     let world = Setup { profile: refuses(3_003), ..Setup::default() }.start().await;
     let launched = launch(&world, "Hello").await;
     world.until(&launched, Count::FellRejected, RECIPIENTS.into()).await;

@@ -1,5 +1,5 @@
-//! Routes as the commands meet them: what is refused at plan and at launch, what a plan says of a step's conditions, and
-//! routes of the configuration.
+//! Routes in the commands: refusals by plan and launch, a step's conditions in the plan, routes of the
+//! configuration.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn extend_config(folder: &Path, more: &str) {
 }
 
 #[test]
-fn an_impossible_route_is_refused_at_plan_and_at_launch_with_step_and_field_and_leaves_nothing() {
+fn plan_and_launch_refuse_an_impossible_route_with_step_and_key() {
     let folder = installation();
     let no_fallback = format!("{VIBER}\nfallback_after = \"0s\"");
     let too_late = format!("{VIBER}\nfallback_after = \"1h\"");
@@ -87,7 +87,7 @@ fn an_impossible_route_is_refused_at_plan_and_at_launch_with_step_and_field_and_
 }
 
 #[test]
-fn a_plan_says_how_many_people_each_step_is_for() {
+fn a_plan_counts_the_recipients_of_each_step() {
     let folder = installation();
     let people = "Mobile\n+6591000001\n+6591000002\n+8613800000001\n+60121234567\n";
     std::fs::write(folder.path().join("recipients.csv"), people).unwrap();
@@ -103,7 +103,7 @@ fn a_plan_says_how_many_people_each_step_is_for() {
     for line in ["only MY, SG: 3 of 4 recipients", "not CN, MY: 2 of 4 recipients"] {
         assert!(shown.contains(line), "{line:?} is missing in {shown}");
     }
-    // Whom no step is for becomes a message all the same, so that totals add up.
+    // A recipient without any step becomes a message all the same, so totals add up.
     let launched = run(folder.path(), &["campaign", "launch", "some.toml", "--name", "some", "--unchecked", "--json"]);
     assert_eq!(launched.ended(0).json()["messages"], json!(4));
     let report = run(folder.path(), &["campaign", "report", "some", "--json"]).ended(0).json();
@@ -116,7 +116,7 @@ fn a_plan_says_how_many_people_each_step_is_for() {
 }
 
 #[test]
-fn a_campaign_without_steps_takes_the_default_route_and_the_commands_show_it() {
+fn a_campaign_without_steps_uses_and_shows_the_default_route() {
     let folder = installation();
     std::fs::write(folder.path().join("plain.toml"), "audience = \"recipients.csv\"\ncountry = \"SG\"").unwrap();
     let refused = run(folder.path(), &["campaign", "plan", "plain.toml"]).ended(1);
@@ -136,7 +136,7 @@ fn a_campaign_without_steps_takes_the_default_route_and_the_commands_show_it() {
     }
     run(folder.path(), &["config", "check"]).ended(0);
 
-    // What cannot work is told by the check, before any campaign takes it; what cannot be read, by every command.
+    // The check reports what cannot work before a campaign uses it; every command reports what cannot be read.
     extend_config(folder.path(), "[[route]]\nname = \"late\"\n[[route.step]]\nchannel = \"RCS\"\ntext = \"Hi\"\n");
     let checked = run(folder.path(), &["config", "check"]).ended(1);
     assert!(checked.stderr.contains("volley.toml, route late, step 1, lane: there is no lane of acme on RCS"));
@@ -146,7 +146,7 @@ fn a_campaign_without_steps_takes_the_default_route_and_the_commands_show_it() {
 }
 
 #[test]
-fn a_price_list_that_is_not_there_fails_the_check_and_the_doctor() {
+fn a_missing_price_list_fails_config_check_and_doctor() {
     let folder = installation();
     extend_config(folder.path(), "[prices]\nfile = \"gone.csv\"\n");
     run(folder.path(), &["config", "check"]).ended(1).says(&["the price list", "gone.csv", "[prices] in volley.toml"]);

@@ -1,4 +1,4 @@
-//! Routes of every kind, over real HTTP: who begins where, what follows for whom, one step and seven.
+//! Routes of every kind, over real HTTP: conditions of steps, a step's TTL, routes of one and of seven steps.
 
 use serde_json::json;
 use volley::book::Book;
@@ -40,8 +40,8 @@ async fn lines_of(world: &World, launched: &campaign::Launched, n: u32) -> Vec<S
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_is_for_those_whom_its_conditions_name_and_nobody_else_gets_it() {
-    // Everybody is out of reach on WhatsApp and Viber, and in reach by SMS.
+async fn a_step_is_sent_only_to_recipients_that_meet_its_conditions() {
+    // No recipient is reached on WhatsApp or Viber, and each is by SMS.
     let profile = fates(&[("WhatsApp", REJECTED), ("Viber", REJECTED), ("SMS", DELIVERED)]);
     let world = Setup { profile, ..Setup::default() }.start().await;
     // 30 of Singapore, 20 of China, 10 of Malaysia, in this order.
@@ -75,7 +75,7 @@ async fn a_step_is_for_those_whom_its_conditions_name_and_nobody_else_gets_it() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_no_step_is_for_is_skipped_with_that_reason_and_counted() {
+async fn a_recipient_without_any_step_is_skipped_and_counted() {
     let world = Setup::default().start().await;
     let people = [numbers("6591", 6, 5), numbers("86138", 8, 3)].concat();
     let launched = world.launch_text(&campaign_of(&people, &[&format!("only = [\"SG\"]\n{SMS}")])).await;
@@ -95,7 +95,7 @@ async fn whom_no_step_is_for_is_skipped_with_that_reason_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_provider_drops_at_a_steps_ttl_goes_on_to_the_next() {
+async fn a_message_dropped_at_the_ttl_of_its_step_falls_back() {
     // Viber would deliver in a minute, which is longer than its step's TTL.
     let profile = r#"
 [channel.Viber]
@@ -141,7 +141,7 @@ name = "line-notification"
 channel = "LineNotification"
 "#;
     const BETWEEN: [&str; 5] = ["Viber", "RCS", "LINE", "ZaloNotification", "LineNotification"];
-    // Every channel but the last takes everybody's message and never says anything of it.
+    // Every channel but the last accepts all messages and never reports on them.
     let mut channels = vec![("WhatsApp", SILENT), ("SMS", DELIVERED)];
     channels.extend(BETWEEN.map(|channel| (channel, SILENT)));
     let world = Setup { profile: fates(&channels), lanes, ..Setup::default() }.start().await;
@@ -163,7 +163,7 @@ channel = "LineNotification"
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_route_of_one_step_ends_with_it_whatever_comes_of_it() {
+async fn a_route_of_one_step_ends_with_it_in_every_case() {
     let profile = r#"
 speed = 1000.0
 [channel.SMS]

@@ -1,4 +1,4 @@
-//! A campaign on several sources: everybody is written to once, whichever of them names them.
+//! A campaign with several sources: each number gets one message, whichever sources contain it.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -35,7 +35,7 @@ async fn import(world: &World, file: String, name: &str) {
     audience::import(store, clock, Source::File(file.into()), keep, options, filter, None).await.unwrap();
 }
 
-/// Who gets a message, by the places of a batch.
+/// The recipients of a batch, in order.
 async fn people(world: &World, batch: volley::domain::BatchId, places: u32) -> Vec<(u32, Msisdn)> {
     let all = world.store.load((0..places).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
     all.iter().map(|message| (message.key.n, message.msisdn)).collect()
@@ -57,7 +57,7 @@ async fn a_number_in_two_sources_gets_one_message_from_the_first_of_them() {
     // 2 and 4 from the file; 1 twice, as it was imported, and 3; 5.
     assert_eq!((planned.recipients, planned.duplicates, planned.across), (6, 1, 2));
     assert_eq!(planned.countries.values().sum::<u64>(), 6);
-    // The empty code of 2 in the audience is nobody's any more: 4 has none, and the bare number 5.
+    // The empty code of 2 in the audience is no longer used: 4 has none, and neither has the bare number 5.
     assert_eq!(planned.empty, [0, 2]);
 
     let launched = world.launch_text(&text).await;
@@ -88,10 +88,10 @@ async fn the_same_audience_twice_is_one_audience() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_excluded_is_skipped_wherever_they_stand() {
+async fn an_excluded_number_is_skipped_in_every_source() {
     let world = Setup { rate: "100/s", ..Setup::default() }.start().await;
     let folder = tempfile::tempdir().unwrap();
-    // More than are laid out in one go.
+    // More than one piece of a launch.
     let rows: Vec<(u64, &str)> = (0..5_200).map(|person| (person, "A")).collect();
     let file = write(folder.path(), "file.csv", &rows);
     let excluded = [3, 4_999, 5_000, 5_199, 9_000].map(|person| format!("\"+{}\"", number(person))).join(",");
@@ -102,7 +102,7 @@ async fn whoever_is_excluded_is_skipped_wherever_they_stand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bare_number_beside_a_file_has_nothing_in_the_other_columns_wherever_the_numbers_stand() {
+async fn a_bare_number_beside_a_file_has_empty_fields_in_any_order() {
     let world = Setup::default().start().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file.csv");
@@ -128,7 +128,7 @@ async fn a_bare_number_beside_a_file_has_nothing_in_the_other_columns_wherever_t
 }
 
 #[test]
-fn a_plan_writes_to_a_bare_number_without_the_fields_of_a_file() {
+fn a_plan_shows_a_bare_number_without_the_fields_of_a_file() {
     let folder = installation();
     let at = folder.path();
     std::fs::write(at.join("people.csv"), "FirstName,Mobile\nAnn,+6591000001\n").unwrap();
@@ -155,7 +155,7 @@ async fn an_audience_with_a_name_like_a_number_can_be_excluded() {
 }
 
 #[test]
-fn whatever_would_exclude_nobody_is_refused_or_told() {
+fn an_exclusion_without_effect_is_refused_or_reported() {
     let folder = installation();
     let at = folder.path();
     std::fs::write(at.join("blocked.csv"), "Mobile\n+6591000001\n9100 0002\noops\n").unwrap();

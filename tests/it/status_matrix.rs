@@ -1,4 +1,5 @@
-//! Every status and every kind of cut, from a provider that carried the request out or did not, judged by its own journal.
+//! Every status and every kind of cut, by a provider that processed the request or did not, judged by its own
+//! journal.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use volley::domain::{Channel, Span, StepIndex};
 use volley::store::Verdict;
 
 use crate::support::fake_provider::{Answer, Body, End, FakeProvider, Framing, Place, ReadAs, Reply, Then};
-use crate::support::sending::{Became, Lanes, Sending};
+use crate::support::sending::{Fate, Lanes, Sending};
 use crate::support::until;
 
 /// Recipients of one campaign.
@@ -18,23 +19,24 @@ const RECIPIENTS: u32 = 3;
 /// Campaigns of one server at the same time.
 const AT_ONCE: usize = 8;
 const PATIENCE: Span = Span::from_secs(60);
-/// What a provider asks for that names a time.
+/// The time that a throttling provider asks for.
 const ASKED: Span = Span::from_secs(1);
 
-/// What has to become of messages whose request ended so.
+/// What must happen to the messages of such a request.
 #[derive(Debug, Clone, Copy)]
 enum Rule {
-    /// Accepted, under an id.
+    /// Accepted, with an id.
     Accepted,
-    /// Nobody knows: never sent again by itself, and no reason for another channel.
+    /// Unknown: not resent, and no reason for another channel.
     Unknown,
-    /// The connection ended before anything was read: unknown, or sent where nothing had been offered.
+    /// The connection ended before anything was read: unknown, or sent again if nothing had been offered.
     UnknownOrSent,
-    /// Refused, because of the sender: the lane is held with these words, and no message falls back.
+    /// Refused because of the sender: the lane is held with this text, and no message falls back.
     Holds(&'static str),
-    /// Too fast: the same message again, not before the time that was asked for.
+    /// Throttled: the same message again, not before the requested time.
     Again(Option<Span>),
-    /// Refused, because of this recipient: the next channel. Of a batch nobody knows whose fault it was: one by one.
+    /// Refused because of this recipient: the next channel. A refused batch, which may not name the message, is sent one
+    /// by one.
     OfRecipient,
 }
 
@@ -43,7 +45,7 @@ struct Cell {
     name: String,
     rule: Rule,
     reply: Reply,
-    /// How many requests are answered so, before the provider behaves well.
+    /// How many requests get this answer before the provider behaves well.
     requests: usize,
     batch: bool,
 }
@@ -62,7 +64,7 @@ fn with(status: &'static str, headers: &'static str, body: Body) -> Then {
     Then::Answers(Answer { headers, ..Answer::of(status, body) })
 }
 
-/// What ends without anybody knowing.
+/// Ends after which the result is unknown.
 fn unknown() -> Vec<(&'static str, Then)> {
     let mut ends = vec![
         ("101", answer("101 Switching Protocols", EMPTY)),
@@ -83,7 +85,7 @@ fn unknown() -> Vec<(&'static str, Then)> {
         ("500", answer("500 Internal Server Error", EMPTY)),
         ("500 HTML", answer("500 Internal Server Error", HTML)),
         ("500 2000", answer("500 Internal Server Error", Body::Text(r#"{"code":2000,"message":"Internal"}"#))),
-        // A code that would be the recipient's fault, were it a refusal.
+        // A code that would blame the recipient if this were a refusal.
         ("500 1002", answer("500 Internal Server Error", INVALID_NUMBER)),
         ("501", answer("501 Not Implemented", EMPTY)),
         ("502", answer("502 Bad Gateway", HTML)),
@@ -118,7 +120,7 @@ fn unknown() -> Vec<(&'static str, Then)> {
     ends
 }
 
-/// What takes longer than a request may.
+/// Answers that take longer than a request may.
 fn endless() -> Vec<(&'static str, Then)> {
     vec![("never an answer", Then::Silence), ("an answer that drips", Then::Drips)]
 }
@@ -140,7 +142,7 @@ fn accepted() -> Vec<(&'static str, Then)> {
     ]
 }
 
-/// Refusals of the sender's, and what of their words has to stand in the hold.
+/// Refusals caused by the sender, with the part of their text that the hold must show.
 fn holding() -> Vec<(&'static str, &'static str, Then)> {
     const LOCATION: &str = "Location: /api/v1/subaccounts/elsewhere/messages\r\n";
     let mut refusals = vec![
@@ -203,8 +205,8 @@ fn throttling() -> Vec<(&'static str, Option<Span>, Then)> {
     ]
 }
 
-/// Every cell, but those of a provider that lies: one that carries out what it then refuses, by a 429 or for its recipient,
-/// would have it sent twice.
+/// Every cell except those of a provider that lies: a request processed and then refused, by a 429 or because of its
+/// recipient, would be sent twice.
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut add = |name: &str, rule, then: Then, carries_out| {
@@ -238,13 +240,13 @@ fn cells() -> Vec<Cell> {
     add("404 1002", Rule::OfRecipient, answer("404 Not Found", INVALID_NUMBER), false);
     add("cut before the head", Rule::UnknownOrSent, Then::Cuts(Place::BeforeHead, End::Fin), false);
     add("reset before the head", Rule::UnknownOrSent, Then::Cuts(Place::BeforeHead, End::Reset), false);
-    // A batch is refused for one of its messages, which is refused again once it goes alone.
+    // A batch is refused for one of its messages, which is refused again when it is sent alone.
     let twice = cells.iter().find(|cell| cell.batch && matches!(cell.rule, Rule::OfRecipient)).unwrap().clone();
     cells.push(Cell { name: format!("{}, and then alone", twice.name), requests: 2, ..twice });
     cells
 }
 
-/// A cell at work.
+/// A running cell.
 struct Trial {
     cell: Cell,
     lanes: String,
@@ -254,7 +256,7 @@ struct Trial {
 }
 
 impl Trial {
-    /// Whether the provider read it in a request that ended as the cell says.
+    /// Whether the provider read it in a request that the cell describes.
     fn is_of_the_cell(&self, read: &ReadAs) -> bool {
         read.post < self.cell.requests
     }
@@ -263,23 +265,23 @@ impl Trial {
         match self.cell.rule {
             Rule::Holds(words) => self.judge_hold(words).await,
             Rule::Accepted | Rule::Unknown | Rule::UnknownOrSent | Rule::Again(_) | Rule::OfRecipient => {
-                let became = self.sending.submitted(&self.launched, &self.provider).await;
+                let fates = self.sending.submitted(&self.launched, &self.provider).await;
                 let hold = self.sending.hold(&format!("WhatsApp-{}", self.lanes)).await;
                 if let Some(hold) = hold {
                     return Err(format!("the lane is held: {}", hold.origin.hold_reason()));
                 }
-                self.judge(&became)
+                self.judge(&fates)
             }
         }
     }
 
-    fn judge(&self, became: &[Became]) -> Result<(), String> {
-        for one in became {
+    fn judge(&self, fates: &[Fate]) -> Result<(), String> {
+        for one in fates {
             self.judge_one(one).map_err(|wrong| format!("{wrong}: {one}"))?;
         }
-        let unknown = became.iter().filter(|one| one.is_unknown()).count();
-        let fallen_back = became.iter().filter(|one| one.present.step > StepIndex::FIRST).count();
-        let whole = if self.cell.batch { became.len() } else { 1 };
+        let unknown = fates.iter().filter(|one| one.is_unknown()).count();
+        let fallen_back = fates.iter().filter(|one| one.present.step > StepIndex::FIRST).count();
+        let whole = if self.cell.batch { fates.len() } else { 1 };
         match self.cell.rule {
             Rule::Unknown if unknown != whole => Err(format!("{unknown} unknown instead of {whole}")),
             Rule::UnknownOrSent if unknown > whole => Err(format!("{unknown} unknown instead of {whole} at most")),
@@ -292,7 +294,7 @@ impl Trial {
         }
     }
 
-    fn judge_one(&self, one: &Became) -> Result<(), &'static str> {
+    fn judge_one(&self, one: &Fate) -> Result<(), &'static str> {
         let [whatsapp, sms] = &one.deeds;
         if whatsapp.carried_out > 1 || sms.carried_out > 1 {
             return Err("carried out twice");
@@ -330,7 +332,7 @@ impl Trial {
         }
     }
 
-    fn judge_refused(&self, one: &Became) -> Result<(), &'static str> {
+    fn judge_refused(&self, one: &Fate) -> Result<(), &'static str> {
         let [whatsapp, sms] = &one.deeds;
         let alone: Vec<&ReadAs> = whatsapp.reads.iter().filter(|read| read.of == 1).collect();
         let is_refused_alone = alone.iter().any(|read| self.is_of_the_cell(read));
@@ -345,18 +347,18 @@ impl Trial {
         if rejected == usize::from(is_refused_alone) { Ok(()) } else { Err("rejected for nothing, or not at all") }
     }
 
-    /// Waits until the lane is held and nothing is on its way, and then that everything goes once it is released.
+    /// Waits until the lane is held and nothing is in flight; then releases it and waits until everything is sent.
     async fn judge_hold(&self, words: &str) -> Result<(), String> {
         let lane = format!("WhatsApp-{}", self.lanes);
-        let (hold, became) = until("the lane is held", PATIENCE, || async {
-            let became = self.sending.became(&self.launched, &self.provider).await;
+        let (hold, fates) = until("the lane is held", PATIENCE, || async {
+            let fates = self.sending.fates(&self.launched, &self.provider).await;
             match self.sending.hold(&lane).await {
-                Some(hold) if !became.iter().any(Became::is_sending) => Ok((hold, became)),
-                _ => Err(became.iter().map(Became::to_string).collect::<Vec<_>>().join("; ")),
+                Some(hold) if !fates.iter().any(Fate::is_sending) => Ok((hold, fates)),
+                _ => Err(fates.iter().map(Fate::to_string).collect::<Vec<_>>().join("; ")),
             }
         })
         .await;
-        for one in &became {
+        for one in &fates {
             let [whatsapp, sms] = &one.deeds;
             let is_refused = whatsapp.reads.iter().any(|read| self.is_of_the_cell(read));
             let wrong = if !sms.reads.is_empty() || one.present.step > StepIndex::FIRST {
@@ -377,10 +379,8 @@ impl Trial {
             return Ok(());
         }
         self.sending.release(&lane).await;
-        let became = self.sending.submitted(&self.launched, &self.provider).await;
-        match became
-            .iter()
-            .find(|one| one.is_unknown() || one.deeds[0].carried_out != 1 || one.deeds[1].carried_out > 0)
+        let fates = self.sending.submitted(&self.launched, &self.provider).await;
+        match fates.iter().find(|one| one.is_unknown() || one.deeds[0].carried_out != 1 || one.deeds[1].carried_out > 0)
         {
             Some(one) => Err(format!("not carried out once after the release: {one}")),
             None => Ok(()),
@@ -388,7 +388,7 @@ impl Trial {
     }
 }
 
-/// Goes through cells with one server, and lists those that failed.
+/// Runs cells with one server, and lists those that failed.
 async fn go_through(settings: String, cells: Vec<Cell>) -> Vec<String> {
     let mut trials = Vec::new();
     for (n, cell) in cells.into_iter().enumerate() {
@@ -428,7 +428,7 @@ async fn no_status_and_no_cut_causes_a_double_or_a_needless_fallback() {
         cells().into_iter().partition(|cell| matches!(cell.reply.then, Then::Silence | Then::Drips));
     let count = endless.len() + others.len();
     let mut servers = Vec::new();
-    // What never ends has a server that waits for less, and so is not in the others' way on a busy machine.
+    // Endless answers have a server with a shorter timeout, so they delay no others on a busy machine.
     for (timeout, cells) in [("3s", endless), ("30s", others)] {
         let (batches, singles): (Vec<_>, Vec<_>) = cells.into_iter().partition(|cell| cell.batch);
         for (send, cells) in [("single", singles), ("batch", batches)] {

@@ -1,10 +1,10 @@
-//! Storms over real processes, files and HTTP: `kill -9` of the server, of the provider and of both, processes that stand
-//! still, a disk that fills up, a database that cannot be written. Whatever happens, the provider's own journal says in
-//! the end who got what, and is held against what the sender says.
+//! Storms over real processes, files and HTTP: `kill -9` of the server, of the provider and of both, stalled
+//! processes, a full disk, an unwritable database. In the end the sender's reports are compared with the provider's
+//! own journal.
 //!
-//! `VOLLEY_PROCESS_STORMS` says how many rounds of each there are, `VOLLEY_STANDSTILL` for how many seconds a process
-//! stands still, and `VOLLEY_KILL_SEED` repeats a run as far as processes allow. The clock of the machine is not
-//! changed: that would reach everybody on it. What a jump does is held on a clock that is moved by hand.
+//! `VOLLEY_PROCESS_STORMS` is the number of rounds of each, `VOLLEY_STANDSTILL` how many seconds a process stalls,
+//! and `VOLLEY_KILL_SEED` repeats a run as far as processes allow. The clock of the machine is not changed, because
+//! that would reach every process on it; tests with a clock moved by hand cover its jumps.
 
 #![cfg(unix)]
 
@@ -22,11 +22,11 @@ use crate::support::{ALONE, Installation, Shape, clock, number, until};
 /// Messages a second of a lane.
 const RATE: u32 = 300;
 const CONNECTIONS: u32 = 16;
-/// People of a campaign.
+/// Recipients of a campaign.
 const PEOPLE: u64 = 600;
-/// What may still arrive once a server has said that it sends no more: what it has claimed, on both lanes.
+/// How many messages may still arrive after a server has reported that it sends no more: those claimed, on both lanes.
 const CLAIMED_MAX: usize = 2 * (2 * RATE as usize / 10 + CONNECTIONS as usize);
-/// Longer than a deadline, and than what a process that is merely busy takes.
+/// Longer than a deadline, and longer than a busy process stalls.
 const STANDSTILL: u64 = 8;
 const SETTLE_MAX: Span = Span::from_secs(240);
 const PATIENCE: Span = Span::from_secs(180);
@@ -83,12 +83,12 @@ struct Storm {
     lives: u64,
 }
 
-/// What came of a storm.
+/// The result of a storm.
 #[derive(Debug, Default)]
-struct Came {
+struct StormResult {
     accepted: usize,
     unknown: usize,
-    /// By which means, where there are several.
+    /// The means, if there are several.
     by: &'static str,
 }
 
@@ -112,7 +112,7 @@ impl Storm {
         self.site.volley(&["campaign", "launch", &format!("{n}.toml"), "--json"]).await.json();
     }
 
-    /// Waits until the provider has accepted some more: the storm breaks out under load.
+    /// Waits until the provider has accepted some more, so that the storm begins under load.
     async fn under_load(&mut self) {
         let wanted = self.site.journal().len() + self.rng.usize(20..150);
         until(&format!("{}: {wanted} accepted", self.name()), PATIENCE, || async {
@@ -124,12 +124,12 @@ impl Storm {
 
     async fn new_provider(&mut self) {
         self.lives += 1;
-        // Another seed, so that no id comes twice.
+        // Another seed, because no id may occur twice.
         self.site.simulate(self.seed + (self.lives << 32)).await;
     }
 
-    /// Whoever is killed knows nothing of it afterwards: the provider forgets what it has accepted, and tells no more.
-    async fn kills(mut self) -> (Self, Came) {
+    /// A killed process loses its memory: the provider forgets the messages it has accepted, and reports no more on them.
+    async fn kills(mut self) -> (Self, StormResult) {
         self.site.serve().await;
         for victim in ["server", "provider", "both"] {
             self.launch().await;
@@ -146,12 +146,12 @@ impl Storm {
             }
         }
         self.settle().await;
-        let came = self.account().await;
+        let came = self.compare_with_journal().await;
         (self, came)
     }
 
-    /// A process that stands still, and then goes on as if nothing had been.
-    async fn standstill(mut self, of_server: bool) -> (Self, Came) {
+    /// A process that stalls and then continues.
+    async fn standstill(mut self, of_server: bool) -> (Self, StormResult) {
         let (clock, still) = (clock(), from_environment("VOLLEY_STANDSTILL").unwrap_or(STANDSTILL));
         let still = Span::from_secs(i64::try_from(still).unwrap());
         self.site.serve().await;
@@ -162,8 +162,8 @@ impl Storm {
         clock.sleep(still).await;
         process.signal("CONT");
         self.settle().await;
-        let came = self.account().await;
-        // A provider that stands still says nothing in time, and whoever waits for its word may fall back.
+        let came = self.compare_with_journal().await;
+        // A stalled provider posts no receipt in time, so messages may fall back.
         if of_server {
             self.nothing_was_needless(&came).await;
         }
@@ -171,18 +171,22 @@ impl Storm {
     }
 
     /// A time in which the database cannot be written: `begin` and `end` make it so.
-    async fn unwritable(mut self, obstacle: Obstacle) -> (Self, Came) {
+    async fn unwritable(mut self, obstacle: Obstacle) -> (Self, StormResult) {
         self.launch().await;
         self.under_load().await;
         obstacle.begin(&self.site);
-        self.site.server().says("sending waits").await;
+        self.site.server().wait_for_output("sending waits").await;
         let when_said = self.site.journal().len();
-        // More than it has claimed does not come.
+        // No more arrives than it had claimed.
         let more = when_said + CLAIMED_MAX + 1;
-        assert!(self.site.provider.saw(&format!("messages={more}"), 2).await.is_none(), "{}: it sends on", self.name());
+        assert!(
+            self.site.provider.wait_until_seen(&format!("messages={more}"), 2).await.is_none(),
+            "{}: it sends on",
+            self.name()
+        );
         obstacle.end(&self.site);
         self.settle().await;
-        let came = Came { by: obstacle.name(), ..self.account().await };
+        let came = StormResult { by: obstacle.name(), ..self.compare_with_journal().await };
         self.nothing_was_needless(&came).await;
         let said = self.site.server().output();
         assert!(said.lines().count() < 40, "{}: each trouble once, not each try: {said}", self.name());
@@ -190,14 +194,14 @@ impl Storm {
         (self, came)
     }
 
-    /// As a full disk does, it fails whatever makes a file longer, and much of the rest. A disk of its own would be seen by
-    /// nobody but the server: that commands say what to do where one is full, `mishaps` holds.
-    async fn full_disk(mut self) -> (Self, Came) {
+    /// Like a full disk, it fails everything that makes a file longer, and much of the rest. A disk of its own would show
+    /// only to the server; `unwritable_database` tests what commands say about a full disk.
+    async fn full_disk(mut self) -> (Self, StormResult) {
         self.site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
         self.unwritable(Obstacle::Limit).await
     }
 
-    async fn read_only(mut self) -> (Self, Came) {
+    async fn read_only(mut self) -> (Self, StormResult) {
         self.site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
         let files = ["volley.db", "volley.db-wal"].map(|name| self.site.path(name));
         let obstacle = if chattr("+i", &files[..1]) && chattr("-i", &files[..1]) {
@@ -219,22 +223,22 @@ impl Storm {
         }
     }
 
-    /// Holds what the sender says against what the provider has written down.
-    async fn account(&mut self) -> Came {
+    /// Compares the sender's reports with the provider's journal.
+    async fn compare_with_journal(&mut self) -> StormResult {
         let name = self.name();
         let journal = self.site.journal();
         let ids: BTreeSet<&str> = journal.iter().map(|message| message.client_message_id.as_str()).collect();
         assert_eq!(ids.len(), journal.len(), "{name}: an id was accepted twice");
         let accepted: BTreeSet<(Msisdn, Channel)> = journal.iter().map(|it| (it.msisdn, it.channel)).collect();
-        assert_eq!(accepted.len(), journal.len(), "{name}: somebody was written to twice on one channel");
-        let mut came = Came { accepted: accepted.len(), ..Came::default() };
+        assert_eq!(accepted.len(), journal.len(), "{name}: a recipient got two messages on one channel");
+        let mut came = StormResult { accepted: accepted.len(), ..StormResult::default() };
         for n in 1..=self.campaigns {
             let report = self.site.report(&format!("storm-{n}")).await;
             came.unknown += self.check(n, &report, &accepted);
             let audit = self.site.volley(&["audit", &format!("storm-{n}"), "--json"]).await.json();
             assert_eq!(audit["holds"], true, "{name}: storm-{n}: {audit}");
         }
-        // Counters are what the rows say.
+        // Counters match the rows.
         let rows = self.site.look("SELECT count(*) FROM message WHERE state = 3").await;
         assert_eq!(rows, i64::try_from(self.campaigns * PEOPLE).ok(), "{name}: every message has its outcome");
         let counted = self.site.look("SELECT sum(n) FROM tally WHERE count BETWEEN 18 AND 27 OR count = 31").await;
@@ -245,7 +249,7 @@ impl Storm {
         came
     }
 
-    /// Returns how many hand-overs of a campaign stay unknown.
+    /// Returns how many attempts of a campaign stay unknown.
     fn check(&self, n: u64, report: &Value, accepted: &BTreeSet<(Msisdn, Channel)>) -> usize {
         let name = self.name();
         let people = || (n - 1) * PEOPLE..n * PEOPLE;
@@ -278,8 +282,8 @@ impl Storm {
         unknown.len()
     }
 
-    /// Where nobody died, nobody is unknown, and whom a message has reached gets no other for our fault.
-    async fn nothing_was_needless(&self, came: &Came) {
+    /// If no process died, no message is unknown, and a recipient who was reached gets no second message.
+    async fn nothing_was_needless(&self, came: &StormResult) {
         let name = self.name();
         assert_eq!(came.unknown, 0, "{name}: {came:?}");
         let mut reached = BTreeSet::new();
@@ -289,9 +293,9 @@ impl Storm {
     }
 }
 
-/// What keeps a database from being written.
+/// What prevents writes to a database.
 enum Obstacle {
-    /// Its process may write no further than into the first page: what everybody may do to a process of theirs.
+    /// Its process may write no further than the first page, a limit that needs no privilege.
     Limit,
     Immutable(Immutable),
 }
@@ -314,12 +318,12 @@ impl Obstacle {
     const fn name(&self) -> &'static str {
         match self {
             Self::Limit => "a limit of what its process may write",
-            Self::Immutable(_) => "files that nobody may change",
+            Self::Immutable(_) => "immutable files",
         }
     }
 }
 
-/// Files that nobody may change while they are so, and that can be removed afterwards, whatever happens.
+/// Immutable files, which can be removed again when this is dropped.
 struct Immutable(Vec<PathBuf>);
 
 impl Drop for Immutable {
@@ -337,7 +341,7 @@ fn chattr(how: &str, files: &[PathBuf]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_killed_stands_still_or_cannot_be_written_nobody_gets_anything_twice_and_nobody_is_forgotten() {
+async fn kills_stalls_and_write_errors_cause_no_double_and_no_loss() {
     let _alone = ALONE.lock().await;
     let seed = seed();
     let rounds = from_environment("VOLLEY_PROCESS_STORMS").unwrap_or(1);

@@ -15,12 +15,12 @@ redis = f"redis://127.0.0.1:{os.environ['REDIS_PORT']}"
 app = Celery("campaign", broker=f"{redis}/0", backend=f"{redis}/1")
 app.conf.update(
     task_default_queue="campaign",
-    # A task that was taken by a worker that died is done again.
+    # A task of a worker that died is run again.
     task_acks_late=True,
     worker_prefetch_multiplier=4,
     worker_send_task_events=False,
     worker_enable_remote_control=False,
-    # By default 10, which loses acknowledgements: those tasks would be done twice.
+    # By default 10, which loses acknowledgements: those tasks would run twice.
     broker_transport_options={"max_connections": 2 * CONCURRENCY},
     redis_max_connections=2 * CONCURRENCY,
     # Otherwise each task opens a connection of its own: with gevent it runs in a thread of its own.

@@ -1,13 +1,13 @@
-//! Every key of a campaign file and of `volley.toml`: its page says for each what the code says to an example and to
+//! Every key of a campaign file and of `volley.toml`: the code accepts its example, the page has the code's answer to
 //! nonsense, and no key is missing.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::{hold, of_next_year, practice};
+use super::{compare, of_next_year, practice, tables};
 use crate::cli::run;
 
-/// One key as its page tells of it.
+/// One key as its page documents it.
 struct Key {
     name: &'static str,
     kind: &'static str,
@@ -15,7 +15,7 @@ struct Key {
     /// A value that is accepted, and one that is not; empty where every text is accepted.
     example: &'static str,
     nonsense: &'static str,
-    says: &'static str,
+    meaning: &'static str,
 }
 
 const fn key(
@@ -24,9 +24,9 @@ const fn key(
     default: &'static str,
     example: &'static str,
     nonsense: &'static str,
-    says: &'static str,
+    meaning: &'static str,
 ) -> Key {
-    Key { name, kind, default, example, nonsense, says }
+    Key { name, kind, default, example, nonsense, meaning }
 }
 
 /// Keys of one table of a file, and a file around it in which `@` is where a key goes.
@@ -159,11 +159,11 @@ const SECTIONS: &[Section] = &[
     ] },
 ];
 
-/// What the program says to a file with this line in it.
+/// The program's answer to a file with this line in it.
 fn answer(section: &Section, name: &str, value: &str) -> Result<(), String> {
     let folder = practice();
     let at = folder.path();
-    // The line takes the place of one that the file around it has for its own sake.
+    // The line replaces one that the file around it needs.
     let line = format!("{name} = {value}");
     let (before, after) = section.around.split_once('@').unwrap();
     let (head, table) = before.rsplit_once("]\n").map_or(("", before), |(head, table)| (head, table));
@@ -183,54 +183,57 @@ fn short(error: &str) -> String {
     inside.trim_start_matches([',', ':', ' ']).replace('|', "\\|")
 }
 
-/// The names that the program knows in this table.
-fn known(section: &Section) -> BTreeSet<String> {
-    let Err(error) = answer(section, "zzzzzzzzzz", "1") else { panic!("{}: nonsense is accepted", section.title) };
-    let list = error.split("use one of ").nth(1).unwrap_or_else(|| panic!("{}: {error}", section.title));
-    list.trim_end_matches(['.', '`']).split(", ").map(|name| name.trim_matches('`').to_owned()).collect()
+impl tables::Section for Section {
+    const COLUMNS: &'static [&'static str] = &["key", "value", "default", "example", "invalid value, and its error"];
+
+    fn title(&self) -> &str {
+        self.title
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.keys.iter().map(|key| key.name).collect()
+    }
+
+    fn known(&self) -> BTreeSet<String> {
+        let Err(error) = answer(self, "zzzzzzzzzz", "1") else { panic!("{}: nonsense is accepted", self.title) };
+        let list = error.split("use one of ").nth(1).unwrap_or_else(|| panic!("{}: {error}", self.title));
+        let names = list.trim_end_matches(['.', '`']).split(", ").map(|name| name.trim_matches('`'));
+        // Steps have a section of their own.
+        names.filter(|name| *name != "step").map(str::to_owned).collect()
+    }
+
+    fn row(&self, name: &str, wrong: &mut Vec<String>) -> Vec<String> {
+        let key = self.keys.iter().find(|key| key.name == name).unwrap();
+        if !key.example.is_empty()
+            && let Err(error) = answer(self, name, key.example)
+        {
+            wrong.push(format!("{}, {name} = {}: {error}", self.title, key.example));
+        }
+        let error = answer(self, name, key.nonsense).err().unwrap_or_else(|| {
+            wrong.push(format!("{}, {name} = {} is accepted", self.title, key.nonsense));
+            String::new()
+        });
+        let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{}`", text.replace('|', "\\|")) };
+        let nonsense = format!("{}: {}", code(key.nonsense), short(&error));
+        vec![code(name), key.kind.to_owned(), key.default.to_owned(), code(key.example), nonsense]
+    }
+
+    fn after(&self) -> String {
+        let lines = self.keys.iter().map(|key| format!("- `{}`: {}\n", key.name, key.meaning));
+        lines.collect::<String>() + "\n"
+    }
 }
 
-fn tables(file: &str) -> String {
-    let (mut says, mut wrong) = (String::new(), Vec::new());
-    for section in SECTIONS.iter().filter(|section| section.file == file) {
-        says += &format!(
-            "## {}\n\n| key | value | default | example | nonsense, and what it is answered |\n| --- | --- | --- | --- | --- |\n",
-            section.title
-        );
-        for Key { name, kind, default, example, nonsense, .. } in section.keys {
-            if !example.is_empty()
-                && let Err(error) = answer(section, name, example)
-            {
-                wrong.push(format!("{}, {name} = {example}: {error}", section.title));
-            }
-            let error = answer(section, name, nonsense).err().unwrap_or_else(|| {
-                wrong.push(format!("{}, {name} = {nonsense} is accepted", section.title));
-                String::new()
-            });
-            let example = if example.is_empty() { String::new() } else { format!("`{}`", example.replace('|', "\\|")) };
-            says += &format!("| `{name}` | {kind} | {default} | {example} | `{nonsense}`: {} |\n", short(&error));
-        }
-        says += "\n";
-        for Key { name, says: what, .. } in section.keys {
-            says += &format!("- `{name}`: {what}\n");
-        }
-        says += "\n";
-        let missing: Vec<String> = known(section)
-            .into_iter()
-            .filter(|name| name != "step" && !section.keys.iter().any(|key| key.name == name))
-            .collect();
-        wrong.extend(missing.into_iter().map(|name| format!("{}: {name} is in no table", section.title)));
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    says
+fn tables_of(file: &str) -> String {
+    tables::tables(&SECTIONS.iter().filter(|section| section.file == file).collect::<Vec<_>>())
 }
 
 #[test]
 fn the_page_of_the_campaign_file_has_every_key_with_its_error() {
-    hold("docs/campaign-file.md", "keys", &tables(CAMPAIGN));
+    compare("docs/campaign-file.md", "keys", &tables_of(CAMPAIGN));
 }
 
 #[test]
 fn the_page_of_the_configuration_has_every_key_with_its_error() {
-    hold("docs/configuration.md", "keys", &tables(CONFIG));
+    compare("docs/configuration.md", "keys", &tables_of(CONFIG));
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use volley::simulator::Profile;
 
-use super::hold;
+use super::{compare, tables};
 
 /// One key with an example that differs from its default.
 struct Key(&'static str, &'static str, &'static str);
@@ -92,7 +92,7 @@ const SECTIONS: &[Section] = &[
     ] },
 ];
 
-/// The profile with this line in a section. A key of the text around it gives way.
+/// The profile with this line in a section. It replaces the same key of the text around it.
 fn with(section: &Section, name: &str, value: &str) -> Result<Profile, String> {
     let (is_inline, own) = (section.around.contains(", @"), format!("{name} = "));
     let text = if is_inline {
@@ -104,13 +104,6 @@ fn with(section: &Section, name: &str, value: &str) -> Result<Profile, String> {
         kept.collect::<Vec<_>>().join("\n").replace('@', &format!("{own}{value}"))
     };
     Profile::from_toml(&text).map_err(|error| error.to_string())
-}
-
-/// The names that the parser knows in this section.
-fn known(section: &Section) -> BTreeSet<String> {
-    let error = with(section, "zzzzzzzzzz", "1").unwrap_err();
-    let (_, names) = error.split_once("expected").unwrap_or_else(|| panic!("{}: {error}", section.title));
-    names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// A value of the built-in profile, as a file would have it.
@@ -127,56 +120,64 @@ fn shown(value: Option<&Value>) -> String {
     }
 }
 
-fn tables() -> String {
-    let whole = serde_json::to_value(Profile::default()).unwrap();
-    let (mut says, mut wrong) = (String::new(), Vec::new());
-    for section in SECTIONS {
-        let defaults = whole.pointer(section.path);
-        says += &format!("## {}\n\n| key | default | example | meaning |\n| --- | --- | --- | --- |\n", section.title);
-        for Key(name, example, what) in section.keys {
-            match with(section, name, example) {
-                Ok(profile) if profile == Profile::default() => {
-                    wrong.push(format!("{name} = {example} changes nothing"));
-                }
-                Ok(_) => {}
-                Err(error) => wrong.push(format!("{}, {name} = {example}: {error}", section.title)),
-            }
-            let is_needed = ["A time", "`[[route]]`", "`[[windows]]`"].contains(&section.title);
-            let default = match (is_needed, *name) {
-                (true, "fallback_after" | "success_status") => "none".to_owned(),
-                (true, _) => "needed".to_owned(),
-                (false, name) => shown(defaults.and_then(|defaults| defaults.get(name))),
-            };
-            says += &format!("| `{name}` | {default} | `{example}` | {what} |\n");
-        }
-        says += "\n";
-        let listed: BTreeSet<String> = section.keys.iter().map(|key| key.0.to_owned()).collect();
-        if known(section) != listed {
-            wrong.push(format!("{}: the parser knows {:?}", section.title, known(section)));
-        }
+impl tables::Section for Section {
+    const COLUMNS: &'static [&'static str] = &["key", "default", "example", "meaning"];
+
+    fn title(&self) -> &str {
+        self.title
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    says + &channels(&whole)
+
+    fn names(&self) -> Vec<&str> {
+        self.keys.iter().map(|key| key.0).collect()
+    }
+
+    fn known(&self) -> BTreeSet<String> {
+        let error = with(self, "zzzzzzzzzz", "1").unwrap_err();
+        let (_, names) = error.split_once("expected").unwrap_or_else(|| panic!("{}: {error}", self.title));
+        names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    fn row(&self, name: &str, wrong: &mut Vec<String>) -> Vec<String> {
+        let Key(_, example, meaning) = self.keys.iter().find(|key| key.0 == name).unwrap();
+        match with(self, name, example) {
+            Ok(profile) if profile == Profile::default() => wrong.push(format!("{name} = {example} changes nothing")),
+            Ok(_) => {}
+            Err(error) => wrong.push(format!("{}, {name} = {example}: {error}", self.title)),
+        }
+        vec![format!("`{name}`"), self.default_of(name), format!("`{example}`"), (*meaning).to_owned()]
+    }
 }
 
-/// The defaults of each channel, where they differ.
-fn channels(whole: &Value) -> String {
-    let all = whole["channel"].as_object().unwrap();
-    let names: Vec<&String> = all.keys().collect();
-    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut says = "## Defaults by channel\n\n".to_owned();
-    says += &line([String::new()].into_iter().chain(names.iter().map(|name| (*name).clone())).collect());
-    says += &line(vec!["---".to_owned(); names.len() + 1]);
-    for key in all["WhatsApp"].as_object().unwrap().keys() {
-        let values: Vec<String> = all.values().map(|channel| shown(channel.get(key))).collect();
-        if values.iter().any(|value| *value != values[0]) {
-            says += &line([format!("`{key}`")].into_iter().chain(values).collect());
+impl Section {
+    fn default_of(&self, name: &str) -> String {
+        let is_needed = ["A time", "`[[route]]`", "`[[windows]]`"].contains(&self.title);
+        match (is_needed, name) {
+            (true, "fallback_after" | "success_status") => "none".to_owned(),
+            (true, _) => "needed".to_owned(),
+            (false, name) => shown(built_in().pointer(self.path).and_then(|defaults| defaults.get(name))),
         }
     }
-    says + "\n"
+}
+
+/// The built-in profile.
+fn built_in() -> Value {
+    serde_json::to_value(Profile::default()).unwrap()
+}
+
+/// The defaults that differ between channels.
+fn channels() -> String {
+    let whole = built_in();
+    let all = whole["channel"].as_object().unwrap();
+    let values_of = |key: &str| all.values().map(|channel| shown(channel.get(key))).collect::<Vec<_>>();
+    let header: Vec<&str> = [""].into_iter().chain(all.keys().map(String::as_str)).collect();
+    let keys = all["WhatsApp"].as_object().unwrap().keys().map(|key| (key, values_of(key)));
+    let differing = keys.filter(|(_, values)| values.iter().any(|value| *value != values[0]));
+    let rows = differing.map(|(key, values)| [format!("`{key}`")].into_iter().chain(values).collect());
+    format!("## Defaults by channel\n\n{}\n", tables::table(&header, rows))
 }
 
 #[test]
 fn the_page_of_the_practice_provider_has_every_key_of_a_profile() {
-    hold("docs/practice-provider.md", "keys", &tables());
+    let text = tables::tables(&SECTIONS.iter().collect::<Vec<_>>()) + &channels();
+    compare("docs/practice-provider.md", "keys", &text);
 }

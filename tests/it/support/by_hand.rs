@@ -1,5 +1,5 @@
-//! A server on a clock that is moved by hand, and a provider that says what a test tells it to: for what takes hours, or
-//! depends on what comes first.
+//! A server on a clock that is moved by hand, and a provider that answers as a test says: for tests of hours, or of
+//! the order of events.
 
 use std::sync::Arc;
 
@@ -25,13 +25,13 @@ use super::until;
 
 /// Far longer than anything here takes, in real time.
 const PATIENCE: Span = Span::from_secs(60);
-/// How far time goes on with each look, where the server has something to do.
+/// How far time advances with each look while the server has something to do.
 const TICK: Span = Span::from_millis(10);
 
-/// What the provider was told to send with its webhooks.
+/// The `Authorization` of the provider's webhooks.
 pub(crate) const AUTHORIZATION: &str = "Bearer agreed";
 
-/// Viber, and who has not got it there within a quarter of an hour gets an SMS.
+/// Viber, then an SMS after a quarter of an hour without a delivery.
 pub(crate) const VIBER_THEN_SMS: &str = r#"
 [[step]]
 channel = "Viber"
@@ -44,10 +44,10 @@ text = "Hello"
 
 /// What the provider answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Says {
+pub(crate) enum ProviderAnswer {
     Yes,
     No,
-    /// No, with this HTTP status and code.
+    /// It refuses, with this HTTP status and code.
     Refuses(u16, u32),
     /// The connection breaks once the request may have been read.
     Nothing,
@@ -57,10 +57,10 @@ pub(crate) enum Says {
 
 #[derive(Debug)]
 struct Provider {
-    says: watch::Receiver<Says>,
-    /// What it says to one request, before it says anything else.
-    says_first: Arc<Mutex<Option<Says>>>,
-    /// What it knows of every message, for whoever asks; nothing at all, unless a test says so.
+    answer: watch::Receiver<ProviderAnswer>,
+    /// Its answer to the next request alone.
+    next_answer: Arc<Mutex<Option<ProviderAnswer>>>,
+    /// What it knows of every message, for queries; nothing, unless a test sets it.
     knows: watch::Receiver<Option<&'static str>>,
 }
 
@@ -72,16 +72,16 @@ impl Transport for Provider {
         }
         let request: Value = serde_json::from_slice(&body).unwrap();
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
-        let first = self.says_first.lock().take();
-        let says = match first {
-            Some(says) => says,
-            None => *self.says.clone().wait_for(|says| *says != Says::Later).await.unwrap(),
+        let first = self.next_answer.lock().take();
+        let answer = match first {
+            Some(answer) => answer,
+            None => *self.answer.clone().wait_for(|answer| *answer != ProviderAnswer::Later).await.unwrap(),
         };
-        let (status, body) = match says {
-            Says::Yes => (200, json!({ "umid": id, "status": { "state": "queued" } })),
-            Says::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
-            Says::Refuses(status, code) => (status, json!({ "code": code, "message": "No" })),
-            Says::Nothing | Says::Later => {
+        let (status, body) = match answer {
+            ProviderAnswer::Yes => (200, json!({ "umid": id, "status": { "state": "queued" } })),
+            ProviderAnswer::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
+            ProviderAnswer::Refuses(status, code) => (status, json!({ "code": code, "message": "No" })),
+            ProviderAnswer::Nothing | ProviderAnswer::Later => {
                 return Err(Broken::Sent { why: "the connection broke".to_owned() });
             }
         };
@@ -109,15 +109,15 @@ pub(crate) struct ByHand {
     config: Arc<Config>,
     node: Node,
     intake: Intake,
-    says: watch::Sender<Says>,
-    says_first: Arc<Mutex<Option<Says>>>,
+    answer: watch::Sender<ProviderAnswer>,
+    next_answer: Arc<Mutex<Option<ProviderAnswer>>>,
     knows: watch::Sender<Option<&'static str>>,
     closing: CancellationToken,
     folder: tempfile::TempDir,
 }
 
 impl ByHand {
-    /// Opens the front door, and returns where webhooks are posted to.
+    /// Opens the door to webhooks, and returns its address.
     pub(crate) async fn open_door(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/webhooks/8x8", listener.local_addr().unwrap());
@@ -143,9 +143,9 @@ impl ByHand {
         let config = Arc::new(Config::read(Some((&path, &text)), std::iter::empty(), none).unwrap().config);
         let url = format!("sqlite://{}", folder.path().join("volley.db").display());
         let store = store::open(&url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        let ((says, heard), (knows, known)) = (watch::channel(Says::Yes), watch::channel(None));
-        let says_first = Arc::<Mutex<Option<Says>>>::default();
-        let first = Arc::clone(&says_first);
+        let ((answer, heard), (knows, known)) = (watch::channel(ProviderAnswer::Yes), watch::channel(None));
+        let next_answer = Arc::<Mutex<Option<ProviderAnswer>>>::default();
+        let first = Arc::clone(&next_answer);
         let parts = Parts {
             config: Arc::clone(&config),
             store: Arc::clone(&store),
@@ -154,24 +154,24 @@ impl ByHand {
             processes: Arc::new(Os),
         };
         let transport = |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
-            Ok(Box::new(Provider { says: heard.clone(), says_first: Arc::clone(&first), knows: known.clone() }))
+            Ok(Box::new(Provider { answer: heard.clone(), next_answer: Arc::clone(&first), knows: known.clone() }))
         };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let closing = CancellationToken::new();
-        Self { store, clock, chance, config, node, intake, says, says_first, knows, closing, folder }
+        Self { store, clock, chance, config, node, intake, answer, next_answer, knows, closing, folder }
     }
 
-    pub(crate) fn provider(&self, says: Says) {
-        self.says.send_replace(says);
+    pub(crate) fn set_answer(&self, answer: ProviderAnswer) {
+        self.answer.send_replace(answer);
     }
 
-    /// What it says to the next request alone.
-    pub(crate) fn provider_first(&self, says: Says) {
-        *self.says_first.lock() = Some(says);
+    /// Sets its answer to the next request alone.
+    pub(crate) fn set_next_answer(&self, answer: ProviderAnswer) {
+        *self.next_answer.lock() = Some(answer);
     }
 
-    /// What it answers from now on to questions about messages.
+    /// Sets its answers to queries about messages.
     pub(crate) fn provider_knows(&self, state: &'static str) {
         self.knows.send_replace(Some(state));
     }
@@ -191,7 +191,7 @@ impl ByHand {
         self.store.load(vec![key]).await.unwrap().pop().unwrap()
     }
 
-    /// Lets time go on a little at a time until a message is where it is waited for.
+    /// Advances time in small steps until a message is in the expected state.
     pub(crate) async fn until(&self, key: MessageKey, what: &str, is: impl Fn(&Present) -> bool) -> Present {
         self.when(what, async || {
             let present = self.message(key).await.present;
@@ -200,7 +200,7 @@ impl ByHand {
         .await
     }
 
-    /// Lets time go on until a harmless read has proven the way to the provider, which a broken request has put in doubt.
+    /// Advances time until a harmless read has proven the way to the provider, which a broken request put in doubt.
     pub(crate) async fn until_reachable(&self) {
         let since = self.clock.now();
         let is_proven =
@@ -212,7 +212,7 @@ impl ByHand {
         .await;
     }
 
-    /// Lets time go on a little at a time until something is so.
+    /// Advances time in small steps until a condition holds.
     pub(crate) async fn when<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
         let real = super::clock();
         let give_up = real.now() + PATIENCE;
@@ -228,16 +228,16 @@ impl ByHand {
         }
     }
 
-    /// Moves time on at once, and waits until the server has seen the new time, so that nobody takes the leap for a time
-    /// in which it did not listen.
-    pub(crate) async fn leap_to(&self, at: Timestamp) {
+    /// Advances time at once, and waits until the server has seen the new time, so the leap does not count as a time in
+    /// which it did not listen.
+    pub(crate) async fn advance_to(&self, at: Timestamp) {
         for by in [at.since(self.clock.now()).millis() - 2_000, 1_000, 1_000] {
             self.clock.advance(Span::from_millis(by.max(0)));
             let now = self.clock.now();
-            until("the server says that it lives", PATIENCE, || async {
+            until("the server has beaten", PATIENCE, || async {
                 let nodes = self.store.nodes(now).await.unwrap();
                 if nodes.is_empty() {
-                    // Whatever it does just now may itself wait for time to pass.
+                    // Its present work may itself wait for time to pass.
                     self.clock.advance(Span::from_millis(1));
                     return Err("not yet");
                 }
@@ -247,8 +247,8 @@ impl ByHand {
         }
     }
 
-    /// A receipt from the provider, with our own id in it.
-    pub(crate) async fn hear(
+    /// A receipt from the provider, with our id.
+    pub(crate) async fn post_receipt(
         &self,
         launched: &Launched,
         (key, step): (MessageKey, u8),
@@ -281,7 +281,7 @@ impl ByHand {
         body.to_string()
     }
 
-    /// A person writes to us: what the provider posts then, changed.
+    /// A message from a recipient, as the provider posts it, after `change`.
     pub(crate) async fn write(&self, umid: &str, channel: Channel, text: &str, change: impl FnOnce(&mut Value)) {
         let mut event = json!({
             "namespace": "ChatApps",
@@ -309,26 +309,26 @@ impl ByHand {
         story::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now()).await.unwrap().unwrap()
     }
 
-    /// Does something to the database that nobody but a test does, or a disk that fails.
-    pub(crate) async fn meddle(&self, sql: &'static str) {
+    /// Changes the database as only a test or a failing disk does.
+    pub(crate) async fn execute_sql(&self, sql: &'static str) {
         let file = SqliteConnectOptions::new().filename(self.folder.path().join("volley.db"));
         let mut connection = file.connect().await.unwrap();
         sqlx::query(sql).execute(&mut connection).await.unwrap();
     }
 
-    /// A copy of the database as it stands, for whoever wants to tamper with it.
+    /// A copy of the present database, for tests that tamper with it.
     pub(crate) async fn copy_to(&self, place: &std::path::Path) {
         let file = SqliteConnectOptions::new().filename(self.folder.path().join("volley.db"));
         let mut connection = file.connect().await.unwrap();
         sqlx::query("VACUUM INTO ?1").bind(place.to_str().unwrap()).execute(&mut connection).await.unwrap();
     }
 
-    /// Calls a campaign off, as the command does.
+    /// Cancels a campaign, as the command does.
     pub(crate) async fn cancel(&self, launched: &Launched) {
         let batch = self.batch(launched).await;
         let by = Origin::operator("ann", None);
         let cancelling = campaign::cancel(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
-        let decided = going_on(&self.clock, cancelling).await.unwrap();
+        let decided = while_time_passes(&self.clock, cancelling).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 
@@ -336,7 +336,7 @@ impl ByHand {
         let batch = self.batch(launched).await;
         let by = Origin::operator("ann", None);
         let pausing = campaign::pause(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
-        let decided = going_on(&self.clock, pausing).await.unwrap();
+        let decided = while_time_passes(&self.clock, pausing).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 
@@ -344,7 +344,7 @@ impl ByHand {
         let batch = self.batch(launched).await;
         let by = Origin::operator("ann", None);
         let resuming = campaign::resume(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
-        let decided = going_on(&self.clock, resuming).await.unwrap();
+        let decided = while_time_passes(&self.clock, resuming).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 
@@ -353,12 +353,12 @@ impl ByHand {
         let Self { node, intake, clock, closing, .. } = self;
         closing.cancel();
         drop(intake);
-        going_on(&clock, node.stop()).await.unwrap();
+        while_time_passes(&clock, node.stop()).await.unwrap();
     }
 }
 
-/// Time goes on for as long as something takes.
-async fn going_on<T>(clock: &ManualClock, what: impl Future<Output = T>) -> T {
+/// Lets time pass while something runs.
+async fn while_time_passes<T>(clock: &ManualClock, what: impl Future<Output = T>) -> T {
     let real = super::clock();
     tokio::pin!(what);
     loop {

@@ -1,5 +1,5 @@
-//! A provider that answers, cuts and keeps silent as a script says, and keeps a journal of its own: what it read whole, and
-//! what of that it carried out.
+//! A provider that answers, cuts and keeps silent as a script says. Its journal has the requests that it read
+//! whole, and which of them it processed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,15 +18,15 @@ use super::wait::clock;
 
 const BATCH: &str = "cf3cbbf5-0000-4000-8000-000000000000";
 
-/// Between two bytes of an answer that drips.
+/// The time between two bytes of a slow answer.
 const DRIP: Span = Span::from_millis(300);
 
-/// What becomes of one request.
+/// How one request is handled.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
-    /// Whether its messages go out, whatever is answered.
+    /// Whether its messages are processed, whatever the answer.
     pub(crate) carries_out: bool,
-    /// How long it is worked on.
+    /// How long processing takes.
     pub(crate) takes: Span,
     pub(crate) then: Then,
 }
@@ -34,11 +34,11 @@ pub(crate) struct Reply {
 #[derive(Debug, Clone)]
 pub(crate) enum Then {
     Answers(Answer),
-    /// The connection ends at this place of an answer that would have been good.
+    /// The connection ends at this place of a good answer.
     Cuts(Place, End),
-    /// The answer is as long as its head says, or shorter: then the connection ends.
+    /// The answer is as long as its head states, or shorter: then the connection ends.
     CutsBody(Answer),
-    /// Nothing comes, until the other side hangs up.
+    /// No answer, until the other side hangs up.
     Silence,
     /// A good answer, much too slowly.
     Drips,
@@ -85,13 +85,13 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Body {
     Text(&'static str),
-    /// Each message is taken, under an id.
+    /// Each message is accepted, with an id.
     Taken,
-    /// Each is taken, under an id, and has failed in passing since.
+    /// Each is accepted, with an id, and has failed temporarily since.
     Failed,
-    /// Each is taken, and the ids are missing.
+    /// Each is accepted, and the ids are missing.
     Nameless,
-    /// A batch's counts alone; of a single message nothing but its time.
+    /// Only a batch's counts; only the time of a single message.
     Unnamed,
     /// Half of what `Taken` would be.
     Half,
@@ -103,7 +103,7 @@ pub(crate) enum Framing {
     Chunked,
     /// Ends with the connection.
     UntilClose,
-    /// No body, and nothing about one.
+    /// No body, and no header about one.
     Bare,
 }
 
@@ -123,7 +123,7 @@ impl Reply {
         Self { takes, ..Self::GOOD }
     }
 
-    /// What a question about a message that nobody knows is answered.
+    /// The answer to a query about an unknown message.
     const NOT_KNOWN: Self =
         Self { carries_out: false, takes: Span::ZERO, then: Then::Answers(Answer::of("404 Not Found", NOT_KNOWN)) };
 }
@@ -141,13 +141,13 @@ pub(crate) struct Line {
 
 #[derive(Debug, Clone)]
 pub(crate) enum What {
-    /// A post has begun to come.
+    /// A post has begun to arrive.
     Begun,
     /// A post was read whole.
     Read { post: usize, ids: Vec<String>, channel: String, carried_out: bool },
-    /// A post's answer, or its end, is about to go out.
+    /// A post's answer, or its end, is about to be sent.
     Ended { is_good: bool },
-    /// A question about a message.
+    /// A query about a message.
     Asked { is_good: bool },
 }
 
@@ -172,7 +172,7 @@ impl Drop for FakeProvider {
 }
 
 impl FakeProvider {
-    /// It behaves well, until a script says otherwise.
+    /// It behaves well until a script changes that.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -198,12 +198,12 @@ impl FakeProvider {
         format!("http://{}", self.address)
     }
 
-    /// What becomes of each post from now on, by its place among all of them.
+    /// Sets how each post from now on is handled, by its place among all posts.
     pub(crate) fn posts(&self, script: impl Fn(usize) -> Reply + Send + 'static) {
         self.inner.lock().posts = Box::new(script);
     }
 
-    /// What becomes of each question about a message from now on, by its place among all of them.
+    /// Sets how each query from now on is handled, by its place among all queries.
     pub(crate) fn questions(&self, script: impl Fn(usize) -> Reply + Send + 'static) {
         self.inner.lock().questions = Box::new(script);
     }
@@ -217,7 +217,7 @@ impl FakeProvider {
         self.inner.lock().journal.clone()
     }
 
-    /// Posts that have begun to come.
+    /// Posts that have begun to arrive.
     pub(crate) fn begun(&self) -> usize {
         self.inner.lock().begun
     }
@@ -226,7 +226,7 @@ impl FakeProvider {
         self.inner.lock().asked
     }
 
-    /// How often each of our ids was read, and how often it was carried out.
+    /// How often each of our ids was read, and how often its message was processed.
     pub(crate) fn by_id(&self) -> BTreeMap<String, Deeds> {
         let mut deeds: BTreeMap<String, Deeds> = BTreeMap::new();
         for line in self.journal() {
@@ -270,7 +270,7 @@ fn note(inner: &Mutex<Inner>, what: What) {
 async fn serve(mut stream: TcpStream, inner: Arc<Mutex<Inner>>) {
     let mut incoming = Incoming::default();
     loop {
-        // What is in front is looked at and left there, since a script may want it not to be read.
+        // The next bytes are looked at and left there, because a script may want them unread.
         let mut first = [0];
         let is_post = match stream.peek(&mut first).await {
             Ok(1..) => first == *b"P",
@@ -298,7 +298,7 @@ async fn serve(mut stream: TcpStream, inner: Arc<Mutex<Inner>>) {
     }
 }
 
-/// How far a request is read before something is done.
+/// How far a request is read before it is handled.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Head,
@@ -306,7 +306,7 @@ enum Step {
     Whole,
 }
 
-/// Its place among its like, what becomes of it, and how far it is read before.
+/// A request's place among its kind, how it is handled, and how far it is read before.
 fn begin(inner: &Mutex<Inner>, is_post: bool) -> (usize, Reply, &'static [Step]) {
     let mut inner = inner.lock();
     let (nth, reply) = if is_post {
@@ -331,7 +331,7 @@ fn begin(inner: &Mutex<Inner>, is_post: bool) -> (usize, Reply, &'static [Step])
 async fn read_until(stream: &mut TcpStream, incoming: &mut Incoming, step: Step) -> bool {
     let mut some = vec![0; 16_384];
     loop {
-        // A byte at a time where not a byte more may be read.
+        // A byte at a time, because not a byte more may be read.
         let (is_there, at_once) = match step {
             Step::Head => (incoming.has_head(), 1),
             Step::HalfOfBody => (incoming.of_body() >= incoming.half(), 1),
@@ -347,7 +347,7 @@ async fn read_until(stream: &mut TcpStream, incoming: &mut Incoming, step: Step)
     }
 }
 
-/// Whether it shows that the provider works: a message is taken, a question is answered as documented.
+/// Whether it proves that the provider works: a message is accepted, or a query answered as documented.
 fn is_good(reply: &Reply, is_post: bool) -> bool {
     match &reply.then {
         Then::Answers(answer) if is_post => answer.body == Body::Taken,
@@ -356,7 +356,7 @@ fn is_good(reply: &Reply, is_post: bool) -> bool {
     }
 }
 
-/// Whether the connection goes on.
+/// Whether the connection continues.
 async fn respond(stream: &mut TcpStream, reply: &Reply, request: Option<&Request>) -> bool {
     match &reply.then {
         Then::Answers(answer) => {
@@ -412,13 +412,13 @@ async fn end(stream: &mut TcpStream, how: End) {
         End::Reset => stream.set_zero_linger().unwrap(),
         End::Fin => {
             let _ = stream.shutdown().await;
-            // What has come and was not read would make a reset of the end.
+            // Unread bytes would turn the end into a reset.
             drain(stream).await;
         }
     }
 }
 
-/// Reads whatever comes into nothing, until the other side hangs up.
+/// Reads and drops bytes until the other side hangs up.
 async fn drain(stream: &mut TcpStream) {
     let mut some = [0; 4_096];
     while let Ok(1..) = stream.read(&mut some).await {}
@@ -459,7 +459,7 @@ impl Answer {
     }
 }
 
-/// What the provider says when it takes messages.
+/// The provider's answer when it accepts messages.
 fn taken(request: Option<&Request>, named: bool, failed: Option<u32>) -> String {
     let Some(request) = request else { return String::new() };
     let one = |id: &String| {

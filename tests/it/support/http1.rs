@@ -1,12 +1,13 @@
-//! Requests as bytes come in: just enough HTTP/1.1 to know where a head ends, where a body begins, and whether it is whole.
+//! HTTP/1.1 as bytes arrive: just enough to find the end of a head, the begin of a body, and whether the body is
+//! whole.
 
 use serde_json::Value;
 
-/// What has come of the present request on one connection.
+/// The part of the present request that has arrived on one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming(Vec<u8>);
 
-/// A request that has come whole.
+/// A whole request.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) path: String,
@@ -49,7 +50,7 @@ impl Incoming {
         self.head().is_some()
     }
 
-    /// Bytes of the body that have come, framing included.
+    /// Bytes of the body that have arrived, framing included.
     pub(crate) fn of_body(&self) -> usize {
         self.head().map_or(0, |head| self.0.len() - head.end)
     }
@@ -62,7 +63,7 @@ impl Incoming {
         }
     }
 
-    /// The head, the body, and where the next request begins; nothing before all of it has come.
+    /// The head, the body, and where the next request begins; none before all of it has arrived.
     fn whole(&self) -> Option<(Head, Vec<u8>, usize)> {
         let head = self.head()?;
         let rest = &self.0[head.end..];

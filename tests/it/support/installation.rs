@@ -1,4 +1,5 @@
-//! A whole installation in a folder of its own: a configuration, a practice provider, a server that comes and goes.
+//! A whole installation in a folder of its own: a configuration, a practice provider, a server that starts and
+//! stops.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,8 +19,7 @@ use super::process::{Ended, Process};
 use super::provider::{Arrived, Provider, arrived};
 use super::proxy::Proxy;
 
-/// Ports that no operating system hands out for outgoing connections, so that nobody takes ours while the server is
-/// down and its port is free.
+/// Ports that no operating system uses for outgoing connections, so no process takes ours while the server is down.
 const PORTS: Range<u16> = 20_000..30_000;
 
 /// How a world is made.
@@ -27,15 +27,15 @@ pub(crate) struct Shape {
     pub(crate) seed: u64,
     /// The practice provider's profile, in TOML.
     pub(crate) profile: String,
-    /// Messages a second that each lane may hand over.
+    /// Messages a second that each lane may send.
     pub(crate) rate: u32,
-    /// Messages in a request, where they go in batches.
+    /// Messages in a request, if they are sent in batches.
     pub(crate) batch: Option<u32>,
     /// Requests of a lane at the same time.
     pub(crate) connections: u32,
 }
 
-/// What the practice provider writes down, whatever becomes of it.
+/// The practice provider's journal, which survives it.
 const JOURNAL: &str = "provider.log";
 
 pub(crate) struct Installation {
@@ -43,7 +43,7 @@ pub(crate) struct Installation {
     folder: TempDir,
     /// Killed when the world ends.
     simulator: Option<Process>,
-    /// How it is started, but for its seed.
+    /// How it is started, without its seed.
     simulate: Vec<String>,
     server: Option<Process>,
     reader: OnceCell<SqlitePool>,
@@ -73,6 +73,11 @@ fn free_port(rng: &mut fastrand::Rng) -> SocketAddr {
     }
 }
 
+/// A port for a test without a seed of its own.
+pub(crate) fn free_address() -> SocketAddr {
+    free_port(&mut fastrand::Rng::with_seed(u64::from(std::process::id())))
+}
+
 impl Ends {
     fn new(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -96,7 +101,7 @@ impl Installation {
         (Self::between(shape, &ends, &seen, settings).await, networks)
     }
 
-    /// `seen` is where each is for the other.
+    /// `seen` has the address of each as the other uses it.
     async fn between(shape: &Shape, ends: &Ends, seen: &Ends, settings: &str) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("profile.toml"), &shape.profile).unwrap();
@@ -131,7 +136,7 @@ impl Installation {
         site
     }
 
-    /// Starts the provider anew, which knows nothing of what it has accepted before. Another seed gives other ids.
+    /// Starts a provider that knows nothing of what an earlier one has accepted. Another seed gives other ids.
     pub(crate) async fn simulate(&mut self, seed: u64) {
         assert!(self.simulator.is_none());
         let seed = seed.to_string();
@@ -151,10 +156,10 @@ impl Installation {
         self.simulator.as_ref().unwrap()
     }
 
-    /// Everything that the provider has ever accepted, by its journal.
+    /// All messages that the provider has ever accepted, by its journal.
     pub(crate) fn journal(&self) -> Vec<Arrived> {
         let text = std::fs::read_to_string(self.path(JOURNAL)).unwrap();
-        // What is being written this moment is not accepted yet.
+        // A line that is being written at this moment is not accepted yet.
         arrived(&text[..text.rfind('\n').map_or(0, |last| last + 1)])
     }
 
@@ -169,7 +174,7 @@ impl Installation {
         self.folder.path().join(name)
     }
 
-    /// Writes a recipient file with one person for each number. Numbers count up from +6591000000.
+    /// Writes a recipient file with one row for each number. Numbers count up from +6591000000.
     pub(crate) fn write_people(&self, name: &str, people: Range<u64>) {
         let mut file = String::from("Mobile,FirstName\n");
         for person in people {
@@ -221,19 +226,19 @@ impl Installation {
         self.server.as_ref().unwrap()
     }
 
-    /// The running server, for whoever ends it in another way.
+    /// The running server, for a test that ends it in another way.
     pub(crate) fn take_server(&mut self) -> Process {
         self.server.take().unwrap()
     }
 
-    /// Looks into the database beside everybody else, and writes nothing.
+    /// A connection that reads the database beside all processes, and writes nothing.
     async fn reader(&self) -> &SqlitePool {
         let options = SqliteConnectOptions::new().filename(self.path("volley.db")).read_only(true);
         let open = async || SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
         self.reader.get_or_init(open).await
     }
 
-    /// Whether somebody can write now: no process holds the database's own lock.
+    /// Whether the database can be written now: no process holds its lock.
     pub(crate) async fn can_be_written(&self) -> bool {
         let options = SqliteConnectOptions::new().filename(self.path("volley.db"));
         let mut connection = options.busy_timeout(std::time::Duration::ZERO).connect().await.unwrap();
@@ -241,20 +246,20 @@ impl Installation {
         begun.is_ok() && sqlx::query("ROLLBACK").execute(&mut connection).await.is_ok()
     }
 
-    /// One number out of the database; nothing where there is no row.
+    /// One number from the database; none without a row.
     pub(crate) async fn look(&self, sql: &'static str) -> Option<i64> {
         let row = sqlx::query(sql).fetch_optional(self.reader().await).await.unwrap();
         row.and_then(|row| row.get::<Option<i64>, _>(0))
     }
 
-    /// What the server has noted of itself and of the provider, to find out why a test has failed.
+    /// The server's events about itself and the provider, to find out why a test has failed.
     pub(crate) async fn notes(&self) -> String {
         let sql = "SELECT concat_ws(' ', at, subject, origin, kind) FROM event ORDER BY id";
         let notes: Vec<String> = sqlx::query_scalar(sql).fetch_all(self.reader().await).await.unwrap();
         notes.join("\n")
     }
 
-    /// Messages that are claimed and not recorded: to whom, and on which channel.
+    /// Messages that are claimed and not recorded: their recipients and channels.
     pub(crate) async fn in_flight(&self) -> Vec<(Msisdn, Channel)> {
         let sql = "SELECT msisdn, channel FROM message JOIN lane ON lane.id = message.lane WHERE state = 1";
         let rows = sqlx::query(sql).fetch_all(self.reader().await).await.unwrap();
@@ -274,7 +279,7 @@ impl Installation {
     }
 }
 
-/// The number of a person.
+/// The number of a recipient.
 pub(crate) fn number(person: u64) -> u64 {
     6_591_000_000 + person
 }

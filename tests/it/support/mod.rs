@@ -13,7 +13,7 @@ pub(crate) mod sending;
 mod wait;
 pub(crate) mod world;
 
-pub(crate) use installation::{Installation, Networks, Shape, number};
+pub(crate) use installation::{Installation, Networks, Shape, free_address, number};
 pub(crate) use process::Process;
 pub(crate) use provider::{Arrived, Seen};
 pub(crate) use wait::{clock, until};
@@ -24,5 +24,5 @@ pub(crate) fn numbers(recipients: std::ops::Range<u32>) -> String {
     format!("numbers = [{}]", listed.join(","))
 }
 
-/// Held by tests that want the machine's whole attention, so that none of them measures another.
+/// Held by tests that measure the machine, so that none of them measures another.
 pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -1,4 +1,4 @@
-//! The real binary, started, listened to and killed.
+//! The real binary: started, read and killed.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -14,7 +14,7 @@ use super::wait::{clock, until};
 
 /// A command that takes longer is stuck.
 const COMMAND_MAX: Span = Span::from_secs(120);
-/// A server that says nothing for so long will not.
+/// A server that prints nothing for so long has not started.
 const START_MAX: Span = Span::from_secs(60);
 
 /// A running `volley`. Dropping it kills it.
@@ -25,7 +25,7 @@ pub(crate) struct Process {
     what: String,
 }
 
-/// What it says, as it says it.
+/// Its stderr, read as it is written.
 struct Stderr {
     so_far: Arc<Mutex<Vec<u8>>>,
     to_its_end: tokio::task::JoinHandle<()>,
@@ -124,21 +124,21 @@ impl Process {
         self.child.id().unwrap()
     }
 
-    /// What it has said on stderr.
+    /// What it has written to stderr.
     pub(crate) fn output(&self) -> String {
         self.stderr.so_far()
     }
 
-    /// Waits until it has said something on stderr.
-    pub(crate) async fn says(&self, what: &str) {
-        until(&format!("{} says {what:?}", self.what), COMMAND_MAX, || async {
+    /// Waits until its stderr contains a text.
+    pub(crate) async fn wait_for_output(&self, what: &str) {
+        until(&format!("{} writes {what:?}", self.what), COMMAND_MAX, || async {
             let so_far = self.stderr.so_far();
             if so_far.contains(what) { Ok(()) } else { Err(so_far) }
         })
         .await;
     }
 
-    /// SIGKILL. Says how it had ended where it was faster.
+    /// SIGKILL. Returns how it had ended if it was faster.
     pub(crate) async fn kill(mut self) -> Option<Ended> {
         let _ = self.child.start_kill();
         let ended = self.end().await;
@@ -163,7 +163,7 @@ impl Process {
 }
 
 impl Ended {
-    /// Its answer, where it did what it was asked.
+    /// Its JSON output; panics if it failed.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         assert!(self.status.success(), "{} failed: {} {}", self.what, self.stderr, self.stdout);

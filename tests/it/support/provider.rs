@@ -1,10 +1,10 @@
-//! The provider's side, by its own account: what the practice provider has seen.
+//! The practice provider's side: what it has seen, by its own account.
 
 use serde::Deserialize;
 use serde_json::Value;
 use volley::domain::{Channel, Msisdn};
 
-/// What it counts.
+/// Its counters.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Seen {
     pub(crate) messages: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Posts {
     pub(crate) waiting: u64,
 }
 
-/// One message that it took.
+/// One message that it accepted.
 #[derive(Debug, Clone, Deserialize)]
 struct Line {
     client_message_id: Option<String>,
@@ -42,13 +42,13 @@ struct StepLine {
     delivered_at: Option<String>,
 }
 
-/// One message that it took.
+/// One message that it accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrived {
     pub(crate) client_message_id: String,
     pub(crate) msisdn: Msisdn,
     pub(crate) channel: Channel,
-    /// Whether it told us anything about it.
+    /// Whether it posted any receipt about it.
     pub(crate) is_told: bool,
     pub(crate) is_delivered: bool,
 }
@@ -75,8 +75,8 @@ impl Provider {
         serde_json::from_str(&body).unwrap()
     }
 
-    /// Lets somebody write to us.
-    pub(crate) async fn say(&self, person: u64, channel: Channel, text: &str) {
+    /// Posts a message from a recipient.
+    pub(crate) async fn post_reply(&self, person: u64, channel: Channel, text: &str) {
         let said = serde_json::json!({ "msisdn": format!("+{person}"), "channel": channel.as_str(), "text": text });
         let url = format!("{}/simulator/inbound", self.url);
         let answer = self.http.post(url).body(said.to_string()).send().await.unwrap();
@@ -90,8 +90,8 @@ impl Provider {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    /// Waits until it has seen so much (`messages=100&posted=5`); nothing where it has not within the time.
-    pub(crate) async fn saw(&self, so_much: &str, seconds: u32) -> Option<Seen> {
+    /// Waits until its counters reach these values (`messages=100&posted=5`); none if they have not in time.
+    pub(crate) async fn wait_until_seen(&self, so_much: &str, seconds: u32) -> Option<Seen> {
         match self.get(&format!("wait?{so_much}&timeout={seconds}s")).await {
             (200, body) => Some(serde_json::from_str(&body).unwrap()),
             (408, _) => None,
@@ -99,7 +99,7 @@ impl Provider {
         }
     }
 
-    /// Every message that it took, in order.
+    /// Every message that it accepted, in order.
     pub(crate) async fn arrived(&self) -> Vec<Arrived> {
         arrived(&self.get("messages").await.1)
     }

@@ -1,5 +1,5 @@
-//! A network that a test can break: it passes bytes on, holds them back in either direction, answers no connect, finishes no
-//! handshake or forgets what is connected, and writes down what it sees at its near side.
+//! A network that a test can break. It passes bytes on, holds them in either direction, answers no connect,
+//! finishes no handshake or forgets its connections, and records what it sees at its near side.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,32 +19,32 @@ use volley::provider::install_tls;
 use super::http1::Incoming;
 use super::wait::clock;
 
-/// Who vouches for the key with which [`Proxy::with_tls`] answers. That key is for tests, and everybody knows it.
+/// The authority of the key with which [`Proxy::with_tls`] answers. The key is for tests, and public.
 pub(crate) const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/authority.pem");
 const CERTIFICATE: &[u8] = include_bytes!("tls/provider.pem");
 const KEY: &[u8] = include_bytes!("tls/provider.key");
 
-/// Reads of one connection that may wait while nothing passes. A test holds back a few.
+/// Reads of one connection that may wait while nothing passes. A test holds a few.
 const HELD_MOST: usize = 1_024;
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Weather {
+struct Faults {
     holds_handshakes: bool,
     holds_requests: bool,
     holds_answers: bool,
-    /// What is written on any connection is taken, and leads nowhere.
+    /// Bytes of all connections are read and dropped.
     swallows: bool,
     /// Connections before this one lead nowhere any more.
     forgotten: usize,
 }
 
-impl Weather {
+impl Faults {
     const fn leads_nowhere(&self, connection: usize) -> bool {
         self.swallows || connection < self.forgotten
     }
 }
 
-/// Which bytes do not get through.
+/// The bytes that do not get through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Partition {
     Requests,
@@ -52,14 +52,14 @@ pub(crate) enum Partition {
     Both,
 }
 
-/// A request whose body has begun to come in at the near side.
+/// A request whose body has begun to arrive at the near side.
 #[derive(Debug, Clone)]
 pub(crate) struct Body {
     pub(crate) at: Timestamp,
     pub(crate) connection: usize,
     /// Our ids in it, once it was whole.
     pub(crate) ids: Vec<String>,
-    /// Whether it came over a connection that was forgotten.
+    /// Whether it arrived over a forgotten connection.
     pub(crate) is_lost: bool,
 }
 
@@ -72,7 +72,7 @@ struct Seen {
 struct Shared {
     upstream: SocketAddr,
     tls: Option<TlsAcceptor>,
-    weather: watch::Sender<Weather>,
+    weather: watch::Sender<Faults>,
     seen: Mutex<Seen>,
 }
 
@@ -80,8 +80,8 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
-    /// Where it answers no connect: the listener, and the connection that fills its queue.
-    deaf: Option<(TcpListener, TcpStream)>,
+    /// If it answers no connect: the listener, and the connection that fills its queue.
+    unanswering: Option<(TcpListener, TcpStream)>,
 }
 
 impl Drop for Proxy {
@@ -97,7 +97,7 @@ impl Proxy {
         Self::accepting(upstream, None).await
     }
 
-    /// One that is spoken to by TLS, and speaks plainly on its far side.
+    /// One with TLS on its near side and plain HTTP on its far side.
     pub(crate) async fn with_tls(upstream: SocketAddr) -> Self {
         install_tls();
         let certificates = vec![CertificateDer::from_pem_slice(CERTIFICATE).unwrap()];
@@ -108,14 +108,14 @@ impl Proxy {
 
     /// One whose system drops every SYN until it comes up, as a firewall does: the queue of its listener is full.
     #[cfg(target_os = "linux")]
-    pub(crate) async fn deaf(upstream: SocketAddr) -> Self {
+    pub(crate) async fn without_answer(upstream: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(0).unwrap();
         let address = listener.local_addr().unwrap();
         let filler = TcpStream::connect(address).await.unwrap();
         let shared = Shared::of(upstream, None);
-        Self { address, shared, accepting: None, deaf: Some((listener, filler)) }
+        Self { address, shared, accepting: None, unanswering: Some((listener, filler)) }
     }
 
     async fn accepting(upstream: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
@@ -123,7 +123,7 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let shared = Shared::of(upstream, tls);
         let accepting = Some(tokio::spawn(accept(listener, Arc::clone(&shared))));
-        Self { address, shared, accepting, deaf: None }
+        Self { address, shared, accepting, unanswering: None }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -131,9 +131,9 @@ impl Proxy {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Answers connects from now on. Those that were not answered are repeated by their systems.
-    pub(crate) async fn comes_up(&mut self) {
-        let (listener, filler) = self.deaf.take().unwrap();
+    /// Answers connects from now on. Operating systems repeat the unanswered ones.
+    pub(crate) async fn answer_connects(&mut self) {
+        let (listener, filler) = self.unanswering.take().unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         drop((accepted, filler));
         self.accepting = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
@@ -150,22 +150,22 @@ impl Proxy {
         });
     }
 
-    /// What was held gets through, in its order, also where whoever sent it has hung up since. What was swallowed is lost,
-    /// and so is every connection on which that happened.
+    /// Held bytes get through, in order, even if their sender has hung up since. Swallowed bytes are lost, and so is every
+    /// connection on which that happened.
     pub(crate) fn heal(&self) {
         let accepted = self.accepted();
         self.shared.weather.send_modify(|weather| {
             let forgotten = if weather.swallows { accepted } else { weather.forgotten };
-            *weather = Weather { forgotten, ..Weather::default() };
+            *weather = Faults { forgotten, ..Faults::default() };
         });
     }
 
-    /// Whoever is connected, or connects, is not told that nothing gets through any more.
+    /// Neither present nor new connections learn that nothing gets through.
     pub(crate) fn swallow(&self) {
         self.shared.weather.send_modify(|weather| weather.swallows = true);
     }
 
-    /// Whoever is connected is not told that nothing gets through any more; new connections do.
+    /// Present connections do not learn that nothing gets through; new ones work.
     pub(crate) fn forget(&self) {
         let accepted = self.accepted();
         self.shared.weather.send_modify(|weather| weather.forgotten = accepted);
@@ -186,7 +186,7 @@ impl Shared {
         Arc::new(Self { upstream, tls, weather: watch::Sender::default(), seen: Mutex::default() })
     }
 
-    async fn until(&self, is: impl FnMut(&Weather) -> bool) {
+    async fn until(&self, is: impl FnMut(&Faults) -> bool) {
         let _ = self.weather.subscribe().wait_for(is).await;
     }
 }
@@ -209,7 +209,7 @@ async fn connection(near: TcpStream, number: usize, shared: Arc<Shared>) {
     let Ok(far) = TcpStream::connect(shared.upstream).await else { return };
     far.set_nodelay(true).unwrap();
     match &shared.tls {
-        // Whoever has hung up meanwhile does not finish.
+        // A client that has hung up meanwhile does not finish.
         Some(tls) => {
             if let Ok(near) = tls.accept(near).await {
                 pass(near, far, number, &shared).await;
@@ -256,7 +256,7 @@ async fn pass(near: impl AsyncRead + AsyncWrite, far: TcpStream, number: usize, 
     tokio::join!(watch_near(&mut near_read, chunks, number, shared), passing);
 }
 
-/// Reads what comes, notes what requests it is, and passes it on while somebody takes it.
+/// Reads bytes, records the requests in them, and passes them on while the other side takes them.
 async fn watch_near(
     near: &mut (impl AsyncRead + Unpin),
     chunks: mpsc::Sender<Vec<u8>>,
@@ -279,7 +279,7 @@ async fn watch_near(
         {
             shared.seen.lock().bodies[body].ids = request.ids();
         }
-        // Nobody takes it any more where the connection was forgotten.
+        // A forgotten connection takes nothing more.
         let _ = chunks.send(some[..length].to_vec()).await;
     }
 }

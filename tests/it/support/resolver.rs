@@ -1,4 +1,4 @@
-//! A resolver of names that stalls, fails or answers, as a test says.
+//! A name resolver that stalls, fails or answers, as a test says.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ pub(crate) const NAME: &str = "provider.test";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// Questions wait, and are answered once it answers or fails.
+    /// Queries wait until it answers or fails.
     Stalls,
     Fails,
     Answers,
@@ -28,7 +28,7 @@ pub(crate) struct Resolver {
     given_up: Arc<AtomicUsize>,
 }
 
-/// A question without an answer so far.
+/// A query without an answer so far.
 struct Question {
     given_up: Arc<AtomicUsize>,
     is_answered: bool,
@@ -55,7 +55,7 @@ impl Resolver {
         Arc::new(Self { to, mood: watch::Sender::new(mood), asked, given_up })
     }
 
-    /// Where to send requests for which it is asked.
+    /// The URL of requests whose name it resolves.
     pub(crate) fn url(&self) -> String {
         format!("http://{NAME}:{}", self.to.port())
     }
@@ -64,12 +64,12 @@ impl Resolver {
         self.mood.send_replace(mood);
     }
 
-    /// Questions so far.
+    /// Queries so far.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::Acquire)
     }
 
-    /// Questions for whose answer the client has not waited.
+    /// Queries on which the client has given up.
     pub(crate) fn given_up(&self) -> usize {
         self.given_up.load(Ordering::Acquire)
     }

@@ -46,14 +46,14 @@ impl Scene {
         Self::of(ByHand::start("").await, "").await
     }
 
-    /// Handed over on its first step.
+    /// Submitted on its first step.
     pub(crate) async fn accepted() -> Self {
         let scene = Self::new().await;
         scene.until("handed over", is_awaiting).await;
         scene
     }
 
-    /// Waits for its second step to leave, which it may not.
+    /// Its second step is queued and held.
     pub(crate) async fn fallen_back() -> Self {
         let scene = Self::new().await;
         scene.falls_back().await;
@@ -72,7 +72,7 @@ impl Scene {
     }
 
     pub(crate) async fn pass(&self, span: Span) {
-        self.world.leap_to(self.world.clock.now() + span).await;
+        self.world.advance_to(self.world.clock.now() + span).await;
     }
 
     pub(crate) async fn cancel(&self) {
@@ -105,22 +105,22 @@ impl Scene {
         self.world.store.opt_out(vec![wish]).await.unwrap();
     }
 
-    pub(crate) async fn hear(&self, state: &str, code: Option<i64>) {
+    pub(crate) async fn post_receipt(&self, state: &str, code: Option<i64>) {
         let place = (self.key, 0);
-        self.world.hear(&self.launched, place, Channel::Viber, state, code).await.unwrap();
+        self.world.post_receipt(&self.launched, place, Channel::Viber, state, code).await.unwrap();
     }
 
     /// A receipt of any step.
-    pub(crate) async fn hears(&self, step: u8, channel: Channel, state: &str, code: Option<i64>) {
-        self.world.hear(&self.launched, (self.key, step), channel, state, code).await.unwrap();
+    pub(crate) async fn post_receipt_of(&self, step: u8, channel: Channel, state: &str, code: Option<i64>) {
+        self.world.post_receipt(&self.launched, (self.key, step), channel, state, code).await.unwrap();
     }
 
-    /// The provider's id of the first hand-over, which this provider makes from ours.
+    /// The provider's id of the first attempt, which this provider makes from ours.
     pub(crate) fn umid(&self) -> String {
         AttemptId { key: self.key, step: StepIndex::FIRST, tag: self.launched.id.tag }.to_string()
     }
 
-    /// The provider has been asked about the first hand-over.
+    /// The provider has been asked about the first attempt.
     pub(crate) async fn asked(&self) {
         self.world
             .when("asked", async || {
@@ -139,8 +139,8 @@ impl Scene {
         self.until("closed", is_done).await;
     }
 
-    /// The story holds, it has all of these in this order, and nothing of what never was.
-    pub(crate) async fn tells(&self, parts: &[&str]) {
+    /// The audit holds, the story has all of these in this order, and nothing that did not happen.
+    pub(crate) async fn assert_story(&self, parts: &[&str]) {
         let story = self.world.story(&self.launched, self.key).await;
         assert!(story.proven, "{story:#?}");
         let mut lines = story.lines.iter();

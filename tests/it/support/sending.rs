@@ -1,5 +1,4 @@
-//! A server in this process that sends over real sockets to whatever provider a test puts before it, and hears nothing back
-//! but answers.
+//! A server in this process that sends over real sockets to a test's provider, and receives nothing but answers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -50,29 +49,29 @@ pub(crate) struct Sending {
 /// A pair of lanes, one for each step, to a provider and a subaccount of their own.
 pub(crate) struct Lanes {
     pub(crate) name: String,
-    /// Where the provider is.
+    /// The provider's address.
     pub(crate) url: String,
     /// `5/s`, or with a burst: `5/s burst 4`.
     pub(crate) rate: &'static str,
 }
 
-/// What became of one message.
-pub(crate) struct Became {
+/// The fate of one message.
+pub(crate) struct Fate {
     n: u32,
     /// Our id of it on its first step.
     pub(crate) id: String,
     pub(crate) present: Present,
     pub(crate) attempts: Vec<Attempt>,
-    /// What the provider did with it on each step.
+    /// How the provider handled it on each step.
     pub(crate) deeds: [Deeds; 2],
 }
 
-impl Became {
+impl Fate {
     pub(crate) fn is_unknown(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.verdict == Verdict::Unknown)
     }
 
-    /// Whether it is on its way, or was, for all that the server knows.
+    /// Whether the server counts it as submitted.
     pub(crate) const fn is_submitted(&self) -> bool {
         matches!(self.present.state, State::Awaiting { .. } | State::Done { .. })
     }
@@ -82,7 +81,7 @@ impl Became {
     }
 }
 
-impl std::fmt::Display for Became {
+impl std::fmt::Display for Fate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let verdicts: Vec<_> = self.attempts.iter().map(|attempt| (attempt.step.get(), attempt.verdict)).collect();
         write!(
@@ -151,7 +150,7 @@ impl Sending {
 
     /// Launches a campaign to so many recipients on a pair of lanes.
     pub(crate) async fn launch(&self, lanes: &str, recipients: std::ops::Range<u32>) -> Launched {
-        // Two campaigns that are launched in one moment would make the same name for themselves.
+        // Two campaigns launched at one moment would get the same name.
         let name = format!("{lanes} from {}", recipients.start);
         let steps = STEPS.replace("{wa}", &format!("WhatsApp-{lanes}")).replace("{sms}", &format!("SMS-{lanes}"));
         let draft = Draft::parse("test.toml", &format!("name = \"{name}\"\n{}\n{steps}", numbers(recipients))).unwrap();
@@ -165,8 +164,8 @@ impl Sending {
         launcher.launch(&draft, |_| None).await.unwrap().0
     }
 
-    /// What became of each message of a campaign, by our facts and by the provider's.
-    pub(crate) async fn became(&self, launched: &Launched, provider: &FakeProvider) -> Vec<Became> {
+    /// The fate of each message of a campaign, by our facts and by the provider's.
+    pub(crate) async fn fates(&self, launched: &Launched, provider: &FakeProvider) -> Vec<Fate> {
         let keys: Vec<MessageKey> = (0..launched.messages).map(|n| MessageKey { batch: launched.batch, n }).collect();
         let loaded = self.store.load(keys.clone()).await.unwrap();
         let attempts = self.store.attempts(keys.clone()).await.unwrap();
@@ -175,17 +174,17 @@ impl Sending {
             let id = |step| AttemptId { key, step: StepIndex::new(step).unwrap(), tag: launched.id.tag }.to_string();
             let of_step = |step| deeds.get(&id(step)).cloned().unwrap_or_default();
             let loaded: volley::domain::Loaded = loaded;
-            Became { n, id: id(0), present: loaded.present, attempts, deeds: [of_step(0), of_step(1)] }
+            Fate { n, id: id(0), present: loaded.present, attempts, deeds: [of_step(0), of_step(1)] }
         };
         keys.into_iter().zip(loaded).zip(attempts).zip(0..).map(one).collect()
     }
 
-    /// Waits until each message is submitted, and says what became of them.
-    pub(crate) async fn submitted(&self, launched: &Launched, provider: &FakeProvider) -> Vec<Became> {
+    /// Waits until each message is submitted, and returns their fates.
+    pub(crate) async fn submitted(&self, launched: &Launched, provider: &FakeProvider) -> Vec<Fate> {
         wait::until("every message is submitted", PATIENCE, || async {
-            let became = self.became(launched, provider).await;
-            let open: Vec<String> = became.iter().filter(|one| !one.is_submitted()).map(Became::to_string).collect();
-            if open.is_empty() { Ok(became) } else { Err(format!("{open:#?} {:?}", self.node.lanes())) }
+            let fates = self.fates(launched, provider).await;
+            let open: Vec<String> = fates.iter().filter(|one| !one.is_submitted()).map(Fate::to_string).collect();
+            if open.is_empty() { Ok(fates) } else { Err(format!("{open:#?} {:?}", self.node.lanes())) }
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Waiting for something to be so, never for some time to pass.
+//! Waiting for a condition, never for a time to pass.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(RealClock::new())
 }
 
-/// Looks again and again until `look` has an answer. Fails with what it saw last once `within` is over.
+/// Looks repeatedly until `look` succeeds. Panics with what it saw last once `within` is over.
 pub(crate) async fn until<T, S, F>(what: &str, within: Span, mut look: impl FnMut() -> F) -> T
 where
     S: Display,

@@ -24,9 +24,9 @@ use super::numbers;
 
 pub(crate) const SECRET: &str = "hook-secret";
 
-/// How long a condition may take to come true before the test gives up and says what it saw last. Far longer than
-/// anything here takes, because a busy machine must not fail a test, and longer than a gap holds deadlines, which it leaves
-/// where it stands still for a moment.
+/// How long a condition may take to come true before the test fails with what it saw last. Far longer than anything here
+/// takes, because a busy machine must not fail a test, and longer than a gap holds deadlines, because a machine that
+/// stalls for a moment leaves a gap.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) struct World {
@@ -45,7 +45,7 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
 }
 
-/// What a test says about its installation; everything else is a sensible default.
+/// What a test sets of its installation; everything else has a sensible default.
 pub(crate) struct Setup {
     pub(crate) profile: Profile,
     /// Added to `[provider]`.
@@ -58,12 +58,12 @@ pub(crate) struct Setup {
     pub(crate) way: Way,
 }
 
-/// What becomes of a request that has begun before the provider sees it.
+/// What happens to a request between its begin and the provider.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Way {
-    /// It takes so long to get there.
+    /// It arrives after this time.
     Takes(Span),
-    /// Whoever sends it panics.
+    /// The worker that sends it panics.
     Panics,
 }
 
@@ -81,13 +81,13 @@ impl Default for Setup {
     }
 }
 
-/// What becomes of a channel's messages: the shares that are rejected, undelivered, never heard of, and delivered.
+/// The fates of a channel's messages: the shares that are rejected, undelivered, silent and delivered.
 pub(crate) type Fates = [f64; 4];
 pub(crate) const REJECTED: Fates = [1.0, 0.0, 0.0, 0.0];
 pub(crate) const SILENT: Fates = [0.0, 0.0, 1.0, 0.0];
 pub(crate) const DELIVERED: Fates = [0.0, 0.0, 0.0, 1.0];
 
-/// A provider in a hurry that does so with these channels.
+/// A fast provider with these fates on these channels.
 pub(crate) fn fates(channels: &[(&str, Fates)]) -> Profile {
     let channels = channels.iter().map(|(channel, [reject, undelivered, silent, delivered])| {
         format!(
@@ -98,7 +98,7 @@ pub(crate) fn fates(channels: &[(&str, Fates)]) -> Profile {
     Profile::from_toml(&format!("speed = 1000.0\n{}", channels.collect::<String>())).unwrap()
 }
 
-/// HTTP behind such a way.
+/// HTTP with such a delay or panic before it.
 #[derive(Debug)]
 struct Behind {
     http: Http,
@@ -210,16 +210,16 @@ impl World {
         self.node.as_ref().unwrap().lanes()
     }
 
-    /// Waits until the node says why it cannot go on.
+    /// Waits until the node reports why it failed.
     pub(crate) async fn failed(&mut self) -> String {
         let failed = self.node.as_mut().unwrap().failed();
         match tokio::time::timeout(PATIENCE, failed).await.unwrap() {
             Failed::Room(why) => why,
-            Failed::Superseded => panic!("nobody has taken over"),
+            Failed::Superseded => panic!("no server has taken over"),
         }
     }
 
-    /// Nothing listens at the provider's address any more.
+    /// Closes the provider's address.
     pub(crate) fn cut_provider(&self) {
         self.stop_simulator.cancel();
     }
@@ -236,7 +236,7 @@ impl World {
         self.store.close().await;
     }
 
-    /// Launches a campaign to so many people of Singapore, with these steps.
+    /// Launches a campaign to so many recipients in Singapore, with these steps.
     pub(crate) async fn launch(&self, people: u32, steps: &str) -> Launched {
         self.launch_text(&format!("{}\n{steps}", numbers(0..people))).await
     }
@@ -281,14 +281,14 @@ impl World {
     pub(crate) async fn until_state(&self, launched: &Launched, state: volley::domain::BatchState) -> Report {
         self.when(&format!("campaign to be {state}"), || async {
             let batch = self.batch(launched).await;
-            if batch.state == state { Ok(()) } else { Err(self.standing(launched).await) }
+            if batch.state == state { Ok(()) } else { Err(self.state_of(launched).await) }
         })
         .await;
         self.report(launched).await
     }
 
-    /// Everything that tells why a campaign does not move.
-    pub(crate) async fn standing(&self, launched: &Launched) -> String {
+    /// Everything that explains why a campaign does not progress.
+    pub(crate) async fn state_of(&self, launched: &Launched) -> String {
         let batch = self.batch(launched).await;
         let tallies = self.tallies(launched).await;
         let counts: Vec<_> = tallies.entries().map(|(step, count, n)| format!("{step} {count}: {n}")).collect();
@@ -326,7 +326,7 @@ impl World {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    /// What the provider has seen. Whatever happened, it was asked for one channel at a time and nothing twice.
+    /// What the provider has seen. In every test each request named one channel, and no message was sent twice.
     pub(crate) async fn seen(&self) -> Value {
         let text = self.get("/simulator/seen").await;
         let seen: Value = serde_json::from_str(&text).unwrap();

@@ -1,5 +1,5 @@
-//! The commands by which people look back, over a database that was made by hand: what they print, to eyes and to
-//! scripts, and what they refuse.
+//! The commands that read what has happened, over a database made by hand: their text, their JSON and their
+//! refusals.
 
 use std::path::Path;
 
@@ -14,15 +14,15 @@ use crate::support::by_hand::ByHand;
 
 const NAME: &str = "audited";
 
-/// Ten people of one campaign, on every way that a message can take; one has written, one has had enough, and one
-/// receipt is of nobody's message.
+/// Ten recipients of one campaign, with every fate of a message; one has written, one has opted out, and one receipt
+/// belongs to no message.
 async fn site() -> TempDir {
     let world = ByHand::start("").await;
     let launched = campaign(&world).await;
     world.write("in-1", Channel::Viber, "Thank you", |_| {}).await;
     world.write("in-2", Channel::Sms, "Stop", |event| event["user"]["msisdn"] = "+6591000007".into()).await;
     let nobodys = MessageKey { batch: launched.batch, n: 99 };
-    world.hear(&launched, (nobodys, 0), Channel::Viber, "delivered", None).await.unwrap();
+    world.post_receipt(&launched, (nobodys, 0), Channel::Viber, "delivered", None).await.unwrap();
     let folder = installation();
     world.copy_to(&folder.path().join("volley.db")).await;
     world.stop().await;
@@ -43,7 +43,7 @@ fn stands_to_the_right(table: &[&str], header: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audit_says_that_every_claim_holds_or_which_does_not_and_ends_accordingly() {
+async fn an_audit_names_the_claims_that_fail_and_exits_accordingly() {
     let folder = site().await;
     let at = folder.path();
     let held = run(at, &["audit", NAME]).ended(0);
@@ -70,7 +70,7 @@ async fn an_audit_says_that_every_claim_holds_or_which_does_not_and_ends_accordi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_report_by_country_and_code_adds_up_and_stands_in_columns() {
+async fn a_report_by_country_and_code_adds_up_and_is_aligned() {
     let folder = site().await;
     let at = folder.path();
     let shown = run(at, &["campaign", "report", NAME, "--by", "country,code", "--json"]).ended(0).json();
@@ -134,7 +134,7 @@ fn columns(csv: &str) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_is_a_row_for_each_person_whole_or_not_there() {
+async fn an_export_is_complete_or_not_there() {
     let folder = site().await;
     let at = folder.path();
     let export = |to: &str| run(at, &["campaign", "export", NAME, to]);
@@ -156,7 +156,7 @@ async fn an_export_is_a_row_for_each_person_whole_or_not_there() {
     let reason = rows[5][column("reason")];
     assert!(!reason.is_empty() && reason == rows[5][column("2 SMS meaning")], "{csv}");
 
-    // On standard output it is the same, with nothing beside it; and a file that is there is replaced as a whole.
+    // Standard output has the same and nothing else, and an existing file is replaced as a whole.
     let piped = export("-").ended(0);
     assert_eq!((piped.stdout.as_str(), piped.stderr.as_str()), (csv.as_str(), ""));
     std::fs::write(at.join("out.csv"), "older and longer\n".repeat(1_000)).unwrap();
@@ -177,7 +177,7 @@ async fn an_export_is_a_row_for_each_person_whole_or_not_there() {
     export("taken.csv").ended(1).says(&["taken.csv"]);
     run(at, &["campaign", "export", "autumn", "new.csv"]).ended(1).says(&["autumn"]);
     assert!(!at.join("new.csv").exists());
-    // Nothing half-written stays behind either.
+    // No half-written file remains.
     let left: Vec<_> = std::fs::read_dir(at).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains("tmp")), "{left:?}");
 }
@@ -189,7 +189,7 @@ fn whole_lines(at: &Path, args: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happened_and_what_people_wrote_is_listed_for_eyes_and_for_scripts() {
+async fn events_and_replies_are_listed_as_text_and_as_json() {
     let folder = site().await;
     let at = folder.path();
     run(at, &["lane", "pause", "viber", "--reason", "moving"]).ended(0);
@@ -229,7 +229,7 @@ async fn what_happened_and_what_people_wrote_is_listed_for_eyes_and_for_scripts(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_has_happened_the_commands_say_so() {
+async fn commands_with_nothing_to_list_say_so() {
     let world = ByHand::start("").await;
     let folder = installation();
     world.copy_to(&folder.path().join("volley.db")).await;
@@ -246,7 +246,7 @@ async fn where_nothing_has_happened_the_commands_say_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_purged_leaves_its_report_and_nothing_that_leads_to_anybody() {
+async fn a_purge_keeps_the_report_and_removes_all_personal_data() {
     let folder = site().await;
     let at = folder.path();
     let purge = |arguments: &[&str]| run(at, &[&["purge"], arguments].concat());

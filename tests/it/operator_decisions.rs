@@ -1,4 +1,5 @@
-//! What people decide beside a running server: the command says whether it is obeyed by the time that it answers.
+//! Operators' decisions beside a running server: when the command answers, it reports whether the server applies
+//! them.
 
 use serde_json::{Value, json};
 
@@ -17,8 +18,8 @@ fn is_noted(ran: Ran) -> bool {
     }
 }
 
-/// On a busy machine the second for which a command waits may be over before. Then it is asked again, and a server that
-/// never notes anything is found out.
+/// On a busy machine the second for which a command waits may be over too soon. Then the command is repeated, and a
+/// server that never notes a decision fails the test.
 fn until_noted(mut decide: impl FnMut() -> bool) {
     assert!((0..60).any(|_| decide()), "a server has noted nothing for as often as it was asked");
 }
@@ -35,7 +36,7 @@ const DECISIONS: [&[&str]; 7] = [
 
 #[test]
 #[cfg(unix)]
-fn every_decision_waits_for_the_server_and_says_whether_it_is_obeyed() {
+fn every_decision_waits_for_the_server_and_reports_whether_it_applies() {
     let folder = installation();
     let at = folder.path();
     run(at, &["campaign", "launch", "promo.toml", "--at", "2099-01-01T09:00+08:00"]).ended(0);
@@ -46,13 +47,13 @@ fn every_decision_waits_for_the_server_and_says_whether_it_is_obeyed() {
     for pair in DECISIONS[..6].chunks(2) {
         let both = |args: &[&str], is_noted: &dyn Fn(Ran) -> bool| {
             let noted = pair.iter().map(|decision| is_noted(run(at, &[decision, args].concat())));
-            // One after the other, whatever the first has said.
+            // One after the other, whatever the first printed.
             noted.fold(true, |all, noted| all & noted)
         };
         until_noted(|| both(&["--json"], &is_noted));
         until_noted(|| both(&[], &|ran| ran.ended(0).stdout.contains("in effect after ")));
     }
-    // Only the first cancel is one.
+    // Only the first cancel changes anything.
     let cancelled = run(at, DECISIONS[6]).ended(0).stdout;
     assert!(cancelled.starts_with("\"November promo\" is cancelled"), "{cancelled}");
     assert!(
@@ -64,7 +65,7 @@ fn every_decision_waits_for_the_server_and_says_whether_it_is_obeyed() {
 }
 
 #[test]
-fn a_decision_about_a_lane_or_template_is_told_as_one_object() {
+fn a_decision_about_a_lane_or_template_is_printed_as_one_object() {
     let folder = installation();
     let at = folder.path();
     run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);

@@ -1,4 +1,4 @@
-//! An export that is read slowly, or not at all, does not hold the database up.
+//! An export that is read slowly, or not at all, does not block the database.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +14,7 @@ use crate::support::{clock, number};
 
 /// More rows than a pipe and the buffers before it hold.
 const PEOPLE: u64 = 40_000;
-/// What is written meanwhile, and how long the log of the database may become: its usual 16 MB, and a piece.
+/// How much is written meanwhile, and how long the log of the database may grow: its usual 16 MB, and a piece.
 const WRITTEN: usize = 96;
 const MIB: usize = 1 << 20;
 const LOG_MAX: u64 = 32 << 20;
@@ -55,6 +55,6 @@ async fn the_log_stays_bounded_while_an_export_is_not_read() {
     assert!(longest < LOG_MAX, "{} MiB in the log", longest / MIB as u64);
 
     let left = BufReader::new(rows).lines().map(Result::unwrap).count() as u64;
-    assert_eq!(left, PEOPLE + 1, "the header, and everybody as they stood before");
+    assert_eq!(left, PEOPLE + 1, "the header, and a row for each recipient as before");
     assert!(export.wait().unwrap().success());
 }

@@ -1,4 +1,4 @@
-//! People answer: what they write is kept, ends fallbacks, stops campaigns and opens windows.
+//! Replies of recipients: they are stored, end fallbacks, opt recipients out and open windows.
 
 use serde_json::{Value, json};
 use volley::campaign::Launched;
@@ -34,7 +34,7 @@ fn is_done(present: &Present) -> bool {
 }
 
 impl Scene {
-    /// Handed over on Viber, and read by nobody yet.
+    /// Submitted on Viber, and not read yet.
     async fn on_viber() -> Self {
         let world = ByHand::start("").await;
         let launched = launch(&world, "", &[VIBER, SMS]).await;
@@ -43,13 +43,13 @@ impl Scene {
         Self { world, launched, key }
     }
 
-    /// The provider's id of the hand-over on Viber, which this provider makes from ours.
+    /// The provider's id of the attempt on Viber, which this provider makes from ours.
     fn umid(&self) -> String {
         AttemptId { key: self.key, step: StepIndex::FIRST, tag: self.launched.id.tag }.to_string()
     }
 
     async fn pass(&self, span: Span) {
-        self.world.leap_to(self.world.clock.now() + span).await;
+        self.world.advance_to(self.world.clock.now() + span).await;
     }
 
     async fn present(&self) -> Present {
@@ -66,7 +66,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_ends_the_fallback_counts_as_read_and_is_told() {
+async fn a_reply_ends_the_fallback_and_counts_as_read() {
     let scene = Scene::on_viber().await;
     let umid = scene.umid();
     scene.world.write("in-1", Channel::Viber, "Thank you", |event| event["replyToUmid"] = umid.into()).await;
@@ -80,12 +80,12 @@ async fn an_answer_ends_the_fallback_counts_as_read_and_is_told() {
     let told = "The recipient replied on Viber, and so has read it. This is the success status of the step: done, and no further \
                 step is sent.";
     assert!(story.lines.iter().any(|line| line.text == told), "{story:#?}");
-    assert!(!format!("{story:?}").contains("Thank you"), "nobody asked for what was written");
+    assert!(!format!("{story:?}").contains("Thank you"), "the story does not contain the text");
     scene.world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_answer_twice_is_one_and_an_answer_to_an_answer_is_on_the_same_message() {
+async fn a_repeated_reply_is_one_and_a_reply_to_it_counts_for_its_message() {
     let scene = Scene::on_viber().await;
     let umid = scene.umid();
     for _ in 0..2 {
@@ -100,7 +100,7 @@ async fn the_same_answer_twice_is_one_and_an_answer_to_an_answer_is_on_the_same_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_names_no_message_of_ours_or_comes_from_somebody_else_is_no_answer_to_it() {
+async fn a_message_that_names_none_of_ours_or_has_another_number_is_no_reply() {
     let scene = Scene::on_viber().await;
     let umid = scene.umid();
     let write = |umid, change: fn(&mut Value, &str)| {
@@ -121,7 +121,7 @@ async fn what_names_no_message_of_ours_or_comes_from_somebody_else_is_no_answer_
     .await;
     assert_eq!(scene.written().await, 4, "all of it is kept");
     assert!(is_awaiting(&scene.present().await));
-    // Whom a channel does not name by number is known by what they answer.
+    // A recipient without a number on the channel is known by their reply.
     let nameless = move |event: &mut Value| {
         event["replyToUmid"] = umid.into();
         event["user"] = json!({ "channelUserId": "US.13491208655302741918" });
@@ -137,7 +137,7 @@ async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
     let scene = Scene::on_viber().await;
     let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
     let other_key = MessageKey { batch: other.batch, n: 0 };
-    // On another channel than the message, and about nothing.
+    // On another channel than the message, and without a reference.
     scene.world.write("in-1", Channel::Sms, " Stop. ", |_| {}).await;
     assert!(scene.is_out().await, "at once");
     scene.world.until(scene.key, "cut", |present| present.marks.opted_out()).await;
@@ -157,11 +157,11 @@ async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_providers_word_that_somebody_wants_no_more_reaches_every_other_campaign() {
+async fn an_opt_out_reported_by_the_provider_applies_to_every_campaign() {
     let scene = Scene::on_viber().await;
     let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
     let place = (scene.key, 0);
-    scene.world.hear(&scene.launched, place, Channel::Viber, "undelivered", Some(1_051)).await.unwrap();
+    scene.world.post_receipt(&scene.launched, place, Channel::Viber, "undelivered", Some(1_051)).await.unwrap();
     let skipped = scene.world.until(MessageKey { batch: other.batch, n: 0 }, "skipped", is_done).await;
     assert!(matches!(skipped.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{skipped:?}");
     let out = scene.world.store.opt_out_list(None, 10).await.unwrap();
@@ -170,8 +170,8 @@ async fn the_providers_word_that_somebody_wants_no_more_reaches_every_other_camp
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_claimed_when_somebody_opts_out_does_not_leave() {
-    // One message in ten seconds: the second is claimed, and waits for its turn.
+async fn a_claimed_message_is_not_sent_after_an_opt_out() {
+    // One message in ten seconds: the second is claimed, and waits for the rate.
     let world = ByHand::start("rate = \"6/min\"\nburst = 1").await;
     let text = "numbers = [\"+6591000009\", \"+6591000001\"]\n[[step]]\nchannel = \"Viber\"\ntext = \"Hello\"\n";
     let launched = world.launch(text).await;
@@ -179,7 +179,7 @@ async fn what_is_claimed_when_somebody_opts_out_does_not_leave() {
     world.until(MessageKey { batch: launched.batch, n: 0 }, "handed over", is_awaiting).await;
     world.until(key, "claimed", |present| matches!(present.state, State::Sending { .. })).await;
     world.write("in-1", Channel::Viber, "STOP", |_| {}).await;
-    world.leap_to(world.clock.now() + Span::from_secs(60)).await;
+    world.advance_to(world.clock.now() + Span::from_secs(60)).await;
     let present = world.until(key, "skipped", is_done).await;
     assert!(matches!(present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{present:?}");
     assert!(world.store.attempts(vec![key]).await.unwrap().concat().is_empty());
@@ -187,7 +187,7 @@ async fn what_is_claimed_when_somebody_opts_out_does_not_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_counts_as_a_button_and_in_every_form_of_message() {
+async fn a_stop_counts_in_a_button_and_in_every_form_of_message() {
     type Form = fn(&mut Value);
     let forms: [(Channel, Form); 5] = [
         (Channel::WhatsApp, |event| event["content"] = json!({ "text": "Bitte nicht mehr", "payload": "STOP_ALL" })),
@@ -204,7 +204,7 @@ async fn a_stop_counts_as_a_button_and_in_every_form_of_message() {
         (Channel::Sms, |event| {
             *event = json!({ "umid": "s-1", "source": "+6591000001", "destination": "+6590000000", "body": "退訂" });
         }),
-        // Strange parts take nothing away from the others.
+        // Unknown parts do not affect the others.
         (Channel::WhatsApp, |event| {
             event["type"] = json!(["Text"]);
             event["recipient"] = json!(7);
@@ -220,7 +220,7 @@ async fn a_stop_counts_as_a_button_and_in_every_form_of_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_lets_back_whoever_stopped_by_word_and_nobody_whom_an_operator_put_out() {
+async fn a_start_ends_the_recipients_own_opt_out_but_not_an_operators() {
     let scene = Scene::on_viber().await;
     scene.world.write("in-1", Channel::Viber, "STOP", |_| {}).await;
     scene.pass(Span::from_secs(10)).await;
@@ -239,14 +239,14 @@ async fn a_start_lets_back_whoever_stopped_by_word_and_nobody_whom_an_operator_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn free_text_leaves_while_the_window_is_open_and_gives_way_afterwards() {
+async fn free_text_is_sent_in_an_open_window_and_falls_back_afterwards() {
     let world = ByHand::start("").await;
     world.write("in-1", Channel::WhatsApp, "Hello?", |_| {}).await;
     let first = |launched: &Launched| MessageKey { batch: launched.batch, n: 0 };
     let open = launch(&world, "", &[FREE_TEXT, SMS]).await;
     let present = world.until(first(&open), "handed over", is_awaiting).await;
     assert_eq!(present.step, StepIndex::FIRST);
-    world.leap_to(world.clock.now() + Span::from_secs(86_400)).await;
+    world.advance_to(world.clock.now() + Span::from_secs(86_400)).await;
     let closed = launch(&world, "", &[FREE_TEXT, SMS]).await;
     let present = world.until(first(&closed), "handed over", is_awaiting).await;
     assert_eq!(present.step, StepIndex::new(1).unwrap());
@@ -255,7 +255,7 @@ async fn free_text_leaves_while_the_window_is_open_and_gives_way_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_written_to_another_subaccount_is_kept_and_does_nothing() {
+async fn a_message_to_another_subaccount_is_stored_and_has_no_effect() {
     let world = ByHand::start("").await;
     world.write("in-1", Channel::WhatsApp, "STOP", |event| event["subAccountId"] = "another".into()).await;
     assert!(world.store.opt_outs(None, 10).await.unwrap().is_empty());
@@ -269,32 +269,32 @@ async fn what_is_written_to_another_subaccount_is_kept_and_does_nothing() {
     world.stop().await;
 }
 
-/// People who say STOP while the server is being killed.
+/// Recipients who send STOP while the server is being killed.
 const STOPPERS: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_that_was_acknowledged_outlives_the_server() {
+async fn an_acknowledged_stop_survives_the_server() {
     let profile = "[channel.WhatsApp]\nsilent = 0.0\nundelivered = 0.0\nreject = 0.0\ndelivered = 1.0".to_owned();
     let mut world = Installation::new(&Shape { seed: 3, profile, rate: 100, batch: None, connections: 8 }).await;
     world.write_people("people.csv", 0..STOPPERS + 1);
     world.serve().await;
-    // The first of them is acknowledged, and the server dies at once.
-    world.provider.say(number(0), Channel::WhatsApp, "STOP").await;
-    world.provider.saw("posted=1", 60).await.unwrap();
+    // The first of them is acknowledged, and the server is killed at once.
+    world.provider.post_reply(number(0), Channel::WhatsApp, "STOP").await;
+    world.provider.wait_until_seen("posted=1", 60).await.unwrap();
     world.kill_server().await;
     let first = format!("+{}", number(0));
     let shown = world.volley(&["opt-out", "show", &first, "--json"]).await.json();
     assert_eq!((&shown["opted_out"], &shown["source"], &shown["wrote"]), (&json!(true), &json!("person"), &json!(1)));
-    // The others meet a server that is not there, comes, dies, and comes again: the provider repeats until one listens.
+    // For the others the server is down, starts, is killed and starts again: the provider repeats until one listens.
     for person in 1..STOPPERS {
-        world.provider.say(number(person), Channel::Sms, "stop!").await;
+        world.provider.post_reply(number(person), Channel::Sms, "stop!").await;
         if person == STOPPERS / 2 {
             world.serve().await;
         }
     }
     world.kill_server().await;
     world.serve().await;
-    world.provider.saw(&format!("posted={STOPPERS}"), 120).await.unwrap();
+    world.provider.wait_until_seen(&format!("posted={STOPPERS}"), 120).await.unwrap();
     let out = world.volley(&["opt-out", "list", "--json"]).await.stdout;
     let replies = world.volley(&["reply", "list", "--json"]).await.stdout;
     assert_eq!((out.lines().count() as u64, replies.lines().count() as u64), (STOPPERS, STOPPERS), "{replies}");
@@ -311,7 +311,7 @@ async fn a_stop_that_was_acknowledged_outlives_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_put_people_out_let_them_back_and_say_what_came_of_it() {
+async fn opt_out_commands_add_and_remove_recipients_and_report_the_result() {
     let shape = Shape { seed: 4, profile: String::new(), rate: 100, batch: None, connections: 8 };
     let mut world = Installation::new(&shape).await;
     world.serve().await;
@@ -326,9 +326,9 @@ async fn commands_put_people_out_let_them_back_and_say_what_came_of_it() {
     assert_eq!(counts(&world.volley(&add).await.json()), [3, 0, 3, 1, 1], "again changes nothing");
     let strict = world.volley(&[&add[..], &["--strict"]].concat()).await;
     assert_eq!(strict.status.code(), Some(3));
-    // A person's word does not lift it, an operator's does.
-    world.provider.say(6_591_000_003, Channel::WhatsApp, "START").await;
-    world.provider.saw("posted=1", 60).await.unwrap();
+    // A recipient's START does not end it; an operator does.
+    world.provider.post_reply(6_591_000_003, Channel::WhatsApp, "START").await;
+    world.provider.wait_until_seen("posted=1", 60).await.unwrap();
     let removed =
         world.volley(&["opt-out", "remove", "91000003", "+6591000009", "--country", "SG", "--json"]).await.json();
     assert_eq!(counts(&removed), [2, 1, 1, 0, 0], "{removed}");
@@ -345,14 +345,14 @@ async fn commands_put_people_out_let_them_back_and_say_what_came_of_it() {
     let nobody = world.volley(&["opt-out", "add", "nonsense"]).await;
     assert_eq!(nobody.status.code(), Some(1));
     assert!(nobody.stderr.contains("nonsense"), "{}", nobody.stderr);
-    // An argument has no line and no column.
+    // A number given as an argument has no line and no column.
     let bare = world.volley(&["opt-out", "add", "123", "+6591000004"]).await;
     assert!(bare.stderr.contains("1 entry could not be read: \"123\": The number is national"), "{}", bare.stderr);
     assert!(!bare.stderr.contains("olumn"), "{}", bare.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_of_the_practice_provider_write_back_and_some_of_them_stop_and_return() {
+async fn recipients_of_the_practice_provider_reply_stop_and_return() {
     let profile = "speed = 1000.0\n[channel.WhatsApp]\nreject = 0.0\nundelivered = 0.0\nsilent = 0.0\ndelivered = 1.0\n\
         read = 1.0\n[channel.WhatsApp.answers]\nshare = 1.0\nstops = 0.4\nbuttons = 0.3\nreturns = 0.5\n";
     let profile = volley::simulator::Profile::from_toml(profile).unwrap();
@@ -361,7 +361,7 @@ async fn people_of_the_practice_provider_write_back_and_some_of_them_stop_and_re
         template = { name = \"promo\", language = \"en\", category = \"MARKETING\" }\n";
     let launched = world.launch(100, &[template, SMS].concat()).await;
     let report = world
-        .when("everybody has answered", || async {
+        .when("every recipient has replied", || async {
             let report = world.report(&launched).await;
             if report.steps[0].replied == 100 { Ok(report) } else { Err(format!("{:?}", report.steps[0])) }
         })

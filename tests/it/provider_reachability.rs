@@ -1,4 +1,4 @@
-//! A provider that cannot be reached or cannot reach us, over real sockets: nobody falls back for that.
+//! Lost webhooks and an unreachable provider, over real sockets: neither causes a fallback.
 
 use serde_json::json;
 use volley::campaign::Launched;
@@ -25,9 +25,9 @@ async fn in_doubt(world: &World, cause: DoubtCause) -> LinkState {
         .await
 }
 
-async fn everybody_awaits(world: &World, launched: &Launched, people: i64) {
+async fn all_messages_await(world: &World, launched: &Launched, people: i64) {
     world
-        .when("everybody awaiting on Viber", || async {
+        .when("all messages awaiting on Viber", || async {
             let tallies = world.tallies(launched).await;
             let of = |count| tallies.get(StepIndex::FIRST, count);
             let stand = [of(Count::AwaitingOpen), of(Count::FellDeadline), tallies.total(Count::Queued)];
@@ -37,7 +37,7 @@ async fn everybody_awaits(world: &World, launched: &Launched, people: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_only_webhooks_are_lost_young_deadlines_wait_for_three_answers() {
+async fn deadlines_wait_for_three_answers_while_only_webhooks_are_lost() {
     let world = Setup { profile: fates(&[("viber", DELIVERED)]), ..Setup::default() }.start().await;
     world.faults(json!({ "silent_receipts": true })).await;
     let launched = world.launch(60, &steps("5s")).await;
@@ -46,20 +46,20 @@ async fn where_only_webhooks_are_lost_young_deadlines_wait_for_three_answers() {
     assert_eq!(Some(&link.address), world.config.lanes.first().map(|lane| &lane.provider.base_url));
     let tallies = world.tallies(&launched).await;
     let fell = tallies.get(StepIndex::FIRST, Count::FellDeadline);
-    // Twenty may: on a slow machine they are accepted, and due, some before the others.
+    // Twenty may fall back: on a slow machine some are accepted, and due, before the others.
     assert!(fell <= 20, "{fell} have fallen back unasked");
     world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fallbacks_that_find_nobody_at_the_provider_return_to_awaiting() {
+async fn fallbacks_that_meet_an_unreachable_provider_return_to_awaiting() {
     let world = Setup::default().start().await;
     world.faults(json!({ "silent_receipts": true })).await;
     let launched = world.launch(1, &steps("4s")).await;
     world.until(&launched, Count::HandedOver, 1).await;
     world.cut_provider();
-    // The deadline fires, and the SMS finds that nothing answers.
+    // The deadline fires, and the SMS gets no answer.
     in_doubt(&world, DoubtCause::Unreachable).await;
-    everybody_awaits(&world, &launched, 1).await;
+    all_messages_await(&world, &launched, 1).await;
     world.stop().await;
 }

@@ -1,5 +1,4 @@
-//! Whatever somebody throws at the webhooks of a server that is at work: answered as it should be, and nobody is worse
-//! off for it.
+//! Hostile requests to the webhooks of a server under load: each gets the right answer, and no message is harmed.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::support::{ALONE, Installation, Shape, clock, until};
 const PEOPLE: u64 = 1_500;
 const PATIENCE: Span = Span::from_secs(120);
 const PROOF: &str = "Authorization: Bearer practice\r\n";
-/// As many as the machine gives us file descriptors for.
+/// As many connections as the machine has file descriptors for.
 const CONNECTIONS: usize = 10_000;
 const LARGEST: usize = 8 << 20;
 
@@ -42,16 +41,16 @@ async fn under_load() -> (Installation, String) {
     std::fs::write(site.path("promo.toml"), campaign).unwrap();
     site.serve().await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
-    assert!(site.provider.saw("messages=50", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=50", 60).await.is_some());
     let address = site.webhooks();
     (site, address)
 }
 
-/// Says something, and reads the status of the answer; nothing where the connection ended without one.
-async fn say(address: &str, parts: &[&[u8]]) -> Option<u16> {
+/// Sends something and reads the status of the answer; none if the connection ended without one.
+async fn send(address: &str, parts: &[&[u8]]) -> Option<u16> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     for part in parts {
-        // Whoever was answered before the end of what he says may be cut off.
+        // A client that got its answer before the end of its request may be cut off.
         if stream.write_all(part).await.is_err() {
             break;
         }
@@ -72,10 +71,10 @@ fn request(method: &str, headers: &str, length: usize) -> Vec<u8> {
 }
 
 async fn post(address: &str, headers: &str, body: &[u8]) -> Option<u16> {
-    say(address, &[&request("POST", headers, body.len()), body]).await
+    send(address, &[&request("POST", headers, body.len()), body]).await
 }
 
-/// What everybody can read of how much memory a process has in use.
+/// The memory that a process has in use, as any user can read it.
 fn memory_kib(site: &Installation) -> u64 {
     status_kib(site, "VmRSS:")
 }
@@ -95,7 +94,7 @@ async fn unreadable(site: &Installation) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg(target_os = "linux")]
-async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
+async fn every_hostile_request_is_answered_and_harms_no_message() {
     let _alone = ALONE.lock().await;
     let (site, address) = under_load().await;
     let at = address.as_str();
@@ -104,12 +103,12 @@ async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
     assert_eq!(post(at, "", b"{}").await, Some(401));
     assert_eq!(post(at, "Authorization: Bearer guess\r\n", b"{}").await, Some(401));
     assert_eq!(post(at, "", b"").await, Some(401));
-    // Whatever is authentic is kept, also what nobody can read.
+    // Every authentic webhook is stored, readable or not.
     let deep = "[".repeat(1_000_000);
     let deeper = "{\"a\":".repeat(200_000);
     let wide = format!("[{}]", vec!["{}"; 100_000].join(","));
     let (large, zeros) = (format!("\"{}\"", "x".repeat(LARGEST - 2)), vec![0; 100_000]);
-    // What says that it is packed is not unpacked.
+    // A compressed body is not unpacked.
     let bomb = [0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3].repeat(100);
     for body in [
         b"".as_slice(),
@@ -129,27 +128,27 @@ async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
         );
     }
     assert_eq!(post(at, &format!("{PROOF}Content-Encoding: gzip\r\n"), &bomb).await, Some(200));
-    // Too large: said, shown, or come in pieces without an end.
-    assert_eq!(say(at, &[&request("POST", PROOF, 1 << 30)]).await, Some(413), "before it has come");
+    // Too large: by its stated length, by its bytes, or in chunks without an end.
+    assert_eq!(send(at, &[&request("POST", PROOF, 1 << 30)]).await, Some(413), "before it has come");
     assert_eq!(post(at, PROOF, &vec![b'x'; LARGEST + 1]).await, Some(413));
     let endless = format!("POST /webhooks/8x8 HTTP/1.1\r\nHost: volley\r\n{PROOF}Transfer-Encoding: chunked\r\n\r\n");
     let chunk = [b"100000\r\n".as_slice(), &vec![b'x'; 1 << 20], b"\r\n"].concat();
     let mut pieces = vec![endless.as_bytes()];
     pieces.resize(40, chunk.as_slice());
-    assert!(matches!(say(at, &pieces).await, Some(413) | None));
-    // Other methods, other places, and no HTTP at all.
+    assert!(matches!(send(at, &pieces).await, Some(413) | None));
+    // Other methods, other paths, and no HTTP.
     for method in ["GET", "PUT", "DELETE", "PATCH", "HEAD"] {
-        assert_eq!(say(at, &[&request(method, PROOF, 0)]).await, Some(405), "{method}");
+        assert_eq!(send(at, &[&request(method, PROOF, 0)]).await, Some(405), "{method}");
     }
-    assert_eq!(say(at, &[b"POST /elsewhere HTTP/1.1\r\nHost: volley\r\nContent-Length: 0\r\n\r\n"]).await, Some(404));
-    assert!(matches!(say(at, &[b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"]).await, Some(400) | None));
+    assert_eq!(send(at, &[b"POST /elsewhere HTTP/1.1\r\nHost: volley\r\nContent-Length: 0\r\n\r\n"]).await, Some(404));
+    assert!(matches!(send(at, &[b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"]).await, Some(400) | None));
     let mut headers = String::from(PROOF);
     for n in 0..2_000 {
         write!(headers, "X-{n}: {n}\r\n").unwrap();
     }
     assert!(matches!(post(at, &headers, b"{}").await, Some(400 | 431) | None));
 
-    // Half a body, and more connections than there are places, which say nothing.
+    // Half a body, and more silent connections than the door accepts.
     let mut half = Vec::new();
     for _ in 0..50 {
         let mut stream = TcpStream::connect(at).await.unwrap();
@@ -164,7 +163,7 @@ async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
             let clock = clock();
             tokio::select! {
                 stream = TcpStream::connect(address) => stream.ok(),
-                // Those who find no room at the door at all.
+                // Connections beyond the door's limit.
                 () = clock.sleep(Span::from_secs(3)) => None,
             }
         });
@@ -172,11 +171,11 @@ async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
     let crowd = crowd.join_all().await;
     let there = crowd.iter().flatten().count();
     assert!(there > 600, "more than there are places: {there}");
-    assert_eq!(post(at, PROOF, b"not JSON either").await, Some(200), "whoever has something to say gets his turn");
+    assert_eq!(post(at, PROOF, b"not JSON either").await, Some(200), "an active client is answered");
     drop((crowd, half));
 
-    // Nobody was worse off for it.
-    let report = until("everybody is handed over and heard of", PATIENCE, || async {
+    // No message was harmed.
+    let report = until("every message is submitted and reported", PATIENCE, || async {
         let report = site.report("promo").await;
         if report["open"] == 0 { Ok(report) } else { Err(report) }
     })
@@ -192,12 +191,12 @@ async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
     assert!(!said.contains("panicked"), "{said}");
 }
 
-/// Whoever signs something, and sends nearly all of the largest body that there may be.
+/// A client that signs a body of the largest accepted size, and sends nearly all of it.
 async fn nearly_whole(address: String, body: Arc<Vec<u8>>) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = request("POST", "X-8x8-Signature: sha256=00\r\n", LARGEST);
     stream.write_all(&head).await.unwrap();
-    // Who is told to come again is cut off.
+    // A client that is told to come again is cut off.
     let _ = stream.write_all(&body).await;
     stream
 }
@@ -224,7 +223,7 @@ async fn large_unproven_bodies_cost_little_memory_and_delay_no_proven_one() {
     let mut streams = vec![strangers.join_next().await.unwrap().unwrap()];
     let proven = tokio::time::timeout(std::time::Duration::from_secs(5), post(&address, PROOF, b"{}"));
     assert_eq!(proven.await.unwrap(), Some(200));
-    // Each has sent all of it, or was told to come again.
+    // Each has sent its whole body, or was told to come again.
     streams.extend(strangers.join_all().await);
     let grown = (status_kib(&site, "VmHWM:") - before) >> 10;
     assert!(grown < 160, "{grown} MiB for {} bodies", streams.len());

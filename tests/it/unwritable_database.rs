@@ -1,4 +1,4 @@
-//! A database that cannot be written: each command says so in one sentence, fails, and leaves nothing half done.
+//! A database that cannot be written: each command fails with one sentence and leaves nothing half done.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -25,7 +25,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_another_process_keeps_locked_fails_commands_with_a_sentence() {
+async fn a_locked_database_fails_commands_with_a_sentence() {
     let folder = installation();
     let at = folder.path().to_owned();
     run(&at, &["audience", "import", "recipients.csv", "--name", "members"]).ended(0);
@@ -60,8 +60,8 @@ async fn a_database_that_another_process_keeps_locked_fails_commands_with_a_sent
     }
 }
 
-/// Runs a script with a folder `disk` that has little room, and says whether it is a disk of its own: without the right
-/// to mount one, files there are kept from growing, of which the system tells in other words than of a full disk.
+/// Runs a script with a folder `disk` that has little room. Returns whether it is a disk of its own: without the right
+/// to mount one, files there cannot grow, which the system reports in other words than a full disk.
 fn on_a_small_disk(folder: &Path, script: &str) -> bool {
     let volley = env!("CARGO_BIN_EXE_volley");
     let shell = |program: &str, before: &[&str], first: &str| {
@@ -89,7 +89,7 @@ fn on_a_small_disk(folder: &Path, script: &str) -> bool {
 
 #[test]
 #[cfg(unix)]
-fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_what_they_were_asked() {
+fn commands_fail_on_a_full_disk_and_succeed_once_there_is_room() {
     let folder = installation();
     let at = folder.path();
     let mut people = String::from("Mobile,FirstName\n");
@@ -151,10 +151,10 @@ fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_wha
     assert_eq!(launched["messages"], PEOPLE);
 }
 
-/// Its process may write no further than into the first page of a file, which is what a full disk does to it.
+/// Its process may write no further than the first page of a file, as on a full disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg(unix)]
-async fn while_the_server_cannot_write_commands_say_so_and_promise_no_time() {
+async fn commands_promise_no_time_while_the_server_cannot_write() {
     let _alone = ALONE.lock().await;
     let shape = Shape { seed: 47, profile: String::new(), rate: 40, batch: None, connections: 8 };
     let mut site = Installation::new(&shape).await;
@@ -164,7 +164,7 @@ async fn while_the_server_cannot_write_commands_say_so_and_promise_no_time() {
     std::fs::write(site.path("promo.toml"), promo).unwrap();
     site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
-    assert!(site.provider.saw("messages=20", 60).await.is_some());
+    assert!(site.provider.wait_until_seen("messages=20", 60).await.is_some());
     assert!(site.show("promo").await["left_by"].is_string());
     let limit = |bytes: &str| {
         let (server, size) = (site.server().id().to_string(), format!("--fsize={bytes}:"));
@@ -182,7 +182,7 @@ async fn while_the_server_cannot_write_commands_say_so_and_promise_no_time() {
     assert_eq!((&show["left_by"], &show["finished_by"], &show["server"]), (&Value::Null, &Value::Null, &json!(true)));
     let shown = site.volley(&["campaign", "show", "promo"]).await.stdout;
     assert!(shown.contains("the server cannot write") && !shown.contains("sent by"), "{shown}");
-    // It ends as what has failed does.
+    // It exits as a failed command does.
     let doctor: Value = serde_json::from_str(&site.volley(&["doctor", "--json"]).await.stdout).unwrap();
     let server: Vec<&Value> =
         doctor["findings"].as_array().unwrap().iter().filter(|finding| finding["what"] == "server").collect();

@@ -1,4 +1,4 @@
-//! A campaign in parts: by country, by code, and as a table with a row for each recipient.
+//! A campaign's report by country and by code, and its export with a row for each recipient.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ async fn countries_sum_to_the_report_and_codes_say_what_ended_a_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_has_a_row_for_everybody_with_what_became_of_every_step() {
+async fn an_export_has_a_row_for_each_recipient_with_every_step() {
     let world = ByHand::start("").await;
     let launched = campaign_of(&world).await;
     let batch = world.batch(&launched).await;

@@ -1,4 +1,4 @@
-//! What the commands say to people: what keeps something from happening, what was meant, and when.
+//! What commands print: lookups by any id, obstacles, suggestions for misspelled names, times and zones.
 
 #[cfg(unix)]
 use std::io::{BufRead, BufReader};
@@ -27,7 +27,7 @@ fn lines(ran: &Ran) -> Vec<Value> {
 }
 
 #[test]
-fn a_message_is_found_by_whatever_somebody_has_of_it() {
+fn a_message_is_found_by_its_id_number_client_id_or_umid() {
     let folder = launched();
     let at = folder.path();
     let listed = lines(&run(at, &["message", "list", NAME, "--json"]).ended(0));
@@ -57,7 +57,7 @@ fn a_message_is_found_by_whatever_somebody_has_of_it() {
 }
 
 #[test]
-fn every_id_that_serves_as_an_example_is_one() {
+fn every_example_id_in_the_help_is_valid() {
     let folder = launched();
     for command in ["show", "explain"] {
         let help = run(folder.path(), &["message", command, "--help"]).ended(0).stdout;
@@ -73,7 +73,7 @@ fn every_id_that_serves_as_an_example_is_one() {
 }
 
 #[test]
-fn nothing_that_is_read_is_written_over() {
+fn a_command_does_not_overwrite_its_own_input() {
     let folder = installation();
     let at = folder.path();
     let before = std::fs::read(at.join("recipients.csv")).unwrap();
@@ -88,7 +88,7 @@ fn nothing_that_is_read_is_written_over() {
 }
 
 #[test]
-fn what_keeps_a_campaign_from_moving_is_said_wherever_it_is_shown() {
+fn obstacles_of_a_campaign_are_shown_wherever_it_is_shown() {
     let folder = launched();
     let at = folder.path();
     run(at, &["campaign", "pause", NAME]).ended(0);
@@ -112,7 +112,7 @@ fn what_keeps_a_campaign_from_moving_is_said_wherever_it_is_shown() {
 }
 
 #[test]
-fn a_hold_of_an_unknown_template_is_refused_with_the_one_that_was_meant() {
+fn a_hold_of_an_unknown_template_is_refused_with_the_nearest_name() {
     let folder = launched();
     let at = folder.path();
     let hold = |name: &str| run(at, &["template", "hold", name]);
@@ -129,7 +129,7 @@ fn a_hold_of_an_unknown_template_is_refused_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn times_are_told_in_the_zone_of_the_campaign() {
+fn times_are_printed_in_the_zone_of_the_campaign() {
     let folder = installation();
     let at = folder.path();
     let text = std::fs::read_to_string(at.join("promo.toml")).unwrap();
@@ -147,7 +147,7 @@ fn times_are_told_in_the_zone_of_the_campaign() {
 }
 
 #[test]
-fn a_plan_says_whom_it_leaves_out_and_why() {
+fn a_plan_counts_the_recipients_it_leaves_out_and_why() {
     let folder = installation();
     let at = folder.path();
     let step = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\nsource = \"A\"\n";
@@ -165,7 +165,7 @@ fn a_plan_says_whom_it_leaves_out_and_why() {
 }
 
 #[test]
-fn an_audience_of_nobody_is_not_kept() {
+fn an_audience_without_recipients_is_not_stored() {
     let folder = installation();
     let at = folder.path();
     std::fs::write(at.join("header.csv"), "Mobile,Name\n").unwrap();
@@ -180,7 +180,7 @@ fn an_audience_of_nobody_is_not_kept() {
 }
 
 #[test]
-fn what_the_environment_says_wrongly_is_refused_as_in_the_file() {
+fn an_invalid_environment_variable_is_refused_like_a_key() {
     let folder = installation();
     let with = |variable: &str, value: &str| {
         let mut command = volley(folder.path(), &["lane", "list"]);
@@ -200,7 +200,7 @@ fn what_the_environment_says_wrongly_is_refused_as_in_the_file() {
 
 #[test]
 #[cfg(unix)]
-fn beside_a_server_that_runs_nobody_says_that_it_would_not_start() {
+fn doctor_does_not_question_the_start_of_a_running_server() {
     let folder = installation();
     let at = folder.path();
     let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
@@ -221,7 +221,7 @@ fn beside_a_server_that_runs_nobody_says_that_it_would_not_start() {
 
 #[test]
 #[cfg(unix)]
-fn a_lane_that_no_server_has_reported_yet_is_no_missing_server() {
+fn a_lane_without_a_report_yet_is_not_a_missing_server() {
     let folder = installation();
     let at = folder.path();
     let show = ["lane", "show", "late"];
@@ -270,13 +270,13 @@ fn the_samples_need_nothing_but_the_practice_provider() {
     assert!(help.contains("key_refused") && help.contains("silent_receipts"), "{help}");
 }
 
-/// What a person may ask about a campaign that is over.
+/// Looks a finished campaign up by every command that reads it.
 pub(super) fn look_back(at: &Path, report: &Value) {
     let name = report["name"].as_str().unwrap();
     let listed = run(at, &["message", "list", name, "--outcome", "reached", "--json"]).ended(0).stdout;
     let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(Value::from(listed.len()), report["outcomes"]["reached"]);
-    // By the id that the provider gave to its hand-over.
+    // By the provider's id of its attempt.
     let id = listed[0]["id"].as_str().unwrap();
     let shown = run(at, &["message", "show", id]).ended(0).stdout;
     let (_, umid) = shown.split_once("accepted it as ").unwrap();
