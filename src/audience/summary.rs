@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Note, Packed, Reason};
 use crate::domain::{Country, Fields};
 
-/// The summary of a file. Serialises to the object that `volley audience check --json` prints.
+/// The summary of a file. `volley audience check --json` prints it, with the time that the reading took.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
     pub rows: u64,
@@ -27,8 +27,6 @@ pub struct Summary {
     pub number_column: String,
     /// Rejected rows by reason; the sum is `rows - valid`.
     pub reasons: BTreeMap<Reason, u64>,
-    /// Set by the caller, which has a clock.
-    pub seconds: f64,
     /// Digest of the file's bytes as given; `None` without a file.
     pub sha256: Option<String>,
     /// How the file was packed, outermost first.

@@ -22,8 +22,8 @@ Examples:
 pub(super) struct Args {
     /// Name or id of the campaign, or `latest`.
     campaign: String,
-    /// Print one JSON object: id, name, state, holds, claims, messages, attempts, tried_again, receipts, unknown,
-    /// strays, cannot_tell.
+    /// Print one JSON object: id, name, state, proven, claims, messages, attempt_count, retried,
+    /// receipt_count, unknown, strays, cannot_tell.
     #[arg(long)]
     json: bool,
 }
@@ -53,7 +53,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         span(took),
         rate(each_second)
     ));
-    Ok(if audit.holds { Exit::Done } else { Exit::Failed })
+    Ok(if audit.proven { Exit::Done } else { Exit::Failed })
 }
 
 fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
@@ -62,8 +62,8 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
         paint.dim(format!(
             "{}, {} and {}, all read from one snapshot",
             of(i128::from(audit.messages), "message", "messages"),
-            of(i128::from(audit.attempts), "attempt", "attempts"),
-            of(i128::from(audit.receipts), "receipt", "receipts"),
+            of(i128::from(audit.attempt_count), "attempt", "attempts"),
+            of(i128::from(audit.receipt_count), "receipt", "receipts"),
         )),
         String::new(),
     ];
@@ -90,10 +90,10 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     for unknown in audit.unknown.iter().take(NAMED) {
         lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
     }
-    if audit.tried_again > 0 {
+    if audit.retried > 0 {
         lines.push(format!(
             "Retried: {}, each after an attempt that the provider refused, that failed, or whose result is unknown.",
-            of(i128::from(audit.tried_again), "attempt", "attempts")
+            of(i128::from(audit.retried), "attempt", "attempts")
         ));
     }
     for strays in &audit.strays {
@@ -108,7 +108,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
 
 fn of_claim(claim: &Claim, paint: Paint) -> Vec<String> {
     let verdict = if claim.holds() { paint.good("holds  ") } else { paint.bad("REFUTED") };
-    let looked_at = format!("{} {}", count(i128::from(claim.looked_at)), claim.of);
+    let looked_at = format!("{} {}", count(i128::from(claim.checked)), claim.unit);
     let mut lines = vec![format!("  {verdict}  {}  {}", claim.says, paint.dim(format!("({looked_at})")))];
     for example in &claim.examples {
         let message = example.message.as_deref().map(|id| format!("{id}: ")).unwrap_or_default();

@@ -89,7 +89,7 @@ fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
 struct Checked<'a> {
     ok: bool,
     file: Option<String>,
-    lanes: usize,
+    lanes: Vec<&'a str>,
     warnings: &'a [String],
 }
 
@@ -109,13 +109,13 @@ fn check(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     }
     warnings.extend(context.config.check_serve().err().map(|error| format!("`volley serve` would not start: {error}")));
     let file = context.loaded.file.as_ref().map(|file| file.display().to_string());
-    let lanes = context.config.lanes.len();
     if json {
+        let lanes = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
         return out::json(&Checked { ok: true, file, lanes, warnings: &warnings });
     }
     warn(&warnings);
     let name = file.unwrap_or_else(|| "the configuration (without a file)".to_owned());
-    let lanes = words::of(i64::try_from(lanes).unwrap_or(i64::MAX), "lane", "lanes");
+    let lanes = words::of(context.config.lanes.len() as u64, "lane", "lanes");
     let found = words::of(i64::try_from(warnings.len()).unwrap_or(i64::MAX), "warning", "warnings");
     out::data(format_args!("{name} is valid: {lanes}, {found}"))
 }

@@ -229,7 +229,7 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
     }
     for slow in Slow::all(&context.with_overrides(store).await?.config, &context.lane_states(store).await?, now) {
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
-        findings.add("pace", Health::Warning, text, Some(&slow.what_to_do(now)));
+        findings.add("rate", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
     let running = context.nodes(store).await?;
     server(context, store, &running, findings).await?;

@@ -63,14 +63,14 @@ impl Repeated {
 pub(super) struct Waived {
     deadlines: i64,
     /// Deadlines that the provider cannot be asked about, because its id for the attempt is unknown.
-    unknown: i64,
+    not_askable: i64,
     after_gap: AfterGap,
     /// The number of questions to the provider, including those of other campaigns on the same subaccounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_ask: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     /// The seconds until all these questions are asked.
-    seconds_left: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining_s: Option<i64>,
     /// Why the provider does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
@@ -89,8 +89,8 @@ impl Waived {
         if deadlines <= 0 {
             return Ok(None);
         }
-        let (unknown, after_gap) = (tallies.total(Count::WaivedUnknown), plan.after_gap);
-        let mut waived = Self { deadlines, unknown, after_gap, to_ask: None, seconds_left: None, trouble: None };
+        let (not_askable, after_gap) = (tallies.total(Count::WaivedUnknown), plan.after_gap);
+        let mut waived = Self { deadlines, not_askable, after_gap, to_ask: None, remaining_s: None, trouble: None };
         if plan.after_gap == AfterGap::Ask {
             let ours = questions(config, plan, tallies);
             let mut all: BTreeMap<&str, i64> = BTreeMap::new();
@@ -111,7 +111,7 @@ impl Waived {
                 longest = longest.max(count);
             }
             waived.to_ask = Some(to_ask);
-            waived.seconds_left = Some(seconds_for(longest));
+            waived.remaining_s = Some(seconds_for(longest));
             waived.trouble = store.asking().await?.iter().find_map(|asking| asking.trouble_now(now).map(str::to_owned));
         }
         Ok(Some(waived))
@@ -121,14 +121,14 @@ impl Waived {
         let passed =
             format!("{} while receipts may have been lost", of(self.deadlines, "deadline passed", "deadlines passed"));
         let wait = "wait for the TTL or the receipt window";
-        let askable = self.deadlines - self.unknown;
-        match (self.to_ask, self.seconds_left) {
+        let askable = self.deadlines - self.not_askable;
+        match (self.to_ask, self.remaining_s) {
             (Some(_), Some(_)) if askable <= 0 => {
                 format!("{passed}; their provider ids are unknown, so the provider cannot be asked, and they {wait}")
             }
-            (Some(to_ask), Some(seconds_left)) => {
-                let left = about(Span::from_secs(seconds_left));
-                let unknown = match self.unknown {
+            (Some(to_ask), Some(remaining_s)) => {
+                let left = about(Span::from_secs(remaining_s));
+                let unknown = match self.not_askable {
                     ..=0 => String::new(),
                     unknown => {
                         format!("; the provider ids of {} are unknown, and those {wait}", count(unknown))
@@ -194,10 +194,10 @@ mod tests {
     fn deadlines_in_a_gap_name_the_time_that_asking_takes() {
         let waived = |deadlines, to_ask, trouble: Option<&str>| Waived {
             deadlines,
-            unknown: 0,
+            not_askable: 0,
             after_gap: AfterGap::Ask,
             to_ask: Some(to_ask),
-            seconds_left: Some(seconds_for(to_ask)),
+            remaining_s: Some(seconds_for(to_ask)),
             trouble: trouble.map(str::to_owned),
         };
         assert_eq!(
@@ -211,12 +211,12 @@ mod tests {
              left, with 10 of other campaigns; it does not answer: HTTP status 500"
         );
         assert_eq!(
-            Waived { unknown: 16, ..waived(20, 4, None) }.sentence(),
+            Waived { not_askable: 16, ..waived(20, 4, None) }.sentence(),
             "20 deadlines passed while receipts may have been lost; the provider is asked, one a second: 5 s \
              left; the provider ids of 16 are unknown, and those wait for the TTL or the receipt window"
         );
         assert_eq!(
-            Waived { unknown: 16, ..waived(16, 0, None) }.sentence(),
+            Waived { not_askable: 16, ..waived(16, 0, None) }.sentence(),
             "16 deadlines passed while receipts may have been lost; their provider ids are \
              unknown, so the provider cannot be asked, and they wait for the TTL or the receipt window"
         );

@@ -17,7 +17,7 @@ pub(super) struct HoldShown {
     pub(super) template: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) language: Option<String>,
-    pub(super) by_person: bool,
+    pub(super) by_operator: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) code: Option<u32>,
     pub(super) reason: String,
@@ -33,7 +33,7 @@ impl HoldShown {
             lane: hold.lane.clone(),
             template: (!hold.template.is_empty()).then(|| hold.template.clone()),
             language: (!hold.language.is_empty()).then(|| hold.language.clone()),
-            by_person: hold.by == HeldBy::Operator,
+            by_operator: hold.by == HeldBy::Operator,
             code: hold.code,
             reason: hold.origin.hold_reason(),
             since: hold.since.rfc3339(),

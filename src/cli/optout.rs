@@ -30,7 +30,7 @@ const COUNTED: u32 = 1_000;
 pub(super) enum Command {
     /// List all opt-outs, with time and source, in order of the number.
     List {
-        /// Print one JSON object per line: msisdn, since, source, how.
+        /// Print one JSON object per line: msisdn, since, by, how.
         #[arg(long)]
         json: bool,
     },
@@ -54,7 +54,7 @@ Examples:
         /// Default country for a number without a country code.
         #[arg(long, value_name = "CC")]
         country: Option<Country>,
-        /// Print one JSON object: msisdn, opted_out, since, source, how, wishes, wrote.
+        /// Print one JSON object: msisdn, is_opted_out, since, by, how, wishes, replies.
         #[arg(long)]
         json: bool,
     },
@@ -96,7 +96,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 struct OptOutShown<'a> {
     msisdn: Msisdn,
     since: String,
-    source: OptOutSource,
+    by: OptOutSource,
     how: &'a str,
 }
 
@@ -112,7 +112,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
                 serde_json::to_string(&OptOutShown {
                     msisdn: wish.msisdn,
                     since: wish.since.rfc3339(),
-                    source: wish.from,
+                    by: wish.from,
                     how: &wish.source,
                 })
             });
@@ -277,21 +277,21 @@ fn first_of(unreadable: &[String]) -> String {
 #[derive(Serialize)]
 struct NumberShown {
     msisdn: Msisdn,
-    opted_out: bool,
+    is_opted_out: bool,
     since: Option<String>,
-    source: Option<OptOutSource>,
+    by: Option<OptOutSource>,
     how: Option<String>,
     /// The opt-outs and opt-ins of the number, in order.
     wishes: Vec<WishShown>,
     /// Number of messages that the recipient sent; `volley reply list` shows them.
-    wrote: usize,
+    replies: usize,
 }
 
 #[derive(Serialize)]
 struct WishShown {
     at: String,
     wants: Keyword,
-    source: OptOutSource,
+    by: OptOutSource,
     how: String,
 }
 
@@ -312,17 +312,17 @@ async fn show(context: &CommandContext, number: &str, country: Option<Country>, 
         let wishes = wishes.into_iter().map(|OptOutRecord { at, wants, from, source }| WishShown {
             at: at.rfc3339(),
             wants,
-            source: from,
+            by: from,
             how: source,
         });
         out::json(&NumberShown {
             msisdn,
-            opted_out: is_out,
+            is_opted_out: is_out,
             since: present.as_ref().map(|wish| wish.since.rfc3339()),
-            source: present.as_ref().map(|wish| wish.from),
+            by: present.as_ref().map(|wish| wish.from),
             how: present.map(|wish| wish.source),
             wishes: wishes.collect(),
-            wrote,
+            replies: wrote,
         })?;
         return Ok(Exit::Done);
     }

@@ -12,11 +12,11 @@ use crate::store::{LaneState, Standing, Trouble};
 #[derive(Debug, Serialize)]
 pub(super) struct PaceShown {
     /// Submissions a second, as last measured.
-    pace: f64,
-    /// The allowed rate: the whole rate of the lane, or less while it is throttled.
-    allowed: f64,
+    rate_per_s: f64,
+    /// The rate of the lane, or less while it is throttled.
+    allowed_per_s: f64,
     /// The allowed share of its rate, from a sixteenth to 1.
-    portion: f64,
+    allowed_share: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     standing: Option<StandingShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,7 +32,7 @@ pub(super) struct PaceShown {
 #[derive(Debug, Serialize)]
 struct ComplaintShown {
     at: String,
-    why: String,
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ struct StandingShown {
     since: String,
     /// When the lane retries.
     until: String,
-    why: String,
+    reason: String,
 }
 
 impl PaceShown {
@@ -50,15 +50,15 @@ impl PaceShown {
             kind: kind(standing.trouble),
             since: standing.since.rfc3339(),
             until: standing.until.rfc3339(),
-            why: standing.why.clone(),
+            reason: standing.why.clone(),
         });
         let tier_spent = lane.tiered().is_some().then_some(state.tier_spent);
-        let allowed = state.portion.of(lane.rate.each_second());
+        let allowed_per_s = state.portion.of(lane.rate.each_second());
         let tier_free_at = state.free_at.filter(|_| state.tier_spent).map(Timestamp::rfc3339);
         let complaint = state.complaint.as_ref();
-        let last_complaint = complaint.map(|(at, why)| ComplaintShown { at: at.rfc3339(), why: why.clone() });
-        let portion = state.portion.of(1.0);
-        Self { pace: state.pace, allowed, portion, standing, tier_spent, tier_free_at, last_complaint }
+        let last_complaint = complaint.map(|(at, why)| ComplaintShown { at: at.rfc3339(), reason: why.clone() });
+        let (rate_per_s, allowed_share) = (state.pace, state.portion.of(1.0));
+        Self { rate_per_s, allowed_per_s, allowed_share, standing, tier_spent, tier_free_at, last_complaint }
     }
 }
 

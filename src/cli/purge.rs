@@ -47,7 +47,7 @@ pub(super) struct Args {
     /// Afterwards rewrite the database file without the removed rows. No server may run.
     #[arg(long)]
     compact: bool,
-    /// One object: campaigns, audiences, messages, done; with --recipient campaigns, messages, rows, open, done.
+    /// One object: campaigns, audiences, messages, removed; with --recipient campaigns, messages, rows, open_campaigns, removed.
     #[arg(long)]
     json: bool,
 }
@@ -57,7 +57,7 @@ struct Shown {
     campaigns: Vec<String>,
     audiences: Vec<String>,
     messages: u64,
-    done: bool,
+    removed: bool,
 }
 
 #[derive(Serialize)]
@@ -67,8 +67,8 @@ struct ErasureShown {
     /// Of audiences.
     rows: usize,
     /// Campaigns in which a message has no outcome yet.
-    open: Vec<String>,
-    done: bool,
+    open_campaigns: Vec<String>,
+    removed: bool,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -116,7 +116,7 @@ async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, a
             campaigns: overdue.campaigns.iter().map(name_of).collect(),
             audiences: overdue.audiences.iter().filter_map(|(_, name)| name.clone()).collect(),
             messages: overdue.messages(),
-            done: args.yes,
+            removed: args.yes,
         })?;
     }
     Ok(())
@@ -162,8 +162,8 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
             messages: erasure.messages(),
             campaigns: erasure.found.iter().map(|(batch, _)| name_of(batch)).collect(),
             rows: erasure.rows.len(),
-            open,
-            done: args.yes,
+            open_campaigns: open,
+            removed: args.yes,
         });
     }
     let messages = of(erasure.messages() as i128, "message", "messages");

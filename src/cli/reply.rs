@@ -24,7 +24,7 @@ Without --unmasked, numbers are masked and texts are left out.
 Examples:
   volley reply list
   volley reply list --campaign 'November promo' --unmasked
-  volley reply list --json | jq -r 'select(.keyword == \"stop\") | .said'")]
+  volley reply list --json | jq -r 'select(.keyword == \"stop\") | .written_at'")]
     List(Args),
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// Show full numbers and texts.
     #[arg(long)]
     unmasked: bool,
-    /// Print one JSON object per line: umid, received, said, msisdn, channel, kind, keyword, campaign, message, step;
+    /// Print one JSON object per line: umid, received_at, written_at, msisdn, channel, kind, keyword, campaign, message, step;
     /// with --unmasked also text, and channel_user for a recipient with an id of the channel's own.
     #[arg(long)]
     json: bool,
@@ -48,8 +48,8 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct ReplyShown<'a> {
     umid: &'a str,
-    received: String,
-    said: String,
+    received_at: String,
+    written_at: String,
     msisdn: Option<String>,
     channel: Option<Channel>,
     kind: &'a str,
@@ -117,8 +117,8 @@ async fn shown<'a>(
     let masked = |msisdn: Msisdn| msisdn.masked().to_string();
     Ok(ReplyShown {
         umid: &inbound.umid,
-        received: inbound.received.rfc3339(),
-        said: inbound.written_at.rfc3339(),
+        received_at: inbound.received.rfc3339(),
+        written_at: inbound.written_at.rfc3339(),
         msisdn: inbound.msisdn.map(|msisdn| if unmasked { whole(msisdn) } else { masked(msisdn) }),
         channel: inbound.channel,
         kind: &inbound.kind,

@@ -51,7 +51,7 @@ struct Listening {
     listen: String,
     webhooks: String,
     database: String,
-    lanes: usize,
+    lanes: Vec<String>,
     pid: u32,
 }
 
@@ -185,7 +185,13 @@ fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::R
     if json {
         let webhooks = format!("{address}/webhooks/8x8");
         let pid = std::process::id();
-        out::json(&Listening { listen: address, webhooks, database, lanes: lanes.len(), pid })?;
+        out::json(&Listening {
+            listen: address,
+            webhooks,
+            database,
+            lanes: lanes.iter().copied().map(str::to_owned).collect(),
+            pid,
+        })?;
     } else {
         let lanes = if lanes.is_empty() { "no lanes yet".to_owned() } else { format!("lanes {}", list(&lanes)) };
         out::data(format_args!("Volley listens on {address} (database {database}; {lanes})"))?;

@@ -57,7 +57,7 @@ pub(super) enum Command {
         lane: Option<String>,
         #[command(flatten)]
         operator: Operator,
-        /// Print one JSON object: template, lanes, lifted, noted.
+        /// Print one JSON object: template, lanes, released, noted.
         #[arg(long)]
         json: bool,
     },
@@ -85,7 +85,7 @@ struct TemplateShown {
     campaigns: Vec<String>,
     holds: Vec<HoldShown>,
     /// What the provider reports about it, by language.
-    says: Vec<ReportedShown>,
+    reports: Vec<ReportedShown>,
     /// Active campaigns that would still send it when the provider disables it.
     runs_past: Vec<String>,
 }
@@ -101,7 +101,7 @@ struct ReportedShown {
 impl TemplateShown {
     /// The status that the provider reported last, in any language.
     fn status(&self) -> Option<&str> {
-        let statuses = self.says.iter().filter(|report| report.what == "status");
+        let statuses = self.reports.iter().filter(|report| report.what == "status");
         statuses.max_by_key(|report| &report.at).map(|report| report.value.as_str())
     }
 }
@@ -144,7 +144,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         // The provider also reports on templates that no campaign here uses: skip them.
         let Some(shown) = templates.iter_mut().find(|shown| shown.name == name) else { continue };
         let language = language.to_owned();
-        shown.says.push(ReportedShown { language, what: report.what, value: report.value, at: report.at.rfc3339() });
+        shown.reports.push(ReportedShown { language, what: report.what, value: report.value, at: report.at.rfc3339() });
     }
     let flagged = context.launcher(store.as_ref()).flagged_everywhere().await?;
     for template in &mut templates {
@@ -183,7 +183,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
     for (template, report) in
-        templates.iter().flat_map(|template| template.says.iter().map(move |report| (template, report)))
+        templates.iter().flat_map(|template| template.reports.iter().map(move |report| (template, report)))
     {
         let ReportedShown { language, what, value, at } = report;
         let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
@@ -206,7 +206,7 @@ struct DecidedShown<'a> {
     template: &'a str,
     lanes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    lifted: Option<u32>,
+    released: Option<u32>,
     noted: Option<bool>,
 }
 
@@ -238,7 +238,7 @@ async fn hold(
     let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
     store.close().await;
     if json {
-        return out::json(&DecidedShown { template, lanes: &lanes, lifted: None, noted: by_all(noted) });
+        return out::json(&DecidedShown { template, lanes: &lanes, released: None, noted: by_all(noted) });
     }
     let (on, effect) = (listed(&lanes), sentence(noted));
     out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect})."))
@@ -258,7 +258,7 @@ async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
     if json {
-        return out::json(&DecidedShown { template, lanes: &lanes, lifted: Some(released), noted: by_all(noted) });
+        return out::json(&DecidedShown { template, lanes: &lanes, released: Some(released), noted: by_all(noted) });
     }
     match released {
         0 => out::data(format_args!(

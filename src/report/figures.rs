@@ -22,7 +22,7 @@ pub struct Show {
     pub name: String,
     pub state: BatchState,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub reason: Option<String>,
     pub counts: Counts,
     pub rate: RateNow,
     /// Steps that cannot be sent, because their lanes are gone.
@@ -100,7 +100,7 @@ pub struct StepReport {
     pub undelivered: i64,
     pub rejected: i64,
     /// Submissions with an unknown result.
-    pub unknown: i64,
+    pub unknown_count: i64,
     /// Messages for which it was queued and recalled, because an earlier step had arrived.
     pub recalled: i64,
     /// Messages that expired at this step.
@@ -194,7 +194,7 @@ impl Show {
             id: public_id(batch),
             name: name(batch),
             state: batch.state,
-            why: batch.why(),
+            reason: batch.why(),
             counts: Counts::of(batch.state, tallies),
             rate: RateNow { now: if is_sending { batch.pace.0 } else { 0.0 }, allowed },
             stranded,
@@ -306,7 +306,7 @@ fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
             replied: 0,
             undelivered: count(Count::Undelivered),
             rejected: count(Count::Rejected),
-            unknown: count(Count::Unknown),
+            unknown_count: count(Count::Unknown),
             recalled: count(Count::Recalled),
             expired: count(Count::OutcomeExpired),
             cancelled: count(Count::OutcomeCancelled),

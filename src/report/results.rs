@@ -11,7 +11,7 @@ use crate::store::{Batch, Result, Store};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessageResult {
     /// The message's id.
-    pub message: String,
+    pub id: String,
     pub campaign: String,
     pub msisdn: Msisdn,
     pub state: &'static str,
@@ -39,7 +39,7 @@ impl MessageResult {
             None => channel(present.step),
         };
         Self {
-            message: MessageId { key: message.key, tag: batch.tag }.to_string(),
+            id: MessageId { key: message.key, tag: batch.tag }.to_string(),
             campaign: name(batch),
             msisdn: message.msisdn,
             state: present.state.name(),

@@ -3,6 +3,7 @@
 //!
 //! Four pages hold parts that come from the code. `VOLLEY_BLESS=1 cargo test --test it documents` writes these anew.
 
+pub(crate) mod json;
 mod keys;
 mod profile;
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
+use serde::Serialize;
 
 use super::{Reading, classify, summary};
-use crate::audience::{Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, read};
+use crate::audience::{Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, Summary, read};
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -21,6 +22,14 @@ pub(in crate::cli) struct Args {
     /// Write the rejected rows to this CSV file, followed by the columns line and reason.
     #[arg(long, value_name = "OUT.csv")]
     rejects: Option<PathBuf>,
+}
+
+/// The counts of a file, and the time that the check took.
+#[derive(Serialize)]
+struct Checked<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    seconds: f64,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -42,12 +51,12 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     });
     let whole = whole.await;
     bar.finish_and_clear();
-    let mut summary = whole?.map_err(classify)?;
-    summary.seconds = context.now().since(begun).std().as_secs_f64();
+    let summary = whole?.map_err(classify)?;
+    let took = context.now().since(begun);
     if reading.json {
-        out::json(&summary)?;
+        out::json(&Checked { summary: &summary, seconds: took.std().as_secs_f64() })?;
     } else {
-        out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
+        out::lines(summary::lines(&summary, took, &reading.label(), out::To::Stdout.paint()))?;
     }
     Ok(reading.exit(&summary))
 }

@@ -37,6 +37,7 @@ struct ImportShown<'a> {
     name: &'a str,
     /// Number of new recipients.
     added: u64,
+    took_ms: i64,
     /// The audience into which the same file was imported before.
     #[serde(skip_serializing_if = "Option::is_none")]
     same_as: Option<String>,
@@ -72,9 +73,9 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     bar.finish_and_clear();
     let others = store.audiences().await?;
     store.close().await;
-    let (summary, added) = match imported {
-        Ok(imported) => (imported.summary, true),
-        Err(ImportError::NothingNew { summary, .. }) => (*summary, false),
+    let (summary, took, added) = match imported {
+        Ok(imported) => (imported.summary, imported.took, true),
+        Err(ImportError::NothingNew { summary, took, .. }) => (*summary, took, false),
         Err(ImportError::Read(error)) => return Err(classify(error)),
         Err(error) => return Err(error.into()),
     };
@@ -84,11 +85,12 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         out::json(&ImportShown {
             name: &name,
             added: if added { summary.valid } else { 0 },
+            took_ms: took.millis(),
             same_as,
             summary: &summary,
         })?;
     } else {
-        out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
+        out::lines(summary::lines(&summary, took, &reading.label(), out::To::Stdout.paint()))?;
         out::data("")?;
         let recipients = words::of(summary.valid, "recipient", "recipients");
         match to.as_ref().map(Audience::recipients) {

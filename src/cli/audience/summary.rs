@@ -12,8 +12,8 @@ const BAR: usize = 30;
 /// Maximum number of columns that are listed; --json has all.
 const COLUMNS: usize = 24;
 
-pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec<String> {
-    let mut lines = vec![headline(summary, label, paint), String::new()];
+pub(in crate::cli) fn lines(summary: &Summary, took: Span, label: &str, paint: Paint) -> Vec<String> {
+    let mut lines = vec![headline(summary, took, label, paint), String::new()];
     let mut table = Table::new(&["", ">", ">", ""]);
     for (name, number) in [
         ("valid", summary.valid),
@@ -58,8 +58,7 @@ pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec
     lines
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
-fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
+fn headline(summary: &Summary, took: Span, label: &str, paint: Paint) -> String {
     let mut parts = vec![of(summary.rows, "row", "rows")];
     parts.push(format!("numbers in column {}", summary.number_column));
     parts.extend(summary.packed.iter().rev().map(|packed| match packed {
@@ -72,7 +71,7 @@ fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
         '\t' => "tab-separated".to_owned(),
         delimiter => format!("separated by \"{delimiter}\""),
     }));
-    parts.push(format!("read in {}", span(Span::from_millis((summary.seconds * 1_000.0) as i64))));
+    parts.push(format!("read in {}", span(took)));
     format!("{}  {}", paint.bold(label), paint.dim(parts.join(" · ")))
 }
 

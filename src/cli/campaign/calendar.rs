@@ -15,7 +15,7 @@ struct Dated {
     batch: Batch,
     plan: Plan,
     /// Messages whose step has not been submitted.
-    waiting: i64,
+    queued: i64,
 }
 
 #[derive(Serialize)]
@@ -36,7 +36,7 @@ struct Shown {
     hours: Option<String>,
     lanes: Vec<String>,
     messages: u32,
-    waiting: i64,
+    queued: i64,
 }
 
 impl Dated {
@@ -85,7 +85,7 @@ impl Dated {
             hours: self.hours(),
             lanes: self.lanes(),
             messages: self.batch.messages,
-            waiting: self.waiting,
+            queued: self.queued,
         }
     }
 }
@@ -97,8 +97,8 @@ pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<
     for batch in store.batches(Some(states)).await? {
         // Batches of the API have no name and are not planned, so they are not listed.
         let Some(plan) = store.plan(batch.id).await?.filter(|_| batch.name.is_some()) else { continue };
-        let waiting = store.tallies(batch.id).await?.total(Count::Queued);
-        all.push(Dated { batch, plan, waiting });
+        let queued = store.tallies(batch.id).await?.total(Count::Queued);
+        all.push(Dated { batch, plan, queued });
     }
     all.sort_by_key(|dated| (dated.at().is_none(), dated.at(), dated.batch.id));
     if json {
@@ -116,7 +116,7 @@ pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<
             name_of(&dated.batch),
             dated.batch.state.to_string(),
             count(dated.batch.messages),
-            count(dated.waiting),
+            count(dated.queued),
             dated.lanes().join(", "),
             dated.how(),
         ]);

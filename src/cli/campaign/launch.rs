@@ -63,7 +63,7 @@ pub(super) struct LaunchShown<'a> {
     name: &'a str,
     state: BatchState,
     messages: u32,
-    rejected: u64,
+    rejected_rows: u64,
     opted_out: u64,
     duplicates_across: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ impl<'a> LaunchShown<'a> {
             name: &launched.name,
             state,
             messages: launched.messages,
-            rejected: launched.rejected,
+            rejected_rows: launched.rejected,
             opted_out: launched.opted_out,
             duplicates_across: launched.across,
             starts_at: launched.starts_at.map(|at| at.rfc3339()),

@@ -35,8 +35,10 @@ const DAYS: usize = 10;
 /// The tier slots that a campaign takes each day. A booking of one day is not shown.
 pub(super) fn bookings(bookings: &[Booking], paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
-    for Booking { portfolio, tier, days, until } in bookings.iter().filter(|booking| booking.days.len() > 1) {
-        lines.push(paint.dim(format!("portfolio {portfolio}, {} recipients a day:", count(*tier))));
+    for Booking { portfolio, recipients_per_day, days, until } in
+        bookings.iter().filter(|booking| booking.days.len() > 1)
+    {
+        lines.push(paint.dim(format!("portfolio {portfolio}, {} recipients a day:", count(*recipients_per_day))));
         let mut table = Table::new(&["", ">", ">"]);
         for BookedDay { day, recipients, others } in days.iter().take(DAYS) {
             let others =

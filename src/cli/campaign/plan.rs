@@ -14,7 +14,7 @@ use crate::cli::words::{self, of, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
-use crate::forecast::{Booking, Cost, NotSent, Shares};
+use crate::forecast::{Cost, ForecastView, Shares};
 use crate::template::{self, Line};
 
 #[derive(Debug, clap::Args)]
@@ -77,17 +77,17 @@ struct StepShown<'a> {
     /// For free text on WhatsApp: recipients with an open 24-hour window.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_windows: Option<u64>,
-    messages: Vec<Preview>,
+    previews: Vec<Preview>,
 }
 
 #[derive(Serialize)]
 struct Preview {
     msisdn: String,
-    parts: Vec<Part>,
+    lines: Vec<PreviewLine>,
 }
 
 #[derive(Serialize)]
-struct Part {
+struct PreviewLine {
     label: String,
     text: String,
 }
@@ -96,7 +96,7 @@ struct Part {
 struct PlanShown<'a> {
     ok: bool,
     name: Option<&'a str>,
-    audience: &'a str,
+    source: &'a str,
     recipients: u64,
     excluded: usize,
     exclude_unreadable: u64,
@@ -112,19 +112,9 @@ struct PlanShown<'a> {
     last_country_starts_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<String>,
-    /// When all first messages will be sent; `None` if that is never, or a hold has to be released first.
-    left_by: Option<String>,
-    bottleneck: Option<String>,
-    /// When the last message will be submitted if every message falls back at every step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finished_by: Option<String>,
-    /// Messages that are not sent, and what stops them.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    left_behind: &'a [NotSent],
-    /// The tier slots that it takes, by day.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    bookings: &'a [Booking],
-    allowed_rate: f64,
+    #[serde(flatten)]
+    forecast: ForecastView,
+    allowed_per_s: f64,
     /// The expected cost, if a price list is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<Cost>,
@@ -141,22 +131,21 @@ struct PlanShown<'a> {
 impl<'a> PlanShown<'a> {
     fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, context: &CommandContext) -> Self {
         let Prepared { name, recipients, plan, schedule, beginnings, warnings, windows, .. } = prepared;
-        let forecast = prepared.forecast.as_ref();
-        let foreseen = forecast.filter(|_| !starts_held(prepared));
+        let foreseen = prepared.forecast.as_ref().filter(|_| !starts_held(prepared));
         let shares = Shares::of(plan, &recipients.countries);
         let steps = plan.indexed_steps().map(|(index, step)| StepShown {
             rules: StepRules::of((index, step)),
             recipients: shares.at(index).recipients,
             open_windows: windows.get(&index).copied(),
-            messages: recipients
+            previews: recipients
                 .first
                 .iter()
                 .filter(|recipient| step.countries.contain(Some(recipient.country)))
                 .map(|recipient| Preview {
                     msisdn: recipient.msisdn.to_string(),
-                    parts: preview(step, plan, recipient)
+                    lines: preview(step, plan, recipient)
                         .into_iter()
-                        .map(|Line { label, text }| Part { label, text })
+                        .map(|Line { label, text }| PreviewLine { label, text })
                         .collect(),
                 })
                 .collect(),
@@ -164,7 +153,7 @@ impl<'a> PlanShown<'a> {
         Self {
             ok: true,
             name: name.as_deref(),
-            audience: &recipients.label,
+            source: &recipients.label,
             recipients: recipients.recipients,
             excluded: recipients.excluded.numbers.len(),
             exclude_unreadable: recipients.excluded.unreadable(),
@@ -177,12 +166,8 @@ impl<'a> PlanShown<'a> {
             starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
             last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
             over: plan.over.map(|over| over.to_string()),
-            left_by: foreseen.filter(|foreseen| foreseen.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
-            bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
-            finished_by: finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
-            left_behind: forecast.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
-            bookings: forecast.map(|forecast| &forecast.bookings[..]).unwrap_or_default(),
-            allowed_rate: context.allowed(plan),
+            forecast: ForecastView::new(foreseen, finished_by),
+            allowed_per_s: context.allowed(plan),
             cost: Cost::of(plan, &recipients.countries),
             limits: LimitsShown::from(&plan.limits),
             pause_when: plan.pause_when,

@@ -51,9 +51,9 @@ struct ReportWithBreakdown<'a> {
     #[serde(flatten)]
     whole: ReportShown<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    countries: Option<&'a [CountryReport]>,
+    by_country: Option<&'a [CountryReport]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    codes: Option<&'a [CodeReport]>,
+    by_code: Option<&'a [CodeReport]>,
 }
 
 /// The report with the times of the campaign, for JSON.
@@ -104,8 +104,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     if args.json {
         out::json(&ReportWithBreakdown {
             whole: ReportShown::new(&report, &batch),
-            countries: countries.then_some(&parts.countries),
-            codes: codes.then_some(&parts.codes),
+            by_country: countries.then_some(&parts.countries),
+            by_code: codes.then_some(&parts.codes),
         })?;
     } else {
         let paint = To::Stdout.paint();
@@ -186,10 +186,10 @@ fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
         table.row([
             paint.dim(code.step),
             code.channel.map(|channel| channel.to_string()).unwrap_or_default(),
-            code.said.to_owned(),
+            code.result.to_owned(),
             code.code.map_or("–".to_owned(), |code| code.to_string()),
             code.meaning.to_owned(),
-            paint.dim(code.fault),
+            paint.dim(code.cause),
             count(code.messages),
             count_or_dash(code.ended),
         ]);
@@ -333,7 +333,7 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         of_steps("recalled before submission, because an earlier step had arrived", |step| step.recalled),
         of_steps("expired before submission", |step| step.expired),
         of_steps("cancelled before submission", |step| step.cancelled),
-        of_steps("unknown whether submitted", |step| step.unknown),
+        of_steps("unknown whether submitted", |step| step.unknown_count),
     ];
     lines.into_iter().flatten()
 }

@@ -75,7 +75,7 @@ impl<'a> StepRules<'a> {
 #[derive(Serialize)]
 pub(super) struct Rules<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<String>,
+    starts_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     local_start: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ pub(super) struct Rules<'a> {
 impl<'a> Rules<'a> {
     pub(super) fn of(plan: &'a Plan) -> Self {
         Self {
-            at: plan.at.map(Timestamp::rfc3339),
+            starts_at: plan.at.map(Timestamp::rfc3339),
             local_start: local_start(plan),
             over: plan.over.map(|over| over.to_string()),
             end: plan.end.map(Timestamp::rfc3339),

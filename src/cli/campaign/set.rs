@@ -54,7 +54,7 @@ pub(in crate::cli) struct Args {
     hold_paid_when: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) operator: Operator,
-    /// Print one JSON object: id, name, state, changed, brought_forward, noted.
+    /// Print one JSON object: id, name, state, changes, brought_forward, noted.
     #[arg(long)]
     json: bool,
 }
@@ -64,7 +64,7 @@ struct Shown<'a> {
     id: String,
     name: &'a str,
     state: BatchState,
-    changed: &'a [ChangedKey],
+    changes: &'a [ChangedKey],
     brought_forward: u64,
     noted: Option<bool>,
 }
@@ -120,8 +120,8 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     store.close().await;
     if args.json {
         let (id, noted) = (id_of(&batch).to_string(), by_all(noted));
-        let changed = changed.as_slice();
-        out::json(&Shown { id, name: &name, state, changed, brought_forward, noted })?;
+        let changes = changed.as_slice();
+        out::json(&Shown { id, name: &name, state, changes, brought_forward, noted })?;
         return Ok(Exit::Done);
     }
     if changed.is_empty() {

@@ -93,7 +93,7 @@ fn print(
     let mut table = Table::new(&["number", "result", "time", "message"]);
     for result in &results {
         let at = format_time(result.at, launched.zone);
-        table.row([result.msisdn.to_string(), words(result), at, result.message.clone()]);
+        table.row([result.msisdn.to_string(), words(result), at, result.id.clone()]);
     }
     out::lines(table.lines(To::Stdout.paint()))
 }

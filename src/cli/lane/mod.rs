@@ -71,7 +71,7 @@ Examples:
         lane: String,
         #[command(flatten)]
         operator: Operator,
-        /// Print one JSON object: as `lane list`, plus lifted and noted.
+        /// Print one JSON object: as `lane list`, plus released and noted.
         #[arg(long)]
         json: bool,
     },
@@ -107,7 +107,7 @@ struct TierShown {
     portfolio: String,
     tier: String,
     /// Recipients that messages were submitted to in the last 24 hours.
-    used: u32,
+    recipients_in_24h: u32,
 }
 
 #[derive(Serialize)]
@@ -125,24 +125,24 @@ struct LaneShown<'a> {
     countries: Vec<Country>,
     holds: Vec<HoldShown>,
     /// Messages that are queued on it, including those that it shares with other lanes.
-    waiting: i64,
+    queued: i64,
     /// Whether a server is running on this database.
     server: bool,
     /// Its current state; `None` if no running server has reported it yet.
     now: Option<PaceShown>,
     /// The overrides of its settings.
-    turned: Vec<OverrideShown>,
+    overrides: Vec<OverrideShown>,
     /// What the provider reports about it.
-    says: Vec<ReportedShown>,
+    reports: Vec<ReportedShown>,
 }
 
 #[derive(Serialize)]
 struct OverrideShown {
-    what: OverridableSetting,
+    setting: OverridableSetting,
     value: String,
     in_file: String,
-    by_person: bool,
-    why: String,
+    by_operator: bool,
+    reason: String,
     since: String,
 }
 
@@ -240,7 +240,7 @@ fn shown<'a>(context: &'a CommandContext, lane: &'a Lane, known: &Known) -> Lane
     let tier = lane.tiered().map(|portfolio| TierShown {
         portfolio: portfolio.to_owned(),
         tier: lane.tier.to_string(),
-        used: known.recipients.get(portfolio).copied().unwrap_or(0),
+        recipients_in_24h: known.recipients.get(portfolio).copied().unwrap_or(0),
     });
     LaneShown {
         name: &lane.name,
@@ -261,21 +261,21 @@ fn shown<'a>(context: &'a CommandContext, lane: &'a Lane, known: &Known) -> Lane
             .filter(|hold| hold.lane == lane.name)
             .map(|hold| HoldShown::new(hold, &known.waiting))
             .collect(),
-        waiting: known.waiting.on_lane(&lane.name),
+        queued: known.waiting.on_lane(&lane.name),
         server: known.has_server,
         now: known.states.iter().find(|state| state.lane == lane.name).map(|state| PaceShown::new(lane, state)),
-        turned: known
+        overrides: known
             .overrides(lane)
             .map(|overridden| OverrideShown {
-                what: overridden.setting,
+                setting: overridden.setting,
                 value: overridden.value.clone(),
                 in_file: overridden.in_file.clone(),
-                by_person: overridden.origin.is_operator(),
-                why: overridden.origin.after("set"),
+                by_operator: overridden.origin.is_operator(),
+                reason: overridden.origin.after("set"),
                 since: overridden.since.rfc3339(),
             })
             .collect(),
-        says: known
+        reports: known
             .says(lane)
             .map(|said| ReportedShown {
                 about: said.about.to_string(),
@@ -318,7 +318,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
             None => lane.account.to_owned(),
         };
         let tier = lane.tier.as_ref().map(|tier| {
-            let used = count(tier.used);
+            let used = count(tier.recipients_in_24h);
             match config.tier {
                 Tier::Recipients(recipients) => format!("{used} of {} ({})", count(recipients), tier.portfolio),
                 Tier::Unlimited => format!("{used}, unlimited ({})", tier.portfolio),
@@ -341,7 +341,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
             count(lane.burst),
             account,
             tier.unwrap_or_else(|| "–".to_owned()),
-            count_or_dash(lane.waiting),
+            count_or_dash(lane.queued),
             state,
         ]);
     }
@@ -392,7 +392,7 @@ struct DecidedShown<'a> {
     #[serde(flatten)]
     lane: LaneShown<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    lifted: Option<u32>,
+    released: Option<u32>,
     noted: Option<bool>,
 }
 
@@ -414,7 +414,7 @@ async fn pause(context: &CommandContext, name: &str, reason: Option<String>, jso
     let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(noted) });
+        return out::json(&DecidedShown { lane: shown, released: None, noted: by_all(noted) });
     }
     let effect = sentence(noted);
     out::data(format_args!(
@@ -431,7 +431,7 @@ async fn resume(context: &CommandContext, name: &str, json: bool) -> anyhow::Res
     let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, lifted: Some(released), noted: by_all(noted) });
+        return out::json(&DecidedShown { lane: shown, released: Some(released), noted: by_all(noted) });
     }
     match released {
         0 => out::data(format_args!("Lane {name} was not on hold.")),

@@ -109,7 +109,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let shown = shown(&current, now, &known);
     store.close().await;
     if args.json {
-        return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(noted) });
+        return out::json(&DecidedShown { lane: shown, released: None, noted: by_all(noted) });
     }
     let names_burst = wanted.iter().any(|want| want.setting == OverridableSetting::Burst);
     let from_file = wanted.iter().all(|want| want.value.is_none());

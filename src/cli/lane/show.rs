@@ -26,11 +26,11 @@ struct QueueShown {
     step: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<String>,
-    waiting: i64,
+    queued: i64,
     /// The state of the campaign. Paused and scheduled campaigns do not wait for the lane.
     state: BatchState,
     /// What the messages wait for.
-    because: String,
+    waiting_for: String,
 }
 
 #[derive(Serialize)]
@@ -64,7 +64,7 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
         shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
     row("account", format!("{}{of_account}", lane.account));
     if let Some(tier) = &shown.tier {
-        let used = of(tier.used as u64, "recipient", "recipients");
+        let used = of(tier.recipients_in_24h as u64, "recipient", "recipients");
         let most = match lane.tier {
             Tier::Recipients(recipients) => format!("of {}", count(recipients)),
             Tier::Unlimited => "unlimited".to_owned(),
@@ -80,9 +80,9 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
     if !shown.countries.is_empty() {
         row("countries", format!("only {}", list(&shown.countries)));
     }
-    let others: i64 = queues.iter().filter(|queue| queue.state != BatchState::Running).map(|queue| queue.waiting).sum();
+    let others: i64 = queues.iter().filter(|queue| queue.state != BatchState::Running).map(|queue| queue.queued).sum();
     let others = (others > 0).then(|| format!(", and {} in paused or scheduled campaigns", count(others)));
-    row("waiting", of(shown.waiting, "message", "messages") + &others.unwrap_or_default());
+    row("waiting", of(shown.queued, "message", "messages") + &others.unwrap_or_default());
     if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
         row("last complaint", format!("{why}, {} ago", about(now.since(*at))));
     }
@@ -112,7 +112,7 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
         out::data("")?;
         let mut table = Table::new(&["campaign", ">step", ">messages", "waiting for"]);
         for queue in queues {
-            table.row([queue.campaign, queue.step.to_string(), count(queue.waiting), queue.because]);
+            table.row([queue.campaign, queue.step.to_string(), count(queue.queued), queue.waiting_for]);
         }
         out::lines(table.lines(paint))?;
     }
@@ -136,15 +136,15 @@ async fn queues(
             _ => BTreeMap::new(),
         };
         for (index, step) in plan.indexed_steps().filter(|(_, step)| step.lanes.contains(&lane.name)) {
-            let waiting = tallies.get(index, Count::Queued);
-            if waiting <= 0 {
+            let queued = tallies.get(index, Count::Queued);
+            if queued <= 0 {
                 continue;
             }
             let template = match &step.content {
                 Content::Template(template) => Some(template.name.clone()),
                 Content::Text { .. } => None,
             };
-            let because = match batch.state {
+            let waiting_for = match batch.state {
                 BatchState::Paused => batch.why().unwrap_or_else(|| "the campaign is paused".to_owned()),
                 BatchState::Scheduled => match batch.starts_at {
                     Some(at) => format!("its start at {}", format_time(at, plan.time_zone)),
@@ -156,15 +156,17 @@ async fn queues(
                 }
             };
             let others: Vec<&str> = step.lanes.names().filter(|other| *other != lane.name).collect();
-            let because =
-                if others.is_empty() { because } else { format!("{because} (shared with {})", others.join(", ")) };
+            let waiting_for = match &others[..] {
+                [] => waiting_for,
+                others => format!("{waiting_for} (shared with {})", others.join(", ")),
+            };
             queues.push(QueueShown {
                 campaign: crate::cli::campaign::name_of(&batch),
                 step: index.get() + 1,
                 template,
-                waiting,
+                queued,
                 state: batch.state,
-                because,
+                waiting_for,
             });
         }
     }

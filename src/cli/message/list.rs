@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     unknown: bool,
     /// Print one JSON object per line: id, msisdn, step, channel, state, outcome, campaign,
-    /// client_message_id, skipped, unknown.
+    /// client_message_id, skipped, unknown_steps.
     #[arg(long)]
     json: bool,
 }
@@ -71,7 +71,7 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<SkipReason>,
     /// Steps for which it is unknown whether they were submitted.
-    unknown: Vec<u8>,
+    unknown_steps: Vec<u8>,
 }
 
 impl Shown {
@@ -92,7 +92,7 @@ impl Shown {
             campaign: name_of(batch),
             client_message_id,
             skipped,
-            unknown: unknown.map(|step| step.get() + 1).collect(),
+            unknown_steps: unknown.map(|step| step.get() + 1).collect(),
         }
     }
 
@@ -108,7 +108,7 @@ impl Shown {
             None => outcome,
         };
         let channel = self.channel.map_or("", Channel::as_str);
-        let unknown: Vec<String> = self.unknown.iter().map(ToString::to_string).collect();
+        let unknown: Vec<String> = self.unknown_steps.iter().map(ToString::to_string).collect();
         let unknown = match unknown.is_empty() {
             true => String::new(),
             false => paint.so_so(format!("  unknown: step {}", unknown.join(", "))),

@@ -18,7 +18,7 @@ pub(in crate::cli) struct Args {
     /// Maximum number to list; the latest are listed.
     #[arg(long, default_value_t = 50)]
     limit: usize,
-    /// Print one JSON object per line: received, umid.
+    /// Print one JSON object per line: received_at, umid.
     #[arg(long)]
     json: bool,
 }
@@ -28,7 +28,7 @@ const PAGE: u32 = 2_000;
 
 #[derive(Serialize)]
 struct Shown {
-    received: String,
+    received_at: String,
     #[serde(skip)]
     at: Timestamp,
     umid: Option<String>,
@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         after = *last;
         for (_, stray) in page {
             all += 1;
-            latest.push_back(Shown { received: stray.received.rfc3339(), at: stray.received, umid: stray.umid });
+            latest.push_back(Shown { received_at: stray.received.rfc3339(), at: stray.received, umid: stray.umid });
             if latest.len() > args.limit {
                 latest.pop_front();
             }

@@ -16,7 +16,7 @@ use super::words::shell;
 use super::{CommandContext, Exit};
 use crate::clock::format_time_of_day;
 use crate::domain::{BatchId, BatchState, Channel, Outcome, Span, Timestamp};
-use crate::forecast::NotSent;
+use crate::forecast::ForecastView;
 use crate::report::{FellBack, StepReport};
 use crate::store::{Batch, Store};
 
@@ -221,19 +221,11 @@ pub(super) struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,
     server: bool,
-    /// When the remaining messages will be sent. This and `bottleneck` are absent while a hold needs an operator.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left_by: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bottleneck: Option<String>,
-    /// When the last message will be submitted if every message falls back at every step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finished_by: Option<String>,
+    #[serde(flatten)]
+    forecast: ForecastView,
     /// When every message will have its outcome at the latest, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     settled_by: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    left_behind: &'a [NotSent],
     obstacles: Vec<ObstacleShown>,
     /// Deadlines in a gap, in which no receipt could be taken.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -254,7 +246,7 @@ struct StepShown<'a> {
     read: i64,
     undelivered: i64,
     rejected: i64,
-    unknown: i64,
+    unknown_count: i64,
     reached: i64,
     fell_back: &'a FellBack,
 }
@@ -270,7 +262,7 @@ impl<'a> StepShown<'a> {
             read: step.read,
             undelivered: step.undelivered,
             rejected: step.rejected,
-            unknown: step.unknown,
+            unknown_count: step.unknown_count,
             reached: step.reached,
             fell_back: &step.fell_back,
         }
@@ -288,11 +280,8 @@ impl<'a> Shown<'a> {
             lanes: &look.lanes,
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
             server: look.server,
-            left_by: foreseen.filter(|all| all.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
-            bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
-            finished_by: look.finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
+            forecast: ForecastView::new(foreseen, look.finished_by),
             settled_by: look.settled_by.map(Timestamp::rfc3339),
-            left_behind: foreseen.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
             waived: look.waived.as_ref(),
             repeated: look.repeated.as_ref(),
