@@ -64,7 +64,7 @@ pub use left_out::LeftOut;
 pub use life::Housekeeper;
 pub use lint::{Facts, Lint, Warning, lint};
 pub use named::{CampaignRow, FindError, LATEST, campaigns, find};
-pub use noted::{Noted, noted};
+pub use noted::{NODE_SILENT, Noted, noted};
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};
 pub use rename::{RenameError, rename};

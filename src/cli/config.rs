@@ -115,8 +115,8 @@ fn check(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     }
     warn(&warnings);
     let name = file.unwrap_or_else(|| "the configuration (without a file)".to_owned());
-    let lanes = words::of(context.config.lanes.len() as u64, "lane", "lanes");
-    let found = words::of(i64::try_from(warnings.len()).unwrap_or(i64::MAX), "warning", "warnings");
+    let lanes = words::plural(context.config.lanes.len() as u64, "lane", "lanes");
+    let found = words::plural(i64::try_from(warnings.len()).unwrap_or(i64::MAX), "warning", "warnings");
     out::data(format_args!("{name} is valid: {lanes}, {found}"))
 }
 

@@ -6,13 +6,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::campaign::launch::knock;
-use super::campaign::name_of;
 use super::disk::{Space, space_beside};
 use super::holds;
 use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
 use super::pace::Slow;
-use super::words::{count, list, of, shell, span};
+use super::words::{count, list, plural, shell, span};
 use super::{CommandContext, Exit, stranded};
 use crate::campaign::{PriceList, check_routes, used_up};
 use crate::clock::format_time;
@@ -296,12 +295,12 @@ async fn campaigns(
     let text = if number == 0 {
         "none scheduled, running or paused".to_owned()
     } else {
-        of(number, "is active", "are active")
+        plural(number, "is active", "are active")
     };
     findings.add_ok("campaigns", text);
     let step_holds = store.step_holds().await?;
     for batch in &in_play {
-        let name = name_of(batch);
+        let name = batch.display_name();
         if batch.state == BatchState::Paused {
             let why = batch.why().map(|why| format!(": {why}")).unwrap_or_default();
             let used_up = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
@@ -325,12 +324,12 @@ async fn campaigns(
         }
     }
     for (batch, missing) in Stranded::everywhere(store, &context.config).await? {
-        let name = name_of(&batch);
-        let text = format!("\"{name}\": {}", stranded::what(&missing));
-        findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&missing, &name)));
+        let name = batch.display_name();
+        let text = format!("\"{name}\": {}", missing.what());
+        findings.add("campaigns", Health::Warning, text, Some(&missing.what_to_do(&name)));
     }
     for (batch, _, sentence) in context.launcher(store).flagged_everywhere().await? {
-        let name = name_of(&batch);
+        let name = batch.display_name();
         let advice = format!("fix the template at the provider, or: volley campaign cancel {}", shell(&name));
         findings.add("campaigns", Health::Warning, format!("\"{name}\": {sentence}"), Some(&advice));
     }
@@ -355,7 +354,7 @@ async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> any
         let length = length.map_or_else(|| "an unknown time (the clock was set back)".to_owned(), span);
         let text = format!(
             "{} in the last day, in which {what}; the longest lasted {length}, {} ago",
-            of(recent.len() as u64, "gap", "gaps"),
+            plural(recent.len() as u64, "gap", "gaps"),
             span(now.since(until))
         );
         findings.add_ok("gaps", text);
@@ -427,7 +426,7 @@ async fn webhooks(
     ] {
         let Some(found) = counts.iter().find(|found| found.kind == kind) else { continue };
         let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
-        let text = format!("{} in the last {since}, the latest {latest} ago", of(found.count, one, many));
+        let text = format!("{} in the last {since}, the latest {latest} ago", plural(found.count, one, many));
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::words::{about, count, of};
+use super::words::{about, count, plural};
 use crate::ask;
 use crate::clock::format_time_of_day;
 use crate::config::Config;
@@ -118,8 +118,10 @@ impl Waived {
     }
 
     pub(super) fn sentence(&self) -> String {
-        let passed =
-            format!("{} while receipts may have been lost", of(self.deadlines, "deadline passed", "deadlines passed"));
+        let passed = format!(
+            "{} while receipts may have been lost",
+            plural(self.deadlines, "deadline passed", "deadlines passed")
+        );
         let wait = "wait for the TTL or the receipt window";
         let askable = self.deadlines - self.not_askable;
         match (self.to_ask, self.remaining_s) {

@@ -52,7 +52,7 @@ pub(super) fn sentence_since(hold: &Hold, waiting: i64, now: Timestamp) -> Strin
 pub(super) fn wait_for_it(waiting: i64) -> String {
     match waiting {
         ..=0 => String::new(),
-        waiting => format!("; {} for it", words::of(waiting, "message waits", "messages wait")),
+        waiting => format!("; {} for it", words::plural(waiting, "message waits", "messages wait")),
     }
 }
 

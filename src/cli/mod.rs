@@ -28,7 +28,6 @@ mod holds;
 mod interrupt;
 mod lane;
 mod message;
-mod noted;
 mod obstacles;
 mod operator;
 mod optout;
@@ -41,10 +40,8 @@ mod serve;
 mod server;
 mod shell;
 mod simulate;
-mod stranded;
 mod table;
 mod template;
-mod used_up;
 mod watch;
 mod words;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::pace::Slow;
-use super::words::{about, of, shell};
+use super::words::{about, plural, shell};
 use super::{holds, stranded, used_up};
 use crate::ask;
 use crate::campaign::{UsedUp, held};
@@ -116,13 +116,13 @@ impl Obstacle {
                 )
             }
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
-            Self::Gone(gone) => stranded::what(gone),
+            Self::Gone(gone) => gone.what(),
             Self::NoServer => NO_SERVER.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => unwritable(*trouble).to_owned(),
-            Self::UsedUp(limit) => used_up::what(limit),
+            Self::UsedUp(limit) => limit.what(),
             Self::Doubt { address, cause, waiting, .. } => {
                 let waiting = waiting.unsigned_abs();
-                let wait = of(waiting, "deadline is", "deadlines are");
+                let wait = plural(waiting, "deadline is", "deadlines are");
                 let takes = about(ask::takes(waiting));
                 format!(
                     "{}; {wait} held; if receipts are lost, asking at one per second takes {takes}",
@@ -168,10 +168,10 @@ impl Obstacle {
                 }
             }
             Self::Slow(slow, _) => slow.what_to_do(now),
-            Self::Gone(gone) => stranded::what_to_do(gone, campaign),
+            Self::Gone(gone) => gone.what_to_do(campaign),
             Self::NoServer => START.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => write_again(*trouble).to_owned(),
-            Self::UsedUp(limit) => used_up::what_to_do(limit, campaign),
+            Self::UsedUp(limit) => limit.what_to_do(campaign),
             Self::Doubt { cause, .. } => doubt_remedy(*cause).to_owned(),
         }
     }

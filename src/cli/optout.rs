@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use super::audience::FileOptions;
 use super::exit::Usage;
-use super::noted::{by_all, sentence};
 use super::out::{self, Paint, To};
 use super::table::Table;
-use super::words::{count, of};
+use super::words::{count, plural};
 use super::{CommandContext, Exit};
 use crate::audience::{self, Example, Options, Reason, Source, SourceFilter, Summary};
 use crate::campaign::noted;
@@ -175,21 +174,21 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
             duplicates: summary.duplicates,
             countries: summary.countries,
             reasons: summary.reasons,
-            noted: by_all(noted),
+            noted: noted.by_all(),
         })?;
     } else {
         let (did, were) = match wants {
             Keyword::Stop => ("opted out", "already opted out"),
             Keyword::Start => ("opted in again", "not opted out"),
         };
-        let mut parts = vec![format!("{} {did}", of(changed, "number", "numbers"))];
+        let mut parts = vec![format!("{} {did}", plural(changed, "number", "numbers"))];
         if unchanged > 0 {
             parts.push(format!("{} {were}", count(unchanged)));
         }
         if summary.duplicates > 0 {
             parts.push(format!("{} listed more than once", count(summary.duplicates)));
         }
-        out::data(format_args!("{} ({}).", parts.join("; "), sentence(noted)))?;
+        out::data(format_args!("{} ({}).", parts.join("; "), noted.sentence()))?;
         if !summary.number_column.is_empty() {
             out::talk(format_args!("Numbers read from column \"{}\".", summary.number_column));
         }
@@ -197,7 +196,7 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
             out::talk(note.text());
         }
         if summary.invalid > 0 {
-            let entries = of(summary.invalid, "entry", "entries");
+            let entries = plural(summary.invalid, "entry", "entries");
             out::talk(format_args!("{entries} could not be read: {}", first_of(&unreadable)));
         }
         context.print_database(was_there);
@@ -334,7 +333,7 @@ async fn show(context: &CommandContext, number: &str, country: Option<Country>, 
     out::data(format_args!("{}  {state}", paint.bold(msisdn)))?;
     out::lines(history(&wishes, paint))?;
     if wrote > 0 {
-        let messages = of(wrote as u64, "message", "messages");
+        let messages = plural(wrote as u64, "message", "messages");
         out::data(paint.dim(format!("sent {messages}: volley reply list --from {msisdn}")))?;
     }
     Ok(Exit::Done)

@@ -3,17 +3,16 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use super::campaign::name_of;
 use super::exit::Usage;
 use super::out::{self, Paint, To};
-use super::words::{count, of};
+use super::words::{count, plural};
 use super::{CommandContext, Exit, progress};
 use crate::campaign::{self, Erasure, Overdue};
 use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
 use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
 use crate::report;
-use crate::store::Store;
+use crate::store::{Batch, Store};
 
 /// Maximum number of campaigns that are listed by name.
 const NAMED: usize = 20;
@@ -107,13 +106,13 @@ async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, a
         };
         let purged = campaign::purge(store, context.clock.as_ref(), &overdue, seen).await;
         bar.finish_and_clear();
-        out::talk(format_args!("{} removed.", of(i128::from(purged?), "message", "messages")));
+        out::talk(format_args!("{} removed.", plural(i128::from(purged?), "message", "messages")));
     } else if !overdue.is_empty() && !args.json {
         out::talk("Nothing was removed. Add --yes to remove it for good.");
     }
     if args.json {
         out::json(&Shown {
-            campaigns: overdue.campaigns.iter().map(name_of).collect(),
+            campaigns: overdue.campaigns.iter().map(Batch::display_name).collect(),
             audiences: overdue.audiences.iter().filter_map(|(_, name)| name.clone()).collect(),
             messages: overdue.messages(),
             removed: args.yes,
@@ -129,12 +128,17 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
     }
     let mut lines = vec![format!(
         "{} settled before {before}, with {}:",
-        of(overdue.campaigns.len() as i128, "campaign", "campaigns"),
-        of(i128::from(overdue.messages()), "message", "messages")
+        plural(overdue.campaigns.len() as i128, "campaign", "campaigns"),
+        plural(i128::from(overdue.messages()), "message", "messages")
     )];
     for batch in overdue.campaigns.iter().take(NAMED) {
         let settled = batch.settled_at.map_or_else(String::new, |at| format_time(at, None));
-        lines.push(format!("  {:>12}  {}  {}", count(i128::from(batch.messages)), paint.dim(settled), name_of(batch)));
+        lines.push(format!(
+            "  {:>12}  {}  {}",
+            count(i128::from(batch.messages)),
+            paint.dim(settled),
+            batch.display_name()
+        ));
     }
     if let Some(more) = overdue.campaigns.len().checked_sub(NAMED).filter(|more| *more > 0) {
         lines.push(paint.dim(format!("  and {more} more")));
@@ -148,7 +152,7 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
 
 async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Result<()> {
     let erasure = Erasure::of(store, recipient).await?;
-    let open: Vec<String> = erasure.open().into_iter().map(name_of).collect();
+    let open: Vec<String> = erasure.open().into_iter().map(Batch::display_name).collect();
     if args.yes {
         if !open.is_empty() {
             bail!("nothing was erased: {}", unfinished(recipient, &open));
@@ -160,15 +164,15 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
     if args.json {
         return out::json(&ErasureShown {
             messages: erasure.messages(),
-            campaigns: erasure.found.iter().map(|(batch, _)| name_of(batch)).collect(),
+            campaigns: erasure.found.iter().map(|(batch, _)| batch.display_name()).collect(),
             rows: erasure.rows.len(),
             open_campaigns: open,
             removed: args.yes,
         });
     }
-    let messages = of(erasure.messages() as i128, "message", "messages");
-    let campaigns = of(erasure.found.len() as i128, "campaign", "campaigns");
-    let rows = of(erasure.rows.len() as i128, "row", "rows");
+    let messages = plural(erasure.messages() as i128, "message", "messages");
+    let campaigns = plural(erasure.found.len() as i128, "campaign", "campaigns");
+    let rows = plural(erasure.rows.len() as i128, "row", "rows");
     out::talk(match (args.yes, open.is_empty()) {
         (true, _) => format!("Erased {messages} and {rows} of audiences. An opt-out stays."),
         (false, true) => format!(

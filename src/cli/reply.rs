@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::campaign::{find, name_of};
+use super::campaign::find;
 use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
@@ -123,7 +123,7 @@ async fn shown<'a>(
         channel: inbound.channel,
         kind: &inbound.kind,
         keyword: inbound.keyword,
-        campaign: batch.map(name_of),
+        campaign: batch.map(Batch::display_name),
         message: batch.zip(inbound.on).map(|(batch, (key, _))| MessageId { key, tag: batch.tag }.to_string()),
         step: inbound.on.map(|(_, step)| step.get() + 1),
         channel_user: unmasked.then(|| channel_user(&inbound.raw)).flatten(),

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::campaign::name_of;
 use super::interrupt::Interrupts;
 use super::out;
 use super::server::Server;
-use super::words::{list, of};
-use super::{CommandContext, Exit, stranded};
+use super::words::{list, plural};
+use super::{CommandContext, Exit};
 use crate::api;
 use crate::clock::{Set, set};
 use crate::domain::Span;
@@ -171,8 +170,8 @@ async fn serve_until_end(
 async fn warn_of_stranded(context: &CommandContext, store: &dyn Batches) -> anyhow::Result<()> {
     let all = Stranded::everywhere(store, &context.config).await?;
     let warnings = all.iter().map(|(batch, missing)| {
-        let name = name_of(batch);
-        format!("campaign \"{name}\": {}; {}", stranded::what(missing), stranded::what_to_do(missing, &name))
+        let name = batch.display_name();
+        format!("campaign \"{name}\": {}; {}", missing.what(), missing.what_to_do(&name))
     });
     super::config::warn(warnings.collect::<Vec<_>>());
     Ok(())
@@ -197,7 +196,7 @@ fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::R
         out::data(format_args!("Volley listens on {address} (database {database}; {lanes})"))?;
     }
     if server.recovered() > 0 {
-        let found = of(server.recovered(), "message was", "messages were");
+        let found = plural(server.recovered(), "message was", "messages were");
         out::talk(format_args!("{found} in flight when the last server was killed; their results are unknown."));
     }
     Ok(())

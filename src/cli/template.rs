@@ -7,11 +7,10 @@ use serde::Serialize;
 
 use super::holds::{self, HoldShown};
 use super::lane;
-use super::noted::{by_all, sentence};
 use super::operator::Operator;
 use super::out::{self, To};
 use super::table::Table;
-use super::words::{list as listed, of};
+use super::words::{list as listed, plural};
 use super::{CommandContext, Exit};
 use crate::campaign::{check_template, noted};
 use crate::clock::format_time;
@@ -117,7 +116,7 @@ async fn templates(store: &dyn Batches, all: &[Hold], waiting: &Waiting) -> anyh
             let shown = found.entry(template.name.clone()).or_default();
             add(&mut shown.languages, &template.language);
             step.lanes.names().for_each(|lane| add(&mut shown.lanes, lane));
-            add(&mut shown.campaigns, &super::campaign::name_of(&batch));
+            add(&mut shown.campaigns, &batch.display_name());
         }
     }
     for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
@@ -149,7 +148,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     let flagged = context.launcher(store.as_ref()).flagged_everywhere().await?;
     for template in &mut templates {
         let runs_past = flagged.iter().filter(|(_, flagged, _)| flagged.template == template.name);
-        template.runs_past = runs_past.map(|(batch, ..)| super::campaign::name_of(batch)).collect();
+        template.runs_past = runs_past.map(|(batch, ..)| batch.display_name()).collect();
     }
     if json {
         return out::json(&templates);
@@ -194,7 +193,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         ))?;
     }
     for (batch, _, sentence) in flagged {
-        let name = super::campaign::name_of(&batch);
+        let name = batch.display_name();
         out::data(format_args!("\n{}", paint.so_so(format!("\"{name}\": {sentence}"))))?;
     }
     Ok(())
@@ -238,9 +237,9 @@ async fn hold(
     let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
     store.close().await;
     if json {
-        return out::json(&DecidedShown { template, lanes: &lanes, released: None, noted: by_all(noted) });
+        return out::json(&DecidedShown { template, lanes: &lanes, released: None, noted: noted.by_all() });
     }
-    let (on, effect) = (listed(&lanes), sentence(noted));
+    let (on, effect) = (listed(&lanes), noted.sentence());
     out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect})."))
 }
 
@@ -258,7 +257,7 @@ async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
     if json {
-        return out::json(&DecidedShown { template, lanes: &lanes, released: Some(released), noted: by_all(noted) });
+        return out::json(&DecidedShown { template, lanes: &lanes, released: Some(released), noted: noted.by_all() });
     }
     match released {
         0 => out::data(format_args!(
@@ -266,7 +265,7 @@ async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json
             on.map(|lane| format!(" on {lane}")).unwrap_or_default()
         )),
         released => {
-            let (on, holds, effect) = (listed(&lanes), of(released, "hold", "holds"), sentence(noted));
+            let (on, holds, effect) = (listed(&lanes), plural(released, "hold", "holds"), noted.sentence());
             out::data(format_args!("Template {template} is resumed on {on}; {holds} released ({effect})."))
         }
     }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::{Channel, Span, Step, Tier};
 
 pub use error::{At, Error};
-pub use keys::{hint, nearest};
+pub use keys::{hint, nearest, suggestion};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;

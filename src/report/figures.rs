@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::stranded::Stranded;
 use crate::audience::{Reason, understood};
 use crate::domain::{
-    BatchState, CampaignId, Channel, Count, MessageId, Money, Msisdn, Outcome, Plan, Present, SkipReason, State,
-    StepIndex, Tallies, Zone,
+    BatchState, Channel, Count, MessageId, Money, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex,
+    Tallies, Zone,
 };
 use crate::store::{AudiencePart, Batch, Result, Store};
 
@@ -178,21 +178,13 @@ pub fn as_counted(batch: &Batch, message: &Present) -> Present {
     }
 }
 
-fn public_id(batch: &Batch) -> String {
-    CampaignId { batch: batch.id, tag: batch.tag }.to_string()
-}
-
-pub(super) fn name(batch: &Batch) -> String {
-    batch.name.clone().unwrap_or_else(|| public_id(batch))
-}
-
 impl Show {
     /// `allowed` is the number of submissions a second that the campaign's lanes allow.
     pub fn new(batch: &Batch, tallies: &Tallies, allowed: f64, stranded: Vec<Stranded>) -> Self {
         let is_sending = batch.state == BatchState::Running;
         Self {
-            id: public_id(batch),
-            name: name(batch),
+            id: batch.public_id().to_string(),
+            name: batch.display_name(),
             state: batch.state,
             reason: batch.why(),
             counts: Counts::of(batch.state, tallies),
@@ -249,8 +241,8 @@ impl Report {
             (count != 0).then(|| (reason.to_string(), count))
         });
         Self {
-            id: public_id(batch),
-            name: name(batch),
+            id: batch.public_id().to_string(),
+            name: batch.display_name(),
             state: batch.state,
             // Messages may join an open batch between two reads; the counters are a single read.
             audience: if batch.open_until.is_some() { tallies.messages() } else { i64::from(batch.messages) },

@@ -25,7 +25,7 @@ pub(crate) use copied::copied;
 pub use export::{Columns, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown, as_counted};
-pub use lookup::{Pages, client_ids, lookup, lookup_everywhere};
+pub use lookup::{ClientIds, Pages, lookup, lookup_everywhere};
 pub(crate) use lookup::{messages_everywhere, positions};
 pub(crate) use reading::{failure, report_of};
 pub use results::{MessageResult, results_in, results_of};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::figures::{as_counted, name};
+use super::figures::as_counted;
 use super::lookup::{Pages, lookup_everywhere};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, Timestamp};
 use crate::store::{Batch, Result, Store};
@@ -40,7 +40,7 @@ impl MessageResult {
         };
         Self {
             id: MessageId { key: message.key, tag: batch.tag }.to_string(),
-            campaign: name(batch),
+            campaign: batch.display_name(),
             msisdn: message.msisdn,
             state: present.state.name(),
             outcome,

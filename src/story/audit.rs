@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::claims::Checks;
-use crate::domain::{BatchId, BatchState, CampaignId, Timestamp};
+use crate::domain::{BatchId, BatchState, Timestamp};
 use crate::report::Unknown;
 use crate::report::{Progress, copied};
 use crate::store::{KeptGap, Result, Scope, Store, StrayKind};
@@ -105,9 +105,9 @@ fn maybe_text<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> st
 
 fn of(mut checks: Checks, claims: Vec<Claim>) -> Audit {
     let batch = &checks.frame.batch;
-    let id = CampaignId { batch: batch.id, tag: batch.tag }.to_string();
+    let id = batch.public_id().to_string();
     Audit {
-        name: batch.name.clone().unwrap_or_else(|| id.clone()),
+        name: batch.display_name(),
         id,
         state: batch.state,
         purged_at: batch.purged_at,

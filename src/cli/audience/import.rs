@@ -92,7 +92,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     } else {
         out::lines(summary::lines(&summary, took, &reading.label(), out::To::Stdout.paint()))?;
         out::data("")?;
-        let recipients = words::of(summary.valid, "recipient", "recipients");
+        let recipients = words::plural(summary.valid, "recipient", "recipients");
         match to.as_ref().map(Audience::recipients) {
             None => out::data(format_args!(
                 "Imported {recipients} as \"{name}\"; campaigns use it with audience = \"{name}\"."
@@ -101,7 +101,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
                 out::data(format_args!("All of its recipients are already in \"{name}\"; nothing was added."))?;
             }
             Some(had) => {
-                let all = words::of(u64::from(had) + summary.valid, "recipient", "recipients");
+                let all = words::plural(u64::from(had) + summary.valid, "recipient", "recipients");
                 out::data(format_args!(
                     "Added {recipients} to \"{name}\", which now has {all}; campaigns launched before do not include them."
                 ))?;

@@ -14,7 +14,7 @@ use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
-use crate::config::nearest;
+use crate::config::{nearest, suggestion};
 use crate::domain::Recipient;
 use crate::store::{Audience, AudiencePart, Audiences};
 
@@ -91,10 +91,8 @@ pub(super) async fn named(store: &dyn Audiences, name: &str) -> anyhow::Result<A
         return Ok(audience);
     }
     let known: Vec<String> = store.audiences().await?.into_iter().map(|audience| audience.name).collect();
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(right) => bail!("unknown audience \"{name}\"; did you mean \"{right}\"?"),
-        None => bail!("unknown audience \"{name}\"; see `volley audience list`"),
-    }
+    let nearest = nearest(name, known.iter().map(String::as_str));
+    bail!("unknown audience \"{name}\"; {}", suggestion(nearest, "volley audience list"))
 }
 
 pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {
@@ -105,7 +103,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
         return Ok(Exit::Done);
     }
     let paint = out::To::Stdout.paint();
-    let recipients = words::of(audience.recipients(), "recipient", "recipients");
+    let recipients = words::plural(audience.recipients(), "recipient", "recipients");
     out::data(format_args!("{}  {}", paint.bold(name), paint.dim(recipients)))?;
     let mut parts = Table::new(&["from", ">recipients", "imported"]);
     let mut countries = BTreeMap::<String, u64>::new();
@@ -119,7 +117,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     out::lines(parts.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     out::lines(country_lines(countries.into_iter().collect(), paint))?;
     let first = store.recipients(audience.id(), 0, FIRST).await?;
-    out::data(format_args!("\nFirst {}", words::of(first.len() as i128, "recipient", "recipients")))?;
+    out::data(format_args!("\nFirst {}", words::plural(first.len() as i128, "recipient", "recipients")))?;
     print_recipients(&audience, &first, paint)?;
     Ok(Exit::Done)
 }
@@ -198,13 +196,13 @@ pub(super) async fn export(context: &CommandContext, name: &str, file: &Path) ->
             from += PAGE;
             rows += page.len() as u64;
             bar.set_position(rows);
-            bar.set_message(words::of(rows, "row", "rows"));
+            bar.set_message(words::plural(rows, "row", "rows"));
         }
     }
     bar.finish_and_clear();
     sheets.finish()?;
     if !out::is_stdout(file) {
-        out::talk(format_args!("Wrote {} of \"{name}\" to {}.", words::of(rows, "row", "rows"), file.display()));
+        out::talk(format_args!("Wrote {} of \"{name}\" to {}.", words::plural(rows, "row", "rows"), file.display()));
     }
     Ok(Exit::Done)
 }
@@ -218,7 +216,7 @@ pub(super) async fn delete(context: &CommandContext, name: &str, json: bool) -> 
         out::json(&serde_json::json!({ "name": name, "recipients": audience.recipients() }))?;
         return Ok(Exit::Done);
     }
-    let recipients = words::of(audience.recipients(), "recipient", "recipients");
+    let recipients = words::plural(audience.recipients(), "recipient", "recipients");
     out::talk(format_args!("Removed the audience \"{name}\" with {recipients}."));
     Ok(Exit::Done)
 }

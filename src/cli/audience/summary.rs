@@ -3,7 +3,7 @@
 use crate::audience::{Packed, Summary};
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::words::{bar, count, of, percent, span};
+use crate::cli::words::{bar, count, percent, plural, span};
 use crate::domain::Span;
 
 /// Maximum number of countries that are listed; the others are summed up.
@@ -59,7 +59,7 @@ pub(in crate::cli) fn lines(summary: &Summary, took: Span, label: &str, paint: P
 }
 
 fn headline(summary: &Summary, took: Span, label: &str, paint: Paint) -> String {
-    let mut parts = vec![of(summary.rows, "row", "rows")];
+    let mut parts = vec![plural(summary.rows, "row", "rows")];
     parts.push(format!("numbers in column {}", summary.number_column));
     parts.extend(summary.packed.iter().rev().map(|packed| match packed {
         Packed::Gzip => "gzipped".to_owned(),
@@ -77,7 +77,7 @@ fn headline(summary: &Summary, took: Span, label: &str, paint: Paint) -> String 
 
 /// Lists the columns: their meaning, how many cells are filled, and samples.
 fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
-    let mut lines = vec![String::new(), of(small(summary.fields.len() as u64), "Column", "Columns")];
+    let mut lines = vec![String::new(), plural(small(summary.fields.len() as u64), "Column", "Columns")];
     let mut table = Table::new(&["", "", ">", ""]);
     for field in summary.fields.iter().take(COLUMNS) {
         let meaning = match field.meaning {
@@ -97,7 +97,7 @@ fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
     }
     lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
     if let Some(more) = summary.fields.len().checked_sub(COLUMNS).filter(|more| *more > 0) {
-        lines.push(paint.dim(format!("  and {}", of(small(more as u64), "more column", "more columns"))));
+        lines.push(paint.dim(format!("  and {}", plural(small(more as u64), "more column", "more columns"))));
     }
     lines
 }
@@ -109,7 +109,7 @@ pub(in crate::cli) fn country_lines(mut countries: Vec<(String, u64)>, paint: Pa
     }
     countries.sort_by_key(|(country, number)| (std::cmp::Reverse(*number), country.clone()));
     let most = countries.first().map_or(0, |(_, number)| *number);
-    let mut lines = vec![String::new(), of(small(countries.len() as u64), "Country", "Countries")];
+    let mut lines = vec![String::new(), plural(small(countries.len() as u64), "Country", "Countries")];
     let mut table = Table::new(&["", ">", ""]);
     for (country, number) in countries.iter().take(COUNTRIES) {
         table.row([country.clone(), count(*number), paint.good(bar(small(*number), small(most), BAR))]);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{id_of, name_of, rules};
+use super::rules;
 use crate::cli::table::Table;
 use crate::cli::words::{count, hours};
 use crate::cli::{CommandContext, Exit, out};
@@ -74,8 +74,8 @@ impl Dated {
 
     fn shown(&self) -> Shown {
         Shown {
-            id: id_of(&self.batch).to_string(),
-            name: name_of(&self.batch),
+            id: self.batch.public_id().to_string(),
+            name: self.batch.display_name(),
             state: self.batch.state,
             starts_at: self.at().map(Timestamp::rfc3339),
             local_start: rules::local_start(&self.plan),
@@ -113,7 +113,7 @@ pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<
     for dated in &all {
         table.row([
             dated.begins(),
-            name_of(&dated.batch),
+            dated.batch.display_name(),
             dated.batch.state.to_string(),
             count(dated.batch.messages),
             count(dated.queued),

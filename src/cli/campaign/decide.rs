@@ -3,10 +3,10 @@
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use super::{find, id_of, name_of};
+use super::find;
 use crate::campaign::{self, Decided, Released};
-use crate::cli::words::of;
-use crate::cli::{CommandContext, Exit, noted, out, used_up};
+use crate::cli::words::plural;
+use crate::cli::{CommandContext, Exit, out};
 use crate::domain::{BatchState, Count};
 use crate::events::Certificate;
 use crate::report::Counts;
@@ -63,7 +63,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
-    let name = name_of(&batch);
+    let name = batch.display_name();
     let (clock, by) = (context.clock.as_ref(), &context.origin(reason));
     // Counted before the decision: a server may claim messages before all servers have confirmed it.
     let before = store.tallies(batch.id).await?;
@@ -90,13 +90,13 @@ pub(super) async fn run(
         (Decided::Holds(_), Some(obeyed)) | (Decided::Holds(obeyed), None) => (obeyed, false),
         (Decided::Refused(state), Some(obeyed)) if decision.is_done_in(state) => (obeyed, false),
         (Decided::Refused(_), None) if let [kept, ..] = &kept[..] => {
-            bail!("nothing of \"{name}\" was resumed: {}", used_up::sentence(kept, &name))
+            bail!("nothing of \"{name}\" was resumed: {}", kept.sentence(&name))
         }
         // A repeated command succeeds.
         (Decided::Refused(state), None) if decision.is_done_in(state) => {
             (campaign::noted(store.as_ref(), clock, store.seq().await?).await?, true)
         }
-        (Decided::UsedUp(used_up), _) => bail!("\"{name}\" cannot be resumed: {}", used_up::sentence(&used_up, &name)),
+        (Decided::UsedUp(used_up), _) => bail!("\"{name}\" cannot be resumed: {}", used_up.sentence(&name)),
         (Decided::Refused(state), _) => bail!("\"{name}\" cannot be {}: {}", decision.participle(), why_not(state)),
     };
     let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
@@ -113,44 +113,44 @@ pub(super) async fn run(
     store.close().await;
     if json {
         let shown = Shown {
-            id: id_of(&batch).to_string(),
+            id: batch.public_id().to_string(),
             name: &name,
             state,
             counts,
             certificate,
-            noted: noted::by_all(obeyed),
+            noted: obeyed.by_all(),
             used_up: kept.iter().filter_map(|kept| Some(kept.step?.get() + 1)).collect(),
         };
         out::json(&shown)?;
         return Ok(Exit::Done);
     }
     let has_stop_time = certificate.is_some_and(|certificate| certificate.stopped_after_ms.is_some());
-    let obeyed = if has_stop_time { String::new() } else { format!(" ({})", noted::sentence(obeyed)) };
+    let obeyed = if has_stop_time { String::new() } else { format!(" ({})", obeyed.sentence()) };
     let effect = match decision {
-        Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
+        Decision::Pause => format!("{} wait", plural(counts.queued, "message", "messages")),
         Decision::Start | Decision::Resume if state == BatchState::Scheduled => {
             "it waits for its start time".to_owned()
         }
         Decision::Start | Decision::Resume => {
             let kept = kept.iter().filter_map(|kept| Some(before.get(kept.step?, Count::Queued)));
             let to_submit = before.total(Count::Queued) - kept.sum::<i64>();
-            format!("{} to submit", of(to_submit, "message", "messages"))
+            format!("{} to submit", plural(to_submit, "message", "messages"))
         }
         Decision::Cancel => match certificate {
             Some(certificate) => certificate.to_string(),
-            None => format!("receipts may still come for {}", of(counts.to_come(state), "message", "messages")),
+            None => format!("receipts may still come for {}", plural(counts.to_come(state), "message", "messages")),
         },
     };
     let already = if already { " already" } else { "" };
     out::data(format_args!("\"{name}\" is {}{already}: {effect}{obeyed}", decision.participle()))?;
     if matches!(decision, Decision::Cancel) && batch.state == BatchState::Finished {
-        let waiting = of(counts.to_come(state), "message", "messages");
+        let waiting = plural(counts.to_come(state), "message", "messages");
         out::data(format_args!(
             "Nothing was left to submit. Last receipts may still come for {waiting}; one that fails is not sent again."
         ))?;
     }
     for kept in &kept {
-        out::talk(used_up::sentence(kept, &name));
+        out::talk(kept.sentence(&name));
     }
     Ok(Exit::Done)
 }

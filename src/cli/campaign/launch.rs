@@ -17,7 +17,7 @@ use crate::cli::interrupt::Interrupts;
 use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, obstacles, stopped_watching};
-use crate::cli::words::{list, of, shell};
+use crate::cli::words::{list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::config::Problem;
@@ -215,15 +215,15 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     };
     let mut rejects = String::new();
     if launched.rejected > 0 {
-        rejects = format!(", {} left out", of(launched.rejected, "row", "rows"));
+        rejects = format!(", {} left out", plural(launched.rejected, "row", "rows"));
     }
     if launched.across > 0 {
-        rejects.push_str(&format!(" ({} across sources)", of(launched.across, "duplicate", "duplicates")));
+        rejects.push_str(&format!(" ({} across sources)", plural(launched.across, "duplicate", "duplicates")));
     }
     if launched.opted_out > 0 {
-        rejects.push_str(&format!(", {} opted out", of(launched.opted_out, "recipient", "recipients")));
+        rejects.push_str(&format!(", {} opted out", plural(launched.opted_out, "recipient", "recipients")));
     }
-    let messages = of(launched.messages, "message", "messages");
+    let messages = plural(launched.messages, "message", "messages");
     let is = if state == BatchState::Draft { "is a" } else { "is" };
     format!("\"{}\" {is} {state}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
 }

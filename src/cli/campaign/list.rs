@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::rules::{self, Rules};
-use super::{find, id_of, name_of, state};
+use super::{find, state};
 use crate::campaign::{CampaignRow, campaigns};
 use crate::cli::table::Table;
 use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps, settled_by};
-use crate::cli::words::{count, of, percent, rate};
+use crate::cli::words::{count, percent, plural, rate};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
 use crate::domain::Plan;
@@ -58,7 +58,7 @@ pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> any
         out::lines(table(&looks).lines(out::To::Stdout.paint()))?;
     }
     if !left_out.is_empty() {
-        let tests = of(left_out.len() as u64, "test send is", "test sends are");
+        let tests = plural(left_out.len() as u64, "test send is", "test sends are");
         out::talk(format_args!("{tests} not listed; to list all: volley campaign list --all"));
     }
     Ok(Exit::Done)
@@ -72,13 +72,13 @@ fn table(looks: &[(Look, bool)]) -> Table {
         // The mark points to obstacles, which `campaign show` describes.
         let state = if obstacles.is_empty() { state } else { format!("{state} {}", paint.so_so("!")) };
         table.row([
-            name_of(batch),
+            batch.display_name(),
             state,
             count(batch.messages),
             count(show.counts.done),
             percent(show.counts.done, i64::from(batch.messages)),
             format_time(batch.created_at, report.zone),
-            id_of(batch).to_string(),
+            batch.public_id().to_string(),
         ]);
     }
     table
@@ -110,7 +110,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     }
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     let rates = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
-    out::data(format_args!("{rates}; {} in all", of(batch.messages, "message", "messages")))?;
+    out::data(format_args!("{rates}; {} in all", plural(batch.messages, "message", "messages")))?;
     if let Some(forecast) = &look.forecast {
         out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;
     }
@@ -135,7 +135,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
 fn rule_lines(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
     let mut lines = Vec::new();
     if batch.edition > 0 {
-        lines.push(format!("changed {} since its launch", of(batch.edition, "time", "times")));
+        lines.push(format!("changed {} since its launch", plural(batch.edition, "time", "times")));
     }
     lines.extend(rules::local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
     lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));

@@ -10,7 +10,7 @@ use crate::campaign::{Draft, FileError, LaunchError, LeftOut, Lint, Prepared, Wa
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::cli::words::{self, of, shell};
+use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
@@ -231,7 +231,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     let mut lines = vec![format!(
         "{}  {}",
         paint.bold(title),
-        paint.dim(format!("{} from {}", of(recipients.recipients, "recipient", "recipients"), recipients.label))
+        paint.dim(format!("{} from {}", plural(recipients.recipients, "recipient", "recipients"), recipients.label))
     )];
     lines.extend(left_out(prepared).map(|line| format!("  {}", paint.dim(line))));
     let mut when = match schedule.since {
@@ -296,7 +296,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
         number => {
             lines.push(format!(
                 "{} {}",
-                of(small(number as u64), "warning", "warnings"),
+                plural(small(number as u64), "warning", "warnings"),
                 paint.dim("(none of them prevents the launch)")
             ));
         }
@@ -317,7 +317,7 @@ fn left_out(prepared: &Prepared) -> Option<String> {
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
-    .map(|(number, (one, several))| of(number, one, several))
+    .map(|(number, (one, several))| plural(number, one, several))
     .collect();
     (!parts.is_empty()).then(|| format!("left out: {}", words::list(&parts)))
 }
@@ -329,12 +329,12 @@ fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<S
             let country = country.map(|country| format!(" --country {country}")).unwrap_or_default();
             let check =
                 format!("to list each with its line: volley audience check {}", shell(&file.display().to_string()));
-            (of(left_out.total(), "row", "rows"), format!("{check}{country}"))
+            (plural(left_out.total(), "row", "rows"), format!("{check}{country}"))
         }
         None => {
             let named: Vec<String> =
                 left_out.examples.iter().map(|example| format!("\"{}\": {}", example.value, example.reason)).collect();
-            (of(left_out.total(), "number", "numbers"), named.join("; "))
+            (plural(left_out.total(), "number", "numbers"), named.join("; "))
         }
     };
     vec![

@@ -8,9 +8,8 @@ use super::find;
 use crate::campaign::used_up;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::cli::used_up::sentence;
 use crate::cli::watch::{fell_back, outcome_notes, took};
-use crate::cli::words::{bar, count, count_or_dash, each, list, of, percent, shell, span};
+use crate::cli::words::{bar, count, count_or_dash, each, list, percent, plural, shell, span};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
@@ -119,7 +118,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     }
     if !args.json && batch.state == BatchState::Paused {
         let limit = used_up(store.as_ref(), &batch).await?.into_iter().find(|limit| limit.step.is_none());
-        limit.iter().for_each(|limit| out::talk(sentence(limit, &report.name)));
+        limit.iter().for_each(|limit| out::talk(limit.sentence(&report.name)));
     }
     Ok(if args.strict && is_incomplete(&report) { Exit::Incomplete } else { Exit::Done })
 }
@@ -208,7 +207,7 @@ fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
 }
 
 fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
-    let mut parts = vec![of(report.audience, "recipient", "recipients"), format!("from {}", batch.audience)];
+    let mut parts = vec![plural(report.audience, "recipient", "recipients"), format!("from {}", batch.audience)];
     match (batch.started_at, batch.starts_at) {
         (Some(begun), _) => {
             parts.push(format!("started {}", format_time(begun, report.zone)));
@@ -222,7 +221,7 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
     }
     if !report.left_out.is_empty() {
         let rows = report.left_out.values().sum::<u64>();
-        parts.push(format!("{} left out: {}", of(rows, "row", "rows"), each(&report.left_out)));
+        parts.push(format!("{} left out: {}", plural(rows, "row", "rows"), each(&report.left_out)));
     }
     parts.join(" · ")
 }
@@ -289,8 +288,9 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
     }
     let mut lines = table.lines(paint);
     let replied = report.steps.iter().filter(|step| step.replied > 0);
-    let replied: Vec<String> =
-        replied.map(|step| format!("{} on {}", of(step.replied, "recipient", "recipients"), step.channel)).collect();
+    let replied: Vec<String> = replied
+        .map(|step| format!("{} on {}", plural(step.replied, "recipient", "recipients"), step.channel))
+        .collect();
     if !replied.is_empty() {
         lines.push(format!(
             "replied: {} {}",
@@ -302,7 +302,7 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         .steps
         .iter()
         .filter(|step| step.passed_over > 0)
-        .map(|step| format!("{} for {}", step.channel, of(step.passed_over, "recipient", "recipients")))
+        .map(|step| format!("{} for {}", step.channel, plural(step.passed_over, "recipient", "recipients")))
         .collect();
     if !passed_over.is_empty() {
         lines.push(paint.dim(format!("skipped by conditions of the route: {}", list(&passed_over))));
@@ -353,7 +353,7 @@ fn fallbacks(report: &Report, paint: Paint) -> Vec<String> {
             continue;
         }
         if lines.is_empty() {
-            let reached = of(total, "recipient was reached by a fallback", "recipients were reached by a fallback");
+            let reached = plural(total, "recipient was reached by a fallback", "recipients were reached by a fallback");
             lines.extend([String::new(), paint.bold(format!("{reached}, {} of all", percent(total, report.audience)))]);
         }
         lines.push(format!(

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::limits;
-use crate::cli::words::{self, OWN_CLOCK, count, of};
+use crate::cli::words::{self, OWN_CLOCK, count, plural};
 use crate::clock::format_time;
 use crate::domain::{Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp};
 use crate::forecast::Cost;
@@ -168,7 +168,7 @@ pub(super) fn country_limit(countries: &Countries) -> Option<String> {
 /// `only SG, MY: 800 of 1,000 recipients`.
 pub(super) fn country_share(countries: &Countries, matching: u64, all: u64) -> Option<String> {
     let limit = country_limit(countries)?;
-    Some(format!("{limit}: {} of {}", count(matching), of(all, "recipient", "recipients")))
+    Some(format!("{limit}: {} of {}", count(matching), plural(all, "recipient", "recipients")))
 }
 
 /// The start of a campaign and its hours, in words; `None` if it starts at once and sends at all hours.

@@ -5,14 +5,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::decide::why_not;
-use super::{find, id_of, name_of};
+use super::find;
 use crate::campaign::{Amend, Amended};
 use crate::cli::exit::Usage;
-use crate::cli::noted::{by_all, sentence};
 use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
-use crate::cli::words::{of, shell};
+use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
 use crate::domain::{BatchState, StepIndex};
@@ -99,7 +98,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     }
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
-    let name = name_of(&batch);
+    let name = batch.display_name();
     let amended = context.launcher(store.as_ref()).amend(&batch, &amend).await?;
     let (changed, noted, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
@@ -119,16 +118,16 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id);
     store.close().await;
     if args.json {
-        let (id, noted) = (id_of(&batch).to_string(), by_all(noted));
+        let (id, noted) = (batch.public_id().to_string(), noted.by_all());
         let changes = changed.as_slice();
         out::json(&Shown { id, name: &name, state, changes, brought_forward, noted })?;
         return Ok(Exit::Done);
     }
     if changed.is_empty() {
-        out::data(format_args!("\"{name}\" already has these settings ({})", sentence(noted)))?;
+        out::data(format_args!("\"{name}\" already has these settings ({})", noted.sentence()))?;
         return Ok(Exit::Done);
     }
-    out::data(format_args!("\"{name}\" is changed ({})", sentence(noted)))?;
+    out::data(format_args!("\"{name}\" is changed ({})", noted.sentence()))?;
     let mut table = Table::new(&["", "", "now", "before"]);
     for ChangedKey { step, key, before, after } in changed {
         let step = step.map_or_else(String::new, |step| format!("step {step}"));
@@ -136,7 +135,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     }
     out::lines(table.lines(To::Stdout.paint()))?;
     if brought_forward > 0 {
-        let messages = of(i128::from(brought_forward), "message", "messages");
+        let messages = plural(i128::from(brought_forward), "message", "messages");
         out::data(format_args!(
             "{messages} that waited for a later hour can be sent as soon as the new hours allow it."
         ))?;

@@ -3,10 +3,10 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use super::{find, id_of, name_of};
+use super::find;
 use crate::campaign::{self, Noted, Released};
-use crate::cli::words::of;
-use crate::cli::{CommandContext, Exit, noted, out, used_up};
+use crate::cli::words::plural;
+use crate::cli::{CommandContext, Exit, out};
 use crate::domain::{Channel, Count, StepIndex};
 use crate::store::{Batch, Batches, Store};
 
@@ -44,8 +44,8 @@ pub(super) async fn release(context: &CommandContext, name: &str, step: StepInde
     let Released { noted: obeyed, used_up: kept } =
         campaign::release_steps(store.as_ref(), clock, &batch, Some(step), by).await?;
     if let Some(kept) = kept.first() {
-        let name = name_of(&batch);
-        bail!("step {step} of \"{name}\" cannot be resumed: {}", used_up::sentence(kept, &name));
+        let name = batch.display_name();
+        bail!("step {step} of \"{name}\" cannot be resumed: {}", kept.sentence(&name));
     }
     let what = if obeyed.is_some() { "is resumed" } else { "was not held" };
     print(context, store.as_ref(), &batch, (step, channel, what), obeyed, json).await
@@ -56,7 +56,11 @@ async fn channel(store: &dyn Batches, batch: &Batch, step: StepIndex) -> anyhow:
     match plan.step(step) {
         Some(step) => Ok(step.channel),
         None => {
-            bail!("\"{}\" has no step {step}; it has {}", name_of(batch), of(plan.steps.len() as u64, "step", "steps"))
+            bail!(
+                "\"{}\" has no step {step}; it has {}",
+                batch.display_name(),
+                plural(plan.steps.len() as u64, "step", "steps")
+            )
         }
     }
 }
@@ -78,17 +82,21 @@ async fn print(
     let queued = store.tallies(batch.id).await?.get(step, Count::Queued);
     let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id && hold.step == step);
     store.close().await;
-    let name = name_of(batch);
+    let name = batch.display_name();
     if json {
-        let noted = noted::by_all(obeyed);
-        out::json(&Shown { id: id_of(batch).to_string(), name: &name, step: step.get() + 1, held, queued, noted })?;
+        let noted = obeyed.by_all();
+        out::json(&Shown {
+            id: batch.public_id().to_string(),
+            name: &name,
+            step: step.get() + 1,
+            held,
+            queued,
+            noted,
+        })?;
     } else {
-        let waiting = of(queued, "message waits", "messages wait");
+        let waiting = plural(queued, "message waits", "messages wait");
         let waiting = if held { format!("{waiting} until it is resumed") } else { format!("{waiting} in its queue") };
-        out::data(format_args!(
-            "step {step}, {channel}, of \"{name}\" {what}: {waiting} ({})",
-            noted::sentence(obeyed)
-        ))?;
+        out::data(format_args!("step {step}, {channel}, of \"{name}\" {what}: {waiting} ({})", obeyed.sentence()))?;
     }
     Ok(Exit::Done)
 }

@@ -9,12 +9,11 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::holds::{self, HoldShown};
-use super::noted::{by_all, sentence};
 use super::operator::Operator;
 use super::out::{self, To};
 use super::pace::{PaceShown, Slow};
 use super::table::Table;
-use super::words::{about, count, count_or_dash, of, rate};
+use super::words::{about, count, count_or_dash, plural, rate};
 use super::{CommandContext, Exit};
 use crate::campaign::noted;
 use crate::config::{Lane, hint};
@@ -414,9 +413,9 @@ async fn pause(context: &CommandContext, name: &str, reason: Option<String>, jso
     let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, released: None, noted: by_all(noted) });
+        return out::json(&DecidedShown { lane: shown, released: None, noted: noted.by_all() });
     }
-    let effect = sentence(noted);
+    let effect = noted.sentence();
     out::data(format_args!(
         "Lane {name} is {}paused; its queued messages wait ({effect}). To resume: volley lane resume {name}",
         if already.is_some() { "already " } else { "" },
@@ -431,12 +430,12 @@ async fn resume(context: &CommandContext, name: &str, json: bool) -> anyhow::Res
     let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, released: Some(released), noted: by_all(noted) });
+        return out::json(&DecidedShown { lane: shown, released: Some(released), noted: noted.by_all() });
     }
     match released {
         0 => out::data(format_args!("Lane {name} was not on hold.")),
         released => {
-            let (holds, effect) = (of(released, "hold", "holds"), sentence(noted));
+            let (holds, effect) = (plural(released, "hold", "holds"), noted.sentence());
             out::data(format_args!("Lane {name} is resumed; {holds} released ({effect})."))
         }
     }

@@ -7,7 +7,6 @@ use anyhow::bail;
 use super::{DecidedShown, Known, named, shown};
 use crate::campaign::noted;
 use crate::cli::exit::Usage;
-use crate::cli::noted::{by_all, sentence};
 use crate::cli::operator::Operator;
 use crate::cli::words::{count, list};
 use crate::cli::{CommandContext, out};
@@ -109,7 +108,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let shown = shown(&current, now, &known);
     store.close().await;
     if args.json {
-        return out::json(&DecidedShown { lane: shown, released: None, noted: by_all(noted) });
+        return out::json(&DecidedShown { lane: shown, released: None, noted: noted.by_all() });
     }
     let names_burst = wanted.iter().any(|want| want.setting == OverridableSetting::Burst);
     let from_file = wanted.iter().all(|want| want.value.is_none());
@@ -136,7 +135,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
         })
         .collect();
     let changes = format!("{}{}", list(&changes), if from_file { ", as in the file" } else { "" });
-    out::data(format_args!("Lane {}: {changes} ({}).", args.lane, sentence(noted)))
+    out::data(format_args!("Lane {}: {changes} ({}).", args.lane, noted.sentence()))
 }
 
 /// Stores an override, or removes it.

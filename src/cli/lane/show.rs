@@ -8,7 +8,7 @@ use super::{Known, LaneShown, named, override_sentence, report_sentence, reset_c
 use crate::cli::out::{self, To};
 use crate::cli::pace::Slow;
 use crate::cli::table::Table;
-use crate::cli::words::{about, count, list, of, rate};
+use crate::cli::words::{about, count, list, plural, rate};
 use crate::cli::{CommandContext, holds};
 use crate::clock::format_time;
 use crate::config::Lane;
@@ -64,7 +64,7 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
         shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
     row("account", format!("{}{of_account}", lane.account));
     if let Some(tier) = &shown.tier {
-        let used = of(tier.recipients_in_24h as u64, "recipient", "recipients");
+        let used = plural(tier.recipients_in_24h as u64, "recipient", "recipients");
         let most = match lane.tier {
             Tier::Recipients(recipients) => format!("of {}", count(recipients)),
             Tier::Unlimited => "unlimited".to_owned(),
@@ -82,7 +82,7 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
     }
     let others: i64 = queues.iter().filter(|queue| queue.state != BatchState::Running).map(|queue| queue.queued).sum();
     let others = (others > 0).then(|| format!(", and {} in paused or scheduled campaigns", count(others)));
-    row("waiting", of(shown.queued, "message", "messages") + &others.unwrap_or_default());
+    row("waiting", plural(shown.queued, "message", "messages") + &others.unwrap_or_default());
     if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
         row("last complaint", format!("{why}, {} ago", about(now.since(*at))));
     }
@@ -161,7 +161,7 @@ async fn queues(
                 others => format!("{waiting_for} (shared with {})", others.join(", ")),
             };
             queues.push(QueueShown {
-                campaign: crate::cli::campaign::name_of(&batch),
+                campaign: batch.display_name(),
                 step: index.get() + 1,
                 template,
                 queued,

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::cli::campaign::{ensure_not_purged, find, name_of};
+use crate::cli::campaign::{ensure_not_purged, find};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{CommandContext, Exit};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
@@ -89,7 +89,7 @@ impl Shown {
             channel: plan.and_then(|plan| plan.step(present.step)).map(|step| step.channel),
             state: present.state.name(),
             outcome: present.outcome(),
-            campaign: name_of(batch),
+            campaign: batch.display_name(),
             client_message_id,
             skipped,
             unknown_steps: unknown.map(|step| step.get() + 1).collect(),
@@ -178,7 +178,7 @@ impl List<'_> {
             self.is_headed = true;
             out::data(self.paint.dim(format!("{:<36}  {:<16}  {:<14}  state", "id", "to", "step")))?;
         }
-        let of = if self.args.campaign.is_none() { format!("  {}", name_of(batch)) } else { String::new() };
+        let of = if self.args.campaign.is_none() { format!("  {}", batch.display_name()) } else { String::new() };
         out::lines(shown.iter().map(|shown| shown.line(self.paint) + &of))
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
-use crate::cli::words::{count, of};
+use crate::cli::words::{count, plural};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::Timestamp;
@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     if !latest.is_empty() {
         out::lines(table.lines(To::Stdout.paint()))?;
     }
-    let belong = of(all, "receipt belongs", "receipts belong");
+    let belong = plural(all, "receipt belongs", "receipts belong");
     let part = match latest.len() as u64 {
         shown if shown == all => String::new(),
         shown => format!("; the latest {} are shown", count(shown)),

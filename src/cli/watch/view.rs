@@ -8,7 +8,7 @@ use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span};
+use crate::cli::words::{about, count, count_or_dash, percent, plural, rate, span};
 use crate::clock::format_time;
 use crate::domain::BatchState;
 use crate::forecast::Forecast;
@@ -234,15 +234,15 @@ fn reached(report: &Report) -> i64 {
 pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.unknown_count > 0 {
-        let what = of(report.unknown_count, "submission is unknown", "submissions are unknown");
+        let what = plural(report.unknown_count, "submission is unknown", "submissions are unknown");
         notes.push(format!("{what}: the request failed on the way, and the message may have arrived"));
     }
     if report.delivered_twice > 0 {
-        let what = of(report.delivered_twice, "message was delivered twice", "messages were delivered twice");
+        let what = plural(report.delivered_twice, "message was delivered twice", "messages were delivered twice");
         notes.push(format!("{what}: an earlier step succeeded after a later one had been submitted"));
     }
     if report.late > 0 {
-        let what = of(report.late, "recipient was reached late", "recipients were reached late");
+        let what = plural(report.late, "recipient was reached late", "recipients were reached late");
         notes.push(format!("{what}: the receipt came after the message had ended"));
     }
     notes
