@@ -53,6 +53,7 @@ mod summary;
 mod survey;
 mod table;
 mod text;
+mod view;
 mod vocabulary;
 
 #[cfg(test)]
@@ -83,3 +84,4 @@ pub use seen::SeenNumbers;
 pub use sheet::{SheetChoice, hush_stumbling_readers};
 pub use summary::{Example, Field, Summary};
 pub use survey::Survey;
+pub use view::{AudienceView, CheckView, ImportView, PartView};

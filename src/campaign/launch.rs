@@ -76,6 +76,13 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Whether the first step of any recipient waits until a hold is released.
+    pub fn starts_held(&self) -> bool {
+        let shares = Shares::of(&self.plan, &self.recipients.countries);
+        let mut held = self.warnings.iter().filter(|warning| warning.code == Lint::Held);
+        held.any(|warning| warning.step.is_some_and(|step| shares.at(step).beginning > 0))
+    }
+
     /// A campaign that was checked before: it gets no warnings again.
     pub(super) fn unwarned(
         name: String,

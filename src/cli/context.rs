@@ -155,19 +155,6 @@ impl CommandContext {
         Ok(Self { config: Arc::new(with_overrides(&self.config, &store.overrides().await?)), ..self.clone() })
     }
 
-    /// The number of messages that the lanes of a route may submit in a second. Lanes of an account share its rate.
-    pub(super) fn allowed(&self, plan: &Plan) -> f64 {
-        let mut lanes: Vec<&config::Lane> = plan.steps.iter().flat_map(|step| self.config.lanes_of(step)).collect();
-        lanes.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
-        lanes.dedup_by(|a, b| a.name == b.name);
-        let account_rate = |lanes: &[&config::Lane]| {
-            let own: f64 = lanes.iter().map(|lane| lane.rate.each_second()).sum();
-            let account = lanes.first().and_then(|lane| self.config.account(&lane.account)?.rate);
-            account.map_or(own, |rate| rate.each_second().min(own))
-        };
-        lanes.chunk_by(|a, b| a.account == b.account).map(account_rate).sum()
-    }
-
     /// The `--config` flag that another command needs; empty for the default file.
     pub(super) fn config_flag(&self) -> String {
         match &self.loaded.file {

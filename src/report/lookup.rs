@@ -72,7 +72,7 @@ async fn messages_at(store: &dyn Store, batch: &Batch, positions: &Positions) ->
 
 /// Reads the `ClientMessageId` of the recipients of one batch.
 #[derive(Debug)]
-pub struct ClientIds<'a> {
+pub(super) struct ClientIds<'a> {
     store: &'a dyn Store,
     batch: BatchId,
     /// The parts of its audience, read once: a batch keeps them.
@@ -80,12 +80,12 @@ pub struct ClientIds<'a> {
 }
 
 impl<'a> ClientIds<'a> {
-    pub async fn of(store: &'a dyn Store, batch: BatchId) -> Result<Self> {
+    pub(super) async fn of(store: &'a dyn Store, batch: BatchId) -> Result<Self> {
         Ok(Self { store, batch, parts: store.parts_of(batch).await? })
     }
 
     /// Reads the id of each recipient who has one, for these messages.
-    pub async fn read(&self, messages: &[Loaded]) -> Result<HashMap<MessageKey, Box<str>>> {
+    pub(super) async fn read(&self, messages: &[Loaded]) -> Result<HashMap<MessageKey, Box<str>>> {
         let mut numbers: Vec<u32> = messages.iter().map(|message| message.key.n).collect();
         numbers.sort_unstable();
         let (mut ids, mut base, mut rest) = (HashMap::new(), 0_u32, &numbers[..]);

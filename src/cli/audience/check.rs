@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
-use serde::Serialize;
 
 use super::{Reading, classify, summary};
-use crate::audience::{Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, Summary, read};
+use crate::audience::{CheckView, Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, read};
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -22,14 +21,6 @@ pub(in crate::cli) struct Args {
     /// Write the rejected rows to this CSV file, followed by the columns line and reason.
     #[arg(long, value_name = "OUT.csv")]
     rejects: Option<PathBuf>,
-}
-
-/// The counts of a file, and the time that the check took.
-#[derive(Serialize)]
-struct Checked<'a> {
-    #[serde(flatten)]
-    summary: &'a Summary,
-    seconds: f64,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -54,7 +45,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let summary = whole?.map_err(classify)?;
     let took = context.now().since(begun);
     if reading.json {
-        out::json(&Checked { summary: &summary, seconds: took.std().as_secs_f64() })?;
+        out::json(&CheckView::new(&summary, took))?;
     } else {
         out::lines(summary::lines(&summary, took, &reading.label(), out::To::Stdout.paint()))?;
     }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::list::named;
 use super::{Reading, classify, summary};
-use crate::audience::{self, ImportError, Keep, Source, SourceFilter, Summary, understood};
+use crate::audience::{self, ImportError, ImportView, Keep, Source, SourceFilter, understood};
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::domain::Timestamp;
@@ -30,19 +28,6 @@ struct Target {
     /// Add new recipients to this audience. Campaigns launched before do not include them.
     #[arg(long, value_name = "NAME")]
     append: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ImportShown<'a> {
-    name: &'a str,
-    /// Number of new recipients.
-    added: u64,
-    took_ms: i64,
-    /// The audience into which the same file was imported before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    same_as: Option<String>,
-    #[serde(flatten)]
-    summary: &'a Summary,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -81,8 +66,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     };
     let before = summary.sha256.as_deref().and_then(|digest| kept_before(&others, digest, added));
     if reading.json {
-        let same_as = before.map(|(name, _)| name.to_owned());
-        out::json(&ImportShown {
+        let same_as = before.map(|(name, _)| name);
+        out::json(&ImportView {
             name: &name,
             added: if added { summary.valid } else { 0 },
             took_ms: took.millis(),

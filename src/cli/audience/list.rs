@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::bail;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::summary::country_lines;
-use crate::audience::understood;
+use crate::audience::{AudienceView, understood};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
@@ -16,46 +15,12 @@ use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::config::{nearest, suggestion};
 use crate::domain::Recipient;
-use crate::store::{Audience, AudiencePart, Audiences};
+use crate::store::{Audience, Audiences};
 
 /// Recipients that `show` prints.
 const FIRST: u32 = 5;
 /// Recipients that one store call reads.
 const PAGE: u32 = 5_000;
-
-#[derive(Serialize)]
-struct AudienceShown<'a> {
-    name: &'a str,
-    recipients: u32,
-    columns: &'a [String],
-    parts: Vec<PartShown<'a>>,
-}
-
-#[derive(Serialize)]
-struct PartShown<'a> {
-    source: &'a str,
-    recipients: u32,
-    imported_at: String,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    summary: Value,
-}
-
-impl<'a> AudienceShown<'a> {
-    fn new(audience: &'a Audience) -> Self {
-        let part = |part: &'a AudiencePart| PartShown {
-            source: &part.source,
-            recipients: part.recipients,
-            imported_at: part.begun_at.rfc3339(),
-            summary: understood(part),
-        };
-        Self {
-            name: &audience.name,
-            recipients: audience.recipients(),
-            columns: &audience.columns,
-            parts: audience.parts.iter().map(part).collect(),
-        }
-    }
-}
 
 fn sources(audience: &Audience) -> String {
     audience.parts.iter().map(|part| part.source.as_str()).collect::<Vec<_>>().join(", ")
@@ -65,7 +30,7 @@ pub(super) async fn list(context: &CommandContext, json: bool) -> anyhow::Result
     let store = context.existing_store().await?;
     let audiences = store.audiences().await?;
     if json {
-        out::json(&audiences.iter().map(AudienceShown::new).collect::<Vec<_>>())?;
+        out::json(&audiences.iter().map(AudienceView::new).collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
     if audiences.is_empty() {
@@ -99,7 +64,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
     if json {
-        out::json(&AudienceShown::new(&audience))?;
+        out::json(&AudienceView::new(&audience))?;
         return Ok(Exit::Done);
     }
     let paint = out::To::Stdout.paint();

@@ -3,9 +3,8 @@
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::decide::why_not;
 use super::find;
-use crate::campaign::{self, Deleted};
+use crate::campaign::{self, Deleted, why_not};
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::domain::BatchState;

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use serde::Serialize;
 use tokio::net::TcpStream;
 
 use super::Until;
-use super::plan::WarningShown;
 use super::report::is_incomplete;
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Lint, Warning, schedule};
+use crate::campaign::{Draft, FileError, LaunchError, LaunchView, Launched, Lint, Warning, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
@@ -55,36 +53,6 @@ pub(in crate::cli) struct Args {
     /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Serialize)]
-pub(super) struct LaunchShown<'a> {
-    id: String,
-    name: &'a str,
-    state: BatchState,
-    messages: u32,
-    rejected_rows: u64,
-    opted_out: u64,
-    duplicates_across: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    starts_at: Option<String>,
-    warnings: Vec<WarningShown<'a>>,
-}
-
-impl<'a> LaunchShown<'a> {
-    pub(super) fn new(launched: &'a Launched, state: BatchState, warnings: &'a [Warning]) -> Self {
-        Self {
-            id: launched.id.to_string(),
-            name: &launched.name,
-            state,
-            messages: launched.messages,
-            rejected_rows: launched.rejected,
-            opted_out: launched.opted_out,
-            duplicates_across: launched.across,
-            starts_at: launched.starts_at.map(|at| at.rfc3339()),
-            warnings: warnings.iter().map(WarningShown::new).collect(),
-        }
-    }
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -137,7 +105,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         }
     }
     if args.json {
-        out::json(&LaunchShown::new(&launched, state, &warnings))?;
+        out::json(&LaunchView::new(&launched, state, &warnings))?;
         return Ok(exit);
     }
     if is_over {

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::rules::{self, Rules};
+use super::rules;
 use super::{find, state};
+use crate::campaign::RulesView;
 use crate::campaign::{CampaignRow, campaigns};
 use crate::cli::table::Table;
 use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps, settled_by};
@@ -19,7 +20,7 @@ struct ShownWithRules<'a> {
     #[serde(flatten)]
     shown: Shown<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rules: Option<Rules<'a>>,
+    rules: Option<RulesView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -90,7 +91,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     let look = Watcher::new(context, store.as_ref(), batch.id).await?.look().await?;
     let plan = store.plan(batch.id).await?;
     if json {
-        out::json(&ShownWithRules { shown: Shown::new(&look), rules: plan.as_ref().map(Rules::of) })?;
+        out::json(&ShownWithRules { shown: Shown::new(&look), rules: plan.as_ref().map(RulesView::of) })?;
         return Ok(Exit::Done);
     }
     let Look { at, batch, show, report, obstacles, .. } = &look;

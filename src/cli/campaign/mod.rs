@@ -213,7 +213,7 @@ pub(super) enum Until {
 }
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
-    use decide::Decision;
+    use crate::campaign::Decision;
     match command {
         Command::Plan(args) => plan::run(args, context).await,
         Command::Launch(args) => {

@@ -1,7 +1,5 @@
 //! `volley campaign report`: shows the outcomes of a campaign, and the results of its steps.
 
-use serde::Serialize;
-
 use clap::ValueEnum;
 
 use super::find;
@@ -14,7 +12,7 @@ use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
 use crate::report;
-use crate::report::{Breakdown, CodeReport, CountryReport, Report, StepReport};
+use crate::report::{Breakdown, CodeReport, CountryReport, Report, ReportView, StepReport};
 use crate::store::Batch;
 
 const BAR: usize = 32;
@@ -44,39 +42,6 @@ enum By {
     Both,
 }
 
-/// The report with the requested breakdowns, for JSON.
-#[derive(Serialize)]
-struct ReportWithBreakdown<'a> {
-    #[serde(flatten)]
-    whole: ReportShown<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by_country: Option<&'a [CountryReport]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by_code: Option<&'a [CodeReport]>,
-}
-
-/// The report with the times of the campaign, for JSON.
-#[derive(Serialize)]
-pub(in crate::cli) struct ReportShown<'a> {
-    #[serde(flatten)]
-    report: &'a Report,
-    started_at: Option<String>,
-    finished_at: Option<String>,
-    settled_at: Option<String>,
-}
-
-impl<'a> ReportShown<'a> {
-    pub(in crate::cli) fn new(report: &'a Report, batch: &Batch) -> Self {
-        let when = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
-        Self {
-            report,
-            started_at: when(batch.started_at),
-            finished_at: when(batch.finished_at),
-            settled_at: when(batch.settled_at),
-        }
-    }
-}
-
 /// Whether a message has ended without reaching its recipient.
 pub(in crate::cli) fn is_incomplete(report: &Report) -> bool {
     report.audience - report.open > report.outcome(Outcome::Reached)
@@ -101,10 +66,10 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let is_by = |wanted: By| args.by.iter().any(|by| [wanted, By::Both].contains(by));
     let (countries, codes) = (is_by(By::Country), is_by(By::Code));
     if args.json {
-        out::json(&ReportWithBreakdown {
-            whole: ReportShown::new(&report, &batch),
+        out::json(&ReportView {
             by_country: countries.then_some(&parts.countries),
             by_code: codes.then_some(&parts.codes),
+            ..ReportView::new(&report, &batch)
         })?;
     } else {
         let paint = To::Stdout.paint();

@@ -1,12 +1,10 @@
 //! `volley campaign set`: changes the rules of a launched campaign.
 
 use anyhow::bail;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::decide::why_not;
 use super::find;
-use crate::campaign::{Amend, Amended};
+use crate::campaign::{Amend, Amended, ChangeView, why_not};
 use crate::cli::exit::Usage;
 use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
@@ -56,16 +54,6 @@ pub(in crate::cli) struct Args {
     /// Print one JSON object: id, name, state, changes, brought_forward, noted.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: String,
-    name: &'a str,
-    state: BatchState,
-    changes: &'a [ChangedKey],
-    brought_forward: u64,
-    noted: Option<bool>,
 }
 
 /// The flags as keys of a campaign file.
@@ -118,9 +106,14 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id);
     store.close().await;
     if args.json {
-        let (id, noted) = (batch.public_id().to_string(), noted.by_all());
-        let changes = changed.as_slice();
-        out::json(&Shown { id, name: &name, state, changes, brought_forward, noted })?;
+        out::json(&ChangeView {
+            id: batch.public_id().to_string(),
+            name,
+            state,
+            changes: &changed,
+            brought_forward,
+            noted: noted.by_all(),
+        })?;
         return Ok(Exit::Done);
     }
     if changed.is_empty() {

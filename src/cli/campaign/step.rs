@@ -1,24 +1,13 @@
 //! `volley campaign pause --step` and `resume --step`: hold and release one step.
 
 use anyhow::bail;
-use serde::Serialize;
 
 use super::find;
-use crate::campaign::{self, Noted, Released};
+use crate::campaign::{self, Noted, Released, StepDecisionView};
 use crate::cli::words::plural;
 use crate::cli::{CommandContext, Exit, out};
 use crate::domain::{Channel, Count, StepIndex};
 use crate::store::{Batch, Batches, Store};
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: String,
-    name: &'a str,
-    step: u8,
-    held: bool,
-    queued: i64,
-    noted: Option<bool>,
-}
 
 pub(super) async fn hold(
     context: &CommandContext,
@@ -84,15 +73,7 @@ async fn print(
     store.close().await;
     let name = batch.display_name();
     if json {
-        let noted = obeyed.by_all();
-        out::json(&Shown {
-            id: batch.public_id().to_string(),
-            name: &name,
-            step: step.get() + 1,
-            held,
-            queued,
-            noted,
-        })?;
+        out::json(&StepDecisionView::new(batch, step, held, queued, obeyed))?;
     } else {
         let waiting = plural(queued, "message waits", "messages wait");
         let waiting = if held { format!("{waiting} until it is resumed") } else { format!("{waiting} in its queue") };

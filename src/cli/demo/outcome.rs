@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cli::CommandContext;
-use crate::cli::campaign::report::{self, ReportShown};
+use crate::cli::campaign::report;
 use crate::cli::out::{self, Paint};
 use crate::cli::words::{count, span};
 use crate::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
-use crate::report::Report;
+use crate::report::{Report, ReportView};
 use crate::store::{Batch, Messages, Store};
 
 /// Messages that one store call reads.
@@ -52,7 +52,7 @@ struct ChannelSeen {
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
-    report: ReportShown<'a>,
+    report: ReportView<'a>,
     saved_by_fallback: i64,
     took_ms: i64,
     lanes: &'a [LaneMeasured],
@@ -109,7 +109,7 @@ impl Outcome {
     pub(super) fn print(&self, json: bool, paint: Paint) -> anyhow::Result<()> {
         if json {
             return out::json(&Shown {
-                report: ReportShown::new(&self.report, &self.batch),
+                report: ReportView::new(&self.report, &self.batch),
                 saved_by_fallback: self.report.steps.iter().skip(1).map(|step| step.reached).sum(),
                 took_ms: self.took.millis(),
                 lanes: &self.lanes,
