@@ -144,6 +144,11 @@ pub struct Launcher<'a> {
 }
 
 impl Launcher<'_> {
+    /// The same launcher with another configuration, such as one with overrides.
+    pub fn with_config<'b>(&'b self, config: &'b Config) -> Launcher<'b> {
+        Launcher { store: self.store, clock: self.clock, chance: self.chance, config, by: self.by.clone() }
+    }
+
     /// Checks and plans a campaign without storing anything.
     pub async fn plan(&self, draft: &Draft) -> Result<Prepared, LaunchError> {
         self.prepare(draft, false, |_| None).await

@@ -10,14 +10,10 @@ use super::operator::Operator;
 use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
-use crate::domain::{Plan, Span, Timestamp};
+use crate::domain::Timestamp;
 use crate::events::Origin;
-use crate::node::{Os, Processes};
-use crate::store::{self, LaneState, Lanes, Node, Nodes, Store, Unwritable};
+use crate::store::{self, Lanes, Store};
 use crate::throttle::with_overrides;
-
-/// A node that has not been seen for this long counts as stopped.
-const NODE_SILENT: Span = Span::from_secs(5);
 
 #[derive(Debug, Clone)]
 pub(super) struct CommandContext {
@@ -113,24 +109,6 @@ impl CommandContext {
         Ok(store::open("sqlite::memory:", Arc::clone(&self.clock)).await?)
     }
 
-    /// Returns the servers that are running on this database.
-    pub(super) async fn nodes(&self, store: &dyn Nodes) -> store::Result<Vec<Node>> {
-        if Self::is_killed(store).await? {
-            return Ok(Vec::new());
-        }
-        store.nodes(self.now() - NODE_SILENT).await
-    }
-
-    /// Whether the latest server has certainly ended without stopping: its process is gone, and it still has the lease.
-    pub(super) async fn is_killed(store: &dyn Nodes) -> store::Result<bool> {
-        Ok(store.lease().await?.held.is_some_and(|(holder, _)| Os.is_gone(&holder)))
-    }
-
-    /// Returns why the running server cannot write to this database; `None` if it can.
-    pub(super) async fn unwritable(&self, store: &dyn Nodes) -> store::Result<Option<Unwritable>> {
-        store.unwritable(self.now() - NODE_SILENT).await
-    }
-
     /// Returns the launcher, which plans, launches and changes campaigns.
     pub(super) fn launcher<'a>(&'a self, store: &'a dyn Store) -> Launcher<'a> {
         Launcher {
@@ -140,14 +118,6 @@ impl CommandContext {
             config: &self.config,
             by: self.origin(None),
         }
-    }
-
-    /// Returns the states of the lanes, as the running servers report them.
-    pub(super) async fn lane_states(&self, store: &dyn Nodes) -> store::Result<Vec<LaneState>> {
-        if Self::is_killed(store).await? {
-            return Ok(Vec::new());
-        }
-        store.lane_states(self.now() - NODE_SILENT).await
     }
 
     /// The same context, with the overrides of `volley lane set` and the like applied.

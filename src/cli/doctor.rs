@@ -7,18 +7,16 @@ use serde::Serialize;
 
 use super::campaign::launch::knock;
 use super::disk::{Space, space_beside};
-use super::holds;
-use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
-use super::pace::Slow;
 use super::words::{count, list, plural, shell, span};
-use super::{CommandContext, Exit, stranded};
+use super::{CommandContext, Exit};
 use crate::campaign::{PriceList, check_routes, used_up};
 use crate::clock::format_time;
 use crate::config::Lane;
 use crate::domain::{BatchState, Channel, Count, Span, Timestamp};
 use crate::engine::Gap;
 use crate::report::{Stranded, Waiting};
+use crate::status::{Obstacle, Servers, Slow, holds};
 use crate::store::{KeptGap, Lanes, Node, RejectionReason, Store, StrayKind};
 
 const A_DAY: Span = Span::from_secs(86_400);
@@ -107,7 +105,9 @@ async fn examine(context: &CommandContext, findings: &mut Findings) {
     let path = context.database();
     let store = if path.exists() { Some(context.store().await) } else { None };
     let server_runs = match &store {
-        Some(Ok(store)) => context.nodes(store.as_ref()).await.is_ok_and(|nodes| !nodes.is_empty()),
+        Some(Ok(store)) => {
+            Servers::look(store.as_ref(), context.now()).await.is_ok_and(|servers| !servers.running.is_empty())
+        }
         Some(Err(_)) | None => false,
     };
     configuration(context, server_runs, findings);
@@ -226,14 +226,14 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
     if holds.is_empty() {
         findings.add_ok("holds", "no lane or template is on hold");
     }
-    for slow in Slow::all(&context.with_overrides(store).await?.config, &context.lane_states(store).await?, now) {
+    let servers = Servers::look(store, now).await?;
+    for slow in Slow::all(&context.with_overrides(store).await?.config, &servers.lanes, now) {
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
         findings.add("rate", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
-    let running = context.nodes(store).await?;
-    server(context, store, &running, findings).await?;
+    server(store, &servers, now, findings).await?;
     campaigns(context, store, now, findings).await?;
-    if !running.is_empty() {
+    if !servers.running.is_empty() {
         let states = vec![BatchState::Running, BatchState::Paused, BatchState::Finished];
         for doubt in Obstacle::doubts(store, &context.config, &store.batches(Some(states)).await?).await? {
             findings.add("doubt", Health::Failed, doubt.what_since(now), Some(&doubt.what_to_do("", now)));
@@ -245,19 +245,13 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
 }
 
 /// Reports whether a server is running, and how the last one ended.
-async fn server(
-    context: &CommandContext,
-    store: &dyn Store,
-    running: &[Node],
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
-    let now = context.now();
+async fn server(store: &dyn Store, servers: &Servers, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     // A server that stops in good order leaves no row behind that is not stopped.
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
-    let unwritable = context.unwritable(store).await?.map(Obstacle::Unwritable);
+    let unwritable = servers.unwritable.clone().map(Obstacle::Unwritable);
     let seen = |node: &Node| format!("{} ({} ago)", format_time(node.seen_at, None), span(now.since(node.seen_at)));
-    match (unwritable, running.last(), last) {
-        _ if CommandContext::is_killed(store).await? => {
+    match (unwritable, servers.running.last(), last) {
+        _ if servers.is_killed => {
             let since = last.as_ref().map(|node| format!(", last seen {}", seen(node))).unwrap_or_default();
             let text = format!("not running: the last server ended without stopping{since}; it was killed, or crashed");
             let advice = "start `volley serve`: it recovers the messages in flight. Its log, or the system's, may say why it \

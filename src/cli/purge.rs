@@ -12,6 +12,7 @@ use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
 use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
 use crate::report;
+use crate::status::Servers;
 use crate::store::{Batch, Store};
 
 /// Maximum number of campaigns that are listed by name.
@@ -205,7 +206,7 @@ fn international(text: &str) -> Result<Msisdn, String> {
 }
 
 async fn compact(store: &dyn Store, context: &CommandContext) -> anyhow::Result<()> {
-    if !context.nodes(store).await?.is_empty() {
+    if !Servers::look(store, context.now()).await?.running.is_empty() {
         bail!("a server is running: stop it, and repeat `volley purge --compact`");
     }
     let bar = progress::bar("compact", false);

@@ -1,7 +1,7 @@
 //! Describes the rules of a campaign: its start and end, what pauses it, and the rules of its steps.
 
 use super::limits;
-pub(super) use crate::campaign::local_start;
+use crate::campaign::local_start;
 use crate::cli::words::{self, OWN_CLOCK, count, plural};
 use crate::clock::format_time;
 use crate::domain::{Countries, Plan, Step, StepIndex};

@@ -3,25 +3,18 @@
 mod set;
 mod show;
 
-use std::collections::BTreeMap;
-
 use anyhow::bail;
-use serde::Serialize;
 
-use super::holds::{self, HoldShown};
 use super::operator::Operator;
 use super::out::{self, To};
-use super::pace::{PaceShown, Slow};
 use super::table::Table;
 use super::words::{about, count, count_or_dash, plural, rate};
 use super::{CommandContext, Exit};
 use crate::campaign::noted;
 use crate::config::{Lane, hint};
-use crate::domain::{Channel, Country, OverridableSetting, Tier, Timestamp};
-use crate::events::Subject;
-use crate::report::Waiting;
-use crate::store::{HeldBy, Hold, LaneState, Override, ProviderReport, StepHold, Store};
-use crate::throttle::is_over;
+use crate::domain::{Tier, Timestamp};
+use crate::status::{LaneDecisionView, Lanes, Slow, concerns, holds};
+use crate::store::{HeldBy, Hold, Override, ProviderReport};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -101,67 +94,6 @@ pub(super) fn named<'a>(context: &'a CommandContext, name: &str) -> anyhow::Resu
     bail!("unknown lane \"{name}\"; {}", hint(name, names))
 }
 
-#[derive(Serialize)]
-struct TierShown {
-    portfolio: String,
-    tier: String,
-    /// Recipients that messages were submitted to in the last 24 hours.
-    recipients_in_24h: u32,
-}
-
-#[derive(Serialize)]
-struct LaneShown<'a> {
-    name: &'a str,
-    channel: Channel,
-    rate: String,
-    burst: u32,
-    account: &'a str,
-    account_rate: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tier: Option<TierShown>,
-    /// The countries that it sends to; empty for all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    countries: Vec<Country>,
-    holds: Vec<HoldShown>,
-    /// Messages that are queued on it, including those that it shares with other lanes.
-    queued: i64,
-    /// Whether a server is running on this database.
-    server: bool,
-    /// Its current state; `None` if no running server has reported it yet.
-    now: Option<PaceShown>,
-    /// The overrides of its settings.
-    overrides: Vec<OverrideShown>,
-    /// What the provider reports about it.
-    reports: Vec<ReportedShown>,
-}
-
-#[derive(Serialize)]
-struct OverrideShown {
-    setting: OverridableSetting,
-    value: String,
-    in_file: String,
-    by_operator: bool,
-    reason: String,
-    since: String,
-}
-
-#[derive(Serialize)]
-struct ReportedShown {
-    about: String,
-    what: String,
-    value: String,
-    at: String,
-}
-
-/// Whether an override concerns this lane, its account or its portfolio.
-fn concerns(overridden: &Override, lane: &Lane) -> bool {
-    match overridden.setting {
-        OverridableSetting::Rate | OverridableSetting::Burst => overridden.name == lane.name,
-        OverridableSetting::AccountRate => overridden.name == lane.account,
-        OverridableSetting::Tier => lane.tiered() == Some(&overridden.name),
-    }
-}
-
 /// `the rate of lane promo-sg is 40/s (80/s in the file): set by ann: a gentle start, 3 min ago`.
 fn override_sentence(overridden: &Override, now: Timestamp) -> String {
     let Override { setting, value, in_file, origin, since, .. } = overridden;
@@ -193,105 +125,12 @@ fn report_sentence(said: &ProviderReport, now: Timestamp) -> String {
     )
 }
 
-/// The stored state of all lanes.
-struct Known {
-    holds: Vec<Hold>,
-    waiting: Waiting,
-    /// Whether a server is running. It may not have reported every lane yet.
-    has_server: bool,
-    states: Vec<LaneState>,
-    overrides: Vec<Override>,
-    says: Vec<ProviderReport>,
-    step_holds: Vec<StepHold>,
-    /// For each portfolio, the recipients that count against its tier.
-    recipients: BTreeMap<String, u32>,
-}
-
-impl Known {
-    async fn read(context: &CommandContext, store: &dyn Store) -> anyhow::Result<Self> {
-        let (holds, waiting) = (store.holds().await?, Waiting::everywhere(store).await?);
-        let counts = |overridden: &Override| !is_over(&context.config, overridden);
-        let overrides = store.overrides().await?.into_iter().filter(counts).collect();
-        let step_holds = store.step_holds().await?;
-        let recipients = store.tiers_used(context.now() - Tier::HELD).await?;
-        let says = store.provider_reports().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
-        // Read first: the states of a server that starts meanwhile are not missing.
-        let has_server = !context.nodes(store).await?.is_empty() || context.unwritable(store).await?.is_some();
-        let states = context.lane_states(store).await?;
-        Ok(Self { holds, waiting, has_server, states, overrides, says, step_holds, recipients })
-    }
-
-    fn overrides<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Override> {
-        self.overrides.iter().filter(|overridden| concerns(overridden, lane))
-    }
-
-    fn says(&self, lane: &Lane) -> impl Iterator<Item = &ProviderReport> {
-        let about = Subject::lane(&lane.name);
-        // What the provider reports about the account concerns all WhatsApp lanes.
-        let is_whatsapp = lane.channel == Channel::WhatsApp;
-        self.says
-            .iter()
-            .filter(move |said| said.about == about || is_whatsapp && said.about == Subject::ProviderAccount)
-    }
-}
-
-fn shown<'a>(context: &'a CommandContext, lane: &'a Lane, known: &Known) -> LaneShown<'a> {
-    let tier = lane.tiered().map(|portfolio| TierShown {
-        portfolio: portfolio.to_owned(),
-        tier: lane.tier.to_string(),
-        recipients_in_24h: known.recipients.get(portfolio).copied().unwrap_or(0),
-    });
-    LaneShown {
-        name: &lane.name,
-        channel: lane.channel,
-        rate: lane.rate.to_string(),
-        burst: lane.burst.get(),
-        account: &lane.account,
-        account_rate: context
-            .config
-            .account(&lane.account)
-            .and_then(|account| account.rate)
-            .map(|rate| rate.to_string()),
-        tier,
-        countries: lane.countries.iter().copied().collect(),
-        holds: known
-            .holds
-            .iter()
-            .filter(|hold| hold.lane == lane.name)
-            .map(|hold| HoldShown::new(hold, &known.waiting))
-            .collect(),
-        queued: known.waiting.on_lane(&lane.name),
-        server: known.has_server,
-        now: known.states.iter().find(|state| state.lane == lane.name).map(|state| PaceShown::new(lane, state)),
-        overrides: known
-            .overrides(lane)
-            .map(|overridden| OverrideShown {
-                setting: overridden.setting,
-                value: overridden.value.clone(),
-                in_file: overridden.in_file.clone(),
-                by_operator: overridden.origin.is_operator(),
-                reason: overridden.origin.after("set"),
-                since: overridden.since.rfc3339(),
-            })
-            .collect(),
-        reports: known
-            .says(lane)
-            .map(|said| ReportedShown {
-                about: said.about.to_string(),
-                what: said.what.clone(),
-                value: said.value.clone(),
-                at: said.at.rfc3339(),
-            })
-            .collect(),
-    }
-}
-
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     let store = context.store_for_reading().await?;
-    let known = Known::read(context, store.as_ref()).await?;
+    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
     let context = &context.with_overrides(store.as_ref()).await?;
-    let slow = Slow::all(&context.config, &known.states, context.now());
-    let lanes: Vec<_> = context.config.lanes.iter().map(|lane| shown(context, lane, &known)).collect();
+    let slow = Slow::all(&context.config, &known.servers.lanes, context.now());
+    let lanes: Vec<_> = context.config.lanes.iter().map(|lane| known.view(&context.config, lane)).collect();
     if json {
         return out::json(&lanes);
     }
@@ -355,7 +194,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         out::data(format_args!("\n{}", slow.what()))?;
         out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
     }
-    for state in known.states.iter().filter(|state| context.config.lane(&state.lane).is_some()) {
+    for state in known.servers.lanes.iter().filter(|state| context.config.lane(&state.lane).is_some()) {
         if let Some((at, why)) = &state.complaint {
             let ago = about(now.since(*at));
             out::data(format_args!("\nlane {}: last complaint of the provider, {ago} ago: {why}", state.lane))?;
@@ -368,7 +207,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         }
     }
     let mut says: Vec<&ProviderReport> = Vec::new();
-    for said in context.config.lanes.iter().flat_map(|lane| known.says(lane)) {
+    for said in context.config.lanes.iter().flat_map(|lane| known.reports(lane)) {
         if !says.contains(&said) {
             says.push(said);
         }
@@ -380,19 +219,8 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
 }
 
 /// The current rate of a lane; a dash if no server reports it.
-fn current_rate(known: &Known, lane: &Lane) -> String {
-    let state = known.states.iter().find(|state| state.lane == lane.name);
-    state.map_or_else(|| "–".to_owned(), |state| rate(state.pace))
-}
-
-/// A lane after an operator's decision, for JSON.
-#[derive(Serialize)]
-struct DecidedShown<'a> {
-    #[serde(flatten)]
-    lane: LaneShown<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    released: Option<u32>,
-    noted: Option<bool>,
+fn current_rate(known: &Lanes, lane: &Lane) -> String {
+    known.servers.lane(&lane.name).map_or_else(|| "–".to_owned(), |state| rate(state.pace))
 }
 
 async fn pause(context: &CommandContext, name: &str, reason: Option<String>, json: bool) -> anyhow::Result<()> {
@@ -410,10 +238,11 @@ async fn pause(context: &CommandContext, name: &str, reason: Option<String>, jso
         }
     };
     let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
-    let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
+    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
+    let shown = known.view(&context.config, lane);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, released: None, noted: noted.by_all() });
+        return out::json(&LaneDecisionView { lane: shown, released: None, noted: noted.by_all() });
     }
     let effect = noted.sentence();
     out::data(format_args!(
@@ -427,10 +256,11 @@ async fn resume(context: &CommandContext, name: &str, json: bool) -> anyhow::Res
     let store = context.store().await?;
     let released = store.release(lane.name.clone(), String::new(), context.now(), context.origin(None)).await?;
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
-    let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
+    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
+    let shown = known.view(&context.config, lane);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, released: Some(released), noted: noted.by_all() });
+        return out::json(&LaneDecisionView { lane: shown, released: Some(released), noted: noted.by_all() });
     }
     match released {
         0 => out::data(format_args!("Lane {name} was not on hold.")),

@@ -2,10 +2,8 @@
 
 use console::measure_text_width;
 
-use super::{LaneRate, Look, took};
+use super::took;
 use crate::cli::campaign::{limited_by, state};
-use crate::cli::gap::{Repeated, Waived};
-use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, percent, plural, rate, span};
@@ -13,6 +11,7 @@ use crate::clock::format_time;
 use crate::domain::BatchState;
 use crate::forecast::Forecast;
 use crate::report::{FellBack, Report};
+use crate::status::{LaneRateView, Look, Obstacle, Repeated, Waived};
 
 /// The most columns of a bar.
 const BAR_MAX: usize = 72;
@@ -184,7 +183,7 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
 fn lane_rates(look: &Look) -> Option<String> {
     let is_sending = look.batch.state == BatchState::Running;
     let lanes = look.lanes.iter().filter(|_| is_sending && look.lanes.len() > 1);
-    let rates = lanes.filter_map(|LaneRate { lane, rate_per_s, allowed_per_s }| {
+    let rates = lanes.filter_map(|LaneRateView { lane, rate_per_s, allowed_per_s }| {
         Some(format!("{lane} {} of {}", rate((*rate_per_s)?), rate(*allowed_per_s)))
     });
     let rates: Vec<String> = rates.collect();

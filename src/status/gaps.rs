@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::words::{about, count, plural};
 use crate::ask;
 use crate::clock::format_time_of_day;
 use crate::config::Config;
+use crate::domain::text::{about, grouped, plural};
 use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
 use crate::engine::{Gap, Gaps};
 use crate::store::{KeptGap, Nodes, Result, Store};
 
 /// A short gap whose receipts the provider still repeats; deadlines wait for them.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Repeated {
+pub struct Repeated {
     #[serde(serialize_with = "Timestamp::as_text")]
     from: Timestamp,
     #[serde(serialize_with = "Timestamp::as_text")]
@@ -28,7 +28,7 @@ pub(super) struct Repeated {
 
 impl Repeated {
     /// Reads the gap that deadlines of a campaign wait for, if any. The campaign has sent since `begun`.
-    pub(super) async fn read(
+    pub async fn read(
         store: &dyn Nodes,
         config: &Config,
         plan: &Plan,
@@ -47,7 +47,7 @@ impl Repeated {
         Ok(repeated.map(|(Gap { from, until }, held_until)| Self { from, until, held_until, zone }))
     }
 
-    pub(super) fn sentence(&self) -> String {
+    pub fn sentence(&self) -> String {
         let time = |at| format_time_of_day(at, self.zone);
         format!(
             "receipts may be missing from {} until {}; the provider repeats them, and deadlines wait for them until {}",
@@ -60,7 +60,7 @@ impl Repeated {
 
 /// Deadlines of a campaign that passed during a gap, so that no message falls back by them.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Waived {
+pub struct Waived {
     deadlines: i64,
     /// Deadlines that the provider cannot be asked about, because its id for the attempt is unknown.
     not_askable: i64,
@@ -78,7 +78,7 @@ pub(super) struct Waived {
 
 impl Waived {
     /// Reads the deadlines in gaps; `None` if there are none.
-    pub(super) async fn read(
+    pub async fn read(
         store: &dyn Store,
         config: &Config,
         plan: &Plan,
@@ -117,7 +117,7 @@ impl Waived {
         Ok(Some(waived))
     }
 
-    pub(super) fn sentence(&self) -> String {
+    pub fn sentence(&self) -> String {
         let passed = format!(
             "{} while receipts may have been lost",
             plural(self.deadlines, "deadline passed", "deadlines passed")
@@ -133,12 +133,12 @@ impl Waived {
                 let unknown = match self.not_askable {
                     ..=0 => String::new(),
                     unknown => {
-                        format!("; the provider ids of {} are unknown, and those {wait}", count(unknown))
+                        format!("; the provider ids of {} are unknown, and those {wait}", grouped(unknown))
                     }
                 };
                 let others = match to_ask - askable {
                     ..=0 => String::new(),
-                    others => format!(", with {} of other campaigns", count(others)),
+                    others => format!(", with {} of other campaigns", grouped(others)),
                 };
                 let trouble = match &self.trouble {
                     Some(trouble) => format!("; it does not answer: {trouble}"),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_counted_for_each_subaccount() {
+    fn questions_are_counted_for_each_subacgrouped() {
         let text = "[provider]\nsub_account = \"acme\"\n[[lane]]\nname = \"vb\"\nchannel = \"Viber\"\nrate = \"1/s\"\n\
                     [[lane]]\nname = \"zalo\"\nchannel = \"ZaloNotification\"\nrate = \"1/s\"\n\
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\nsub_account = \"beta\"\n";
