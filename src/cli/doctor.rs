@@ -248,7 +248,7 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
 async fn server(store: &dyn Store, servers: &Servers, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     // A server that stops in good order leaves no row behind that is not stopped.
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
-    let unwritable = servers.unwritable.clone().map(Obstacle::Unwritable);
+    let unwritable = servers.unwritable.map(Obstacle::Unwritable);
     let seen = |node: &Node| format!("{} ({} ago)", format_time(node.seen_at, None), span(now.since(node.seen_at)));
     match (unwritable, servers.running.last(), last) {
         _ if servers.is_killed => {
