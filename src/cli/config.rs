@@ -46,7 +46,7 @@ pub(super) fn run(command: &Command, context: &CommandContext) -> anyhow::Result
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct SettingView<'a> {
     section: &'a str,
     key: &'a str,
     value: Option<&'a str>,
@@ -56,7 +56,7 @@ struct Shown<'a> {
 fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     let settings = &context.loaded.settings;
     if json {
-        let shown = settings.iter().map(|setting| Shown {
+        let shown = settings.iter().map(|setting| SettingView {
             section: &setting.section,
             key: setting.key,
             value: setting.value.as_deref(),
@@ -86,7 +86,7 @@ fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
 }
 
 #[derive(Serialize)]
-struct Checked<'a> {
+struct CheckView<'a> {
     ok: bool,
     file: Option<String>,
     lanes: Vec<&'a str>,
@@ -111,7 +111,7 @@ fn check(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     let file = context.loaded.file.as_ref().map(|file| file.display().to_string());
     if json {
         let lanes = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
-        return out::json(&Checked { ok: true, file, lanes, warnings: &warnings });
+        return out::json(&CheckView { ok: true, file, lanes, warnings: &warnings });
     }
     warn(&warnings);
     let name = file.unwrap_or_else(|| "the configuration (without a file)".to_owned());

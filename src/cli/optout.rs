@@ -119,7 +119,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
 }
 
 #[derive(Serialize)]
-struct ChangeShown {
+struct OptOutChangeView {
     numbers: usize,
     changed: u64,
     unchanged: u64,
@@ -150,7 +150,7 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     store.close().await;
     let unchanged = (numbers.len() as u64).saturating_sub(changed);
     if json {
-        out::json(&ChangeShown {
+        out::json(&OptOutChangeView {
             numbers: numbers.len(),
             changed,
             unchanged,

@@ -53,7 +53,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct PurgeView {
     campaigns: Vec<String>,
     audiences: Vec<String>,
     messages: u64,
@@ -61,7 +61,7 @@ struct Shown {
 }
 
 #[derive(Serialize)]
-struct ErasureShown {
+struct ErasureView {
     campaigns: Vec<String>,
     messages: usize,
     /// Of audiences.
@@ -112,7 +112,7 @@ async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, a
         out::talk("Nothing was removed. Add --yes to remove it for good.");
     }
     if args.json {
-        out::json(&Shown {
+        out::json(&PurgeView {
             campaigns: overdue.campaigns.iter().map(Batch::display_name).collect(),
             audiences: overdue.audiences.iter().filter_map(|(_, name)| name.clone()).collect(),
             messages: overdue.messages(),
@@ -163,7 +163,7 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
         }
     }
     if args.json {
-        return out::json(&ErasureShown {
+        return out::json(&ErasureView {
             messages: erasure.messages(),
             campaigns: erasure.found.iter().map(|(batch, _)| batch.display_name()).collect(),
             rows: erasure.rows.len(),

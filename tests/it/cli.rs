@@ -168,7 +168,7 @@ fn a_plan_shows_what_would_be_sent_and_keeps_nothing() {
     let steps = plan["steps"].as_array().unwrap();
     let channels: Vec<_> = steps.iter().map(|step| step["channel"].as_str().unwrap()).collect();
     assert_eq!(channels, ["WhatsApp", "Viber", "SMS"]);
-    assert!(steps.iter().all(|step| step["messages"].as_array().unwrap().len() == 3));
+    assert!(steps.iter().all(|step| step["previews"].as_array().unwrap().len() == 3));
     let warned: Vec<_> = plan["warnings"].as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
     assert!(warned.contains(&&Value::from("overlap")), "{warned:?}");
 

@@ -261,7 +261,7 @@ async fn what_is_purged_leaves_its_report_and_nothing_that_leads_to_anybody() {
     let found = objects(run(at, &["message", "list", "--to", "+6591000000", "--json"]));
     assert_eq!((found.len(), &found[0]["campaign"]), (1, &json!(NAME)));
     let told = purge(&["--recipient", "+6591000000", "--json"]).ended(0).json();
-    let expected = json!({"campaigns": [NAME], "messages": 1, "rows": 1, "open": [], "done": false});
+    let expected = json!({"campaigns": [NAME], "messages": 1, "rows": 1, "open_campaigns": [], "removed": false});
     assert_eq!(told, expected);
     assert!(purge(&["--recipient", "91000000"]).ended(2).stderr.contains("country code"));
     let erased = purge(&["--recipient", "+6591000000", "--yes"]).ended(0);

@@ -50,7 +50,7 @@ struct ChannelSeen {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct DemoView<'a> {
     #[serde(flatten)]
     report: ReportView<'a>,
     saved_by_fallback: i64,
@@ -108,7 +108,7 @@ async fn average(store: &dyn Messages, batch: &Batch, burst: u32) -> anyhow::Res
 impl Outcome {
     pub(super) fn print(&self, json: bool, paint: Paint) -> anyhow::Result<()> {
         if json {
-            return out::json(&Shown {
+            return out::json(&DemoView {
                 report: ReportView::new(&self.report, &self.batch),
                 saved_by_fallback: self.report.steps.iter().skip(1).map(|step| step.reached).sum(),
                 took_ms: self.took.millis(),
