@@ -75,6 +75,9 @@ pub mod api;
 // One running server: starts, watches and stops the rooms in order.
 pub mod node;
 
+// What servers, campaigns and lanes do now, and what keeps messages from being sent.
+pub mod status;
+
 // A provider simulator.
 pub mod simulator;
 

@@ -13,7 +13,7 @@ use super::{
     read_numbers,
 };
 use crate::clock::Clock;
-use crate::domain::{AudienceId, Msisdn, Recipient};
+use crate::domain::{AudienceId, Msisdn, Recipient, Span};
 use crate::store::{self, Audience, Audiences, KnownAs, NewAudience};
 
 /// Where recipients come from.
@@ -90,7 +90,7 @@ pub enum ImportError {
     )]
     NoRecipients { source_name: String, rows: u64 },
     #[error("{source_name} has no valid recipients that the audience \"{name}\" lacks; nothing was added")]
-    NothingNew { source_name: String, name: String, summary: Box<Summary> },
+    NothingNew { source_name: String, name: String, took: Span, summary: Box<Summary> },
     #[error(
         "{source_name} has columns that the audience \"{name}\" lacks: {}; map them with --map, or delete them",
         columns.join(", ")
@@ -102,6 +102,8 @@ pub enum ImportError {
 #[derive(Debug)]
 pub struct Imported {
     pub id: AudienceId,
+    /// The time from the first row to the last commit.
+    pub took: Span,
     pub summary: Summary,
     pub survey: Survey,
 }
@@ -169,14 +171,13 @@ pub async fn import(
         (Ok(_), Ok((summary, _)), Keep::Named(_)) if summary.valid == 0 => {
             Err(ImportError::NoRecipients { source_name: source_name(), rows: summary.rows })
         }
-        (Ok(_), Ok((mut summary, _)), Keep::AddTo(to)) if summary.valid == 0 => {
-            summary.seconds = clock.now().since(begun).std().as_secs_f64();
-            let (name, summary) = (to.name.clone(), Box::new(summary));
-            Err(ImportError::NothingNew { source_name: source_name(), name, summary })
+        (Ok(_), Ok((summary, _)), Keep::AddTo(to)) if summary.valid == 0 => {
+            let (name, took, summary) = (to.name.clone(), clock.now().since(begun), Box::new(summary));
+            Err(ImportError::NothingNew { source_name: source_name(), name, took, summary })
         }
-        (Ok(count), Ok((mut summary, survey)), _) => {
-            summary.seconds = clock.now().since(begun).std().as_secs_f64();
-            publish(store, audience, &label, count, &summary, &survey).await.map(|id| Imported { id, summary, survey })
+        (Ok(count), Ok((summary, survey)), _) => {
+            let published = publish(store, audience, &label, count, &summary, &survey).await;
+            published.map(|id| Imported { id, took: clock.now().since(begun), summary, survey })
         }
     };
     if let (Err(_), Some(audience)) = (&published, audience) {

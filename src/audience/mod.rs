@@ -14,7 +14,7 @@
 //! - A field is the unchanged text of its cell; only the number, the country and the id are trimmed.
 //! - Any bytes give a summary or an error, never a panic and never half an output file.
 //!
-//! May not: read a clock (the caller adds the seconds), block an async thread ([`read`] is blocking: call it from
+//! May not: read a clock while it reads a file, block an async thread ([`read`] is blocking: call it from
 //! `spawn_blocking`), or load opt-outs itself (it asks the caller about each number).
 
 mod align;
@@ -54,6 +54,7 @@ mod summary;
 mod survey;
 mod table;
 mod text;
+mod view;
 mod vocabulary;
 
 #[cfg(test)]
@@ -83,3 +84,4 @@ pub use seen::SeenNumbers;
 pub use sheet::{SheetChoice, hush_stumbling_readers};
 pub use summary::{ColumnMeaning, Example, Field, Summary};
 pub use survey::Survey;
+pub use view::{AudienceView, CheckView, ImportView, NoteView, PartView, SummaryView};

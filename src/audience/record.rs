@@ -122,7 +122,6 @@ mod tests {
         summary.notes = all_notes();
         summary.packed = vec![Packed::Gzip, Packed::Zip];
         summary.reasons = Reason::ALL.iter().map(|reason| (*reason, 1)).collect();
-        summary.seconds = 0.25;
         let record = ImportRecord::new(&summary, &Survey { empty: vec![0, 4], ..Survey::default() });
         let json = record.json();
         for note in &summary.notes {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Note, Packed, Reason};
 use crate::domain::{Country, Fields, Meaning};
 
-/// The summary of a file. Serialises to the object that `volley audience check --json` prints, without its notes.
+/// The summary of a file. `volley audience check --json` prints it, with its notes as sentences and the time it took.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Summary {
@@ -29,8 +29,6 @@ pub struct Summary {
     pub number_column: String,
     /// Rejected rows by reason; the sum is `rows - valid`.
     pub reasons: BTreeMap<Reason, u64>,
-    /// Set by the caller, which has a clock.
-    pub seconds: f64,
     /// Digest of the file's bytes as given; `None` without a file.
     pub sha256: Option<String>,
     /// How the file was packed, outermost first.

@@ -9,8 +9,9 @@ use crate::domain::{Span, Timestamp, grouped};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Run {
     pub messages: u64,
-    pub seconds: f64,
-    pub per_second: f64,
+    pub took_ms: f64,
+    /// Messages, rows, decisions or deadlines a second.
+    pub rate_per_s: f64,
     /// Median and 99th percentile of a duration in milliseconds: from claim to record, from a deadline to the commit of
     /// its effect, or from a request to its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -19,15 +20,15 @@ pub struct Run {
     pub p99_ms: Option<i64>,
     /// Receipts on disk, and their rate from the first submission to the last receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub receipts: Option<u64>,
+    pub receipt_count: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub receipts_per_second: Option<f64>,
+    pub receipts_per_s: Option<f64>,
     /// Time from the start of the process until it had fired the first deadline, on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_ms: Option<i64>,
     /// Processor time, in milliseconds a second, while nothing was due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idle_ms: Option<f64>,
+    pub idle_ms_per_s: Option<f64>,
     /// Time until a cancelled campaign sent nothing more, and until the cancel was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_ms: Option<i64>,
@@ -38,7 +39,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_ms: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worst_second: Option<f64>,
+    pub worst_second_share: Option<f64>,
     /// Processor time of the process for each message, in microseconds; the figure that a shared machine changes least.
     #[serde(default)]
     pub cpu_us: f64,
@@ -88,7 +89,7 @@ pub struct Figures {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Held>,
     pub runs: Vec<Run>,
-    pub median_per_second: f64,
+    pub median_per_s: f64,
     /// The ratio to the limit of each run, and their median.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ratios: Vec<f64>,
@@ -100,9 +101,9 @@ impl Run {
     #[expect(clippy::cast_precision_loss, reason = "figures for display")]
     pub fn since(begun: Begun, messages: u64, clock: &dyn Clock) -> Self {
         let seconds = clock.now().since(begun.at).std().as_secs_f64();
-        let per_second = messages as f64 / seconds.max(1e-9);
+        let rate_per_s = messages as f64 / seconds.max(1e-9);
         let cpu_us = (cpu_seconds() - begun.cpu_seconds) * 1e6 / messages.max(1) as f64;
-        Self { messages, seconds, per_second, cpu_us, peak_mib: memory_peak(), ..Self::default() }
+        Self { messages, took_ms: seconds * 1e3, rate_per_s, cpu_us, peak_mib: memory_peak(), ..Self::default() }
     }
 }
 
@@ -112,12 +113,12 @@ impl Figures {
             .unwrap_or_default()
             .iter()
             .zip(&runs)
-            .map(|(limit, run)| run.per_second / limit.per_second.max(1e-9))
+            .map(|(limit, run)| run.rate_per_s / limit.rate_per_s.max(1e-9))
             .collect();
         Self {
             name: name.to_owned(),
             targets: Vec::new(),
-            median_per_second: median(runs.iter().map(|run| run.per_second)).unwrap_or(0.0),
+            median_per_s: median(runs.iter().map(|run| run.rate_per_s)).unwrap_or(0.0),
             median_ratio: median(ratios.iter().copied()),
             ratios,
             runs,
@@ -145,12 +146,12 @@ impl Target {
         };
         match self {
             Self::Ratio(least) => figures.median_ratio.is_some_and(|ratio| ratio >= least),
-            Self::PerSecond(least) => figures.median_per_second >= f64::from(least),
+            Self::PerSecond(least) => figures.median_per_s >= f64::from(least),
             Self::P99Ms(most) => below(most, |run| run.p99_ms),
             Self::ReadyMs(most) => below(most, |run| run.ready_ms),
             Self::AnsweredMs(most) => below(most, |run| run.answered_ms),
             Self::PeakMib(most) => figures.median(|run| Some(run.peak_mib)).is_some_and(|median| median <= most),
-            Self::IdleMs(most) => figures.median(|run| run.idle_ms).is_some_and(|median| median <= most),
+            Self::IdleMs(most) => figures.median(|run| run.idle_ms_per_s).is_some_and(|median| median <= most),
         }
     }
 }

@@ -95,8 +95,8 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
     store.close().await;
     let of_all = |each: NonZeroU32| each.saturating_mul(lanes);
     let seen = Seen::of(&arrivals, of_all(rate), of_all(burst), seconds);
-    (run.per_second, run.seconds) = (seen.per_second, seen.seconds);
-    (run.early_ms, run.worst_second) = (Some(seen.early_ms), Some(seen.worst_second));
+    (run.rate_per_s, run.took_ms) = (seen.per_second, seen.seconds * 1e3);
+    (run.early_ms, run.worst_second_share) = (Some(seen.early_ms), Some(seen.worst_second));
     Ok(run)
 }
 
@@ -245,7 +245,7 @@ pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc
     let mut run = Run::since(begun, u64::from(campaigns) * 250, clock.as_ref());
     // The work that follows a record ends first.
     clock.sleep(Span::from_secs(2)).await;
-    run.idle_ms = Some(idle_ms(clock.as_ref(), IDLE).await);
+    run.idle_ms_per_s = Some(idle_ms(clock.as_ref(), IDLE).await);
     run.peak_mib = memory_peak();
     node.stop().await?;
     store.close().await;

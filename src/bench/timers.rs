@@ -209,7 +209,7 @@ pub async fn start(
     let ready = clock.now().since(spawned);
     wait_until_queued(store.as_ref(), count, clock.as_ref()).await?;
     let mut measured = Run::since(begun, count.into(), clock.as_ref());
-    measured.idle_ms = Some(idle_ms(clock.as_ref(), IDLE).await);
+    measured.idle_ms_per_s = Some(idle_ms(clock.as_ref(), IDLE).await);
     measured.ready_ms = Some(ready.millis());
     measured.peak_mib = memory_peak();
     node.stop().await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::beginnings::Beginnings;
 use super::file::Draft;
-use super::lint::{Facts, Warning, lint};
+use super::lint::{Facts, Lint, Warning, lint};
 use super::lint_hours::out_of_reach;
 use super::passes::passes;
 use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soon};
@@ -18,7 +18,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
 use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::events::Origin;
-use crate::forecast::Forecast;
+use crate::forecast::{Forecast, Shares};
 use crate::store::{self, Store};
 
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +70,13 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Whether the first step of any recipient waits until a hold is released.
+    pub fn starts_held(&self) -> bool {
+        let shares = Shares::of(&self.plan, &self.recipients.countries);
+        let mut held = self.warnings.iter().filter(|warning| warning.code == Lint::Held);
+        held.any(|warning| warning.step.is_some_and(|step| shares.at(step).beginning > 0))
+    }
+
     /// A campaign that was checked before: it gets no warnings again.
     pub(super) fn unwarned(
         name: String,
@@ -131,6 +138,11 @@ pub struct Launcher<'a> {
 }
 
 impl Launcher<'_> {
+    /// The same launcher with another configuration, such as one with overrides.
+    pub fn with_config<'b>(&'b self, config: &'b Config) -> Launcher<'b> {
+        Launcher { store: self.store, clock: self.clock, chance: self.chance, config, by: self.by.clone() }
+    }
+
     /// Checks and plans a campaign without storing anything.
     pub async fn plan(&self, draft: &Draft) -> Result<Prepared, LaunchError> {
         self.prepare(draft, false, |_| None).await

@@ -11,6 +11,7 @@
 mod again;
 mod amend;
 mod beginnings;
+mod carry_out;
 mod certificate;
 mod chosen;
 mod decisions;
@@ -45,6 +46,7 @@ mod time;
 mod trial;
 mod unwilling;
 mod used_up;
+mod views;
 mod windows;
 
 pub use again::Repeat;
@@ -52,6 +54,7 @@ pub use again::Repeat;
 pub(crate) use amend::bring_forward;
 pub use amend::{Amend, Amended};
 pub use beginnings::Beginnings;
+pub use carry_out::{CarriedOut, Decision, DecisionError, carry_out, why_not};
 pub use certificate::certify;
 pub use chosen::{Chosen, DraftRoute};
 pub use decisions::{Decided, Released, cancel, hold_step, pause, release_steps, resume, start};
@@ -66,7 +69,7 @@ pub use left_out::LeftOut;
 pub use life::Housekeeper;
 pub use lint::{Facts, Lint, Warning, lint};
 pub use named::{CampaignRow, FindError, LATEST, campaigns, find};
-pub use noted::{Noted, noted};
+pub use noted::{NODE_SILENT, Noted, noted};
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};
 pub use rename::{RenameError, rename};
@@ -77,6 +80,10 @@ pub use templates::{TemplateError, check_template};
 pub use time::{Instant, Schedule, instant, schedule};
 pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};
+pub use views::{
+    CalendarView, ChangeView, Dated, DecisionView, LaunchView, LimitsView, PlanStepView, PlanView, PreviewLine,
+    PreviewView, RulesView, StepDecisionView, StepRulesView, WarningView, local_start, preview,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Lists campaigns, and finds the one that an operator names.
 
-use crate::config::nearest;
+use crate::config::{nearest, suggestion};
 use crate::domain::{CampaignId, InvalidId};
 use crate::store::{self, Batch, Store};
 
@@ -19,23 +19,15 @@ pub struct CampaignRow {
 
 /// Lists all campaigns in the order of their launches.
 pub async fn campaigns(store: &dyn Store) -> store::Result<Vec<CampaignRow>> {
-    let mut rows = Vec::new();
-    for batch in store.batches(None).await? {
-        let is_test = is_test(store, &batch).await?;
-        rows.push(CampaignRow { batch, is_test });
-    }
-    Ok(rows)
-}
-
-async fn is_test(store: &dyn Store, batch: &Batch) -> store::Result<bool> {
-    Ok(store.plan(batch.id).await?.is_some_and(|plan| plan.is_test))
+    let (batches, tests) = (store.batches(None).await?, store.test_batches().await?);
+    Ok(batches.into_iter().map(|batch| CampaignRow { is_test: tests.contains(&batch.id), batch }).collect())
 }
 
 /// Why no campaign was found.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// No campaign has this name; `nearest` is the name that was probably meant.
-    #[error("unknown campaign \"{name}\"; {}", advice(nearest.as_deref()))]
+    #[error("unknown campaign \"{name}\"; {}", suggestion(nearest.as_deref(), "volley campaign list"))]
     Unknown { name: String, nearest: Option<String> },
 
     #[error("unknown campaign {id}: it is not in this database; see `volley campaign list`")]
@@ -51,10 +43,6 @@ pub enum FindError {
 
     #[error(transparent)]
     Store(#[from] store::Error),
-}
-
-fn advice(nearest: Option<&str>) -> String {
-    nearest.map_or_else(|| "see `volley campaign list`".to_owned(), |right| format!("did you mean \"{right}\"?"))
 }
 
 /// Finds a campaign by its name, by its `cmp_…` id, or as `latest`: the campaign that was launched last.
@@ -80,10 +68,6 @@ pub async fn find(store: &dyn Store, text: &str) -> Result<Batch, FindError> {
 
 /// The campaign that was launched last. Messages of API calls form batches without a name, which are no campaigns.
 async fn latest(store: &dyn Store) -> store::Result<Option<Batch>> {
-    for batch in store.batches(None).await?.into_iter().rev().filter(|batch| batch.name.is_some()) {
-        if !is_test(store, &batch).await? {
-            return Ok(Some(batch));
-        }
-    }
-    Ok(None)
+    let mut rows = campaigns(store).await?.into_iter().rev();
+    Ok(rows.find(|row| row.batch.name.is_some() && !row.is_test).map(|row| row.batch))
 }

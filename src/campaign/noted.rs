@@ -1,12 +1,13 @@
 //! Waits until every running server obeys an operator's decision.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, format_time};
+use crate::domain::text::span;
 use crate::domain::{Span, Timestamp};
 use crate::store::{Nodes, Result};
 
 /// A server without a sign of life for this long is not waited for. It is gone or suspended. A suspended server may
 /// briefly submit claimed messages when it resumes, until its next look at the decisions.
-const NODE_SILENT: Span = Span::from_secs(5);
+pub const NODE_SILENT: Span = Span::from_secs(5);
 /// The longest wait.
 const WAITS: Span = Span::from_secs(1);
 /// The time between two looks.
@@ -23,6 +24,30 @@ pub enum Noted {
     ByAll { after: Span },
     /// A server did not confirm within a second.
     NotYet,
+}
+
+impl Noted {
+    /// Whether every running server has confirmed the decision; `None` if none is running.
+    pub const fn by_all(self) -> Option<bool> {
+        match self {
+            Self::NoServer | Self::Silent { .. } => None,
+            Self::ByAll { .. } => Some(true),
+            Self::NotYet => Some(false),
+        }
+    }
+
+    /// Says in a few words whether the decision is in effect.
+    pub fn sentence(self) -> String {
+        match self {
+            Self::NoServer => "no server is running".to_owned(),
+            Self::Silent { since } => format!(
+                "no server has been seen since {}; if one is only suspended, it may send briefly when it resumes",
+                format_time(since, None)
+            ),
+            Self::ByAll { after } => format!("in effect after {}", span(after)),
+            Self::NotYet => "saved, but not confirmed by a server within 1 s".to_owned(),
+        }
+    }
 }
 
 /// Waits, at most one second, until every running server has noted the decision with the sequence number `seq`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::book::Book;
-use crate::config::{Config, nearest};
+use crate::config::{Config, nearest, suggestion};
 use crate::domain::{BatchState, Content};
 use crate::store::{self, Store};
 
@@ -11,15 +11,11 @@ use crate::store::{self, Store};
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// No campaign, route, hold or report names the template; `nearest` is the name that was probably meant.
-    #[error("unknown template \"{name}\": no campaign or route uses it; {}", advice(nearest.as_deref()))]
+    #[error("unknown template \"{name}\": no campaign or route uses it; {}", suggestion(nearest.as_deref(), "volley template list"))]
     Unknown { name: String, nearest: Option<String> },
 
     #[error(transparent)]
     Store(#[from] store::Error),
-}
-
-fn advice(nearest: Option<&str>) -> String {
-    nearest.map_or_else(|| "see `volley template list`".to_owned(), |right| format!("did you mean \"{right}\"?"))
 }
 
 /// Checks that a template is known: a draft or a campaign in play uses it, a route of the configuration uses it, it is on

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::outlook::countries_of;
+use crate::domain::text::shell;
 use crate::domain::{Count, Country, Money, Plan, StepIndex, Tallies};
 use crate::forecast::as_float;
 use crate::forecast::cost;
@@ -15,6 +16,36 @@ pub struct UsedUp {
     /// The step that it limits; `None` for the whole campaign.
     pub step: Option<StepIndex>,
     pub by: Stop,
+}
+
+impl UsedUp {
+    /// `max_messages of step 3 is used up`.
+    pub fn what(&self) -> String {
+        let key = match self.by {
+            Stop::Budget => "budget",
+            Stop::MaxMessages | Stop::End => "max_messages",
+        };
+        match self.step {
+            Some(step) => format!("{key} of step {step} is used up"),
+            None => format!("{key} of the campaign is used up"),
+        }
+    }
+
+    /// The commands that raise the limit and resume. The limit comes first: a campaign resumed below it stops at once.
+    pub fn what_to_do(&self, campaign: &str) -> String {
+        let campaign = shell(campaign);
+        let step = self.step.map(|step| format!(" --step {step}")).unwrap_or_default();
+        let raise = match self.by {
+            Stop::Budget => "--budget",
+            Stop::MaxMessages | Stop::End => "--max-messages",
+        };
+        format!("volley campaign set {campaign}{step} {raise} MORE, then: volley campaign resume {campaign}{step}")
+    }
+
+    /// What is used up and what to do, in one sentence.
+    pub fn sentence(&self, campaign: &str) -> String {
+        format!("{}; to resume: {}", self.what(), self.what_to_do(campaign))
+    }
 }
 
 /// Finds the limits of a campaign that must be raised before it can send more.

@@ -2,7 +2,7 @@
 
 use super::campaign::find;
 use super::out::{self, Paint, To};
-use super::words::{count, of, rate, span};
+use super::words::{count, plural, rate, span};
 use super::{CommandContext, Exit, progress};
 use crate::story;
 use crate::story::{Audit, Claim};
@@ -22,8 +22,8 @@ Examples:
 pub(super) struct Args {
     /// Name or id of the campaign, or `latest`.
     campaign: String,
-    /// Print one JSON object: id, name, state, holds, claims, messages, attempts, tried_again, receipts, unknown,
-    /// strays, cannot_tell.
+    /// Print one JSON object: id, name, state, proven, claims, messages, attempt_count, retried,
+    /// receipt_count, unknown, strays, cannot_tell.
     #[arg(long)]
     json: bool,
 }
@@ -49,11 +49,11 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let each_second = audit.messages as f64 * 1_000.0 / took.millis().max(1) as f64;
     out::talk(format_args!(
         "Checked {} in {}, {}.",
-        of(i128::from(audit.messages), "message", "messages"),
+        plural(i128::from(audit.messages), "message", "messages"),
         span(took),
         rate(each_second)
     ));
-    Ok(if audit.holds { Exit::Done } else { Exit::Failed })
+    Ok(if audit.proven { Exit::Done } else { Exit::Failed })
 }
 
 fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
@@ -61,9 +61,9 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
         format!("{}  {}", paint.bold(&audit.name), paint.dim(audit.state)),
         paint.dim(format!(
             "{}, {} and {}, all read from one snapshot",
-            of(i128::from(audit.messages), "message", "messages"),
-            of(i128::from(audit.attempts), "attempt", "attempts"),
-            of(i128::from(audit.receipts), "receipt", "receipts"),
+            plural(i128::from(audit.messages), "message", "messages"),
+            plural(i128::from(audit.attempt_count), "attempt", "attempts"),
+            plural(i128::from(audit.receipt_count), "receipt", "receipts"),
         )),
         String::new(),
     ];
@@ -85,19 +85,19 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     lines.push(match audit.unknown_count {
         0 => "Unknown: none. The result of every submission is known.".to_owned(),
-        some => format!("Unknown: {} with an unknown result.", of(i128::from(some), "submission", "submissions")),
+        some => format!("Unknown: {} with an unknown result.", plural(i128::from(some), "submission", "submissions")),
     });
     for unknown in audit.unknown.iter().take(NAMED) {
         lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
     }
-    if audit.tried_again > 0 {
+    if audit.retried > 0 {
         lines.push(format!(
             "Retried: {}, each after an attempt that the provider refused, that failed, or whose result is unknown.",
-            of(i128::from(audit.tried_again), "attempt", "attempts")
+            plural(i128::from(audit.retried), "attempt", "attempts")
         ));
     }
     for strays in &audit.strays {
-        let webhooks = of(i128::from(strays.count), "webhook", "webhooks");
+        let webhooks = plural(i128::from(strays.count), "webhook", "webhooks");
         lines.push(format!("In no campaign: {webhooks} ({}), kept and counted.", strays.kind));
     }
     lines.push(String::new());
@@ -108,7 +108,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
 
 fn of_claim(claim: &Claim, paint: Paint) -> Vec<String> {
     let verdict = if claim.holds() { paint.good("holds  ") } else { paint.bad("REFUTED") };
-    let looked_at = format!("{} {}", count(i128::from(claim.looked_at)), claim.of);
+    let looked_at = format!("{} {}", count(i128::from(claim.checked)), claim.unit);
     let mut lines = vec![format!("  {verdict}  {}  {}", claim.says, paint.dim(format!("({looked_at})")))];
     for example in &claim.examples {
         let message = example.message.as_deref().map(|id| format!("{id}: ")).unwrap_or_default();

@@ -26,7 +26,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct BackupView {
     path: PathBuf,
     bytes: u64,
     took_ms: i64,
@@ -41,7 +41,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let bytes = copied?;
     let took_ms = context.now().since(began).millis();
     if args.json {
-        out::json(&Shown { path: args.into, bytes, took_ms })?;
+        out::json(&BackupView { path: args.into, bytes, took_ms })?;
     } else {
         let size = grouped(bytes.div_ceil(1_000));
         out::talk(format!("Backed up the database to {}: {size} kB in {took_ms} ms.", args.into.display()));

@@ -46,7 +46,7 @@ pub(super) fn run(command: &Command, context: &CommandContext) -> anyhow::Result
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct SettingView<'a> {
     section: &'a str,
     key: &'a str,
     value: Option<&'a str>,
@@ -56,7 +56,7 @@ struct Shown<'a> {
 fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     let settings = &context.loaded.settings;
     if json {
-        let shown = settings.iter().map(|setting| Shown {
+        let shown = settings.iter().map(|setting| SettingView {
             section: &setting.section,
             key: setting.key,
             value: setting.value.as_deref(),
@@ -86,10 +86,10 @@ fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
 }
 
 #[derive(Serialize)]
-struct Checked<'a> {
+struct CheckView<'a> {
     ok: bool,
     file: Option<String>,
-    lanes: usize,
+    lanes: Vec<&'a str>,
     warnings: &'a [String],
 }
 
@@ -109,14 +109,14 @@ fn check(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     }
     warnings.extend(context.config.check_serve().err().map(|error| format!("`volley serve` would not start: {error}")));
     let file = context.loaded.file.as_ref().map(|file| file.display().to_string());
-    let lanes = context.config.lanes.len();
     if json {
-        return out::json(&Checked { ok: true, file, lanes, warnings: &warnings });
+        let lanes = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
+        return out::json(&CheckView { ok: true, file, lanes, warnings: &warnings });
     }
     warn(&warnings);
     let name = file.unwrap_or_else(|| "the configuration (without a file)".to_owned());
-    let lanes = words::of(i64::try_from(lanes).unwrap_or(i64::MAX), "lane", "lanes");
-    let found = words::of(i64::try_from(warnings.len()).unwrap_or(i64::MAX), "warning", "warnings");
+    let lanes = words::plural(context.config.lanes.len() as u64, "lane", "lanes");
+    let found = words::plural(i64::try_from(warnings.len()).unwrap_or(i64::MAX), "warning", "warnings");
     out::data(format_args!("{name} is valid: {lanes}, {found}"))
 }
 

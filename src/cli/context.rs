@@ -10,14 +10,10 @@ use super::operator::Operator;
 use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
-use crate::domain::{Plan, Span, Timestamp};
+use crate::domain::Timestamp;
 use crate::events::Origin;
-use crate::node::{Os, Processes};
-use crate::store::{self, LaneState, Lanes, Node, Nodes, Store, Unwritable};
+use crate::store::{self, Lanes, Store};
 use crate::throttle::with_overrides;
-
-/// A node that has not been seen for this long counts as stopped.
-const NODE_SILENT: Span = Span::from_secs(5);
 
 #[derive(Debug, Clone)]
 pub(super) struct CommandContext {
@@ -113,24 +109,6 @@ impl CommandContext {
         Ok(store::open("sqlite::memory:", Arc::clone(&self.clock)).await?)
     }
 
-    /// Returns the servers that are running on this database.
-    pub(super) async fn nodes(&self, store: &dyn Nodes) -> store::Result<Vec<Node>> {
-        if Self::is_killed(store).await? {
-            return Ok(Vec::new());
-        }
-        store.nodes(self.now() - NODE_SILENT).await
-    }
-
-    /// Whether the latest server has certainly ended without stopping: its process is gone, and it still has the lease.
-    pub(super) async fn is_killed(store: &dyn Nodes) -> store::Result<bool> {
-        Ok(store.lease().await?.held.is_some_and(|(holder, _)| Os.is_gone(&holder)))
-    }
-
-    /// Returns why the running server cannot write to this database; `None` if it can.
-    pub(super) async fn unwritable(&self, store: &dyn Nodes) -> store::Result<Option<Unwritable>> {
-        store.unwritable(self.now() - NODE_SILENT).await
-    }
-
     /// Returns the launcher, which plans, launches and changes campaigns.
     pub(super) fn launcher<'a>(&'a self, store: &'a dyn Store) -> Launcher<'a> {
         Launcher {
@@ -142,30 +120,9 @@ impl CommandContext {
         }
     }
 
-    /// Returns the states of the lanes, as the running servers report them.
-    pub(super) async fn lane_states(&self, store: &dyn Nodes) -> store::Result<Vec<LaneState>> {
-        if Self::is_killed(store).await? {
-            return Ok(Vec::new());
-        }
-        store.lane_states(self.now() - NODE_SILENT).await
-    }
-
     /// The same context, with the overrides of `volley lane set` and the like applied.
     pub(super) async fn with_overrides(&self, store: &dyn Lanes) -> store::Result<Self> {
         Ok(Self { config: Arc::new(with_overrides(&self.config, &store.overrides().await?)), ..self.clone() })
-    }
-
-    /// The number of messages that the lanes of a route may submit in a second. Lanes of an account share its rate.
-    pub(super) fn allowed(&self, plan: &Plan) -> f64 {
-        let mut lanes: Vec<&config::Lane> = plan.steps.iter().flat_map(|step| self.config.lanes_of(step)).collect();
-        lanes.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
-        lanes.dedup_by(|a, b| a.name == b.name);
-        let account_rate = |lanes: &[&config::Lane]| {
-            let own: f64 = lanes.iter().map(|lane| lane.rate.each_second()).sum();
-            let account = lanes.first().and_then(|lane| self.config.account(&lane.account)?.rate);
-            account.map_or(own, |rate| rate.each_second().min(own))
-        };
-        lanes.chunk_by(|a, b| a.account == b.account).map(account_rate).sum()
     }
 
     /// The `--config` flag that another command needs; empty for the default file.

@@ -8,18 +8,15 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::campaign::launch::knock;
-use super::campaign::name_of;
 use super::disk::{Space, space_beside};
-use super::holds;
-use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
-use super::pace::Slow;
-use super::words::{count, list, of, shell, span};
-use super::{CommandContext, Exit, stranded};
+use super::words::{count, list, plural, shell, span};
+use super::{CommandContext, Exit};
 use crate::campaign::{PriceList, check_routes, used_up};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Count, Timestamp};
 use crate::report::{Stranded, Waiting};
+use crate::status::{Obstacle, Servers, Slow, holds};
 use crate::store::{Node, Store};
 
 #[derive(Debug, clap::Args)]
@@ -104,7 +101,9 @@ async fn examine(context: &CommandContext, findings: &mut Findings) {
     let path = context.database();
     let store = if path.exists() { Some(context.store().await) } else { None };
     let server_runs = match &store {
-        Some(Ok(store)) => context.nodes(store.as_ref()).await.is_ok_and(|nodes| !nodes.is_empty()),
+        Some(Ok(store)) => {
+            Servers::look(store.as_ref(), context.now()).await.is_ok_and(|servers| !servers.running.is_empty())
+        }
         Some(Err(_)) | None => false,
     };
     configuration(context, server_runs, findings);
@@ -223,14 +222,14 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
     if holds.is_empty() {
         findings.add_ok("holds", "no lane or template is on hold");
     }
-    for slow in Slow::all(&context.with_overrides(store).await?.config, &context.lane_states(store).await?, now) {
+    let servers = Servers::look(store, now).await?;
+    for slow in Slow::all(&context.with_overrides(store).await?.config, &servers.lanes, now) {
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
-        findings.add("pace", Health::Warning, text, Some(&slow.what_to_do(now)));
+        findings.add("rate", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
-    let running = context.nodes(store).await?;
-    server(context, store, &running, findings).await?;
+    server(store, &servers, now, findings).await?;
     campaigns(context, store, now, findings).await?;
-    if !running.is_empty() {
+    if !servers.running.is_empty() {
         let states = vec![BatchState::Running, BatchState::Paused, BatchState::Finished];
         for doubt in Obstacle::doubts(store, &context.config, &store.batches(Some(states)).await?).await? {
             findings.add("doubt", Health::Failed, doubt.what_since(now), Some(&doubt.what_to_do("", now)));
@@ -242,19 +241,13 @@ async fn stored(context: &CommandContext, store: &dyn Store, findings: &mut Find
 }
 
 /// Reports whether a server is running, and how the last one ended.
-async fn server(
-    context: &CommandContext,
-    store: &dyn Store,
-    running: &[Node],
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
-    let now = context.now();
+async fn server(store: &dyn Store, servers: &Servers, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     // A server that stops in good order leaves no row behind that is not stopped.
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
-    let unwritable = context.unwritable(store).await?.map(Obstacle::Unwritable);
+    let unwritable = servers.unwritable.map(Obstacle::Unwritable);
     let seen = |node: &Node| format!("{} ({} ago)", format_time(node.seen_at, None), span(now.since(node.seen_at)));
-    match (unwritable, running.last(), last) {
-        _ if CommandContext::is_killed(store).await? => {
+    match (unwritable, servers.running.last(), last) {
+        _ if servers.is_killed => {
             let since = last.as_ref().map(|node| format!(", last seen {}", seen(node))).unwrap_or_default();
             let text = format!("not running: the last server ended without stopping{since}; it was killed, or crashed");
             let advice = "start `volley serve`: it recovers the messages in flight. Its log, or the system's, may say why it \
@@ -292,12 +285,12 @@ async fn campaigns(
     let text = if number == 0 {
         "none scheduled, running or paused".to_owned()
     } else {
-        of(number, "is active", "are active")
+        plural(number, "is active", "are active")
     };
     findings.add_ok("campaigns", text);
     let step_holds = store.step_holds().await?;
     for batch in &in_play {
-        let name = name_of(batch);
+        let name = batch.display_name();
         if batch.state == BatchState::Paused {
             let why = batch.why().map(|why| format!(": {why}")).unwrap_or_default();
             let used_up = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
@@ -321,12 +314,12 @@ async fn campaigns(
         }
     }
     for (batch, missing) in Stranded::everywhere(store, &context.config).await? {
-        let name = name_of(&batch);
-        let text = format!("\"{name}\": {}", stranded::what(&missing));
-        findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&missing, &name)));
+        let name = batch.display_name();
+        let text = format!("\"{name}\": {}", missing.what());
+        findings.add("campaigns", Health::Warning, text, Some(&missing.what_to_do(&name)));
     }
     for (batch, _, sentence) in context.launcher(store).flagged_everywhere().await? {
-        let name = name_of(&batch);
+        let name = batch.display_name();
         let advice = format!("fix the template at the provider, or: volley campaign cancel {}", shell(&name));
         findings.add("campaigns", Health::Warning, format!("\"{name}\": {sentence}"), Some(&advice));
     }

@@ -1,13 +1,11 @@
 //! `volley events`: what servers, operators and the provider did to lanes, campaigns and servers.
 
-use serde::Serialize;
-
 use super::interrupt::Interrupts;
 use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::Span;
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::events::{Event, EventView};
 use crate::store::Cursor;
 
 /// How often `--follow` looks for new events.
@@ -25,20 +23,6 @@ pub(super) struct Args {
     /// Print one JSON object per line: at, subject, text; about, by, reason and kind with their fields.
     #[arg(long)]
     json: bool,
-}
-
-/// An event, for JSON: its fields, and its sentence in two parts.
-#[derive(Serialize)]
-struct Shown<'a> {
-    at: String,
-    subject: String,
-    text: String,
-    #[serde(flatten)]
-    about: &'a Subject,
-    #[serde(flatten)]
-    origin: &'a Origin,
-    #[serde(flatten)]
-    kind: &'a EventKind,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -67,10 +51,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
 
 fn show(event: &Event, json: bool) -> anyhow::Result<()> {
     if json {
-        let Event { at, subject, origin, kind } = event;
-        let (at, text) = (at.rfc3339(), event.text());
-        let shown = Shown { at, subject: subject.to_string(), text, about: subject, origin, kind };
-        return out::data(serde_json::to_string(&shown)?);
+        return out::data(serde_json::to_string(&EventView::new(event))?);
     }
     let at = To::Stdout.paint().dim(format_time_exactly(event.at, None));
     out::data(format_args!("{at}  {}", event.sentence()))

@@ -61,16 +61,16 @@ pub(super) fn of_parser(error: &clap::Error, json: bool) -> ! {
 
 /// An error, for JSON.
 #[derive(Serialize)]
-struct ErrorShown<'a> {
+struct ErrorView<'a> {
     message: &'a str,
     exit: u8,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    problems: Vec<ProblemShown<'a>>,
+    problems: Vec<ProblemView<'a>>,
 }
 
 /// One of several problems of a campaign or a route.
 #[derive(Serialize)]
-struct ProblemShown<'a> {
+struct ProblemView<'a> {
     /// The route in the configuration that has the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a str>,
@@ -80,13 +80,13 @@ struct ProblemShown<'a> {
 }
 
 fn print_json(message: &str, exit: Exit, problems: &[Problem]) {
-    let problems = problems.iter().map(|problem| ProblemShown {
+    let problems = problems.iter().map(|problem| ProblemView {
         route: problem.route.as_deref(),
         step: problem.step.map(|step| step.get() + 1),
         key: &problem.key,
         sentence: &problem.sentence,
     });
-    let error = ErrorShown { message, exit: exit as u8, problems: problems.collect() };
+    let error = ErrorView { message, exit: exit as u8, problems: problems.collect() };
     // Without a reader of stdout the object is lost; the exit code says the same.
     let _ = super::out::json(&serde_json::json!({ "error": error }));
 }

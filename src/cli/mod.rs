@@ -8,7 +8,8 @@
 //! - An operation that takes longer than a second shows its progress.
 //! - An error is one line that says what, where and what to do. With `--json` it is also an object on stdout.
 //!
-//! May not: decide anything. A command calls the rooms' public verbs, which the server uses too, and shows the result.
+//! May not: decide anything, or know what a thing looks like as JSON, but for errors, the configuration, backups and
+//! benchmarks. A command calls the rooms' public verbs, which the server uses too, and prints the views that they return.
 //! A command and a running server share only the store.
 
 mod audience;
@@ -23,17 +24,12 @@ mod disk;
 mod doctor;
 mod events;
 mod exit;
-mod gap;
-mod holds;
 mod interrupt;
 mod lane;
 mod message;
-mod noted;
-mod obstacles;
 mod operator;
 mod optout;
 mod out;
-mod pace;
 mod progress;
 mod purge;
 mod reply;
@@ -41,10 +37,8 @@ mod serve;
 mod server;
 mod shell;
 mod simulate;
-mod stranded;
 mod table;
 mod template;
-mod used_up;
 mod watch;
 mod words;
 

@@ -9,28 +9,26 @@ use serde::Serialize;
 
 use super::audience::FileOptions;
 use super::exit::Usage;
-use super::noted::{by_all, sentence};
 use super::out::{self, Paint, To};
 use super::table::Table;
-use super::words::{count, of};
+use super::words::{count, plural};
 use super::{CommandContext, Exit};
 use crate::audience::{self, Example, Options, Reason, Source, SourceFilter, Summary};
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
 use crate::domain::{Country, Keyword, Msisdn, OptOutSource, Timestamp};
-use crate::store::{Consent, Cursor, InboundOf, OptIn, OptOut, OptOutRecord};
+use crate::optout::{NumberView, OptOutView, WishView};
+use crate::store::{Consent, OptIn, OptOut};
 
 /// Numbers that one store call reads or writes.
 const PAGE: u32 = 5_000;
-/// Maximum number of a recipient's messages that are counted.
-const COUNTED: u32 = 1_000;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List all opt-outs, with time and source, in order of the number.
     List {
-        /// Print one JSON object per line: msisdn, since, source, how.
+        /// Print one JSON object per line: msisdn, since, by, how.
         #[arg(long)]
         json: bool,
     },
@@ -54,7 +52,7 @@ Examples:
         /// Default country for a number without a country code.
         #[arg(long, value_name = "CC")]
         country: Option<Country>,
-        /// Print one JSON object: msisdn, opted_out, since, source, how, wishes, wrote.
+        /// Print one JSON object: msisdn, is_opted_out, since, by, how, wishes, replies.
         #[arg(long)]
         json: bool,
     },
@@ -92,14 +90,6 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     }
 }
 
-#[derive(Serialize)]
-struct OptOutShown<'a> {
-    msisdn: Msisdn,
-    since: String,
-    source: OptOutSource,
-    how: &'a str,
-}
-
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
     let store = context.store_for_reading().await?;
     let paint = To::Stdout.paint();
@@ -108,14 +98,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
         let page = store.opt_out_list(after, PAGE).await?;
         let Some(last) = page.last() else { break };
         if json {
-            let shown = page.iter().map(|wish| {
-                serde_json::to_string(&OptOutShown {
-                    msisdn: wish.msisdn,
-                    since: wish.since.rfc3339(),
-                    source: wish.from,
-                    how: &wish.source,
-                })
-            });
+            let shown = page.iter().map(|wish| serde_json::to_string(&OptOutView::new(wish)));
             out::lines(shown.collect::<Result<Vec<_>, _>>()?)?;
         } else {
             if after.is_none() {
@@ -136,7 +119,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
 }
 
 #[derive(Serialize)]
-struct ChangeShown {
+struct OptOutChangeView {
     numbers: usize,
     changed: u64,
     unchanged: u64,
@@ -168,7 +151,7 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     store.close().await;
     let unchanged = (numbers.len() as u64).saturating_sub(changed);
     if json {
-        out::json(&ChangeShown {
+        out::json(&OptOutChangeView {
             numbers: numbers.len(),
             changed,
             unchanged,
@@ -176,21 +159,21 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
             duplicates: summary.duplicates,
             countries: summary.countries,
             reasons: summary.reasons,
-            noted: by_all(noted),
+            noted: noted.by_all(),
         })?;
     } else {
         let (did, were) = match wants {
             Keyword::Stop => ("opted out", "already opted out"),
             Keyword::Start => ("opted in again", "not opted out"),
         };
-        let mut parts = vec![format!("{} {did}", of(changed, "number", "numbers"))];
+        let mut parts = vec![format!("{} {did}", plural(changed, "number", "numbers"))];
         if unchanged > 0 {
             parts.push(format!("{} {were}", count(unchanged)));
         }
         if summary.duplicates > 0 {
             parts.push(format!("{} listed more than once", count(summary.duplicates)));
         }
-        out::data(format_args!("{} ({}).", parts.join("; "), sentence(noted)))?;
+        out::data(format_args!("{} ({}).", parts.join("; "), noted.sentence()))?;
         if !summary.number_column.is_empty() {
             out::talk(format_args!("Numbers read from column \"{}\".", summary.number_column));
         }
@@ -198,7 +181,7 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
             out::talk(note.text());
         }
         if summary.invalid > 0 {
-            let entries = of(summary.invalid, "entry", "entries");
+            let entries = plural(summary.invalid, "entry", "entries");
             out::talk(format_args!("{entries} could not be read: {}", first_of(&unreadable)));
         }
         context.print_database(was_there);
@@ -275,27 +258,6 @@ fn first_of(unreadable: &[String]) -> String {
     if first.is_empty() { "name at least one number".to_owned() } else { first.join("; ") }
 }
 
-#[derive(Serialize)]
-struct NumberShown {
-    msisdn: Msisdn,
-    opted_out: bool,
-    since: Option<String>,
-    source: Option<OptOutSource>,
-    how: Option<String>,
-    /// The opt-outs and opt-ins of the number, in order.
-    wishes: Vec<WishShown>,
-    /// Number of messages that the recipient sent; `volley reply list` shows them.
-    wrote: usize,
-}
-
-#[derive(Serialize)]
-struct WishShown {
-    at: String,
-    wants: Keyword,
-    source: OptOutSource,
-    how: String,
-}
-
 async fn show(context: &CommandContext, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
     let options = Options { country, ..Options::default() };
     let ReadNumbers { numbers, unreadable, .. } = read_numbers(vec![number.to_owned()], None, options).await?;
@@ -303,55 +265,37 @@ async fn show(context: &CommandContext, number: &str, country: Option<Country>, 
         return Err(Usage(format!("invalid number: {}", first_of(&unreadable))).into());
     };
     let store = context.store_for_reading().await?;
-    let is_out = !store.opted_out(vec![msisdn]).await?.is_empty();
-    let before = Msisdn::try_from(msisdn.get() - 1).ok();
-    let present = store.opt_out_list(before, 1).await?.into_iter().find(|wish| wish.msisdn == msisdn);
-    let wishes = store.wishes(msisdn).await?;
-    let wrote = store.inbound(InboundOf::Recipient(msisdn), Cursor::START, COUNTED).await?.len();
+    let number = NumberView::read(store.as_ref(), msisdn).await?;
     store.close().await;
     if json {
-        let wishes = wishes.into_iter().map(|OptOutRecord { at, wants, from, source }| WishShown {
-            at: at.rfc3339(),
-            wants,
-            source: from,
-            how: source,
-        });
-        out::json(&NumberShown {
-            msisdn,
-            opted_out: is_out,
-            since: present.as_ref().map(|wish| wish.since.rfc3339()),
-            source: present.as_ref().map(|wish| wish.from),
-            how: present.map(|wish| wish.source),
-            wishes: wishes.collect(),
-            wrote,
-        })?;
+        out::json(&number)?;
         return Ok(Exit::Done);
     }
     let paint = To::Stdout.paint();
-    let state = match &present {
-        Some(wish) => paint.bad(format!("opted out since {}", format_time_exactly(wish.since, None))),
+    let state = match number.since {
+        Some(since) => paint.bad(format!("opted out since {}", format_time_exactly(since, None))),
         None => paint.good("not opted out"),
     };
     out::data(format_args!("{}  {state}", paint.bold(msisdn)))?;
-    out::lines(history(&wishes, paint))?;
-    if wrote > 0 {
-        let messages = of(wrote as u64, "message", "messages");
+    out::lines(history(&number.wishes, paint))?;
+    if number.replies > 0 {
+        let messages = plural(number.replies as u64, "message", "messages");
         out::data(paint.dim(format!("sent {messages}: volley reply list --from {msisdn}")))?;
     }
     Ok(Exit::Done)
 }
 
-fn history(wishes: &[OptOutRecord], paint: Paint) -> Vec<String> {
+fn history(wishes: &[WishView], paint: Paint) -> Vec<String> {
     let mut table = Table::new(&["", "", ""]);
     for wish in wishes {
-        let what = match (wish.wants, wish.from) {
+        let what = match (wish.wants, wish.by) {
             (Keyword::Stop, _) => "opted out",
             (Keyword::Start, OptOutSource::Operator) => "opted in",
             // A recipient's START does not end an operator's opt-out.
             (Keyword::Start, OptOutSource::Recipient | OptOutSource::Provider) => "asked to opt in",
         };
         let at = format!("  {}", format_time_exactly(wish.at, None));
-        table.row([at, what.to_owned(), format!("{} ({})", wish.source, wish.from)]);
+        table.row([at, what.to_owned(), format!("{} ({})", wish.how, wish.by)]);
     }
     table.lines(paint)
 }

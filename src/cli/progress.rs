@@ -49,7 +49,7 @@ pub(super) fn follow(bar: &ProgressBar, progress: Progress) {
 fn so_far(progress: Progress, seconds: f64) -> String {
     let Progress { bytes_done, bytes_total, rows } = progress;
     let mut parts = vec![
-        words::of(rows, "row", "rows"),
+        words::plural(rows, "row", "rows"),
         format!("{:.1} of {:.1} MB", bytes_done as f64 / 1e6, bytes_total as f64 / 1e6),
     ];
     // The rate is not known in the first half second.
@@ -64,8 +64,8 @@ fn so_far(progress: Progress, seconds: f64) -> String {
 /// Updates a bar for an operation on all messages of a campaign, which copies them first.
 pub(super) fn over_messages(bar: &ProgressBar, progress: report::Progress, all: u64, one: &str, many: &str) {
     let (done, text) = match progress {
-        report::Progress::Copied(done) => (done, format!("{} copied", words::of(done, "message", "messages"))),
-        report::Progress::Seen(done) => (done, words::of(done, one, many)),
+        report::Progress::Copied(done) => (done, format!("{} copied", words::plural(done, "message", "messages"))),
+        report::Progress::Seen(done) => (done, words::plural(done, one, many)),
     };
     bar.set_length(all);
     bar.set_position(done);

@@ -3,17 +3,17 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use super::campaign::name_of;
 use super::exit::Usage;
 use super::out::{self, Paint, To};
-use super::words::{count, of};
+use super::words::{count, plural};
 use super::{CommandContext, Exit, progress};
 use crate::campaign::{self, Erasure, Overdue};
 use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
 use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
 use crate::report;
-use crate::store::Store;
+use crate::status::Servers;
+use crate::store::{Batch, Store};
 
 /// Maximum number of campaigns that are listed by name.
 const NAMED: usize = 20;
@@ -47,28 +47,28 @@ pub(super) struct Args {
     /// Afterwards rewrite the database file without the removed rows. No server may run.
     #[arg(long)]
     compact: bool,
-    /// One object: campaigns, audiences, messages, done; with --recipient campaigns, messages, rows, open, done.
+    /// One object: campaigns, audiences, messages, removed; with --recipient campaigns, messages, rows, open_campaigns, removed.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct PurgeView {
     campaigns: Vec<String>,
     audiences: Vec<String>,
     messages: u64,
-    done: bool,
+    removed: bool,
 }
 
 #[derive(Serialize)]
-struct ErasureShown {
+struct ErasureView {
     campaigns: Vec<String>,
     messages: usize,
     /// Of audiences.
     rows: usize,
     /// Campaigns in which a message has no outcome yet.
-    open: Vec<String>,
-    done: bool,
+    open_campaigns: Vec<String>,
+    removed: bool,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -107,16 +107,16 @@ async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, a
         };
         let purged = campaign::purge(store, context.clock.as_ref(), &overdue, seen).await;
         bar.finish_and_clear();
-        out::talk(format_args!("{} removed.", of(i128::from(purged?), "message", "messages")));
+        out::talk(format_args!("{} removed.", plural(i128::from(purged?), "message", "messages")));
     } else if !overdue.is_empty() && !args.json {
         out::talk("Nothing was removed. Add --yes to remove it for good.");
     }
     if args.json {
-        out::json(&Shown {
-            campaigns: overdue.campaigns.iter().map(name_of).collect(),
+        out::json(&PurgeView {
+            campaigns: overdue.campaigns.iter().map(Batch::display_name).collect(),
             audiences: overdue.audiences.iter().filter_map(|(_, name)| name.clone()).collect(),
             messages: overdue.messages(),
-            done: args.yes,
+            removed: args.yes,
         })?;
     }
     Ok(())
@@ -129,12 +129,17 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
     }
     let mut lines = vec![format!(
         "{} settled before {before}, with {}:",
-        of(overdue.campaigns.len() as i128, "campaign", "campaigns"),
-        of(i128::from(overdue.messages()), "message", "messages")
+        plural(overdue.campaigns.len() as i128, "campaign", "campaigns"),
+        plural(i128::from(overdue.messages()), "message", "messages")
     )];
     for batch in overdue.campaigns.iter().take(NAMED) {
         let settled = batch.settled_at.map_or_else(String::new, |at| format_time(at, None));
-        lines.push(format!("  {:>12}  {}  {}", count(i128::from(batch.messages)), paint.dim(settled), name_of(batch)));
+        lines.push(format!(
+            "  {:>12}  {}  {}",
+            count(i128::from(batch.messages)),
+            paint.dim(settled),
+            batch.display_name()
+        ));
     }
     if let Some(more) = overdue.campaigns.len().checked_sub(NAMED).filter(|more| *more > 0) {
         lines.push(paint.dim(format!("  and {more} more")));
@@ -148,7 +153,7 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
 
 async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Result<()> {
     let erasure = Erasure::of(store, recipient).await?;
-    let open: Vec<String> = erasure.open().into_iter().map(name_of).collect();
+    let open: Vec<String> = erasure.open().into_iter().map(Batch::display_name).collect();
     if args.yes {
         if !open.is_empty() {
             bail!("nothing was erased: {}", unfinished(recipient, &open));
@@ -158,17 +163,17 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
         }
     }
     if args.json {
-        return out::json(&ErasureShown {
+        return out::json(&ErasureView {
             messages: erasure.messages(),
-            campaigns: erasure.found.iter().map(|(batch, _)| name_of(batch)).collect(),
+            campaigns: erasure.found.iter().map(|(batch, _)| batch.display_name()).collect(),
             rows: erasure.rows.len(),
-            open,
-            done: args.yes,
+            open_campaigns: open,
+            removed: args.yes,
         });
     }
-    let messages = of(erasure.messages() as i128, "message", "messages");
-    let campaigns = of(erasure.found.len() as i128, "campaign", "campaigns");
-    let rows = of(erasure.rows.len() as i128, "row", "rows");
+    let messages = plural(erasure.messages() as i128, "message", "messages");
+    let campaigns = plural(erasure.found.len() as i128, "campaign", "campaigns");
+    let rows = plural(erasure.rows.len() as i128, "row", "rows");
     out::talk(match (args.yes, open.is_empty()) {
         (true, _) => format!("Erased {messages} and {rows} of audiences. An opt-out stays."),
         (false, true) => format!(
@@ -201,7 +206,7 @@ fn international(text: &str) -> Result<Msisdn, String> {
 }
 
 async fn compact(store: &dyn Store, context: &CommandContext) -> anyhow::Result<()> {
-    if !context.nodes(store).await?.is_empty() {
+    if !Servers::look(store, context.now()).await?.running.is_empty() {
         bail!("a server is running: stop it, and repeat `volley purge --compact`");
     }
     let bar = progress::bar("compact", false);

@@ -1,14 +1,12 @@
 //! `volley reply`: messages from recipients.
 
-use serde::Serialize;
-
-use super::campaign::{find, name_of};
+use super::campaign::find;
 use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
-use crate::domain::{Channel, Keyword, MessageId, Msisdn};
-use crate::store::{Batch, Batches, Cursor, Inbound, InboundOf};
-use crate::wire::{Event, parse_events};
+use crate::domain::{Channel, Keyword, Msisdn};
+use crate::receipts::{ReplyView, ReplyViews};
+use crate::store::{Cursor, Inbound, InboundOf};
 
 /// Messages that one store call reads.
 const PAGE: u32 = 2_000;
@@ -24,7 +22,7 @@ Without --unmasked, numbers are masked and texts are left out.
 Examples:
   volley reply list
   volley reply list --campaign 'November promo' --unmasked
-  volley reply list --json | jq -r 'select(.keyword == \"stop\") | .said'")]
+  volley reply list --json | jq -r 'select(.keyword == \"stop\") | .written_at'")]
     List(Args),
 }
 
@@ -39,28 +37,10 @@ pub(super) struct Args {
     /// Show full numbers and texts.
     #[arg(long)]
     unmasked: bool,
-    /// Print one JSON object per line: umid, received, said, msisdn, channel, kind, keyword, campaign, message, step;
+    /// Print one JSON object per line: umid, received_at, written_at, msisdn, channel, kind, keyword, campaign, message, step;
     /// with --unmasked also text, and channel_user for a recipient with an id of the channel's own.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Serialize)]
-struct ReplyShown<'a> {
-    umid: &'a str,
-    received: String,
-    said: String,
-    msisdn: Option<String>,
-    channel: Option<Channel>,
-    kind: &'a str,
-    keyword: Option<Keyword>,
-    campaign: Option<String>,
-    message: Option<String>,
-    step: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel_user: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
 }
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -72,14 +52,15 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         (None, None) => InboundOf::All,
     };
     let paint = To::Stdout.paint();
-    let (mut after, mut batches, mut any) = (Cursor::START, Vec::new(), false);
+    let (mut after, mut any) = (Cursor::START, false);
+    let mut views = ReplyViews::new(store.as_ref(), args.unmasked);
     loop {
         let page = store.inbound(of, after, PAGE).await?;
         let Some((last, _)) = page.last() else { break };
         after = *last;
         let mut lines = Vec::with_capacity(page.len());
         for (_, inbound) in &page {
-            let shown = shown(store.as_ref(), inbound, &mut batches, args.unmasked).await?;
+            let shown = views.of(inbound).await?;
             lines.push(if args.json { serde_json::to_string(&shown)? } else { line(&shown, inbound) });
         }
         if !args.json && !any {
@@ -98,58 +79,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     Ok(Exit::Done)
 }
 
-async fn shown<'a>(
-    store: &dyn Batches,
-    inbound: &'a Inbound,
-    batches: &mut Vec<Batch>,
-    unmasked: bool,
-) -> anyhow::Result<ReplyShown<'a>> {
-    let batch = match inbound.on {
-        None => None,
-        Some((key, _)) => {
-            if !batches.iter().any(|known| known.id == key.batch) {
-                batches.extend(store.batch(key.batch).await?);
-            }
-            batches.iter().find(|known| known.id == key.batch)
-        }
-    };
-    let whole = |msisdn: Msisdn| msisdn.to_string();
-    let masked = |msisdn: Msisdn| msisdn.masked().to_string();
-    Ok(ReplyShown {
-        umid: &inbound.umid,
-        received: inbound.received.rfc3339(),
-        said: inbound.written_at.rfc3339(),
-        msisdn: inbound.msisdn.map(|msisdn| if unmasked { whole(msisdn) } else { masked(msisdn) }),
-        channel: inbound.channel,
-        kind: &inbound.kind,
-        keyword: inbound.keyword,
-        campaign: batch.map(name_of),
-        message: batch.zip(inbound.on).map(|(batch, (key, _))| MessageId { key, tag: batch.tag }.to_string()),
-        step: inbound.on.map(|(_, step)| step.get() + 1),
-        channel_user: unmasked.then(|| channel_user(&inbound.raw)).flatten(),
-        text: unmasked.then(|| text(&inbound.raw)),
-    })
-}
-
-/// Returns the channel's own id of the recipient, for a provider event without a number.
-fn channel_user(raw: &str) -> Option<String> {
-    let events = parse_events(raw.as_bytes());
-    let Some(Event::Inbound { inbound, .. }) = events.first() else { return None };
-    let user = inbound.user.as_ref()?;
-    let id = user.channel_user_id.as_deref().or(user.line_user_id.as_deref())?;
-    let one_word: String = id.chars().filter(|letter| !letter.is_control()).take(TEXT_SHOWN).collect();
-    Some(one_word).filter(|id| !id.is_empty())
-}
-
-/// Returns the text or the tapped button, and the URL of a file.
-fn text(raw: &str) -> String {
-    let events = parse_events(raw.as_bytes());
-    let Some(Event::Inbound { inbound, .. }) = events.first() else { return String::new() };
-    let url = inbound.content.url.as_deref();
-    inbound.words().chain(url).collect::<Vec<_>>().join(" · ")
-}
-
-fn line(shown: &ReplyShown<'_>, inbound: &Inbound) -> String {
+fn line(shown: &ReplyView<'_>, inbound: &Inbound) -> String {
     let on = match (&shown.campaign, &shown.message) {
         (Some(campaign), Some(message)) => format!("{campaign}  {message}"),
         _ => "–".to_owned(),
@@ -167,23 +97,4 @@ fn line(shown: &ReplyShown<'_>, inbound: &Inbound) -> String {
         shown.keyword.map_or("–", Keyword::as_str),
         text.unwrap_or_default(),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reply_without_a_number_shows_the_channels_own_id() {
-        let event = |user: &str| {
-            format!(
-                r#"{{"eventType":"inbound_message_received","payload":{{"umid":"in-1","user":{user},
-                "recipient":{{"channel":"whatsapp"}},"type":"Text","content":{{"text":"STOP"}}}}}}"#
-            )
-        };
-        let id_of = |user: &str| channel_user(&event(user));
-        assert_eq!(id_of(r#"{"channelUserId":"SG.13491208655302741918"}"#).unwrap(), "SG.13491208655302741918");
-        assert_eq!(id_of(r#"{"lineUserId":"Ua12b"}"#).unwrap(), "Ua12b");
-        assert_eq!((id_of("{}"), id_of(r#"{"channelUserId":"\n"}"#)), (None, None));
-    }
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::campaign::name_of;
 use super::interrupt::Interrupts;
 use super::out;
 use super::server::Server;
-use super::words::{list, of};
-use super::{CommandContext, Exit, stranded};
+use super::words::{list, plural};
+use super::{CommandContext, Exit};
 use crate::api;
 use crate::clock::{Set, set};
 use crate::domain::Span;
@@ -51,7 +50,7 @@ struct Listening {
     listen: String,
     webhooks: String,
     database: String,
-    lanes: usize,
+    lanes: Vec<String>,
     pid: u32,
 }
 
@@ -171,8 +170,8 @@ async fn serve_until_end(
 async fn warn_of_stranded(context: &CommandContext, store: &dyn Batches) -> anyhow::Result<()> {
     let all = Stranded::everywhere(store, &context.config).await?;
     let warnings = all.iter().map(|(batch, missing)| {
-        let name = name_of(batch);
-        format!("campaign \"{name}\": {}; {}", stranded::what(missing), stranded::what_to_do(missing, &name))
+        let name = batch.display_name();
+        format!("campaign \"{name}\": {}; {}", missing.what(), missing.what_to_do(&name))
     });
     super::config::warn(warnings.collect::<Vec<_>>());
     Ok(())
@@ -185,13 +184,19 @@ fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::R
     if json {
         let webhooks = format!("{address}/webhooks/8x8");
         let pid = std::process::id();
-        out::json(&Listening { listen: address, webhooks, database, lanes: lanes.len(), pid })?;
+        out::json(&Listening {
+            listen: address,
+            webhooks,
+            database,
+            lanes: lanes.iter().copied().map(str::to_owned).collect(),
+            pid,
+        })?;
     } else {
         let lanes = if lanes.is_empty() { "no lanes yet".to_owned() } else { format!("lanes {}", list(&lanes)) };
         out::data(format_args!("Volley listens on {address} (database {database}; {lanes})"))?;
     }
     if server.recovered() > 0 {
-        let found = of(server.recovered(), "message was", "messages were");
+        let found = plural(server.recovered(), "message was", "messages were");
         out::talk(format_args!("{found} in flight when the last server was killed; their results are unknown."));
     }
     Ok(())

@@ -1,23 +1,18 @@
 //! `volley template`: WhatsApp templates that are in use or on hold.
 
-use std::collections::BTreeMap;
-
 use anyhow::bail;
-use serde::Serialize;
 
-use super::holds::{self, HoldShown};
 use super::lane;
-use super::noted::{by_all, sentence};
 use super::operator::Operator;
 use super::out::{self, To};
 use super::table::Table;
-use super::words::{list as listed, of};
+use super::words::{list as listed, plural};
 use super::{CommandContext, Exit};
 use crate::campaign::{check_template, noted};
 use crate::clock::format_time;
-use crate::domain::{BatchState, Channel, Content, Timestamp};
-use crate::report::Waiting;
-use crate::store::{Batches, Hold};
+use crate::domain::{Channel, Timestamp};
+use crate::status::{TemplateDecisionView, TemplateReportView, Templates, add_name, holds};
+use crate::store::Hold;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -57,7 +52,7 @@ pub(super) enum Command {
         lane: Option<String>,
         #[command(flatten)]
         operator: Operator,
-        /// Print one JSON object: template, lanes, lifted, noted.
+        /// Print one JSON object: template, lanes, released, noted.
         #[arg(long)]
         json: bool,
     },
@@ -76,91 +71,19 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     Ok(Exit::Done)
 }
 
-#[derive(Debug, Default, Serialize)]
-struct TemplateShown {
-    name: String,
-    languages: Vec<String>,
-    lanes: Vec<String>,
-    /// Active campaigns that use it.
-    campaigns: Vec<String>,
-    holds: Vec<HoldShown>,
-    /// What the provider reports about it, by language.
-    says: Vec<ReportedShown>,
-    /// Active campaigns that would still send it when the provider disables it.
-    runs_past: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ReportedShown {
-    language: String,
-    what: String,
-    value: String,
-    at: String,
-}
-
-impl TemplateShown {
-    /// The status that the provider reported last, in any language.
-    fn status(&self) -> Option<&str> {
-        let statuses = self.says.iter().filter(|report| report.what == "status");
-        statuses.max_by_key(|report| &report.at).map(|report| report.value.as_str())
-    }
-}
-
-/// Collects the templates in use and on hold, by name.
-async fn templates(store: &dyn Batches, all: &[Hold], waiting: &Waiting) -> anyhow::Result<Vec<TemplateShown>> {
-    let mut found: BTreeMap<String, TemplateShown> = BTreeMap::new();
-    let active = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
-    for batch in store.batches(Some(active)).await? {
-        let Some(plan) = store.plan(batch.id).await? else { continue };
-        for step in &plan.steps {
-            let Content::Template(template) = &step.content else { continue };
-            let shown = found.entry(template.name.clone()).or_default();
-            add(&mut shown.languages, &template.language);
-            step.lanes.names().for_each(|lane| add(&mut shown.lanes, lane));
-            add(&mut shown.campaigns, &super::campaign::name_of(&batch));
-        }
-    }
-    for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
-        let shown = found.entry(hold.template.clone()).or_default();
-        add(&mut shown.lanes, &hold.lane);
-        shown.holds.push(HoldShown::new(hold, waiting));
-    }
-    Ok(found.into_iter().map(|(name, shown)| TemplateShown { name, ..shown }).collect())
-}
-
-fn add(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
-    }
-}
-
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     let store = context.store_for_reading().await?;
-    let all = store.holds().await?;
-    let waiting = Waiting::everywhere(store.as_ref()).await?;
-    let mut templates = templates(store.as_ref(), &all, &waiting).await?;
-    for report in store.provider_reports().await?.into_iter().filter(|report| !report.value.is_empty()) {
-        let Some((name, language)) = report.template() else { continue };
-        // The provider also reports on templates that no campaign here uses: skip them.
-        let Some(shown) = templates.iter_mut().find(|shown| shown.name == name) else { continue };
-        let language = language.to_owned();
-        shown.says.push(ReportedShown { language, what: report.what, value: report.value, at: report.at.rfc3339() });
-    }
-    let flagged = context.launcher(store.as_ref()).flagged_everywhere().await?;
-    for template in &mut templates {
-        let runs_past = flagged.iter().filter(|(_, flagged, _)| flagged.template == template.name);
-        template.runs_past = runs_past.map(|(batch, ..)| super::campaign::name_of(batch)).collect();
-    }
+    let Templates { views, holds: all, waiting, flagged } = Templates::read(&context.launcher(store.as_ref())).await?;
     if json {
-        return out::json(&templates);
+        return out::json(&views);
     }
-    if templates.is_empty() {
+    if views.is_empty() {
         out::talk("No template is on hold, and no active campaign uses one.");
         return Ok(());
     }
     let paint = To::Stdout.paint();
     let mut table = Table::new(&["template", "languages", "lanes", "active campaigns", "state"]);
-    for template in &templates {
+    for template in &views {
         let state = match template.status() {
             _ if !template.holds.is_empty() => paint.bad("on hold"),
             Some("FLAGGED") => paint.so_so("ready, FLAGGED"),
@@ -175,7 +98,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         ]);
     }
     out::lines(table.lines(paint))?;
-    for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
+    for hold in &all {
         out::data(format_args!(
             "\n{}",
             holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), context.now())
@@ -183,9 +106,9 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
     for (template, report) in
-        templates.iter().flat_map(|template| template.says.iter().map(move |report| (template, report)))
+        views.iter().flat_map(|template| template.reports.iter().map(move |report| (template, report)))
     {
-        let ReportedShown { language, what, value, at } = report;
+        let TemplateReportView { language, what, value, at } = report;
         let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
         let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| format_time(at, None));
         out::data(format_args!(
@@ -194,20 +117,10 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         ))?;
     }
     for (batch, _, sentence) in flagged {
-        let name = super::campaign::name_of(&batch);
+        let name = batch.display_name();
         out::data(format_args!("\n{}", paint.so_so(format!("\"{name}\": {sentence}"))))?;
     }
     Ok(())
-}
-
-/// A template after a decision about it, for JSON.
-#[derive(Serialize)]
-struct DecidedShown<'a> {
-    template: &'a str,
-    lanes: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lifted: Option<u32>,
-    noted: Option<bool>,
 }
 
 async fn hold(
@@ -238,9 +151,9 @@ async fn hold(
     let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
     store.close().await;
     if json {
-        return out::json(&DecidedShown { template, lanes: &lanes, lifted: None, noted: by_all(noted) });
+        return out::json(&TemplateDecisionView { template, lanes: &lanes, released: None, noted: noted.by_all() });
     }
-    let (on, effect) = (listed(&lanes), sentence(noted));
+    let (on, effect) = (listed(&lanes), noted.sentence());
     out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect})."))
 }
 
@@ -249,7 +162,7 @@ async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json
     let holds = store.holds().await?;
     let mut lanes: Vec<String> = Vec::new();
     for hold in holds.iter().filter(|hold| hold.template == template && on.is_none_or(|lane| hold.lane == lane)) {
-        add(&mut lanes, &hold.lane);
+        add_name(&mut lanes, &hold.lane);
     }
     let mut released = 0;
     for lane in &lanes {
@@ -258,7 +171,12 @@ async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
     if json {
-        return out::json(&DecidedShown { template, lanes: &lanes, lifted: Some(released), noted: by_all(noted) });
+        return out::json(&TemplateDecisionView {
+            template,
+            lanes: &lanes,
+            released: Some(released),
+            noted: noted.by_all(),
+        });
     }
     match released {
         0 => out::data(format_args!(
@@ -266,7 +184,7 @@ async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json
             on.map(|lane| format!(" on {lane}")).unwrap_or_default()
         )),
         released => {
-            let (on, holds, effect) = (listed(&lanes), of(released, "hold", "holds"), sentence(noted));
+            let (on, holds, effect) = (listed(&lanes), plural(released, "hold", "holds"), noted.sentence());
             out::data(format_args!("Template {template} is resumed on {on}; {holds} released ({effect})."))
         }
     }

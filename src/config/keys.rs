@@ -108,6 +108,11 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, right)| right)
 }
 
+/// The end of an error about an unknown name: the nearest one, or else the command that lists all.
+pub fn suggestion(nearest: Option<&str>, list: &str) -> String {
+    nearest.map_or_else(|| format!("see `{list}`"), |right| format!("did you mean \"{right}\"?"))
+}
+
 /// The end of an error about an unknown name: `did you mean …?`, or else all known names.
 pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(name, known.clone()) {

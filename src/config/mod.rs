@@ -23,11 +23,11 @@ mod syntax;
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Channel, Span, Step, Tier};
+use crate::domain::{Channel, Plan, Span, Step, Tier};
 
 pub use credential::{Credential, Invalid, SecretFile, Valid};
 pub use error::{At, Error};
-pub use keys::{hint, nearest};
+pub use keys::{hint, nearest, suggestion};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;
@@ -167,6 +167,19 @@ impl Config {
     /// The lanes of a step that are still configured.
     pub fn lanes_of<'a, 's>(&'a self, step: &'s Step) -> impl Iterator<Item = &'a Lane> + use<'a, 's> {
         step.lanes.names().filter_map(|name| self.lane(name))
+    }
+
+    /// The number of messages that the lanes of a route may submit in a second. Lanes of an account share its rate.
+    pub fn allowed_per_s(&self, plan: &Plan) -> f64 {
+        let mut lanes: Vec<&Lane> = plan.steps.iter().flat_map(|step| self.lanes_of(step)).collect();
+        lanes.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
+        lanes.dedup_by(|a, b| a.name == b.name);
+        let account_rate = |lanes: &[&Lane]| {
+            let own: f64 = lanes.iter().map(|lane| lane.rate.each_second()).sum();
+            let account = lanes.first().and_then(|lane| self.account(&lane.account)?.rate);
+            account.map_or(own, |rate| rate.each_second().min(own))
+        };
+        lanes.chunk_by(|a, b| a.account == b.account).map(account_rate).sum()
     }
 
     pub fn lanes_on(&self, channel: Channel) -> impl Iterator<Item = &Lane> {

@@ -9,6 +9,7 @@
 mod kind;
 mod report;
 mod subject;
+mod view;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use kind::{Certificate, ChangedKey, EventKind};
 pub use report::{AccountReport, LimitEffect, NumberState, TemplateEffect};
 pub use subject::Subject;
+pub use view::EventView;
 pub use words::describe_doubt;
 
 use crate::domain::{BatchState, Timestamp};

@@ -25,7 +25,7 @@ impl Event {
             EventKind::Held { code: Some(code) } => format!("{text} (code {code})"),
             EventKind::OutageBegan { in_flight } => format!(
                 "{text}; {} in flight when it began; queued messages wait, and the server retries automatically",
-                plural(u64::from(*in_flight), "request")
+                plural(u64::from(*in_flight), "request", "requests")
             ),
             _ => text,
         }
@@ -54,7 +54,7 @@ impl Event {
             }
             EventKind::CancelCertified { certificate } => format!("when it was cancelled: {certificate}"),
             EventKind::Purged { messages } => {
-                format!("purged: its {} are removed, its report stays", plural(u64::from(*messages), "message"))
+                format!("purged: its {} are removed, its report stays", plural(u64::from(*messages), "message", "messages"))
             }
             EventKind::Held { .. } if by_operator => "paused".to_owned(),
             EventKind::Held { .. } => "held".to_owned(),
@@ -73,7 +73,7 @@ impl Event {
                 let next = free_at.map(|at| format!("; the next slot frees up at {}", format_time(at, None)));
                 format!(
                     "its tier is spent: {} in the last day{}; no new recipients for now",
-                    plural(u64::from(*recipients), "recipient"),
+                    plural(u64::from(*recipients), "recipient", "recipients"),
                     next.unwrap_or_default()
                 )
             }
@@ -114,7 +114,7 @@ impl Event {
             ),
             EventKind::AskingBegan { deadlines, takes } => format!(
                 "receipts for {} may be missing; the server asks the provider, one a second, which takes {takes}",
-                plural(*deadlines, "deadline")
+                plural(*deadlines, "deadline", "deadlines")
             ),
             EventKind::AskingDone => "the server has asked the provider about every deadline in doubt".to_owned(),
             EventKind::OptOutUnidentified => {

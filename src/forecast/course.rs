@@ -436,7 +436,7 @@ impl Portfolio {
             others: round(*others),
         });
         let days = days.filter(|day| day.recipients > 0).collect();
-        Booking { portfolio: self.name.clone(), tier: self.most, days, until }
+        Booking { portfolio: self.name.clone(), recipients_per_day: self.most, days, until }
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: the recipients of each country, the plan, the hours, rates, tiers, limits and budgets, and the other campaigns on
 //! the same lanes.
 //! Out: when each campaign ends, what limits it, and who gets nothing ([`Forecast`]); how many recipients each step is
-//! for ([`Shares`]); what they cost at most ([`Cost`]).
+//! for ([`Shares`]); what they cost at most ([`Cost`]); the forecast as JSON ([`ForecastView`]).
 //! Promises: computed, not simulated, so a forecast for ten million recipients takes no longer than one for ten. It uses
 //! the planner's own rules, so a forecast and the claims agree.
 //! May not: read the store or the clock.
@@ -18,11 +18,13 @@ use crate::domain::Timestamp;
 pub mod cost;
 mod course;
 mod shares;
+mod view;
 
 pub use cost::Cost;
 pub(crate) use course::{Account, Cap, Coming, Group, LaneLoad, Outlook, Portfolio};
 pub(crate) use shares::as_float;
 pub use shares::{Share, Shares};
+pub use view::ForecastView;
 
 /// What limits a campaign for most of its time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,8 +97,8 @@ pub struct Forecast {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Booking {
     pub portfolio: String,
-    /// New recipients a day.
-    pub tier: u32,
+    /// New recipients a day that the tier allows.
+    pub recipients_per_day: u32,
     /// The days; of a very long campaign only the first ones.
     pub days: Vec<BookedDay>,
     /// The day on which the last recipient gets a slot.

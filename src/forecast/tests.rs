@@ -83,7 +83,7 @@ fn slots_are_booked_by_day_and_shared_with_later_campaigns() {
         };
         let forecast = outlook.forecast(at(BEGINS)).unwrap();
         let [booking] = &forecast.bookings[..] else { panic!("one portfolio") };
-        assert_eq!((booking.portfolio.as_str(), booking.tier), ("acme", 250));
+        assert_eq!((booking.portfolio.as_str(), booking.recipients_per_day), ("acme", 250));
         let days = booking.days.iter().map(|day| (day.day.to_string(), day.recipients, day.others));
         days.collect::<Vec<_>>()
     };

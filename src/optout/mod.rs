@@ -6,6 +6,7 @@
 //!   message is sent.
 //! - May not: send, or delete the data of a recipient.
 
+mod view;
 mod words;
 
 use std::collections::HashSet;
@@ -13,6 +14,7 @@ use std::collections::HashSet;
 use crate::domain::Msisdn;
 use crate::store::{Consent, Result};
 
+pub use view::{NumberView, OptOutView, WishView};
 pub use words::Words;
 
 /// Numbers read at once.

@@ -24,6 +24,7 @@ mod strays;
 mod tests;
 mod tries;
 mod verifier;
+mod view;
 mod working;
 
 pub use applier::{Applier, ApplierOptions, Listening};
@@ -32,3 +33,4 @@ pub use details::News;
 pub use intake::{Failed, Intake};
 pub use proof::{FromHeaders, Proofs, Unproven};
 pub use verifier::Verifier;
+pub use view::{ReplyView, ReplyViews, StrayView};

@@ -38,12 +38,12 @@ pub struct CodeReport {
     pub step: u8,
     pub channel: Option<Channel>,
     /// Where the reason comes from: `rejected` in an answer to the request, `undelivered` in a receipt.
-    pub said: &'static str,
+    pub result: &'static str,
     /// `None` if the provider gave no code.
     pub code: Option<u32>,
     pub meaning: &'static str,
     /// The cause: `recipient`, `sender`, `person`, `passing`.
-    pub fault: &'static str,
+    pub cause: &'static str,
     /// Messages with this reason.
     pub messages: i64,
     /// Messages whose step ended by this reason.
@@ -127,17 +127,17 @@ impl Counted {
         countries.sort_by_key(|country| std::cmp::Reverse(country.audience));
         let code = |((step, source, code), (messages, ended)): (Key, (i64, i64))| {
             let number = code.map(i64::from);
-            let (said, entry) = match source {
+            let (result, entry) = match source {
                 Source::Rejected => ("rejected", codes::of_answer(400, number)),
                 Source::Undelivered => ("undelivered", codes::of_receipt(number)),
             };
             CodeReport {
                 step: step.get() + 1,
                 channel: frame.plan.step(step).map(|step| step.channel),
-                said,
+                result,
                 code,
                 meaning: entry.meaning,
-                fault: match entry.fault {
+                cause: match entry.fault {
                     Fault::Recipient => "recipient",
                     Fault::Sender(_) => "sender",
                     Fault::OptedOut => "person",

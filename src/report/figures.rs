@@ -7,9 +7,7 @@ use serde::Serialize;
 use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
 use crate::audience::{ImportRecord, Reason};
-use crate::domain::{
-    BatchState, CampaignId, Count, MessageId, Msisdn, Outcome, Plan, Present, SkipReason, State, Tallies, Zone,
-};
+use crate::domain::{BatchState, Count, MessageId, Msisdn, Outcome, Plan, Present, SkipReason, State, Tallies, Zone};
 use crate::store::{AudiencePart, Batch, Result, Store};
 
 /// Unknown attempts that a report lists; `unknown_count` has all of them.
@@ -22,7 +20,7 @@ pub struct Show {
     pub name: String,
     pub state: BatchState,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub reason: Option<String>,
     pub counts: Counts,
     pub rate: RateNow,
     /// Steps that cannot be sent, because their lanes are gone.
@@ -126,23 +124,15 @@ pub fn as_counted(batch: &Batch, message: &Present) -> Present {
     }
 }
 
-fn public_id(batch: &Batch) -> String {
-    CampaignId { batch: batch.id, tag: batch.tag }.to_string()
-}
-
-pub(super) fn name(batch: &Batch) -> String {
-    batch.name.clone().unwrap_or_else(|| public_id(batch))
-}
-
 impl Show {
     /// `allowed` is the number of submissions a second that the campaign's lanes allow.
     pub fn new(batch: &Batch, tallies: &Tallies, allowed: f64, stranded: Vec<Stranded>) -> Self {
         let is_sending = batch.state == BatchState::Running;
         Self {
-            id: public_id(batch),
-            name: name(batch),
+            id: batch.public_id().to_string(),
+            name: batch.display_name(),
             state: batch.state,
-            why: batch.why(),
+            reason: batch.why(),
             counts: Counts::of(batch.state, tallies),
             rate: RateNow { now: if is_sending { batch.pace.0 } else { 0.0 }, allowed },
             stranded,
@@ -197,8 +187,8 @@ impl Report {
             (count != 0).then(|| (reason.to_string(), count))
         });
         Self {
-            id: public_id(batch),
-            name: name(batch),
+            id: batch.public_id().to_string(),
+            name: batch.display_name(),
             state: batch.state,
             // Messages may join an open batch between two reads; the counters are a single read.
             audience: if batch.open_until.is_some() { tallies.messages() } else { i64::from(batch.messages) },

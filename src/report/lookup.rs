@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{AudienceId, Loaded, MessageKey, Msisdn};
-use crate::store::{Audiences, Batch, Messages, Result, Store, Whom};
+use crate::domain::{AudienceId, BatchId, Loaded, MessageKey, Msisdn};
+use crate::store::{AudiencePart, Audiences, Batch, Messages, Result, Store, Whom};
 
 /// Messages read at once.
 const PAGE: u32 = 5_000;
@@ -70,30 +70,41 @@ async fn messages_at(store: &dyn Store, batch: &Batch, positions: &Positions) ->
     store.load(keys).await
 }
 
-/// Reads the `ClientMessageId` of each recipient who has one, for messages of one batch.
-pub async fn client_ids(
-    store: &dyn Store,
-    batch: &Batch,
-    messages: &[Loaded],
-) -> Result<HashMap<MessageKey, Box<str>>> {
-    let mut numbers: Vec<u32> = messages.iter().map(|message| message.key.n).collect();
-    numbers.sort_unstable();
-    let (mut ids, mut base, mut rest) = (HashMap::new(), 0_u32, &numbers[..]);
-    for part in store.parts_of(batch.id).await? {
-        let until = base.saturating_add(part.recipients);
-        while let Some(first) = rest.first().copied().filter(|n| *n < until) {
-            let end = first.saturating_add(PAGE).min(until);
-            let (piece, later) = rest.split_at(rest.partition_point(|n| *n < end));
-            let count = piece.last().map_or(0, |last| last - first) + 1;
-            let recipients = store.recipients(part.id, first.saturating_sub(base), count).await?;
-            let with_id =
-                (first..).zip(recipients).filter_map(|(n, recipient)| Some((n, recipient.client_message_id?)));
-            ids.extend(with_id.map(|(n, id)| (MessageKey { batch: batch.id, n }, id)));
-            rest = later;
-        }
-        base = until;
+/// Reads the `ClientMessageId` of the recipients of one batch.
+#[derive(Debug)]
+pub(super) struct ClientIds<'a> {
+    store: &'a dyn Store,
+    batch: BatchId,
+    /// The parts of its audience, read once: a batch keeps them.
+    parts: Vec<AudiencePart>,
+}
+
+impl<'a> ClientIds<'a> {
+    pub(super) async fn of(store: &'a dyn Store, batch: BatchId) -> Result<Self> {
+        Ok(Self { store, batch, parts: store.parts_of(batch).await? })
     }
-    Ok(ids)
+
+    /// Reads the id of each recipient who has one, for these messages.
+    pub(super) async fn read(&self, messages: &[Loaded]) -> Result<HashMap<MessageKey, Box<str>>> {
+        let mut numbers: Vec<u32> = messages.iter().map(|message| message.key.n).collect();
+        numbers.sort_unstable();
+        let (mut ids, mut base, mut rest) = (HashMap::new(), 0_u32, &numbers[..]);
+        for part in &self.parts {
+            let until = base.saturating_add(part.recipients);
+            while let Some(first) = rest.first().copied().filter(|n| *n < until) {
+                let end = first.saturating_add(PAGE).min(until);
+                let (piece, later) = rest.split_at(rest.partition_point(|n| *n < end));
+                let count = piece.last().map_or(0, |last| last - first) + 1;
+                let recipients = self.store.recipients(part.id, first.saturating_sub(base), count).await?;
+                let with_id =
+                    (first..).zip(recipients).filter_map(|(n, recipient)| Some((n, recipient.client_message_id?)));
+                ids.extend(with_id.map(|(n, id)| (MessageKey { batch: self.batch, n }, id)));
+                rest = later;
+            }
+            base = until;
+        }
+        Ok(ids)
+    }
 }
 
 /// The messages of a batch, page by page and in order.

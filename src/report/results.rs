@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::figures::{as_counted, name};
+use super::figures::as_counted;
 use super::lookup::{Pages, lookup_everywhere};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, Timestamp};
 use crate::store::{Batch, Result, Store};
@@ -11,7 +11,7 @@ use crate::store::{Batch, Result, Store};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessageResult {
     /// The message's id.
-    pub message: String,
+    pub id: String,
     pub campaign: String,
     pub msisdn: Msisdn,
     pub state: &'static str,
@@ -39,8 +39,8 @@ impl MessageResult {
             None => channel(present.step),
         };
         Self {
-            message: MessageId { key: message.key, tag: batch.tag }.to_string(),
-            campaign: name(batch),
+            id: MessageId { key: message.key, tag: batch.tag }.to_string(),
+            campaign: batch.display_name(),
             msisdn: message.msisdn,
             state: present.state.name(),
             outcome,

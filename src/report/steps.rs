@@ -24,7 +24,7 @@ pub struct StepReport {
     pub undelivered: i64,
     pub rejected: i64,
     /// Submissions with an unknown result.
-    pub unknown: i64,
+    pub unknown_count: i64,
     /// Messages for which it was queued and recalled, because an earlier step had arrived.
     pub recalled: i64,
     /// Messages that expired at this step.
@@ -160,7 +160,7 @@ pub(super) fn steps(plan: &Plan, state: BatchState, tallies: &Tallies) -> Vec<St
             replied: 0,
             undelivered: count(Count::Undelivered),
             rejected: count(Count::Rejected),
-            unknown: count(Count::Unknown),
+            unknown_count: count(Count::Unknown),
             recalled: count(Count::Recalled),
             expired: count(Count::OutcomeExpired),
             cancelled: count(Count::OutcomeCancelled) + cancelled,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::domain::text::{plural, shell};
 use crate::domain::{BatchState, Channel, Count, Member, Plan, Step, StepIndex, Tallies};
 use crate::store::{Batch, Batches, Result};
 
@@ -39,6 +40,25 @@ impl Stranded {
             .collect::<Vec<_>>()
         };
         steps.flat_map(of_step).collect()
+    }
+
+    /// `12 messages wait for lane viber, which is not in the configuration`.
+    pub fn what(&self) -> String {
+        let Self { lane, channel, queued } = self;
+        let waits = match queued {
+            0 => format!("messages that fall back to {channel} would wait"),
+            queued => plural(*queued, "message waits", "messages wait"),
+        };
+        format!("{waits} for lane {lane}, which is not in the configuration")
+    }
+
+    /// What an operator can do about it.
+    pub fn what_to_do(&self, campaign: &str) -> String {
+        format!(
+            "add lane {} to the configuration again and restart `volley serve`; or: volley campaign cancel {}",
+            self.lane,
+            shell(campaign)
+        )
     }
 
     /// Finds the stranded steps of every active campaign, from the counters.

@@ -55,7 +55,7 @@ impl World {
 
     async fn check_audit(&self, launched: &Launched) {
         let audit = audit(self.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
-        assert!(audit.holds, "{:?}", audit.claims);
+        assert!(audit.proven, "{:?}", audit.claims);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A store whose process dies between any two commits, and whose disk fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -256,6 +256,7 @@ through! {
         writes publish_batch(batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> ();
         changes join(joining: Joining) -> Joined;
         reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
+        reads test_batches() -> BTreeSet<BatchId>;
         reads batch(id: BatchId) -> Option<Batch>;
         reads batch_named(name: &str) -> Option<Batch>;
         writes rename_batch(batch: BatchId, name: String, origin: Origin, now: Timestamp) -> Option<u64>;

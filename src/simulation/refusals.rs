@@ -71,7 +71,7 @@ async fn reached_on_viber(world: &mut World, launched: &Launched) {
         assert_eq!(world.message(launched, n).await.outcome(), Some(Outcome::Reached));
     }
     let audit = audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
-    assert!(audit.holds, "{audit:?}");
+    assert!(audit.proven, "{audit:?}");
 }
 
 #[tokio::test]

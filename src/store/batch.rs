@@ -1,8 +1,8 @@
 //! Defines batches: how their messages are written, their states, and changes of their plans.
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Country, LaneId, Marks, Plan, Present, Recipient, SkipReason, Span, State,
-    StepIndex, Tag, Timestamp,
+    AudienceId, BatchId, BatchState, CampaignId, Country, LaneId, Marks, Plan, Present, Recipient, SkipReason, Span,
+    State, StepIndex, Tag, Timestamp,
 };
 use crate::events::{ChangedKey, Origin};
 
@@ -129,6 +129,16 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Its id for operators and scripts.
+    pub const fn public_id(&self) -> CampaignId {
+        CampaignId { batch: self.id, tag: self.tag }
+    }
+
+    /// Its name, or its id if it has none.
+    pub fn display_name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.public_id().to_string())
+    }
+
     /// Why a paused or cancelled batch stopped. Other states need no reason.
     pub fn why(&self) -> Option<String> {
         let done = match self.state {

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::claims::Checks;
-use crate::domain::{BatchId, BatchState, CampaignId, Timestamp};
+use crate::domain::{BatchId, BatchState, Timestamp};
 use crate::report::Unknown;
 use crate::report::{Progress, copied};
 use crate::store::{KeptGap, Result, Scope, Store, StrayKind};
@@ -21,13 +21,13 @@ pub struct Audit {
     #[serde(serialize_with = "maybe_text", skip_serializing_if = "Option::is_none")]
     pub purged_at: Option<Timestamp>,
     /// Whether every claim holds.
-    pub holds: bool,
+    pub proven: bool,
     pub claims: Vec<Claim>,
     pub messages: u64,
-    pub attempts: u64,
+    pub attempt_count: u64,
     /// Attempts that retried a step.
-    pub tried_again: u64,
-    pub receipts: u64,
+    pub retried: u64,
+    pub receipt_count: u64,
     /// Attempts with an unknown result; the first thousand of `unknown_count`.
     pub unknown: Vec<Unknown>,
     pub unknown_count: u64,
@@ -42,9 +42,9 @@ pub struct Audit {
 pub struct Claim {
     pub claim: &'static str,
     pub says: &'static str,
-    pub looked_at: u64,
-    /// The unit of `looked_at`.
-    pub of: &'static str,
+    pub checked: u64,
+    /// The unit of `checked`.
+    pub unit: &'static str,
     pub refuted: u64,
     /// The first messages that refute it.
     pub examples: Vec<Example>,
@@ -105,18 +105,18 @@ fn maybe_text<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> st
 
 fn of(mut checks: Checks, claims: Vec<Claim>) -> Audit {
     let batch = &checks.frame.batch;
-    let id = CampaignId { batch: batch.id, tag: batch.tag }.to_string();
+    let id = batch.public_id().to_string();
     Audit {
-        name: batch.name.clone().unwrap_or_else(|| id.clone()),
+        name: batch.display_name(),
         id,
         state: batch.state,
         purged_at: batch.purged_at,
-        holds: claims.iter().all(Claim::holds),
+        proven: claims.iter().all(Claim::holds),
         claims,
         messages: checks.messages,
-        attempts: checks.attempts,
-        tried_again: checks.tried_again,
-        receipts: checks.receipts,
+        attempt_count: checks.attempts,
+        retried: checks.retried,
+        receipt_count: checks.receipts,
         unknown_count: checks.unknown_count,
         unknown: std::mem::take(&mut checks.unknown),
         strays: checks.frame.strays.iter().map(|(kind, count)| Strays { kind: name(*kind), count: *count }).collect(),

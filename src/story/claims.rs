@@ -69,7 +69,7 @@ const ALL: [(Of, &str, &str, &str); 11] = [
 
 #[derive(Debug, Clone, Default)]
 struct Found {
-    looked_at: u64,
+    checked: u64,
     refuted: u64,
     examples: Vec<Example>,
 }
@@ -90,7 +90,7 @@ pub(super) struct Checks {
     pub(super) messages: u64,
     pub(super) attempts: u64,
     /// Attempts that retried a step.
-    pub(super) tried_again: u64,
+    pub(super) retried: u64,
     pub(super) receipts: u64,
     pub(super) unknown: Vec<Unknown>,
     pub(super) unknown_count: u64,
@@ -107,7 +107,7 @@ impl Checks {
             latest: None,
             messages: 0,
             attempts: 0,
-            tried_again: 0,
+            retried: 0,
             receipts: 0,
             unknown: Vec::new(),
             unknown_count: 0,
@@ -124,7 +124,7 @@ impl Checks {
     }
 
     pub(super) fn looks(&mut self, of: Of, at: u64) {
-        self.found(of).looked_at += at;
+        self.found(of).checked += at;
     }
 
     pub(super) fn refute(&mut self, of: Of, message: Option<MessageKey>, what: String) {
@@ -139,8 +139,8 @@ impl Checks {
 
     pub(super) fn claims(&self) -> Vec<Claim> {
         let claim = |(of, claim, says, what): &(Of, &'static str, &'static str, &'static str)| {
-            let Found { looked_at, refuted, examples } = self.found[*of as usize].clone();
-            Claim { claim, says, looked_at, of: what, refuted, examples }
+            let Found { checked, refuted, examples } = self.found[*of as usize].clone();
+            Claim { claim, says, checked, unit: what, refuted, examples }
         };
         ALL.iter().map(claim).collect()
     }

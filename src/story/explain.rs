@@ -40,7 +40,7 @@ pub struct FactLine {
 /// Everything about one message.
 #[derive(Debug, Clone, Serialize)]
 pub struct Story {
-    pub message: String,
+    pub id: String,
     pub campaign: Option<String>,
     pub msisdn: Msisdn,
     pub client_message_id: Option<String>,
@@ -58,7 +58,7 @@ pub struct Story {
     pub proven: bool,
     /// The first contradiction, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refuted: Option<String>,
+    pub contradiction: Option<String>,
 }
 
 /// Explains a message in its state at `now`. Returns `None` if the message does not exist.
@@ -91,7 +91,7 @@ pub async fn explain(
     };
     let country = recipient.as_ref().map(|recipient| recipient.country);
     Ok(Some(Story {
-        message: MessageId { key, tag: batch.tag }.to_string(),
+        id: MessageId { key, tag: batch.tag }.to_string(),
         campaign: batch.name.clone(),
         msisdn: message.msisdn,
         client_message_id: recipient.and_then(|recipient| recipient.client_message_id).map(Into::into),
@@ -99,7 +99,7 @@ pub async fn explain(
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
         proven: replay.refuted.is_none(),
-        refuted: replay.refuted.clone(),
+        contradiction: replay.refuted.clone(),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
         asked: context.asked.iter().map(words::asked).collect(),

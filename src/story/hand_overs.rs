@@ -33,7 +33,7 @@ impl Checks {
         self.looks(Of::Umids, whole.attempts.len() as u64);
         let (key, row) = (whole.message.key, &whole.message.present);
         let tried_again = whole.attempts.iter().filter(|attempt| attempt.tries > 0 && attempt.verdict.was_begun());
-        self.tried_again += tried_again.count() as u64;
+        self.retried += tried_again.count() as u64;
         for (index, attempt) in whole.attempts.iter().enumerate() {
             let step = attempt.step;
             let earlier = whole.attempts[..index].iter();

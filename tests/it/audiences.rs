@@ -162,7 +162,7 @@ fn a_report_counts_the_rows_that_the_launch_left_out() {
     let launch = |name: &str, audience: &str| {
         write(folder, "campaign.toml", &later(name, audience));
         let launched = run(folder, &["campaign", "launch", "campaign.toml", "--json"]).ended(0).json();
-        counts.set((launched["rejected"].as_u64().unwrap(), launched["opted_out"].as_u64().unwrap()));
+        counts.set((launched["rejected_rows"].as_u64().unwrap(), launched["opted_out"].as_u64().unwrap()));
         run(folder, &["campaign", "report", name, "--json"]).ended(0).json()["left_out"].clone()
     };
     run(folder, &["opt-out", "add", "+6581234569"]).ended(0);
@@ -197,7 +197,7 @@ fn a_recipient_opted_out_before_the_launch_is_explained_so() {
     assert!(told.contains("2 recipients from people") && !told.contains("+6581234568"), "{told}");
     run(folder, &["campaign", "launch", "later.toml"]).ended(0);
     let audit = run(folder, &["audit", "later", "--json"]).ended(0).json();
-    assert_eq!((&audit["holds"], &audit["messages"]), (&Value::from(true), &Value::from(3)), "{audit}");
+    assert_eq!((&audit["proven"], &audit["messages"]), (&Value::from(true), &Value::from(3)), "{audit}");
     let told = run(folder, &["message", "explain", "later", "+6581234568"]).ended(0).stdout;
     assert!(told.contains("Not sent: the recipient has opted out ("), "{told}");
     assert!(!told.contains("Waiting") && !told.contains("do not end"), "{told}");

@@ -68,7 +68,7 @@ async fn audit_of(file: &Path, batch: BatchId) -> Audit {
 }
 
 fn refuted(audit: &Audit) -> BTreeSet<&'static str> {
-    assert_eq!(audit.holds, audit.claims.iter().all(story::Claim::holds));
+    assert_eq!(audit.proven, audit.claims.iter().all(story::Claim::holds));
     audit.claims.iter().filter(|claim| !claim.holds()).map(|claim| claim.claim).collect()
 }
 
@@ -172,8 +172,8 @@ async fn a_change_outside_the_engine_is_refuted_by_the_claim_it_concerns() {
 
     let audit = audit_of(&whole, launched.batch).await;
     assert_eq!(refuted(&audit), BTreeSet::new(), "{:#?}", audit.claims);
-    assert_eq!((audit.messages, audit.attempts), (10, 17));
-    let looked_at = audit.claims.iter().all(|claim| claim.looked_at > 0);
+    assert_eq!((audit.messages, audit.attempt_count), (10, 17));
+    let looked_at = audit.claims.iter().all(|claim| claim.checked > 0);
     assert!(looked_at, "a claim that looks at nothing: {:#?}", audit.claims);
 
     // A database of a version that did not count which messages entered a step.
@@ -227,6 +227,6 @@ async fn retries_are_counted_and_each_try_is_a_fact() {
     world.advance_to(world.clock.now() + Span::from_secs(10)).await;
     world.until(key, "tried again", |present| present.tries > 0 && is_awaiting(present)).await;
     let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
-    assert_eq!((audit.tried_again, refuted(&audit)), (1, BTreeSet::new()), "{:#?}", audit.claims);
+    assert_eq!((audit.retried, refuted(&audit)), (1, BTreeSet::new()), "{:#?}", audit.claims);
     world.stop().await;
 }

@@ -9,7 +9,7 @@ fn the_bench_of_campaigns_measures_whole_commands() {
     let place = tempfile::tempdir().unwrap();
     let bench = ["bench", "campaign", "--rows", "2000", "--exported", "300", "--runs", "1", "--json"];
     let figures = ran(volley(place.path(), &bench)).ended(0).json();
-    let all = figures["campaign"].as_array().unwrap();
+    let all = figures["figures"].as_array().unwrap();
     let counted: Vec<_> = all.iter().filter_map(|figure| figure["runs"][0]["messages"].as_u64()).collect();
     assert_eq!((all.len(), counted[0] > 1_800, counted[1]), (6, true, counted[0]), "{figures}");
     assert!(all.iter().all(|figure| figure["runs"][0]["answered_ms"].is_u64()), "{figures}");
@@ -27,7 +27,7 @@ fn the_bench_of_imports_compares_each_with_the_limit_of_its_run() {
     let place = tempfile::tempdir().unwrap();
     let bench = ["bench", "import", "--rows", "2000", "--huge", "5000", "--runs", "1", "--json"];
     let figures = ran(volley(place.path(), &bench)).ended(0).json();
-    let shown: Vec<(&str, u64)> = figures["import"]
+    let shown: Vec<(&str, u64)> = figures["figures"]
         .as_array()
         .unwrap()
         .iter()
@@ -39,11 +39,11 @@ fn the_bench_of_imports_compares_each_with_the_limit_of_its_run() {
     assert_eq!(store, ("CSV: bulk insert alone", import.1));
     assert!((1_800..2_000).contains(&import.1), "{shown:?}");
     let holds = |name: &str, key: &str| {
-        figures["import"].as_array().unwrap().iter().any(|it| it["name"] == name && it[key].is_number())
+        figures["figures"].as_array().unwrap().iter().any(|it| it["name"] == name && it[key].is_number())
     };
     assert!(holds(import.0, "median_ratio") && holds(sheet_check.0, "median_ratio"), "{figures}");
     // Several targets of one row, each with its own answer.
-    let targets = figures["import"][1]["targets"].as_array().unwrap();
+    let targets = figures["figures"][1]["targets"].as_array().unwrap();
     let shown: Vec<&str> = targets.iter().map(|held| held["target"].as_str().unwrap()).collect();
     assert_eq!(shown, [">= 1,000,000/s", "peak <= 150 MiB"]);
     assert!(targets.iter().all(|held| held["met"].is_boolean()), "{figures}");
@@ -55,7 +55,7 @@ fn the_bench_of_memory_sends_campaigns_of_both_sizes() {
     let place = tempfile::tempdir().unwrap();
     let bench = ["bench", "memory", "--messages", "300", "--many", "2000", "--runs", "1", "--json"];
     let figures = ran(volley(place.path(), &bench)).ended(0).json();
-    let all = figures["memory"].as_array().unwrap();
+    let all = figures["figures"].as_array().unwrap();
     let sent: Vec<_> = all.iter().map(|figure| figure["runs"][0]["messages"].as_u64().unwrap()).collect();
     assert_eq!(sent, [300, 300, 300, 2_000, 2_000, 2_000], "{figures}");
     for figure in all {
@@ -68,7 +68,7 @@ fn the_bench_of_memory_sends_campaigns_of_both_sizes() {
 fn the_bench_of_the_engine_decides_each_kind_of_fact() {
     let place = tempfile::tempdir().unwrap();
     let figures = ran(volley(place.path(), &["bench", "engine", "--runs", "1", "--json"])).ended(0).json();
-    let all = figures["engine"].as_array().unwrap();
+    let all = figures["figures"].as_array().unwrap();
     let kinds: BTreeSet<_> = all.iter().map(|figure| figure["name"].as_str().unwrap()).collect();
     assert_eq!((all.len(), kinds.len()), (4, 4), "{figures}");
     assert!(all.iter().all(|figure| figure["runs"][0]["messages"].as_u64().unwrap() > 1_000), "{figures}");

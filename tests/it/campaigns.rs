@@ -26,7 +26,7 @@ fn the_calendar_lists_coming_campaigns_in_order_of_their_start() {
     // Nine in Singapore comes before nine in New York.
     assert_eq!(advent["starts_at"], "2098-12-01T01:00:00.000Z");
     assert_eq!((&advent["local_start"], &advent["over"]), (&"2098-12-01 09:00".into(), &"3h".into()));
-    assert_eq!((&advent["state"], &advent["waiting"]), (&"scheduled".into(), &2.into()));
+    assert_eq!((&advent["state"], &advent["queued"]), (&"scheduled".into(), &2.into()));
     let shown = run(at, &["campaign", "calendar"]).ended(0).stdout;
     assert!(shown.contains("2098-12-01 09:00, over 3h, sent 09:00-18:00, by each recipient's own clock"), "{shown}");
 }
@@ -80,7 +80,7 @@ fn a_draft_is_moved_renamed_and_deleted() {
     run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);
     let moved = run(at, &["campaign", "set", "November promo", "--at", "2099-01-01T09:00+08:00", "--json"]).ended(0);
     let moved = moved.json();
-    assert_eq!((&moved["state"], &moved["changed"][0]["key"]), (&json!("draft"), &json!("at")), "{moved}");
+    assert_eq!((&moved["state"], &moved["changes"][0]["key"]), (&json!("draft"), &json!("at")), "{moved}");
     let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
     assert_eq!(calendar[0]["starts_at"], "2099-01-01T01:00:00.000Z", "{calendar}");
     let renamed = run(at, &["campaign", "rename", "November promo", "Winter"]).ended(0).stdout;
@@ -183,7 +183,7 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     })
     .await;
     let show = site.show("promo").await;
-    assert_eq!(show["why"], "the campaign has sent 5 messages; its max_messages is 5", "{show}");
+    assert_eq!(show["reason"], "the campaign has sent 5 messages; its max_messages is 5", "{show}");
     assert_eq!(show["obstacles"][0]["kind"], "limit used up", "{show}");
     let doctor = site.volley(&["doctor"]).await.stdout;
     assert!(doctor.contains("volley campaign set promo --max-messages MORE"), "{doctor}");
@@ -210,7 +210,7 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
         let lane = site.volley(&["lane", "show", "sms", "--json"]).await.json();
         let mut queues = lane["queues"].as_array().unwrap().iter();
         let long = queues.find(|queue| queue["campaign"] == "long").cloned().unwrap_or_default();
-        let is_so = long["because"].as_str().is_some_and(|said| said.starts_with("its start: not sent before"));
+        let is_so = long["waiting_for"].as_str().is_some_and(|said| said.starts_with("its start: not sent before"));
         if is_so { Ok(()) } else { Err(lane) }
     })
     .await;

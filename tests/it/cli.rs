@@ -168,7 +168,7 @@ fn a_plan_shows_what_would_be_sent_and_keeps_nothing() {
     let steps = plan["steps"].as_array().unwrap();
     let channels: Vec<_> = steps.iter().map(|step| step["channel"].as_str().unwrap()).collect();
     assert_eq!(channels, ["WhatsApp", "Viber", "SMS"]);
-    assert!(steps.iter().all(|step| step["messages"].as_array().unwrap().len() == 3));
+    assert!(steps.iter().all(|step| step["previews"].as_array().unwrap().len() == 3));
     let warned: Vec<_> = plan["warnings"].as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
     assert!(warned.contains(&&Value::from("overlap")), "{warned:?}");
 
@@ -322,7 +322,7 @@ fn a_campaign_is_changed_after_its_launch() {
     }
     let changed = set(&["--step", "3", "--max-messages", "20", "--json"]).ended(0).json();
     let key = serde_json::json!({ "step": 3, "key": "max_messages", "before": "none", "after": "20" });
-    assert_eq!((&changed["changed"], &changed["state"]), (&Value::from(vec![key]), &Value::from("running")));
+    assert_eq!((&changed["changes"], &changed["state"]), (&Value::from(vec![key]), &Value::from("running")));
     assert!(set(&["--step", "3", "--max-messages", "20"]).ended(0).stdout.contains("already has these settings"));
     assert!(run(at, &["events"]).ended(0).stdout.contains("changed by ann: step 3: max_messages: 20 instead of none"));
     let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
@@ -476,19 +476,23 @@ fn a_second_server_is_refused_and_the_first_stops_in_good_order() {
 fn the_figures_of_a_demonstration_add_up() {
     let folder = tempfile::tempdir().unwrap();
     let demo = run(folder.path(), &["demo", "--recipients", "200", "--data", "kept", "--json"]).ended(0);
+    super::documents::json::check(&demo.stdout);
     let report = demo.json();
     assert_eq!((&report["audience"], &report["open"]), (&Value::from(200), &Value::from(0)));
     let outcomes: i64 = report["outcomes"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
     assert_eq!(outcomes, 200);
-    super::command_output::look_back(&folder.path().join("kept"), &report);
+    let kept = folder.path().join("kept");
+    let watched = run(&kept, &["campaign", "watch", "latest", "--json"]).ended(0).stdout;
+    super::documents::json::check(&watched);
+    super::command_output::look_back(&kept, &report);
     let steps = report["steps"].as_array().unwrap();
     let reached: i64 = steps.iter().map(|step| step["reached"].as_i64().unwrap()).sum();
     assert_eq!(Value::from(reached), report["outcomes"]["reached"]);
     let saved: i64 = steps[1..].iter().map(|step| step["reached"].as_i64().unwrap()).sum();
     assert!(saved > 0);
     assert_eq!(Value::from(saved), report["saved_by_fallback"]);
-    for pace in report["paces"].as_array().unwrap() {
-        let most = pace["allowed"].as_f64().unwrap() + pace["burst"].as_f64().unwrap();
-        assert!(pace["peak"].as_f64().unwrap() <= most, "{pace}");
+    for lane in report["lanes"].as_array().unwrap() {
+        let most = lane["allowed_per_s"].as_f64().unwrap() + lane["burst"].as_f64().unwrap();
+        assert!(lane["peak_per_s"].as_f64().unwrap() <= most, "{lane}");
     }
 }

@@ -45,7 +45,7 @@ fn a_message_is_found_by_its_id_number_client_id_or_umid() {
         [&[id][..], &[&attempt], &[NAME, number], &[NAME, number.trim_start_matches('+')], &[NAME, "spring-0002"]]
     {
         let shown = run(at, &[&["message", "show", "--json"], which].concat()).ended(0).json();
-        assert_eq!((&shown["message"], &shown["msisdn"]), (&listed[1]["id"], &listed[1]["msisdn"]), "{which:?}");
+        assert_eq!((&shown["id"], &shown["msisdn"]), (&listed[1]["id"], &listed[1]["msisdn"]), "{which:?}");
     }
     assert_eq!(listed[1]["client_message_id"], "spring-0002");
     assert!(run(at, &["message", "list", NAME]).ended(0).stdout.lines().nth(2).unwrap().ends_with("  spring-0002"));
@@ -281,7 +281,7 @@ pub(super) fn look_back(at: &Path, report: &Value) {
     let shown = run(at, &["message", "show", id]).ended(0).stdout;
     let (_, umid) = shown.split_once("accepted it as ").unwrap();
     let umid = umid.split_whitespace().next().unwrap();
-    assert_eq!(run(at, &["message", "explain", umid, "--json"]).ended(0).json()["message"], id);
+    assert_eq!(run(at, &["message", "explain", umid, "--json"]).ended(0).json()["id"], id);
     let watched = run(at, &["campaign", "watch", name, "--json"]).ended(0).json();
     assert_eq!(watched["reached"], report["outcomes"]["reached"]);
     for (watched, reported) in watched["steps"].as_array().unwrap().iter().zip(report["steps"].as_array().unwrap()) {

@@ -3,6 +3,7 @@
 //!
 //! `VOLLEY_BLESS=1 cargo test --test it documents` rewrites outputs and generated parts.
 
+pub(crate) mod json;
 mod keys;
 mod normalise;
 mod outputs;

@@ -12,11 +12,11 @@ use crate::audit::campaign;
 use crate::cli::{Ran, installation, run};
 use crate::support::by_hand::ByHand;
 
-const NAME: &str = "audited";
+pub(crate) const NAME: &str = "audited";
 
 /// Ten recipients of one campaign, with every fate of a message; one has written, one has opted out, and one receipt
 /// belongs to no message.
-async fn site() -> TempDir {
+pub(crate) async fn site() -> TempDir {
     let world = ByHand::start("").await;
     let launched = campaign(&world).await;
     world.write("in-1", Channel::Viber, "Thank you", |_| {}).await;
@@ -52,7 +52,7 @@ async fn an_audit_names_the_claims_that_fail_and_exits_accordingly() {
     assert!(!held.stdout.contains("REFUTED"), "{}", held.stdout);
     assert!(held.stderr.starts_with("Checked 10 messages in "), "{}", held.stderr);
     let shown = run(at, &["audit", NAME, "--json"]).ended(0).json();
-    assert_eq!((&shown["holds"], &shown["messages"], &shown["attempts"]), (&json!(true), &json!(10), &json!(17)));
+    assert_eq!((&shown["proven"], &shown["messages"], &shown["attempt_count"]), (&json!(true), &json!(10), &json!(17)));
     assert_eq!(shown["claims"].as_array().unwrap().len(), claims);
 
     let mut database = SqliteConnectOptions::new().filename(at.join("volley.db")).connect().await.unwrap();
@@ -62,7 +62,7 @@ async fn an_audit_names_the_claims_that_fail_and_exits_accordingly() {
     assert!(refuted.contains("\n  REFUTED  ") && refuted.contains(" claims are refuted.\n"), "{refuted}");
     assert!(refuted.contains("             msg_"), "the message is named: {refuted}");
     let shown = run(at, &["audit", NAME, "--json"]).ended(1).json();
-    assert_eq!(shown["holds"], json!(false));
+    assert_eq!(shown["proven"], json!(false));
     let claims = shown["claims"].as_array().unwrap();
     let refuted = claims.iter().find(|claim| claim["refuted"].as_u64() > Some(0)).unwrap();
     assert!(refuted["examples"][0]["message"].as_str().unwrap().starts_with("msg_"), "{refuted}");
@@ -75,11 +75,11 @@ async fn a_report_by_country_and_code_adds_up_and_is_aligned() {
     let at = folder.path();
     let shown = run(at, &["campaign", "report", NAME, "--by", "country,code", "--json"]).ended(0).json();
     assert_eq!(shown["audience"], json!(10));
-    let country = &shown["countries"][0];
+    let country = &shown["by_country"][0];
     assert_eq!((&country["country"], &country["audience"]), (&json!("SG"), &json!(10)), "{shown}");
     let ended: i64 = country["outcomes"].as_object().unwrap().values().map(|count| count.as_i64().unwrap()).sum();
     assert_eq!(ended + country["open"].as_i64().unwrap(), 10, "{country}");
-    let codes = shown["codes"].as_array().unwrap();
+    let codes = shown["by_code"].as_array().unwrap();
     let of = |code: u32| codes.iter().find(|row| row["code"] == json!(code)).unwrap();
     assert_eq!((&of(2_008)["channel"], &of(2_008)["messages"]), (&json!("Viber"), &json!(1)));
     assert_eq!((&of(46)["channel"], &of(46)["step"], &of(46)["ended"]), (&json!("SMS"), &json!(2), &json!(1)));
@@ -123,7 +123,7 @@ async fn a_number_without_a_campaign_lists_its_messages_of_all_campaigns() {
     let shown = run(at, &["message", "explain", number]).ended(0);
     assert_eq!(shown.stdout.lines().count(), 3, "{}", shown.stdout);
     assert!(shown.stdout.contains("reached on ") && shown.stdout.contains("queued on SMS"), "{}", shown.stdout);
-    let last = listed[1]["message"].as_str().unwrap();
+    let last = listed[1]["id"].as_str().unwrap();
     assert_eq!(shown.stderr, format!("To explain one of them: volley message explain {last}\n"));
     run(at, &["message", "explain", last]).ended(0);
     run(at, &["message", "show", "+6591999999"]).ended(1).says(&["no campaign has a message to +6591999999"]);
@@ -211,7 +211,7 @@ async fn events_and_replies_are_listed_as_text_and_as_json() {
     assert_eq!(run(at, &["reply", "list", "--from", "nobody"]).code, 2);
 
     let out = run(at, &["opt-out", "show", "+6591000007", "--json"]).ended(0).json();
-    assert_eq!((&out["opted_out"], &out["source"], &out["wrote"]), (&json!(true), &json!("person"), &json!(1)));
+    assert_eq!((&out["is_opted_out"], &out["by"], &out["replies"]), (&json!(true), &json!("person"), &json!(1)));
     let out = whole_lines(at, &["opt-out", "show", "91000007", "--country", "SG"]);
     assert!(out.starts_with("+6591000007  opted out since ") && out.contains("stop by message on SMS"), "{out}");
     assert!(out.contains("sent 1 message: volley reply list --from +6591000007"), "{out}");
@@ -261,7 +261,7 @@ async fn a_purge_keeps_the_report_and_removes_all_personal_data() {
     let found = objects(run(at, &["message", "list", "--to", "+6591000000", "--json"]));
     assert_eq!((found.len(), &found[0]["campaign"]), (1, &json!(NAME)));
     let told = purge(&["--recipient", "+6591000000", "--json"]).ended(0).json();
-    let expected = json!({"campaigns": [NAME], "messages": 1, "rows": 1, "open": [], "done": false});
+    let expected = json!({"campaigns": [NAME], "messages": 1, "rows": 1, "open_campaigns": [], "removed": false});
     assert_eq!(told, expected);
     assert!(purge(&["--recipient", "91000000"]).ended(2).stderr.contains("country code"));
     let erased = purge(&["--recipient", "+6591000000", "--yes"]).ended(0);

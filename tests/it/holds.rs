@@ -86,7 +86,7 @@ async fn a_hold_is_reported_once_and_shown_with_its_reason_and_remedy() {
     let advice = held["what_to_do"].as_str().unwrap();
     assert!(advice.contains("api_key_file") && advice.ends_with("volley lane resume sms"), "{held}");
     let shown = lane(&site).await;
-    assert_eq!((&shown["holds"][0]["code"], shown["waiting"].as_i64() > Some(0)), (&json!(1_200), true), "{shown}");
+    assert_eq!((&shown["holds"][0]["code"], shown["queued"].as_i64() > Some(0)), (&json!(1_200), true), "{shown}");
     assert_eq!(shown["holds"][0]["what_to_do"], advice);
     let found = doctor(&site, "holds").await;
     assert!(found["text"].as_str().unwrap().contains("messages wait for it"), "{found}");
@@ -111,15 +111,15 @@ async fn a_slowdown_is_reported_once_shown_by_commands_and_recorded() {
     site.server().wait_for_output("lane sms: throttled by the provider: sends at 1/2 of its rate of 100/s").await;
     let slowed = obstacle(&site, Some("slowed")).await;
     assert!(slowed["waiting"].as_i64() > Some(0), "{slowed}");
-    assert!(lane(&site).await["now"]["portion"].as_f64() < Some(1.0));
-    assert_eq!(doctor(&site, "pace").await["health"], "warning");
+    assert!(lane(&site).await["now"]["allowed_share"].as_f64() < Some(1.0));
+    assert_eq!(doctor(&site, "rate").await["health"], "warning");
 
     site.provider.faults(&json!({ "throttle": 0.0, "cut_before": 1.0 })).await;
     site.server().wait_for_output("lane sms: outage at the provider: ").await;
     let out = obstacle(&site, Some("outage")).await;
     assert!(out["since"].is_string() && out["what"].as_str().unwrap().contains("lane sms is stopped"), "{out}");
     let now = lane(&site).await["now"].clone();
-    assert_eq!((&now["standing"]["kind"], now["standing"]["why"].is_string()), (&json!("outage"), true), "{now}");
+    assert_eq!((&now["standing"]["kind"], now["standing"]["reason"].is_string()), (&json!("outage"), true), "{now}");
 
     // The state reported by a dead server is not shown as present.
     site.kill_server().await;

@@ -322,7 +322,7 @@ impl Round {
             check_campaign(seed, campaign, &self.site.report(&campaign.name).await, &by_person);
             // The audit confirms the surviving data from its facts.
             let audit = self.site.volley(&["audit", &campaign.name, "--json"]).await.json();
-            assert_eq!(audit["holds"], true, "seed {seed}: {}: {audit}", campaign.name);
+            assert_eq!(audit["proven"], true, "seed {seed}: {}: {audit}", campaign.name);
         }
     }
 

@@ -12,10 +12,10 @@ fn a_lane_is_shown_with_its_queued_messages_and_obstacles() {
     let at = folder.path();
     run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
     let shown = || run(at, &["lane", "show", "promo-sg", "--json"]).ended(0).json();
-    let because = || shown()["queues"][0]["because"].as_str().unwrap().to_owned();
+    let because = || shown()["queues"][0]["waiting_for"].as_str().unwrap().to_owned();
     let queue = shown()["queues"][0].clone();
     assert_eq!((&queue["campaign"], &queue["step"]), (&json!("November promo"), &json!(1)), "{queue}");
-    assert_eq!((shown()["waiting"].clone(), because()), (queue["waiting"].clone(), "a server".to_owned()));
+    assert_eq!((shown()["queued"].clone(), because()), (queue["queued"].clone(), "a server".to_owned()));
 
     let pause = ["campaign", "pause", "November promo", "--reason", "the text is wrong"];
     run(at, &[&pause[..], &["--step", "1"]].concat()).ended(0);
@@ -48,13 +48,13 @@ fn rates_bursts_and_tiers_are_set_by_command_and_reset_to_the_file() {
     let now = shown();
     assert_eq!((&now["rate"], &now["burst"], &now["tier"]["tier"]), (&json!("5/min"), &json!(2), &json!("50")));
     let turned: Vec<_> =
-        now["turned"].as_array().unwrap().iter().map(|overridden| overridden["why"].as_str().unwrap()).collect();
+        now["overrides"].as_array().unwrap().iter().map(|overridden| overridden["reason"].as_str().unwrap()).collect();
     assert_eq!(turned.len(), 3);
     assert!(turned.iter().all(|why| why.contains("ann") && why.contains("new number")), "{turned:?}");
     assert!(run(at, &["lane", "list"]).ended(0).stdout.contains("5/min"));
     set(&["--rate", "file", "--burst", "file", "--tier", "file"]).ended(0);
     let after = shown();
-    for key in ["rate", "burst", "tier", "turned"] {
+    for key in ["rate", "burst", "tier", "overrides"] {
         assert_eq!(after[key], before[key], "{key}");
     }
 
@@ -66,7 +66,7 @@ fn rates_bursts_and_tiers_are_set_by_command_and_reset_to_the_file() {
     assert_eq!(account(), "100/s");
     let said = set(&["--account-rate", "7/s", "--reason", "another sender shares it"]).ended(0).stdout;
     assert!(said.contains("the rate of account promo-sg is 7/s"), "{said}");
-    assert_eq!((account(), shown()["turned"][0]["what"].clone()), (json!("7/s"), json!("account-rate")));
+    assert_eq!((account(), shown()["overrides"][0]["setting"].clone()), (json!("7/s"), json!("account-rate")));
     assert!(run(at, &["events"]).ended(0).stdout.contains("rate set to 7/s"));
     set(&["--account-rate", "file"]).ended(0);
     assert_eq!(account(), "100/s");
@@ -129,7 +129,7 @@ async fn changes_by_the_provider_apply_and_are_shown_and_recorded() {
     let lane = lanes.as_array().unwrap().iter().find(|lane| lane["name"] == "promo").unwrap().clone();
     assert_eq!((&lane["rate"], &lane["tier"]["tier"]), (&json!("1000/s"), &json!("10K")), "{lane}");
     assert_eq!(lane["holds"][0]["template"], "promo", "{lane}");
-    let says: Vec<_> = lane["says"].as_array().unwrap().iter().map(|said| said["value"].clone()).collect();
+    let says: Vec<_> = lane["reports"].as_array().unwrap().iter().map(|said| said["value"].clone()).collect();
     assert!(says.contains(&json!("FLAGGED")) && says.contains(&json!("ACCOUNT_RESTRICTION")), "{lane}");
     let shown = site.volley(&["lane", "list"]).await.stdout;
     for said in ["1000/s", "10K", "FLAGGED", "ACCOUNT_RESTRICTION", "the provider has paused it"] {

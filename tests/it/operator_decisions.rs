@@ -72,11 +72,11 @@ fn a_decision_about_a_lane_or_template_is_printed_as_one_object() {
     let paused = run(at, &["lane", "pause", "promo-sg", "--reason", "moving", "--json"]).ended(0).json();
     assert_eq!((&paused["name"], &paused["holds"][0]["reason"]), (&json!("promo-sg"), &json!("paused by ann: moving")));
     let resumed = run(at, &["lane", "resume", "promo-sg", "--json"]).ended(0).json();
-    assert_eq!((&resumed["lifted"], &resumed["holds"]), (&json!(1), &json!([])));
+    assert_eq!((&resumed["released"], &resumed["holds"]), (&json!(1), &json!([])));
     let held = run(at, &["template", "hold", "promo", "--json"]).ended(0).json();
     assert_eq!(held, json!({ "template": "promo", "lanes": ["promo-sg"], "noted": null }));
     let resumed = run(at, &["template", "resume", "promo", "--json"]).ended(0).json();
-    assert_eq!(resumed, json!({ "template": "promo", "lanes": ["promo-sg"], "lifted": 1, "noted": null }));
+    assert_eq!(resumed, json!({ "template": "promo", "lanes": ["promo-sg"], "released": 1, "noted": null }));
 
     run(at, &["audience", "import", "recipients.csv", "--name", "members"]).ended(0);
     let deleted = run(at, &["audience", "delete", "members", "--json"]).ended(0).json();

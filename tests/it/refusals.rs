@@ -76,7 +76,7 @@ async fn audit_holds(world: &World, launched: &Launched) {
         })
         .await;
     let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
-    assert!(audit.holds, "{audit:?}");
+    assert!(audit.proven, "{audit:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

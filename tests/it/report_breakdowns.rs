@@ -22,9 +22,9 @@ async fn countries_sum_to_the_report_and_codes_say_what_ended_a_step() {
     );
     assert_eq!(singapore.outcomes.0.values().sum::<i64>() + singapore.open, 10);
     let codes: Vec<_> =
-        parts.codes.iter().map(|code| (code.step, code.said, code.code, code.messages, code.ended)).collect();
+        parts.codes.iter().map(|code| (code.step, code.result, code.code, code.messages, code.ended)).collect();
     assert_eq!(codes, [(1, "undelivered", Some(2_008), 1, 1), (2, "undelivered", Some(46), 1, 1)]);
-    assert_eq!((parts.codes[0].meaning, parts.codes[0].fault), ("not on Viber", "recipient"));
+    assert_eq!((parts.codes[0].meaning, parts.codes[0].cause), ("not on Viber", "recipient"));
     assert_eq!(report.steps[0].fell_back.undelivered, 1);
     assert_eq!(world.store.tallies(launched.batch).await.unwrap().total(Count::Recalled), 0);
     world.stop().await;

@@ -137,7 +137,7 @@ fn a_plan_shows_a_bare_number_without_the_fields_of_a_file() {
     std::fs::write(at.join("hi.toml"), text).unwrap();
     let plan = run(at, &["campaign", "plan", "hi.toml", "--json"]).ended(0).json();
     let texts: Vec<_> =
-        plan["steps"][0]["messages"].as_array().unwrap().iter().map(|message| &message["parts"][0]["text"]).collect();
+        plan["steps"][0]["previews"].as_array().unwrap().iter().map(|preview| &preview["lines"][0]["text"]).collect();
     assert_eq!(texts, ["Hi Ann", "Hi there"], "{plan}");
 }
 

@@ -236,7 +236,7 @@ impl Storm {
             let report = self.site.report(&format!("storm-{n}")).await;
             came.unknown += self.check(n, &report, &accepted);
             let audit = self.site.volley(&["audit", &format!("storm-{n}"), "--json"]).await.json();
-            assert_eq!(audit["holds"], true, "{name}: storm-{n}: {audit}");
+            assert_eq!(audit["proven"], true, "{name}: storm-{n}: {audit}");
         }
         // Counters match the rows.
         let rows = self.site.look("SELECT count(*) FROM message WHERE state = 3").await;

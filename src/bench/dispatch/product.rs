@@ -75,8 +75,8 @@ pub async fn product(
         }
         let receipts = u64::from(load.messages) * u64::try_from(load.receipts)?;
         let whole = Run::since(begun, receipts, clock.as_ref());
-        run.receipts = Some(receipts);
-        run.receipts_per_second = Some(whole.per_second);
+        run.receipt_count = Some(receipts);
+        run.receipts_per_s = Some(whole.rate_per_s);
         run.peak_mib = whole.peak_mib;
     }
     node.stop_sending().await;

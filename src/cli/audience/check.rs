@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
-use super::summary::{self, SummaryShown};
-use super::{Reading, classify};
-use crate::audience::{Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, read};
+use super::{Reading, classify, summary};
+use crate::audience::{CheckView, Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, read};
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -43,12 +42,12 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     });
     let whole = whole.await;
     bar.finish_and_clear();
-    let mut summary = whole?.map_err(classify)?;
-    summary.seconds = context.now().since(begun).std().as_secs_f64();
+    let summary = whole?.map_err(classify)?;
+    let took = context.now().since(begun);
     if reading.json {
-        out::json(&SummaryShown::new(&summary))?;
+        out::json(&CheckView::new(&summary, took))?;
     } else {
-        out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
+        out::lines(summary::lines(&summary, took, &reading.label(), out::To::Stdout.paint()))?;
     }
     Ok(reading.exit(&summary))
 }

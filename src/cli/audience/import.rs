@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::list::named;
-use super::summary::{self, SummaryShown};
-use super::{Reading, classify};
-use crate::audience::{self, ImportError, ImportRecord, Keep, Source, SourceFilter};
+use super::{Reading, classify, summary};
+use crate::audience::{self, ImportError, ImportRecord, ImportView, Keep, Source, SourceFilter, SummaryView};
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::domain::Timestamp;
@@ -31,18 +28,6 @@ struct Target {
     /// Add new recipients to this audience. Campaigns launched before do not include them.
     #[arg(long, value_name = "NAME")]
     append: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ImportShown<'a> {
-    name: &'a str,
-    /// Number of new recipients.
-    added: u64,
-    /// The audience into which the same file was imported before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    same_as: Option<String>,
-    #[serde(flatten)]
-    summary: SummaryShown<'a>,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -73,25 +58,26 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     bar.finish_and_clear();
     let others = store.audiences().await?;
     store.close().await;
-    let (summary, added) = match imported {
-        Ok(imported) => (imported.summary, true),
-        Err(ImportError::NothingNew { summary, .. }) => (*summary, false),
+    let (summary, took, added) = match imported {
+        Ok(imported) => (imported.summary, imported.took, true),
+        Err(ImportError::NothingNew { summary, took, .. }) => (*summary, took, false),
         Err(ImportError::Read(error)) => return Err(classify(error)),
         Err(error) => return Err(error.into()),
     };
     let before = summary.sha256.as_deref().and_then(|digest| kept_before(&others, digest, added));
     if reading.json {
-        let same_as = before.map(|(name, _)| name.to_owned());
-        out::json(&ImportShown {
+        let same_as = before.map(|(name, _)| name);
+        out::json(&ImportView {
             name: &name,
             added: if added { summary.valid } else { 0 },
+            took_ms: took.millis(),
             same_as,
-            summary: SummaryShown::new(&summary),
+            summary: SummaryView::new(&summary),
         })?;
     } else {
-        out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
+        out::lines(summary::lines(&summary, took, &reading.label(), out::To::Stdout.paint()))?;
         out::data("")?;
-        let recipients = words::of(summary.valid, "recipient", "recipients");
+        let recipients = words::plural(summary.valid, "recipient", "recipients");
         match to.as_ref().map(Audience::recipients) {
             None => out::data(format_args!(
                 "Imported {recipients} as \"{name}\"; campaigns use it with audience = \"{name}\"."
@@ -100,7 +86,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
                 out::data(format_args!("All of its recipients are already in \"{name}\"; nothing was added."))?;
             }
             Some(had) => {
-                let all = words::of(u64::from(had) + summary.valid, "recipient", "recipients");
+                let all = words::plural(u64::from(had) + summary.valid, "recipient", "recipients");
                 out::data(format_args!(
                     "Added {recipients} to \"{name}\", which now has {all}; campaigns launched before do not include them."
                 ))?;

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::bail;
-use serde::Serialize;
 use serde_json::Value;
 
-use super::summary::{SummaryShown, country_lines};
-use crate::audience::{ImportRecord, Summary};
+use super::summary::country_lines;
+use crate::audience::{AudienceView, ImportRecord, Summary};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
-use crate::config::nearest;
+use crate::config::{nearest, suggestion};
 use crate::domain::{Country, Recipient};
 use crate::store::{Audience, AudiencePart, Audiences};
 
@@ -22,40 +21,6 @@ use crate::store::{Audience, AudiencePart, Audiences};
 const FIRST: u32 = 5;
 /// Recipients that one store call reads.
 const PAGE: u32 = 5_000;
-
-#[derive(Serialize)]
-struct AudienceShown<'a> {
-    name: &'a str,
-    recipients: u32,
-    columns: &'a [String],
-    parts: Vec<PartShown<'a>>,
-}
-
-#[derive(Serialize)]
-struct PartShown<'a> {
-    source: &'a str,
-    recipients: u32,
-    imported_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary: Option<SummaryShown<'a>>,
-}
-
-impl<'a> AudienceShown<'a> {
-    fn new(audience: &'a Audience, summaries: &'a [Option<Summary>]) -> Self {
-        let part = |(part, summary): (&'a AudiencePart, &'a Option<Summary>)| PartShown {
-            source: &part.source,
-            recipients: part.recipients,
-            imported_at: part.begun_at.rfc3339(),
-            summary: summary.as_ref().map(SummaryShown::new),
-        };
-        Self {
-            name: &audience.name,
-            recipients: audience.recipients(),
-            columns: &audience.columns,
-            parts: audience.parts.iter().zip(summaries).map(part).collect(),
-        }
-    }
-}
 
 /// The summaries of the parts. One that cannot be read is missing, which is reported on stderr.
 fn summaries(audience: &Audience) -> Vec<Option<Summary>> {
@@ -75,9 +40,9 @@ pub(super) async fn list(context: &CommandContext, json: bool) -> anyhow::Result
     let audiences = store.audiences().await?;
     if json {
         let summaries: Vec<_> = audiences.iter().map(summaries).collect();
-        let shown =
-            audiences.iter().zip(&summaries).map(|(audience, summaries)| AudienceShown::new(audience, summaries));
-        out::json(&shown.collect::<Vec<_>>())?;
+        let views =
+            audiences.iter().zip(&summaries).map(|(audience, summaries)| AudienceView::new(audience, summaries));
+        out::json(&views.collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
     if audiences.is_empty() {
@@ -103,10 +68,8 @@ pub(super) async fn named(store: &dyn Audiences, name: &str) -> anyhow::Result<A
         return Ok(audience);
     }
     let known: Vec<String> = store.audiences().await?.into_iter().map(|audience| audience.name).collect();
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(right) => bail!("unknown audience \"{name}\"; did you mean \"{right}\"?"),
-        None => bail!("unknown audience \"{name}\"; see `volley audience list`"),
-    }
+    let nearest = nearest(name, known.iter().map(String::as_str));
+    bail!("unknown audience \"{name}\"; {}", suggestion(nearest, "volley audience list"))
 }
 
 pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {
@@ -114,11 +77,11 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     let audience = named(store.as_ref(), name).await?;
     let summaries = summaries(&audience);
     if json {
-        out::json(&AudienceShown::new(&audience, &summaries))?;
+        out::json(&AudienceView::new(&audience, &summaries))?;
         return Ok(Exit::Done);
     }
     let paint = out::To::Stdout.paint();
-    let recipients = words::of(audience.recipients(), "recipient", "recipients");
+    let recipients = words::plural(audience.recipients(), "recipient", "recipients");
     out::data(format_args!("{}  {}", paint.bold(name), paint.dim(recipients)))?;
     let mut parts = Table::new(&["from", ">recipients", "imported"]);
     for part in &audience.parts {
@@ -134,7 +97,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
         paint,
     ))?;
     let first = store.recipients(audience.id(), 0, FIRST).await?;
-    out::data(format_args!("\nFirst {}", words::of(first.len() as i128, "recipient", "recipients")))?;
+    out::data(format_args!("\nFirst {}", words::plural(first.len() as i128, "recipient", "recipients")))?;
     print_recipients(&audience, &first, paint)?;
     Ok(Exit::Done)
 }
@@ -213,13 +176,13 @@ pub(super) async fn export(context: &CommandContext, name: &str, file: &Path) ->
             from += PAGE;
             rows += page.len() as u64;
             bar.set_position(rows);
-            bar.set_message(words::of(rows, "row", "rows"));
+            bar.set_message(words::plural(rows, "row", "rows"));
         }
     }
     bar.finish_and_clear();
     sheets.finish()?;
     if !out::is_stdout(file) {
-        out::talk(format_args!("Wrote {} of \"{name}\" to {}.", words::of(rows, "row", "rows"), file.display()));
+        out::talk(format_args!("Wrote {} of \"{name}\" to {}.", words::plural(rows, "row", "rows"), file.display()));
     }
     Ok(Exit::Done)
 }
@@ -233,7 +196,7 @@ pub(super) async fn delete(context: &CommandContext, name: &str, json: bool) -> 
         out::json(&serde_json::json!({ "name": name, "recipients": audience.recipients() }))?;
         return Ok(Exit::Done);
     }
-    let recipients = words::of(audience.recipients(), "recipient", "recipients");
+    let recipients = words::plural(audience.recipients(), "recipient", "recipients");
     out::talk(format_args!("Removed the audience \"{name}\" with {recipients}."));
     Ok(Exit::Done)
 }

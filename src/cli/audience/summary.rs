@@ -1,11 +1,9 @@
 //! Prints the summary of a recipient file.
 
-use serde::Serialize;
-
-use crate::audience::{ColumnMeaning, Note, Packed, Summary};
+use crate::audience::{ColumnMeaning, Packed, Summary};
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::words::{bar, count, of, percent, span};
+use crate::cli::words::{bar, count, percent, plural, span};
 use crate::domain::Span;
 
 /// Maximum number of countries that are listed; the others are summed up.
@@ -14,29 +12,8 @@ const BAR: usize = 30;
 /// Maximum number of columns that are listed; --json has all.
 const COLUMNS: usize = 24;
 
-/// The summary as JSON.
-#[derive(Serialize)]
-pub(super) struct SummaryShown<'a> {
-    #[serde(flatten)]
-    summary: &'a Summary,
-    notes: Vec<NoteShown>,
-}
-
-#[derive(Serialize)]
-struct NoteShown {
-    kind: &'static str,
-    text: String,
-}
-
-impl<'a> SummaryShown<'a> {
-    pub(super) fn new(summary: &'a Summary) -> Self {
-        let shown = |note: &Note| NoteShown { kind: note.kind(), text: note.text() };
-        Self { summary, notes: summary.notes.iter().map(shown).collect() }
-    }
-}
-
-pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec<String> {
-    let mut lines = vec![headline(summary, label, paint), String::new()];
+pub(in crate::cli) fn lines(summary: &Summary, took: Span, label: &str, paint: Paint) -> Vec<String> {
+    let mut lines = vec![headline(summary, took, label, paint), String::new()];
     let mut table = Table::new(&["", ">", ">", ""]);
     for (name, number) in [
         ("valid", summary.valid),
@@ -81,9 +58,8 @@ pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec
     lines
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
-fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
-    let mut parts = vec![of(summary.rows, "row", "rows")];
+fn headline(summary: &Summary, took: Span, label: &str, paint: Paint) -> String {
+    let mut parts = vec![plural(summary.rows, "row", "rows")];
     parts.push(format!("numbers in column {}", summary.number_column));
     parts.extend(summary.packed.iter().rev().map(|packed| match packed {
         Packed::Gzip => "gzipped".to_owned(),
@@ -95,13 +71,13 @@ fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
         '\t' => "tab-separated".to_owned(),
         delimiter => format!("separated by \"{delimiter}\""),
     }));
-    parts.push(format!("read in {}", span(Span::from_millis((summary.seconds * 1_000.0) as i64))));
+    parts.push(format!("read in {}", span(took)));
     format!("{}  {}", paint.bold(label), paint.dim(parts.join(" · ")))
 }
 
 /// Lists the columns: their meaning, how many cells are filled, and samples.
 fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
-    let mut lines = vec![String::new(), of(small(summary.fields.len() as u64), "Column", "Columns")];
+    let mut lines = vec![String::new(), plural(small(summary.fields.len() as u64), "Column", "Columns")];
     let mut table = Table::new(&["", "", ">", ""]);
     for field in summary.fields.iter().take(COLUMNS) {
         let meaning = match field.meaning {
@@ -123,7 +99,7 @@ fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
     }
     lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
     if let Some(more) = summary.fields.len().checked_sub(COLUMNS).filter(|more| *more > 0) {
-        lines.push(paint.dim(format!("  and {}", of(small(more as u64), "more column", "more columns"))));
+        lines.push(paint.dim(format!("  and {}", plural(small(more as u64), "more column", "more columns"))));
     }
     lines
 }
@@ -135,7 +111,7 @@ pub(in crate::cli) fn country_lines(mut countries: Vec<(String, u64)>, paint: Pa
     }
     countries.sort_by_key(|(country, number)| (std::cmp::Reverse(*number), country.clone()));
     let most = countries.first().map_or(0, |(_, number)| *number);
-    let mut lines = vec![String::new(), of(small(countries.len() as u64), "Country", "Countries")];
+    let mut lines = vec![String::new(), plural(small(countries.len() as u64), "Country", "Countries")];
     let mut table = Table::new(&["", ">", ""]);
     for (country, number) in countries.iter().take(COUNTRIES) {
         table.row([country.clone(), count(*number), paint.good(bar(small(*number), small(most), BAR))]);

@@ -83,7 +83,7 @@ impl<'a> Workspace<'a> {
         }
         let took = self.clock.now().since(begun);
         Ok((
-            Run { answered_ms: Some(took.millis()), seconds: took.std().as_secs_f64(), ..Run::default() },
+            Run { answered_ms: Some(took.millis()), took_ms: took.std().as_secs_f64() * 1e3, ..Run::default() },
             output.stdout,
         ))
     }
@@ -93,7 +93,7 @@ impl<'a> Workspace<'a> {
     async fn counting(&self, arguments: &[&str]) -> anyhow::Result<Run> {
         let (run, printed) = self.command(arguments).await?;
         let messages = serde_json::from_slice::<Counted>(&printed).context("a command prints no count")?.messages;
-        Ok(Run { messages, per_second: messages as f64 / run.seconds.max(1e-9), ..run })
+        Ok(Run { messages, rate_per_s: messages as f64 * 1e3 / run.took_ms.max(1e-6), ..run })
     }
 }
 

@@ -92,10 +92,10 @@ struct Rounds {
 struct Printed<'a> {
     machine: Machine,
     durability: &'static str,
+    benchmark: &'static str,
     #[serde(flatten)]
     sizes: BTreeMap<&'static str, u32>,
-    #[serde(flatten)]
-    figures: BTreeMap<&'static str, &'a [Figures]>,
+    figures: &'a [Figures],
 }
 
 impl Rounds {
@@ -124,7 +124,7 @@ impl Rounds {
             return table::print(&machine, unit, columns, figures);
         }
         let sizes = sizes.iter().copied().collect();
-        out::json(&Printed { machine, durability: DURABILITY, sizes, figures: BTreeMap::from([(name, figures)]) })
+        out::json(&Printed { machine, durability: DURABILITY, benchmark: name, sizes, figures })
     }
 }
 

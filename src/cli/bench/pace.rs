@@ -65,7 +65,7 @@ impl Pace {
             many.push(idle([self.lanes.max(self.campaigns), self.campaigns]).await?);
         }
         let held_against = |name: &str, allowed: u32, runs: Vec<Run>| {
-            let allowed = Run { per_second: f64::from(allowed), ..Run::default() };
+            let allowed = Run { rate_per_s: f64::from(allowed), ..Run::default() };
             let allowed = vec![allowed; runs.len()];
             Figures::new(name, runs, Some(&allowed)).held_against(Target::Ratio(0.99))
         };
@@ -80,7 +80,7 @@ impl Pace {
         figures.push(Figures::new("idle: 1 lane, 1 campaign", alone, None).held_against(Target::IdleMs(5.0)));
         let name = format!("idle: {} lanes, {} campaigns", grouped(self.lanes.max(self.campaigns)), self.campaigns);
         figures.push(Figures::new(&name, many, None).held_against(Target::IdleMs(5.0)));
-        let sizes = [("seconds", self.seconds.get())];
+        let sizes = [("measured_s", self.seconds.get())];
         self.rounds.print("pace", &sizes, &figures, "messages/s", &[EARLY, WORST, CPU, P50, P99, IDLE, PEAK])
     }
 

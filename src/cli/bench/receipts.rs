@@ -96,7 +96,7 @@ impl Receipts {
         let (mut many, mut fewer) = (Pair::default(), Pair::default());
         let (mut journals, mut half, mut array) = (Vec::new(), Vec::new(), Vec::new());
         for _ in self.rounds.iter("receipts") {
-            let reached = many.run(&stock, &load).await?.per_second;
+            let reached = many.run(&stock, &load).await?.rate_per_s;
             journals.push(run_part("the journal", &arguments("journal", &load)).await?);
             half.push(volley(&stock, &at_half(&load, reached)).await?);
             fewer.run(&stock, &few).await?;

@@ -35,11 +35,11 @@ pub(super) const P99: Column = median("p99 ms", 0, |run| millis(run.p99_ms));
 pub(super) const READY: Column = median("ready ms", 0, |run| millis(run.ready_ms));
 pub(super) const STOPPED: Column = median("stopped ms", 0, |run| millis(run.stopped_ms));
 pub(super) const ANSWERED: Column = median("answered ms", 0, |run| millis(run.answered_ms));
-pub(super) const IDLE: Column = median("idle ms/s", 1, |run| run.idle_ms);
+pub(super) const IDLE: Column = median("idle ms/s", 1, |run| run.idle_ms_per_s);
 pub(super) const EARLY: Column = worst("early ms", 2, |run| run.early_ms);
-pub(super) const WORST: Column = worst("worst sec", 2, |run| run.worst_second);
+pub(super) const WORST: Column = worst("worst sec", 2, |run| run.worst_second_share);
 pub(super) const PEAK: Column = median("peak MiB", 0, |run| Some(run.peak_mib));
-pub(super) const RECEIPTS: Column = median("receipts/s", 0, |run| run.receipts_per_second);
+pub(super) const RECEIPTS: Column = median("receipts/s", 0, |run| run.receipts_per_s);
 
 impl Column {
     fn figure(&self, figures: &Figures) -> Option<f64> {
@@ -110,7 +110,7 @@ fn markdown(what: &str, columns: &[Column], all: &[Figures]) -> Vec<String> {
 
 /// The median rate per second, and its ratio to the limit. Rounds the ratio down, so that a missed target never looks met.
 fn first_cells(figures: &Figures) -> [Option<String>; 2] {
-    let per_second = (figures.median_per_second > 0.0).then(|| rounded(figures.median_per_second));
+    let per_second = (figures.median_per_s > 0.0).then(|| rounded(figures.median_per_s));
     let floor = |ratio: f64| (ratio * 100.0 + 1e-9).floor() / 100.0;
     [per_second, figures.median_ratio.map(|ratio| format!("{:.2}", floor(ratio)))]
 }
@@ -139,12 +139,12 @@ mod tests {
     #[test]
     fn table_cells_are_medians_of_the_runs() {
         let run = |per_second, cpu_us, p50_ms, p99_ms, peak_mib| Run {
-            per_second,
+            rate_per_s: per_second,
             cpu_us,
             p50_ms: Some(p50_ms),
             p99_ms: Some(p99_ms),
             peak_mib,
-            receipts_per_second: Some(per_second * 3.0),
+            receipts_per_s: Some(per_second * 3.0),
             ..Run::default()
         };
         // The last run is an outlier in everything.
@@ -162,7 +162,7 @@ mod tests {
     }
     #[test]
     fn a_markdown_table_skips_columns_without_figures() {
-        let run = |per_second, cpu_us| Run { per_second, cpu_us, ..Run::default() };
+        let run = |per_second, cpu_us| Run { rate_per_s: per_second, cpu_us, ..Run::default() };
         let limits = vec![run(1_234_567.0, 0.0)];
         let all = [
             Figures::new("limit", limits.clone(), None),

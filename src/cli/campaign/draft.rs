@@ -3,22 +3,21 @@
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::decide::why_not;
-use super::{find, id_of, name_of};
-use crate::campaign::{self, Deleted};
-use crate::cli::words::{of, shell};
+use super::find;
+use crate::campaign::{self, Deleted, why_not};
+use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::domain::BatchState;
 
 pub(super) async fn rename(context: &CommandContext, text: &str, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), text).await?;
-    let before = name_of(&batch);
+    let before = batch.display_name();
     let renamed = campaign::rename(store.as_ref(), &batch, name, &context.origin(None), context.now()).await;
     renamed.with_context(|| format!("\"{before}\" cannot be renamed"))?;
     store.close().await;
     if json {
-        out::json(&json!({ "id": id_of(&batch).to_string(), "name": name, "before": before }))?;
+        out::json(&json!({ "id": batch.public_id().to_string(), "name": name, "before": before }))?;
     } else {
         out::data(format_args!("\"{before}\" is renamed to \"{name}\""))?;
     }
@@ -28,7 +27,7 @@ pub(super) async fn rename(context: &CommandContext, text: &str, name: &str, jso
 pub(super) async fn delete(context: &CommandContext, text: &str, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), text).await?;
-    let name = name_of(&batch);
+    let name = batch.display_name();
     match campaign::delete_draft(store.as_ref(), &batch, &context.origin(None), context.now()).await? {
         Deleted::Gone => {}
         Deleted::Refused(state) if BatchState::OPEN.contains(&state) => bail!(
@@ -43,9 +42,9 @@ pub(super) async fn delete(context: &CommandContext, text: &str, json: bool) -> 
     }
     store.close().await;
     if json {
-        out::json(&json!({ "id": id_of(&batch).to_string(), "name": name, "messages": batch.messages }))?;
+        out::json(&json!({ "id": batch.public_id().to_string(), "name": name, "messages": batch.messages }))?;
     } else {
-        let messages = of(batch.messages, "message", "messages");
+        let messages = plural(batch.messages, "message", "messages");
         out::data(format_args!("\"{name}\" is deleted: {messages}, of which nothing was sent"))?;
     }
     Ok(Exit::Done)

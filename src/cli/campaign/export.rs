@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use super::{ensure_not_purged, find, name_of};
+use super::{ensure_not_purged, find};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
-use crate::cli::words::of;
+use crate::cli::words::plural;
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Zone;
 use crate::report;
@@ -69,8 +69,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let rows = exported??;
     sheets.finish()?;
     if !to_stdout {
-        let rows = of(i128::from(rows), "row", "rows");
-        out::talk(format_args!("Wrote {rows} of \"{}\" to {}.", name_of(&batch), args.file.display()));
+        let rows = plural(i128::from(rows), "row", "rows");
+        out::talk(format_args!("Wrote {rows} of \"{}\" to {}.", batch.display_name(), args.file.display()));
     }
     Ok(Exit::Done)
 }

@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use serde::Serialize;
 use tokio::net::TcpStream;
 
 use super::Until;
-use super::plan::WarningShown;
 use super::report::is_incomplete;
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Lint, Warning, schedule};
+use crate::campaign::{Draft, FileError, LaunchError, LaunchView, Launched, Lint, Warning, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, obstacles, stopped_watching};
-use crate::cli::words::{list, of, shell};
+use crate::cli::words::{list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::config::Problem;
@@ -55,36 +53,6 @@ pub(in crate::cli) struct Args {
     /// Print one JSON object: id, name, state, messages.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Serialize)]
-pub(super) struct LaunchShown<'a> {
-    id: String,
-    name: &'a str,
-    state: BatchState,
-    messages: u32,
-    rejected: u64,
-    opted_out: u64,
-    duplicates_across: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    starts_at: Option<String>,
-    warnings: Vec<WarningShown<'a>>,
-}
-
-impl<'a> LaunchShown<'a> {
-    pub(super) fn new(launched: &'a Launched, state: BatchState, warnings: &'a [Warning]) -> Self {
-        Self {
-            id: launched.id.to_string(),
-            name: &launched.name,
-            state,
-            messages: launched.messages,
-            rejected: launched.rejected,
-            opted_out: launched.opted_out,
-            duplicates_across: launched.across,
-            starts_at: launched.starts_at.map(|at| at.rfc3339()),
-            warnings: warnings.iter().map(WarningShown::new).collect(),
-        }
-    }
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -137,7 +105,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         }
     }
     if args.json {
-        out::json(&LaunchShown::new(&launched, state, &warnings))?;
+        out::json(&LaunchView::new(&launched, state, &warnings))?;
         return Ok(exit);
     }
     if is_over {
@@ -215,15 +183,15 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     };
     let mut rejects = String::new();
     if launched.rejected > 0 {
-        rejects = format!(", {} left out", of(launched.rejected, "row", "rows"));
+        rejects = format!(", {} left out", plural(launched.rejected, "row", "rows"));
     }
     if launched.across > 0 {
-        rejects.push_str(&format!(" ({} across sources)", of(launched.across, "duplicate", "duplicates")));
+        rejects.push_str(&format!(" ({} across sources)", plural(launched.across, "duplicate", "duplicates")));
     }
     if launched.opted_out > 0 {
-        rejects.push_str(&format!(", {} opted out", of(launched.opted_out, "recipient", "recipients")));
+        rejects.push_str(&format!(", {} opted out", plural(launched.opted_out, "recipient", "recipients")));
     }
-    let messages = of(launched.messages, "message", "messages");
+    let messages = plural(launched.messages, "message", "messages");
     let is = if state == BatchState::Draft { "is a" } else { "is" };
     format!("\"{}\" {is} {state}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
 }

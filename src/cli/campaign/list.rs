@@ -1,84 +1,51 @@
 //! `volley campaign list` and `show`: show campaigns with their state, rules and obstacles.
 
-use serde::Serialize;
-
-use super::rules::{self, Rules};
-use super::{find, id_of, name_of, state};
-use crate::campaign::{CampaignRow, campaigns};
+use super::{find, rules, state};
+use crate::campaign::{RulesView, local_start};
 use crate::cli::table::Table;
-use crate::cli::watch::{Look, Shown, Watcher, forecast_sentence, gaps, settled_by};
-use crate::cli::words::{count, of, percent, rate};
+use crate::cli::watch::{forecast_sentence, gaps, settled_by};
+use crate::cli::words::{count, percent, plural, rate};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
 use crate::domain::Plan;
+use crate::status::{CampaignView, Listed, Look, Watcher};
 use crate::store::Batch;
-
-/// A campaign with its rules, for JSON.
-#[derive(Serialize)]
-struct ShownWithRules<'a> {
-    #[serde(flatten)]
-    shown: Shown<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rules: Option<Rules<'a>>,
-}
-
-#[derive(Serialize)]
-struct Listed<'a> {
-    #[serde(flatten)]
-    shown: Shown<'a>,
-    messages: u32,
-    created_at: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    test: bool,
-}
 
 /// Lists campaigns; test sends only with `all`.
 pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
-    let rows = campaigns(store.as_ref()).await?;
-    let (listed, left_out): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| all || !row.is_test);
-    let mut looks: Vec<(Look, bool)> = Vec::new();
-    for CampaignRow { batch, is_test } in listed {
-        let mut watcher = Watcher::new(context, store.as_ref(), batch.id).await?.without_forecast();
-        looks.push((watcher.look().await?, is_test));
-    }
+    let (listed, left_out) = Listed::all(&context.launcher(store.as_ref()), all).await?;
     if json {
-        let listed = looks.iter().map(|(look, is_test)| Listed {
-            shown: Shown::new(look),
-            messages: look.batch.messages,
-            created_at: look.batch.created_at.rfc3339(),
-            test: *is_test,
-        });
-        out::json(&listed.collect::<Vec<_>>())?;
+        out::json(&listed.iter().map(Listed::view).collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
-    if looks.is_empty() {
+    if listed.is_empty() {
         out::talk("No campaigns yet; to launch one: volley campaign launch promo.toml");
     } else {
-        out::lines(table(&looks).lines(out::To::Stdout.paint()))?;
+        out::lines(table(&listed).lines(out::To::Stdout.paint()))?;
     }
-    if !left_out.is_empty() {
-        let tests = of(left_out.len() as u64, "test send is", "test sends are");
+    if left_out > 0 {
+        let tests = plural(left_out as u64, "test send is", "test sends are");
         out::talk(format_args!("{tests} not listed; to list all: volley campaign list --all"));
     }
     Ok(Exit::Done)
 }
 
-fn table(looks: &[(Look, bool)]) -> Table {
+fn table(listed: &[Listed]) -> Table {
     let paint = out::To::Stdout.paint();
     let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "launched", "id"]);
-    for (Look { batch, show, report, obstacles, .. }, _) in looks {
+    for Look { batch, show, report, obstacles, .. } in listed.iter().map(|listed| &listed.look) {
         let state = state(batch, report.zone);
         // The mark points to obstacles, which `campaign show` describes.
         let state = if obstacles.is_empty() { state } else { format!("{state} {}", paint.so_so("!")) };
         table.row([
-            name_of(batch),
+            batch.display_name(),
             state,
             count(batch.messages),
             count(show.counts.done),
             percent(show.counts.done, i64::from(batch.messages)),
             format_time(batch.created_at, report.zone),
-            id_of(batch).to_string(),
+            batch.public_id().to_string(),
         ]);
     }
     table
@@ -87,10 +54,12 @@ fn table(looks: &[(Look, bool)]) -> Table {
 pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
-    let look = Watcher::new(context, store.as_ref(), batch.id).await?.look().await?;
-    let plan = store.plan(batch.id).await?;
+    let launcher = context.launcher(store.as_ref());
+    let mut watcher = Watcher::new(&launcher, batch.id).await?;
+    let look = watcher.look().await?;
+    let plan = watcher.plan();
     if json {
-        out::json(&ShownWithRules { shown: Shown::new(&look), rules: plan.as_ref().map(Rules::of) })?;
+        out::json(&CampaignView { rules: Some(RulesView::of(plan)), ..CampaignView::new(&look) })?;
         return Ok(Exit::Done);
     }
     let Look { at, batch, show, report, obstacles, .. } = &look;
@@ -110,17 +79,15 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     }
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     let rates = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
-    out::data(format_args!("{rates}; {} in all", of(batch.messages, "message", "messages")))?;
+    out::data(format_args!("{rates}; {} in all", plural(batch.messages, "message", "messages")))?;
     if let Some(forecast) = &look.forecast {
         out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;
     }
     if let Some(sentence) = settled_by(&look) {
         out::data(format_args!("  {sentence}"))?;
     }
-    if let Some(plan) = &plan {
-        out::data("")?;
-        out::lines(rule_lines(plan, batch, paint))?;
-    }
+    out::data("")?;
+    out::lines(rule_lines(plan, batch, paint))?;
     for sentence in gaps(&look) {
         out::data(format_args!("\n{} {sentence}", paint.so_so("!")))?;
     }
@@ -135,9 +102,9 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
 fn rule_lines(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
     let mut lines = Vec::new();
     if batch.edition > 0 {
-        lines.push(format!("changed {} since its launch", of(batch.edition, "time", "times")));
+        lines.push(format!("changed {} since its launch", plural(batch.edition, "time", "times")));
     }
-    lines.extend(rules::local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
+    lines.extend(local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
     lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));
     lines.extend(rules::of_campaign(plan, None));
     for (index, step) in plan.indexed_steps() {

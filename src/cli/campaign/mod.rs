@@ -25,7 +25,7 @@ use super::operator::Operator;
 use super::{CommandContext, Exit, watch};
 use crate::cli::words::shell;
 use crate::clock::format_time;
-use crate::domain::{BatchState, CampaignId, StepIndex, Zone};
+use crate::domain::{BatchState, StepIndex, Zone};
 use crate::store::Batch;
 
 #[derive(Debug, clap::Subcommand)]
@@ -213,7 +213,7 @@ pub(super) enum Until {
 }
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
-    use decide::Decision;
+    use crate::campaign::Decision;
     match command {
         Command::Plan(args) => plan::run(args, context).await,
         Command::Launch(args) => {
@@ -277,18 +277,9 @@ pub(super) fn state(batch: &Batch, zone: Option<Zone>) -> String {
 /// Fails if the campaign was purged, because its messages are gone.
 pub(super) fn ensure_not_purged(batch: &Batch) -> anyhow::Result<()> {
     let Some(at) = batch.purged_at else { return Ok(()) };
-    let (name, at) = (name_of(batch), format_time(at, None));
+    let (name, at) = (batch.display_name(), format_time(at, None));
     anyhow::bail!(
         "\"{name}\" was purged at {at}: its messages are gone; its counts remain, see `volley campaign report {}`",
         shell(&name)
     )
-}
-
-/// The name of a campaign, or its id if it has none.
-pub(super) fn name_of(batch: &Batch) -> String {
-    batch.name.clone().unwrap_or_else(|| id_of(batch).to_string())
-}
-
-pub(super) const fn id_of(batch: &Batch) -> CampaignId {
-    CampaignId { batch: batch.id, tag: batch.tag }
 }

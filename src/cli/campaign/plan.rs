@@ -2,20 +2,18 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use super::limits;
-use super::rules::{self, LimitsShown, StepRules};
-use crate::campaign::{Draft, FileError, LaunchError, LeftOut, Lint, Prepared, Warning};
+use super::rules;
+use crate::campaign::{Draft, FileError, LaunchError, LeftOut, PlanView, Prepared, preview};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::cli::words::{self, of, shell};
+use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
-use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
-use crate::forecast::{Booking, Cost, NotSent, Shares};
-use crate::template::{self, Line};
+use crate::domain::{Country, Timestamp};
+use crate::forecast::{Cost, Shares};
+use crate::template::Line;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -41,7 +39,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     spinner.finish_and_clear();
     store.close().await;
     match planned {
-        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, finished_by, context))?,
+        Ok(prepared) if json => out::json(&PlanView::new(&prepared, finished_by, &context.config))?,
         Ok(prepared) => {
             let file = file.display().to_string();
             out::lines(lines(&prepared, finished_by, &file, To::Stdout.paint()))?;
@@ -55,181 +53,12 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     Ok(Exit::Done)
 }
 
-#[derive(Serialize)]
-pub(in crate::cli) struct WarningShown<'a> {
-    code: &'static str,
-    step: Option<u8>,
-    sentence: &'a str,
-}
-
-impl<'a> WarningShown<'a> {
-    pub(in crate::cli) fn new(warning: &'a Warning) -> Self {
-        Self { code: warning.code.code(), step: warning.step.map(|step| step.get() + 1), sentence: &warning.sentence }
-    }
-}
-
-#[derive(Serialize)]
-struct StepShown<'a> {
-    #[serde(flatten)]
-    rules: StepRules<'a>,
-    /// Recipients that the step applies to.
-    recipients: u64,
-    /// For free text on WhatsApp: recipients with an open 24-hour window.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    open_windows: Option<u64>,
-    messages: Vec<Preview>,
-}
-
-#[derive(Serialize)]
-struct Preview {
-    msisdn: String,
-    parts: Vec<Part>,
-}
-
-#[derive(Serialize)]
-struct Part {
-    label: String,
-    text: String,
-}
-
-#[derive(Serialize)]
-struct PlanShown<'a> {
-    ok: bool,
-    name: Option<&'a str>,
-    audience: &'a str,
-    recipients: u64,
-    excluded: usize,
-    exclude_unreadable: u64,
-    invalid: u64,
-    duplicates: u64,
-    duplicates_across: u64,
-    opted_out: u64,
-    left_out: &'a [LeftOut],
-    countries: std::collections::BTreeMap<String, u64>,
-    starts_at: Option<String>,
-    /// Set where some countries start later than others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_country_starts_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    over: Option<String>,
-    /// When all first messages will be sent; `None` if that is never, or a hold has to be released first.
-    left_by: Option<String>,
-    bottleneck: Option<String>,
-    /// When the last message will be submitted if every message falls back at every step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finished_by: Option<String>,
-    /// Messages that are not sent, and what stops them.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    left_behind: &'a [NotSent],
-    /// The tier slots that it takes, by day.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    bookings: &'a [Booking],
-    allowed_rate: f64,
-    /// The expected cost, if a price list is configured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<Cost>,
-    #[serde(flatten)]
-    limits: LimitsShown,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pause_when: Option<StopRule>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hold_paid_when: Option<StopRule>,
-    steps: Vec<StepShown<'a>>,
-    warnings: Vec<WarningShown<'a>>,
-}
-
-impl<'a> PlanShown<'a> {
-    fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, context: &CommandContext) -> Self {
-        let Prepared { name, recipients, plan, schedule, beginnings, warnings, windows, .. } = prepared;
-        let forecast = prepared.forecast.as_ref();
-        let foreseen = forecast.filter(|_| !starts_held(prepared));
-        let shares = Shares::of(plan, &recipients.countries);
-        let steps = plan.indexed_steps().map(|(index, step)| StepShown {
-            rules: StepRules::of((index, step)),
-            recipients: shares.at(index).recipients,
-            open_windows: windows.get(&index).copied(),
-            messages: recipients
-                .first
-                .iter()
-                .filter(|recipient| step.countries.contain(Some(recipient.country)))
-                .map(|recipient| Preview {
-                    msisdn: recipient.msisdn.to_string(),
-                    parts: preview(step, plan, recipient)
-                        .into_iter()
-                        .map(|Line { label, text }| Part { label, text })
-                        .collect(),
-                })
-                .collect(),
-        });
-        Self {
-            ok: true,
-            name: name.as_deref(),
-            audience: &recipients.label,
-            recipients: recipients.recipients,
-            excluded: recipients.excluded.numbers.len(),
-            exclude_unreadable: recipients.excluded.unreadable(),
-            invalid: recipients.invalid,
-            duplicates: recipients.duplicates,
-            duplicates_across: recipients.across,
-            opted_out: recipients.opted_out,
-            left_out: &recipients.left_out,
-            countries: recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
-            starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
-            last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
-            over: plan.over.map(|over| over.to_string()),
-            left_by: foreseen.filter(|foreseen| foreseen.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
-            bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
-            finished_by: finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
-            left_behind: forecast.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
-            bookings: forecast.map(|forecast| &forecast.bookings[..]).unwrap_or_default(),
-            allowed_rate: context.allowed(plan),
-            cost: Cost::of(plan, &recipients.countries),
-            limits: LimitsShown::from(&plan.limits),
-            pause_when: plan.pause_when,
-            hold_paid_when: plan.hold_paid_when,
-            steps: steps.collect(),
-            warnings: warnings.iter().map(WarningShown::new).collect(),
-        }
-    }
-}
-
-/// The message that one recipient would read. The plan has been checked, so rendering it does not fail.
-fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
-    let fields = recipient.fields.unpack().unwrap_or_default();
-    let mut lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
-    let Recipient { msisdn, country, .. } = recipient;
-    let lane = step.lanes.members().get(step.lanes.lane_index(*msisdn, *country));
-    if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {
-        lines.push(Line { label: "source".to_owned(), text: source.to_owned() });
-    }
-    let encoding = match &step.content {
-        Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
-        Content::Text { .. } | Content::Template(_) => return lines,
-    };
-    // The length gets its own line, so the label stays short.
-    let measured = |line: Line| match line.label.as_str() {
-        "text" => {
-            let length = template::segments(&line.text, encoding.unwrap_or(SmsEncoding::Auto)).to_string();
-            vec![line, Line { label: "length".to_owned(), text: length }]
-        }
-        _ => vec![line],
-    };
-    lines.into_iter().flat_map(measured).collect()
-}
-
-/// Whether the first step of any recipient waits until a hold is released.
-fn starts_held(prepared: &Prepared) -> bool {
-    let shares = Shares::of(&prepared.plan, &prepared.recipients.countries);
-    let mut held = prepared.warnings.iter().filter(|warning| warning.code == Lint::Held);
-    held.any(|warning| warning.step.is_some_and(|step| shares.at(step).beginning > 0))
-}
-
 /// When all first messages will be sent, and what limits that.
 fn sent_by(prepared: &Prepared) -> String {
     let Some(forecast) = &prepared.forecast else {
         return "with the present settings, not all first messages will be sent within years".to_owned();
     };
-    let what = match (starts_held(prepared), &forecast.left_behind[..]) {
+    let what = match (prepared.starts_held(), &forecast.left_behind[..]) {
         (false, []) => "all first messages will be sent by",
         (false, [_, ..]) => "the first messages that may be sent will be sent by",
         (true, []) => "without the hold all first messages would be sent by",
@@ -246,7 +75,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     let mut lines = vec![format!(
         "{}  {}",
         paint.bold(title),
-        paint.dim(format!("{} from {}", of(recipients.recipients, "recipient", "recipients"), recipients.label))
+        paint.dim(format!("{} from {}", plural(recipients.recipients, "recipient", "recipients"), recipients.label))
     )];
     lines.extend(left_out(prepared).map(|line| format!("  {}", paint.dim(line))));
     let mut when = match schedule.since {
@@ -268,7 +97,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     lines.push(format!("  {}", paint.dim(sent_by(prepared))));
     if let Some(at) = finished_by {
         let by = format_time(at, plan.time_zone);
-        let unheld = if starts_held(prepared) { " without the hold" } else { "" };
+        let unheld = if prepared.starts_held() { " without the hold" } else { "" };
         lines.push(format!(
             "  {}",
             paint.dim(format!("worst case (every message falls back at every step){unheld}: by {by}"))
@@ -311,7 +140,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
         number => {
             lines.push(format!(
                 "{} {}",
-                of(small(number as u64), "warning", "warnings"),
+                plural(small(number as u64), "warning", "warnings"),
                 paint.dim("(none of them prevents the launch)")
             ));
         }
@@ -332,7 +161,7 @@ fn left_out(prepared: &Prepared) -> Option<String> {
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
-    .map(|(number, (one, several))| of(number, one, several))
+    .map(|(number, (one, several))| plural(number, one, several))
     .collect();
     (!parts.is_empty()).then(|| format!("left out: {}", words::list(&parts)))
 }
@@ -344,12 +173,12 @@ fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<S
             let country = country.map(|country| format!(" --country {country}")).unwrap_or_default();
             let check =
                 format!("to list each with its line: volley audience check {}", shell(&file.display().to_string()));
-            (of(left_out.total(), "row", "rows"), format!("{check}{country}"))
+            (plural(left_out.total(), "row", "rows"), format!("{check}{country}"))
         }
         None => {
             let named: Vec<String> =
                 left_out.examples.iter().map(|example| format!("\"{}\": {}", example.value, example.reason)).collect();
-            (of(left_out.total(), "number", "numbers"), named.join("; "))
+            (plural(left_out.total(), "number", "numbers"), named.join("; "))
         }
     };
     vec![

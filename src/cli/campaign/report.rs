@@ -1,21 +1,18 @@
 //! `volley campaign report`: shows the outcomes of a campaign, and the results of its steps.
 
-use serde::Serialize;
-
 use clap::ValueEnum;
 
 use super::find;
 use crate::campaign::used_up;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::cli::used_up::sentence;
 use crate::cli::watch::{fell_back, outcome_notes, took};
-use crate::cli::words::{bar, count, count_or_dash, each, list, of, percent, shell, span};
+use crate::cli::words::{bar, count, count_or_dash, each, list, percent, plural, shell, span};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
 use crate::report;
-use crate::report::{Breakdown, CodeReport, CountryReport, NotSubmitted, Report, StepReport};
+use crate::report::{Breakdown, CodeReport, CountryReport, NotSubmitted, Report, ReportView, StepReport};
 use crate::store::Batch;
 
 const BAR: usize = 32;
@@ -45,39 +42,6 @@ enum By {
     Both,
 }
 
-/// The report with the requested breakdowns, for JSON.
-#[derive(Serialize)]
-struct ReportWithBreakdown<'a> {
-    #[serde(flatten)]
-    whole: ReportShown<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    countries: Option<&'a [CountryReport]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    codes: Option<&'a [CodeReport]>,
-}
-
-/// The report with the times of the campaign, for JSON.
-#[derive(Serialize)]
-pub(in crate::cli) struct ReportShown<'a> {
-    #[serde(flatten)]
-    report: &'a Report,
-    started_at: Option<String>,
-    finished_at: Option<String>,
-    settled_at: Option<String>,
-}
-
-impl<'a> ReportShown<'a> {
-    pub(in crate::cli) fn new(report: &'a Report, batch: &Batch) -> Self {
-        let when = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
-        Self {
-            report,
-            started_at: when(batch.started_at),
-            finished_at: when(batch.finished_at),
-            settled_at: when(batch.settled_at),
-        }
-    }
-}
-
 /// Whether a message has ended without reaching its recipient.
 pub(in crate::cli) fn is_incomplete(report: &Report) -> bool {
     report.audience - report.open > report.outcome(Outcome::Reached)
@@ -102,10 +66,10 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let is_by = |wanted: By| args.by.iter().any(|by| [wanted, By::Both].contains(by));
     let (countries, codes) = (is_by(By::Country), is_by(By::Code));
     if args.json {
-        out::json(&ReportWithBreakdown {
-            whole: ReportShown::new(&report, &batch),
-            countries: countries.then_some(&parts.countries),
-            codes: codes.then_some(&parts.codes),
+        out::json(&ReportView {
+            by_country: countries.then_some(&parts.countries),
+            by_code: codes.then_some(&parts.codes),
+            ..ReportView::new(&report, &batch)
         })?;
     } else {
         let paint = To::Stdout.paint();
@@ -119,7 +83,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     }
     if !args.json && batch.state == BatchState::Paused {
         let limit = used_up(store.as_ref(), &batch).await?.into_iter().find(|limit| limit.step.is_none());
-        limit.iter().for_each(|limit| out::talk(sentence(limit, &report.name)));
+        limit.iter().for_each(|limit| out::talk(limit.sentence(&report.name)));
     }
     Ok(if args.strict && is_incomplete(&report) { Exit::Incomplete } else { Exit::Done })
 }
@@ -186,10 +150,10 @@ fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
         table.row([
             paint.dim(code.step),
             code.channel.map(|channel| channel.to_string()).unwrap_or_default(),
-            code.said.to_owned(),
+            code.result.to_owned(),
             code.code.map_or("–".to_owned(), |code| code.to_string()),
             code.meaning.to_owned(),
-            paint.dim(code.fault),
+            paint.dim(code.cause),
             count(code.messages),
             count_or_dash(code.ended),
         ]);
@@ -208,7 +172,7 @@ fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
 }
 
 fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
-    let mut parts = vec![of(report.audience, "recipient", "recipients"), format!("from {}", batch.audience)];
+    let mut parts = vec![plural(report.audience, "recipient", "recipients"), format!("from {}", batch.audience)];
     match (batch.started_at, batch.starts_at) {
         (Some(begun), _) => {
             parts.push(format!("started {}", format_time(begun, report.zone)));
@@ -222,7 +186,7 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
     }
     if !report.left_out.is_empty() {
         let rows = report.left_out.values().sum::<u64>();
-        parts.push(format!("{} left out: {}", of(rows, "row", "rows"), each(&report.left_out)));
+        parts.push(format!("{} left out: {}", plural(rows, "row", "rows"), each(&report.left_out)));
     }
     parts.join(" · ")
 }
@@ -284,8 +248,9 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
     }
     let mut lines = table.lines(paint);
     let replied = report.steps.iter().filter(|step| step.replied > 0);
-    let replied: Vec<String> =
-        replied.map(|step| format!("{} on {}", of(step.replied, "recipient", "recipients"), step.channel)).collect();
+    let replied: Vec<String> = replied
+        .map(|step| format!("{} on {}", plural(step.replied, "recipient", "recipients"), step.channel))
+        .collect();
     if !replied.is_empty() {
         lines.push(format!(
             "replied: {} {}",
@@ -297,7 +262,7 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         .steps
         .iter()
         .filter(|step| step.passed_over > 0)
-        .map(|step| format!("{} for {}", step.channel, of(step.passed_over, "recipient", "recipients")))
+        .map(|step| format!("{} for {}", step.channel, plural(step.passed_over, "recipient", "recipients")))
         .collect();
     if !passed_over.is_empty() {
         lines.push(paint.dim(format!("skipped by conditions of the route: {}", list(&passed_over))));
@@ -333,7 +298,7 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         of_steps("to submit", |step| step.course.map_or(0, |course| course.to_submit)),
         (!not_submitted.is_empty()).then(|| paint.dim(format!("not submitted: {}", list(&not_submitted)))),
         of_steps("recalled before submission, because an earlier step had arrived", |step| step.recalled),
-        of_steps("unknown whether submitted", |step| step.unknown),
+        of_steps("unknown whether submitted", |step| step.unknown_count),
     ];
     lines.into_iter().flatten()
 }
@@ -367,7 +332,7 @@ fn fallbacks(report: &Report, paint: Paint) -> Vec<String> {
             continue;
         }
         if lines.is_empty() {
-            let reached = of(total, "recipient was reached by a fallback", "recipients were reached by a fallback");
+            let reached = plural(total, "recipient was reached by a fallback", "recipients were reached by a fallback");
             lines.extend([String::new(), paint.bold(format!("{reached}, {} of all", percent(total, report.audience)))]);
         }
         lines.push(format!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{find, launch};
-use crate::campaign::{LaunchError, Repeat};
+use crate::campaign::{LaunchError, LaunchView, Repeat};
 use crate::cli::config::warn;
 use crate::cli::operator::Operator;
 use crate::cli::watch::obstacles;
@@ -82,7 +82,7 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
     // A repetition that was refused has nothing to note.
     again.outcomes.iter().flat_map(notes_on).for_each(out::talk);
     if args.json {
-        out::json(&launch::LaunchShown::new(&launched, launched.state, &[]))?;
+        out::json(&LaunchView::new(&launched, launched.state, &[]))?;
     } else {
         out::data(launch::headline(&launched, launched.state))?;
         before.iter().flat_map(|before| not_copied(before, &launched.name)).for_each(out::talk);

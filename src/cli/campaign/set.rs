@@ -1,18 +1,15 @@
 //! `volley campaign set`: changes the rules of a launched campaign.
 
 use anyhow::bail;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::decide::why_not;
-use super::{find, id_of, name_of};
-use crate::campaign::{Amend, Amended};
+use super::find;
+use crate::campaign::{Amend, Amended, ChangeView, why_not};
 use crate::cli::exit::Usage;
-use crate::cli::noted::{by_all, sentence};
 use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
-use crate::cli::words::{of, shell};
+use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
 use crate::domain::{BatchState, StepIndex};
@@ -54,19 +51,9 @@ pub(in crate::cli) struct Args {
     hold_paid_when: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) operator: Operator,
-    /// Print one JSON object: id, name, state, changed, brought_forward, noted.
+    /// Print one JSON object: id, name, state, changes, brought_forward, noted.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: String,
-    name: &'a str,
-    state: BatchState,
-    changed: &'a [ChangedKey],
-    brought_forward: u64,
-    noted: Option<bool>,
 }
 
 /// The flags as keys of a campaign file.
@@ -99,7 +86,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     }
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
-    let name = name_of(&batch);
+    let name = batch.display_name();
     let amended = context.launcher(store.as_ref()).amend(&batch, &amend).await?;
     let (changed, noted, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
@@ -119,16 +106,21 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id);
     store.close().await;
     if args.json {
-        let (id, noted) = (id_of(&batch).to_string(), by_all(noted));
-        let changed = changed.as_slice();
-        out::json(&Shown { id, name: &name, state, changed, brought_forward, noted })?;
+        out::json(&ChangeView {
+            id: batch.public_id().to_string(),
+            name,
+            state,
+            changes: &changed,
+            brought_forward,
+            noted: noted.by_all(),
+        })?;
         return Ok(Exit::Done);
     }
     if changed.is_empty() {
-        out::data(format_args!("\"{name}\" already has these settings ({})", sentence(noted)))?;
+        out::data(format_args!("\"{name}\" already has these settings ({})", noted.sentence()))?;
         return Ok(Exit::Done);
     }
-    out::data(format_args!("\"{name}\" is changed ({})", sentence(noted)))?;
+    out::data(format_args!("\"{name}\" is changed ({})", noted.sentence()))?;
     let mut table = Table::new(&["", "", "now", "before"]);
     for ChangedKey { step, key, before, after } in changed {
         let step = step.map_or_else(String::new, |step| format!("step {step}"));
@@ -136,7 +128,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     }
     out::lines(table.lines(To::Stdout.paint()))?;
     if brought_forward > 0 {
-        let messages = of(i128::from(brought_forward), "message", "messages");
+        let messages = plural(i128::from(brought_forward), "message", "messages");
         out::data(format_args!(
             "{messages} that waited for a later hour can be sent as soon as the new hours allow it."
         ))?;

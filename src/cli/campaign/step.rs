@@ -1,24 +1,13 @@
 //! `volley campaign pause --step` and `resume --step`: hold and release one step.
 
 use anyhow::bail;
-use serde::Serialize;
 
-use super::{find, id_of, name_of};
-use crate::campaign::{self, Noted, Released};
-use crate::cli::words::of;
-use crate::cli::{CommandContext, Exit, noted, out, used_up};
+use super::find;
+use crate::campaign::{self, Noted, Released, StepDecisionView};
+use crate::cli::words::plural;
+use crate::cli::{CommandContext, Exit, out};
 use crate::domain::{Channel, Count, StepIndex};
 use crate::store::{Batch, Batches, Store};
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: String,
-    name: &'a str,
-    step: u8,
-    held: bool,
-    queued: i64,
-    noted: Option<bool>,
-}
 
 pub(super) async fn hold(
     context: &CommandContext,
@@ -44,8 +33,8 @@ pub(super) async fn release(context: &CommandContext, name: &str, step: StepInde
     let Released { noted: obeyed, used_up: kept } =
         campaign::release_steps(store.as_ref(), clock, &batch, Some(step), by).await?;
     if let Some(kept) = kept.first() {
-        let name = name_of(&batch);
-        bail!("step {step} of \"{name}\" cannot be resumed: {}", used_up::sentence(kept, &name));
+        let name = batch.display_name();
+        bail!("step {step} of \"{name}\" cannot be resumed: {}", kept.sentence(&name));
     }
     let what = if obeyed.is_some() { "is resumed" } else { "was not held" };
     print(context, store.as_ref(), &batch, (step, channel, what), obeyed, json).await
@@ -56,7 +45,11 @@ async fn channel(store: &dyn Batches, batch: &Batch, step: StepIndex) -> anyhow:
     match plan.step(step) {
         Some(step) => Ok(step.channel),
         None => {
-            bail!("\"{}\" has no step {step}; it has {}", name_of(batch), of(plan.steps.len() as u64, "step", "steps"))
+            bail!(
+                "\"{}\" has no step {step}; it has {}",
+                batch.display_name(),
+                plural(plan.steps.len() as u64, "step", "steps")
+            )
         }
     }
 }
@@ -78,17 +71,13 @@ async fn print(
     let queued = store.tallies(batch.id).await?.get(step, Count::Queued);
     let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id && hold.step == step);
     store.close().await;
-    let name = name_of(batch);
+    let name = batch.display_name();
     if json {
-        let noted = noted::by_all(obeyed);
-        out::json(&Shown { id: id_of(batch).to_string(), name: &name, step: step.get() + 1, held, queued, noted })?;
+        out::json(&StepDecisionView::new(batch, step, held, queued, obeyed))?;
     } else {
-        let waiting = of(queued, "message waits", "messages wait");
+        let waiting = plural(queued, "message waits", "messages wait");
         let waiting = if held { format!("{waiting} until it is resumed") } else { format!("{waiting} in its queue") };
-        out::data(format_args!(
-            "step {step}, {channel}, of \"{name}\" {what}: {waiting} ({})",
-            noted::sentence(obeyed)
-        ))?;
+        out::data(format_args!("step {step}, {channel}, of \"{name}\" {what}: {waiting} ({})", obeyed.sentence()))?;
     }
     Ok(Exit::Done)
 }

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use serde::Serialize;
 
 use super::{Until, find, launch};
-use crate::campaign::{Draft, Launched, Trial};
+use crate::campaign::{Draft, LaunchView, Launched, Trial};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::message::results::words;
 use crate::cli::out::{self, To};
@@ -36,16 +35,6 @@ pub(in crate::cli) struct Args {
     /// Print one JSON object: id, name, state, messages; with --wait also results, a list of objects.
     #[arg(long)]
     json: bool,
-}
-
-/// A test send, for JSON.
-#[derive(Serialize)]
-struct TestShown<'a> {
-    #[serde(flatten)]
-    launched: launch::LaunchShown<'a>,
-    /// What became of each message, with `--wait`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    results: Option<Vec<MessageResult>>,
 }
 
 pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
@@ -87,13 +76,13 @@ fn print(
     json: bool,
 ) -> anyhow::Result<()> {
     if json {
-        return out::json(&TestShown { launched: launch::LaunchShown::new(launched, state, &[]), results });
+        return out::json(&LaunchView { results, ..LaunchView::new(launched, state, &[]) });
     }
     let Some(results) = results else { return out::data(launch::headline(launched, state)) };
     let mut table = Table::new(&["number", "result", "time", "message"]);
     for result in &results {
         let at = format_time(result.at, launched.zone);
-        table.row([result.msisdn.to_string(), words(result), at, result.message.clone()]);
+        table.row([result.msisdn.to_string(), words(result), at, result.id.clone()]);
     }
     out::lines(table.lines(To::Stdout.paint()))
 }

@@ -166,7 +166,7 @@ impl Demo {
     /// Prints commands to try next.
     async fn print_hints(&self, volley: &str) -> anyhow::Result<()> {
         let Some(batch) = self.store.batches(None).await?.pop() else { return Ok(()) };
-        let name = shell(&super::campaign::name_of(&batch));
+        let name = shell(&batch.display_name());
         out::talk(format_args!("  {volley} campaign report {name}"));
         for (id, why) in outcome::worth_a_look(self.store.as_ref(), &batch).await? {
             out::talk(format_args!("  {volley} message explain {id}   # {why}"));

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cli::CommandContext;
-use crate::cli::campaign::report::{self, ReportShown};
+use crate::cli::campaign::report;
 use crate::cli::out::{self, Paint};
 use crate::cli::words::{count, span};
 use crate::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
-use crate::report::Report;
+use crate::report::{Report, ReportView};
 use crate::store::{Batch, Messages, Store};
 
 /// Messages that one store call reads.
@@ -21,20 +21,20 @@ pub(super) struct Outcome {
     batch: Batch,
     at: Timestamp,
     took: Span,
-    paces: Vec<Pace>,
+    lanes: Vec<LaneMeasured>,
 }
 
 /// The rate that one lane reached, and its limit.
 #[derive(Debug, Serialize)]
-struct Pace {
+struct LaneMeasured {
     channel: Channel,
     lane: String,
-    allowed: f64,
+    allowed_per_s: f64,
     burst: u32,
     /// The average from the first submission to the last. Only for the first step, whose queue is never empty.
-    average: Option<f64>,
+    average_per_s: Option<f64>,
     /// The largest number in any second, as counted by the provider.
-    peak: u64,
+    peak_per_s: u64,
 }
 
 /// What the practice provider received: the part of its answer that is used here.
@@ -50,12 +50,12 @@ struct ChannelSeen {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct DemoView<'a> {
     #[serde(flatten)]
-    report: ReportShown<'a>,
+    report: ReportView<'a>,
     saved_by_fallback: i64,
-    seconds: f64,
-    paces: &'a [Pace],
+    took_ms: i64,
+    lanes: &'a [LaneMeasured],
 }
 
 pub(super) async fn read(
@@ -71,22 +71,22 @@ pub(super) async fn read(
     let seen: Seen = serde_json::from_slice(&seen)?;
     let first = report.steps.first().and_then(|step| context.config.lane(step.lanes.first()?));
     let average = average(store, &batch, first.map_or(0, |lane| lane.burst.get())).await?;
-    let pace = |(index, step): (usize, &crate::report::StepReport)| {
+    let measured = |(index, step): (usize, &crate::report::StepReport)| {
         let lane = context.config.lane(step.lanes.first()?)?;
-        let peak =
+        let peak_per_s =
             seen.channels.iter().find(|seen| seen.channel == step.channel).map_or(0, |seen| seen.peak_per_second);
-        Some(Pace {
+        Some(LaneMeasured {
             channel: step.channel,
             lane: lane.name.clone(),
-            allowed: lane.rate.each_second(),
+            allowed_per_s: lane.rate.each_second(),
             burst: lane.burst.get(),
-            average: average.filter(|_| index == 0),
-            peak,
+            average_per_s: average.filter(|_| index == 0),
+            peak_per_s,
         })
     };
-    let paces = report.steps.iter().enumerate().filter_map(pace).collect();
+    let lanes = report.steps.iter().enumerate().filter_map(measured).collect();
     let at = context.now();
-    Ok(Outcome { report, batch, at, took: at.since(begun), paces })
+    Ok(Outcome { report, batch, at, took: at.since(begun), lanes })
 }
 
 /// The average rate of the first step, from the first claim to the last response.
@@ -108,19 +108,23 @@ async fn average(store: &dyn Messages, batch: &Batch, burst: u32) -> anyhow::Res
 impl Outcome {
     pub(super) fn print(&self, json: bool, paint: Paint) -> anyhow::Result<()> {
         if json {
-            return out::json(&Shown {
-                report: ReportShown::new(&self.report, &self.batch),
+            return out::json(&DemoView {
+                report: ReportView::new(&self.report, &self.batch),
                 saved_by_fallback: self.report.steps.iter().skip(1).map(|step| step.reached).sum(),
-                seconds: self.took.std().as_secs_f64(),
-                paces: &self.paces,
+                took_ms: self.took.millis(),
+                lanes: &self.lanes,
             });
         }
         let mut lines = report::lines(&self.report, &self.batch, self.at, paint);
         lines.extend([String::new(), paint.bold("Rate, as measured by the provider")]);
-        for pace in &self.paces {
-            let limit = format!("limit {:.0}/s with a burst of {}", pace.allowed, pace.burst);
-            let average = pace.average.map(|average| format!("{average:.1}/s on average, ")).unwrap_or_default();
-            lines.push(format!("  {:<8}  {average}at most {} in a second; {limit}", pace.channel, count(pace.peak)));
+        for lane in &self.lanes {
+            let limit = format!("limit {:.0}/s with a burst of {}", lane.allowed_per_s, lane.burst);
+            let average = lane.average_per_s.map(|average| format!("{average:.1}/s on average, ")).unwrap_or_default();
+            lines.push(format!(
+                "  {:<8}  {average}at most {} in a second; {limit}",
+                lane.channel,
+                count(lane.peak_per_s)
+            ));
         }
         lines.extend([String::new(), format!("Time from the spreadsheet to the last outcome: {}.", span(self.took))]);
         out::lines(lines)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Findings, Health};
 use crate::cli::CommandContext;
-use crate::cli::words::{count, of, span};
+use crate::cli::words::{count, plural, span};
 use crate::config::Lane;
 use crate::domain::{Channel, Span, Timestamp};
 use crate::engine::Gap;
@@ -60,7 +60,7 @@ pub(super) async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findi
         let length = length.map_or_else(|| "an unknown time (the clock was set back)".to_owned(), span);
         let text = format!(
             "{} in the last day, in which {what}; the longest lasted {length}, {} ago",
-            of(recent.len() as u64, "gap", "gaps"),
+            plural(recent.len() as u64, "gap", "gaps"),
             span(now.since(until))
         );
         findings.add_ok("gaps", text);
@@ -107,7 +107,7 @@ pub(super) async fn webhooks(
     for (kind, one, many, advice) in STRAYS {
         let Some(found) = counts.iter().find(|found| found.kind == kind) else { continue };
         let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
-        let text = format!("{} in the last {since}, the latest {latest} ago", of(found.count, one, many));
+        let text = format!("{} in the last {since}, the latest {latest} ago", plural(found.count, one, many));
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())

@@ -3,26 +3,18 @@
 mod set;
 mod show;
 
-use std::collections::BTreeMap;
-
 use anyhow::bail;
-use serde::Serialize;
 
-use super::holds::{self, HoldShown};
-use super::noted::{by_all, sentence};
 use super::operator::Operator;
 use super::out::{self, To};
-use super::pace::{PaceShown, Slow};
 use super::table::Table;
-use super::words::{about, count, count_or_dash, of, rate};
+use super::words::{about, count, count_or_dash, plural, rate};
 use super::{CommandContext, Exit};
 use crate::campaign::noted;
 use crate::config::{Lane, hint};
-use crate::domain::{Channel, Country, OverridableSetting, Tier, Timestamp};
-use crate::events::Subject;
-use crate::report::Waiting;
-use crate::store::{HeldBy, Hold, LaneState, Override, ProviderReport, StepHold, Store};
-use crate::throttle::is_over;
+use crate::domain::{Tier, Timestamp};
+use crate::status::{LaneDecisionView, Lanes, Slow, concerns, holds};
+use crate::store::{HeldBy, Hold, Override, ProviderReport};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -71,7 +63,7 @@ Examples:
         lane: String,
         #[command(flatten)]
         operator: Operator,
-        /// Print one JSON object: as `lane list`, plus lifted and noted.
+        /// Print one JSON object: as `lane list`, plus released and noted.
         #[arg(long)]
         json: bool,
     },
@@ -100,67 +92,6 @@ pub(super) fn named<'a>(context: &'a CommandContext, name: &str) -> anyhow::Resu
         bail!("unknown lane \"{name}\": no lanes are configured; add a [[lane]] to volley.toml");
     }
     bail!("unknown lane \"{name}\"; {}", hint(name, names))
-}
-
-#[derive(Serialize)]
-struct TierShown {
-    portfolio: String,
-    tier: String,
-    /// Recipients that messages were submitted to in the last 24 hours.
-    used: u32,
-}
-
-#[derive(Serialize)]
-struct LaneShown<'a> {
-    name: &'a str,
-    channel: Channel,
-    rate: String,
-    burst: u32,
-    account: &'a str,
-    account_rate: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tier: Option<TierShown>,
-    /// The countries that it sends to; empty for all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    countries: Vec<Country>,
-    holds: Vec<HoldShown>,
-    /// Messages that are queued on it, including those that it shares with other lanes.
-    waiting: i64,
-    /// Whether a server is running on this database.
-    server: bool,
-    /// Its current state; `None` if no running server has reported it yet.
-    now: Option<PaceShown>,
-    /// The overrides of its settings.
-    turned: Vec<OverrideShown>,
-    /// What the provider reports about it.
-    says: Vec<ReportedShown>,
-}
-
-#[derive(Serialize)]
-struct OverrideShown {
-    what: OverridableSetting,
-    value: String,
-    in_file: String,
-    by_person: bool,
-    why: String,
-    since: String,
-}
-
-#[derive(Serialize)]
-struct ReportedShown {
-    about: String,
-    what: String,
-    value: String,
-    at: String,
-}
-
-/// Whether an override concerns this lane, its account or its portfolio.
-fn concerns(overridden: &Override, lane: &Lane) -> bool {
-    match overridden.setting {
-        OverridableSetting::Rate | OverridableSetting::Burst => overridden.name == lane.name,
-        OverridableSetting::AccountRate => overridden.name == lane.account,
-        OverridableSetting::Tier => lane.tiered() == Some(&overridden.name),
-    }
 }
 
 /// `the rate of lane promo-sg is 40/s (80/s in the file): set by ann: a gentle start, 3 min ago`.
@@ -194,105 +125,12 @@ fn report_sentence(said: &ProviderReport, now: Timestamp) -> String {
     )
 }
 
-/// The stored state of all lanes.
-struct Known {
-    holds: Vec<Hold>,
-    waiting: Waiting,
-    /// Whether a server is running. It may not have reported every lane yet.
-    has_server: bool,
-    states: Vec<LaneState>,
-    overrides: Vec<Override>,
-    says: Vec<ProviderReport>,
-    step_holds: Vec<StepHold>,
-    /// For each portfolio, the recipients that count against its tier.
-    recipients: BTreeMap<String, u32>,
-}
-
-impl Known {
-    async fn read(context: &CommandContext, store: &dyn Store) -> anyhow::Result<Self> {
-        let (holds, waiting) = (store.holds().await?, Waiting::everywhere(store).await?);
-        let counts = |overridden: &Override| !is_over(&context.config, overridden);
-        let overrides = store.overrides().await?.into_iter().filter(counts).collect();
-        let step_holds = store.step_holds().await?;
-        let recipients = store.tiers_used(context.now() - Tier::HELD).await?;
-        let says = store.provider_reports().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
-        // Read first: the states of a server that starts meanwhile are not missing.
-        let has_server = !context.nodes(store).await?.is_empty() || context.unwritable(store).await?.is_some();
-        let states = context.lane_states(store).await?;
-        Ok(Self { holds, waiting, has_server, states, overrides, says, step_holds, recipients })
-    }
-
-    fn overrides<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Override> {
-        self.overrides.iter().filter(|overridden| concerns(overridden, lane))
-    }
-
-    fn says(&self, lane: &Lane) -> impl Iterator<Item = &ProviderReport> {
-        let about = Subject::lane(&lane.name);
-        // What the provider reports about the account concerns all WhatsApp lanes.
-        let is_whatsapp = lane.channel == Channel::WhatsApp;
-        self.says
-            .iter()
-            .filter(move |said| said.about == about || is_whatsapp && said.about == Subject::ProviderAccount)
-    }
-}
-
-fn shown<'a>(context: &'a CommandContext, lane: &'a Lane, known: &Known) -> LaneShown<'a> {
-    let tier = lane.tiered().map(|portfolio| TierShown {
-        portfolio: portfolio.to_owned(),
-        tier: lane.tier.to_string(),
-        used: known.recipients.get(portfolio).copied().unwrap_or(0),
-    });
-    LaneShown {
-        name: &lane.name,
-        channel: lane.channel,
-        rate: lane.rate.to_string(),
-        burst: lane.burst.get(),
-        account: &lane.account,
-        account_rate: context
-            .config
-            .account(&lane.account)
-            .and_then(|account| account.rate)
-            .map(|rate| rate.to_string()),
-        tier,
-        countries: lane.countries.iter().copied().collect(),
-        holds: known
-            .holds
-            .iter()
-            .filter(|hold| hold.lane == lane.name)
-            .map(|hold| HoldShown::new(hold, &known.waiting))
-            .collect(),
-        waiting: known.waiting.on_lane(&lane.name),
-        server: known.has_server,
-        now: known.states.iter().find(|state| state.lane == lane.name).map(|state| PaceShown::new(lane, state)),
-        turned: known
-            .overrides(lane)
-            .map(|overridden| OverrideShown {
-                what: overridden.setting,
-                value: overridden.value.clone(),
-                in_file: overridden.in_file.clone(),
-                by_person: overridden.origin.is_operator(),
-                why: overridden.origin.after("set"),
-                since: overridden.since.rfc3339(),
-            })
-            .collect(),
-        says: known
-            .says(lane)
-            .map(|said| ReportedShown {
-                about: said.about.to_string(),
-                what: said.what.clone(),
-                value: said.value.clone(),
-                at: said.at.rfc3339(),
-            })
-            .collect(),
-    }
-}
-
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     let store = context.store_for_reading().await?;
-    let known = Known::read(context, store.as_ref()).await?;
+    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
     let context = &context.with_overrides(store.as_ref()).await?;
-    let slow = Slow::all(&context.config, &known.states, context.now());
-    let lanes: Vec<_> = context.config.lanes.iter().map(|lane| shown(context, lane, &known)).collect();
+    let slow = Slow::all(&context.config, &known.servers.lanes, context.now());
+    let lanes: Vec<_> = context.config.lanes.iter().map(|lane| known.view(&context.config, lane)).collect();
     if json {
         return out::json(&lanes);
     }
@@ -318,7 +156,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
             None => lane.account.to_owned(),
         };
         let tier = lane.tier.as_ref().map(|tier| {
-            let used = count(tier.used);
+            let used = count(tier.recipients_in_24h);
             match config.tier {
                 Tier::Recipients(recipients) => format!("{used} of {} ({})", count(recipients), tier.portfolio),
                 Tier::Unlimited => format!("{used}, unlimited ({})", tier.portfolio),
@@ -341,7 +179,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
             count(lane.burst),
             account,
             tier.unwrap_or_else(|| "–".to_owned()),
-            count_or_dash(lane.waiting),
+            count_or_dash(lane.queued),
             state,
         ]);
     }
@@ -356,7 +194,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         out::data(format_args!("\n{}", slow.what()))?;
         out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
     }
-    for state in known.states.iter().filter(|state| context.config.lane(&state.lane).is_some()) {
+    for state in known.servers.lanes.iter().filter(|state| context.config.lane(&state.lane).is_some()) {
         if let Some((at, why)) = &state.complaint {
             let ago = about(now.since(*at));
             out::data(format_args!("\nlane {}: last complaint of the provider, {ago} ago: {why}", state.lane))?;
@@ -369,7 +207,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
         }
     }
     let mut says: Vec<&ProviderReport> = Vec::new();
-    for said in context.config.lanes.iter().flat_map(|lane| known.says(lane)) {
+    for said in context.config.lanes.iter().flat_map(|lane| known.reports(lane)) {
         if !says.contains(&said) {
             says.push(said);
         }
@@ -381,19 +219,8 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
 }
 
 /// The current rate of a lane; a dash if no server reports it.
-fn current_rate(known: &Known, lane: &Lane) -> String {
-    let state = known.states.iter().find(|state| state.lane == lane.name);
-    state.map_or_else(|| "–".to_owned(), |state| rate(state.pace))
-}
-
-/// A lane after an operator's decision, for JSON.
-#[derive(Serialize)]
-struct DecidedShown<'a> {
-    #[serde(flatten)]
-    lane: LaneShown<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lifted: Option<u32>,
-    noted: Option<bool>,
+fn current_rate(known: &Lanes, lane: &Lane) -> String {
+    known.servers.lane(&lane.name).map_or_else(|| "–".to_owned(), |state| rate(state.pace))
 }
 
 async fn pause(context: &CommandContext, name: &str, reason: Option<String>, json: bool) -> anyhow::Result<()> {
@@ -411,12 +238,13 @@ async fn pause(context: &CommandContext, name: &str, reason: Option<String>, jso
         }
     };
     let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
-    let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
+    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
+    let shown = known.view(&context.config, lane);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(noted) });
+        return out::json(&LaneDecisionView { lane: shown, released: None, noted: noted.by_all() });
     }
-    let effect = sentence(noted);
+    let effect = noted.sentence();
     out::data(format_args!(
         "Lane {name} is {}paused; its queued messages wait ({effect}). To resume: volley lane resume {name}",
         if already.is_some() { "already " } else { "" },
@@ -428,15 +256,16 @@ async fn resume(context: &CommandContext, name: &str, json: bool) -> anyhow::Res
     let store = context.store().await?;
     let released = store.release(lane.name.clone(), String::new(), context.now(), context.origin(None)).await?;
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
-    let shown = shown(context, lane, &Known::read(context, store.as_ref()).await?);
+    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
+    let shown = known.view(&context.config, lane);
     store.close().await;
     if json {
-        return out::json(&DecidedShown { lane: shown, lifted: Some(released), noted: by_all(noted) });
+        return out::json(&LaneDecisionView { lane: shown, released: Some(released), noted: noted.by_all() });
     }
     match released {
         0 => out::data(format_args!("Lane {name} was not on hold.")),
         released => {
-            let (holds, effect) = (of(released, "hold", "holds"), sentence(noted));
+            let (holds, effect) = (plural(released, "hold", "holds"), noted.sentence());
             out::data(format_args!("Lane {name} is resumed; {holds} released ({effect})."))
         }
     }

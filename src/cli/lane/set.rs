@@ -4,16 +4,16 @@ use std::num::NonZeroU32;
 
 use anyhow::bail;
 
-use super::{DecidedShown, Known, named, shown};
+use super::named;
 use crate::campaign::noted;
 use crate::cli::exit::Usage;
-use crate::cli::noted::{by_all, sentence};
 use crate::cli::operator::Operator;
 use crate::cli::words::{count, list};
 use crate::cli::{CommandContext, out};
 use crate::config::{Config, Lane};
 use crate::domain::{OverridableSetting, Rate, Tier};
-use crate::store::{Lanes, Override};
+use crate::status::{LaneDecisionView, Lanes};
+use crate::store::{self, Override};
 use crate::throttle::in_file;
 
 /// The argument that restores the value of the file.
@@ -103,13 +103,13 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
         apply(context, store.as_ref(), want, args.reason.as_deref()).await?;
     }
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
-    let known = Known::read(context, store.as_ref()).await?;
+    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
     let current = context.with_overrides(store.as_ref()).await?;
     let now = named(&current, &args.lane)?;
-    let shown = shown(&current, now, &known);
+    let shown = known.view(&current.config, now);
     store.close().await;
     if args.json {
-        return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(noted) });
+        return out::json(&LaneDecisionView { lane: shown, released: None, noted: noted.by_all() });
     }
     let names_burst = wanted.iter().any(|want| want.setting == OverridableSetting::Burst);
     let from_file = wanted.iter().all(|want| want.value.is_none());
@@ -136,11 +136,16 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
         })
         .collect();
     let changes = format!("{}{}", list(&changes), if from_file { ", as in the file" } else { "" });
-    out::data(format_args!("Lane {}: {changes} ({}).", args.lane, sentence(noted)))
+    out::data(format_args!("Lane {}: {changes} ({}).", args.lane, noted.sentence()))
 }
 
 /// Stores an override, or removes it.
-async fn apply(context: &CommandContext, store: &dyn Lanes, want: &Wanted, reason: Option<&str>) -> anyhow::Result<()> {
+async fn apply(
+    context: &CommandContext,
+    store: &dyn store::Lanes,
+    want: &Wanted,
+    reason: Option<&str>,
+) -> anyhow::Result<()> {
     let Wanted { setting, name, value } = want;
     let (setting, name, now) = (*setting, name.clone(), context.now());
     let origin = context.origin(reason);

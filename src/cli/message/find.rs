@@ -3,8 +3,8 @@
 use anyhow::bail;
 
 use crate::campaign::{FindError, find as campaign_named};
-use crate::cli::campaign::{ensure_not_purged, name_of};
-use crate::cli::words::{of, shell};
+use crate::cli::campaign::ensure_not_purged;
+use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, exit::Usage};
 use crate::domain::{AttemptId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::report;
@@ -46,7 +46,7 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
     let batch = campaign_named(store, campaign).await?;
     ensure_not_purged(&batch)?;
     let found = report::lookup(store, &batch, recipient).await?;
-    let name = name_of(&batch);
+    let name = batch.display_name();
     match found[..] {
         [message] => Ok((batch, message.key)),
         [] if let Some(number) = opted_out(store, recipient).await? => bail!(
@@ -63,7 +63,7 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
                 found.iter().take(LISTED).map(|message| MessageId { key: message.key, tag: batch.tag }.to_string());
             bail!(
                 "\"{name}\" has {} to {recipient}; name one: {}",
-                of(found.len() as u64, "message", "messages"),
+                plural(found.len() as u64, "message", "messages"),
                 ids.collect::<Vec<_>>().join(", ")
             )
         }

@@ -1,14 +1,13 @@
 //! `volley message list`: lists messages with their states.
 
 use clap::ValueEnum;
-use serde::Serialize;
 
-use crate::cli::campaign::{ensure_not_purged, find, name_of};
+use crate::cli::campaign::{ensure_not_purged, find};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{CommandContext, Exit};
-use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
-use crate::report::{Pages, as_counted, client_ids, lookup, lookup_everywhere};
-use crate::store::{Batch, Store};
+use crate::domain::{Channel, Loaded, Outcome, State, StepIndex};
+use crate::report::{MessageView, MessageViews, Pages, as_counted, lookup, lookup_everywhere};
+use crate::store::Batch;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -28,7 +27,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     unknown: bool,
     /// Print one JSON object per line: id, msisdn, step, channel, state, outcome, campaign,
-    /// client_message_id, skipped, unknown.
+    /// client_message_id, skipped, unknown_steps.
     #[arg(long)]
     json: bool,
 }
@@ -56,66 +55,30 @@ impl StateFilter {
     }
 }
 
-#[derive(Serialize)]
-struct Shown {
-    id: String,
-    msisdn: Msisdn,
-    step: u8,
-    channel: Option<Channel>,
-    state: &'static str,
-    outcome: Option<Outcome>,
-    campaign: String,
-    /// The `ClientMessageId` of the recipient file, if it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_message_id: Option<Box<str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    skipped: Option<SkipReason>,
-    /// Steps for which it is unknown whether they were submitted.
-    unknown: Vec<u8>,
-}
-
-impl Shown {
-    fn new(message: &Loaded, batch: &Batch, plan: Option<&Plan>, client_message_id: Option<Box<str>>) -> Self {
-        let present = &as_counted(batch, &message.present);
-        let skipped = match present.state {
-            State::Done { skipped, .. } => skipped,
-            State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => None,
-        };
-        let unknown = StepIndex::all().filter(|step| present.marks.unknown(*step));
-        Self {
-            id: MessageId { key: message.key, tag: batch.tag }.to_string(),
-            msisdn: message.msisdn,
-            step: present.step.get() + 1,
-            channel: plan.and_then(|plan| plan.step(present.step)).map(|step| step.channel),
-            state: present.state.name(),
-            outcome: present.outcome(),
-            campaign: name_of(batch),
-            client_message_id,
-            skipped,
-            unknown: unknown.map(|step| step.get() + 1).collect(),
-        }
-    }
-
-    fn line(&self, paint: Paint) -> String {
-        let outcome = match (self.outcome, self.skipped) {
-            (Some(outcome), Some(reason)) => format!("{outcome}: {reason}"),
-            (Some(outcome), None) => outcome.to_string(),
-            (None, _) => self.state.to_owned(),
-        };
-        let outcome = match self.outcome {
-            Some(Outcome::Reached) => paint.good(outcome),
-            Some(_) => paint.bad(outcome),
-            None => outcome,
-        };
-        let channel = self.channel.map_or("", Channel::as_str);
-        let unknown: Vec<String> = self.unknown.iter().map(ToString::to_string).collect();
-        let unknown = match unknown.is_empty() {
-            true => String::new(),
-            false => paint.so_so(format!("  unknown: step {}", unknown.join(", "))),
-        };
-        let client = self.client_message_id.as_ref().map(|id| paint.dim(format!("  {id}"))).unwrap_or_default();
-        format!("{}  {:<16}  {} {channel:<12}  {outcome}{unknown}{client}", self.id, self.msisdn.to_string(), self.step)
-    }
+fn line(message: &MessageView, paint: Paint) -> String {
+    let outcome = match (message.outcome, message.skipped) {
+        (Some(outcome), Some(reason)) => format!("{outcome}: {reason}"),
+        (Some(outcome), None) => outcome.to_string(),
+        (None, _) => message.state.to_owned(),
+    };
+    let outcome = match message.outcome {
+        Some(Outcome::Reached) => paint.good(outcome),
+        Some(_) => paint.bad(outcome),
+        None => outcome,
+    };
+    let channel = message.channel.map_or("", Channel::as_str);
+    let unknown: Vec<String> = message.unknown_steps.iter().map(ToString::to_string).collect();
+    let unknown = match unknown.is_empty() {
+        true => String::new(),
+        false => paint.so_so(format!("  unknown: step {}", unknown.join(", "))),
+    };
+    let client = message.client_message_id.as_ref().map(|id| paint.dim(format!("  {id}"))).unwrap_or_default();
+    format!(
+        "{}  {:<16}  {} {channel:<12}  {outcome}{unknown}{client}",
+        message.id,
+        message.msisdn.to_string(),
+        message.step
+    )
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -126,19 +89,20 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         (Some(campaign), Some(recipient)) => {
             let batch = find(store, campaign).await?;
             ensure_not_purged(&batch)?;
-            list.show(store, &batch, &lookup(store, &batch, recipient).await?).await?;
+            let found = lookup(store, &batch, recipient).await?;
+            list.show(&MessageViews::of(store, &batch).await?, &batch, &found).await?;
         }
         (None, Some(recipient)) => {
             for (batch, messages) in lookup_everywhere(store, recipient).await? {
-                list.show(store, &batch, &messages).await?;
+                list.show(&MessageViews::of(store, &batch).await?, &batch, &messages).await?;
             }
         }
         (Some(campaign), None) => {
             let batch = find(store, campaign).await?;
             ensure_not_purged(&batch)?;
-            let mut pages = Pages::of(store, &batch);
+            let (mut pages, views) = (Pages::of(store, &batch), MessageViews::of(store, &batch).await?);
             while let Some(page) = pages.next().await? {
-                list.show(store, &batch, &page).await?;
+                list.show(&views, &batch, &page).await?;
             }
         }
         (None, None) => {}
@@ -164,12 +128,9 @@ impl List<'_> {
             && (!self.args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
     }
 
-    async fn show(&mut self, store: &dyn Store, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
-        let plan = store.plan(batch.id).await?;
+    async fn show(&mut self, views: &MessageViews<'_>, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
         let wanted: Vec<Loaded> = page.iter().filter(|message| self.wants(batch, message)).copied().collect();
-        let mut ids = client_ids(store, batch, &wanted).await?;
-        let shown = wanted.iter().map(|message| Shown::new(message, batch, plan.as_ref(), ids.remove(&message.key)));
-        let shown: Vec<Shown> = shown.collect();
+        let shown = views.read(&wanted).await?;
         if self.args.json {
             let lines: Result<Vec<String>, _> = shown.iter().map(serde_json::to_string).collect();
             return out::lines(lines?);
@@ -178,7 +139,7 @@ impl List<'_> {
             self.is_headed = true;
             out::data(self.paint.dim(format!("{:<36}  {:<16}  {:<14}  state", "id", "to", "step")))?;
         }
-        let of = if self.args.campaign.is_none() { format!("  {}", name_of(batch)) } else { String::new() };
-        out::lines(shown.iter().map(|shown| shown.line(self.paint) + &of))
+        let of = if self.args.campaign.is_none() { format!("  {}", batch.display_name()) } else { String::new() };
+        out::lines(shown.iter().map(|message| line(message, self.paint) + &of))
     }
 }

@@ -115,7 +115,7 @@ async fn story(context: &CommandContext, which: &find::Which) -> anyhow::Result<
 fn heading(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
     let paint = To::Stdout.paint();
     let outcome = story.outcome.map(|outcome| format!(", {outcome}")).unwrap_or_default();
-    out::data(format!("{}  {}", paint.bold(&story.message), paint.dim(story.campaign.as_deref().unwrap_or(""))))?;
+    out::data(format!("{}  {}", paint.bold(&story.id), paint.dim(story.campaign.as_deref().unwrap_or(""))))?;
     let client = story.client_message_id.as_deref().map(|id| format!("  ClientMessageId {id}")).unwrap_or_default();
     let zone = zone.map(|zone| format!("  times in {zone}")).unwrap_or_default();
     out::data(format!("to {}  step {}  {}{outcome}{client}{zone}", story.msisdn, story.step, story.state))
@@ -146,7 +146,7 @@ fn explain(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
         out::data(format!("{}  {}", paint.dim(&at), line.text))?;
         out::data(format!("{:1$}  {2}", "", at.len(), paint.dim(format!("{by}{}", line.rule))))?;
     }
-    if let Some(what) = &story.refuted {
+    if let Some(what) = &story.contradiction {
         out::data("")?;
         out::data(format!("From here on, the rules and the recorded facts contradict each other: {what}."))?;
     }

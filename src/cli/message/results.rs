@@ -25,11 +25,11 @@ pub(super) async fn list(context: &CommandContext, number: Msisdn, verb: &str, j
     let paint = To::Stdout.paint();
     let mut table = Table::new(&["campaign", "result", "time", "message"]);
     for result in &results {
-        table.row([result.campaign.clone(), words(result), format_time(result.at, None), result.message.clone()]);
+        table.row([result.campaign.clone(), words(result), format_time(result.at, None), result.id.clone()]);
     }
     out::lines(table.lines(paint))?;
     if let Some(last) = results.last() {
-        out::talk(format_args!("To {verb} one of them: volley message {verb} {}", last.message));
+        out::talk(format_args!("To {verb} one of them: volley message {verb} {}", last.id));
     }
     Ok(Exit::Done)
 }

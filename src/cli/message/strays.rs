@@ -1,13 +1,12 @@
 //! `volley message strays`: lists receipts that belong to no known message.
 
-use serde::Serialize;
-
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
-use crate::cli::words::{count, of};
+use crate::cli::words::{count, plural};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::Timestamp;
+use crate::receipts::StrayView;
 use crate::store::{Cursor, StrayKind};
 
 #[derive(Debug, clap::Args)]
@@ -18,7 +17,7 @@ pub(in crate::cli) struct Args {
     /// Maximum number to list; the latest are listed.
     #[arg(long, default_value_t = 50)]
     limit: usize,
-    /// Print one JSON object per line: received, umid.
+    /// Print one JSON object per line: received_at, umid.
     #[arg(long)]
     json: bool,
 }
@@ -26,26 +25,17 @@ pub(in crate::cli) struct Args {
 /// Strays read at a time.
 const PAGE: u32 = 2_000;
 
-#[derive(Serialize)]
-struct Shown {
-    received: String,
-    #[serde(skip)]
-    at: Timestamp,
-    umid: Option<String>,
-}
-
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let mut latest = std::collections::VecDeque::new();
     let (mut after, mut all) = (Cursor::START, 0_u64);
     loop {
-        // Only the ids are kept, because a stray may hold data of another system's recipients.
         let page = store.strays(StrayKind::NoAttempt, Timestamp::default(), after, PAGE).await?;
         let Some((last, _)) = page.last() else { break };
         after = *last;
         for (_, stray) in page {
             all += 1;
-            latest.push_back(Shown { received: stray.received.rfc3339(), at: stray.received, umid: stray.umid });
+            latest.push_back(StrayView::of(stray));
             if latest.len() > args.limit {
                 latest.pop_front();
             }
@@ -69,7 +59,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     if !latest.is_empty() {
         out::lines(table.lines(To::Stdout.paint()))?;
     }
-    let belong = of(all, "receipt belongs", "receipts belong");
+    let belong = plural(all, "receipt belongs", "receipts belong");
     let part = match latest.len() as u64 {
         shown if shown == all => String::new(),
         shown => format!("; the latest {} are shown", count(shown)),

@@ -1,26 +1,20 @@
 //! Follows a campaign: reads the store four times a second, with or without a running server.
 
-mod look;
 mod view;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
-use super::gap::{Repeated, Waived};
 use super::interrupt::Interrupts;
-use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
 use super::words::shell;
 use super::{CommandContext, Exit};
 use crate::clock::format_time_of_day;
-use crate::domain::{BatchId, BatchState, Channel, Outcome, Span, Timestamp};
-use crate::forecast::NotSent;
-use crate::report::{FellBack, StepReport};
+use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::status::{CampaignView, Look, Obstacle, Watcher};
 use crate::store::{Batch, Store};
 
-pub(super) use look::{LaneRate, Look, Watcher};
 pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes, settled_by};
 
 /// The time between two looks into the store.
@@ -103,7 +97,8 @@ pub(super) async fn follow(
 ) -> anyhow::Result<Look> {
     let begun = context.now();
     let mut printer = Printer::new(how, begun);
-    let mut watcher = Watcher::new(context, store, batch).await?;
+    let launcher = context.launcher(store);
+    let mut watcher = Watcher::new(&launcher, batch).await?;
     loop {
         let look = watcher.look().await?;
         let is_over = until.is_met(&look);
@@ -121,7 +116,7 @@ pub(super) async fn stopped_watching(
     store: &dyn Store,
     batch: BatchId,
 ) -> anyhow::Result<(BatchState, String)> {
-    let Look { at, batch, show, obstacles, .. } = Watcher::new(context, store, batch).await?.look().await?;
+    let Look { at, batch, show, obstacles, .. } = Watcher::new(&context.launcher(store), batch).await?.look().await?;
     let sentence = match (batch.state, &obstacles[..]) {
         (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
         (BatchState::Draft, _) => {
@@ -143,7 +138,7 @@ pub(super) async fn obstacles(
     store: &dyn Store,
     batch: BatchId,
 ) -> anyhow::Result<Vec<String>> {
-    let look = Watcher::new(context, store, batch).await?.look().await?;
+    let look = Watcher::new(&context.launcher(store), batch).await?.look().await?;
     Ok(look.obstacles.iter().map(|obstacle| obstacle.sentence(&look.show.name, look.at)).collect())
 }
 
@@ -183,9 +178,9 @@ impl Printer {
                 }
             }
             Self::Json { last } => {
-                let shown = Shown::new(look);
+                let shown = CampaignView::new(look);
                 // The time alone is no change.
-                let unchanged = serde_json::to_value(Shown { at: String::new(), ..Shown::new(look) })?;
+                let unchanged = serde_json::to_value(CampaignView { at: String::new(), ..CampaignView::new(look) })?;
                 if last.as_ref() != Some(&unchanged) {
                     out::data(serde_json::to_string(&shown)?)?;
                     *last = Some(unchanged);
@@ -204,100 +199,6 @@ fn warn_without_server(look: &Look, is_warned: &mut bool) {
         out::talk(obstacle.sentence(&look.show.name, look.at));
     }
     *is_warned = no_server.is_some();
-}
-
-/// The state of a campaign, for JSON.
-#[derive(Serialize)]
-pub(super) struct Shown<'a> {
-    #[serde(flatten)]
-    show: &'a crate::report::Show,
-    /// When this was read.
-    at: String,
-    /// Recipients reached so far.
-    reached: i64,
-    steps: Vec<StepShown<'a>>,
-    lanes: &'a [LaneRate],
-    /// The start time of a scheduled campaign.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    starts_at: Option<String>,
-    server: bool,
-    /// When the remaining messages will be sent. This and `bottleneck` are absent while a hold needs an operator.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left_by: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bottleneck: Option<String>,
-    /// When the last message will be submitted if every message falls back at every step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finished_by: Option<String>,
-    /// When every message will have its outcome at the latest, if that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settled_by: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    left_behind: &'a [NotSent],
-    obstacles: Vec<ObstacleShown>,
-    /// Deadlines in a gap, in which no receipt could be taken.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    waived: Option<&'a Waived>,
-    /// A gap whose receipts the provider still repeats; deadlines wait for them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    repeated: Option<&'a Repeated>,
-}
-
-/// The progress of a step, with the keys of `campaign report`.
-#[derive(Serialize)]
-struct StepShown<'a> {
-    step: u8,
-    channel: Channel,
-    handed_over: i64,
-    sent: i64,
-    delivered: i64,
-    read: i64,
-    undelivered: i64,
-    rejected: i64,
-    unknown: i64,
-    reached: i64,
-    fell_back: &'a FellBack,
-}
-
-impl<'a> StepShown<'a> {
-    const fn new(step: &'a StepReport) -> Self {
-        Self {
-            step: step.step,
-            channel: step.channel,
-            handed_over: step.handed_over,
-            sent: step.sent,
-            delivered: step.delivered,
-            read: step.read,
-            undelivered: step.undelivered,
-            rejected: step.rejected,
-            unknown: step.unknown,
-            reached: step.reached,
-            fell_back: &step.fell_back,
-        }
-    }
-}
-
-impl<'a> Shown<'a> {
-    pub(super) fn new(look: &'a Look) -> Self {
-        let foreseen = look.forecast.as_ref().filter(|_| !look.is_held);
-        Self {
-            show: &look.show,
-            at: look.at.rfc3339(),
-            reached: look.report.outcome(Outcome::Reached),
-            steps: look.report.steps.iter().map(StepShown::new).collect(),
-            lanes: &look.lanes,
-            starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
-            server: look.server,
-            left_by: foreseen.filter(|all| all.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
-            bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
-            finished_by: look.finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
-            settled_by: look.settled_by.map(Timestamp::rfc3339),
-            left_behind: foreseen.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
-            obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
-            waived: look.waived.as_ref(),
-            repeated: look.repeated.as_ref(),
-        }
-    }
 }
 
 /// How long a campaign took, or has taken so far; `None` before its start.

@@ -2,17 +2,16 @@
 
 use console::measure_text_width;
 
-use super::{LaneRate, Look, took};
+use super::took;
 use crate::cli::campaign::{limited_by, state};
-use crate::cli::gap::{Repeated, Waived};
-use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span};
+use crate::cli::words::{about, count, count_or_dash, percent, plural, rate, span};
 use crate::clock::format_time;
 use crate::domain::BatchState;
 use crate::forecast::Forecast;
 use crate::report::{FellBack, Report};
+use crate::status::{LaneRateView, Look, Obstacle, Repeated, Waived};
 
 /// The most columns of a bar.
 const BAR_MAX: usize = 72;
@@ -184,7 +183,7 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
 fn lane_rates(look: &Look) -> Option<String> {
     let is_sending = look.batch.state == BatchState::Running;
     let lanes = look.lanes.iter().filter(|_| is_sending && look.lanes.len() > 1);
-    let rates = lanes.filter_map(|LaneRate { lane, rate_per_s, allowed_per_s }| {
+    let rates = lanes.filter_map(|LaneRateView { lane, rate_per_s, allowed_per_s }| {
         Some(format!("{lane} {} of {}", rate((*rate_per_s)?), rate(*allowed_per_s)))
     });
     let rates: Vec<String> = rates.collect();
@@ -234,15 +233,15 @@ fn reached(report: &Report) -> i64 {
 pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.unknown_count > 0 {
-        let what = of(report.unknown_count, "submission is unknown", "submissions are unknown");
+        let what = plural(report.unknown_count, "submission is unknown", "submissions are unknown");
         notes.push(format!("{what}: the request failed on the way, and the message may have arrived"));
     }
     if report.delivered_twice > 0 {
-        let what = of(report.delivered_twice, "message was delivered twice", "messages were delivered twice");
+        let what = plural(report.delivered_twice, "message was delivered twice", "messages were delivered twice");
         notes.push(format!("{what}: an earlier step succeeded after a later one had been submitted"));
     }
     if report.late > 0 {
-        let what = of(report.late, "recipient was reached late", "recipients were reached late");
+        let what = plural(report.late, "recipient was reached late", "recipients were reached late");
         notes.push(format!("{what}: the receipt came after the message had ended"));
     }
     notes

@@ -19,6 +19,7 @@ for_every_store!(
     a_batch_moves_only_from_an_expected_state,
     times_are_set_at_the_first_entry_into_a_state_only,
     batches_are_listed_by_state_in_order_of_launch,
+    test_sends_are_told_from_campaigns,
     every_decision_about_a_batch_raises_the_sequence,
     an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan,
     the_start_of_a_scheduled_batch_can_be_moved,
@@ -321,6 +322,31 @@ async fn batches_are_listed_by_state_in_order_of_launch(desk: Desk) {
     assert_eq!(listed(Some(vec![Draft, Running])).await, [ids[0], ids[1], ids[3]]);
     assert_eq!(listed(Some(vec![Settled, Cancelled])).await, [ids[2], ids[4]]);
     assert!(listed(Some(vec![])).await.is_empty());
+}
+
+async fn test_sends_are_told_from_campaigns(desk: Desk) {
+    let audience = desk.audience(None, 1).await;
+    let mut made = Vec::new();
+    for (name, is_test) in [("promo", false), ("a test", true), ("hidden", true)] {
+        let plan = Plan { is_test, ..plan() };
+        let (name, audience_ids, now) = (Some(name.to_owned()), vec![audience], desk.now());
+        let (starts_at, open_until) = (None, None);
+        let new = NewBatch {
+            tag: tag(),
+            plan,
+            name,
+            audience: "people".to_owned(),
+            audience_ids,
+            starts_at,
+            open_until,
+            now,
+        };
+        made.push(desk.begin_batch(new).await.unwrap());
+    }
+    for batch in &made[..2] {
+        desk.publish_batch(*batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
+    }
+    assert_eq!(desk.test_batches().await.unwrap(), [made[1]].into());
 }
 
 async fn every_decision_about_a_batch_raises_the_sequence(desk: Desk) {

@@ -1,5 +1,7 @@
 //! Stores batches: their messages are created in pieces, then published at once; later their state changes.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -335,6 +337,16 @@ pub(super) async fn all(connection: &mut SqliteConnection, states: Option<Vec<Ba
     };
     let rows = sqlx::query(text).bind(json_list(codes)).fetch_all(connection).await?;
     rows.iter().map(batch).collect()
+}
+
+/// The test sends: one read of the plans, of which many batches share one.
+pub(super) async fn tests(connection: &mut SqliteConnection) -> Work<BTreeSet<BatchId>> {
+    let rows = sqlx::query(
+        "SELECT id FROM batch JOIN plan ON plan.digest = batch.plan WHERE state > 0 AND body->>'$.is_test'",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok(BatchId(small(row, "id")?))).collect()
 }
 
 pub(super) async fn by_id(connection: &mut SqliteConnection, id: BatchId) -> Work<Option<Batch>> {

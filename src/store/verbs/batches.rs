@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::{Amendment, Batch, Edition, Joined, Joining, NewBatch, PieceOfMessages, Result, StepHold};
@@ -29,6 +31,8 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     async fn join(&self, joining: Joining) -> Result<Joined>;
     /// Lists published batches in order of launch: all, or those in the given states.
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
+    /// Lists the batches that are test sends.
+    async fn test_batches(&self) -> Result<BTreeSet<BatchId>>;
     /// Finds a published batch by its id.
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>>;
     /// Finds a published batch by its name.

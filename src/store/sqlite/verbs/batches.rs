@@ -1,5 +1,7 @@
 //! Implements [`Batches`]: each verb runs the statements of its module.
 
+use std::collections::BTreeSet;
+
 use super::super::{Sqlite, batches, drafts, editions, joining, limits};
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
@@ -29,6 +31,10 @@ impl Batches for Sqlite {
 
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>> {
         self.read("list batches", move |c| Box::pin(batches::all(c, states))).await
+    }
+
+    async fn test_batches(&self) -> Result<BTreeSet<BatchId>> {
+        self.read("list test sends", move |c| Box::pin(batches::tests(c))).await
     }
 
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>> {

@@ -1,64 +1,67 @@
-//! Reads the state of a campaign that a view shows, all at one time.
+//! Reads the present state of a campaign, all at one time.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::campaign::{settled_by, used_up};
-use crate::cli::CommandContext;
-use crate::cli::gap::{Repeated, Waived};
-use crate::cli::obstacles::Obstacle;
-use crate::cli::pace::Slow;
-use crate::config::Lane;
+use super::error::StatusError;
+use super::gaps::{Repeated, Waived};
+use super::obstacles::Obstacle;
+use super::servers::Servers;
+use super::slow::Slow;
+use crate::campaign::{Launcher, settled_by, used_up};
+use crate::config::{Config, Lane};
 use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 use crate::forecast::Forecast;
 use crate::report::{Report, Show, Stranded, Waiting};
-use crate::store::{Batch, Hold, LaneState, StepHold, Store};
+use crate::store::{Batch, Hold, StepHold};
+use crate::throttle::with_overrides;
 
 /// The state of a campaign at one time.
 #[derive(Debug)]
-pub(in crate::cli) struct Look {
-    pub(in crate::cli) at: Timestamp,
-    pub(in crate::cli) batch: Batch,
-    pub(in crate::cli) show: Show,
-    pub(in crate::cli) report: Report,
+pub struct Look {
+    pub at: Timestamp,
+    pub batch: Batch,
+    pub show: Show,
+    pub report: Report,
     /// Its lanes, in the order of its steps.
-    pub(in crate::cli) lanes: Vec<LaneRate>,
+    pub lanes: Vec<LaneRateView>,
     /// The reasons why it does not send.
-    pub(in crate::cli) obstacles: Vec<Obstacle>,
+    pub obstacles: Vec<Obstacle>,
     /// Whether an operator has to act before all waiting messages can be sent.
-    pub(in crate::cli) is_held: bool,
+    pub is_held: bool,
     /// Whether a server is running on this database.
-    pub(in crate::cli) server: bool,
+    pub server: bool,
     /// Whether that server cannot write to the database, and so sends nothing.
-    pub(in crate::cli) is_unwritable: bool,
-    pub(in crate::cli) next_due: Option<Timestamp>,
+    pub is_unwritable: bool,
+    pub next_due: Option<Timestamp>,
     /// When the remaining messages will be sent.
-    pub(in crate::cli) forecast: Option<Forecast>,
+    pub forecast: Option<Forecast>,
     /// When the last message will be submitted if every message falls back at every step.
-    pub(in crate::cli) finished_by: Option<Timestamp>,
+    pub finished_by: Option<Timestamp>,
     /// When every message will have its outcome at the latest, if that is known.
-    pub(in crate::cli) settled_by: Option<Timestamp>,
+    pub settled_by: Option<Timestamp>,
     /// Deadlines in a gap, in which no receipt could be taken.
-    pub(in crate::cli) waived: Option<Waived>,
+    pub waived: Option<Waived>,
     /// A gap whose receipts the provider still repeats; deadlines wait for them.
-    pub(in crate::cli) repeated: Option<Repeated>,
+    pub repeated: Option<Repeated>,
 }
 
 /// The present rate of a lane. Other campaigns on the lane count too.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct LaneRate {
-    pub(in crate::cli) lane: String,
+pub struct LaneRateView {
+    pub lane: String,
     /// Submissions a second, as last measured; `None` if no running server has reported it.
-    pub(in crate::cli) rate_per_s: Option<f64>,
+    pub rate_per_s: Option<f64>,
     /// The rate of the lane, or less while it is throttled.
-    pub(in crate::cli) allowed_per_s: f64,
+    pub allowed_per_s: f64,
 }
 
 /// Reads the state of a campaign repeatedly. The plan is read once.
-pub(in crate::cli) struct Watcher<'a> {
-    context: &'a CommandContext,
-    store: &'a dyn Store,
+#[derive(Debug)]
+pub struct Watcher<'a> {
+    /// The configuration without overrides, which may change between two looks.
+    launcher: &'a Launcher<'a>,
     id: BatchId,
     plan: Plan,
     has_forecast: bool,
@@ -73,42 +76,36 @@ type Foreseen = (Option<Forecast>, Option<Timestamp>);
 const FORECAST: Span = Span::from_secs(5);
 
 impl<'a> Watcher<'a> {
-    pub(in crate::cli) async fn new(
-        context: &'a CommandContext,
-        store: &'a dyn Store,
-        id: BatchId,
-    ) -> anyhow::Result<Self> {
-        let plan =
-            store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the plan of the campaign is no longer stored"))?;
-        Ok(Self { context, store, id, plan, has_forecast: true, forecast: None })
+    pub async fn new(launcher: &'a Launcher<'a>, id: BatchId) -> Result<Self, StatusError> {
+        let plan = launcher.store.plan(id).await?.ok_or(StatusError::NoPlan)?;
+        Ok(Self { launcher, id, plan, has_forecast: true, forecast: None })
+    }
+
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Leaves out the forecast, which is slow to make: for a list of campaigns.
-    pub(in crate::cli) fn without_forecast(self) -> Self {
+    pub fn without_forecast(self) -> Self {
         Self { has_forecast: false, ..self }
     }
 
-    pub(in crate::cli) async fn look(&mut self) -> anyhow::Result<Look> {
-        let store = self.store;
+    pub async fn look(&mut self) -> Result<Look, StatusError> {
+        let Launcher { store, config, clock, .. } = *self.launcher;
         // The state is read first, so the counts are never older than the state.
-        let batch =
-            store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is no longer in the database"))?;
+        let batch = store.batch(self.id).await?.ok_or(StatusError::Gone)?;
         let tallies = store.tallies(self.id).await?;
-        let at = self.context.now();
-        let nodes = self.context.nodes(store).await?;
-        let unwritable = self.context.unwritable(store).await?;
-        // A server that cannot write cannot record its heartbeat either.
-        let server = !nodes.is_empty() || unwritable.is_some();
-        let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.context.config);
-        let turned = self.context.with_overrides(store).await?;
-        let allowed = turned.allowed(&self.plan);
-        let mut show = Show::new(&batch, &tallies, allowed, stranded);
-        if !server || unwritable.is_some() {
+        let at = clock.now();
+        let servers = Servers::look(store, at).await?;
+        let server = servers.is_running();
+        let stranded = Stranded::of(&batch, &self.plan, &tallies, config);
+        let turned = with_overrides(config, &store.overrides().await?);
+        let mut show = Show::new(&batch, &tallies, turned.allowed_per_s(&self.plan), stranded);
+        if !server || servers.unwritable.is_some() {
             show.rate.now = 0.0;
         }
         let report = Report::of(&batch, Some(&self.plan), &tallies);
-        let states = self.context.lane_states(store).await?;
-        let lanes = self.lanes(&turned, &states);
+        let lanes = self.lanes(&turned, &servers);
         // A finished campaign waits for no lane.
         let sends = matches!(batch.state, BatchState::Scheduled | BatchState::Running | BatchState::Paused);
         let all_holds = store.holds().await?;
@@ -128,7 +125,7 @@ impl<'a> Watcher<'a> {
         }));
         if batch.state == BatchState::Running {
             // A slow lane matters only if messages wait for it.
-            let slow = Slow::all(&turned.config, &states, at);
+            let slow = Slow::all(&turned, &servers.lanes, at);
             let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
             obstacles
                 .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
@@ -145,10 +142,10 @@ impl<'a> Watcher<'a> {
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
         if server && !is_over {
-            obstacles.extend(Obstacle::doubts(store, &self.context.config, std::slice::from_ref(&batch)).await?);
+            obstacles.extend(Obstacle::doubts(store, config, std::slice::from_ref(&batch)).await?);
         }
-        let is_unwritable = unwritable.is_some();
-        obstacles.extend(unwritable.filter(|_| !is_over).map(Obstacle::Unwritable));
+        let is_unwritable = servers.unwritable.is_some();
+        obstacles.extend(servers.unwritable.filter(|_| !is_over).map(Obstacle::Unwritable));
         let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
         let has_queued = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
         // Nothing can be forecast while the database cannot be written.
@@ -165,10 +162,10 @@ impl<'a> Watcher<'a> {
             _ => batch.finished_at.max(batch.cancelled_at),
         };
         let settled_by = last_submission.and_then(|last| settled_by(&self.plan, &tallies, batch.state, last));
-        let waived = Waived::read(store, &self.context.config, &self.plan, &tallies, at).await?;
+        let waived = Waived::read(store, config, &self.plan, &tallies, at).await?;
         // Without a next deadline, no deadline waits.
         let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
-            Some(begun) => Repeated::read(store, &self.context.config, &self.plan, (begun, report.zone), at).await?,
+            Some(begun) => Repeated::read(store, config, &self.plan, (begun, report.zone), at).await?,
             None => None,
         };
         Ok(Look {
@@ -192,15 +189,15 @@ impl<'a> Watcher<'a> {
 
     async fn forecast(
         &mut self,
-        turned: &CommandContext,
+        turned: &Config,
         batch: &Batch,
         tallies: &Tallies,
         at: Timestamp,
-    ) -> anyhow::Result<Foreseen> {
+    ) -> Result<Foreseen, StatusError> {
         if let Some((_, foreseen)) = self.forecast.as_ref().filter(|(made, _)| at.since(*made) < FORECAST) {
             return Ok(foreseen.clone());
         }
-        let launcher = turned.launcher(self.store);
+        let launcher = self.launcher.with_config(turned);
         let forecast = launcher.forecast_of(batch, &self.plan, tallies, at).await?;
         let finished_by = match &forecast {
             Some(first) => launcher.finished_by_of(batch, &self.plan, tallies, (first, at)).await?,
@@ -220,14 +217,14 @@ impl<'a> Watcher<'a> {
         self.plan.indexed_steps().any(is_step_held) || gone.iter().any(|gone| gone.queued > 0)
     }
 
-    fn lanes(&self, turned: &CommandContext, states: &[LaneState]) -> Vec<LaneRate> {
+    fn lanes(&self, turned: &Config, servers: &Servers) -> Vec<LaneRateView> {
         let mut seen = BTreeSet::new();
         let names = self.plan.steps.iter().flat_map(|step| step.lanes.names()).filter(|name| seen.insert(*name));
-        let lanes = names.filter_map(|name| turned.config.lane(name));
+        let lanes = names.filter_map(|name| turned.lane(name));
         let rate = |lane: &Lane| {
-            let state = states.iter().find(|state| state.lane == lane.name);
+            let state = servers.lane(&lane.name);
             let whole = lane.rate.each_second();
-            LaneRate {
+            LaneRateView {
                 lane: lane.name.clone(),
                 rate_per_s: state.map(|state| state.pace),
                 allowed_per_s: state.map_or(whole, |state| state.portion.of(whole)),

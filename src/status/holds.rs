@@ -2,38 +2,38 @@
 
 use serde::Serialize;
 
-use super::words;
 use crate::campaign::held;
 use crate::domain::Timestamp;
+use crate::domain::text::{about, plural, shell};
 use crate::report::Waiting;
 use crate::store::{HeldBy, Hold};
 use crate::wire::codes::remedies::{self, Remedy};
 
-/// A hold, for JSON.
+/// A hold.
 #[derive(Debug, Serialize)]
-pub(super) struct HoldShown {
-    pub(super) lane: String,
+pub struct HoldView {
+    pub lane: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) template: Option<String>,
+    pub template: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) language: Option<String>,
-    pub(super) by_person: bool,
+    pub language: Option<String>,
+    pub by_operator: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) code: Option<u32>,
-    pub(super) reason: String,
-    pub(super) since: String,
+    pub code: Option<u32>,
+    pub reason: String,
+    pub since: String,
     /// Messages that wait for it to be released.
-    pub(super) waiting: i64,
-    pub(super) what_to_do: String,
+    pub waiting: i64,
+    pub what_to_do: String,
 }
 
-impl HoldShown {
-    pub(super) fn new(hold: &Hold, waiting: &Waiting) -> Self {
+impl HoldView {
+    pub fn new(hold: &Hold, waiting: &Waiting) -> Self {
         Self {
             lane: hold.lane.clone(),
             template: (!hold.template.is_empty()).then(|| hold.template.clone()),
             language: (!hold.language.is_empty()).then(|| hold.language.clone()),
-            by_person: hold.by == HeldBy::Operator,
+            by_operator: hold.by == HeldBy::Operator,
             code: hold.code,
             reason: hold.origin.hold_reason(),
             since: hold.since.rfc3339(),
@@ -44,24 +44,24 @@ impl HoldShown {
 }
 
 /// What is held and why, since when, and how many messages wait for it.
-pub(super) fn sentence_since(hold: &Hold, waiting: i64, now: Timestamp) -> String {
-    format!("{}, {} ago{}", held(hold), words::about(now.since(hold.since)), wait_for_it(waiting))
+pub fn sentence_since(hold: &Hold, waiting: i64, now: Timestamp) -> String {
+    format!("{}, {} ago{}", held(hold), about(now.since(hold.since)), wait_for_it(waiting))
 }
 
 /// `; 1,200 messages wait for it`; empty if none does.
-pub(super) fn wait_for_it(waiting: i64) -> String {
+pub fn wait_for_it(waiting: i64) -> String {
     match waiting {
         ..=0 => String::new(),
-        waiting => format!("; {} for it", words::of(waiting, "message waits", "messages wait")),
+        waiting => format!("; {} for it", plural(waiting, "message waits", "messages wait")),
     }
 }
 
 /// The command that releases a hold. For a hold by the provider, also what to fix first.
-pub(super) fn what_to_do(hold: &Hold) -> String {
+pub fn what_to_do(hold: &Hold) -> String {
     let resume = match hold.template.as_str() {
-        "" => format!("volley lane resume {}", words::shell(&hold.lane)),
+        "" => format!("volley lane resume {}", shell(&hold.lane)),
         template => {
-            format!("volley template resume {} --lane {}", words::shell(template), words::shell(&hold.lane))
+            format!("volley template resume {} --lane {}", shell(template), shell(&hold.lane))
         }
     };
     let code = hold.code.map_or(0, i64::from);

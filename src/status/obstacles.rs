@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::pace::Slow;
-use super::words::{about, of, shell};
-use super::{holds, stranded, used_up};
+use super::holds;
+use super::slow::Slow;
 use crate::ask;
 use crate::campaign::{UsedUp, held};
 use crate::config::{self, Config};
+use crate::domain::text::{about, plural, shell};
 use crate::domain::{Channel, Count, DoubtCause, Timestamp};
 use crate::events::describe_doubt;
 use crate::node::doubt_remedy;
@@ -18,7 +18,7 @@ const NO_SERVER: &str = "no server is running on this database";
 const START: &str = "start `volley serve`";
 
 #[derive(Debug, Clone)]
-pub(super) enum Obstacle {
+pub enum Obstacle {
     /// One of its lanes or templates is held; with the messages that wait for it.
     Held(Hold, i64),
     /// One of its steps is held; with the messages that wait for it.
@@ -64,22 +64,22 @@ const fn write_again(trouble: DiskTrouble) -> &'static str {
     }
 }
 
-/// An obstacle, for JSON.
+/// An obstacle, with what to do.
 #[derive(Debug, Serialize)]
-pub(super) struct ObstacleShown {
-    kind: &'static str,
-    what: String,
+pub struct ObstacleView {
+    pub kind: &'static str,
+    pub what: String,
     /// Messages of the campaign that wait because of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    waiting: Option<i64>,
+    pub waiting: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<String>,
-    what_to_do: String,
+    pub since: Option<String>,
+    pub what_to_do: String,
 }
 
 impl Obstacle {
     /// Lists the addresses in doubt that lanes of these batches use, with the messages that wait for a deadline there.
-    pub(super) async fn doubts(store: &dyn Store, config: &Config, batches: &[Batch]) -> Result<Vec<Self>> {
+    pub async fn doubts(store: &dyn Store, config: &Config, batches: &[Batch]) -> Result<Vec<Self>> {
         let mut doubts = Vec::new();
         for link in store.links().await? {
             let Some((since, cause)) = link.doubt else { continue };
@@ -103,7 +103,7 @@ impl Obstacle {
         Ok(doubts)
     }
 
-    pub(super) fn what(&self) -> String {
+    pub fn what(&self) -> String {
         match self {
             Self::Held(hold, waiting) => format!("{}{}", held(hold), holds::wait_for_it(*waiting)),
             Self::StepHeld(hold, channel, waiting) => {
@@ -116,13 +116,13 @@ impl Obstacle {
                 )
             }
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
-            Self::Gone(gone) => stranded::what(gone),
+            Self::Gone(gone) => gone.what(),
             Self::NoServer => NO_SERVER.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => unwritable(*trouble).to_owned(),
-            Self::UsedUp(limit) => used_up::what(limit),
+            Self::UsedUp(limit) => limit.what(),
             Self::Doubt { address, cause, waiting, .. } => {
                 let waiting = waiting.unsigned_abs();
-                let wait = of(waiting, "deadline is", "deadlines are");
+                let wait = plural(waiting, "deadline is", "deadlines are");
                 let takes = about(ask::takes(waiting));
                 format!(
                     "{}; {wait} held; if receipts are lost, asking at one per second takes {takes}",
@@ -133,7 +133,7 @@ impl Obstacle {
     }
 
     /// The same, with its duration.
-    pub(super) fn what_since(&self, now: Timestamp) -> String {
+    pub fn what_since(&self, now: Timestamp) -> String {
         match self {
             Self::Held(hold, waiting) => holds::sentence_since(hold, *waiting, now),
             Self::Slow(slow, waiting) => match slow.since() {
@@ -149,7 +149,7 @@ impl Obstacle {
         }
     }
 
-    pub(super) fn what_to_do(&self, campaign: &str, now: Timestamp) -> String {
+    pub fn what_to_do(&self, campaign: &str, now: Timestamp) -> String {
         match self {
             Self::Held(hold, _) => holds::what_to_do(hold),
             Self::StepHeld(hold, _, _) => {
@@ -168,20 +168,20 @@ impl Obstacle {
                 }
             }
             Self::Slow(slow, _) => slow.what_to_do(now),
-            Self::Gone(gone) => stranded::what_to_do(gone, campaign),
+            Self::Gone(gone) => gone.what_to_do(campaign),
             Self::NoServer => START.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => write_again(*trouble).to_owned(),
-            Self::UsedUp(limit) => used_up::what_to_do(limit, campaign),
+            Self::UsedUp(limit) => limit.what_to_do(campaign),
             Self::Doubt { cause, .. } => doubt_remedy(*cause).to_owned(),
         }
     }
 
     /// The obstacle and what to do, in one sentence.
-    pub(super) fn sentence(&self, campaign: &str, now: Timestamp) -> String {
+    pub fn sentence(&self, campaign: &str, now: Timestamp) -> String {
         format!("{}; {}", self.what(), self.what_to_do(campaign, now))
     }
 
-    pub(super) fn shown(&self, campaign: &str, now: Timestamp) -> ObstacleShown {
+    pub fn view(&self, campaign: &str, now: Timestamp) -> ObstacleView {
         let (kind, since, waiting) = match self {
             Self::Held(hold, waiting) => ("held", Some(hold.since), Some(*waiting)),
             Self::StepHeld(hold, _, waiting) => ("step held", Some(hold.since), Some(*waiting)),
@@ -200,6 +200,6 @@ impl Obstacle {
             }
         };
         let (what, what_to_do) = (self.what(), self.what_to_do(campaign, now));
-        ObstacleShown { kind, what, waiting, since: since.map(Timestamp::rfc3339), what_to_do }
+        ObstacleView { kind, what, waiting, since: since.map(Timestamp::rfc3339), what_to_do }
     }
 }

@@ -2,63 +2,65 @@
 
 use serde::Serialize;
 
-use super::words::{about, rate};
 use crate::clock::format_time;
 use crate::config::{Config, Lane};
+use crate::domain::text::{about, rate};
 use crate::domain::{Portion, Tier, Timestamp};
 use crate::store::{LaneState, Standing, Trouble};
 
-/// The rate of a lane, for JSON.
+/// What a running server reports about a lane.
 #[derive(Debug, Serialize)]
-pub(super) struct PaceShown {
+pub struct LaneNowView {
     /// Submissions a second, as last measured.
-    pace: f64,
-    /// The allowed rate: the whole rate of the lane, or less while it is throttled.
-    allowed: f64,
+    pub rate_per_s: f64,
+    /// The rate of the lane, or less while it is throttled.
+    pub allowed_per_s: f64,
     /// The allowed share of its rate, from a sixteenth to 1.
-    portion: f64,
+    pub allowed_share: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    standing: Option<StandingShown>,
+    pub standing: Option<StandingView>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tier_spent: Option<bool>,
+    pub tier_spent: Option<bool>,
     /// When the next slot frees up, if the tier is spent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tier_free_at: Option<String>,
+    pub tier_free_at: Option<String>,
     /// The latest complaint of the provider, of any age.
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_complaint: Option<ComplaintShown>,
+    pub last_complaint: Option<ComplaintView>,
 }
 
+/// A complaint of the provider.
 #[derive(Debug, Serialize)]
-struct ComplaintShown {
-    at: String,
-    why: String,
+pub struct ComplaintView {
+    pub at: String,
+    pub reason: String,
 }
 
+/// Why a lane is stopped.
 #[derive(Debug, Serialize)]
-struct StandingShown {
-    kind: &'static str,
-    since: String,
+pub struct StandingView {
+    pub kind: &'static str,
+    pub since: String,
     /// When the lane retries.
-    until: String,
-    why: String,
+    pub until: String,
+    pub reason: String,
 }
 
-impl PaceShown {
-    pub(super) fn new(lane: &Lane, state: &LaneState) -> Self {
-        let standing = state.standing.as_ref().map(|standing| StandingShown {
+impl LaneNowView {
+    pub fn new(lane: &Lane, state: &LaneState) -> Self {
+        let standing = state.standing.as_ref().map(|standing| StandingView {
             kind: kind(standing.trouble),
             since: standing.since.rfc3339(),
             until: standing.until.rfc3339(),
-            why: standing.why.clone(),
+            reason: standing.why.clone(),
         });
         let tier_spent = lane.tiered().is_some().then_some(state.tier_spent);
-        let allowed = state.portion.of(lane.rate.each_second());
+        let allowed_per_s = state.portion.of(lane.rate.each_second());
         let tier_free_at = state.free_at.filter(|_| state.tier_spent).map(Timestamp::rfc3339);
         let complaint = state.complaint.as_ref();
-        let last_complaint = complaint.map(|(at, why)| ComplaintShown { at: at.rfc3339(), why: why.clone() });
-        let portion = state.portion.of(1.0);
-        Self { pace: state.pace, allowed, portion, standing, tier_spent, tier_free_at, last_complaint }
+        let last_complaint = complaint.map(|(at, why)| ComplaintView { at: at.rfc3339(), reason: why.clone() });
+        let (rate_per_s, allowed_share) = (state.pace, state.portion.of(1.0));
+        Self { rate_per_s, allowed_per_s, allowed_share, standing, tier_spent, tier_free_at, last_complaint }
     }
 }
 
@@ -71,8 +73,8 @@ const fn kind(trouble: Trouble) -> &'static str {
 
 /// Why a lane sends more slowly than its rate without a hold. It ends without an operator.
 #[derive(Debug, Clone)]
-pub(super) struct Slow {
-    pub(super) lane: String,
+pub struct Slow {
+    pub lane: String,
     why: Why,
 }
 
@@ -85,7 +87,7 @@ enum Why {
 
 impl Slow {
     /// Lists what slows down the configured lanes.
-    pub(super) fn all(config: &Config, states: &[LaneState], now: Timestamp) -> Vec<Self> {
+    pub fn all(config: &Config, states: &[LaneState], now: Timestamp) -> Vec<Self> {
         let known = states.iter().filter_map(|state| Some((config.lane(&state.lane)?, state)));
         known.flat_map(|(lane, state)| Self::of(lane, state, now)).collect()
     }
@@ -106,7 +108,7 @@ impl Slow {
         all.map(|why| Self { lane: lane.name.clone(), why }).collect()
     }
 
-    pub(super) const fn kind(&self) -> &'static str {
+    pub const fn kind(&self) -> &'static str {
         match &self.why {
             Why::Standing(standing) => kind(standing.trouble),
             Why::Slowed { .. } => "slowed",
@@ -114,7 +116,7 @@ impl Slow {
         }
     }
 
-    pub(super) const fn since(&self) -> Option<Timestamp> {
+    pub const fn since(&self) -> Option<Timestamp> {
         match &self.why {
             Why::Standing(standing) => Some(standing.since),
             Why::Slowed { .. } | Why::TierSpent { .. } => None,
@@ -122,7 +124,7 @@ impl Slow {
     }
 
     /// The state in a word or two, for a column.
-    pub(super) fn state(&self) -> &'static str {
+    pub fn state(&self) -> &'static str {
         match &self.why {
             Why::Standing(_) => "stopped",
             Why::Slowed { .. } => "slowed",
@@ -130,7 +132,7 @@ impl Slow {
         }
     }
 
-    pub(super) fn what(&self) -> String {
+    pub fn what(&self) -> String {
         let lane = &self.lane;
         match &self.why {
             Why::Standing(Standing { trouble: Trouble::Outage, why, in_flight, .. }) => {
@@ -153,7 +155,7 @@ impl Slow {
         }
     }
 
-    pub(super) fn what_to_do(&self, now: Timestamp) -> String {
+    pub fn what_to_do(&self, now: Timestamp) -> String {
         match &self.why {
             Why::Standing(standing) => {
                 let retries = match standing.until > now {

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::words::{about, count, of};
 use crate::ask;
 use crate::clock::format_time_of_day;
 use crate::config::Config;
+use crate::domain::text::{about, grouped, plural};
 use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
 use crate::engine::{Gap, Gaps};
 use crate::store::{KeptGap, Nodes, Result, Store};
 
 /// A short gap whose receipts the provider still repeats; deadlines wait for them.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Repeated {
+pub struct Repeated {
     #[serde(serialize_with = "Timestamp::as_text")]
     from: Timestamp,
     #[serde(serialize_with = "Timestamp::as_text")]
@@ -28,7 +28,7 @@ pub(super) struct Repeated {
 
 impl Repeated {
     /// Reads the gap that deadlines of a campaign wait for, if any. The campaign has sent since `begun`.
-    pub(super) async fn read(
+    pub async fn read(
         store: &dyn Nodes,
         config: &Config,
         plan: &Plan,
@@ -47,7 +47,7 @@ impl Repeated {
         Ok(repeated.map(|(Gap { from, until }, held_until)| Self { from, until, held_until, zone }))
     }
 
-    pub(super) fn sentence(&self) -> String {
+    pub fn sentence(&self) -> String {
         let time = |at| format_time_of_day(at, self.zone);
         format!(
             "receipts may be missing from {} until {}; the provider repeats them, and deadlines wait for them until {}",
@@ -60,17 +60,17 @@ impl Repeated {
 
 /// Deadlines of a campaign that passed during a gap, so that no message falls back by them.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Waived {
+pub struct Waived {
     deadlines: i64,
     /// Deadlines that the provider cannot be asked about, because its id for the attempt is unknown.
-    unknown: i64,
+    not_askable: i64,
     after_gap: AfterGap,
     /// The number of questions to the provider, including those of other campaigns on the same subaccounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_ask: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     /// The seconds until all these questions are asked.
-    seconds_left: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining_s: Option<i64>,
     /// Why the provider does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
@@ -78,7 +78,7 @@ pub(super) struct Waived {
 
 impl Waived {
     /// Reads the deadlines in gaps; `None` if there are none.
-    pub(super) async fn read(
+    pub async fn read(
         store: &dyn Store,
         config: &Config,
         plan: &Plan,
@@ -89,8 +89,8 @@ impl Waived {
         if deadlines <= 0 {
             return Ok(None);
         }
-        let (unknown, after_gap) = (tallies.total(Count::WaivedUnknown), plan.after_gap);
-        let mut waived = Self { deadlines, unknown, after_gap, to_ask: None, seconds_left: None, trouble: None };
+        let (not_askable, after_gap) = (tallies.total(Count::WaivedUnknown), plan.after_gap);
+        let mut waived = Self { deadlines, not_askable, after_gap, to_ask: None, remaining_s: None, trouble: None };
         if plan.after_gap == AfterGap::Ask {
             let ours = questions(config, plan, tallies);
             let mut all: BTreeMap<&str, i64> = BTreeMap::new();
@@ -111,33 +111,35 @@ impl Waived {
                 longest = longest.max(count);
             }
             waived.to_ask = Some(to_ask);
-            waived.seconds_left = Some(seconds_for(longest));
+            waived.remaining_s = Some(seconds_for(longest));
             waived.trouble =
                 store.query_states().await?.iter().find_map(|asking| asking.trouble_now(now).map(str::to_owned));
         }
         Ok(Some(waived))
     }
 
-    pub(super) fn sentence(&self) -> String {
-        let passed =
-            format!("{} while receipts may have been lost", of(self.deadlines, "deadline passed", "deadlines passed"));
+    pub fn sentence(&self) -> String {
+        let passed = format!(
+            "{} while receipts may have been lost",
+            plural(self.deadlines, "deadline passed", "deadlines passed")
+        );
         let wait = "wait for the TTL or the receipt window";
-        let askable = self.deadlines - self.unknown;
-        match (self.to_ask, self.seconds_left) {
+        let askable = self.deadlines - self.not_askable;
+        match (self.to_ask, self.remaining_s) {
             (Some(_), Some(_)) if askable <= 0 => {
                 format!("{passed}; their provider ids are unknown, so the provider cannot be asked, and they {wait}")
             }
-            (Some(to_ask), Some(seconds_left)) => {
-                let left = about(Span::from_secs(seconds_left));
-                let unknown = match self.unknown {
+            (Some(to_ask), Some(remaining_s)) => {
+                let left = about(Span::from_secs(remaining_s));
+                let unknown = match self.not_askable {
                     ..=0 => String::new(),
                     unknown => {
-                        format!("; the provider ids of {} are unknown, and those {wait}", count(unknown))
+                        format!("; the provider ids of {} are unknown, and those {wait}", grouped(unknown))
                     }
                 };
                 let others = match to_ask - askable {
                     ..=0 => String::new(),
-                    others => format!(", with {} of other campaigns", count(others)),
+                    others => format!(", with {} of other campaigns", grouped(others)),
                 };
                 let trouble = match &self.trouble {
                     Some(trouble) => format!("; it does not answer: {trouble}"),
@@ -195,10 +197,10 @@ mod tests {
     fn deadlines_in_a_gap_name_the_time_that_asking_takes() {
         let waived = |deadlines, to_ask, trouble: Option<&str>| Waived {
             deadlines,
-            unknown: 0,
+            not_askable: 0,
             after_gap: AfterGap::Ask,
             to_ask: Some(to_ask),
-            seconds_left: Some(seconds_for(to_ask)),
+            remaining_s: Some(seconds_for(to_ask)),
             trouble: trouble.map(str::to_owned),
         };
         assert_eq!(
@@ -212,12 +214,12 @@ mod tests {
              left, with 10 of other campaigns; it does not answer: HTTP status 500"
         );
         assert_eq!(
-            Waived { unknown: 16, ..waived(20, 4, None) }.sentence(),
+            Waived { not_askable: 16, ..waived(20, 4, None) }.sentence(),
             "20 deadlines passed while receipts may have been lost; the provider is asked, one a second: 5 s \
              left; the provider ids of 16 are unknown, and those wait for the TTL or the receipt window"
         );
         assert_eq!(
-            Waived { unknown: 16, ..waived(16, 0, None) }.sentence(),
+            Waived { not_askable: 16, ..waived(16, 0, None) }.sentence(),
             "16 deadlines passed while receipts may have been lost; their provider ids are \
              unknown, so the provider cannot be asked, and they wait for the TTL or the receipt window"
         );
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_counted_for_each_subaccount() {
+    fn questions_are_counted_for_each_subacgrouped() {
         let text = "[provider]\nsub_account = \"acme\"\n[[lane]]\nname = \"vb\"\nchannel = \"Viber\"\nrate = \"1/s\"\n\
                     [[lane]]\nname = \"zalo\"\nchannel = \"ZaloNotification\"\nrate = \"1/s\"\n\
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\nsub_account = \"beta\"\n";

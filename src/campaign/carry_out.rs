@@ -1,0 +1,146 @@
+//! Carries out a decision of an operator to its end: also the steps that a resume releases, and the certificate of a
+//! cancel.
+
+use super::certificate::certify;
+use super::decisions::{Decided, Released, cancel, pause, release_steps, resume, start};
+use super::noted::{Noted, noted};
+use super::used_up::UsedUp;
+use crate::clock::Clock;
+use crate::domain::{BatchState, Tallies};
+use crate::events::{Certificate, Origin};
+use crate::report::Counts;
+use crate::store::{self, Batch, Store};
+
+/// A decision of an operator about a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Start,
+    Pause,
+    Resume,
+    Cancel,
+}
+
+/// A decision that was carried out.
+#[derive(Debug)]
+pub struct CarriedOut {
+    pub state: BatchState,
+    /// The counters before the decision: a server may claim messages before all servers have confirmed it.
+    pub before: Tallies,
+    pub counts: Counts,
+    /// The state of the messages when a cancel took effect.
+    pub certificate: Option<Certificate>,
+    pub noted: Noted,
+    /// Limits that are used up, so that their steps stay held.
+    pub used_up: Vec<UsedUp>,
+    /// Whether the campaign was in this state before.
+    pub already: bool,
+}
+
+/// Why a decision was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum DecisionError {
+    #[error("nothing of \"{name}\" was resumed: {}", used_up.sentence(name))]
+    StepsUsedUp { name: String, used_up: UsedUp },
+
+    #[error("\"{name}\" cannot be resumed: {}", used_up.sentence(name))]
+    UsedUp { name: String, used_up: UsedUp },
+
+    #[error("\"{name}\" cannot be {}: {}", decision.participle(), why_not(*state))]
+    Refused { name: String, decision: Decision, state: BatchState },
+
+    #[error("\"{name}\" is cancelled, but the state of its messages at that time could not be recorded")]
+    NotCertified {
+        name: String,
+        #[source]
+        error: store::Error,
+    },
+
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Decision {
+    /// Whether the decision has already been carried out in this state.
+    const fn is_done_in(self, state: BatchState) -> bool {
+        match self {
+            Self::Start => matches!(state, BatchState::Running | BatchState::Scheduled),
+            Self::Pause => matches!(state, BatchState::Paused),
+            Self::Resume => matches!(state, BatchState::Running),
+            Self::Cancel => state.is_cancelled(),
+        }
+    }
+
+    pub const fn participle(self) -> &'static str {
+        match self {
+            Self::Start => "started",
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
+            Self::Cancel => "cancelled",
+        }
+    }
+}
+
+/// Carries out a decision. A repeated decision succeeds.
+pub async fn carry_out(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    batch: &Batch,
+    decision: Decision,
+    by: &Origin,
+) -> Result<CarriedOut, DecisionError> {
+    let name = || batch.display_name();
+    let before = store.tallies(batch.id).await?;
+    let decided = match decision {
+        Decision::Start => start(store, clock, batch, by).await?,
+        Decision::Pause => pause(store, clock, batch, by).await?,
+        Decision::Resume => resume(store, clock, batch, by).await?,
+        Decision::Cancel => cancel(store, clock, batch, by).await?,
+    };
+    // A resume also releases the held steps.
+    let continues = match decided {
+        Decided::Holds(_) => true,
+        Decided::Refused(state) => decision.is_done_in(state),
+        Decided::UsedUp(_) => false,
+    };
+    let Released { noted: released, used_up } = match decision {
+        Decision::Resume if continues => release_steps(store, clock, batch, None, by).await?,
+        Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => {
+            Released { noted: None, used_up: Vec::new() }
+        }
+    };
+    let (noted, already) = match (decided, released) {
+        (Decided::Holds(_), Some(noted)) | (Decided::Holds(noted), None) => (noted, false),
+        (Decided::Refused(state), Some(noted)) if decision.is_done_in(state) => (noted, false),
+        (Decided::Refused(_), None) if let [kept, ..] = used_up[..] => {
+            return Err(DecisionError::StepsUsedUp { name: name(), used_up: kept });
+        }
+        (Decided::Refused(state), None) if decision.is_done_in(state) => {
+            (noted(store, clock, store.seq().await?).await?, true)
+        }
+        (Decided::UsedUp(used_up), _) => return Err(DecisionError::UsedUp { name: name(), used_up }),
+        (Decided::Refused(state), _) => return Err(DecisionError::Refused { name: name(), decision, state }),
+    };
+    let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
+    let counts = Counts::of(state, &store.tallies(batch.id).await?);
+    let certificate = match decision {
+        Decision::Cancel if !already => {
+            let certificate = certify(store, clock, batch, noted).await;
+            Some(certificate.map_err(|error| DecisionError::NotCertified { name: name(), error })?)
+        }
+        Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => None,
+    };
+    Ok(CarriedOut { state, before, counts, certificate, noted, used_up, already })
+}
+
+/// Why a campaign in this state cannot be changed.
+pub fn why_not(state: BatchState) -> String {
+    match state {
+        BatchState::Finished => "nothing is left to submit; only last receipts may still come".to_owned(),
+        BatchState::Settled => "every message has its outcome".to_owned(),
+        BatchState::Cancelling | BatchState::Cancelled => "it has been cancelled".to_owned(),
+        BatchState::Draft => "it is a draft; start it with `volley campaign start`".to_owned(),
+        BatchState::Launching | BatchState::Scheduled | BatchState::Running | BatchState::Paused => {
+            format!("it is {state}")
+        }
+    }
+}

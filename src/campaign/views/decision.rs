@@ -1,0 +1,67 @@
+//! Decisions of operators as JSON.
+
+use serde::Serialize;
+
+use crate::campaign::{CarriedOut, Noted};
+use crate::domain::{BatchState, StepIndex};
+use crate::events::{Certificate, ChangedKey};
+use crate::report::Counts;
+use crate::store::Batch;
+
+/// A campaign after a decision.
+#[derive(Debug, Serialize)]
+pub struct DecisionView {
+    pub id: String,
+    pub name: String,
+    pub state: BatchState,
+    pub counts: Counts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
+    pub noted: Option<bool>,
+    /// Steps that stay held because one of their limits is used up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub used_up: Vec<u8>,
+}
+
+impl DecisionView {
+    pub fn new(batch: &Batch, done: &CarriedOut) -> Self {
+        Self {
+            id: batch.public_id().to_string(),
+            name: batch.display_name(),
+            state: done.state,
+            counts: done.counts,
+            certificate: done.certificate,
+            noted: done.noted.by_all(),
+            used_up: done.used_up.iter().filter_map(|kept| Some(kept.step?.get() + 1)).collect(),
+        }
+    }
+}
+
+/// A step after it was held or released.
+#[derive(Debug, Serialize)]
+pub struct StepDecisionView {
+    pub id: String,
+    pub name: String,
+    pub step: u8,
+    pub held: bool,
+    pub queued: i64,
+    pub noted: Option<bool>,
+}
+
+impl StepDecisionView {
+    pub fn new(batch: &Batch, step: StepIndex, held: bool, queued: i64, noted: Noted) -> Self {
+        let (id, name) = (batch.public_id().to_string(), batch.display_name());
+        Self { id, name, step: step.get() + 1, held, queued, noted: noted.by_all() }
+    }
+}
+
+/// A campaign after a change of its rules.
+#[derive(Debug, Serialize)]
+pub struct ChangeView<'a> {
+    pub id: String,
+    pub name: String,
+    pub state: BatchState,
+    pub changes: &'a [ChangedKey],
+    pub brought_forward: u64,
+    pub noted: Option<bool>,
+}

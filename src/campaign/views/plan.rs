@@ -1,0 +1,165 @@
+//! A plan as JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::rules::{LimitsView, StepRulesView};
+use crate::campaign::{LeftOut, Prepared, Warning};
+use crate::config::Config;
+use crate::domain::{Channel, Content, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
+use crate::forecast::{Cost, ForecastView, Shares};
+use crate::template::{self, Line};
+
+/// A warning of a plan.
+#[derive(Debug, Serialize)]
+pub struct WarningView<'a> {
+    pub code: &'static str,
+    pub step: Option<u8>,
+    pub sentence: &'a str,
+}
+
+impl<'a> WarningView<'a> {
+    pub fn new(warning: &'a Warning) -> Self {
+        Self { code: warning.code.code(), step: warning.step.map(|step| step.get() + 1), sentence: &warning.sentence }
+    }
+}
+
+/// A step of a plan.
+#[derive(Debug, Serialize)]
+pub struct PlanStepView<'a> {
+    #[serde(flatten)]
+    pub rules: StepRulesView<'a>,
+    /// Recipients that the step applies to.
+    pub recipients: u64,
+    /// For free text on WhatsApp: recipients with an open 24-hour window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_windows: Option<u64>,
+    pub previews: Vec<PreviewView>,
+}
+
+/// What one of the first recipients would read.
+#[derive(Debug, Serialize)]
+pub struct PreviewView {
+    pub msisdn: String,
+    pub lines: Vec<PreviewLine>,
+}
+
+/// A part of a message.
+#[derive(Debug, Serialize)]
+pub struct PreviewLine {
+    pub label: String,
+    pub text: String,
+}
+
+/// What a campaign would send, and when.
+#[derive(Debug, Serialize)]
+pub struct PlanView<'a> {
+    pub ok: bool,
+    pub name: Option<&'a str>,
+    pub source: &'a str,
+    pub recipients: u64,
+    pub excluded: usize,
+    pub exclude_unreadable: u64,
+    pub invalid: u64,
+    pub duplicates: u64,
+    pub duplicates_across: u64,
+    pub opted_out: u64,
+    pub left_out: &'a [LeftOut],
+    pub countries: BTreeMap<String, u64>,
+    pub starts_at: Option<String>,
+    /// Set where some countries start later than others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_country_starts_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
+    #[serde(flatten)]
+    pub forecast: ForecastView,
+    pub allowed_per_s: f64,
+    /// The expected cost, if a price list is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    #[serde(flatten)]
+    pub limits: LimitsView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_when: Option<StopRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_paid_when: Option<StopRule>,
+    pub steps: Vec<PlanStepView<'a>>,
+    pub warnings: Vec<WarningView<'a>>,
+}
+
+impl<'a> PlanView<'a> {
+    /// `config` is the configuration with its overrides.
+    pub fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, config: &Config) -> Self {
+        let Prepared { name, recipients, plan, schedule, beginnings, warnings, windows, .. } = prepared;
+        let foreseen = prepared.forecast.as_ref().filter(|_| !prepared.starts_held());
+        let shares = Shares::of(plan, &recipients.countries);
+        let steps = plan.indexed_steps().map(|(index, step)| PlanStepView {
+            rules: StepRulesView::of((index, step)),
+            recipients: shares.at(index).recipients,
+            open_windows: windows.get(&index).copied(),
+            previews: recipients
+                .first
+                .iter()
+                .filter(|recipient| step.countries.contain(Some(recipient.country)))
+                .map(|recipient| PreviewView {
+                    msisdn: recipient.msisdn.to_string(),
+                    lines: preview(step, plan, recipient)
+                        .into_iter()
+                        .map(|Line { label, text }| PreviewLine { label, text })
+                        .collect(),
+                })
+                .collect(),
+        });
+        Self {
+            ok: true,
+            name: name.as_deref(),
+            source: &recipients.label,
+            recipients: recipients.recipients,
+            excluded: recipients.excluded.numbers.len(),
+            exclude_unreadable: recipients.excluded.unreadable(),
+            invalid: recipients.invalid,
+            duplicates: recipients.duplicates,
+            duplicates_across: recipients.across,
+            opted_out: recipients.opted_out,
+            left_out: &recipients.left_out,
+            countries: recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
+            starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
+            last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
+            over: plan.over.map(|over| over.to_string()),
+            forecast: ForecastView::new(foreseen, finished_by),
+            allowed_per_s: config.allowed_per_s(plan),
+            cost: Cost::of(plan, &recipients.countries),
+            limits: LimitsView::from(&plan.limits),
+            pause_when: plan.pause_when,
+            hold_paid_when: plan.hold_paid_when,
+            steps: steps.collect(),
+            warnings: warnings.iter().map(WarningView::new).collect(),
+        }
+    }
+}
+
+/// The message that one recipient would read. The plan has been checked, so rendering it does not fail.
+pub fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
+    let fields = recipient.fields.unpack().unwrap_or_default();
+    let mut lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
+    let Recipient { msisdn, country, .. } = recipient;
+    let lane = step.lanes.members().get(step.lanes.lane_index(*msisdn, *country));
+    if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {
+        lines.push(Line { label: "source".to_owned(), text: source.to_owned() });
+    }
+    let encoding = match &step.content {
+        Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
+        Content::Text { .. } | Content::Template(_) => return lines,
+    };
+    // The length gets its own line, so the label stays short.
+    let measured = |line: Line| match line.label.as_str() {
+        "text" => {
+            let length = template::segments(&line.text, encoding.unwrap_or(SmsEncoding::Auto)).to_string();
+            vec![line, Line { label: "length".to_owned(), text: length }]
+        }
+        _ => vec![line],
+    };
+    lines.into_iter().flat_map(measured).collect()
+}

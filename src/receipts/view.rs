@@ -1,0 +1,127 @@
+//! Messages from recipients, and receipts of no known message, as JSON.
+
+use serde::Serialize;
+
+use crate::domain::{Channel, Keyword, MessageId, Msisdn, Timestamp};
+use crate::store::{Batch, Batches, Inbound, Result, Stray};
+use crate::wire::{Event, parse_events};
+
+/// Maximum length of an id of a channel.
+const ID_SHOWN: usize = 80;
+
+/// A message from a recipient, with the campaign message that it answers.
+#[derive(Debug, Serialize)]
+pub struct ReplyView<'a> {
+    pub umid: &'a str,
+    pub received_at: String,
+    pub written_at: String,
+    pub msisdn: Option<String>,
+    pub channel: Option<Channel>,
+    pub kind: &'a str,
+    pub keyword: Option<Keyword>,
+    pub campaign: Option<String>,
+    pub message: Option<String>,
+    pub step: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Describes messages from recipients; remembers the campaigns that they answer.
+#[derive(Debug)]
+pub struct ReplyViews<'a> {
+    store: &'a dyn Batches,
+    batches: Vec<Batch>,
+    /// Whether numbers and texts are shown.
+    unmasked: bool,
+}
+
+impl<'a> ReplyViews<'a> {
+    pub const fn new(store: &'a dyn Batches, unmasked: bool) -> Self {
+        Self { store, batches: Vec::new(), unmasked }
+    }
+
+    pub async fn of<'b>(&mut self, inbound: &'b Inbound) -> Result<ReplyView<'b>> {
+        let batch = match inbound.on {
+            None => None,
+            Some((key, _)) => {
+                if !self.batches.iter().any(|known| known.id == key.batch) {
+                    self.batches.extend(self.store.batch(key.batch).await?);
+                }
+                self.batches.iter().find(|known| known.id == key.batch)
+            }
+        };
+        let unmasked = self.unmasked;
+        let whole = |msisdn: Msisdn| msisdn.to_string();
+        let masked = |msisdn: Msisdn| msisdn.masked().to_string();
+        Ok(ReplyView {
+            umid: &inbound.umid,
+            received_at: inbound.received.rfc3339(),
+            written_at: inbound.written_at.rfc3339(),
+            msisdn: inbound.msisdn.map(|msisdn| if unmasked { whole(msisdn) } else { masked(msisdn) }),
+            channel: inbound.channel,
+            kind: &inbound.kind,
+            keyword: inbound.keyword,
+            campaign: batch.map(Batch::display_name),
+            message: batch.zip(inbound.on).map(|(batch, (key, _))| MessageId { key, tag: batch.tag }.to_string()),
+            step: inbound.on.map(|(_, step)| step.get() + 1),
+            channel_user: unmasked.then(|| channel_user(&inbound.raw)).flatten(),
+            text: unmasked.then(|| text(&inbound.raw)),
+        })
+    }
+}
+
+/// Returns the channel's own id of the recipient, for a provider event without a number.
+fn channel_user(raw: &str) -> Option<String> {
+    let events = parse_events(raw.as_bytes());
+    let Some(Event::Inbound { inbound, .. }) = events.first() else { return None };
+    let user = inbound.user.as_ref()?;
+    let id = user.channel_user_id.as_deref().or(user.line_user_id.as_deref())?;
+    let one_word: String = id.chars().filter(|letter| !letter.is_control()).take(ID_SHOWN).collect();
+    Some(one_word).filter(|id| !id.is_empty())
+}
+
+/// Returns the text or the tapped button, and the URL of a file.
+fn text(raw: &str) -> String {
+    let events = parse_events(raw.as_bytes());
+    let Some(Event::Inbound { inbound, .. }) = events.first() else { return String::new() };
+    let url = inbound.content.url.as_deref();
+    inbound.words().chain(url).collect::<Vec<_>>().join(" · ")
+}
+
+/// A receipt that belongs to no known message.
+#[derive(Debug, Serialize)]
+pub struct StrayView {
+    pub received_at: String,
+    /// The same time, for other formats.
+    #[serde(skip)]
+    pub at: Timestamp,
+    pub umid: Option<String>,
+}
+
+impl StrayView {
+    /// Keeps only the ids, because a stray may hold data of another system's recipients.
+    pub fn of(stray: Stray) -> Self {
+        Self { received_at: stray.received.rfc3339(), at: stray.received, umid: stray.umid }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_without_a_number_shows_the_channels_own_id() {
+        let event = |user: &str| {
+            format!(
+                r#"{{"eventType":"inbound_message_received","payload":{{"umid":"in-1","user":{user},
+                "recipient":{{"channel":"whatsapp"}},"type":"Text","content":{{"text":"STOP"}}}}}}"#
+            )
+        };
+        let id_of = |user: &str| channel_user(&event(user));
+        assert_eq!(id_of(r#"{"channelUserId":"SG.13491208655302741918"}"#).unwrap(), "SG.13491208655302741918");
+        assert_eq!(id_of(r#"{"lineUserId":"Ua12b"}"#).unwrap(), "Ua12b");
+        assert_eq!((id_of("{}"), id_of(r#"{"channelUserId":"\n"}"#)), (None, None));
+    }
+}

@@ -1,0 +1,69 @@
+//! Messages as JSON, one object each.
+
+use serde::Serialize;
+
+use super::figures::as_counted;
+use super::lookup::ClientIds;
+use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
+use crate::store::{Batch, Result, Store};
+
+/// A message of a list.
+#[derive(Debug, Serialize)]
+pub struct MessageView {
+    pub id: String,
+    pub msisdn: Msisdn,
+    pub step: u8,
+    pub channel: Option<Channel>,
+    pub state: &'static str,
+    pub outcome: Option<Outcome>,
+    pub campaign: String,
+    /// The `ClientMessageId` of the recipient file, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<SkipReason>,
+    /// Steps for which it is unknown whether they were submitted.
+    pub unknown_steps: Vec<u8>,
+}
+
+/// Describes messages of one batch. What they share is read once.
+#[derive(Debug)]
+pub struct MessageViews<'a> {
+    batch: &'a Batch,
+    plan: Option<Plan>,
+    ids: ClientIds<'a>,
+}
+
+impl<'a> MessageViews<'a> {
+    pub async fn of(store: &'a dyn Store, batch: &'a Batch) -> Result<Self> {
+        let (plan, ids) = (store.plan(batch.id).await?, ClientIds::of(store, batch.id).await?);
+        Ok(Self { batch, plan, ids })
+    }
+
+    pub async fn read(&self, messages: &[Loaded]) -> Result<Vec<MessageView>> {
+        let mut ids = self.ids.read(messages).await?;
+        Ok(messages.iter().map(|message| self.view(message, ids.remove(&message.key))).collect())
+    }
+
+    fn view(&self, message: &Loaded, client_message_id: Option<Box<str>>) -> MessageView {
+        let present = &as_counted(self.batch, &message.present);
+        let skipped = match present.state {
+            State::Done { skipped, .. } => skipped,
+            State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => None,
+        };
+        let unknown = StepIndex::all().filter(|step| present.marks.unknown(*step));
+        let step = self.plan.as_ref().and_then(|plan| plan.step(present.step));
+        MessageView {
+            id: MessageId { key: message.key, tag: self.batch.tag }.to_string(),
+            msisdn: message.msisdn,
+            step: present.step.get() + 1,
+            channel: step.map(|step| step.channel),
+            state: present.state.name(),
+            outcome: present.outcome(),
+            campaign: self.batch.display_name(),
+            client_message_id,
+            skipped,
+            unknown_steps: unknown.map(|step| step.get() + 1).collect(),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What servers, campaigns, lanes and templates do now, and what keeps messages from being sent.
+//!
+//! In: the store, the configuration, and the time.
+//! Out: one look at the servers ([`Servers`]), at a campaign ([`Watcher`]), at the lanes ([`Lanes`]) with their queues
+//! ([`queues`]), and at the templates ([`Templates`]); each obstacle with what to do ([`Obstacle`]); and each of these as
+//! JSON.
+//! Promises: the same words for every command and page. Each look reads the state once.
+//! May not: change anything, or print.
+
+mod campaign;
+mod campaign_view;
+mod error;
+mod gaps;
+pub mod holds;
+mod lanes;
+mod obstacles;
+mod queues;
+mod servers;
+mod slow;
+mod templates;
+
+pub use campaign::{LaneRateView, Look, Watcher};
+pub use campaign_view::{CampaignView, Listed, ListedView, StepView};
+pub use error::StatusError;
+pub use gaps::{Repeated, Waived};
+pub use holds::HoldView;
+pub use lanes::{LaneDecisionView, LaneView, Lanes, OverrideView, ReportedView, TierView, concerns};
+pub use obstacles::{Obstacle, ObstacleView};
+pub use queues::{LaneWithQueuesView, QueueView, queues};
+pub use servers::Servers;
+pub use slow::{ComplaintView, LaneNowView, Slow, StandingView};
+pub use templates::{TemplateDecisionView, TemplateReportView, TemplateView, Templates, add_name};

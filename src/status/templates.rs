@@ -1,0 +1,115 @@
+//! WhatsApp templates: which are in use, which are on hold, and what the provider reports about them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::error::StatusError;
+use super::holds::HoldView;
+use crate::campaign::{Flagged, Launcher};
+use crate::domain::{BatchState, Content};
+use crate::report::Waiting;
+use crate::store::{self, Batch, Batches, Hold};
+
+/// A template that an active campaign uses, or that is on hold.
+#[derive(Debug, Default, Serialize)]
+pub struct TemplateView {
+    pub name: String,
+    pub languages: Vec<String>,
+    pub lanes: Vec<String>,
+    /// Active campaigns that use it.
+    pub campaigns: Vec<String>,
+    pub holds: Vec<HoldView>,
+    /// What the provider reports about it, by language.
+    pub reports: Vec<TemplateReportView>,
+    /// Active campaigns that would still send it when the provider disables it.
+    pub runs_past: Vec<String>,
+}
+
+/// What the provider reports about a template.
+#[derive(Debug, Serialize)]
+pub struct TemplateReportView {
+    pub language: String,
+    pub what: String,
+    pub value: String,
+    pub at: String,
+}
+
+impl TemplateView {
+    /// The status that the provider reported last, in any language.
+    pub fn status(&self) -> Option<&str> {
+        let statuses = self.reports.iter().filter(|report| report.what == "status");
+        statuses.max_by_key(|report| &report.at).map(|report| report.value.as_str())
+    }
+}
+
+/// Collects the templates in use and on hold, by name.
+async fn in_use(store: &dyn Batches, all: &[Hold], waiting: &Waiting) -> store::Result<Vec<TemplateView>> {
+    let mut found: BTreeMap<String, TemplateView> = BTreeMap::new();
+    let active = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
+    for batch in store.batches(Some(active)).await? {
+        let Some(plan) = store.plan(batch.id).await? else { continue };
+        for step in &plan.steps {
+            let Content::Template(template) = &step.content else { continue };
+            let shown = found.entry(template.name.clone()).or_default();
+            add_name(&mut shown.languages, &template.language);
+            step.lanes.names().for_each(|lane| add_name(&mut shown.lanes, lane));
+            add_name(&mut shown.campaigns, &batch.display_name());
+        }
+    }
+    for hold in all {
+        let shown = found.entry(hold.template.clone()).or_default();
+        add_name(&mut shown.lanes, &hold.lane);
+        shown.holds.push(HoldView::new(hold, waiting));
+    }
+    Ok(found.into_iter().map(|(name, shown)| TemplateView { name, ..shown }).collect())
+}
+
+pub fn add_name(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+/// A template after a decision about it.
+#[derive(Debug, Serialize)]
+pub struct TemplateDecisionView<'a> {
+    pub template: &'a str,
+    pub lanes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released: Option<u32>,
+    pub noted: Option<bool>,
+}
+
+/// The templates in use and on hold.
+#[derive(Debug)]
+pub struct Templates {
+    pub views: Vec<TemplateView>,
+    pub holds: Vec<Hold>,
+    pub waiting: Waiting,
+    /// The active campaigns that would still send a flagged template when the provider disables it, with the effect.
+    pub flagged: Vec<(Batch, Flagged, String)>,
+}
+
+impl Templates {
+    pub async fn read(launcher: &Launcher<'_>) -> Result<Self, StatusError> {
+        let store = launcher.store;
+        let mut holds = store.holds().await?;
+        holds.retain(|hold| !hold.template.is_empty());
+        let waiting = Waiting::everywhere(store).await?;
+        let mut views = in_use(store, &holds, &waiting).await?;
+        for report in store.provider_reports().await?.into_iter().filter(|report| !report.value.is_empty()) {
+            let Some((name, language)) = report.template() else { continue };
+            // The provider also reports on templates that no campaign here uses: skip them.
+            let Some(view) = views.iter_mut().find(|view| view.name == name) else { continue };
+            let (language, at) = (language.to_owned(), report.at.rfc3339());
+            view.reports.push(TemplateReportView { language, what: report.what, value: report.value, at });
+        }
+        let flagged = launcher.flagged_everywhere().await?;
+        for view in &mut views {
+            let runs_past = flagged.iter().filter(|(_, flagged, _)| flagged.template == view.name);
+            view.runs_past = runs_past.map(|(batch, ..)| batch.display_name()).collect();
+        }
+        Ok(Self { views, holds, waiting, flagged })
+    }
+}
