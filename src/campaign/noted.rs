@@ -44,6 +44,7 @@ impl Noted {
                 "no server has been seen since {}; if one is only suspended, it may send briefly when it resumes",
                 format_time(since, None)
             ),
+            Self::ByAll { after: Span::ZERO } => "in effect at once".to_owned(),
             Self::ByAll { after } => format!("in effect after {}", span(after)),
             Self::NotYet => "saved, but not confirmed by a server within 1 s".to_owned(),
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::error::Error;
+use super::error::{At, Error};
 use super::keys::{ACCOUNT, LANE, ROUTE, SECTIONS, Section, hint, nearest};
 use super::route::{STEP_KEYS, Written};
 use super::syntax::{NotToml, parse_toml};
@@ -52,13 +52,25 @@ impl Entry {
     }
 
     fn put(&mut self, key: &str, text: String, source: Source) -> Result<(), Error> {
-        let Some(known) = self.section.key(key) else {
-            let names: Vec<&str> = self.section.key_names().collect();
-            let hint = hint(key, names);
-            return Err(Error::UnknownKey { place: source, section: self.title(), key: key.to_owned(), hint });
-        };
+        let Some(known) = self.section.key(key) else { return Err(self.unknown(key, source)) };
         self.values.insert(known.name, Value { text, source });
         Ok(())
+    }
+
+    /// The error for a value of another kind than its key takes. An unknown key is the better error, whatever its value.
+    fn misshapen(&self, key: &str, source: &Source, problem: &str) -> Error {
+        match self.section.key(key) {
+            Some(known) => {
+                let at = At { source: source.clone(), section: self.title(), key: known.name };
+                Error::Value { at, problem: problem.to_owned() }
+            }
+            None => self.unknown(key, source.clone()),
+        }
+    }
+
+    fn unknown(&self, key: &str, place: Source) -> Error {
+        let names: Vec<&str> = self.section.key_names().collect();
+        Error::UnknownKey { place, section: self.title(), key: key.to_owned(), hint: hint(key, names) }
     }
 }
 
@@ -142,14 +154,7 @@ impl Layers {
             let text = match value {
                 toml::Value::Array(items) if is_list => match in_commas(&items) {
                     Some(text) => text,
-                    None => {
-                        let name = format!("{key} of {}", entry.title());
-                        return Err(Error::Shape {
-                            place: source.clone(),
-                            name,
-                            wanted: "a list of texts without commas",
-                        });
-                    }
+                    None => return Err(entry.misshapen(&key, source, "must be a list of texts without commas")),
                 },
                 toml::Value::String(text) => text,
                 toml::Value::Integer(number) => number.to_string(),
@@ -158,10 +163,8 @@ impl Layers {
                 | toml::Value::Datetime(_)
                 | toml::Value::Array(_)
                 | toml::Value::Table(_) => {
-                    // An unknown key is the better error, whatever its value is.
-                    entry.put(&key, String::new(), source.clone())?;
-                    let name = format!("{key} of {}", entry.title());
-                    return Err(Error::Shape { place: source.clone(), name, wanted: "a text in quotes" });
+                    let wanted = if is_list { "must be a list of texts in quotes" } else { "must be a text in quotes" };
+                    return Err(entry.misshapen(&key, source, wanted));
                 }
             };
             entry.put(&key, text, source.clone())?;

@@ -14,7 +14,7 @@ words! {
     /// The source of an opt-out. A later variant weighs more: it takes more to undo it.
     OptOutSource, "source of an opt-out" {
         /// The recipient wrote to us.
-        Recipient = 0, "person";
+        Recipient = 0, "recipient";
         /// The provider, to which the recipient opted out.
         Provider = 1, "provider";
         /// An operator, with a list or a command.

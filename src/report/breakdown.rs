@@ -140,8 +140,8 @@ impl Counted {
                 cause: match entry.fault {
                     Fault::Recipient => "recipient",
                     Fault::Sender(_) => "sender",
-                    Fault::OptedOut => "person",
-                    Fault::Temporary => "passing",
+                    Fault::OptedOut => "opted out",
+                    Fault::Temporary => "temporary",
                 },
                 messages,
                 ended,

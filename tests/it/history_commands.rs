@@ -211,7 +211,7 @@ async fn events_and_replies_are_listed_as_text_and_as_json() {
     assert_eq!(run(at, &["reply", "list", "--from", "nobody"]).code, 2);
 
     let out = run(at, &["opt-out", "show", "+6591000007", "--json"]).ended(0).json();
-    assert_eq!((&out["is_opted_out"], &out["by"], &out["replies"]), (&json!(true), &json!("person"), &json!(1)));
+    assert_eq!((&out["is_opted_out"], &out["by"], &out["replies"]), (&json!(true), &json!("recipient"), &json!(1)));
     let out = whole_lines(at, &["opt-out", "show", "91000007", "--country", "SG"]);
     assert!(out.starts_with("+6591000007  opted out since ") && out.contains("stop by message on SMS"), "{out}");
     assert!(out.contains("sent 1 message: volley reply list --from +6591000007"), "{out}");

@@ -284,7 +284,10 @@ async fn an_acknowledged_stop_survives_the_server() {
     world.kill_server().await;
     let first = format!("+{}", number(0));
     let shown = world.volley(&["opt-out", "show", &first, "--json"]).await.json();
-    assert_eq!((&shown["is_opted_out"], &shown["by"], &shown["replies"]), (&json!(true), &json!("person"), &json!(1)));
+    assert_eq!(
+        (&shown["is_opted_out"], &shown["by"], &shown["replies"]),
+        (&json!(true), &json!("recipient"), &json!(1))
+    );
     // For the others the server is down, starts, is killed and starts again: the provider repeats until one listens.
     for person in 1..STOPPERS {
         world.provider.post_reply(number(person), Channel::Sms, "stop!").await;
@@ -335,7 +338,7 @@ async fn opt_out_commands_add_and_remove_recipients_and_report_the_result() {
     let shown = world.volley(&["opt-out", "show", "+6591000003", "--json"]).await.json();
     let wishes: Vec<_> = shown["wishes"].as_array().unwrap().iter().map(|wish| (&wish["wants"], &wish["by"])).collect();
     let (stop, start, operator) = (json!("stop"), json!("start"), json!("operator"));
-    assert_eq!(wishes, [(&stop, &operator), (&start, &json!("person")), (&start, &operator)], "{shown}");
+    assert_eq!(wishes, [(&stop, &operator), (&start, &json!("recipient")), (&start, &operator)], "{shown}");
     assert_eq!(shown["is_opted_out"], json!(false));
     let listed = world.volley(&["opt-out", "list"]).await.stdout;
     assert!(listed.contains("+6591000001") && listed.contains("from list.txt"), "{listed}");

@@ -289,11 +289,14 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         let steps: Vec<String> = steps.map(|step| format!("{} {}", count(figure(step)), step.channel)).collect();
         (!steps.is_empty()).then(|| paint.dim(format!("{what}: {}", list(&steps))))
     };
-    let not_submitted = report.steps.iter().filter_map(|step| Some((step.channel, step.course?.not_submitted)));
-    let not_submitted: Vec<String> = not_submitted
-        .filter(|(_, why)| why.total() > 0)
-        .map(|(channel, why)| format!("{} {channel} ({})", count(why.total()), reasons(&why)))
-        .collect();
+    let not_submitted = report.steps.iter().filter_map(|step| {
+        let why = step.course?.not_submitted;
+        // The table has them already, unless some were submitted by an earlier try.
+        let rejected = if why.rejected == step.rejected { 0 } else { why.rejected };
+        let why = NotSubmitted { rejected, ..why };
+        (why.total() > 0).then(|| format!("{} {} ({})", count(why.total()), step.channel, reasons(&why)))
+    });
+    let not_submitted: Vec<String> = not_submitted.collect();
     let lines = [
         of_steps("to submit", |step| step.course.map_or(0, |course| course.to_submit)),
         (!not_submitted.is_empty()).then(|| paint.dim(format!("not submitted: {}", list(&not_submitted)))),

@@ -222,6 +222,6 @@ const fn fault_name(fault: Fault) -> &'static str {
         Fault::Sender(SenderPart::Template) => "template",
         Fault::Sender(SenderPart::Step) => "step",
         Fault::OptedOut => "opt-out",
-        Fault::Temporary => "passing",
+        Fault::Temporary => "temporary",
     }
 }
