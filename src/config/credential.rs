@@ -9,6 +9,8 @@ use super::Secret;
 
 /// The most secrets of one file: the old one and the new one.
 const VALID_MAX: usize = 2;
+/// The largest file of secrets, in bytes.
+const FILE_MAX: u64 = 64 << 10;
 
 /// An API key, or what proves a webhook.
 ///
@@ -47,6 +49,9 @@ pub(super) enum Form {
 pub enum Invalid {
     #[error("the file {} cannot be read; check its path and permissions: {error}", path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
+    /// A pipe would block a server that reads it again.
+    #[error("the file {} is no regular file of at most 64 KiB; write the secret into a text file", path.display())]
+    NoTextFile { path: PathBuf },
     #[error("the file {} is empty; write the secret into it", path.display())]
     Empty { path: PathBuf },
     #[error("invalid key; it must be one line of letters, digits and signs without spaces")]
@@ -114,7 +119,12 @@ impl SecretFile {
     /// Reads the secrets of the file: one per line, without blank lines and surrounding spaces.
     pub fn read(&self) -> Result<Valid, Invalid> {
         let path = || self.path.clone();
-        let text = std::fs::read_to_string(&self.path).map_err(|error| Invalid::Unreadable { path: path(), error })?;
+        let unreadable = |error| Invalid::Unreadable { path: path(), error };
+        let file = std::fs::metadata(&self.path).map_err(unreadable)?;
+        if !file.is_file() || file.len() > FILE_MAX {
+            return Err(Invalid::NoTextFile { path: path() });
+        }
+        let text = std::fs::read_to_string(&self.path).map_err(unreadable)?;
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
         let secrets: Vec<Secret> = lines.map(Secret::new).collect();
         match (self.form, secrets.as_slice()) {
