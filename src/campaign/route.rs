@@ -121,7 +121,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// Builds the steps that have no problems.
+    /// Builds the steps whose lanes are known, and records every problem.
     fn steps(&mut self) -> Vec<Step> {
         let mut taken = BTreeMap::new();
         let mut steps = Vec::new();
@@ -151,7 +151,7 @@ impl<'a> Building<'a> {
         self.problems.push(Problem::new(Some(step), key, sentence));
     }
 
-    /// Builds a step; `None` if it has a problem, which is recorded.
+    /// Builds a step; `None` if its lanes are unknown.
     fn step(&mut self, index: StepIndex, step: &DraftStep) -> Option<Step> {
         let channel = step.channel;
         let success = step.success_status.unwrap_or(channel.default_success());

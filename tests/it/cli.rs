@@ -284,6 +284,8 @@ fn a_draft_is_tested_and_started_and_its_steps_are_paused() {
     assert_eq!(list(&["--json"]).json().as_array().unwrap().len(), 1, "test sends are left out");
     assert!(list(&[]).stderr.contains("1 test send is not listed; to list all: volley campaign list --all"));
     assert_eq!(list(&["--all", "--json"]).json()[1]["test"], true);
+    let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
+    assert_eq!(calendar.as_array().unwrap().len(), 1, "{calendar}");
     assert_eq!(run(at, &["campaign", "show", "latest", "--json"]).ended(0).json()["name"], name);
     run(at, &["campaign", "test", "promo.toml", "--to", "12"]).ended(1).says(&["1 of 1 numbers cannot be written to"]);
     assert_eq!(run(at, &["campaign", "start", name, "--json"]).ended(0).json()["state"], "running");

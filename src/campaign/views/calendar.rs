@@ -1,4 +1,4 @@
-//! The campaigns that are not finished, as JSON, by start time.
+//! The open campaigns, as JSON, by start time.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::domain::text::hours;
 use crate::domain::{BatchState, Count, Plan, Timestamp};
 use crate::store::{Batch, Batches, Result};
 
-/// A campaign that is not finished.
+/// An open campaign.
 #[derive(Debug)]
 pub struct Dated {
     pub batch: Batch,
@@ -39,13 +39,13 @@ pub struct CalendarView {
 }
 
 impl Dated {
-    /// Lists the campaigns that are not finished, by start time. Batches of the API have no name and are not planned, so
-    /// they are left out.
+    /// Lists the open campaigns by start time, without test sends. Batches of the API have no name and are not planned, so
+    /// they are left out too.
     pub async fn all(store: &dyn Batches) -> Result<Vec<Self>> {
         let states = vec![BatchState::Draft, BatchState::Scheduled, BatchState::Running, BatchState::Paused];
         let mut all = Vec::new();
-        for batch in store.batches(Some(states)).await? {
-            let Some(plan) = store.plan(batch.id).await?.filter(|_| batch.name.is_some()) else { continue };
+        for batch in store.batches(Some(states)).await?.into_iter().filter(|batch| batch.name.is_some()) {
+            let Some(plan) = store.plan(batch.id).await?.filter(|plan| !plan.is_test) else { continue };
             let queued = store.tallies(batch.id).await?.total(Count::Queued);
             all.push(Self { batch, plan, queued });
         }
@@ -60,9 +60,7 @@ impl Dated {
     }
 
     pub fn lanes(&self) -> Vec<String> {
-        let mut lanes: Vec<String> = self.plan.lanes().into_iter().map(|(lane, _)| lane).collect();
-        lanes.dedup();
-        lanes
+        self.plan.lanes().into_iter().map(|(lane, _)| lane).collect()
     }
 
     pub fn view(&self) -> CalendarView {

@@ -8,7 +8,7 @@
 //!   differs between the recipients of a step, the fault is the sender's after all ([`fault_in`]).
 //! * `Sender`: the next message would get the same answer, because of the key, the subaccount, the template or the shape of
 //!   our request. A hold is visible and can be released; needless SMS cannot be recalled.
-//! * `Passing`: the same request may succeed later.
+//! * `Temporary`: the same request may succeed later.
 //!
 //! Unknown codes follow from that rule. An **answer** with an unknown code in the 400s holds the lane: it is nearly always
 //! about the request, and the requests of one lane are alike. A **receipt** with an unknown code is the recipient's fault:
