@@ -264,3 +264,22 @@ fn an_option_that_does_not_fit_the_file_is_wrong_usage() {
     run(folder, &["audience", "check", "book.xlsx", "--delimiter", ";"]).ended(2).says(&["nor a delimiter"]);
     run(folder, &["audience", "check", "book.xlsx", "--rejects", "r.xlsx"]).ended(2).says(&["ends in .csv"]);
 }
+
+#[test]
+fn an_erased_number_is_in_no_sample_of_its_audience() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write(folder, "people.csv", "Mobile,Name\n+6581234567,Ann\n+6581234568,Bob\n");
+    run(folder, &["audience", "import", "people.csv", "--name", "people", "--json"]).ended(0);
+    let show = || run(folder, &["audience", "show", "people", "--json"]).ended(0);
+    assert!(show().stdout.contains("6581234567"));
+    run(folder, &["purge", "--recipient", "+6581234567", "--yes"]).ended(0);
+    let shown = show();
+    assert!(!shown.stdout.contains("6581234567") && !shown.stdout.contains("Ann"), "{}", shown.stdout);
+    let summary = &shown.json()["parts"][0]["summary"];
+    assert_eq!(
+        (&summary["fields"][0]["name"], &summary["valid"]),
+        (&"Mobile".into(), &2.into()),
+        "what else it says stays"
+    );
+}

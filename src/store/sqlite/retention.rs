@@ -97,9 +97,10 @@ pub(super) async fn erase(
     }
     for audience in audiences {
         // The summary of an import has sample values of each column.
-        let remove_samples = "UPDATE audience SET summary = json_set(summary, '$.fields', (SELECT json_group_array(
-                 json_set(value, '$.samples', json('[]'))) FROM json_each(summary, '$.fields')))
-             WHERE id = ?1 AND json_type(summary, '$.fields') = 'array'";
+        let remove_samples =
+            "UPDATE audience SET summary = json_set(summary, '$.summary.fields', (SELECT json_group_array(
+                 json_set(value, '$.samples', json('[]'))) FROM json_each(summary, '$.summary.fields')))
+             WHERE id = ?1 AND json_type(summary, '$.summary.fields') = 'array'";
         sqlx::query(remove_samples).bind(audience).execute(&mut *connection).await?;
     }
     for (audience, n) in rows {
