@@ -56,6 +56,9 @@ pub enum Invalid {
     Empty { path: PathBuf },
     #[error("invalid key; it must be one line of letters, digits and signs without spaces")]
     Characters,
+    /// A comment would count as a secret that others can guess.
+    #[error("the file {} has a line that begins with #; a file of secrets has no comments", path.display())]
+    Comment { path: PathBuf },
     #[error("the file {} has {lines} lines; write one secret per line, at most two (the old and the new one)", path.display())]
     TooMany { path: PathBuf, lines: usize },
 }
@@ -132,6 +135,9 @@ impl SecretFile {
             (Form::Header, [key]) if key.is_header_value() => Ok(Valid(secrets)),
             (Form::Header, _) => Err(Invalid::Characters),
             (Form::Proof, many) if many.len() > VALID_MAX => Err(Invalid::TooMany { path: path(), lines: many.len() }),
+            (Form::Proof, many) if many.iter().any(|secret| secret.expose().starts_with('#')) => {
+                Err(Invalid::Comment { path: path() })
+            }
             (Form::Proof, _) => Ok(Valid(secrets)),
         }
     }

@@ -49,7 +49,10 @@ impl Rotation {
                         self.events.push(Event::by_server(now, Subject::Server, kind));
                     }
                 }
-                Err(invalid) => watched.warn(file, &invalid),
+                Err(invalid) => {
+                    watched.found = None;
+                    watched.warn(file, &invalid);
+                }
             }
         }
         while let Some(event) = self.events.first() {
@@ -162,7 +165,8 @@ mod tests {
     #[tokio::test]
     async fn a_missing_or_invalid_file_keeps_the_secrets() {
         let mut desk = Desk::new().await;
-        for wrong in ["", "a\nb\nc"] {
+        for wrong in ["", "a\nb\nc", "# comment\nnew"] {
+            desk.look("new").await;
             desk.look(wrong).await;
             assert_eq!(desk.look(wrong).await, ["old"], "{wrong:?}");
         }
