@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_counted_for_each_subacgrouped() {
+    fn questions_are_counted_for_each_subaccount() {
         let text = "[provider]\nsub_account = \"acme\"\n[[lane]]\nname = \"vb\"\nchannel = \"Viber\"\nrate = \"1/s\"\n\
                     [[lane]]\nname = \"zalo\"\nchannel = \"ZaloNotification\"\nrate = \"1/s\"\n\
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\nsub_account = \"beta\"\n";
