@@ -70,6 +70,8 @@ words! {
         EndedOutsideWindow = 44, "ended: outside window";
         /// Of `MissingVariable`: those for which no further step was queued.
         EndedMissingVariable = 45, "ended: missing variable";
+        /// Ended when they were created, because no step applies to them, whatever else ended them.
+        NeverEntered = 46, "never entered a step";
     }
 }
 
@@ -91,7 +93,8 @@ impl Count {
 
     /// The counts that follow each message through the steps. Batches of versions that did not keep them lack them, or
     /// have counted only what happened since: see [`Tallies::follows_messages`].
-    pub const FOLLOWING: [Self; 10] = [
+    pub const FOLLOWING: [Self; 11] = [
+        Self::NeverEntered,
         Self::EnteredFirst,
         Self::EnteredByFallback,
         Self::ToSubmit,
@@ -181,10 +184,10 @@ impl Tallies {
         open.into_iter().map(|count| self.get(step, count)).sum()
     }
 
-    /// Whether the [counts that follow each message](Count::FOLLOWING) have been kept since the batch was created. A
-    /// message enters its first step when it is created, and never anew.
+    /// Whether the [counts that follow each message](Count::FOLLOWING) have been kept since the batch was created. They
+    /// begin with a message and never without one, so the first message of a version that keeps them shows it.
     pub fn follows_messages(&self) -> bool {
-        self.total(Count::EnteredFirst) + self.total(Count::SkippedNoStep) == self.messages()
+        self.total(Count::EnteredFirst) + self.total(Count::NeverEntered) != 0 || self.messages() == 0
     }
 
     /// Clears the [counts that follow each message](Count::FOLLOWING).
@@ -244,7 +247,12 @@ impl Tallies {
                 self.add(*step, Count::AwaitingLast, times);
             }
             State::Awaiting { .. } => self.add(*step, Count::AwaitingOpen, times),
-            State::Done { outcome, skipped, .. } => self.add(*step, Count::of_outcome(*outcome, *skipped), times),
+            State::Done { outcome, skipped, .. } => {
+                self.add(*step, Count::of_outcome(*outcome, *skipped), times);
+                if marks.passed_over(*step) {
+                    self.add(*step, Count::NeverEntered, times);
+                }
+            }
         }
         if matches!(state, State::Awaiting { .. }) && marks.waived() {
             self.add(*step, Count::Waived, times);

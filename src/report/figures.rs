@@ -63,6 +63,9 @@ pub struct Report {
     pub skipped: BTreeMap<String, i64>,
     pub delivered_twice: i64,
     pub late: i64,
+    /// Messages that no step applies to, however they ended.
+    #[serde(skip)]
+    pub never_entered: i64,
     /// Attempts with an unknown result; the first thousand of `unknown_count`.
     pub unknown: Vec<Unknown>,
     pub unknown_count: i64,
@@ -198,6 +201,7 @@ impl Report {
             skipped: skipped.collect(),
             delivered_twice: tallies.total(Count::DeliveredTwice),
             late: tallies.total(Count::Late),
+            never_entered: tallies.total(Count::NeverEntered),
             unknown: Vec::new(),
             unknown_count: tallies.total(Count::Unknown),
             steps: plan.map(|plan| steps(plan, batch.state, tallies)).unwrap_or_default(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::figures::Report;
-use crate::domain::{BatchState, Channel, Count, Money, Plan, SkipReason, StepIndex, Tallies};
+use crate::domain::{BatchState, Channel, Count, Money, Plan, StepIndex, Tallies};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct StepReport {
@@ -134,7 +134,7 @@ impl Course {
             },
             open: tallies.open_at(step) - cancelled,
             // A message to which no step applies ends at a step that it never entered.
-            ended: tallies.done_at(step) - count(Count::SkippedNoStep) + cancelled,
+            ended: tallies.done_at(step) - count(Count::NeverEntered) + cancelled,
         }
     }
 }
@@ -208,9 +208,8 @@ impl Report {
         if by_fallback != fell_back {
             wrong.push(format!("{fell_back} messages fell back, but {by_fallback} entered a step by a fallback"));
         }
-        let nowhere = self.skipped.get(SkipReason::NoStep.as_str()).copied().unwrap_or(0);
         let is_followed = self.steps.iter().any(|step| step.course.is_some());
-        if is_followed && first + nowhere != self.audience {
+        if is_followed && first + self.never_entered != self.audience {
             wrong.push(format!("{first} messages entered a first step, of an audience of {}", self.audience));
         }
         wrong

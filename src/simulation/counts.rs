@@ -47,7 +47,7 @@ fn check_balance(kept: &Tallies, step: StepIndex) {
     assert_eq!(entered, submission, "submitted or not at {step:?}: {kept:?}");
     let done: i64 = Count::OUTCOMES.iter().map(|(count, _)| kept.get(step, *count)).sum();
     // A message to which no step applies ends at a step that it never entered.
-    let ended = done - sum(&[Count::SkippedNoStep]);
+    let ended = done - sum(&[Count::NeverEntered]);
     let present = sum(&FELL_BACK) - sum(&ENDED) + sum(&OPEN) + ended;
     assert_eq!(entered, present, "fell back, open or ended at {step:?}: {kept:?}");
 }
@@ -82,6 +82,7 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
         Count::NotSubmittedCouldNotLeave => was_never_sent && ended(Ending::CouldNotLeave),
         Count::NotSubmittedExpired => is_undecided && has_outcome(Outcome::Expired),
         Count::NotSubmittedCalledOff => is_undecided && is_over && !has_outcome(Outcome::Expired),
+        Count::NeverEntered => has_come && is_present && passed_over(message, step.index()),
         Count::EndedCouldNotLeave => is_present && ended(Ending::CouldNotLeave),
         Count::EndedOutsideWindow => is_present && ended(Ending::OutsideWindow),
         Count::EndedMissingVariable => is_present && ended(Ending::MissingVariable),

@@ -301,6 +301,9 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         of_steps("to submit", |step| step.course.map_or(0, |course| course.to_submit)),
         (!not_submitted.is_empty()).then(|| paint.dim(format!("not submitted: {}", list(&not_submitted)))),
         of_steps("recalled before submission, because an earlier step had arrived", |step| step.recalled),
+        // A campaign of a version that did not count why messages were not submitted.
+        of_steps("expired before submission", |step| if step.course.is_none() { step.expired } else { 0 }),
+        of_steps("cancelled before submission", |step| if step.course.is_none() { step.cancelled } else { 0 }),
         of_steps("unknown whether submitted", |step| step.unknown_count),
     ];
     lines.into_iter().flatten()

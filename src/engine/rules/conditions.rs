@@ -48,6 +48,7 @@ fn a_message_without_an_applicable_step_is_skipped() {
     assert_eq!((story.outcome(), skipped(&story)), (Some(Outcome::Skipped), Some(SkipReason::NoStep)));
     assert_eq!(story.ignores(Event::Claimed), Ignored::Ended);
     assert_eq!(story.tallies().total(Count::SkippedNoStep), 1);
+    assert_eq!(story.tallies().total(Count::NeverEntered), 1);
     assert!(story.tallies().is_settled());
 }
 

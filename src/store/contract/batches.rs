@@ -134,23 +134,18 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
 
 async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     let audience = desk.begin(None).await;
-    let countries = ["SG", "CN", "MY", "SG", "VN", "CN", "CN"];
-    let rows = recipients(0..7).into_iter().zip(countries);
+    let countries = ["SG", "CN", "MY", "SG", "VN", "CN", "CN", "VN", "VN"];
+    let rows = recipients(0..9).into_iter().zip(countries);
     let rows = rows.map(|(row, country)| Recipient { country: country.parse().unwrap(), ..row });
     desk.add_recipients(audience, 0, rows.collect()).await.unwrap();
-    desk.publish_audience(audience, 7, "{}".to_owned()).await.unwrap();
-    desk.opt_out(vec![OptOut {
-        msisdn: msisdn(5),
-        since: desk.now(),
-        from: OptOutSource::Operator,
-        source: "STOP".to_owned(),
-    }])
-    .await
-    .unwrap();
+    desk.publish_audience(audience, 9, "{}".to_owned()).await.unwrap();
+    let opt_out =
+        |n| OptOut { msisdn: msisdn(n), since: desk.now(), from: OptOutSource::Operator, source: "STOP".to_owned() };
+    desk.opt_out(vec![opt_out(5), opt_out(7)]).await.unwrap();
 
     let batch = desk.begin_batch_of(None, audience).await;
     let viber = desk.lane("vb", Channel::Viber).await;
-    let spread = desk.spread_of(batch, audience, 7).await;
+    let spread = desk.spread_of(batch, audience, 9).await;
     let not_for =
         |steps: &[u8]| steps.iter().fold(Marks::default(), |marks, index| marks.with_passed_over(step(*index)));
     let (china, malaysia, vietnam) = (not_for(&[0]), not_for(&[1]), not_for(&[0, 1, 2]));
@@ -167,8 +162,8 @@ async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
         ("MY".parse().unwrap(), Start { marks: malaysia, ..spread.start.clone() }),
         ("VN".parse().unwrap(), Start { marks: vietnam, skipped: Some(SkipReason::NoStep), ..spread.start.clone() }),
     ];
-    let spread = PieceOfMessages { elsewhere, excluded: vec![6], ..spread };
-    for (from, until) in [(0, 3), (2, 7)] {
+    let spread = PieceOfMessages { elsewhere, excluded: vec![6, 8], ..spread };
+    for (from, until) in [(0, 3), (2, 9)] {
         desk.write_messages(PieceOfMessages { from, until, ..spread.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
@@ -183,15 +178,18 @@ async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
         (skipped(SkipReason::NoStep), 0, vietnam),
         (skipped(SkipReason::OptedOut), 1, china),
         (skipped(SkipReason::Excluded), 1, china),
+        (skipped(SkipReason::OptedOut), 0, vietnam),
+        (skipped(SkipReason::Excluded), 0, vietnam),
     ];
-    let all = desk.all(batch, 7).await;
+    let all = desk.all(batch, 9).await;
     for (message, (state, index, marks)) in all.iter().zip(expected) {
         assert_eq!((message.present.state, message.present.step, message.present.marks), (state, step(index), marks));
     }
-    assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 7);
-    desk.counters_equal_rows(batch, 7).await;
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 9);
+    desk.counters_equal_rows(batch, 9).await;
     let kept = desk.tallies(batch).await.unwrap();
-    assert_eq!((kept.total(Count::SkippedNoStep), kept.get(step(0), Count::PassedOver)), (1, 4));
+    assert_eq!((kept.total(Count::SkippedNoStep), kept.get(step(0), Count::PassedOver)), (1, 6));
+    assert_eq!((kept.total(Count::EnteredFirst), kept.total(Count::NeverEntered)), (6, 3));
     assert_eq!(numbers(&messages(&desk.claimed(batch, 9).await)), [0, 2, 3]);
     let mut claim = Claim { lane: viber, ..desk.claim_of(batch, 9).await };
     claim.queues = vec![queue(&claim, batch, 1)];
