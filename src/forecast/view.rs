@@ -6,8 +6,6 @@ use super::{Booking, Forecast, NotSent};
 use crate::domain::Timestamp;
 
 /// What a forecast says of the messages that are queued, or that a launch would queue.
-///
-/// It says nothing while a hold has to be released first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ForecastView {
     /// When all of them will be submitted. `None` if that is never.
@@ -28,7 +26,7 @@ pub struct ForecastView {
 }
 
 impl ForecastView {
-    /// `forecast` is `None` while a hold has to be released first, or if nothing can be predicted.
+    /// `forecast` is `None` if nothing can be predicted.
     pub fn new(forecast: Option<&Forecast>, finished_by: Option<Timestamp>) -> Self {
         let Some(Forecast { done_at, left_behind, bottleneck, bookings }) = forecast else { return Self::default() };
         Self {
@@ -38,5 +36,10 @@ impl ForecastView {
             left_behind: left_behind.clone(),
             bookings: bookings.clone(),
         }
+    }
+
+    /// Leaves out the times, and what limits them: a hold has to be released first.
+    pub fn without_times(self) -> Self {
+        Self { left_by: None, bottleneck: None, finished_by: None, ..self }
     }
 }

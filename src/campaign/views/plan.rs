@@ -93,7 +93,8 @@ impl<'a> PlanView<'a> {
     /// `config` is the configuration with its overrides.
     pub fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, config: &Config) -> Self {
         let Prepared { name, recipients, plan, schedule, beginnings, warnings, windows, .. } = prepared;
-        let foreseen = prepared.forecast.as_ref().filter(|_| !prepared.starts_held());
+        let forecast = ForecastView::new(prepared.forecast.as_ref(), finished_by);
+        let forecast = if prepared.starts_held() { forecast.without_times() } else { forecast };
         let shares = Shares::of(plan, &recipients.countries);
         let steps = plan.indexed_steps().map(|(index, step)| PlanStepView {
             rules: StepRulesView::of((index, step)),
@@ -128,7 +129,7 @@ impl<'a> PlanView<'a> {
             starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
             last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
             over: plan.over.map(|over| over.to_string()),
-            forecast: ForecastView::new(foreseen, finished_by),
+            forecast,
             allowed_per_s: config.allowed_per_s(plan),
             cost: Cost::of(plan, &recipients.countries),
             limits: LimitsView::from(&plan.limits),
