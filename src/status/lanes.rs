@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::holds::HoldView;
 use super::servers::Servers;
 use super::slow::LaneNowView;
+use crate::campaign::LaneCarriedOut;
 use crate::config::{Config, Lane};
 use crate::domain::{Channel, Country, OverridableSetting, Tier, Timestamp};
 use crate::events::Subject;
@@ -78,6 +79,12 @@ pub struct LaneDecisionView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub released: Option<u32>,
     pub noted: Option<bool>,
+}
+
+impl<'a> LaneDecisionView<'a> {
+    pub const fn new(lane: LaneView<'a>, done: &LaneCarriedOut) -> Self {
+        Self { lane, released: done.released, noted: done.noted.by_all() }
+    }
 }
 
 /// Whether an override concerns this lane, its account or its portfolio.

@@ -29,4 +29,4 @@ pub use obstacles::{Obstacle, ObstacleView};
 pub use queues::{LaneWithQueuesView, QueueView, queues};
 pub use servers::Servers;
 pub use slow::{ComplaintView, LaneNowView, Slow, StandingView};
-pub use templates::{TemplateDecisionView, TemplateReportView, TemplateView, Templates, add_name};
+pub use templates::{TemplateReportView, TemplateView, Templates};

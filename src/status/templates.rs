@@ -65,20 +65,10 @@ async fn in_use(store: &dyn Batches, all: &[Hold], waiting: &Waiting) -> store::
     Ok(found.into_iter().map(|(name, shown)| TemplateView { name, ..shown }).collect())
 }
 
-pub fn add_name(names: &mut Vec<String>, name: &str) {
+fn add_name(names: &mut Vec<String>, name: &str) {
     if !names.iter().any(|known| known == name) {
         names.push(name.to_owned());
     }
-}
-
-/// A template after a decision about it.
-#[derive(Debug, Serialize)]
-pub struct TemplateDecisionView<'a> {
-    pub template: &'a str,
-    pub lanes: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub released: Option<u32>,
-    pub noted: Option<bool>,
 }
 
 /// The templates in use and on hold.

@@ -3,18 +3,17 @@
 mod set;
 mod show;
 
-use anyhow::bail;
-
 use super::operator::Operator;
 use super::out::{self, To};
 use super::table::Table;
 use super::words::{about, count, count_or_dash, plural, rate};
 use super::{CommandContext, Exit};
-use crate::campaign::noted;
-use crate::config::{Lane, hint};
+use crate::campaign::{LaneCarriedOut, LaneDecision, carry_out_on_lane};
+use crate::config::Lane;
 use crate::domain::{Tier, Timestamp};
-use crate::status::{LaneDecisionView, Lanes, Slow, concerns, holds};
-use crate::store::{HeldBy, Hold, Override, ProviderReport};
+use crate::events::Origin;
+use crate::status::{LaneDecisionView, LaneView, Lanes, Slow, concerns, holds};
+use crate::store::{Override, ProviderReport};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -80,18 +79,6 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Resume { lane, operator, json } => resume(&context.acting(&operator), &lane, json).await?,
     }
     Ok(Exit::Done)
-}
-
-/// Finds a lane by its name. The error suggests the nearest name.
-pub(super) fn named<'a>(context: &'a CommandContext, name: &str) -> anyhow::Result<&'a Lane> {
-    if let Some(lane) = context.config.lane(name) {
-        return Ok(lane);
-    }
-    let names: Vec<&str> = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
-    if names.is_empty() {
-        bail!("unknown lane \"{name}\": no lanes are configured; add a [[lane]] to volley.toml");
-    }
-    bail!("unknown lane \"{name}\"; {}", hint(name, names))
 }
 
 /// `the rate of lane promo-sg is 40/s (80/s in the file): set by ann: a gentle start, 3 min ago`.
@@ -224,49 +211,44 @@ fn current_rate(known: &Lanes, lane: &Lane) -> String {
 }
 
 async fn pause(context: &CommandContext, name: &str, reason: Option<String>, json: bool) -> anyhow::Result<()> {
-    let lane = named(context, name)?;
-    let store = context.store().await?;
-    let known = store.holds().await?;
-    let is_paused = |hold: &&Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by == HeldBy::Operator;
-    // Pausing a paused lane without a reason keeps the first reason.
-    let already = known.iter().find(is_paused).filter(|_| reason.is_none());
-    let seq = match already {
-        Some(_) => store.seq().await?,
-        None => {
-            let since = context.now();
-            store.hold(Hold::by_operator(&lane.name, "", context.origin(reason.as_deref()), since), since).await?
-        }
-    };
-    let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
-    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
-    let shown = known.view(&context.config, lane);
-    store.close().await;
+    let lane = context.config.named_lane(name)?;
+    let by = &context.origin(reason.as_deref());
+    let (done, shown) = carry_out(context, lane, &LaneDecision::Pause, by).await?;
     if json {
-        return out::json(&LaneDecisionView { lane: shown, released: None, noted: noted.by_all() });
+        return out::json(&LaneDecisionView::new(shown, &done));
     }
-    let effect = noted.sentence();
     out::data(format_args!(
-        "Lane {name} is {}paused; its queued messages wait ({effect}). To resume: volley lane resume {name}",
-        if already.is_some() { "already " } else { "" },
+        "Lane {name} is {}paused; its queued messages wait ({}). To resume: volley lane resume {name}",
+        if done.already { "already " } else { "" },
+        done.noted.sentence(),
     ))
 }
 
 async fn resume(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {
-    let lane = named(context, name)?;
-    let store = context.store().await?;
-    let released = store.release(lane.name.clone(), String::new(), context.now(), context.origin(None)).await?;
-    let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
-    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
-    let shown = known.view(&context.config, lane);
-    store.close().await;
+    let lane = context.config.named_lane(name)?;
+    let (done, shown) = carry_out(context, lane, &LaneDecision::Resume, &context.origin(None)).await?;
     if json {
-        return out::json(&LaneDecisionView { lane: shown, released: Some(released), noted: noted.by_all() });
+        return out::json(&LaneDecisionView::new(shown, &done));
     }
-    match released {
-        0 => out::data(format_args!("Lane {name} was not on hold.")),
-        released => {
-            let (holds, effect) = (plural(released, "hold", "holds"), noted.sentence());
+    match done.released {
+        None | Some(0) => out::data(format_args!("Lane {name} was not on hold.")),
+        Some(released) => {
+            let (holds, effect) = (plural(released, "hold", "holds"), done.noted.sentence());
             out::data(format_args!("Lane {name} is resumed; {holds} released ({effect})."))
         }
     }
+}
+
+/// Carries out a decision, and looks at the lane afterwards.
+async fn carry_out<'a>(
+    context: &'a CommandContext,
+    lane: &'a Lane,
+    decision: &LaneDecision,
+    by: &Origin,
+) -> anyhow::Result<(LaneCarriedOut, LaneView<'a>)> {
+    let (store, clock, config) = (context.store().await?, context.clock.as_ref(), &context.config);
+    let done = carry_out_on_lane(store.as_ref(), clock, config, lane, decision, by).await?;
+    let shown = Lanes::read(store.as_ref(), config, context.now()).await?.view(config, lane);
+    store.close().await;
+    Ok((done, shown))
 }

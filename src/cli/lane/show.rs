@@ -1,6 +1,6 @@
 //! `volley lane show`.
 
-use super::{named, override_sentence, report_sentence, reset_command};
+use super::{override_sentence, report_sentence, reset_command};
 use crate::cli::CommandContext;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
@@ -14,12 +14,12 @@ const NOTHING_REPORTED: &str = "running, but it has reported nothing for this la
                                 added since and needs a restart of the server";
 
 pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {
-    named(context, name)?;
+    context.config.named_lane(name)?;
     let store = context.store_for_reading().await?;
     let now = context.now();
     let known = Lanes::read(store.as_ref(), &context.config, now).await?;
     let current = context.with_overrides(store.as_ref()).await?;
-    let lane = named(&current, name)?;
+    let lane = current.config.named_lane(name)?;
     let queues = queues(store.as_ref(), (&current.config, lane), &known, now).await?;
     let shown = known.view(&current.config, lane);
     store.close().await;
