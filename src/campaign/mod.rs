@@ -79,7 +79,7 @@ pub use noted::{NODE_SILENT, Noted, noted};
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};
 pub use rename::{RenameError, rename};
-pub use retention::{Erasure, Overdue, overdue, purge};
+pub use retention::{Erasure, ErasureError, Overdue, overdue, purge};
 pub use route::{check_routes, plan};
 pub use settling::settled_by;
 pub use template_decisions::{TemplateCarriedOut, TemplateDecision, carry_out_on_template, lanes_to_hold};
@@ -88,8 +88,9 @@ pub use time::{Instant, Schedule, instant, schedule};
 pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};
 pub use views::{
-    CalendarView, ChangeView, Dated, DecisionView, LaunchView, LimitsView, PlanStepView, PlanView, PreviewLine,
-    PreviewView, RulesView, StepDecisionView, StepRulesView, TemplateDecisionView, WarningView, local_start, preview,
+    CalendarView, ChangeView, Dated, DecisionView, ErasureView, LaunchView, LimitsView, PlanStepView, PlanView,
+    PreviewLine, PreviewView, PurgeView, RulesView, StepDecisionView, StepRulesView, TemplateDecisionView, WarningView,
+    local_start, preview,
 };
 
 #[cfg(test)]
