@@ -8,10 +8,8 @@ use super::{CommandContext, Exit};
 use crate::campaign::{
     TemplateCarriedOut, TemplateDecision, TemplateDecisionView, carry_out_on_template, lanes_to_hold,
 };
-use crate::clock::format_time;
-use crate::domain::Timestamp;
 use crate::events::Origin;
-use crate::status::{TemplateReportView, Templates, holds};
+use crate::status::{Templates, holds};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -107,13 +105,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     for (template, report) in
         views.iter().flat_map(|template| template.reports.iter().map(move |report| (template, report)))
     {
-        let TemplateReportView { language, what, value, at } = report;
-        let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
-        let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| format_time(at, None));
-        out::data(format_args!(
-            "\ntemplate {}{language}: its {what} is {value}, reported by the provider at {at}",
-            template.name
-        ))?;
+        out::data(format_args!("\n{}", report.sentence(&template.name)))?;
     }
     for (batch, _, sentence) in flagged {
         let name = batch.display_name();
