@@ -42,6 +42,7 @@ mod recipients;
 mod rename;
 mod retention;
 mod route;
+pub mod rules;
 mod settling;
 mod template_decisions;
 mod templates;
