@@ -46,6 +46,37 @@ fn added<'a, I: Iterator<Item = Row<'a>>>(end: usize, header: Option<Row<'a>>, d
     if is_named && reasons().next().is_some() && reasons().all(is_reason) { AFTER.len() } else { 0 }
 }
 
+/// The column of countries; without one, a filled column whose name says country and whose cells name no known one.
+fn country_columns<'a, I: Iterator<Item = Row<'a>>>(
+    left: usize,
+    names: &[String],
+    keys: &[String],
+    data: &dyn Fn() -> I,
+    default: Home,
+) -> (Option<usize>, Option<usize>) {
+    // Its cells need not name known countries: a number of an unknown country is rejected, not read as one of another.
+    let is_country = |index: usize| {
+        let says = |row: Row<'_>| Home::of_cell(row.cell(left + index), Home::Missing);
+        let (known, unknown) = data().map(says).fold((false, false), |(known, unknown), home| {
+            (known || matches!(home, Home::Known(_)), unknown || home == Home::Unreadable)
+        });
+        // If a country is given for the file, a column without known countries holds something else.
+        known || (unknown && default == Home::Missing)
+    };
+    let named_country = || (0..keys.len()).filter(|index| Meaning::of_key(&keys[*index]) == Some(Meaning::Country));
+    // A word of the name is not enough: at least half of the filled cells must name a country.
+    let are_countries = |index: &usize| {
+        let cells = || data().map(|row| row.cell(left + *index)).filter(|cell| !cell.trim().is_empty());
+        let known = cells().filter(|cell| matches!(Home::of_cell(cell, Home::Missing), Home::Known(_))).count();
+        known > 0 && known * 2 >= cells().count()
+    };
+    let by_word = || (0..names.len()).filter(|index| names::may_be_country(&names[*index])).find(are_countries);
+    let country = named_country().find(|index| is_country(*index)).or_else(by_word);
+    let is_filled = |index: &usize| data().any(|row| row.cell(left + *index).chars().any(char::is_alphanumeric));
+    let not_a_country = named_country().find(is_filled).filter(|_| country.is_none());
+    (country, not_a_country)
+}
+
 /// Why the columns cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoColumns {
@@ -208,27 +239,8 @@ impl Columns {
         let added = added(left + names.len(), header, data);
         names.truncate(names.len() - added);
         let keys: Vec<String> = names.iter().map(|name| column_key(name)).collect();
-        // Its cells need not name known countries: a number of an unknown country is rejected, not read as one of another.
-        let is_country = |index: usize| {
-            let says = |row: Row<'_>| Home::of_cell(row.cell(left + index), Home::Missing);
-            let (known, unknown) = data().map(says).fold((false, false), |(known, unknown), home| {
-                (known || matches!(home, Home::Known(_)), unknown || home == Home::Unreadable)
-            });
-            // If a country is given for the file, a column without known countries holds something else.
-            known || (unknown && reading.default == Home::Missing)
-        };
-        let named_country = || (0..keys.len()).filter(|index| Meaning::of_key(&keys[*index]) == Some(Meaning::Country));
-        // A word of the name is not enough: at least half of the filled cells must name a country.
-        let are_countries = |index: &usize| {
-            let cells = || data().map(|row| row.cell(left + *index)).filter(|cell| !cell.trim().is_empty());
-            let known = cells().filter(|cell| matches!(Home::of_cell(cell, Home::Missing), Home::Known(_))).count();
-            known > 0 && known * 2 >= cells().count()
-        };
-        let by_word = || (0..names.len()).filter(|index| names::may_be_country(&names[*index])).find(are_countries);
-        let country = named_country().find(|index| is_country(*index)).or_else(by_word);
-        let is_filled = |index: &usize| data().any(|row| row.cell(left + *index).chars().any(char::is_alphanumeric));
+        let (country, not_a_country) = country_columns(left, &names, &keys, data, reading.default);
         let client_message_id = keys.iter().position(|key| Meaning::of_key(key) == Some(Meaning::ClientMessageId));
-        let not_a_country = named_country().find(is_filled).filter(|_| country.is_none());
         let mut found = Self { left, added, country, client_message_id, not_a_country, ..Self::of_numbers(names, "") };
         let mapped = found.apply(&reading.options.map)?;
         let default = reading.default;
@@ -258,15 +270,25 @@ impl Columns {
                 && evidence[*index].are_others(&found.names[*index], is_guess)
         };
         found.others = (0..evidence.len()).filter(is_another).collect();
+        found.area_codes = found.find_area_codes(data, default);
+        Ok(found)
+    }
+
+    /// Finds the column of area codes that the numbers lack.
+    fn find_area_codes<'a, I: Iterator<Item = Row<'a>>>(
+        &self,
+        data: &dyn Fn() -> I,
+        default: Home,
+    ) -> Option<AreaCodes> {
         // The name is not enough: at least half of the numbers that lack an area code must exist with the code.
         let with_codes = |place: usize| {
-            let joined = |row: &Row<'_>| area::joined(found.cell(row, place), found.cell(row, number));
+            let joined = |row: &Row<'_>| area::joined(self.cell(row, place), self.cell(row, self.number));
             let whole = |row| Some((joined(&row).filter(|joined| !joined.may_repeat)?, row));
-            let exists = |joined: &Joined, row: &Row<'_>| number::read(&joined.whole, found.home(row, default)).is_ok();
+            let exists = |joined: &Joined, row: &Row<'_>| number::read(&joined.whole, self.home(row, default)).is_ok();
             let (mut rests, mut missing) = (Vec::new(), 0);
             for (joined, row) in data().filter_map(whole) {
                 if exists(&joined, &row) {
-                    rests.push(number::digits(found.cell(&row, number)));
+                    rests.push(number::digits(self.cell(&row, self.number)));
                 } else {
                     missing += 1;
                 }
@@ -274,9 +296,8 @@ impl Columns {
             (!rests.is_empty() && rests.len() >= missing)
                 .then(|| AreaCodes { place, rests: rests.into_iter().collect() })
         };
-        let are_area_codes = |index: &usize| *index != number && area::is_called_so(&found.names[*index]);
-        found.area_codes = (0..found.len()).filter(are_area_codes).find_map(with_codes);
-        Ok(found)
+        let are_area_codes = |index: &usize| *index != self.number && area::is_called_so(&self.names[*index]);
+        (0..self.len()).filter(are_area_codes).find_map(with_codes)
     }
 
     /// Applies the operator's mappings. Returns the number column if one of them names it.

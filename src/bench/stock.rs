@@ -2,6 +2,7 @@
 //! it, because the product would take minutes.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use sqlx::{Connection, SqliteConnection};
 use super::Error;
 use crate::clock::Clock;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Marks, MessageKey, Plan, Present, Span, State, Step, StepIndex,
-    Tag, Tallies, Timestamp,
+    AfterGap, AttemptId, AudienceId, BatchId, BatchState, Channel, LaneId, Marks, MessageKey, Plan, Present, Span,
+    State, Step, StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::engine::{Answer, Event, Made, Met, Rule, Ruling, Standing, advance, begin};
 use crate::events::Origin;
@@ -97,6 +98,32 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
     let has_left = laid == Laid::HandedOver;
     let store = store::open(&format!("sqlite://{}", path.display()), clock).await?;
     let plan = if has_left { Stock::plan() } else { Stock::plan_of_queued() };
+    let (audience, lane) = publish(store.as_ref(), &plan, messages, now).await?;
+    store.close().await;
+
+    let present = if has_left { Stock::handed_over(&plan, now)? } else { begin(&plan, Marks::default(), now) };
+    let rows = Rows { audience, lane, present, now };
+    let mut connection = Sqlite::bare(path).await?;
+    // A power failure would lose nothing of value here.
+    run(&mut connection, "PRAGMA synchronous = OFF").await?;
+    for first in (0..messages).step_by(PIECE as usize) {
+        let piece = first..first.saturating_add(PIECE).min(messages);
+        let mut transaction = connection.begin().await?;
+        rows.write_recipients(&mut transaction, &piece).await?;
+        rows.write_messages(&mut transaction, &piece).await?;
+        if has_left {
+            rows.write_attempts(&mut transaction, &piece).await?;
+        }
+        transaction.commit().await?;
+    }
+    write_counters(&mut connection, &plan, &present, messages).await?;
+    run(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    connection.close().await?;
+    Ok(Stock { messages })
+}
+
+/// Publishes the audience and the batch, still without rows.
+async fn publish(store: &dyn Store, plan: &Plan, messages: u32, now: Timestamp) -> Result<(AudienceId, LaneId), Error> {
     let new =
         NewAudience { known_as: KnownAs::Nothing, source: "bench".to_owned(), columns: plan.columns.clone(), now };
     let audience = store.begin_audience(new).await?;
@@ -117,67 +144,78 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
         return Err("the database is not new".into());
     }
     store.publish_batch(Stock::BATCH, BatchState::Running, Origin::SERVER, now).await?;
-    store.close().await;
+    Ok((audience, lane))
+}
 
-    let present = if has_left { Stock::handed_over(&plan, now)? } else { begin(&plan, Marks::default(), now) };
-    let (state, version, due) = match present.state {
-        State::Awaiting { due } => (2, 2, Some(due)),
-        State::Queued { .. } => (0, 1, None),
-        State::Sending { .. } | State::Done { .. } => return Err("a message is neither queued nor awaiting".into()),
-    };
-    let mut connection = Sqlite::bare(path).await?;
-    // A power failure would lose nothing of value here.
-    run(&mut connection, "PRAGMA synchronous = OFF").await?;
-    let numbers = "WITH RECURSIVE piece (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM piece WHERE n + 1 < ?2)";
-    for first in (0..messages).step_by(PIECE as usize) {
-        let until = first.saturating_add(PIECE).min(messages);
-        let mut transaction = connection.begin().await?;
+/// The first common table of every statement: the numbers of a piece.
+const NUMBERS: &str = "WITH RECURSIVE piece (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM piece WHERE n + 1 < ?2)";
+
+/// The rows of the messages, all in the same state.
+struct Rows {
+    audience: AudienceId,
+    lane: LaneId,
+    present: Present,
+    now: Timestamp,
+}
+
+impl Rows {
+    async fn write_recipients(&self, connection: &mut SqliteConnection, piece: &Range<u32>) -> Result<(), Error> {
         let recipients = format!(
-            "{numbers} INSERT INTO recipient (audience, n, msisdn, country, fields)
+            "{NUMBERS} INSERT INTO recipient (audience, n, msisdn, country, fields)
              SELECT ?3, n, ?4 + n, 'SG', '[\"Name ' || n || '\",\"CODE' || n || '\"]' FROM piece"
         );
         sqlx::query(sqlx::AssertSqlSafe(recipients))
-            .bind(first)
-            .bind(until)
-            .bind(audience.0)
+            .bind(piece.start)
+            .bind(piece.end)
+            .bind(self.audience.0)
             .bind(FIRST_NUMBER.cast_signed())
-            .execute(&mut *transaction)
+            .execute(connection)
             .await?;
+        Ok(())
+    }
+
+    async fn write_messages(&self, connection: &mut SqliteConnection, piece: &Range<u32>) -> Result<(), Error> {
+        let (state, version, due) = match self.present.state {
+            State::Awaiting { due } => (2, 2, Some(due)),
+            State::Queued { .. } => (0, 1, None),
+            State::Sending { .. } | State::Done { .. } => return Err("a message is neither queued nor awaiting".into()),
+        };
         let rows = format!(
-            "{numbers} INSERT INTO message (batch, n, audience, recipient, msisdn, country, version, state, step, lane, not_before,
+            "{NUMBERS} INSERT INTO message (batch, n, audience, recipient, msisdn, country, version, state, step, lane, not_before,
                                             due, first_submitted_at, accepted, marks)
              SELECT ?3, n, ?4, n, ?5 + n, 'SG', {version}, {state}, 0, ?6, ?7, ?8 + n / 10, ?9 + n / 10, ?10 + n / 10, ?11
              FROM piece"
         );
         sqlx::query(sqlx::AssertSqlSafe(rows))
-            .bind(first)
-            .bind(until)
+            .bind(piece.start)
+            .bind(piece.end)
             .bind(Stock::BATCH.0)
-            .bind(audience.0)
+            .bind(self.audience.0)
             .bind(FIRST_NUMBER.cast_signed())
-            .bind(lane.0)
-            .bind(now.millis())
+            .bind(self.lane.0)
+            .bind(self.now.millis())
             .bind(due.map(Timestamp::millis))
-            .bind(present.first_submitted_at.map(Timestamp::millis))
-            .bind(present.accepted.map(Timestamp::millis))
-            .bind(present.marks.bits())
-            .execute(&mut *transaction)
+            .bind(self.present.first_submitted_at.map(Timestamp::millis))
+            .bind(self.present.accepted.map(Timestamp::millis))
+            .bind(self.present.marks.bits())
+            .execute(connection)
             .await?;
-        if !has_left {
-            transaction.commit().await?;
-            continue;
-        }
+        Ok(())
+    }
+
+    /// Writes the attempt of each message, which the provider accepted.
+    async fn write_attempts(&self, connection: &mut SqliteConnection, piece: &Range<u32>) -> Result<(), Error> {
         let facts = format!(
-            "{numbers} INSERT INTO attempt (batch, n, step, lane, queued, intent, answered, verdict, tries, umid, ruling)
+            "{NUMBERS} INSERT INTO attempt (batch, n, step, lane, queued, intent, answered, verdict, tries, umid, ruling)
              SELECT ?3, n, 0, ?4, ?5, ?5 + n / 10, ?5 + n / 10, ?6, 0,
                     unhex(printf('%012x%020x', ?7 + n / 10, (n * ?8) & ?9)), ?10 FROM piece"
         );
         sqlx::query(sqlx::AssertSqlSafe(facts))
-            .bind(first)
-            .bind(until)
+            .bind(piece.start)
+            .bind(piece.end)
             .bind(Stock::BATCH.0)
-            .bind(lane.0)
-            .bind(now.millis())
+            .bind(self.lane.0)
+            .bind(self.now.millis())
             .bind(Verdict::Accepted as i64)
             .bind(TIME.cast_signed())
             .bind(MIX.cast_signed())
@@ -186,12 +224,20 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
                 Ruling { version: 1, met: Met::Sending, made: Made::Moved(Rule::HandedOver), ..Ruling::default() }
                     .bits(),
             )
-            .execute(&mut *transaction)
+            .execute(connection)
             .await?;
-        transaction.commit().await?;
+        Ok(())
     }
+}
+
+async fn write_counters(
+    connection: &mut SqliteConnection,
+    plan: &Plan,
+    present: &Present,
+    messages: u32,
+) -> Result<(), Error> {
     let mut worth = Tallies::default();
-    worth.weigh(plan.steps.len(), &present, messages.into());
+    worth.weigh(plan.steps.len(), present, messages.into());
     let mut counters = format!("UPDATE batch SET messages = {messages}; ");
     for (step, count, n) in worth.entries() {
         let batch = Stock::BATCH;
@@ -202,10 +248,7 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
             count.code()
         );
     }
-    run(&mut connection, &counters).await?;
-    run(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
-    connection.close().await?;
-    Ok(Stock { messages })
+    run(connection, &counters).await
 }
 
 /// Opens a new database in a folder of its own. Dropping the folder, which is returned first, deletes it.
@@ -270,6 +313,6 @@ mod tests {
         assert_eq!(found, [24, 24]);
         let attempts = store.attempts(vec![due[24].key]).await.unwrap().concat();
         assert_eq!(attempts[0].umid, Some(umid));
-        assert_eq!(store.recipients(crate::domain::AudienceId(1), 24, 10).await.unwrap().len(), 1);
+        assert_eq!(store.recipients(AudienceId(1), 24, 10).await.unwrap().len(), 1);
     }
 }

@@ -4,6 +4,7 @@
 //! Out: when a campaign may send ([`schedule`]), the plan of its batch ([`plan`]), warnings about input that is allowed
 //! but probably not intended ([`lint`]), and a batch in the store ([`Launcher`]). Operators change, rename, pause, resume
 //! and cancel it, and delete drafts; the housekeeper starts, finishes and settles it ([`Housekeeper`]).
+//! Decisions of operators about the lanes ([`LaneDecision`]) and templates ([`TemplateDecision`]) of campaigns.
 //! Promises: no key is ignored. All problems are reported at once, each with its step, its key and what to do. A plan
 //! obeys every rule of the route, so later rooms do not check it again.
 //! May not: send messages, or decide about a single message, which only the engine does.
@@ -23,6 +24,7 @@ mod flagged;
 mod guards;
 mod held;
 mod join;
+mod lane_decisions;
 mod launch;
 mod lay_out;
 mod left_out;
@@ -40,7 +42,9 @@ mod recipients;
 mod rename;
 mod retention;
 mod route;
+pub mod rules;
 mod settling;
+mod template_decisions;
 mod templates;
 mod time;
 mod trial;
@@ -64,6 +68,9 @@ pub use excluded::{Excluded, NotExcluded};
 pub use file::Draft;
 pub use flagged::Flagged;
 pub use held::held;
+pub use lane_decisions::{
+    LaneCarriedOut, LaneDecision, LaneDecisionError, SettingChange, SettingError, carry_out_on_lane,
+};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use left_out::LeftOut;
 pub use life::Housekeeper;
@@ -73,16 +80,18 @@ pub use noted::{NODE_SILENT, Noted, noted};
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};
 pub use rename::{RenameError, rename};
-pub use retention::{Erasure, Overdue, overdue, purge};
+pub use retention::{Erasure, ErasureError, Overdue, overdue, purge};
 pub use route::{check_routes, plan};
 pub use settling::settled_by;
-pub use templates::{TemplateError, check_template};
+pub use template_decisions::{TemplateCarriedOut, TemplateDecision, carry_out_on_template, lanes_to_hold};
+pub use templates::TemplateError;
 pub use time::{Instant, Schedule, instant, schedule};
 pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};
 pub use views::{
-    CalendarView, ChangeView, Dated, DecisionView, LaunchView, LimitsView, PlanStepView, PlanView, PreviewLine,
-    PreviewView, RulesView, StepDecisionView, StepRulesView, WarningView, local_start, preview,
+    CalendarView, ChangeView, Dated, DecisionView, ErasureView, LaunchView, LimitsView, PlanStepView, PlanView,
+    PreviewLine, PreviewView, PurgeView, RulesView, StepDecisionView, StepRulesView, TemplateDecisionView, WarningView,
+    local_start, preview,
 };
 
 #[cfg(test)]

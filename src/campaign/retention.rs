@@ -101,6 +101,19 @@ pub async fn purge(store: &dyn Store, clock: &dyn Clock, overdue: &Overdue, mut 
     Ok(purged)
 }
 
+/// Why a recipient was not erased.
+#[derive(Debug, thiserror::Error)]
+pub enum ErasureError {
+    #[error("nothing was erased: {0}")]
+    Open(String),
+
+    #[error("nothing was erased: another message to {0} was launched meanwhile; retry")]
+    Launched(Msisdn),
+
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
 /// Everything that is stored of a recipient.
 #[derive(Debug)]
 pub struct Erasure {
@@ -135,15 +148,30 @@ impl Erasure {
         self.found.iter().filter(|(_, messages)| is_open(messages)).map(|(batch, _)| batch).collect()
     }
 
-    /// Erases the recipient everywhere, except the fact of an opt-out. Returns `false` and changes nothing if a message
-    /// has no outcome, or if another message to the recipient was launched since the look.
-    pub async fn carry_out(&self, store: &dyn Store) -> Result<bool> {
-        let keys = self.found.iter().flat_map(|(_, messages)| messages.iter().map(|message| message.key)).collect();
-        let is_erased = store.erase(self.recipient, self.rows.clone(), keys, self.known.clone()).await?;
-        if is_erased {
-            forget_strays(store, self.recipient).await?;
+    /// Why the recipient cannot be erased now, and what to do; `None` if nothing prevents it.
+    pub fn obstacle(&self) -> Option<String> {
+        let (recipient, open) = (self.recipient, self.open());
+        let names: Vec<String> = open.into_iter().map(Batch::display_name).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "messages to {recipient} have no outcome yet in {}; opt the recipient out (`volley opt-out add \
+                 {recipient}`) or cancel the campaigns, and retry once these messages have an outcome",
+                names.join(", ")
+            )
+        })
+    }
+
+    /// Erases the recipient everywhere, except the fact of an opt-out. Fails and changes nothing if a message has no
+    /// outcome, or if another message to the recipient was launched since the look.
+    pub async fn carry_out(&self, store: &dyn Store) -> std::result::Result<(), ErasureError> {
+        if let Some(obstacle) = self.obstacle() {
+            return Err(ErasureError::Open(obstacle));
         }
-        Ok(is_erased)
+        let keys = self.found.iter().flat_map(|(_, messages)| messages.iter().map(|message| message.key)).collect();
+        if !store.erase(self.recipient, self.rows.clone(), keys, self.known.clone()).await? {
+            return Err(ErasureError::Launched(self.recipient));
+        }
+        Ok(forget_strays(store, self.recipient).await?)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::book::Book;
-use crate::config::{Config, nearest, suggestion};
+use crate::config::{Config, UnknownLane, nearest, suggestion};
 use crate::domain::{BatchState, Content};
 use crate::store::{self, Store};
 
@@ -14,13 +14,19 @@ pub enum TemplateError {
     #[error("unknown template \"{name}\": no campaign or route uses it; {}", suggestion(nearest.as_deref(), "volley template list"))]
     Unknown { name: String, nearest: Option<String> },
 
+    #[error("no lane is on WhatsApp, the only channel with templates; add one to volley.toml, or name one with --lane")]
+    NoLane,
+
+    #[error(transparent)]
+    UnknownLane(#[from] UnknownLane),
+
     #[error(transparent)]
     Store(#[from] store::Error),
 }
 
 /// Checks that a template is known: a draft or a campaign in play uses it, a route of the configuration uses it, it is on
 /// hold, or the provider has reported about it. A hold of any other name would hold nothing.
-pub async fn check_template(store: &dyn Store, config: &Config, name: &str) -> Result<(), TemplateError> {
+pub(super) async fn check_template(store: &dyn Store, config: &Config, name: &str) -> Result<(), TemplateError> {
     let known = known(store, config).await?;
     if known.contains(name) {
         return Ok(());

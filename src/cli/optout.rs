@@ -1,11 +1,8 @@
 //! `volley opt-out`: numbers that opted out, and their history.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::bail;
-use serde::Serialize;
 
 use super::audience::FileOptions;
 use super::exit::Usage;
@@ -13,15 +10,14 @@ use super::out::{self, Paint, To};
 use super::table::Table;
 use super::words::{count, plural};
 use super::{CommandContext, Exit};
-use crate::audience::{self, Example, Options, Reason, Source, SourceFilter, Summary};
+use crate::audience::{ListedNumbers, OptOutChangeView, Options, Source};
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
-use crate::domain::{Country, Keyword, Msisdn, OptOutSource, Timestamp};
-use crate::optout::{NumberView, OptOutView, WishView};
-use crate::store::{Consent, OptIn, OptOut};
+use crate::domain::{Country, Keyword, OptOutSource};
+use crate::optout::{self, NumberView, OptOutView, WishView};
 
-/// Numbers that one store call reads or writes.
+/// Numbers that one store call reads.
 const PAGE: u32 = 5_000;
 
 #[derive(Debug, clap::Subcommand)]
@@ -118,57 +114,35 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-#[derive(Serialize)]
-struct OptOutChangeView {
-    numbers: usize,
-    changed: u64,
-    unchanged: u64,
-    invalid: u64,
-    duplicates: u64,
-    countries: BTreeMap<Country, u64>,
-    reasons: BTreeMap<Reason, u64>,
-    noted: Option<bool>,
-}
-
 async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
     let Args { numbers, file, file_options, reason, strict, json, operator } = args;
     let context = context.acting(&operator);
     let label = file.clone().map(|file| Source::File(file).label());
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
     let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };
-    let ReadNumbers { numbers, summary, unreadable } = read_numbers(numbers, file, options).await?;
-    if numbers.is_empty() {
-        bail!("no valid number found; {}", first_of(&unreadable));
+    let listed = ListedNumbers::read(numbers, file, options).await?;
+    if listed.numbers.is_empty() {
+        bail!("no valid number found; {}", listed.first_invalid());
     }
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let from = label.map(|label| format!(" from {label}")).unwrap_or_default();
+    let how = format!("by {}{from}{why}", context.by);
     let (was_there, store, now) = (context.database().exists(), context.store().await?, context.now());
-    let mut changed = 0;
-    for page in numbers.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-        changed += u64::from(write(store.as_ref(), page, wants, now, &format!("by {}{from}{why}", context.by)).await?);
-    }
+    let changed = optout::change(store.as_ref(), &listed.numbers, wants, now, &how).await?;
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
-    let unchanged = (numbers.len() as u64).saturating_sub(changed);
+    let view = OptOutChangeView::new(&listed, changed, noted.by_all());
+    let summary = &listed.summary;
     if json {
-        out::json(&OptOutChangeView {
-            numbers: numbers.len(),
-            changed,
-            unchanged,
-            invalid: summary.invalid,
-            duplicates: summary.duplicates,
-            countries: summary.countries,
-            reasons: summary.reasons,
-            noted: noted.by_all(),
-        })?;
+        out::json(&view)?;
     } else {
         let (did, were) = match wants {
             Keyword::Stop => ("opted out", "already opted out"),
             Keyword::Start => ("opted in again", "not opted out"),
         };
         let mut parts = vec![format!("{} {did}", plural(changed, "number", "numbers"))];
-        if unchanged > 0 {
-            parts.push(format!("{} {were}", count(unchanged)));
+        if view.unchanged > 0 {
+            parts.push(format!("{} {were}", count(view.unchanged)));
         }
         if summary.duplicates > 0 {
             parts.push(format!("{} listed more than once", count(summary.duplicates)));
@@ -182,87 +156,18 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
         }
         if summary.invalid > 0 {
             let entries = plural(summary.invalid, "entry", "entries");
-            out::talk(format_args!("{entries} could not be read: {}", first_of(&unreadable)));
+            out::talk(format_args!("{entries} could not be read: {}", listed.first_invalid()));
         }
         context.print_database(was_there);
     }
     Ok(if strict && summary.invalid > 0 { Exit::Incomplete } else { Exit::Done })
 }
 
-async fn write(
-    store: &dyn Consent,
-    page: &[Msisdn],
-    wants: Keyword,
-    now: Timestamp,
-    source: &str,
-) -> anyhow::Result<u32> {
-    let (from, numbers) = (OptOutSource::Operator, page.iter().copied());
-    Ok(match wants {
-        Keyword::Stop => {
-            let wish = |msisdn| OptOut { msisdn, since: now, from, source: source.to_owned() };
-            store.opt_out(numbers.map(wish).collect()).await?
-        }
-        Keyword::Start => {
-            let wish = |msisdn| OptIn { msisdn, at: now, from, source: source.to_owned() };
-            store.opt_in(numbers.map(wish).collect()).await?
-        }
-    })
-}
-
-/// Numbers of arguments and a file.
-struct ReadNumbers {
-    /// Each valid number once.
-    numbers: Vec<Msisdn>,
-    summary: Summary,
-    /// A sentence for each of the first invalid entries.
-    unreadable: Vec<String>,
-}
-
-/// Reads the numbers of the arguments and the file.
-async fn read_numbers(numbers: Vec<String>, file: Option<PathBuf>, options: Options) -> anyhow::Result<ReadNumbers> {
-    // One filter for both sources: a number of the arguments is a duplicate in the file.
-    let filter = SourceFilter::new(Arc::default());
-    let read = async |source| audience::numbers(source, options.clone(), filter.clone()).await;
-    let (mut found, mut whole) = (Vec::new(), Summary::default());
-    if !numbers.is_empty() {
-        (found, whole) = read(Source::numbers(numbers)).await?;
-    }
-    let bare = |it: &Example| format!("\"{}\": {}", it.value, it.reason.sentence_of_bare_number());
-    let mut unreadable: Vec<String> = invalid(&whole).map(bare).collect();
-    let Some(file) = file else { return Ok(ReadNumbers { numbers: found, summary: whole, unreadable }) };
-    filter.next_source();
-    let (more, summary) = read(Source::File(file)).await?;
-    found.extend(more);
-    let in_line = |it: &Example| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence());
-    unreadable.extend(invalid(&summary).map(in_line));
-    whole.invalid += summary.invalid;
-    whole.duplicates += summary.duplicates;
-    for (country, number) in summary.countries {
-        *whole.countries.entry(country).or_default() += number;
-    }
-    for (reason, number) in summary.reasons {
-        *whole.reasons.entry(reason).or_default() += number;
-    }
-    (whole.number_column, whole.notes) = (summary.number_column, summary.notes);
-    Ok(ReadNumbers { numbers: found, summary: whole, unreadable })
-}
-
-/// The first entries without a valid number.
-fn invalid(summary: &Summary) -> impl Iterator<Item = &Example> {
-    summary.examples.iter().filter(|example| !matches!(example.reason, Reason::Duplicate | Reason::EarlierSource))
-}
-
-/// Joins the first few sentences about invalid entries.
-fn first_of(unreadable: &[String]) -> String {
-    let first: Vec<&str> = unreadable.iter().take(3).map(String::as_str).collect();
-    if first.is_empty() { "name at least one number".to_owned() } else { first.join("; ") }
-}
-
 async fn show(context: &CommandContext, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
     let options = Options { country, ..Options::default() };
-    let ReadNumbers { numbers, unreadable, .. } = read_numbers(vec![number.to_owned()], None, options).await?;
-    let Some(msisdn) = numbers.first().copied() else {
-        return Err(Usage(format!("invalid number: {}", first_of(&unreadable))).into());
+    let listed = ListedNumbers::read(vec![number.to_owned()], None, options).await?;
+    let Some(msisdn) = listed.numbers.first().copied() else {
+        return Err(Usage(format!("invalid number: {}", listed.first_invalid())).into());
     };
     let store = context.store_for_reading().await?;
     let number = NumberView::read(store.as_ref(), msisdn).await?;

@@ -1,19 +1,18 @@
 //! `volley purge`: removes old campaigns, and erases single recipients.
 
 use anyhow::bail;
-use serde::Serialize;
 
 use super::exit::Usage;
 use super::out::{self, Paint, To};
 use super::words::{count, plural};
 use super::{CommandContext, Exit, progress};
-use crate::campaign::{self, Erasure, Overdue};
+use crate::campaign::{self, Erasure, ErasureView, Overdue, PurgeView};
 use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
 use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
 use crate::report;
 use crate::status::Servers;
-use crate::store::{Batch, Store};
+use crate::store::Store;
 
 /// Maximum number of campaigns that are listed by name.
 const NAMED: usize = 20;
@@ -50,25 +49,6 @@ pub(super) struct Args {
     /// One object: campaigns, audiences, messages, removed; with --recipient campaigns, messages, rows, open_campaigns, removed.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Serialize)]
-struct PurgeView {
-    campaigns: Vec<String>,
-    audiences: Vec<String>,
-    messages: u64,
-    removed: bool,
-}
-
-#[derive(Serialize)]
-struct ErasureView {
-    campaigns: Vec<String>,
-    messages: usize,
-    /// Of audiences.
-    rows: usize,
-    /// Campaigns in which a message has no outcome yet.
-    open_campaigns: Vec<String>,
-    removed: bool,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -112,12 +92,7 @@ async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, a
         out::talk("Nothing was removed. Add --yes to remove it for good.");
     }
     if args.json {
-        out::json(&PurgeView {
-            campaigns: overdue.campaigns.iter().map(Batch::display_name).collect(),
-            audiences: overdue.audiences.iter().filter_map(|(_, name)| name.clone()).collect(),
-            messages: overdue.messages(),
-            removed: args.yes,
-        })?;
+        out::json(&PurgeView::new(&overdue, args.yes))?;
     }
     Ok(())
 }
@@ -153,48 +128,26 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
 
 async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Result<()> {
     let erasure = Erasure::of(store, recipient).await?;
-    let open: Vec<String> = erasure.open().into_iter().map(Batch::display_name).collect();
     if args.yes {
-        if !open.is_empty() {
-            bail!("nothing was erased: {}", unfinished(recipient, &open));
-        }
-        if !erasure.carry_out(store).await? {
-            bail!("nothing was erased: another message to {recipient} was launched meanwhile; retry");
-        }
+        erasure.carry_out(store).await?;
     }
     if args.json {
-        return out::json(&ErasureView {
-            messages: erasure.messages(),
-            campaigns: erasure.found.iter().map(|(batch, _)| batch.display_name()).collect(),
-            rows: erasure.rows.len(),
-            open_campaigns: open,
-            removed: args.yes,
-        });
+        return out::json(&ErasureView::new(&erasure, args.yes));
     }
     let messages = plural(erasure.messages() as i128, "message", "messages");
     let campaigns = plural(erasure.found.len() as i128, "campaign", "campaigns");
     let rows = plural(erasure.rows.len() as i128, "row", "rows");
-    out::talk(match (args.yes, open.is_empty()) {
+    out::talk(match (args.yes, erasure.obstacle()) {
         (true, _) => format!("Erased {messages} and {rows} of audiences. An opt-out stays."),
-        (false, true) => format!(
+        (false, None) => format!(
             "{recipient} has {messages} in {campaigns} and {rows} in audiences. Nothing was erased: add --yes to erase \
              them for good."
         ),
-        (false, false) => format!(
-            "{recipient} has {messages} in {campaigns} and {rows} in audiences. They cannot be erased yet: {}.",
-            unfinished(recipient, &open)
+        (false, Some(obstacle)) => format!(
+            "{recipient} has {messages} in {campaigns} and {rows} in audiences. They cannot be erased yet: {obstacle}."
         ),
     });
     Ok(())
-}
-
-/// Why a recipient cannot be erased now, and what to do.
-fn unfinished(recipient: Msisdn, open: &[String]) -> String {
-    format!(
-        "messages to {recipient} have no outcome yet in {}; opt the recipient out (`volley opt-out add {recipient}`) or \
-         cancel the campaigns, and retry once these messages have an outcome",
-        open.join(", ")
-    )
 }
 
 /// Parses a number with its country code. Refuses digits alone: they could be a national number.

@@ -1,18 +1,15 @@
 //! `volley template`: WhatsApp templates that are in use or on hold.
 
-use anyhow::bail;
-
-use super::lane;
 use super::operator::Operator;
 use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, plural};
 use super::{CommandContext, Exit};
-use crate::campaign::{check_template, noted};
-use crate::clock::format_time;
-use crate::domain::{Channel, Timestamp};
-use crate::status::{TemplateDecisionView, TemplateReportView, Templates, add_name, holds};
-use crate::store::Hold;
+use crate::campaign::{
+    TemplateCarriedOut, TemplateDecision, TemplateDecisionView, carry_out_on_template, lanes_to_hold,
+};
+use crate::events::Origin;
+use crate::status::{Templates, holds};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -108,13 +105,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     for (template, report) in
         views.iter().flat_map(|template| template.reports.iter().map(move |report| (template, report)))
     {
-        let TemplateReportView { language, what, value, at } = report;
-        let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
-        let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| format_time(at, None));
-        out::data(format_args!(
-            "\ntemplate {}{language}: its {what} is {value}, reported by the provider at {at}",
-            template.name
-        ))?;
+        out::data(format_args!("\n{}", report.sentence(&template.name)))?;
     }
     for (batch, _, sentence) in flagged {
         let name = batch.display_name();
@@ -130,62 +121,41 @@ async fn hold(
     reason: Option<String>,
     json: bool,
 ) -> anyhow::Result<()> {
-    let lanes: Vec<String> = match on {
-        Some(name) => vec![lane::named(context, name)?.name.clone()],
-        None => context.config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.clone()).collect(),
-    };
-    if lanes.is_empty() {
-        bail!(
-            "no lane is on WhatsApp, the only channel with templates; add one to volley.toml, or name one with --lane"
-        );
-    }
-    let store = context.store().await?;
-    check_template(store.as_ref(), &context.config, template).await?;
-    let origin = context.origin(reason.as_deref());
-    let mut seq = 0;
-    for lane in &lanes {
-        let since = context.now();
-        let hold = Hold::by_operator(lane, template, origin.clone(), since);
-        seq = store.hold(hold, since).await?;
-    }
-    let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
-    store.close().await;
+    let lanes = &lanes_to_hold(&context.config, on)?;
+    let by = &context.origin(reason.as_deref());
+    let done = carry_out(context, template, TemplateDecision::Hold { lanes }, by).await?;
     if json {
-        return out::json(&TemplateDecisionView { template, lanes: &lanes, released: None, noted: noted.by_all() });
+        return out::json(&TemplateDecisionView::new(template, &done));
     }
-    let (on, effect) = (listed(&lanes), noted.sentence());
+    let (on, effect) = (listed(&done.lanes), done.noted.sentence());
     out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect})."))
 }
 
 async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json: bool) -> anyhow::Result<()> {
-    let store = context.store().await?;
-    let holds = store.holds().await?;
-    let mut lanes: Vec<String> = Vec::new();
-    for hold in holds.iter().filter(|hold| hold.template == template && on.is_none_or(|lane| hold.lane == lane)) {
-        add_name(&mut lanes, &hold.lane);
-    }
-    let mut released = 0;
-    for lane in &lanes {
-        released += store.release(lane.clone(), template.to_owned(), context.now(), context.origin(None)).await?;
-    }
-    let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
-    store.close().await;
+    let done = carry_out(context, template, TemplateDecision::Resume { on }, &context.origin(None)).await?;
     if json {
-        return out::json(&TemplateDecisionView {
-            template,
-            lanes: &lanes,
-            released: Some(released),
-            noted: noted.by_all(),
-        });
+        return out::json(&TemplateDecisionView::new(template, &done));
     }
-    match released {
-        0 => out::data(format_args!(
+    match done.released {
+        None | Some(0) => out::data(format_args!(
             "Template {template} was not on hold{}.",
             on.map(|lane| format!(" on {lane}")).unwrap_or_default()
         )),
-        released => {
-            let (on, holds, effect) = (listed(&lanes), plural(released, "hold", "holds"), noted.sentence());
+        Some(released) => {
+            let (on, holds, effect) = (listed(&done.lanes), plural(released, "hold", "holds"), done.noted.sentence());
             out::data(format_args!("Template {template} is resumed on {on}; {holds} released ({effect})."))
         }
     }
+}
+
+async fn carry_out(
+    context: &CommandContext,
+    template: &str,
+    decision: TemplateDecision<'_>,
+    by: &Origin,
+) -> anyhow::Result<TemplateCarriedOut> {
+    let (store, clock) = (context.store().await?, context.clock.as_ref());
+    let done = carry_out_on_template(store.as_ref(), clock, &context.config, template, decision, by).await?;
+    store.close().await;
+    Ok(done)
 }

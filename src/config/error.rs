@@ -27,6 +27,21 @@ impl std::fmt::Display for At {
     }
 }
 
+/// No configured lane has this name.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "unknown lane \"{name}\"{}",
+    hint.as_ref().map_or_else(
+        || ": no lanes are configured; add a [[lane]] to volley.toml".to_owned(),
+        |hint| format!("; {hint}")
+    )
+)]
+pub struct UnknownLane {
+    pub name: String,
+    /// What to write instead; `None` if no lanes are configured.
+    pub hint: Option<String>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the configuration file {} cannot be read; check that it exists and that you may read it", path.display())]

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::{Channel, Plan, Span, Step, Tier};
 
 pub use credential::{Credential, Invalid, SecretFile, Valid};
-pub use error::{At, Error};
+pub use error::{At, Error, UnknownLane};
 pub use keys::{hint, nearest, suggestion};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
@@ -162,6 +162,15 @@ impl Config {
 
     pub fn lane(&self, name: &str) -> Option<&Lane> {
         self.lanes.iter().find(|lane| lane.name == name)
+    }
+
+    /// Finds a lane by its name. The error suggests the nearest name.
+    pub fn named_lane(&self, name: &str) -> Result<&Lane, UnknownLane> {
+        self.lane(name).ok_or_else(|| {
+            let names: Vec<&str> = self.lanes.iter().map(|lane| lane.name.as_str()).collect();
+            let hint = (!names.is_empty()).then(|| hint(name, names));
+            UnknownLane { name: name.to_owned(), hint }
+        })
     }
 
     /// The lanes of a step that are still configured.

@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::domain::Timestamp;
+use crate::domain::text::plural;
 
 pub mod cost;
 mod course;
@@ -91,6 +92,22 @@ pub struct Forecast {
     pub bottleneck: Option<Bottleneck>,
     /// The daily bookings of each portfolio whose slots it uses.
     pub bookings: Vec<Booking>,
+}
+
+impl Forecast {
+    /// `; limited by the rate of lane sms`, and the number of messages that are never sent.
+    pub fn limited_by(&self) -> String {
+        let limited_by = self.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
+        let not_sent = self.left_behind.iter().map(|NotSent { messages, by }| {
+            let stops = match by {
+                Stop::End => "the end comes first",
+                Stop::MaxMessages => "max_messages stops it",
+                Stop::Budget => "the budget stops it",
+            };
+            format!("; {} not sent: {stops}", plural(*messages, "message is", "messages are"))
+        });
+        limited_by.into_iter().chain(not_sent).collect()
+    }
 }
 
 /// The slots of a portfolio's tier that a campaign uses, and those that other campaigns use meanwhile.

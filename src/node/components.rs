@@ -76,22 +76,22 @@ impl Components {
         parts: Parts,
         transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
-        let Parts { config, store, clock, chance, .. } = parts;
+        let Parts { config, store, clock, chance, .. } = &parts;
         let (now, listened_until) = (clock.now(), started.listened_until);
         store.sweep_unpublished(now - HALF_DONE).await?;
-        let mut pruner = Pruner::new(Arc::clone(&store), config.retention, now);
+        let mut pruner = Pruner::new(Arc::clone(store), config.retention, now);
         pruner.run_once(now).await?;
         let Restored { gaps, mut missed, book, holds, in_effect, in_flight } =
-            Restored::read(&config, &store, started.epoch, now).await?;
-        let effective = with_overrides(&config, &in_effect);
+            Restored::read(config, store, started.epoch, now).await?;
+        let effective = with_overrides(config, &in_effect);
         let building = build::Building {
             config: &effective,
-            store: &store,
+            store,
             book: &book,
             holds: &holds,
             tenure: &tenure,
-            clock: &clock,
-            chance: &chance,
+            clock,
+            chance,
             gaps: &gaps,
             is_first: listened_until.is_none(),
         };
@@ -99,12 +99,10 @@ impl Components {
         let built = building.lanes(&transport, &unknown).await?;
         let lanes = built.lanes.clone();
         if !in_flight.is_empty() {
-            // First their tokens are taken from the buckets: once the messages are settled, no other record of them remains.
-            let taken = lanes.iter().filter(|lane| unknown.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
-            store.record_noting(Vec::new(), taken.collect()).await?;
-            recover(store.as_ref(), &book, &in_flight, now).await?;
+            let with_unknown = lanes.iter().filter(|lane| unknown.contains_key(&lane.id));
+            recover(store.as_ref(), &book, with_unknown, &in_flight, now).await?;
         }
-        let overrides = Overrides::new(Arc::clone(&config), built, in_effect);
+        let overrides = Overrides::new(Arc::clone(config), built, in_effect);
         for lane in &lanes {
             lane.schedule_all();
         }
@@ -115,21 +113,15 @@ impl Components {
             add_gap(store.as_ref(), &gaps, gap).await?;
             missed.push(gap);
         }
-        let (options, slot_changes) = applier_options(&config, &lanes, &gaps, missed);
-        let (applier, intake) =
-            Applier::new(Arc::clone(&store), Arc::clone(&book), options, Arc::clone(&clock), Arc::clone(&chance));
-        let (report, missed) = reports_to(&gaps, &clock);
-        let proofs = Proofs::new(&config.provider);
-        let (verifier_store, verifier_chance) = (Arc::clone(&store), Arc::clone(&chance));
-        let verifier =
-            Arc::new(Verifier::new(proofs, verifier_store, Arc::clone(&clock), verifier_chance, Arc::clone(&report)));
+        let Reception { applier, intake, verifier, report, found, slot_changes } =
+            Reception::new(&parts, &lanes, &gaps, &book, missed);
         let askers = building.askers(&lanes, &intake, &transport)?;
-        let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
-        let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
+        let timers = Timers::new(Arc::clone(store), Arc::clone(&book), Arc::clone(clock), Arc::clone(&gaps));
+        let housekeeper = Housekeeper::new(Arc::clone(store), Arc::clone(&book));
         let decided = Arc::new(Notify::new());
         let watch = watch::Watch::new(watch::Parts {
             node: started.node,
-            store: Arc::clone(&store),
+            store: Arc::clone(store),
             tenure: Arc::clone(&tenure),
             book,
             holds,
@@ -137,25 +129,25 @@ impl Components {
             lanes: lanes.clone(),
             gaps: Arc::clone(&gaps),
             verifier: Arc::clone(&verifier),
-            missed,
+            missed: found,
             slot_changes,
             decided: Arc::clone(&decided),
-            clock: Arc::clone(&clock),
+            clock: Arc::clone(clock),
         });
         let keeper = lease::Keeper {
             node: started.node,
             store: store.clone(),
             tenure: Arc::clone(&tenure),
             lanes: lanes.clone(),
-            clock: Arc::clone(&clock),
+            clock: Arc::clone(clock),
             failure: FaultReport::default(),
         };
         Ok(Self {
             id: started.node,
             tenure,
             keeper,
-            store,
-            clock,
+            store: Arc::clone(store),
+            clock: Arc::clone(clock),
             intake,
             verifier,
             gaps,
@@ -170,6 +162,32 @@ impl Components {
             watch,
             recovered: in_flight.len() as u64,
         })
+    }
+}
+
+/// What takes webhooks, proves them and applies their receipts.
+struct Reception {
+    applier: Applier,
+    intake: Intake,
+    verifier: Arc<Verifier>,
+    report: ListeningReport,
+    /// Gaps that they find.
+    found: mpsc::Receiver<watch::Missed>,
+    slot_changes: mpsc::Receiver<SlotChange>,
+}
+
+impl Reception {
+    /// `missed` are the known gaps of every address.
+    fn new(parts: &Parts, lanes: &[Arc<Lane>], gaps: &Arc<Gaps>, book: &Arc<Book>, missed: Vec<Gap>) -> Self {
+        let Parts { config, store, clock, chance, .. } = parts;
+        let (options, slot_changes) = applier_options(config, lanes, gaps, missed);
+        let (applier, intake) =
+            Applier::new(Arc::clone(store), Arc::clone(book), options, Arc::clone(clock), Arc::clone(chance));
+        let (report, found) = reports_to(gaps, clock);
+        let proofs = Proofs::new(&config.provider);
+        let verifier =
+            Verifier::new(proofs, Arc::clone(store), Arc::clone(clock), Arc::clone(chance), Arc::clone(&report));
+        Self { applier, intake, verifier: Arc::new(verifier), report, found, slot_changes }
     }
 }
 
@@ -217,8 +235,16 @@ fn count_by_lane(in_flight: &[Loaded]) -> BTreeMap<LaneId, u32> {
     counts
 }
 
-/// Settles the messages that earlier servers had claimed, and reports them.
-async fn recover(store: &dyn Store, book: &Book, in_flight: &[Loaded], now: Timestamp) -> Result<(), StartError> {
+/// Settles the messages that earlier servers had claimed on these lanes, and reports them.
+async fn recover(
+    store: &dyn Store,
+    book: &Book,
+    lanes: impl Iterator<Item = &Arc<Lane>>,
+    in_flight: &[Loaded],
+    now: Timestamp,
+) -> Result<(), StartError> {
+    // First their tokens are taken from the buckets: once the messages are settled, no other record of them remains.
+    store.record_noting(Vec::new(), lanes.flat_map(|lane| lane.to_note()).collect()).await?;
     dispatch::recover(store, book, in_flight, now).await?;
     let kind = EventKind::FoundInFlight { messages: in_flight.len() as u64 };
     store.record_event(Event::by_server(now, Subject::Server, kind)).await?;

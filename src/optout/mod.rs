@@ -1,11 +1,13 @@
 //! Knows which recipients opted out, and which replies are opt-outs.
 //!
 //! - In: the stored opt-outs, and the text of replies.
-//! - Out: whether a recipient opted out ([`OptOuts`]), and whether a reply means stop or start ([`Words`]).
+//! - Out: whether a recipient opted out ([`OptOuts`]), whether a reply means stop or start ([`Words`]), and the opt-outs
+//!   and opt-ins that an operator decided ([`change`]).
 //! - Promises: opted-out recipients are excluded when a file is checked, when a campaign is launched, and before each
 //!   message is sent.
 //! - May not: send, or delete the data of a recipient.
 
+mod change;
 mod view;
 mod words;
 
@@ -14,6 +16,7 @@ use std::collections::HashSet;
 use crate::domain::Msisdn;
 use crate::store::{Consent, Result};
 
+pub use change::change;
 pub use view::{NumberView, OptOutView, WishView};
 pub use words::Words;
 

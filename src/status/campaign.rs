@@ -72,6 +72,39 @@ pub struct Watcher<'a> {
 /// The forecast of the waiting messages, and the time of the last submission in the worst case.
 type Foreseen = (Option<Forecast>, Option<Timestamp>);
 
+/// The present state of a campaign, from which its obstacles follow.
+#[derive(Clone, Copy)]
+struct Present<'a> {
+    at: Timestamp,
+    batch: &'a Batch,
+    tallies: &'a Tallies,
+    /// The configuration with overrides.
+    config: &'a Config,
+    servers: &'a Servers,
+    holds: &'a [Hold],
+    /// Its own.
+    step_holds: &'a [StepHold],
+    stranded: &'a [Stranded],
+    /// Whether no message is open any more.
+    is_over: bool,
+}
+
+/// Whether a campaign in this state sends or will send. A finished campaign waits for no lane.
+const fn sends(state: BatchState) -> bool {
+    matches!(state, BatchState::Scheduled | BatchState::Running | BatchState::Paused)
+}
+
+/// The time of the last submission: the recorded one, else the forecast's in the worst case; `None` if that is unknown.
+fn last_submission(batch: &Batch, forecast: Option<&Forecast>, finished_by: Option<Timestamp>) -> Option<Timestamp> {
+    match batch.state {
+        BatchState::Running | BatchState::Scheduled => {
+            let forecast = forecast.filter(|forecast| forecast.left_behind.is_empty())?;
+            finished_by.max(Some(forecast.done_at))
+        }
+        _ => batch.finished_at.max(batch.cancelled_at),
+    }
+}
+
 /// How long a forecast is reused, because making one reads all campaigns.
 const FORECAST: Span = Span::from_secs(5);
 
@@ -106,61 +139,35 @@ impl<'a> Watcher<'a> {
         }
         let report = Report::of(&batch, Some(&self.plan), &tallies);
         let lanes = self.lanes(&turned, &servers);
-        // A finished campaign waits for no lane.
-        let sends = matches!(batch.state, BatchState::Scheduled | BatchState::Running | BatchState::Paused);
-        let all_holds = store.holds().await?;
-        let holds = all_holds.iter().filter(|hold| sends && self.concerns(hold)).cloned();
-        let waiting = Waiting::of(&self.plan, &tallies);
-        let held = |hold: Hold| {
-            let waiting = waiting.on(&hold.lane, &hold.template);
-            Obstacle::Held(hold, waiting)
-        };
-        let mut obstacles: Vec<Obstacle> = holds.map(held).collect();
-        let of_it = |hold: &StepHold| sends && hold.batch == self.id;
+        let holds = store.holds().await?;
+        let of_it = |hold: &StepHold| sends(batch.state) && hold.batch == self.id;
         let step_holds: Vec<StepHold> = store.step_holds().await?.into_iter().filter(of_it).collect();
-        let is_held = self.is_held(&all_holds, &step_holds, &show.stranded, &tallies);
-        obstacles.extend(step_holds.into_iter().filter_map(|hold| {
-            let (channel, waiting) = (self.plan.step(hold.step)?.channel, tallies.get(hold.step, Count::Queued));
-            Some(Obstacle::StepHeld(hold, channel, waiting))
-        }));
-        if batch.state == BatchState::Running {
-            // A slow lane matters only if messages wait for it.
-            let slow = Slow::all(&turned, &servers.lanes, at);
-            let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
-            obstacles
-                .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
-        }
-        obstacles.extend(show.stranded.iter().cloned().map(Obstacle::Gone));
-        if batch.state == BatchState::Paused {
-            let used_up = used_up(store, &batch).await?.into_iter().filter(|used_up| used_up.step.is_none());
-            obstacles.extend(used_up.map(Obstacle::UsedUp));
-        }
+        let is_held = self.is_held(&holds, &step_holds, &show.stranded, &tallies);
         let is_over = match batch.state {
             BatchState::Settled => true,
             BatchState::Cancelled => report.open == 0,
             _ => false,
         };
-        obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
-        if server && !is_over {
-            obstacles.extend(Obstacle::doubts(store, config, std::slice::from_ref(&batch)).await?);
-        }
+        let present = Present {
+            at,
+            batch: &batch,
+            tallies: &tallies,
+            config: &turned,
+            servers: &servers,
+            holds: &holds,
+            step_holds: &step_holds,
+            stranded: &show.stranded,
+            is_over,
+        };
+        let obstacles = self.obstacles(&present).await?;
         let is_unwritable = servers.unwritable.is_some();
-        obstacles.extend(servers.unwritable.filter(|_| !is_over).map(Obstacle::Unwritable));
         let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
         let has_queued = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
         // Nothing can be forecast while the database cannot be written.
         let makes_forecast = self.has_forecast && has_queued && !is_unwritable;
         let foreseen = if makes_forecast { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
         let (forecast, finished_by) = foreseen;
-        let last_submission = match batch.state {
-            BatchState::Running | BatchState::Scheduled => match &forecast {
-                Some(forecast) if !is_held && forecast.left_behind.is_empty() => {
-                    finished_by.max(Some(forecast.done_at))
-                }
-                Some(_) | None => None,
-            },
-            _ => batch.finished_at.max(batch.cancelled_at),
-        };
+        let last_submission = last_submission(&batch, forecast.as_ref().filter(|_| !is_held), finished_by);
         let settled_by = last_submission.and_then(|last| settled_by(&self.plan, &tallies, batch.state, last));
         let waived = Waived::read(store, config, &self.plan, &tallies, at).await?;
         // Without a next deadline, no deadline waits.
@@ -185,6 +192,45 @@ impl<'a> Watcher<'a> {
             waived,
             repeated,
         })
+    }
+
+    /// What keeps its messages from being sent: holds first, then what ends without an operator.
+    async fn obstacles(&self, present: &Present<'_>) -> Result<Vec<Obstacle>, StatusError> {
+        let Present { at, batch, tallies, config, servers, holds, step_holds, stranded, is_over } = *present;
+        let store = self.launcher.store;
+        let waiting = Waiting::of(&self.plan, tallies);
+        let holds = holds.iter().filter(|hold| sends(batch.state) && self.concerns(hold)).cloned();
+        let held = |hold: Hold| {
+            let waiting = waiting.on(&hold.lane, &hold.template);
+            Obstacle::Held(hold, waiting)
+        };
+        let mut obstacles: Vec<Obstacle> = holds.map(held).collect();
+        obstacles.extend(step_holds.iter().cloned().filter_map(|hold| {
+            let (channel, waiting) = (self.plan.step(hold.step)?.channel, tallies.get(hold.step, Count::Queued));
+            Some(Obstacle::StepHeld(hold, channel, waiting))
+        }));
+        if batch.state == BatchState::Running {
+            // A slow lane matters only if messages wait for it.
+            let slow = Slow::all(config, &servers.lanes, at);
+            let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
+            obstacles
+                .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
+        }
+        obstacles.extend(stranded.iter().cloned().map(Obstacle::Gone));
+        if batch.state == BatchState::Paused {
+            let used_up = used_up(store, batch).await?.into_iter().filter(|used_up| used_up.step.is_none());
+            obstacles.extend(used_up.map(Obstacle::UsedUp));
+        }
+        if is_over {
+            return Ok(obstacles);
+        }
+        if servers.is_running() {
+            obstacles.extend(Obstacle::doubts(store, self.launcher.config, std::slice::from_ref(batch)).await?);
+        } else {
+            obstacles.push(Obstacle::NoServer);
+        }
+        obstacles.extend(servers.unwritable.map(Obstacle::Unwritable));
+        Ok(obstacles)
     }
 
     async fn forecast(

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::holds::HoldView;
+use super::overrides::{OverrideView, concerns};
+use super::reports::ReportedView;
 use super::servers::Servers;
 use super::slow::LaneNowView;
+use crate::campaign::LaneCarriedOut;
 use crate::config::{Config, Lane};
-use crate::domain::{Channel, Country, OverridableSetting, Tier, Timestamp};
+use crate::domain::{Channel, Country, Tier, Timestamp};
 use crate::events::Subject;
 use crate::report::Waiting;
 use crate::store::{Hold, Override, ProviderReport, Result, StepHold, Store};
@@ -50,26 +53,6 @@ pub struct LaneView<'a> {
     pub reports: Vec<ReportedView>,
 }
 
-/// A setting that differs from the file.
-#[derive(Debug, Serialize)]
-pub struct OverrideView {
-    pub setting: OverridableSetting,
-    pub value: String,
-    pub in_file: String,
-    pub by_operator: bool,
-    pub reason: String,
-    pub since: String,
-}
-
-/// What the provider reports about a lane.
-#[derive(Debug, Serialize)]
-pub struct ReportedView {
-    pub about: String,
-    pub what: String,
-    pub value: String,
-    pub at: String,
-}
-
 /// A lane after an operator's decision.
 #[derive(Debug, Serialize)]
 pub struct LaneDecisionView<'a> {
@@ -80,12 +63,9 @@ pub struct LaneDecisionView<'a> {
     pub noted: Option<bool>,
 }
 
-/// Whether an override concerns this lane, its account or its portfolio.
-pub fn concerns(overridden: &Override, lane: &Lane) -> bool {
-    match overridden.setting {
-        OverridableSetting::Rate | OverridableSetting::Burst => overridden.name == lane.name,
-        OverridableSetting::AccountRate => overridden.name == lane.account,
-        OverridableSetting::Tier => lane.tiered() == Some(&overridden.name),
+impl<'a> LaneDecisionView<'a> {
+    pub const fn new(lane: LaneView<'a>, done: &LaneCarriedOut) -> Self {
+        Self { lane, released: done.released, noted: done.noted.by_all() }
     }
 }
 
@@ -128,6 +108,17 @@ impl Lanes {
             .filter(move |said| said.about == about || is_whatsapp && said.about == Subject::ProviderAccount)
     }
 
+    /// What the provider reports about the configured lanes, each report once.
+    pub fn all_reports(&self, config: &Config) -> Vec<&ProviderReport> {
+        let mut all: Vec<&ProviderReport> = Vec::new();
+        for report in config.lanes.iter().flat_map(|lane| self.reports(lane)) {
+            if !all.contains(&report) {
+                all.push(report);
+            }
+        }
+        all
+    }
+
     /// Describes a lane. `config` is the configuration with overrides.
     pub fn view<'a>(&self, config: &'a Config, lane: &'a Lane) -> LaneView<'a> {
         let tier = lane.tiered().map(|portfolio| TierView {
@@ -153,26 +144,8 @@ impl Lanes {
             queued: self.waiting.on_lane(&lane.name),
             server: self.servers.is_running(),
             now: self.servers.lane(&lane.name).map(|state| LaneNowView::new(lane, state)),
-            overrides: self
-                .overrides(lane)
-                .map(|overridden| OverrideView {
-                    setting: overridden.setting,
-                    value: overridden.value.clone(),
-                    in_file: overridden.in_file.clone(),
-                    by_operator: overridden.origin.is_operator(),
-                    reason: overridden.origin.after("set"),
-                    since: overridden.since.rfc3339(),
-                })
-                .collect(),
-            reports: self
-                .reports(lane)
-                .map(|said| ReportedView {
-                    about: said.about.to_string(),
-                    what: said.what.clone(),
-                    value: said.value.clone(),
-                    at: said.at.rfc3339(),
-                })
-                .collect(),
+            overrides: self.overrides(lane).map(OverrideView::new).collect(),
+            reports: self.reports(lane).map(ReportedView::new).collect(),
         }
     }
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::error::StatusError;
 use super::holds::HoldView;
 use crate::campaign::{Flagged, Launcher};
-use crate::domain::{BatchState, Content};
+use crate::clock::format_time;
+use crate::domain::{BatchState, Content, Timestamp};
 use crate::report::Waiting;
 use crate::store::{self, Batch, Batches, Hold};
 
@@ -32,14 +33,27 @@ pub struct TemplateReportView {
     pub language: String,
     pub what: String,
     pub value: String,
-    pub at: String,
+    #[serde(serialize_with = "Timestamp::as_text")]
+    pub at: Timestamp,
+}
+
+impl TemplateReportView {
+    /// `template promo (en): its status is PAUSED, reported by the provider at …`.
+    pub fn sentence(&self, template: &str) -> String {
+        let Self { language, what, value, at } = self;
+        let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
+        format!(
+            "template {template}{language}: its {what} is {value}, reported by the provider at {}",
+            format_time(*at, None)
+        )
+    }
 }
 
 impl TemplateView {
     /// The status that the provider reported last, in any language.
     pub fn status(&self) -> Option<&str> {
         let statuses = self.reports.iter().filter(|report| report.what == "status");
-        statuses.max_by_key(|report| &report.at).map(|report| report.value.as_str())
+        statuses.max_by_key(|report| report.at).map(|report| report.value.as_str())
     }
 }
 
@@ -65,20 +79,10 @@ async fn in_use(store: &dyn Batches, all: &[Hold], waiting: &Waiting) -> store::
     Ok(found.into_iter().map(|(name, shown)| TemplateView { name, ..shown }).collect())
 }
 
-pub fn add_name(names: &mut Vec<String>, name: &str) {
+fn add_name(names: &mut Vec<String>, name: &str) {
     if !names.iter().any(|known| known == name) {
         names.push(name.to_owned());
     }
-}
-
-/// A template after a decision about it.
-#[derive(Debug, Serialize)]
-pub struct TemplateDecisionView<'a> {
-    pub template: &'a str,
-    pub lanes: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub released: Option<u32>,
-    pub noted: Option<bool>,
 }
 
 /// The templates in use and on hold.
@@ -102,7 +106,7 @@ impl Templates {
             let Some((name, language)) = report.template() else { continue };
             // The provider also reports on templates that no campaign here uses: skip them.
             let Some(view) = views.iter_mut().find(|view| view.name == name) else { continue };
-            let (language, at) = (language.to_owned(), report.at.rfc3339());
+            let (language, at) = (language.to_owned(), report.at);
             view.reports.push(TemplateReportView { language, what: report.what, value: report.value, at });
         }
         let flagged = launcher.flagged_everywhere().await?;

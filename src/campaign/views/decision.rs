@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::campaign::{CarriedOut, Noted};
+use crate::campaign::{CarriedOut, Noted, TemplateCarriedOut};
 use crate::domain::{BatchState, StepIndex};
 use crate::events::{Certificate, ChangedKey};
 use crate::report::Counts;
@@ -52,6 +52,22 @@ impl StepDecisionView {
     pub fn new(batch: &Batch, step: StepIndex, held: bool, queued: i64, noted: Noted) -> Self {
         let (id, name) = (batch.public_id().to_string(), batch.display_name());
         Self { id, name, step: step.get() + 1, held, queued, noted: noted.by_all() }
+    }
+}
+
+/// A template after a decision about it.
+#[derive(Debug, Serialize)]
+pub struct TemplateDecisionView<'a> {
+    pub template: &'a str,
+    pub lanes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released: Option<u32>,
+    pub noted: Option<bool>,
+}
+
+impl<'a> TemplateDecisionView<'a> {
+    pub fn new(template: &'a str, done: &'a TemplateCarriedOut) -> Self {
+        Self { template, lanes: &done.lanes, released: done.released, noted: done.noted.by_all() }
     }
 }
 

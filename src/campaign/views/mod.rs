@@ -1,13 +1,15 @@
-//! Campaigns as JSON: plans, launches, rules, decisions and the calendar.
+//! Campaigns as JSON: plans, launches, rules, decisions, purges and the calendar.
 
 mod calendar;
 mod decision;
 mod launch;
 mod plan;
+mod retention;
 mod rules;
 
 pub use calendar::{CalendarView, Dated};
-pub use decision::{ChangeView, DecisionView, StepDecisionView};
+pub use decision::{ChangeView, DecisionView, StepDecisionView, TemplateDecisionView};
 pub use launch::LaunchView;
 pub use plan::{PlanStepView, PlanView, PreviewLine, PreviewView, WarningView, preview};
+pub use retention::{ErasureView, PurgeView};
 pub use rules::{LimitsView, RulesView, StepRulesView, local_start};

@@ -1,7 +1,6 @@
 //! `volley campaign calendar`: lists open campaigns by start time.
 
-use super::rules;
-use crate::campaign::Dated;
+use crate::campaign::{Dated, rules};
 use crate::cli::table::Table;
 use crate::cli::words::count;
 use crate::cli::{CommandContext, Exit, out};

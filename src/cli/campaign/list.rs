@@ -1,15 +1,13 @@
 //! `volley campaign list` and `show`: show campaigns with their state, rules and obstacles.
 
-use super::{find, rules, state};
-use crate::campaign::{RulesView, local_start};
+use super::{find, state};
+use crate::campaign::{RulesView, rules};
 use crate::cli::table::Table;
 use crate::cli::watch::{forecast_sentence, gaps, settled_by};
 use crate::cli::words::{count, percent, plural, rate};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
-use crate::domain::Plan;
 use crate::status::{CampaignView, Listed, Look, Watcher};
-use crate::store::Batch;
 
 /// Lists campaigns; test sends only with `all`.
 pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> anyhow::Result<Exit> {
@@ -87,7 +85,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
         out::data(format_args!("  {sentence}"))?;
     }
     out::data("")?;
-    out::lines(rule_lines(plan, batch, paint))?;
+    out::lines(rules::of_launched(plan, batch.edition).into_iter().map(|line| format!("  {}", paint.dim(line))))?;
     for sentence in gaps(&look) {
         out::data(format_args!("\n{} {sentence}", paint.so_so("!")))?;
     }
@@ -96,20 +94,4 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
         out::data(paint.dim(format!("  {}", obstacle.what_to_do(&show.name, *at))))?;
     }
     Ok(Exit::Done)
-}
-
-/// The present rules of a campaign, and how often they were changed.
-fn rule_lines(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
-    let mut lines = Vec::new();
-    if batch.edition > 0 {
-        lines.push(format!("changed {} since its launch", plural(batch.edition, "time", "times")));
-    }
-    lines.extend(local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
-    lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));
-    lines.extend(rules::of_campaign(plan, None));
-    for (index, step) in plan.indexed_steps() {
-        let countries = rules::country_limit(&step.countries).map(|limit| format!("; {limit}")).unwrap_or_default();
-        lines.push(format!("step {index}, {}: {}{countries}", step.channel, rules::of_step((index, step), plan)));
-    }
-    lines.into_iter().map(|line| format!("  {}", paint.dim(line))).collect()
 }

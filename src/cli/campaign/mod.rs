@@ -1,21 +1,18 @@
 //! `volley campaign`: plans, launches, watches, stops and reports campaigns.
 
+mod bookings;
 mod calendar;
 mod decide;
 mod draft;
 mod export;
 pub(super) mod launch;
-mod limits;
 mod list;
 mod plan;
 pub(super) mod report;
 mod retry;
-mod rules;
 mod set;
 mod step;
 mod test;
-
-pub(super) use limits::limited_by;
 
 pub(super) use crate::campaign::find;
 

@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::limits;
-use super::rules;
-use crate::campaign::{Draft, FileError, LaunchError, LeftOut, PlanView, Prepared, preview};
+use super::bookings;
+use crate::campaign::{Draft, FileError, LaunchError, LeftOut, PlanView, Prepared, preview, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
-use crate::domain::{Country, Timestamp};
+use crate::domain::{Country, Step, StepIndex, Timestamp};
 use crate::forecast::{Cost, Shares};
 use crate::template::Line;
 
@@ -66,18 +65,48 @@ fn sent_by(prepared: &Prepared) -> String {
     };
     let takes = words::about(forecast.done_at.since(prepared.beginnings.first));
     let by = format_time(forecast.done_at, prepared.plan.time_zone);
-    format!("{what} {by}, after {takes}{}", limits::limited_by(forecast))
+    format!("{what} {by}, after {takes}{}", forecast.limited_by())
 }
 
 fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint: Paint) -> Vec<String> {
-    let Prepared { name, recipients, plan, schedule, beginnings, forecast, warnings, country, .. } = prepared;
+    let Prepared { name, recipients, plan, forecast, country, .. } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
     let mut lines = vec![format!(
         "{}  {}",
         paint.bold(title),
         paint.dim(format!("{} from {}", plural(recipients.recipients, "recipient", "recipients"), recipients.label))
     )];
-    lines.extend(left_out(prepared).map(|line| format!("  {}", paint.dim(line))));
+    let dim = |line: String| format!("  {}", paint.dim(line));
+    lines.extend(left_out(prepared).map(dim));
+    lines.push(dim(starts(prepared)));
+    lines.push(dim(sent_by(prepared)));
+    if let Some(at) = finished_by {
+        let by = format_time(at, plan.time_zone);
+        let unheld = if prepared.starts_held() { " without the hold" } else { "" };
+        lines.push(dim(format!("worst case (every message falls back at every step){unheld}: by {by}")));
+    }
+    let booked = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
+    lines.extend(bookings::lines(booked, paint).into_iter().map(|line| format!("  {line}")));
+    let cost = Cost::of(plan, &recipients.countries);
+    lines.extend(rules::of_campaign(plan, cost.as_ref()).into_iter().map(dim));
+    let countries = recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
+    lines.extend(country_lines(countries, paint));
+    let shares = Shares::of(plan, &recipients.countries);
+    for (index, step) in plan.indexed_steps() {
+        lines.push(String::new());
+        lines.extend(step_lines(prepared, (index, step), shares.at(index).recipients, paint));
+    }
+    lines.push(String::new());
+    for source in &recipients.left_out {
+        lines.extend(rejected(source, *country, paint));
+    }
+    lines.extend(warning_lines(prepared, paint));
+    lines
+}
+
+/// When the campaign starts.
+fn starts(prepared: &Prepared) -> String {
+    let Prepared { plan, schedule, beginnings, .. } = prepared;
     let mut when = match schedule.since {
         Some(since) => format!("starts at {} by each recipient's own clock", since.format("%Y-%m-%d %H:%M")),
         None if prepared.waits() => format!("starts {}", format_time(beginnings.first, plan.time_zone)),
@@ -92,61 +121,44 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     if let Some(over) = plan.over {
         when += &format!(", spread over {over}");
     }
-    let shares = Shares::of(plan, &recipients.countries);
-    lines.push(format!("  {}", paint.dim(when)));
-    lines.push(format!("  {}", paint.dim(sent_by(prepared))));
-    if let Some(at) = finished_by {
-        let by = format_time(at, plan.time_zone);
-        let unheld = if prepared.starts_held() { " without the hold" } else { "" };
-        lines.push(format!(
-            "  {}",
-            paint.dim(format!("worst case (every message falls back at every step){unheld}: by {by}"))
-        ));
-    }
-    let bookings = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
-    lines.extend(limits::bookings(bookings, paint).into_iter().map(|line| format!("  {line}")));
-    let cost = Cost::of(plan, &recipients.countries);
-    lines.extend(rules::of_campaign(plan, cost.as_ref()).into_iter().map(|line| format!("  {}", paint.dim(line))));
-    let countries = recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
-    lines.extend(country_lines(countries, paint));
-    for (index, step) in plan.indexed_steps() {
-        lines.push(String::new());
-        lines.push(format!(
-            "Step {index}: {}  {}",
-            paint.bold(step.channel),
-            paint.dim(rules::of_step((index, step), plan))
-        ));
-        let share = rules::country_share(&step.countries, shares.at(index).recipients, recipients.recipients);
-        lines.extend(share.map(|share| format!("  {}", paint.dim(share))));
-        for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
-            lines.push(format!("  to {}", recipient.msisdn));
-            let mut table = Table::new(&["", ""]);
-            for Line { label, text } in preview(step, plan, recipient) {
-                for (row, part) in text.lines().enumerate() {
-                    let label = if row == 0 { label.clone() } else { String::new() };
-                    table.row([paint.dim(label), part.to_owned()]);
-                }
+    when
+}
+
+/// A step: its rules, and what its first recipients get.
+fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: u64, paint: Paint) -> Vec<String> {
+    let Prepared { recipients, plan, .. } = prepared;
+    let rules_of_step = paint.dim(rules::of_step((index, step), plan));
+    let mut lines = vec![format!("Step {index}: {}  {rules_of_step}", paint.bold(step.channel))];
+    let share = rules::country_share(&step.countries, matching, recipients.recipients);
+    lines.extend(share.map(|share| format!("  {}", paint.dim(share))));
+    for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
+        lines.push(format!("  to {}", recipient.msisdn));
+        let mut table = Table::new(&["", ""]);
+        for Line { label, text } in preview(step, plan, recipient) {
+            for (row, part) in text.lines().enumerate() {
+                let label = if row == 0 { label.clone() } else { String::new() };
+                table.row([paint.dim(label), part.to_owned()]);
             }
-            lines.extend(table.lines(paint).into_iter().map(|line| format!("    {line}")));
         }
+        lines.extend(table.lines(paint).into_iter().map(|line| format!("    {line}")));
     }
-    lines.push(String::new());
-    for source in &recipients.left_out {
-        lines.extend(rejected(source, *country, paint));
-    }
-    match warnings.len() {
-        0 if recipients.left_out.is_empty() => lines.push(paint.good("No problems found.")),
-        0 => lines.push(paint.good("No other problems found.")),
-        number => {
-            lines.push(format!(
-                "{} {}",
-                plural(small(number as u64), "warning", "warnings"),
-                paint.dim("(none of them prevents the launch)")
-            ));
-        }
-    }
-    lines.extend(warnings.iter().map(|warning| format!("  {} {warning}", paint.so_so("•"))));
     lines
+}
+
+/// The number of warnings, and each of them.
+fn warning_lines(prepared: &Prepared, paint: Paint) -> Vec<String> {
+    let warnings = &prepared.warnings;
+    let headline = match warnings.len() {
+        0 if prepared.recipients.left_out.is_empty() => paint.good("No problems found."),
+        0 => paint.good("No other problems found."),
+        number => format!(
+            "{} {}",
+            plural(small(number as u64), "warning", "warnings"),
+            paint.dim("(none of them prevents the launch)")
+        ),
+    };
+    let each = warnings.iter().map(|warning| format!("  {} {warning}", paint.so_so("•")));
+    std::iter::once(headline).chain(each).collect()
 }
 
 /// Counts the rows and numbers that get no message.

@@ -1,20 +1,19 @@
 //! `volley lane`: shows, changes, pauses and resumes lanes.
 
+mod list;
 mod set;
 mod show;
 
-use anyhow::bail;
-
 use super::operator::Operator;
-use super::out::{self, To};
-use super::table::Table;
-use super::words::{about, count, count_or_dash, plural, rate};
+use super::out::{self, Paint};
+use super::words::plural;
 use super::{CommandContext, Exit};
-use crate::campaign::noted;
-use crate::config::{Lane, hint};
-use crate::domain::{Tier, Timestamp};
-use crate::status::{LaneDecisionView, Lanes, Slow, concerns, holds};
-use crate::store::{HeldBy, Hold, Override, ProviderReport};
+use crate::campaign::{LaneCarriedOut, LaneDecision, carry_out_on_lane};
+use crate::config::Lane;
+use crate::domain::Timestamp;
+use crate::events::Origin;
+use crate::status::{LaneDecisionView, LaneView, Lanes, Slow, holds, overrides};
+use crate::store::{Hold, Override};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -71,7 +70,7 @@ Examples:
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
-        Command::List { json } => list(context, json).await?,
+        Command::List { json } => list::run(context, json).await?,
         Command::Show { lane, json } => show::run(context, &lane, json).await?,
         Command::Set(args) => set::run(&context.acting(&args.operator), args).await?,
         Command::Pause { lane, reason, operator, json } => {
@@ -82,191 +81,62 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     Ok(Exit::Done)
 }
 
-/// Finds a lane by its name. The error suggests the nearest name.
-pub(super) fn named<'a>(context: &'a CommandContext, name: &str) -> anyhow::Result<&'a Lane> {
-    if let Some(lane) = context.config.lane(name) {
-        return Ok(lane);
-    }
-    let names: Vec<&str> = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
-    if names.is_empty() {
-        bail!("unknown lane \"{name}\": no lanes are configured; add a [[lane]] to volley.toml");
-    }
-    bail!("unknown lane \"{name}\"; {}", hint(name, names))
-}
-
-/// `the rate of lane promo-sg is 40/s (80/s in the file): set by ann: a gentle start, 3 min ago`.
-fn override_sentence(overridden: &Override, now: Timestamp) -> String {
-    let Override { setting, value, in_file, origin, since, .. } = overridden;
-    format!(
-        "the {} of {} is {value} ({in_file} in the file): {}, {} ago",
-        setting.what(),
-        overridden.subject(),
-        origin.after("set"),
-        about(now.since(*since))
-    )
-}
-
-/// The command that restores the value of the file.
-fn reset_command(overridden: &Override, lane: &Lane) -> String {
-    format!(
-        "to restore the value of the file: volley lane set {} --{} file",
-        super::words::shell(&lane.name),
-        overridden.setting
-    )
-}
-
-fn report_sentence(said: &ProviderReport, now: Timestamp) -> String {
-    format!(
-        "{}: its {} is {}, reported by the provider {} ago",
-        said.about,
-        said.what,
-        said.value,
-        about(now.since(said.at))
-    )
-}
-
-async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
-    let store = context.store_for_reading().await?;
-    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
-    let context = &context.with_overrides(store.as_ref()).await?;
-    let slow = Slow::all(&context.config, &known.servers.lanes, context.now());
-    let lanes: Vec<_> = context.config.lanes.iter().map(|lane| known.view(&context.config, lane)).collect();
-    if json {
-        return out::json(&lanes);
-    }
-    if lanes.is_empty() {
-        out::talk("No lanes are configured; add a [[lane]] with a name and a channel to volley.toml.");
-        return Ok(());
-    }
-    let paint = To::Stdout.paint();
-    let mut table = Table::new(&[
-        "lane",
-        "channel",
-        ">rate",
-        ">now",
-        ">burst",
-        "account",
-        "recipients in 24 h, of tier",
-        ">waiting",
-        "state",
-    ]);
-    for (lane, config) in lanes.iter().zip(&context.config.lanes) {
-        let account = match &lane.account_rate {
-            Some(rate) => format!("{} ({rate})", lane.account),
-            None => lane.account.to_owned(),
-        };
-        let tier = lane.tier.as_ref().map(|tier| {
-            let used = count(tier.recipients_in_24h);
-            match config.tier {
-                Tier::Recipients(recipients) => format!("{used} of {} ({})", count(recipients), tier.portfolio),
-                Tier::Unlimited => format!("{used}, unlimited ({})", tier.portfolio),
-            }
-        });
-        let state = match lane.holds.iter().any(|hold| hold.template.is_none()) {
-            true => paint.bad("on hold"),
-            false if lane.holds.len() == 1 => paint.so_so("ready; one template is on hold"),
-            false if !lane.holds.is_empty() => paint.so_so("ready; some templates are on hold"),
-            false => match slow.iter().find(|slow| slow.lane == lane.name) {
-                Some(slow) => paint.so_so(slow.state()),
-                None => paint.good("ready"),
-            },
-        };
-        table.row([
-            lane.name.to_owned(),
-            lane.channel.to_string(),
-            lane.rate.clone(),
-            current_rate(&known, config),
-            count(lane.burst),
-            account,
-            tier.unwrap_or_else(|| "–".to_owned()),
-            count_or_dash(lane.queued),
-            state,
-        ]);
-    }
-    out::lines(table.lines(paint))?;
-    let now = context.now();
-    for hold in known.holds.iter().filter(|hold| context.config.lane(&hold.lane).is_some()) {
-        let waiting = known.waiting.on(&hold.lane, &hold.template);
-        out::data(format_args!("\n{}", holds::sentence_since(hold, waiting, now)))?;
-        out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
-    }
-    for slow in &slow {
-        out::data(format_args!("\n{}", slow.what()))?;
-        out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
-    }
-    for state in known.servers.lanes.iter().filter(|state| context.config.lane(&state.lane).is_some()) {
-        if let Some((at, why)) = &state.complaint {
-            let ago = about(now.since(*at));
-            out::data(format_args!("\nlane {}: last complaint of the provider, {ago} ago: {why}", state.lane))?;
-        }
-    }
-    for overridden in &known.overrides {
-        if let Some(lane) = context.config.lanes.iter().find(|lane| concerns(overridden, lane)) {
-            out::data(format_args!("\n{}", override_sentence(overridden, now)))?;
-            out::data(paint.dim(format!("  {}", reset_command(overridden, lane))))?;
-        }
-    }
-    let mut says: Vec<&ProviderReport> = Vec::new();
-    for said in context.config.lanes.iter().flat_map(|lane| known.reports(lane)) {
-        if !says.contains(&said) {
-            says.push(said);
-        }
-    }
-    for said in says {
-        out::data(format_args!("\n{}", report_sentence(said, now)))?;
-    }
-    Ok(())
-}
-
-/// The current rate of a lane; a dash if no server reports it.
-fn current_rate(known: &Lanes, lane: &Lane) -> String {
-    known.servers.lane(&lane.name).map_or_else(|| "–".to_owned(), |state| rate(state.pace))
-}
-
 async fn pause(context: &CommandContext, name: &str, reason: Option<String>, json: bool) -> anyhow::Result<()> {
-    let lane = named(context, name)?;
-    let store = context.store().await?;
-    let known = store.holds().await?;
-    let is_paused = |hold: &&Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by == HeldBy::Operator;
-    // Pausing a paused lane without a reason keeps the first reason.
-    let already = known.iter().find(is_paused).filter(|_| reason.is_none());
-    let seq = match already {
-        Some(_) => store.seq().await?,
-        None => {
-            let since = context.now();
-            store.hold(Hold::by_operator(&lane.name, "", context.origin(reason.as_deref()), since), since).await?
-        }
-    };
-    let noted = noted(store.as_ref(), context.clock.as_ref(), seq).await?;
-    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
-    let shown = known.view(&context.config, lane);
-    store.close().await;
+    let lane = context.config.named_lane(name)?;
+    let by = &context.origin(reason.as_deref());
+    let (done, shown) = carry_out(context, lane, &LaneDecision::Pause, by).await?;
     if json {
-        return out::json(&LaneDecisionView { lane: shown, released: None, noted: noted.by_all() });
+        return out::json(&LaneDecisionView::new(shown, &done));
     }
-    let effect = noted.sentence();
     out::data(format_args!(
-        "Lane {name} is {}paused; its queued messages wait ({effect}). To resume: volley lane resume {name}",
-        if already.is_some() { "already " } else { "" },
+        "Lane {name} is {}paused; its queued messages wait ({}). To resume: volley lane resume {name}",
+        if done.already { "already " } else { "" },
+        done.noted.sentence(),
     ))
 }
 
 async fn resume(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {
-    let lane = named(context, name)?;
-    let store = context.store().await?;
-    let released = store.release(lane.name.clone(), String::new(), context.now(), context.origin(None)).await?;
-    let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
-    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
-    let shown = known.view(&context.config, lane);
-    store.close().await;
+    let lane = context.config.named_lane(name)?;
+    let (done, shown) = carry_out(context, lane, &LaneDecision::Resume, &context.origin(None)).await?;
     if json {
-        return out::json(&LaneDecisionView { lane: shown, released: Some(released), noted: noted.by_all() });
+        return out::json(&LaneDecisionView::new(shown, &done));
     }
-    match released {
-        0 => out::data(format_args!("Lane {name} was not on hold.")),
-        released => {
-            let (holds, effect) = (plural(released, "hold", "holds"), noted.sentence());
+    match done.released {
+        None | Some(0) => out::data(format_args!("Lane {name} was not on hold.")),
+        Some(released) => {
+            let (holds, effect) = (plural(released, "hold", "holds"), done.noted.sentence());
             out::data(format_args!("Lane {name} is resumed; {holds} released ({effect})."))
         }
     }
+}
+
+/// Carries out a decision, and looks at the lane afterwards.
+async fn carry_out<'a>(
+    context: &'a CommandContext,
+    lane: &'a Lane,
+    decision: &LaneDecision,
+    by: &Origin,
+) -> anyhow::Result<(LaneCarriedOut, LaneView<'a>)> {
+    let (store, clock, config) = (context.store().await?, context.clock.as_ref(), &context.config);
+    let done = carry_out_on_lane(store.as_ref(), clock, config, lane, decision, by).await?;
+    let shown = Lanes::read(store.as_ref(), config, context.now()).await?.view(config, lane);
+    store.close().await;
+    Ok((done, shown))
+}
+
+/// A hold, its waiting messages, and what to do.
+fn hold_lines(known: &Lanes, hold: &Hold, now: Timestamp, paint: Paint) -> [String; 2] {
+    let waiting = known.waiting.on(&hold.lane, &hold.template);
+    [holds::sentence_since(hold, waiting, now), paint.dim(format!("  {}", holds::what_to_do(hold)))]
+}
+
+/// What slows a lane down, and what to do.
+fn slow_lines(slow: &Slow, now: Timestamp, paint: Paint) -> [String; 2] {
+    [slow.what(), paint.dim(format!("  {}", slow.what_to_do(now)))]
+}
+
+/// An override, and what to do.
+fn override_lines(overridden: &Override, lane: &Lane, now: Timestamp, paint: Paint) -> [String; 2] {
+    let what_to_do = overrides::what_to_do(overridden, lane);
+    [overrides::sentence_since(overridden, now), paint.dim(format!("  {what_to_do}"))]
 }

@@ -1,25 +1,27 @@
 //! `volley lane show`.
 
-use super::{named, override_sentence, report_sentence, reset_command};
+use super::{hold_lines, override_lines, slow_lines};
 use crate::cli::CommandContext;
-use crate::cli::out::{self, To};
+use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, list, plural, rate};
 use crate::clock::format_time;
-use crate::domain::{BatchState, Tier};
-use crate::status::{LaneWithQueuesView, Lanes, Slow, holds, queues};
+use crate::config::{Config, Lane};
+use crate::domain::{BatchState, Tier, Timestamp};
+use crate::status::{LaneView, LaneWithQueuesView, Lanes, QueueView, Slow, TierView, queues, reports};
+use crate::store::LaneState;
 
 /// A server reports a lane with its first heartbeat, if the lane was configured when it started.
 const NOTHING_REPORTED: &str = "running, but it has reported nothing for this lane yet: it has just started, or the lane was \
                                 added since and needs a restart of the server";
 
 pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {
-    named(context, name)?;
+    context.config.named_lane(name)?;
     let store = context.store_for_reading().await?;
     let now = context.now();
     let known = Lanes::read(store.as_ref(), &context.config, now).await?;
     let current = context.with_overrides(store.as_ref()).await?;
-    let lane = named(&current, name)?;
+    let lane = current.config.named_lane(name)?;
     let queues = queues(store.as_ref(), (&current.config, lane), &known, now).await?;
     let shown = known.view(&current.config, lane);
     store.close().await;
@@ -29,59 +31,11 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
     let paint = To::Stdout.paint();
     let number = lane.number.map(|number| format!("  {number}")).unwrap_or_default();
     out::data(format_args!("{}  {}{}", paint.bold(name), lane.channel, paint.dim(number)))?;
-    let state = known.servers.lane(&lane.name);
+    let rows = rows(&known, lane, &shown, &queues, now);
     let mut table = Table::new(&["", ""]);
-    let mut row = |what: &str, text: String| table.row([paint.dim(what), text]);
-    let pace = state.map_or_else(String::new, |state| format!("{} now, ", rate(state.pace)));
-    row("rate", format!("{pace}{} allowed, burst {}", lane.rate, count(lane.burst.get())));
-    let of_account =
-        shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
-    row("account", format!("{}{of_account}", lane.account));
-    if let Some(tier) = &shown.tier {
-        let used = plural(tier.recipients_in_24h as u64, "recipient", "recipients");
-        let most = match lane.tier {
-            Tier::Recipients(recipients) => format!("of {}", count(recipients)),
-            Tier::Unlimited => "unlimited".to_owned(),
-        };
-        let free = state.filter(|state| state.tier_spent).and_then(|state| state.free_at).filter(|at| *at > now);
-        let free =
-            free.map(|at| format!("; the next slot frees up {} (in {})", format_time(at, None), about(at.since(now))));
-        row(
-            "tier",
-            format!("{used} in the last 24 h, {most} (portfolio {}){}", tier.portfolio, free.unwrap_or_default()),
-        );
-    }
-    if !shown.countries.is_empty() {
-        row("countries", format!("only {}", list(&shown.countries)));
-    }
-    let others: i64 = queues.iter().filter(|queue| queue.state != BatchState::Running).map(|queue| queue.queued).sum();
-    let others = (others > 0).then(|| format!(", and {} in paused or scheduled campaigns", count(others)));
-    row("waiting", plural(shown.queued, "message", "messages") + &others.unwrap_or_default());
-    if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
-        row("last complaint", format!("{why}, {} ago", about(now.since(*at))));
-    }
-    match (known.servers.is_running(), state) {
-        (false, _) => row("server", "not running, so nothing is sent".to_owned()),
-        (true, None) => row("server", NOTHING_REPORTED.to_owned()),
-        (true, Some(_)) => {}
-    }
+    rows.into_iter().for_each(|(what, text)| table.row([paint.dim(what), text]));
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
-    for hold in known.holds.iter().filter(|hold| hold.lane == lane.name) {
-        let waiting = known.waiting.on(&hold.lane, &hold.template);
-        out::data(format_args!("\n{} {}", paint.bad("!"), holds::sentence_since(hold, waiting, now)))?;
-        out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
-    }
-    for slow in Slow::all(&current.config, &known.servers.lanes, now).iter().filter(|slow| slow.lane == lane.name) {
-        out::data(format_args!("\n{} {}", paint.so_so("!"), slow.what()))?;
-        out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
-    }
-    for overridden in known.overrides(lane) {
-        out::data(format_args!("\n{}", override_sentence(overridden, now)))?;
-        out::data(paint.dim(format!("  {}", reset_command(overridden, lane))))?;
-    }
-    for said in known.reports(lane) {
-        out::data(format_args!("\n{}", report_sentence(said, now)))?;
-    }
+    print_details(&known, &current.config, lane, now, paint)?;
     if !queues.is_empty() {
         out::data("")?;
         let mut table = Table::new(&["campaign", ">step", ">messages", "waiting for"]);
@@ -89,6 +43,72 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
             table.row([queue.campaign, queue.step.to_string(), count(queue.queued), queue.waiting_for]);
         }
         out::lines(table.lines(paint))?;
+    }
+    Ok(())
+}
+
+/// The settings and the present state of a lane, each with its name.
+fn rows(
+    known: &Lanes,
+    lane: &Lane,
+    shown: &LaneView<'_>,
+    queues: &[QueueView],
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    let state = known.servers.lane(&lane.name);
+    let pace = state.map_or_else(String::new, |state| format!("{} now, ", rate(state.pace)));
+    rows.push(("rate", format!("{pace}{} allowed, burst {}", lane.rate, count(lane.burst.get()))));
+    let of_account =
+        shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
+    rows.push(("account", format!("{}{of_account}", lane.account)));
+    rows.extend(shown.tier.as_ref().map(|tier| ("tier", tier_used(tier, lane.tier, state, now))));
+    if !shown.countries.is_empty() {
+        rows.push(("countries", format!("only {}", list(&shown.countries))));
+    }
+    let others: i64 = queues.iter().filter(|queue| queue.state != BatchState::Running).map(|queue| queue.queued).sum();
+    let others = (others > 0).then(|| format!(", and {} in paused or scheduled campaigns", count(others)));
+    rows.push(("waiting", plural(shown.queued, "message", "messages") + &others.unwrap_or_default()));
+    if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
+        rows.push(("last complaint", format!("{why}, {} ago", about(now.since(*at)))));
+    }
+    match (known.servers.is_running(), state) {
+        (false, _) => rows.push(("server", "not running, so nothing is sent".to_owned())),
+        (true, None) => rows.push(("server", NOTHING_REPORTED.to_owned())),
+        (true, Some(_)) => {}
+    }
+    rows
+}
+
+/// The recipients that count against the tier, and when the next slot frees up if it is spent.
+fn tier_used(view: &TierView, tier: Tier, state: Option<&LaneState>, now: Timestamp) -> String {
+    let used = plural(view.recipients_in_24h as u64, "recipient", "recipients");
+    let most = match tier {
+        Tier::Recipients(recipients) => format!("of {}", count(recipients)),
+        Tier::Unlimited => "unlimited".to_owned(),
+    };
+    let free = state.filter(|state| state.tier_spent).and_then(|state| state.free_at).filter(|at| *at > now);
+    let free =
+        free.map(|at| format!("; the next slot frees up {} (in {})", format_time(at, None), about(at.since(now))));
+    format!("{used} in the last 24 h, {most} (portfolio {}){}", view.portfolio, free.unwrap_or_default())
+}
+
+/// Prints holds, what slows the lane down, overrides and reports of the provider, each with what to do.
+fn print_details(known: &Lanes, config: &Config, lane: &Lane, now: Timestamp, paint: Paint) -> anyhow::Result<()> {
+    for hold in known.holds.iter().filter(|hold| hold.lane == lane.name) {
+        let [what, what_to_do] = hold_lines(known, hold, now, paint);
+        out::data(format_args!("\n{} {what}\n{what_to_do}", paint.bad("!")))?;
+    }
+    for slow in Slow::all(config, &known.servers.lanes, now).iter().filter(|slow| slow.lane == lane.name) {
+        let [what, what_to_do] = slow_lines(slow, now, paint);
+        out::data(format_args!("\n{} {what}\n{what_to_do}", paint.so_so("!")))?;
+    }
+    for overridden in known.overrides(lane) {
+        let [what, what_to_do] = override_lines(overridden, lane, now, paint);
+        out::data(format_args!("\n{what}\n{what_to_do}"))?;
+    }
+    for report in known.reports(lane) {
+        out::data(format_args!("\n{}", reports::sentence_since(report, now)))?;
     }
     Ok(())
 }

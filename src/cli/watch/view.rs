@@ -3,7 +3,7 @@
 use console::measure_text_width;
 
 use super::took;
-use crate::cli::campaign::{limited_by, state};
+use crate::cli::campaign::state;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, percent, plural, rate, span};
@@ -176,7 +176,7 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
         let by = format_time(by, look.report.zone);
         format!("; worst case (every message falls back at every step): by {by}")
     });
-    format!("{what} {at} (in {left}){}{}", limited_by(forecast), finished.unwrap_or_default())
+    format!("{what} {at} (in {left}){}{}", forecast.limited_by(), finished.unwrap_or_default())
 }
 
 /// `promo-sg 44.5/s of 80/s · viber 3/s of 20/s`; `None` if it has one lane, or no server reports its lanes.

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Findings, Health};
-use crate::cli::CommandContext;
-use crate::cli::words::{count, plural, span};
-use crate::config::Lane;
+use crate::config::{Config, Lane};
+use crate::domain::text::{grouped, plural, span};
 use crate::domain::{Channel, Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{KeptGap, Lanes, RejectionReason, Store, StrayKind};
+use crate::store::{KeptGap, Lanes, RejectionReason, Result, Store, StrayKind};
 
 const A_DAY: Span = Span::from_secs(86_400);
 /// Older events of unknown accounts are not shown.
@@ -43,7 +42,7 @@ const STRAYS: [(StrayKind, &str, &str, &str); 4] = [
 ];
 
 /// Reports the gaps of the last day, in which no receipt could arrive, and failing status queries about them.
-pub(super) async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
+pub(super) async fn check_gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> Result<()> {
     let gaps = store.gaps().await?;
     let mut recent: BTreeMap<Option<&str>, Vec<&KeptGap>> = BTreeMap::new();
     for gap in gaps.iter().filter(|gap| now.since(gap.until) <= A_DAY) {
@@ -76,13 +75,13 @@ pub(super) async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findi
 }
 
 /// Reports webhooks that were rejected, or that were no receipts for messages of this installation.
-pub(super) async fn webhooks(
-    context: &CommandContext,
+pub(super) async fn check_webhooks(
+    config: &Config,
     store: &dyn Store,
     now: Timestamp,
     findings: &mut Findings,
-) -> anyhow::Result<()> {
-    let provider = &context.config.provider;
+) -> Result<()> {
+    let provider = &config.provider;
     let (has_authorization, has_secret) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
     for rejected in store.turned_away().await? {
         let (why, advice) = match rejected.why {
@@ -100,7 +99,7 @@ pub(super) async fn webhooks(
             ),
         };
         let (since, latest) = (span(now.since(rejected.since)), span(now.since(rejected.latest)));
-        let text = format!("{} {why} in the last {since}, the latest {latest} ago", count(rejected.count));
+        let text = format!("{} {why} in the last {since}, the latest {latest} ago", grouped(rejected.count));
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     let counts = store.stray_counts().await?;
@@ -114,13 +113,13 @@ pub(super) async fn webhooks(
 }
 
 /// Reports events of accounts and numbers that no lane has now.
-pub(super) async fn account_events(
-    context: &CommandContext,
+pub(super) async fn check_account_events(
+    config: &Config,
     store: &dyn Lanes,
     now: Timestamp,
     findings: &mut Findings,
-) -> anyhow::Result<()> {
-    let lanes: Vec<&Lane> = context.config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
+) -> Result<()> {
+    let lanes: Vec<&Lane> = config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
     let configured: Vec<&str> = lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref()).collect();
     for said in store.provider_reports().await?.iter().filter(|said| now.since(said.at) <= A_MONTH) {
         let (ago, kind) = (span(now.since(said.at)), &said.value);

@@ -1,14 +1,13 @@
 //! Describes the rules of a campaign: its start and end, what pauses it, and the rules of its steps.
 
-use super::limits;
-use crate::campaign::local_start;
-use crate::cli::words::{self, OWN_CLOCK, count, plural};
+use super::views::local_start;
 use crate::clock::format_time;
-use crate::domain::{Countries, Plan, Step, StepIndex};
+use crate::domain::text::{self, OWN_CLOCK, grouped, list, plural};
+use crate::domain::{Countries, Limits, Plan, Step, StepIndex};
 use crate::forecast::Cost;
 
 /// Lines about the end of a plan, its cost, its limits, and the rules that pause it.
-pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
+pub fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     let currency = plan.currency.as_deref();
     let mut lines = Vec::new();
     lines.extend(
@@ -22,30 +21,53 @@ pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
         }
         format!("costs about {first} for all first messages, and {at_most} if every message falls back at every step")
     }));
-    lines.extend(limits::limits(&plan.limits, currency).map(|limits| format!("limited to {limits}, then pauses")));
+    lines.extend(limits(&plan.limits, currency).map(|most| format!("limited to {most}, then pauses")));
     lines.extend(plan.pause_when.map(|rule| format!("pauses when {rule} on a step")));
     lines.extend(plan.hold_paid_when.map(|rule| format!("holds the next paid step when {rule} on an earlier step")));
     lines
 }
 
+/// The present rules of a launched campaign and of its steps, and how often they were changed (`edition`).
+pub fn of_launched(plan: &Plan, edition: u32) -> Vec<String> {
+    let mut lines = Vec::new();
+    if edition > 0 {
+        lines.push(format!("changed {} since its launch", plural(edition, "time", "times")));
+    }
+    lines.extend(local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
+    lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));
+    lines.extend(of_campaign(plan, None));
+    for (index, step) in plan.indexed_steps() {
+        let countries = country_limit(&step.countries).map(|limit| format!("; {limit}")).unwrap_or_default();
+        lines.push(format!("step {index}, {}: {}{countries}", step.channel, of_step((index, step), plan)));
+    }
+    lines
+}
+
 /// `lane promo-sg, until Delivered; falls back after 15m, or on failure`.
-pub(super) fn of_step((index, step): (StepIndex, &Step), plan: &Plan) -> String {
+pub fn of_step((index, step): (StepIndex, &Step), plan: &Plan) -> String {
     let fallback = match (!plan.ends_with(index), step.fallback_after) {
         (true, Some(after)) => format!("; falls back after {after}, or on failure"),
         (true, None) => "; falls back on failure".to_owned(),
         (false, _) => format!("; waits {} for receipts", step.receipt_window),
     };
-    let hours = words::hours(&step.hours).map(|hours| format!("; {hours}")).unwrap_or_default();
+    let hours = text::hours(&step.hours).map(|hours| format!("; {hours}")).unwrap_or_default();
     let within = step.leave_within.map(|within| format!("; sent within {within} or not at all")).unwrap_or_default();
     let dropped = step.ttl.map(|ttl| format!("; the provider drops it after {ttl}")).unwrap_or_default();
-    let most =
-        limits::limits(&step.limits, plan.currency.as_deref()).map(|most| format!("; {most}")).unwrap_or_default();
+    let most = limits(&step.limits, plan.currency.as_deref()).map(|most| format!("; {most}")).unwrap_or_default();
     let lanes = if step.lanes.is_shared() { "lanes" } else { "lane" };
     format!("{lanes} {}, until {}{fallback}{dropped}{hours}{within}{most}", step.lanes, step.success)
 }
 
+/// `at most 500 messages and 20.00 EUR`; `None` without limits.
+fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> {
+    let messages = limits.messages.map(|messages| plural(messages, "message", "messages"));
+    let budget = limits.budget.map(|budget| budget.in_currency(currency));
+    let all: Vec<String> = messages.into_iter().chain(budget).collect();
+    (!all.is_empty()).then(|| format!("at most {}", list(&all)))
+}
+
 /// `only SG, MY`; `None` if the step is for all countries.
-pub(super) fn country_limit(countries: &Countries) -> Option<String> {
+fn country_limit(countries: &Countries) -> Option<String> {
     let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
     match countries {
         Countries::Everywhere => None,
@@ -55,14 +77,14 @@ pub(super) fn country_limit(countries: &Countries) -> Option<String> {
 }
 
 /// `only SG, MY: 800 of 1,000 recipients`.
-pub(super) fn country_share(countries: &Countries, matching: u64, all: u64) -> Option<String> {
+pub fn country_share(countries: &Countries, matching: u64, all: u64) -> Option<String> {
     let limit = country_limit(countries)?;
-    Some(format!("{limit}: {} of {}", count(matching), plural(all, "recipient", "recipients")))
+    Some(format!("{limit}: {} of {}", grouped(matching), plural(all, "recipient", "recipients")))
 }
 
 /// The start of a campaign and its hours, in words; `None` if it starts at once and sends at all hours.
-pub(super) fn beginning(plan: &Plan) -> Option<String> {
-    let hours = plan.steps.first().and_then(|step| words::hours(&step.hours));
+pub fn beginning(plan: &Plan) -> Option<String> {
+    let hours = plan.steps.first().and_then(|step| text::hours(&step.hours));
     let mut parts = Vec::new();
     // The clock is named once.
     let names_clock = hours.as_ref().is_some_and(|hours| hours.ends_with(OWN_CLOCK));

@@ -1,0 +1,115 @@
+//! `volley lane list`.
+
+use super::{hold_lines, override_lines, slow_lines};
+use crate::cli::CommandContext;
+use crate::cli::out::{self, Paint, To};
+use crate::cli::table::Table;
+use crate::cli::words::{about, count, count_or_dash, rate};
+use crate::config::{Config, Lane};
+use crate::domain::Tier;
+use crate::status::overrides::concerns;
+use crate::status::{LaneView, Lanes, Slow, TierView, reports};
+
+pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<()> {
+    let store = context.store_for_reading().await?;
+    let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
+    let context = &context.with_overrides(store.as_ref()).await?;
+    let slow = Slow::all(&context.config, &known.servers.lanes, context.now());
+    let lanes: Vec<_> = context.config.lanes.iter().map(|lane| known.view(&context.config, lane)).collect();
+    if json {
+        return out::json(&lanes);
+    }
+    if lanes.is_empty() {
+        out::talk("No lanes are configured; add a [[lane]] with a name and a channel to volley.toml.");
+        return Ok(());
+    }
+    let paint = To::Stdout.paint();
+    out::lines(table(&known, &lanes, &context.config, &slow, paint).lines(paint))?;
+    print_details(context, &known, &slow, paint)
+}
+
+fn table(known: &Lanes, lanes: &[LaneView<'_>], config: &Config, slow: &[Slow], paint: Paint) -> Table {
+    let mut table = Table::new(&[
+        "lane",
+        "channel",
+        ">rate",
+        ">now",
+        ">burst",
+        "account",
+        "recipients in 24 h, of tier",
+        ">waiting",
+        "state",
+    ]);
+    for (lane, config) in lanes.iter().zip(&config.lanes) {
+        let account = match &lane.account_rate {
+            Some(rate) => format!("{} ({rate})", lane.account),
+            None => lane.account.to_owned(),
+        };
+        table.row([
+            lane.name.to_owned(),
+            lane.channel.to_string(),
+            lane.rate.clone(),
+            current_rate(known, config),
+            count(lane.burst),
+            account,
+            lane.tier.as_ref().map_or_else(|| "–".to_owned(), |tier| tier_used(tier, config.tier)),
+            count_or_dash(lane.queued),
+            state(lane, slow, paint),
+        ]);
+    }
+    table
+}
+
+fn tier_used(view: &TierView, tier: Tier) -> String {
+    let used = count(view.recipients_in_24h);
+    match tier {
+        Tier::Recipients(recipients) => format!("{used} of {} ({})", count(recipients), view.portfolio),
+        Tier::Unlimited => format!("{used}, unlimited ({})", view.portfolio),
+    }
+}
+
+/// The current rate of a lane; a dash if no server reports it.
+fn current_rate(known: &Lanes, lane: &Lane) -> String {
+    known.servers.lane(&lane.name).map_or_else(|| "–".to_owned(), |state| rate(state.pace))
+}
+
+fn state(lane: &LaneView<'_>, slow: &[Slow], paint: Paint) -> String {
+    match lane.holds.iter().any(|hold| hold.template.is_none()) {
+        true => paint.bad("on hold"),
+        false if lane.holds.len() == 1 => paint.so_so("ready; one template is on hold"),
+        false if !lane.holds.is_empty() => paint.so_so("ready; some templates are on hold"),
+        false => match slow.iter().find(|slow| slow.lane == lane.name) {
+            Some(slow) => paint.so_so(slow.state()),
+            None => paint.good("ready"),
+        },
+    }
+}
+
+/// Prints holds, what slows lanes down, complaints, overrides and reports of the provider, each with what to do.
+fn print_details(context: &CommandContext, known: &Lanes, slow: &[Slow], paint: Paint) -> anyhow::Result<()> {
+    let (config, now) = (&context.config, context.now());
+    for hold in known.holds.iter().filter(|hold| config.lane(&hold.lane).is_some()) {
+        let [what, what_to_do] = hold_lines(known, hold, now, paint);
+        out::data(format_args!("\n{what}\n{what_to_do}"))?;
+    }
+    for slow in slow {
+        let [what, what_to_do] = slow_lines(slow, now, paint);
+        out::data(format_args!("\n{what}\n{what_to_do}"))?;
+    }
+    for state in known.servers.lanes.iter().filter(|state| config.lane(&state.lane).is_some()) {
+        if let Some((at, why)) = &state.complaint {
+            let ago = about(now.since(*at));
+            out::data(format_args!("\nlane {}: last complaint of the provider, {ago} ago: {why}", state.lane))?;
+        }
+    }
+    for overridden in &known.overrides {
+        if let Some(lane) = config.lanes.iter().find(|lane| concerns(overridden, lane)) {
+            let [what, what_to_do] = override_lines(overridden, lane, now, paint);
+            out::data(format_args!("\n{what}\n{what_to_do}"))?;
+        }
+    }
+    for report in known.all_reports(config) {
+        out::data(format_args!("\n{}", reports::sentence_since(report, now)))?;
+    }
+    Ok(())
+}
