@@ -43,7 +43,7 @@ pub async fn cancel(database: &Path, clock: Arc<dyn Clock>, chance: Arc<Chance>)
     }
     let batch = store.batch(Stock::BATCH).await?.ok_or("the campaign is not stored")?;
     let asked = clock.now();
-    let Decided::Holds(noted) = campaign::cancel(store.as_ref(), clock.as_ref(), &batch, &Origin::SERVER).await? else {
+    let Decided::Saved(noted) = campaign::cancel(store.as_ref(), clock.as_ref(), &batch, &Origin::SERVER).await? else {
         return Err("the campaign could not be cancelled".into());
     };
     let certificate = campaign::certify(store.as_ref(), clock.as_ref(), &batch, noted).await?;

@@ -98,7 +98,7 @@ pub async fn carry_out(
     };
     // A resume also releases the held steps.
     let continues = match decided {
-        Decided::Holds(_) => true,
+        Decided::Saved(_) => true,
         Decided::Refused(state) => decision.is_done_in(state),
         Decided::UsedUp(_) => false,
     };
@@ -109,7 +109,7 @@ pub async fn carry_out(
         }
     };
     let (noted, already) = match (decided, released) {
-        (Decided::Holds(_), Some(noted)) | (Decided::Holds(noted), None) => (noted, false),
+        (Decided::Saved(_), Some(noted)) | (Decided::Saved(noted), None) => (noted, false),
         (Decided::Refused(state), Some(noted)) if decision.is_done_in(state) => (noted, false),
         (Decided::Refused(_), None) if let [kept, ..] = used_up[..] => {
             return Err(DecisionError::StepsUsedUp { name: name(), used_up: kept });

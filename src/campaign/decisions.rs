@@ -4,7 +4,7 @@
 use super::noted::{Noted, noted};
 use super::used_up::{UsedUp, used_up};
 use crate::clock::Clock;
-use crate::domain::{BatchState, StepIndex};
+use crate::domain::{BatchState, StepIndex, Timestamp};
 use crate::events::Origin;
 use crate::store::{Batch, Result, StepHeldBy, StepHold, Store};
 
@@ -12,7 +12,7 @@ use crate::store::{Batch, Result, StepHeldBy, StepHold, Store};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decided {
     /// The decision is saved; `Noted` tells which servers obey it.
-    Holds(Noted),
+    Saved(Noted),
     /// The campaign's state does not allow the decision.
     Refused(BatchState),
     /// A used-up limit would stop the campaign again at once.
@@ -44,15 +44,13 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Or
     {
         return Ok(Decided::UsedUp(used_up));
     }
-    let waits = batch.started_at.is_none() && batch.starts_at.is_some_and(|at| at > clock.now());
-    let to = if waits { BatchState::Scheduled } else { BatchState::Running };
+    let to = state_when_released(batch, clock.now());
     decide(store, clock, batch, vec![BatchState::Paused], to, by.clone()).await
 }
 
 /// Starts a draft: at once, or at its start time if that is still to come.
 pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
-    let waits = batch.starts_at.is_some_and(|at| at > clock.now());
-    let to = if waits { BatchState::Scheduled } else { BatchState::Running };
+    let to = state_when_released(batch, clock.now());
     decide(store, clock, batch, vec![BatchState::Draft], to, by.clone()).await
 }
 
@@ -115,6 +113,12 @@ pub async fn release_steps(
     Ok(Released { noted, used_up })
 }
 
+/// The state of a draft that is started, or of a paused campaign that is resumed.
+fn state_when_released(batch: &Batch, now: Timestamp) -> BatchState {
+    let waits = batch.started_at.is_none() && batch.starts_at.is_some_and(|at| at > now);
+    if waits { BatchState::Scheduled } else { BatchState::Running }
+}
+
 async fn decide(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -127,5 +131,5 @@ async fn decide(
         let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
         return Ok(Decided::Refused(state));
     };
-    Ok(Decided::Holds(noted(store, clock, seq).await?))
+    Ok(Decided::Saved(noted(store, clock, seq).await?))
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::book::Entry;
-use crate::domain::{BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp};
+use crate::domain::{BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp, grouped};
 use crate::events::Origin;
 use crate::store::{Batches, Result, StepHeldBy, StepHold};
 
@@ -69,7 +69,7 @@ impl Guards {
                 && self.held.get(&(entry.id, paid)) != Some(&rule)
                 && let Some(broken) = self.broken((entry.id, index, Rule::HoldPaid), known, rule)
             {
-                let why = format!("{}, and this step costs money (hold_paid_when)", in_words(index, step, broken));
+                let why = format!("{}; this step costs money (hold_paid_when)", in_words(index, step, broken));
                 let origin = Origin::rule(why);
                 store
                     .hold_step(
@@ -125,7 +125,12 @@ fn next_paid(plan: &Plan, index: StepIndex) -> Option<StepIndex> {
 }
 
 fn in_words(index: StepIndex, step: &Step, latest: Known) -> String {
-    format!("{} of the last {} on step {index}, {}, were undelivered", latest.undelivered, latest.all, step.channel)
+    format!(
+        "{} of {} recent messages on step {index} ({}) failed: undelivered or rejected",
+        grouped(latest.undelivered),
+        grouped(latest.all),
+        step.channel
+    )
 }
 
 #[cfg(test)]

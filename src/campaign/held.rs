@@ -8,16 +8,16 @@ use crate::domain::{Country, Plan, Step, StepIndex};
 use crate::events::Subject;
 use crate::store::{HeldBy, Hold};
 
-/// Describes a hold: `lane sms is paused by ann`, or `lane sms is held: …` with the provider's reason and code.
+/// Describes a hold: `lane sms is paused by ann`, `template promo on lane wa is held by ann`, or `lane sms is held: …` with the provider's reason and code.
 pub fn held(hold: &Hold) -> String {
     let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
     // An operator's reason already says that it is paused or held.
     let is = if hold.by == HeldBy::Operator { "is" } else { "is held:" };
-    format!("{} {is} {}{code}", what(hold), hold.origin.hold_reason())
+    format!("{} {is} {}{code}", what_is_held(hold), hold.reason())
 }
 
 /// `lane sms` or `template promo on lane promo-sg`.
-fn what(hold: &Hold) -> String {
+pub fn what_is_held(hold: &Hold) -> String {
     match hold.template.as_str() {
         "" => format!("lane {}", hold.lane),
         template => format!("{} on lane {}", Subject::template(template, &hold.language), hold.lane),

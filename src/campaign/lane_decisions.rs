@@ -20,13 +20,13 @@ pub enum LaneDecision {
 }
 
 /// A decision about a lane that was carried out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct LaneCarriedOut {
     /// The number of holds that a resume released.
     pub released: Option<u32>,
     pub noted: Noted,
-    /// Whether the lane was paused before.
-    pub already: bool,
+    /// Who had paused the lane before, and why; that reason stays.
+    pub already: Option<Origin>,
 }
 
 /// Why a decision about a lane was not carried out.
@@ -114,13 +114,12 @@ pub async fn carry_out_on_lane(
     decision: &LaneDecision,
     by: &Origin,
 ) -> Result<LaneCarriedOut, LaneDecisionError> {
-    let (mut released, mut already) = (None, false);
+    let (mut released, mut already) = (None, None);
     let seq = match decision {
         LaneDecision::Pause => {
-            // Pausing a paused lane without a reason keeps the first reason.
-            already = by.reason.is_none() && is_paused(store, lane).await?;
+            already = paused_by(store, lane).await?;
             let since = clock.now();
-            if already {
+            if already.is_some() {
                 store.seq().await?
             } else {
                 store.hold(Hold::by_operator(&lane.name, "", by.clone(), since), since).await?
@@ -140,9 +139,9 @@ pub async fn carry_out_on_lane(
     Ok(LaneCarriedOut { released, noted: noted(store, clock, seq).await?, already })
 }
 
-async fn is_paused(store: &dyn Store, lane: &Lane) -> store::Result<bool> {
+async fn paused_by(store: &dyn Store, lane: &Lane) -> store::Result<Option<Origin>> {
     let is_pause = |hold: &Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by == HeldBy::Operator;
-    Ok(store.holds().await?.iter().any(is_pause))
+    Ok(store.holds().await?.into_iter().find(is_pause).map(|hold| hold.origin))
 }
 
 /// Stores an override, or removes it.
@@ -159,6 +158,13 @@ async fn set(
         return Ok(());
     };
     let in_file = in_file(config, setting, &name).unwrap_or_default();
+    let is_same = |other: &Override| {
+        (other.setting, &other.name, &other.value, &other.in_file) == (setting, &name, &value, &in_file)
+    };
+    // The same value without a reason keeps the recorded reason.
+    if by.reason.is_none() && store.overrides().await?.iter().any(is_same) {
+        return Ok(());
+    }
     let overridden = Override { setting, name, value, in_file, origin, since: now };
     match store.set_override(overridden, now).await? {
         Some(_) => Ok(()),

@@ -67,7 +67,7 @@ pub use error::{FileError, lines};
 pub use excluded::{Excluded, NotExcluded};
 pub use file::Draft;
 pub use flagged::Flagged;
-pub use held::held;
+pub use held::{held, what_is_held};
 pub use lane_decisions::{
     LaneCarriedOut, LaneDecision, LaneDecisionError, SettingChange, SettingError, carry_out_on_lane,
 };

@@ -370,8 +370,8 @@ impl<'a> OutlookBuilder<'a> {
 
     async fn load(&mut self, lane: &'a config::Lane, on_tier_spent: OnTierSpent) -> Result<usize, LaunchError> {
         let waits = on_tier_spent == OnTierSpent::Wait;
-        let tiered = lane.tiered().filter(|_| waits && lane.tier != Tier::Unlimited);
-        let portfolio = self.portfolio(tiered, lane.tier).await?;
+        let limited = lane.limited_portfolio().filter(|_| waits);
+        let portfolio = self.portfolio(limited, lane.tier).await?;
         let account = self.account(&lane.account);
         let others = self.others.remove(&lane.name).unwrap_or_default();
         self.outlook.loads.push(others.on(lane, account, portfolio));

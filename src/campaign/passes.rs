@@ -19,8 +19,8 @@ pub(super) async fn passes(
     let firsts = recipients.countries.keys().filter_map(|country| plan.first(plan.marks_at_first(Some(*country))));
     let steps = plan.indexed_steps().filter(|(index, _)| firsts.clone().any(|first| first == *index));
     let mut portfolios: BTreeMap<&str, Vec<&Lane>> = BTreeMap::new();
-    for lane in steps.flat_map(|(_, step)| config.lanes_of(step)).filter(|lane| lane.tier != Tier::Unlimited) {
-        if let Some(portfolio) = lane.tiered() {
+    for lane in steps.flat_map(|(_, step)| config.lanes_of(step)) {
+        if let Some(portfolio) = lane.limited_portfolio() {
             portfolios.entry(portfolio).or_default().push(lane);
         }
     }

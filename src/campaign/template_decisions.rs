@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Channel;
 use crate::events::Origin;
-use crate::store::{Hold, Store};
+use crate::store::{HeldBy, Hold, Store};
 
 /// A decision of an operator about a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +27,17 @@ pub struct TemplateCarriedOut {
     /// The number of holds that a resume released.
     pub released: Option<u32>,
     pub noted: Noted,
+    /// The holds of an operator that were there before; their reasons stay.
+    pub already: Vec<Hold>,
 }
 
 /// The lanes on which a template can be held: the given one, else every WhatsApp lane.
 pub fn lanes_to_hold(config: &Config, on: Option<&str>) -> Result<Vec<String>, TemplateError> {
     let lanes: Vec<String> = match on {
-        Some(name) => vec![config.named_lane(name)?.name.clone()],
+        Some(name) => match config.named_lane(name)? {
+            lane if lane.channel == Channel::WhatsApp => vec![lane.name.clone()],
+            lane => return Err(TemplateError::NotOnWhatsApp(Box::new(lane.clone()))),
+        },
         None => config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.clone()).collect(),
     };
     if lanes.is_empty() { Err(TemplateError::NoLane) } else { Ok(lanes) }
@@ -50,13 +55,16 @@ pub async fn carry_out_on_template(
     match decision {
         TemplateDecision::Hold { lanes } => {
             check_template(store, config, template).await?;
+            let mut already = store.holds().await?;
+            let is_by_operator = |hold: &Hold| hold.by == HeldBy::Operator && hold.template == template;
+            already.retain(|hold| is_by_operator(hold) && lanes.contains(&hold.lane));
             let mut seq = 0;
             for lane in lanes {
                 let since = clock.now();
                 seq = store.hold(Hold::by_operator(lane, template, by.clone(), since), since).await?;
             }
             let noted = noted(store, clock, seq).await?;
-            Ok(TemplateCarriedOut { lanes: lanes.to_vec(), released: None, noted })
+            Ok(TemplateCarriedOut { lanes: lanes.to_vec(), released: None, noted, already })
         }
         TemplateDecision::Resume { on } => {
             let lanes = held_on(&store.holds().await?, template, on);
@@ -65,7 +73,7 @@ pub async fn carry_out_on_template(
                 released += store.release(lane.clone(), template.to_owned(), clock.now(), by.clone()).await?;
             }
             let noted = noted(store, clock, store.seq().await?).await?;
-            Ok(TemplateCarriedOut { lanes, released: Some(released), noted })
+            Ok(TemplateCarriedOut { lanes, released: Some(released), noted, already: Vec::new() })
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::book::Book;
-use crate::config::{Config, UnknownLane, nearest, suggestion};
+use crate::config::{Config, Lane, UnknownLane, nearest, suggestion};
 use crate::domain::{BatchState, Content};
 use crate::store::{self, Store};
 
@@ -13,6 +13,9 @@ pub enum TemplateError {
     /// No campaign, route, hold or report names the template; `nearest` is the name that was probably meant.
     #[error("unknown template \"{name}\": no campaign or route uses it; {}", suggestion(nearest.as_deref(), "volley template list"))]
     Unknown { name: String, nearest: Option<String> },
+
+    #[error("lane {} is on {}; only WhatsApp lanes have templates", .0.name, .0.channel)]
+    NotOnWhatsApp(Box<Lane>),
 
     #[error("no lane is on WhatsApp, the only channel with templates; add one to volley.toml, or name one with --lane")]
     NoLane,

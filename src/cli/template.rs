@@ -127,7 +127,19 @@ async fn hold(
     if json {
         return out::json(&TemplateDecisionView::new(template, &done));
     }
-    let (on, effect) = (listed(&done.lanes), done.noted.sentence());
+    for hold in &done.already {
+        let by = hold.origin.operator_name().unwrap_or_default();
+        out::data(format_args!(
+            "Template {template} was already on hold on {} (by {by}); the reason is unchanged.",
+            hold.lane
+        ))?;
+    }
+    let is_new = |lane: &&String| done.already.iter().all(|hold| hold.lane != **lane);
+    let added: Vec<String> = done.lanes.iter().filter(is_new).cloned().collect();
+    if added.is_empty() {
+        return Ok(());
+    }
+    let (on, effect) = (listed(&added), done.noted.sentence());
     out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect})."))
 }
 

@@ -49,6 +49,11 @@ impl Lane {
     pub fn tiered(&self) -> Option<&str> {
         self.portfolio.as_deref().filter(|_| self.channel == Channel::WhatsApp)
     }
+
+    /// The portfolio whose tier limits this lane's recipients; `None` if the tier is unlimited.
+    pub fn limited_portfolio(&self) -> Option<&str> {
+        self.tiered().filter(|_| self.tier != Tier::Unlimited)
+    }
 }
 
 /// Lanes that share a rate at the provider.

@@ -169,6 +169,13 @@ impl Tier {
     /// That is a day from the submission. The submission may follow up to 45 seconds after the claim that took the
     /// slot, and may itself take some time.
     pub const HELD: Span = Span::from_secs(86_400 + 60);
+
+    /// The provider's next tier; unlimited after the last.
+    #[must_use]
+    pub fn next_higher(self) -> Self {
+        let next = Self::KNOWN.into_iter().map(Self::Recipients).find(|tier| *tier > self);
+        next.unwrap_or(Self::Unlimited)
+    }
 }
 
 impl fmt::Display for Tier {

@@ -98,9 +98,21 @@ impl Origin {
         if self.is_operator() { self.after(what) } else { self.reason.clone().unwrap_or_default() }
     }
 
+    /// Who did it, and why: `by Ann (wrong text)`; `None` if no operator did.
+    pub fn by_operator(&self) -> Option<String> {
+        let name = self.operator_name()?;
+        let reason = self.reason.as_ref().map(|reason| format!(" ({reason})"));
+        Some(format!("by {name}{}", reason.unwrap_or_default()))
+    }
+
     /// Why something is held.
     pub fn hold_reason(&self) -> String {
         self.because("paused")
+    }
+
+    /// The name of the operator, if one did it.
+    pub fn operator_name(&self) -> Option<&str> {
+        if let Actor::Operator(name) = &self.by { Some(name) } else { None }
     }
 
     pub const fn is_operator(&self) -> bool {

@@ -49,6 +49,10 @@ pub enum Subject {
 }
 
 impl Subject {
+    pub const fn is_template(&self) -> bool {
+        matches!(self, Self::Template { .. })
+    }
+
     pub fn campaign(batch: BatchId, name: Option<&str>) -> Self {
         Self::Campaign { batch, name: name.map(str::to_owned), step: None }
     }

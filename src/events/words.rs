@@ -56,7 +56,7 @@ impl Event {
             EventKind::Purged { messages } => {
                 format!("purged: its {} are removed, its report stays", plural(u64::from(*messages), "message", "messages"))
             }
-            EventKind::Held { .. } if by_operator => "paused".to_owned(),
+            EventKind::Held { .. } if by_operator && !self.subject.is_template() => "paused".to_owned(),
             EventKind::Held { .. } => "held".to_owned(),
             EventKind::Released if by_operator => "resumed".to_owned(),
             EventKind::Released => "released".to_owned(),
@@ -88,7 +88,7 @@ impl Event {
                 format!("{} not set to {value}, because another override is in effect", setting.what())
             }
             EventKind::OverrideEnded { setting, value } => {
-                format!("{} is as in the file again, instead of {value}", setting.what())
+                format!("{} reset to the file's value (was {value})", setting.what())
             }
             EventKind::FoundInFlight { messages } => format!(
                 "{} in flight when the last server stopped; it is unknown which of them the provider accepted",

@@ -78,13 +78,13 @@ impl Building<'_> {
         in_flight: &BTreeMap<LaneId, u32>,
     ) -> Result<Built, StartError> {
         let names = self.config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();
-        let numbered: BTreeMap<String, LaneId> =
+        let lane_ids: BTreeMap<String, LaneId> =
             self.store.lanes(names).await?.into_iter().map(|known| (known.name, known.id)).collect();
         let noted: BTreeMap<BucketOf, u64> =
             self.store.buckets().await?.into_iter().map(|noted| (noted.of, noted.full_at)).collect();
         // A message in flight may have been sent at any time until now.
         let unknown =
-            |lane: &config::Lane| numbered.get(&lane.name).and_then(|id| in_flight.get(id)).copied().unwrap_or(0);
+            |lane: &config::Lane| lane_ids.get(&lane.name).and_then(|id| in_flight.get(id)).copied().unwrap_or(0);
         let restore = |bucket: &Bucket, of: BucketOf, unknown: u32| {
             if let (Some(full_at), true) = (noted.get(&of), bucket.to_note().is_some()) {
                 bucket.go_on_from(Tick::from_nanos(*full_at), unknown);
@@ -95,14 +95,14 @@ impl Building<'_> {
             let lanes = self.config.lanes.iter().filter(|lane| lane.account == *name);
             restore(bucket, BucketOf::Account(name.clone()), lanes.map(unknown).sum());
         }
-        let windows = self.windows(&numbered).await?;
+        let windows = self.windows(&lane_ids).await?;
         // The lane states that the previous server recorded.
         let states = self.store.lane_states(Timestamp::default()).await?;
         let states: BTreeMap<String, LaneState> = states.into_iter().map(|state| (state.lane.clone(), state)).collect();
         let mut pairs: BTreeMap<String, Arc<Pairs>> = BTreeMap::new();
         let (mut lanes, fleet) = (Vec::with_capacity(self.config.lanes.len()), Arc::new(Fleet::default()));
         for lane in &self.config.lanes {
-            let Some(id) = numbered.get(&lane.name).copied() else { continue };
+            let Some(id) = lane_ids.get(&lane.name).copied() else { continue };
             let bucket = Arc::new(Bucket::new(lane.rate, lane.burst, Arc::clone(self.clock)));
             restore(&bucket, BucketOf::Lane(lane.name.clone()), unknown(lane));
             let account = accounts.get(lane.account.as_str()).cloned();
@@ -147,10 +147,10 @@ impl Building<'_> {
         intake: &Intake,
         transport: &impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Vec<Asker>, StartError> {
-        let mut by_account: BTreeMap<(&str, &str), Vec<&Lane>> = BTreeMap::new();
+        let mut by_subaccount: BTreeMap<(&str, &str), Vec<&Lane>> = BTreeMap::new();
         for lane in lanes {
             let provider = &lane.config.provider;
-            by_account.entry((&provider.base_url, &provider.sub_account)).or_default().push(lane);
+            by_subaccount.entry((&provider.base_url, &provider.sub_account)).or_default().push(lane);
         }
         let asker = |((_, sub_account), lanes): ((&str, &str), Vec<&Lane>)| -> Result<Option<Asker>, StartError> {
             let Some(first) = lanes.first() else { return Ok(None) };
@@ -166,7 +166,7 @@ impl Building<'_> {
                 lanes: lanes.iter().map(|lane| lane.id).collect(),
             })))
         };
-        by_account.into_iter().filter_map(|entry| asker(entry).transpose()).collect()
+        by_subaccount.into_iter().filter_map(|entry| asker(entry).transpose()).collect()
     }
 
     /// The client of a lane, whose requests show whether its address can be reached.
@@ -189,11 +189,11 @@ impl Building<'_> {
     /// The tier of each portfolio, with the recipients of the last day if it is limited.
     async fn windows(
         &self,
-        numbered: &BTreeMap<String, LaneId>,
+        lane_ids: &BTreeMap<String, LaneId>,
     ) -> Result<BTreeMap<String, Arc<TierWindow>>, StartError> {
         let since = self.clock.now() - Tier::HELD;
         let tiers: BTreeMap<&str, Tier> = self.config.portfolios().collect();
-        let limited = limited(self.config, numbered);
+        let limited = limited(self.config, lane_ids);
         let names = limited.keys().cloned().collect();
         self.store.count_no_others(limited.clone()).await?;
         let mut counted = self.store.count_tiers(limited.clone(), since, None).await?;
@@ -210,12 +210,12 @@ impl Building<'_> {
 }
 
 /// The portfolios with a limited tier, with the ids of their lanes.
-pub(super) fn limited(config: &Config, numbered: &BTreeMap<String, LaneId>) -> BTreeMap<String, Vec<LaneId>> {
-    let mut of = BTreeMap::<String, Vec<LaneId>>::new();
-    for lane in config.lanes.iter().filter(|lane| lane.tier != Tier::Unlimited) {
-        if let Some((portfolio, number)) = lane.tiered().zip(numbered.get(&lane.name)) {
-            of.entry(portfolio.to_owned()).or_default().push(*number);
+pub(super) fn limited(config: &Config, lane_ids: &BTreeMap<String, LaneId>) -> BTreeMap<String, Vec<LaneId>> {
+    let mut limited = BTreeMap::<String, Vec<LaneId>>::new();
+    for lane in &config.lanes {
+        if let Some((portfolio, id)) = lane.limited_portfolio().zip(lane_ids.get(&lane.name)) {
+            limited.entry(portfolio.to_owned()).or_default().push(*id);
         }
     }
-    of
+    limited
 }

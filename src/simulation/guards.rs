@@ -209,7 +209,10 @@ async fn pause_when_pauses_on_too_many_undelivered_and_a_resume_resets_it() {
     world.post_receipts(&launched, 50..51, "undelivered").await;
     let (state, why) = world.state(&launched).await;
     assert_eq!(state, BatchState::Paused);
-    assert!(why.contains("11 of the last 51 on step 1, Viber, were undelivered (pause_when)"), "{why}");
+    assert!(
+        why.contains("11 of 51 recent messages on step 1 (Viber) failed: undelivered or rejected (pause_when)"),
+        "{why}"
+    );
     world.node.keep_house().await.unwrap();
     world.moves(&launched, BatchState::Paused, BatchState::Running).await;
     world.node.keep_house().await.unwrap();

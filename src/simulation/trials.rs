@@ -113,7 +113,7 @@ async fn a_draft_sends_nothing_before_it_is_started() {
     assert!(world.provider.taken.lock().is_empty());
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     let started = world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, &by())).await;
-    assert!(matches!(started.unwrap(), Decided::Holds(_)));
+    assert!(matches!(started.unwrap(), Decided::Saved(_)));
     world.send().await;
     assert_eq!(world.provider.taken.lock().len(), 2);
     let again = start(world.store.as_ref(), world.clock.as_ref(), &batch, &by()).await.unwrap();

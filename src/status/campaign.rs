@@ -211,7 +211,7 @@ impl<'a> Watcher<'a> {
         }));
         if batch.state == BatchState::Running {
             // A slow lane matters only if messages wait for it.
-            let slow = Slow::all(config, &servers.lanes, at);
+            let slow = Slow::all(config, servers, at);
             let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
             obstacles
                 .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));

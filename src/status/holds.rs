@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::campaign::held;
+use crate::campaign::what_is_held;
 use crate::domain::Timestamp;
 use crate::domain::text::{about, plural, shell};
 use crate::report::Waiting;
@@ -35,7 +35,7 @@ impl HoldView {
             language: (!hold.language.is_empty()).then(|| hold.language.clone()),
             by_operator: hold.by == HeldBy::Operator,
             code: hold.code,
-            reason: hold.origin.hold_reason(),
+            reason: hold.reason(),
             since: hold.since.rfc3339(),
             waiting: waiting.on(&hold.lane, &hold.template),
             what_to_do: what_to_do(hold),
@@ -43,16 +43,23 @@ impl HoldView {
     }
 }
 
-/// What is held and why, since when, and how many messages wait for it.
+/// What is held, since when, why, and how many messages wait: `lane sms: paused 9 s ago by ann (moving)`.
 pub fn sentence_since(hold: &Hold, waiting: i64, now: Timestamp) -> String {
-    format!("{}, {} ago{}", held(hold), about(now.since(hold.since)), wait_for_it(waiting))
+    let (what, ago, waiting) = (what_is_held(hold), about(now.since(hold.since)), wait_for_it(waiting));
+    match hold.origin.by_operator() {
+        Some(by) => format!("{what}: {} {ago} ago {by}{waiting}", hold.verb()),
+        None => {
+            let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
+            format!("{what}: held {ago} ago: {}{code}{waiting}", hold.reason())
+        }
+    }
 }
 
-/// `; 1,200 messages wait for it`; empty if none does.
+/// `; 1,200 messages waiting`; empty if none is.
 pub fn wait_for_it(waiting: i64) -> String {
     match waiting {
         ..=0 => String::new(),
-        waiting => format!("; {} for it", plural(waiting, "message waits", "messages wait")),
+        waiting => format!("; {} waiting", plural(waiting, "message", "messages")),
     }
 }
 
@@ -77,6 +84,7 @@ pub fn what_to_do(hold: &Hold) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::held;
     use crate::events::Origin;
 
     fn hold(by: HeldBy, code: Option<u32>, origin: Origin) -> Hold {
@@ -94,13 +102,13 @@ mod tests {
         assert_eq!(held(&unknown), "lane sms is held: invalid source (code 1005)");
         assert!(what_to_do(&unknown).starts_with("register the sender with the provider"));
         let waits = |waiting| sentence_since(&paused, waiting, Timestamp::from_millis(9_000));
-        let sentence = "lane sms is paused by ann: moving, 9 s ago";
+        let sentence = "lane sms: paused 9 s ago by ann (moving)";
         assert_eq!(
             [0, 1, 1_200].map(waits),
             [
                 sentence.to_owned(),
-                format!("{sentence}; 1 message waits for it"),
-                format!("{sentence}; 1,200 messages wait for it")
+                format!("{sentence}; 1 message waiting"),
+                format!("{sentence}; 1,200 messages waiting")
             ]
         );
     }

@@ -143,7 +143,7 @@ impl Lanes {
                 .collect(),
             queued: self.waiting.on_lane(&lane.name),
             server: self.servers.is_running(),
-            now: self.servers.lane(&lane.name).map(|state| LaneNowView::new(lane, state)),
+            now: self.servers.lane(&lane.name).map(|state| LaneNowView::new(lane, state, &self.servers)),
             overrides: self.overrides(lane).map(OverrideView::new).collect(),
             reports: self.reports(lane).map(ReportedView::new).collect(),
         }

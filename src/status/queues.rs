@@ -9,6 +9,7 @@ use super::slow::Slow;
 use crate::clock::format_time;
 use crate::config::{Config, Lane};
 use crate::domain::{BatchState, Content, Count, Plan, Queue, Span, Step, StepIndex, Timestamp};
+use crate::events::Origin;
 use crate::store::{Batch, Hold, QueueTimes, Result, Store};
 
 /// The waiting messages of one step of a campaign on a lane.
@@ -105,6 +106,14 @@ async fn due_times(
     Ok(store.queue_times(steps).await?.into_iter().map(|(queue, times)| (queue.step, times)).collect())
 }
 
+/// `paused by ann (moving)`, or `held: …` with the reason of the provider or of a rule.
+fn in_short(verb: &str, origin: &Origin) -> String {
+    match origin.by_operator() {
+        Some(by) => format!("{verb} {by}"),
+        None => format!("held: {}", origin.hold_reason()),
+    }
+}
+
 /// What the waiting messages of a step wait for.
 fn what_for(
     (config, lane): (&Config, &Lane),
@@ -116,12 +125,12 @@ fn what_for(
     if let Some(hold) = known.holds.iter().find(|hold| hold.is_on(&lane.name, step)) {
         let keeps = step.lanes.member(&lane.name).and_then(|member| Hold::keeping(&known.holds, step, member));
         return match keeps {
-            Some(_) => format!("a hold: {}", hold.origin.hold_reason()),
-            None => format!("other lanes of its pool, because of a hold: {}", hold.origin.hold_reason()),
+            Some(_) => in_short(hold.verb(), &hold.origin),
+            None => format!("other lanes of its pool; {}", in_short(hold.verb(), &hold.origin)),
         };
     }
     if let Some(hold) = known.step_holds.iter().find(|hold| (hold.batch, hold.step) == (batch.id, index)) {
-        return format!("a hold on the step: {}", hold.origin.hold_reason());
+        return format!("the step: {}", in_short("paused", &hold.origin));
     }
     if !known.servers.is_running() {
         return "a server".to_owned();
@@ -130,7 +139,7 @@ fn what_for(
     if let Some(opens) = closed.max(begins.filter(|begins| begins.since(now) > SOON)) {
         return format!("its start: not sent before {}", format_time(opens, plan.time_zone));
     }
-    let slow = Slow::all(config, &known.servers.lanes, now);
+    let slow = Slow::all(config, &known.servers, now);
     let limit = match slow.iter().find(|slow| slow.lane == lane.name) {
         Some(slow) => slow.state(),
         None if index == StepIndex::FIRST => "the lane's rate",

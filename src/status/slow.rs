@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::servers::Servers;
 use crate::clock::format_time;
 use crate::config::{Config, Lane};
-use crate::domain::text::{about, rate};
+use crate::domain::text::{about, rate, shell};
 use crate::domain::{Portion, Tier, Timestamp};
 use crate::store::{LaneState, Standing, Trouble};
 
@@ -47,16 +48,17 @@ pub struct StandingView {
 }
 
 impl LaneNowView {
-    pub fn new(lane: &Lane, state: &LaneState) -> Self {
+    pub fn new(lane: &Lane, state: &LaneState, servers: &Servers) -> Self {
         let standing = state.standing.as_ref().map(|standing| StandingView {
             kind: kind(standing.trouble),
             since: standing.since.rfc3339(),
             until: standing.until.rfc3339(),
             reason: standing.why.clone(),
         });
-        let tier_spent = lane.tiered().is_some().then_some(state.tier_spent);
+        let is_spent = servers.is_tier_spent(lane, state);
+        let tier_spent = lane.tiered().is_some().then_some(is_spent);
         let allowed_per_s = state.portion.of(lane.rate.each_second());
-        let tier_free_at = state.free_at.filter(|_| state.tier_spent).map(Timestamp::rfc3339);
+        let tier_free_at = state.free_at.filter(|_| is_spent).map(Timestamp::rfc3339);
         let complaint = state.complaint.as_ref();
         let last_complaint = complaint.map(|(at, why)| ComplaintView { at: at.rfc3339(), reason: why.clone() });
         let (rate_per_s, allowed_share) = (state.pace, state.portion.of(1.0));
@@ -86,19 +88,19 @@ enum Why {
 }
 
 impl Slow {
-    /// Lists what slows down the configured lanes.
-    pub fn all(config: &Config, states: &[LaneState], now: Timestamp) -> Vec<Self> {
-        let known = states.iter().filter_map(|state| Some((config.lane(&state.lane)?, state)));
-        known.flat_map(|(lane, state)| Self::of(lane, state, now)).collect()
+    /// Lists what slows down the configured lanes. `config` has its overrides.
+    pub fn all(config: &Config, servers: &Servers, now: Timestamp) -> Vec<Self> {
+        let known = servers.lanes.iter().filter_map(|state| Some((config.lane(&state.lane)?, state)));
+        known.flat_map(|(lane, state)| Self::of(lane, state, servers, now)).collect()
     }
 
-    fn of(lane: &Lane, state: &LaneState, now: Timestamp) -> Vec<Self> {
+    fn of(lane: &Lane, state: &LaneState, servers: &Servers, now: Timestamp) -> Vec<Self> {
         // When a throttling ends, only the lower rate remains.
         let is_stopped = |standing: &&Standing| standing.trouble == Trouble::Outage || standing.until > now;
         let standing = state.standing.as_ref().filter(is_stopped).cloned().map(Why::Standing);
         let of = lane.rate.each_second();
         let slowed = (state.portion < Portion::WHOLE).then(|| Why::Slowed { to: state.portion.of(of), of });
-        let spent = lane.tiered().filter(|_| state.tier_spent);
+        let spent = lane.tiered().filter(|_| servers.is_tier_spent(lane, state));
         let spent = spent.map(|portfolio| Why::TierSpent {
             portfolio: portfolio.to_owned(),
             tier: lane.tier,
@@ -172,13 +174,15 @@ impl Slow {
             Why::Slowed { .. } => {
                 "nothing; the rate recovers automatically. If this repeats, lower the rate of the lane".to_owned()
             }
-            Why::TierSpent { free_at, .. } => {
+            Why::TierSpent { tier, free_at, .. } => {
                 let next = free_at
                     .filter(|at| *at > now)
                     .map(|at| format!(", the next at {} (in {})", format_time(at, None), about(at.since(now))));
                 format!(
-                    "wait: each slot frees up after 24 h{}; or set `tier` once the provider has raised it",
-                    next.unwrap_or_default()
+                    "wait: each slot frees up after 24 h{}. Once the provider has raised the tier: volley lane set {} --tier {}",
+                    next.unwrap_or_default(),
+                    shell(&self.lane),
+                    tier.next_higher()
                 )
             }
         }

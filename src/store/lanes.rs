@@ -87,6 +87,16 @@ impl Hold {
         Self { lane, template, language: String::new(), by: HeldBy::Operator, code: None, origin, since }
     }
 
+    /// What an operator did to it: lanes are paused, templates are held.
+    pub const fn verb(&self) -> &'static str {
+        if self.template.is_empty() { "paused" } else { "held" }
+    }
+
+    /// Who holds it, and why: `paused by Ann: wrong text`, or the provider's reason.
+    pub fn reason(&self) -> String {
+        self.origin.because(self.verb())
+    }
+
     /// The event that records it.
     pub fn event(&self) -> Event {
         let subject = Subject::held(&self.lane, &self.template, &self.language);

@@ -70,7 +70,7 @@ impl Claim {
 }
 
 const CANNOT_TELL: &[&str] = &[
-    "tries that the provider refused at once: only their number is recorded",
+    "attempts that the provider refused at once: only their number is recorded",
     "how long a deadline was held while receipts could not arrive: the facts only show that it was not early",
     "which numbers the campaign excluded: only the message records it",
 ];

@@ -21,6 +21,7 @@ const WRITER_WAIT: Span = Span::from_secs(15);
 pub(super) enum Of {
     Plan,
     HandOvers,
+    Order,
     Umids,
     Outcomes,
     Rules,
@@ -30,15 +31,17 @@ pub(super) enum Of {
     Counters,
     Report,
     Totals,
+    Numbers,
 }
 
-const ALL: [(Of, &str, &str, &str); 11] = [
+const ALL: [(Of, &str, &str, &str); 13] = [
     (
         Of::HandOvers,
         "hand_overs",
-        "No message was submitted twice on a step, unless the first try failed or is unknown, and none out of order",
+        "No message was submitted twice on a step, unless the first attempt failed or is unknown",
         "attempts",
     ),
+    (Of::Order, "order", "Each attempt was queued, then claimed, then answered", "attempts"),
     (Of::Umids, "umids", "No two attempts have the same provider id", "attempts"),
     (Of::Outcomes, "outcomes", "Every message has exactly one outcome, or is open", "messages"),
     (
@@ -52,7 +55,7 @@ const ALL: [(Of, &str, &str, &str); 11] = [
         Of::InTime,
         "in_time",
         "No step was submitted after its TTL, the campaign's end, a cancel or an opt-out",
-        "submissions",
+        "attempts",
     ),
     (Of::Conditions, "conditions", "Each step was submitted only to countries that it applies to", "messages"),
     (Of::Plan, "plan", "The plan is the one that the campaign was launched with", "plan"),
@@ -61,10 +64,10 @@ const ALL: [(Of, &str, &str, &str); 11] = [
     (
         Of::Totals,
         "totals",
-        "Outcomes and open messages sum to the audience, each step's figures add up, and each message is to the number \
-         in the audience",
+        "Outcomes and open messages sum to the audience, and each step's figures add up",
         "messages",
     ),
+    (Of::Numbers, "numbers", "Each message was addressed to the number in the audience", "messages"),
 ];
 
 #[derive(Debug, Clone, Default)]
@@ -159,9 +162,10 @@ impl Checks {
         self.in_time(whole);
         self.conditions(whole);
         self.note_unknown(whole);
+        self.looks(Of::Numbers, 1);
         if let Some(number) = whole.number.filter(|number| *number != whole.message.msisdn) {
             let what = format!("it is to {}, and the audience has {number}", whole.message.msisdn);
-            self.refute(Of::Totals, Some(whole.message.key), what);
+            self.refute(Of::Numbers, Some(whole.message.key), what);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Writes the engine's decisions as sentences.
 
 use super::endings::{self, Decision};
-use super::words::{capital, channel, in_brackets, skipped};
+use super::words::{capital, channel, in_brackets, skipped, spoken_status};
 use crate::domain::{Plan, Present, SkipReason, State, Status};
 use crate::engine::Rule;
 
@@ -38,8 +38,8 @@ pub(super) fn decision(decision: &Decision<'_>, rule: Rule, plan: &Plan, fact: &
         Rule::KeptForSender(_) => by(SENDER, kept_for_sender(&start)),
         Rule::FellBack(ending) => endings::fell_back(decision, ending, plan, fact),
         Rule::Ended(ending) => by("4: no further step", endings::ended(before, ending, plan, fact)),
-        Rule::Reached => by("2: success status reached", reached(before, plan, &start)),
-        Rule::Progressed => by("2: a receipt ranks upwards", format!("{start}.{}", still_open(before, after, plan))),
+        Rule::Reached => by("success status reached", reached(before, plan, &start)),
+        Rule::Progressed => by("a later status", format!("{start}.{}", still_open(before, after, plan))),
         Rule::Recorded => by("6: recorded, decides nothing", format!("{start}; the step had already fallen back.")),
         Rule::TakenBack => by(SILENCE, recalled(on, "a receipt of the step before may be missing")),
         Rule::RefusalRecalled => by(SENDER, recalled(on, "the sender caused the refusal before it")),
@@ -146,7 +146,7 @@ fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
         return String::new();
     }
     let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
-    format!(" {success} would complete it.")
+    format!(" Waiting for {}.", spoken_status(success))
 }
 
 fn opted_out(after: &Present, how: &str) -> String {

@@ -193,10 +193,15 @@ pub(super) fn fell_back(decision: &Decision<'_>, ending: Ending, plan: &Plan, fa
         Ending::Deadline => {
             let patience = spoken(rules.and_then(|rules| rules.fallback_after).unwrap_or(Span::ZERO));
             let success = spoken_status(rules.map_or(Status::Delivered, |rules| rules.success));
-            let began = if before.marks.unknown(before.step) { "may have been submitted" } else { "was accepted" };
-            let best = best(before, before.step);
+            let is_unknown = before.marks.unknown(before.step);
+            let since = if is_unknown { "after it may have been submitted" } else { "of its acceptance" };
+            let last = match before.marks.status(before.step) {
+                None if is_unknown => "none".to_owned(),
+                None => spoken_status(Status::Accepted),
+                Some(last) => spoken_status(last),
+            };
             let (late, both) = (delayed(decision, plan), overlaps(decision, plan));
-            let why = format!("{patience} after {on} {began}, {best}; {success} would have completed it.{late}{both}");
+            let why = format!("{on} was not {success} within {patience} {since} (last status: {last}).{late}{both}");
             (why, "1: the deadline passed")
         }
         Ending::Undelivered if fact.is_empty() => (

@@ -29,8 +29,9 @@ fn was_refused(attempt: &Attempt) -> bool {
 
 impl Checks {
     pub(super) fn hand_overs(&mut self, whole: &MessageFacts) {
-        self.looks(Of::HandOvers, whole.attempts.len() as u64);
-        self.looks(Of::Umids, whole.attempts.len() as u64);
+        for of in [Of::HandOvers, Of::Order, Of::Umids] {
+            self.looks(of, whole.attempts.len() as u64);
+        }
         let (key, row) = (whole.message.key, &whole.message.present);
         let tried_again = whole.attempts.iter().filter(|attempt| attempt.tries > 0 && attempt.verdict.was_begun());
         self.retried += tried_again.count() as u64;
@@ -44,12 +45,14 @@ impl Checks {
                 row.marks.handed_over(step)
                     || [attempt].into_iter().chain(later).any(|attempt| is_undone(&whole.receipts, attempt))
             };
+            if !in_order {
+                let what = format!("step {step} was not queued, claimed and answered in this order");
+                self.refute(Of::Order, Some(key), what);
+            }
             let what = if self.frame.plan.step(step).is_none() {
                 format!("there is an attempt of step {step}, but the route does not have this step")
             } else if attempt.verdict.was_begun() && attempt.intent.is_none() {
                 format!("step {step} was submitted without a claim")
-            } else if !in_order {
-                format!("step {step} was not queued, claimed and answered in this order")
             } else if attempt.verdict.may_have_left() && !counts() {
                 format!("step {step} was submitted, but the message does not record it")
             } else if attempt.verdict.was_begun() && !self.may_follow(whole, earlier.clone()) {

@@ -3,7 +3,7 @@
 use super::endings::{Context, between};
 use super::words::{channel, clock};
 use crate::book::Entry;
-use crate::domain::{BatchState, Count, Loaded, Plan, Present, Span, State, StepIndex, Timestamp};
+use crate::domain::{BatchState, Count, Loaded, Plan, Present, Span, State, StepIndex, Timestamp, grouped};
 use crate::store::{Batch, HeldBy, Hold, Result, StepHold, Store};
 
 /// A server whose last sign of life is older than this does not count as running.
@@ -23,6 +23,8 @@ pub(super) struct WaitReasons {
     pub(super) server: bool,
     /// When a server began to doubt that the provider's webhooks arrive.
     pub(super) deaf: Option<Timestamp>,
+    /// The lane whose tier is spent, and when the next slot frees up.
+    pub(super) tier_spent: Option<(String, Option<Timestamp>)>,
     /// Messages of the campaign in the queue of the same step.
     pub(super) queue: i64,
 }
@@ -48,6 +50,8 @@ pub(super) async fn of(
     let own = plan.step(present.step).zip(entry.lane_of(message, present.step));
     let hold = own.and_then(|(step, lane)| Hold::keeping(&holds, step, step.lanes.member(lane)?)).cloned();
     let nodes = store.nodes(now - SILENT).await?;
+    let mut lanes = store.lane_states(now - SILENT).await?;
+    lanes.retain(|state| state.tier_spent && own.is_some_and(|(_, lane)| state.lane == lane));
     Ok(WaitReasons {
         since,
         now,
@@ -57,6 +61,7 @@ pub(super) async fn of(
         paused: batch.why().filter(|_| batch.state == BatchState::Paused),
         server: !nodes.is_empty(),
         deaf: store.links().await?.iter().filter_map(|link| link.doubt).map(|(since, _)| since).min(),
+        tier_spent: lanes.pop().map(|state| (state.lane, state.free_at)),
         queue: store.tallies(batch.id).await?.get(present.step, Count::Queued),
     })
 }
@@ -166,7 +171,7 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
                 "" => format!("Lane {}", hold.lane),
                 template => format!("Template {template}"),
             };
-            let reason = hold.origin.hold_reason();
+            let reason = hold.reason();
             let why = match (hold.by, hold.code) {
                 (HeldBy::Operator, _) => reason,
                 (HeldBy::Event, _) => format!("the provider reported it ({reason})"),
@@ -185,8 +190,16 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
         _ => {
             let others = match waiting.queue {
                 ..=1 => "It is the only message of the campaign that waits for this step".to_owned(),
-                queue => format!("{queue} messages of the campaign wait for this step"),
+                queue => format!("{} messages of the campaign wait for this step", grouped(queue.unsigned_abs())),
             };
+            if let Some((lane, free_at)) = &waiting.tier_spent {
+                let next = free_at.filter(|at| *at > waiting.now);
+                let next = next.map(|at| format!("; the next slot frees up at {}", clock(at, plan)));
+                return format!(
+                    "The tier of lane {lane} is spent{}. {others}. No fallback while it waits.",
+                    next.unwrap_or_default()
+                );
+            }
             format!(
                 "{others}; the rate and the tier of the lane limit how fast they are sent. Waiting uses up no step."
             )
@@ -230,6 +243,7 @@ mod tests {
             paused: None,
             server,
             deaf: deaf.map(at),
+            tier_spent: None,
             queue: 0,
         };
         let gaps = gaps.iter().map(|(from, until)| (at(*from), at(*until))).collect();
@@ -268,6 +282,7 @@ mod tests {
             paused: None,
             server: true,
             deaf: None,
+            tier_spent: None,
             queue: 1,
         };
         let says = |tries| {
@@ -276,6 +291,27 @@ mod tests {
         };
         assert!(says(0).contains("It is not due yet"), "{}", says(0));
         assert!(says(1).contains("backs off after a failed try"), "{}", says(1));
+    }
+
+    #[test]
+    fn a_message_at_a_spent_tier_says_when_a_slot_frees_up() {
+        let plan = Plan::of_steps(vec![Step::of_text(Channel::WhatsApp, "wa", "Hi")]);
+        let waiting = WaitReasons {
+            since: at(0),
+            now: at(60),
+            gives_up: None,
+            hold: None,
+            step_hold: None,
+            paused: None,
+            server: true,
+            deaf: None,
+            tier_spent: Some(("wa".to_owned(), Some(at(960)))),
+            queue: 2_683,
+        };
+        let says = obstacle(&waiting, BatchState::Running, &plan, 0);
+        for part in ["The tier of lane wa is spent; the next slot frees up at ", "2,683 messages", "No fallback"] {
+            assert!(says.contains(part), "{says}");
+        }
     }
 
     #[test]

@@ -110,16 +110,16 @@ pub(super) fn missing(attempt: &Attempt) -> String {
 }
 
 pub(super) fn receipt(receipt: &Receipt, channel: Option<Channel>) -> String {
-    let channel = channel.map_or("the provider", Channel::as_str);
+    let on = channel.map(|channel| format!(" on {channel}")).unwrap_or_default();
     let code = i64::from(receipt.code);
     if code != 0 {
         let meaning = codes::of_receipt(Some(code)).meaning;
-        return format!("{channel} reported {} (code {code}: {meaning})", receipt.state);
+        return format!("the provider reported {}{on} (code {code}: {meaning})", receipt.state);
     }
     match receipt.detail.as_str() {
-        Receipt::ANSWERED => format!("the recipient replied on {channel}, and so has read it"),
-        "" => format!("{channel} reported {}", receipt.state),
-        detail => format!("{channel} reported {} ({})", receipt.state, detail.replace('_', " ")),
+        Receipt::ANSWERED => format!("the recipient replied{on}, and so has read it"),
+        "" => format!("the provider reported {}{on}", receipt.state),
+        detail => format!("the provider reported {}{on} ({})", receipt.state, detail.replace('_', " ")),
     }
 }
 

@@ -81,7 +81,7 @@ const TAMPERED: &[(&str, &str)] = &[
         "hand_overs",
     ),
     ("DELETE FROM attempt WHERE batch = 1 AND n = 7 AND step = 0", "hand_overs"),
-    ("UPDATE attempt SET intent = answered + 1 WHERE batch = 1 AND n = 0", "hand_overs"),
+    ("UPDATE attempt SET intent = answered + 1 WHERE batch = 1 AND n = 0", "order"),
     (
         "UPDATE attempt SET umid = (SELECT umid FROM attempt WHERE batch = 1 AND n = 0 AND step = 0) \
          WHERE batch = 1 AND n = 1 AND step = 0",
@@ -107,7 +107,7 @@ const TAMPERED: &[(&str, &str)] = &[
     ("UPDATE message SET notes = NULL WHERE batch = 1 AND n = 7", "rules"),
     ("UPDATE attempt SET ruling = ruling + 1 WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE receipt SET ruling = ruling + 1 WHERE batch = 1 AND n = 0", "rules"),
-    ("UPDATE message SET msisdn = msisdn + 1 WHERE batch = 1 AND n = 0", "totals"),
+    ("UPDATE message SET msisdn = msisdn + 1 WHERE batch = 1 AND n = 0", "numbers"),
     ("UPDATE attempt SET verdict = 1 WHERE batch = 1 AND n = 0 AND step = 0", "rules"),
     ("UPDATE message SET marks = marks | (1 << 57) WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE message SET accepted = accepted + 3600000 WHERE batch = 1 AND n = 7", "rules"),

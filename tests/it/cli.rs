@@ -350,7 +350,10 @@ fn lanes_and_templates_are_held_and_released() {
     assert_eq!(holds(), Value::Array(Vec::new()));
 
     run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);
-    run(at, &["template", "hold", "promo"]).ended(0);
+    run(at, &["template", "hold", "promo", "--lane", "viber"]).ended(1).says(&["only WhatsApp lanes have templates"]);
+    run(at, &["template", "hold", "promo", "--reason", "wrong picture"]).ended(0);
+    let again = run(at, &["template", "hold", "promo", "--reason", "another"]).ended(0).stdout;
+    assert_eq!(again, "Template promo was already on hold on promo-sg (by ann); the reason is unchanged.\n");
     let templates = run(at, &["template", "list", "--json"]).ended(0).json();
     assert_eq!(templates[0]["holds"][0]["template"], "promo");
     run(at, &["template", "resume", "promo"]).ended(0);

@@ -95,7 +95,7 @@ fn obstacles_of_a_campaign_are_shown_wherever_it_is_shown() {
     run(at, &["campaign", "resume", NAME]).ended(0);
     run(at, &["lane", "pause", "viber", "--reason", "moving"]).ended(0);
     let again = run(at, &["lane", "pause", "viber"]).ended(0).stdout;
-    assert!(again.contains("is already paused"), "{again}");
+    assert!(again.contains("was already paused (by ann); the reason is unchanged"), "{again}");
 
     let shown = run(at, &["campaign", "show", NAME]).ended(0).stdout;
     for part in

@@ -82,14 +82,14 @@ async fn a_hold_is_reported_once_and_shown_with_its_reason_and_remedy() {
 
     let held = obstacle(&site, Some("held")).await;
     let waiting = held["waiting"].as_i64().unwrap();
-    assert!(waiting > 0 && held["what"].as_str().unwrap().contains("messages wait for it"), "{held}");
+    assert!(waiting > 0 && held["what"].as_str().unwrap().contains("messages waiting"), "{held}");
     let advice = held["what_to_do"].as_str().unwrap();
     assert!(advice.contains("api_key_file") && advice.ends_with("volley lane resume sms"), "{held}");
     let shown = lane(&site).await;
     assert_eq!((&shown["holds"][0]["code"], shown["queued"].as_i64() > Some(0)), (&json!(1_200), true), "{shown}");
     assert_eq!(shown["holds"][0]["what_to_do"], advice);
     let found = doctor(&site, "holds").await;
-    assert!(found["text"].as_str().unwrap().contains("messages wait for it"), "{found}");
+    assert!(found["text"].as_str().unwrap().contains("messages waiting"), "{found}");
     assert_eq!(found["what_to_do"], advice);
 
     site.provider.faults(&json!({ "key_refused": false })).await;

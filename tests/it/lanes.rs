@@ -19,9 +19,11 @@ fn a_lane_is_shown_with_its_queued_messages_and_obstacles() {
 
     let pause = ["campaign", "pause", "November promo", "--reason", "the text is wrong"];
     run(at, &[&pause[..], &["--step", "1"]].concat()).ended(0);
-    assert_eq!(because(), "a hold on the step: paused by ann: the text is wrong");
+    assert_eq!(because(), "the step: paused by ann (the text is wrong)");
+    let again = run(at, &[&pause[..], &["--step", "1"]].concat()).ended(0).stdout;
+    assert!(again.contains("was already paused (by ann); the reason is unchanged"), "{again}");
     run(at, &["lane", "pause", "promo-sg"]).ended(0);
-    assert_eq!(because(), "a hold: paused by ann");
+    assert_eq!(because(), "paused by ann");
     run(at, &pause).ended(0);
     assert_eq!(because(), "paused by ann: the text is wrong");
     let doctor = run(at, &["doctor"]).stdout;
@@ -52,6 +54,9 @@ fn rates_bursts_and_tiers_are_set_by_command_and_reset_to_the_file() {
     assert_eq!(turned.len(), 3);
     assert!(turned.iter().all(|why| why.contains("ann") && why.contains("new number")), "{turned:?}");
     assert!(run(at, &["lane", "list"]).ended(0).stdout.contains("5/min"));
+    // The same value without a reason keeps the recorded reason.
+    set(&["--rate", "5/min"]).ended(0);
+    assert_eq!(shown()["overrides"], now["overrides"]);
     set(&["--rate", "file", "--burst", "file", "--tier", "file"]).ended(0);
     let after = shown();
     for key in ["rate", "burst", "tier", "overrides"] {
@@ -65,7 +70,7 @@ fn rates_bursts_and_tiers_are_set_by_command_and_reset_to_the_file() {
     let account = || shown()["account_rate"].clone();
     assert_eq!(account(), "100/s");
     let said = set(&["--account-rate", "7/s", "--reason", "another sender shares it"]).ended(0).stdout;
-    assert!(said.contains("the rate of account promo-sg is 7/s"), "{said}");
+    assert!(said.contains("rate of account promo-sg 7/s"), "{said}");
     assert_eq!((account(), shown()["overrides"][0]["setting"].clone()), (json!("7/s"), json!("account-rate")));
     assert!(run(at, &["events"]).ended(0).stdout.contains("rate set to 7/s"));
     set(&["--account-rate", "file"]).ended(0);

@@ -1,4 +1,4 @@
-//! Tests what operators do with campaigns: find, cancel and change them.
+//! Tests what operators do with campaigns: find and change them.
 
 use super::*;
 use crate::clock::Clock;
@@ -6,14 +6,14 @@ use crate::domain::{BatchId, BatchState};
 use crate::store::{Batch, KnownAs, NewAudience, Store};
 
 /// A store with a launcher, without a server.
-struct Office {
+struct Setup {
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
     chance: Chance,
     config: Config,
 }
 
-impl Office {
+impl Setup {
     async fn open() -> Self {
         let clock = Arc::new(ManualClock::at(now()));
         let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
@@ -57,14 +57,14 @@ impl Office {
 
 #[tokio::test]
 async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
-    let office = Office::open().await;
-    assert!(matches!(office.find("latest").await, Err(FindError::NoneLaunched)));
-    let first = office.launch("November promo", "", false).await;
-    let second = office.launch("Advent", "", true).await;
+    let setup = Setup::open().await;
+    assert!(matches!(setup.find("latest").await, Err(FindError::NoneLaunched)));
+    let first = setup.launch("November promo", "", false).await;
+    let second = setup.launch("Advent", "", true).await;
     let id = crate::domain::CampaignId { batch: first.id, tag: first.tag };
-    assert_eq!(office.find("November promo").await.unwrap(), first.id);
-    assert_eq!(office.find(&id.to_string()).await.unwrap(), first.id);
-    assert_eq!(office.find("latest").await.unwrap(), second.id);
+    assert_eq!(setup.find("November promo").await.unwrap(), first.id);
+    assert_eq!(setup.find(&id.to_string()).await.unwrap(), first.id);
+    assert_eq!(setup.find("latest").await.unwrap(), second.id);
     let plan = Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hello")]);
     let recipient = Recipient {
         msisdn: Msisdn::try_from(6_591_000_000_u64).unwrap(),
@@ -72,33 +72,33 @@ async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
         client_message_id: None,
         fields: Fields::pack(Vec::<&str>::new()),
     };
-    office.launcher().join(plan, vec![recipient]).await.unwrap();
-    assert_eq!(office.find("latest").await.unwrap(), second.id, "messages of API calls are no campaign");
+    setup.launcher().join(plan, vec![recipient]).await.unwrap();
+    assert_eq!(setup.find("latest").await.unwrap(), second.id, "messages of API calls are no campaign");
     let trial = Trial { to: vec!["+6598765432".to_owned()], ..Trial::default() };
-    let tried = office.launcher().try_campaign(&first, &trial).await.unwrap();
-    assert_eq!(office.find("latest").await.unwrap(), second.id, "a test send is not the latest campaign");
-    let rows = campaigns(office.store.as_ref()).await.unwrap();
+    let tried = setup.launcher().try_campaign(&first, &trial).await.unwrap();
+    assert_eq!(setup.find("latest").await.unwrap(), second.id, "a test send is not the latest campaign");
+    let rows = campaigns(setup.store.as_ref()).await.unwrap();
     let tests: Vec<BatchId> = rows.iter().filter(|row| row.is_test).map(|row| row.batch.id).collect();
     assert_eq!(tests, [tried.batch]);
-    let third = office.launch("latest", "", false).await;
-    office.launch("Last", "", false).await;
-    assert_eq!(office.find("latest").await.unwrap(), third.id, "a name comes first");
+    let third = setup.launch("latest", "", false).await;
+    setup.launch("Last", "", false).await;
+    assert_eq!(setup.find("latest").await.unwrap(), third.id, "a name comes first");
 }
 
 #[tokio::test]
 async fn an_unknown_campaign_gets_the_nearest_name() {
-    let office = Office::open().await;
-    let batch = office.launch("November promo", "", false).await;
-    let error = async |text: &str| office.find(text).await.unwrap_err().to_string();
+    let setup = Setup::open().await;
+    let batch = setup.launch("November promo", "", false).await;
+    let error = async |text: &str| setup.find(text).await.unwrap_err().to_string();
     assert_eq!(error("november promo").await, "unknown campaign \"november promo\"; did you mean \"November promo\"?");
     assert_eq!(error("lastest").await, "unknown campaign \"lastest\"; did you mean \"latest\"?");
     assert_eq!(error("Easter").await, "unknown campaign \"Easter\"; see `volley campaign list`");
     let other = crate::domain::CampaignId { batch: BatchId(7), tag: batch.tag }.to_string();
     assert!(error(&other).await.contains("it is not in this database"));
-    assert!(matches!(office.find("cmp_x").await, Err(FindError::InvalidId(_))));
+    assert!(matches!(setup.find("cmp_x").await, Err(FindError::InvalidId(_))));
 }
 
-impl Office {
+impl Setup {
     async fn set(&self, batch: &Batch, keys: &[(&str, &str)]) -> Result<Amended, String> {
         let keys = keys.iter().map(|(key, value)| ((*key).to_owned(), serde_json::Value::from(*value))).collect();
         let amended = self.launcher().amend(batch, &Amend { step: None, keys }).await;
@@ -119,32 +119,32 @@ const AT: &str = "at = \"2026-12-01T09:00Z\"";
 
 #[tokio::test]
 async fn the_start_of_a_scheduled_campaign_can_be_moved() {
-    let office = Office::open().await;
-    let batch = office.launch("promo", AT, false).await;
+    let setup = Setup::open().await;
+    let batch = setup.launch("promo", AT, false).await;
     let earlier = "2026-11-20T09:00:00Z";
-    assert!(matches!(office.set(&batch, &[("at", earlier)]).await, Ok(Amended::Holds { brought_forward: 2, .. })));
-    assert_eq!(office.batch(batch.id).await.starts_at, Some(time(earlier)));
-    assert_eq!(office.first_messages_at(&batch).await, [Some(time(earlier)); 2]);
+    assert!(matches!(setup.set(&batch, &[("at", earlier)]).await, Ok(Amended::Holds { brought_forward: 2, .. })));
+    assert_eq!(setup.batch(batch.id).await.starts_at, Some(time(earlier)));
+    assert_eq!(setup.first_messages_at(&batch).await, [Some(time(earlier)); 2]);
     let later = "2026-12-24T09:00:00Z";
-    assert!(matches!(office.set(&batch, &[("at", later)]).await, Ok(Amended::Holds { brought_forward: 0, .. })));
-    let moved = office.batch(batch.id).await;
+    assert!(matches!(setup.set(&batch, &[("at", later)]).await, Ok(Amended::Holds { brought_forward: 0, .. })));
+    let moved = setup.batch(batch.id).await;
     assert_eq!((moved.state, moved.starts_at), (BatchState::Scheduled, Some(time(later))));
     // It starts at the new time only.
-    let book = Arc::new(crate::book::Book::new(Arc::clone(&office.store)));
+    let book = Arc::new(crate::book::Book::new(Arc::clone(&setup.store)));
     book.refresh().await.unwrap();
-    let mut housekeeper = Housekeeper::new(Arc::clone(&office.store), book);
+    let mut housekeeper = Housekeeper::new(Arc::clone(&setup.store), book);
     housekeeper.run_once(time("2026-12-01T09:00:00Z")).await.unwrap();
-    assert_eq!(office.batch(batch.id).await.state, BatchState::Scheduled);
+    assert_eq!(setup.batch(batch.id).await.state, BatchState::Scheduled);
     housekeeper.run_once(time(later)).await.unwrap();
-    let started = office.batch(batch.id).await;
+    let started = setup.batch(batch.id).await;
     assert_eq!(started.state, BatchState::Running);
-    let refused = office.set(&started, &[("at", "2026-12-25T09:00:00Z")]).await.unwrap_err();
+    let refused = setup.set(&started, &[("at", "2026-12-25T09:00:00Z")]).await.unwrap_err();
     assert!(refused.contains("has started"), "{refused}");
 }
 
 #[tokio::test]
 async fn a_start_that_cannot_be_moved_is_refused_with_the_reason() {
-    let office = Office::open().await;
+    let setup = Setup::open().await;
     let end = "end = \"2026-12-02T09:00Z\"";
     let later = "2026-12-03T09:00:00Z";
     for (name, keys, at, sentence) in [
@@ -153,41 +153,41 @@ async fn a_start_that_cannot_be_moved_is_refused_with_the_reason() {
         ("past", "", "2026-10-01T09:00:00Z", "has passed"),
         ("odd", "", "soon", "soon"),
     ] {
-        let batch = office.launch(name, &format!("{AT}\n{keys}"), false).await;
-        let refused = office.set(&batch, &[("at", at)]).await.unwrap_err();
+        let batch = setup.launch(name, &format!("{AT}\n{keys}"), false).await;
+        let refused = setup.set(&batch, &[("at", at)]).await.unwrap_err();
         assert!(refused.contains(sentence), "{name}: {refused}");
-        assert_eq!(office.batch(batch.id).await.edition, 0);
+        assert_eq!(setup.batch(batch.id).await.edition, 0);
     }
-    let within = office.launch_step("within", AT, "leave_within = \"1h\"", false).await;
-    let refused = office.set(&within, &[("at", later)]).await.unwrap_err();
+    let within = setup.launch_step("within", AT, "leave_within = \"1h\"", false).await;
+    let refused = setup.set(&within, &[("at", later)]).await.unwrap_err();
     assert!(refused.contains("`leave_within` counts from the former start"), "{refused}");
-    let earlier = office.set(&within, &[("at", "2026-11-20T09:00:00Z")]).await;
+    let earlier = setup.set(&within, &[("at", "2026-11-20T09:00:00Z")]).await;
     assert!(matches!(earlier, Ok(Amended::Holds { brought_forward: 2, .. })), "{earlier:?}");
-    let both = office.launch("both", &format!("{AT}\n{end}"), false).await;
-    let set = office.set(&both, &[("at", later), ("end", "2026-12-04T09:00:00Z")]).await;
+    let both = setup.launch("both", &format!("{AT}\n{end}"), false).await;
+    let set = setup.set(&both, &[("at", later), ("end", "2026-12-04T09:00:00Z")]).await;
     assert!(matches!(set, Ok(Amended::Holds { .. })), "{set:?}");
 }
 
 #[tokio::test]
 async fn without_its_start_time_a_scheduled_campaign_starts_at_once() {
-    let office = Office::open().await;
-    let batch = office.launch("promo", AT, false).await;
-    let set = office.set(&batch, &[("at", "none")]).await;
+    let setup = Setup::open().await;
+    let batch = setup.launch("promo", AT, false).await;
+    let set = setup.set(&batch, &[("at", "none")]).await;
     assert!(matches!(set, Ok(Amended::Holds { brought_forward: 2, .. })), "{set:?}");
-    let book = Arc::new(crate::book::Book::new(Arc::clone(&office.store)));
+    let book = Arc::new(crate::book::Book::new(Arc::clone(&setup.store)));
     book.refresh().await.unwrap();
-    Housekeeper::new(Arc::clone(&office.store), book).run_once(now()).await.unwrap();
-    assert_eq!(office.batch(batch.id).await.state, BatchState::Running);
-    assert_eq!(office.first_messages_at(&batch).await, [Some(now()); 2]);
+    Housekeeper::new(Arc::clone(&setup.store), book).run_once(now()).await.unwrap();
+    assert_eq!(setup.batch(batch.id).await.state, BatchState::Running);
+    assert_eq!(setup.first_messages_at(&batch).await, [Some(now()); 2]);
 }
 
 #[tokio::test]
 async fn a_running_server_learns_the_new_name_of_a_campaign() {
-    let office = Office::open().await;
-    let batch = office.launch("promo", "", false).await;
-    let book = crate::book::Book::new(Arc::clone(&office.store));
+    let setup = Setup::open().await;
+    let batch = setup.launch("promo", "", false).await;
+    let book = crate::book::Book::new(Arc::clone(&setup.store));
     book.refresh().await.unwrap();
-    rename(office.store.as_ref(), &batch, "winter", &Origin::operator("Ann", None), now()).await.unwrap();
+    rename(setup.store.as_ref(), &batch, "winter", &Origin::operator("Ann", None), now()).await.unwrap();
     let changed = book.refresh().await.unwrap();
     assert_eq!(changed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [batch.id]);
     assert_eq!(book.entry(batch.id).unwrap().name.as_deref(), Some("winter"));
@@ -196,35 +196,35 @@ async fn a_running_server_learns_the_new_name_of_a_campaign() {
 
 #[tokio::test]
 async fn a_draft_can_be_changed_renamed_and_deleted() {
-    let office = Office::open().await;
-    let store = office.store.as_ref();
+    let setup = Setup::open().await;
+    let store = setup.store.as_ref();
     let by = Origin::operator("Ann", None);
-    let batch = office.launch("promo", "", true).await;
-    let other = office.launch("autumn", "", false).await;
-    let set = office.set(&batch, &[("at", "2026-12-24T09:00:00Z"), ("max_messages", "1")]).await;
+    let batch = setup.launch("promo", "", true).await;
+    let other = setup.launch("autumn", "", false).await;
+    let set = setup.set(&batch, &[("at", "2026-12-24T09:00:00Z"), ("max_messages", "1")]).await;
     assert!(matches!(set, Ok(Amended::Holds { .. })), "{set:?}");
-    let changed = office.batch(batch.id).await;
+    let changed = setup.batch(batch.id).await;
     assert_eq!((changed.state, changed.starts_at), (BatchState::Draft, Some(time("2026-12-24T09:00:00Z"))));
     rename(store, &batch, "winter", &by, now()).await.unwrap();
-    assert_eq!(office.find("winter").await.unwrap(), batch.id);
+    assert_eq!(setup.find("winter").await.unwrap(), batch.id);
     let taken = rename(store, &batch, "autumn", &by, now()).await.unwrap_err().to_string();
     assert_eq!(taken, "campaign \"autumn\" already exists; choose another name");
     assert_eq!(delete_draft(store, &other, &by, now()).await.unwrap(), Deleted::Refused(BatchState::Running));
     assert_eq!(delete_draft(store, &batch, &by, now()).await.unwrap(), Deleted::Gone);
-    assert!(office.find("winter").await.is_err());
+    assert!(setup.find("winter").await.is_err());
     let recipients = store.recipients(batch.audience_ids[0], 0, 9).await.unwrap();
     assert!(recipients.is_empty(), "numbers that only the draft used are removed");
 }
 
 #[tokio::test]
 async fn an_audience_recorded_by_a_newer_version_is_refused() {
-    let office = Office::open().await;
+    let setup = Setup::open().await;
     let (known_as, columns) = (KnownAs::Name("members".to_owned()), vec!["Mobile".to_owned()]);
     let new = NewAudience { known_as, source: "people.csv".to_owned(), columns, now: now() };
-    let audience = office.store.begin_audience(new).await.unwrap();
-    office.store.publish_audience(audience, 1, "{\"version\":99}".to_owned()).await.unwrap();
+    let audience = setup.store.begin_audience(new).await.unwrap();
+    setup.store.publish_audience(audience, 1, "{\"version\":99}".to_owned()).await.unwrap();
     let text = "audience = \"members\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
-    let refused = office.launcher().launch_as(&file(text).unwrap(), false, |_| None).await.unwrap_err();
+    let refused = setup.launcher().launch_as(&file(text).unwrap(), false, |_| None).await.unwrap_err();
     let newer = "the import of people.csv was recorded by a newer version of Volley; use that version, or import the file again";
     assert_eq!(refused.to_string(), newer);
 }

@@ -21,8 +21,19 @@ pub(super) async fn hold(
     let channel = channel(store.as_ref(), &batch, step).await?;
     let (clock, by) = (context.clock.as_ref(), &context.origin(reason));
     let held = campaign::hold_step(store.as_ref(), clock, &batch, step, by).await?;
-    let what = if held.is_some() { "is paused" } else { "is already paused" };
-    print(context, store.as_ref(), &batch, (step, channel, what), held, json).await
+    let what = match held {
+        Some(_) => "is paused".to_owned(),
+        None => {
+            let holds = store.step_holds().await?;
+            let hold = holds.iter().find(|hold| hold.batch == batch.id && hold.step == step);
+            let by = hold.map(|hold| match hold.origin.operator_name() {
+                Some(name) => format!(" (by {name})"),
+                None => format!(" ({})", hold.origin.hold_reason()),
+            });
+            format!("was already paused{}; the reason is unchanged", by.unwrap_or_default())
+        }
+    };
+    print(context, store.as_ref(), &batch, (step, channel, &what), held, json).await
 }
 
 pub(super) async fn release(context: &CommandContext, name: &str, step: StepIndex, json: bool) -> anyhow::Result<Exit> {

@@ -14,7 +14,7 @@ pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<
     let store = context.store_for_reading().await?;
     let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
     let context = &context.with_overrides(store.as_ref()).await?;
-    let slow = Slow::all(&context.config, &known.servers.lanes, context.now());
+    let slow = Slow::all(&context.config, &known.servers, context.now());
     let lanes: Vec<_> = context.config.lanes.iter().map(|lane| known.view(&context.config, lane)).collect();
     if json {
         return out::json(&lanes);

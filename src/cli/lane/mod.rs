@@ -88,11 +88,11 @@ async fn pause(context: &CommandContext, name: &str, reason: Option<String>, jso
     if json {
         return out::json(&LaneDecisionView::new(shown, &done));
     }
-    out::data(format_args!(
-        "Lane {name} is {}paused; its queued messages wait ({}). To resume: volley lane resume {name}",
-        if done.already { "already " } else { "" },
-        done.noted.sentence(),
-    ))
+    let paused = match done.already.as_ref().map(|by| by.operator_name().unwrap_or_default()) {
+        Some(by) => format!("was already paused (by {by}); the reason is unchanged"),
+        None => "is paused; its queued messages wait".to_owned(),
+    };
+    out::data(format_args!("Lane {name} {paused} ({}). To resume: volley lane resume {name}", done.noted.sentence()))
 }
 
 async fn resume(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
 use crate::cli::exit::Usage;
 use crate::cli::operator::Operator;
-use crate::cli::words::{count, list};
+use crate::cli::words::count;
 use crate::cli::{CommandContext, out};
 use crate::config::{Config, Lane};
 use crate::domain::OverridableSetting;
@@ -75,10 +75,10 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     if args.json {
         return out::json(&LaneDecisionView::new(shown, &done));
     }
-    out::data(format_args!("Lane {}: {} ({}).", args.lane, now_set(&changes, &current, lane), done.noted.sentence()))
+    out::data(format_args!("Lane {}: {}; {}.", args.lane, now_set(&changes, &current, lane), done.noted.sentence()))
 }
 
-/// The settings after the changes: `its rate is 40/s (burst 2) and the tier of portfolio acme is 10K, as in the file`.
+/// The settings after the changes: `rate 40/s, burst 2; tier of portfolio acme 10K, as in the file`.
 fn now_set(changes: &[SettingChange], current: &Config, lane: &Lane) -> String {
     let names_burst = changes.iter().any(|change| change.setting == OverridableSetting::Burst);
     let from_file = changes.iter().all(|change| change.value.is_none());
@@ -86,20 +86,20 @@ fn now_set(changes: &[SettingChange], current: &Config, lane: &Lane) -> String {
         .iter()
         .map(|SettingChange { setting, value, .. }| {
             let is = match setting {
-                OverridableSetting::Rate if names_burst => format!("its rate is {}", lane.rate),
-                OverridableSetting::Rate => format!("its rate is {} (burst {})", lane.rate, count(lane.burst.get())),
-                OverridableSetting::Burst => format!("its burst is {}", count(lane.burst.get())),
+                OverridableSetting::Rate if names_burst => format!("rate {}", lane.rate),
+                OverridableSetting::Rate => format!("rate {}, burst {}", lane.rate, count(lane.burst.get())),
+                OverridableSetting::Burst => format!("burst {}", count(lane.burst.get())),
                 OverridableSetting::AccountRate => {
                     let rate = current.account(&lane.account).and_then(|account| account.rate);
                     let rate = rate.map_or_else(String::new, |rate| rate.to_string());
-                    format!("the rate of account {} is {rate}", lane.account)
+                    format!("rate of account {} {rate}", lane.account)
                 }
                 OverridableSetting::Tier => {
-                    format!("the tier of portfolio {} is {}", lane.tiered().unwrap_or_default(), lane.tier)
+                    format!("tier of portfolio {} {}", lane.tiered().unwrap_or_default(), lane.tier)
                 }
             };
             if value.is_none() && !from_file { format!("{is}, as in the file") } else { is }
         })
         .collect();
-    format!("{}{}", list(&sentences), if from_file { ", as in the file" } else { "" })
+    format!("{}{}", sentences.join("; "), if from_file { ", as in the file" } else { "" })
 }

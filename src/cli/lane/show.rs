@@ -8,7 +8,7 @@ use crate::cli::words::{about, count, list, plural, rate};
 use crate::clock::format_time;
 use crate::config::{Config, Lane};
 use crate::domain::{BatchState, Tier, Timestamp};
-use crate::status::{LaneView, LaneWithQueuesView, Lanes, QueueView, Slow, TierView, queues, reports};
+use crate::status::{LaneView, LaneWithQueuesView, Lanes, QueueView, Servers, Slow, TierView, queues, reports};
 use crate::store::LaneState;
 
 /// A server reports a lane with its first heartbeat, if the lane was configured when it started.
@@ -62,7 +62,7 @@ fn rows(
     let of_account =
         shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
     rows.push(("account", format!("{}{of_account}", lane.account)));
-    rows.extend(shown.tier.as_ref().map(|tier| ("tier", tier_used(tier, lane.tier, state, now))));
+    rows.extend(shown.tier.as_ref().map(|tier| ("tier", tier_used(tier, lane, &known.servers, now))));
     if !shown.countries.is_empty() {
         rows.push(("countries", format!("only {}", list(&shown.countries))));
     }
@@ -81,13 +81,15 @@ fn rows(
 }
 
 /// The recipients that count against the tier, and when the next slot frees up if it is spent.
-fn tier_used(view: &TierView, tier: Tier, state: Option<&LaneState>, now: Timestamp) -> String {
+fn tier_used(view: &TierView, lane: &Lane, servers: &Servers, now: Timestamp) -> String {
+    let state = servers.lane(&lane.name);
     let used = plural(view.recipients_in_24h as u64, "recipient", "recipients");
-    let most = match tier {
+    let most = match lane.tier {
         Tier::Recipients(recipients) => format!("of {}", count(recipients)),
         Tier::Unlimited => "unlimited".to_owned(),
     };
-    let free = state.filter(|state| state.tier_spent).and_then(|state| state.free_at).filter(|at| *at > now);
+    let is_spent = |state: &&LaneState| servers.is_tier_spent(lane, state);
+    let free = state.filter(is_spent).and_then(|state| state.free_at).filter(|at| *at > now);
     let free =
         free.map(|at| format!("; the next slot frees up {} (in {})", format_time(at, None), about(at.since(now))));
     format!("{used} in the last 24 h, {most} (portfolio {}){}", view.portfolio, free.unwrap_or_default())
@@ -99,7 +101,7 @@ fn print_details(known: &Lanes, config: &Config, lane: &Lane, now: Timestamp, pa
         let [what, what_to_do] = hold_lines(known, hold, now, paint);
         out::data(format_args!("\n{} {what}\n{what_to_do}", paint.bad("!")))?;
     }
-    for slow in Slow::all(config, &known.servers.lanes, now).iter().filter(|slow| slow.lane == lane.name) {
+    for slow in Slow::all(config, &known.servers, now).iter().filter(|slow| slow.lane == lane.name) {
         let [what, what_to_do] = slow_lines(slow, now, paint);
         out::data(format_args!("\n{} {what}\n{what_to_do}", paint.so_so("!")))?;
     }

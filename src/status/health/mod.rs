@@ -140,7 +140,7 @@ async fn check_stored(launcher: &Launcher<'_>, findings: &mut Findings) -> Resul
         findings.add_ok("holds", "no lane or template is on hold");
     }
     let servers = Servers::look(store, now).await?;
-    for slow in Slow::all(&with_overrides(config, &store.overrides().await?), &servers.lanes, now) {
+    for slow in Slow::all(&with_overrides(config, &store.overrides().await?), &servers, now) {
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
         findings.add("rate", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
