@@ -3,7 +3,7 @@
 use super::columns::{Columns, place_of};
 use super::outputs::{AFTER, BEFORE};
 use super::pipeline::Halt;
-use crate::domain::{Fields, Recipient};
+use crate::domain::{Fields, Meaning, Recipient};
 
 /// Maps the columns of a file to those of an audience.
 #[derive(Debug)]
@@ -27,6 +27,12 @@ impl Alignment {
     pub(super) fn match_columns(&mut self, file: &Columns) -> Result<&[String], Halt> {
         let names = file.names();
         self.indices = self.columns.iter().map(|column| place_of(column, names)).collect();
+        // Columns of one meaning match, such as Vorname and FirstName.
+        for (column, index) in self.columns.iter().zip(&mut self.indices).filter(|(_, index)| index.is_none()) {
+            let meaning = Meaning::of(column);
+            let is_alike = |name: &String| meaning.is_some() && Meaning::of(name) == meaning;
+            *index = names.iter().position(|name| is_alike(name) && place_of(name, &self.columns).is_none());
+        }
         // The number columns match, even if their names differ.
         if let Some(number) = self.number.filter(|number| self.indices[*number].is_none())
             && !self.indices.contains(&Some(file.number_place()))

@@ -4,7 +4,7 @@ use super::Reason;
 use super::block::{Row, Rows};
 use super::columns::Columns;
 use super::findings::Findings;
-use super::number::Home;
+use super::number::{Home, Number};
 use super::read::Lines;
 use super::repeated_ids::Id;
 use super::sheet::is_error;
@@ -77,14 +77,24 @@ pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> CheckedRows
     let text = rows.text().as_bytes();
     let may_be_errors = memchr::memchr(b'#', text).is_some() || memchr::memmem::find(text, b"Err:").is_some();
     for row in rows.iter() {
-        for (filled, cell) in checked.filled.iter_mut().zip(columns.cells(row)) {
+        for (index, (filled, cell)) in checked.filled.iter_mut().zip(columns.cells(row)).enumerate() {
             *filled += u64::from(!is_blank(cell));
-            checked.findings.error_texts += u64::from(may_be_errors && is_error(cell));
+            // No message shows such a text of the number column, because its row is rejected.
+            let is_shown = may_be_errors && index != columns.number_place();
+            checked.findings.error_texts += u64::from(is_shown && is_error(cell));
         }
         let line = row.line;
         match check_row(row, columns, rules, &mut checked.findings) {
             Ok(recipient) => {
-                checked.origins.push(Origin { line, id: recipient.client_message_id.as_deref().map(Id::of) });
+                let id = recipient.client_message_id.as_deref().map(Id::of);
+                // In a list of opt-outs or exclusions, each number counts, not only the first of its row.
+                let more = if rules.takes_all { columns.read_all(&row, rules.default) } else { Vec::new() };
+                for number in more.iter().filter(|number| number.msisdn != recipient.msisdn) {
+                    checked.origins.push(Origin { line, id: None });
+                    let Number { msisdn, country, .. } = *number;
+                    checked.recipients.push(Recipient { msisdn, country, ..recipient.clone() });
+                }
+                checked.origins.push(Origin { line, id });
                 checked.recipients.push(recipient);
             }
             Err((reason, fields)) => checked.rejected.push(Reject { line, reason, fields }),

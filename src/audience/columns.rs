@@ -1,5 +1,7 @@
 //! Finds out what each column of a file holds.
 
+use std::borrow::Cow;
+
 use super::area::{self, AreaCodes, Joined};
 use super::block::Row;
 use super::evidence::{Evidence, by_content, by_name};
@@ -190,12 +192,22 @@ impl Columns {
 
     /// Reads the number of a row, with the area code of its own column if there is one.
     pub(super) fn read(&self, row: &Row<'_>, default: Home) -> Result<Number, Reason> {
-        let (cell, home) = (self.cell(row, self.number), self.home(row, default));
+        number::read(&self.number_cell(row), self.home(row, default))
+    }
+
+    /// Reads all numbers of a row whose cell holds several; none of a row with one number.
+    pub(super) fn read_all(&self, row: &Row<'_>, default: Home) -> Vec<Number> {
+        number::all(&self.number_cell(row), self.home(row, default))
+    }
+
+    /// The cell of the number, after the area code of its own column.
+    fn number_cell<'a>(&self, row: &Row<'a>) -> Cow<'a, str> {
+        let cell = self.cell(row, self.number);
         let with_code =
             |codes: &AreaCodes| Some((area::joined(self.cell(row, codes.place), cell)?, codes.is_rest(cell)));
         match self.area_codes.as_ref().and_then(with_code) {
-            Some((Joined { whole, may_repeat }, is_rest)) if is_rest || !may_repeat => number::read(&whole, home),
-            Some(_) | None => number::read(cell, home),
+            Some((Joined { whole, may_repeat }, is_rest)) if is_rest || !may_repeat => Cow::Owned(whole),
+            Some(_) | None => Cow::Borrowed(cell),
         }
     }
 

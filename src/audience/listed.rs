@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Error, Example, Options, Reason, Source, SourceFilter, Summary, numbers};
+use super::{Error, Example, Note, Options, Reason, Source, SourceFilter, Summary, numbers};
 use crate::domain::{Country, Msisdn};
 
 /// Sentences about invalid entries that are shown.
@@ -53,10 +53,27 @@ impl ListedNumbers {
         Ok(Self { numbers: found, summary: whole, invalid })
     }
 
+    /// The notes about the file that matter for a list of numbers. With `takes_all`, every number of a row was read.
+    pub fn notes(&self, takes_all: bool) -> Vec<String> {
+        let text = |note: &Note| match note {
+            Note::SeveralNumbers(rows) if takes_all => Some(rows.all_numbers_read()),
+            // They are about messages, and a list is not sent to.
+            Note::FixedLines(_) | Note::ErrorTexts { .. } => None,
+            note => Some(note.text()),
+        };
+        self.summary.notes.iter().filter_map(text).collect()
+    }
+
     /// Why the first few invalid entries are no numbers.
     pub fn first_invalid(&self) -> String {
         let first: Vec<&str> = self.invalid.iter().take(SHOWN).map(String::as_str).collect();
-        if first.is_empty() { "name at least one number".to_owned() } else { first.join("; ") }
+        if first.is_empty() {
+            return "name at least one number".to_owned();
+        }
+        match self.summary.invalid.saturating_sub(first.len() as u64) {
+            0 => first.join("; "),
+            more => format!("{}; … and {more} more", first.join("; ")),
+        }
     }
 }
 

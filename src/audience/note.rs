@@ -104,6 +104,11 @@ impl RowCount {
         }
         self.number += later.number;
     }
+
+    /// The sentence about rows with several numbers in a list that takes all of them.
+    pub(super) fn all_numbers_read(self) -> String {
+        format!("{} several numbers{}; each valid one was used.", containing(self), first_line(self))
+    }
 }
 
 /// Number of names or titles that a note lists.
@@ -196,8 +201,11 @@ impl Note {
                 )
             }
             Self::FixedLines(rows) => format!(
-                "{} a fixed line or a service number{}, which messages hardly reach; exclude them with --lines mobile.",
-                containing(*rows),
+                "{}{}; few messages arrive there. Exclude such numbers with --lines mobile.",
+                match rows.number {
+                    1 => "1 number is a landline or service number".to_owned(),
+                    number => format!("{number} numbers are landline or service numbers"),
+                },
                 first_line(*rows)
             ),
             Self::UntoldCountry(rows) => format!(

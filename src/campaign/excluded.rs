@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::file::Draft;
 use super::lint::{Lint, Warning};
-use super::recipients::{Gathering, Origin, RecipientsError};
+use super::recipients::{Gathering, Origin, RecipientsError, elsewhere};
 use crate::audience::{self, Example, Options, Reason, Source, SourceFilter};
 use crate::domain::Msisdn;
 use crate::optout::OptOuts;
@@ -14,8 +14,11 @@ use crate::optout::OptOuts;
 /// Why an entry of `exclude` excludes no number.
 #[derive(Debug, thiserror::Error)]
 pub enum NotExcluded {
-    #[error("exclude: \"{name}\" is neither a file ({}), nor an imported audience, nor a number; check the path, or \
-             see `volley audience list`", path.display())]
+    #[error(
+        "exclude: \"{name}\" is neither a file{}, nor an imported audience, nor a number; check the path, or \
+             see `volley audience list`",
+        elsewhere(name, path)
+    )]
     NotThere { name: String, path: PathBuf },
     #[error("exclude: \"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
              nothing. {}", reason.sentence_of_bare_number())]

@@ -27,7 +27,7 @@ pub async fn campaigns(store: &dyn Store) -> store::Result<Vec<CampaignRow>> {
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// No campaign has this name; `nearest` is the name that was probably meant.
-    #[error("unknown campaign \"{name}\"; {}", suggestion(nearest.as_deref(), "volley campaign list"))]
+    #[error("unknown campaign \"{name}\"; {}", suggestion(nearest.as_deref(), "see `volley campaign list`"))]
     Unknown { name: String, nearest: Option<String> },
 
     #[error("unknown campaign {id}: it is not in this database; see `volley campaign list`")]

@@ -1,7 +1,7 @@
 //! Gathers the recipients of a campaign from files, imported audiences and numbers, for a plan or into the store.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::excluded::{Excluded, NotExcluded};
@@ -23,10 +23,13 @@ const SHOWN: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientsError {
-    #[error("\"{name}\" is neither a file ({}) nor an imported audience; check the path, or see `volley audience list`", path.display())]
+    #[error(
+        "audience: \"{name}\" is neither a file{} nor an imported audience; check the path, or see `volley audience list`",
+        elsewhere(name, path)
+    )]
     NotThere { name: String, path: PathBuf },
-    #[error("{second} and {first} have different columns; import them separately, or give them the same header")]
-    Columns { first: String, second: String },
+    #[error("audience: {}; give both files the same columns, or send one campaign to each", difference(first, second))]
+    Columns { first: Named, second: Named },
     #[error(transparent)]
     Excluded(#[from] NotExcluded),
     #[error("there is no recipient to send to: none of {rows} rows has a valid number that has not opted out")]
@@ -39,6 +42,32 @@ pub enum RecipientsError {
     Store(#[from] store::Error),
     #[error(transparent)]
     Record(#[from] UnreadableRecord),
+}
+
+/// A source and its columns.
+#[derive(Debug)]
+pub struct Named {
+    label: String,
+    columns: Vec<String>,
+}
+
+/// How the columns of two sources differ.
+fn difference(first: &Named, second: &Named) -> String {
+    let lacking = |one: &Named, other: &Named| {
+        let missing = other.columns.iter().filter(|column| !one.columns.contains(column));
+        let missing: Vec<&str> = missing.map(String::as_str).collect();
+        let columns = if missing.len() == 1 { "column" } else { "columns" };
+        (!missing.is_empty())
+            .then(|| format!("\"{}\" lacks the {columns} {} of \"{}\"", one.label, missing.join(", "), other.label))
+    };
+    lacking(second, first).or_else(|| lacking(first, second)).unwrap_or_else(|| {
+        format!("\"{}\" and \"{}\" have the same columns in another order", first.label, second.label)
+    })
+}
+
+/// The path at which a file was looked for, if it is not simply its name.
+pub(super) fn elsewhere(name: &str, path: &Path) -> String {
+    if path == Path::new(name) { String::new() } else { format!(" ({})", path.display()) }
 }
 
 /// The recipients of a campaign, as far as a plan needs to know them.
@@ -327,7 +356,9 @@ impl Recipients {
                 *count += more;
             }
         } else {
-            return Err(RecipientsError::Columns { first: self.label.clone(), second: label.to_owned() });
+            let first = Named { label: self.label.clone(), columns: self.columns.clone() };
+            let second = Named { label: label.to_owned(), columns: survey.columns };
+            return Err(RecipientsError::Columns { first, second });
         }
         self.recipients += survey.recipients;
         self.first.extend(survey.first.into_iter().take(3_usize.saturating_sub(self.first.len())));
@@ -345,5 +376,30 @@ impl Recipients {
                 tracing::warn!(%error, "an unused audience could not be removed; it stays hidden");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_that_one_source_lacks_are_named() {
+        let named = |label: &str, columns: &[&str]| Named {
+            label: label.to_owned(),
+            columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+        };
+        let kunden = named("kunden", &["Handy", "Name", "Land"]);
+        let error = |second| RecipientsError::Columns { first: named("a", &["Name", "Mobile"]), second }.to_string();
+        assert_eq!(
+            difference(&kunden, &named("second", &["Name", "Code"])),
+            "\"second\" lacks the columns Handy, Land of \"kunden\""
+        );
+        assert_eq!(difference(&named("a", &["Name"]), &kunden), "\"a\" lacks the columns Handy, Land of \"kunden\"");
+        assert_eq!(
+            error(named("b", &["Mobile", "Name"])),
+            "audience: \"a\" and \"b\" have the same columns in another order; give both files the same columns, or send \
+             one campaign to each"
+        );
     }
 }

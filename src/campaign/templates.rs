@@ -11,7 +11,7 @@ use crate::store::{self, Store};
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// No campaign, route, hold or report names the template; `nearest` is the name that was probably meant.
-    #[error("unknown template \"{name}\": no campaign or route uses it; {}", suggestion(nearest.as_deref(), "volley template list"))]
+    #[error("unknown template \"{name}\": no campaign or route uses it; {}", suggestion(nearest.as_deref(), "see `volley template list`"))]
     Unknown { name: String, nearest: Option<String> },
 
     #[error("lane {} is on {}; only WhatsApp lanes have templates", .0.name, .0.channel)]

@@ -121,12 +121,12 @@ fn an_invalid_file_reports_every_problem() {
         ("name = \"x\"", "promo.toml, audience: a campaign needs recipients; add audience = \"recipients.csv\""),
         ("audience = \"a\"\nstep = []", "promo.toml, step: is missing; add one with a channel and its content"),
         (&with("titel = 1", &[SMS]), "promo.toml, titel: unknown key; use one of name, audience"),
-        (&with("send_windows = 1", &[SMS]), "send_windows: unknown key; did you mean `send_window`?"),
-        (&with("allow_country = 1", &[SMS]), "allow_country: unknown key; did you mean `allow_countries`?"),
+        (&with("send_windows = 1", &[SMS]), "send_windows: unknown key; did you mean \"send_window\"?"),
+        (&with("allow_country = 1", &[SMS]), "allow_country: unknown key; did you mean \"allow_countries\"?"),
         (&with("lane = \"sms\"", &[SMS]), "promo.toml, lane: belongs to a step; move it into a [[step]]"),
         (&with("fallback_after = \"1h\"", &[SMS]), "fallback_after: belongs to a step; move it into a [[step]]"),
         (&with("[step]", &[]), "step: must be a list of tables, each with double brackets: [[step]]"),
-        (&with("contry = \"SG\"", &[SMS]), "contry: unknown key; did you mean `country`?"),
+        (&with("contry = \"SG\"", &[SMS]), "contry: unknown key; did you mean \"country\"?"),
         (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
         (&with("ttl = 24", &[SMS]), "ttl: write a text in quotes instead of 24"),
         (&with("ttl = \"500ms\"", &[SMS]), "ttl: 500ms is less than a second"),
@@ -188,7 +188,7 @@ fn an_invalid_file_reports_every_problem() {
         ),
         (
             &with("", &[&format!("{WHATSAPP}\nheader = {{ imgae = \"a\" }}")]),
-            "step 1, template, header imgae: unknown key; did you mean `image`?",
+            "step 1, template, header imgae: unknown key; did you mean \"image\"?",
         ),
         (
             &with("", &[&format!("{WHATSAPP}\nbuttons = [{{ index = \"0\", url = \"a\" }}]")]),
@@ -234,7 +234,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &["channel = \"Viber\"\ntext = \"{{Kode}}\""]),
             "",
-            "step 1, text: unknown column `Kode`; did you mean `Code`?",
+            "step 1, text: unknown column \"Kode\"; did you mean \"Code\"?",
         ),
         (
             with("", &["channel = \"Viber\"\ntext = \"{{Nickname}}\""]),
@@ -249,7 +249,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&WHATSAPP.replace("{{code}}", "a\", \"{{x}}"), SMS]),
             "",
-            "step 1, template, body 2: unknown column `x`",
+            "step 1, template, body 2: unknown column \"x\"",
         ),
         (
             with("", &[&WHATSAPP.replace("WhatsApp", "Viber"), SMS]),
@@ -265,7 +265,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&format!("{SMS}\nlanes = [\"sms\", \"sms-3\", \"viber\"]")]),
             two,
-            "step 1, lanes: unknown lane \"sms-3\"; did you mean `sms-2`?\npromo.toml, step 1, lanes: lane viber is on \
+            "step 1, lanes: unknown lane \"sms-3\"; did you mean \"sms-2\"?\npromo.toml, step 1, lanes: lane viber is on \
              Viber",
         ),
         (
@@ -277,7 +277,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&format!("{SMS}\nlane = \"smss\"")]),
             "",
-            "step 1, lane: unknown lane \"smss\"; did you mean `sms`?",
+            "step 1, lane: unknown lane \"smss\"; did you mean \"sms\"?",
         ),
         (with("", &[&format!("{SMS}\nlane = \"viber\"")]), "", "lane viber is on Viber, not on SMS; use one of sms"),
         (

@@ -8,7 +8,7 @@ use super::file::Draft;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
 use super::time::Schedule;
-use crate::audience::{self, ImportRecord, Keep, Options, Source, SourceFilter};
+use crate::audience::{self, Example, ImportRecord, Keep, Options, Source, SourceFilter};
 use crate::config::Problem;
 use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, StepIndex};
 use crate::optout::OptOuts;
@@ -97,12 +97,13 @@ impl Launcher<'_> {
         self.store.remove_audience(read.id).await?;
         let found = found?;
         if found.len() < trial.to.len() {
-            let reasons: Vec<String> = read.summary.reasons.iter().map(|(why, rows)| format!("{rows} {why}")).collect();
+            let refusal = |it: &Example| format!("\"{}\": {}", it.value, it.reason.sentence_of_bare_number());
+            let reasons: Vec<String> = read.summary.examples.iter().map(refusal).collect();
             return Err(refused(format!(
-                "{} of {} numbers cannot be written to: {}",
+                "{} of {} numbers cannot be used. {}",
                 trial.to.len() - found.len(),
                 trial.to.len(),
-                reasons.join(", ")
+                reasons.join(" ")
             )));
         }
         let empty = vec![""; plan.columns.len()];

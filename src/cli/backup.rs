@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{CommandContext, Exit, out, progress};
-use crate::domain::grouped;
+use crate::domain::size;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -43,8 +43,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     if args.json {
         out::json(&BackupView { path: args.into, bytes, took_ms })?;
     } else {
-        let size = grouped(bytes.div_ceil(1_000));
-        out::talk(format!("Backed up the database to {}: {size} kB in {took_ms} ms.", args.into.display()));
+        let size = size(bytes);
+        out::talk(format!("Backed up the database to {}: {size} in {took_ms} ms.", args.into.display()));
     }
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use super::table::Table;
 use super::words;
 use super::{CommandContext, Exit};
 use crate::campaign::{FileError, PriceList, check_routes};
-use crate::config::{DEFAULT_PATH, Setting, Source};
+use crate::config::{DEFAULT_PATH, Setting};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -75,12 +75,8 @@ fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
             table.row([paint.bold(of)]);
             section = of;
         }
-        let source = match source {
-            Source::Default => String::new(),
-            source => paint.dim(source),
-        };
         let value = value.clone().unwrap_or_else(|| paint.dim("–"));
-        table.row([format!("  {key}"), value, source]);
+        table.row([format!("  {key}"), value, paint.dim(source)]);
     }
     out::lines(table.lines(paint))
 }

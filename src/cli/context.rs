@@ -9,9 +9,10 @@ use super::exit::Usage;
 use super::operator::Operator;
 use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock, RealClock};
-use crate::config::{self, Config, Database, Loaded, Source};
+use crate::config::{self, Config, Database, Keywords, Loaded, Source};
 use crate::domain::Timestamp;
 use crate::events::Origin;
+use crate::optout::Words;
 use crate::store::{self, Lanes, Store};
 use crate::throttle::with_overrides;
 
@@ -37,7 +38,9 @@ impl CommandContext {
         Ok(Self::on(loaded?))
     }
 
-    pub(super) fn on(loaded: Loaded) -> Self {
+    pub(super) fn on(mut loaded: Loaded) -> Self {
+        let Keywords { stop, start, ignore } = &loaded.config.opt_out;
+        loaded.warnings.extend(Words::doubts(stop, start, ignore));
         let named = |variable| std::env::var(variable).ok().filter(|name: &String| !name.trim().is_empty());
         let by = named("VOLLEY_OPERATOR").or_else(|| named("USER"));
         Self {

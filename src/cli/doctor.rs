@@ -5,8 +5,8 @@ use std::path::Path;
 use super::campaign::launch::knock;
 use super::disk::{Space, space_beside};
 use super::out::{self, Paint, To};
-use super::words::count;
 use super::{CommandContext, Exit};
+use crate::domain::size;
 use crate::status::{FindingView, Findings, Health, provider_addresses};
 
 #[derive(Debug, clap::Args)]
@@ -82,14 +82,13 @@ async fn examine(context: &CommandContext, findings: &mut Findings) {
 
 /// Checks the free space for what a server writes.
 fn disk(database: &Path, findings: &mut Findings) {
-    let megabytes = |bytes: u64| count(bytes / 1_000_000);
     match space_beside(database) {
         Space::Enough(Some(bytes)) => {
-            findings.add_ok("disk", format!("{} MB free in the folder of the database", megabytes(bytes)));
+            findings.add_ok("disk", format!("{} free in the folder of the database", size(bytes)));
         }
         Space::Enough(None) => findings.add_ok("disk", "the folder of the database is writable"),
         Space::Low(bytes) => {
-            let text = format!("only {} MB free in the folder of the database", megabytes(bytes));
+            let text = format!("only {} free in the folder of the database", size(bytes));
             findings.add(
                 "disk",
                 Health::Warning,

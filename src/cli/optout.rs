@@ -98,11 +98,11 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
             out::lines(shown.collect::<Result<Vec<_>, _>>()?)?;
         } else {
             if after.is_none() {
-                out::data(paint.dim(format!("{:<16}  {:<27}  {:<8}  how", "number", "since", "by")))?;
+                out::data(paint.dim(format!("{:<16}  {:<27}  source", "number", "since")))?;
             }
             out::lines(page.iter().map(|wish| {
                 let since = format_time_exactly(wish.since, None);
-                format!("{:<16}  {since:<27}  {:<8}  {}", wish.msisdn.to_string(), wish.from, wish.source)
+                format!("{:<16}  {since:<27}  {}", wish.msisdn.to_string(), source(wish.from, &wish.source))
             }))?;
         }
         after = Some(last.msisdn);
@@ -151,8 +151,8 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
         if !summary.number_column.is_empty() {
             out::talk(format_args!("Numbers read from column \"{}\".", summary.number_column));
         }
-        for note in &summary.notes {
-            out::talk(note.text());
+        for note in listed.notes(wants == Keyword::Stop) {
+            out::talk(note);
         }
         if summary.invalid > 0 {
             let entries = plural(summary.invalid, "entry", "entries");
@@ -184,10 +184,18 @@ async fn show(context: &CommandContext, number: &str, country: Option<Country>, 
     out::data(format_args!("{}  {state}", paint.bold(msisdn)))?;
     out::lines(history(&number.wishes, paint))?;
     if number.replies > 0 {
-        let messages = plural(number.replies as u64, "message", "messages");
-        out::data(paint.dim(format!("sent {messages}: volley reply list --from {msisdn}")))?;
+        let replies = plural(number.replies as u64, "reply", "replies");
+        out::data(paint.dim(format!("{replies} received; to list: volley reply list --from {msisdn}")))?;
     }
     Ok(Exit::Done)
+}
+
+/// Who opted a number out or in, and how: `operator: ann from list.csv`, `recipient: STOP`.
+fn source(by: OptOutSource, how: &str) -> String {
+    let how = how.strip_prefix("by ").unwrap_or(how);
+    // The operator without a name.
+    let how = how.strip_prefix("an operator").unwrap_or(how).trim_start_matches([':', ' ']);
+    if how.is_empty() { by.to_string() } else { format!("{by}: {how}") }
 }
 
 fn history(wishes: &[WishView], paint: Paint) -> Vec<String> {
@@ -200,7 +208,7 @@ fn history(wishes: &[WishView], paint: Paint) -> Vec<String> {
             (Keyword::Start, OptOutSource::Recipient | OptOutSource::Provider) => "asked to opt in",
         };
         let at = format!("  {}", format_time_exactly(wish.at, None));
-        table.row([at, what.to_owned(), format!("{} ({})", wish.how, wish.by)]);
+        table.row([at, what.to_owned(), source(wish.by, &wish.how)]);
     }
     table.lines(paint)
 }

@@ -100,7 +100,7 @@ async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, a
 fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
     let before = format_time(before, None);
     if overdue.is_empty() {
-        return vec![format!("No campaigns that settled before {before} to purge.")];
+        return vec![format!("No campaign settled before {before}; nothing to purge.")];
     }
     let mut lines = vec![format!(
         "{} settled before {before}, with {}:",
@@ -133,6 +133,10 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
     }
     if args.json {
         return out::json(&ErasureView::new(&erasure, args.yes));
+    }
+    if erasure.messages() == 0 && erasure.rows.is_empty() {
+        out::talk(format_args!("{recipient}: nothing is stored."));
+        return Ok(());
     }
     let messages = plural(erasure.messages() as i128, "message", "messages");
     let campaigns = plural(erasure.found.len() as i128, "campaign", "campaigns");

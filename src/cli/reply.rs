@@ -74,7 +74,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     }
     store.close().await;
     if !any && !args.json {
-        out::talk("No matching messages.");
+        out::talk("No replies.");
     }
     Ok(Exit::Done)
 }

@@ -50,10 +50,10 @@ pub enum Error {
     #[error("{}, line {line}: invalid TOML: {message}", path.display())]
     Syntax { path: PathBuf, line: usize, message: String },
 
-    #[error("{place}: unknown section `{name}`; {hint}")]
+    #[error("{place}: unknown section \"{name}\"; {hint}")]
     UnknownSection { place: Source, name: String, hint: String },
 
-    #[error("{place}: {section}: unknown key `{key}`; {hint}")]
+    #[error("{place}: {section}: unknown key \"{key}\"; {hint}")]
     UnknownKey { place: Source, section: String, key: String, hint: String },
 
     #[error("{place}: `{name}` must be {wanted}")]

@@ -56,13 +56,16 @@ fn every_error_says_what_where_and_what_to_do() {
     let lane =
         |more: &str| format!("[provider]\nsub_account = \"a\"\n[[lane]]\nname = \"x\"\nchannel = \"WhatsApp\"\n{more}");
     let cases = [
-        ("[provider]\nbase_ulr = \"x\"", "etc/volley.toml: provider: unknown key `base_ulr`; did you mean `base_url`?"),
-        ("[providers]", "etc/volley.toml: unknown section `providers`; did you mean `provider`?"),
+        (
+            "[provider]\nbase_ulr = \"x\"",
+            "etc/volley.toml: provider: unknown key \"base_ulr\"; did you mean \"base_url\"?",
+        ),
+        ("[providers]", "etc/volley.toml: unknown section \"providers\"; did you mean \"provider\"?"),
         ("[databas", "etc/volley.toml, line 1: invalid TOML"),
         ("lane = 3", "`lane` must be a repeated section with double brackets, [[lane]]"),
         ("[lane]\nname = \"x\"", "`lane` must be a repeated section with double brackets, [[lane]]"),
         ("[lane]\nname = \"x\"\n[lane]\nname = \"y\"", "line 3: invalid TOML: there is more than one `lane`"),
-        ("fallback_after = \"1h\"", "unknown section `fallback_after`; it is a key of a step: move it into a"),
+        ("fallback_after = \"1h\"", "unknown section \"fallback_after\"; it is a key of a step: move it into a"),
         ("[provider]\ntimeout = true", "etc/volley.toml, provider, timeout: must be a text in quotes"),
         ("[opt_out]\nstop = { a = 1 }", "etc/volley.toml, opt_out, stop: must be a list of texts in quotes"),
         ("[provider]\ntimeout = \"30\"", "etc/volley.toml, provider, timeout: \"30\" is not a length of time"),
@@ -102,7 +105,7 @@ fn every_error_says_what_where_and_what_to_do() {
         (&lane("number = \"12\""), "not an international phone number"),
         (&lane("source = \"ACME\""), "only SMS lanes have a source; remove it"),
         (&lane("countries = [\"SG\", \"UK\"]"), "unknown country \"UK\"; did you mean GB?"),
-        (&lane("teir = \"1K\""), "etc/volley.toml: lane x: unknown key `teir`; did you mean `tier`?"),
+        (&lane("teir = \"1K\""), "etc/volley.toml: lane x: unknown key \"teir\"; did you mean \"tier\"?"),
         (
             &lane("[[lane]]\nname = \"y\"\nchannel = \"SMS\"\ntier = \"1K\""),
             "lane y, tier: only WhatsApp lanes have a messaging tier; remove it",
@@ -120,7 +123,7 @@ fn every_error_says_what_where_and_what_to_do() {
             ),
             "account a belongs to one portfolio, but lane x says p and lane y says q",
         ),
-        (&lane("account = \"waba-1\"\n[[account]]\nname = \"waba1\""), "have no effect; did you mean `waba-1`?"),
+        (&lane("account = \"waba-1\"\n[[account]]\nname = \"waba1\""), "have no effect; did you mean \"waba-1\"?"),
     ];
     for (text, sentence) in cases {
         let error = read(text).expect_err(text).to_string();
@@ -169,7 +172,7 @@ fn a_misspelled_variable_is_refused() {
     for (variable, sentence) in [
         (
             "VOLLEY_PROVIDER_API_KYE",
-            "VOLLEY_PROVIDER_API_KYE: provider: unknown key `api_kye`; did you mean `api_key`?",
+            "VOLLEY_PROVIDER_API_KYE: provider: unknown key \"api_kye\"; did you mean \"api_key\"?",
         ),
         ("VOLLEY_PROVIDRE_API_KEY", "did you mean VOLLEY_PROVIDER_API_KEY?"),
         ("VOLLEY_FOO", "unknown variable VOLLEY_FOO; use VOLLEY_DATABASE_…"),

@@ -62,7 +62,7 @@ pub use queue::Queue;
 pub use recipient::Recipient;
 pub use region::{countries_with_regions, usual_zone, zone_of, zones_of};
 pub use tally::{Count, Tallies};
-pub use text::{grouped, plural};
+pub use text::{grouped, plural, size};
 pub use time::{InvalidSpan, Span, Timestamp, rfc3339, rfc3339_option};
 pub use umid::Umid;
 pub use unnumbered::without_numbers;

@@ -22,6 +22,19 @@ pub fn grouped(number: impl Into<i128>) -> String {
     grouped
 }
 
+/// Formats a number of bytes: `885 kB`, `1.9 MB`, `43 GB`.
+pub fn size(bytes: u64) -> String {
+    let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        None => format!("{} kB", bytes.div_ceil(1_000)),
+        Some((unit, name)) if bytes >= 10 * unit => format!("{} {name}", bytes / unit),
+        Some((unit, name)) => {
+            let tenths = (bytes + unit / 20) / (unit / 10);
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+    }
+}
+
 /// Formats a count of things: `1 message`, `3,000 messages`.
 pub fn plural(number: impl Into<i128>, one: &str, many: &str) -> String {
     let number = number.into();
@@ -146,6 +159,12 @@ mod tests {
         assert_eq!([plural(1, "row", "rows"), plural(2_000, "row", "rows")], ["1 row", "2,000 rows"]);
         assert_eq!([0.0, 0.4, 5.01, 497.6, 12_000.2].map(rate), ["0/s", "0.4/s", "5/s", "498/s", "12,000/s"]);
         assert_eq!([5.0 / 60.0, 1.0 / 60.0, 1.0 / 3_600.0].map(rate), ["5/min", "1/min", "1/h"]);
+    }
+
+    #[test]
+    fn sizes_have_the_largest_unit_that_fits() {
+        let bytes = [0, 885_400, 1_000_000, 1_885_000, 43_151_000_000, 2_500_000_000_000];
+        assert_eq!(bytes.map(size), ["0 kB", "886 kB", "1.0 MB", "1.9 MB", "43 GB", "2.5 TB"]);
     }
 
     #[test]

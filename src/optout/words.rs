@@ -190,6 +190,24 @@ impl Words {
         Self(words)
     }
 
+    /// What is doubtful about configured words: they reverse a built-in word, or ignore none.
+    pub fn doubts(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase]) -> Vec<String> {
+        let built_in = Self::default();
+        let meaning = |word: &Phrase| built_in.0.get(word).map(|known| known.keyword);
+        let mut doubts = Vec::new();
+        for (key, words, other) in [("stop", stop, Keyword::Start), ("start", start, Keyword::Stop)] {
+            doubts.extend(words.iter().filter(|word| meaning(word) == Some(other)).map(|word| {
+                format!(
+                    "opt_out, {key}: \"{word}\" is a built-in {other} word, which now means {key}; if it is to mean \
+                     nothing, move it to ignore"
+                )
+            }));
+        }
+        let idle = ignore.iter().filter(|word| meaning(word).is_none());
+        doubts.extend(idle.map(|word| format!("opt_out, ignore: \"{word}\" is not a built-in word")));
+        doubts
+    }
+
     /// The meaning of the texts of a reply, written or tapped, on a channel. Stop overrides start.
     pub fn meaning<'a>(&self, texts: impl Iterator<Item = &'a str>, channel: Option<Channel>) -> Option<Keyword> {
         let mut meaning = None;
@@ -380,6 +398,15 @@ mod tests {
         for nothing in ["STOP ALL", "start", "?", ""] {
             assert_eq!(means(nothing), None, "{nothing}");
         }
+    }
+
+    #[test]
+    fn reversed_built_in_words_and_idle_ignored_words_are_doubtful() {
+        let doubts =
+            Words::doubts(&phrases(&["start", "Schluss"]), &phrases(&["begin"]), &phrases(&["stop all", "flurb"]));
+        assert_eq!(doubts.len(), 2, "{doubts:?}");
+        assert!(doubts[0].starts_with("opt_out, stop: \"start\" is a built-in start word"), "{doubts:?}");
+        assert_eq!(doubts[1], "opt_out, ignore: \"flurb\" is not a built-in word");
     }
 
     #[test]

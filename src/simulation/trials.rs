@@ -92,8 +92,11 @@ async fn an_invalid_trial_is_refused() {
     for (trial, sentence) in [
         (to(&[]), "goes to 1 to 10 numbers; give some with --to"),
         (to(&many), "goes to 1 to 10 numbers"),
-        (to(&["+6598765432", "+6598765431"]), "1 of 2 numbers cannot be written to: 1 opted out"),
-        (to(&["hello"]), "1 of 1 numbers cannot be written to"),
+        (
+            to(&["+6598765432", "+6598765431"]),
+            "1 of 2 numbers cannot be used. \"+6598765432\": The recipient has opted out",
+        ),
+        (to(&["hello"]), "1 of 1 numbers cannot be used. \"hello\": "),
         (Trial { only: StepIndex::new(4), ..to(&["+6598765431"]) }, "step 5, test: unknown step; the route has 2"),
     ] {
         let error = world.launcher().try_file(&draft(""), &trial).await.unwrap_err().to_string();

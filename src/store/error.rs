@@ -52,12 +52,8 @@ pub enum Error {
         megabytes(*spare)
     )]
     NoRoom { folder: String, needs: u64, spare: u64 },
-    #[error("cannot write the backup {}: {}", path.display(), backup_hint(source))]
-    Backup {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error("cannot write the backup {}: {}", path.display(), backup_hint(cause))]
+    Backup { path: PathBuf, cause: io::Error },
     #[error("the database cannot be written; check the permissions of its file and folder")]
     ReadOnly {
         verb: &'static str,
@@ -103,14 +99,15 @@ impl Error {
     }
 }
 
-fn backup_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
+fn backup_hint(error: &io::Error) -> String {
+    let hint = match error.kind() {
         io::ErrorKind::AlreadyExists => "the file already exists; choose another name",
         io::ErrorKind::NotFound => "its folder does not exist; create it first",
         io::ErrorKind::PermissionDenied => "its folder cannot be written; check the permissions",
         io::ErrorKind::StorageFull => "its disk is full; free some space, or choose another folder",
-        _ => "the file system refused to write it",
-    }
+        _ => return format!("the file system refused to write it: {error}"),
+    };
+    hint.to_owned()
 }
 
 /// Prints a size, rounded up so that this much is enough.

@@ -48,7 +48,7 @@ pub enum Problem {
     #[error("a variable has no name; write {{{{Column}}}} or {{{{Column|default}}}}")]
     Unnamed,
 
-    #[error("unknown column `{name}`; {}", suggestion(.name, .columns))]
+    #[error("unknown column \"{name}\"; {}", suggestion(.name, .columns))]
     UnknownColumn { name: String, columns: Vec<String> },
 
     #[error("`{name}` matches the columns `{first}` and `{second}`; write it exactly as in the file")]
@@ -65,7 +65,7 @@ pub enum Problem {
 fn suggestion(name: &str, columns: &[String]) -> String {
     let list = if columns.is_empty() { "none".to_owned() } else { columns.join(", ") };
     match crate::config::nearest(name, columns.iter().map(String::as_str)) {
-        Some(right) => format!("did you mean `{right}`? The columns are {list}"),
+        Some(right) => format!("did you mean \"{right}\"? The columns are {list}"),
         None => format!("the columns are {list}; use one of them"),
     }
 }

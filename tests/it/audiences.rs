@@ -119,6 +119,12 @@ fn other_columns_are_added_only_with_a_mapping() {
     assert_eq!(run(folder, &mapped).ended(0).json()["added"], 1);
     let sample = run(folder, &["audience", "sample", "people", "--json"]).ended(0).stdout;
     assert!(sample.contains("\"Name\":\"Bob\"") && sample.contains("\"Mobile\":\"+6581234568\""), "{sample}");
+    write(folder, "german.csv", "Handy,Vorname\n+6581234570,Cy\n");
+    write(folder, "english.csv", "FirstName,Mobile\nDi,+6581234571\n");
+    run(folder, &["audience", "import", "german.csv", "--name", "german"]).ended(0);
+    run(folder, &["audience", "import", "english.csv", "--append", "german"]).ended(0);
+    let sample = run(folder, &["audience", "sample", "german", "--json"]).ended(0).stdout;
+    assert!(sample.contains("\"Vorname\":\"Di\""), "{sample}");
     run(folder, &["audience", "import", "others.csv", "--append", "peple"]).ended(1).says(&["peple", "\"people\""]);
 }
 
@@ -252,6 +258,22 @@ fn opt_outs_are_read_from_a_file_of_any_format() {
     assert!(added.stderr.contains("column \"Wohin\"") && added.stderr.contains("line 4, \"nie\""), "{}", added.stderr);
     let fax = run(folder, &[&add[..], &["--map", "number=Fax", "--json"]].concat()).ended(0).json();
     assert_eq!((&fax["changed"], &fax["invalid"]), (&Value::from(1), &Value::from(2)));
+}
+
+#[test]
+fn every_number_of_a_listed_row_is_opted_out() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let listed = "Mobile,Name\n+6581234567 / +6581234568,#N/A\n+6561234567,Bob\n#N/A,Cy\n";
+    write(folder, "out.csv", listed);
+    let added = run(folder, &["opt-out", "add", "--file", "out.csv"]).ended(0);
+    assert!(added.stdout.starts_with("3 numbers opted out"), "{}", added.stdout);
+    assert!(added.stderr.contains("several numbers (line 2); each valid one was used."), "{}", added.stderr);
+    assert!(!added.stderr.contains("--lines") && !added.stderr.contains("formula"), "{}", added.stderr);
+    run(folder, &["opt-out", "show", "+6581234568"]).ended(0).says(&["opted out since", "operator: "]);
+    // As recipients, only the first number of a row counts, and no message shows what the number column contains.
+    let checked = run(folder, &["audience", "check", "out.csv", "--json"]).ended(0).stdout;
+    assert!(checked.contains("1 cell contains the text of a formula error"), "{checked}");
 }
 
 #[test]

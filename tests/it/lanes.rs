@@ -36,7 +36,7 @@ fn a_lane_is_shown_with_its_queued_messages_and_obstacles() {
     }
     let text = run(at, &["lane", "show", "promo-sg"]).ended(0).stdout;
     assert!(text.contains("November promo") && text.contains("volley lane resume promo-sg"), "{text}");
-    run(at, &["lane", "show", "promo-gs"]).ended(1).says(&["promo-gs", "did you mean `promo-sg`?"]);
+    run(at, &["lane", "show", "promo-gs"]).ended(1).says(&["promo-gs", "did you mean \"promo-sg\"?"]);
 }
 
 #[test]

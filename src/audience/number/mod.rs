@@ -184,20 +184,36 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     }
 }
 
+/// All existing numbers of a cell from which [`read`] takes the first of several.
+pub(super) fn all(cell: &str, home: Home) -> Vec<Number> {
+    let cell = bare(cell);
+    if !read(cell, home).is_ok_and(|number| number.beside.others) {
+        return Vec::new();
+    }
+    let Some(text) = without_remarks(cell) else { return Vec::new() };
+    let found: Vec<Number> = pieces(&text).filter(|piece| *piece != cell).filter_map(|it| long(it, home)).collect();
+    if found.is_empty() {
+        return text.split_whitespace().filter_map(|word| long(trimmed(word), home)).collect();
+    }
+    found
+}
+
+/// Reads a piece of a cell. A part of one number may itself be a number of some country, but a short one.
+fn long(piece: &str, home: Home) -> Option<Number> {
+    let is_long = digits(piece) >= DIGITS_FOR_SURE;
+    let read = || one(piece, home).ok().or_else(|| one(without_extension(piece)?, home).ok());
+    is_long.then(read).flatten()
+}
+
 /// The first piece that is an existing number, with a note of what the others are.
 fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home: Home) -> Option<Number> {
-    // A part of one number may itself be a number of some country, but a short one.
     let is_long = |text: &str| digits(text) >= DIGITS_FOR_SURE;
     // A separate calling code belongs to the digits after it.
     if pieces.clone().any(|piece| !is_long(piece) && piece.contains('+')) {
         return None;
     }
-    let mut long = pieces.filter(|piece| is_long(piece));
-    let others = long.clone().count() > 1;
-    let (piece, number) = long.find_map(|piece| {
-        let number = one(piece, home).ok().or_else(|| one(without_extension(piece)?, home).ok());
-        number.map(|number| (piece, number))
-    })?;
+    let others = pieces.clone().filter(|piece| is_long(piece)).count() > 1;
+    let (piece, number) = pieces.into_iter().find_map(|piece| long(piece, home).map(|number| (piece, number)))?;
     let alphanumerics = |text: &str| text.chars().filter(|char| char.is_alphanumeric()).count();
     let words = !others && alphanumerics(cell) > alphanumerics(piece);
     Some(Number { beside: CellExtras { others, words, ..number.beside }, ..number })

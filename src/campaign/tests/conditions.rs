@@ -38,8 +38,8 @@ fn an_invalid_condition_is_refused_with_its_step_and_key() {
         ("only = [65]", "step 2, only: write a text in quotes instead of 65"),
         ("only = [\"SG\"]\nskip_when = [\"CN\"]", "step 2, skip_when: `only` already selects the countries"),
         ("skip_if = [\"CN\"]", "step 2, skip_if: unknown key"),
-        ("quiet_hour = \"21:00-08:00\"", "step 2, quiet_hour: unknown key; did you mean `quiet_hours`?"),
-        ("skip_wen = [\"CN\"]", "step 2, skip_wen: unknown key; did you mean `skip_when`?"),
+        ("quiet_hour = \"21:00-08:00\"", "step 2, quiet_hour: unknown key; did you mean \"quiet_hours\"?"),
+        ("skip_wen = [\"CN\"]", "step 2, skip_wen: unknown key; did you mean \"skip_when\"?"),
         ("countries = [\"CN\"]", "step 2, countries: `countries` is not supported yet; write `only`"),
     ] {
         let error = file(&with("", &[VIBER, &format!("{SMS}\n{condition}")])).expect_err(condition);

@@ -72,8 +72,8 @@ fn an_unknown_or_conflicting_route_is_refused() {
             &bare,
             "promo.toml, route: unknown route \"codes\"; add it to volley.toml as a [[route]]",
         ),
-        ("route = \"code\"", &with_routes, "promo.toml, route: unknown route \"code\"; did you mean `codes`?"),
-        ("sub_account = \"acne\"", &with_routes, "sub_account: acne has no default route; did you mean `acme`?"),
+        ("route = \"code\"", &with_routes, "promo.toml, route: unknown route \"code\"; did you mean \"codes\"?"),
+        ("sub_account = \"acne\"", &with_routes, "sub_account: acne has no default route; did you mean \"acme\"?"),
         ("sub_account = \"other\"", &bare, "sub_account: other has no default route; give one of its routes default"),
         (
             "route = \"codes\"\n[[step]]\nchannel = \"SMS\"\ntext = \"x\"",
@@ -93,7 +93,7 @@ fn an_unknown_or_conflicting_route_is_refused() {
     }
     let misfit = ROUTES.replace("Code}}", "Kode}}");
     let error = through("audience = \"a\"", &own_config(&misfit)).unwrap_err();
-    assert!(error.contains("route codes, step 2, text: unknown column `Kode`; did you mean `Code`?"), "{error}");
+    assert!(error.contains("route codes, step 2, text: unknown column \"Kode\"; did you mean \"Code\"?"), "{error}");
 }
 
 #[test]

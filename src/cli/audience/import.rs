@@ -41,7 +41,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let name = target.name.or(target.append).unwrap_or_default();
     // Fail before a long import, not after it.
     if to.is_none() && store.audience_named(&name).await?.is_some() {
-        return Err(crate::store::Error::NameTaken { name }.into());
+        let append = words::shell(&name);
+        anyhow::bail!("an audience \"{name}\" exists; choose another name, or use --append {append}");
     }
     let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
     let bar = progress::bar(&reading.label(), reading.json);

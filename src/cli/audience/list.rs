@@ -69,7 +69,7 @@ pub(super) async fn named(store: &dyn Audiences, name: &str) -> anyhow::Result<A
     }
     let known: Vec<String> = store.audiences().await?.into_iter().map(|audience| audience.name).collect();
     let nearest = nearest(name, known.iter().map(String::as_str));
-    bail!("unknown audience \"{name}\"; {}", suggestion(nearest, "volley audience list"))
+    bail!("unknown audience \"{name}\"; {}", suggestion(nearest, "see `volley audience list`"))
 }
 
 pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<Exit> {

@@ -1,5 +1,7 @@
 //! Prints the summary of a recipient file.
 
+use console::truncate_str;
+
 use crate::audience::{ColumnMeaning, Packed, Summary};
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
@@ -11,6 +13,8 @@ const COUNTRIES: usize = 12;
 const BAR: usize = 30;
 /// Maximum number of columns that are listed; --json has all.
 const COLUMNS: usize = 24;
+/// Maximum width of a column's name.
+const NAME: usize = 40;
 
 pub(in crate::cli) fn lines(summary: &Summary, took: Span, label: &str, paint: Paint) -> Vec<String> {
     let mut lines = vec![headline(summary, took, label, paint), String::new()];
@@ -30,6 +34,9 @@ pub(in crate::cli) fn lines(summary: &Summary, took: Span, label: &str, paint: P
         table.row([name.to_owned(), shown, share]);
     }
     lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
+    if summary.rows > 0 && summary.rows == summary.invalid {
+        lines.push(paint.bad("  no phone numbers found; is this a recipient file?"));
+    }
     lines.extend(column_lines(summary, paint));
     let countries: Vec<(String, u64)> =
         summary.countries.iter().map(|(country, count)| (country.to_string(), *count)).collect();
@@ -52,7 +59,11 @@ pub(in crate::cli) fn lines(summary: &Summary, took: Span, label: &str, paint: P
                     value => format!("line {}: {value}", count(example.line)),
                 })
                 .collect();
-            lines.push(paint.dim(format!("      {}", examples.join(" · "))));
+            let more = match number.saturating_sub(examples.len() as u64) {
+                0 => String::new(),
+                more => format!(" · … and {} more (`audience check --rejects FILE` writes all)", count(more)),
+            };
+            lines.push(paint.dim(format!("      {}{more}", examples.join(" · "))));
         }
     }
     lines
@@ -89,13 +100,12 @@ fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
         };
         let full = match percent(small(field.filled), small(summary.rows)).as_str() {
             _ if field.filled == 0 => "empty".to_owned(),
-            _ if field.filled == summary.rows => "full".to_owned(),
             share => format!("{share} full"),
         };
         // A line break in a cell must not break the line.
         let samples = field.samples.iter().map(|sample| sample.split_whitespace().collect::<Vec<_>>().join(" "));
         let samples = paint.dim(samples.collect::<Vec<_>>().join(" · "));
-        table.row([field.name.clone(), paint.good(meaning), full, samples]);
+        table.row([truncate_str(&field.name, NAME, "…").into_owned(), paint.good(meaning), full, samples]);
     }
     lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
     if let Some(more) = summary.fields.len().checked_sub(COLUMNS).filter(|more| *more > 0) {

@@ -26,7 +26,7 @@ pub(in crate::cli) struct Args {
     /// Send only this step, instead of the whole route.
     #[arg(long, value_name = "STEP", value_parser = super::step)]
     step: Option<StepIndex>,
-    /// Default country for numbers without a country code: SG.
+    /// Default country for numbers without a country code, such as SG.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
     /// Wait until every message has its outcome, and print it.

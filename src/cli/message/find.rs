@@ -103,8 +103,7 @@ async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyho
     if is_campaign {
         let campaign = shell(text);
         let advice = format!(
-            "\"{text}\" is a campaign; add a recipient, such as `volley message show {campaign} +65…`, or see `volley \
-             message list {campaign}`"
+            "\"{text}\" is a campaign; add a recipient after it, such as +65…, or see `volley message list {campaign}`"
         );
         return Err(Usage(advice).into());
     }

@@ -59,32 +59,37 @@ fn line(message: &MessageView, paint: Paint) -> String {
     let outcome = match (message.outcome, message.skipped) {
         (Some(outcome), Some(reason)) => format!("{outcome}: {reason}"),
         (Some(outcome), None) => outcome.to_string(),
-        (None, _) => message.state.to_owned(),
+        (None, _) => String::new(),
+    };
+    let unknown: Vec<String> = message.unknown_steps.iter().map(ToString::to_string).collect();
+    let outcome = match (unknown.is_empty(), outcome.is_empty()) {
+        (true, _) => format!("{outcome:<OUTCOME$}"),
+        (false, true) => format!("{:<OUTCOME$}", format!("unknown: step {}", unknown.join(", "))),
+        (false, false) => format!("{:<OUTCOME$}", format!("{outcome}  unknown: step {}", unknown.join(", "))),
     };
     let outcome = match message.outcome {
         Some(Outcome::Reached) => paint.good(outcome),
         Some(_) => paint.bad(outcome),
-        None => outcome,
+        None => paint.so_so(outcome),
     };
-    let channel = message.channel.map_or("", Channel::as_str);
-    let unknown: Vec<String> = message.unknown_steps.iter().map(ToString::to_string).collect();
-    let unknown = match unknown.is_empty() {
-        true => String::new(),
-        false => paint.so_so(format!("  unknown: step {}", unknown.join(", "))),
-    };
-    let client = message.client_message_id.as_ref().map(|id| paint.dim(format!("  {id}"))).unwrap_or_default();
+    let step = format!("{} {}", message.step, message.channel.map_or("", Channel::as_str));
+    let client = message.client_message_id.as_deref().unwrap_or_default();
     format!(
-        "{}  {:<16}  {} {channel:<12}  {outcome}{unknown}{client}",
+        "{}  {:<16}  {step:<14}  {:<8}  {outcome}  {client:<CLIENT_ID$}",
         message.id,
         message.msisdn.to_string(),
-        message.step
+        message.state
     )
 }
+
+/// Widths of columns. Rows are printed page by page, so their widths are fixed.
+const OUTCOME: usize = 20;
+const CLIENT_ID: usize = 16;
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let store = store.as_ref();
-    let mut list = List { args: &args, paint: To::Stdout.paint(), is_headed: args.json };
+    let mut list = List { args: &args, paint: To::Stdout.paint(), is_headed: args.json, found: false };
     match (&args.campaign, &args.to) {
         (Some(campaign), Some(recipient)) => {
             let batch = find(store, campaign).await?;
@@ -108,7 +113,12 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         (None, None) => {}
     }
     if !list.is_headed {
-        out::talk("No matching messages.");
+        out::talk(match &args.to {
+            Some(recipient) if !list.found => format!(
+                "No message to \"{recipient}\"; give a number with its country code (+65…) or a ClientMessageId."
+            ),
+            _ => "No matching messages.".to_owned(),
+        });
     }
     Ok(Exit::Done)
 }
@@ -118,6 +128,8 @@ struct List<'a> {
     args: &'a Args,
     paint: Paint,
     is_headed: bool,
+    /// Whether there was any message before the filters.
+    found: bool,
 }
 
 impl List<'_> {
@@ -129,6 +141,7 @@ impl List<'_> {
     }
 
     async fn show(&mut self, views: &MessageViews<'_>, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
+        self.found |= !page.is_empty();
         let wanted: Vec<Loaded> = page.iter().filter(|message| self.wants(batch, message)).copied().collect();
         let shown = views.read(&wanted).await?;
         if self.args.json {
@@ -137,9 +150,13 @@ impl List<'_> {
         }
         if !self.is_headed && !shown.is_empty() {
             self.is_headed = true;
-            out::data(self.paint.dim(format!("{:<36}  {:<16}  {:<14}  state", "id", "to", "step")))?;
+            let heading = format!(
+                "{:<36}  {:<16}  {:<14}  {:<8}  {:<OUTCOME$}  {:<CLIENT_ID$}  campaign",
+                "id", "to", "step", "state", "outcome", "ClientMessageId"
+            );
+            out::data(self.paint.dim(heading))?;
         }
-        let of = if self.args.campaign.is_none() { format!("  {}", batch.display_name()) } else { String::new() };
-        out::lines(shown.iter().map(|message| line(message, self.paint) + &of))
+        let of = batch.display_name();
+        out::lines(shown.iter().map(|message| format!("{}  {of}", line(message, self.paint))))
     }
 }

@@ -29,7 +29,8 @@ pub(super) async fn list(context: &CommandContext, number: Msisdn, verb: &str, j
     }
     out::lines(table.lines(paint))?;
     if let Some(last) = results.last() {
-        out::talk(format_args!("To {verb} one of them: volley message {verb} {}", last.id));
+        let which = if results.len() == 1 { "it" } else { "one of them" };
+        out::talk(format_args!("To {verb} {which}: volley message {verb} {}", last.id));
     }
     Ok(Exit::Done)
 }

@@ -57,7 +57,11 @@ fn all_problems_of_a_route_are_listed_with_step_and_key() {
             "fallback_after = \"0s\"",
             "route codes, step 1, fallback_after: 0s is less than a second",
         ),
-        ("channel = \"SMS\"", "chanel = \"SMS\"", "route codes, step 2, chanel: unknown key; did you mean `channel`?"),
+        (
+            "channel = \"SMS\"",
+            "chanel = \"SMS\"",
+            "route codes, step 2, chanel: unknown key; did you mean \"channel\"?",
+        ),
         ("channel = \"SMS\"", "", "route codes, step 2, channel: is missing"),
         (
             "channel = \"SMS\"",
@@ -71,9 +75,9 @@ fn all_problems_of_a_route_are_listed_with_step_and_key() {
         (
             "default = true",
             "sub_account = \"acne\"",
-            "route codes, sub_account: no lane uses the subaccount acne; did you mean `acme`?",
+            "route codes, sub_account: no lane uses the subaccount acne; did you mean \"acme\"?",
         ),
-        ("default = true", "deflaut = true", "route codes, deflaut: unknown key; did you mean `default`?"),
+        ("default = true", "deflaut = true", "route codes, deflaut: unknown key; did you mean \"default\"?"),
         ("name = \"codes\"", "name = \"my codes\"", "route number 1, name: give it a name of letters, digits"),
         ("name = \"codes\"", "", "route number 1, name: give it a name"),
     ];
@@ -114,7 +118,7 @@ fn a_route_is_a_repeated_section_of_the_file_only() {
     let error = with("[route]\nname = \"x\"").unwrap_err().to_string();
     assert!(error.contains("`route` must be a repeated section with double brackets, [[route]]"), "{error}");
     let error = with("[[rout]]\nname = \"x\"").unwrap_err().to_string();
-    assert!(error.contains("unknown section `rout`; did you mean `route`?"), "{error}");
+    assert!(error.contains("unknown section \"rout\"; did you mean \"route\"?"), "{error}");
     let error = read_env(TWO, &[("VOLLEY_ROUTE_CODES_DEFAULT", "true")]).unwrap_err().to_string();
     assert!(error.contains("VOLLEY_ROUTE_CODES_DEFAULT: a route does not fit into a variable"), "{error}");
 }

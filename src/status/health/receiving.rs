@@ -106,7 +106,11 @@ pub(super) async fn check_webhooks(
     for (kind, one, many, advice) in STRAYS {
         let Some(found) = counts.iter().find(|found| found.kind == kind) else { continue };
         let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
-        let text = format!("{} in the last {since}, the latest {latest} ago", plural(found.count, one, many));
+        let what = plural(found.count, one, many);
+        let text = match found.count {
+            1 => format!("{what} ({latest} ago)"),
+            _ => format!("{what} in the last {since}, the latest {latest} ago"),
+        };
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())

@@ -47,7 +47,7 @@ impl Retention for Sqlite {
     }
 
     async fn back_up(&self, into: &Path) -> Result<u64> {
-        let failed = |source| Error::Backup { path: into.to_owned(), source };
+        let failed = |cause| Error::Backup { path: into.to_owned(), cause };
         if into.exists() {
             return Err(failed(ErrorKind::AlreadyExists.into()));
         }
