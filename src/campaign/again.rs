@@ -9,6 +9,7 @@ use super::recipients::{PAGE, Part, Recipients};
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::Problem;
 use crate::domain::{Country, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex};
+use crate::optout::OptOuts;
 use crate::report::as_counted;
 use crate::store::Batch;
 
@@ -80,6 +81,8 @@ impl Launcher<'_> {
 
     async fn people_of(&self, batch: &Batch, again: &Repeat) -> Result<Recipients, LaunchError> {
         let (mut parts, mut countries, mut chosen, mut base) = (Vec::new(), BTreeMap::<Country, u64>::new(), 0, 0);
+        // As at every launch, recipients that have opted out get no message, and are counted.
+        let (opt_outs, mut opted_out) = (OptOuts::load(self.store).await?, 0);
         for part in self.store.parts_of(batch.id).await? {
             let mut left_out = Vec::new();
             let mut from = 0;
@@ -92,7 +95,10 @@ impl Launcher<'_> {
                     |message: &&Loaded| message.msisdn != Msisdn::ERASED && again.is_for(batch, &message.present);
                 let mut messages = messages.iter().filter(is_for).peekable();
                 for (n, recipient) in (from..).zip(self.store.recipients(part.id, from, until - from).await?) {
-                    if messages.next_if(|message| message.key.n == base + n).is_some() {
+                    let message = messages.next_if(|message| message.key.n == base + n);
+                    let has_opted_out = message.is_some_and(|message| opt_outs.contains(message.msisdn));
+                    opted_out += u64::from(has_opted_out);
+                    if message.is_some() && !has_opted_out {
                         *countries.entry(recipient.country).or_default() += 1;
                         chosen += 1;
                     } else {
@@ -105,9 +111,11 @@ impl Launcher<'_> {
             parts.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
         }
         if chosen == 0 {
-            return Err(LaunchError::NoRecipientsToRepeat);
+            let outcomes: Vec<String> = again.outcomes.iter().flatten().map(ToString::to_string).collect();
+            let (name, outcomes) = (batch.display_name(), outcomes.join(" or "));
+            return Err(LaunchError::NoRecipientsToRepeat { name, outcomes, opted_out });
         }
-        Ok(Recipients::of_parts(batch.audience.clone(), parts, countries, chosen))
+        Ok(Recipients { opted_out, ..Recipients::of_parts(batch.audience.clone(), parts, countries, chosen) })
     }
 
     async fn name_of(&self, batch: &Batch, again: &Repeat) -> Result<String, LaunchError> {

@@ -202,8 +202,14 @@ fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<Strin
     let (mut keys, mut gone) = (Map::new(), BTreeSet::new());
     for (key, value) in &amend.keys {
         if !known.contains(&key.as_str()) {
-            let whose = if amend.step.is_some() { "for a step" } else { "for a campaign" };
-            let sentence = format!("cannot be changed {whose} after its launch; {}", hint(key, known.clone()));
+            let is_of_campaign = amend.step.is_some() && OF_CAMPAIGN.contains(&key.as_str());
+            let sentence = if is_of_campaign {
+                "applies to the whole campaign; remove --step (a step has --quiet-hours, --send-window, --holidays, \
+                 --max-messages and --budget)"
+                    .to_owned()
+            } else {
+                format!("cannot be changed after the launch; {}", hint(key, known.clone()))
+            };
             problems.push(Problem::new(amend.step, key, sentence));
         } else if is_none(value) {
             gone.insert(key.clone());

@@ -45,7 +45,7 @@ pub enum DecisionError {
     #[error("\"{name}\" cannot be resumed: {}", used_up.sentence(name))]
     UsedUp { name: String, used_up: UsedUp },
 
-    #[error("\"{name}\" cannot be {}: {}", decision.participle(), why_not(*state))]
+    #[error("\"{name}\" cannot be {}: {}", decision.participle(), decision.why_not(*state))]
     Refused { name: String, decision: Decision, state: BatchState },
 
     #[error("\"{name}\" is cancelled, but the state of its messages at that time could not be recorded")]
@@ -67,6 +67,14 @@ impl Decision {
             Self::Pause => matches!(state, BatchState::Paused),
             Self::Resume => matches!(state, BatchState::Running),
             Self::Cancel => state.is_cancelled(),
+        }
+    }
+
+    /// Why it cannot be carried out in this state.
+    fn why_not(self, state: BatchState) -> String {
+        match (self, state) {
+            (Self::Pause, BatchState::Draft) => "it is a draft; nothing is sent before it is started".to_owned(),
+            _ => why_not(state),
         }
     }
 
@@ -111,8 +119,8 @@ pub async fn carry_out(
     let (noted, already) = match (decided, released) {
         (Decided::Saved(_), Some(noted)) | (Decided::Saved(noted), None) => (noted, false),
         (Decided::Refused(state), Some(noted)) if decision.is_done_in(state) => (noted, false),
-        (Decided::Refused(_), None) if let [kept, ..] = used_up[..] => {
-            return Err(DecisionError::StepsUsedUp { name: name(), used_up: kept });
+        (Decided::Refused(_), None) if let [kept, ..] = &used_up[..] => {
+            return Err(DecisionError::StepsUsedUp { name: name(), used_up: kept.clone() });
         }
         (Decided::Refused(state), None) if decision.is_done_in(state) => {
             (noted(store, clock, store.seq().await?).await?, true)

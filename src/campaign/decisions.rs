@@ -9,7 +9,7 @@ use crate::events::Origin;
 use crate::store::{Batch, Result, StepHeldBy, StepHold, Store};
 
 /// The result of an operator's decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decided {
     /// The decision is saved; `Noted` tells which servers obey it.
     Saved(Noted),

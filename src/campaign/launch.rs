@@ -16,6 +16,7 @@ use super::windows::open_windows;
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
+use crate::domain::text::{plural, shell};
 use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::events::Origin;
 use crate::forecast::{Forecast, Shares};
@@ -44,8 +45,18 @@ pub enum LaunchError {
         grouped(super::join::AT_ONCE as u64)
     )]
     TooManyToJoin(usize),
-    #[error("no recipient has that outcome; see `volley campaign report`")]
-    NoRecipientsToRepeat,
+    #[error("{}", nobody_to_repeat(name, outcomes, *opted_out))]
+    NoRecipientsToRepeat { name: String, outcomes: String, opted_out: u64 },
+}
+
+/// Why a campaign cannot be repeated: none of its recipients has one of the outcomes and has not opted out.
+fn nobody_to_repeat(name: &str, outcomes: &str, opted_out: u64) -> String {
+    let with = if outcomes.is_empty() { String::new() } else { format!(" with the outcome {outcomes}") };
+    if opted_out > 0 {
+        let recipients = plural(opted_out, "recipient", "recipients");
+        return format!("\"{name}\" has no recipient{with} to send to: {recipients} opted out");
+    }
+    format!("\"{name}\" has no recipient{with}; see volley campaign report {}", shell(name))
 }
 
 /// A campaign that is ready to launch.
@@ -117,6 +128,8 @@ pub struct Launched {
     pub messages: u32,
     /// Rows of its sources without a number of their own: invalid ones and duplicates.
     pub rejected: u64,
+    /// Messages whose numbers the campaign excludes, so that they are not sent.
+    pub excluded: u64,
     /// Rows of its sources whose recipients have opted out.
     pub opted_out: u64,
     /// Rejected rows whose number is also in an earlier source.

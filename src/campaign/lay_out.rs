@@ -36,7 +36,8 @@ impl Launcher<'_> {
         };
         let batch = self.store.begin_batch(new).await?;
         let begins = |country| beginnings.in_country(country).max(now);
-        let messages = self.write_all_messages(batch, plan, recipients, &lanes, (beginnings, &begins)).await?;
+        let (messages, excluded) =
+            self.write_all_messages(batch, plan, recipients, &lanes, (beginnings, &begins)).await?;
         // Its start time may have come meanwhile.
         let published = self.clock.now();
         let starts_at = starts_at.filter(|at| *at > published);
@@ -48,9 +49,10 @@ impl Launcher<'_> {
         self.store.publish_batch(batch, state, self.by.clone(), published).await?;
         let (rejected, across, opted_out) = (recipients.rejected(), recipients.across, recipients.opted_out);
         let (id, zone) = (CampaignId { batch, tag }, plan.time_zone);
-        Ok(Launched { id, batch, name, state, messages, rejected, opted_out, across, starts_at, zone })
+        Ok(Launched { id, batch, name, state, messages, rejected, excluded, opted_out, across, starts_at, zone })
     }
 
+    /// Writes the messages. Returns their number, and how many of them the campaign excludes.
     async fn write_all_messages(
         &self,
         batch: BatchId,
@@ -58,15 +60,19 @@ impl Launcher<'_> {
         recipients: &Recipients,
         lanes: &[Lane],
         (beginnings, at): (&Beginnings, &(dyn Fn(Option<Country>) -> Timestamp + Sync)),
-    ) -> Result<u32, LaunchError> {
+    ) -> Result<(u32, u64), LaunchError> {
         let (start, elsewhere) = starts(plan, lanes, beginnings.countries(), at)?;
         let all = recipients.audiences.iter().map(|part| part.recipients).sum();
         let over = plan.over.map(|span| Over { span, messages: all });
-        let (mut base, mut messages) = (0, 0);
+        let (mut base, mut messages, mut all_excluded) = (0, 0, 0);
         for part in &recipients.audiences {
             let mut from = 0;
             while from < part.recipients {
                 let until = from.saturating_add(PIECE).min(part.recipients);
+                let excluded = self.excluded(recipients, part, from).await?;
+                let left_out = part.left_out_between(from, until).to_vec();
+                // A position that is left out gets no message at all.
+                all_excluded += excluded.iter().filter(|n| left_out.binary_search(n).is_err()).count() as u64;
                 let piece = PieceOfMessages {
                     batch,
                     audience: part.id,
@@ -76,8 +82,8 @@ impl Launcher<'_> {
                     over,
                     start: start.clone(),
                     elsewhere: elsewhere.clone(),
-                    excluded: self.excluded(recipients, part, from).await?,
-                    left_out: part.left_out_between(from, until).to_vec(),
+                    excluded,
+                    left_out,
                     now: self.clock.now(),
                 };
                 messages += self.store.write_messages(piece).await?;
@@ -85,7 +91,7 @@ impl Launcher<'_> {
             }
             base += part.recipients;
         }
-        Ok(messages)
+        Ok((messages, all_excluded))
     }
 
     /// The excluded recipients of one piece, by their positions. Each transaction gets only those of its own piece,

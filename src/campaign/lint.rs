@@ -186,12 +186,19 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
             warn(step, sentence);
         }
     }
-    if let (Some(budget), Some(cost)) = (plan.limits.budget, cost.filter(|cost| plan.limits.budget < Some(cost.first)))
+    if let (Some(budget), Some(cost)) =
+        (plan.limits.budget, cost.filter(|cost| plan.limits.budget < Some(cost.at_most)))
     {
-        let [first, budget] = [cost.first, budget].map(|money| money.in_currency(plan.currency.as_deref()));
-        let sentence = format!(
-            "all first messages together cost about {first}, but the budget is {budget}, so some recipients get none"
-        );
+        let currency = plan.currency.as_deref();
+        let (first, at_most, of) =
+            (cost.first.rounded(currency), cost.at_most.rounded(currency), budget.in_currency(currency));
+        let sentence = if budget < cost.first {
+            format!(
+                "all first messages together cost about {first}, but the budget is {of}, so some recipients get none"
+            )
+        } else {
+            format!("with all fallbacks it costs up to {at_most}, but the budget is {of}: it may pause before its end")
+        };
         warn(None, sentence);
     }
     found

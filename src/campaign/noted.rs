@@ -36,6 +36,15 @@ impl Noted {
         }
     }
 
+    /// The same in brackets, after a sentence. A command that changed nothing says only what still delays earlier
+    /// decisions.
+    pub fn bracket(self, has_changed: bool) -> String {
+        match self {
+            Self::ByAll { .. } if !has_changed => String::new(),
+            _ => format!(" ({})", self.sentence()),
+        }
+    }
+
     /// Says in a few words whether the decision is in effect.
     pub fn sentence(self) -> String {
         match self {

@@ -15,11 +15,11 @@ pub fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     );
     lines.extend(plan.ttl.map(|ttl| format!("no fallback later than {ttl} after the first message")));
     lines.extend(cost.map(|cost| {
-        let (first, at_most) = (cost.first.in_currency(currency), cost.at_most.in_currency(currency));
+        let (first, at_most) = (cost.first.rounded(currency), cost.at_most.rounded(currency));
         if cost.first == cost.at_most {
             return format!("costs about {first}");
         }
-        format!("costs about {first} for all first messages, and {at_most} if every message falls back at every step")
+        format!("costs about {first} for all first messages, at most {at_most}")
     }));
     lines.extend(limits(&plan.limits, currency).map(|most| format!("limited to {most}, then pauses")));
     lines.extend(plan.pause_when.map(|rule| format!("pauses when {rule} on a step")));
@@ -31,7 +31,7 @@ pub fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
 pub fn of_launched(plan: &Plan, edition: u32) -> Vec<String> {
     let mut lines = Vec::new();
     if edition > 0 {
-        lines.push(format!("changed {} since its launch", plural(edition, "time", "times")));
+        lines.push(format!("changed {}; see volley events", plural(edition, "time", "times")));
     }
     lines.extend(local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
     lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));

@@ -4,30 +4,32 @@ use std::collections::BTreeMap;
 
 use super::outlook::countries_of;
 use crate::domain::text::shell;
-use crate::domain::{Count, Country, Money, Plan, StepIndex, Tallies};
+use crate::domain::{Count, Country, Money, Plan, StepIndex, Tallies, grouped};
 use crate::forecast::as_float;
 use crate::forecast::cost;
 use crate::forecast::{Cap, Stop};
 use crate::store::{Batch, Result, Store};
 
 /// A limit that allows none of the waiting messages to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsedUp {
     /// The step that it limits; `None` for the whole campaign.
     pub step: Option<StepIndex>,
     pub by: Stop,
+    /// The limit, for operators: `20.00 EUR`.
+    pub limit: String,
 }
 
 impl UsedUp {
-    /// `max_messages of step 3 is used up`.
+    /// `the campaign's budget (20.00 EUR) is used up`.
     pub fn what(&self) -> String {
         let key = match self.by {
             Stop::Budget => "budget",
             Stop::MaxMessages | Stop::End => "max_messages",
         };
         match self.step {
-            Some(step) => format!("{key} of step {step} is used up"),
-            None => format!("{key} of the campaign is used up"),
+            Some(step) => format!("the {key} of step {step} ({}) is used up", self.limit),
+            None => format!("the campaign's {key} ({}) is used up", self.limit),
         }
     }
 
@@ -36,15 +38,17 @@ impl UsedUp {
         let campaign = shell(campaign);
         let step = self.step.map(|step| format!(" --step {step}")).unwrap_or_default();
         let raise = match self.by {
-            Stop::Budget => "--budget",
-            Stop::MaxMessages | Stop::End => "--max-messages",
+            Stop::Budget => "--budget AMOUNT",
+            Stop::MaxMessages | Stop::End => "--max-messages N",
         };
-        format!("volley campaign set {campaign}{step} {raise} MORE, then: volley campaign resume {campaign}{step}")
+        format!(
+            "raise it (volley campaign set {campaign}{step} {raise}), then: volley campaign resume {campaign}{step}"
+        )
     }
 
     /// What is used up and what to do, in one sentence.
     pub fn sentence(&self, campaign: &str) -> String {
-        format!("{}; to resume: {}", self.what(), self.what_to_do(campaign))
+        format!("{}; {}", self.what(), self.what_to_do(campaign))
     }
 }
 
@@ -58,7 +62,16 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     let countries = countries_of(store, batch).await?.unwrap_or_default();
     let caps = caps(&plan, &tallies, &spent).into_iter();
     let used_up = caps.filter(|cap| is_used_up(cap, &plan, &tallies, &countries));
-    Ok(used_up.map(|Cap { step, by, .. }| UsedUp { step, by }).collect())
+    Ok(used_up.map(|Cap { step, by, .. }| UsedUp { step, by, limit: limit(&plan, step, by) }).collect())
+}
+
+/// A limit of the plan, for operators.
+fn limit(plan: &Plan, step: Option<StepIndex>, by: Stop) -> String {
+    let limits = step.map_or(Some(plan.limits), |step| Some(plan.step(step)?.limits)).unwrap_or_default();
+    match by {
+        Stop::Budget => limits.budget.unwrap_or_default().in_currency(plan.currency.as_deref()),
+        Stop::MaxMessages | Stop::End => grouped(limits.messages.unwrap_or_default()),
+    }
 }
 
 /// Whether the limit does not even allow the cheapest waiting message. Without waiting messages it is not used up.

@@ -147,7 +147,7 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
         if summary.duplicates > 0 {
             parts.push(format!("{} listed more than once", count(summary.duplicates)));
         }
-        out::data(format_args!("{} ({}).", parts.join("; "), noted.sentence()))?;
+        out::data(format_args!("{}{}.", parts.join("; "), noted.bracket(changed > 0)))?;
         if !summary.number_column.is_empty() {
             out::talk(format_args!("Numbers read from column \"{}\".", summary.number_column));
         }

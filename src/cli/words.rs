@@ -1,6 +1,6 @@
 //! Draws shares and counts for operators, beside the texts that every view has.
 
-pub(super) use crate::domain::text::{about, each, grouped as count, list, plural, rate, shell, span};
+pub(super) use crate::domain::text::{about, capital, each, grouped as count, list, plural, rate, shell, span};
 
 /// A count, with a dash for zero.
 pub(super) fn count_or_dash(number: i64) -> String {

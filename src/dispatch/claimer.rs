@@ -247,9 +247,14 @@ impl Claimer {
                 format!("{whose} has sent {handed_over} {messages}; its max_messages is {of}")
             }
             Reached::Budget { spent, of } => {
-                let of = of.in_currency(entry.plan.currency.as_deref());
-                let spent = spent.in_currency(None);
-                format!("{whose} has spent {spent} of its budget of {of}, and the next message would exceed it")
+                let currency = entry.plan.currency.as_deref();
+                let (is_spent, of) = (spent >= of, of.in_currency(currency));
+                let spent = spent.rounded(currency);
+                if is_spent {
+                    format!("{whose} has spent {spent}; its budget is {of}")
+                } else {
+                    format!("{whose} has spent {spent}, and the next message would exceed its budget of {of}")
+                }
             }
         };
         if capped.is_whole {

@@ -17,6 +17,7 @@ pub struct Money(u64);
 pub struct InvalidMoney(String);
 
 const ONE: u64 = 1_000_000;
+const CENT: u64 = ONE / 100;
 
 impl Money {
     pub const ZERO: Self = Self(0);
@@ -43,7 +44,16 @@ impl Money {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// Formats the amount with thousands separators and the currency, if the prices name one: `1,020.00 EUR`.
+    /// Formats the amount for people, to the cent: `1,020.00 EUR`. An amount under a cent keeps its digits.
+    pub fn rounded(self, currency: Option<&str>) -> String {
+        match self.0 {
+            ..CENT => self.in_currency(currency),
+            _ => Self(self.0.saturating_add(CENT / 2) / CENT * CENT).in_currency(currency),
+        }
+    }
+
+    /// Formats the whole amount, such as a limit that an operator gave, with thousands separators and the currency, if
+    /// the prices name one: `1,020.0042 EUR`.
     pub fn in_currency(self, currency: Option<&str>) -> String {
         let text = self.to_string();
         let (_, part) = text.split_once('.').unwrap_or((&text, "00"));
@@ -147,5 +157,20 @@ mod tests {
         }
         let much = Money::from_millionths(39_600_004_200);
         assert_eq!([much.in_currency(Some("EUR")), Money::ZERO.in_currency(None)], ["39,600.0042 EUR", "0.00"]);
+    }
+
+    #[test]
+    fn rounded_money_has_cents_unless_it_is_less_than_one() {
+        let rounded = |text: &str| text.parse::<Money>().unwrap().rounded(Some("EUR"));
+        for (amount, printed) in [
+            ("203.7335", "203.73 EUR"),
+            ("9.605", "9.61 EUR"),
+            ("1999.999", "2,000.00 EUR"),
+            ("0.01", "0.01 EUR"),
+            ("0.0042", "0.0042 EUR"),
+            ("0", "0.00 EUR"),
+        ] {
+            assert_eq!(rounded(amount), printed);
+        }
     }
 }

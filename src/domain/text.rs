@@ -76,6 +76,12 @@ pub fn hours(hours: &Hours) -> Option<String> {
     Some(parts.join(", "))
 }
 
+/// Capitalizes the first letter of a sentence.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}
+
 /// A duration in its two largest units: `350 ms`, `2.4 s`, `28 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`.
 pub fn span(span: Span) -> String {
     let millis = span.millis();

@@ -166,7 +166,7 @@ impl fmt::Display for Certificate {
             [never_sent, in_flight, accepted, reached].map(|n| grouped(*n));
         write!(
             f,
-            "{never_sent} not sent · {in_flight} in flight · {accepted} sent, result pending · {reached} reached"
+            "{never_sent} not sent · {in_flight} being sent, may still go out · {accepted} sent, result pending · {reached} reached"
         )?;
         if *over_before > 0 {
             write!(f, " · {} already failed", grouped(*over_before))?;

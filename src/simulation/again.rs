@@ -27,7 +27,7 @@ async fn a_repeat_goes_only_to_recipients_with_the_chosen_outcomes() {
     world.send().await;
     let tried = Repeat { outcomes: Some([Outcome::Undelivered, Outcome::Expired].into()), ..Repeat::default() };
     assert!(
-        matches!(world.repeat(&first, &tried).await, Err(LaunchError::NoRecipientsToRepeat)),
+        matches!(world.repeat(&first, &tried).await, Err(LaunchError::NoRecipientsToRepeat { .. })),
         "their second step is pending"
     );
     world.receipt_of_step(&first, &[0, 2], 1, "undelivered").await;

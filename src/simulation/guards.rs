@@ -119,14 +119,14 @@ async fn a_spent_limit_blocks_a_resume_until_it_is_raised() {
     assert_eq!(world.sms(), 5);
     let (store, clock) = (Arc::clone(&world.store), Arc::clone(&world.clock));
     let batch = async |launched: &Launched| store.batch(launched.batch).await.unwrap().unwrap();
-    let kept = |step| UsedUp { step, by: Stop::MaxMessages };
+    let kept = |step, limit: &str| UsedUp { step, by: Stop::MaxMessages, limit: limit.to_owned() };
     let refused =
         resume(store.as_ref(), clock.as_ref(), &batch(&whole).await, &Origin::operator("Ann", None)).await.unwrap();
-    assert_eq!(refused, Decided::UsedUp(kept(None)));
+    assert_eq!(refused, Decided::UsedUp(kept(None, "3")));
     let batch = batch(&of_step).await;
     let released =
         release_steps(store.as_ref(), clock.as_ref(), &batch, None, &Origin::operator("Ann", None)).await.unwrap();
-    assert_eq!(released, Released { noted: None, used_up: vec![kept(Some(StepIndex::FIRST))] });
+    assert_eq!(released, Released { noted: None, used_up: vec![kept(Some(StepIndex::FIRST), "2")] });
     assert_eq!(world.held().await.len(), 1);
     world.amend(&of_step, Some(0), json!({ "max_messages": 4 })).await.unwrap();
     assert_eq!(used_up(store.as_ref(), &batch).await.unwrap(), []);
@@ -142,7 +142,7 @@ async fn a_budget_is_spent_once_it_pays_for_no_waiting_message() {
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     // The 0.06 that are left do not pay for a message to Singapore, however cheap other countries are.
     let used_up = used_up(world.store.as_ref(), &batch).await.unwrap();
-    assert_eq!(used_up, [UsedUp { step: None, by: Stop::Budget }]);
+    assert_eq!(used_up, [UsedUp { step: None, by: Stop::Budget, limit: "0.30".to_owned() }]);
 }
 
 #[tokio::test]
@@ -156,7 +156,9 @@ async fn a_budget_counts_prices_by_country_and_parts_and_is_not_overdrawn() {
     assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (12, "1.20"));
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
     assert!(
-        hold.origin.hold_reason().contains("the step has spent 1.20 of its budget of 1.30 EUR"),
+        hold.origin
+            .hold_reason()
+            .contains("the step has spent 1.20 EUR, and the next message would exceed its budget of 1.30 EUR"),
         "{}",
         hold.origin.hold_reason()
     );
@@ -179,7 +181,7 @@ async fn a_message_that_is_not_submitted_costs_nothing() {
     assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (5, "0.50"));
     let (state, why) = world.state(&launched).await;
     assert_eq!(state, BatchState::Paused);
-    assert!(why.contains("the campaign has spent 0.50 of its budget of 0.55"), "{why}");
+    assert!(why.contains("the campaign has spent 0.50, and the next message would exceed its budget of 0.55"), "{why}");
 }
 
 #[tokio::test]

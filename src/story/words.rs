@@ -3,6 +3,7 @@
 use super::explain::FactLine;
 use crate::book::Entry;
 use crate::clock::format_time_short;
+pub(super) use crate::domain::text::capital;
 use crate::domain::{
     Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
@@ -137,12 +138,6 @@ pub(super) const fn ignored(why: Ignored) -> &'static str {
         Ignored::Ended => "the message had already ended, and this does not change its outcome",
         Ignored::InFlight => "the submission in flight decides it",
     }
-}
-
-/// Capitalizes the first letter of a sentence.
-pub(super) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
 /// The position of a message, in a form that compares two of them.

@@ -186,13 +186,13 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     assert_eq!(show["reason"], "the campaign has sent 5 messages; its max_messages is 5", "{show}");
     assert_eq!(show["obstacles"][0]["kind"], "limit used up", "{show}");
     let doctor = site.volley(&["doctor"]).await.stdout;
-    assert!(doctor.contains("volley campaign set promo --max-messages MORE"), "{doctor}");
+    assert!(doctor.contains("volley campaign set promo --max-messages N"), "{doctor}");
     let report = site.volley(&["campaign", "report", "promo"]).await.stderr;
-    assert!(report.contains("volley campaign set promo --max-messages MORE"), "{report}");
+    assert!(report.contains("volley campaign set promo --max-messages N"), "{report}");
     site.volley(&["campaign", "pause", "promo", "--step", "1", "--json"]).await.json();
     let refused = site.volley(&["campaign", "resume", "promo"]).await;
     assert!(!refused.status.success(), "{}", refused.stdout);
-    assert!(refused.stderr.contains("volley campaign set promo --max-messages MORE"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("volley campaign set promo --max-messages N"), "{}", refused.stderr);
     let show = site.show("promo").await;
     assert!(show["obstacles"].to_string().contains("step held"), "what is refused changes nothing: {show}");
     site.volley(&["campaign", "set", "promo", "--max-messages", "none", "--json"]).await.json();

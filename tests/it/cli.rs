@@ -276,7 +276,7 @@ fn a_draft_is_tested_and_started_and_its_steps_are_paused() {
     let draft = run(at, &["campaign", "launch", "promo.toml", "--draft", "--json"]).ended(0).json();
     assert_eq!((&draft["state"], &draft["messages"]), (&Value::from("draft"), &Value::from(50)));
     let name = "November promo";
-    run(at, &["campaign", "pause", name]).ended(1).says(&["it is a draft", "volley campaign start"]);
+    run(at, &["campaign", "pause", name]).ended(1).says(&["it is a draft; nothing is sent before it is started"]);
     let test = ["campaign", "test", name, "--to", "+6591234567,+6598765432", "--step", "3", "--json"];
     let tried = run(at, &test).ended(0).json();
     assert_eq!((&tried["name"], &tried["messages"]), (&Value::from("November promo (test)"), &Value::from(2)));
@@ -334,7 +334,7 @@ fn a_campaign_is_changed_after_its_launch() {
 
     set(&[]).ended(2).says(&["nothing to change", "volley lane set"]);
     set(&["--end", "2020-01-01T00:00Z"]).ended(1).says(&["is not after now"]);
-    set(&["--step", "3", "--end", "none"]).ended(1).says(&["cannot be changed for a step after its launch"]);
+    set(&["--step", "3", "--end", "none"]).ended(1).says(&["applies to the whole campaign; remove --step"]);
     run(at, &["campaign", "cancel", "November promo"]).ended(0);
     set(&["--max-messages", "none"]).ended(1).says(&["cannot be changed", "it has been cancelled"]);
 }

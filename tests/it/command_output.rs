@@ -93,6 +93,10 @@ fn obstacles_of_a_campaign_are_shown_wherever_it_is_shown() {
     let folder = launched();
     let at = folder.path();
     run(at, &["campaign", "pause", NAME]).ended(0);
+    let paused = run(at, &["campaign", "show", NAME]).ended(0).stdout;
+    assert!(paused.contains(&format!("to resume: volley campaign resume '{NAME}'")), "{paused}");
+    let repeated = run(at, &["campaign", "pause", NAME]).ended(0).stdout;
+    assert!(repeated.contains("is already paused: "), "{repeated}");
     run(at, &["campaign", "resume", NAME]).ended(0);
     run(at, &["lane", "pause", "viber", "--reason", "moving"]).ended(0);
     let again = run(at, &["lane", "pause", "viber"]).ended(0).stdout;

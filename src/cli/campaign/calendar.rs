@@ -35,7 +35,7 @@ pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<
         out::talk("No campaign is running or scheduled.");
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(&["starts", "campaign", "state", ">recipients", ">queued", "lanes", "when"]);
+    let mut table = Table::new(&["starts", "campaign", "state", ">recipients", ">queued", "lanes", "hours and end"]);
     for dated in &all {
         table.row([
             begins(dated),

@@ -24,7 +24,7 @@ pub(super) async fn run(
     }
     let CarriedOut { state, before, counts, certificate, noted, used_up, already } = done;
     let has_stop_time = certificate.is_some_and(|certificate| certificate.stopped_after_ms.is_some());
-    let obeyed = if has_stop_time { String::new() } else { format!(" ({})", noted.sentence()) };
+    let obeyed = if has_stop_time { String::new() } else { noted.bracket(!already) };
     let effect = match decision {
         Decision::Pause => format!("{} wait", plural(counts.queued, "message", "messages")),
         Decision::Start | Decision::Resume if state == BatchState::Scheduled => {
@@ -37,11 +37,16 @@ pub(super) async fn run(
         }
         Decision::Cancel => match certificate {
             Some(certificate) => certificate.to_string(),
+            None if counts.to_come(state) == 0 => "nothing is pending".to_owned(),
             None => format!("receipts may still come for {}", plural(counts.to_come(state), "message", "messages")),
         },
     };
-    let already = if already { " already" } else { "" };
-    out::data(format_args!("\"{name}\" is {}{already}: {effect}{obeyed}", decision.participle()))?;
+    let is = match (already, decision) {
+        (false, _) => format!("is {}:", decision.participle()),
+        (true, Decision::Cancel) => "was already cancelled;".to_owned(),
+        (true, Decision::Start | Decision::Pause | Decision::Resume) => format!("is already {state}:"),
+    };
+    out::data(format_args!("\"{name}\" {is} {effect}{obeyed}"))?;
     if matches!(decision, Decision::Cancel) && batch.state == BatchState::Finished {
         let waiting = plural(counts.to_come(state), "message", "messages");
         out::data(format_args!(

@@ -19,7 +19,8 @@ pub(super) async fn rename(context: &CommandContext, text: &str, name: &str, jso
     if json {
         out::json(&json!({ "id": batch.public_id().to_string(), "name": name, "before": before }))?;
     } else {
-        out::data(format_args!("\"{before}\" is renamed to \"{name}\""))?;
+        let did = if before == name { "already has that name".to_owned() } else { format!("is renamed to \"{name}\"") };
+        out::data(format_args!("\"{before}\" {did}"))?;
     }
     Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ use crate::cli::interrupt::Interrupts;
 use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, obstacles, stopped_watching};
-use crate::cli::words::{list, plural, shell};
+use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::config::Problem;
@@ -70,7 +70,14 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     }
     let store = context.store().await?;
     let launched = launch(context, store.as_ref(), &draft, (args.draft, args.json)).await;
-    let (launched, warnings) = launched.map_err(|error| launch_error(error, &args))?;
+    let (launched, warnings) = match launched {
+        Ok(launched) => launched,
+        Err(LaunchError::Store(store::Error::NameTaken { name })) => {
+            let other = store.batch_named(&name).await?;
+            return Err(name_taken(&name, other.map(|other| other.state)));
+        }
+        Err(error) => return Err(launch_error(error, &args)),
+    };
     // `obstacles` reports holds below, with what to do, unless the command waits or creates a draft.
     let holds_follow = args.wait.is_none() && !args.draft;
     warn(warnings.iter().filter(|warning| !(holds_follow && warning.code == Lint::Held)));
@@ -113,7 +120,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     }
     let name = shell(&launched.name);
     let config = context.config_flag();
-    if launched.rejected + launched.opted_out > 0 {
+    // The plan lists the rejected rows of each source. Other rows it only counts, as the headline does.
+    if launched.rejected > launched.across {
         let file = shell(&args.file.display().to_string());
         out::talk(format_args!("To see which rows were left out, and why: volley{config} campaign plan {file}"));
     }
@@ -168,12 +176,23 @@ fn launch_error(error: LaunchError, args: &Args) -> anyhow::Error {
             let file = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
             FileError::Problems { file, problems }.into()
         }
-        LaunchError::Store(store::Error::NameTaken { name }) => anyhow::anyhow!(
-            "nothing was launched: campaign \"{name}\" already exists, and a name can be launched only once; to send it \
-             again, give another name with --name"
-        ),
         error => error.into(),
     }
+}
+
+/// The error of a launch under a name that another campaign has, which is in this state.
+fn name_taken(name: &str, other: Option<BatchState>) -> anyhow::Error {
+    if other == Some(BatchState::Draft) {
+        let draft = shell(name);
+        return anyhow::anyhow!(
+            "nothing was launched: a draft named \"{name}\" exists; start it (volley campaign start {draft}), delete it \
+             (volley campaign delete {draft}), or give another name with --name"
+        );
+    }
+    anyhow::anyhow!(
+        "nothing was launched: campaign \"{name}\" already exists, and a name can be launched only once; to send it \
+         again, give another name with --name"
+    )
 }
 
 pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
@@ -190,6 +209,9 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     }
     if launched.opted_out > 0 {
         rejects.push_str(&format!(", {} opted out", plural(launched.opted_out, "recipient", "recipients")));
+    }
+    if launched.excluded > 0 {
+        rejects.push_str(&format!(", {} of them excluded by the campaign", count(launched.excluded)));
     }
     let messages = plural(launched.messages, "message", "messages");
     let is = if state == BatchState::Draft { "is a" } else { "is" };

@@ -3,10 +3,11 @@
 use super::{find, state};
 use crate::campaign::{RulesView, rules};
 use crate::cli::table::Table;
-use crate::cli::watch::{forecast_sentence, gaps, settled_by};
+use crate::cli::watch::{forecast_sentence, gaps, settled_by, to_resume, worst_case};
 use crate::cli::words::{count, percent, plural, rate};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
+use crate::domain::BatchState;
 use crate::status::{CampaignView, Listed, Look, Watcher};
 
 /// Lists campaigns; test sends only with `all`.
@@ -21,6 +22,9 @@ pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> any
         out::talk("No campaigns yet; to launch one: volley campaign launch promo.toml");
     } else {
         out::lines(table(&listed).lines(out::To::Stdout.paint()))?;
+        if listed.iter().any(|listed| !listed.look.obstacles.is_empty()) {
+            out::talk("! Something delays its messages; to see what: volley campaign show NAME");
+        }
     }
     if left_out > 0 {
         let tests = plural(left_out as u64, "test send is", "test sends are");
@@ -31,7 +35,7 @@ pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> any
 
 fn table(listed: &[Listed]) -> Table {
     let paint = out::To::Stdout.paint();
-    let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "launched", "id"]);
+    let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "created", "id"]);
     for Look { batch, show, report, obstacles, .. } in listed.iter().map(|listed| &listed.look) {
         let state = state(batch, report.zone);
         // The mark points to obstacles, which `campaign show` describes.
@@ -65,7 +69,10 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     let why = batch.why().map(|why| format!(" · {why}")).unwrap_or_default();
     out::data(format_args!("{}  {}{}", paint.bold(&show.name), state(batch, report.zone), paint.dim(why)))?;
     out::data(paint.dim(&show.id))?;
-    let mut table = Table::new(&["", ">", ""]);
+    if batch.state == BatchState::Paused {
+        out::data(paint.dim(to_resume(&look)))?;
+    }
+    let mut table = Table::new(&["", ">", ">"]);
     let whole = i64::from(batch.messages);
     for (what, number) in [
         ("queued", show.counts.queued),
@@ -80,6 +87,9 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     out::data(format_args!("{rates}; {} in all", plural(batch.messages, "message", "messages")))?;
     if let Some(forecast) = &look.forecast {
         out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;
+        if let Some(sentence) = worst_case(&look) {
+            out::data(format_args!("  {sentence}"))?;
+        }
     }
     if let Some(sentence) = settled_by(&look) {
         out::data(format_args!("  {sentence}"))?;

@@ -59,9 +59,9 @@ fn sent_by(prepared: &Prepared) -> String {
     };
     let what = match (prepared.starts_held(), &forecast.left_behind[..]) {
         (false, []) => "all first messages will be sent by",
-        (false, [_, ..]) => "the first messages that may be sent will be sent by",
+        (false, [_, ..]) => "the first messages within the limits will be sent by",
         (true, []) => "without the hold all first messages would be sent by",
-        (true, [_, ..]) => "without the hold the first messages that may be sent would be sent by",
+        (true, [_, ..]) => "without the hold the first messages within the limits would be sent by",
     };
     let takes = words::about(forecast.done_at.since(prepared.beginnings.first));
     let by = format_time(forecast.done_at, prepared.plan.time_zone);
@@ -78,6 +78,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     )];
     let dim = |line: String| format!("  {}", paint.dim(line));
     lines.extend(left_out(prepared).map(dim));
+    lines.extend(excluded(prepared).map(dim));
     lines.push(dim(starts(prepared)));
     lines.push(dim(sent_by(prepared)));
     if let Some(at) = finished_by {
@@ -169,13 +170,19 @@ fn left_out(prepared: &Prepared) -> Option<String> {
         (recipients.duplicates, ("duplicate", "duplicates")),
         (recipients.across, ("duplicate across sources", "duplicates across sources")),
         (recipients.opted_out, ("opted out", "opted out")),
-        (recipients.excluded.numbers.len() as u64, ("excluded by the campaign", "excluded by the campaign")),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
     .map(|(number, (one, several))| plural(number, one, several))
     .collect();
     (!parts.is_empty()).then(|| format!("left out: {}", words::list(&parts)))
+}
+
+/// The numbers of `exclude`. Which of them are recipients is found at the launch.
+fn excluded(prepared: &Prepared) -> Option<String> {
+    let numbers = prepared.recipients.excluded.numbers.len() as u64;
+    let numbers = (numbers > 0).then(|| plural(numbers, "number", "numbers"))?;
+    Some(format!("exclude has {numbers}: no message is sent to them, but recipients, countries and cost include them"))
 }
 
 /// Why rows of a source get no message, and how to list them.

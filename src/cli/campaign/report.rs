@@ -275,10 +275,11 @@ fn cost(report: &Report) -> Option<String> {
     let spent: Vec<(Channel, Money)> =
         report.steps.iter().filter_map(|step| Some((step.channel, step.spent?))).collect();
     let whole: Money = spent.iter().map(|(_, spent)| *spent).sum();
-    let whole = whole.in_currency(report.currency.as_deref());
     let parts: Vec<String> =
-        spent.iter().map(|(channel, spent)| format!("{} on {channel}", spent.in_currency(None))).collect();
-    let parts = if parts.len() > 1 { format!(": {}", list(&parts)) } else { String::new() };
+        spent.iter().map(|(channel, spent)| format!("{} {channel}", spent.rounded(None))).collect();
+    let has_parts = parts.len() > 1 && !whole.is_zero();
+    let parts = if has_parts { format!(" ({})", parts.join(" · ")) } else { String::new() };
+    let whole = whole.rounded(report.currency.as_deref());
     (!spent.is_empty()).then(|| format!("cost: {whole}{parts}"))
 }
 
@@ -317,7 +318,7 @@ fn reasons(why: &NotSubmitted) -> String {
         (why.outside_window, "outside window"),
         (why.missing_variable, "missing variable"),
         (why.expired, "expired"),
-        (why.called_off, "cancelled or opted out"),
+        (why.called_off, "cancelled, opted out or excluded"),
     ];
     let parts = parts.into_iter().filter(|(number, _)| *number > 0);
     parts.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")

@@ -86,8 +86,12 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
     } else {
         out::data(launch::headline(&launched, launched.state))?;
         before.iter().flat_map(|before| not_copied(before, &launched.name)).for_each(out::talk);
-        if launched.state != BatchState::Draft {
+        let (name, config) = (shell(&launched.name), context.config_flag());
+        if launched.state == BatchState::Draft {
+            out::talk(format_args!("To start it: volley{config} campaign start {name}"));
+        } else {
             warn(&obstacles(context, store.as_ref(), launched.batch).await?);
+            out::talk(format_args!("To watch it: volley{config} campaign watch {name}"));
         }
     }
     Ok(Exit::Done)

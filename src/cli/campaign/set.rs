@@ -7,8 +7,7 @@ use super::find;
 use crate::campaign::{Amend, Amended, ChangeView, why_not};
 use crate::cli::exit::Usage;
 use crate::cli::operator::Operator;
-use crate::cli::out::{self, To};
-use crate::cli::table::Table;
+use crate::cli::out;
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
@@ -74,6 +73,32 @@ fn keys(args: &Args) -> Map<String, Value> {
     all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
+/// `quiet_hours (steps 1–3): none → 21:00-08:00`. Neighbouring steps with the same change share a line.
+fn changes(changed: Vec<ChangedKey>) -> impl Iterator<Item = String> {
+    let mut lines: Vec<(ChangedKey, Option<u8>)> = Vec::new();
+    for change in changed {
+        let same = |(first, last): &&mut (ChangedKey, Option<u8>)| {
+            last.map(|last| last + 1) == change.step
+                && (&first.key, &first.before, &first.after) == (&change.key, &change.before, &change.after)
+        };
+        match lines.iter_mut().find(same) {
+            Some((_, last)) => *last = change.step,
+            None => {
+                let step = change.step;
+                lines.push((change, step));
+            }
+        }
+    }
+    lines.into_iter().map(|(ChangedKey { step, key, before, after }, last)| {
+        let steps = match (step, last) {
+            (Some(first), Some(last)) if first == last => format!(" (step {first})"),
+            (Some(first), Some(last)) => format!(" (steps {first}–{last})"),
+            _ => String::new(),
+        };
+        format!("{key}{steps}: {before} → {after}")
+    })
+}
+
 pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
     let amend = Amend { step: args.step, keys: keys(&args) };
     if amend.keys.is_empty() {
@@ -117,16 +142,11 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
         return Ok(Exit::Done);
     }
     if changed.is_empty() {
-        out::data(format_args!("\"{name}\" already has these settings ({})", noted.sentence()))?;
+        out::data(format_args!("\"{name}\" already has these settings{}", noted.bracket(false)))?;
         return Ok(Exit::Done);
     }
     out::data(format_args!("\"{name}\" is changed ({})", noted.sentence()))?;
-    let mut table = Table::new(&["", "", "now", "before"]);
-    for ChangedKey { step, key, before, after } in changed {
-        let step = step.map_or_else(String::new, |step| format!("step {step}"));
-        table.row([step, key.to_owned(), after, before]);
-    }
-    out::lines(table.lines(To::Stdout.paint()))?;
+    out::lines(changes(changed).map(|line| format!("  {line}")))?;
     if brought_forward > 0 {
         let messages = plural(i128::from(brought_forward), "message", "messages");
         out::data(format_args!(

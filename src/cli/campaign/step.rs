@@ -74,6 +74,7 @@ async fn print(
     obeyed: Option<Noted>,
     json: bool,
 ) -> anyhow::Result<Exit> {
+    let has_changed = obeyed.is_some();
     // A repeated command is in effect once every earlier change is.
     let obeyed = match obeyed {
         Some(obeyed) => obeyed,
@@ -86,9 +87,10 @@ async fn print(
     if json {
         out::json(&StepDecisionView::new(batch, step, held, queued, obeyed))?;
     } else {
-        let waiting = plural(queued, "message waits", "messages wait");
-        let waiting = if held { format!("{waiting} until it is resumed") } else { format!("{waiting} in its queue") };
-        out::data(format_args!("step {step}, {channel}, of \"{name}\" {what}: {waiting} ({})", obeyed.sentence()))?;
+        let queued = plural(queued, "message", "messages");
+        let state = if held { "waiting" } else { "to submit" };
+        let obeyed = obeyed.bracket(has_changed);
+        out::data(format_args!("\"{name}\", step {step} ({channel}) {what}; {queued} {state}{obeyed}"))?;
     }
     Ok(Exit::Done)
 }

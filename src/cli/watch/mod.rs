@@ -8,14 +8,14 @@ use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
 use super::interrupt::Interrupts;
 use super::out::{self, Screen, To};
-use super::words::shell;
+use super::words::{capital, shell};
 use super::{CommandContext, Exit};
 use crate::clock::format_time_of_day;
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::status::{CampaignView, Look, Obstacle, Watcher};
 use crate::store::{Batch, Store};
 
-pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes, settled_by};
+pub(super) use view::{fell_back, forecast_sentence, gaps, outcome_notes, settled_by, worst_case};
 
 /// The time between two looks into the store.
 const LOOK: Span = Span::from_millis(250);
@@ -116,20 +116,63 @@ pub(super) async fn stopped_watching(
     store: &dyn Store,
     batch: BatchId,
 ) -> anyhow::Result<(BatchState, String)> {
-    let Look { at, batch, show, obstacles, .. } = Watcher::new(&context.launcher(store), batch).await?.look().await?;
-    let sentence = match (batch.state, &obstacles[..]) {
+    let look = Watcher::new(&context.launcher(store), batch).await?.look().await?;
+    let campaign = shell(&look.show.name);
+    let sentence = match (look.batch.state, first_obstacle(&look)) {
         (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
-        (BatchState::Draft, _) => {
-            format!("It is a draft; to start it: volley campaign start {}", shell(&show.name))
+        (BatchState::Draft, _) => format!("It is a draft; to start it: volley campaign start {campaign}"),
+        (BatchState::Paused, _) => paused(&look),
+        (state, Some(obstacle)) => {
+            let what = sentences(obstacle, &look);
+            if stops_all(obstacle, &look) {
+                format!("Not sending: {what}")
+            } else {
+                format!("It is {state}, but {what}")
+            }
         }
-        (BatchState::Running, [first @ Obstacle::NoServer, ..]) => {
-            format!("It is running, but not sending: {}.", first.sentence(&show.name, at))
-        }
-        (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name, at)),
-        (BatchState::Paused, []) => format!("It is paused; to resume: volley campaign resume {}", shell(&show.name)),
-        (state, []) => format!("The campaign continues; it is {state}."),
+        (state, None) => format!("The campaign continues; it is {state}."),
     };
-    Ok((batch.state, sentence))
+    Ok((look.batch.state, sentence))
+}
+
+/// The obstacle to name if only one is: one that stops every message before one that stops some.
+fn first_obstacle(look: &Look) -> Option<&Obstacle> {
+    look.obstacles.iter().find(|obstacle| stops_all(obstacle, look)).or_else(|| look.obstacles.first())
+}
+
+/// Whether a running campaign sends nothing because of this obstacle.
+fn stops_all(obstacle: &Obstacle, look: &Look) -> bool {
+    let is_for_all = |waiting: i64| waiting > 0 && waiting == look.show.counts.queued;
+    look.batch.state == BatchState::Running
+        && match obstacle {
+            Obstacle::NoServer | Obstacle::Unwritable(_) => true,
+            Obstacle::Held(_, waiting) | Obstacle::StepHeld(_, _, waiting) => is_for_all(*waiting),
+            Obstacle::Gone(gone) => is_for_all(gone.queued),
+            Obstacle::Slow(..) | Obstacle::UsedUp(_) | Obstacle::Doubt { .. } => false,
+        }
+}
+
+/// `Lane promo-sg is paused by ann. To resume: volley lane resume promo-sg`, for the end of a sentence.
+fn sentences(obstacle: &Obstacle, look: &Look) -> String {
+    format!("{}. {}", obstacle.what(), capital(&obstacle.what_to_do(&look.show.name, look.at)))
+}
+
+/// Why a campaign is paused and how to resume it, then the first obstacle that stays after that.
+fn paused(look: &Look) -> String {
+    let why = look.batch.why().unwrap_or_else(|| "paused".to_owned());
+    let why = if why.starts_with("paused") { capital(&why) } else { format!("Paused: {why}") };
+    let mut lines = vec![format!("{why}. {}", capital(&to_resume(look)))];
+    let stays = look.obstacles.iter().find(|obstacle| !matches!(obstacle, Obstacle::UsedUp(_)));
+    lines.extend(stays.map(|obstacle| capital(&sentences(obstacle, look))));
+    lines.join("\n")
+}
+
+/// How to resume a paused campaign, which may first need a higher limit.
+pub(super) fn to_resume(look: &Look) -> String {
+    match look.obstacles.iter().find(|obstacle| matches!(obstacle, Obstacle::UsedUp(_))) {
+        Some(limit) => limit.what_to_do(&look.show.name, look.at),
+        None => format!("to resume: volley campaign resume {}", shell(&look.show.name)),
+    }
 }
 
 /// The reasons why a campaign does not send: one sentence each, with what to do.

@@ -172,11 +172,13 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
         (false, []) => "the remaining messages will be sent by",
         (false, [_, ..]) => "all messages that can be sent will be sent by",
     };
-    let finished = look.finished_by.filter(|_| !look.is_held).map(|by| {
-        let by = format_time(by, look.report.zone);
-        format!("; worst case (every message falls back at every step): by {by}")
-    });
-    format!("{what} {at} (in {left}){}{}", forecast.limited_by(), finished.unwrap_or_default())
+    format!("{what} {at} (in {left}){}", forecast.limited_by())
+}
+
+/// `worst case (every message falls back at every step): by 2026-12-01 14:30`; `None` if it is not known.
+pub(in crate::cli) fn worst_case(look: &Look) -> Option<String> {
+    let by = format_time(look.finished_by.filter(|_| !look.is_held)?, look.report.zone);
+    Some(format!("worst case (every message falls back at every step): by {by}"))
 }
 
 /// `promo-sg 44.5/s of 80/s · viber 3/s of 20/s`; `None` if it has one lane, or no server reports its lanes.
@@ -200,6 +202,7 @@ fn progress(look: &Look) -> String {
     let is_sending = look.server && !look.is_unwritable && look.batch.state == BatchState::Running;
     if let Some(forecast) = look.forecast.as_ref().filter(|_| is_sending) {
         parts.push(forecast_sentence(forecast, look));
+        parts.extend(worst_case(look));
     }
     if let Some(due) = look.next_due.filter(|due| *due > look.at && waiting == 0 && is_sending) {
         parts.push(format!("next deadline in {}", about(due.since(look.at))));
