@@ -264,7 +264,7 @@ async fn after_a_cancel_nothing_is_sent_and_totals_add_up() {
         campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, &Origin::operator("a test", None))
             .await
             .unwrap();
-    assert!(matches!(decided, Decided::Holds(Noted::ByAll { .. })), "{decided:?}");
+    assert!(matches!(decided, Decided::Saved(Noted::ByAll { .. })), "{decided:?}");
     let left = world.seen().await["messages"].clone();
     let report = world.until_state(&launched, BatchState::Cancelled).await;
     let cancelled = report.outcome(Outcome::Cancelled);
@@ -293,7 +293,7 @@ async fn a_paused_campaign_waits_and_a_resumed_one_continues() {
     let (store, clock) = (world.store.as_ref(), world.clock.as_ref());
     let batch = world.batch(&launched).await;
     let decided = campaign::pause(store, clock, &batch, &Origin::operator("a test", None)).await.unwrap();
-    assert!(matches!(decided, Decided::Holds(Noted::ByAll { .. })), "{decided:?}");
+    assert!(matches!(decided, Decided::Saved(Noted::ByAll { .. })), "{decided:?}");
     let paused = world.seen().await["messages"].clone();
     assert!(paused.as_u64().unwrap() < 300);
     world
@@ -420,7 +420,7 @@ async fn a_cancelled_finished_campaign_resends_nothing() {
     let batch = world.batch(&launched).await;
     let by = Origin::operator("a test", None);
     let decided = campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, &by).await.unwrap();
-    assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+    assert!(matches!(decided, Decided::Saved(_)), "{decided:?}");
     let report = world.until_state(&launched, BatchState::Cancelled).await;
     assert_eq!((report.open, report.outcome(Outcome::Cancelled)), (20, 0), "they await their receipts: {report:?}");
     let batch = world.batch(&launched).await;

@@ -329,7 +329,7 @@ impl ByHand {
         let by = Origin::operator("ann", None);
         let cancelling = campaign::cancel(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
         let decided = while_time_passes(&self.clock, cancelling).await.unwrap();
-        assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+        assert!(matches!(decided, Decided::Saved(_)), "{decided:?}");
     }
 
     pub(crate) async fn pause(&self, launched: &Launched) {
@@ -337,7 +337,7 @@ impl ByHand {
         let by = Origin::operator("ann", None);
         let pausing = campaign::pause(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
         let decided = while_time_passes(&self.clock, pausing).await.unwrap();
-        assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+        assert!(matches!(decided, Decided::Saved(_)), "{decided:?}");
     }
 
     pub(crate) async fn resume(&self, launched: &Launched) {
@@ -345,7 +345,7 @@ impl ByHand {
         let by = Origin::operator("ann", None);
         let resuming = campaign::resume(self.store.as_ref(), self.clock.as_ref(), &batch, &by);
         let decided = while_time_passes(&self.clock, resuming).await.unwrap();
-        assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+        assert!(matches!(decided, Decided::Saved(_)), "{decided:?}");
     }
 
     /// Stops everything in order.
