@@ -204,9 +204,7 @@ fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<Strin
         if !known.contains(&key.as_str()) {
             let is_of_campaign = amend.step.is_some() && OF_CAMPAIGN.contains(&key.as_str());
             let sentence = if is_of_campaign {
-                "applies to the whole campaign; remove --step (a step has --quiet-hours, --send-window, --holidays, \
-                 --max-messages and --budget)"
-                    .to_owned()
+                format!("applies to the whole campaign; leave out the step, or use one of {}", known.join(", "))
             } else {
                 format!("cannot be changed after the launch; {}", hint(key, known.clone()))
             };

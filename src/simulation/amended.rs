@@ -200,17 +200,17 @@ async fn an_invalid_change_is_refused_and_an_equal_value_changes_nothing() {
         (None, json!({ "end": "2027-01-15T15:00" }), "end: \"2027-01-15T15:00\" is not after now"),
         (None, json!({ "end": "2027-01-15T18:00" }), "leaves no time to send anything"),
         (None, json!({ "end": "soon" }), "end: \"soon\" is not a time"),
-        (
-            None,
-            json!({ "ende": "soon" }),
-            "ende: cannot be changed for a campaign after its launch; did you mean \"end\"?",
-        ),
+        (None, json!({ "ende": "soon" }), "ende: cannot be changed after the launch; did you mean \"end\"?"),
         (None, json!({ "quiet_hours": "08:00-08:00" }), "starts and ends at the same time"),
         (None, json!({ "quiet_hours": ["00:00-12:00", "12:00-24:00"] }), "leaves no time to send anything"),
         (None, json!({ "budget": "5" }), "the price of a message was unknown at its launch"),
         (None, json!({ "max_messages": 0 }), "invalid number of messages \"0\"; use 1 or more"),
         (None, json!({ "pause_when": "it rains" }), "is not a rule"),
-        (Some(0), json!({ "end": "2027-01-15T23:00" }), "step 1, end: cannot be changed for a step after its launch"),
+        (
+            Some(0),
+            json!({ "end": "2027-01-15T23:00" }),
+            "step 1, end: applies to the whole campaign; leave out the step, or use one of",
+        ),
         (Some(5), json!({ "max_messages": 3 }), "step 6, step: unknown step; the campaign has 2"),
     ] {
         let error = world.refusal(&launched, step, keys.clone()).await;

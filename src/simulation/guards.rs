@@ -239,9 +239,9 @@ async fn hold_paid_when_holds_the_next_step_that_costs_money() {
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
     assert_eq!(hold.step.get(), 1);
     assert!(
-        hold.origin
-            .hold_reason()
-            .contains("20 of the last 20 on step 1, Viber, were undelivered, and this step costs money"),
+        hold.origin.hold_reason().contains(
+            "20 of 20 recent messages on step 1 (Viber) failed: undelivered or rejected; this step costs money"
+        ),
         "{}",
         hold.origin.hold_reason()
     );

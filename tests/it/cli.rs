@@ -334,7 +334,7 @@ fn a_campaign_is_changed_after_its_launch() {
 
     set(&[]).ended(2).says(&["nothing to change", "volley lane set"]);
     set(&["--end", "2020-01-01T00:00Z"]).ended(1).says(&["is not after now"]);
-    set(&["--step", "3", "--end", "none"]).ended(1).says(&["applies to the whole campaign; remove --step"]);
+    set(&["--step", "3", "--end", "none"]).ended(1).says(&["applies to the whole campaign; leave out the step"]);
     run(at, &["campaign", "cancel", "November promo"]).ended(0);
     set(&["--max-messages", "none"]).ended(1).says(&["cannot be changed", "it has been cancelled"]);
 }
