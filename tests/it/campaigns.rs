@@ -47,7 +47,7 @@ fn the_rules_of_a_campaign_are_shown_and_a_clone_may_be_a_draft() {
     assert_eq!((&step["channel"], &step["lanes"], &step["max_messages"]), (&json!("SMS"), &json!(["sms"]), &json!(20)));
     let shown = run(at, &["campaign", "show", name]).ended(0).stdout;
     for said in [
-        "changed 1 time since its launch",
+        "changed 1 time; see volley events",
         "ends 2099-12-01 ",
         "limited to at most 500 messages, then pauses",
         "step 3, SMS: lane sms, until Delivered",

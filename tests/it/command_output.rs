@@ -104,7 +104,7 @@ fn obstacles_of_a_campaign_are_shown_wherever_it_is_shown() {
 
     let shown = run(at, &["campaign", "show", NAME]).ended(0).stdout;
     for part in
-        ["lane viber is paused by ann: moving", "volley lane resume viber", "no server is running", "volley serve"]
+        ["lane viber: paused ", "by ann (moving)", "volley lane resume viber", "no server is running", "volley serve"]
     {
         assert!(shown.contains(part), "{part:?} is missing in {shown}");
     }

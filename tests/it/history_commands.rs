@@ -214,7 +214,7 @@ async fn events_and_replies_are_listed_as_text_and_as_json() {
     assert_eq!((&out["is_opted_out"], &out["by"], &out["replies"]), (&json!(true), &json!("recipient"), &json!(1)));
     let out = whole_lines(at, &["opt-out", "show", "91000007", "--country", "SG"]);
     assert!(out.starts_with("+6591000007  opted out since ") && out.contains("stop by message on SMS"), "{out}");
-    assert!(out.contains("sent 1 message: volley reply list --from +6591000007"), "{out}");
+    assert!(out.contains("1 reply received; to list: volley reply list --from +6591000007"), "{out}");
     let may = whole_lines(at, &["opt-out", "show", "+6591000002"]);
     assert_eq!(may, "+6591000002  not opted out\n");
     run(at, &["opt-out", "show", "nonsense"]).ended(2).says(&["nonsense"]);
@@ -235,7 +235,7 @@ async fn commands_with_nothing_to_list_say_so() {
     world.copy_to(&folder.path().join("volley.db")).await;
     world.stop().await;
     for (args, says) in [
-        (&["reply", "list"][..], "No matching messages.\n"),
+        (&["reply", "list"][..], "No replies.\n"),
         (&["message", "strays"], "Every receipt belongs to a known message.\n"),
         (&["opt-out", "list"], "No opt-outs.\n"),
     ] {
@@ -251,7 +251,7 @@ async fn a_purge_keeps_the_report_and_removes_all_personal_data() {
     let at = folder.path();
     let purge = |arguments: &[&str]| run(at, &[&["purge"], arguments].concat());
     assert!(purge(&[]).ended(2).stderr.contains("volley purge --after 90d"));
-    assert!(purge(&["--after", "90d"]).ended(0).stdout.starts_with("No campaigns that settled before"));
+    assert!(purge(&["--after", "90d"]).ended(0).stdout.starts_with("No campaign settled before"));
     // A message to them has no outcome yet.
     let told = purge(&["--recipient", "+6591000007"]).ended(0).stderr;
     assert!(told.contains("1 row in audiences. They cannot be erased yet"), "{told}");
