@@ -33,6 +33,7 @@ const RULES: &[Rule] = &[
         "DURATION",
         "a measured duration depends on the machine; a configured one has no space and is compared",
     ),
+    (r"\bin effect at once\b", "in effect after DURATION", "a server may need less than a millisecond"),
     (
         r"\b[\d,.]+/s (now|of|on average)\b",
         "RATE $1",

@@ -158,7 +158,10 @@ impl Scratch {
         // Recipients and their results are the same in each run.
         let printed = match arguments.first() {
             Some(&"simulate") => {
-                command.args(["--listen", &self.provider, "--seed", "8"]);
+                command.args(["--listen", &self.provider]);
+                if !arguments.contains(&"--seed") {
+                    command.args(["--seed", "8"]);
+                }
                 self.start(command)
             }
             Some(&"serve") => {
