@@ -256,7 +256,7 @@ async fn hold_paid_when_holds_the_next_step_that_costs_money() {
     assert_eq!((world.sms(), world.held().await.len()), (45, 0));
     let events = world.store.events(Cursor::START, 100).await.unwrap();
     let texts: Vec<String> = events.iter().map(|(_, event)| event.sentence()).collect();
-    assert!(texts.iter().any(|text| text.contains(", step 2: held: 20 of the last 20")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains(", step 2: held: 20 of 20 recent")), "{texts:?}");
     assert!(texts.iter().any(|text| text.ends_with(", step 2: resumed by Ann")), "{texts:?}");
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     let again = release_steps(world.store.as_ref(), world.clock.as_ref(), &batch, None, &Origin::operator("Ann", None))
