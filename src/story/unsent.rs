@@ -270,11 +270,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_message_before_its_time_is_not_reported_as_tried() {
-        let plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
-        let waiting = WaitReasons {
-            since: at(960),
+    fn nothing_in_the_way() -> WaitReasons {
+        WaitReasons {
+            since: at(0),
             now: at(0),
             gives_up: None,
             hold: None,
@@ -284,7 +282,13 @@ mod tests {
             deaf: None,
             tier_spent: None,
             queue: 1,
-        };
+        }
+    }
+
+    #[test]
+    fn a_message_before_its_time_is_not_reported_as_tried() {
+        let plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
+        let waiting = WaitReasons { since: at(960), ..nothing_in_the_way() };
         let says = |tries| {
             let present = Present { tries, ..Present::queued(at(960), None) };
             sentence(&present, &plan, BatchState::Running, Some(&waiting), &Context::default())
@@ -296,18 +300,8 @@ mod tests {
     #[test]
     fn a_message_at_a_spent_tier_says_when_a_slot_frees_up() {
         let plan = Plan::of_steps(vec![Step::of_text(Channel::WhatsApp, "wa", "Hi")]);
-        let waiting = WaitReasons {
-            since: at(0),
-            now: at(60),
-            gives_up: None,
-            hold: None,
-            step_hold: None,
-            paused: None,
-            server: true,
-            deaf: None,
-            tier_spent: Some(("wa".to_owned(), Some(at(960)))),
-            queue: 2_683,
-        };
+        let tier_spent = Some(("wa".to_owned(), Some(at(960))));
+        let waiting = WaitReasons { now: at(60), tier_spent, queue: 2_683, ..nothing_in_the_way() };
         let says = obstacle(&waiting, BatchState::Running, &plan, 0);
         for part in ["The tier of lane wa is spent; the next slot frees up at ", "2,683 messages", "No fallback"] {
             assert!(says.contains(part), "{says}");
