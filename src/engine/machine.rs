@@ -40,7 +40,7 @@ pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp) -> Present {
 
 /// Decides how an event changes a message.
 pub fn advance(plan: &Plan, standing: Standing, message: &Present, event: Event, now: Timestamp) -> Decision {
-    let decision = Machine { plan, standing, now }.decide(message, event);
+    let decision = Machine { plan, standing, now }.decide(message, event).unwrap_or_else(Decision::Ignored);
     #[cfg(test)]
     super::met::note(message, &event, &decision);
     decision
@@ -57,45 +57,50 @@ pub(super) const fn moved(next: Present, rule: Rule) -> Decision {
     Decision::Moved { next, rule }
 }
 
+/// The times `not_before` and `gives_up` of a queued message, or why one that is not queued ignores the event.
+const fn queued(message: &Present) -> Result<(Timestamp, Option<Timestamp>), Ignored> {
+    match message.state {
+        State::Queued { not_before, gives_up } => Ok((not_before, gives_up)),
+        State::Sending { .. } => Err(Ignored::InFlight),
+        State::Awaiting { .. } => Err(Ignored::Stale),
+        State::Done { .. } => Err(Ignored::Ended),
+    }
+}
+
 /// Counts one more try that the provider gave back.
 const fn with_another_try(message: Present) -> Present {
     Present { tries: message.tries.saturating_add(1), ..message }
 }
 
 impl Machine<'_> {
-    fn decide(self, message: &Present, event: Event) -> Decision {
+    fn decide(self, message: &Present, event: Event) -> Result<Decision, Ignored> {
         match event {
             Event::Claimed => self.claimed(*message),
-            Event::Answered { step, answer } => self.answered(*message, step, answer),
-            Event::Receipt { step, report: Report::Reached(status) } => self.reached(*message, step, status),
+            Event::Answered { step, answer } => Ok(self.answered(*message, step, answer)),
+            Event::Receipt { step, report: Report::Reached(status) } => Ok(self.reached(*message, step, status)),
             Event::Receipt { step, report: Report::Failed { fault, again } } => {
-                self.failed(*message, step, fault, again)
+                Ok(self.failed(*message, step, fault, again))
             }
-            Event::Due { silence } => self.due(*message, silence),
+            Event::Due { silence } => Ok(self.due(*message, silence)),
             Event::TierSpent { step } => self.tier_spent(*message, step),
             Event::Postponed { until } => self.put_off(*message, until),
             Event::Doubted { silence, tries } => self.doubted(*message, silence, tries),
             Event::RefusalRecalled { step, tries } => self.refusal_recalled(*message, step, tries),
-            Event::CalledOff(why) => self.called_off(*message, why),
+            Event::CalledOff(why) => Ok(self.called_off(*message, why)),
         }
     }
 
-    fn claimed(self, message: Present) -> Decision {
-        match message.state {
-            State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
-            // The batch is cancelled, or the message's time is up. The sweep or the timer ends it; it is never
-            // submitted.
-            State::Queued { gives_up, .. } if self.is_cut(&message) || self.is_too_late(&message, gives_up) => {
-                Decision::Ignored(Ignored::Stale)
-            }
-            State::Queued { not_before, gives_up } => {
-                let state = State::Sending { intent: self.now, not_before, gives_up };
-                moved(Present { state, ..message }, Rule::Claimed)
-            }
-            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
-            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
-            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+    fn claimed(self, message: Present) -> Result<Decision, Ignored> {
+        let (not_before, gives_up) = queued(&message)?;
+        if not_before > self.now {
+            return Err(Ignored::NotYet);
         }
+        // The batch is cancelled, or the message's time is up. The sweep or the timer ends it; it is never submitted.
+        if self.is_cut(&message) || self.is_too_late(&message, gives_up) {
+            return Err(Ignored::Stale);
+        }
+        let state = State::Sending { intent: self.now, not_before, gives_up };
+        Ok(moved(Present { state, ..message }, Rule::Claimed))
     }
 
     fn answered(self, message: Present, step: StepIndex, answer: Answer) -> Decision {
@@ -181,38 +186,34 @@ impl Machine<'_> {
 
     /// Postpones a queued step that came up outside its send hours. It keeps its order among the messages that wait for
     /// the same time.
-    fn put_off(self, message: Present, until: Timestamp) -> Decision {
-        match message.state {
-            State::Queued { gives_up, .. } if self.is_too_late(&message, gives_up) => Decision::Ignored(Ignored::Stale),
-            State::Queued { not_before, .. } if not_before >= until => Decision::Ignored(Ignored::NothingNew),
-            State::Queued { gives_up, .. } => {
-                // A message that has not begun begins at that time. Its `leave_within` then runs from there, as for a
-                // message that could be sent at once.
-                let begins = message.first_submitted_at.is_none() && message.tries == 0;
-                let is_first = self.plan.first(message.marks) == Some(message.step);
-                let gives_up = if begins && is_first { self.submit_by(message.step, until) } else { gives_up };
-                self.requeue(message, until, gives_up, Rule::Postponed)
-            }
-            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
-            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
-            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+    fn put_off(self, message: Present, until: Timestamp) -> Result<Decision, Ignored> {
+        let (not_before, gives_up) = queued(&message)?;
+        if self.is_too_late(&message, gives_up) {
+            return Err(Ignored::Stale);
         }
+        if not_before >= until {
+            return Err(Ignored::NothingNew);
+        }
+        // A message that has not begun begins at that time. Its `leave_within` then runs from there, as for a message
+        // that could be sent at once.
+        let begins = message.first_submitted_at.is_none() && message.tries == 0;
+        let is_first = self.plan.first(message.marks) == Some(message.step);
+        let gives_up = if begins && is_first { self.submit_by(message.step, until) } else { gives_up };
+        Ok(self.requeue(message, until, gives_up, Rule::Postponed))
     }
 
     /// Handles a step that came up while its tier has no free slot.
-    fn tier_spent(self, message: Present, step: StepIndex) -> Decision {
-        match message.state {
-            State::Queued { .. } if message.step != step => Decision::Ignored(Ignored::Stale),
-            State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
-            // Without a further step the message waits for a slot: late is better than never.
-            State::Queued { .. } if !self.may_go_on(&message) && !self.is_cut(&message) => {
-                Decision::Ignored(Ignored::NotYet)
-            }
-            State::Queued { .. } => self.cannot_leave(message, Ending::CouldNotLeave),
-            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
-            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
-            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+    fn tier_spent(self, message: Present, step: StepIndex) -> Result<Decision, Ignored> {
+        let (not_before, _) = queued(&message)?;
+        if message.step != step {
+            return Err(Ignored::Stale);
         }
+        // Without a further step the message waits for a slot: late is better than never.
+        let waits_for_slot = !self.may_go_on(&message) && !self.is_cut(&message);
+        if not_before > self.now || waits_for_slot {
+            return Err(Ignored::NotYet);
+        }
+        Ok(self.cannot_leave(message, Ending::CouldNotLeave))
     }
 
     /// Handles the due time of an awaiting message: a deadline, or the end of its receipt window.
@@ -249,43 +250,31 @@ impl Machine<'_> {
 
     /// Reverses a fallback by a deadline whose silence is now in doubt. A message that is not claimed yet returns to
     /// awaiting, where its deadline is checked again.
-    fn doubted(self, message: Present, silence: Silence, tries: u16) -> Decision {
+    fn doubted(self, message: Present, silence: Silence, tries: u16) -> Result<Decision, Ignored> {
+        queued(&message)?;
         let is_in_doubt = match silence {
             Silence::Held { until } => until > self.now,
             Silence::Lost => self.plan.after_gap != AfterGap::FallBack,
             Silence::Trusted | Silence::Filled => false,
         };
-        match message.state {
-            State::Queued { .. } if !is_in_doubt => Decision::Ignored(Ignored::NothingNew),
-            State::Queued { .. } => match self.before_fallback(&message, Ending::Deadline) {
-                Some(before) => moved(self.awaiting(Present { tries, ..before }), Rule::TakenBack),
-                None => Decision::Ignored(Ignored::Stale),
-            },
-            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
-            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
-            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+        if !is_in_doubt {
+            return Err(Ignored::NothingNew);
         }
+        let before = self.before_fallback(&message, Ending::Deadline).ok_or(Ignored::Stale)?;
+        Ok(moved(self.awaiting(Present { tries, ..before }), Rule::TakenBack))
     }
 
     /// Reverses a fallback by a refusal that the sender caused. If the present step has not been submitted, the step
     /// before returns to its queue, as if the cause had been known at once.
-    fn refusal_recalled(self, message: Present, step: StepIndex, tries: u16) -> Decision {
-        match message.state {
-            State::Queued { .. } if message.marks.preceding(message.step) != Some(step) => {
-                Decision::Ignored(Ignored::Stale)
-            }
-            State::Queued { .. } => match self.before_refusal(&message) {
-                Some(before) => {
-                    let before = self.undone(Present { tries, ..before });
-                    let gives_up = self.gives_up(&before, before.step);
-                    self.requeue(before, self.now, gives_up, Rule::RefusalRecalled)
-                }
-                None => Decision::Ignored(Ignored::Stale),
-            },
-            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
-            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
-            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+    fn refusal_recalled(self, message: Present, step: StepIndex, tries: u16) -> Result<Decision, Ignored> {
+        queued(&message)?;
+        if message.marks.preceding(message.step) != Some(step) {
+            return Err(Ignored::Stale);
         }
+        let before = self.before_refusal(&message).ok_or(Ignored::Stale)?;
+        let before = self.undone(Present { tries, ..before });
+        let gives_up = self.gives_up(&before, before.step);
+        Ok(self.requeue(before, self.now, gives_up, Rule::RefusalRecalled))
     }
 
     pub(super) fn called_off(self, message: Present, why: CallOff) -> Decision {
