@@ -6,7 +6,7 @@ use super::columns::Columns;
 use super::findings::Findings;
 use super::number::{Home, Number};
 use super::read::Lines;
-use super::repeated_ids::Id;
+use super::repeated_ids::IdHash;
 use super::sheet::is_error;
 use crate::domain::{Fields, Recipient};
 
@@ -25,21 +25,21 @@ const CLIENT_ID_MAX: usize = 50;
 
 /// The rules that every row must meet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
-    /// Country of national numbers whose row names none.
-    pub(super) default: Home,
-    pub(super) lines: Lines,
-    /// Also accepts rows with too many cells.
+pub(super) struct RowRules {
+    /// The country of national numbers in rows without a country.
+    pub(super) default_home: Home,
+    pub(super) line_types: Lines,
+    /// For opt-outs and exclusions: accepts rows with too many cells or too long an id, and reads every number of a cell.
     pub(super) takes_all: bool,
 }
 
 /// Rows that have been checked, each on its own.
 #[derive(Debug, Default)]
 pub(super) struct CheckedRows {
-    /// Accepted recipients, in file order. A separate list, so that a whole block can be passed on at once: there are millions.
+    /// Accepted recipients, in file order. Kept apart from `origins`, so that the block moves on without a copy of each.
     pub(super) recipients: Vec<Recipient>,
     /// Line and id of each recipient.
-    pub(super) origins: Vec<Origin>,
+    pub(super) origins: Vec<LineAndId>,
     /// Rejected rows, in file order.
     pub(super) rejected: Vec<Reject>,
     /// Number of rows with text in each column.
@@ -49,9 +49,9 @@ pub(super) struct CheckedRows {
 
 /// Line and id of a recipient.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Origin {
+pub(super) struct LineAndId {
     pub(super) line: u64,
-    pub(super) id: Option<Id>,
+    pub(super) id: Option<IdHash>,
 }
 
 impl CheckedRows {
@@ -66,41 +66,51 @@ impl CheckedRows {
 }
 
 /// Checks the rows of a block.
-pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> CheckedRows {
+pub(super) fn check(rows: &Rows, columns: &Columns, rules: RowRules) -> CheckedRows {
     let mut checked = CheckedRows {
         recipients: Vec::with_capacity(rows.len()),
         origins: Vec::with_capacity(rows.len()),
         filled: vec![0; columns.len()],
         ..CheckedRows::default()
     };
-    // Searched once in the whole text, because hardly any file has one.
+    // Most files contain no error text, so one search in the block spares the check of each cell.
     let text = rows.text().as_bytes();
     let may_be_errors = memchr::memchr(b'#', text).is_some() || memchr::memmem::find(text, b"Err:").is_some();
     for row in rows.iter() {
-        for (index, (filled, cell)) in checked.filled.iter_mut().zip(columns.cells(row)).enumerate() {
+        for (filled, cell) in checked.filled.iter_mut().zip(columns.cells(row)) {
             *filled += u64::from(!is_blank(cell));
-            // No message shows such a text of the number column, because its row is rejected.
-            let is_shown = may_be_errors && index != columns.number_place();
-            checked.findings.error_texts += u64::from(is_shown && is_error(cell));
         }
         let line = row.line;
         match check_row(row, columns, rules, &mut checked.findings) {
             Ok(recipient) => {
-                let id = recipient.client_message_id.as_deref().map(Id::of);
-                // In a list of opt-outs or exclusions, each number counts, not only the first of its row.
-                let more = if rules.takes_all { columns.read_all(&row, rules.default) } else { Vec::new() };
-                for number in more.iter().filter(|number| number.msisdn != recipient.msisdn) {
-                    checked.origins.push(Origin { line, id: None });
-                    let Number { msisdn, country, .. } = *number;
-                    checked.recipients.push(Recipient { msisdn, country, ..recipient.clone() });
+                if may_be_errors {
+                    let errors = columns.cells(row).filter(|cell| is_error(cell)).count();
+                    checked.findings.error_texts += errors as u64;
                 }
-                checked.origins.push(Origin { line, id });
+                let further =
+                    if rules.takes_all { further_recipients(&row, columns, rules, &recipient) } else { Vec::new() };
+                let id = recipient.client_message_id.as_deref().map(IdHash::of);
+                checked.origins.push(LineAndId { line, id });
                 checked.recipients.push(recipient);
+                checked.origins.extend(further.iter().map(|_| LineAndId { line, id: None }));
+                checked.recipients.extend(further);
             }
             Err((reason, fields)) => checked.rejected.push(Reject { line, reason, fields }),
         }
     }
     checked
+}
+
+/// The recipients of the further numbers in the cell of a row. The id belongs to the first.
+fn further_recipients(row: &Row<'_>, columns: &Columns, rules: RowRules, first: &Recipient) -> Vec<Recipient> {
+    let numbers = columns.read_all(row, rules.default_home).into_iter().filter(|number| number.msisdn != first.msisdn);
+    let recipient = |Number { msisdn, country, .. }: Number| Recipient {
+        msisdn,
+        country,
+        client_message_id: None,
+        fields: first.fields.clone(),
+    };
+    numbers.map(recipient).collect()
 }
 
 /// Whether a cell is blank. Most cells begin with a visible ASCII character, which needs no decoding.
@@ -111,23 +121,24 @@ fn is_blank(cell: &str) -> bool {
 fn check_row(
     row: Row<'_>,
     columns: &Columns,
-    rules: Rules,
+    rules: RowRules,
     findings: &mut Findings,
 ) -> Result<Recipient, (Reason, Fields)> {
-    let beside_table = columns.behind(row).any(|cell| !cell.trim().is_empty());
-    // In a text, nothing shows which cell is the extra one; in a sheet, each cell names its column.
+    let beside_table = columns.cells_after(row).any(|cell| !cell.trim().is_empty());
+    // In a text file a delimiter without quotes may have shifted the cells, so the number may be wrong. In a sheet each
+    // cell names its column.
     if beside_table && !columns.are_of_sheet() && !rules.takes_all {
-        let fields = Fields::pack(columns.cells(row).chain(columns.behind(row)));
+        let fields = Fields::pack(columns.cells(row).chain(columns.cells_after(row)));
         return Err((Reason::TooManyCells, fields));
     }
     let fields = Fields::pack(columns.cells(row));
-    let number = match columns.read(&row, rules.default) {
-        Ok(number) if number.is_fixed && rules.lines == Lines::Mobile => return Err((Reason::FixedLine, fields)),
+    let number = match columns.read(&row, rules.default_home) {
+        Ok(number) if number.is_fixed && rules.line_types == Lines::Mobile => return Err((Reason::FixedLine, fields)),
         Ok(number) => number,
         Err(reason) => return Err((reason, fields)),
     };
     let client_message_id = columns.client_message_id(&row);
-    if client_message_id.is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) {
+    if client_message_id.is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) && !rules.takes_all {
         return Err((Reason::IdTooLong, fields));
     }
     findings.record(row.line, number, beside_table);

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::check::{CheckedRows, Origin, Reject};
+use super::check::{CheckedRows, LineAndId, Reject};
 use super::columns::Columns;
 use super::findings::Findings;
 use super::note::RowCount;
 use super::pipeline::{Collected, Done, Halt, Progress, Sink};
-use super::repeated_ids::RepeatedIds;
+use super::repeated_ids::IdHashes;
 use super::seen::{Occurrence, SeenNumbers};
 use super::sheet::Unseen;
 use super::summary::SAMPLED_ROWS;
@@ -36,7 +36,7 @@ pub(super) fn collect(
     let columns = Arc::clone(&rows.columns);
     let form = rows.form.clone();
     let mut summary = initial_summary(&columns, &form);
-    let (mut findings, mut ids) = (Findings::default(), RepeatedIds::default());
+    let (mut findings, mut ids) = (Findings::default(), IdHashes::default());
     let mut countries: HashMap<Country, u64, FixedState> = HashMap::default();
     let mut judge = |msisdn: Msisdn| {
         if opted_out(msisdn) {
@@ -90,7 +90,7 @@ pub(super) fn collect(
         findings.untold = RowCount::default();
     }
     summary.notes.extend(findings.notes(summary.encoding));
-    let repeated = ids.count();
+    let repeated = ids.count_repeats();
     summary.notes.extend((repeated > 0).then_some(Note::RepeatedIds { rows: repeated }));
     summary.notes.extend(file_notes(&form));
     summary.sha256 = form.digest.finish();
@@ -120,7 +120,7 @@ fn initial_summary(columns: &Columns, form: &Form) -> Summary {
 /// Moves the recipients that have a reason for rejection to `rejected`, in file order.
 fn move_rejected(
     recipients: &mut Vec<Recipient>,
-    origins: &[Origin],
+    origins: &[LineAndId],
     verdicts: &[Option<Reason>],
     rejected: &mut Vec<Reject>,
 ) {

@@ -222,7 +222,7 @@ impl Columns {
     }
 
     /// The cells after the last column.
-    pub(super) fn behind<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> + Clone {
+    pub(super) fn cells_after<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> + Clone {
         (self.left + self.len() + self.added..row.width()).map(move |index| row.cell(index))
     }
 

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::block::Rows;
-use super::check::{CheckedRows, Reject, Rules, check};
+use super::check::{CheckedRows, Reject, RowRules, check};
 use super::columns::Columns;
 use super::error::BoxError;
 use super::table::Form;
@@ -145,7 +145,7 @@ const CHECKERS_MAX: usize = 6;
 /// when they are done.
 pub(super) fn run(
     file: &Path,
-    rules: Rules,
+    rules: RowRules,
     busy: usize,
     read: impl FnOnce(&mut Feed) -> Result<(), Error> + Send,
     collect: impl FnOnce(Collected) -> Result<Summary, Error>,

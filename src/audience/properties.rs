@@ -113,7 +113,7 @@ fn the_text_of_a_formula_error_stays_and_is_noted() {
 }
 
 #[test]
-fn numbers_without_country_are_noted_if_others_lack_theirs() {
+fn numbers_read_by_their_calling_code_are_noted_if_others_lack_a_country() {
     let read = |text: &str| read_with(text, &Options::default(), &[]).unwrap().0;
     assert_eq!(read("Mobile\n6581234567\n4915123456789\n").notes, []);
     let mixed = read("Mobile\n6581234567\n4915123456789\n6581234568\n6581234569\n4915123456780\n81234567\n");
@@ -195,6 +195,14 @@ fn an_opt_out_row_with_text_beside_the_table_is_accepted() {
     assert_eq!(ok(text).0.valid, 1);
     let (summary, _) = read_with(text, &Options { takes_all: true, ..in_singapore() }, &[]).unwrap();
     assert_eq!((summary.valid, summary.notes), (2, vec![Note::BesideTable(note::RowCount { number: 1, line: 2 })]));
+}
+
+#[test]
+fn an_opt_out_row_with_too_long_an_id_is_accepted() {
+    let text = format!("Mobile,ClientMessageId\n81234567,{}\n", "x".repeat(51));
+    assert_eq!(rejects(&ok(&text).1), [(2, Reason::IdTooLong)]);
+    let (summary, _) = read_with(&text, &Options { takes_all: true, ..in_singapore() }, &[]).unwrap();
+    assert_eq!(summary.valid, 1);
 }
 
 #[test]
@@ -295,15 +303,16 @@ fn a_header_alone_is_a_file_of_no_rows() {
     assert_eq!((summary.rows, summary.columns.len()), (0, 2));
 }
 
-/// Many blocks on many threads, with lines that start in the middle of a buffer.
+/// Many blocks on many threads, with rows that cross the ends of buffers.
 #[test]
 fn a_long_file_keeps_its_order_and_arrives_in_chunks() {
     let mut text = String::from("Mobile,Note\n");
     for index in 0..23_000 {
-        text.push_str(&format!("+659{index:07},\"line {index}\nsecond\"\n"));
+        let number = if index % 10 == 9 { "none".to_owned() } else { format!("+659{index:07}") };
+        text.push_str(&format!("{number},\"line {index}\nsecond\"\n"));
     }
     let (summary, kept) = ok(&text);
-    assert_eq!(summary.rows, 23_000);
+    assert_eq!((summary.rows, kept.recipients.len(), kept.rejects.len()), (23_000, 20_700, 2_300));
     assert!(kept.recipients.windows(2).all(|pair| pair[0].msisdn < pair[1].msisdn));
     assert!(kept.rejects.windows(2).all(|pair| pair[0].line < pair[1].line));
     assert_eq!(kept.chunks.iter().max(), Some(&4_096));

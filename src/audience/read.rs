@@ -5,7 +5,7 @@ use std::path::Path;
 use encoding_rs::Encoding;
 
 use super::block::{Block, Rows};
-use super::check::Rules;
+use super::check::RowRules;
 use super::collect::collect;
 use super::columns::{Columns, Mapping};
 use super::delimiter::is_delimiter;
@@ -54,8 +54,8 @@ pub struct Options {
     pub map: Vec<Mapping>,
     /// Preferred name of the number column; a mapping overrides it.
     pub number: Option<String>,
-    /// Also accept rows with too many cells, and numbers of another country without a `+`. Used for opt-outs and exclusions,
-    /// which must not be missed because of that.
+    /// Also accept rows with too many cells or too long an id, every number of a cell, and numbers of another country
+    /// without a `+`. Used for opt-outs and exclusions, which must not be missed because of that.
     pub takes_all: bool,
 }
 
@@ -76,8 +76,8 @@ impl<'a> Reading<'a> {
         Ok(Self { options, default })
     }
 
-    fn rules(&self) -> Rules {
-        Rules { default: self.default, lines: self.options.lines, takes_all: self.options.takes_all }
+    fn rules(&self) -> RowRules {
+        RowRules { default_home: self.default, line_types: self.options.lines, takes_all: self.options.takes_all }
     }
 }
 

@@ -89,7 +89,7 @@ impl Reason {
                 "Unknown country in this row; write its two-letter code, such as SG, or its name, or write the number with + and country code."
             }
             Self::PlusMissing => {
-                "The number is invalid in its country, but valid in another country with +. Usually a digit is missing or extra: check the digits, or write the number with +."
+                "The number is invalid in its country, but would be valid in another one with +; check its digits, or write it with + if it is foreign."
             }
             Self::NotValid => "The number is invalid in its country; check the digits and the country.",
             Self::FixedLine => {
@@ -107,7 +107,7 @@ impl Reason {
         }
     }
 
-    /// The same for a number that is not in a table, as in an argument of a command: it has no cell, row or column.
+    /// The sentence for a number outside a file, such as an argument of a command: it names no cell, row or column.
     pub const fn sentence_of_bare_number(self) -> &'static str {
         match self {
             Self::Empty => "The number is empty; write it.",
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_outside_a_table_is_told_nothing_of_its_parts() {
+    fn the_sentence_of_a_bare_number_names_no_part_of_a_file() {
         // The other reasons are about tables, or compare numbers with other rows.
         for reason in [
             Reason::Empty,

@@ -1,15 +1,15 @@
-//! Counts rows whose `ClientMessageId` an earlier row has. That is allowed, and the summary reports it.
+//! Counts rows that repeat the `ClientMessageId` of an earlier row. That is allowed, and the summary reports it.
 
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-/// The eight-byte hash of an id. Among ten million ids, two share a hash in about one of 300,000 files; then the count is
+/// The eight-byte hash of an id. Among ten million ids, two share a hash in about one of 370,000 files; then the count is
 /// wrong by one row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Id(u64);
+pub(super) struct IdHash(u64);
 
-impl Id {
+impl IdHash {
     pub(super) fn of(id: &str) -> Self {
         Self(FixedState::default().hash_one(id))
     }
@@ -20,24 +20,24 @@ const PARTS: usize = 1 << u8::BITS;
 
 /// Hashes of all ids so far.
 #[derive(Debug)]
-pub(super) struct RepeatedIds(Vec<Vec<u64>>);
+pub(super) struct IdHashes(Vec<Vec<u64>>);
 
-impl Default for RepeatedIds {
+impl Default for IdHashes {
     fn default() -> Self {
         Self(vec![Vec::new(); PARTS])
     }
 }
 
-impl RepeatedIds {
-    pub(super) fn add(&mut self, ids: impl IntoIterator<Item = Id>) {
-        for Id(digest) in ids {
+impl IdHashes {
+    pub(super) fn add(&mut self, ids: impl IntoIterator<Item = IdHash>) {
+        for IdHash(digest) in ids {
             let [first, ..] = digest.to_be_bytes();
             self.0[usize::from(first)].push(digest);
         }
     }
 
-    /// Counts rows whose id an earlier row has.
-    pub(super) fn count(self) -> u64 {
+    /// Counts rows that repeat the id of an earlier row.
+    pub(super) fn count_repeats(self) -> u64 {
         let repeated = |mut part: Vec<u64>| {
             let all = part.len();
             part.sort_unstable();
@@ -54,9 +54,9 @@ mod tests {
 
     #[test]
     fn every_row_after_the_first_with_an_id_counts_as_a_repeat() {
-        let mut repeats = RepeatedIds::default();
-        repeats.add((0..100_000_u32).map(|n| Id::of(&format!("order-{}", n % 70_000))));
-        repeats.add(["A-1", "a-1", "A-1", "", ""].map(Id::of));
-        assert_eq!(repeats.count(), 30_000 + 2);
+        let mut repeats = IdHashes::default();
+        repeats.add((0..100_000_u32).map(|n| IdHash::of(&format!("order-{}", n % 70_000))));
+        repeats.add(["A-1", "a-1", "A-1", "", ""].map(IdHash::of));
+        assert_eq!(repeats.count_repeats(), 30_000 + 2);
     }
 }
