@@ -6,7 +6,7 @@ use super::decisions::{Decided, Released, cancel, pause, release_steps, resume, 
 use super::noted::{Noted, noted};
 use super::used_up::UsedUp;
 use crate::clock::Clock;
-use crate::domain::{BatchState, Tallies};
+use crate::domain::{BatchState, StepIndex, Tallies};
 use crate::events::{Certificate, Origin};
 use crate::report::Counts;
 use crate::store::{self, Batch, Store};
@@ -111,7 +111,7 @@ pub async fn carry_out(
         Decided::UsedUp(_) => false,
     };
     let Released { noted: released, used_up } = match decision {
-        Decision::Resume if continues => release_steps(store, clock, batch, None, by).await?,
+        Decision::Resume if continues => release_steps(store, clock, batch, StepIndex::all(), by).await?,
         Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => {
             Released { noted: None, used_up: Vec::new() }
         }

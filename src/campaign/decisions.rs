@@ -83,30 +83,24 @@ pub async fn hold_step(
     noted(store, clock, seq).await.map(Some)
 }
 
-/// Releases all held steps of a campaign, or one of them. A step with a used-up limit would be held again at once, so
-/// it stays held.
+/// Releases the held steps among `steps`. A step with a used-up limit would be held again at once, so it stays held.
 pub async fn release_steps(
     store: &dyn Store,
     clock: &dyn Clock,
     batch: &Batch,
-    only: Option<StepIndex>,
+    steps: impl IntoIterator<Item = StepIndex>,
     by: &Origin,
 ) -> Result<Released> {
     let holds = store.step_holds().await?;
-    let held = holds.iter().filter(|hold| hold.batch == batch.id && only.is_none_or(|only| only == hold.step));
-    let mut held: Vec<StepIndex> = held.map(|hold| hold.step).collect();
-    held.dedup();
+    let is_held = |step: &StepIndex| holds.iter().any(|hold| hold.batch == batch.id && hold.step == *step);
+    let mut held: Vec<StepIndex> = steps.into_iter().filter(is_held).collect();
     if held.is_empty() {
         return Ok(Released { noted: None, used_up: Vec::new() });
     }
     let mut used_up = used_up(store, batch).await?;
     used_up.retain(|used_up| used_up.step.is_some_and(|step| held.contains(&step)));
     held.retain(|held| used_up.iter().all(|used_up| used_up.step != Some(*held)));
-    let mut latest = None;
-    for step in held {
-        latest = store.release_steps(batch.id, Some(step), by.clone(), clock.now()).await?.or(latest);
-    }
-    let noted = match latest {
+    let noted = match store.release_steps(batch.id, held, by.clone(), clock.now()).await? {
         Some(seq) => Some(noted(store, clock, seq).await?),
         None => None,
     };

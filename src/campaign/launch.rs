@@ -6,7 +6,7 @@ use super::beginnings::Beginnings;
 use super::file::Draft;
 use super::lint::{Facts, Lint, Warning, lint};
 use super::lint_hours::out_of_reach;
-use super::passes::passes;
+use super::need_no_slot::need_no_slot;
 use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soon};
 use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Recipients, RecipientsError};
@@ -202,10 +202,11 @@ impl Launcher<'_> {
         let now = self.clock.now();
         let schedule = schedule(draft, now).map_err(LaunchError::Problems)?;
         // Checks that need no audience come before a long import, without the columns.
-        if let Some(name) = &draft.name
-            && keep
-            && self.store.batch_named(name).await?.is_some()
-        {
+        let taken = match &draft.name {
+            Some(name) if self.store.batch_named(name).await?.is_some() => Some(name),
+            Some(_) | None => None,
+        };
+        if let Some(name) = taken.filter(|_| keep) {
             return Err(store::Error::NameTaken { name: name.clone() }.into());
         }
         let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
@@ -213,7 +214,8 @@ impl Launcher<'_> {
         let recipients = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
         match self.look_over(draft, &recipients, &schedule, prices.as_ref()).await {
             Ok(looked) => {
-                let LookedOver { plan, beginnings, now, forecast, warnings, windows } = looked;
+                let LookedOver { plan, beginnings, now, forecast, mut warnings, windows } = looked;
+                warnings.splice(0..0, taken.map(|name| Warning::name_taken(name)));
                 Ok(Prepared {
                     name: draft.name.clone(),
                     recipients,
@@ -254,16 +256,16 @@ impl Launcher<'_> {
         });
         let (plan, beginnings, mut warnings) = begun.map_err(LaunchError::Problems)?;
         let windows = open_windows(self.store, self.config, &plan, recipients, now).await?;
-        let passes = passes(self.store, self.config, &plan, recipients, now).await?;
+        let need_no_slot = need_no_slot(self.store, self.config, &plan, recipients, now).await?;
         let facts = Facts {
             recipients: recipients.recipients,
             countries: &recipients.countries,
             empty: &recipients.empty,
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
-            passes: &passes,
+            need_no_slot: &need_no_slot,
         };
-        let forecast = self.forecast(&plan, &recipients.countries, &passes, &beginnings, now).await?;
+        let forecast = self.forecast(&plan, &recipients.countries, &need_no_slot, &beginnings, now).await?;
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(recipients.excluded.warnings());
         warnings.extend(beginnings.warnings());

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::overlap::Overlap;
 use crate::config::Config;
 use crate::domain::{
     Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, grouped,
@@ -17,6 +18,16 @@ pub struct Warning {
     pub code: Lint,
     pub step: Option<StepIndex>,
     pub sentence: String,
+}
+
+impl Warning {
+    pub(super) fn name_taken(name: &str) -> Self {
+        let sentence = format!(
+            "a campaign named \"{name}\" exists, and a name can be launched only once: give the launch another one with \
+             --name"
+        );
+        Self { code: Lint::NameTaken, step: None, sentence }
+    }
 }
 
 impl fmt::Display for Warning {
@@ -82,6 +93,8 @@ pub enum Lint {
     UnreadableExclude,
     /// A lane, or a template on it, is held.
     Held,
+    /// Another campaign has the name. Only this one prevents the launch.
+    NameTaken,
 }
 
 impl Lint {
@@ -113,6 +126,7 @@ impl Lint {
             Self::RareCountry => "rare_country",
             Self::UnreadableExclude => "unreadable_exclude",
             Self::Held => "held",
+            Self::NameTaken => "name_taken",
         }
     }
 }
@@ -135,7 +149,7 @@ pub struct Facts<'a> {
     /// For each step of free text on WhatsApp, the number of recipients with an open 24-hour window.
     pub windows: &'a BTreeMap<StepIndex, u64>,
     /// For each limited portfolio, the number of recipients that need no slot of its tier.
-    pub passes: &'a BTreeMap<String, u64>,
+    pub need_no_slot: &'a BTreeMap<String, u64>,
 }
 
 /// Returns the warnings about a plan.
@@ -318,18 +332,9 @@ impl Warnings {
                     .to_owned();
             self.warn(Lint::NoDeadline, sentence);
         }
-        let (what, key) = match &step.content {
-            Content::Template(_) => ("the template", "template.ttl (as set at the provider)"),
-            Content::Text { .. } => ("it", "ttl"),
-        };
-        if let (Some(fallback_after), Some(ttl)) = (step.fallback_after, step.delivers_for())
-            && fallback_after <= ttl
-        {
-            let sentence = format!(
-                "the provider may deliver {what} for {ttl}, but the step falls back after {fallback_after}, so a \
-                 recipient may get both; set a shorter {key} or on_overlap = \"wait\""
-            );
-            self.warn(Lint::Overlap, sentence);
+        let overlap = step.fallback_after.and_then(|deadline| Overlap::of(&step.content, step.ttl, deadline));
+        if let Some(overlap) = overlap {
+            self.warn(Lint::Overlap, overlap.warning());
         }
         if let Content::Template(template) = &step.content {
             self.template_ttl(template);

@@ -28,7 +28,7 @@ impl Warnings {
             }
         }
         for (portfolio, (recipients, beginning)) in portfolios {
-            let beginning = beginning.saturating_sub(facts.passes.get(portfolio).copied().unwrap_or(0));
+            let beginning = beginning.saturating_sub(facts.need_no_slot.get(portfolio).copied().unwrap_or(0));
             if beginning <= u64::from(recipients) {
                 continue;
             }

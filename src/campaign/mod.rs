@@ -9,7 +9,6 @@
 //! obeys every rule of the route, so later rooms do not check it again.
 //! May not: send messages, or decide about a single message, which only the engine does.
 
-mod again;
 mod amend;
 mod beginnings;
 mod carry_out;
@@ -23,37 +22,39 @@ mod file;
 mod flagged;
 mod guards;
 mod held;
+mod housekeeper;
 mod join;
 mod lane_decisions;
 mod launch;
 mod lay_out;
-mod left_out;
-mod life;
 mod lint;
 mod lint_hours;
 mod lint_pace;
 mod named;
+mod need_no_slot;
 mod noted;
+mod opt_out_walk;
 mod outlook;
-mod passes;
+mod overlap;
 mod plan_checks;
 mod prices;
 mod recipients;
+mod rejected_rows;
 mod rename;
+mod repeat;
 mod retention;
 mod route;
 pub mod rules;
 mod settling;
+mod step_decisions;
 mod template_decisions;
 mod templates;
 mod time;
 mod trial;
-mod unwilling;
 mod used_up;
 mod views;
 mod windows;
 
-pub use again::Repeat;
 #[cfg(test)]
 pub(crate) use amend::bring_forward;
 pub use amend::{Amend, Amended};
@@ -68,21 +69,23 @@ pub use excluded::{Excluded, NotExcluded};
 pub use file::Draft;
 pub use flagged::Flagged;
 pub use held::{held, what_is_held};
+pub use housekeeper::Housekeeper;
 pub use lane_decisions::{
     LaneCarriedOut, LaneDecision, LaneDecisionError, SettingChange, SettingError, carry_out_on_lane,
 };
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
-pub use left_out::LeftOut;
-pub use life::Housekeeper;
 pub use lint::{Facts, Lint, Warning, lint};
 pub use named::{CampaignRow, FindError, LATEST, campaigns, find};
 pub use noted::{NODE_SILENT, Noted, noted};
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};
+pub use rejected_rows::RejectedRows;
 pub use rename::{RenameError, rename};
-pub use retention::{Erasure, ErasureError, Overdue, overdue, purge};
+pub use repeat::Repeat;
+pub use retention::{CompactError, Erasure, ErasureError, Overdue, compact, overdue, purge};
 pub use route::{check_routes, plan};
 pub use settling::settled_by;
+pub use step_decisions::{StepCarriedOut, StepDecision, StepDecisionError, carry_out_on_step};
 pub use template_decisions::{TemplateCarriedOut, TemplateDecision, carry_out_on_template, lanes_to_hold};
 pub use templates::TemplateError;
 pub use time::{Instant, Schedule, instant, schedule};
@@ -90,7 +93,7 @@ pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};
 pub use views::{
     CalendarView, ChangeView, Dated, DecisionView, ErasureView, LaunchView, LimitsView, PlanStepView, PlanView,
-    PreviewLine, PreviewView, PurgeView, RulesView, StepDecisionView, StepRulesView, TemplateDecisionView, WarningView,
+    PreviewView, PurgeView, RulesView, StepDecisionView, StepRulesView, StopsView, TemplateDecisionView, WarningView,
     local_start, preview,
 };
 

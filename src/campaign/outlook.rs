@@ -73,7 +73,7 @@ impl Launcher<'_> {
         &self,
         plan: &Plan,
         recipients: &BTreeMap<Country, u64>,
-        passes: &BTreeMap<String, u64>,
+        need_no_slot: &BTreeMap<String, u64>,
         beginnings: &Beginnings,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
@@ -87,7 +87,7 @@ impl Launcher<'_> {
         }
         let mut outlook = builder.build();
         for portfolio in &mut outlook.portfolios {
-            portfolio.passes = passes.get(&portfolio.name).copied().map_or(0.0, as_float);
+            portfolio.need_no_slot = need_no_slot.get(&portfolio.name).copied().map_or(0.0, as_float);
         }
         Ok(outlook.forecast(beginnings.first.max(now)))
     }
@@ -423,7 +423,7 @@ impl<'a> OutlookBuilder<'a> {
             name: name.to_owned(),
             most,
             free,
-            passes: 0.0,
+            need_no_slot: 0.0,
             coming,
             held,
             days: BTreeMap::new(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
-use super::left_out::LeftOut;
+use super::rejected_rows::RejectedRows;
 use crate::audience::{
     self, ImportError, ImportRecord, Keep, OnProgress, Options, Reason, Source, SourceFilter, Survey, UnreadableRecord,
 };
@@ -86,7 +86,7 @@ pub struct Recipients {
     pub across: u64,
     pub opted_out: u64,
     /// The rejected rows of each source, with reasons.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<RejectedRows>,
     pub countries: BTreeMap<Country, u64>,
     /// For each column, the number of recipients with an empty cell.
     pub empty: Vec<u64>,
@@ -166,7 +166,7 @@ impl Gathering<'_> {
         } else {
             audience::survey(source, options, filter).await?
         };
-        recipients.left_out.extend(LeftOut::of(&origin, &summary));
+        recipients.left_out.extend(RejectedRows::of(&origin, &summary));
         recipients.invalid += summary.invalid;
         let across = summary.reasons.get(&Reason::EarlierSource).copied().unwrap_or(0);
         recipients.across += across;
@@ -215,8 +215,8 @@ impl Gathering<'_> {
                     let beside = Some(&filter).filter(|_| !is_alone);
                     // At a launch, a number that opted out after the import still gets a message, with the outcome
                     // `skipped`. Only a plan counts it out.
-                    let unwilling = Some(&*opted_out).filter(|opted_out| !self.keep && !opted_out.is_empty());
-                    self.add_imported(recipients, *audience, Known { beside, unwilling }).await?;
+                    let opted_out = Some(&*opted_out).filter(|opted_out| !self.keep && !opted_out.is_empty());
+                    self.add_imported(recipients, *audience, Known { beside, opted_out }).await?;
                     continue;
                 }
             };
@@ -256,11 +256,11 @@ impl Gathering<'_> {
             let mut survey = Survey {
                 columns: audience.columns.clone(),
                 empty: record.empty,
-                first: self.first(part.id, known.unwilling).await?,
+                first: self.first(part.id, known.opted_out).await?,
                 recipients: u64::from(part.recipients),
             };
             let left_out = match known {
-                Known { beside: None, unwilling: None } => Vec::new(),
+                Known { beside: None, opted_out: None } => Vec::new(),
                 known => self.leave_out(part.id, known, recipients, &mut survey).await?,
             };
             recipients.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
@@ -274,11 +274,11 @@ impl Gathering<'_> {
     async fn first(
         &self,
         audience: AudienceId,
-        unwilling: Option<&OptOuts>,
+        opted_out: Option<&OptOuts>,
     ) -> Result<Vec<Recipient>, RecipientsError> {
-        let looked_at = if unwilling.is_some() { PAGE } else { SHOWN };
+        let looked_at = if opted_out.is_some() { PAGE } else { SHOWN };
         let mut first = self.store.recipients(audience, 0, looked_at).await?;
-        first.retain(|recipient| unwilling.is_none_or(|unwilling| !unwilling.contains(recipient.msisdn)));
+        first.retain(|recipient| opted_out.is_none_or(|opted_out| !opted_out.contains(recipient.msisdn)));
         first.truncate(SHOWN as usize);
         Ok(first)
     }
@@ -300,12 +300,12 @@ impl Gathering<'_> {
                 return Ok(left_out);
             }
             let had = known.beside.map(|filter| filter.had_elsewhere(from, &page)).unwrap_or_default();
-            let is_unwilling = |msisdn: Msisdn| known.unwilling.is_some_and(|unwilling| unwilling.contains(msisdn));
-            if !had.is_empty() || page.iter().any(|msisdn| is_unwilling(*msisdn)) {
+            let is_opted_out = |msisdn: Msisdn| known.opted_out.is_some_and(|opted_out| opted_out.contains(msisdn));
+            if !had.is_empty() || page.iter().any(|msisdn| is_opted_out(*msisdn)) {
                 for (n, recipient) in (from..).zip(&self.store.recipients(audience, from, PAGE).await?) {
                     match had.binary_search(&n) {
                         Ok(_) => recipients.across += 1,
-                        Err(_) if is_unwilling(recipient.msisdn) => recipients.opted_out += 1,
+                        Err(_) if is_opted_out(recipient.msisdn) => recipients.opted_out += 1,
                         Err(_) => continue,
                     }
                     survey.forget(recipient);
@@ -327,7 +327,7 @@ struct Known<'a> {
     /// The numbers of the other sources.
     beside: Option<&'a SourceFilter>,
     /// The opted-out numbers.
-    unwilling: Option<&'a OptOuts>,
+    opted_out: Option<&'a OptOuts>,
 }
 
 impl Recipients {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::noted::NODE_SILENT;
 use crate::clock::Clock;
 use crate::domain::{AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
@@ -65,6 +66,23 @@ impl Overdue {
     pub fn is_empty(&self) -> bool {
         self.campaigns.is_empty() && self.audiences.is_empty()
     }
+}
+
+/// Why the database file was not rewritten.
+#[derive(Debug, thiserror::Error)]
+pub enum CompactError {
+    #[error("a server is running: stop it, and repeat `volley purge --compact`")]
+    ServerIsRunning,
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// Rewrites the database without the removed rows, which no server may use meanwhile.
+pub async fn compact(store: &dyn Store, now: Timestamp) -> std::result::Result<(), CompactError> {
+    if !store.nodes(now - NODE_SILENT).await?.is_empty() {
+        return Err(CompactError::ServerIsRunning);
+    }
+    Ok(store.compact().await?)
 }
 
 /// Removes overdue campaigns and audiences piece by piece, also while a server is running. Calls `seen` with the number

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chosen::Chosen;
 use super::file::{Draft, TimeZone};
 use super::lint::{Lint, Warning};
+use super::overlap::{Overlap, Resolved, past};
 use super::prices::PriceList;
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, Wanted, hint};
@@ -13,13 +14,6 @@ use crate::domain::{
     StepIndex,
 };
 use crate::template::{self, ContentPart};
-
-/// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own report of the expiry comes
-/// first.
-const OVERLAP_MARGIN: Span = Span::from_secs(30);
-/// The longest TTL for which `on_overlap = "wait"` delays a fallback. After a longer wait it would no longer be a
-/// fallback.
-const OVERLAP_MAX: Span = Span::from_secs(86_400);
 
 /// The longest that a step may wait: no provider tries to deliver a message for longer.
 const LONGEST_WAIT: Span = Span::from_secs(30 * 86_400);
@@ -44,7 +38,7 @@ pub fn plan(
     }
     let steps = building.steps();
     let limits = building.limits(None, &draft.wanted);
-    building.rules(draft, &steps);
+    building.check_hold_rule(draft, &steps);
     if !building.problems.is_empty() {
         return Err(building.problems());
     }
@@ -80,6 +74,7 @@ pub fn check_routes(config: &Config) -> Vec<Problem> {
     config.routes.iter().flat_map(check).collect()
 }
 
+const NOTHING_FOLLOWS: &str = "the last step has nothing to fall back to; remove it, or add a step";
 pub(super) const NOTHING_TO_HOLD: &str =
     "no step after the first costs anything, so there is nothing to hold; remove it";
 
@@ -131,7 +126,7 @@ impl<'a> Building<'a> {
                     "{} is already step {first}, and a receipt does not name its step; use each channel once",
                     step.channel
                 );
-                self.wrong(index, "channel", sentence);
+                self.add_problem(index, "channel", sentence);
             }
             steps.extend(self.step(index, step));
         }
@@ -147,7 +142,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn wrong(&mut self, step: StepIndex, key: impl Into<String>, sentence: impl std::fmt::Display) {
+    fn add_problem(&mut self, step: StepIndex, key: impl Into<String>, sentence: impl std::fmt::Display) {
         self.problems.push(Problem::new(Some(step), key, sentence));
     }
 
@@ -157,10 +152,10 @@ impl<'a> Building<'a> {
         let success = step.success_status.unwrap_or(channel.default_success());
         if success > channel.best_status() {
             let sentence = format!("{channel} never reports {success}; use {}", channel.default_success());
-            self.wrong(index, "success_status", sentence);
+            self.add_problem(index, "success_status", sentence);
         }
-        self.tier_spent(index, step);
-        self.content(index, step);
+        self.check_tier_spent(index, step);
+        self.check_content(index, step);
         let fallback_after = self.fallback_after(index, step);
         let ttl = self.ttl(index, step);
         let lanes = self.pool(index, step)?;
@@ -196,27 +191,27 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn content(&mut self, index: StepIndex, step: &DraftStep) {
+    fn check_content(&mut self, index: StepIndex, step: &DraftStep) {
         let mut errors = template::check(step.channel, &step.content);
         if let Some(columns) = self.columns.filter(|_| errors.is_empty()) {
             errors.extend(template::mark(&step.content, columns).err());
         }
         for error in errors {
-            self.wrong(index, key_of(error.part), error.problem);
+            self.add_problem(index, key_of(error.part), error.problem);
         }
     }
 
     /// The time after which the step falls back, moved where `on_overlap` requires it.
     fn fallback_after(&mut self, index: StepIndex, step: &DraftStep) -> Option<Span> {
         let fallback_after = step.fallback_after?;
-        if index.index() + 1 == self.chosen.steps.len() {
+        if self.is_last(index) {
             // An error and not a warning: the operator expects a fallback, and there would be none.
-            self.wrong(index, "fallback_after", "the last step has nothing to fall back to; remove it, or add a step");
+            self.add_problem(index, "fallback_after", NOTHING_FOLLOWS);
             return None;
         }
         if fallback_after > LONGEST_WAIT {
             let sentence = format!("{fallback_after} is too long; the maximum is {LONGEST_WAIT}");
-            self.wrong(index, "fallback_after", sentence);
+            self.add_problem(index, "fallback_after", sentence);
             return None;
         }
         let deadline = self.past_overlap(index, step, fallback_after)?;
@@ -225,64 +220,38 @@ impl<'a> Building<'a> {
                 "the step falls back after {deadline}, but by then the campaign's ttl of {ttl} has ended, so no later \
                  step could be sent; shorten it, or lengthen ttl"
             );
-            self.wrong(index, "fallback_after", sentence);
+            self.add_problem(index, "fallback_after", sentence);
         }
         Some(deadline)
     }
 
+    fn is_last(&self, index: StepIndex) -> bool {
+        index.index() + 1 == self.chosen.steps.len()
+    }
+
     /// Checks that `on_tier_spent = "fall_back"` makes sense for the step.
-    fn tier_spent(&mut self, index: StepIndex, step: &DraftStep) {
+    fn check_tier_spent(&mut self, index: StepIndex, step: &DraftStep) {
         let wrong = match step.on_tier_spent {
             OnTierSpent::Wait => return,
             OnTierSpent::FallBack if step.channel != Channel::WhatsApp => "only WhatsApp has tiers; remove it",
-            OnTierSpent::FallBack if index.index() + 1 == self.chosen.steps.len() => {
-                "the last step has nothing to fall back to; remove it, or add a step"
-            }
+            OnTierSpent::FallBack if self.is_last(index) => NOTHING_FOLLOWS,
             OnTierSpent::FallBack => return,
         };
-        self.wrong(index, "on_tier_spent", wrong);
+        self.add_problem(index, "on_tier_spent", wrong);
     }
 
     /// The deadline, after `on_overlap` has decided about a provider TTL that is longer.
     fn past_overlap(&mut self, index: StepIndex, step: &DraftStep, fallback_after: Span) -> Option<Span> {
-        let (what, key, ttl) = match &step.content {
-            Content::Template(template) => {
-                ("the template", "template.ttl (as set at the provider)", template.effective_ttl())
-            }
-            Content::Text { .. } => match step.ttl {
-                Some(ttl) => ("it", "ttl", ttl),
-                None => return Some(fallback_after),
-            },
-        };
-        if ttl < fallback_after {
-            return Some(fallback_after);
-        }
-        match self.on_overlap {
-            OnOverlap::Warn => Some(fallback_after),
-            OnOverlap::Refuse => {
-                let sentence = format!(
-                    "the provider may deliver {what} for {ttl}, but the step falls back after {fallback_after}, so a \
-                     recipient may get both; set a shorter {key} or write on_overlap = \"warn\""
-                );
-                self.wrong(index, "fallback_after", sentence);
-                None
-            }
-            OnOverlap::Wait if ttl > OVERLAP_MAX => {
-                let sentence = format!(
-                    "on_overlap = \"wait\" would wait {ttl}, until the provider stops delivering {what}, which is more \
-                     than a day; set a shorter {key} or write on_overlap = \"warn\""
-                );
-                self.wrong(index, "fallback_after", sentence);
-                None
-            }
-            OnOverlap::Wait => {
-                let moved = past(ttl);
-                let sentence = format!(
-                    "falls back after {moved} instead of {fallback_after}, once the provider has stopped delivering \
-                     {what} (on_overlap = \"wait\")"
-                );
+        let Some(overlap) = Overlap::of(&step.content, step.ttl, fallback_after) else { return Some(fallback_after) };
+        match overlap.resolve(self.on_overlap) {
+            Resolved::Kept => Some(fallback_after),
+            Resolved::Moved(deadline, sentence) => {
                 self.warnings.push(Warning { code: Lint::DeadlineMoved, step: Some(index), sentence });
-                Some(moved)
+                Some(deadline)
+            }
+            Resolved::Refused(sentence) => {
+                self.add_problem(index, "fallback_after", sentence);
+                None
             }
         }
     }
@@ -291,7 +260,7 @@ impl<'a> Building<'a> {
     fn ttl(&mut self, index: StepIndex, step: &DraftStep) -> Option<Span> {
         let ttl = step.ttl?;
         if let Content::Template(_) = step.content {
-            self.wrong(
+            self.add_problem(
                 index,
                 "ttl",
                 "a template's ttl is set at the provider; write that value as template.ttl instead",
@@ -299,7 +268,7 @@ impl<'a> Building<'a> {
         }
         if let Some(most) = self.ttl.filter(|most| ttl > *most) {
             let sentence = format!("{ttl} is longer than the campaign's ttl of {most}; shorten it, or lengthen that");
-            self.wrong(index, "ttl", sentence);
+            self.add_problem(index, "ttl", sentence);
         }
         Some(ttl)
     }
@@ -315,8 +284,8 @@ impl<'a> Building<'a> {
             (Some(budget), Some(prices)) if wanted.currency.is_some() && wanted.currency != prices.currency => {
                 let (own, file) = (wanted.currency.as_deref().unwrap_or_default(), prices.file.display());
                 Some(match &prices.currency {
-                    Some(theirs) => format!("is in {own}, but {file} is in {theirs}; write {budget} {theirs}"),
-                    None => format!("is in {own}, but {file} names no currency; write {budget}"),
+                    Some(theirs) => format!("is in {own}, but {file} is in {theirs}; write it in {theirs}"),
+                    None => format!("is in {own}, but {file} names no currency; write {budget} alone"),
                 })
             }
             _ => None,
@@ -328,7 +297,7 @@ impl<'a> Building<'a> {
     }
 
     /// Refuses a rule that could never hold a step.
-    fn rules(&mut self, draft: &Draft, steps: &[Step]) {
+    fn check_hold_rule(&mut self, draft: &Draft, steps: &[Step]) {
         if draft.hold_paid_when.is_some() && holds_nothing(steps) && steps.len() == self.chosen.steps.len() {
             self.problems.push(Problem::new(None, "hold_paid_when", NOTHING_TO_HOLD));
         }
@@ -350,7 +319,7 @@ impl<'a> Building<'a> {
         let found: Vec<_> = named.into_iter().map(|name| self.lane(step.channel, name)).collect();
         let (lanes, wrong): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
         for sentence in wrong.into_iter().filter_map(Result::err) {
-            self.wrong(index, key, sentence);
+            self.add_problem(index, key, sentence);
         }
         let lanes: Vec<&Lane> = lanes.into_iter().flatten().collect();
         if lanes.len() < step.lanes.len() {
@@ -359,7 +328,7 @@ impl<'a> Building<'a> {
         if lanes.len() > 1 && step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }) {
             let sentence = "WhatsApp accepts free text only from the number that the recipient has written to; name \
                             one lane";
-            self.wrong(index, key, sentence);
+            self.add_problem(index, key, sentence);
         }
         let member = |lane: &Lane| Member {
             lane: lane.name.clone(),
@@ -395,11 +364,6 @@ impl<'a> Building<'a> {
             }
         })
     }
-}
-
-/// The time by which the provider's own report of the expiry has come as well.
-fn past(ttl: Span) -> Span {
-    Span::from_millis(ttl.millis() + OVERLAP_MARGIN.millis())
 }
 
 fn no_lane(channel: Channel, whose: Option<&str>) -> String {

@@ -2,7 +2,7 @@
 
 use super::views::local_start;
 use crate::clock::format_time;
-use crate::domain::text::{self, OWN_CLOCK, grouped, list, plural};
+use crate::domain::text::{self, OWN_CLOCK, grouped, plural};
 use crate::domain::{Countries, Limits, Plan, Step, StepIndex};
 use crate::forecast::Cost;
 
@@ -21,7 +21,7 @@ pub fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
         }
         format!("costs about {first} for all first messages, at most {at_most}")
     }));
-    lines.extend(limits(&plan.limits, currency).map(|most| format!("limited to {most}, then pauses")));
+    lines.extend(limits(&plan.limits, currency).map(|limits| format!("pauses after {limits}")));
     lines.extend(plan.pause_when.map(|rule| format!("pauses when {rule} on a step")));
     lines.extend(plan.hold_paid_when.map(|rule| format!("holds the next paid step when {rule} on an earlier step")));
     lines
@@ -43,27 +43,32 @@ pub fn of_launched(plan: &Plan, edition: u32) -> Vec<String> {
     lines
 }
 
-/// `lane promo-sg, until Delivered; falls back after 15m, or on failure`.
+/// `lane promo-sg; success: Delivered; falls back after 15m, or on failure`.
 pub fn of_step((index, step): (StepIndex, &Step), plan: &Plan) -> String {
-    let fallback = match (!plan.ends_with(index), step.fallback_after) {
+    let ending = match (!plan.ends_with(index), step.fallback_after) {
         (true, Some(after)) => format!("; falls back after {after}, or on failure"),
         (true, None) => "; falls back on failure".to_owned(),
         (false, _) => format!("; waits {} for receipts", step.receipt_window),
     };
     let hours = text::hours(&step.hours).map(|hours| format!("; {hours}")).unwrap_or_default();
-    let within = step.leave_within.map(|within| format!("; sent within {within} or not at all")).unwrap_or_default();
-    let dropped = step.ttl.map(|ttl| format!("; the provider drops it after {ttl}")).unwrap_or_default();
-    let most = limits(&step.limits, plan.currency.as_deref()).map(|most| format!("; {most}")).unwrap_or_default();
+    let not_sent = if plan.ends_with(index) { "expires" } else { "falls back" };
+    let within =
+        step.leave_within.map(|within| format!("; {not_sent} if not sent within {within}")).unwrap_or_default();
+    let dropped = step.ttl.map(|ttl| format!("; the provider drops the message after {ttl}")).unwrap_or_default();
+    let limits = limits(&step.limits, plan.currency.as_deref());
+    let held = limits.map(|limits| format!("; held after {limits}")).unwrap_or_default();
     let lanes = if step.lanes.is_shared() { "lanes" } else { "lane" };
-    format!("{lanes} {}, until {}{fallback}{dropped}{hours}{within}{most}", step.lanes, step.success)
+    format!("{lanes} {}; success: {}{ending}{dropped}{hours}{within}{held}", step.lanes, step.success)
 }
 
-/// `at most 500 messages and 20.00 EUR`; `None` without limits.
+/// `500 messages or 20.00 EUR, whichever comes first`; `None` without limits.
 fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> {
     let messages = limits.messages.map(|messages| plural(messages, "message", "messages"));
     let budget = limits.budget.map(|budget| budget.in_currency(currency));
-    let all: Vec<String> = messages.into_iter().chain(budget).collect();
-    (!all.is_empty()).then(|| format!("at most {}", list(&all)))
+    match (messages, budget) {
+        (Some(messages), Some(budget)) => Some(format!("{messages} or {budget}, whichever comes first")),
+        (messages, budget) => messages.or(budget),
+    }
 }
 
 /// `only SG, MY`; `None` if the step is for all countries.
@@ -82,11 +87,11 @@ pub fn country_share(countries: &Countries, matching: u64, all: u64) -> Option<S
     Some(format!("{limit}: {} of {}", grouped(matching), plural(all, "recipient", "recipients")))
 }
 
-/// The start of a campaign and its hours, in words; `None` if it starts at once and sends at all hours.
+/// The start by the recipients' own clocks, the spread, and the hours of the first step; `None` without any of them.
 pub fn beginning(plan: &Plan) -> Option<String> {
     let hours = plan.steps.first().and_then(|step| text::hours(&step.hours));
     let mut parts = Vec::new();
-    // The clock is named once.
+    // If the hours already name the recipients' clock, the start does not repeat it.
     let names_clock = hours.as_ref().is_some_and(|hours| hours.ends_with(OWN_CLOCK));
     parts.extend(local_start(plan).map(|start| if names_clock { start } else { format!("{start} {OWN_CLOCK}") }));
     parts.extend(plan.over.map(|over| format!("over {over}")));

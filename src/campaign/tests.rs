@@ -50,7 +50,7 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
         empty: &[0, 40, 2, 0, 0, 0],
         allowed: draft.allow_countries.as_ref(),
         windows: &[(StepIndex::FIRST, 12)].into(),
-        passes: &BTreeMap::new(),
+        need_no_slot: &BTreeMap::new(),
     };
     warnings.extend(lint(&plan, config, &facts));
     Ok((plan, warnings))
@@ -356,7 +356,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&format!("{SMS}\nbudget = \"5 usd\"")]),
             "\n[prices]\nfile = \"prices.csv\"\n",
-            "promo.toml, step 1, budget: is in USD, but prices.csv is in EUR; write 5.00 EUR",
+            "promo.toml, step 1, budget: is in USD, but prices.csv is in EUR; write it in EUR",
         ),
         (
             with("hold_paid_when = \"undelivered > 50% of the last 1000\"", &[SMS]),
@@ -450,7 +450,7 @@ fn rare_countries_are_named_unless_they_get_nothing() {
             empty: &[0; 6],
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
-            passes: &BTreeMap::new(),
+            need_no_slot: &BTreeMap::new(),
         };
         let found = lint(&plan, &config, &facts).into_iter().find(|warning| warning.code == Lint::RareCountry);
         found.map(|warning| warning.sentence)

@@ -1,7 +1,5 @@
 //! `volley purge`: removes old campaigns, and erases single recipients.
 
-use anyhow::bail;
-
 use super::exit::Usage;
 use super::out::{self, Paint, To};
 use super::words::{count, plural};
@@ -11,7 +9,6 @@ use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
 use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
 use crate::report;
-use crate::status::Servers;
 use crate::store::Store;
 
 /// Maximum number of campaigns that are listed by name.
@@ -163,11 +160,8 @@ fn international(text: &str) -> Result<Msisdn, String> {
 }
 
 async fn compact(store: &dyn Store, context: &CommandContext) -> anyhow::Result<()> {
-    if !Servers::look(store, context.now()).await?.running.is_empty() {
-        bail!("a server is running: stop it, and repeat `volley purge --compact`");
-    }
     let bar = progress::bar("compact", false);
-    let done = store.compact().await;
+    let done = campaign::compact(store, context.now()).await;
     bar.finish_and_clear();
     done?;
     out::talk("The database file was rewritten without the removed rows.");

@@ -28,8 +28,8 @@ fn machine_zone() -> Option<Zone> {
 
 /// Formats a time without the name of its zone: `2026-12-01 09:00 +08`.
 pub fn format_time_short(at: Timestamp, zone: Option<Zone>) -> String {
-    // Whole minutes are shown without seconds.
-    let is_whole = at.millis().rem_euclid(60_000) < 1_000;
+    // A planned time is mostly a whole minute, which is shown without seconds; a recorded time hardly ever is.
+    let is_whole = at.millis().rem_euclid(60_000) == 0;
     on_clock(at, zone, if is_whole { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" })
 }
 

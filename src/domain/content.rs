@@ -35,6 +35,15 @@ impl Content {
         }
     }
 
+    /// How long after its submission the provider may deliver it, with this TTL of its step; `None` if no TTL is set. A
+    /// template has its own at the provider.
+    pub fn delivers_for(&self, ttl: Option<Span>) -> Option<Span> {
+        match self {
+            Self::Template(template) => Some(template.effective_ttl()),
+            Self::Text { .. } => ttl,
+        }
+    }
+
     /// Whether the header's media are filled from the recipient's fields.
     pub fn has_variable_media(&self) -> bool {
         match self {

@@ -143,10 +143,7 @@ impl Step {
 
     /// How long after its submission the provider may deliver the step; `None` if no TTL is set.
     pub fn delivers_for(&self) -> Option<Span> {
-        match &self.content {
-            Content::Template(template) => Some(template.effective_ttl()),
-            Content::Text { .. } => self.ttl,
-        }
+        self.content.delivers_for(self.ttl)
     }
 }
 

@@ -40,7 +40,7 @@ impl Case {
             name: String::new(),
             most: slots,
             free: slots.into(),
-            passes: 0.0,
+            need_no_slot: 0.0,
             coming: VecDeque::new(),
             held: Tier::HELD,
             days: BTreeMap::new(),

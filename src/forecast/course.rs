@@ -124,7 +124,7 @@ pub(crate) struct Portfolio {
     pub most: u32,
     pub free: f64,
     /// How many of this campaign's recipients need no slot: they hold one, or have an open window.
-    pub passes: f64,
+    pub need_no_slot: f64,
     /// When used slots become free, earliest first.
     pub coming: VecDeque<(Timestamp, f64)>,
     /// How long a recipient uses a slot.
@@ -298,7 +298,7 @@ impl Outlook {
             }
             load.coming.front().into_iter().for_each(|coming| until(in_seconds(coming.from)));
             if let Some(portfolio) = load.portfolio {
-                let pass = self.portfolios[portfolio].passes > NEGLIGIBLE;
+                let pass = self.portfolios[portfolio].need_no_slot > NEGLIGIBLE;
                 passing[portfolio] += if pass { *ours } else { 0.0 };
                 taken[portfolio] += if pass { *theirs } else { ours + theirs };
             }
@@ -308,7 +308,7 @@ impl Outlook {
                 until(portfolio.free / taken);
             }
             if *passing > 0.0 {
-                until(portfolio.passes / passing);
+                until(portfolio.need_no_slot / passing);
             }
             portfolio.coming.front().into_iter().for_each(|(free_at, _)| until(in_seconds(*free_at)));
         }
@@ -349,7 +349,7 @@ impl Outlook {
         let load = &self.loads[lane];
         let portfolio = load.portfolio.map(|portfolio| &self.portfolios[portfolio]);
         let is_spent = portfolio.is_some_and(|portfolio| portfolio.free < 1.0);
-        if let Some(portfolio) = portfolio.filter(|portfolio| is_spent && portfolio.passes <= NEGLIGIBLE) {
+        if let Some(portfolio) = portfolio.filter(|portfolio| is_spent && portfolio.need_no_slot <= NEGLIGIBLE) {
             return Throughput {
                 ours: 0.0,
                 theirs: 0.0,
@@ -414,8 +414,8 @@ struct Throughput {
 impl Portfolio {
     /// Counts the submissions of a stretch, by this campaign and by others. Some of this campaign's need no slot.
     fn take(&mut self, ours: f64, theirs: f64, (day, at): (NaiveDate, Timestamp)) {
-        let ours = if self.passes > NEGLIGIBLE {
-            self.passes -= ours;
+        let ours = if self.need_no_slot > NEGLIGIBLE {
+            self.need_no_slot -= ours;
             0.0
         } else {
             ours

@@ -26,7 +26,7 @@ fn slots_of_250() -> Portfolio {
         name: "acme".to_owned(),
         most: 250,
         free: 250.0,
-        passes: 0.0,
+        need_no_slot: 0.0,
         coming: VecDeque::new(),
         held: Span::from_secs(86_400),
         days: BTreeMap::new(),
@@ -96,7 +96,7 @@ fn slots_are_booked_by_day_and_shared_with_later_campaigns() {
 
 #[test]
 fn recipients_that_need_no_slot_are_sent_to_despite_a_full_tier() {
-    let portfolio = Portfolio { free: 0.0, passes: 800.0, ..slots_of_250() };
+    let portfolio = Portfolio { free: 0.0, need_no_slot: 800.0, ..slots_of_250() };
     let coming = VecDeque::from([(at("2026-12-01T13:00:00Z"), 250.0)]);
     let of = |recipients, portfolio| Outlook {
         groups: vec![group(recipients)],

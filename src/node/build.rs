@@ -20,7 +20,7 @@ use crate::timers::{Addresses, Gaps};
 pub(super) struct Built {
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) accounts: BTreeMap<String, Arc<Bucket>>,
-    pub(super) windows: BTreeMap<String, Arc<TierWindow>>,
+    pub(super) tiers: BTreeMap<String, Arc<TierWindow>>,
 }
 
 pub(super) struct Building<'a> {
@@ -86,7 +86,9 @@ impl Building<'_> {
         let unknown =
             |lane: &config::Lane| lane_ids.get(&lane.name).and_then(|id| in_flight.get(id)).copied().unwrap_or(0);
         let restore = |bucket: &Bucket, of: BucketOf, unknown: u32| {
-            if let (Some(full_at), true) = (noted.get(&of), bucket.to_note().is_some()) {
+            if bucket.to_note().is_some()
+                && let Some(full_at) = noted.get(&of)
+            {
                 bucket.go_on_from(Tick::from_nanos(*full_at), unknown);
             }
         };
@@ -95,7 +97,7 @@ impl Building<'_> {
             let lanes = self.config.lanes.iter().filter(|lane| lane.account == *name);
             restore(bucket, BucketOf::Account(name.clone()), lanes.map(unknown).sum());
         }
-        let windows = self.windows(&lane_ids).await?;
+        let tiers = self.tiers(&lane_ids).await?;
         // The lane states that the previous server recorded.
         let states = self.store.lane_states(Timestamp::default()).await?;
         let states: BTreeMap<String, LaneState> = states.into_iter().map(|state| (state.lane.clone(), state)).collect();
@@ -106,8 +108,8 @@ impl Building<'_> {
             let bucket = Arc::new(Bucket::new(lane.rate, lane.burst, Arc::clone(self.clock)));
             restore(&bucket, BucketOf::Lane(lane.name.clone()), unknown(lane));
             let account = accounts.get(lane.account.as_str()).cloned();
-            let window = |portfolio: &str| Some((portfolio.to_owned(), Arc::clone(windows.get(portfolio)?)));
-            let tier = lane.tiered().and_then(window);
+            let of_portfolio = |portfolio: &str| Some((portfolio.to_owned(), Arc::clone(tiers.get(portfolio)?)));
+            let tier = lane.tiered().and_then(of_portfolio);
             let built = Lane::new(Parts {
                 id,
                 config: lane.clone(),
@@ -127,7 +129,7 @@ impl Building<'_> {
             }
             lanes.push(built);
         }
-        Ok(Built { lanes, accounts, windows })
+        Ok(Built { lanes, accounts, tiers })
     }
 
     /// The limit of messages to each recipient from the number of a lane. All lanes with one number are one sender.
@@ -187,12 +189,11 @@ impl Building<'_> {
     }
 
     /// The tier of each portfolio, with the recipients of the last day if it is limited.
-    async fn windows(
+    async fn tiers(
         &self,
         lane_ids: &BTreeMap<String, LaneId>,
     ) -> Result<BTreeMap<String, Arc<TierWindow>>, StartError> {
         let since = self.clock.now() - Tier::HELD;
-        let tiers: BTreeMap<&str, Tier> = self.config.portfolios().collect();
         let limited = limited(self.config, lane_ids);
         let names = limited.keys().cloned().collect();
         self.store.count_no_others(limited.clone()).await?;
@@ -201,11 +202,11 @@ impl Building<'_> {
             counted = self.store.count_tiers(limited.clone(), since, counted).await?;
         }
         let mut slots = self.store.tier_slots(names, since).await?;
-        let window = |(portfolio, tier): (&str, Tier)| {
+        let tier = |(portfolio, tier): (&str, Tier)| {
             let recipients = slots.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times);
             (portfolio.to_owned(), Arc::new(TierWindow::new(tier, recipients)))
         };
-        Ok(tiers.into_iter().map(window).collect())
+        Ok(self.config.portfolios().map(tier).collect())
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Components {
     pub(super) verifier: Arc<Verifier>,
     pub(super) gaps: Arc<Gaps>,
     pub(super) applier: Applier,
-    /// For the applier and the verifier.
+    /// Given to the applier when it runs; the verifier has its own copy.
     pub(super) report: ListeningReport,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) timers: Timers,
@@ -51,6 +51,7 @@ pub(super) struct Components {
     /// Wakes the watch for a decision of the housekeeper.
     pub(super) decided: Arc<Notify>,
     pub(super) watch: watch::Watch,
+    /// Messages that were in flight at the start. Their results are unknown.
     pub(super) recovered: u64,
 }
 
@@ -82,7 +83,7 @@ impl Components {
         let mut pruner = Pruner::new(Arc::clone(store), config.retention, now);
         pruner.run_once(now).await?;
         let Restored { gaps, mut missed, book, holds, in_effect, in_flight } =
-            Restored::read(config, store, started.epoch, now).await?;
+            Restored::load(config, store, started.epoch, now).await?;
         let effective = with_overrides(config, &in_effect);
         let building = build::Building {
             config: &effective,
@@ -95,25 +96,27 @@ impl Components {
             gaps: &gaps,
             is_first: listened_until.is_none(),
         };
-        let unknown = count_by_lane(&in_flight);
-        let built = building.lanes(&transport, &unknown).await?;
+        let in_flight_by_lane = count_by_lane(&in_flight);
+        let built = building.lanes(&transport, &in_flight_by_lane).await?;
         let lanes = built.lanes.clone();
         if !in_flight.is_empty() {
-            let with_unknown = lanes.iter().filter(|lane| unknown.contains_key(&lane.id));
-            recover(store.as_ref(), &book, with_unknown, &in_flight, now).await?;
+            let lanes_in_flight = lanes.iter().filter(|lane| in_flight_by_lane.contains_key(&lane.id));
+            recover(store.as_ref(), &book, lanes_in_flight, &in_flight, now).await?;
         }
         let overrides = Overrides::new(Arc::clone(config), built, in_effect);
+        // Each lane claims as soon as it runs: nobody knows yet what waits.
         for lane in &lanes {
             lane.schedule_all();
         }
 
-        // Only from now on are receipts taken.
+        // Here ends the gap since the last server. The first receipts arrive a moment later, once the applier and the API
+        // run; every gap holds deadlines two seconds longer than the provider's repeats take.
         if let Some(from) = listened_until {
             let gap = Gap { from, until: clock.now() };
             add_gap(store.as_ref(), &gaps, gap).await?;
             missed.push(gap);
         }
-        let Reception { applier, intake, verifier, report, found, slot_changes } =
+        let Reception { applier, intake, verifier, report, ended_gaps, slot_changes } =
             Reception::new(&parts, &lanes, &gaps, &book, missed);
         let askers = building.askers(&lanes, &intake, &transport)?;
         let timers = Timers::new(Arc::clone(store), Arc::clone(&book), Arc::clone(clock), Arc::clone(&gaps));
@@ -129,7 +132,7 @@ impl Components {
             lanes: lanes.clone(),
             gaps: Arc::clone(&gaps),
             verifier: Arc::clone(&verifier),
-            missed: found,
+            missed: ended_gaps,
             slot_changes,
             decided: Arc::clone(&decided),
             clock: Arc::clone(clock),
@@ -171,30 +174,30 @@ struct Reception {
     intake: Intake,
     verifier: Arc<Verifier>,
     report: ListeningReport,
-    /// Gaps that they find.
-    found: mpsc::Receiver<watch::Missed>,
+    /// Gaps that the applier and the verifier report, for the watch to record.
+    ended_gaps: mpsc::Receiver<watch::Missed>,
     slot_changes: mpsc::Receiver<SlotChange>,
 }
 
 impl Reception {
-    /// `missed` are the known gaps of every address.
+    /// `missed` are the gaps that concern all addresses.
     fn new(parts: &Parts, lanes: &[Arc<Lane>], gaps: &Arc<Gaps>, book: &Arc<Book>, missed: Vec<Gap>) -> Self {
         let Parts { config, store, clock, chance, .. } = parts;
         let (options, slot_changes) = applier_options(config, lanes, gaps, missed);
         let (applier, intake) =
             Applier::new(Arc::clone(store), Arc::clone(book), options, Arc::clone(clock), Arc::clone(chance));
-        let (report, found) = reports_to(gaps, clock);
+        let (report, ended_gaps) = listening_report(gaps, clock);
         let proofs = Proofs::new(&config.provider);
         let verifier =
             Verifier::new(proofs, Arc::clone(store), Arc::clone(clock), Arc::clone(chance), Arc::clone(&report));
-        Self { applier, intake, verifier: Arc::new(verifier), report, found, slot_changes }
+        Self { applier, intake, verifier: Arc::new(verifier), report, ended_gaps, slot_changes }
     }
 }
 
 /// What earlier servers have left in the database.
 struct Restored {
     gaps: Arc<Gaps>,
-    /// The gaps of every address.
+    /// The gaps that concern all addresses, not one.
     missed: Vec<Gap>,
     book: Arc<Book>,
     holds: Arc<Holds>,
@@ -204,7 +207,8 @@ struct Restored {
 }
 
 impl Restored {
-    async fn read(config: &Config, store: &Arc<dyn Store>, epoch: Epoch, now: Timestamp) -> Result<Self, StartError> {
+    /// Loads what earlier servers left, and ends overrides that the file has replaced.
+    async fn load(config: &Config, store: &Arc<dyn Store>, epoch: Epoch, now: Timestamp) -> Result<Self, StartError> {
         let gaps = Arc::new(Gaps::new(now, build::addresses(config, store.as_ref()).await?));
         let mut missed = Vec::new();
         for KeptGap { from, until, address } in store.gaps().await? {
@@ -235,7 +239,8 @@ fn count_by_lane(in_flight: &[Loaded]) -> BTreeMap<LaneId, u32> {
     counts
 }
 
-/// Settles the messages that earlier servers had claimed on these lanes, and reports them.
+/// Settles all messages that earlier servers had claimed, and records an event. `lanes` are those whose buckets count
+/// them.
 async fn recover(
     store: &dyn Store,
     book: &Book,
@@ -243,7 +248,8 @@ async fn recover(
     in_flight: &[Loaded],
     now: Timestamp,
 ) -> Result<(), StartError> {
-    // First their tokens are taken from the buckets: once the messages are settled, no other record of them remains.
+    // The buckets, which count these messages already, are stored first: once the messages are settled, nothing else
+    // shows that their tokens were spent.
     store.record_noting(Vec::new(), lanes.flat_map(|lane| lane.to_note()).collect()).await?;
     dispatch::recover(store, book, in_flight, now).await?;
     let kind = EventKind::FoundInFlight { messages: in_flight.len() as u64 };
@@ -251,14 +257,13 @@ async fn recover(
     Ok(())
 }
 
-/// What the applier needs, and the changes of tier slots that it reports.
+/// Builds the options of the applier, and the channel for the changes of tier slots that it reports.
 fn applier_options(
     config: &Config,
     lanes: &[Arc<Lane>],
     gaps: &Arc<Gaps>,
     missed: Vec<Gap>,
 ) -> (receipts::ApplierOptions, mpsc::Receiver<SlotChange>) {
-    // Changes that do not fit are dropped: a slot that is not returned stays taken for a day, and none is taken twice.
     let (changed, slot_changes) = mpsc::channel(SLOT_CHANGES_MAX);
     let (senders, gaps) = (lanes.to_vec(), Arc::clone(gaps));
     let options = receipts::ApplierOptions {
@@ -266,8 +271,12 @@ fn applier_options(
         lanes: config.lanes.clone(),
         words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
         missed,
-        on_slot_change: Callback::new(move |change| {
-            let _ = changed.try_send(change);
+        on_slot_change: Callback::new(move |change: SlotChange| {
+            // A returned slot may be lost: it stays taken for a day. A slot that is taken must be counted, so half of the
+            // channel is kept for those.
+            if !change.is_free || changed.capacity() > SLOT_CHANGES_MAX / 2 {
+                let _ = changed.try_send(change);
+            }
         }),
         on_throttled: Callback::new(move |receipt: receipts::Throttled| {
             if let Some(lane) = senders.iter().find(|lane| lane.config.name == receipt.lane) {
@@ -281,15 +290,17 @@ fn applier_options(
     (options, slot_changes)
 }
 
-/// Passes reports on receipts to the gaps, which hold deadlines at once. The watch records the gaps that it receives.
-fn reports_to(gaps: &Arc<Gaps>, clock: &Arc<dyn Clock>) -> (ListeningReport, mpsc::Receiver<watch::Missed>) {
-    // Few are expected: one a minute is already a failing disk.
-    let (found, missed) = mpsc::channel(64);
+/// Makes the callback that updates the gaps, which hold deadlines at once, and the channel by which the watch receives
+/// ended gaps to record.
+fn listening_report(gaps: &Arc<Gaps>, clock: &Arc<dyn Clock>) -> (ListeningReport, mpsc::Receiver<watch::Missed>) {
+    // If it is full, a gap holds deadlines here but is not recorded for the next server. One gap a minute is already a
+    // failing disk.
+    let (ended, missed) = mpsc::channel(64);
     let (gaps, clock) = (Arc::clone(gaps), Arc::clone(clock));
     let report = move |listening| match listening {
         Listening::Failing { since } => gaps.doubt_since(since),
         Listening::Resumed(gap) => {
-            let _ = found.try_send((gap, gaps.add(gap, None)));
+            let _ = ended.try_send((gap, gaps.add(gap, None)));
         }
         Listening::Rejected(lane) => gaps.turned_away(lane, clock.now()),
         Listening::Pending(since) => gaps.behind(since),

@@ -19,6 +19,7 @@ pub(super) struct Rotation {
     store: Arc<dyn Events>,
     /// Events that are not written yet.
     events: Vec<Event>,
+    unwritten: FaultReport,
 }
 
 struct Watched {
@@ -32,7 +33,12 @@ struct Watched {
 impl Rotation {
     pub(super) fn new(credentials: Vec<Credential>, store: Arc<dyn Events>) -> Self {
         let watch = |credential| Watched { credential, found: None, fault: FaultReport::default() };
-        Self { watched: credentials.into_iter().map(watch).collect(), store, events: Vec::new() }
+        Self {
+            watched: credentials.into_iter().map(watch).collect(),
+            store,
+            events: Vec::new(),
+            unwritten: FaultReport::default(),
+        }
     }
 
     /// Reads each file once. A file that is missing or invalid changes nothing.
@@ -57,11 +63,14 @@ impl Rotation {
         }
         while let Some(event) = self.events.first() {
             if let Err(error) = self.store.record_event(event.clone()).await {
-                tracing::warn!(error = %Causes(&error), "cannot record that a credential was replaced; retrying");
+                if self.unwritten.begins() {
+                    tracing::warn!(error = %Causes(&error), "cannot record that a credential was replaced; retrying");
+                }
                 return;
             }
             self.events.remove(0);
         }
+        self.unwritten.ends();
     }
 
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>, stop: CancellationToken) {

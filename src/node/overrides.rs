@@ -18,7 +18,7 @@ pub(super) struct Overrides {
     config: Arc<Config>,
     lanes: Vec<Arc<dispatch::Lane>>,
     accounts: BTreeMap<String, Arc<Bucket>>,
-    windows: BTreeMap<String, Arc<TierWindow>>,
+    tiers: BTreeMap<String, Arc<TierWindow>>,
     applied: Vec<Override>,
     /// Portfolios that were unlimited until now, whose recipients of the last day are still to be counted.
     uncounted: BTreeSet<String>,
@@ -46,8 +46,8 @@ pub(super) async fn load_overrides(store: &dyn Lanes, config: &Config, now: Time
 
 impl Overrides {
     pub(super) fn new(config: Arc<Config>, built: Built, applied: Vec<Override>) -> Self {
-        let Built { lanes, accounts, windows } = built;
-        Self { config, lanes, accounts, windows, applied, uncounted: BTreeSet::new(), count: None }
+        let Built { lanes, accounts, tiers } = built;
+        Self { config, lanes, accounts, tiers, applied, uncounted: BTreeSet::new(), count: None }
     }
 
     /// Applies the stored overrides to lanes, accounts and tiers.
@@ -74,7 +74,7 @@ impl Overrides {
         self.count.take_if(|count| !count.of.is_subset(&self.uncounted));
         store.count_no_others(limited).await?;
         for (portfolio, tier) in config.portfolios() {
-            let Some(window) = self.windows.get(portfolio) else { continue };
+            let Some(window) = self.tiers.get(portfolio) else { continue };
             if window.set_tier(tier) {
                 self.uncounted.insert(portfolio.to_owned());
             }
@@ -94,8 +94,8 @@ impl Overrides {
         changes: Vec<SlotChange>,
         now: Timestamp,
     ) -> Result<()> {
-        let is_limited = |portfolio: &&str| self.windows.get(*portfolio).is_some_and(|window| window.is_limited());
-        if changes.is_empty() || !self.windows.keys().any(|portfolio| is_limited(&portfolio.as_str())) {
+        let is_limited = |portfolio: &&str| self.tiers.get(*portfolio).is_some_and(|window| window.is_limited());
+        if changes.is_empty() || !self.tiers.keys().any(|portfolio| is_limited(&portfolio.as_str())) {
             return Ok(());
         }
         let (mut free, mut taken) = (BTreeMap::<&str, Vec<_>>::new(), BTreeMap::<&str, Vec<_>>::new());
@@ -119,14 +119,14 @@ impl Overrides {
         }
         for (portfolio, recipients) in free {
             store.give_back_places(portfolio, recipients.clone()).await?;
-            if let Some(window) = self.windows.get(portfolio) {
+            if let Some(window) = self.tiers.get(portfolio) {
                 window.give_back(recipients);
             }
             self.wake_lanes(|other| other == portfolio);
         }
         for (portfolio, recipients) in taken {
             store.take_slots(portfolio, recipients.clone()).await?;
-            if let Some(window) = self.windows.get(portfolio) {
+            if let Some(window) = self.tiers.get(portfolio) {
                 window.take(recipients);
             }
         }
@@ -136,7 +136,7 @@ impl Overrides {
     /// Counts the recipients of portfolios that have become limited, once every uncounted claim is over. Each look counts
     /// a part, because decisions must be applied meanwhile.
     pub(super) async fn count_uncounted(&mut self, store: &dyn Tiers, now: Timestamp) -> Result<()> {
-        let is_ready = |portfolio: &String| self.windows.get(portfolio).is_some_and(|window| !window.is_waited_for());
+        let is_ready = |portfolio: &String| self.tiers.get(portfolio).is_some_and(|window| !window.is_waited_for());
         let ready: BTreeSet<String> = self.uncounted.iter().filter(|portfolio| is_ready(portfolio)).cloned().collect();
         if ready.is_empty() {
             return Ok(());
@@ -158,7 +158,7 @@ impl Overrides {
         }
         let mut slots = store.tier_slots(of.iter().cloned().collect(), since).await?;
         for portfolio in &of {
-            if let Some(window) = self.windows.get(portfolio) {
+            if let Some(window) = self.tiers.get(portfolio) {
                 window.count(slots.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times));
             }
             self.uncounted.remove(portfolio);

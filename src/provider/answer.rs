@@ -12,7 +12,7 @@ use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 pub enum Answer {
     /// The provider accepted it under this id.
     Accepted { umid: Umid },
-    /// The provider refused it with a reason: nothing was processed.
+    /// A definite refusal, by the provider or by a host on the way: nothing was processed.
     Refused(Refusal),
     /// No connection took it: the same attempt may be sent again.
     NotOffered { detail: String },
@@ -42,17 +42,17 @@ impl Answer {
 /// Characters kept of the provider's text about a refusal: enough to act on, too few to fill a disk.
 const DETAIL_MAX: usize = 200;
 
-/// The longest rest that an answer can ask for. The header may give a time instead of seconds, and the next answer can
-/// ask again.
-const LONGEST_REST: Span = Span::from_secs(900);
+/// The longest wait that an answer can ask for: some hosts write a Unix time into `Retry-After`. After a shorter wait the
+/// next answer can ask again.
+const LONGEST_WAIT: Span = Span::from_secs(900);
 
 /// How long the provider asks us to wait.
-pub(super) fn requested_rest(answer: &RawAnswer, body: &ErrorBody<'_>) -> Option<Span> {
+pub(super) fn requested_wait(answer: &RawAnswer, body: &ErrorBody<'_>) -> Option<Span> {
     let asked = answer.retry_after.or_else(|| body.retry_after())?;
-    Some(asked.clamp(Span::ZERO, LONGEST_REST))
+    Some(asked.clamp(Span::ZERO, LONGEST_WAIT))
 }
 
-/// Cleans a text of the provider for holds, events and logs: masks phone numbers, and shortens it.
+/// Prepares a text of the provider for holds, events and logs: one line, phone numbers masked, at most [`DETAIL_MAX`].
 pub(super) fn cleaned(text: &str) -> String {
     let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // Masking comes first: a number that is cut off would not be recognized.
@@ -70,7 +70,7 @@ fn refusal(entry: &Entry, code: Option<i64>, reason: Option<&str>, retry_after: 
     })
 }
 
-/// The result of a whole request for each of its messages; `None` if the answer has a result for each message.
+/// The one result of all messages of a request; `None` if the body has a result for each.
 ///
 /// Only a refusal proves that nothing was processed: every 3xx, and every 4xx except 408. A gateway answers 502, 503
 /// and 504 also after it has passed the request on, so a 5xx proves nothing.
@@ -86,7 +86,7 @@ fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
         300..=407 | 409..=499 => Some(refused(answer)),
         status => {
             let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let retry_after = requested_rest(answer, &body);
+            let retry_after = requested_wait(answer, &body);
             Some(Answer::Unknown { detail: format!("HTTP status {status}"), retry_after })
         }
     }
@@ -94,12 +94,13 @@ fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
 
 /// Reads the refusal of a whole request.
 ///
-/// A refusal without a documented code may come from any host on the way. It holds the lane, and its text is shown.
+/// A refusal without a documented code may come from any host on the way. Except for a 429, it holds the lane and shows
+/// the text of the body.
 fn refused(answer: &RawAnswer) -> Answer {
     let RawAnswer { status, .. } = *answer;
     let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
     let entry = codes::of_answer(status, body.code);
-    let retry_after = requested_rest(answer, &body);
+    let retry_after = requested_wait(answer, &body);
     let words = match body.message.as_deref().filter(|message| !message.is_empty()) {
         Some(message) => Some(message.to_owned()),
         None if entry.known => None,
@@ -148,14 +149,16 @@ fn unreadable() -> Answer {
 
 fn of_message(message: &MessageAnswer<'_>) -> Answer {
     if message.umid.is_none() && message.status.state.is_empty() {
-        // This is JSON, but not an acceptance of the provider: another host may have answered.
+        // JSON without a umid and a state neither accepts nor refuses: another host may have answered.
         return unreadable();
     }
     if message.is_accepted() {
         return match message.umid.as_deref().filter(|umid| !umid.is_empty()) {
             Some(umid) => Answer::Accepted { umid: Umid::new(umid) },
             // The provider documents a umid for every message that it accepts.
-            None => Answer::unknown("the provider's answer was a success without a umid"),
+            None => {
+                Answer::unknown("the provider's answer has no umid, so it is unknown whether the message was accepted")
+            }
         };
     }
     let code = message.status.error_code;
@@ -221,7 +224,7 @@ mod tests {
             Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Template), .. }) => "held: template",
             Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Step), .. }) => "held: step",
             Answer::Refused(Refusal { fault: Fault::OptedOut, .. }) => "suppressed",
-            Answer::Refused(Refusal { fault: Fault::Temporary, .. }) => "throttled",
+            Answer::Refused(Refusal { fault: Fault::Temporary, .. }) => "temporary",
             Answer::NotOffered { .. } => "not offered",
             Answer::Withdrawn => "withdrawn",
             Answer::Unknown { .. } => "unknown",
@@ -254,7 +257,7 @@ mod tests {
             (408, r#"{"code":1002}"#, "unknown"),
             (425, "", "held: lane"),
             (499, "", "held: lane"),
-            (429, r#"{"code":429,"message":"Quota exceeded. Please try again in 2 second(s)."}"#, "throttled"),
+            (429, r#"{"code":429,"message":"Quota exceeded. Please try again in 2 second(s)."}"#, "temporary"),
             (500, r#"{"code":2000}"#, "unknown"),
             (502, "", "unknown"),
             (503, "", "unknown"),
@@ -275,11 +278,11 @@ mod tests {
     }
 
     #[test]
-    fn a_status_without_a_code_has_the_class_of_its_hundred() {
+    fn without_a_code_the_status_decides_the_class() {
         for status in 300..600 {
             let expected = match status {
                 408 | 500.. => "unknown",
-                429 => "throttled",
+                429 => "temporary",
                 _ => "held: lane",
             };
             for body in ["", "<html>no</html>", r#"{"message":"no"}"#, "{}", "null"] {
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_entries_only_an_acceptance_proves_anything() {
+    fn an_acceptance_wins_and_different_refusals_are_unknown() {
         let entry = |state: &str| {
             format!(r#"{{"umid":"u","clientMessageId":"{}","status":{{"state":"{state}","errorCode":1002}}}}"#, id(1))
         };

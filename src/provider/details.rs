@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::answer::{cleaned, requested_rest};
+use super::answer::{cleaned, requested_wait};
 use super::client::{Broken, RawAnswer};
 use crate::domain::Span;
 use crate::wire::{Details, ErrorBody};
@@ -50,7 +50,7 @@ pub fn details_answer(answer: Result<RawAnswer, Broken>) -> DetailsAnswer {
     };
     match (answer.status, body.code) {
         (401 | 403, _) | (_, Some(NOT_OURS)) => DetailsAnswer::Refused { detail: detail() },
-        (429, _) => DetailsAnswer::Throttled { retry_after: requested_rest(&answer, &body) },
+        (429, _) => DetailsAnswer::Throttled { retry_after: requested_wait(&answer, &body) },
         // An answer without a code does not prove anything about the message: another host may have answered.
         (400 | 404 | 410, Some(_)) => DetailsAnswer::NotKnown,
         _ => DetailsAnswer::Unavailable { detail: detail() },

@@ -276,7 +276,7 @@ through! {
         reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
         reads step_holds() -> Vec<StepHold>;
         writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;
-        writes release_steps(batch: BatchId, only: Option<StepIndex>, by: Origin, now: Timestamp) -> Option<u64>;
+        writes release_steps(batch: BatchId, steps: Vec<StepIndex>, by: Origin, now: Timestamp) -> Option<u64>;
     }
 }
 
@@ -348,7 +348,7 @@ through! {
         reads wishes(recipient: Msisdn) -> Vec<OptOutRecord>;
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, Msisdn)>;
-        reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
+        reads opted_out_messages(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
     }
 }
 

@@ -115,7 +115,11 @@ async fn closed_or_held_campaigns_do_not_delay_a_forecast() {
     world.store.hold_step(hold, since).await.unwrap();
     let free = world.forecast_of(&text(300, "name = \"free\"", "lane = \"b\"")).await;
     assert_eq!(free.done_at.since(world.clock.now()), Span::from_secs(300));
-    world.store.release_steps(held.batch, None, Origin::operator("ann", None), since).await.unwrap();
+    world
+        .store
+        .release_steps(held.batch, StepIndex::all().collect(), Origin::operator("ann", None), since)
+        .await
+        .unwrap();
     // One of the messages is put off until tomorrow; the others wait now.
     let message = world.store.load(vec![MessageKey { batch: held.batch, n: 0 }]).await.unwrap().remove(0);
     let state = State::Queued { not_before: since + Span::from_secs(86_400), gives_up: None };

@@ -59,7 +59,10 @@ impl World {
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
         // No server notes it until it looks.
         let now = self.clock.now();
-        self.store.release_steps(batch.id, None, Origin::operator("Ann", None), now).await.unwrap();
+        self.store
+            .release_steps(batch.id, StepIndex::all().collect(), Origin::operator("Ann", None), now)
+            .await
+            .unwrap();
         self.node.watch().await;
     }
 
@@ -125,7 +128,9 @@ async fn a_spent_limit_blocks_a_resume_until_it_is_raised() {
     assert_eq!(refused, Decided::UsedUp(kept(None, "3")));
     let batch = batch(&of_step).await;
     let released =
-        release_steps(store.as_ref(), clock.as_ref(), &batch, None, &Origin::operator("Ann", None)).await.unwrap();
+        release_steps(store.as_ref(), clock.as_ref(), &batch, StepIndex::all(), &Origin::operator("Ann", None))
+            .await
+            .unwrap();
     assert_eq!(released, Released { noted: None, used_up: vec![kept(Some(StepIndex::FIRST), "2")] });
     assert_eq!(world.held().await.len(), 1);
     world.amend(&of_step, Some(0), json!({ "max_messages": 4 })).await.unwrap();
@@ -259,9 +264,15 @@ async fn hold_paid_when_holds_the_next_step_that_costs_money() {
     assert!(texts.iter().any(|text| text.contains(", step 2: held: 20 of 20 recent")), "{texts:?}");
     assert!(texts.iter().any(|text| text.ends_with(", step 2: resumed by Ann")), "{texts:?}");
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
-    let again = release_steps(world.store.as_ref(), world.clock.as_ref(), &batch, None, &Origin::operator("Ann", None))
-        .await
-        .unwrap();
+    let again = release_steps(
+        world.store.as_ref(),
+        world.clock.as_ref(),
+        &batch,
+        StepIndex::all(),
+        &Origin::operator("Ann", None),
+    )
+    .await
+    .unwrap();
     assert_eq!((again.noted, again.used_up), (None, Vec::new()), "no step is held");
 }
 

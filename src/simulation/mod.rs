@@ -9,7 +9,6 @@
 //! - May not: be part of the program; it is compiled for tests only.
 
 mod act;
-mod again;
 mod amended;
 mod asking;
 mod blame;
@@ -38,6 +37,7 @@ mod pools;
 mod reader;
 mod refusals;
 mod renamed;
+mod repeats;
 mod restarts;
 mod scene;
 mod shrink;

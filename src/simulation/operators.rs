@@ -4,7 +4,7 @@ use super::act::Setting;
 use super::world::{OPERATOR, World};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, OverridableSetting};
+use crate::domain::{BatchId, BatchState, OverridableSetting, StepIndex};
 use crate::events::Origin;
 use crate::store::{Override, StepHeldBy};
 use crate::throttle::{in_file, with_overrides};
@@ -74,7 +74,7 @@ impl World {
             }
         }
         for batch in self.invariants.batches().collect::<Vec<_>>() {
-            self.store.release_steps(batch, None, by(), self.clock.now()).await.unwrap();
+            self.store.release_steps(batch, StepIndex::all().collect(), by(), self.clock.now()).await.unwrap();
         }
         self.invariants.release_steps();
     }

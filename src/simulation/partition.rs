@@ -10,6 +10,7 @@ use super::small::{World, key_of};
 use crate::campaign::Launched;
 use crate::clock::Clock;
 use crate::domain::{Channel, MessageKey, Span, Timestamp};
+use crate::engine::REPEATED_FOR;
 use crate::simulator::{MessageSeen, Model, Profile, REPEATS};
 
 /// Viber is slow: it delivers some messages at once, some after their deadline, some never.
@@ -196,6 +197,12 @@ async fn an_hour(cut: Cut, begins: u32, after_gap: &str, seed: u64) -> usize {
     parted.cut_way_in(false);
     parted.pass(Span::from_secs(2_400)).await;
     judge(&parted, &[&first, &second], &format!("{cut:?} from {begins} s on, seed {seed}"))
+}
+
+#[test]
+fn server_and_practice_provider_agree_on_how_long_receipts_are_repeated() {
+    let in_all: i64 = REPEATS.iter().map(|pause| pause.millis()).sum();
+    assert_eq!(in_all, REPEATED_FOR.millis());
 }
 
 #[tokio::test]

@@ -46,7 +46,11 @@ async fn send_first(world: &mut World, count: u32) {
 async fn release(world: &mut World, launched: &Launched) {
     let now = world.clock.now();
     world.store.release("sms".to_owned(), String::new(), now, Origin::operator("ann", None)).await.unwrap();
-    world.store.release_steps(launched.batch, None, Origin::operator("ann", None), now).await.unwrap();
+    world
+        .store
+        .release_steps(launched.batch, StepIndex::all().collect(), Origin::operator("ann", None), now)
+        .await
+        .unwrap();
     world.node.watch().await;
 }
 

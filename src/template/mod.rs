@@ -31,5 +31,5 @@ pub use error::{ContentPart, Error, InvalidPattern, Missing, Problem};
 pub use mark::{ATTEMPT_MARK, MSISDN_MARK, Variable, Variables, expiry_mark, mark};
 pub use parts::PartsOf;
 pub use pattern::Pattern;
-pub use preview::{Line, literals, preview};
+pub use preview::{PreviewLine, literals, preview};
 pub use sms::{Alphabet, PARTS_MAX, Segments, beyond_gsm7, segments};

@@ -1,5 +1,7 @@
 //! Shows an operator the message of a recipient.
 
+use serde::Serialize;
+
 use super::error::{ContentPart, Error};
 use super::mark::walk;
 use super::sms::segments;
@@ -7,18 +9,18 @@ use super::text::{Piece, filled, find_column, pieces};
 use crate::domain::{Content, SmsEncoding};
 
 /// One part of a message, such as `body 1` or `header image`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PreviewLine {
     pub label: String,
     pub text: String,
 }
 
 /// The message of one recipient, part by part. A missing value shows as `‹Column is missing›`.
-pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T]) -> Result<Vec<Line>, Error> {
+pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T]) -> Result<Vec<PreviewLine>, Error> {
     let mut lines = Vec::new();
     if let Content::Template(template) = content {
         let text = format!("{} ({}, {})", template.name, template.language, template.category);
-        lines.push(Line { label: ContentPart::Template("").to_string(), text });
+        lines.push(PreviewLine { label: ContentPart::Template("").to_string(), text });
     }
     each_text(content, |part, text| {
         let at = |problem| Error { part, problem };
@@ -35,13 +37,13 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
                 }
             }
         }
-        lines.push(Line { label: part.to_string(), text: filled_in });
+        lines.push(PreviewLine { label: part.to_string(), text: filled_in });
         Ok(())
     })?;
     Ok(lines)
 }
 
-impl Line {
+impl PreviewLine {
     /// Adds the SMS segments of the text to the label.
     pub fn with_segments(mut self, encoding: Option<SmsEncoding>) -> Self {
         let counted = segments(&self.text, encoding.unwrap_or(SmsEncoding::Auto));

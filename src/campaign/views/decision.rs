@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::campaign::{CarriedOut, Noted, TemplateCarriedOut};
+use crate::campaign::{CarriedOut, StepCarriedOut, TemplateCarriedOut};
 use crate::domain::{BatchState, StepIndex};
 use crate::events::{Certificate, ChangedKey};
 use crate::report::Counts;
@@ -49,9 +49,15 @@ pub struct StepDecisionView {
 }
 
 impl StepDecisionView {
-    pub fn new(batch: &Batch, step: StepIndex, held: bool, queued: i64, noted: Noted) -> Self {
-        let (id, name) = (batch.public_id().to_string(), batch.display_name());
-        Self { id, name, step: step.get() + 1, held, queued, noted: noted.by_all() }
+    pub fn new(batch: &Batch, step: StepIndex, done: &StepCarriedOut) -> Self {
+        Self {
+            id: batch.public_id().to_string(),
+            name: batch.display_name(),
+            step: step.get() + 1,
+            held: done.held.is_some(),
+            queued: done.queued,
+            noted: done.noted.by_all(),
+        }
     }
 }
 

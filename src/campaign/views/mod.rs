@@ -10,6 +10,6 @@ mod rules;
 pub use calendar::{CalendarView, Dated};
 pub use decision::{ChangeView, DecisionView, StepDecisionView, TemplateDecisionView};
 pub use launch::LaunchView;
-pub use plan::{PlanStepView, PlanView, PreviewLine, PreviewView, WarningView, preview};
+pub use plan::{PlanStepView, PlanView, PreviewView, WarningView, preview};
 pub use retention::{ErasureView, PurgeView};
-pub use rules::{LimitsView, RulesView, StepRulesView, local_start};
+pub use rules::{LimitsView, RulesView, StepRulesView, StopsView, local_start};

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::rules::{LimitsView, StepRulesView};
-use crate::campaign::{LeftOut, Prepared, Warning};
+use super::rules::{StepRulesView, StopsView};
+use crate::campaign::{Prepared, RejectedRows, Warning};
 use crate::config::Config;
-use crate::domain::{Channel, Content, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
+use crate::domain::{Channel, Content, Plan, Recipient, SmsEncoding, Step, Timestamp};
 use crate::forecast::{Cost, ForecastView, Shares};
-use crate::template::{self, Line};
+use crate::template::{self, PreviewLine};
 
 /// A warning of a plan.
 #[derive(Debug, Serialize)]
@@ -45,13 +45,6 @@ pub struct PreviewView {
     pub lines: Vec<PreviewLine>,
 }
 
-/// A part of a message.
-#[derive(Debug, Serialize)]
-pub struct PreviewLine {
-    pub label: String,
-    pub text: String,
-}
-
 /// What a campaign would send, and when.
 #[derive(Debug, Serialize)]
 pub struct PlanView<'a> {
@@ -65,7 +58,7 @@ pub struct PlanView<'a> {
     pub duplicates: u64,
     pub duplicates_across: u64,
     pub opted_out: u64,
-    pub left_out: &'a [LeftOut],
+    pub left_out: &'a [RejectedRows],
     pub countries: BTreeMap<String, u64>,
     pub starts_at: Option<String>,
     /// Set where some countries start later than others.
@@ -80,11 +73,7 @@ pub struct PlanView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
     #[serde(flatten)]
-    pub limits: LimitsView,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pause_when: Option<StopRule>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hold_paid_when: Option<StopRule>,
+    pub stops: StopsView,
     pub steps: Vec<PlanStepView<'a>>,
     pub warnings: Vec<WarningView<'a>>,
 }
@@ -106,10 +95,7 @@ impl<'a> PlanView<'a> {
                 .filter(|recipient| step.countries.contain(Some(recipient.country)))
                 .map(|recipient| PreviewView {
                     msisdn: recipient.msisdn.to_string(),
-                    lines: preview(step, plan, recipient)
-                        .into_iter()
-                        .map(|Line { label, text }| PreviewLine { label, text })
-                        .collect(),
+                    lines: preview(step, plan, recipient),
                 })
                 .collect(),
         });
@@ -132,9 +118,7 @@ impl<'a> PlanView<'a> {
             forecast,
             allowed_per_s: config.allowed_per_s(plan),
             cost: Cost::of(plan, &recipients.countries),
-            limits: LimitsView::from(&plan.limits),
-            pause_when: plan.pause_when,
-            hold_paid_when: plan.hold_paid_when,
+            stops: StopsView::from(plan),
             steps: steps.collect(),
             warnings: warnings.iter().map(WarningView::new).collect(),
         }
@@ -142,23 +126,23 @@ impl<'a> PlanView<'a> {
 }
 
 /// The message that one recipient would read. The plan has been checked, so rendering it does not fail.
-pub fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
+pub fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<PreviewLine> {
     let fields = recipient.fields.unpack().unwrap_or_default();
     let mut lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
     let Recipient { msisdn, country, .. } = recipient;
     let lane = step.lanes.members().get(step.lanes.lane_index(*msisdn, *country));
     if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {
-        lines.push(Line { label: "source".to_owned(), text: source.to_owned() });
+        lines.push(PreviewLine { label: "source".to_owned(), text: source.to_owned() });
     }
     let encoding = match &step.content {
         Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
         Content::Text { .. } | Content::Template(_) => return lines,
     };
     // The length gets its own line, so the label stays short.
-    let measured = |line: Line| match line.label.as_str() {
+    let measured = |line: PreviewLine| match line.label.as_str() {
         "text" => {
             let length = template::segments(&line.text, encoding.unwrap_or(SmsEncoding::Auto)).to_string();
-            vec![line, Line { label: "length".to_owned(), text: length }]
+            vec![line, PreviewLine { label: "length".to_owned(), text: length }]
         }
         _ => vec![line],
     };

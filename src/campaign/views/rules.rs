@@ -22,6 +22,27 @@ impl From<&Limits> for LimitsView {
     }
 }
 
+/// Limits and rules that stop a campaign.
+#[derive(Debug, Serialize)]
+pub struct StopsView {
+    #[serde(flatten)]
+    pub limits: LimitsView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_when: Option<StopRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_paid_when: Option<StopRule>,
+}
+
+impl From<&Plan> for StopsView {
+    fn from(plan: &Plan) -> Self {
+        Self {
+            limits: LimitsView::from(&plan.limits),
+            pause_when: plan.pause_when,
+            hold_paid_when: plan.hold_paid_when,
+        }
+    }
+}
+
 /// The rules of a step.
 #[derive(Debug, Serialize)]
 pub struct StepRulesView<'a> {
@@ -83,11 +104,7 @@ pub struct RulesView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<String>,
     #[serde(flatten)]
-    pub limits: LimitsView,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pause_when: Option<StopRule>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hold_paid_when: Option<StopRule>,
+    pub stops: StopsView,
     pub steps: Vec<StepRulesView<'a>>,
 }
 
@@ -100,9 +117,7 @@ impl<'a> RulesView<'a> {
             end: plan.end.map(Timestamp::rfc3339),
             time_zone: plan.time_zone.map(|zone| zone.to_string()),
             ttl: plan.ttl.map(|ttl| ttl.to_string()),
-            limits: LimitsView::from(&plan.limits),
-            pause_when: plan.pause_when,
-            hold_paid_when: plan.hold_paid_when,
+            stops: StopsView::from(plan),
             steps: plan.indexed_steps().map(StepRulesView::of).collect(),
         }
     }

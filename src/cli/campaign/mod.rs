@@ -210,7 +210,7 @@ pub(super) enum Until {
 }
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
-    use crate::campaign::Decision;
+    use crate::campaign::{Decision, StepDecision};
     match command {
         Command::Plan(args) => plan::run(args, context).await,
         Command::Launch(args) => {
@@ -233,13 +233,14 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         }
         Command::Test(args) => test::run(context, args).await,
         Command::Pause { campaign, step: Some(step), reason, operator, json } => {
-            step::hold(&context.acting(&operator), &campaign, step, reason.as_deref(), json).await
+            step::decide(&context.acting(&operator), &campaign, (step, StepDecision::Hold), reason.as_deref(), json)
+                .await
         }
         Command::Pause { campaign, step: None, reason, operator, json } => {
             decide::run(&context.acting(&operator), Decision::Pause, &campaign, reason.as_deref(), json).await
         }
         Command::Resume { campaign, step: Some(step), operator, json } => {
-            step::release(&context.acting(&operator), &campaign, step, json).await
+            step::decide(&context.acting(&operator), &campaign, (step, StepDecision::Release), None, json).await
         }
         Command::Resume { campaign, step: None, operator, json } => {
             decide::run(&context.acting(&operator), Decision::Resume, &campaign, None, json).await

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::bookings;
-use crate::campaign::{Draft, FileError, LaunchError, LeftOut, PlanView, Prepared, preview, rules};
+use crate::campaign::{Draft, FileError, LaunchError, Lint, PlanView, Prepared, RejectedRows, preview, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
@@ -12,7 +12,7 @@ use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{Country, Step, StepIndex, Timestamp};
 use crate::forecast::{Cost, Shares};
-use crate::template::Line;
+use crate::template::PreviewLine;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -135,7 +135,7 @@ fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: 
     for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
         lines.push(format!("  to {}", recipient.msisdn));
         let mut table = Table::new(&["", ""]);
-        for Line { label, text } in preview(step, plan, recipient) {
+        for PreviewLine { label, text } in preview(step, plan, recipient) {
             for (row, part) in text.lines().enumerate() {
                 let label = if row == 0 { label.clone() } else { String::new() };
                 table.row([paint.dim(label), part.to_owned()]);
@@ -155,7 +155,10 @@ fn warning_lines(prepared: &Prepared, paint: Paint) -> Vec<String> {
         number => format!(
             "{} {}",
             plural(small(number as u64), "warning", "warnings"),
-            paint.dim("(none of them prevents the launch)")
+            paint.dim(match warnings.iter().any(|warning| warning.code == Lint::NameTaken) {
+                true => "(the taken name prevents the launch)",
+                false => "(none of them prevents the launch)",
+            })
         ),
     };
     let each = warnings.iter().map(|warning| format!("  {} {warning}", paint.so_so("•")));
@@ -186,7 +189,7 @@ fn excluded(prepared: &Prepared) -> Option<String> {
 }
 
 /// Why rows of a source get no message, and how to list them.
-fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<String> {
+fn rejected(left_out: &RejectedRows, country: Option<Country>, paint: Paint) -> Vec<String> {
     let (row, details) = match &left_out.file {
         Some(file) => {
             let country = country.map(|country| format!(" --country {country}")).unwrap_or_default();

@@ -343,7 +343,7 @@ fn fallbacks(report: &Report, paint: Paint) -> Vec<String> {
             lines.extend([String::new(), paint.bold(format!("{reached}, {} of all", percent(total, report.audience)))]);
         }
         lines.push(format!(
-            "  {} by {}, of {} that {} did not reach {}",
+            "  {} by {}, of {} that fell back from {} {}",
             count(step.reached),
             step.channel,
             count(came),

@@ -72,7 +72,7 @@ async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
     let verifier =
         Arc::new(Verifier::new(proofs, verifier_store, Arc::clone(&clock), verifier_chance, Arc::new(|_| {})));
     let lanes = vec![Arc::clone(&lane)];
-    let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), windows: BTreeMap::new() };
+    let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), tiers: BTreeMap::new() };
     let overrides = Overrides::new(Arc::new(whole), built, Vec::new());
     let tenure = Arc::new(Tenure::new(epoch, clock.now()));
     let watch = Watch::new(Parts {

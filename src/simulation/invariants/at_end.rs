@@ -11,13 +11,18 @@ impl Invariants {
         self.check(now, log).await;
         for campaign in &self.campaigns {
             for message in &campaign.before {
-                self.check_message_at_end(campaign, message);
+                self.check_success_counted(campaign, message);
+                self.check_no_stale_unknown(campaign, message);
             }
             let batch = self.store.batch(campaign.batch).await.unwrap().unwrap();
             let tallies = self.store.tallies(campaign.batch).await.unwrap();
             assert_eq!(tallies.done(), i64::from(batch.messages), "the totals differ from the audience");
             let cancelled = batch.state == BatchState::Cancelled;
-            assert_eq!(cancelled, campaign.cancelled, "a campaign ended {} without a matching decision", batch.state);
+            assert_eq!(
+                cancelled, campaign.cancelled,
+                "the campaign ended {}, but whether a cancel was decided is {}",
+                batch.state, campaign.cancelled
+            );
             self.check_audit(campaign).await;
         }
     }
@@ -40,32 +45,37 @@ impl Invariants {
         assert!(refuted.is_empty(), "the audit refutes a correct run: {refuted:#?}\nof {facts:#?}");
     }
 
-    fn check_message_at_end(&self, campaign: &Campaign, message: &Loaded) {
+    /// Every acknowledged status is known.
+    fn check_no_stale_unknown(&self, campaign: &Campaign, message: &Loaded) {
+        for (step, _) in campaign.plan.indexed_steps() {
+            let truth = self.net.truth(campaign.attempt(message, step));
+            // After a retry or resend, a status may belong to the earlier try while the last one is unknown.
+            let may_be_of_earlier_try = !truth.failed.is_empty() || campaign.plan.on_unknown == OnUnknown::Resend;
+            let is_known = truth.acknowledged.is_some() && !may_be_of_earlier_try;
+            assert!(
+                !is_known || !message.present.marks.unknown(step),
+                "a status was acknowledged, and the step is still unknown: {message:?}"
+            );
+        }
+    }
+
+    /// A message is reached if a step succeeded, and marked if two did.
+    fn check_success_counted(&self, campaign: &Campaign, message: &Loaded) {
         let outcome = message.present.outcome();
         let outcome = outcome.unwrap_or_else(|| panic!("no outcome: {message:?}"));
         let reached = campaign.plan.indexed_steps().filter(|(step, rules)| {
             let truth = self.net.truth(campaign.attempt(message, *step));
-            // Where acceptance counts as success, a failure receipt may have been the first proof of it.
+            // If acceptance is the success status and a failure receipt came first, the step never counted as reached.
             let has_failed = message.present.marks.failed(*step) || !truth.failed.is_empty();
-            let only_accepted = rules.success == Status::Accepted && has_failed;
-            truth.acknowledged.is_some_and(|status| status >= rules.success) && !only_accepted
+            let is_failed_acceptance = rules.success == Status::Accepted && has_failed;
+            truth.acknowledged.is_some_and(|status| status >= rules.success) && !is_failed_acceptance
         });
         let reached = reached.count();
-        for (step, _) in campaign.plan.indexed_steps() {
-            let truth = self.net.truth(campaign.attempt(message, step));
-            // After a retry or resend, a status may belong to the earlier try while the last one is unknown.
-            let was_retried = !truth.failed.is_empty() || campaign.plan.on_unknown == OnUnknown::Resend;
-            let has_status = truth.acknowledged.is_some() && !was_retried;
-            assert!(
-                !has_status || !message.present.marks.unknown(step),
-                "a status was acknowledged, and the step is still unknown: {message:?}"
-            );
-        }
         // An opt-out suppresses the message, even if an earlier step turns out to have reached its recipient.
         if reached > 0 && outcome != Outcome::Skipped {
-            assert_eq!(outcome, Outcome::Reached, "the provider reported success: {message:?}");
-            let twice = reached < 2 || message.present.marks.delivered_twice();
-            assert!(twice, "the provider reported success on two steps: {message:?}");
+            assert_eq!(outcome, Outcome::Reached, "a step succeeded, but the outcome is not reached: {message:?}");
+            let is_told = reached < 2 || message.present.marks.delivered_twice();
+            assert!(is_told, "two steps succeeded, but the message is not marked as delivered twice: {message:?}");
         }
     }
 }

@@ -254,12 +254,12 @@ async fn messages_to_opted_out_recipients_are_found_in_pieces(desk: Desk) {
     desk.record(vec![accepted(&claimed[1], at(1))]).await.unwrap();
     let outs = [0, 1, 4, 9].map(|n| stop(n, 1, OptOutSource::Recipient));
     desk.opt_out(outs.to_vec()).await.unwrap();
-    let (first, next) = desk.unwilling(batch, 0, 5).await.unwrap();
+    let (first, next) = desk.opted_out_messages(batch, 0, 5).await.unwrap();
     assert_eq!((first.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![0, 1, 4], Some(5)));
-    let (second, next) = desk.unwilling(batch, 5, 5).await.unwrap();
+    let (second, next) = desk.opted_out_messages(batch, 5, 5).await.unwrap();
     assert_eq!((second.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![9], None));
     // A message that is marked already, or has an outcome, is not found.
     let marks = second[0].present.marks.with_cut().with_opted_out();
     desk.record(vec![change(&second[0], Present { marks, ..second[0].present })]).await.unwrap();
-    assert_eq!(desk.unwilling(batch, 5, 5).await.unwrap().0.len(), 0);
+    assert_eq!(desk.opted_out_messages(batch, 5, 5).await.unwrap().0.len(), 0);
 }

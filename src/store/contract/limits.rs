@@ -167,7 +167,10 @@ async fn a_refusal_begun_before_a_resume_does_not_hold_the_step_again(desk: Desk
         recall: None,
     };
     desk.hold_step(hold.clone(), at(2)).await.unwrap().unwrap();
-    desk.release_steps(batch, None, Origin::operator("Ann", None), at(10)).await.unwrap().unwrap();
+    desk.release_steps(batch, StepIndex::all().collect(), Origin::operator("Ann", None), at(10))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(desk.hold_step(hold.clone(), at(9)).await.unwrap(), None);
     desk.hold_step(hold.clone(), at(10)).await.unwrap().unwrap();
     assert_eq!(desk.hold_step(hold.clone(), at(11)).await.unwrap(), None, "it is held already");
@@ -192,8 +195,8 @@ async fn a_step_released_from_a_rule_is_not_held_by_a_rule_again(desk: Desk) {
     );
     desk.hold_step(rule.clone(), at(0)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [person.clone(), rule.clone()]);
-    assert_eq!(desk.release_steps(batch, Some(step(0)), Origin::operator("Ann", None), at(1)).await.unwrap(), None);
-    assert!(desk.release_steps(batch, Some(step(1)), Origin::operator("Ann", None), at(1)).await.unwrap().is_some());
+    assert_eq!(desk.release_steps(batch, vec![step(0)], Origin::operator("Ann", None), at(1)).await.unwrap(), None);
+    assert!(desk.release_steps(batch, vec![step(1)], Origin::operator("Ann", None), at(1)).await.unwrap().is_some());
     assert!(desk.step_holds().await.unwrap().is_empty());
     assert_eq!(desk.hold_step(rule, at(2)).await.unwrap(), None);
     desk.hold_step(person.clone(), at(2)).await.unwrap().unwrap();

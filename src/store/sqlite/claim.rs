@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::leases::is_present;
+use super::leases::is_current;
 use super::limits::{spend, used};
 use super::messages::{Moves, count_in};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
@@ -23,7 +23,7 @@ use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
     let Claim { lane, queues, limit, now, epoch, tier, hours, caps } = claim;
-    if !is_present(connection, epoch).await? {
+    if !is_current(connection, epoch).await? {
         return Err(Error::Superseded.into());
     }
     let slots = tier.as_ref().map(|tier| tier.slots.clone());

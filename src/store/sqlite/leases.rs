@@ -10,7 +10,7 @@ use crate::store::{Epoch, Error, Holder, Latest, Lease};
 /// The only unit: everything that this database sends. With many nodes there will be one per portfolio.
 const UNIT: i64 = 0;
 
-pub(super) async fn lease(connection: &mut SqliteConnection) -> Work<Lease> {
+pub(super) async fn read_lease(connection: &mut SqliteConnection) -> Work<Lease> {
     let row = sqlx::query(
         "SELECT epoch, renewed, started_at, machine, pid, process_started
          FROM lease LEFT JOIN node ON node.id = lease.holder WHERE unit = ?1",
@@ -28,23 +28,25 @@ pub(super) async fn lease(connection: &mut SqliteConnection) -> Work<Lease> {
     Ok(Lease { epoch: Epoch(small(&row, "epoch")?), renewed: timestamp(&row, "renewed")?, held })
 }
 
-pub(super) async fn latest(connection: &mut SqliteConnection) -> Work<Latest> {
+/// Reads the number of the latest decision, and the current epoch.
+pub(super) async fn read_latest(connection: &mut SqliteConnection) -> Work<Latest> {
     let row =
         sqlx::query("SELECT seq, epoch FROM control, lease WHERE unit = ?1").bind(UNIT).fetch_one(connection).await?;
     Ok(Latest { seq: small(&row, "seq")?, epoch: Epoch(small(&row, "epoch")?) })
 }
 
-/// Begins the next epoch if the lease is still as in `over`.
-pub(super) async fn take(connection: &mut SqliteConnection, over: &Lease, now: Timestamp) -> Work<Option<Epoch>> {
+/// Begins the next epoch if the lease has not changed since it was `seen`. The caller sets the holder with [`assign`], in the
+/// same transaction.
+pub(super) async fn take(connection: &mut SqliteConnection, seen: &Lease, now: Timestamp) -> Work<Option<Epoch>> {
     let row = sqlx::query(
         "UPDATE lease SET epoch = epoch + 1, renewed = ?2
          WHERE unit = ?1 AND epoch = ?3 AND renewed = ?4 AND (holder IS NULL) = ?5 RETURNING epoch",
     )
     .bind(UNIT)
     .bind(now.millis())
-    .bind(over.epoch.0.cast_signed())
-    .bind(over.renewed.millis())
-    .bind(over.held.is_none())
+    .bind(seen.epoch.0.cast_signed())
+    .bind(seen.renewed.millis())
+    .bind(seen.held.is_none())
     .fetch_optional(connection)
     .await?;
     row.map(|row| Ok(Epoch(small(&row, "epoch")?))).transpose()
@@ -73,8 +75,8 @@ pub(super) async fn release(connection: &mut SqliteConnection, node: i64) -> Wor
     Ok(())
 }
 
-/// Whether this is the current epoch. No server can begin another one before the transaction ends.
-pub(super) async fn is_present(connection: &mut SqliteConnection, epoch: Epoch) -> Work<bool> {
+/// Whether this is the current epoch. In a write transaction no server can begin another one before it ends.
+pub(super) async fn is_current(connection: &mut SqliteConnection, epoch: Epoch) -> Work<bool> {
     let query = sqlx::query("SELECT epoch FROM lease WHERE unit = ?1").bind(UNIT);
     Ok(Epoch(small(&query.fetch_one(connection).await?, "epoch")?) == epoch)
 }

@@ -127,16 +127,17 @@ pub(super) async fn hold_step(
 pub(super) async fn release_steps(
     connection: &mut SqliteConnection,
     batch: BatchId,
-    only: Option<StepIndex>,
+    steps: Vec<StepIndex>,
     by: Origin,
     now: Timestamp,
 ) -> Work<Option<u64>> {
+    let mask = steps.iter().fold(0_i64, |mask, step| mask | 1 << step.get());
     let released = sqlx::query(
-        "UPDATE step_hold SET released_at = ?3 WHERE batch = ?1 AND released_at IS NULL AND step = ifnull(?2, step)
+        "UPDATE step_hold SET released_at = ?3 WHERE batch = ?1 AND released_at IS NULL AND ?2 >> step & 1
          RETURNING step",
     )
     .bind(batch.0)
-    .bind(only.map(StepIndex::get))
+    .bind(mask)
     .bind(now.millis())
     .fetch_all(&mut *connection)
     .await?;

@@ -189,7 +189,7 @@ pub(super) const OPEN_TO_OPTED_OUT: &str = packed!(
      AND EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn)"
 );
 
-pub(super) async fn unwilling(
+pub(super) async fn opted_out_messages(
     connection: &mut SqliteConnection,
     batch: BatchId,
     from: u32,

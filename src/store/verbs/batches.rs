@@ -88,11 +88,11 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     /// - Returns `None` if the step is already held by the same `by`, unless only this hold has refusals to recall.
     /// - Returns `None` if an operator released the step after `begun`, or released it from the same rule at any time.
     async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>>;
-    /// Releases all steps of a batch, or one of them; returns `None` if none was held.
+    /// Releases steps of a batch; returns `None` if none of them was held.
     async fn release_steps(
         &self,
         batch: BatchId,
-        only: Option<StepIndex>,
+        steps: Vec<StepIndex>,
         by: Origin,
         now: Timestamp,
     ) -> Result<Option<u64>>;

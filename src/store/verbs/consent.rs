@@ -30,5 +30,5 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     /// - Searches `span` messages from number `from` on.
     /// - Omits messages that are already marked as opted out.
     /// - Also returns the number to continue from, or `None` at the end of the batch.
-    async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)>;
+    async fn opted_out_messages(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)>;
 }

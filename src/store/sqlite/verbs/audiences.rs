@@ -1,4 +1,4 @@
-//! Implements [`Audiences`]: each verb runs the statements of its module.
+//! Implements [`Audiences`]: each verb runs statements of `sqlite::audiences`.
 
 use super::super::{Sqlite, audiences};
 use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};

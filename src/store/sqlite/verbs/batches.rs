@@ -106,11 +106,11 @@ impl Batches for Sqlite {
     async fn release_steps(
         &self,
         batch: BatchId,
-        only: Option<StepIndex>,
+        steps: Vec<StepIndex>,
         by: Origin,
         now: Timestamp,
     ) -> Result<Option<u64>> {
         let release = "release a step";
-        self.write(release, move |c| Box::pin(limits::release_steps(c, batch, only, by, now))).await
+        self.write(release, move |c| Box::pin(limits::release_steps(c, batch, steps, by, now))).await
     }
 }

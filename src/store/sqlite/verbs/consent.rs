@@ -38,8 +38,8 @@ impl Consent for Sqlite {
         self.read("read new opt-outs", move |c| Box::pin(opt_outs::stops(c, after, limit))).await
     }
 
-    async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)> {
+    async fn opted_out_messages(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)> {
         let verb = "find messages to opted-out recipients";
-        self.read(verb, move |c| Box::pin(opt_outs::unwilling(c, batch, from, span))).await
+        self.read(verb, move |c| Box::pin(opt_outs::opted_out_messages(c, batch, from, span))).await
     }
 }

@@ -10,11 +10,11 @@ use crate::store::{
 #[async_trait::async_trait]
 impl Nodes for Sqlite {
     async fn lease(&self) -> Result<Lease> {
-        self.read("read the lease", move |c| Box::pin(leases::lease(c))).await
+        self.read("read the lease", move |c| Box::pin(leases::read_lease(c))).await
     }
 
     async fn latest(&self) -> Result<Latest> {
-        self.poll("read the latest decision and the epoch", move |c| Box::pin(leases::latest(c))).await
+        self.poll("read the latest decision and the epoch", move |c| Box::pin(leases::read_latest(c))).await
     }
 
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {

@@ -20,7 +20,7 @@ const LOOKS: u32 = 8;
 const PAGE: usize = 2_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Unwilling {
+pub(super) struct OptOutWalk {
     /// The latest opt-out that all rows obey. `None` before the first walk, because the last process may have died
     /// between an opt-out and the rows.
     followed: Option<Cursor>,
@@ -43,7 +43,7 @@ struct Walk {
     missed: bool,
 }
 
-impl Unwilling {
+impl OptOutWalk {
     /// Continues the walk, or begins one if there is a new opt-out since the last. Returns the number of messages that
     /// were ended or cut short. `seq` is the latest decision.
     pub(super) async fn run_once(&mut self, store: &dyn Store, book: &Book, seq: u64, now: Timestamp) -> Result<u32> {
@@ -57,7 +57,7 @@ impl Unwilling {
             let Some(batch) = walk.batches.front().copied() else { break };
             let next = match book.get(batch).await? {
                 Some(entry) => {
-                    let (found, next) = store.unwilling(batch, walk.from, SPAN).await?;
+                    let (found, next) = store.opted_out_messages(batch, walk.from, SPAN).await?;
                     for page in found.chunks(PAGE) {
                         let (changed, late) = call_off(store, &entry, page, now).await?;
                         ended += changed;
@@ -155,20 +155,20 @@ mod tests {
             store.opt_out(vec![wish]).await.unwrap();
             book.suppress([msisdn]);
         };
-        let mut unwilling = Unwilling::default();
+        let mut walks = OptOutWalk::default();
         stop(1).await;
-        unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
+        walks.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         // Between the two looks, a message to the recipient is claimed in a batch that was already visited.
         let at = now + Span::from_secs(2);
         let start = OptIn { msisdn, at, from: OptOutSource::Recipient, source: "start".to_owned() };
         store.opt_in(vec![start]).await.unwrap();
         let claimed = book.latest_suppression();
         stop(3).await;
-        unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
-        assert!(unwilling.walk.is_none() && entry.is_suppressed(msisdn, claimed));
+        walks.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
+        assert!(walks.walk.is_none() && entry.is_suppressed(msisdn, claimed));
         for _ in 0..2 {
-            unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
+            walks.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         }
-        assert!(unwilling.walk.is_none() && !book.has_suppressions());
+        assert!(walks.walk.is_none() && !book.has_suppressions());
     }
 }

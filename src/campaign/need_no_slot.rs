@@ -9,7 +9,7 @@ use crate::domain::{Msisdn, Plan, Tier, Timestamp};
 use crate::store::{Result, Store};
 
 /// For each limited portfolio whose slots a first step uses, the number of recipients that need none.
-pub(super) async fn passes(
+pub(super) async fn need_no_slot(
     store: &dyn Store,
     config: &Config,
     plan: &Plan,

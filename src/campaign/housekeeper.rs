@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::guards::Guards;
-use super::unwilling::Unwilling;
+use super::opt_out_walk::OptOutWalk;
 use crate::book::{Book, Entry};
 use crate::clock::format_time;
 use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Timestamp};
@@ -44,7 +44,7 @@ fn missed(plan: &Plan, at: Timestamp, now: Timestamp) -> Option<(BatchState, Str
 pub struct Housekeeper {
     store: Arc<dyn Store>,
     book: Arc<Book>,
-    unwilling: Unwilling,
+    opt_out_walk: OptOutWalk,
     guards: Guards,
     /// Tells which batches have changed, so that a hundred waiting batches are not counted again in each round.
     hints: Hints,
@@ -80,9 +80,9 @@ struct Seen {
 impl Housekeeper {
     pub fn new(store: Arc<dyn Store>, book: Arc<Book>) -> Self {
         let hints = Hints::of(store.as_ref());
-        let (unwilling, guards) = (Unwilling::default(), Guards::default());
+        let (opt_out_walk, guards) = (OptOutWalk::default(), Guards::default());
         let (seen, walks) = (HashMap::new(), HashMap::new());
-        Self { store, book, unwilling, guards, hints, seen, walks, scheduled: (None, None) }
+        Self { store, book, opt_out_walk, guards, hints, seen, walks, scheduled: (None, None) }
     }
 
     /// The earliest known start of a scheduled batch.
@@ -94,7 +94,7 @@ impl Housekeeper {
     /// Returns how many batches changed their state.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<u32> {
         let seq = self.book.as_of();
-        self.unwilling.run_once(self.store.as_ref(), &self.book, seq, now).await?;
+        self.opt_out_walk.run_once(self.store.as_ref(), &self.book, seq, now).await?;
         let mut moved = self.start_all(seq, now).await?;
         let touched = self.touched(now);
         let in_play = self.book.in_play();

@@ -9,7 +9,7 @@ use crate::audience::{Example, Reason, Source, Summary};
 
 /// The rejected rows of one file, or of the numbers in the campaign file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
+pub struct RejectedRows {
     /// The name of the source, for operators.
     pub source: String,
     /// The file, if the source is one.
@@ -21,7 +21,7 @@ pub struct LeftOut {
     pub examples: Vec<Example>,
 }
 
-impl LeftOut {
+impl RejectedRows {
     /// The rejected rows of a source; `None` if there are none.
     pub(super) fn of(source: &Source, summary: &Summary) -> Option<Self> {
         let of_source = |reason: Reason| !matches!(reason, Reason::OptedOut | Reason::EarlierSource);
