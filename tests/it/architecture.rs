@@ -277,16 +277,19 @@ fn no_source_file_is_longer_than_500_lines() {
 }
 
 #[test]
-fn every_test_named_by_the_invariants_exists() {
+fn every_test_named_by_the_invariants_or_by_a_place_to_change_exists() {
     let mut files = Vec::new();
     rust_files(&root().join("src"), &mut files);
     rust_files(&root().join("tests"), &mut files);
     let everything: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
-    for row in table(INVARIANTS, "invariant") {
-        let tests = names(&row[1]);
-        assert!(!tests.is_empty(), "nothing holds \"{}\"", row[0]);
-        for test in tests {
-            assert!(everything.contains(&format!("fn {test}(")), "\"{}\" names {test}, which is no test", row[0]);
+    let tests_of = |page, title, column: usize| {
+        table(page, title).into_iter().map(move |row| (row[0].clone(), names(&row[column])))
+    };
+    for (row, tests) in tests_of(INVARIANTS, "invariant", 1).chain(tests_of(ARCHITECTURE, "change", 2)) {
+        assert!(!tests.is_empty(), "nothing holds \"{row}\"");
+        // A suite is named by its file; that files exist is checked with all other paths.
+        for test in tests.iter().filter(|test| !test.contains('/')) {
+            assert!(everything.contains(&format!("fn {test}(")), "\"{row}\" names {test}, which is no test");
         }
     }
 }

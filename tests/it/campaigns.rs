@@ -49,9 +49,9 @@ fn the_rules_of_a_campaign_are_shown_and_a_clone_may_be_a_draft() {
     for said in [
         "changed 1 time; see volley events",
         "ends 2099-12-01 ",
-        "limited to at most 500 messages, then pauses",
-        "step 3, SMS: lane sms, until Delivered",
-        "; not sent 21:00-08:00, by each recipient's own clock; at most 20 messages",
+        "pauses after 500 messages",
+        "step 3, SMS: lane sms; success: Delivered",
+        "; not sent 21:00-08:00, by each recipient's own clock; held after 20 messages",
     ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
