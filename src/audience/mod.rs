@@ -85,5 +85,5 @@ pub use record::{ImportRecord, UnreadableRecord};
 pub use seen::SeenNumbers;
 pub use sheet::{SheetChoice, hush_stumbling_readers};
 pub use summary::{ColumnMeaning, Example, Field, Summary};
-pub use survey::Survey;
+pub use survey::{OddCells, Survey};
 pub use view::{AudienceView, CheckView, ImportView, NoteView, PartView, SummaryView};

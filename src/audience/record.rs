@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Note, Summary, Survey};
+use super::{Note, OddCells, Summary, Survey};
 use crate::store::AudiencePart;
 
 /// Raise it with every change that this version could not read, such as another kind of note.
@@ -19,8 +19,8 @@ pub struct ImportRecord {
     pub summary: Option<Summary>,
     /// The notes of the summary, which does not write them itself.
     notes: Vec<Note>,
-    /// The number of recipients with an empty field, for each column.
-    pub empty: Vec<u64>,
+    #[serde(flatten)]
+    pub odd: OddCells,
 }
 
 /// Why the record of an import cannot be read. Its recipients are unaffected.
@@ -36,8 +36,8 @@ pub enum UnreadableRecord {
 
 impl ImportRecord {
     pub fn new(summary: &Summary, survey: &Survey) -> Self {
-        let (notes, empty) = (summary.notes.clone(), survey.empty.clone());
-        Self { version: VERSION, summary: Some(summary.clone()), notes, empty }
+        let (notes, odd) = (summary.notes.clone(), survey.odd.clone());
+        Self { version: VERSION, summary: Some(summary.clone()), notes, odd }
     }
 
     /// The text of its column in the database.
@@ -122,7 +122,8 @@ mod tests {
         summary.notes = all_notes();
         summary.packed = vec![Packed::Gzip, Packed::Zip];
         summary.reasons = Reason::ALL.iter().map(|reason| (*reason, 1)).collect();
-        let record = ImportRecord::new(&summary, &Survey { empty: vec![0, 4], ..Survey::default() });
+        let odd = OddCells { empty: vec![0, 4], refused: vec![1, 0] };
+        let record = ImportRecord::new(&summary, &Survey { odd: odd.clone(), ..Survey::default() });
         let json = record.json();
         for note in &summary.notes {
             assert!(json.contains(&format!("\"kind\":\"{}\"", note.kind())), "{}", note.kind());
@@ -130,7 +131,7 @@ mod tests {
         }
         summary.examples.clear();
         let back = ImportRecord::of(&part(Some(&json))).unwrap();
-        assert_eq!((back.summary.unwrap(), back.empty), (summary, vec![0, 4]));
+        assert_eq!((back.summary.unwrap(), back.odd), (summary, odd));
     }
 
     #[test]
@@ -145,7 +146,7 @@ mod tests {
         let record = ImportRecord::of(&part(Some(old))).unwrap();
         let summary = record.summary.unwrap();
         assert_eq!((summary.rows, summary.reasons[&Reason::Empty], summary.notes), (4, 1, vec![]));
-        assert_eq!((summary.encoding, record.empty), (Some(encoding_rs::WINDOWS_1252), vec![1]));
+        assert_eq!((summary.encoding, record.odd.empty), (Some(encoding_rs::WINDOWS_1252), vec![1]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
 use super::time::instant;
 use crate::clock::format_time;
-use crate::domain::{BatchState, Content, Plan, Span, Step, StepIndex, TemplateContent, Timestamp, Zone};
+use crate::domain::{BatchState, Plan, Span, Step, StepIndex, TemplateName, Timestamp, Zone};
 use crate::forecast::Forecast;
 use crate::store::{Batch, ProviderReport};
 
@@ -21,14 +21,14 @@ pub struct Flagged {
 impl Flagged {
     /// Finds the flagged templates of a plan, by the latest reports of the provider.
     pub fn of(plan: &Plan, reports: &[ProviderReport]) -> Vec<Self> {
-        let of_step = |(step, rules): (StepIndex, &Step)| match &rules.content {
-            Content::Template(template) => disabled_at(template, reports).map(|disabled_at| Self {
+        let of_step = |(step, rules): (StepIndex, &Step)| {
+            let template = rules.content.template()?;
+            Some(Self {
                 step,
-                template: template.name.clone(),
-                language: template.language.clone(),
-                disabled_at,
-            }),
-            Content::Text { .. } => None,
+                template: template.name.to_owned(),
+                language: template.language.to_owned(),
+                disabled_at: disabled_at(template, reports)?,
+            })
         };
         plan.indexed_steps().filter_map(of_step).collect()
     }
@@ -56,15 +56,14 @@ impl Flagged {
 }
 
 /// When the provider will disable a template. A report about all languages of a template counts for each of them.
-fn disabled_at(template: &TemplateContent, reports: &[ProviderReport]) -> Option<Timestamp> {
+fn disabled_at(template: TemplateName<'_>, reports: &[ProviderReport]) -> Option<Timestamp> {
     let reported = |what: &str, language: &str| {
-        let about = Some((template.name.as_str(), language));
+        let about = Some((template.name, language));
         let report = reports.iter().find(|report| report.what == what && report.template() == about);
         report.map(|report| report.value.as_str())
     };
-    let flagged = [template.language.as_str(), ""]
-        .into_iter()
-        .find(|language| reported("status", language) == Some("FLAGGED"))?;
+    let flagged =
+        [template.language, ""].into_iter().find(|language| reported("status", language) == Some("FLAGGED"))?;
     instant(reported("disable_date", flagged)?, Some(Zone(chrono_tz::UTC))).ok().map(|instant| instant.at)
 }
 

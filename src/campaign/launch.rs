@@ -260,7 +260,7 @@ impl Launcher<'_> {
         let facts = Facts {
             recipients: recipients.recipients,
             countries: &recipients.countries,
-            empty: &recipients.empty,
+            odd: &recipients.odd,
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
             need_no_slot: &need_no_slot,

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::overlap::Overlap;
+use crate::audience::OddCells;
 use crate::config::Config;
 use crate::domain::{
     Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, grouped,
+    refused_in_a_parameter,
 };
 use crate::forecast::Cost;
 use crate::forecast::{Share, Shares};
@@ -84,7 +86,7 @@ pub enum Lint {
     /// A step applies to no recipient.
     StepForNoRecipient,
     /// A step names a country that no recipient is from.
-    NobodyThere,
+    UnusedCountry,
     /// No later step applies to the recipients of a step with a deadline.
     NothingFollows,
     /// So few recipients are from a country that their numbers may be mistyped.
@@ -120,8 +122,8 @@ impl Lint {
             Self::SmallLimit => "small_limit",
             Self::ClockChange => "clock_change",
             Self::NoStep => "no_step",
-            Self::StepForNoRecipient => "for_nobody",
-            Self::NobodyThere => "nobody_there",
+            Self::StepForNoRecipient => "unused_step",
+            Self::UnusedCountry => "unused_country",
             Self::NothingFollows => "nothing_follows",
             Self::RareCountry => "rare_country",
             Self::UnreadableExclude => "unreadable_exclude",
@@ -142,8 +144,8 @@ impl fmt::Display for Lint {
 pub struct Facts<'a> {
     pub recipients: u64,
     pub countries: &'a BTreeMap<Country, u64>,
-    /// For each of the plan's columns, the number of recipients with an empty cell.
-    pub empty: &'a [u64],
+    /// The cells of the plan's columns that messages may fail for.
+    pub odd: &'a OddCells,
     /// The only countries to send to, if the campaign names some.
     pub allowed: Option<&'a BTreeSet<Country>>,
     /// For each step of free text on WhatsApp, the number of recipients with an open 24-hour window.
@@ -173,7 +175,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
             warnings.warn(Lint::NothingFollows, sentence.to_owned());
         }
         warnings.content(step, facts);
-        warnings.empty_cells(plan, step, facts, share);
+        warnings.cells(plan, step, facts, share);
         warnings.pace((index, step), config, facts, &shares);
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
     }
@@ -306,7 +308,7 @@ impl Warnings {
         let missing: Vec<String> = missing.map(|country| country.to_string()).collect();
         if !missing.is_empty() {
             let sentence = format!("names {}, but no recipient is from there", missing.join(", "));
-            self.warn(Lint::NobodyThere, sentence);
+            self.warn(Lint::UnusedCountry, sentence);
         }
     }
 
@@ -371,21 +373,21 @@ impl Warnings {
                     self.warn(Lint::NoSource, sentence.to_owned());
                 }
             }
-            Content::Text { .. } if step.channel == Channel::WhatsApp => {
+            Content::Text { .. } | Content::Raw(_) if step.needs_window() => {
                 let open = facts.windows.get(&self.step).copied().unwrap_or(0);
                 let sentence = format!(
-                    "is free text, which WhatsApp accepts only within 24 hours of a recipient's last message: {} of {} \
+                    "is no template, so WhatsApp accepts it only within 24 hours of a recipient's last message: {} of {} \
                      have an open window now; messages without one when they are sent fall back to the next step",
                     grouped(open),
                     grouped(facts.recipients)
                 );
                 self.warn(Lint::FreeText, sentence);
             }
-            Content::Text { .. } => {}
+            Content::Text { .. } | Content::Raw(_) | Content::ZaloTemplate(_) => {}
             Content::Template(_) => {
                 for (part, text) in literals {
                     if matches!(part, ContentPart::Body(_) | ContentPart::Header("text")) {
-                        self.parameter(part, &text);
+                        self.parameter(&part, &text);
                     }
                 }
             }
@@ -406,40 +408,10 @@ impl Warnings {
         self.warn(Lint::SmsParts, sentence);
     }
 
-    fn parameter(&mut self, part: ContentPart, text: &str) {
-        let what = match text {
-            _ if text.contains(['\n', '\r', '\t']) || text.contains("     ") => "a line break, a tab or many spaces",
-            _ if text.contains(['#', '$', '%']) => "one of #, $ and %",
-            _ => return,
-        };
+    fn parameter(&mut self, part: &ContentPart, text: &str) {
+        let Some(what) = refused_in_a_parameter(text) else { return };
         let sentence =
             format!("{part} contains {what}, which the provider may refuse in a parameter; move it into the template");
         self.warn(Lint::ParameterText, sentence);
-    }
-
-    fn empty_cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>, share: Share) {
-        let Ok((_, slots)) = template::mark(&step.content, &plan.columns) else { return };
-        let mut columns = BTreeMap::new();
-        for slot in slots.iter().filter(|slot| slot.default.is_none()) {
-            let empty = facts.empty.get(slot.column).copied().unwrap_or(0);
-            if empty > 0 {
-                columns.insert(slot.column, (slot.name.clone(), empty));
-            }
-        }
-        for (name, empty) in columns.into_values() {
-            // Empty cells are not counted by country.
-            let (up_to, of) = match &step.countries {
-                Countries::Everywhere => (grouped(empty), facts.recipients),
-                Countries::Only(_) | Countries::AllBut(_) => {
-                    (format!("up to {}", grouped(empty.min(share.recipients))), share.recipients)
-                }
-            };
-            let sentence = format!(
-                "{up_to} of {} recipients have an empty {name}, so the message cannot be rendered for them; give the \
-                 variable a default: {{{{{name}|…}}}}",
-                grouped(of)
-            );
-            self.warn(Lint::EmptyVariable, sentence);
-        }
     }
 }

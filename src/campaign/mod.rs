@@ -28,6 +28,7 @@ mod lane_decisions;
 mod launch;
 mod lay_out;
 mod lint;
+mod lint_cells;
 mod lint_hours;
 mod lint_pace;
 mod named;

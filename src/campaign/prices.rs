@@ -106,7 +106,7 @@ impl PriceList {
     pub fn of(&self, channel: Channel, content: &Content) -> Prices {
         let category = match content {
             Content::Template(template) => Some(template.category),
-            Content::Text { .. } => None,
+            Content::ZaloTemplate(_) | Content::Text { .. } | Content::Raw(_) => None,
         };
         let mut prices = Prices::default();
         for precise in [false, true] {

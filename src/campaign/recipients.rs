@@ -8,7 +8,8 @@ use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
 use super::rejected_rows::RejectedRows;
 use crate::audience::{
-    self, ImportError, ImportRecord, Keep, OnProgress, Options, Reason, Source, SourceFilter, Survey, UnreadableRecord,
+    self, ImportError, ImportRecord, Keep, OddCells, OnProgress, Options, Reason, Source, SourceFilter, Survey,
+    UnreadableRecord,
 };
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Country, Msisdn, Recipient};
@@ -88,8 +89,7 @@ pub struct Recipients {
     /// The rejected rows of each source, with reasons.
     pub left_out: Vec<RejectedRows>,
     pub countries: BTreeMap<Country, u64>,
-    /// For each column, the number of recipients with an empty cell.
-    pub empty: Vec<u64>,
+    pub odd: OddCells,
     pub first: Vec<Recipient>,
     pub excluded: Excluded,
     /// Knows their numbers; `None` for a single audience that was imported before.
@@ -255,7 +255,7 @@ impl Gathering<'_> {
             }
             let mut survey = Survey {
                 columns: audience.columns.clone(),
-                empty: record.empty,
+                odd: record.odd,
                 first: self.first(part.id, known.opted_out).await?,
                 recipients: u64::from(part.recipients),
             };
@@ -349,12 +349,10 @@ impl Recipients {
     fn add(&mut self, label: &str, survey: Survey, number_column: &str) -> Result<(), RecipientsError> {
         if self.columns.is_empty() {
             self.columns = survey.columns;
-            self.empty = survey.empty;
+            self.odd = survey.odd;
             number_column.clone_into(&mut self.number_column);
         } else if self.columns == survey.columns {
-            for (count, more) in self.empty.iter_mut().zip(survey.empty) {
-                *count += more;
-            }
+            self.odd.add(survey.odd);
         } else {
             let first = Named { label: self.label.clone(), columns: self.columns.clone() };
             let second = Named { label: label.to_owned(), columns: survey.columns };

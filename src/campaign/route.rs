@@ -10,8 +10,7 @@ use super::prices::PriceList;
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, Wanted, hint};
 use crate::domain::{
-    Channel, Content, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step,
-    StepIndex,
+    Channel, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step, StepIndex,
 };
 use crate::template::{self, ContentPart};
 
@@ -159,9 +158,10 @@ impl<'a> Building<'a> {
         let fallback_after = self.fallback_after(index, step);
         let ttl = self.ttl(index, step);
         let lanes = self.pool(index, step)?;
-        let window = match &step.content {
-            Content::Template(template) => template.effective_ttl(),
-            Content::Text { .. } => ttl.map_or(channel.receipt_window(), past),
+        let window = match ttl {
+            // The text of a step is dropped by the provider after its ttl; receipts may come a little later.
+            Some(ttl) => past(ttl),
+            None => step.content.delivers_for(None).unwrap_or(channel.receipt_window()),
         };
         Some(Step {
             channel,
@@ -177,6 +177,7 @@ impl<'a> Building<'a> {
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
             hours: self.hours(step),
+            line_user_id: step.line_user_id.clone(),
             content: step.content.clone(),
         })
     }
@@ -192,12 +193,15 @@ impl<'a> Building<'a> {
     }
 
     fn check_content(&mut self, index: StepIndex, step: &DraftStep) {
+        if step.channel != Channel::Line && step.line_user_id.is_some() {
+            self.add_problem(index, "line_user_id", format!("belongs to LINE, not to {}; remove it", step.channel));
+        }
         let mut errors = template::check(step.channel, &step.content);
         if let Some(columns) = self.columns.filter(|_| errors.is_empty()) {
-            errors.extend(template::mark(&step.content, columns).err());
+            errors.extend(template::mark(&step.content, step.line_user_id.as_deref(), columns).err());
         }
         for error in errors {
-            self.add_problem(index, key_of(error.part), error.problem);
+            self.add_problem(index, key_of(&error.part), error.problem);
         }
     }
 
@@ -259,7 +263,7 @@ impl<'a> Building<'a> {
     /// How long the provider may deliver the step's message. A template has its own TTL at the provider.
     fn ttl(&mut self, index: StepIndex, step: &DraftStep) -> Option<Span> {
         let ttl = step.ttl?;
-        if let Content::Template(_) = step.content {
+        if step.channel == Channel::WhatsApp && step.content.template().is_some() {
             self.add_problem(
                 index,
                 "ttl",
@@ -325,7 +329,7 @@ impl<'a> Building<'a> {
         if lanes.len() < step.lanes.len() {
             return None;
         }
-        if lanes.len() > 1 && step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }) {
+        if lanes.len() > 1 && step.channel == Channel::WhatsApp && step.content.template().is_none() {
             let sentence = "WhatsApp accepts free text only from the number that the recipient has written to; name \
                             one lane";
             self.add_problem(index, key, sentence);
@@ -376,9 +380,18 @@ fn list(names: &[&str]) -> String {
 }
 
 /// The key of the file that a problem of a content belongs to.
-fn key_of(part: ContentPart) -> String {
+fn key_of(part: &ContentPart) -> String {
     match part {
-        ContentPart::Text | ContentPart::Source | ContentPart::Encoding | ContentPart::Template(_) => part.to_string(),
-        ContentPart::Header(_) | ContentPart::Body(_) | ContentPart::Button(_, _) => format!("template, {part}"),
+        ContentPart::Text
+        | ContentPart::Source
+        | ContentPart::Encoding
+        | ContentPart::Template(_)
+        | ContentPart::Raw(_)
+        | ContentPart::LineUserId => part.to_string(),
+        ContentPart::Header(_)
+        | ContentPart::Body(_)
+        | ContentPart::Button(_, _)
+        | ContentPart::Flow(_, _)
+        | ContentPart::Param(_) => format!("template, {part}"),
     }
 }

@@ -39,10 +39,7 @@ pub(super) async fn check_template(store: &dyn Store, config: &Config, name: &st
 }
 
 async fn known(store: &dyn Store, config: &Config) -> store::Result<BTreeSet<String>> {
-    let template = |content: &Content| match content {
-        Content::Template(template) => Some(template.name.clone()),
-        Content::Text { .. } => None,
-    };
+    let template = |content: &Content| content.template().map(|template| template.name.to_owned());
     let routes = config.routes.iter().flat_map(|route| &route.steps);
     let mut known: BTreeSet<String> = routes.filter_map(|step| template(&step.content)).collect();
     let states = Book::IN_PLAY.into_iter().chain([BatchState::Draft]).collect();

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::audience::OddCells;
 use crate::clock::{Chance, ManualClock};
 use crate::config::{Config, Problem};
 use crate::domain::{
@@ -47,7 +48,7 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
     let facts = Facts {
         recipients: 1_000,
         countries: &countries,
-        empty: &[0, 40, 2, 0, 0, 0],
+        odd: &OddCells { empty: vec![0, 40, 2, 0, 0, 0], refused: vec![0; 6] },
         allowed: draft.allow_countries.as_ref(),
         windows: &[(StepIndex::FIRST, 12)].into(),
         need_no_slot: &BTreeMap::new(),
@@ -176,7 +177,29 @@ fn an_invalid_file_reports_every_problem() {
             &with("", &[&format!("{SMS}\nfallback_after = \"15\"")]),
             "step 1, fallback_after: \"15\" is not a length of time",
         ),
-        (&with("", &[&format!("text = \"x\"\n{WHATSAPP}")]), "step 1, template: a step has a template or a text"),
+        (
+            &with("", &["channel = \"WhatsApp\"\nraw = { type = \"interactive\" }"]),
+            "step 1, raw, content: is missing; write the `content` of the provider's request",
+        ),
+        (
+            &with("", &[&format!("{WHATSAPP}\nbuttons = [{{ index = 0, flow = \"token\" }}]")]),
+            "step 1, template, buttons flow: the provider takes no token with a template; write flow = {}",
+        ),
+        (
+            &with("", &[&format!("{WHATSAPP}\notp = \"{{{{code}}}}\"")]),
+            "step 1, template, otp: belongs to a template of AUTHENTICATION",
+        ),
+        (
+            &with(
+                "",
+                &["channel = \"ZaloNotification\"\n[step.template]\nname = \"7\"\nlanguage = \"en\"\nbody = [\"x\"]"],
+            ),
+            "step 1, template, body: ZaloNotification templates have named parameters; write params",
+        ),
+        (
+            &with("", &[&format!("text = \"x\"\n{WHATSAPP}")]),
+            "step 1, template: a step has one content, and text is one as well; remove one of them",
+        ),
         (
             &with("", &["channel = \"WhatsApp\"\n[step.template]\nlanguage = \"en\"\ncategory = \"BULK\""]),
             "step 1, template, name: is missing; write the template's name at the provider\n\
@@ -437,6 +460,31 @@ fn a_campaign_goes_only_to_its_allowed_countries() {
 }
 
 #[test]
+fn cells_that_a_template_may_not_send_are_counted_where_they_are_a_parameter() {
+    let warnings = |steps: &[&str]| {
+        let (draft, config) = (file(&with("", steps)).unwrap(), config_with(""));
+        let (plan, _) = plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None).unwrap();
+        let countries = [("SG".parse().unwrap(), 1_000)].into();
+        let code = plan.columns.iter().position(|column| column == "Code").unwrap();
+        let mut odd = OddCells { empty: vec![0; plan.columns.len()], refused: vec![0; plan.columns.len()] };
+        odd.refused[code] = 1_234;
+        let facts = Facts {
+            recipients: 5_000,
+            countries: &countries,
+            odd: &odd,
+            allowed: None,
+            windows: &BTreeMap::new(),
+            need_no_slot: &BTreeMap::new(),
+        };
+        let found = lint(&plan, &config, &facts).into_iter().filter(|warning| warning.code == Lint::ParameterText);
+        found.map(|warning| warning.to_string()).collect::<Vec<_>>()
+    };
+    let [warning] = &warnings(&[WHATSAPP, SMS])[..] else { panic!("one warning") };
+    assert!(warning.starts_with("step 1: 1,234 of 5,000 recipients have a Code with a line break"), "{warning}");
+    assert_eq!(warnings(&[SMS]), [""; 0], "an SMS has no parameters");
+}
+
+#[test]
 fn rare_countries_are_named_unless_they_get_nothing() {
     let rare = |head: &str| {
         let (draft, config) = (file(&with(head, &[SMS])).unwrap(), config_with(""));
@@ -447,7 +495,7 @@ fn rare_countries_are_named_unless_they_get_nothing() {
         let facts = Facts {
             recipients: 100_000,
             countries: &countries,
-            empty: &[0; 6],
+            odd: &OddCells::default(),
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
             need_no_slot: &BTreeMap::new(),
@@ -526,7 +574,7 @@ fn probable_mistakes_get_a_warning_with_a_stable_code() {
         (
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
             usual(),
-            "step 1: is free text, which WhatsApp accepts only within 24 hours of a recipient's last message: 12 of \
+            "step 1: is no template, so WhatsApp accepts it only within 24 hours of a recipient's last message: 12 of \
              1,000 have",
         ),
         (

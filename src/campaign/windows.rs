@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::recipients::{PAGE, Part, Recipients};
 use crate::config::{Config, Lane};
-use crate::domain::{Channel, Content, Msisdn, Plan, Step, StepIndex, Timestamp};
+use crate::domain::{Msisdn, Plan, StepIndex, Timestamp};
 use crate::store::{Audiences, Replies, Result, Sender, Store};
 
 /// For each step of free text on WhatsApp, the number of recipients with an open window on its lane.
@@ -16,8 +16,7 @@ pub(super) async fn open_windows(
     now: Timestamp,
 ) -> Result<BTreeMap<StepIndex, u64>> {
     let mut windows = BTreeMap::new();
-    let is_free_text = |step: &Step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. });
-    for (index, step) in plan.indexed_steps().filter(|(_, step)| is_free_text(step)) {
+    for (index, step) in plan.indexed_steps().filter(|(_, step)| step.needs_window()) {
         // Such a step has one lane.
         let Some(lane) = config.lanes_of(step).next() else { continue };
         windows.insert(index, with_window(store, &sender_of(lane), recipients, now).await?);

@@ -1,7 +1,10 @@
 //! Composes the body of the provider's request from a step's content.
 
-use crate::domain::{ButtonAction, Channel, Content, Country, Header, Step, StepIndex, TemplateContent};
-use crate::template::{self, ATTEMPT_MARK, MSISDN_MARK, Pattern, expiry_mark};
+use crate::domain::{
+    ButtonAction, Channel, Content, Country, FlowAction, Header, RawContent, Step, StepIndex, TemplateContent,
+    ZaloTemplate,
+};
+use crate::template::{self, ATTEMPT_MARK, MSISDN_MARK, Pattern, Variables, expiry_mark};
 use crate::wire;
 
 #[derive(Debug, thiserror::Error)]
@@ -18,37 +21,49 @@ pub enum Uncomposable {
 
 /// Compiles a step's request: serialized once as the wire type, with slots for the values of each recipient.
 pub fn compose(step: &Step, lane: &str, country: Country, columns: &[String]) -> Result<Pattern, Uncomposable> {
-    let (content, slots) = template::mark(&step.content, columns)?;
-    let request = wire::SendRequest {
-        expiry: step.ttl.map(|ttl| expiry_mark(ttl).into()),
-        ..request(step.channel, &content, step.source(lane, country))
+    let marked = template::mark(&step.content, step.line_user_id.as_deref(), columns)?;
+    let user = match &marked.line_user_id {
+        Some(id) => wire::User { line_user_id: Some(id.as_str().into()), ..wire::User::default() },
+        None => wire::User { msisdn: Some(MSISDN_MARK.into()), ..wire::User::default() },
     };
-    let json = serde_json::to_string(&request)?;
-    Ok(Pattern::new(&json, &slots)?)
-}
-
-fn request<'a>(channel: Channel, content: &'a Content, source: Option<&'a str>) -> wire::SendRequest<'a> {
-    let (kind, content) = match content {
+    let envelope = wire::SendRequest {
+        user: Some(user),
+        client_message_id: Some(ATTEMPT_MARK.into()),
+        expiry: step.ttl.map(|ttl| expiry_mark(ttl).into()),
+        // Exactly this step's channel: Volley decides fallbacks, never the provider.
+        channels: vec![wire::ChannelStep { channel: step.channel.as_str().into(), ..wire::ChannelStep::default() }],
+        ..wire::SendRequest::default()
+    };
+    let (kind, content) = match &marked.content {
         Content::Template(template) => {
             ("template", wire::Content { template: Some(wire_template(template)), ..wire::Content::default() })
         }
+        Content::ZaloTemplate(template) => {
+            ("template", wire::Content { template: Some(zalo_template(template)), ..wire::Content::default() })
+        }
         Content::Text { text, source: _, encoding } => {
-            let sms = (channel == Channel::Sms).then(|| wire::Sms {
+            let sms = (step.channel == Channel::Sms).then(|| wire::Sms {
                 encoding: Some(encoding.map_or("AUTO", crate::domain::SmsEncoding::as_str).into()),
-                source: source.map(Into::into),
+                source: step.source(lane, country).map(Into::into),
             });
             ("text", wire::Content { text: Some(text.as_str().into()), sms, ..wire::Content::default() })
         }
+        Content::Raw(raw) => return raw_request(raw, envelope, &marked.variables),
     };
-    wire::SendRequest {
-        user: Some(wire::User { msisdn: Some(MSISDN_MARK.into()), ..wire::User::default() }),
-        client_message_id: Some(ATTEMPT_MARK.into()),
-        kind: Some(kind.into()),
-        content: Some(content),
-        // Exactly this step's channel: Volley decides fallbacks, never the provider.
-        channels: vec![wire::ChannelStep { channel: channel.as_str().into(), ..wire::ChannelStep::default() }],
-        ..wire::SendRequest::default()
-    }
+    let request = wire::SendRequest { kind: Some(kind.into()), content: Some(content), ..envelope };
+    Ok(Pattern::new(&serde_json::to_string(&request)?, &marked.variables)?)
+}
+
+/// A request whose content may have keys that the wire type does not know.
+fn raw_request(
+    raw: &RawContent,
+    envelope: wire::SendRequest<'_>,
+    variables: &Variables,
+) -> Result<Pattern, Uncomposable> {
+    let request = wire::SendRequest { kind: Some(raw.kind.as_str().into()), ..envelope };
+    let mut request = serde_json::to_value(request)?;
+    request["content"] = serde_json::Value::Object(raw.content.clone());
+    Ok(Pattern::new(&request.to_string(), variables)?)
 }
 
 fn wire_template(template: &TemplateContent) -> wire::Template<'_> {
@@ -67,6 +82,20 @@ fn wire_template(template: &TemplateContent) -> wire::Template<'_> {
             ..component("button", vec![parameter])
         });
     }
+    wire::Template { name: template.name.as_str().into(), language: template.language.as_str().into(), components }
+}
+
+fn zalo_template(template: &ZaloTemplate) -> wire::Template<'_> {
+    let named = |(name, text): (&'_ String, &'_ String)| wire::Parameter {
+        name: Some(name.clone().into()),
+        text: Some(text.clone().into()),
+        kind: "text".into(),
+        ..wire::Parameter::default()
+    };
+    let components = match template.params.is_empty() {
+        true => Vec::new(),
+        false => vec![component("body", template.params.iter().map(named).collect())],
+    };
     wire::Template { name: template.name.as_str().into(), language: template.language.as_str().into(), components }
 }
 
@@ -113,6 +142,13 @@ fn button_parameter(action: &ButtonAction) -> (&'static str, wire::Parameter<'_>
                 ..wire::Parameter::default()
             },
         ),
-        ButtonAction::Flow(_) => ("flow", wire::Parameter { kind: "action".into(), ..wire::Parameter::default() }),
+        ButtonAction::Flow(FlowAction { screen, data }) => {
+            let action = screen.as_ref().map(|screen| serde_json::json!({ "screen": screen, "data": data }));
+            ("flow", wire::Parameter { kind: "action".into(), flow_action_data: action, ..wire::Parameter::default() })
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "compose_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lane::Lane;
 use crate::book::{Entry, Suppression};
-use crate::domain::{Channel, Content, Loaded, Present, State, StepIndex, Timestamp};
+use crate::domain::{Loaded, Present, State, Step, StepIndex, Timestamp};
 use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
@@ -37,10 +37,9 @@ impl Job {
         accepted.filter(|_| marks.failed(step)).unwrap_or(intent)
     }
 
-    /// Whether it is free text on WhatsApp, which is accepted only within 24 hours of the recipient's last message.
-    pub(super) fn is_free_text_on_whatsapp(&self) -> bool {
-        let step = self.entry.plan.step(self.step());
-        step.is_some_and(|step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }))
+    /// Whether it is accepted only within 24 hours of the recipient's last message.
+    pub(super) fn needs_window(&self) -> bool {
+        self.entry.plan.step(self.step()).is_some_and(Step::needs_window)
     }
 
     /// Whether its time to be sent has passed. Then it is requeued, and the timer ends its wait.

@@ -47,7 +47,7 @@ pub(super) fn cap(plan: &Plan, step: &Step) -> Option<Cap> {
             let parts = PartsOf::new(text, encoding.unwrap_or(SmsEncoding::Auto), &plan.columns);
             parts.map_or(Billed::MostParts, Billed::Parts)
         }
-        Content::Text { .. } | Content::Template(_) => Billed::Messages,
+        Content::Text { .. } | Content::Template(_) | Content::ZaloTemplate(_) | Content::Raw(_) => Billed::Messages,
     };
     let tariff = || Arc::new(Tariff { prices: step.prices.clone(), billed }) as Arc<dyn Price>;
     Some(Cap { step: step.limits, batch: plan.limits, price: (!step.prices.is_empty()).then(tariff) })

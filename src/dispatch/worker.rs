@@ -56,7 +56,7 @@ impl Worker {
 
     /// The recipients of free text who have an open window.
     async fn windows(&self, jobs: &[Job]) -> crate::store::Result<OpenWindows> {
-        let free = jobs.iter().filter(|job| job.is_free_text_on_whatsapp());
+        let free = jobs.iter().filter(|job| job.needs_window());
         let recipients: Vec<Msisdn> = free.map(|job| job.claimed.message.msisdn).collect();
         if recipients.is_empty() {
             return Ok(OpenWindows::new());
@@ -155,7 +155,7 @@ impl Worker {
         if job.claimed.opted_out {
             return Err(Unsendable::OptedOut);
         }
-        if job.is_free_text_on_whatsapp() && !windows.contains(&job.claimed.message.msisdn) {
+        if job.needs_window() && !windows.contains(&job.claimed.message.msisdn) {
             return Err(Unsendable::OutsideWindow);
         }
         let message = &job.claimed.message;

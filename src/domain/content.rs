@@ -1,7 +1,10 @@
 //! The content of a step. Texts may contain variables, `{{Column}}` or `{{Column|default}}`; the `template` room reads
 //! them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::word::words;
 use super::{Sources, Span};
@@ -12,6 +15,8 @@ use super::{Sources, Span};
 pub enum Content {
     /// A WhatsApp template that the provider has approved.
     Template(TemplateContent),
+    /// A template of Zalo, whose parameters have names.
+    ZaloTemplate(ZaloTemplate),
     /// Free text, on any channel. `source` and `encoding` apply to SMS only.
     Text {
         text: String,
@@ -20,6 +25,8 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         encoding: Option<SmsEncoding>,
     },
+    /// The provider's own JSON, for contents that have no keys of their own.
+    Raw(RawContent),
 }
 
 impl Content {
@@ -30,8 +37,20 @@ impl Content {
             Self::Template(TemplateContent { header, body, buttons, .. }) => {
                 header.as_ref().is_some_and(|header| header.texts().any(is_variable))
                     || body.iter().any(|text| is_variable(text))
-                    || buttons.iter().any(|button| is_variable(button.action.text()))
+                    || buttons.iter().any(|button| button.action.has_variables())
             }
+            Self::ZaloTemplate(template) => template.params.values().any(|text| is_variable(text)),
+            Self::Raw(raw) => raw.content.values().any(has_variables),
+        }
+    }
+
+    /// The template that it sends, if it is one. Templates are approved, and held, by name and language.
+    pub fn template(&self) -> Option<TemplateName<'_>> {
+        match self {
+            Self::Template(TemplateContent { name, language, .. })
+            | Self::ZaloTemplate(ZaloTemplate { name, language, .. }) => Some(TemplateName { name, language }),
+            Self::Raw(raw) => raw.template(),
+            Self::Text { .. } => None,
         }
     }
 
@@ -40,22 +59,47 @@ impl Content {
     pub fn delivers_for(&self, ttl: Option<Span>) -> Option<Span> {
         match self {
             Self::Template(template) => Some(template.effective_ttl()),
-            Self::Text { .. } => ttl,
+            // Only the provider knows its category.
+            Self::Raw(raw) if raw.template().is_some() => Some(LONGEST_TTL),
+            Self::ZaloTemplate(_) | Self::Text { .. } | Self::Raw(_) => ttl,
         }
     }
 
-    /// Whether the header's media are filled from the recipient's fields.
+    /// Whether the media are filled from the recipient's fields.
     pub fn has_variable_media(&self) -> bool {
         match self {
-            Self::Text { .. } | Self::Template(TemplateContent { header: None | Some(Header::Text(_)), .. }) => false,
+            Self::Text { .. } | Self::ZaloTemplate(_) => false,
+            Self::Template(TemplateContent { header: None | Some(Header::Text(_)), .. }) => false,
             Self::Template(TemplateContent { header: Some(header), .. }) => header.texts().any(is_variable),
+            // Which of its texts are addresses of media depends on its type.
+            Self::Raw(_) => self.has_variables(),
         }
     }
 }
 
+/// The longest that the provider tries to deliver a template.
+const LONGEST_TTL: Span = Span::from_secs(30 * 86_400);
+
 /// Whether a text differs between recipients. A campaign with an unclosed variable is refused, so `{{` suffices.
 fn is_variable(text: &str) -> bool {
     text.contains("{{")
+}
+
+/// Whether any string of a JSON differs between recipients.
+fn has_variables(json: &Value) -> bool {
+    match json {
+        Value::String(text) => is_variable(text),
+        Value::Array(values) => values.iter().any(has_variables),
+        Value::Object(keys) => keys.values().any(has_variables),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// What names a template at the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TemplateName<'a> {
+    pub name: &'a str,
+    pub language: &'a str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,8 +125,37 @@ impl TemplateContent {
     pub fn effective_ttl(&self) -> Span {
         self.ttl.unwrap_or(match self.category {
             Category::Authentication => Span::from_secs(600),
-            Category::Utility | Category::Marketing => Span::from_secs(30 * 86_400),
+            Category::Utility | Category::Marketing => LONGEST_TTL,
         })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZaloTemplate {
+    /// The template's id at the provider.
+    pub name: String,
+    pub language: String,
+    /// The texts of its parameters, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, String>,
+}
+
+/// A message as the provider's API takes it: its `type` and its `content`. Strings may contain variables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawContent {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub content: Map<String, Value>,
+}
+
+impl RawContent {
+    fn template(&self) -> Option<TemplateName<'_>> {
+        let template = self.content.get("template")?;
+        let text = |key| template.get(key).and_then(Value::as_str);
+        let is_template = self.kind.eq_ignore_ascii_case("template");
+        is_template.then_some(TemplateName { name: text("name")?, language: text("language")? })
     }
 }
 
@@ -106,6 +179,14 @@ impl Header {
     }
 }
 
+/// What of a text the provider may refuse in a parameter of a template, if anything.
+pub fn refused_in_a_parameter(text: &str) -> Option<&'static str> {
+    if text.contains(['\n', '\r', '\t']) || text.contains("     ") {
+        return Some("a line break, a tab or many spaces");
+    }
+    text.contains(['#', '$', '%']).then_some("one of #, $ and %")
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
     pub index: u8,
@@ -122,16 +203,27 @@ pub enum ButtonAction {
     Payload(String),
     /// A coupon code to copy.
     CopyCode(String),
-    /// Opens a flow; the text is the flow's token, or empty.
-    Flow(String),
+    Flow(FlowAction),
 }
 
 impl ButtonAction {
-    fn text(&self) -> &str {
+    fn has_variables(&self) -> bool {
         match self {
-            Self::Url(text) | Self::Payload(text) | Self::CopyCode(text) | Self::Flow(text) => text,
+            Self::Url(text) | Self::Payload(text) | Self::CopyCode(text) => is_variable(text),
+            Self::Flow(flow) => flow.data.values().any(has_variables),
         }
     }
+}
+
+/// Opens the flow of a template: at its first screen, or at another one, with data if some are given.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowAction {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen: Option<String>,
+    /// Values of the screen. Strings may contain variables.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub data: Map<String, Value>,
 }
 
 words! {

@@ -40,7 +40,10 @@ mod zone;
 
 pub use causes::Causes;
 pub use channel::{Channel, Status};
-pub use content::{Button, ButtonAction, Category, Content, Header, SmsEncoding, TemplateContent};
+pub use content::{
+    Button, ButtonAction, Category, Content, FlowAction, Header, RawContent, SmsEncoding, TemplateContent,
+    TemplateName, ZaloTemplate, refused_in_a_parameter,
+};
 pub use countries::Countries;
 pub use doubt::DoubtCause;
 pub use fault_report::FaultReport;

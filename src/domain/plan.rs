@@ -92,6 +92,9 @@ pub struct Step {
     /// The countries to which the step applies; messages to other countries skip it.
     #[serde(default, skip_serializing_if = "Countries::is_everywhere")]
     pub countries: Countries,
+    /// The recipient's id on LINE, which addresses recipients by it instead of by number. It may contain variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_user_id: Option<String>,
     pub content: Content,
 }
 
@@ -111,8 +114,14 @@ impl Step {
             limits: Limits::default(),
             prices: Prices::default(),
             countries: Countries::Everywhere,
+            line_user_id: None,
             content: Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None },
         }
+    }
+
+    /// Whether WhatsApp accepts it only within 24 hours of the recipient's last message: whatever is no template.
+    pub fn needs_window(&self) -> bool {
+        self.channel == Channel::WhatsApp && self.content.template().is_none()
     }
 
     /// The sender of an SMS to a country by one of the step's lanes: that of the step, else that of the lane.

@@ -58,7 +58,7 @@ fn parts(step: &Step) -> u64 {
             let text: String = literals.into_iter().map(|(_, text)| text).collect();
             template::segments(&text, encoding.unwrap_or(SmsEncoding::Auto)).parts.max(1) as u64
         }
-        Content::Text { .. } | Content::Template(_) => 1,
+        Content::Text { .. } | Content::Template(_) | Content::ZaloTemplate(_) | Content::Raw(_) => 1,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{BatchState, Content, Count, Plan, Tallies};
+use crate::domain::{BatchState, Count, Plan, Tallies};
 use crate::store::{Batches, Result};
 
 /// Queued messages by lane and template; texts are under an empty template name. A step with several lanes counts for
@@ -30,10 +30,7 @@ impl Waiting {
 
     fn add(&mut self, plan: &Plan, tallies: &Tallies) {
         for (index, step) in plan.indexed_steps() {
-            let template = match &step.content {
-                Content::Template(template) => template.name.as_str(),
-                Content::Text { .. } => "",
-            };
+            let template = step.content.template().map_or("", |template| template.name);
             for lane in step.lanes.names() {
                 let waiting = self.0.entry((lane.to_owned(), template.to_owned())).or_default();
                 *waiting += tallies.get(index, Count::Queued);

@@ -56,5 +56,6 @@ fn is_alike(content: &Content) -> bool {
         Content::Text { text, .. } => !text.contains("{{"),
         // A storm's template has all its text in its body.
         Content::Template(template) => !template.body.iter().any(|text| text.contains("{{")),
+        Content::ZaloTemplate(_) | Content::Raw(_) => false,
     }
 }

@@ -6,7 +6,7 @@ use super::act::PlanChange;
 use super::operators::by;
 use super::scene::{COLUMNS, Campaign, has_name, joining, recipient};
 use super::world::{OPERATOR, World};
-use crate::audience::{ImportRecord, Summary, Survey};
+use crate::audience::{ImportRecord, OddCells, Summary, Survey};
 use crate::campaign::{Draft, Launcher, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
@@ -34,7 +34,8 @@ pub(super) async fn launch(
         *summary.countries.entry(recipient.country).or_default() += 1;
     }
     let nameless = campaign.recipients.clone().filter(|n| !has_name(*n)).count();
-    let survey = Survey { empty: vec![0, nameless as u64], ..Survey::default() };
+    let survey =
+        Survey { odd: OddCells { empty: vec![0, nameless as u64], ..OddCells::default() }, ..Survey::default() };
     let record = ImportRecord::new(&summary, &survey);
     let count = u32::try_from(recipients.len()).unwrap();
     store.add_recipients(audience, 0, recipients).await.unwrap();

@@ -8,7 +8,7 @@ use super::lanes::{LaneView, Lanes};
 use super::slow::Slow;
 use crate::clock::format_time;
 use crate::config::{Config, Lane};
-use crate::domain::{BatchState, Content, Count, Plan, Queue, Span, Step, StepIndex, Timestamp};
+use crate::domain::{BatchState, Count, Plan, Queue, Span, Step, StepIndex, Timestamp};
 use crate::events::Origin;
 use crate::store::{Batch, Hold, QueueTimes, Result, Store};
 
@@ -57,10 +57,7 @@ pub async fn queues(
             if queued <= 0 {
                 continue;
             }
-            let template = match &step.content {
-                Content::Template(template) => Some(template.name.clone()),
-                Content::Text { .. } => None,
-            };
+            let template = step.content.template().map(|template| template.name.to_owned());
             let waiting_for = match batch.state {
                 BatchState::Paused => batch.why().unwrap_or_else(|| "the campaign is paused".to_owned()),
                 BatchState::Scheduled => match batch.starts_at {

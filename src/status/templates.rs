@@ -8,7 +8,7 @@ use super::error::StatusError;
 use super::holds::HoldView;
 use crate::campaign::{Flagged, Launcher};
 use crate::clock::format_time;
-use crate::domain::{BatchState, Content, Timestamp};
+use crate::domain::{BatchState, Timestamp};
 use crate::report::Waiting;
 use crate::store::{self, Batch, Batches, Hold};
 
@@ -64,9 +64,9 @@ async fn in_use(store: &dyn Batches, all: &[Hold], waiting: &Waiting) -> store::
     for batch in store.batches(Some(active)).await? {
         let Some(plan) = store.plan(batch.id).await? else { continue };
         for step in &plan.steps {
-            let Content::Template(template) = &step.content else { continue };
-            let shown = found.entry(template.name.clone()).or_default();
-            add_name(&mut shown.languages, &template.language);
+            let Some(template) = step.content.template() else { continue };
+            let shown = found.entry(template.name.to_owned()).or_default();
+            add_name(&mut shown.languages, template.language);
             step.lanes.names().for_each(|lane| add_name(&mut shown.lanes, lane));
             add_name(&mut shown.campaigns, &batch.display_name());
         }

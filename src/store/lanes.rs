@@ -1,6 +1,6 @@
 //! Defines what the store keeps about lanes: holds, changed settings, reports of the provider, and their states.
 
-use crate::domain::{Content, Member, OverridableSetting, Portion, SenderPart, Step, TemplateContent, Timestamp};
+use crate::domain::{Member, OverridableSetting, Portion, SenderPart, Step, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
 
 /// Why a lane, or one template on it, may not send now.
@@ -57,9 +57,9 @@ impl Hold {
         reason: &str,
         since: Timestamp,
     ) -> Option<Self> {
-        let (template, language) = match (part, &step.content) {
+        let (template, language) = match (part, step.content.template()) {
             (SenderPart::Step, _) => return None,
-            (SenderPart::Template, Content::Template(template)) => (template.name.clone(), template.language.clone()),
+            (SenderPart::Template, Some(template)) => (template.name.to_owned(), template.language.to_owned()),
             (SenderPart::Template | SenderPart::Lane, _) => (String::new(), String::new()),
         };
         Some(Self { lane: lane.to_owned(), template, language, by, code, origin: Origin::provider(reason), since })
@@ -67,10 +67,9 @@ impl Hold {
 
     /// Whether it holds a lane, or the content that a step sends by that lane.
     pub fn is_on(&self, lane: &str, step: &Step) -> bool {
-        let is_meant = |template: &TemplateContent| {
+        let on_content = step.content.template().is_some_and(|template| {
             self.template == template.name && (self.language.is_empty() || self.language == template.language)
-        };
-        let on_content = matches!(&step.content, Content::Template(template) if is_meant(template));
+        });
         self.lane == lane && (self.template.is_empty() || on_content)
     }
 

@@ -11,8 +11,8 @@ use super::{decisions, words};
 use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
-    Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span,
-    State, Timestamp,
+    Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span, State,
+    Timestamp,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
@@ -127,10 +127,9 @@ fn is_relevant(event: &Event, plan: &Plan) -> bool {
     match &event.subject {
         Subject::Campaign { step: None, .. } => matches!(event.kind, EventKind::Paused | EventKind::Resumed),
         Subject::Campaign { step: Some(_), .. } | Subject::Lane { .. } => true,
-        Subject::Template { template, .. } => plan.steps.iter().any(|step| match &step.content {
-            Content::Template(content) => content.name == *template,
-            Content::Text { .. } => false,
-        }),
+        Subject::Template { template, .. } => {
+            plan.steps.iter().any(|step| step.content.template().is_some_and(|sent| sent.name == *template))
+        }
         _ => false,
     }
 }

@@ -7,7 +7,10 @@ use super::mark::is_reserved;
 use super::preview::each_text;
 use super::sms::{PARTS_MAX, beyond_gsm7, segments};
 use super::text::{Piece, pieces};
-use crate::domain::{Button, ButtonAction, Category, Channel, Content, Header, SmsEncoding, Sources, TemplateContent};
+use crate::domain::{
+    Button, ButtonAction, Category, Channel, Content, Header, RawContent, SmsEncoding, Sources, TemplateContent,
+    ZaloTemplate,
+};
 
 const BUTTONS_MAX: usize = 10;
 const HEADER_TEXT_MAX: usize = 60;
@@ -26,6 +29,12 @@ pub fn check(channel: Channel, content: &Content) -> Vec<Error> {
             format!("{channel} does not support WhatsApp templates; write `text = \"…\"` instead"),
         ),
         Content::Template(template) => findings.check_template(template),
+        Content::ZaloTemplate(_) if channel != Channel::ZaloNotification => findings.add(
+            ContentPart::Template("params"),
+            "only a ZaloNotification template has named parameters; write body = [\"…\"] instead",
+        ),
+        Content::ZaloTemplate(template) => findings.check_zalo_template(template),
+        Content::Raw(raw) => findings.check_raw(channel, raw),
         Content::Text { text, source, encoding } => {
             if channel == Channel::Sms {
                 findings.check_sms(text, source, encoding.unwrap_or(SmsEncoding::Auto));
@@ -91,7 +100,7 @@ impl Findings {
     fn check_variables(&mut self, content: &Content) {
         let seen = each_text(content, |part, text| {
             if let Err(problem) = pieces(text) {
-                self.0.push(Error { part, problem });
+                self.0.push(Error { part: part.clone(), problem });
             }
             if text.contains(is_reserved) {
                 self.0.push(Error { part, problem: Problem::Reserved });
@@ -183,17 +192,62 @@ impl Findings {
             self.add(ContentPart::Template("body"), sentence);
         }
         self.check_buttons(&template.buttons, template.category);
+        if template.category == Category::Authentication {
+            self.check_code(template);
+        }
+    }
+
+    /// The code stands in the body and in the button that copies it.
+    fn check_code(&mut self, template: &TemplateContent) {
+        let [code] = &template.body[..] else {
+            let sentence = "an AUTHENTICATION template has one parameter, the code; write otp = \"{{Code}}\"";
+            return self.add(ContentPart::Template("body"), sentence);
+        };
+        let copies = |button: &Button| button.index == 0 && button.action == ButtonAction::Url(code.clone());
+        if !matches!(&template.buttons[..], [button] if copies(button)) {
+            let sentence = "an AUTHENTICATION template has one button, which repeats the code; write otp = \"{{Code}}\" \
+                            instead of body and buttons";
+            self.add(ContentPart::Template("buttons"), sentence);
+        }
+    }
+
+    fn check_zalo_template(&mut self, template: &ZaloTemplate) {
+        for (name, text) in &template.params {
+            self.check_not_empty(ContentPart::Param(name.as_str().into()), text);
+        }
+        let (all, most) =
+            (template.params.values().map(|text| bare(text).len()).sum(), text_max(Channel::ZaloNotification));
+        let sentence =
+            |len: usize| format!("the params have {len} characters, and a message allows {most}; shorten them");
+        if all > most {
+            self.add(ContentPart::Template("params"), sentence(all));
+        }
+    }
+
+    /// Only what would break Volley's own promises: the provider's rules for its own JSON are the provider's.
+    fn check_raw(&mut self, channel: Channel, raw: &RawContent) {
+        if channel == Channel::Sms {
+            self.add(ContentPart::Raw("type".into()), "an SMS is a text; write `text = \"…\"` instead");
+        }
+        if raw.kind.trim().is_empty() {
+            self.add(ContentPart::Raw("type".into()), "is empty; write the `type` of the provider's request");
+        }
+        for (key, why) in [
+            ("fallbackText", "Volley falls back itself; write a step with `text` instead"),
+            ("sms", "it belongs to an SMS; write a step with `text` instead"),
+        ] {
+            if raw.content.contains_key(key) {
+                self.add(ContentPart::Raw(key.into()), format!("remove it: {why}"));
+            }
+        }
     }
 
     fn check_header(&mut self, header: &Header, category: Category) {
         match header {
             Header::Text(text) => {
                 let part = ContentPart::Header("text");
-                self.check_not_empty(part, text);
+                self.check_not_empty(part.clone(), text);
                 self.check_length(part, text, HEADER_TEXT_MAX);
-                if bare(text).variables > 1 {
-                    self.add(part, "a header allows one variable; put the others into the body");
-                }
             }
             Header::Image(url) => self.check_url(ContentPart::Header("image"), url),
             Header::Video(url) => self.check_url(ContentPart::Header("video"), url),
@@ -213,13 +267,14 @@ impl Findings {
 
     fn check_url(&mut self, part: ContentPart, url: &str) {
         let begins_well = match pieces(url).as_deref() {
-            Ok([Piece::Literal(literal), ..]) => literal.starts_with("https://") || literal.starts_with("http://"),
+            Ok([Piece::Literal(literal), ..]) => literal.starts_with("https://"),
             // A column may hold the whole address. A malformed variable gets an error of its own.
             Ok([Piece::Variable { .. }, ..]) | Err(_) => true,
             Ok([]) => false,
         };
         if !begins_well {
-            self.add(part, "must be a web address that begins with https://, where the provider can fetch the file");
+            let sentence = "must be a web address that begins with https://, where the provider can fetch the file";
+            self.add(part.clone(), sentence);
         }
         self.check_length(part, url, URL_MAX);
     }
@@ -260,6 +315,10 @@ impl Findings {
                 ButtonAction::CopyCode(text) => {
                     self.check_copy_code(ContentPart::Button(button.index, "copy_code"), text, category);
                 }
+                ButtonAction::Flow(flow) if flow.screen.is_none() && !flow.data.is_empty() => self.add(
+                    ContentPart::Button(button.index, "flow"),
+                    "data belongs to a screen; write screen = \"…\" as well",
+                ),
                 ButtonAction::Flow(_) => {}
             }
         }
@@ -275,7 +334,7 @@ impl Findings {
     fn check_copy_code(&mut self, part: ContentPart, text: &str, category: Category) {
         let bare = bare(text);
         if bare.len() > 15 || (bare.variables == 0 && bare.len() < 4) {
-            self.add(part, format!("invalid coupon code \"{text}\"; it must have 4 to 15 characters"));
+            self.add(part.clone(), format!("invalid coupon code \"{text}\"; it must have 4 to 15 characters"));
         }
         if category != Category::Marketing {
             self.add(

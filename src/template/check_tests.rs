@@ -85,8 +85,8 @@ fn a_content_that_its_channel_would_reject_gets_an_error() {
         (Channel::WhatsApp, template(r#", "header": {"image": "media/a.png"}"#), "header image: must be a web address"),
         (
             Channel::WhatsApp,
-            template(r#", "header": {"text": "{{a}} {{b}}"}"#),
-            "header text: a header allows one variable",
+            template(r#", "header": {"image": "http://media.example/a.png"}"#),
+            "header image: must be a web address that begins with https://",
         ),
         (
             Channel::WhatsApp,

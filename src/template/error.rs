@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A text of a content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentPart {
     /// The template as a whole, or one of its keys.
     Template(&'static str),
@@ -15,6 +15,13 @@ pub enum ContentPart {
     /// From 1, as in `{{1}}`.
     Body(usize),
     Button(u8, &'static str),
+    /// A value of a flow's data, by its path.
+    Flow(u8, Arc<str>),
+    /// A named parameter.
+    Param(Arc<str>),
+    /// A string of the provider's own JSON, by its path.
+    Raw(Arc<str>),
+    LineUserId,
 }
 
 impl fmt::Display for ContentPart {
@@ -28,6 +35,10 @@ impl fmt::Display for ContentPart {
             Self::Header(kind) => write!(f, "header {kind}"),
             Self::Body(number) => write!(f, "body {number}"),
             Self::Button(index, kind) => write!(f, "button {index} {kind}"),
+            Self::Flow(index, path) => write!(f, "button {index} flow data.{path}"),
+            Self::Param(name) => write!(f, "params {name}"),
+            Self::Raw(path) => write!(f, "raw {path}"),
+            Self::LineUserId => f.write_str("line_user_id"),
         }
     }
 }

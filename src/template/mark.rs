@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::error::{ContentPart, Error, Problem};
 use super::text::{Piece, find_column, pieces};
-use crate::domain::{ButtonAction, Content, Header, Span};
+use crate::domain::{ButtonAction, Content, Header, Span, TemplateContent};
 
 // Unicode noncharacters: they never stand for text, and JSON keeps them unchanged.
 pub(super) const OPEN: char = '\u{FDD0}';
@@ -25,6 +27,8 @@ pub(super) const EXPIRY: &str = "expiry ";
 /// A variable that is bound to its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
+    /// Where it stands.
+    pub part: ContentPart,
     /// The index of the column in a recipient's fields.
     pub column: usize,
     /// The column's name.
@@ -45,38 +49,50 @@ impl Variables {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-/// Binds every variable of a content to its column, and replaces it by a marker.
-pub fn mark(content: &Content, columns: &[String]) -> Result<(Content, Variables), Error> {
-    let mut marked = content.clone();
-    let mut variables = Variables::default();
-    walk(&mut marked, &mut |part, text| {
-        let at = |problem| Error { part, problem };
+    /// Replaces the variables of a text by markers.
+    fn mark(&mut self, part: &ContentPart, text: &str, columns: &[String]) -> Result<String, Error> {
+        let at = |problem| Error { part: part.clone(), problem };
         if text.contains(is_reserved) {
             return Err(at(Problem::Reserved));
         }
-        let mut with_markers = String::with_capacity(text.len());
+        let mut marked = String::with_capacity(text.len());
         for piece in pieces(text).map_err(at)? {
             match piece {
-                Piece::Literal(literal) => with_markers.push_str(literal),
+                Piece::Literal(literal) => marked.push_str(literal),
                 Piece::Variable { name, default } => {
                     let column = find_column(name, columns).map_err(at)?;
-                    with_markers.push(OPEN);
-                    with_markers.push_str(&variables.0.len().to_string());
-                    with_markers.push(CLOSE);
-                    variables.0.push(Variable {
-                        column,
-                        name: columns[column].as_str().into(),
-                        default: default.map(str::to_owned),
-                    });
+                    marked.push(OPEN);
+                    marked.push_str(&self.0.len().to_string());
+                    marked.push(CLOSE);
+                    let (name, default) = (columns[column].as_str().into(), default.map(str::to_owned));
+                    self.0.push(Variable { part: part.clone(), column, name, default });
                 }
             }
         }
-        *text = with_markers;
+        Ok(marked)
+    }
+}
+
+/// A content, and how its channel addresses the recipient, with markers in place of variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    pub content: Content,
+    /// The recipient's id on LINE.
+    pub line_user_id: Option<String>,
+    pub variables: Variables,
+}
+
+/// Binds every variable to its column, and replaces it by a marker.
+pub fn mark(content: &Content, line_user_id: Option<&str>, columns: &[String]) -> Result<Marked, Error> {
+    let mut variables = Variables::default();
+    let mut content = content.clone();
+    walk(&mut content, &mut |part, text| {
+        *text = variables.mark(&part, text, columns)?;
         Ok(())
     })?;
-    Ok((marked, variables))
+    let line_user_id = line_user_id.map(|text| variables.mark(&ContentPart::LineUserId, text, columns)).transpose()?;
+    Ok(Marked { content, line_user_id, variables })
 }
 
 /// Whether a character is reserved for markers.
@@ -88,10 +104,20 @@ pub(super) type Visit<'a> = dyn FnMut(ContentPart, &mut String) -> Result<(), Er
 
 /// Calls `visit` for each text that may hold variables, in reading order.
 pub(super) fn walk(content: &mut Content, visit: &mut Visit<'_>) -> Result<(), Error> {
-    let template = match content {
-        Content::Text { text, source: _, encoding: _ } => return visit(ContentPart::Text, text),
-        Content::Template(template) => template,
-    };
+    match content {
+        Content::Text { text, source: _, encoding: _ } => visit(ContentPart::Text, text),
+        Content::Template(template) => walk_template(template, visit),
+        Content::ZaloTemplate(template) => template
+            .params
+            .iter_mut()
+            .try_for_each(|(name, text)| visit(ContentPart::Param(name.as_str().into()), text)),
+        Content::Raw(raw) => {
+            walk_json(&mut raw.content, "", &mut |path, text| visit(ContentPart::Raw(path.into()), text))
+        }
+    }
+}
+
+fn walk_template(template: &mut TemplateContent, visit: &mut Visit<'_>) -> Result<(), Error> {
     match &mut template.header {
         None => {}
         Some(Header::Text(text)) => visit(ContentPart::Header("text"), text)?,
@@ -113,9 +139,37 @@ pub(super) fn walk(content: &mut Content, visit: &mut Visit<'_>) -> Result<(), E
             ButtonAction::Url(text) => ("url", text),
             ButtonAction::Payload(text) => ("payload", text),
             ButtonAction::CopyCode(text) => ("copy_code", text),
-            ButtonAction::Flow(text) => ("flow", text),
+            ButtonAction::Flow(flow) => {
+                walk_json(&mut flow.data, "", &mut |path, text| {
+                    visit(ContentPart::Flow(button.index, path.into()), text)
+                })?;
+                continue;
+            }
         };
         visit(ContentPart::Button(button.index, kind), text)?;
     }
     Ok(())
+}
+
+type VisitJson<'a> = dyn FnMut(&str, &mut String) -> Result<(), Error> + 'a;
+
+/// Calls `visit` for each string of a JSON object, with its path in it, such as `body.text` or `buttons.0.title`.
+fn walk_json(object: &mut Map<String, Value>, path: &str, visit: &mut VisitJson<'_>) -> Result<(), Error> {
+    object.iter_mut().try_for_each(|(key, value)| walk_value(value, &beneath(path, key), visit))
+}
+
+fn walk_value(value: &mut Value, path: &str, visit: &mut VisitJson<'_>) -> Result<(), Error> {
+    match value {
+        Value::String(text) => visit(path, text),
+        Value::Object(object) => walk_json(object, path, visit),
+        Value::Array(values) => values
+            .iter_mut()
+            .enumerate()
+            .try_for_each(|(index, value)| walk_value(value, &beneath(path, &index.to_string()), visit)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+fn beneath(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::error::{ContentPart, Error};
+use super::error::{ContentPart, Error, Problem};
 use super::mark::walk;
 use super::sms::segments;
 use super::text::{Piece, filled, find_column, pieces};
-use crate::domain::{Content, SmsEncoding};
+use crate::domain::{Content, SmsEncoding, TemplateName};
 
 /// One part of a message, such as `body 1` or `header image`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,29 +18,35 @@ pub struct PreviewLine {
 /// The message of one recipient, part by part. A missing value shows as `‹Column is missing›`.
 pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T]) -> Result<Vec<PreviewLine>, Error> {
     let mut lines = Vec::new();
-    if let Content::Template(template) = content {
-        let text = format!("{} ({}, {})", template.name, template.language, template.category);
+    if let Some(TemplateName { name, language }) = content.template() {
+        let text = match content {
+            Content::Template(template) => format!("{name} ({language}, {})", template.category),
+            Content::ZaloTemplate(_) | Content::Raw(_) | Content::Text { .. } => format!("{name} ({language})"),
+        };
         lines.push(PreviewLine { label: ContentPart::Template("").to_string(), text });
     }
     each_text(content, |part, text| {
-        let at = |problem| Error { part, problem };
-        let mut filled_in = String::new();
-        for piece in pieces(text).map_err(at)? {
-            match piece {
-                Piece::Literal(literal) => filled_in.push_str(literal),
-                Piece::Variable { name, default } => {
-                    let column = find_column(name, columns).map_err(at)?;
-                    match filled(fields, column).or(default) {
-                        Some(value) => filled_in.push_str(value),
-                        None => filled_in.extend(["‹", name, " is missing›"]),
-                    }
-                }
-            }
-        }
-        lines.push(PreviewLine { label: part.to_string(), text: filled_in });
+        let label = part.to_string();
+        let text = filled_in(text, columns, fields).map_err(|problem| Error { part, problem })?;
+        lines.push(PreviewLine { label, text });
         Ok(())
     })?;
     Ok(lines)
+}
+
+/// A text with the values of one recipient.
+fn filled_in<T: AsRef<str>>(text: &str, columns: &[String], fields: &[T]) -> Result<String, Problem> {
+    let mut filled_in = String::new();
+    for piece in pieces(text)? {
+        match piece {
+            Piece::Literal(literal) => filled_in.push_str(literal),
+            Piece::Variable { name, default } => match filled(fields, find_column(name, columns)?).or(default) {
+                Some(value) => filled_in.push_str(value),
+                None => filled_in.extend(["‹", name, " is missing›"]),
+            },
+        }
+    }
+    Ok(filled_in)
 }
 
 impl PreviewLine {
@@ -56,7 +62,7 @@ impl PreviewLine {
 pub fn literals(content: &Content) -> Result<Vec<(ContentPart, String)>, Error> {
     let mut found = Vec::new();
     each_text(content, |part, text| {
-        let pieces = pieces(text).map_err(|problem| Error { part, problem })?;
+        let pieces = pieces(text).map_err(|problem| Error { part: part.clone(), problem })?;
         let literal = pieces.iter().map(|piece| match piece {
             Piece::Literal(literal) => *literal,
             Piece::Variable { .. } => "",

@@ -58,7 +58,7 @@ async fn a_number_in_two_sources_gets_one_message_from_the_first_of_them() {
     assert_eq!((planned.recipients, planned.duplicates, planned.across), (6, 1, 2));
     assert_eq!(planned.countries.values().sum::<u64>(), 6);
     // The empty code of 2 in the audience is no longer used: 4 has none, and neither has the bare number 5.
-    assert_eq!(planned.empty, [0, 2]);
+    assert_eq!(planned.odd.empty, [0, 2]);
 
     let launched = world.launch_text(&text).await;
     assert_eq!((launched.messages, launched.rejected, launched.across), (6, 3, 2));

@@ -56,12 +56,12 @@ fn a_condition_that_excludes_recipients_gets_a_warning() {
             "100 of 1,000 recipients get nothing, because no step applies to their country: CN 100; let a step apply \
              to them, or remove them from the audience [no_step]",
         ),
-        (["only = [\"MY\"]", ""], "step 1: applies to no recipient: none of them is from MY [for_nobody]"),
+        (["only = [\"MY\"]", ""], "step 1: applies to no recipient: none of them is from MY [unused_step]"),
         (
             ["skip_when = [\"SG\", \"CN\"]", ""],
-            "step 1: applies to no recipient: all of them are from CN, SG [for_nobody]",
+            "step 1: applies to no recipient: all of them are from CN, SG [unused_step]",
         ),
-        (["skip_when = [\"CN\", \"VN\"]", ""], "step 1: names VN, but no recipient is from there [nobody_there]"),
+        (["skip_when = [\"CN\", \"VN\"]", ""], "step 1: names VN, but no recipient is from there [unused_country]"),
         (
             ["only = [\"SG\"]", "skip_when = [\"SG\"]"],
             "step 1: no later step applies to its recipients, so it is their last step and its fallback_after has no \

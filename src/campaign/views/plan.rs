@@ -136,7 +136,7 @@ pub fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<PreviewLi
     }
     let encoding = match &step.content {
         Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
-        Content::Text { .. } | Content::Template(_) => return lines,
+        Content::Text { .. } | Content::Template(_) | Content::ZaloTemplate(_) | Content::Raw(_) => return lines,
     };
     // The length gets its own line, so the label stays short.
     let measured = |line: PreviewLine| match line.label.as_str() {

@@ -1,43 +1,62 @@
 //! The content of a step, as it is written in a campaign file.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::step::unknown_country;
 use super::table::{NotBuilt, Table};
-use crate::domain::{Button, ButtonAction, Content, Country, Header, SmsEncoding, Sources, TemplateContent};
+use crate::domain::{
+    Button, ButtonAction, Category, Channel, Content, Country, FlowAction, Header, RawContent, SmsEncoding, Sources,
+    TemplateContent, ZaloTemplate,
+};
 
 const TEMPLATE_NOT_BUILT: &[NotBuilt] =
     &[("carousel", "remove it"), ("footer", "remove it; a footer has no variables")];
 const BUTTON_NOT_BUILT: &[NotBuilt] = &[("voice_call", "remove it")];
 
-/// Reads the template or the text of a step: exactly one of them.
-pub(super) fn read(step: &mut Table<'_>) -> Option<Content> {
+/// Reads the content of a step: exactly one of a template, a text and the provider's own JSON.
+pub(super) fn read(step: &mut Table<'_>, channel: Option<Channel>) -> Option<Content> {
+    let given: Vec<&str> = ["text", "template", "raw"].into_iter().filter(|key| step.has(key)).collect();
     let text = step.text("text");
     let source = sources(step);
     let encoding: Option<SmsEncoding> = step.parsed("encoding");
-    let has_template = step.has("template");
-    let template = step.table("template").and_then(|keys| template(step.inner("template, ", keys)));
-    match (template, text) {
-        (Some(_), Some(_)) => {
-            step.wrong("template", "a step has a template or a text; remove one of them");
-            None
+    let template = step.table("template").and_then(|keys| {
+        let table = step.inner("template, ", keys);
+        match channel {
+            Some(Channel::ZaloNotification) => zalo_template(table).map(Content::ZaloTemplate),
+            Some(_) | None => template(table).map(Content::Template),
         }
-        (Some(template), None) => {
-            for (key, given) in [("source", !source.is_empty()), ("encoding", encoding.is_some())] {
-                if given {
-                    step.wrong(key, "belongs to an SMS, not to a template; remove it");
+    });
+    let raw = step.table("raw").and_then(|keys| raw(step.inner("raw, ", keys)));
+    match given[..] {
+        ["text"] => return text.map(|text| Content::Text { text, source, encoding }),
+        [] => step.wrong("text", "a step needs content; add text = \"…\", [step.template] or [step.raw]"),
+        [key] => {
+            for (sms, is_given) in [("source", !source.is_empty()), ("encoding", encoding.is_some())] {
+                if is_given {
+                    step.wrong(sms, format_args!("belongs to an SMS, not to a step with {key}; remove it"));
                 }
             }
-            Some(Content::Template(template))
+            return template.or(raw.map(Content::Raw));
         }
-        (None, Some(text)) if !has_template => Some(Content::Text { text, source, encoding }),
-        (None, _) => {
-            if !has_template {
-                step.wrong("text", "a step needs content; add text = \"…\" or [step.template]");
-            }
-            None
+        [first, second, ..] => {
+            let sentence = format!("a step has one content, and {first} is one as well; remove one of them");
+            step.wrong(second, sentence);
         }
     }
+    None
+}
+
+/// The provider's own `type` and `content`.
+fn raw(mut table: Table<'_>) -> Option<RawContent> {
+    let kind = required(&mut table, "type", "the `type` of the provider's request, such as \"interactive\"");
+    if !table.has("content") {
+        table.wrong("content", "is missing; write the `content` of the provider's request");
+    }
+    let content = table.table("content");
+    table.finish(&[]);
+    Some(RawContent { kind: kind?, content: content? })
 }
 
 /// `source = "ACME"`, or `source = { SG = "ACME", others = "68886" }`.
@@ -61,21 +80,32 @@ fn sources(step: &mut Table<'_>) -> Sources {
 }
 
 fn template(mut table: Table<'_>) -> Option<TemplateContent> {
-    let name = required(&mut table, "name", "the template's name at the provider");
-    let language = required(&mut table, "language", "the template's language, such as en or en_US");
-    let category = match table.has("category") {
-        true => table.parsed("category"),
-        false => {
+    let (name, language) = name_and_language(&mut table);
+    let code = table.filled_text("otp");
+    let category = match (table.has("category"), &code) {
+        (true, _) => table.parsed("category"),
+        (false, Some(_)) => Some(Category::Authentication),
+        (false, None) => {
             table.wrong("category", "is missing; write AUTHENTICATION, UTILITY or MARKETING, as at the provider");
             None
         }
     };
     let ttl = table.parsed("ttl");
-    let body = table.texts("body");
+    let mut body = table.texts("body");
     let header = table.table("header").map(|keys| header(table.inner("template, header ", keys)));
     let mut buttons = Vec::new();
     for keys in table.tables("buttons").unwrap_or_default() {
         buttons.push(button(table.inner("template, buttons ", keys)));
+    }
+    if let Some(code) = code {
+        if category.is_some_and(|category| category != Category::Authentication) {
+            table.wrong("otp", "belongs to a template of AUTHENTICATION; write its code into body, or change category");
+        }
+        if !body.is_empty() || !buttons.is_empty() {
+            table.wrong("otp", "fills body and buttons with the code; remove those");
+        }
+        body = vec![code.clone()];
+        buttons = vec![Some(Button { index: 0, action: ButtonAction::Url(code) })];
     }
     table.finish(TEMPLATE_NOT_BUILT);
     Some(TemplateContent {
@@ -88,6 +118,33 @@ fn template(mut table: Table<'_>) -> Option<TemplateContent> {
         body,
         buttons: buttons.into_iter().collect::<Option<_>>()?,
     })
+}
+
+/// A template of Zalo has no category: every one is a notification.
+fn zalo_template(mut table: Table<'_>) -> Option<ZaloTemplate> {
+    let (name, language) = name_and_language(&mut table);
+    let mut params = BTreeMap::new();
+    for (key, value) in table.table("params").unwrap_or_default() {
+        match value {
+            Value::String(text) => drop(params.insert(key, text)),
+            _ => table.wrong("params", format_args!("{key}: must be a text in quotes")),
+        }
+    }
+    for (key, why) in [
+        ("body", "ZaloNotification templates have named parameters; write params = { name = \"{{Column}}\" }"),
+        ("category", "ZaloNotification templates have none; remove it"),
+    ] {
+        if table.take(key).is_some() {
+            table.wrong(key, why);
+        }
+    }
+    table.finish(&[]);
+    Some(ZaloTemplate { name: name?, language: language?, params })
+}
+
+fn name_and_language(table: &mut Table<'_>) -> (Option<String>, Option<String>) {
+    let name = required(table, "name", "the template's name at the provider");
+    (name, required(table, "language", "the template's language, such as en or en_US"))
 }
 
 fn required(table: &mut Table<'_>, key: &'static str, what: &str) -> Option<String> {
@@ -140,13 +197,27 @@ fn button(mut table: Table<'_>) -> Option<Button> {
         ("url", ButtonAction::Url as fn(String) -> ButtonAction),
         ("payload", ButtonAction::Payload),
         ("copy_code", ButtonAction::CopyCode),
-        ("flow", ButtonAction::Flow),
     ] {
         found.extend(table.text(key).map(make));
+    }
+    if table.has("flow") && !table.is_table("flow") {
+        table.take("flow");
+        table.wrong(
+            "flow",
+            "the provider takes no token with a template; write flow = {}, or flow = { screen = \"…\", data = {…} }",
+        );
+    } else if let Some(keys) = table.table("flow") {
+        found.push(ButtonAction::Flow(flow(table.inner("template, buttons flow ", keys))));
     }
     let action = one_of(&mut table, found, "a button is one of url, payload, copy_code or flow");
     table.finish(BUTTON_NOT_BUILT);
     Some(Button { index: index?, action: action? })
+}
+
+fn flow(mut table: Table<'_>) -> FlowAction {
+    let (screen, data) = (table.filled_text("screen"), table.table("data").unwrap_or_default());
+    table.finish(&[]);
+    FlowAction { screen, data }
 }
 
 /// The only one found. If none was found but the table has other keys, the error about the unknown key is enough.

@@ -130,9 +130,10 @@ fn record(route: &Route, source: &Source, settings: &mut Vec<Setting>) {
             Countries::AllBut(_) => (None, Some(codes)),
         };
         let span = |span: Option<Span>| span.map(|span| span.to_string());
-        let (text, template) = match &step.content {
-            Content::Text { text, .. } => (Some(text.clone()), None),
-            Content::Template(template) => (None, Some(template.name.clone())),
+        let template = step.content.template().map(|template| template.name.to_owned());
+        let text = match &step.content {
+            Content::Text { text, .. } => Some(text.clone()),
+            Content::Template(_) | Content::ZaloTemplate(_) | Content::Raw(_) => None,
         };
         for (key, value) in [
             ("lanes", (!step.lanes.is_empty()).then(|| step.lanes.join(", "))),

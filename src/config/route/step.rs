@@ -25,6 +25,8 @@ pub struct DraftStep {
     pub countries: Countries,
     /// The limits of what it may send.
     pub wanted: Wanted,
+    /// The recipient's id on LINE: a column of the audience.
+    pub line_user_id: Option<String>,
     pub content: Content,
 }
 
@@ -86,6 +88,8 @@ pub(in crate::config) const STEP_KEYS: &[&str] = &[
     "source",
     "encoding",
     "template",
+    "raw",
+    "line_user_id",
 ];
 
 const STEP_NOT_BUILT: &[NotBuilt] = &[("countries", "write `only` or `skip_when`")];
@@ -126,7 +130,8 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let send_window = table.parsed_all("send_window");
     let countries = countries(&mut table);
     let wanted = Wanted::read(&mut table);
-    let content = content::read(&mut table);
+    let line_user_id = table.filled_text("line_user_id");
+    let content = content::read(&mut table, channel);
     table.finish(STEP_NOT_BUILT);
     Some(DraftStep {
         channel: channel?,
@@ -141,6 +146,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         send_window,
         countries,
         wanted,
+        line_user_id,
         content: content?,
     })
 }

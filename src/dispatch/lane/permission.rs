@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::Lane;
 use crate::book::Entry;
 use crate::dispatch::job::Job;
-use crate::domain::{BatchState, Content, Queue, Span, StepIndex, Timestamp};
+use crate::domain::{BatchState, Queue, Span, StepIndex, Timestamp};
 use crate::throttle::Standstill;
 
 /// How long an outage lasts before other lanes of the pool take over. In a short outage, recipients keep their sender.
@@ -64,11 +64,9 @@ impl Lane {
     }
 
     pub(in crate::dispatch) fn template_is_held(&self, entry: &Entry, step: StepIndex) -> bool {
-        match entry.plan.step(step).map(|step| &step.content) {
-            Some(Content::Template(template)) => {
-                self.holds.on_template(&self.config.name, &template.name, &template.language).is_some()
-            }
-            Some(Content::Text { .. }) | None => false,
-        }
+        let template = entry.plan.step(step).and_then(|step| step.content.template());
+        template.is_some_and(|template| {
+            self.holds.on_template(&self.config.name, template.name, template.language).is_some()
+        })
     }
 }

@@ -29,8 +29,12 @@ impl Invariants {
         match after.present.marks.ending(step) {
             Ending::Open | Ending::Success => {}
             Ending::OutsideWindow => {
-                let is_free = rules.channel == Channel::WhatsApp && matches!(rules.content, Content::Text { .. });
-                assert!(is_free, "only WhatsApp text outside a template needs a window: {}", about());
+                let is_template = matches!(rules.content, Content::Template(_));
+                assert!(
+                    rules.channel == Channel::WhatsApp && !is_template,
+                    "only WhatsApp text outside a template needs a window: {}",
+                    about()
+                );
             }
             Ending::MissingVariable => {
                 let wants_name = matches!(&rules.content, Content::Text { text, .. } if text.contains("{{name}}"));

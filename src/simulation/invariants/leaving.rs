@@ -1,7 +1,7 @@
 //! Invariants of every request that is sent.
 
 use super::{Campaign, Invariants};
-use crate::domain::{BatchState, Content, Ending, Fault, Loaded, OnUnknown, Present, Span, State, Timestamp};
+use crate::domain::{BatchState, Ending, Fault, Loaded, OnUnknown, Present, Span, State, Timestamp};
 use crate::simulation::hours;
 use crate::simulation::net::{Arrived, Posted};
 use crate::simulation::scene::country_of;
@@ -83,10 +83,7 @@ impl Invariants {
         };
         assert!(!stopped, "sent although the node had noted the stop: {}", about());
         assert!(!campaign.held_steps.contains(&attempt.step), "sent although its step was held: {}", about());
-        let template = match &rules.content {
-            Content::Template(template) => template.name.clone(),
-            Content::Text { .. } => String::new(),
-        };
+        let template = rules.content.template().map_or_else(String::new, |template| template.name.to_owned());
         for held in [String::new(), template] {
             assert!(
                 !self.held.contains(&(lane.clone(), held)),

@@ -92,7 +92,9 @@ const SECTIONS: &[Section] = &[
         key("text", TEXT, "needed, or `template`", "\"Hi {{FirstName|there}}\"", "5", "What to say; `{{Column}}` is the recipient's value, `{{Column|default}}` with a default."),
         key("source", "text or table", "the lane's", "\"ACME\"", "5", "The SMS sender, for all or by country: `{ SG = \"ACME\", others = \"68886\" }`."),
         key("encoding", "`AUTO`, `GSM7` or `UCS2`", "`AUTO`", "\"UCS2\"", "\"Morse\"", "The encoding of an SMS."),
-        key("template", "table", "none", "", "5", "A WhatsApp template instead of a text."),
+        key("template", "table", "none", "", "5", "A template instead of a text, on WhatsApp or ZaloNotification."),
+        key("raw", "table", "none", "", "5", "The `type` and `content` of the provider's own request instead of a text, with variables in their strings: `raw = { type = \"image\", content = { url = \"https://media.example/{{Pic}}\" } }`."),
+        key("line_user_id", TEXT, "none", "", "\"U{{LineId}}\"", "On LINE: the recipient's id there, from a column."),
     ] },
     Section { title: "A template", file: CAMPAIGN, around: "audience = \"recipients.csv\"\ncountry = \"SG\"\n[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname = \"promo\"\nlanguage = \"en\"\ncategory = \"MARKETING\"\n@\n", keys: &[
         key("name", TEXT, "needed", "\"promo\"", "5", "The template's name at the provider."),
@@ -101,7 +103,8 @@ const SECTIONS: &[Section] = &[
         key("ttl", TIME, "by category", "\"12h\"", "\"long\"", "How long the provider tries to deliver it, as set there: 10 min for authentication, else 30 days."),
         key("header", "table", "none", "{ image = \"https://media.example/{{Pic}}\" }", "{ image = \"a\", video = \"b\" }", "One of text, image, video, document or location."),
         key("body", "list of texts", "none", "[\"{{FirstName|there}}\"]", "[5]", "The values of the body's variables, in order."),
-        key("buttons", "list of tables", "none", "[{ index = 0, url = \"{{Slug}}\" }]", "[{ index = 77, url = \"a\" }]", "Values of buttons: an index, and one of url, payload, copy_code or flow."),
+        key("buttons", "list of tables", "none", "[{ index = 0, url = \"{{Slug}}\" }]", "[{ index = 77, url = \"a\" }]", "Values of buttons: an index, and one of url, payload, copy_code or flow. `flow = {}` opens the template's flow; `flow = { screen = \"…\", data = {…} }` opens a screen with data."),
+        key("otp", TEXT, "none", "", "\"{{Code}}\"", "The code of an AUTHENTICATION template, which has it in the body and in the button that copies it. It stands instead of `category`, `body` and `buttons`."),
     ] },
     Section { title: "`[database]`", file: CONFIG, around: "[database]\n@\n", keys: &[
         key("url", TEXT, "`sqlite://volley.db`", "\"sqlite://volley.db\"", "\"mysql://x\"", "Where everything is kept; a path is relative to this file."),

@@ -1,0 +1,52 @@
+//! Warnings about cells that messages may fail for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::lint::{Facts, Lint, Warnings};
+use crate::domain::{Content, Countries, Plan, Step, grouped};
+use crate::forecast::Share;
+use crate::template::{self, ContentPart, Variable};
+
+impl Warnings {
+    pub(super) fn cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>, share: Share) {
+        let Ok(marked) = template::mark(&step.content, step.line_user_id.as_deref(), &plan.columns) else { return };
+        // Cells are not counted by country.
+        let of = |cells: u64| match &step.countries {
+            Countries::Everywhere => format!("{} of {} recipients", grouped(cells), grouped(facts.recipients)),
+            Countries::Only(_) | Countries::AllBut(_) => {
+                format!("up to {} of {} recipients", grouped(cells.min(share.recipients)), grouped(share.recipients))
+            }
+        };
+        let without_default = |variable: &&Variable| variable.default.is_none();
+        for (name, cells) in columns(marked.variables.iter().filter(without_default), &facts.odd.empty) {
+            let sentence = format!(
+                "{} have an empty {name}, so the message cannot be rendered for them; give the variable a default: \
+                 {{{{{name}|…}}}}",
+                of(cells)
+            );
+            self.warn(Lint::EmptyVariable, sentence);
+        }
+        let is_parameter = |variable: &&Variable| {
+            matches!(step.content, Content::Template(_))
+                && matches!(variable.part, ContentPart::Body(_) | ContentPart::Header("text"))
+        };
+        for (name, cells) in columns(marked.variables.iter().filter(is_parameter), &facts.odd.refused) {
+            let sentence = format!(
+                "{} have a {name} with a line break, many spaces or one of #, $ and %, which the provider may refuse in \
+                 a parameter; change these cells, or move the signs into the template",
+                of(cells)
+            );
+            self.warn(Lint::ParameterText, sentence);
+        }
+    }
+}
+
+/// The columns of variables with such cells, each once, in the order of the columns.
+fn columns<'a>(variables: impl Iterator<Item = &'a Variable>, cells: &[u64]) -> impl Iterator<Item = (Arc<str>, u64)> {
+    let counted = variables.filter_map(|variable| {
+        let cells = cells.get(variable.column).copied().filter(|cells| *cells > 0)?;
+        Some((variable.column, (Arc::clone(&variable.name), cells)))
+    });
+    counted.collect::<BTreeMap<_, _>>().into_values()
+}
