@@ -90,11 +90,13 @@ impl Launcher<'_> {
         if !amend.names_hours() && !amend.names("at") {
             return Ok(0);
         }
-        let mut brought = bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
+        let brought = bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
         if matches!(noted, Noted::ByAll { .. } | Noted::NotYet) {
             // A claim in progress may have postponed messages by the former hours.
             self.clock.sleep(SETTLES).await;
-            brought += bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
+            let again = bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
+            // Most of these were brought forward before, and postponed by the new hours since.
+            return Ok(brought.max(again));
         }
         Ok(brought)
     }
@@ -189,7 +191,11 @@ fn amended(
 /// Splits the change into keys with a value, and keys to remove.
 fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<String, Value>, BTreeSet<String>) {
     if let Some(step) = amend.step.filter(|step| step.index() >= steps) {
-        problems.push(Problem::new(Some(step), "step", format_args!("unknown step; the campaign has {steps}")));
+        problems.push(Problem::new(
+            Some(step),
+            "step",
+            format_args!("unknown step; the campaign has steps 1 to {steps}"),
+        ));
     }
     let is_none = |value: &Value| {
         let text = value.as_array().and_then(|list| list.first()).unwrap_or(value).as_str();

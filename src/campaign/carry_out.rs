@@ -30,6 +30,8 @@ pub struct CarriedOut {
     /// The state of the messages when a cancel took effect.
     pub certificate: Option<Certificate>,
     pub noted: Noted,
+    /// The held steps that were released as well.
+    pub released_steps: Vec<StepIndex>,
     /// Limits that are used up, so that their steps stay held.
     pub used_up: Vec<UsedUp>,
     /// Whether the campaign was in this state before.
@@ -110,10 +112,10 @@ pub async fn carry_out(
         Decided::Refused(state) => decision.is_done_in(state),
         Decided::UsedUp(_) => false,
     };
-    let Released { noted: released, used_up } = match decision {
+    let Released { noted: released, steps: released_steps, used_up } = match decision {
         Decision::Resume if continues => release_steps(store, clock, batch, StepIndex::all(), by).await?,
         Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => {
-            Released { noted: None, used_up: Vec::new() }
+            Released { noted: None, steps: Vec::new(), used_up: Vec::new() }
         }
     };
     let (noted, already) = match (decided, released) {
@@ -137,7 +139,7 @@ pub async fn carry_out(
         }
         Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => None,
     };
-    Ok(CarriedOut { state, before, counts, certificate, noted, used_up, already })
+    Ok(CarriedOut { state, before, counts, certificate, noted, released_steps, used_up, already })
 }
 
 /// Why a campaign in this state cannot be changed.

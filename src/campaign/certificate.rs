@@ -59,7 +59,7 @@ mod tests {
         let certificate = certificate(&tallies, Noted::ByAll { after: Span::from_millis(40) });
         assert_eq!(
             certificate.to_string(),
-            "7 not sent · 2 being sent, may still go out · 5 sent, result pending · 5 reached · 3 already failed; stopped after 40 ms"
+            "7 not sent · 2 being sent, may still be submitted · 5 sent, result pending · 5 reached · 3 had ended before without being reached; stopped after 40 ms"
         );
         let Certificate { never_sent, in_flight, accepted, reached, over_before, .. } = certificate;
         let total = all.iter().map(|(times, _)| *times).sum::<i64>();

@@ -24,6 +24,8 @@ pub enum Decided {
 pub struct Released {
     /// Tells which servers obey the release; `None` if no step was released.
     pub noted: Option<Noted>,
+    /// The steps that were held.
+    pub steps: Vec<StepIndex>,
     /// The used-up limits whose steps stay held.
     pub used_up: Vec<UsedUp>,
 }
@@ -95,16 +97,16 @@ pub async fn release_steps(
     let is_held = |step: &StepIndex| holds.iter().any(|hold| hold.batch == batch.id && hold.step == *step);
     let mut held: Vec<StepIndex> = steps.into_iter().filter(is_held).collect();
     if held.is_empty() {
-        return Ok(Released { noted: None, used_up: Vec::new() });
+        return Ok(Released { noted: None, steps: Vec::new(), used_up: Vec::new() });
     }
     let mut used_up = used_up(store, batch).await?;
     used_up.retain(|used_up| used_up.step.is_some_and(|step| held.contains(&step)));
     held.retain(|held| used_up.iter().all(|used_up| used_up.step != Some(*held)));
-    let noted = match store.release_steps(batch.id, held, by.clone(), clock.now()).await? {
+    let noted = match store.release_steps(batch.id, held.clone(), by.clone(), clock.now()).await? {
         Some(seq) => Some(noted(store, clock, seq).await?),
         None => None,
     };
-    Ok(Released { noted, used_up })
+    Ok(Released { noted, steps: held, used_up })
 }
 
 /// The state of a draft that is started, or of a paused campaign that is resumed.

@@ -13,7 +13,7 @@ pub fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     lines.extend(
         plan.end.map(|end| format!("ends {}: no first message is sent later", format_time(end, plan.time_zone))),
     );
-    lines.extend(plan.ttl.map(|ttl| format!("no fallback later than {ttl} after the first message")));
+    lines.extend(plan.ttl.map(|ttl| format!("no fallback later than {ttl} after a recipient's first message")));
     lines.extend(cost.map(|cost| {
         let (first, at_most) = (cost.first.rounded(currency), cost.at_most.rounded(currency));
         if cost.first == cost.at_most {

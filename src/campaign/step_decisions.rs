@@ -59,7 +59,7 @@ pub async fn carry_out_on_step(
     let decided = match decision {
         StepDecision::Hold => hold_step(store, clock, batch, step, by).await?,
         StepDecision::Release => {
-            let Released { noted, used_up } = release_steps(store, clock, batch, [step], by).await?;
+            let Released { noted, used_up, .. } = release_steps(store, clock, batch, [step], by).await?;
             if let Some(used_up) = used_up.into_iter().next() {
                 return Err(StepDecisionError::UsedUp { name: name(), step, used_up });
             }

@@ -134,11 +134,13 @@ pub struct Instant {
 /// Why a text cannot be read as an instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoInstant {
-    #[error("\"{0}\" is not a time; write it as 2026-12-01T09:00, or with an offset: 2026-12-01T09:00+08:00")]
+    #[error(
+        "\"{0}\" is not a time; write it as 2026-12-01T09:00+08:00, or without the offset if the campaign has a time_zone"
+    )]
     Shape(String),
     #[error("\"{0}\" is out of range; write a nearer time")]
     Reach(String),
-    #[error("\"{0}\" has no time zone; add an offset such as {0}+08:00")]
+    #[error("\"{0}\" has no time zone; add an offset, such as {0}+08:00, or give the campaign a time_zone")]
     WithoutZone(String),
 }
 
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_time_without_a_zone_is_refused() {
-        assert!(read("2026-12-01T09:00", None).unwrap_err().contains("add an offset such as 2026-12-01T09:00+08:00"));
+        assert!(read("2026-12-01T09:00", None).unwrap_err().contains("add an offset, such as 2026-12-01T09:00+08:00"));
         for wrong in
             ["+262142-12-31T23:59", "-262143-01-01T00:00", "", "tomorrow", "2026-13-01T09:00", "09:00", "2026-12-01"]
         {

@@ -14,7 +14,7 @@ const NAMED: usize = 5;
 #[command(after_help = "\
 The audit reads a snapshot of the database, also while a server is running. It writes nothing.
 
-Exit codes: 0 every claim holds; 1 one is refuted, or the audit failed.
+Exit codes: 0 every claim is true; 1 one is refuted, or the audit failed.
 
 Examples:
   volley audit 'November promo'
@@ -79,7 +79,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     let refuted = audit.claims.iter().filter(|claim| !claim.holds()).count();
     lines.push(match refuted {
-        0 => paint.good(paint.bold("Every claim holds.")),
+        0 => paint.good(paint.bold("Every claim is true.")),
         some => paint.bad(paint.bold(format!("{} of {} claims are refuted.", some, audit.claims.len()))),
     });
     lines.push(String::new());
@@ -107,7 +107,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
 }
 
 fn of_claim(claim: &Claim, paint: Paint) -> Vec<String> {
-    let verdict = if claim.holds() { paint.good("holds  ") } else { paint.bad("REFUTED") };
+    let verdict = if claim.holds() { paint.good("true   ") } else { paint.bad("REFUTED") };
     let looked_at = format!("{} {}", count(i128::from(claim.checked)), claim.unit);
     let mut lines = vec![format!("  {verdict}  {}  {}", claim.says, paint.dim(format!("({looked_at})")))];
     for example in &claim.examples {

@@ -42,7 +42,7 @@ impl CommandContext {
         let Keywords { stop, start, ignore } = &loaded.config.opt_out;
         loaded.warnings.extend(Words::doubts(stop, start, ignore));
         let named = |variable| std::env::var(variable).ok().filter(|name: &String| !name.trim().is_empty());
-        let by = named("VOLLEY_OPERATOR").or_else(|| named("USER"));
+        let by = ["VOLLEY_OPERATOR", "USER", "LOGNAME"].into_iter().find_map(named);
         Self {
             config: Arc::new(loaded.config.clone()),
             loaded,
@@ -95,11 +95,18 @@ impl CommandContext {
     pub(super) async fn existing_store(&self) -> anyhow::Result<Arc<dyn Store>> {
         let path = self.database();
         if !path.exists() {
-            bail!(
-                "the database {} does not exist yet; `volley serve` and `volley audience import` create it; or name another \
-                 with --config or VOLLEY_DATABASE_URL",
-                path.display()
-            );
+            match self.loaded.file {
+                Some(_) => bail!(
+                    "the database {} does not exist yet; `volley serve`, `volley audience import` and `volley campaign \
+                     launch` create it",
+                    path.display()
+                ),
+                None => bail!(
+                    "there is no volley.toml in this folder, and no database {}; change to the folder of volley.toml, or \
+                     name it with --config",
+                    path.display()
+                ),
+            }
         }
         self.store().await
     }

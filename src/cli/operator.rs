@@ -3,7 +3,7 @@
 /// Who decides. Flattened into every command that changes something for operators.
 #[derive(Debug, clap::Args)]
 pub(super) struct Operator {
-    /// Your name, shown in events. Default: VOLLEY_OPERATOR, else the system's user.
+    /// Your name, shown in events. Default: the variable VOLLEY_OPERATOR, else USER.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 }

@@ -14,6 +14,7 @@ use super::{CommandContext, Exit};
 use crate::api;
 use crate::clock::{Set, set};
 use crate::domain::Span;
+use crate::node;
 use crate::report::Stranded;
 use crate::store::{Batches, Store};
 
@@ -97,7 +98,14 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
 /// Starts a server, on the address of the previous one if there was one.
 async fn start(context: &CommandContext, address: Option<SocketAddr>) -> anyhow::Result<(Server, Arc<dyn Store>)> {
     let store = context.store().await?;
-    let listener = api::listen(address.unwrap_or(context.config.server.listen)).await?;
+    let listener = match api::listen(address.unwrap_or(context.config.server.listen)).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            // If another server has the database, that is what the operator needs to know: another port would not help.
+            node::check_alone(store.as_ref(), context.database(), &node::Os).await?;
+            return Err(error.into());
+        }
+    };
     if address.is_none() {
         warn_of_stranded(context, store.as_ref()).await?;
     }
@@ -192,7 +200,11 @@ fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::R
             pid,
         })?;
     } else {
-        let lanes = if lanes.is_empty() { "no lanes yet".to_owned() } else { format!("lanes {}", list(&lanes)) };
+        let lanes = match (lanes.is_empty(), &context.loaded.file) {
+            (false, _) => format!("lanes {}", list(&lanes)),
+            (true, Some(_)) => "no lanes yet".to_owned(),
+            (true, None) => "no lanes, because there is no volley.toml in this folder".to_owned(),
+        };
         out::data(format_args!("Volley listens on {address} (database {database}; {lanes})"))?;
     }
     if server.recovered() > 0 {

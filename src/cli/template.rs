@@ -3,7 +3,7 @@
 use super::operator::Operator;
 use super::out::{self, To};
 use super::table::Table;
-use super::words::{list as listed, plural};
+use super::words::{list as listed, plural, shell};
 use super::{CommandContext, Exit};
 use crate::campaign::{
     TemplateCarriedOut, TemplateDecision, TemplateDecisionView, carry_out_on_template, lanes_to_hold,
@@ -140,7 +140,8 @@ async fn hold(
         return Ok(());
     }
     let (on, effect) = (listed(&added), done.noted.sentence());
-    out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect})."))
+    let to_resume = format!("To resume: volley template resume {}", shell(template));
+    out::data(format_args!("Template {template} is on hold on {on}; its messages wait ({effect}). {to_resume}"))
 }
 
 async fn resume(context: &CommandContext, template: &str, on: Option<&str>, json: bool) -> anyhow::Result<()> {

@@ -93,8 +93,12 @@ pub async fn run(
         let claimer = Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::new(turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
     }
-    drop(call);
-    crew.spawn("the listener", listen(lanes, store.signals().subscribe(), stop.clone()));
+    let listening = listen(lanes, store.signals().subscribe(), stop.clone());
+    crew.spawn("the listener", async move {
+        listening.await;
+        // Until the stop, so that a server without lanes goes on.
+        drop(call);
+    });
     // The recorder ends when the last worker has dropped its sender, no lane can request workers, and all is on disk.
     let mut settled = Some(settled);
     let mut first = Ok(());

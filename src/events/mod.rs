@@ -35,7 +35,7 @@ impl Event {
     /// The move of a campaign from one state to another. `to` is the new state.
     pub fn moved(at: Timestamp, subject: Subject, origin: Origin, from: BatchState, to: BatchState) -> Self {
         let kind = match to {
-            BatchState::Running if from == BatchState::Paused => EventKind::Resumed,
+            BatchState::Running | BatchState::Scheduled if from == BatchState::Paused => EventKind::Resumed,
             BatchState::Running if from == BatchState::Finished => EventKind::Reopened,
             BatchState::Running => EventKind::Started,
             BatchState::Scheduled => EventKind::Scheduled { starts_at: None },

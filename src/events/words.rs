@@ -166,10 +166,10 @@ impl fmt::Display for Certificate {
             [never_sent, in_flight, accepted, reached].map(|n| grouped(*n));
         write!(
             f,
-            "{never_sent} not sent · {in_flight} being sent, may still go out · {accepted} sent, result pending · {reached} reached"
+            "{never_sent} not sent · {in_flight} being sent, may still be submitted · {accepted} sent, result pending · {reached} reached"
         )?;
         if *over_before > 0 {
-            write!(f, " · {} already failed", grouped(*over_before))?;
+            write!(f, " · {} had ended before without being reached", grouped(*over_before))?;
         }
         stopped_after_ms.map_or(Ok(()), |millis| write!(f, "; stopped after {millis} ms"))
     }

@@ -101,8 +101,8 @@ impl Forecast {
         let not_sent = self.left_behind.iter().map(|NotSent { messages, by }| {
             let stops = match by {
                 Stop::End => "the end comes first",
-                Stop::MaxMessages => "max_messages stops it",
-                Stop::Budget => "the budget stops it",
+                Stop::MaxMessages => "max_messages is reached before",
+                Stop::Budget => "the budget is used up before",
             };
             format!("; {} not sent: {stops}", plural(*messages, "message is", "messages are"))
         });

@@ -1,10 +1,11 @@
 //! The lease: taken at the start, renewed while the server runs, and watched for a successor.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Parts, StartError};
+use super::{Parts, Processes, StartError};
 use crate::clock::Clock;
 use crate::config::Database;
 use crate::dispatch::Lane;
@@ -66,6 +67,16 @@ pub(super) async fn take(parts: &Parts) -> Result<(Started, Tenure), StartError>
             return Err(StartError::Held { place: path.clone(), pid: holder.pid, since });
         }
         seen = lease;
+    }
+}
+
+/// Fails if the process that holds the lease is still there.
+pub async fn check_alone(store: &dyn Nodes, database: &Path, processes: &dyn Processes) -> Result<(), StartError> {
+    match store.lease().await?.held {
+        Some((holder, since)) if !processes.is_gone(&holder) => {
+            Err(StartError::Held { place: database.to_owned(), pid: holder.pid, since })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -187,7 +198,7 @@ mod tests {
             let store = store::open("sqlite::memory:", as_clock()).await.unwrap();
             let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
                         [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n";
-            let path = std::path::Path::new("volley.toml");
+            let path = Path::new("volley.toml");
             let none = std::iter::empty::<(&str, String)>();
             let config = Config::read(Some((path, text)), std::iter::empty(), none);
             let processes = Arc::new(FakeProcesses::default());

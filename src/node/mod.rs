@@ -25,6 +25,7 @@ mod watch;
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
 pub use gaps::doubt_remedy;
+pub use lease::check_alone;
 pub use process::{Os, Processes};
 
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ pub enum StartError {
     #[error(
         "another volley serve is running on {} (process {pid}, since {}); stop it, or start this one with another database",
         place.display(),
-        since.rfc3339()
+        crate::clock::format_time(*since, None)
     )]
     Held { place: PathBuf, pid: u32, since: Timestamp },
 }

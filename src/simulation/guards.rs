@@ -131,7 +131,7 @@ async fn a_spent_limit_blocks_a_resume_until_it_is_raised() {
         release_steps(store.as_ref(), clock.as_ref(), &batch, StepIndex::all(), &Origin::operator("Ann", None))
             .await
             .unwrap();
-    assert_eq!(released, Released { noted: None, used_up: vec![kept(Some(StepIndex::FIRST), "2")] });
+    assert_eq!(released, Released { noted: None, steps: Vec::new(), used_up: vec![kept(Some(StepIndex::FIRST), "2")] });
     assert_eq!(world.held().await.len(), 1);
     world.amend(&of_step, Some(0), json!({ "max_messages": 4 })).await.unwrap();
     assert_eq!(used_up(store.as_ref(), &batch).await.unwrap(), []);

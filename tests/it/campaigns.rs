@@ -197,7 +197,11 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     assert!(show["obstacles"].to_string().contains("step held"), "what is refused changes nothing: {show}");
     site.volley(&["campaign", "set", "promo", "--max-messages", "none", "--json"]).await.json();
     let resumed = site.volley(&["campaign", "resume", "promo"]).await;
-    assert!(resumed.stdout.contains("\"promo\" is resumed: 15 messages to submit"), "{}", resumed.stdout);
+    assert!(
+        resumed.stdout.contains("\"promo\" is resumed, and so is step 1: 15 messages to submit"),
+        "{}",
+        resumed.stdout
+    );
 
     // A message spread over hours waits for its time, not for the lane.
     std::fs::write(

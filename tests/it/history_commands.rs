@@ -47,8 +47,8 @@ async fn an_audit_names_the_claims_that_fail_and_exits_accordingly() {
     let folder = site().await;
     let at = folder.path();
     let held = run(at, &["audit", NAME]).ended(0);
-    let claims = held.stdout.lines().filter(|line| line.starts_with("  holds    ")).count();
-    assert!(claims >= 10 && held.stdout.contains("\nEvery claim holds.\n"), "{}", held.stdout);
+    let claims = held.stdout.lines().filter(|line| line.starts_with("  true     ")).count();
+    assert!(claims >= 10 && held.stdout.contains("\nEvery claim is true.\n"), "{}", held.stdout);
     assert!(!held.stdout.contains("REFUTED"), "{}", held.stdout);
     assert!(held.stderr.starts_with("Checked 10 messages in "), "{}", held.stderr);
     let shown = run(at, &["audit", NAME, "--json"]).ended(0).json();

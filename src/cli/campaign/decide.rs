@@ -2,8 +2,9 @@
 
 use super::find;
 use crate::campaign::{CarriedOut, Decision, DecisionView, carry_out};
-use crate::cli::words::plural;
+use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
+use crate::clock::format_time;
 use crate::domain::{BatchState, Count};
 
 pub(super) async fn run(
@@ -22,14 +23,21 @@ pub(super) async fn run(
         out::json(&DecisionView::new(&batch, &done))?;
         return Ok(Exit::Done);
     }
-    let CarriedOut { state, before, counts, certificate, noted, used_up, already } = done;
+    let CarriedOut { state, before, counts, certificate, noted, released_steps, used_up, already } = done;
     let has_stop_time = certificate.is_some_and(|certificate| certificate.stopped_after_ms.is_some());
     let obeyed = if has_stop_time { String::new() } else { noted.bracket(!already) };
     let effect = match decision {
-        Decision::Pause => format!("{} wait", plural(counts.queued, "message", "messages")),
-        Decision::Start | Decision::Resume if state == BatchState::Scheduled => {
-            "it waits for its start time".to_owned()
+        Decision::Pause => {
+            let waiting = format!("{} wait", plural(counts.queued, "message", "messages"));
+            match counts.sending {
+                0 => waiting,
+                sending => format!("{waiting}, and {} are still being sent", count(sending)),
+            }
         }
+        Decision::Start | Decision::Resume if state == BatchState::Scheduled => match batch.starts_at {
+            Some(at) => format!("it starts at {}", format_time(at, None)),
+            None => "it waits for its start time".to_owned(),
+        },
         Decision::Start | Decision::Resume => {
             let kept = used_up.iter().filter_map(|kept| Some(before.get(kept.step?, Count::Queued)));
             let to_submit = before.total(Count::Queued) - kept.sum::<i64>();
@@ -42,7 +50,11 @@ pub(super) async fn run(
         },
     };
     let is = match (already, decision) {
-        (false, _) => format!("is {}:", decision.participle()),
+        (false, _) => {
+            let steps: Vec<String> = released_steps.iter().map(ToString::to_string).collect();
+            let steps = if steps.is_empty() { String::new() } else { format!(", and so is step {}", list(&steps)) };
+            format!("is {}{steps}:", decision.participle())
+        }
         (true, Decision::Cancel) => "was already cancelled;".to_owned(),
         (true, Decision::Start | Decision::Pause | Decision::Resume) => format!("is already {state}:"),
     };
@@ -52,6 +64,9 @@ pub(super) async fn run(
         out::data(format_args!(
             "Nothing was left to submit. Last receipts may still come for {waiting}; one that fails is not sent again."
         ))?;
+    }
+    if matches!(decision, Decision::Pause) {
+        out::talk(format_args!("To resume: volley campaign resume {}", shell(&name)));
     }
     for kept in &used_up {
         out::talk(kept.sentence(&name));

@@ -3,7 +3,7 @@
 use super::{find, state};
 use crate::campaign::{RulesView, rules};
 use crate::cli::table::Table;
-use crate::cli::watch::{forecast_sentence, gaps, settled_by, to_resume, worst_case};
+use crate::cli::watch::{can_send, forecast_sentence, gaps, settled_by, to_resume, worst_case};
 use crate::cli::words::{count, percent, plural, rate};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
@@ -66,8 +66,14 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     }
     let Look { at, batch, show, report, obstacles, .. } = &look;
     let paint = out::To::Stdout.paint();
-    let why = batch.why().map(|why| format!(" · {why}")).unwrap_or_default();
-    out::data(format_args!("{}  {}{}", paint.bold(&show.name), state(batch, report.zone), paint.dim(why)))?;
+    let state = state(batch, report.zone);
+    let state = match batch.why() {
+        // A reason such as "paused by ann: wrong text" names the state.
+        Some(why) if why.starts_with(&state) => why,
+        Some(why) => format!("{state}{}", paint.dim(format!(" · {why}"))),
+        None => state,
+    };
+    out::data(format_args!("{}  {state}", paint.bold(&show.name)))?;
     out::data(paint.dim(&show.id))?;
     if batch.state == BatchState::Paused {
         out::data(paint.dim(to_resume(&look)))?;
@@ -85,7 +91,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     let rates = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
     out::data(format_args!("{rates}; {} in all", plural(batch.messages, "message", "messages")))?;
-    if let Some(forecast) = &look.forecast {
+    if let Some(forecast) = look.forecast.as_ref().filter(|_| can_send(&look)) {
         out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;
         if let Some(sentence) = worst_case(&look) {
             out::data(format_args!("  {sentence}"))?;

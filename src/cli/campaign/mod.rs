@@ -98,7 +98,7 @@ Examples:
     /// to the lanes: see `volley lane set`.
     #[command(after_help = "\
 Examples:
-  volley campaign set 'November promo' --at 2026-12-02T09:00
+  volley campaign set 'November promo' --at 2026-12-02T09:00+08:00
   volley campaign set 'November promo' --end 2026-12-02T18:00
   volley campaign set 'November promo' --quiet-hours 22:00-07:00 --send-window none
   volley campaign set 'November promo' --step 3 --budget 50 --max-messages none")]
@@ -176,7 +176,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   volley campaign retry 'November promo' --outcome undelivered
-  volley campaign retry 'November promo' --outcome undelivered,expired --at 2026-12-02T09:00 --name 'Second try'")]
+  volley campaign retry 'November promo' --outcome undelivered,expired --at 2026-12-02T09:00+08:00 --name 'Second try'")]
     Retry(retry::Retry),
     /// Send a campaign again to all its recipients, as a new campaign.
     ///

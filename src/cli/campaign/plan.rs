@@ -157,6 +157,7 @@ fn warning_lines(prepared: &Prepared, paint: Paint) -> Vec<String> {
             plural(small(number as u64), "warning", "warnings"),
             paint.dim(match warnings.iter().any(|warning| warning.code == Lint::NameTaken) {
                 true => "(the taken name prevents the launch)",
+                false if warnings.len() == 1 => "(it does not prevent the launch)",
                 false => "(none of them prevents the launch)",
             })
         ),

@@ -162,13 +162,15 @@ fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
 }
 
 fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
-    let why = batch.why().map(|why| format!(" · {why}")).unwrap_or_default();
-    let state = match report.state {
-        BatchState::Settled => paint.good("settled: every message has its outcome"),
-        BatchState::Finished => paint.good("finished: nothing is left to submit; last receipts may still come"),
-        state => paint.so_so(state),
+    let state = match (report.state, batch.why()) {
+        (BatchState::Settled, _) => paint.good("settled: every message has its outcome"),
+        (BatchState::Finished, _) => paint.good("finished: nothing is left to submit; last receipts may still come"),
+        // A reason such as "cancelled by ann: wrong text" names the state.
+        (state, Some(why)) if why.starts_with(&state.to_string()) => paint.so_so(why),
+        (state, Some(why)) => format!("{}{}", paint.so_so(state), paint.dim(format!(" · {why}"))),
+        (state, None) => paint.so_so(state),
     };
-    format!("{}  {state}{}", paint.bold(&report.name), paint.dim(why))
+    format!("{}  {state}", paint.bold(&report.name))
 }
 
 fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
@@ -181,7 +183,10 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
                 _ => format!("{} ago", span(took)),
             }));
         }
-        (None, Some(at)) => parts.push(format!("starts {}", format_time(at, report.zone))),
+        (None, Some(at)) => {
+            let starts = if report.state.is_cancelled() { "was to start" } else { "starts" };
+            parts.push(format!("{starts} {}", format_time(at, report.zone)));
+        }
         (None, None) => {}
     }
     if !report.left_out.is_empty() {

@@ -2,9 +2,9 @@
 
 use super::find;
 use crate::campaign::{StepCarriedOut, StepDecision, StepDecisionView, carry_out_on_step};
-use crate::cli::words::plural;
+use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};
-use crate::domain::StepIndex;
+use crate::domain::{BatchState, StepIndex};
 use crate::store::StepHold;
 
 pub(super) async fn decide(
@@ -25,9 +25,17 @@ pub(super) async fn decide(
         let name = batch.display_name();
         let StepCarriedOut { channel, held, queued, noted, already } = &done;
         let queued = plural(*queued, "message", "messages");
-        let state = if held.is_some() { "waiting" } else { "to submit" };
+        let state = if held.is_some() { "wait" } else { "to submit" };
         let (what, obeyed) = (what(decision, *already, held.as_ref()), noted.bracket(!already));
-        out::data(format_args!("\"{name}\", step {step} ({channel}) {what}; {queued} {state}{obeyed}"))?;
+        out::data(format_args!("\"{name}\", step {step} ({channel}) {what}: {queued} {state}{obeyed}"))?;
+        if held.is_some() {
+            out::talk(format_args!("To resume: volley campaign resume {} --step {step}", shell(&name)));
+        } else if batch.state == BatchState::Paused {
+            out::talk(format_args!(
+                "The campaign itself is still paused. To resume: volley campaign resume {}",
+                shell(&name)
+            ));
+        }
     }
     Ok(Exit::Done)
 }

@@ -121,7 +121,7 @@ impl Outcome {
             let limit = format!("limit {:.0}/s with a burst of {}", lane.allowed_per_s, lane.burst);
             let average = lane.average_per_s.map(|average| format!("{average:.1}/s on average, ")).unwrap_or_default();
             lines.push(format!(
-                "  {:<8}  {average}at most {} in a second; {limit}",
+                "  {:<8}  {average}at most {} arrived in a second; {limit}",
                 lane.channel,
                 count(lane.peak_per_s)
             ));

@@ -181,7 +181,12 @@ pub(in crate::cli) fn worst_case(look: &Look) -> Option<String> {
     Some(format!("worst case (every message falls back at every step): by {by}"))
 }
 
-/// `promo-sg 44.5/s of 80/s · viber 3/s of 20/s`; `None` if it has one lane, or no server reports its lanes.
+/// `promo-sg 44.5/s of 80/s · viber 3/s of 20/s`, as the server measures its lanes; else the campaign's own rate.
+fn rates(look: &Look) -> String {
+    lane_rates(look).unwrap_or_else(|| format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)))
+}
+
+/// `None` if it has one lane, or no server reports its lanes.
 fn lane_rates(look: &Look) -> Option<String> {
     let is_sending = look.batch.state == BatchState::Running;
     let lanes = look.lanes.iter().filter(|_| is_sending && look.lanes.len() > 1);
@@ -192,6 +197,11 @@ fn lane_rates(look: &Look) -> Option<String> {
     (!rates.is_empty()).then(|| rates.join(" · "))
 }
 
+/// Whether there is a server that can send and record it. Without one, no time can be promised.
+pub(in crate::cli) const fn can_send(look: &Look) -> bool {
+    look.server && !look.is_unwritable
+}
+
 /// The rate, the forecast and the next deadline.
 fn progress(look: &Look) -> String {
     let waiting = look.show.counts.to_hand_over(look.batch.state);
@@ -199,7 +209,7 @@ fn progress(look: &Look) -> String {
     if waiting > 0 || look.show.rate.now > 0.0 {
         parts.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
-    let is_sending = look.server && !look.is_unwritable && look.batch.state == BatchState::Running;
+    let is_sending = can_send(look) && look.batch.state == BatchState::Running;
     if let Some(forecast) = look.forecast.as_ref().filter(|_| is_sending) {
         parts.push(forecast_sentence(forecast, look));
         parts.extend(worst_case(look));
@@ -265,8 +275,7 @@ pub(super) fn line(look: &Look) -> String {
     let waiting = counts.to_hand_over(look.batch.state);
     if waiting > 0 {
         parts.push(format!("{} to submit", count(waiting)));
-        parts.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
-        parts.extend(lane_rates(look));
+        parts.push(rates(look));
     }
     for step in look.report.steps.iter().filter(|step| step.handed_over > 0) {
         parts.push(format!(
