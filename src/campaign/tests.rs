@@ -129,7 +129,7 @@ fn an_invalid_file_reports_every_problem() {
         (&with("[step]", &[]), "step: must be a list of tables, each with double brackets: [[step]]"),
         (&with("contry = \"SG\"", &[SMS]), "contry: unknown key; did you mean \"country\"?"),
         (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
-        (&with("ttl = 24", &[SMS]), "ttl: write a text in quotes instead of 24"),
+        (&with("ttl = 24", &[SMS]), "ttl: 24 has no unit; write a length of time in quotes"),
         (&with("ttl = \"500ms\"", &[SMS]), "ttl: 500ms is less than a second"),
         (&with("name = \" \"", &[SMS]), "name: is empty; write a value or remove it"),
         (&with("quiet_hours = \"21-08\"", &[SMS]), "quiet_hours: \"21\" is not a time of day; write it as 09:00"),

@@ -34,12 +34,9 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         if events.is_empty() && after == Cursor::START && !args.follow && !args.json {
             out::talk("No events yet.");
         }
-        // The cursor follows the order of recording; a reader follows the time.
-        after = events.last().map_or(after, |(position, _)| *position);
-        let mut events: Vec<Event> = events.into_iter().map(|(_, event)| event).collect();
-        events.sort_by_key(|event| event.at);
-        for event in &events {
-            show(event, args.json)?;
+        for (position, event) in events {
+            show(&event, args.json)?;
+            after = position;
         }
         if !args.follow {
             return Ok(Exit::Done);

@@ -211,7 +211,8 @@ fn filter(text: &str) -> anyhow::Result<EnvFilter> {
     let is_known = |part: &str| part.contains('=') || levels.contains(&part.to_lowercase().as_str());
     match text.trim() {
         // The server logs holds as warnings and their end as info: show both.
-        "" => Ok(EnvFilter::new("warn,volley::node=info")),
+        // The store says itself when the database is slow.
+        "" => Ok(EnvFilter::new("warn,volley::node=info,sqlx=error")),
         text => EnvFilter::try_new(text).ok().filter(|_| text.split(',').all(|part| is_known(part.trim()))).ok_or_else(
             || {
                 anyhow::anyhow!(

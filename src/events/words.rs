@@ -162,12 +162,11 @@ impl fmt::Display for ChangedKey {
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { never_sent, in_flight, accepted, reached, over_before, stopped_after_ms } = self;
-        let [never_sent, in_flight, accepted, reached] =
-            [never_sent, in_flight, accepted, reached].map(|n| grouped(*n));
-        write!(
-            f,
-            "{never_sent} not sent · {in_flight} being sent, may still be submitted · {accepted} sent, result pending · {reached} reached"
-        )?;
+        write!(f, "{} not sent", grouped(*never_sent))?;
+        if *in_flight > 0 {
+            write!(f, " · {} being sent, may still be submitted", grouped(*in_flight))?;
+        }
+        write!(f, " · {} sent, result pending · {} reached", grouped(*accepted), grouped(*reached))?;
         if *over_before > 0 {
             write!(f, " · {} had ended before without being reached", grouped(*over_before))?;
         }

@@ -467,6 +467,8 @@ fn a_second_server_is_refused_and_the_first_stops_in_good_order() {
     let (mut server, listening) = serve(at, &[]);
     let address = listening["listen"].as_str().unwrap().trim_start_matches("http://").to_owned();
     run(at, &["serve"]).ended(1).says(&["another volley serve is running"]);
+    // The port is taken as well, but another port would not help.
+    run(at, &["serve", "--listen", &address]).ended(1).says(&["another volley serve is running"]);
     let other = installation();
     run(other.path(), &["serve", "--listen", &address]).ended(1).says(&[&address, "the port is in use"]);
     let doctor = run(at, &["doctor"]);
@@ -477,6 +479,17 @@ fn a_second_server_is_refused_and_the_first_stops_in_good_order() {
     let mut told = String::new();
     server.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert!(told.ends_with("Stopped.\n"), "{told}");
+}
+
+#[test]
+fn a_server_without_lanes_runs_until_it_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut server, listening) = serve(folder.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(listening["lanes"], serde_json::json!([]));
+    let doctor = run(folder.path(), &["doctor"]);
+    assert!(doctor.stdout.contains("running, last seen"), "{}", doctor.stdout);
+    interrupt(&server);
+    assert_eq!(server.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -117,6 +117,13 @@ impl<'a> Table<'a> {
 
     /// Reads a duration of at least a second.
     pub fn positive(&mut self, key: &'static str) -> Option<Span> {
+        if let Some(Value::Number(number)) = self.left.get(key) {
+            let sentence =
+                format!("{number} has no unit; write a length of time in quotes, such as \"20s\" or \"15m\"");
+            self.take(key);
+            self.wrong(key, sentence);
+            return None;
+        }
         let span: Span = self.parsed(key)?;
         if span < Span::from_secs(1) {
             self.wrong(key, format_args!("{span} is less than a second; write 1s or more, or remove it"));
