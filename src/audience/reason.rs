@@ -115,7 +115,7 @@ impl Reason {
             Self::SeveralNumbers => "These are several numbers, and none of them is valid; write a valid one.",
             Self::DigitsLost => "A spreadsheet has rounded the number (such as 6.59E+09); write all of its digits.",
             Self::CountryMissing => {
-                "The number is national and its country is unknown; write it with + and country code, such as +6591234567, or give its country (`country` or --country)."
+                "The number is national and its country is unknown; write it with + and country code, such as +6591234567, or give its country with --country (in a campaign file: `country`)."
             }
             other => other.sentence(),
         }

@@ -10,6 +10,14 @@ pub enum FileError {
     #[error("cannot read the campaign file {}; check that it exists and that you may read it", path.display())]
     Read { path: PathBuf, source: std::io::Error },
 
+    #[error(
+        "{} is a recipient file, not a campaign file; write a campaign file (TOML or JSON) with \
+         audience = [\"{}\"], or check the recipients with `volley audience check`",
+        path.display(),
+        path.display()
+    )]
+    Recipients { path: PathBuf },
+
     #[error("{file}, line {line}: invalid TOML or JSON: {message}")]
     Syntax { file: String, line: usize, message: String },
 

@@ -8,6 +8,7 @@ use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::recipients::{Gathering, Origin, RecipientsError, elsewhere};
 use crate::audience::{self, Example, Options, Reason, Source, SourceFilter};
+use crate::config::suggestion;
 use crate::domain::Msisdn;
 use crate::optout::OptOuts;
 
@@ -15,11 +16,11 @@ use crate::optout::OptOuts;
 #[derive(Debug, thiserror::Error)]
 pub enum NotExcluded {
     #[error(
-        "exclude: \"{name}\" is neither a file{}, nor an imported audience, nor a number; check the path, or \
-             see `volley audience list`",
-        elsewhere(name, path)
+        "exclude: \"{name}\" is neither a file{}, nor an imported audience, nor a number; {}",
+        elsewhere(name, path),
+        suggestion(nearest.as_deref(), "check the path, or see `volley audience list`")
     )]
-    NotThere { name: String, path: PathBuf },
+    NotThere { name: String, path: PathBuf, nearest: Option<String> },
     #[error("exclude: \"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
              nothing. {}", reason.sentence_of_bare_number())]
     Unreadable { entry: String, reason: Reason },
@@ -91,7 +92,7 @@ impl Gathering<'_> {
                     // An opted-out number is excluded anyway.
                     if numbers.is_empty() && summary.opted_out == 0 {
                         let reason = summary.reasons.into_keys().next().unwrap_or(Reason::Empty);
-                        return Err(refused(draft, entry, reason).into());
+                        return Err(self.refused(draft, entry, reason).await?.into());
                     }
                     excluded.numbers.extend(numbers);
                 }
@@ -99,18 +100,19 @@ impl Gathering<'_> {
         }
         Ok(excluded)
     }
+
+    async fn refused(&self, draft: &Draft, entry: &str, reason: Reason) -> Result<NotExcluded, RecipientsError> {
+        let is_like_a_number = entry.chars().any(|c| c.is_ascii_digit()) && !entry.chars().any(char::is_alphabetic);
+        if is_like_a_number {
+            return Ok(NotExcluded::Unreadable { entry: entry.to_owned(), reason });
+        }
+        let path = draft.folder.join(entry);
+        let nearest = self.nearest(entry, &path).await?;
+        Ok(NotExcluded::NotThere { name: entry.to_owned(), path, nearest })
+    }
 }
 
 /// Whether a row with this reason excludes no number.
 const fn is_unreadable(reason: Reason) -> bool {
     !matches!(reason, Reason::Duplicate | Reason::EarlierSource | Reason::OptedOut)
-}
-
-fn refused(draft: &Draft, entry: &str, reason: Reason) -> NotExcluded {
-    let is_like_a_number = entry.chars().any(|c| c.is_ascii_digit()) && !entry.chars().any(char::is_alphabetic);
-    if is_like_a_number {
-        NotExcluded::Unreadable { entry: entry.to_owned(), reason }
-    } else {
-        NotExcluded::NotThere { name: entry.to_owned(), path: draft.folder.join(entry) }
-    }
 }

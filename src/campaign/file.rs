@@ -77,9 +77,16 @@ const CAMPAIGN_NOT_BUILT: &[NotBuilt] = &[
     ("mapping", "remove it, and let each variable name its column"),
 ];
 
+/// The endings of recipient files, which are often given where their campaign was meant.
+const RECIPIENT_FILES: [&str; 7] = ["csv", "ods", "tsv", "xls", "xlsb", "xlsx", "zip"];
+
 impl Draft {
     /// Reads a campaign file.
     pub fn load(path: &Path) -> Result<Self, FileError> {
+        if path.extension().is_some_and(|ending| RECIPIENT_FILES.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+        {
+            return Err(FileError::Recipients { path: path.to_owned() });
+        }
         let text = std::fs::read_to_string(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
         let file =
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());

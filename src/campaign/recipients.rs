@@ -12,6 +12,7 @@ use crate::audience::{
     UnreadableRecord,
 };
 use crate::clock::Clock;
+use crate::config::{nearest, suggestion};
 use crate::domain::{AudienceId, Country, Msisdn, Recipient};
 use crate::optout::OptOuts;
 use crate::store::{self, Audience, Audiences, Store};
@@ -25,10 +26,11 @@ const SHOWN: u32 = 3;
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientsError {
     #[error(
-        "audience: \"{name}\" is neither a file{} nor an imported audience; check the path, or see `volley audience list`",
-        elsewhere(name, path)
+        "audience: \"{name}\" is neither a file{} nor an imported audience; {}",
+        elsewhere(name, path),
+        suggestion(nearest.as_deref(), "check the path, or see `volley audience list`")
     )]
-    NotThere { name: String, path: PathBuf },
+    NotThere { name: String, path: PathBuf, nearest: Option<String> },
     #[error("audience: {}; give both files the same columns, or send one campaign to each", difference(first, second))]
     Columns { first: Named, second: Named },
     #[error(transparent)]
@@ -180,6 +182,22 @@ impl Gathering<'_> {
         Ok(())
     }
 
+    /// The imported audience, or the file of the same folder, that a name probably means.
+    pub(super) async fn nearest(&self, name: &str, path: &Path) -> Result<Option<String>, store::Error> {
+        let mut known: Vec<String> = self.store.audiences().await?.into_iter().map(|one| one.name).collect();
+        // A folder that cannot be read has nothing to offer.
+        if let Some(folder) = path.parent()
+            && let Ok(mut files) =
+                tokio::fs::read_dir(if folder == Path::new("") { Path::new(".") } else { folder }).await
+        {
+            while let Ok(Some(file)) = files.next_entry().await {
+                let beside = Path::new(name).with_file_name(file.file_name());
+                known.push(beside.to_string_lossy().into_owned());
+            }
+        }
+        Ok(nearest(name, known.iter().map(String::as_str)).map(str::to_owned))
+    }
+
     async fn gather_into(
         &self,
         draft: &Draft,
@@ -194,8 +212,12 @@ impl Gathering<'_> {
         let mut origins = Vec::new();
         for name in &draft.audience {
             let origin = self.origin(draft, name).await?;
-            let path = || draft.folder.join(name);
-            origins.push(origin.ok_or_else(|| RecipientsError::NotThere { name: name.clone(), path: path() })?);
+            let Some(origin) = origin else {
+                let (name, path) = (name.clone(), draft.folder.join(name));
+                let nearest = self.nearest(&name, &path).await?;
+                return Err(RecipientsError::NotThere { name, path, nearest });
+            };
+            origins.push(origin);
         }
         // The numbers come last, because they take on the columns of the other sources.
         if !draft.numbers.is_empty() {

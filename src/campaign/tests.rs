@@ -132,7 +132,10 @@ fn an_invalid_file_reports_every_problem() {
         (&with("ttl = 24", &[SMS]), "ttl: 24 has no unit; write a length of time in quotes"),
         (&with("ttl = \"500ms\"", &[SMS]), "ttl: 500ms is less than a second"),
         (&with("name = \" \"", &[SMS]), "name: is empty; write a value or remove it"),
-        (&with("quiet_hours = \"21-08\"", &[SMS]), "quiet_hours: \"21\" is not a time of day; write it as 09:00"),
+        (
+            &with("quiet_hours = \"21-08\"", &[SMS]),
+            "quiet_hours: \"21\" is not a time of day; write a range such as 21:00-08:00",
+        ),
         (
             &with("quiet_hours = \"08:00-08:00\"", &[SMS]),
             "quiet_hours: \"08:00-08:00\" starts and ends at the same time",

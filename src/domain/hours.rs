@@ -48,7 +48,7 @@ pub enum InvalidStretch {
     Shape(String),
     #[error("unknown day of the week \"{0}\"; use one of Mon, Tue, Wed, Thu, Fri, Sat, Sun")]
     Day(String),
-    #[error("\"{0}\" is not a time of day; write it as 09:00, from 00:00 to 24:00")]
+    #[error("\"{0}\" is not a time of day; write a range such as 21:00-08:00, with times from 00:00 to 24:00")]
     Time(String),
     #[error("\"{0}\" is not a time zone; write one such as Asia/Singapore")]
     Zone(String),

@@ -168,7 +168,7 @@ fn an_exclusion_without_effect_is_refused_or_reported() {
         ("+65 9100 000", "\"+65 9100 000\" is not a file, an imported audience or a readable number"),
         ("9100 0002", "The number is national and its country is unknown"),
         ("2024-11", "would exclude nothing"),
-        ("blokced.csv", "neither a file"),
+        ("blokced.csv", "nor a number; did you mean \"blocked.csv\"?"),
         ("", "neither a file"),
     ] {
         campaign(&format!("exclude = [\"{entry}\"]"));
@@ -176,6 +176,11 @@ fn an_exclusion_without_effect_is_refused_or_reported() {
             run(at, &["campaign", command, "x.toml"]).ended(1).says(&["exclude: ", said]);
         }
     }
+    campaign("audience = [\"blokced.csv\"]");
+    let meant = "audience: \"blokced.csv\" is neither a file nor an imported audience; did you mean \"blocked.csv\"?";
+    run(at, &["campaign", "plan", "x.toml"]).ended(1).says(&[meant]);
+    // The file that is at hand is often given where the file that names it was meant.
+    run(at, &["campaign", "plan", "blocked.csv"]).ended(1).says(&["blocked.csv is a recipient file"]);
     assert_eq!(run(at, &["campaign", "list", "--json"]).ended(0).json(), json!([]));
 
     let warnings = |answer: &serde_json::Value| answer["warnings"].as_array().unwrap().clone();
