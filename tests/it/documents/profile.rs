@@ -22,7 +22,7 @@ struct Section {
 #[rustfmt::skip]
 const SECTIONS: &[Section] = &[
     Section { title: "The profile", around: "@", path: "", keys: &[
-        Key("speed", "60", "How many times faster than in production everything after the acceptance happens; `--speed` overrides it."),
+        Key("speed", "60", "After the provider accepted a message, everything happens this many times faster than in production; `--speed` overrides it."),
         Key("answer_after", "{ median = \"20ms\", spread = 2.0 }", "Delay of the answers to posts."),
         Key("queued_receipts", "true", "Whether a receipt reports the acceptance too."),
         Key("keep_requests", "100", "The number of messages, from the first, whose whole request is kept."),
@@ -36,17 +36,17 @@ const SECTIONS: &[Section] = &[
         Key("reject", "0.01", "Share of the messages that is refused at once."),
         Key("undelivered", "0.05", "Share that is accepted and reported as undelivered."),
         Key("silent", "0.1", "Share that is accepted and gets no receipt."),
-        Key("delivered", "0.5", "Share that is delivered. What the four shares leave is reported as sent, without a later receipt."),
+        Key("delivered", "0.5", "Share that is delivered. The remaining messages are reported as sent and get no later receipt."),
         Key("read", "0.9", "Share of the delivered messages that is read."),
-        Key("reject_codes", "[3041]", "Codes of refusals; each is drawn as often as it is listed."),
-        Key("undelivered_codes", "[1026]", "Codes of undelivered messages; each is drawn as often as it is listed."),
+        Key("reject_codes", "[3041]", "Codes of refusals; a code that is listed twice is drawn twice as often."),
+        Key("undelivered_codes", "[1026]", "Codes of undelivered messages; a code that is listed twice is drawn twice as often."),
         Key("sent_after", "{ median = \"1s\", spread = 2.0 }", "Time from the acceptance to sent."),
         Key("delivered_after", "{ median = \"5s\", spread = 2.0 }", "Time from sent to delivered."),
         Key("read_after", "{ median = \"1m\", spread = 2.0 }", "Time from delivered to read."),
         Key("undelivered_after", "{ median = \"5s\", spread = 2.0 }", "Time from sent to undelivered."),
         Key("answers", "{ share = 0.5 }", "Replies of recipients; see `[channel.NAME.answers]`."),
         Key("rate", "\"80/s\"", "The rate that the provider accepts; requests above it are answered 429."),
-        Key("country", "{ \"+65\" = { delivered = 0.6 } }", "Countries that differ, by calling code, with any key of the channel; the longest code applies."),
+        Key("country", "{ \"+65\" = { delivered = 0.6 } }", "Countries that differ: a calling code with any keys of the channel. The longest matching code applies."),
     ] },
     Section { title: "`[channel.NAME.answers]`", around: "[channel.WhatsApp.answers]\n@", path: "/channel/WhatsApp/answers", keys: &[
         Key("share", "0.5", "Share of the recipients who reply after they read a message, or after delivery on a channel that does not report Read."),
@@ -68,7 +68,7 @@ const SECTIONS: &[Section] = &[
     Section { title: "`[[windows]]`", around: "[[windows]]\nfrom = \"1s\"\nuntil = \"2s\"\nfaults = {}\n@", path: "/windows/0", keys: &[
         Key("from", "\"0s\"", "Begin, counted from the first request."),
         Key("until", "\"20s\"", "End, counted from the first request."),
-        Key("faults", "{ throttle = 1.0 }", "The faults that are on meanwhile, instead of all others; keys as in `[faults]`."),
+        Key("faults", "{ throttle = 1.0 }", "The faults in this time, instead of all others; keys as in `[faults]`."),
     ] },
     Section { title: "`[faults]`", around: "[faults]\n@", path: "/faults", keys: &[
         Key("throttle", "0.1", "Share of the requests that is answered 429."),
