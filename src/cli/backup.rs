@@ -11,8 +11,9 @@ use crate::domain::size;
 #[command(after_help = "\
 A copy of volley.db alone is not a backup: recent commits are in the file beside it, volley.db-wal.
 
-To restore: stop the server, replace the database with the copy, delete the files -wal and -shm beside it, and start the
-server. The copy does not contain what was sent after the backup: cancel the campaigns that ran then before you start it.
+To restore: stop the server, replace the database with the copy, delete the files -wal and -shm beside it, and start \
+the server. The copy does not contain what was sent after the backup: cancel the campaigns that ran then before you \
+start it.
 
 Examples:
   volley backup /backups/volley-2026-11-20.db")]

@@ -10,11 +10,6 @@ use crate::domain::size;
 use crate::status::{FindingView, Findings, Health, provider_addresses};
 
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Check the installation: whether the configuration is valid, the database and the providers can be \
-                  reached, every lane has a key, and a server is running; and which lanes and templates are on hold. Each \
-                  finding says what to do. The exit code is 1 if something prevents Volley from sending."
-)]
 pub(super) struct Args {
     /// Print one JSON object: ok, findings.
     #[arg(long)]

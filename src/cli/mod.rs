@@ -87,11 +87,30 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a demonstration: simulator, server, a sample campaign, live progress and a report.
+    /// Run a demonstration: practice provider, server, a sample campaign, live progress and a report.
+    ///
+    /// It starts the practice provider and the server on free ports, with a database in a temporary folder. It
+    /// generates a spreadsheet of recipients in eight countries, and launches a campaign that tries WhatsApp, then
+    /// Viber, then SMS.
+    ///
+    /// Nothing is sent to real phones: the practice provider decides who is reached. Time is compressed: steps fall
+    /// back after seconds instead of minutes.
     Demo(demo::Args),
     /// Run the server, which sends, receives webhooks and applies deadlines, until Ctrl-C.
+    ///
+    /// It sends queued messages at exactly the rate that lanes and tiers allow, receives the provider's webhooks at
+    /// /webhooks/8x8, and falls back when a deadline passes. It prints one line with the address that it listens on.
+    ///
+    /// Ctrl-C (or SIGTERM) stops it gracefully: it finishes requests in flight and returns other claimed messages to
+    /// their queues. A second Ctrl-C stops it at once: nothing is lost or sent twice, but the results of requests in
+    /// flight are unknown.
     Serve(serve::Args),
     /// Run only the practice provider, which accepts messages and posts receipts but sends nothing.
+    ///
+    /// It implements the provider's API, decides at random which recipients are reached on which channel, and posts
+    /// webhooks with both authentications. The same seed gives the same result for a number every time.
+    ///
+    /// GET /simulator/seen returns what it has received; POST /simulator/faults injects faults.
     Simulate(simulate::Args),
     /// Recipient files: check, import, show, export.
     #[command(subcommand)]
@@ -129,6 +148,11 @@ enum Command {
     /// Recorded events: holds and releases, slowdowns, outages, spent tiers, gaps.
     Events(events::Args),
     /// Check the installation: configuration, database, lanes, holds, server.
+    ///
+    /// It checks whether the configuration is valid, the database and the providers can be reached, every lane has a
+    /// key, and a server is running. It names each hold, slow lane and paused campaign, and gaps in receiving.
+    ///
+    /// Each finding says what to do. The exit code is 1 if something prevents Volley from sending.
     Doctor(doctor::Args),
     /// Print a completion script for a shell.
     Completions(shell::Completions),

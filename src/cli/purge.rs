@@ -16,14 +16,17 @@ const NAMED: usize = 20;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without --yes it only shows what it would remove. With [retention] after = \"90d\" in volley.toml a server removes it once a day.
+Without --yes, the command only shows what it would remove. With [retention] after = \"90d\" in volley.toml, a server \
+purges once a day.
 
-A purged campaign keeps its name, plan, counters and report. Its messages, attempts, receipts and texts are removed, and so
-are audiences that no other campaign uses. An erased recipient's opt-out stays, and so does the fact that there was a message;
-its number reads +999999999999999. Slots of a messaging tier keep numbers for a day.
+A purged campaign keeps its name, plan, counters and report. Its messages, attempts, receipts and texts are removed, and \
+so are audiences that no other campaign uses.
 
-Removed rows can remain in the database's free pages until they are overwritten: --compact rewrites the file without them.
-Remove backups, exported files and copies that `campaign test` sent yourself.
+An erased recipient's opt-out stays, and so does the fact that there was a message; its number reads +999999999999999. \
+Slots of a messaging tier keep numbers for a day.
+
+Removed rows can remain in the database's free pages until they are overwritten: --compact rewrites the file without \
+them. Remove backups, exported files and copies that `campaign test` sent yourself.
 
 Examples:
   volley purge --after 90d
@@ -43,7 +46,8 @@ pub(super) struct Args {
     /// Afterwards rewrite the database file without the removed rows. No server may run.
     #[arg(long)]
     compact: bool,
-    /// One object: campaigns, audiences, messages, removed; with --recipient campaigns, messages, rows, open_campaigns, removed.
+    /// Print one JSON object: campaigns, audiences, messages, removed; with --recipient: campaigns, messages, rows,
+    /// open_campaigns, removed.
     #[arg(long)]
     json: bool,
 }

@@ -19,18 +19,11 @@ use crate::report::Stranded;
 use crate::store::{Batches, Store};
 
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Run the server: it sends queued messages at exactly the rate that lanes and tiers allow, receives the \
-                  provider's webhooks at /webhooks/8x8, and falls back when a deadline passes.\n\nIt prints one line with \
-                  the address that it listens on. Ctrl-C (or SIGTERM) stops it gracefully: it finishes requests in flight \
-                  and returns other claimed messages to their queues. A second Ctrl-C stops it at once: nothing is lost \
-                  or sent twice, but the results of requests in flight are unknown.",
-    after_help = "\
+#[command(after_help = "\
 Examples:
   volley serve
   volley --config staging.toml serve --listen 127.0.0.1:9000
-  VOLLEY_LOG=info volley serve"
-)]
+  VOLLEY_LOG=info volley serve")]
 pub(super) struct Args {
     /// Address to listen on. Default: server.listen of the configuration.
     #[arg(long, value_name = "ADDRESS:PORT")]

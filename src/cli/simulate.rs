@@ -17,10 +17,6 @@ use crate::simulator::{self, Journal, Model, Options, Profile, WebhookTarget};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Run only the practice provider. It implements the provider's API, decides at random which recipients \
-                  are reached on which channel, and posts webhooks with both authentications. It sends nothing. The same \
-                  seed gives the same result for a number every time.\n\nGET /simulator/seen returns what it has received; \
-                  POST /simulator/faults injects faults.",
     after_help = after_help()
 )]
 pub(super) struct Args {

@@ -99,7 +99,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   volley campaign set 'November promo' --at 2026-12-02T09:00+08:00
-  volley campaign set 'November promo' --end 2026-12-02T18:00
+  volley campaign set 'November promo' --end 2026-12-02T18:00+08:00
   volley campaign set 'November promo' --quiet-hours 22:00-07:00 --send-window none
   volley campaign set 'November promo' --step 3 --budget 50 --max-messages none")]
     Set(set::Args),

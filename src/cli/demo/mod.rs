@@ -28,19 +28,12 @@ use outcome::Outcome;
 use setup::Setup;
 
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Run a demonstration. It starts the practice provider and the server on free ports, with a database in a \
-                  temporary folder. It generates a spreadsheet of recipients in eight countries and launches a campaign \
-                  that tries WhatsApp, then Viber, then SMS. It shows live progress and a report at the end.\n\nNothing is \
-                  sent to real phones: recipients and provider are simulated. Time is compressed: steps fall back after \
-                  seconds instead of minutes.",
-    after_help = "\
+#[command(after_help = "\
 Examples:
   volley demo
   volley demo --recipients 20000
   volley demo --data demo --stay      keep the files, and keep the server running
-  volley demo --json | jq .outcomes"
-)]
+  volley demo --json | jq .outcomes")]
 pub(super) struct Args {
     /// Number of recipients in the sample spreadsheet.
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=MAX_DEMO_RECIPIENTS))]
