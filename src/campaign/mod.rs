@@ -78,6 +78,7 @@ pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use lint::{Facts, Lint, Warning, lint};
 pub use named::{CampaignRow, FindError, LATEST, campaigns, find};
 pub use noted::{NODE_SILENT, Noted, noted};
+pub use outlook::countries_of;
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};
 pub use rejected_rows::RejectedRows;

@@ -278,7 +278,7 @@ impl Launcher<'_> {
 }
 
 /// Counts the recipients of a campaign's audience by country. Whoever only shows the counts may go on without them.
-pub(super) async fn countries_of(
+pub async fn countries_of(
     store: &dyn Audiences,
     batch: &Batch,
 ) -> store::Result<Result<BTreeMap<Country, u64>, UnreadableRecord>> {

@@ -1,5 +1,7 @@
 //! Send hours: when messages may be submitted, by the recipient's local time or a fixed zone.
 
+mod closed;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::word::serde_as_text;
 use super::{Country, Span, Timestamp, Zone, zones_of};
+pub use closed::ClosedBy;
 
 /// Days of the week: one bit each, Monday first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -281,11 +284,7 @@ impl Hours {
 
     /// Whether a message to a recipient in this zone may be submitted at an instant.
     pub fn are_open(&self, at: Timestamp, recipient_zone: Zone) -> bool {
-        let in_window =
-            || self.windows.is_empty() || self.windows.iter().any(|window| window.contains(at, recipient_zone));
-        let is_quiet = || self.quiet.iter().any(|quiet| quiet.contains(at, recipient_zone));
-        let is_holiday = || !self.holidays.is_empty() && self.holidays.contains(&local(at, recipient_zone).date());
-        in_window() && !is_quiet() && !is_holiday() && self.begins(recipient_zone).is_none_or(|begins| at >= begins)
+        self.closed_by(at, recipient_zone).is_none()
     }
 
     /// The instant of `since` in this zone.

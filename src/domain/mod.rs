@@ -49,7 +49,7 @@ pub use doubt::DoubtCause;
 pub use fault_report::FaultReport;
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use guard::{InvalidStopRule, StopRule};
-pub use hours::{Hours, InvalidStretch, Stretch, instant, local};
+pub use hours::{ClosedBy, Hours, InvalidStretch, Stretch, instant, local};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
 pub use marks::{Ending, Marks};
 pub use meaning::{Meaning, column_key};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::closed_hours::ClosedHours;
 use super::error::StatusError;
 use super::gaps::{Repeated, Waived};
 use super::obstacles::Obstacle;
@@ -45,6 +46,17 @@ pub struct Look {
     pub waived: Option<Waived>,
     /// A gap whose receipts the provider still repeats; deadlines wait for them.
     pub repeated: Option<Repeated>,
+    /// Its steps that wait for their send hours.
+    pub closed_hours: Vec<ClosedHours>,
+}
+
+impl Look {
+    /// What its messages wait for without an operator: send hours, and the effects of gaps. One sentence each.
+    pub fn waits(&self) -> impl Iterator<Item = String> {
+        let closed = self.closed_hours.iter().map(ClosedHours::sentence);
+        let repeated = self.repeated.as_ref().map(Repeated::sentence);
+        closed.chain(repeated).chain(self.waived.as_ref().map(Waived::sentence))
+    }
 }
 
 /// The present rate of a lane. Other campaigns on the lane count too.
@@ -175,6 +187,7 @@ impl<'a> Watcher<'a> {
             Some(begun) => Repeated::read(store, config, &self.plan, (begun, report.zone), at).await?,
             None => None,
         };
+        let closed_hours = ClosedHours::read(store, &batch, &self.plan, &tallies, at).await?;
         Ok(Look {
             at,
             batch,
@@ -191,6 +204,7 @@ impl<'a> Watcher<'a> {
             settled_by,
             waived,
             repeated,
+            closed_hours,
         })
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::campaign::{LaneRateView, Look, Watcher};
+use super::closed_hours::ClosedHours;
 use super::error::StatusError;
 use super::gaps::{Repeated, Waived};
 use super::obstacles::ObstacleView;
@@ -38,6 +39,9 @@ pub struct CampaignView<'a> {
     /// A gap whose receipts the provider still repeats; deadlines wait for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeated: Option<&'a Repeated>,
+    /// Its steps that wait for their send hours.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub closed_hours: &'a [ClosedHours],
     /// Its present rules, if they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<RulesView<'a>>,
@@ -93,6 +97,7 @@ impl<'a> CampaignView<'a> {
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.view(&look.show.name, look.at)).collect(),
             waived: look.waived.as_ref(),
             repeated: look.repeated.as_ref(),
+            closed_hours: &look.closed_hours,
             rules: None,
         }
     }

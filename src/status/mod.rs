@@ -9,6 +9,7 @@
 
 mod campaign;
 mod campaign_view;
+mod closed_hours;
 mod error;
 mod gaps;
 mod health;
@@ -24,6 +25,7 @@ mod templates;
 
 pub use campaign::{LaneRateView, Look, Watcher};
 pub use campaign_view::{CampaignView, Listed, ListedView, StepView};
+pub use closed_hours::ClosedHours;
 pub use error::StatusError;
 pub use gaps::{Repeated, Waived};
 pub use health::{FindingView, Findings, Health, HealthView, provider_addresses};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::closed_hours::ClosedHours;
 use super::lanes::{LaneView, Lanes};
 use super::slow::Slow;
 use crate::clock::format_time;
@@ -52,6 +53,7 @@ pub async fn queues(
             BatchState::Running => due_times(store, &batch, &plan, lane).await?,
             _ => BTreeMap::new(),
         };
+        let closed = ClosedHours::read(store, &batch, &plan, &tallies, now).await?;
         for (index, step) in plan.indexed_steps().filter(|(_, step)| step.lanes.contains(&lane.name)) {
             let queued = tallies.get(index, Count::Queued);
             if queued <= 0 {
@@ -66,7 +68,8 @@ pub async fn queues(
                 },
                 _ => {
                     let begins = due.get(&index).map(|due| due.first);
-                    what_for((config, lane), known, (&batch, &plan), (index, step), (begins, now))
+                    let closed = closed.iter().find(|closed| closed.step == index.get() + 1);
+                    what_for((config, lane), known, (&batch, &plan), (index, step), (begins, closed, now))
                 }
             };
             let others: Vec<&str> = step.lanes.names().filter(|other| *other != lane.name).collect();
@@ -117,7 +120,7 @@ fn what_for(
     known: &Lanes,
     (batch, plan): (&Batch, &Plan),
     (index, step): (StepIndex, &Step),
-    (begins, now): (Option<Timestamp>, Timestamp),
+    (begins, closed, now): (Option<Timestamp>, Option<&ClosedHours>, Timestamp),
 ) -> String {
     if let Some(hold) = known.holds.iter().find(|hold| hold.is_on(&lane.name, step)) {
         let keeps = step.lanes.member(&lane.name).and_then(|member| Hold::keeping(&known.holds, step, member));
@@ -132,8 +135,10 @@ fn what_for(
     if !known.servers.is_running() {
         return "a server".to_owned();
     }
-    let closed = step.hours.closed_for_all(now);
-    if let Some(opens) = closed.max(begins.filter(|begins| begins.since(now) > SOON)) {
+    if let Some(closed) = closed {
+        return closed.what_for();
+    }
+    if let Some(opens) = begins.filter(|begins| begins.since(now) > SOON) {
         return format!("its start: not sent before {}", format_time(opens, plan.time_zone));
     }
     let slow = Slow::all(config, &known.servers, now);

@@ -238,5 +238,5 @@ async fn a_test_send_that_waits_prints_the_result_of_each_message() {
     assert_eq!(outcomes, vec![(&json!("reached"), &json!("SMS")); 2], "{told}");
     let shown = site.volley(&test).await;
     assert_eq!(shown.stdout.matches("reached on SMS").count(), 2, "{}", shown.stdout);
-    assert!(shown.stderr.contains("\"promo (test) 2\" is running: 2 messages"), "{}", shown.stderr);
+    assert!(shown.stderr.contains("\"promo (test) 2\" is launched: 2 messages"), "{}", shown.stderr);
 }

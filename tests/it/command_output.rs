@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
+use volley::clock::{Clock, RealClock};
 use volley::domain::{AttemptId, MessageId, StepIndex};
 
 use super::cli::{Ran, installation, ran, run, volley};
@@ -114,6 +115,38 @@ fn obstacles_of_a_campaign_are_shown_wherever_it_is_shown() {
         json["obstacles"].as_array().unwrap().iter().map(|obstacle| obstacle["kind"].as_str().unwrap()).collect();
     assert_eq!((kinds, &json["server"]), (vec!["held", "no server"], &Value::Bool(false)));
     assert_eq!(run(at, &["campaign", "list", "--json"]).ended(0).json()[0]["obstacles"], json["obstacles"]);
+}
+
+#[test]
+fn a_step_outside_its_send_hours_says_until_when_it_waits() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml", "--draft"]).ended(0);
+    // A holiday for every recipient, whatever the time and the zone.
+    let now = RealClock::new().now().millis() / 1_000;
+    let day =
+        |day: i64| chrono::DateTime::from_timestamp(now + day * 86_400, 0).unwrap().format("%Y-%m-%d").to_string();
+    let holidays = [-1, 0, 1].map(day).join(",");
+    let changed = run(at, &["campaign", "set", NAME, "--holidays", &holidays]).ended(0).stdout;
+    assert!(changed.starts_with("\"November promo\" is changed\n"), "no server knows a draft: {changed}");
+    let waits = "Step 1, WhatsApp, waits for the end of a holiday until ";
+    let started = run(at, &["campaign", "start", NAME]).ended(0).stdout;
+    assert!(started.contains(waits) && started.contains("; 50 messages waiting."), "{started}");
+    run(at, &["campaign", "pause", NAME]).ended(0);
+    assert!(run(at, &["campaign", "resume", NAME]).ended(0).stdout.contains(waits));
+    let shown = run(at, &["campaign", "show", NAME, "--json"]).ended(0).stdout;
+    super::documents::json::check(&shown);
+    let closed = &serde_json::from_str::<Value>(&shown).unwrap()["closed_hours"][0];
+    assert_eq!((&closed["step"], &closed["closed_by"]), (&Value::from(1), &Value::from("holidays")), "{shown}");
+}
+
+#[test]
+fn a_launch_without_a_server_says_that_nothing_is_sent() {
+    let folder = installation();
+    let launched = run(folder.path(), &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
+    assert!(launched.stdout.contains("is launched: 50 messages"), "{}", launched.stdout);
+    let warning = "not sending: no server is running on this database; start `volley serve`";
+    assert!(launched.stderr.contains(warning), "{}", launched.stderr);
 }
 
 #[test]

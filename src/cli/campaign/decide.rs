@@ -2,6 +2,7 @@
 
 use super::find;
 use crate::campaign::{CarriedOut, Decision, DecisionView, carry_out};
+use crate::cli::watch::print_closed_hours;
 use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
@@ -18,14 +19,16 @@ pub(super) async fn run(
     let batch = find(store.as_ref(), name).await?;
     let (name, clock, by) = (batch.display_name(), context.clock.as_ref(), &context.origin(reason));
     let done = carry_out(store.as_ref(), clock, &batch, decision, by).await?;
-    store.close().await;
     if json {
+        store.close().await;
         out::json(&DecisionView::new(&batch, &done))?;
         return Ok(Exit::Done);
     }
     let CarriedOut { state, before, counts, certificate, noted, released_steps, used_up, already } = done;
     let has_stop_time = certificate.is_some_and(|certificate| certificate.stopped_after_ms.is_some());
-    let obeyed = if has_stop_time { String::new() } else { noted.bracket(!already) };
+    // No server knows a draft, so none has to obey its end.
+    let was_draft = batch.state == BatchState::Draft && decision != Decision::Start;
+    let obeyed = if has_stop_time || was_draft { String::new() } else { noted.bracket(!already) };
     let effect = match decision {
         Decision::Pause => {
             let waiting = format!("{} wait", plural(counts.queued, "message", "messages"));
@@ -71,5 +74,9 @@ pub(super) async fn run(
     for kept in &used_up {
         out::talk(kept.sentence(&name));
     }
+    if matches!(decision, Decision::Start | Decision::Resume) {
+        print_closed_hours(context, store.as_ref(), batch.id).await?;
+    }
+    store.close().await;
     Ok(Exit::Done)
 }

@@ -14,7 +14,7 @@ use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
-use crate::cli::watch::{How, follow, obstacles, stopped_watching};
+use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
@@ -78,7 +78,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         }
         Err(error) => return Err(launch_error(error, &args)),
     };
-    // `obstacles` reports holds below, with what to do, unless the command waits or creates a draft.
+    // `warn_of_obstacles` reports holds below, with what to do, unless the command waits or creates a draft.
     let holds_follow = args.wait.is_none() && !args.draft;
     warn(warnings.iter().filter(|warning| !(holds_follow && warning.code == Lint::Held)));
     let mut is_over = true;
@@ -131,7 +131,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     } else if args.wait.is_some() {
         out::talk(format_args!("Full report: volley{config} campaign report {name}"));
     } else {
-        warn(&obstacles(context, store.as_ref(), launched.batch).await?);
+        warn_of_obstacles(context, store.as_ref(), launched.batch).await?;
         out::talk(format_args!("To watch it: volley{config} campaign watch {name}"));
     }
     Ok(exit)
@@ -195,6 +195,7 @@ fn name_taken(name: &str, other: Option<BatchState>) -> anyhow::Error {
     )
 }
 
+/// The campaign after its launch, with its state, its messages and the rows left out.
 pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
         Some(at) if state == BatchState::Scheduled => format!(" for {}", format_time(at, launched.zone)),
@@ -214,8 +215,13 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
         rejects.push_str(&format!(", {} of them excluded by the campaign", count(launched.excluded)));
     }
     let messages = plural(launched.messages, "message", "messages");
-    let is = if state == BatchState::Draft { "is a" } else { "is" };
-    format!("\"{}\" {is} {state}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
+    let is = match state {
+        BatchState::Draft => "is a draft".to_owned(),
+        // Without a server a campaign is in the state `running`, and sends nothing.
+        BatchState::Running => "is launched".to_owned(),
+        state => format!("is {state}"),
+    };
+    format!("\"{}\" {is}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
 }
 
 /// Connects to the provider of each lane that the campaign would use, and fails if one cannot be reached.

@@ -3,7 +3,7 @@
 use super::{find, state};
 use crate::campaign::{RulesView, rules};
 use crate::cli::table::Table;
-use crate::cli::watch::{can_send, forecast_sentence, gaps, settled_by, to_resume, worst_case};
+use crate::cli::watch::{can_send, forecast_sentence, settled_by, to_resume, worst_case};
 use crate::cli::words::{count, percent, plural, rate};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
@@ -102,7 +102,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     }
     out::data("")?;
     out::lines(rules::of_launched(plan, batch.edition).into_iter().map(|line| format!("  {}", paint.dim(line))))?;
-    for sentence in gaps(&look) {
+    for sentence in look.waits() {
         out::data(format_args!("\n{} {sentence}", paint.so_so("!")))?;
     }
     for obstacle in obstacles {

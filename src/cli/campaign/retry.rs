@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{find, launch};
 use crate::campaign::{LaunchError, LaunchView, Repeat};
-use crate::cli::config::warn;
 use crate::cli::operator::Operator;
-use crate::cli::watch::obstacles;
+use crate::cli::watch::warn_of_obstacles;
 use crate::cli::words::shell;
 use crate::cli::{CommandContext, Exit, out};
 use crate::domain::{BatchState, Outcome, Plan};
@@ -90,7 +89,7 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
         if launched.state == BatchState::Draft {
             out::talk(format_args!("To start it: volley{config} campaign start {name}"));
         } else {
-            warn(&obstacles(context, store.as_ref(), launched.batch).await?);
+            warn_of_obstacles(context, store.as_ref(), launched.batch).await?;
             out::talk(format_args!("To watch it: volley{config} campaign watch {name}"));
         }
     }

@@ -141,11 +141,13 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
         })?;
         return Ok(Exit::Done);
     }
+    // No server knows a draft, so a change is not for one to obey.
+    let obeyed = |has_changed| if state == BatchState::Draft { String::new() } else { noted.bracket(has_changed) };
     if changed.is_empty() {
-        out::data(format_args!("\"{name}\" already has these settings{}", noted.bracket(false)))?;
+        out::data(format_args!("\"{name}\" already has these settings{}", obeyed(false)))?;
         return Ok(Exit::Done);
     }
-    out::data(format_args!("\"{name}\" is changed ({})", noted.sentence()))?;
+    out::data(format_args!("\"{name}\" is changed{}", obeyed(true)))?;
     out::lines(changes(changed).map(|line| format!("  {line}")))?;
     if brought_forward > 0 {
         let messages = plural(i128::from(brought_forward), "message", "messages");

@@ -2,6 +2,7 @@
 
 use super::find;
 use crate::campaign::{StepCarriedOut, StepDecision, StepDecisionView, carry_out_on_step};
+use crate::cli::watch::print_closed_hours;
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::domain::{BatchState, StepIndex};
@@ -18,7 +19,6 @@ pub(super) async fn decide(
     let batch = find(store.as_ref(), name).await?;
     let (clock, by) = (context.clock.as_ref(), &context.origin(reason));
     let done = carry_out_on_step(store.as_ref(), clock, &batch, (step, decision), by).await?;
-    store.close().await;
     if json {
         out::json(&StepDecisionView::new(&batch, step, &done))?;
     } else {
@@ -35,8 +35,11 @@ pub(super) async fn decide(
                 "The campaign itself is still paused. To resume: volley campaign resume {}",
                 shell(&name)
             ));
+        } else {
+            print_closed_hours(context, store.as_ref(), batch.id).await?;
         }
     }
+    store.close().await;
     Ok(Exit::Done)
 }
 

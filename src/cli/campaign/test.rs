@@ -10,7 +10,7 @@ use crate::cli::interrupt::Interrupts;
 use crate::cli::message::results::words;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
-use crate::cli::watch::{How, follow, stopped_watching};
+use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Country, StepIndex};
@@ -50,6 +50,9 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     };
     if !args.wait {
         print(&launched, launched.state, None, args.json)?;
+        if !args.json {
+            warn_of_obstacles(context, store.as_ref(), launched.batch).await?;
+        }
         return Ok(Exit::Done);
     }
     if !args.json {

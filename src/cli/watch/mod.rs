@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
+use super::config::warn;
 use super::interrupt::Interrupts;
 use super::out::{self, Screen, To};
 use super::words::{capital, shell};
@@ -15,7 +16,7 @@ use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::status::{CampaignView, Look, Obstacle, Watcher};
 use crate::store::{Batch, Store};
 
-pub(super) use view::{can_send, fell_back, forecast_sentence, gaps, outcome_notes, settled_by, worst_case};
+pub(super) use view::{can_send, fell_back, forecast_sentence, outcome_notes, settled_by, worst_case};
 
 /// The time between two looks into the store.
 const LOOK: Span = Span::from_millis(250);
@@ -54,6 +55,9 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let how = if args.json { How::Json } else { How::View(To::Stdout) };
+    if batch.state == BatchState::Draft && !args.json {
+        out::talk(draft(&batch.display_name()));
+    }
     let mut interrupts = Interrupts::listen();
     let look = tokio::select! {
         look = follow(context, store.as_ref(), batch.id, args.wait, how) => look?,
@@ -117,10 +121,9 @@ pub(super) async fn stopped_watching(
     batch: BatchId,
 ) -> anyhow::Result<(BatchState, String)> {
     let look = Watcher::new(&context.launcher(store), batch).await?.look().await?;
-    let campaign = shell(&look.show.name);
     let sentence = match (look.batch.state, first_obstacle(&look)) {
         (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
-        (BatchState::Draft, _) => format!("It is a draft; to start it: volley campaign start {campaign}"),
+        (BatchState::Draft, _) => draft(&look.show.name),
         (BatchState::Paused, _) => paused(&look),
         (state, Some(obstacle)) => {
             let what = sentences(obstacle, &look);
@@ -130,9 +133,17 @@ pub(super) async fn stopped_watching(
                 format!("It is {state}, but {what}")
             }
         }
-        (state, None) => format!("The campaign continues; it is {state}."),
+        (state, None) => match look.waits().next() {
+            Some(waits) => format!("The campaign continues; {waits}."),
+            None => format!("The campaign continues; it is {state}."),
+        },
     };
     Ok((look.batch.state, sentence))
+}
+
+/// Why a draft does not send.
+fn draft(name: &str) -> String {
+    format!("It is a draft, so nothing is sent. To start it: volley campaign start {}", shell(name))
 }
 
 /// The obstacle to name if only one is: one that stops every message before one that stops some.
@@ -175,14 +186,33 @@ pub(super) fn to_resume(look: &Look) -> String {
     }
 }
 
-/// The reasons why a campaign does not send: one sentence each, with what to do.
-pub(super) async fn obstacles(
+/// Warns of each reason why a campaign does not send, with what to do, and says what its messages wait for.
+pub(super) async fn warn_of_obstacles(
     context: &CommandContext,
     store: &dyn Store,
     batch: BatchId,
-) -> anyhow::Result<Vec<String>> {
-    let look = Watcher::new(&context.launcher(store), batch).await?.look().await?;
-    Ok(look.obstacles.iter().map(|obstacle| obstacle.sentence(&look.show.name, look.at)).collect())
+) -> anyhow::Result<()> {
+    let look = look_at(context, store, batch).await?;
+    warn(look.obstacles.iter().map(|obstacle| {
+        let sentence = obstacle.sentence(&look.show.name, look.at);
+        if stops_all(obstacle, &look) { format!("not sending: {sentence}") } else { sentence }
+    }));
+    look.waits().for_each(|sentence| out::talk(format_args!("{}.", capital(&sentence))));
+    Ok(())
+}
+
+/// Says which steps of a campaign wait for their send hours, and until when.
+pub(super) async fn print_closed_hours(
+    context: &CommandContext,
+    store: &dyn Store,
+    batch: BatchId,
+) -> anyhow::Result<()> {
+    let look = look_at(context, store, batch).await?;
+    out::lines(look.closed_hours.iter().map(|closed| format!("{}.", capital(&closed.sentence()))))
+}
+
+async fn look_at(context: &CommandContext, store: &dyn Store, batch: BatchId) -> anyhow::Result<Look> {
+    Ok(Watcher::new(&context.launcher(store), batch).await?.without_forecast().look().await?)
 }
 
 /// Prints looks at a campaign.

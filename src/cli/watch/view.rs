@@ -11,7 +11,7 @@ use crate::clock::format_time;
 use crate::domain::BatchState;
 use crate::forecast::Forecast;
 use crate::report::{FellBack, Report};
-use crate::status::{LaneRateView, Look, Obstacle, Repeated, Waived};
+use crate::status::{LaneRateView, Look, Obstacle};
 
 /// The most columns of a bar.
 const BAR_MAX: usize = 72;
@@ -24,18 +24,12 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     lines.push(progress(look));
     lines.extend(lane_rates(look).map(|rates| paint.dim(rates)));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
-    lines.extend(gaps(look).map(|sentence| format!("{} {sentence}", paint.so_so("!"))));
+    lines.extend(look.waits().map(|sentence| format!("{} {sentence}", paint.so_so("!"))));
     for obstacle in &look.obstacles {
         lines.push(format!("{} {}", paint.so_so("!"), obstacle.what_since(look.at)));
         lines.push(format!("  {}", paint.dim(obstacle.what_to_do(&look.show.name, look.at))));
     }
     lines
-}
-
-/// The effects of gaps on the campaign, and how long it takes to ask the provider about them.
-pub(in crate::cli) fn gaps(look: &Look) -> impl Iterator<Item = String> {
-    let repeated = look.repeated.as_ref().map(Repeated::sentence);
-    repeated.into_iter().chain(look.waived.as_ref().map(Waived::sentence))
 }
 
 fn title(look: &Look, paint: Paint) -> String {
@@ -299,7 +293,7 @@ pub(super) fn line(look: &Look) -> String {
             .filter(|_| has_end)
             .map(|by| format!("all outcomes are known by {} at the latest", format_time(by, look.report.zone))),
     );
-    parts.extend(gaps(look));
+    parts.extend(look.waits());
     for obstacle in look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::NoServer)) {
         parts.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name, look.at)));
     }
