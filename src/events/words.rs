@@ -5,7 +5,8 @@ use std::fmt;
 use super::{
     AccountReport, Actor, Certificate, ChangedKey, Event, EventKind, LimitEffect, NumberState, Origin, TemplateEffect,
 };
-use crate::clock::format_time;
+use crate::clock::{format_time, format_time_of_day};
+use crate::domain::text::span;
 use crate::domain::{DoubtCause, Portion, Timestamp, grouped, plural};
 
 impl Event {
@@ -79,7 +80,7 @@ impl Event {
             }
             EventKind::TierFreed { recipients, of } => {
                 let (recipients, of) = (u64::from(*recipients), u64::from(*of));
-                format!("its tier has free slots again: {} of {} are taken", grouped(recipients), grouped(of))
+                format!("its tier has free slots again: {} of {} used in the last 24 h", grouped(recipients), grouped(of))
             }
             EventKind::SettingOverridden { setting, value, in_file } => {
                 format!("{} set to {value} (in the file: {in_file})", setting.what())
@@ -100,10 +101,12 @@ impl Event {
             EventKind::CredentialReplaced { key, file, secrets } => {
                 format!("{key} ({file}) has changed: {secrets} secrets are valid now")
             }
-            EventKind::GapEnded { lasted, doubt, address, repeats_until, .. } => {
+            EventKind::GapEnded { from, lasted, doubt, address, repeats_until } => {
+                // The gap ended at the time of the event. The repeats of receipts come after its end.
+                let time = |at| format_time_of_day(at, None);
                 let lasted = lasted.map_or_else(
                     || "for an unknown time, because the clock was set back meanwhile".to_owned(),
-                    |lasted| format!("for {}", lasted.rounded()),
+                    |lasted| format!("from {} until {} ({})", time(*from), time(self.at), span(lasted)),
                 );
                 format!("{} {lasted}; {}", gap(*doubt, address.as_deref()), after_gap(*repeats_until))
             }
@@ -200,7 +203,12 @@ fn gap(doubt: Option<DoubtCause>, address: Option<&str>) -> String {
 
 fn after_gap(repeats_until: Option<Timestamp>) -> String {
     match repeats_until {
-        Some(until) => format!("deadlines wait until {} for repeated receipts", format_time(until, None)),
+        Some(until) => {
+            format!(
+                "the provider repeats their receipts, and deadlines wait for them until {}",
+                format_time(until, None)
+            )
+        }
         None => "receipts of that time are lost; `after_gap` decides its deadlines (by default the provider is asked)"
             .to_owned(),
     }

@@ -17,6 +17,7 @@ use crate::store::{KeptGap, Nodes, Result, Store};
 pub struct Repeated {
     #[serde(serialize_with = "Timestamp::as_text")]
     from: Timestamp,
+    /// The end of the gap: receipts are stored again. The repeats come later, until `held_until`.
     #[serde(serialize_with = "Timestamp::as_text")]
     until: Timestamp,
     /// The time until which deadlines wait.

@@ -1,15 +1,17 @@
 //! Checks what Volley receives: gaps in which no receipt could arrive, webhooks, and events of accounts.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{Findings, Health};
 use crate::config::{Config, Lane};
-use crate::domain::text::{grouped, plural, span};
+use crate::domain::text::{grouped, list, plural, span};
 use crate::domain::{Channel, Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{KeptGap, Lanes, RejectionReason, Result, Store, StrayKind};
 
 const A_DAY: Span = Span::from_secs(86_400);
+/// More gaps in a day are a warning. A healthy server has one for each restart, and ten restarts a day are no routine.
+const MANY_GAPS: usize = 10;
 /// Older events of unknown accounts are not shown.
 const A_MONTH: Span = Span::from_secs(30 * 86_400);
 
@@ -43,26 +45,12 @@ const STRAYS: [(StrayKind, &str, &str, &str); 4] = [
 
 /// Reports the gaps of the last day, in which no receipt could arrive, and failing status queries about them.
 pub(super) async fn check_gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> Result<()> {
-    let gaps = store.gaps().await?;
-    let mut recent: BTreeMap<Option<&str>, Vec<&KeptGap>> = BTreeMap::new();
-    for gap in gaps.iter().filter(|gap| now.since(gap.until) <= A_DAY) {
-        recent.entry(gap.address.as_deref()).or_default().push(gap);
-    }
-    for (address, recent) in recent {
-        let what = match address {
-            None => "no receipts could be received".to_owned(),
-            Some(address) => format!("it could not be confirmed that receipts from the provider at {address} arrive"),
-        };
-        let lengths = recent.iter().map(|gap| (Gap { from: gap.from, until: gap.until }.length(), gap.until));
-        // A gap of unknown length may be the longest.
-        let Some((length, until)) = lengths.max_by_key(|(length, _)| (length.is_none(), *length)) else { continue };
-        let length = length.map_or_else(|| "an unknown time (the clock was set back)".to_owned(), span);
-        let text = format!(
-            "{} in the last day, in which {what}; the longest lasted {length}, {} ago",
-            plural(recent.len() as u64, "gap", "gaps"),
-            span(now.since(until))
-        );
-        findings.add_ok("gaps", text);
+    let mut recent = store.gaps().await?;
+    recent.retain(|gap| now.since(gap.until) <= A_DAY);
+    if let Some((health, text)) = gaps(&recent, now) {
+        let advice = "the server restarts or stalls often, and each gap delays fallbacks; `volley events` lists them, and the \
+                      server's log may say why";
+        findings.add("gaps", health, text, (health == Health::Warning).then_some(advice));
     }
     for query in store.query_states().await? {
         if let Some(trouble) = query.trouble_now(now) {
@@ -72,6 +60,34 @@ pub(super) async fn check_gaps(store: &dyn Store, now: Timestamp, findings: &mut
         }
     }
     Ok(())
+}
+
+/// Describes the gaps of the last day. Gaps of several causes at the same time count as one.
+fn gaps(recent: &[KeptGap], now: Timestamp) -> Option<(Health, String)> {
+    let mut all: Vec<Gap> = recent.iter().map(|gap| Gap { from: gap.from, until: gap.until }).collect();
+    all.sort_unstable_by_key(|gap| gap.from);
+    // A gap whose length is unknown overlaps nothing for certain.
+    all.dedup_by(|next, last| {
+        let is_joined = next.length().is_some() && last.length().is_some() && next.from <= last.until;
+        if is_joined {
+            last.until = last.until.max(next.until);
+        }
+        is_joined
+    });
+    // A gap of unknown length may be the longest.
+    let longest = all.iter().max_by_key(|gap| (gap.length().is_none(), gap.length()))?;
+    let length = longest.length().map_or_else(|| "an unknown time (the clock was set back)".to_owned(), span);
+    let addresses: BTreeSet<&str> = recent.iter().filter_map(|gap| gap.address.as_deref()).collect();
+    let doubted = match addresses.into_iter().collect::<Vec<_>>() {
+        none if none.is_empty() => String::new(),
+        some => format!("; some because it was in doubt whether receipts from {} arrive", list(&some)),
+    };
+    let text = format!(
+        "{} in the last day, in which receipts may be missing{doubted}; the longest lasted {length} and ended {} ago",
+        plural(all.len() as u64, "gap", "gaps"),
+        span(now.since(longest.until))
+    );
+    Some((if all.len() > MANY_GAPS { Health::Warning } else { Health::Ok }, text))
 }
 
 /// Reports webhooks that were rejected, or that were no receipts for messages of this installation.
@@ -164,7 +180,29 @@ const fn authentication_advice(authorization: bool, signature: bool) -> &'static
 
 #[cfg(test)]
 mod tests {
-    use super::authentication_advice;
+    use super::*;
+
+    fn gap(from: i64, until: i64, address: Option<&str>) -> KeptGap {
+        let at = |second: i64| Timestamp::from_millis(second * 1_000);
+        KeptGap { from: at(from), until: at(until), address: address.map(str::to_owned) }
+    }
+
+    #[test]
+    fn gaps_at_the_same_time_count_once_and_many_are_a_warning() {
+        let now = Timestamp::from_millis(10_000_000);
+        assert_eq!(gaps(&[], now), None);
+        let of_both = [gap(100, 130, None), gap(120, 150, Some("https://a")), gap(500, 510, None)];
+        let text = "2 gaps in the last day, in which receipts may be missing; some because it was in doubt whether receipts \
+                    from https://a arrive; the longest lasted 50 s and ended 2 h 44 min ago";
+        assert_eq!(gaps(&of_both, now), Some((Health::Ok, text.to_owned())));
+        let many = |number: i64| (0..number).map(|n| gap(n * 100, n * 100 + 10, None)).collect::<Vec<_>>();
+        assert_eq!(gaps(&many(10), now).unwrap().0, Health::Ok);
+        assert_eq!(gaps(&many(11), now).unwrap().0, Health::Warning);
+        let set_back = [gap(500, 400, None), gap(100, 200, None)];
+        assert!(
+            gaps(&set_back, now).unwrap().1.contains("2 gaps") && gaps(&set_back, now).unwrap().1.contains("unknown")
+        );
+    }
 
     #[test]
     fn advice_on_webhook_authentication_names_the_configured_keys() {
