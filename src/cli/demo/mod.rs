@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,7 @@ use crate::campaign::{Draft, Launched};
 use crate::simulator;
 use crate::store::Store;
 use outcome::Outcome;
-use setup::Setup;
+use setup::{Folder, Setup};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -96,7 +97,23 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         stopped = demo.stop() => stopped?,
         () = interrupts.next() => {}
     }
+    if let Folder::Temporary(folder) = setup.folder {
+        remove(folder, args.json);
+    }
     Ok(exit)
+}
+
+/// Removes the temporary folder, and says how to keep the files next time.
+fn remove(folder: TempDir, is_quiet: bool) {
+    let path = folder.path().display().to_string();
+    let removed = match folder.close() {
+        Ok(()) => format!("The folder {path} is removed."),
+        Err(error) => format!("The folder {path} cannot be removed: {error}."),
+    };
+    if !is_quiet {
+        out::talk(format_args!("\n{removed} To look at each message, keep the files, or the server too:"));
+        out::talk("  volley demo --data demo\n  volley demo --data demo --stay");
+    }
 }
 
 /// The practice provider as a task.

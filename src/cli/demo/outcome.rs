@@ -37,6 +37,15 @@ struct LaneMeasured {
     peak_per_s: u64,
 }
 
+impl LaneMeasured {
+    /// Whether more messages arrived in a second than may be sent in one. The provider counts arrivals, and the time
+    /// from sending to arrival varies.
+    fn has_jitter(&self) -> bool {
+        let most = self.allowed_per_s + f64::from(self.burst);
+        f64::from(u32::try_from(self.peak_per_s).unwrap_or(u32::MAX)) > most
+    }
+}
+
 /// What the practice provider received: the part of its answer that is used here.
 #[derive(Deserialize)]
 struct Seen {
@@ -124,6 +133,11 @@ impl Outcome {
                 "  {:<8}  {average}at most {} arrived in a second; {limit}",
                 lane.channel,
                 count(lane.peak_per_s)
+            ));
+        }
+        if self.lanes.iter().any(LaneMeasured::has_jitter) {
+            lines.push(paint.dim(
+                "  A count above the limit plus the burst is jitter: requests that were sent at the limit arrived closer together.",
             ));
         }
         lines.extend([String::new(), format!("Time from the spreadsheet to the last outcome: {}.", span(self.took))]);
