@@ -11,6 +11,7 @@ use super::servers::Servers;
 use super::slow::LaneNowView;
 use crate::campaign::LaneCarriedOut;
 use crate::config::{Config, Lane};
+use crate::domain::text::about;
 use crate::domain::{Channel, Country, Tier, Timestamp};
 use crate::events::Subject;
 use crate::report::Waiting;
@@ -117,6 +118,12 @@ impl Lanes {
             }
         }
         all
+    }
+
+    /// `lane promo-sg: the provider last complained 3 min ago: too many requests`; a complaint of any age.
+    pub fn complaint(&self, lane: &Lane, now: Timestamp) -> Option<String> {
+        let (at, why) = self.servers.lane(&lane.name)?.complaint.as_ref()?;
+        Some(format!("lane {}: the provider last complained {} ago: {why}", lane.name, about(now.since(*at))))
     }
 
     /// Describes a lane. `config` is the configuration with overrides.

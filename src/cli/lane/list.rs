@@ -4,7 +4,7 @@ use super::{hold_lines, override_lines, slow_lines};
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::cli::words::{about, count, count_or_dash, rate};
+use crate::cli::words::{count, count_or_dash, rate};
 use crate::config::{Config, Lane};
 use crate::domain::Tier;
 use crate::status::overrides::concerns;
@@ -32,12 +32,12 @@ fn table(known: &Lanes, lanes: &[LaneView<'_>], config: &Config, slow: &[Slow], 
     let mut table = Table::new(&[
         "lane",
         "channel",
-        ">rate",
-        ">now",
-        ">burst",
-        "account",
-        "recipients in 24 h, of tier",
-        ">waiting",
+        ">rate allowed",
+        ">rate now",
+        ">burst, messages",
+        "account (its rate)",
+        "tier slots used in 24 h",
+        ">messages waiting",
         "state",
     ]);
     for (lane, config) in lanes.iter().zip(&config.lanes) {
@@ -60,6 +60,7 @@ fn table(known: &Lanes, lanes: &[LaneView<'_>], config: &Config, slow: &[Slow], 
     table
 }
 
+/// `47 of 250 (acme)`: used and all slots of the tier, and its portfolio.
 fn tier_used(view: &TierView, tier: Tier) -> String {
     let used = count(view.recipients_in_24h);
     match tier {
@@ -96,11 +97,8 @@ fn print_details(context: &CommandContext, known: &Lanes, slow: &[Slow], paint: 
         let [what, what_to_do] = slow_lines(slow, now, paint);
         out::data(format_args!("\n{what}\n{what_to_do}"))?;
     }
-    for state in known.servers.lanes.iter().filter(|state| config.lane(&state.lane).is_some()) {
-        if let Some((at, why)) = &state.complaint {
-            let ago = about(now.since(*at));
-            out::data(format_args!("\nlane {}: last complaint of the provider, {ago} ago: {why}", state.lane))?;
-        }
+    for complaint in config.lanes.iter().filter_map(|lane| known.complaint(lane, now)) {
+        out::data(format_args!("\n{complaint}"))?;
     }
     for overridden in &known.overrides {
         if let Some(lane) = config.lanes.iter().find(|lane| concerns(overridden, lane)) {

@@ -58,7 +58,8 @@ fn rows(
     let mut rows = Vec::new();
     let state = known.servers.lane(&lane.name);
     let pace = state.map_or_else(String::new, |state| format!("{} now, ", rate(state.pace)));
-    rows.push(("rate", format!("{pace}{} allowed, burst {}", lane.rate, count(lane.burst.get()))));
+    let burst = plural(lane.burst.get(), "message", "messages");
+    rows.push(("rate", format!("{pace}{} allowed, burst of {burst}", lane.rate)));
     let of_account =
         shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
     rows.push(("account", format!("{}{of_account}", lane.account)));
@@ -69,9 +70,6 @@ fn rows(
     let others: i64 = queues.iter().filter(|queue| queue.state != BatchState::Running).map(|queue| queue.queued).sum();
     let others = (others > 0).then(|| format!(", and {} in paused or scheduled campaigns", count(others)));
     rows.push(("waiting", plural(shown.queued, "message", "messages") + &others.unwrap_or_default()));
-    if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
-        rows.push(("last complaint", format!("{why}, {} ago", about(now.since(*at)))));
-    }
     match (known.servers.is_running(), state) {
         (false, _) => rows.push(("server", "not running, so nothing is sent".to_owned())),
         (true, None) => rows.push(("server", NOTHING_REPORTED.to_owned())),
@@ -80,22 +78,23 @@ fn rows(
     rows
 }
 
-/// The recipients that count against the tier, and when the next slot frees up if it is spent.
+/// The used slots of the tier, and when the next slot frees up if it is spent.
 fn tier_used(view: &TierView, lane: &Lane, servers: &Servers, now: Timestamp) -> String {
     let state = servers.lane(&lane.name);
-    let used = plural(view.recipients_in_24h as u64, "recipient", "recipients");
-    let most = match lane.tier {
-        Tier::Recipients(recipients) => format!("of {}", count(recipients)),
-        Tier::Unlimited => "unlimited".to_owned(),
+    let used = match lane.tier {
+        Tier::Recipients(slots) => {
+            format!("{} of {} slots of the tier used", count(view.recipients_in_24h), count(slots))
+        }
+        Tier::Unlimited => format!("unlimited; {}", plural(view.recipients_in_24h as u64, "recipient", "recipients")),
     };
     let is_spent = |state: &&LaneState| servers.is_tier_spent(lane, state);
     let free = state.filter(is_spent).and_then(|state| state.free_at).filter(|at| *at > now);
     let free =
         free.map(|at| format!("; the next slot frees up {} (in {})", format_time(at, None), about(at.since(now))));
-    format!("{used} in the last 24 h, {most} (portfolio {}){}", view.portfolio, free.unwrap_or_default())
+    format!("{used} in the last 24 h (portfolio {}){}", view.portfolio, free.unwrap_or_default())
 }
 
-/// Prints holds, what slows the lane down, overrides and reports of the provider, each with what to do.
+/// Prints holds, what slows the lane down, the last complaint, overrides and reports of the provider, each with what to do.
 fn print_details(known: &Lanes, config: &Config, lane: &Lane, now: Timestamp, paint: Paint) -> anyhow::Result<()> {
     for hold in known.holds.iter().filter(|hold| hold.lane == lane.name) {
         let [what, what_to_do] = hold_lines(known, hold, now, paint);
@@ -104,6 +103,9 @@ fn print_details(known: &Lanes, config: &Config, lane: &Lane, now: Timestamp, pa
     for slow in Slow::all(config, &known.servers, now).iter().filter(|slow| slow.lane == lane.name) {
         let [what, what_to_do] = slow_lines(slow, now, paint);
         out::data(format_args!("\n{} {what}\n{what_to_do}", paint.so_so("!")))?;
+    }
+    if let Some(complaint) = known.complaint(lane, now) {
+        out::data(format_args!("\n{complaint}"))?;
     }
     for overridden in known.overrides(lane) {
         let [what, what_to_do] = override_lines(overridden, lane, now, paint);
