@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::Problem;
+use crate::domain::text::shell;
 
 /// Why a campaign file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,13 @@ pub enum FileError {
         path.display()
     )]
     Recipients { path: PathBuf },
+
+    #[error(
+        "{} is a campaign file, not a recipient file; to check the campaign: volley campaign plan {}",
+        path.display(),
+        shell(&path.display().to_string())
+    )]
+    Campaign { path: PathBuf },
 
     #[error("{file}, line {line}: invalid TOML or JSON: {message}")]
     Syntax { file: String, line: usize, message: String },

@@ -121,6 +121,26 @@ impl Draft {
     }
 }
 
+/// Fails if a file is a campaign file, which was given where its recipients were meant.
+pub fn refuse_campaign_file(path: &Path) -> Result<(), FileError> {
+    let ends_in = |ending: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
+    if !ends_in("toml") && !ends_in("json") {
+        return Ok(());
+    }
+    // An unreadable file is for the reader of recipients to report.
+    let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
+    let is_campaign = match ends_in("json") {
+        true => serde_json::from_str::<Map<String, Value>>(&text).is_ok_and(|table| table.keys().any(is_of_campaign)),
+        false => parse_toml(&text).is_ok_and(|table| table.keys().any(is_of_campaign)),
+    };
+    if is_campaign { Err(FileError::Campaign { path: path.to_owned() }) } else { Ok(()) }
+}
+
+/// Whether a key is of a campaign file, and of no other file of Volley.
+fn is_of_campaign(key: &String) -> bool {
+    ["audience", "numbers", "step"].contains(&key.as_str())
+}
+
 fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
     let mut table = Table::new(None, "", table, problems);
     let draft = Draft {

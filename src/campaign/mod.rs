@@ -67,7 +67,7 @@ pub use decisions::{Decided, Released, cancel, hold_step, pause, release_steps, 
 pub use delete::{Deleted, delete_draft};
 pub use error::{FileError, lines};
 pub use excluded::{Excluded, NotExcluded};
-pub use file::Draft;
+pub use file::{Draft, refuse_campaign_file};
 pub use flagged::Flagged;
 pub use held::{held, what_is_held};
 pub use housekeeper::Housekeeper;

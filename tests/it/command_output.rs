@@ -141,6 +141,17 @@ fn a_step_outside_its_send_hours_says_until_when_it_waits() {
 }
 
 #[test]
+fn a_campaign_file_is_not_read_as_recipients() {
+    let folder = installation();
+    for command in [&["audience", "check", "promo.toml"][..], &["audience", "import", "promo.toml", "--name", "a"]] {
+        let refused = run(folder.path(), command).ended(1);
+        refused.says(&["promo.toml is a campaign file, not a recipient file", "volley campaign plan promo.toml"]);
+    }
+    std::fs::write(folder.path().join("numbers.json"), "{\"numbers\": [\"+6581234567\"]}").unwrap();
+    run(folder.path(), &["audience", "check", "numbers.json"]).ended(1).says(&["numbers.json is a campaign file"]);
+}
+
+#[test]
 fn a_launch_without_a_server_says_that_nothing_is_sent() {
     let folder = installation();
     let launched = run(folder.path(), &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);

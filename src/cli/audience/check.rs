@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 
 use super::{Reading, classify, summary};
 use crate::audience::{CheckView, Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, read};
+use crate::campaign::refuse_campaign_file;
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -25,6 +26,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let begun = context.now();
+    refuse_campaign_file(&args.reading.file)?;
     let store = context.store_for_reading().await?;
     let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
     store.close().await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::list::named;
 use super::{Reading, classify, summary};
 use crate::audience::{self, ImportError, ImportRecord, ImportView, Keep, Source, SourceFilter, SummaryView};
+use crate::campaign::refuse_campaign_file;
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::domain::Timestamp;
@@ -32,6 +33,7 @@ struct Target {
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let Args { reading, target } = args;
+    refuse_campaign_file(&reading.file)?;
     let was_there = context.database().exists();
     let store = context.store().await?;
     let to = match &target.append {
