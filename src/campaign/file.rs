@@ -130,15 +130,16 @@ pub fn refuse_campaign_file(path: &Path) -> Result<(), FileError> {
     // An unreadable file is for the reader of recipients to report.
     let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
     let is_campaign = match ends_in("json") {
-        true => serde_json::from_str::<Map<String, Value>>(&text).is_ok_and(|table| table.keys().any(is_of_campaign)),
-        false => parse_toml(&text).is_ok_and(|table| table.keys().any(is_of_campaign)),
+        true => serde_json::from_str::<Map<String, Value>>(&text)
+            .is_ok_and(|table| table.keys().any(|key| is_of_campaign(key))),
+        false => parse_toml(&text).is_ok_and(|table| table.keys().any(|key| is_of_campaign(key))),
     };
     if is_campaign { Err(FileError::Campaign { path: path.to_owned() }) } else { Ok(()) }
 }
 
 /// Whether a key is of a campaign file, and of no other file of Volley.
-fn is_of_campaign(key: &String) -> bool {
-    ["audience", "numbers", "step"].contains(&key.as_str())
+fn is_of_campaign(key: &str) -> bool {
+    ["audience", "numbers", "step"].contains(&key)
 }
 
 fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {

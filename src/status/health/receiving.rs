@@ -78,9 +78,10 @@ fn gaps(recent: &[KeptGap], now: Timestamp) -> Option<(Health, String)> {
     let longest = all.iter().max_by_key(|gap| (gap.length().is_none(), gap.length()))?;
     let length = longest.length().map_or_else(|| "an unknown time (the clock was set back)".to_owned(), span);
     let addresses: BTreeSet<&str> = recent.iter().filter_map(|gap| gap.address.as_deref()).collect();
-    let doubted = match addresses.into_iter().collect::<Vec<_>>() {
-        none if none.is_empty() => String::new(),
-        some => format!("; some because it was in doubt whether receipts from {} arrive", list(&some)),
+    let addresses: Vec<&str> = addresses.into_iter().collect();
+    let doubted = match &addresses[..] {
+        [] => String::new(),
+        some => format!("; some because it was in doubt whether receipts from {} arrive", list(some)),
     };
     let text = format!(
         "{} in the last day, in which receipts may be missing{doubted}; the longest lasted {length} and ended {} ago",
