@@ -241,7 +241,7 @@ impl<'a> Watcher<'a> {
         if servers.is_running() {
             obstacles.extend(Obstacle::doubts(store, self.launcher.config, std::slice::from_ref(batch)).await?);
         } else {
-            obstacles.push(Obstacle::NoServer);
+            obstacles.push(servers.silent_since.map_or(Obstacle::NoServer, Obstacle::SilentServer));
         }
         obstacles.extend(servers.unwritable.map(Obstacle::Unwritable));
         Ok(obstacles)

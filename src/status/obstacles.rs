@@ -16,6 +16,9 @@ use crate::store::{Batch, DiskTrouble, Hold, Result, StepHeldBy, StepHold, Store
 
 const NO_SERVER: &str = "no server is running on this database";
 const START: &str = "start `volley serve`";
+const SILENT: &str = "the server does not respond: it hangs, or ended without stopping";
+const CHECK_PROCESS: &str = "check whether its process still runs. If it hangs, end it; then start `volley serve`, which recovers \
+                             the messages in flight";
 
 #[derive(Debug, Clone)]
 pub enum Obstacle {
@@ -28,6 +31,8 @@ pub enum Obstacle {
     /// One of its lanes is slower than its rate; with the messages that wait for it.
     Slow(Slow, i64),
     NoServer,
+    /// The server was last heard of then. Whether it still runs cannot be seen from here.
+    SilentServer(Timestamp),
     /// The server cannot write to the database.
     Unwritable(Unwritable),
     /// It is paused, and an operator has to raise a limit before it can resume.
@@ -118,6 +123,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::Gone(gone) => gone.what(),
             Self::NoServer => NO_SERVER.to_owned(),
+            Self::SilentServer(_) => SILENT.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => unwritable(*trouble).to_owned(),
             Self::UsedUp(limit) => limit.what(),
             Self::Doubt { address, cause, waiting, .. } => {
@@ -145,6 +151,7 @@ impl Obstacle {
             Self::StepHeld(hold, _, _) => format!("{}, for {}", self.what(), about(now.since(hold.since))),
             Self::Doubt { since, .. } => format!("for {}: {}", about(now.since(*since)), self.what()),
             Self::Unwritable(Unwritable { since, .. }) => format!("{}, for {}", self.what(), about(now.since(*since))),
+            Self::SilentServer(since) => format!("{}; last seen {} ago", self.what(), about(now.since(*since))),
             Self::Gone(_) | Self::NoServer | Self::UsedUp(_) => self.what(),
         }
     }
@@ -170,6 +177,7 @@ impl Obstacle {
             Self::Slow(slow, _) => slow.what_to_do(now),
             Self::Gone(gone) => gone.what_to_do(campaign),
             Self::NoServer => START.to_owned(),
+            Self::SilentServer(_) => CHECK_PROCESS.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => write_again(*trouble).to_owned(),
             Self::UsedUp(limit) => limit.what_to_do(campaign),
             Self::Doubt { cause, .. } => doubt_remedy(*cause).to_owned(),
@@ -188,6 +196,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
             Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
             Self::NoServer => ("no server", None, None),
+            Self::SilentServer(since) => ("server silent", Some(*since), None),
             Self::Unwritable(Unwritable { since, .. }) => ("database not writable", Some(*since), None),
             Self::UsedUp(_) => ("limit used up", None, None),
             Self::Doubt { since, cause, waiting, .. } => {

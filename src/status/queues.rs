@@ -133,7 +133,8 @@ fn what_for(
         return format!("the step: {}", in_short("paused", &hold.origin));
     }
     if !known.servers.is_running() {
-        return "a server".to_owned();
+        let is_silent = known.servers.silent_since.is_some();
+        return if is_silent { "the server, which does not respond" } else { "a server" }.to_owned();
     }
     if let Some(closed) = closed {
         return closed.what_for();

@@ -15,6 +15,9 @@ pub struct Servers {
     pub running: Vec<Node>,
     /// Whether the latest server has certainly ended without stopping: its process is gone, and it still has the lease.
     pub is_killed: bool,
+    /// When the server that has the lease was last heard of, if it does not respond: it hangs, or its process ended where
+    /// that cannot be seen from here.
+    pub silent_since: Option<Timestamp>,
     /// Why the running server cannot write to the database; `None` if it can.
     pub unwritable: Option<Unwritable>,
     /// The lanes, as the running servers report them.
@@ -25,12 +28,14 @@ pub struct Servers {
 
 impl Servers {
     pub async fn look(store: &dyn Store, now: Timestamp) -> Result<Self> {
-        let is_killed = store.lease().await?.held.is_some_and(|(holder, _)| Os.is_gone(&holder));
+        let lease = store.lease().await?;
+        let is_killed = lease.held.as_ref().is_some_and(|(holder, _)| Os.is_gone(holder));
         let unwritable = store.unwritable(now - NODE_SILENT).await?;
         if is_killed {
             return Ok(Self {
                 running: Vec::new(),
                 is_killed,
+                silent_since: None,
                 unwritable,
                 lanes: Vec::new(),
                 recipients: BTreeMap::new(),
@@ -44,7 +49,9 @@ impl Servers {
         } else {
             BTreeMap::new()
         };
-        Ok(Self { running, is_killed, unwritable, lanes, recipients })
+        let is_silent = running.is_empty() && unwritable.is_none() && lease.held.is_some();
+        let silent_since = is_silent.then_some(lease.renewed);
+        Ok(Self { running, is_killed, silent_since, unwritable, lanes, recipients })
     }
 
     /// Whether a server is running. One that cannot write cannot record its heartbeat either.
@@ -71,9 +78,13 @@ impl Servers {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::clock::ManualClock;
     use crate::config::Config;
-    use crate::domain::Portion;
+    use crate::domain::{Portion, Span};
+    use crate::store;
 
     fn lane(tier: &str) -> Lane {
         let text = format!(
@@ -85,10 +96,30 @@ mod tests {
         Config::read(file, std::iter::empty(), none).unwrap().config.lanes.remove(0)
     }
 
+    #[tokio::test]
+    async fn a_server_that_does_not_respond_is_not_taken_for_none() {
+        let start = Timestamp::from_millis(1_000_000);
+        let clock = Arc::new(ManualClock::at(start));
+        let store = store::open("sqlite::memory:", clock).await.unwrap();
+        let store = store.as_ref();
+        let look = async |now| Servers::look(store, now).await.unwrap();
+        let none = look(start).await;
+        assert_eq!((none.is_running(), none.silent_since), (false, None));
+        let node = store::started(store, start).await.node;
+        let running = look(start).await;
+        assert_eq!((running.is_running(), running.silent_since), (true, None));
+        let late = start + NODE_SILENT + Span::from_secs(1);
+        let silent = look(late).await;
+        assert_eq!((silent.is_running(), silent.silent_since, silent.is_killed), (false, Some(start), false));
+        store.stop_node(node, late).await.unwrap();
+        assert_eq!(look(late).await.silent_since, None);
+    }
+
     #[test]
     fn a_raised_tier_is_not_reported_as_spent() {
         let (lanes, recipients) = (Vec::new(), BTreeMap::from([("acme".to_owned(), 250)]));
-        let servers = Servers { running: Vec::new(), is_killed: false, unwritable: None, lanes, recipients };
+        let servers =
+            Servers { running: Vec::new(), is_killed: false, silent_since: None, unwritable: None, lanes, recipients };
         let state = LaneState {
             lane: "wa".to_owned(),
             pace: 0.0,

@@ -71,6 +71,7 @@ fn rows(
     let others = (others > 0).then(|| format!(", and {} in paused or scheduled campaigns", count(others)));
     rows.push(("waiting", plural(shown.queued, "message", "messages") + &others.unwrap_or_default()));
     match (known.servers.is_running(), state) {
+        (false, _) if known.servers.silent_since.is_some() => rows.push(("server", "does not respond".to_owned())),
         (false, _) => rows.push(("server", "not running, so nothing is sent".to_owned())),
         (true, None) => rows.push(("server", NOTHING_REPORTED.to_owned())),
         (true, Some(_)) => {}

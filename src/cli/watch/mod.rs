@@ -156,7 +156,7 @@ fn stops_all(obstacle: &Obstacle, look: &Look) -> bool {
     let is_for_all = |waiting: i64| waiting > 0 && waiting == look.show.counts.queued;
     look.batch.state == BatchState::Running
         && match obstacle {
-            Obstacle::NoServer | Obstacle::Unwritable(_) => true,
+            Obstacle::NoServer | Obstacle::SilentServer(_) | Obstacle::Unwritable(_) => true,
             Obstacle::Held(_, waiting) | Obstacle::StepHeld(_, _, waiting) => is_for_all(*waiting),
             Obstacle::Gone(gone) => is_for_all(gone.queued),
             Obstacle::Slow(..) | Obstacle::UsedUp(_) | Obstacle::Doubt { .. } => false,
@@ -265,13 +265,14 @@ impl Printer {
     }
 }
 
-/// Warns once if no server is running, because then nothing is sent.
+/// Warns once if no server is running or responds, because then nothing is sent.
 fn warn_without_server(look: &Look, is_warned: &mut bool) {
-    let no_server = look.obstacles.iter().find(|obstacle| matches!(obstacle, Obstacle::NoServer));
-    if let Some(obstacle) = no_server.filter(|_| !*is_warned) {
+    let is_missing = |obstacle: &&Obstacle| matches!(obstacle, Obstacle::NoServer | Obstacle::SilentServer(_));
+    let missing = look.obstacles.iter().find(is_missing);
+    if let Some(obstacle) = missing.filter(|_| !*is_warned) {
         out::talk(obstacle.sentence(&look.show.name, look.at));
     }
-    *is_warned = no_server.is_some();
+    *is_warned = missing.is_some();
 }
 
 /// How long a campaign took, or has taken so far; `None` before its start.

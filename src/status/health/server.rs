@@ -14,13 +14,13 @@ pub(super) async fn check_server(
     now: Timestamp,
     findings: &mut Findings,
 ) -> Result<()> {
-    // A server that stops in good order leaves no row behind that is not stopped.
-    let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
-    let unwritable = servers.unwritable.map(Obstacle::Unwritable);
-    let seen = |node: &Node| format!("{} ({} ago)", format_time(node.seen_at, None), span(now.since(node.seen_at)));
-    match (unwritable, servers.running.last(), last) {
+    let stuck = servers.unwritable.map(Obstacle::Unwritable);
+    let silent = servers.silent_since.map(Obstacle::SilentServer);
+    match (stuck, servers.running.last(), silent) {
         _ if servers.is_killed => {
-            let since = last.as_ref().map(|node| format!(", last seen {}", seen(node))).unwrap_or_default();
+            // A server that stops in good order leaves no row behind that is not stopped.
+            let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
+            let since = last.map(|node| format!(", last seen {}", seen(&node, now))).unwrap_or_default();
             let text = format!("not running: the last server ended without stopping{since}; it was killed, or crashed");
             let advice = "start `volley serve`: it recovers the messages in flight. Its log, or the system's, may say why it \
                           ended";
@@ -33,13 +33,14 @@ pub(super) async fn check_server(
         (None, Some(node), _) => {
             findings.add_ok("server", format!("running, last seen {} ago", span(now.since(node.seen_at))));
         }
-        (None, None, Some(node)) => {
-            let text = format!("not responding, last seen {}: it ended without stopping, or hangs", seen(&node));
-            let advice = "check whether its process still runs. If it hangs, end it; then start `volley serve`, which recovers \
-                          the messages in flight";
-            findings.add("server", Health::Warning, text, Some(advice));
+        (None, None, Some(silent)) => {
+            findings.add("server", Health::Warning, silent.what_since(now), Some(&silent.what_to_do("", now)));
         }
         (None, None, None) => findings.add("server", Health::Warning, "not running", Some("start `volley serve`")),
     }
     Ok(())
+}
+
+fn seen(node: &Node, now: Timestamp) -> String {
+    format!("{} ({} ago)", format_time(node.seen_at, None), span(now.since(node.seen_at)))
 }
