@@ -55,7 +55,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use weather::{Failure, Seen, Weather};
 
 /// Number of storms that together meet every pair of state and event. A smaller run does not check the pairs.
-const ENOUGH: u64 = 10_000;
+const ENOUGH: u64 = 2_500;
 /// Maximum number of runs of a failed seed while `shrink` looks for the acts that it needs.
 const TRIES: u32 = 400;
 

@@ -30,7 +30,7 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
     }
 }
 
-/// Pairs that are possible but so rare that ten thousand storms may miss them. In a storm no recipient gets 45
+/// Pairs that are possible but so rare that 2,500 storms may miss them. In a storm no recipient gets 45
 /// messages, and no step has twenty equal refusals. These pairs are counted but not required. Tests cover the rules:
 /// `engine/rules/late.rs` ("what storms hardly ever meet") has a story for each, and `refusals.rs` covers the twenty
 /// refusals.
@@ -39,6 +39,7 @@ fn is_rare(pair: &Pair) -> bool {
         (pair.state, pair.event, pair.what, pair.step),
         (QUEUED, "due", "filled", _)
             | (QUEUED, "doubted", ..)
+            | (SENDING, "reached", "accepted" | "read", "earlier")
             | (SENDING, "answered", "too late" | "later", _)
             // For an earlier step the decision is the same, whichever part of the sender is at fault.
             | (_, "failed", "by the template" | "by the step" | "by the lane", "earlier")

@@ -328,6 +328,21 @@ fn a_senders_fault_on_an_earlier_step_does_not_stop_the_next() {
 }
 
 #[test]
+fn a_status_of_an_earlier_step_leaves_a_request_in_flight() {
+    let mut story = Story::usual();
+    story.claim().answer(Answer::Unknown);
+    story.at(15 * MINUTE).time_is_up();
+    story.claim();
+    for (status, rule) in [(Status::Accepted, Rule::Adopted), (Status::Read, Rule::ReachedEarlier)] {
+        assert_eq!(story.receive(1, status), rule);
+        assert_eq!(story.message.step, step_at(2));
+        assert!(matches!(story.message.state, State::Sending { .. }), "its answer still counts");
+    }
+    story.answer(Answer::Accepted);
+    assert_eq!(story.outcome(), Some(Outcome::Reached));
+}
+
+#[test]
 fn a_fallback_in_doubt_returns_to_awaiting_until_it_is_claimed() {
     let mut story = Story::usual();
     story.falls_back_to(2);
