@@ -15,6 +15,7 @@ use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_time};
 use crate::config::{Problem, Table, Wanted, hint};
+use crate::domain::text::plural;
 use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp};
 use crate::events::ChangedKey;
 use crate::store::{self, Amendment, Batch, Store};
@@ -194,7 +195,7 @@ fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<Strin
         problems.push(Problem::new(
             Some(step),
             "step",
-            format_args!("unknown step; the campaign has steps 1 to {steps}"),
+            format_args!("it has no step {step}, only {}", plural(steps as u64, "step", "steps")),
         ));
     }
     let is_none = |value: &Value| {
@@ -314,11 +315,10 @@ fn hours(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone: 
 fn limits(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone: &BTreeSet<String>) {
     let wanted = Wanted::read(table);
     if wanted.budget.is_some() && plan.steps.iter().all(|step| step.prices.is_empty()) {
-        let sentence = "the price of a message was unknown at its launch; clone it with a price list in volley.toml: \
-                        [prices] file = \"prices.csv\"";
+        let sentence = "it was launched without a price list, so its cost cannot be counted; write [prices] file = \"prices.csv\" \
+                        in volley.toml, and clone the campaign";
         table.wrong("budget", sentence);
-    }
-    if wanted.currency.is_some() && wanted.currency != plan.currency {
+    } else if wanted.currency.is_some() && wanted.currency != plan.currency {
         match &plan.currency {
             Some(theirs) => {
                 table.wrong("budget", format_args!("its prices are in {theirs}; write the amount in {theirs}"));

@@ -16,14 +16,16 @@ use crate::optout::OptOuts;
 #[derive(Debug, thiserror::Error)]
 pub enum NotExcluded {
     #[error(
-        "exclude: \"{name}\" is neither a file{}, nor an imported audience, nor a number; {}",
+        "\"{name}\" is neither a file{}, nor an imported audience, nor a number; {}",
         elsewhere(name, path),
         suggestion(nearest.as_deref(), "check the path, or see `volley audience list`")
     )]
     NotThere { name: String, path: PathBuf, nearest: Option<String> },
-    #[error("exclude: \"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
+    #[error("\"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
              nothing. {}", reason.sentence_of_bare_number())]
     Unreadable { entry: String, reason: Reason },
+    #[error(transparent)]
+    Read(#[from] audience::Error),
 }
 
 /// The excluded numbers.
@@ -70,8 +72,10 @@ impl Gathering<'_> {
         let mut excluded = Excluded::default();
         // Numbers are read as in the audience: national ones are of the campaign's country.
         let options = Options { country: draft.country, takes_all: true, ..Options::default() };
-        let read =
-            async |source| audience::numbers(source, options.clone(), SourceFilter::new(Arc::clone(opted_out))).await;
+        let read = async |source| {
+            let filter = SourceFilter::new(Arc::clone(opted_out));
+            audience::numbers(source, options.clone(), filter).await.map_err(NotExcluded::from)
+        };
         for entry in &draft.exclude {
             match self.origin(draft, entry).await? {
                 Some(Origin::File(path)) => {

@@ -30,7 +30,7 @@ pub enum LaunchError {
     #[error(transparent)]
     Prices(#[from] PriceError),
     #[error(transparent)]
-    Recipients(#[from] RecipientsError),
+    Recipients(RecipientsError),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("the route has no lane for one of its steps")]

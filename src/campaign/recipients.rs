@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
+use super::launch::LaunchError;
 use super::rejected_rows::RejectedRows;
 use crate::audience::{
     self, ImportError, ImportRecord, Keep, OddCells, OnProgress, Options, Reason, Source, SourceFilter, Survey,
     UnreadableRecord,
 };
 use crate::clock::Clock;
-use crate::config::{nearest, suggestion};
-use crate::domain::{AudienceId, Country, Msisdn, Recipient};
+use crate::config::{Problem, nearest, suggestion};
+use crate::domain::{AudienceId, Causes, Country, Msisdn, Recipient};
 use crate::optout::OptOuts;
 use crate::store::{self, Audience, Audiences, Store};
 
@@ -26,12 +27,12 @@ const SHOWN: u32 = 3;
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientsError {
     #[error(
-        "audience: \"{name}\" is neither a file{} nor an imported audience; {}",
+        "\"{name}\" is neither a file{} nor an imported audience; {}",
         elsewhere(name, path),
         suggestion(nearest.as_deref(), "check the path, or see `volley audience list`")
     )]
     NotThere { name: String, path: PathBuf, nearest: Option<String> },
-    #[error("audience: {}; give both files the same columns, or send one campaign to each", difference(first, second))]
+    #[error("{}; give both files the same columns, or send one campaign to each", difference(first, second))]
     Columns { first: Named, second: Named },
     #[error(transparent)]
     Excluded(#[from] NotExcluded),
@@ -45,6 +46,27 @@ pub enum RecipientsError {
     Store(#[from] store::Error),
     #[error(transparent)]
     Record(#[from] UnreadableRecord),
+}
+
+impl RecipientsError {
+    /// The key of the campaign file that names what cannot be used; `None` if nothing in the file is wrong.
+    fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::NotThere { .. } | Self::Columns { .. } | Self::Nobody { .. } | Self::Read(_) => Some("audience"),
+            Self::Import(ImportError::Store(_) | ImportError::Record(_)) | Self::Store(_) | Self::Record(_) => None,
+            Self::Import(_) => Some("audience"),
+            Self::Excluded(_) => Some("exclude"),
+        }
+    }
+}
+
+impl From<RecipientsError> for LaunchError {
+    fn from(error: RecipientsError) -> Self {
+        match error.key() {
+            Some(key) => Self::Problems(vec![Problem::new(None, key, Causes(&error))]),
+            None => Self::Recipients(error),
+        }
+    }
 }
 
 /// A source and its columns.
@@ -418,7 +440,7 @@ mod tests {
         assert_eq!(difference(&named("a", &["Name"]), &kunden), "\"a\" lacks the columns Handy, Land of \"kunden\"");
         assert_eq!(
             error(named("b", &["Mobile", "Name"])),
-            "audience: \"a\" and \"b\" have the same columns in another order; give both files the same columns, or send \
+            "\"a\" and \"b\" have the same columns in another order; give both files the same columns, or send \
              one campaign to each"
         );
     }

@@ -1,6 +1,6 @@
 //! Reads times as operators write them.
 
-use chrono::{DateTime, Datelike as _, LocalResult, NaiveDateTime, TimeZone as _};
+use chrono::{DateTime, Datelike as _, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
 
 use super::file::{Draft, TimeZone};
 use crate::config::Problem;
@@ -138,6 +138,8 @@ pub enum NoInstant {
         "\"{0}\" is not a time; write it as 2026-12-01T09:00+08:00, or without the offset if the campaign has a time_zone"
     )]
     Shape(String),
+    #[error("\"{text}\" does not exist: {missing}; write another time")]
+    NotThere { text: String, missing: String },
     #[error("\"{0}\" is out of range; write a nearer time")]
     Reach(String),
     #[error("\"{0}\" has no time zone; add an offset, such as {0}+08:00, or give the campaign a time_zone")]
@@ -157,7 +159,13 @@ pub fn instant(text: &str, zone: Option<Zone>) -> Result<Instant, NoInstant> {
     if let Ok(at) = exact {
         return Ok(Instant { at: Timestamp::from_millis(at.timestamp_millis()), note: None });
     }
-    let Some(local) = shown(text) else { return Err(NoInstant::Shape(text.to_owned())) };
+    let Some(local) = shown(text) else {
+        let text = text.to_owned();
+        return Err(match not_there(&text) {
+            Some(missing) => NoInstant::NotThere { text, missing },
+            None => NoInstant::Shape(text),
+        });
+    };
     match zone {
         Some(zone) => in_zone(local, zone).ok_or_else(|| NoInstant::Reach(text.to_owned())),
         None => Err(NoInstant::WithoutZone(text.to_owned())),
@@ -178,6 +186,23 @@ fn shown(text: &str) -> Option<NaiveDateTime> {
     let formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
     let shown = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text.trim(), format).ok());
     shown.filter(|shown| YEARS.contains(&shown.year()))
+}
+
+/// The day or the time of day that no calendar or clock has, if the text is written as a time.
+fn not_there(text: &str) -> Option<String> {
+    let (day, rest) = (text.get(..10)?, text.get(10..)?);
+    let time = rest.strip_prefix(['T', ' '])?;
+    let is_like = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, of)| byte == of || (of == b'0' && byte.is_ascii_digit()))
+    };
+    if !is_like(day, "0000-00-00") || !is_like(time.get(..5)?, "00:00") {
+        return None;
+    }
+    if day.parse::<NaiveDate>().is_err() {
+        return Some(format!("there is no day {day}"));
+    }
+    NaiveTime::parse_from_str(&time[..5], "%H:%M").is_err().then(|| format!("no clock shows {}", &time[..5]))
 }
 
 fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<Instant> {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::usage;
 use crate::campaign::{FileError, LaunchError};
 use crate::config::{self, Problem};
 
@@ -46,17 +47,12 @@ pub(super) fn of_error(error: &anyhow::Error, json: bool) -> Exit {
     exit
 }
 
-/// Prints the argument parser's error as it does itself, and with `json` also as an object on stdout. Exits.
+/// Prints an error of the argument parser as any other, or the help that was asked for. Exits.
 pub(super) fn of_parser(error: &clap::Error, json: bool) -> ! {
-    // Help and version are no errors; they go to stdout.
-    if json && error.use_stderr() {
-        let text = error.render().to_string();
-        // After an empty line follow usage and hints.
-        let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
-        let message = lines.collect::<Vec<_>>().join(" ");
-        print_json(message.trim_start_matches("error: "), Exit::Usage, &[]);
+    match usage::sentence(error) {
+        Some(sentence) => std::process::exit(of_error(&Usage(sentence).into(), json) as i32),
+        None => error.exit(),
     }
-    error.exit()
 }
 
 /// An error, for JSON.

@@ -39,6 +39,7 @@ mod shell;
 mod simulate;
 mod table;
 mod template;
+mod usage;
 mod watch;
 mod words;
 

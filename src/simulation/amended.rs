@@ -211,7 +211,7 @@ async fn an_invalid_change_is_refused_and_an_equal_value_changes_nothing() {
             json!({ "end": "2027-01-15T23:00" }),
             "step 1, end: applies to the whole campaign; leave out the step, or use one of",
         ),
-        (Some(5), json!({ "max_messages": 3 }), "step 6, step: unknown step; the campaign has steps 1 to 2"),
+        (Some(5), json!({ "max_messages": 3 }), "step 6, step: it has no step 6, only 2 steps"),
     ] {
         let error = world.refusal(&launched, step, keys.clone()).await;
         assert!(error.contains(sentence), "{keys}: {error}");

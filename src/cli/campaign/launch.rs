@@ -160,17 +160,17 @@ pub(in crate::cli) async fn launch(
     launched
 }
 
-/// A usage error about the time given with `--at`.
-pub(super) fn wrong_at(problems: Vec<Problem>) -> Usage {
-    let sentences: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
-    Usage(format!("--at: {}", sentences.join("; ")))
+/// A usage error about options that stand for keys of a campaign file.
+pub(super) fn wrong_options(problems: Vec<Problem>) -> Usage {
+    let of_option = |problem: Problem| format!("--{}: {}", problem.key.replace('_', "-"), problem.sentence);
+    Usage(problems.into_iter().map(of_option).collect::<Vec<_>>().join("\n"))
 }
 
 /// The error of a launch, with the file and the flag that the operator typed.
 fn launch_error(error: LaunchError, args: &Args) -> anyhow::Error {
     match error {
         LaunchError::Problems(problems) if args.at.is_some() && problems.iter().all(|problem| problem.key == "at") => {
-            wrong_at(problems).into()
+            wrong_options(problems).into()
         }
         LaunchError::Problems(problems) => {
             let file = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();

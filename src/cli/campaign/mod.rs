@@ -258,7 +258,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 /// Parses a step number, counted from 1.
 fn step(text: &str) -> Result<StepIndex, String> {
     let step = text.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?));
-    step.ok_or_else(|| format!("write a number from 1 to {}", StepIndex::COUNT_MAX))
+    step.ok_or_else(|| format!("a campaign has at most {0} steps; write a number from 1 to {0}", StepIndex::COUNT_MAX))
 }
 
 /// The state of a campaign, with its start time if that is in the future.

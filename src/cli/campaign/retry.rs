@@ -73,7 +73,7 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
     let again = Repeat { name: args.name, at: args.at, outcomes, is_draft: args.draft };
     let launched = launcher.repeat(&batch, &again).await.map_err(|error| match error {
         LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
-            launch::wrong_at(problems).into()
+            launch::wrong_options(problems).into()
         }
         error => anyhow::Error::from(error),
     })?;

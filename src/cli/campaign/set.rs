@@ -4,7 +4,8 @@ use anyhow::bail;
 use serde_json::{Map, Value};
 
 use super::find;
-use crate::campaign::{Amend, Amended, ChangeView, why_not};
+use super::launch::wrong_options;
+use crate::campaign::{Amend, Amended, ChangeView, LaunchError, why_not};
 use crate::cli::exit::Usage;
 use crate::cli::operator::Operator;
 use crate::cli::out;
@@ -112,7 +113,13 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let name = batch.display_name();
-    let amended = context.launcher(store.as_ref()).amend(&batch, &amend).await?;
+    let amended = context.launcher(store.as_ref()).amend(&batch, &amend).await.map_err(|error| match error {
+        LaunchError::Problems(problems) => {
+            let Usage(options) = wrong_options(problems);
+            Usage(format!("{options}\nNothing was changed.")).into()
+        }
+        error => anyhow::Error::from(error),
+    })?;
     let (changed, noted, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
         Amended::AsItWas(noted) => (Vec::new(), noted, 0),

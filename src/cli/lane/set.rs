@@ -3,7 +3,7 @@
 use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
 use crate::cli::exit::Usage;
 use crate::cli::operator::Operator;
-use crate::cli::words::count;
+use crate::cli::words::{count, shell};
 use crate::cli::{CommandContext, out};
 use crate::config::{Config, Lane};
 use crate::domain::OverridableSetting;
@@ -75,7 +75,25 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     if args.json {
         return out::json(&LaneDecisionView::new(shown, &done));
     }
-    out::data(format_args!("Lane {}: {}; {}.", args.lane, now_set(&changes, &current, lane), done.noted.sentence()))
+    out::data(format_args!("Lane {}: {}; {}.", args.lane, now_set(&changes, &current, lane), done.noted.sentence()))?;
+    if let Some(note) = slower_account(&current, lane) {
+        out::talk(note);
+    }
+    Ok(())
+}
+
+/// That the lane cannot send at its rate, because its account has a lower one.
+fn slower_account(config: &Config, lane: &Lane) -> Option<String> {
+    let rate = config.account(&lane.account)?.rate?;
+    (lane.rate.each_second() > rate.each_second()).then(|| {
+        format!(
+            "Its account {} has {rate} for all of its lanes, so the lane sends no faster than that. To raise it: volley lane \
+             set {} --account-rate {}",
+            lane.account,
+            shell(&lane.name),
+            lane.rate
+        )
+    })
 }
 
 /// The settings after the changes: `rate 40/s, burst 2; tier of portfolio acme 10K, as in the file`.

@@ -53,9 +53,14 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
             "\"{name}\" has no message to {number}: the recipient has opted out, and a launch leaves out opted-out \
              recipients; see `volley opt-out show {number}`"
         ),
+        [] if recipient.parse::<Msisdn>().is_ok() => bail!(
+            "\"{name}\" has no message to {recipient}, because it is not one of its recipients; to list those: volley \
+             message list {}",
+            shell(&name)
+        ),
         [] => bail!(
-            "\"{name}\" has no message to \"{recipient}\"; give a number with its country code, or a ClientMessageId of \
-             the recipient file, and see `volley message list {}`",
+            "\"{recipient}\" is neither a phone number with its country code, such as +65…, nor a ClientMessageId of the \
+             recipients of \"{name}\"; to list its messages: volley message list {}",
             shell(&name)
         ),
         _ => {

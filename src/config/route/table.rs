@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::step::STEP_KEYS;
-use crate::config::hint;
+use crate::config::{hint, nearest};
 use crate::domain::{Span, StepIndex};
 
 /// A table of the file. Each key that is read counts as known; [`Table::finish`] refuses the rest.
@@ -18,6 +18,8 @@ pub struct Table<'a> {
     prefix: &'a str,
     left: Map<String, Value>,
     known: Vec<&'static str>,
+    /// The known keys that the table does not have.
+    absent: Vec<&'static str>,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -31,7 +33,7 @@ impl<'a> Table<'a> {
         left: Map<String, Value>,
         problems: &'a mut Vec<Problem>,
     ) -> Self {
-        Self { step, prefix, left, known: Vec::new(), problems }
+        Self { step, prefix, left, known: Vec::new(), absent: Vec::new(), problems }
     }
 
     pub fn wrong(&mut self, key: &str, sentence: impl fmt::Display) {
@@ -62,6 +64,9 @@ impl<'a> Table<'a> {
     fn mark_known(&mut self, key: &'static str) {
         if !self.known.contains(&key) {
             self.known.push(key);
+            if !self.left.contains_key(key) {
+                self.absent.push(key);
+            }
         }
     }
 
@@ -192,7 +197,7 @@ impl<'a> Table<'a> {
             Some(_) => None,
         };
         if tables.is_none() {
-            self.wrong(key, format_args!("must be a list of tables, each with double brackets: [[{key}]]"));
+            self.wrong(key, format_args!("write [[{key}]] with double brackets, once for each {key}"));
         }
         tables
     }
@@ -204,9 +209,20 @@ impl<'a> Table<'a> {
                 Some((name, instead)) => self.not_built(name, format_args!("`{name}`"), instead),
                 None => {
                     let known = self.known.clone();
+                    if let Some(meant) = nearest(&key, known.iter().copied()) {
+                        self.forgive_absence(meant);
+                    }
                     self.wrong(&key, format_args!("unknown key; {}", hint(&key, known)));
                 }
             }
+        }
+    }
+
+    /// Removes what was said about the absence of a key that is only misspelled.
+    fn forgive_absence(&mut self, key: &str) {
+        if self.absent.contains(&key) {
+            let key = format!("{}{key}", self.prefix);
+            self.problems.retain(|problem| problem.step != self.step || problem.key != key);
         }
     }
 
