@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::beginnings::Beginnings;
 use super::file::Draft;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
-use super::recipients::{Part, Recipients};
+use super::recipients::{Part, Recipients, RecipientsError};
 use super::time::Schedule;
-use crate::audience::{self, Example, ImportRecord, Keep, Options, Source, SourceFilter};
+use crate::audience::{self, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter};
 use crate::config::Problem;
 use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, StepIndex};
 use crate::optout::OptOuts;
@@ -92,7 +92,12 @@ impl Launcher<'_> {
         let options = Options { country: trial.country, ..Options::default() };
         let source = Source::numbers(trial.to.clone());
         let read = audience::import(self.store, self.clock, source, Keep::Unnamed, options, filter, None);
-        let read = read.await.map_err(super::recipients::RecipientsError::from)?;
+        let read = read.await.map_err(|error| match error {
+            ImportError::NoRecipients { .. } | ImportError::NoRows { .. } => {
+                refused("none of the numbers can be used: each is invalid or has opted out; write numbers with + and country code".to_owned())
+            }
+            error => RecipientsError::from(error).into(),
+        })?;
         let found = self.store.recipients(read.id, 0, MOST).await;
         self.store.remove_audience(read.id).await?;
         let found = found?;

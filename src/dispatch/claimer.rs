@@ -244,7 +244,7 @@ impl Claimer {
             Reached::Messages { handed_over, of } => {
                 let messages = if handed_over == 1 { "message" } else { "messages" };
                 let (handed_over, of) = (grouped(handed_over), grouped(of));
-                format!("{whose} has sent {handed_over} {messages}; its max_messages is {of}")
+                format!("{whose} has sent {handed_over} {messages}, and its max_messages is {of}")
             }
             Reached::Budget { spent, of } => {
                 let currency = entry.plan.currency.as_deref();

@@ -101,10 +101,10 @@ impl Forecast {
         let not_sent = self.left_behind.iter().map(|NotSent { messages, by }| {
             let stops = match by {
                 Stop::End => "the end comes first",
-                Stop::MaxMessages => "max_messages is reached before",
-                Stop::Budget => "the budget is used up before",
+                Stop::MaxMessages => "max_messages allows no more",
+                Stop::Budget => "the budget allows no more",
             };
-            format!("; {} not sent: {stops}", plural(*messages, "message is", "messages are"))
+            format!("; {} not sent, because {stops}", plural(*messages, "message is", "messages are"))
         });
         limited_by.into_iter().chain(not_sent).collect()
     }

@@ -83,7 +83,7 @@ async fn a_step_stops_at_its_message_limit_and_waits_for_an_operator() {
     assert_eq!(world.sms(), 7);
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
     assert!(
-        hold.origin.hold_reason().contains("has sent 7 messages; its max_messages is 7"),
+        hold.origin.hold_reason().contains("has sent 7 messages, and its max_messages is 7"),
         "{}",
         hold.origin.hold_reason()
     );
@@ -108,7 +108,7 @@ async fn a_message_limit_of_a_campaign_counts_all_steps_together() {
     assert_eq!((world.provider.taken.lock().len(), world.sms()), (8, 4));
     let (state, why) = world.state(&launched).await;
     assert_eq!(state, BatchState::Paused);
-    assert!(why.contains("the campaign has sent 12 messages; its max_messages is 12"), "{why}");
+    assert!(why.contains("the campaign has sent 12 messages, and its max_messages is 12"), "{why}");
 }
 
 #[tokio::test]

@@ -238,10 +238,9 @@ impl<'a> Watcher<'a> {
         if is_over {
             return Ok(obstacles);
         }
-        if servers.is_running() {
-            obstacles.extend(Obstacle::doubts(store, self.launcher.config, std::slice::from_ref(batch)).await?);
-        } else {
-            obstacles.push(servers.silent_since.map_or(Obstacle::NoServer, Obstacle::SilentServer));
+        match servers.missing() {
+            Some(missing) => obstacles.push(missing),
+            None => obstacles.extend(Obstacle::doubts(store, self.launcher.config, std::slice::from_ref(batch)).await?),
         }
         obstacles.extend(servers.unwritable.map(Obstacle::Unwritable));
         Ok(obstacles)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::obstacles::Obstacle;
 use crate::campaign::NODE_SILENT;
 use crate::config::Lane;
 use crate::domain::{Tier, Timestamp};
@@ -57,6 +58,12 @@ impl Servers {
     /// Whether a server is running. One that cannot write cannot record its heartbeat either.
     pub fn is_running(&self) -> bool {
         !self.running.is_empty() || self.unwritable.is_some()
+    }
+
+    /// The obstacle, if no server is running or responds.
+    pub fn missing(&self) -> Option<Obstacle> {
+        let missing = self.silent_since.map_or(Obstacle::NoServer, Obstacle::SilentServer);
+        (!self.is_running()).then_some(missing)
     }
 
     /// Whether the tier of a lane is spent. `lane` has its overrides.

@@ -183,7 +183,7 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     })
     .await;
     let show = site.show("promo").await;
-    assert_eq!(show["reason"], "the campaign has sent 5 messages; its max_messages is 5", "{show}");
+    assert_eq!(show["reason"], "the campaign has sent 5 messages, and its max_messages is 5", "{show}");
     assert_eq!(show["obstacles"][0]["kind"], "limit used up", "{show}");
     let doctor = site.volley(&["doctor"]).await.stdout;
     assert!(doctor.contains("volley campaign set promo --max-messages N"), "{doctor}");

@@ -21,7 +21,8 @@ pub(in crate::cli) struct Args {
     /// output.
     file: PathBuf,
     /// Columns to write, in this order, separated by commas. By default all: message, ClientMessageId, number,
-    /// country, state, outcome, reason, the columns of the recipient file, and ten for each step.
+    /// country, state, outcome, reason, the columns of the recipient file, and ten for each step, such as "1 WhatsApp
+    /// delivered".
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
     /// Time zone of the times; by default that of the campaign, else UTC.

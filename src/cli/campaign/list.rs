@@ -4,7 +4,7 @@ use super::{find, state};
 use crate::campaign::{RulesView, rules};
 use crate::cli::table::Table;
 use crate::cli::watch::{can_send, forecast_sentence, settled_by, to_resume, worst_case};
-use crate::cli::words::{count, percent, plural, rate};
+use crate::cli::words::{count, percent, plural, rate, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
 use crate::domain::BatchState;
@@ -89,8 +89,17 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
         table.row([what.to_owned(), count(number), paint.dim(percent(number, whole))]);
     }
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
-    let rates = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
-    out::data(format_args!("{rates}; {} in all", plural(batch.messages, "message", "messages")))?;
+    let messages = plural(batch.messages, "message", "messages");
+    match batch.state {
+        BatchState::Draft => {
+            out::data(format_args!("  {messages} in all; to start: volley campaign start {}", shell(&show.name)))?
+        }
+        _ => out::data(format_args!(
+            "  {} now, {} allowed; {messages} in all",
+            rate(show.rate.now),
+            rate(show.rate.allowed)
+        ))?,
+    }
     if let Some(forecast) = look.forecast.as_ref().filter(|_| can_send(&look)) {
         out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;
         if let Some(sentence) = worst_case(&look) {

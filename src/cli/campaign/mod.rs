@@ -265,6 +265,7 @@ fn step(text: &str) -> Result<StepIndex, String> {
 pub(super) fn state(batch: &Batch, zone: Option<Zone>) -> String {
     match (batch.state, batch.starts_at) {
         (BatchState::Scheduled, Some(at)) => format!("scheduled for {}", format_time(at, zone)),
+        (BatchState::Draft, Some(at)) => format!("draft, to start at {}", format_time(at, zone)),
         (BatchState::Paused, Some(at)) if batch.started_at.is_none() => {
             format!("paused, scheduled for {}", format_time(at, zone))
         }

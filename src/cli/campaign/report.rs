@@ -13,6 +13,7 @@ use crate::clock::format_time;
 use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
 use crate::report;
 use crate::report::{Breakdown, CodeReport, CountryReport, NotSubmitted, Report, ReportView, StepReport};
+use crate::status::Servers;
 use crate::store::Batch;
 
 const BAR: usize = 32;
@@ -85,6 +86,12 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         let limit = used_up(store.as_ref(), &batch).await?.into_iter().find(|limit| limit.step.is_none());
         limit.iter().for_each(|limit| out::talk(limit.sentence(&report.name)));
     }
+    if !args.json && report.open > 0 && !matches!(batch.state, BatchState::Draft) {
+        let servers = Servers::look(store.as_ref(), context.now()).await?;
+        servers.missing().iter().for_each(|missing| {
+            out::talk(format_args!("The figures do not change: {}", missing.sentence(&report.name, context.now())));
+        });
+    }
     Ok(if args.strict && is_incomplete(&report) { Exit::Incomplete } else { Exit::Done })
 }
 
@@ -145,13 +152,13 @@ fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
     if codes.is_empty() {
         return vec![String::new(), "The provider reported no errors.".to_owned()];
     }
-    let mut table = Table::new(&["", "", "result", ">code", "meaning", "cause", ">messages", ">ended"]);
+    let mut table = Table::new(&["", "", "result", ">code", "meaning", "cause", ">messages", ">ended the step"]);
     for code in codes {
         table.row([
             paint.dim(code.step),
             code.channel.map(|channel| channel.to_string()).unwrap_or_default(),
             code.result.to_owned(),
-            code.code.map_or("–".to_owned(), |code| code.to_string()),
+            code.code.map_or("none".to_owned(), |code| code.to_string()),
             code.meaning.to_owned(),
             paint.dim(code.cause),
             count(code.messages),
@@ -230,16 +237,25 @@ fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
 }
 
 fn funnel(report: &Report, paint: Paint) -> Vec<String> {
-    // Where every message that entered a step was submitted, the column would say nothing.
     let entered = |step: &StepReport| step.course.map_or(step.handed_over, |course| course.entered.total());
-    let has_entered = report.steps.iter().any(|step| entered(step) != step.handed_over);
-    let heads = [">submitted", ">sent", ">delivered", ">read", ">undelivered", ">rejected", ">reached", ">of all"];
-    let heads: Vec<&str> = ["", ""].into_iter().chain(has_entered.then_some(">entered")).chain(heads).collect();
-    let mut table = Table::new(&heads);
+    let mut table = Table::new(&[
+        "",
+        "",
+        ">entered",
+        ">submitted",
+        ">sent",
+        ">delivered",
+        ">read",
+        ">undelivered",
+        ">rejected",
+        ">reached",
+        ">of all",
+    ]);
     for step in &report.steps {
-        let mut cells = vec![paint.dim(step.step), step.channel.to_string()];
-        cells.extend(has_entered.then(|| count_or_dash(entered(step))));
-        cells.extend([
+        table.row([
+            paint.dim(step.step),
+            step.channel.to_string(),
+            count_or_dash(entered(step)),
             count_or_dash(step.handed_over),
             count_or_dash(step.sent),
             count_or_dash(step.delivered),
@@ -249,7 +265,6 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
             paint.good(count_or_dash(step.reached)),
             percent(step.reached, report.audience),
         ]);
-        table.row(cells);
     }
     let mut lines = table.lines(paint);
     let replied = report.steps.iter().filter(|step| step.replied > 0);
@@ -300,13 +315,13 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         // The table has them already, unless some were submitted by an earlier try.
         let rejected = if why.rejected == step.rejected { 0 } else { why.rejected };
         let why = NotSubmitted { rejected, ..why };
-        (why.total() > 0).then(|| format!("{} {} ({})", count(why.total()), step.channel, reasons(&why)))
+        (why.total() > 0).then(|| format!("{} {} ({})", count(why.total()), step.channel, reasons(&why, report)))
     });
     let not_submitted: Vec<String> = not_submitted.collect();
     let lines = [
         of_steps("to submit", |step| step.course.map_or(0, |course| course.to_submit)),
         (!not_submitted.is_empty()).then(|| paint.dim(format!("not submitted: {}", list(&not_submitted)))),
-        of_steps("recalled before submission, because an earlier step had arrived", |step| step.recalled),
+        of_steps("not needed, because an earlier step arrived before they were submitted", |step| step.recalled),
         // A campaign of a version that did not count why messages were not submitted.
         of_steps("expired before submission", |step| if step.course.is_none() { step.expired } else { 0 }),
         of_steps("cancelled before submission", |step| if step.course.is_none() { step.cancelled } else { 0 }),
@@ -316,14 +331,20 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
 }
 
 /// Why messages were not submitted on a step: `8 rejected · 3 expired`.
-fn reasons(why: &NotSubmitted) -> String {
+fn reasons(why: &NotSubmitted, report: &Report) -> String {
+    // One count has them all, but not every campaign has each.
+    let called_off = match (report.outcome(Outcome::Cancelled) > 0, report.outcome(Outcome::Skipped) > 0) {
+        (true, false) => "cancelled",
+        (true, true) => "cancelled, opted out or excluded",
+        (false, _) => "opted out or excluded",
+    };
     let parts = [
         (why.rejected, "rejected"),
         (why.could_not_leave, "not in time"),
         (why.outside_window, "outside window"),
         (why.missing_variable, "missing variable"),
         (why.expired, "expired"),
-        (why.called_off, "cancelled, opted out or excluded"),
+        (why.called_off, called_off),
     ];
     let parts = parts.into_iter().filter(|(number, _)| *number > 0);
     parts.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
@@ -347,13 +368,16 @@ fn fallbacks(report: &Report, paint: Paint) -> Vec<String> {
             let reached = plural(total, "recipient was reached by a fallback", "recipients were reached by a fallback");
             lines.extend([String::new(), paint.bold(format!("{reached}, {} of all", percent(total, report.audience)))]);
         }
+        let waiting = step.course.map_or(0, |course| course.to_submit);
+        let waiting = (waiting > 0).then(|| format!("; {} not submitted yet", count(waiting)));
         lines.push(format!(
-            "  {} by {}, of {} that fell back from {} {}",
+            "  {} by {}, of {} that fell back from {} {}{}",
             count(step.reached),
             step.channel,
             count(came),
             before.channel,
             paint.dim(format!("({})", fell_back(&before.fell_back))),
+            waiting.unwrap_or_default(),
         ));
     }
     lines

@@ -151,12 +151,13 @@ impl List<'_> {
         if !self.is_headed && !shown.is_empty() {
             self.is_headed = true;
             let heading = format!(
-                "{:<36}  {:<16}  {:<14}  {:<8}  {:<OUTCOME$}  {:<CLIENT_ID$}  campaign",
+                "{:<36}  {:<16}  {:<14}  {:<8}  {:<OUTCOME$}  {:<CLIENT_ID$}",
                 "id", "to", "step", "state", "outcome", "ClientMessageId"
             );
-            out::data(self.paint.dim(heading))?;
+            let campaign = if self.args.campaign.is_none() { "  campaign" } else { "" };
+            out::data(self.paint.dim(format_args!("{heading}{campaign}")))?;
         }
-        let of = batch.display_name();
-        out::lines(shown.iter().map(|message| format!("{}  {of}", line(message, self.paint))))
+        let of = if self.args.campaign.is_none() { format!("  {}", batch.display_name()) } else { String::new() };
+        out::lines(shown.iter().map(|message| format!("{}{of}", line(message, self.paint))))
     }
 }
