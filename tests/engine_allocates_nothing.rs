@@ -2,7 +2,7 @@
 //! counting allocator is the whole program's.
 
 use volley::domain::{AfterGap, Channel, Marks, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
-use volley::engine::{Answer, Event, Report, Silence, Standing, advance, begin};
+use volley::engine::{Answer, AttemptReport, Event, Silence, Standing, advance, begin};
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 const FIRST: StepIndex = StepIndex::FIRST;
@@ -29,7 +29,7 @@ fn answered(step: StepIndex, answer: Answer) -> Event {
 }
 
 fn reached(step: StepIndex, status: Status) -> Event {
-    Event::Receipt { step, report: Report::Reached(status) }
+    Event::Receipt { step, report: AttemptReport::Reached(status) }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use super::{Begun, Run};
 use crate::clock::Clock;
 use crate::domain::{Channel, Marks, Plan, Present, Span, Status, Step, StepIndex, Timestamp};
-use crate::engine::{Answer, Event, Report, Silence, Standing, advance, begin};
+use crate::engine::{Answer, AttemptReport, Event, Silence, Standing, advance, begin};
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 const FIRST: StepIndex = StepIndex::FIRST;
@@ -112,5 +112,5 @@ fn answered(step: StepIndex) -> Event {
 }
 
 fn reached(step: StepIndex, status: Status) -> Event {
-    Event::Receipt { step, report: Report::Reached(status) }
+    Event::Receipt { step, report: AttemptReport::Reached(status) }
 }

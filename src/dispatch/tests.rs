@@ -22,7 +22,7 @@ use crate::domain::{
     AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, Plan, Present, Queue,
     Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
 };
-use crate::engine::{Answer, Obstacle};
+use crate::engine::{Answer, StepObstacle};
 use crate::events::Origin;
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
@@ -350,7 +350,7 @@ async fn isolation_ends_when_a_message_is_settled_or_called_off() {
     desk.lane.isolate(MessageKey { batch: without, n: 0 });
     let jobs = desk.jobs(without, 1).await;
     let settled = desk.worked(jobs).await;
-    assert_eq!(answers(&settled), [Answer::CannotLeave(Obstacle::MissingVariable)]);
+    assert_eq!(answers(&settled), [Answer::CannotLeave(StepObstacle::MissingVariable)]);
     assert!(!desk.lane.is_isolated(MessageKey { batch: without, n: 0 }));
 }
 

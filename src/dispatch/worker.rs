@@ -184,11 +184,11 @@ impl Worker {
             }
             Unsendable::MissingVariable(column) => {
                 let details = Details { detail: Some(column), ..Details::default() };
-                let answer = engine::Answer::CannotLeave(engine::Obstacle::MissingVariable);
+                let answer = engine::Answer::CannotLeave(engine::StepObstacle::MissingVariable);
                 self.record(Settled::new(job, &self.lane, answer, Some((Verdict::MissingVariable, details)))).await;
             }
             Unsendable::OutsideWindow => {
-                let answer = engine::Answer::CannotLeave(engine::Obstacle::OutsideWindow);
+                let answer = engine::Answer::CannotLeave(engine::StepObstacle::OutsideWindow);
                 let fact = Some((Verdict::OutsideWindow, Details::default()));
                 self.record(Settled::new(job, &self.lane, answer, fact)).await;
             }

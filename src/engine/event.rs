@@ -11,7 +11,7 @@ pub enum Event {
     Answered { step: StepIndex, answer: Answer },
     /// A provider's receipt for a step's attempt, at any time. A receipt for a try that was followed by another comes
     /// here only if it [`counts`](super::counts).
-    Receipt { step: StepIndex, report: Report },
+    Receipt { step: StepIndex, report: AttemptReport },
     /// The due time in its row has come.
     Due { silence: Silence },
     /// It came up, and the tier has no free slot for the recipient. The step does not wait for one (rule 10).
@@ -44,12 +44,12 @@ pub enum Answer {
     /// No request was begun, and none may be before `at`.
     Later { at: Timestamp },
     /// The step cannot be submitted at all.
-    CannotLeave(Obstacle),
+    CannotLeave(StepObstacle),
 }
 
 /// Why a step cannot be submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Obstacle {
+pub enum StepObstacle {
     /// Its time for submission is over (rule 10).
     CouldNotLeave,
     /// Free text on WhatsApp, outside an open 24-hour window (rule 10).
@@ -58,7 +58,7 @@ pub enum Obstacle {
     MissingVariable,
 }
 
-impl Obstacle {
+impl StepObstacle {
     pub const fn ending(self) -> Ending {
         match self {
             Self::CouldNotLeave => Ending::CouldNotLeave,
@@ -70,7 +70,7 @@ impl Obstacle {
 
 /// The content of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report {
+pub enum AttemptReport {
     Reached(Status),
     /// It did not arrive, for this cause. A retry starts at `again` at the earliest.
     Failed {

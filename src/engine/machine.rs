@@ -1,7 +1,7 @@
 //! The machine: one function for each kind of event. Receipts are in `news`, the ways in which a step continues or ends
 //! in `ways`, the times of the plan in `times`.
 
-use super::event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
+use super::event::{Answer, AttemptReport, CallOff, Decision, Event, Ignored, Rule, Silence};
 use super::ways::earlier_try_lives;
 use crate::domain::{
     AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SenderPart, SkipReason, State,
@@ -77,8 +77,8 @@ impl Machine<'_> {
         match event {
             Event::Claimed => self.claimed(*message),
             Event::Answered { step, answer } => Ok(self.answered(*message, step, answer)),
-            Event::Receipt { step, report: Report::Reached(status) } => Ok(self.reached(*message, step, status)),
-            Event::Receipt { step, report: Report::Failed { fault, again } } => {
+            Event::Receipt { step, report: AttemptReport::Reached(status) } => Ok(self.reached(*message, step, status)),
+            Event::Receipt { step, report: AttemptReport::Failed { fault, again } } => {
                 Ok(self.failed(*message, step, fault, again))
             }
             Event::Due { silence } => Ok(self.due(*message, silence)),

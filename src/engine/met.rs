@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use super::table::{answers, call_offs, faults, reports, rules, silences};
-use super::{Answer, CallOff, Decision, Event, Obstacle, Report, Rule, Silence};
+use super::{Answer, AttemptReport, CallOff, Decision, Event, Rule, Silence, StepObstacle};
 use crate::domain::{Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
 
 /// An event that met a message in a state, as words.
@@ -106,8 +106,12 @@ fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
         // All answers that arrive too late are treated alike.
         Event::Answered { step, .. } if state != SENDING || *step != present => ("answered", "too late", ""),
         Event::Answered { answer, .. } => ("answered", of_answer(answer), ""),
-        Event::Receipt { step, report: Report::Reached(status) } => ("reached", of_status(*status), relative(*step)),
-        Event::Receipt { step, report: Report::Failed { fault, .. } } => ("failed", of_fault(*fault), relative(*step)),
+        Event::Receipt { step, report: AttemptReport::Reached(status) } => {
+            ("reached", of_status(*status), relative(*step))
+        }
+        Event::Receipt { step, report: AttemptReport::Failed { fault, .. } } => {
+            ("failed", of_fault(*fault), relative(*step))
+        }
         Event::Due { silence } => ("due", of_silence(silence), ""),
         Event::TierSpent { step } => ("tier spent", "", relative(*step)),
         Event::Postponed { .. } => ("put off", "", ""),
@@ -127,9 +131,9 @@ const fn of_answer(answer: &Answer) -> &'static str {
         Answer::Unknown => "unknown",
         Answer::NotBegun => "not begun",
         Answer::Later { .. } => "later",
-        Answer::CannotLeave(Obstacle::CouldNotLeave) => "could not leave",
-        Answer::CannotLeave(Obstacle::OutsideWindow) => "outside window",
-        Answer::CannotLeave(Obstacle::MissingVariable) => "missing variable",
+        Answer::CannotLeave(StepObstacle::CouldNotLeave) => "could not leave",
+        Answer::CannotLeave(StepObstacle::OutsideWindow) => "outside window",
+        Answer::CannotLeave(StepObstacle::MissingVariable) => "missing variable",
     }
 }
 

@@ -33,7 +33,7 @@ mod story;
 #[cfg(test)]
 mod table;
 
-pub use event::{Answer, CallOff, Decision, Event, Ignored, Obstacle, Report, Rule, Silence};
+pub use event::{Answer, AttemptReport, CallOff, Decision, Event, Ignored, Rule, Silence, StepObstacle};
 pub use gap::{Gap, Gaps, REPEATED_FOR};
 pub use machine::{Standing, advance, begin};
 pub use news::{OnRecord, counts};

@@ -1,6 +1,6 @@
 //! How receipts change a message. They arrive twice, late, out of order, and before the answer that they follow.
 
-use super::event::{CallOff, Decision, Ignored, Report, Rule};
+use super::event::{AttemptReport, CallOff, Decision, Ignored, Rule};
 use super::machine::{Machine, moved};
 use crate::domain::{Ending, Fault, Outcome, Present, State, Status, Step, StepIndex, Timestamp};
 
@@ -48,15 +48,15 @@ pub fn counts(
     message: &Present,
     step: StepIndex,
     [reported, latest]: [u16; 2],
-    report: Report,
+    report: AttemptReport,
     success: Status,
 ) -> bool {
     match report {
-        Report::Reached(status) => {
+        AttemptReport::Reached(status) => {
             let is_old = step == message.step && !message.marks.may_live(step) && reported < message.tries;
             !is_old || status >= success.min(Status::Delivered)
         }
-        Report::Failed { .. } => reported >= latest,
+        AttemptReport::Failed { .. } => reported >= latest,
     }
 }
 

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use proptest::prelude::*;
 
 use super::story::{START, Story, at, plan, step};
-use super::{Answer, CallOff, Decision, Event, Obstacle, Report, Rule, Silence, Standing};
+use super::{Answer, AttemptReport, CallOff, Decision, Event, Rule, Silence, Standing, StepObstacle};
 use crate::domain::{
     AfterGap, Channel, Count, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SenderPart, SkipReason, Span,
     State, Status, Step, StepIndex, Timestamp,
@@ -72,7 +72,7 @@ enum Happening {
     /// The message takes its normal course: it is claimed, answered, reported on.
     GoesOn {
         answer: Answer,
-        report: Report,
+        report: AttemptReport,
     },
 }
 
@@ -80,7 +80,7 @@ enum Happening {
 enum Kind {
     Claimed,
     Answered(Answer),
-    Receipt(Report),
+    Receipt(AttemptReport),
     Due(Silence),
     TierSpent,
     Postponed(Timestamp),
@@ -113,7 +113,7 @@ fn answers() -> impl Strategy<Value = Answer> {
         2 => Just(Answer::Unknown),
         1 => Just(Answer::NotBegun),
         1 => moments().prop_map(|at| Answer::Later { at }),
-        1 => proptest::sample::select(&[Obstacle::CouldNotLeave, Obstacle::OutsideWindow, Obstacle::MissingVariable][..])
+        1 => proptest::sample::select(&[StepObstacle::CouldNotLeave, StepObstacle::OutsideWindow, StepObstacle::MissingVariable][..])
             .prop_map(Answer::CannotLeave),
     ]
 }
@@ -127,7 +127,7 @@ fn silences() -> impl Strategy<Value = Silence> {
     ]
 }
 
-fn reports() -> impl Strategy<Value = Report> {
+fn reports() -> impl Strategy<Value = AttemptReport> {
     let status = prop_oneof![
         2 => Just(Status::Accepted),
         4 => Just(Status::Sent),
@@ -135,8 +135,8 @@ fn reports() -> impl Strategy<Value = Report> {
         1 => Just(Status::Read),
     ];
     prop_oneof![
-        status.prop_map(Report::Reached),
-        (faults(), moments()).prop_map(|(fault, again)| Report::Failed { fault, again }),
+        status.prop_map(AttemptReport::Reached),
+        (faults(), moments()).prop_map(|(fault, again)| AttemptReport::Failed { fault, again }),
     ]
 }
 
@@ -177,8 +177,8 @@ fn shifted(event: Event, now: Timestamp) -> Event {
         Event::Answered { step, answer: Answer::Unavailable { again } } => {
             Event::Answered { step, answer: Answer::Unavailable { again: later(again) } }
         }
-        Event::Receipt { step, report: Report::Failed { fault, again } } => {
-            Event::Receipt { step, report: Report::Failed { fault, again: later(again) } }
+        Event::Receipt { step, report: AttemptReport::Failed { fault, again } } => {
+            Event::Receipt { step, report: AttemptReport::Failed { fault, again: later(again) } }
         }
         Event::Due { silence: Silence::Held { until } } => {
             Event::Due { silence: Silence::Held { until: later(until) } }
@@ -308,14 +308,14 @@ impl Watched {
                 };
                 self.may_submit[step] |= came_back;
             }
-            Event::Receipt { step: of, report: Report::Failed { fault, .. } } => {
+            Event::Receipt { step: of, report: AttemptReport::Failed { fault, .. } } => {
                 let came_back = matches!(fault, Fault::Temporary | Fault::Sender(_)) && of == before.step;
                 self.may_submit[step] |= came_back;
                 self.called_off |= fault == Fault::OptedOut;
             }
             Event::RefusalRecalled { step, .. } => self.may_submit[step.index()] = true,
             Event::CalledOff(_) => self.called_off = true,
-            Event::Receipt { report: Report::Reached(_), .. }
+            Event::Receipt { report: AttemptReport::Reached(_), .. }
             | Event::Due { .. }
             | Event::TierSpent { .. }
             | Event::Postponed { .. }
@@ -354,8 +354,8 @@ impl Watched {
                 Answer::Refused { fault, .. } => matches!(fault, Fault::Temporary | Fault::Sender(_)),
                 Answer::CannotLeave(_) => false,
             },
-            Event::Receipt { report: Report::Failed { fault, .. }, .. } => matches!(fault, Fault::Sender(_)),
-            Event::Receipt { report: Report::Reached(_), .. }
+            Event::Receipt { report: AttemptReport::Failed { fault, .. }, .. } => matches!(fault, Fault::Sender(_)),
+            Event::Receipt { report: AttemptReport::Reached(_), .. }
             | Event::Claimed
             | Event::Postponed { .. }
             | Event::Doubted { .. }

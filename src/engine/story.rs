@@ -1,6 +1,6 @@
 //! A message's life in a test: a sequence of events and the results.
 
-use super::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence, Standing, advance, begin};
+use super::{Answer, AttemptReport, CallOff, Decision, Event, Ignored, Rule, Silence, Standing, advance, begin};
 use crate::domain::{
     Channel, Fault, Marks, Outcome, Plan, Present, Span, State, Status, Step, StepIndex, Tallies, Timestamp,
 };
@@ -43,8 +43,8 @@ pub(super) fn plan_with(change: impl FnOnce(&mut Plan)) -> Plan {
 }
 
 /// A receipt with a failure; a retry starts five seconds later.
-pub(super) fn failed(fault: Fault, now: Timestamp) -> Report {
-    Report::Failed { fault, again: now + Span::from_secs(5) }
+pub(super) fn failed(fault: Fault, now: Timestamp) -> AttemptReport {
+    AttemptReport::Failed { fault, again: now + Span::from_secs(5) }
 }
 
 #[derive(Debug, Clone)]
@@ -142,7 +142,7 @@ impl Story {
 
     #[track_caller]
     pub(super) fn receive(&mut self, number: u8, status: Status) -> Rule {
-        self.rule(Event::Receipt { step: step_at(number), report: Report::Reached(status) })
+        self.rule(Event::Receipt { step: step_at(number), report: AttemptReport::Reached(status) })
     }
 
     #[track_caller]

@@ -152,7 +152,7 @@ async fn entry_of(book: &Book, latest: &mut Option<Arc<Entry>>, batch: BatchId) 
 }
 
 /// Whether a report is about an earlier try and no longer counts.
-fn is_superseded(of_try: Try, report: engine::Report, message: &Working, step: StepIndex) -> bool {
+fn is_superseded(of_try: Try, report: engine::AttemptReport, message: &Working, step: StepIndex) -> bool {
     let Try::Of { number, latest, .. } = of_try else { return false };
     let success = message.entry.plan.step(step).map_or(Status::Delivered, |step| step.success);
     !engine::counts(&message.case.now, step, [number, latest], report, success)
@@ -165,12 +165,12 @@ fn report(
     step: StepIndex,
     chance: &Chance,
     now: Timestamp,
-) -> Option<engine::Report> {
-    let Some(failure) = incoming.failure() else { return incoming.report.status().map(engine::Report::Reached) };
+) -> Option<engine::AttemptReport> {
+    let Some(failure) = incoming.failure() else { return incoming.report.status().map(engine::AttemptReport::Reached) };
     let rules = message.entry.plan.step(step);
     let fault = rules.map_or(failure.fault, |rules| codes::fault_in(rules, failure.fault, failure.subject));
     let again = now + chance.back_off(SHORTEST_REST, message.case.now.tries.into(), LONGEST_REST);
-    Some(engine::Report::Failed { fault, again })
+    Some(engine::AttemptReport::Failed { fault, again })
 }
 
 fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {

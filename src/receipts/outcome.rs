@@ -33,7 +33,7 @@ pub(super) fn advance_by(
     message: &mut Working,
     incoming: &Incoming,
     found: &Found,
-    report: engine::Report,
+    report: engine::AttemptReport,
     now: Timestamp,
     outcome: &mut Outcome,
 ) -> Ruling {
@@ -45,15 +45,15 @@ pub(super) fn advance_by(
     let recall = is_counted(incoming, report, rule).and_then(|code| {
         message.entry.refused(&message.case.message, step, ReportedBy::Receipt, code, incoming.counts_from)
     });
-    if let (Some(_), engine::Report::Failed { again, .. }) = (recall, report) {
+    if let (Some(_), engine::AttemptReport::Failed { again, .. }) = (recall, report) {
         // Too many equal failures to be the recipients' fault.
         let fault = Fault::Sender(SenderPart::Step);
-        let kept = decide(engine::Report::Failed { fault, again });
+        let kept = decide(engine::AttemptReport::Failed { fault, again });
         if let Decision::Moved { rule: by, .. } = kept {
             (decision, rule) = (kept, by);
         }
     }
-    if matches!(report, engine::Report::Reached(status) if status >= Status::Sent) {
+    if matches!(report, engine::AttemptReport::Reached(status) if status >= Status::Sent) {
         message.entry.taken(step, ReportedBy::Receipt);
     }
     let before = message.case.now;
@@ -77,8 +77,8 @@ pub(super) fn advance_by(
 
 /// The code of a failure that ends a step and is not about the recipient's number. Many of these in a row are the
 /// sender's fault.
-fn is_counted(incoming: &Incoming, report: engine::Report, rule: Rule) -> Option<u32> {
-    let of_recipient = matches!(report, engine::Report::Failed { fault: Fault::Recipient, .. });
+fn is_counted(incoming: &Incoming, report: engine::AttemptReport, rule: Rule) -> Option<u32> {
+    let of_recipient = matches!(report, engine::AttemptReport::Failed { fault: Fault::Recipient, .. });
     let ends = matches!(rule, Rule::FellBack(Ending::Undelivered) | Rule::Ended(Ending::Undelivered));
     let may_be_senders = incoming.failure().is_some_and(codes::Entry::may_be_senders);
     (of_recipient && ends && may_be_senders).then_some(incoming.code)

@@ -11,7 +11,7 @@ use super::reading::report_of;
 use crate::domain::{
     BatchId, Ending, MessageId, Outcome, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone,
 };
-use crate::engine::Report;
+use crate::engine::AttemptReport;
 use crate::store::{Attempt, MessageFacts, Messages, Receipt, Result, Scope, Verdict};
 use crate::wire::codes;
 
@@ -133,10 +133,10 @@ impl Columns {
         let report = |receipt| report_of(receipt, Some(step));
         // A higher status implies a lower one, but not its time.
         let reached = |wanted: Status| {
-            let of_it = receipts().filter(|receipt| report(receipt) == Some(Report::Reached(wanted)));
+            let of_it = receipts().filter(|receipt| report(receipt) == Some(AttemptReport::Reached(wanted)));
             self.time(of_it.map(|receipt| receipt.stamp).min())
         };
-        let bad = || receipts().rfind(|receipt| matches!(report(receipt), Some(Report::Failed { .. })));
+        let bad = || receipts().rfind(|receipt| matches!(report(receipt), Some(AttemptReport::Failed { .. })));
         match OF_STEP[column] {
             "status" => status(&whole.message.present, index).to_owned(),
             "queued" => self.time(first.map(|attempt| attempt.queued)),
@@ -181,7 +181,8 @@ impl Columns {
         let (index, step) = steps.last()?;
         let mut tries = whole.attempts.iter().filter(|attempt| attempt.step == index);
         let refused = tries.rfind(|attempt| attempt.verdict == Verdict::Rejected);
-        let has_failed = |receipt: &&Receipt| matches!(report_of(receipt, Some(step)), Some(Report::Failed { .. }));
+        let has_failed =
+            |receipt: &&Receipt| matches!(report_of(receipt, Some(step)), Some(AttemptReport::Failed { .. }));
         let failed = whole.receipts.iter().filter(|receipt| receipt.step == index).rfind(has_failed);
         let ended = if marks.failed(index) { "undelivered" } else { ended(marks.ending(index)) };
         meaning(refused, failed.filter(|receipt| receipt.code != 0)).or(Some(ended))

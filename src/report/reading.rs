@@ -6,14 +6,14 @@ use crate::store::Receipt;
 use crate::wire::{self, codes};
 
 /// The report that a recorded receipt makes to the engine.
-pub(crate) fn report_of(receipt: &Receipt, step: Option<&Step>) -> Option<engine::Report> {
+pub(crate) fn report_of(receipt: &Receipt, step: Option<&Step>) -> Option<engine::AttemptReport> {
     match reported(receipt, step.map(|step| step.channel)) {
         wire::Report::Negative { code } => {
             let codes::Entry { fault, subject, .. } = *codes::of_receipt(code);
             let fault = step.map_or(fault, |step| codes::fault_in(step, fault, subject));
-            Some(engine::Report::Failed { fault, again: receipt.received })
+            Some(engine::AttemptReport::Failed { fault, again: receipt.received })
         }
-        positive => positive.status().map(engine::Report::Reached),
+        positive => positive.status().map(engine::AttemptReport::Reached),
     }
 }
 

@@ -8,7 +8,7 @@
 use super::words;
 use crate::domain::{Fault, Plan, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
 use crate::engine::{
-    self, Answer, Cause, Event, Made, Met, Note, Obstacle, OnRecord, Report, Ruling, Silence, advance,
+    self, Answer, AttemptReport, Cause, Event, Made, Met, Note, OnRecord, Ruling, Silence, StepObstacle, advance,
 };
 use crate::report::{failure, report_of};
 use crate::store::{Attempt, Batch, Edition, Receipt, Verdict};
@@ -276,11 +276,11 @@ impl<'a> Run<'a> {
         let step = receipt.step;
         let Some(report) = report_of(receipt, self.life.plan.step(step)) else { return Vec::new() };
         let mut reports = vec![report];
-        if let Report::Failed { fault: Fault::Recipient, again } = report
+        if let AttemptReport::Failed { fault: Fault::Recipient, again } = report
             && failure(receipt).is_some_and(Entry::may_be_senders)
         {
             // The engine may have seen too many equal failures to blame the recipient.
-            reports.push(Report::Failed { fault: Fault::Sender(SenderPart::Step), again });
+            reports.push(AttemptReport::Failed { fault: Fault::Sender(SenderPart::Step), again });
         }
         reports.into_iter().map(|report| Event::Receipt { step, report }).collect()
     }
@@ -339,9 +339,9 @@ fn answer(attempt: &Attempt) -> Answer {
             };
             Answer::Refused { fault, again: attempt.answered }
         }
-        Verdict::MissingVariable => Answer::CannotLeave(Obstacle::MissingVariable),
-        Verdict::OutsideWindow => Answer::CannotLeave(Obstacle::OutsideWindow),
-        Verdict::CouldNotLeave | Verdict::TierSpent => Answer::CannotLeave(Obstacle::CouldNotLeave),
+        Verdict::MissingVariable => Answer::CannotLeave(StepObstacle::MissingVariable),
+        Verdict::OutsideWindow => Answer::CannotLeave(StepObstacle::OutsideWindow),
+        Verdict::CouldNotLeave | Verdict::TierSpent => Answer::CannotLeave(StepObstacle::CouldNotLeave),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::{Count, Countries, Ending, Fault, Marks, Outcome, Plan, SkipReason, Span, State, Status};
 use crate::engine::story::{MINUTE, Story, at, failed, plan, plan_with, step_at};
-use crate::engine::{Answer, Event, Ignored, Obstacle, Rule, Silence};
+use crate::engine::{Answer, Event, Ignored, Rule, Silence, StepObstacle};
 
 fn passing_over(plan: Plan, numbers: &[u8]) -> Story {
     let marks = numbers.iter().fold(Marks::default(), |marks, number| marks.with_passed_over(step_at(*number)));
@@ -64,7 +64,7 @@ fn every_fallback_skips_a_step_that_does_not_apply() {
         story.claim().refuse(Fault::Recipient);
     };
     let no_content = |story: &mut Story| {
-        story.claim().answer(Answer::CannotLeave(Obstacle::MissingVariable));
+        story.claim().answer(Answer::CannotLeave(StepObstacle::MissingVariable));
     };
     for falls_back in [&deadline as &dyn Fn(&mut Story), &undelivered, &rejected, &no_content] {
         let mut story = passing_over(plan(), &[2]);
@@ -97,7 +97,7 @@ fn a_recall_returns_to_the_last_step_that_applied() {
 fn a_receipt_for_a_step_that_does_not_apply_is_ignored() {
     let mut story = passing_over(plan(), &[2]);
     story.falls_back_to(3).submit();
-    for report in [crate::engine::Report::Reached(Status::Delivered), failed(Fault::OptedOut, story.now)] {
+    for report in [crate::engine::AttemptReport::Reached(Status::Delivered), failed(Fault::OptedOut, story.now)] {
         assert_eq!(story.ignores(Event::Receipt { step: step_at(2), report }), Ignored::NotBegun);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::{Count, Ending, Fault, Outcome, SenderPart, SkipReason, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, plan_with, step_at};
-use crate::engine::{Answer, Event, Ignored, Report, Rule, Silence};
+use crate::engine::{Answer, AttemptReport, Event, Ignored, Rule, Silence};
 
 const LANE: Fault = Fault::Sender(SenderPart::Lane);
 const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
@@ -245,7 +245,7 @@ fn receipts_only_raise_the_status() {
     let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Read));
     story.submit().receive(1, Status::Delivered);
     for lower in [Status::Accepted, Status::Sent, Status::Delivered] {
-        let event = Event::Receipt { step: step_at(1), report: Report::Reached(lower) };
+        let event = Event::Receipt { step: step_at(1), report: AttemptReport::Reached(lower) };
         assert_eq!(story.ignores(event), Ignored::NothingNew);
     }
     let bad_news =

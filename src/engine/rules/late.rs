@@ -2,7 +2,7 @@
 
 use crate::domain::{AfterGap, Count, Ending, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, plan_with, step_at};
-use crate::engine::{Answer, Decision, Event, Ignored, Obstacle, Report, Rule, Silence, counts};
+use crate::engine::{Answer, AttemptReport, Decision, Event, Ignored, Rule, Silence, StepObstacle, counts};
 
 // Rule 6: late truth.
 
@@ -248,7 +248,7 @@ fn a_failed_resend_is_not_retried_if_the_first_copy_is_known() {
         Answer::Unavailable { again },
         Answer::Refused { fault: Fault::Temporary, again },
         Answer::Refused { fault: Fault::Sender(SenderPart::Lane), again },
-        Answer::CannotLeave(Obstacle::CouldNotLeave),
+        Answer::CannotLeave(StepObstacle::CouldNotLeave),
     ] {
         let mut story = receipt_during_a_resend();
         story.answer(answer);
@@ -260,8 +260,8 @@ fn a_failed_resend_is_not_retried_if_the_first_copy_is_known() {
 fn a_status_of_an_earlier_try_may_count_and_a_failure_never_does() {
     let plan = plan_with(|plan| plan.on_unknown = OnUnknown::Resend);
     let success = plan.steps[0].success;
-    let (accepted, delivered) = (Report::Reached(Status::Accepted), Report::Reached(success));
-    let bad = Report::Failed { fault: Fault::Recipient, again: at(0) };
+    let (accepted, delivered) = (AttemptReport::Reached(Status::Accepted), AttemptReport::Reached(success));
+    let bad = AttemptReport::Failed { fault: Fault::Recipient, again: at(0) };
     let count = |story: &Story, reported, latest| {
         [accepted, delivered, bad].map(|report| counts(&story.message, step_at(1), [reported, latest], report, success))
     };

@@ -4,7 +4,7 @@ use crate::domain::{
     AfterGap, Count, Ending, Fault, OnUnknown, Outcome, Plan, SenderPart, SkipReason, Span, State, Status,
 };
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, plan_with, step_at};
-use crate::engine::{Answer, CallOff, Event, Ignored, Obstacle, Report, Rule, Silence, Standing};
+use crate::engine::{Answer, AttemptReport, CallOff, Event, Ignored, Rule, Silence, Standing, StepObstacle};
 
 // Rule 8: cancel. (Claims and timers handle a pause; the machine never sees it.)
 
@@ -54,9 +54,9 @@ fn a_fallback_that_is_stopped_unsent_counts_at_its_step() {
 #[test]
 fn a_last_step_that_could_not_be_submitted_is_no_fallback() {
     let ended = [
-        (Obstacle::CouldNotLeave, [Count::CouldNotLeave, Count::EndedCouldNotLeave]),
-        (Obstacle::OutsideWindow, [Count::OutsideWindow, Count::EndedOutsideWindow]),
-        (Obstacle::MissingVariable, [Count::MissingVariable, Count::EndedMissingVariable]),
+        (StepObstacle::CouldNotLeave, [Count::CouldNotLeave, Count::EndedCouldNotLeave]),
+        (StepObstacle::OutsideWindow, [Count::OutsideWindow, Count::EndedOutsideWindow]),
+        (StepObstacle::MissingVariable, [Count::MissingVariable, Count::EndedMissingVariable]),
     ];
     for (obstacle, counts) in ended {
         let mut story = Story::usual();
@@ -73,7 +73,7 @@ fn a_claim_handed_back_after_a_cancel_ends_as_cancelled() {
     let answers = [
         Answer::NotBegun,
         Answer::Unavailable { again: at(5) },
-        Answer::CannotLeave(Obstacle::MissingVariable),
+        Answer::CannotLeave(StepObstacle::MissingVariable),
         Answer::Refused { fault: Fault::Sender(SenderPart::Lane), again: at(5) },
     ];
     for answer in answers {
@@ -299,7 +299,7 @@ fn a_spent_tier_does_not_end_a_submission_or_its_resend() {
 #[test]
 fn text_outside_the_window_is_not_submitted_and_falls_back() {
     let mut story = Story::usual();
-    story.claim().answer(Answer::CannotLeave(Obstacle::OutsideWindow));
+    story.claim().answer(Answer::CannotLeave(StepObstacle::OutsideWindow));
     assert!(story.is_queued(2));
     let of = |count| story.tallies().get(step_at(1), count);
     assert_eq!((of(Count::OutsideWindow), of(Count::HandedOver)), (1, 0));
@@ -314,7 +314,7 @@ fn a_last_step_that_is_not_sent_in_time_expires() {
 
 #[test]
 fn without_content_the_last_submitted_step_is_the_last() {
-    for obstacle in [Obstacle::OutsideWindow, Obstacle::MissingVariable] {
+    for obstacle in [StepObstacle::OutsideWindow, StepObstacle::MissingVariable] {
         let mut story = Story::usual();
         story.falls_back_to(3).claim().answer(Answer::CannotLeave(obstacle));
         assert!(story.awaits_until(15 * MINUTE + 7 * DAY), "Viber's window");
@@ -331,15 +331,15 @@ fn without_content_the_last_submitted_step_is_the_last() {
 fn a_failed_step_is_not_awaited() {
     let mut story = Story::usual();
     story.falls_back_to(3).fail(2, Fault::Recipient);
-    story.claim().answer(Answer::CannotLeave(Obstacle::MissingVariable));
+    story.claim().answer(Answer::CannotLeave(StepObstacle::MissingVariable));
     assert_eq!(story.outcome(), Some(Outcome::Undelivered));
 }
 
 #[test]
 fn a_message_that_no_step_can_send_is_skipped_with_the_reason() {
     let reasons = [
-        (Obstacle::MissingVariable, SkipReason::MissingVariable),
-        (Obstacle::OutsideWindow, SkipReason::OutsideWindow),
+        (StepObstacle::MissingVariable, SkipReason::MissingVariable),
+        (StepObstacle::OutsideWindow, SkipReason::OutsideWindow),
     ];
     for (obstacle, reason) in reasons {
         let mut story = Story::usual();
@@ -355,10 +355,10 @@ fn a_message_that_no_step_can_send_is_skipped_with_the_reason() {
 fn a_receipt_for_a_step_never_submitted_is_ignored() {
     let mut story = Story::usual();
     for number in [1, 2, 3] {
-        let event = Event::Receipt { step: step_at(number), report: Report::Reached(Status::Delivered) };
+        let event = Event::Receipt { step: step_at(number), report: AttemptReport::Reached(Status::Delivered) };
         assert_eq!(story.ignores(event), Ignored::NotBegun);
     }
     story.falls_back_to(2);
-    let event = Event::Receipt { step: step_at(2), report: Report::Reached(Status::Delivered) };
+    let event = Event::Receipt { step: step_at(2), report: AttemptReport::Reached(Status::Delivered) };
     assert_eq!(story.ignores(event), Ignored::NotBegun);
 }

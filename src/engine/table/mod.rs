@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 use self::words::{lines, present, time};
 use super::story::{DAY, HOUR, MINUTE, Story, at, failed, plan_with, step_at};
-use super::{Answer, CallOff, Event, Ignored, Obstacle, Report, Rule, Silence, Standing};
+use super::{Answer, AttemptReport, CallOff, Event, Ignored, Rule, Silence, Standing, StepObstacle};
 use crate::domain::{Ending, Fault, Marks, Outcome, Plan, Present, SenderPart, Span, Status, Timestamp};
 
 /// Lists all values of a type: `next` maps each value to the next one, beginning with `None`.
@@ -42,10 +42,14 @@ pub(super) fn answers(again: Timestamp) -> Vec<Answer> {
         Some(Answer::Unavailable { .. }) => Some(Answer::Unknown),
         Some(Answer::Unknown) => Some(Answer::NotBegun),
         Some(Answer::NotBegun) => Some(Answer::Later { at: again }),
-        Some(Answer::Later { .. }) => Some(Answer::CannotLeave(Obstacle::CouldNotLeave)),
-        Some(Answer::CannotLeave(Obstacle::CouldNotLeave)) => Some(Answer::CannotLeave(Obstacle::OutsideWindow)),
-        Some(Answer::CannotLeave(Obstacle::OutsideWindow)) => Some(Answer::CannotLeave(Obstacle::MissingVariable)),
-        Some(Answer::CannotLeave(Obstacle::MissingVariable)) => None,
+        Some(Answer::Later { .. }) => Some(Answer::CannotLeave(StepObstacle::CouldNotLeave)),
+        Some(Answer::CannotLeave(StepObstacle::CouldNotLeave)) => {
+            Some(Answer::CannotLeave(StepObstacle::OutsideWindow))
+        }
+        Some(Answer::CannotLeave(StepObstacle::OutsideWindow)) => {
+            Some(Answer::CannotLeave(StepObstacle::MissingVariable))
+        }
+        Some(Answer::CannotLeave(StepObstacle::MissingVariable)) => None,
     });
     let of_each_fault = |answer| match answer {
         Answer::Refused { .. } => faults().into_iter().map(|fault| Answer::Refused { fault, again }).collect(),
@@ -54,15 +58,15 @@ pub(super) fn answers(again: Timestamp) -> Vec<Answer> {
     kinds.into_iter().flat_map(of_each_fault).collect()
 }
 
-pub(super) fn reports(now: Timestamp) -> Vec<Report> {
+pub(super) fn reports(now: Timestamp) -> Vec<AttemptReport> {
     let kinds = walk(|last| match last {
-        None => Some(Report::Reached(Status::Accepted)),
-        Some(Report::Reached(_)) => Some(failed(Fault::Recipient, now)),
-        Some(Report::Failed { .. }) => None,
+        None => Some(AttemptReport::Reached(Status::Accepted)),
+        Some(AttemptReport::Reached(_)) => Some(failed(Fault::Recipient, now)),
+        Some(AttemptReport::Failed { .. }) => None,
     });
     let of_each = |report| match report {
-        Report::Reached(_) => Status::ALL.iter().map(|status| Report::Reached(*status)).collect(),
-        Report::Failed { .. } => faults().into_iter().map(|fault| failed(fault, now)).collect::<Vec<_>>(),
+        AttemptReport::Reached(_) => Status::ALL.iter().map(|status| AttemptReport::Reached(*status)).collect(),
+        AttemptReport::Failed { .. } => faults().into_iter().map(|fault| failed(fault, now)).collect::<Vec<_>>(),
     };
     kinds.into_iter().flat_map(of_each).collect()
 }
@@ -92,7 +96,7 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
     let kinds = walk(|last| match last {
         None => Some(Event::Claimed),
         Some(Event::Claimed) => Some(Event::Answered { step, answer: Answer::Accepted }),
-        Some(Event::Answered { .. }) => Some(Event::Receipt { step, report: Report::Reached(Status::Sent) }),
+        Some(Event::Answered { .. }) => Some(Event::Receipt { step, report: AttemptReport::Reached(Status::Sent) }),
         Some(Event::Receipt { .. }) => Some(Event::Due { silence: Silence::Trusted }),
         Some(Event::Due { .. }) => Some(Event::TierSpent { step }),
         Some(Event::TierSpent { .. }) => Some(Event::Postponed { until: now + Span::from_secs(HOUR) }),
@@ -237,7 +241,7 @@ fn presents() -> Vec<(&'static str, Story)> {
         s.falls_back_to(3).submit().at(minutes(25) + 2 * DAY);
     });
     add("awaiting, second step is the last, the third had no content", &|s| {
-        s.falls_back_to(3).claim().answer(Answer::CannotLeave(Obstacle::MissingVariable));
+        s.falls_back_to(3).claim().answer(Answer::CannotLeave(StepObstacle::MissingVariable));
         s.at(minutes(30));
     });
     let mut add_passing_over = |name, steps: &[u8], story: &dyn Fn(&mut Story)| {

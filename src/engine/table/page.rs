@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::super::story::{HOUR, MINUTE, Story, failed, plan_with, step_at};
-use super::super::{Answer, CallOff, Decision, Event, Obstacle, Report, Silence};
+use super::super::{Answer, AttemptReport, CallOff, Decision, Event, Silence, StepObstacle};
 use crate::domain::{Fault, Present, SenderPart, Span, State, Status};
 
 /// The events, in the words of the document.
@@ -13,7 +13,7 @@ enum Happens {
     Claimed,
     Answer(Answer),
     /// A receipt for the present step, or for the one before it.
-    News(bool, Report),
+    News(bool, AttemptReport),
     TierSpent,
     Postponed,
     /// The silence by which the step before fell back is in doubt.
@@ -34,7 +34,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
     let at = Story::usual().now;
     let refused = |fault| Says(Answer::Refused { fault, again: at });
     let bad = |present, fault| News(present, failed(fault, at));
-    let good = |present, status| News(present, Report::Reached(status));
+    let good = |present, status| News(present, AttemptReport::Reached(status));
     vec![
         ("claimed", Claimed),
         ("answer: accepted", Says(Answer::Accepted)),
@@ -46,9 +46,9 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("answer: unavailable", Says(Answer::Unavailable { again: at })),
         ("claim handed back before a request", Says(Answer::NotBegun)),
         ("claim handed back until later", Says(Answer::Later { at })),
-        ("cannot be submitted: its time is over", Says(Answer::CannotLeave(Obstacle::CouldNotLeave))),
-        ("cannot be submitted: outside the window", Says(Answer::CannotLeave(Obstacle::OutsideWindow))),
-        ("cannot be submitted: missing variable", Says(Answer::CannotLeave(Obstacle::MissingVariable))),
+        ("cannot be submitted: its time is over", Says(Answer::CannotLeave(StepObstacle::CouldNotLeave))),
+        ("cannot be submitted: outside the window", Says(Answer::CannotLeave(StepObstacle::OutsideWindow))),
+        ("cannot be submitted: missing variable", Says(Answer::CannotLeave(StepObstacle::MissingVariable))),
         ("no free slot in the tier, and the step does not wait", TierSpent),
         ("outside its send hours", Postponed),
         ("receipt: sent", good(true, Status::Sent)),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::domain::{Ending, Fault, Marks, Outcome, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
 use crate::engine::story::{START, Story, step_at};
-use crate::engine::{Answer, CallOff, Decision, Event, Obstacle, Report, Silence, Standing};
+use crate::engine::{Answer, AttemptReport, CallOff, Decision, Event, Silence, Standing, StepObstacle};
 
 /// The result of an event, in words: the next state, the rule and what changed; or why nothing changes.
 fn result(before: &Present, decision: Decision) -> String {
@@ -179,10 +179,10 @@ fn event_name(event: Event) -> String {
     match event {
         Event::Claimed => "claimed".to_owned(),
         Event::Answered { answer, .. } => format!("answer: {}", answer_name(answer)),
-        Event::Receipt { step, report: Report::Reached(status) } => {
+        Event::Receipt { step, report: AttemptReport::Reached(status) } => {
             format!("{}: {}", channel(step), status.to_string().to_lowercase())
         }
-        Event::Receipt { step, report: Report::Failed { fault, .. } } => {
+        Event::Receipt { step, report: AttemptReport::Failed { fault, .. } } => {
             format!("{} failed: {}", channel(step), fault_name(fault))
         }
         Event::Due { silence: Silence::Trusted } => "due: silence trusted".to_owned(),
@@ -209,9 +209,9 @@ fn answer_name(answer: Answer) -> String {
         Answer::Unknown => "unknown".to_owned(),
         Answer::NotBegun => "not begun".to_owned(),
         Answer::Later { .. } => "later".to_owned(),
-        Answer::CannotLeave(Obstacle::CouldNotLeave) => "could not leave".to_owned(),
-        Answer::CannotLeave(Obstacle::OutsideWindow) => "outside window".to_owned(),
-        Answer::CannotLeave(Obstacle::MissingVariable) => "missing variable".to_owned(),
+        Answer::CannotLeave(StepObstacle::CouldNotLeave) => "could not leave".to_owned(),
+        Answer::CannotLeave(StepObstacle::OutsideWindow) => "outside window".to_owned(),
+        Answer::CannotLeave(StepObstacle::MissingVariable) => "missing variable".to_owned(),
     }
 }
 
