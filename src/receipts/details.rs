@@ -3,7 +3,7 @@
 use super::incoming::{Incoming, Parsed};
 use super::intake::{Failed, Intake};
 use crate::domain::{AttemptId, Channel, Status, Timestamp, Umid};
-use crate::wire::{Detail, Details, Receipt, Report, StatusBody};
+use crate::wire::{Detail, Details, Receipt, ReportedStatus, StatusBody};
 
 /// The result of asking the provider about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +47,14 @@ impl Intake {
                     ..Receipt::default()
                 };
                 let incoming = Incoming::new(&receipt, now);
-                let is_bad = matches!(incoming.report, Report::Negative { .. });
+                let is_bad = matches!(incoming.report, ReportedStatus::Negative { .. });
                 if record.status.timestamp.is_some() && (is_bad || incoming.report.status() > Some(Status::Accepted)) {
                     known_since = known_since.max(receipt.at());
                 }
                 incoming
             })
             .collect();
-        let is_reported = receipts.iter().any(|receipt| receipt.report != Report::Unknown);
+        let is_reported = receipts.iter().any(|receipt| receipt.report != ReportedStatus::Unknown);
         self.keep(Parsed { receipts, ..Parsed::default() }, now).await?;
         Ok(News { is_reported, known_since })
     }

@@ -16,7 +16,7 @@ use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
-use crate::wire::{self, Event, Report, codes};
+use crate::wire::{self, Event, ReportedStatus, codes};
 
 /// How far the provider's clock may be behind ours.
 const CLOCKS_APART: Span = Span::from_secs(120);
@@ -43,7 +43,7 @@ pub(super) struct Incoming {
     pub(super) channel: Option<Channel>,
     /// The recipient's channel user id, if that is not their number.
     pub(super) called: Option<String>,
-    pub(super) report: Report,
+    pub(super) report: ReportedStatus,
     pub(super) stamp: Timestamp,
     pub(super) state: String,
     pub(super) detail: String,
@@ -193,7 +193,7 @@ impl Incoming {
             detail: word(receipt.status.detail.as_deref().unwrap_or_default()),
             code: match receipt.report() {
                 // The code that decides is also the one that is stored.
-                Report::Negative { code } => code,
+                ReportedStatus::Negative { code } => code,
                 _ => receipt.status.error_code,
             }
             .and_then(|code| u32::try_from(code).ok())
@@ -215,7 +215,7 @@ impl Incoming {
             channel: inbound.channel,
             // The inbound message itself has it.
             called: None,
-            report: Report::Read,
+            report: ReportedStatus::Read,
             stamp: inbound.written_at,
             state: "read".to_owned(),
             detail: Receipt::ANSWERED.to_owned(),
@@ -283,7 +283,7 @@ impl Incoming {
     /// The code of the failure that it reports, if it reports one.
     pub(super) fn failure(&self) -> Option<&'static codes::Entry> {
         match self.report {
-            Report::Negative { code } => Some(codes::of_receipt(code)),
+            ReportedStatus::Negative { code } => Some(codes::of_receipt(code)),
             _ => None,
         }
     }

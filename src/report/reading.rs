@@ -8,7 +8,7 @@ use crate::wire::{self, codes};
 /// The report that a recorded receipt makes to the engine.
 pub(crate) fn report_of(receipt: &Receipt, step: Option<&Step>) -> Option<engine::AttemptReport> {
     match reported(receipt, step.map(|step| step.channel)) {
-        wire::Report::Negative { code } => {
+        wire::ReportedStatus::Negative { code } => {
             let codes::Entry { fault, subject, .. } = *codes::of_receipt(code);
             let fault = step.map_or(fault, |step| codes::fault_in(step, fault, subject));
             Some(engine::AttemptReport::Failed { fault, again: receipt.received })
@@ -20,17 +20,17 @@ pub(crate) fn report_of(receipt: &Receipt, step: Option<&Step>) -> Option<engine
 /// The code of a recorded receipt that reports a failure; `None` for a positive receipt.
 pub(crate) fn failure(receipt: &Receipt) -> Option<&'static codes::Entry> {
     match reported(receipt, None) {
-        wire::Report::Negative { code } => Some(codes::of_receipt(code)),
+        wire::ReportedStatus::Negative { code } => Some(codes::of_receipt(code)),
         _ => None,
     }
 }
 
-fn reported(receipt: &Receipt, channel: Option<Channel>) -> wire::Report {
+fn reported(receipt: &Receipt, channel: Option<Channel>) -> wire::ReportedStatus {
     let status = wire::StatusBody {
         state: receipt.state.as_str().into(),
         detail: Some(receipt.detail.as_str().into()),
         error_code: (receipt.code != 0).then_some(i64::from(receipt.code)),
         ..wire::StatusBody::default()
     };
-    wire::Report::of(channel, &status)
+    wire::ReportedStatus::of(channel, &status)
 }

@@ -27,7 +27,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::domain::{AttemptId, Channel, MessageKey, Span, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Model, REPEATS};
-use crate::wire::{self, Report};
+use crate::wire::{self, ReportedStatus};
 
 /// Maximum delay of a webhook that counts as punctual.
 const PUNCTUAL: Span = Span::from_secs(2);
@@ -358,7 +358,7 @@ impl Net {
         let truth = inner.truths.entry(attempt).or_default();
         truth.acknowledged = truth.acknowledged.max(report.status());
         match report {
-            Report::Negative { code } if (No::Receipt { code }).is_a_wish() => Some(Wish::NoMore(attempt)),
+            ReportedStatus::Negative { code } if (No::Receipt { code }).is_a_wish() => Some(Wish::NoMore(attempt)),
             _ => None,
         }
     }
@@ -485,7 +485,7 @@ impl Inner {
     }
 
     /// Returns the attempt that an event is about, the number of its copy, and what it reports.
-    fn news(&self, event: &[u8]) -> Option<(AttemptId, usize, Report)> {
+    fn news(&self, event: &[u8]) -> Option<(AttemptId, usize, ReportedStatus)> {
         wire::parse_events(event).into_iter().find_map(|event| match event {
             wire::Event::Receipt(receipt) => {
                 let (attempt, copy) = *self.of_umid.get(receipt.umid.as_deref()?)?;

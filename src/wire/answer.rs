@@ -159,8 +159,8 @@ impl Detail<'_> {
     }
 
     /// The status that the record reports for its attempt.
-    pub fn report(&self) -> super::Report {
-        super::Report::of(self.known_channel(), &self.status)
+    pub fn report(&self) -> super::ReportedStatus {
+        super::ReportedStatus::of(self.known_channel(), &self.status)
     }
 }
 
@@ -234,8 +234,8 @@ mod tests {
            {"umid":"dec02e44","channel":"Viber","step":"1",
             "status":{"state":"delivered","detail":"delivered_to_carrier","errorCode":0}}]}"#;
         let details: Details<'_> = serde_json::from_str(body).unwrap();
-        assert_eq!(details.data[0].report(), super::super::Report::Read);
-        assert_eq!(details.data[1].report(), super::super::Report::Sent);
+        assert_eq!(details.data[0].report(), super::super::ReportedStatus::Read);
+        assert_eq!(details.data[1].report(), super::super::ReportedStatus::Sent);
         assert_eq!(details.data[1].step, Some(1));
         assert_eq!(details.data[0].user.as_ref().unwrap().number(), None);
     }

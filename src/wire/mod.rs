@@ -16,7 +16,7 @@ mod inbound;
 mod loose;
 mod proof;
 mod receipt;
-mod report;
+mod reported_status;
 mod send;
 mod text;
 
@@ -26,7 +26,7 @@ pub use event::{Event, event_places, first_receipts, parse_events};
 pub use inbound::{Inbound, InboundContent, Interactive, Recipient, Referral, Tapped};
 pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
 pub use receipt::{Receipt, WhatsApp};
-pub use report::Report;
+pub use reported_status::ReportedStatus;
 pub use send::{
     BatchDefaults, BatchRequest, ChannelStep, Component, Content, Parameter, SendRequest, Sms, Template, User,
 };

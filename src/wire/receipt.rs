@@ -6,7 +6,7 @@ use super::answer::StatusBody;
 use super::loose;
 use super::send::User;
 use super::text::{Hidden, Text};
-use super::{Report, codes};
+use super::{ReportedStatus, codes};
 use crate::domain::{Channel, Msisdn, Timestamp};
 
 /// A receipt's payload. Only `umid` is always present. The client's ids are in the newer formats, if the send or its batch
@@ -95,11 +95,11 @@ impl Receipt<'_> {
         self.status.at()
     }
 
-    pub fn report(&self) -> Report {
-        match Report::of(self.known_channel(), &self.status) {
-            Report::Negative { code } => {
+    pub fn report(&self) -> ReportedStatus {
+        match ReportedStatus::of(self.known_channel(), &self.status) {
+            ReportedStatus::Negative { code } => {
                 let underlying = self.whatsapp.and_then(|whatsapp| whatsapp.provider_error_code);
-                Report::Negative { code: codes::most_specific(code, underlying) }
+                ReportedStatus::Negative { code: codes::most_specific(code, underlying) }
             }
             other => other,
         }

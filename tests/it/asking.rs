@@ -3,7 +3,7 @@
 use serde_json::json;
 use volley::domain::{Count, MessageKey, Umid};
 use volley::provider::{Client, DetailsAnswer, Http};
-use volley::wire::{Details, Report};
+use volley::wire::{Details, ReportedStatus};
 
 use crate::support::world::{Setup, World};
 
@@ -30,7 +30,7 @@ async fn queries_over_http_return_statuses_at_most_once_a_second() {
     let client = client(&world);
     let DetailsAnswer::Records(body) = client.details(&umid).await else { panic!("the provider knows it") };
     let details: Details<'_> = serde_json::from_slice(&body).unwrap();
-    assert_eq!(details.data[0].report(), Report::Delivered);
+    assert_eq!(details.data[0].report(), ReportedStatus::Delivered);
     assert!(details.data[0].user.as_ref().unwrap().number().is_none(), "numbers are masked");
     // Repeated queries are throttled.
     world

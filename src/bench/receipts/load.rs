@@ -245,7 +245,9 @@ mod tests {
 
     #[test]
     fn the_posted_events_are_receipts() {
-        for (state, wanted) in [(0, wire::Report::Sent), (1, wire::Report::Delivered), (2, wire::Report::Read)] {
+        for (state, wanted) in
+            [(0, wire::ReportedStatus::Sent), (1, wire::ReportedStatus::Delivered), (2, wire::ReportedStatus::Read)]
+        {
             let mut body = Vec::new();
             event(&mut body, 2, state, "2026-11-20T09:00:00.000Z");
             let [wire::Event::Receipt(receipt)] = &wire::parse_events(&body)[..] else { panic!("no receipt") };

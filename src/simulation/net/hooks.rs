@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::domain::Span;
 use crate::simulation::blame::No;
 use crate::simulation::scene;
-use crate::wire::Report;
+use crate::wire::ReportedStatus;
 
 impl Inner {
     /// Takes the model's webhooks and sends them, with the trouble that the dice draw.
@@ -16,7 +16,7 @@ impl Inner {
             if let Some((attempt, copy, report)) = news {
                 let truth = self.truths.entry(attempt).or_default();
                 match report {
-                    Report::Negative { code } => {
+                    ReportedStatus::Negative { code } => {
                         truth.failed.push(No::Receipt { code });
                         truth.failed_copies.insert(copy);
                     }

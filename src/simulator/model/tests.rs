@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Channel;
-use crate::wire::{ErrorBody, Event, MessageAnswer, Report, parse_events};
+use crate::wire::{ErrorBody, Event, MessageAnswer, ReportedStatus, parse_events};
 use serde_json::{Value, json};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -42,7 +42,7 @@ fn seconds(count: i64) -> Span {
 }
 
 /// Returns what the webhooks up to a time report of each umid, in order.
-fn reports(model: &mut Model, until: Timestamp) -> Vec<(String, Option<Channel>, Report)> {
+fn reports(model: &mut Model, until: Timestamp) -> Vec<(String, Option<Channel>, ReportedStatus)> {
     let webhooks = model.tick(until);
     let events = webhooks.iter().flat_map(|webhook| parse_events(&webhook.event));
     events
@@ -67,7 +67,7 @@ fn a_message_is_accepted_and_its_receipts_follow_in_order() {
     assert_eq!(accepted.client_message_id.as_deref(), Some("mine"));
     let umid = accepted.umid.unwrap().to_string();
     let reported = reports(&mut model, START + seconds(1));
-    let wanted = [Report::Sent, Report::Delivered, Report::Read];
+    let wanted = [ReportedStatus::Sent, ReportedStatus::Delivered, ReportedStatus::Read];
     assert_eq!(reported, wanted.map(|report| (umid.clone(), Some(Channel::WhatsApp), report)));
     assert_eq!(model.next_due(), None);
 }
@@ -196,11 +196,14 @@ fn an_expired_message_is_dropped_unless_it_was_delivered() {
     assert_eq!((send(6_591_000_001, Some(30)).0, send(6_591_000_002, Some(90)).0), (200, 200));
     let (status, refused) = send(6_591_000_003, Some(0));
     assert_eq!((status, &refused["code"]), (400, &json!(1_006)));
-    let all = |model: &mut Model, at| -> Vec<Report> {
+    let all = |model: &mut Model, at| -> Vec<ReportedStatus> {
         reports(model, START + seconds(at)).into_iter().map(|(_, _, report)| report).collect()
     };
-    assert_eq!(all(&mut model, 30), [Report::Sent, Report::Sent, Report::Negative { code: Some(36) }]);
-    assert_eq!(all(&mut model, 90), [Report::Delivered]);
+    assert_eq!(
+        all(&mut model, 30),
+        [ReportedStatus::Sent, ReportedStatus::Sent, ReportedStatus::Negative { code: Some(36) }]
+    );
+    assert_eq!(all(&mut model, 90), [ReportedStatus::Delivered]);
 }
 
 #[test]
@@ -319,7 +322,7 @@ fn a_paused_template_and_spent_credit_are_reported_by_receipt() {
         model.set_faults(Faults::default().with(&faults).unwrap());
         assert_eq!(response(&post(&mut model, MESSAGES, &template, START)).0, 200);
         let reported = reports(&mut model, START + seconds(60));
-        assert_eq!(reported.last().unwrap().2, Report::Negative { code: Some(code) });
+        assert_eq!(reported.last().unwrap().2, ReportedStatus::Negative { code: Some(code) });
     }
     model.set_faults(Faults::default().with(&json!({"template_missing": "promo"})).unwrap());
     assert_eq!(response(&post(&mut model, MESSAGES, &template, START)).1["code"], 3_038);
@@ -337,7 +340,8 @@ fn receipts_are_duplicated_reordered_or_lost_on_demand() {
     }
     let reported = reports(&mut model, START + seconds(120));
     let overtaken = reported.iter().enumerate().any(|(at, (umid, _, report))| {
-        *report == Report::Read && reported[at..].iter().any(|later| later.0 == *umid && later.2 == Report::Sent)
+        *report == ReportedStatus::Read
+            && reported[at..].iter().any(|later| later.0 == *umid && later.2 == ReportedStatus::Sent)
     });
     assert!(overtaken, "no receipt overtook another: {reported:?}");
     model.set_faults(Faults { silent_receipts: true, ..Faults::default() });

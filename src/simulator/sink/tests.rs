@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::Timestamp;
-use crate::wire::{BatchAnswer, Event, MessageAnswer, Report, parse_events};
+use crate::wire::{BatchAnswer, Event, MessageAnswer, ReportedStatus, parse_events};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
@@ -138,7 +138,7 @@ async fn every_message_gets_its_receipts_in_arrays() {
     let world = World::new(SinkOptions { webhook: Some(target), receipts: 3, ..SinkOptions::default() }).await;
     let all: String = (0..100).map(|n| request("/api/v1/subaccounts/acme/messages", &message(n))).collect();
     world.exchange(&[all.as_bytes()], 100).await;
-    let mut reports: HashMap<String, Vec<Report>> = HashMap::new();
+    let mut reports: HashMap<String, Vec<ReportedStatus>> = HashMap::new();
     while reports.values().map(Vec::len).sum::<usize>() < 300 {
         let body = received.recv().await.unwrap();
         let events = parse_events(&body);
@@ -152,6 +152,10 @@ async fn every_message_gets_its_receipts_in_arrays() {
         }
     }
     assert_eq!(reports.len(), 100);
-    assert!(reports.values().all(|states| *states == [Report::Sent, Report::Delivered, Report::Read]));
+    assert!(
+        reports
+            .values()
+            .all(|states| *states == [ReportedStatus::Sent, ReportedStatus::Delivered, ReportedStatus::Read])
+    );
     world.stop().await;
 }

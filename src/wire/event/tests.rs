@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Channel, Tier, Timestamp};
-use crate::wire::Report;
+use crate::wire::ReportedStatus;
 use proptest::prelude::*;
 
 const DELIVERED: &str = r#"{"namespace":"ChatApps","eventType":"outbound_message_status_changed",
@@ -52,12 +52,12 @@ fn a_receipt_names_its_attempt_and_its_status() {
     let delivered = receipt(DELIVERED);
     assert_eq!(delivered.umid.as_deref(), Some("5b1f6c0e-2c55-4a5f-9c7e-0d6a3f1f9f10"));
     assert_eq!(delivered.known_channel(), Some(Channel::WhatsApp));
-    assert_eq!(delivered.report(), Report::Delivered);
+    assert_eq!(delivered.report(), ReportedStatus::Delivered);
     assert_eq!(delivered.at(), Some(Timestamp::from_millis(1_746_436_557_000)));
     assert_eq!(delivered.client_message_id, None);
 
     let undelivered = receipt(UNDELIVERED);
-    assert_eq!(undelivered.report(), Report::Negative { code: Some(15) });
+    assert_eq!(undelivered.report(), ReportedStatus::Negative { code: Some(15) });
     assert_eq!(undelivered.client_message_id.as_deref(), Some("att_0"));
     assert_eq!(undelivered.msisdn().map(|number| number.to_string()).as_deref(), Some("+6512345678"));
 }

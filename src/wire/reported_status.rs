@@ -5,7 +5,7 @@ use crate::domain::{Channel, Status};
 
 /// The status that the provider reports for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Report {
+pub enum ReportedStatus {
     Accepted,
     Sent,
     Delivered,
@@ -21,7 +21,7 @@ pub enum Report {
 /// Codes that mean that an SMS route is still trying, whatever the state is.
 const STILL_TRYING: [i64; 3] = [4, 5, 22];
 
-impl Report {
+impl ReportedStatus {
     /// Reads a status. "Delivered" to the operator is only Sent if the channel can report the handset, or if the channel is
     /// unknown. A step that ends too early cannot be undone; one that ends late only costs time.
     pub fn of(channel: Option<Channel>, status: &StatusBody<'_>) -> Self {
@@ -65,26 +65,26 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn report(channel: Option<Channel>, state: &str, detail: Option<&str>, code: Option<i64>) -> Report {
+    fn report(channel: Option<Channel>, state: &str, detail: Option<&str>, code: Option<i64>) -> ReportedStatus {
         let status = StatusBody {
             state: state.into(),
             detail: detail.map(Into::into),
             error_code: code,
             ..StatusBody::default()
         };
-        Report::of(channel, &status)
+        ReportedStatus::of(channel, &status)
     }
 
     #[test]
     fn delivered_means_the_handset_if_the_channel_can_report_it() {
         let operator = Some("delivered_to_operator");
         for (channel, detail, wanted) in [
-            (Some(Channel::WhatsApp), operator, Report::Sent),
-            (Some(Channel::WhatsApp), Some("Delivered_To_Carrier"), Report::Sent),
-            (Some(Channel::WhatsApp), Some("delivered_to_recipient"), Report::Delivered),
-            (Some(Channel::Viber), None, Report::Delivered),
-            (Some(Channel::Sms), operator, Report::Delivered),
-            (None, operator, Report::Sent),
+            (Some(Channel::WhatsApp), operator, ReportedStatus::Sent),
+            (Some(Channel::WhatsApp), Some("Delivered_To_Carrier"), ReportedStatus::Sent),
+            (Some(Channel::WhatsApp), Some("delivered_to_recipient"), ReportedStatus::Delivered),
+            (Some(Channel::Viber), None, ReportedStatus::Delivered),
+            (Some(Channel::Sms), operator, ReportedStatus::Delivered),
+            (None, operator, ReportedStatus::Sent),
         ] {
             assert_eq!(report(channel, "Delivered", detail, Some(0)), wanted, "{channel:?} {detail:?}");
         }
@@ -94,26 +94,26 @@ mod tests {
     fn every_documented_state_has_a_meaning_and_unknown_ones_decide_nothing() {
         let whatsapp = Some(Channel::WhatsApp);
         for (state, wanted) in [
-            ("queued", Report::Accepted),
-            ("accepted", Report::Accepted),
-            ("ok", Report::Accepted),
-            ("sent", Report::Sent),
-            ("READ", Report::Read),
-            ("undelivered", Report::Negative { code: None }),
-            ("failed", Report::Negative { code: None }),
-            ("rejected", Report::Negative { code: None }),
-            ("error", Report::Negative { code: None }),
-            ("unknown", Report::Unknown),
-            ("teleported", Report::Unknown),
-            ("", Report::Unknown),
+            ("queued", ReportedStatus::Accepted),
+            ("accepted", ReportedStatus::Accepted),
+            ("ok", ReportedStatus::Accepted),
+            ("sent", ReportedStatus::Sent),
+            ("READ", ReportedStatus::Read),
+            ("undelivered", ReportedStatus::Negative { code: None }),
+            ("failed", ReportedStatus::Negative { code: None }),
+            ("rejected", ReportedStatus::Negative { code: None }),
+            ("error", ReportedStatus::Negative { code: None }),
+            ("unknown", ReportedStatus::Unknown),
+            ("teleported", ReportedStatus::Unknown),
+            ("", ReportedStatus::Unknown),
         ] {
             assert_eq!(report(whatsapp, state, None, None), wanted, "{state}");
         }
-        assert_eq!(report(whatsapp, "undelivered", None, Some(15)), Report::Negative { code: Some(15) });
+        assert_eq!(report(whatsapp, "undelivered", None, Some(15)), ReportedStatus::Negative { code: Some(15) });
     }
 
     #[test]
     fn a_code_that_means_still_trying_decides_nothing() {
-        assert_eq!(report(Some(Channel::Sms), "undelivered", None, Some(22)), Report::Unknown);
+        assert_eq!(report(Some(Channel::Sms), "undelivered", None, Some(22)), ReportedStatus::Unknown);
     }
 }
