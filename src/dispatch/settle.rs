@@ -9,7 +9,7 @@ use super::lane::Lane;
 use crate::book::hold_for_refusal;
 use crate::domain::{Fault, SenderPart, Span, State, Subject, Timestamp};
 use crate::engine;
-use crate::provider::{Answer, Refusal};
+use crate::provider::{Refusal, SendAnswer};
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};
 use crate::throttle::Throttling;
 use crate::wire::codes;
@@ -23,25 +23,25 @@ const SHORTEST_REST: Span = Span::from_secs(8);
 const LONGEST_REST: Span = Span::from_secs(600);
 
 /// Applies the answer to a request that began at `begun` to its message and its lane.
-pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestamp) -> Settled {
+pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: SendAnswer, begun: Timestamp) -> Settled {
     let now = lane.clock.now();
     match answer {
-        Answer::Accepted { umid } => {
+        SendAnswer::Accepted { umid } => {
             lane.backoff.reset(begun);
             job.entry.taken(job.step(), ReportedBy::Answer);
             let details = Details { umid: Some(umid), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
         }
-        Answer::Unknown { detail, .. } => {
+        SendAnswer::Unknown { detail, .. } => {
             let details = Details { detail: Some(detail), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details)))
         }
-        Answer::NotOffered { .. } => {
+        SendAnswer::NotOffered { .. } => {
             let again = requeue_at(&job, lane, now);
             Settled::new(job, lane, engine::Answer::Unavailable { again }, None)
         }
-        Answer::Withdrawn => job.requeue(lane, None),
-        Answer::Refused(refusal) => {
+        SendAnswer::Withdrawn => job.requeue(lane, None),
+        SendAnswer::Refused(refusal) => {
             if refusal.fault == Fault::Temporary {
                 let Refusal { detail, retry_after, .. } = &refusal;
                 let throttling = Throttling { begun, retry_after: *retry_after, reason: detail };

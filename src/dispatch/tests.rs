@@ -320,7 +320,7 @@ async fn a_refused_batch_puts_one_hold_and_later_answers_to_it_none() {
         retry_after: None,
     };
     for job in late {
-        super::settle::settle(job, &desk.lane, crate::provider::Answer::Refused(refusal.clone()), begun);
+        super::settle::settle(job, &desk.lane, crate::provider::SendAnswer::Refused(refusal.clone()), begun);
     }
     assert_eq!(desk.holds.on_lane("sms"), None);
     // A request that begins now shows that the cause remains.

@@ -11,7 +11,7 @@ use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
 use crate::domain::{AttemptId, Causes, Fault, Msisdn, SenderPart, Subject, Timestamp};
 use crate::engine::{self, CallOff};
-use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal};
+use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
 use crate::store::{Replies, Verdict};
 use crate::throttle::{End, Permit};
 
@@ -114,7 +114,7 @@ impl Worker {
         let end = match &answers {
             // A success that names none of them proves as little as no answer.
             BatchAnswers::Each(answers) => {
-                match answers.iter().find(|answer| !matches!(answer, Answer::Unknown { .. })) {
+                match answers.iter().find(|answer| !matches!(answer, SendAnswer::Unknown { .. })) {
                     Some(_) => Some(End::Good),
                     None => answers.first().and_then(end_of),
                 }
@@ -128,7 +128,7 @@ impl Worker {
                     self.finish(job, answer, at).await;
                 }
             }
-            BatchAnswers::Whole(Answer::Refused(refusal)) if jobs.len() > 1 && concerns_one(&refusal) => {
+            BatchAnswers::Whole(SendAnswer::Refused(refusal)) if jobs.len() > 1 && concerns_one(&refusal) => {
                 // One message caused the refusal of the whole batch, and none was accepted. Each is retried alone.
                 for job in jobs {
                     let again = self.lane.clock.now();
@@ -196,17 +196,17 @@ impl Worker {
                 // The launch has checked the content, so this is a fault of Volley and must not cause a fallback.
                 let fault = Fault::Sender(SenderPart::Lane);
                 let refusal = Refusal { fault, subject: Subject::Account, code: None, detail, retry_after: None };
-                self.finish(job, Answer::Refused(refusal), begun).await;
+                self.finish(job, SendAnswer::Refused(refusal), begun).await;
             }
         }
     }
 
-    async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
+    async fn finish(&self, job: Job, answer: SendAnswer, begun: Timestamp) {
         let message = &job.claimed.message;
         match answer {
             // It was not sent: it stays isolated if it was, and its recipient gets the token back.
-            Answer::Withdrawn | Answer::NotOffered { .. } => self.lane.return_pair_token(message.msisdn),
-            Answer::Accepted { .. } | Answer::Refused(_) | Answer::Unknown { .. } => {
+            SendAnswer::Withdrawn | SendAnswer::NotOffered { .. } => self.lane.return_pair_token(message.msisdn),
+            SendAnswer::Accepted { .. } | SendAnswer::Refused(_) | SendAnswer::Unknown { .. } => {
                 self.lane.end_isolation(message.key);
             }
         }
@@ -222,17 +222,19 @@ impl Worker {
 }
 
 /// What an answer means to the lane's circuit; `None` if the request was withdrawn.
-fn end_of(answer: &Answer) -> Option<End<'_>> {
+fn end_of(answer: &SendAnswer) -> Option<End<'_>> {
     match answer {
-        Answer::Accepted { .. } => Some(End::Good),
-        Answer::Refused(refusal) => match refusal.fault {
+        SendAnswer::Accepted { .. } => Some(End::Good),
+        SendAnswer::Refused(refusal) => match refusal.fault {
             // A refusal that concerns one recipient also shows that the provider takes requests.
             Fault::Recipient | Fault::OptedOut => Some(End::Good),
             Fault::Sender(_) | Fault::Temporary => Some(End::Answered),
         },
-        Answer::NotOffered { detail } => Some(End::Unanswered { reason: detail, retry_after: None }),
-        Answer::Unknown { detail, retry_after } => Some(End::Unanswered { reason: detail, retry_after: *retry_after }),
-        Answer::Withdrawn => None,
+        SendAnswer::NotOffered { detail } => Some(End::Unanswered { reason: detail, retry_after: None }),
+        SendAnswer::Unknown { detail, retry_after } => {
+            Some(End::Unanswered { reason: detail, retry_after: *retry_after })
+        }
+        SendAnswer::Withdrawn => None,
     }
 }
 

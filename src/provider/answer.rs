@@ -9,7 +9,7 @@ use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
 /// The result of sending a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum SendAnswer {
     /// The provider accepted it under this id.
     Accepted { umid: Umid },
     /// A definite refusal, by the provider or by a host on the way: nothing was processed.
@@ -33,7 +33,7 @@ pub struct Refusal {
     pub retry_after: Option<Span>,
 }
 
-impl Answer {
+impl SendAnswer {
     fn unknown(detail: impl Into<String>) -> Self {
         Self::Unknown { detail: detail.into(), retry_after: None }
     }
@@ -59,9 +59,9 @@ pub(super) fn cleaned(text: &str) -> String {
     without_numbers(&one_line).chars().take(DETAIL_MAX).collect()
 }
 
-fn refusal(entry: &Entry, code: Option<i64>, reason: Option<&str>, retry_after: Option<Span>) -> Answer {
+fn refusal(entry: &Entry, code: Option<i64>, reason: Option<&str>, retry_after: Option<Span>) -> SendAnswer {
     let detail = reason.filter(|reason| !reason.is_empty()).map_or_else(|| entry.meaning.to_owned(), cleaned);
-    Answer::Refused(Refusal {
+    SendAnswer::Refused(Refusal {
         fault: entry.fault,
         subject: entry.subject,
         code: code.and_then(|code| u32::try_from(code).ok()),
@@ -74,12 +74,12 @@ fn refusal(entry: &Entry, code: Option<i64>, reason: Option<&str>, retry_after: 
 ///
 /// Only a refusal proves that nothing was processed: every 3xx, and every 4xx except 408. A gateway answers 502, 503
 /// and 504 also after it has passed the request on, so a 5xx proves nothing.
-fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
+fn whole(answer: &Result<RawAnswer, Broken>) -> Option<SendAnswer> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Broken::NotOffered { why }) => return Some(Answer::NotOffered { detail: cleaned(why) }),
-        Err(Broken::Withdrawn) => return Some(Answer::Withdrawn),
-        Err(Broken::Sent { why }) => return Some(Answer::unknown(cleaned(why))),
+        Err(Broken::NotOffered { why }) => return Some(SendAnswer::NotOffered { detail: cleaned(why) }),
+        Err(Broken::Withdrawn) => return Some(SendAnswer::Withdrawn),
+        Err(Broken::Sent { why }) => return Some(SendAnswer::unknown(cleaned(why))),
     };
     match answer.status {
         200..=299 => None,
@@ -87,7 +87,7 @@ fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
         status => {
             let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
             let retry_after = requested_wait(answer, &body);
-            Some(Answer::Unknown { detail: format!("HTTP status {status}"), retry_after })
+            Some(SendAnswer::Unknown { detail: format!("HTTP status {status}"), retry_after })
         }
     }
 }
@@ -96,7 +96,7 @@ fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
 ///
 /// A refusal without a documented code may come from any host on the way. Except for a 429, it holds the lane and shows
 /// the text of the body.
-fn refused(answer: &RawAnswer) -> Answer {
+fn refused(answer: &RawAnswer) -> SendAnswer {
     let RawAnswer { status, .. } = *answer;
     let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
     let entry = codes::of_answer(status, body.code);
@@ -132,7 +132,7 @@ fn without_tags(page: &str) -> String {
 }
 
 /// Reads the answer to the request of one message.
-pub fn single_answer(answer: &Result<RawAnswer, Broken>) -> Answer {
+pub fn single_answer(answer: &Result<RawAnswer, Broken>) -> SendAnswer {
     if let Some(whole) = whole(answer) {
         return whole;
     }
@@ -143,22 +143,22 @@ pub fn single_answer(answer: &Result<RawAnswer, Broken>) -> Answer {
     }
 }
 
-fn unreadable() -> Answer {
-    Answer::unknown("the provider's answer was a success that cannot be read")
+fn unreadable() -> SendAnswer {
+    SendAnswer::unknown("the provider's answer was a success that cannot be read")
 }
 
-fn of_message(message: &MessageAnswer<'_>) -> Answer {
+fn of_message(message: &MessageAnswer<'_>) -> SendAnswer {
     if message.umid.is_none() && message.status.state.is_empty() {
         // JSON without a umid and a state neither accepts nor refuses: another host may have answered.
         return unreadable();
     }
     if message.is_accepted() {
         return match message.umid.as_deref().filter(|umid| !umid.is_empty()) {
-            Some(umid) => Answer::Accepted { umid: Umid::new(umid) },
+            Some(umid) => SendAnswer::Accepted { umid: Umid::new(umid) },
             // The provider documents a umid for every message that it accepts.
-            None => {
-                Answer::unknown("the provider's answer has no umid, so it is unknown whether the message was accepted")
-            }
+            None => SendAnswer::unknown(
+                "the provider's answer has no umid, so it is unknown whether the message was accepted",
+            ),
         };
     }
     let code = message.status.error_code;
@@ -169,9 +169,9 @@ fn of_message(message: &MessageAnswer<'_>) -> Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchAnswers {
     /// One answer for the whole request.
-    Whole(Answer),
+    Whole(SendAnswer),
     /// One answer for each attempt, in their order.
-    Each(Vec<Answer>),
+    Each(Vec<SendAnswer>),
 }
 
 /// Reads the answer to a batch, message by message, in the order of `attempts`.
@@ -186,24 +186,24 @@ pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId])
     let Ok(batch) = serde_json::from_slice::<BatchAnswer<'_>>(&raw.body) else {
         return BatchAnswers::Whole(unreadable());
     };
-    let mut named: HashMap<AttemptId, Answer> = HashMap::with_capacity(batch.messages.len());
+    let mut named: HashMap<AttemptId, SendAnswer> = HashMap::with_capacity(batch.messages.len());
     for message in &batch.messages {
         if let Some(id) = message.client_message_id.as_deref().and_then(|id| id.parse().ok()) {
             let answer = || of_message(message);
             named.entry(id).and_modify(|first| *first = agreed(first, answer())).or_insert_with(answer);
         }
     }
-    let missing = || Answer::unknown("the provider's answer does not name the message");
+    let missing = || SendAnswer::unknown("the provider's answer does not name the message");
     BatchAnswers::Each(attempts.iter().map(|id| named.remove(id).unwrap_or_else(missing)).collect())
 }
 
 /// Merges two entries for one message: if they differ, only an acceptance proves anything.
-fn agreed(first: &Answer, second: Answer) -> Answer {
+fn agreed(first: &SendAnswer, second: SendAnswer) -> SendAnswer {
     match (first, second) {
-        (Answer::Accepted { .. }, _) => first.clone(),
-        (_, second @ Answer::Accepted { .. }) => second,
+        (SendAnswer::Accepted { .. }, _) => first.clone(),
+        (_, second @ SendAnswer::Accepted { .. }) => second,
         (first, second) if *first == second => second,
-        _ => Answer::unknown("the provider's answer names the message twice with different results"),
+        _ => SendAnswer::unknown("the provider's answer names the message twice with different results"),
     }
 }
 
@@ -216,18 +216,18 @@ mod tests {
         Ok(RawAnswer { status, retry_after: None, body: body.as_bytes().to_vec().into() })
     }
 
-    fn class(answer: &Answer) -> &'static str {
+    fn class(answer: &SendAnswer) -> &'static str {
         match answer {
-            Answer::Accepted { .. } => "accepted",
-            Answer::Refused(Refusal { fault: Fault::Recipient, .. }) => "rejected",
-            Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Lane), .. }) => "held: lane",
-            Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Template), .. }) => "held: template",
-            Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Step), .. }) => "held: step",
-            Answer::Refused(Refusal { fault: Fault::OptedOut, .. }) => "suppressed",
-            Answer::Refused(Refusal { fault: Fault::Temporary, .. }) => "temporary",
-            Answer::NotOffered { .. } => "not offered",
-            Answer::Withdrawn => "withdrawn",
-            Answer::Unknown { .. } => "unknown",
+            SendAnswer::Accepted { .. } => "accepted",
+            SendAnswer::Refused(Refusal { fault: Fault::Recipient, .. }) => "rejected",
+            SendAnswer::Refused(Refusal { fault: Fault::Sender(SenderPart::Lane), .. }) => "held: lane",
+            SendAnswer::Refused(Refusal { fault: Fault::Sender(SenderPart::Template), .. }) => "held: template",
+            SendAnswer::Refused(Refusal { fault: Fault::Sender(SenderPart::Step), .. }) => "held: step",
+            SendAnswer::Refused(Refusal { fault: Fault::OptedOut, .. }) => "suppressed",
+            SendAnswer::Refused(Refusal { fault: Fault::Temporary, .. }) => "temporary",
+            SendAnswer::NotOffered { .. } => "not offered",
+            SendAnswer::Withdrawn => "withdrawn",
+            SendAnswer::Unknown { .. } => "unknown",
         }
     }
 
@@ -299,7 +299,9 @@ mod tests {
             (400, r#"{"code":3999,"message":"Try +6591234567"}"#, "Try +***67"),
             (400, r#"{"code":1002}"#, "invalid phone number"),
         ] {
-            let Answer::Refused(Refusal { detail, .. }) = single_answer(&raw(status, body)) else { panic!("{status}") };
+            let SendAnswer::Refused(Refusal { detail, .. }) = single_answer(&raw(status, body)) else {
+                panic!("{status}")
+            };
             assert_eq!(detail, expected);
         }
     }
@@ -310,7 +312,7 @@ mod tests {
         let body = serde_json::json!({ "code": 1200, "message": words }).to_string();
         let broken = Err(Broken::NotOffered { why: words.clone() });
         for answer in [single_answer(&raw(401, &body)), single_answer(&broken)] {
-            let (Answer::Refused(Refusal { detail, .. }) | Answer::NotOffered { detail }) = answer else {
+            let (SendAnswer::Refused(Refusal { detail, .. }) | SendAnswer::NotOffered { detail }) = answer else {
                 panic!("{answer:?}")
             };
             assert!(detail.starts_with("Forbidden for +***67 xxx"), "{detail}");
@@ -322,7 +324,7 @@ mod tests {
     fn a_throttled_answer_has_its_retry_time() {
         let answer = single_answer(&raw(429, r#"{"code":429,"message":"Please try again in 2 second(s)."}"#));
         assert!(
-            matches!(answer, Answer::Refused(Refusal { retry_after: Some(span), .. }) if span == Span::from_secs(2))
+            matches!(answer, SendAnswer::Refused(Refusal { retry_after: Some(span), .. }) if span == Span::from_secs(2))
         );
     }
 
@@ -330,7 +332,7 @@ mod tests {
     fn an_unknown_answer_keeps_its_retry_time() {
         let rest = Some(Span::from_secs(7));
         let answer = Ok(RawAnswer { status: 503, retry_after: rest, body: "".into() });
-        assert!(matches!(single_answer(&answer), Answer::Unknown { retry_after, .. } if retry_after == rest));
+        assert!(matches!(single_answer(&answer), SendAnswer::Unknown { retry_after, .. } if retry_after == rest));
     }
 
     #[test]
@@ -338,7 +340,7 @@ mod tests {
         for (asked, rest) in [(1_764_547_200, 900), (-5, 0), (900, 900)] {
             for status in [429, 503] {
                 let answer = Ok(RawAnswer { status, retry_after: Some(Span::from_secs(asked)), body: "".into() });
-                let (Answer::Unknown { retry_after, .. } | Answer::Refused(Refusal { retry_after, .. })) =
+                let (SendAnswer::Unknown { retry_after, .. } | SendAnswer::Refused(Refusal { retry_after, .. })) =
                     single_answer(&answer)
                 else {
                     panic!("{status}")
@@ -384,7 +386,7 @@ mod tests {
             panic!("read as a whole")
         };
         assert_eq!(answers.iter().map(class).collect::<Vec<_>>(), ["accepted", "rejected", "unknown"]);
-        assert_eq!(answers[0], Answer::Accepted { umid: Umid::new("a") });
+        assert_eq!(answers[0], SendAnswer::Accepted { umid: Umid::new("a") });
         let whole = batch_answers(&raw(401, ""), &[id(1), id(2)]);
         assert!(matches!(whole, BatchAnswers::Whole(answer) if class(&answer) == "held: lane"));
     }

@@ -14,7 +14,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use tokio::time::Instant;
 use url::{Position, Url};
 
-use super::answer::{Answer, BatchAnswers, batch_answers, single_answer};
+use super::answer::{BatchAnswers, SendAnswer, batch_answers, single_answer};
 use super::connect::{BoxError, Connector, Resolve, Resolver};
 use super::connection::{self, Connection, Idle};
 use super::details::{DetailsAnswer, details_answer};
@@ -352,7 +352,7 @@ impl Client {
     }
 
     /// Sends one message, if its gate is open when a connection is ready.
-    pub async fn send(&self, body: Vec<u8>, gate: Arc<dyn Gate>) -> Answer {
+    pub async fn send(&self, body: Vec<u8>, gate: Arc<dyn Gate>) -> SendAnswer {
         single_answer(&self.0.post(Endpoint::Messages, body, gate).await)
     }
 

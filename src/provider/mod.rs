@@ -1,7 +1,7 @@
 //! Sends attempts and reports honestly what happened.
 //!
 //! In: rendered bodies of one message or many, each with a [`Gate`]; the umid of a message to query. Out: for each
-//! message one [`Answer`], and for each query one [`DetailsAnswer`]. To each observer: whether the provider itself has
+//! message one [`SendAnswer`], and for each query one [`DetailsAnswer`]. To each observer: whether the provider itself has
 //! answered ([`Reach`]).
 //!
 //! An answer is one of:
@@ -26,7 +26,7 @@ mod details;
 mod offer;
 mod reach;
 
-pub use answer::{Answer, BatchAnswers, Refusal, batch_answers, single_answer};
+pub use answer::{BatchAnswers, Refusal, SendAnswer, batch_answers, single_answer};
 pub use client::{
     BATCH_CLOSE, BATCH_OPEN, Broken, Client, Endpoint, Http, RawAnswer, Transport, Unusable, install_tls,
 };

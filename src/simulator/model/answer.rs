@@ -7,7 +7,7 @@ use crate::domain::{Span, Timestamp};
 use crate::wire::{Cancelled, ErrorBody, Text};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct DelayedReply {
     /// The delay of the answer.
     pub after: Span,
     pub reply: Reply,
@@ -28,7 +28,7 @@ pub enum Reply {
     CutAfterReading,
 }
 
-impl From<Reply> for Answer {
+impl From<Reply> for DelayedReply {
     fn from(reply: Reply) -> Self {
         Self { after: Span::ZERO, reply }
     }

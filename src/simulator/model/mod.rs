@@ -24,7 +24,7 @@ use crate::clock::Chance;
 use crate::domain::{Span, Timestamp};
 use crate::wire::{self, BatchRequest, SendRequest};
 
-pub use self::answer::{Answer, Reply};
+pub use self::answer::{DelayedReply, Reply};
 pub use self::delivery::Webhook;
 pub use self::seen::{ChannelSeen, MessageSeen, Seen, StepSeen};
 
@@ -145,7 +145,7 @@ impl Model {
     }
 
     /// Handles one request: checks the key, the faults and the address, then calls the verb.
-    pub fn call(&mut self, call: &Call<'_>, now: Timestamp) -> Answer {
+    pub fn call(&mut self, call: &Call<'_>, now: Timestamp) -> DelayedReply {
         self.started.get_or_insert(now);
         let faults = self.faults_now(now).clone();
         if let Some(refusal) = self.key_refusal(call.authorization, &faults, now) {
@@ -156,11 +156,11 @@ impl Model {
         };
         if call.method != Method::Post {
             let after = self.slowness(&faults);
-            return Answer { after, reply: self.details_or_cancel(call.method, sub_account, &rest, now) };
+            return DelayedReply { after, reply: self.details_or_cancel(call.method, sub_account, &rest, now) };
         }
         self.seen.requests += 1;
         if let Some(fault) = self.fault_before(&faults, now) {
-            return Answer { after: self.slowness(&faults), reply: fault };
+            return DelayedReply { after: self.slowness(&faults), reply: fault };
         }
         let reply = match rest[..] {
             ["messages"] => match serde_json::from_slice::<SendRequest<'_>>(call.body) {
@@ -173,7 +173,7 @@ impl Model {
             },
             _ => self.not_found("Unknown address", now),
         };
-        Answer { after: self.slowness(&faults), reply: self.fault_after(&faults, reply, now) }
+        DelayedReply { after: self.slowness(&faults), reply: self.fault_after(&faults, reply, now) }
     }
 
     fn details_or_cancel(&mut self, method: Method, sub_account: &str, rest: &[&str], now: Timestamp) -> Reply {

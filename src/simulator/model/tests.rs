@@ -12,7 +12,7 @@ fn model(profile: Profile) -> Model {
     Model::new(profile, 7)
 }
 
-fn post(model: &mut Model, path: &str, body: &Value, now: Timestamp) -> Answer {
+fn post(model: &mut Model, path: &str, body: &Value, now: Timestamp) -> DelayedReply {
     let body = body.to_string();
     model.call(&Call { method: Method::Post, path, authorization: None, body: body.as_bytes() }, now)
 }
@@ -21,7 +21,7 @@ fn call(model: &mut Model, method: Method, path: &str, now: Timestamp) -> (u16, 
     response(&model.call(&Call { method, path, authorization: None, body: b"" }, now))
 }
 
-fn response(answer: &Answer) -> (u16, Value) {
+fn response(answer: &DelayedReply) -> (u16, Value) {
     match &answer.reply {
         Reply::Response { status, body, .. } => (*status, serde_json::from_str(body).unwrap()),
         other => panic!("{other:?}"),
