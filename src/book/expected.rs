@@ -14,7 +14,7 @@ const FEW: usize = 1_024;
 
 /// A receipt that waits.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct WaitingReceipt {
     pub about: (Msisdn, Channel),
     pub came: Timestamp,
     /// Lanes whose attempts it cannot be about.
@@ -39,14 +39,14 @@ struct Inner {
 }
 
 impl Expected {
-    pub(super) fn add(&self, all: impl Iterator<Item = Waiting>) {
+    pub(super) fn add(&self, all: impl Iterator<Item = WaitingReceipt>) {
         let mut all = all.peekable();
         if all.peek().is_none() {
             return;
         }
         let mut inner = self.0.write();
         let tried_until = inner.tried_until;
-        for Waiting { about, came, except } in all {
+        for WaitingReceipt { about, came, except } in all {
             let waiting = inner.waiting.entry(about).or_default();
             waiting.retain(|(known, _)| Some(*known) > tried_until);
             if !waiting.iter().any(|(known, of)| *known == came && *of == except) {
@@ -85,9 +85,9 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    fn waiting(n: u64, came: i64, except: &str) -> Waiting {
+    fn waiting(n: u64, came: i64, except: &str) -> WaitingReceipt {
         let about = (Msisdn::try_from(6_590_000_000 + n).unwrap(), Channel::Viber);
-        Waiting { about, came: at(came), except: Arc::new([except.to_owned()].into()) }
+        WaitingReceipt { about, came: at(came), except: Arc::new([except.to_owned()].into()) }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod suppressed;
 
 pub use case::Case;
 pub use entry::Entry;
-pub use expected::Waiting;
+pub use expected::WaitingReceipt;
 pub use marked::Marked;
 pub use refusals::hold_for_refusal;
 pub use suppressed::Suppression;
@@ -84,7 +84,7 @@ impl Book {
     }
 
     /// Adds receipts without our id that wait before they may adopt an attempt.
-    pub fn expect(&self, waiting: impl Iterator<Item = Waiting>) {
+    pub fn expect(&self, waiting: impl Iterator<Item = WaitingReceipt>) {
         self.expected.add(waiting);
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::callbacks::{Callback, SlotChange, Throttled, WebhookArrived};
 use super::incoming::{Incoming, Ours, Parsed};
-use super::intake::{Failed, Intake, Waiting};
+use super::intake::{Failed, Intake, WaitingWebhook};
 use super::naming::Naming;
 use super::outcome::Outcome;
 use super::replies::Reply;
@@ -60,7 +60,7 @@ pub struct Applier {
     pub(super) book: Arc<Book>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<Chance>,
-    queue: mpsc::Receiver<Waiting>,
+    queue: mpsc::Receiver<WaitingWebhook>,
     /// Since when every commit has failed.
     failing_since: Option<Timestamp>,
     on_slot_change: Callback<SlotChange>,
@@ -121,13 +121,17 @@ impl Applier {
     }
 
     /// Applies one group and acknowledges it. Returns when its newest part arrived.
-    async fn run_once(&mut self, waiting: &mut Vec<Waiting>, report: &(impl Fn(Listening) + Send + Sync)) -> Timestamp {
+    async fn run_once(
+        &mut self,
+        waiting: &mut Vec<WaitingWebhook>,
+        report: &(impl Fn(Listening) + Send + Sync),
+    ) -> Timestamp {
         let mut all = Parsed::default();
         let mut acknowledgements = Vec::with_capacity(waiting.len());
         // The store may fail only at the end of a long timeout, so the gap begins when the first of the group arrived.
         let mut since = self.clock.now();
         let mut newest = Timestamp::default();
-        for Waiting { since: waits_since, parsed, done } in waiting.drain(..) {
+        for WaitingWebhook { since: waits_since, parsed, done } in waiting.drain(..) {
             since = since.min(waits_since);
             newest = newest.max(waits_since);
             all.receipts.extend(parsed.receipts);
@@ -175,14 +179,18 @@ impl Applier {
 
     /// Waits for the next group and returns it.
     #[cfg(test)]
-    pub(crate) async fn next_waiting(&mut self) -> Vec<Waiting> {
+    pub(crate) async fn next_waiting(&mut self) -> Vec<WaitingWebhook> {
         let mut waiting = Vec::new();
         self.queue.recv_many(&mut waiting, GROUP_MAX).await;
         waiting
     }
 
     #[cfg(test)]
-    pub(crate) async fn take_these(&mut self, mut waiting: Vec<Waiting>, report: &(impl Fn(Listening) + Send + Sync)) {
+    pub(crate) async fn take_these(
+        &mut self,
+        mut waiting: Vec<WaitingWebhook>,
+        report: &(impl Fn(Listening) + Send + Sync),
+    ) {
         if !waiting.is_empty() {
             self.run_once(&mut waiting, report).await;
         }

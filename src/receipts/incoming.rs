@@ -11,7 +11,7 @@ use hashbrown::HashSet;
 use super::business::ReportedEvent;
 use super::naming::Adoption;
 use super::replies::{Reply, reply_keys};
-use crate::book::Waiting;
+use crate::book::WaitingReceipt;
 use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
@@ -256,9 +256,9 @@ impl Incoming {
     }
 
     /// What deadlines have to wait for, if it must wait before it may adopt.
-    pub(super) fn waits(&self, adoption: &Adoption) -> Option<Waiting> {
+    pub(super) fn waits(&self, adoption: &Adoption) -> Option<WaitingReceipt> {
         let about = self.by_number().filter(|_| self.received > adoption.arrived_by)?;
-        Some(Waiting { about, came: self.received, except: self.except(adoption) })
+        Some(WaitingReceipt { about, came: self.received, except: self.except(adoption) })
     }
 
     /// The lanes whose attempts it cannot be about.

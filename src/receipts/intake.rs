@@ -28,7 +28,7 @@ impl Failed {
 }
 
 /// One webhook that waits for its commit.
-pub(crate) struct Waiting {
+pub(crate) struct WaitingWebhook {
     pub(super) since: Timestamp,
     pub(super) parsed: Parsed,
     pub(super) done: oneshot::Sender<Result<(), Failed>>,
@@ -37,7 +37,7 @@ pub(crate) struct Waiting {
 /// The entry for webhooks. Cheap to clone, one for each connection.
 #[derive(Debug, Clone)]
 pub struct Intake {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<WaitingWebhook>,
     ours: Arc<Ours>,
     clock: Arc<dyn Clock>,
     on_webhook: Callback<WebhookArrived>,
@@ -49,7 +49,7 @@ impl Intake {
         ours: Ours,
         clock: Arc<dyn Clock>,
         on_webhook: Callback<WebhookArrived>,
-    ) -> (Self, mpsc::Receiver<Waiting>) {
+    ) -> (Self, mpsc::Receiver<WaitingWebhook>) {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         (Self { queue, ours: Arc::new(ours), clock, on_webhook }, waiting)
     }
@@ -72,7 +72,7 @@ impl Intake {
     pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), Failed> {
         let (done, answer) = oneshot::channel();
         let closed = |_| Failed::new("the server is stopping");
-        self.queue.send(Waiting { since, parsed, done }).await.map_err(|_| closed(()))?;
+        self.queue.send(WaitingWebhook { since, parsed, done }).await.map_err(|_| closed(()))?;
         answer.await.map_err(|_| closed(()))?
     }
 }

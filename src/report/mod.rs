@@ -3,7 +3,7 @@
 //! In: a batch in the store.
 //! Out: figures from the counters ([`Report`], [`Show`]), by country and code ([`breakdown`]), a row for each recipient
 //! ([`export`]), the messages of a number ([`lookup`]) and their results ([`results_of`]), and how many messages wait for
-//! a hold or a removed lane ([`Waiting`], [`Stranded`]).
+//! a hold or a removed lane ([`QueuedMessages`], [`Stranded`]).
 //! Promises: figures of the counters cost the same for any size. A breakdown and an export read one copy, as of one
 //! instant. An export is complete, or not there.
 //! May not: change anything.
@@ -37,4 +37,4 @@ pub use sheets::{Sheets, WriteError};
 pub use steps::{Course, Entered, FellBack, NotSubmitted, StepReport};
 pub use stranded::Stranded;
 pub use view::ReportView;
-pub use waiting::Waiting;
+pub use waiting::QueuedMessages;

@@ -8,9 +8,9 @@ use crate::store::{Batches, Result};
 /// Queued messages by lane and template; texts are under an empty template name. A step with several lanes counts for
 /// each of them.
 #[derive(Debug, Default, Clone)]
-pub struct Waiting(HashMap<(String, String), i64>);
+pub struct QueuedMessages(HashMap<(String, String), i64>);
 
-impl Waiting {
+impl QueuedMessages {
     /// The queued messages of one campaign.
     pub fn of(plan: &Plan, tallies: &Tallies) -> Self {
         let mut waiting = Self::default();

@@ -14,7 +14,7 @@ use crate::campaign::{Launcher, settled_by, used_up};
 use crate::config::{Config, Lane};
 use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 use crate::forecast::Forecast;
-use crate::report::{Report, Show, Stranded, Waiting};
+use crate::report::{QueuedMessages, Report, Show, Stranded};
 use crate::store::{Batch, Hold, StepHold};
 use crate::throttle::with_overrides;
 
@@ -212,7 +212,7 @@ impl<'a> Watcher<'a> {
     async fn obstacles(&self, present: &Present<'_>) -> Result<Vec<Obstacle>, StatusError> {
         let Present { at, batch, tallies, config, servers, holds, step_holds, stranded, is_over } = *present;
         let store = self.launcher.store;
-        let waiting = Waiting::of(&self.plan, tallies);
+        let waiting = QueuedMessages::of(&self.plan, tallies);
         let holds = holds.iter().filter(|hold| sends(batch.state) && self.concerns(hold)).cloned();
         let held = |hold: Hold| {
             let waiting = waiting.on(&hold.lane, &hold.template);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::campaign::what_is_held;
 use crate::domain::Timestamp;
 use crate::domain::text::{about, plural, shell};
-use crate::report::Waiting;
+use crate::report::QueuedMessages;
 use crate::store::{HeldBy, Hold};
 use crate::wire::codes::remedies::{self, Remedy};
 
@@ -28,7 +28,7 @@ pub struct HoldView {
 }
 
 impl HoldView {
-    pub fn new(hold: &Hold, waiting: &Waiting) -> Self {
+    pub fn new(hold: &Hold, waiting: &QueuedMessages) -> Self {
         Self {
             lane: hold.lane.clone(),
             template: (!hold.template.is_empty()).then(|| hold.template.clone()),

@@ -14,7 +14,7 @@ use crate::config::{Config, Lane};
 use crate::domain::text::about;
 use crate::domain::{Channel, Country, Tier, Timestamp};
 use crate::events::Subject;
-use crate::report::Waiting;
+use crate::report::QueuedMessages;
 use crate::store::{Hold, Override, ProviderReport, Result, StepHold, Store};
 use crate::throttle::is_over;
 
@@ -74,7 +74,7 @@ impl<'a> LaneDecisionView<'a> {
 #[derive(Debug)]
 pub struct Lanes {
     pub holds: Vec<Hold>,
-    pub waiting: Waiting,
+    pub waiting: QueuedMessages,
     pub servers: Servers,
     pub overrides: Vec<Override>,
     pub reports: Vec<ProviderReport>,
@@ -86,7 +86,7 @@ pub struct Lanes {
 impl Lanes {
     /// `in_file` is the configuration without overrides.
     pub async fn read(store: &dyn Store, in_file: &Config, now: Timestamp) -> Result<Self> {
-        let (holds, waiting) = (store.holds().await?, Waiting::everywhere(store).await?);
+        let (holds, waiting) = (store.holds().await?, QueuedMessages::everywhere(store).await?);
         let counts = |overridden: &Override| !is_over(in_file, overridden);
         let overrides = store.overrides().await?.into_iter().filter(counts).collect();
         let step_holds = store.step_holds().await?;

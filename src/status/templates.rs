@@ -9,7 +9,7 @@ use super::holds::HoldView;
 use crate::campaign::{Flagged, Launcher};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Timestamp};
-use crate::report::Waiting;
+use crate::report::QueuedMessages;
 use crate::store::{self, Batch, Batches, Hold};
 
 /// A template that an active campaign uses, or that is on hold.
@@ -58,7 +58,7 @@ impl TemplateView {
 }
 
 /// Collects the templates in use and on hold, by name.
-async fn in_use(store: &dyn Batches, all: &[Hold], waiting: &Waiting) -> store::Result<Vec<TemplateView>> {
+async fn in_use(store: &dyn Batches, all: &[Hold], waiting: &QueuedMessages) -> store::Result<Vec<TemplateView>> {
     let mut found: BTreeMap<String, TemplateView> = BTreeMap::new();
     let active = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
     for batch in store.batches(Some(active)).await? {
@@ -90,7 +90,7 @@ fn add_name(names: &mut Vec<String>, name: &str) {
 pub struct Templates {
     pub views: Vec<TemplateView>,
     pub holds: Vec<Hold>,
-    pub waiting: Waiting,
+    pub waiting: QueuedMessages,
     /// The active campaigns that would still send a flagged template when the provider disables it, with the effect.
     pub flagged: Vec<(Batch, Flagged, String)>,
 }
@@ -100,7 +100,7 @@ impl Templates {
         let store = launcher.store;
         let mut holds = store.holds().await?;
         holds.retain(|hold| !hold.template.is_empty());
-        let waiting = Waiting::everywhere(store).await?;
+        let waiting = QueuedMessages::everywhere(store).await?;
         let mut views = in_use(store, &holds, &waiting).await?;
         for report in store.provider_reports().await?.into_iter().filter(|report| !report.value.is_empty()) {
             let Some((name, language)) = report.template() else { continue };

@@ -18,7 +18,7 @@ use super::slow::Slow;
 use crate::campaign::Launcher;
 use crate::config::{Config, Loaded};
 use crate::domain::{BatchState, Timestamp};
-use crate::report::Waiting;
+use crate::report::QueuedMessages;
 use crate::store::Store;
 use crate::throttle::with_overrides;
 
@@ -131,7 +131,7 @@ pub fn provider_addresses(config: &Config) -> BTreeSet<&str> {
 async fn check_stored(launcher: &Launcher<'_>, findings: &mut Findings) -> Result<(), StatusError> {
     let (store, config, now) = (launcher.store, launcher.config, launcher.clock.now());
     let holds = store.holds().await?;
-    let waiting = Waiting::everywhere(store).await?;
+    let waiting = QueuedMessages::everywhere(store).await?;
     for hold in &holds {
         let text = holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), now);
         findings.add("holds", Health::Warning, text, Some(&holds::what_to_do(hold)));
