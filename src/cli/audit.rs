@@ -5,7 +5,7 @@ use super::out::{self, Paint, To};
 use super::words::{count, plural, rate, span};
 use super::{CommandContext, Exit, progress};
 use crate::story;
-use crate::story::{Audit, Claim};
+use crate::story::{Audit, AuditClaim};
 
 /// Unknown attempts that are listed.
 const NAMED: usize = 5;
@@ -106,7 +106,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     lines
 }
 
-fn of_claim(claim: &Claim, paint: Paint) -> Vec<String> {
+fn of_claim(claim: &AuditClaim, paint: Paint) -> Vec<String> {
     let verdict = if claim.holds() { paint.good("true   ") } else { paint.bad("REFUTED") };
     let looked_at = format!("{} {}", count(i128::from(claim.checked)), claim.unit);
     let mut lines = vec![format!("  {verdict}  {}  {}", claim.says, paint.dim(format!("({looked_at})")))];

@@ -18,7 +18,9 @@ use crate::config::{self, SendMode};
 use crate::domain::{BatchId, LaneId, MessageKey, Msisdn, Queue, Rate, Span, Timestamp};
 use crate::provider::{Client, Reach};
 use crate::store::{BucketOf, LaneState, NotedBucket, Sender, Trouble};
-use crate::throttle::{Backoff, Cause, Circuit, Holds, Pace, Pairs, Read, Standstill, Tenure, Throttling, TierWindow};
+use crate::throttle::{
+    Backoff, Circuit, Holds, Pace, Pairs, Read, Standstill, StandstillCause, Tenure, Throttling, TierWindow,
+};
 
 pub use status::{LaneStatus, TierUsed};
 
@@ -119,8 +121,8 @@ impl Lane {
         let now = self.clock.now();
         let standstill = state.standing.clone().map(|standing| Standstill {
             cause: match standing.trouble {
-                Trouble::Throttled => Cause::Throttled,
-                Trouble::Outage => Cause::Outage,
+                Trouble::Throttled => StandstillCause::Throttled,
+                Trouble::Outage => StandstillCause::Outage,
             },
             reason: standing.why,
             since: standing.since,
@@ -128,7 +130,7 @@ impl Lane {
             in_flight: standing.in_flight,
         });
         let (outage, throttled) = match standstill {
-            Some(standstill) if standstill.cause == Cause::Outage => (Some(standstill), None),
+            Some(standstill) if standstill.cause == StandstillCause::Outage => (Some(standstill), None),
             throttled => (None, throttled),
         };
         if let Some(outage) = outage {

@@ -6,7 +6,7 @@ use crate::dispatch::LaneStatus;
 use crate::domain::{Portion, Span, Timestamp};
 use crate::events::{Actor, Event, EventKind, Origin, Subject};
 use crate::store::Hold;
-use crate::throttle::Cause;
+use crate::throttle::StandstillCause;
 
 /// An outage is reported after this time.
 const LASTS: Span = Span::from_secs(1);
@@ -84,7 +84,7 @@ impl Notices {
     }
 
     fn outage(&mut self, lane: &LaneStatus, now: Timestamp) -> Option<(Origin, EventKind)> {
-        let now_out = lane.standstill.as_ref().filter(|standstill| standstill.cause == Cause::Outage);
+        let now_out = lane.standstill.as_ref().filter(|standstill| standstill.cause == StandstillCause::Outage);
         if let Some(standstill) = now_out {
             let since = standstill.since;
             let outage =
@@ -190,7 +190,7 @@ mod tests {
             // It fails all the time at first, then every other second, then no more.
             let out = at < 20 || (at < 60 && at % 2 == 0);
             let standstill = Standstill {
-                cause: Cause::Outage,
+                cause: StandstillCause::Outage,
                 reason: "503".to_owned(),
                 since: second(if at < 20 { 0 } else { at }),
                 until: second(at + 1),
@@ -211,7 +211,7 @@ mod tests {
     fn a_short_failure_is_not_reported() {
         let mut notices = Notices::default();
         let standstill = Standstill {
-            cause: Cause::Outage,
+            cause: StandstillCause::Outage,
             reason: "503".to_owned(),
             since: second(1),
             until: second(2),

@@ -7,7 +7,7 @@ use crate::clock::format_time;
 use crate::config::{Config, Lane};
 use crate::domain::text::{about, rate, shell};
 use crate::domain::{Portion, Tier, Timestamp};
-use crate::store::{LaneState, Standing, Trouble};
+use crate::store::{LaneStandstill, LaneState, Trouble};
 
 /// What a running server reports about a lane.
 #[derive(Debug, Serialize)]
@@ -82,7 +82,7 @@ pub struct Slow {
 
 #[derive(Debug, Clone)]
 enum Why {
-    Standing(Standing),
+    Standing(LaneStandstill),
     Slowed { to: f64, of: f64 },
     TierSpent { portfolio: String, tier: Tier, free_at: Option<Timestamp> },
 }
@@ -96,7 +96,7 @@ impl Slow {
 
     fn of(lane: &Lane, state: &LaneState, servers: &Servers, now: Timestamp) -> Vec<Self> {
         // When a throttling ends, only the lower rate remains.
-        let is_stopped = |standing: &&Standing| standing.trouble == Trouble::Outage || standing.until > now;
+        let is_stopped = |standing: &&LaneStandstill| standing.trouble == Trouble::Outage || standing.until > now;
         let standing = state.standing.as_ref().filter(is_stopped).cloned().map(Why::Standing);
         let of = lane.rate.each_second();
         let slowed = (state.portion < Portion::WHOLE).then(|| Why::Slowed { to: state.portion.of(of), of });
@@ -137,7 +137,7 @@ impl Slow {
     pub fn what(&self) -> String {
         let lane = &self.lane;
         match &self.why {
-            Why::Standing(Standing { trouble: Trouble::Outage, why, in_flight, .. }) => {
+            Why::Standing(LaneStandstill { trouble: Trouble::Outage, why, in_flight, .. }) => {
                 let in_flight = match in_flight {
                     0 => String::new(),
                     1 => "; 1 request was in flight when it began".to_owned(),
@@ -145,7 +145,7 @@ impl Slow {
                 };
                 format!("lane {lane} is stopped by an outage of the provider: {why}{in_flight}")
             }
-            Why::Standing(Standing { why, .. }) => {
+            Why::Standing(LaneStandstill { why, .. }) => {
                 format!("lane {lane} is stopped: the provider throttled it: {why}")
             }
             Why::Slowed { to, of } => {

@@ -217,14 +217,14 @@ pub struct LaneState {
     pub tier_spent: bool,
     /// If the tier is spent, when the next slot frees up.
     pub free_at: Option<Timestamp>,
-    pub standing: Option<Standing>,
+    pub standing: Option<LaneStandstill>,
     /// The provider's latest complaint, however old.
     pub complaint: Option<(Timestamp, String)>,
 }
 
 /// Why a lane has stopped for a while; it resumes by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct LaneStandstill {
     pub trouble: Trouble,
     pub since: Timestamp,
     /// When the next request is tried.

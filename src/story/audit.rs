@@ -22,7 +22,7 @@ pub struct Audit {
     pub purged_at: Option<Timestamp>,
     /// Whether every claim holds.
     pub proven: bool,
-    pub claims: Vec<Claim>,
+    pub claims: Vec<AuditClaim>,
     pub messages: u64,
     pub attempt_count: u64,
     /// Attempts that retried a step.
@@ -39,7 +39,7 @@ pub struct Audit {
 
 /// A statement that must be true of every campaign.
 #[derive(Debug, Clone, Serialize)]
-pub struct Claim {
+pub struct AuditClaim {
     pub claim: &'static str,
     pub says: &'static str,
     pub checked: u64,
@@ -47,11 +47,11 @@ pub struct Claim {
     pub unit: &'static str,
     pub refuted: u64,
     /// The first messages that refute it.
-    pub examples: Vec<Example>,
+    pub examples: Vec<AuditExample>,
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub struct Example {
+pub struct AuditExample {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     pub what: String,
@@ -63,7 +63,7 @@ pub struct Strays {
     pub count: u64,
 }
 
-impl Claim {
+impl AuditClaim {
     pub const fn holds(&self) -> bool {
         self.refuted == 0
     }
@@ -103,7 +103,7 @@ fn maybe_text<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> st
     }
 }
 
-fn of(mut checks: Checks, claims: Vec<Claim>) -> Audit {
+fn of(mut checks: Checks, claims: Vec<AuditClaim>) -> Audit {
     let batch = &checks.frame.batch;
     let id = batch.public_id().to_string();
     Audit {
@@ -111,7 +111,7 @@ fn of(mut checks: Checks, claims: Vec<Claim>) -> Audit {
         id,
         state: batch.state,
         purged_at: batch.purged_at,
-        proven: claims.iter().all(Claim::holds),
+        proven: claims.iter().all(AuditClaim::holds),
         claims,
         messages: checks.messages,
         attempt_count: checks.attempts,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::audit::{Claim, Example};
+use super::audit::{AuditClaim, AuditExample};
 use super::replay::{Life, Replayed, begun_at, replay};
 use crate::domain::{
     Country, Ending, Marks, MessageId, MessageKey, Msisdn, Outcome, Plan, Span, State, StepIndex, Tallies, Timestamp,
@@ -74,7 +74,7 @@ const ALL: [(Of, &str, &str, &str); 13] = [
 struct Found {
     checked: u64,
     refuted: u64,
-    examples: Vec<Example>,
+    examples: Vec<AuditExample>,
 }
 
 /// An audit under way.
@@ -136,14 +136,14 @@ impl Checks {
         found.refuted += 1;
         if found.examples.len() < EXAMPLES {
             let message = message.map(|key| MessageId { key, tag }.to_string());
-            found.examples.push(Example { message, what });
+            found.examples.push(AuditExample { message, what });
         }
     }
 
-    pub(super) fn claims(&self) -> Vec<Claim> {
+    pub(super) fn claims(&self) -> Vec<AuditClaim> {
         let claim = |(of, claim, says, what): &(Of, &'static str, &'static str, &'static str)| {
             let Found { checked, refuted, examples } = self.found[*of as usize].clone();
-            Claim { claim, says, checked, unit: what, refuted, examples }
+            AuditClaim { claim, says, checked, unit: what, refuted, examples }
         };
         ALL.iter().map(claim).collect()
     }

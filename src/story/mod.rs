@@ -16,5 +16,5 @@ mod replay;
 mod unsent;
 mod words;
 
-pub use audit::{Audit, Claim, Example, Strays, audit};
+pub use audit::{Audit, AuditClaim, AuditExample, Strays, audit};
 pub use explain::{FactLine, Line, Story, explain};

@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 
 use super::standstill::FORGOTTEN;
-use super::{Cause, Standstill};
+use super::{Standstill, StandstillCause};
 use crate::clock::Chance;
 use crate::domain::{Portion, Span, Timestamp};
 
@@ -144,7 +144,7 @@ impl Backoff {
         let inner = self.0.lock();
         let reason = inner.reason.clone()?;
         Some(Standstill {
-            cause: Cause::Throttled,
+            cause: StandstillCause::Throttled,
             reason,
             since: inner.throttled_since,
             until: inner.until?,
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(backoff.standstill(), None);
         throttle(&backoff, second(1), None);
         let until = throttle(&backoff, second(9), Some(Span::from_secs(5)));
-        let (cause, reason, since) = (Cause::Throttled, "429".to_owned(), second(1));
+        let (cause, reason, since) = (StandstillCause::Throttled, "429".to_owned(), second(1));
         let standing = Standstill { cause, reason, since, until, in_flight: 0 };
         assert_eq!(backoff.standstill(), Some(standing));
         backoff.reset(until);

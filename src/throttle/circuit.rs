@@ -17,7 +17,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{Cause, Standstill};
+use super::{Standstill, StandstillCause};
 use crate::clock::Chance;
 use crate::domain::{Span, Timestamp};
 
@@ -167,7 +167,7 @@ impl Circuit {
     /// The present outage, until a message is answered.
     pub fn standstill(&self) -> Option<Standstill> {
         let Outage { since, until, reason, in_flight } = self.0.inner.lock().outage.clone()?;
-        Some(Standstill { cause: Cause::Outage, reason, since, until, in_flight })
+        Some(Standstill { cause: StandstillCause::Outage, reason, since, until, in_flight })
     }
 
     /// The latest request without an answer, however long ago.

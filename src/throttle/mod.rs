@@ -33,6 +33,6 @@ pub use circuit::{Admission, Circuit, End, Era, Permit, Read};
 pub use holds::Holds;
 pub use overrides::{in_file, is_over, with_overrides};
 pub use pairs::Pairs;
-pub use standstill::{Cause, Standstill};
+pub use standstill::{Standstill, StandstillCause};
 pub use tenure::{LEASE, Tenure};
 pub use tier::{Reservation, SUBMITTED_WITHIN, TierWindow};

@@ -8,7 +8,7 @@ pub(super) const FORGOTTEN: Span = Span::from_secs(600);
 const STORED_MAX: Span = Span::from_secs(3_600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum StandstillCause {
     /// The provider throttled it; it resumes more slowly.
     Throttled,
     /// The provider does not answer, or its answer proves nothing.
@@ -18,7 +18,7 @@ pub enum Cause {
 /// A standstill that no acceptance has ended yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standstill {
-    pub cause: Cause,
+    pub cause: StandstillCause,
     /// The last reason.
     pub reason: String,
     pub since: Timestamp,

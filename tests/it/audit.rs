@@ -68,7 +68,7 @@ async fn audit_of(file: &Path, batch: BatchId) -> Audit {
 }
 
 fn refuted(audit: &Audit) -> BTreeSet<&'static str> {
-    assert_eq!(audit.proven, audit.claims.iter().all(story::Claim::holds));
+    assert_eq!(audit.proven, audit.claims.iter().all(story::AuditClaim::holds));
     audit.claims.iter().filter(|claim| !claim.holds()).map(|claim| claim.claim).collect()
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::book::Book;
 use crate::dispatch::LaneStatus;
 use crate::domain::{BatchId, Span, Timestamp};
-use crate::store::{LaneState, Standing, Trouble};
-use crate::throttle::Cause;
+use crate::store::{LaneStandstill, LaneState, Trouble};
+use crate::throttle::StandstillCause;
 
 /// How often the node reports that it runs and renews its lease, even without decisions.
 pub(super) const BEAT: Span = Span::from_secs(1);
@@ -82,10 +82,10 @@ fn lane_state(status: &LaneStatus, pace: f64) -> LaneState {
         tier_spent: spent.is_some(),
         free_at: spent.and_then(|tier| tier.free_at),
         complaint: status.complaint.clone(),
-        standing: status.standstill.clone().map(|standstill| Standing {
+        standing: status.standstill.clone().map(|standstill| LaneStandstill {
             trouble: match standstill.cause {
-                Cause::Throttled => Trouble::Throttled,
-                Cause::Outage => Trouble::Outage,
+                StandstillCause::Throttled => Trouble::Throttled,
+                StandstillCause::Outage => Trouble::Outage,
             },
             since: standstill.since,
             until: standstill.until,

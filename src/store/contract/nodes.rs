@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{DoubtCause, Portion};
 use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{
-    Beat, Direction, Error, KeptGap, LaneState, LinkState, RejectedWebhooks, RejectionReason, Standing, Started,
+    Beat, Direction, Error, KeptGap, LaneStandstill, LaneState, LinkState, RejectedWebhooks, RejectionReason, Started,
     Trouble, started,
 };
 
@@ -63,8 +63,8 @@ async fn a_silent_node_is_not_live(desk: Desk) {
 
 async fn lane_states_are_the_last_reports_of_live_nodes(desk: Desk) {
     let (trouble, why) = (Trouble::Outage, "503".to_owned());
-    let standing = Standing { trouble, since: at(1), until: at(9), why, in_flight: 3 };
-    let state = |lane: &str, pace, standing: Option<Standing>| LaneState {
+    let standing = LaneStandstill { trouble, since: at(1), until: at(9), why, in_flight: 3 };
+    let state = |lane: &str, pace, standing: Option<LaneStandstill>| LaneState {
         lane: lane.to_owned(),
         pace,
         portion: Portion::WHOLE.halved(),

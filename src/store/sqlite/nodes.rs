@@ -8,8 +8,8 @@ use super::{Work, leases};
 use crate::domain::{BatchId, DoubtCause, Portion, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
 use crate::store::{
-    Beat, Cursor, Direction, KeptGap, LaneState, LinkState, Node, NodeStart, RejectedWebhooks, RejectionReason,
-    Standing, Started, Trouble,
+    Beat, Cursor, Direction, KeptGap, LaneStandstill, LaneState, LinkState, Node, NodeStart, RejectedWebhooks,
+    RejectionReason, Started, Trouble,
 };
 
 /// Registers a server and begins its epoch. Does nothing if the lease was acquired or renewed since `start.over`.
@@ -129,7 +129,7 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
         .map(|row| {
             let trouble: Option<i64> = row.try_get("trouble")?;
             let standing = match trouble.and_then(Trouble::from_code) {
-                Some(trouble) => Some(Standing {
+                Some(trouble) => Some(LaneStandstill {
                     trouble,
                     since: timestamp(row, "since")?,
                     until: timestamp(row, "until")?,

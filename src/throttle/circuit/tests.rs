@@ -176,7 +176,7 @@ fn the_circuit_rests_as_long_as_the_provider_asks() {
 fn a_process_resumes_an_outage_of_its_predecessor() {
     let circuit = Circuit::new(8);
     let standstill = Standstill {
-        cause: Cause::Outage,
+        cause: StandstillCause::Outage,
         reason: "HTTP status 503".to_owned(),
         since: second(0),
         until: second(60),
