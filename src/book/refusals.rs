@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::domain::{BatchId, StepIndex, Subject, Timestamp};
+use crate::domain::{BatchId, RefusalSubject, StepIndex, Timestamp};
 use crate::events::Origin;
 use crate::store::{Recall, ReportedBy, StepHeldBy, StepHold};
 
@@ -84,7 +84,7 @@ impl Row {
 /// - With a `recall`, many messages were refused for the same reason; their fallbacks are recalled.
 pub fn hold_for_refusal(
     (batch, step): (BatchId, StepIndex),
-    subject: Subject,
+    subject: RefusalSubject,
     code: Option<u32>,
     detail: &str,
     recall: Option<Recall>,
@@ -92,10 +92,14 @@ pub fn hold_for_refusal(
 ) -> StepHold {
     let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
     let alike = match subject {
-        Subject::Text => "its text, which is the same for every recipient",
-        Subject::Media => "its media, which are the same for every recipient",
-        Subject::Parameter => "its parameters, which are the same for every recipient",
-        Subject::Number | Subject::Operator | Subject::Template | Subject::Account | Subject::Unsaid => "its content",
+        RefusalSubject::Text => "its text, which is the same for every recipient",
+        RefusalSubject::Media => "its media, which are the same for every recipient",
+        RefusalSubject::Parameter => "its parameters, which are the same for every recipient",
+        RefusalSubject::Number
+        | RefusalSubject::Operator
+        | RefusalSubject::Template
+        | RefusalSubject::Account
+        | RefusalSubject::Unsaid => "its content",
     };
     let why = match recall {
         Some(_) => format!("the provider refused the last {ALIKE} messages alike: {detail}{code}"),

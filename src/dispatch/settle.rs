@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use crate::book::hold_for_refusal;
-use crate::domain::{Fault, SenderPart, Span, State, Subject, Timestamp};
+use crate::domain::{Fault, RefusalSubject, SenderPart, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Refusal, SendAnswer};
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};
@@ -98,7 +98,7 @@ fn fault_of(job: &Job, refusal: &Refusal, now: Timestamp) -> (Fault, Option<Reca
     let Refusal { fault, subject, code, .. } = *refusal;
     let Some(step) = job.entry.plan.step(job.step()) else { return (fault, None) };
     let fault = codes::fault_in(step, fault, subject);
-    let counted = code.filter(|_| fault == Fault::Recipient && subject != Subject::Number);
+    let counted = code.filter(|_| fault == Fault::Recipient && subject != RefusalSubject::Number);
     let message = &job.claimed.message;
     let recall = counted.and_then(|code| job.entry.refused(message, job.step(), ReportedBy::Answer, code, now));
     (recall.map_or(fault, |_| Fault::Sender(SenderPart::Step)), recall)

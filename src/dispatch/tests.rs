@@ -314,7 +314,7 @@ async fn a_refused_batch_puts_one_hold_and_later_answers_to_it_none() {
     desk.holds.replace(Vec::new(), seq + 1, desk.clock.now());
     let refusal = crate::provider::Refusal {
         fault: Fault::Sender(crate::domain::SenderPart::Lane),
-        subject: crate::domain::Subject::Account,
+        subject: crate::domain::RefusalSubject::Account,
         code: Some(1200),
         detail: "no".to_owned(),
         retry_after: None,

@@ -9,7 +9,7 @@ use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
-use crate::domain::{AttemptId, Causes, Fault, Msisdn, SenderPart, Subject, Timestamp};
+use crate::domain::{AttemptId, Causes, Fault, Msisdn, RefusalSubject, SenderPart, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
 use crate::store::{Replies, Verdict};
@@ -195,7 +195,8 @@ impl Worker {
             Unsendable::Uncomposable(detail) => {
                 // The launch has checked the content, so this is a fault of Volley and must not cause a fallback.
                 let fault = Fault::Sender(SenderPart::Lane);
-                let refusal = Refusal { fault, subject: Subject::Account, code: None, detail, retry_after: None };
+                let refusal =
+                    Refusal { fault, subject: RefusalSubject::Account, code: None, detail, retry_after: None };
                 self.finish(job, SendAnswer::Refused(refusal), begun).await;
             }
         }

@@ -56,7 +56,7 @@ pub use meaning::{Meaning, column_key};
 pub use message::{Loaded, Present, State};
 pub use money::{InvalidMoney, Limits, Money, Prices};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
-pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason, Subject};
+pub use outcome::{BatchState, Fault, Outcome, RefusalSubject, SenderPart, SkipReason};
 pub use pace::{InvalidPace, OverridableSetting, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
 pub use plan::{AfterGap, OnMissed, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};

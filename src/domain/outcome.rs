@@ -74,7 +74,7 @@ pub enum SenderPart {
 
 /// The subject of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub enum RefusalSubject {
     /// The recipient: the number, the account on the channel, or the recipient's wish.
     Number,
     /// How the recipient's network or device handles the message.

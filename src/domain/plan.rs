@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::word::words;
 use super::{
-    Channel, Content, Countries, Country, Hours, Limits, Marks, Pool, Prices, Sources, Span, Status, StepIndex,
-    StopRule, Subject, Timestamp, Zone,
+    Channel, Content, Countries, Country, Hours, Limits, Marks, Pool, Prices, RefusalSubject, Sources, Span, Status,
+    StepIndex, StopRule, Timestamp, Zone,
 };
 
 words! {
@@ -136,12 +136,12 @@ impl Step {
     }
 
     /// Whether the step's content differs between recipients, as far as a refusal with this subject is concerned.
-    pub fn varies_in(&self, subject: Subject) -> bool {
+    pub fn varies_in(&self, subject: RefusalSubject) -> bool {
         match subject {
-            Subject::Number | Subject::Operator | Subject::Unsaid => true,
-            Subject::Text | Subject::Parameter => self.content.has_variables(),
-            Subject::Media => self.content.has_variable_media(),
-            Subject::Template | Subject::Account => false,
+            RefusalSubject::Number | RefusalSubject::Operator | RefusalSubject::Unsaid => true,
+            RefusalSubject::Text | RefusalSubject::Parameter => self.content.has_variables(),
+            RefusalSubject::Media => self.content.has_variable_media(),
+            RefusalSubject::Template | RefusalSubject::Account => false,
         }
     }
 

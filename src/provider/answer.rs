@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::client::{Broken, RawAnswer};
-use crate::domain::{AttemptId, Fault, Span, Subject, Umid, without_numbers};
+use crate::domain::{AttemptId, Fault, RefusalSubject, Span, Umid, without_numbers};
 use crate::wire::codes::{self, Entry};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
@@ -26,7 +26,7 @@ pub enum SendAnswer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub fault: Fault,
-    pub subject: Subject,
+    pub subject: RefusalSubject,
     pub code: Option<u32>,
     /// The provider's text, or ours for its code.
     pub detail: String,

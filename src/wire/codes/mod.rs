@@ -25,7 +25,7 @@ mod meta;
 mod receipts;
 pub mod remedies;
 
-use crate::domain::{Fault, SenderPart, Step, Subject};
+use crate::domain::{Fault, RefusalSubject, SenderPart, Step};
 
 /// A code with its meaning and its cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Entry {
     pub code: i64,
     pub fault: Fault,
     /// The part of the message that it is about.
-    pub subject: Subject,
+    pub subject: RefusalSubject,
     pub meaning: &'static str,
     /// Whether the code is in the table; otherwise the fault is an assumption.
     pub known: bool,
@@ -45,15 +45,15 @@ pub struct Entry {
 impl Entry {
     const fn new(code: i64, fault: Fault, meaning: &'static str) -> Self {
         let subject = match fault {
-            Fault::Recipient | Fault::OptedOut => Subject::Number,
-            Fault::Sender(SenderPart::Template | SenderPart::Step) => Subject::Template,
-            Fault::Sender(SenderPart::Lane) | Fault::Temporary => Subject::Account,
+            Fault::Recipient | Fault::OptedOut => RefusalSubject::Number,
+            Fault::Sender(SenderPart::Template | SenderPart::Step) => RefusalSubject::Template,
+            Fault::Sender(SenderPart::Lane) | Fault::Temporary => RefusalSubject::Account,
         };
         Self { code, fault, subject, meaning, known: true, throttles: false }
     }
 
     /// A code about a value of the message. The step decides whether it is the sender's fault (see [`fault_in`]).
-    const fn about(code: i64, subject: Subject, meaning: &'static str) -> Self {
+    const fn about(code: i64, subject: RefusalSubject, meaning: &'static str) -> Self {
         Self { subject, ..Self::new(code, RECIPIENT, meaning) }
     }
 
@@ -66,7 +66,7 @@ impl Entry {
     pub fn may_be_senders(&self) -> bool {
         match self.fault {
             Fault::Sender(_) => true,
-            Fault::Recipient => self.subject != Subject::Number,
+            Fault::Recipient => self.subject != RefusalSubject::Number,
             Fault::OptedOut | Fault::Temporary => false,
         }
     }
@@ -83,11 +83,11 @@ const LANE: Fault = Fault::Sender(SenderPart::Lane);
 const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
 const OPTED_OUT: Fault = Fault::OptedOut;
 const TEMPORARY: Fault = Fault::Temporary;
-const TEXT: Subject = Subject::Text;
-const MEDIA: Subject = Subject::Media;
-const OPERATOR: Subject = Subject::Operator;
-const PARAMETER: Subject = Subject::Parameter;
-const UNSAID: Subject = Subject::Unsaid;
+const TEXT: RefusalSubject = RefusalSubject::Text;
+const MEDIA: RefusalSubject = RefusalSubject::Media;
+const OPERATOR: RefusalSubject = RefusalSubject::Operator;
+const PARAMETER: RefusalSubject = RefusalSubject::Parameter;
+const UNSAID: RefusalSubject = RefusalSubject::Unsaid;
 
 static REFUSED: Entry = Entry::unknown(LANE, "refused with an unknown code");
 static ELSEWHERE: Entry = Entry::unknown(LANE, "the address redirects elsewhere; check base_url");
@@ -151,7 +151,7 @@ pub fn receipts() -> &'static [Entry] {
 }
 
 /// The cause of a refusal in one step. If its subject does not differ between recipients, it is the sender's fault (rule 2).
-pub fn fault_in(step: &Step, fault: Fault, subject: Subject) -> Fault {
+pub fn fault_in(step: &Step, fault: Fault, subject: RefusalSubject) -> Fault {
     match fault {
         Fault::Recipient if !step.varies_in(subject) => Fault::Sender(SenderPart::Step),
         Fault::Recipient | Fault::Sender(_) | Fault::OptedOut | Fault::Temporary => fault,
@@ -270,9 +270,10 @@ mod tests {
         let constant = Step::of_text(Channel::Viber, "vb", "Hello");
         for entry in answers().iter().chain(receipts()).chain(whatsapps()) {
             let falls_back = fault_in(&constant, entry.fault, entry.subject) == Fault::Recipient;
-            let may_differ = matches!(entry.subject, Subject::Number | Subject::Operator | Subject::Unsaid);
+            let may_differ =
+                matches!(entry.subject, RefusalSubject::Number | RefusalSubject::Operator | RefusalSubject::Unsaid);
             assert!(!falls_back || may_differ, "{entry:?}");
-            assert!(!falls_back || entry.subject == Subject::Number || entry.may_be_senders(), "{entry:?}");
+            assert!(!falls_back || entry.subject == RefusalSubject::Number || entry.may_be_senders(), "{entry:?}");
         }
     }
 
