@@ -7,7 +7,7 @@ use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
 use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, Tag, Timestamp};
 use crate::engine;
-use crate::store::{Lane, NewBatch, Over, PieceOfMessages, Start};
+use crate::store::{NewBatch, Over, PieceOfMessages, Start, StoredLane};
 
 /// Messages written in one transaction: about 20 ms of writing.
 const PIECE: u32 = 5_000;
@@ -58,7 +58,7 @@ impl Launcher<'_> {
         batch: BatchId,
         plan: &Plan,
         recipients: &Recipients,
-        lanes: &[Lane],
+        lanes: &[StoredLane],
         (beginnings, at): (&Beginnings, &(dyn Fn(Option<Country>) -> Timestamp + Sync)),
     ) -> Result<(u32, u64), LaunchError> {
         let (start, elsewhere) = starts(plan, lanes, beginnings.countries(), at)?;
@@ -109,7 +109,7 @@ impl Launcher<'_> {
 /// How the messages of a plan begin: the default, and the countries that begin differently.
 pub(super) fn starts(
     plan: &Plan,
-    lanes: &[Lane],
+    lanes: &[StoredLane],
     countries: impl Iterator<Item = Country>,
     at: &(dyn Fn(Option<Country>) -> Timestamp + Sync),
 ) -> Result<(Start, Vec<(Country, Start)>), LaunchError> {

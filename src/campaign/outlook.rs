@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::forecast::as_float;
 use crate::forecast::cost;
 use crate::forecast::{Account, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
-use crate::store::{self, Audiences, Batch, Hold, Lane, QueueTimes};
+use crate::store::{self, Audiences, Batch, Hold, QueueTimes, StoredLane};
 
 /// Slots that become free within this time count together.
 const TOGETHER: Span = Span::from_secs(3_600);
@@ -224,7 +224,7 @@ impl Launcher<'_> {
             let waits = |step| tallies.get(step, Count::Queued) > 0;
             let is_held = |step| held.iter().any(|hold| (hold.batch, hold.step) == (batch.id, step));
             let steps: Vec<_> = plan.indexed_steps().filter(|(index, _)| waits(*index) && !is_held(*index)).collect();
-            let queue = |step, lane: &Lane| Queue { batch: batch.id, step, lane: lane.id };
+            let queue = |step, lane: &StoredLane| Queue { batch: batch.id, step, lane: lane.id };
             let of_step = |step: &Step| lanes.iter().filter(|lane| step.lanes.contains(&lane.name)).collect::<Vec<_>>();
             let queues =
                 steps.iter().flat_map(|(index, step)| of_step(step).into_iter().map(|lane| queue(*index, lane)));

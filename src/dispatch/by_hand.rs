@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::broadcast;
 
 use super::claimer::Claimer;
-use super::lane::Lane;
+use super::lane::RunningLane;
 use super::recorder::{Group, Recorder};
 use super::turnstile::Turnstile;
 use super::worker::Worker;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 #[derive(Debug)]
 pub(crate) struct ByHand {
-    lanes: Vec<Arc<Lane>>,
+    lanes: Vec<Arc<RunningLane>>,
     claimers: Vec<Claimer>,
     workers: Vec<Arc<Worker>>,
     recorder: Recorder,
@@ -28,7 +28,7 @@ pub(crate) struct ByHand {
 }
 
 impl ByHand {
-    pub(crate) fn new(lanes: Vec<Arc<Lane>>, store: &Arc<dyn Store>) -> Self {
+    pub(crate) fn new(lanes: Vec<Arc<RunningLane>>, store: &Arc<dyn Store>) -> Self {
         let (recorder, settled) = Recorder::new(Arc::clone(store), lanes.clone());
         let signals = store.signals().subscribe();
         let (mut claimers, mut workers) = (Vec::new(), Vec::new());

@@ -7,7 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
-use super::lane::Lane;
+use super::lane::RunningLane;
 use super::turnstile::Turnstile;
 use crate::book::{Entry, Suppression};
 use crate::domain::{BatchId, BatchState, Causes, FaultReport, OnTierSpent, Queue, Span, Timestamp, grouped};
@@ -27,7 +27,7 @@ const AFTER_FAILURE: Span = Span::from_millis(500);
 
 #[derive(Debug)]
 pub(super) struct Claimer {
-    lane: Arc<Lane>,
+    lane: Arc<RunningLane>,
     store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
     order: Mutex<Order>,
@@ -56,7 +56,7 @@ pub(super) enum Next {
 }
 
 impl Claimer {
-    pub(super) fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
+    pub(super) fn new(lane: Arc<RunningLane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
         Self { lane, store, turnstile, order: Mutex::default(), failing: FaultReport::default() }
     }
 

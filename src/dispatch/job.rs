@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::lane::Lane;
+use super::lane::RunningLane;
 use crate::book::{Entry, Suppression};
 use crate::domain::{Loaded, Present, State, Step, StepIndex, Timestamp};
 use crate::engine::{self, CallOff, Ruling};
@@ -80,7 +80,7 @@ impl Job {
     }
 
     /// Requeues it unsent, to be sent at `not_before` at the earliest.
-    pub(super) fn requeue(self, lane: &Arc<Lane>, not_before: Option<Timestamp>) -> Settled {
+    pub(super) fn requeue(self, lane: &Arc<RunningLane>, not_before: Option<Timestamp>) -> Settled {
         self.entry.end_recall(self.claimed.message.key, self.step());
         let answer = not_before.map_or(engine::Answer::NotBegun, |at| engine::Answer::Later { at });
         Settled::new(self, lane, answer, None)
@@ -105,7 +105,7 @@ impl From<Refusal> for Details {
 #[derive(Debug)]
 pub(super) struct Settled {
     pub(super) entry: Arc<Entry>,
-    pub(super) lane: Arc<Lane>,
+    pub(super) lane: Arc<RunningLane>,
     pub(super) message: Loaded,
     pub(super) step: StepIndex,
     pub(super) answer: engine::Answer,
@@ -121,7 +121,12 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    pub(super) fn new(job: Job, lane: &Arc<Lane>, answer: engine::Answer, fact: Option<(Verdict, Details)>) -> Self {
+    pub(super) fn new(
+        job: Job,
+        lane: &Arc<RunningLane>,
+        answer: engine::Answer,
+        fact: Option<(Verdict, Details)>,
+    ) -> Self {
         let now = lane.clock.now();
         let message = job.claimed.message;
         let step = message.present.step;

@@ -34,7 +34,7 @@ const CLAIM_AHEAD: Span = Span::from_millis(100);
 
 /// One sender on one channel, running in this node.
 #[derive(Debug)]
-pub struct Lane {
+pub struct RunningLane {
     pub id: LaneId,
     pub config: config::Lane,
     pub(super) client: Client,
@@ -84,7 +84,7 @@ pub struct Parts {
     pub chance: Arc<Chance>,
 }
 
-impl Lane {
+impl RunningLane {
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { id, config, client, pace, pairs, tier, holds, tenure, fleet, book, clock, chance } = parts;
         let circuit = Circuit::new(config.provider.connections.get());

@@ -48,7 +48,7 @@ pub(crate) use by_hand::ByHand;
 pub use compose::{Uncomposable, compose};
 pub use crew::{Crew, Panicked};
 pub use fleet::Fleet;
-pub use lane::{Lane, LaneStatus, Parts, TierUsed};
+pub use lane::{LaneStatus, Parts, RunningLane, TierUsed};
 pub use latency::Latency;
 pub use recover::{in_flight, recover};
 pub use under_way::{Begun, RequestsInFlight};
@@ -70,7 +70,7 @@ use worker::Worker;
 /// Then it requeues the messages whose requests have not begun, finishes the other requests, and records all of them. A
 /// panic of a task also stops everything, and is the error that this returns.
 pub async fn run(
-    lanes: Vec<Arc<Lane>>,
+    lanes: Vec<Arc<RunningLane>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
@@ -141,7 +141,11 @@ fn spawn_workers(
 }
 
 /// Wakes the lanes whose queues have new messages.
-async fn listen(lanes: Vec<Arc<Lane>>, mut signals: tokio::sync::broadcast::Receiver<Signal>, stop: CancellationToken) {
+async fn listen(
+    lanes: Vec<Arc<RunningLane>>,
+    mut signals: tokio::sync::broadcast::Receiver<Signal>,
+    stop: CancellationToken,
+) {
     use tokio::sync::broadcast::error::RecvError;
     loop {
         let signal = tokio::select! {
@@ -156,7 +160,7 @@ async fn listen(lanes: Vec<Arc<Lane>>, mut signals: tokio::sync::broadcast::Rece
     }
 }
 
-fn pass_on(lanes: &[Arc<Lane>], signal: Signal) {
+fn pass_on(lanes: &[Arc<RunningLane>], signal: Signal) {
     if let Signal::Queued { queue, at } = signal {
         let own = lanes.iter().find(|lane| lane.id == queue.lane);
         if let Some(own) = own {

@@ -10,14 +10,14 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
-use super::lane::Lane;
+use super::lane::RunningLane;
 use super::under_way::Begun;
 use crate::provider::Gate;
 use crate::throttle::{Era, Reserved};
 
 #[derive(Debug)]
 pub(super) struct PendingRequest {
-    lane: Arc<Lane>,
+    lane: Arc<RunningLane>,
     stop: CancellationToken,
     era: Era,
     waiting: Mutex<Waiting>,
@@ -35,7 +35,7 @@ struct Waiting {
 
 impl PendingRequest {
     pub(super) fn new(
-        lane: &Arc<Lane>,
+        lane: &Arc<RunningLane>,
         stop: CancellationToken,
         era: Era,
         jobs: Vec<Job>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::job::Settled;
-use super::lane::Lane;
+use super::lane::RunningLane;
 use crate::clock::Clock;
 use crate::domain::{
     Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, Msisdn, OptOutSource, SenderPart, Span, State, StepIndex,
@@ -32,12 +32,12 @@ pub(super) struct Recorder {
     store: Arc<dyn Store>,
     settled: mpsc::Receiver<Settled>,
     /// All sending lanes. None of them sends while nothing can be recorded.
-    lanes: Vec<Arc<Lane>>,
+    lanes: Vec<Arc<RunningLane>>,
     failing: FaultReport,
 }
 
 impl Recorder {
-    pub(super) fn new(store: Arc<dyn Store>, lanes: Vec<Arc<Lane>>) -> (Self, mpsc::Sender<Settled>) {
+    pub(super) fn new(store: Arc<dyn Store>, lanes: Vec<Arc<RunningLane>>) -> (Self, mpsc::Sender<Settled>) {
         let (sender, settled) = mpsc::channel(GROUP_MAX);
         (Self { store, settled, lanes, failing: FaultReport::default() }, sender)
     }
@@ -136,8 +136,8 @@ impl Group {
     }
 }
 
-fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
-    let mut lanes: HashMap<LaneId, (Arc<Lane>, u32)> = HashMap::new();
+fn by_lane(group: &[Settled]) -> Vec<(Arc<RunningLane>, u32)> {
+    let mut lanes: HashMap<LaneId, (Arc<RunningLane>, u32)> = HashMap::new();
     for settled in group {
         lanes.entry(settled.lane.id).or_insert_with(|| (Arc::clone(&settled.lane), 0)).1 += 1;
     }

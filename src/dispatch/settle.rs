@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::job::{Details, Job, Settled};
-use super::lane::Lane;
+use super::lane::RunningLane;
 use crate::book::hold_for_refusal;
 use crate::domain::{Fault, RefusalSubject, SenderPart, Span, State, Timestamp};
 use crate::engine;
@@ -23,7 +23,7 @@ const SHORTEST_REST: Span = Span::from_secs(8);
 const LONGEST_REST: Span = Span::from_secs(600);
 
 /// Applies the answer to a request that began at `begun` to its message and its lane.
-pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: SendAnswer, begun: Timestamp) -> Settled {
+pub(super) fn settle(job: Job, lane: &Arc<RunningLane>, answer: SendAnswer, begun: Timestamp) -> Settled {
     let now = lane.clock.now();
     match answer {
         SendAnswer::Accepted { umid } => {
@@ -52,7 +52,7 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: SendAnswer, begun: Time
     }
 }
 
-fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Settled {
+fn refused(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp) -> Settled {
     let now = lane.clock.now();
     let (fault, recall) = fault_of(&job, &refusal, now);
     // Throttling is not caused by a single message, so it keeps its position however often it is throttled.
@@ -105,7 +105,7 @@ fn fault_of(job: &Job, refusal: &Refusal, now: Timestamp) -> (Fault, Option<Reca
 }
 
 /// When a returned message is due again: at its old position in the queue, unless it keeps returning.
-fn requeue_at(job: &Job, lane: &Lane, now: Timestamp) -> Timestamp {
+fn requeue_at(job: &Job, lane: &RunningLane, now: Timestamp) -> Timestamp {
     let present = &job.claimed.message.present;
     match present.state {
         State::Sending { not_before, .. } if present.tries < TRIES_IN_PLACE => not_before,

@@ -14,7 +14,7 @@ use super::job::{Details, Job, Settled};
 use super::recorder::Recorder;
 use super::turnstile::Turnstile;
 use super::worker::Worker;
-use super::{Lane, Parts};
+use super::{Parts, RunningLane};
 use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
@@ -76,7 +76,7 @@ struct Desk {
     store: Arc<dyn Store>,
     book: Arc<Book>,
     holds: Arc<Holds>,
-    lane: Arc<Lane>,
+    lane: Arc<RunningLane>,
     requests: Arc<Mutex<u32>>,
     reads: Arc<Mutex<u32>>,
     answers_reads: Arc<AtomicBool>,
@@ -119,7 +119,7 @@ impl Desk {
             answers_reads: Arc::clone(&answers_reads),
             reads_take_a_moment: Arc::clone(&reads_take_a_moment),
         };
-        let lane = Lane::new(Parts {
+        let lane = RunningLane::new(Parts {
             id,
             client: Client::new(Box::new(says)),
             pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, as_clock())), None),

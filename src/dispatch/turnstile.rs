@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Job, Settled};
-use super::lane::Lane;
+use super::lane::RunningLane;
 use super::pending::PendingRequest;
 use crate::domain::{Span, Timestamp};
 use crate::throttle::{Admission, Permit, Read, Reserved, RetryAt};
@@ -24,7 +24,7 @@ const STOP_CHECK: Span = Span::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Turnstile {
-    lane: Arc<Lane>,
+    lane: Arc<RunningLane>,
     inner: Mutex<Inner>,
     line: tokio::sync::Mutex<()>,
     /// Whether the first worker in line waits for tokens or messages. Then no other worker passes it.
@@ -73,7 +73,7 @@ enum Next {
 }
 
 impl Turnstile {
-    pub(super) fn new(lane: Arc<Lane>, settled: mpsc::Sender<Settled>, stop: CancellationToken) -> Self {
+    pub(super) fn new(lane: Arc<RunningLane>, settled: mpsc::Sender<Settled>, stop: CancellationToken) -> Self {
         Self {
             lane,
             inner: Mutex::default(),
@@ -104,7 +104,7 @@ impl Turnstile {
         }
     }
 
-    pub(super) const fn lane(&self) -> &Arc<Lane> {
+    pub(super) const fn lane(&self) -> &Arc<RunningLane> {
         &self.lane
     }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::lane::Lane;
+use super::lane::RunningLane;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
@@ -44,7 +44,7 @@ impl RequestsInFlight {
     ///
     /// A caller waits for them no longer than `until`. By then a slow provider has received them, unless a connection
     /// was still being opened.
-    pub fn of(lanes: &[Arc<Lane>], until: Timestamp) -> Self {
+    pub fn of(lanes: &[Arc<RunningLane>], until: Timestamp) -> Self {
         Self::of_trackers(lanes.iter().map(|lane| &lane.under_way), until)
     }
 

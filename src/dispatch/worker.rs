@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::job::{Details, Job, Settled};
-use super::lane::Lane;
+use super::lane::RunningLane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
 use crate::domain::{AttemptId, Causes, Fault, Msisdn, RefusalSubject, SenderPart, Timestamp};
@@ -17,7 +17,7 @@ use crate::throttle::{End, Permit};
 
 #[derive(Debug)]
 pub(super) struct Worker {
-    pub(super) lane: Arc<Lane>,
+    pub(super) lane: Arc<RunningLane>,
     pub(super) turnstile: Arc<Turnstile>,
     pub(super) settled: mpsc::Sender<Settled>,
     pub(super) store: Arc<dyn Replies>,

@@ -8,7 +8,7 @@ use crate::ask::{self, Asker};
 use crate::book::Book;
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, Config};
-use crate::dispatch::{Fleet, Lane, Parts};
+use crate::dispatch::{Fleet, Parts, RunningLane};
 use crate::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::provider::{Client, Observed, Observer, Reach, Transport};
 use crate::receipts::Intake;
@@ -18,7 +18,7 @@ use crate::timers::{Addresses, Gaps};
 
 /// Lanes, and the buckets and tiers that they share.
 pub(super) struct Built {
-    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) lanes: Vec<Arc<RunningLane>>,
     pub(super) accounts: BTreeMap<String, Arc<Bucket>>,
     pub(super) tiers: BTreeMap<String, Arc<TierWindow>>,
 }
@@ -110,7 +110,7 @@ impl Building<'_> {
             let account = accounts.get(lane.account.as_str()).cloned();
             let of_portfolio = |portfolio: &str| Some((portfolio.to_owned(), Arc::clone(tiers.get(portfolio)?)));
             let tier = lane.tiered().and_then(of_portfolio);
-            let built = Lane::new(Parts {
+            let built = RunningLane::new(Parts {
                 id,
                 config: lane.clone(),
                 client: self.client(id, transport(lane)?),
@@ -145,29 +145,30 @@ impl Building<'_> {
     /// One asker for each subaccount, with the key of its first lane.
     pub(super) fn askers(
         &self,
-        lanes: &[Arc<Lane>],
+        lanes: &[Arc<RunningLane>],
         intake: &Intake,
         transport: &impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Vec<Asker>, StartError> {
-        let mut by_subaccount: BTreeMap<(&str, &str), Vec<&Lane>> = BTreeMap::new();
+        let mut by_subaccount: BTreeMap<(&str, &str), Vec<&RunningLane>> = BTreeMap::new();
         for lane in lanes {
             let provider = &lane.config.provider;
             by_subaccount.entry((&provider.base_url, &provider.sub_account)).or_default().push(lane);
         }
-        let asker = |((_, sub_account), lanes): ((&str, &str), Vec<&Lane>)| -> Result<Option<Asker>, StartError> {
-            let Some(first) = lanes.first() else { return Ok(None) };
-            Ok(Some(Asker::new(ask::Parts {
-                store: Arc::clone(self.store),
-                book: Arc::clone(self.book),
-                clock: Arc::clone(self.clock),
-                gaps: Arc::clone(self.gaps),
-                intake: intake.clone(),
-                client: self.client(first.id, transport(&first.config)?),
-                address: self.gaps.address_of(first.id),
-                sub_account: sub_account.to_owned(),
-                lanes: lanes.iter().map(|lane| lane.id).collect(),
-            })))
-        };
+        let asker =
+            |((_, sub_account), lanes): ((&str, &str), Vec<&RunningLane>)| -> Result<Option<Asker>, StartError> {
+                let Some(first) = lanes.first() else { return Ok(None) };
+                Ok(Some(Asker::new(ask::Parts {
+                    store: Arc::clone(self.store),
+                    book: Arc::clone(self.book),
+                    clock: Arc::clone(self.clock),
+                    gaps: Arc::clone(self.gaps),
+                    intake: intake.clone(),
+                    client: self.client(first.id, transport(&first.config)?),
+                    address: self.gaps.address_of(first.id),
+                    sub_account: sub_account.to_owned(),
+                    lanes: lanes.iter().map(|lane| lane.id).collect(),
+                })))
+            };
         by_subaccount.into_iter().filter_map(|entry| asker(entry).transpose()).collect()
     }
 

@@ -14,7 +14,7 @@ use crate::book::Book;
 use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::dispatch::{self, Lane};
+use crate::dispatch::{self, RunningLane};
 use crate::domain::{FaultReport, LaneId, Loaded, Timestamp};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
@@ -43,7 +43,7 @@ pub(super) struct Components {
     pub(super) applier: Applier,
     /// Given to the applier when it runs; the verifier has its own copy.
     pub(super) report: ListeningReport,
-    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) lanes: Vec<Arc<RunningLane>>,
     pub(super) timers: Timers,
     pub(super) askers: Vec<Asker>,
     pub(super) housekeeper: Housekeeper,
@@ -181,7 +181,7 @@ struct Reception {
 
 impl Reception {
     /// `missed` are the gaps that concern all addresses.
-    fn new(parts: &Parts, lanes: &[Arc<Lane>], gaps: &Arc<Gaps>, book: &Arc<Book>, missed: Vec<Gap>) -> Self {
+    fn new(parts: &Parts, lanes: &[Arc<RunningLane>], gaps: &Arc<Gaps>, book: &Arc<Book>, missed: Vec<Gap>) -> Self {
         let Parts { config, store, clock, chance, .. } = parts;
         let (options, slot_changes) = applier_options(config, lanes, gaps, missed);
         let (applier, intake) =
@@ -244,7 +244,7 @@ fn count_by_lane(in_flight: &[Loaded]) -> BTreeMap<LaneId, u32> {
 async fn recover(
     store: &dyn Store,
     book: &Book,
-    lanes: impl Iterator<Item = &Arc<Lane>>,
+    lanes: impl Iterator<Item = &Arc<RunningLane>>,
     in_flight: &[Loaded],
     now: Timestamp,
 ) -> Result<(), StartError> {
@@ -260,7 +260,7 @@ async fn recover(
 /// Builds the options of the applier, and the channel for the changes of tier slots that it reports.
 fn applier_options(
     config: &Config,
-    lanes: &[Arc<Lane>],
+    lanes: &[Arc<RunningLane>],
     gaps: &Arc<Gaps>,
     missed: Vec<Gap>,
 ) -> (receipts::ApplierOptions, mpsc::Receiver<SlotChange>) {

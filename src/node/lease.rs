@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Parts, Processes, StartError};
 use crate::clock::Clock;
 use crate::config::Database;
-use crate::dispatch::Lane;
+use crate::dispatch::RunningLane;
 use crate::domain::{Causes, FaultReport, Span, Timestamp};
 use crate::store::{Error, NodeStart, Nodes, Started};
 use crate::throttle::{LEASE, Tenure};
@@ -82,7 +82,7 @@ pub async fn check_alone(store: &dyn Nodes, database: &Path, processes: &dyn Pro
 
 /// Records a successful renewal that was begun at `begun`. If the lease had lapsed, wakes the lanes, which wait without
 /// an end.
-pub(super) fn record_renewal(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timestamp, clock: &dyn Clock) {
+pub(super) fn record_renewal(tenure: &Tenure, lanes: &[Arc<RunningLane>], begun: Timestamp, clock: &dyn Clock) {
     if tenure.renew(begun, || clock.now()) {
         lanes.iter().for_each(|lane| lane.schedule_all());
     }
@@ -93,7 +93,7 @@ pub(super) struct Keeper {
     pub(super) node: i64,
     pub(super) store: Arc<dyn Nodes>,
     pub(super) tenure: Arc<Tenure>,
-    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) lanes: Vec<Arc<RunningLane>>,
     pub(super) clock: Arc<dyn Clock>,
     /// Whether a failed renewal has been reported.
     pub(super) failure: FaultReport,

@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
+use crate::dispatch::{self, Crew, LaneStatus, Panicked, RunningLane};
 use crate::domain::{Causes, FaultReport, Span, Timestamp};
 use crate::provider::{Http, Transport};
 use crate::receipts::{Intake, Verifier};
@@ -100,7 +100,7 @@ pub struct Node {
     intake: Option<Intake>,
     verifier: Arc<Verifier>,
     gaps: Arc<Gaps>,
-    lanes: Vec<Arc<Lane>>,
+    lanes: Vec<Arc<RunningLane>>,
     dispatching: tokio::task::JoinHandle<Result<(), Panicked>>,
     tasks: Crew,
     /// Ends after the other tasks, once no webhook can arrive any more.

@@ -16,7 +16,7 @@ use crate::throttle::{Bucket, TierWindow, is_over, with_overrides};
 pub(super) struct Overrides {
     /// The configuration without overrides.
     config: Arc<Config>,
-    lanes: Vec<Arc<dispatch::Lane>>,
+    lanes: Vec<Arc<dispatch::RunningLane>>,
     accounts: BTreeMap<String, Arc<Bucket>>,
     tiers: BTreeMap<String, Arc<TierWindow>>,
     applied: Vec<Override>,
@@ -104,7 +104,7 @@ impl Overrides {
             let is_meant = |attempt: &Attempt| change.tries.is_none_or(|tries| tries == attempt.tries);
             let mut of_step = attempts.into_iter().rev().filter(|attempt| attempt.step == change.step);
             let attempt = of_step.find(is_meant);
-            let has_sent = |lane: &&Arc<dispatch::Lane>| match &attempt {
+            let has_sent = |lane: &&Arc<dispatch::RunningLane>| match &attempt {
                 Some(attempt) => lane.id == attempt.lane,
                 None => lane.config.name == change.lane,
             };

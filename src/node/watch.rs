@@ -18,7 +18,7 @@ use reports::Reports;
 
 use crate::book::{Book, Entry};
 use crate::clock::{Clock, Jumps};
-use crate::dispatch::{Lane, LaneStatus};
+use crate::dispatch::{LaneStatus, RunningLane};
 use crate::domain::{BatchState, Causes, FaultReport, Span, Timestamp};
 use crate::engine::Gap;
 use crate::receipts::{SlotChange, Verifier};
@@ -37,7 +37,7 @@ pub(super) struct Parts {
     pub(super) book: Arc<Book>,
     pub(super) holds: Arc<Holds>,
     pub(super) overrides: Overrides,
-    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) lanes: Vec<Arc<RunningLane>>,
     pub(super) gaps: Arc<Gaps>,
     pub(super) verifier: Arc<Verifier>,
     /// Gaps found by other tasks. They already hold deadlines, and are still to be recorded.
@@ -205,7 +205,7 @@ impl Watch {
         let at = self.parts.clock.now();
         let hints: Vec<_> = resumed.map(|entry| Signal::Due { batch: entry.id, at }).collect();
         self.parts.store.signals().send(&hints);
-        let stopped: &[Arc<Lane>] = if self.stopping { &self.parts.lanes } else { &[] };
+        let stopped: &[Arc<RunningLane>] = if self.stopping { &self.parts.lanes } else { &[] };
         self.confirmations.add(seq, stopped, self.parts.clock.now());
         self.stopping = false;
         Ok(())

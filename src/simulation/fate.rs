@@ -17,11 +17,11 @@ use crate::node::Processes;
 use crate::store::{
     AccountEvent, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change, Claim,
     ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
-    InboundOf, Joined, Joining, Kept, KeptGap, Key, Lane, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
-    Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord,
-    Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
+    InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts, Messages,
+    NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
+    PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
     RejectedWebhooks, Replies, ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
-    Stray, StrayCount, StrayKind, Taken, TierSlot, Tiers, Unwritable, Walk, Whom,
+    StoredLane, Stray, StrayCount, StrayKind, Taken, TierSlot, Tiers, Unwritable, Walk, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -314,7 +314,7 @@ through! {
 
 through! {
     Lanes {
-        reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
+        reads lanes(lanes: Vec<(String, Channel)>) -> Vec<StoredLane>;
         reads holds() -> Vec<Hold>;
         writes hold(hold: Hold, begun: Timestamp) -> u64;
         writes release(lane: String, template: String, now: Timestamp, by: Origin) -> u32;

@@ -169,7 +169,7 @@ pub struct Found {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lane {
+pub struct StoredLane {
     pub id: LaneId,
     pub name: String,
     pub channel: Channel,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Lane;
+use super::RunningLane;
 use crate::book::Entry;
 use crate::dispatch::job::Job;
 use crate::domain::{BatchState, Queue, Span, StepIndex, Timestamp};
@@ -11,7 +11,7 @@ use crate::throttle::Standstill;
 /// How long an outage lasts before other lanes of the pool take over. In a short outage, recipients keep their sender.
 const TAKEOVER_AFTER: Span = Span::from_secs(10);
 
-impl Lane {
+impl RunningLane {
     /// Until when the lane may not send, if it may not now; `Some(None)` if the end is unknown, as of a hold.
     pub(in crate::dispatch) fn blocked(&self, now: Timestamp) -> Option<Option<Timestamp>> {
         if self.unrecordable.load(Ordering::Acquire)

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Lane;
+use super::RunningLane;
 use crate::domain::{Portion, Rate, Tier, Timestamp};
 use crate::store::Hold;
 use crate::throttle::Standstill;
@@ -40,7 +40,7 @@ impl TierUsed {
     }
 }
 
-impl Lane {
+impl RunningLane {
     pub fn status(&self) -> LaneStatus {
         let now = self.clock.now();
         LaneStatus {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::dispatch::{Lane, RequestsInFlight};
+use crate::dispatch::{RequestsInFlight, RunningLane};
 use crate::domain::{Span, Timestamp};
 
 /// How long a decision waits for requests that were begun before it. A cancel answers within a second, which includes
@@ -22,7 +22,7 @@ pub(super) struct Confirmations {
 impl Confirmations {
     /// Adds a decision that was just applied, and stopped the given lanes. One that stops nothing waits only for the
     /// decisions before it.
-    pub(super) fn add(&mut self, seq: u64, stopped: &[Arc<Lane>], now: Timestamp) {
+    pub(super) fn add(&mut self, seq: u64, stopped: &[Arc<RunningLane>], now: Timestamp) {
         self.leaving.push_back((seq, RequestsInFlight::of(stopped, now + BEGUN_WAITS)));
     }
 

@@ -41,7 +41,7 @@ fn config() -> Config {
 }
 
 /// A watch over one lane, with a clock that only the test advances.
-async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
+async fn watch() -> (Watch, Arc<RunningLane>, Arc<ManualClock>) {
     let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
     let clock = Arc::clone(&manual) as Arc<dyn Clock>;
     let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
@@ -49,7 +49,7 @@ async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
     let config = whole.lane("sms").unwrap().clone();
     let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
     let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
-    let lane = Lane::new(dispatch::Parts {
+    let lane = RunningLane::new(dispatch::Parts {
         id,
         client: Client::new(Box::new(Unreachable)),
         pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, Arc::clone(&clock))), None),

@@ -7,9 +7,9 @@ use super::batches::bump;
 use super::rows::{Bound, decoded, for_values, from_json, maybe_small, small, timestamp, to_json};
 use crate::domain::{Channel, LaneId, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{HeldBy, Hold, Lane};
+use crate::store::{HeldBy, Hold, StoredLane};
 
-pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<Lane>> {
+pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<StoredLane>> {
     for_values(
         connection,
         "INSERT INTO lane (name, channel)",
@@ -22,11 +22,11 @@ pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String,
     known(connection).await
 }
 
-pub(super) async fn known(connection: &mut SqliteConnection) -> Work<Vec<Lane>> {
+pub(super) async fn known(connection: &mut SqliteConnection) -> Work<Vec<StoredLane>> {
     let rows = sqlx::query("SELECT * FROM lane ORDER BY id").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Lane {
+            Ok(StoredLane {
                 id: LaneId(small(row, "id")?),
                 name: row.try_get("name")?,
                 channel: decoded(row, "channel", Channel::from_code)?,

@@ -1,6 +1,6 @@
 use crate::domain::{Channel, OverridableSetting, Timestamp};
 use crate::events::Origin;
-use crate::store::{Hold, Lane, NotedBucket, Override, ProviderReport, Result};
+use crate::store::{Hold, NotedBucket, Override, ProviderReport, Result, StoredLane};
 
 /// Lanes, the holds on them and on templates, overrides of settings, and what the provider reports.
 #[async_trait::async_trait]
@@ -8,7 +8,7 @@ pub trait Lanes: Send + Sync + std::fmt::Debug {
     /// Reads all lanes with their ids; gives an id to each new name among `lanes`.
     ///
     /// - Writes nothing if all of them are known.
-    async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>>;
+    async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<StoredLane>>;
     /// Lists the holds on lanes and templates.
     async fn holds(&self) -> Result<Vec<Hold>>;
     /// Holds a lane or a template, because of an operator or of the result of a request that began at `begun`.

@@ -3,11 +3,11 @@
 use super::super::{Sqlite, lanes, overrides};
 use crate::domain::{Channel, OverridableSetting, Timestamp};
 use crate::events::Origin;
-use crate::store::{Hold, Lane, Lanes, NotedBucket, Override, ProviderReport, Result};
+use crate::store::{Hold, Lanes, NotedBucket, Override, ProviderReport, Result, StoredLane};
 
 #[async_trait::async_trait]
 impl Lanes for Sqlite {
-    async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>> {
+    async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<StoredLane>> {
         let known = self.read("read the lanes", move |c| Box::pin(lanes::known(c))).await?;
         let is_known = |(name, channel): &(String, Channel)| {
             known.iter().any(|lane| lane.name == *name && lane.channel == *channel)
