@@ -59,7 +59,7 @@ const PAUSES: [Span; 6] = [
 
 /// The parts of an asker.
 #[derive(Debug)]
-pub struct Parts {
+pub struct AskerParts {
     pub store: Arc<dyn Store>,
     pub book: Arc<Book>,
     pub clock: Arc<dyn Clock>,
@@ -111,8 +111,8 @@ pub struct Asker {
 }
 
 impl Asker {
-    pub fn new(parts: Parts) -> Self {
-        let Parts { store, book, clock, gaps, intake, client, address, sub_account, lanes } = parts;
+    pub fn new(parts: AskerParts) -> Self {
+        let AskerParts { store, book, clock, gaps, intake, client, address, sub_account, lanes } = parts;
         let search = Search::new(Arc::clone(&store), book, Arc::clone(&gaps), Arc::clone(&clock), (lanes, address));
         Self {
             store,

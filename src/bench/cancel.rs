@@ -12,7 +12,7 @@ use crate::campaign::{self, Decided};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Span};
 use crate::events::Origin;
-use crate::node::{Node, Os, Parts};
+use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, Store};
 
 /// The rate of the lane.
@@ -32,7 +32,7 @@ pub async fn cancel(database: &Path, clock: Arc<dyn Clock>, chance: Arc<Chance>)
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let begun = Begun::now(clock.as_ref());
     let processes = Arc::new(Os);
-    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
+    let parts = NodeParts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let node = Node::start(parts).await?;
     let patience = clock.now() + PATIENCE;
     while handed_over(store.as_ref()).await? < SENT_BEFORE {

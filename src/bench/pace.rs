@@ -12,7 +12,7 @@ use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, Tick};
 use crate::domain::{Count, Span};
 use crate::events::Origin;
-use crate::node::{Node, Os, Parts};
+use crate::node::{Node, NodeParts, Os};
 use crate::simulator::Arrival;
 
 /// The rates and the load of one run.
@@ -60,7 +60,7 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
         campaigns.push(launch_on(&name, &launcher).await?);
     }
     let begun = Begun::now(clock.as_ref());
-    let parts = Parts {
+    let parts = NodeParts {
         config: Arc::clone(&config),
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
@@ -161,7 +161,7 @@ pub async fn starts(count: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> R
     ))?);
     let (_folder, store) = scratch(&clock).await?;
     let begun = Begun::now(clock.as_ref());
-    let parts = Parts {
+    let parts = NodeParts {
         config: Arc::clone(&config),
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
@@ -230,8 +230,13 @@ pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc
     }
     let begun = Begun::now(clock.as_ref());
     let processes = Arc::new(Os);
-    let parts =
-        Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
+    let parts = NodeParts {
+        config: Arc::clone(&config),
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        chance,
+        processes,
+    };
     let node = Node::start(parts).await?;
     let patience = clock.now() + SETTLES;
     for batch in batches {

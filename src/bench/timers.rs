@@ -17,7 +17,7 @@ use crate::book::Book;
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Ending, LaneId, Span, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
-use crate::node::{Node, Os, Parts};
+use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, Signal, Sqlite, Store};
 use crate::timers::{Addresses, Gaps, PAGE, Timers};
 
@@ -203,7 +203,7 @@ pub async fn start(
     let config = Arc::new(config(&load, "http://127.0.0.1:9")?);
     let begun = Begun::now(clock.as_ref());
     let processes = Arc::new(Os);
-    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
+    let parts = NodeParts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let node = Node::start(parts).await?;
     while !matches!(signals.recv().await?, Signal::Queued { .. }) {}
     let ready = clock.now().since(spawned);

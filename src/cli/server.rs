@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CommandContext;
 use crate::api;
-use crate::node::{Node, Os, Parts};
+use crate::node::{Node, NodeParts, Os};
 use crate::store::Store;
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Server {
         listener: TcpListener,
     ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
-        let node = Node::start(Parts {
+        let node = Node::start(NodeParts {
             config: Arc::clone(&context.config),
             store: Arc::clone(&store),
             clock: Arc::clone(&context.clock),

@@ -68,7 +68,7 @@ pub struct RunningLane {
 
 /// The parts that a lane is made of.
 #[derive(Debug)]
-pub struct Parts {
+pub struct LaneParts {
     pub id: LaneId,
     pub config: config::Lane,
     pub client: Client,
@@ -85,8 +85,8 @@ pub struct Parts {
 }
 
 impl RunningLane {
-    pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { id, config, client, pace, pairs, tier, holds, tenure, fleet, book, clock, chance } = parts;
+    pub fn new(parts: LaneParts) -> Arc<Self> {
+        let LaneParts { id, config, client, pace, pairs, tier, holds, tenure, fleet, book, clock, chance } = parts;
         let circuit = Circuit::new(config.provider.connections.get());
         let lane = Arc::new(Self {
             id,

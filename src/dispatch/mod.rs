@@ -48,7 +48,7 @@ pub(crate) use by_hand::ByHand;
 pub use compose::{Uncomposable, compose};
 pub use crew::{Crew, Panicked};
 pub use fleet::Fleet;
-pub use lane::{LaneStatus, Parts, RunningLane, TierUsed};
+pub use lane::{LaneParts, LaneStatus, RunningLane, TierUsed};
 pub use latency::Latency;
 pub use recover::{in_flight, recover};
 pub use under_way::{Begun, RequestsInFlight};

@@ -14,7 +14,7 @@ use super::job::{Details, Job, Settled};
 use super::recorder::Recorder;
 use super::turnstile::Turnstile;
 use super::worker::Worker;
-use super::{Parts, RunningLane};
+use super::{LaneParts, RunningLane};
 use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
@@ -119,7 +119,7 @@ impl Desk {
             answers_reads: Arc::clone(&answers_reads),
             reads_take_a_moment: Arc::clone(&reads_take_a_moment),
         };
-        let lane = RunningLane::new(Parts {
+        let lane = RunningLane::new(LaneParts {
             id,
             client: Client::new(Box::new(says)),
             pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, as_clock())), None),

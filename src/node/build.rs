@@ -8,7 +8,7 @@ use crate::ask::{self, Asker};
 use crate::book::Book;
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, Config};
-use crate::dispatch::{Fleet, Parts, RunningLane};
+use crate::dispatch::{Fleet, LaneParts, RunningLane};
 use crate::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::provider::{Client, Observed, Observer, Reach, Transport};
 use crate::receipts::Intake;
@@ -110,7 +110,7 @@ impl Building<'_> {
             let account = accounts.get(lane.account.as_str()).cloned();
             let of_portfolio = |portfolio: &str| Some((portfolio.to_owned(), Arc::clone(tiers.get(portfolio)?)));
             let tier = lane.tiered().and_then(of_portfolio);
-            let built = RunningLane::new(Parts {
+            let built = RunningLane::new(LaneParts {
                 id,
                 config: lane.clone(),
                 client: self.client(id, transport(lane)?),
@@ -157,7 +157,7 @@ impl Building<'_> {
         let asker =
             |((_, sub_account), lanes): ((&str, &str), Vec<&RunningLane>)| -> Result<Option<Asker>, StartError> {
                 let Some(first) = lanes.first() else { return Ok(None) };
-                Ok(Some(Asker::new(ask::Parts {
+                Ok(Some(Asker::new(ask::AskerParts {
                     store: Arc::clone(self.store),
                     book: Arc::clone(self.book),
                     clock: Arc::clone(self.clock),

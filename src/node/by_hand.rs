@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::components::Components;
-use super::{Parts, StartError};
+use super::{NodeParts, StartError};
 use crate::book::Book;
 use crate::config;
 use crate::dispatch;
@@ -21,7 +21,7 @@ pub(crate) struct ByHand {
 
 impl ByHand {
     pub(crate) async fn start(
-        parts: Parts,
+        parts: NodeParts,
         transport: impl Fn(&config::Lane) -> std::result::Result<Box<dyn Transport>, StartError>,
     ) -> std::result::Result<Self, StartError> {
         let components = Components::open(parts, transport).await?;

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use super::gaps::add_gap;
 use super::overrides::{Overrides, load_overrides};
 use super::prune::Pruner;
-use super::{HALF_DONE, Parts, StartError, build, lease, watch};
+use super::{HALF_DONE, NodeParts, StartError, build, lease, watch};
 use crate::ask::Asker;
 use crate::book::Book;
 use crate::campaign::Housekeeper;
@@ -58,7 +58,7 @@ pub(super) struct Components {
 impl Components {
     /// Takes the lease and builds everything over a transport. Nothing is claimed, fired or taken yet.
     pub(super) async fn open(
-        parts: Parts,
+        parts: NodeParts,
         transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
         let (started, tenure) = lease::take(&parts).await?;
@@ -74,10 +74,10 @@ impl Components {
     async fn open_under(
         started: Started,
         tenure: Arc<Tenure>,
-        parts: Parts,
+        parts: NodeParts,
         transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
-        let Parts { config, store, clock, chance, .. } = &parts;
+        let NodeParts { config, store, clock, chance, .. } = &parts;
         let (now, listened_until) = (clock.now(), started.listened_until);
         store.sweep_unpublished(now - HALF_DONE).await?;
         let mut pruner = Pruner::new(Arc::clone(store), config.retention, now);
@@ -122,7 +122,7 @@ impl Components {
         let timers = Timers::new(Arc::clone(store), Arc::clone(&book), Arc::clone(clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(store), Arc::clone(&book));
         let decided = Arc::new(Notify::new());
-        let watch = watch::Watch::new(watch::Parts {
+        let watch = watch::Watch::new(watch::WatchParts {
             node: started.node,
             store: Arc::clone(store),
             tenure: Arc::clone(&tenure),
@@ -181,8 +181,14 @@ struct Reception {
 
 impl Reception {
     /// `missed` are the gaps that concern all addresses.
-    fn new(parts: &Parts, lanes: &[Arc<RunningLane>], gaps: &Arc<Gaps>, book: &Arc<Book>, missed: Vec<Gap>) -> Self {
-        let Parts { config, store, clock, chance, .. } = parts;
+    fn new(
+        parts: &NodeParts,
+        lanes: &[Arc<RunningLane>],
+        gaps: &Arc<Gaps>,
+        book: &Arc<Book>,
+        missed: Vec<Gap>,
+    ) -> Self {
+        let NodeParts { config, store, clock, chance, .. } = parts;
         let (options, slot_changes) = applier_options(config, lanes, gaps, missed);
         let (applier, intake) =
             Applier::new(Arc::clone(store), Arc::clone(book), options, Arc::clone(clock), Arc::clone(chance));

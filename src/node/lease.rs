@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Parts, Processes, StartError};
+use super::{NodeParts, Processes, StartError};
 use crate::clock::Clock;
 use crate::config::Database;
 use crate::dispatch::RunningLane;
@@ -36,8 +36,8 @@ const SHORTEST_PAUSE: Span = Span::from_millis(50);
 /// - At once if the last holder returned the lease, or its process is certainly gone.
 /// - Otherwise after the full length of the lease without a renewal.
 /// - Relies on no clock of another process, and on no lock file that an operator may have deleted.
-pub(super) async fn take(parts: &Parts) -> Result<(Started, Tenure), StartError> {
-    let Parts { store, clock, processes, .. } = parts;
+pub(super) async fn take(parts: &NodeParts) -> Result<(Started, Tenure), StartError> {
+    let NodeParts { store, clock, processes, .. } = parts;
     let mut seen = store.lease().await?;
     let since = clock.now();
     let mut warned = false;
@@ -186,7 +186,7 @@ mod tests {
     }
 
     struct Desk {
-        parts: Parts,
+        parts: NodeParts,
         clock: Arc<ManualClock>,
         processes: Arc<FakeProcesses>,
     }
@@ -202,7 +202,7 @@ mod tests {
             let none = std::iter::empty::<(&str, String)>();
             let config = Config::read(Some((path, text)), std::iter::empty(), none);
             let processes = Arc::new(FakeProcesses::default());
-            let parts = Parts {
+            let parts = NodeParts {
                 config: Arc::new(config.unwrap().config),
                 store,
                 clock: as_clock(),

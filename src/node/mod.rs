@@ -82,7 +82,7 @@ pub enum Failed {
 
 /// The parts of a node.
 #[derive(Debug, Clone)]
-pub struct Parts {
+pub struct NodeParts {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
@@ -115,7 +115,7 @@ pub struct Node {
 
 impl Node {
     /// Starts a node that reaches each lane's provider over HTTP.
-    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+    pub async fn start(parts: NodeParts) -> Result<Self, StartError> {
         let transport = |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
             Ok(Box::new(Http::new(&lane.name, &lane.provider)?))
         };
@@ -124,7 +124,7 @@ impl Node {
 
     /// Starts a node over another transport.
     pub async fn start_over(
-        parts: Parts,
+        parts: NodeParts,
         transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
         let credentials = parts.config.credentials_in_files();
@@ -321,7 +321,8 @@ mod tests {
         let config = Arc::new(Config::read(None, std::iter::empty(), none).unwrap().config);
         let chance = Arc::new(Chance::seeded(1));
         let processes = Arc::new(Os);
-        let node = Node::start(Parts { config, store: Arc::clone(&store), clock, chance, processes }).await.unwrap();
+        let node =
+            Node::start(NodeParts { config, store: Arc::clone(&store), clock, chance, processes }).await.unwrap();
         (store, manual, node)
     }
 

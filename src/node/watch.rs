@@ -30,7 +30,7 @@ use crate::timers::Gaps;
 const LOOK: Span = Span::from_millis(100);
 
 /// The parts of a watch.
-pub(super) struct Parts {
+pub(super) struct WatchParts {
     pub(super) node: i64,
     pub(super) store: Arc<dyn Store>,
     pub(super) tenure: Arc<Tenure>,
@@ -53,7 +53,7 @@ pub(super) struct Parts {
 pub(super) type Missed = (Gap, Option<Timestamp>);
 
 pub(super) struct Watch {
-    parts: Parts,
+    parts: WatchParts,
     /// The latest decision that is applied.
     applied: u64,
     confirmations: Confirmations,
@@ -71,7 +71,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: WatchParts) -> Self {
         let (now, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
         let (doubts, lanes) = (DoubtMonitor::new(Arc::clone(&parts.gaps)), parts.lanes.len());
         Self {

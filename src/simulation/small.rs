@@ -15,7 +15,7 @@ use crate::config::{self, Config};
 use crate::domain::{BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
 use crate::events::Origin;
 use crate::forecast::Forecast;
-use crate::node::{ByHand, Parts, StartError};
+use crate::node::{ByHand, NodeParts, StartError};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, Reply, Webhook};
 use crate::store::{self, Store};
@@ -242,7 +242,7 @@ impl World {
         store: &Arc<dyn Store>,
         provider: &Arc<Provider>,
     ) -> ByHand {
-        let parts = Parts {
+        let parts = NodeParts {
             config: Arc::clone(config),
             store: Arc::clone(store),
             clock: Arc::clone(clock) as _,

@@ -20,7 +20,7 @@ use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{BatchState, OptOutSource, Plan, Span, StepIndex, Timestamp};
 use crate::events::Origin;
-use crate::node::{ByHand, Parts, StartError};
+use crate::node::{ByHand, NodeParts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
 use crate::store::{self, Hold, OptOut, StepHeldBy, StepHold, Store};
@@ -421,7 +421,7 @@ impl World {
             fate: Arc::clone(&self.fate),
             traffic: Arc::clone(&self.traffic),
         });
-        let parts = Parts {
+        let parts = NodeParts {
             config: Arc::clone(&self.config),
             store,
             clock: Arc::clone(&self.clock) as _,

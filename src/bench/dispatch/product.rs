@@ -17,7 +17,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::domain::{BatchId, Count, Country, Fields, Msisdn, Recipient, Span};
 use crate::events::Origin;
-use crate::node::{Node, Os, Parts};
+use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, KnownAs, NewAudience};
 
 /// How often progress is read. It costs one small read.
@@ -51,8 +51,13 @@ pub async fn product(
 
     let begun = Begun::now(clock.as_ref());
     let processes = Arc::new(Os);
-    let parts =
-        Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
+    let parts = NodeParts {
+        config: Arc::clone(&config),
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        chance,
+        processes,
+    };
     let mut node = Node::start(parts).await?;
     let stop_api = CancellationToken::new();
     let intake = node.intake().ok_or("the node accepts no receipts")?;

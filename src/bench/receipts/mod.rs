@@ -26,7 +26,7 @@ use super::{Error, Stock};
 use crate::api;
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Timestamp};
-use crate::node::{Node, Os, Parts};
+use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, Cursor, StrayKind};
 use crate::wire;
 
@@ -65,7 +65,7 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0, with_rules: false };
     let config = Arc::new(config(&nothing, "http://127.0.0.1:9")?);
     let processes = Arc::new(Os);
-    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
+    let parts = NodeParts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let mut node = Node::start(parts).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -49,7 +49,7 @@ async fn watch() -> (Watch, Arc<RunningLane>, Arc<ManualClock>) {
     let config = whole.lane("sms").unwrap().clone();
     let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
     let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
-    let lane = RunningLane::new(dispatch::Parts {
+    let lane = RunningLane::new(dispatch::LaneParts {
         id,
         client: Client::new(Box::new(Unreachable)),
         pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, Arc::clone(&clock))), None),
@@ -75,7 +75,7 @@ async fn watch() -> (Watch, Arc<RunningLane>, Arc<ManualClock>) {
     let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), tiers: BTreeMap::new() };
     let overrides = Overrides::new(Arc::new(whole), built, Vec::new());
     let tenure = Arc::new(Tenure::new(epoch, clock.now()));
-    let watch = Watch::new(Parts {
+    let watch = Watch::new(WatchParts {
         node,
         store,
         tenure,

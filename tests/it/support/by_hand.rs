@@ -14,7 +14,7 @@ use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
 use volley::events::Origin;
-use volley::node::{Node, Os, Parts, StartError};
+use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
 use volley::report::Report;
@@ -146,7 +146,7 @@ impl ByHand {
         let ((answer, heard), (knows, known)) = (watch::channel(ProviderAnswer::Yes), watch::channel(None));
         let next_answer = Arc::<Mutex<Option<ProviderAnswer>>>::default();
         let first = Arc::clone(&next_answer);
-        let parts = Parts {
+        let parts = NodeParts {
             config: Arc::clone(&config),
             store: Arc::clone(&store),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

@@ -10,7 +10,7 @@ use volley::clock::{Chance, Clock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, MessageKey, Present, Span, State, StepIndex};
 use volley::events::Origin;
-use volley::node::{Node, Os, Parts, StartError};
+use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::{Http, Resolve, Transport, install_tls};
 use volley::store::{self, Attempt, Hold, Store, Verdict};
 
@@ -137,7 +137,7 @@ impl Sending {
         let config = Arc::new(Config::read(Some((&path, &text)), std::iter::empty(), none).unwrap().config);
         let url = format!("sqlite://{}", folder.path().join("volley.db").display());
         let store = store::open(&url, Arc::clone(&clock)).await.unwrap();
-        let parts = Parts {
+        let parts = NodeParts {
             config: Arc::clone(&config),
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),

@@ -14,7 +14,7 @@ use volley::config::{self, Config};
 use volley::dispatch::LaneStatus;
 use volley::domain::{Count, Outcome, Span, Tallies, Umid};
 use volley::events::Origin;
-use volley::node::{Failed, Node, Os, Parts, StartError};
+use volley::node::{Failed, Node, NodeParts, Os, StartError};
 use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
 use volley::report::Report;
 use volley::simulator::{self, Model, Profile, WebhookTarget};
@@ -185,7 +185,7 @@ impl Setup {
 
 impl World {
     async fn start_node(&mut self, listener: TcpListener) {
-        let parts = Parts {
+        let parts = NodeParts {
             config: Arc::clone(&self.config),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
