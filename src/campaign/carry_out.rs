@@ -13,7 +13,7 @@ use crate::store::{self, Batch, Store};
 
 /// A decision of an operator about a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum CampaignDecision {
     Start,
     Pause,
     Resume,
@@ -48,7 +48,7 @@ pub enum DecisionError {
     UsedUp { name: String, used_up: UsedUp },
 
     #[error("\"{name}\" cannot be {}: {}", decision.participle(), decision.why_not(*state))]
-    Refused { name: String, decision: Decision, state: BatchState },
+    Refused { name: String, decision: CampaignDecision, state: BatchState },
 
     #[error("\"{name}\" is cancelled, but the state of its messages at that time could not be recorded")]
     NotCertified {
@@ -61,7 +61,7 @@ pub enum DecisionError {
     Store(#[from] store::Error),
 }
 
-impl Decision {
+impl CampaignDecision {
     /// Whether the decision has already been carried out in this state.
     const fn is_done_in(self, state: BatchState) -> bool {
         match self {
@@ -95,16 +95,16 @@ pub async fn carry_out(
     store: &dyn Store,
     clock: &dyn Clock,
     batch: &Batch,
-    decision: Decision,
+    decision: CampaignDecision,
     by: &Origin,
 ) -> Result<CarriedOut, DecisionError> {
     let name = || batch.display_name();
     let before = store.tallies(batch.id).await?;
     let decided = match decision {
-        Decision::Start => start(store, clock, batch, by).await?,
-        Decision::Pause => pause(store, clock, batch, by).await?,
-        Decision::Resume => resume(store, clock, batch, by).await?,
-        Decision::Cancel => cancel(store, clock, batch, by).await?,
+        CampaignDecision::Start => start(store, clock, batch, by).await?,
+        CampaignDecision::Pause => pause(store, clock, batch, by).await?,
+        CampaignDecision::Resume => resume(store, clock, batch, by).await?,
+        CampaignDecision::Cancel => cancel(store, clock, batch, by).await?,
     };
     // A resume also releases the held steps.
     let continues = match decided {
@@ -113,8 +113,8 @@ pub async fn carry_out(
         Decided::UsedUp(_) => false,
     };
     let Released { noted: released, steps: released_steps, used_up } = match decision {
-        Decision::Resume if continues => release_steps(store, clock, batch, StepIndex::all(), by).await?,
-        Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => {
+        CampaignDecision::Resume if continues => release_steps(store, clock, batch, StepIndex::all(), by).await?,
+        CampaignDecision::Start | CampaignDecision::Pause | CampaignDecision::Resume | CampaignDecision::Cancel => {
             Released { noted: None, steps: Vec::new(), used_up: Vec::new() }
         }
     };
@@ -133,11 +133,11 @@ pub async fn carry_out(
     let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
     let counts = Counts::of(state, &store.tallies(batch.id).await?);
     let certificate = match decision {
-        Decision::Cancel if !already => {
+        CampaignDecision::Cancel if !already => {
             let certificate = certify(store, clock, batch, noted).await;
             Some(certificate.map_err(|error| DecisionError::NotCertified { name: name(), error })?)
         }
-        Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => None,
+        CampaignDecision::Start | CampaignDecision::Pause | CampaignDecision::Resume | CampaignDecision::Cancel => None,
     };
     Ok(CarriedOut { state, before, counts, certificate, noted, released_steps, used_up, already })
 }

@@ -16,7 +16,7 @@ pub enum DraftRoute {
 
 /// The steps of a campaign.
 #[derive(Debug, Clone, Copy)]
-pub struct Chosen<'a> {
+pub struct ChosenSteps<'a> {
     /// The route that they come from; `None` for the campaign's own steps.
     pub route: Option<&'a str>,
     /// The subaccount whose lanes they use; `None` if any lane may send them.
@@ -24,16 +24,16 @@ pub struct Chosen<'a> {
     pub steps: &'a [DraftStep],
 }
 
-impl<'a> From<&'a Route> for Chosen<'a> {
+impl<'a> From<&'a Route> for ChosenSteps<'a> {
     fn from(route: &'a Route) -> Self {
         Self { route: Some(&route.name), sub_account: route.sub_account.as_deref(), steps: &route.steps }
     }
 }
 
 impl DraftRoute {
-    pub fn choose<'a>(&'a self, config: &'a Config) -> Result<Chosen<'a>, Problem> {
+    pub fn choose<'a>(&'a self, config: &'a Config) -> Result<ChosenSteps<'a>, Problem> {
         match self {
-            Self::Own(steps) => Ok(Chosen { route: None, sub_account: None, steps }),
+            Self::Own(steps) => Ok(ChosenSteps { route: None, sub_account: None, steps }),
             Self::Named(name) => match config.routes.iter().find(|route| route.name == *name) {
                 Some(route) => Ok(route.into()),
                 None => Err(Problem::new(None, "route", no_route(name, config))),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chosen::Chosen;
+use super::chosen::ChosenSteps;
 use super::file::{Draft, TimeZone};
 use super::lint::{Lint, Warning};
 use super::overlap::{Overlap, Resolved, past};
@@ -66,7 +66,7 @@ pub fn plan(
 /// and the campaign's own keys are not known yet.
 pub fn check_routes(config: &Config) -> Vec<Problem> {
     let check = |route| {
-        let mut building = Building::of(Chosen::from(route), config);
+        let mut building = Building::of(ChosenSteps::from(route), config);
         building.steps();
         building.problems()
     };
@@ -83,7 +83,7 @@ pub(super) fn holds_nothing(steps: &[Step]) -> bool {
 }
 
 struct Building<'a> {
-    chosen: Chosen<'a>,
+    chosen: ChosenSteps<'a>,
     config: &'a Config,
     /// `None` while the audience is unknown.
     columns: Option<&'a [String]>,
@@ -100,7 +100,7 @@ struct Building<'a> {
 }
 
 impl<'a> Building<'a> {
-    fn of(chosen: Chosen<'a>, config: &'a Config) -> Self {
+    fn of(chosen: ChosenSteps<'a>, config: &'a Config) -> Self {
         Self {
             chosen,
             config,

@@ -14,7 +14,7 @@ use crate::domain::{BatchId, BatchState, Causes, FaultReport, OnTierSpent, Queue
 use crate::engine::Event;
 use crate::events::Origin;
 use crate::planner::{
-    Capped, Chosen, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
+    Capped, ChosenQueues, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
 };
 use crate::store::{Claim, Claimed, ClaimedSet, Error, Result, StepHeldBy, StepHold, Store, TierUse, Verdict};
 
@@ -287,7 +287,7 @@ impl Claimer {
             Some(Ready { queue, is_campaign: entry.name.is_some(), may_send, hours: entry.timing(queue.step) })
         };
         let ready = ready.into_iter().filter_map(known).collect();
-        let Chosen { queues, later } = self.order().choose(ready, now);
+        let ChosenQueues { queues, later } = self.order().choose(ready, now);
         for (queue, at) in later {
             self.lane.queues.schedule(queue, at);
         }

@@ -11,7 +11,7 @@ use crate::domain::{
     Tallies, Tier, Timestamp, Zone,
 };
 use crate::planner::{
-    self, Candidate, Chosen, Course, Order, Planner, Ready, Referral, ReferralReason, Slots, Terms, Timing, Used,
+    self, Candidate, ChosenQueues, Course, Order, Planner, Ready, Referral, ReferralReason, Slots, Terms, Timing, Used,
 };
 
 /// Friday, 15 January 2027, 16:00 in Singapore.
@@ -209,7 +209,7 @@ impl Lane {
             may_send: true,
             hours: is_ours(queue).then(|| Arc::clone(&timing)),
         });
-        let Chosen { queues, .. } = self.order.choose(ready.collect(), now);
+        let ChosenQueues { queues, .. } = self.order.choose(ready.collect(), now);
         if queues.is_empty() {
             return 0;
         }

@@ -35,8 +35,8 @@ mod walk;
 
 pub use hours::Timing;
 pub use limits::{Cap, Capped, Price, Reached, Used};
-pub use order::{Chosen, Order, Ready};
+pub use order::{ChosenQueues, Order, Ready};
 pub use rest::Rest;
-pub use round::{Course, Decided, Look, Planner, Terms};
+pub use round::{Course, Look, PlannedClaim, Planner, Terms};
 pub use tier::{ImpatientQueue, Pass, Slots, TierStanding};
 pub use walk::{Candidate, Referral, ReferralReason, Taken};

@@ -23,7 +23,7 @@ pub struct Ready {
 
 /// The queues to claim from, and those to look at later.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Chosen {
+pub struct ChosenQueues {
     /// In the order in which they are served.
     pub queues: Vec<Queue>,
     pub later: Vec<(Queue, Timestamp)>,
@@ -68,8 +68,8 @@ impl Order {
     /// - Skips a queue that may not send: its release wakes the claimer.
     /// - Postpones a queue until its send hours open, if they are closed for all recipients.
     /// - Takes the queues of one rank; the others stay ready for the next claim (`later`, with `now`).
-    pub fn choose(&mut self, ready: Vec<Ready>, now: Timestamp) -> Chosen {
-        let mut chosen = Chosen::default();
+    pub fn choose(&mut self, ready: Vec<Ready>, now: Timestamp) -> ChosenQueues {
+        let mut chosen = ChosenQueues::default();
         let mut open = Vec::with_capacity(ready.len());
         for ready in ready.into_iter().filter(|ready| ready.may_send) {
             match ready.hours.as_ref().and_then(|timing| timing.hours.closed_for_all(now)) {

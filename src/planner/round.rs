@@ -49,7 +49,7 @@ pub struct Look {
 
 /// The result of a claim.
 #[derive(Debug, Default)]
-pub struct Decided {
+pub struct PlannedClaim {
     /// Queue by queue, in the order of each queue.
     pub taken: Vec<Taken>,
     pub referred: Vec<Referral>,
@@ -168,9 +168,9 @@ impl Planner {
     }
 
     /// The result. `next` says when the next message of each drained queue is due.
-    pub fn end(self, next: &HashMap<Queue, Timestamp>) -> Decided {
+    pub fn end(self, next: &HashMap<Queue, Timestamp>) -> PlannedClaim {
         let is_read_out = self.reads_left < LOOK_COST;
-        let mut decided = Decided { referred: self.referred, ..Decided::default() };
+        let mut decided = PlannedClaim { referred: self.referred, ..PlannedClaim::default() };
         for walk in self.walks {
             let rest = match walk.rest {
                 Some(Rest::Drained { .. }) => Rest::Drained { next: next.get(&walk.queue).copied() },

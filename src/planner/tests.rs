@@ -121,7 +121,7 @@ impl Desk {
     }
 
     /// Claims as the store does.
-    fn claim(&mut self) -> Decided {
+    fn claim(&mut self) -> PlannedClaim {
         let mut planner = Planner::new(self.terms.clone());
         let course = |batch: &BatchId| {
             let state = if self.stopped.contains(batch) { BatchState::Paused } else { BatchState::Running };
@@ -162,11 +162,11 @@ impl Desk {
     }
 }
 
-fn taken(decided: &Decided) -> Vec<u32> {
+fn taken(decided: &PlannedClaim) -> Vec<u32> {
     decided.taken.iter().map(|taken| taken.candidate.message.key.n).collect()
 }
 
-fn referred(decided: &Decided) -> Vec<u32> {
+fn referred(decided: &PlannedClaim) -> Vec<u32> {
     decided.referred.iter().map(|referral| referral.message.key.n).collect()
 }
 

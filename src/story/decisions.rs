@@ -1,6 +1,6 @@
 //! Writes the engine's decisions as sentences.
 
-use super::endings::{self, Decision};
+use super::endings::{self, TimedDecision};
 use super::words::{capital, channel, in_brackets, skipped, spoken_status};
 use crate::domain::{Plan, Present, SkipReason, State, Status};
 use crate::engine::Rule;
@@ -16,7 +16,7 @@ const UNKNOWN: &str = "7: unknown is not failed";
 const SILENCE: &str = "9: silence counts only while receipts can arrive";
 
 /// Writes a decision that `fact` led to.
-pub(super) fn decision(decision: &Decision<'_>, rule: Rule, plan: &Plan, fact: &str) -> Sentence {
+pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Plan, fact: &str) -> Sentence {
     let (before, after) = (decision.before, decision.after);
     let (step, on, start) = (before.step, channel(plan, before.step), capital(fact));
     let by = |rule: &'static str, text: String| (text, rule);
@@ -69,13 +69,13 @@ pub(super) fn decision(decision: &Decision<'_>, rule: Rule, plan: &Plan, fact: &
     }
 }
 
-fn submitted(decision: &Decision<'_>, plan: &Plan, fact: &str) -> Sentence {
+fn submitted(decision: &TimedDecision<'_>, plan: &Plan, fact: &str) -> Sentence {
     let (step, after) = (decision.before.step, decision.after);
     let rule = if endings::falls_back(after, plan) { ACCEPTANCE } else { "4: the last step waits for its receipts" };
     (format!("Step {step}, {}: {fact}. {}", channel(plan, step), endings::awaits(after, plan)), rule)
 }
 
-fn counted_as_submitted(decision: &Decision<'_>, plan: &Plan, fact: &str) -> String {
+fn counted_as_submitted(decision: &TimedDecision<'_>, plan: &Plan, fact: &str) -> String {
     let (step, awaits) = (decision.before.step, endings::awaits(decision.after, plan));
     let on = channel(plan, step);
     if fact.is_empty() {

@@ -13,7 +13,7 @@ const NOTICED: Span = Span::from_secs(2);
 
 /// A decision with its time, the message before and after it, and its context.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Decision<'a> {
+pub(super) struct TimedDecision<'a> {
     pub(super) at: Timestamp,
     pub(super) before: &'a Present,
     pub(super) after: &'a Present,
@@ -94,7 +94,7 @@ fn awaits_only(after: &Present, plan: &Plan) -> String {
 }
 
 /// A deadline that fell into a gap whose receipts are lost.
-pub(super) fn waived(decision: &Decision<'_>, plan: &Plan) -> String {
+pub(super) fn waived(decision: &TimedDecision<'_>, plan: &Plan) -> String {
     let (before, after) = (decision.before, decision.after);
     let on = channel(plan, before.step);
     let when = match before.state {
@@ -131,7 +131,7 @@ pub(super) fn between((from, until): (Timestamp, Timestamp), plan: &Plan) -> Str
 }
 
 /// Why a deadline was decided late, or that the provider's answer decided it.
-fn delayed(decision: &Decision<'_>, plan: &Plan) -> String {
+fn delayed(decision: &TimedDecision<'_>, plan: &Plan) -> String {
     let (State::Awaiting { due }, State::Queued { .. }) = (decision.before.state, decision.after.state) else {
         return String::new();
     };
@@ -168,7 +168,7 @@ fn delayed(decision: &Decision<'_>, plan: &Plan) -> String {
 }
 
 /// Whether the provider may still deliver a step that falls back.
-fn overlaps(decision: &Decision<'_>, plan: &Plan) -> String {
+fn overlaps(decision: &TimedDecision<'_>, plan: &Plan) -> String {
     let before = decision.before;
     let Some(accepted) = before.accepted else { return String::new() };
     let Some(ttl) = plan.step(before.step).and_then(|rules| rules.delivers_for()) else { return String::new() };
@@ -186,7 +186,12 @@ fn best(before: &Present, step: StepIndex) -> String {
     }
 }
 
-pub(super) fn fell_back(decision: &Decision<'_>, ending: Ending, plan: &Plan, fact: &str) -> (String, &'static str) {
+pub(super) fn fell_back(
+    decision: &TimedDecision<'_>,
+    ending: Ending,
+    plan: &Plan,
+    fact: &str,
+) -> (String, &'static str) {
     let before = decision.before;
     let (on, rules) = (channel(plan, before.step), plan.step(before.step));
     let (why, rule) = match ending {

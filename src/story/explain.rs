@@ -279,7 +279,7 @@ fn line(decided: &Replayed<'_>, plan: &Plan, background: &Background<'_>) -> Opt
     Some(match (decided.moment, decided.made) {
         (_, Made::Moved(rule)) => {
             let Replayed { at, before, after, .. } = decided;
-            let decision = endings::Decision { at: *at, before, after, context: background.context };
+            let decision = endings::TimedDecision { at: *at, before, after, context: background.context };
             decisions::decision(&decision, rule, plan, &fact)
         }
         // The decision before it already includes the provider's answer.

@@ -1,7 +1,7 @@
 //! `volley campaign start`, `pause`, `resume` and `cancel`: carry out decisions of an operator.
 
 use super::find;
-use crate::campaign::{CarriedOut, Decision, DecisionView, carry_out};
+use crate::campaign::{CampaignDecision, CarriedOut, DecisionView, carry_out};
 use crate::cli::watch::print_closed_hours;
 use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
@@ -10,7 +10,7 @@ use crate::domain::{BatchState, Count};
 
 pub(super) async fn run(
     context: &CommandContext,
-    decision: Decision,
+    decision: CampaignDecision,
     name: &str,
     reason: Option<&str>,
     json: bool,
@@ -27,26 +27,26 @@ pub(super) async fn run(
     let CarriedOut { state, before, counts, certificate, noted, released_steps, used_up, already } = done;
     let has_stop_time = certificate.is_some_and(|certificate| certificate.stopped_after_ms.is_some());
     // No server knows a draft, so none has to obey its end.
-    let was_draft = batch.state == BatchState::Draft && decision != Decision::Start;
+    let was_draft = batch.state == BatchState::Draft && decision != CampaignDecision::Start;
     let obeyed = if has_stop_time || was_draft { String::new() } else { noted.bracket(!already) };
     let effect = match decision {
-        Decision::Pause => {
+        CampaignDecision::Pause => {
             let waiting = format!("{} wait", plural(counts.queued, "message", "messages"));
             match counts.sending {
                 0 => waiting,
                 sending => format!("{waiting}, and {} are still being sent", count(sending)),
             }
         }
-        Decision::Start | Decision::Resume if state == BatchState::Scheduled => match batch.starts_at {
+        CampaignDecision::Start | CampaignDecision::Resume if state == BatchState::Scheduled => match batch.starts_at {
             Some(at) => format!("it starts at {}", format_time(at, None)),
             None => "it waits for its start time".to_owned(),
         },
-        Decision::Start | Decision::Resume => {
+        CampaignDecision::Start | CampaignDecision::Resume => {
             let kept = used_up.iter().filter_map(|kept| Some(before.get(kept.step?, Count::Queued)));
             let to_submit = before.total(Count::Queued) - kept.sum::<i64>();
             format!("{} to submit", plural(to_submit, "message", "messages"))
         }
-        Decision::Cancel => match certificate {
+        CampaignDecision::Cancel => match certificate {
             Some(certificate) => certificate.to_string(),
             None if counts.to_come(state) == 0 => "nothing is pending".to_owned(),
             None => format!("receipts may still come for {}", plural(counts.to_come(state), "message", "messages")),
@@ -58,23 +58,25 @@ pub(super) async fn run(
             let steps = if steps.is_empty() { String::new() } else { format!(", and so is step {}", list(&steps)) };
             format!("is {}{steps}:", decision.participle())
         }
-        (true, Decision::Cancel) => "was already cancelled;".to_owned(),
-        (true, Decision::Start | Decision::Pause | Decision::Resume) => format!("is already {state}:"),
+        (true, CampaignDecision::Cancel) => "was already cancelled;".to_owned(),
+        (true, CampaignDecision::Start | CampaignDecision::Pause | CampaignDecision::Resume) => {
+            format!("is already {state}:")
+        }
     };
     out::data(format_args!("\"{name}\" {is} {effect}{obeyed}"))?;
-    if matches!(decision, Decision::Cancel) && batch.state == BatchState::Finished {
+    if matches!(decision, CampaignDecision::Cancel) && batch.state == BatchState::Finished {
         let waiting = plural(counts.to_come(state), "message", "messages");
         out::data(format_args!(
             "Nothing was left to submit. Last receipts may still come for {waiting}; one that fails is not sent again."
         ))?;
     }
-    if matches!(decision, Decision::Pause) {
+    if matches!(decision, CampaignDecision::Pause) {
         out::talk(format_args!("To resume: volley campaign resume {}", shell(&name)));
     }
     for kept in &used_up {
         out::talk(kept.sentence(&name));
     }
-    if matches!(decision, Decision::Start | Decision::Resume) {
+    if matches!(decision, CampaignDecision::Start | CampaignDecision::Resume) {
         print_closed_hours(context, store.as_ref(), batch.id).await?;
     }
     store.close().await;

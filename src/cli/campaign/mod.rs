@@ -210,7 +210,7 @@ pub(super) enum Until {
 }
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
-    use crate::campaign::{Decision, StepDecision};
+    use crate::campaign::{CampaignDecision, StepDecision};
     match command {
         Command::Plan(args) => plan::run(args, context).await,
         Command::Launch(args) => {
@@ -222,7 +222,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Show { campaign, json } => list::show(context, &campaign, json).await,
         Command::Watch(args) => watch::run(args, context).await,
         Command::Start { campaign, operator, json } => {
-            decide::run(&context.acting(&operator), Decision::Start, &campaign, None, json).await
+            decide::run(&context.acting(&operator), CampaignDecision::Start, &campaign, None, json).await
         }
         Command::Set(args) => set::run(&context.acting(&args.operator), args).await,
         Command::Rename { campaign, name, operator, json } => {
@@ -237,16 +237,16 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
                 .await
         }
         Command::Pause { campaign, step: None, reason, operator, json } => {
-            decide::run(&context.acting(&operator), Decision::Pause, &campaign, reason.as_deref(), json).await
+            decide::run(&context.acting(&operator), CampaignDecision::Pause, &campaign, reason.as_deref(), json).await
         }
         Command::Resume { campaign, step: Some(step), operator, json } => {
             step::decide(&context.acting(&operator), &campaign, (step, StepDecision::Release), None, json).await
         }
         Command::Resume { campaign, step: None, operator, json } => {
-            decide::run(&context.acting(&operator), Decision::Resume, &campaign, None, json).await
+            decide::run(&context.acting(&operator), CampaignDecision::Resume, &campaign, None, json).await
         }
         Command::Cancel { campaign, reason, operator, json } => {
-            decide::run(&context.acting(&operator), Decision::Cancel, &campaign, reason.as_deref(), json).await
+            decide::run(&context.acting(&operator), CampaignDecision::Cancel, &campaign, reason.as_deref(), json).await
         }
         Command::Retry(args) => retry::retry(&context.acting(&args.args.operator), args).await,
         Command::Clone(args) => retry::clone(&context.acting(&args.operator), args).await,
