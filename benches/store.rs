@@ -18,7 +18,7 @@ use volley::engine::Ruling;
 use volley::events::Origin;
 use volley::store::{
     Attempt, Change, Claim, Joining, Key, KnownAs, NewAudience, NewBatch, OptOut, PieceOfMessages, Receipt, Start,
-    Store, Taken, Verdict,
+    Store, Verdict, WebhookGroup,
 };
 
 const IMPORTED_AT_ONCE: u32 = 5_000;
@@ -375,11 +375,13 @@ async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
             })
             .collect();
         takes.count(receipts.len());
-        let late =
-            takes.call(store.take(Taken { receipts: receipts.clone(), changes, ..Taken::default() })).await.unwrap();
+        let late = takes
+            .call(store.take(WebhookGroup { receipts: receipts.clone(), changes, ..WebhookGroup::default() }))
+            .await
+            .unwrap();
         assert!(late.stale.is_empty());
         twice.count(receipts.len());
-        twice.call(store.take(Taken { receipts, ..Taken::default() })).await.unwrap();
+        twice.call(store.take(WebhookGroup { receipts, ..WebhookGroup::default() })).await.unwrap();
     }
     assert_eq!(store.tallies(batch).await.unwrap().outcome(Outcome::Reached), i64::try_from(messages.len()).unwrap());
     finds.print();

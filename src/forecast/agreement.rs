@@ -11,7 +11,8 @@ use crate::domain::{
     Tallies, Tier, Timestamp, Zone,
 };
 use crate::planner::{
-    self, Candidate, ChosenQueues, Course, Order, Planner, Ready, Referral, ReferralReason, Slots, Terms, Timing, Used,
+    self, BatchAtClaim, Candidate, ChosenQueues, Order, Planner, Ready, Referral, ReferralReason, Slots, Terms, Timing,
+    Used,
 };
 
 /// Friday, 15 January 2027, 16:00 in Singapore.
@@ -228,17 +229,17 @@ impl Lane {
             caps: case.max_messages.map(|_| (of_step, Arc::new(cap))).into_iter().collect(),
             slots: free.map(|free| Slots { free, impatient: Vec::new() }),
         });
-        let running = |batch| (batch, Course { state: BatchState::Running, last_first_submission_at: None });
+        let running = |batch| (batch, BatchAtClaim { state: BatchState::Running, last_first_submission_at: None });
         let courses = planner.batches().into_iter().map(running).collect();
         let mut tallies = Tallies::default();
         tallies.add(StepIndex::FIRST, Count::HandedOver, i64::try_from(self.left).unwrap());
         planner.begin(&courses, [(BatchId(1), Used { tallies, spent: BTreeMap::new() })]);
         loop {
-            let looks = planner.next_looks();
+            let looks = planner.next_pages();
             if looks.is_empty() {
                 break;
             }
-            let page = |look: &planner::Look| {
+            let page = |look: &planner::PageRequest| {
                 let is_due =
                     |candidate: &&Candidate| candidate.message.present.not_before().is_some_and(|at| at <= now);
                 let is_after = |candidate: &&Candidate| {

@@ -311,7 +311,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::domain::Msisdn;
-    use crate::store::{Cursor, Stray, StrayKind, Taken};
+    use crate::store::{Cursor, Stray, StrayKind, WebhookGroup};
 
     async fn started() -> (Arc<dyn Store>, Arc<ManualClock>, Node) {
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
@@ -341,7 +341,7 @@ mod tests {
         let stray = |received| Stray { kind: StrayKind::OtherType, received, umid: None, raw: "{}".to_owned() };
         // The first stray is too young at the start and too old a day later; the other one stays.
         let strays = vec![stray(now - prune::STRAYS_KEPT + Span::from_secs(1)), stray(now)];
-        store.take(Taken { strays, ..Taken::default() }).await.unwrap();
+        store.take(WebhookGroup { strays, ..WebhookGroup::default() }).await.unwrap();
         let slots = [1, 2].map(|n| Msisdn::try_from(6_591_000_000_u64 + n).unwrap());
         let [old, young] = slots;
         store.take_slots("acme", vec![(old, now), (young, now + Span::from_secs(120))]).await.unwrap();

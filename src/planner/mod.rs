@@ -15,13 +15,13 @@
 //! ```text
 //!  Order::choose ──► Planner::new
 //!                    Planner::begin ◄── states of the batches, use of their limits
-//!              ┌───► Planner::next_looks ── none ──► Planner::end ──► taken: marked `sending`
+//!              ┌───► Planner::next_pages ── none ──► Planner::end ──► taken: marked `sending`
 //!              │       │ a page of each queue                         referred: the claimer asks the engine
 //!              └──── Planner::judge ◄── pages, holders of slots       rests: when to look again
 //! ```
 //!
 //! Decided elsewhere: the rate is in the claim's limit; pauses and holds of lanes and steps are in [`Ready::may_send`].
-//! The state of a batch is read again in the claim ([`Course`]).
+//! The state of a batch is read again in the claim ([`BatchAtClaim`]).
 
 mod hours;
 mod limits;
@@ -37,6 +37,6 @@ pub use hours::Timing;
 pub use limits::{Cap, Capped, Price, Reached, Used};
 pub use order::{ChosenQueues, Order, Ready};
 pub use rest::Rest;
-pub use round::{Course, Look, PlannedClaim, Planner, Terms};
+pub use round::{BatchAtClaim, PageRequest, PlannedClaim, Planner, Terms};
 pub use tier::{ImpatientQueue, Pass, Slots, TierStanding};
-pub use walk::{Candidate, Referral, ReferralReason, Taken};
+pub use walk::{Candidate, Referral, ReferralReason, TakenMessage};

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::limits::Spending;
 use super::tier::TierCheck;
-use super::walk::{Asked, Referral, Rules, Taken, Walk};
+use super::walk::{Asked, QueueWalk, Referral, Rules, TakenMessage};
 use super::{Candidate, Cap, Capped, Rest, Slots, Timing, Used};
 use crate::domain::{BatchId, BatchState, Queue, StepIndex, Timestamp};
 
-/// The most that one claim may read, unless its limit is higher: each page costs its messages and [`LOOK_COST`].
+/// The most that one claim may read, unless its limit is higher: each page costs its messages and [`PAGE_COST`].
 /// Messages that the claim does not take must not make the transaction long.
 const READ_MAX: usize = 4_000;
 /// A page costs as much to read as so many messages, however few are in it.
-const LOOK_COST: usize = 20;
+const PAGE_COST: usize = 20;
 
 /// The queues of one claim, and the rules for them.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +33,7 @@ pub struct Terms {
 
 /// The state of a batch at the time of the claim.
 #[derive(Debug, Clone, Copy)]
-pub struct Course {
+pub struct BatchAtClaim {
     pub state: BatchState,
     /// Latest time for a first submission (the campaign's `end`).
     pub last_first_submission_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ pub struct Course {
 
 /// A page to read: so many due messages of a queue, after the message that was judged last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct PageRequest {
     pub queue: Queue,
     pub after: Option<(Timestamp, u32)>,
     pub count: usize,
@@ -51,19 +51,19 @@ pub struct Look {
 #[derive(Debug, Default)]
 pub struct PlannedClaim {
     /// Queue by queue, in the order of each queue.
-    pub taken: Vec<Taken>,
+    pub taken: Vec<TakenMessage>,
     pub referred: Vec<Referral>,
     pub rests: Vec<(Queue, Rest)>,
 }
 
-/// Plans one claim: [`Planner::next_looks`], [`Planner::judge`], and again until there are no more looks.
+/// Plans one claim: [`Planner::next_pages`], [`Planner::judge`], and again until there are no more pages to read.
 #[derive(Debug)]
 pub struct Planner {
     rules: Rules,
     /// How many messages may still be taken, and what may still be read (see [`READ_MAX`]).
     left: usize,
     reads_left: usize,
-    walks: Vec<Walk>,
+    walks: Vec<QueueWalk>,
     asked: Vec<Asked>,
     referred: Vec<Referral>,
 }
@@ -75,7 +75,7 @@ impl Planner {
         let walk = |queue: Queue| {
             let of_step = (queue.batch, queue.step);
             let route_steps = tier.as_ref().and_then(|tier| tier.route_steps(&queue));
-            Walk::of(queue, hours.get(&of_step).cloned(), caps.get(&of_step).cloned(), route_steps)
+            QueueWalk::of(queue, hours.get(&of_step).cloned(), caps.get(&of_step).cloned(), route_steps)
         };
         let left = usize::try_from(limit).unwrap_or(usize::MAX);
         Self {
@@ -101,10 +101,10 @@ impl Planner {
     }
 
     /// Gives the planner what it needs to know. It takes only messages of running batches.
-    pub fn begin(&mut self, courses: &HashMap<BatchId, Course>, used: impl IntoIterator<Item = (BatchId, Used)>) {
+    pub fn begin(&mut self, batches: &HashMap<BatchId, BatchAtClaim>, used: impl IntoIterator<Item = (BatchId, Used)>) {
         for walk in &mut self.walks {
-            match courses.get(&walk.queue.batch).filter(|course| course.state == BatchState::Running) {
-                Some(course) => walk.last_first_submission_at = course.last_first_submission_at,
+            match batches.get(&walk.queue.batch).filter(|batch| batch.state == BatchState::Running) {
+                Some(batch) => walk.last_first_submission_at = batch.last_first_submission_at,
                 None => walk.rest = Some(Rest::Stuck),
             }
         }
@@ -113,13 +113,13 @@ impl Planner {
 
     /// Chooses the pages to read next; none once all is decided. The queues that may hold more share the rest of the
     /// limit evenly; the first queues get the remainder.
-    pub fn next_looks(&mut self) -> Vec<Look> {
+    pub fn next_pages(&mut self) -> Vec<PageRequest> {
         self.asked.clear();
         let (mut left, mut reads_left) = (self.left, self.reads_left);
         let mut active = self.walks.iter().filter(|walk| walk.rest.is_none()).count();
-        let mut looks = Vec::new();
+        let mut requests = Vec::new();
         for (index, walk) in self.walks.iter_mut().enumerate().filter(|(_, walk)| walk.rest.is_none()) {
-            if left == 0 || reads_left < LOOK_COST {
+            if left == 0 || reads_left < PAGE_COST {
                 break;
             }
             let (mut share, further) = (left.div_ceil(active), reads_left.div_ceil(active));
@@ -138,11 +138,11 @@ impl Planner {
                 // A crowded queue may yield nothing again, so its share stays with the others until its page is judged.
                 left -= share;
             }
-            reads_left = reads_left.saturating_sub(count + LOOK_COST);
+            reads_left = reads_left.saturating_sub(count + PAGE_COST);
             self.asked.push(Asked { walk: index, count, share });
-            looks.push(Look { queue: walk.queue, after: walk.after, count });
+            requests.push(PageRequest { queue: walk.queue, after: walk.after, count });
         }
-        looks
+        requests
     }
 
     /// Whether the planner needs to know which of so many candidates hold a slot in the tier.
@@ -150,10 +150,10 @@ impl Planner {
         self.rules.tier.as_ref().is_some_and(|tier| tier.needs_holders(candidates))
     }
 
-    /// Judges the pages of the last looks, in their order.
+    /// Judges the pages requested last, in their order.
     pub fn judge(&mut self, pages: Vec<Vec<Candidate>>) {
         for (asked, page) in std::mem::take(&mut self.asked).into_iter().zip(pages) {
-            self.reads_left = self.reads_left.saturating_sub(page.len() + LOOK_COST);
+            self.reads_left = self.reads_left.saturating_sub(page.len() + PAGE_COST);
             if let Some(walk) = self.walks.get_mut(asked.walk) {
                 let asked = Asked { share: asked.share.min(self.left), ..asked };
                 self.left -= walk.judge(&asked, page, &mut self.rules, &mut self.referred);
@@ -163,13 +163,13 @@ impl Planner {
 
     /// The queues without more due messages. The planner needs to know when their next message is due.
     pub fn drained(&self) -> Vec<Queue> {
-        let drained = |walk: &&Walk| matches!(walk.rest, Some(Rest::Drained { .. }));
+        let drained = |walk: &&QueueWalk| matches!(walk.rest, Some(Rest::Drained { .. }));
         self.walks.iter().filter(drained).map(|walk| walk.queue).collect()
     }
 
     /// The result. `next` says when the next message of each drained queue is due.
     pub fn end(self, next: &HashMap<Queue, Timestamp>) -> PlannedClaim {
-        let is_read_out = self.reads_left < LOOK_COST;
+        let is_read_out = self.reads_left < PAGE_COST;
         let mut decided = PlannedClaim { referred: self.referred, ..PlannedClaim::default() };
         for walk in self.walks {
             let rest = match walk.rest {

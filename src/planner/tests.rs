@@ -123,35 +123,36 @@ impl Desk {
     /// Claims as the store does.
     fn claim(&mut self) -> PlannedClaim {
         let mut planner = Planner::new(self.terms.clone());
-        let course = |batch: &BatchId| {
+        let at_claim = |batch: &BatchId| {
             let state = if self.stopped.contains(batch) { BatchState::Paused } else { BatchState::Running };
-            (*batch, Course { state, last_first_submission_at: None })
+            (*batch, BatchAtClaim { state, last_first_submission_at: None })
         };
-        let courses = planner.batches().iter().map(course).collect();
+        let batches = planner.batches().iter().map(at_claim).collect();
         let used: Vec<_> = planner
             .limited()
             .into_iter()
             .map(|batch| (batch, self.used.get(&batch).cloned().unwrap_or_default()))
             .collect();
-        planner.begin(&courses, used);
+        planner.begin(&batches, used);
         loop {
-            let looks = planner.next_looks();
-            if looks.is_empty() {
+            let requests = planner.next_pages();
+            if requests.is_empty() {
                 break;
             }
-            let pages: Vec<Vec<Candidate>> = looks.iter().map(|look| self.page(look)).collect();
+            let pages: Vec<Vec<Candidate>> = requests.iter().map(|request| self.page(request)).collect();
             self.read += pages.iter().map(Vec::len).sum::<usize>();
             planner.judge(pages);
         }
         planner.end(&HashMap::new())
     }
 
-    fn page(&self, look: &Look) -> Vec<Candidate> {
+    fn page(&self, request: &PageRequest) -> Vec<Candidate> {
         let position = |candidate: &Candidate| Some((candidate.message.present.not_before()?, candidate.message.key.n));
-        let mut waiting: Vec<_> = self.waiting[&look.queue].iter().collect();
+        let mut waiting: Vec<_> = self.waiting[&request.queue].iter().collect();
         waiting.sort_by_key(|candidate| position(candidate));
-        let after = waiting.into_iter().filter(|candidate| look.after.is_none() || position(candidate) > look.after);
-        after.take(look.count).cloned().collect()
+        let after =
+            waiting.into_iter().filter(|candidate| request.after.is_none() || position(candidate) > request.after);
+        after.take(request.count).cloned().collect()
     }
 
     /// Removes messages from their queues.
@@ -379,7 +380,7 @@ fn each_queue_of_a_rank_begins_a_claim_in_turn() {
                 chosen.iter().filter(|queue| queue.batch == BatchId(1)).map(|queue| (*queue, waiting(queue.lane.0))),
             );
             desk.terms.queues.sort_by_key(|queue| chosen.iter().position(|chosen| chosen == queue));
-            for Taken { candidate, .. } in desk.claim().taken {
+            for TakenMessage { candidate, .. } in desk.claim().taken {
                 *taken.entry(candidate.message.lane).or_default() += 1;
             }
         }
@@ -459,7 +460,7 @@ proptest! {
                 let keys: Vec<_> = decided.taken.iter().map(|taken| taken.candidate.message.key).filter(of).collect();
                 prop_assert!(keys.is_sorted(), "in the order of their queue");
             }
-            for Taken { candidate, pass, .. } in &decided.taken {
+            for TakenMessage { candidate, pass, .. } in &decided.taken {
                 prop_assert!(sent.insert(candidate.message.key), "once");
                 gone.insert(candidate.message.key);
                 newcomers += u32::from(*pass == Pass::Slot && candidate.tier == TierStanding::New);

@@ -20,7 +20,7 @@ pub struct Candidate {
 /// A message that the claim takes: the store marks it `sending`. An opted-out recipient's message is taken too, without
 /// slot and cost; the worker ends it without a request.
 #[derive(Debug, Clone)]
-pub struct Taken {
+pub struct TakenMessage {
     pub candidate: Candidate,
     pub pass: Pass,
     pub cost: Money,
@@ -59,7 +59,7 @@ enum Verdict {
 
 /// One queue, walked from its front.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(super) struct QueueWalk {
     pub(super) queue: Queue,
     pub(super) timing: Option<Arc<Timing>>,
     pub(super) first_of: FirstOf,
@@ -68,7 +68,7 @@ pub(super) struct Walk {
     pub(super) route_steps: Option<usize>,
     pub(super) last_first_submission_at: Option<Timestamp>,
     pub(super) after: Option<(Timestamp, u32)>,
-    pub(super) taken: Vec<Taken>,
+    pub(super) taken: Vec<TakenMessage>,
     /// Whether the claim has taken or referred any message of it.
     pub(super) progresses: bool,
     /// Whether any message waits for a free slot in the tier.
@@ -95,7 +95,7 @@ pub(super) struct Rules {
     pub(super) spending: Spending,
 }
 
-impl Walk {
+impl QueueWalk {
     /// Begins at the front of a queue.
     pub(super) fn of(
         queue: Queue,
@@ -143,7 +143,7 @@ impl Walk {
             self.after = position(&candidate.message);
             match rules.verdict(self, &candidate) {
                 Verdict::Take { pass, cost } => {
-                    let taken = Taken { candidate, pass, cost };
+                    let taken = TakenMessage { candidate, pass, cost };
                     rules.charge(self, &taken);
                     self.taken.push(taken);
                     self.progresses = true;
@@ -185,7 +185,7 @@ impl Walk {
 
 impl Rules {
     /// Judges one candidate. The first of these decides: expiry, send hours, the tier, limits and budgets.
-    fn verdict(&self, walk: &mut Walk, candidate: &Candidate) -> Verdict {
+    fn verdict(&self, walk: &mut QueueWalk, candidate: &Candidate) -> Verdict {
         let message = &candidate.message;
         if has_expired(&message.present, walk.last_first_submission_at, self.now) {
             return Verdict::Expired;
@@ -213,7 +213,7 @@ impl Rules {
     }
 
     /// Counts a taken message against its limits and the tier.
-    fn charge(&mut self, walk: &Walk, Taken { candidate, pass, cost }: &Taken) {
+    fn charge(&mut self, walk: &QueueWalk, TakenMessage { candidate, pass, cost }: &TakenMessage) {
         if walk.cap.is_some() {
             self.spending.pay(walk.queue, *cost);
         }

@@ -20,7 +20,7 @@ use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Timestamp}
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
-use crate::store::{self, Found, Kept, Store, StrayKind, Taken};
+use crate::store::{self, Found, Kept, Store, StrayKind, WebhookGroup};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
@@ -271,7 +271,7 @@ impl Applier {
         let mut suppressed: Vec<Msisdn> = opt_outs.iter().map(|wish| wish.msisdn).collect();
         let written = replies.into_iter().map(Reply::into_stored).collect();
         let lanes = self.naming.rows_for(&naming, self.clock.now());
-        let taken = Taken { receipts, changes, strays, aliases, opt_outs, written, naming: lanes };
+        let taken = WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, naming: lanes };
         let Kept { stale, named, writers } = self.store.take(taken).await?;
         self.naming.add(naming, self.store.as_ref()).await?;
         let stopped = || writers.iter().zip(&are_stops).filter(|(_, is_stop)| **is_stop).map(|(numbers, _)| numbers);

@@ -26,7 +26,7 @@ use crate::events::Origin;
 use crate::optout::Words;
 use crate::store::{
     self, Attempt, Change, Claim, Cursor, HeldBy, Hold, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store,
-    Stray, StrayKind, Taken, Verdict,
+    Stray, StrayKind, Verdict, WebhookGroup,
 };
 use crate::wire;
 
@@ -237,9 +237,9 @@ async fn every_stray_is_retried_however_many_there_are() {
     };
     // Old strays that are no longer retried, many of another sender, and after all of them one of ours.
     let old = vec![stray(now - Span::from_secs(3_600)); 5_000];
-    desk.store.take(Taken { strays: old, ..Taken::default() }).await.unwrap();
+    desk.store.take(WebhookGroup { strays: old, ..WebhookGroup::default() }).await.unwrap();
     let foreign = vec![stray(now); 25_000];
-    desk.store.take(Taken { strays: foreign, ..Taken::default() }).await.unwrap();
+    desk.store.take(WebhookGroup { strays: foreign, ..WebhookGroup::default() }).await.unwrap();
     desk.receive_as(None, "first", "undelivered", Some(2008)).await;
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;

@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::events::Origin;
 use crate::forecast::{Booking, Bottleneck, Forecast};
-use crate::store::{Inbound, Override, Taken};
+use crate::store::{Inbound, Override, WebhookGroup};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\
@@ -56,7 +56,7 @@ impl World {
             on: None,
             raw: "{}".to_owned(),
         };
-        self.store.take(Taken { written: vec![inbound], ..Taken::default() }).await.unwrap();
+        self.store.take(WebhookGroup { written: vec![inbound], ..WebhookGroup::default() }).await.unwrap();
     }
 
     /// Posts an event that changes the tier of the number.

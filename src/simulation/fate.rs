@@ -21,7 +21,7 @@ use crate::store::{
     NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
     PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
     RejectedWebhooks, Replies, ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
-    StoredLane, Stray, StrayCount, StrayKind, Taken, TierSlot, Tiers, Unwritable, Walk, Whom,
+    StoredLane, Stray, StrayCount, StrayKind, TierSlot, Tiers, Unwritable, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -222,7 +222,7 @@ through! {
 
 through! {
     Receipts {
-        takes take(taken: Taken) -> Kept;
+        takes take(taken: WebhookGroup) -> Kept;
         reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
         reads naming_lanes() -> Vec<NamingLane>;
         reads strays(kind: StrayKind, since: Timestamp, after: Cursor, limit: u32) -> Vec<(Cursor, Stray)>;

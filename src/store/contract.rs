@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use super::{
     Alias, Attempt, Change, Claim, Claimed, ClaimedSet, Cursor, Epoch, Inbound, KnownAs, NamingLane, NewAudience,
-    NewBatch, PieceOfMessages, Receipt, Start, Store, Stray, Taken, Verdict,
+    NewBatch, PieceOfMessages, Receipt, Start, Store, Stray, Verdict, WebhookGroup,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
@@ -99,19 +99,19 @@ impl Desk {
         strays: Vec<Stray>,
         changes: Vec<Change>,
     ) -> super::Result<Vec<MessageKey>> {
-        Ok(self.take(Taken { receipts, strays, changes, ..Taken::default() }).await?.stale)
+        Ok(self.take(WebhookGroup { receipts, strays, changes, ..WebhookGroup::default() }).await?.stale)
     }
 
     async fn take_inbound(&self, written: Vec<Inbound>) -> super::Result<Vec<Vec<Msisdn>>> {
-        Ok(self.take(Taken { written, ..Taken::default() }).await?.writers)
+        Ok(self.take(WebhookGroup { written, ..WebhookGroup::default() }).await?.writers)
     }
 
     async fn learn_aliases(&self, aliases: Vec<Alias>) -> super::Result<Vec<Msisdn>> {
-        Ok(self.take(Taken { aliases, ..Taken::default() }).await?.named)
+        Ok(self.take(WebhookGroup { aliases, ..WebhookGroup::default() }).await?.named)
     }
 
     async fn keep_naming_lanes(&self, naming: Vec<NamingLane>) -> super::Result<()> {
-        self.take(Taken { naming, ..Taken::default() }).await.map(drop)
+        self.take(WebhookGroup { naming, ..WebhookGroup::default() }).await.map(drop)
     }
 
     async fn lane(&self, name: &str, channel: Channel) -> LaneId {

@@ -49,7 +49,7 @@ pub use sqlite::Sqlite;
 pub(crate) use sqlite::tests::run_sql;
 pub use verbs::{
     Audiences, Batches, Consent, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries, Receipts, Replies, Retention,
-    Store, Taken, Tiers,
+    Store, Tiers, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

@@ -243,7 +243,7 @@ async fn a_lane_whose_receipts_carry_our_ids_never_adopts_by_number() {
         base_url: ADDRESS.to_owned(),
         since: desk.clock.now(),
     };
-    desk.store.take(Taken { naming: vec![kept], ..Taken::default() }).await.unwrap();
+    desk.store.take(WebhookGroup { naming: vec![kept], ..WebhookGroup::default() }).await.unwrap();
     let foreign = desk.lose_and_wait().await;
     desk.wait(SETTLED);
     desk.receive_foreign(foreign).await;

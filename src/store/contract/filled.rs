@@ -60,7 +60,12 @@ impl Desk {
             base_url: "https://provider.example".to_owned(),
             since: at(3),
         };
-        let taken = Taken { receipts: vec![receipt], strays: vec![stray], naming: vec![naming], ..Taken::default() };
+        let taken = WebhookGroup {
+            receipts: vec![receipt],
+            strays: vec![stray],
+            naming: vec![naming],
+            ..WebhookGroup::default()
+        };
         self.take(taken).await.unwrap();
         let asked = Query {
             key: claimed[1].key,

@@ -18,7 +18,7 @@ use super::tiers;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Loaded, Marks, MessageKey, Present, Queue, State, StepIndex, Timestamp,
 };
-use crate::planner::{Candidate, Course, Look, Pass, Planner, Taken, Terms, TierStanding};
+use crate::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenMessage, Terms, TierStanding};
 use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
@@ -28,15 +28,15 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     }
     let slots = tier.as_ref().map(|tier| tier.slots.clone());
     let mut planner = Planner::new(Terms { queues, limit, now, hours, caps, slots });
-    let courses = courses(connection, &planner).await?;
+    let batches = batches_at_claim(connection, &planner).await?;
     let used = used(connection, planner.limited()).await?;
-    planner.begin(&courses, used);
+    planner.begin(&batches, used);
     loop {
-        let looks = planner.next_looks();
-        if looks.is_empty() {
+        let requests = planner.next_pages();
+        if requests.is_empty() {
             break;
         }
-        let mut pages = pages(connection, &looks, now).await?;
+        let mut pages = pages(connection, &requests, now).await?;
         if let Some(tier) = &tier {
             let mut candidates: Vec<&mut Candidate> = pages.iter_mut().flatten().collect();
             let needs_holders = |candidates| planner.needs_holders(candidates);
@@ -61,16 +61,23 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
 ///
 /// Not a condition of [`PAGE`]: on a batch that was just cancelled, that would read all of its messages, up to ten
 /// million.
-pub(super) const COURSES: &str = "SELECT id, state, ends_at FROM batch WHERE id IN (SELECT value FROM json_each(?1))";
+pub(super) const BATCHES_AT_CLAIM: &str =
+    "SELECT id, state, ends_at FROM batch WHERE id IN (SELECT value FROM json_each(?1))";
 
-async fn courses(connection: &mut SqliteConnection, planner: &Planner) -> Work<HashMap<BatchId, Course>> {
+async fn batches_at_claim(
+    connection: &mut SqliteConnection,
+    planner: &Planner,
+) -> Work<HashMap<BatchId, BatchAtClaim>> {
     let batches: Vec<u32> = planner.batches().into_iter().map(|batch| batch.0).collect();
-    let rows = sqlx::query(COURSES).bind(json_of(&batches, "batch.id")?).fetch_all(connection).await?;
-    let course = |row| {
+    let rows = sqlx::query(BATCHES_AT_CLAIM).bind(json_of(&batches, "batch.id")?).fetch_all(connection).await?;
+    let batch = |row| {
         let state = decoded(row, "state", BatchState::from_code)?;
-        Ok((BatchId(small(row, "id")?), Course { state, last_first_submission_at: maybe_timestamp(row, "ends_at")? }))
+        Ok((
+            BatchId(small(row, "id")?),
+            BatchAtClaim { state, last_first_submission_at: maybe_timestamp(row, "ends_at")? },
+        ))
     };
-    rows.iter().map(course).collect()
+    rows.iter().map(batch).collect()
 }
 
 /// One page of a queue.
@@ -89,23 +96,28 @@ pub(super) const PAGE: &str = packed!(
      ORDER BY not_before, m.n LIMIT ?7"
 );
 
-/// Reads the next messages of each queue, a page for each look.
-async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp) -> Work<Vec<Vec<Candidate>>> {
+/// Reads the next messages of each queue, a page for each request.
+async fn pages(
+    connection: &mut SqliteConnection,
+    requests: &[PageRequest],
+    now: Timestamp,
+) -> Work<Vec<Vec<Candidate>>> {
     let mut script = Script::default();
-    for Look { queue, after, count } in looks {
+    for PageRequest { queue, after, count } in requests {
         let (not_before, n) = after.map_or((i64::MIN, -1), |(at, n)| (at.millis(), i64::from(n)));
         let statement = script.statement(PAGE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
         statement.bind(now.millis()).bind(not_before).bind(n).bind(count);
     }
     let texts = script.texts(connection).await?;
-    let page = |(look, text): (&Look, String)| {
-        let mut page = text.lines().map(|line| candidate(&mut Line::of(line), look.queue)).collect::<Work<Vec<_>>>()?;
+    let page = |(request, text): (&PageRequest, String)| {
+        let mut page =
+            text.lines().map(|line| candidate(&mut Line::of(line), request.queue)).collect::<Work<Vec<_>>>()?;
         // SQLite does not guarantee that lines are joined in the order of their rows.
         page.sort_by_key(|candidate| (candidate.message.present.not_before(), candidate.message.key.n));
         Ok(page)
     };
-    looks.iter().zip(texts).map(page).collect()
+    requests.iter().zip(texts).map(page).collect()
 }
 
 fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Candidate> {
@@ -157,8 +169,8 @@ async fn next_turns(
 }
 
 /// Turns a chosen candidate into a claimed message, which is `sending` on `lane`.
-fn claimed(taken: Taken, lane: LaneId, now: Timestamp) -> Claimed {
-    let Taken { candidate: Candidate { message, fields, opted_out, .. }, pass, cost } = taken;
+fn claimed(taken: TakenMessage, lane: LaneId, now: Timestamp) -> Claimed {
+    let TakenMessage { candidate: Candidate { message, fields, opted_out, .. }, pass, cost } = taken;
     let state = match message.present.state {
         State::Queued { not_before, gives_up } => State::Sending { intent: now, not_before, gives_up },
         other => other,

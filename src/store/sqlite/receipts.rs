@@ -17,7 +17,7 @@ use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
 use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
-use crate::store::{Cursor, Found, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, Taken};
+use crate::store::{Cursor, Found, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut found = vec![None; keys.len()];
@@ -220,8 +220,8 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
 }
 
 /// Stores what the provider posted together, and applies what was decided about it.
-pub(super) async fn take(connection: &mut SqliteConnection, taken: Taken) -> Work<Kept> {
-    let Taken { receipts, changes, strays, aliases, opt_outs, written, naming } = taken;
+pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup) -> Work<Kept> {
+    let WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, naming } = taken;
     let named = if aliases.is_empty() { Vec::new() } else { aliases::learn(connection, aliases).await? };
     if !opt_outs.is_empty() {
         opt_outs::opt_out(connection, &opt_outs).await?;

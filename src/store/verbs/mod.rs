@@ -31,7 +31,7 @@ pub use lanes::Lanes;
 pub use messages::Messages;
 pub use nodes::Nodes;
 pub use queries::Queries;
-pub use receipts::{Kept, Receipts, Taken};
+pub use receipts::{Kept, Receipts, WebhookGroup};
 pub use replies::Replies;
 pub use retention::Retention;
 pub use tiers::Tiers;

@@ -8,7 +8,7 @@ use crate::store::{
 
 /// Webhooks that arrived together, and the decisions about them.
 #[derive(Debug, Clone, Default)]
-pub struct Taken {
+pub struct WebhookGroup {
     pub receipts: Vec<Receipt>,
     /// The decisions that follow from the receipts.
     pub changes: Vec<Change>,
@@ -49,7 +49,7 @@ pub trait Receipts: Send + Sync + std::fmt::Debug {
     /// - A message from a recipient is stored once, and its opt-out or opt-in is applied once. A repeat changes nothing,
     ///   unless only now its attempt, and so perhaps its writer, is known.
     /// - A new alias assigns earlier messages to their writer, and applies the writer's last opt-out or opt-in.
-    async fn take(&self, taken: Taken) -> Result<Kept>;
+    async fn take(&self, taken: WebhookGroup) -> Result<Kept>;
     /// Lists strays of a kind in order of arrival.
     ///
     /// - `after` is the arrival time and the id of the last stray of the previous page.

@@ -9,7 +9,7 @@ use super::{TempDatabase, now};
 use crate::domain::{BatchId, BatchState, LaneId, Queue, Span, StepIndex};
 use crate::planner::Rest;
 use crate::store::sqlite::{claim, receipts, walk};
-use crate::store::{Claim, Receipts, Scope, Stray, StrayKind, Taken};
+use crate::store::{Claim, Receipts, Scope, Stray, StrayKind, WebhookGroup};
 
 const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
 
@@ -72,7 +72,7 @@ async fn a_piece_of_old_strays_is_bounded_by_their_bytes() {
     let store = db.open().await.unwrap();
     let stray = |raw: usize| Stray { kind: StrayKind::Unreadable, received: now(), umid: None, raw: "x".repeat(raw) };
     let strays = vec![stray(9 << 20), stray(1 << 20), stray(1 << 20), stray(1 << 20), stray(1 << 20), stray(1)];
-    store.take(Taken { strays, ..Taken::default() }).await.unwrap();
+    store.take(WebhookGroup { strays, ..WebhookGroup::default() }).await.unwrap();
     let mut pieces = Vec::new();
     loop {
         let before = now() + Span::from_secs(1);

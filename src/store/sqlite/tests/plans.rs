@@ -22,7 +22,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
             reads::QUEUED_SINCE,
             &["SEARCH message USING INDEX message_queue (lane=? AND batch=? AND step=? AND (not_before,n)>(?,?))"],
         ),
-        (claim::COURSES, &["SEARCH batch USING INTEGER PRIMARY KEY"]),
+        (claim::BATCHES_AT_CLAIM, &["SEARCH batch USING INTEGER PRIMARY KEY"]),
         (claim::MARK_SENDING.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (claim::MARK_SENDING.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),

@@ -4,12 +4,12 @@ use super::super::{Sqlite, naming, overrides, receipts};
 use crate::domain::Timestamp;
 use crate::store::signal::signals_of;
 use crate::store::{
-    AccountEvent, Cursor, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, Taken,
+    AccountEvent, Cursor, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, WebhookGroup,
 };
 
 #[async_trait::async_trait]
 impl Receipts for Sqlite {
-    async fn take(&self, taken: Taken) -> Result<Kept> {
+    async fn take(&self, taken: WebhookGroup) -> Result<Kept> {
         let signals = signals_of(&taken.changes);
         let kept = self.write("store receipts", move |c| Box::pin(receipts::take(c, taken))).await?;
         self.signals.send(&signals);
