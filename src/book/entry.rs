@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use super::refusals::Refusals;
 use super::suppressed::{Suppressed, Suppression};
-use super::{Case, Marked};
+use super::{Case, MarkedMessages};
 use crate::domain::{
     AttemptId, BatchId, BatchState, Country, LaneId, Loaded, Member, MessageKey, Msisdn, Plan, Pool, Present, Queue,
     Span, State, StepIndex, Tag, Timestamp,
@@ -57,7 +57,7 @@ pub(super) struct Course {
     /// Submissions since the process began, for the rate that operators see.
     pub(super) submitted: AtomicU64,
     /// Claimed messages about which a receipt has decided meanwhile.
-    pub(super) recalled: Marked<(MessageKey, StepIndex)>,
+    pub(super) recalled: MarkedMessages<(MessageKey, StepIndex)>,
 }
 
 impl Entry {

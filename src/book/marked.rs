@@ -9,15 +9,15 @@ use crate::domain::{BatchId, MessageKey};
 
 /// A set of messages, or of their steps. It is nearly always empty, and then a look-up costs next to nothing.
 #[derive(Debug)]
-pub struct Marked<T = MessageKey>(RwLock<HashSet<T>>);
+pub struct MarkedMessages<T = MessageKey>(RwLock<HashSet<T>>);
 
-impl<T> Default for Marked<T> {
+impl<T> Default for MarkedMessages<T> {
     fn default() -> Self {
         Self(RwLock::default())
     }
 }
 
-impl<T: Copy + Eq + Hash> Marked<T> {
+impl<T: Copy + Eq + Hash> MarkedMessages<T> {
     pub fn insert(&self, one: T) {
         self.0.write().insert(one);
     }
@@ -39,7 +39,7 @@ impl<T: Copy + Eq + Hash> Marked<T> {
     }
 }
 
-impl Marked {
+impl MarkedMessages {
     /// Removes the messages of all other batches.
     pub fn retain(&self, of: impl Fn(BatchId) -> bool) {
         self.0.write().retain(|message| of(message.batch));

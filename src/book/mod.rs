@@ -17,7 +17,7 @@ mod suppressed;
 pub use case::Case;
 pub use entry::Entry;
 pub use expected::WaitingReceipt;
-pub use marked::Marked;
+pub use marked::MarkedMessages;
 pub use refusals::hold_for_refusal;
 pub use suppressed::Suppression;
 

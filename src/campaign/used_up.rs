@@ -7,7 +7,7 @@ use crate::domain::text::shell;
 use crate::domain::{Count, Country, Money, Plan, StepIndex, Tallies, grouped};
 use crate::forecast::as_float;
 use crate::forecast::cost;
-use crate::forecast::{Cap, Stop};
+use crate::forecast::{RemainingLimit, Stop};
 use crate::store::{Batch, Result, Store};
 
 /// A limit that allows none of the waiting messages to be sent.
@@ -62,7 +62,7 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     let countries = countries_of(store, batch).await?.unwrap_or_default();
     let caps = caps(&plan, &tallies, &spent).into_iter();
     let used_up = caps.filter(|cap| is_used_up(cap, &plan, &tallies, &countries));
-    Ok(used_up.map(|Cap { step, by, .. }| UsedUp { step, by, limit: limit(&plan, step, by) }).collect())
+    Ok(used_up.map(|RemainingLimit { step, by, .. }| UsedUp { step, by, limit: limit(&plan, step, by) }).collect())
 }
 
 /// A limit of the plan, for operators.
@@ -75,7 +75,7 @@ fn limit(plan: &Plan, step: Option<StepIndex>, by: Stop) -> String {
 }
 
 /// Whether the limit does not even allow the cheapest waiting message. Without waiting messages it is not used up.
-fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Country, u64>) -> bool {
+fn is_used_up(cap: &RemainingLimit, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Country, u64>) -> bool {
     let of_it = plan.indexed_steps().filter(|(index, _)| cap.step.is_none_or(|step| step == *index));
     let waiting = of_it.filter(|(index, _)| tallies.get(*index, Count::Queued) > 0);
     let least = waiting.map(|(_, step)| match cap.by {
@@ -86,7 +86,7 @@ fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Co
 }
 
 /// What limits and budgets still allow, after these submissions and this spending.
-pub(super) fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Vec<Cap> {
+pub(super) fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Vec<RemainingLimit> {
     let of_steps = plan.indexed_steps().map(|(index, step)| (Some(index), step.limits));
     let mut caps = Vec::new();
     for (step, limits) in of_steps.chain([(None, plan.limits)]) {
@@ -96,7 +96,11 @@ pub(super) fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)])
         let spent: Money = of_it.map(|(_, spent)| *spent).sum();
         let messages = limits.messages.map(|most| (Stop::MaxMessages, most.saturating_sub(used)));
         let budget = limits.budget.map(|of| (Stop::Budget, of.millionths().saturating_sub(spent.millionths())));
-        caps.extend([messages, budget].into_iter().flatten().map(|(by, left)| Cap { step, by, left: as_float(left) }));
+        caps.extend([messages, budget].into_iter().flatten().map(|(by, left)| RemainingLimit {
+            step,
+            by,
+            left: as_float(left),
+        }));
     }
     caps
 }

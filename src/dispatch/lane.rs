@@ -12,7 +12,7 @@ use super::fleet::Fleet;
 use super::latency::Latency;
 use super::queues::Queues;
 use super::under_way::{Begun, UnderWay};
-use crate::book::{Book, Entry, Marked};
+use crate::book::{Book, Entry, MarkedMessages};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
 use crate::domain::{BatchId, LaneId, MessageKey, Msisdn, Queue, Rate, Span, Timestamp};
@@ -63,7 +63,7 @@ pub struct RunningLane {
     pub(super) compiled: Compiled,
     /// Messages of a batch request that was refused because of one of them. Each is sent alone, so that the others are
     /// not refused with it.
-    isolated: Marked<MessageKey>,
+    isolated: MarkedMessages<MessageKey>,
 }
 
 /// The parts that a lane is made of.
@@ -110,7 +110,7 @@ impl RunningLane {
             unrecordable: AtomicBool::new(false),
             submitted: AtomicU64::new(0),
             compiled: Compiled::default(),
-            isolated: Marked::default(),
+            isolated: MarkedMessages::default(),
         });
         lane.fleet.join(&lane);
         lane

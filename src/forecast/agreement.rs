@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::course::{Cap, Group, LaneLoad, Outlook, Portfolio};
+use super::course::{Group, LaneLoad, Outlook, Portfolio, RemainingLimit};
 use crate::domain::{
     BatchId, BatchState, Count, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Present, Queue, Span, StepIndex,
     Tallies, Tier, Timestamp, Zone,
@@ -68,7 +68,7 @@ impl Case {
             coming: VecDeque::new(),
         };
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-        let cap = |most: u64| Cap { step: None, by: super::Stop::MaxMessages, left: most as f64 };
+        let cap = |most: u64| RemainingLimit { step: None, by: super::Stop::MaxMessages, left: most as f64 };
         let outlook = Outlook {
             groups: vec![group],
             loads: vec![load],

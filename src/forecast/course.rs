@@ -52,14 +52,14 @@ impl Group {
 
 /// What a limit still allows for a step, or for the whole campaign.
 #[derive(Debug, Clone)]
-pub(crate) struct Cap {
+pub(crate) struct RemainingLimit {
     pub step: Option<StepIndex>,
     pub by: Stop,
     /// Messages, or an amount of money.
     pub left: f64,
 }
 
-impl Cap {
+impl RemainingLimit {
     fn is_on(&self, group: &Group) -> bool {
         self.step.is_none_or(|step| step == group.step)
     }
@@ -140,7 +140,7 @@ pub(crate) struct Outlook {
     pub loads: Vec<LaneLoad>,
     pub accounts: Vec<Account>,
     pub portfolios: Vec<Portfolio>,
-    pub caps: Vec<Cap>,
+    pub caps: Vec<RemainingLimit>,
     /// The zone that days are counted in.
     pub zone: Option<Zone>,
 }
@@ -240,7 +240,7 @@ impl Outlook {
     fn leave_behind(&mut self, at: Timestamp, stopped: &mut BTreeMap<Stop, f64>) {
         self.groups.retain(|group| group.recipients > NEGLIGIBLE);
         // A used-up limit stops all of its groups as soon as it stops the first one.
-        let used_up: Vec<&Cap> = self.caps.iter().filter(|cap| cap.is_used_up(&self.groups)).collect();
+        let used_up: Vec<&RemainingLimit> = self.caps.iter().filter(|cap| cap.is_used_up(&self.groups)).collect();
         self.groups.retain(|group| {
             let cap = || used_up.iter().find(|cap| cap.is_on(group)).map(|cap| cap.by);
             let is_over = group.ends.is_some_and(|ends| at >= ends);

@@ -22,7 +22,7 @@ mod shares;
 mod view;
 
 pub use cost::Cost;
-pub(crate) use course::{Account, Cap, Coming, Group, LaneLoad, Outlook, Portfolio};
+pub(crate) use course::{Account, Coming, Group, LaneLoad, Outlook, Portfolio, RemainingLimit};
 pub(crate) use shares::as_float;
 pub use shares::{Share, Shares};
 pub use view::ForecastView;

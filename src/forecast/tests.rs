@@ -206,7 +206,7 @@ fn a_long_campaign_continues_as_in_the_weeks_before() {
     let ends = Some(at(BEGINS) + Span::from_secs(100 * 86_400));
     let (_, unsent) = left_behind(on_a_tier(Group { ends, ..group(100_000.0) }));
     assert!(matches!(unsent[..], [(74_500..=75_500, Stop::End)]), "{unsent:?}");
-    let cap = Cap { step: None, by: Stop::MaxMessages, left: 25_000.0 };
+    let cap = RemainingLimit { step: None, by: Stop::MaxMessages, left: 25_000.0 };
     let limited = Outlook { caps: vec![cap], ..on_a_tier(group(100_000.0)) }.forecast(at(BEGINS)).unwrap();
     assert!((98..=101).contains(&days(&limited)), "{}", days(&limited));
     assert_eq!(limited.left_behind, [NotSent { messages: 75_000, by: Stop::MaxMessages }]);
@@ -218,7 +218,7 @@ fn a_limit_stops_its_step_and_a_budget_the_whole_campaign() {
     let capped = |step, by, left| Outlook {
         groups: vec![group(1_000.0), Group { opens: at("2026-12-01T03:00:00Z"), ..group(3_600.0) }],
         loads: vec![load(1.0)],
-        caps: vec![Cap { step, by, left }],
+        caps: vec![RemainingLimit { step, by, left }],
         ..Outlook::default()
     };
     let messages = |left| left_behind(capped(Some(StepIndex::FIRST), Stop::MaxMessages, left));

@@ -34,7 +34,7 @@ pub use messages::{MessageView, MessageViews};
 pub(crate) use reading::{failure, report_of};
 pub use results::{MessageResult, results_in, results_of};
 pub use sheets::{Sheets, WriteError};
-pub use steps::{Course, Entered, FellBack, NotSubmitted, StepReport};
+pub use steps::{Entered, FellBack, NotSubmitted, StepCourse, StepReport};
 pub use stranded::Stranded;
 pub use view::ReportView;
 pub use waiting::QueuedMessages;

@@ -14,7 +14,7 @@ pub struct StepReport {
     pub passed_over: i64,
     /// `None` if the campaign was created by a version that did not count this.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub course: Option<Course>,
+    pub course: Option<StepCourse>,
     pub handed_over: i64,
     pub sent: i64,
     pub delivered: i64,
@@ -46,7 +46,7 @@ pub struct StepReport {
 ///
 /// A fallback that was recalled, because an earlier step had arrived after all, counts in neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Course {
+pub struct StepCourse {
     pub entered: Entered,
     /// Messages that are queued or being sent, and were not submitted on this step before.
     pub to_submit: i64,
@@ -117,7 +117,7 @@ impl FellBack {
     }
 }
 
-impl Course {
+impl StepCourse {
     /// The course of the messages of a step, of which a cancel ends `cancelled` before their rows are changed.
     fn of(tallies: &Tallies, step: StepIndex, cancelled: i64) -> Self {
         let count = |count| tallies.get(step, count);
@@ -152,7 +152,7 @@ pub(super) fn steps(plan: &Plan, state: BatchState, tallies: &Tallies) -> Vec<St
             channel: step.channel,
             lanes: step.lanes.names().map(str::to_owned).collect(),
             passed_over: count(Count::PassedOver),
-            course: follows.then(|| Course::of(tallies, index, cancelled)),
+            course: follows.then(|| StepCourse::of(tallies, index, cancelled)),
             handed_over: count(Count::HandedOver),
             sent: count(Count::Sent),
             delivered: count(Count::Delivered),
@@ -185,7 +185,7 @@ impl Report {
         let courses = self.steps.iter().filter_map(|step| Some((step, step.course?)));
         let (mut first, mut by_fallback, mut fell_back, mut wrong) = (0, 0, 0, Vec::new());
         for (step, course) in courses {
-            let Course { entered, to_submit, not_submitted, open, ended } = course;
+            let StepCourse { entered, to_submit, not_submitted, open, ended } = course;
             let (number, went) = (step.step, step.fell_back.total());
             first += entered.first;
             by_fallback += entered.by_fallback;

@@ -76,7 +76,7 @@ impl Variables {
 
 /// A content, and how its channel addresses the recipient, with markers in place of variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marked {
+pub struct MarkedContent {
     pub content: Content,
     /// The recipient's id on LINE.
     pub line_user_id: Option<String>,
@@ -84,7 +84,7 @@ pub struct Marked {
 }
 
 /// Binds every variable to its column, and replaces it by a marker.
-pub fn mark(content: &Content, line_user_id: Option<&str>, columns: &[String]) -> Result<Marked, Error> {
+pub fn mark(content: &Content, line_user_id: Option<&str>, columns: &[String]) -> Result<MarkedContent, Error> {
     let mut variables = Variables::default();
     let mut content = content.clone();
     walk(&mut content, &mut |part, text| {
@@ -92,7 +92,7 @@ pub fn mark(content: &Content, line_user_id: Option<&str>, columns: &[String]) -
         Ok(())
     })?;
     let line_user_id = line_user_id.map(|text| variables.mark(&ContentPart::LineUserId, text, columns)).transpose()?;
-    Ok(Marked { content, line_user_id, variables })
+    Ok(MarkedContent { content, line_user_id, variables })
 }
 
 /// Whether a character is reserved for markers.

@@ -28,7 +28,7 @@ mod text;
 
 pub use check::check;
 pub use error::{ContentPart, Error, InvalidPattern, Missing, Problem};
-pub use mark::{ATTEMPT_MARK, MSISDN_MARK, Marked, Variable, Variables, expiry_mark, mark};
+pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, expiry_mark, mark};
 pub use parts::PartsOf;
 pub use pattern::Pattern;
 pub use preview::{PreviewLine, literals, preview};

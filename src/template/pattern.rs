@@ -109,7 +109,7 @@ fn part(marker: &str, variables: &Variables) -> Result<Part, InvalidPattern> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mark::{ATTEMPT_MARK, MSISDN_MARK, Marked, expiry_mark, mark};
+    use super::super::mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, expiry_mark, mark};
     use super::*;
     use crate::domain::{BatchId, Content, MessageKey, Sources, StepIndex, Tag};
     use proptest::prelude::*;
@@ -131,7 +131,7 @@ mod tests {
     fn pattern(text: &str, columns: &[&str]) -> Pattern {
         let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
         let content = Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None };
-        let Marked { content, variables, .. } = mark(&content, None, &columns).unwrap();
+        let MarkedContent { content, variables, .. } = mark(&content, None, &columns).unwrap();
         let Content::Text { text, .. } = content else { panic!("a text stays a text") };
         let expiry = expiry_mark(Span::from_secs(90));
         let json = serde_json::json!({ "to": MSISDN_MARK, "id": ATTEMPT_MARK, "text": text, "expiry": expiry });
