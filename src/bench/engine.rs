@@ -18,14 +18,14 @@ const AT_ONCE: u64 = 10_000;
 
 /// A message and its events, each with its seconds after the start.
 #[derive(Debug)]
-pub struct Life {
+pub struct MessageLife {
     pub name: &'static str,
     begins: Present,
     events: Vec<(i64, Event)>,
 }
 
 /// Returns the lives that messages have by the million.
-pub fn lives() -> Vec<Life> {
+pub fn lives() -> Vec<MessageLife> {
     let steps: Vec<StepIndex> = StepIndex::all().take(3).collect();
     let (second, third) = (steps[1], steps[2]);
     let begins = begin(&plan(), Marks::default(), START);
@@ -49,14 +49,14 @@ pub fn lives() -> Vec<Life> {
     ];
     let done = [(0, Event::Claimed), (1, answered(FIRST)), (2, reached(FIRST, Status::Delivered))];
     vec![
-        Life { name: "clean delivery", begins, events: clean },
-        Life {
+        MessageLife { name: "clean delivery", begins, events: clean },
+        MessageLife {
             name: "deadline passes, fallback is queued",
             begins,
             events: vec![(0, Event::Claimed), (1, answered(FIRST)), (901, DUE)],
         },
-        Life { name: "fallback through three steps", begins, events: fallbacks },
-        Life {
+        MessageLife { name: "fallback through three steps", begins, events: fallbacks },
+        MessageLife {
             name: "repeated receipt",
             begins: live(&plan(), begins, &done),
             events: vec![(3, reached(FIRST, Status::Delivered))],
@@ -65,7 +65,7 @@ pub fn lives() -> Vec<Life> {
 }
 
 /// Repeats one of them for a second, on this thread, and counts the decisions.
-pub fn decide(life: &Life, clock: &dyn Clock) -> Run {
+pub fn decide(life: &MessageLife, clock: &dyn Clock) -> Run {
     let plan = plan();
     let begun = Begun::now(clock);
     let until = clock.now() + LASTS;

@@ -90,7 +90,7 @@ pub use settling::settled_by;
 pub use step_decisions::{StepCarriedOut, StepDecision, StepDecisionError, carry_out_on_step};
 pub use template_decisions::{TemplateCarriedOut, TemplateDecision, carry_out_on_template, lanes_to_hold};
 pub use templates::TemplateError;
-pub use time::{Instant, Schedule, instant, schedule};
+pub use time::{ResolvedInstant, Schedule, instant, schedule};
 pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};
 pub use views::{

@@ -37,7 +37,7 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
     let mut read = |key: &str, text: &Option<String>| {
         let text = text.as_deref()?;
         match instant(text, draft.time_zone.and_then(TimeZone::zone)) {
-            Ok(Instant { at, note }) => {
+            Ok(ResolvedInstant { at, note }) => {
                 notes.extend(note.map(|note| format!("{key}: {note}")));
                 Some(at)
             }
@@ -126,7 +126,7 @@ pub(super) fn roughly(ago: Span) -> Span {
 
 /// An instant, and how a clock change affects it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instant {
+pub struct ResolvedInstant {
     pub at: Timestamp,
     pub note: Option<String>,
 }
@@ -150,14 +150,14 @@ pub enum NoInstant {
 ///
 /// - Where the clock is put forward, a skipped time means as much later as the clock jumps: 02:30 is 03:30.
 /// - Where the clock is put back, a time that occurs twice means the first one.
-pub fn instant(text: &str, zone: Option<Zone>) -> Result<Instant, NoInstant> {
+pub fn instant(text: &str, zone: Option<Zone>) -> Result<ResolvedInstant, NoInstant> {
     let text = text.trim();
     let exact = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z"))
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M%#z"))
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%MZ").or_else(|_| zulu(text)));
     if let Ok(at) = exact {
-        return Ok(Instant { at: Timestamp::from_millis(at.timestamp_millis()), note: None });
+        return Ok(ResolvedInstant { at: Timestamp::from_millis(at.timestamp_millis()), note: None });
     }
     let Some(local) = shown(text) else {
         let text = text.to_owned();
@@ -205,7 +205,7 @@ fn not_there(text: &str) -> Option<String> {
     NaiveTime::parse_from_str(&time[..5], "%H:%M").is_err().then(|| format!("no clock shows {}", &time[..5]))
 }
 
-fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<Instant> {
+fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<ResolvedInstant> {
     let at = domain::instant(shown, zone)?;
     let text = shown.format("%Y-%m-%d %H:%M");
     let note = clock_change(shown, zone).map(|change| match change {
@@ -217,7 +217,7 @@ fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<Instant> {
             format!("{text} occurs twice in {zone}, because the clock is put back; the first time is used")
         }
     });
-    Some(Instant { at, note })
+    Some(ResolvedInstant { at, note })
 }
 
 /// How a clock change affects a local time.

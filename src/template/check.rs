@@ -2,7 +2,7 @@
 //!
 //! Lengths are those of the text without its variables: a text too long without them is too long for every recipient.
 
-use super::error::{ContentPart, Error, Problem};
+use super::error::{ContentPart, ContentProblem, Error};
 use super::mark::is_reserved;
 use super::preview::each_text;
 use super::sms::{PARTS_MAX, beyond_gsm7, segments};
@@ -94,7 +94,7 @@ struct Findings(Vec<Error>);
 
 impl Findings {
     fn add(&mut self, part: ContentPart, sentence: impl Into<String>) {
-        self.0.push(Error { part, problem: Problem::Rule(sentence.into()) });
+        self.0.push(Error { part, problem: ContentProblem::Rule(sentence.into()) });
     }
 
     fn check_variables(&mut self, content: &Content) {
@@ -103,7 +103,7 @@ impl Findings {
                 self.0.push(Error { part: part.clone(), problem });
             }
             if text.contains(is_reserved) {
-                self.0.push(Error { part, problem: Problem::Reserved });
+                self.0.push(Error { part, problem: ContentProblem::Reserved });
             }
             Ok(())
         });

@@ -48,11 +48,11 @@ impl fmt::Display for ContentPart {
 #[error("{part}: {problem}")]
 pub struct Error {
     pub part: ContentPart,
-    pub problem: Problem,
+    pub problem: ContentProblem,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum ContentProblem {
     #[error("`{rest}` opens a variable that is never closed; write {{{{Column}}}} or {{{{Column|default}}}}")]
     Unclosed { rest: String },
 

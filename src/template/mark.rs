@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::error::{ContentPart, Error, Problem};
+use super::error::{ContentPart, ContentProblem, Error};
 use super::text::{Piece, find_column, pieces};
 use crate::domain::{ButtonAction, Content, Header, Span, TemplateContent};
 
@@ -54,7 +54,7 @@ impl Variables {
     fn mark(&mut self, part: &ContentPart, text: &str, columns: &[String]) -> Result<String, Error> {
         let at = |problem| Error { part: part.clone(), problem };
         if text.contains(is_reserved) {
-            return Err(at(Problem::Reserved));
+            return Err(at(ContentProblem::Reserved));
         }
         let mut marked = String::with_capacity(text.len());
         for piece in pieces(text).map_err(at)? {

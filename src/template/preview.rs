@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::error::{ContentPart, Error, Problem};
+use super::error::{ContentPart, ContentProblem, Error};
 use super::mark::walk;
 use super::sms::segments;
 use super::text::{Piece, filled, find_column, pieces};
@@ -35,7 +35,7 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
 }
 
 /// A text with the values of one recipient.
-fn filled_in<T: AsRef<str>>(text: &str, columns: &[String], fields: &[T]) -> Result<String, Problem> {
+fn filled_in<T: AsRef<str>>(text: &str, columns: &[String], fields: &[T]) -> Result<String, ContentProblem> {
     let mut filled_in = String::new();
     for piece in pieces(text)? {
         match piece {

@@ -1,6 +1,6 @@
 //! Parses texts with variables: `{{Column}}` and `{{Column|default}}`.
 
-use super::error::Problem;
+use super::error::ContentProblem;
 use crate::domain::Meaning;
 
 /// A part of a text, in order.
@@ -15,14 +15,14 @@ pub(super) enum Piece<'a> {
 /// - Names and defaults are trimmed.
 /// - The first `|` begins the default, which may be empty.
 /// - Of three braces in a row, the outer one is text.
-pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Problem> {
+pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ContentProblem> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(found) = rest.find("{{") {
         let run = rest[found..].bytes().take_while(|byte| *byte == b'{').count();
         let open = found + run - 2;
         let inside = &rest[open + 2..];
-        let unclosed = || Problem::Unclosed { rest: shortened(&rest[open..]) };
+        let unclosed = || ContentProblem::Unclosed { rest: shortened(&rest[open..]) };
         let close = inside.find("}}").ok_or_else(unclosed)?;
         let variable = &inside[..close];
         if variable.contains("{{") {
@@ -33,7 +33,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Problem> {
             None => (variable.trim(), None),
         };
         if name.is_empty() {
-            return Err(Problem::Unnamed);
+            return Err(ContentProblem::Unnamed);
         }
         if open > 0 {
             pieces.push(Piece::Literal(&rest[..open]));
@@ -52,7 +52,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Problem> {
 /// 1. the column with exactly this name,
 /// 2. the only column that differs in letter case or in spaces around it,
 /// 3. the only column with the same meaning in another language or spelling.
-pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, Problem> {
+pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, ContentProblem> {
     let indexes = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
         columns.iter().enumerate().filter(|(_, column)| same(column.trim())).map(|(index, _)| index).collect()
     };
@@ -68,8 +68,8 @@ pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, Probl
     }
     match found[..] {
         [index] => Ok(index),
-        [] => Err(Problem::UnknownColumn { name: name.to_owned(), columns: columns.to_vec() }),
-        [first, second, ..] => Err(Problem::AmbiguousColumn {
+        [] => Err(ContentProblem::UnknownColumn { name: name.to_owned(), columns: columns.to_vec() }),
+        [first, second, ..] => Err(ContentProblem::AmbiguousColumn {
             name: name.to_owned(),
             first: columns[first].clone(),
             second: columns[second].clone(),
@@ -116,10 +116,12 @@ mod tests {
         for (text, expected) in cases {
             match pieces(text) {
                 Ok(found) => assert_eq!(found, expected, "{text}"),
-                Err(problem) => assert!(expected.is_empty() && matches!(problem, Problem::Unclosed { .. }), "{text}"),
+                Err(problem) => {
+                    assert!(expected.is_empty() && matches!(problem, ContentProblem::Unclosed { .. }), "{text}")
+                }
             }
         }
-        assert!(matches!(pieces("a {{ | x}}"), Err(Problem::Unnamed)));
+        assert!(matches!(pieces("a {{ | x}}"), Err(ContentProblem::Unnamed)));
     }
 
     #[test]
@@ -130,7 +132,7 @@ mod tests {
         assert_eq!(find_column("Vorname", &columns).unwrap(), 1);
         let columns = ["Vorname", "firstname", "Prénom"].map(str::to_owned);
         assert_eq!(find_column("FirstName", &columns).unwrap(), 1);
-        assert!(matches!(find_column("Given name", &columns), Err(Problem::AmbiguousColumn { .. })));
+        assert!(matches!(find_column("Given name", &columns), Err(ContentProblem::AmbiguousColumn { .. })));
     }
 
     #[test]
@@ -138,7 +140,7 @@ mod tests {
         let columns = ["Mobile", " FirstName ", "code", "Code"].map(str::to_owned);
         assert_eq!(find_column("firstname", &columns).unwrap(), 1);
         assert_eq!(find_column("Code", &columns).unwrap(), 3);
-        assert!(matches!(find_column("CODE", &columns), Err(Problem::AmbiguousColumn { .. })));
-        assert!(matches!(find_column("LastName", &columns), Err(Problem::UnknownColumn { .. })));
+        assert!(matches!(find_column("CODE", &columns), Err(ContentProblem::AmbiguousColumn { .. })));
+        assert!(matches!(find_column("LastName", &columns), Err(ContentProblem::UnknownColumn { .. })));
     }
 }

@@ -18,16 +18,16 @@ use crate::domain::{Portion, Rate, Timestamp};
 
 /// A tick of our clock as an instant of governor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Instant(Tick);
+pub(super) struct GovernorInstant(Tick);
 
-impl Instant {
+impl GovernorInstant {
     /// The time in whole milliseconds, rounded up.
     pub(super) fn whole(self) -> Timestamp {
         self.0.whole()
     }
 }
 
-impl Add<Nanos> for Instant {
+impl Add<Nanos> for GovernorInstant {
     type Output = Self;
 
     fn add(self, nanos: Nanos) -> Self {
@@ -35,7 +35,7 @@ impl Add<Nanos> for Instant {
     }
 }
 
-impl Reference for Instant {
+impl Reference for GovernorInstant {
     fn duration_since(&self, earlier: Self) -> Nanos {
         self.0.since(earlier.0).into()
     }
@@ -62,11 +62,11 @@ impl Ticks {
 }
 
 impl governor::clock::Clock for Ticks {
-    type Instant = Instant;
+    type Instant = GovernorInstant;
 
-    fn now(&self) -> Instant {
+    fn now(&self) -> GovernorInstant {
         let has_begun = self.has_begun.load(Ordering::Relaxed) || self.has_begun.swap(true, Ordering::Relaxed);
-        Instant(if has_begun { self.clock.tick() } else { Tick::default() })
+        GovernorInstant(if has_begun { self.clock.tick() } else { Tick::default() })
     }
 }
 
@@ -132,7 +132,7 @@ pub struct Bucket {
 
 #[derive(Debug)]
 struct Shape {
-    limiter: RateLimiter<NotKeyed, FullAt, Ticks, NoOpMiddleware<Instant>>,
+    limiter: RateLimiter<NotKeyed, FullAt, Ticks, NoOpMiddleware<GovernorInstant>>,
     rate: Rate,
     burst: NonZeroU32,
     /// Nanoseconds from one token to the next.
@@ -272,7 +272,7 @@ impl Bucket {
                 Ok(())
             }
             Ok(Err(not_until)) => {
-                let Instant(at) = not_until.earliest_possible();
+                let GovernorInstant(at) = not_until.earliest_possible();
                 Err(RetryAt { at, exactly: n == shape.burst && shape.whole() < EXACT_BELOW })
             }
         }

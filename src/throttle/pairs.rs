@@ -14,7 +14,7 @@ use governor::{Quota, RateLimiter};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::bucket::{Instant, Ticks};
+use super::bucket::{GovernorInstant, Ticks};
 use crate::clock::{Clock, Tick};
 use crate::domain::{Msisdn, Timestamp};
 
@@ -26,7 +26,7 @@ const BURST: NonZeroU32 = NonZeroU32::new(45).unwrap();
 /// The recipients of one sender, which may have several lanes.
 #[derive(Debug)]
 pub struct Pairs {
-    limiter: RateLimiter<Msisdn, RecentBuckets, Ticks, NoOpMiddleware<Instant>>,
+    limiter: RateLimiter<Msisdn, RecentBuckets, Ticks, NoOpMiddleware<GovernorInstant>>,
     recent: RecentBuckets,
 }
 

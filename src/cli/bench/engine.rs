@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Rounds;
-use crate::bench::engine::{Life, decide, lives};
+use crate::bench::engine::{MessageLife, decide, lives};
 use crate::bench::{Figures, Target};
 use crate::clock::Clock;
 
@@ -26,8 +26,9 @@ impl Engine {
         for _ in self.rounds.iter("engine") {
             lives.iter().zip(&mut runs).for_each(|(life, runs)| runs.push(decide(life, clock)));
         }
-        let figures_of =
-            |(life, runs): (&Life, _)| Figures::new(life.name, runs, None).held_against(Target::PerSecond(TARGET));
+        let figures_of = |(life, runs): (&MessageLife, _)| {
+            Figures::new(life.name, runs, None).held_against(Target::PerSecond(TARGET))
+        };
         let figures: Vec<Figures> = lives.iter().zip(runs).map(figures_of).collect();
         self.rounds.print("engine", &[], &figures, "decisions/s", &[])
     }

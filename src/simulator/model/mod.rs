@@ -26,7 +26,7 @@ use crate::wire::{self, BatchRequest, SendRequest};
 
 pub use self::answer::{DelayedReply, Reply};
 pub use self::delivery::Webhook;
-pub use self::seen::{ChannelSeen, MessageSeen, Seen, StepSeen};
+pub use self::seen::{ChannelSeen, MessageSeen, SeenTotals, StepSeen};
 
 use super::faults::Faults;
 
@@ -60,7 +60,7 @@ pub struct Model {
     due: BinaryHeap<Reverse<Due>>,
     due_counter: u64,
     details_asked: HashMap<String, Timestamp>,
-    seen: Seen,
+    seen: SeenTotals,
     rates: [seen::RecentRate; seen::CHANNELS],
 }
 
@@ -118,7 +118,7 @@ impl Model {
             due: BinaryHeap::new(),
             due_counter: 0,
             details_asked: HashMap::new(),
-            seen: Seen::default(),
+            seen: SeenTotals::default(),
             rates: Default::default(),
         }
     }

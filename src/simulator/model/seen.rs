@@ -12,7 +12,7 @@ pub(super) const CHANNELS: usize = Channel::ALL.len();
 
 /// Totals.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Seen {
+pub struct SeenTotals {
     /// Posts with an accepted key, batches included.
     pub requests: u64,
     pub batches: u64,
@@ -135,7 +135,7 @@ pub(super) struct Accepted<'r, 'a> {
     pub(super) request: &'r SendRequest<'a>,
 }
 
-impl Seen {
+impl SeenTotals {
     fn channel(&mut self, channel: Channel) -> &mut ChannelSeen {
         let index = usize::from(channel.code());
         while self.channels.len() <= index {
@@ -207,7 +207,7 @@ impl Model {
         }
     }
 
-    pub const fn seen(&self) -> &Seen {
+    pub const fn seen(&self) -> &SeenTotals {
         &self.seen
     }
 

@@ -16,7 +16,7 @@ use super::webhooks::PostsSeen;
 use super::{Shared, json};
 use crate::domain::{Channel, Msisdn, Span};
 use crate::simulator::Faults;
-use crate::simulator::model::{Seen, Webhook};
+use crate::simulator::model::{SeenTotals, Webhook};
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -32,7 +32,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 #[derive(Serialize)]
 struct SeenBody<'a> {
     #[serde(flatten)]
-    seen: &'a Seen,
+    seen: &'a SeenTotals,
     webhooks: PostsSeen,
 }
 
