@@ -10,13 +10,13 @@ use super::check::{CheckedRows, LineAndId, Reject};
 use super::columns::Columns;
 use super::findings::Findings;
 use super::note::RowCount;
-use super::pipeline::{Collected, Done, Halt, Progress, Sink};
+use super::pipeline::{Collected, Done, Halt, ReadingProgress, Sink};
 use super::repeated_ids::IdHashes;
 use super::seen::{Occurrence, SeenNumbers};
 use super::sheet::Unseen;
 use super::summary::SAMPLED_ROWS;
 use super::table::{BLOCK_ROWS, Form};
-use super::{Error, Field, Note, Options, Reason, Summary};
+use super::{Error, Field, ImportNote, Options, Reason, Summary};
 use crate::domain::{Country, Fields, Msisdn, Recipient};
 
 /// Number of recipients that a sink gets at once.
@@ -80,7 +80,7 @@ pub(super) fn collect(
         if !rejected.is_empty() {
             sink.rejected(&rejected).map_err(halt_error)?;
         }
-        let progress = Progress { bytes_done, bytes_total: form.bytes_total, rows: summary.rows };
+        let progress = ReadingProgress { bytes_done, bytes_total: form.bytes_total, rows: summary.rows };
         sink.progress(progress).map_err(halt_error)?;
     }
     accepted.finish(sink).map_err(halt_error)?;
@@ -91,7 +91,7 @@ pub(super) fn collect(
     }
     summary.notes.extend(findings.notes(summary.encoding));
     let repeated = ids.count_repeats();
-    summary.notes.extend((repeated > 0).then_some(Note::RepeatedIds { rows: repeated }));
+    summary.notes.extend((repeated > 0).then_some(ImportNote::RepeatedIds { rows: repeated }));
     summary.notes.extend(file_notes(&form));
     summary.sha256 = form.digest.finish();
     Ok(summary)
@@ -155,15 +155,15 @@ impl Accepted {
 }
 
 /// Notes about the file itself, found while it was read.
-fn file_notes(form: &Form) -> impl Iterator<Item = Note> {
+fn file_notes(form: &Form) -> impl Iterator<Item = ImportNote> {
     let RowCount { number: cells, line } = form.long_quotes.get().copied().unwrap_or_default();
     let errors = form.errors.load(Ordering::Relaxed);
     let Unseen { hidden_rows, merged } = form.unseen.finish().unwrap_or_default();
     [
-        (cells > 0).then_some(Note::LongQuotes { cells, line }),
-        (errors > 0).then_some(Note::ErrorCells { cells: errors }),
-        (hidden_rows > 0).then_some(Note::HiddenRows { rows: hidden_rows }),
-        (merged > 0).then_some(Note::MergedCells { areas: merged }),
+        (cells > 0).then_some(ImportNote::LongQuotes { cells, line }),
+        (errors > 0).then_some(ImportNote::ErrorCells { cells: errors }),
+        (hidden_rows > 0).then_some(ImportNote::HiddenRows { rows: hidden_rows }),
+        (merged > 0).then_some(ImportNote::MergedCells { areas: merged }),
     ]
     .into_iter()
     .flatten()

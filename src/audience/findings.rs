@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use super::Note;
+use super::ImportNote;
 use super::note::RowCount;
 use super::number::{CellExtras, Number};
 
@@ -63,20 +63,20 @@ impl Findings {
     }
 
     /// The notes for everything that was found.
-    pub(super) fn notes(&self, encoding: Option<&'static Encoding>) -> impl Iterator<Item = Note> {
-        let damaged = encoding.map(|encoding| Note::Damaged { characters: self.damaged, encoding });
-        let of = |rows: RowCount, note: fn(RowCount) -> Note| (rows.number > 0).then(|| note(rows));
+    pub(super) fn notes(&self, encoding: Option<&'static Encoding>) -> impl Iterator<Item = ImportNote> {
+        let damaged = encoding.map(|encoding| ImportNote::Damaged { characters: self.damaged, encoding });
+        let of = |rows: RowCount, note: fn(RowCount) -> ImportNote| (rows.number > 0).then(|| note(rows));
         [
             damaged.filter(|_| self.damaged > 0),
-            (self.error_texts > 0).then_some(Note::ErrorTexts { cells: self.error_texts }),
-            of(self.untold, Note::UntoldCountry),
-            of(self.foreign, Note::OtherCountry),
-            of(self.neighbors, Note::SharedCode),
-            of(self.others, Note::SeveralNumbers),
-            of(self.words, Note::Words),
-            of(self.extensions, Note::Extensions),
-            of(self.fixed, Note::FixedLines),
-            of(self.beside, Note::BesideTable),
+            (self.error_texts > 0).then_some(ImportNote::ErrorTexts { cells: self.error_texts }),
+            of(self.untold, ImportNote::UntoldCountry),
+            of(self.foreign, ImportNote::OtherCountry),
+            of(self.neighbors, ImportNote::SharedCode),
+            of(self.others, ImportNote::SeveralNumbers),
+            of(self.words, ImportNote::Words),
+            of(self.extensions, ImportNote::Extensions),
+            of(self.fixed, ImportNote::FixedLines),
+            of(self.beside, ImportNote::BesideTable),
         ]
         .into_iter()
         .flatten()

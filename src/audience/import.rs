@@ -9,8 +9,8 @@ use super::align::Alignment;
 use super::open::display_path;
 use super::survey::Survey;
 use super::{
-    Columns, Error, Halt, ImportRecord, Options, Progress, Reject, Sink, SourceFilter, Summary, UnreadableRecord, read,
-    read_numbers,
+    Columns, Error, Halt, ImportRecord, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
+    UnreadableRecord, read, read_numbers,
 };
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Msisdn, Recipient, Span};
@@ -70,7 +70,7 @@ pub enum Keep<'a> {
 }
 
 /// Called with the progress of the reading.
-pub type OnProgress = Box<dyn FnMut(Progress) + Send>;
+pub type OnProgress = Box<dyn FnMut(ReadingProgress) + Send>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -331,7 +331,7 @@ impl Sink for ImportSink {
         Ok(())
     }
 
-    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
+    fn progress(&mut self, progress: ReadingProgress) -> Result<(), Halt> {
         if let Some(report) = &mut self.progress {
             report(progress);
         }

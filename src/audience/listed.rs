@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Error, Example, Note, Options, Reason, Source, SourceFilter, Summary, numbers};
+use super::{Error, Example, ImportNote, Options, Reason, Source, SourceFilter, Summary, numbers};
 use crate::domain::{Country, Msisdn};
 
 /// Sentences about invalid entries that are shown.
@@ -55,10 +55,10 @@ impl ListedNumbers {
 
     /// The notes about the file that matter for a list of numbers. With `takes_all`, every number of a row was read.
     pub fn notes(&self, takes_all: bool) -> Vec<String> {
-        let text = |note: &Note| match note {
-            Note::SeveralNumbers(rows) if takes_all => Some(rows.all_numbers_read()),
+        let text = |note: &ImportNote| match note {
+            ImportNote::SeveralNumbers(rows) if takes_all => Some(rows.all_numbers_read()),
             // They are about messages, and a list is not sent to.
-            Note::FixedLines(_) | Note::ErrorTexts { .. } => None,
+            ImportNote::FixedLines(_) | ImportNote::ErrorTexts { .. } => None,
             note => Some(note.text()),
         };
         self.summary.notes.iter().filter_map(text).collect()

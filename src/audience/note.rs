@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A note: how the import read something in a file that may be unintended. Serialises to its kind and its facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Note {
+pub enum ImportNote {
     HiddenSheet {
         sheet: String,
     },
@@ -114,7 +114,7 @@ impl RowCount {
 /// Number of names or titles that a note lists.
 const SHOWN: usize = 3;
 
-impl Note {
+impl ImportNote {
     /// The machine-readable kind.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -40,7 +40,7 @@ pub trait Sink {
     }
 
     /// Called after every block of rows.
-    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
+    fn progress(&mut self, progress: ReadingProgress) -> Result<(), Halt> {
         let _ = progress;
         Ok(())
     }
@@ -48,7 +48,7 @@ pub trait Sink {
 
 /// The progress of the reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct ReadingProgress {
     pub bytes_done: u64,
     pub bytes_total: u64,
     pub rows: u64,

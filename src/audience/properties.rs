@@ -17,7 +17,7 @@ struct Kept {
     recipients: Vec<Recipient>,
     rejects: Vec<Reject>,
     chunks: Vec<usize>,
-    progress: Option<Progress>,
+    progress: Option<ReadingProgress>,
 }
 
 impl Sink for Kept {
@@ -32,7 +32,7 @@ impl Sink for Kept {
         Ok(())
     }
 
-    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
+    fn progress(&mut self, progress: ReadingProgress) -> Result<(), Halt> {
         self.progress = Some(progress);
         Ok(())
     }
@@ -100,7 +100,7 @@ fn a_repeated_client_id_is_accepted_and_noted() {
     let text = "Mobile,ClientMessageId\n81234567,A-1\n81234568,A-1\n81234567,A-1\n81234569,\n81234570,\n";
     let (summary, kept) = ok(text);
     assert_eq!((summary.valid, summary.duplicates), (4, 1));
-    assert_eq!(summary.notes, [Note::RepeatedIds { rows: 1 }], "a rejected row repeats no id");
+    assert_eq!(summary.notes, [ImportNote::RepeatedIds { rows: 1 }], "a rejected row repeats no id");
     let ids: Vec<_> = kept.recipients.iter().map(|recipient| recipient.client_message_id.as_deref()).collect();
     assert_eq!(ids, [Some("A-1"), Some("A-1"), None, None]);
 }
@@ -108,7 +108,7 @@ fn a_repeated_client_id_is_accepted_and_noted() {
 #[test]
 fn the_text_of_a_formula_error_stays_and_is_noted() {
     let (summary, kept) = ok("Mobile,Name,Tag\n81234567,#N/A,#1\n81234568,Err:502,Err: 502\n81234569,Ann,#DIV/0! \n");
-    assert_eq!(summary.notes, [Note::ErrorTexts { cells: 3 }]);
+    assert_eq!(summary.notes, [ImportNote::ErrorTexts { cells: 3 }]);
     assert_eq!(kept.recipients[0].fields.unpack().unwrap(), ["81234567", "#N/A", "#1"]);
 }
 
@@ -117,7 +117,7 @@ fn numbers_read_by_their_calling_code_are_noted_if_others_lack_a_country() {
     let read = |text: &str| read_with(text, &Options::default(), &[]).unwrap().0;
     assert_eq!(read("Mobile\n6581234567\n4915123456789\n").notes, []);
     let mixed = read("Mobile\n6581234567\n4915123456789\n6581234568\n6581234569\n4915123456780\n81234567\n");
-    assert_eq!(mixed.notes[0], Note::UntoldCountry(note::RowCount { number: 5, line: 2 }));
+    assert_eq!(mixed.notes[0], ImportNote::UntoldCountry(note::RowCount { number: 5, line: 2 }));
     let chinese = read("手机\n13012345678\n15112345678\n13712345678\n");
     assert_eq!((chinese.valid, chinese.reasons[&Reason::CountryMissing]), (0, 3));
 }
@@ -127,7 +127,7 @@ fn a_bare_foreign_number_counts_only_in_a_column_of_such_numbers() {
     let with = |country: &str, text: &str| {
         let options = Options { country: Some(country.parse().unwrap()), ..Options::default() };
         let (summary, kept) = read_with(text, &options, &[]).unwrap();
-        (numbers(&kept), rejects(&kept), summary.notes.iter().map(Note::kind).collect::<Vec<_>>())
+        (numbers(&kept), rejects(&kept), summary.notes.iter().map(ImportNote::kind).collect::<Vec<_>>())
     };
     let (accepted, rejected, notes) = with("NP", "Mobile\n984-1230691\n984-123069\n9841230692\n");
     assert_eq!(accepted, ["+9779841230691", "+9779841230692"]);
@@ -182,7 +182,7 @@ fn a_list_of_numbers_is_judged_like_a_column() {
 #[test]
 fn a_quoted_cell_that_contains_rows_is_noted_with_its_line() {
     let (summary, _) = ok("Mobile,Name,City\n81234567,\"Nick,X\n81234568,Bob,Y\n81234569,Eve\",Z\n81234560,Dan,Z\n");
-    assert_eq!((summary.rows, summary.notes), (2, vec![Note::LongQuotes { cells: 1, line: 2 }]));
+    assert_eq!((summary.rows, summary.notes), (2, vec![ImportNote::LongQuotes { cells: 1, line: 2 }]));
     let (summary, _) = ok("Phone,Address\n81234567,\"1 Main St,\nSingapore 049145, SG\"\n");
     assert_eq!(summary.notes, []);
     let (summary, _) = ok("Mobile,Name\n81234567,\"Ann\nLee\"\n81234568,\"a,b\"\n");
@@ -194,7 +194,10 @@ fn an_opt_out_row_with_text_beside_the_table_is_accepted() {
     let text = "Mobile,Name\n81234567,Ann,call back\n81234568,Bob\n";
     assert_eq!(ok(text).0.valid, 1);
     let (summary, _) = read_with(text, &Options { takes_all: true, ..in_singapore() }, &[]).unwrap();
-    assert_eq!((summary.valid, summary.notes), (2, vec![Note::BesideTable(note::RowCount { number: 1, line: 2 })]));
+    assert_eq!(
+        (summary.valid, summary.notes),
+        (2, vec![ImportNote::BesideTable(note::RowCount { number: 1, line: 2 })])
+    );
 }
 
 #[test]
@@ -317,7 +320,7 @@ fn a_long_file_keeps_its_order_and_arrives_in_chunks() {
     assert!(kept.rejects.windows(2).all(|pair| pair[0].line < pair[1].line));
     assert_eq!(kept.chunks.iter().max(), Some(&4_096));
     let whole = text.len() as u64;
-    assert_eq!(kept.progress, Some(Progress { bytes_done: whole, bytes_total: whole, rows: 23_000 }));
+    assert_eq!(kept.progress, Some(ReadingProgress { bytes_done: whole, bytes_total: whole, rows: 23_000 }));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Note, OddCells, Summary, Survey};
+use super::{ImportNote, OddCells, Summary, Survey};
 use crate::store::AudiencePart;
 
 /// Raise it with every change that this version could not read, such as another kind of note.
@@ -18,7 +18,7 @@ pub struct ImportRecord {
     /// `None` for a part that was stored without its findings.
     pub summary: Option<Summary>,
     /// The notes of the summary, which does not write them itself.
-    notes: Vec<Note>,
+    notes: Vec<ImportNote>,
     #[serde(flatten)]
     pub odd: OddCells,
 }
@@ -84,33 +84,33 @@ mod tests {
         AudiencePart { id: AudienceId(1), source, recipients: 3, summary: summary.map(str::to_owned), begun_at }
     }
 
-    fn all_notes() -> Vec<Note> {
+    fn all_notes() -> Vec<ImportNote> {
         let rows = RowCount { number: 2, line: 7 };
         let (name, names) = ("A".to_owned(), vec!["A".to_owned(), "B".to_owned()]);
         vec![
-            Note::HiddenSheet { sheet: name.clone() },
-            Note::OtherSheets { sheets: names.clone() },
-            Note::HiddenRows { rows: 1 },
-            Note::MergedCells { areas: 1 },
-            Note::ErrorCells { cells: 1 },
-            Note::ErrorTexts { cells: 1 },
-            Note::Titles { rows: vec![(1, name.clone())] },
-            Note::NoHeader,
-            Note::NamedColumns { names: names.clone() },
-            Note::SeveralNumbers(rows),
-            Note::Words(rows),
-            Note::Extensions(rows),
-            Note::FixedLines(rows),
-            Note::UntoldCountry(rows),
-            Note::OtherCountry(rows),
-            Note::SharedCode(rows),
-            Note::BesideTable(rows),
-            Note::NotACountry { column: name.clone() },
-            Note::OtherNumbers { taken: name.clone(), columns: names },
-            Note::AreaCodes { column: name.clone(), number: name },
-            Note::LongQuotes { cells: 1, line: 2 },
-            Note::RepeatedIds { rows: 1 },
-            Note::Damaged { characters: 1, encoding: encoding_rs::SHIFT_JIS },
+            ImportNote::HiddenSheet { sheet: name.clone() },
+            ImportNote::OtherSheets { sheets: names.clone() },
+            ImportNote::HiddenRows { rows: 1 },
+            ImportNote::MergedCells { areas: 1 },
+            ImportNote::ErrorCells { cells: 1 },
+            ImportNote::ErrorTexts { cells: 1 },
+            ImportNote::Titles { rows: vec![(1, name.clone())] },
+            ImportNote::NoHeader,
+            ImportNote::NamedColumns { names: names.clone() },
+            ImportNote::SeveralNumbers(rows),
+            ImportNote::Words(rows),
+            ImportNote::Extensions(rows),
+            ImportNote::FixedLines(rows),
+            ImportNote::UntoldCountry(rows),
+            ImportNote::OtherCountry(rows),
+            ImportNote::SharedCode(rows),
+            ImportNote::BesideTable(rows),
+            ImportNote::NotACountry { column: name.clone() },
+            ImportNote::OtherNumbers { taken: name.clone(), columns: names },
+            ImportNote::AreaCodes { column: name.clone(), number: name },
+            ImportNote::LongQuotes { cells: 1, line: 2 },
+            ImportNote::RepeatedIds { rows: 1 },
+            ImportNote::Damaged { characters: 1, encoding: encoding_rs::SHIFT_JIS },
         ]
     }
 

@@ -106,7 +106,10 @@ fn every_row_of_the_old_spreadsheet_is_valid() {
     let expected = [("DE", 3), ("ES", 2), ("FR", 1), ("GB", 1), ("SG", 1)].map(|(country, n)| (country.to_owned(), n));
     assert_eq!(countries(&summary), expected);
     let title = (1, "Kundenliste, Stand November".to_owned());
-    assert_eq!(summary.notes, [Note::Titles { rows: vec![title] }, Note::FixedLines(RowCount { number: 1, line: 11 })]);
+    assert_eq!(
+        summary.notes,
+        [ImportNote::Titles { rows: vec![title] }, ImportNote::FixedLines(RowCount { number: 1, line: 11 })]
+    );
 }
 
 /// The number of accepted recipients in each country.
@@ -129,16 +132,16 @@ fn the_open_document_is_read_including_hidden_rows() {
     assert_eq!(countries(&summary), expected);
     let wrong = [(5, Reason::TooLong), (6, Reason::TooLong), (12, Reason::Duplicate), (13, Reason::NotANumber)];
     assert_eq!(rejected(&summary), [&wrong[..], &[(14, Reason::Empty)]].concat());
-    let kinds: Vec<_> = summary.notes.iter().map(Note::kind).collect();
+    let kinds: Vec<_> = summary.notes.iter().map(ImportNote::kind).collect();
     assert_eq!(kinds, ["other_sheets", "titles", "fixed_lines", "error_cells", "hidden_rows", "merged_cells"]);
-    assert!(summary.notes.contains(&Note::HiddenRows { rows: 2 }));
+    assert!(summary.notes.contains(&ImportNote::HiddenRows { rows: 2 }));
 }
 
 #[test]
 fn the_binary_spreadsheet_is_read_with_its_dates() {
     let summary = check("recipients.xlsb", None);
     assert_eq!((summary.rows, summary.valid, summary.number_column.as_str()), (6, 5, "Telephone"));
-    assert_eq!(summary.notes, [Note::HiddenRows { rows: 2 }]);
+    assert_eq!(summary.notes, [ImportNote::HiddenRows { rows: 2 }]);
     assert_eq!(summary.fields[2].samples[0], "2025-08-31");
 }
 
@@ -162,7 +165,7 @@ fn the_unicode_text_export_is_read() {
     assert_eq!((summary.encoding.map(encoding_rs::Encoding::name), summary.delimiter), (Some("UTF-16LE"), Some('\t')));
     assert_eq!((summary.rows, summary.valid), (6, 4));
     assert_eq!(countries(&summary), [("RU".to_owned(), 3), ("UA".to_owned(), 1)]);
-    assert_eq!(summary.notes, [Note::Extensions(RowCount { number: 1, line: 5 })]);
+    assert_eq!(summary.notes, [ImportNote::Extensions(RowCount { number: 1, line: 5 })]);
 }
 
 #[test]
@@ -170,7 +173,7 @@ fn the_packed_list_of_numbers_is_read_without_a_header() {
     let summary = check("numbers.txt.gz", Some("SG"));
     assert_eq!((summary.packed.as_slice(), summary.rows, summary.valid), (&[Packed::Gzip][..], 104, 101));
     assert_eq!((summary.duplicates, summary.columns), (2, vec!["Column 1".to_owned()]));
-    assert_eq!(summary.notes[0], Note::NoHeader);
+    assert_eq!(summary.notes[0], ImportNote::NoHeader);
 }
 
 #[test]
@@ -223,5 +226,5 @@ fn the_messy_sample_covers_most_reasons() {
         ];
         assert_eq!(summary.reasons.contains_key(reason), !elsewhere.contains(reason), "{reason}");
     }
-    assert_eq!(summary.notes, [Note::SeveralNumbers(RowCount { number: 1, line: 16 })]);
+    assert_eq!(summary.notes, [ImportNote::SeveralNumbers(RowCount { number: 1, line: 16 })]);
 }

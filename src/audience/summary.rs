@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 
-use super::{Note, Packed, Reason};
+use super::{ImportNote, Packed, Reason};
 use crate::domain::{Country, Fields, Meaning};
 
 /// The summary of a file. `volley audience check --json` prints it, with its notes as sentences and the time it took.
@@ -35,7 +35,7 @@ pub struct Summary {
     pub packed: Vec<Packed>,
     /// Notes for the operator. Stored as facts, and shown as sentences.
     #[serde(skip)]
-    pub notes: Vec<Note>,
+    pub notes: Vec<ImportNote>,
     /// The first few rejects of each reason, for the operator. They contain numbers, so they must not be logged.
     #[serde(skip)]
     pub examples: Vec<Example>,

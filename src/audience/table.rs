@@ -17,7 +17,7 @@ use super::read::Reading;
 use super::sheet::{self, Errors, Files, Format, Unseen};
 use super::sniff::{self, Kind};
 use super::text::TextRows;
-use super::{Error, Note, note};
+use super::{Error, ImportNote, note};
 
 /// Rows per block: small enough for an even distribution and little memory, large enough that passing a block costs nothing.
 pub(super) const BLOCK_ROWS: usize = 1_000;
@@ -57,7 +57,7 @@ pub(super) struct Form {
     pub(super) must_be_named: bool,
     /// The text may contain characters that are invalid in its encoding.
     pub(super) may_be_damaged: bool,
-    pub(super) notes: Vec<Note>,
+    pub(super) notes: Vec<ImportNote>,
 }
 
 /// Reads a whole file into `feed`.
@@ -136,9 +136,9 @@ fn feed_table(
     let titles = rows.iter().take(head.header.unwrap_or(head.first));
     let text = |row: Row<'_>| row.cells().map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ");
     let titles: Vec<(u64, String)> = titles.map(|row| (row.line, text(row))).collect();
-    form.notes.extend((!titles.is_empty()).then_some(Note::Titles { rows: titles }));
+    form.notes.extend((!titles.is_empty()).then_some(ImportNote::Titles { rows: titles }));
     let is_headless = head.header.is_none() && !reading.options.no_header;
-    form.notes.extend(is_headless.then_some(Note::NoHeader));
+    form.notes.extend(is_headless.then_some(ImportNote::NoHeader));
     let data = || rows.iter().skip(head.first);
     let header = head.header.and_then(|index| rows.iter().nth(index));
     let columns = Columns::find(header, &data, reading).map_err(|error| match error {
@@ -152,13 +152,13 @@ fn feed_table(
     }
     let columns = columns.of_sheet(form.sheet.is_some());
     let names = columns.named_by_us(header, &reading.options.map);
-    form.notes.extend(names.map(|names| Note::NamedColumns { names }));
-    form.notes.extend(columns.not_a_country().map(|column| Note::NotACountry { column }));
+    form.notes.extend(names.map(|names| ImportNote::NamedColumns { names }));
+    form.notes.extend(columns.not_a_country().map(|column| ImportNote::NotACountry { column }));
     let area_codes = columns.area_code().map(str::to_owned);
-    form.notes.extend(area_codes.map(|column| Note::AreaCodes { column, number: columns.number().to_owned() }));
+    form.notes.extend(area_codes.map(|column| ImportNote::AreaCodes { column, number: columns.number().to_owned() }));
     let others = columns.others();
     let taken = columns.number().to_owned();
-    form.notes.extend((!others.is_empty()).then_some(Note::OtherNumbers { taken, columns: others }));
+    form.notes.extend((!others.is_empty()).then_some(ImportNote::OtherNumbers { taken, columns: others }));
     let long_quotes = form.long_quotes.clone();
     // Started only for the sheet that is read: several may be tried.
     form.unseen.start();

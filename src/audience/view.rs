@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Note, Summary};
+use super::{ImportNote, Summary};
 use crate::domain::Span;
 use crate::store::{Audience, AudiencePart};
 
@@ -41,7 +41,7 @@ pub struct NoteView {
 
 impl<'a> SummaryView<'a> {
     pub fn new(summary: &'a Summary) -> Self {
-        let view = |note: &Note| NoteView { kind: note.kind(), text: note.text() };
+        let view = |note: &ImportNote| NoteView { kind: note.kind(), text: note.text() };
         Self { summary, notes: summary.notes.iter().map(view).collect() }
     }
 }

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::out::To;
 use super::words;
-use crate::audience::{OnProgress, Progress};
+use crate::audience::{OnProgress, ReadingProgress};
 use crate::domain::Span;
 use crate::report;
 
@@ -39,15 +39,15 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// Updates a bar while a file is read: rows, bytes, rate and time left.
-pub(super) fn follow(bar: &ProgressBar, progress: Progress) {
+pub(super) fn follow(bar: &ProgressBar, progress: ReadingProgress) {
     bar.set_length(progress.bytes_total);
     bar.set_position(progress.bytes_done);
     bar.set_message(so_far(progress, bar.elapsed().as_secs_f64()));
 }
 
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "rounded figures for display")]
-fn so_far(progress: Progress, seconds: f64) -> String {
-    let Progress { bytes_done, bytes_total, rows } = progress;
+fn so_far(progress: ReadingProgress, seconds: f64) -> String {
+    let ReadingProgress { bytes_done, bytes_total, rows } = progress;
     let mut parts = vec![
         words::plural(rows, "row", "rows"),
         format!("{:.1} of {:.1} MB", bytes_done as f64 / 1e6, bytes_total as f64 / 1e6),
@@ -62,10 +62,10 @@ fn so_far(progress: Progress, seconds: f64) -> String {
 }
 
 /// Updates a bar for an operation on all messages of a campaign, which copies them first.
-pub(super) fn over_messages(bar: &ProgressBar, progress: report::Progress, all: u64, one: &str, many: &str) {
+pub(super) fn over_messages(bar: &ProgressBar, progress: report::CopyProgress, all: u64, one: &str, many: &str) {
     let (done, text) = match progress {
-        report::Progress::Copied(done) => (done, format!("{} copied", words::plural(done, "message", "messages"))),
-        report::Progress::Seen(done) => (done, words::plural(done, one, many)),
+        report::CopyProgress::Copied(done) => (done, format!("{} copied", words::plural(done, "message", "messages"))),
+        report::CopyProgress::Seen(done) => (done, words::plural(done, one, many)),
     };
     bar.set_length(all);
     bar.set_position(done);
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn progress_shows_rows_bytes_rate_and_time_left() {
-        let progress = Progress { bytes_done: 30_000_000, bytes_total: 90_000_000, rows: 600_000 };
+        let progress = ReadingProgress { bytes_done: 30_000_000, bytes_total: 90_000_000, rows: 600_000 };
         assert_eq!(so_far(progress, 0.1), "600,000 rows · 30.0 of 90.0 MB");
         assert_eq!(so_far(progress, 2.0), "600,000 rows · 30.0 of 90.0 MB · 300,000/s · 4 s left");
     }

@@ -84,7 +84,7 @@ async fn purge(store: &dyn Store, context: &CommandContext, before: Timestamp, a
         let bar = progress::bar("purge", args.json);
         let all = overdue.messages();
         let seen = |seen| {
-            progress::over_messages(&bar, report::Progress::Seen(seen), all, "message removed", "messages removed");
+            progress::over_messages(&bar, report::CopyProgress::Seen(seen), all, "message removed", "messages removed");
         };
         let purged = campaign::purge(store, context.clock.as_ref(), &overdue, seen).await;
         bar.finish_and_clear();

@@ -52,7 +52,7 @@ impl Gap {
 /// The gaps are evaluated together, because a receipt missed in one may be repeated in the next. A server that restarts
 /// again and again listens most of the time, and yet has to wait longer.
 #[derive(Debug, Clone, Default)]
-pub struct Gaps(Vec<Known>);
+pub struct KnownGaps(Vec<Known>);
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
@@ -61,7 +61,7 @@ struct Known {
     filled: Option<Timestamp>,
 }
 
-impl Gaps {
+impl KnownGaps {
     /// Adds a gap that has just ended. Returns when it will be filled, or `None` if it will not.
     pub fn add(&mut self, gap: Gap) -> Option<Timestamp> {
         // A new gap, however long, may swallow repeats that were still due when it began. An earlier gap is therefore
@@ -97,7 +97,7 @@ impl Gaps {
     }
 }
 
-impl Gaps {
+impl KnownGaps {
     /// The gap that ended after `since` and whose receipts are repeated longest from now on, with the end of the
     /// repeats.
     pub fn repeated(&self, since: Timestamp, now: Timestamp) -> Option<(Gap, Timestamp)> {
@@ -166,8 +166,8 @@ mod tests {
         Gap { from: second(from), until: second(until) }
     }
 
-    fn gaps(all: &[(i64, i64)]) -> Gaps {
-        let mut gaps = Gaps::default();
+    fn gaps(all: &[(i64, i64)]) -> KnownGaps {
+        let mut gaps = KnownGaps::default();
         for (from, until) in all {
             gaps.add(gap(*from, *until));
         }
@@ -182,7 +182,7 @@ mod tests {
     fn a_short_gap_holds_deadlines_until_its_repeats_are_over() {
         for (length, hold) in [(0, 3), (1, 3), (2, 12), (11, 12), (41, 32), (131, 92)] {
             let until = 1_000 + length;
-            let mut gaps = Gaps::default();
+            let mut gaps = KnownGaps::default();
             assert_eq!(gaps.add(gap(1_000, until)), Some(second(until + hold)), "{length}");
             assert_eq!(gaps.silence(second(900), second(1_000), second(until)), held(until + hold));
             assert_eq!(gaps.silence(second(900), second(1_000), second(until + hold)), Silence::Trusted);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_thousand_short_gaps_are_forgotten_in_turn() {
-        let mut gaps = Gaps::default();
+        let mut gaps = KnownGaps::default();
         let at = |index: i64| Timestamp::from_millis(1_000_000 + 2_500 * index);
         for index in 0..1_000 {
             let filled = gaps.add(Gap { from: at(index), until: at(index) + Span::from_secs(1) });

@@ -28,12 +28,12 @@ impl fmt::Display for Pair {
 
 /// How often each pair and each rule occurred.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Met {
+pub(crate) struct Coverage {
     pub(crate) pairs: HashMap<Pair, u64>,
     pub(crate) rules: HashMap<Rule, u64>,
 }
 
-impl Met {
+impl Coverage {
     pub(crate) fn add(&mut self, other: &Self) {
         for (pair, times) in &other.pairs {
             *self.pairs.entry(*pair).or_default() += times;
@@ -49,7 +49,7 @@ impl Met {
 }
 
 thread_local! {
-    static MET: RefCell<Met> = RefCell::default();
+    static MET: RefCell<Coverage> = RefCell::default();
 }
 
 pub(super) fn note(message: &Present, event: &Event, decision: &Decision) {
@@ -72,12 +72,12 @@ pub(crate) fn note_claim() {
 }
 
 /// Takes what was recorded on this thread since the last time.
-pub(crate) fn take() -> Met {
+pub(crate) fn take() -> Coverage {
     MET.take()
 }
 
 /// Restores a record that was taken, and discards what was recorded since.
-pub(crate) fn put_back(met: Met) {
+pub(crate) fn put_back(met: Coverage) {
     MET.set(met);
 }
 

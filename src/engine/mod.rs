@@ -34,7 +34,7 @@ mod story;
 mod table;
 
 pub use event::{Answer, AttemptReport, CallOff, Decision, Event, Ignored, Rule, Silence, StepObstacle};
-pub use gap::{Gap, Gaps, REPEATED_FOR};
+pub use gap::{Gap, KnownGaps, REPEATED_FOR};
 pub use machine::{Standing, advance, begin};
 pub use news::{OnRecord, counts};
 pub use ruling::{Cause, Made, Met, Note, Ruling, Worth, is_more_than_a_time};

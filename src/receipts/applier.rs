@@ -20,7 +20,7 @@ use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Timestamp}
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
-use crate::store::{self, Found, Kept, Store, StrayKind, WebhookGroup};
+use crate::store::{self, FoundAttempt, Kept, Store, StrayKind, WebhookGroup};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
@@ -244,7 +244,7 @@ impl Applier {
             let late = receipts.iter().zip(&found).filter_map(|(incoming, found)| {
                 let found = (*found)?;
                 let message = *current.get(&found.message.key)?;
-                Some((incoming.clone(), Some(Found { message, ..found })))
+                Some((incoming.clone(), Some(FoundAttempt { message, ..found })))
             });
             let (late, refreshed): (Vec<_>, Vec<_>) = late.unzip();
             let mut again = self.decide(&late, &refreshed).await?;

@@ -16,7 +16,7 @@ use crate::book::{Book, Entry};
 use crate::clock::Chance;
 use crate::domain::{BatchId, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp};
 use crate::engine::{self, Made, Ruling};
-use crate::store::{self, Alias, Change, Found, OptOut, Receipt, StrayKind};
+use crate::store::{self, Alias, Change, FoundAttempt, OptOut, Receipt, StrayKind};
 use crate::wire::codes;
 
 /// Backoff before a step with a temporary failure is retried. It grows, so days of failures are a few hundred tries.
@@ -24,7 +24,7 @@ const SHORTEST_REST: Span = Span::from_secs(2);
 const LONGEST_REST: Span = Span::from_secs(1_800);
 
 impl Applier {
-    pub(super) async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> store::Result<Outcome> {
+    pub(super) async fn decide(&self, receipts: &[Incoming], found: &[Option<FoundAttempt>]) -> store::Result<Outcome> {
         let mut group = Group {
             book: &self.book,
             chance: &self.chance,
@@ -70,7 +70,7 @@ impl Group<'_> {
         self.outcome.opt_outs.extend(msisdn.map(|msisdn| opted_out(incoming, msisdn, self.now)));
     }
 
-    async fn add(&mut self, incoming: &Incoming, found: &Found) -> store::Result<()> {
+    async fn add(&mut self, incoming: &Incoming, found: &FoundAttempt) -> store::Result<()> {
         let Self { book, chance, naming, naming_lanes, tries, working, latest, outcome, now } = self;
         let key = found.message.key;
         let message = match working.entry(key) {
@@ -178,7 +178,7 @@ fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {
     OptOut { msisdn, since: now, from: OptOutSource::Provider, source }
 }
 
-fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bool), ruling: Ruling) -> Receipt {
+fn receipt(incoming: &Incoming, found: &FoundAttempt, (tries, learns): (Option<u16>, bool), ruling: Ruling) -> Receipt {
     Receipt {
         key: found.message.key,
         step: found.step,

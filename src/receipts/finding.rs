@@ -6,10 +6,10 @@ use super::applier::Applier;
 use super::incoming::Incoming;
 use super::naming::Adoption;
 use crate::domain::{MessageKey, StepIndex, Umid};
-use crate::store::{self, Found, Key, Store};
+use crate::store::{self, FoundAttempt, Key, Store};
 
 impl Applier {
-    pub(super) async fn find(&self, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
+    pub(super) async fn find(&self, receipts: &[Incoming]) -> store::Result<Vec<Option<FoundAttempt>>> {
         let adoption = self.naming.adoption(self.store.as_ref(), self.clock.now()).await?;
         let found = find(self.store.as_ref(), receipts, &adoption).await?;
         let lost = receipts.iter().zip(&found).filter(|(_, found)| found.is_none());
@@ -18,7 +18,7 @@ impl Applier {
     }
 
     /// Whether a reply fits this attempt: same recipient, same channel.
-    pub(super) async fn is_answered_by(&self, incoming: &Incoming, found: &Found) -> store::Result<bool> {
+    pub(super) async fn is_answered_by(&self, incoming: &Incoming, found: &FoundAttempt) -> store::Result<bool> {
         let Some(entry) = self.book.get(found.message.key.batch).await? else { return Ok(false) };
         let on = entry.plan.step(found.step).map(|step| step.channel);
         let of_channel = incoming.channel.is_none() || incoming.channel == on;
@@ -32,8 +32,8 @@ pub(super) async fn find(
     store: &dyn Store,
     receipts: &[Incoming],
     adoption: &Adoption,
-) -> store::Result<Vec<Option<Found>>> {
-    let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
+) -> store::Result<Vec<Option<FoundAttempt>>> {
+    let mut found: Vec<Option<FoundAttempt>> = vec![None; receipts.len()];
     let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys(adoption)).collect();
     let mut names: HashMap<(MessageKey, StepIndex), &Option<Umid>> = HashMap::new();
     loop {
@@ -45,7 +45,8 @@ pub(super) async fn find(
         }
         for (position, attempt) in positions.into_iter().zip(store.find(keys).await?) {
             let umid = &receipts[position].umid;
-            let mut is_its_name = |found: &Found| *names.entry((found.message.key, found.step)).or_insert(umid) == umid;
+            let mut is_its_name =
+                |found: &FoundAttempt| *names.entry((found.message.key, found.step)).or_insert(umid) == umid;
             found[position] = attempt.filter(|found| !found.by_number || is_its_name(found));
         }
     }

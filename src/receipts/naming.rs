@@ -11,7 +11,7 @@ use super::incoming::Incoming;
 use super::working::Working;
 use crate::config::Lane;
 use crate::domain::{Span, State, StepIndex, Timestamp};
-use crate::store::{self, Found, NamingLane, Receipts};
+use crate::store::{self, FoundAttempt, NamingLane, Receipts};
 
 /// Time in which a request that has ended is recorded, unless the disk fails.
 const RECORDED_WITHIN: Span = Span::from_secs(5);
@@ -100,7 +100,7 @@ impl Naming {
         &self,
         known: &BTreeSet<String>,
         incoming: &Incoming,
-        found: &Found,
+        found: &FoundAttempt,
         message: &Working,
     ) -> Option<String> {
         if incoming.attempt != Some(message.entry.attempt(found.message.key, found.step)) {

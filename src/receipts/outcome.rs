@@ -7,7 +7,7 @@ use super::incoming::Incoming;
 use super::working::{Working, hold, step_hold};
 use crate::domain::{BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
 use crate::engine::{self, Decision, Event, Rule, Ruling};
-use crate::store::{self, Alias, Change, Found, Hold, OptOut, Receipt, ReportedBy, StepHold};
+use crate::store::{self, Alias, Change, FoundAttempt, Hold, OptOut, Receipt, ReportedBy, StepHold};
 use crate::wire::codes;
 
 /// The result of a group of receipts.
@@ -32,7 +32,7 @@ pub(super) struct Outcome {
 pub(super) fn advance_by(
     message: &mut Working,
     incoming: &Incoming,
-    found: &Found,
+    found: &FoundAttempt,
     report: engine::AttemptReport,
     now: Timestamp,
     outcome: &mut Outcome,
@@ -93,14 +93,19 @@ fn submitted_at(message: &Present, now: Timestamp) -> Timestamp {
 }
 
 /// The throttling that a receipt reports: the provider accepted the message and throttled it afterwards.
-fn throttled(message: &Working, found: &Found, incoming: &Incoming, begun: Timestamp) -> Option<Throttled> {
+fn throttled(message: &Working, found: &FoundAttempt, incoming: &Incoming, begun: Timestamp) -> Option<Throttled> {
     let code = incoming.failure().filter(|code| code.throttles)?;
     let lane = message.entry.lane_of(&message.case.message, found.step)?.to_owned();
     Some(Throttled { lane, begun, reason: code.meaning })
 }
 
 /// The change of a tier slot: a WhatsApp submission turned out not to have reached the recipient, or to have after all.
-pub(super) fn slot_change(message: &Working, found: &Found, tries: Option<u16>, lived: bool) -> Option<SlotChange> {
+pub(super) fn slot_change(
+    message: &Working,
+    found: &FoundAttempt,
+    tries: Option<u16>,
+    lived: bool,
+) -> Option<SlotChange> {
     let (step, lives) = (found.step, message.case.now.marks.may_live(found.step));
     message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
     let (lane, recipient) =

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::incoming::Incoming;
 use crate::domain::{Channel, Keyword, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
-use crate::store::{Alias, Found, Inbound};
+use crate::store::{Alias, FoundAttempt, Inbound};
 use crate::wire;
 
 /// How long WhatsApp accepts free text after a recipient's message.
@@ -66,7 +66,7 @@ impl Reply {
     }
 
     /// Records the attempt that it answers, and the recipient's number if only the attempt tells it.
-    pub(super) fn set_attempt(&mut self, found: &Found) {
+    pub(super) fn set_attempt(&mut self, found: &FoundAttempt) {
         self.inbound.on = Some((found.message.key, found.step));
         self.inbound.msisdn = self.inbound.msisdn.or(Some(found.message.msisdn));
     }

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::incoming::Incoming;
 use crate::domain::{Fault, MessageKey, Present, State, StepIndex, Umid};
 use crate::engine::OnRecord;
-use crate::store::{self, Attempt, Found, Messages};
+use crate::store::{self, Attempt, FoundAttempt, Messages};
 
 /// The try of its step that a receipt is about, counted from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl<'a> Tries<'a> {
     /// Reads the tries that these receipts need, as far as that is known before any of them changes its message.
     pub(super) async fn read(
         store: &'a dyn Messages,
-        receipts: impl Iterator<Item = (&Incoming, &Option<Found>)>,
+        receipts: impl Iterator<Item = (&Incoming, &Option<FoundAttempt>)>,
     ) -> store::Result<Self> {
         let mut keys: Vec<MessageKey> = receipts
             .filter_map(|(incoming, found)| Some((incoming, found.as_ref()?)))
@@ -72,7 +72,12 @@ impl<'a> Tries<'a> {
     }
 
     /// Which try `incoming` is about, if its message is in the state `now`.
-    pub(super) async fn try_of(&mut self, incoming: &Incoming, found: &Found, now: &Present) -> store::Result<Try> {
+    pub(super) async fn try_of(
+        &mut self,
+        incoming: &Incoming,
+        found: &FoundAttempt,
+        now: &Present,
+    ) -> store::Result<Try> {
         let key = found.message.key;
         match way(incoming, found, now) {
             Way::Plain(known) => Ok(known),
@@ -84,7 +89,7 @@ impl<'a> Tries<'a> {
     }
 }
 
-fn way<'a>(incoming: &'a Incoming, found: &Found, now: &Present) -> Way<'a> {
+fn way<'a>(incoming: &'a Incoming, found: &FoundAttempt, now: &Present) -> Way<'a> {
     let (step, is_present) = (found.step, found.step == now.step);
     let failure = incoming.failure();
     let unknown = now.marks.unknown(step);
@@ -103,7 +108,7 @@ fn way<'a>(incoming: &'a Incoming, found: &Found, now: &Present) -> Way<'a> {
 }
 
 /// The try with the umid `umid`, else the one whose umid is still unknown.
-fn try_named(umid: &Umid, is_bad: bool, facts: &[Attempt], found: &Found, now: &Present) -> Try {
+fn try_named(umid: &Umid, is_bad: bool, facts: &[Attempt], found: &FoundAttempt, now: &Present) -> Try {
     let step = found.step;
     let tries = || facts.iter().filter(|attempt| attempt.step == step);
     let on_record = OnRecord::of(tries().map(|attempt| (attempt.tries, attempt.verdict.was_begun())));

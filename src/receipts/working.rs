@@ -8,7 +8,7 @@ use super::incoming::Incoming;
 use crate::book::{Case, Entry, hold_for_refusal};
 use crate::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, Umid};
 use crate::engine::Made;
-use crate::store::{Attempt, Found, HeldBy, Hold, Recall, StepHold, Verdict};
+use crate::store::{Attempt, FoundAttempt, HeldBy, Hold, Recall, StepHold, Verdict};
 
 /// The state of a message while the receipts of one group are applied.
 pub(super) struct Working {
@@ -85,7 +85,7 @@ pub(super) fn latest_of_each(holds: Vec<(Hold, Timestamp)>) -> impl Iterator<Ite
 
 pub(super) fn hold(
     message: &Working,
-    found: &Found,
+    found: &FoundAttempt,
     part: SenderPart,
     incoming: &Incoming,
     now: Timestamp,
@@ -99,7 +99,7 @@ pub(super) fn hold(
 /// The hold on a step whose message was refused after submission because of the sender.
 pub(super) fn step_hold(
     message: &Working,
-    found: &Found,
+    found: &FoundAttempt,
     incoming: &Incoming,
     recall: Option<Recall>,
     now: Timestamp,

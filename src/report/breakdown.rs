@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::copied::{Progress, copied};
+use super::copied::{CopyProgress, copied};
 use super::figures::{Outcomes, Report};
 use super::reading::failure;
 use super::steps::StepReport;
@@ -70,7 +70,7 @@ struct Counted {
 pub async fn breakdown(
     store: &dyn Messages,
     batch: BatchId,
-    mut seen: impl FnMut(Progress, u64),
+    mut seen: impl FnMut(CopyProgress, u64),
 ) -> Result<Option<Breakdown>> {
     let Some(mut walk) = copied(store, batch, Scope::Facts, &mut seen).await? else { return Ok(None) };
     let (all, mut so_far) = (u64::from(walk.frame.batch.messages), 0);
@@ -78,7 +78,7 @@ pub async fn breakdown(
     while let Some(page) = walk.next().await? {
         page.iter().for_each(|whole| counted.add(&walk.frame, whole));
         so_far += page.len() as u64;
-        seen(Progress::Seen(so_far), all);
+        seen(CopyProgress::Seen(so_far), all);
     }
     Ok(Some(counted.breakdown(&walk.frame)))
 }

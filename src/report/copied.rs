@@ -7,7 +7,7 @@ use crate::store::{Copied, Messages, Result, Scope, Walk};
 
 /// The progress of an operation over all messages of a campaign: first it copies them, then it reads each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum CopyProgress {
     Copied(u64),
     Seen(u64),
 }
@@ -18,7 +18,7 @@ pub(crate) async fn copied(
     store: &dyn Messages,
     batch: BatchId,
     scope: Scope,
-    seen: &mut impl FnMut(Progress, u64),
+    seen: &mut impl FnMut(CopyProgress, u64),
 ) -> Result<Option<Walk>> {
     let (sender, mut progress) = watch::channel(Copied::default());
     let copying = store.walk(batch, scope, sender);
@@ -29,7 +29,7 @@ pub(crate) async fn copied(
             walk = &mut copying => return walk,
             Ok(()) = progress.changed() => {
                 let Copied { messages, of } = *progress.borrow_and_update();
-                seen(Progress::Copied(messages), of);
+                seen(CopyProgress::Copied(messages), of);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::copied::{Progress, copied};
+use super::copied::{CopyProgress, copied};
 use super::reading::report_of;
 use crate::domain::{
     BatchId, Ending, MessageId, Outcome, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone,
@@ -242,7 +242,7 @@ pub async fn export<E>(
     batch: BatchId,
     columns: &Columns,
     mut row: impl FnMut(Vec<String>) -> std::result::Result<(), E>,
-    mut seen: impl FnMut(Progress, u64),
+    mut seen: impl FnMut(CopyProgress, u64),
 ) -> Result<std::result::Result<u64, E>> {
     let Some(mut walk) = copied(store, batch, Scope::FactsAndRecipients, &mut seen).await? else { return Ok(Ok(0)) };
     let (all, mut so_far) = (u64::from(walk.frame.batch.messages), 0);
@@ -253,7 +253,7 @@ pub async fn export<E>(
             }
         }
         so_far += page.len() as u64;
-        seen(Progress::Seen(so_far), all);
+        seen(CopyProgress::Seen(so_far), all);
     }
     Ok(Ok(so_far))
 }

@@ -23,7 +23,7 @@ mod view;
 mod waiting;
 
 pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};
-pub use copied::Progress;
+pub use copied::CopyProgress;
 pub(crate) use copied::copied;
 pub use export::{Columns, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;

@@ -16,7 +16,7 @@ use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
     AccountEvent, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change, Claim,
-    ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, Found, Hold, Holder, Inbound,
+    ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FoundAttempt, Hold, Holder, Inbound,
     InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts, Messages,
     NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
     PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
@@ -223,7 +223,7 @@ through! {
 through! {
     Receipts {
         takes take(taken: WebhookGroup) -> Kept;
-        reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
+        reads find(keys: Vec<Key>) -> Vec<Option<FoundAttempt>>;
         reads naming_lanes() -> Vec<NamingLane>;
         reads strays(kind: StrayKind, since: Timestamp, after: Cursor, limit: u32) -> Vec<(Cursor, Stray)>;
         writes forget_strays(strays: Vec<Cursor>) -> ();

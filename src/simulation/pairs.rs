@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::Ending;
 use crate::engine::Rule;
-use crate::engine::met::{AWAITING, DONE, Met, Pair, QUEUED, SENDING, all_pairs, all_rules};
+use crate::engine::met::{AWAITING, Coverage, DONE, Pair, QUEUED, SENDING, all_pairs, all_rules};
 
 /// Returns why a pair is impossible; `None` if it can be met.
 fn impossible(pair: &Pair) -> Option<&'static str> {
@@ -61,7 +61,7 @@ fn decides_rarely(rule: Rule) -> bool {
 }
 
 /// Writes every pair and rule that was met, with its count.
-pub(super) fn table(f: &mut fmt::Formatter<'_>, met: &Met) -> fmt::Result {
+pub(super) fn table(f: &mut fmt::Formatter<'_>, met: &Coverage) -> fmt::Result {
     let mut pairs: Vec<_> = met.pairs.iter().collect();
     pairs.sort();
     for (pair, times) in pairs {
@@ -76,7 +76,7 @@ pub(super) fn table(f: &mut fmt::Formatter<'_>, met: &Met) -> fmt::Result {
 }
 
 /// Fails if a possible pair or rule was never met, or an impossible one was.
-pub(super) fn check(met: &Met) {
+pub(super) fn check(met: &Coverage) {
     let mut wrong = Vec::new();
     for pair in all_pairs() {
         let times = met.pairs.get(&pair).copied().unwrap_or(0);

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use super::pairs;
 use super::world::World;
-use crate::engine::met::{self, Met};
+use crate::engine::met::{self, Coverage};
 
 /// The number of acts in one storm.
 pub(super) const ACTS: u32 = 260;
@@ -28,7 +28,7 @@ pub(super) struct Seen {
     messages: usize,
     steps: usize,
     lanes: usize,
-    pub(super) met: Met,
+    pub(super) met: Coverage,
     pub(super) log: Vec<String>,
 }
 

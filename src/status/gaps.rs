@@ -9,7 +9,7 @@ use crate::clock::format_time_of_day;
 use crate::config::Config;
 use crate::domain::text::{about, grouped, plural};
 use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
-use crate::engine::{Gap, Gaps};
+use crate::engine::{Gap, KnownGaps};
 use crate::store::{KeptGap, Nodes, Result, Store};
 
 /// A short gap whose receipts the provider still repeats; deadlines wait for them.
@@ -36,7 +36,7 @@ impl Repeated {
         (begun, zone): (Timestamp, Option<Zone>),
         now: Timestamp,
     ) -> Result<Option<Self>> {
-        let mut gaps = Gaps::default();
+        let mut gaps = KnownGaps::default();
         let lanes: Vec<_> = plan.steps.iter().flat_map(|step| config.lanes_of(step)).collect();
         let concerns = |address: &str| lanes.iter().any(|lane| lane.provider.base_url == address);
         for KeptGap { from, until, address } in store.gaps().await? {
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_short_gap_names_the_time_until_receipts_are_repeated() {
-        let mut gaps = Gaps::default();
+        let mut gaps = KnownGaps::default();
         let at = |second: i64| Timestamp::from_millis(second * 1_000);
         gaps.add(Gap { from: at(100), until: at(130) });
         let (Gap { from, until }, held_until) = gaps.repeated(at(0), at(131)).unwrap();

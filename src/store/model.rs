@@ -161,7 +161,7 @@ pub enum Key {
 
 /// The attempt that a key found.
 #[derive(Debug, Clone, Copy)]
-pub struct Found {
+pub struct FoundAttempt {
     pub message: Loaded,
     pub step: StepIndex,
     /// Whether only the number led to it.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::claims::Checks;
 use crate::domain::{BatchId, BatchState, Timestamp};
 use crate::report::Unknown;
-use crate::report::{Progress, copied};
+use crate::report::{CopyProgress, copied};
 use crate::store::{KeptGap, Result, Scope, Store, StrayKind};
 
 /// What an audit has found.
@@ -78,7 +78,11 @@ const CANNOT_TELL: &[&str] = &[
 /// Audits a batch. Returns `None` if the batch does not exist.
 ///
 /// Calls `seen` now and then with the number of messages copied, and later checked, and the total.
-pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(Progress, u64)) -> Result<Option<Audit>> {
+pub async fn audit(
+    store: &dyn Store,
+    batch: BatchId,
+    mut seen: impl FnMut(CopyProgress, u64),
+) -> Result<Option<Audit>> {
     let gaps = store.gaps().await?.iter().map(KeptGap::span).collect();
     let Some(mut walk) = copied(store, batch, Scope::FactsAndTwins, &mut seen).await? else { return Ok(None) };
     let all = u64::from(walk.frame.batch.messages);
@@ -88,7 +92,7 @@ pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(Progr
     }
     while let Some(page) = walk.next().await? {
         page.iter().for_each(|whole| checks.message(whole));
-        seen(Progress::Seen(checks.messages), all);
+        seen(CopyProgress::Seen(checks.messages), all);
     }
     checks.twins(&walk.twins);
     checks.close();

@@ -25,7 +25,7 @@ pub(super) struct Signs {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// Its own gaps and those of this installation: a receipt missed in one may be repeated in the other.
-    pub(super) ended: engine::Gaps,
+    pub(super) ended: engine::KnownGaps,
     pub(super) out: Link,
     pub(super) webhook_doubt: Option<WebhookDoubt>,
     /// The number of statuses in a row that only queries brought.

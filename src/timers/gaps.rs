@@ -61,7 +61,7 @@ struct Inner {
     /// Since when receipts have arrived that are not applied yet.
     behind: Option<Timestamp>,
     /// The gaps of this installation alone, for lanes that are no longer configured.
-    ours: engine::Gaps,
+    ours: engine::KnownGaps,
     known: Vec<Known>,
     /// Ended doubts to be logged and stored.
     over: Vec<EndedDoubt>,
@@ -95,7 +95,7 @@ impl Gaps {
             sure_until: now,
             in_doubt: false,
             behind: None,
-            ours: engine::Gaps::default(),
+            ours: engine::KnownGaps::default(),
             known: signs.iter().map(|_| Known::default()).collect(),
             over: Vec::new(),
             to_take_back: Vec::new(),

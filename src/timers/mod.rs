@@ -55,7 +55,7 @@ const AFTER_FAILURE: Span = Span::from_millis(500);
 
 /// The result of one round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct TimerRound {
     pub fired: u64,
     pub next_due: Option<Timestamp>,
 }
@@ -144,7 +144,7 @@ impl Timers {
     }
 
     /// Fires due messages, a page at a time. A large batch fires a limited number of pages in one round.
-    pub async fn run_once(&mut self, now: Timestamp) -> Result<Progress> {
+    pub async fn run_once(&mut self, now: Timestamp) -> Result<TimerRound> {
         self.take_back(now).await?;
         let mut next_due = self.recall(now).await?;
         let mut fired = 0;
@@ -170,7 +170,7 @@ impl Timers {
                 next_due = Some(next_due.map_or(at, |known| known.min(at)));
             }
         }
-        Ok(Progress { fired, next_due })
+        Ok(TimerRound { fired, next_due })
     }
 
     /// Reads the next due times of these batches.

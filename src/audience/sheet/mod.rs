@@ -24,7 +24,7 @@ use self::compound::Found;
 use self::rows::SheetRows;
 use super::background::Background;
 use super::table::{Form, Source};
-use super::{Error, Note};
+use super::{Error, ImportNote};
 
 pub use book::hush_stumbling_readers;
 pub(super) use book::{Errors, Format};
@@ -104,13 +104,13 @@ pub(super) fn with_rows(
                 continue;
             }
             let mut form = Form { sheet: Some(sheet.clone()), errors, must_be_named: *must_be_named, ..form.clone() };
-            form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
+            form.notes.extend(is_hidden(sheet).then(|| ImportNote::HiddenSheet { sheet: sheet.clone() }));
             let index = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
             let another = another.try_clone().map_err(|source| Error::Read { file: path.to_owned(), source })?;
             form.unseen = inspected.unseen(format, another, sheet.clone(), index);
             let others = candidates.iter().filter(|other| *other != sheet && !blank.contains(other));
             let others: Vec<String> = others.cloned().collect();
-            form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
+            form.notes.extend((!others.is_empty()).then_some(ImportNote::OtherSheets { sheets: others }));
             match then(&mut rows, form) {
                 // This sheet is a cover or instructions.
                 Err(error @ Error::NoNumberColumn { .. }) if candidates.len() > 1 => {
@@ -257,9 +257,9 @@ mod tests {
             let (rows, form) = read(&book, Format::Xlsx, choice)?;
             Ok::<_, Error>((rows[0].1[0].clone(), form.notes))
         };
-        let others = Note::OtherSheets { sheets: vec!["More".into(), "Lists".into()] };
+        let others = ImportNote::OtherSheets { sheets: vec!["More".into(), "Lists".into()] };
         assert_eq!(of(None).unwrap(), ("seen".into(), vec![others]));
-        let hidden = Note::HiddenSheet { sheet: "Lists".into() };
+        let hidden = ImportNote::HiddenSheet { sheet: "Lists".into() };
         assert_eq!(of(Some("lists")).unwrap(), ("hidden".into(), vec![hidden]));
         assert_eq!(of(Some("4")).unwrap(), ("more".into(), vec![]));
         assert!(matches!(of(Some("2")), Err(Error::Empty { .. })));
@@ -291,8 +291,12 @@ mod tests {
         let mut outputs = crate::audience::Outputs::default();
         let mut known = crate::audience::SeenNumbers::default();
         let summary = crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs).unwrap();
-        let notes =
-            [Note::ErrorCells { cells: 1 }, Note::HiddenRows { rows: 2 }, Note::MergedCells { areas: 1 }].to_vec();
+        let notes = [
+            ImportNote::ErrorCells { cells: 1 },
+            ImportNote::HiddenRows { rows: 2 },
+            ImportNote::MergedCells { areas: 1 },
+        ]
+        .to_vec();
         assert_eq!((summary.valid, summary.notes), (5, notes));
         assert_eq!((summary.fields[1].filled, summary.fields[2].filled), (1, 1));
     }
@@ -351,7 +355,10 @@ mod tests {
             write_row(book.add_worksheet().set_name("People")?.set_hidden(true), 0, &["hidden"])
         });
         let (rows, form) = read(&book, Format::Xlsx, None).unwrap();
-        assert_eq!((rows, form.notes), (vec![row(1, &["hidden"])], vec![Note::HiddenSheet { sheet: "People".into() }]));
+        assert_eq!(
+            (rows, form.notes),
+            (vec![row(1, &["hidden"])], vec![ImportNote::HiddenSheet { sheet: "People".into() }])
+        );
     }
 
     #[test]

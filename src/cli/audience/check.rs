@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 
 use super::{Reading, classify, summary};
-use crate::audience::{CheckView, Columns, Halt, Outputs, Progress, Reject, SeenNumbers, Sink, read};
+use crate::audience::{CheckView, Columns, Halt, Outputs, ReadingProgress, Reject, SeenNumbers, Sink, read};
 use crate::campaign::refuse_campaign_file;
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
@@ -73,7 +73,7 @@ impl Sink for Checking {
         self.outputs.rejected(rejects)
     }
 
-    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
+    fn progress(&mut self, progress: ReadingProgress) -> Result<(), Halt> {
         progress::follow(&self.bar, progress);
         Ok(())
     }

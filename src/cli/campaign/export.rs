@@ -11,7 +11,7 @@ use crate::cli::words::plural;
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Zone;
 use crate::report;
-use crate::report::{Columns, Progress};
+use crate::report::{Columns, CopyProgress};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -53,11 +53,11 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         |cells| sheets.row(&cells),
         |seen, all| match seen {
             // Nothing is written to standard output before the copy is complete, so this bar disturbs no output.
-            Progress::Copied(copied) if copied < all => {
+            CopyProgress::Copied(copied) if copied < all => {
                 progress::over_messages(&copying, seen, all, "row", "rows");
             }
-            Progress::Copied(_) => copying.finish_and_clear(),
-            Progress::Seen(_) => progress::over_messages(&bar, seen, all, "row", "rows"),
+            CopyProgress::Copied(_) => copying.finish_and_clear(),
+            CopyProgress::Seen(_) => progress::over_messages(&bar, seen, all, "row", "rows"),
         },
     );
     let exported = tokio::select! {

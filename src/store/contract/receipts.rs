@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{AttemptId, Ending, Outcome};
 use crate::engine::Ruling;
-use crate::store::{Found, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
+use crate::store::{FoundAttempt, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 
 for_every_store!(
     an_attempt_is_found_by_our_own_id_with_its_tag,
@@ -67,8 +67,8 @@ fn at_any_time(msisdn: Msisdn, channel: Channel) -> Nameless {
     Nameless { msisdn, channel, begun_after, begun_before: Timestamp::MAX, except: Arc::default() }
 }
 
-fn keys(found: &[Option<Found>]) -> Vec<Option<(BatchId, u32, u8)>> {
-    let key = |found: Found| (found.message.key.batch, found.message.key.n, found.step.get());
+fn keys(found: &[Option<FoundAttempt>]) -> Vec<Option<(BatchId, u32, u8)>> {
+    let key = |found: FoundAttempt| (found.message.key.batch, found.message.key.n, found.step.get());
     found.iter().map(|found| found.map(key)).collect()
 }
 

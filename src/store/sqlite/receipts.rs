@@ -17,9 +17,9 @@ use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
 use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
-use crate::store::{Cursor, Found, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
+use crate::store::{Cursor, FoundAttempt, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
 
-pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
+pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<FoundAttempt>>> {
     let mut found = vec![None; keys.len()];
     let mut targets: Vec<Option<(MessageKey, StepIndex)>> = vec![None; keys.len()];
     let (mut ids, mut umids, mut numbers, mut inbound) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -40,7 +40,7 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
     let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
     for ((found, target), by_number) in found.iter_mut().zip(targets).zip(by_number) {
         if let Some((key, step)) = target {
-            *found = messages.get(&key).map(|message| Found { message: *message, step, by_number });
+            *found = messages.get(&key).map(|message| FoundAttempt { message: *message, step, by_number });
         }
     }
     Ok(found)
@@ -68,7 +68,7 @@ async fn by_id_and_umid(
     connection: &mut SqliteConnection,
     ids: &[(usize, AttemptId)],
     umids: &[(usize, Umid)],
-    found: &mut [Option<Found>],
+    found: &mut [Option<FoundAttempt>],
 ) -> Work<()> {
     if ids.is_empty() && umids.is_empty() {
         return Ok(());
@@ -86,13 +86,13 @@ async fn by_id_and_umid(
         if let Some((target, id)) = ids.get(index) {
             // An id with another tag comes from another installation, or from an earlier database of this one.
             if tag.is_some_and(|tag| Tag::from_random(tag.cast_unsigned()) == id.tag) {
-                found[*target] = Some(Found { message, step: id.step, by_number: false });
+                found[*target] = Some(FoundAttempt { message, step: id.step, by_number: false });
             }
         } else if let Some((target, _)) = umids.get(index - ids.len()) {
             let step = step.and_then(StepIndex::new);
             let step =
                 step.ok_or_else(|| Error::InvalidRow { what: described(&message), place: "attempt.step".into() })?;
-            found[*target] = Some(Found { message, step, by_number: false });
+            found[*target] = Some(FoundAttempt { message, step, by_number: false });
         }
     }
     Ok(())

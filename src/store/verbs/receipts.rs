@@ -2,8 +2,8 @@
 
 use crate::domain::{MessageKey, Msisdn, Timestamp};
 use crate::store::{
-    AccountEvent, Alias, Change, Cursor, Found, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray, StrayCount,
-    StrayKind,
+    AccountEvent, Alias, Change, Cursor, FoundAttempt, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray,
+    StrayCount, StrayKind,
 };
 
 /// Webhooks that arrived together, and the decisions about them.
@@ -40,7 +40,7 @@ pub trait Receipts: Send + Sync + std::fmt::Debug {
     ///
     /// - A number finds an attempt only if exactly one attempt to it on that channel is unknown. The key must exclude
     ///   neither the attempt's intent time nor its lane.
-    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>>;
+    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<FoundAttempt>>>;
     /// Lists the lanes whose receipts carry our ids, each as it was known to the provider then.
     async fn naming_lanes(&self) -> Result<Vec<NamingLane>>;
     /// Stores webhooks that arrived together, and applies the decisions about them, in one transaction.

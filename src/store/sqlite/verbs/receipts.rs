@@ -4,7 +4,8 @@ use super::super::{Sqlite, naming, overrides, receipts};
 use crate::domain::Timestamp;
 use crate::store::signal::signals_of;
 use crate::store::{
-    AccountEvent, Cursor, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, WebhookGroup,
+    AccountEvent, Cursor, FoundAttempt, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind,
+    WebhookGroup,
 };
 
 #[async_trait::async_trait]
@@ -16,7 +17,7 @@ impl Receipts for Sqlite {
         Ok(kept)
     }
 
-    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>> {
+    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<FoundAttempt>>> {
         self.read("find attempts", move |c| Box::pin(receipts::find(c, keys))).await
     }
 
