@@ -71,6 +71,7 @@ impl Components {
         opened
     }
 
+    /// Builds everything under the lease that `tenure` holds.
     async fn open_under(
         started: Started,
         tenure: Arc<Tenure>,
@@ -96,13 +97,8 @@ impl Components {
             gaps: &gaps,
             is_first: listened_until.is_none(),
         };
-        let in_flight_by_lane = count_by_lane(&in_flight);
-        let built = building.lanes(&transport, &in_flight_by_lane).await?;
+        let built = build_lanes(&building, &transport, &in_flight, now).await?;
         let lanes = built.lanes.clone();
-        if !in_flight.is_empty() {
-            let lanes_in_flight = lanes.iter().filter(|lane| in_flight_by_lane.contains_key(&lane.id));
-            recover(store.as_ref(), &book, lanes_in_flight, &in_flight, now).await?;
-        }
         let overrides = Overrides::new(Arc::clone(config), built, in_effect);
         // Each lane claims as soon as it runs: nobody knows yet what waits.
         for lane in &lanes {
@@ -116,14 +112,42 @@ impl Components {
             add_gap(store.as_ref(), &gaps, gap).await?;
             missed.push(gap);
         }
-        let Reception { applier, intake, verifier, report, ended_gaps, slot_changes } =
-            Reception::new(&parts, &lanes, &gaps, &book, missed);
-        let askers = building.askers(&lanes, &intake, &transport)?;
+        let reception = Reception::new(&parts, &lanes, &gaps, &book, missed);
+        let askers = building.askers(&lanes, &reception.intake, &transport)?;
+        let foundation = Foundation { node: started.node, parts: &parts, tenure, gaps, book, holds, lanes };
+        Ok(foundation.assemble(overrides, reception, askers, pruner, in_flight.len() as u64))
+    }
+}
+
+/// What the components of a node share.
+struct Foundation<'a> {
+    node: i64,
+    parts: &'a NodeParts,
+    tenure: Arc<Tenure>,
+    gaps: Arc<Gaps>,
+    book: Arc<Book>,
+    holds: Arc<Holds>,
+    lanes: Vec<Arc<RunningLane>>,
+}
+
+impl Foundation<'_> {
+    /// Builds the components that are not built yet, and puts all of them together.
+    fn assemble(
+        self,
+        overrides: Overrides,
+        reception: Reception,
+        askers: Vec<Asker>,
+        pruner: Pruner,
+        recovered: u64,
+    ) -> Components {
+        let keeper = self.keeper();
+        let Self { node, parts: NodeParts { store, clock, .. }, tenure, gaps, book, holds, lanes } = self;
+        let Reception { applier, intake, verifier, report, ended_gaps, slot_changes } = reception;
         let timers = Timers::new(Arc::clone(store), Arc::clone(&book), Arc::clone(clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(store), Arc::clone(&book));
         let decided = Arc::new(Notify::new());
         let watch = watch::Watch::new(watch::WatchParts {
-            node: started.node,
+            node,
             store: Arc::clone(store),
             tenure: Arc::clone(&tenure),
             book,
@@ -137,16 +161,8 @@ impl Components {
             decided: Arc::clone(&decided),
             clock: Arc::clone(clock),
         });
-        let keeper = lease::Keeper {
-            node: started.node,
-            store: store.clone(),
-            tenure: Arc::clone(&tenure),
-            lanes: lanes.clone(),
-            clock: Arc::clone(clock),
-            failure: FaultReport::default(),
-        };
-        Ok(Self {
-            id: started.node,
+        Components {
+            id: node,
             tenure,
             keeper,
             store: Arc::clone(store),
@@ -163,8 +179,19 @@ impl Components {
             pruner,
             decided,
             watch,
-            recovered: in_flight.len() as u64,
-        })
+            recovered,
+        }
+    }
+
+    fn keeper(&self) -> lease::Keeper {
+        lease::Keeper {
+            node: self.node,
+            store: self.parts.store.clone(),
+            tenure: Arc::clone(&self.tenure),
+            lanes: self.lanes.clone(),
+            clock: Arc::clone(&self.parts.clock),
+            failure: FaultReport::default(),
+        }
     }
 }
 
@@ -243,6 +270,22 @@ fn count_by_lane(in_flight: &[Loaded]) -> BTreeMap<LaneId, u32> {
         *counts.entry(message.lane).or_default() += 1;
     }
     counts
+}
+
+/// Builds the lanes, and settles the messages that earlier servers had in flight.
+async fn build_lanes(
+    building: &build::Building<'_>,
+    transport: &impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
+    in_flight: &[Loaded],
+    now: Timestamp,
+) -> Result<build::Built, StartError> {
+    let in_flight_by_lane = count_by_lane(in_flight);
+    let built = building.lanes(transport, &in_flight_by_lane).await?;
+    if !in_flight.is_empty() {
+        let lanes_in_flight = built.lanes.iter().filter(|lane| in_flight_by_lane.contains_key(&lane.id));
+        recover(building.store.as_ref(), building.book, lanes_in_flight, in_flight, now).await?;
+    }
+    Ok(built)
 }
 
 /// Settles all messages that earlier servers had claimed, and records an event. `lanes` are those whose buckets count
