@@ -5,7 +5,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::small;
-use super::{Work, audiences, batches};
+use super::{Work, audiences, batches, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
 use crate::store::{Joined, Joining, KnownAs, NewAudience, NewBatch, PieceOfMessages};
@@ -31,7 +31,7 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     let (over, excluded, left_out, base) = (None, Vec::new(), Vec::new(), 0);
     let spread =
         PieceOfMessages { batch, audience, from, until, base, over, start, elsewhere, excluded, left_out, now };
-    batches::spread(connection, spread).await?;
+    pieces::spread(connection, spread).await?;
     Ok(Joined { batch, tag, first: from })
 }
 

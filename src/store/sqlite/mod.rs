@@ -24,6 +24,7 @@ mod numbers;
 mod opt_outs;
 mod overrides;
 mod paths;
+mod pieces;
 mod reads;
 mod receipts;
 mod recount;

@@ -1,6 +1,6 @@
 //! Removes the hidden remains of launches and imports that did not complete, piece by piece.
 
-use super::{Sqlite, audiences, batches};
+use super::{Sqlite, audiences, batches, pieces};
 use crate::domain::Timestamp;
 use crate::store::Result;
 
@@ -15,8 +15,7 @@ impl Sqlite {
                 continue;
             }
             swept += 1;
-            while !self.write("remove an incomplete batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {
-            }
+            while !self.write("remove an incomplete batch", move |c| Box::pin(pieces::remove(c, batch))).await? {}
         }
         // After the batches: an audience that only an incomplete batch used is unused now.
         let audiences =

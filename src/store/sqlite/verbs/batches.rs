@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Sqlite, batches, drafts, editions, joining, limits};
+use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces};
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
@@ -15,7 +15,7 @@ impl Batches for Sqlite {
     }
 
     async fn write_messages(&self, spread: PieceOfMessages) -> Result<u32> {
-        self.write("create messages", move |c| Box::pin(batches::spread(c, spread))).await
+        self.write("create messages", move |c| Box::pin(pieces::spread(c, spread))).await
     }
 
     async fn publish_batch(&self, batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> Result<()> {
@@ -54,7 +54,7 @@ impl Batches for Sqlite {
         if !self.write("hide a draft", move |c| Box::pin(drafts::hide(c, batch, origin, now))).await? {
             return Ok(false);
         }
-        while !self.write("remove a draft", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
+        while !self.write("remove a draft", move |c| Box::pin(pieces::remove(c, batch))).await? {}
         Ok(true)
     }
 

@@ -1,0 +1,175 @@
+//! The messages of a batch before it is published: created, counted and removed in pieces.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::Work;
+use super::audiences::REMOVED_AT_ONCE;
+use super::batches::gone;
+use super::messages::{Moves, count, number};
+use super::rows::{decoded, json_list, step};
+use crate::domain::{
+    BatchId, Count, LaneId, Marks, Msisdn, Outcome, Present, SkipReason, State, StepIndex, Tallies, Timestamp,
+};
+use crate::store::{PieceOfMessages, Start};
+
+/// Creates the messages of one piece of an audience. Returns how many.
+///
+/// - A recipient who is excluded, has opted out, or to whom no step applies also gets a message, with the outcome
+///   skipped: totals add up to the audience.
+/// - A recipient who is left out gets none and leaves a gap in the numbering.
+pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMessages) -> Work<u32> {
+    let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
+    let before = tallies_of_piece(connection, &spread.start, piece, -1).await?;
+    // Each row looks up the start of its country; countries without one of their own use the default start. `LIMIT -1`
+    // limits nothing: it keeps SQLite from computing the skip reason again for each column that uses it.
+    sqlx::query(
+        "WITH start (country, step, marks, lane, lanes, places, not_before, due, skipped) AS MATERIALIZED
+            (SELECT value->>0, value->>1, value->>2, iif(length(value->>4) = 1, value->>'$[3][0]', NULL), value->>3,
+                    value->>4, value->>5, value->>6, value->>7
+             FROM json_each(?6))
+         INSERT INTO message
+            (batch, n, audience, recipient, msisdn, country, state, step, lane, not_before, due, at, outcome, skipped,
+             marks)
+         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, r.country, iif(skip IS NULL, 0, 3), r.step,
+                coalesce(r.lane, r.lanes->>(unicode(substr(r.places, r.msisdn % length(r.places) + 1, 1)) - 65)),
+                r.not_before + later,
+                iif(skip IS NULL, r.due + later, NULL), iif(skip IS NULL, NULL, ?8),
+                iif(skip IS NULL, NULL, ?10), skip, r.marks
+         FROM (SELECT recipient.*, start.step, start.lane, start.lanes, start.places, start.not_before, start.due, start.marks,
+                      (?5 + n) * ?7 / ?14 AS later,
+                      CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
+                           WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
+                           ELSE start.skipped END AS skip
+               FROM recipient JOIN start ON start.country =
+                    iif(recipient.country IN (SELECT country FROM start), recipient.country, '')
+               WHERE audience = ?2 AND n >= ?3 AND n < ?4
+                 AND n NOT IN (SELECT value FROM json_each(?13)) AND recipient.msisdn <> ?15 LIMIT -1) r
+         WHERE true ON CONFLICT DO NOTHING",
+    )
+    .bind(spread.batch.0)
+    .bind(spread.audience.0)
+    .bind(spread.from)
+    .bind(spread.until)
+    .bind(spread.base)
+    .bind(starts(&spread))
+    .bind(spread.over.map_or(0, |over| over.span.millis()))
+    .bind(spread.now.millis())
+    .bind(json_list(spread.excluded.iter().copied().map(i64::from)))
+    .bind(Outcome::Skipped.code())
+    .bind(SkipReason::OptedOut.code())
+    .bind(SkipReason::Excluded.code())
+    .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
+    .bind(spread.over.map_or(1, |over| over.messages.max(1)))
+    .bind(number(Msisdn::ERASED))
+    .execute(&mut *connection)
+    .await?;
+    let mut created = tallies_of_piece(connection, &spread.start, piece, 1).await?;
+    created.merge(&before);
+    let all = created.total(Count::Queued) + created.done();
+    count(connection, &Moves::from([(spread.batch, created)])).await?;
+    let touched =
+        sqlx::query("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0")
+            .bind(spread.batch.0)
+            .bind(all)
+            .bind(spread.now.millis())
+            .execute(connection)
+            .await?
+            .rows_affected();
+    if touched == 0 {
+        return Err(gone(spread.batch).into());
+    }
+    Ok(u32::try_from(all).unwrap_or(u32::MAX))
+}
+
+/// The starts of messages as JSON: a line for each country that starts differently, and one without a name for all
+/// others.
+fn starts(spread: &PieceOfMessages) -> String {
+    let line = |country: &str, start: &Start| {
+        let skipped = start.skipped.map(SkipReason::code);
+        let gives_up = start.gives_up.map(Timestamp::millis);
+        let not_before = start.not_before.millis();
+        let (step, marks, (lanes, slots)) = (start.step.get(), start.marks.bits(), lettered(&start.lanes));
+        serde_json::json!([country, step, marks, lanes, slots, not_before, gives_up, skipped])
+    };
+    let others = std::iter::once(line("", &spread.start));
+    let named = spread.elsewhere.iter().map(|(country, start)| line(country.as_str(), start));
+    serde_json::Value::from_iter(others.chain(named)).to_string()
+}
+
+/// Encodes the slots of a pool: the distinct lanes, and for each slot a letter that names its lane. Each row looks up
+/// its slot, so the text is kept short.
+fn lettered(slots: &[LaneId]) -> (Vec<u32>, String) {
+    let mut lanes = Vec::new();
+    let letter = |lane: &LaneId| {
+        let at = lanes.iter().position(|known| *known == lane.0).unwrap_or_else(|| {
+            lanes.push(lane.0);
+            lanes.len() - 1
+        });
+        // No pool has more lanes than there are characters from `A` on.
+        char::from(b'A' + u8::try_from(at).unwrap_or_default())
+    };
+    let letters = slots.iter().map(letter).collect();
+    (lanes, letters)
+}
+
+/// Returns the counters of one piece of a batch, multiplied by `times`.
+///
+/// - `spread` subtracts the counters before its insert from those after it. Counting along the key is much cheaper than
+///   reading every row.
+/// - Until the batch is published, its messages do not change, so a few columns determine the counters.
+/// - Messages with the start `most` are counted separately: grouping 5,000 rows took a quarter of a launch.
+async fn tallies_of_piece(
+    connection: &mut SqliteConnection,
+    most: &Start,
+    (batch, from, until): (BatchId, u32, u32),
+    times: i64,
+) -> Work<Tallies> {
+    let rows = sqlx::query(
+        "SELECT ?4 AS step, ?5 AS marks, NULL AS skipped, count(*) AS n FROM message
+         WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND skipped IS NULL AND step = ?4 AND marks = ?5
+         UNION ALL
+         SELECT step, marks, skipped, count(*) AS n FROM message
+         WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND NOT (skipped IS NULL AND step = ?4 AND marks = ?5)
+         GROUP BY step, marks, skipped",
+    )
+    .bind(batch.0)
+    .bind(from)
+    .bind(until)
+    .bind(most.step.get())
+    .bind(most.marks.bits())
+    .fetch_all(connection)
+    .await?;
+    let mut tallies = Tallies::default();
+    for row in &rows {
+        let queued = Present::queued(Timestamp::default(), None);
+        let state = match row.try_get::<Option<u8>, _>("skipped")? {
+            None => queued.state,
+            Some(_) => State::Done {
+                outcome: Outcome::Skipped,
+                skipped: Some(decoded(row, "skipped", SkipReason::from_code)?),
+                at: Timestamp::default(),
+            },
+        };
+        let marks = Marks::from_bits(row.try_get("marks")?);
+        let present = Present { state, step: step(row, "step")?, marks, ..queued };
+        tallies.weigh(usize::from(StepIndex::COUNT_MAX), &present, times * row.try_get::<i64, _>("n")?);
+    }
+    Ok(tallies)
+}
+
+/// Removes one piece of a batch that was never published. Returns whether the batch is gone.
+pub(super) async fn remove(connection: &mut SqliteConnection, batch: BatchId) -> Work<bool> {
+    let removed =
+        sqlx::query("DELETE FROM message WHERE batch = ?1 AND n IN (SELECT n FROM message WHERE batch = ?1 LIMIT ?2)")
+            .bind(batch.0)
+            .bind(REMOVED_AT_ONCE)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+    if removed >= u64::from(REMOVED_AT_ONCE) {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM tally WHERE batch = ?1").bind(batch.0).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM batch WHERE id = ?1 AND state = 0").bind(batch.0).execute(connection).await?;
+    Ok(true)
+}
