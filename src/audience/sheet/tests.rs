@@ -1,0 +1,280 @@
+//! Tests of the reading of spreadsheets.
+
+use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
+use std::io::Write;
+
+use super::super::table::MAX_COLUMNS;
+use super::made::Value;
+use super::*;
+use crate::audience::block::Block;
+
+type Lines = Vec<(u64, Vec<String>)>;
+
+/// The rows of the chosen sheet with their lines, and its form.
+fn read(bytes: &[u8], format: Format, choice: Option<&str>) -> Result<(Lines, Form), Error> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let files = || Files { file: file.reopen().unwrap(), another: file.reopen().unwrap() };
+    let choice = choice.map(|choice| choice.parse().unwrap());
+    let mut read = None;
+    with_rows(Path::new("book"), files(), format, choice.as_ref(), &Form::default(), &mut |source, form| {
+        let mut block = Block::default();
+        while source.row(&mut block)? {}
+        let rows = block.seal().unwrap();
+        let lines = rows.iter().map(|row| (row.line, row.cells().map(str::to_owned).collect())).collect();
+        read = Some((lines, form));
+        Ok(())
+    })?;
+    Ok(read.unwrap())
+}
+
+fn xlsx(write: impl FnOnce(&mut Workbook) -> Result<(), XlsxError>) -> Vec<u8> {
+    let mut book = Workbook::new();
+    write(&mut book).unwrap();
+    book.save_to_buffer().unwrap()
+}
+
+/// The rows of the first visible sheet of a book that `write` fills.
+fn rows(write: impl FnOnce(&mut Workbook) -> Result<(), XlsxError>) -> Lines {
+    read(&xlsx(write), Format::Xlsx, None).unwrap().0
+}
+
+fn write_row(sheet: &mut Worksheet, row: u32, cells: &[&str]) -> Result<(), XlsxError> {
+    for (column, cell) in (0..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+        sheet.write_string(row, column, *cell)?;
+    }
+    Ok(())
+}
+
+fn row(line: u64, cells: &[&str]) -> (u64, Vec<String>) {
+    (line, cells.iter().map(|cell| (*cell).to_owned()).collect())
+}
+
+#[test]
+fn the_chosen_sheet_is_read_else_the_first_visible_one_with_cells() {
+    let book = xlsx(|book| {
+        write_row(book.add_worksheet().set_name("Lists")?.set_hidden(true), 0, &["hidden"])?;
+        book.add_worksheet().set_name("Cover")?;
+        // The active sheet cannot be hidden.
+        write_row(book.add_worksheet().set_name("People")?.set_active(true), 0, &["seen"])?;
+        write_row(book.add_worksheet().set_name("More")?, 0, &["more"])
+    });
+    let of = |choice| {
+        let (rows, form) = read(&book, Format::Xlsx, choice)?;
+        Ok::<_, Error>((rows[0].1[0].clone(), form.notes))
+    };
+    let others = ImportNote::OtherSheets { sheets: vec!["More".into(), "Lists".into()] };
+    assert_eq!(of(None).unwrap(), ("seen".into(), vec![others]));
+    let hidden = ImportNote::HiddenSheet { sheet: "Lists".into() };
+    assert_eq!(of(Some("lists")).unwrap(), ("hidden".into(), vec![hidden]));
+    assert_eq!(of(Some("4")).unwrap(), ("more".into(), vec![]));
+    assert!(matches!(of(Some("2")), Err(Error::Empty { .. })));
+    let unknown = of(Some("Nobody"));
+    assert!(
+        matches!(unknown, Err(Error::NoSuchSheet { sheets, .. }) if sheets == ["Lists", "Cover", "People", "More"])
+    );
+    assert!(matches!(of(Some("9")), Err(Error::NoSuchSheet { .. })));
+}
+
+#[test]
+fn hidden_rows_and_merged_areas_are_read_and_noted() {
+    let book = xlsx(|book| {
+        write_row(book.add_worksheet().set_name("Old & new")?.set_row_hidden(3)?, 0, &["not this one"])?;
+        let sheet = book.add_worksheet().set_name("A & B")?;
+        write_row(sheet, 0, &["Mobile", "Name", "City"])?;
+        for row in 1..=5 {
+            sheet.write_number(row, 0, 6_581_234_560_f64 + f64::from(row))?;
+        }
+        sheet.write_formula(1, 1, rust_xlsxwriter::Formula::new("=NA()").set_result("#N/A"))?;
+        sheet.merge_range(1, 2, 3, 2, "Ulm", &CellFormat::new())?;
+        sheet.merge_range(4, 1, 4, 2, "wide", &CellFormat::new())?;
+        sheet.set_row_hidden(2)?.set_row_hidden(5)?;
+        Ok(())
+    });
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&book).unwrap();
+    let options = crate::audience::Options { sheet: Some("A & B".parse().unwrap()), ..Default::default() };
+    let mut outputs = crate::audience::Outputs::default();
+    let mut known = crate::audience::SeenNumbers::default();
+    let summary = crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs).unwrap();
+    let notes =
+        [ImportNote::ErrorCells { cells: 1 }, ImportNote::HiddenRows { rows: 2 }, ImportNote::MergedCells { areas: 1 }]
+            .to_vec();
+    assert_eq!((summary.valid, summary.notes), (5, notes));
+    assert_eq!((summary.fields[1].filled, summary.fields[2].filled), (1, 1));
+}
+
+#[test]
+fn hidden_rows_and_merged_areas_are_found_in_each_format() {
+    let cells = [&[Value::Text("Mobile")][..], &[Value::Text("+6581234567")], &[Value::Text("+6581234568")]];
+    let binary = made::xlsb_with("People & co", &cells, &[1], &[(0, 1), (2, 2)]);
+    let unseen = |book: &[u8], format| read(book, format, None).unwrap().1.unseen.finish();
+    assert_eq!(unseen(&binary, Format::Xlsb), Some(Unseen { hidden_rows: 1, merged: 1 }));
+    let row = |says: &str| {
+        format!(
+            "<table:table-row {says}><table:table-cell office:value-type='string'><text:p>x</text:p></table:table-cell></table:table-row>"
+        )
+    };
+    let table = |name: &str, says: &str| format!("<table:table table:name='{name}'>{}</table:table>", row(says));
+    let document = made::ods(&(table("People", "table:visibility='collapse'") + &table("More", "")));
+    assert_eq!(unseen(&document, Format::Ods), Some(Unseen { hidden_rows: 1, merged: 0 }));
+    let old = include_bytes!("../../../samples/recipients.xls");
+    assert_eq!(unseen(old, Format::Xls), Some(Unseen::default()));
+}
+
+#[test]
+fn a_sheet_whose_header_names_the_numbers_is_preferred() {
+    let book = |named: &str| {
+        xlsx(|book| {
+            write_row(book.add_worksheet().set_name("Info")?, 0, &["Hotline", "+6561234567"])?;
+            let sheet = book.add_worksheet().set_name("Recipients")?;
+            write_row(sheet, 0, &["Name", named])?;
+            write_row(sheet, 1, &["Ann", "+6581234567"])?;
+            write_row(book.add_worksheet().set_name("Notes")?, 0, &["nobody"])
+        })
+    };
+    let read = |book: &[u8]| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(book).unwrap();
+        let (mut known, mut outputs) = (crate::audience::SeenNumbers::default(), crate::audience::Outputs::default());
+        let options = crate::audience::Options::default();
+        crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs)
+    };
+    assert_eq!(read(&book("Mobile")).unwrap().sheet.as_deref(), Some("Recipients"));
+    assert_eq!(read(&book("Wohin")).unwrap().sheet.as_deref(), Some("Info"));
+    let none = xlsx(|book| {
+        write_row(book.add_worksheet().set_name("Cover")?, 0, &["Campaign"])?;
+        write_row(book.add_worksheet().set_name("Notes")?, 0, &["nobody"])
+    });
+    let error = read(&none).unwrap_err().to_string();
+    assert!(error.contains("in any of its sheets: Cover, Notes") && error.contains("--map"), "{error}");
+}
+
+#[test]
+fn a_hidden_sheet_is_read_if_no_visible_sheet_holds_a_cell() {
+    let book = xlsx(|book| {
+        book.add_worksheet().set_active(true);
+        write_row(book.add_worksheet().set_name("People")?.set_hidden(true), 0, &["hidden"])
+    });
+    let (rows, form) = read(&book, Format::Xlsx, None).unwrap();
+    assert_eq!(
+        (rows, form.notes),
+        (vec![row(1, &["hidden"])], vec![ImportNote::HiddenSheet { sheet: "People".into() }])
+    );
+}
+
+#[test]
+fn days_may_be_counted_from_1904() {
+    let book = xlsx(|book| {
+        let day = CellFormat::new().set_num_format("d/m/yyyy");
+        book.add_worksheet().write_number_with_format(0, 0, 46_000.0, &day)?;
+        Ok(())
+    });
+    let moved = rezipped(&book, "xl/workbook.xml", "<workbookPr ", "<workbookPr date1904=\"1\" ");
+    let days = [book, moved].map(|book| read(&book, Format::Xlsx, None).unwrap().0[0].1[0].clone());
+    assert_eq!(days, ["2025-12-09", "2029-12-10"]);
+}
+
+/// The same book with one part of it changed.
+fn rezipped(book: &[u8], part: &str, from: &str, to: &str) -> Vec<u8> {
+    let mut files = made::unzipped(book);
+    let (_, bytes) = files.iter_mut().find(|(name, _)| name == part).unwrap();
+    let text = String::from_utf8(std::mem::take(bytes)).unwrap();
+    assert!(text.contains(from), "{text}");
+    *bytes = text.replace(from, to).into_bytes();
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    made::zipped(&files)
+}
+
+#[test]
+fn a_binary_workbook_is_read_like_any_other() {
+    let cells = [
+        &[Value::Text("Mobile"), Value::Text("Näme"), Value::Text("Since")][..],
+        &[Value::Number(6_581_234_567.0), Value::Empty, Value::Day(46_000.0)],
+        &[],
+        &[Value::Text("+6581234568"), Value::Text("日本"), Value::Day(46_000.5)],
+    ];
+    let (rows, form) = read(&made::xlsb("People", &cells), Format::Xlsb, None).unwrap();
+    let expected = [
+        row(1, &["Mobile", "Näme", "Since"]),
+        row(2, &["6581234567", "", "2025-12-09"]),
+        row(4, &["+6581234568", "日本", "2025-12-09T12:00:00"]),
+    ];
+    assert_eq!((rows, form.sheet.as_deref()), (expected.to_vec(), Some("People")));
+}
+
+#[test]
+fn an_open_document_is_read_like_any_other() {
+    let cell = |kind: &str, text: &str| {
+        format!("<table:table-cell office:value-type=\"{kind}\"><text:p>{text}</text:p></table:table-cell>")
+    };
+    let number = "<table:table-cell office:value-type=\"float\" office:value=\"6581234567\"/>";
+    let day = "<table:table-cell office:value-type=\"date\" office:date-value=\"2025-12-09\"/>";
+    let time = "<table:table-cell office:value-type=\"time\" office:time-value=\"PT30H04M00S\"/>";
+    let gap = "<table:table-cell table:number-columns-repeated=\"2\"/>";
+    let tables = format!(
+        "<table:table table:name=\"Cover\"/><table:table table:name=\"People\">\
+         <table:table-row>{}{}{}</table:table-row>\
+         <table:table-row table:number-rows-repeated=\"3\">{gap}</table:table-row>\
+         <table:table-row>{number}{gap}{time}</table:table-row>\
+         <table:table-row>{number}{}{day}</table:table-row></table:table>",
+        cell("string", "Mobile"),
+        cell("string", "Näme"),
+        cell("string", "Since"),
+        cell("string", "Zoë &amp; Ann"),
+    );
+    let (rows, form) = read(&made::ods(&tables), Format::Ods, None).unwrap();
+    let expected = [
+        row(1, &["Mobile", "Näme", "Since"]),
+        row(5, &["6581234567", "", "", "30:04:00"]),
+        row(6, &["6581234567", "Zoë & Ann", "2025-12-09"]),
+    ];
+    assert_eq!((rows, form.sheet.as_deref()), (expected.to_vec(), Some("People")));
+}
+
+#[test]
+fn a_large_book_of_a_format_that_is_read_whole_is_refused() {
+    let form = Form { bytes_total: 30 << 20, ..Form::default() };
+    let file = || tempfile::tempfile().unwrap();
+    let files = Files { file: file(), another: file() };
+    let refused = with_rows(Path::new("book"), files, Format::Ods, None, &form, &mut |_, _| Ok(()));
+    assert!(matches!(refused, Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn gaps_are_empty_cells_and_cells_far_right_count_as_one() {
+    let rows = rows(|book| {
+        let sheet = book.add_worksheet();
+        write_row(sheet, 1, &["", "a", "b", "c"])?;
+        write_row(sheet, 2, &["left of the table", "", "", "3"])?;
+        write_row(sheet, 4, &["", "1"])?;
+        sheet.write_string(4, 16_000, "stray")?;
+        sheet.write_string(4, 16_001, "another")?;
+        Ok(())
+    });
+    let (last, others) = rows.split_last().unwrap();
+    let expected = [row(2, &["", "a", "b", "c"]), row(3, &["left of the table", "", "", "3"])];
+    assert_eq!(others, expected);
+    assert_eq!((last.1.len(), last.1[1].as_str(), last.1[MAX_COLUMNS].as_str()), (MAX_COLUMNS + 1, "1", "stray"));
+}
+
+#[test]
+fn a_cell_is_read_as_the_text_its_author_means() {
+    let rows = rows(|book| {
+        let sheet = book.add_worksheet();
+        let format = |format: &str| CellFormat::new().set_num_format(format);
+        sheet.write_number(0, 0, 6_581_234_567_f64)?;
+        sheet.write_number(0, 1, 0.1 + 0.2)?;
+        sheet.write_boolean(0, 2, true)?;
+        sheet.write_number_with_format(0, 3, 46_000.0, &format("d/m/yyyy"))?;
+        sheet.write_number_with_format(0, 4, 46_000.5, &format("d/m/yyyy hh:mm"))?;
+        sheet.write_number_with_format(0, 5, 0.25, &format("hh:mm"))?;
+        sheet.write_number_with_format(0, 6, 1.25, &format("[h]:mm:ss"))?;
+        // A number format that contains a date letter turns a phone number into a distant day.
+        sheet.write_number_with_format(0, 7, 6_581_234_567_f64, &format("m0"))?;
+        Ok(())
+    });
+    let expected =
+        ["6581234567", "0.3", "TRUE", "2025-12-09", "2025-12-09T12:00:00", "06:00:00", "30:00:00", "6581234567"];
+    assert_eq!(rows, [row(1, &expected)]);
+}
