@@ -149,16 +149,12 @@ impl Machine<'_> {
     }
 
     fn due(self, message: Present, silence: Silence) -> Decision {
+        let ends_waiver = silence == Silence::Filled && message.marks.waived() && self.may_go_on(&message);
         match message.state {
             State::Queued { gives_up, .. } if self.is_too_late(&message, gives_up) => {
                 self.queued_too_long(message, silence)
             }
-            State::Awaiting { due } if due <= self.now => self.waited(message, silence),
-            State::Awaiting { .. }
-                if silence == Silence::Filled && message.marks.waived() && self.may_go_on(&message) =>
-            {
-                self.waited(message, silence)
-            }
+            State::Awaiting { due } if due <= self.now || ends_waiver => self.waited(message, silence),
             State::Queued { .. } | State::Awaiting { .. } => Decision::Ignored(Ignored::NotYet),
             State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
             State::Done { .. } => Decision::Ignored(Ignored::Ended),

@@ -229,11 +229,9 @@ impl<'a> Machine<'a> {
             message.marks = message.marks.with_unknown(step, false).with_failed(step);
         }
         let alone = message.marks.last_handed_over() == Some(step);
+        let is_unsent = matches!(message.state, State::Queued { .. }) && message.first_submitted_at.is_none();
         match (message.state, fault) {
-            (State::Queued { .. }, Fault::OptedOut) if alone || message.first_submitted_at.is_none() => {
-                return self.suppress(message, message.marks.ending(message.step));
-            }
-            (State::Awaiting { .. }, Fault::OptedOut) if alone => {
+            (State::Queued { .. } | State::Awaiting { .. }, Fault::OptedOut) if alone || is_unsent => {
                 return self.suppress(message, message.marks.ending(message.step));
             }
             (State::Awaiting { .. }, _) if alone => {
