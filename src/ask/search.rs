@@ -25,7 +25,7 @@ use super::quiet::Quiet;
 use crate::book::{Book, Entry};
 use crate::clock::Clock;
 use crate::domain::{BatchId, Count, LaneId, Loaded, Marks, MessageKey, Present, State, StepIndex, Timestamp};
-use crate::store::{ReportedStatus, Result, Store};
+use crate::store::{HighestStatus, Result, Store};
 use crate::timers::Gaps;
 use nearly_due::NearlyDue;
 use waived::WaivedWalk;
@@ -86,9 +86,9 @@ impl Search {
             lanes,
             address,
             waived: WaivedWalk::default(),
-            silent: NearlyDue::of(ReportedStatus::Nothing, false),
-            sent: NearlyDue::of(ReportedStatus::Sent, false),
-            silent_on_last: NearlyDue::of(ReportedStatus::Nothing, true),
+            silent: NearlyDue::of(HighestStatus::Nothing, false),
+            sent: NearlyDue::of(HighestStatus::Sent, false),
+            silent_on_last: NearlyDue::of(HighestStatus::Nothing, true),
             missed: VecDeque::new(),
             missed_at: HashMap::new(),
             missed_over: HashSet::new(),

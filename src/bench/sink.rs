@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use crate::clock::{Clock, Tick};
-use crate::simulator::{Arrival, Sink, SinkOptions, WebhookTarget};
+use crate::simulator::{Arrival, RunningSink, SinkOptions, WebhookTarget};
 
 /// A sink process that ends when this is dropped.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub async fn run_sink(
         target
     });
     let options = SinkOptions { webhook, receipts, arrivals };
-    let sink = Sink::start(listener, options, 1, clock, CancellationToken::new())?;
+    let sink = RunningSink::start(listener, options, 1, clock, CancellationToken::new())?;
     started(address);
     sink.stopped().await;
     Ok(())

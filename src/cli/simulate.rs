@@ -13,7 +13,7 @@ use super::Exit;
 use super::interrupt::Interrupts;
 use super::out;
 use crate::clock::{Chance, RealClock};
-use crate::simulator::{self, Journal, Model, Options, Profile, WebhookTarget};
+use crate::simulator::{self, Journal, Model, Profile, SimulatorOptions, WebhookTarget};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -106,8 +106,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut interrupts = Interrupts::listen();
     let stop = CancellationToken::new();
     let model = Model::new(profile, seed).with_key(args.api_key);
-    let serving =
-        simulator::serve(listener, model, Options { webhook, journal }, Arc::new(RealClock::new()), stop.clone());
+    let serving = simulator::serve(
+        listener,
+        model,
+        SimulatorOptions { webhook, journal },
+        Arc::new(RealClock::new()),
+        stop.clone(),
+    );
     if args.json {
         out::json(&Listening { listen: address, seed, pid: std::process::id() })?;
     } else {

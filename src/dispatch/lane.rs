@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::compiled::Compiled;
 use super::fleet::Fleet;
-use super::latency::Latency;
+use super::latency::LatencyHistogram;
 use super::queues::Queues;
 use super::under_way::{Begun, UnderWay};
 use crate::book::{Book, Entry, MarkedMessages};
@@ -55,7 +55,7 @@ pub struct RunningLane {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<Chance>,
     /// From claim to record.
-    pub latency: Latency,
+    pub latency: LatencyHistogram,
     unrecorded: AtomicU32,
     /// Whether results cannot be recorded now. Then nothing is sent.
     unrecordable: AtomicBool,
@@ -105,7 +105,7 @@ impl RunningLane {
             book,
             clock,
             chance,
-            latency: Latency::default(),
+            latency: LatencyHistogram::default(),
             unrecorded: AtomicU32::new(0),
             unrecordable: AtomicBool::new(false),
             submitted: AtomicU64::new(0),

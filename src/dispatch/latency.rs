@@ -11,9 +11,9 @@ const LONGEST_MS: u64 = 60_000;
 const DIGITS: u8 = 3;
 
 #[derive(Debug)]
-pub struct Latency(Mutex<Histogram<u64>>);
+pub struct LatencyHistogram(Mutex<Histogram<u64>>);
 
-impl Default for Latency {
+impl Default for LatencyHistogram {
     fn default() -> Self {
         let made = Histogram::new_with_bounds(1, LONGEST_MS, DIGITS);
         let Ok(histogram) = made else { unreachable!("the bounds are constants") };
@@ -21,7 +21,7 @@ impl Default for Latency {
     }
 }
 
-impl Latency {
+impl LatencyHistogram {
     pub(super) fn add(&self, spans: impl Iterator<Item = Span>) {
         let mut histogram = self.0.lock();
         for span in spans {
@@ -48,8 +48,8 @@ impl Latency {
 mod tests {
     use super::*;
 
-    fn of(spans: impl Iterator<Item = i64>) -> Latency {
-        let latency = Latency::default();
+    fn of(spans: impl Iterator<Item = i64>) -> LatencyHistogram {
+        let latency = LatencyHistogram::default();
         latency.add(spans.map(Span::from_millis));
         latency
     }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_long_time_is_close_and_one_beyond_the_limits_counts_as_the_limit() {
-        assert_eq!(Latency::default().percentile(50), Span::ZERO);
+        assert_eq!(LatencyHistogram::default().percentile(50), Span::ZERO);
         let long = of([31_234].into_iter()).percentile(50).millis();
         assert!((31_234..31_234 + 32).contains(&long), "{long}");
         let longest = of([i64::MAX].into_iter()).percentile(50).millis();

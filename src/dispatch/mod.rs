@@ -49,7 +49,7 @@ pub use compose::{Uncomposable, compose};
 pub use crew::{Crew, Panicked};
 pub use fleet::Fleet;
 pub use lane::{LaneParts, LaneStatus, RunningLane, TierUsed};
-pub use latency::Latency;
+pub use latency::LatencyHistogram;
 pub use recover::{in_flight, recover};
 pub use under_way::{Begun, RequestsInFlight};
 

@@ -11,7 +11,7 @@ use crate::book::Book;
 use crate::config;
 use crate::dispatch;
 use crate::provider::Transport;
-use crate::receipts::Failed;
+use crate::receipts::NotStored;
 use crate::store::Result;
 
 pub(crate) struct ByHand {
@@ -58,7 +58,7 @@ impl ByHand {
     }
 
     /// Stores and applies webhooks that arrive together.
-    pub(crate) async fn take(&mut self, bodies: &[&[u8]]) -> Vec<std::result::Result<(), Failed>> {
+    pub(crate) async fn take(&mut self, bodies: &[&[u8]]) -> Vec<std::result::Result<(), NotStored>> {
         let (intake, report) = (self.components.intake.clone(), Arc::clone(&self.components.report));
         let taking = join_all(bodies.iter().map(|body| intake.take(Bytes::copy_from_slice(body))));
         let applying = async {

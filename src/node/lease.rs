@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::clock::{Chance, ManualClock};
     use crate::config::Config;
-    use crate::node::{Failed, Node, Processes};
+    use crate::node::{Node, NodeFailure, Processes};
     use crate::store::{self, Epoch, Holder, Lease};
 
     /// Processes that are gone when the test says so.
@@ -327,7 +327,7 @@ mod tests {
             desk.clock.advance(Span::from_millis(50));
         }
         let (failed, node) = failed.await.unwrap();
-        assert_eq!(failed, Failed::Superseded);
+        assert_eq!(failed, NodeFailure::Superseded);
         node.stop().await.unwrap();
         assert_eq!(desk.lease().await.epoch, second.epoch);
         assert!(desk.lease().await.held.is_some(), "its stop does not return the lease of the other server");

@@ -69,7 +69,7 @@ pub enum StartError {
 
 /// Why a server ends by itself.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failed {
+pub enum NodeFailure {
     #[error(
         "another volley serve has taken over the database, because this one did not renew its lease for {LEASE}: its \
          process was suspended or could not write; this one sends nothing any more; leave the other one running, or stop it \
@@ -204,7 +204,7 @@ impl Node {
     }
 
     /// Waits until the server cannot go on, and returns why: another server took over, or a task ended unexpectedly.
-    pub async fn failed(&mut self) -> Failed {
+    pub async fn failed(&mut self) -> NodeFailure {
         let tenure = Arc::clone(&self.tenure);
         tokio::select! {
             // First, because the tasks of the lease end with it.
@@ -212,9 +212,9 @@ impl Node {
             () = tenure.ended() => {
                 // Timers, questions and housekeeping belong to the other server now.
                 self.stop.cancel();
-                Failed::Superseded
+                NodeFailure::Superseded
             }
-            why = self.task_ended() => Failed::Room(why),
+            why = self.task_ended() => NodeFailure::Room(why),
         }
     }
 
@@ -330,7 +330,7 @@ mod tests {
     async fn a_failed_store_writer_is_reported_and_the_stop_does_not_hang() {
         let (store, _, mut node) = started().await;
         store.close().await;
-        assert_eq!(node.failed().await, Failed::Room("the writer of the database has ended".to_owned()));
+        assert_eq!(node.failed().await, NodeFailure::Room("the writer of the database has ended".to_owned()));
         assert!(matches!(node.stop().await, Err(store::Error::Closed { .. })));
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::callbacks::{Callback, SlotChange, Throttled, WebhookArrived};
 use super::incoming::{Incoming, Ours, Parsed};
-use super::intake::{Failed, Intake, WaitingWebhook};
+use super::intake::{Intake, NotStored, WaitingWebhook};
 use super::naming::Naming;
 use super::outcome::Outcome;
 use super::replies::Reply;
@@ -142,7 +142,7 @@ impl Applier {
         }
         // A stalled disk must not let a deadline decide before a receipt that arrived earlier.
         report(Listening::Pending(Some(since)));
-        let taken = self.take(all).await.map_err(|error| Failed::new(Causes(&error)));
+        let taken = self.take(all).await.map_err(|error| NotStored::new(Causes(&error)));
         self.report_pending(report, newest);
         match &taken {
             Err(failed) => {

@@ -1,7 +1,7 @@
 //! Applies what the provider answers when it is asked about a message, in the same way as receipts.
 
 use super::incoming::{Incoming, Parsed};
-use super::intake::{Failed, Intake};
+use super::intake::{Intake, NotStored};
 use crate::domain::{AttemptId, Channel, Status, Timestamp, Umid};
 use crate::wire::{Detail, Details, Receipt, ReportedStatus, StatusBody};
 
@@ -23,7 +23,7 @@ impl Intake {
         channel: Option<Channel>,
         umid: &Umid,
         body: &[u8],
-    ) -> Result<News, Failed> {
+    ) -> Result<News, NotStored> {
         let details: Details<'_> = serde_json::from_slice(body).unwrap_or_default();
         let now = self.now();
         let is_about_it = |record: &&Detail<'_>| {

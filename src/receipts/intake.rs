@@ -17,11 +17,11 @@ const WAITING_MAX: usize = 4_096;
 /// Why a webhook could not be stored. The provider is asked to repeat it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot store the receipt: {reason}")]
-pub struct Failed {
+pub struct NotStored {
     reason: String,
 }
 
-impl Failed {
+impl NotStored {
     pub(super) fn new(reason: impl Display) -> Self {
         Self { reason: reason.to_string() }
     }
@@ -31,7 +31,7 @@ impl Failed {
 pub(crate) struct WaitingWebhook {
     pub(super) since: Timestamp,
     pub(super) parsed: Parsed,
-    pub(super) done: oneshot::Sender<Result<(), Failed>>,
+    pub(super) done: oneshot::Sender<Result<(), NotStored>>,
 }
 
 /// The entry for webhooks. Cheap to clone, one for each connection.
@@ -55,7 +55,7 @@ impl Intake {
     }
 
     /// Stores and applies a verified body. Returns once it is on disk.
-    pub async fn take(&self, body: Bytes) -> Result<(), Failed> {
+    pub async fn take(&self, body: Bytes) -> Result<(), NotStored> {
         let since = self.now();
         // The body is a slice of the connection's read buffer, which could not be reused while the receipt waits.
         let mut parsed = parse(Bytes::copy_from_slice(&body), Some(&self.ours), since);
@@ -69,9 +69,9 @@ impl Intake {
     }
 
     /// Returns once everything in it is on disk and applied.
-    pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), Failed> {
+    pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), NotStored> {
         let (done, answer) = oneshot::channel();
-        let closed = |_| Failed::new("the server is stopping");
+        let closed = |_| NotStored::new("the server is stopping");
         self.queue.send(WaitingWebhook { since, parsed, done }).await.map_err(|_| closed(()))?;
         answer.await.map_err(|_| closed(()))?
     }

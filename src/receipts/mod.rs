@@ -30,7 +30,7 @@ mod working;
 pub use applier::{Applier, ApplierOptions, Listening};
 pub use callbacks::{Callback, SlotChange, Throttled, WebhookArrived};
 pub use details::News;
-pub use intake::{Failed, Intake};
+pub use intake::{Intake, NotStored};
 pub use proof::{FromHeaders, Proofs, Unproven};
 pub use verifier::Verifier;
 pub use view::{ReplyView, ReplyViews, StrayView};

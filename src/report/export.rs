@@ -35,7 +35,7 @@ enum Column {
 
 /// The columns of an export.
 #[derive(Debug, Clone)]
-pub struct Columns {
+pub struct ExportColumns {
     columns: Vec<(String, Column)>,
     plan: Plan,
     zone: Option<Zone>,
@@ -50,7 +50,7 @@ pub struct NoColumn {
     known: Vec<String>,
 }
 
-impl Columns {
+impl ExportColumns {
     /// All columns: Volley's own, those of the recipient file, and ten for each step.
     pub fn of(plan: &Plan, tag: Tag, zone: Option<Zone>) -> Self {
         let mut columns = vec![
@@ -240,7 +240,7 @@ const fn ended(ending: Ending) -> &'static str {
 pub async fn export<E>(
     store: &dyn Messages,
     batch: BatchId,
-    columns: &Columns,
+    columns: &ExportColumns,
     mut row: impl FnMut(Vec<String>) -> std::result::Result<(), E>,
     mut seen: impl FnMut(CopyProgress, u64),
 ) -> Result<std::result::Result<u64, E>> {
@@ -267,7 +267,7 @@ mod tests {
     fn a_column_of_the_file_is_found_by_its_exact_name_and_its_id_is_written_once() {
         let names = ["Mobile", "Country", "ClientMessageId"].map(str::to_owned).to_vec();
         let plan = Plan { columns: names, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]) };
-        let all = || Columns::of(&plan, Tag::from_random(1), None);
+        let all = || ExportColumns::of(&plan, Tag::from_random(1), None);
         assert_eq!(all().names().filter(|name| *name == "ClientMessageId").count(), 1);
         let only = |name: &str| all().only(&[name.to_owned()]).unwrap().columns[0].1;
         assert_eq!(

@@ -25,7 +25,7 @@ mod waiting;
 pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};
 pub use copied::CopyProgress;
 pub(crate) use copied::copied;
-pub use export::{Columns, NoColumn, export};
+pub use export::{ExportColumns, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, Outcomes, RateNow, Report, Show, Unknown, as_counted};
 pub use lookup::{Pages, lookup, lookup_everywhere};

@@ -16,11 +16,11 @@ use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
     AccountEvent, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change, Claim,
-    ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FoundAttempt, Hold, Holder, Inbound,
-    InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts, Messages,
-    NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
-    PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
-    RejectedWebhooks, Replies, ReportedStatus, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
+    ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FoundAttempt, HighestStatus, Hold,
+    Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState,
+    MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut,
+    OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt,
+    Receipts, RejectedWebhooks, Replies, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
     StoredLane, Stray, StrayCount, StrayKind, TierSlot, Tiers, Unwritable, Walk, WebhookGroup, Whom,
 };
 
@@ -301,7 +301,7 @@ through! {
         reads silent(
             batch: BatchId,
             steps: Vec<StepIndex>,
-            reported: ReportedStatus,
+            reported: HighestStatus,
             from: Timestamp,
             until: Timestamp,
             limit: u32

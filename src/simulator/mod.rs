@@ -5,7 +5,7 @@
 //! - Out: answers, webhooks, and everything that it has seen.
 //! - Promises: `Model` has no clock, no socket and no thread, so the same calls at the same times give the same answers
 //!   and webhooks. The result of a message depends on the seed, the recipient and the channel, not on the order in
-//!   which requests arrive. A million messages fit into a few hundred megabytes. `Sink` keeps only counts, so a
+//!   which requests arrive. A million messages fit into a few hundred megabytes. `RunningSink` keeps only counts, so a
 //!   benchmark measures the sender and not the sink.
 //! - May not: read Volley's database, or know anything about Volley that is not on the wire.
 
@@ -23,5 +23,5 @@ pub use model::{Call, ChannelSeen, DelayedReply, MessageSeen, Method, Model, Rep
 pub use post::{REPEATS, WebhookTarget};
 pub use profile::{InvalidProfile, Profile, RouteStep};
 pub use reach::{Answers, Delivery, Latency};
-pub use server::{Journal, Options, ServeError, serve};
-pub use sink::{Arrival, Sink, SinkCount, SinkError, SinkOptions};
+pub use server::{Journal, ServeError, SimulatorOptions, serve};
+pub use sink::{Arrival, RunningSink, SinkCount, SinkError, SinkOptions};

@@ -38,9 +38,9 @@ pub(crate) use lease::started;
 pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
 pub use limits::{Recall, ReportedBy, StepHeldBy, StepHold};
 pub use model::{
-    Along, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, FoundAttempt, KeptGap, Key, KnownAs,
-    LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks, RejectionReason,
-    ReportedStatus, StoredLane, TierSlot, TierUse, Unwritable,
+    Along, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, FoundAttempt, HighestStatus, KeptGap,
+    Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks,
+    RejectionReason, StoredLane, TierSlot, TierUse, Unwritable,
 };
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};

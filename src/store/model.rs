@@ -332,7 +332,7 @@ pub struct Question {
 
 /// The highest status that was reported for an accepted attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportedStatus {
+pub enum HighestStatus {
     Nothing,
     Sent,
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use volley::domain::Count;
-use volley::report::{self, Columns, Sheets};
+use volley::report::{self, ExportColumns, Sheets};
 
 use crate::audit::campaign as campaign_of;
 use crate::support::by_hand::ByHand;
@@ -36,7 +36,7 @@ async fn an_export_has_a_row_for_each_recipient_with_every_step() {
     let launched = campaign_of(&world).await;
     let batch = world.batch(&launched).await;
     let plan = world.store.plan(batch.id).await.unwrap().unwrap();
-    let all = Columns::of(&plan, batch.tag, Some("Asia/Singapore".parse().unwrap()));
+    let all = ExportColumns::of(&plan, batch.tag, Some("Asia/Singapore".parse().unwrap()));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.csv");
     let mut sheets = Sheets::create(&file, all.names().map(str::to_owned).collect()).unwrap();

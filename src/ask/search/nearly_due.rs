@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Search, queryable_step};
 use crate::ask::{Candidate, SEARCH_INTERVAL};
 use crate::domain::{AfterGap, BatchId, Channel, Span, StepIndex, Timestamp};
-use crate::store::{ReportedStatus, Result};
+use crate::store::{HighestStatus, Result};
 
 /// How long before its deadline a message without a report is queried: late enough for the receipt to come by itself.
 const BEFORE_DUE: Span = Span::from_secs(30);
@@ -24,7 +24,7 @@ const fn overdue_after(channel: Channel) -> Span {
 /// Messages that are nearly due, with no more than this report.
 #[derive(Debug)]
 pub(super) struct NearlyDue {
-    reported: ReportedStatus,
+    reported: HighestStatus,
     /// Whether they are on the last step of their route.
     is_last: bool,
     found: VecDeque<Candidate>,
@@ -32,7 +32,7 @@ pub(super) struct NearlyDue {
 }
 
 impl NearlyDue {
-    pub(super) const fn of(reported: ReportedStatus, is_last: bool) -> Self {
+    pub(super) const fn of(reported: HighestStatus, is_last: bool) -> Self {
         Self { reported, is_last, found: VecDeque::new(), searched_at: Timestamp::from_millis(0) }
     }
 
@@ -60,7 +60,7 @@ impl Search {
 
     async fn search_nearly_due(
         &mut self,
-        reported: ReportedStatus,
+        reported: HighestStatus,
         is_last: bool,
         now: Timestamp,
     ) -> Result<VecDeque<Candidate>> {
@@ -68,7 +68,7 @@ impl Search {
         let mut all = Vec::new();
         for entry in self.in_play() {
             // A phone that is off is not a gap: a plan that does not query after gaps does not query here.
-            if reported == ReportedStatus::Sent && entry.plan.after_gap != AfterGap::Ask {
+            if reported == HighestStatus::Sent && entry.plan.after_gap != AfterGap::Ask {
                 continue;
             }
             let steps = entry.plan.indexed_steps().map(|(step, _)| step).filter(|step| self.asks_for(&entry, *step));
@@ -90,7 +90,7 @@ impl Search {
         }
         // A message reported as sent may not be delivered yet. Only a message without any report proves that a webhook
         // is missing.
-        all.iter_mut().for_each(|candidate| candidate.is_overdue = reported == ReportedStatus::Nothing);
+        all.iter_mut().for_each(|candidate| candidate.is_overdue = reported == HighestStatus::Nothing);
         all.sort_by_key(|candidate| (candidate.due, candidate.key));
         Ok(all.into())
     }

@@ -11,7 +11,7 @@ use crate::cli::words::plural;
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Zone;
 use crate::report;
-use crate::report::{Columns, CopyProgress};
+use crate::report::{CopyProgress, ExportColumns};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -39,7 +39,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         .plan(batch.id)
         .await?
         .with_context(|| format!("the plan of \"{}\" is no longer stored", args.campaign))?;
-    let columns = Columns::of(&plan, batch.tag, args.time_zone);
+    let columns = ExportColumns::of(&plan, batch.tag, args.time_zone);
     let columns = columns.only(&args.columns).map_err(|error| Usage(format!("--columns: {error}")))?;
     let header = columns.names().map(str::to_owned).collect();
     let to_stdout = out::is_stdout(&args.file);

@@ -131,7 +131,7 @@ impl Provider {
         let address = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         let model = simulator::Model::new(setup::profile(), seed).with_key(Some(setup.api_key.clone()));
-        let options = simulator::Options { webhook: Some(setup.webhook()), journal: None };
+        let options = simulator::SimulatorOptions { webhook: Some(setup.webhook()), journal: None };
         let clock = Arc::clone(&setup.context.clock);
         let task = tokio::spawn(simulator::serve(listener, model, options, clock, stop.clone()));
         Ok(Self { task, stop, address })

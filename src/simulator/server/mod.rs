@@ -25,7 +25,7 @@ use crate::domain::{Span, Timestamp};
 
 /// What an operator chooses when starting a server, apart from the model.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct SimulatorOptions {
     /// Where events are posted; without it they are made and dropped.
     pub webhook: Option<WebhookTarget>,
     /// Where every accepted message is recorded before its answer.
@@ -78,7 +78,7 @@ impl Shared {
 pub async fn serve(
     listener: TcpListener,
     model: Model,
-    options: Options,
+    options: SimulatorOptions,
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {

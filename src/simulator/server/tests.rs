@@ -22,7 +22,7 @@ struct World {
 }
 
 impl World {
-    async fn new(model: Model, options: Options) -> Self {
+    async fn new(model: Model, options: SimulatorOptions) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -113,7 +113,7 @@ async fn webhooks_carry_both_proofs_and_are_repeated_then_dropped() {
         connections: 1,
         ..WebhookTarget::new(url)
     };
-    let world = World::new(perfect(), Options { webhook: Some(target), ..Options::default() }).await;
+    let world = World::new(perfect(), SimulatorOptions { webhook: Some(target), ..SimulatorOptions::default() }).await;
     assert_eq!(world.send(6_591_234_567, "a").await.unwrap().status(), 200);
 
     // Sent is never acknowledged: it is tried once and repeated four times. Delivered and read are acknowledged
@@ -153,7 +153,7 @@ async fn webhooks_carry_both_proofs_and_are_repeated_then_dropped() {
 async fn webhooks_come_as_arrays_when_asked() {
     let (url, mut hooks) = receiver().await;
     let target = WebhookTarget { group: 10, connections: 1, ..WebhookTarget::new(url) };
-    let world = World::new(perfect(), Options { webhook: Some(target), ..Options::default() }).await;
+    let world = World::new(perfect(), SimulatorOptions { webhook: Some(target), ..SimulatorOptions::default() }).await;
     let messages: Vec<_> = (0..4)
         .map(|n| {
             json!({"user": {"msisdn": format!("+659123456{n}")}, "type": "text", "content": {"text": "hello"},
@@ -176,7 +176,7 @@ async fn webhooks_come_as_arrays_when_asked() {
 async fn a_cut_connection_gives_no_answer_and_the_message_counts() {
     let mut model = perfect();
     model.set_faults(Faults { cut_after: 1.0, ..Faults::default() });
-    let world = World::new(model, Options::default()).await;
+    let world = World::new(model, SimulatorOptions::default()).await;
     assert!(world.send(6_591_234_567, "a").await.is_err());
     let cleared = world.client.delete(world.url("/simulator/faults")).send().await.unwrap();
     assert_eq!(cleared.status(), 200);
@@ -188,7 +188,7 @@ async fn a_cut_connection_gives_no_answer_and_the_message_counts() {
 
 #[tokio::test]
 async fn faults_are_switched_over_http() {
-    let world = World::new(perfect(), Options::default()).await;
+    let world = World::new(perfect(), SimulatorOptions::default()).await;
     let set = world.post("/simulator/faults", &json!({"throttle": 1.0, "retry_after": 3})).await.unwrap();
     assert_eq!(set.status(), 200);
     let throttled = world.send(6_591_234_567, "a").await.unwrap();
@@ -206,7 +206,7 @@ async fn faults_are_switched_over_http() {
 async fn a_slow_answer_is_sent_after_its_delay() {
     let mut model = perfect();
     model.set_faults(Faults { slow_ms: 60_000, ..Faults::default() });
-    let world = World::new(model, Options::default()).await;
+    let world = World::new(model, SimulatorOptions::default()).await;
     let sent = world.while_time_moves(world.send(6_591_234_567, "a")).await;
     assert_eq!(sent.unwrap().status(), 200);
     assert!(world.clock.now() >= START + Span::from_secs(60));
@@ -215,7 +215,7 @@ async fn a_slow_answer_is_sent_after_its_delay() {
 
 #[tokio::test]
 async fn waiting_ends_when_enough_was_seen_or_time_is_up() {
-    let world = World::new(perfect(), Options::default()).await;
+    let world = World::new(perfect(), SimulatorOptions::default()).await;
     let sends = async {
         for n in 0..3 {
             world.send(6_591_234_567 + n, &format!("m-{n}")).await.unwrap();
@@ -230,7 +230,7 @@ async fn waiting_ends_when_enough_was_seen_or_time_is_up() {
 
 #[tokio::test]
 async fn messages_are_listed_by_recipient_and_as_a_stream() {
-    let world = World::new(perfect(), Options::default()).await;
+    let world = World::new(perfect(), SimulatorOptions::default()).await;
     for n in 0..1_200_u64 {
         world.send(6_591_000_000 + n % 600, &format!("m-{n}")).await.unwrap();
     }
@@ -250,7 +250,11 @@ async fn messages_are_listed_by_recipient_and_as_a_stream() {
 #[tokio::test]
 async fn an_inbound_message_is_posted_on_demand() {
     let (url, mut hooks) = receiver().await;
-    let world = World::new(perfect(), Options { webhook: Some(WebhookTarget::new(url)), ..Options::default() }).await;
+    let world = World::new(
+        perfect(),
+        SimulatorOptions { webhook: Some(WebhookTarget::new(url)), ..SimulatorOptions::default() },
+    )
+    .await;
     world.post("/simulator/inbound", &json!({"msisdn": "+6591234567", "text": "STOP"})).await.unwrap();
     let hook = hooks.recv().await.unwrap();
     let events = parse_events(&hook.body);

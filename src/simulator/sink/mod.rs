@@ -68,7 +68,7 @@ pub struct SinkCount {
 
 /// A running sink.
 #[derive(Debug)]
-pub struct Sink {
+pub struct RunningSink {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -87,7 +87,7 @@ struct Shared {
     shutdown: CancellationToken,
 }
 
-impl Sink {
+impl RunningSink {
     /// Serves on the listener until `shutdown`. The seed determines this run's umids.
     pub fn start(
         listener: TcpListener,

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 struct World {
     address: SocketAddr,
-    sink: Sink,
+    sink: RunningSink,
     shutdown: CancellationToken,
 }
 
@@ -23,7 +23,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
-        let sink = Sink::start(listener, options, 1, clock, shutdown.clone()).unwrap();
+        let sink = RunningSink::start(listener, options, 1, clock, shutdown.clone()).unwrap();
         Self { address, sink, shutdown }
     }
 

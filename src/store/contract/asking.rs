@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Marks;
-use crate::store::{Query, QueryState, ReportedStatus};
+use crate::store::{HighestStatus, Query, QueryState};
 
 for_every_store!(
     due_messages_come_in_order_after_a_position,
@@ -30,16 +30,16 @@ async fn a_message_with_a_report_is_not_silent(desk: Desk) {
     }
     let first = vec![StepIndex::FIRST];
     assert_eq!(
-        numbers(&desk.silent(batch, first.clone(), ReportedStatus::Nothing, at(5), at(50), 9).await.unwrap()),
+        numbers(&desk.silent(batch, first.clone(), HighestStatus::Nothing, at(5), at(50), 9).await.unwrap()),
         [0]
     );
     assert_eq!(
-        numbers(&desk.silent(batch, first.clone(), ReportedStatus::Nothing, at(10), at(90), 9).await.unwrap()),
+        numbers(&desk.silent(batch, first.clone(), HighestStatus::Nothing, at(10), at(90), 9).await.unwrap()),
         [4]
     );
-    assert_eq!(numbers(&desk.silent(batch, first.clone(), ReportedStatus::Sent, at(5), at(90), 9).await.unwrap()), [1]);
+    assert_eq!(numbers(&desk.silent(batch, first.clone(), HighestStatus::Sent, at(5), at(90), 9).await.unwrap()), [1]);
     let second = StepIndex::new(1).into_iter().collect();
-    assert_eq!(numbers(&desk.silent(batch, second, ReportedStatus::Nothing, at(5), at(90), 9).await.unwrap()), [0; 0]);
+    assert_eq!(numbers(&desk.silent(batch, second, HighestStatus::Nothing, at(5), at(90), 9).await.unwrap()), [0; 0]);
 }
 
 async fn questions_are_found_with_the_umid_of_the_last_submitted_try(desk: Desk) {

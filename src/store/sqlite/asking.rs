@@ -8,7 +8,7 @@ use super::rows::{
     small, timestamp,
 };
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
-use crate::store::{Query, QueryState, Question, ReportedStatus};
+use crate::store::{HighestStatus, Query, QueryState, Question};
 
 /// Due messages whose present step was submitted, is not unknown, and has no better receipt than accepted, or than sent.
 pub(super) const SILENT: &str = packed!(
@@ -22,13 +22,13 @@ pub(super) async fn silent(
     connection: &mut SqliteConnection,
     batch: BatchId,
     steps: Vec<StepIndex>,
-    reported: ReportedStatus,
+    reported: HighestStatus,
     (from, until): (Timestamp, Timestamp),
     limit: u32,
 ) -> Work<Vec<Loaded>> {
     let [first, last] = match reported {
-        ReportedStatus::Nothing => [8, 9],
-        ReportedStatus::Sent => [10, 10],
+        HighestStatus::Nothing => [8, 9],
+        HighestStatus::Sent => [10, 10],
     };
     let query = sqlx::query(SILENT).bind(batch.0).bind(from.millis()).bind(until.millis()).bind(limit);
     let query = query.bind(first).bind(last).bind(json_list(steps.iter().map(|step| i64::from(step.get()))));

@@ -1,5 +1,5 @@
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
-use crate::store::{Query, QueryState, Question, ReportedStatus, Result};
+use crate::store::{HighestStatus, Query, QueryState, Question, Result};
 
 /// Queries to the provider about attempts without receipts.
 #[async_trait::async_trait]
@@ -12,7 +12,7 @@ pub trait Queries: Send + Sync + std::fmt::Debug {
         &self,
         batch: BatchId,
         steps: Vec<StepIndex>,
-        reported: ReportedStatus,
+        reported: HighestStatus,
         from: Timestamp,
         until: Timestamp,
         limit: u32,

@@ -16,7 +16,7 @@ use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Present, Span, Stat
 use volley::events::Origin;
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
-use volley::receipts::{Failed, Intake};
+use volley::receipts::{Intake, NotStored};
 use volley::report::Report;
 use volley::store::{self, Batch, Direction, LinkState, Store};
 use volley::story::{self, Story};
@@ -255,7 +255,7 @@ impl ByHand {
         channel: Channel,
         state: &str,
         code: Option<i64>,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), NotStored> {
         self.intake.take(self.receipt(launched, (key, step), channel, state, code).into()).await
     }
 

@@ -14,7 +14,7 @@ use volley::config::{self, Config};
 use volley::dispatch::LaneStatus;
 use volley::domain::{Count, Outcome, Span, Tallies, Umid};
 use volley::events::Origin;
-use volley::node::{Failed, Node, NodeParts, Os, StartError};
+use volley::node::{Node, NodeFailure, NodeParts, Os, StartError};
 use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
 use volley::report::Report;
 use volley::simulator::{self, Model, Profile, WebhookTarget};
@@ -139,7 +139,7 @@ impl Setup {
         tokio::spawn(simulator::serve(
             simulator,
             model,
-            simulator::Options { webhook: Some(target), journal: None },
+            simulator::SimulatorOptions { webhook: Some(target), journal: None },
             Arc::clone(&clock),
             stop_simulator.clone(),
         ));
@@ -214,8 +214,8 @@ impl World {
     pub(crate) async fn failed(&mut self) -> String {
         let failed = self.node.as_mut().unwrap().failed();
         match tokio::time::timeout(PATIENCE, failed).await.unwrap() {
-            Failed::Room(why) => why,
-            Failed::Superseded => panic!("no server has taken over"),
+            NodeFailure::Room(why) => why,
+            NodeFailure::Superseded => panic!("no server has taken over"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::{Sqlite, asking};
 use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
-use crate::store::{Queries, Query, QueryState, Question, ReportedStatus, Result};
+use crate::store::{HighestStatus, Queries, Query, QueryState, Question, Result};
 
 #[async_trait::async_trait]
 impl Queries for Sqlite {
@@ -10,7 +10,7 @@ impl Queries for Sqlite {
         &self,
         batch: BatchId,
         steps: Vec<StepIndex>,
-        reported: ReportedStatus,
+        reported: HighestStatus,
         from: Timestamp,
         until: Timestamp,
         limit: u32,
