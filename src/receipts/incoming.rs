@@ -16,7 +16,7 @@ use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
-use crate::wire::{self, Event, ReportedStatus, codes};
+use crate::wire::{self, ReportedStatus, WebhookEvent, codes};
 
 /// How far the provider's clock may be behind ours.
 const CLOCKS_APART: Span = Span::from_secs(120);
@@ -123,7 +123,7 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
     };
     for (position, event) in wire::parse_events(body).into_iter().enumerate() {
         match event {
-            Event::Receipt(receipt) => {
+            WebhookEvent::Receipt(receipt) => {
                 let umid = receipt.umid.as_deref();
                 parsed.names(receipt.sub_account_id.as_deref());
                 if foreign(receipt.sub_account_id.as_deref()) {
@@ -132,7 +132,7 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
                     parsed.receipts.push(Incoming::of(&receipt, now, Raw::In(Arc::clone(&whole), position)));
                 }
             }
-            Event::Inbound { inbound, raw } => {
+            WebhookEvent::Inbound { inbound, raw } => {
                 parsed.names(inbound.sub_account_id.as_deref());
                 match ours {
                     Some(ours) if !foreign(inbound.sub_account_id.as_deref()) => {
@@ -141,14 +141,16 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
                     _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
                 }
             }
-            Event::Business { business, raw } => {
+            WebhookEvent::Business { business, raw } => {
                 match ours.and_then(|ours| super::business::read(&business, raw, &ours.lanes, now)) {
                     Some(event) => parsed.business.push(event),
                     None => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
                 }
             }
-            Event::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
-            Event::Unreadable { raw, .. } => parsed.strays.push(stray(StrayKind::Unreadable, None, raw.into_owned())),
+            WebhookEvent::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
+            WebhookEvent::Unreadable { raw, .. } => {
+                parsed.strays.push(stray(StrayKind::Unreadable, None, raw.into_owned()))
+            }
         }
     }
     parsed

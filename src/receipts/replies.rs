@@ -53,7 +53,7 @@ impl Reply {
     /// Rebuilds a stored message that belongs to no attempt yet; `None` if it answers nothing.
     pub(super) fn from_stored(inbound: Inbound) -> Option<Self> {
         let events = wire::parse_events(inbound.raw.as_bytes());
-        let Some(wire::Event::Inbound { inbound: stored, .. }) = events.first() else { return None };
+        let Some(wire::WebhookEvent::Inbound { inbound: stored, .. }) = events.first() else { return None };
         let reply_to = stored.reply_to_umid.as_deref().filter(|umid| !umid.is_empty())?.to_owned();
         let window = if stored.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
         drop(events);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::{Channel, Keyword, MessageId, Msisdn, Timestamp};
 use crate::store::{Batch, Batches, Inbound, Result, Stray};
-use crate::wire::{Event, parse_events};
+use crate::wire::{WebhookEvent, parse_events};
 
 /// Maximum length of an id of a channel.
 const ID_SHOWN: usize = 80;
@@ -75,7 +75,7 @@ impl<'a> ReplyViews<'a> {
 /// Returns the channel's own id of the recipient, for a provider event without a number.
 fn channel_user(raw: &str) -> Option<String> {
     let events = parse_events(raw.as_bytes());
-    let Some(Event::Inbound { inbound, .. }) = events.first() else { return None };
+    let Some(WebhookEvent::Inbound { inbound, .. }) = events.first() else { return None };
     let user = inbound.user.as_ref()?;
     let id = user.channel_user_id.as_deref().or(user.line_user_id.as_deref())?;
     let one_word: String = id.chars().filter(|letter| !letter.is_control()).take(ID_SHOWN).collect();
@@ -85,7 +85,7 @@ fn channel_user(raw: &str) -> Option<String> {
 /// Returns the text or the tapped button, and the URL of a file.
 fn text(raw: &str) -> String {
     let events = parse_events(raw.as_bytes());
-    let Some(Event::Inbound { inbound, .. }) = events.first() else { return String::new() };
+    let Some(WebhookEvent::Inbound { inbound, .. }) = events.first() else { return String::new() };
     let url = inbound.content.url.as_deref();
     inbound.words().chain(url).collect::<Vec<_>>().join(" · ")
 }

@@ -421,7 +421,7 @@ fn requests_of(to: Endpoint, body: &[u8]) -> Vec<wire::SendRequest<'_>> {
 
 fn channel_of(event: &[u8]) -> Option<Channel> {
     wire::parse_events(event).into_iter().find_map(|event| match event {
-        wire::Event::Receipt(receipt) => receipt.known_channel(),
+        wire::WebhookEvent::Receipt(receipt) => receipt.known_channel(),
         _ => None,
     })
 }
@@ -487,7 +487,7 @@ impl Inner {
     /// Returns the attempt that an event is about, the number of its copy, and what it reports.
     fn news(&self, event: &[u8]) -> Option<(AttemptId, usize, ReportedStatus)> {
         wire::parse_events(event).into_iter().find_map(|event| match event {
-            wire::Event::Receipt(receipt) => {
+            wire::WebhookEvent::Receipt(receipt) => {
                 let (attempt, copy) = *self.of_umid.get(receipt.umid.as_deref()?)?;
                 Some((attempt, copy, receipt.report()))
             }

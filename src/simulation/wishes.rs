@@ -24,7 +24,7 @@ impl Wish {
     /// Returns the STOP or START in a recipient's message, if it contains one.
     pub(super) fn in_event(event: &[u8]) -> Option<Self> {
         wire::parse_events(event).into_iter().find_map(|event| {
-            let wire::Event::Inbound { inbound, .. } = event else { return None };
+            let wire::WebhookEvent::Inbound { inbound, .. } = event else { return None };
             let (recipient, at) = (inbound.msisdn()?, inbound.at()?);
             inbound.words().find_map(|word| match word {
                 "STOP" => Some(Self::Stop { recipient, at }),

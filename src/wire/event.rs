@@ -18,7 +18,7 @@ use crate::domain::Channel;
 /// One event of a webhook.
 #[expect(clippy::large_enum_variant, reason = "nearly every event is a receipt, and a box for each would cost more")]
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event<'a> {
+pub enum WebhookEvent<'a> {
     Receipt(Receipt<'a>),
     /// Boxed, as the next one: both are rare and much larger than the others.
     Inbound {
@@ -41,16 +41,16 @@ pub enum Event<'a> {
     },
 }
 
-/// Reads a webhook's body, event by event. Never fails: an unreadable event becomes [`Event::Unreadable`]. A body that is
+/// Reads a webhook's body, event by event. Never fails: an unreadable event becomes [`WebhookEvent::Unreadable`]. A body that is
 /// cut off gives the events before the cut, and then the whole body.
-pub fn parse_events(body: &[u8]) -> Vec<Event<'_>> {
+pub fn parse_events(body: &[u8]) -> Vec<WebhookEvent<'_>> {
     // Nearly every event is a receipt, so that is tried first, in one pass over the bytes.
     let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if start == Some(&b'[') {
         return parse_array(body);
     }
     if let Some(receipt) = receipt_at_once(body) {
-        return vec![Event::Receipt(receipt)];
+        return vec![WebhookEvent::Receipt(receipt)];
     }
     match serde_json::from_slice::<&RawValue>(body) {
         Ok(raw) => vec![parse_one(raw.get())],
@@ -58,10 +58,11 @@ pub fn parse_events(body: &[u8]) -> Vec<Event<'_>> {
     }
 }
 
-fn parse_array(body: &[u8]) -> Vec<Event<'_>> {
+fn parse_array(body: &[u8]) -> Vec<WebhookEvent<'_>> {
     if let Ok(events) = serde_json::from_slice::<Vec<ReceiptEvent<'_>>>(body) {
         let count = events.len();
-        let receipts: Vec<_> = events.into_iter().filter_map(ReceiptEvent::into_receipt).map(Event::Receipt).collect();
+        let receipts: Vec<_> =
+            events.into_iter().filter_map(ReceiptEvent::into_receipt).map(WebhookEvent::Receipt).collect();
         if receipts.len() == count {
             return receipts;
         }
@@ -105,7 +106,7 @@ pub fn first_receipts(body: &[u8], events: usize) -> Vec<Receipt<'_>> {
         parse_events(body)
     };
     let receipt = |event| match event {
-        Event::Receipt(receipt) => Some(receipt),
+        WebhookEvent::Receipt(receipt) => Some(receipt),
         _ => None,
     };
     first.into_iter().filter_map(receipt).collect()
@@ -115,8 +116,8 @@ fn receipt_at_once(body: &[u8]) -> Option<Receipt<'_>> {
     serde_json::from_slice::<ReceiptEvent<'_>>(body).ok().and_then(ReceiptEvent::into_receipt)
 }
 
-fn unreadable<'a>(body: &'a [u8], error: &serde_json::Error) -> Event<'a> {
-    Event::Unreadable { raw: String::from_utf8_lossy(body), why: error.to_string() }
+fn unreadable<'a>(body: &'a [u8], error: &serde_json::Error) -> WebhookEvent<'a> {
+    WebhookEvent::Unreadable { raw: String::from_utf8_lossy(body), why: error.to_string() }
 }
 
 /// The keys that all events share.
@@ -133,8 +134,8 @@ struct Envelope<'a> {
     event_details: Option<&'a RawValue>,
 }
 
-fn parse_one(raw: &str) -> Event<'_> {
-    let unreadable = |why: String| Event::Unreadable { raw: Cow::Borrowed(raw), why };
+fn parse_one(raw: &str) -> WebhookEvent<'_> {
+    let unreadable = |why: String| WebhookEvent::Unreadable { raw: Cow::Borrowed(raw), why };
     let envelope = match serde_json::from_str::<Envelope<'_>>(raw) {
         Ok(envelope) => envelope,
         Err(error) => return unreadable(error.to_string()),
@@ -143,7 +144,7 @@ fn parse_one(raw: &str) -> Event<'_> {
     let is = |word: &str| event_type.eq_ignore_ascii_case(word);
     if is(receipt::EVENT_TYPE) {
         return match serde_json::from_str::<ReceiptEvent<'_>>(raw).map(ReceiptEvent::into_receipt) {
-            Ok(Some(receipt)) => Event::Receipt(receipt),
+            Ok(Some(receipt)) => WebhookEvent::Receipt(receipt),
             Ok(None) => unreadable("a receipt of another event type".to_owned()),
             Err(error) => unreadable(error.to_string()),
         };
@@ -158,15 +159,15 @@ fn parse_one(raw: &str) -> Event<'_> {
                 if is_sms && inbound.known_channel().is_none() {
                     inbound.channel = Some(Text::from(Channel::Sms.as_str()));
                 }
-                Event::Inbound { inbound: Box::new(inbound), raw }
+                WebhookEvent::Inbound { inbound: Box::new(inbound), raw }
             },
         );
     }
     if envelope.event_details.is_some() {
         return serde_json::from_str(raw)
-            .map_or_else(|error| unreadable(error.to_string()), |business| Event::Business { business, raw });
+            .map_or_else(|error| unreadable(error.to_string()), |business| WebhookEvent::Business { business, raw });
     }
-    Event::Other { event_type, raw }
+    WebhookEvent::Other { event_type, raw }
 }
 
 /// Collects the elements of an array into the caller's list, so that those before a cut are not lost.

@@ -22,7 +22,7 @@ mod text;
 
 pub use answer::{BatchAnswer, Cancelled, Detail, Details, ErrorBody, MessageAnswer, StatusBody};
 pub use business::{Business, BusinessDetails, BusinessMeta, DisableInfo, OtherInfo};
-pub use event::{Event, event_places, first_receipts, parse_events};
+pub use event::{WebhookEvent, event_places, first_receipts, parse_events};
 pub use inbound::{Inbound, InboundContent, Interactive, Recipient, Referral, Tapped};
 pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
 pub use receipt::{Receipt, WhatsApp};

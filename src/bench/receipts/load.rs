@@ -250,7 +250,7 @@ mod tests {
         {
             let mut body = Vec::new();
             event(&mut body, 2, state, "2026-11-20T09:00:00.000Z");
-            let [wire::Event::Receipt(receipt)] = &wire::parse_events(&body)[..] else { panic!("no receipt") };
+            let [wire::WebhookEvent::Receipt(receipt)] = &wire::parse_events(&body)[..] else { panic!("no receipt") };
             assert_eq!(receipt.report(), wanted);
             assert_eq!(receipt.client_message_id.as_deref(), Some(&*Stock::attempt(2).to_string()));
             assert_eq!(receipt.msisdn().map(|number| number.get()), Some(Stock::msisdn(2)));

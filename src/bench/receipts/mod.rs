@@ -43,7 +43,7 @@ async fn parse(body: Bytes) -> StatusCode {
 
 /// Parses a body. Returns whether all its events are receipts.
 fn is_understood(body: &[u8]) -> bool {
-    wire::parse_events(body).iter().all(|event| matches!(event, wire::Event::Receipt(_)))
+    wire::parse_events(body).iter().all(|event| matches!(event, wire::WebhookEvent::Receipt(_)))
 }
 
 /// Serves `routes` until all of `load` is answered.

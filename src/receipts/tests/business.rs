@@ -36,7 +36,7 @@ fn event_for(lanes: &[Lane], body: &str) -> Option<AccountEvent> {
 /// The same, with overrides in effect.
 fn event_with(overrides: &[Override], lanes: &[Lane], body: &str) -> Option<AccountEvent> {
     match wire::parse_events(body.as_bytes()).pop() {
-        Some(wire::Event::Business { business, raw }) => {
+        Some(wire::WebhookEvent::Business { business, raw }) => {
             read(&business, raw, lanes, NOW).map(|event| event.with_overrides(overrides))
         }
         other => panic!("{other:?}"),

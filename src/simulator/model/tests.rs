@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Channel;
-use crate::wire::{ErrorBody, Event, MessageAnswer, ReportedStatus, parse_events};
+use crate::wire::{ErrorBody, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
 use serde_json::{Value, json};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -47,7 +47,7 @@ fn reports(model: &mut Model, until: Timestamp) -> Vec<(String, Option<Channel>,
     let events = webhooks.iter().flat_map(|webhook| parse_events(&webhook.event));
     events
         .map(|event| match event {
-            Event::Receipt(receipt) => {
+            WebhookEvent::Receipt(receipt) => {
                 (receipt.umid.as_deref().unwrap().to_owned(), receipt.known_channel(), receipt.report())
             }
             other => panic!("{other:?}"),

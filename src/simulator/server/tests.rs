@@ -258,7 +258,7 @@ async fn an_inbound_message_is_posted_on_demand() {
     world.post("/simulator/inbound", &json!({"msisdn": "+6591234567", "text": "STOP"})).await.unwrap();
     let hook = hooks.recv().await.unwrap();
     let events = parse_events(&hook.body);
-    let crate::wire::Event::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
+    let crate::wire::WebhookEvent::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
     assert_eq!(inbound.words().collect::<Vec<_>>(), ["STOP"]);
     hook.answer.send(StatusCode::OK).unwrap();
     let event = json!({"eventId": "e-1", "eventType": "template_status_update", "eventDetails": {}});

@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::Timestamp;
-use crate::wire::{BatchAnswer, Event, MessageAnswer, ReportedStatus, parse_events};
+use crate::wire::{BatchAnswer, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
@@ -144,7 +144,7 @@ async fn every_message_gets_its_receipts_in_arrays() {
         let events = parse_events(&body);
         assert!(events.len() <= 30);
         for event in events {
-            let Event::Receipt(receipt) = event else { panic!("{event:?}") };
+            let WebhookEvent::Receipt(receipt) = event else { panic!("{event:?}") };
             assert_eq!(receipt.known_channel(), Some(crate::domain::Channel::Viber));
             assert!(receipt.msisdn().is_some());
             assert_eq!(receipt.sub_account_id.as_deref(), Some("acme"));

@@ -27,7 +27,7 @@ const PAUSED: &str = r#"{"eventId":"0f88f5c4","timestamp":"2025-01-01T00:00:00.0
     "eventDetails":{"templateId":123456789012345678,"templateName":"promo","templateLanguage":"en",
     "meta":{"status":"PAUSED","reason":"NONE","otherInfo":{"title":"FIRST_PAUSE","description":"…"}}}}"#;
 
-fn only(body: &str) -> Event<'_> {
+fn only(body: &str) -> WebhookEvent<'_> {
     let mut events = parse_events(body.as_bytes());
     assert_eq!(events.len(), 1, "{events:?}");
     events.remove(0)
@@ -35,14 +35,14 @@ fn only(body: &str) -> Event<'_> {
 
 fn receipt(body: &str) -> Receipt<'_> {
     match only(body) {
-        Event::Receipt(receipt) => receipt,
+        WebhookEvent::Receipt(receipt) => receipt,
         other => panic!("{other:?}"),
     }
 }
 
 fn inbound(body: &str) -> Inbound<'_> {
     match only(body) {
-        Event::Inbound { inbound, .. } => *inbound,
+        WebhookEvent::Inbound { inbound, .. } => *inbound,
         other => panic!("{other:?}"),
     }
 }
@@ -89,15 +89,15 @@ fn an_unreadable_event_in_an_array_loses_no_other() {
     let names: Vec<_> = events
         .iter()
         .map(|event| match event {
-            Event::Receipt(_) => "receipt",
-            Event::Inbound { .. } => "inbound",
-            Event::Business { .. } => "business",
-            Event::Other { .. } => "other",
-            Event::Unreadable { .. } => "unreadable",
+            WebhookEvent::Receipt(_) => "receipt",
+            WebhookEvent::Inbound { .. } => "inbound",
+            WebhookEvent::Business { .. } => "business",
+            WebhookEvent::Other { .. } => "other",
+            WebhookEvent::Unreadable { .. } => "unreadable",
         })
         .collect();
     assert_eq!(names, ["receipt", "unreadable", "inbound", "business", "unreadable", "receipt"]);
-    assert!(matches!(&events[4], Event::Unreadable { raw, .. } if raw == "3"));
+    assert!(matches!(&events[4], WebhookEvent::Unreadable { raw, .. } if raw == "3"));
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn an_array_that_is_cut_off_gives_the_events_before() {
     let body = format!("[{DELIVERED},{UNDELIVERED},{{\"eventType\":\"outb");
     let events = parse_events(body.as_bytes());
     assert_eq!(events.len(), 3);
-    assert!(matches!(&events[0], Event::Receipt(_)));
-    assert!(matches!(&events[1], Event::Receipt(_)));
-    assert!(matches!(&events[2], Event::Unreadable { raw, .. } if *raw == body));
+    assert!(matches!(&events[0], WebhookEvent::Receipt(_)));
+    assert!(matches!(&events[1], WebhookEvent::Receipt(_)));
+    assert!(matches!(&events[2], WebhookEvent::Unreadable { raw, .. } if *raw == body));
 }
 
 #[test]
@@ -132,14 +132,14 @@ fn unreadable_and_unknown_events_are_kept_with_their_reason() {
     for body in [&b""[..], b"hello", b"{", b"\xff\xfe", b"\"text\"", b"null", b"7", b"[{]"] {
         let events = parse_events(body);
         assert!(
-            matches!(events.last(), Some(Event::Unreadable { why, .. }) if !why.is_empty()),
+            matches!(events.last(), Some(WebhookEvent::Unreadable { why, .. }) if !why.is_empty()),
             "{:?} gave {events:?}",
             String::from_utf8_lossy(body)
         );
     }
-    assert!(matches!(only("{}"), Event::Other { .. }));
+    assert!(matches!(only("{}"), WebhookEvent::Other { .. }));
     assert!(
-        matches!(only(r#"{"eventType":"moon_phase","payload":{}}"#), Event::Other { event_type, .. } if &*event_type == "moon_phase")
+        matches!(only(r#"{"eventType":"moon_phase","payload":{}}"#), WebhookEvent::Other { event_type, .. } if &*event_type == "moon_phase")
     );
 }
 
@@ -231,7 +231,7 @@ fn every_documented_kind_of_inbound_message_is_read() {
 
 #[test]
 fn account_events_name_their_template_and_tier() {
-    let Event::Business { business: paused, .. } = only(PAUSED) else { panic!("no business event") };
+    let WebhookEvent::Business { business: paused, .. } = only(PAUSED) else { panic!("no business event") };
     assert_eq!(paused.details.template_name.as_deref(), Some("promo"));
     assert_eq!(paused.details.template_id.as_deref(), Some("123456789012345678"));
     assert_eq!(paused.details.meta.status.as_deref(), Some("PAUSED"));
@@ -241,7 +241,7 @@ fn account_events_name_their_template_and_tier() {
         let body = format!(
             r#"{{"eventType":"phone_number_quality_update","eventDetails":{{"displayPhoneNumber":"15550783881","meta":{meta}}}}}"#
         );
-        let Event::Business { business: event, .. } = only(&body) else { panic!("no business event") };
+        let WebhookEvent::Business { business: event, .. } = only(&body) else { panic!("no business event") };
         event.tier()
     };
     assert_eq!(
@@ -259,7 +259,7 @@ fn account_events_name_their_template_and_tier() {
 
 #[test]
 fn an_account_violation_keeps_its_details() {
-    let Event::Business { business: event, .. } = only(
+    let WebhookEvent::Business { business: event, .. } = only(
         r#"{"eventId":"9ac6f2cb","eventType":"account_update","eventDetails":{"event":"ACCOUNT_VIOLATION","phoneNumber":
         "16505552771","violationInfo":{"violationType":"USER_INITIATED_CALLS_LOW_PICKUP_RATE"}}}"#,
     ) else {
@@ -275,7 +275,7 @@ fn a_written_receipt_reads_as_itself() {
     let before = receipt(UNDELIVERED);
     let mut body = Vec::new();
     before.append_event(&mut body);
-    assert_eq!(parse_events(&body), [Event::Receipt(before)]);
+    assert_eq!(parse_events(&body), [WebhookEvent::Receipt(before)]);
 }
 
 proptest! {
