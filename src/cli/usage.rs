@@ -23,7 +23,11 @@ pub(super) fn sentence(error: &clap::Error) -> Option<String> {
             format!("{option}: \"{value}\" is unknown; use one of {}", text(ContextKind::ValidValue))
         }
         ErrorKind::ValueValidation => {
-            let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            let source = std::error::Error::source(error);
+            let why = match source {
+                Some(source) if source.is::<std::num::ParseIntError>() => "write a whole number".to_owned(),
+                source => source.map(ToString::to_string).unwrap_or_default(),
+            };
             // Most of our own parsers quote the value themselves.
             let quoted = if why.contains(&value) { String::new() } else { format!("\"{value}\" is refused: ") };
             format!("{option}: {quoted}{why}")
@@ -73,11 +77,11 @@ fn meant(error: &clap::Error, kind: ContextKind) -> String {
 /// Names the help of the command that was typed.
 fn see_help(error: &clap::Error) -> String {
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    let words = usage.trim_start_matches("Usage:").split_whitespace();
-    let command: Vec<&str> = words
-        .take_while(|word| word.chars().all(|char| char.is_ascii_lowercase() || char == '-') && !word.starts_with('-'))
-        .collect();
-    let command = if command.is_empty() { "volley".to_owned() } else { command.join(" ") };
+    // The first word is the program, under whatever name it was called.
+    let words = usage.trim_start_matches("Usage:").split_whitespace().skip(1);
+    let is_command = |word: &&str| word.starts_with(|char: char| char.is_ascii_lowercase());
+    let command: Vec<&str> = std::iter::once("volley").chain(words.take_while(is_command)).collect();
+    let command = command.join(" ");
     format!("see `{command} --help`")
 }
 
@@ -100,6 +104,7 @@ mod tests {
                 "campaign launch a.toml b.toml",
                 "\"b.toml\" is one argument too many; see `volley campaign launch --help`",
             ),
+            ("events --limit x", "--limit: \"x\" is refused: write a whole number"),
             ("campaign launch a.toml --wait maybe", "--wait: \"maybe\" is unknown; use one of finished, settled"),
             (
                 "campaign pause x --step 9",
