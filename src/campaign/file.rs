@@ -168,8 +168,8 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         folder: PathBuf::new(),
     };
     if draft.audience.is_empty() && draft.numbers.is_empty() {
-        table.wrong(
-            "audience",
+        table.missing(
+            &["audience", "numbers"],
             "a campaign needs recipients; add audience = \"recipients.csv\" or numbers = [\"+65…\"]",
         );
     }

@@ -126,7 +126,7 @@ fn an_invalid_file_reports_every_problem() {
         (&with("allow_country = 1", &[SMS]), "allow_country: unknown key; did you mean \"allow_countries\"?"),
         (&with("lane = \"sms\"", &[SMS]), "promo.toml, lane: belongs to a step; move it into a [[step]]"),
         (&with("fallback_after = \"1h\"", &[SMS]), "fallback_after: belongs to a step; move it into a [[step]]"),
-        (&with("[step]", &[]), "step: must be a list of tables, each with double brackets: [[step]]"),
+        (&with("[step]", &[]), "step: write [[step]] with double brackets, once for each step"),
         (&with("contry = \"SG\"", &[SMS]), "contry: unknown key; did you mean \"country\"?"),
         (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
         (&with("ttl = 24", &[SMS]), "ttl: 24 has no unit; write a length of time in quotes"),
@@ -229,6 +229,30 @@ fn an_invalid_file_reports_every_problem() {
         let error = file(text).expect_err(text);
         assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
     }
+}
+
+#[test]
+fn a_misspelled_key_is_reported_without_its_consequence() {
+    let cases = [
+        (with("", &[SMS]).replace("audience", "audiense"), "audiense: unknown key; did you mean \"audience\"?"),
+        (with("", &[&SMS.replace("channel", "chanel")]), "step 1, chanel: unknown key; did you mean \"channel\"?"),
+        (with("", &[SMS]).replace("audience =", "number ="), "number: unknown key; did you mean \"numbers\"?"),
+        (with("", &[&SMS.replace("text", "txt")]), "step 1, txt: unknown key; did you mean \"text\"?"),
+        (
+            with("", &[&WHATSAPP.replace("language", "langauge")]),
+            "step 1, template, langauge: unknown key; did you mean \"language\"?",
+        ),
+    ];
+    for (text, sentence) in cases {
+        assert_eq!(file(&text).unwrap_err(), format!("promo.toml, {sentence}"), "{text}");
+    }
+    // Another missing key is still reported.
+    let error = file("audience = \"a.csv\"\n[[step]]\nchanel = \"SMS\"\n").unwrap_err();
+    assert_eq!(
+        error,
+        "promo.toml, step 1, text: a step needs content; add text = \"…\", [step.template] or [step.raw]\n\
+         promo.toml, step 1, chanel: unknown key; did you mean \"channel\"?"
+    );
 }
 
 #[test]

@@ -31,7 +31,10 @@ pub(super) fn read(step: &mut Table<'_>, channel: Option<Channel>) -> Option<Con
     let raw = step.table("raw").and_then(|keys| raw(step.inner("raw, ", keys)));
     match given[..] {
         ["text"] => return text.map(|text| Content::Text { text, source, encoding }),
-        [] => step.wrong("text", "a step needs content; add text = \"…\", [step.template] or [step.raw]"),
+        [] => step.missing(
+            &["text", "template", "raw"],
+            "a step needs content; add text = \"…\", [step.template] or [step.raw]",
+        ),
         [key] => {
             for (sms, is_given) in [("source", !source.is_empty()), ("encoding", encoding.is_some())] {
                 if is_given {
@@ -50,9 +53,9 @@ pub(super) fn read(step: &mut Table<'_>, channel: Option<Channel>) -> Option<Con
 
 /// The provider's own `type` and `content`.
 fn raw(mut table: Table<'_>) -> Option<RawContent> {
-    let kind = required(&mut table, "type", "the `type` of the provider's request, such as \"interactive\"");
+    let kind = required(&mut table, &["type"], "the `type` of the provider's request, such as \"interactive\"");
     if !table.has("content") {
-        table.wrong("content", "is missing; write the `content` of the provider's request");
+        table.missing(&["content"], "is missing; write the `content` of the provider's request");
     }
     let content = table.table("content");
     table.finish(&[]);
@@ -86,7 +89,7 @@ fn template(mut table: Table<'_>) -> Option<TemplateContent> {
         (true, _) => table.parsed("category"),
         (false, Some(_)) => Some(Category::Authentication),
         (false, None) => {
-            table.wrong("category", "is missing; write AUTHENTICATION, UTILITY or MARKETING, as at the provider");
+            table.missing(&["category"], "is missing; write AUTHENTICATION, UTILITY or MARKETING, as at the provider");
             None
         }
     };
@@ -143,15 +146,16 @@ fn zalo_template(mut table: Table<'_>) -> Option<ZaloTemplate> {
 }
 
 fn name_and_language(table: &mut Table<'_>) -> (Option<String>, Option<String>) {
-    let name = required(table, "name", "the template's name at the provider");
-    (name, required(table, "language", "the template's language, such as en or en_US"))
+    let name = required(table, &["name"], "the template's name at the provider");
+    (name, required(table, &["language"], "the template's language, such as en or en_US"))
 }
 
-fn required(table: &mut Table<'_>, key: &'static str, what: &str) -> Option<String> {
-    if !table.has(key) {
-        table.wrong(key, format_args!("is missing; write {what}"));
+fn required(table: &mut Table<'_>, key: &'static [&'static str; 1], what: &str) -> Option<String> {
+    let [name] = key;
+    if !table.has(name) {
+        table.missing(key, format_args!("is missing; write {what}"));
     }
-    table.filled_text(key)
+    table.filled_text(name)
 }
 
 fn header(mut table: Table<'_>) -> Option<Header> {
@@ -173,13 +177,15 @@ fn header(mut table: Table<'_>) -> Option<Header> {
 }
 
 fn location(mut table: Table<'_>) -> Option<Header> {
-    let mut part = |key| {
-        if !table.has(key) {
-            table.wrong(key, "is missing; a location has latitude, longitude, name and address");
+    let mut part = |key: &'static [&'static str; 1]| {
+        let [name] = key;
+        if !table.has(name) {
+            table.missing(key, "is missing; a location has latitude, longitude, name and address");
         }
-        table.text_or_number(key)
+        table.text_or_number(name)
     };
-    let (latitude, longitude, name, address) = (part("latitude"), part("longitude"), part("name"), part("address"));
+    let (latitude, longitude, name, address) =
+        (part(&["latitude"]), part(&["longitude"]), part(&["name"]), part(&["address"]));
     table.finish(&[]);
     Some(Header::Location { latitude: latitude?, longitude: longitude?, name: name?, address: address? })
 }

@@ -74,10 +74,14 @@ pub(super) fn read(
 }
 
 fn route(keys: Map<String, Value>, sub_account: Option<&str>, lanes: &[Lane], problems: &mut Vec<Problem>) -> Route {
+    const NAME: &str = "give it a name of letters, digits, - and _, such as \"promo\"";
     let mut table = Table::new(None, "", keys, problems);
+    let is_named = table.has("name");
     let name = table.text("name").unwrap_or_default();
-    if !is_plain(&name) {
-        table.wrong("name", "give it a name of letters, digits, - and _, such as \"promo\"");
+    if !is_named {
+        table.missing(&["name"], NAME);
+    } else if !is_plain(&name) {
+        table.wrong("name", NAME);
     }
     let named = table.filled_text("sub_account");
     let known: Vec<&str> = lanes.iter().map(|lane| lane.provider.sub_account.as_str()).collect();

@@ -103,7 +103,7 @@ pub fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
             format!("{} steps are more than the {} allowed; remove some", tables.len(), StepIndex::COUNT_MAX);
         table.wrong("step", sentence);
     } else if tables.is_empty() {
-        table.wrong("step", NO_STEP);
+        table.missing(&["step"], "is missing; add one with a channel and its content");
     }
     for (index, keys) in StepIndex::all().zip(tables) {
         found.extend(step(table.step(index, keys)));
@@ -111,12 +111,10 @@ pub fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
     found
 }
 
-const NO_STEP: &str = "is missing; add one with a channel and its content";
-
 /// Reads a step from its table; `None` after a reported problem.
 fn step(mut table: Table<'_>) -> Option<DraftStep> {
     if !table.has("channel") {
-        table.wrong("channel", "is missing; write WhatsApp, Viber, SMS or another");
+        table.missing(&["channel"], "is missing; write WhatsApp, Viber, SMS or another");
     }
     let channel: Option<Channel> = table.parsed("channel");
     let lanes = lanes(&mut table);

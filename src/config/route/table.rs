@@ -18,8 +18,8 @@ pub struct Table<'a> {
     prefix: &'a str,
     left: Map<String, Value>,
     known: Vec<&'static str>,
-    /// The known keys that the table does not have.
-    absent: Vec<&'static str>,
+    /// Keys of which one is required and missing, and the index of that problem.
+    missing: Vec<(&'static [&'static str], usize)>,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -33,12 +33,21 @@ impl<'a> Table<'a> {
         left: Map<String, Value>,
         problems: &'a mut Vec<Problem>,
     ) -> Self {
-        Self { step, prefix, left, known: Vec::new(), absent: Vec::new(), problems }
+        Self { step, prefix, left, known: Vec::new(), missing: Vec::new(), problems }
     }
 
     pub fn wrong(&mut self, key: &str, sentence: impl fmt::Display) {
         let key = format!("{}{key}", self.prefix);
         self.problems.push(Problem::new(self.step, key.trim_end(), sentence));
+    }
+
+    /// Reports that none of these keys is there, under the first one. The report is dropped if an unknown key turns out
+    /// to be one of them, misspelled: its own error is enough.
+    pub fn missing(&mut self, keys: &'static [&'static str], sentence: impl fmt::Display) {
+        let Some(first) = keys.first() else { return };
+        keys.iter().for_each(|key| self.mark_known(key));
+        self.missing.push((keys, self.problems.len()));
+        self.wrong(first, sentence);
     }
 
     pub fn not_built(&mut self, key: &str, what: impl fmt::Display, instead: &str) {
@@ -64,9 +73,6 @@ impl<'a> Table<'a> {
     fn mark_known(&mut self, key: &'static str) {
         if !self.known.contains(&key) {
             self.known.push(key);
-            if !self.left.contains_key(key) {
-                self.absent.push(key);
-            }
         }
     }
 
@@ -204,25 +210,26 @@ impl<'a> Table<'a> {
 
     /// Refuses every key that was not read, so that none is ignored.
     pub fn finish(mut self, not_built: &[NotBuilt]) {
+        self.drop_consequences();
         for key in std::mem::take(&mut self.left).into_iter().map(|(key, _)| key) {
             match not_built.iter().find(|(name, _)| *name == key) {
                 Some((name, instead)) => self.not_built(name, format_args!("`{name}`"), instead),
                 None => {
                     let known = self.known.clone();
-                    if let Some(meant) = nearest(&key, known.iter().copied()) {
-                        self.forgive_absence(meant);
-                    }
                     self.wrong(&key, format_args!("unknown key; {}", hint(&key, known)));
                 }
             }
         }
     }
 
-    /// Removes what was said about the absence of a key that is only misspelled.
-    fn forgive_absence(&mut self, key: &str) {
-        if self.absent.contains(&key) {
-            let key = format!("{}{key}", self.prefix);
-            self.problems.retain(|problem| problem.step != self.step || problem.key != key);
+    /// Drops the reports of missing keys that are there, but misspelled.
+    fn drop_consequences(&mut self) {
+        let meant: Vec<&str> = self.left.keys().filter_map(|key| nearest(key, self.known.iter().copied())).collect();
+        // From the last one on, so that the indexes of the others stay right.
+        for (keys, index) in self.missing.drain(..).rev() {
+            if keys.iter().any(|key| meant.contains(key)) {
+                self.problems.remove(index);
+            }
         }
     }
 
