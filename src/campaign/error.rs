@@ -26,7 +26,7 @@ pub enum FileError {
     )]
     Campaign { path: PathBuf },
 
-    #[error("{file}, line {line}: invalid TOML or JSON: {message}")]
+    #[error("{file}, line {line}: {message}")]
     Syntax { file: String, line: usize, message: String },
 
     /// One line for each problem; every line names the file.

@@ -98,13 +98,12 @@ impl Draft {
     /// Parses a text: JSON if its name ends in `.json` or it opens with a brace, else TOML. `file` names it in errors.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let text = text.trim_start_matches('\u{feff}');
-        let syntax =
-            |line, message: &str| FileError::Syntax { file: file.to_owned(), line, message: message.to_owned() };
+        let syntax = |line, message: String| FileError::Syntax { file: file.to_owned(), line, message };
         let json = file.to_lowercase().ends_with(".json") || text.trim_start().starts_with('{');
         let value = if json {
-            serde_json::from_str(text).map_err(|error| syntax(error.line(), &error.to_string()))?
+            serde_json::from_str(text).map_err(|error| syntax(error.line(), format!("invalid JSON: {error}")))?
         } else {
-            let table = parse_toml(text).map_err(|error| syntax(error.line, &error.message))?;
+            let table = parse_toml(text).map_err(|error| syntax(error.line, error.message))?;
             to_json(toml::Value::Table(table))
         };
         Self::from_json(value).map_err(|problems| FileError::Problems { file: file.to_owned(), problems })
@@ -132,7 +131,7 @@ pub fn refuse_campaign_file(path: &Path) -> Result<(), FileError> {
     let is_campaign = match ends_in("json") {
         true => serde_json::from_str::<Map<String, Value>>(&text)
             .is_ok_and(|table| table.keys().any(|key| is_of_campaign(key))),
-        false => parse_toml(&text).is_ok_and(|table| table.keys().any(|key| is_of_campaign(key))),
+        false => text.parse::<toml::Table>().is_ok_and(|table| table.keys().any(|key| is_of_campaign(key))),
     };
     if is_campaign { Err(FileError::Campaign { path: path.to_owned() }) } else { Ok(()) }
 }

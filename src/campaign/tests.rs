@@ -117,7 +117,7 @@ fn json_and_toml_say_the_same() {
 #[test]
 fn an_invalid_file_reports_every_problem() {
     let cases = [
-        ("name = ", "promo.toml, line 1: invalid TOML or JSON"),
+        ("name = ", "promo.toml, line 1: invalid TOML: "),
         ("{\n\"name\": }", "promo.toml, line 2: invalid"),
         ("name = \"x\"", "promo.toml, audience: a campaign needs recipients; add audience = \"recipients.csv\""),
         ("audience = \"a\"\nstep = []", "promo.toml, step: is missing; add one with a channel and its content"),
@@ -126,7 +126,9 @@ fn an_invalid_file_reports_every_problem() {
         (&with("allow_country = 1", &[SMS]), "allow_country: unknown key; did you mean \"allow_countries\"?"),
         (&with("lane = \"sms\"", &[SMS]), "promo.toml, lane: belongs to a step; move it into a [[step]]"),
         (&with("fallback_after = \"1h\"", &[SMS]), "fallback_after: belongs to a step; move it into a [[step]]"),
-        (&with("[step]", &[]), "step: write [[step]] with double brackets, once for each step"),
+        (&with("[step]", &[]), "promo.toml, line 2: every step has double brackets; write [[step]] instead of [step]"),
+        (&with("[steps]", &[]), "line 2: every step has double brackets; write [[step]] instead of [steps]"),
+        (&with("step = {}", &[]), "step: write [[step]] with double brackets, once for each step"),
         (&with("contry = \"SG\"", &[SMS]), "contry: unknown key; did you mean \"country\"?"),
         (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
         (&with("ttl = 24", &[SMS]), "ttl: 24 has no unit; write a length of time in quotes"),

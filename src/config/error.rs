@@ -47,7 +47,7 @@ pub enum Error {
     #[error("the configuration file {} cannot be read; check that it exists and that you may read it", path.display())]
     Read { path: PathBuf, source: std::io::Error },
 
-    #[error("{}, line {line}: invalid TOML: {message}", path.display())]
+    #[error("{}, line {line}: {message}", path.display())]
     Syntax { path: PathBuf, line: usize, message: String },
 
     #[error("{place}: unknown section \"{name}\"; {hint}")]

@@ -63,8 +63,11 @@ fn every_error_says_what_where_and_what_to_do() {
         ("[providers]", "etc/volley.toml: unknown section \"providers\"; did you mean \"provider\"?"),
         ("[databas", "etc/volley.toml, line 1: invalid TOML"),
         ("lane = 3", "`lane` must be a repeated section with double brackets, [[lane]]"),
-        ("[lane]\nname = \"x\"", "`lane` must be a repeated section with double brackets, [[lane]]"),
-        ("[lane]\nname = \"x\"\n[lane]\nname = \"y\"", "line 3: invalid TOML: there is more than one `lane`"),
+        (
+            "[lane]\nname = \"x\"",
+            "etc/volley.toml, line 1: every lane has double brackets; write [[lane]] instead of [lane]",
+        ),
+        ("[lane]\nname = \"x\"\n[lane]\nname = \"y\"", "line 3: there is more than one `lane`"),
         ("fallback_after = \"1h\"", "unknown section \"fallback_after\"; it is a key of a step: move it into a"),
         ("[provider]\ntimeout = true", "etc/volley.toml, provider, timeout: must be a text in quotes"),
         ("[opt_out]\nstop = { a = 1 }", "etc/volley.toml, opt_out, stop: must be a list of texts in quotes"),

@@ -116,7 +116,7 @@ fn route_names_and_the_default_of_a_subaccount_are_unique() {
 #[test]
 fn a_route_is_a_repeated_section_of_the_file_only() {
     let error = with("[route]\nname = \"x\"").unwrap_err().to_string();
-    assert!(error.contains("`route` must be a repeated section with double brackets, [[route]]"), "{error}");
+    assert!(error.contains("every route has double brackets; write [[route]] instead of [route]"), "{error}");
     let error = with("[[rout]]\nname = \"x\"").unwrap_err().to_string();
     assert!(error.contains("unknown section \"rout\"; did you mean \"route\"?"), "{error}");
     let error = read_env(TWO, &[("VOLLEY_ROUTE_CODES_DEFAULT", "true")]).unwrap_err().to_string();
