@@ -51,8 +51,9 @@ pub enum Error {
     #[error("{}: two columns would have the name \"{name}\"; map the other one to another name", file.display())]
     MappedTwice { file: PathBuf, name: String },
     #[error(
-        "{}: no column contains phone numbers (columns: {}){}; name the column with --map number=Column, and the country of \
-         national numbers with --country",
+        "{}: no column contains phone numbers (columns: {}){}; call their column \"number\", or import the file with \
+         `volley audience import --map number=Column`; national numbers also need a country (--country, or `country` in a \
+         campaign file)",
         file.display(),
         listed(columns),
         if sheets.is_empty() { String::new() } else { format!(", in any of its sheets: {}", listed(sheets)) }

@@ -177,8 +177,17 @@ fn an_exclusion_without_effect_is_refused_or_reported() {
         }
     }
     campaign("audience = [\"blokced.csv\"]");
-    let meant = "audience: \"blokced.csv\" is neither a file nor an imported audience; did you mean \"blocked.csv\"?";
-    run(at, &["campaign", "plan", "x.toml"]).ended(1).says(&[meant]);
+    let meant =
+        "x.toml, audience: \"blokced.csv\" is neither a file nor an imported audience; did you mean \"blocked.csv\"?";
+    for arguments in [&["plan", "x.toml"][..], &["launch", "x.toml"], &["test", "x.toml", "--to", "+6591000001"]] {
+        run(at, &[&["campaign"], arguments].concat()).ended(1).says(&[meant]);
+    }
+    std::fs::write(at.join("names.csv"), "Name,Code\nAnn,x\n").unwrap();
+    for key in ["audience", "exclude"] {
+        campaign(&format!("{key} = [\"names.csv\"]"));
+        let said = format!("x.toml, {key}: names.csv: no column contains phone numbers");
+        run(at, &["campaign", "plan", "x.toml"]).ended(1).says(&[&said]);
+    }
     // The file that is at hand is often given where the file that names it was meant.
     run(at, &["campaign", "plan", "blocked.csv"]).ended(1).says(&["blocked.csv is a recipient file"]);
     assert_eq!(run(at, &["campaign", "list", "--json"]).ended(0).json(), json!([]));

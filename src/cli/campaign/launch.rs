@@ -1,7 +1,7 @@
 //! `volley campaign launch`: launches a campaign, and waits for it if asked to.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tokio::net::TcpStream;
@@ -172,8 +172,15 @@ fn launch_error(error: LaunchError, args: &Args) -> anyhow::Error {
         LaunchError::Problems(problems) if args.at.is_some() && problems.iter().all(|problem| problem.key == "at") => {
             wrong_options(problems).into()
         }
+        error => in_file(error, &args.file),
+    }
+}
+
+/// The error of a campaign that was read from this file, with the file's name.
+pub(super) fn in_file(error: LaunchError, file: &Path) -> anyhow::Error {
+    match error {
         LaunchError::Problems(problems) => {
-            let file = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
+            let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
             FileError::Problems { file, problems }.into()
         }
         error => error.into(),

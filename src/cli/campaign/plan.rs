@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::bookings;
-use crate::campaign::{Draft, FileError, LaunchError, Lint, PlanView, Prepared, RejectedRows, preview, rules};
+use super::launch::in_file;
+use crate::campaign::{Draft, Lint, PlanView, Prepared, RejectedRows, preview, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
@@ -43,11 +44,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
             let file = file.display().to_string();
             out::lines(lines(&prepared, finished_by, &file, To::Stdout.paint()))?;
         }
-        Err(LaunchError::Problems(problems)) => {
-            let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-            return Err(FileError::Problems { file: name, problems }.into());
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(in_file(error, &file)),
     }
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::{Until, find, launch};
-use crate::campaign::{Draft, LaunchView, Launched, Trial};
+use crate::campaign::{Draft, LaunchError, LaunchView, Launched, Trial};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::message::results::words;
 use crate::cli::out::{self, To};
@@ -44,7 +44,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let launcher = context.launcher(store.as_ref());
     let file = Path::new(&args.campaign);
     let launched = if file.is_file() {
-        launcher.try_file(&Draft::load(file)?, &trial).await?
+        launcher.try_file(&Draft::load(file)?, &trial).await.map_err(|error| in_file(error, file))?
     } else {
         launcher.try_campaign(&find(store.as_ref(), &args.campaign).await?, &trial).await?
     };
@@ -70,6 +70,14 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let results = results_in(store.as_ref(), &batch).await?;
     print(&launched, batch.state, Some(results), args.json)?;
     Ok(exit)
+}
+
+/// The error of a test of a file: names the file, unless the error is about the options of the test.
+fn in_file(error: LaunchError, file: &Path) -> anyhow::Error {
+    match error {
+        LaunchError::Problems(ref problems) if problems.iter().any(|problem| problem.key == "test") => error.into(),
+        error => launch::in_file(error, file),
+    }
 }
 
 fn print(
