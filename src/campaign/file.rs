@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::chosen::DraftRoute;
 use super::error::FileError;
+use super::time::no_such_day;
 use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, nearest, parse_toml, steps, to_json};
 use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, StopRule, Zone};
 
@@ -238,7 +239,10 @@ pub(super) fn holidays(table: &mut Table<'_>) -> BTreeSet<NaiveDate> {
     for day in table.texts("holidays") {
         match day.parse::<NaiveDate>() {
             Ok(day) => holidays.extend([day]),
-            Err(_) => table.wrong("holidays", format_args!("\"{day}\" is not a date; write it as 2026-12-25")),
+            Err(_) => match no_such_day(&day) {
+                Some(missing) => table.wrong("holidays", format_args!("{missing}; write another day")),
+                None => table.wrong("holidays", format_args!("\"{day}\" is not a date; write it as 2026-12-25")),
+            },
         }
     }
     holidays

@@ -146,6 +146,7 @@ fn an_invalid_file_reports_every_problem() {
             &with("send_window = \"Mo-Fr 09:00-18:00\"", &[SMS]),
             "send_window: unknown day of the week \"Mo\"; use one of Mon",
         ),
+        (&with("holidays = [\"2026-02-30\"]", &[SMS]), "holidays: there is no day 2026-02-30; write another day"),
         (&with("holidays = [\"Christmas\"]", &[SMS]), "holidays: \"Christmas\" is not a date; write it as 2026-12-25"),
         (&with("on_missed = \"never\"", &[SMS]), "unknown on_missed \"never\"; use one of start, skip"),
         (&with("max_messages = 0", &[SMS]), "max_messages: invalid number of messages \"0\"; use 1 or more"),

@@ -192,17 +192,25 @@ fn shown(text: &str) -> Option<NaiveDateTime> {
 fn not_there(text: &str) -> Option<String> {
     let (day, rest) = (text.get(..10)?, text.get(10..)?);
     let time = rest.strip_prefix(['T', ' '])?;
-    let is_like = |text: &str, form: &str| {
-        text.len() == form.len()
-            && text.bytes().zip(form.bytes()).all(|(byte, of)| byte == of || (of == b'0' && byte.is_ascii_digit()))
-    };
     if !is_like(day, "0000-00-00") || !is_like(time.get(..5)?, "00:00") {
         return None;
     }
-    if day.parse::<NaiveDate>().is_err() {
-        return Some(format!("there is no day {day}"));
+    if let Some(missing) = no_such_day(day) {
+        return Some(missing);
     }
     NaiveTime::parse_from_str(&time[..5], "%H:%M").is_err().then(|| format!("no clock shows {}", &time[..5]))
+}
+
+/// That no calendar has this day, if the text is written as one.
+pub(super) fn no_such_day(text: &str) -> Option<String> {
+    let is_missing = is_like(text, "0000-00-00") && text.parse::<NaiveDate>().is_err();
+    is_missing.then(|| format!("there is no day {text}"))
+}
+
+/// Whether a text has the form of another one, with digits where that has zeros.
+fn is_like(text: &str, form: &str) -> bool {
+    text.len() == form.len()
+        && text.bytes().zip(form.bytes()).all(|(byte, of)| byte == of || (of == b'0' && byte.is_ascii_digit()))
 }
 
 fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<ResolvedInstant> {
@@ -275,10 +283,22 @@ mod tests {
     #[test]
     fn a_time_without_a_zone_is_refused() {
         assert!(read("2026-12-01T09:00", None).unwrap_err().contains("add an offset, such as 2026-12-01T09:00+08:00"));
-        for wrong in
-            ["+262142-12-31T23:59", "-262143-01-01T00:00", "", "tomorrow", "2026-13-01T09:00", "09:00", "2026-12-01"]
-        {
+        for wrong in ["+262142-12-31T23:59", "-262143-01-01T00:00", "", "tomorrow", "09:00", "2026-12-01"] {
             assert!(read(wrong, Some("Asia/Singapore")).unwrap_err().contains("is not a time"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_does_not_exist_is_named() {
+        for (text, missing) in [
+            ("2026-02-30T10:00", "there is no day 2026-02-30"),
+            ("2026-11-31 10:00", "there is no day 2026-11-31"),
+            ("2026-02-29T10:00:00+08:00", "there is no day 2026-02-29"),
+            ("2026-13-01T09:00", "there is no day 2026-13-01"),
+            ("2026-12-01T25:00", "no clock shows 25:00"),
+        ] {
+            let error = read(text, Some("Asia/Singapore")).unwrap_err();
+            assert_eq!(error, format!("\"{text}\" does not exist: {missing}; write another time"));
         }
     }
 }
