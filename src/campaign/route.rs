@@ -281,8 +281,8 @@ impl<'a> Building<'a> {
     fn limits(&mut self, step: Option<StepIndex>, wanted: &Wanted) -> Limits {
         let sentence = match (wanted.budget, self.prices) {
             (Some(_), None) if self.columns.is_some() => Some(
-                "the price of a message is unknown; name a price list in volley.toml: [prices] file = \
-                      \"prices.csv\""
+                "there are no prices to count it with; write [prices] file = \"prices.csv\" in volley.toml, and the file \
+                 with the columns channel and price"
                     .to_owned(),
             ),
             (Some(budget), Some(prices)) if wanted.currency.is_some() && wanted.currency != prices.currency => {

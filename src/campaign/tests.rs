@@ -404,7 +404,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("budget = \"5 EUR\"", &[SMS]),
             "",
-            "promo.toml, budget: the price of a message is unknown; name a price list",
+            "promo.toml, budget: there are no prices to count it with; write [prices] file",
         ),
         (
             with("", &[&format!("{SMS}\nbudget = \"5 usd\"")]),

@@ -203,7 +203,7 @@ async fn an_invalid_change_is_refused_and_an_equal_value_changes_nothing() {
         (None, json!({ "ende": "soon" }), "ende: cannot be changed after the launch; did you mean \"end\"?"),
         (None, json!({ "quiet_hours": "08:00-08:00" }), "starts and ends at the same time"),
         (None, json!({ "quiet_hours": ["00:00-12:00", "12:00-24:00"] }), "leaves no time to send anything"),
-        (None, json!({ "budget": "5" }), "the price of a message was unknown at its launch"),
+        (None, json!({ "budget": "5" }), "it was launched without a price list"),
         (None, json!({ "max_messages": 0 }), "invalid number of messages \"0\"; use 1 or more"),
         (None, json!({ "pause_when": "it rains" }), "is not a rule"),
         (
