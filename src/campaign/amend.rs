@@ -247,13 +247,16 @@ fn start(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, batch:
                         the campaign, and launch it with another start";
         table.wrong("at", sentence);
     } else if at.is_some_and(|at| at + PRESENT <= now) {
-        table.wrong("at", "has passed; write a later time, or \"none\" to start at once");
+        let text = text.unwrap_or_default();
+        table.wrong("at", format_args!("\"{text}\" has passed; write a later time, or \"none\" to start at once"));
     } else if let (Some(at), Some(end), false) = (at, plan.end, table.has("end") || gone.contains("end"))
         && at >= end
     {
         let end = format_time(end, plan.time_zone);
-        table
-            .wrong("at", format_args!("is not before its end, {end}, so nothing could be sent; write an earlier time"));
+        let text = text.unwrap_or_default();
+        let sentence =
+            format!("\"{text}\" is not before its end, {end}, so nothing could be sent; write an earlier time");
+        table.wrong("at", sentence);
     } else {
         plan.at = at;
     }

@@ -1,6 +1,7 @@
 //! Sends a trial of a campaign to a few of the operator's own numbers.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU8;
 use std::sync::Arc;
 
 use super::beginnings::Beginnings;
@@ -10,7 +11,8 @@ use super::recipients::{Part, Recipients, RecipientsError};
 use super::time::Schedule;
 use crate::audience::{self, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter};
 use crate::config::Problem;
-use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, StepIndex};
+use crate::domain::text::plural;
+use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient};
 use crate::optout::OptOuts;
 use crate::store::{Batch, KnownAs, NewAudience};
 
@@ -21,8 +23,8 @@ const MOST: u32 = 10;
 #[derive(Debug, Clone, Default)]
 pub struct Trial {
     pub to: Vec<String>,
-    /// Only this step; `None` for the whole route.
-    pub only: Option<StepIndex>,
+    /// Only the step with this number, counted from 1; `None` for the whole route.
+    pub only: Option<NonZeroU8>,
     /// Default country for numbers without a country code.
     pub country: Option<Country>,
 }
@@ -143,13 +145,13 @@ impl Launcher<'_> {
 }
 
 /// Changes a plan for a trial: no hours, no limits, every country that its lanes serve, and sent at once.
-fn as_trial(plan: Plan, only: Option<StepIndex>) -> Result<Plan, Problem> {
+fn as_trial(plan: Plan, only: Option<NonZeroU8>) -> Result<Plan, Problem> {
     let mut steps = plan.steps;
     if let Some(only) = only {
-        let all = steps.len();
-        steps = steps.into_iter().nth(only.index()).into_iter().collect();
+        let all = plural(steps.len() as u64, "step", "steps");
+        steps = steps.into_iter().nth(usize::from(only.get()) - 1).into_iter().collect();
         if steps.is_empty() {
-            return Err(Problem::new(Some(only), "test", format!("unknown step; the route has {all}")));
+            return Err(Problem::new(None, "test", format!("the campaign has no step {only}; it has {all}")));
         }
     }
     if let Some(last) = steps.last_mut() {

@@ -29,6 +29,19 @@ impl From<Exit> for ExitCode {
 #[error("{0}")]
 pub(super) struct Usage(pub String);
 
+/// Options that stand for keys of a campaign file, with values that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{undone}{}", problems.iter().map(of_option).collect::<Vec<_>>().join("\n"))]
+pub(super) struct WrongOptions {
+    /// Says what was not done, where that is not obvious.
+    pub undone: &'static str,
+    pub problems: Vec<Problem>,
+}
+
+fn of_option(problem: &Problem) -> String {
+    format!("--{}: {}", problem.key.replace('_', "-"), problem.sentence)
+}
+
 /// Prints the error on stderr, and with `json` also as an object on stdout. Returns the exit code for it.
 pub(super) fn of_error(error: &anyhow::Error, json: bool) -> Exit {
     // The reader of our output closed the pipe: `volley … | head` is not a failure.
@@ -40,7 +53,8 @@ pub(super) fn of_error(error: &anyhow::Error, json: bool) -> Exit {
     for line in message.lines() {
         super::out::talk(format_args!("volley: {line}"));
     }
-    let exit = if error.downcast_ref::<Usage>().is_some() { Exit::Usage } else { Exit::Failed };
+    let is_usage = error.is::<Usage>() || error.is::<WrongOptions>();
+    let exit = if is_usage { Exit::Usage } else { Exit::Failed };
     if json {
         print_json(&message, exit, problems(error));
     }
@@ -90,6 +104,9 @@ fn print_json(message: &str, exit: Exit, problems: &[Problem]) {
 /// The problems that an error lists, where it has several.
 fn problems(error: &anyhow::Error) -> &[Problem] {
     for cause in error.chain() {
+        if let Some(WrongOptions { problems, .. }) = cause.downcast_ref() {
+            return problems;
+        }
         if let Some(FileError::Problems { problems, .. }) = cause.downcast_ref() {
             return problems;
         }

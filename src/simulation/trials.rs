@@ -1,10 +1,12 @@
 //! Campaigns before they start: trials to a few numbers, and drafts.
 
+use std::num::NonZeroU8;
+
 use super::operators::by;
 use super::small::World;
 use crate::campaign::{Decided, Draft, LaunchError, Launched, Trial, cancel, start};
 use crate::clock::Clock;
-use crate::domain::{BatchState, Count, Msisdn, Span, StepIndex};
+use crate::domain::{BatchState, Count, Msisdn, Span};
 use crate::store::OptOut;
 
 const NUMBERS: &str = "numbers = [\"+6591000001\", \"+6591000002\"]\n";
@@ -47,7 +49,7 @@ async fn a_trial_sends_the_campaign_to_the_given_numbers_only() {
     world.send().await;
     assert_eq!(world.provider.taken.lock().len(), 2, "at once, in any country, regardless of limits");
     // One step alone, in a second trial.
-    let sms = Trial { only: StepIndex::new(1), ..trial.clone() };
+    let sms = Trial { only: NonZeroU8::new(2), ..trial.clone() };
     let again = world.launcher().try_file(&draft(head), &sms).await.unwrap();
     assert_eq!(again.name, "promo (test) 2");
     world.send().await;
@@ -97,7 +99,7 @@ async fn an_invalid_trial_is_refused() {
             "1 of 2 numbers cannot be used. \"+6598765432\": The recipient has opted out",
         ),
         (to(&["hello"]), "1 of 1 numbers cannot be used. \"hello\": "),
-        (Trial { only: StepIndex::new(4), ..to(&["+6598765431"]) }, "step 5, test: unknown step; the route has 2"),
+        (Trial { only: NonZeroU8::new(9), ..to(&["+6598765431"]) }, "test: the campaign has no step 9; it has 2 steps"),
     ] {
         let error = world.launcher().try_file(&draft(""), &trial).await.unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}\n  want: {sentence}");

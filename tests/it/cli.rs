@@ -296,7 +296,7 @@ fn a_draft_is_tested_and_started_and_its_steps_are_paused() {
     assert_eq!((&held["held"], &held["step"]), (&Value::Bool(true), &Value::from(3)));
     run(at, &["campaign", "pause", name, "--step", "4"]).ended(1).says(&["has no step 4; it has 3 steps"]);
     let none = run(at, &["campaign", "pause", name, "--step", "0"]).ended(2);
-    assert!(none.stderr.contains("write a number from 1 to 7"), "{}", none.stderr);
+    assert!(none.stderr.contains("invalid step \"0\"; write its number"), "{}", none.stderr);
     let shown = run(at, &["campaign", "show", name, "--json"]).ended(0).json();
     let kinds: Vec<_> = shown["obstacles"].as_array().unwrap().iter().map(|found| found["kind"].clone()).collect();
     assert!(kinds.contains(&Value::from("step held")), "{shown}");
@@ -333,8 +333,16 @@ fn a_campaign_is_changed_after_its_launch() {
     assert_eq!(calendar[0]["end"], "2099-12-02T18:00:00.000Z");
 
     set(&[]).ended(2).says(&["nothing to change", "volley lane set"]);
-    set(&["--end", "2020-01-01T00:00Z"]).ended(1).says(&["is not after now"]);
-    set(&["--step", "3", "--end", "none"]).ended(1).says(&["applies to the whole campaign; leave out the step"]);
+    set(&["--end", "2020-01-01T00:00Z"])
+        .ended(2)
+        .says(&["volley: nothing was changed: --end: \"2020-01-01T00:00Z\" is not after now"]);
+    let wrong = set(&["--at", "tomorrow", "--quiet-hours", "9", "--json"]).ended(2);
+    assert!(wrong.stderr.contains("--at: \"tomorrow\" is not a time"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("--quiet-hours: \"9\" is not a time range"), "{}", wrong.stderr);
+    assert_eq!(wrong.json()["error"]["problems"][1]["key"], "quiet_hours");
+    assert!(set(&["--at", "2099-02-30T10:00"]).ended(2).stderr.contains("there is no day 2099-02-30"));
+    set(&["--step", "9", "--max-messages", "1"]).ended(2).says(&["has no step 9; it has 3 steps"]);
+    set(&["--step", "3", "--end", "none"]).ended(2).says(&["applies to the whole campaign; leave out the step"]);
     run(at, &["campaign", "cancel", "November promo"]).ended(0);
     set(&["--max-messages", "none"]).ended(1).says(&["cannot be changed", "it has been cancelled"]);
 }

@@ -10,7 +10,7 @@ use super::Until;
 use super::report::is_incomplete;
 use crate::campaign::{Draft, FileError, LaunchError, LaunchView, Launched, Lint, Warning, schedule};
 use crate::cli::config::warn;
-use crate::cli::exit::Usage;
+use crate::cli::exit::WrongOptions;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::operator::Operator;
 use crate::cli::out::{self, To};
@@ -18,7 +18,6 @@ use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
-use crate::config::Problem;
 use crate::domain::{BatchState, Span};
 use crate::store::{self, Store};
 
@@ -160,17 +159,11 @@ pub(in crate::cli) async fn launch(
     launched
 }
 
-/// A usage error about options that stand for keys of a campaign file.
-pub(super) fn wrong_options(problems: Vec<Problem>) -> Usage {
-    let of_option = |problem: Problem| format!("--{}: {}", problem.key.replace('_', "-"), problem.sentence);
-    Usage(problems.into_iter().map(of_option).collect::<Vec<_>>().join("\n"))
-}
-
 /// The error of a launch, with the file and the flag that the operator typed.
 fn launch_error(error: LaunchError, args: &Args) -> anyhow::Error {
     match error {
         LaunchError::Problems(problems) if args.at.is_some() && problems.iter().all(|problem| problem.key == "at") => {
-            wrong_options(problems).into()
+            WrongOptions { undone: "", problems }.into()
         }
         error => in_file(error, &args.file),
     }

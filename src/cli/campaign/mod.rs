@@ -16,14 +16,18 @@ mod test;
 
 pub(super) use crate::campaign::find;
 
+use std::num::NonZeroU8;
+
+use anyhow::Context;
 use clap::ValueEnum;
 
+use super::exit::Usage;
 use super::operator::Operator;
 use super::{CommandContext, Exit, watch};
-use crate::cli::words::shell;
+use crate::cli::words::{plural, shell};
 use crate::clock::format_time;
 use crate::domain::{BatchState, StepIndex, Zone};
-use crate::store::Batch;
+use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -132,7 +136,7 @@ Examples:
         campaign: String,
         /// Pause only this step; the other steps continue.
         #[arg(long, value_name = "STEP", value_parser = step)]
-        step: Option<StepIndex>,
+        step: Option<NonZeroU8>,
         /// Reason, shown in events.
         #[arg(long)]
         reason: Option<String>,
@@ -148,7 +152,7 @@ Examples:
         campaign: String,
         /// Resume only this step.
         #[arg(long, value_name = "STEP", value_parser = step)]
-        step: Option<StepIndex>,
+        step: Option<NonZeroU8>,
         #[command(flatten)]
         operator: Operator,
         /// Print one JSON object: id, name, state, counts, noted.
@@ -255,10 +259,19 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     }
 }
 
-/// Parses a step number, counted from 1.
-fn step(text: &str) -> Result<StepIndex, String> {
-    let step = text.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?));
-    step.ok_or_else(|| format!("a campaign has at most {0} steps; write a number from 1 to {0}", StepIndex::COUNT_MAX))
+/// Parses a step number, counted from 1. How many steps there are is known only with the campaign.
+fn step(text: &str) -> Result<NonZeroU8, String> {
+    text.parse().map_err(|_| format!("invalid step \"{text}\"; write its number, such as 1 for the first step"))
+}
+
+/// The step with this number. Fails if the campaign has fewer steps.
+async fn step_of(store: &dyn Store, batch: &Batch, number: NonZeroU8) -> anyhow::Result<StepIndex> {
+    let steps = store.plan(batch.id).await?.context("the plan of the campaign is no longer stored")?.steps.len();
+    let step = StepIndex::new(number.get() - 1).filter(|step| step.index() < steps);
+    step.ok_or_else(|| {
+        let (name, has) = (batch.display_name(), plural(steps as u64, "step", "steps"));
+        Usage(format!("--step: \"{name}\" has no step {number}; it has {has}")).into()
+    })
 }
 
 /// The state of a campaign, with its start time if that is in the future.

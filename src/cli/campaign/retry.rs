@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{find, launch};
 use crate::campaign::{LaunchError, LaunchView, Repeat};
+use crate::cli::exit::WrongOptions;
 use crate::cli::operator::Operator;
 use crate::cli::watch::warn_of_obstacles;
 use crate::cli::words::shell;
@@ -73,7 +74,7 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
     let again = Repeat { name: args.name, at: args.at, outcomes, is_draft: args.draft };
     let launched = launcher.repeat(&batch, &again).await.map_err(|error| match error {
         LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
-            launch::wrong_options(problems).into()
+            WrongOptions { undone: "", problems }.into()
         }
         error => anyhow::Error::from(error),
     })?;

@@ -1,18 +1,19 @@
 //! `volley campaign set`: changes the rules of a launched campaign.
 
+use std::num::NonZeroU8;
+
 use anyhow::bail;
 use serde_json::{Map, Value};
 
-use super::find;
-use super::launch::wrong_options;
+use super::{find, step_of};
 use crate::campaign::{Amend, Amended, ChangeView, LaunchError, why_not};
-use crate::cli::exit::Usage;
+use crate::cli::exit::{Usage, WrongOptions};
 use crate::cli::operator::Operator;
 use crate::cli::out;
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
-use crate::domain::{BatchState, StepIndex};
+use crate::domain::BatchState;
 use crate::events::ChangedKey;
 
 #[derive(Debug, clap::Args)]
@@ -21,7 +22,7 @@ pub(in crate::cli) struct Args {
     campaign: String,
     /// Change only the hours and limits of this step.
     #[arg(long, value_name = "STEP", value_parser = super::step)]
-    step: Option<StepIndex>,
+    step: Option<NonZeroU8>,
     /// Move the start of a draft or a scheduled campaign: 2026-12-01T09:00, in the campaign's zone or with an offset.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -101,8 +102,8 @@ fn changes(changed: Vec<ChangedKey>) -> impl Iterator<Item = String> {
 }
 
 pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
-    let amend = Amend { step: args.step, keys: keys(&args) };
-    if amend.keys.is_empty() {
+    let keys = keys(&args);
+    if keys.is_empty() {
         return Err(Usage(
             "nothing to change; give --at, --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when \
              or --hold-paid-when; to change the rate of a lane: volley lane set"
@@ -113,11 +114,13 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let name = batch.display_name();
+    let step = match args.step {
+        Some(number) => Some(step_of(store.as_ref(), &batch, number).await?),
+        None => None,
+    };
+    let amend = Amend { step, keys };
     let amended = context.launcher(store.as_ref()).amend(&batch, &amend).await.map_err(|error| match error {
-        LaunchError::Problems(problems) => {
-            let Usage(options) = wrong_options(problems);
-            Usage(format!("{options}\nNothing was changed.")).into()
-        }
+        LaunchError::Problems(problems) => WrongOptions { undone: "nothing was changed: ", problems }.into(),
         error => anyhow::Error::from(error),
     })?;
     let (changed, noted, brought_forward) = match amended {

@@ -1,22 +1,25 @@
 //! `volley campaign pause --step` and `resume --step`: hold and release one step.
 
-use super::find;
+use std::num::NonZeroU8;
+
+use super::{find, step_of};
 use crate::campaign::{StepCarriedOut, StepDecision, StepDecisionView, carry_out_on_step};
 use crate::cli::watch::print_closed_hours;
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};
-use crate::domain::{BatchState, StepIndex};
+use crate::domain::BatchState;
 use crate::store::StepHold;
 
 pub(super) async fn decide(
     context: &CommandContext,
     name: &str,
-    (step, decision): (StepIndex, StepDecision),
+    (number, decision): (NonZeroU8, StepDecision),
     reason: Option<&str>,
     json: bool,
 ) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
+    let step = step_of(store.as_ref(), &batch, number).await?;
     let (clock, by) = (context.clock.as_ref(), &context.origin(reason));
     let done = carry_out_on_step(store.as_ref(), clock, &batch, (step, decision), by).await?;
     if json {

@@ -1,5 +1,6 @@
 //! `volley campaign test`: sends a campaign's messages to a few test numbers.
 
+use std::num::NonZeroU8;
 use std::path::Path;
 
 use anyhow::Context;
@@ -13,7 +14,7 @@ use crate::cli::table::Table;
 use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
-use crate::domain::{BatchState, Country, StepIndex};
+use crate::domain::{BatchState, Country};
 use crate::report::{MessageResult, results_in};
 
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,7 @@ pub(in crate::cli) struct Args {
     to: Vec<String>,
     /// Send only this step, instead of the whole route.
     #[arg(long, value_name = "STEP", value_parser = super::step)]
-    step: Option<StepIndex>,
+    step: Option<NonZeroU8>,
     /// Default country for numbers without a country code, such as SG.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
