@@ -127,6 +127,10 @@ async fn a_number_without_a_campaign_lists_its_messages_of_all_campaigns() {
     assert_eq!(shown.stderr, format!("To explain one of them: volley message explain {last}\n"));
     run(at, &["message", "explain", last]).ended(0);
     run(at, &["message", "show", "+6591999999"]).ended(1).says(&["no campaign has a message to +6591999999"]);
+    run(at, &["message", "show", "+65"]).ended(2).says(&["\"+65\" is not an international phone number"]);
+    let explain = |recipient| run(at, &["message", "explain", NAME, recipient]).ended(1);
+    explain("+6591999999").says(&["has no message to +6591999999", "it is not one of its recipients", "message list"]);
+    explain("+65").says(&["\"+65\" is neither a phone number with its country code", "message list"]);
 }
 
 fn columns(csv: &str) -> Vec<&str> {

@@ -112,6 +112,9 @@ async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyho
         );
         return Err(Usage(advice).into());
     }
+    if let (true, Err(error)) = (text.starts_with('+'), text.parse::<Msisdn>()) {
+        return Err(Usage(format!("\"{text}\" is {error}")).into());
+    }
     bail!(
         "unknown message \"{text}\"; give its id (msg_…), the id of an attempt (att_… or the provider's umid), a phone \
          number (+65…), or a campaign and a phone number. `volley message list CAMPAIGN` shows ids"

@@ -42,7 +42,10 @@ async fn none(store: &dyn Store, number: Msisdn) -> anyhow::Result<Exit> {
              recipients; see `volley opt-out show {number}`"
         );
     }
-    bail!("no campaign has a message to {number}; give a number with its country code, such as +6581234510");
+    bail!(
+        "no campaign has a message to {number}; check its country code, or list the messages of a campaign: volley message \
+         list CAMPAIGN"
+    );
 }
 
 /// `reached on SMS`, `skipped: opted out`, `awaiting on WhatsApp`.
