@@ -1,7 +1,9 @@
 //! Exit codes, and how errors are printed.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use serde::Serialize;
 
 use super::usage;
@@ -62,11 +64,14 @@ pub(super) fn of_error(error: &anyhow::Error, json: bool) -> Exit {
 }
 
 /// Prints an error of the argument parser as any other, or the help that was asked for. Exits.
-pub(super) fn of_parser(error: &clap::Error, json: bool) -> ! {
-    match usage::sentence(error) {
-        Some(sentence) => std::process::exit(of_error(&Usage(sentence).into(), json) as i32),
-        None => error.exit(),
+pub(super) fn of_parser(error: &clap::Error, words: &[OsString]) -> ! {
+    let Some(sentence) = usage::sentence(error, words) else { error.exit() };
+    let json = words.iter().any(|word| word == "--json");
+    // Without a command, its help says more than a sentence.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
+        error.exit();
     }
+    std::process::exit(of_error(&Usage(sentence).into(), json) as i32)
 }
 
 /// An error, for JSON.

@@ -169,7 +169,7 @@ impl Cli {
             let cli = Self::from_arg_matches(&matches)?;
             Ok(Self { json: has_json(&matches), ..cli })
         });
-        read.unwrap_or_else(|error| exit::of_parser(&error, words.iter().any(|word| word == "--json")))
+        read.unwrap_or_else(|error| exit::of_parser(&error, &words))
     }
 
     /// Runs the command and prints its result, or its error.

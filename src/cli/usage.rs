@@ -1,26 +1,33 @@
 //! Says in our own words what the argument parser refuses.
 
+use std::ffi::OsString;
+
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// What is wrong with the command line, and what to do. `None` for help and the version, which are no errors.
-pub(super) fn sentence(error: &clap::Error) -> Option<String> {
+use crate::config::hint;
+
+/// What is wrong with the words of the command line, and what to do. `None` for help and the version, which are no
+/// errors.
+pub(super) fn sentence(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    let see_help = format!("see `{} --help`", command_of(words));
     let text = |kind| error.get(kind).map(joined).unwrap_or_default();
     let (option, value) = (name(&text(ContextKind::InvalidArg)), text(ContextKind::InvalidValue));
     Some(match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::DisplayVersion => {
-            return None;
-        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return None,
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => format!("a command is missing; {see_help}"),
         ErrorKind::InvalidSubcommand => {
             let wrong = text(ContextKind::InvalidSubcommand);
-            format!("unknown command \"{wrong}\"; {}", meant(error, ContextKind::SuggestedSubcommand))
+            format!("unknown command \"{wrong}\"; {}", meant(error, ContextKind::SuggestedSubcommand, &see_help))
         }
         ErrorKind::UnknownArgument if option.starts_with('-') => {
-            format!("unknown option {option}; {}", meant(error, ContextKind::SuggestedArg))
+            format!("unknown option {option}; {}", meant(error, ContextKind::SuggestedArg, &see_help))
         }
-        ErrorKind::UnknownArgument => format!("\"{option}\" is one argument too many; {}", see_help(error)),
-        ErrorKind::InvalidValue if value.is_empty() => format!("{option} needs a value; {}", see_help(error)),
+        ErrorKind::UnknownArgument => format!("\"{option}\" is one argument too many; {see_help}"),
+        ErrorKind::InvalidValue if value.is_empty() => format!("{option} needs a value; {see_help}"),
         ErrorKind::InvalidValue => {
-            format!("{option}: \"{value}\" is unknown; use one of {}", text(ContextKind::ValidValue))
+            let known = text(ContextKind::ValidValue);
+            format!("{option}: \"{value}\" is unknown; {}", hint(&value, known.split(", ")))
         }
         ErrorKind::ValueValidation => {
             let source = std::error::Error::source(error);
@@ -32,16 +39,18 @@ pub(super) fn sentence(error: &clap::Error) -> Option<String> {
             let quoted = if why.contains(&value) { String::new() } else { format!("\"{value}\" is refused: ") };
             format!("{option}: {quoted}{why}")
         }
-        ErrorKind::MissingRequiredArgument => format!("{option} is missing; {}", see_help(error)),
-        ErrorKind::ArgumentConflict => {
-            format!("{option} cannot be used with {}; leave one of them out", name(&text(ContextKind::PriorArg)))
-        }
+        ErrorKind::MissingRequiredArgument => format!("{option} is missing; {see_help}"),
+        ErrorKind::ArgumentConflict => match name(&text(ContextKind::PriorArg)) {
+            prior if prior == option => format!("{option} is given twice; give it once"),
+            prior if prior.is_empty() => format!("{option} stands alone; leave out the other arguments"),
+            prior => format!("{option} cannot be used with {prior}; leave one of them out"),
+        },
         _ => {
             let rendered = error.render().to_string();
             // After an empty line follow usage and hints.
             let lines = rendered.lines().take_while(|line| !line.is_empty()).map(str::trim);
             let first = lines.collect::<Vec<_>>().join(" ");
-            format!("{}; {}", first.trim_start_matches("error: "), see_help(error))
+            format!("{}; {see_help}", first.trim_start_matches("error: "))
         }
     })
 }
@@ -65,36 +74,45 @@ fn name(argument: &str) -> String {
 }
 
 /// `did you mean …?` if the parser knows a similar name, or else where to look.
-fn meant(error: &clap::Error, kind: ContextKind) -> String {
+fn meant(error: &clap::Error, kind: ContextKind, see_help: &str) -> String {
     match error.get(kind) {
         // The parser lists the most similar one last.
         Some(ContextValue::Strings(similar)) if let Some(best) = similar.last() => format!("did you mean {best}?"),
         Some(ContextValue::String(similar)) => format!("did you mean {}?", name(similar)),
-        _ => see_help(error),
+        _ => see_help.to_owned(),
     }
 }
 
-/// Names the help of the command that was typed.
-fn see_help(error: &clap::Error) -> String {
-    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    // The first word is the program, under whatever name it was called.
-    let words = usage.trim_start_matches("Usage:").split_whitespace().skip(1);
-    let is_command = |word: &&str| word.starts_with(|char: char| char.is_ascii_lowercase());
-    let command: Vec<&str> = std::iter::once("volley").chain(words.take_while(is_command)).collect();
-    let command = command.join(" ");
-    format!("see `{command} --help`")
+/// The command that the words name, such as `volley campaign launch`.
+fn command_of(words: &[OsString]) -> String {
+    let mut command = super::Cli::command();
+    let mut path = command.get_name().to_owned();
+    for word in words.iter().skip(1) {
+        let Some(inner) = command.find_subcommand(word).cloned() else { continue };
+        path = format!("{path} {}", inner.get_name());
+        command = inner;
+    }
+    path
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::CommandFactory;
 
     use crate::cli::Cli;
 
+    fn said(line: &str) -> Option<String> {
+        let words: Vec<OsString> = ["volley"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
+        let error = Cli::command().try_get_matches_from(&words).unwrap_err();
+        super::sentence(&error, &words)
+    }
+
     #[test]
     fn a_wrong_command_line_is_explained_in_one_sentence() {
         for (line, sentence) in [
-            ("lanch", "unknown command \"lanch\"; see `volley --help`"),
+            ("nonsense", "unknown command \"nonsense\"; see `volley --help`"),
             ("campaign lanch x", "unknown command \"lanch\"; did you mean launch?"),
             ("campaign launch a.toml --naem x", "unknown option --naem; did you mean --name?"),
             ("campaign launch a.toml --zzz", "unknown option --zzz; see `volley campaign launch --help`"),
@@ -105,6 +123,11 @@ mod tests {
                 "\"b.toml\" is one argument too many; see `volley campaign launch --help`",
             ),
             ("events --limit x", "--limit: \"x\" is refused: write a whole number"),
+            ("campaign set x --at", "--at needs a value; see `volley campaign set --help`"),
+            ("campaign set x --at 1 --at 2", "--at is given twice; give it once"),
+            ("message explain --rules x", "--rules stands alone; leave out the other arguments"),
+            ("message list x --state quued", "--state: \"quued\" is unknown; did you mean \"queued\"?"),
+            ("campaign", "a command is missing; see `volley campaign --help`"),
             ("campaign launch a.toml --wait maybe", "--wait: \"maybe\" is unknown; use one of finished, settled"),
             ("campaign pause x --step 0", "--step: invalid step \"0\"; write its number, such as 1 for the first step"),
             (
@@ -112,10 +135,8 @@ mod tests {
                 "--map: invalid mapping \"Name\"; write NAME=COLUMN, such as number=\"Cell phone\" or FirstName=Vorname",
             ),
         ] {
-            let error = Cli::command().try_get_matches_from(["volley"].into_iter().chain(line.split(' '))).unwrap_err();
-            assert_eq!(super::sentence(&error).as_deref(), Some(sentence), "{line}");
+            assert_eq!(said(line).as_deref(), Some(sentence), "{line}");
         }
-        let help = Cli::command().try_get_matches_from(["volley", "--help"]).unwrap_err();
-        assert_eq!(super::sentence(&help), None);
+        assert_eq!(said("--help"), None);
     }
 }

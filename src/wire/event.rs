@@ -41,8 +41,8 @@ pub enum WebhookEvent<'a> {
     },
 }
 
-/// Reads a webhook's body, event by event. Never fails: an unreadable event becomes [`WebhookEvent::Unreadable`]. A body that is
-/// cut off gives the events before the cut, and then the whole body.
+/// Reads a webhook's body, event by event. Never fails: an unreadable event becomes [`WebhookEvent::Unreadable`]. A body
+/// that is cut off gives the events before the cut, and then the whole body.
 pub fn parse_events(body: &[u8]) -> Vec<WebhookEvent<'_>> {
     // Nearly every event is a receipt, so that is tried first, in one pass over the bytes.
     let start = body.iter().find(|byte| !byte.is_ascii_whitespace());

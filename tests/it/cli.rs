@@ -203,7 +203,8 @@ fn with_json_a_failed_command_also_prints_its_error_as_an_object() {
         (&past, 2, "--at"),
         // The argument parser refuses these.
         (&["lane", "list", "--such"], 2, "--such"),
-        (&["campaign", "show"], 2, "<CAMPAIGN>"),
+        (&["campaign", "show"], 2, "CAMPAIGN is missing"),
+        (&["message", "list", "x", "--state", "sent"], 2, "--state: \"sent\" is unknown"),
     ] {
         let failed = run(at, &[args, &["--json"]].concat()).ended(exit);
         let error = failed.json()["error"].clone();
