@@ -71,6 +71,10 @@ fn rates_bursts_and_tiers_are_set_by_command_and_reset_to_the_file() {
     assert_eq!(account(), "100/s");
     let said = set(&["--account-rate", "7/s", "--reason", "another sender shares it"]).ended(0).stdout;
     assert!(said.contains("rate of account promo-sg 7/s"), "{said}");
+    let said = set(&["--rate", "8/s"]).ended(0).stderr;
+    assert!(said.contains("Its account promo-sg has 7/s for all of its lanes, so the lane sends no faster"), "{said}");
+    assert_eq!(set(&["--rate", "7/s"]).ended(0).stderr, "");
+    set(&["--rate", "file"]).ended(0);
     assert_eq!((account(), shown()["overrides"][0]["setting"].clone()), (json!("7/s"), json!("account-rate")));
     assert!(run(at, &["events"]).ended(0).stdout.contains("rate set to 7/s"));
     set(&["--account-rate", "file"]).ended(0);
