@@ -197,7 +197,7 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
         if let Some(most) = most.filter(|most| *most < recipients) {
             let sentence = {
                 let [most, recipients, wait] = [most, recipients, recipients - most].map(grouped);
-                format!("max_messages is {most}, but {recipients} recipients start here, so {wait} of them wait")
+                format!("max_messages allows {most} of {recipients} first messages; raise it to send the other {wait}")
             };
             warn(step, sentence);
         }

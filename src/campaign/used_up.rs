@@ -21,15 +21,14 @@ pub struct UsedUp {
 }
 
 impl UsedUp {
-    /// `the campaign's budget (20.00 EUR) is used up`.
+    /// `the campaign has used up its budget of 20.00 EUR`.
     pub fn what(&self) -> String {
-        let key = match self.by {
-            Stop::Budget => "budget",
-            Stop::MaxMessages | Stop::End => "max_messages",
-        };
-        match self.step {
-            Some(step) => format!("the {key} of step {step} ({}) is used up", self.limit),
-            None => format!("the campaign's {key} ({}) is used up", self.limit),
+        let whose = self.step.map_or("the campaign".to_owned(), |step| format!("step {step}"));
+        match self.by {
+            Stop::Budget => format!("{whose} has used up its budget of {}", self.limit),
+            Stop::MaxMessages | Stop::End => {
+                format!("{whose} has sent all that its max_messages of {} allows", self.limit)
+            }
         }
     }
 
@@ -42,7 +41,7 @@ impl UsedUp {
             Stop::MaxMessages | Stop::End => "--max-messages N",
         };
         format!(
-            "raise it (volley campaign set {campaign}{step} {raise}), then: volley campaign resume {campaign}{step}"
+            "raise the limit (volley campaign set {campaign}{step} {raise}), then: volley campaign resume {campaign}{step}"
         )
     }
 

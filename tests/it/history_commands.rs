@@ -96,7 +96,7 @@ async fn a_report_by_country_and_code_adds_up_and_is_aligned() {
     }
     let codes = table("result");
     assert_eq!(codes.len(), 3, "{text}");
-    for header in ["code", "messages", "ended"] {
+    for header in ["code", "messages", "ended the step"] {
         stands_to_the_right(&codes, header);
     }
     assert!(codes[1].contains("not on Viber"), "{text}");

@@ -101,12 +101,12 @@ fn limits_that_exclude_recipients_get_a_warning() {
         (
             "",
             "max_messages = 400",
-            "step 1: max_messages is 400, but 1,000 recipients start here, so 600 of them wait [small_limit]",
+            "step 1: max_messages allows 400 of 1,000 first messages; raise it to send the other 600 [small_limit]",
         ),
         (
             "max_messages = 999",
             "",
-            "max_messages is 999, but 1,000 recipients start here, so 1 of them wait [small_limit]",
+            "max_messages allows 999 of 1,000 first messages; raise it to send the other 1 [small_limit]",
         ),
         ("budget = 39", "", "all first messages together cost about 40.00 EUR, but the budget is 39.00 EUR"),
     ] {

@@ -3,14 +3,13 @@
 use clap::ValueEnum;
 
 use super::find;
-use crate::campaign::used_up;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::cli::watch::{fell_back, outcome_notes, took};
+use crate::cli::watch::{fell_back, outcome_notes, took, warn_of_obstacles};
 use crate::cli::words::{bar, count, count_or_dash, each, list, percent, plural, shell, span};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
-use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
+use crate::domain::{BatchState, Channel, Money, Outcome, SkipReason, Timestamp};
 use crate::report;
 use crate::report::{Breakdown, CodeReport, CountryReport, NotSubmitted, Report, ReportView, StepReport};
 use crate::status::Servers;
@@ -82,15 +81,11 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
             out::lines(by_code(&parts.codes, paint))?;
         }
     }
-    if !args.json && batch.state == BatchState::Paused {
-        let limit = used_up(store.as_ref(), &batch).await?.into_iter().find(|limit| limit.step.is_none());
-        limit.iter().for_each(|limit| out::talk(limit.sentence(&report.name)));
-    }
-    if !args.json && report.open > 0 && !matches!(batch.state, BatchState::Draft) {
-        let servers = Servers::look(store.as_ref(), context.now()).await?;
-        servers.missing().iter().for_each(|missing| {
-            out::talk(format_args!("The figures do not change: {}", missing.sentence(&report.name, context.now())));
-        });
+    if !args.json && report.open > 0 && batch.state != BatchState::Draft {
+        warn_of_obstacles(context, store.as_ref(), batch.id).await?;
+        if Servers::look(store.as_ref(), context.now()).await?.missing().is_some() {
+            out::talk("The figures do not change until a server is running.");
+        }
     }
     Ok(if args.strict && is_incomplete(&report) { Exit::Incomplete } else { Exit::Done })
 }
@@ -165,7 +160,9 @@ fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
             count_or_dash(code.ended),
         ]);
     }
-    [vec![String::new()], table.lines(paint)].concat()
+    let legend =
+        "ended the step: messages whose step ended because of it; for the others, the step was retried or already over";
+    [vec![String::new()], table.lines(paint), vec![String::new(), paint.dim(legend)]].concat()
 }
 
 fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
@@ -231,7 +228,9 @@ fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
         row(outcome.as_str(), number, note);
     }
     if report.open > 0 {
-        row("open", report.open, String::new());
+        let note =
+            if report.state.is_cancelled() { "submitted before the cancel; receipts may still come" } else { "" };
+        row("open", report.open, note.to_owned());
     }
     table.lines(paint)
 }
@@ -312,9 +311,6 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
     };
     let not_submitted = report.steps.iter().filter_map(|step| {
         let why = step.course?.not_submitted;
-        // The table has them already, unless some were submitted by an earlier try.
-        let rejected = if why.rejected == step.rejected { 0 } else { why.rejected };
-        let why = NotSubmitted { rejected, ..why };
         (why.total() > 0).then(|| format!("{} {} ({})", count(why.total()), step.channel, reasons(&why, report)))
     });
     let not_submitted: Vec<String> = not_submitted.collect();
@@ -332,19 +328,21 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
 
 /// Why messages were not submitted on a step: `8 rejected · 3 expired`.
 fn reasons(why: &NotSubmitted, report: &Report) -> String {
-    // One count has them all, but not every campaign has each.
-    let called_off = match (report.outcome(Outcome::Cancelled) > 0, report.outcome(Outcome::Skipped) > 0) {
-        (true, false) => "cancelled",
-        (true, true) => "cancelled, opted out or excluded",
-        (false, _) => "opted out or excluded",
-    };
+    // These are counted together on each step, so the words name only the ones that are possible.
+    let called_off = [
+        (report.state.is_cancelled(), "cancelled"),
+        (true, "opted out"),
+        (report.skipped.contains_key(&SkipReason::Excluded.to_string()), "excluded"),
+    ];
+    let called_off: Vec<&str> = called_off.into_iter().filter(|(may_be, _)| *may_be).map(|(_, what)| what).collect();
+    let called_off = called_off.join(" or ");
     let parts = [
         (why.rejected, "rejected"),
-        (why.could_not_leave, "not in time"),
+        (why.could_not_leave, "waited too long"),
         (why.outside_window, "outside window"),
         (why.missing_variable, "missing variable"),
         (why.expired, "expired"),
-        (why.called_off, called_off),
+        (why.called_off, called_off.as_str()),
     ];
     let parts = parts.into_iter().filter(|(number, _)| *number > 0);
     parts.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")

@@ -29,7 +29,9 @@ pub(super) async fn decide(
         let StepCarriedOut { channel, held, queued, noted, already } = &done;
         let queued = plural(*queued, "message", "messages");
         let state = if held.is_some() { "wait" } else { "to submit" };
-        let (what, obeyed) = (what(decision, *already, held.as_ref()), noted.bracket(!already));
+        // No server knows a draft, so none has to obey the decision.
+        let obeyed = if batch.state == BatchState::Draft { String::new() } else { noted.bracket(!already) };
+        let what = what(decision, *already, held.as_ref());
         out::data(format_args!("\"{name}\", step {step} ({channel}) {what}: {queued} {state}{obeyed}"))?;
         if held.is_some() {
             out::talk(format_args!("To resume: volley campaign resume {} --step {step}", shell(&name)));

@@ -168,12 +168,12 @@ fn sentences(obstacle: &Obstacle, look: &Look) -> String {
     format!("{}. {}", obstacle.what(), capital(&obstacle.what_to_do(&look.show.name, look.at)))
 }
 
-/// Why a campaign is paused and how to resume it, then the first obstacle that stays after that.
+/// Why a campaign is paused and how to resume it, then each obstacle that stays after that.
 fn paused(look: &Look) -> String {
     let why = look.batch.why().unwrap_or_else(|| "paused".to_owned());
     let why = if why.starts_with("paused") { capital(&why) } else { format!("Paused: {why}") };
     let mut lines = vec![format!("{why}. {}", capital(&to_resume(look)))];
-    let stays = look.obstacles.iter().find(|obstacle| !matches!(obstacle, Obstacle::UsedUp(_)));
+    let stays = look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::UsedUp(_)));
     lines.extend(stays.map(|obstacle| capital(&sentences(obstacle, look))));
     lines.join("\n")
 }
@@ -186,13 +186,17 @@ pub(super) fn to_resume(look: &Look) -> String {
     }
 }
 
-/// Warns of each reason why a campaign does not send, with what to do, and says what its messages wait for.
+/// Warns of each reason why a campaign does not send, with what to do, and prints what its messages wait for.
 pub(super) async fn warn_of_obstacles(
     context: &CommandContext,
     store: &dyn Store,
     batch: BatchId,
 ) -> anyhow::Result<()> {
     let look = look_at(context, store, batch).await?;
+    if look.batch.state == BatchState::Paused {
+        out::talk(paused(&look));
+        return Ok(());
+    }
     warn(look.obstacles.iter().map(|obstacle| {
         let sentence = obstacle.sentence(&look.show.name, look.at);
         if stops_all(obstacle, &look) { format!("not sending: {sentence}") } else { sentence }
