@@ -48,7 +48,7 @@ pub fn of_step((index, step): (StepIndex, &Step), plan: &Plan) -> String {
     let ending = match (!plan.ends_with(index), step.fallback_after) {
         (true, Some(after)) => format!("; falls back after {after}, or on failure"),
         (true, None) => "; falls back on failure".to_owned(),
-        (false, _) => format!("; waits {} for receipts", step.receipt_window),
+        (false, _) => format!("; waits {} for receipts (receipt_window)", step.receipt_window),
     };
     let hours = text::hours(&step.hours).map(|hours| format!("; {hours}")).unwrap_or_default();
     let not_sent = if plan.ends_with(index) { "expires" } else { "falls back" };

@@ -54,7 +54,7 @@ impl UsedUp {
 /// Finds the limits of a campaign that must be raised before it can send more.
 pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     let Some(plan) = store.plan(batch.id).await? else { return Ok(Vec::new()) };
-    if plan.limits.are_none() && plan.steps.iter().all(|step| step.limits.are_none()) {
+    if !plan.has_limits() {
         return Ok(Vec::new());
     }
     let (tallies, spent) = (store.tallies(batch.id).await?, store.spent(batch.id).await?);

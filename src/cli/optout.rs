@@ -88,7 +88,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
     let store = context.store_for_reading().await?;
-    let paint = To::Stdout.paint();
+    let mut table = Table::new(&["number", "since", "source"]);
     let mut after = None;
     loop {
         let page = store.opt_out_list(after, PAGE).await?;
@@ -97,13 +97,11 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
             let shown = page.iter().map(|wish| serde_json::to_string(&OptOutView::new(wish)));
             out::lines(shown.collect::<Result<Vec<_>, _>>()?)?;
         } else {
-            if after.is_none() {
-                out::data(paint.dim(format!("{:<16}  {:<27}  source", "number", "since")))?;
-            }
-            out::lines(page.iter().map(|wish| {
+            for wish in &page {
                 let since = format_time_exactly(wish.since, None);
-                format!("{:<16}  {since:<27}  {}", wish.msisdn.to_string(), source(wish.from, &wish.source))
-            }))?;
+                table.row([wish.msisdn.to_string(), since, source(wish.from, &wish.source)]);
+            }
+            out::lines(table.next_page(To::Stdout.paint()))?;
         }
         after = Some(last.msisdn);
     }

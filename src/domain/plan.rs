@@ -247,6 +247,11 @@ impl Plan {
         marks.following(index, self.steps.len())
     }
 
+    /// Whether a limit or a budget applies to the campaign or to one of its steps.
+    pub fn has_limits(&self) -> bool {
+        !self.limits.are_none() || self.steps.iter().any(|step| !step.limits.are_none())
+    }
+
     /// Whether this is the last position of the route, whether or not its step applies to the message.
     pub fn ends_with(&self, index: StepIndex) -> bool {
         index.index() + 1 >= self.steps.len()

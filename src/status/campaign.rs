@@ -40,6 +40,8 @@ pub struct Look {
     pub forecast: Option<Forecast>,
     /// When the last message will be submitted if every message falls back at every step.
     pub finished_by: Option<Timestamp>,
+    /// Whether it has a limit or a budget. The worst case leaves them out.
+    pub has_limits: bool,
     /// When every message will have its outcome at the latest, if that is known.
     pub settled_by: Option<Timestamp>,
     /// Deadlines in a gap, in which no receipt could be taken.
@@ -201,6 +203,7 @@ impl<'a> Watcher<'a> {
             next_due,
             forecast,
             finished_by,
+            has_limits: self.plan.has_limits(),
             settled_by,
             waived,
             repeated,
@@ -235,7 +238,8 @@ impl<'a> Watcher<'a> {
             let used_up = used_up(store, batch).await?.into_iter().filter(|used_up| used_up.step.is_none());
             obstacles.extend(used_up.map(Obstacle::UsedUp));
         }
-        if is_over {
+        // A draft does not send, whatever the state of the servers.
+        if is_over || batch.state == BatchState::Draft {
             return Ok(obstacles);
         }
         match servers.missing() {

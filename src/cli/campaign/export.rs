@@ -20,9 +20,7 @@ pub(in crate::cli) struct Args {
     /// Output file: XLSX for names that end in .xlsx; CSV for .csv, .txt or no extension; `-` writes CSV to standard
     /// output.
     file: PathBuf,
-    /// Columns to write, in this order, separated by commas. By default all: message, ClientMessageId, number,
-    /// country, state, outcome, reason, the columns of the recipient file, and ten for each step, such as "1 WhatsApp
-    /// delivered".
+    /// Columns to write, in this order, separated by commas: `number,outcome,1 SMS status`. By default all.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
     /// Time zone of the times; by default that of the campaign, else UTC.

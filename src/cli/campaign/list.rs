@@ -3,7 +3,7 @@
 use super::{find, state};
 use crate::campaign::{RulesView, rules};
 use crate::cli::table::Table;
-use crate::cli::watch::{can_send, forecast_sentence, settled_by, to_resume, worst_case};
+use crate::cli::watch::{DELAY, can_send, forecast_sentence, settled_by, to_resume, worst_case};
 use crate::cli::words::{count, percent, plural, rate, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
@@ -23,7 +23,7 @@ pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> any
     } else {
         out::lines(table(&listed).lines(out::To::Stdout.paint()))?;
         if listed.iter().any(|listed| !listed.look.obstacles.is_empty()) {
-            out::talk("! Something delays its messages; to see what: volley campaign show NAME");
+            out::talk("To see what delays a campaign: volley campaign show NAME");
         }
     }
     if left_out > 0 {
@@ -38,8 +38,8 @@ fn table(listed: &[Listed]) -> Table {
     let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "created", "id"]);
     for Look { batch, show, report, obstacles, .. } in listed.iter().map(|listed| &listed.look) {
         let state = state(batch, report.zone);
-        // The mark points to obstacles, which `campaign show` describes.
-        let state = if obstacles.is_empty() { state } else { format!("{state} {}", paint.so_so("!")) };
+        // `campaign show` describes the obstacles.
+        let state = if obstacles.is_empty() { state } else { format!("{state}, {}", paint.so_so("delayed")) };
         table.row([
             batch.display_name(),
             state,
@@ -112,10 +112,10 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     out::data("")?;
     out::lines(rules::of_launched(plan, batch.edition).into_iter().map(|line| format!("  {}", paint.dim(line))))?;
     for sentence in look.waits() {
-        out::data(format_args!("\n{} {sentence}", paint.so_so("!")))?;
+        out::data(format_args!("\n{} {sentence}", paint.so_so(DELAY)))?;
     }
     for obstacle in obstacles {
-        out::data(format_args!("\n{} {}", paint.so_so("!"), obstacle.what_since(*at)))?;
+        out::data(format_args!("\n{} {}", paint.so_so(DELAY), obstacle.what_since(*at)))?;
         out::data(paint.dim(format!("  {}", obstacle.what_to_do(&show.name, *at))))?;
     }
     Ok(Exit::Done)

@@ -32,6 +32,9 @@ use crate::store::{Batch, Store};
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Check a campaign: show what each recipient would get, and list problems. Nothing is stored or sent.
+    ///
+    /// The forecast takes rates, tiers, send windows, quiet hours, limits, budgets and other campaigns into account. The worst
+    /// case leaves out limits and budgets.
     #[command(after_help = "\
 Examples:
   volley campaign plan promo.toml
@@ -194,8 +197,14 @@ Examples:
     Report(report::Args),
     /// Export a table with a row for each recipient: the result and the times of every step.
     ///
-    /// In CSV, a cell that a spreadsheet program would read as a formula starts with a quote; an XLSX file holds text.
-    /// The file appears only when it is complete.
+    /// All columns, in this order: message, ClientMessageId, number, country, state, outcome, reason; the columns of the
+    /// recipient file; and for each step status, queued, handed over, sent, delivered, read, undelivered, code, meaning,
+    /// ended. The columns of a step begin with its number and channel, such as `1 WhatsApp status`. From `queued` to
+    /// `undelivered` they are times; `code` and `meaning` are the provider's reason for a failure.
+    ///
+    /// The file is written to the current folder if its name has no folder. It appears only when it is complete, and then
+    /// replaces a file of that name. In CSV, a cell that a spreadsheet program would read as a formula starts with a
+    /// quote; an XLSX file holds text.
     #[command(after_help = "\
 Examples:
   volley campaign export 'November promo' promo.xlsx

@@ -8,6 +8,7 @@ use crate::campaign::{Draft, Lint, PlanView, Prepared, RejectedRows, preview, ru
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
+use crate::cli::watch::worst_case_of;
 use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
@@ -81,7 +82,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     if let Some(at) = finished_by {
         let by = format_time(at, plan.time_zone);
         let unheld = if prepared.starts_held() { " without the hold" } else { "" };
-        lines.push(dim(format!("worst case (every message falls back at every step){unheld}: by {by}")));
+        lines.push(dim(format!("{}{unheld}: by {by}", worst_case_of(plan.has_limits()))));
     }
     let booked = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
     lines.extend(bookings::lines(booked, paint).into_iter().map(|line| format!("  {line}")));

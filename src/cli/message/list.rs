@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use crate::cli::campaign::{ensure_not_purged, find};
 use crate::cli::out::{self, Paint, To};
+use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit};
 use crate::domain::{Channel, Loaded, Outcome, State, StepIndex};
 use crate::report::{MessageView, MessageViews, Pages, as_counted, lookup, lookup_everywhere};
@@ -55,51 +56,47 @@ impl StateFilter {
     }
 }
 
-fn line(message: &MessageView, paint: Paint) -> String {
+/// The columns of a message, before its campaign.
+fn row(message: &MessageView, paint: Paint) -> [String; 6] {
     let outcome = match (message.outcome, message.skipped) {
-        (Some(outcome), Some(reason)) => format!("{outcome}: {reason}"),
-        (Some(outcome), None) => outcome.to_string(),
-        (None, _) => String::new(),
+        (Some(outcome), Some(reason)) => Some(format!("{outcome}: {reason}")),
+        (outcome, _) => outcome.map(|outcome| outcome.to_string()),
     };
     let unknown: Vec<String> = message.unknown_steps.iter().map(ToString::to_string).collect();
-    let outcome = match (unknown.is_empty(), outcome.is_empty()) {
-        (true, _) => format!("{outcome:<OUTCOME$}"),
-        (false, true) => format!("{:<OUTCOME$}", format!("unknown: step {}", unknown.join(", "))),
-        (false, false) => format!("{:<OUTCOME$}", format!("{outcome}  unknown: step {}", unknown.join(", "))),
-    };
+    let unknown = (!unknown.is_empty()).then(|| format!("unknown: step {}", unknown.join(", ")));
+    let outcome = outcome.into_iter().chain(unknown).collect::<Vec<_>>().join("  ");
     let outcome = match message.outcome {
         Some(Outcome::Reached) => paint.good(outcome),
         Some(_) => paint.bad(outcome),
         None => paint.so_so(outcome),
     };
-    let step = format!("{} {}", message.step, message.channel.map_or("", Channel::as_str));
-    let client = message.client_message_id.as_deref().unwrap_or_default();
-    format!(
-        "{}  {:<16}  {step:<14}  {:<8}  {outcome}  {client:<CLIENT_ID$}",
-        message.id,
+    [
+        message.id.clone(),
         message.msisdn.to_string(),
-        message.state
-    )
+        format!("{} {}", message.step, message.channel.map_or("", Channel::as_str)),
+        message.state.to_owned(),
+        outcome,
+        message.client_message_id.as_deref().unwrap_or_default().to_owned(),
+    ]
 }
-
-/// Widths of columns. Rows are printed page by page, so their widths are fixed.
-const OUTCOME: usize = 20;
-const CLIENT_ID: usize = 16;
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let store = store.as_ref();
-    let mut list = List { args: &args, paint: To::Stdout.paint(), is_headed: args.json, found: false };
+    let columns = ["id", "to", "step", "state", "outcome", "ClientMessageId"];
+    let campaign = args.campaign.is_none().then_some("campaign");
+    let table = Table::new(&columns.into_iter().chain(campaign).collect::<Vec<_>>());
+    let mut list = List { args: &args, paint: To::Stdout.paint(), table, has_shown: false, found: false };
     match (&args.campaign, &args.to) {
         (Some(campaign), Some(recipient)) => {
             let batch = find(store, campaign).await?;
             ensure_not_purged(&batch)?;
             let found = lookup(store, &batch, recipient).await?;
-            list.show(&MessageViews::of(store, &batch).await?, &batch, &found).await?;
+            list.add(&MessageViews::of(store, &batch).await?, &batch, &found).await?;
         }
         (None, Some(recipient)) => {
             for (batch, messages) in lookup_everywhere(store, recipient).await? {
-                list.show(&MessageViews::of(store, &batch).await?, &batch, &messages).await?;
+                list.add(&MessageViews::of(store, &batch).await?, &batch, &messages).await?;
             }
         }
         (Some(campaign), None) => {
@@ -107,12 +104,14 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
             ensure_not_purged(&batch)?;
             let (mut pages, views) = (Pages::of(store, &batch), MessageViews::of(store, &batch).await?);
             while let Some(page) = pages.next().await? {
-                list.show(&views, &batch, &page).await?;
+                list.add(&views, &batch, &page).await?;
+                list.print()?;
             }
         }
         (None, None) => {}
     }
-    if !list.is_headed {
+    list.print()?;
+    if !list.has_shown && !args.json {
         out::talk(match &args.to {
             Some(recipient) if !list.found => format!(
                 "No message to \"{recipient}\"; give a number with its country code (+65…) or a ClientMessageId."
@@ -127,7 +126,9 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
 struct List<'a> {
     args: &'a Args,
     paint: Paint,
-    is_headed: bool,
+    table: Table,
+    /// Whether there was any message that was asked for.
+    has_shown: bool,
     /// Whether there was any message before the filters.
     found: bool,
 }
@@ -140,7 +141,8 @@ impl List<'_> {
             && (!self.args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
     }
 
-    async fn show(&mut self, views: &MessageViews<'_>, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
+    /// Adds the messages of a page that were asked for. As JSON, it prints them.
+    async fn add(&mut self, views: &MessageViews<'_>, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
         self.found |= !page.is_empty();
         let wanted: Vec<Loaded> = page.iter().filter(|message| self.wants(batch, message)).copied().collect();
         let shown = views.read(&wanted).await?;
@@ -148,16 +150,13 @@ impl List<'_> {
             let lines: Result<Vec<String>, _> = shown.iter().map(serde_json::to_string).collect();
             return out::lines(lines?);
         }
-        if !self.is_headed && !shown.is_empty() {
-            self.is_headed = true;
-            let heading = format!(
-                "{:<36}  {:<16}  {:<14}  {:<8}  {:<OUTCOME$}  {:<CLIENT_ID$}",
-                "id", "to", "step", "state", "outcome", "ClientMessageId"
-            );
-            let campaign = if self.args.campaign.is_none() { "  campaign" } else { "" };
-            out::data(self.paint.dim(format_args!("{heading}{campaign}")))?;
-        }
-        let of = if self.args.campaign.is_none() { format!("  {}", batch.display_name()) } else { String::new() };
-        out::lines(shown.iter().map(|message| format!("{}{of}", line(message, self.paint))))
+        self.has_shown |= !shown.is_empty();
+        let of = self.args.campaign.is_none().then(|| batch.display_name());
+        shown.iter().for_each(|message| self.table.row(row(message, self.paint).into_iter().chain(of.clone())));
+        Ok(())
+    }
+
+    fn print(&mut self) -> anyhow::Result<()> {
+        if self.has_shown { out::lines(self.table.next_page(self.paint)) } else { Ok(()) }
     }
 }

@@ -16,7 +16,9 @@ use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::status::{CampaignView, Look, Obstacle, Watcher};
 use crate::store::{Batch, Store};
 
-pub(super) use view::{can_send, fell_back, forecast_sentence, outcome_notes, settled_by, worst_case};
+pub(super) use view::{
+    DELAY, can_send, fell_back, forecast_sentence, outcome_notes, settled_by, worst_case, worst_case_of,
+};
 
 /// The time between two looks into the store.
 const LOOK: Span = Span::from_millis(250);

@@ -13,6 +13,8 @@ use crate::forecast::Forecast;
 use crate::report::{FellBack, Report};
 use crate::status::{LaneRateView, Look, Obstacle};
 
+/// Begins a line about what keeps messages from being sent.
+pub(in crate::cli) const DELAY: &str = "delay:";
 /// The most columns of a bar.
 const BAR_MAX: usize = 72;
 
@@ -24,9 +26,9 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     lines.push(progress(look));
     lines.extend(lane_rates(look).map(|rates| paint.dim(rates)));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
-    lines.extend(look.waits().map(|sentence| format!("{} {sentence}", paint.so_so("!"))));
+    lines.extend(look.waits().map(|sentence| format!("{} {sentence}", paint.so_so(DELAY))));
     for obstacle in &look.obstacles {
-        lines.push(format!("{} {}", paint.so_so("!"), obstacle.what_since(look.at)));
+        lines.push(format!("{} {}", paint.so_so(DELAY), obstacle.what_since(look.at)));
         lines.push(format!("  {}", paint.dim(obstacle.what_to_do(&look.show.name, look.at))));
     }
     lines
@@ -172,7 +174,16 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
 /// `worst case (every message falls back at every step): by 2026-12-01 14:30`; `None` if it is not known.
 pub(in crate::cli) fn worst_case(look: &Look) -> Option<String> {
     let by = format_time(look.finished_by.filter(|_| !look.is_held)?, look.report.zone);
-    Some(format!("worst case (every message falls back at every step): by {by}"))
+    Some(format!("{}: by {by}", worst_case_of(look.has_limits)))
+}
+
+/// What the worst case assumes.
+pub(in crate::cli) const fn worst_case_of(has_limits: bool) -> &'static str {
+    if has_limits {
+        "worst case (every message falls back at every step; limits and budgets left out)"
+    } else {
+        "worst case (every message falls back at every step)"
+    }
 }
 
 /// `promo-sg 44.5/s of 80/s · viber 3/s of 20/s`, as the server measures its lanes; else the campaign's own rate.
@@ -225,11 +236,11 @@ fn progress(look: &Look) -> String {
     parts.join(" · ")
 }
 
-/// `all outcomes are known by 2026-12-03 14:30 (in 2 days) at the latest, when the last receipt window closes`.
+/// `all outcomes are known by 2026-12-03 14:30 (in 2 days) at the latest, when the last receipt_window ends`.
 pub(in crate::cli) fn settled_by(look: &Look) -> Option<String> {
     let at = look.settled_by.filter(|at| *at > look.at)?;
     let (at, left) = (format_time(at, look.report.zone), about(at.since(look.at)));
-    Some(format!("all outcomes are known by {at} (in {left}) at the latest, when the last receipt window closes"))
+    Some(format!("all outcomes are known by {at} (in {left}) at the latest, when the last receipt_window ends"))
 }
 
 fn reached(report: &Report) -> i64 {
