@@ -108,7 +108,8 @@ impl Event {
                     || "for an unknown time, because the clock was set back meanwhile".to_owned(),
                     |lasted| format!("from {} until {} ({})", time(*from), time(self.at), span(lasted)),
                 );
-                format!("{} {lasted}; {}", gap(*doubt, address.as_deref()), after_gap(*repeats_until))
+                let (cause, after) = (gap(*doubt, address.as_deref()), after_gap(*repeats_until));
+                format!("receipts may be missing {lasted}, because {cause}; {after}")
             }
             EventKind::ReceiptsDoubted { since, doubt, address } => format!(
                 "since {}, {}; no message on its lanes falls back because receipts are missing",
@@ -190,13 +191,14 @@ pub fn describe_doubt(address: &str, doubt: DoubtCause) -> String {
     }
 }
 
+/// Why receipts may be missing.
 fn gap(doubt: Option<DoubtCause>, address: Option<&str>) -> String {
     let provider = address.map_or_else(|| "the provider".to_owned(), |address| format!("the provider at {address}"));
     match doubt {
-        None => "no receipts could be stored".to_owned(),
-        Some(DoubtCause::Unreachable) => format!("{provider} could not be confirmed as reachable"),
+        None => "no server could store them".to_owned(),
+        Some(DoubtCause::Unreachable) => format!("it was in doubt whether {provider} could be reached"),
         Some(DoubtCause::SecretMismatch | DoubtCause::NoWebhooks) => {
-            format!("{provider} could not be confirmed to reach this server")
+            format!("it was in doubt whether {provider} reached this server")
         }
     }
 }
@@ -204,13 +206,13 @@ fn gap(doubt: Option<DoubtCause>, address: Option<&str>) -> String {
 fn after_gap(repeats_until: Option<Timestamp>) -> String {
     match repeats_until {
         Some(until) => {
-            format!(
-                "the provider repeats their receipts, and deadlines wait for them until {}",
-                format_time(until, None)
-            )
+            format!("the provider repeats them, and deadlines wait for them until {}", format_time(until, None))
         }
-        None => "receipts of that time are lost; `after_gap` decides its deadlines (by default the provider is asked)"
-            .to_owned(),
+        None => {
+            "the provider does not repeat them, so `after_gap` decides the deadlines of that time (by default, the \
+                 provider is asked)"
+                .to_owned()
+        }
     }
 }
 

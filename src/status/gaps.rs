@@ -120,10 +120,8 @@ impl Waived {
     }
 
     pub fn sentence(&self) -> String {
-        let passed = format!(
-            "{} while receipts may have been lost",
-            plural(self.deadlines, "deadline passed", "deadlines passed")
-        );
+        let passed =
+            format!("{} while receipts may be missing", plural(self.deadlines, "deadline passed", "deadlines passed"));
         let wait = "wait for the TTL or the receipt window";
         let askable = self.deadlines - self.not_askable;
         match (self.to_ask, self.remaining_s) {
@@ -206,22 +204,22 @@ mod tests {
         };
         assert_eq!(
             waived(50_000, 50_000, None).sentence(),
-            "50,000 deadlines passed while receipts may have been lost; the provider is asked, one a second: \
+            "50,000 deadlines passed while receipts may be missing; the provider is asked, one a second: \
              14 h 10 min left"
         );
         assert_eq!(
             waived(1, 11, Some("HTTP status 500")).sentence(),
-            "1 deadline passed while receipts may have been lost; the provider is asked, one a second: 12 s \
+            "1 deadline passed while receipts may be missing; the provider is asked, one a second: 12 s \
              left, with 10 of other campaigns; it does not answer: HTTP status 500"
         );
         assert_eq!(
             Waived { not_askable: 16, ..waived(20, 4, None) }.sentence(),
-            "20 deadlines passed while receipts may have been lost; the provider is asked, one a second: 5 s \
+            "20 deadlines passed while receipts may be missing; the provider is asked, one a second: 5 s \
              left; the provider ids of 16 are unknown, and those wait for the TTL or the receipt window"
         );
         assert_eq!(
             Waived { not_askable: 16, ..waived(16, 0, None) }.sentence(),
-            "16 deadlines passed while receipts may have been lost; their provider ids are \
+            "16 deadlines passed while receipts may be missing; their provider ids are \
              unknown, so the provider cannot be asked, and they wait for the TTL or the receipt window"
         );
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::campaign::what_is_held;
 use crate::domain::Timestamp;
-use crate::domain::text::{about, plural, shell};
+use crate::domain::text::{about, plural};
 use crate::report::QueuedMessages;
 use crate::store::{HeldBy, Hold};
 use crate::wire::codes::remedies::{self, Remedy};
@@ -65,12 +65,7 @@ pub fn wait_for_it(waiting: i64) -> String {
 
 /// The command that releases a hold. For a hold by the provider, also what to fix first.
 pub fn what_to_do(hold: &Hold) -> String {
-    let resume = match hold.template.as_str() {
-        "" => format!("volley lane resume {}", shell(&hold.lane)),
-        template => {
-            format!("volley template resume {} --lane {}", shell(template), shell(&hold.lane))
-        }
-    };
+    let resume = hold.resume_command();
     let code = hold.code.map_or(0, i64::from);
     let remedy: Remedy = match hold.by {
         HeldBy::Operator => return format!("to resume: {resume}"),

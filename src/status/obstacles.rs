@@ -8,7 +8,7 @@ use crate::ask;
 use crate::campaign::{UsedUp, held};
 use crate::config::{self, Config};
 use crate::domain::text::{about, plural, shell};
-use crate::domain::{Channel, Count, DoubtCause, Timestamp};
+use crate::domain::{Channel, Count, DoubtCause, StepIndex, Timestamp};
 use crate::events::describe_doubt;
 use crate::node::doubt_remedy;
 use crate::report::Stranded;
@@ -113,8 +113,9 @@ impl Obstacle {
             Self::Held(hold, waiting) => format!("{}{}", held(hold), holds::wait_for_it(*waiting)),
             Self::StepHeld(hold, channel, waiting) => {
                 let is = if hold.by == StepHeldBy::Operator { "is" } else { "is held:" };
+                let coming = if hold.step == StepIndex::FIRST { "" } else { "fallbacks to it wait, and " };
                 format!(
-                    "step {}, {channel}, {is} {}{}",
+                    "step {}, {channel}, {is} {}{}; {coming}messages submitted on it keep their deadlines",
                     hold.step,
                     hold.origin.hold_reason(),
                     holds::wait_for_it(*waiting)
@@ -131,7 +132,7 @@ impl Obstacle {
                 let wait = plural(waiting, "deadline is", "deadlines are");
                 let takes = about(ask::takes(waiting));
                 format!(
-                    "{}; {wait} held; if receipts are lost, asking at one per second takes {takes}",
+                    "{}; {wait} held; if receipts are missing, asking at one per second takes {takes}",
                     describe_doubt(address, *cause)
                 )
             }

@@ -1,5 +1,6 @@
 //! Defines what the store keeps about lanes: holds, changed settings, reports of the provider, and their states.
 
+use crate::domain::text::shell;
 use crate::domain::{Member, OverridableSetting, Portion, SenderPart, Step, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
 
@@ -89,6 +90,15 @@ impl Hold {
     /// What an operator did to it: lanes are paused, templates are held.
     pub const fn verb(&self) -> &'static str {
         if self.template.is_empty() { "paused" } else { "held" }
+    }
+
+    /// The command that releases it.
+    pub fn resume_command(&self) -> String {
+        let lane = shell(&self.lane);
+        match self.template.as_str() {
+            "" => format!("volley lane resume {lane}"),
+            template => format!("volley template resume {} --lane {lane}", shell(template)),
+        }
     }
 
     /// Who holds it, and why: `paused by Ann: wrong text`, or the provider's reason.

@@ -44,8 +44,8 @@ pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Plan, fa
         Rule::TakenBack => by(SILENCE, recalled(on, "a receipt of the step before may be missing")),
         Rule::RefusalRecalled => by(SENDER, recalled(on, "the sender caused the refusal before it")),
         Rule::Recalled => by(
-            "6: a late success recalls the queued step",
-            format!("{start}. {on} had not been submitted yet and was recalled: done."),
+            "6: late success, the queued step is not sent",
+            format!("{start}. {on} was still queued and is no longer needed, so it is not sent: done."),
         ),
         Rule::ReachedEarlier => by(LATE_SUCCESS, reached_earlier(on, &start)),
         Rule::DeliveredTwice => by("6: delivered twice", format!("{start}. It was delivered twice.")),
@@ -85,8 +85,8 @@ fn counted_as_submitted(decision: &TimedDecision<'_>, plan: &Plan, fact: &str) -
         );
     }
     format!(
-        "Step {step}, {on}: {fact}. It counts as submitted from the time of the try, and is not resent; a receipt would \
-         settle it. {awaits}"
+        "Step {step}, {on}: {fact}. It counts as submitted at the time of the try and is not resent. A receipt would prove \
+         that it was submitted. {awaits}"
     )
 }
 
@@ -106,7 +106,7 @@ fn kept_for_sender(start: &str) -> String {
 }
 
 fn recalled(on: &str, because: &str) -> String {
-    format!("{on} had not been submitted and was recalled: {because}.")
+    format!("{on} was still queued and is not sent for now, because {because}.")
 }
 
 fn reached(before: &Present, plan: &Plan, start: &str) -> String {

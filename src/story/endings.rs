@@ -100,10 +100,10 @@ pub(super) fn waived(decision: &TimedDecision<'_>, plan: &Plan) -> String {
     let when = match before.state {
         State::Awaiting { due } => {
             let gap = decision.context.gap(due, decision.at).map(|gap| between(gap, plan));
-            let gap = gap.unwrap_or_else(|| "receipts of that time may be missing".to_owned());
+            let gap = gap.unwrap_or_else(|| "receipts may be missing from that time".to_owned());
             format!("{on}'s deadline came at {}, but {gap}", clock(due, plan))
         }
-        _ => format!("{on}'s deadline came at a time whose receipts may be missing"),
+        _ => format!("{on}'s deadline came at a time from which receipts may be missing"),
     };
     let then = match plan.after_gap {
         AfterGap::Ask if after.marks.unknown(before.step) => {
@@ -120,8 +120,8 @@ pub(super) fn waived(decision: &TimedDecision<'_>, plan: &Plan) -> String {
         ),
     };
     format!(
-        "{when}, and the provider's reports from that time are lost. Silence therefore proves nothing, and the \
-         deadline does not count. {then} {}{or}",
+        "{when}, and the provider does not repeat them. So silence proves nothing, and the deadline does not count. \
+         {then} {}{or}",
         awaits_only(after, plan)
     )
 }
@@ -144,10 +144,10 @@ fn delayed(decision: &TimedDecision<'_>, plan: &Plan) -> String {
     match (gap, asked) {
         (Some(gap), asked) => {
             let then = match (asked, plan.after_gap) {
-                (Some(asked), _) => format!("The provider's reports from that time are lost, so {asked}."),
+                (Some(asked), _) => format!("The provider does not repeat them, so {asked}."),
                 (None, AfterGap::FallBack) if gap.1.since(gap.0) > REPEATED_FOR => {
-                    "The provider's reports from that time are lost, and the campaign falls back in this case \
-                     (`after_gap = \"fall_back\"`)."
+                    "The provider does not repeat them, and the campaign falls back in this case (`after_gap = \
+                     \"fall_back\"`)."
                         .to_owned()
                 }
                 _ => format!(
@@ -159,7 +159,7 @@ fn delayed(decision: &TimedDecision<'_>, plan: &Plan) -> String {
         }
         (None, Some(asked)) => format!(" {}.", capital(&asked)),
         (None, None) if late >= NOTICED => format!(
-            " It was due at {}; the cause of the delay (a pause, or no running server) was over {} later.",
+            " It was due at {}, but a pause, or a time without a server, delayed it by {}.",
             clock(due, plan),
             spoken(late)
         ),
@@ -286,14 +286,14 @@ pub(super) fn closed(before: &Present, plan: &Plan) -> String {
     let on = channel(plan, last);
     if before.marks.unknown(last) {
         return format!(
-            "{window} after {on} may have been submitted, it is unknown whether it arrived, and no further receipt is \
-             expected: unknown. A receipt that still comes would settle it."
+            "No receipt came within {window} after {on} may have been submitted, so the outcome is unknown. A later \
+             receipt would still change it."
         );
     }
     let (best, success) = (best(before, last), spoken_status(rules.map_or(Status::Delivered, |rules| rules.success)));
     format!(
-        "{window} after {on} was accepted, {best}, and no further receipt is expected: silent. If it had been \
-         {success} by then, it would count as reached; a later report counts as late."
+        "{on} was not {success} within {window} of its acceptance ({best}), and did not fail either, so the outcome is \
+         silent. If it is {success} later, the message counts as reached, late."
     )
 }
 

@@ -1,10 +1,10 @@
 //! Tells what an open message waits for.
 
-use super::endings::{Context, between};
+use super::endings::{Context, between, falls_back};
 use super::words::{channel, clock};
 use crate::book::Entry;
 use crate::domain::{BatchState, Count, Loaded, Plan, Present, Span, State, StepIndex, Timestamp, grouped};
-use crate::store::{Batch, HeldBy, Hold, Result, StepHold, Store};
+use crate::store::{Batch, HeldBy, Hold, Result, StepHeldBy, StepHold, Store};
 
 /// A server whose last sign of life is older than this does not count as running.
 const SILENT: Span = Span::from_secs(5);
@@ -16,7 +16,9 @@ pub(super) struct WaitReasons {
     pub(super) since: Timestamp,
     pub(super) now: Timestamp,
     pub(super) gives_up: Option<Timestamp>,
-    pub(super) hold: Option<Hold>,
+    /// The holds on the lane of its step, or of the step that it may fall back to, and on the template of that step.
+    pub(super) holds: Vec<Hold>,
+    /// The hold on that step itself.
     pub(super) step_hold: Option<StepHold>,
     /// Why the campaign is paused, if it is.
     pub(super) paused: Option<String>,
@@ -44,11 +46,18 @@ pub(super) async fn of(
         }
         State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => (now, None),
     };
-    let of_step = |hold: &StepHold| (hold.batch, hold.step) == (batch.id, present.step);
+    // A submitted message waits for its next step, if it falls back.
+    let next = match present.state {
+        State::Awaiting { .. } => plan.after(present.step, present.marks).filter(|_| falls_back(present, plan)),
+        State::Queued { .. } | State::Sending { .. } | State::Done { .. } => Some(present.step),
+    };
+    let of_step = |hold: &StepHold| hold.batch == batch.id && next == Some(hold.step);
     let step_hold = store.step_holds().await?.into_iter().find(of_step);
-    let holds = store.holds().await?;
-    let own = plan.step(present.step).zip(entry.lane_of(message, present.step));
-    let hold = own.and_then(|(step, lane)| Hold::keeping(&holds, step, step.lanes.member(lane)?)).cloned();
+    let mut holds = store.holds().await?;
+    let own = next.and_then(|next| plan.step(next).zip(entry.lane_of(message, next)));
+    let is_kept = own
+        .is_some_and(|(step, lane)| step.lanes.member(lane).is_some_and(|m| Hold::keeping(&holds, step, m).is_some()));
+    holds.retain(|hold| is_kept && own.is_some_and(|(step, lane)| hold.is_on(lane, step)));
     let nodes = store.nodes(now - SILENT).await?;
     let mut lanes = store.lane_states(now - SILENT).await?;
     lanes.retain(|state| state.tier_spent && own.is_some_and(|(_, lane)| state.lane == lane));
@@ -56,7 +65,7 @@ pub(super) async fn of(
         since,
         now,
         gives_up,
-        hold,
+        holds,
         step_hold,
         paused: batch.why().filter(|_| batch.state == BatchState::Paused),
         server: !nodes.is_empty(),
@@ -110,7 +119,14 @@ pub(super) fn sentence(
                 Some(waiting) if due <= waiting.now && batch != BatchState::Paused => {
                     format!("{on} was due at {}. {}{asked}", clock(due, plan), undecided(waiting, due, plan, context))
                 }
-                _ => format!("Waiting for {on}'s receipts, until {}.{asked}{pause}", clock(due, plan)),
+                _ => {
+                    let held: Vec<String> = waiting.into_iter().flat_map(|waiting| holds(waiting, plan)).collect();
+                    let held = match held.is_empty() {
+                        true => String::new(),
+                        false => format!(" If it falls back, it waits for its next step. {}", held.join(" ")),
+                    };
+                    format!("Waiting for {on}'s receipts, until {}.{asked}{pause}{held}", clock(due, plan))
+                }
             }
         }
         State::Done { .. } => String::new(),
@@ -131,10 +147,7 @@ fn undecided(waiting: &WaitReasons, due: Timestamp, plan: &Plan, context: &Conte
     }
     match context.gap(due, waiting.now) {
         Some(gap) => {
-            format!(
-                "But {}, and the provider may still repeat its reports from that time; the server waits for them.",
-                between(gap, plan)
-            )
+            format!("But {}; the provider may still repeat them, and the server waits for that.", between(gap, plan))
         }
         None => "It will be decided in a moment.".to_owned(),
     }
@@ -152,59 +165,64 @@ fn asked(now: &Present, step: StepIndex, plan: &Plan, context: &Context) -> Stri
     )
 }
 
-/// Why the message is not sent; the most certain reason comes first.
+/// Why the message is not sent: every pause and hold, each with how to end it, else the most certain other reason.
 fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -> String {
-    let may_send = !matches!(batch, BatchState::Paused | BatchState::Scheduled);
-    if let Some(hold) = waiting.step_hold.as_ref().filter(|_| may_send) {
-        let since = clock(hold.since, plan);
-        return format!(
-            "Step {} has been held since {since}: {}. Waiting uses up no step.",
-            hold.step,
-            hold.origin.hold_reason()
-        );
-    }
-    match (batch, &waiting.hold) {
-        (BatchState::Paused, _) => paused(waiting.paused.as_deref(), plan),
-        (BatchState::Scheduled, _) => "The campaign has not started.".to_owned(),
-        (_, Some(hold)) => {
-            let what = match hold.template.as_str() {
-                "" => format!("Lane {}", hold.lane),
-                template => format!("Template {template}"),
-            };
-            let reason = hold.reason();
-            let why = match (hold.by, hold.code) {
-                (HeldBy::Operator, _) => reason,
-                (HeldBy::Event, _) => format!("the provider reported it ({reason})"),
-                (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({reason})"),
-                (HeldBy::Answer | HeldBy::Receipt, Some(code)) => {
-                    format!("the provider refused it (code {code}: {reason})")
-                }
-            };
-            format!("{what} has been held since {}: {why}. Waiting uses up no step.", clock(hold.since, plan))
+    let paused = (batch == BatchState::Paused).then(|| paused(waiting.paused.as_deref(), plan));
+    let stops: Vec<String> = paused.into_iter().chain(holds(waiting, plan)).collect();
+    match batch {
+        BatchState::Draft => return "The campaign is a draft; to start it: `volley campaign start`.".to_owned(),
+        BatchState::Scheduled => return "The campaign has not started.".to_owned(),
+        _ if !stops.is_empty() => return format!("{} No fallback while it waits.", stops.join(" ")),
+        _ if !waiting.server => return "No server is running, so nothing is sent.".to_owned(),
+        _ if waiting.since > waiting.now && tries > 0 => {
+            return "Until then it backs off after a failed try.".to_owned();
         }
-        _ if !waiting.server => "No server is running, so nothing is sent.".to_owned(),
-        _ if waiting.since > waiting.now && tries > 0 => "Until then it backs off after a failed try.".to_owned(),
         _ if waiting.since > waiting.now => {
-            "It is not due yet: the campaign's `at`, `over`, send windows and quiet hours decide when.".to_owned()
+            return "It is not due yet: the campaign's `at`, `over`, send windows and quiet hours decide when."
+                .to_owned();
         }
-        _ => {
-            let others = match waiting.queue {
-                ..=1 => "It is the only message of the campaign that waits for this step".to_owned(),
-                queue => format!("{} messages of the campaign wait for this step", grouped(queue.unsigned_abs())),
-            };
-            if let Some((lane, free_at)) = &waiting.tier_spent {
-                let next = free_at.filter(|at| *at > waiting.now);
-                let next = next.map(|at| format!("; the next slot frees up at {}", clock(at, plan)));
-                return format!(
-                    "The tier of lane {lane} is spent{}. {others}. No fallback while it waits.",
-                    next.unwrap_or_default()
-                );
-            }
-            format!(
-                "{others}; the rate and the tier of the lane limit how fast they are sent. Waiting uses up no step."
-            )
-        }
+        _ => {}
     }
+    let others = match waiting.queue {
+        ..=1 => "It is the only message of the campaign that waits for this step".to_owned(),
+        queue => format!("{} messages of the campaign wait for this step", grouped(queue.unsigned_abs())),
+    };
+    let Some((lane, free_at)) = &waiting.tier_spent else {
+        return format!(
+            "{others}; the rate and the tier of the lane limit how fast they are sent. No fallback while it waits."
+        );
+    };
+    let next = free_at.filter(|at| *at > waiting.now);
+    let next = next.map(|at| format!("; the next slot frees up at {}", clock(at, plan))).unwrap_or_default();
+    format!("The tier of lane {lane} is spent{next}. {others}. No fallback while it waits.")
+}
+
+/// What holds a step, its template and its lane; each with how to release it.
+fn holds(waiting: &WaitReasons, plan: &Plan) -> impl Iterator<Item = String> {
+    let of_step = waiting.step_hold.iter().map(|hold| {
+        let (step, since) = (hold.step, clock(hold.since, plan));
+        let first = if hold.by == StepHeldBy::Limit { "raise its limit, then: " } else { "" };
+        format!(
+            "Step {step} has been held since {since}: {}. To resume: {first}`volley campaign resume --step {step}`.",
+            hold.origin.hold_reason()
+        )
+    });
+    of_step.chain(waiting.holds.iter().map(|hold| {
+        let what = match hold.template.as_str() {
+            "" => format!("Lane {}", hold.lane),
+            template => format!("Template {template}"),
+        };
+        let (reason, resume) = (hold.reason(), hold.resume_command());
+        let why = match (hold.by, hold.code) {
+            (HeldBy::Operator, _) => format!("{reason}. To resume"),
+            (HeldBy::Event, _) => format!("the provider reported it ({reason}). It resumes automatically; to try now"),
+            (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({reason}). Fix that, then"),
+            (HeldBy::Answer | HeldBy::Receipt, Some(code)) => {
+                format!("the provider refused it (code {code}: {reason}). Fix that, then")
+            }
+        };
+        format!("{what} has been held since {}: {why}: `{resume}`.", clock(hold.since, plan))
+    }))
 }
 
 /// Why a paused campaign sends nothing, and what to do about a limit that may have paused it.
@@ -222,6 +240,7 @@ fn paused(why: Option<&str>, plan: &Plan) -> String {
 mod tests {
     use super::*;
     use crate::domain::{Channel, Step};
+    use crate::events::Origin;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(second)
@@ -238,7 +257,7 @@ mod tests {
             since,
             now,
             gives_up: None,
-            hold: None,
+            holds: Vec::new(),
             step_hold: None,
             paused: None,
             server,
@@ -258,7 +277,7 @@ mod tests {
             (says(State::Awaiting { due: at(961) }, Some(1), false, &[]), "Waiting for Viber's receipts, until"),
             (says(due, None, false, &[]), "No server is running, so nothing is decided"),
             (says(due, Some(800), true, &[(890, 910)]), "unconfirmed since"),
-            (says(due, None, true, &[(890, 910)]), "may still repeat its reports from that time"),
+            (says(due, None, true, &[(890, 910)]), "the provider may still repeat them"),
             (says(due, None, true, &[(10, 20)]), "It will be decided in a moment"),
             (
                 says(State::Sending { intent: at(1), not_before: at(0), gives_up: None }, None, true, &[]),
@@ -275,7 +294,7 @@ mod tests {
             since: at(0),
             now: at(0),
             gives_up: None,
-            hold: None,
+            holds: Vec::new(),
             step_hold: None,
             paused: None,
             server: true,
@@ -305,6 +324,25 @@ mod tests {
         let says = obstacle(&waiting, BatchState::Running, &plan, 0);
         for part in ["The tier of lane wa is spent; the next slot frees up at ", "2,683 messages", "No fallback"] {
             assert!(says.contains(part), "{says}");
+        }
+    }
+
+    #[test]
+    fn a_message_names_every_pause_and_hold_with_its_end() {
+        let plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
+        let origin = || Origin::operator("ann", None);
+        let lane = Hold::by_operator("viber", "", origin(), at(0));
+        let template = Hold::by_operator("viber", "promo", origin(), at(0));
+        let waiting = WaitReasons {
+            holds: vec![lane, template],
+            paused: Some("paused by bob".to_owned()),
+            ..nothing_in_the_way()
+        };
+        let says = obstacle(&waiting, BatchState::Paused, &plan, 0);
+        for part in
+            ["paused by bob", "`volley campaign resume`", "`volley lane resume viber`", "resume promo --lane viber`"]
+        {
+            assert!(says.contains(part), "{part}: {says}");
         }
     }
 

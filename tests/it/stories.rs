@@ -35,8 +35,8 @@ fn masked(text: &str) -> String {
         }
     }
     let text = words.join(" ");
-    match text.split_once(" was over ").and_then(|(before, rest)| Some((before, rest.split_once(" later.")?.1))) {
-        Some((before, behind)) => format!("{before} was over SOME TIME later.{behind}"),
+    match text.split_once(" delayed it by ").and_then(|(before, rest)| Some((before, rest.split_once('.')?.1))) {
+        Some((before, behind)) => format!("{before} delayed it by SOME TIME.{behind}"),
         None => text,
     }
 }
