@@ -64,6 +64,9 @@ fn the_rules_of_a_campaign_are_shown_and_a_clone_may_be_a_draft() {
     assert!(run(at, &["campaign", "calendar"]).ended(0).stdout.contains("once started"));
     let past = run(at, &["campaign", "clone", name, "--at", "2020-01-01T09:00+08:00"]).ended(2).stderr;
     assert!(past.contains("--at: \"2020-01-01T09:00+08:00\" was") && past.contains("ago"), "{past}");
+    run(at, &["campaign", "set", "November promo 2", "--at", "2099-11-30T09:00+08:00"]).ended(0);
+    let listed = run(at, &["campaign", "list"]).ended(0).stdout;
+    assert!(listed.contains("draft, to start at 2099-11-30 "), "{listed}");
 
     // A cancel counts before a single row has followed it.
     run(at, &["campaign", "cancel", name]).ended(0);

@@ -4,6 +4,7 @@ use super::{hold_lines, override_lines, slow_lines};
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
+use crate::cli::watch::DELAY;
 use crate::cli::words::{about, count, list, plural, rate};
 use crate::clock::format_time;
 use crate::config::{Config, Lane};
@@ -99,11 +100,11 @@ fn tier_used(view: &TierView, lane: &Lane, servers: &Servers, now: Timestamp) ->
 fn print_details(known: &Lanes, config: &Config, lane: &Lane, now: Timestamp, paint: Paint) -> anyhow::Result<()> {
     for hold in known.holds.iter().filter(|hold| hold.lane == lane.name) {
         let [what, what_to_do] = hold_lines(known, hold, now, paint);
-        out::data(format_args!("\n{} {what}\n{what_to_do}", paint.bad("!")))?;
+        out::data(format_args!("\n{} {what}\n{what_to_do}", paint.bad(DELAY)))?;
     }
     for slow in Slow::all(config, &known.servers, now).iter().filter(|slow| slow.lane == lane.name) {
         let [what, what_to_do] = slow_lines(slow, now, paint);
-        out::data(format_args!("\n{} {what}\n{what_to_do}", paint.so_so("!")))?;
+        out::data(format_args!("\n{} {what}\n{what_to_do}", paint.so_so(DELAY)))?;
     }
     if let Some(complaint) = known.complaint(lane, now) {
         out::data(format_args!("\n{complaint}"))?;

@@ -79,7 +79,7 @@ const SECTIONS: &[Section] = &[
         key("lanes", "list of texts", "none", "[\"sms\"]", "[5]", "A pool of lanes that share the recipients."),
         key("fallback_after", TIME, "only on failure", "\"15m\"", "\"soon\"", "A message without its `success_status` falls back this long after the provider accepted it."),
         key("success_status", "`Sent`, `Delivered` or `Read`", "`Delivered`", "\"Sent\"", "\"Seen\"", "The status that counts as reached."),
-        key("receipt_window", TIME, "by channel", "\"48h\"", "\"ever\"", "How long the last step waits for receipts. Default: 48 h on SMS, on WhatsApp the template's `ttl` (30 days unless set), else 7 days."),
+        key("receipt_window", TIME, "by channel", "\"48h\"", "\"ever\"", "How long the last step waits for receipts. Default: 48 h on SMS, on WhatsApp the template's `ttl` (30 days by default, 10 min for AUTHENTICATION), else 7 days."),
         key("ttl", TIME, "none", "\"1h\"", "\"long\"", "How long the provider may try to deliver this step."),
         key("leave_within", TIME, "none", "\"30m\"", "\"fast\"", "A message that is not submitted within this time falls back."),
         key("on_tier_spent", "`wait` or `fall_back`", "`wait`", "\"wait\"", "\"shrug\"", "WhatsApp only: what happens when the tier has no free slot."),
