@@ -189,7 +189,7 @@ impl Asker {
         let Some(address) = self.address.filter(|address| self.gaps.wants_proof(*address, now)) else {
             return Ok(next);
         };
-        if !self.gaps.is_unreachable(address) && !self.search.has_pending(address).await? {
+        if !self.gaps.is_unreachable(address) && !self.search.may_have_deadlines(address).await? {
             self.gaps.note_idle(address, now);
             return Ok(next);
         }

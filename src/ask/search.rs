@@ -10,8 +10,8 @@
 //!   would cause a needless fallback.
 //! - Messages without a report on their last step.
 //!
-//! There is no own index: every change of every message would maintain it, for use during an hour a year. The counters
-//! tell whether deadlines are waived; if none is, nothing is read.
+//! The search has no index of its own. Each change of a message would have to update it, and it would be used about one
+//! hour a year. The counters tell whether deadlines are waived; if none is, nothing is read.
 
 mod missed;
 mod nearly_due;
@@ -32,12 +32,12 @@ use waived::WaivedWalk;
 
 /// Rows of one read along the index.
 const PAGE: u32 = 2_000;
-/// Candidates kept in memory.
+/// The most candidates that a walk keeps in memory.
 const KEPT: usize = 256;
 /// The result of looking for one attempt.
 pub(super) enum Found {
     Candidate(Candidate),
-    /// Another asker's subaccount knows it.
+    /// It was sent with another subaccount, whose asker must query it.
     OfAnother,
     /// It no longer waits for a report, or cannot be queried.
     Nothing,
@@ -45,6 +45,16 @@ pub(super) enum Found {
 
 /// A position along the index of due times.
 type Position = (Timestamp, u32);
+
+/// A walk over the messages of a batch whose receipts may be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct MissedWalk {
+    batch: BatchId,
+    /// The end of the lost gap.
+    until: Timestamp,
+    /// Whether it looks at messages on their last step, and not at those that fall back.
+    is_last: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Search {
@@ -57,14 +67,16 @@ pub(super) struct Search {
     address: Option<usize>,
     quiet: Quiet,
     waived: WaivedWalk,
-    /// Messages that fall back, without a report or only reported as sent; and messages on their last step.
+    /// Messages without any report that fall back soon.
     silent: NearlyDue,
+    /// Messages only reported as sent that fall back soon.
     sent: NearlyDue,
+    /// Messages without any report on their last step.
     silent_on_last: NearlyDue,
     missed: VecDeque<Candidate>,
-    /// The position of each walk over messages that a lost gap concerns, and the finished walks.
-    missed_at: HashMap<(BatchId, Timestamp, bool), Position>,
-    missed_over: HashSet<(BatchId, Timestamp, bool)>,
+    /// The position of each walk that has begun and is not finished.
+    missed_at: HashMap<MissedWalk, Position>,
+    missed_over: HashSet<MissedWalk>,
     /// The number of waiting queries that was reported last, for the events at the beginning and at the end.
     reported: u64,
 }
@@ -96,7 +108,7 @@ impl Search {
         }
     }
 
-    /// Queues a candidate again first, if it still matters by then.
+    /// Puts a candidate back at the front. [`Search::next`] drops it if it no longer waits for a report.
     pub(super) fn requeue(&mut self, candidate: Candidate) {
         self.waived.found.push_front(candidate);
     }
@@ -135,8 +147,8 @@ impl Search {
             .map_or(Found::Nothing, |candidate| Found::Candidate(Candidate { is_inquiry: true, known, ..candidate })))
     }
 
-    /// Whether any message of an address waits for a deadline.
-    pub(super) async fn has_pending(&self, address: usize) -> Result<bool> {
+    /// Whether any message waits for a deadline on a step that may use a lane of the address.
+    pub(super) async fn may_have_deadlines(&self, address: usize) -> Result<bool> {
         for entry in self.book.in_play() {
             let is_of = |lane: &LaneId| self.gaps.address_of(*lane) == Some(address);
             let of_address = |step: &StepIndex| entry.pool(*step).is_some_and(|(_, lanes)| lanes.iter().any(is_of));
@@ -194,7 +206,8 @@ impl Search {
         self.lanes.contains(&message.lane)
     }
 
-    /// The messages of a page that can be queried now.
+    /// The messages of a page that can be queried now. `may_ask` gets the earlier query of each, if there is one. The caller
+    /// sets `known`, `is_overdue` and `is_inquiry`.
     async fn candidates(
         &self,
         entry: &Arc<Entry>,

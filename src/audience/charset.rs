@@ -15,8 +15,8 @@ pub(super) struct TextFormat {
     pub(super) mark: u64,
     /// The whole text is known to be UTF-8, so nothing has to be decoded.
     pub(super) is_plain: bool,
-    /// The text contains NUL characters, which are dropped.
-    pub(super) has_nul: bool,
+    /// The text may contain NUL characters, which are dropped.
+    pub(super) may_have_nul: bool,
 }
 
 /// What is known about a text before its bytes are read.
@@ -31,8 +31,8 @@ pub(super) struct Hint {
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Bytes of lines with non-ASCII characters that are used to guess an encoding.
 const GUESS_BYTES: usize = 256 * 1024;
-/// Valid multibyte characters per broken byte from which a text counts as damaged UTF-8. In any other encoding, hardly a
-/// character looks like one of UTF-8.
+/// A text counts as damaged UTF-8 if it has at least this many valid multibyte characters for each broken byte. In any
+/// other encoding, hardly a character looks like one of UTF-8.
 const MULTIBYTE_PER_BROKEN: u64 = 2;
 
 /// Finds the encoding of a file. Reads the whole file, because a byte near the end can decide how the first row is decoded.
@@ -47,7 +47,7 @@ pub(super) fn find<R: Read + Seek>(file: &mut R, sample: &[u8], hint: Hint) -> i
     let is_wide = |encoding: &Encoding| encoding == UTF_16LE || encoding == UTF_16BE;
     if let Some(encoding) = hint.stated.or(marked).filter(|encoding| is_wide(encoding)) {
         let mark = if marked.is_some_and(is_wide) { mark } else { 0 };
-        return Ok(TextFormat { encoding, mark, is_plain: false, has_nul: true });
+        return Ok(TextFormat { encoding, mark, is_plain: false, may_have_nul: true });
     }
     let mark = if marked == Some(UTF_8) { mark } else { 0 };
     file.seek(SeekFrom::Start(mark))?;
@@ -58,18 +58,18 @@ pub(super) fn find<R: Read + Seek>(file: &mut R, sample: &[u8], hint: Hint) -> i
         None if is_utf8 => UTF_8,
         None => scan.guess(hint.country),
     };
-    Ok(TextFormat { encoding, mark, is_plain: encoding == UTF_8 && scan.broken == 0, has_nul: scan.has_nul })
+    Ok(TextFormat { encoding, mark, is_plain: encoding == UTF_8 && scan.broken == 0, may_have_nul: scan.may_have_nul })
 }
 
 /// Recognises UTF-16 without a byte order mark. Digits, blanks and delimiters, which every recipient file has, contain a
-/// zero byte there, always at the same one of two positions.
+/// zero byte there: always the second byte of the pair in little endian, always the first in big endian.
 pub(super) fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let pairs = sample.len() / 2;
     match (zeros(0), zeros(1)) {
         // A few characters of other scripts also contain a zero byte.
-        (high, low) if high * 10 <= low && low * 8 > pairs => Some(UTF_16LE),
-        (high, low) if low * 10 <= high && high * 8 > pairs => Some(UTF_16BE),
+        (first, second) if first * 10 <= second && second * 8 > pairs => Some(UTF_16LE),
+        (first, second) if second * 10 <= first && first * 8 > pairs => Some(UTF_16BE),
         _ => None,
     }
 }
@@ -81,7 +81,7 @@ struct ByteScan {
     multibyte: u64,
     /// Bytes that belong to no character, if the text is UTF-8.
     broken: u64,
-    has_nul: bool,
+    may_have_nul: bool,
     /// Lines with non-ASCII characters.
     non_ascii: Vec<u8>,
 }
@@ -110,27 +110,23 @@ impl ByteScan {
 
     /// Counts valid and broken characters. Returns the number of bytes judged.
     fn judge(&mut self, bytes: &[u8], is_last: bool) -> usize {
-        self.has_nul |= bytes.contains(&0);
+        self.may_have_nul |= bytes.contains(&0);
         let mut from = 0;
         loop {
             let rest = &bytes[from..];
-            let (valid, error_len) = match std::str::from_utf8(rest) {
-                Ok(_) => (rest.len(), None),
-                Err(error) => (error.valid_up_to(), Some(error.error_len())),
-            };
-            // Chunks that a u8 counter can count.
-            let starts = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte >= 0xc0)).sum::<u8>();
-            self.multibyte +=
-                rest[..valid].chunks(usize::from(u8::MAX)).map(|bytes| u64::from(starts(bytes))).sum::<u64>();
+            let error = std::str::from_utf8(rest).err();
+            let valid = error.map_or(rest.len(), |error| error.valid_up_to());
+            self.multibyte += multibyte_in(&rest[..valid]);
             from += valid;
-            match error_len {
-                None => return from,
-                Some(None) if !is_last => return from,
-                Some(None) => {
+            let Some(error) = error else { return from };
+            match error.error_len() {
+                // The buffer ends within a character, and its other bytes are still to come.
+                None if !is_last => return from,
+                None => {
                     self.broken += 1;
                     return bytes.len();
                 }
-                Some(Some(length)) => {
+                Some(length) => {
                     self.broken += 1;
                     from += length;
                 }
@@ -154,24 +150,31 @@ impl ByteScan {
         detector.feed(&self.non_ascii, true);
         // The country code is also its top-level domain, except for one country.
         let country = country.map(|country| country.as_str().to_ascii_lowercase());
-        let end = country.as_deref().map(|country| if country == "gb" { "uk" } else { country });
-        let guess = detector.guess(end.map(str::as_bytes), Utf8Detection::Deny);
+        let tld = country.as_deref().map(|country| if country == "gb" { "uk" } else { country });
+        let guess = detector.guess(tld.map(str::as_bytes), Utf8Detection::Deny);
         if guess.is_single_byte() {
             return if is_pound_sign(&self.non_ascii, guess) { WINDOWS_1252 } else { guess };
         }
         // The country of the numbers does not decide the script of the names. If the text has accented Latin letters or
         // Japanese, the guess ignores the country.
         let without = detector.guess(None, Utf8Detection::Deny);
-        if is_latin(&self.non_ascii, guess) {
+        if has_accented_latin(&self.non_ascii, guess) {
             return if without.is_single_byte() { without } else { WINDOWS_1252 };
         }
         if guess != without && has_kana(&self.non_ascii, without) { without } else { guess }
     }
 }
 
+/// Counts the characters of several bytes in valid UTF-8.
+fn multibyte_in(valid: &[u8]) -> u64 {
+    let starts = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte >= 0xc0)).sum::<u8>();
+    // In chunks of 255 bytes, so that a `u8` counts them without overflow, many at once.
+    valid.chunks(usize::from(u8::MAX)).map(|bytes| u64::from(starts(bytes))).sum()
+}
+
 /// Whether a text with an East Asian guess has accented Latin letters instead. Decoded with the wrong encoding, these become
 /// foreign characters next to the Latin letters of the same word, such as `J黵gen`, which no real text contains.
-fn is_latin(text: &[u8], guess: &'static Encoding) -> bool {
+fn has_accented_latin(text: &[u8], guess: &'static Encoding) -> bool {
     let (text, _) = guess.decode_without_bom_handling(text);
     let is_foreign = |char: char| {
         !char.is_ascii() && (char.is_alphanumeric() || matches!(char, '\u{e000}'..='\u{f8ff}' | '\u{fffd}'))
@@ -243,7 +246,7 @@ mod tests {
         assert_eq!(found_with(b"\xef\xbb\xbfZo\xeb", stated(WINDOWS_1252)).mark, 3);
         assert_eq!(
             found_with(b"M\0o\0", stated(UTF_16LE)),
-            TextFormat { has_nul: true, ..found_with(b"M\0o\0", Hint::default()) }
+            TextFormat { may_have_nul: true, ..found_with(b"M\0o\0", Hint::default()) }
         );
         assert_eq!(found_with(b"\xff\xfeM\0o\0", stated(UTF_16LE)).mark, 2);
     }
@@ -319,7 +322,7 @@ mod tests {
 
     #[test]
     fn nul_characters_are_detected() {
-        assert!(found_with(b"Mobile\0,Name\n", Hint::default()).has_nul);
-        assert!(!found_with(b"Mobile,Name\n", Hint::default()).has_nul);
+        assert!(found_with(b"Mobile\0,Name\n", Hint::default()).may_have_nul);
+        assert!(!found_with(b"Mobile,Name\n", Hint::default()).may_have_nul);
     }
 }

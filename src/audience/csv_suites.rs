@@ -17,7 +17,7 @@ use super::text::TextRows;
 fn rows(text: &[u8]) -> Vec<Vec<String>> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text).unwrap();
-    let utf8 = TextFormat { encoding: UTF_8, mark: 0, is_plain: false, has_nul: false };
+    let utf8 = TextFormat { encoding: UTF_8, mark: 0, is_plain: false, may_have_nul: false };
     let mut source = TextRows::open(file.path(), file.reopen().unwrap(), utf8, None).unwrap();
     let mut block = Block::default();
     while source.row(&mut block).unwrap() {}

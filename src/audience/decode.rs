@@ -48,7 +48,7 @@ pub(super) fn decode<R: Read + Seek + 'static>(mut file: R, text: TextFormat) ->
     } else {
         Box::new(DecodeReaderBytesBuilder::new().encoding(Some(text.encoding)).build(file))
     };
-    Ok(if text.has_nul { Box::new(WithoutNul(decoded)) } else { decoded })
+    Ok(if text.may_have_nul { Box::new(WithoutNul(decoded)) } else { decoded })
 }
 
 struct WithoutNul(Box<dyn Read>);
@@ -84,14 +84,14 @@ mod tests {
 
     #[test]
     fn decoded_text_has_no_byte_order_mark_and_no_nul() {
-        let plain = TextFormat { encoding: UTF_8, mark: 0, is_plain: true, has_nul: false };
+        let plain = TextFormat { encoding: UTF_8, mark: 0, is_plain: true, may_have_nul: false };
         assert_eq!(decoded("Zo\u{eb}".as_bytes(), plain), "Zoë");
         assert_eq!(decoded(b"\xef\xbb\xbfZo", TextFormat { mark: 3, ..plain }), "Zo");
-        assert_eq!(decoded(b"\0a\0\0b\0", TextFormat { has_nul: true, ..plain }), "ab");
-        assert_eq!(decoded(b"\0\0\0", TextFormat { has_nul: true, ..plain }), "");
+        assert_eq!(decoded(b"\0a\0\0b\0", TextFormat { may_have_nul: true, ..plain }), "ab");
+        assert_eq!(decoded(b"\0\0\0", TextFormat { may_have_nul: true, ..plain }), "");
         assert_eq!(decoded(b"Zo\xeb,1", TextFormat { is_plain: false, ..plain }), "Zo\u{fffd},1");
         assert_eq!(decoded(b"\x93\x64\x98\x62", TextFormat { encoding: SHIFT_JIS, is_plain: false, ..plain }), "電話");
-        let wide = TextFormat { encoding: UTF_16LE, mark: 2, is_plain: false, has_nul: true };
+        let wide = TextFormat { encoding: UTF_16LE, mark: 2, is_plain: false, may_have_nul: true };
         assert_eq!(decoded(b"\xff\xfea\0\0\0b\0", wide), "ab");
     }
 }

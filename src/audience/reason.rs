@@ -83,13 +83,13 @@ impl Reason {
                 "The number has too many digits for its country; check for a repeated prefix or a typing error."
             }
             Self::CountryMissing => {
-                "The number is national and its country is unknown; give the country with --country or in a Country column, or write the number with + and country code."
+                "The number has no country code, and its country is unknown; give the country with --country or in a Country column, or write the number with + and country code."
             }
             Self::CountryUnknown => {
                 "Unknown country in this row; write its two-letter code, such as SG, or its name, or write the number with + and country code."
             }
             Self::PlusMissing => {
-                "The number is invalid in its country, but would be valid in another one with +; check its digits, or write it with + if it is foreign."
+                "The number is invalid in its country. With a + it would be valid in another country; check its digits, or add the + if that is meant."
             }
             Self::NotValid => "The number is invalid in its country; check the digits and the country.",
             Self::FixedLine => {
@@ -115,7 +115,7 @@ impl Reason {
             Self::SeveralNumbers => "These are several numbers, and none of them is valid; write a valid one.",
             Self::DigitsLost => "A spreadsheet has rounded the number (such as 6.59E+09); write all of its digits.",
             Self::CountryMissing => {
-                "The number is national and its country is unknown; write it with + and country code, such as +6591234567, or give its country with --country (in a campaign file: `country`)."
+                "The number has no country code, and its country is unknown; write it with + and country code, such as +6591234567, or give its country with --country (in a campaign file: `country`)."
             }
             other => other.sentence(),
         }

@@ -10,7 +10,7 @@ pub enum RenameError {
     #[error("campaign \"{name}\" already exists; choose another name")]
     NameTaken { name: String },
 
-    #[error("it has no name, because it holds messages of API calls and is no campaign")]
+    #[error("these are single messages of API calls, not a campaign, so they have no name")]
     Nameless,
 
     #[error(transparent)]

@@ -40,7 +40,7 @@ impl CommandContext {
 
     pub(super) fn on(mut loaded: Loaded) -> Self {
         let Keywords { stop, start, ignore } = &loaded.config.opt_out;
-        loaded.warnings.extend(Words::doubts(stop, start, ignore));
+        loaded.warnings.extend(Words::warnings(stop, start, ignore));
         let named = |variable| std::env::var(variable).ok().filter(|name: &String| !name.trim().is_empty());
         let by = ["VOLLEY_OPERATOR", "USER", "LOGNAME"].into_iter().find_map(named);
         Self {

@@ -239,7 +239,7 @@ impl Claimer {
     async fn stop(&self, capped: &Capped, in_play: &InPlay, now: Timestamp) -> Result<()> {
         let Queue { batch, step, .. } = capped.queue;
         let Some(entry) = in_play.get(&batch) else { return Ok(()) };
-        let whose = if capped.is_whole { "the campaign" } else { "the step" };
+        let whose = if capped.is_of_batch { "the campaign" } else { "the step" };
         let why = match capped.by {
             Reached::Messages { handed_over, of } => {
                 let messages = if handed_over == 1 { "message" } else { "messages" };
@@ -257,7 +257,7 @@ impl Claimer {
                 }
             }
         };
-        if capped.is_whole {
+        if capped.is_of_batch {
             self.store
                 .move_batch(batch, vec![BatchState::Running], BatchState::Paused, Some(Origin::rule(why)), now)
                 .await?;

@@ -81,7 +81,7 @@ pub struct NotSent {
     pub by: Stop,
 }
 
-/// When a campaign will be done, and what limits it.
+/// When the last message of a campaign will be sent, and what limits that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forecast {
     /// When the last of the messages is sent.
@@ -122,7 +122,7 @@ pub struct Booking {
     pub until: NaiveDate,
 }
 
-/// Recipients that use a slot on one day of the campaign's clock, as things stand.
+/// The forecast number of recipients that use a slot on one day, in the campaign's time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct BookedDay {
     pub day: NaiveDate,

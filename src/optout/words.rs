@@ -142,12 +142,12 @@ const LANGUAGES: &[Language] = &[
 
 /// What a word means, and on which channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Meaning {
+struct WordMeaning {
     keyword: Keyword,
     is_sms_only: bool,
 }
 
-impl Meaning {
+impl WordMeaning {
     const fn everywhere(keyword: Keyword) -> Self {
         Self { keyword, is_sms_only: false }
     }
@@ -158,18 +158,18 @@ impl Meaning {
 }
 
 impl Language {
-    fn words(&self) -> impl Iterator<Item = (&'static str, Meaning)> {
+    fn words(&self) -> impl Iterator<Item = (&'static str, WordMeaning)> {
         let of = |words: &'static [&'static str], meaning| words.iter().map(move |word| (*word, meaning));
-        let stop = Meaning::everywhere(Keyword::Stop);
+        let stop = WordMeaning::everywhere(Keyword::Stop);
         of(self.stop, stop)
-            .chain(of(self.stop_on_sms, Meaning { is_sms_only: true, ..stop }))
-            .chain(of(self.start, Meaning::everywhere(Keyword::Start)))
+            .chain(of(self.stop_on_sms, WordMeaning { is_sms_only: true, ..stop }))
+            .chain(of(self.start, WordMeaning::everywhere(Keyword::Start)))
     }
 }
 
 /// The words of every language, with those that the configuration adds and without those that it ignores.
 #[derive(Debug, Clone)]
-pub struct Words(HashMap<Phrase, Meaning>);
+pub struct Words(HashMap<Phrase, WordMeaning>);
 
 impl Default for Words {
     fn default() -> Self {
@@ -178,25 +178,26 @@ impl Default for Words {
 }
 
 impl Words {
-    /// Adds configured words, which count on every channel and override those of the table.
+    /// Adds configured words, which count on every channel and override those of the table. A word in `ignore` is removed
+    /// from the table only: if `stop` or `start` has it too, it counts.
     pub fn with(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase]) -> Self {
         let of_table = LANGUAGES.iter().flat_map(Language::words);
         let mut words: HashMap<_, _> =
             of_table.filter_map(|(word, meaning)| Some((word.parse::<Phrase>().ok()?, meaning))).collect();
         words.retain(|word, _| !ignore.contains(word));
         for (own, keyword) in [(start, Keyword::Start), (stop, Keyword::Stop)] {
-            words.extend(own.iter().map(|word| (word.clone(), Meaning::everywhere(keyword))));
+            words.extend(own.iter().map(|word| (word.clone(), WordMeaning::everywhere(keyword))));
         }
         Self(words)
     }
 
-    /// What is doubtful about configured words: they reverse a built-in word, or ignore none.
-    pub fn doubts(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase]) -> Vec<String> {
+    /// Warns about configured words that reverse a built-in word, and about ignored words that are not built in.
+    pub fn warnings(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase]) -> Vec<String> {
         let built_in = Self::default();
         let meaning = |word: &Phrase| built_in.0.get(word).map(|known| known.keyword);
-        let mut doubts = Vec::new();
+        let mut warnings = Vec::new();
         for (key, words, other) in [("stop", stop, Keyword::Start), ("start", start, Keyword::Stop)] {
-            doubts.extend(words.iter().filter(|word| meaning(word) == Some(other)).map(|word| {
+            warnings.extend(words.iter().filter(|word| meaning(word) == Some(other)).map(|word| {
                 format!(
                     "opt_out, {key}: \"{word}\" is a built-in {other} word, which now means {key}; if it is to mean \
                      nothing, move it to ignore"
@@ -204,8 +205,8 @@ impl Words {
             }));
         }
         let idle = ignore.iter().filter(|word| meaning(word).is_none());
-        doubts.extend(idle.map(|word| format!("opt_out, ignore: \"{word}\" is not a built-in word")));
-        doubts
+        warnings.extend(idle.map(|word| format!("opt_out, ignore: \"{word}\" is not a built-in word")));
+        warnings
     }
 
     /// The meaning of the texts of a reply, written or tapped, on a channel. Stop overrides start.
@@ -403,7 +404,7 @@ mod tests {
     #[test]
     fn reversed_built_in_words_and_idle_ignored_words_are_doubtful() {
         let doubts =
-            Words::doubts(&phrases(&["start", "Schluss"]), &phrases(&["begin"]), &phrases(&["stop all", "flurb"]));
+            Words::warnings(&phrases(&["start", "Schluss"]), &phrases(&["begin"]), &phrases(&["stop all", "flurb"]));
         assert_eq!(doubts.len(), 2, "{doubts:?}");
         assert!(doubts[0].starts_with("opt_out, stop: \"start\" is a built-in start word"), "{doubts:?}");
         assert_eq!(doubts[1], "opt_out, ignore: \"flurb\" is not a built-in word");

@@ -27,9 +27,9 @@ pub struct Cap {
 pub struct Capped {
     pub queue: Queue,
     pub by: Reached,
-    /// Whether it is a limit of the whole batch.
-    pub is_whole: bool,
-    /// Whether that is final: no message is in flight whose failure would make room.
+    /// Whether it is a limit of the batch, and not only of the step.
+    pub is_of_batch: bool,
+    /// Whether that is final: no message is in flight scope failure would make room.
     pub is_final: bool,
 }
 
@@ -47,14 +47,15 @@ pub struct Used {
 }
 
 /// A step of a batch; `None` means the whole batch.
-type Whose = (BatchId, Option<StepIndex>);
+type LimitScope = (BatchId, Option<StepIndex>);
 
-/// The use of limits at the time of a claim, and what the claim adds to it.
+/// How far limits are used at the time of a claim, and what the claim adds.
 #[derive(Debug, Default)]
 pub(super) struct Spending {
+    /// The stored counts, and the cost of the messages that this claim takes.
     used: HashMap<BatchId, Used>,
     /// Messages that this claim takes.
-    taken: HashMap<Whose, u64>,
+    taken: HashMap<LimitScope, u64>,
 }
 
 impl Spending {
@@ -62,22 +63,23 @@ impl Spending {
         self.used.insert(batch, used);
     }
 
-    /// How many messages of a queue the claim may still take, or the limit that is reached.
+    /// How many messages of a queue the claim may still take, or the limit that is reached. A budget that is not used up
+    /// does not reduce the number; [`Spending::cost`] checks it message by message.
     pub(super) fn room(&self, queue: Queue, cap: &Cap) -> Result<usize, Capped> {
         let mut room = u64::MAX;
-        for (limits, whose) in bounds(queue, cap) {
+        for (limits, scope) in bounds(queue, cap) {
             if let Some(of) = limits.messages {
-                let handed_over = self.counted(whose, Count::HandedOver);
-                let left = of.saturating_sub(handed_over + self.in_flight(whose));
+                let handed_over = self.counted(scope, Count::HandedOver);
+                let left = of.saturating_sub(handed_over + self.in_flight(scope));
                 if left == 0 {
-                    return Err(self.capped(queue, whose, Reached::Messages { handed_over, of }));
+                    return Err(self.capped(queue, scope, Reached::Messages { handed_over, of }));
                 }
                 room = room.min(left);
             }
             if let Some(of) = limits.budget {
-                let spent = self.spent(whose);
+                let spent = self.spent(scope);
                 if spent >= of {
-                    return Err(self.capped(queue, whose, Reached::Budget { spent, of }));
+                    return Err(self.capped(queue, scope, Reached::Budget { spent, of }));
                 }
             }
         }
@@ -91,20 +93,20 @@ impl Spending {
         self.room(queue, cap)?;
         let price = cap.price.as_ref().filter(|_| !candidate.opted_out);
         let cost = price.map_or(Money::ZERO, |price| price.of(candidate));
-        for (limits, whose) in bounds(queue, cap) {
+        for (limits, scope) in bounds(queue, cap) {
             let Some(of) = limits.budget else { continue };
-            let spent = self.spent(whose);
+            let spent = self.spent(scope);
             if spent.plus(cost) > of {
-                return Err(self.capped(queue, whose, Reached::Budget { spent, of }));
+                return Err(self.capped(queue, scope, Reached::Budget { spent, of }));
             }
         }
         Ok(cost)
     }
 
     /// Counts a message that the claim takes.
-    pub(super) fn pay(&mut self, queue: Queue, cost: Money) {
-        for whose in [Some(queue.step), None] {
-            *self.taken.entry((queue.batch, whose)).or_default() += 1;
+    pub(super) fn count_taken(&mut self, queue: Queue, cost: Money) {
+        for scope in [Some(queue.step), None] {
+            *self.taken.entry((queue.batch, scope)).or_default() += 1;
         }
         if !cost.is_zero() {
             let spent = self.used.entry(queue.batch).or_default().spent.entry(queue.step).or_default();
@@ -112,30 +114,30 @@ impl Spending {
         }
     }
 
-    /// Whether a reached limit is final. It is not while this claim takes messages that count against it: one that
-    /// fails makes room.
-    pub(super) fn is_final(&self, capped: &Capped) -> bool {
+    /// Whether a reached limit is still final at the end of the claim. It is not if the claim took messages that count
+    /// against it after the limit was found: one that fails makes room.
+    pub(super) fn is_final_after_claim(&self, capped: &Capped) -> bool {
         let Queue { batch, step, .. } = capped.queue;
-        let whose = (batch, Some(step).filter(|_| !capped.is_whole));
-        capped.is_final && !self.taken.contains_key(&whose)
+        let scope = (batch, Some(step).filter(|_| !capped.is_of_batch));
+        capped.is_final && !self.taken.contains_key(&scope)
     }
 
-    fn capped(&self, queue: Queue, whose: Whose, by: Reached) -> Capped {
-        Capped { queue, by, is_whole: whose.1.is_none(), is_final: self.in_flight(whose) == 0 }
+    fn capped(&self, queue: Queue, scope: LimitScope, by: Reached) -> Capped {
+        Capped { queue, by, is_of_batch: scope.1.is_none(), is_final: self.in_flight(scope) == 0 }
     }
 
     /// Messages in flight, with those that this claim takes.
-    fn in_flight(&self, whose: Whose) -> u64 {
-        self.counted(whose, Count::Sending) + self.taken.get(&whose).copied().unwrap_or_default()
+    fn in_flight(&self, scope: LimitScope) -> u64 {
+        self.counted(scope, Count::Sending) + self.taken.get(&scope).copied().unwrap_or_default()
     }
 
-    fn counted(&self, (batch, step): Whose, count: Count) -> u64 {
+    fn counted(&self, (batch, step): LimitScope, count: Count) -> u64 {
         let Some(Used { tallies, .. }) = self.used.get(&batch) else { return 0 };
         let counted = step.map_or_else(|| tallies.total(count), |step| tallies.get(step, count));
         u64::try_from(counted).unwrap_or(0)
     }
 
-    fn spent(&self, (batch, step): Whose) -> Money {
+    fn spent(&self, (batch, step): LimitScope) -> Money {
         let Some(Used { spent, .. }) = self.used.get(&batch) else { return Money::ZERO };
         match step {
             Some(step) => spent.get(&step).copied().unwrap_or_default(),
@@ -145,6 +147,6 @@ impl Spending {
 }
 
 /// The limits of a queue's step and of its batch.
-fn bounds(queue: Queue, cap: &Cap) -> [(Limits, Whose); 2] {
+fn bounds(queue: Queue, cap: &Cap) -> [(Limits, LimitScope); 2] {
     [(cap.step, (queue.batch, Some(queue.step))), (cap.batch, (queue.batch, None))]
 }

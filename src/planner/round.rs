@@ -175,7 +175,7 @@ impl Planner {
             let rest = match walk.rest {
                 Some(Rest::Drained { .. }) => Rest::Drained { next: next.get(&walk.queue).copied() },
                 Some(Rest::Capped(capped)) => {
-                    Rest::Capped(Capped { is_final: self.rules.spending.is_final(&capped), ..capped })
+                    Rest::Capped(Capped { is_final: self.rules.spending.is_final_after_claim(&capped), ..capped })
                 }
                 Some(rest) => rest,
                 // The others have used the limit.

@@ -242,7 +242,7 @@ fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
 }
 
 fn reached(by: Reached, is_final: bool) -> Capped {
-    Capped { queue: queue(1), by, is_whole: false, is_final }
+    Capped { queue: queue(1), by, is_of_batch: false, is_final }
 }
 
 #[test]

@@ -215,7 +215,7 @@ impl Rules {
     /// Counts a taken message against its limits and the tier.
     fn charge(&mut self, walk: &QueueWalk, TakenMessage { candidate, pass, cost }: &TakenMessage) {
         if walk.cap.is_some() {
-            self.spending.pay(walk.queue, *cost);
+            self.spending.count_taken(walk.queue, *cost);
         }
         if let Some(tier) = self.tier.as_mut().filter(|_| *pass == Pass::Slot) {
             tier.take_slot(candidate.message.msisdn, candidate.tier);

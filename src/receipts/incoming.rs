@@ -149,7 +149,7 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
             }
             WebhookEvent::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
             WebhookEvent::Unreadable { raw, .. } => {
-                parsed.strays.push(stray(StrayKind::Unreadable, None, raw.into_owned()))
+                parsed.strays.push(stray(StrayKind::Unreadable, None, raw.into_owned()));
             }
         }
     }

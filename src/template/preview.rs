@@ -27,7 +27,7 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
     }
     each_text(content, |part, text| {
         let label = part.to_string();
-        let text = filled_in(text, columns, fields).map_err(|problem| Error { part, problem })?;
+        let text = with_values(text, columns, fields).map_err(|problem| Error { part, problem })?;
         lines.push(PreviewLine { label, text });
         Ok(())
     })?;
@@ -35,18 +35,18 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
 }
 
 /// A text with the values of one recipient.
-fn filled_in<T: AsRef<str>>(text: &str, columns: &[String], fields: &[T]) -> Result<String, ContentProblem> {
-    let mut filled_in = String::new();
+fn with_values<T: AsRef<str>>(text: &str, columns: &[String], fields: &[T]) -> Result<String, ContentProblem> {
+    let mut whole = String::new();
     for piece in pieces(text)? {
         match piece {
-            Piece::Literal(literal) => filled_in.push_str(literal),
+            Piece::Literal(literal) => whole.push_str(literal),
             Piece::Variable { name, default } => match filled(fields, find_column(name, columns)?).or(default) {
-                Some(value) => filled_in.push_str(value),
-                None => filled_in.extend(["‹", name, " is missing›"]),
+                Some(value) => whole.push_str(value),
+                None => whole.extend(["‹", name, " is missing›"]),
             },
         }
     }
-    Ok(filled_in)
+    Ok(whole)
 }
 
 impl PreviewLine {
@@ -58,7 +58,7 @@ impl PreviewLine {
     }
 }
 
-/// The texts of a content without their variables, which every recipient gets.
+/// The texts of a content with their variables removed. They are the same for every recipient.
 pub fn literals(content: &Content) -> Result<Vec<(ContentPart, String)>, Error> {
     let mut found = Vec::new();
     each_text(content, |part, text| {

@@ -117,7 +117,7 @@ mod tests {
             match pieces(text) {
                 Ok(found) => assert_eq!(found, expected, "{text}"),
                 Err(problem) => {
-                    assert!(expected.is_empty() && matches!(problem, ContentProblem::Unclosed { .. }), "{text}")
+                    assert!(expected.is_empty() && matches!(problem, ContentProblem::Unclosed { .. }), "{text}");
                 }
             }
         }

@@ -166,7 +166,7 @@ fn an_exclusion_without_effect_is_refused_or_reported() {
     };
     for (entry, said) in [
         ("+65 9100 000", "\"+65 9100 000\" is not a file, an imported audience or a readable number"),
-        ("9100 0002", "The number is national and its country is unknown"),
+        ("9100 0002", "The number has no country code, and its country is unknown"),
         ("2024-11", "would exclude nothing"),
         ("blokced.csv", "nor a number; did you mean \"blocked.csv\"?"),
         ("", "neither a file"),

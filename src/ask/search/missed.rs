@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{KEPT, PAGE, Search};
+use super::{KEPT, MissedWalk, PAGE, Search};
 use crate::book::Entry;
-use crate::domain::{AfterGap, BatchId, Loaded, Present, Timestamp};
+use crate::domain::{AfterGap, Loaded, Present, Timestamp};
 use crate::store::Result;
 
 impl Search {
@@ -13,10 +13,10 @@ impl Search {
         // A message that is due from now on is concerned by every lost gap since its acceptance, so the latest one is
         // enough.
         let lost = self.address.map(|address| self.gaps.lost(address)).unwrap_or_default();
-        let Some(lost_until) = lost.into_iter().map(|gap| gap.end()).max() else { return Ok(()) };
+        let Some(until) = lost.into_iter().map(|gap| gap.end()).max() else { return Ok(()) };
         for is_last in [false, true] {
             for entry in self.in_play() {
-                let walk = (entry.id, lost_until, is_last);
+                let walk = MissedWalk { batch: entry.id, until, is_last };
                 if entry.plan.after_gap == AfterGap::Ask && !self.missed_over.contains(&walk) {
                     self.walk_lost(&entry, walk, now).await?;
                 }
@@ -28,8 +28,8 @@ impl Search {
         Ok(())
     }
 
-    async fn walk_lost(&mut self, entry: &Arc<Entry>, walk: (BatchId, Timestamp, bool), now: Timestamp) -> Result<()> {
-        let ((_, lost_until, is_last), begin) = (walk, (now, 0));
+    async fn walk_lost(&mut self, entry: &Arc<Entry>, walk: MissedWalk, now: Timestamp) -> Result<()> {
+        let begin = (now, 0);
         while self.missed.is_empty() {
             let position = self.missed_at.get(&walk).copied().unwrap_or(begin);
             let page = self.store.due(entry.id, Timestamp::MAX, Some(position), PAGE).await?;
@@ -39,9 +39,9 @@ impl Search {
                 .filter(|message| {
                     let Present { accepted, marks, step, .. } = message.present;
                     let no_step_to_come = marks.cut() || entry.plan.after(step, marks).is_none();
-                    no_step_to_come == is_last
+                    no_step_to_come == walk.is_last
                         && !marks.waived()
-                        && accepted.is_some_and(|accepted| accepted < lost_until)
+                        && accepted.is_some_and(|accepted| accepted < walk.until)
                         && self.is_ours(message)
                 })
                 .take(KEPT)
@@ -50,7 +50,7 @@ impl Search {
             let is_full = concerned.len() == KEPT;
             let end = if is_full { concerned.last() } else { page.last() }.and_then(Loaded::timer_position);
             let found =
-                self.candidates(entry, concerned, |asked| asked.is_none_or(|asked| asked.at < lost_until)).await?;
+                self.candidates(entry, concerned, |asked| asked.is_none_or(|asked| asked.at < walk.until)).await?;
             self.missed = found.into();
             if let Some(end) = end {
                 self.missed_at.insert(walk, end);

@@ -6,7 +6,7 @@ use super::Home;
 use super::plans::{Plans, Region};
 use crate::domain::Country;
 
-/// The number of mutations for each region, if the environment asks for more than the default.
+/// `VOLLEY_NUMBERS`, if it is set: the number of mutations for each region. Then the second test tries every beginning.
 fn mutations() -> Option<u64> {
     let parse = |text: String| text.parse().unwrap_or_else(|_| panic!("VOLLEY_NUMBERS: invalid number {text:?}"));
     std::env::var("VOLLEY_NUMBERS").ok().map(parse)

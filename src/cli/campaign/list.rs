@@ -92,7 +92,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     let messages = plural(batch.messages, "message", "messages");
     match batch.state {
         BatchState::Draft => {
-            out::data(format_args!("  {messages} in all; to start: volley campaign start {}", shell(&show.name)))?
+            out::data(format_args!("  {messages} in all; to start: volley campaign start {}", shell(&show.name)))?;
         }
         _ => out::data(format_args!(
             "  {} now, {} allowed; {messages} in all",

@@ -91,7 +91,7 @@ async fn a_claim_keeps_the_budget_and_an_unsent_message_is_refunded(desk: Desk) 
     assert_eq!(set.messages.iter().map(|claimed| claimed.cost).collect::<Vec<_>>(), [cents(1), cents(2), cents(3)]);
     let by = Reached::Budget { spent: cents(6), of: cents(9) };
     let queue = desk.claim_of(batch, 9).await.queues[0];
-    let reached = [Capped { queue, by, is_whole: false, is_final: false }];
+    let reached = [Capped { queue, by, is_of_batch: false, is_final: false }];
     assert_eq!(capped(&set), reached);
     assert_eq!(desk.spent_on(batch).await, cents(6));
     let set = desk.capped(batch, 9, budget_of(cents(9))).await;
@@ -134,7 +134,7 @@ async fn a_limit_is_final_once_no_message_is_in_flight(desk: Desk) {
     desk.record(changes).await.unwrap();
     let [capped] = &capped(&desk.capped(batch, 9, messages_of(None, Some(2))).await)[..] else { panic!("one queue") };
     assert_eq!(
-        (capped.by, capped.is_whole, capped.is_final),
+        (capped.by, capped.is_of_batch, capped.is_final),
         (Reached::Messages { handed_over: 2, of: 2 }, true, true)
     );
 }

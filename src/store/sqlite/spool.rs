@@ -1,4 +1,5 @@
-//! Holds a copy that is read at the reader's own pace: in memory if it is small, else in an unnamed file.
+//! Buffers a copy of rows, so that a slow reader holds no read transaction: in memory if the copy is small, else in an
+//! unnamed file.
 //!
 //! The file lies beside the database: recipients' numbers stay on the disk that has them already, and a temporary folder
 //! is often in memory. A copy never takes the room that the database itself needs.
@@ -15,7 +16,8 @@ use super::{Error, Work};
 const HELD: usize = 8 << 20;
 /// Bytes of one read from the file.
 const READ: usize = 1 << 20;
-/// Bytes that a copy leaves free: several times the usual log of the database, so that no copy stops a server.
+/// Bytes that a copy leaves free on the disk. This is several times the usual write-ahead log, so the server can go on
+/// writing.
 const RESERVE: u64 = 256 << 20;
 
 /// The folder for a copy's file.
@@ -96,6 +98,7 @@ impl Spool {
         // A `File` of tokio writes in the background; `flush` reports its errors.
         let written = async { file.write_all(&self.held).await.and(file.flush().await) }.await;
         match written {
+            // What the file has already counts as available, because `needs` is the whole copy.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 Err(self.disk.no_room(self.expected.max(self.written + length), self.written).into())
             }
@@ -110,10 +113,7 @@ impl Spool {
 
     /// Ends writing and begins reading.
     pub(super) async fn read(mut self) -> Work<Parts> {
-        if self.file.is_none() {
-            return Ok(Parts::Held(io::Cursor::new(self.held)));
-        }
-        if !self.held.is_empty() {
+        if self.file.is_some() && !self.held.is_empty() {
             self.write().await?;
         }
         let Some(mut file) = self.file else { return Ok(Parts::Held(io::Cursor::new(self.held))) };
