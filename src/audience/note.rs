@@ -201,7 +201,7 @@ impl ImportNote {
                 )
             }
             Self::FixedLines(rows) => format!(
-                "{}{}; few messages arrive there. Exclude such numbers with --lines mobile.",
+                "{}{}; few messages arrive there. To leave such numbers out: --lines mobile.",
                 match rows.number {
                     1 => "1 number is a landline or service number".to_owned(),
                     number => format!("{number} numbers are landline or service numbers"),

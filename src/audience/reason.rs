@@ -83,10 +83,10 @@ impl Reason {
                 "The number has too many digits for its country; check for a repeated prefix or a typing error."
             }
             Self::CountryMissing => {
-                "The number has no country code, and its country is unknown; give the country with --country or in a Country column, or write the number with + and country code."
+                "The number has no country code, and the row names no country; give the country with --country or in a Country column, or write the number with + and country code."
             }
             Self::CountryUnknown => {
-                "Unknown country in this row; write its two-letter code, such as SG, or its name, or write the number with + and country code."
+                "The country that this row names is not known; write its two-letter code, such as SG, or its name, or write the number with + and country code."
             }
             Self::PlusMissing => {
                 "The number is invalid in its country. With a + it would be valid in another country; check its digits, or add the + if that is meant."

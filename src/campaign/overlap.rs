@@ -75,7 +75,7 @@ impl Overlap {
     }
 
     const fn key(self) -> &'static str {
-        if self.is_template { "template.ttl (as set at the provider)" } else { "ttl" }
+        if self.is_template { "template.ttl (as set at the provider; by default 30d)" } else { "ttl" }
     }
 }
 

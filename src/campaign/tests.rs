@@ -91,7 +91,7 @@ fn the_samples_are_good_campaigns() {
         shown,
         [
             "step 1: the provider may deliver the template for 12h, but the step falls back after 20s, so a recipient \
-             may get both; set a shorter template.ttl (as set at the provider) or on_overlap = \"wait\" [overlap]",
+             may get both; set a shorter template.ttl (as set at the provider; by default 30d) or on_overlap = \"wait\" [overlap]",
             "step 1: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
              variable a default: {{Code|…}} [empty_variable]",
             "step 2: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \

@@ -42,10 +42,7 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
                 Some(at)
             }
             Err(error) => {
-                // `time_zone` applies to all times of the file.
-                let name_it = "; or set time_zone = \"Asia/Singapore\"";
-                let is_open = matches!(error, NoInstant::WithoutZone(_)) && draft.time_zone.is_none();
-                problems.push(Problem::new(None, key, format!("{error}{}", if is_open { name_it } else { "" })));
+                problems.push(Problem::new(None, key, error));
                 None
             }
         }
@@ -142,7 +139,9 @@ pub enum NoInstant {
     NotThere { text: String, missing: String },
     #[error("\"{0}\" is out of range; write a nearer time")]
     Reach(String),
-    #[error("\"{0}\" has no time zone; add an offset, such as {0}+08:00, or give the campaign a time_zone")]
+    #[error(
+        "\"{0}\" has no time zone; add an offset, such as {0}+08:00, or give the campaign a time_zone, such as \"Asia/Singapore\""
+    )]
     WithoutZone(String),
 }
 

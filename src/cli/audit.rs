@@ -79,8 +79,8 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     let refuted = audit.claims.iter().filter(|claim| !claim.holds()).count();
     lines.push(match refuted {
-        0 => paint.good(paint.bold("Every claim is true.")),
-        some => paint.bad(paint.bold(format!("{} of {} claims are refuted.", some, audit.claims.len()))),
+        0 => paint.good(paint.bold("Every statement is true.")),
+        some => paint.bad(paint.bold(format!("{} of {} statements are refuted.", some, audit.claims.len()))),
     });
     lines.push(String::new());
     lines.push(match audit.unknown_count {
@@ -101,7 +101,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
         lines.push(format!("In no campaign: {webhooks} ({}), kept and counted.", strays.kind));
     }
     lines.push(String::new());
-    lines.push(paint.dim("Not recorded as facts, so taken from the messages themselves:"));
+    lines.push(paint.dim("Not provable from the recorded facts:"));
     lines.extend(audit.cannot_tell.iter().map(|what| paint.dim(format!("  - {what}"))));
     lines
 }

@@ -135,10 +135,10 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
         out::json(&view)?;
     } else {
         let (did, were) = match wants {
-            Keyword::Stop => ("opted out", "already opted out"),
-            Keyword::Start => ("opted in again", "not opted out"),
+            Keyword::Stop => (format!("{} opted out", plural(changed, "number", "numbers")), "already opted out"),
+            Keyword::Start => (format!("{} removed", plural(changed, "opt-out", "opt-outs")), "had none"),
         };
-        let mut parts = vec![format!("{} {did}", plural(changed, "number", "numbers"))];
+        let mut parts = vec![did];
         if view.unchanged > 0 {
             parts.push(format!("{} {were}", count(view.unchanged)));
         }

@@ -34,7 +34,7 @@ Examples:
   volley purge --recipient +6581234510 --yes
   volley purge --compact")]
 pub(super) struct Args {
-    /// Campaigns that settled longer ago than this, such as 90d; 4d or more. Default: [retention] after.
+    /// Remove campaigns that settled longer ago than this, such as 90d; at least 4d. Default: [retention] after.
     #[arg(long, value_name = "TIME")]
     after: Option<Span>,
     /// Erase this recipient from every audience and campaign instead.
@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// Remove it, for good. Without this the command only shows what it would remove.
     #[arg(long)]
     yes: bool,
-    /// Afterwards rewrite the database file without the removed rows. No server may run.
+    /// Afterwards rewrite the database file without the removed rows. Stop the server first.
     #[arg(long)]
     compact: bool,
     /// Print one JSON object: campaigns, audiences, messages, removed; with --recipient: campaigns, messages, rows,

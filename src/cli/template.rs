@@ -19,7 +19,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Put a template on hold. Its queued messages wait, at most until their leave_within.
+    /// Put a template on hold. Its queued messages wait; a step with leave_within falls back after that time.
     ///
     /// A name that no campaign or route uses, and about which the provider has reported nothing, is refused.
     #[command(

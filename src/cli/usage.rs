@@ -23,7 +23,9 @@ pub(super) fn sentence(error: &clap::Error, words: &[OsString]) -> Option<String
         ErrorKind::UnknownArgument if option.starts_with('-') => {
             format!("unknown option {option}; {}", meant(error, ContextKind::SuggestedArg, &see_help))
         }
-        ErrorKind::UnknownArgument => format!("\"{option}\" is one argument too many; {see_help}"),
+        ErrorKind::UnknownArgument => {
+            format!("\"{}\" is one argument too many; {see_help}", text(ContextKind::InvalidArg))
+        }
         ErrorKind::InvalidValue if value.is_empty() => format!("{option} needs a value; {see_help}"),
         ErrorKind::InvalidValue => {
             let known = text(ContextKind::ValidValue);

@@ -60,7 +60,9 @@ impl Notices {
             .collect();
         for (_, hold) in held.iter().filter(|(key, hold)| self.held.get(*key) != Some(*hold)) {
             let held = hold.event().sentence();
-            tracing::warn!("{held}; queued messages wait, until their leave_within at most; see `volley doctor`");
+            tracing::warn!(
+                "{held}; queued messages wait; a step with leave_within falls back after that time; see `volley doctor`"
+            );
         }
         for (lane, template, language) in self.held.keys().filter(|key| !held.contains_key(*key)) {
             log(&Event::by_server(now, Subject::held(lane, template, language), EventKind::Released));

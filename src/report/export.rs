@@ -17,7 +17,7 @@ use crate::wire::codes;
 
 /// The columns of each step; the column names also contain the step's number and channel.
 const OF_STEP: [&str; 10] =
-    ["status", "queued", "handed over", "sent", "delivered", "read", "undelivered", "code", "meaning", "ended"];
+    ["status", "queued", "submitted", "sent", "delivered", "read", "undelivered", "code", "meaning", "ended by"];
 
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl ExportColumns {
         match OF_STEP[column] {
             "status" => status(&whole.message.present, index).to_owned(),
             "queued" => self.time(first.map(|attempt| attempt.queued)),
-            "handed over" => self.time(submitted.and_then(|attempt| match attempt.verdict {
+            "submitted" => self.time(submitted.and_then(|attempt| match attempt.verdict {
                 Verdict::Accepted => Some(attempt.answered),
                 Verdict::Unknown => attempt.intent,
                 _ => None,

@@ -70,7 +70,7 @@ impl AuditClaim {
 }
 
 const CANNOT_TELL: &[&str] = &[
-    "attempts that the provider refused at once: only their number is recorded",
+    "attempts that the provider rejected at once: they are counted, but not recorded one by one",
     "how long a deadline was held while receipts could not arrive: the facts only show that it was not early",
     "which numbers the campaign excluded: only the message records it",
 ];

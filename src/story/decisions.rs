@@ -39,7 +39,9 @@ pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Plan, fa
         Rule::FellBack(ending) => endings::fell_back(decision, ending, plan, fact),
         Rule::Ended(ending) => by("4: no further step", endings::ended(before, ending, plan, fact)),
         Rule::Reached => by("success status reached", reached(before, plan, &start)),
-        Rule::Progressed => by("a later status", format!("{start}.{}", still_open(before, after, plan))),
+        Rule::Progressed => {
+            by("no decision: a status is reported", format!("{start}.{}", still_open(before, after, plan)))
+        }
         Rule::Recorded => by("6: recorded, decides nothing", format!("{start}; the step had already fallen back.")),
         Rule::TakenBack => by(SILENCE, recalled(on, "a receipt of the step before may be missing")),
         Rule::RefusalRecalled => by(SENDER, recalled(on, "the sender caused the refusal before it")),
@@ -132,13 +134,22 @@ fn adopted(before: &Present, after: &Present, plan: &Plan, start: &str) -> Strin
 
 /// The cancel of a campaign: the submitted step is the last, and the first step that is not sent is named.
 pub(super) fn cancelled(before: &Present, plan: &Plan) -> Sentence {
+    const CURRENT_IS_LAST: &str = "8: the current step becomes the last";
+    if matches!(before.state, State::Sending { .. }) && before.first_submitted_at.is_none() {
+        let on = channel(plan, before.step);
+        let text = format!(
+            "The campaign was cancelled while {on} was about to be submitted: it is not sent, unless the request had already \
+             left. No step follows it."
+        );
+        return (text, CURRENT_IS_LAST);
+    }
     let unsent = match before.state {
         State::Queued { .. } => Some(channel(plan, before.step)),
         _ => plan.after(before.step, before.marks).map(|next| channel(plan, next)),
     };
     let unsent = unsent.map(|unsent| format!(", and {unsent} is not sent")).unwrap_or_default();
     let text = format!("The campaign was cancelled: the submitted step is the last{unsent}.");
-    (text, "8: the current step becomes the last")
+    (text, CURRENT_IS_LAST)
 }
 
 fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {

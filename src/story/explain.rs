@@ -11,8 +11,8 @@ use super::{decisions, words};
 use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
-    Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span, State,
-    Timestamp,
+    BatchState, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span,
+    State, Timestamp,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
@@ -216,7 +216,8 @@ fn lines(
         _ if batch.started_at.is_none() => batch.created_at,
         _ => began(batch),
     };
-    say(start, words::launched(batch, plan), "launched");
+    let begun = if batch.state == BatchState::Draft { "created" } else { "launched" };
+    say(start, words::launched(batch, plan), begun);
     for text in words::passed_over(plan, row, country) {
         say(start, text, "the step does not apply to the country");
     }
@@ -241,7 +242,8 @@ fn lines(
         }
     }
     if replay.end.outcome().is_none() {
-        let at = replay.decided.last().map_or(start, |decided| decided.at);
+        let last = replay.decided.last().map_or(start, |decided| decided.at);
+        let at = waiting.map_or(last, |waiting| waiting.now);
         say(at, unsent::sentence(&replay.end, plan, batch.state, waiting, background.context), "now");
     }
     lines

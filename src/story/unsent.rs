@@ -112,12 +112,16 @@ pub(super) fn sentence(
         }
         State::Awaiting { due } => {
             let last = now.marks.last_handed_over().unwrap_or(now.step);
-            let pause =
-                if pause.is_empty() { "" } else { " The campaign is paused: deadlines wait until it is resumed." };
             let (on, asked) = (channel(plan, last), asked(now, last, plan, context));
             match waiting {
                 Some(waiting) if due <= waiting.now && batch != BatchState::Paused => {
                     format!("{on} was due at {}. {}{asked}", clock(due, plan), undecided(waiting, due, plan, context))
+                }
+                _ if batch == BatchState::Paused => {
+                    format!(
+                        "Waiting for {on}'s receipts.{asked} Its deadline, {}, waits until the campaign is resumed.",
+                        clock(due, plan)
+                    )
                 }
                 _ => {
                     let held: Vec<String> = waiting.into_iter().flat_map(|waiting| holds(waiting, plan)).collect();
@@ -125,7 +129,7 @@ pub(super) fn sentence(
                         true => String::new(),
                         false => format!(" If it falls back, it waits for its next step. {}", held.join(" ")),
                     };
-                    format!("Waiting for {on}'s receipts, until {}.{asked}{pause}{held}", clock(due, plan))
+                    format!("Waiting for {on}'s receipts, until {}.{asked}{held}", clock(due, plan))
                 }
             }
         }
@@ -227,13 +231,17 @@ fn holds(waiting: &WaitReasons, plan: &Plan) -> impl Iterator<Item = String> {
 
 /// Why a paused campaign sends nothing, and what to do about a limit that may have paused it.
 fn paused(why: Option<&str>, plan: &Plan) -> String {
-    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let is = match why {
+        Some(why) if why.starts_with("paused") => format!("The campaign is {why}"),
+        Some(why) => format!("The campaign is paused: {why}"),
+        None => "The campaign is paused".to_owned(),
+    };
     let raise = match (plan.limits.budget, plan.limits.messages) {
         (None, None) => "",
         (Some(_), _) => " If its budget is used up, first raise it with `volley campaign set --budget`.",
         (None, Some(_)) => " If its limit is used up, first raise it with `volley campaign set --max-messages`.",
     };
-    format!("The campaign is paused{why}: nothing is sent until it is resumed with `volley campaign resume`.{raise}")
+    format!("{is}. Nothing is sent until it is resumed with `volley campaign resume`.{raise}")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::book::Entry;
 use crate::clock::format_time_short;
 pub(super) use crate::domain::text::capital;
 use crate::domain::{
-    Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
+    BatchState, Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
 use crate::engine::Ignored;
 use crate::store::{Attempt, Batch, Query, Receipt, Verdict};
@@ -18,7 +18,8 @@ pub(super) fn channel(plan: &Plan, step: StepIndex) -> &'static str {
 pub(super) fn launched(batch: &Batch, plan: &Plan) -> String {
     let route: Vec<&str> = plan.steps.iter().map(|step| step.channel.as_str()).collect();
     let name = batch.name.as_ref().map(|name| format!(" with \"{name}\"")).unwrap_or_default();
-    format!("Launched{name}: {}.", route.join(", then "))
+    let begun = if batch.state == BatchState::Draft { "Created as part of a draft" } else { "Launched" };
+    format!("{begun}{name}: {}.", route.join(", then "))
 }
 
 /// The steps that this message skips, each with the reason.
@@ -57,7 +58,7 @@ pub(super) fn attempt(attempt: &Attempt, entry: &Entry) -> FactLine {
     let by = entry.member(attempt.step, attempt.lane).filter(|(pool, _)| pool.is_shared());
     let by = by.map(|(_, member)| format!(" by lane {}", member.lane)).unwrap_or_default();
     let on = channel(plan, attempt.step);
-    let submitted = attempt.intent.map(|at| format!(", submitted at {}", clock(at, plan))).unwrap_or_default();
+    let submitted = attempt.intent.map(|at| format!(", tried at {}", clock(at, plan))).unwrap_or_default();
     let what = match attempt.verdict {
         Verdict::Accepted => accepted(attempt),
         Verdict::Unknown => unknown(attempt),

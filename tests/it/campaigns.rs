@@ -61,7 +61,7 @@ fn the_rules_of_a_campaign_are_shown_and_a_clone_may_be_a_draft() {
     assert!(cloned.stderr.contains("The first campaign's end is not copied"), "{}", cloned.stderr);
     let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
     assert_eq!((&calendar[1]["name"], &calendar[1]["starts_at"]), (&json!("November promo 2"), &Value::Null));
-    assert!(run(at, &["campaign", "calendar"]).ended(0).stdout.contains("once started"));
+    assert!(run(at, &["campaign", "calendar"]).ended(0).stdout.contains("when it is started"));
     let past = run(at, &["campaign", "clone", name, "--at", "2020-01-01T09:00+08:00"]).ended(2).stderr;
     assert!(past.contains("--at: \"2020-01-01T09:00+08:00\" was") && past.contains("ago"), "{past}");
     run(at, &["campaign", "set", "November promo 2", "--at", "2099-11-30T09:00+08:00"]).ended(0);

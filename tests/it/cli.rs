@@ -295,7 +295,7 @@ fn a_draft_is_tested_and_started_and_its_steps_are_paused() {
 
     let held = run(at, &["campaign", "pause", name, "--step", "3", "--json"]).ended(0).json();
     assert_eq!((&held["held"], &held["step"]), (&Value::Bool(true), &Value::from(3)));
-    run(at, &["campaign", "pause", name, "--step", "4"]).ended(1).says(&["has no step 4; it has 3 steps"]);
+    run(at, &["campaign", "pause", name, "--step", "4"]).ended(2).says(&["has no step 4; it has 3 steps"]);
     let none = run(at, &["campaign", "pause", name, "--step", "0"]).ended(2);
     assert!(none.stderr.contains("invalid step \"0\"; write its number"), "{}", none.stderr);
     let shown = run(at, &["campaign", "show", name, "--json"]).ended(0).json();

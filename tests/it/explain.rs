@@ -9,6 +9,7 @@ const CHINESE: &str = "[[step]]\nchannel = \"WhatsApp\"\nonly = [\"CN\"]\nfallba
      template = { name = \"promo\", language = \"zh\", category = \"MARKETING\", ttl = \"12h\" }\n";
 
 const CANCELLED: &str = "The campaign was cancelled: the submitted step is the last";
+const CANCELLED_IN_FLIGHT: &str = "The campaign was cancelled while Viber was about to be submitted";
 const OPTED_OUT: &str = "The recipient had opted out by then (STOP, 2027-01-15 ";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,9 +48,9 @@ async fn a_failure_after_a_cancel_ends_the_message() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_in_flight_during_a_cancel_is_the_last() {
     for (answer, parts) in [
-        (ProviderAnswer::Yes, &[CANCELLED, "the provider accepted it"][..]),
-        (ProviderAnswer::No, &[CANCELLED, "rejected it"]),
-        (ProviderAnswer::Nothing, &[CANCELLED, "unknown whether"]),
+        (ProviderAnswer::Yes, &[CANCELLED_IN_FLIGHT, "the provider accepted it"][..]),
+        (ProviderAnswer::No, &[CANCELLED_IN_FLIGHT, "rejected it"]),
+        (ProviderAnswer::Nothing, &[CANCELLED_IN_FLIGHT, "unknown whether"]),
     ] {
         let world = ByHand::start("").await;
         world.set_answer(ProviderAnswer::Later);

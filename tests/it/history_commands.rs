@@ -48,7 +48,7 @@ async fn an_audit_names_the_claims_that_fail_and_exits_accordingly() {
     let at = folder.path();
     let held = run(at, &["audit", NAME]).ended(0);
     let claims = held.stdout.lines().filter(|line| line.starts_with("  true     ")).count();
-    assert!(claims >= 10 && held.stdout.contains("\nEvery claim is true.\n"), "{}", held.stdout);
+    assert!(claims >= 10 && held.stdout.contains("\nEvery statement is true.\n"), "{}", held.stdout);
     assert!(!held.stdout.contains("REFUTED"), "{}", held.stdout);
     assert!(held.stderr.starts_with("Checked 10 messages in "), "{}", held.stderr);
     let shown = run(at, &["audit", NAME, "--json"]).ended(0).json();
@@ -59,7 +59,7 @@ async fn an_audit_names_the_claims_that_fail_and_exits_accordingly() {
     sqlx::query("UPDATE message SET outcome = 2 WHERE n = 0").execute(&mut database).await.unwrap();
     drop(database);
     let refuted = run(at, &["audit", NAME]).ended(1).stdout;
-    assert!(refuted.contains("\n  REFUTED  ") && refuted.contains(" claims are refuted.\n"), "{refuted}");
+    assert!(refuted.contains("\n  REFUTED  ") && refuted.contains(" statements are refuted.\n"), "{refuted}");
     assert!(refuted.contains("             msg_"), "the message is named: {refuted}");
     let shown = run(at, &["audit", NAME, "--json"]).ended(1).json();
     assert_eq!(shown["proven"], json!(false));
@@ -129,7 +129,11 @@ async fn a_number_without_a_campaign_lists_its_messages_of_all_campaigns() {
     run(at, &["message", "show", "+6591999999"]).ended(1).says(&["no campaign has a message to +6591999999"]);
     run(at, &["message", "show", "+65"]).ended(2).says(&["\"+65\" is not an international phone number"]);
     let explain = |recipient| run(at, &["message", "explain", NAME, recipient]).ended(1);
-    explain("+6591999999").says(&["has no message to +6591999999", "it is not one of its recipients", "message list"]);
+    explain("+6591999999").says(&[
+        "has no message to +6591999999",
+        "its recipient files do not have this number",
+        "message list",
+    ]);
     explain("+65").says(&["\"+65\" is neither a phone number with its country code", "message list"]);
 }
 

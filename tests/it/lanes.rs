@@ -28,7 +28,7 @@ fn a_lane_is_shown_with_its_queued_messages_and_obstacles() {
     assert_eq!(because(), "paused by ann: the text is wrong");
     let doctor = run(at, &["doctor"]).stdout;
     for found in [
-        "\"November promo\" is paused: paused by ann: the text is wrong",
+        "\"November promo\" is paused by ann: the text is wrong",
         "\"November promo\": step 1, WhatsApp, is paused by ann: the text is wrong",
         "to resume: volley campaign resume 'November promo' --step 1",
     ] {

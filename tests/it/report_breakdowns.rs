@@ -51,12 +51,12 @@ async fn an_export_has_a_row_for_each_recipient_with_every_step() {
     let of = |n: usize, column: &str| rows[n].get(column).unwrap_or_else(|| panic!("no column {column}")).as_str();
     assert!(of(0, "message").starts_with("msg_"));
     assert_eq!((of(0, "number"), of(0, "country"), of(0, "outcome")), ("+6591000000", "SG", "reached"));
-    assert_eq!((of(0, "1 Viber status"), of(0, "1 Viber ended")), ("Delivered", "success"));
-    assert!(of(0, "1 Viber handed over").ends_with("+08:00") && !of(0, "1 Viber delivered").is_empty());
+    assert_eq!((of(0, "1 Viber status"), of(0, "1 Viber ended by")), ("Delivered", "success"));
+    assert!(of(0, "1 Viber submitted").ends_with("+08:00") && !of(0, "1 Viber delivered").is_empty());
     assert_eq!((of(0, "2 SMS status"), of(0, "2 SMS queued")), ("", ""));
     assert_eq!((of(2, "1 Viber code"), of(2, "1 Viber meaning")), ("2008", "not on Viber"));
-    assert_eq!((of(2, "1 Viber status"), of(2, "1 Viber ended")), ("undelivered", "undelivered"));
-    assert_eq!((of(6, "reason"), of(6, "1 Viber ended")), ("delivered twice", "deadline"));
+    assert_eq!((of(2, "1 Viber status"), of(2, "1 Viber ended by")), ("undelivered", "undelivered"));
+    assert_eq!((of(6, "reason"), of(6, "1 Viber ended by")), ("delivered twice", "deadline"));
     assert_eq!((of(7, "state"), of(7, "outcome"), of(7, "2 SMS status")), ("awaiting", "", "Accepted"));
 
     let some = all.clone().only(&["number".to_owned(), "OUTCOME".to_owned()]).unwrap();

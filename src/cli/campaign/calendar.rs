@@ -9,9 +9,9 @@ use crate::domain::BatchState;
 
 fn begins(dated: &Dated) -> String {
     match (dated.at(), dated.batch.state) {
-        (Some(at), BatchState::Draft) => format!("{}, once started", format_time(at, dated.plan.time_zone)),
+        (Some(at), BatchState::Draft) => format!("{} (a draft, to be started)", format_time(at, dated.plan.time_zone)),
         (Some(at), _) => format_time(at, dated.plan.time_zone),
-        (None, _) => "once started".to_owned(),
+        (None, _) => "when it is started".to_owned(),
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) async fn run(
             let waiting = format!("{} wait", plural(counts.queued, "message", "messages"));
             match counts.sending {
                 0 => waiting,
+                1 => format!("{waiting}, and 1 is still being sent"),
                 sending => format!("{waiting}, and {} are still being sent", count(sending)),
             }
         }

@@ -199,6 +199,7 @@ fn name_taken(name: &str, other: Option<BatchState>) -> anyhow::Error {
 pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
         Some(at) if state == BatchState::Scheduled => format!(" for {}", format_time(at, launched.zone)),
+        Some(at) if state == BatchState::Draft => format!(", to start at {}", format_time(at, launched.zone)),
         Some(_) | None => String::new(),
     };
     let mut rejects = String::new();

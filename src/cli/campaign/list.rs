@@ -3,8 +3,8 @@
 use super::{find, state};
 use crate::campaign::{RulesView, rules};
 use crate::cli::table::Table;
-use crate::cli::watch::{DELAY, can_send, forecast_sentence, settled_by, to_resume, worst_case};
-use crate::cli::words::{count, percent, plural, rate, shell};
+use crate::cli::watch::{DELAY, can_send, forecast_sentence, rates, settled_by, to_resume, worst_case};
+use crate::cli::words::{count, percent, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
 use crate::domain::BatchState;
@@ -94,11 +94,8 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
         BatchState::Draft => {
             out::data(format_args!("  {messages} in all; to start: volley campaign start {}", shell(&show.name)))?;
         }
-        _ => out::data(format_args!(
-            "  {} now, {} allowed; {messages} in all",
-            rate(show.rate.now),
-            rate(show.rate.allowed)
-        ))?,
+        BatchState::Running => out::data(format_args!("  rate {}; {messages} in all", rates(&look)))?,
+        _ => out::data(format_args!("  {messages} in all"))?,
     }
     if let Some(forecast) = look.forecast.as_ref().filter(|_| can_send(&look)) {
         out::data(format_args!("  {}", forecast_sentence(forecast, &look)))?;

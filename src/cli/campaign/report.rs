@@ -188,8 +188,12 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
             }));
         }
         (None, Some(at)) => {
-            let starts = if report.state.is_cancelled() { "was to start" } else { "starts" };
-            parts.push(format!("{starts} {}", format_time(at, report.zone)));
+            let at = format_time(at, report.zone);
+            parts.push(match report.state {
+                BatchState::Draft => format!("to start at {at}, once `volley campaign start` is run"),
+                state if state.is_cancelled() => format!("was to start {at}"),
+                _ => format!("starts {at}"),
+            });
         }
         (None, None) => {}
     }
@@ -228,8 +232,11 @@ fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
         row(outcome.as_str(), number, note);
     }
     if report.open > 0 {
-        let note =
-            if report.state.is_cancelled() { "submitted before the cancel; receipts may still come" } else { "" };
+        let note = if report.state.is_cancelled() {
+            "submitted, or being submitted, before the cancel; receipts may still come"
+        } else {
+            ""
+        };
         row("open", report.open, note.to_owned());
     }
     table.lines(paint)
@@ -314,8 +321,9 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         (why.total() > 0).then(|| format!("{} {} ({})", count(why.total()), step.channel, reasons(&why, report)))
     });
     let not_submitted: Vec<String> = not_submitted.collect();
+    let to_submit = if report.state.is_cancelled() { "was being submitted at the cancel" } else { "to submit" };
     let lines = [
-        of_steps("to submit", |step| step.course.map_or(0, |course| course.to_submit)),
+        of_steps(to_submit, |step| step.course.map_or(0, |course| course.to_submit)),
         (!not_submitted.is_empty()).then(|| paint.dim(format!("not submitted: {}", list(&not_submitted)))),
         of_steps("not needed, because an earlier step arrived before they were submitted", |step| step.recalled),
         // A campaign of a version that did not count why messages were not submitted.

@@ -75,11 +75,12 @@ fn current_rate(known: &Lanes, lane: &Lane) -> String {
 }
 
 fn state(lane: &LaneView<'_>, slow: &[Slow], paint: Paint) -> String {
-    match lane.holds.iter().any(|hold| hold.template.is_none()) {
-        true => paint.bad("on hold"),
-        false if lane.holds.len() == 1 => paint.so_so("ready; one template is on hold"),
-        false if !lane.holds.is_empty() => paint.so_so("ready; some templates are on hold"),
-        false => match slow.iter().find(|slow| slow.lane == lane.name) {
+    match lane.holds.iter().find(|hold| hold.template.is_none()) {
+        Some(hold) if hold.by_operator => paint.bad("paused"),
+        Some(_) => paint.bad("on hold"),
+        None if lane.holds.len() == 1 => paint.so_so("ready; one template is on hold"),
+        None if !lane.holds.is_empty() => paint.so_so("ready; some templates are on hold"),
+        None => match slow.iter().find(|slow| slow.lane == lane.name) {
             Some(slow) => paint.so_so(slow.state()),
             None => paint.good("ready"),
         },

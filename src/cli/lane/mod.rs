@@ -40,7 +40,7 @@ Examples:
   volley lane set promo-sg --tier 10K
   volley lane set promo-sg --rate file            restore the value of the file")]
     Set(set::Args),
-    /// Pause a lane. Its queued messages wait, at most until their leave_within.
+    /// Pause a lane. Its queued messages wait; a step with leave_within falls back after that time.
     #[command(
         after_help = "Examples:\n  volley lane pause promo-sg\n  volley lane pause promo-sg --reason 'number moves to another account'"
     )]

@@ -39,7 +39,7 @@ pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> any
     print_details(&known, &current.config, lane, now, paint)?;
     if !queues.is_empty() {
         out::data("")?;
-        let mut table = Table::new(&["campaign", ">step", ">messages", "waiting for"]);
+        let mut table = Table::new(&["campaign", ">step", ">messages", "what delays them"]);
         for queue in queues {
             table.row([queue.campaign, queue.step.to_string(), count(queue.queued), queue.waiting_for]);
         }

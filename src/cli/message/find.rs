@@ -54,8 +54,8 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
              recipients; see `volley opt-out show {number}`"
         ),
         [] if recipient.parse::<Msisdn>().is_ok() => bail!(
-            "\"{name}\" has no message to {recipient}, because it is not one of its recipients; to list those: volley \
-             message list {}",
+            "\"{name}\" has no message to {recipient}: its recipient files do not have this number, or the launch left it \
+             out; to list its messages: volley message list {}",
             shell(&name)
         ),
         [] => bail!(

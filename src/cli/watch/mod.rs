@@ -17,7 +17,7 @@ use crate::status::{CampaignView, Look, Obstacle, Watcher};
 use crate::store::{Batch, Store};
 
 pub(super) use view::{
-    DELAY, can_send, fell_back, forecast_sentence, outcome_notes, settled_by, worst_case, worst_case_of,
+    DELAY, can_send, fell_back, forecast_sentence, outcome_notes, rates, settled_by, worst_case, worst_case_of,
 };
 
 /// The time between two looks into the store.

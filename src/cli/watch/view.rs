@@ -187,7 +187,7 @@ pub(in crate::cli) const fn worst_case_of(has_limits: bool) -> &'static str {
 }
 
 /// `promo-sg 44.5/s of 80/s · viber 3/s of 20/s`, as the server measures its lanes; else the campaign's own rate.
-fn rates(look: &Look) -> String {
+pub(in crate::cli) fn rates(look: &Look) -> String {
     lane_rates(look).unwrap_or_else(|| format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)))
 }
 
@@ -236,11 +236,11 @@ fn progress(look: &Look) -> String {
     parts.join(" · ")
 }
 
-/// `all outcomes are known by 2026-12-03 14:30 (in 2 days) at the latest, when the last receipt_window ends`.
+/// `all outcomes are known by 2026-12-03 14:30 (in 2 days) at the latest, when no more receipts are awaited`.
 pub(in crate::cli) fn settled_by(look: &Look) -> Option<String> {
     let at = look.settled_by.filter(|at| *at > look.at)?;
     let (at, left) = (format_time(at, look.report.zone), about(at.since(look.at)));
-    Some(format!("all outcomes are known by {at} (in {left}) at the latest, when the last receipt_window ends"))
+    Some(format!("all outcomes are known by {at} (in {left}) at the latest, when no more receipts are awaited"))
 }
 
 fn reached(report: &Report) -> i64 {

@@ -21,7 +21,7 @@ pub(super) async fn check_campaigns(
     let text = if number == 0 {
         "none scheduled, running or paused".to_owned()
     } else {
-        plural(number, "is active", "are active")
+        plural(number, "is scheduled, running or paused", "are scheduled, running or paused")
     };
     findings.add_ok("campaigns", text);
     let step_holds = store.step_holds().await?;
@@ -50,13 +50,18 @@ pub(super) async fn check_campaigns(
 /// Reports why a campaign is paused, and how to resume it.
 async fn paused(store: &dyn Store, batch: &Batch, now: Timestamp, findings: &mut Findings) -> store::Result<()> {
     let name = batch.display_name();
-    let why = batch.why().map(|why| format!(": {why}")).unwrap_or_default();
+    let is = match batch.why() {
+        // A reason such as "paused by ann: wrong text" names the state.
+        Some(why) if why.starts_with("paused") => why,
+        Some(why) => format!("paused: {why}"),
+        None => "paused".to_owned(),
+    };
     let used_up = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
     let advice = match used_up {
         Some(limit) => Obstacle::UsedUp(limit).what_to_do(&name, now),
         None => format!("to resume: volley campaign resume {}", shell(&name)),
     };
-    findings.add("campaigns", Health::Warning, format!("\"{name}\" is paused{why}"), Some(&advice));
+    findings.add("campaigns", Health::Warning, format!("\"{name}\" is {is}"), Some(&advice));
     Ok(())
 }
 
