@@ -135,16 +135,16 @@ fn listed(list: &'static str) -> impl Iterator<Item = (Country, &'static str)> {
 
 /// The country that a cell names, by its code of two or three letters or its name.
 pub(super) fn named(cell: &str) -> Option<Country> {
-    exactly(cell.trim()).or_else(|| one_of_several(cell))
+    exactly(cell.trim()).or_else(|| by_agreeing_parts(cell))
 }
 
 fn exactly(name: &str) -> Option<Country> {
-    // "UK" is in the names, as any code outside the standard may be.
+    // The names also hold codes that ISO 3166 does not have, such as "UK".
     Country::by_code(name).or_else(|| NAMES.get(&key(name)).copied())
 }
 
 /// Reads several names of the same country: `SG - Singapore`, `Singapore (SG)`.
-fn one_of_several(cell: &str) -> Option<Country> {
+fn by_agreeing_parts(cell: &str) -> Option<Country> {
     let parts = cell.split(['-', '–', '(', ')', '/', ',', ':', '|']).map(str::trim).filter(|part| !part.is_empty());
     let mut named = parts.map(exactly);
     let first = named.next()??;
@@ -204,7 +204,7 @@ mod tests {
         for line in COMMON.lines() {
             assert!(known.contains(&&line[..2]), "{line}");
         }
-        // Every country has a name.
+        // Every country has a name, but for Ascension and Tristan da Cunha, which ISO 3166 does not list.
         let nameless: Vec<&&str> = known
             .iter()
             .filter(|code| **code != "ZZ" && !NAMES.values().any(|country| country.as_str() == **code))

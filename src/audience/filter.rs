@@ -26,9 +26,9 @@ impl SourceFilter {
         self.known().next_source();
     }
 
-    /// Records one page of numbers of a source. Returns the indices of the numbers that an earlier source has. Repeats within
-    /// the source are kept: the operator asked for them when it was imported.
-    pub fn had_elsewhere(&self, from: u32, numbers: &[Msisdn]) -> Vec<u32> {
+    /// Records one page of a source's numbers, the first of which has the index `from` in the source. Returns the indices
+    /// of those that an earlier source has. Repeats within the source are not among them: its import kept them on purpose.
+    pub fn record_page(&self, from: u32, numbers: &[Msisdn]) -> Vec<u32> {
         let mut known = self.known();
         let repeated = (from..).zip(numbers).filter(|(_, msisdn)| known.record(**msisdn) == Occurrence::EarlierSource);
         repeated.map(|(n, _)| n).collect()

@@ -146,7 +146,7 @@ fn a_bare_foreign_number_counts_only_in_a_column_of_such_numbers() {
     // A foreign fixed line is rejected even among numbers with calling codes: it is a mobile number that lost a digit.
     let (accepted, rejected, _) = with("NP", "Mobile\n9779841230691\n9779841230692\n9779841230693\n984-123069\n");
     assert_eq!((accepted.len(), rejected), (3, vec![(5, Reason::PlusMissing)]));
-    // The country of each row counts as its expected country.
+    // The country of a row replaces the stated one where numbers without a `+` are judged.
     let (accepted, rejected, _) = with("NP", "Mobile,Country\n91234567,SG\n81234567,SG\n4915123456789,SG\n,\n");
     assert_eq!((accepted.len(), rejected), (2, vec![(4, Reason::PlusMissing)]));
 }

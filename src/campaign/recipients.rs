@@ -343,7 +343,7 @@ impl Gathering<'_> {
             if page.is_empty() {
                 return Ok(left_out);
             }
-            let had = known.beside.map(|filter| filter.had_elsewhere(from, &page)).unwrap_or_default();
+            let had = known.beside.map(|filter| filter.record_page(from, &page)).unwrap_or_default();
             let is_opted_out = |msisdn: Msisdn| known.opted_out.is_some_and(|opted_out| opted_out.contains(msisdn));
             if !had.is_empty() || page.iter().any(|msisdn| is_opted_out(*msisdn)) {
                 for (n, recipient) in (from..).zip(&self.store.recipients(audience, from, PAGE).await?) {

@@ -1,9 +1,10 @@
 //! Verifies webhooks: whether they come from the provider, and what is rejected.
 //!
-//! A webhook without proof is rejected. If the provider was given another secret than we were, all of its
-//! receipts are rejected, and then silence means nothing. So each rejected body is searched for a receipt that names an
-//! attempt of ours by its id or its umid. Neither can be guessed, so strangers are counted but delay no deadline. The
-//! search is sampled, so a stranger who posts all the time cannot hide the provider's receipts.
+//! A webhook without proof is rejected. If the provider's secret differs from ours, all of its receipts are rejected. A
+//! missing receipt then does not prove that a message failed, so deadlines have to wait. To notice this, each rejected
+//! body is searched for a receipt that names an attempt of ours by its id or its umid. Strangers cannot guess these, so
+//! their webhooks are counted but delay no deadline. The search is sampled, so a stranger who posts all the time cannot
+//! hide the provider's receipts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -104,10 +105,10 @@ impl Verifier {
         std::mem::take(&mut self.lock().unwritten)
     }
 
-    /// Returns counts that could not be written.
+    /// Adds back counts that [`Verifier::take_counts`] returned and that could not be written.
     pub fn restore_counts(&self, counts: &[RejectedWebhooks]) {
         let mut counted = self.lock();
-        counts.iter().for_each(|turned| add(&mut counted.unwritten, *turned));
+        counts.iter().for_each(|rejected| add(&mut counted.unwritten, *rejected));
     }
 
     fn count(&self, why: RejectionReason, in_words: &dyn fmt::Display) {
@@ -164,13 +165,13 @@ impl Verifier {
     }
 }
 
-fn add(counts: &mut Vec<RejectedWebhooks>, turned: RejectedWebhooks) {
-    match counts.iter_mut().find(|known| known.why == turned.why) {
+fn add(counts: &mut Vec<RejectedWebhooks>, rejected: RejectedWebhooks) {
+    match counts.iter_mut().find(|known| known.why == rejected.why) {
         Some(known) => {
-            known.count += turned.count;
-            known.since = known.since.min(turned.since);
-            known.latest = known.latest.max(turned.latest);
+            known.count += rejected.count;
+            known.since = known.since.min(rejected.since);
+            known.latest = known.latest.max(rejected.latest);
         }
-        None => counts.push(turned),
+        None => counts.push(rejected),
     }
 }

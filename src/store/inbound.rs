@@ -19,7 +19,7 @@ pub struct Inbound {
     pub called: Option<String>,
     pub kind: String,
     pub keyword: Option<Keyword>,
-    /// The end of the 24-hour window that it opened.
+    /// The end of the window for free text that it opened.
     pub window: Option<Timestamp>,
     /// The attempt that it replies to.
     pub on: Option<(MessageKey, StepIndex)>,

@@ -6,7 +6,8 @@ use super::Home;
 use super::plans::{Plans, Region};
 use crate::domain::Country;
 
-/// `VOLLEY_NUMBERS`, if it is set: the number of mutations for each region. Then the second test tries every beginning.
+/// `VOLLEY_NUMBERS`, if it is set: the number of mutations for each region. Then `shortcuts_read_numbers_with_any_beginning_alike` tries
+/// all 10,000 beginnings.
 fn mutations() -> Option<u64> {
     let parse = |text: String| text.parse().unwrap_or_else(|_| panic!("VOLLEY_NUMBERS: invalid number {text:?}"));
     std::env::var("VOLLEY_NUMBERS").ok().map(parse)
@@ -115,7 +116,7 @@ fn shortcuts_read_mutated_examples_of_every_region_alike() {
 fn shortcuts_read_numbers_with_any_beginning_alike() {
     let (mut both, mut random) = (Both::new(), fastrand::Rng::with_seed(2));
     for (region, code, examples) in regions() {
-        // A prefix has at most four digits, or its first two identify it.
+        // Four digits are enough: the longer prefixes are recognised by their first two.
         let steps = mutations().map_or(31, |_| 1);
         for beginning in (0..10_000_usize).step_by(steps) {
             let example = &examples[random.usize(0..examples.len())];

@@ -1,4 +1,4 @@
-//! Finds the hidden rows and merged areas of an XLSB sheet, while its reader reads it.
+//! Counts the hidden rows and the merged areas of several rows in an XLSB sheet, beside the reader of its cells.
 
 use std::io::{self, BufReader, Read};
 
@@ -10,7 +10,7 @@ use super::compound::u32_at;
 const SHEET: u16 = 0x9c;
 const ROW: u16 = 0;
 const MERGED: u16 = 0xb0;
-/// Bytes read of each record.
+/// The most bytes read of each record; the rest is skipped.
 const RECORD_BYTES: u64 = 4 * 1024;
 
 /// The relation id of the part that holds a sheet.

@@ -14,7 +14,7 @@ use super::rows::{
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp};
 use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, Sender};
 
-/// The longest window that an inbound message opens.
+/// The longest window that an inbound message opens: 72 hours after a click on an ad, otherwise 24.
 const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
 
 fn json_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Work<String> {
@@ -31,12 +31,13 @@ struct Known {
     msisdn: Option<Msisdn>,
 }
 
-/// Stores inbound messages and applies their keywords. Returns the known numbers of each message's sender.
+/// Stores inbound messages and applies their keywords. Returns for each message the known numbers of the
+/// recipient who wrote it.
 pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inbound>) -> Work<Vec<Vec<Msisdn>>> {
     if inbound.is_empty() {
         return Ok(Vec::new());
     }
-    let mut senders = super::aliases::resolve(connection, &mut inbound).await?;
+    let mut writers = super::aliases::resolve(connection, &mut inbound).await?;
     let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
     let rows = sqlx::query(KNOWN).bind(asked).fetch_all(&mut *connection).await?;
     let mut known = HashMap::new();
@@ -46,7 +47,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inb
     }
     // Indices into `inbound`.
     let (mut named, mut new, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    for (index, (message, numbers)) in inbound.iter().zip(&mut senders).enumerate() {
+    for (index, (message, numbers)) in inbound.iter().zip(&mut writers).enumerate() {
         let Some(before) = known.get_mut(&message.umid) else {
             if seen.insert(message.umid.as_str()) {
                 new.push(index);
@@ -66,9 +67,9 @@ pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inb
         }
     }
     insert(connection, &new.iter().map(|index| &inbound[*index]).collect::<Vec<_>>()).await?;
-    let to_apply = named.into_iter().chain(new).map(|index| (&inbound[index], senders[index].as_slice()));
+    let to_apply = named.into_iter().chain(new).map(|index| (&inbound[index], writers[index].as_slice()));
     apply_keywords(connection, &to_apply.collect::<Vec<_>>()).await?;
-    Ok(senders)
+    Ok(writers)
 }
 
 pub(super) const ATTACH: &str =
@@ -125,10 +126,10 @@ async fn insert(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()>
 /// A "stop" applies to all known numbers of its sender, a "start" only to the number that the message carries.
 async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
     let mut keywords: Vec<(Timestamp, Keyword, Msisdn, String)> = Vec::new();
-    for (message, senders) in messages {
+    for (message, writers) in messages {
         let Some(keyword) = message.keyword else { continue };
         let numbers = match keyword {
-            Keyword::Stop => *senders,
+            Keyword::Stop => *writers,
             Keyword::Start => message.msisdn.as_slice(),
         };
         let source = by_message(keyword, message.channel);
@@ -244,8 +245,8 @@ pub(super) async fn replied(connection: &mut SqliteConnection, batch: BatchId) -
     rows.iter().map(|row| Ok((step(row, "step")?, small(row, "replied")?))).collect()
 }
 
-/// An inbound message without a subaccount or a channel id opens a window with every sender: a subaccount mostly has one
-/// number on a channel.
+/// A subaccount or channel id that an inbound message does not name matches every one: webhooks may lack them, and a
+/// subaccount mostly has one sender on a channel.
 pub(super) const WINDOWS: &str = "SELECT asked.value AS msisdn, max(i.until) AS until FROM json_each(?1) asked
      CROSS JOIN inbound i INDEXED BY inbound_recipient ON i.msisdn = asked.value AND i.written_at > ?2
      WHERE i.until > ?3 AND i.sub_account IN (?4, '') AND (?5 IS NULL OR i.channel_id IN (?5, ''))
