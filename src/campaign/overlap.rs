@@ -67,7 +67,11 @@ impl Overlap {
 
     /// What the operator may do about an overlap that is allowed.
     pub(super) fn warning(self) -> String {
-        format!("{self}; set a shorter {} or on_overlap = \"wait\"", self.key())
+        let shorten = match self.is_template {
+            true => "shorten the template's TTL at the provider and write it as template.ttl",
+            false => "set a shorter ttl",
+        };
+        format!("{self}; {shorten}, or set on_overlap = \"wait\"")
     }
 
     const fn what(self) -> &'static str {

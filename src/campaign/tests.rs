@@ -91,7 +91,7 @@ fn the_samples_are_good_campaigns() {
         shown,
         [
             "step 1: the provider may deliver the template for 12h, but the step falls back after 20s, so a recipient \
-             may get both; set a shorter template.ttl (as set at the provider; by default 30d) or on_overlap = \"wait\" [overlap]",
+             may get both; shorten the template's TTL at the provider and write it as template.ttl, or set on_overlap = \"wait\" [overlap]",
             "step 1: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
              variable a default: {{Code|…}} [empty_variable]",
             "step 2: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
@@ -559,7 +559,7 @@ fn a_steps_ttl_bounds_its_receipts_and_checks_its_deadline() {
     assert_eq!(plan.steps[0].receipt_window, Span::from_secs(3_630));
     let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let overlap = "step 1: the provider may deliver it for 1h, but the step falls back after 10m, so a recipient may \
-                   get both; set a shorter ttl or on_overlap = \"wait\" [overlap]";
+                   get both; set a shorter ttl, or set on_overlap = \"wait\" [overlap]";
     assert!(shown.iter().any(|shown| shown == overlap), "{shown:#?}");
     let (plan, _) = through(&with("on_overlap = \"wait\"", &[viber, SMS]), &config_with("")).unwrap();
     assert_eq!(plan.steps[0].fallback_after, Some(Span::from_secs(3_630)));

@@ -108,7 +108,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
 
 fn of_claim(claim: &AuditClaim, paint: Paint) -> Vec<String> {
     let verdict = if claim.holds() { paint.good("true   ") } else { paint.bad("REFUTED") };
-    let looked_at = format!("{} {}", count(i128::from(claim.checked)), claim.unit);
+    let looked_at = plural(i128::from(claim.checked), claim.unit.trim_end_matches('s'), claim.unit);
     let mut lines = vec![format!("  {verdict}  {}  {}", claim.says, paint.dim(format!("({looked_at})")))];
     for example in &claim.examples {
         let message = example.message.as_deref().map(|id| format!("{id}: ")).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::endings::{self, TimedDecision};
 use super::words::{capital, channel, in_brackets, skipped, spoken_status};
-use crate::domain::{Plan, Present, SkipReason, State, Status};
+use crate::domain::{Outcome, Plan, Present, SkipReason, State, Status};
 use crate::engine::Rule;
 
 /// A decision as a sentence, and its rule in a few words.
@@ -63,6 +63,9 @@ pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Plan, fa
             by(OPTED_OUT, opted_out(after, fact))
         }
         Rule::CalledOffUnsent => {
+            by("8: cancelled", "The campaign was cancelled before anything was submitted.".to_owned())
+        }
+        Rule::CalledOffPresentLast if after.outcome() == Some(Outcome::Cancelled) => {
             by("8: cancelled", "The campaign was cancelled before anything was submitted.".to_owned())
         }
         Rule::CalledOffPresentLast => cancelled(before, plan),
@@ -137,10 +140,7 @@ pub(super) fn cancelled(before: &Present, plan: &Plan) -> Sentence {
     const CURRENT_IS_LAST: &str = "8: the current step becomes the last";
     if matches!(before.state, State::Sending { .. }) && before.first_submitted_at.is_none() {
         let on = channel(plan, before.step);
-        let text = format!(
-            "The campaign was cancelled while {on} was about to be submitted: it is not sent, unless the request had already \
-             left. No step follows it."
-        );
+        let text = format!("The campaign was cancelled while {on} was being submitted: no step follows it.");
         return (text, CURRENT_IS_LAST);
     }
     let unsent = match before.state {

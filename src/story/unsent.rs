@@ -1,6 +1,6 @@
 //! Tells what an open message waits for.
 
-use super::endings::{Context, between, falls_back};
+use super::endings::{Context, awaits, between, falls_back};
 use super::words::{channel, clock};
 use crate::book::Entry;
 use crate::domain::{BatchState, Count, Loaded, Plan, Present, Span, State, StepIndex, Timestamp, grouped};
@@ -129,7 +129,10 @@ pub(super) fn sentence(
                         true => String::new(),
                         false => format!(" If it falls back, it waits for its next step. {}", held.join(" ")),
                     };
-                    format!("Waiting for {on}'s receipts, until {}.{asked}{held}", clock(due, plan))
+                    match falls_back(now, plan) && !now.marks.waived() {
+                        true => format!("Waiting for {on}'s receipts. {}{asked}{held}", awaits(now, plan)),
+                        false => format!("Waiting for {on}'s receipts, until {}.{asked}{held}", clock(due, plan)),
+                    }
                 }
             }
         }

@@ -9,7 +9,7 @@ const CHINESE: &str = "[[step]]\nchannel = \"WhatsApp\"\nonly = [\"CN\"]\nfallba
      template = { name = \"promo\", language = \"zh\", category = \"MARKETING\", ttl = \"12h\" }\n";
 
 const CANCELLED: &str = "The campaign was cancelled: the submitted step is the last";
-const CANCELLED_IN_FLIGHT: &str = "The campaign was cancelled while Viber was about to be submitted";
+const CANCELLED_IN_FLIGHT: &str = "The campaign was cancelled while Viber was being submitted";
 const OPTED_OUT: &str = "The recipient had opted out by then (STOP, 2027-01-15 ";
 
 #[tokio::test(flavor = "multi_thread")]

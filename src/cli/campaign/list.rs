@@ -107,6 +107,9 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
         out::data(format_args!("  {sentence}"))?;
     }
     out::data("")?;
+    if batch.state.is_cancelled() {
+        out::data("  It is cancelled, so no step follows the one that was submitted last.")?;
+    }
     out::lines(rules::of_launched(plan, batch.edition).into_iter().map(|line| format!("  {}", paint.dim(line))))?;
     for sentence in look.waits() {
         out::data(format_args!("\n{} {sentence}", paint.so_so(DELAY)))?;

@@ -82,7 +82,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     if let Some(at) = finished_by {
         let by = format_time(at, plan.time_zone);
         let unheld = if prepared.starts_held() { " without the hold" } else { "" };
-        lines.push(dim(format!("{}{unheld}: by {by}", worst_case_of(plan.has_limits()))));
+        lines.push(dim(format!("{}{unheld}: the last message is submitted by {by}", worst_case_of(plan.has_limits()))));
     }
     let booked = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
     lines.extend(bookings::lines(booked, paint).into_iter().map(|line| format!("  {line}")));

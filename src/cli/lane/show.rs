@@ -63,7 +63,8 @@ fn rows(
     rows.push(("rate", format!("{pace}{} allowed, burst of {burst}", lane.rate)));
     let of_account =
         shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
-    rows.push(("account", format!("{}{of_account}", lane.account)));
+    let account = if lane.account == lane.name { "its own" } else { &lane.account };
+    rows.push(("account", format!("{account}{of_account}")));
     rows.extend(shown.tier.as_ref().map(|tier| ("tier", tier_used(tier, lane, &known.servers, now))));
     if !shown.countries.is_empty() {
         rows.push(("countries", format!("only {}", list(&shown.countries))));

@@ -171,10 +171,10 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
     format!("{what} {at} (in {left}){}", forecast.limited_by())
 }
 
-/// `worst case (every message falls back at every step): by 2026-12-01 14:30`; `None` if it is not known.
+/// `worst case (every message falls back at every step): the last is submitted by 2026-12-01 14:30`; `None` if it is not known.
 pub(in crate::cli) fn worst_case(look: &Look) -> Option<String> {
     let by = format_time(look.finished_by.filter(|_| !look.is_held)?, look.report.zone);
-    Some(format!("{}: by {by}", worst_case_of(look.has_limits)))
+    Some(format!("{}: the last message is submitted by {by}", worst_case_of(look.has_limits)))
 }
 
 /// What the worst case assumes.
@@ -280,7 +280,7 @@ pub(super) fn line(look: &Look) -> String {
     let waiting = counts.to_hand_over(look.batch.state);
     if waiting > 0 {
         parts.push(format!("{} to submit", count(waiting)));
-        parts.push(rates(look));
+        parts.extend((look.batch.state == BatchState::Running).then(|| rates(look)));
     }
     for step in look.report.steps.iter().filter(|step| step.handed_over > 0) {
         parts.push(format!(
