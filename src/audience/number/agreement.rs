@@ -6,8 +6,8 @@ use super::Home;
 use super::plans::{Plans, Region};
 use crate::domain::Country;
 
-/// `VOLLEY_NUMBERS`, if it is set: the number of mutations for each region. Then `shortcuts_read_numbers_with_any_beginning_alike` tries
-/// all 10,000 beginnings.
+/// `VOLLEY_NUMBERS`, if it is set: the number of mutations for each region. Then
+/// `shortcuts_read_numbers_with_any_beginning_alike` tries all 10,000 beginnings.
 fn mutations() -> Option<u64> {
     let parse = |text: String| text.parse().unwrap_or_else(|_| panic!("VOLLEY_NUMBERS: invalid number {text:?}"));
     std::env::var("VOLLEY_NUMBERS").ok().map(parse)

@@ -171,7 +171,8 @@ pub(in crate::cli) fn forecast_sentence(forecast: &Forecast, look: &Look) -> Str
     format!("{what} {at} (in {left}){}", forecast.limited_by())
 }
 
-/// `worst case (every message falls back at every step): the last is submitted by 2026-12-01 14:30`; `None` if it is not known.
+/// `worst case (every message falls back at every step): the last message is submitted by 2026-12-01 14:30`; `None` if
+/// it is not known.
 pub(in crate::cli) fn worst_case(look: &Look) -> Option<String> {
     let by = format_time(look.finished_by.filter(|_| !look.is_held)?, look.report.zone);
     Some(format!("{}: the last message is submitted by {by}", worst_case_of(look.has_limits)))
