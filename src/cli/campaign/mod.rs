@@ -198,8 +198,8 @@ Examples:
     /// Export a table with a row for each recipient: the result and the times of every step.
     ///
     /// All columns, in this order: message, ClientMessageId, number, country, state, outcome, reason; the columns of the
-    /// recipient file; and for each step status, queued, handed over, sent, delivered, read, undelivered, code, meaning,
-    /// ended. The columns of a step begin with its number and channel, such as `1 WhatsApp status`. From `queued` to
+    /// recipient file; and for each step status, queued, submitted, sent, delivered, read, undelivered, code, meaning,
+    /// ended by. The columns of a step begin with its number and channel, such as `1 WhatsApp status`. From `queued` to
     /// `undelivered` they are times; `code` and `meaning` are the provider's reason for a failure.
     ///
     /// The file is written to the current folder if its name has no folder. It appears only when it is complete, and then
