@@ -14,9 +14,9 @@ use super::recipients::RecipientsError;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_time};
-use crate::config::{Problem, Table, Wanted, hint};
+use crate::config::{Problem, Table, Wanted};
 use crate::domain::text::plural;
-use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp};
+use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp, hint};
 use crate::events::ChangedKey;
 use crate::store::{self, Amendment, Batch, Store};
 

@@ -8,8 +8,7 @@ use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::recipients::{Gathering, Origin, RecipientsError, elsewhere};
 use crate::audience::{self, Example, Options, Reason, Source, SourceFilter};
-use crate::config::suggestion;
-use crate::domain::Msisdn;
+use crate::domain::{Msisdn, suggestion};
 use crate::optout::OptOuts;
 
 /// Why an entry of `exclude` excludes no number.

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::chosen::DraftRoute;
 use super::error::FileError;
 use super::time::no_such_day;
-use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, nearest, parse_toml, steps, to_json};
-use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, StopRule, Zone};
+use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, to_json};
+use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, StopRule, Zone, nearest};
 
 /// A campaign as the operator wrote it. Optional keys are still undecided.
 #[derive(Debug, Clone, PartialEq)]

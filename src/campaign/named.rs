@@ -1,7 +1,6 @@
 //! Lists campaigns, and finds the one that an operator names.
 
-use crate::config::{nearest, suggestion};
-use crate::domain::{CampaignId, InvalidId};
+use crate::domain::{CampaignId, InvalidId, nearest, suggestion};
 use crate::store::{self, Batch, Store};
 
 /// The word for the campaign that was launched last.

@@ -13,8 +13,8 @@ use crate::audience::{
     UnreadableRecord,
 };
 use crate::clock::Clock;
-use crate::config::{Problem, nearest, suggestion};
-use crate::domain::{AudienceId, Causes, Country, Msisdn, Recipient};
+use crate::config::Problem;
+use crate::domain::{AudienceId, Causes, Country, Msisdn, Recipient, nearest, suggestion};
 use crate::optout::OptOuts;
 use crate::store::{self, Audience, Audiences, Store};
 

@@ -8,9 +8,9 @@ use super::lint::{Lint, Warning};
 use super::overlap::{Overlap, Resolved, past};
 use super::prices::PriceList;
 use super::time::Schedule;
-use crate::config::{Config, DraftStep, Lane, Problem, Wanted, hint};
+use crate::config::{Config, DraftStep, Lane, Problem, Wanted};
 use crate::domain::{
-    Channel, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step, StepIndex,
+    Channel, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step, StepIndex, hint,
 };
 use crate::template::{self, ContentPart};
 

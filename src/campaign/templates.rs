@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::book::Book;
-use crate::config::{Config, Lane, UnknownLane, nearest, suggestion};
-use crate::domain::{BatchState, Content};
+use crate::config::{Config, Lane, UnknownLane};
+use crate::domain::{BatchState, Content, nearest, suggestion};
 use crate::store::{self, Store};
 
 /// Why a template cannot be held.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use super::error::Error;
-use super::keys::{ACCOUNT, LANE, hint};
+use super::keys::{ACCOUNT, LANE};
 use super::layers::{Entry, Layers};
 use super::provider::{LaneProvider, Provider};
 use super::read::{Reader, Setting};
 use super::route::unknown_country;
-use crate::domain::{Channel, Country, Msisdn, Rate, Span, Tier};
+use crate::domain::{Channel, Country, Msisdn, Rate, Span, Tier, hint};
 
 /// One sender on one channel.
 #[derive(Debug, Clone)]

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{At, Error};
-use super::keys::{ACCOUNT, LANE, ROUTE, SECTIONS, Section, hint, nearest};
+use super::keys::{ACCOUNT, LANE, ROUTE, SECTIONS, Section};
 use super::route::{STEP_KEYS, Written};
 use super::syntax::{NotToml, parse_toml};
+use crate::domain::{hint, nearest};
 
 /// Where a value came from. The later variants win over the earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -23,11 +23,10 @@ mod syntax;
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Channel, Plan, Span, Step, Tier};
+use crate::domain::{Channel, Plan, Span, Step, Tier, hint};
 
 pub use credential::{Credential, Invalid, SecretFile, Valid};
 pub use error::{At, Error, UnknownLane};
-pub use keys::{hint, nearest, suggestion};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;

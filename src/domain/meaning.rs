@@ -195,7 +195,7 @@ pub fn column_key(name: &str) -> String {
 
 /// Whether a character is a vowel sign of Devanagari or Thai. Unicode does not class all of these as letters, but words
 /// need them.
-const fn is_mark(char: char) -> bool {
+pub const fn is_mark(char: char) -> bool {
     matches!(char, '\u{900}'..='\u{97f}' | '\u{e00}'..='\u{e7f}')
 }
 

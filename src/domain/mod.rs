@@ -8,6 +8,7 @@
 
 mod causes;
 mod channel;
+mod columns;
 mod content;
 mod countries;
 mod doubt;
@@ -29,6 +30,7 @@ mod pool;
 mod queue;
 mod recipient;
 mod region;
+mod suggest;
 mod tally;
 pub mod text;
 mod time;
@@ -40,6 +42,7 @@ mod zone;
 
 pub use causes::Causes;
 pub use channel::{Channel, Status};
+pub use columns::{ColumnError, find_column};
 pub use content::{
     Button, ButtonAction, Category, Content, FlowAction, Header, RawContent, SmsEncoding, TemplateContent,
     TemplateName, ZaloTemplate, refused_in_a_parameter,
@@ -52,7 +55,7 @@ pub use guard::{InvalidStopRule, StopRule};
 pub use hours::{ClosedBy, Hours, InvalidStretch, Stretch, instant, local};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
 pub use marks::{Ending, Marks};
-pub use meaning::{Meaning, column_key};
+pub use meaning::{Meaning, column_key, is_mark};
 pub use message::{Loaded, Present, State};
 pub use money::{InvalidMoney, Limits, Money, Prices};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
@@ -64,6 +67,7 @@ pub use pool::{InvalidPool, Member, Pool, Sources};
 pub use queue::Queue;
 pub use recipient::Recipient;
 pub use region::{countries_with_regions, usual_zone, zone_of, zones_of};
+pub use suggest::{hint, nearest, suggestion};
 pub use tally::{Count, Tallies};
 pub use text::{grouped, plural, size};
 pub use time::{InvalidSpan, Span, Timestamp, rfc3339, rfc3339_option};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::domain::ColumnError;
+
 /// A text of a content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentPart {
@@ -59,11 +61,8 @@ pub enum ContentProblem {
     #[error("a variable has no name; write {{{{Column}}}} or {{{{Column|default}}}}")]
     Unnamed,
 
-    #[error("unknown column \"{name}\"; {}", suggestion(.name, .columns))]
-    UnknownColumn { name: String, columns: Vec<String> },
-
-    #[error("`{name}` matches the columns `{first}` and `{second}`; write it exactly as in the file")]
-    AmbiguousColumn { name: String, first: String, second: String },
+    #[error(transparent)]
+    Column(#[from] ColumnError),
 
     #[error("characters from U+FDD0 to U+FDEF are not supported; remove them")]
     Reserved,
@@ -71,14 +70,6 @@ pub enum ContentProblem {
     /// A rule of the channel is broken.
     #[error("{0}")]
     Rule(String),
-}
-
-fn suggestion(name: &str, columns: &[String]) -> String {
-    let list = if columns.is_empty() { "none".to_owned() } else { columns.join(", ") };
-    match crate::config::nearest(name, columns.iter().map(String::as_str)) {
-        Some(right) => format!("did you mean \"{right}\"? The columns are {list}"),
-        None => format!("the columns are {list}; use one of them"),
-    }
 }
 
 /// The recipient has no value for a variable without a default.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::error::{ContentPart, ContentProblem, Error};
-use super::text::{Piece, find_column, pieces};
-use crate::domain::{ButtonAction, Content, Header, Span, TemplateContent};
+use super::text::{Piece, pieces};
+use crate::domain::{ButtonAction, Content, Header, Span, TemplateContent, find_column};
 
 // Unicode noncharacters: they never stand for text, and JSON keeps them unchanged.
 pub(super) const OPEN: char = '\u{FDD0}';
@@ -61,7 +61,7 @@ impl Variables {
             match piece {
                 Piece::Literal(literal) => marked.push_str(literal),
                 Piece::Variable { name, default } => {
-                    let column = find_column(name, columns).map_err(at)?;
+                    let column = find_column(name, columns).map_err(|error| at(error.into()))?;
                     marked.push(OPEN);
                     marked.push_str(&self.0.len().to_string());
                     marked.push(CLOSE);

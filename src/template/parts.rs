@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::error::ContentPart;
 use super::error::Error;
 use super::sms::segments;
-use super::text::{Piece, filled, find_column, pieces};
-use crate::domain::SmsEncoding;
+use super::text::{Piece, filled, pieces};
+use crate::domain::{SmsEncoding, find_column};
 
 /// A parsed SMS text whose parts are counted for one recipient after another.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl PartsOf {
         let counted = |piece: Piece<'_>| match piece {
             Piece::Literal(text) => Ok(Counted::Literal(text.to_owned())),
             Piece::Variable { name, default } => {
-                let column = find_column(name, columns).map_err(at)?;
+                let column = find_column(name, columns).map_err(|error| at(error.into()))?;
                 Ok(Counted::Field { column, default: default.map(str::to_owned) })
             }
         };

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::error::{ContentPart, ContentProblem, Error};
 use super::mark::walk;
 use super::sms::segments;
-use super::text::{Piece, filled, find_column, pieces};
-use crate::domain::{Content, SmsEncoding, TemplateName};
+use super::text::{Piece, filled, pieces};
+use crate::domain::{Content, SmsEncoding, TemplateName, find_column};
 
 /// One part of a message, such as `body 1` or `header image`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

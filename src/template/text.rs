@@ -1,7 +1,6 @@
 //! Parses texts with variables: `{{Column}}` and `{{Column|default}}`.
 
 use super::error::ContentProblem;
-use crate::domain::Meaning;
 
 /// A part of a text, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,36 +44,6 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ContentProblem> {
         pieces.push(Piece::Literal(rest));
     }
     Ok(pieces)
-}
-
-/// Finds the index of the column that a variable names. The first of these that matches counts:
-///
-/// 1. the column with exactly this name,
-/// 2. the only column that differs in letter case or in spaces around it,
-/// 3. the only column with the same meaning in another language or spelling.
-pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, ContentProblem> {
-    let indexes = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        columns.iter().enumerate().filter(|(_, column)| same(column.trim())).map(|(index, _)| index).collect()
-    };
-    let mut found = indexes(&|column| column == name);
-    if found.is_empty() {
-        let lower = name.to_lowercase();
-        found = indexes(&|column| column.to_lowercase() == lower);
-    }
-    if found.is_empty()
-        && let Some(meaning) = Meaning::of(name)
-    {
-        found = indexes(&|column| Meaning::of(column) == Some(meaning));
-    }
-    match found[..] {
-        [index] => Ok(index),
-        [] => Err(ContentProblem::UnknownColumn { name: name.to_owned(), columns: columns.to_vec() }),
-        [first, second, ..] => Err(ContentProblem::AmbiguousColumn {
-            name: name.to_owned(),
-            first: columns[first].clone(),
-            second: columns[second].clone(),
-        }),
-    }
 }
 
 /// The value of a column, if it is not blank.
@@ -122,25 +91,5 @@ mod tests {
             }
         }
         assert!(matches!(pieces("a {{ | x}}"), Err(ContentProblem::Unnamed)));
-    }
-
-    #[test]
-    fn a_name_finds_a_column_of_the_same_meaning_if_none_has_the_name() {
-        let columns = ["Handy", "Vorname", "Nachname"].map(str::to_owned);
-        assert_eq!(find_column("FirstName", &columns).unwrap(), 1);
-        assert_eq!(find_column("last name", &columns).unwrap(), 2);
-        assert_eq!(find_column("Vorname", &columns).unwrap(), 1);
-        let columns = ["Vorname", "firstname", "Prénom"].map(str::to_owned);
-        assert_eq!(find_column("FirstName", &columns).unwrap(), 1);
-        assert!(matches!(find_column("Given name", &columns), Err(ContentProblem::AmbiguousColumn { .. })));
-    }
-
-    #[test]
-    fn a_column_is_found_in_any_letter_case_unless_two_match() {
-        let columns = ["Mobile", " FirstName ", "code", "Code"].map(str::to_owned);
-        assert_eq!(find_column("firstname", &columns).unwrap(), 1);
-        assert_eq!(find_column("Code", &columns).unwrap(), 3);
-        assert!(matches!(find_column("CODE", &columns), Err(ContentProblem::AmbiguousColumn { .. })));
-        assert!(matches!(find_column("LastName", &columns), Err(ContentProblem::UnknownColumn { .. })));
     }
 }

@@ -13,8 +13,7 @@ use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
-use crate::config::{nearest, suggestion};
-use crate::domain::{Country, Recipient};
+use crate::domain::{Country, Recipient, nearest, suggestion};
 use crate::store::{Audience, AudiencePart, Audiences};
 
 /// Recipients that `show` prints.

@@ -18,10 +18,9 @@ pub use table::{NotBuilt, Table};
 
 use super::Lane;
 use super::error::Error;
-use super::keys::hint;
 use super::layers::{Source, is_plain};
 use super::read::Setting;
-use crate::domain::{Content, Countries, Span, StepIndex};
+use crate::domain::{Content, Countries, Span, StepIndex, hint};
 
 /// Named steps. A campaign uses them by name, or as the default of its subaccount if it has no steps.
 #[derive(Debug, Clone, PartialEq)]

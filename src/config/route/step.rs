@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::content;
 use super::table::{NotBuilt, Table};
-use crate::config::nearest;
-use crate::domain::{Channel, Content, Countries, Country, Money, OnTierSpent, Pool, Span, Status, StepIndex, Stretch};
+use crate::domain::{
+    Channel, Content, Countries, Country, Money, OnTierSpent, Pool, Span, Status, StepIndex, Stretch, nearest,
+};
 
 /// A step before it is checked against lanes, columns or the other steps. Optional keys are still unset.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::step::STEP_KEYS;
-use crate::config::{hint, nearest};
-use crate::domain::{Span, StepIndex};
+use crate::domain::{Span, StepIndex, hint, nearest};
 
 /// A table of the file. Each key that is read counts as known; [`Table::finish`] refuses the rest.
 #[derive(Debug)]
