@@ -7,6 +7,7 @@ use super::findings::Findings;
 use super::number::{Home, Number};
 use super::read::Lines;
 use super::repeated_ids::IdHash;
+use super::selection::BoundSelection;
 use super::sheet::is_error;
 use crate::domain::{Fields, Recipient};
 
@@ -42,6 +43,8 @@ pub(super) struct CheckedRows {
     pub(super) origins: Vec<LineAndId>,
     /// Rejected rows, in file order.
     pub(super) rejected: Vec<Reject>,
+    /// Number of rows that the selection leaves out. Nothing else is known about them.
+    pub(super) not_selected: u64,
     /// Number of rows with text in each column.
     pub(super) filled: Vec<u64>,
     pub(super) findings: Findings,
@@ -66,7 +69,12 @@ impl CheckedRows {
 }
 
 /// Checks the rows of a block.
-pub(super) fn check(rows: &Rows, columns: &Columns, rules: RowRules) -> CheckedRows {
+pub(super) fn check(
+    rows: &Rows,
+    columns: &Columns,
+    selection: Option<&BoundSelection>,
+    rules: RowRules,
+) -> CheckedRows {
     let mut checked = CheckedRows {
         recipients: Vec::with_capacity(rows.len()),
         origins: Vec::with_capacity(rows.len()),
@@ -77,6 +85,10 @@ pub(super) fn check(rows: &Rows, columns: &Columns, rules: RowRules) -> CheckedR
     let text = rows.text().as_bytes();
     let may_be_errors = memchr::memchr(b'#', text).is_some() || memchr::memmem::find(text, b"Err:").is_some();
     for row in rows.iter() {
+        if selection.is_some_and(|selection| !selection.selects(|index| columns.cell(&row, index))) {
+            checked.not_selected += 1;
+            continue;
+        }
         for (filled, cell) in checked.filled.iter_mut().zip(columns.cells(row)) {
             *filled += u64::from(!is_blank(cell));
         }

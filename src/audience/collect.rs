@@ -58,7 +58,7 @@ pub(super) fn collect(
         if summary.rows == 0 {
             checked.first(SAMPLED_ROWS).for_each(|fields| summary.sample(fields));
         }
-        let CheckedRows { mut recipients, origins, mut rejected, filled, findings: more } = checked;
+        let CheckedRows { mut recipients, origins, mut rejected, not_selected, filled, findings: more } = checked;
         findings.merge(&more);
         for (field, filled) in summary.fields.iter_mut().zip(filled) {
             field.filled += filled;
@@ -73,6 +73,7 @@ pub(super) fn collect(
             *countries.entry(recipient.country).or_default() += 1;
         }
         summary.count_valid(recipients.len());
+        summary.count_not_selected(not_selected);
         accepted.add(recipients, sink).map_err(halt_error)?;
         for Reject { line, reason, fields } in &rejected {
             summary.count_reject(*line, *reason, || number_cell(&columns, fields));

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::selection::SelectionError;
 use crate::domain::Country;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -68,6 +69,8 @@ pub enum Error {
         file.display()
     )]
     RowTooLong { file: PathBuf, line: u64, max: usize },
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
     #[error("{} changed while it was read; try again when no program writes to it", file.display())]
     Changed { file: PathBuf },
     #[error("unknown country \"{0}\"; give the two-letter code of a country with phone numbers, such as SG")]

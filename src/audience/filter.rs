@@ -26,11 +26,11 @@ impl SourceFilter {
         self.known().next_source();
     }
 
-    /// Records one page of a source's numbers, the first of which has the index `from` in the source. Returns the indices
-    /// of those that an earlier source has. Repeats within the source are not among them: its import kept them on purpose.
-    pub fn record_page(&self, from: u32, numbers: &[Msisdn]) -> Vec<u32> {
+    /// Records numbers of a source, each with its index in the source. Returns the indices of those that an earlier source
+    /// has. Repeats within the source are not among them: its import kept them on purpose.
+    pub fn record_page<'a>(&self, numbers: impl IntoIterator<Item = (u32, &'a Msisdn)>) -> Vec<u32> {
         let mut known = self.known();
-        let repeated = (from..).zip(numbers).filter(|(_, msisdn)| known.record(**msisdn) == Occurrence::EarlierSource);
+        let repeated = numbers.into_iter().filter(|(_, msisdn)| known.record(**msisdn) == Occurrence::EarlierSource);
         repeated.map(|(n, _)| n).collect()
     }
 

@@ -218,7 +218,7 @@ pub async fn each_number(
 
 /// Records the numbers that an audience already has, so that they count as duplicates.
 async fn record_existing(store: &dyn Audiences, audience: &Audience, filter: &SourceFilter) -> store::Result<()> {
-    each_number(store, audience, |from, page| _ = filter.record_page(from, &page)).await?;
+    each_number(store, audience, |from, page| _ = filter.record_page((from..).zip(&page))).await?;
     filter.next_source();
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::block::Rows;
 use super::check::{CheckedRows, Reject, RowRules, check};
 use super::columns::Columns;
 use super::error::BoxError;
+use super::selection::BoundSelection;
 use super::table::Form;
 use super::{Error, Summary, number};
 use crate::domain::Recipient;
@@ -73,11 +74,13 @@ impl<E: Into<BoxError>> From<E> for Halt {
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) columns: Columns,
+    pub(super) selection: Option<BoundSelection>,
     pub(super) form: Form,
 }
 
 struct Job {
     columns: Arc<Columns>,
+    selection: Option<Arc<BoundSelection>>,
     may_be_damaged: bool,
     rows: Rows,
     bytes_done: u64,
@@ -92,6 +95,7 @@ pub(super) struct Done {
 pub(super) struct Feed {
     layout: SyncSender<(Arc<Columns>, Form)>,
     columns: Option<Arc<Columns>>,
+    selection: Option<Arc<BoundSelection>>,
     may_be_damaged: bool,
     jobs: Vec<SyncSender<Job>>,
     next: usize,
@@ -102,6 +106,7 @@ impl Feed {
     pub(super) fn start(&mut self, layout: Layout) -> bool {
         let columns = Arc::new(layout.columns);
         self.columns = Some(Arc::clone(&columns));
+        self.selection = layout.selection.map(Arc::new);
         self.may_be_damaged = layout.form.may_be_damaged;
         self.layout.send((columns, layout.form)).is_ok()
     }
@@ -111,8 +116,8 @@ impl Feed {
         let Some(columns) = self.columns.clone() else { return false };
         let checker = self.next % self.jobs.len();
         self.next += 1;
-        let may_be_damaged = self.may_be_damaged;
-        self.jobs[checker].send(Job { columns, may_be_damaged, rows, bytes_done }).is_ok()
+        let (selection, may_be_damaged) = (self.selection.clone(), self.may_be_damaged);
+        self.jobs[checker].send(Job { columns, selection, may_be_damaged, rows, bytes_done }).is_ok()
     }
 }
 
@@ -154,7 +159,14 @@ pub(super) fn run(
     let checkers = processors.saturating_sub(busy).clamp(1, CHECKERS_MAX);
     std::thread::scope(|scope| {
         let (layout_sender, layout) = sync_channel(1);
-        let mut feed = Feed { layout: layout_sender, columns: None, may_be_damaged: false, jobs: Vec::new(), next: 0 };
+        let mut feed = Feed {
+            layout: layout_sender,
+            columns: None,
+            selection: None,
+            may_be_damaged: false,
+            jobs: Vec::new(),
+            next: 0,
+        };
         let mut done = Vec::new();
         let mut threads = Vec::new();
         for _ in 0..checkers {
@@ -164,8 +176,8 @@ pub(super) fn run(
             done.push(done_receiver);
             threads.push(spawn(scope, file, "audience check", move || {
                 number::warm_up();
-                for Job { columns, may_be_damaged, rows, bytes_done } in jobs {
-                    let mut checked = check(&rows, &columns, rules);
+                for Job { columns, selection, may_be_damaged, rows, bytes_done } in jobs {
+                    let mut checked = check(&rows, &columns, selection.as_deref(), rules);
                     if may_be_damaged {
                         checked.findings.damaged = rows.text().matches('\u{fffd}').count() as u64;
                     }

@@ -12,6 +12,7 @@ use super::delimiter::is_delimiter;
 use super::number::Home;
 use super::pipeline::{self, Feed, Layout, Sink};
 use super::seen::SeenNumbers;
+use super::selection::{BoundSelection, Selection};
 use super::sheet::SheetChoice;
 use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
 use super::{Error, Summary};
@@ -57,6 +58,8 @@ pub struct Options {
     /// Also accept rows with too many cells or too long an id, every number of a cell, and numbers of another country
     /// without a `+`. Used for opt-outs and exclusions, which must not be missed because of that.
     pub takes_all: bool,
+    /// The rows to read. The others are counted, and nothing else is asked of them.
+    pub selection: Option<Selection>,
 }
 
 /// The settings of one reading.
@@ -74,6 +77,11 @@ impl<'a> Reading<'a> {
             Some(country) => Home::of(country).ok_or(Error::UnknownCountry(country))?,
         };
         Ok(Self { options, default })
+    }
+
+    /// The selection for the columns of the source.
+    pub(super) fn selection(&self, columns: &Columns) -> Result<Option<BoundSelection>, Error> {
+        self.options.selection.as_ref().map(|selection| Ok(selection.bind(columns.names())?)).transpose()
     }
 
     fn rules(&self) -> RowRules {
@@ -125,26 +133,26 @@ pub fn read_numbers(
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options)?;
-    let read = |feed: &mut Feed| {
-        feed_numbers(numbers, columns, &reading, feed);
-        Ok(())
-    };
+    let read = |feed: &mut Feed| feed_numbers(numbers, columns, &reading, feed);
     pipeline::run(Path::new("numbers"), reading.rules(), sink.threads(), read, |rows| {
         collect(rows, options, opted_out, known, sink)
     })
 }
 
-fn feed_numbers(numbers: &[String], columns: &Columns, reading: &Reading<'_>, feed: &mut Feed) {
+fn feed_numbers(numbers: &[String], columns: &Columns, reading: &Reading<'_>, feed: &mut Feed) -> Result<(), Error> {
     let bytes_total = numbers.iter().map(|number| number.len() as u64).sum();
     let first = rows_of(&numbers[..numbers.len().min(HEAD_ROWS)], columns, 0);
     let columns = columns.clone().judged_by(first.iter(), reading);
-    let mut more = feed.start(Layout { columns: columns.clone(), form: Form { bytes_total, ..Form::default() } });
+    let selection = reading.selection(&columns)?;
+    let form = Form { bytes_total, ..Form::default() };
+    let mut more = feed.start(Layout { columns: columns.clone(), selection, form });
     let (mut line, mut bytes_done) = (0, 0);
     for numbers in numbers.chunks(BLOCK_ROWS) {
         bytes_done += numbers.iter().map(|number| number.len() as u64).sum::<u64>();
         more = more && feed.rows(rows_of(numbers, &columns, line), bytes_done);
         line += numbers.len() as u64;
     }
+    Ok(())
 }
 
 /// Turns numbers into rows without other cells; `before` is the number of earlier rows.

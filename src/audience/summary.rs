@@ -17,6 +17,9 @@ pub struct Summary {
     pub invalid: u64,
     pub duplicates: u64,
     pub opted_out: u64,
+    /// Rows that the selection of a campaign leaves out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_selected: u64,
     /// Accepted rows by the country of their number.
     pub countries: BTreeMap<Country, u64>,
     pub columns: Vec<String>,
@@ -27,7 +30,7 @@ pub struct Summary {
     pub delimiter: Option<char>,
     pub sheet: Option<String>,
     pub number_column: String,
-    /// Rejected rows by reason; the sum is `rows - valid`.
+    /// Rejected rows by reason; the sum is `rows - valid - not_selected`.
     pub reasons: BTreeMap<Reason, u64>,
     /// Digest of the file's bytes as given; `None` without a file.
     pub sha256: Option<String>,
@@ -99,6 +102,11 @@ impl Summary {
         self.valid += rows;
     }
 
+    pub(super) fn count_not_selected(&mut self, rows: u64) {
+        self.rows += rows;
+        self.not_selected += rows;
+    }
+
     /// Counts a rejected row. Calls `value` only if the row becomes an example.
     pub(super) fn count_reject(&mut self, line: u64, reason: Reason, value: impl FnOnce() -> String) {
         self.rows += 1;
@@ -113,6 +121,10 @@ impl Summary {
             self.examples.push(Example { line, reason, value: shortened(&value()) });
         }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn shortened(value: &str) -> String {

@@ -162,7 +162,9 @@ fn feed_table(
     let long_quotes = form.long_quotes.clone();
     // Started only for the sheet that is read: several may be tried.
     form.unseen.start();
-    let mut more = feed.start(Layout { columns, form }) && feed.rows(rows.skip(head.first), source.bytes_done());
+    let selection = reading.selection(&columns)?;
+    let mut more =
+        feed.start(Layout { columns, selection, form }) && feed.rows(rows.skip(head.first), source.bytes_done());
     while more {
         let rows = read_block(source, BLOCK_ROWS)?.seal().ok_or_else(changed)?;
         more = rows.len() > 0 && feed.rows(rows, source.bytes_done());

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::chosen::DraftRoute;
 use super::error::FileError;
 use super::time::no_such_day;
+use crate::audience::Selection;
 use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, to_json};
 use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, StopRule, Zone, nearest};
 
@@ -22,6 +23,8 @@ pub struct Draft {
     /// Numbers in the file itself.
     pub numbers: Vec<String>,
     pub exclude: Vec<String>,
+    /// The recipients to send to, by their columns.
+    pub selection: Option<Selection>,
     /// Default country for numbers without a country code.
     pub country: Option<Country>,
     /// The only countries to send to.
@@ -149,6 +152,7 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         audience: table.texts("audience"),
         numbers: table.texts("numbers"),
         exclude: table.texts("exclude"),
+        selection: selection(&mut table),
         country: table.parsed("country"),
         allow_countries: countries_named(&mut table, "allow_countries"),
         ttl: table.positive("ttl"),
@@ -175,6 +179,11 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
     }
     table.finish_beside_steps("[[step]]", CAMPAIGN_NOT_BUILT);
     draft
+}
+
+fn selection(table: &mut Table<'_>) -> Option<Selection> {
+    let text = table.filled_text("where")?;
+    Selection::parse(&text).map_err(|error| table.wrong("where", error)).ok()
 }
 
 fn name(table: &mut Table<'_>) -> Option<String> {

@@ -132,6 +132,8 @@ pub struct Launched {
     pub excluded: u64,
     /// Rows of its sources whose recipients have opted out.
     pub opted_out: u64,
+    /// Rows of its sources that its `where` does not select.
+    pub not_selected: u64,
     /// Rejected rows whose number is also in an earlier source.
     pub across: u64,
     pub starts_at: Option<Timestamp>,

@@ -47,9 +47,20 @@ impl Launcher<'_> {
             None => BatchState::Running,
         };
         self.store.publish_batch(batch, state, self.by.clone(), published).await?;
-        let (rejected, across, opted_out) = (recipients.rejected(), recipients.across, recipients.opted_out);
-        let (id, zone) = (CampaignId { batch, tag }, plan.time_zone);
-        Ok(Launched { id, batch, name, state, messages, rejected, excluded, opted_out, across, starts_at, zone })
+        Ok(Launched {
+            id: CampaignId { batch, tag },
+            batch,
+            name,
+            state,
+            messages,
+            rejected: recipients.rejected(),
+            excluded,
+            opted_out: recipients.opted_out,
+            not_selected: recipients.not_selected,
+            across: recipients.across,
+            starts_at,
+            zone: plan.time_zone,
+        })
     }
 
     /// Writes the messages. Returns their number, and how many of them the campaign excludes.

@@ -23,6 +23,7 @@ mod flagged;
 mod guards;
 mod held;
 mod housekeeper;
+mod imported;
 mod join;
 mod lane_decisions;
 mod launch;

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
+use super::imported::Known;
 use super::launch::LaunchError;
 use super::rejected_rows::RejectedRows;
 use crate::audience::{
-    self, ImportError, ImportRecord, Keep, OddCells, OnProgress, Options, Reason, Source, SourceFilter, Survey,
+    self, ImportError, Keep, OddCells, OnProgress, Options, Reason, SelectionError, Source, SourceFilter, Survey,
     UnreadableRecord,
 };
 use crate::clock::Clock;
 use crate::config::Problem;
-use crate::domain::{AudienceId, Causes, Country, Msisdn, Recipient, nearest, suggestion};
+use crate::domain::text::plural;
+use crate::domain::{AudienceId, Causes, Country, Recipient, nearest, suggestion};
 use crate::optout::OptOuts;
 use crate::store::{self, Audience, Audiences, Store};
 
@@ -22,7 +24,7 @@ use crate::store::{self, Audience, Audiences, Store};
 pub(super) const PAGE: u32 = 10_000;
 
 /// Recipients that a plan shows.
-const SHOWN: u32 = 3;
+pub(super) const SHOWN: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientsError {
@@ -36,8 +38,10 @@ pub enum RecipientsError {
     Columns { first: Named, second: Named },
     #[error(transparent)]
     Excluded(#[from] NotExcluded),
-    #[error("there is no recipient to send to: none of {rows} rows has a valid number that has not opted out")]
-    Nobody { rows: u64 },
+    #[error("there is no recipient to send to: {}", why_nobody(*rows, *not_selected))]
+    Nobody { rows: u64, not_selected: u64 },
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
     #[error(transparent)]
     Read(#[from] audience::Error),
     #[error(transparent)]
@@ -52,9 +56,13 @@ impl RecipientsError {
     /// The key of the campaign file that names what cannot be used; `None` if nothing in the file is wrong.
     fn key(&self) -> Option<&'static str> {
         match self {
-            Self::NotThere { .. } | Self::Columns { .. } | Self::Nobody { .. } | Self::Read(_) => Some("audience"),
+            Self::Selection(_)
+            | Self::Read(audience::Error::Selection(_))
+            | Self::Import(ImportError::Read(audience::Error::Selection(_))) => Some("where"),
             Self::Import(ImportError::Store(_) | ImportError::Record(_)) | Self::Store(_) | Self::Record(_) => None,
-            Self::Import(_) => Some("audience"),
+            Self::NotThere { .. } | Self::Columns { .. } | Self::Nobody { .. } | Self::Read(_) | Self::Import(_) => {
+                Some("audience")
+            }
             Self::Excluded(_) => Some("exclude"),
         }
     }
@@ -74,6 +82,15 @@ impl From<RecipientsError> for LaunchError {
 pub struct Named {
     label: String,
     columns: Vec<String>,
+}
+
+/// Why no row has a recipient. `rows` are those that are selected, or all of them without a selection.
+fn why_nobody(rows: u64, not_selected: u64) -> String {
+    match (rows, not_selected) {
+        (0, 1..) => format!("`where` selects none of {}", plural(not_selected, "row", "rows")),
+        (_, 0) => format!("none of {rows} rows has a valid number that has not opted out"),
+        (_, _) => format!("none of the {rows} rows that `where` selects has a valid number that has not opted out"),
+    }
 }
 
 /// How the columns of two sources differ.
@@ -110,6 +127,8 @@ pub struct Recipients {
     /// Rows whose number is in an earlier source. Each number is sent to once.
     pub across: u64,
     pub opted_out: u64,
+    /// Rows that the campaign's `where` does not select.
+    pub not_selected: u64,
     /// The rejected rows of each source, with reasons.
     pub left_out: Vec<RejectedRows>,
     pub countries: BTreeMap<Country, u64>,
@@ -196,6 +215,7 @@ impl Gathering<'_> {
         recipients.across += across;
         recipients.duplicates += summary.duplicates - across;
         recipients.opted_out += summary.opted_out;
+        recipients.not_selected += summary.not_selected;
         for (country, count) in summary.countries {
             *recipients.countries.entry(country).or_default() += count;
         }
@@ -230,7 +250,7 @@ impl Gathering<'_> {
         // The exclusions come first, because they may be refused, and the rest may take long.
         recipients.excluded = self.excluded(draft, &opted_out).await?;
         let filter = SourceFilter::new(Arc::clone(&opted_out));
-        let options = Options { country: draft.country, ..Options::default() };
+        let options = Options { country: draft.country, selection: draft.selection.clone(), ..Options::default() };
         let mut origins = Vec::new();
         for name in &draft.audience {
             let origin = self.origin(draft, name).await?;
@@ -260,7 +280,13 @@ impl Gathering<'_> {
                     // At a launch, a number that opted out after the import still gets a message, with the outcome
                     // `skipped`. Only a plan counts it out.
                     let opted_out = Some(&*opted_out).filter(|opted_out| !self.keep && !opted_out.is_empty());
-                    self.add_imported(recipients, *audience, Known { beside, opted_out }).await?;
+                    let selection = draft.selection.as_ref().map(|it| it.bind(&audience.columns)).transpose()?;
+                    self.add_imported(
+                        recipients,
+                        *audience,
+                        Known { selection: selection.as_ref(), beside, opted_out },
+                    )
+                    .await?;
                     continue;
                 }
             };
@@ -268,7 +294,8 @@ impl Gathering<'_> {
             self.add_read(recipients, source, (&options, &filter), tell).await?;
         }
         if recipients.recipients == 0 {
-            return Err(RecipientsError::Nobody { rows: recipients.rejected() + recipients.opted_out });
+            let rows = recipients.rejected() + recipients.opted_out;
+            return Err(RecipientsError::Nobody { rows, not_selected: recipients.not_selected });
         }
         Ok(())
     }
@@ -282,96 +309,6 @@ impl Gathering<'_> {
         let audience = self.store.audience_named(name).await?;
         Ok(audience.map(|audience| Origin::Imported(Box::new(audience))))
     }
-
-    /// Adds an imported audience by the summary of its import, without reading its rows again. The rows are read only
-    /// if they must be compared with other sources or with opt-outs.
-    async fn add_imported(
-        &self,
-        recipients: &mut Recipients,
-        audience: Audience,
-        known: Known<'_>,
-    ) -> Result<(), RecipientsError> {
-        for part in &audience.parts {
-            let record = ImportRecord::of(part)?;
-            let summary = record.summary.unwrap_or_default();
-            for (country, count) in summary.countries {
-                *recipients.countries.entry(country).or_default() += count;
-            }
-            let mut survey = Survey {
-                columns: audience.columns.clone(),
-                odd: record.odd,
-                first: self.first(part.id, known.opted_out).await?,
-                recipients: u64::from(part.recipients),
-            };
-            let left_out = match known {
-                Known { beside: None, opted_out: None } => Vec::new(),
-                known => self.leave_out(part.id, known, recipients, &mut survey).await?,
-            };
-            recipients.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
-            recipients.add(&audience.name, survey, &summary.number_column)?;
-        }
-        recipients.call(&audience.name);
-        Ok(())
-    }
-
-    /// The first few recipients that have not opted out, for display.
-    async fn first(
-        &self,
-        audience: AudienceId,
-        opted_out: Option<&OptOuts>,
-    ) -> Result<Vec<Recipient>, RecipientsError> {
-        let looked_at = if opted_out.is_some() { PAGE } else { SHOWN };
-        let mut first = self.store.recipients(audience, 0, looked_at).await?;
-        first.retain(|recipient| opted_out.is_none_or(|opted_out| !opted_out.contains(recipient.msisdn)));
-        first.truncate(SHOWN as usize);
-        Ok(first)
-    }
-
-    /// Finds the positions of recipients that an earlier source already has. Takes them, and opted-out recipients, out
-    /// of the counts.
-    async fn leave_out(
-        &self,
-        audience: AudienceId,
-        known: Known<'_>,
-        recipients: &mut Recipients,
-        survey: &mut Survey,
-    ) -> Result<Vec<u32>, RecipientsError> {
-        let mut left_out = Vec::new();
-        let mut from = 0;
-        loop {
-            let page = self.store.numbers(audience, from, PAGE).await?;
-            if page.is_empty() {
-                return Ok(left_out);
-            }
-            let had = known.beside.map(|filter| filter.record_page(from, &page)).unwrap_or_default();
-            let is_opted_out = |msisdn: Msisdn| known.opted_out.is_some_and(|opted_out| opted_out.contains(msisdn));
-            if !had.is_empty() || page.iter().any(|msisdn| is_opted_out(*msisdn)) {
-                for (n, recipient) in (from..).zip(&self.store.recipients(audience, from, PAGE).await?) {
-                    match had.binary_search(&n) {
-                        Ok(_) => recipients.across += 1,
-                        Err(_) if is_opted_out(recipient.msisdn) => recipients.opted_out += 1,
-                        Err(_) => continue,
-                    }
-                    survey.forget(recipient);
-                    if let Some(count) = recipients.countries.get_mut(&recipient.country) {
-                        *count = count.saturating_sub(1);
-                    }
-                }
-            }
-            recipients.countries.retain(|_, count| *count > 0);
-            left_out.extend(had);
-            from += PAGE;
-        }
-    }
-}
-
-/// What is known about the numbers of an imported audience from elsewhere.
-#[derive(Debug, Clone, Copy)]
-struct Known<'a> {
-    /// The numbers of the other sources.
-    beside: Option<&'a SourceFilter>,
-    /// The opted-out numbers.
-    opted_out: Option<&'a OptOuts>,
 }
 
 impl Recipients {
@@ -390,7 +327,7 @@ impl Recipients {
         self.invalid + self.duplicates + self.across
     }
 
-    fn add(&mut self, label: &str, survey: Survey, number_column: &str) -> Result<(), RecipientsError> {
+    pub(super) fn add(&mut self, label: &str, survey: Survey, number_column: &str) -> Result<(), RecipientsError> {
         if self.columns.is_empty() {
             self.columns = survey.columns;
             self.odd = survey.odd;
@@ -407,7 +344,7 @@ impl Recipients {
         Ok(())
     }
 
-    fn call(&mut self, label: &str) {
+    pub(super) fn call(&mut self, label: &str) {
         self.label = if self.label.is_empty() { label.to_owned() } else { format!("{}, {label}", self.label) };
     }
 

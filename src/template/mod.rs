@@ -15,7 +15,7 @@
 //!   unchanged. An empty cell is a missing value.
 //! - Values are not encoded for addresses, so a cell may hold a path as well as a word.
 //!
-//! May not: know the provider's JSON; use any room but `domain` and `config`; do I/O.
+//! May not: know the provider's JSON; use any room but `domain`; do I/O.
 
 mod check;
 mod error;

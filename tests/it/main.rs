@@ -36,6 +36,7 @@ mod report_breakdowns;
 mod rotation;
 mod route_commands;
 mod routes;
+mod selection;
 mod slow_readers;
 mod sources;
 mod status_matrix;

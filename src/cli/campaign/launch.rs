@@ -212,6 +212,9 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     if launched.opted_out > 0 {
         rejects.push_str(&format!(", {} opted out", plural(launched.opted_out, "recipient", "recipients")));
     }
+    if launched.not_selected > 0 {
+        rejects.push_str(&format!(", {} not selected", plural(launched.not_selected, "row", "rows")));
+    }
     if launched.excluded > 0 {
         rejects.push_str(&format!(", {} of them excluded by the campaign", count(launched.excluded)));
     }

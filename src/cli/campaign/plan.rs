@@ -172,6 +172,7 @@ fn left_out(prepared: &Prepared) -> Option<String> {
         (recipients.duplicates, ("duplicate", "duplicates")),
         (recipients.across, ("duplicate across sources", "duplicates across sources")),
         (recipients.opted_out, ("opted out", "opted out")),
+        (recipients.not_selected, ("not selected by `where`", "not selected by `where`")),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)

@@ -53,6 +53,7 @@ const SECTIONS: &[Section] = &[
         key("numbers", "list of texts", "none", "[\"+6591234567\"]", "[5]", "Single phone numbers to send to as well."),
         key("exclude", LIST, "none", "[\"+6591234567\"]", "[5]", "Files, audiences and numbers that get nothing."),
         key("country", "country", "none", "\"SG\"", "\"Singapur!\"", "Country of numbers without a country code."),
+        key("where", "condition", "every recipient", "'Country in [\"SG\", \"MY\"]'", "'Country == \"SG\"'", "Only recipients whose columns meet this condition get a message; see [Recipient files](recipient-files.md#select-recipients)."),
         key("allow_countries", "list of countries", "all", "[\"SG\", \"MY\"]", "[\"XX\"]", "Only recipients in these countries get anything."),
         key("ttl", TIME, "none", "\"24h\"", "\"soon\"", "No step is sent later than this after a message's first submission."),
         key("at", "time", "at once", "\"2026-12-01T09:00+08:00\"", "\"tomorrow\"", "When the campaign begins; read in `time_zone`, or with an offset."),

@@ -1,0 +1,44 @@
+//! What is wrong with an expression, and where.
+
+use crate::domain::ColumnError;
+
+/// Why a selection cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("character {at}: {wrong}")]
+pub struct SelectionError {
+    /// The character of the expression, from 1.
+    pub at: usize,
+    pub wrong: WrongSelection,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WrongSelection {
+    #[error("there is no condition; write one, such as Consent = \"yes\"")]
+    Nothing,
+    #[error("{expected} is missing{}", before(found))]
+    Missing { expected: &'static str, found: String },
+    #[error("a column comes before the sign; write, for example, Score >= 10")]
+    ValueFirst,
+    #[error("`{sign}` compares numbers; write a number without quotes, or use =, != or in with texts")]
+    OrderOfTexts { sign: String },
+    #[error("\"{written}\" is written \"{write}\" here")]
+    Foreign { written: &'static str, write: &'static str },
+    #[error("a text that begins here has no quote at its end")]
+    UnclosedText,
+    #[error("a column name that begins here has no }}}} at its end")]
+    UnclosedColumn,
+    #[error("\"{0}\" is not a number; write digits and at most one decimal point, such as 10 or 0.5")]
+    Number(String),
+    #[error("\"{0}\" has no meaning here; write texts in quotes, and column names with spaces as {{{{First name}}}}")]
+    Character(char),
+    #[error("\"{word}\" is a text without quotes; write \"{word}\" in quotes")]
+    Unquoted { word: String },
+    #[error("there are more than {most} parentheses and `not` within each other; write it in fewer levels")]
+    TooDeep { most: usize },
+    #[error(transparent)]
+    Column(#[from] ColumnError),
+}
+
+fn before(found: &str) -> String {
+    if found.is_empty() { " at the end".to_owned() } else { format!(" before {found}") }
+}

@@ -1,0 +1,124 @@
+//! Gathers the recipients of an audience that was imported before, as far as they get a message.
+
+use std::collections::BTreeSet;
+
+use super::recipients::{Gathering, PAGE, Part, Recipients, RecipientsError, SHOWN};
+use crate::audience::{BoundSelection, ImportRecord, SourceFilter, Survey};
+use crate::domain::{AudienceId, Msisdn, Recipient};
+use crate::optout::OptOuts;
+use crate::store::Audience;
+
+impl Gathering<'_> {
+    /// Adds an imported audience by the summary of its import, without reading its rows again. The rows are read only
+    /// if some are to be selected, or compared with other sources or with opt-outs.
+    pub(super) async fn add_imported(
+        &self,
+        recipients: &mut Recipients,
+        audience: Audience,
+        known: Known<'_>,
+    ) -> Result<(), RecipientsError> {
+        for part in &audience.parts {
+            let record = ImportRecord::of(part)?;
+            let summary = record.summary.unwrap_or_default();
+            for (country, count) in summary.countries {
+                *recipients.countries.entry(country).or_default() += count;
+            }
+            let mut survey = Survey {
+                columns: audience.columns.clone(),
+                odd: record.odd,
+                first: self.first(part.id, known).await?,
+                recipients: u64::from(part.recipients),
+            };
+            let left_out = match known {
+                Known { selection: None, beside: None, opted_out: None } => Vec::new(),
+                known => self.leave_out(part.id, known, recipients, &mut survey).await?,
+            };
+            recipients.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
+            recipients.add(&audience.name, survey, &summary.number_column)?;
+        }
+        recipients.call(&audience.name);
+        Ok(())
+    }
+
+    /// The first few recipients that are selected and have not opted out, for display.
+    async fn first(&self, audience: AudienceId, known: Known<'_>) -> Result<Vec<Recipient>, RecipientsError> {
+        let looked_at = if known.selection.is_some() || known.opted_out.is_some() { PAGE } else { SHOWN };
+        let mut first = self.store.recipients(audience, 0, looked_at).await?;
+        first.retain(|recipient| known.selects(recipient) && !known.has_opted_out(recipient.msisdn));
+        first.truncate(SHOWN as usize);
+        Ok(first)
+    }
+
+    /// Finds the positions of recipients that are not selected, or that an earlier source already has. Takes them, and
+    /// opted-out recipients, out of the counts.
+    async fn leave_out(
+        &self,
+        audience: AudienceId,
+        known: Known<'_>,
+        recipients: &mut Recipients,
+        survey: &mut Survey,
+    ) -> Result<Vec<u32>, RecipientsError> {
+        let mut left_out = Vec::new();
+        let mut from = 0;
+        loop {
+            let page = self.store.numbers(audience, from, PAGE).await?;
+            if page.is_empty() {
+                return Ok(left_out);
+            }
+            let mut rows = Vec::new();
+            if known.selection.is_some() {
+                rows = self.store.recipients(audience, from, PAGE).await?;
+            }
+            let unselected = (from..).zip(&rows).filter(|(_, row)| !known.selects(row)).map(|(n, _)| n);
+            let unselected: Vec<u32> = unselected.collect();
+            // The number of a recipient that is not selected may come again in another source.
+            let selected = (from..).zip(&page).filter(|(n, _)| unselected.binary_search(n).is_err());
+            let had = known.beside.map(|filter| filter.record_page(selected)).unwrap_or_default();
+            let has_opted_out = page.iter().any(|msisdn| known.has_opted_out(*msisdn));
+            if rows.is_empty() && (!had.is_empty() || has_opted_out) {
+                rows = self.store.recipients(audience, from, PAGE).await?;
+            }
+            for (n, recipient) in (from..).zip(&rows) {
+                if unselected.binary_search(&n).is_ok() {
+                    recipients.not_selected += 1;
+                } else if had.binary_search(&n).is_ok() {
+                    recipients.across += 1;
+                } else if known.has_opted_out(recipient.msisdn) {
+                    recipients.opted_out += 1;
+                } else {
+                    continue;
+                }
+                survey.forget(recipient);
+                if let Some(count) = recipients.countries.get_mut(&recipient.country) {
+                    *count = count.saturating_sub(1);
+                }
+            }
+            recipients.countries.retain(|_, count| *count > 0);
+            left_out.extend(unselected.into_iter().chain(had).collect::<BTreeSet<u32>>());
+            from += PAGE;
+        }
+    }
+}
+
+/// What decides which recipients of an imported audience get a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) selection: Option<&'a BoundSelection>,
+    /// The numbers of the other sources.
+    pub(super) beside: Option<&'a SourceFilter>,
+    /// The opted-out numbers.
+    pub(super) opted_out: Option<&'a OptOuts>,
+}
+
+impl Known<'_> {
+    fn selects(&self, recipient: &Recipient) -> bool {
+        self.selection.is_none_or(|selection| {
+            let fields = recipient.fields.unpack().unwrap_or_default();
+            selection.selects(|column| fields.get(column).map_or("", |field| field))
+        })
+    }
+
+    fn has_opted_out(&self, msisdn: Msisdn) -> bool {
+        self.opted_out.is_some_and(|opted_out| opted_out.contains(msisdn))
+    }
+}
