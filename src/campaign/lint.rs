@@ -7,12 +7,12 @@ use super::overlap::Overlap;
 use crate::audience::OddCells;
 use crate::config::Config;
 use crate::domain::{
-    Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, grouped,
-    refused_in_a_parameter,
+    Category, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent,
+    grouped, refused_in_a_parameter,
 };
 use crate::forecast::Cost;
 use crate::forecast::{Share, Shares};
-use crate::template::{self, Alphabet, ContentPart};
+use crate::template::{self, Alphabet};
 
 /// A warning: a code for scripts, and a sentence for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -363,34 +363,28 @@ impl Warnings {
     fn content(&mut self, step: &Step, facts: &Facts<'_>) {
         // Invalid content was refused before the plan was made.
         let literals = template::literals(&step.content).unwrap_or_default();
-        match &step.content {
-            Content::Text { source, encoding, .. } if step.channel == Channel::Sms => {
-                let text: String = literals.into_iter().map(|(_, text)| text).collect();
-                self.sms(&text, encoding.unwrap_or(SmsEncoding::Auto));
-                if source.is_empty() && step.lanes.members().iter().any(|member| member.source.is_none()) {
-                    let sentence =
-                        "has no source, so the provider chooses the sender; add source = \"…\" here or on the lane";
-                    self.warn(Lint::NoSource, sentence.to_owned());
-                }
+        for (part, text) in literals.iter().filter(|(part, _)| part.is_parameter()) {
+            self.parameter(part, text);
+        }
+        if let Some((_, encoding)) = step.sms() {
+            let text: String = literals.into_iter().map(|(_, text)| text).collect();
+            self.sms(&text, encoding);
+            let is_own = matches!(&step.content, Content::Text { source, .. } if !source.is_empty());
+            if !is_own && step.lanes.members().iter().any(|member| member.source.is_none()) {
+                let sentence =
+                    "has no source, so the provider chooses the sender; add source = \"…\" here or on the lane";
+                self.warn(Lint::NoSource, sentence.to_owned());
             }
-            Content::Text { .. } | Content::Raw(_) if step.needs_window() => {
-                let open = facts.windows.get(&self.step).copied().unwrap_or(0);
-                let sentence = format!(
-                    "is no template, so WhatsApp accepts it only within 24 hours of a recipient's last message: {} of {} \
-                     have an open window now; messages without one when they are sent fall back to the next step",
-                    grouped(open),
-                    grouped(facts.recipients)
-                );
-                self.warn(Lint::FreeText, sentence);
-            }
-            Content::Text { .. } | Content::Raw(_) | Content::ZaloTemplate(_) => {}
-            Content::Template(_) => {
-                for (part, text) in literals {
-                    if matches!(part, ContentPart::Body(_) | ContentPart::Header("text")) {
-                        self.parameter(&part, &text);
-                    }
-                }
-            }
+        }
+        if step.needs_window() {
+            let open = facts.windows.get(&self.step).copied().unwrap_or(0);
+            let sentence = format!(
+                "is no template, so WhatsApp accepts it only within 24 hours of a recipient's last message: {} of {} \
+                 have an open window now; messages without one when they are sent fall back to the next step",
+                grouped(open),
+                grouped(facts.recipients)
+            );
+            self.warn(Lint::FreeText, sentence);
         }
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::lint::{Facts, Lint, Warnings};
-use crate::domain::{Content, Countries, Plan, Step, grouped};
+use crate::domain::{Countries, Plan, Step, grouped};
 use crate::forecast::Share;
-use crate::template::{self, ContentPart, Variable};
+use crate::template::{self, Variable};
 
 impl Warnings {
     pub(super) fn cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>, share: Share) {
@@ -27,10 +27,7 @@ impl Warnings {
             );
             self.warn(Lint::EmptyVariable, sentence);
         }
-        let is_parameter = |variable: &&Variable| {
-            matches!(step.content, Content::Template(_))
-                && matches!(variable.part, ContentPart::Body(_) | ContentPart::Header("text"))
-        };
+        let is_parameter = |variable: &&Variable| variable.part.is_parameter();
         for (name, cells) in columns(marked.variables.iter().filter(is_parameter), &facts.odd.refused) {
             let sentence = format!(
                 "{} have a {name} with a line break, many spaces or one of #, $ and %, which the provider may refuse in \

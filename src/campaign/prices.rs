@@ -104,10 +104,7 @@ impl PriceList {
 
     /// The prices of a step. A line that names the category takes precedence over one that does not.
     pub fn of(&self, channel: Channel, content: &Content) -> Prices {
-        let category = match content {
-            Content::Template(template) => Some(template.category),
-            Content::ZaloTemplate(_) | Content::Text { .. } | Content::Raw(_) => None,
-        };
+        let category = content.category();
         let mut prices = Prices::default();
         for precise in [false, true] {
             let fits = |line: &&Line| {

@@ -10,9 +10,10 @@ use super::prices::PriceList;
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, Wanted};
 use crate::domain::{
-    Channel, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step, StepIndex, hint,
+    Channel, ContentPart, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step,
+    StepIndex, hint,
 };
-use crate::template::{self, ContentPart};
+use crate::template;
 
 /// The longest that a step may wait: no provider tries to deliver a message for longer.
 const LONGEST_WAIT: Span = Span::from_secs(30 * 86_400);
@@ -193,8 +194,16 @@ impl<'a> Building<'a> {
     }
 
     fn check_content(&mut self, index: StepIndex, step: &DraftStep) {
-        if step.channel != Channel::Line && step.line_user_id.is_some() {
-            self.add_problem(index, "line_user_id", format!("belongs to LINE, not to {}; remove it", step.channel));
+        match (step.channel, &step.line_user_id) {
+            (Channel::Line, None) => self.add_problem(
+                index,
+                "line_user_id",
+                "is missing; LINE knows recipients by their ids: write line_user_id = \"{{Column}}\"",
+            ),
+            (Channel::Line, Some(_)) | (_, None) => {}
+            (other, Some(_)) => {
+                self.add_problem(index, "line_user_id", format!("belongs to LINE, not to {other}; remove it"));
+            }
         }
         let mut errors = template::check(step.channel, &step.content);
         if let Some(columns) = self.columns.filter(|_| errors.is_empty()) {
@@ -269,6 +278,9 @@ impl<'a> Building<'a> {
                 "ttl",
                 "a template's ttl is set at the provider; write that value as template.ttl instead",
             );
+        }
+        if step.channel == Channel::LineNotification {
+            self.add_problem(index, "ttl", "the provider takes no ttl with a LineNotification; remove it");
         }
         if let Some(most) = self.ttl.filter(|most| ttl > *most) {
             let sentence = format!("{ttl} is longer than the campaign's ttl of {most}; shorten it, or lengthen that");
@@ -381,17 +393,5 @@ fn list(names: &[&str]) -> String {
 
 /// The key of the file that a problem of a content belongs to.
 fn key_of(part: &ContentPart) -> String {
-    match part {
-        ContentPart::Text
-        | ContentPart::Source
-        | ContentPart::Encoding
-        | ContentPart::Template(_)
-        | ContentPart::Raw(_)
-        | ContentPart::LineUserId => part.to_string(),
-        ContentPart::Header(_)
-        | ContentPart::Body(_)
-        | ContentPart::Button(_, _)
-        | ContentPart::Flow(_, _)
-        | ContentPart::Param(_) => format!("template, {part}"),
-    }
+    if part.is_of_a_template() { format!("template, {part}") } else { part.to_string() }
 }

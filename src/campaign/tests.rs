@@ -203,6 +203,50 @@ fn an_invalid_file_reports_every_problem() {
             "step 1, template, body: ZaloNotification templates have named parameters; write params",
         ),
         (
+            &with("", &["channel = \"Viber\"\nimage = \"https://a\"\nvideo = \"https://b\""]),
+            "step 1, video: a message has one file, and image is one as well; remove one of them",
+        ),
+        (
+            &with("", &["channel = \"Viber\"\nimage = { link = \"https://a\" }"]),
+            "step 1, image, url: is missing; write the address of the file",
+        ),
+        (
+            &with("", &["channel = \"Viber\"\ntext = \"a\"\nbutton = { caption = \"View\" }"]),
+            "step 1, button, url: is missing; write the address that the button opens",
+        ),
+        (
+            &with("", &["channel = \"Viber\"\nimage = \"https://a\"\nsource = \"ACME\""]),
+            "step 1, source: belongs to an SMS, not to a step with image; remove it",
+        ),
+        (
+            &with("", &["channel = \"WhatsApp\"\n[step.interactive]\nbody = \"a\""]),
+            "step 1, interactive: an interactive message has one of buttons, list, link, flow, product or products; write \
+             exactly one",
+        ),
+        (
+            &with(
+                "",
+                &["channel = \"WhatsApp\"\ninteractive = { list = { button = \"b\", sections = [{ rows = [{}] }] } }"],
+            ),
+            "step 1, interactive, list sections rows id: is missing; write what comes back when the recipient chooses",
+        ),
+        (
+            &with("", &["channel = \"RCS\"\ntext = \"a\"\nsuggestions = [{ reply = \"Yes\" }]"]),
+            "step 1, suggestions, data: is missing; write what comes back when the recipient taps",
+        ),
+        (
+            &with("", &["channel = \"RCS\"\ncard = { title = \"a\" }"]),
+            "step 1, card: a card has an image or a video; write exactly one",
+        ),
+        (
+            &with("", &["channel = \"RCS\"\ntext = \"a\"\ncard_width = \"small\""]),
+            "step 1, card_width: belongs to cards; remove it",
+        ),
+        (
+            &with("", &["channel = \"LineNotification\"\nnotification = {}"]),
+            "step 1, notification, title: is missing; write the title of the notification",
+        ),
+        (
             &with("", &[&format!("text = \"x\"\n{WHATSAPP}")]),
             "step 1, template: a step has one content, and text is one as well; remove one of them",
         ),
@@ -213,7 +257,7 @@ fn an_invalid_file_reports_every_problem() {
         ),
         (
             &with("", &[&format!("{WHATSAPP}\nheader = {{ image = \"a\", video = \"b\" }}")]),
-            "step 1, template, header: a header is one of text, image, video, document or location; write exactly one",
+            "step 1, template, header: a header is one of text, image, video, gif, document or location; write exactly one",
         ),
         (
             &with("", &[&format!("{WHATSAPP}\nheader = {{ imgae = \"a\" }}")]),
@@ -307,9 +351,34 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[&WHATSAPP.replace("WhatsApp", "Viber"), SMS]),
             "",
-            "step 1, template: Viber does not support WhatsApp templates",
+            "step 1, template: is not supported on Viber; use text, image, video, file, button or raw",
         ),
         (with("", &["channel = \"RCS\"\ntext = \"x\""]), "", "step 1, lane: there is no lane on RCS; add a [[lane]]"),
+        (
+            with("", &["channel = \"LINE\"\ntext = \"x\""]),
+            "\n[[lane]]\nname = \"line\"\nchannel = \"LINE\"",
+            "step 1, line_user_id: is missing; LINE knows recipients by their ids: write line_user_id",
+        ),
+        (
+            with("", &["channel = \"LineNotification\"\ntext = \"x\""]),
+            "\n[[lane]]\nname = \"lon\"\nchannel = \"LineNotification\"",
+            "step 1, text: is not supported on LineNotification; use notification",
+        ),
+        (
+            with("", &["channel = \"LineNotification\"\nttl = \"1h\"\nnotification = { title = \"a\" }"]),
+            "\n[[lane]]\nname = \"lon\"\nchannel = \"LineNotification\"",
+            "step 1, ttl: the provider takes no ttl with a LineNotification; remove it",
+        ),
+        (
+            with(
+                "",
+                &[
+                    "channel = \"WhatsApp\"\n[step.interactive]\nbody = \"{{Kode}}\"\nlink = { text = \"a\", url = \"https://h\" }",
+                ],
+            ),
+            "",
+            "step 1, interactive body: unknown column \"Kode\"; did you mean \"Code\"?",
+        ),
         (
             with("", &[SMS]),
             two,
@@ -352,7 +421,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("", &[WHATSAPP, &WHATSAPP.replace("WhatsApp", "SMS").replace("fallback_after = \"15m\"\n", "")]),
             "",
-            "promo.toml, step 2, template: SMS does not support WhatsApp templates; write `text = \"…\"` instead",
+            "promo.toml, step 2, template: is not supported on SMS; use text",
         ),
         (
             with("", &["channel = \"LINE\"\nsuccess_status = \"Delivered\"\ntext = \"x\""]),

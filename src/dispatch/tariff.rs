@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Channel, Content, Money, Plan, Prices, SmsEncoding, Step};
+use crate::domain::{Money, Plan, Prices, Step};
 use crate::planner::{Candidate, Cap, Price};
 use crate::template::{PARTS_MAX, PartsOf};
 
@@ -42,12 +42,9 @@ pub(super) fn cap(plan: &Plan, step: &Step) -> Option<Cap> {
     if step.limits.are_none() && plan.limits.are_none() && step.prices.is_empty() {
         return None;
     }
-    let billed = match &step.content {
-        Content::Text { text, encoding, .. } if step.channel == Channel::Sms => {
-            let parts = PartsOf::new(text, encoding.unwrap_or(SmsEncoding::Auto), &plan.columns);
-            parts.map_or(Billed::MostParts, Billed::Parts)
-        }
-        Content::Text { .. } | Content::Template(_) | Content::ZaloTemplate(_) | Content::Raw(_) => Billed::Messages,
+    let billed = match step.sms() {
+        Some((text, encoding)) => PartsOf::new(text, encoding, &plan.columns).map_or(Billed::MostParts, Billed::Parts),
+        None => Billed::Messages,
     };
     let tariff = || Arc::new(Tariff { prices: step.prices.clone(), billed }) as Arc<dyn Price>;
     Some(Cap { step: step.limits, batch: plan.limits, price: (!step.prices.is_empty()).then(tariff) })

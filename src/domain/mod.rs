@@ -44,8 +44,11 @@ pub use causes::Causes;
 pub use channel::{Channel, Status};
 pub use columns::{ColumnError, find_column};
 pub use content::{
-    Button, ButtonAction, Category, Content, FlowAction, Header, RawContent, SmsEncoding, TemplateContent,
-    TemplateName, ZaloTemplate, refused_in_a_parameter,
+    Button, ButtonAction, Card, CardHeight, CardOrientation, CardWidth, Carousel, Category, Content, ContentPart,
+    FlowAction, Header, Interactive, InteractiveAction, InteractiveHeader, Labelled, LinkButton, ListRow, ListSection,
+    Location, Media, MediaKind, Notification, NotificationLink, ProductSection, RawContent, ReplyButton, RichCard,
+    RichMessage, SmsEncoding, Suggestion, SuggestionAction, TemplateCard, TemplateContent, TemplateName, ThumbnailSide,
+    VoiceCall, ZaloTemplate, refused_in_a_parameter,
 };
 pub use countries::Countries;
 pub use doubt::DoubtCause;

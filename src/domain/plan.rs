@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::word::words;
 use super::{
-    Channel, Content, Countries, Country, Hours, Limits, Marks, Pool, Prices, RefusalSubject, Sources, Span, Status,
-    StepIndex, StopRule, Timestamp, Zone,
+    Channel, Content, Countries, Country, Hours, Limits, Marks, Pool, Prices, RefusalSubject, SmsEncoding, Sources,
+    Span, Status, StepIndex, StopRule, Timestamp, Zone,
 };
 
 words! {
@@ -122,6 +122,16 @@ impl Step {
     /// Whether WhatsApp accepts it only within 24 hours of the recipient's last message: whatever is no template.
     pub fn needs_window(&self) -> bool {
         self.channel == Channel::WhatsApp && self.content.template().is_none()
+    }
+
+    /// The text of an SMS, and its encoding; `None` on another channel.
+    pub fn sms(&self) -> Option<(&str, SmsEncoding)> {
+        match &self.content {
+            Content::Text { text, source: _, encoding } if self.channel == Channel::Sms => {
+                Some((text, encoding.unwrap_or(SmsEncoding::Auto)))
+            }
+            _ => None,
+        }
     }
 
     /// The sender of an SMS to a country by one of the step's lanes: that of the step, else that of the lane.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::{Channel, Content, Country, Money, Plan, SmsEncoding, Step};
+use crate::domain::{Country, Money, Plan, Step};
 use crate::template;
 
 /// An estimate: the parts of an SMS are counted by its fixed text, without what variables add.
@@ -52,20 +52,16 @@ pub(crate) fn least(step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
 }
 
 fn parts(step: &Step) -> u64 {
-    match &step.content {
-        Content::Text { encoding, .. } if step.channel == Channel::Sms => {
-            let literals = template::literals(&step.content).unwrap_or_default();
-            let text: String = literals.into_iter().map(|(_, text)| text).collect();
-            template::segments(&text, encoding.unwrap_or(SmsEncoding::Auto)).parts.max(1) as u64
-        }
-        Content::Text { .. } | Content::Template(_) | Content::ZaloTemplate(_) | Content::Raw(_) => 1,
-    }
+    let Some((_, encoding)) = step.sms() else { return 1 };
+    let literals = template::literals(&step.content).unwrap_or_default();
+    let text: String = literals.into_iter().map(|(_, text)| text).collect();
+    template::segments(&text, encoding).parts.max(1) as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Prices, StepIndex};
+    use crate::domain::{Channel, Prices, StepIndex};
 
     #[test]
     fn the_cost_depends_on_country_sms_parts_and_steps() {

@@ -113,7 +113,7 @@ impl Building<'_> {
             let built = RunningLane::new(LaneParts {
                 id,
                 config: lane.clone(),
-                client: self.client(id, transport(lane)?),
+                client: self.client(id, transport(lane)?).on(lane.channel),
                 pace: Pace::new(bucket, account),
                 pairs: (lane.channel == Channel::WhatsApp).then(|| self.pairs_of(lane, &mut pairs)),
                 tier,

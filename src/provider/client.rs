@@ -20,7 +20,7 @@ use super::connection::{self, Connection, Idle};
 use super::details::{DetailsAnswer, details_answer};
 use super::offer::{Gate, GatedBody, Offer, Progress};
 use crate::config::{Credential, LaneProvider, Valid};
-use crate::domain::{AttemptId, Span, Umid};
+use crate::domain::{AttemptId, Channel, Span, Umid};
 
 /// The text before and after the messages of a batch request, which commas separate. It asks for an answer that names
 /// each message.
@@ -51,6 +51,34 @@ pub enum Broken {
 pub enum Endpoint {
     Messages,
     Batch,
+    /// LINE Official Notifications, one in a request or many.
+    Notifications,
+    NotificationBatch,
+}
+
+impl Endpoint {
+    /// The endpoints of a channel, for one message and for many.
+    const fn of(channel: Channel) -> [Self; 2] {
+        match channel {
+            Channel::LineNotification => [Self::Notifications, Self::NotificationBatch],
+            _ => [Self::Messages, Self::Batch],
+        }
+    }
+
+    /// Whether a request has many messages.
+    pub const fn is_batch(self) -> bool {
+        matches!(self, Self::Batch | Self::NotificationBatch)
+    }
+
+    /// Its path below the address of a subaccount.
+    pub const fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::Messages => &["messages"],
+            Self::Batch => &["messages", "batch"],
+            Self::Notifications => &["lon"],
+            Self::NotificationBatch => &["lon", "batch"],
+        }
+    }
 }
 
 /// The transport to the provider: HTTP in a server, the simulator's model in a simulation.
@@ -104,6 +132,8 @@ struct Prepared {
     headers: HeaderMap,
     messages: Target,
     batch: Target,
+    notifications: Target,
+    notification_batch: Target,
 }
 
 #[derive(Debug, Clone)]
@@ -124,17 +154,18 @@ impl Address {
             headers.insert(AUTHORIZATION, bearer);
         }
         let no_address = |_| Unusable::Address { lane: self.lane.clone(), url: self.messages.to_string() };
-        let messages = self.target(None, headers.clone()).map_err(no_address)?;
-        let batch = self.target(Some("batch"), headers.clone()).map_err(no_address)?;
-        Ok(Prepared { key, headers, messages, batch })
+        let of = |endpoint: Endpoint| self.target(endpoint.path(), headers.clone()).map_err(no_address);
+        let (messages, batch) = (of(Endpoint::Messages)?, of(Endpoint::Batch)?);
+        let (notifications, notification_batch) = (of(Endpoint::Notifications)?, of(Endpoint::NotificationBatch)?);
+        Ok(Prepared { key, headers, messages, batch, notifications, notification_batch })
     }
 
-    /// The target of the messages, or of a path below them.
-    fn target(&self, below: Option<&str>, headers: HeaderMap) -> Result<Target, InvalidUri> {
+    /// The target of a path below the subaccount.
+    fn target(&self, below: &[&str], headers: HeaderMap) -> Result<Target, InvalidUri> {
         let mut url = self.messages.clone();
-        if let (Some(below), Ok(mut path)) = (below, url.path_segments_mut()) {
-            // Whatever its characters, it is one segment of the path.
-            path.push(below);
+        if let Ok(mut path) = url.path_segments_mut() {
+            // Whatever its characters, each is one segment of the path.
+            path.pop().extend(below);
         }
         let uri = if self.is_forwarded { url.as_str().parse()? } else { url.path().parse()? };
         Ok(Target { uri, headers })
@@ -231,6 +262,8 @@ impl Transport for Http {
         let request = match to {
             Endpoint::Messages => self.prepared().messages.request(Method::POST, body),
             Endpoint::Batch => self.prepared().batch.request(Method::POST, body),
+            Endpoint::Notifications => self.prepared().notifications.request(Method::POST, body),
+            Endpoint::NotificationBatch => self.prepared().notification_batch.request(Method::POST, body),
         };
         tokio::select! {
             answer = self.exchange(request) => answer.map_err(|failed| failed.of(&offer)),
@@ -241,7 +274,7 @@ impl Transport for Http {
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
         let asked = async {
             let headers = self.prepared().headers.clone();
-            let target = self.address.target(Some(umid.as_str()), headers);
+            let target = self.address.target(&["messages", umid.as_str()], headers);
             let target = target.map_err(|why| Failed { why: why.to_string() })?;
             self.exchange(target.request(Method::GET, GatedBody::empty())).await
         };
@@ -344,27 +377,39 @@ impl Http {
 
 /// Sends the requests of one lane.
 #[derive(Debug)]
-pub struct Client(pub(super) Box<dyn Transport>);
+pub struct Client {
+    pub(super) transport: Box<dyn Transport>,
+    /// For one message, and for many.
+    endpoints: [Endpoint; 2],
+}
 
 impl Client {
     pub fn new(transport: Box<dyn Transport>) -> Self {
-        Self(transport)
+        Self { transport, endpoints: [Endpoint::Messages, Endpoint::Batch] }
+    }
+
+    /// The same client, which sends to the endpoints of this channel.
+    #[must_use]
+    pub fn on(self, channel: Channel) -> Self {
+        Self { endpoints: Endpoint::of(channel), ..self }
     }
 
     /// Sends one message, if its gate is open when a connection is ready.
     pub async fn send(&self, body: Vec<u8>, gate: Arc<dyn Gate>) -> SendAnswer {
-        single_answer(&self.0.post(Endpoint::Messages, body, gate).await)
+        let [one, _] = self.endpoints;
+        single_answer(&self.transport.post(one, body, gate).await)
     }
 
     /// Queries the details of a message.
     pub async fn details(&self, umid: &Umid) -> DetailsAnswer {
-        details_answer(self.0.details(umid).await)
+        details_answer(self.transport.details(umid).await)
     }
 
     /// Sends many messages, if their gate is open when a connection is ready. Returns one answer for each attempt, in
     /// their order.
     pub async fn send_batch(&self, body: Vec<u8>, attempts: &[AttemptId], gate: Arc<dyn Gate>) -> BatchAnswers {
-        batch_answers(&self.0.post(Endpoint::Batch, body, gate).await, attempts)
+        let [_, many] = self.endpoints;
+        batch_answers(&self.transport.post(many, body, gate).await, attempts)
     }
 }
 

@@ -28,7 +28,7 @@ const NO_MESSAGE: &str = "00000000-0000-0000-0000-000000000000";
 impl Client {
     /// Reads the details of a message that does not exist: harmless, and any documented answer is a proof.
     pub async fn probe(&self) -> Reach {
-        reach_of_details(&self.0.details(&Umid::new(NO_MESSAGE)).await)
+        reach_of_details(&self.transport.details(&Umid::new(NO_MESSAGE)).await)
     }
 }
 
@@ -57,10 +57,7 @@ impl<O: Observer> Transport for Observed<O> {
     async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
         let begun = self.observer.now();
         let answer = self.inner.post(to, body, gate).await;
-        let is_success = match to {
-            Endpoint::Messages => is_message,
-            Endpoint::Batch => is_batch,
-        };
+        let is_success = if to.is_batch() { is_batch } else { is_message };
         // A withdrawn request proves nothing about the path: this server stopped it.
         if !matches!(answer, Err(Broken::Withdrawn)) {
             self.observer.ended(begun, &reach(&answer, is_success));

@@ -413,10 +413,16 @@ fn without_name(event: &[u8]) -> Vec<u8> {
 }
 
 fn requests_of(to: Endpoint, body: &[u8]) -> Vec<wire::SendRequest<'_>> {
-    match to {
-        Endpoint::Messages => vec![serde_json::from_slice(body).unwrap()],
-        Endpoint::Batch => serde_json::from_slice::<wire::BatchRequest<'_>>(body).unwrap().into_messages(),
+    let mut messages = match to.is_batch() {
+        false => vec![serde_json::from_slice(body).unwrap()],
+        true => serde_json::from_slice::<wire::BatchRequest<'_>>(body).unwrap().into_messages(),
+    };
+    // A notification names no channel: its address does.
+    for message in messages.iter_mut().filter(|message| message.channels.is_empty()) {
+        let channel = Channel::LineNotification.as_str().into();
+        message.channels.push(wire::ChannelStep { channel, ..wire::ChannelStep::default() });
     }
+    messages
 }
 
 fn channel_of(event: &[u8]) -> Option<Channel> {
@@ -465,9 +471,9 @@ impl Inner {
             }
             return;
         }
-        let answers = match to {
-            Endpoint::Messages => vec![serde_json::from_str(answer).unwrap()],
-            Endpoint::Batch => serde_json::from_str::<wire::BatchAnswer<'_>>(answer).unwrap().messages,
+        let answers = match to.is_batch() {
+            false => vec![serde_json::from_str(answer).unwrap()],
+            true => serde_json::from_str::<wire::BatchAnswer<'_>>(answer).unwrap().messages,
         };
         for (request, answer) in requests.iter().zip(answers) {
             let attempt = client_id(request);

@@ -274,24 +274,40 @@ fn steps(
             );
             continue;
         }
-        if let Some(ttl) = ttl.filter(|ttl| whole.is_none_or(|whole| *ttl <= whole)) {
+        let takes_ttl = *channel != Channel::LineNotification;
+        if let Some(ttl) = ttl.filter(|ttl| takes_ttl && whole.is_none_or(|whole| *ttl <= whole)) {
             let _ = writeln!(text, "ttl = \"{ttl}s\"");
         }
-        let _ = writeln!(text, "text = \"{}\"", one_of(dice, &["Hi", "Hi {{name|there}}", "Hi {{name}}"]));
+        text += &content(*channel, one_of(dice, &["Hi", "Hi {{name|there}}", "Hi {{name}}"]));
     }
     text
+}
+
+/// Returns the keys of a content that says these words on a channel.
+fn content(channel: Channel, words: &str) -> String {
+    match channel {
+        Channel::ZaloNotification => {
+            format!("template = {{ name = \"7\", language = \"vi\", params = {{ words = \"{words}\" }} }}\n")
+        }
+        Channel::LineNotification => format!("notification = {{ title = \"{words}\" }}\n"),
+        // LINE ids are hexadecimal, and so is a number.
+        Channel::Line => format!("text = \"{words}\"\nline_user_id = \"U{{{{Mobile}}}}\"\n"),
+        Channel::WhatsApp | Channel::Viber | Channel::Sms | Channel::Rcs => format!("text = \"{words}\"\n"),
+    }
 }
 
 fn profile(dice: &mut fastrand::Rng) -> Profile {
     let mut profile = Profile { queued_receipts: dice.bool(), keep_requests: 0, ..Profile::default() };
     let share = one_of(dice, &[0.0, 0.1, 0.6]);
-    for delivery in profile.channels.values_mut() {
+    for (channel, delivery) in &mut profile.channels {
         let mut after = |most: i64| Latency { median: Span::from_millis(dice.i64(50..most)), spread: 3.0 };
         delivery.sent_after = after(3_000);
         delivery.delivered_after = after(60_000);
         delivery.read_after = after(60_000);
         delivery.undelivered_after = after(60_000);
         let after = after(60_000);
+        // Messages from LINE name no number, so the model of wishes could not tell whose they are.
+        let share = if *channel == Channel::Line { 0.0 } else { share };
         delivery.answers = Answers { share, after, quotes: 0.6, stops: 0.4, returns: 0.5, buttons: 0.2 };
         delivery.reject = 0.08;
         delivery.undelivered = 0.27;

@@ -1,49 +1,8 @@
-//! The errors of a content, and where in it they are.
+//! The errors of a content.
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::ColumnError;
-
-/// A text of a content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ContentPart {
-    /// The template as a whole, or one of its keys.
-    Template(&'static str),
-    Text,
-    Source,
-    Encoding,
-    Header(&'static str),
-    /// From 1, as in `{{1}}`.
-    Body(usize),
-    Button(u8, &'static str),
-    /// A value of a flow's data, by its path.
-    Flow(u8, Arc<str>),
-    /// A named parameter.
-    Param(Arc<str>),
-    /// A string of the provider's own JSON, by its path.
-    Raw(Arc<str>),
-    LineUserId,
-}
-
-impl fmt::Display for ContentPart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Template("") => f.write_str("template"),
-            Self::Template(part) => write!(f, "template {part}"),
-            Self::Text => f.write_str("text"),
-            Self::Source => f.write_str("source"),
-            Self::Encoding => f.write_str("encoding"),
-            Self::Header(kind) => write!(f, "header {kind}"),
-            Self::Body(number) => write!(f, "body {number}"),
-            Self::Button(index, kind) => write!(f, "button {index} {kind}"),
-            Self::Flow(index, path) => write!(f, "button {index} flow data.{path}"),
-            Self::Param(name) => write!(f, "params {name}"),
-            Self::Raw(path) => write!(f, "raw {path}"),
-            Self::LineUserId => f.write_str("line_user_id"),
-        }
-    }
-}
+use crate::domain::{ColumnError, ContentPart};
 
 /// An error in one text of a content. The caller prefixes the step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

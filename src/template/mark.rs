@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
-use super::error::{ContentPart, ContentProblem, Error};
+use super::error::{ContentProblem, Error};
 use super::text::{Piece, pieces};
-use crate::domain::{ButtonAction, Content, Header, Span, TemplateContent, find_column};
+use crate::domain::{Content, ContentPart, Span, find_column};
 
 // Unicode noncharacters: they never stand for text, and JSON keeps them unchanged.
 pub(super) const OPEN: char = '\u{FDD0}';
@@ -87,7 +85,7 @@ pub struct MarkedContent {
 pub fn mark(content: &Content, line_user_id: Option<&str>, columns: &[String]) -> Result<MarkedContent, Error> {
     let mut variables = Variables::default();
     let mut content = content.clone();
-    walk(&mut content, &mut |part, text| {
+    content.change_texts(|part, text| {
         *text = variables.mark(&part, text, columns)?;
         Ok(())
     })?;
@@ -98,78 +96,4 @@ pub fn mark(content: &Content, line_user_id: Option<&str>, columns: &[String]) -
 /// Whether a character is reserved for markers.
 pub(super) fn is_reserved(c: char) -> bool {
     ('\u{FDD0}'..='\u{FDEF}').contains(&c)
-}
-
-pub(super) type Visit<'a> = dyn FnMut(ContentPart, &mut String) -> Result<(), Error> + 'a;
-
-/// Calls `visit` for each text that may hold variables, in reading order.
-pub(super) fn walk(content: &mut Content, visit: &mut Visit<'_>) -> Result<(), Error> {
-    match content {
-        Content::Text { text, source: _, encoding: _ } => visit(ContentPart::Text, text),
-        Content::Template(template) => walk_template(template, visit),
-        Content::ZaloTemplate(template) => template
-            .params
-            .iter_mut()
-            .try_for_each(|(name, text)| visit(ContentPart::Param(name.as_str().into()), text)),
-        Content::Raw(raw) => {
-            walk_json(&mut raw.content, "", &mut |path, text| visit(ContentPart::Raw(path.into()), text))
-        }
-    }
-}
-
-fn walk_template(template: &mut TemplateContent, visit: &mut Visit<'_>) -> Result<(), Error> {
-    match &mut template.header {
-        None => {}
-        Some(Header::Text(text)) => visit(ContentPart::Header("text"), text)?,
-        Some(Header::Image(url)) => visit(ContentPart::Header("image"), url)?,
-        Some(Header::Video(url)) => visit(ContentPart::Header("video"), url)?,
-        Some(Header::Document(url)) => visit(ContentPart::Header("document"), url)?,
-        Some(Header::Location { latitude, longitude, name, address }) => {
-            visit(ContentPart::Header("latitude"), latitude)?;
-            visit(ContentPart::Header("longitude"), longitude)?;
-            visit(ContentPart::Header("name"), name)?;
-            visit(ContentPart::Header("address"), address)?;
-        }
-    }
-    for (index, text) in template.body.iter_mut().enumerate() {
-        visit(ContentPart::Body(index + 1), text)?;
-    }
-    for button in &mut template.buttons {
-        let (kind, text) = match &mut button.action {
-            ButtonAction::Url(text) => ("url", text),
-            ButtonAction::Payload(text) => ("payload", text),
-            ButtonAction::CopyCode(text) => ("copy_code", text),
-            ButtonAction::Flow(flow) => {
-                walk_json(&mut flow.data, "", &mut |path, text| {
-                    visit(ContentPart::Flow(button.index, path.into()), text)
-                })?;
-                continue;
-            }
-        };
-        visit(ContentPart::Button(button.index, kind), text)?;
-    }
-    Ok(())
-}
-
-type VisitJson<'a> = dyn FnMut(&str, &mut String) -> Result<(), Error> + 'a;
-
-/// Calls `visit` for each string of a JSON object, with its path in it, such as `body.text` or `buttons.0.title`.
-fn walk_json(object: &mut Map<String, Value>, path: &str, visit: &mut VisitJson<'_>) -> Result<(), Error> {
-    object.iter_mut().try_for_each(|(key, value)| walk_value(value, &beneath(path, key), visit))
-}
-
-fn walk_value(value: &mut Value, path: &str, visit: &mut VisitJson<'_>) -> Result<(), Error> {
-    match value {
-        Value::String(text) => visit(path, text),
-        Value::Object(object) => walk_json(object, path, visit),
-        Value::Array(values) => values
-            .iter_mut()
-            .enumerate()
-            .try_for_each(|(index, value)| walk_value(value, &beneath(path, &index.to_string()), visit)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
-    }
-}
-
-fn beneath(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

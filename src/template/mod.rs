@@ -27,7 +27,7 @@ mod sms;
 mod text;
 
 pub use check::check;
-pub use error::{ContentPart, ContentProblem, Error, InvalidPattern, Missing};
+pub use error::{ContentProblem, Error, InvalidPattern, Missing};
 pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, expiry_mark, mark};
 pub use parts::PartsOf;
 pub use pattern::Pattern;

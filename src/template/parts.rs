@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::error::ContentPart;
 use super::error::Error;
 use super::sms::segments;
 use super::text::{Piece, filled, pieces};
-use crate::domain::{SmsEncoding, find_column};
+use crate::domain::{ContentPart, SmsEncoding, find_column};
 
 /// A parsed SMS text whose parts are counted for one recipient after another.
 #[derive(Debug, Clone)]

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::error::{ContentPart, ContentProblem, Error};
-use super::mark::walk;
+use super::error::{ContentProblem, Error};
 use super::sms::segments;
 use super::text::{Piece, filled, pieces};
-use crate::domain::{Content, SmsEncoding, TemplateName, find_column};
+use crate::domain::{Content, ContentPart, SmsEncoding, TemplateName, find_column};
 
 /// One part of a message, such as `body 1` or `header image`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,13 +18,13 @@ pub struct PreviewLine {
 pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T]) -> Result<Vec<PreviewLine>, Error> {
     let mut lines = Vec::new();
     if let Some(TemplateName { name, language }) = content.template() {
-        let text = match content {
-            Content::Template(template) => format!("{name} ({language}, {})", template.category),
-            Content::ZaloTemplate(_) | Content::Raw(_) | Content::Text { .. } => format!("{name} ({language})"),
+        let text = match content.category() {
+            Some(category) => format!("{name} ({language}, {category})"),
+            None => format!("{name} ({language})"),
         };
         lines.push(PreviewLine { label: ContentPart::Template("").to_string(), text });
     }
-    each_text(content, |part, text| {
+    content.each_text(|part, text| {
         let label = part.to_string();
         let text = with_values(text, columns, fields).map_err(|problem| Error { part, problem })?;
         lines.push(PreviewLine { label, text });
@@ -61,7 +60,7 @@ impl PreviewLine {
 /// The texts of a content with their variables removed. They are the same for every recipient.
 pub fn literals(content: &Content) -> Result<Vec<(ContentPart, String)>, Error> {
     let mut found = Vec::new();
-    each_text(content, |part, text| {
+    content.each_text(|part, text| {
         let pieces = pieces(text).map_err(|problem| Error { part: part.clone(), problem })?;
         let literal = pieces.iter().map(|piece| match piece {
             Piece::Literal(literal) => *literal,
@@ -71,14 +70,6 @@ pub fn literals(content: &Content) -> Result<Vec<(ContentPart, String)>, Error> 
         Ok(())
     })?;
     Ok(found)
-}
-
-pub(super) fn each_text(
-    content: &Content,
-    mut see: impl FnMut(ContentPart, &str) -> Result<(), Error>,
-) -> Result<(), Error> {
-    // `walk` needs a mutable content. A copy avoids a second walk, and speed does not matter here.
-    walk(&mut content.clone(), &mut |part, text| see(part, text))
 }
 
 #[cfg(test)]
@@ -105,6 +96,27 @@ mod tests {
                 "body 1: there",
                 "body 2: A1",
                 "button 0 url: ‹slug is missing›",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_preview_names_each_part_of_a_rich_content() {
+        let content: Content = serde_json::from_str(
+            r#"{"rich": {"text": "Hi {{Name}}", "media": {"kind": "image", "url": "https://h/{{Pic}}"},
+                "button": {"caption": "View", "url": "https://h/{{Name|all}}"}}}"#,
+        )
+        .unwrap();
+        let columns = ["Name", "Pic"].map(str::to_owned);
+        let lines = preview(&content, &columns, &["", "a.png"]).unwrap();
+        let shown: Vec<String> = lines.iter().map(|line| format!("{}: {}", line.label, line.text)).collect();
+        assert_eq!(
+            shown,
+            [
+                "image: https://h/a.png",
+                "text: Hi ‹Name is missing›",
+                "button caption: View",
+                "button url: https://h/all"
             ]
         );
     }

@@ -11,25 +11,43 @@ pub mod codes;
 
 mod answer;
 mod business;
+mod cards;
+mod content;
 mod event;
+mod figure;
 mod inbound;
+mod interactive;
 mod loose;
+mod notification;
 mod proof;
 mod receipt;
 mod reported_status;
+#[cfg(test)]
+pub(crate) mod samples;
 mod send;
 mod text;
 
 pub use answer::{BatchAnswer, Cancelled, Detail, Details, ErrorBody, MessageAnswer, StatusBody};
 pub use business::{Business, BusinessDetails, BusinessMeta, DisableInfo, OtherInfo};
+pub use cards::{
+    CalendarEventAction, CardContent, CardMedia, Carousel, ContentInfo, DialAction, LatLong, OpenUrlAction, RichCard,
+    SuggestedAction, SuggestedReply, Suggestion, ViewLocationAction,
+};
+pub use content::{Component, Content, FileDetails, LinkButton, Location, Parameter, Sms, Template, TemplateCard};
 pub use event::{WebhookEvent, event_places, first_receipts, parse_events};
+pub use figure::Figure;
 pub use inbound::{Inbound, InboundContent, Interactive, Recipient, Referral, Tapped};
+pub use interactive::{
+    ActionButton, ActionParameters, ActionReply, ActionRow, ActionSection, FlowActionData, InteractiveMessage, Linked,
+    MessageAction, MessageHeader, MessageText, ProductItem,
+};
+pub use notification::{
+    Emphasis, ListEntry, NotificationAction, NotificationBatch, NotificationContent, NotificationRequest, SmsFallback,
+};
 pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
 pub use receipt::{Receipt, WhatsApp};
 pub use reported_status::ReportedStatus;
-pub use send::{
-    BatchDefaults, BatchRequest, ChannelStep, Component, Content, Parameter, SendRequest, Sms, Template, User,
-};
+pub use send::{BatchDefaults, BatchRequest, ChannelStep, SendRequest, User};
 pub use text::{Hidden, Text};
 
 use crate::domain::{Channel, Timestamp};

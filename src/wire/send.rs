@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::content::Content;
 use super::loose;
 use super::text::{Hidden, Text};
 use crate::domain::{Channel, Msisdn};
@@ -125,119 +126,6 @@ impl ChannelStep<'_> {
     }
 }
 
-/// The content of a message. Parts that Volley passes on without reading are plain JSON.
-#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Content<'a> {
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub text: Option<Hidden<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub url: Option<Hidden<'a>>,
-    /// The text of the SMS if the provider falls back. Volley never sends it.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub fallback_text: Option<Hidden<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub sms: Option<Sms<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub template: Option<Template<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub location: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub video: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub audio: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub button: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub interactive: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub suggestions: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub whats_app: Option<Value>,
-}
-
-impl fmt::Debug for Content<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Content")
-            .field("text", &self.text)
-            .field("template", &self.template)
-            .field("sms", &self.sms)
-            .finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Sms<'a> {
-    /// `AUTO`, `GSM7` or `UCS2`.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<Text<'a>>,
-    /// The sender that the handset shows, at most 16 characters.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub source: Option<Text<'a>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Template<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    #[serde(borrow)]
-    pub language: Text<'a>,
-    /// Always written, because the provider reads an empty list as "no variables".
-    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
-    pub components: Vec<Component<'a>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Component<'a> {
-    /// `header`, `body`, `button` or `carousel`.
-    #[serde(borrow, rename = "type")]
-    pub kind: Text<'a>,
-    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
-    pub index: Option<i64>,
-    /// `url`, `QuickReply`, `copyCode`, `flow` or `VoiceCall`; in some samples a number.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub sub_type: Option<Text<'a>>,
-    #[serde(borrow, skip_serializing_if = "Vec::is_empty", deserialize_with = "loose::nothing_is_default")]
-    pub parameters: Vec<Parameter<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cards: Option<Value>,
-}
-
-#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Parameter<'a> {
-    /// `text`, `image`, `video`, `document`, `location`, `payload`, `couponCode`, `action`, …
-    #[serde(borrow, rename = "type")]
-    pub kind: Text<'a>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub name: Option<Text<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub text: Option<Hidden<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub url: Option<Hidden<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Hidden<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub coupon_code: Option<Hidden<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub location: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub flow_action_data: Option<Value>,
-    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
-    pub ttl_minutes: Option<i64>,
-}
-
-impl fmt::Debug for Parameter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parameter").field("kind", &self.kind).field("text", &self.text).finish_non_exhaustive()
-    }
-}
-
 /// The body of `POST …/messages/batch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -293,6 +181,7 @@ impl<'a> BatchRequest<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Component, Parameter, Template};
 
     #[test]
     fn a_template_send_is_read_with_numbers_as_text() {

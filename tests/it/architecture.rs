@@ -126,6 +126,7 @@ fn sources() -> Vec<Source> {
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 const INVARIANTS: &str = "docs/decisions/invariants.md";
+const CONTENTS: &str = "docs/content.md";
 
 /// The rows of the first table of `page` whose header begins with `title`, without backticks.
 fn table(page: &str, title: &str) -> Vec<Vec<String>> {
@@ -285,7 +286,11 @@ fn every_test_named_by_the_invariants_or_by_a_place_to_change_exists() {
     let tests_of = |page, title, column: usize| {
         table(page, title).into_iter().map(move |row| (row[0].clone(), names(&row[column])))
     };
-    for (row, tests) in tests_of(INVARIANTS, "invariant", 1).chain(tests_of(ARCHITECTURE, "change", 2)) {
+    for (row, tests) in tests_of(INVARIANTS, "invariant", 1).chain(tests_of(ARCHITECTURE, "change", 2)).chain(tests_of(
+        CONTENTS,
+        "channel | key",
+        3,
+    )) {
         assert!(!tests.is_empty(), "nothing holds \"{row}\"");
         // A suite is named by its file; that files exist is checked with all other paths.
         for test in tests.iter().filter(|test| !test.contains('/')) {

@@ -1,6 +1,6 @@
 //! Routes of every kind, over real HTTP: conditions of steps, a step's TTL, routes of one and of seven steps.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use volley::book::Book;
 use volley::campaign;
 use volley::domain::{BatchState, MessageKey, Outcome};
@@ -147,11 +147,22 @@ channel = "LineNotification"
     let world = Setup { profile: fates(&channels), lanes, ..Setup::default() }.start().await;
     let mut steps = vec![WHATSAPP.replace("60s", "1s")];
     for channel in BETWEEN {
-        steps.push(format!("channel = \"{channel}\"\nfallback_after = \"1s\"\ntext = \"Hello\"\n"));
+        let content = match channel {
+            "LINE" => "text = \"Hello\"\nline_user_id = \"{{LineId}}\"",
+            "ZaloNotification" => "template = { name = \"7\", language = \"vi\", params = { who = \"{{LineId}}\" } }",
+            "LineNotification" => "notification = { title = \"Hello\" }",
+            _ => "text = \"Hello\"",
+        };
+        steps.push(format!("channel = \"{channel}\"\nfallback_after = \"1s\"\n{content}\n"));
     }
     steps.push(SMS.to_owned());
-    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-    let launched = world.launch_text(&campaign_of(&numbers("6591", 6, 10), &steps)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recipients.csv");
+    let rows: Vec<String> = (0..10).map(|n| format!("+6591{n:06},U00a{n:x}\n")).collect();
+    std::fs::write(&file, format!("Mobile,LineId\n{}", rows.concat())).unwrap();
+    let steps: Vec<String> = steps.iter().map(|step| format!("[[step]]\n{step}")).collect();
+    let text = format!("audience = \"{}\"\n{}", file.display(), steps.concat());
+    let launched = world.launch_text(&text).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.steps.len()), (10, 7), "{report:?}");
     for step in &report.steps[..6] {
@@ -159,6 +170,36 @@ channel = "LineNotification"
     }
     assert_eq!((report.steps[6].handed_over, report.steps[6].reached), (10, 10));
     assert_eq!(world.seen().await["messages"], json!(70));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_buttons_and_thai_are_sent_as_they_are_written() {
+    let profile = fates(&[("WhatsApp", SILENT), ("Viber", SILENT), ("SMS", DELIVERED)]);
+    let world = Setup { profile, ..Setup::default() }.start().await;
+    let whatsapp = WHATSAPP.replace("60s", "1s") + "header = { image = \"https://media.example/a.png\" }\n";
+    let viber = "channel = \"Viber\"\nfallback_after = \"1s\"\ntext = \"Hello\"\n\
+                 image = \"https://media.example/a.png\"\n\
+                 button = { caption = \"View\", url = \"https://shop.example\" }\n";
+    let sms = "channel = \"SMS\"\ntext = \"สวัสดี\"\n";
+    let launched = world.launch_text(&campaign_of(&numbers("6591", 6, 1), &[&whatsapp, viber, sms])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.steps[2].reached), (1, 1), "{report:?}");
+    let seen = world.get("/simulator/messages").await;
+    let requests: Vec<Value> =
+        seen.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["request"].take()).collect();
+    let [whatsapp, viber, sms] = &requests[..] else { panic!("{requests:?}") };
+    assert_eq!(
+        whatsapp["content"]["template"]["components"],
+        json!([{ "type": "header", "parameters": [{ "type": "image", "url": "https://media.example/a.png" }] }])
+    );
+    assert_eq!(viber["type"], "buttons");
+    assert_eq!(
+        viber["content"],
+        json!({ "text": "Hello", "url": "https://media.example/a.png",
+            "button": { "caption": "View", "action": "https://shop.example" } })
+    );
+    assert_eq!((&sms["type"], &sms["content"]["text"]), (&json!("text"), &json!("สวัสดี")));
     world.stop().await;
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::rules::{StepRulesView, StopsView};
 use crate::campaign::{Prepared, RejectedRows, Warning};
 use crate::config::Config;
-use crate::domain::{Channel, Content, Plan, Recipient, SmsEncoding, Step, Timestamp};
+use crate::domain::{Plan, Recipient, Step, Timestamp};
 use crate::forecast::{Cost, ForecastView, Shares};
 use crate::template::{self, PreviewLine};
 
@@ -136,14 +136,11 @@ pub fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<PreviewLi
     if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {
         lines.push(PreviewLine { label: "source".to_owned(), text: source.to_owned() });
     }
-    let encoding = match &step.content {
-        Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
-        Content::Text { .. } | Content::Template(_) | Content::ZaloTemplate(_) | Content::Raw(_) => return lines,
-    };
+    let Some((_, encoding)) = step.sms() else { return lines };
     // The length gets its own line, so the label stays short.
     let measured = |line: PreviewLine| match line.label.as_str() {
         "text" => {
-            let length = template::segments(&line.text, encoding.unwrap_or(SmsEncoding::Auto)).to_string();
+            let length = template::segments(&line.text, encoding).to_string();
             vec![line, PreviewLine { label: "length".to_owned(), text: length }]
         }
         _ => vec![line],

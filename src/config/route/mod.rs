@@ -136,7 +136,8 @@ fn record(route: &Route, source: &Source, settings: &mut Vec<Setting>) {
         let template = step.content.template().map(|template| template.name.to_owned());
         let text = match &step.content {
             Content::Text { text, .. } => Some(text.clone()),
-            Content::Template(_) | Content::ZaloTemplate(_) | Content::Raw(_) => None,
+            Content::Rich(message) => message.text.clone(),
+            _ => None,
         };
         for (key, value) in [
             ("lanes", (!step.lanes.is_empty()).then(|| step.lanes.join(", "))),

@@ -1,5 +1,6 @@
 //! Reads a table key by key, and collects all of its problems instead of stopping at the first.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,8 +14,8 @@ use crate::domain::{Span, StepIndex, hint, nearest};
 #[derive(Debug)]
 pub struct Table<'a> {
     step: Option<StepIndex>,
-    /// The prefix of the keys of an inner table: `template, `.
-    prefix: &'a str,
+    /// The prefix of the keys of an inner table: `template, `, or `template, header `.
+    prefix: Cow<'a, str>,
     left: Map<String, Value>,
     known: Vec<&'static str>,
     /// Keys of which one is required and missing, and the index of that problem.
@@ -32,12 +33,13 @@ impl<'a> Table<'a> {
         left: Map<String, Value>,
         problems: &'a mut Vec<Problem>,
     ) -> Self {
-        Self { step, prefix, left, known: Vec::new(), missing: Vec::new(), problems }
+        Self { step, prefix: prefix.into(), left, known: Vec::new(), missing: Vec::new(), problems }
     }
 
     pub fn wrong(&mut self, key: &str, sentence: impl fmt::Display) {
         let key = format!("{}{key}", self.prefix);
-        self.problems.push(Problem::new(self.step, key.trim_end(), sentence));
+        // The table as a whole has no key of its own.
+        self.problems.push(Problem::new(self.step, key.trim_end_matches([',', ' ']), sentence));
     }
 
     /// Reports that none of these keys is there, under the first one. The report is dropped if an unknown key turns out
@@ -53,9 +55,24 @@ impl<'a> Table<'a> {
         self.wrong(key, format_args!("{what} is not supported yet; {instead}"));
     }
 
-    /// A table within this one.
-    pub fn inner<'b>(&'b mut self, prefix: &'b str, left: Map<String, Value>) -> Table<'b> {
-        Table::new(self.step, prefix, left, self.problems)
+    /// A table under a key of this one.
+    pub fn below(&mut self, key: &str, left: Map<String, Value>) -> Table<'_> {
+        let prefix = if self.prefix.is_empty() { format!("{key}, ") } else { format!("{}{key} ", self.prefix) };
+        Table { prefix: prefix.into(), ..Table::new(self.step, "", left, self.problems) }
+    }
+
+    /// Reads a table under a key; `None` if there is none, or after a reported problem.
+    pub fn read_below<T>(&mut self, key: &'static str, read: impl FnOnce(Table<'_>) -> Option<T>) -> Option<T> {
+        let keys = self.table(key)?;
+        read(self.below(key, keys))
+    }
+
+    /// Reads each table of the list under a key; `None` after a reported problem.
+    pub fn read_each<T>(&mut self, key: &'static str, read: impl Fn(Table<'_>) -> Option<T>) -> Option<Vec<T>> {
+        let tables = self.tables(key)?;
+        // All of them are read, so that all problems are reported.
+        let found: Vec<_> = tables.into_iter().map(|keys| read(self.below(key, keys))).collect();
+        found.into_iter().collect()
     }
 
     /// The table of a step.

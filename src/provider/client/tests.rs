@@ -111,6 +111,33 @@ async fn a_replaced_key_is_sent_from_the_next_request_on() {
 }
 
 #[tokio::test]
+async fn notifications_are_sent_to_their_own_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut lines = Vec::new();
+        while lines.len() < 4 {
+            let mut request = Vec::new();
+            while !request.ends_with(BODY) {
+                assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
+            }
+            lines.push(String::from_utf8(request).unwrap().lines().next().unwrap().to_owned());
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+        }
+        lines
+    });
+    let http = http(&address);
+    for channel in [Channel::LineNotification, Channel::Line] {
+        let client = Client::new(Box::new(http.clone())).on(channel);
+        client.send(BODY.to_vec(), Arc::new(Open)).await;
+        client.send_batch(BODY.to_vec(), &[], Arc::new(Open)).await;
+    }
+    let posted = |path: &str| format!("POST /api/v1/subaccounts/acme/{path} HTTP/1.1");
+    assert_eq!(serving.await.unwrap(), ["lon", "lon/batch", "messages", "messages/batch"].map(posted));
+}
+
+#[tokio::test]
 async fn a_cut_after_the_body_was_sent_counts_as_sent() {
     let (answer, read) = post("", Arc::new(Open)).await;
     assert!(matches!(answer, Err(Broken::Sent { .. })), "{answer:?}");

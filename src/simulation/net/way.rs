@@ -103,11 +103,8 @@ impl Inner {
         let life = request.life;
         let arrived = requests.iter().map(|message| Arrived { message: client_id(message).key, life, sent, at: now });
         self.arrived.extend(arrived);
-        let path = match request.to {
-            Endpoint::Messages => "/api/v1/subaccounts/acme/messages",
-            Endpoint::Batch => "/api/v1/subaccounts/acme/messages/batch",
-        };
-        let call = Call { method: Method::Post, path, authorization: Some("Bearer test"), body: &request.body };
+        let path = format!("/api/v1/subaccounts/acme/{}", request.to.path().join("/"));
+        let call = Call { method: Method::Post, path: &path, authorization: Some("Bearer test"), body: &request.body };
         let (status, retry_after, answer) = match self.model.call(&call, now).reply {
             Reply::Response { status, retry_after, body } => (status, retry_after, body),
             cut @ (Reply::CutBeforeReading | Reply::CutAfterReading) => panic!("the line cuts, not the model: {cut:?}"),
@@ -119,10 +116,7 @@ impl Inner {
         if self.throw(self.trouble.broken_answer) {
             return Ok(self.inconclusive_answer());
         }
-        let answer = match request.to {
-            Endpoint::Batch if status == 200 => self.shuffle_batch(&answer),
-            Endpoint::Batch | Endpoint::Messages => answer,
-        };
+        let answer = if request.to.is_batch() && status == 200 { self.shuffle_batch(&answer) } else { answer };
         let retry_after = retry_after.map(|seconds| Span::from_secs(i64::from(seconds)));
         Ok(RawAnswer { status, retry_after, body: answer.into() })
     }

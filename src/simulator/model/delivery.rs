@@ -6,7 +6,7 @@ use super::Model;
 use super::dice::{Throw, pick, throw};
 use super::record::{Attempt, Fate, State};
 use crate::domain::{Channel, Msisdn, Span, Status, Timestamp};
-use crate::wire::{Receipt, StatusBody, Text, User};
+use crate::wire::{Receipt, StatusBody, Text};
 
 /// A webhook that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -317,7 +317,6 @@ impl Model {
             return;
         }
         let (Some(record), Some(attempt)) = (self.records.get(n as usize), self.attempt(n, step)) else { return };
-        let number = format!("+{}", record.msisdn);
         let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
         let undelivered = state == State::Undelivered;
         let receipt = Receipt {
@@ -327,11 +326,7 @@ impl Model {
                 .get(usize::from(record.sub_account))
                 .map(|name| Text::from(name.as_str())),
             channel: Some(webhook_name(attempt.channel).into()),
-            user: Some(User {
-                channel_user_id: Some(number[1..].to_owned().into()),
-                msisdn: Some(number.into()),
-                ..User::default()
-            }),
+            user: Some(self.user_of(record.msisdn)),
             destination: None,
             client_message_id: record.client_id.text().map(Text::from),
             client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),

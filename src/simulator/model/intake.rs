@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::record::{Attempt, Batch, Chain, ChainStep, ClientId, Doom, Record};
 use super::seen::Accepted;
-use super::{Model, Reply};
+use super::{Model, Reply, line};
 use crate::domain::{Channel, Msisdn, Span, Status, Timestamp};
 use crate::wire::{self, BatchAnswer, BatchRequest, Content, MessageAnswer, SendRequest, StatusBody, Text};
 
@@ -157,7 +157,7 @@ impl Model {
             return Err(3_009.into());
         }
         let user = request.user.as_ref().ok_or(3_001)?;
-        let to = match user.number() {
+        let to = match user.line_user_id.as_deref().and_then(line::number_of).or_else(|| user.number()) {
             Some(number) => number,
             None if user.msisdn.is_some() => return Err(3_003.into()),
             None => return Err(3_002.into()),
@@ -241,6 +241,7 @@ impl Model {
         let n = self.next_n();
         let first = checked.steps.first().map_or(Channel::Sms, |step| step.channel);
         let mut record = Record::new(checked.to.get(), now, first);
+        self.note_line_id(checked.to, request.user.as_ref());
         record.client_id = ClientId::of(request.client_message_id.as_deref());
         record.previous = self.latest.insert(checked.to.get(), n);
         record.batch = batch;

@@ -5,6 +5,7 @@ mod delivery;
 mod dice;
 mod fault;
 mod intake;
+mod line;
 mod recipients;
 mod record;
 mod seen;
@@ -22,7 +23,7 @@ use super::profile::Profile;
 use super::umid::Umids;
 use crate::clock::Chance;
 use crate::domain::{Span, Timestamp};
-use crate::wire::{self, BatchRequest, SendRequest};
+use crate::wire::{self, BatchRequest, NotificationBatch, NotificationRequest, SendRequest};
 
 pub use self::answer::{DelayedReply, Reply};
 pub use self::delivery::Webhook;
@@ -44,6 +45,8 @@ pub struct Model {
     records: Vec<Record>,
     /// The latest message to a number; each record names the one before it.
     latest: HashMap<u64, u32>,
+    /// The ids of recipients on LINE, by the numbers that stand for them.
+    line_ids: HashMap<u64, Box<str>>,
     /// Digests of the accepted client ids, and whether each was accepted more than once.
     client_ids: HashMap<u64, bool>,
     batches: Vec<Batch>,
@@ -107,6 +110,7 @@ impl Model {
             started: None,
             records: Vec::new(),
             latest: HashMap::new(),
+            line_ids: HashMap::new(),
             client_ids: HashMap::new(),
             batches: Vec::new(),
             batch_of: HashMap::new(),
@@ -169,6 +173,14 @@ impl Model {
             },
             ["messages", "batch"] => match serde_json::from_slice::<BatchRequest<'_>>(call.body) {
                 Ok(request) => self.batch(sub_account, request, now),
+                Err(error) => self.unreadable(&error, now),
+            },
+            ["lon"] => match serde_json::from_slice::<NotificationRequest<'_>>(call.body) {
+                Ok(request) => self.send(sub_account, &line::message_of(request), now),
+                Err(error) => self.unreadable(&error, now),
+            },
+            ["lon", "batch"] => match serde_json::from_slice::<NotificationBatch<'_>>(call.body) {
+                Ok(request) => self.batch(sub_account, line::messages_of(request), now),
                 Err(error) => self.unreadable(&error, now),
             },
             _ => self.not_found("Unknown address", now),

@@ -6,7 +6,7 @@ use super::dice::{Throw, throw};
 use super::record::Attempt;
 use crate::domain::{Channel, Msisdn, Timestamp};
 use crate::simulator::reach::Answers;
-use crate::wire::{Inbound, InboundContent, Interactive, Recipient, Tapped, Text, User};
+use crate::wire::{Inbound, InboundContent, Interactive, Recipient, Tapped, Text};
 
 /// What a recipient writes.
 enum Written<'a> {
@@ -85,7 +85,6 @@ impl Model {
         on: Option<u32>,
         at: Timestamp,
     ) -> Webhook {
-        let number = from.to_string();
         let of = on.and_then(|n| self.records.get(n as usize)).map_or(0, |record| usize::from(record.sub_account));
         let (kind, content) = match *written {
             Written::Words(text) => ("Text", InboundContent { text: Some(text.into()), ..InboundContent::default() }),
@@ -103,11 +102,7 @@ impl Model {
             umid: Some(self.random_id().into()),
             sub_account_id: self.sub_accounts.get(of).map(|name| Text::from(name.as_str())),
             timestamp: Some(at.rfc3339().into()),
-            user: Some(User {
-                channel_user_id: Some(number[1..].to_owned().into()),
-                msisdn: Some(number.into()),
-                ..User::default()
-            }),
+            user: Some(self.user_of(from.get())),
             recipient: Some(Recipient { channel: Some(webhook_name(channel).into()), channel_id: None }),
             kind: Some(kind.into()),
             content,

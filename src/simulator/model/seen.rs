@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Model;
 use super::record::{Attempt, Record, State};
+use super::{Model, line};
 use crate::domain::{Channel, Msisdn, Timestamp};
 use crate::wire::{Detail, Details, SendRequest, StatusBody, Text, User};
 
@@ -66,7 +66,11 @@ pub struct ChannelSeen {
 pub struct MessageSeen {
     pub umid: String,
     pub client_message_id: Option<String>,
-    pub msisdn: String,
+    /// The recipient's number, or on LINE the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub msisdn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_user_id: Option<String>,
     pub sub_account: String,
     pub batch_id: Option<String>,
     pub accepted_at: String,
@@ -221,10 +225,12 @@ impl Model {
         let record = self.records.get(n as usize)?;
         let sub_account = self.sub_accounts.get(usize::from(record.sub_account)).cloned().unwrap_or_default();
         let kept = self.kept.get(n as usize).and_then(|json| RawValue::from_string(json.to_string()).ok());
+        let line_user_id = self.line_ids.get(&record.msisdn).map(|id| id.to_string());
         Some(MessageSeen {
             umid: self.umids.of(n).to_string(),
             client_message_id: record.client_id.text(),
-            msisdn: format!("+{}", record.msisdn),
+            msisdn: line_user_id.is_none().then(|| format!("+{}", record.msisdn)),
+            line_user_id,
             sub_account,
             batch_id: self.batch_id(record),
             accepted_at: record.accepted.rfc3339(),
@@ -232,6 +238,11 @@ impl Model {
             steps: self.attempts(n).iter().map(|attempt| step_seen(record, attempt)).collect(),
             request: kept,
         })
+    }
+
+    /// Returns all messages accepted for a recipient of LINE, the latest first.
+    pub fn messages_to_line_id(&self, id: &str) -> Vec<MessageSeen> {
+        line::number_of(id).map(|number| self.messages_to(number)).unwrap_or_default()
     }
 
     /// Returns all messages accepted for a recipient, the latest first.
@@ -257,8 +268,12 @@ impl Model {
     /// Returns the provider's own view of a message: masked, a record for each channel.
     pub(super) fn details_of(&self, n: u32) -> Details<'_> {
         let Some(record) = self.records.get(n as usize) else { return Details::default() };
-        let digits = record.msisdn.to_string();
-        let masked = format!("+{}xxxx", digits.get(..digits.len() - 4).unwrap_or_default());
+        let user = self.user_of(record.msisdn);
+        let masked = |text: &str| format!("{}xxxx", text.get(..text.len().saturating_sub(4)).unwrap_or_default());
+        let user = match &user.msisdn {
+            Some(number) => User { msisdn: Some(masked(number).into()), ..User::default() },
+            None => User { channel_user_id: user.channel_user_id.map(|id| masked(&id).into()), ..User::default() },
+        };
         let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
         let detail = |(step, attempt): (i64, Attempt)| Detail {
             umid: self.umids.of(n).to_string().into(),
@@ -274,7 +289,7 @@ impl Model {
                 error_code: (attempt.state == State::Undelivered).then_some(i64::from(attempt.code)),
                 ..StatusBody::default()
             },
-            user: Some(User { msisdn: Some(masked.clone().into()), ..User::default() }),
+            user: Some(user.clone()),
             content_type: Some("Text".into()),
             content: Some("**MASKED**".into()),
             created_at: Some(record.accepted.rfc3339().into()),
@@ -310,6 +325,6 @@ fn step_seen(record: &Record, attempt: &Attempt) -> StepSeen {
 }
 
 /// FNV-1a. With 64 bits, a million ids collide with a chance of one in tens of millions.
-fn digest(text: &str) -> u64 {
+pub(super) fn digest(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

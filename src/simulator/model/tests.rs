@@ -3,6 +3,8 @@
 use super::*;
 use crate::domain::Channel;
 use crate::wire::{ErrorBody, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -417,5 +419,49 @@ fn an_unreadable_request_gets_an_error() {
         for method in [Method::Get, Method::Post, Method::Delete] {
             assert_eq!(call(&mut model, method, path, START).0, 404, "{method:?} {path}");
         }
+    }
+}
+
+#[test]
+fn a_recipient_of_line_is_known_by_its_id() {
+    let mut model = model(Profile::perfect());
+    let to = |id: &str, mine: &str| {
+        json!({"user": {"lineUserId": id}, "clientMessageId": mine, "type": "Text", "content": {"text": "hello"},
+               "channels": [{"channel": "LINE"}]})
+    };
+    for (id, mine) in [("Ua12b345678c1de0fg1a1234567891011", "a"), ("Ua1", "b"), ("Ua1", "c")] {
+        let (status, answer) = response(&post(&mut model, MESSAGES, &to(id, mine), START));
+        assert_eq!((status, &answer["user"]["lineUserId"]), (200, &json!(id)), "{answer}");
+    }
+    assert_eq!(response(&post(&mut model, MESSAGES, &to("", "d"), START)).0, 400, "an empty id is no recipient");
+    let seen = model.messages_to_line_id("Ua1");
+    let ids: Vec<_> = seen.iter().map(|message| message.client_message_id.as_deref()).collect();
+    assert_eq!(ids, [Some("c"), Some("b")]);
+    assert_eq!((seen[0].line_user_id.as_deref(), &seen[0].msisdn), (Some("Ua1"), &None));
+    assert_eq!(model.seen().people, 2);
+    let users: BTreeSet<String> = model
+        .tick(START + seconds(60))
+        .iter()
+        .map(|webhook| serde_json::from_slice::<Value>(&webhook.event).unwrap()["payload"]["user"].to_string())
+        .collect();
+    let named = |id: &str| json!({ "channelUserId": id }).to_string();
+    assert_eq!(users, [named("Ua1"), named("Ua12b345678c1de0fg1a1234567891011")].into());
+}
+
+#[test]
+fn a_notification_has_an_address_of_its_own() {
+    let mut model = model(Profile::perfect());
+    let lon = "/api/v1/subaccounts/acme/lon";
+    let of = |mine: &str| {
+        json!({"user": {"msisdn": "+6591234567"}, "clientMessageId": mine, "content": {"title": "Reminder",
+               "emphasis": {"label": "Event", "Content": "Conference"}}})
+    };
+    let (status, answer) = response(&post(&mut model, lon, &of("a"), START));
+    assert_eq!((status, &answer["clientMessageId"]), (200, &json!("a")), "{answer}");
+    let batch = json!({"includeMessagesInResponse": true, "messages": [of("b"), {"user": {"msisdn": "+6591234567"}}]});
+    let (status, answer) = response(&post(&mut model, &format!("{lon}/batch"), &batch, START));
+    assert_eq!((status, &answer["acceptedCount"], &answer["rejectedCount"]), (200, &json!(1), &json!(1)), "{answer}");
+    for n in 0..2 {
+        assert_eq!(model.message(n).unwrap().steps[0].channel, Channel::LineNotification);
     }
 }

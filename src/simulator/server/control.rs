@@ -21,7 +21,7 @@ use crate::simulator::model::{SeenTotals, Webhook};
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/seen", get(seen))
-        .route("/seen/{msisdn}", get(seen_by_recipient))
+        .route("/seen/{recipient}", get(seen_by_recipient))
         .route("/messages", get(messages))
         .route("/faults", get(faults).post(set_faults).delete(clear_faults))
         .route("/wait", get(wait))
@@ -45,9 +45,12 @@ async fn seen(State(shared): State<Arc<Shared>>) -> Response<Body> {
     seen_body(&shared)
 }
 
-async fn seen_by_recipient(State(shared): State<Arc<Shared>>, Path(msisdn): Path<String>) -> Response<Body> {
-    match msisdn.trim().parse::<Msisdn>() {
+/// By number, or on LINE by id.
+async fn seen_by_recipient(State(shared): State<Arc<Shared>>, Path(recipient): Path<String>) -> Response<Body> {
+    let recipient = recipient.trim();
+    match recipient.parse::<Msisdn>() {
         Ok(to) => body_of(&shared.model().messages_to(to)),
+        Err(_) if recipient.starts_with('U') => body_of(&shared.model().messages_to_line_id(recipient)),
         Err(error) => refused(&error),
     }
 }

@@ -1,0 +1,89 @@
+//! Composes the body of the provider's request from a step's content.
+
+mod cards;
+mod interactive;
+mod notification;
+mod rich;
+mod template;
+
+use crate::domain::{Channel, Content, Country, RawContent, SmsEncoding, Step, StepIndex};
+use crate::template::{self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Pattern, expiry_mark};
+use crate::wire;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Uncomposable {
+    #[error("the route has no step {step}")]
+    NoStep { step: StepIndex },
+    #[error(transparent)]
+    Template(#[from] texts::Error),
+    #[error("cannot serialize the request")]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Pattern(#[from] texts::InvalidPattern),
+}
+
+/// Compiles a step's request: serialized once as the wire type, with slots for the values of each recipient.
+pub fn compose(step: &Step, lane: &str, country: Country, columns: &[String]) -> Result<Pattern, Uncomposable> {
+    let marked = texts::mark(&step.content, step.line_user_id.as_deref(), columns)?;
+    Ok(Pattern::new(&request(step, lane, country, &marked)?, &marked.variables)?)
+}
+
+/// The request of a marked content. Its `type` and its `content` are spelled as in the samples of the channel.
+fn request(step: &Step, lane: &str, country: Country, marked: &MarkedContent) -> Result<String, serde_json::Error> {
+    let (channel, envelope) = (step.channel, envelope(step, marked.line_user_id.as_deref()));
+    let (kind, content) = match &marked.content {
+        Content::Template(content) => ("template", template::content(content)),
+        Content::ZaloTemplate(content) => ("template", template::zalo_content(content)),
+        Content::Text { text, source: _, encoding } => {
+            let sms = (channel == Channel::Sms).then(|| wire::Sms {
+                encoding: Some(encoding.map_or("AUTO", SmsEncoding::as_str).into()),
+                source: step.source(lane, country).map(Into::into),
+            });
+            let kind = rich::spelled(channel, rich::Kind::Text);
+            (kind, wire::Content { text: Some(text.as_str().into()), sms, ..wire::Content::default() })
+        }
+        Content::Rich(message) => rich::content(channel, message),
+        Content::Location(location) => {
+            let location = Some(rich::location(location, channel));
+            (rich::spelled(channel, rich::Kind::Location), wire::Content { location, ..wire::Content::default() })
+        }
+        Content::Interactive(message) => {
+            let interactive = Some(interactive::message(message));
+            ("interactive", wire::Content { interactive, ..wire::Content::default() })
+        }
+        Content::Card(message) => ("richCard", cards::rich_card(message)),
+        Content::Carousel(message) => ("carousel", cards::carousel(message)),
+        Content::Notification(notification) => {
+            return serde_json::to_string(&notification::request(notification, envelope));
+        }
+        Content::Raw(raw) => return raw_request(raw, envelope),
+    };
+    serde_json::to_string(&wire::SendRequest { kind: Some(kind.into()), content: Some(content), ..envelope })
+}
+
+/// What requests of all contents have in common.
+fn envelope<'a>(step: &Step, line_user_id: Option<&'a str>) -> wire::SendRequest<'a> {
+    let user = match line_user_id {
+        Some(id) => wire::User { line_user_id: Some(id.into()), ..wire::User::default() },
+        None => wire::User { msisdn: Some(MSISDN_MARK.into()), ..wire::User::default() },
+    };
+    wire::SendRequest {
+        user: Some(user),
+        client_message_id: Some(ATTEMPT_MARK.into()),
+        expiry: step.ttl.map(|ttl| expiry_mark(ttl).into()),
+        // Exactly this step's channel: Volley decides fallbacks, never the provider.
+        channels: vec![wire::ChannelStep { channel: step.channel.as_str().into(), ..wire::ChannelStep::default() }],
+        ..wire::SendRequest::default()
+    }
+}
+
+/// A request whose content may have keys that the wire type does not know.
+fn raw_request(raw: &RawContent, envelope: wire::SendRequest<'_>) -> Result<String, serde_json::Error> {
+    let request = wire::SendRequest { kind: Some(raw.kind.as_str().into()), ..envelope };
+    let mut request = serde_json::to_value(request)?;
+    request["content"] = serde_json::Value::Object(raw.content.clone());
+    Ok(request.to_string())
+}
+
+#[cfg(test)]
+mod tests;
