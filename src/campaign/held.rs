@@ -16,9 +16,10 @@ pub fn held(hold: &Hold) -> String {
     format!("{} {is} {}{code}", what_is_held(hold), hold.reason())
 }
 
-/// `lane sms` or `template promo on lane promo-sg`.
+/// `lane sms`, `template promo on lane promo-sg`, or `MARKETING on lane promo-sg` for the quality guard.
 pub fn what_is_held(hold: &Hold) -> String {
     match hold.template.as_str() {
+        "" if hold.by == HeldBy::Quality => format!("MARKETING on lane {}", hold.lane),
         "" => format!("lane {}", hold.lane),
         template => format!("{} on lane {}", Subject::template(template, &hold.language), hold.lane),
     }

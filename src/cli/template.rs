@@ -96,10 +96,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     }
     out::lines(table.lines(paint))?;
     for hold in &all {
-        out::data(format_args!(
-            "\n{}",
-            holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), context.now())
-        ))?;
+        out::data(format_args!("\n{}", holds::sentence_since(hold, waiting.held_by(hold), context.now())))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
     for (template, report) in

@@ -53,6 +53,8 @@ pub(super) static OPT_OUT: Section =
     Section { name: "opt_out", named: false, keys: &[list("stop"), list("start"), list("ignore")] };
 pub(super) static PRICES: Section = Section { name: "prices", named: false, keys: &[key("file")] };
 pub(super) static RETENTION: Section = Section { name: "retention", named: false, keys: &[key("after")] };
+pub(super) static QUALITY: Section =
+    Section { name: "quality", named: false, keys: &[key("yellow"), key("red"), key("flagged")] };
 pub(super) static ACCOUNT: Section = Section { name: "account", named: true, keys: &[key("name"), key("rate")] };
 pub(super) static LANE: Section = Section {
     name: "lane",
@@ -80,8 +82,8 @@ pub(super) static LANE: Section = Section {
 /// Written `[[route]]` with `[[route.step]]`, only in the file.
 pub(super) const ROUTE: &str = "route";
 
-pub(super) static SECTIONS: [&Section; 8] =
-    [&DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &PRICES, &RETENTION, &ACCOUNT, &LANE];
+pub(super) static SECTIONS: [&Section; 9] =
+    [&DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &PRICES, &RETENTION, &QUALITY, &ACCOUNT, &LANE];
 
 impl Section {
     pub(super) fn find(name: &str) -> Option<&'static Self> {

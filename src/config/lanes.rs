@@ -7,6 +7,7 @@ use super::error::Error;
 use super::keys::{ACCOUNT, LANE};
 use super::layers::{Entry, Layers};
 use super::provider::{LaneProvider, Provider};
+use super::quality::QualityGuard;
 use super::read::{Reader, Setting};
 use super::route::unknown_country;
 use crate::domain::{Channel, Country, Msisdn, Rate, Span, Tier, hint};
@@ -35,6 +36,8 @@ pub struct Lane {
     /// Our number in the provider's events.
     pub number: Option<Msisdn>,
     pub channel_id: Option<String>,
+    /// What is done when the provider reports falling quality; only on WhatsApp, where it does.
+    pub quality: QualityGuard,
 }
 
 impl Lane {
@@ -83,10 +86,17 @@ pub(super) struct Found {
     pub(super) warnings: Vec<String>,
 }
 
-pub(super) fn read(layers: &Layers, provider: &Provider, settings: &mut Vec<Setting>) -> Result<Found, Error> {
+pub(super) fn read(
+    layers: &Layers,
+    provider: &Provider,
+    quality: QualityGuard,
+    settings: &mut Vec<Setting>,
+) -> Result<Found, Error> {
     let mut lanes = Vec::new();
     for entry in layers.named(&LANE) {
-        lanes.push(lane(&mut Reader::new(entry, settings), provider)?);
+        let lane = lane(&mut Reader::new(entry, settings), provider)?;
+        let quality = if lane.channel == Channel::WhatsApp { quality } else { QualityGuard::default() };
+        lanes.push(Lane { quality, ..lane });
     }
     let portfolios = portfolios(&lanes)?;
     for lane in &mut lanes {
@@ -115,6 +125,7 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
         burst_is_said,
         number: reader.parsed("number")?,
         channel_id: reader.text("channel_id")?,
+        quality: QualityGuard::default(),
         account: reader.parsed_or("account", name.clone())?,
         portfolio: reader.text("portfolio")?,
         tier: tier(reader, channel)?,

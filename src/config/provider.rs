@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use url::Url;
+use uuid::Uuid;
 
 use super::credential::{Credential, Form};
 use super::error::Error;
@@ -48,6 +49,19 @@ pub struct LaneProvider {
     pub send: SendMode,
     pub timeout: Span,
     pub connections: NonZeroU32,
+}
+
+impl LaneProvider {
+    /// Whether the lane belongs to an account that the provider names; `None` if that cannot be compared. The provider's API
+    /// names an account by a UUID, and its events may do so by a name.
+    pub fn is_account(&self, account: &str) -> Option<bool> {
+        let own = self.account_id.as_deref()?;
+        match (Uuid::try_parse(own), Uuid::try_parse(account)) {
+            (Ok(own), Ok(account)) => Some(own == account),
+            (Err(_), Err(_)) => Some(own.eq_ignore_ascii_case(account)),
+            (Ok(_), Err(_)) | (Err(_), Ok(_)) => None,
+        }
+    }
 }
 
 impl Provider {

@@ -86,6 +86,12 @@ impl Rate {
         u64::try_from(product / u128::from(self.per.millis().unsigned_abs())).unwrap_or(u64::MAX)
     }
 
+    /// Half of it; one in the same time at least.
+    #[must_use]
+    pub fn halved(self) -> Self {
+        Self { count: NonZeroU32::new(self.count.get() / 2).unwrap_or(NonZeroU32::MIN), ..self }
+    }
+
     pub fn each_second(self) -> f64 {
         f64::from(self.count.get()) / self.per.std().as_secs_f64()
     }

@@ -21,6 +21,9 @@ pub enum AccountReport {
     NumberState {
         state: NumberState,
         number: String,
+        /// The provider's word for the cause.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The tier of a number changed. `limit` is as the provider wrote it.
     Limit {
@@ -46,6 +49,9 @@ pub enum AccountReport {
     TemplateCategory {
         category: String,
         before: String,
+        /// The campaigns in play that use it, by name.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        campaigns: Vec<String>,
     },
     /// The provider would put the template into another category.
     TemplateAdvice {
@@ -55,6 +61,9 @@ pub enum AccountReport {
     /// Anything else about the account as a whole; it changes nothing about messages.
     Account {
         word: String,
+        /// The number concerned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
         details: String,
     },
 }

@@ -76,16 +76,24 @@ fn kinds() -> Vec<EventKind> {
     let reports = [
         AccountReport::NumberWithoutLane { word: word(), number: number() },
         AccountReport::UnknownWord { word: word(), number: number() },
-        AccountReport::NumberState { state: NumberState::Flagged, number: number() },
+        AccountReport::NumberState {
+            state: NumberState::Flagged,
+            number: number(),
+            reason: Some("QUALITY_DECREASE".into()),
+        },
         limit(LimitEffect::NothingChanges),
         limit(LimitEffect::UnknownLimit),
         AccountReport::Throughput { number: number(), is_as_fast: Some("80/s".into()) },
         status(TemplateEffect::Released),
         status(TemplateEffect::AtRisk { disabled_at: Some(at()) }),
         AccountReport::TemplateQuality { quality: "RED".into(), before: "GREEN".into() },
-        AccountReport::TemplateCategory { category: "MARKETING".into(), before: "UTILITY".into() },
+        AccountReport::TemplateCategory {
+            category: "MARKETING".into(),
+            before: "UTILITY".into(),
+            campaigns: vec!["spring".into()],
+        },
         AccountReport::TemplateAdvice { advised: "MARKETING".into(), category: "UTILITY".into() },
-        AccountReport::Account { word: "VERIFIED".into(), details: String::new() },
+        AccountReport::Account { word: "VERIFIED".into(), number: Some(number()), details: String::new() },
     ];
     kinds.extend(reports.map(|report| EventKind::AccountReported { report, unknown_account: Some("acme".into()) }));
     kinds

@@ -225,15 +225,18 @@ fn reported(report: &AccountReport) -> String {
         AccountReport::UnknownWord { word, number } => {
             format!("the provider reports \"{word}\" for {number}, which Volley does not know; nothing changes")
         }
-        AccountReport::NumberState { state, number } => {
+        AccountReport::NumberState { state, number, reason } => {
             let (word, meaning) = match state {
                 NumberState::Flagged => {
                     ("FLAGGED", "recipients block or report its messages; its limit goes down unless that improves")
                 }
-                NumberState::Unflagged => ("UNFLAGGED", "its quality is good again"),
+                NumberState::Unflagged => {
+                    ("UNFLAGGED", "its limit may go up again if recipients continue to like its messages")
+                }
                 NumberState::Onboarding => ("ONBOARDING", "it is still being registered"),
             };
-            format!("the provider reports {word} for {number}: {meaning}")
+            let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("the provider reports {word}{reason} for {number}: {meaning}")
         }
         AccountReport::Limit { word, limit, number, effect } => {
             let effect = match effect {
@@ -254,16 +257,25 @@ fn reported(report: &AccountReport) -> String {
             let next = if quality == "RED" { "; the provider pauses it next" } else { "" };
             format!("the provider reports quality {quality}, after {before}{next}")
         }
-        AccountReport::TemplateCategory { category, before } => format!(
-            "the provider changed its category to {category}, from {before}; it now costs as much as that category: \
-             update the campaigns that use it"
-        ),
+        AccountReport::TemplateCategory { category, before, campaigns } => {
+            let used = match campaigns.as_slice() {
+                [] => "no campaign in progress uses it".to_owned(),
+                names => format!(
+                    "campaigns in progress that use it: {}; their budgets and costs still count the former price",
+                    names.join(", ")
+                ),
+            };
+            format!(
+                "the provider changed its category to {category}, from {before}; it now costs as much as that category; {used}"
+            )
+        }
         AccountReport::TemplateAdvice { advised, category } => {
             format!("the provider considers it {advised} instead of {category}; nothing has changed yet")
         }
-        AccountReport::Account { word, details } => {
+        AccountReport::Account { word, number, details } => {
             let details = if details.is_empty() { String::new() } else { format!(": {details}") };
-            format!("the provider reports {word}{details}; nothing changes for messages")
+            let number = number.as_ref().map(|number| format!(" for {number}")).unwrap_or_default();
+            format!("the provider reports {word}{number}{details}; nothing changes for messages")
         }
     }
 }

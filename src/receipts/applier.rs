@@ -5,7 +5,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use tokio::sync::mpsc;
 
+use super::business::ReportedEvent;
 use super::callbacks::{Callback, SlotChange, Throttled, WebhookArrived};
+use super::guard::Known;
 use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Intake, NotStored, WaitingWebhook};
 use super::naming::Naming;
@@ -16,7 +18,7 @@ use super::working::latest_of_each;
 use crate::book::Book;
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Timestamp};
+use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Step, Timestamp};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
@@ -199,9 +201,7 @@ impl Applier {
     async fn take(&self, mut all: Parsed) -> store::Result<()> {
         let business = std::mem::take(&mut all.business);
         if !business.is_empty() {
-            let overrides = self.store.overrides().await?;
-            let events = business.into_iter().map(|event| event.with_overrides(&overrides));
-            self.store.take_business(events.collect()).await?;
+            self.take_business(business).await?;
         }
         while !all.receipts.is_empty() || !all.replies.is_empty() || !all.strays.is_empty() {
             let receipts = first_of(&mut all.receipts);
@@ -210,6 +210,27 @@ impl Applier {
             self.apply(Parsed { receipts, replies, strays, ..Parsed::default() }).await?;
         }
         Ok(())
+    }
+
+    /// Applies account events one by one: what one of them changes may decide the next.
+    async fn take_business(&self, events: Vec<ReportedEvent>) -> store::Result<()> {
+        for event in events {
+            let (overrides, reports) = (self.store.overrides().await?, self.store.provider_reports().await?);
+            let holds = self.store.holds().await?;
+            let known = Known { overrides: &overrides, holds: &holds, reports: &reports };
+            let event = event.with(known, |template| self.campaigns_with(template));
+            self.store.take_business(vec![event]).await?;
+        }
+        Ok(())
+    }
+
+    /// The names of the campaigns in play that use a template.
+    fn campaigns_with(&self, template: &Subject) -> Vec<String> {
+        let uses = |step: &Step| {
+            step.content.template().is_some_and(|own| Subject::template(own.name, own.language) == *template)
+        };
+        let in_play = self.book.in_play().into_iter().filter(|entry| entry.plan.steps.iter().any(uses));
+        in_play.filter_map(|entry| entry.name.clone()).collect()
     }
 
     /// Finds the attempts, decides, and commits. Repeats the decisions about messages that changed meanwhile.

@@ -3,32 +3,31 @@
 //! An event is stored once, with everything that follows from it. Nothing here overrides an operator: a rate that an
 //! operator has set stays, and so does a hold.
 
+mod templates;
+
 use sha2::{Digest, Sha256};
 
-use crate::config::Lane;
+use super::guard::{self, Known, QUALITY, QualityChange};
+use crate::config::{GuardAction, Lane};
 use crate::domain::{Channel, Msisdn, OverridableSetting, Rate, Tier, Timestamp, without_numbers};
-use crate::events::{
-    AccountReport, Actor, Event, EventKind, LimitEffect, NumberState, Origin, Subject, TemplateEffect,
-};
-use crate::store::{AccountEvent, HeldBy, Hold, Override, ProviderReport};
-use crate::wire::{Business, instant};
+use crate::events::{AccountReport, Actor, Event, EventKind, LimitEffect, NumberState, Origin, Subject};
+use crate::store::{AccountEvent, Override, ProviderReport};
+use crate::wire::Business;
 
 /// The rate of a number after the provider has upgraded its throughput.
 const UPGRADED: &str = "1000/s";
 
-/// Statuses in which the provider accepts no message of a template, with the reason that the hold shows.
-const HELD: [(&str, &str); 4] = [
-    ("PAUSED", "the provider has paused it"),
-    ("DISABLED", "the provider has disabled it for good"),
-    ("REJECTED", "the provider has rejected it"),
-    ("PENDING_DELETION", "it is being deleted at the provider"),
-];
+/// The rate of a number after an upgrade of its throughput, if the lane is slower.
+pub(super) fn upgraded(lane: &Lane) -> Option<Rate> {
+    UPGRADED.parse::<Rate>().ok().filter(|rate| rate.each_second() > lane.rate.each_second())
+}
 
-/// An account event with its consequences.
+/// An account event with its consequences, as far as they do not depend on what is known already.
 #[derive(Debug)]
 pub(super) struct ReportedEvent {
     event: AccountEvent,
     lowers: Vec<LoweredTier>,
+    qualities: Vec<QualityChange>,
 }
 
 /// The tier of an account event whose account is unknown. It applies only if it lowers the tier in effect; otherwise it is
@@ -41,16 +40,31 @@ struct LoweredTier {
 }
 
 impl ReportedEvent {
-    /// The event with its consequences, given the overrides in effect.
-    pub(super) fn with_overrides(self, overrides: &[Override]) -> AccountEvent {
-        let Self { mut event, lowers } = self;
+    /// The event with its consequences. `campaigns` names the campaigns in play that use a template.
+    pub(super) fn with(self, known: Known<'_>, campaigns: impl Fn(&Subject) -> Vec<String>) -> AccountEvent {
+        let Self { mut event, lowers, qualities } = self;
         for LoweredTier { tier, overridden, otherwise } in lowers {
             let is_it = |known: &&Override| (known.setting, &known.name) == (overridden.setting, &overridden.name);
-            let counts = overrides.iter().find(is_it).map_or(&overridden.in_file, |known| &known.value);
+            let counts = known.overrides.iter().find(is_it).map_or(&overridden.in_file, |known| &known.value);
             if counts.parse::<Tier>().is_ok_and(|counts| tier < counts) {
                 event.overrides.push(overridden);
             } else {
                 event.events.push(otherwise);
+            }
+        }
+        // A number that is upgraded while the guard slows it gets its rate when the guard ends.
+        event
+            .overrides
+            .retain(|new| new.setting != OverridableSetting::Rate || known.slowed(&new.name, &new.in_file).is_none());
+        for quality in qualities {
+            quality.add_to(&mut event, known);
+        }
+        for recorded in &mut event.events {
+            if let EventKind::AccountReported {
+                report: AccountReport::TemplateCategory { campaigns: used, .. }, ..
+            } = &mut recorded.kind
+            {
+                *used = campaigns(&recorded.subject);
             }
         }
         event
@@ -59,16 +73,17 @@ impl ReportedEvent {
 
 /// Reads an account event; `None` if its type is unknown.
 ///
-/// The provider may name an account differently in its events and in its API. So an event of an unknown account is stored
-/// and shown as well, and obeyed if it restricts. To stop for another company's template costs a look; to send a paused one
-/// costs the number.
+/// The provider may name an account by a UUID in its API and by a name in its events. Only names of one form can be compared,
+/// so an event whose account is named in the other form concerns every lane. An event of another account is stored and shown
+/// as well, and obeyed if it restricts. To stop for another company's template costs a look; to send a paused one costs the
+/// number.
 pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<ReportedEvent> {
     let all = || lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp);
     let account = event.account_id.as_deref().filter(|account| !account.is_empty());
-    let is_ours = |lane: &&Lane| account.is_some_and(|account| states(lane, account));
-    let unknown_account =
-        account.filter(|_| all().any(|lane| lane.provider.account_id.is_some()) && !all().any(|lane| is_ours(&lane)));
-    let concerns = |lane: &&Lane| unknown_account.is_some() || account.is_none() || is_ours(lane) || !has_account(lane);
+    let is_ours = |lane: &Lane| account.and_then(|account| lane.provider.is_account(account));
+    let unknown_account = account
+        .filter(|_| all().any(|lane| is_ours(lane) == Some(false)) && !all().any(|lane| is_ours(lane) == Some(true)));
+    let concerns = |lane: &&Lane| unknown_account.is_some() || is_ours(lane) != Some(false);
     let id = event.event_id.as_deref().filter(|id| !id.is_empty()).map_or_else(|| digest(raw), str::to_owned);
     let mut reading = Reading {
         event,
@@ -84,9 +99,11 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
             overrides: Vec::new(),
             holds: Vec::new(),
             releases: Vec::new(),
+            ended: Vec::new(),
             reports: Vec::new(),
         },
         lowers: Vec::new(),
+        qualities: Vec::new(),
     };
     match reading.kept.kind.as_str() {
         "phone_number_quality_update" => reading.read_number(),
@@ -100,17 +117,7 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
     if let Some(account) = unknown_account {
         reading.kept.reports.push(ProviderReport::of_unknown_account(account, &reading.kept.kind, now));
     }
-    Some(ReportedEvent { event: reading.kept, lowers: reading.lowers })
-}
-
-/// Whether a lane states that it belongs to this account.
-fn states(lane: &Lane, account: &str) -> bool {
-    lane.provider.account_id.as_deref().is_some_and(|ours| ours.eq_ignore_ascii_case(account))
-}
-
-/// Whether a lane states its account.
-const fn has_account(lane: &Lane) -> bool {
-    lane.provider.account_id.is_some()
+    Some(ReportedEvent { event: reading.kept, lowers: reading.lowers, qualities: reading.qualities })
 }
 
 /// An id for an event without one.
@@ -126,6 +133,7 @@ struct Reading<'a> {
     unknown_account: Option<&'a str>,
     kept: AccountEvent,
     lowers: Vec<LoweredTier>,
+    qualities: Vec<QualityChange>,
 }
 
 impl<'a> Reading<'a> {
@@ -142,7 +150,7 @@ impl<'a> Reading<'a> {
 
     /// Whether the event applies to a lane in full, and not only if it restricts.
     fn trusts(&self, lane: &Lane) -> bool {
-        self.unknown_account.is_none() || !has_account(lane)
+        self.unknown_account.is_none_or(|account| lane.provider.is_account(account) != Some(false))
     }
 
     /// Records a status, if the event is of a known account.
@@ -201,14 +209,19 @@ impl<'a> Reading<'a> {
                     "UNFLAGGED" => NumberState::Unflagged,
                     _ => NumberState::Onboarding,
                 };
+                let reason = event.details.meta.reason.as_deref().filter(|reason| !reason.eq_ignore_ascii_case("NONE"));
                 for lane in lanes {
                     let subject = Subject::lane(&lane.name);
                     if word == "FLAGGED" {
-                        self.record_restriction(&subject, "quality", &word);
+                        self.record_restriction(&subject, QUALITY, &word);
                     } else {
-                        self.record_status(&subject, "quality", &word);
+                        self.record_status(&subject, QUALITY, &word);
                     }
-                    self.report(subject, AccountReport::NumberState { state, number: shown.to_owned() });
+                    if state != NumberState::Onboarding {
+                        self.guard(lane, &subject, ("", ""), &word);
+                    }
+                    let reason = reason.map(without_numbers);
+                    self.report(subject, AccountReport::NumberState { state, number: shown.to_owned(), reason });
                 }
             }
             _ => {
@@ -216,6 +229,30 @@ impl<'a> Reading<'a> {
                 self.report(Subject::ProviderAccount, report);
             }
         }
+    }
+
+    /// Lets the quality guard judge a report about a lane's number, or about a template on it. An unknown score says
+    /// nothing.
+    fn guard(&mut self, lane: &Lane, about: &Subject, (template, language): (&str, &str), word: &str) {
+        if word == "UNKNOWN" || !self.trusts(lane) {
+            return;
+        }
+        let action = guard::action(lane, word);
+        let says = action.map(|action| {
+            let means = match action {
+                GuardAction::Slow => "half of the rate",
+                GuardAction::Hold => "MARKETING messages wait",
+            };
+            format!("; {means}, as [quality] {} = \"{action}\" says", word.to_ascii_lowercase())
+        });
+        self.qualities.push(QualityChange {
+            lane: lane.clone(),
+            about: about.clone(),
+            template: template.to_owned(),
+            language: language.to_owned(),
+            action,
+            why: format!("the provider reports {word} for {about}{}", says.unwrap_or_default()),
+        });
     }
 
     /// Lanes that send with this number.
@@ -277,8 +314,7 @@ impl<'a> Reading<'a> {
             return self.report(subject, AccountReport::Throughput { number: shown.to_owned(), is_as_fast: None });
         }
         self.record_status(&subject, "throughput", "UPGRADED");
-        let is_faster = |rate: Rate| rate.each_second() > lane.rate.each_second();
-        match UPGRADED.parse::<Rate>().ok().filter(|rate| is_faster(*rate)) {
+        match upgraded(lane) {
             Some(rate) => {
                 let why = format!("the provider reports THROUGHPUT_UPGRADE for {shown}");
                 self.set_override(OverridableSetting::Rate, &lane.name, rate.to_string(), lane.rate.to_string(), why);
@@ -288,96 +324,6 @@ impl<'a> Reading<'a> {
                 self.report(subject, AccountReport::Throughput { number: shown.to_owned(), is_as_fast });
             }
         }
-    }
-
-    /// The template as a subject, with its name and language.
-    fn template(&self) -> (Subject, String, String) {
-        let details = &self.event.details;
-        let name = details.template_name.as_deref().unwrap_or_default().to_owned();
-        let language = details.template_language.as_deref().unwrap_or_default().to_owned();
-        (Subject::template(&name, &language), name, language)
-    }
-
-    fn read_template_status(&mut self) {
-        let (about, name, language) = self.template();
-        let meta = &self.event.details.meta;
-        let status = meta.status.as_deref().unwrap_or_default().to_ascii_uppercase();
-        let other = meta.other_info.as_ref();
-        let title = other.and_then(|other| other.title.as_deref()).unwrap_or_default().to_ascii_uppercase();
-        let description = other.and_then(|other| other.description.as_deref()).unwrap_or_default();
-        let reason = meta.reason.as_deref().filter(|reason| !reason.eq_ignore_ascii_case("NONE")).unwrap_or_default();
-        let disabled_at = meta.disable_info.as_ref().and_then(|info| info.disable_date.as_deref()).unwrap_or_default();
-        let more: Vec<&str> =
-            [title.as_str(), reason, description].into_iter().filter(|part| !part.is_empty()).collect();
-        let details = without_numbers(&more.join(": "));
-        let report = |status: &str, effect| AccountReport::TemplateStatus {
-            status: status.to_owned(),
-            details: details.clone(),
-            effect,
-        };
-        if name.is_empty() {
-            // A hold without a template would hold the whole lane.
-            return self.report(about, report(&status, TemplateEffect::Unnamed));
-        }
-        let may_be_sent = title == "UNPAUSE" || status == "APPROVED";
-        let held = HELD.iter().find(|(word, _)| *word == status || *word == title).filter(|_| !may_be_sent);
-        if held.is_some() || status == "FLAGGED" {
-            self.record_restriction(&about, "status", &status);
-            self.record_restriction(&about, "disable_date", disabled_at);
-        } else {
-            self.record_status(&about, "status", &status);
-            self.record_status(&about, "disable_date", disabled_at);
-        }
-        if may_be_sent {
-            self.report(about, report(&status, TemplateEffect::Released));
-            let trusting = self.lanes.iter().filter(|lane| self.trusts(lane));
-            let lane = |lane: &&Lane| (lane.name.clone(), name.clone(), language.clone());
-            self.kept.releases = trusting.map(lane).collect();
-        } else if let Some((word, means)) = held {
-            self.report(about, report(word, TemplateEffect::Held));
-            let more = if details.is_empty() { String::new() } else { format!(" ({details})") };
-            let hold = |lane: &&Lane| Hold {
-                lane: lane.name.clone(),
-                template: name.clone(),
-                language: language.clone(),
-                by: HeldBy::Event,
-                code: None,
-                origin: Origin::provider(format!("{means}{more}")),
-                since: self.kept.received,
-            };
-            self.kept.holds = self.lanes.iter().map(hold).collect();
-        } else if status == "FLAGGED" {
-            self.report(about, report(&status, TemplateEffect::AtRisk { disabled_at: instant(disabled_at) }));
-        } else {
-            self.report(about, report(&status, TemplateEffect::NothingChanges));
-        }
-    }
-
-    fn read_template_quality(&mut self) {
-        let (about, ..) = self.template();
-        let meta = &self.event.details.meta;
-        let quality = meta.new_quality_score.as_deref().unwrap_or("UNKNOWN").to_ascii_uppercase();
-        let before = meta.previous_quality_score.as_deref().unwrap_or("UNKNOWN").to_owned();
-        self.record_status(&about, "quality", &quality);
-        self.report(about, AccountReport::TemplateQuality { quality, before });
-    }
-
-    fn read_template_category(&mut self) {
-        let (about, ..) = self.template();
-        let meta = &self.event.details.meta;
-        let category = meta.new_category.as_deref().unwrap_or_default().to_owned();
-        let before = meta.previous_category.as_deref().unwrap_or_default().to_owned();
-        self.record_status(&about, "category", &category);
-        self.report(about, AccountReport::TemplateCategory { category, before });
-    }
-
-    fn read_template_advice(&mut self) {
-        let (about, ..) = self.template();
-        let meta = &self.event.details.meta;
-        let correct = meta.correct_category.as_deref().unwrap_or_default().to_owned();
-        let category = meta.category.as_deref().unwrap_or_default().to_owned();
-        self.record_status(&about, "advised_category", &correct);
-        self.report(about, AccountReport::TemplateAdvice { advised: correct, category });
     }
 
     /// Reports a change of the account. It has no effect: these restrictions concern calls and messages without templates.
@@ -390,8 +336,9 @@ impl<'a> Reading<'a> {
             words_of(part, &mut words);
         }
         let details = without_numbers(&words.join(", "));
+        let number = self.event.details.display_phone_number.as_deref().map(str::to_owned);
         self.record_status(&Subject::ProviderAccount, "update", &word);
-        self.report(Subject::ProviderAccount, AccountReport::Account { word, details });
+        self.report(Subject::ProviderAccount, AccountReport::Account { word, number, details });
     }
 }
 

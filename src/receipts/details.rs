@@ -28,7 +28,7 @@ impl Intake {
         let now = self.now();
         let is_about_it = |record: &&Detail<'_>| {
             let is_inbound = record.direction.as_deref().is_some_and(|way| way.eq_ignore_ascii_case("inbound"));
-            !is_inbound && record.known_channel() == channel
+            !is_inbound && is_on(record, channel)
         };
         let id = about.to_string();
         let mut known_since = None;
@@ -42,7 +42,7 @@ impl Intake {
                 let receipt = Receipt {
                     umid: Some(umid.as_str().into()),
                     client_message_id: Some(id.as_str().into()),
-                    channel: Some(record.channel.clone()),
+                    channel: channel.map(|channel| channel.as_str().into()),
                     status: StatusBody { timestamp, ..record.status.clone() },
                     ..Receipt::default()
                 };
@@ -57,5 +57,33 @@ impl Intake {
         let is_reported = receipts.iter().any(|receipt| receipt.report != ReportedStatus::Unknown);
         self.keep(Parsed { receipts, ..Parsed::default() }, now).await?;
         Ok(News { is_reported, known_since })
+    }
+}
+
+/// Whether a record is of this channel. Details know one LINE: they name no notifications.
+fn is_on(record: &Detail<'_>, channel: Option<Channel>) -> bool {
+    match record.known_channel() {
+        Some(Channel::Line) => matches!(channel, Some(Channel::Line | Channel::LineNotification)),
+        named => named == channel,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_found_by_every_name_of_its_channel() {
+        for (name, channel, is_it) in [
+            ("WhatsApp", Channel::WhatsApp, true),
+            ("Zalo", Channel::ZaloNotification, true),
+            ("Line", Channel::Line, true),
+            ("Line", Channel::LineNotification, true),
+            ("Line", Channel::Viber, false),
+            ("SMS", Channel::WhatsApp, false),
+        ] {
+            let record = Detail { channel: name.into(), ..Detail::default() };
+            assert_eq!(is_on(&record, Some(channel)), is_it, "{name} {channel}");
+        }
     }
 }

@@ -13,6 +13,7 @@ mod callbacks;
 mod decide;
 mod details;
 mod finding;
+mod guard;
 mod incoming;
 mod intake;
 mod naming;

@@ -1,8 +1,8 @@
 //! Messages from recipients, and receipts of no known message, as JSON.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::{Channel, Keyword, MessageId, Msisdn, Timestamp};
+use crate::domain::{Channel, Keyword, MessageId, Msisdn, Timestamp, without_numbers};
 use crate::store::{Batch, Batches, Inbound, Result, Stray};
 use crate::wire::{WebhookEvent, parse_events};
 
@@ -90,26 +90,55 @@ fn text(raw: &str) -> String {
     inbound.words().chain(url).collect::<Vec<_>>().join(" · ")
 }
 
-/// A receipt that belongs to no known message.
+/// A webhook that belongs to no known message.
 #[derive(Debug, Serialize)]
 pub struct StrayView {
     pub received_at: String,
     /// The same time, for other formats.
     #[serde(skip)]
     pub at: Timestamp,
+    /// Why it belongs to none.
+    pub kind: &'static str,
+    /// The provider's word for its type, if it could be read.
+    pub event_type: Option<String>,
     pub umid: Option<String>,
 }
 
 impl StrayView {
-    /// Keeps only the ids, because a stray may hold data of another system's recipients.
+    /// Keeps only the type and the ids, because a stray may hold data of another system's recipients.
     pub fn of(stray: Stray) -> Self {
-        Self { received_at: stray.received.rfc3339(), at: stray.received, umid: stray.umid }
+        let event_type = event_type(&stray.raw).map(|word| without_numbers(&word).chars().take(ID_SHOWN).collect());
+        let Stray { kind, received, umid, .. } = stray;
+        Self { received_at: received.rfc3339(), at: received, kind: kind.as_str(), event_type, umid }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Typed {
+    event_type: Option<String>,
+}
+
+fn event_type(raw: &str) -> Option<String> {
+    serde_json::from_str::<Typed>(raw).ok()?.event_type.filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StrayKind;
+
+    #[test]
+    fn a_stray_shows_its_type_and_why_it_is_one() {
+        let of = |kind, raw: &str| {
+            let stray = Stray { kind, received: Timestamp::default(), umid: None, raw: raw.to_owned() };
+            serde_json::to_value(StrayView::of(stray)).unwrap()
+        };
+        let flow = of(StrayKind::OtherType, r#"{"eventType":"flow_update","to":"+6591234567"}"#);
+        assert_eq!((&flow["kind"], &flow["event_type"]), (&"another type".into(), &"flow_update".into()));
+        assert!(of(StrayKind::Unreadable, "{").get("event_type").is_some_and(serde_json::Value::is_null));
+        assert!(!flow.to_string().contains("91234567"));
+    }
 
     #[test]
     fn a_reply_without_a_number_shows_the_channels_own_id() {

@@ -3,12 +3,19 @@
 use std::collections::HashMap;
 
 use crate::domain::{BatchState, Count, Plan, Tallies};
-use crate::store::{Batches, Result};
+use crate::store::{Batches, HeldBy, Hold, Result};
 
-/// Queued messages by lane and template; texts are under an empty template name. A step with several lanes counts for
-/// each of them.
+/// Queued messages by lane and content. A step with several lanes counts for each of them.
 #[derive(Debug, Default, Clone)]
-pub struct QueuedMessages(HashMap<(String, String), i64>);
+pub struct QueuedMessages(HashMap<Group, i64>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Group {
+    lane: String,
+    /// Empty for content that is no template.
+    template: String,
+    is_marketing: bool,
+}
 
 impl QueuedMessages {
     /// The queued messages of one campaign.
@@ -32,7 +39,9 @@ impl QueuedMessages {
         for (index, step) in plan.indexed_steps() {
             let template = step.content.template().map_or("", |template| template.name);
             for lane in step.lanes.names() {
-                let waiting = self.0.entry((lane.to_owned(), template.to_owned())).or_default();
+                let (lane, template) = (lane.to_owned(), template.to_owned());
+                let group = Group { lane, template, is_marketing: step.content.is_marketing() };
+                let waiting = self.0.entry(group).or_default();
                 *waiting += tallies.get(index, Count::Queued);
             }
         }
@@ -40,14 +49,19 @@ impl QueuedMessages {
 
     /// The messages that wait for a lane, with any content.
     pub fn on_lane(&self, lane: &str) -> i64 {
-        self.0.iter().filter(|((on, _), _)| on == lane).map(|(_, waiting)| waiting).sum()
+        self.sum(|group| group.lane == lane)
     }
 
-    /// The messages that wait for a hold: on a template, or on the whole lane if `template` is empty.
-    pub fn on(&self, lane: &str, template: &str) -> i64 {
-        if template.is_empty() {
-            return self.on_lane(lane);
-        }
-        self.0.get(&(lane.to_owned(), template.to_owned())).copied().unwrap_or(0)
+    /// The messages that wait for a hold to be released.
+    pub fn held_by(&self, hold: &Hold) -> i64 {
+        self.sum(|group| {
+            group.lane == hold.lane
+                && (hold.template.is_empty() || group.template == hold.template)
+                && (hold.by != HeldBy::Quality || group.is_marketing)
+        })
+    }
+
+    fn sum(&self, is_of: impl Fn(&Group) -> bool) -> i64 {
+        self.0.iter().filter(|(group, _)| is_of(group)).map(|(_, waiting)| waiting).sum()
     }
 }

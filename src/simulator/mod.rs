@@ -19,7 +19,10 @@ mod sink;
 mod umid;
 
 pub use faults::{Faults, InvalidFaults, Window, explain_faults};
-pub use model::{Call, ChannelSeen, DelayedReply, MessageSeen, Method, Model, Reply, SeenTotals, StepSeen, Webhook};
+pub use model::{
+    Call, ChannelSeen, DelayedReply, InboundText, MessageSeen, Method, Model, Reply, SeenTotals, StepSeen, StoredFile,
+    Upload, Webhook, Writer,
+};
 pub use post::{REPEATS, WebhookTarget};
 pub use profile::{InvalidProfile, Profile, RouteStep};
 pub use reach::{Answers, Delivery, Latency};

@@ -23,7 +23,10 @@ pub struct Profile {
     pub keep_requests: usize,
     /// The subaccounts that exist; if empty, every subaccount does.
     pub sub_accounts: Vec<String>,
-    /// The provider's own route for a request that names no channel.
+    /// Whether WhatsApp delivers free-form content only in the recipient's open window.
+    pub session_window: bool,
+    /// The subaccount's own route for a request that names no channel. A step that the content cannot be written for is
+    /// skipped. If empty, the message is tried on WhatsApp alone, or on the one channel that carries its content.
     pub route: Vec<RouteStep>,
     #[serde(rename = "channel")]
     pub channels: BTreeMap<Channel, Delivery>,
@@ -69,14 +72,14 @@ impl Default for Profile {
     /// demonstration shows every kind of fallback.
     fn default() -> Self {
         let channels = Channel::ALL.iter().map(|channel| (*channel, Delivery::usual(*channel))).collect();
-        let step = |channel, fallback_after| RouteStep { channel, fallback_after, success_status: None };
         Self {
             speed: 1.0,
             answer_after: None,
             queued_receipts: false,
             keep_requests: 10_000,
             sub_accounts: Vec::new(),
-            route: vec![step(Channel::WhatsApp, Some(Span::from_secs(60))), step(Channel::Sms, None)],
+            session_window: true,
+            route: Vec::new(),
             channels,
             faults: Faults::default(),
             windows: Vec::new(),
@@ -157,11 +160,10 @@ impl Profile {
     }
 
     /// Returns the delivery for this number on this channel; `None` if the subaccount does not have the channel.
-    pub(super) fn delivery(&self, channel: Channel, to: Msisdn) -> Option<&Delivery> {
+    /// A recipient without a number is in no country.
+    pub(super) fn delivery(&self, channel: Channel, to: Option<Msisdn>) -> Option<&Delivery> {
         let delivery = self.channels.get(&channel)?;
-        if delivery.countries.is_empty() {
-            return Some(delivery);
-        }
+        let Some(to) = to.filter(|_| !delivery.countries.is_empty()) else { return Some(delivery) };
         let digits = to.get().to_string();
         let matches = |code: &&String| calling_code(code).is_some_and(|code| digits.starts_with(code));
         let country = delivery.countries.keys().filter(matches).max_by_key(|code| code.len());
@@ -229,7 +231,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        let delivered = |number: &str| profile.delivery(Channel::WhatsApp, number.parse().unwrap()).unwrap().delivered;
+        let delivered = |number: &str| profile.delivery(Channel::WhatsApp, number.parse().ok()).unwrap().delivered;
         assert_eq!(delivered("+6591234567"), 0.9);
         assert_eq!(delivered("+4915112345678"), 0.5);
         assert_eq!(profile.channels[&Channel::Viber], Delivery::usual(Channel::Viber));

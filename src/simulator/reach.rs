@@ -12,6 +12,8 @@ use crate::domain::{Channel, Rate, Span};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
+    /// The id of the subaccount's sender on the channel, which replies and details name.
+    pub channel_id: String,
     /// Share that is refused at once.
     pub reject: f64,
     /// Share that is accepted and reported as undelivered.
@@ -94,6 +96,7 @@ impl Delivery {
     /// Returns the defaults of a channel.
     pub(super) fn usual(channel: Channel) -> Self {
         let usual = Self {
+            channel_id: channel_id(channel).to_owned(),
             reject: 0.0,
             undelivered: 0.03,
             silent: 0.02,
@@ -180,6 +183,19 @@ impl Delivery {
             latency.check(&owner(), name)?;
         }
         Ok(())
+    }
+}
+
+/// The built-in ids, spelled like the provider's own.
+const fn channel_id(channel: Channel) -> &'static str {
+    match channel {
+        Channel::WhatsApp => "269a57f4-3522-4b11-8278-00155d9f2701",
+        Channel::Viber => "269a57f4-3522-4b11-8278-00155d9f2702",
+        Channel::Sms => "269a57f4-3522-4b11-8278-00155d9f2703",
+        Channel::Rcs => "269a57f4-3522-4b11-8278-00155d9f2704",
+        Channel::Line => "269a57f4-3522-4b11-8278-00155d9f2705",
+        Channel::ZaloNotification => "269a57f4-3522-4b11-8278-00155d9f2706",
+        Channel::LineNotification => "269a57f4-3522-4b11-8278-00155d9f2707",
     }
 }
 

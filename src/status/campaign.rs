@@ -218,7 +218,7 @@ impl<'a> Watcher<'a> {
         let waiting = QueuedMessages::of(&self.plan, tallies);
         let holds = holds.iter().filter(|hold| sends(batch.state) && self.concerns(hold)).cloned();
         let held = |hold: Hold| {
-            let waiting = waiting.on(&hold.lane, &hold.template);
+            let waiting = waiting.held_by(&hold);
             Obstacle::Held(hold, waiting)
         };
         let mut obstacles: Vec<Obstacle> = holds.map(held).collect();

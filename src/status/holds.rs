@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::campaign::what_is_held;
-use crate::domain::Timestamp;
 use crate::domain::text::{about, plural};
+use crate::domain::{Category, Timestamp};
 use crate::report::QueuedMessages;
 use crate::store::{HeldBy, Hold};
 use crate::wire::codes::remedies::{self, Remedy};
@@ -17,6 +17,9 @@ pub struct HoldView {
     pub template: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// Set if it is only on templates of this category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
     pub by_operator: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<u32>,
@@ -33,11 +36,12 @@ impl HoldView {
             lane: hold.lane.clone(),
             template: (!hold.template.is_empty()).then(|| hold.template.clone()),
             language: (!hold.language.is_empty()).then(|| hold.language.clone()),
+            category: (hold.by == HeldBy::Quality).then_some(Category::Marketing),
             by_operator: hold.by == HeldBy::Operator,
             code: hold.code,
             reason: hold.reason(),
             since: hold.since.rfc3339(),
-            waiting: waiting.on(&hold.lane, &hold.template),
+            waiting: waiting.held_by(hold),
             what_to_do: what_to_do(hold),
         }
     }
@@ -70,6 +74,9 @@ pub fn what_to_do(hold: &Hold) -> String {
     let remedy: Remedy = match hold.by {
         HeldBy::Operator => return format!("to resume: {resume}"),
         HeldBy::Event => return format!("it resumes automatically once the provider reports it; to try now: {resume}"),
+        HeldBy::Quality => {
+            return format!("it resumes automatically once the quality is good again; to resume now: {resume}");
+        }
         HeldBy::Answer => remedies::of_answer(code),
         HeldBy::Receipt => remedies::of_receipt(code),
     };
@@ -80,6 +87,7 @@ pub fn what_to_do(hold: &Hold) -> String {
 mod tests {
     use super::*;
     use crate::campaign::held;
+    use crate::domain::{Channel, Content, Count, Plan, Step, StepIndex, Tallies};
     use crate::events::Origin;
 
     fn hold(by: HeldBy, code: Option<u32>, origin: Origin) -> Hold {
@@ -127,5 +135,35 @@ mod tests {
                 ["api_key", "api_key_file", "VOLLEY_PROVIDER_API_KEY", "restart `volley serve`", "lane resume sms"];
             assert!(parts.iter().all(|part| advice.contains(part)), "{advice}");
         }
+    }
+
+    fn step(name: &str, category: &str) -> Step {
+        let text = format!(r#"{{"template": {{"name": "{name}", "language": "en", "category": "{category}"}}}}"#);
+        let content: Content = serde_json::from_str(&text).unwrap();
+        Step { content, ..Step::of_text(Channel::WhatsApp, "wa", "Hi") }
+    }
+
+    #[test]
+    fn a_hold_counts_the_messages_that_wait_for_it() {
+        let plan = Plan::of_steps(vec![
+            step("promo", "MARKETING"),
+            step("code", "UTILITY"),
+            Step::of_text(Channel::Sms, "sms", "Hi"),
+        ]);
+        let mut tallies = Tallies::default();
+        for (index, count) in [(0, 5), (1, 3), (2, 2)] {
+            tallies.add(StepIndex::new(index).unwrap(), Count::Queued, count);
+        }
+        let waiting = QueuedMessages::of(&plan, &tallies);
+        let on = |template: &str, by| Hold {
+            lane: "wa".to_owned(),
+            template: template.to_owned(),
+            ..hold(by, None, Origin::SERVER)
+        };
+        assert_eq!(waiting.on_lane("wa"), 8);
+        assert_eq!(waiting.held_by(&on("", HeldBy::Operator)), 8);
+        assert_eq!(waiting.held_by(&on("promo", HeldBy::Event)), 5);
+        assert_eq!(waiting.held_by(&on("", HeldBy::Quality)), 5);
+        assert_eq!(waiting.held_by(&on("other", HeldBy::Event)), 0);
     }
 }

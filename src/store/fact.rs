@@ -176,6 +176,15 @@ pub enum StrayKind {
 impl StrayKind {
     pub const ALL: [Self; 4] = [Self::NoAttempt, Self::OtherSubaccount, Self::OtherType, Self::Unreadable];
 
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAttempt => "no attempt",
+            Self::OtherSubaccount => "another subaccount",
+            Self::OtherType => "another type",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::NoAttempt),

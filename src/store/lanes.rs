@@ -30,6 +30,9 @@ pub enum HeldBy {
     Receipt = 2,
     /// The provider, in an account event.
     Event = 3,
+    /// The quality guard, because the provider reports falling quality. It holds only MARKETING steps: all of a lane, or
+    /// those with a template.
+    Quality = 4,
 }
 
 impl HeldBy {
@@ -39,6 +42,7 @@ impl HeldBy {
             1 => Some(Self::Answer),
             2 => Some(Self::Receipt),
             3 => Some(Self::Event),
+            4 => Some(Self::Quality),
             _ => None,
         }
     }
@@ -68,6 +72,9 @@ impl Hold {
 
     /// Whether it holds a lane, or the content that a step sends by that lane.
     pub fn is_on(&self, lane: &str, step: &Step) -> bool {
+        if self.by == HeldBy::Quality && !step.content.is_marketing() {
+            return false;
+        }
         let on_content = step.content.template().is_some_and(|template| {
             self.template == template.name && (self.language.is_empty() || self.language == template.language)
         });
@@ -164,9 +171,30 @@ pub struct AccountEvent {
     pub events: Vec<Event>,
     pub overrides: Vec<Override>,
     pub holds: Vec<Hold>,
-    /// Lanes, templates and languages that the provider releases.
-    pub releases: Vec<(String, String, String)>,
+    /// Holds of the provider that end.
+    pub releases: Vec<Release>,
+    /// Overrides of the quality guard that end, as they were known. One that was changed meanwhile stays.
+    pub ended: Vec<Override>,
     pub reports: Vec<ProviderReport>,
+}
+
+/// The end of the provider's holds on a template, or of the quality guard's hold on a lane or a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    pub lane: String,
+    /// Empty for a lane.
+    pub template: String,
+    pub language: String,
+    pub because: ReleasedBy,
+}
+
+/// Why holds end. Each cause ends only the holds of its own kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleasedBy {
+    /// The provider allows the template again.
+    Status,
+    /// The quality is good again.
+    Quality,
 }
 
 /// The last report of the provider about something.

@@ -31,7 +31,8 @@ pub use error::{DiskTrouble, Error};
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, Sender};
 pub use lanes::{
-    AccountEvent, BucketOf, HeldBy, Hold, LaneStandstill, LaneState, NotedBucket, Override, ProviderReport, Trouble,
+    AccountEvent, BucketOf, HeldBy, Hold, LaneStandstill, LaneState, NotedBucket, Override, ProviderReport, Release,
+    ReleasedBy, Trouble,
 };
 #[cfg(test)]
 pub(crate) use lease::started;

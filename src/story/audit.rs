@@ -9,7 +9,7 @@ use super::claims::Checks;
 use crate::domain::{BatchId, BatchState, Timestamp};
 use crate::report::Unknown;
 use crate::report::{CopyProgress, copied};
-use crate::store::{KeptGap, Result, Scope, Store, StrayKind};
+use crate::store::{KeptGap, Result, Scope, Store};
 
 /// What an audit has found.
 #[derive(Debug, Clone, Serialize)]
@@ -123,16 +123,7 @@ fn of(mut checks: Checks, claims: Vec<AuditClaim>) -> Audit {
         receipt_count: checks.receipts,
         unknown_count: checks.unknown_count,
         unknown: std::mem::take(&mut checks.unknown),
-        strays: checks.frame.strays.iter().map(|(kind, count)| Strays { kind: name(*kind), count: *count }).collect(),
+        strays: checks.frame.strays.iter().map(|(kind, count)| Strays { kind: kind.as_str(), count: *count }).collect(),
         cannot_tell: CANNOT_TELL,
-    }
-}
-
-const fn name(kind: StrayKind) -> &'static str {
-    match kind {
-        StrayKind::NoAttempt => "no attempt",
-        StrayKind::OtherSubaccount => "another subaccount",
-        StrayKind::OtherType => "another type",
-        StrayKind::Unreadable => "unreadable",
     }
 }

@@ -216,6 +216,7 @@ fn holds(waiting: &WaitReasons, plan: &Plan) -> impl Iterator<Item = String> {
     });
     of_step.chain(waiting.holds.iter().map(|hold| {
         let what = match hold.template.as_str() {
+            "" if hold.by == HeldBy::Quality => format!("MARKETING on lane {}", hold.lane),
             "" => format!("Lane {}", hold.lane),
             template => format!("Template {template}"),
         };
@@ -223,6 +224,9 @@ fn holds(waiting: &WaitReasons, plan: &Plan) -> impl Iterator<Item = String> {
         let why = match (hold.by, hold.code) {
             (HeldBy::Operator, _) => format!("{reason}. To resume"),
             (HeldBy::Event, _) => format!("the provider reported it ({reason}). It resumes automatically; to try now"),
+            (HeldBy::Quality, _) => {
+                format!("{reason}. It resumes automatically once the quality is good again; to resume now")
+            }
             (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({reason}). Fix that, then"),
             (HeldBy::Answer | HeldBy::Receipt, Some(code)) => {
                 format!("the provider refused it (code {code}: {reason}). Fix that, then")

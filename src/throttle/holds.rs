@@ -6,12 +6,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::domain::Timestamp;
-use crate::store::Hold;
+use crate::domain::{Content, Timestamp};
+use crate::store::{HeldBy, Hold};
 
 /// A lane, a template and its language. The template is empty for a hold on the lane, and the language for all
-/// languages.
-type Key = (String, String, String);
+/// languages. A hold of the quality guard is on MARKETING steps only, so it never takes the place of another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    lane: String,
+    template: String,
+    language: String,
+    is_for_marketing: bool,
+}
 
 #[derive(Debug, Clone)]
 struct Held {
@@ -66,7 +72,7 @@ impl Holds {
         let lifted = self.lifted.lock();
         let (before, key) = (self.held.load(), key(&hold));
         // A release of a template applies to all of its languages.
-        let all = (key.0.clone(), key.1.clone(), String::new());
+        let all = Key { language: String::new(), ..key.clone() };
         let is_lifted = |key: &Key| lifted.get(key).is_some_and(|lifted| begun < *lifted);
         if before.contains_key(&key) || is_lifted(&key) || is_lifted(&all) {
             return;
@@ -100,32 +106,48 @@ impl Holds {
 
     /// Why a lane may not send at all.
     pub fn on_lane(&self, lane: &str) -> Option<Hold> {
-        self.on(lane, "", "")
+        self.on(lane, "", "", false)
     }
 
-    /// Why a template may not be sent on a lane, in this language or in any.
-    pub fn on_template(&self, lane: &str, template: &str, language: &str) -> Option<Hold> {
-        self.on(lane, template, "").or_else(|| self.on(lane, template, language))
+    /// Why a content may not be sent on a lane that may send: its template is held, in its language or in any, or the
+    /// quality guard holds MARKETING steps.
+    pub fn on_content(&self, lane: &str, content: &Content) -> Option<Hold> {
+        let template = content.template()?;
+        let on_template = |is_for_marketing| {
+            self.on(lane, template.name, "", is_for_marketing)
+                .or_else(|| self.on(lane, template.name, template.language, is_for_marketing))
+        };
+        let by_guard = || on_template(true).or_else(|| self.on(lane, "", "", true));
+        on_template(false).or_else(|| by_guard().filter(|_| content.is_marketing()))
     }
 
-    fn on(&self, lane: &str, template: &str, language: &str) -> Option<Hold> {
+    fn on(&self, lane: &str, template: &str, language: &str, is_for_marketing: bool) -> Option<Hold> {
         let held = self.held.load();
         if held.is_empty() {
             return None;
         }
-        held.get(&(lane.to_owned(), template.to_owned(), language.to_owned())).map(|held| held.hold.clone())
+        let (lane, template, language) = (lane.to_owned(), template.to_owned(), language.to_owned());
+        held.get(&Key { lane, template, language, is_for_marketing }).map(|held| held.hold.clone())
     }
 }
 
 fn key(hold: &Hold) -> Key {
-    (hold.lane.clone(), hold.template.clone(), hold.language.clone())
+    let Hold { lane, template, language, by, .. } = hold.clone();
+    Key { lane, template, language, is_for_marketing: by == HeldBy::Quality }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Category, Content};
     use crate::events::Origin;
-    use crate::store::HeldBy;
+
+    /// A template in this language and category.
+    fn content(template: &str, language: &str, category: Category) -> Content {
+        let text =
+            format!(r#"{{"template": {{"name": "{template}", "language": "{language}", "category": "{category}"}}}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)
@@ -180,10 +202,31 @@ mod tests {
         let holds = Holds::default();
         let on = |language: &str| Hold { template: "promo".to_owned(), language: language.to_owned(), ..refused(1) };
         holds.replace(vec![on("de")], 1, second(1));
-        let held = |language: &str| holds.on_template("wa", "promo", language).is_some();
+        let held = |language: &str| holds.on_content("wa", &content("promo", language, Category::Utility)).is_some();
         assert_eq!((held("de"), held("en"), holds.on_lane("wa").is_some()), (true, false, false));
         holds.replace(vec![on("")], 2, second(2));
-        assert_eq!((held("de"), held("en"), holds.on_template("wa", "other", "de")), (true, true, None));
+        assert_eq!(
+            (held("de"), held("en"), holds.on_content("wa", &content("other", "de", Category::Utility))),
+            (true, true, None)
+        );
+    }
+
+    #[test]
+    fn the_quality_guard_holds_marketing_and_hides_no_other_hold() {
+        let holds = Holds::default();
+        let guard = |template: &str| Hold { template: template.to_owned(), by: HeldBy::Quality, ..refused(1) };
+        let is_held = |template: &str, category| holds.on_content("wa", &content(template, "en", category)).is_some();
+        holds.replace(vec![guard("")], 1, second(1));
+        assert!(holds.on_lane("wa").is_none());
+        assert!(is_held("promo", Category::Marketing) && !is_held("code", Category::Authentication));
+        holds.replace(vec![guard("promo")], 2, second(2));
+        assert!(is_held("promo", Category::Marketing) && !is_held("promo", Category::Utility));
+        assert!(!is_held("other", Category::Marketing));
+        let paused = Hold { by: HeldBy::Operator, ..refused(1) };
+        for both in [vec![paused.clone(), guard("")], vec![guard(""), paused.clone()]] {
+            holds.replace(both, 3, second(3));
+            assert_eq!(holds.on_lane("wa"), Some(paused.clone()));
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use volley::campaign::Launched;
 use volley::clock::Clock;
 use volley::domain::{
-    AttemptId, Channel, Keyword, MessageKey, OptOutSource, Outcome, Present, SkipReason, Span, State, StepIndex,
-    Timestamp,
+    AttemptId, BatchState, Channel, Keyword, MessageKey, OptOutSource, Outcome, Present, SkipReason, Span, State,
+    StepIndex, Timestamp,
 };
 use volley::store::{Cursor, InboundOf, OptOut};
 
@@ -393,4 +393,30 @@ async fn recipients_of_the_practice_provider_reply_stop_and_return() {
     let seen = world.seen().await;
     assert!(seen["answers"].as_u64().unwrap() >= 100, "{seen}");
     world.stop().await;
+}
+
+/// The id that the practice provider gives its WhatsApp channel.
+const PRACTICE_CHANNEL: &str = "tier = \"unlimited\"\nchannel_id = \"269a57f4-3522-4b11-8278-00155d9f2701\"";
+const OTHER_CHANNEL: &str = "tier = \"unlimited\"\nchannel_id = \"another\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_to_the_practice_provider_opens_the_window_of_its_channel() {
+    for (whatsapp, is_open) in [(PRACTICE_CHANNEL, true), (OTHER_CHANNEL, false)] {
+        let world = Setup { whatsapp, ..Setup::default() }.start().await;
+        world.hear_from("+6591000001").await;
+        world
+            .when("the message is stored", || async {
+                let stored = world.store.inbound(InboundOf::All, Cursor::START, 10).await.unwrap().len();
+                if stored == 1 { Ok(()) } else { Err(stored.to_string()) }
+            })
+            .await;
+        let text = format!("numbers = [\"+6591000001\"]\n{FREE_TEXT}{SMS}");
+        let launched = world.launch_text(&text).await;
+        let report = world.until_state(&launched, BatchState::Settled).await;
+        let [whatsapp, sms] = &report.steps[..] else { panic!("{report:?}") };
+        let reached = if is_open { (1, 0) } else { (0, 1) };
+        assert_eq!((whatsapp.reached, sms.reached), reached, "{report:?}");
+        assert_eq!(whatsapp.fell_back.outside_window, i64::from(!is_open));
+        world.stop().await;
+    }
 }

@@ -7,6 +7,7 @@ use crate::cli::table::Table;
 use crate::cli::words::{count, count_or_dash, rate};
 use crate::config::{Config, Lane};
 use crate::domain::Tier;
+use crate::status::holds::HoldView;
 use crate::status::overrides::concerns;
 use crate::status::{LaneView, Lanes, Slow, TierView, reports};
 
@@ -75,9 +76,12 @@ fn current_rate(known: &Lanes, lane: &Lane) -> String {
 }
 
 fn state(lane: &LaneView<'_>, slow: &[Slow], paint: Paint) -> String {
-    match lane.holds.iter().find(|hold| hold.template.is_none()) {
+    let holds_all = |hold: &&HoldView| hold.template.is_none() && hold.category.is_none();
+    let holds_marketing = |hold: &HoldView| hold.template.is_none() && hold.category.is_some();
+    match lane.holds.iter().find(holds_all) {
         Some(hold) if hold.by_operator => paint.bad("paused"),
         Some(_) => paint.bad("on hold"),
+        None if lane.holds.iter().any(holds_marketing) => paint.so_so("ready; MARKETING is on hold"),
         None if lane.holds.len() == 1 => paint.so_so("ready; one template is on hold"),
         None if !lane.holds.is_empty() => paint.so_so("ready; some templates are on hold"),
         None => match slow.iter().find(|slow| slow.lane == lane.name) {

@@ -126,7 +126,7 @@ async fn carry_out<'a>(
 
 /// A hold, its waiting messages, and what to do.
 fn hold_lines(known: &Lanes, hold: &Hold, now: Timestamp, paint: Paint) -> [String; 2] {
-    let waiting = known.waiting.on(&hold.lane, &hold.template);
+    let waiting = known.waiting.held_by(hold);
     [holds::sentence_since(hold, waiting, now), paint.dim(format!("  {}", holds::what_to_do(hold)))]
 }
 

@@ -58,7 +58,7 @@ Examples:
         #[arg(long, exclusive = true)]
         rules: bool,
     },
-    /// List receipts that belong to no message of this installation, each with the provider's umid.
+    /// List webhooks that belong to no message of this installation, each with the reason, type and umid.
     Strays(strays::Args),
 }
 

@@ -64,9 +64,6 @@ impl RunningLane {
     }
 
     pub(in crate::dispatch) fn template_is_held(&self, entry: &Entry, step: StepIndex) -> bool {
-        let template = entry.plan.step(step).and_then(|step| step.content.template());
-        template.is_some_and(|template| {
-            self.holds.on_template(&self.config.name, template.name, template.language).is_some()
-        })
+        entry.plan.step(step).is_some_and(|step| self.holds.on_content(&self.config.name, &step.content).is_some())
     }
 }

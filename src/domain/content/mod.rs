@@ -133,6 +133,11 @@ impl Content {
         }
     }
 
+    /// Whether it is a template of the category MARKETING. Only the provider knows the category of a raw one.
+    pub fn is_marketing(&self) -> bool {
+        self.category() == Some(Category::Marketing)
+    }
+
     /// How long after its submission the provider may deliver it, with this TTL of its step; `None` if no TTL is set. A
     /// template has its own at the provider.
     pub fn delivers_for(&self, ttl: Option<Span>) -> Option<Span> {

@@ -5,7 +5,8 @@ use crate::config::{Config, Lane};
 use crate::domain::OverridableSetting;
 use crate::events::{AccountReport, EventKind, Origin, Subject, TemplateEffect};
 use crate::receipts::business::read;
-use crate::store::{AccountEvent, Override, ProviderReport};
+use crate::receipts::guard::Known;
+use crate::store::{AccountEvent, Override, ProviderReport, Release, ReleasedBy};
 
 fn lanes(more: &str) -> Vec<Lane> {
     let text = format!(
@@ -37,7 +38,8 @@ fn event_for(lanes: &[Lane], body: &str) -> Option<AccountEvent> {
 fn event_with(overrides: &[Override], lanes: &[Lane], body: &str) -> Option<AccountEvent> {
     match wire::parse_events(body.as_bytes()).pop() {
         Some(wire::WebhookEvent::Business { business, raw }) => {
-            read(&business, raw, lanes, NOW).map(|event| event.with_overrides(overrides))
+            let known = Known { overrides, holds: &[], reports: &[] };
+            read(&business, raw, lanes, NOW).map(|event| event.with(known, |_| vec!["spring".to_owned()]))
         }
         other => panic!("{other:?}"),
     }
@@ -157,7 +159,8 @@ fn a_paused_template_is_held_on_every_lane_and_an_approved_one_released() {
         let event = template("template_status_update", meta);
         assert!(event.holds.is_empty(), "{meta}");
         assert_eq!(event.releases.len(), 3, "{meta}");
-        assert_eq!(event.releases[0], ("one".to_owned(), "promo".to_owned(), "en".to_owned()));
+        let (lane, template, language) = ("one".to_owned(), "promo".to_owned(), "en".to_owned());
+        assert_eq!(event.releases[0], Release { lane, template, language, because: ReleasedBy::Status });
     }
     for meta in [r#"{"status":"PENDING"}"#, r#"{"status":"SOMETHING"}"#, "{}"] {
         let event = template("template_status_update", meta);
@@ -215,8 +218,8 @@ fn quality_category_and_account_are_shown_and_change_nothing() {
     }
 }
 
-/// As in the documents: the API names the account by a UUID, and its events by another name.
-const OURS: &str = "account_id = \"91b106f0-c0da-4aba-a43a-7af9c5893a80\"";
+/// Another account than that of the events, named in the same form.
+const OURS: &str = "account_id = \"other-account\"";
 
 fn unknown_account_event(kind: &str, details: &str) -> AccountEvent {
     let event = event_for(&lanes(OURS), &body(kind, details)).unwrap();
@@ -309,7 +312,39 @@ fn nothing_is_released_or_raised_for_an_account_with_another_name() {
     some[0].provider.account_id = None;
     let approved = r#"{"templateName":"promo","templateLanguage":"en","meta":{"status":"APPROVED"}}"#;
     let event = event_for(&some, &body("template_status_update", approved)).unwrap();
-    assert_eq!(event.releases.iter().map(|lift| lift.0.as_str()).collect::<Vec<_>>(), ["one"]);
+    assert_eq!(event.releases.iter().map(|lift| lift.lane.as_str()).collect::<Vec<_>>(), ["one"]);
+}
+
+/// As in the documents: the API names the account by a UUID, and its events by a name.
+#[test]
+fn an_event_that_names_its_account_in_another_form_takes_effect() {
+    let uuid = "91b106f0-c0da-4aba-a43a-7af9c5893a80";
+    let (ours, kind) = (lanes(&format!("account_id = \"{uuid}\"")), "template_status_update");
+    let approved = body(kind, r#"{"templateName":"promo","templateLanguage":"en","meta":{"status":"APPROVED"}}"#);
+    let by_name = event_for(&ours, &approved).unwrap();
+    assert_eq!(by_name.releases.len(), 3);
+    assert!(by_name.reports.iter().all(|report| report.unknown_account().is_none()), "{by_name:?}");
+    let by_uuid = |uuid: &str| event_for(&ours, &approved.replace("acme-account", uuid)).unwrap();
+    assert_eq!(by_uuid(&uuid.replace('-', "").to_uppercase()).releases.len(), 3, "another spelling of ours");
+    assert!(by_uuid("11111111-c0da-4aba-a43a-7af9c5893a80").releases.is_empty(), "another account");
+}
+
+#[test]
+fn an_event_names_reason_number_and_campaigns() {
+    for (event, words) in [
+        (number("15550783881", r#"{"event":"FLAGGED","reason":"QUALITY_DECREASE"}"#), "FLAGGED (QUALITY_DECREASE) for"),
+        (number("15550783881", r#"{"event":"UNFLAGGED"}"#), "its limit may go up again"),
+        (
+            account_event("account_update", r#"{"event":"ACCOUNT_VIOLATION","phoneNumber":"16505552771"}"#),
+            "ACCOUNT_VIOLATION for 16505552771",
+        ),
+        (
+            template("template_category_update", r#"{"previousCategory":"UTILITY","newCategory":"MARKETING"}"#),
+            "campaigns in progress that use it: spring;",
+        ),
+    ] {
+        assert!(event.events[0].text().contains(words), "{:?}", event.events[0].text());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Model;
+use super::{Model, words};
 use crate::domain::{Span, Timestamp};
 use crate::wire::{Cancelled, ErrorBody, Text};
 
@@ -58,6 +58,11 @@ impl Model {
             Reply::Response { body, .. } => Reply::Response { status, retry_after: None, body },
             other => other,
         }
+    }
+
+    /// An error in the provider's words.
+    pub(super) fn refused(&self, status: u16, code: i64, now: Timestamp) -> Reply {
+        self.error(status, code, words::of_answer(code), now)
     }
 
     pub(super) fn not_found(&self, message: &str, now: Timestamp) -> Reply {

@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 
-use super::Model;
+use super::addressee::Addressee;
 use super::dice::{Throw, pick, throw};
-use super::record::{Attempt, Fate, State};
-use crate::domain::{Channel, Msisdn, Span, Status, Timestamp};
-use crate::wire::{Receipt, StatusBody, Text};
+use super::record::{Attempt, ContentType, Fate, State};
+use super::{Model, words};
+use crate::domain::{Channel, Span, Status, Timestamp};
+use crate::wire::{Receipt, StatusBody, Text, User, WhatsApp};
 
 /// A webhook that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,21 +105,21 @@ impl Model {
     }
 
     /// Returns the code with which the channel refuses this recipient at once, if the dice draw a refusal.
-    pub(super) fn rejection(&self, to: Msisdn, channel: Channel) -> Option<u16> {
-        let delivery = self.profile.delivery(channel, to)?;
-        let nth = self.nth(to.get(), channel, self.latest.get(&to.get()).copied());
-        let [fate] = throw(self.seed, to.get(), channel, nth, Throw::Fate as u64);
-        let [which] = throw(self.seed, to.get(), channel, nth, Throw::Code as u64);
+    pub(super) fn rejection(&self, to: Addressee, channel: Channel) -> Option<u16> {
+        let delivery = self.profile.delivery(channel, to.number())?;
+        let nth = self.nth(to, channel, self.latest.get(&to).copied());
+        let [fate] = throw(self.seed, to.seed(), channel, nth, Throw::Fate as u64);
+        let [which] = throw(self.seed, to.seed(), channel, nth, Throw::Code as u64);
         let code = pick(&delivery.reject_codes, which).filter(|_| fate < delivery.reject)?;
         u16::try_from(code).ok()
     }
 
     /// Returns how many messages the recipient was sent on the channel, up to and including the given one.
-    fn nth(&self, to: u64, channel: Channel, mut from: Option<u32>) -> u8 {
+    fn nth(&self, to: Addressee, channel: Channel, mut from: Option<u32>) -> u8 {
         let mut count = 0_u8;
         // The dice need not distinguish the hundredth message from the next one.
         while let Some(record) = from.and_then(|n| self.records.get(n as usize)).filter(|_| count < 100) {
-            debug_assert_eq!(record.msisdn, to);
+            debug_assert_eq!(record.to, to);
             count += u8::from(record.attempt.channel == channel);
             from = record.previous;
         }
@@ -132,13 +133,15 @@ impl Model {
     /// Starts the present step of a message.
     pub(super) fn begin(&mut self, n: u32, now: Timestamp) {
         let Some(record) = self.records.get(n as usize) else { return };
-        let (to, step, doom, channel) = (record.msisdn, record.step, record.doom, record.attempt.channel);
+        let (to, step, doom, channel) = (record.to, record.step, record.doom, record.attempt.channel);
         let nth = self.nth(to, channel, record.previous);
-        let Some(delivery) = Msisdn::try_from(to).ok().and_then(|to| self.profile.delivery(channel, to)) else {
-            return;
-        };
+        let Some(delivery) = self.profile.delivery(channel, to.number()) else { return };
+        let is_outside_window = channel == Channel::WhatsApp
+            && self.profile.session_window
+            && record.content_type != ContentType::Template
+            && !self.windows.is_open(to, record.sub_account, now);
         let seed = self.seed;
-        let dice = |what: Throw| throw::<2>(seed, to, channel, nth, what as u64);
+        let dice = |what: Throw| throw::<2>(seed, to.seed(), channel, nth, what as u64);
         let ([fate, _], [which, _]) = (dice(Throw::Fate), dice(Throw::Code));
         let rejected_to = delivery.reject;
         let undelivered_to = rejected_to + delivery.undelivered;
@@ -146,6 +149,8 @@ impl Model {
         let code = |codes: &[i64]| pick(codes, which).and_then(|code| u16::try_from(code).ok()).unwrap_or(0);
         let (fate, code) = if let Some(code) = doom.code(channel) {
             (Fate::Undelivered, code)
+        } else if is_outside_window {
+            (Fate::Undelivered, OUTSIDE_WINDOW)
         } else if fate < rejected_to {
             // A later step of the provider's own route can no longer be refused in the answer.
             (Fate::Undelivered, code(&delivery.reject_codes))
@@ -190,12 +195,12 @@ impl Model {
     fn happen(&mut self, due: Due, webhooks: &mut Vec<Webhook>) {
         let Due { at, n, step, what, .. } = due;
         let Some(record) = self.records.get(n as usize).filter(|record| !record.is_cancelled()) else { return };
-        let (to, present) = (record.msisdn, record.step);
+        let (to, present) = (record.to, record.step);
         let Some(attempt) = self.attempt(n, step) else { return };
         let Attempt { channel, fate, nth, .. } = attempt;
-        let delivery = Msisdn::try_from(to).ok().and_then(|to| self.profile.delivery(channel, to));
+        let delivery = self.profile.delivery(channel, to.number());
         let (seed, speed) = (self.seed, self.profile.speed);
-        let dice = |what: Throw| throw::<2>(seed, to, channel, nth, what as u64);
+        let dice = |what: Throw| throw::<2>(seed, to.seed(), channel, nth, what as u64);
         match what {
             What::Begin => self.begin(n, at),
             What::Again(happened) => {
@@ -271,7 +276,7 @@ impl Model {
             State::Undelivered | State::Delivered => attempt.ended = offset,
             State::Read => attempt.read = offset,
         }
-        let (to, channel, nth) = (record.msisdn, attempt.channel, attempt.nth);
+        let (to, channel, nth) = (record.to.seed(), attempt.channel, attempt.nth);
         self.seen.reach(channel, state);
         let faults = self.faults_now(at);
         let (duplicate, reorder) = (faults.duplicate, faults.reorder);
@@ -310,6 +315,21 @@ impl Model {
         self.begin(n, at);
     }
 
+    /// The recipient of a message, as the channel names them.
+    fn user_of(&self, n: u32, channel: Channel) -> User<'static> {
+        let Some(record) = self.records.get(n as usize) else { return User::default() };
+        let number = record.to.number().map(|number| number.to_string());
+        let id = match channel {
+            Channel::Line => self.user_ids.get(&n).map(ToString::to_string),
+            // Elsewhere it is the number without its plus, unless only an id of WhatsApp is known.
+            _ => number
+                .as_ref()
+                .map(|number| number[1..].to_owned())
+                .or_else(|| Some(self.user_ids.get(&n)?.to_string())),
+        };
+        User { channel_user_id: id.map(Into::into), msisdn: number.map(Into::into), ..User::default() }
+    }
+
     /// Writes the receipt.
     fn write_receipt(&mut self, n: u32, step: u8, state: State, at: Timestamp, webhooks: &mut Vec<Webhook>) {
         if self.faults_now(at).silent_receipts {
@@ -319,6 +339,7 @@ impl Model {
         let (Some(record), Some(attempt)) = (self.records.get(n as usize), self.attempt(n, step)) else { return };
         let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
         let undelivered = state == State::Undelivered;
+        let is_outside_window = undelivered && attempt.code == OUTSIDE_WINDOW;
         let receipt = Receipt {
             umid: Some(self.umids.of(n).to_string().into()),
             sub_account_id: self
@@ -326,7 +347,7 @@ impl Model {
                 .get(usize::from(record.sub_account))
                 .map(|name| Text::from(name.as_str())),
             channel: Some(webhook_name(attempt.channel).into()),
-            user: Some(self.user_of(record.msisdn)),
+            user: Some(self.user_of(n, attempt.channel)),
             destination: None,
             client_message_id: record.client_id.text().map(Text::from),
             client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),
@@ -336,10 +357,9 @@ impl Model {
                 detail: detail(state).map(Text::from),
                 timestamp: Some(at.rfc3339().into()),
                 error_code: undelivered.then_some(i64::from(attempt.code)),
-                error_message: undelivered
-                    .then(|| crate::wire::codes::of_receipt(Some(i64::from(attempt.code))).meaning.into()),
+                error_message: undelivered.then(|| words::of_receipt(i64::from(attempt.code)).into()),
             },
-            whatsapp: None,
+            whatsapp: is_outside_window.then_some(WhatsApp { provider_error_code: Some(META_OUTSIDE_WINDOW) }),
         };
         let mut event = Vec::with_capacity(512);
         receipt.append_event(&mut event);
@@ -359,7 +379,7 @@ pub(super) const fn webhook_name(channel: Channel) -> &'static str {
     }
 }
 
-const fn detail(state: State) -> Option<&'static str> {
+pub(super) const fn detail(state: State) -> Option<&'static str> {
     match state {
         State::Delivered => Some("delivered_to_recipient"),
         State::Undelivered => Some("rejected_by_operator"),
@@ -369,6 +389,9 @@ const fn detail(state: State) -> Option<&'static str> {
 
 /// The code of a message that expired.
 const EXPIRED: u16 = 36;
+/// The code of free-form content on WhatsApp without an open window, and WhatsApp's own.
+const OUTSIDE_WINDOW: u16 = 1_022;
+const META_OUTSIDE_WINDOW: i64 = 131_047;
 /// Maximum delay of the second copy of a receipt.
 const DUPLICATE_WITHIN: Span = Span::from_secs(5);
 /// Maximum delay of a receipt that is delayed to reorder it.

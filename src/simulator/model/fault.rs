@@ -27,7 +27,7 @@ impl Model {
         }
         if self.throw(faults.error_500) {
             self.seen.errors += 1;
-            return Some(self.error(500, 2_000, "Internal server error", now));
+            return Some(self.refused(500, 2_000, now));
         }
         None
     }
@@ -40,7 +40,7 @@ impl Model {
         }
         if self.throw(faults.details_500) {
             self.seen.errors += 1;
-            return Some(self.error(500, 2_000, "Internal server error", now));
+            return Some(self.refused(500, 2_000, now));
         }
         None
     }
@@ -53,7 +53,7 @@ impl Model {
         }
         if self.throw(faults.error_500_after) {
             self.seen.errors += 1;
-            return self.error(500, 2_000, "Internal server error", now);
+            return self.refused(500, 2_000, now);
         }
         reply
     }

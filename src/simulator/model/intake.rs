@@ -1,54 +1,54 @@
 //! Accepts messages: checks each one, refuses it with a code, or records it.
 
-use std::borrow::Cow;
-
-use super::record::{Attempt, Batch, Chain, ChainStep, ClientId, Doom, Record};
+use super::addressee::Addressee;
+use super::content::{self, Kind};
+use super::record::{Attempt, Batch, Chain, ChainStep, ClientId, ContentType, Doom, Record};
+use super::route::{Said, line_user_id, whatsapp_user_id};
 use super::seen::Accepted;
-use super::{Model, Reply, line};
-use crate::domain::{Channel, Msisdn, Span, Status, Timestamp};
-use crate::wire::{self, BatchAnswer, BatchRequest, Content, MessageAnswer, SendRequest, StatusBody, Text};
+use super::{Model, Reply, words};
+use crate::domain::{Channel, Msisdn, Span, Timestamp};
+use crate::wire::{self, BatchAnswer, BatchRequest, Content, MessageAnswer, SendRequest, StatusBody, Text, User};
 
 /// Why a message is refused.
-struct Refusal {
-    code: i64,
-    message: Cow<'static, str>,
-    channel: Option<Channel>,
+pub(super) struct Refusal {
+    pub(super) code: i64,
+    pub(super) channel: Option<Channel>,
 }
 
 impl From<i64> for Refusal {
     fn from(code: i64) -> Self {
-        Self { code, message: wire::codes::of_answer(400, Some(code)).meaning.into(), channel: None }
+        Self { code, channel: None }
     }
 }
 
 /// A valid request.
-struct Checked {
-    to: Msisdn,
-    steps: Vec<ChainStep>,
-    doom: Doom,
-    scheduled: Option<Timestamp>,
+pub(super) struct Checked {
+    pub(super) to: Addressee,
+    /// The recipient's id on a channel, if the request names one.
+    pub(super) user_id: Option<Box<str>>,
+    pub(super) content_type: ContentType,
+    pub(super) steps: Vec<ChainStep>,
+    pub(super) doom: Doom,
+    pub(super) scheduled: Option<Timestamp>,
     /// The time at which the message is dropped unless it has been delivered.
-    expiry: Option<Timestamp>,
+    pub(super) expiry: Option<Timestamp>,
+}
+
+/// A request as it arrived.
+pub(super) struct Arriving<'r, 'a> {
+    pub(super) request: &'r SendRequest<'a>,
+    /// Its JSON, if the request was written in another form.
+    pub(super) body: Option<&'r str>,
+}
+
+impl<'r, 'a> Arriving<'r, 'a> {
+    const fn of(request: &'r SendRequest<'a>) -> Self {
+        Self { request, body: None }
+    }
 }
 
 const BATCH_MAX: usize = 10_000;
 const CLIENT_ID_MAX: usize = 50;
-const TEXT_MAX: usize = 4_096;
-const PARAMETER_MAX: usize = 1_024;
-const FALLBACK_AFTER: std::ops::RangeInclusive<i64> = 10..=86_400;
-const TYPES: [&str; 11] = [
-    "text",
-    "image",
-    "video",
-    "audio",
-    "file",
-    "location",
-    "interactive",
-    "template",
-    "buttons",
-    "carousel",
-    "richCard",
-];
 
 impl Model {
     /// Handles one message, as `POST …/messages` does.
@@ -59,12 +59,12 @@ impl Model {
         }
         match self.check(sub_account, request, now) {
             Ok(checked) => {
-                let n = self.accept(sub_account, request, &checked, None, now);
+                let n = self.accept(sub_account, &Arriving::of(request), &checked, None, now);
                 Reply::ok(&self.accepted_answer(n, request, now))
             }
             Err(refusal) => {
                 self.seen.refuse(refusal.channel);
-                self.error(400, refusal.code, &refusal.message, now)
+                self.refused(400, refusal.code, now)
             }
         }
     }
@@ -80,7 +80,7 @@ impl Model {
             _ => client_batch_id.as_ref().filter(|id| id.chars().count() > 100).map(|_| 3_014),
         };
         if let Some(code) = code {
-            return self.error(400, code, wire::codes::of_answer(400, Some(code)).meaning, now);
+            return self.refused(400, code, now);
         }
         let messages = request.into_messages();
         if let Some(throttled) = self.over_rate(&messages, now) {
@@ -93,7 +93,7 @@ impl Model {
         for message in &messages {
             let answer = match self.check(sub_account, message, now) {
                 Ok(checked) => {
-                    let n = self.accept(sub_account, message, &checked, Some(batch), now);
+                    let n = self.accept(sub_account, &Arriving::of(message), &checked, Some(batch), now);
                     with_messages.then(|| self.accepted_answer(n, message, now))
                 }
                 Err(refusal) => {
@@ -114,7 +114,7 @@ impl Model {
         })
     }
 
-    fn open_batch(&mut self, client_id: Option<&str>) -> u32 {
+    pub(super) fn open_batch(&mut self, client_id: Option<&str>) -> u32 {
         let batch = u32::try_from(self.batches.len()).unwrap_or(u32::MAX);
         let id = self.random_id().parse().unwrap_or_default();
         self.batch_of.insert(id, batch);
@@ -146,31 +146,30 @@ impl Model {
         None
     }
 
-    fn check(&self, sub_account: &str, request: &SendRequest<'_>, now: Timestamp) -> Result<Checked, Refusal> {
-        let well_formed = (3..=50).contains(&sub_account.len())
-            && sub_account.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._&".contains(&byte));
+    /// Whether the subaccount exists and is ours.
+    pub(super) fn has_sub_account(&self, name: &str) -> bool {
+        let is_well_formed = (3..=50).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._&".contains(&byte));
         let known = &self.profile.sub_accounts;
-        if !well_formed || !(known.is_empty() || known.iter().any(|name| name == sub_account)) {
+        is_well_formed && (known.is_empty() || known.iter().any(|known| known == name))
+    }
+
+    fn check(&self, sub_account: &str, request: &SendRequest<'_>, now: Timestamp) -> Result<Checked, Refusal> {
+        if !self.has_sub_account(sub_account) {
             return Err(1_001.into());
         }
         if request.client_message_id.as_ref().is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) {
             return Err(3_009.into());
         }
         let user = request.user.as_ref().ok_or(3_001)?;
-        let to = match user.line_user_id.as_deref().and_then(line::number_of).or_else(|| user.number()) {
-            Some(number) => number,
-            None if user.msisdn.is_some() => return Err(3_003.into()),
-            None => return Err(3_002.into()),
-        };
-        let steps = self.steps(request)?;
-        let kind = request.kind.as_deref().ok_or(3_010)?;
-        if !TYPES.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
-            return Err(3_010.into());
-        }
+        let (to, user_id) = addressee(user)?;
+        let kind = request.kind.as_deref().and_then(Kind::parse).ok_or(3_010)?;
         let content = request.content.as_ref().ok_or(3_004)?;
+        let steps = self.steps(request, Said { kind, content, user })?;
         let faults = self.faults_now(now);
-        let template = check_content(kind, content, &steps)?;
-        if template.is_some() && template == faults.template_missing.as_deref() {
+        let template = content.template.as_ref().filter(|_| kind == Kind::Template);
+        let named = template.map(|template| &*template.name);
+        if named.is_some() && named == faults.template_missing.as_deref() {
             return Err(3_038.into());
         }
         let scheduled = match request.scheduled.as_deref().map(wire::instant) {
@@ -183,67 +182,47 @@ impl Model {
             None => None,
         };
         if let Some(code) = steps.first().and_then(|step| self.rejection(to, step.channel)) {
-            return Err(Refusal { channel: steps.first().map(|step| step.channel), ..Refusal::from(i64::from(code)) });
+            let channel = steps.first().map(|step| step.channel);
+            return Err(Refusal { code: i64::from(code), channel });
         }
         let doom = if faults.no_credit {
             Doom::NoCredit
-        } else if template.is_some() && template == faults.template_paused.as_deref() {
+        } else if named.is_some() && named == faults.template_paused.as_deref() {
             Doom::TemplatePaused
         } else {
-            Doom::None
+            self.doom_of(content, template, steps.first())
         };
-        Ok(Checked { to, steps, doom, scheduled, expiry })
+        let content_type = content::content_type(kind, content);
+        Ok(Checked { to, user_id, content_type, steps, doom, scheduled, expiry })
     }
 
-    /// Returns the channels to try: those of the request, else the subaccount's own route.
-    fn steps(&self, request: &SendRequest<'_>) -> Result<Vec<ChainStep>, Refusal> {
-        let step = |channel: Channel, fallback_after, success: Option<Status>| {
-            if !self.profile.channels.contains_key(&channel) {
-                return Err(Refusal::from(3_027));
-            }
-            Ok(ChainStep { channel, fallback_after, success: success.unwrap_or(channel.default_success()) })
-        };
-        if request.channels.is_empty() {
-            return self
-                .profile
-                .route
-                .iter()
-                .map(|own| step(own.channel, own.fallback_after, own.success_status))
-                .collect();
+    /// Why the present state of the account lets a message fail.
+    fn doom_of(&self, content: &Content<'_>, template: Option<&wire::Template<'_>>, first: Option<&ChainStep>) -> Doom {
+        let headers = template.iter().flat_map(|template| &template.components).flat_map(|part| &part.parameters);
+        let mut urls = headers.filter_map(|parameter| parameter.url.as_deref()).chain(content.url.as_deref());
+        let is_refused = |url| first.is_some_and(|step| self.files.is_refused(url, step.channel));
+        if urls.any(is_refused) {
+            return Doom::MediaRefused;
         }
-        let named = request.channels.iter().map(|named| {
-            let channel = named.known().ok_or(3_022)?;
-            if named.fallback_after.is_some_and(|seconds| !FALLBACK_AFTER.contains(&seconds)) {
-                return Err(3_023.into());
-            }
-            let success = match named.success_status.as_deref().map(str::parse::<Status>) {
-                Some(Err(_)) => return Err(3_024.into()),
-                Some(Ok(status)) if status > channel.best_status() => {
-                    return Err(if status == Status::Read { 3_026 } else { 3_025 }.into());
-                }
-                Some(Ok(status)) => Some(status),
-                None => None,
-            };
-            step(channel, named.fallback_after.map(Span::from_secs), success)
-        });
-        named.collect()
+        template.map_or(Doom::None, |template| self.templates.doom(template))
     }
 
     /// Records an accepted message and starts it.
-    fn accept(
+    pub(super) fn accept(
         &mut self,
         sub_account: &str,
-        request: &SendRequest<'_>,
+        arriving: &Arriving<'_, '_>,
         checked: &Checked,
         batch: Option<u32>,
         now: Timestamp,
     ) -> u32 {
+        let request = arriving.request;
         let n = self.next_n();
         let first = checked.steps.first().map_or(Channel::Sms, |step| step.channel);
-        let mut record = Record::new(checked.to.get(), now, first);
-        self.note_line_id(checked.to, request.user.as_ref());
+        let mut record = Record::new(checked.to, now, first);
+        record.content_type = checked.content_type;
         record.client_id = ClientId::of(request.client_message_id.as_deref());
-        record.previous = self.latest.insert(checked.to.get(), n);
+        record.previous = self.latest.insert(checked.to, n);
         record.batch = batch;
         record.doom = checked.doom;
         record.sub_account = self.sub_account(sub_account);
@@ -257,6 +236,9 @@ impl Model {
         if checked.steps.len() > 1 {
             self.chains.insert(n, Box::new(Chain { steps: checked.steps.clone(), before: Vec::<Attempt>::new() }));
         }
+        if let Some(id) = &checked.user_id {
+            self.user_ids.insert(n, id.clone());
+        }
         if let Some(url) = request.dlr_callback_url.as_deref() {
             self.callbacks.insert(n, url.into());
         }
@@ -264,7 +246,8 @@ impl Model {
             self.expiries.insert(n, at);
         }
         if self.kept.len() < self.profile.keep_requests {
-            self.kept.push(serde_json::to_string(request).unwrap_or_default().into());
+            let kept = arriving.body.map_or_else(|| serde_json::to_string(request).unwrap_or_default(), str::to_owned);
+            self.kept.push(kept.into());
         }
         self.note(Accepted { n, channel: first, request }, now);
         match checked.scheduled {
@@ -274,7 +257,7 @@ impl Model {
         n
     }
 
-    fn sub_account(&mut self, name: &str) -> u16 {
+    pub(super) fn sub_account(&mut self, name: &str) -> u16 {
         let index = self.sub_accounts.iter().position(|known| known == name).unwrap_or_else(|| {
             self.sub_accounts.push(name.to_owned());
             self.sub_accounts.len() - 1
@@ -282,7 +265,7 @@ impl Model {
         u16::try_from(index).unwrap_or(u16::MAX)
     }
 
-    fn accepted_answer<'a>(&self, n: u32, request: &SendRequest<'a>, now: Timestamp) -> MessageAnswer<'a> {
+    pub(super) fn accepted_answer<'a>(&self, n: u32, request: &SendRequest<'a>, now: Timestamp) -> MessageAnswer<'a> {
         MessageAnswer {
             umid: Some(self.umids.of(n).to_string().into()),
             user: request.user.clone(),
@@ -295,7 +278,12 @@ impl Model {
         }
     }
 
-    fn rejected_answer<'a>(&self, request: &SendRequest<'a>, refusal: Refusal, now: Timestamp) -> MessageAnswer<'a> {
+    pub(super) fn rejected_answer<'a>(
+        &self,
+        request: &SendRequest<'a>,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> MessageAnswer<'a> {
         MessageAnswer {
             umid: Some(self.random_id().into()),
             user: request.user.clone(),
@@ -304,58 +292,20 @@ impl Model {
                 state: "rejected".into(),
                 timestamp: Some(now.rfc3339().into()),
                 error_code: Some(refusal.code),
-                error_message: Some(Text::from(refusal.message.into_owned())),
+                error_message: Some(Text::from(words::of_answer(refusal.code))),
                 ..StatusBody::default()
             },
         }
     }
 }
 
-/// Checks the content, and returns the name of the template, if any.
-fn check_content<'c>(kind: &str, content: &'c Content<'_>, steps: &[ChainStep]) -> Result<Option<&'c str>, Refusal> {
-    let sms = steps.iter().any(|step| step.channel == Channel::Sms);
-    if content.sms.as_ref().and_then(|sms| sms.source.as_deref()).is_some_and(|source| source.chars().count() > 16) {
-        return Err(3_011.into());
+/// Whom a request is for, with their id on a channel if it names one. A number that is not E.164 is refused even beside an
+/// id.
+pub(super) fn addressee(user: &User<'_>) -> Result<(Addressee, Option<Box<str>>), i64> {
+    if user.msisdn.as_ref().is_some_and(|number| number.parse::<Msisdn>().is_err()) {
+        return Err(1_002);
     }
-    if kind.eq_ignore_ascii_case("text") {
-        let text = content.text.as_deref().unwrap_or_default();
-        return match text.chars().count() {
-            0 => Err(3_005.into()),
-            len if len > TEXT_MAX => Err(3_006.into()),
-            _ => Ok(None),
-        };
-    }
-    if !kind.eq_ignore_ascii_case("template") {
-        return Ok(None);
-    }
-    let template = content.template.as_ref().ok_or(3_030)?;
-    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if template.name.is_empty() || !template.name.chars().all(is_allowed) {
-        return Err(3_032.into());
-    }
-    if template.language.is_empty() {
-        return Err(3_036.into());
-    }
-    // A template has no text for SMS, so a route that includes SMS needs some.
-    if sms && content.fallback_text.as_ref().or(content.text.as_ref()).is_none_or(|text| text.is_empty()) {
-        return Err(3_005.into());
-    }
-    for component in &template.components {
-        if !["header", "body", "button", "carousel"].iter().any(|known| component.kind.eq_ignore_ascii_case(known)) {
-            return Err(3_039.into());
-        }
-        if component.kind.eq_ignore_ascii_case("button")
-            && !component.index.is_some_and(|index| (0..=9).contains(&index))
-        {
-            return Err(3_053.into());
-        }
-        for parameter in component.parameters.iter().filter(|parameter| parameter.kind.eq_ignore_ascii_case("text")) {
-            match parameter.text.as_deref().unwrap_or_default().chars().count() {
-                0 => return Err(3_040.into()),
-                len if len > PARAMETER_MAX => return Err(3_043.into()),
-                _ => {}
-            }
-        }
-    }
-    Ok(Some(&template.name))
+    let id = line_user_id(user).or_else(|| whatsapp_user_id(user));
+    let to = user.number().map(Addressee::from).or_else(|| id.map(Addressee::of_user_id)).ok_or(3_002)?;
+    Ok((to, id.map(Into::into)))
 }

@@ -1,14 +1,22 @@
 //! The provider as a plain value: calls in, answers out, and webhooks when they are due.
 
+mod account;
+mod addressee;
 mod answer;
+mod content;
 mod delivery;
+mod details;
 mod dice;
 mod fault;
+mod files;
 mod intake;
-mod line;
+mod line_notification;
 mod recipients;
 mod record;
+mod route;
 mod seen;
+mod windows;
+mod words;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,16 +25,23 @@ use std::fmt;
 use hashbrown::HashMap;
 use uuid::Uuid;
 
+use self::account::Templates;
+use self::addressee::Addressee;
 use self::delivery::Due;
+use self::files::Files;
 use self::record::{Batch, Chain, Record};
+use self::windows::Windows;
 use super::profile::Profile;
 use super::umid::Umids;
 use crate::clock::Chance;
-use crate::domain::{Span, Timestamp};
-use crate::wire::{self, BatchRequest, NotificationBatch, NotificationRequest, SendRequest};
+use crate::domain::Timestamp;
+use crate::wire::{self, BatchRequest, SendRequest};
 
 pub use self::answer::{DelayedReply, Reply};
 pub use self::delivery::Webhook;
+pub(super) use self::files::LARGEST as LARGEST_FILE;
+pub use self::files::{StoredFile, Upload};
+pub use self::recipients::{InboundText, Writer};
 pub use self::seen::{ChannelSeen, MessageSeen, SeenTotals, StepSeen};
 
 use super::faults::Faults;
@@ -43,10 +58,14 @@ pub struct Model {
     umids: Umids,
     started: Option<Timestamp>,
     records: Vec<Record>,
-    /// The latest message to a number; each record names the one before it.
-    latest: HashMap<u64, u32>,
-    /// The ids of recipients on LINE, by the numbers that stand for them.
-    line_ids: HashMap<u64, Box<str>>,
+    /// The latest message to a recipient; each record names the one before it.
+    latest: HashMap<Addressee, u32>,
+    /// The ids on a channel of recipients of whom the request named one.
+    user_ids: HashMap<u32, Box<str>>,
+    windows: Windows,
+    /// What the account's events said of templates.
+    templates: Templates,
+    files: Files,
     /// Digests of the accepted client ids, and whether each was accepted more than once.
     client_ids: HashMap<u64, bool>,
     batches: Vec<Batch>,
@@ -110,7 +129,10 @@ impl Model {
             started: None,
             records: Vec::new(),
             latest: HashMap::new(),
-            line_ids: HashMap::new(),
+            user_ids: HashMap::new(),
+            windows: Windows::default(),
+            templates: Templates::default(),
+            files: Files::default(),
             client_ids: HashMap::new(),
             batches: Vec::new(),
             batch_of: HashMap::new(),
@@ -175,14 +197,8 @@ impl Model {
                 Ok(request) => self.batch(sub_account, request, now),
                 Err(error) => self.unreadable(&error, now),
             },
-            ["lon"] => match serde_json::from_slice::<NotificationRequest<'_>>(call.body) {
-                Ok(request) => self.send(sub_account, &line::message_of(request), now),
-                Err(error) => self.unreadable(&error, now),
-            },
-            ["lon", "batch"] => match serde_json::from_slice::<NotificationBatch<'_>>(call.body) {
-                Ok(request) => self.batch(sub_account, line::messages_of(request), now),
-                Err(error) => self.unreadable(&error, now),
-            },
+            ["lon"] => self.line_notification(sub_account, call.body, now),
+            ["lon", "batch"] => self.line_notifications(sub_account, call.body, now),
             _ => self.not_found("Unknown address", now),
         };
         DelayedReply { after: self.slowness(&faults), reply: self.fault_after(&faults, reply, now) }
@@ -191,25 +207,32 @@ impl Model {
     fn details_or_cancel(&mut self, method: Method, sub_account: &str, rest: &[&str], now: Timestamp) -> Reply {
         match (method, rest) {
             (Method::Get, ["messages", umid]) => self.details(sub_account, umid, now),
-            (Method::Delete, ["messages", "batch", batch]) => self.cancel_batch(batch, now),
-            (Method::Delete, ["messages", umid]) => self.cancel_message(umid, now),
+            (Method::Delete, ["messages", "batch", batch]) => self.cancel_batch(sub_account, batch, now),
+            (Method::Delete, ["messages", umid]) => self.cancel_message(sub_account, umid, now),
             _ => self.not_found("Unknown address", now),
         }
     }
 
     /// Cancels the scheduled messages of a batch that have not been sent.
-    pub fn cancel_batch(&mut self, batch: &str, now: Timestamp) -> Reply {
+    fn cancel_batch(&mut self, sub_account: &str, batch: &str, now: Timestamp) -> Reply {
+        if !self.has_sub_account(sub_account) {
+            return self.refused(400, 1_001, now);
+        }
         let known = batch.parse().ok().and_then(|id: Uuid| self.batch_of.get(&id).copied());
         let Some(batch) = known else { return Reply::cancelled(0) };
         let Batch { first, len, .. } = self.batches[batch as usize];
-        let cancelled = (first..first + len).filter(|n| self.cancel_record(*n, now)).count();
+        let ours = (first..first + len).filter(|n| self.is_of(*n, sub_account)).collect::<Vec<_>>();
+        let cancelled = ours.into_iter().filter(|n| self.cancel_record(*n, now)).count();
         Reply::cancelled(cancelled)
     }
 
-    pub fn cancel_message(&mut self, umid: &str, now: Timestamp) -> Reply {
-        match self.find(umid) {
+    fn cancel_message(&mut self, sub_account: &str, umid: &str, now: Timestamp) -> Reply {
+        if !self.has_sub_account(sub_account) {
+            return self.refused(400, 1_001, now);
+        }
+        match self.find(umid).filter(|n| self.is_of(*n, sub_account)) {
             Some(n) => Reply::cancelled(usize::from(self.cancel_record(n, now))),
-            None => self.not_found("Object wasn't found or is already expired", now),
+            None => self.refused(404, 1_300, now),
         }
     }
 
@@ -223,27 +246,15 @@ impl Model {
         open
     }
 
-    /// Returns the status of a message, one record for each channel. The provider answers one query a second.
-    pub fn details(&mut self, sub_account: &str, umid: &str, now: Timestamp) -> Reply {
-        let pause = Span::from_secs(1);
-        match self.details_asked.get(sub_account) {
-            Some(asked) if now.since(*asked) < pause => return self.throttled(1, now),
-            _ => self.details_asked.insert(sub_account.to_owned(), now),
-        };
-        self.seen.questions += 1;
-        let faults = self.faults_now(now).clone();
-        if let Some(fault) = self.fault_of_query(&faults, now) {
-            return fault;
-        }
-        match self.find(umid).filter(|_| !faults.details_unknown) {
-            Some(n) => Reply::ok(&self.details_of(n)),
-            None => self.not_found("Object wasn't found or is already expired", now),
-        }
-    }
-
     fn find(&self, umid: &str) -> Option<u32> {
         let n = self.umids.n(umid.parse().ok()?)?;
         self.records.get(n as usize).map(|_| n)
+    }
+
+    /// Whether a message was sent by this subaccount.
+    fn is_of(&self, n: u32, sub_account: &str) -> bool {
+        let of = self.records.get(n as usize).and_then(|record| self.sub_accounts.get(usize::from(record.sub_account)));
+        of.is_some_and(|of| of == sub_account)
     }
 
     /// Returns the refusal of the caller's key; `None` if it is accepted.
@@ -259,7 +270,7 @@ impl Model {
             return None;
         }
         self.seen.keys_refused += 1;
-        Some(self.error(401, 1_200, "Request was not authenticated properly", now))
+        Some(self.refused(401, 1_200, now))
     }
 }
 

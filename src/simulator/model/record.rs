@@ -2,15 +2,16 @@
 
 use uuid::Uuid;
 
+use super::addressee::Addressee;
 use crate::domain::{AttemptId, Channel, Span, Status, Timestamp};
 
 /// One accepted message.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
-    pub(super) msisdn: u64,
+    pub(super) to: Addressee,
     pub(super) accepted: Timestamp,
     pub(super) client_id: ClientId,
-    /// The message before it to the same number.
+    /// The message before it to the same recipient.
     pub(super) previous: Option<u32>,
     pub(super) batch: Option<u32>,
     /// Its present attempt; the attempts before it are in its chain.
@@ -20,7 +21,40 @@ pub(super) struct Record {
     schedule: u32,
     pub(super) step: u8,
     pub(super) doom: Doom,
+    pub(super) content_type: ContentType,
     cancelled: bool,
+}
+
+/// The type of content that the details of a message show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ContentType {
+    Text,
+    Audio,
+    Video,
+    Image,
+    Location,
+    File,
+    Carousel,
+    List,
+    Buttons,
+    Template,
+}
+
+impl ContentType {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "Text",
+            Self::Audio => "Audio",
+            Self::Video => "Video",
+            Self::Image => "Image",
+            Self::Location => "Location",
+            Self::File => "File",
+            Self::Carousel => "Carousel",
+            Self::List => "List",
+            Self::Buttons => "Buttons",
+            Self::Template => "Template",
+        }
+    }
 }
 
 /// Why a message is undelivered regardless of its dice.
@@ -28,15 +62,22 @@ pub(super) struct Record {
 pub(super) enum Doom {
     None,
     TemplatePaused,
+    TemplateDisabled,
     NoCredit,
+    /// The channel does not take the uploaded file.
+    MediaRefused,
 }
 
 impl Doom {
     pub(super) const fn code(self, channel: Channel) -> Option<u16> {
         match (self, channel) {
             (Self::TemplatePaused, Channel::WhatsApp) => Some(1_035),
+            (Self::TemplateDisabled, Channel::WhatsApp) => Some(1_036),
             (Self::NoCredit, _) => Some(42),
-            (Self::None | Self::TemplatePaused, _) => None,
+            (Self::MediaRefused, Channel::WhatsApp) => Some(1_027),
+            (Self::MediaRefused, Channel::Viber) => Some(2_015),
+            (Self::MediaRefused, _) => Some(2),
+            (Self::None | Self::TemplatePaused | Self::TemplateDisabled, _) => None,
         }
     }
 }
@@ -116,9 +157,9 @@ impl Attempt {
 }
 
 impl Record {
-    pub(super) fn new(msisdn: u64, accepted: Timestamp, channel: Channel) -> Self {
+    pub(super) fn new(to: Addressee, accepted: Timestamp, channel: Channel) -> Self {
         Self {
-            msisdn,
+            to,
             accepted,
             client_id: ClientId::None,
             previous: None,
@@ -128,6 +169,7 @@ impl Record {
             schedule: 0,
             step: 0,
             doom: Doom::None,
+            content_type: ContentType::Text,
             cancelled: false,
         }
     }

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::Model;
+use super::addressee::Addressee;
 use super::record::{Attempt, Record, State};
-use super::{Model, line};
 use crate::domain::{Channel, Msisdn, Timestamp};
-use crate::wire::{Detail, Details, SendRequest, StatusBody, Text, User};
+use crate::wire::SendRequest;
 
 pub(super) const CHANNELS: usize = Channel::ALL.len();
 
@@ -22,7 +23,7 @@ pub struct SeenTotals {
     pub cancelled: u64,
     /// Queries for a message, without those that came too soon.
     pub questions: u64,
-    /// Numbers with at least one accepted message.
+    /// Recipients with at least one accepted message.
     pub people: u64,
     /// Client ids that were accepted more than once.
     pub duplicates: u64,
@@ -66,11 +67,12 @@ pub struct ChannelSeen {
 pub struct MessageSeen {
     pub umid: String,
     pub client_message_id: Option<String>,
-    /// The recipient's number, or on LINE the id.
+    /// Absent if the request named the recipient by an id alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub msisdn: Option<String>,
+    /// The recipient's id on a channel, if the request named one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub line_user_id: Option<String>,
+    pub user_id: Option<String>,
     pub sub_account: String,
     pub batch_id: Option<String>,
     pub accepted_at: String,
@@ -225,12 +227,11 @@ impl Model {
         let record = self.records.get(n as usize)?;
         let sub_account = self.sub_accounts.get(usize::from(record.sub_account)).cloned().unwrap_or_default();
         let kept = self.kept.get(n as usize).and_then(|json| RawValue::from_string(json.to_string()).ok());
-        let line_user_id = self.line_ids.get(&record.msisdn).map(|id| id.to_string());
         Some(MessageSeen {
             umid: self.umids.of(n).to_string(),
             client_message_id: record.client_id.text(),
-            msisdn: line_user_id.is_none().then(|| format!("+{}", record.msisdn)),
-            line_user_id,
+            msisdn: record.to.number().map(|number| number.to_string()),
+            user_id: self.user_ids.get(&n).map(ToString::to_string),
             sub_account,
             batch_id: self.batch_id(record),
             accepted_at: record.accepted.rfc3339(),
@@ -240,15 +241,19 @@ impl Model {
         })
     }
 
-    /// Returns all messages accepted for a recipient of LINE, the latest first.
-    pub fn messages_to_line_id(&self, id: &str) -> Vec<MessageSeen> {
-        line::number_of(id).map(|number| self.messages_to(number)).unwrap_or_default()
+    /// Returns all messages accepted for a number, the latest first.
+    pub fn messages_to(&self, to: Msisdn) -> Vec<MessageSeen> {
+        self.messages_of(to.into())
     }
 
-    /// Returns all messages accepted for a recipient, the latest first.
-    pub fn messages_to(&self, to: Msisdn) -> Vec<MessageSeen> {
+    /// The same for a recipient whom requests name by an id alone.
+    pub fn messages_to_user(&self, id: &str) -> Vec<MessageSeen> {
+        self.messages_of(Addressee::of_user_id(id))
+    }
+
+    fn messages_of(&self, to: Addressee) -> Vec<MessageSeen> {
         let mut found = Vec::new();
-        let mut next = self.latest.get(&to.get()).copied();
+        let mut next = self.latest.get(&to).copied();
         while let Some(n) = next {
             found.extend(self.message(n));
             next = self.records.get(n as usize).and_then(|record| record.previous);
@@ -260,54 +265,10 @@ impl Model {
         record.batch.and_then(|batch| self.batches.get(batch as usize)).map(|batch| batch.id.to_string())
     }
 
-    fn attempts(&self, n: u32) -> Vec<Attempt> {
+    pub(super) fn attempts(&self, n: u32) -> Vec<Attempt> {
         let last = self.records.get(n as usize).map_or(0, |record| record.step);
         (0..=last).filter_map(|step| self.attempt(n, step)).collect()
     }
-
-    /// Returns the provider's own view of a message: masked, a record for each channel.
-    pub(super) fn details_of(&self, n: u32) -> Details<'_> {
-        let Some(record) = self.records.get(n as usize) else { return Details::default() };
-        let user = self.user_of(record.msisdn);
-        let masked = |text: &str| format!("{}xxxx", text.get(..text.len().saturating_sub(4)).unwrap_or_default());
-        let user = match &user.msisdn {
-            Some(number) => User { msisdn: Some(masked(number).into()), ..User::default() },
-            None => User { channel_user_id: user.channel_user_id.map(|id| masked(&id).into()), ..User::default() },
-        };
-        let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
-        let detail = |(step, attempt): (i64, Attempt)| Detail {
-            umid: self.umids.of(n).to_string().into(),
-            sub_account_id: self
-                .sub_accounts
-                .get(usize::from(record.sub_account))
-                .map(|name| Text::from(name.as_str())),
-            channel: attempt.channel.as_str().into(),
-            direction: Some("outbound".into()),
-            status: StatusBody {
-                state: attempt.state.as_str().into(),
-                timestamp: Some(last_time(record, &attempt).rfc3339().into()),
-                error_code: (attempt.state == State::Undelivered).then_some(i64::from(attempt.code)),
-                ..StatusBody::default()
-            },
-            user: Some(user.clone()),
-            content_type: Some("Text".into()),
-            content: Some("**MASKED**".into()),
-            created_at: Some(record.accepted.rfc3339().into()),
-            client_message_id: record.client_id.text().map(Text::from),
-            client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),
-            batch_id: batch.map(|batch| batch.id.to_string().into()),
-            step: Some(step),
-            ..Detail::default()
-        };
-        Details { data: (1..).zip(self.attempts(n)).map(detail).collect() }
-    }
-}
-
-fn last_time(record: &Record, attempt: &Attempt) -> Timestamp {
-    [attempt.read, attempt.ended, attempt.sent]
-        .into_iter()
-        .find_map(|offset| record.at(offset))
-        .unwrap_or(record.accepted)
 }
 
 fn step_seen(record: &Record, attempt: &Attempt) -> StepSeen {

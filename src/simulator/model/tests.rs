@@ -1,7 +1,11 @@
 //! Tests of the model through its public methods.
 
+mod documents;
+mod strict;
+
 use super::*;
-use crate::domain::Channel;
+use crate::domain::{Channel, Span};
+use crate::simulator::RouteStep;
 use crate::wire::{ErrorBody, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
 use std::collections::BTreeSet;
 
@@ -35,8 +39,18 @@ fn text(number: u64, id: &str, channels: &Value) -> Value {
            "content": {"text": "hello"}, "channels": channels})
 }
 
+/// A template, which needs no open window.
 fn whatsapp(number: u64, id: &str) -> Value {
-    text(number, id, &json!([{"channel": "WhatsApp"}]))
+    json!({"user": {"msisdn": format!("+{number}")}, "clientMessageId": id, "type": "template",
+           "content": {"template": {"name": "welcome", "language": "en"}}, "channels": [{"channel": "WhatsApp"}]})
+}
+
+/// Opens the recipient's window: they write on WhatsApp.
+fn write(model: &mut Model, number: u64, now: Timestamp) -> Webhook {
+    let from = Writer::Number(number.try_into().unwrap());
+    let text = "Hello".to_owned();
+    let written = InboundText { from, channel: Channel::WhatsApp, text, sub_account: None, is_from_an_ad: false };
+    model.inbound(&written, now)
 }
 
 fn seconds(count: i64) -> Span {
@@ -120,7 +134,7 @@ fn invalid_requests_get_the_providers_code() {
     for (body, code) in [
         (json!({}), 3_001),
         (json!({"user": {}}), 3_002),
-        (json!({"user": {"msisdn": "12"}}), 3_003),
+        (json!({"user": {"msisdn": "12"}}), 1_002),
         (json!({"user": {"msisdn": "+6591234567"}, "type": "smoke", "channels": [{"channel": "SMS"}]}), 3_010),
         (json!({"user": {"msisdn": "+6591234567"}, "type": "text"}), 3_004),
         (json!({"user": {"msisdn": "+6591234567"}, "type": "text", "content": {}}), 3_005),
@@ -153,7 +167,7 @@ fn a_batch_accepts_valid_messages_and_names_the_others() {
     let (status, answer) = response(&post(&mut model, &format!("{MESSAGES}/batch"), &batch, START));
     assert_eq!(status, 200);
     assert_eq!((&answer["acceptedCount"], &answer["rejectedCount"]), (&json!(2), &json!(1)));
-    assert_eq!(answer["messages"][1]["status"]["errorCode"], 3_003);
+    assert_eq!(answer["messages"][1]["status"]["errorCode"], 1_002);
     assert_eq!(answer["messages"][2]["clientMessageId"], "c");
     let webhooks = model.tick(START);
     let event: Value = serde_json::from_slice(&webhooks[0].event).unwrap();
@@ -246,7 +260,11 @@ fn a_request_without_one_channel_falls_back_by_itself_and_is_counted() {
     let mut profile = Profile::perfect();
     let whatsapp = profile.channels.get_mut(&Channel::WhatsApp).unwrap();
     (whatsapp.delivered, whatsapp.silent) = (0.0, 1.0);
+    let own = |channel, fallback_after| RouteStep { channel, fallback_after, success_status: None };
+    profile.route = vec![own(Channel::WhatsApp, Some(seconds(60))), own(Channel::Sms, None)];
     let mut model = model(profile);
+    write(&mut model, 6_591_234_567, START);
+    write(&mut model, 6_591_234_568, START);
     let mut bare = text(6_591_234_567, "bare", &json!(null));
     bare["content"]["fallbackText"] = json!("hello");
     post(&mut model, MESSAGES, &bare, START);
@@ -269,6 +287,7 @@ fn a_request_without_one_channel_falls_back_by_itself_and_is_counted() {
 fn a_step_that_met_its_status_does_not_fall_back() {
     let mut model = model(Profile::perfect());
     let several = json!([{"channel": "WhatsApp", "fallbackAfter": 10}, {"channel": "SMS"}]);
+    write(&mut model, 6_591_234_567, START);
     post(&mut model, MESSAGES, &text(6_591_234_567, "x", &several), START);
     model.tick(START + seconds(100));
     assert_eq!(model.seen().own_fallbacks, 0);
@@ -434,10 +453,10 @@ fn a_recipient_of_line_is_known_by_its_id() {
         assert_eq!((status, &answer["user"]["lineUserId"]), (200, &json!(id)), "{answer}");
     }
     assert_eq!(response(&post(&mut model, MESSAGES, &to("", "d"), START)).0, 400, "an empty id is no recipient");
-    let seen = model.messages_to_line_id("Ua1");
+    let seen = model.messages_to_user("Ua1");
     let ids: Vec<_> = seen.iter().map(|message| message.client_message_id.as_deref()).collect();
     assert_eq!(ids, [Some("c"), Some("b")]);
-    assert_eq!((seen[0].line_user_id.as_deref(), &seen[0].msisdn), (Some("Ua1"), &None));
+    assert_eq!((seen[0].user_id.as_deref(), &seen[0].msisdn), (Some("Ua1"), &None));
     assert_eq!(model.seen().people, 2);
     let users: BTreeSet<String> = model
         .tick(START + seconds(60))

@@ -16,7 +16,7 @@ use super::webhooks::PostsSeen;
 use super::{Shared, json};
 use crate::domain::{Channel, Msisdn, Span};
 use crate::simulator::Faults;
-use crate::simulator::model::{SeenTotals, Webhook};
+use crate::simulator::model::{InboundText, SeenTotals, Webhook, Writer};
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -27,6 +27,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/wait", get(wait))
         .route("/inbound", post(inbound))
         .route("/webhook", post(webhook))
+        .nest("/events", super::events::router())
 }
 
 #[derive(Serialize)]
@@ -45,13 +46,16 @@ async fn seen(State(shared): State<Arc<Shared>>) -> Response<Body> {
     seen_body(&shared)
 }
 
-/// By number, or on LINE by id.
 async fn seen_by_recipient(State(shared): State<Arc<Shared>>, Path(recipient): Path<String>) -> Response<Body> {
     let recipient = recipient.trim();
-    match recipient.parse::<Msisdn>() {
-        Ok(to) => body_of(&shared.model().messages_to(to)),
-        Err(_) if recipient.starts_with('U') => body_of(&shared.model().messages_to_line_id(recipient)),
-        Err(error) => refused(&error),
+    if let Ok(to) = recipient.parse::<Msisdn>() {
+        return body_of(&shared.model().messages_to(to));
+    }
+    match shared.model().messages_to_user(recipient) {
+        found if found.is_empty() => {
+            refused(&"no message was accepted for this recipient; write a number as +6591234567")
+        }
+        found => body_of(&found),
     }
 }
 
@@ -158,13 +162,31 @@ async fn wait(State(shared): State<Arc<Shared>>, Query(until): Query<Until>) -> 
     response
 }
 
+/// A recipient is named by number, or by the id of a channel that shows none.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InboundBody {
-    msisdn: Msisdn,
+    msisdn: Option<Msisdn>,
+    user_id: Option<String>,
     #[serde(default = "whatsapp")]
     channel: Channel,
     text: String,
+    sub_account: Option<String>,
+    /// Whether an advertisement led the recipient to write.
+    #[serde(default)]
+    ad: bool,
+}
+
+impl InboundBody {
+    fn text(self) -> Result<InboundText, &'static str> {
+        let from = match (self.msisdn, self.user_id) {
+            (Some(number), None) => Writer::Number(number),
+            (None, Some(id)) => Writer::UserId(id),
+            _ => return Err("name the recipient either by msisdn or by user_id"),
+        };
+        let Self { channel, text, sub_account, ad: is_from_an_ad, .. } = self;
+        Ok(InboundText { from, channel, text, sub_account, is_from_an_ad })
+    }
 }
 
 const fn whatsapp() -> Channel {
@@ -173,25 +195,31 @@ const fn whatsapp() -> Channel {
 
 /// Lets a recipient write to us.
 async fn inbound(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
-    match serde_json::from_slice::<InboundBody>(&body) {
-        Ok(InboundBody { msisdn, channel, text }) => {
+    let body = match serde_json::from_slice::<InboundBody>(&body) {
+        Ok(body) => body,
+        Err(error) => return refused(&error),
+    };
+    match body.text() {
+        Ok(text) => {
             let now = shared.now();
-            let event = shared.model().inbound(msisdn, channel, &text, now);
+            let event = shared.model().inbound(&text, now);
             post_by_hand(&shared, event)
         }
         Err(error) => refused(&error),
     }
 }
 
-/// Posts the body as an event, with our proofs and repeats: an account event, or any event of a test.
+/// Posts the body as an event, with our proofs and repeats: any event of a test. A recipient's message opens their window,
+/// as one of the model's own does.
 async fn webhook(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
+    shared.model().take_inbound(&body, shared.now());
     post_by_hand(&shared, Webhook { url: None, event: body.to_vec() })
 }
 
 /// Operators post slowly; the limit only keeps a mistake from filling the memory.
 const BY_HAND_MAX: usize = 100_000;
 
-fn post_by_hand(shared: &Shared, event: Webhook) -> Response<Body> {
+pub(super) fn post_by_hand(shared: &Shared, event: Webhook) -> Response<Body> {
     let mut waiting = shared.by_hand();
     if waiting.len() >= BY_HAND_MAX {
         return refused(&"too many events are waiting to be posted; try again after some were posted");
@@ -206,7 +234,7 @@ fn body_of(value: &impl Serialize) -> Response<Body> {
     json(serde_json::to_string(value).unwrap_or_default())
 }
 
-fn refused(why: &dyn std::fmt::Display) -> Response<Body> {
+pub(super) fn refused(why: &dyn std::fmt::Display) -> Response<Body> {
     let mut response = json(serde_json::json!({"error": why.to_string()}).to_string());
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response

@@ -2,6 +2,8 @@
 
 mod control;
 mod cut;
+mod events;
+mod files;
 mod journal;
 mod webhooks;
 
@@ -96,6 +98,7 @@ pub async fn serve(
     let poster = tokio::spawn(webhooks::run(Arc::clone(&shared), post));
     let router = Router::new()
         .fallback(provider)
+        .merge(files::router())
         .nest("/simulator", control::router())
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(shared);
@@ -141,26 +144,27 @@ async fn provider(
     if answer.after > Span::ZERO {
         shared.clock.sleep(answer.after).await;
     }
-    match answer.reply {
-        Reply::Response { status, retry_after, body } => {
-            let mut response = json(body);
-            *response.status_mut() = status.try_into().unwrap_or_default();
-            if let Some(seconds) = retry_after {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            response
-        }
-        Reply::CutBeforeReading | Reply::CutAfterReading => {
-            cut.now();
-            // Never written: the connection fails first.
-            Response::new(Body::empty())
-        }
+    if matches!(answer.reply, Reply::CutBeforeReading | Reply::CutAfterReading) {
+        cut.now();
     }
+    response(answer.reply)
+}
+
+fn response(reply: Reply) -> Response<Body> {
+    // A cut reply is never written: the connection fails first.
+    let Reply::Response { status, retry_after, body } = reply else { return Response::new(Body::empty()) };
+    let mut response = json(body);
+    *response.status_mut() = status.try_into().unwrap_or_default();
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 fn json(body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 

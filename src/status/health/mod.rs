@@ -13,14 +13,16 @@ use serde::Serialize;
 use super::error::StatusError;
 use super::holds;
 use super::obstacles::Obstacle;
+use super::overrides;
 use super::servers::Servers;
 use super::slow::Slow;
 use crate::campaign::Launcher;
 use crate::config::{Config, Loaded};
 use crate::domain::{BatchState, Timestamp};
+use crate::events::Actor;
 use crate::report::QueuedMessages;
 use crate::store::Store;
-use crate::throttle::with_overrides;
+use crate::throttle::{is_over, with_overrides};
 
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -133,14 +135,19 @@ async fn check_stored(launcher: &Launcher<'_>, findings: &mut Findings) -> Resul
     let holds = store.holds().await?;
     let waiting = QueuedMessages::everywhere(store).await?;
     for hold in &holds {
-        let text = holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), now);
+        let text = holds::sentence_since(hold, waiting.held_by(hold), now);
         findings.add("holds", Health::Warning, text, Some(&holds::what_to_do(hold)));
     }
     if holds.is_empty() {
         findings.add_ok("holds", "no lane or template is on hold");
     }
     let servers = Servers::look(store, now).await?;
-    for slow in Slow::all(&with_overrides(config, &store.overrides().await?), &servers, now) {
+    let overrides = store.overrides().await?;
+    for slowed in overrides.iter().filter(|known| known.origin.by == Actor::Server && !is_over(config, known)) {
+        let remedy = config.lane(&slowed.name).map(|lane| overrides::what_to_do(slowed, lane));
+        findings.add("rate", Health::Warning, overrides::sentence_since(slowed, now), remedy.as_deref());
+    }
+    for slow in Slow::all(&with_overrides(config, &overrides), &servers, now) {
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
         findings.add("rate", Health::Warning, text, Some(&slow.what_to_do(now)));
     }

@@ -33,7 +33,7 @@ const STRAYS: [(StrayKind, &str, &str, &str); 4] = [
         StrayKind::OtherType,
         "webhook has an unknown type",
         "webhooks have an unknown type",
-        "they are kept for 30 days; select at the provider which events it posts here",
+        "`volley message strays` lists them for 30 days; select at the provider which events it posts here",
     ),
     (
         StrayKind::Unreadable,
@@ -141,12 +141,13 @@ pub(super) async fn check_account_events(
     findings: &mut Findings,
 ) -> Result<()> {
     let lanes: Vec<&Lane> = config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
-    let configured: Vec<&str> = lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref()).collect();
     for said in store.provider_reports().await?.iter().filter(|said| now.since(said.at) <= A_MONTH) {
         let (ago, kind) = (span(now.since(said.at)), &said.value);
-        // Without an account_id, a lane accepts the events of every account.
-        let is_unknown =
-            |account: &&str| !configured.is_empty() && !configured.iter().any(|own| own.eq_ignore_ascii_case(account));
+        // A lane without an account_id, or with one of another form, accepts the events of every account.
+        let is_unknown = |account: &&str| {
+            let ours: Vec<_> = lanes.iter().map(|lane| lane.provider.is_account(account)).collect();
+            ours.contains(&Some(false)) && !ours.contains(&Some(true))
+        };
         if let Some(account) = said.unknown_account().filter(is_unknown) {
             let text = format!(
                 "no lane has account_id \"{account}\"; of its events, only restrictions take effect (the latest: {kind}, \

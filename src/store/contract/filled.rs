@@ -127,6 +127,7 @@ impl Desk {
             overrides: Vec::new(),
             holds: Vec::new(),
             releases: Vec::new(),
+            ended: Vec::new(),
             reports: vec![report],
         };
         self.take_business(vec![event]).await.unwrap();

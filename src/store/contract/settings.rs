@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::OverridableSetting;
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{AccountEvent, BucketOf, HeldBy, Hold, NotedBucket, Override, ProviderReport};
+use crate::store::{AccountEvent, BucketOf, HeldBy, Hold, NotedBucket, Override, ProviderReport, Release, ReleasedBy};
 
 for_every_store!(
     the_later_of_two_setting_changes_applies,
@@ -13,6 +13,7 @@ for_every_store!(
     an_account_event_is_stored_and_applied_once,
     the_later_of_pause_and_approval_applies_in_any_order,
     the_provider_releases_only_its_own_holds,
+    the_guards_holds_and_overrides_end_by_themselves,
     the_latest_report_of_the_provider_is_stored,
     a_bucket_is_recorded_with_the_messages_that_used_it,
 );
@@ -39,8 +40,14 @@ fn event(id: &str, happened_at: i64) -> AccountEvent {
         overrides: Vec::new(),
         holds: Vec::new(),
         releases: Vec::new(),
+        ended: Vec::new(),
         reports: Vec::new(),
     }
+}
+
+fn release(because: ReleasedBy) -> Release {
+    let (lane, template, language) = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
+    Release { lane, template, language, because }
 }
 
 fn held(language: &str, by: HeldBy) -> Hold {
@@ -127,7 +134,7 @@ async fn an_account_event_is_stored_and_applied_once(desk: Desk) {
 }
 
 async fn the_later_of_pause_and_approval_applies_in_any_order(desk: Desk) {
-    let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
+    let lift = release(ReleasedBy::Status);
     let paused = |id, sent, received| {
         let holds = vec![Hold { since: at(received), ..held("en", HeldBy::Event) }];
         AccountEvent { holds, received: at(received), ..event(id, sent) }
@@ -153,9 +160,34 @@ async fn the_provider_releases_only_its_own_holds(desk: Desk) {
     for hold in [&theirs, &other, &ours] {
         desk.hold(hold.clone(), at(1)).await.unwrap();
     }
-    let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
+    let lift = release(ReleasedBy::Status);
     desk.take_business(vec![AccountEvent { releases: vec![lift], ..event("e-1", 3) }]).await.unwrap();
     assert_eq!(desk.holds().await.unwrap(), [ours, other]);
+}
+
+async fn the_guards_holds_and_overrides_end_by_themselves(desk: Desk) {
+    let guard = held("en", HeldBy::Quality);
+    let slowed = Override { setting: OverridableSetting::Rate, name: "wa".to_owned(), ..overridden("40/s", false, 3) };
+    let (holds, overrides) = (vec![guard.clone()], vec![slowed.clone()]);
+    desk.take_business(vec![AccountEvent { holds, overrides, ..event("e-1", 3) }]).await.unwrap();
+    assert_eq!((desk.holds().await.unwrap(), values(&desk).await), (vec![guard], vec!["40/s".to_owned()]));
+    // An approval says nothing about the quality.
+    desk.take_business(vec![AccountEvent { releases: vec![release(ReleasedBy::Status)], ..event("e-2", 4) }])
+        .await
+        .unwrap();
+    assert_eq!(desk.holds().await.unwrap().len(), 1);
+    // A pause takes the guard's place, and good quality does not release it.
+    let paused = Hold { since: at(6), ..held("en", HeldBy::Event) };
+    desk.take_business(vec![AccountEvent { holds: vec![paused.clone()], ..event("e-3", 5) }]).await.unwrap();
+    let good =
+        AccountEvent { releases: vec![release(ReleasedBy::Quality)], ended: vec![slowed.clone()], ..event("e-4", 6) };
+    desk.take_business(vec![good.clone()]).await.unwrap();
+    assert_eq!((desk.holds().await.unwrap(), values(&desk).await), (vec![paused], vec![]));
+    // What an operator has changed since then stays.
+    let by_hand = Override { origin: Origin::operator("Ann", None), since: at(8), ..slowed };
+    desk.set_override(by_hand, at(8)).await.unwrap();
+    desk.take_business(vec![AccountEvent { id: "e-5".to_owned(), ..good }]).await.unwrap();
+    assert_eq!(values(&desk).await, ["40/s"]);
 }
 
 async fn the_latest_report_of_the_provider_is_stored(desk: Desk) {

@@ -7,7 +7,7 @@ use super::batches::bump;
 use super::rows::{Bound, decoded, for_values, from_json, maybe_small, small, timestamp, to_json};
 use crate::domain::{Channel, LaneId, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{HeldBy, Hold, StoredLane};
+use crate::store::{HeldBy, Hold, Release, ReleasedBy, StoredLane};
 
 pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<StoredLane>> {
     for_values(
@@ -73,7 +73,9 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
         "INSERT INTO hold (lane, template, language, by_operator, held_by, code, origin, since, begun)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (
              SELECT 1 FROM hold_release WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND at > ?9 AND at <= ?8)
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT DO UPDATE SET held_by = excluded.held_by, code = excluded.code, origin = excluded.origin,
+             since = excluded.since, begun = excluded.begun
+         WHERE held_by = ?10 AND excluded.held_by <> ?10",
     )
     .bind(&hold.lane)
     .bind(&hold.template)
@@ -84,6 +86,7 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
     .bind(to_json(&hold.origin))
     .bind(hold.since.millis())
     .bind(begun.millis())
+    .bind(HeldBy::Quality as i64)
     .execute(&mut *connection)
     .await?
     .rows_affected();
@@ -93,32 +96,41 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
     Ok(())
 }
 
-/// Removes the provider's holds on a template that the provider allows again.
+/// Removes the provider's holds on a template that it allows again, or the hold of the quality guard.
 ///
-/// Events may arrive out of order, because the provider repeats those that were not acknowledged. So a hold from a later
-/// event stays.
+/// - A hold that a later event has confirmed stays.
+/// - A release by the provider also keeps its earlier events from holding again. The guard judges events in the order of
+///   their times by itself.
 pub(super) async fn release_by_provider(
     connection: &mut SqliteConnection,
-    (lane, template, language): &(String, String, String),
+    release: &Release,
     reported_at: Timestamp,
     now: Timestamp,
 ) -> Work<()> {
+    let Release { lane, template, language, because } = release;
     let released = sqlx::query(
         "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_operator = 0
-             AND NOT (held_by = ?4 AND begun > ?5)",
+             AND (held_by = ?6) = ?7 AND NOT (held_by = ?4 AND begun > ?5)",
     )
     .bind(lane)
     .bind(template)
     .bind(language)
     .bind(HeldBy::Event as i64)
     .bind(reported_at.millis())
+    .bind(HeldBy::Quality as i64)
+    .bind(*because == ReleasedBy::Quality)
     .execute(&mut *connection)
     .await?
     .rows_affected();
-    record_release(connection, lane, template, language, reported_at).await?;
+    let origin = match because {
+        ReleasedBy::Status => {
+            record_release(connection, lane, template, language, reported_at).await?;
+            Origin::provider("it may be sent again")
+        }
+        ReleasedBy::Quality => Origin::rule("the quality is good again"),
+    };
     if released > 0 {
         let subject = Subject::held(lane, template, language);
-        let origin = Origin::provider("it may be sent again");
         super::nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Released }).await?;
     }
     Ok(())

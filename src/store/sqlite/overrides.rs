@@ -85,6 +85,26 @@ pub(super) async fn clear(
     bump(connection).await.map(Some)
 }
 
+/// Ends an override of the quality guard, unless it was changed since it was read.
+async fn end(connection: &mut SqliteConnection, known: Override, now: Timestamp) -> Work<()> {
+    let ended = sqlx::query(
+        "DELETE FROM setting_override WHERE setting = ?1 AND name = ?2 AND value = ?3 AND since = ?4 AND by_operator = 0",
+    )
+    .bind(known.setting.code())
+    .bind(&known.name)
+    .bind(&known.value)
+    .bind(known.since.millis())
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    if ended > 0 {
+        let (subject, origin) = (known.subject(), Origin::rule("the quality is good again"));
+        let kind = EventKind::OverrideEnded { setting: known.setting, value: known.value };
+        nodes::record_event(connection, Event { at: now, subject, origin, kind }).await?;
+    }
+    Ok(())
+}
+
 const RECORD_BUCKET: &str = "INSERT INTO bucket (of_account, name, full_at) VALUES (?1, ?2, ?3)
      ON CONFLICT DO UPDATE SET full_at = max(full_at, excluded.full_at)";
 
@@ -143,6 +163,9 @@ async fn apply(connection: &mut SqliteConnection, event: AccountEvent) -> Work<(
     }
     for overridden in &event.overrides {
         store(connection, overridden, at).await?;
+    }
+    for ended in event.ended {
+        end(connection, ended, at).await?;
     }
     for hold in &event.holds {
         // An event from before an operator's release does not hold again.

@@ -41,6 +41,7 @@ const TEXT: &str = "text";
 const LIST: &str = "text or list";
 const TIME: &str = "duration";
 const WHOLE: &str = "whole number";
+const GUARD: &str = "`slow` or `hold`";
 
 const CAMPAIGN: &str = "page.toml";
 const CONFIG: &str = "volley.toml";
@@ -210,6 +211,11 @@ const SECTIONS: &[Section] = &[
     ] },
     Section { title: "`[retention]`", file: CONFIG, around: "[retention]\n@\n", keys: &[
         key("after", TIME, "keep everything", "\"90d\"", "\"1d\"", "Once a day, Volley removes the messages of campaigns that settled longer ago."),
+    ] },
+    Section { title: "`[quality]`", file: CONFIG, around: "[quality]\n@\n", keys: &[
+        key("yellow", GUARD, "nothing", "\"slow\"", "\"stop\"", "What happens while the provider scores a template YELLOW; see [Quality](rates.md#quality)."),
+        key("red", GUARD, "nothing", "\"hold\"", "\"stop\"", "The same while it scores a template RED."),
+        key("flagged", GUARD, "nothing", "\"hold\"", "\"stop\"", "The same while it has FLAGGED a lane's number."),
     ] },
 ];
 

@@ -83,6 +83,13 @@ impl Provider {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
+    /// Posts an event of the account.
+    pub(crate) async fn post_event(&self, kind: &str, details: &Value) {
+        let url = format!("{}/simulator/events/{kind}", self.url);
+        let answer = self.http.post(url).body(details.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     /// Switches faults on or off.
     pub(crate) async fn faults(&self, faults: &Value) {
         let url = format!("{}/simulator/faults", self.url);

@@ -326,6 +326,14 @@ impl World {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
+    /// Lets a recipient write to us on WhatsApp.
+    pub(crate) async fn hear_from(&self, msisdn: &str) {
+        let body = serde_json::json!({ "msisdn": msisdn, "text": "Hello", "sub_account": "acme" });
+        let sent = self.client.post(format!("{}/simulator/inbound", self.provider)).body(body.to_string()).send();
+        let answer = sent.await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     /// What the provider has seen. In every test each request named one channel, and no message was sent twice.
     pub(crate) async fn seen(&self) -> Value {
         let text = self.get("/simulator/seen").await;

@@ -1,0 +1,261 @@
+//! What the provider refuses or fails although the request is well formed: limits by channel, windows, templates, media.
+
+use super::*;
+
+const NUMBER: u64 = 6_591_234_567;
+const DAY: i64 = 86_400;
+
+/// The code of an answer; 0 if the message was accepted.
+fn code(model: &mut Model, body: &Value) -> i64 {
+    let (_, answer) = response(&post(model, MESSAGES, body, START));
+    answer["code"].as_i64().unwrap_or(0)
+}
+
+fn send(channel: &str, kind: &str, content: &Value) -> Value {
+    json!({"user": {"msisdn": format!("+{NUMBER}"), "lineUserId": "U1"}, "type": kind, "content": content,
+        "channels": [{"channel": channel}]})
+}
+
+#[test]
+fn each_limit_of_the_documents_holds_on_its_channel() {
+    let mut model = model(Profile::perfect());
+    let long = |count: usize| "x".repeat(count);
+    let interactive = |part: &str, value: &Value| {
+        let mut whole = json!({"type": "button", "body": {"text": "Well?"}});
+        whole[part] = value.clone();
+        json!({ "interactive": whole })
+    };
+    let rows = |count: usize| {
+        let rows: Vec<_> = (0..count).map(|n| json!({"id": n.to_string(), "title": "Row"})).collect();
+        interactive("action", &json!({"button": "Choose", "sections": [{"title": "All", "rows": rows}]}))
+    };
+    let replies = |count: usize, title: usize| {
+        let reply = json!({"type": "reply", "reply": {"id": "1", "title": long(title)}});
+        interactive("action", &json!({"buttons": vec![reply; count]}))
+    };
+    let filled = |count: usize| {
+        json!({"template": {"name": "264577", "language": "vi", "components": [{"type": "body",
+            "parameters": [{"type": "text", "name": "note", "text": long(count)}]}]}})
+    };
+    let text = |count: usize| json!({"text": long(count)});
+    let caption = |count: usize| json!({"url": "https://media.example/a.png", "text": long(count)});
+    let label =
+        |count: usize| json!({"text": "Ready", "button": {"caption": long(count), "action": "https://a.example"}});
+    let card = |title: usize| json!({"richCard": {"title": long(title), "media": {"height": "TALL"}}});
+    let chips = |count: usize| json!({"text": "Well?", "suggestions": vec![json!({"reply": {"text": "Yes"}}); count]});
+    let cards = |count: usize| json!({"carousel": {"cards": vec![json!({"title": "One"}); count]}});
+    // The content at its limit, and one beyond.
+    for (channel, kind, at_limit, beyond, refusal) in [
+        ("WhatsApp", "text", text(4_096), text(4_097), 3_006),
+        ("WhatsApp", "image", caption(1_024), caption(1_025), 3_006),
+        ("WhatsApp", "interactive", replies(3, 20), replies(4, 20), 3_049),
+        ("WhatsApp", "interactive", replies(1, 20), replies(1, 21), 3_006),
+        ("WhatsApp", "interactive", rows(10), rows(11), 1_010),
+        (
+            "WhatsApp",
+            "interactive",
+            interactive("footer", &json!({"text": long(60)})),
+            interactive("footer", &json!({"text": long(61)})),
+            3_006,
+        ),
+        ("Viber", "text", text(1_000), text(1_001), 3_006),
+        ("Viber", "buttons", label(30), label(31), 3_049),
+        ("RCS", "text", text(3_072), text(3_073), 3_006),
+        ("RCS", "image", caption(2_000), caption(2_001), 3_006),
+        ("RCS", "richCard", card(200), card(201), 3_006),
+        ("RCS", "carousel", cards(10), cards(11), 1_010),
+        ("RCS", "text", chips(11), chips(12), 3_049),
+        ("ZaloNotification", "template", filled(400), filled(401), 3_006),
+    ] {
+        assert_eq!(code(&mut model, &send(channel, kind, &at_limit)), 0, "{channel} {kind}");
+        assert_eq!(code(&mut model, &send(channel, kind, &beyond)), refusal, "{channel} {kind}");
+    }
+}
+
+#[test]
+fn a_channel_refuses_content_that_it_does_not_carry() {
+    let mut model = model(Profile::perfect());
+    let hello = json!({"text": "hello"});
+    let place = json!({"location": {"latitude": "1.28", "longitude": 103.8}});
+    for (channel, kind, content, refusal) in [
+        ("WhatsApp", "buttons", &hello, 3_010),
+        ("Viber", "location", &place, 3_010),
+        ("LINE", "location", &place, 0),
+        ("LINE", "file", &json!({"url": "https://media.example/a.pdf"}), 3_010),
+        ("ZaloNotification", "text", &hello, 3_010),
+        ("LineNotification", "text", &hello, 3_010),
+        ("WhatsApp", "image", &json!({}), 3_007),
+        ("WhatsApp", "image", &json!({"url": "https://media.example/a b.png"}), 3_008),
+        ("WhatsApp", "location", &json!({"location": {"latitude": 91, "longitude": 0}}), 3_021),
+        ("SMS", "template", &json!({"template": {"name": "promo", "language": "en"}}), 3_005),
+        ("SMS", "template", &json!({"template": {"name": "promo", "language": "en"}, "fallbackText": "Hi"}), 0),
+    ] {
+        assert_eq!(code(&mut model, &send(channel, kind, content)), refusal, "{channel} {kind} {content}");
+    }
+}
+
+#[test]
+fn an_own_route_skips_what_cannot_be_written() {
+    let own = |channel, fallback_after| RouteStep { channel, fallback_after, success_status: None };
+    let route = vec![own(Channel::WhatsApp, Some(seconds(60))), own(Channel::Sms, None)];
+    let mut model = model(Profile { route, ..Profile::perfect() });
+    let mut template = whatsapp(NUMBER, "a");
+    template["channels"] = json!(null);
+    assert_eq!(code(&mut model, &template), 0);
+    template["content"]["fallbackText"] = json!("Hi");
+    assert_eq!(code(&mut model, &template), 0);
+    let buttons = json!({"user": {"msisdn": format!("+{NUMBER}")}, "type": "buttons", "content": {}});
+    assert_eq!(code(&mut model, &buttons), 3_010, "no step can be written");
+    assert!(!model.chains.contains_key(&0), "WhatsApp alone");
+    assert_eq!(model.chains[&1].steps.len(), 2);
+}
+
+#[test]
+fn a_line_user_is_reached_by_id_alone() {
+    let mut model = model(Profile::perfect());
+    let to = |user: &Value| json!({"user": user, "type": "Text", "content": {"text": "Hi"}, "channels": [{"channel": "line"}]});
+    assert_eq!(code(&mut model, &to(&json!({"msisdn": format!("+{NUMBER}")}))), 3_015);
+    assert_eq!(code(&mut model, &to(&json!({"lineUserId": "U4af4980629"}))), 0);
+    let webhooks = model.tick(START + seconds(60));
+    let event: Value = serde_json::from_slice(&webhooks[0].event).unwrap();
+    assert_eq!(event["payload"]["user"], json!({"channelUserId": "U4af4980629"}));
+    assert_eq!(event["payload"]["channel"], "line");
+    let seen = model.messages_to_user("U4af4980629");
+    assert_eq!((seen.len(), seen[0].msisdn.as_deref(), seen[0].user_id.as_deref()), (1, None, Some("U4af4980629")));
+    let text = InboundText {
+        from: Writer::UserId("U4af4980629".to_owned()),
+        channel: Channel::Line,
+        text: "STOP".to_owned(),
+        sub_account: None,
+        is_from_an_ad: false,
+    };
+    let event: Value = serde_json::from_slice(&model.inbound(&text, START).event).unwrap();
+    assert_eq!((&event["eventType"], &event["version"]), (&json!("inboundMessage"), &json!(1)));
+    assert_eq!(event["user"]["channelUserId"], "U4af4980629");
+    assert!(event["recipient"]["recipientId"].is_string() && event["payload"].is_null(), "{event}");
+}
+
+#[test]
+fn free_text_arrives_only_in_an_open_window() {
+    let mut model = model(Profile::perfect());
+    let mut fate = |written: Option<bool>, at: i64| {
+        if let Some(is_from_an_ad) = written {
+            let text = InboundText {
+                from: Writer::Number(NUMBER.try_into().unwrap()),
+                channel: Channel::WhatsApp,
+                text: "Hello".to_owned(),
+                sub_account: None,
+                is_from_an_ad,
+            };
+            model.inbound(&text, START + seconds(at));
+        }
+        let body = text(NUMBER, "x", &json!([{"channel": "WhatsApp"}]));
+        assert_eq!(response(&post(&mut model, MESSAGES, &body, START + seconds(at))).0, 200);
+        let webhooks = model.tick(START + seconds(at + 30));
+        let event: Value = serde_json::from_slice(&webhooks.last().unwrap().event).unwrap();
+        let of_meta = event["payload"]["whatsapp"]["providerErrorCode"].as_i64();
+        event["payload"]["status"]["errorCode"].as_i64().map(|code| (code, of_meta))
+    };
+    let outside = Some((1_022, Some(131_047)));
+    assert_eq!(fate(None, 0), outside);
+    assert_eq!(fate(Some(false), 100), None);
+    assert_eq!(fate(None, 100 + DAY - 1), None);
+    assert_eq!(fate(None, 100 + DAY), outside);
+    assert_eq!(fate(Some(true), 2 * DAY), None);
+    assert_eq!(fate(None, 5 * DAY - 1), None);
+    assert_eq!(fate(None, 5 * DAY), outside);
+}
+
+#[test]
+fn a_window_is_of_one_subaccount_and_can_be_switched_off() {
+    let free = text(NUMBER, "x", &json!([{"channel": "WhatsApp"}]));
+    let last = |model: &mut Model, path: &str| {
+        post(model, path, &free, START);
+        reports(model, START + seconds(60)).pop().unwrap().2
+    };
+    let mut strict = model(Profile::perfect());
+    let written = json!({"eventType": "inbound_message_received", "payload": {"subAccountId": "acme",
+        "user": {"msisdn": format!("+{NUMBER}")}, "recipient": {"channel": "whatsapp"}, "type": "Text",
+        "timestamp": START.rfc3339(), "content": {"text": "Hello"}}});
+    strict.take_inbound(written.to_string().as_bytes(), START);
+    assert_eq!(last(&mut strict, MESSAGES), ReportedStatus::Read);
+    let elsewhere = last(&mut strict, "/api/v1/subaccounts/other/messages");
+    assert_eq!(elsewhere, ReportedStatus::Negative { code: Some(1_022) });
+    let mut lenient = model(Profile { session_window: false, ..Profile::perfect() });
+    assert_eq!(last(&mut lenient, MESSAGES), ReportedStatus::Read);
+}
+
+#[test]
+fn a_reply_names_its_writer_and_the_channels_id() {
+    let mut profile = Profile::perfect();
+    profile.channels.get_mut(&Channel::WhatsApp).unwrap().channel_id = "number-1".to_owned();
+    let mut model = model(profile);
+    post(&mut model, MESSAGES, &whatsapp(NUMBER, "a"), START);
+    let event: Value = serde_json::from_slice(&write(&mut model, NUMBER, START).event).unwrap();
+    let payload = &event["payload"];
+    assert_eq!(payload["recipient"], json!({"channel": "whatsapp", "channelId": "number-1"}));
+    assert!(payload["user"]["name"].as_str().is_some_and(|name| !name.is_empty()), "{event}");
+    assert_eq!(payload["subAccountId"], "acme");
+}
+
+#[test]
+fn an_account_event_pauses_a_template_until_another_releases_it() {
+    let mut model = model(Profile::perfect());
+    let event = |status: &str| {
+        json!({"eventId": status, "eventType": "template_status_update", "eventDetails": {"templateName": "welcome",
+            "templateLanguage": "en", "meta": {"status": status}}})
+    };
+    for (status, report) in [
+        ("PAUSED", ReportedStatus::Negative { code: Some(1_035) }),
+        ("DISABLED", ReportedStatus::Negative { code: Some(1_036) }),
+        ("APPROVED", ReportedStatus::Read),
+    ] {
+        model.take_account_events(event(status).to_string().as_bytes());
+        post(&mut model, MESSAGES, &whatsapp(NUMBER, status), START);
+        assert_eq!(reports(&mut model, START + seconds(60)).pop().unwrap().2, report, "{status}");
+    }
+}
+
+#[test]
+fn a_file_is_kept_and_checked_as_documented() {
+    let mut model = model(Profile { sub_accounts: vec!["acme".to_owned()], ..Profile::perfect() })
+        .with_key(Some("secret".to_owned()));
+    let key = Some("Bearer secret");
+    let upload = |name: &'static str, content: &'static [u8]| Some(Upload { name, content_type: "image/png", content });
+    let mut status = |sub_account: &str, key, file| {
+        let (reply, location) = model.upload(sub_account, key, file, START);
+        let Reply::Response { status, body, .. } = reply else { panic!("{reply:?}") };
+        (status, serde_json::from_str::<Value>(&body).unwrap(), location)
+    };
+    assert_eq!(status("acme", None, upload("a.png", b"x")).0, 401);
+    assert_eq!(status("other", key, upload("a.png", b"x")).1["code"], 1_001);
+    assert_eq!(status("acme", key, None).0, 400);
+    assert_eq!(status("acme", key, upload("a.exe", b"x")).0, 415);
+    let (created, body, location) = status("acme", key, upload("A.PNG", b"x"));
+    let (name, token) = (body["fileName"].as_str().unwrap(), body["token"].as_str().unwrap());
+    assert_eq!(created, 201);
+    assert_eq!(location.unwrap(), format!("/files/{name}?token={token}"));
+    assert_eq!(&*model.file(name, Some(token), START).unwrap().content, b"x");
+    let refused = |name: &str, token| match model.file(name, token, START) {
+        Err(Reply::Response { status, .. }) => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((refused(name, None), refused(name, Some("x")), refused("b.png", Some(token))), (400, 401, 404));
+}
+
+#[test]
+fn an_uploaded_file_that_is_too_large_for_its_channel_is_undelivered() {
+    let mut model = model(Profile::perfect());
+    // Larger than WhatsApp takes, and not larger than RCS does.
+    let content = vec![0; 5 * 1_024 * 1_024 + 1];
+    let file = Upload { name: "a.png", content_type: "image/png", content: &content };
+    let (_, location) = model.upload("acme", None, Some(file), START);
+    let content = json!({"url": format!("https://chatapps.8x8.com{}", location.unwrap())});
+    write(&mut model, NUMBER, START);
+    for (channel, report) in
+        [("WhatsApp", ReportedStatus::Negative { code: Some(1_027) }), ("RCS", ReportedStatus::Read)]
+    {
+        post(&mut model, MESSAGES, &send(channel, "image", &content), START);
+        assert_eq!(reports(&mut model, START + seconds(60)).pop().unwrap().2, report, "{channel}");
+    }
+}
