@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::align::Alignment;
 use super::open::display_path;
-use super::survey::Survey;
+use super::survey::{Observer, Survey};
 use super::{
     Columns, Error, Halt, ImportRecord, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
     UnreadableRecord, read, read_numbers,
@@ -112,7 +112,7 @@ pub struct Imported {
 pub async fn survey(source: Source, options: Options, filter: SourceFilter) -> Result<(Summary, Survey), Error> {
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
-        let mut rows_sink = ImportSink::default();
+        let mut rows_sink = ImportSink { observer: options.observer.clone(), ..ImportSink::default() };
         let summary = source.read(&options, &filter, &mut rows_sink)?;
         Ok((summary, rows_sink.survey))
     });
@@ -144,7 +144,9 @@ pub async fn import(
     };
     let (sender, mut pieces) = mpsc::channel(QUEUED_PIECES);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut rows_sink = ImportSink { survey: Survey::default(), pieces: Some(sender), progress, alignment };
+        let observer = options.observer.clone();
+        let mut rows_sink =
+            ImportSink { survey: Survey::default(), pieces: Some(sender), progress, alignment, observer };
         let read = source.read(&options, &filter, &mut rows_sink);
         (
             read.map(|summary| (summary, rows_sink.survey)),
@@ -293,6 +295,7 @@ struct ImportSink {
     pieces: Option<mpsc::Sender<Piece>>,
     progress: Option<OnProgress>,
     alignment: Option<Alignment>,
+    observer: Observer,
 }
 
 impl ImportSink {
@@ -312,6 +315,7 @@ impl Sink for ImportSink {
         };
         let names = names.to_vec();
         self.survey.begin(&names);
+        self.observer.0.take_if(|observer| !observer.wants(&names));
         self.send(Piece::Columns(names))
     }
 
@@ -320,6 +324,9 @@ impl Sink for ImportSink {
             alignment.apply(&mut recipients)?;
         }
         self.survey.look(&recipients);
+        if let Some(observer) = &self.observer.0 {
+            observer.observe(&recipients);
+        }
         self.send(Piece::Recipients(recipients))
     }
 

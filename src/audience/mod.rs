@@ -87,5 +87,5 @@ pub use seen::SeenNumbers;
 pub use selection::{BoundSelection, Selection, SelectionError};
 pub use sheet::{SheetChoice, hush_stumbling_readers};
 pub use summary::{ColumnMeaning, Example, Field, Summary};
-pub use survey::{OddCells, Survey};
+pub use survey::{Observer, OddCells, RecipientObserver, Survey};
 pub use view::{AudienceView, CheckView, ImportView, NoteView, PartView, SummaryView};

@@ -14,6 +14,7 @@ use super::pipeline::{self, Feed, Layout, Sink};
 use super::seen::SeenNumbers;
 use super::selection::{BoundSelection, Selection};
 use super::sheet::SheetChoice;
+use super::survey::Observer;
 use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
 use super::{Error, Summary};
 use crate::domain::{Country, Msisdn};
@@ -60,6 +61,8 @@ pub struct Options {
     pub takes_all: bool,
     /// The rows to read. The others are counted, and nothing else is asked of them.
     pub selection: Option<Selection>,
+    /// Sees the accepted recipients of an import or a survey.
+    pub observer: Observer,
 }
 
 /// The settings of one reading.

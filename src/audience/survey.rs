@@ -1,5 +1,8 @@
 //! Surveys recipients before a launch: how full each column is, and the first few recipients.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Recipient, refused_in_a_parameter};
@@ -48,6 +51,27 @@ impl OddCells {
             self.refused.iter_mut().zip(&fields).filter(|(_, field)| refused_in_a_parameter(field).is_some())
         {
             change(count);
+        }
+    }
+}
+
+/// Sees the recipients of a source while it is read.
+pub trait RecipientObserver: fmt::Debug + Send + Sync {
+    /// Whether it wants to see recipients with these columns.
+    fn wants(&self, columns: &[String]) -> bool;
+
+    fn observe(&self, recipients: &[Recipient]);
+}
+
+/// The observer of a reading, if there is one.
+#[derive(Debug, Clone, Default)]
+pub struct Observer(pub Option<Arc<dyn RecipientObserver>>);
+
+impl PartialEq for Observer {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (own, other) => own.is_none() && other.is_none(),
         }
     }
 }

@@ -30,7 +30,7 @@ pub enum NotExcluded {
 /// The excluded numbers.
 #[derive(Debug, Default)]
 pub struct Excluded {
-    pub numbers: HashSet<Msisdn>,
+    pub numbers: Arc<HashSet<Msisdn>>,
     /// Files with rows without a number.
     unreadable: Vec<Unreadable>,
 }
@@ -81,14 +81,15 @@ impl Gathering<'_> {
                     let source = Source::File(path);
                     let label = source.label();
                     let (numbers, summary) = read(source).await?;
-                    excluded.numbers.extend(numbers);
+                    Arc::make_mut(&mut excluded.numbers).extend(numbers);
                     if summary.invalid > 0 {
                         let first = summary.examples.into_iter().find(|example| is_unreadable(example.reason));
                         excluded.unreadable.push(Unreadable { label, rows: summary.invalid, first });
                     }
                 }
                 Some(Origin::Imported(imported)) => {
-                    audience::each_number(self.store, &imported, |_, page| excluded.numbers.extend(page)).await?;
+                    let all = Arc::make_mut(&mut excluded.numbers);
+                    audience::each_number(self.store, &imported, |_, page| all.extend(page)).await?;
                 }
                 Some(Origin::Numbers(_)) | None => {
                     let (numbers, summary) = read(Source::numbers(vec![entry.clone()])).await?;
@@ -97,7 +98,7 @@ impl Gathering<'_> {
                         let reason = summary.reasons.into_keys().next().unwrap_or(Reason::Empty);
                         return Err(self.refused(draft, entry, reason).await?.into());
                     }
-                    excluded.numbers.extend(numbers);
+                    Arc::make_mut(&mut excluded.numbers).extend(numbers);
                 }
             }
         }

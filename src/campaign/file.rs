@@ -10,9 +10,12 @@ use serde_json::{Map, Value};
 use super::chosen::DraftRoute;
 use super::error::FileError;
 use super::time::no_such_day;
+use super::values;
 use crate::audience::Selection;
 use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, to_json};
-use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, StopRule, Zone, nearest};
+use crate::domain::{
+    AfterGap, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Span, StopRule, Values, Zone, nearest,
+};
 
 /// A campaign as the operator wrote it. Optional keys are still undecided.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +42,7 @@ pub struct Draft {
     /// When its steps may be sent, unless a step has its own hours.
     pub hours: Hours,
     pub on_missed: Option<OnMissed>,
+    pub on_missing_value: Option<OnMissingValue>,
     /// Its limits and budget.
     pub wanted: Wanted,
     pub pause_when: Option<StopRule>,
@@ -46,6 +50,8 @@ pub struct Draft {
     pub on_overlap: OnOverlap,
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
+    /// Its own variables.
+    pub values: Values,
     pub route: DraftRoute,
     /// The folder of the file; paths in `audience` and `exclude` are relative to it.
     pub folder: PathBuf,
@@ -162,12 +168,14 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         over: table.positive("over"),
         hours: hours(&mut table),
         on_missed: table.parsed("on_missed"),
+        on_missing_value: table.parsed("on_missing_value"),
         wanted: Wanted::read(&mut table),
         pause_when: table.parsed("pause_when"),
         hold_paid_when: table.parsed("hold_paid_when"),
         on_overlap: table.parsed("on_overlap").unwrap_or(OnOverlap::Warn),
         on_unknown: table.parsed("on_unknown").unwrap_or(OnUnknown::Keep),
         after_gap: table.parsed("after_gap").unwrap_or(AfterGap::Ask),
+        values: values::read(&mut table),
         route: route(&mut table),
         folder: PathBuf::new(),
     };

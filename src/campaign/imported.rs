@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::recipients::{Gathering, PAGE, Part, Recipients, RecipientsError, SHOWN};
-use crate::audience::{BoundSelection, ImportRecord, SourceFilter, Survey};
+use crate::audience::{BoundSelection, ImportRecord, RecipientObserver, SourceFilter, Survey};
 use crate::domain::{AudienceId, Msisdn, Recipient};
 use crate::optout::OptOuts;
 use crate::store::Audience;
@@ -30,7 +30,7 @@ impl Gathering<'_> {
                 recipients: u64::from(part.recipients),
             };
             let left_out = match known {
-                Known { selection: None, beside: None, opted_out: None } => Vec::new(),
+                Known { selection: None, beside: None, opted_out: None, observer: None } => Vec::new(),
                 known => self.leave_out(part.id, known, recipients, &mut survey).await?,
             };
             recipients.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
@@ -66,7 +66,7 @@ impl Gathering<'_> {
                 return Ok(left_out);
             }
             let mut rows = Vec::new();
-            if known.selection.is_some() {
+            if known.selection.is_some() || known.observer.is_some() {
                 rows = self.store.recipients(audience, from, PAGE).await?;
             }
             let unselected = (from..).zip(&rows).filter(|(_, row)| !known.selects(row)).map(|(n, _)| n);
@@ -86,6 +86,7 @@ impl Gathering<'_> {
                 } else if known.has_opted_out(recipient.msisdn) {
                     recipients.opted_out += 1;
                 } else {
+                    known.observer.inspect(|observer| observer.observe(std::slice::from_ref(recipient)));
                     continue;
                 }
                 survey.forget(recipient);
@@ -108,6 +109,8 @@ pub(super) struct Known<'a> {
     pub(super) beside: Option<&'a SourceFilter>,
     /// The opted-out numbers.
     pub(super) opted_out: Option<&'a OptOuts>,
+    /// Sees the recipients that get a message.
+    pub(super) observer: Option<&'a dyn RecipientObserver>,
 }
 
 impl Known<'_> {

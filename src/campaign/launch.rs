@@ -1,9 +1,11 @@
 //! Plans and launches campaigns: a launch sends exactly what the plan shows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::beginnings::Beginnings;
 use super::file::Draft;
+use super::lacking::Examination;
 use super::lint::{Facts, Lint, Warning, lint};
 use super::lint_hours::out_of_reach;
 use super::need_no_slot::need_no_slot;
@@ -213,7 +215,9 @@ impl Launcher<'_> {
         }
         let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
         draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
-        let recipients = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
+        let examination = Arc::new(Examination::new(draft, self.config, &schedule, prices.as_ref()));
+        let gathering = Gathering { store: self.store, clock: self.clock, keep, examination };
+        let recipients = gathering.gather(draft, progress).await?;
         match self.look_over(draft, &recipients, &schedule, prices.as_ref()).await {
             Ok(looked) => {
                 let LookedOver { plan, beginnings, now, forecast, mut warnings, windows } = looked;
@@ -253,6 +257,9 @@ impl Launcher<'_> {
         let planned = planned.and_then(|planned| has_recipients(draft, recipients, planned));
         let begun = planned.and_then(|(plan, warnings)| {
             priced(&recipients.countries, &plan)?;
+            if let Some(problem) = recipients.lacking.problem(&plan, recipients.recipients) {
+                return Err(vec![problem]);
+            }
             let beginnings = Beginnings::of(&plan, schedule, &recipients.countries, now)?;
             Ok((plan, beginnings, warnings))
         });
@@ -269,6 +276,7 @@ impl Launcher<'_> {
         };
         let forecast = self.forecast(&plan, &recipients.countries, &need_no_slot, &beginnings, now).await?;
         warnings.extend(lint(&plan, self.config, &facts));
+        warnings.extend(recipients.lacking.warning(&plan, recipients.recipients));
         warnings.extend(recipients.excluded.warnings());
         warnings.extend(beginnings.warnings());
         warnings.extend(out_of_reach(&plan, &recipients.countries, &beginnings));

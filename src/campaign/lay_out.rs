@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::beginnings::Beginnings;
+use super::lacking::Needs;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
-use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, Country, OnMissingValue, Plan, Tag, Timestamp};
 use crate::engine;
 use crate::store::{NewBatch, Over, PieceOfMessages, Start, StoredLane};
 
@@ -75,12 +76,18 @@ impl Launcher<'_> {
         let (start, elsewhere) = starts(plan, lanes, beginnings.countries(), at)?;
         let all = recipients.audiences.iter().map(|part| part.recipients).sum();
         let over = plan.over.map(|span| Over { span, messages: all });
+        let skips = plan.on_missing_value == Some(OnMissingValue::Skip);
+        let needs = skips.then(|| Needs::of(plan));
         let (mut base, mut messages, mut all_excluded) = (0, 0, 0);
         for part in &recipients.audiences {
             let mut from = 0;
             while from < part.recipients {
                 let until = from.saturating_add(PIECE).min(part.recipients);
                 let excluded = self.excluded(recipients, part, from).await?;
+                let lacking = match &needs {
+                    Some(needs) => self.lacking(needs, part, from, until).await?,
+                    None => Vec::new(),
+                };
                 let left_out = part.left_out_between(from, until).to_vec();
                 // A position that is left out gets no message at all.
                 all_excluded += excluded.iter().filter(|n| left_out.binary_search(n).is_err()).count() as u64;
@@ -94,6 +101,7 @@ impl Launcher<'_> {
                     start: start.clone(),
                     elsewhere: elsewhere.clone(),
                     excluded,
+                    lacking,
                     left_out,
                     now: self.clock.now(),
                 };
@@ -103,6 +111,13 @@ impl Launcher<'_> {
             base += part.recipients;
         }
         Ok((messages, all_excluded))
+    }
+
+    /// The recipients of one piece who lack a value, by their positions.
+    async fn lacking(&self, needs: &Needs, part: &Part, from: u32, until: u32) -> Result<Vec<u32>, LaunchError> {
+        let recipients = self.store.recipients(part.id, from, until - from).await?;
+        let lacking = (from..).zip(&recipients).filter(|(_, recipient)| needs.lacked_by(recipient).is_some());
+        Ok(lacking.map(|(n, _)| n).collect())
     }
 
     /// The excluded recipients of one piece, by their positions. Each transaction gets only those of its own piece,

@@ -174,7 +174,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
                             has no effect";
             warnings.warn(Lint::NothingFollows, sentence.to_owned());
         }
-        warnings.content(step, facts);
+        warnings.content(plan, step, facts);
         warnings.cells(plan, step, facts, share);
         warnings.pace((index, step), config, facts, &shares);
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
@@ -360,15 +360,15 @@ impl Warnings {
         }
     }
 
-    fn content(&mut self, step: &Step, facts: &Facts<'_>) {
+    fn content(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>) {
         // Invalid content was refused before the plan was made.
-        let literals = template::literals(&step.content).unwrap_or_default();
+        let literals = template::literals(&step.content, plan.names()).unwrap_or_default();
         for (part, text) in literals.iter().filter(|(part, _)| part.is_parameter()) {
             self.parameter(part, text);
         }
         if let Some((_, encoding)) = step.sms() {
             let text: String = literals.into_iter().map(|(_, text)| text).collect();
-            self.sms(&text, encoding);
+            self.sms(&template::as_sent(step, &text), encoding);
             let is_own = matches!(&step.content, Content::Text { source, .. } if !source.is_empty());
             if !is_own && step.lanes.members().iter().any(|member| member.source.is_none()) {
                 let sentence =

@@ -10,7 +10,7 @@ use crate::template::{self, Variable};
 
 impl Warnings {
     pub(super) fn cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>, share: Share) {
-        let Ok(marked) = template::mark(&step.content, step.line_user_id.as_deref(), &plan.columns) else { return };
+        let Ok(marked) = template::mark(&step.content, step.line_user_id.as_deref(), plan.names()) else { return };
         // Cells are not counted by country.
         let of = |cells: u64| match &step.countries {
             Countries::Everywhere => format!("{} of {} recipients", grouped(cells), grouped(facts.recipients)),
@@ -18,8 +18,8 @@ impl Warnings {
                 format!("up to {} of {} recipients", grouped(cells.min(share.recipients)), grouped(share.recipients))
             }
         };
-        let without_default = |variable: &&Variable| variable.default.is_none();
-        for (name, cells) in columns(marked.variables.iter().filter(without_default), &facts.odd.empty) {
+        let needed = marked.variables.iter().flat_map(Variable::needed_columns);
+        for (name, cells) in columns(needed, &facts.odd.empty) {
             let sentence = format!(
                 "{} have an empty {name}, so the message cannot be rendered for them; give the variable a default: \
                  {{{{{name}|…}}}}",
@@ -28,7 +28,8 @@ impl Warnings {
             self.warn(Lint::EmptyVariable, sentence);
         }
         let is_parameter = |variable: &&Variable| variable.part.is_parameter();
-        for (name, cells) in columns(marked.variables.iter().filter(is_parameter), &facts.odd.refused) {
+        let shown = marked.variables.iter().filter(is_parameter).flat_map(Variable::shown_columns);
+        for (name, cells) in columns(shown, &facts.odd.refused) {
             let sentence = format!(
                 "{} have a {name} with a line break, many spaces or one of #, $ and %, which the provider may refuse in \
                  a parameter; change these cells, or move the signs into the template",
@@ -39,11 +40,11 @@ impl Warnings {
     }
 }
 
-/// The columns of variables with such cells, each once, in the order of the columns.
-fn columns<'a>(variables: impl Iterator<Item = &'a Variable>, cells: &[u64]) -> impl Iterator<Item = (Arc<str>, u64)> {
-    let counted = variables.filter_map(|variable| {
-        let cells = cells.get(variable.column).copied().filter(|cells| *cells > 0)?;
-        Some((variable.column, (Arc::clone(&variable.name), cells)))
+/// The columns with such cells, each once, in the order of the columns.
+fn columns(columns: impl Iterator<Item = (usize, Arc<str>)>, cells: &[u64]) -> impl Iterator<Item = (Arc<str>, u64)> {
+    let counted = columns.filter_map(|(column, name)| {
+        let cells = cells.get(column).copied().filter(|cells| *cells > 0)?;
+        Some((column, (name, cells)))
     });
     counted.collect::<BTreeMap<_, _>>().into_values()
 }

@@ -339,7 +339,7 @@ impl<'a> OutlookBuilder<'a> {
                 lane: load,
                 recipients,
                 spread: over.map_or(f64::INFINITY, |over| recipients / over),
-                cost: as_float(cost::each(step, country).millionths()),
+                cost: as_float(cost::each(plan.names(), step, country).millionths()),
                 ends,
                 opens,
                 zone: usual_zone(country),

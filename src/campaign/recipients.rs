@@ -7,16 +7,18 @@ use std::sync::Arc;
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
 use super::imported::Known;
+use super::lacking::{Examination, Examined, Lacking};
 use super::launch::LaunchError;
+use super::plain_texts::Transliterated;
 use super::rejected_rows::RejectedRows;
 use crate::audience::{
-    self, ImportError, Keep, OddCells, OnProgress, Options, Reason, SelectionError, Source, SourceFilter, Survey,
-    UnreadableRecord,
+    self, ImportError, Keep, Observer, OddCells, OnProgress, Options, Reason, RecipientObserver, SelectionError,
+    Source, SourceFilter, Survey, UnreadableRecord,
 };
 use crate::clock::Clock;
 use crate::config::Problem;
 use crate::domain::text::plural;
-use crate::domain::{AudienceId, Causes, Country, Recipient, nearest, suggestion};
+use crate::domain::{AudienceId, Causes, Country, Recipient, StepIndex, nearest, suggestion};
 use crate::optout::OptOuts;
 use crate::store::{self, Audience, Audiences, Store};
 
@@ -133,6 +135,10 @@ pub struct Recipients {
     pub left_out: Vec<RejectedRows>,
     pub countries: BTreeMap<Country, u64>,
     pub odd: OddCells,
+    /// Those who lack a value, if the columns' empty cells do not tell.
+    pub lacking: Lacking,
+    /// What transliteration changes, by step.
+    pub transliterated: BTreeMap<StepIndex, Transliterated>,
     pub first: Vec<Recipient>,
     pub excluded: Excluded,
     /// Knows their numbers; `None` for a single audience that was imported before.
@@ -173,6 +179,8 @@ pub(super) struct Gathering<'a> {
     pub clock: &'a dyn Clock,
     /// Whether files are imported into the store, or only surveyed.
     pub keep: bool,
+    /// Looks at the recipients.
+    pub examination: Arc<Examination>,
 }
 
 impl Gathering<'_> {
@@ -187,6 +195,8 @@ impl Gathering<'_> {
         if gathered.is_err() {
             recipients.discard(self.store).await;
         }
+        let Examined { lacking, transliterated } = self.examination.found();
+        (recipients.lacking, recipients.transliterated) = (lacking, transliterated);
         gathered.map(|()| recipients)
     }
 
@@ -250,7 +260,14 @@ impl Gathering<'_> {
         // The exclusions come first, because they may be refused, and the rest may take long.
         recipients.excluded = self.excluded(draft, &opted_out).await?;
         let filter = SourceFilter::new(Arc::clone(&opted_out));
-        let options = Options { country: draft.country, selection: draft.selection.clone(), ..Options::default() };
+        self.examination.except(&recipients.excluded.numbers, &opted_out);
+        let examination = Arc::clone(&self.examination) as Arc<dyn RecipientObserver>;
+        let options = Options {
+            country: draft.country,
+            selection: draft.selection.clone(),
+            observer: Observer(Some(examination)),
+            ..Options::default()
+        };
         let mut origins = Vec::new();
         for name in &draft.audience {
             let origin = self.origin(draft, name).await?;
@@ -280,11 +297,13 @@ impl Gathering<'_> {
                     // At a launch, a number that opted out after the import still gets a message, with the outcome
                     // `skipped`. Only a plan counts it out.
                     let opted_out = Some(&*opted_out).filter(|opted_out| !self.keep && !opted_out.is_empty());
+                    let observer = Some(&*self.examination as &dyn RecipientObserver);
+                    let observer = observer.filter(|observer| observer.wants(&audience.columns));
                     let selection = draft.selection.as_ref().map(|it| it.bind(&audience.columns)).transpose()?;
                     self.add_imported(
                         recipients,
                         *audience,
-                        Known { selection: selection.as_ref(), beside, opted_out },
+                        Known { selection: selection.as_ref(), beside, opted_out, observer },
                     )
                     .await?;
                     continue;

@@ -10,8 +10,8 @@ use super::prices::PriceList;
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, Wanted};
 use crate::domain::{
-    Channel, ContentPart, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step,
-    StepIndex, hint,
+    Channel, Content, ContentPart, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan,
+    Pool, SmsEncoding, Span, Step, StepIndex, hint,
 };
 use crate::template;
 
@@ -31,11 +31,13 @@ pub fn plan(
     let (ttl, on_overlap) = (draft.ttl, draft.on_overlap);
     let hours = Hours { since: schedule.since, ..draft.hours.clone() };
     let allowed = draft.allow_countries.as_ref();
+    let names = Names { columns, values: &draft.values };
     let of = Building::of(chosen, config);
-    let mut building = Building { columns: Some(columns), ttl, on_overlap, hours, allowed, prices, ..of };
+    let mut building = Building { names: Some(names), ttl, on_overlap, hours, allowed, prices, ..of };
     for note in &schedule.notes {
         building.warnings.push(Warning { code: Lint::ClockChange, step: None, sentence: note.clone() });
     }
+    building.check_values();
     let steps = building.steps();
     let limits = building.limits(None, &draft.wanted);
     building.check_hold_rule(draft, &steps);
@@ -44,6 +46,7 @@ pub fn plan(
     }
     let plan = Plan {
         columns: columns.to_vec(),
+        values: draft.values.clone(),
         steps,
         ttl: draft.ttl,
         at: schedule.at,
@@ -51,6 +54,7 @@ pub fn plan(
         on_unknown: draft.on_unknown,
         after_gap: draft.after_gap,
         on_missed: draft.on_missed,
+        on_missing_value: draft.on_missing_value,
         limits,
         currency: prices.and_then(|prices| prices.currency.clone()),
         pause_when: draft.pause_when,
@@ -87,7 +91,7 @@ struct Building<'a> {
     chosen: ChosenSteps<'a>,
     config: &'a Config,
     /// `None` while the audience is unknown.
-    columns: Option<&'a [String]>,
+    names: Option<Names<'a>>,
     ttl: Option<Span>,
     on_overlap: OnOverlap,
     /// When a step without its own hours may be sent.
@@ -105,7 +109,7 @@ impl<'a> Building<'a> {
         Self {
             chosen,
             config,
-            columns: None,
+            names: None,
             ttl: None,
             on_overlap: OnOverlap::Warn,
             hours: Hours::default(),
@@ -179,6 +183,7 @@ impl<'a> Building<'a> {
             on_tier_spent: step.on_tier_spent,
             hours: self.hours(step),
             line_user_id: step.line_user_id.clone(),
+            transliterate: step.transliterate,
             content: step.content.clone(),
         })
     }
@@ -190,6 +195,16 @@ impl<'a> Building<'a> {
             quiet: step.quiet_hours.clone().unwrap_or(ours.quiet),
             windows: step.send_window.clone().unwrap_or(ours.windows),
             ..ours
+        }
+    }
+
+    /// Checks the campaign's own variables. If one is wrong, steps are checked as if the columns were unknown, because
+    /// they would repeat its problem.
+    fn check_values(&mut self) {
+        let Some(names) = self.names else { return };
+        for (name, problem) in template::check_values(names) {
+            self.problems.push(Problem::new(None, "values", format!("{name}: {problem}")));
+            self.names = None;
         }
     }
 
@@ -205,13 +220,27 @@ impl<'a> Building<'a> {
                 self.add_problem(index, "line_user_id", format!("belongs to LINE, not to {other}; remove it"));
             }
         }
+        if step.transliterate {
+            self.check_transliterate(index, step);
+        }
         let mut errors = template::check(step.channel, &step.content);
-        if let Some(columns) = self.columns.filter(|_| errors.is_empty()) {
-            errors.extend(template::mark(&step.content, step.line_user_id.as_deref(), columns).err());
+        if let Some(names) = self.names.filter(|_| errors.is_empty()) {
+            errors.extend(template::mark(&step.content, step.line_user_id.as_deref(), names).err());
         }
         for error in errors {
             self.add_problem(index, key_of(&error.part), error.problem);
         }
+    }
+
+    fn check_transliterate(&mut self, index: StepIndex, step: &DraftStep) {
+        let wrong = match &step.content {
+            _ if step.channel != Channel::Sms => format!("belongs to an SMS, not to {}; remove it", step.channel),
+            Content::Text { encoding: Some(encoding @ (SmsEncoding::Gsm7 | SmsEncoding::Ucs2)), .. } => format!(
+                "needs the encoding AUTO, because the characters decide it, and it is {encoding}; remove one of them"
+            ),
+            _ => return,
+        };
+        self.add_problem(index, "transliterate", wrong);
     }
 
     /// The time after which the step falls back, moved where `on_overlap` requires it.
@@ -292,7 +321,7 @@ impl<'a> Building<'a> {
     /// The limits. A check of a route without a campaign does not know the prices.
     fn limits(&mut self, step: Option<StepIndex>, wanted: &Wanted) -> Limits {
         let sentence = match (wanted.budget, self.prices) {
-            (Some(_), None) if self.columns.is_some() => Some(
+            (Some(_), None) if self.names.is_some() => Some(
                 "there are no prices to count it with; write [prices] file = \"prices.csv\" in volley.toml, and the file \
                  with the columns channel and price"
                     .to_owned(),

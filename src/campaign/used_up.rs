@@ -78,7 +78,7 @@ fn is_used_up(cap: &RemainingLimit, plan: &Plan, tallies: &Tallies, countries: &
     let of_it = plan.indexed_steps().filter(|(index, _)| cap.step.is_none_or(|step| step == *index));
     let waiting = of_it.filter(|(index, _)| tallies.get(*index, Count::Queued) > 0);
     let least = waiting.map(|(_, step)| match cap.by {
-        Stop::Budget => as_float(cost::least(step, countries).millionths()),
+        Stop::Budget => as_float(cost::least(plan.names(), step, countries).millionths()),
         Stop::MaxMessages | Stop::End => 1.0,
     });
     least.min_by(f64::total_cmp).is_some_and(|least| cap.left < least || cap.left <= 0.0)

@@ -40,7 +40,7 @@ impl Compiled {
             return Ok(Arc::clone(pattern));
         }
         let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
-        let pattern = Arc::new(compose(rules, lane, country, &entry.plan.columns)?);
+        let pattern = Arc::new(compose(rules, lane, country, entry.plan.names())?);
         self.patterns.write().insert(key, Arc::clone(&pattern));
         Ok(pattern)
     }

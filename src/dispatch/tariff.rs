@@ -42,8 +42,8 @@ pub(super) fn cap(plan: &Plan, step: &Step) -> Option<Cap> {
     if step.limits.are_none() && plan.limits.are_none() && step.prices.is_empty() {
         return None;
     }
-    let billed = match step.sms() {
-        Some((text, encoding)) => PartsOf::new(text, encoding, &plan.columns).map_or(Billed::MostParts, Billed::Parts),
+    let billed = match PartsOf::of_step(step, plan.names()) {
+        Some(parts) => parts.map_or(Billed::MostParts, Billed::Parts),
         None => Billed::Messages,
     };
     let tariff = || Arc::new(Tariff { prices: step.prices.clone(), billed }) as Arc<dyn Price>;

@@ -215,6 +215,7 @@ impl Desk {
             start: Start::of(stands, vec![self.lane.id]),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
+            lacking: Vec::new(),
             left_out: Vec::new(),
             now,
         };

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::word::words;
 use super::{
-    Channel, Content, Countries, Country, Hours, Limits, Marks, Pool, Prices, RefusalSubject, SmsEncoding, Sources,
-    Span, Status, StepIndex, StopRule, Timestamp, Zone,
+    Channel, Content, Countries, Country, Hours, Limits, Marks, Names, Pool, Prices, RefusalSubject, SmsEncoding,
+    Sources, Span, Status, StepIndex, StopRule, Timestamp, Values, Zone,
 };
 
 words! {
@@ -62,6 +62,18 @@ words! {
     }
 }
 
+words! {
+    /// The action for a recipient who lacks a value for a variable without a default.
+    OnMissingValue, "on_missing_value" {
+        /// Do not send the step to it; send the next step.
+        NextStep = 0, "next_step";
+        /// Send it no message.
+        Skip = 1, "skip";
+        /// Refuse the campaign.
+        Refuse = 2, "refuse";
+    }
+}
+
 /// One step of a route. Everything that is optional in a campaign file has its value here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -95,6 +107,9 @@ pub struct Step {
     /// The recipient's id on LINE, which addresses recipients by it instead of by number. It may contain variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line_user_id: Option<String>,
+    /// Whether an SMS is written in plain characters if GSM-7 has one for each.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transliterate: bool,
     pub content: Content,
 }
 
@@ -115,6 +130,7 @@ impl Step {
             prices: Prices::default(),
             countries: Countries::Everywhere,
             line_user_id: None,
+            transliterate: false,
             content: Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None },
         }
     }
@@ -171,6 +187,9 @@ impl Step {
 pub struct Plan {
     /// Names of the audience's columns, in the order of a recipient's fields.
     pub columns: Vec<String>,
+    /// The campaign's own variables.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    pub values: Values,
     /// From one to seven steps, in the order in which they are tried.
     pub steps: Vec<Step>,
     /// From a message's first submission: no step is submitted later than this.
@@ -185,6 +204,9 @@ pub struct Plan {
     /// `None` is the default: start if the start was missed by less than an hour, else wait for an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_missed: Option<OnMissed>,
+    /// `None` is the default, the next step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_missing_value: Option<OnMissingValue>,
     /// The limits over all steps.
     #[serde(default, skip_serializing_if = "Limits::are_none")]
     pub limits: Limits,
@@ -217,6 +239,7 @@ impl Plan {
     pub fn of_steps(steps: Vec<Step>) -> Self {
         Self {
             columns: Vec::new(),
+            values: Values::default(),
             steps,
             ttl: None,
             at: None,
@@ -224,6 +247,7 @@ impl Plan {
             on_unknown: OnUnknown::Keep,
             after_gap: AfterGap::Ask,
             on_missed: None,
+            on_missing_value: None,
             limits: Limits::default(),
             currency: None,
             pause_when: None,
@@ -233,6 +257,11 @@ impl Plan {
             is_again: false,
             is_test: false,
         }
+    }
+
+    /// What the variables of its contents can name.
+    pub fn names(&self) -> Names<'_> {
+        Names { columns: &self.columns, values: &self.values }
     }
 
     /// The step at a position.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::{Country, Money, Plan, Step};
+use crate::domain::{Country, Money, Names, Plan, Step};
 use crate::template;
 
 /// An estimate: the parts of an SMS are counted by its fixed text, without what variables add.
@@ -29,7 +29,7 @@ impl Cost {
             let marks = plan.marks_at_first(Some(*country));
             let begins = plan.first(marks);
             for (index, step) in plan.indexed_steps().filter(|(index, _)| !marks.passed_over(*index)) {
-                let cost = each(step, *country).times(*recipients);
+                let cost = each(plan.names(), step, *country).times(*recipients);
                 at_most = at_most.plus(cost);
                 if begins == Some(index) {
                     first = first.plus(cost);
@@ -40,22 +40,50 @@ impl Cost {
     }
 }
 
+/// The cost of a step in one country, if every message to it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CountryCost {
+    pub country: Country,
+    pub messages: u64,
+    /// The parts of each message; 1 on other channels than SMS.
+    pub billed_parts: u64,
+    /// The price of a message or, on SMS, of a part.
+    pub price: Money,
+    /// The price of all messages.
+    pub sum: Money,
+}
+
+impl CountryCost {
+    /// The costs of a step in the countries with a price, the highest first.
+    pub fn of_step(plan: &Plan, step: &Step, countries: &BTreeMap<Country, u64>) -> Vec<Self> {
+        let parts = parts(plan.names(), step);
+        let theirs = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
+        let priced = theirs.filter_map(|(country, messages)| {
+            let (country, messages, price) = (*country, *messages, step.prices.of(*country)?);
+            Some(Self { country, messages, billed_parts: parts, price, sum: price.times(parts).times(messages) })
+        });
+        let mut costs: Vec<Self> = priced.collect();
+        costs.sort_by(|one, other| other.sum.cmp(&one.sum).then(one.country.cmp(&other.country)));
+        costs
+    }
+}
+
 /// The cost of one message of a step.
-pub(crate) fn each(step: &Step, country: Country) -> Money {
-    step.prices.of(country).unwrap_or_default().times(parts(step))
+pub(crate) fn each(names: Names<'_>, step: &Step, country: Country) -> Money {
+    step.prices.of(country).unwrap_or_default().times(parts(names, step))
 }
 
 /// The lowest cost of one message of a step, to recipients from these countries.
-pub(crate) fn least(step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
+pub(crate) fn least(names: Names<'_>, step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
     let theirs = countries.keys().filter(|country| step.countries.contain(Some(**country)));
-    theirs.map(|country| each(step, *country)).min().unwrap_or_default()
+    theirs.map(|country| each(names, step, *country)).min().unwrap_or_default()
 }
 
-fn parts(step: &Step) -> u64 {
+fn parts(names: Names<'_>, step: &Step) -> u64 {
     let Some((_, encoding)) = step.sms() else { return 1 };
-    let literals = template::literals(&step.content).unwrap_or_default();
+    let literals = template::literals(&step.content, names).unwrap_or_default();
     let text: String = literals.into_iter().map(|(_, text)| text).collect();
-    template::segments(&text, encoding).parts.max(1) as u64
+    template::segments(&template::as_sent(step, &text), encoding).parts.max(1) as u64
 }
 
 #[cfg(test)]
@@ -75,6 +103,10 @@ mod tests {
         let cost =
             |plan: &Plan| Cost::of(plan, &recipients).map(|cost| (cost.first.to_string(), cost.at_most.to_string()));
         assert_eq!(cost(&plan), Some(("2.20".to_owned(), "26.20".to_owned())));
+        let of_sms = CountryCost::of_step(&plan, &plan.steps[1], &recipients);
+        let shown =
+            |it: &CountryCost| format!("{} {} {} {} {}", it.country, it.messages, it.billed_parts, it.price, it.sum);
+        assert_eq!(of_sms.iter().map(shown).collect::<Vec<_>>(), ["SG 100 2 0.10 20.00", "DE 10 2 0.20 4.00"]);
         plan.steps[0].countries = crate::domain::Countries::Only([singapore].into());
         assert_eq!(plan.first(plan.marks_at_first(Some(germany))), StepIndex::new(1));
         assert_eq!(cost(&plan), Some(("6.00".to_owned(), "26.00".to_owned())));

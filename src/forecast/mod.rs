@@ -21,7 +21,7 @@ mod course;
 mod shares;
 mod view;
 
-pub use cost::Cost;
+pub use cost::{Cost, CountryCost};
 pub(crate) use course::{Account, Coming, Group, LaneLoad, Outlook, Portfolio, RemainingLimit};
 pub(crate) use shares::as_float;
 pub use shares::{Share, Shares};

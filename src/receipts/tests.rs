@@ -139,6 +139,7 @@ impl Desk {
             start: Start::of(&Present::queued(now, None), vec![lane]),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
+            lacking: Vec::new(),
             left_out: Vec::new(),
             now,
         };

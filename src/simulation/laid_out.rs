@@ -70,7 +70,7 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
     };
     let start = Start::of(&Present::queued(now, None), vec![lane.id]);
     let hidden = store.begin_batch(new).await.unwrap();
-    let (elsewhere, excluded, left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let (elsewhere, excluded, lacking, left_out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (from, until, base) = (0, 5, 0);
     let spread = PieceOfMessages {
         batch: hidden,
@@ -82,6 +82,7 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
         start,
         elsewhere,
         excluded,
+        lacking,
         left_out,
         now,
     };

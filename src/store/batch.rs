@@ -62,6 +62,8 @@ pub struct PieceOfMessages {
     pub elsewhere: Vec<(Country, Start)>,
     /// Recipients of this piece who become a skipped message.
     pub excluded: Vec<u32>,
+    /// Recipients of this piece who lack a value for a variable, and become a skipped message as well.
+    pub lacking: Vec<u32>,
     /// Recipients of this piece who become no message.
     pub left_out: Vec<u32>,
     pub now: Timestamp,

@@ -165,6 +165,7 @@ impl Desk {
             start: Start::of(&Present::queued(self.now(), None), vec![lane]),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
+            lacking: Vec::new(),
             left_out: Vec::new(),
             now: self.now(),
         }

@@ -96,12 +96,15 @@ pub(super) fn begun_at(batch: &Batch) -> Timestamp {
 }
 
 /// Whether the launch skipped a recipient that has a message: the campaign excludes the number, or the recipient had
-/// opted out.
+/// opted out, or lacked a value.
 fn is_left_out(row: &Present, begun: &Present) -> bool {
     match row.state {
         State::Done { skipped: Some(SkipReason::Excluded), .. } => true,
-        // A later opt-out marks the message, and a suppression ends its step.
-        State::Done { skipped: Some(SkipReason::OptedOut), .. } => row.marks == begun.marks,
+        // A later opt-out marks the message, and a suppression ends its step. So does a value that is missing when a step
+        // is to be sent.
+        State::Done { skipped: Some(SkipReason::OptedOut | SkipReason::MissingVariable), .. } => {
+            row.marks == begun.marks
+        }
         _ => false,
     }
 }

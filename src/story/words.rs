@@ -108,7 +108,7 @@ pub(super) fn rejected(attempt: &Attempt) -> String {
 }
 
 pub(super) fn missing(attempt: &Attempt) -> String {
-    format!("the column {} is empty and has no default", attempt.detail.as_deref().unwrap_or("of a variable"))
+    format!("{} has neither a value nor a default", attempt.detail.as_deref().unwrap_or("a variable"))
 }
 
 pub(super) fn receipt(receipt: &Receipt, channel: Option<Channel>) -> String {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::filter::FilterProblem;
 use crate::domain::{ColumnError, ContentPart};
 
 /// An error in one text of a content. The caller prefixes the step.
@@ -17,8 +18,20 @@ pub enum ContentProblem {
     #[error("`{rest}` opens a variable that is never closed; write {{{{Column}}}} or {{{{Column|default}}}}")]
     Unclosed { rest: String },
 
-    #[error("a variable has no name; write {{{{Column}}}} or {{{{Column|default}}}}")]
-    Unnamed,
+    #[error("character {at}: a variable has no name; write {{{{Column}}}} or {{{{Column|default}}}}")]
+    Unnamed { at: usize },
+
+    #[error("character {at}: {problem}")]
+    Filter { at: usize, problem: FilterProblem },
+
+    #[error("the values refer to each other in a circle: {names}; write one of them without the others")]
+    Circle { names: String },
+
+    #[error("the audience has a column \"{column}\"; give the value another name")]
+    IsColumn { column: String },
+
+    #[error("\"{name}\" is made of more than {most} parts; write it with fewer variables")]
+    TooLarge { name: String, most: usize },
 
     #[error(transparent)]
     Column(#[from] ColumnError),
@@ -31,10 +44,11 @@ pub enum ContentProblem {
     Rule(String),
 }
 
-/// The recipient has no value for a variable without a default.
+/// The recipient has no value for a variable without a default: the cell is empty, or a filter cannot read it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the column {column} is empty, and the variable has no default")]
+#[error("{column} has no value, and the variable has no default")]
 pub struct Missing {
+    /// The column, or a value of the campaign that has no text for the recipient.
     pub column: Arc<str>,
 }
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::bound::Bound;
 use super::error::{ContentProblem, Error};
+use super::sink::Discard;
 use super::text::{Piece, pieces};
-use crate::domain::{Content, ContentPart, Span, find_column};
+use crate::domain::{Content, ContentPart, Names, Span};
 
 // Unicode noncharacters: they never stand for text, and JSON keeps them unchanged.
 pub(super) const OPEN: char = '\u{FDD0}';
@@ -22,17 +24,33 @@ pub fn expiry_mark(ttl: Span) -> String {
 
 pub(super) const EXPIRY: &str = "expiry ";
 
-/// A variable that is bound to its column.
+/// A variable that is bound to its column or value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
     /// Where it stands.
     pub part: ContentPart,
-    /// The index of the column in a recipient's fields.
-    pub column: usize,
-    /// The column's name.
-    pub name: Arc<str>,
-    /// The value for an empty cell.
-    pub default: Option<String>,
+    pub(super) bound: Bound,
+}
+
+impl Variable {
+    /// The columns without whose cells it has no value, with their names.
+    pub fn needed_columns(&self) -> Vec<(usize, Arc<str>)> {
+        let mut found = Vec::new();
+        self.bound.needed_columns(&mut found);
+        found
+    }
+
+    /// The columns whose cells are part of its text, with their names.
+    pub fn shown_columns(&self) -> Vec<(usize, Arc<str>)> {
+        let mut found = Vec::new();
+        self.bound.shown_columns(&mut found);
+        found
+    }
+
+    /// Whether it can have no value although no cell is empty.
+    pub fn may_be_unreadable(&self) -> bool {
+        self.bound.may_be_unreadable()
+    }
 }
 
 /// The variables of a content, in the order of its texts. The number of a marker is an index into them.
@@ -48,8 +66,13 @@ impl Variables {
         self.0.is_empty()
     }
 
+    /// The first name without a value for a recipient, if there is one.
+    pub fn first_missing<T: AsRef<str>>(&self, fields: &[T]) -> Option<&Arc<str>> {
+        self.0.iter().find_map(|variable| variable.bound.write(fields, &mut Discard).err())
+    }
+
     /// Replaces the variables of a text by markers.
-    fn mark(&mut self, part: &ContentPart, text: &str, columns: &[String]) -> Result<String, Error> {
+    fn mark(&mut self, part: &ContentPart, text: &str, names: Names<'_>) -> Result<String, Error> {
         let at = |problem| Error { part: part.clone(), problem };
         if text.contains(is_reserved) {
             return Err(at(ContentProblem::Reserved));
@@ -58,13 +81,12 @@ impl Variables {
         for piece in pieces(text).map_err(at)? {
             match piece {
                 Piece::Literal(literal) => marked.push_str(literal),
-                Piece::Variable { name, default } => {
-                    let column = find_column(name, columns).map_err(|error| at(error.into()))?;
+                Piece::Variable(written) => {
+                    let bound = Bound::bind(written, names).map_err(at)?;
                     marked.push(OPEN);
                     marked.push_str(&self.0.len().to_string());
                     marked.push(CLOSE);
-                    let (name, default) = (columns[column].as_str().into(), default.map(str::to_owned));
-                    self.0.push(Variable { part: part.clone(), column, name, default });
+                    self.0.push(Variable { part: part.clone(), bound });
                 }
             }
         }
@@ -81,15 +103,15 @@ pub struct MarkedContent {
     pub variables: Variables,
 }
 
-/// Binds every variable to its column, and replaces it by a marker.
-pub fn mark(content: &Content, line_user_id: Option<&str>, columns: &[String]) -> Result<MarkedContent, Error> {
+/// Binds every variable to its column or value, and replaces it by a marker.
+pub fn mark(content: &Content, line_user_id: Option<&str>, names: Names<'_>) -> Result<MarkedContent, Error> {
     let mut variables = Variables::default();
     let mut content = content.clone();
     content.change_texts(|part, text| {
-        *text = variables.mark(&part, text, columns)?;
+        *text = variables.mark(&part, text, names)?;
         Ok(())
     })?;
-    let line_user_id = line_user_id.map(|text| variables.mark(&ContentPart::LineUserId, text, columns)).transpose()?;
+    let line_user_id = line_user_id.map(|text| variables.mark(&ContentPart::LineUserId, text, names)).transpose()?;
     Ok(MarkedContent { content, line_user_id, variables })
 }
 

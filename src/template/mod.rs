@@ -1,6 +1,7 @@
 //! Checks contents against the rules of their channel, binds variables to columns, renders, and counts SMS segments.
 //!
-//! In: a [`Content`](crate::domain::Content) with variables, the names of an audience's columns, a recipient's fields.
+//! In: a [`Content`](crate::domain::Content) with variables, the names of an audience's columns and of a campaign's
+//! values, a recipient's fields.
 //!
 //! Out:
 //! - [`check`]: the errors of a content.
@@ -11,25 +12,34 @@
 //!
 //! Promises:
 //! - Variables are parsed once, at launch.
-//! - Rendering appends to a buffer, allocates nothing, and yields valid JSON. On a missing value it leaves the buffer
-//!   unchanged. An empty cell is a missing value.
+//! - Rendering appends to a buffer, allocates nothing for a variable, and yields valid JSON. On a missing value it leaves
+//!   the buffer unchanged. A cell that is empty, or that a filter cannot read, is a missing value.
+//! - A value stays text: it never adds a variable, a component or JSON.
 //! - Values are not encoded for addresses, so a cell may hold a path as well as a word.
 //!
 //! May not: know the provider's JSON; use any room but `domain`; do I/O.
 
+mod bound;
 mod check;
 mod error;
+mod filter;
 mod mark;
 mod parts;
 mod pattern;
+mod plain;
 mod preview;
+mod sink;
 mod sms;
 mod text;
+mod values;
 
 pub use check::check;
 pub use error::{ContentProblem, Error, InvalidPattern, Missing};
+pub use filter::FilterProblem;
 pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, expiry_mark, mark};
-pub use parts::PartsOf;
+pub use parts::{PartsOf, PlainText};
 pub use pattern::Pattern;
+pub use plain::{as_sent, plain_marked};
 pub use preview::{PreviewLine, literals, preview};
 pub use sms::{Alphabet, PARTS_MAX, Segments, beyond_gsm7, segments};
+pub use values::check_values;

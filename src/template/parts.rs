@@ -1,42 +1,37 @@
 //! Counts the parts of each recipient's SMS without rendering the request.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use super::bound::{BoundPiece, BoundText};
 use super::error::Error;
+use super::plain::{Plain, plain, transliterated};
 use super::sms::segments;
-use super::text::{Piece, filled, pieces};
-use crate::domain::{ContentPart, SmsEncoding, find_column};
+use crate::domain::{ContentPart, Names, SmsEncoding, Step};
 
 /// A parsed SMS text whose parts are counted for one recipient after another.
 #[derive(Debug, Clone)]
 pub struct PartsOf {
-    pieces: Vec<Counted>,
+    text: BoundText,
     encoding: SmsEncoding,
+    transliterates: bool,
     /// The parts of every recipient's text, if it has no variables.
     of_all: Option<u64>,
 }
 
-#[derive(Debug, Clone)]
-enum Counted {
-    Literal(String),
-    Field { column: usize, default: Option<String> },
-}
-
 impl PartsOf {
-    pub fn new(text: &str, encoding: SmsEncoding, columns: &[String]) -> Result<Self, Error> {
+    /// The text of a step's SMS; `None` if the step has none.
+    pub fn of_step(step: &Step, names: Names<'_>) -> Option<Result<Self, Error>> {
+        let (text, encoding) = step.sms()?;
+        Some(Self::new(text, encoding, step.transliterate, names))
+    }
+
+    fn new(text: &str, encoding: SmsEncoding, transliterates: bool, names: Names<'_>) -> Result<Self, Error> {
         let at = |problem| Error { part: ContentPart::Text, problem };
-        let counted = |piece: Piece<'_>| match piece {
-            Piece::Literal(text) => Ok(Counted::Literal(text.to_owned())),
-            Piece::Variable { name, default } => {
-                let column = find_column(name, columns).map_err(|error| at(error.into()))?;
-                Ok(Counted::Field { column, default: default.map(str::to_owned) })
-            }
-        };
-        let all = pieces(text).map_err(at)?;
-        let differs = all.iter().any(|piece| matches!(piece, Piece::Variable { .. }));
-        let pieces = all.into_iter().map(counted).collect::<Result<_, Error>>()?;
-        let of_all = (!differs).then(|| segments(text, encoding).parts as u64);
-        Ok(Self { pieces, encoding, of_all })
+        let bound = BoundText::bind(text, names).map_err(at)?;
+        let mut of = Self { text: bound, encoding, transliterates, of_all: None };
+        of.of_all = of.text.is_constant().then(|| of.count(&[]));
+        Ok(of)
     }
 
     /// Counts the parts for a recipient. A missing value counts as empty: such a recipient gets no message anyway.
@@ -44,17 +39,48 @@ impl PartsOf {
         if let Some(parts) = self.of_all {
             return parts;
         }
+        let text = self.written(fields);
+        self.parts(&self.sent(&text))
+    }
+
+    /// What transliteration changes for a recipient; `None` if nothing.
+    pub fn plain_text(&self, fields: &[Cow<'_, str>]) -> Option<PlainText> {
+        let text = self.written(fields);
+        let sent = self.sent(&text);
+        if *sent == *text {
+            return None;
+        }
+        let replaced = text.chars().filter(|c| plain(*c) != Some(Plain::Same)).collect();
+        Some(PlainText { replaced, saved: self.parts(&text).saturating_sub(self.parts(&sent)) })
+    }
+
+    fn sent<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.transliterates { transliterated(text) } else { Cow::Borrowed(text) }
+    }
+
+    fn parts(&self, text: &str) -> u64 {
+        segments(text, self.encoding).parts as u64
+    }
+
+    fn written(&self, fields: &[Cow<'_, str>]) -> String {
         let mut text = String::new();
-        for piece in &self.pieces {
+        for piece in &self.text.0 {
             match piece {
-                Counted::Literal(literal) => text.push_str(literal),
-                Counted::Field { column, default } => {
-                    text.push_str(filled(fields, *column).or(default.as_deref()).unwrap_or_default());
-                }
+                BoundPiece::Literal(literal) => text.push_str(literal),
+                BoundPiece::Variable(variable) => variable.write(fields, &mut text).unwrap_or_default(),
             }
         }
-        segments(&text, self.encoding).parts as u64
+        text
     }
+}
+
+/// What transliteration changes in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlainText {
+    /// The characters that are written in another way.
+    pub replaced: BTreeSet<char>,
+    /// The parts that it saves.
+    pub saved: u64,
 }
 
 #[cfg(test)]
@@ -65,7 +91,9 @@ mod tests {
     fn parts_are_counted_for_each_recipients_own_text() {
         let columns = ["Name".to_owned()];
         let of = |text: &str, name: &str| {
-            PartsOf::new(text, SmsEncoding::Auto, &columns).unwrap().count(&[Cow::Borrowed(name)])
+            PartsOf::new(text, SmsEncoding::Auto, false, Names::of_columns(&columns))
+                .unwrap()
+                .count(&[Cow::Borrowed(name)])
         };
         assert_eq!((of("Hello", ""), of(&"x".repeat(161), "")), (1, 2));
         assert_eq!((of("Hi {{Name|you}}", "Ann"), of("Hi {{Name|you}}", &"x".repeat(160))), (1, 2));
@@ -77,6 +105,19 @@ mod tests {
             ),
             (1, 2)
         );
-        assert!(PartsOf::new("Hi {{Nobody}}", SmsEncoding::Auto, &columns).is_err());
+        assert!(PartsOf::new("Hi {{Nobody}}", SmsEncoding::Auto, false, Names::of_columns(&columns)).is_err());
+    }
+
+    #[test]
+    fn transliteration_is_counted_where_it_changes_a_text() {
+        let columns = ["Name".to_owned()];
+        let text = format!("“{}” {{{{Name}}}}", "x".repeat(100));
+        let of = PartsOf::new(&text, SmsEncoding::Auto, true, Names::of_columns(&columns)).unwrap();
+        let of_name = |name: &'static str| (of.count(&[Cow::Borrowed(name)]), of.plain_text(&[Cow::Borrowed(name)]));
+        let replaced = ['“', '”', 'ę'].into();
+        assert_eq!(of_name("Bręk"), (1, Some(PlainText { replaced, saved: 1 })));
+        assert_eq!(of_name("สม"), (2, None));
+        let kept = PartsOf::new(&text, SmsEncoding::Auto, false, Names::of_columns(&columns)).unwrap();
+        assert_eq!((kept.count(&[Cow::Borrowed("Ann")]), kept.plain_text(&[Cow::Borrowed("Ann")])), (2, None));
     }
 }

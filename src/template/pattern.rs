@@ -3,17 +3,21 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::bound::Bound;
 use super::error::{InvalidPattern, Missing};
 use super::mark::{CLOSE, EXPIRY, OPEN, Variables};
-use super::text::filled;
-use crate::domain::{AttemptId, Msisdn, Span, Timestamp, push_json_escaped};
+use super::plain::{HasPlain, ToPlain};
+use super::sink::Json;
+use crate::domain::{AttemptId, Msisdn, Span, Timestamp};
 
 /// JSON in pieces, with variables between them.
 ///
-/// Rendering appends to a buffer and allocates nothing, except for an expiry.
+/// Rendering appends to a buffer. It allocates nothing, unless a filter cuts a text that another one has written.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     parts: Vec<Part>,
+    /// The same in plain characters, for recipients whose values have them.
+    plain: Option<Vec<Part>>,
 }
 
 #[derive(Debug, Clone)]
@@ -23,12 +27,7 @@ enum Part {
     Attempt,
     /// The submission time plus this TTL.
     Expiry(Span),
-    /// The default is already escaped.
-    Field {
-        column: usize,
-        name: Arc<str>,
-        default: Option<Box<[u8]>>,
-    },
+    Variable(Bound),
 }
 
 impl Pattern {
@@ -51,7 +50,13 @@ impl Pattern {
         if !rest.is_empty() {
             parts.push(Part::Literal(rest.as_bytes().into()));
         }
-        Ok(Self { parts })
+        Ok(Self { parts, plain: None })
+    }
+
+    /// Adds the same request in plain characters. It is rendered for recipients with a plain character for each of their
+    /// values, and this one for the others.
+    pub fn or_plain(self, plain: Self) -> Self {
+        Self { plain: Some(plain.parts), ..self }
     }
 
     /// Appends the request of one message that is submitted at `submitted_at`.
@@ -66,24 +71,36 @@ impl Pattern {
         out: &mut Vec<u8>,
     ) -> Result<(), Missing> {
         let before = out.len();
-        for part in &self.parts {
+        let plain = self.plain.as_ref().filter(|parts| have_plain_values(parts, fields));
+        for part in plain.unwrap_or(&self.parts) {
             match part {
                 Part::Literal(bytes) => out.extend_from_slice(bytes),
                 Part::Msisdn => msisdn.append_to(out),
                 Part::Attempt => attempt.append_to(out),
-                Part::Expiry(ttl) => out.extend_from_slice((submitted_at + *ttl).rfc3339().as_bytes()),
-                Part::Field { column, name, default } => match (filled(fields, *column), default) {
-                    (Some(value), _) => push_json_escaped(out, value),
-                    (None, Some(default)) => out.extend_from_slice(default),
-                    (None, None) => {
+                Part::Expiry(ttl) => (submitted_at + *ttl).append_to(out),
+                Part::Variable(variable) => {
+                    let written = match plain {
+                        Some(_) => variable.write(fields, &mut ToPlain(&mut Json(out))),
+                        None => variable.write(fields, &mut Json(out)),
+                    };
+                    if let Err(name) = written {
                         out.truncate(before);
                         return Err(Missing { column: Arc::clone(name) });
                     }
-                },
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Whether GSM-7 has something for each character of a recipient's values.
+fn have_plain_values(parts: &[Part], fields: &[Cow<'_, str>]) -> bool {
+    let mut asked = HasPlain::default();
+    parts.iter().all(|part| match part {
+        Part::Variable(variable) => variable.write(fields, &mut asked).is_ok() && !asked.lacks,
+        Part::Literal(_) | Part::Msisdn | Part::Attempt | Part::Expiry(_) => true,
+    })
 }
 
 fn part(marker: &str, variables: &Variables) -> Result<Part, InvalidPattern> {
@@ -98,20 +115,14 @@ fn part(marker: &str, variables: &Variables) -> Result<Part, InvalidPattern> {
     }
     let variable = marker.parse().ok().and_then(|index: usize| variables.0.get(index));
     let variable = variable.ok_or(InvalidPattern::UnknownMarker)?;
-    let escaped = |text: &String| {
-        let mut bytes = Vec::new();
-        push_json_escaped(&mut bytes, text);
-        bytes.into()
-    };
-    let default = variable.default.as_ref().map(escaped);
-    Ok(Part::Field { column: variable.column, name: Arc::clone(&variable.name), default })
+    Ok(Part::Variable(variable.bound.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, expiry_mark, mark};
     use super::*;
-    use crate::domain::{BatchId, Content, MessageKey, Sources, StepIndex, Tag};
+    use crate::domain::{BatchId, Content, MessageKey, Names, Sources, StepIndex, Tag};
     use proptest::prelude::*;
 
     fn attempt() -> AttemptId {
@@ -131,7 +142,7 @@ mod tests {
     fn pattern(text: &str, columns: &[&str]) -> Pattern {
         let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
         let content = Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None };
-        let MarkedContent { content, variables, .. } = mark(&content, None, &columns).unwrap();
+        let MarkedContent { content, variables, .. } = mark(&content, None, Names::of_columns(&columns)).unwrap();
         let Content::Text { text, .. } = content else { panic!("a text stays a text") };
         let expiry = expiry_mark(Span::from_secs(90));
         let json = serde_json::json!({ "to": MSISDN_MARK, "id": ATTEMPT_MARK, "text": text, "expiry": expiry });

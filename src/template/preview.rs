@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::bound::{BoundPiece, BoundText};
 use super::error::{ContentProblem, Error};
 use super::sms::segments;
-use super::text::{Piece, filled, pieces};
-use crate::domain::{Content, ContentPart, SmsEncoding, TemplateName, find_column};
+use crate::domain::{Content, ContentPart, Names, SmsEncoding, TemplateName};
 
 /// One part of a message, such as `body 1` or `header image`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,7 +15,7 @@ pub struct PreviewLine {
 }
 
 /// The message of one recipient, part by part. A missing value shows as `‹Column is missing›`.
-pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T]) -> Result<Vec<PreviewLine>, Error> {
+pub fn preview<T: AsRef<str>>(content: &Content, names: Names<'_>, fields: &[T]) -> Result<Vec<PreviewLine>, Error> {
     let mut lines = Vec::new();
     if let Some(TemplateName { name, language }) = content.template() {
         let text = match content.category() {
@@ -26,7 +26,7 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
     }
     content.each_text(|part, text| {
         let label = part.to_string();
-        let text = with_values(text, columns, fields).map_err(|problem| Error { part, problem })?;
+        let text = with_values(text, names, fields).map_err(|problem| Error { part, problem })?;
         lines.push(PreviewLine { label, text });
         Ok(())
     })?;
@@ -34,15 +34,16 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
 }
 
 /// A text with the values of one recipient.
-fn with_values<T: AsRef<str>>(text: &str, columns: &[String], fields: &[T]) -> Result<String, ContentProblem> {
+fn with_values<T: AsRef<str>>(text: &str, names: Names<'_>, fields: &[T]) -> Result<String, ContentProblem> {
     let mut whole = String::new();
-    for piece in pieces(text)? {
+    for piece in BoundText::bind(text, names)?.0 {
         match piece {
-            Piece::Literal(literal) => whole.push_str(literal),
-            Piece::Variable { name, default } => match filled(fields, find_column(name, columns)?).or(default) {
-                Some(value) => whole.push_str(value),
-                None => whole.extend(["‹", name, " is missing›"]),
-            },
+            BoundPiece::Literal(literal) => whole.push_str(&literal),
+            BoundPiece::Variable(variable) => {
+                if let Err(name) = variable.write(fields, &mut whole) {
+                    whole.extend(["‹", name, " is missing›"]);
+                }
+            }
         }
     }
     Ok(whole)
@@ -57,16 +58,12 @@ impl PreviewLine {
     }
 }
 
-/// The texts of a content with their variables removed. They are the same for every recipient.
-pub fn literals(content: &Content) -> Result<Vec<(ContentPart, String)>, Error> {
+/// The texts of a content as far as they are the same for every recipient: without the variables that differ.
+pub fn literals(content: &Content, names: Names<'_>) -> Result<Vec<(ContentPart, String)>, Error> {
     let mut found = Vec::new();
     content.each_text(|part, text| {
-        let pieces = pieces(text).map_err(|problem| Error { part: part.clone(), problem })?;
-        let literal = pieces.iter().map(|piece| match piece {
-            Piece::Literal(literal) => *literal,
-            Piece::Variable { .. } => "",
-        });
-        found.push((part, literal.collect()));
+        let bound = BoundText::bind(text, names).map_err(|problem| Error { part: part.clone(), problem })?;
+        found.push((part, bound.constant()));
         Ok(())
     })?;
     Ok(found)
@@ -86,7 +83,7 @@ mod tests {
         )
         .unwrap();
         let columns = ["FirstName", "Code", "Pic", "Slug"].map(str::to_owned);
-        let lines = preview(&content, &columns, &["", "A1", "a.png", ""]).unwrap();
+        let lines = preview(&content, Names::of_columns(&columns), &["", "A1", "a.png", ""]).unwrap();
         let shown: Vec<String> = lines.iter().map(|line| format!("{}: {}", line.label, line.text)).collect();
         assert_eq!(
             shown,
@@ -95,7 +92,7 @@ mod tests {
                 "header image: https://media.example/a.png",
                 "body 1: there",
                 "body 2: A1",
-                "button 0 url: ‹slug is missing›",
+                "button 0 url: ‹Slug is missing›",
             ]
         );
     }
@@ -108,7 +105,7 @@ mod tests {
         )
         .unwrap();
         let columns = ["Name", "Pic"].map(str::to_owned);
-        let lines = preview(&content, &columns, &["", "a.png"]).unwrap();
+        let lines = preview(&content, Names::of_columns(&columns), &["", "a.png"]).unwrap();
         let shown: Vec<String> = lines.iter().map(|line| format!("{}: {}", line.label, line.text)).collect();
         assert_eq!(
             shown,
@@ -124,7 +121,7 @@ mod tests {
     #[test]
     fn the_label_of_an_sms_shows_its_segments() {
         let content = Content::Text { text: "Hi {{A}}".to_owned(), source: Sources::default(), encoding: None };
-        let lines = preview(&content, &["A".to_owned()], &["you"]).unwrap();
+        let lines = preview(&content, Names::of_columns(&["A".to_owned()]), &["you"]).unwrap();
         let line = lines.into_iter().next().unwrap().with_segments(None);
         assert_eq!(line.label, "text (1 part, 6 characters in GSM-7)");
     }

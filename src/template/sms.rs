@@ -51,6 +51,11 @@ fn septets(c: char) -> Option<usize> {
     }
 }
 
+/// Whether GSM-7 has a character.
+pub(super) fn is_gsm7(c: char) -> bool {
+    septets(c).is_some()
+}
+
 /// The first character that GSM-7 does not have. It makes the whole text UCS-2, which can more than double the price.
 pub fn beyond_gsm7(text: &str) -> Option<char> {
     text.chars().find(|c| septets(*c).is_none())
@@ -91,6 +96,8 @@ fn split(text: &str, alone: usize, joined: usize, cost: impl Fn(char) -> usize) 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -117,5 +124,34 @@ mod tests {
         }
         assert_eq!(beyond_gsm7("naïve"), Some('ï'));
         assert_eq!(beyond_gsm7("Grüße [€5] @ñ"), None);
+    }
+
+    /// The parts of a text, written out: the fewest in which no character is split.
+    fn written_out(text: &str, alone: usize, joined: usize, cost: impl Fn(char) -> usize) -> usize {
+        // The units and the fewest parts of each beginning of the text.
+        let (mut units, mut fewest) = (vec![0], vec![0]);
+        for (end, c) in text.chars().enumerate() {
+            units.push(units[end] + cost(c));
+            let begins = (0..=end).filter(|begin| units[end + 1] - units[*begin] <= joined);
+            fewest.push(begins.map(|begin| fewest[begin] + 1).min().unwrap());
+        }
+        let last = fewest.len() - 1;
+        if units[last] <= alone { 1 } else { fewest[last] }
+    }
+
+    proptest! {
+        #[test]
+        fn no_pair_is_split_and_no_part_is_wasted(
+            gsm7 in "[ab€]{140,330}",
+            ucs2 in "[aş😀]{60,150}",
+        ) {
+            let pairs = |c: char| if c == '€' { 2 } else { 1 };
+            let found = segments(&gsm7, SmsEncoding::Auto);
+            prop_assert_eq!(found.alphabet, Alphabet::Gsm7);
+            prop_assert_eq!(found.parts, written_out(&gsm7, 160, 153, pairs));
+            let found = segments(&ucs2, SmsEncoding::Ucs2);
+            prop_assert_eq!(found.units, ucs2.encode_utf16().count());
+            prop_assert_eq!(found.parts, written_out(&ucs2, 70, 67, char::len_utf16));
+        }
     }
 }

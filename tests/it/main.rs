@@ -25,6 +25,7 @@ mod kill;
 mod kill_commands;
 mod lanes;
 mod language;
+mod missing_values;
 mod network;
 mod operator_decisions;
 mod partitions;

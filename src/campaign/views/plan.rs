@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rules::{StepRulesView, StopsView};
-use crate::campaign::{Prepared, RejectedRows, Warning};
+use crate::campaign::{Prepared, RejectedRows, Transliterated, Warning};
 use crate::config::Config;
 use crate::domain::{Plan, Recipient, Step, Timestamp};
-use crate::forecast::{Cost, ForecastView, Shares};
+use crate::forecast::{Cost, CountryCost, ForecastView, Shares};
 use crate::template::{self, PreviewLine};
 
 /// A warning of a plan.
@@ -35,6 +35,12 @@ pub struct PlanStepView<'a> {
     /// For free text on WhatsApp: recipients with an open 24-hour window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_windows: Option<u64>,
+    /// Its cost by country if every message to it is sent, where a price is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub country_costs: Vec<CountryCost>,
+    /// What transliteration changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transliterated: Option<&'a Transliterated>,
     pub previews: Vec<PreviewView>,
 }
 
@@ -59,6 +65,8 @@ pub struct PlanView<'a> {
     pub duplicates_across: u64,
     pub opted_out: u64,
     pub not_selected: u64,
+    /// Recipients who lack a value for a variable, where that was counted.
+    pub lacking_value: u64,
     pub left_out: &'a [RejectedRows],
     pub countries: BTreeMap<String, u64>,
     pub starts_at: Option<String>,
@@ -90,6 +98,8 @@ impl<'a> PlanView<'a> {
             rules: StepRulesView::of((index, step)),
             recipients: shares.at(index).recipients,
             open_windows: windows.get(&index).copied(),
+            country_costs: CountryCost::of_step(plan, step, &recipients.countries),
+            transliterated: recipients.transliterated.get(&index),
             previews: recipients
                 .first
                 .iter()
@@ -112,6 +122,7 @@ impl<'a> PlanView<'a> {
             duplicates_across: recipients.across,
             opted_out: recipients.opted_out,
             not_selected: recipients.not_selected,
+            lacking_value: recipients.lacking.recipients,
             left_out: &recipients.left_out,
             countries: recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
             starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
@@ -130,7 +141,7 @@ impl<'a> PlanView<'a> {
 /// The message that one recipient would read. The plan has been checked, so rendering it does not fail.
 pub fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<PreviewLine> {
     let fields = recipient.fields.unpack().unwrap_or_default();
-    let mut lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
+    let mut lines = template::preview(&step.content, plan.names(), &fields).unwrap_or_default();
     let Recipient { msisdn, country, .. } = recipient;
     let lane = step.lanes.members().get(step.lanes.lane_index(*msisdn, *country));
     if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {
@@ -140,6 +151,7 @@ pub fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<PreviewLi
     // The length gets its own line, so the label stays short.
     let measured = |line: PreviewLine| match line.label.as_str() {
         "text" => {
+            let line = PreviewLine { text: template::as_sent(step, &line.text).into_owned(), ..line };
             let length = template::segments(&line.text, encoding).to_string();
             vec![line, PreviewLine { label: "length".to_owned(), text: length }]
         }

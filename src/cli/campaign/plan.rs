@@ -1,10 +1,11 @@
 //! `volley campaign plan`: shows what a campaign would send, before anything is sent.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::bookings;
 use super::launch::in_file;
-use crate::campaign::{Draft, Lint, PlanView, Prepared, RejectedRows, preview, rules};
+use crate::campaign::{Draft, Lint, PlanView, Prepared, RejectedRows, Transliterated, preview, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
@@ -12,8 +13,8 @@ use crate::cli::watch::worst_case_of;
 use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
-use crate::domain::{Country, Step, StepIndex, Timestamp};
-use crate::forecast::{Cost, Shares};
+use crate::domain::{Country, Money, Plan, Step, StepIndex, Timestamp, grouped};
+use crate::forecast::{Cost, CountryCost, Shares};
 use crate::template::PreviewLine;
 
 #[derive(Debug, clap::Args)]
@@ -130,6 +131,9 @@ fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: 
     let mut lines = vec![format!("Step {index}: {}  {rules_of_step}", paint.bold(step.channel))];
     let share = rules::country_share(&step.countries, matching, recipients.recipients);
     lines.extend(share.map(|share| format!("  {}", paint.dim(share))));
+    let transliterated = recipients.transliterated.get(&index).map(Transliterated::sentence);
+    lines.extend(transliterated.map(|changed| format!("  {}", paint.dim(changed))));
+    lines.extend(cost_lines(plan, step, &recipients.countries, paint));
     for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
         lines.push(format!("  to {}", recipient.msisdn));
         let mut table = Table::new(&["", ""]);
@@ -142,6 +146,36 @@ fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: 
         lines.extend(table.lines(paint).into_iter().map(|line| format!("    {line}")));
     }
     lines
+}
+
+/// How many countries of a step are listed with their cost.
+const COUNTRIES_SHOWN: usize = 10;
+
+/// What a step costs in each country, the highest first.
+fn cost_lines(plan: &Plan, step: &Step, countries: &BTreeMap<Country, u64>, paint: Paint) -> Vec<String> {
+    let costs = CountryCost::of_step(plan, step, countries);
+    if costs.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new(&["country", ">messages", ">parts", ">price", ">cost"]);
+    for of in costs.iter().take(COUNTRIES_SHOWN) {
+        table.row([
+            of.country.to_string(),
+            grouped(of.messages),
+            of.billed_parts.to_string(),
+            of.price.to_string(),
+            of.sum.rounded(plan.currency.as_deref()),
+        ]);
+    }
+    if costs.len() > COUNTRIES_SHOWN {
+        let rest = &costs[COUNTRIES_SHOWN..];
+        let messages: u64 = rest.iter().map(|of| of.messages).sum();
+        let cost: Money = rest.iter().map(|of| of.sum).sum();
+        let others = plural(rest.len() as u64, "other", "others");
+        let cells = [others, grouped(messages), String::new(), String::new(), cost.rounded(plan.currency.as_deref())];
+        table.row(cells);
+    }
+    table.lines(paint).into_iter().map(|line| format!("  {line}")).collect()
 }
 
 /// The number of warnings, and each of them.

@@ -341,6 +341,7 @@ fn reasons(why: &NotSubmitted, report: &Report) -> String {
         (report.state.is_cancelled(), "cancelled"),
         (true, "opted out"),
         (report.skipped.contains_key(&SkipReason::Excluded.to_string()), "excluded"),
+        (report.skipped.contains_key(&SkipReason::MissingVariable.to_string()), "without a value"),
     ];
     let called_off: Vec<&str> = called_off.into_iter().filter(|(may_be, _)| *may_be).map(|(_, what)| what).collect();
     let called_off = called_off.join(" or ");

@@ -28,6 +28,8 @@ pub struct DraftStep {
     pub wanted: Wanted,
     /// The recipient's id on LINE: a column of the audience.
     pub line_user_id: Option<String>,
+    /// Whether an SMS is written in plain characters where that makes it shorter.
+    pub transliterate: bool,
     pub content: Content,
 }
 
@@ -88,6 +90,7 @@ pub(in crate::config) const STEP_KEYS: &[&str] = &[
     "text",
     "source",
     "encoding",
+    "transliterate",
     "image",
     "video",
     "audio",
@@ -142,6 +145,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let countries = countries(&mut table);
     let wanted = Wanted::read(&mut table);
     let line_user_id = table.filled_text("line_user_id");
+    let transliterate = table.truth("transliterate").unwrap_or(false);
     let content = content::read(&mut table, channel);
     table.finish(STEP_NOT_BUILT);
     Some(DraftStep {
@@ -158,6 +162,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         countries,
         wanted,
         line_user_id,
+        transliterate,
         content: content?,
     })
 }

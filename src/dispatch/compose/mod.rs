@@ -6,7 +6,7 @@ mod notification;
 mod rich;
 mod template;
 
-use crate::domain::{Channel, Content, Country, RawContent, SmsEncoding, Step, StepIndex};
+use crate::domain::{Channel, Content, Country, Names, RawContent, SmsEncoding, Step, StepIndex};
 use crate::template::{self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Pattern, expiry_mark};
 use crate::wire;
 
@@ -23,9 +23,20 @@ pub enum Uncomposable {
 }
 
 /// Compiles a step's request: serialized once as the wire type, with slots for the values of each recipient.
-pub fn compose(step: &Step, lane: &str, country: Country, columns: &[String]) -> Result<Pattern, Uncomposable> {
-    let marked = texts::mark(&step.content, step.line_user_id.as_deref(), columns)?;
-    Ok(Pattern::new(&request(step, lane, country, &marked)?, &marked.variables)?)
+pub fn compose(step: &Step, lane: &str, country: Country, names: Names<'_>) -> Result<Pattern, Uncomposable> {
+    let mut marked = texts::mark(&step.content, step.line_user_id.as_deref(), names)?;
+    let compiled = |marked: &MarkedContent| -> Result<Pattern, Uncomposable> {
+        Ok(Pattern::new(&request(step, lane, country, marked)?, &marked.variables)?)
+    };
+    let pattern = compiled(&marked)?;
+    match &mut marked.content {
+        Content::Text { text, .. } if step.transliterate => {
+            let Some(plain) = texts::plain_marked(text) else { return Ok(pattern) };
+            *text = plain;
+            Ok(pattern.or_plain(compiled(&marked)?))
+        }
+        _ => Ok(pattern),
+    }
 }
 
 /// The request of a marked content. Its `type` and its `content` are spelled as in the samples of the channel.
@@ -85,5 +96,7 @@ fn raw_request(raw: &RawContent, envelope: wire::SendRequest<'_>) -> Result<Stri
     Ok(request.to_string())
 }
 
+#[cfg(test)]
+mod injection;
 #[cfg(test)]
 mod tests;

@@ -104,6 +104,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
             until,
             base: 100,
             excluded: excluded.clone(),
+            lacking: vec![9, 4_000],
             start: start.clone(),
             ..whole.clone()
         };
@@ -117,6 +118,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
         let state = match n {
             3 | 7 => skipped(SkipReason::Excluded),
             1 | 2 => skipped(SkipReason::OptedOut),
+            9 => skipped(SkipReason::MissingVariable),
             _ => State::Queued { not_before: at(0), gives_up: Some(at(60)) },
         };
         assert_eq!(message.present, Present { state, ..Present::queued(at(0), None) });
@@ -124,6 +126,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 10);
     let kept = desk.tallies(batch).await.unwrap();
     assert_eq!((kept.total(Count::SkippedOptedOut), kept.total(Count::SkippedExcluded)), (2, 2));
+    assert_eq!(kept.total(Count::SkippedMissingVariable), 1);
     assert_eq!(kept.done() + kept.total(Count::Queued), 10);
     desk.counters_equal_rows(batch, 110).await;
     assert_eq!(

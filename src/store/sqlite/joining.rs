@@ -28,9 +28,21 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     let Joining { recipients, start, elsewhere, now, .. } = joining;
     let new = audiences::append(connection, audience, &recipients, now).await?;
     let (from, until) = (new.start, new.end);
-    let (over, excluded, left_out, base) = (None, Vec::new(), Vec::new(), 0);
-    let spread =
-        PieceOfMessages { batch, audience, from, until, base, over, start, elsewhere, excluded, left_out, now };
+    let (over, excluded, lacking, left_out, base) = (None, Vec::new(), Vec::new(), Vec::new(), 0);
+    let spread = PieceOfMessages {
+        batch,
+        audience,
+        from,
+        until,
+        base,
+        over,
+        start,
+        elsewhere,
+        excluded,
+        lacking,
+        left_out,
+        now,
+    };
     pieces::spread(connection, spread).await?;
     Ok(Joined { batch, tag, first: from })
 }

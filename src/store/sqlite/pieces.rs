@@ -14,7 +14,7 @@ use crate::store::{PieceOfMessages, Start};
 
 /// Creates the messages of one piece of an audience. Returns how many.
 ///
-/// - A recipient who is excluded, has opted out, or to whom no step applies also gets a message, with the outcome
+/// - A recipient who is excluded, has opted out, lacks a value, or to whom no step applies also gets a message, with the outcome
 ///   skipped: totals add up to the audience.
 /// - A recipient who is left out gets none and leaves a gap in the numbering.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMessages) -> Work<u32> {
@@ -39,6 +39,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMes
                       (?5 + n) * ?7 / ?14 AS later,
                       CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
                            WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
+                           WHEN n IN (SELECT value FROM json_each(?16)) THEN ?17
                            ELSE start.skipped END AS skip
                FROM recipient JOIN start ON start.country =
                     iif(recipient.country IN (SELECT country FROM start), recipient.country, '')
@@ -61,6 +62,8 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMes
     .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
     .bind(spread.over.map_or(1, |over| over.messages.max(1)))
     .bind(number(Msisdn::ERASED))
+    .bind(json_list(spread.lacking.iter().copied().map(i64::from)))
+    .bind(SkipReason::MissingVariable.code())
     .execute(&mut *connection)
     .await?;
     let mut created = tallies_of_piece(connection, &spread.start, piece, 1).await?;

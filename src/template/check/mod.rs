@@ -74,7 +74,7 @@ fn bare(text: &str) -> Bare {
     for piece in pieces(text).unwrap_or_else(|_| vec![Piece::Literal(text)]) {
         match piece {
             Piece::Literal(literal) => bare.literal.push_str(literal),
-            Piece::Variable { .. } => bare.variables += 1,
+            Piece::Variable(_) => bare.variables += 1,
         }
     }
     bare
@@ -248,7 +248,7 @@ impl Findings {
 fn begins_with(text: &str, beginnings: &[&str]) -> bool {
     match pieces(text).as_deref() {
         Ok([Piece::Literal(literal), ..]) => beginnings.iter().any(|beginning| literal.starts_with(beginning)),
-        Ok([Piece::Variable { .. }, ..]) | Err(_) => true,
+        Ok([Piece::Variable(_), ..]) | Err(_) => true,
         Ok([]) => false,
     }
 }

@@ -1,0 +1,68 @@
+//! Counts what the transliteration of SMS texts changes for the recipients of a campaign.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::domain::text::plural;
+use crate::domain::{Countries, Plan, Recipient, StepIndex};
+use crate::template::PartsOf;
+
+/// The texts of the steps that transliterate.
+#[derive(Debug)]
+pub(super) struct PlainTexts(Vec<(StepIndex, Countries, PartsOf)>);
+
+/// What transliteration changes on a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Transliterated {
+    /// Recipients whose text is changed.
+    pub recipients: u64,
+    /// The characters that are written in another way.
+    pub replaced: BTreeSet<char>,
+    /// The parts that it saves, over all recipients.
+    pub parts_saved: u64,
+}
+
+/// How many characters are named.
+const NAMED: usize = 12;
+
+impl PlainTexts {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
+            let text = PartsOf::of_step(step, plan.names()).filter(|_| step.transliterate)?.ok()?;
+            Some((index, step.countries.clone(), text))
+        };
+        Self(plan.indexed_steps().filter_map(of_step).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds what changes for a recipient.
+    pub(super) fn count(&self, recipient: &Recipient, found: &mut BTreeMap<StepIndex, Transliterated>) {
+        let Ok(fields) = recipient.fields.unpack() else { return };
+        for (index, countries, text) in &self.0 {
+            if let Some(plain) = text.plain_text(&fields).filter(|_| countries.contain(Some(recipient.country))) {
+                let of_step = found.entry(*index).or_default();
+                of_step.recipients += 1;
+                of_step.parts_saved += plain.saved;
+                of_step.replaced.extend(plain.replaced);
+            }
+        }
+    }
+}
+
+impl Transliterated {
+    /// What it changes, for operators: `written in plain characters for 3 recipients, which saves 4 parts: “ ” ą`.
+    pub fn sentence(&self) -> String {
+        let named: Vec<String> = self.replaced.iter().take(NAMED).map(|c| c.escape_debug().to_string()).collect();
+        let more = if self.replaced.len() > NAMED { " …" } else { "" };
+        format!(
+            "written in plain characters for {}, which saves {}: {}{more}",
+            plural(self.recipients, "recipient", "recipients"),
+            plural(self.parts_saved, "part", "parts"),
+            named.join(" ")
+        )
+    }
+}

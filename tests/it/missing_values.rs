@@ -1,0 +1,74 @@
+//! Recipients who lack a value for a variable, and what a campaign does about them.
+
+use serde_json::json;
+
+use crate::cli::{installation, run};
+
+const ROWS: &str = "Mobile,Name,Amount,Tier\n+6591000001,Ann,10.5,gold\n+6591000002,Bob,soon,gold\n\
+                    +6591000003,,7,silver\n+6591000004,Di,8,bronze\n";
+
+/// Bob's amount is no number, the third has no name, and Di's tier has no discount.
+const CAMPAIGN: &str = "at = \"2099-01-01T09:00Z\"\n[values]\nDiscount = { by = \"Tier\", gold = \"20\", silver = \"10\" }\n\
+                        Greeting = \"Dear {{Name}}\"\n[[step]]\nchannel = \"SMS\"\nsource = \"ACME\"\n\
+                        text = '{{Greeting}}, {{Amount:number(2)}} less {{Discount}}%'\n";
+
+#[test]
+fn a_campaign_skips_or_refuses_recipients_without_a_value() {
+    let folder = installation();
+    let at = folder.path();
+    std::fs::write(at.join("members.csv"), ROWS).unwrap();
+    run(at, &["audience", "import", "members.csv", "--name", "members"]).ended(0);
+    for source in ["members.csv", "members"] {
+        let campaign = |name: &str, on_missing: &str| {
+            let text = format!("name = \"{name}\"\naudience = \"{source}\"\n{on_missing}\n{CAMPAIGN}");
+            std::fs::write(at.join("x.toml"), text).unwrap();
+        };
+        let lacking = "3 of 4 recipients lack a value for a variable: +6591000002 (Amount), +6591000003 (Name), \
+                       +6591000004 (Tier)";
+        campaign("refused", "on_missing_value = \"refuse\"");
+        for command in ["plan", "launch"] {
+            let said = ["x.toml", "on_missing_value: ", lacking, "give the variable a default"];
+            run(at, &["campaign", command, "x.toml"]).ended(1).says(&said);
+        }
+        for (on_missing, consequence) in
+            [("", "the next step is"), ("on_missing_value = \"skip\"", "they get no message")]
+        {
+            campaign(&format!("{source} {on_missing}").replace('"', ""), on_missing);
+            let plan = run(at, &["campaign", "plan", "x.toml", "--json"]).ended(0).json();
+            assert_eq!((&plan["recipients"], &plan["lacking_value"]), (&json!(4), &json!(3)), "{plan}");
+            let shown = plan["warnings"].to_string();
+            assert!(shown.contains(lacking) && shown.contains(consequence), "{shown}");
+            let first = plan["steps"][0]["previews"][0]["lines"][0]["text"].as_str().unwrap();
+            assert_eq!(first, "Dear Ann, 10.50 less 20%");
+        }
+        let launched = run(at, &["campaign", "launch", "x.toml", "--json"]).ended(0).json();
+        assert_eq!(launched["messages"], 4, "{launched}");
+        let id = launched["id"].as_str().unwrap();
+        let report = run(at, &["campaign", "report", id, "--json"]).ended(0).json();
+        assert_eq!(report["skipped"], json!({ "missing variable": 3 }), "{report}");
+        assert_eq!((&report["outcomes"]["skipped"], &report["open"]), (&json!(3), &json!(1)), "{report}");
+        run(at, &["audit", id]).ended(0);
+    }
+}
+
+#[test]
+fn the_plan_shows_what_transliteration_changes_and_what_each_country_costs() {
+    let folder = installation();
+    let at = folder.path();
+    let text =
+        format!("Mobile,Name\n+6591000001,Ann\n+6591000002,Bręk\n+6591000003,สมชาย\n+6591000004,{}\n", "ą".repeat(60));
+    std::fs::write(at.join("members.csv"), text).unwrap();
+    let text = format!(
+        "audience = \"members.csv\"\n[[step]]\nchannel = \"SMS\"\nsource = \"ACME\"\ntransliterate = true\n\
+         text = \"{} {{{{Name}}}}\"\n",
+        "x".repeat(66)
+    );
+    std::fs::write(at.join("x.toml"), text).unwrap();
+    let plan = run(at, &["campaign", "plan", "x.toml", "--json"]).ended(0).json();
+    let changed = &plan["steps"][0]["transliterated"];
+    // 71 and 127 characters are one part in GSM-7, and two in UCS-2.
+    assert_eq!(changed, &json!({ "recipients": 2, "replaced": ["ą", "ę"], "parts_saved": 2 }), "{plan}");
+    let plan = run(at, &["campaign", "plan", "x.toml"]).ended(0).stdout;
+    let said = "written in plain characters for 2 recipients, which saves 2 parts: ą ę";
+    assert!(plan.contains(said) && plan.contains(" Brek"), "{plan}");
+}
