@@ -51,6 +51,12 @@ pub mod forecast;
 // What became of a campaign: figures, rows, messages.
 pub mod report;
 
+// Verify, store, apply.
+pub mod receipts;
+
+// The provider's templates: what is known of them, and their rules.
+pub mod catalogue;
+
 // Plan, launch, schedule, pause, resume, cancel, finish.
 pub mod campaign;
 
@@ -59,9 +65,6 @@ pub mod story;
 
 // Claim, render, throttle, send, record.
 pub mod dispatch;
-
-// Verify, store, apply.
-pub mod receipts;
 
 // Passes due messages to the engine.
 pub mod timers;

@@ -46,13 +46,13 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Or
     {
         return Ok(Decided::UsedUp(used_up));
     }
-    let to = state_when_released(batch, clock.now());
+    let to = state_when_released(store, batch, clock.now()).await?;
     decide(store, clock, batch, vec![BatchState::Paused], to, by.clone()).await
 }
 
 /// Starts a draft: at once, or at its start time if that is still to come.
 pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
-    let to = state_when_released(batch, clock.now());
+    let to = state_when_released(store, batch, clock.now()).await?;
     decide(store, clock, batch, vec![BatchState::Draft], to, by.clone()).await
 }
 
@@ -110,9 +110,11 @@ pub async fn release_steps(
 }
 
 /// The state of a draft that is started, or of a paused campaign that is resumed.
-fn state_when_released(batch: &Batch, now: Timestamp) -> BatchState {
-    let waits = batch.started_at.is_none() && batch.starts_at.is_some_and(|at| at > now);
-    if waits { BatchState::Scheduled } else { BatchState::Running }
+async fn state_when_released(store: &dyn Store, batch: &Batch, now: Timestamp) -> Result<BatchState> {
+    let has_begun = batch.started_at.is_some();
+    let waits_for_approval = || async { Ok(store.plan(batch.id).await?.is_some_and(|plan| plan.when.is_some())) };
+    let waits = !has_begun && (batch.starts_at.is_some_and(|at| at > now) || waits_for_approval().await?);
+    Ok(if waits { BatchState::Scheduled } else { BatchState::Running })
 }
 
 async fn decide(

@@ -14,7 +14,8 @@ use super::values;
 use crate::audience::Selection;
 use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, to_json};
 use crate::domain::{
-    AfterGap, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Span, StopRule, Values, Zone, nearest,
+    AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Span, StopRule, Values, Zone,
+    nearest,
 };
 
 /// A campaign as the operator wrote it. Optional keys are still undecided.
@@ -35,6 +36,8 @@ pub struct Draft {
     pub ttl: Option<Span>,
     /// As written; [`super::schedule`] parses it.
     pub at: Option<String>,
+    /// What the start waits for besides its time.
+    pub when: Option<BeginsWhen>,
     pub end: Option<String>,
     pub time_zone: Option<TimeZone>,
     /// The time over which the start is spread.
@@ -163,6 +166,7 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         allow_countries: countries_named(&mut table, "allow_countries"),
         ttl: table.positive("ttl"),
         at: table.filled_text("at"),
+        when: table.parsed("when"),
         end: table.filled_text("end"),
         time_zone: time_zone(&mut table),
         over: table.positive("over"),

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::approval::Approval;
 use super::guards::Guards;
 use super::opt_out_walk::OptOutWalk;
 use crate::book::{Book, Entry};
@@ -176,21 +177,42 @@ impl Housekeeper {
         let (ready, later): (Vec<_>, Vec<_>) =
             scheduled.into_iter().partition(|batch| batch.starts_at.is_none_or(|at| at <= now));
         let mut started = 0;
+        let mut ends = Vec::new();
         for batch in ready {
-            started += self.start(&batch, now).await?;
+            let entry = self.book.get(batch.id).await?;
+            match self.start(&batch, entry.as_deref(), now).await? {
+                Some(moved) => started += moved,
+                // It waits for an approval, at most until its end.
+                None => ends.extend(entry.and_then(|entry| entry.plan.end)),
+            }
         }
         // The next round sees later decisions.
-        self.scheduled = (Some(seq), later.iter().filter_map(|batch| batch.starts_at).min());
+        self.scheduled = (Some(seq), later.iter().filter_map(|batch| batch.starts_at).chain(ends).min());
         Ok(started)
     }
 
-    /// Starts a batch that is due, or handles a start that was missed while no server was running.
-    async fn start(&self, batch: &Batch, now: Timestamp) -> Result<u32> {
-        let entry = self.book.get(batch.id).await?;
-        let missed = entry.zip(batch.starts_at).and_then(|(entry, at)| missed(&entry.plan, at, now));
-        let (to, origin) = missed.map_or((BatchState::Running, Origin::SERVER), |(to, why)| (to, Origin::rule(why)));
+    /// Starts a batch that is due, or handles a start that was missed while no server was running. Returns `None` if it waits
+    /// for the approval of its templates.
+    async fn start(&self, batch: &Batch, entry: Option<&Entry>, now: Timestamp) -> Result<Option<u32>> {
+        let becomes = match entry {
+            Some(entry) if entry.plan.when.is_some() => {
+                match Approval::of(&entry.plan, self.store.as_ref()).await? {
+                    Approval::Ready => None,
+                    // At its end it starts, so that its messages expire.
+                    Approval::Pending(_) if entry.plan.end.is_some_and(|end| end <= now) => None,
+                    Approval::Pending(_) => return Ok(None),
+                    Approval::Lost(template) => {
+                        let why = format!("it waits for the approval of {template}; launch it with another template");
+                        Some((BatchState::Paused, why))
+                    }
+                }
+            }
+            Some(entry) => batch.starts_at.and_then(|at| missed(&entry.plan, at, now)),
+            None => None,
+        };
+        let (to, origin) = becomes.map_or((BatchState::Running, Origin::SERVER), |(to, why)| (to, Origin::rule(why)));
         let moved = self.store.move_batch(batch.id, vec![BatchState::Scheduled], to, Some(origin), now).await?;
-        Ok(u32::from(moved.is_some()))
+        Ok(Some(u32::from(moved.is_some())))
     }
 
     /// Moves a batch on by itself. A cancelled batch keeps who cancelled it.

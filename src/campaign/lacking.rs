@@ -12,6 +12,7 @@ use super::prices::PriceList;
 use super::route;
 use super::time::Schedule;
 use crate::audience::RecipientObserver;
+use crate::catalogue::Catalogue;
 use crate::config::{Config, Problem};
 use crate::domain::{Countries, Msisdn, OnMissingValue, Plan, Recipient, StepIndex, grouped};
 use crate::optout::OptOuts;
@@ -103,6 +104,7 @@ pub(super) struct Examination {
     config: Config,
     schedule: Schedule,
     prices: Option<PriceList>,
+    catalogue: Catalogue,
     /// `None` if there is nothing to find, or if the draft has errors.
     questions: OnceLock<Option<Questions>>,
     except: OnceLock<(Arc<HashSet<Msisdn>>, Arc<OptOuts>)>,
@@ -125,12 +127,19 @@ pub(super) struct Examined {
 }
 
 impl Examination {
-    pub(super) fn new(draft: &Draft, config: &Config, schedule: &Schedule, prices: Option<&PriceList>) -> Self {
+    pub(super) fn new(
+        draft: &Draft,
+        config: &Config,
+        schedule: &Schedule,
+        prices: Option<&PriceList>,
+        catalogue: Catalogue,
+    ) -> Self {
         Self {
             draft: draft.clone(),
             config: config.clone(),
             schedule: schedule.clone(),
             prices: prices.cloned(),
+            catalogue,
             questions: OnceLock::new(),
             except: OnceLock::new(),
             found: Mutex::default(),
@@ -147,7 +156,8 @@ impl Examination {
     }
 
     fn questions(&self, columns: &[String]) -> Option<Questions> {
-        let planned = route::plan(&self.draft, columns, &self.config, &self.schedule, self.prices.as_ref());
+        let Self { draft, config, schedule, prices, catalogue, .. } = self;
+        let planned = route::plan(draft, columns, config, schedule, prices.as_ref(), catalogue);
         let (plan, _) = planned.ok()?;
         let counts = matches!(plan.on_missing_value, Some(OnMissingValue::Skip | OnMissingValue::Refuse));
         let needs = Some(Needs::of(&plan)).filter(|needs| counts || needs.may_be_unreadable());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::approval::can_wait;
 use super::beginnings::Beginnings;
 use super::file::Draft;
 use super::lacking::Examination;
@@ -13,6 +14,7 @@ use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soo
 use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Recipients, RecipientsError};
 use super::route;
+use super::route_templates::{PlanTemplates, catalogue_for};
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
 use crate::audience::OnProgress;
@@ -78,6 +80,8 @@ pub struct Prepared {
     pub country: Option<Country>,
     /// For each step of free text on WhatsApp, the number of recipients with an open 24-hour window.
     pub windows: BTreeMap<StepIndex, u64>,
+    /// What is known of its templates at the provider.
+    pub templates: PlanTemplates,
     /// Whether an operator starts it later.
     pub is_draft: bool,
 }
@@ -99,9 +103,20 @@ impl Prepared {
         beginnings: Beginnings,
         now: Timestamp,
     ) -> Self {
-        let (forecast, warnings, windows) = (None, Vec::new(), BTreeMap::new());
-        let (name, country, is_draft) = (Some(name), None, false);
-        Self { name, recipients, plan, schedule, beginnings, now, forecast, warnings, country, windows, is_draft }
+        Self {
+            name: Some(name),
+            recipients,
+            plan,
+            schedule,
+            beginnings,
+            now,
+            forecast: None,
+            warnings: Vec::new(),
+            country: None,
+            windows: BTreeMap::new(),
+            templates: PlanTemplates::default(),
+            is_draft: false,
+        }
     }
 
     /// Whether no message may be sent at once.
@@ -118,6 +133,7 @@ struct LookedOver {
     forecast: Option<Forecast>,
     warnings: Vec<Warning>,
     windows: BTreeMap<StepIndex, u64>,
+    templates: PlanTemplates,
 }
 
 /// The result of a launch.
@@ -214,13 +230,15 @@ impl Launcher<'_> {
             return Err(store::Error::NameTaken { name: name.clone() }.into());
         }
         let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
-        draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
-        let examination = Arc::new(Examination::new(draft, self.config, &schedule, prices.as_ref()));
+        let chosen = draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
+        let catalogue = catalogue_for(chosen, self.store).await?;
+        let examination = Examination::new(draft, self.config, &schedule, prices.as_ref(), catalogue);
+        let examination = Arc::new(examination);
         let gathering = Gathering { store: self.store, clock: self.clock, keep, examination };
         let recipients = gathering.gather(draft, progress).await?;
         match self.look_over(draft, &recipients, &schedule, prices.as_ref()).await {
             Ok(looked) => {
-                let LookedOver { plan, beginnings, now, forecast, mut warnings, windows } = looked;
+                let LookedOver { plan, beginnings, now, forecast, mut warnings, windows, templates } = looked;
                 warnings.splice(0..0, taken.map(|name| Warning::name_taken(name)));
                 Ok(Prepared {
                     name: draft.name.clone(),
@@ -233,6 +251,7 @@ impl Launcher<'_> {
                     warnings,
                     country: draft.country,
                     windows,
+                    templates,
                     is_draft: false,
                 })
             }
@@ -253,17 +272,21 @@ impl Launcher<'_> {
     ) -> Result<LookedOver, LaunchError> {
         // Reading the recipients may have taken long.
         let now = self.clock.now();
-        let planned = route::plan(draft, &recipients.columns, self.config, schedule, prices);
+        let chosen = draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
+        let catalogue = catalogue_for(chosen, self.store).await?;
+        let planned = route::plan(draft, &recipients.columns, self.config, schedule, prices, &catalogue);
         let planned = planned.and_then(|planned| has_recipients(draft, recipients, planned));
         let begun = planned.and_then(|(plan, warnings)| {
             priced(&recipients.countries, &plan)?;
             if let Some(problem) = recipients.lacking.problem(&plan, recipients.recipients) {
                 return Err(vec![problem]);
             }
+            let templates = PlanTemplates::of(&plan, self.config, &catalogue);
+            can_wait(&plan, &templates)?;
             let beginnings = Beginnings::of(&plan, schedule, &recipients.countries, now)?;
-            Ok((plan, beginnings, warnings))
+            Ok((plan, beginnings, warnings, templates))
         });
-        let (plan, beginnings, mut warnings) = begun.map_err(LaunchError::Problems)?;
+        let (plan, beginnings, mut warnings, templates) = begun.map_err(LaunchError::Problems)?;
         let windows = open_windows(self.store, self.config, &plan, recipients, now).await?;
         let need_no_slot = need_no_slot(self.store, self.config, &plan, recipients, now).await?;
         let facts = Facts {
@@ -283,6 +306,6 @@ impl Launcher<'_> {
         warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, recipients.recipients)));
         warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);
         warnings.extend(self.held(&plan, &recipients.countries).await?);
-        Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows })
+        Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows, templates })
     }
 }

@@ -45,6 +45,8 @@ impl Launcher<'_> {
         let state = match starts_at {
             _ if prepared.is_draft => BatchState::Draft,
             Some(_) => BatchState::Scheduled,
+            // It begins once the housekeeper sees that its templates are approved.
+            None if plan.when.is_some() => BatchState::Scheduled,
             None => BatchState::Running,
         };
         self.store.publish_batch(batch, state, self.by.clone(), published).await?;

@@ -10,6 +10,7 @@
 //! May not: send messages, or decide about a single message, which only the engine does.
 
 mod amend;
+mod approval;
 mod beginnings;
 mod carry_out;
 mod certificate;
@@ -48,6 +49,7 @@ mod rename;
 mod repeat;
 mod retention;
 mod route;
+mod route_templates;
 pub mod rules;
 mod settling;
 mod step_decisions;
@@ -63,6 +65,7 @@ mod windows;
 #[cfg(test)]
 pub(crate) use amend::bring_forward;
 pub use amend::{Amend, Amended};
+pub use approval::{Approval, Unapproved};
 pub use beginnings::Beginnings;
 pub use carry_out::{CampaignDecision, CarriedOut, DecisionError, carry_out, why_not};
 pub use certificate::certify;
@@ -92,6 +95,7 @@ pub use rename::{RenameError, rename};
 pub use repeat::Repeat;
 pub use retention::{CompactError, Erasure, ErasureError, Overdue, compact, overdue, purge};
 pub use route::{check_routes, plan};
+pub use route_templates::PlanTemplates;
 pub use settling::settled_by;
 pub use step_decisions::{StepCarriedOut, StepDecision, StepDecisionError, carry_out_on_step};
 pub use template_decisions::{TemplateCarriedOut, TemplateDecision, carry_out_on_template, lanes_to_hold};

@@ -7,7 +7,9 @@ use super::file::{Draft, TimeZone};
 use super::lint::{Lint, Warning};
 use super::overlap::{Overlap, Resolved, past};
 use super::prices::PriceList;
+use super::route_templates::Templates;
 use super::time::Schedule;
+use crate::catalogue::Catalogue;
 use crate::config::{Config, DraftStep, Lane, Problem, Wanted};
 use crate::domain::{
     Channel, Content, ContentPart, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan,
@@ -26,6 +28,7 @@ pub fn plan(
     config: &Config,
     schedule: &Schedule,
     prices: Option<&PriceList>,
+    catalogue: &Catalogue,
 ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
     let chosen = draft.route.choose(config).map_err(|problem| vec![problem])?;
     let (ttl, on_overlap) = (draft.ttl, draft.on_overlap);
@@ -33,7 +36,8 @@ pub fn plan(
     let allowed = draft.allow_countries.as_ref();
     let names = Names { columns, values: &draft.values };
     let of = Building::of(chosen, config);
-    let mut building = Building { names: Some(names), ttl, on_overlap, hours, allowed, prices, ..of };
+    let templates = Some(Templates { catalogue, waits_for_approval: draft.when.is_some() });
+    let mut building = Building { names: Some(names), ttl, on_overlap, hours, allowed, prices, templates, ..of };
     for note in &schedule.notes {
         building.warnings.push(Warning { code: Lint::ClockChange, step: None, sentence: note.clone() });
     }
@@ -50,6 +54,7 @@ pub fn plan(
         steps,
         ttl: draft.ttl,
         at: schedule.at,
+        when: draft.when,
         end: schedule.end,
         on_unknown: draft.on_unknown,
         after_gap: draft.after_gap,
@@ -87,9 +92,9 @@ pub(super) fn holds_nothing(steps: &[Step]) -> bool {
     !steps.iter().skip(1).any(Step::is_paid)
 }
 
-struct Building<'a> {
+pub(super) struct Building<'a> {
     chosen: ChosenSteps<'a>,
-    config: &'a Config,
+    pub(super) config: &'a Config,
     /// `None` while the audience is unknown.
     names: Option<Names<'a>>,
     ttl: Option<Span>,
@@ -100,6 +105,8 @@ struct Building<'a> {
     allowed: Option<&'a BTreeSet<Country>>,
     /// `None` without a price list.
     prices: Option<&'a PriceList>,
+    /// `None` while a route is checked without a campaign.
+    pub(super) templates: Option<Templates<'a>>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
@@ -115,6 +122,7 @@ impl<'a> Building<'a> {
             hours: Hours::default(),
             allowed: None,
             prices: None,
+            templates: None,
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -146,12 +154,13 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn add_problem(&mut self, step: StepIndex, key: impl Into<String>, sentence: impl std::fmt::Display) {
+    pub(super) fn add_problem(&mut self, step: StepIndex, key: impl Into<String>, sentence: impl std::fmt::Display) {
         self.problems.push(Problem::new(Some(step), key, sentence));
     }
 
     /// Builds a step; `None` if its lanes are unknown.
     fn step(&mut self, index: StepIndex, step: &DraftStep) -> Option<Step> {
+        let step = &*self.with_category(index, step);
         let channel = step.channel;
         let success = step.success_status.unwrap_or(channel.default_success());
         if success > channel.best_status() {
@@ -163,6 +172,7 @@ impl<'a> Building<'a> {
         let fallback_after = self.fallback_after(index, step);
         let ttl = self.ttl(index, step);
         let lanes = self.pool(index, step)?;
+        self.check_templates(index, step, &lanes);
         let window = match ttl {
             // The text of a step is dropped by the provider after its ttl; receipts may come a little later.
             Some(ttl) => past(ttl),
@@ -384,7 +394,7 @@ impl<'a> Building<'a> {
         Pool::try_from(lanes.into_iter().map(member).collect::<Vec<_>>()).ok()
     }
 
-    fn lane(&self, channel: Channel, name: Option<&str>) -> Result<&'a Lane, String> {
+    pub(super) fn lane(&self, channel: Channel, name: Option<&str>) -> Result<&'a Lane, String> {
         let whose = self.chosen.sub_account;
         let is_ours = |lane: &&Lane| whose.is_none_or(|whose| lane.provider.sub_account == whose);
         let lanes: Vec<&Lane> = self.config.lanes_on(channel).filter(is_ours).collect();

@@ -34,6 +34,7 @@ pub fn of_launched(plan: &Plan, edition: u32) -> Vec<String> {
         lines.push(format!("changed {}; see volley events", plural(edition, "time", "times")));
     }
     lines.extend(local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
+    lines.extend(plan.when.map(|_| "starts once its templates are approved".to_owned()));
     lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));
     lines.extend(of_campaign(plan, None));
     for (index, step) in plan.indexed_steps() {

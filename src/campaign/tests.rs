@@ -1,6 +1,7 @@
 mod conditions;
 mod operators;
 mod routes;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::audience::OddCells;
+use crate::catalogue::Catalogue;
 use crate::clock::{Chance, ManualClock};
 use crate::config::{Config, Problem};
 use crate::domain::{
@@ -43,7 +45,8 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
     // The content of the price list, if the configuration names one.
     let list = "channel,country,price,currency\nSMS,,0.04,EUR\nViber,SG,0.02,EUR\n";
     let prices = config.prices.as_ref().map(|file| PriceList::read(file, list).unwrap());
-    let (plan, mut warnings) = plan(&draft, &columns(), config, &schedule, prices.as_ref()).map_err(shown)?;
+    let (plan, mut warnings) =
+        plan(&draft, &columns(), config, &schedule, prices.as_ref(), &Catalogue::default()).map_err(shown)?;
     let countries = [("SG", 900), ("CN", 100)].map(|(code, recipients)| (code.parse().unwrap(), recipients)).into();
     let facts = Facts {
         recipients: 1_000,
@@ -562,7 +565,8 @@ fn a_campaign_goes_only_to_its_allowed_countries() {
 fn cells_that_a_template_may_not_send_are_counted_where_they_are_a_parameter() {
     let warnings = |steps: &[&str]| {
         let (draft, config) = (file(&with("", steps)).unwrap(), config_with(""));
-        let (plan, _) = plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None).unwrap();
+        let (plan, _) =
+            plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None, &Catalogue::default()).unwrap();
         let countries = [("SG".parse().unwrap(), 1_000)].into();
         let code = plan.columns.iter().position(|column| column == "Code").unwrap();
         let mut odd = OddCells { empty: vec![0; plan.columns.len()], refused: vec![0; plan.columns.len()] };
@@ -587,7 +591,8 @@ fn cells_that_a_template_may_not_send_are_counted_where_they_are_a_parameter() {
 fn rare_countries_are_named_unless_they_get_nothing() {
     let rare = |head: &str| {
         let (draft, config) = (file(&with(head, &[SMS])).unwrap(), config_with(""));
-        let (plan, _) = plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None).unwrap();
+        let (plan, _) =
+            plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None, &Catalogue::default()).unwrap();
         let countries =
             [("SG", 99_990), ("BT", 9), ("MY", 1)].map(|(code, recipients)| (code.parse().unwrap(), recipients)).into();
         let windows = BTreeMap::new();

@@ -166,6 +166,7 @@ fn as_trial(plan: Plan, only: Option<NonZeroU8>) -> Result<Plan, Problem> {
     Ok(Plan {
         steps,
         at: None,
+        when: None,
         end: None,
         over: None,
         on_missed: None,

@@ -68,7 +68,7 @@ pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
 pub use outcome::{BatchState, Fault, Outcome, RefusalSubject, SenderPart, SkipReason};
 pub use pace::{InvalidPace, OverridableSetting, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
-pub use plan::{AfterGap, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};
+pub use plan::{AfterGap, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};
 pub use pool::{InvalidPool, Member, Pool, Sources};
 pub use queue::Queue;
 pub use recipient::Recipient;

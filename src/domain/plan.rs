@@ -74,6 +74,14 @@ words! {
     }
 }
 
+words! {
+    /// What a campaign waits for before it begins, besides its start time.
+    BeginsWhen, "when" {
+        /// Its templates are approved.
+        Approved = 0, "approved";
+    }
+}
+
 /// One step of a route. Everything that is optional in a campaign file has its value here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -197,6 +205,9 @@ pub struct Plan {
     /// The scheduled start, before the send hours are applied; `None` means at launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+    /// What the start waits for besides its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<BeginsWhen>,
     /// Latest time for a first submission.
     pub end: Option<Timestamp>,
     pub on_unknown: OnUnknown,
@@ -243,6 +254,7 @@ impl Plan {
             steps,
             ttl: None,
             at: None,
+            when: None,
             end: None,
             on_unknown: OnUnknown::Keep,
             after_gap: AfterGap::Ask,

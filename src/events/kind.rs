@@ -152,6 +152,9 @@ pub enum EventKind {
         unknown_account: Option<String>,
     },
 
+    /// The provider's templates could not be fetched; the last known ones apply.
+    TemplatesNotFetched,
+
     /// A kind that this version does not know.
     Other {
         unknown_kind: String,

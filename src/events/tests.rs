@@ -65,6 +65,7 @@ fn kinds() -> Vec<EventKind> {
         EventKind::ReceiptsDoubted { since: at(), doubt: DoubtCause::SecretMismatch, address: address() },
         EventKind::AskingBegan { deadlines: 3, takes: Span::from_secs(3) },
         EventKind::AskingDone,
+        EventKind::TemplatesNotFetched,
         EventKind::CredentialReplaced { key: "api_key_file".into(), file: "8x8.key".into(), secrets: 1 },
         EventKind::CredentialReplaced { key: "webhook_secret_file".into(), file: "hook.key".into(), secrets: 2 },
         EventKind::OptOutUnidentified,

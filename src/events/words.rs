@@ -135,6 +135,9 @@ impl Event {
                 });
                 format!("{}{}", reported(report), foreign.unwrap_or_default())
             }
+            EventKind::TemplatesNotFetched => {
+                "the provider's templates could not be fetched, so the last known ones apply".to_owned()
+            }
             EventKind::Other { unknown_kind } => format!("event of a later version ({unknown_kind})"),
         }
     }

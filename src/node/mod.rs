@@ -20,6 +20,7 @@ mod notices;
 mod overrides;
 mod process;
 mod prune;
+mod templates;
 mod watch;
 
 #[cfg(test)]
@@ -46,6 +47,7 @@ use crate::throttle::{LEASE, Tenure};
 use crate::timers::Gaps;
 use components::Components;
 use credentials::Rotation;
+use templates::TemplateKeeper;
 
 /// After this time an unfinished import or launch that was not touched belongs to a process that is gone.
 const HALF_DONE: Span = Span::from_secs(60);
@@ -119,7 +121,14 @@ impl Node {
         let transport = |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
             Ok(Box::new(Http::new(&lane.name, &lane.provider)?))
         };
-        Self::start_over(parts, transport).await
+        let keeper = TemplateKeeper {
+            store: Arc::clone(&parts.store),
+            clock: Arc::clone(&parts.clock),
+            config: Arc::clone(&parts.config),
+        };
+        let mut node = Self::start_over(parts, transport).await?;
+        node.tasks.spawn("templates", keeper.run(node.stop.clone()));
+        Ok(node)
     }
 
     /// Starts a node over another transport.

@@ -413,5 +413,8 @@ impl Client {
     }
 }
 
+mod templates;
+pub use templates::{TemplatesClient, TemplatesError};
+
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! In: rendered bodies of one message or many, each with a [`Gate`]; the umid of a message to query. Out: for each
 //! message one [`SendAnswer`], and for each query one [`DetailsAnswer`]. To each observer: whether the provider itself has
-//! answered ([`Reach`]).
+//! answered ([`Reach`]). The templates of a channel ([`TemplatesClient`]).
 //!
 //! An answer is one of:
 //! - accepted;
@@ -28,7 +28,8 @@ mod reach;
 
 pub use answer::{BatchAnswers, Refusal, SendAnswer, batch_answers, single_answer};
 pub use client::{
-    BATCH_CLOSE, BATCH_OPEN, Broken, Client, Endpoint, Http, RawAnswer, Transport, Unusable, install_tls,
+    BATCH_CLOSE, BATCH_OPEN, Broken, Client, Endpoint, Http, RawAnswer, TemplatesClient, TemplatesError, Transport,
+    Unusable, install_tls,
 };
 pub use connect::Resolve;
 pub use details::{DetailsAnswer, details_answer};

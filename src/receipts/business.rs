@@ -22,6 +22,9 @@ pub(super) fn upgraded(lane: &Lane) -> Option<Rate> {
     UPGRADED.parse::<Rate>().ok().filter(|rate| rate.each_second() > lane.rate.each_second())
 }
 
+/// The type of an event about a template's status.
+pub(super) const TEMPLATE_STATUS: &str = "template_status_update";
+
 /// An account event with its consequences, as far as they do not depend on what is known already.
 #[derive(Debug)]
 pub(super) struct ReportedEvent {
@@ -107,7 +110,7 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
     };
     match reading.kept.kind.as_str() {
         "phone_number_quality_update" => reading.read_number(),
-        "template_status_update" => reading.read_template_status(),
+        TEMPLATE_STATUS => reading.read_template_status(),
         "template_quality_update" => reading.read_template_quality(),
         "template_category_update" => reading.read_template_category(),
         "template_correct_category_detection" => reading.read_template_advice(),

@@ -15,13 +15,14 @@ use crate::domain::{
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Change, Claim,
-    ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FoundAttempt, HighestStatus, Hold,
-    Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState,
-    MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut,
-    OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt,
-    Receipts, RejectedWebhooks, Replies, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store,
-    StoredLane, Stray, StrayCount, StrayKind, TierSlot, Tiers, Unwritable, Walk, WebhookGroup, Whom,
+    AccountEvent, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Catalogues, Change,
+    Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FetchedTemplates,
+    FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState,
+    Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
+    NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
+    Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, Result, Retention, Scope, Sender, Signals,
+    Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateRequest, TierSlot, Tiers, Unwritable,
+    Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -206,6 +207,15 @@ through! {
         changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
         reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
         writes give_back_places(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
+    }
+}
+
+through! {
+    Catalogues {
+        writes replace_templates(fetched: FetchedTemplates) -> bool;
+        reads templates(names: Option<Vec<String>>) -> Vec<FetchedTemplates>;
+        writes record_template_request(request: TemplateRequest) -> ();
+        reads template_requests(account_id: String, since: Timestamp) -> Vec<TemplateRequest>;
     }
 }
 

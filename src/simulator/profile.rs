@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::faults::{Faults, InvalidFaults, Window};
+use super::model::TemplatesProfile;
 use super::reach::{Delivery, Latency};
 use crate::domain::{Channel, Msisdn, Span, Status};
 
@@ -30,6 +31,7 @@ pub struct Profile {
     pub route: Vec<RouteStep>,
     #[serde(rename = "channel")]
     pub channels: BTreeMap<Channel, Delivery>,
+    pub templates: TemplatesProfile,
     pub faults: Faults,
     pub windows: Vec<Window>,
 }
@@ -81,6 +83,7 @@ impl Default for Profile {
             session_window: true,
             route: Vec::new(),
             channels,
+            templates: TemplatesProfile::default(),
             faults: Faults::default(),
             windows: Vec::new(),
         }

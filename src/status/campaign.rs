@@ -10,7 +10,7 @@ use super::gaps::{Repeated, Waived};
 use super::obstacles::Obstacle;
 use super::servers::Servers;
 use super::slow::Slow;
-use crate::campaign::{Launcher, settled_by, used_up};
+use crate::campaign::{Approval, Launcher, settled_by, used_up};
 use crate::config::{Config, Lane};
 use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 use crate::forecast::Forecast;
@@ -226,6 +226,11 @@ impl<'a> Watcher<'a> {
             let (channel, waiting) = (self.plan.step(hold.step)?.channel, tallies.get(hold.step, Count::Queued));
             Some(Obstacle::StepHeld(hold, channel, waiting))
         }));
+        if batch.state == BatchState::Scheduled
+            && let Approval::Pending(templates) = Approval::of(&self.plan, store).await?
+        {
+            obstacles.extend(templates.into_iter().map(Obstacle::Unapproved));
+        }
         if batch.state == BatchState::Running {
             // A slow lane matters only if messages wait for it.
             let slow = Slow::all(config, servers, at);

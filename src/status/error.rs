@@ -1,6 +1,7 @@
 //! Why the state of a campaign cannot be told.
 
 use crate::campaign::LaunchError;
+use crate::domain::suggestion;
 use crate::store;
 
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,10 @@ pub enum StatusError {
 
     #[error("the plan of the campaign is no longer stored")]
     NoPlan,
+
+    /// `nearest` is the name that was probably meant.
+    #[error("unknown template \"{name}\"; {}", suggestion(nearest.as_deref(), "see `volley template list`"))]
+    UnknownTemplate { name: String, nearest: Option<String> },
 
     #[error(transparent)]
     Forecast(#[from] LaunchError),

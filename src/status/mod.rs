@@ -37,4 +37,4 @@ pub use queues::{LaneWithQueuesView, QueueView, queues};
 pub use reports::ReportedView;
 pub use servers::Servers;
 pub use slow::{ComplaintView, LaneNowView, Slow, StandingView};
-pub use templates::{TemplateReportView, TemplateView, Templates};
+pub use templates::{KnownTemplateView, TemplateHistory, TemplateReportView, TemplateView, Templates};

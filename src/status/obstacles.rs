@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::holds;
 use super::slow::Slow;
 use crate::ask;
-use crate::campaign::{UsedUp, held};
+use crate::campaign::{Unapproved, UsedUp, held};
 use crate::config::{self, Config};
 use crate::domain::text::{about, plural, shell};
 use crate::domain::{Channel, Count, DoubtCause, StepIndex, Timestamp};
@@ -35,6 +35,8 @@ pub enum Obstacle {
     SilentServer(Timestamp),
     /// The server cannot write to the database.
     Unwritable(Unwritable),
+    /// Its start waits for the approval of a template.
+    Unapproved(Unapproved),
     /// It is paused, and an operator has to raise a limit before it can resume.
     UsedUp(UsedUp),
     /// There is no proof that a provider address can be reached, or that its receipts arrive, so deadlines are held.
@@ -126,6 +128,7 @@ impl Obstacle {
             Self::NoServer => NO_SERVER.to_owned(),
             Self::SilentServer(_) => SILENT.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => unwritable(*trouble).to_owned(),
+            Self::Unapproved(template) => format!("its start waits for the approval of {template}"),
             Self::UsedUp(limit) => limit.what(),
             Self::Doubt { address, cause, waiting, .. } => {
                 let waiting = waiting.unsigned_abs();
@@ -153,7 +156,7 @@ impl Obstacle {
             Self::Doubt { since, .. } => format!("for {}: {}", about(now.since(*since)), self.what()),
             Self::Unwritable(Unwritable { since, .. }) => format!("{}, for {}", self.what(), about(now.since(*since))),
             Self::SilentServer(since) => format!("{}; last seen {} ago", self.what(), about(now.since(*since))),
-            Self::Gone(_) | Self::NoServer | Self::UsedUp(_) => self.what(),
+            Self::Gone(_) | Self::NoServer | Self::Unapproved(_) | Self::UsedUp(_) => self.what(),
         }
     }
 
@@ -180,6 +183,11 @@ impl Obstacle {
             Self::NoServer => START.to_owned(),
             Self::SilentServer(_) => CHECK_PROCESS.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => write_again(*trouble).to_owned(),
+            Self::Unapproved(template) => format!(
+                "the server starts it once the provider reports the approval; to look now: volley template pull, then volley \
+                 template show {}",
+                shell(&template.name)
+            ),
             Self::UsedUp(limit) => limit.what_to_do(campaign),
             Self::Doubt { cause, .. } => doubt_remedy(*cause).to_owned(),
         }
@@ -199,6 +207,7 @@ impl Obstacle {
             Self::NoServer => ("no server", None, None),
             Self::SilentServer(since) => ("server silent", Some(*since), None),
             Self::Unwritable(Unwritable { since, .. }) => ("database not writable", Some(*since), None),
+            Self::Unapproved(_) => ("template not approved", None, None),
             Self::UsedUp(_) => ("limit used up", None, None),
             Self::Doubt { since, cause, waiting, .. } => {
                 let kind = match cause {

@@ -7,10 +7,12 @@ use serde::Serialize;
 use super::error::StatusError;
 use super::holds::HoldView;
 use crate::campaign::{Flagged, Launcher};
+use crate::catalogue::{Catalogue, KnownTemplate, TemplateTextView};
 use crate::clock::format_time;
-use crate::domain::{BatchState, Timestamp};
+use crate::domain::{BatchState, Timestamp, nearest, rfc3339_option};
+use crate::events::{Event, Subject};
 use crate::report::QueuedMessages;
-use crate::store::{self, Batch, Batches, Hold};
+use crate::store::{self, Batch, Batches, Cursor, Hold};
 
 /// A template that an active campaign uses, or that is on hold.
 #[derive(Debug, Default, Serialize)]
@@ -25,6 +27,88 @@ pub struct TemplateView {
     pub reports: Vec<TemplateReportView>,
     /// Active campaigns that would still send it when the provider disables it.
     pub runs_past: Vec<String>,
+    /// What the provider lists of it, by language and channel.
+    pub at_provider: Vec<KnownTemplateView>,
+}
+
+/// A template in one language as the provider lists it, and as its webhooks have reported since.
+#[derive(Debug, Clone, Serialize)]
+pub struct KnownTemplateView {
+    pub account_id: String,
+    pub channel_id: String,
+    pub language: String,
+    pub category: String,
+    pub status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
+    /// Why the provider rejected it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<String>,
+    pub text: TemplateTextView,
+    #[serde(serialize_with = "rfc3339_option::serialize", skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    #[serde(serialize_with = "Timestamp::as_text")]
+    pub fetched_at: Timestamp,
+}
+
+impl From<KnownTemplate> for KnownTemplateView {
+    fn from(known: KnownTemplate) -> Self {
+        let category = known.category();
+        Self {
+            text: known.parts.map(|parts| TemplateTextView::of(&parts, category)).unwrap_or_default(),
+            account_id: known.place.account_id,
+            channel_id: known.place.channel_id,
+            language: known.language,
+            category: known.category_word,
+            status: known.status,
+            quality: known.quality,
+            rejection: known.rejection,
+            updated_at: known.updated_at,
+            fetched_at: known.fetched_at,
+        }
+    }
+}
+
+/// A template with its history.
+#[derive(Debug, Serialize)]
+pub struct TemplateHistory {
+    #[serde(flatten)]
+    pub template: TemplateView,
+    /// The latest events about it, latest last.
+    pub history: Vec<TemplateEventView>,
+    #[serde(skip)]
+    pub holds: Vec<Hold>,
+}
+
+/// An event about a template.
+#[derive(Debug, Serialize)]
+pub struct TemplateEventView {
+    #[serde(serialize_with = "Timestamp::as_text")]
+    pub at: Timestamp,
+    pub sentence: String,
+}
+
+/// The events among which those of a template are looked for.
+const EVENTS_READ: u32 = 20_000;
+/// The most events of a template that are shown.
+const EVENTS_SHOWN: usize = 20;
+
+impl TemplateHistory {
+    pub async fn read(launcher: &Launcher<'_>, name: &str) -> Result<Self, StatusError> {
+        let Templates { views, mut holds, .. } = Templates::read(launcher).await?;
+        let names: Vec<&str> = views.iter().map(|view| view.name.as_str()).collect();
+        let nearest = nearest(name, names).map(str::to_owned);
+        let Some(template) = views.into_iter().find(|view| view.name == name) else {
+            return Err(StatusError::UnknownTemplate { name: name.to_owned(), nearest });
+        };
+        holds.retain(|hold| hold.template == name);
+        let about = |event: &Event| matches!(&event.subject, Subject::Template { template, .. } if template == name);
+        let events = launcher.store.events(Cursor::START, EVENTS_READ).await?;
+        let mut history: Vec<_> = events.into_iter().map(|(_, event)| event).filter(about).collect();
+        history.drain(..history.len().saturating_sub(EVENTS_SHOWN));
+        let shown = |event: &Event| TemplateEventView { at: event.at, sentence: event.sentence() };
+        Ok(Self { template, history: history.iter().map(shown).collect(), holds })
+    }
 }
 
 /// What the provider reports about a template.
@@ -79,6 +163,18 @@ async fn in_use(store: &dyn Batches, all: &[Hold], waiting: &QueuedMessages) -> 
     Ok(found.into_iter().map(|(name, shown)| TemplateView { name, ..shown }).collect())
 }
 
+/// Adds what the provider lists, also of templates that are not in use.
+fn add_known(views: &mut Vec<TemplateView>, catalogue: Catalogue) {
+    let mut views_by_name: BTreeMap<String, TemplateView> =
+        std::mem::take(views).into_iter().map(|view| (view.name.clone(), view)).collect();
+    for known in catalogue.templates {
+        let new = || TemplateView { name: known.name.clone(), ..TemplateView::default() };
+        let view = views_by_name.entry(known.name.clone()).or_insert_with(new);
+        view.at_provider.push(known.into());
+    }
+    views.extend(views_by_name.into_values());
+}
+
 fn add_name(names: &mut Vec<String>, name: &str) {
     if !names.iter().any(|known| known == name) {
         names.push(name.to_owned());
@@ -91,6 +187,8 @@ pub struct Templates {
     pub views: Vec<TemplateView>,
     pub holds: Vec<Hold>,
     pub waiting: QueuedMessages,
+    /// Whether the provider's list was ever fetched.
+    pub is_fetched: bool,
     /// The active campaigns that would still send a flagged template when the provider disables it, with the effect.
     pub flagged: Vec<(Batch, Flagged, String)>,
 }
@@ -102,6 +200,9 @@ impl Templates {
         holds.retain(|hold| !hold.template.is_empty());
         let waiting = QueuedMessages::everywhere(store).await?;
         let mut views = in_use(store, &holds, &waiting).await?;
+        let catalogue = Catalogue::read(store, None).await?;
+        let is_fetched = !catalogue.fetched.is_empty();
+        add_known(&mut views, catalogue);
         for report in store.provider_reports().await?.into_iter().filter(|report| !report.value.is_empty()) {
             let Some((name, language)) = report.template() else { continue };
             // The provider also reports on templates that no campaign here uses: skip them.
@@ -114,6 +215,6 @@ impl Templates {
             let runs_past = flagged.iter().filter(|(_, flagged, _)| flagged.template == view.name);
             view.runs_past = runs_past.map(|(batch, ..)| batch.display_name()).collect();
         }
-        Ok(Self { views, holds, waiting, flagged })
+        Ok(Self { views, holds, waiting, is_fetched, flagged })
     }
 }

@@ -3,6 +3,7 @@
 mod asking;
 mod audiences;
 mod batches;
+mod catalogue;
 mod changes;
 mod claims;
 mod counters;

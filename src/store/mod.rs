@@ -9,6 +9,7 @@
 //! rooms know only the traits of the verbs, and take the one that they need; [`open`] alone chooses the database.
 
 mod batch;
+mod catalogue;
 #[cfg(test)]
 mod contract;
 mod cursor;
@@ -26,6 +27,7 @@ mod verbs;
 mod walk;
 
 pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
+pub use catalogue::{FetchedTemplates, StoredTemplate, TemplatePlace, TemplateRequest, TemplateRequestKind};
 pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
@@ -49,8 +51,8 @@ pub use sqlite::Sqlite;
 #[cfg(test)]
 pub(crate) use sqlite::tests::run_sql;
 pub use verbs::{
-    Audiences, Batches, Consent, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries, Receipts, Replies, Retention,
-    Store, Tiers, WebhookGroup,
+    Audiences, Batches, Catalogues, Consent, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries, Receipts,
+    Replies, Retention, Store, Tiers, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

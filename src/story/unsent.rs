@@ -178,6 +178,10 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
     let stops: Vec<String> = paused.into_iter().chain(holds(waiting, plan)).collect();
     match batch {
         BatchState::Draft => return "The campaign is a draft; to start it: `volley campaign start`.".to_owned(),
+        BatchState::Scheduled if plan.when.is_some() => {
+            return "The campaign has not started; it waits for the approval of its templates (when = \"approved\")."
+                .to_owned();
+        }
         BatchState::Scheduled => return "The campaign has not started.".to_owned(),
         _ if !stops.is_empty() => return format!("{} No fallback while it waits.", stops.join(" ")),
         _ if !waiting.server => return "No server is running, so nothing is sent.".to_owned(),

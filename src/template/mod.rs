@@ -40,6 +40,6 @@ pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, ex
 pub use parts::{PartsOf, PlainText};
 pub use pattern::Pattern;
 pub use plain::{as_sent, plain_marked};
-pub use preview::{PreviewLine, literals, preview};
+pub use preview::{PreviewLine, filled_in, literals, preview};
 pub use sms::{Alphabet, PARTS_MAX, Segments, beyond_gsm7, segments};
 pub use values::check_values;

@@ -33,6 +33,16 @@ pub fn preview<T: AsRef<str>>(content: &Content, names: Names<'_>, fields: &[T])
     Ok(lines)
 }
 
+/// A content with the values of one recipient in place of its variables.
+pub fn filled_in<T: AsRef<str>>(content: &Content, names: Names<'_>, fields: &[T]) -> Result<Content, Error> {
+    let mut content = content.clone();
+    content.change_texts(|part, text| {
+        *text = with_values(text, names, fields).map_err(|problem| Error { part, problem })?;
+        Ok(())
+    })?;
+    Ok(content)
+}
+
 /// A text with the values of one recipient.
 fn with_values<T: AsRef<str>>(text: &str, names: Names<'_>, fields: &[T]) -> Result<String, ContentProblem> {
     let mut whole = String::new();

@@ -5,9 +5,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::text::Text;
+
 /// Reads a whole number, also as text (`"index": "0"`) or with a zero fraction (`2.0`). Anything else is `None`.
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     deserializer.deserialize_any(AnyNumber)
+}
+
+/// Reads a text, also from a number, as its own.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Text<'de>>::deserialize(deserializer)?.map(|text| text.into_cow().into_owned()))
 }
 
 /// Reads `null` as the default: an empty list or object.

@@ -25,6 +25,7 @@ mod reported_status;
 #[cfg(test)]
 pub(crate) mod samples;
 mod send;
+mod templates;
 mod text;
 
 pub use answer::{BatchAnswer, Cancelled, Detail, Details, ErrorBody, MessageAnswer, StatusBody};
@@ -48,6 +49,10 @@ pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
 pub use receipt::{Receipt, WhatsApp};
 pub use reported_status::ReportedStatus;
 pub use send::{BatchDefaults, BatchRequest, ChannelStep, SendRequest, User};
+pub use templates::{
+    ButtonKind, HeaderFormat, ListedTemplate, NewTemplate, PartKind, TemplateButton, TemplateCardParts, TemplateList,
+    TemplatePart, placeholders, template_parts, with_parameters,
+};
 pub use text::{Hidden, Text};
 
 use crate::domain::{Channel, Timestamp};

@@ -44,5 +44,6 @@ mod status_matrix;
 mod stories;
 mod storms;
 mod support;
+mod templates;
 mod unwritable_database;
 mod wrong_webhook_secret;

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::rules::{StepRulesView, StopsView};
 use crate::campaign::{Prepared, RejectedRows, Transliterated, Warning};
+use crate::catalogue::{KnownTemplate, whole_text};
 use crate::config::Config;
-use crate::domain::{Plan, Recipient, Step, Timestamp};
+use crate::domain::{Content, Plan, Recipient, Step, Timestamp};
 use crate::forecast::{Cost, CountryCost, ForecastView, Shares};
 use crate::template::{self, PreviewLine};
 
@@ -41,6 +42,9 @@ pub struct PlanStepView<'a> {
     /// What transliteration changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transliterated: Option<&'a Transliterated>,
+    /// The status of its template at the provider, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_status: Option<&'a str>,
     pub previews: Vec<PreviewView>,
 }
 
@@ -84,13 +88,16 @@ pub struct PlanView<'a> {
     #[serde(flatten)]
     pub stops: StopsView,
     pub steps: Vec<PlanStepView<'a>>,
+    /// Whether a template could not be checked, because the provider's list was never fetched.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub templates_unchecked: bool,
     pub warnings: Vec<WarningView<'a>>,
 }
 
 impl<'a> PlanView<'a> {
     /// `config` is the configuration with its overrides.
     pub fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, config: &Config) -> Self {
-        let Prepared { name, recipients, plan, schedule, beginnings, warnings, windows, .. } = prepared;
+        let Prepared { name, recipients, plan, schedule, beginnings, warnings, windows, templates, .. } = prepared;
         let forecast = ForecastView::new(prepared.forecast.as_ref(), finished_by);
         let forecast = if prepared.starts_held() { forecast.without_times() } else { forecast };
         let shares = Shares::of(plan, &recipients.countries);
@@ -100,13 +107,14 @@ impl<'a> PlanView<'a> {
             open_windows: windows.get(&index).copied(),
             country_costs: CountryCost::of_step(plan, step, &recipients.countries),
             transliterated: recipients.transliterated.get(&index),
+            template_status: templates.known.get(&index).map(|template| template.status.as_str()),
             previews: recipients
                 .first
                 .iter()
                 .filter(|recipient| step.countries.contain(Some(recipient.country)))
                 .map(|recipient| PreviewView {
                     msisdn: recipient.msisdn.to_string(),
-                    lines: preview(step, plan, recipient),
+                    lines: preview(step, templates.known.get(&index), plan, recipient),
                 })
                 .collect(),
         });
@@ -133,15 +141,25 @@ impl<'a> PlanView<'a> {
             cost: Cost::of(plan, &recipients.countries),
             stops: StopsView::from(plan),
             steps: steps.collect(),
+            templates_unchecked: templates.is_unchecked,
             warnings: warnings.iter().map(WarningView::new).collect(),
         }
     }
 }
 
-/// The message that one recipient would read. The plan has been checked, so rendering it does not fail.
-pub fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<PreviewLine> {
+/// The message that one recipient would read: the whole text of its template, if that is known. The plan has been checked,
+/// so rendering it does not fail.
+pub fn preview(step: &Step, known: Option<&KnownTemplate>, plan: &Plan, recipient: &Recipient) -> Vec<PreviewLine> {
     let fields = recipient.fields.unpack().unwrap_or_default();
     let mut lines = template::preview(&step.content, plan.names(), &fields).unwrap_or_default();
+    if let Some(known) = known
+        && let Ok(Content::Template(content)) = template::filled_in(&step.content, plan.names(), &fields)
+        && let Some(whole) = whole_text(known, &content)
+    {
+        // The first line names the template; the whole text has the values of all others in it.
+        lines.truncate(1);
+        lines.extend(whole);
+    }
     let Recipient { msisdn, country, .. } = recipient;
     let lane = step.lanes.members().get(step.lanes.lane_index(*msisdn, *country));
     if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::domain::{Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp};
+use crate::domain::{
+    BeginsWhen, Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp,
+};
 
 /// Limits of a campaign or a step.
 #[derive(Debug, Serialize)]
@@ -95,6 +97,9 @@ pub struct RulesView<'a> {
     pub starts_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local_start: Option<String>,
+    /// What the start waits for besides its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<BeginsWhen>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub over: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +118,7 @@ impl<'a> RulesView<'a> {
         Self {
             starts_at: plan.at.map(Timestamp::rfc3339),
             local_start: local_start(plan),
+            when: plan.when,
             over: plan.over.map(|over| over.to_string()),
             end: plan.end.map(Timestamp::rfc3339),
             time_zone: plan.time_zone.map(|zone| zone.to_string()),

@@ -40,7 +40,7 @@ pub(super) async fn run(
         }
         CampaignDecision::Start | CampaignDecision::Resume if state == BatchState::Scheduled => match batch.starts_at {
             Some(at) => format!("it starts at {}", format_time(at, None)),
-            None => "it waits for its start time".to_owned(),
+            None => "it waits for its start".to_owned(),
         },
         CampaignDecision::Start | CampaignDecision::Resume => {
             let kept = used_up.iter().filter_map(|kept| Some(before.get(kept.step?, Count::Queued)));

@@ -51,6 +51,9 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     Ok(Exit::Done)
 }
 
+const UNCHECKED: &str =
+    "the templates are not checked, because the provider's list was never fetched: volley template pull";
+
 /// When all first messages will be sent, and what limits that.
 fn sent_by(prepared: &Prepared) -> String {
     let Some(forecast) = &prepared.forecast else {
@@ -78,6 +81,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     let dim = |line: String| format!("  {}", paint.dim(line));
     lines.extend(left_out(prepared).map(dim));
     lines.extend(excluded(prepared).map(dim));
+    lines.extend(prepared.templates.is_unchecked.then(|| dim(UNCHECKED.to_owned())));
     lines.push(dim(starts(prepared)));
     lines.push(dim(sent_by(prepared)));
     if let Some(at) = finished_by {
@@ -109,11 +113,15 @@ fn starts(prepared: &Prepared) -> String {
     let Prepared { plan, schedule, beginnings, .. } = prepared;
     let mut when = match schedule.since {
         Some(since) => format!("starts at {} by each recipient's own clock", since.format("%Y-%m-%d %H:%M")),
+        None if plan.when.is_some() && !prepared.waits() => "starts".to_owned(),
         None if prepared.waits() => format!("starts {}", format_time(beginnings.first, plan.time_zone)),
         None => "starts at once".to_owned(),
     };
     if schedule.since.is_some() {
         when += &format!(", first at {}", format_time(beginnings.first, plan.time_zone));
+    }
+    if plan.when.is_some() {
+        when += " once its templates are approved";
     }
     if beginnings.last > beginnings.first {
         when += &format!(", in the last country at {}", format_time(beginnings.last, plan.time_zone));
@@ -126,7 +134,7 @@ fn starts(prepared: &Prepared) -> String {
 
 /// A step: its rules, and what its first recipients get.
 fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: u64, paint: Paint) -> Vec<String> {
-    let Prepared { recipients, plan, .. } = prepared;
+    let Prepared { recipients, plan, templates, .. } = prepared;
     let rules_of_step = paint.dim(rules::of_step((index, step), plan));
     let mut lines = vec![format!("Step {index}: {}  {rules_of_step}", paint.bold(step.channel))];
     let share = rules::country_share(&step.countries, matching, recipients.recipients);
@@ -137,7 +145,7 @@ fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: 
     for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
         lines.push(format!("  to {}", recipient.msisdn));
         let mut table = Table::new(&["", ""]);
-        for PreviewLine { label, text } in preview(step, plan, recipient) {
+        for PreviewLine { label, text } in preview(step, templates.known.get(&index), plan, recipient) {
             for (row, part) in text.lines().enumerate() {
                 let label = if row == 0 { label.clone() } else { String::new() };
                 table.row([paint.dim(label), part.to_owned()]);

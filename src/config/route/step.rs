@@ -31,6 +31,8 @@ pub struct DraftStep {
     /// Whether an SMS is written in plain characters where that makes it shorter.
     pub transliterate: bool,
     pub content: Content,
+    /// Whether its template names no category, so that the provider's own is taken.
+    pub category_is_open: bool,
 }
 
 /// The limits that an operator sets, before prices are known.
@@ -146,8 +148,9 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let wanted = Wanted::read(&mut table);
     let line_user_id = table.filled_text("line_user_id");
     let transliterate = table.truth("transliterate").unwrap_or(false);
-    let content = content::read(&mut table, channel);
+    let written = content::read(&mut table, channel);
     table.finish(STEP_NOT_BUILT);
+    let content::Written { content, category_is_open } = written?;
     Some(DraftStep {
         channel: channel?,
         lanes,
@@ -163,7 +166,8 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         wanted,
         line_user_id,
         transliterate,
-        content: content?,
+        content,
+        category_is_open,
     })
 }
 

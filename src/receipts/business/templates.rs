@@ -37,6 +37,9 @@ impl Reading<'_> {
         let more: Vec<&str> =
             [title.as_str(), reason, description].into_iter().filter(|part| !part.is_empty()).collect();
         let details = without_numbers(&more.join(": "));
+        if status == "REJECTED" {
+            self.record_restriction(&about, "rejection", reason);
+        }
         let report = |status: &str, effect| AccountReport::TemplateStatus {
             status: status.to_owned(),
             details: details.clone(),

@@ -7,9 +7,9 @@ use crate::wire::{self, Business, WebhookEvent, parse_events};
 
 /// Templates by name and language that the provider does not deliver at present.
 #[derive(Debug, Default)]
-pub(super) struct Templates(HashMap<(String, String), Doom>);
+pub(super) struct Reported(HashMap<(String, String), Doom>);
 
-impl Templates {
+impl Reported {
     pub(super) fn doom(&self, template: &wire::Template<'_>) -> Doom {
         if self.0.is_empty() {
             return Doom::None;
@@ -52,7 +52,7 @@ impl super::Model {
             if let WebhookEvent::Business { business, .. } = event
                 && business.event_type.eq_ignore_ascii_case("template_status_update")
             {
-                self.templates.take(&business);
+                self.reported.take(&business);
             }
         }
     }

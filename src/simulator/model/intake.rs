@@ -172,6 +172,9 @@ impl Model {
         if named.is_some() && named == faults.template_missing.as_deref() {
             return Err(3_038.into());
         }
+        if let Some(code) = template.and_then(|template| self.template_refusal(template)) {
+            return Err(code.into());
+        }
         let scheduled = match request.scheduled.as_deref().map(wire::instant) {
             Some(None) => return Err(1_011.into()),
             Some(at) => at.filter(|at| *at > now),
@@ -204,7 +207,7 @@ impl Model {
         if urls.any(is_refused) {
             return Doom::MediaRefused;
         }
-        template.map_or(Doom::None, |template| self.templates.doom(template))
+        template.map_or(Doom::None, |template| self.template_doom(template))
     }
 
     /// Records an accepted message and starts it.

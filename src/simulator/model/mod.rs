@@ -15,6 +15,7 @@ mod recipients;
 mod record;
 mod route;
 mod seen;
+mod templates;
 mod windows;
 mod words;
 
@@ -25,11 +26,12 @@ use std::fmt;
 use hashbrown::HashMap;
 use uuid::Uuid;
 
-use self::account::Templates;
+use self::account::Reported;
 use self::addressee::Addressee;
 use self::delivery::Due;
 use self::files::Files;
 use self::record::{Batch, Chain, Record};
+use self::templates::Registry;
 use self::windows::Windows;
 use super::profile::Profile;
 use super::umid::Umids;
@@ -43,6 +45,7 @@ pub(super) use self::files::LARGEST as LARGEST_FILE;
 pub use self::files::{StoredFile, Upload};
 pub use self::recipients::{InboundText, Writer};
 pub use self::seen::{ChannelSeen, MessageSeen, SeenTotals, StepSeen};
+pub use self::templates::{TemplateVerdict, TemplatesProfile};
 
 use super::faults::Faults;
 
@@ -64,7 +67,7 @@ pub struct Model {
     user_ids: HashMap<u32, Box<str>>,
     windows: Windows,
     /// What the account's events said of templates.
-    templates: Templates,
+    reported: Reported,
     files: Files,
     /// Digests of the accepted client ids, and whether each was accepted more than once.
     client_ids: HashMap<u64, bool>,
@@ -84,6 +87,7 @@ pub struct Model {
     details_asked: HashMap<String, Timestamp>,
     seen: SeenTotals,
     rates: [seen::RecentRate; seen::CHANNELS],
+    templates: Registry,
 }
 
 impl fmt::Debug for Model {
@@ -131,7 +135,7 @@ impl Model {
             latest: HashMap::new(),
             user_ids: HashMap::new(),
             windows: Windows::default(),
-            templates: Templates::default(),
+            reported: Reported::default(),
             files: Files::default(),
             client_ids: HashMap::new(),
             batches: Vec::new(),
@@ -146,6 +150,7 @@ impl Model {
             details_asked: HashMap::new(),
             seen: SeenTotals::default(),
             rates: Default::default(),
+            templates: Registry::default(),
         }
     }
 
@@ -176,6 +181,9 @@ impl Model {
         let faults = self.faults_now(now).clone();
         if let Some(refusal) = self.key_refusal(call.authorization, &faults, now) {
             return refusal.into();
+        }
+        if let Some(reply) = self.about_templates(call, now) {
+            return DelayedReply { after: self.slowness(&faults), reply };
         }
         let Some((sub_account, rest)) = address(call.path) else {
             return self.not_found("Unknown address", now).into();

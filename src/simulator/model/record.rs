@@ -63,6 +63,9 @@ pub(super) enum Doom {
     None,
     TemplatePaused,
     TemplateDisabled,
+    /// The provider has no approved template of this name and language.
+    TemplateMissing,
+    ParameterCount,
     NoCredit,
     /// The channel does not take the uploaded file.
     MediaRefused,
@@ -73,11 +76,20 @@ impl Doom {
         match (self, channel) {
             (Self::TemplatePaused, Channel::WhatsApp) => Some(1_035),
             (Self::TemplateDisabled, Channel::WhatsApp) => Some(1_036),
+            (Self::TemplateMissing, Channel::WhatsApp) => Some(1_031),
+            (Self::ParameterCount, Channel::WhatsApp) => Some(1_030),
             (Self::NoCredit, _) => Some(42),
             (Self::MediaRefused, Channel::WhatsApp) => Some(1_027),
             (Self::MediaRefused, Channel::Viber) => Some(2_015),
             (Self::MediaRefused, _) => Some(2),
-            (Self::None | Self::TemplatePaused | Self::TemplateDisabled, _) => None,
+            (
+                Self::None
+                | Self::TemplatePaused
+                | Self::TemplateDisabled
+                | Self::TemplateMissing
+                | Self::ParameterCount,
+                _,
+            ) => None,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::webhooks::PostsSeen;
 use super::{Shared, json};
 use crate::domain::{Channel, Msisdn, Span};
 use crate::simulator::Faults;
-use crate::simulator::model::{InboundText, SeenTotals, Webhook, Writer};
+use crate::simulator::model::{InboundText, SeenTotals, TemplateVerdict, Webhook, Writer};
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -28,6 +28,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/inbound", post(inbound))
         .route("/webhook", post(webhook))
         .nest("/events", super::events::router())
+        .route("/templates", post(judge_template))
 }
 
 #[derive(Serialize)]
@@ -214,6 +215,28 @@ async fn inbound(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Bod
 async fn webhook(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
     shared.model().take_inbound(&body, shared.now());
     post_by_hand(&shared, Webhook { url: None, event: body.to_vec() })
+}
+
+/// Changes a template's status, quality or category, and reports it.
+async fn judge_template(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
+    match serde_json::from_slice::<TemplateVerdict>(&body) {
+        Ok(verdict) => {
+            let now = shared.now();
+            let webhooks = shared.model().judge_template(&verdict, now);
+            if webhooks.is_empty() {
+                return refused(&format_args!(
+                    "nothing to change: no template {} was created, or the body names no status, quality or category",
+                    verdict.name
+                ));
+            }
+            let mut answer = json("{}");
+            for webhook in webhooks {
+                answer = post_by_hand(&shared, webhook);
+            }
+            answer
+        }
+        Err(error) => refused(&error),
+    }
 }
 
 /// Operators post slowly; the limit only keeps a mistake from filling the memory.

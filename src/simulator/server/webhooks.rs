@@ -83,7 +83,11 @@ pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
         }
         shared.posts.waiting.store(repeats.len() as u64, Ordering::Relaxed);
         let repeat_at = repeats.peek().map(|Reverse(waiting)| waiting.at);
-        let next = [shared.model().next_due(), repeat_at].into_iter().flatten().min();
+        let [next_due, next_review] = {
+            let model = shared.model();
+            [model.next_due(), model.next_review()]
+        };
+        let next = [next_due, next_review, repeat_at].into_iter().flatten().min();
         let full = in_flight.len() >= connections;
         let sleep = async {
             match next {
@@ -123,6 +127,7 @@ fn next_parcel(
     }
     if ready.is_empty() {
         control::take_by_hand(shared, ready);
+        ready.extend(shared.model().take_reviews(now));
         let happened = shared.model().take_due(now, TAKE);
         if !happened.is_empty() {
             ready.extend(happened);

@@ -4,6 +4,7 @@ mod campaigns;
 mod configuration;
 mod receiving;
 mod server;
+mod templates;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -162,5 +163,6 @@ async fn check_stored(launcher: &Launcher<'_>, findings: &mut Findings) -> Resul
     receiving::check_gaps(store, now, findings).await?;
     receiving::check_account_events(config, store, now, findings).await?;
     receiving::check_webhooks(config, store, now, findings).await?;
+    templates::check_templates(config, store, findings).await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
     AccountEvent, Amendment, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState, NotedBucket,
     OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks, RejectionReason, StepHeldBy,
-    StepHold, StrayKind, started,
+    StepHold, StrayKind, TemplateRequest, TemplateRequestKind, started,
 };
 
 impl Desk {
@@ -131,6 +131,21 @@ impl Desk {
             reports: vec![report],
         };
         self.take_business(vec![event]).await.unwrap();
+        self.fill_catalogue().await;
+    }
+
+    /// A channel with a template, and the request that created it.
+    async fn fill_catalogue(&self) {
+        let template = catalogue::template("promo", "en");
+        self.replace_templates(catalogue::fetched("wa-1", 7, vec![template])).await.unwrap();
+        let request = TemplateRequest {
+            account_id: "acme-1".to_owned(),
+            name: "promo".to_owned(),
+            language: "en".to_owned(),
+            kind: TemplateRequestKind::Created,
+            at: at(7),
+        };
+        self.record_template_request(request).await.unwrap();
     }
 
     /// Opt-outs, an opt-in, a reply, a name, and what a batch has spent.

@@ -7,6 +7,7 @@ mod aliases;
 mod asking;
 mod audiences;
 mod batches;
+mod catalogue;
 mod claim;
 mod drafts;
 mod editions;
@@ -63,7 +64,10 @@ use writer::{Wanted, Writer};
 
 /// The schema, one file for each version.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
-    let files = [(1, "the store", include_str!("../../../migrations/sqlite/0001_the_store.sql"))];
+    let files = [
+        (1, "the store", include_str!("../../../migrations/sqlite/0001_the_store.sql")),
+        (2, "the catalogue", include_str!("../../../migrations/sqlite/0002_the_catalogue.sql")),
+    ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
     });

@@ -10,6 +10,7 @@
 
 mod audiences;
 mod batches;
+mod catalogue;
 mod consent;
 mod dispatch;
 mod events;
@@ -24,6 +25,7 @@ mod tiers;
 
 pub use audiences::Audiences;
 pub use batches::Batches;
+pub use catalogue::Catalogues;
 pub use consent::Consent;
 pub use dispatch::Dispatch;
 pub use events::Events;
@@ -41,6 +43,7 @@ pub use tiers::Tiers;
 pub trait Store:
     Audiences
     + Batches
+    + Catalogues
     + Consent
     + Dispatch
     + Events

@@ -30,6 +30,7 @@ const SECTIONS: &[Section] = &[
         Key("session_window", "false", "Whether WhatsApp delivers free-form content only within 24 hours of the recipient's last message, or 72 hours after an advertisement."),
         Key("route", "[{ channel = \"SMS\" }]", "The subaccount's own route, for a request that names no channel; see `[[route]]`. If empty: WhatsApp, or the one channel that carries the content."),
         Key("channel", "{ SMS = { read = 0.1 } }", "Delivery by channel; see `[channel.NAME]`."),
+        Key("templates", "{ strict = true }", "How templates are treated; see `[templates]`."),
         Key("faults", "{ throttle = 0.1 }", "Faults that are on from the start; see `[faults]`."),
         Key("windows", "[{ from = \"10s\", until = \"20s\", faults = { no_credit = true } }]", "Faults for a time; see `[[windows]]`."),
     ] },
@@ -61,6 +62,11 @@ const SECTIONS: &[Section] = &[
     Section { title: "A time", around: "answer_after = { median = \"1s\", spread = 1.0, @ }", path: "/channel/WhatsApp/sent_after", keys: &[
         Key("median", "\"2s\"", "Half of the times are shorter."),
         Key("spread", "4.0", "No time is shorter than the median divided by this, or longer than the median times this."),
+    ] },
+    Section { title: "`[templates]`", around: "[templates]\n@", path: "/templates", keys: &[
+        Key("strict", "true", "Whether a message with a template that was never created is refused."),
+        Key("approved_after", "\"10s\"", "Time from the creation of a template to its approval."),
+        Key("reject", "[\"promo\"]", "Names of templates that are rejected instead."),
     ] },
     Section { title: "`[[route]]`", around: "[[route]]\nchannel = \"Viber\"\n@", path: "/route/1", keys: &[
         Key("channel", "\"SMS\"", "The channel of the step; it must have a section."),

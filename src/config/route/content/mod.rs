@@ -46,8 +46,21 @@ fn group_of(key: &'static str) -> Group {
     }
 }
 
+/// The content of a step as it is written.
+pub(super) struct Written {
+    pub(super) content: Content,
+    /// Whether it is a template without a category. Until the provider's own is known, MARKETING is in its place.
+    pub(super) category_is_open: bool,
+}
+
+impl From<Content> for Written {
+    fn from(content: Content) -> Self {
+        Self { content, category_is_open: false }
+    }
+}
+
 /// Reads the content of a step: one message, or exactly one of the other keys.
-pub(super) fn read(step: &mut Table<'_>, channel: Option<Channel>) -> Option<Content> {
+pub(super) fn read(step: &mut Table<'_>, channel: Option<Channel>) -> Option<Written> {
     let given: Vec<&'static str> = KEYS.iter().copied().filter(|key| step.has(key)).collect();
     let source = sources(step);
     let encoding: Option<SmsEncoding> = step.parsed("encoding");
@@ -56,8 +69,8 @@ pub(super) fn read(step: &mut Table<'_>, channel: Option<Channel>) -> Option<Con
     let suggestions = step.read_each("suggestions", cards::suggestion);
     let message = rich::message(step, &given);
     let template = step.read_below("template", |table| match channel {
-        Some(Channel::ZaloNotification) => template::of_zalo(table).map(Content::ZaloTemplate),
-        Some(_) | None => template::read(table).map(Content::Template),
+        Some(Channel::ZaloNotification) => template::of_zalo(table).map(|zalo| Content::ZaloTemplate(zalo).into()),
+        Some(_) | None => template::read(table),
     });
     let location = step.read_below("location", location).map(Content::Location);
     let interactive = step.read_below("interactive", interactive::read).map(Content::Interactive);
@@ -80,16 +93,18 @@ pub(super) fn read(step: &mut Table<'_>, channel: Option<Channel>) -> Option<Con
     if !is_one {
         return None;
     }
-    match group_of(given.first().copied()?) {
+    let content = match group_of(given.first().copied()?) {
         Group::Message if is_plain_text => Some(Content::Text { text: message?.text?, source, encoding }),
         Group::Message => Some(Content::Rich(RichMessage { suggestions, ..message? })),
+        Group::Alone("template") => return template,
         Group::Alone("card") => card.map(|card| Content::Card(RichCard { suggestions, ..card })),
         Group::Alone("cards") => {
             let width = width.unwrap_or(CardWidth::Medium);
             cards.map(|cards| Content::Carousel(Carousel { cards, width, suggestions }))
         }
-        Group::Alone(_) => template.or(location).or(interactive).or(notification).or(raw),
-    }
+        Group::Alone(_) => location.or(interactive).or(notification).or(raw),
+    };
+    content.map(Written::from)
 }
 
 /// Reports keys of an SMS beside another content than a text.

@@ -5,23 +5,22 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::table::{NotBuilt, Table};
-use super::{location, one_of, optional, required};
+use super::{Written, location, one_of, optional, required};
 use crate::domain::{
-    Button, ButtonAction, Category, FlowAction, Header, Span, TemplateCard, TemplateContent, VoiceCall, ZaloTemplate,
+    Button, ButtonAction, Category, Content, FlowAction, Header, Span, TemplateCard, TemplateContent, VoiceCall,
+    ZaloTemplate,
 };
 
 const NOT_BUILT: &[NotBuilt] = &[("footer", "remove it; a footer has no variables")];
 
-pub(super) fn read(mut table: Table<'_>) -> Option<TemplateContent> {
+pub(super) fn read(mut table: Table<'_>) -> Option<Written> {
     let (name, language) = name_and_language(&mut table);
     let code = table.filled_text("otp");
+    let category_is_open = !table.has("category") && code.is_none();
     let category = match (table.has("category"), &code) {
         (true, _) => table.parsed("category"),
         (false, Some(_)) => Some(Category::Authentication),
-        (false, None) => {
-            table.missing(&["category"], "is missing; write AUTHENTICATION, UTILITY or MARKETING, as at the provider");
-            None
-        }
+        (false, None) => Some(Category::Marketing),
     };
     let ttl = table.parsed("ttl");
     let mut body = table.texts("body");
@@ -40,7 +39,7 @@ pub(super) fn read(mut table: Table<'_>) -> Option<TemplateContent> {
         buttons = Some(vec![Button { index: 0, action: ButtonAction::Url(code) }]);
     }
     table.finish(NOT_BUILT);
-    Some(TemplateContent {
+    let content = TemplateContent {
         name: name?,
         language: language?,
         category: category?,
@@ -50,7 +49,8 @@ pub(super) fn read(mut table: Table<'_>) -> Option<TemplateContent> {
         body,
         buttons: buttons?,
         carousel: carousel?,
-    })
+    };
+    Some(Written { content: Content::Template(content), category_is_open })
 }
 
 /// A card of a carousel.

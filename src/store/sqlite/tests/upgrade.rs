@@ -17,7 +17,10 @@ use crate::store::sqlite::MIGRATIONS;
 use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
 
 /// The digest of each released migration.
-const FROZEN: [(i64, &str); 1] = [(1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0")];
+const FROZEN: [(i64, &str); 2] = [
+    (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
+    (2, "417c8fb88aff49850aa65fb68d86cd61e8540a0a3c7da93539eaae00db6fd361"),
+];
 
 fn rows_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sqlite/tests/rows_0001.sql")

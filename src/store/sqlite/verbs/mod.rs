@@ -2,6 +2,7 @@
 
 mod audiences;
 mod batches;
+mod catalogue;
 mod consent;
 mod dispatch;
 mod events;

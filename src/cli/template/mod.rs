@@ -1,24 +1,55 @@
-//! `volley template`: WhatsApp templates that are in use or on hold.
+//! `volley template`: the provider's WhatsApp templates, and those that are in use or on hold.
 
-use super::operator::Operator;
-use super::out::{self, To};
-use super::table::Table;
-use super::words::{list as listed, plural, shell};
-use super::{CommandContext, Exit};
+mod change;
+mod list;
+mod pull;
+mod show;
+
 use crate::campaign::{
     TemplateCarriedOut, TemplateDecision, TemplateDecisionView, carry_out_on_template, lanes_to_hold,
 };
+use std::path::PathBuf;
+
+use crate::cli::operator::Operator;
+use crate::cli::out;
+use crate::cli::words::{list as listed, plural, shell};
+use crate::cli::{CommandContext, Exit};
 use crate::events::Origin;
-use crate::status::{Templates, holds};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// List the templates that active campaigns use, and those on hold.
-    List {
-        /// Print a JSON list of objects.
+    /// Fetch the provider's templates now, and print what has changed.
+    ///
+    /// Plans and launches are checked against the fetched templates. A server fetches them when it starts.
+    Pull {
+        /// Print one JSON object: channels, skipped.
         #[arg(long)]
         json: bool,
     },
+    /// List the fetched templates, those that active campaigns use, and those on hold.
+    List(list::Args),
+    /// Show a template: its whole text, its buttons, its history, and the campaigns that use it.
+    Show {
+        /// The template's name at the provider.
+        template: String,
+        /// Print one JSON object: name, languages, lanes, campaigns, holds, reports, runs_past, at_provider, history.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a request that creates a template against the provider's documented rules.
+    Check {
+        /// The request, TOML or JSON, as the provider documents it.
+        file: PathBuf,
+        /// Print one JSON object: template, language, lanes.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a request, and create the template at the provider, which then reviews it.
+    ///
+    /// The provider creates 100 templates an hour at most, and locks the name of a removed template for 30 days.
+    Push(change::PushArgs),
+    /// Remove a template from the provider, in every language. Cannot be undone.
+    Remove(change::RemoveArgs),
     /// Put a template on hold. Its queued messages wait; a step with leave_within falls back after that time.
     ///
     /// A name that no campaign or route uses, and about which the provider has reported nothing, is refused.
@@ -57,7 +88,12 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
-        Command::List { json } => list(context, json).await?,
+        Command::Pull { json } => return pull::run(context, json).await,
+        Command::List(args) => list::run(context, &args).await?,
+        Command::Check { file, json } => change::check(&file, json)?,
+        Command::Push(args) => change::push(context, &args).await?,
+        Command::Remove(args) => change::remove(context, &args).await?,
+        Command::Show { template, json } => show::run(context, &template, json).await?,
         Command::Hold { template, lane, reason, operator, json } => {
             hold(&context.acting(&operator), &template, lane.as_deref(), reason, json).await?;
         }
@@ -66,49 +102,6 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         }
     }
     Ok(Exit::Done)
-}
-
-async fn list(context: &CommandContext, json: bool) -> anyhow::Result<()> {
-    let store = context.store_for_reading().await?;
-    let Templates { views, holds: all, waiting, flagged } = Templates::read(&context.launcher(store.as_ref())).await?;
-    if json {
-        return out::json(&views);
-    }
-    if views.is_empty() {
-        out::talk("No template is on hold, and no active campaign uses one.");
-        return Ok(());
-    }
-    let paint = To::Stdout.paint();
-    let mut table = Table::new(&["template", "languages", "lanes", "active campaigns", "state"]);
-    for template in &views {
-        let state = match template.status() {
-            _ if !template.holds.is_empty() => paint.bad("on hold"),
-            Some("FLAGGED") => paint.so_so("ready, FLAGGED"),
-            Some(_) | None => paint.good("ready"),
-        };
-        table.row([
-            template.name.clone(),
-            template.languages.join(", "),
-            template.lanes.join(", "),
-            template.campaigns.join(", "),
-            state,
-        ]);
-    }
-    out::lines(table.lines(paint))?;
-    for hold in &all {
-        out::data(format_args!("\n{}", holds::sentence_since(hold, waiting.held_by(hold), context.now())))?;
-        out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
-    }
-    for (template, report) in
-        views.iter().flat_map(|template| template.reports.iter().map(move |report| (template, report)))
-    {
-        out::data(format_args!("\n{}", report.sentence(&template.name)))?;
-    }
-    for (batch, _, sentence) in flagged {
-        let name = batch.display_name();
-        out::data(format_args!("\n{}", paint.so_so(format!("\"{name}\": {sentence}"))))?;
-    }
-    Ok(())
 }
 
 async fn hold(

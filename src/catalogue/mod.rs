@@ -1,0 +1,37 @@
+//! The provider's templates: what Volley knows of them, and the rules that they follow.
+//!
+//! In: the provider's list of templates and its later webhooks; the content of a step; a request that creates a template.
+//!
+//! Out:
+//! - [`Catalogue`]: each template with its present status, category, quality and reason of rejection.
+//! - [`pull`]: fetches the lists, and says what has changed.
+//! - [`problems`]: what of a step does not fit its template.
+//! - [`whole_text`]: the message that a recipient reads.
+//! - [`broken_rules`]: which documented rules a new template breaks; [`push`] and [`remove`] ask the provider.
+//!
+//! Promises:
+//! - The list and the webhooks are one view: the newer word applies.
+//! - A status that a list brings has the effects of a webhook with it: it holds and releases.
+//! - A channel that was never fetched is unknown, and nothing about it is refused.
+//!
+//! May not: send messages, or change a campaign.
+
+mod fit;
+mod known;
+mod new_template;
+mod pull;
+mod requests;
+mod rules;
+mod rules_buttons;
+mod shape;
+mod views;
+mod whole_text;
+
+pub use fit::{Misfit, problems};
+pub use known::{Catalogue, KnownTemplate, Lookup, place_of};
+pub use new_template::{NewTemplateError, read_new_template};
+pub use pull::{ChangeKind, Pull, PulledChannel, TemplateChange, pull};
+pub use requests::{RequestError, push, remove};
+pub use rules::{BrokenRule, broken_rules};
+pub use views::{PullView, TemplateTextView};
+pub use whole_text::whole_text;

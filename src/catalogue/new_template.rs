@@ -1,0 +1,140 @@
+//! Reads a request that creates a template from a file of an operator.
+
+use serde_json::Value;
+
+use super::rules::{BrokenRule, broken_rules};
+use crate::config::{parse_toml, to_json};
+use crate::domain::hint;
+use crate::wire::NewTemplate;
+
+/// Why a file is not a request that creates a template.
+#[derive(Debug, thiserror::Error)]
+pub enum NewTemplateError {
+    #[error("{file}, line {line}: {message}")]
+    Syntax { file: String, line: usize, message: String },
+    #[error("{}", broken.iter().map(|rule| format!("{file}, {}: {}", rule.place, rule.sentence)).collect::<Vec<_>>().join("\n"))]
+    Broken { file: String, broken: Vec<BrokenRule> },
+}
+
+/// Every key of the documented request.
+const KEYS: [&str; 26] = [
+    "add_security_recommendation",
+    "allow_category_change",
+    "buttons",
+    "cards",
+    "category",
+    "code_expiration_minutes",
+    "components",
+    "country",
+    "example",
+    "examples",
+    "flowAction",
+    "flowId",
+    "format",
+    "bodyText",
+    "headerHandle",
+    "headerText",
+    "language",
+    "message_send_ttl_seconds",
+    "name",
+    "navigateScreen",
+    "otp_type",
+    "phoneNumber",
+    "text",
+    "ttlMinutes",
+    "type",
+    "url",
+];
+
+/// Parses a file, JSON if its name ends in `.json` or it opens with a brace, else TOML, and holds it against every documented
+/// rule. `file` names it in errors.
+pub fn read_new_template(file: &str, text: &str) -> Result<NewTemplate, NewTemplateError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let syntax = |line, message: String| NewTemplateError::Syntax { file: file.to_owned(), line, message };
+    let is_json = file.to_lowercase().ends_with(".json") || text.trim_start().starts_with('{');
+    let value: Value = if is_json {
+        serde_json::from_str(text).map_err(|error| syntax(error.line(), format!("invalid JSON: {error}")))?
+    } else {
+        let table = parse_toml(text).map_err(|error| syntax(error.line, error.message))?;
+        to_json(toml::Value::Table(table))
+    };
+    let mut broken = Vec::new();
+    unknown_keys(&value, "", &mut broken);
+    if broken.is_empty() {
+        match serde_json::from_value::<NewTemplate>(value) {
+            Ok(template) => {
+                broken = broken_rules(&template);
+                if broken.is_empty() {
+                    return Ok(template);
+                }
+            }
+            Err(error) => broken.push(BrokenRule { place: "template".to_owned(), sentence: error.to_string() }),
+        }
+    }
+    Err(NewTemplateError::Broken { file: file.to_owned(), broken })
+}
+
+/// Finds keys that are not documented. The provider would ignore them without a word.
+fn unknown_keys(value: &Value, path: &str, broken: &mut Vec<BrokenRule>) {
+    match value {
+        Value::Object(object) => {
+            for (key, inner) in object {
+                let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                if KEYS.contains(&key.as_str()) {
+                    unknown_keys(inner, &place, broken);
+                } else {
+                    broken.push(BrokenRule { place, sentence: format!("unknown key; {}", hint(key, KEYS)) });
+                }
+            }
+        }
+        Value::Array(values) => {
+            for (index, inner) in values.iter().enumerate() {
+                unknown_keys(inner, &format!("{path}.{index}"), broken);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOML: &str = r#"
+name = "orders"
+language = "en"
+category = "UTILITY"
+
+[[components]]
+type = "BODY"
+text = "Hi {{1}}, your order is on its way."
+examples = ["Ann"]
+
+[[components]]
+type = "BUTTONS"
+buttons = [{ type = "QUICK_REPLY", text = "Stop" }]
+"#;
+
+    fn error(file: &str, text: &str) -> String {
+        read_new_template(file, text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn toml_and_json_give_the_same_request() {
+        let from_toml = read_new_template("orders.toml", TOML).unwrap();
+        let json = serde_json::to_string(&from_toml).unwrap();
+        assert_eq!(read_new_template("orders.json", &json).unwrap(), from_toml);
+        assert_eq!(from_toml.components[0].all_examples(), ["Ann"]);
+    }
+
+    #[test]
+    fn an_unknown_key_a_broken_rule_and_a_wrong_value_are_named_with_their_place() {
+        let unknown = error("orders.toml", &TOML.replace("examples", "exampels"));
+        assert_eq!(unknown, "orders.toml, components.0.exampels: unknown key; did you mean \"examples\"?");
+        let broken = error("orders.toml", &TOML.replace("[\"Ann\"]", "[]"));
+        assert!(broken.starts_with("orders.toml, components 1 (BODY), examples: there are 0 examples"), "{broken}");
+        assert!(error("orders.toml", "name =").starts_with("orders.toml, line 1"));
+        assert!(error("orders.json", "{").starts_with("orders.json, line 1: invalid JSON"));
+        assert!(error("orders.json", r#"{"components": 5}"#).contains("invalid type"));
+    }
+}

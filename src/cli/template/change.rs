@@ -1,0 +1,162 @@
+//! `volley template check`, `push` and `remove`: creates and removes templates at the provider.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::catalogue::{self, pull, read_new_template};
+use crate::cli::exit::Usage;
+use crate::cli::out;
+use crate::cli::words::{list, plural};
+use crate::cli::{CommandContext, progress};
+use crate::config::Lane;
+use crate::domain::Channel;
+use crate::status::Templates;
+use crate::store::Store;
+use crate::wire::NewTemplate;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct RemoveArgs {
+    /// The template's name at the provider. It is removed in every language.
+    template: String,
+    /// The lane whose channel has it. Default: the only WhatsApp lane.
+    #[arg(long)]
+    lane: Option<String>,
+    /// Remove it, for good. Without this the command only shows what it would remove.
+    #[arg(long)]
+    yes: bool,
+    /// Print one JSON object: template, lanes, campaigns, removed.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct PushArgs {
+    /// The request, TOML or JSON, as the provider documents it.
+    file: PathBuf,
+    /// The lane on whose channel it is created. Default: the only WhatsApp lane.
+    #[arg(long)]
+    lane: Option<String>,
+    /// Print one JSON object: template, language, lanes.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A new template.
+#[derive(Serialize)]
+struct NewTemplateView<'a> {
+    template: &'a str,
+    language: &'a str,
+    lanes: Vec<&'a str>,
+}
+
+/// A removed template.
+#[derive(Serialize)]
+struct RemovedTemplateView<'a> {
+    template: &'a str,
+    lanes: Vec<&'a str>,
+    /// Active campaigns that use it.
+    campaigns: &'a [String],
+    removed: bool,
+}
+
+impl<'a> NewTemplateView<'a> {
+    fn new(template: &'a NewTemplate, lanes: Vec<&'a str>) -> Self {
+        let text = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
+        Self { template: text(&template.name), language: text(&template.language), lanes }
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<NewTemplate> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(read_new_template(&file.display().to_string(), &text)?)
+}
+
+pub(super) fn check(file: &Path, json: bool) -> anyhow::Result<()> {
+    let template = read(file)?;
+    let view = NewTemplateView::new(&template, Vec::new());
+    if json {
+        return out::json(&view);
+    }
+    let NewTemplateView { template, language, .. } = view;
+    out::data(format_args!("{template} ({language}) breaks no documented rule. To create it: volley template push"))
+}
+
+pub(super) async fn push(context: &CommandContext, args: &PushArgs) -> anyhow::Result<()> {
+    let template = read(&args.file)?;
+    let lane = lane_of(context, args.lane.as_deref())?;
+    let store = context.store().await?;
+    let spinner = progress::spinner("creating the template", args.json);
+    let pushed = catalogue::push(store.as_ref(), context.clock.as_ref(), lane, &template).await;
+    spinner.finish_and_clear();
+    pushed?;
+    refresh(context, store.as_ref()).await?;
+    store.close().await;
+    let view = NewTemplateView::new(&template, vec![lane.name.as_str()]);
+    if args.json {
+        return out::json(&view);
+    }
+    let NewTemplateView { template, language, .. } = view;
+    out::data(format_args!(
+        "Template {template} ({language}) is created and waits for the provider's review. A webhook reports the result; see \
+         volley template show {template}"
+    ))
+}
+
+pub(super) async fn remove(context: &CommandContext, args: &RemoveArgs) -> anyhow::Result<()> {
+    let RemoveArgs { template, yes, json, .. } = args;
+    let lane = lane_of(context, args.lane.as_deref())?;
+    let store = context.store().await?;
+    let templates = Templates::read(&context.launcher(store.as_ref())).await?;
+    let view = templates.views.into_iter().find(|view| view.name == *template);
+    let (campaigns, languages) = view.map(|view| (view.campaigns, view.at_provider.len())).unwrap_or_default();
+    if !campaigns.is_empty() && !json {
+        let (count, names) =
+            (plural(campaigns.len() as u64, "active campaign uses", "active campaigns use"), list(&campaigns));
+        out::talk(format_args!("{count} it: {names}. Messages that are not sent yet would be refused."));
+    }
+    if *yes {
+        catalogue::remove(store.as_ref(), context.clock.as_ref(), lane, template).await?;
+        refresh(context, store.as_ref()).await?;
+    }
+    store.close().await;
+    if *json {
+        let (lanes, removed) = (vec![lane.name.as_str()], *yes);
+        return out::json(&RemovedTemplateView { template, lanes, campaigns: &campaigns, removed });
+    }
+    if *yes {
+        return out::data(format_args!("Template {template} is removed. The provider locks its name for 30 days."));
+    }
+    let known = plural(languages as u64, "language", "languages");
+    out::talk(format_args!(
+        "Nothing was removed. Add --yes to remove {template} ({known} known) for good; the provider locks its name for 30 days."
+    ));
+    Ok(())
+}
+
+/// The lane on whose channel a template is created or removed.
+fn lane_of<'a>(context: &'a CommandContext, named: Option<&str>) -> anyhow::Result<&'a Lane> {
+    if let Some(name) = named {
+        return Ok(context.config.named_lane(name)?);
+    }
+    let lanes: Vec<&Lane> = context.config.lanes_on(Channel::WhatsApp).collect();
+    match lanes[..] {
+        [lane] => Ok(lane),
+        [] => anyhow::bail!("no lane is on WhatsApp, the only channel with templates; add one to volley.toml"),
+        _ => {
+            let names: Vec<String> = lanes.iter().map(|lane| lane.name.clone()).collect();
+            Err(Usage(format!("several lanes are on WhatsApp; name one with --lane: {}", list(&names))).into())
+        }
+    }
+}
+
+/// Fetches the lists again, so that plans know of the change. The change itself is done, whether or not this succeeds.
+async fn refresh(context: &CommandContext, store: &dyn Store) -> anyhow::Result<()> {
+    for channel in pull(store, context.clock.as_ref(), &context.config).await?.channels {
+        if let Err(error) = channel.result {
+            tracing::debug!(%error, "cannot fetch the templates after a change");
+        }
+    }
+    Ok(())
+}

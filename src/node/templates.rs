@@ -1,0 +1,162 @@
+//! Keeps the provider's templates up to date while a server runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::catalogue::{Catalogue, place_of, pull};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::{Channel, Span, Timestamp};
+use crate::events::{Event, EventKind, Origin, Subject};
+use crate::store::{self, Store};
+
+/// How often the server looks whether a webhook has named a template that is not known.
+const LOOK: Span = Span::from_secs(60);
+/// How old the list becomes while no webhook asks for a new one: a missed webhook is repaired by then.
+const REFRESH: Span = Span::from_secs(3_600);
+/// The pause after a fetch that failed.
+const RETRY: Span = Span::from_secs(600);
+
+/// Fetches the templates when the server starts, then once an hour, and after a webhook about a template that is not known. A
+/// failure is an event, and never stops the server.
+#[derive(Debug)]
+pub(super) struct TemplateKeeper {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) config: Arc<Config>,
+}
+
+impl TemplateKeeper {
+    pub(super) async fn run(self, stop: CancellationToken) {
+        if !self.config.lanes_on(Channel::WhatsApp).any(|lane| place_of(lane).is_some()) {
+            // No lane names a channel to fetch from.
+            return stop.cancelled().await;
+        }
+        let (mut is_due, mut reported, mut fetched_at) = (true, BTreeMap::new(), self.clock.now());
+        while !stop.is_cancelled() {
+            let mut next = LOOK;
+            if is_due {
+                fetched_at = self.clock.now();
+                // The store reports its own failures, and the next round tries again.
+                if matches!(self.fetch(&mut reported).await, Ok(false) | Err(_)) {
+                    next = RETRY;
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.clock.sleep(next) => {}
+            }
+            let is_old = self.clock.now().since(fetched_at) >= REFRESH;
+            is_due = next == RETRY || is_old || self.names_unknown_template().await.unwrap_or(false);
+        }
+    }
+
+    /// Fetches all templates. Returns whether every channel answered; a reason that was not reported yet becomes an event.
+    async fn fetch(&self, reported: &mut BTreeMap<String, String>) -> store::Result<bool> {
+        let pulled = pull(self.store.as_ref(), self.clock.as_ref(), &self.config).await?;
+        let mut is_whole = true;
+        for channel in pulled.channels {
+            let (Err(error), Some(lane)) = (channel.result, channel.lanes.into_iter().next()) else { continue };
+            is_whole = false;
+            let reason = error.to_string();
+            if reported.insert(lane.clone(), reason.clone()).as_ref() != Some(&reason) {
+                tracing::warn!(lane, reason, "cannot fetch the templates; retrying");
+                let (at, subject, kind) = (self.clock.now(), Subject::lane(&lane), EventKind::TemplatesNotFetched);
+                self.store.record_event(Event { at, subject, origin: Origin::rule(reason), kind }).await?;
+            }
+        }
+        Ok(is_whole)
+    }
+
+    /// Whether a webhook that is newer than the list reports on a template that is not in it.
+    async fn names_unknown_template(&self) -> store::Result<bool> {
+        let mut named = BTreeMap::<(String, String), Timestamp>::new();
+        for report in self.store.provider_reports().await? {
+            let Some((name, language)) = report.template() else { continue };
+            let latest = named.entry((name.to_owned(), language.to_owned())).or_insert(report.at);
+            *latest = report.at.max(*latest);
+        }
+        let names = named.keys().map(|(name, _)| name.clone()).collect();
+        let catalogue = Catalogue::read(self.store.as_ref(), Some(names)).await?;
+        let fetched_at = catalogue.fetched.iter().map(|(_, at)| *at).min();
+        let is_known = |name: &str, language: &str| {
+            catalogue
+                .templates
+                .iter()
+                .any(|known| known.name == name && (known.language == language || language.is_empty()))
+        };
+        Ok(named.iter().any(|((name, language), at)| Some(*at) > fetched_at && !is_known(name, language)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::store::{AccountEvent, Cursor, FetchedTemplates, ProviderReport, StoredTemplate, TemplatePlace};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
+    async fn keeper(lane: &str) -> TemplateKeeper {
+        let clock = Arc::new(ManualClock::at(at(100))) as Arc<dyn Clock>;
+        let text = format!("[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\n{lane}");
+        let none = std::iter::empty::<(&str, String)>();
+        let file = Some((std::path::Path::new("volley.toml"), text.as_str()));
+        let config = Arc::new(Config::read(file, std::iter::empty(), none).unwrap().config);
+        TemplateKeeper { store: store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap(), clock, config }
+    }
+
+    #[tokio::test]
+    async fn a_failed_fetch_is_one_event_and_no_stop() {
+        // Without a key nothing is asked of the provider.
+        let keeper = keeper("account_id = \"acme-1\"\nchannel_id = \"wa-1\"\n").await;
+        let mut reported = BTreeMap::new();
+        assert!(!keeper.fetch(&mut reported).await.unwrap());
+        assert!(!keeper.fetch(&mut reported).await.unwrap());
+        let events = keeper.store.events(Cursor::START, 9).await.unwrap();
+        let [(_, event)] = &events[..] else { panic!("{events:?}") };
+        assert!(event.sentence().contains("add api_key_file"), "{}", event.sentence());
+    }
+
+    #[tokio::test]
+    async fn only_a_newer_report_on_an_unlisted_template_asks_for_another_fetch() {
+        let keeper = keeper("").await;
+        let listed = StoredTemplate {
+            name: "promo".to_owned(),
+            language: "en".to_owned(),
+            category: "UTILITY".to_owned(),
+            status: "APPROVED".to_owned(),
+            components: "[]".to_owned(),
+            updated_at: None,
+        };
+        let place = TemplatePlace { account_id: "acme-1".to_owned(), channel_id: "wa-1".to_owned() };
+        let fetched = FetchedTemplates { place, fetched_at: at(50), templates: vec![listed] };
+        keeper.store.replace_templates(fetched).await.unwrap();
+        let report = |name: &str, second| AccountEvent {
+            id: format!("{name}-{second}"),
+            received: at(second),
+            happened_at: at(second),
+            kind: "template_status_update".to_owned(),
+            raw: "{}".to_owned(),
+            events: Vec::new(),
+            overrides: Vec::new(),
+            holds: Vec::new(),
+            releases: Vec::new(),
+            ended: Vec::new(),
+            reports: vec![ProviderReport {
+                about: Subject::template(name, "en"),
+                what: "status".to_owned(),
+                value: "APPROVED".to_owned(),
+                at: at(second),
+            }],
+        };
+        keeper.store.take_business(vec![report("promo", 60), report("gone", 40)]).await.unwrap();
+        assert!(!keeper.names_unknown_template().await.unwrap(), "one is listed, the other older than the list");
+        keeper.store.take_business(vec![report("new", 60)]).await.unwrap();
+        assert!(keeper.names_unknown_template().await.unwrap());
+    }
+}

@@ -1,0 +1,148 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::simulator::Profile;
+use crate::simulator::model::DelayedReply;
+
+const AT: &str = "/api/v1/accounts/acme-1/channels/wa-1/templates";
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000 + second * 1_000)
+}
+
+struct Provider(Model);
+
+impl Provider {
+    fn new(change: impl FnOnce(&mut TemplatesProfile)) -> Self {
+        let mut profile = Profile::perfect();
+        change(&mut profile.templates);
+        Self(Model::new(profile, 1))
+    }
+
+    #[track_caller]
+    fn ask(&mut self, method: Method, path: &str, body: &Value, second: i64) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let call = Call { method, path, authorization: None, body: body.as_bytes() };
+        let DelayedReply { reply: Reply::Response { status, body, .. }, .. } = self.0.call(&call, at(second)) else {
+            panic!("no answer");
+        };
+        (status, serde_json::from_str(&body).unwrap())
+    }
+
+    fn create(&mut self, name: &str, second: i64) -> (u16, Value) {
+        let template = json!({"name": name, "language": "en", "category": "UTILITY", "components": [
+            {"type": "HEADER", "format": "image", "examples": ["https://a.example/a.png"]},
+            {"type": "BODY", "text": "Hi {{1}}, {{2}} is here", "examples": ["Ann", "it"]},
+            {"type": "BUTTONS", "buttons": [{"type": "url", "text": "Go", "url": "https://a.example/{{1}}"},
+                                            {"type": "quick_reply", "text": "Stop"}]},
+        ]});
+        self.ask(Method::Post, AT, &template, second)
+    }
+
+    fn statuses(&mut self, second: i64) -> Vec<String> {
+        let (status, list) = self.ask(Method::Get, AT, &Value::Null, second);
+        assert_eq!(status, 200);
+        let status = |template: &Value| {
+            format!("{} {}", template["templateName"].as_str().unwrap(), template["status"].as_str().unwrap())
+        };
+        list["templates"].as_array().unwrap().iter().map(status).collect()
+    }
+
+    /// Sends a message; returns the code of a refusal, or that of the receipt.
+    fn sent(&mut self, name: &str, language: &str, body: usize, second: i64) -> Option<i64> {
+        let text = json!({"type": "text", "text": "a"});
+        let components = json!([
+            {"type": "header", "parameters": [{"type": "image", "url": "https://a.example/a.png"}]},
+            {"type": "body", "parameters": vec![text.clone(); body]},
+            {"type": "button", "subType": "url", "index": 0, "parameters": [text]},
+        ]);
+        let request = json!({"user": {"msisdn": "+6591234567"}, "type": "template", "channels": [{"channel": "WhatsApp"}],
+            "content": {"template": {"name": name, "language": language, "components": components}}});
+        let (status, answer) = self.ask(Method::Post, "/api/v1/subaccounts/acme/messages", &request, second);
+        if status >= 400 {
+            return answer["code"].as_i64();
+        }
+        let receipts = self.0.take_due(at(second + 3_600), 100);
+        let codes = receipts.iter().map(|webhook| serde_json::from_slice::<Value>(&webhook.event).unwrap());
+        codes.filter_map(|event| event["payload"]["status"]["errorCode"].as_i64()).find(|code| *code != 0)
+    }
+}
+
+#[test]
+fn a_created_template_is_pending_until_its_review_and_a_webhook_reports_it() {
+    let mut provider = Provider::new(|profile| profile.reject = vec!["bad".to_owned()]);
+    assert_eq!(provider.create("promo", 0), (200, json!({})));
+    assert_eq!(provider.create("bad", 1).0, 200);
+    assert_eq!(provider.statuses(1), ["bad PENDING", "promo PENDING"]);
+    assert_eq!(provider.0.next_review(), Some(at(60)));
+    assert!(provider.0.take_reviews(at(59)).is_empty());
+    let events: Vec<Value> =
+        provider.0.take_reviews(at(61)).iter().map(|webhook| serde_json::from_slice(&webhook.event).unwrap()).collect();
+    let short = |event: &Value| {
+        let details = &event["eventDetails"];
+        json!([event["eventType"], event["accountId"], details["templateName"], details["meta"]["status"]])
+    };
+    let wanted = |name: &str, status: &str| json!(["template_status_update", "acme-1", name, status]);
+    assert_eq!(events.iter().map(short).collect::<Vec<_>>(), [wanted("bad", "REJECTED"), wanted("promo", "APPROVED")]);
+    assert_eq!(
+        (provider.statuses(62), provider.0.next_review()),
+        (vec!["bad REJECTED".into(), "promo APPROVED".into()], None)
+    );
+}
+
+#[test]
+fn the_name_of_a_removed_template_is_locked_for_thirty_days() {
+    let mut provider = Provider::new(|_| {});
+    provider.create("promo", 0);
+    let path = format!("{AT}/promo");
+    assert_eq!(provider.ask(Method::Delete, &path, &Value::Null, 10), (200, json!({})));
+    assert_eq!(provider.ask(Method::Delete, &path, &Value::Null, 11).0, 400);
+    assert!(provider.statuses(11).is_empty());
+    let (status, error) = provider.create("promo", 10 + 30 * 86_400 - 1);
+    assert_eq!((status, &error["code"]), (409, &json!(3_060)));
+    assert_eq!(provider.create("promo", 10 + 30 * 86_400).0, 200);
+}
+
+#[test]
+fn a_hundred_templates_an_hour_can_be_created() {
+    let mut provider = Provider::new(|_| {});
+    for n in 0..100 {
+        assert_eq!(provider.create(&format!("promo_{n}"), n).0, 200);
+    }
+    assert_eq!(provider.create("one_more", 3_599).0, 429);
+    assert_eq!(provider.create("one_more", 3_600).0, 200, "the first one is an hour old");
+}
+
+#[test]
+fn a_message_is_held_against_its_template() {
+    let mut provider = Provider::new(|_| {});
+    assert_eq!(provider.sent("promo", "en", 5, 0), None, "it was never created, and the profile is not strict");
+    provider.create("promo", 10);
+    assert_eq!(provider.sent("promo", "en", 2, 20), Some(1_031), "it is not approved yet");
+    provider.0.take_reviews(at(100));
+    assert_eq!(provider.sent("promo", "en", 2, 5_000), None);
+    assert_eq!(provider.sent("promo", "de", 2, 10_000), Some(3_037));
+    assert_eq!(provider.sent("promo", "en", 1, 15_000), Some(1_030));
+    assert_eq!(provider.sent("promo", "en", 3, 20_000), Some(1_030));
+    let verdict = |status: &str| TemplateVerdict {
+        name: "promo".to_owned(),
+        language: None,
+        status: Some(status.to_owned()),
+        reason: None,
+        quality: Some("red".to_owned()),
+        category: None,
+    };
+    assert_eq!(provider.0.judge_template(&verdict("paused"), at(25_000)).len(), 2);
+    assert_eq!(provider.sent("promo", "en", 2, 30_000), Some(1_035));
+    provider.0.judge_template(&verdict("DISABLED"), at(35_000));
+    assert_eq!(provider.sent("promo", "en", 2, 40_000), Some(1_036));
+    assert!(
+        provider.0.judge_template(&TemplateVerdict { name: "x".to_owned(), ..verdict("PAUSED") }, at(0)).is_empty()
+    );
+}
+
+#[test]
+fn a_strict_provider_refuses_a_template_that_was_never_created() {
+    let mut provider = Provider::new(|profile| profile.strict = true);
+    assert_eq!(provider.sent("promo", "en", 2, 0), Some(3_038));
+}
