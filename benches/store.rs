@@ -230,6 +230,7 @@ async fn join_messages(
         tag: tag(),
         audience: "single messages".to_owned(),
         open_until: now() + Span::from_secs(3_600),
+        confirms: Vec::new(),
         now: now(),
     };
     let (mut lap, mut batches) = (Lap::new(what), Vec::new());

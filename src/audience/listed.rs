@@ -86,6 +86,7 @@ fn invalid_of(summary: &Summary) -> impl Iterator<Item = &Example> {
 #[derive(Debug, Serialize)]
 pub struct OptOutChangeView<'a> {
     pub numbers: usize,
+    pub channel_users: usize,
     pub changed: u64,
     pub unchanged: u64,
     pub invalid: u64,
@@ -96,13 +97,15 @@ pub struct OptOutChangeView<'a> {
 }
 
 impl<'a> OptOutChangeView<'a> {
-    /// `changed` of the numbers are new opt-outs or opt-ins. `noted` tells whether every running server obeys.
-    pub const fn new(listed: &'a ListedNumbers, changed: u64, noted: Option<bool>) -> Self {
+    /// `changed` of the numbers and of the `channel_users` are new opt-outs or opt-ins. `noted` tells whether every running
+    /// server obeys.
+    pub const fn new(listed: &'a ListedNumbers, channel_users: usize, changed: u64, noted: Option<bool>) -> Self {
         let ListedNumbers { numbers, summary, .. } = listed;
         Self {
             numbers: numbers.len(),
+            channel_users,
             changed,
-            unchanged: (numbers.len() as u64).saturating_sub(changed),
+            unchanged: ((numbers.len() + channel_users) as u64).saturating_sub(changed),
             invalid: summary.invalid,
             duplicates: summary.duplicates,
             countries: &summary.countries,

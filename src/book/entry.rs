@@ -226,7 +226,7 @@ impl Entry {
     /// Whether the recipient is known to have opted out after a message was claimed. `since` is the result of
     /// [`super::Book::latest_suppression`] before that claim.
     pub fn is_suppressed(&self, recipient: Msisdn, since: Suppression) -> bool {
-        self.suppressed.is_suppressed(recipient, since)
+        !self.plan.confirms_opt_out && self.suppressed.is_suppressed(recipient, since)
     }
 
     /// Counts a refused submission of a step, for a reason that is not about the recipient's number. Returns what to recall

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::approval::Approval;
+use super::confirmations::OptOutConfirmations;
 use super::guards::Guards;
 use super::opt_out_walk::OptOutWalk;
 use crate::book::{Book, Entry};
@@ -46,6 +47,7 @@ pub struct Housekeeper {
     store: Arc<dyn Store>,
     book: Arc<Book>,
     opt_out_walk: OptOutWalk,
+    confirmations: Option<OptOutConfirmations>,
     guards: Guards,
     /// Tells which batches have changed, so that a hundred waiting batches are not counted again in each round.
     hints: Hints,
@@ -83,7 +85,13 @@ impl Housekeeper {
         let hints = Hints::of(store.as_ref());
         let (opt_out_walk, guards) = (OptOutWalk::default(), Guards::default());
         let (seen, walks) = (HashMap::new(), HashMap::new());
-        Self { store, book, opt_out_walk, guards, hints, seen, walks, scheduled: (None, None) }
+        Self { store, book, opt_out_walk, confirmations: None, guards, hints, seen, walks, scheduled: (None, None) }
+    }
+
+    /// Also confirms opt-outs to their recipients, if there are confirmations.
+    #[must_use]
+    pub fn confirming(self, confirmations: Option<OptOutConfirmations>) -> Self {
+        Self { confirmations, ..self }
     }
 
     /// The earliest known start of a scheduled batch.
@@ -96,6 +104,9 @@ impl Housekeeper {
     pub async fn run_once(&mut self, now: Timestamp) -> Result<u32> {
         let seq = self.book.as_of();
         self.opt_out_walk.run_once(self.store.as_ref(), &self.book, seq, now).await?;
+        if let Some(confirmations) = &mut self.confirmations {
+            confirmations.run_once(self.store.as_ref(), seq, now).await?;
+        }
         let mut moved = self.start_all(seq, now).await?;
         let touched = self.touched(now);
         let in_play = self.book.in_play();

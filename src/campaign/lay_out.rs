@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::beginnings::Beginnings;
+use super::channel_users::ChannelUsers;
 use super::lacking::Needs;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
@@ -80,11 +81,15 @@ impl Launcher<'_> {
         let over = plan.over.map(|span| Over { span, messages: all });
         let skips = plan.on_missing_value == Some(OnMissingValue::Skip);
         let needs = skips.then(|| Needs::of(plan));
+        let users = ChannelUsers::of(plan);
         let (mut base, mut messages, mut all_excluded) = (0, 0, 0);
         for part in &recipients.audiences {
             let mut from = 0;
             while from < part.recipients {
                 let until = from.saturating_add(PIECE).min(part.recipients);
+                if !users.are_none() {
+                    users.learn(self.store, &self.store.recipients(part.id, from, until - from).await?).await?;
+                }
                 let excluded = self.excluded(recipients, part, from).await?;
                 let lacking = match &needs {
                     Some(needs) => self.lacking(needs, part, from, until).await?,

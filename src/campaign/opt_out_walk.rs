@@ -56,6 +56,8 @@ impl OptOutWalk {
         for _ in 0..LOOKS {
             let Some(batch) = walk.batches.front().copied() else { break };
             let next = match book.get(batch).await? {
+                // Its recipients have opted out, and get it because of that.
+                Some(entry) if entry.plan.confirms_opt_out => None,
                 Some(entry) => {
                     let (found, next) = store.opted_out_messages(batch, walk.from, SPAN).await?;
                     for page in found.chunks(PAGE) {

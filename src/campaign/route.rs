@@ -68,6 +68,7 @@ pub fn plan(
         time_zone: draft.time_zone.and_then(TimeZone::zone),
         is_again: false,
         is_test: false,
+        confirms_opt_out: false,
     };
     Ok((plan, building.warnings))
 }

@@ -39,7 +39,7 @@ impl CommandContext {
     }
 
     pub(super) fn on(mut loaded: Loaded) -> Self {
-        let Keywords { stop, start, ignore } = &loaded.config.opt_out;
+        let Keywords { stop, start, ignore, .. } = &loaded.config.opt_out;
         loaded.warnings.extend(Words::warnings(stop, start, ignore));
         let named = |variable| std::env::var(variable).ok().filter(|name: &String| !name.trim().is_empty());
         let by = ["VOLLEY_OPERATOR", "USER", "LOGNAME"].into_iter().find_map(named);

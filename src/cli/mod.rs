@@ -29,6 +29,7 @@ mod lane;
 mod message;
 mod operator;
 mod optout;
+mod optout_push;
 mod out;
 mod progress;
 mod purge;

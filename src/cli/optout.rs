@@ -1,5 +1,6 @@
-//! `volley opt-out`: numbers that opted out, and their history.
+//! `volley opt-out`: numbers and channel ids that opted out, and their history.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -8,47 +9,61 @@ use super::audience::FileOptions;
 use super::exit::Usage;
 use super::out::{self, Paint, To};
 use super::table::Table;
-use super::words::{count, plural};
-use super::{CommandContext, Exit};
+use super::words::{count, list as list_of, plural};
+use super::{CommandContext, Exit, optout_push};
 use crate::audience::{ListedNumbers, OptOutChangeView, Options, Source};
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
-use crate::domain::{Country, Keyword, OptOutSource};
-use crate::optout::{self, NumberView, OptOutView, WishView};
+use crate::domain::{ChannelUser, Country, Keyword, OptOutSource, Timestamp};
+use crate::optout::{self, ChannelUserView, NumberView, OptOutView, UserOptOutView, WishView};
 
 /// Numbers that one store call reads.
 const PAGE: u32 = 5_000;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// List all opt-outs, with time and source, in order of the number.
+    /// List all opt-outs, with time and source: in order of the number, then in order of the channel's id.
     List {
-        /// Print one JSON object per line: msisdn, since, by, how.
+        /// Print one JSON object per line: msisdn, since, by, how; for a channel's id channel and channel_user instead of
+        /// msisdn.
         #[arg(long)]
         json: bool,
     },
     /// Opt numbers out of all campaigns, on all channels. Their waiting messages are cancelled.
+    ///
+    /// A channel's id (LINE, WhatsApp) opts out every number that is known with it, now or later.
     #[command(after_help = "\
 A number that has opted out before keeps its date. An opt-out that an operator adds ends only with
 `volley opt-out remove`, not with the recipient's START.
 
 Examples:
   volley opt-out add +6591234567
+  volley opt-out add U4af4980629a1b2c3d4e5f60718293a4b
   volley opt-out add 91234567 --country SG --reason 'asked on the phone'
   volley opt-out add --file blacklist.csv
   cat numbers.txt | volley opt-out add --file -")]
     Add(Args),
     /// Remove opt-outs, whatever their source. Cancelled messages stay cancelled.
     Remove(Args),
-    /// Show whether a number has opted out, and its history.
+    /// Add opted-out numbers to a group of the provider's contacts, so that other senders of the account respect them.
+    ///
+    /// The group has to exist, and to be blacklisted. Ids of channels are not added: the provider's contacts have numbers.
+    /// It does not read the group, because the provider does not document how.
+    #[command(after_help = "\
+Examples:
+  volley opt-out push --group Opt-outs
+  volley opt-out push --after +6591234567")]
+    Push(optout_push::Args),
+    /// Show whether a number or a channel's id has opted out, and its history.
     Show {
-        /// The phone number.
+        /// The phone number, or the channel's id.
         number: String,
         /// Default country for a number without a country code.
         #[arg(long, value_name = "CC")]
         country: Option<Country>,
-        /// Print one JSON object: msisdn, is_opted_out, since, by, how, wishes, replies.
+        /// Print one JSON object: msisdn, is_opted_out, since, by, how, wishes, replies; for a channel's id channel,
+        /// channel_user, is_opted_out, since, by, how, wishes, known_numbers.
         #[arg(long)]
         json: bool,
     },
@@ -56,7 +71,7 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Phone numbers.
+    /// Phone numbers, and ids of channels.
     #[arg(required_unless_present = "file")]
     numbers: Vec<String>,
     /// File with the numbers: a recipient file, or one number per line; - reads lines from stdin.
@@ -72,7 +87,7 @@ pub(super) struct Args {
     strict: bool,
     #[command(flatten)]
     pub(super) operator: Operator,
-    /// Print one JSON object: numbers, changed, unchanged, invalid, duplicates, countries, reasons, noted.
+    /// Print one JSON object: numbers, channel_users, changed, unchanged, invalid, duplicates, countries, reasons, noted.
     #[arg(long)]
     json: bool,
 }
@@ -81,6 +96,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     match command {
         Command::List { json } => list(context, json).await,
         Command::Add(args) => change(context, args, Keyword::Stop).await,
+        Command::Push(args) => optout_push::run(args, context).await,
         Command::Remove(args) => change(context, args, Keyword::Start).await,
         Command::Show { number, country, json } => show(context, &number, country, json).await,
     }
@@ -88,7 +104,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
     let store = context.store_for_reading().await?;
-    let mut table = Table::new(&["number", "since", "source"]);
+    let mut table = Table::new(&["number or id", "since", "source"]);
     let mut after = None;
     loop {
         let page = store.opt_out_list(after, PAGE).await?;
@@ -105,8 +121,24 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
         }
         after = Some(last.msisdn);
     }
+    let mut after_user = None;
+    loop {
+        let page = store.user_opt_outs(after_user.clone(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        if json {
+            let shown = page.iter().map(|wish| serde_json::to_string(&UserOptOutView::new(wish)));
+            out::lines(shown.collect::<Result<Vec<_>, _>>()?)?;
+        } else {
+            for wish in &page {
+                let since = format_time_exactly(wish.since, None);
+                table.row([wish.user.to_string(), since, source(wish.from, &wish.source)]);
+            }
+            out::lines(table.next_page(To::Stdout.paint()))?;
+        }
+        after_user = Some(last.user.clone());
+    }
     store.close().await;
-    if after.is_none() && !json {
+    if after.is_none() && after_user.is_none() && !json {
         out::talk("No opt-outs.");
     }
     Ok(Exit::Done)
@@ -118,24 +150,36 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     let label = file.clone().map(|file| Source::File(file).label());
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
     let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };
+    let is_user = |text: &String| text.parse::<ChannelUser>().is_ok();
+    let (users, numbers): (Vec<String>, Vec<String>) = numbers.into_iter().partition(is_user);
+    let users: BTreeSet<ChannelUser> = users.iter().filter_map(|text| text.parse().ok()).collect();
     let listed = ListedNumbers::read(numbers, file, options).await?;
-    if listed.numbers.is_empty() {
+    if listed.numbers.is_empty() && users.is_empty() {
         bail!("no valid number found; {}", listed.first_invalid());
     }
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let from = label.map(|label| format!(" from {label}")).unwrap_or_default();
     let how = format!("by {}{from}{why}", context.by);
     let (was_there, store, now) = (context.database().exists(), context.store().await?, context.now());
-    let changed = optout::change(store.as_ref(), &listed.numbers, wants, now, &how).await?;
+    let mut changed = optout::change(store.as_ref(), &listed.numbers, wants, now, &how).await?;
+    let channel_users = users.len();
+    if channel_users > 0 {
+        changed += optout::change_users(store.as_ref(), users.into_iter().collect(), wants, now, &how).await?;
+    }
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
-    let view = OptOutChangeView::new(&listed, changed, noted.by_all());
+    let view = OptOutChangeView::new(&listed, channel_users, changed, noted.by_all());
     let summary = &listed.summary;
     if json {
         out::json(&view)?;
     } else {
         let (did, were) = match wants {
-            Keyword::Stop => (format!("{} opted out", plural(changed, "number", "numbers")), "already opted out"),
+            Keyword::Stop if channel_users == 0 => {
+                (format!("{} opted out", plural(changed, "number", "numbers")), "already opted out")
+            }
+            Keyword::Stop => {
+                (format!("{} opted out", plural(changed, "number or id", "numbers and ids")), "already opted out")
+            }
             Keyword::Start => (format!("{} removed", plural(changed, "opt-out", "opt-outs")), "had none"),
         };
         let mut parts = vec![did];
@@ -161,7 +205,35 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     Ok(if strict && summary.invalid > 0 { Exit::Incomplete } else { Exit::Done })
 }
 
+async fn show_user(context: &CommandContext, user: ChannelUser, json: bool) -> anyhow::Result<Exit> {
+    let store = context.store_for_reading().await?;
+    let user = ChannelUserView::read(store.as_ref(), user).await?;
+    store.close().await;
+    if json {
+        out::json(&user)?;
+        return Ok(Exit::Done);
+    }
+    let paint = To::Stdout.paint();
+    let on = paint.dim(format!("on {}", user.channel));
+    out::data(format_args!("{} {on}  {}", paint.bold(&user.channel_user), state(user.since, paint)))?;
+    out::lines(history(&user.wishes, paint))?;
+    if !user.known_numbers.is_empty() {
+        out::data(paint.dim(format!("known numbers: {}", list_of(&user.known_numbers))))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn state(since: Option<Timestamp>, paint: Paint) -> String {
+    match since {
+        Some(since) => paint.bad(format!("opted out since {}", format_time_exactly(since, None))),
+        None => paint.good("not opted out"),
+    }
+}
+
 async fn show(context: &CommandContext, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
+    if let Ok(user) = number.parse() {
+        return show_user(context, user, json).await;
+    }
     let options = Options { country, ..Options::default() };
     let listed = ListedNumbers::read(vec![number.to_owned()], None, options).await?;
     let Some(msisdn) = listed.numbers.first().copied() else {
@@ -175,11 +247,7 @@ async fn show(context: &CommandContext, number: &str, country: Option<Country>, 
         return Ok(Exit::Done);
     }
     let paint = To::Stdout.paint();
-    let state = match number.since {
-        Some(since) => paint.bad(format!("opted out since {}", format_time_exactly(since, None))),
-        None => paint.good("not opted out"),
-    };
-    out::data(format_args!("{}  {state}", paint.bold(msisdn)))?;
+    out::data(format_args!("{}  {}", paint.bold(msisdn), state(number.since, paint)))?;
     out::lines(history(&number.wishes, paint))?;
     if number.replies > 0 {
         let replies = plural(number.replies as u64, "reply", "replies");

@@ -1,12 +1,16 @@
 //! `volley reply`: messages from recipients.
 
+use std::path::PathBuf;
+
 use super::campaign::find;
 use super::out::{self, To};
+use super::words::plural;
 use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
+use crate::domain::text::one_line;
 use crate::domain::{Channel, Keyword, Msisdn};
-use crate::receipts::{ReplyView, ReplyViews};
-use crate::store::{Cursor, Inbound, InboundOf};
+use crate::receipts::{ReplyExport, ReplyView, ReplyViews};
+use crate::store::{Cursor, Inbound, InboundOf, Store};
 
 /// Messages that one store call reads.
 const PAGE: u32 = 2_000;
@@ -24,36 +28,88 @@ Examples:
   volley reply list --campaign 'November promo' --unmasked
   volley reply list --json | jq -r 'select(.keyword == \"stop\") | .written_at'")]
     List(Args),
+    /// Write messages from recipients to a file, one row for each, with a column for each kind of value.
+    #[command(after_help = "\
+A completed form has a column for each field: answer.name, answer.seats. Without --unmasked, numbers are masked, and texts
+and values are left out. In CSV, a cell that a spreadsheet program would take for a formula gets an apostrophe in front.
+
+Examples:
+  volley reply export replies.xlsx --campaign 'November promo' --unmasked
+  volley reply export - --unmasked")]
+    Export(ExportArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ReplyFilter {
     /// Only replies to messages of this campaign (name, id or `latest`).
     #[arg(long, value_name = "CAMPAIGN", conflicts_with = "from")]
     campaign: Option<String>,
     /// Only messages from this number.
     #[arg(long, value_name = "NUMBER")]
     from: Option<Msisdn>,
-    /// Show full numbers and texts.
+    /// Show full numbers, texts and values.
     #[arg(long)]
     unmasked: bool,
+}
+
+impl ReplyFilter {
+    async fn messages(&self, store: &dyn Store) -> anyhow::Result<InboundOf> {
+        Ok(match (&self.campaign, self.from) {
+            (Some(name), _) => InboundOf::Batch(find(store, name).await?.id),
+            (None, Some(msisdn)) => InboundOf::Recipient(msisdn),
+            (None, None) => InboundOf::All,
+        })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ExportArgs {
+    /// Output file: XLSX for names that end in .xlsx; CSV for .csv, .txt or no extension; `-` writes CSV to standard
+    /// output.
+    file: PathBuf,
+    #[command(flatten)]
+    of: ReplyFilter,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    of: ReplyFilter,
     /// Print one JSON object per line: umid, received_at, written_at, msisdn, channel, kind, keyword, campaign, message, step;
-    /// with --unmasked also text, and channel_user for a recipient with an id of the channel's own.
+    /// with --unmasked also text, channel_user for a recipient with an id of the channel's own, and the data of the message:
+    /// media, location, button, row, flow, call_permission, order, or content for any other.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
-    let Command::List(args) = command;
+    match command {
+        Command::List(args) => list(args, context).await,
+        Command::Export(args) => export(args, context).await,
+    }
+}
+
+async fn export(ExportArgs { file, of }: ExportArgs, context: &CommandContext) -> anyhow::Result<Exit> {
+    out::is_table(&file)?;
     let store = context.existing_store().await?;
-    let of = match (&args.campaign, args.from) {
-        (Some(name), _) => InboundOf::Batch(find(store.as_ref(), name).await?.id),
-        (None, Some(msisdn)) => InboundOf::Recipient(msisdn),
-        (None, None) => InboundOf::All,
-    };
+    let messages = of.messages(store.as_ref()).await?;
+    let export = ReplyExport::read(store.as_ref(), messages).await?;
+    let mut sheets = out::table_into(&file, export.names())?;
+    let rows = export.rows(store.as_ref(), of.unmasked, |cells| sheets.row(&cells)).await??;
+    sheets.finish()?;
+    store.close().await;
+    if !out::is_stdout(&file) {
+        out::talk(format_args!("Wrote {} to {}.", plural(rows, "reply", "replies"), file.display()));
+    }
+    Ok(Exit::Done)
+}
+
+async fn list(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.existing_store().await?;
+    let of = args.of.messages(store.as_ref()).await?;
     let paint = To::Stdout.paint();
     let (mut after, mut any) = (Cursor::START, false);
-    let mut views = ReplyViews::new(store.as_ref(), args.unmasked);
+    let mut views = ReplyViews::new(store.as_ref(), args.of.unmasked);
     loop {
         let page = store.inbound(of, after, PAGE).await?;
         let Some((last, _)) = page.last() else { break };
@@ -84,10 +140,11 @@ fn line(shown: &ReplyView<'_>, inbound: &Inbound) -> String {
         (Some(campaign), Some(message)) => format!("{campaign}  {message}"),
         _ => "–".to_owned(),
     };
-    let text = shown.text.as_deref().filter(|text| !text.is_empty()).map(|text| {
-        let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TEXT_SHOWN).collect();
-        format!("\n    {one_line}")
-    });
+    let text = shown
+        .text
+        .as_deref()
+        .filter(|text| !text.is_empty())
+        .map(|text| format!("\n    {}", one_line(text, TEXT_SHOWN)));
     format!(
         "{:<27}  {:<16}  {:<10}  {:<14}  {:<7}  {on}{}",
         format_time_exactly(inbound.written_at, None),

@@ -13,20 +13,44 @@ pub(super) struct Section {
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) secret: bool,
-    /// Whether it is a list of texts, in a variable separated by commas.
-    pub(super) list: bool,
+    pub(super) takes: Takes,
+}
+
+/// The values that a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    Text,
+    /// A list of texts, in a variable separated by commas.
+    List,
+    /// A text, or a table of texts by name.
+    Texts,
+}
+
+impl Takes {
+    /// What a value of another kind is told.
+    pub(super) const fn must_be(self) -> &'static str {
+        match self {
+            Self::Text => "must be a text in quotes",
+            Self::List => "must be a list of texts in quotes",
+            Self::Texts => "must be a text in quotes, or a table of texts",
+        }
+    }
 }
 
 const fn key(name: &'static str) -> Key {
-    Key { name, secret: false, list: false }
+    Key { name, secret: false, takes: Takes::Text }
 }
 
 const fn secret(name: &'static str) -> Key {
-    Key { name, secret: true, list: false }
+    Key { name, secret: true, takes: Takes::Text }
 }
 
 const fn list(name: &'static str) -> Key {
-    Key { name, secret: false, list: true }
+    Key { name, secret: false, takes: Takes::List }
+}
+
+const fn texts(name: &'static str) -> Key {
+    Key { name, secret: false, takes: Takes::Texts }
 }
 
 pub(super) static DATABASE: Section = Section { name: "database", named: false, keys: &[key("url")] };
@@ -49,8 +73,11 @@ pub(super) static PROVIDER: Section = Section {
         key("connections"),
     ],
 };
-pub(super) static OPT_OUT: Section =
-    Section { name: "opt_out", named: false, keys: &[list("stop"), list("start"), list("ignore")] };
+pub(super) static OPT_OUT: Section = Section {
+    name: "opt_out",
+    named: false,
+    keys: &[list("stop"), list("start"), list("ignore"), texts("confirm"), key("group"), key("contacts_url")],
+};
 pub(super) static PRICES: Section = Section { name: "prices", named: false, keys: &[key("file")] };
 pub(super) static RETENTION: Section = Section { name: "retention", named: false, keys: &[key("after")] };
 pub(super) static QUALITY: Section =

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{At, Error};
-use super::keys::{ACCOUNT, LANE, ROUTE, SECTIONS, Section};
+use super::keys::{ACCOUNT, LANE, ROUTE, SECTIONS, Section, Takes};
 use super::route::{STEP_KEYS, Written};
 use super::syntax::{NotToml, parse_toml};
 use crate::domain::{hint, nearest};
@@ -35,6 +35,8 @@ impl fmt::Display for Source {
 #[derive(Debug, Clone)]
 pub(super) struct Value {
     pub(super) text: String,
+    /// The texts of a table by name, which `text` shows on one line.
+    pub(super) named: Option<Vec<(String, String)>>,
     pub(super) source: Source,
 }
 
@@ -54,7 +56,22 @@ impl Entry {
 
     fn put(&mut self, key: &str, text: String, source: Source) -> Result<(), Error> {
         let Some(known) = self.section.key(key) else { return Err(self.unknown(key, source)) };
-        self.values.insert(known.name, Value { text, source });
+        self.values.insert(known.name, Value { text, named: None, source });
+        Ok(())
+    }
+
+    fn put_texts(&mut self, key: &str, texts: toml::Table, source: &Source) -> Result<(), Error> {
+        let Some(known) = self.section.key(key) else { return Err(self.unknown(key, source.clone())) };
+        let mut named = Vec::with_capacity(texts.len());
+        for (name, value) in texts {
+            let toml::Value::String(text) = value else {
+                return Err(self.misshapen(key, source, known.takes.must_be()));
+            };
+            named.push((name, text));
+        }
+        let shown: Vec<String> = named.iter().map(|(name, text)| format!("{name}: {text}")).collect();
+        let value = Value { text: shown.join(" · "), named: Some(named), source: source.clone() };
+        self.values.insert(known.name, value);
         Ok(())
     }
 
@@ -151,9 +168,13 @@ impl Layers {
     ) -> Result<(), Error> {
         let entry = self.entry(section, name);
         for (key, value) in keys {
-            let is_list = section.key(&key).is_some_and(|known| known.list);
+            let takes = section.key(&key).map_or(Takes::Text, |known| known.takes);
             let text = match value {
-                toml::Value::Array(items) if is_list => match in_commas(&items) {
+                toml::Value::Table(texts) if takes == Takes::Texts => {
+                    entry.put_texts(&key, texts, source)?;
+                    continue;
+                }
+                toml::Value::Array(items) if takes == Takes::List => match in_commas(&items) {
                     Some(text) => text,
                     None => return Err(entry.misshapen(&key, source, "must be a list of texts without commas")),
                 },
@@ -163,10 +184,7 @@ impl Layers {
                 | toml::Value::Float(_)
                 | toml::Value::Datetime(_)
                 | toml::Value::Array(_)
-                | toml::Value::Table(_) => {
-                    let wanted = if is_list { "must be a list of texts in quotes" } else { "must be a text in quotes" };
-                    return Err(entry.misshapen(&key, source, wanted));
-                }
+                | toml::Value::Table(_) => return Err(entry.misshapen(&key, source, takes.must_be())),
             };
             entry.put(&key, text, source.clone())?;
         }

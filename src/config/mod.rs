@@ -8,6 +8,7 @@
 //! May not: use any room but `domain`; open databases or sockets; read files other than `volley.toml` and the secrets
 //! that it names.
 
+mod confirmation;
 mod credential;
 mod error;
 mod keys;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{Channel, Plan, Span, Step, Tier, hint};
 
+pub use confirmation::Confirmation;
 pub use credential::{Credential, Invalid, SecretFile, Valid};
 pub use error::{At, Error, UnknownLane};
 pub use keywords::Keywords;

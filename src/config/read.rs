@@ -20,6 +20,13 @@ pub struct Setting {
     pub source: Source,
 }
 
+/// A text, or texts by name.
+#[derive(Debug)]
+pub(super) enum TextValue {
+    One(String),
+    Named(Vec<(String, String)>),
+}
+
 /// Reads one section.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
@@ -77,6 +84,13 @@ impl<'a> Reader<'a> {
             "" => Err(self.wrong(key, "is empty; write a value or remove it")),
             text => Ok(Some(text.to_owned())),
         }
+    }
+
+    /// The text, or the texts of a table, if there are any.
+    pub(super) fn texts(&mut self, key: &'static str) -> Result<Option<TextValue>, Error> {
+        let named = self.entry.values.get(key).and_then(|value| value.named.clone());
+        let text = self.text(key)?;
+        Ok(named.map(TextValue::Named).or_else(|| text.map(TextValue::One)))
     }
 
     /// The parsed values of a list, without empty ones.

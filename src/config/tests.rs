@@ -1,7 +1,7 @@
 mod routes;
 
 use super::*;
-use crate::domain::{Phrase, Span};
+use crate::domain::{Language, Phrase, Span};
 
 fn read(text: &str) -> Result<Loaded, Error> {
     Config::read(Some((Path::new("etc/volley.toml"), text)), std::iter::empty(), [])
@@ -313,18 +313,45 @@ fn the_sample_configuration_is_valid_without_warnings() {
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
 
+const CONTACTS_URL: &str = "https://contacts.8x8.com";
+
 #[test]
 fn own_keywords_are_a_list_and_separated_by_commas_in_a_variable() {
     let words = |texts: &[&str]| -> Vec<Phrase> { texts.iter().map(|text| text.parse().unwrap()).collect() };
     let config = read("[opt_out]\nstop = [\"Schluss\", \"keine Werbung\"]\nignore = [\"TD\"]").unwrap().config;
     let (stop, ignore) = (words(&["Schluss", "keine Werbung"]), words(&["TD"]));
-    assert_eq!(config.opt_out, Keywords { stop, start: Vec::new(), ignore });
+    assert_eq!(config.opt_out, Keywords { stop, ignore, contacts_url: CONTACTS_URL.to_owned(), ..Keywords::default() });
     let variables = [("VOLLEY_OPT_OUT_STOP", "Schluss, genug"), ("VOLLEY_OPT_OUT_START", "weiter")];
     let config = read_env("", &variables).unwrap().config;
     let (stop, start) = (words(&["Schluss", "genug"]), words(&["weiter"]));
-    assert_eq!(config.opt_out, Keywords { stop, start, ignore: Vec::new() });
+    assert_eq!(config.opt_out, Keywords { stop, start, contacts_url: CONTACTS_URL.to_owned(), ..Keywords::default() });
     for wrong in ["stop = [\"a, b\"]", "stop = [7]", "stop = \"a\"\nstart = \"a\"", "words = [\"a\"]"] {
         read(&format!("[opt_out]\n{wrong}")).unwrap_err();
+    }
+}
+
+#[test]
+fn a_confirmation_is_one_text_or_a_text_for_each_language() {
+    let confirm =
+        |text: &str| read(&format!("[opt_out]\nconfirm = {text}")).map(|loaded| loaded.config.opt_out.confirm);
+    let one = confirm("\"Bye, all\"").unwrap().unwrap();
+    assert_eq!((one.text(None), one.text(Some(Language::German))), ("Bye, all", "Bye, all"));
+    let by_language = confirm("{ de = \"Tschüss\", others = \"Bye\" }").unwrap().unwrap();
+    assert_eq!(by_language.text(Some(Language::German)), "Tschüss");
+    assert_eq!((by_language.text(Some(Language::French)), by_language.text(None)), ("Bye", "Bye"));
+    let by_variable = read_env("", &[("VOLLEY_OPT_OUT_CONFIRM", "Bye, all")]).unwrap().config;
+    assert_eq!(by_variable.opt_out.confirm, Some(one));
+    assert_eq!(read("").unwrap().config.opt_out.confirm, None);
+    for (wrong, what) in [
+        ("7.5", "opt_out, confirm: must be a text in quotes, or a table of texts"),
+        ("{ de = 7, others = \"Bye\" }", "opt_out, confirm: must be a text in quotes, or a table of texts"),
+        ("{ de = \"Tschüss\" }", "opt_out, confirm: has no text for every other language; add others"),
+        ("{ xx = \"?\", others = \"Bye\" }", "opt_out, confirm: unknown language \"xx\""),
+        ("{ de = \" \", others = \"Bye\" }", "opt_out, confirm: has an empty text"),
+        ("\"Bye {{Name}}\"", "opt_out, confirm: has a variable"),
+    ] {
+        let error = confirm(wrong).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
     }
 }
 

@@ -152,7 +152,7 @@ impl Worker {
     }
 
     fn render(&self, job: &Job, windows: &OpenWindows, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
-        if job.claimed.opted_out {
+        if job.claimed.opted_out && !job.entry.plan.confirms_opt_out {
             return Err(Unsendable::OptedOut);
         }
         if job.needs_window() && !windows.contains(&job.claimed.message.msisdn) {

@@ -8,6 +8,7 @@
 
 mod causes;
 mod channel;
+mod channel_user;
 mod columns;
 mod content;
 mod countries;
@@ -17,6 +18,7 @@ mod fields;
 mod guard;
 mod hours;
 mod id;
+mod language;
 mod letters;
 mod marks;
 mod meaning;
@@ -44,6 +46,7 @@ mod zone;
 
 pub use causes::Causes;
 pub use channel::{Channel, Status};
+pub use channel_user::{ChannelUser, InvalidChannelUser};
 pub use columns::{ColumnError, find_column};
 pub use content::{
     Button, ButtonAction, Card, CardHeight, CardOrientation, CardWidth, Carousel, Category, Content, ContentPart,
@@ -59,6 +62,7 @@ pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use guard::{InvalidStopRule, StopRule};
 pub use hours::{ClosedBy, Hours, InvalidStretch, Stretch, instant, local};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
+pub use language::Language;
 pub use letters::base_letter;
 pub use marks::{Ending, Marks};
 pub use meaning::{Meaning, column_key, is_mark};

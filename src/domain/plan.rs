@@ -243,6 +243,9 @@ pub struct Plan {
     /// Whether it is a test send to the operator's own numbers. Lists of campaigns leave those out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_test: bool,
+    /// Whether it confirms opt-outs: its messages go to recipients who have just opted out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirms_opt_out: bool,
 }
 
 impl Plan {
@@ -268,6 +271,7 @@ impl Plan {
             time_zone: None,
             is_again: false,
             is_test: false,
+            confirms_opt_out: false,
         }
     }
 

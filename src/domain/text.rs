@@ -145,6 +145,11 @@ pub fn each<K: Display, N: Copy + Into<i128>>(kinds: &BTreeMap<K, N>) -> String 
     list(&kinds)
 }
 
+/// A text of strangers on one line of at most `longest` characters.
+pub fn one_line(text: &str, longest: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect()
+}
+
 /// Quotes a text for a shell, if it needs quotes.
 pub fn shell(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:".contains(c);

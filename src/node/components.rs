@@ -11,7 +11,7 @@ use super::prune::Pruner;
 use super::{HALF_DONE, NodeParts, StartError, build, lease, watch};
 use crate::ask::Asker;
 use crate::book::Book;
-use crate::campaign::Housekeeper;
+use crate::campaign::{Housekeeper, OptOutConfirmations};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::dispatch::{self, RunningLane};
@@ -141,10 +141,13 @@ impl Foundation<'_> {
         recovered: u64,
     ) -> Components {
         let keeper = self.keeper();
-        let Self { node, parts: NodeParts { store, clock, .. }, tenure, gaps, book, holds, lanes } = self;
+        let Self { node, parts: NodeParts { config, store, clock, chance, .. }, tenure, gaps, book, holds, lanes } =
+            self;
         let Reception { applier, intake, verifier, report, ended_gaps, slot_changes } = reception;
         let timers = Timers::new(Arc::clone(store), Arc::clone(&book), Arc::clone(clock), Arc::clone(&gaps));
-        let housekeeper = Housekeeper::new(Arc::clone(store), Arc::clone(&book));
+        let confirmations = OptOutConfirmations::new(Arc::clone(config), Arc::clone(clock), Arc::clone(chance));
+        let confirmations = Some(confirmations).filter(|_| config.opt_out.confirm.is_some());
+        let housekeeper = Housekeeper::new(Arc::clone(store), Arc::clone(&book)).confirming(confirmations);
         let decided = Arc::new(Notify::new());
         let watch = watch::Watch::new(watch::WatchParts {
             node,
@@ -319,6 +322,7 @@ fn applier_options(
         subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
         lanes: config.lanes.clone(),
         words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
+        confirms: config.opt_out.confirm.is_some(),
         missed,
         on_slot_change: Callback::new(move |change: SlotChange| {
             // A returned slot may be lost: it stays taken for a day. A slot that is taken must be counted, so half of the

@@ -1,7 +1,7 @@
-//! Opts numbers out or in, as an operator decided.
+//! Opts recipients out or in, by their numbers or a channel's ids, as an operator decided.
 
-use crate::domain::{Keyword, Msisdn, OptOutSource, Timestamp};
-use crate::store::{Consent, OptIn, OptOut, Result};
+use crate::domain::{ChannelUser, Keyword, Msisdn, OptOutSource, Timestamp};
+use crate::store::{Consent, OptIn, OptOut, Result, UserOptIn, UserOptOut};
 
 /// Numbers written at once.
 const PAGE: usize = 5_000;
@@ -23,4 +23,26 @@ pub async fn change(store: &dyn Consent, numbers: &[Msisdn], wants: Keyword, now
         });
     }
     Ok(changed)
+}
+
+/// Opts channel users out or in, and the numbers that are known with them. Returns how many of the ids have changed.
+pub async fn change_users(
+    store: &dyn Consent,
+    users: Vec<ChannelUser>,
+    wants: Keyword,
+    now: Timestamp,
+    how: &str,
+) -> Result<u64> {
+    let (from, users) = (OptOutSource::Operator, users.into_iter());
+    let changed = match wants {
+        Keyword::Stop => {
+            let wish = |user| UserOptOut { user, since: now, from, source: how.to_owned() };
+            store.opt_out_users(users.map(wish).collect()).await?
+        }
+        Keyword::Start => {
+            let wish = |user| UserOptIn { user, at: now, from, source: how.to_owned() };
+            store.opt_in_users(users.map(wish).collect()).await?
+        }
+    };
+    Ok(u64::from(changed))
 }

@@ -16,8 +16,8 @@ use std::collections::HashSet;
 use crate::domain::Msisdn;
 use crate::store::{Consent, Result};
 
-pub use change::change;
-pub use view::{NumberView, OptOutView, WishView};
+pub use change::{change, change_users};
+pub use view::{ChannelUserView, NumberView, OptOutView, UserOptOutView, WishView};
 pub use words::Words;
 
 /// Numbers read at once.

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Channel, Keyword, Phrase};
+use crate::domain::{Channel, Keyword, Language, Phrase};
 
 /// The words of a language.
-struct Language {
+struct WordList {
+    languages: &'static [Language],
     /// Unambiguous words, which count on every channel.
     stop: &'static [&'static str],
     /// Words that a button may use for an appointment, an order or a menu.
@@ -20,11 +21,12 @@ struct Language {
 }
 
 const fn language(
+    languages: &'static [Language],
     stop: &'static [&'static str],
     stop_on_sms: &'static [&'static str],
     start: &'static [&'static str],
-) -> Language {
-    Language { stop, stop_on_sms, start }
+) -> WordList {
+    WordList { languages, stop, stop_on_sms, start }
 }
 
 /// The words of each language.
@@ -32,112 +34,97 @@ const fn language(
 /// The table omits words that may as well answer something else on any channel: "yes", "no", "red", "t", "huy" (a name), and
 /// "dung", which is both "stop" and "right" in Vietnamese without accents.
 #[rustfmt::skip]
-const LANGUAGES: &[Language] = &[
-    // en
+const LANGUAGES: &[WordList] = &[
     language(
+        &[Language::English],
         &["stop", "stopall", "stop all", "stop messages", "stop promotions", "unsubscribe", "unsub", "opt out", "optout", "remove me"],
         &["cancel", "end", "quit", "revoke"],
         &["start", "unstop", "opt in", "optin", "opt back in", "resubscribe", "subscribe again"]),
-    // de
     language(
+        &[Language::German],
         &["stopp", "abmelden", "abmeldung", "abbestellen", "austragen", "keine nachrichten"],
         &["beenden", "ende"],
         &["starten", "wieder anmelden", "wieder abonnieren"]),
-    // fr
     language(
+        &[Language::French],
         &["arrêt", "arrêter", "arret", "arreter", "arrêtez", "arretez", "désabonner", "desabonner", "me désabonner", "désinscrire", "desinscrire", "désinscription"],
         &["résilier", "annuler"],
         &["démarrer", "demarrer", "réabonner", "reabonner", "me réabonner"]),
-    // es
     language(
+        &[Language::Spanish],
         &["parar", "detener", "dar de baja", "darme de baja", "cancelar suscripción", "cancelar suscripcion"],
         &["alto", "baja", "cancelar"],
         &["iniciar", "empezar", "suscribirme de nuevo"]),
-    // pt
     language(
+        &[Language::Portuguese],
         &["pare", "descadastrar", "cancelar inscrição"],
         &["sair", "remover", "não quero mais"],
         &["começar", "comecar", "inscrever novamente"]),
-    // it
     language(
+        &[Language::Italian],
         &["ferma", "fermare", "disiscrivi", "disiscrivimi", "cancellami"],
         &["basta", "disdici", "annulla"],
         &["inizia", "avvia", "iscrivimi di nuovo"]),
-    // nl
     language(
+        &[Language::Dutch],
         &["stoppen", "afmelden", "uitschrijven", "geen berichten"],
         &["annuleren"],
         &["weer aanmelden", "opnieuw aanmelden"]),
-    // sv da no
     language(
+        &[Language::Swedish, Language::Danish, Language::Norwegian],
         &["avregistrera", "avmeld", "meld av", "afmeld", "frameld"],
         &["avsluta"],
         &["starta", "tilmeld igen", "påmeld igjen"]),
-    // fi
-    language(&["lopeta"], &["peruuta"], &["aloita"]),
-    // pl
+    language(&[Language::Finnish], &["lopeta"], &["peruuta"], &["aloita"]),
     language(
+        &[Language::Polish],
         &["zatrzymaj", "wypisz", "wypisz mnie"],
         &["rezygnuję", "rezygnuje", "anuluj", "koniec"],
         &["rozpocznij", "zapisz mnie ponownie"]),
-    // cs sk
-    language(&["odhlásit", "odhlasit"], &["zrušit", "zrusit", "zrušiť"], &["začít", "začať"]),
-    // ro
-    language(&["dezabonare", "dezabonează"], &["anulare"], &["începe", "incepe", "reabonare"]),
-    // hu
-    language(&["leiratkozás", "leiratkozom"], &[], &["újra feliratkozom"]),
-    // tr
+    language(&[Language::Czech, Language::Slovak], &["odhlásit", "odhlasit"], &["zrušit", "zrusit", "zrušiť"], &["začít", "začať"]),
+    language(&[Language::Romanian], &["dezabonare", "dezabonează"], &["anulare"], &["începe", "incepe", "reabonare"]),
+    language(&[Language::Hungarian], &["leiratkozás", "leiratkozom"], &[], &["újra feliratkozom"]),
     language(
+        &[Language::Turkish],
         &["dur", "durdur", "abonelikten çık"],
         &["iptal", "ret", "çık"],
         &["başla", "basla", "başlat", "yeniden abone ol"]),
-    // el
-    language(&["στοπ", "διακοπή"], &["τέλος"], &["έναρξη"]),
-    // ru
-    language(&["стоп", "отписаться", "отписка", "отпишите"], &["отмена", "хватит"], &["старт", "подписаться снова"]),
-    // uk
-    language(&["відписатися", "відписатись"], &["скасувати"], &["підписатися знову"]),
-    // he
-    language(&["עצור", "הסר", "הסרה", "הפסק"], &[], &["התחל"]),
-    // ar
+    language(&[Language::Greek], &["στοπ", "διακοπή"], &["τέλος"], &["έναρξη"]),
+    language(&[Language::Russian], &["стоп", "отписаться", "отписка", "отпишите"], &["отмена", "хватит"], &["старт", "подписаться снова"]),
+    language(&[Language::Ukrainian], &["відписатися", "відписатись"], &["скасувати"], &["підписатися знову"]),
+    language(&[Language::Hebrew], &["עצור", "הסר", "הסרה", "הפסק"], &[], &["התחל"]),
     language(
+        &[Language::Arabic],
         &["توقف", "توقّف", "قف", "إيقاف", "ايقاف", "أوقف", "اوقف", "إلغاء الاشتراك", "الغاء الاشتراك"],
         &["إلغاء", "الغاء"],
         &["ابدأ", "ابدا", "بدء"]),
-    // fa ur
-    language(&["توقف کنید", "بند", "بند کرو", "روکیں", "لغو اشتراک"], &["لغو"], &["شروع", "شروع کریں"]),
-    // hi
+    language(&[Language::Persian, Language::Urdu], &["توقف کنید", "بند", "بند کرو", "روکیں", "لغو اشتراک"], &["لغو"], &["شروع", "شروع کریں"]),
     language(
+        &[Language::Hindi],
         &["रोकें", "रोको", "रुको", "बंद", "बंद करो", "बंद करें", "स्टॉप"],
         &[],
         &["शुरू", "शुरू करें", "स्टार्ट"]),
-    // bn
-    language(&["বন্ধ", "বন্ধ করুন"], &[], &["শুরু"]),
-    // ta
-    language(&["நிறுத்து", "நிறுத்துக"], &[], &["தொடங்கு"]),
-    // id ms
+    language(&[Language::Bengali], &["বন্ধ", "বন্ধ করুন"], &[], &["শুরু"]),
+    language(&[Language::Tamil], &["நிறுத்து", "நிறுத்துக"], &[], &["தொடங்கு"]),
     language(
+        &[Language::Indonesian, Language::Malay],
         &["berhenti", "henti", "hentikan", "batal langganan", "berhenti langganan"],
         &["batal"],
         &["mulai", "mula"]),
-    // fil
-    language(&["itigil", "tigil", "hinto", "ihinto"], &[], &["simulan", "magsimula"]),
-    // vi
+    language(&[Language::Filipino], &["itigil", "tigil", "hinto", "ihinto"], &[], &["simulan", "magsimula"]),
     language(
+        &[Language::Vietnamese],
         &["dừng", "dừng lại", "ngừng", "ngung", "hủy đăng ký", "huỷ đăng ký", "huy dang ky"],
         &["hủy", "huỷ", "từ chối", "tu choi"],
         &["bắt đầu", "bat dau"]),
-    // th
-    language(&["หยุด", "เลิกรับ"], &["ยกเลิก", "ไม่รับ"], &["เริ่ม", "เริ่มต้น"]),
-    // zh
+    language(&[Language::Thai], &["หยุด", "เลิกรับ"], &["ยกเลิก", "ไม่รับ"], &["เริ่ม", "เริ่มต้น"]),
     language(
+        &[Language::Chinese],
         &["停止", "停", "退订", "退訂", "取消订阅", "取消訂閱"],
         &["取消", "td"],
         &["开始", "開始", "重新订阅", "重新訂閱"]),
-    // ja
-    language(&["ストップ", "配信停止", "停止して", "退会"], &["中止", "解除"], &["スタート", "配信開始", "配信再開"]),
-    // ko
-    language(&["중지", "정지", "수신거부", "수신 거부", "스톱"], &["그만", "취소"], &["시작", "수신동의", "수신 동의"]),
+    language(&[Language::Japanese], &["ストップ", "配信停止", "停止して", "退会"], &["中止", "解除"], &["スタート", "配信開始", "配信再開"]),
+    language(&[Language::Korean], &["중지", "정지", "수신거부", "수신 거부", "스톱"], &["그만", "취소"], &["시작", "수신동의", "수신 동의"]),
 ];
 
 /// What a word means, and on which channels.
@@ -145,11 +132,13 @@ const LANGUAGES: &[Language] = &[
 struct WordMeaning {
     keyword: Keyword,
     is_sms_only: bool,
+    /// The language that it belongs to, if that is one alone. English words count everywhere, so they tell none.
+    language: Option<Language>,
 }
 
 impl WordMeaning {
     const fn everywhere(keyword: Keyword) -> Self {
-        Self { keyword, is_sms_only: false }
+        Self { keyword, is_sms_only: false, language: None }
     }
 
     fn counts_on(self, channel: Option<Channel>) -> bool {
@@ -157,13 +146,17 @@ impl WordMeaning {
     }
 }
 
-impl Language {
+impl WordList {
     fn words(&self) -> impl Iterator<Item = (&'static str, WordMeaning)> {
         let of = |words: &'static [&'static str], meaning| words.iter().map(move |word| (*word, meaning));
-        let stop = WordMeaning::everywhere(Keyword::Stop);
+        let language = match self.languages {
+            [only] if *only != Language::English => Some(*only),
+            _ => None,
+        };
+        let stop = WordMeaning { language, ..WordMeaning::everywhere(Keyword::Stop) };
         of(self.stop, stop)
             .chain(of(self.stop_on_sms, WordMeaning { is_sms_only: true, ..stop }))
-            .chain(of(self.start, WordMeaning::everywhere(Keyword::Start)))
+            .chain(of(self.start, WordMeaning { keyword: Keyword::Start, ..stop }))
     }
 }
 
@@ -181,7 +174,7 @@ impl Words {
     /// Adds configured words, which count on every channel and override those of the table. A word in `ignore` is removed
     /// from the table only: if `stop` or `start` has it too, it counts.
     pub fn with(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase]) -> Self {
-        let of_table = LANGUAGES.iter().flat_map(Language::words);
+        let of_table = LANGUAGES.iter().flat_map(WordList::words);
         let mut words: HashMap<_, _> =
             of_table.filter_map(|(word, meaning)| Some((word.parse::<Phrase>().ok()?, meaning))).collect();
         words.retain(|word, _| !ignore.contains(word));
@@ -211,15 +204,24 @@ impl Words {
 
     /// The meaning of the texts of a reply, written or tapped, on a channel. Stop overrides start.
     pub fn meaning<'a>(&self, texts: impl Iterator<Item = &'a str>, channel: Option<Channel>) -> Option<Keyword> {
-        let mut meaning = None;
+        self.known(texts, channel).map(|known| known.keyword)
+    }
+
+    /// The language of the word that decides the meaning of these texts, if it belongs to one alone.
+    pub fn language<'a>(&self, texts: impl Iterator<Item = &'a str>, channel: Option<Channel>) -> Option<Language> {
+        self.known(texts, channel)?.language
+    }
+
+    fn known<'a>(&self, texts: impl Iterator<Item = &'a str>, channel: Option<Channel>) -> Option<WordMeaning> {
+        let mut start = None;
         for phrase in texts.filter_map(|text| text.parse::<Phrase>().ok()) {
-            match self.0.get(&phrase).filter(|known| known.counts_on(channel)).map(|known| known.keyword) {
-                Some(Keyword::Stop) => return Some(Keyword::Stop),
-                Some(Keyword::Start) => meaning = Some(Keyword::Start),
+            match self.0.get(&phrase).copied().filter(|known| known.counts_on(channel)) {
+                Some(stop) if stop.keyword == Keyword::Stop => return Some(stop),
+                Some(other) => start = Some(other),
                 None => {}
             }
         }
-        meaning
+        start
     }
 }
 
@@ -320,6 +322,16 @@ mod tests {
                 assert_eq!(means_on(channel, word), None, "{word} on {channel}");
             }
             assert_eq!(Words::default().meaning([word].into_iter(), None), None, "{word} on an unknown channel");
+        }
+    }
+
+    #[test]
+    fn a_word_of_one_language_names_it_and_stop_names_none() {
+        let language = |text: &str| Words::default().language([text].into_iter(), None);
+        assert_eq!((language("Abmelden!"), language("стоп")), (Some(Language::German), Some(Language::Russian)));
+        assert_eq!((language("STOP"), language("avmeld"), language("Hello")), (None, None, None));
+        for language in Language::ALL {
+            assert!(LANGUAGES.iter().any(|list| list.languages.contains(language)), "{language} has no words");
         }
     }
 

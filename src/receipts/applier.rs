@@ -49,6 +49,8 @@ pub struct ApplierOptions {
     /// The lanes that account events may be about.
     pub lanes: Vec<Lane>,
     pub words: Words,
+    /// Whether opt-outs by a reply are to be confirmed.
+    pub confirms: bool,
     /// Times in which no server took receipts.
     pub missed: Vec<Gap>,
     pub on_slot_change: Callback<SlotChange>,
@@ -63,6 +65,7 @@ pub struct Applier {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<Chance>,
     queue: mpsc::Receiver<WaitingWebhook>,
+    confirms: bool,
     /// Since when every commit has failed.
     failing_since: Option<Timestamp>,
     on_slot_change: Callback<SlotChange>,
@@ -79,13 +82,25 @@ impl Applier {
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let ApplierOptions { subaccounts, lanes, words, missed, on_slot_change, on_throttled, on_webhook } = options;
+        let ApplierOptions { subaccounts, lanes, words, confirms, missed, on_slot_change, on_throttled, on_webhook } =
+            options;
         let naming = Naming::of(&lanes);
         let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
         let (intake, queue) = Intake::new(ours, Arc::clone(&clock), on_webhook);
         let (failing_since, round) = (None, Round::after(missed, &naming, clock.now()));
-        let applier =
-            Self { store, book, clock, chance, queue, failing_since, on_slot_change, on_throttled, naming, round };
+        let applier = Self {
+            store,
+            book,
+            clock,
+            chance,
+            queue,
+            confirms,
+            failing_since,
+            on_slot_change,
+            on_throttled,
+            naming,
+            round,
+        };
         (applier, intake)
     }
 
@@ -292,7 +307,8 @@ impl Applier {
         let mut suppressed: Vec<Msisdn> = opt_outs.iter().map(|wish| wish.msisdn).collect();
         let written = replies.into_iter().map(Reply::into_stored).collect();
         let lanes = self.naming.rows_for(&naming, self.clock.now());
-        let taken = WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, naming: lanes };
+        let confirms = self.confirms;
+        let taken = WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming: lanes };
         let Kept { stale, named, writers } = self.store.take(taken).await?;
         self.naming.add(naming, self.store.as_ref()).await?;
         let stopped = || writers.iter().zip(&are_stops).filter(|(_, is_stop)| **is_stop).map(|(numbers, _)| numbers);

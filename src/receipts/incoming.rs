@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 
 use super::business::ReportedEvent;
 use super::naming::Adoption;
-use super::replies::{Reply, reply_keys};
+use super::replies::{Reply, ReplyTo};
 use crate::book::WaitingReceipt;
 use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
@@ -53,8 +53,8 @@ pub(super) struct Incoming {
     pub(super) counts_from: Timestamp,
     /// The event as it arrived, to be stored as a stray if no attempt is found.
     raw: Raw,
-    /// For a reply instead of a receipt: the provider's id of the message that it answers.
-    reply_to: Option<String>,
+    /// For a reply instead of a receipt: what leads to the message that it answers.
+    reply_to: Option<ReplyTo>,
 }
 
 impl fmt::Debug for Incoming {
@@ -208,7 +208,7 @@ impl Incoming {
     }
 
     /// A recipient who answers a message has read it.
-    pub(super) fn from_reply(reply_to: String, inbound: &Inbound) -> Self {
+    pub(super) fn from_reply(reply_to: ReplyTo, inbound: &Inbound) -> Self {
         Self {
             attempt: None,
             named: false,
@@ -235,7 +235,7 @@ impl Incoming {
 
     /// The keys to find its attempt with, surest first.
     pub(super) fn keys(&self, adoption: &Adoption) -> impl Iterator<Item = Key> + use<> {
-        let answered = self.reply_to.as_deref().map(reply_keys).into_iter().flatten();
+        let answered = self.reply_to.as_ref().map(ReplyTo::keys).into_iter().flatten();
         let named = self.attempt.map(Key::Attempt).into_iter().chain(self.umid.clone().map(Key::Umid));
         answered.chain(named).chain(self.nameless(adoption).map(Key::Number))
     }

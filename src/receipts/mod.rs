@@ -10,8 +10,10 @@
 mod applier;
 mod business;
 mod callbacks;
+mod content;
 mod decide;
 mod details;
+mod export;
 mod finding;
 mod guard;
 mod incoming;
@@ -31,7 +33,12 @@ mod working;
 
 pub use applier::{Applier, ApplierOptions, Listening};
 pub use callbacks::{Callback, SlotChange, Throttled, WebhookArrived};
+pub use content::{
+    ButtonView, CallPermissionView, ContentData, ContentView, FlowView, LocationView, MediaView, OrderItemView,
+    OrderView, RowView,
+};
 pub use details::News;
+pub use export::ReplyExport;
 pub use intake::{Intake, NotStored};
 pub use listed::ListedStatus;
 pub use proof::{FromHeaders, Proofs, Unproven};

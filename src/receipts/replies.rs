@@ -1,12 +1,13 @@
-//! Inbound messages: stored whole, and read for two things, the message that they answer and an opt-out.
+//! Inbound messages: stored whole, and read for the message that they answer, an opt-out, and the button they chose.
 
 use sha2::{Digest, Sha256};
 
 use super::incoming::Incoming;
-use crate::domain::{Channel, Keyword, Span, Timestamp, Umid, without_numbers};
+use crate::domain::text::one_line;
+use crate::domain::{AttemptId, Channel, Keyword, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
-use crate::store::{Alias, FoundAttempt, Inbound};
-use crate::wire;
+use crate::store::{Alias, FoundAttempt, Inbound, Key};
+use crate::wire::{self, ReplyContent};
 
 /// How long WhatsApp accepts free text after a recipient's message.
 const WINDOW: Span = Span::from_secs(24 * 3_600);
@@ -14,14 +15,44 @@ const WINDOW: Span = Span::from_secs(24 * 3_600);
 const WINDOW_OF_AN_AD: Span = Span::from_secs(72 * 3_600);
 /// Characters of the message type that are stored in its own column.
 const KIND_LONGEST: usize = 40;
+/// Characters of the chosen button or list row that are stored in its own column.
+const CHOICE_LONGEST: usize = 200;
 
 /// An inbound message that waits for its group.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) inbound: Inbound,
-    /// The provider's id of the message that it answers.
-    reply_to: Option<String>,
+    reply_to: Option<ReplyTo>,
     window: Span,
+}
+
+/// What leads from a reply to the message that it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ReplyTo {
+    /// The provider's id: that of our message, or of an earlier message of the recipient. Its pages have both.
+    Umid(String),
+    /// Our own id, which a completed form returns as its token.
+    Attempt(AttemptId),
+}
+
+impl ReplyTo {
+    fn of(inbound: &wire::Inbound<'_>) -> Option<Self> {
+        if let Some(umid) = inbound.reply_to_umid.as_deref().filter(|umid| !umid.is_empty()) {
+            return Some(Self::Umid(umid.to_owned()));
+        }
+        let ReplyContent::Flow { answer, .. } = inbound.reply_content() else { return None };
+        let token = answer.token.filter(|token| token.starts_with(AttemptId::PREFIX))?;
+        token.parse().ok().map(Self::Attempt)
+    }
+
+    /// The keys to find the attempt with, surest first.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> + use<> {
+        let keys = match self {
+            Self::Umid(umid) => [Some(Key::Umid(Umid::new(umid))), Some(Key::Inbound(umid.clone()))],
+            Self::Attempt(id) => [Some(Key::Attempt(*id)), None],
+        };
+        keys.into_iter().flatten()
+    }
 }
 
 impl Reply {
@@ -41,20 +72,22 @@ impl Reply {
             msisdn: inbound.msisdn(),
             called: inbound.user_id().map(str::to_owned),
             kind,
+            choice: inbound.reply_content().choice().map(|choice| one_line(&choice, CHOICE_LONGEST)),
             keyword: words.meaning(inbound.words(), channel),
+            language: words.language(inbound.words(), channel),
             window: None,
             on: None,
             raw: raw.to_owned(),
         };
         let window = if inbound.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
-        Self { inbound: inbound_message, reply_to: own(inbound.reply_to_umid.as_deref()), window }
+        Self { inbound: inbound_message, reply_to: ReplyTo::of(inbound), window }
     }
 
     /// Rebuilds a stored message that belongs to no attempt yet; `None` if it answers nothing.
     pub(super) fn from_stored(inbound: Inbound) -> Option<Self> {
         let events = wire::parse_events(inbound.raw.as_bytes());
         let Some(wire::WebhookEvent::Inbound { inbound: stored, .. }) = events.first() else { return None };
-        let reply_to = stored.reply_to_umid.as_deref().filter(|umid| !umid.is_empty())?.to_owned();
+        let reply_to = ReplyTo::of(stored)?;
         let window = if stored.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
         drop(events);
         Some(Self { inbound, reply_to: Some(reply_to), window })
@@ -87,10 +120,4 @@ impl Reply {
     pub(super) fn is_stop(&self) -> bool {
         self.inbound.keyword == Some(Keyword::Stop)
     }
-}
-
-/// The keys that lead from a reply to its attempt. In some of the provider's pages `replyToUmid` is our message's id, in
-/// others that of an earlier message of the recipient.
-pub(super) fn reply_keys(reply_to: &str) -> [crate::store::Key; 2] {
-    [crate::store::Key::Umid(Umid::new(reply_to)), crate::store::Key::Inbound(reply_to.to_owned())]
 }

@@ -82,6 +82,7 @@ fn applier(
             subaccounts: vec!["acme".to_owned()],
             lanes,
             words: Words::default(),
+            confirms: false,
             missed,
             on_slot_change: Callback::new(|_| {}),
             on_webhook: Callback::new(|_| {}),

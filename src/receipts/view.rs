@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::content::{ContentData, ContentView};
+use crate::domain::text::one_line;
 use crate::domain::{Channel, Keyword, MessageId, Msisdn, Timestamp, without_numbers};
 use crate::store::{Batch, Batches, Inbound, Result, Stray};
 use crate::wire::{WebhookEvent, parse_events};
@@ -24,8 +26,12 @@ pub struct ReplyView<'a> {
     pub step: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel_user: Option<String>,
+    /// What the recipient sent or chose, on one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The same as data.
+    #[serde(flatten)]
+    pub data: Option<ContentData>,
 }
 
 /// Describes messages from recipients; remembers the campaigns that they answer.
@@ -42,6 +48,7 @@ impl<'a> ReplyViews<'a> {
         Self { store, batches: Vec::new(), unmasked }
     }
 
+    /// Describes a message. A purged message has no content.
     pub async fn of<'b>(&mut self, inbound: &'b Inbound) -> Result<ReplyView<'b>> {
         let batch = match inbound.on {
             None => None,
@@ -53,6 +60,7 @@ impl<'a> ReplyViews<'a> {
             }
         };
         let unmasked = self.unmasked;
+        let content = unmasked.then(|| ContentView::of(&inbound.raw)).flatten();
         let whole = |msisdn: Msisdn| msisdn.to_string();
         let masked = |msisdn: Msisdn| msisdn.masked().to_string();
         Ok(ReplyView {
@@ -67,7 +75,8 @@ impl<'a> ReplyViews<'a> {
             message: batch.zip(inbound.on).map(|(batch, (key, _))| MessageId { key, tag: batch.tag }.to_string()),
             step: inbound.on.map(|(_, step)| step.get() + 1),
             channel_user: unmasked.then(|| channel_user(&inbound.raw)).flatten(),
-            text: unmasked.then(|| text(&inbound.raw)),
+            text: unmasked.then(|| content.as_ref().map(|content| content.line.clone()).unwrap_or_default()),
+            data: content.and_then(|content| content.data),
         })
     }
 }
@@ -78,16 +87,7 @@ fn channel_user(raw: &str) -> Option<String> {
     let Some(WebhookEvent::Inbound { inbound, .. }) = events.first() else { return None };
     let user = inbound.user.as_ref()?;
     let id = user.channel_user_id.as_deref().or(user.line_user_id.as_deref())?;
-    let one_word: String = id.chars().filter(|letter| !letter.is_control()).take(ID_SHOWN).collect();
-    Some(one_word).filter(|id| !id.is_empty())
-}
-
-/// Returns the text or the tapped button, and the URL of a file.
-fn text(raw: &str) -> String {
-    let events = parse_events(raw.as_bytes());
-    let Some(WebhookEvent::Inbound { inbound, .. }) = events.first() else { return String::new() };
-    let url = inbound.content.url.as_deref();
-    inbound.words().chain(url).collect::<Vec<_>>().join(" · ")
+    Some(one_line(id, ID_SHOWN).trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// A webhook that belongs to no known message.

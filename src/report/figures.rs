@@ -8,10 +8,12 @@ use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
 use crate::audience::{ImportRecord, Reason};
 use crate::domain::{BatchState, Count, MessageId, Msisdn, Outcome, Plan, Present, SkipReason, State, Tallies, Zone};
-use crate::store::{AudiencePart, Batch, Result, Store};
+use crate::store::{AudiencePart, Batch, ReplyCount, Result, Store};
 
 /// Unknown attempts that a report lists; `unknown_count` has all of them.
 pub(crate) const UNKNOWN_SHOWN: u32 = 1_000;
+/// Kinds and choices of replies that a report lists.
+const REPLIES_SHOWN: u32 = 200;
 
 /// The present state of a campaign.
 #[derive(Debug, Clone, Serialize)]
@@ -70,12 +72,26 @@ pub struct Report {
     pub unknown: Vec<Unknown>,
     pub unknown_count: i64,
     pub steps: Vec<StepReport>,
+    /// The replies to each step by kind and by the chosen button or list row, at most [`REPLIES_SHOWN`] rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reply_counts: Vec<ReplyReport>,
     /// The currency of `spent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
     /// The zone in which its times are shown.
     #[serde(skip)]
     pub zone: Option<Zone>,
+}
+
+/// How many replies to a step are alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplyReport {
+    pub step: u8,
+    /// The provider's word for the kind of message, in lower case.
+    pub kind: String,
+    /// The title or payload of the button, or the list row.
+    pub choice: Option<String>,
+    pub count: u32,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -154,6 +170,15 @@ impl Report {
                 step.replied = i64::from(recipients);
             }
         }
+        let replies = store.reply_counts(batch.id, REPLIES_SHOWN).await?.into_iter();
+        report.reply_counts = replies
+            .map(|ReplyCount { step, kind, choice, replies: count }| ReplyReport {
+                step: step.get() + 1,
+                kind,
+                choice,
+                count,
+            })
+            .collect();
         for (step, spent) in store.spent(batch.id).await? {
             if let Some(step) = report.steps.get_mut(step.index()) {
                 step.spent = Some(spent);
@@ -203,6 +228,7 @@ impl Report {
             late: tallies.total(Count::Late),
             never_entered: tallies.total(Count::NeverEntered),
             unknown: Vec::new(),
+            reply_counts: Vec::new(),
             unknown_count: tallies.total(Count::Unknown),
             steps: plan.map(|plan| steps(plan, batch.state, tallies)).unwrap_or_default(),
             currency: plan.and_then(|plan| plan.currency.clone()),

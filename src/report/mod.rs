@@ -27,7 +27,7 @@ pub use copied::CopyProgress;
 pub(crate) use copied::copied;
 pub use export::{ExportColumns, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
-pub use figures::{Counts, Outcomes, RateNow, Report, Show, Unknown, as_counted};
+pub use figures::{Counts, Outcomes, RateNow, ReplyReport, Report, Show, Unknown, as_counted};
 pub use lookup::{Pages, lookup, lookup_everywhere};
 pub(crate) use lookup::{messages_everywhere, positions};
 pub use messages::{MessageView, MessageViews};

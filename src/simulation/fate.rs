@@ -9,20 +9,20 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OverridableSetting, Plan,
-    Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, ChannelUser, LaneId, Loaded, MessageKey, Money, Msisdn,
+    OverridableSetting, Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Catalogues, Change,
-    Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FetchedTemplates,
+    AccountEvent, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Catalogues,
+    Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FetchedTemplates,
     FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState,
     Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
     NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
-    Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, Result, Retention, Scope, Sender, Signals,
-    Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateRequest, TierSlot, Tiers, Unwritable,
-    Walk, WebhookGroup, Whom,
+    Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, Sender,
+    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateRequest, TierSlot, Tiers,
+    Unwritable, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -356,6 +356,13 @@ through! {
         reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
         reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
         reads wishes(recipient: Msisdn) -> Vec<OptOutRecord>;
+        opts opt_out_users(users: Vec<UserOptOut>) -> u32;
+        writes opt_in_users(users: Vec<UserOptIn>) -> u32;
+        reads user_opt_outs(after: Option<ChannelUser>, limit: u32) -> Vec<UserOptOut>;
+        reads opt_out_of_user(user: ChannelUser) -> Option<UserOptOut>;
+        reads user_wishes(user: ChannelUser) -> Vec<OptOutRecord>;
+        reads numbers_of_user(user: ChannelUser) -> Vec<Msisdn>;
+        opts learn_users(aliases: Vec<Alias>) -> Vec<Msisdn>;
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, Msisdn)>;
         reads opted_out_messages(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
@@ -366,6 +373,9 @@ through! {
     Replies {
         reads inbound(of: InboundOf, after: Cursor, limit: u32) -> Vec<(Cursor, Inbound)>;
         reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
+        reads reply_counts(batch: BatchId, limit: u32) -> Vec<ReplyCount>;
+        reads due_confirmations(limit: u32) -> Vec<(Cursor, Inbound)>;
+        writes forget_confirmations(of: Vec<Cursor>) -> ();
         reads open_windows(recipients: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
         reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
     }

@@ -1,5 +1,6 @@
 //! Defines batches: how their messages are written, their states, and changes of their plans.
 
+use super::Cursor;
 use crate::domain::{
     AudienceId, BatchId, BatchState, CampaignId, Country, LaneId, Marks, Plan, Present, Recipient, SkipReason, Span,
     State, StepIndex, Tag, Timestamp,
@@ -34,6 +35,8 @@ pub struct Joining {
     pub audience: String,
     /// Until when messages may join a new batch.
     pub open_until: Timestamp,
+    /// The due confirmations that these messages are; from then on they are due no more.
+    pub confirms: Vec<Cursor>,
     pub now: Timestamp,
 }
 

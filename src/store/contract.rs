@@ -107,6 +107,11 @@ impl Desk {
         Ok(self.take(WebhookGroup { written, ..WebhookGroup::default() }).await?.writers)
     }
 
+    /// The same in an installation that confirms opt-outs.
+    async fn take_confirming(&self, written: Vec<Inbound>) -> super::Result<()> {
+        self.take(WebhookGroup { written, confirms: true, ..WebhookGroup::default() }).await.map(drop)
+    }
+
     async fn learn_aliases(&self, aliases: Vec<Alias>) -> super::Result<Vec<Msisdn>> {
         Ok(self.take(WebhookGroup { aliases, ..WebhookGroup::default() }).await?.named)
     }
@@ -325,7 +330,9 @@ fn text(umid: String, n: u32, second: i64) -> Inbound {
         msisdn: Some(msisdn(n)),
         called: None,
         kind: "text".to_owned(),
+        choice: None,
         keyword: None,
+        language: None,
         window: None,
         on: None,
         raw: "{}".to_owned(),

@@ -1,6 +1,8 @@
 //! Defines messages from recipients, and their opt-outs and opt-ins.
 
-use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp};
+use crate::domain::{
+    BatchId, Channel, ChannelUser, Keyword, Language, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp,
+};
 
 /// A message from a recipient.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,7 +20,11 @@ pub struct Inbound {
     /// The channel's id for the recipient, if that is not a number.
     pub called: Option<String>,
     pub kind: String,
+    /// The button or list row that the recipient chose, in the words of the campaign.
+    pub choice: Option<String>,
     pub keyword: Option<Keyword>,
+    /// The language of the keyword, if it belongs to one alone.
+    pub language: Option<Language>,
     /// The end of the window for free text that it opened.
     pub window: Option<Timestamp>,
     /// The attempt that it replies to.
@@ -34,6 +40,13 @@ impl std::fmt::Debug for Inbound {
     }
 }
 
+impl Inbound {
+    /// The recipient as the channel names them, if that is not a number.
+    pub fn user(&self) -> Option<ChannelUser> {
+        Some(ChannelUser { channel: self.channel?, id: self.called.clone()? })
+    }
+}
+
 /// A channel's id for a recipient. The channel may then omit the recipient's number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Alias {
@@ -46,6 +59,16 @@ impl std::fmt::Debug for Alias {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Alias({} on {})", self.msisdn.masked(), self.channel)
     }
+}
+
+/// How many replies to a step are alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyCount {
+    pub step: StepIndex,
+    /// As in [`Inbound`].
+    pub kind: String,
+    pub choice: Option<String>,
+    pub replies: u32,
 }
 
 /// Selects messages from recipients.
@@ -83,6 +106,24 @@ pub struct OptOut {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptIn {
     pub msisdn: Msisdn,
+    pub at: Timestamp,
+    pub from: OptOutSource,
+    pub source: String,
+}
+
+/// An opt-out under a channel's id for a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserOptOut {
+    pub user: ChannelUser,
+    pub since: Timestamp,
+    pub from: OptOutSource,
+    pub source: String,
+}
+
+/// An opt-in under a channel's id for a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserOptIn {
+    pub user: ChannelUser,
     pub at: Timestamp,
     pub from: OptOutSource,
     pub source: String,

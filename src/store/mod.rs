@@ -31,7 +31,7 @@ pub use catalogue::{FetchedTemplates, StoredTemplate, TemplatePlace, TemplateReq
 pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
-pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, Sender};
+pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender, UserOptIn, UserOptOut};
 pub use lanes::{
     AccountEvent, BucketOf, HeldBy, Hold, LaneStandstill, LaneState, NotedBucket, Override, ProviderReport, Release,
     ReleasedBy, Trouble,

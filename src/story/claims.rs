@@ -254,7 +254,8 @@ impl Checks {
             let leave_within = self.frame.plan.step(step).and_then(|step| step.leave_within);
             // A claim checks for opt-outs. If its process died during the claim, nothing shows whether the message was
             // submitted.
-            let opted_out = whole.opted_out.filter(|_| attempt.verdict != Verdict::Unknown);
+            let is_obeyed = attempt.verdict != Verdict::Unknown && !self.frame.plan.confirms_opt_out;
+            let opted_out = whole.opted_out.filter(|_| is_obeyed);
             let leave_by = leave_within.filter(|_| attempt.tries == 0).map(|within| attempt.queued + within);
             let ttl_up = ttl.filter(|_| intent > first).map(|ttl| first + ttl);
             // The submission that counts as the first may have been undone, and then the row has no first submission.

@@ -170,6 +170,23 @@ fn parse_one(raw: &str) -> WebhookEvent<'_> {
     WebhookEvent::Other { event_type, raw }
 }
 
+/// The content of an inbound message as it came, from its stored event.
+pub fn raw_content(raw: &str) -> Option<&RawValue> {
+    /// The part of an event that has its content: the event itself in LINE's form.
+    #[derive(Deserialize)]
+    struct WithContent<'a> {
+        #[serde(borrow, default)]
+        payload: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        content: Option<&'a RawValue>,
+    }
+    let event: WithContent<'_> = serde_json::from_str(raw).ok()?;
+    match event.payload {
+        Some(payload) => serde_json::from_str::<WithContent<'_>>(payload.get()).ok()?.content,
+        None => event.content,
+    }
+}
+
 /// Collects the elements of an array into the caller's list, so that those before a cut are not lost.
 struct RawList<'list, 'de> {
     list: &'list mut Vec<&'de RawValue>,

@@ -1,6 +1,13 @@
 //! Inbound messages: replies of recipients.
 
+mod content;
+
 use serde::{Deserialize, Serialize};
+
+pub use content::{
+    CallPermission, CatalogOrder, FlowAnswer, FlowReply, InboundContent, Interactive, OrderItem, ReplyContent,
+    SharedLocation, Tapped,
+};
 
 use super::loose;
 use super::send::User;
@@ -9,7 +16,7 @@ use crate::domain::{Channel, Msisdn, Timestamp};
 
 /// An inbound message. LINE's form has no `payload`, and the SMS API has its own keys; all three forms are read. A part with
 /// an undocumented shape counts as absent, and the others are still read.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Inbound<'a> {
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
@@ -54,52 +61,6 @@ pub struct Recipient<'a> {
     pub channel: Option<Text<'a>>,
     #[serde(borrow, alias = "recipientId", skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<Text<'a>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct InboundContent<'a> {
-    #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
-    pub text: Option<Hidden<'a>>,
-    /// The payload of a template's quick reply.
-    #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Hidden<'a>>,
-    #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
-    pub url: Option<Hidden<'a>>,
-    #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
-    pub interactive: Option<Interactive<'a>>,
-}
-
-/// A tapped button or list row, or a completed form.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Interactive<'a> {
-    #[serde(borrow, rename = "type", deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Text<'a>>,
-    #[serde(
-        borrow,
-        alias = "buttonReply",
-        deserialize_with = "loose::or_nothing",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub button_reply: Option<Tapped<'a>>,
-    #[serde(
-        borrow,
-        alias = "listReply",
-        deserialize_with = "loose::or_nothing",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub list_reply: Option<Tapped<'a>>,
-}
-
-/// A button or a row of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Tapped<'a> {
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Hidden<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub title: Option<Hidden<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -156,6 +117,11 @@ impl Inbound<'_> {
         kind.is_some_and(|kind| kind.eq_ignore_ascii_case("ad"))
     }
 
+    /// What the recipient sent or chose.
+    pub fn reply_content(&self) -> ReplyContent<'_> {
+        ReplyContent::of(&self.content, self.body.as_deref())
+    }
+
     /// All texts that the recipient wrote or tapped, wherever the provider puts them: any of them may be a "stop".
     pub fn words(&self) -> impl Iterator<Item = &str> {
         let interactive = self.content.interactive.as_ref();
@@ -193,3 +159,6 @@ impl Inbound<'_> {
         let _ = serde_json::to_writer(body, &event);
     }
 }
+
+#[cfg(test)]
+mod tests;

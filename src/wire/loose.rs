@@ -37,6 +37,18 @@ where
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
+/// Reads a decimal number, also as text. Anything else is `None`.
+pub(super) fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let text: Option<Text<'de>> = or_nothing(deserializer)?;
+    Ok(text.and_then(|text| text.trim().parse::<f64>().ok()).filter(|number| number.is_finite()))
+}
+
+/// Reads yes or no, also as text. Anything else is `None`.
+pub(super) fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    let text: Option<Text<'de>> = or_nothing(deserializer)?;
+    Ok(text.and_then(|text| text.trim().to_ascii_lowercase().parse().ok()))
+}
+
 struct AnyNumber;
 
 impl<'de> Visitor<'de> for AnyNumber {
@@ -98,6 +110,23 @@ mod tests {
         ] {
             let mut deserializer = serde_json::Deserializer::from_str(json);
             assert_eq!(super::number(&mut deserializer).unwrap(), wanted, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_and_a_truth_are_read_from_numbers_and_texts() {
+        for (json, number, truth) in [
+            ("103.846375", Some(103.846_375), None),
+            ("\" -1.2857 \"", Some(-1.285_7), None),
+            ("\"inf\"", None, None),
+            ("true", None, Some(true)),
+            ("\"False\"", None, Some(false)),
+            ("null", None, None),
+            ("[1]", None, None),
+        ] {
+            let decimal = super::decimal(&mut serde_json::Deserializer::from_str(json)).unwrap();
+            assert_eq!(decimal, number, "{json}");
+            assert_eq!(super::truth(&mut serde_json::Deserializer::from_str(json)).unwrap(), truth, "{json}");
         }
     }
 }

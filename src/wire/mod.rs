@@ -12,6 +12,7 @@ pub mod codes;
 mod answer;
 mod business;
 mod cards;
+mod contacts;
 mod content;
 mod event;
 mod figure;
@@ -34,10 +35,14 @@ pub use cards::{
     CalendarEventAction, CardContent, CardMedia, Carousel, ContentInfo, DialAction, LatLong, OpenUrlAction, RichCard,
     SuggestedAction, SuggestedReply, Suggestion, ViewLocationAction,
 };
+pub use contacts::{ContactAddresses, ContactGroup, GroupId, NewContact, contact_groups};
 pub use content::{Component, Content, FileDetails, LinkButton, Location, Parameter, Sms, Template, TemplateCard};
-pub use event::{WebhookEvent, event_places, first_receipts, parse_events};
+pub use event::{WebhookEvent, event_places, first_receipts, parse_events, raw_content};
 pub use figure::Figure;
-pub use inbound::{Inbound, InboundContent, Interactive, Recipient, Referral, Tapped};
+pub use inbound::{
+    CallPermission, CatalogOrder, FlowAnswer, FlowReply, Inbound, InboundContent, Interactive, OrderItem, Recipient,
+    Referral, ReplyContent, SharedLocation, Tapped,
+};
 pub use interactive::{
     ActionButton, ActionParameters, ActionReply, ActionRow, ActionSection, FlowActionData, InteractiveMessage, Linked,
     MessageAction, MessageHeader, MessageText, ProductItem,

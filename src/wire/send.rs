@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::content::Content;
 use super::loose;
 use super::text::{Hidden, Text};
-use crate::domain::{Channel, Msisdn};
+use crate::domain::{Channel, ChannelUser, Msisdn};
 
 /// The body of `POST …/messages`, and one entry of a batch. All keys are optional, because a batch entry may use the
 /// defaults of its batch. The receiver of the request checks what is required.
@@ -85,24 +85,9 @@ impl User<'_> {
     /// The recipient's channel user id, if it is not a number: a WhatsApp user id or a LINE id. It must have the right form: a
     /// mask or a placeholder is shared by many recipients and would merge them.
     pub fn user_id(&self) -> Option<&str> {
-        let is_id = |id: &&str| id.len() <= ID_LONGEST && (is_whatsapp_id(id) || is_line_id(id));
+        let is_id = |id: &&str| ChannelUser::channel_of(id).is_some();
         [&self.channel_user_id, &self.line_user_id].into_iter().filter_map(|id| id.as_deref()).find(is_id)
     }
-}
-
-/// The longest channel user id that is stored.
-const ID_LONGEST: usize = 128;
-
-/// Whether an id is a country and a user in it: `SG.13491208655302741918`.
-fn is_whatsapp_id(id: &str) -> bool {
-    let is_country = |country: &str| country.len() == 2 && country.bytes().all(|c| c.is_ascii_uppercase());
-    id.split_once('.').is_some_and(|(country, user)| {
-        is_country(country) && !user.is_empty() && user.bytes().all(|c| c.is_ascii_alphanumeric())
-    })
-}
-
-fn is_line_id(id: &str) -> bool {
-    id.strip_prefix('U').is_some_and(|id| !id.is_empty() && id.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
 /// One step of the provider's own fallback. Volley sends exactly one, without `fallbackAfter` and `successStatus`.

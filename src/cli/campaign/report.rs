@@ -1,5 +1,8 @@
 //! `volley campaign report`: shows the outcomes of a campaign, and the results of its steps.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use clap::ValueEnum;
 
 use super::find;
@@ -284,6 +287,7 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
             paint.dim(format!("(volley reply list --campaign {})", shell(&report.name)))
         ));
     }
+    lines.extend(replies(report, paint));
     let passed_over: Vec<String> = report
         .steps
         .iter()
@@ -294,6 +298,49 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         lines.push(paint.dim(format!("skipped by conditions of the route: {}", list(&passed_over))));
     }
     lines
+}
+
+/// The kinds of replies, and below them the chosen buttons and list rows.
+fn replies(report: &Report, paint: Paint) -> Vec<String> {
+    let chosen = report.reply_counts.iter().filter_map(|reply| Some((reply, reply.choice.as_deref()?)));
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for reply in report.reply_counts.iter().filter(|reply| reply.choice.is_none()) {
+        *kinds.entry(reply_kind(&reply.kind)).or_default() += u64::from(reply.count);
+    }
+    let mut choices: BTreeMap<&str, u64> = BTreeMap::new();
+    for (reply, choice) in chosen {
+        *choices.entry(choice).or_default() += u64::from(reply.count);
+    }
+    let by_count = |counted: BTreeMap<&str, u64>| {
+        let mut counted: Vec<_> = counted.into_iter().map(|(what, number)| (what.to_owned(), number)).collect();
+        counted.sort_by_key(|(_, number)| Reverse(*number));
+        counted
+    };
+    let (kinds, choices) = (by_count(kinds), by_count(choices));
+    let mut lines = Vec::new();
+    if !choices.is_empty() {
+        let named = choices.iter().take(NAMED).map(|(choice, number)| format!("{} \"{choice}\"", count(*number)));
+        let more = choices.len().saturating_sub(NAMED);
+        let more = (more > 0).then(|| plural(more as u64, "more choice", "more choices"));
+        let named: Vec<String> = named.chain(more).collect();
+        lines.push(format!("  chose: {}", named.join(" · ")));
+    }
+    if !kinds.is_empty() {
+        let named: Vec<String> = kinds.iter().map(|(kind, number)| format!("{} {kind}", count(*number))).collect();
+        lines.push(paint.dim(format!("  other replies: {}", named.join(" · "))));
+    }
+    lines
+}
+
+/// The provider's word for a kind of message, for operators.
+fn reply_kind(kind: &str) -> &str {
+    match kind {
+        "nfmreply" | "nfm_reply" => "completed form",
+        "callpermissionreply" | "call_permission_reply" => "call permission",
+        "button_reply" | "buttons" => "button",
+        "list_reply" => "list row",
+        other => other,
+    }
 }
 
 /// The cost of the submitted messages, by the prices at launch.

@@ -3,6 +3,7 @@
 mod account;
 mod addressee;
 mod answer;
+mod contacts;
 mod content;
 mod delivery;
 mod details;
@@ -20,7 +21,7 @@ mod windows;
 mod words;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::fmt;
 
 use hashbrown::HashMap;
@@ -82,6 +83,8 @@ pub struct Model {
     expiries: HashMap<u32, Timestamp>,
     /// The first requests, whole.
     kept: Vec<Box<str>>,
+    /// The addresses in the blacklisted group of contacts.
+    blacklisted: BTreeSet<String>,
     due: BinaryHeap<Reverse<Due>>,
     due_counter: u64,
     details_asked: HashMap<String, Timestamp>,
@@ -145,6 +148,7 @@ impl Model {
             callbacks: HashMap::new(),
             expiries: HashMap::new(),
             kept: Vec::new(),
+            blacklisted: BTreeSet::new(),
             due: BinaryHeap::new(),
             due_counter: 0,
             details_asked: HashMap::new(),
@@ -184,6 +188,9 @@ impl Model {
         }
         if let Some(reply) = self.about_templates(call, now) {
             return DelayedReply { after: self.slowness(&faults), reply };
+        }
+        if let Some(reply) = self.contacts(call, now) {
+            return reply.into();
         }
         let Some((sub_account, rest)) = address(call.path) else {
             return self.not_found("Unknown address", now).into();

@@ -146,7 +146,7 @@ impl Model {
         let (kind, content) = match writing.written {
             Written::Words(text) => ("Text", InboundContent { text: Some(text.into()), ..InboundContent::default() }),
             Written::Button { id, title } => {
-                let tapped = Tapped { id: Some(id.into()), title: Some(title.into()) };
+                let tapped = Tapped { id: Some(id.into()), title: Some(title.into()), description: None };
                 let interactive = Interactive {
                     kind: Some("button_reply".into()),
                     button_reply: Some(tapped),

@@ -29,6 +29,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/webhook", post(webhook))
         .nest("/events", super::events::router())
         .route("/templates", post(judge_template))
+        .route("/blacklisted", get(blacklisted))
 }
 
 #[derive(Serialize)]
@@ -58,6 +59,11 @@ async fn seen_by_recipient(State(shared): State<Arc<Shared>>, Path(recipient): P
         }
         found => body_of(&found),
     }
+}
+
+/// Returns the addresses in the blacklisted group of contacts.
+async fn blacklisted(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    body_of(&shared.model().blacklisted().collect::<Vec<_>>())
 }
 
 /// How many messages are written under one lock, so that requests are served in between.

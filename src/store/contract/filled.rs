@@ -1,12 +1,12 @@
 //! Fills a store with something of everything that it can hold, for databases that are opened by later versions.
 
 use super::*;
-use crate::domain::{DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion};
+use crate::domain::{ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion};
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
     AccountEvent, Amendment, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState, NotedBucket,
     OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks, RejectionReason, StepHeldBy,
-    StepHold, StrayKind, TemplateRequest, TemplateRequestKind, started,
+    StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UserOptOut, started,
 };
 
 impl Desk {
@@ -160,9 +160,13 @@ impl Desk {
             on: Some((MessageKey { batch, n: 0 }, StepIndex::FIRST)),
             ..text("i-1".to_owned(), 0, 10)
         };
-        self.take_inbound(vec![reply]).await.unwrap();
+        // Its confirmation is due.
+        let stop = Inbound { keyword: Some(Keyword::Stop), ..text("i-2".to_owned(), 20, 11) };
+        self.take_confirming(vec![reply, stop]).await.unwrap();
         let alias = Alias { channel: Channel::WhatsApp, called: "a-1".to_owned(), msisdn: msisdn(0) };
         self.learn_aliases(vec![alias]).await.unwrap();
+        let user = ChannelUser { channel: Channel::Line, id: "U-1".to_owned() };
+        self.opt_out_users(vec![UserOptOut { user, since: at(8), from, source }]).await.unwrap();
         self.claim_with_costs(batch, 1).await;
     }
 

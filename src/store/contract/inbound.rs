@@ -1,8 +1,8 @@
 //! Tests messages from recipients: each is stored and obeyed once, and every opt-out and opt-in stays listed.
 
 use super::*;
-use crate::domain::{Keyword, OptOutSource};
-use crate::store::{Alias, Inbound, InboundOf, Key, OptIn, OptOut, Sender};
+use crate::domain::{ChannelUser, Keyword, OptOutSource};
+use crate::store::{Alias, Inbound, InboundOf, Joining, Key, OptIn, OptOut, Sender, UserOptIn, UserOptOut};
 
 for_every_store!(
     a_repeated_inbound_message_is_stored_and_obeyed_once,
@@ -14,6 +14,10 @@ for_every_store!(
     opt_outs_and_opt_ins_are_listed_in_order_with_their_sources,
     an_inbound_id_finds_the_message_it_replied_to,
     replies_are_listed_by_owner_and_counted_once_per_recipient,
+    replies_are_counted_by_kind_and_choice,
+    an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later,
+    an_operators_opt_out_of_a_channel_user_ends_with_it,
+    an_opt_out_by_reply_is_confirmed_once,
     a_window_is_open_for_its_sender_until_it_ends,
     messages_to_opted_out_recipients_are_found_in_pieces,
 );
@@ -221,6 +225,140 @@ async fn replies_are_listed_by_owner_and_counted_once_per_recipient(desk: Desk) 
     let everybody = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!(everybody.iter().map(|(_, inbound)| inbound.clone()).collect::<Vec<_>>(), all);
     assert_eq!(listed(InboundOf::All, everybody[3].0).await, ["e", "f"]);
+}
+
+async fn replies_are_counted_by_kind_and_choice(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let (first, second) = (StepIndex::FIRST, StepIndex::new(1).unwrap());
+    let on = |umid: &str, n, step, kind: &str, choice: Option<&str>| Inbound {
+        on: Some((MessageKey { batch, n }, step)),
+        kind: kind.to_owned(),
+        choice: choice.map(str::to_owned),
+        ..wrote(umid, n, 1, None)
+    };
+    let all = vec![
+        on("a", 0, first, "button_reply", Some("No")),
+        on("b", 1, first, "button_reply", Some("Yes")),
+        on("c", 2, first, "button_reply", Some("Yes")),
+        on("d", 0, first, "text", None),
+        on("e", 0, second, "text", None),
+        wrote("f", 0, 1, None),
+    ];
+    desk.take_inbound(all).await.unwrap();
+    let counts = desk.reply_counts(batch, 10).await.unwrap();
+    let counted: Vec<_> =
+        counts.iter().map(|it| (it.step, it.kind.as_str(), it.choice.as_deref(), it.replies)).collect();
+    let wanted = [
+        (first, "button_reply", Some("Yes"), 2),
+        (first, "button_reply", Some("No"), 1),
+        (first, "text", None, 1),
+        (second, "text", None, 1),
+    ];
+    assert_eq!(counted, wanted);
+    assert_eq!(desk.reply_counts(batch, 1).await.unwrap(), counts[..1]);
+}
+
+fn user(id: &str) -> ChannelUser {
+    ChannelUser { channel: Channel::WhatsApp, id: id.to_owned() }
+}
+
+async fn users_out(desk: &Desk) -> Vec<String> {
+    desk.user_opt_outs(None, 100).await.unwrap().into_iter().map(|entry| entry.user.id).collect()
+}
+
+async fn an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later(desk: Desk) {
+    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
+    desk.learn_users(vec![alias("SG.1", 1)]).await.unwrap();
+    desk.take_inbound(vec![called("a", "SG.1", 1, stop), called("b", "SG.2", 1, stop)]).await.unwrap();
+    assert_eq!(
+        (out(&desk).await, users_out(&desk).await),
+        (vec![msisdn(1)], vec!["SG.1".to_owned(), "SG.2".to_owned()])
+    );
+    assert_eq!(desk.learn_users(vec![alias("SG.2", 2), alias("SG.2", 3)]).await.unwrap(), [msisdn(2), msisdn(3)]);
+    assert_eq!(desk.wishes(msisdn(2)).await.unwrap().len(), 1, "applied once");
+    assert_eq!(desk.numbers_of_user(user("SG.2")).await.unwrap(), [msisdn(2), msisdn(3)]);
+    // An older "start" changes nothing, a later one ends the opt-out, for one number alone if there are several.
+    desk.take_inbound(vec![called("c", "SG.1", 0, start)]).await.unwrap();
+    assert_eq!(users_out(&desk).await, ["SG.1", "SG.2"]);
+    desk.take_inbound(vec![called("d", "SG.1", 2, start), called("e", "SG.2", 2, start)]).await.unwrap();
+    assert_eq!((out(&desk).await, users_out(&desk).await), (vec![msisdn(2), msisdn(3)], Vec::new()));
+    let wishes: Vec<_> =
+        desk.user_wishes(user("SG.1")).await.unwrap().into_iter().map(|it| (it.at, it.wants)).collect();
+    assert_eq!(wishes, [(at(1), Keyword::Stop), (at(0), Keyword::Start), (at(2), Keyword::Start)]);
+    // A "stop" that was written before the last "start" comes too late.
+    desk.take_inbound(vec![called("f", "SG.1", 1, stop)]).await.unwrap();
+    assert!(users_out(&desk).await.is_empty());
+}
+
+async fn an_operators_opt_out_of_a_channel_user_ends_with_it(desk: Desk) {
+    let stop_of = |id: &str| UserOptOut {
+        user: user(id),
+        since: at(1),
+        from: OptOutSource::Operator,
+        source: "a list".to_owned(),
+    };
+    desk.learn_users(vec![alias("SG.1", 1)]).await.unwrap();
+    assert_eq!(desk.opt_out_users(vec![stop_of("SG.1"), stop_of("SG.2")]).await.unwrap(), 2);
+    assert_eq!(desk.opt_out_users(vec![stop_of("SG.1")]).await.unwrap(), 0);
+    assert_eq!(desk.opt_out_of_user(user("SG.2")).await.unwrap(), Some(stop_of("SG.2")));
+    desk.take_inbound(vec![called("a", "SG.1", 5, Some(Keyword::Start))]).await.unwrap();
+    assert_eq!((out(&desk).await, users_out(&desk).await.len()), (vec![msisdn(1)], 2), "a recipient cannot end it");
+    let start_of =
+        |id: &str| UserOptIn { user: user(id), at: at(6), from: OptOutSource::Operator, source: "a call".to_owned() };
+    assert_eq!(desk.opt_in_users(vec![start_of("SG.1"), start_of("SG.3")]).await.unwrap(), 1);
+    assert_eq!((out(&desk).await, users_out(&desk).await), (Vec::new(), vec!["SG.2".to_owned()]));
+    // An opt-in of the number ends the opt-out of its id.
+    desk.learn_users(vec![alias("SG.2", 2)]).await.unwrap();
+    assert_eq!(desk.opt_in(vec![start(2, 7, OptOutSource::Operator)]).await.unwrap(), 1);
+    assert!(users_out(&desk).await.is_empty());
+    assert_eq!(desk.user_opt_outs(Some(user("SG.2")), 10).await.unwrap(), []);
+}
+
+async fn an_opt_out_by_reply_is_confirmed_once(desk: Desk) {
+    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
+    let due = async || -> Vec<(Cursor, String)> {
+        let due = desk.due_confirmations(10).await.unwrap();
+        due.into_iter().map(|(position, inbound)| (position, inbound.umid)).collect()
+    };
+    let umids = async || -> Vec<String> { due().await.into_iter().map(|(_, umid)| umid).collect() };
+    desk.take_inbound(vec![wrote("z", 4, 1, stop)]).await.unwrap();
+    assert!(umids().await.is_empty(), "not in an installation that confirms none");
+    // Twice in one group, by an operator before, and without a number.
+    desk.opt_out(vec![self::stop(2, 0, OptOutSource::Operator)]).await.unwrap();
+    desk.take_confirming(vec![
+        wrote("a", 1, 1, stop),
+        wrote("b", 1, 2, stop),
+        wrote("c", 2, 1, stop),
+        called("d", "SG.9", 1, stop),
+        wrote("e", 3, 1, None),
+    ])
+    .await
+    .unwrap();
+    assert_eq!(umids().await, ["a"]);
+    let lane = desk.lane("wa", Channel::WhatsApp).await;
+    let confirms = due().await.into_iter().map(|(position, _)| position).collect();
+    desk.join(Joining {
+        plan: Plan { confirms_opt_out: true, ..plan() },
+        recipients: recipients(1..2),
+        start: Start::of(&Present::queued(desk.now(), None), vec![lane]),
+        elsewhere: Vec::new(),
+        tag: tag(),
+        audience: "confirmations".to_owned(),
+        open_until: desk.now() + Span::from_secs(60),
+        confirms,
+        now: desk.now(),
+    })
+    .await
+    .unwrap();
+    assert!(umids().await.is_empty());
+    // Repeated, it stays confirmed; a new opt-out is confirmed again.
+    desk.take_confirming(vec![wrote("a", 1, 1, stop), wrote("f", 1, 3, stop)]).await.unwrap();
+    assert!(umids().await.is_empty());
+    desk.take_confirming(vec![wrote("g", 1, 4, start)]).await.unwrap();
+    desk.take_confirming(vec![wrote("h", 1, 5, stop)]).await.unwrap();
+    assert_eq!(umids().await, ["h"]);
+    desk.forget_confirmations(due().await.into_iter().map(|(position, _)| position).collect()).await.unwrap();
+    assert!(umids().await.is_empty());
 }
 
 async fn a_window_is_open_for_its_sender_until_it_ends(desk: Desk) {

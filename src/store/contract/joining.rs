@@ -29,6 +29,7 @@ impl Desk {
             tag: tag(),
             audience: "singles".to_owned(),
             open_until: self.now() + Span::from_secs(60),
+            confirms: Vec::new(),
             now: self.now(),
         }
     }

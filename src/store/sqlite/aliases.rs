@@ -1,6 +1,8 @@
 //! Maps the names that channels use for recipients to their numbers, for inbound messages without a number.
 
-use sqlx::SqliteConnection;
+use std::collections::BTreeSet;
+
+use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
@@ -68,6 +70,11 @@ pub(super) const LAST_KEYWORDS: &str = concat!(
      WHERE inbound.called IS NOT NULL AND inbound.channel = new.value ->> 0 AND keyword IS NOT NULL GROUP BY new.key"
 );
 
+/// The opt-outs under each new name.
+pub(super) const OPT_OUTS_OF: &str =
+    "SELECT new.value ->> 2 AS msisdn, o.since, o.source, o.words FROM json_each(?1) new
+     CROSS JOIN opt_out_id o ON o.channel = new.value ->> 0 AND o.called = new.value ->> 1";
+
 /// Stores names of recipients, and applies what earlier inbound messages under the new ones asked for. Returns the
 /// numbers that this opts out.
 pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>) -> Work<Vec<Msisdn>> {
@@ -96,11 +103,17 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
             Keyword::Start => {}
         }
     }
+    for row in &sqlx::query(OPT_OUTS_OF).bind(&new).fetch_all(&mut *connection).await? {
+        let from = decoded(row, "source", OptOutSource::from_code)?;
+        let (msisdn, since) = (msisdn(row, "msisdn")?, timestamp(row, "since")?);
+        opt_outs.push(OptOut { msisdn, since, from, source: row.try_get("words")? });
+    }
     if !opt_outs.is_empty() {
         opt_out(connection, &opt_outs).await?;
     }
     if !opt_ins.is_empty() {
         opt_in(connection, &opt_ins).await?;
     }
-    Ok(opt_outs.into_iter().map(|opt_out| opt_out.msisdn).collect())
+    // A keyword under an id is an opt-out of the id too, so one recipient may come twice.
+    Ok(opt_outs.into_iter().map(|opt_out| opt_out.msisdn).collect::<BTreeSet<_>>().into_iter().collect())
 }

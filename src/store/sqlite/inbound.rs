@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
 use super::messages::number;
-use super::opt_outs::{by_message, opt_in, opt_out};
+use super::opt_outs::{by_message, opt_in, opt_out, opted_out};
 use super::rows::{
     Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
 };
-use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp};
-use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, Sender};
+use super::{Work, opt_out_ids};
+use crate::domain::{
+    BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp,
+};
+use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, ReplyCount, Sender, UserOptIn, UserOptOut};
 
 /// The longest window that an inbound message opens: 72 hours after a click on an ad, otherwise 24.
 const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
@@ -33,7 +35,13 @@ struct Known {
 
 /// Stores inbound messages and applies their keywords. Returns for each message the known numbers of the
 /// recipient who wrote it.
-pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inbound>) -> Work<Vec<Vec<Msisdn>>> {
+///
+/// If it `confirms`, a confirmation becomes due for each writer whom a message opts out.
+pub(super) async fn take(
+    connection: &mut SqliteConnection,
+    mut inbound: Vec<Inbound>,
+    confirms: bool,
+) -> Work<Vec<Vec<Msisdn>>> {
     if inbound.is_empty() {
         return Ok(Vec::new());
     }
@@ -68,8 +76,59 @@ pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inb
     }
     insert(connection, &new.iter().map(|index| &inbound[*index]).collect::<Vec<_>>()).await?;
     let to_apply = named.into_iter().chain(new).map(|index| (&inbound[index], writers[index].as_slice()));
-    apply_keywords(connection, &to_apply.collect::<Vec<_>>()).await?;
+    let to_apply: Vec<_> = to_apply.collect();
+    let stops: Vec<&Inbound> = to_apply
+        .iter()
+        .map(|(message, _)| *message)
+        .filter(|message| confirms && message.keyword == Some(Keyword::Stop) && message.msisdn.is_some())
+        .collect();
+    let before = opted_out_writers(connection, &stops).await?;
+    apply_keywords(connection, &to_apply).await?;
+    if !stops.is_empty() {
+        confirm_new(connection, stops, &before).await?;
+    }
     Ok(writers)
+}
+
+/// The writers of these messages who have opted out.
+async fn opted_out_writers(connection: &mut SqliteConnection, stops: &[&Inbound]) -> Work<HashSet<Msisdn>> {
+    let writers: Vec<Msisdn> = stops.iter().filter_map(|message| message.msisdn).collect();
+    if writers.is_empty() {
+        return Ok(HashSet::new());
+    }
+    Ok(opted_out(connection, &writers).await?.into_iter().collect())
+}
+
+pub(super) const CONFIRM: &str = "INSERT INTO confirmation (inbound)
+     SELECT id FROM inbound WHERE umid IN (SELECT value FROM json_each(?1)) ON CONFLICT DO NOTHING";
+
+/// Makes a confirmation due for each recipient whom a "stop" has opted out, by the first one.
+async fn confirm_new(connection: &mut SqliteConnection, stops: Vec<&Inbound>, before: &HashSet<Msisdn>) -> Work<()> {
+    let after = opted_out_writers(connection, &stops).await?;
+    let mut confirmed = HashSet::new();
+    let new = stops.into_iter().filter(|message| {
+        message.msisdn.is_some_and(|it| after.contains(&it) && !before.contains(&it) && confirmed.insert(it))
+    });
+    let umids = json_texts(new.map(|message| message.umid.as_str()))?;
+    sqlx::query(CONFIRM).bind(umids).execute(connection).await?;
+    Ok(())
+}
+
+pub(super) const DUE_CONFIRMATIONS: &str = "SELECT i.* FROM confirmation c CROSS JOIN inbound i ON i.id = c.inbound
+     WHERE c.inbound > 0 ORDER BY c.inbound LIMIT ?1";
+
+pub(super) async fn due_confirmations(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<(Cursor, Inbound)>> {
+    let rows = sqlx::query(DUE_CONFIRMATIONS).bind(limit).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), message(row)?))).collect()
+}
+
+/// Forgets that confirmations are due. Returns how many were.
+pub(super) async fn forget_confirmations(connection: &mut SqliteConnection, of: &[Cursor]) -> Work<u64> {
+    let forgotten = sqlx::query("DELETE FROM confirmation WHERE inbound IN (SELECT value FROM json_each(?1))")
+        .bind(json_list(of.iter().map(|position| position.id())))
+        .execute(connection)
+        .await?;
+    Ok(forgotten.rows_affected())
 }
 
 pub(super) const ATTACH: &str =
@@ -93,10 +152,10 @@ async fn attach(connection: &mut SqliteConnection, message: &Inbound) -> Work<()
 async fn insert(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()> {
     for_values(
         connection,
-        "INSERT INTO inbound (umid, received, written_at, sub_account, channel, channel_id, msisdn, called, kind, keyword, until,
+        "INSERT INTO inbound (umid, received, written_at, sub_account, channel, channel_id, msisdn, called, kind, choice, keyword, language, until,
                               batch, n, step, raw)",
         "",
-        15,
+        17,
         new,
         |query: Bound<'_>, message| {
             query
@@ -109,7 +168,9 @@ async fn insert(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()>
                 .bind(message.msisdn.map(number))
                 .bind(message.called.clone())
                 .bind(message.kind.clone())
+                .bind(message.choice.clone())
                 .bind(message.keyword.map(Keyword::code))
+                .bind(message.language.map(Language::code))
                 .bind(message.window.map(Timestamp::millis))
                 .bind(message.on.map(|(key, _)| key.batch.0))
                 .bind(message.on.map(|(key, _)| key.n))
@@ -135,6 +196,7 @@ async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound
         let source = by_message(keyword, message.channel);
         keywords.extend(numbers.iter().map(|number| (message.written_at, keyword, *number, source.clone())));
     }
+    apply_to_ids(connection, messages).await?;
     keywords.sort_by_key(|(written_at, ..)| *written_at);
     for alike in keywords.chunk_by(|a, b| a.1 == b.1) {
         let entries = alike.iter().cloned();
@@ -150,6 +212,28 @@ async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound
             }
             None => {}
         }
+    }
+    Ok(())
+}
+
+/// Applies keywords to the channel's ids of their senders, so that they reach numbers that are known with an id only later.
+async fn apply_to_ids(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
+    let (mut stops, mut starts) = (Vec::new(), Vec::new());
+    for (message, _) in messages {
+        let (Some(keyword), Some(user)) = (message.keyword, message.user()) else { continue };
+        let (at, from) = (message.written_at, OptOutSource::Recipient);
+        let source = by_message(keyword, message.channel);
+        match keyword {
+            Keyword::Stop => stops.push(UserOptOut { user, since: at, from, source }),
+            Keyword::Start => starts.push(UserOptIn { user, at, from, source }),
+        }
+    }
+    // In this order a later "start" finds the "stop" that it ends; an earlier one ends none.
+    if !stops.is_empty() {
+        opt_out_ids::opt_out(connection, &stops).await?;
+    }
+    if !starts.is_empty() {
+        opt_out_ids::opt_in(connection, &starts).await?;
     }
     Ok(())
 }
@@ -230,7 +314,9 @@ fn message(row: &SqliteRow) -> Work<Inbound> {
         msisdn: maybe_msisdn(row)?,
         called: row.try_get("called")?,
         kind: row.try_get("kind")?,
+        choice: row.try_get("choice")?,
         keyword: has("keyword")?.then(|| decoded(row, "keyword", Keyword::from_code)).transpose()?,
+        language: has("language")?.then(|| decoded(row, "language", Language::from_code)).transpose()?,
         window: maybe_timestamp(row, "until")?,
         on: attempt(row)?,
         raw: row.try_get("raw")?,
@@ -243,6 +329,25 @@ pub(super) const REPLIED: &str = "SELECT step, count(DISTINCT n) AS replied FROM
 pub(super) async fn replied(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<(StepIndex, u32)>> {
     let rows = sqlx::query(REPLIED).bind(batch.0).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((step(row, "step")?, small(row, "replied")?))).collect()
+}
+
+/// Reads the index alone, whatever the replies contain.
+pub(super) const REPLY_COUNTS: &str =
+    "SELECT step, kind, choice, count(*) AS replies FROM inbound INDEXED BY inbound_choice
+     WHERE batch = ?1 AND batch IS NOT NULL GROUP BY step, kind, choice
+     ORDER BY step, replies DESC, kind, choice LIMIT ?2";
+
+pub(super) async fn reply_counts(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    limit: u32,
+) -> Work<Vec<ReplyCount>> {
+    let rows = sqlx::query(REPLY_COUNTS).bind(batch.0).bind(limit).fetch_all(connection).await?;
+    let count = |row: &SqliteRow| {
+        let (kind, choice) = (row.try_get("kind")?, row.try_get("choice")?);
+        Ok(ReplyCount { step: step(row, "step")?, kind, choice, replies: small(row, "replies")? })
+    };
+    rows.iter().map(count).collect()
 }
 
 /// A subaccount or channel id that an inbound message does not name matches every one: webhooks may lack them, and a

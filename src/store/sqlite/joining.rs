@@ -5,7 +5,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::small;
-use super::{Work, audiences, batches, pieces};
+use super::{Work, audiences, batches, inbound, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
 use crate::store::{Joined, Joining, KnownAs, NewAudience, NewBatch, PieceOfMessages};
@@ -25,7 +25,10 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
         None => begin(connection, &joining).await?,
     };
     let Open { batch, tag, audience } = open;
-    let Joining { recipients, start, elsewhere, now, .. } = joining;
+    let Joining { recipients, start, elsewhere, confirms, now, .. } = joining;
+    if !confirms.is_empty() {
+        inbound::forget_confirmations(connection, &confirms).await?;
+    }
     let new = audiences::append(connection, audience, &recipients, now).await?;
     let (from, until) = (new.start, new.end);
     let (over, excluded, lacking, left_out, base) = (None, Vec::new(), Vec::new(), Vec::new(), 0);

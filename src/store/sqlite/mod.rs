@@ -22,6 +22,7 @@ mod messages;
 mod naming;
 mod nodes;
 mod numbers;
+mod opt_out_ids;
 mod opt_outs;
 mod overrides;
 mod paths;
@@ -67,6 +68,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let files = [
         (1, "the store", include_str!("../../../migrations/sqlite/0001_the_store.sql")),
         (2, "the catalogue", include_str!("../../../migrations/sqlite/0002_the_catalogue.sql")),
+        (3, "answers", include_str!("../../../migrations/sqlite/0003_answers.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -5,12 +5,12 @@ use std::cmp::Reverse;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
 use super::batches::bump;
 use super::messages::number;
 use super::rows::{
     all_loaded, decoded, json_list, json_of, lines, maybe_small, message_line, msisdn, packed, timestamp,
 };
+use super::{Work, opt_out_ids};
 use crate::domain::{BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutSource};
 use crate::store::{Cursor, OptIn, OptOut, OptOutRecord};
 
@@ -105,6 +105,7 @@ pub(super) async fn opt_in(connection: &mut SqliteConnection, opt_ins: &[OptIn])
     sqlx::query(NOTE_STARTS).bind(&rows).execute(&mut *connection).await?;
     let ended = sqlx::query(OPT_IN).bind(&rows).execute(&mut *connection).await?.rows_affected();
     if ended > 0 {
+        opt_out_ids::opt_in_numbers(connection, &rows).await?;
         bump(connection).await?;
     }
     Ok(u32::try_from(ended).unwrap_or(u32::MAX))

@@ -221,12 +221,12 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
 
 /// Stores what the provider posted together, and applies what was decided about it.
 pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup) -> Work<Kept> {
-    let WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, naming } = taken;
+    let WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming } = taken;
     let named = if aliases.is_empty() { Vec::new() } else { aliases::learn(connection, aliases).await? };
     if !opt_outs.is_empty() {
         opt_outs::opt_out(connection, &opt_outs).await?;
     }
-    let writers = if written.is_empty() { Vec::new() } else { inbound::take(connection, written).await? };
+    let writers = if written.is_empty() { Vec::new() } else { inbound::take(connection, written, confirms).await? };
     if !naming.is_empty() {
         naming::keep(connection, naming).await?;
     }

@@ -1,5 +1,5 @@
-use crate::domain::{BatchId, Loaded, Msisdn};
-use crate::store::{Cursor, OptIn, OptOut, OptOutRecord, Result};
+use crate::domain::{BatchId, ChannelUser, Loaded, Msisdn};
+use crate::store::{Alias, Cursor, OptIn, OptOut, OptOutRecord, Result, UserOptIn, UserOptOut};
 
 /// Opt-outs and opt-ins.
 #[async_trait::async_trait]
@@ -21,6 +21,22 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>>;
     /// Lists every opt-out and opt-in of a recipient, in the order in which they were recorded.
     async fn wishes(&self, recipient: Msisdn) -> Result<Vec<OptOutRecord>>;
+    /// Opts channel users out, and every number that is known with them; returns how many ids had not opted out before.
+    ///
+    /// - The rules are those of numbers. A number that becomes known with the id later is opted out then.
+    async fn opt_out_users(&self, opt_outs: Vec<UserOptOut>) -> Result<u32>;
+    /// Opts channel users in again, and every number that is known with them; returns how many ids are opted in again.
+    async fn opt_in_users(&self, opt_ins: Vec<UserOptIn>) -> Result<u32>;
+    /// Lists the channel users who have opted out, in order, after `after`.
+    async fn user_opt_outs(&self, after: Option<ChannelUser>, limit: u32) -> Result<Vec<UserOptOut>>;
+    /// Reads the opt-out of a channel user, if there is one.
+    async fn opt_out_of_user(&self, user: ChannelUser) -> Result<Option<UserOptOut>>;
+    /// Lists every opt-out and opt-in of a channel user in the order in which they were recorded.
+    async fn user_wishes(&self, user: ChannelUser) -> Result<Vec<OptOutRecord>>;
+    /// Lists the numbers that are known with a channel user.
+    async fn numbers_of_user(&self, user: ChannelUser) -> Result<Vec<Msisdn>>;
+    /// Stores which numbers channel users have; returns the numbers that this opts out, because their user has opted out.
+    async fn learn_users(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>>;
     /// Reads the position of the latest opt-out of all recipients; the start if there is none.
     async fn last_stop(&self) -> Result<Cursor>;
     /// Lists opt-outs after `after`, in the order in which they were recorded.

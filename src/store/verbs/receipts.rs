@@ -18,6 +18,8 @@ pub struct WebhookGroup {
     pub opt_outs: Vec<OptOut>,
     /// Messages from recipients.
     pub written: Vec<Inbound>,
+    /// Whether a confirmation becomes due for each recipient whom one of these messages opts out.
+    pub confirms: bool,
     /// Lanes whose receipts turned out to carry our ids.
     pub naming: Vec<NamingLane>,
 }

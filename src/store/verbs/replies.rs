@@ -1,5 +1,5 @@
 use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
-use crate::store::{Cursor, Inbound, InboundOf, Result, Sender};
+use crate::store::{Cursor, Inbound, InboundOf, ReplyCount, Result, Sender};
 
 /// Messages from recipients, and the windows that they open.
 #[async_trait::async_trait]
@@ -8,6 +8,13 @@ pub trait Replies: Send + Sync + std::fmt::Debug {
     async fn inbound(&self, of: InboundOf, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Inbound)>>;
     /// Counts the messages of a batch that have a reply, by the step that was replied to.
     async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>>;
+    /// Counts the replies to a batch by step, kind and choice: for each step the most frequent first, at most `limit` rows.
+    async fn reply_counts(&self, batch: BatchId, limit: u32) -> Result<Vec<ReplyCount>>;
+    /// Lists the messages whose opt-outs are to be confirmed to their writers: for each opt-out its first message, if it
+    /// names the number or the number was known.
+    async fn due_confirmations(&self, limit: u32) -> Result<Vec<(Cursor, Inbound)>>;
+    /// Forgets that confirmations are due.
+    async fn forget_confirmations(&self, of: Vec<Cursor>) -> Result<()>;
     /// Returns those of the recipients who have a 24-hour window open with a sender, each with its end.
     async fn open_windows(
         &self,

@@ -215,9 +215,11 @@ fn every_documented_kind_of_inbound_message_is_read() {
     let line =
         of("Text", r#"{"text":"Hello"}"#).replace("\"msisdn\":\"+12025550023\",", "").replace("whatsapp", "line");
     assert_eq!((inbound(&line).msisdn(), inbound(&line).user_id()), (None, None));
-    let of_line =
-        line.replace("\"channelUserId\":\"12025550023\"", "\"channelUserId\":\"\",\"lineUserId\":\"U0a1b2c\"");
-    assert_eq!(inbound(&of_line).user_id(), Some("U0a1b2c"));
+    let of_line = line.replace(
+        "\"channelUserId\":\"12025550023\"",
+        "\"channelUserId\":\"\",\"lineUserId\":\"U4af4980629a1b2c3d4e5f60718293a4b\"",
+    );
+    assert_eq!(inbound(&of_line).user_id(), Some("U4af4980629a1b2c3d4e5f60718293a4b"));
     let long = format!("SG.{}", "1".repeat(126));
     for no_id in
         ["", "+6591xxxx", "6591xxxx", "**MASKED**", "string", "null", "Unknown", "SG.", "SG.1xx*", "sg.1", &long]

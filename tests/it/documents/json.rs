@@ -30,6 +30,7 @@ fn ending(unit: &str) -> Option<&'static str> {
         "bytes" => "bytes",
         "share" => "_share",
         "ratio" => "ratio",
+        "degrees" => "_deg",
         _ => return None,
     })
 }

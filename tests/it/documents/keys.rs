@@ -209,6 +209,9 @@ const SECTIONS: &[Section] = &[
         key("stop", "list of texts", "none", "[\"no more ads\"]", "{ a = 1 }", "Replies that opt out, beside the built-in ones."),
         key("start", "list of texts", "none", "[\"ads please\"]", "{ a = 1 }", "Replies that opt in again."),
         key("ignore", "list of texts", "none", "[\"end\"]", "{ a = 1 }", "Built-in words that do not count."),
+        key("confirm", "text or table of texts", "none", "{ de = \"Sie erhalten nichts mehr.\", others = \"You will get nothing more.\" }", "{ de = \"Sie erhalten nichts mehr.\" }", "What a recipient gets once after an opt-out by reply: one text, or a text for each language and `others`."),
+        key("group", "text", "none", "\"Opt-outs\"", "\"\"", "The group of the provider's contacts that `volley opt-out push` adds to."),
+        key("contacts_url", "URL", "`https://contacts.8x8.com`", "\"http://127.0.0.1:8690\"", "\"contacts\"", "Where the provider's contacts are."),
     ] },
     Section { title: "`[prices]`", file: CONFIG, around: "[prices]\n@\n", keys: &[
         key("file", "file", "none", "\"prices.csv\"", "5", "The price list."),

@@ -70,7 +70,8 @@ async fn a_database_of_a_newer_version_is_refused() {
     let db = TempDatabase::new();
     db.open().await.unwrap().close().await;
     let mut newer = raw(&db).await;
-    let text = "INSERT INTO _sqlx_migrations SELECT 9999, 'later', installed_on, 1, checksum, 0 FROM _sqlx_migrations";
+    let text =
+        "INSERT INTO _sqlx_migrations SELECT 9999, 'later', installed_on, 1, checksum, 0 FROM _sqlx_migrations LIMIT 1";
     sqlx::query(text).execute(&mut newer).await.unwrap();
     newer.close().await.unwrap();
     assert!(matches!(db.open().await, Err(Error::Newer { .. })));

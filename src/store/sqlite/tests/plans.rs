@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::TempDatabase;
 use crate::store::sqlite::{
-    aliases, asking, audiences, claim, facts, inbound, opt_outs, reads, receipts, shapes, tiers, walk,
+    aliases, asking, audiences, claim, facts, inbound, opt_out_ids, opt_outs, reads, receipts, shapes, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -104,6 +104,14 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::OF_RECIPIENT, &["inbound_recipient (msisdn=?)"]),
         (inbound::OF_BATCH, &["inbound_message (batch=?)"]),
         (inbound::OF_MESSAGE, &["inbound_message (batch=? AND n=?)"]),
+        (aliases::OPT_OUTS_OF, &["o USING PRIMARY KEY (channel=? AND called=?)"]),
+        (opt_out_ids::OF_NUMBERS, &["alias_recipient (msisdn=?)", "o USING PRIMARY KEY (channel=? AND called=?)"]),
+        (opt_out_ids::OPT_IN, &["opt_out_id USING PRIMARY KEY (channel=? AND called=?)"]),
+        (opt_out_ids::LIST, &["opt_out_id USING PRIMARY KEY"]),
+        (opt_out_ids::HISTORY, &["opt_out_id_record_recipient (channel=? AND called=?)"]),
+        (inbound::CONFIRM, &["SEARCH inbound USING COVERING INDEX"]),
+        (inbound::DUE_CONFIRMATIONS, &["c USING INTEGER PRIMARY KEY (rowid>?)", "i USING INTEGER PRIMARY KEY"]),
+        (inbound::REPLY_COUNTS, &["COVERING INDEX inbound_choice (batch=?)"]),
         (inbound::REPLIED, &["inbound_message (batch=?)"]),
         (inbound::WINDOWS, &["inbound_recipient (msisdn=? AND written_at>?)"]),
         (&learn, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=? AND tries>? AND tries<?)"]),

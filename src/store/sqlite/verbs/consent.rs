@@ -1,8 +1,8 @@
 //! Implements [`Consent`]: each verb runs the statements of its module.
 
-use super::super::{Sqlite, opt_outs};
-use crate::domain::{BatchId, Loaded, Msisdn};
-use crate::store::{Consent, Cursor, OptIn, OptOut, OptOutRecord, Result};
+use super::super::{Sqlite, aliases, opt_out_ids, opt_outs};
+use crate::domain::{BatchId, ChannelUser, Loaded, Msisdn};
+use crate::store::{Alias, Consent, Cursor, OptIn, OptOut, OptOutRecord, Result, UserOptIn, UserOptOut};
 
 #[async_trait::async_trait]
 impl Consent for Sqlite {
@@ -28,6 +28,40 @@ impl Consent for Sqlite {
 
     async fn wishes(&self, recipient: Msisdn) -> Result<Vec<OptOutRecord>> {
         self.read("read the opt-out history", move |c| Box::pin(opt_outs::history(c, recipient))).await
+    }
+
+    async fn opt_out_users(&self, opt_outs: Vec<UserOptOut>) -> Result<u32> {
+        let verb = "record opt-outs of channel users";
+        self.write(verb, move |c| Box::pin(async move { opt_out_ids::opt_out_with_numbers(c, &opt_outs).await })).await
+    }
+
+    async fn opt_in_users(&self, opt_ins: Vec<UserOptIn>) -> Result<u32> {
+        let verb = "remove opt-outs of channel users";
+        self.write(verb, move |c| Box::pin(async move { opt_out_ids::opt_in_with_numbers(c, &opt_ins).await })).await
+    }
+
+    async fn user_opt_outs(&self, after: Option<ChannelUser>, limit: u32) -> Result<Vec<UserOptOut>> {
+        let verb = "list opt-outs of channel users";
+        self.read(verb, move |c| Box::pin(async move { opt_out_ids::list(c, after.as_ref(), limit).await })).await
+    }
+
+    async fn opt_out_of_user(&self, user: ChannelUser) -> Result<Option<UserOptOut>> {
+        let verb = "read the opt-out of a channel user";
+        self.read(verb, move |c| Box::pin(async move { opt_out_ids::of_user(c, &user).await })).await
+    }
+
+    async fn user_wishes(&self, user: ChannelUser) -> Result<Vec<OptOutRecord>> {
+        let verb = "read the opt-out history of a channel user";
+        self.read(verb, move |c| Box::pin(async move { opt_out_ids::history(c, &user).await })).await
+    }
+
+    async fn numbers_of_user(&self, user: ChannelUser) -> Result<Vec<Msisdn>> {
+        let verb = "read the numbers of a channel user";
+        self.read(verb, move |c| Box::pin(async move { opt_out_ids::numbers_of(c, &user).await })).await
+    }
+
+    async fn learn_users(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>> {
+        self.write("store channel users", move |c| Box::pin(aliases::learn(c, aliases))).await
     }
 
     async fn last_stop(&self) -> Result<Cursor> {

@@ -2,7 +2,7 @@
 
 use super::super::{Sqlite, inbound};
 use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
-use crate::store::{Cursor, Inbound, InboundOf, Replies, Result, Sender};
+use crate::store::{Cursor, Inbound, InboundOf, Replies, ReplyCount, Result, Sender};
 
 #[async_trait::async_trait]
 impl Replies for Sqlite {
@@ -12,6 +12,19 @@ impl Replies for Sqlite {
 
     async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>> {
         self.read("count replies", move |c| Box::pin(inbound::replied(c, batch))).await
+    }
+
+    async fn reply_counts(&self, batch: BatchId, limit: u32) -> Result<Vec<ReplyCount>> {
+        self.read("count replies by kind", move |c| Box::pin(inbound::reply_counts(c, batch, limit))).await
+    }
+
+    async fn due_confirmations(&self, limit: u32) -> Result<Vec<(Cursor, Inbound)>> {
+        self.read("list due confirmations", move |c| Box::pin(inbound::due_confirmations(c, limit))).await
+    }
+
+    async fn forget_confirmations(&self, of: Vec<Cursor>) -> Result<()> {
+        let verb = "forget due confirmations";
+        self.write(verb, move |c| Box::pin(async move { inbound::forget_confirmations(c, &of).await.map(drop) })).await
     }
 
     async fn open_windows(

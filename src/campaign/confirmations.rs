@@ -1,0 +1,123 @@
+//! Confirms opt-outs by keyword to their recipients, if the configuration has a text for it.
+//!
+//! A confirmation is a single message on the channel of the STOP. It is queued in the transaction that forgets that it was
+//! due, so an opt-out is confirmed at most once, whatever ends the process. It is free text, and the STOP has just opened
+//! the window for it.
+
+use std::sync::Arc;
+
+use super::launch::{LaunchError, Launcher};
+use crate::audience::{self, Options, Source, SourceFilter};
+use crate::clock::{Chance, Clock};
+use crate::config::{Config, Lane};
+use crate::domain::{
+    Causes, Channel, ChannelUser, Fields, Language, Member, Plan, Pool, Recipient, Span, Step, Timestamp,
+};
+use crate::events::Origin;
+use crate::store::{Cursor, Inbound, Result, Store};
+
+/// OptOutConfirmations looked at in one round.
+const PAGE: u32 = 200;
+/// A later confirmation would puzzle its recipient.
+const SENT_WITHIN: Span = Span::from_secs(15 * 60);
+/// The column with the recipient's id on LINE.
+const LINE_ID: &str = "LineId";
+
+/// Queues the confirmations that are due.
+#[derive(Debug)]
+pub struct OptOutConfirmations {
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<Chance>,
+    /// The decision up to which none is due. Every opt-out is a decision.
+    none_until: Option<u64>,
+}
+
+impl OptOutConfirmations {
+    pub const fn new(config: Arc<Config>, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Self {
+        Self { config, clock, chance, none_until: None }
+    }
+
+    /// Queues due confirmations, and forgets those that are too late or cannot be sent. `seq` is the latest decision.
+    pub(super) async fn run_once(&mut self, store: &dyn Store, seq: u64, now: Timestamp) -> Result<()> {
+        if self.none_until == Some(seq) {
+            return Ok(());
+        }
+        let due = store.due_confirmations(PAGE).await?;
+        let is_last = due.len() < PAGE as usize;
+        let mut groups: Vec<(Plan, Vec<Recipient>, Vec<Cursor>)> = Vec::new();
+        let mut dropped = Vec::new();
+        for (position, inbound) in due {
+            let Some((plan, recipient)) = self.message(&inbound, now).await else {
+                dropped.push(position);
+                continue;
+            };
+            match groups.iter_mut().find(|(known, ..)| *known == plan) {
+                Some((_, recipients, positions)) => {
+                    recipients.push(recipient);
+                    positions.push(position);
+                }
+                None => groups.push((plan, vec![recipient], vec![position])),
+            }
+        }
+        for (plan, recipients, positions) in groups {
+            let Self { config, clock, chance, .. } = self;
+            let launcher = Launcher { store, clock: clock.as_ref(), chance, config, by: Origin::SERVER };
+            match launcher.confirm(plan, recipients, positions.clone()).await {
+                Ok(_) => {}
+                Err(LaunchError::Store(error)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(error = %Causes(&error), "cannot confirm opt-outs");
+                    dropped.extend(positions);
+                }
+            }
+        }
+        if !dropped.is_empty() {
+            store.forget_confirmations(dropped).await?;
+        }
+        self.none_until = is_last.then_some(seq);
+        Ok(())
+    }
+
+    /// The confirmation of a STOP; `None` if none is to be sent.
+    async fn message(&self, inbound: &Inbound, now: Timestamp) -> Option<(Plan, Recipient)> {
+        let confirmation = self.config.opt_out.confirm.as_ref()?;
+        let (channel, msisdn) = (inbound.channel?, inbound.msisdn?);
+        if now.since(inbound.received) > SENT_WITHIN {
+            return None;
+        }
+        let lane = self.lane(channel, inbound)?;
+        let (number, filter) = (Source::numbers(vec![msisdn.to_string()]), SourceFilter::new(Arc::default()));
+        let (_, summary) = audience::numbers(number, Options::default(), filter).await.ok()?;
+        let country = *summary.countries.keys().next()?;
+        let language = inbound.language.or_else(|| Language::of_country(country));
+        let mut step = Step {
+            lanes: Pool::try_from(vec![Member { source: lane.source.clone(), ..Member::new(&lane.name) }]).ok()?,
+            leave_within: Some(SENT_WITHIN),
+            ..Step::of_text(channel, &lane.name, confirmation.text(language))
+        };
+        let (mut columns, mut fields) = (Vec::new(), Vec::new());
+        if channel == Channel::Line {
+            let ChannelUser { id, .. } = inbound.user()?;
+            step.line_user_id = Some(format!("{{{{{LINE_ID}}}}}"));
+            columns.push(LINE_ID.to_owned());
+            fields.push(id);
+        }
+        let plan = Plan { columns, confirms_opt_out: true, ..Plan::of_steps(vec![step]) };
+        let fields = Fields::pack(fields.iter().map(String::as_str));
+        Some((plan, Recipient { msisdn, country, client_message_id: None, fields }))
+    }
+
+    /// The lane with the identity that the recipient wrote to, else one of its channel and subaccount.
+    fn lane(&self, channel: Channel, inbound: &Inbound) -> Option<&Lane> {
+        let of_account = |lane: &&Lane| {
+            lane.channel == channel
+                && (inbound.sub_account.is_empty() || lane.provider.sub_account == inbound.sub_account)
+        };
+        let lanes = || self.config.lanes.iter().filter(of_account);
+        let is_same = |lane: &&Lane| lane.channel_id.as_deref() == Some(inbound.channel_id.as_str());
+        lanes()
+            .find(is_same)
+            .or_else(|| lanes().find(|lane| lane.channel_id.is_none() || inbound.channel_id.is_empty()))
+    }
+}

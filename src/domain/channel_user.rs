@@ -1,0 +1,98 @@
+//! A channel's own ids for recipients.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Channel;
+
+/// A recipient as a channel names them, where that is no number: a LINE id or a WhatsApp user id.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChannelUser {
+    pub channel: Channel,
+    pub id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{0}\" is not a channel's id for a recipient; write a LINE id such as U4af4980629a1b2c3d4e5f60718293a4b, or a WhatsApp \
+     user id such as SG.13491208655302741918"
+)]
+pub struct InvalidChannelUser(String);
+
+/// The longest id of a channel.
+const LONGEST: usize = 128;
+/// Characters of a LINE id after its `U`.
+const LINE_LEN: usize = 32;
+
+impl ChannelUser {
+    /// The channel whose form an id has. A mask or a placeholder has none: it is shared by many recipients.
+    pub fn channel_of(id: &str) -> Option<Channel> {
+        match id {
+            _ if id.len() > LONGEST => None,
+            _ if is_line_id(id) => Some(Channel::Line),
+            _ if is_whatsapp_id(id) => Some(Channel::WhatsApp),
+            _ => None,
+        }
+    }
+}
+
+/// Whether an id is a country and a user in it: `SG.13491208655302741918`.
+fn is_whatsapp_id(id: &str) -> bool {
+    let is_country = |country: &str| country.len() == 2 && country.bytes().all(|c| c.is_ascii_uppercase());
+    id.split_once('.').is_some_and(|(country, user)| {
+        is_country(country) && !user.is_empty() && user.bytes().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+/// Whether an id is `U` and 32 letters or digits. LINE's own have hexadecimal digits; the provider's samples have others too.
+fn is_line_id(id: &str) -> bool {
+    id.strip_prefix('U').map(str::as_bytes).is_some_and(|rest| {
+        rest.len() == LINE_LEN
+            && rest.iter().all(u8::is_ascii_alphanumeric)
+            && rest.iter().any(|letter| letter != &rest[0])
+    })
+}
+
+impl FromStr for ChannelUser {
+    type Err = InvalidChannelUser;
+
+    fn from_str(text: &str) -> Result<Self, InvalidChannelUser> {
+        let id = text.trim();
+        let channel = Self::channel_of(id).ok_or_else(|| InvalidChannelUser(id.chars().take(60).collect()))?;
+        Ok(Self { channel, id: id.to_owned() })
+    }
+}
+
+impl fmt::Display for ChannelUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)
+    }
+}
+
+impl fmt::Debug for ChannelUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChannelUser({})", self.channel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_names_its_channel_and_a_mask_names_none() {
+        let channel = |id: &str| id.parse::<ChannelUser>().ok().map(|user| user.channel);
+        // The sample of the provider's pages, which has a `g`.
+        assert_eq!(channel("Ua12b345678c1de0fg1a1234567891011"), Some(Channel::Line));
+        assert_eq!(channel(" U4af4980629a1b2c3d4e5f60718293a4b "), Some(Channel::Line));
+        assert_eq!(channel("SG.13491208655302741918"), Some(Channel::WhatsApp));
+        let (short, long) = ("Ua12b345678c1de0fg1a123456789101", "Ua12b345678c1de0fg1a12345678910111");
+        let mask = format!("U{}", "x".repeat(32));
+        for id in ["", "+6591234567", short, long, &mask, "Ua12b345678c1de0fg1a12345678910*1", "SG.", "sg.1"] {
+            assert_eq!(channel(id), None, "{id}");
+        }
+        assert!(
+            "nobody".parse::<ChannelUser>().unwrap_err().to_string().starts_with("\"nobody\" is not a channel's id")
+        );
+    }
+}
