@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use volley::dispatch::compose;
 use volley::domain::{
-    AttemptId, BatchId, Channel, Content, Country, MessageKey, Msisdn, Names, Step, StepIndex, Tag, Timestamp,
+    AttemptId, BatchId, Channel, Content, Country, MessageKey, MessagingApi, Msisdn, Names, Step, StepIndex, Tag,
+    Timestamp,
 };
 use volley::template::Pattern;
 use volley::wire;
@@ -93,7 +94,8 @@ fn pattern(body: [&str; 4]) -> Pattern {
     let content: Content = serde_json::from_value(template).unwrap();
     let step = Step { content, ..Step::of_text(Channel::WhatsApp, "promo", "") };
     let columns = COLUMNS.map(str::to_owned);
-    compose(&step, "promo", Country::by_code("SG").unwrap(), Names::of_columns(&columns)).unwrap()
+    compose(MessagingApi::ChatApps, &step, "promo", Country::by_code("SG").unwrap(), Names::of_columns(&columns))
+        .unwrap()
 }
 
 fn render(pattern: &Pattern, Recipient { msisdn, attempt, fields }: &Recipient, at: Timestamp, out: &mut Vec<u8>) {

@@ -42,6 +42,9 @@ pub mod optout;
 // Submits an attempt to the provider and reports what happened.
 pub mod provider;
 
+// The files that messages show.
+pub mod media;
+
 // How many messages may be sent now.
 pub mod throttle;
 

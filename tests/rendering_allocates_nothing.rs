@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use volley::dispatch::compose;
 use volley::domain::{
-    AttemptId, BatchId, Channel, Country, MessageKey, Names, Span, Step, StepIndex, Tag, Timestamp, Values,
+    AttemptId, BatchId, Channel, Country, MessageKey, MessagingApi, Names, Span, Step, StepIndex, Tag, Timestamp,
+    Values,
 };
 
 #[test]
@@ -22,7 +23,7 @@ fn rendering_allocates_nothing() {
     for transliterate in [false, true] {
         let step = Step { ttl: Some(Span::from_secs(60)), transliterate, ..Step::of_text(Channel::Sms, "sms", text) };
         let names = Names { columns: &columns, values: &values };
-        let pattern = compose(&step, "sms", Country::by_code("SG").unwrap(), names).unwrap();
+        let pattern = compose(MessagingApi::ChatApps, &step, "sms", Country::by_code("SG").unwrap(), names).unwrap();
         let mut out = Vec::with_capacity(4_096);
         let msisdn = "+6591234567".parse().unwrap();
         let allocations =

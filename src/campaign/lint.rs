@@ -93,6 +93,8 @@ pub enum Lint {
     RareCountry,
     /// A file of numbers to exclude has rows without a number.
     UnreadableExclude,
+    /// A file that a step shows is doubtful, or is uploaded only at the launch.
+    Media,
     /// A lane, or a template on it, is held.
     Held,
     /// Another campaign has the name. Only this one prevents the launch.
@@ -127,6 +129,7 @@ impl Lint {
             Self::NothingFollows => "nothing_follows",
             Self::RareCountry => "rare_country",
             Self::UnreadableExclude => "unreadable_exclude",
+            Self::Media => "media",
             Self::Held => "held",
             Self::NameTaken => "name_taken",
         }

@@ -10,10 +10,10 @@ use super::prices::PriceList;
 use super::route_templates::Templates;
 use super::time::Schedule;
 use crate::catalogue::Catalogue;
-use crate::config::{Config, DraftStep, Lane, Problem, Wanted};
+use crate::config::{Config, DraftStep, Lane, Problem, Route, Wanted};
 use crate::domain::{
-    Channel, Content, ContentPart, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan,
-    Pool, SmsEncoding, Span, Step, StepIndex, hint,
+    Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan, Pool,
+    SmsEncoding, Span, Step, StepIndex, hint,
 };
 use crate::template;
 
@@ -76,8 +76,15 @@ pub fn plan(
 /// Returns every problem that the routes of the configuration would have in any campaign. The columns of the audience
 /// and the campaign's own keys are not known yet.
 pub fn check_routes(config: &Config) -> Vec<Problem> {
-    let check = |route| {
-        let mut building = Building::of(ChosenSteps::from(route), config);
+    let check = |route: &Route| {
+        let mut route = route.clone();
+        // A local file gets its address at the launch.
+        for step in &mut route.steps {
+            for address in step.content.media().iter().filter(|address| address.is_path()) {
+                step.content.set_media(&address.part, &format!("https://{}", address.text));
+            }
+        }
+        let mut building = Building::of(ChosenSteps::from(&route), config);
         building.steps();
         building.problems()
     };
@@ -239,7 +246,7 @@ impl<'a> Building<'a> {
             errors.extend(template::mark(&step.content, step.line_user_id.as_deref(), names).err());
         }
         for error in errors {
-            self.add_problem(index, key_of(&error.part), error.problem);
+            self.add_problem(index, error.part.in_step(), error.problem);
         }
     }
 
@@ -429,9 +436,4 @@ fn no_lane(channel: Channel, whose: Option<&str>) -> String {
 
 fn list(names: &[&str]) -> String {
     format!("use one of {}", names.join(", "))
-}
-
-/// The key of the file that a problem of a content belongs to.
-fn key_of(part: &ContentPart) -> String {
-    if part.is_of_a_template() { format!("template, {part}") } else { part.to_string() }
 }

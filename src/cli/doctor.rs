@@ -1,22 +1,43 @@
 //! `volley doctor`: checks the installation, and says what to do.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::campaign::launch::knock;
 use super::disk::{Space, space_beside};
 use super::out::{self, Paint, To};
+use super::webhooks::{self, Change};
 use super::{CommandContext, Exit};
+use crate::config::Config;
 use crate::domain::size;
-use crate::status::{FindingView, Findings, Health, provider_addresses};
+use crate::provider::{Http, Unconnected};
+use crate::status::{FindingView, Findings, Health, asking, asking_about_channels};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Tell the provider to post its webhooks to public_url, with webhook_authorization. Shows what was set before, and
+    /// asks first.
+    #[arg(long, conflicts_with = "json")]
+    register_webhooks: bool,
+    /// Tell the provider to post no more webhooks to public_url. Asks first.
+    #[arg(long, conflicts_with_all = ["json", "register_webhooks"])]
+    remove_webhooks: bool,
+    /// Do not ask before webhooks are changed.
+    #[arg(long)]
+    yes: bool,
     /// Print one JSON object: ok, findings.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args, context: anyhow::Result<CommandContext>) -> anyhow::Result<Exit> {
+    let change = match (args.register_webhooks, args.remove_webhooks) {
+        (true, _) => Some(Change::Register),
+        (false, true) => Some(Change::Remove),
+        (false, false) => None,
+    };
+    if let Some(change) = change {
+        return webhooks::run(&context?, change, args.yes).await;
+    }
     let mut findings = Findings::default();
     match context {
         Ok(context) => examine(&context, &mut findings).await,
@@ -53,10 +74,7 @@ async fn examine(context: &CommandContext, findings: &mut Findings) {
     let store = if path.exists() { Some(context.store().await) } else { None };
     let opened = store.as_ref().and_then(|store| store.as_ref().ok());
     findings.check_configuration(&context.loaded, opened.map(AsRef::as_ref), context.now()).await;
-    for address in provider_addresses(&context.config) {
-        let error = knock(context, address).await.err().map(|error| format!("{error:#}"));
-        findings.add_provider(address, error.as_deref());
-    }
+    ask_providers(&context.config, findings).await;
     match store {
         None => {
             findings.add_missing_database(path);
@@ -71,6 +89,40 @@ async fn examine(context: &CommandContext, findings: &mut Findings) {
         Some(Err(error)) => {
             findings.add_broken_database(&format!("{error:#}"));
             disk(path, findings);
+        }
+    }
+}
+
+/// Asks the provider of each lane whether it accepts the key and the subaccount.
+async fn ask_providers(config: &Config, findings: &mut Findings) {
+    let mut unconnected: BTreeMap<&str, Option<Unconnected>> = BTreeMap::new();
+    for lane in &config.lanes {
+        let address = lane.provider.base_url.as_str();
+        if unconnected.contains_key(address) {
+            continue;
+        }
+        match Http::new(&lane.name, &lane.provider) {
+            Ok(http) => {
+                let why = http.connect().await.err();
+                match &why {
+                    Some(why) => findings.add_unconnected(address, why),
+                    None => findings.add_reached(config, address),
+                }
+                unconnected.insert(address, why);
+            }
+            Err(error) => findings.add("provider", Health::Failed, error.to_string(), None),
+        }
+    }
+    let is_reached = |address: &str| matches!(unconnected.get(address), Some(None));
+    for asking in asking(config).iter().filter(|asking| is_reached(&asking.lane.provider.base_url)) {
+        if let Ok(http) = Http::new(&asking.lane.name, &asking.lane.provider) {
+            findings.add_access(asking, &http.access_to_messages().await);
+        }
+    }
+    for asked in asking_about_channels(config).iter().filter(|asked| is_reached(&asked.0.lane.provider.base_url)) {
+        let (asking, account, channel) = asked;
+        if let Ok(http) = Http::new(&asking.lane.name, &asking.lane.provider) {
+            findings.add_channel_access(asked, &http.access_to_templates(account, channel).await);
         }
     }
 }

@@ -42,6 +42,7 @@ mod table;
 mod template;
 mod usage;
 mod watch;
+mod webhooks;
 mod words;
 
 use std::ffi::OsString;
@@ -152,7 +153,8 @@ enum Command {
     /// Check the installation: configuration, database, lanes, holds, server.
     ///
     /// It checks whether the configuration is valid, the database and the providers can be reached, every lane has a
-    /// key, and a server is running. It names each hold, slow lane and paused campaign, and gaps in receiving.
+    /// key, the provider accepts each key with its subaccount, and a server is running. It names each hold, slow lane and
+    /// paused campaign, and gaps in receiving.
     ///
     /// Each finding says what to do. The exit code is 1 if something prevents Volley from sending.
     Doctor(doctor::Args),

@@ -71,6 +71,9 @@ pub(super) static PROVIDER: Section = Section {
         key("batch_size"),
         key("timeout"),
         key("connections"),
+        key("connect_timeout"),
+        secret("proxy"),
+        key("ca_file"),
     ],
 };
 pub(super) static OPT_OUT: Section = Section {
@@ -98,6 +101,7 @@ pub(super) static LANE: Section = Section {
         key("tier"),
         key("source"),
         list("countries"),
+        key("api"),
         key("base_url"),
         key("sub_account"),
         key("account_id"),

@@ -131,7 +131,7 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
         tier: tier(reader, channel)?,
         source: source(reader, channel)?,
         countries: countries(reader)?,
-        provider: provider.of_lane(reader)?,
+        provider: provider.of_lane(reader, channel)?,
         name,
     })
 }

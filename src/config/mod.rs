@@ -6,7 +6,7 @@
 //! Promises: default < file < environment < flag. An unknown name is refused with the nearest known one, an invalid value
 //! with a sentence that says what, where and what to do. A secret never prints.
 //! May not: use any room but `domain`; open databases or sockets; read files other than `volley.toml` and the secrets
-//! that it names.
+//! and certificates that it names.
 
 mod confirmation;
 mod credential;
@@ -15,6 +15,7 @@ mod keys;
 mod keywords;
 mod lanes;
 mod layers;
+mod network;
 mod provider;
 mod quality;
 mod read;
@@ -33,6 +34,7 @@ pub use error::{At, Error, UnknownLane};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;
+pub use network::{Network, ProxyUrl, TrustedRoots};
 pub use provider::{LaneProvider, Provider, SendMode};
 pub use quality::{GuardAction, QualityGuard};
 pub use read::Setting;

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::credential::{Credential, Form};
 use super::error::Error;
+use super::network::Network;
 use super::read::Reader;
 use super::{Lane, Secret};
-use crate::domain::Span;
+use crate::domain::{Channel, MessagingApi, Span};
 
 /// The settings of the provider.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ pub struct Provider {
     pub timeout: Span,
     /// How many requests a lane has open at once.
     pub connections: NonZeroU32,
+    pub network: Network,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub enum SendMode {
 /// The provider settings of one lane: its own, else those of `[provider]`.
 #[derive(Debug, Clone)]
 pub struct LaneProvider {
+    /// The API of the provider that takes its messages.
+    pub api: MessagingApi,
     pub base_url: String,
     pub sub_account: String,
     pub account_id: Option<String>,
@@ -49,6 +53,7 @@ pub struct LaneProvider {
     pub send: SendMode,
     pub timeout: Span,
     pub connections: NonZeroU32,
+    pub network: Network,
 }
 
 impl LaneProvider {
@@ -90,12 +95,18 @@ impl Provider {
             timeout: timeout(reader)?,
             // Enough for 1,000 requests a second at 60 ms each, and few enough for the provider's load balancer.
             connections: nonzero(reader.whole("connections", 1..=1_024, 64)?),
+            network: Network::read(reader)?,
         })
     }
 
     /// The provider of a lane.
-    pub(super) fn of_lane(&self, lane: &mut Reader<'_>) -> Result<LaneProvider, Error> {
-        let base_url = web_address(lane, "base_url")?.unwrap_or_else(|| self.base_url.clone());
+    pub(super) fn of_lane(&self, lane: &mut Reader<'_>, channel: Channel) -> Result<LaneProvider, Error> {
+        let api = api(lane, channel)?;
+        let base_url = web_address(lane, "base_url")?.unwrap_or_else(|| match api {
+            MessagingApi::ChatApps => self.base_url.clone(),
+            // Each region has a host of each API.
+            MessagingApi::Sms => self.base_url.replacen("://chatapps.", "://sms.", 1),
+        });
         let Some(sub_account) = lane.text("sub_account")?.or_else(|| self.sub_account.clone()) else {
             return Err(Error::Missing {
                 lane: lane.name().to_owned(),
@@ -104,6 +115,7 @@ impl Provider {
             });
         };
         Ok(LaneProvider {
+            api,
             base_url,
             sub_account,
             account_id: lane.text("account_id")?.or_else(|| self.account_id.clone()),
@@ -111,6 +123,7 @@ impl Provider {
             send: self.send,
             timeout: self.timeout,
             connections: self.connections,
+            network: self.network.clone(),
         })
     }
 }
@@ -148,6 +161,15 @@ fn send_mode(reader: &mut Reader<'_>) -> Result<SendMode, Error> {
         "batch" => Ok(SendMode::Batch { size }),
         _ => Err(reader.wrong("send", format_args!("unknown value \"{word}\"; use single or batch"))),
     }
+}
+
+fn api(reader: &mut Reader<'_>, channel: Channel) -> Result<MessagingApi, Error> {
+    let api = reader.parsed_or("api", MessagingApi::ChatApps)?;
+    if api == MessagingApi::Sms && channel != Channel::Sms {
+        let (problem, advice) = ("the SMS API sends SMS alone", "remove it");
+        return Err(Error::NotOnChannel { at: reader.at("api"), channel, problem, advice });
+    }
+    Ok(api)
 }
 
 fn timeout(reader: &mut Reader<'_>) -> Result<Span, Error> {

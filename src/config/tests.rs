@@ -73,6 +73,16 @@ fn every_error_says_what_where_and_what_to_do() {
         ("[opt_out]\nstop = { a = 1 }", "etc/volley.toml, opt_out, stop: must be a list of texts in quotes"),
         ("[provider]\ntimeout = \"30\"", "etc/volley.toml, provider, timeout: \"30\" is not a length of time"),
         ("[provider]\ntimeout = \"10m\"", "use 1s to 5m"),
+        (
+            "[provider]\nsub_account = \"a\"\n[[lane]]\nname = \"x\"\nchannel = \"Viber\"\napi = \"sms\"",
+            "lane x, api: the SMS API sends SMS alone; remove it",
+        ),
+        ("[provider]\nconnect_timeout = \"11s\"", "invalid time limit 11s; use 1s to 10s"),
+        (
+            "[provider]\nproxy = \"socks5://ann:s3cret@proxy\"",
+            "etc/volley.toml, provider, proxy: invalid URL of a proxy; use",
+        ),
+        ("[provider]\nca_file = \"none.pem\"", "the file etc/none.pem cannot be read"),
         ("[provider]\nsub_account = \" \"", "is empty; write a value or remove it"),
         ("[provider]\nbatch_size = 10001", "use a whole number from 1 to 10000"),
         ("[provider]\nbatch_size = 0", "use a whole number from 1 to 10000"),
@@ -367,5 +377,26 @@ fn an_unusable_or_ambiguous_keyword_is_refused() {
     ] {
         let error = read(&format!("[opt_out]\n{wrong}")).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
+    }
+}
+
+#[test]
+fn a_lane_of_the_sms_api_has_the_sms_host_of_its_region() {
+    for (base_url, expected) in [
+        ("https://chatapps.8x8.com", "https://sms.8x8.com"),
+        ("https://chatapps.us.8x8.com", "https://sms.us.8x8.com"),
+        ("http://127.0.0.1:8690", "http://127.0.0.1:8690"),
+    ] {
+        let text = format!(
+            "[provider]\nbase_url = \"{base_url}\"\nsub_account = \"a\"\n\
+             [[lane]]\nname = \"x\"\nchannel = \"SMS\"\napi = \"sms\"\n\
+             [[lane]]\nname = \"y\"\nchannel = \"SMS\"\n\
+             [[lane]]\nname = \"z\"\nchannel = \"SMS\"\napi = \"sms\"\nbase_url = \"https://own.example\"\n"
+        );
+        let none = std::iter::empty::<(&str, String)>();
+        let file = Path::new("volley.toml");
+        let config = Config::read(Some((file, &text)), std::iter::empty(), none).unwrap().config;
+        let addresses: Vec<&str> = config.lanes.iter().map(|lane| lane.provider.base_url.as_str()).collect();
+        assert_eq!(addresses, [expected, base_url, "https://own.example"]);
     }
 }

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use super::compose::{Uncomposable, compose};
 use super::tariff;
 use crate::book::Entry;
+use crate::config::Lane;
 use crate::domain::{BatchId, Country, StepIndex};
 use crate::planner::Cap;
 use crate::template::Pattern;
@@ -32,7 +33,7 @@ impl Compiled {
         entry: &Entry,
         step: StepIndex,
         country: Country,
-        lane: &str,
+        lane: &Lane,
     ) -> Result<Arc<Pattern>, Uncomposable> {
         let differs = entry.plan.step(step).is_some_and(|step| step.differs_in(country));
         let key = (entry.id, step, differs.then_some(country));
@@ -40,7 +41,8 @@ impl Compiled {
             return Ok(Arc::clone(pattern));
         }
         let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
-        let pattern = Arc::new(compose(rules, lane, country, entry.plan.names())?);
+        let pattern = compose(lane.provider.api, rules, &lane.name, country, entry.plan.names())?;
+        let pattern = Arc::new(pattern);
         self.patterns.write().insert(key, Arc::clone(&pattern));
         Ok(pattern)
     }

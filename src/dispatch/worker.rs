@@ -163,7 +163,7 @@ impl Worker {
         let pattern = self
             .lane
             .compiled
-            .pattern(&job.entry, job.step(), message.country, &self.lane.config.name)
+            .pattern(&job.entry, job.step(), message.country, &self.lane.config)
             .map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         let fields =
             job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;

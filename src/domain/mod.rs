@@ -6,6 +6,7 @@
 //! Promises: no I/O, no clock, no async, no SQL; every type prints in a readable form and parses what it prints.
 //! May not: use any other room.
 
+mod api;
 mod causes;
 mod channel;
 mod channel_user;
@@ -22,6 +23,7 @@ mod language;
 mod letters;
 mod marks;
 mod meaning;
+mod media;
 mod message;
 mod money;
 mod number;
@@ -44,6 +46,7 @@ mod wish;
 mod word;
 mod zone;
 
+pub use api::MessagingApi;
 pub use causes::Causes;
 pub use channel::{Channel, Status};
 pub use channel_user::{ChannelUser, InvalidChannelUser};
@@ -66,6 +69,7 @@ pub use language::Language;
 pub use letters::base_letter;
 pub use marks::{Ending, Marks};
 pub use meaning::{Meaning, column_key, is_mark};
+pub use media::MediaAddress;
 pub use message::{Loaded, Present, State};
 pub use money::{InvalidMoney, Limits, Money, Prices};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};

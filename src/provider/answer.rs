@@ -161,7 +161,7 @@ fn of_message(message: &MessageAnswer<'_>) -> SendAnswer {
             ),
         };
     }
-    let code = message.status.error_code;
+    let code = message.status.code();
     refusal(codes::of_answer(200, code), code, message.status.error_message.as_deref(), None)
 }
 
@@ -239,6 +239,8 @@ mod tests {
             (200, r#"{"umid":"u-1","status":{"state":"failed","errorCode":2000}}"#, "accepted"),
             (200, r#"{"umid":"u-1","status":{"state":"undelivered","errorCode":1002}}"#, "accepted"),
             (200, r#"{"status":{"state":"error","errorCode":1200}}"#, "unknown"),
+            (200, r#"{"umid":"u-1","status":{"code":"QUEUED","description":"accepted"}}"#, "accepted"),
+            (200, r#"{"umid":"u-1","status":{"code":"REJECTED","description":"Invalid MSISDN format"}}"#, "rejected"),
             (200, "<html>", "unknown"),
             (200, "", "unknown"),
             (200, r#"{"error":"no route"}"#, "unknown"),

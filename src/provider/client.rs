@@ -1,7 +1,6 @@
 //! The client of one lane: sends requests to the provider over HTTP.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -9,16 +8,18 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATIO
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::client::proxy::matcher::Matcher;
 use tokio::time::Instant;
 use url::{Position, Url};
 
+pub(super) use call::Call;
+
 use super::answer::{BatchAnswers, SendAnswer, batch_answers, single_answer};
-use super::connect::{BoxError, Connector, Resolve, Resolver};
+use super::connect::{BoxError, Connector, Resolve, Resolver, proxies};
 use super::connection::{self, Connection, Idle};
 use super::details::{DetailsAnswer, details_answer};
 use super::offer::{Gate, GatedBody, Offer, Progress};
+use super::unconnected::Unconnected;
 use crate::config::{Credential, LaneProvider, Valid};
 use crate::domain::{AttemptId, Channel, Span, Umid};
 
@@ -91,15 +92,13 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken>;
 }
 
-/// How long opening a connection may take: DNS, TCP and TLS together. Nothing is sent before it is ready.
-pub(super) const CONNECT: Duration = Duration::from_secs(10);
-/// How long a request may wait for a connection, if none of the above has ended.
-const OFFER: Duration = Duration::from_secs(12);
+/// How much longer than the opening of a connection a request may wait for one.
+const OFFER: Span = Span::from_secs(2);
 
 /// The longest wait for the answer to a query, whatever `timeout` is.
 ///
 /// A failed read shows an outage, and no deadline may fire before that. Repeating a read costs nothing.
-const READ: Duration = Duration::from_secs(10);
+const READ: Span = Span::from_secs(10);
 
 /// The provider over HTTP, with one lane's key.
 #[derive(Debug, Clone)]
@@ -110,14 +109,18 @@ pub struct Http {
     /// None of the headers changes but the key.
     prepared: Arc<ArcSwap<Prepared>>,
     /// For an answer, from the time when the request was sent.
-    timeout: Duration,
+    timeout: Span,
+    /// For a connection that takes the request.
+    offer: Span,
 }
 
-/// The URL of a lane's messages, and what each request carries.
+/// The URLs of a lane, and what each request carries.
 #[derive(Debug)]
 struct Address {
     lane: String,
-    messages: Url,
+    /// Ends in `/api/v1`.
+    api: Url,
+    sub_account: String,
     /// Whether a proxy forwards the requests, so that they carry the whole URL.
     is_forwarded: bool,
     /// Without the key.
@@ -153,19 +156,24 @@ impl Address {
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);
         }
-        let no_address = |_| Unusable::Address { lane: self.lane.clone(), url: self.messages.to_string() };
-        let of = |endpoint: Endpoint| self.target(endpoint.path(), headers.clone()).map_err(no_address);
+        let no_address = |_| Unusable::Address { lane: self.lane.clone(), url: self.api.to_string() };
+        let of =
+            |endpoint: Endpoint| self.target(&self.of_subaccount(endpoint.path()), headers.clone()).map_err(no_address);
         let (messages, batch) = (of(Endpoint::Messages)?, of(Endpoint::Batch)?);
         let (notifications, notification_batch) = (of(Endpoint::Notifications)?, of(Endpoint::NotificationBatch)?);
         Ok(Prepared { key, headers, messages, batch, notifications, notification_batch })
     }
 
-    /// The target of a path below the subaccount.
-    fn target(&self, below: &[&str], headers: HeaderMap) -> Result<Target, InvalidUri> {
-        let mut url = self.messages.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            // Whatever its characters, each is one segment of the path.
-            path.pop().extend(below);
+    /// A path below the subaccount.
+    fn of_subaccount<'a>(&'a self, below: &[&'a str]) -> Vec<&'a str> {
+        [&["subaccounts", &self.sub_account], below].concat()
+    }
+
+    /// The target of a path below `/api/v1`. Whatever its characters, each part is one segment.
+    fn target(&self, path: &[&str], headers: HeaderMap) -> Result<Target, InvalidUri> {
+        let mut url = self.api.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(path);
         }
         let uri = if self.is_forwarded { url.as_str().parse()? } else { url.path().parse()? };
         Ok(Target { uri, headers })
@@ -204,26 +212,26 @@ pub enum Unusable {
 impl Http {
     /// Creates a client that resolves the provider's name with the system.
     pub fn new(lane: &str, provider: &LaneProvider) -> Result<Self, Unusable> {
-        Self::over(lane, provider, Resolver::System(GaiResolver::new()), &Matcher::from_env())
+        Self::over(lane, provider, Resolver::System, &proxies(&provider.network))
     }
 
     /// Creates a client that resolves the provider's name with `resolver`.
     ///
     /// Resolving is part of opening a connection: nothing is sent before it ends.
     pub fn resolving_by(lane: &str, provider: &LaneProvider, resolver: Arc<dyn Resolve>) -> Result<Self, Unusable> {
-        Self::over(lane, provider, Resolver::Other(resolver), &Matcher::from_env())
+        Self::over(lane, provider, Resolver::Other(resolver), &proxies(&provider.network))
     }
 
     fn over(lane: &str, provider: &LaneProvider, resolver: Resolver, proxies: &Matcher) -> Result<Self, Unusable> {
         install_tls();
-        let url = format!("{}/api/v1/subaccounts/{}/messages", provider.base_url, provider.sub_account);
+        let url = format!("{}/api/v1", provider.base_url);
         let no_address = || Unusable::Address { lane: lane.to_owned(), url: url.clone() };
-        let messages = Url::parse(&url).map_err(|_| no_address())?;
-        let to: Uri = messages.as_str().parse().map_err(|_| no_address())?;
-        let (connector, forward) = Connector::to(&to, resolver, proxies)
+        let api = Url::parse(&url).map_err(|_| no_address())?;
+        let to: Uri = api.as_str().parse().map_err(|_| no_address())?;
+        let (connector, forward) = Connector::to(&to, resolver, &provider.network, proxies)
             .map_err(|source| Unusable::Client { lane: lane.to_owned(), source })?;
         let mut headers = HeaderMap::new();
-        let host = &messages[Position::BeforeHost..Position::AfterPort];
+        let host = &api[Position::BeforeHost..Position::AfterPort];
         headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| no_address())?);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -231,11 +239,21 @@ impl Http {
         if let Some(authorization) = forward.and_then(|forward| forward.authorization) {
             headers.insert(PROXY_AUTHORIZATION, authorization);
         }
-        let key = provider.api_key.clone();
-        let address = Address { lane: lane.to_owned(), messages, is_forwarded, headers, key };
+        let (sub_account, key) = (provider.sub_account.clone(), provider.api_key.clone());
+        let address = Address { lane: lane.to_owned(), api, sub_account, is_forwarded, headers, key };
         let prepared = Arc::new(ArcSwap::from_pointee(address.prepare()?));
-        let timeout = provider.timeout.std();
-        Ok(Self { connector, idle: Idle::default(), address: Arc::new(address), prepared, timeout })
+        let offer = Span::from_millis(provider.network.connect_timeout.millis() + OFFER.millis());
+        let address = Arc::new(address);
+        Ok(Self { connector, idle: Idle::default(), address, prepared, timeout: provider.timeout, offer })
+    }
+
+    /// Opens a connection, which the next request uses. Nothing is sent.
+    pub async fn connect(&self) -> Result<(), Unconnected> {
+        let stream = self.connector.open().await?;
+        if let Ok(connection) = Connection::over(stream).await {
+            self.idle.put(connection);
+        }
+        Ok(())
     }
 
     /// The requests with the key that is valid now.
@@ -267,20 +285,13 @@ impl Transport for Http {
         };
         tokio::select! {
             answer = self.exchange(request) => answer.map_err(|failed| failed.of(&offer)),
-            () = self.answer_deadline(&offer) => Err(Failed::timed_out().of(&offer)),
+            () = self.answer_deadline(&offer) => Err(self.timed_out(&offer)),
         }
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        let asked = async {
-            let headers = self.prepared().headers.clone();
-            let target = self.address.target(&["messages", umid.as_str()], headers);
-            let target = target.map_err(|why| Failed { why: why.to_string() })?;
-            self.exchange(target.request(Method::GET, GatedBody::empty())).await
-        };
-        let answered =
-            tokio::time::timeout(self.timeout.min(READ), asked).await.unwrap_or_else(|_| Err(Failed::timed_out()));
-        answered.map_err(|Failed { why }| Broken::Sent { why })
+        let path = self.address.of_subaccount(&["messages", umid.as_str()]);
+        self.call(Call { method: Method::GET, path: &path, body: None }, self.timeout.min(READ)).await
     }
 }
 
@@ -289,17 +300,23 @@ struct Failed {
     why: String,
 }
 
-impl Failed {
-    fn timed_out() -> Self {
-        Self { why: "timed out".to_owned() }
-    }
+fn no_answer(limit: Span) -> String {
+    format!("no answer within {limit}")
+}
 
+impl Failed {
     fn of(self, offer: &Offer) -> Broken {
         match offer.revoke() {
             Progress::NotOffered => Broken::NotOffered { why: self.why },
             Progress::Withdrawn => Broken::Withdrawn,
             Progress::Sent(_) => Broken::Sent { why: self.why },
         }
+    }
+}
+
+impl From<Unconnected> for Failed {
+    fn from(why: Unconnected) -> Self {
+        Self { why: why.to_string() }
     }
 }
 
@@ -320,14 +337,22 @@ impl Http {
     async fn answer_deadline(&self, offer: &Offer) {
         #[expect(clippy::disallowed_methods, reason = "sleeps on tokio's own clock")]
         let begun = Instant::now();
-        let mut until = begun + self.timeout.min(OFFER);
+        let mut until = begun + self.timeout.min(self.offer).std();
         loop {
             tokio::time::sleep_until(until).await;
-            let end = offer.sent_at().map_or(begun + OFFER, |sent_at| sent_at + self.timeout);
+            let end = offer.sent_at().map_or(begun + self.offer.std(), |sent_at| sent_at + self.timeout.std());
             if end <= until {
                 return;
             }
             until = end;
+        }
+    }
+
+    fn timed_out(&self, offer: &Offer) -> Broken {
+        match offer.revoke() {
+            Progress::NotOffered => Broken::NotOffered { why: format!("no connection within {}", self.offer) },
+            Progress::Withdrawn => Broken::Withdrawn,
+            Progress::Sent(_) => Broken::Sent { why: no_answer(self.timeout) },
         }
     }
 
@@ -354,11 +379,7 @@ impl Http {
     }
 
     async fn connected(&self) -> Result<Connection, Failed> {
-        let connected = async { Connection::over(self.connector.open().await?).await };
-        match tokio::time::timeout(CONNECT, connected).await {
-            Ok(connected) => Ok(connected?),
-            Err(_) => Err(Failed::timed_out()),
-        }
+        Ok(Connection::over(self.connector.open().await?).await?)
     }
 
     async fn read(&self, mut connection: Connection, answer: Response<Incoming>) -> Result<RawAnswer, Failed> {
@@ -413,6 +434,7 @@ impl Client {
     }
 }
 
+mod call;
 mod templates;
 pub use templates::{TemplatesClient, TemplatesError};
 

@@ -18,14 +18,20 @@
 //!
 //! May not: decide about messages, wait for rate tokens, or use the store.
 
+mod access;
+mod account;
 mod answer;
 mod client;
 mod connect;
 mod connection;
 mod details;
+mod fetch;
+mod files;
 mod offer;
 mod reach;
+mod unconnected;
 
+pub use access::Access;
 pub use answer::{BatchAnswers, Refusal, SendAnswer, batch_answers, single_answer};
 pub use client::{
     BATCH_CLOSE, BATCH_OPEN, Broken, Client, Endpoint, Http, RawAnswer, TemplatesClient, TemplatesError, Transport,
@@ -33,5 +39,8 @@ pub use client::{
 };
 pub use connect::Resolve;
 pub use details::{DetailsAnswer, details_answer};
+pub use fetch::{Looked, Reachable, Unseen, look_at};
+pub use files::{FileToUpload, NotUploaded};
 pub use offer::{Gate, Open};
 pub use reach::{Observed, Observer, Reach};
+pub use unconnected::{Stage, Unconnected, Why};

@@ -23,7 +23,7 @@ pub enum Reach {
 }
 
 /// A umid of no message. The provider documents an error with a code for it, and reading it changes nothing.
-const NO_MESSAGE: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const NO_MESSAGE: &str = "00000000-0000-0000-0000-000000000000";
 
 impl Client {
     /// Reads the details of a message that does not exist: harmless, and any documented answer is a proof.
@@ -104,10 +104,10 @@ fn is_batch(body: &[u8]) -> bool {
     serde_json::from_slice::<BatchAnswer<'_>>(body).is_ok_and(|batch| !batch.messages.is_empty())
 }
 
-/// Details without a message are also an object with `data`.
+/// Details without a message are also an object with `data`. The SMS API answers with the record itself.
 fn is_details(body: &[u8]) -> bool {
     serde_json::from_slice::<std::collections::HashMap<String, IgnoredAny>>(body)
-        .is_ok_and(|object| object.contains_key("data"))
+        .is_ok_and(|object| object.contains_key("data") || object.contains_key("umid"))
 }
 
 #[cfg(test)]

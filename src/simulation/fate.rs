@@ -22,7 +22,7 @@ use crate::store::{
     NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
     Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, Sender,
     Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateRequest, TierSlot, Tiers,
-    Unwritable, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -345,6 +345,13 @@ through! {
         reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;
         writes forget_slots(before: Timestamp) -> ();
         writes take_slots(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
+    }
+}
+
+through! {
+    Uploads {
+        reads uploaded_files(base_url: String, sub_account: String, digests: Vec<[u8; 32]>) -> Vec<UploadedFile>;
+        writes record_uploads(files: Vec<UploadedFile>) -> ();
     }
 }
 

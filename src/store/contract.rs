@@ -21,6 +21,7 @@ mod round_trip;
 mod settings;
 mod tiers;
 mod timers;
+mod uploads;
 mod walks;
 
 use std::ops::Deref;

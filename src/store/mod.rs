@@ -23,6 +23,7 @@ mod model;
 mod sieve;
 mod signal;
 mod sqlite;
+mod uploads;
 mod verbs;
 mod walk;
 
@@ -50,9 +51,10 @@ pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
 #[cfg(test)]
 pub(crate) use sqlite::tests::run_sql;
+pub use uploads::UploadedFile;
 pub use verbs::{
     Audiences, Batches, Catalogues, Consent, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries, Receipts,
-    Replies, Retention, Store, Tiers, WebhookGroup,
+    Replies, Retention, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

@@ -9,6 +9,16 @@ use crate::domain::{Channel, Span, Timestamp};
 
 const REJECTED: &str = "rejected";
 
+/// How the SMS API describes the messages of a batch that it rejects, and the code of the same error.
+const REJECTIONS: [(&str, i64); 6] = [
+    ("Text value is missing", 1004),
+    ("Invalid Text value", 1004),
+    ("Invalid Source value", 1005),
+    ("Expiry time already reached", 1006),
+    ("Invalid MSISDN format", 1002),
+    ("Internal server error", 2000),
+];
+
 /// The answer about one message: the body of an accepted send, or one entry of a batch's answer. A batch with rejected
 /// entries is a 200 too, so check [`MessageAnswer::is_accepted`], not only the HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,6 +61,13 @@ pub struct StatusBody<'a> {
 impl StatusBody<'_> {
     pub fn at(&self) -> Option<Timestamp> {
         self.timestamp.as_deref().and_then(super::instant)
+    }
+
+    /// The code of a rejection. The SMS API has only sentences there, each of which another answer documents a code for.
+    pub fn code(&self) -> Option<i64> {
+        let sentence = self.error_message.as_deref().unwrap_or_default();
+        let of_sentence = || REJECTIONS.iter().find(|(begins, _)| sentence.starts_with(begins)).map(|(_, code)| *code);
+        self.error_code.or_else(of_sentence)
     }
 
     pub(super) fn is_negative(&self) -> bool {
@@ -110,10 +127,35 @@ impl ErrorBody<'_> {
 
 /// The answer of `GET …/messages/{umid}`: one record for each channel that was tried, all under the same umid.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "WrittenDetails<'a>")]
 pub struct Details<'a> {
-    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    #[serde(borrow)]
     pub data: Vec<Detail<'a>>,
+}
+
+/// The two forms of that answer: the chat-apps API has a list, and the SMS API the record itself, which names no channel.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenDetails<'a> {
+    List {
+        #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+        data: Vec<Detail<'a>>,
+    },
+    Record(#[serde(borrow)] Box<Detail<'a>>),
+}
+
+impl<'a> From<WrittenDetails<'a>> for Details<'a> {
+    fn from(written: WrittenDetails<'a>) -> Self {
+        match written {
+            WrittenDetails::List { data } => Self { data },
+            WrittenDetails::Record(record) if record.umid.is_empty() => Self::default(),
+            WrittenDetails::Record(record) => {
+                let named = !record.channel.is_empty();
+                let channel = if named { record.channel.clone() } else { Channel::Sms.as_str().into() };
+                Self { data: vec![Detail { channel, ..*record }] }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -198,6 +240,44 @@ mod tests {
             serde_json::from_str(r#"{"umid":"u","status":{"code":"REJECTED","description":"no"}}"#).unwrap();
         assert!(!answer.is_accepted());
         assert_eq!(answer.status.error_message.as_deref(), Some("no"));
+    }
+
+    #[test]
+    fn a_rejection_of_the_sms_api_has_the_code_of_its_sentence() {
+        for (sentence, code) in [
+            ("Text value is missing", Some(1004)),
+            ("Invalid Text value. Reached max allowed limit", Some(1004)),
+            ("Invalid Source value. Reached max allowed limit", Some(1005)),
+            ("Expiry time already reached", Some(1006)),
+            ("Invalid MSISDN format (not E.164 international number)", Some(1002)),
+            ("Internal server error", Some(2000)),
+            ("Something else", None),
+        ] {
+            let body = serde_json::json!({ "code": "REJECTED", "description": sentence }).to_string();
+            let status: StatusBody<'_> = serde_json::from_str(&body).unwrap();
+            assert_eq!(status.code(), code, "{sentence}");
+        }
+        let status: StatusBody<'_> =
+            serde_json::from_str(r#"{"state":"rejected","errorCode":3038,"errorMessage":"Text value is missing"}"#)
+                .unwrap();
+        assert_eq!(status.code(), Some(3038));
+    }
+
+    #[test]
+    fn details_of_the_sms_api_are_one_record() {
+        let body = r#"{"umid":"dec02e44-c76f-4a0a-b69f-6ac2a4386eb9","subAccountId":"sub-account","direction":"outbound",
+            "country":"SG","status":{"state":"delivered","detail":"delivered_to_recipient",
+            "timestamp":"2020-06-17T04:17:21.06Z"},"msisdn":"+63922110xxxx","source":"Seller","body":"**MASKED**",
+            "encoding":"GSM8","createdAt":"2020-06-17T04:17:21.06Z","smsCount":2,
+            "price":{"total":0.0024,"perSms":0.0012,"currency":"EUR"},"clientMessageId":"some-client-identifier"}"#;
+        let details: Details<'_> = serde_json::from_str(body).unwrap();
+        let [record] = &details.data[..] else { panic!("{details:?}") };
+        assert_eq!(record.known_channel(), Some(Channel::Sms));
+        assert_eq!(record.report(), super::super::ReportedStatus::Delivered);
+        assert_eq!(record.client_message_id.as_deref(), Some("some-client-identifier"));
+        for nothing in [r#"{"data":null}"#, r#"{"data":[]}"#, "{}"] {
+            assert_eq!(serde_json::from_str::<Details<'_>>(nothing).unwrap().data, [], "{nothing}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod contacts;
 mod content;
 mod event;
 mod figure;
+mod files;
 mod inbound;
 mod interactive;
 mod loose;
@@ -26,8 +27,10 @@ mod reported_status;
 #[cfg(test)]
 pub(crate) mod samples;
 mod send;
+mod sms;
 mod templates;
 mod text;
+mod webhooks;
 
 pub use answer::{BatchAnswer, Cancelled, Detail, Details, ErrorBody, MessageAnswer, StatusBody};
 pub use business::{Business, BusinessDetails, BusinessMeta, DisableInfo, OtherInfo};
@@ -39,6 +42,7 @@ pub use contacts::{ContactAddresses, ContactGroup, GroupId, NewContact, contact_
 pub use content::{Component, Content, FileDetails, LinkButton, Location, Parameter, Sms, Template, TemplateCard};
 pub use event::{WebhookEvent, event_places, first_receipts, parse_events, raw_content};
 pub use figure::Figure;
+pub use files::{UploadAnswer, UploadedUrl};
 pub use inbound::{
     CallPermission, CatalogOrder, FlowAnswer, FlowReply, Inbound, InboundContent, Interactive, OrderItem, Recipient,
     Referral, ReplyContent, SharedLocation, Tapped,
@@ -54,11 +58,13 @@ pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
 pub use receipt::{Receipt, WhatsApp};
 pub use reported_status::ReportedStatus;
 pub use send::{BatchDefaults, BatchRequest, ChannelStep, SendRequest, User};
+pub use sms::SmsRequest;
 pub use templates::{
     ButtonKind, HeaderFormat, ListedTemplate, NewTemplate, PartKind, TemplateButton, TemplateCardParts, TemplateList,
     TemplatePart, placeholders, template_parts, with_parameters,
 };
 pub use text::{Hidden, Text};
+pub use webhooks::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
 
 use crate::domain::{Channel, Timestamp};
 

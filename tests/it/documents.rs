@@ -188,6 +188,7 @@ fn practice() -> tempfile::TempDir {
     for key in ["8x8.key", "hook.key"] {
         fs::write(at.join(key), "secret").unwrap();
     }
+    fs::copy(crate::support::proxy::AUTHORITY, at.join("ca.pem")).unwrap();
     let config = sample("volley.toml").replace("# [prices]", "[prices]").replace("# file =", "file =");
     fs::write(at.join("volley.toml"), config).unwrap();
     fs::write(at.join("prices.csv"), sample("prices.csv")).unwrap();

@@ -32,6 +32,7 @@ mod operator_decisions;
 mod partitions;
 mod pipeline;
 mod provider_reachability;
+mod real_account;
 mod refusals;
 mod replies;
 mod report_breakdowns;

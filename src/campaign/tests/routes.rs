@@ -131,6 +131,19 @@ fn routes_are_checked_before_any_campaign_takes_them() {
 }
 
 #[test]
+fn a_route_may_show_a_local_file() {
+    let with_header = |image: &str| {
+        let text = format!(
+            "[[route]]\nname = \"promo\"\n[[route.step]]\nchannel = \"WhatsApp\"\n[route.step.template]\nname = \"t\"\n\
+             language = \"en\"\ncategory = \"MARKETING\"\nheader = {{ image = \"{image}\" }}\n"
+        );
+        let problems = check_routes(&own_config(&text));
+        problems.into_iter().filter(|problem| problem.key == "template, header image").count()
+    };
+    assert_eq!((with_header("./a.png"), with_header("http://h.example/a.png")), (0, 1));
+}
+
+#[test]
 fn the_sample_has_a_default_route_and_a_campaign_that_takes_it() {
     let config = config_with("");
     assert_eq!(check_routes(&config), []);

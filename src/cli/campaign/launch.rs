@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tokio::net::TcpStream;
 
 use super::Until;
+use super::media;
 use super::report::is_incomplete;
 use crate::campaign::{Draft, FileError, LaunchError, LaunchView, Launched, Lint, Warning, schedule};
 use crate::cli::config::warn;
@@ -18,11 +18,11 @@ use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
-use crate::domain::{BatchState, Span};
+use crate::config::Lane;
+use crate::domain::BatchState;
+use crate::media::At;
+use crate::provider::Http;
 use crate::store::{self, Store};
-
-/// How long a provider may take to accept a connection.
-const CONNECT_TIMEOUT: Span = Span::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -41,7 +41,7 @@ pub(in crate::cli) struct Args {
     /// Wait until the campaign is finished, or settled, and show its progress.
     #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, default_missing_value = "finished")]
     wait: Option<Until>,
-    /// Launch even if the provider of a lane cannot be reached now.
+    /// Launch even if the provider of a lane cannot be reached now, and do not request the web addresses of media.
     #[arg(long)]
     unchecked: bool,
     /// Exit with code 3 if rows were rejected or, with --wait, a recipient was not reached.
@@ -68,7 +68,12 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         reach_providers(context, &draft).await?;
     }
     let store = context.store().await?;
-    let launched = launch(context, store.as_ref(), &draft, (args.draft, args.json)).await;
+    let launched = match media::review(context, store.as_ref(), &mut draft, (At::Launch, !args.unchecked)).await {
+        Ok((context, notes)) => launch(&context, store.as_ref(), &draft, (args.draft, args.json))
+            .await
+            .map(|(launched, warnings)| (launched, [warnings, notes].concat())),
+        Err(error) => Err(error),
+    };
     let (launched, warnings) = match launched {
         Ok(launched) => launched,
         Err(LaunchError::Store(store::Error::NameTaken { name })) => {
@@ -232,37 +237,26 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
 ///
 /// This refuses a launch that could send nothing before anything is stored.
 async fn reach_providers(context: &CommandContext, draft: &Draft) -> anyhow::Result<()> {
-    let mut lanes_by_url: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut lanes_by_url: BTreeMap<&str, Vec<&Lane>> = BTreeMap::new();
     // The launch itself reports an unknown route.
     let chosen = draft.route.choose(&context.config);
     for step in chosen.iter().flat_map(|chosen| chosen.steps) {
         let lanes = context.config.lanes_on(step.channel);
         for lane in lanes.filter(|lane| step.lanes.is_empty() || step.lanes.contains(&lane.name)) {
-            lanes_by_url.entry(&lane.provider.base_url).or_default().push(&lane.name);
+            lanes_by_url.entry(&lane.provider.base_url).or_default().push(lane);
         }
     }
     for (base_url, lanes) in lanes_by_url {
-        knock(context, base_url).await.with_context(|| {
+        let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
+        // The lanes of an address share what opens a connection to it.
+        let Some(lane) = lanes.first() else { continue };
+        Http::new(&lane.name, &lane.provider)?.connect().await.with_context(|| {
             format!(
-                "the provider of {} cannot be reached at {base_url}, so nothing was launched; check base_url and the \
-                 network, or launch with --unchecked",
-                list(&lanes)
+                "the provider of {} cannot be reached at {base_url}, so nothing was launched; check it with `volley \
+                 doctor`, or launch with --unchecked",
+                list(&names)
             )
         })?;
     }
     Ok(())
-}
-
-/// Checks that a provider accepts a connection.
-pub(in crate::cli) async fn knock(context: &CommandContext, base_url: &str) -> anyhow::Result<()> {
-    let url = url::Url::parse(base_url)?;
-    let host = url.host_str().context("the address has no host")?.trim_matches(['[', ']']).to_owned();
-    let port = url.port_or_known_default().context("the address has no port")?;
-    tokio::select! {
-        connected = TcpStream::connect((host.as_str(), port)) => {
-            connected?;
-            Ok(())
-        }
-        () = context.clock.sleep(CONNECT_TIMEOUT) => anyhow::bail!("no answer within {CONNECT_TIMEOUT}"),
-    }
 }

@@ -7,6 +7,7 @@ mod draft;
 mod export;
 pub(super) mod launch;
 mod list;
+mod media;
 mod plan;
 pub(super) mod report;
 mod retry;

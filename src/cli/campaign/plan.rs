@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::bookings;
 use super::launch::in_file;
+use super::media;
 use crate::campaign::{Draft, Lint, PlanView, Prepared, RejectedRows, Transliterated, preview, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
@@ -15,25 +16,34 @@ use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::domain::{Country, Money, Plan, Step, StepIndex, Timestamp, grouped};
 use crate::forecast::{Cost, CountryCost, Shares};
+use crate::media::At;
 use crate::template::PreviewLine;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
+    /// Do not request the web addresses of media.
+    #[arg(long)]
+    offline: bool,
     /// Print one JSON object: ok, recipients, countries, steps, warnings.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
-    let Args { file, json } = args;
-    let draft = Draft::load(&file)?;
+    let Args { file, offline, json } = args;
+    let mut draft = Draft::load(&file)?;
     let store = context.store_for_reading().await?;
     let context = &context.with_overrides(store.as_ref()).await?;
+    let reviewed = media::review(context, store.as_ref(), &mut draft, (At::Plan, !offline)).await;
+    let (context, notes) = &reviewed.map_err(|error| in_file(error, &file))?;
     let launcher = context.launcher(store.as_ref());
     let spinner = progress::spinner("reading the recipients", json);
-    let planned = launcher.plan(&draft).await;
+    let mut planned = launcher.plan(&draft).await;
+    if let Ok(prepared) = &mut planned {
+        prepared.warnings.extend_from_slice(notes);
+    }
     let finished_by = match &planned {
         Ok(prepared) => launcher.finished_by(prepared).await?,
         Err(_) => None,

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::{Until, find, launch};
+use super::{Until, find, launch, media};
 use crate::campaign::{Draft, LaunchError, LaunchView, Launched, Trial};
+use crate::cli::config::warn;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::message::results::words;
 use crate::cli::out::{self, To};
@@ -15,7 +16,9 @@ use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Country};
+use crate::media::At;
 use crate::report::{MessageResult, results_in};
+use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -45,7 +48,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let launcher = context.launcher(store.as_ref());
     let file = Path::new(&args.campaign);
     let launched = if file.is_file() {
-        launcher.try_file(&Draft::load(file)?, &trial).await.map_err(|error| in_file(error, file))?
+        try_file(context, store.as_ref(), Draft::load(file)?, &trial).await.map_err(|error| in_file(error, file))?
     } else {
         launcher.try_campaign(&find(store.as_ref(), &args.campaign).await?, &trial).await?
     };
@@ -71,6 +74,17 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let results = results_in(store.as_ref(), &batch).await?;
     print(&launched, batch.state, Some(results), args.json)?;
     Ok(exit)
+}
+
+async fn try_file(
+    context: &CommandContext,
+    store: &dyn Store,
+    mut draft: Draft,
+    trial: &Trial,
+) -> Result<Launched, LaunchError> {
+    let (context, notes) = media::review(context, store, &mut draft, (At::Launch, true)).await?;
+    warn(notes.iter());
+    context.launcher(store).try_file(&draft, trial).await
 }
 
 /// The error of a test of a file: names the file, unless the error is about the options of the test.

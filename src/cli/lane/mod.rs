@@ -1,6 +1,7 @@
 //! `volley lane`: shows, changes, pauses and resumes lanes.
 
 mod list;
+mod scheduled;
 mod set;
 mod show;
 
@@ -66,6 +67,21 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Cancel a batch that another program submitted on a lane's subaccount for a later time.
+    ///
+    /// Volley itself submits each message when it is due, so its own campaigns need `campaign cancel`.
+    #[command(after_help = "\
+Example:
+  volley lane cancel-batch promo-sg cf3cbbf5-5b1e-4d05-b5c5-41b1c1a1e7b7")]
+    CancelBatch {
+        /// The lane's name in the configuration.
+        lane: String,
+        /// The batchId of the provider's answer.
+        batch: String,
+        /// Print one JSON object: lane, cancelled.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
@@ -76,6 +92,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Pause { lane, reason, operator, json } => {
             pause(&context.acting(&operator), &lane, reason, json).await?;
         }
+        Command::CancelBatch { lane, batch, json } => scheduled::cancel(context, &lane, &batch, json).await?,
         Command::Resume { lane, operator, json } => resume(&context.acting(&operator), &lane, json).await?,
     }
     Ok(Exit::Done)

@@ -15,7 +15,7 @@ fn rendered(content: Value, channel: Channel, transliterate: bool, fields: [&str
     let step = Step { content, transliterate, ..Step::of_text(channel, "lane", "") };
     let columns = COLUMNS.map(str::to_owned);
     let names = Names::of_columns(&columns);
-    let pattern = compose(&step, "lane", Country::by_code("SG").unwrap(), names).ok()?;
+    let pattern = compose(MessagingApi::ChatApps, &step, "lane", Country::by_code("SG").unwrap(), names).ok()?;
     let attempt =
         AttemptId { key: MessageKey { batch: BatchId(1), n: 2 }, step: StepIndex::FIRST, tag: Tag::from_random(3) };
     let mut out = b"before".to_vec();

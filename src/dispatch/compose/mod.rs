@@ -4,9 +4,10 @@ mod cards;
 mod interactive;
 mod notification;
 mod rich;
+mod sms;
 mod template;
 
-use crate::domain::{Channel, Content, Country, Names, RawContent, SmsEncoding, Step, StepIndex};
+use crate::domain::{Channel, Content, Country, MessagingApi, Names, RawContent, SmsEncoding, Step, StepIndex};
 use crate::template::{self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Pattern, expiry_mark};
 use crate::wire;
 
@@ -14,6 +15,8 @@ use crate::wire;
 pub enum Uncomposable {
     #[error("the route has no step {step}")]
     NoStep { step: StepIndex },
+    #[error("the SMS API sends texts alone")]
+    NoText,
     #[error(transparent)]
     Template(#[from] texts::Error),
     #[error("cannot serialize the request")]
@@ -23,10 +26,20 @@ pub enum Uncomposable {
 }
 
 /// Compiles a step's request: serialized once as the wire type, with slots for the values of each recipient.
-pub fn compose(step: &Step, lane: &str, country: Country, names: Names<'_>) -> Result<Pattern, Uncomposable> {
+pub fn compose(
+    api: MessagingApi,
+    step: &Step,
+    lane: &str,
+    country: Country,
+    names: Names<'_>,
+) -> Result<Pattern, Uncomposable> {
     let mut marked = texts::mark(&step.content, step.line_user_id.as_deref(), names)?;
     let compiled = |marked: &MarkedContent| -> Result<Pattern, Uncomposable> {
-        Ok(Pattern::new(&request(step, lane, country, marked)?, &marked.variables)?)
+        let request = match api {
+            MessagingApi::ChatApps => request(step, lane, country, marked)?,
+            MessagingApi::Sms => sms::request(step, lane, country, marked)?,
+        };
+        Ok(Pattern::new(&request, &marked.variables)?)
     };
     let pattern = compiled(&marked)?;
     match &mut marked.content {

@@ -30,7 +30,7 @@ fn request(channel: &str, keys: &str) -> String {
     };
     let columns = COLUMNS.map(str::to_owned);
     let names = Names::of_columns(&columns);
-    let pattern = compose(&step, "lane", Country::by_code("SG").unwrap(), names).unwrap();
+    let pattern = compose(MessagingApi::ChatApps, &step, "lane", Country::by_code("SG").unwrap(), names).unwrap();
     let attempt =
         AttemptId { key: MessageKey { batch: BatchId(1), n: 2 }, step: StepIndex::FIRST, tag: Tag::from_random(3) };
     let mut out = Vec::new();

@@ -10,6 +10,8 @@ mod rich;
 mod template;
 mod texts;
 
+use std::convert::Infallible;
+
 use serde::{Deserialize, Serialize};
 
 pub use cards::{
@@ -29,7 +31,7 @@ pub use template::{
 
 use self::template::LONGEST_TTL;
 use super::word::words;
-use super::{Sources, Span};
+use super::{MediaAddress, Sources, Span};
 
 /// The content that one step submits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +94,27 @@ impl Content {
         mut change: impl FnMut(ContentPart, &mut String) -> Result<(), E>,
     ) -> Result<(), E> {
         texts::exclusive::of_content(self, &mut change)
+    }
+
+    /// The addresses of its files. Those in the provider's own JSON are the provider's to check.
+    pub fn media(&self) -> Vec<MediaAddress> {
+        let mut found = Vec::new();
+        let Ok(()) = self.each_text(|part, text| {
+            let kind = part.media_kind();
+            found.extend(kind.map(|kind| MediaAddress { kind, part, text: text.to_owned() }));
+            Ok::<_, Infallible>(())
+        });
+        found
+    }
+
+    /// Changes the address of a file.
+    pub fn set_media(&mut self, at: &ContentPart, address: &str) {
+        let Ok(()) = self.change_texts(|part, text| {
+            if part == *at {
+                address.clone_into(text);
+            }
+            Ok::<_, Infallible>(())
+        });
     }
 
     /// The template that it sends, if it is one. Templates are approved, and held, by name and language.

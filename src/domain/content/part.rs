@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::MediaKind;
+
 /// A text of a content. Prints as operators read it: `body 1`, `card 2 header image`, `interactive footer`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentPart {
@@ -38,11 +40,30 @@ impl ContentPart {
 
     /// Whether the text is the address of a file that the provider fetches.
     pub fn is_media(&self) -> bool {
-        match self {
-            Self::File(..) | Self::Header("image" | "video" | "gif" | "document") => true,
-            Self::Card(_, part) => part.is_media(),
-            _ => false,
+        self.media_kind().is_some()
+    }
+
+    /// The kind of the file whose address the text is.
+    pub fn media_kind(&self) -> Option<MediaKind> {
+        let word = match self {
+            // The last word of a path is the key of the file.
+            Self::File(key, path) => path.rsplit(' ').next().filter(|word| !word.is_empty()).unwrap_or(key),
+            Self::Header(kind) => kind,
+            Self::Card(_, part) => return part.media_kind(),
+            _ => return None,
+        };
+        match word {
+            "image" | "thumbnail" => Some(MediaKind::Image),
+            "video" | "gif" => Some(MediaKind::Video),
+            "audio" => Some(MediaKind::Audio),
+            "file" | "document" => Some(MediaKind::File),
+            _ => None,
         }
+    }
+
+    /// The key of the step under which the text is written, as problems name it.
+    pub fn in_step(&self) -> String {
+        if self.is_of_a_template() { format!("template, {self}") } else { self.to_string() }
     }
 
     /// Whether the text is a parameter of a template's header or body, for which the provider has rules of its own.

@@ -1,15 +1,11 @@
 //! Lists, creates and removes the templates of a channel.
 
-use std::sync::Arc;
+use http::{HeaderValue, Method};
 
-use http::Method;
-use url::Url;
-
-use super::{Broken, Failed, GatedBody, Http, Offer, RawAnswer, Unusable};
+use super::{Broken, Call, Http, RawAnswer, Unusable};
 use crate::config::Lane;
 use crate::domain::Span;
 use crate::provider::answer::{cleaned, requested_wait};
-use crate::provider::offer::Open;
 use crate::wire::{ErrorBody, ListedTemplate, NewTemplate, TemplateList};
 
 /// The templates of one channel, with the key of a lane.
@@ -19,8 +15,8 @@ use crate::wire::{ErrorBody, ListedTemplate, NewTemplate, TemplateList};
 pub struct TemplatesClient {
     http: Http,
     lane: String,
-    /// The address of the channel's templates.
-    templates: Url,
+    account: String,
+    channel: String,
 }
 
 /// Why a request about templates did not succeed.
@@ -68,6 +64,8 @@ fn wait(retry_after: Option<Span>) -> String {
     retry_after.map(|after| format!(", and asks to wait {after}")).unwrap_or_default()
 }
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// The provider's codes of refusals that have a remedy of their own.
 const NOT_OURS: i64 = 1_001;
 const NAME_LOCKED: i64 = 3_060;
@@ -84,19 +82,7 @@ impl TemplatesClient {
         }
         let unusable = |error: Unusable| TemplatesError::Unusable(error.to_string());
         let http = Http::new(&lane.name, &lane.provider).map_err(unusable)?;
-        let base_url = &lane.provider.base_url;
-        let no_address = || unusable(Unusable::Address { lane: name(), url: base_url.clone() });
-        let mut templates = Url::parse(base_url).map_err(|_| no_address())?;
-        templates.path_segments_mut().map_err(|()| no_address())?.pop_if_empty().extend([
-            "api",
-            "v1",
-            "accounts",
-            account,
-            "channels",
-            channel,
-            "templates",
-        ]);
-        Ok(Self { http, lane: name(), templates })
+        Ok(Self { http, lane: name(), account: account.to_owned(), channel: channel.to_owned() })
     }
 
     /// Lists all templates.
@@ -121,12 +107,10 @@ impl TemplatesClient {
     }
 
     async fn ask(&self, method: Method, below: Option<&str>, body: Vec<u8>) -> Result<RawAnswer, TemplatesError> {
-        let mut url = self.templates.clone();
-        if let (Some(below), Ok(mut path)) = (below, url.path_segments_mut()) {
-            // Whatever its characters, it is one segment of the path.
-            path.push(below);
-        }
-        let answer = match self.http.exchange_with(method, &url, body).await {
+        let mut path = vec!["accounts", &self.account, "channels", &self.channel, "templates"];
+        path.extend(below);
+        let body = (!body.is_empty()).then(|| (JSON, body.into()));
+        let answer = match self.http.call(Call { method, path: &path, body }, self.http.timeout()).await {
             Ok(answer) => answer,
             Err(Broken::NotOffered { why } | Broken::Sent { why }) => {
                 return Err(TemplatesError::Unavailable { detail: cleaned(&why) });
@@ -157,20 +141,6 @@ fn refusal(lane: &str, answer: &RawAnswer) -> TemplatesError {
         (429, _) => TemplatesError::Throttled { retry_after: requested_wait(answer, &body) },
         (400..=499, _) => TemplatesError::Refused { code: body.code, detail },
         _ => TemplatesError::Unavailable { detail },
-    }
-}
-
-impl Http {
-    /// Sends a request about something other than messages, once, and reads its answer.
-    async fn exchange_with(&self, method: Method, url: &Url, body: Vec<u8>) -> Result<RawAnswer, Broken> {
-        let target = if self.address.is_forwarded { url.as_str().parse() } else { url.path().parse() };
-        let uri = target.map_err(|error: http::uri::InvalidUri| Broken::NotOffered { why: error.to_string() })?;
-        let target = super::Target { uri, headers: self.prepared().headers.clone() };
-        let offer = Offer::new(Arc::new(Open));
-        let body = if body.is_empty() { GatedBody::empty() } else { GatedBody::new(body.into(), Arc::clone(&offer)) };
-        let asked = self.exchange(target.request(method, body));
-        let answered = tokio::time::timeout(self.timeout, asked).await.unwrap_or_else(|_| Err(Failed::timed_out()));
-        answered.map_err(|Failed { why }| Broken::Sent { why })
     }
 }
 

@@ -283,7 +283,7 @@ async fn a_connection_found_closed_costs_no_request() {
 async fn a_forwarding_proxy_gets_the_whole_url() {
     let (address, _, heads) = answering(9).await;
     let proxies = Matcher::builder().all(format!("http://ann:secret@{address}")).build();
-    let to = |base_url| Http::over("sms", &provider(base_url), Resolver::System(GaiResolver::new()), &proxies).unwrap();
+    let to = |base_url| Http::over("sms", &provider(base_url), Resolver::System, &proxies).unwrap();
     let plain = to("http://provider.test").post(Endpoint::Batch, BODY.to_vec(), Arc::new(Open)).await;
     assert_eq!(plain.unwrap().status, 200);
     // The proxy accepts the tunnel and then does not speak TLS.

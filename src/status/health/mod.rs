@@ -2,14 +2,16 @@
 
 mod campaigns;
 mod configuration;
+mod provider;
 mod receiving;
 mod server;
 mod templates;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
+
+pub use provider::{Asking, asking, asking_about_channels};
 
 use super::error::StatusError;
 use super::holds;
@@ -18,7 +20,7 @@ use super::overrides;
 use super::servers::Servers;
 use super::slow::Slow;
 use crate::campaign::Launcher;
-use crate::config::{Config, Loaded};
+use crate::config::Loaded;
 use crate::domain::{BatchState, Timestamp};
 use crate::events::Actor;
 use crate::report::QueuedMessages;
@@ -89,17 +91,6 @@ impl Findings {
         configuration::check_lanes(&loaded.config, self);
     }
 
-    /// Reports whether a provider can be reached; `error` says why not.
-    pub fn add_provider(&mut self, address: &str, error: Option<&str>) {
-        match error {
-            None => self.add_ok("provider", format!("{address} can be reached")),
-            Some(error) => {
-                let text = format!("{address} cannot be reached: {error}");
-                self.add("provider", Health::Failed, text, Some("check base_url and the network"));
-            }
-        }
-    }
-
     /// Reports a database that does not exist.
     pub fn add_missing_database(&mut self, path: &Path) {
         let text = format!("{} does not exist yet", path.display());
@@ -123,11 +114,6 @@ impl Findings {
             self.add_broken_database(&error.to_string());
         }
     }
-}
-
-/// The addresses of the lanes' providers.
-pub fn provider_addresses(config: &Config) -> BTreeSet<&str> {
-    config.lanes.iter().map(|lane| lane.provider.base_url.as_str()).collect()
 }
 
 /// Checks what the database says: holds, rates, the server, campaigns, and what Volley receives.

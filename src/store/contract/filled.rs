@@ -6,7 +6,7 @@ use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
     AccountEvent, Amendment, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState, NotedBucket,
     OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks, RejectionReason, StepHeldBy,
-    StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UserOptOut, started,
+    StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
 };
 
 impl Desk {
@@ -170,7 +170,7 @@ impl Desk {
         self.claim_with_costs(batch, 1).await;
     }
 
-    /// A server with the states of its lanes and of a provider address, a gap, and rejected webhooks.
+    /// A server with the states of its lanes and of a provider address, a gap, rejected webhooks, and an uploaded file.
     async fn fill_server(&self) {
         let node = started(&**self, at(20)).await.node;
         let lane = LaneState {
@@ -191,6 +191,9 @@ impl Desk {
         let beat =
             Beat { lanes: vec![lane], links: vec![link], turned_away: vec![rejected], ..Beat::of(node, at(21), seq) };
         self.beat(beat).await.unwrap();
-        self.keep_gap(KeptGap { from: at(10), until: at(12), address: Some(address) }, at(0)).await.unwrap();
+        self.keep_gap(KeptGap { from: at(10), until: at(12), address: Some(address.clone()) }, at(0)).await.unwrap();
+        let (sub_account, url) = ("acme".to_owned(), format!("{address}/files/a.png?token=t"));
+        let file = UploadedFile { base_url: address, sub_account, digest: [7; 32], url, uploaded_at: at(22) };
+        self.record_uploads(vec![file]).await.unwrap();
     }
 }

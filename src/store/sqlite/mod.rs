@@ -41,6 +41,7 @@ mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
 mod tiers;
+mod uploads;
 mod verbs;
 mod walk;
 mod writer;
@@ -69,6 +70,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (1, "the store", include_str!("../../../migrations/sqlite/0001_the_store.sql")),
         (2, "the catalogue", include_str!("../../../migrations/sqlite/0002_the_catalogue.sql")),
         (3, "answers", include_str!("../../../migrations/sqlite/0003_answers.sql")),
+        (4, "uploaded files", include_str!("../../../migrations/sqlite/0004_uploaded_files.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -22,6 +22,7 @@ mod receipts;
 mod replies;
 mod retention;
 mod tiers;
+mod uploads;
 
 pub use audiences::Audiences;
 pub use batches::Batches;
@@ -37,6 +38,7 @@ pub use receipts::{Kept, Receipts, WebhookGroup};
 pub use replies::Replies;
 pub use retention::Retention;
 pub use tiers::Tiers;
+pub use uploads::Uploads;
 
 /// Every verb, for rooms that need verbs of many kinds. A room that needs one kind takes that trait alone.
 #[async_trait::async_trait]
@@ -55,6 +57,7 @@ pub trait Store:
     + Replies
     + Retention
     + Tiers
+    + Uploads
 {
     /// Returns the hints about what this process has committed.
     fn signals(&self) -> &super::Signals;

@@ -17,10 +17,11 @@ use crate::store::sqlite::MIGRATIONS;
 use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
 
 /// The digest of each released migration.
-const FROZEN: [(i64, &str); 3] = [
+const FROZEN: [(i64, &str); 4] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
     (2, "417c8fb88aff49850aa65fb68d86cd61e8540a0a3c7da93539eaae00db6fd361"),
     (3, "888198e69831cfc7fff1a2ed9757b09a5de9f5e89eb84381aeddea6f23bf70e5"),
+    (4, "0edb40fd31e44da72b2ea63001ec100d11408896907ec9d27cc36ea71c0b80ef"),
 ];
 
 fn rows_file() -> PathBuf {

@@ -14,6 +14,7 @@ mod receipts;
 mod replies;
 mod retention;
 mod tiers;
+mod uploads;
 
 use super::Sqlite;
 use crate::store::{Signals, Store};

@@ -1,0 +1,45 @@
+//! The media of a campaign file: reviewed before it is planned, launched or tested.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::campaign::{Draft, DraftRoute, LaunchError, Lint, Warning};
+use crate::cli::CommandContext;
+use crate::media::{At, Found, Review};
+use crate::store::Store;
+
+/// Replaces the local files of a draft by their addresses at the provider. Returns the context with the same done to the
+/// route that the draft uses, and what is doubtful.
+pub(super) async fn review(
+    context: &CommandContext,
+    store: &dyn Store,
+    draft: &mut Draft,
+    (at, looks): (At, bool),
+) -> Result<(CommandContext, Vec<Warning>), LaunchError> {
+    let (clock, config) = (context.clock.as_ref(), context.config.as_ref());
+    let review = |folder| Review { store, clock, config, folder, at, looks };
+    let mut reviewed = context.clone();
+    let found = match &mut draft.route {
+        DraftRoute::Own(steps) => review(&draft.folder).of(steps).await?,
+        chosen => {
+            let problem = |problem| LaunchError::Problems(vec![problem]);
+            let name = chosen.choose(config).map_err(problem)?.route.unwrap_or_default().to_owned();
+            let mut routes = config.clone();
+            let Some(route) = routes.routes.iter_mut().find(|route| route.name == name) else {
+                return Ok((reviewed, Vec::new()));
+            };
+            let folder = context.loaded.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+            let mut found = review(folder).of(&mut route.steps).await?;
+            found.problems = found.problems.into_iter().map(|problem| problem.in_route(&name)).collect();
+            reviewed.config = Arc::new(routes);
+            found
+        }
+    };
+    let Found { problems, notes } = found;
+    if !problems.is_empty() {
+        return Err(LaunchError::Problems(problems));
+    }
+    let warning =
+        |note: crate::media::Note| Warning { code: Lint::Media, step: Some(note.step), sentence: note.sentence };
+    Ok((reviewed, notes.into_iter().map(warning).collect()))
+}

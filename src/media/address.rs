@@ -1,0 +1,98 @@
+//! A web address: looked at as the provider will fetch it, and held against the rules of its channel.
+
+use super::format::rule;
+use crate::config::Network;
+use crate::domain::{Channel, MediaKind, Span};
+use crate::provider::{Looked, Reachable, Unseen, look_at};
+
+/// Longer than this, and the provider may give up fetching a file.
+const SLOW: Span = Span::from_secs(2);
+
+/// What is wrong or doubtful about an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Good,
+    Doubtful(String),
+    /// The provider could not send the file.
+    Wrong(String),
+}
+
+pub(super) async fn look(
+    address: &str,
+    (kind, channel): (MediaKind, Channel),
+    network: &Network,
+    reachable: Reachable,
+) -> Verdict {
+    match look_at(address, network, reachable).await {
+        Ok(looked) => judge(&looked, kind, channel, reachable),
+        Err(Unseen::Private { host }) => Verdict::Doubtful(format!(
+            "{host} is in a private network, so the address was not checked; the provider cannot fetch a file from there"
+        )),
+        Err(why @ Unseen::Redirects) => Verdict::Wrong(format!("{address} cannot be fetched: {why}; correct it")),
+        // The provider may reach it nevertheless: this machine may be offline, or behind a firewall.
+        Err(why) => Verdict::Doubtful(format!("{address} cannot be fetched from here: {why}")),
+    }
+}
+
+fn judge(looked: &Looked, kind: MediaKind, channel: Channel, reachable: Reachable) -> Verdict {
+    let Looked { status, content_type, bytes, took, address } = looked;
+    let wrong = |sentence: String| Verdict::Wrong(format!("{address} {sentence}"));
+    if !(200..300).contains(status) {
+        return wrong(format!("answers HTTP status {status}; the provider needs the file itself, without a login"));
+    }
+    if reachable == Reachable::Public && !address.starts_with("https://") {
+        return wrong("is not encrypted; the provider fetches files from https:// addresses alone".to_owned());
+    }
+    if let Some(rule) = rule(channel, kind) {
+        let checked = match content_type {
+            Some(served) => rule.check_type(served),
+            None => Err("is served without a Content-Type; add it on its server".to_owned()),
+        };
+        let checked = checked.and_then(|()| bytes.map_or(Ok(()), |bytes| rule.check_size(bytes)));
+        if let Err(sentence) = checked {
+            return wrong(sentence);
+        }
+    }
+    if *took > SLOW {
+        let seconds = took.millis() / 1_000;
+        return Verdict::Doubtful(format!(
+            "{address} answers after {seconds} s, and the provider wants an answer within 2 s; use a faster server"
+        ));
+    }
+    Verdict::Good
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_of_an_address_has_its_sentence() {
+        let good = Looked {
+            status: 200,
+            content_type: Some("image/png".to_owned()),
+            bytes: Some(5_000_000),
+            took: SLOW,
+            address: "https://h.example/a.png".to_owned(),
+        };
+        let judged = |looked: &Looked| judge(looked, MediaKind::Image, Channel::WhatsApp, Reachable::Public);
+        assert_eq!(judged(&good), Verdict::Good);
+        assert_eq!(judged(&Looked { bytes: None, ..good.clone() }), Verdict::Good);
+        for (looked, expected) in [
+            (Looked { status: 404, ..good.clone() }, "answers HTTP status 404"),
+            (Looked { status: 302, ..good.clone() }, "answers HTTP status 302"),
+            (Looked { address: "http://h.example/a.png".to_owned(), ..good.clone() }, "is not encrypted"),
+            (Looked { content_type: None, ..good.clone() }, "without a Content-Type"),
+            (Looked { content_type: Some("text/html".to_owned()), ..good.clone() }, "is served as text/html"),
+            (Looked { bytes: Some(5_000_001), ..good.clone() }, "WhatsApp takes images of at most 5.0 MB"),
+        ] {
+            let Verdict::Wrong(sentence) = judged(&looked) else { panic!("{looked:?}") };
+            assert!(sentence.starts_with(&looked.address) && sentence.contains(expected), "{sentence}");
+        }
+        let slow = Looked { took: Span::from_millis(3_400), ..good.clone() };
+        assert!(matches!(judged(&slow), Verdict::Doubtful(sentence) if sentence.contains("answers after 3 s")));
+        // The practice provider fetches also without TLS.
+        let plain = Looked { address: "http://127.0.0.1:8690/files/a.png".to_owned(), ..good };
+        assert_eq!(judge(&plain, MediaKind::Image, Channel::WhatsApp, Reachable::Any), Verdict::Good);
+    }
+}

@@ -1,0 +1,368 @@
+//! What a file is, by its first bytes; and the formats that each channel documents.
+
+use crate::domain::{Channel, MediaKind, size};
+
+/// As many bytes as tell every format apart.
+pub(super) const HEAD: usize = 512;
+
+/// What the first bytes of a file say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Jpeg,
+    Png,
+    Gif,
+    WebP,
+    /// Video, and audio in the same container.
+    Mp4,
+    ThreeGp,
+    QuickTime,
+    Mpeg,
+    WebM,
+    Aac,
+    Mp3,
+    Amr,
+    Ogg,
+    Pdf,
+    PostScript,
+    /// Of Office and OpenDocument, which are archives.
+    Zip,
+    /// Of older Office.
+    Compound,
+    RichText,
+    Text,
+    Other,
+}
+
+impl Family {
+    /// Reads the first bytes of a file.
+    pub(super) fn of(head: &[u8]) -> Self {
+        let brand = head.get(8..12).filter(|_| head.get(4..8) == Some(b"ftyp"));
+        match head {
+            [0xFF, 0xD8, 0xFF, ..] => Self::Jpeg,
+            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Self::Png,
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Self::Gif,
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Self::WebP,
+            _ if brand.is_some_and(|brand| brand.starts_with(b"3g")) => Self::ThreeGp,
+            _ if brand == Some(b"qt  ") => Self::QuickTime,
+            _ if brand.is_some() => Self::Mp4,
+            [0x00, 0x00, 0x01, 0xBA | 0xB3, ..] => Self::Mpeg,
+            [0x1A, 0x45, 0xDF, 0xA3, ..] => Self::WebM,
+            [b'I', b'D', b'3', ..] | [0xFF, 0xFB | 0xFA | 0xF3 | 0xF2, ..] => Self::Mp3,
+            [0xFF, 0xF1 | 0xF9, ..] => Self::Aac,
+            [b'#', b'!', b'A', b'M', b'R', ..] => Self::Amr,
+            [b'O', b'g', b'g', b'S', ..] => Self::Ogg,
+            [b'%', b'P', b'D', b'F', b'-', ..] => Self::Pdf,
+            [b'%', b'!', b'P', b'S', ..] => Self::PostScript,
+            [b'P', b'K', 0x03, 0x04, ..] => Self::Zip,
+            [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1, ..] => Self::Compound,
+            [b'{', b'\\', b'r', b't', b'f', ..] => Self::RichText,
+            _ if is_text(head) => Self::Text,
+            _ => Self::Other,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "a JPEG image",
+            Self::Png => "a PNG image",
+            Self::Gif => "a GIF image",
+            Self::WebP => "a WebP image",
+            Self::Mp4 => "an MP4 file",
+            Self::ThreeGp => "a 3GP video",
+            Self::QuickTime => "a QuickTime video",
+            Self::Mpeg => "an MPEG video",
+            Self::WebM => "a WebM video",
+            Self::Aac => "an AAC audio file",
+            Self::Mp3 => "an MP3 audio file",
+            Self::Amr => "an AMR audio file",
+            Self::Ogg => "an Ogg audio file",
+            Self::Pdf => "a PDF",
+            Self::PostScript => "a PostScript file",
+            Self::Zip => "a ZIP archive",
+            Self::Compound => "a document of an older Office",
+            Self::RichText => "a rich text document",
+            Self::Text => "a text file",
+            Self::Other => "a file of an unknown format",
+        }
+    }
+}
+
+/// Whether the bytes are text. A character at the end may be cut off.
+fn is_text(head: &[u8]) -> bool {
+    let is_utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    is_utf8 && !head.is_empty() && !head.contains(&0)
+}
+
+/// A format: the extension of its files, its media type, and what its files begin with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Format {
+    pub(super) extension: &'static str,
+    pub(super) media_type: &'static str,
+    family: Family,
+}
+
+impl Format {
+    /// Whether a file of the format can be of this kind at all.
+    fn fits(&self, kind: MediaKind) -> bool {
+        kind == MediaKind::File || self.media_type.split('/').next() == Some(kind.as_str())
+    }
+}
+
+const fn format(extension: &'static str, media_type: &'static str, family: Family) -> Format {
+    Format { extension, media_type, family }
+}
+
+#[rustfmt::skip]
+static FORMATS: &[Format] = &[
+    format("jpeg", "image/jpeg", Family::Jpeg),
+    format("jpg", "image/jpeg", Family::Jpeg),
+    format("png", "image/png", Family::Png),
+    format("gif", "image/gif", Family::Gif),
+    format("mp4", "video/mp4", Family::Mp4),
+    format("m4v", "video/x-m4v", Family::Mp4),
+    format("3gp", "video/3gpp", Family::ThreeGp),
+    format("mpeg", "video/mpeg", Family::Mpeg),
+    format("webm", "video/webm", Family::WebM),
+    format("aac", "audio/aac", Family::Aac),
+    format("m4a", "audio/mp4", Family::Mp4),
+    format("amr", "audio/amr", Family::Amr),
+    format("mp3", "audio/mpeg", Family::Mp3),
+    format("ogg", "audio/ogg", Family::Ogg),
+    format("opus", "audio/ogg", Family::Ogg),
+    format("pdf", "application/pdf", Family::Pdf),
+    format("eps", "application/postscript", Family::PostScript),
+    format("txt", "text/plain", Family::Text),
+    format("csv", "text/csv", Family::Text),
+    format("info", "text/plain", Family::Text),
+    format("rtf", "application/rtf", Family::RichText),
+    format("doc", "application/msword", Family::Compound),
+    format("dot", "application/msword", Family::Compound),
+    format("xls", "application/vnd.ms-excel", Family::Compound),
+    format("ppt", "application/vnd.ms-powerpoint", Family::Compound),
+    format("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Family::Zip),
+    format("dotx", "application/vnd.openxmlformats-officedocument.wordprocessingml.template", Family::Zip),
+    format("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Family::Zip),
+    format("xltx", "application/vnd.openxmlformats-officedocument.spreadsheetml.template", Family::Zip),
+    format("xlsm", "application/vnd.ms-excel.sheet.macroEnabled.12", Family::Zip),
+    format("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", Family::Zip),
+    format("xps", "application/vnd.ms-xpsdocument", Family::Zip),
+    format("odt", "application/vnd.oasis.opendocument.text", Family::Zip),
+    format("odf", "application/vnd.oasis.opendocument.formula", Family::Zip),
+    format("ods", "application/vnd.oasis.opendocument.spreadsheet", Family::Zip),
+    format("fodt", "application/vnd.oasis.opendocument.text-flat-xml", Family::Text),
+    format("fods", "application/vnd.oasis.opendocument.spreadsheet-flat-xml", Family::Text),
+];
+
+/// What a channel takes as one kind of media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rule {
+    channel: Channel,
+    kind: MediaKind,
+    extensions: &'static [&'static str],
+    bytes_max: u64,
+}
+
+const MB: u64 = 1_000_000;
+
+/// The rule of a channel, if it documents one.
+pub(super) fn rule(channel: Channel, kind: MediaKind) -> Option<Rule> {
+    let (extensions, megabytes): (&[&str], u64) = match (channel, kind) {
+        (Channel::WhatsApp, MediaKind::Image) => (&["jpeg", "jpg", "png"], 5),
+        (Channel::WhatsApp, MediaKind::Video) => (&["mp4", "3gp"], 16),
+        (Channel::WhatsApp, MediaKind::Audio) => (&["aac", "m4a", "amr", "mp3", "ogg", "opus"], 16),
+        (Channel::WhatsApp, MediaKind::File) => (&["pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt"], 100),
+        (Channel::Viber, MediaKind::Image) => (&["png", "jpg", "jpeg", "gif"], 1),
+        (Channel::Viber, MediaKind::Video) => (&["mp4", "3gp"], 200),
+        (Channel::Viber, MediaKind::File) => (
+            &[
+                "pdf", "xps", "eps", "doc", "docx", "rtf", "dot", "dotx", "odt", "odf", "fodt", "txt", "info", "xls",
+                "xlsx", "ods", "fods", "csv", "xlsm", "xltx",
+            ],
+            200,
+        ),
+        (Channel::Rcs, MediaKind::Image) => (&["jpeg", "jpg", "png", "gif"], 100),
+        (Channel::Rcs, MediaKind::Video) => (&["mp4", "m4v", "mpeg", "webm"], 100),
+        (Channel::Rcs, MediaKind::Audio) => (&["aac", "mp3", "m4a", "ogg"], 100),
+        (Channel::Rcs, MediaKind::File) => (&["pdf"], 100),
+        _ => return None,
+    };
+    Some(Rule { channel, kind, extensions, bytes_max: megabytes * MB })
+}
+
+impl Rule {
+    fn formats(self) -> impl Iterator<Item = &'static Format> {
+        FORMATS.iter().filter(move |format| self.extensions.contains(&format.extension))
+    }
+
+    /// What the channel takes, in words.
+    fn words(self) -> String {
+        format!("{} takes {} as {}", self.channel, self.extensions.join(", "), self.kind)
+    }
+
+    /// Checks the size of a file.
+    pub(super) fn check_size(self, bytes: u64) -> Result<(), String> {
+        if bytes <= self.bytes_max {
+            return Ok(());
+        }
+        let (channel, kind) = (self.channel, self.kind);
+        Err(format!(
+            "has {}, and {channel} takes {kind}s of at most {}; make it smaller",
+            size(bytes),
+            size(self.bytes_max)
+        ))
+    }
+
+    /// Checks the media type that a file is served as.
+    pub(super) fn check_type(self, served: &str) -> Result<(), String> {
+        let plain = served.split(';').next().unwrap_or_default().trim();
+        if self.formats().any(|format| format.media_type.eq_ignore_ascii_case(plain)) {
+            return Ok(());
+        }
+        let mut types: Vec<&str> = self.formats().map(|format| format.media_type).collect();
+        types.dedup();
+        let (channel, kind) = (self.channel, self.kind);
+        Err(format!(
+            "is served as {plain}, and {channel} takes {} as {kind}; correct its Content-Type",
+            types.join(", ")
+        ))
+    }
+}
+
+/// The format of a local file, by its content and its extension.
+pub(super) fn of_file(extension: &str, head: &[u8], kind: MediaKind, rule: Option<Rule>) -> Result<Format, String> {
+    let family = Family::of(head);
+    let allowed = |format: &&Format| match rule {
+        Some(rule) => rule.extensions.contains(&format.extension),
+        None => format.fits(kind),
+    };
+    let fitting: Vec<&Format> = FORMATS.iter().filter(|format| format.family == family).filter(allowed).collect();
+    if fitting.is_empty() {
+        let takes = rule.map_or_else(|| format!("it cannot be sent as {kind}"), Rule::words);
+        return Err(format!("is {}, and {takes}; convert it", family.name()));
+    }
+    match fitting.iter().find(|format| format.extension.eq_ignore_ascii_case(extension)) {
+        Some(format) => Ok(**format),
+        None => {
+            let extensions: Vec<String> = fitting.iter().map(|format| format!(".{}", format.extension)).collect();
+            Err(format!("is {}, but its name does not end in {}; rename it", family.name(), extensions.join(" or ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first bytes of a file of each format, from the formats' own specifications.
+    const SAMPLES: [(&str, &[u8]); 16] = [
+        ("jpg", b"\xFF\xD8\xFF\xE0\x00\x10JFIF\x00"),
+        ("png", b"\x89PNG\r\n\x1A\n\x00\x00\x00\rIHDR"),
+        ("gif", b"GIF89a\x01\x00\x01\x00"),
+        ("mp4", b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00"),
+        ("3gp", b"\x00\x00\x00\x18ftyp3gp5\x00\x00\x00\x00"),
+        ("m4a", b"\x00\x00\x00\x20ftypM4A \x00\x00\x00\x00"),
+        ("webm", b"\x1A\x45\xDF\xA3\x9F\x42\x86\x81"),
+        ("mp3", b"ID3\x04\x00\x00\x00\x00\x00\x00"),
+        ("aac", b"\xFF\xF1\x50\x80\x00\x1F\xFC"),
+        ("amr", b"#!AMR\n"),
+        ("ogg", b"OggS\x00\x02\x00\x00"),
+        ("pdf", b"%PDF-1.7\n"),
+        ("docx", b"PK\x03\x04\x14\x00\x06\x00"),
+        ("doc", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"),
+        ("rtf", b"{\\rtf1\\ansi"),
+        ("txt", "Grüße".as_bytes()),
+    ];
+
+    #[test]
+    fn each_format_is_told_by_its_first_bytes() {
+        for (extension, head) in SAMPLES {
+            let of = FORMATS.iter().find(|format| format.extension == extension).unwrap();
+            assert_eq!(Family::of(head), of.family, "{extension}");
+        }
+        assert_eq!(Family::of(b"RIFF\x24\x00\x00\x00WEBPVP8 "), Family::WebP);
+        assert_eq!(Family::of(b"\x00\x00\x00\x14ftypqt  "), Family::QuickTime);
+        assert_eq!(Family::of(&"Grüße".as_bytes()[..3]), Family::Text, "a character is cut off");
+        assert_eq!((Family::of(b""), Family::of(b"a\x00b")), (Family::Other, Family::Other));
+    }
+
+    #[test]
+    fn each_documented_limit_holds_to_the_byte() {
+        use Channel::{Rcs, Viber, WhatsApp};
+        use MediaKind::{Audio, File, Image, Video};
+        for (channel, kind, most) in [
+            (WhatsApp, Image, 5_000_000),
+            (WhatsApp, Video, 16_000_000),
+            (WhatsApp, Audio, 16_000_000),
+            (WhatsApp, File, 100_000_000),
+            (Viber, Image, 1_000_000),
+            (Viber, Video, 200_000_000),
+            (Viber, File, 200_000_000),
+            (Rcs, Image, 100_000_000),
+        ] {
+            let rule = rule(channel, kind).unwrap();
+            assert_eq!(rule.check_size(most), Ok(()), "{channel} {kind}");
+            let sentence = rule.check_size(most + 1).unwrap_err();
+            assert!(sentence.contains(&format!("{channel} takes {kind}s of at most")), "{sentence}");
+        }
+        assert_eq!((rule(Channel::Line, Image), rule(Channel::Sms, Image)), (None, None));
+    }
+
+    #[test]
+    fn the_name_and_the_content_of_a_file_fit_together() {
+        let head = |wanted: &str| SAMPLES.iter().find(|(extension, _)| *extension == wanted).unwrap().1;
+        let check = |extension, content, channel, kind| of_file(extension, content, kind, rule(channel, kind));
+        let (whatsapp, viber) = (Channel::WhatsApp, Channel::Viber);
+        let image = MediaKind::Image;
+        assert!(check("txt", b"Hi", Channel::Line, image).is_err());
+        assert_eq!(check("PNG", head("png"), whatsapp, image).unwrap().media_type, "image/png");
+        assert_eq!(check("gif", head("gif"), viber, image).unwrap().media_type, "image/gif");
+        assert_eq!(check("xlsx", head("docx"), whatsapp, MediaKind::File).unwrap().extension, "xlsx");
+        for (extension, content, channel, kind, sentence) in [
+            (
+                "gif",
+                head("gif"),
+                whatsapp,
+                image,
+                "is a GIF image, and WhatsApp takes jpeg, jpg, png as image; convert it",
+            ),
+            (
+                "png",
+                head("jpg"),
+                whatsapp,
+                image,
+                "is a JPEG image, but its name does not end in .jpeg or .jpg; rename it",
+            ),
+            ("", head("png"), whatsapp, image, "is a PNG image, but its name does not end in .png; rename it"),
+            (
+                "png",
+                &b"<html>"[..],
+                whatsapp,
+                image,
+                "is a text file, and WhatsApp takes jpeg, jpg, png as image; convert it",
+            ),
+            (
+                "png",
+                &b"\x00\x01"[..],
+                Channel::Line,
+                image,
+                "is a file of an unknown format, and it cannot be sent as image; convert it",
+            ),
+        ] {
+            assert_eq!(check(extension, content, channel, kind).unwrap_err(), sentence);
+        }
+    }
+
+    #[test]
+    fn a_served_type_is_checked_without_its_parameters() {
+        let rule = rule(Channel::WhatsApp, MediaKind::Image).unwrap();
+        assert_eq!(rule.check_type("image/PNG; charset=binary"), Ok(()));
+        let sentence = rule.check_type("text/html; charset=utf-8").unwrap_err();
+        assert_eq!(
+            sentence,
+            "is served as text/html, and WhatsApp takes image/jpeg, image/png as image; correct its Content-Type"
+        );
+    }
+}

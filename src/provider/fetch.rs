@@ -1,0 +1,221 @@
+//! Looks at a web address as the provider will fetch it: whether it answers, with what type and size, and how fast.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+use tokio::time::Instant;
+use url::{Host, Position, Url};
+
+use super::client::install_tls;
+use super::connect::{Connector, Resolve, Resolver, proxies};
+use super::connection::{Connection, Failure};
+use super::offer::GatedBody;
+use super::unconnected::Unconnected;
+use crate::config::Network;
+use crate::domain::Span;
+
+/// What a web address answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    pub status: u16,
+    pub content_type: Option<String>,
+    /// As the answer states it.
+    pub bytes: Option<u64>,
+    /// From the first request to the head of the last answer.
+    pub took: Span,
+    /// The address of that answer, after redirects.
+    pub address: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unseen {
+    #[error("{0} is no web address")]
+    Invalid(String),
+    /// Its host is in a private network, which the provider cannot reach. Nothing was sent.
+    #[error("{host} has a private address")]
+    Private { host: String },
+    #[error(transparent)]
+    Unconnected(#[from] Unconnected),
+    #[error("{0}")]
+    Failed(String),
+    #[error("it redirects more than {REDIRECTS_MAX} times")]
+    Redirects,
+}
+
+/// Redirects that are followed, as a fetching client does.
+const REDIRECTS_MAX: usize = 5;
+/// How long a look may take, redirects included.
+const LIMIT: Span = Span::from_secs(20);
+
+/// Whether addresses in private networks are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reachable {
+    /// Only those of the internet, as for the provider.
+    Public,
+    /// Every one, as for the practice provider on this machine.
+    Any,
+}
+
+impl Reachable {
+    /// What a provider at this address can reach.
+    pub fn from_provider(base_url: &str) -> Self {
+        let host = Url::parse(base_url).ok().and_then(|url| url.host().map(|host| is_private_host(&host)));
+        if host == Some(true) { Self::Any } else { Self::Public }
+    }
+}
+
+/// Requests an address once, follows its redirects, and reads the head of the answer alone.
+pub async fn look_at(address: &str, network: &Network, reachable: Reachable) -> Result<Looked, Unseen> {
+    install_tls();
+    let looking = tokio::time::timeout(LIMIT.std(), follow(address, network, reachable));
+    looking.await.unwrap_or_else(|_| Err(Unseen::Failed(format!("no answer within {LIMIT}"))))
+}
+
+async fn follow(address: &str, network: &Network, reachable: Reachable) -> Result<Looked, Unseen> {
+    let begun = now();
+    let mut url = parsed(address)?;
+    for _ in 0..=REDIRECTS_MAX {
+        let head = head_of(&url, network, reachable).await?;
+        match head.redirect(&url) {
+            Some(next) => url = parsed(&next)?,
+            None => {
+                let took = now().duration_since(begun).into();
+                let Head { status, headers } = head;
+                let content_type = text(&headers, CONTENT_TYPE).map(str::to_owned);
+                let bytes = text(&headers, CONTENT_LENGTH).and_then(|length| length.parse().ok());
+                return Ok(Looked { status: status.as_u16(), content_type, bytes, took, address: url.into() });
+            }
+        }
+    }
+    Err(Unseen::Redirects)
+}
+
+fn parsed(address: &str) -> Result<Url, Unseen> {
+    let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| Unseen::Invalid(address.to_owned()))
+}
+
+struct Head {
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl Head {
+    fn redirect(&self, from: &Url) -> Option<String> {
+        let to = text(&self.headers, LOCATION).filter(|_| self.status.is_redirection())?;
+        from.join(to).ok().map(String::from)
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Requests an address, and drops the connection after the head of the answer.
+async fn head_of(url: &Url, network: &Network, reachable: Reachable) -> Result<Head, Unseen> {
+    let private = || Unseen::Private { host: url.host_str().unwrap_or_default().to_owned() };
+    if reachable == Reachable::Public && url.host().is_some_and(|host| is_private_host(&host)) {
+        return Err(private());
+    }
+    let public_only = Arc::new(PublicOnly::default());
+    let resolver = match reachable {
+        Reachable::Public => Resolver::Other(Arc::clone(&public_only) as Arc<dyn Resolve>),
+        Reachable::Any => Resolver::System,
+    };
+    let to: Uri = url.as_str().parse().map_err(|_| Unseen::Invalid(url.to_string()))?;
+    let failed = |error: String| Unseen::Failed(error);
+    let (connector, forward) =
+        Connector::to(&to, resolver, network, &proxies(network)).map_err(|error| failed(error.to_string()))?;
+    let stream = match connector.open().await {
+        Ok(stream) => stream,
+        Err(_) if public_only.has_refused() => return Err(private()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut request = Request::new(GatedBody::empty());
+    *request.uri_mut() = if forward.is_some() { to } else { target(url)? };
+    let host = &url[Position::BeforeHost..Position::AfterPort];
+    let host = HeaderValue::from_str(host).map_err(|_| Unseen::Invalid(url.to_string()))?;
+    request.headers_mut().insert(HOST, host);
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("*/*"));
+    request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("volley"));
+    if let Some(authorization) = forward.and_then(|forward| forward.authorization) {
+        request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+    }
+    let mut connection = Connection::over(stream).await.map_err(|error| failed(error.to_string()))?;
+    let answer = connection.send(request).await.map_err(|failure| match failure {
+        Failure::Unused(_) => failed("the connection was closed at once".to_owned()),
+        Failure::Failed(error) => failed(error.to_string()),
+    })?;
+    let (head, _) = answer.into_parts();
+    Ok(Head { status: head.status, headers: head.headers })
+}
+
+/// The path and the query of a URL.
+fn target(url: &Url) -> Result<Uri, Unseen> {
+    url[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| Unseen::Invalid(url.to_string()))
+}
+
+/// Resolves names with the system, and refuses those with an address in a private network.
+#[derive(Debug, Default)]
+struct PublicOnly {
+    refused: Arc<AtomicBool>,
+}
+
+impl PublicOnly {
+    fn has_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
+    }
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        let refused = Arc::clone(&self.refused);
+        let found = async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+            if found.iter().any(|address| is_private(address.ip())) {
+                refused.store(true, Ordering::Release);
+                return Err(io::Error::other("its address is private"));
+            }
+            Ok(found)
+        };
+        found.boxed()
+    }
+}
+
+fn is_private_host(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(ip) => is_private((*ip).into()),
+        Host::Ipv6(ip) => is_private((*ip).into()),
+    }
+}
+
+/// Whether an address is of this machine or of a network of its own.
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || ip.is_broadcast()
+                // 100.64.0.0/10, which providers of access share among their customers.
+                || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64)
+        }
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => is_private(ip.into()),
+            None => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        },
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "connections run on tokio's own clock")]
+fn now() -> Instant {
+    Instant::now()
+}
