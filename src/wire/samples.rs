@@ -1,7 +1,8 @@
 //! Every sample request of the provider's documents: read into the wire types, written again, and compared.
 //!
 //! Each line of `samples/requests.jsonl` names the place: a document and its line, or the name of an example in the
-//! provider's public schema or on one of its pages, for contents that the documents describe without a sample.
+//! provider's public schema or on one of its pages, for contents that the documents describe without a sample. The
+//! inputs of the provider's workflow steps, which look alike, are not among them.
 
 use serde_json::Value;
 
@@ -48,7 +49,7 @@ fn every_documented_request_is_read_and_written_without_a_loss() {
         let rebuilt = rebuilt(kind, &body.to_string());
         assert_eq!(normalised(rebuilt), normalised(body.clone()), "{at}");
     }
-    assert_eq!(kinds, [("batch".into(), 1), ("notification".into(), 1), ("send".into(), 84)].into());
+    assert_eq!(kinds, [("batch".into(), 1), ("notification".into(), 1), ("send".into(), 68)].into());
 }
 
 /// No text of a recipient gets into a log by accident.

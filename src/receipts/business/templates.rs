@@ -94,9 +94,13 @@ impl Reading<'_> {
         let quality = meta.new_quality_score.as_deref().unwrap_or("UNKNOWN").to_ascii_uppercase();
         let before = meta.previous_quality_score.as_deref().unwrap_or("UNKNOWN").to_owned();
         self.record_status(&about, QUALITY, &quality);
-        if !name.is_empty() {
-            for lane in self.lanes.clone() {
-                self.guard(lane, &about, (&name, &language), &quality);
+        match name.as_str() {
+            // Without a name the guard would hold the whole lane.
+            "" => {}
+            name => {
+                for lane in self.lanes.clone() {
+                    self.guard(lane, &about, (name, &language), &quality);
+                }
             }
         }
         self.report(about, AccountReport::TemplateQuality { quality, before });

@@ -306,7 +306,7 @@ fn nothing_is_released_or_raised_for_an_account_with_another_name() {
     let violation =
         r#"{"event":"ACCOUNT_VIOLATION","phoneNumber":"16505552771","violationInfo":{"violationType":"SPAM"}}"#;
     let event = unknown_account_event("account_update", violation);
-    assert!(event.events[0].text().contains("ACCOUNT_VIOLATION: SPAM"), "{:?}", event.events);
+    assert!(event.events[0].text().contains("ACCOUNT_VIOLATION for 16505552771: SPAM"), "{:?}", event.events);
     // A lane without `account_id` accepts every event.
     let mut some = lanes(OURS);
     some[0].provider.account_id = None;

@@ -46,8 +46,8 @@ impl World {
     }
 
     async fn send(&self, number: u64, id: &str) -> reqwest::Result<reqwest::Response> {
-        let body = json!({"user": {"msisdn": format!("+{number}")}, "clientMessageId": id, "type": "text",
-            "content": {"text": "hello"}, "channels": [{"channel": "WhatsApp"}]});
+        let body = json!({"user": {"msisdn": format!("+{number}")}, "clientMessageId": id, "type": "template",
+            "content": {"template": {"name": "promo", "language": "en"}}, "channels": [{"channel": "WhatsApp"}]});
         self.post("/api/v1/subaccounts/acme/messages", &body).await
     }
 
@@ -264,5 +264,85 @@ async fn an_inbound_message_is_posted_on_demand() {
     let event = json!({"eventId": "e-1", "eventType": "template_status_update", "eventDetails": {}});
     world.post("/simulator/webhook", &event).await.unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&hooks.recv().await.unwrap().body).unwrap(), event);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_of_the_account_is_posted_in_its_documented_shape() {
+    let (url, mut hooks) = receiver().await;
+    let options = SimulatorOptions { webhook: Some(WebhookTarget::new(url)), ..SimulatorOptions::default() };
+    let world = World::new(perfect(), options).await;
+    let promo = |meta: Value| json!({"templateName": "promo", "templateLanguage": "en", "meta": meta});
+    for (kind, asked, details) in [
+        (
+            "template_status_update",
+            json!({"template": "promo", "language": "en", "status": "PAUSED", "title": "FIRST_PAUSE"}),
+            promo(json!({"status": "PAUSED", "reason": "NONE", "otherInfo": {"title": "FIRST_PAUSE"}})),
+        ),
+        (
+            "template_quality_update",
+            json!({"template": "promo", "language": "en", "previous": "GREEN", "new": "RED"}),
+            promo(json!({"previousQualityScore": "GREEN", "newQualityScore": "RED"})),
+        ),
+        (
+            "template_category_update",
+            json!({"template": "promo", "language": "en", "previous": "UTILITY", "new": "MARKETING"}),
+            promo(json!({"previousCategory": "UTILITY", "newCategory": "MARKETING"})),
+        ),
+        (
+            "phone_number_quality_update",
+            json!({"number": "+15550783881", "event": "UPGRADE", "limit": "TIER_10K"}),
+            json!({"displayPhoneNumber": "15550783881",
+                "meta": {"event": "UPGRADE", "maxDailyConversationsPerBusiness": "TIER_10K"}}),
+        ),
+        (
+            "account_update",
+            json!({"event": "ACCOUNT_VIOLATION", "number": "16505552771", "violation": {"violationType": "SPAM"}}),
+            json!({"event": "ACCOUNT_VIOLATION", "phoneNumber": "16505552771",
+                "violationInfo": {"violationType": "SPAM"}}),
+        ),
+    ] {
+        let path = format!("/simulator/events/{kind}");
+        assert_eq!(world.post(&path, &asked).await.unwrap().status(), StatusCode::OK, "{kind}");
+        let hook = hooks.recv().await.unwrap();
+        let mut event: Value = serde_json::from_slice(&hook.body).unwrap();
+        hook.answer.send(StatusCode::OK).unwrap();
+        for key in ["eventId", "timestamp", "provider", "businessAccountId", "accountId"] {
+            assert!(event[key].is_string(), "{key} is missing: {event}");
+        }
+        assert_eq!(event["eventType"], kind);
+        let had_id = event["eventDetails"].as_object_mut().unwrap().remove("templateId");
+        assert_eq!(had_id.is_some_and(|id| id.is_u64()), kind.starts_with("template"), "{event}");
+        assert_eq!(event["eventDetails"], details);
+    }
+    let unknown = json!({"template": "promo", "language": "en", "status": "ASLEEP"});
+    let refused = world.post("/simulator/events/template_status_update", &unknown).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert!(refused.text().await.unwrap().contains("PENDING_DELETION"), "the known words are listed");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_is_uploaded_as_a_form_and_fetched_by_its_token() {
+    let world = World::new(perfect(), SimulatorOptions::default()).await;
+    let upload = async |name: &str| {
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: image/png\r\n\r\npixels\r\n--b--\r\n"
+        );
+        let post = world.client.post(world.url("/api/v1/subaccounts/acme/files"));
+        let post = post.header(header::CONTENT_TYPE, "multipart/form-data; boundary=b").body(body);
+        post.send().await.unwrap()
+    };
+    assert_eq!(upload("a.exe").await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let answer = upload("a.png").await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    let location = answer.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let (name, token) = (body["fileName"].as_str().unwrap(), body["token"].as_str().unwrap());
+    assert_eq!(location, format!("/files/{name}?token={token}"));
+    assert_eq!(world.get(&location).await, (StatusCode::OK, "pixels".to_owned()));
+    assert_eq!(world.get(&format!("/files/{name}?token=x")).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(world.get(&format!("/files/{name}")).await.0, StatusCode::BAD_REQUEST);
     world.stop().await;
 }

@@ -62,7 +62,7 @@ fn a_content_that_its_channel_would_reject_gets_an_error() {
         ),
         (Channel::Viber, text("  "), "text: is empty"),
         (Channel::Viber, text("{{a"), "text: `{{a` opens a variable that is never closed"),
-        (Channel::Viber, text("{{|a}}"), "text: a variable has no name"),
+        (Channel::Viber, text("{{|a}}"), "text: character 3: a variable has no name"),
         (Channel::Viber, text("a\u{FDD0}b"), "are not supported; remove them"),
         (
             Channel::Sms,

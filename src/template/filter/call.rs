@@ -82,7 +82,7 @@ mod tests {
             [
                 ("trim", &[][..], 1),
                 ("truncate", &[Number(20), Text("…")][..], 8),
-                ("date", &[Text("%d \"%m\"")][..], 31)
+                ("date", &[Text("%d \"%m\"")][..], 32)
             ]
         );
     }
