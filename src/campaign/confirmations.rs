@@ -2,8 +2,9 @@
 //!
 //! A confirmation is a single message on the channel of the STOP. It is queued in the transaction that forgets that it was
 //! due, so an opt-out is confirmed at most once, whatever ends the process. It is free text, and the STOP has just opened
-//! the window for it.
+//! the window for it. A recipient who has opted in again meanwhile gets none.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::launch::{LaunchError, Launcher};
@@ -11,12 +12,12 @@ use crate::audience::{self, Options, Source, SourceFilter};
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Lane};
 use crate::domain::{
-    Causes, Channel, ChannelUser, Fields, Language, Member, Plan, Pool, Recipient, Span, Step, Timestamp,
+    Causes, Channel, ChannelUser, Fields, Language, Member, Msisdn, Plan, Pool, Recipient, Span, Step, Timestamp,
 };
 use crate::events::Origin;
 use crate::store::{Cursor, Inbound, Result, Store};
 
-/// OptOutConfirmations looked at in one round.
+/// Confirmations looked at in one round.
 const PAGE: u32 = 200;
 /// A later confirmation would puzzle its recipient.
 const SENT_WITHIN: Span = Span::from_secs(15 * 60);
@@ -45,10 +46,14 @@ impl OptOutConfirmations {
         }
         let due = store.due_confirmations(PAGE).await?;
         let is_last = due.len() < PAGE as usize;
+        let writers: Vec<Msisdn> = due.iter().filter_map(|(_, inbound)| inbound.msisdn).collect();
+        let opted_out: HashSet<Msisdn> = store.opted_out(writers).await?.into_iter().collect();
         let mut groups: Vec<(Plan, Vec<Recipient>, Vec<Cursor>)> = Vec::new();
         let mut dropped = Vec::new();
         for (position, inbound) in due {
-            let Some((plan, recipient)) = self.message(&inbound, now).await else {
+            let is_opted_out = inbound.msisdn.is_some_and(|writer| opted_out.contains(&writer));
+            let message = if is_opted_out { self.message(&inbound, now).await } else { None };
+            let Some((plan, recipient)) = message else {
                 dropped.push(position);
                 continue;
             };
@@ -119,5 +124,106 @@ impl OptOutConfirmations {
         lanes()
             .find(is_same)
             .or_else(|| lanes().find(|lane| lane.channel_id.is_none() || inbound.channel_id.is_empty()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::domain::{Count, Keyword};
+    use crate::store::WebhookGroup;
+
+    const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    struct Desk {
+        store: Arc<dyn Store>,
+        clock: Arc<ManualClock>,
+        confirmations: OptOutConfirmations,
+    }
+
+    impl Desk {
+        async fn new() -> Self {
+            let text = "[provider]\nsub_account = \"acme\"\n[opt_out]\nconfirm = \"Bye\"\n\
+                        [[lane]]\nname = \"vb\"\nchannel = \"Viber\"\n";
+            let none = std::iter::empty::<(&str, String)>();
+            let read = Config::read(Some((Path::new("volley.toml"), text)), std::iter::empty(), none).unwrap();
+            let clock = Arc::new(ManualClock::at(START));
+            let shared = Arc::clone(&clock) as Arc<dyn Clock>;
+            let store = crate::store::open("sqlite::memory:", Arc::clone(&shared)).await.unwrap();
+            let confirmations = OptOutConfirmations::new(Arc::new(read.config), shared, Arc::new(Chance::seeded(1)));
+            Self { store, clock, confirmations }
+        }
+
+        /// A message from a recipient, a second after the one before.
+        async fn wrote(&self, umid: &str, n: u64, keyword: Keyword) {
+            self.clock.advance(Span::from_secs(1));
+            let now = self.clock.now();
+            let inbound = Inbound {
+                umid: umid.to_owned(),
+                received: now,
+                written_at: now,
+                sub_account: "acme".to_owned(),
+                channel: Some(Channel::Viber),
+                channel_id: String::new(),
+                msisdn: Some((6_591_000_000 + n).try_into().unwrap()),
+                called: None,
+                kind: "text".to_owned(),
+                choice: None,
+                keyword: Some(keyword),
+                language: None,
+                window: None,
+                on: None,
+                raw: "{}".to_owned(),
+            };
+            let group = WebhookGroup { written: vec![inbound], confirms: true, ..WebhookGroup::default() };
+            self.store.take(group).await.unwrap();
+        }
+
+        async fn run(&mut self) {
+            let seq = self.store.seq().await.unwrap();
+            self.confirmations.run_once(self.store.as_ref(), seq, self.clock.now()).await.unwrap();
+            assert_eq!(self.store.due_confirmations(9).await.unwrap(), [], "none is due any more");
+        }
+
+        /// The number of messages of each batch, and how many of them are queued.
+        async fn batches(&self) -> Vec<(u32, i64)> {
+            let mut counts = Vec::new();
+            for batch in self.store.batches(None).await.unwrap() {
+                let tallies = self.store.tallies(batch.id).await.unwrap();
+                counts.push((batch.messages, tallies.total(Count::Queued)));
+            }
+            counts
+        }
+    }
+
+    #[tokio::test]
+    async fn a_confirmation_is_queued_and_not_skipped() {
+        let mut desk = Desk::new().await;
+        desk.wrote("a", 1, Keyword::Stop).await;
+        desk.wrote("b", 2, Keyword::Stop).await;
+        desk.run().await;
+        assert_eq!(desk.batches().await, [(2, 2)]);
+    }
+
+    #[tokio::test]
+    async fn an_opt_out_that_has_ended_is_not_confirmed() {
+        let mut desk = Desk::new().await;
+        desk.wrote("a", 1, Keyword::Stop).await;
+        desk.wrote("b", 1, Keyword::Start).await;
+        desk.wrote("c", 2, Keyword::Stop).await;
+        desk.run().await;
+        assert_eq!(desk.batches().await, [(1, 1)]);
+    }
+
+    #[tokio::test]
+    async fn an_opt_out_is_not_confirmed_after_a_quarter_of_an_hour() {
+        let mut desk = Desk::new().await;
+        desk.wrote("a", 1, Keyword::Stop).await;
+        desk.clock.advance(Span::from_secs(901));
+        desk.run().await;
+        assert_eq!(desk.batches().await, []);
     }
 }

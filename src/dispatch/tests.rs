@@ -19,14 +19,16 @@ use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, Plan, Present, Queue,
-    Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
+    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, OptOutSource, Plan,
+    Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
 };
-use crate::engine::{Answer, StepObstacle};
+use crate::engine::{Answer, CallOff, StepObstacle};
 use crate::events::Origin;
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
-use crate::store::{self, Claim, Epoch, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store, Verdict};
+use crate::store::{
+    self, Claim, Epoch, KnownAs, NewAudience, NewBatch, OptOut, PieceOfMessages, Start, Store, Verdict,
+};
 use crate::throttle::{Bucket, End, Holds, Pace, Pairs, SUBMITTED_WITHIN, Tenure};
 
 mod claims;
@@ -181,6 +183,11 @@ impl Desk {
 
     /// A running batch of this many recipients, whose messages are in this state.
     async fn of_steps(&self, name: Option<&str>, recipients: u32, steps: Vec<Step>, stands: &Present) -> BatchId {
+        let plan = Plan { columns: vec!["code".to_owned()], after_gap: AfterGap::Wait, ..Plan::of_steps(steps) };
+        self.of_plan(name, recipients, plan, stands).await
+    }
+
+    async fn of_plan(&self, name: Option<&str>, recipients: u32, plan: Plan, stands: &Present) -> BatchId {
         let (store, now) = (&self.store, self.clock.now());
         let rows = (0..recipients).map(|n| Recipient {
             msisdn: recipient(n),
@@ -193,7 +200,7 @@ impl Desk {
         let audience = store.begin_audience(new).await.unwrap();
         store.add_recipients(audience, 0, rows.collect()).await.unwrap();
         store.publish_audience(audience, recipients, "{}".to_owned()).await.unwrap();
-        let plan = Plan { columns: vec!["code".to_owned()], after_gap: AfterGap::Wait, ..Plan::of_steps(steps) };
+        let confirms_opt_out = plan.confirms_opt_out;
         let new = NewBatch {
             tag: Tag::from_random(7),
             plan,
@@ -217,6 +224,7 @@ impl Desk {
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),
+            confirms_opt_out,
             now,
         };
         store.write_messages(spread).await.unwrap();
@@ -369,6 +377,24 @@ async fn an_answer_that_reports_an_opt_out_records_it() {
     desk.recorded(settled.collect()).await;
     assert_eq!(desk.store.opted_out(vec![recipient(0), recipient(1)]).await.unwrap(), [recipient(0)]);
     assert!(desk.store.in_flight(Epoch(1), None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_confirmation_is_sent_only_while_its_recipient_is_opted_out() {
+    let mut desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let steps = vec![Step::of_text(Channel::Sms, "sms", "Bye")];
+    let plan = Plan { columns: vec!["code".to_owned()], confirms_opt_out: true, ..Plan::of_steps(steps) };
+    let now = desk.clock.now();
+    let (from, source) = (OptOutSource::Recipient, "STOP".to_owned());
+    desk.store.opt_out(vec![OptOut { msisdn: recipient(0), since: now, from, source }]).await.unwrap();
+    let batch = desk.of_plan(None, 2, plan, &Present::queued(now, None)).await;
+    desk.clock.advance(Span::from_secs(1));
+    let jobs = desk.jobs(batch, 2).await;
+    assert_eq!(jobs.len(), 2);
+    let settled = desk.worked(jobs).await;
+    assert_eq!(*desk.requests.lock(), 1);
+    let ended: Vec<_> = settled.iter().filter(|it| it.then.is_some()).map(|it| (it.message.key.n, it.then)).collect();
+    assert_eq!(ended, [(1, Some(CallOff::Cancel))], "the other recipient has opted in again");
 }
 
 #[tokio::test]

@@ -152,8 +152,10 @@ impl Worker {
     }
 
     fn render(&self, job: &Job, windows: &OpenWindows, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
-        if job.claimed.opted_out && !job.entry.plan.confirms_opt_out {
-            return Err(Unsendable::OptedOut);
+        match (job.claimed.opted_out, job.entry.plan.confirms_opt_out) {
+            (true, false) => return Err(Unsendable::OptedOut),
+            (false, true) => return Err(Unsendable::OptedIn),
+            (true, true) | (false, false) => {}
         }
         if job.needs_window() && !windows.contains(&job.claimed.message.msisdn) {
             return Err(Unsendable::OutsideWindow);
@@ -177,11 +179,8 @@ impl Worker {
     async fn settle_unsent(&self, job: Job, why: Unsendable, begun: Timestamp) {
         self.lane.end_isolation(job.claimed.message.key);
         match why {
-            Unsendable::OptedOut => {
-                let mut settled = job.requeue(&self.lane, None);
-                settled.then = Some(CallOff::OptOut);
-                self.record(settled).await;
-            }
+            Unsendable::OptedOut => self.call_off(job, CallOff::OptOut).await,
+            Unsendable::OptedIn => self.call_off(job, CallOff::Cancel).await,
             Unsendable::MissingVariable(column) => {
                 let details = Details { detail: Some(column), ..Details::default() };
                 let answer = engine::Answer::CannotLeave(engine::StepObstacle::MissingVariable);
@@ -200,6 +199,12 @@ impl Worker {
                 self.finish(job, SendAnswer::Refused(refusal), begun).await;
             }
         }
+    }
+
+    async fn call_off(&self, job: Job, why: CallOff) {
+        let mut settled = job.requeue(&self.lane, None);
+        settled.then = Some(why);
+        self.record(settled).await;
     }
 
     async fn finish(&self, job: Job, answer: SendAnswer, begun: Timestamp) {
@@ -250,6 +255,8 @@ const fn concerns_one(refusal: &Refusal) -> bool {
 /// Why a message cannot be sent.
 enum Unsendable {
     OptedOut,
+    /// It confirms an opt-out that has ended.
+    OptedIn,
     /// The recipient has no open window, so WhatsApp accepts no free text.
     OutsideWindow,
     MissingVariable(String),

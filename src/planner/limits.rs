@@ -91,7 +91,7 @@ impl Spending {
     /// Checks the limits again, because the claim may have taken messages of the same batch after [`Spending::room`].
     pub(super) fn cost(&self, queue: Queue, cap: &Cap, candidate: &Candidate) -> Result<Money, Capped> {
         self.room(queue, cap)?;
-        let price = cap.price.as_ref().filter(|_| !candidate.opted_out);
+        let price = cap.price.as_ref().filter(|_| !candidate.is_never_sent());
         let cost = price.map_or(Money::ZERO, |price| price.of(candidate));
         for (limits, scope) in bounds(queue, cap) {
             let Some(of) = limits.budget else { continue };

@@ -33,7 +33,7 @@ fn candidate(queue: Queue, n: u32, country: &str) -> Candidate {
         lane: queue.lane,
         present: Present { step: queue.step, ..Present::queued(NOW - Span::from_secs(1), None) },
     };
-    Candidate { message, fields: Fields::pack([]), opted_out: false, tier: TierStanding::New }
+    Candidate { message, fields: Fields::pack([]), opted_out: false, confirms_opt_out: false, tier: TierStanding::New }
 }
 
 /// A message that has expired.
@@ -44,13 +44,15 @@ fn expired(queue: Queue, n: u32) -> Candidate {
 }
 
 /// A message by letter: `c` is outside its send hours, and `e` has expired. The recipient of `h` holds a slot of the
-/// tier, and that of `x` has opted out. Any other may be sent.
+/// tier, and that of `x` has opted out; `k` confirms an opt-out, and `l` one that has ended. Any other may be sent.
 fn spelled(queue: Queue, n: u32, letter: char) -> Candidate {
     match letter {
         'c' => candidate(queue, n, CLOSED),
         'e' => expired(queue, n),
         'h' => Candidate { tier: TierStanding::Holder, ..candidate(queue, n, OPEN) },
         'x' => Candidate { opted_out: true, ..candidate(queue, n, OPEN) },
+        'k' => Candidate { opted_out: true, confirms_opt_out: true, ..candidate(queue, n, OPEN) },
+        'l' => Candidate { confirms_opt_out: true, ..candidate(queue, n, OPEN) },
         _ => candidate(queue, n, OPEN),
     }
 }
@@ -183,7 +185,7 @@ const DRAINED: Rest = Rest::Drained { next: None };
 
 #[test]
 fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
-    let cases: [(&str, Desk, Outcome); 19] = [
+    let cases: [(&str, Desk, Outcome); 23] = [
         ("all messages are taken", Desk::spelled(9, "..."), (vec![0, 1, 2], vec![], DRAINED)),
         ("the limit ends a claim", Desk::spelled(2, "..."), (vec![0, 1], vec![], Rest::More)),
         ("an empty queue is drained", Desk::spelled(9, ""), (vec![], vec![], DRAINED)),
@@ -233,6 +235,22 @@ fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
         (
             "an opted-out recipient costs nothing",
             Desk::spelled(9, "x.").capped(cap(None, Some(1))),
+            (vec![0, 1], vec![], DRAINED),
+        ),
+        ("a confirmation needs a slot", Desk::spelled(9, "k").slots(0, &[]), (vec![], vec![], Rest::ForSlot)),
+        (
+            "a confirmation has its price",
+            Desk::spelled(9, "kk").capped(cap(None, Some(1))),
+            (vec![0], vec![], Rest::Capped(reached(Reached::Budget { spent: ONE, of: ONE }, false))),
+        ),
+        (
+            "a confirmation of an ended opt-out needs no slot",
+            Desk::spelled(9, "l").slots(0, &[]),
+            (vec![0], vec![], DRAINED),
+        ),
+        (
+            "a confirmation of an ended opt-out costs nothing",
+            Desk::spelled(9, "l.").capped(cap(None, Some(1))),
             (vec![0, 1], vec![], DRAINED),
         ),
     ];

@@ -7,7 +7,7 @@ use crate::domain::{Msisdn, Queue, Timestamp};
 /// The reason why a message passes the tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// The tier is unlimited, or the recipient opted out and gets no message.
+    /// The tier is unlimited, or the message is never sent.
     Uncounted,
     /// The recipient wrote to the sender; the customer service window is open until then.
     Window(Timestamp),

@@ -14,11 +14,20 @@ pub struct Candidate {
     pub message: Loaded,
     pub fields: Fields,
     pub opted_out: bool,
+    /// Whether it confirms an opt-out.
+    pub confirms_opt_out: bool,
     pub tier: TierStanding,
 }
 
-/// A message that the claim takes: the store marks it `sending`. An opted-out recipient's message is taken too, without
-/// slot and cost; the worker ends it without a request.
+impl Candidate {
+    /// Whether the worker ends it without a request: its recipient has opted out, or no longer has if it confirms that.
+    pub const fn is_never_sent(&self) -> bool {
+        self.opted_out != self.confirms_opt_out
+    }
+}
+
+/// A message that the claim takes: the store marks it `sending`. A message that is never sent is taken too, without slot and
+/// cost.
 #[derive(Debug, Clone)]
 pub struct TakenMessage {
     pub candidate: Candidate,
@@ -66,6 +75,8 @@ pub(super) struct QueueWalk {
     pub(super) cap: Option<Arc<Cap>>,
     /// The steps of the route, if a message without a free slot in the tier falls back.
     pub(super) route_steps: Option<usize>,
+    /// Whether its messages confirm opt-outs.
+    pub(super) confirms_opt_out: bool,
     pub(super) last_first_submission_at: Option<Timestamp>,
     pub(super) after: Option<(Timestamp, u32)>,
     pub(super) taken: Vec<TakenMessage>,
@@ -102,6 +113,7 @@ impl QueueWalk {
         timing: Option<Arc<Timing>>,
         cap: Option<Arc<Cap>>,
         route_steps: Option<usize>,
+        confirms_opt_out: bool,
     ) -> Self {
         Self {
             queue,
@@ -109,6 +121,7 @@ impl QueueWalk {
             first_of: FirstOf::default(),
             cap,
             route_steps,
+            confirms_opt_out,
             last_first_submission_at: None,
             after: None,
             taken: Vec::new(),
@@ -195,9 +208,9 @@ impl Rules {
         {
             return Verdict::Refer(ReferralReason::Closed { until });
         }
-        // A recipient who opted out gets no message, so the message needs no slot.
+        // A message that is never sent needs no slot.
         let pass = match &self.tier {
-            Some(tier) if !candidate.opted_out => tier.pass(message.msisdn, candidate.tier),
+            Some(tier) if !candidate.is_never_sent() => tier.pass(message.msisdn, candidate.tier),
             Some(_) | None => Some(Pass::Uncounted),
         };
         let Some(pass) = pass else {

@@ -142,6 +142,7 @@ impl Desk {
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),
+            confirms_opt_out: false,
             now,
         };
         store.write_messages(spread).await.unwrap();

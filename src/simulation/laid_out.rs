@@ -84,6 +84,7 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
         excluded,
         lacking,
         left_out,
+        confirms_opt_out: false,
         now,
     };
     assert_eq!(store.write_messages(spread).await.unwrap(), until);

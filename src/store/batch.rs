@@ -69,6 +69,8 @@ pub struct PieceOfMessages {
     pub lacking: Vec<u32>,
     /// Recipients of this piece who become no message.
     pub left_out: Vec<u32>,
+    /// Whether the messages confirm opt-outs: their recipients are not skipped for having opted out.
+    pub confirms_opt_out: bool,
     pub now: Timestamp,
 }
 

@@ -174,6 +174,7 @@ impl Desk {
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),
+            confirms_opt_out: false,
             now: self.now(),
         }
     }

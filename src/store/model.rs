@@ -1,6 +1,6 @@
 //! Defines parameters and results of the verbs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
@@ -87,13 +87,16 @@ pub struct Claim {
     pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
     /// The limits and budgets of steps.
     pub caps: HashMap<(BatchId, StepIndex), Arc<Cap>>,
+    /// Batches whose messages confirm opt-outs.
+    pub confirming: HashSet<BatchId>,
 }
 
 impl Claim {
     /// A claim without tier, hours or limits, before any server has started.
     pub fn of(lane: LaneId, queues: Vec<Queue>, limit: u32, now: Timestamp) -> Self {
         let epoch = Epoch::default();
-        Self { lane, queues, limit, now, epoch, tier: None, hours: HashMap::new(), caps: HashMap::new() }
+        let (hours, caps, confirming) = (HashMap::new(), HashMap::new(), HashSet::new());
+        Self { lane, queues, limit, now, epoch, tier: None, hours, caps, confirming }
     }
 }
 

@@ -62,6 +62,10 @@ pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Plan, fa
         Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
             by(OPTED_OUT, opted_out(after, fact))
         }
+        Rule::CalledOffUnsent if plan.confirms_opt_out => by(
+            OPTED_OUT,
+            "The recipient opted in again before the confirmation was submitted, or it was cancelled.".to_owned(),
+        ),
         Rule::CalledOffUnsent => {
             by("8: cancelled", "The campaign was cancelled before anything was submitted.".to_owned())
         }

@@ -12,6 +12,7 @@ for_every_store!(
     messages_join_a_paused_batch_and_wait_with_it,
     messages_of_another_plan_join_another_batch,
     recipients_who_opted_out_are_skipped_when_they_join,
+    a_confirmation_is_queued_for_a_recipient_who_opted_out,
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
     a_batch_that_was_opened_in_the_future_is_not_joined,
     a_launched_batch_is_never_joined,
@@ -129,6 +130,19 @@ async fn recipients_who_opted_out_are_skipped_when_they_join(desk: Desk) {
     let tallies = desk.tallies(joined.batch).await.unwrap();
     assert_eq!((tallies.total(Count::Queued), tallies.total(Count::SkippedOptedOut)), (2, 1));
     desk.counters_equal_rows(joined.batch, 3).await;
+}
+
+async fn a_confirmation_is_queued_for_a_recipient_who_opted_out(desk: Desk) {
+    let (since, source) = (desk.now(), "STOP".to_owned());
+    desk.opt_out(vec![OptOut { msisdn: msisdn(1), since, from: OptOutSource::Recipient, source }]).await.unwrap();
+    let confirming = Plan { confirms_opt_out: true, ..plan() };
+    let joined = desk.join(Joining { plan: confirming, ..desk.joining(1..2).await }).await.unwrap();
+    assert!(matches!(desk.one(joined.batch, 0).await.present.state, State::Queued { .. }));
+    assert_eq!(desk.tallies(joined.batch).await.unwrap().total(Count::Queued), 1);
+    let claim = desk.claim_of(joined.batch, 1).await;
+    let set = desk.claim(Claim { confirming: [joined.batch].into(), ..claim }).await.unwrap();
+    assert!(set.messages[0].opted_out, "the worker sends it because of that");
+    desk.counters_equal_rows(joined.batch, 1).await;
 }
 
 /// The groups have all sizes, and together are longer than several of the largest pieces.

@@ -22,12 +22,12 @@ use crate::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenM
 use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
-    let Claim { lane, queues, limit, now, epoch, tier, hours, caps } = claim;
+    let Claim { lane, queues, limit, now, epoch, tier, hours, caps, confirming } = claim;
     if !is_current(connection, epoch).await? {
         return Err(Error::Superseded.into());
     }
     let slots = tier.as_ref().map(|tier| tier.slots.clone());
-    let mut planner = Planner::new(Terms { queues, limit, now, hours, caps, slots });
+    let mut planner = Planner::new(Terms { queues, limit, now, hours, caps, confirming, slots });
     let batches = batches_at_claim(connection, &planner).await?;
     let used = used(connection, planner.limited()).await?;
     planner.begin(&batches, used);
@@ -103,7 +103,7 @@ async fn pages(
     now: Timestamp,
 ) -> Work<Vec<Vec<Candidate>>> {
     let mut script = Script::default();
-    for PageRequest { queue, after, count } in requests {
+    for PageRequest { queue, after, count, confirms_opt_out: _ } in requests {
         let (not_before, n) = after.map_or((i64::MIN, -1), |(at, n)| (at.millis(), i64::from(n)));
         let statement = script.statement(PAGE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
@@ -111,8 +111,7 @@ async fn pages(
     }
     let texts = script.texts(connection).await?;
     let page = |(request, text): (&PageRequest, String)| {
-        let mut page =
-            text.lines().map(|line| candidate(&mut Line::of(line), request.queue)).collect::<Work<Vec<_>>>()?;
+        let mut page = text.lines().map(|line| candidate(&mut Line::of(line), request)).collect::<Work<Vec<_>>>()?;
         // SQLite does not guarantee that lines are joined in the order of their rows.
         page.sort_by_key(|candidate| (candidate.message.present.not_before(), candidate.message.key.n));
         Ok(page)
@@ -120,7 +119,8 @@ async fn pages(
     requests.iter().zip(texts).map(page).collect()
 }
 
-fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Candidate> {
+fn candidate(line: &mut Line<'_>, request: &PageRequest) -> Work<Candidate> {
+    let PageRequest { queue: Queue { batch, step, lane }, confirms_opt_out, .. } = *request;
     let key = MessageKey { batch, n: line.small("n")? };
     let msisdn = line.msisdn("msisdn")?;
     let not_before = Timestamp::from_millis(line.small("not_before")?);
@@ -139,7 +139,7 @@ fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Ca
     let message = Loaded { key, msisdn, country, version, lane, present };
     // Packed fields may contain spaces, but newlines are escaped.
     let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
-    Ok(Candidate { message, fields, opted_out, tier: TierStanding::New })
+    Ok(Candidate { message, fields, opted_out, confirms_opt_out, tier: TierStanding::New })
 }
 
 pub(super) const NEXT: &str = "SELECT q.key AS index_of, (SELECT not_before FROM message INDEXED BY message_queue

@@ -19,6 +19,7 @@ struct Open {
 }
 
 pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) -> Work<Joined> {
+    let confirms_opt_out = joining.plan.confirms_opt_out;
     let plan = batches::store_plan(connection, &joining.plan).await?;
     let open = match find(connection, plan, joining.now).await? {
         Some(open) => open,
@@ -44,6 +45,7 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
         excluded,
         lacking,
         left_out,
+        confirms_opt_out,
         now,
     };
     pieces::spread(connection, spread).await?;

@@ -15,7 +15,7 @@ use crate::store::{PieceOfMessages, Start};
 /// Creates the messages of one piece of an audience. Returns how many.
 ///
 /// - A recipient who is excluded, has opted out, lacks a value, or to whom no step applies also gets a message, with the outcome
-///   skipped: totals add up to the audience.
+///   skipped: totals add up to the audience. A confirmation of the opt-out itself is not skipped.
 /// - A recipient who is left out gets none and leaves a gap in the numbering.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMessages) -> Work<u32> {
     let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
@@ -38,7 +38,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMes
          FROM (SELECT recipient.*, start.step, start.lane, start.lanes, start.places, start.not_before, start.due, start.marks,
                       (?5 + n) * ?7 / ?14 AS later,
                       CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
-                           WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
+                           WHEN NOT ?18 AND EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
                            WHEN n IN (SELECT value FROM json_each(?16)) THEN ?17
                            ELSE start.skipped END AS skip
                FROM recipient JOIN start ON start.country =
@@ -64,6 +64,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMes
     .bind(number(Msisdn::ERASED))
     .bind(json_list(spread.lacking.iter().copied().map(i64::from)))
     .bind(SkipReason::MissingVariable.code())
+    .bind(spread.confirms_opt_out)
     .execute(&mut *connection)
     .await?;
     let mut created = tallies_of_piece(connection, &spread.start, piece, 1).await?;

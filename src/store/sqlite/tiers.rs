@@ -58,8 +58,8 @@ const CLOSES_TOO_SOON: Span = Span::from_secs(60);
 /// Sets the tier standing of a claim's candidates.
 ///
 /// - A recipient with an open window needs no slot.
-/// - Slots are looked up only if `needs_holders` says so for the number of recipients who need one. A recipient who has
-///   opted out needs none.
+/// - Slots are looked up only if `needs_holders` says so for the number of recipients who need one. A message that is
+///   never sent needs none.
 pub(super) async fn set_standings(
     connection: &mut SqliteConnection,
     tier: &TierUse,
@@ -74,7 +74,7 @@ pub(super) async fn set_standings(
         let window = open.get(&candidate.message.msisdn);
         candidate.tier = window.map_or(TierStanding::New, |until| TierStanding::Window(*until));
     }
-    let needs_slot = |candidate: &&&mut Candidate| candidate.tier == TierStanding::New && !candidate.opted_out;
+    let needs_slot = |candidate: &&&mut Candidate| candidate.tier == TierStanding::New && !candidate.is_never_sent();
     let recipients: Vec<i64> =
         candidates.iter().filter(needs_slot).map(|candidate| number(candidate.message.msisdn)).collect();
     if !needs_holders(recipients.len()) {
