@@ -17,6 +17,8 @@ for_every_store!(
     replies_are_counted_by_kind_and_choice,
     an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later,
     an_operators_opt_out_of_a_channel_user_ends_with_it,
+    an_operators_opt_in_of_a_channel_user_holds_at_the_next_launch,
+    of_two_keywords_at_one_time_the_later_arrival_applies_to_the_id_too,
     an_opt_out_by_reply_is_confirmed_once,
     a_window_is_open_for_its_sender_until_it_ends,
     messages_to_opted_out_recipients_are_found_in_pieces,
@@ -312,6 +314,25 @@ async fn an_operators_opt_out_of_a_channel_user_ends_with_it(desk: Desk) {
     assert_eq!(desk.opt_in(vec![start(2, 7, OptOutSource::Operator)]).await.unwrap(), 1);
     assert!(users_out(&desk).await.is_empty());
     assert_eq!(desk.user_opt_outs(Some(user("SG.2")), 10).await.unwrap(), []);
+}
+
+async fn an_operators_opt_in_of_a_channel_user_holds_at_the_next_launch(desk: Desk) {
+    desk.take_inbound(vec![called("a", "SG.1", 1, Some(Keyword::Stop))]).await.unwrap();
+    let start = UserOptIn { user: user("SG.1"), at: at(6), from: OptOutSource::Operator, source: "a call".to_owned() };
+    assert_eq!(desk.opt_in_users(vec![start]).await.unwrap(), 1);
+    // The launch tells the number of the id.
+    assert_eq!(desk.learn_users(vec![alias("SG.1", 1)]).await.unwrap(), []);
+    assert_eq!((out(&desk).await, users_out(&desk).await), (Vec::new(), Vec::new()));
+    desk.take_inbound(vec![called("b", "SG.1", 7, Some(Keyword::Stop))]).await.unwrap();
+    assert_eq!(out(&desk).await, [msisdn(1)]);
+}
+
+async fn of_two_keywords_at_one_time_the_later_arrival_applies_to_the_id_too(desk: Desk) {
+    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
+    desk.learn_users(vec![alias("SG.1", 1), alias("SG.2", 2)]).await.unwrap();
+    desk.take_inbound(vec![called("a", "SG.1", 1, start), called("b", "SG.1", 1, stop)]).await.unwrap();
+    desk.take_inbound(vec![called("c", "SG.2", 1, stop), called("d", "SG.2", 1, start)]).await.unwrap();
+    assert_eq!((out(&desk).await, users_out(&desk).await), (vec![msisdn(1)], vec!["SG.1".to_owned()]));
 }
 
 async fn an_opt_out_by_reply_is_confirmed_once(desk: Desk) {

@@ -61,7 +61,7 @@ pub(super) const FILL_NUMBERS: &str = concat!(
     only_one!()
 );
 
-/// The latest keyword sent under each new name; of two with the same time, "stop".
+/// The latest keyword sent under each new name, to find a "start"; of two with the same time, "stop".
 pub(super) const LAST_KEYWORDS: &str = concat!(
     "SELECT new.value ->> 0 AS channel, new.value ->> 2 AS msisdn, written_at, keyword, ",
     only_one!(),
@@ -90,17 +90,13 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
     sqlx::query(FILL_NUMBERS).bind(&new).execute(&mut *connection).await?;
     let (mut opt_outs, mut opt_ins) = (Vec::new(), Vec::new());
     for row in &sqlx::query(LAST_KEYWORDS).bind(&new).fetch_all(&mut *connection).await? {
-        let (msisdn, written_at) = (msisdn(row, "msisdn")?, timestamp(row, "written_at")?);
+        let (msisdn, at) = (msisdn(row, "msisdn")?, timestamp(row, "written_at")?);
         let keyword = decoded(row, "keyword", Keyword::from_code)?;
-        let source = by_message(keyword, Some(decoded(row, "channel", Channel::from_code)?));
-        let from = OptOutSource::Recipient;
-        match keyword {
-            Keyword::Stop => opt_outs.push(OptOut { msisdn, since: written_at, from, source }),
-            // A recipient with several numbers may mean another one.
-            Keyword::Start if small::<u8>(row, "only")? != 0 => {
-                opt_ins.push(OptIn { msisdn, at: written_at, from, source });
-            }
-            Keyword::Start => {}
+        // A "stop" is an opt-out of the id, unless that has ended since. A recipient with several numbers may mean another
+        // one with a "start".
+        if keyword == Keyword::Start && small::<u8>(row, "only")? != 0 {
+            let source = by_message(keyword, Some(decoded(row, "channel", Channel::from_code)?));
+            opt_ins.push(OptIn { msisdn, at, from: OptOutSource::Recipient, source });
         }
     }
     for row in &sqlx::query(OPT_OUTS_OF).bind(&new).fetch_all(&mut *connection).await? {
@@ -114,6 +110,6 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
     if !opt_ins.is_empty() {
         opt_in(connection, &opt_ins).await?;
     }
-    // A keyword under an id is an opt-out of the id too, so one recipient may come twice.
+    // A recipient with several ids may come more than once.
     Ok(opt_outs.into_iter().map(|opt_out| opt_out.msisdn).collect::<BTreeSet<_>>().into_iter().collect())
 }

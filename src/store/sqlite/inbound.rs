@@ -183,57 +183,56 @@ async fn insert(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()>
 }
 
 /// Applies the keywords of messages in the order in which they were sent, so of two from one recipient the later one wins.
-///
-/// A "stop" applies to all known numbers of its sender, a "start" only to the number that the message carries.
 async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
-    let mut keywords: Vec<(Timestamp, Keyword, Msisdn, String)> = Vec::new();
-    for (message, writers) in messages {
-        let Some(keyword) = message.keyword else { continue };
-        let numbers = match keyword {
-            Keyword::Stop => *writers,
-            Keyword::Start => message.msisdn.as_slice(),
-        };
-        let source = by_message(keyword, message.channel);
-        keywords.extend(numbers.iter().map(|number| (message.written_at, keyword, *number, source.clone())));
-    }
-    apply_to_ids(connection, messages).await?;
-    keywords.sort_by_key(|(written_at, ..)| *written_at);
-    for alike in keywords.chunk_by(|a, b| a.1 == b.1) {
-        let entries = alike.iter().cloned();
-        let from = OptOutSource::Recipient;
-        match alike.first().map(|entry| entry.1) {
-            Some(Keyword::Stop) => {
-                let opt_outs = entries.map(|(since, _, msisdn, source)| OptOut { msisdn, since, from, source });
-                opt_out(connection, &opt_outs.collect::<Vec<_>>()).await?;
-            }
-            Some(Keyword::Start) => {
-                let opt_ins = entries.map(|(at, _, msisdn, source)| OptIn { msisdn, at, from, source });
-                opt_in(connection, &opt_ins.collect::<Vec<_>>()).await?;
-            }
+    let asking = messages.iter().filter_map(|(message, writers)| Some((message.keyword?, *message, *writers)));
+    let mut asking: Vec<_> = asking.collect();
+    asking.sort_by_key(|(_, message, _)| message.written_at);
+    for alike in asking.chunk_by(|a, b| a.0 == b.0) {
+        let messages = alike.iter().map(|(_, message, writers)| (*message, *writers));
+        match alike.first().map(|(keyword, ..)| *keyword) {
+            Some(Keyword::Stop) => apply_stops(connection, messages).await?,
+            Some(Keyword::Start) => apply_starts(connection, messages.map(|(message, _)| message)).await?,
             None => {}
         }
     }
     Ok(())
 }
 
-/// Applies keywords to the channel's ids of their senders, so that they reach numbers that are known with an id only later.
-async fn apply_to_ids(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
-    let (mut stops, mut starts) = (Vec::new(), Vec::new());
-    for (message, _) in messages {
-        let (Some(keyword), Some(user)) = (message.keyword, message.user()) else { continue };
+/// Opts out all known numbers of each sender, and the channel's id of the sender, which may get more numbers later.
+async fn apply_stops<'a>(
+    connection: &mut SqliteConnection,
+    messages: impl Iterator<Item = (&'a Inbound, &'a [Msisdn])>,
+) -> Work<()> {
+    let (mut numbers, mut users) = (Vec::new(), Vec::new());
+    for (message, writers) in messages {
+        let (since, from) = (message.written_at, OptOutSource::Recipient);
+        let source = by_message(Keyword::Stop, message.channel);
+        numbers.extend(writers.iter().map(|msisdn| OptOut { msisdn: *msisdn, since, from, source: source.clone() }));
+        users.extend(message.user().map(|user| UserOptOut { user, since, from, source }));
+    }
+    if !users.is_empty() {
+        opt_out_ids::opt_out(connection, &users).await?;
+    }
+    if !numbers.is_empty() {
+        opt_out(connection, &numbers).await?;
+    }
+    Ok(())
+}
+
+/// Opts in the number that each message carries, and the channel's id of its sender.
+async fn apply_starts<'a>(connection: &mut SqliteConnection, messages: impl Iterator<Item = &'a Inbound>) -> Work<()> {
+    let (mut numbers, mut users) = (Vec::new(), Vec::new());
+    for message in messages {
         let (at, from) = (message.written_at, OptOutSource::Recipient);
-        let source = by_message(keyword, message.channel);
-        match keyword {
-            Keyword::Stop => stops.push(UserOptOut { user, since: at, from, source }),
-            Keyword::Start => starts.push(UserOptIn { user, at, from, source }),
-        }
+        let source = by_message(Keyword::Start, message.channel);
+        numbers.extend(message.msisdn.map(|msisdn| OptIn { msisdn, at, from, source: source.clone() }));
+        users.extend(message.user().map(|user| UserOptIn { user, at, from, source }));
     }
-    // In this order a later "start" finds the "stop" that it ends; an earlier one ends none.
-    if !stops.is_empty() {
-        opt_out_ids::opt_out(connection, &stops).await?;
+    if !users.is_empty() {
+        opt_out_ids::opt_in(connection, &users).await?;
     }
-    if !starts.is_empty() {
-        opt_out_ids::opt_in(connection, &starts).await?;
+    if !numbers.is_empty() {
+        opt_in(connection, &numbers).await?;
     }
     Ok(())
 }
