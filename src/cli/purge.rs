@@ -19,11 +19,11 @@ const NAMED: usize = 20;
 Without --yes, the command only shows what it would remove. With [retention] after = \"90d\" in volley.toml, a server \
 purges once a day.
 
-A purged campaign keeps its name, plan, counters and report. Its messages, attempts, receipts and texts are removed, and \
-so are audiences that no other campaign uses.
+A purged campaign keeps its name, plan, counters and report, with the counts of chosen buttons and list rows. Its messages, \
+attempts, receipts and texts are removed, and so are audiences that no other campaign uses.
 
-An erased recipient's opt-out stays, and so does the fact that there was a message; its number reads +999999999999999. \
-Slots of a messaging tier keep numbers for a day.
+An erased recipient's opt-out stays, under the number and under each channel's id of it, and so does the fact that there \
+was a message; its number reads +999999999999999. Slots of a messaging tier keep numbers for a day.
 
 Removed rows can remain in the database's free pages until they are overwritten: --compact rewrites the file without \
 them. Remove backups, exported files and copies that `campaign test` sent yourself.

@@ -3,8 +3,8 @@
 use tokio::sync::watch;
 
 use super::*;
-use crate::domain::{OptOutSource, Outcome};
-use crate::store::{Copied, InboundOf, MessageFacts, OptOut, Scope, Whom};
+use crate::domain::{ChannelUser, Keyword, OptOutSource, Outcome};
+use crate::store::{Alias, Copied, Inbound, InboundOf, MessageFacts, OptOut, Scope, Whom};
 
 for_every_store!(
     only_a_settled_batch_is_purged,
@@ -89,7 +89,9 @@ async fn a_purge_deletes_every_fact_and_keeps_the_counters(desk: Desk) {
         let changes = desk.all(batch, messages).await.iter().map(|message| accepted(message, at(1))).collect();
         assert!(desk.record(changes).await.unwrap().is_empty());
     }
-    desk.take_inbound(vec![wrote(0, Some(batch)), wrote(1, Some(other)), wrote(2, None)]).await.unwrap();
+    let chose = |n, keyword| Inbound { choice: Some("Yes".to_owned()), keyword, ..wrote(n, Some(batch)) };
+    let stop = chose(3, Some(Keyword::Stop));
+    desk.take_inbound(vec![chose(0, None), wrote(1, Some(other)), wrote(2, None), stop]).await.unwrap();
     settle(&desk, batch).await;
     let before = desk.tallies(batch).await.unwrap();
     let answered = desk.replied(batch).await.unwrap();
@@ -104,8 +106,10 @@ async fn a_purge_deletes_every_fact_and_keeps_the_counters(desk: Desk) {
     assert!(walked(&desk, other).await.iter().all(|whole| whole.attempts.len() == 1), "another campaign is unchanged");
     desk.forget_texts(at(6)).await.unwrap();
     let texts = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
-    let left: Vec<_> = texts.iter().map(|(_, text)| (text.msisdn, text.raw.is_empty())).collect();
-    assert_eq!(left, [(None, true), (Some(msisdn(1)), false)]);
+    // What was chosen still counts, without its sender. A keyword keeps its sender, without what was chosen.
+    let left = texts.iter().map(|(_, text)| (text.msisdn, text.raw.is_empty(), text.choice.as_deref()));
+    let (first, second) = ((None, true, Some("Yes")), (Some(msisdn(1)), false, None));
+    assert_eq!(left.collect::<Vec<_>>(), [first, second, (Some(msisdn(3)), true, None)]);
 }
 
 async fn an_audience_of_purged_campaigns_can_be_removed(desk: Desk) {
@@ -126,7 +130,18 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     delivered(&desk, batch, 6).await;
     let out = OptOut { msisdn: msisdn(4), since: at(8), from: OptOutSource::Provider, source: "code 1".to_owned() };
     desk.opt_out(vec![out]).await.unwrap();
-    desk.take_inbound(vec![wrote(4, Some(batch)), wrote(3, Some(batch))]).await.unwrap();
+    let user = |n: u32| ChannelUser { channel: Channel::WhatsApp, id: format!("SG.{n}") };
+    let by_id = |umid: &str, n: u32, second, keyword| Inbound {
+        called: Some(user(n).id),
+        keyword: Some(keyword),
+        ..text(umid.to_owned(), n, second)
+    };
+    let chose = Inbound { choice: Some("Yes".to_owned()), ..wrote(4, Some(batch)) };
+    let (first, second) = (by_id("id 1", 4, 1, Keyword::Stop), by_id("id 2", 4, 2, Keyword::Start));
+    let aliases = [3, 4].map(|n| Alias { channel: Channel::WhatsApp, called: user(n).id, msisdn: msisdn(n) });
+    desk.learn_users(aliases.to_vec()).await.unwrap();
+    desk.take_inbound(vec![first, second, by_id("id 3", 3, 1, Keyword::Stop)]).await.unwrap();
+    desk.take_inbound(vec![by_id("id 4", 4, 3, Keyword::Stop), chose, wrote(3, Some(batch))]).await.unwrap();
     let others = desk.erase(msisdn(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
     assert!(!others, "an unknown campaign may have a message to the recipient");
     let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });
@@ -145,9 +160,15 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     assert_eq!((row.client_message_id.as_deref(), row.fields.as_str()), (None, r#"["",""]"#));
     let texts = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!(texts.iter().filter(|(_, text)| text.raw.contains(&msisdn(4).get().to_string())).count(), 0);
-    assert_eq!(texts.len(), 2);
+    assert_eq!(texts.len(), 6);
+    assert!(texts.iter().all(|(_, text)| text.choice.is_none() && text.called.as_deref() != Some("SG.4")));
     assert_eq!(desk.opted_out(vec![msisdn(4)]).await.unwrap(), [msisdn(4)]);
     assert_eq!(desk.wishes(msisdn(4)).await.unwrap().len(), 1, "the reason of the opt-out");
+    // The same under the id, which keeps no link to the number.
+    assert_eq!(desk.opt_out_of_user(user(4)).await.unwrap().map(|entry| entry.since), Some(at(3)));
+    assert_eq!(desk.user_wishes(user(4)).await.unwrap().iter().map(|wish| wish.at).collect::<Vec<_>>(), [at(3)]);
+    assert_eq!(desk.numbers_of_user(user(4)).await.unwrap(), []);
+    assert_eq!(desk.user_wishes(user(3)).await.unwrap().len(), 1, "another recipient's stays");
     desk.counters_equal_rows(batch, 6).await;
 }
 

@@ -28,9 +28,11 @@ pub(super) async fn piece(connection: &mut SqliteConnection, batch: BatchId) -> 
     let (first, last) = (maybe_small::<u32>(&row, "first")?, maybe_small::<u32>(&row, "last")?);
     let (Some(first), Some(last)) = (first, last) else { return Ok(0) };
     for text in [
-        // The row stays, because it counts as a reply. A message with a keyword keeps its sender: the keyword may have to be
-        // applied once the sender's number is known, and it proves since when the recipient has been opted out.
-        "UPDATE inbound SET raw = '', msisdn = iif(keyword IS NULL, NULL, msisdn), called = iif(keyword IS NULL, NULL, called)
+        // The row stays, because the report counts it, with what was chosen. A message with a keyword keeps its sender
+        // instead: the keyword may have to be applied once the sender's number is known, and it proves since when the
+        // recipient has been opted out.
+        "UPDATE inbound SET raw = '', msisdn = iif(keyword IS NULL, NULL, msisdn), called = iif(keyword IS NULL, NULL, called),
+             choice = iif(keyword IS NULL, choice, NULL)
          WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
         "DELETE FROM question WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
         "DELETE FROM receipt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
@@ -107,7 +109,14 @@ pub(super) async fn erase(
         erase_recipient(connection, audience, n).await?;
     }
     for text in [
-        "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', umid = 'erased ' || id WHERE msisdn = ?1",
+        "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', choice = NULL, umid = 'erased ' || id WHERE msisdn = ?1",
+        // Of an opt-out, what proves it stays, under the number and under each id of it.
+        "DELETE FROM opt_out_id_record WHERE id IN (SELECT w.id FROM alias a
+             CROSS JOIN opt_out_id_record w ON w.channel = a.channel AND w.called = a.called WHERE a.msisdn = ?1)
+             AND id NOT IN (SELECT max(w.id) FROM alias a
+             CROSS JOIN opt_out_id o ON o.channel = a.channel AND o.called = a.called
+             CROSS JOIN opt_out_id_record w ON w.channel = a.channel AND w.called = a.called
+             WHERE a.msisdn = ?1 AND w.wants = 0 GROUP BY w.channel, w.called)",
         "DELETE FROM alias WHERE msisdn = ?1",
         "DELETE FROM opt_out_record WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM opt_out_record w
              JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
