@@ -1,5 +1,7 @@
 //! Exports messages from recipients as a table: a row for each, with a column for each kind of value.
 
+use std::collections::HashMap;
+
 use super::content::{
     ButtonView, CallPermissionView, ContentData, ContentView, FlowView, LocationView, MediaView, RowView, plain,
 };
@@ -57,6 +59,8 @@ pub struct ReplyExport {
     /// The last message that it contains; later ones may have other fields.
     last: Cursor,
     fields: Vec<String>,
+    /// The place of each of these fields.
+    places: HashMap<String, usize>,
     /// Whether some fields have no column of their own.
     has_more: bool,
 }
@@ -64,7 +68,7 @@ pub struct ReplyExport {
 impl ReplyExport {
     /// Reads the names of the forms' fields, in the order in which they first came.
     pub async fn read(store: &dyn Store, of: InboundOf) -> Result<Self> {
-        let mut export = Self { of, last: Cursor::START, fields: Vec::new(), has_more: false };
+        let mut export = Self { of, last: Cursor::START, fields: Vec::new(), places: HashMap::new(), has_more: false };
         loop {
             let page = store.inbound(of, export.last, PAGE).await?;
             let Some((last, _)) = page.last() else { return Ok(export) };
@@ -72,10 +76,11 @@ impl ReplyExport {
             for (_, inbound) in &page {
                 let Some(ContentData::Flow(flow)) = data_of(inbound) else { continue };
                 for (name, _) in flow.fields {
-                    if export.fields.contains(&name) {
+                    if export.places.contains_key(&name) {
                         continue;
                     }
                     if export.fields.len() < FIELDS_MAX {
+                        export.places.insert(name.clone(), export.fields.len());
                         export.fields.push(name);
                     } else {
                         export.has_more = true;
@@ -140,12 +145,16 @@ impl ReplyExport {
             Some(data) => values.add(data),
         }
         cells.extend(values.cells());
-        let fields = std::mem::take(&mut values.fields);
-        let value = |name: &String| fields.iter().find(|(known, _)| known == name).map(|(_, value)| plain(value));
-        cells.extend(self.fields.iter().map(|name| value(name).unwrap_or_default()));
+        let first = cells.len();
+        cells.resize(first + self.fields.len(), String::new());
+        let mut more = serde_json::Map::new();
+        for (name, value) in values.fields {
+            match self.places.get(&name).and_then(|place| cells.get_mut(first + place)) {
+                Some(cell) => *cell = plain(&value),
+                None => drop(more.insert(name, value)),
+            }
+        }
         if self.has_more {
-            let more: serde_json::Map<_, _> =
-                fields.into_iter().filter(|(name, _)| !self.fields.contains(name)).collect();
             cells.push(if more.is_empty() { String::new() } else { serde_json::Value::Object(more).to_string() });
         }
         Ok(cells)

@@ -36,12 +36,12 @@ pub(super) enum ReplyTo {
 }
 
 impl ReplyTo {
-    fn of(inbound: &wire::Inbound<'_>) -> Option<Self> {
+    fn of(inbound: &wire::Inbound<'_>, content: &ReplyContent<'_>) -> Option<Self> {
         if let Some(umid) = inbound.reply_to_umid.as_deref().filter(|umid| !umid.is_empty()) {
             return Some(Self::Umid(umid.to_owned()));
         }
-        let ReplyContent::Flow { answer, .. } = inbound.reply_content() else { return None };
-        let token = answer.token.filter(|token| token.starts_with(AttemptId::PREFIX))?;
+        let ReplyContent::Flow { answer, .. } = content else { return None };
+        let token = answer.token.as_deref().filter(|token| token.starts_with(AttemptId::PREFIX))?;
         token.parse().ok().map(Self::Attempt)
     }
 
@@ -62,6 +62,8 @@ impl Reply {
         let digest = || Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let kind: String = without_numbers(&inbound.kind()).chars().take(KIND_LONGEST).collect();
         let channel = inbound.known_channel();
+        // A form is parsed here, so only once.
+        let content = inbound.reply_content();
         let inbound_message = Inbound {
             umid: own(inbound.umid.as_deref()).unwrap_or_else(digest),
             received: now,
@@ -72,7 +74,7 @@ impl Reply {
             msisdn: inbound.msisdn(),
             called: inbound.user_id().map(str::to_owned),
             kind,
-            choice: inbound.reply_content().choice().map(|choice| one_line(&choice, CHOICE_LONGEST)),
+            choice: content.choice().map(|choice| one_line(&choice, CHOICE_LONGEST)),
             keyword: words.meaning(inbound.words(), channel),
             language: words.language(inbound.words(), channel),
             window: None,
@@ -80,14 +82,14 @@ impl Reply {
             raw: raw.to_owned(),
         };
         let window = if inbound.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
-        Self { inbound: inbound_message, reply_to: ReplyTo::of(inbound), window }
+        Self { inbound: inbound_message, reply_to: ReplyTo::of(inbound, &content), window }
     }
 
     /// Rebuilds a stored message that belongs to no attempt yet; `None` if it answers nothing.
     pub(super) fn from_stored(inbound: Inbound) -> Option<Self> {
         let events = wire::parse_events(inbound.raw.as_bytes());
         let Some(wire::WebhookEvent::Inbound { inbound: stored, .. }) = events.first() else { return None };
-        let reply_to = ReplyTo::of(stored)?;
+        let reply_to = ReplyTo::of(stored, &stored.reply_content())?;
         let window = if stored.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
         drop(events);
         Some(Self { inbound, reply_to: Some(reply_to), window })

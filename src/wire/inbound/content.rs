@@ -1,8 +1,9 @@
 //! The content of an inbound message: as the provider writes it, and as what the recipient sent or chose.
 
+use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,6 +13,8 @@ use crate::domain::Timestamp;
 
 /// The name of the field of a form in which its token comes back.
 const FLOW_TOKEN: &str = "flow_token";
+/// Fields of a form that are read, many more than a form has. The others are dropped: a webhook has room for a million.
+const FIELDS_MAX: usize = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -150,7 +153,8 @@ impl fmt::Debug for FlowAnswer {
     }
 }
 
-/// The fields of an object in their order. Of two with one name the later one counts, as in JavaScript.
+/// The first [`FIELDS_MAX`] fields of an object in their order, and the token. Of two with one name the later one counts, as in
+/// JavaScript.
 struct FlowFields(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for FlowFields {
@@ -170,10 +174,16 @@ impl<'de> Visitor<'de> for AnyFields {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FlowFields, A::Error> {
         let mut fields: Vec<(String, Value)> = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            match fields.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, former)) => *former = value,
-                None => fields.push((name, value)),
+        let mut places = HashMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let known: Option<usize> = places.get(&name).copied();
+            if let Some((_, former)) = known.and_then(|place| fields.get_mut(place)) {
+                *former = map.next_value()?;
+            } else if fields.len() < FIELDS_MAX || name == FLOW_TOKEN {
+                places.insert(name.clone(), fields.len());
+                fields.push((name, map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(FlowFields(fields))
@@ -344,10 +354,11 @@ impl<'a> ReplyContent<'a> {
 
     /// The button or the list row that the recipient chose, in the words of the campaign.
     pub fn choice(&self) -> Option<String> {
+        let first = |texts: &[Option<&'a str>]| texts.iter().copied().flatten().find(|text| !text.is_empty());
         match self {
-            Self::Button { id, title, payload } => title.or(*payload).or(*id).map(str::to_owned),
+            Self::Button { id, title, payload } => first(&[*title, *payload, *id]).map(str::to_owned),
             Self::ListRow(Tapped { id, title, description }) => {
-                let (title, description) = (title.as_deref().or(id.as_deref())?, description.as_deref());
+                let (title, description) = (first(&[title.as_deref(), id.as_deref()])?, description.as_deref());
                 let description = description.filter(|description| !description.is_empty());
                 Some(description.map_or_else(|| title.to_owned(), |description| format!("{title}: {description}")))
             }

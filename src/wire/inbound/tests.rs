@@ -127,6 +127,13 @@ fn a_list_row_has_its_description_and_a_quick_reply_its_payload() {
     assert_eq!(choice(r#"{"payload":"yes-1"}"#).as_deref(), Some("yes-1"));
     assert_eq!(choice(r#"{"interactive":{"list_reply":{"id":"slot-1"}}}"#).as_deref(), Some("slot-1"));
     assert_eq!(choice(r#"{"text":"Yes"}"#), None);
+    // An empty text counts as absent, and either spelling is read.
+    let button = r#"{"interactive":{"buttonReply":{"id":"b-1","title":""}}}"#;
+    assert_eq!(choice(button).as_deref(), Some("b-1"));
+    let row = r#"{"interactive":{"listReply":{"id":"slot-1","title":"","description":""}}}"#;
+    assert_eq!(choice(row).as_deref(), Some("slot-1"));
+    assert_eq!(choice(r#"{"interactive":{"button_reply":{"id":"","title":""}}}"#), None);
+    assert_eq!(choice(r#"{"text":"","payload":"yes-1"}"#).as_deref(), Some("yes-1"));
 }
 
 #[test]
@@ -144,4 +151,18 @@ fn a_form_in_whatsapps_own_form_is_read_and_an_unreadable_one_is_kept() {
             content_of(&format!(r#"{{"interactive":{{"type":"nfmReply","nfmReply":{{"responseJson":{broken}}}}}}}"#));
         assert_eq!(read(&event).reply_content(), ReplyContent::Other, "{broken}");
     }
+}
+
+#[test]
+fn a_form_is_read_up_to_a_thousand_fields_and_its_token_wherever_it_is() {
+    let mut form = serde_json::Map::new();
+    form.extend((0..1_500).map(|n| (format!("field-{n:04}"), json!(n))));
+    let mut form = Value::Object(form).to_string();
+    form.insert_str(form.len() - 1, r#","field-0007":"later","flow_token":"t-1""#);
+    let event = content_of(&json!({ "interactive": { "nfmReply": { "responseJson": form } } }).to_string());
+    let inbound = read(&event);
+    let ReplyContent::Flow { answer, .. } = inbound.reply_content() else { panic!("not a form") };
+    assert_eq!((answer.fields.len(), answer.token.as_deref()), (1_000, Some("t-1")));
+    assert_eq!(answer.fields[7], ("field-0007".to_owned(), json!("later")));
+    assert_eq!(answer.fields[999], ("field-0999".to_owned(), json!(999)));
 }
