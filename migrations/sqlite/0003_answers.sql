@@ -1,14 +1,23 @@
 -- The chosen button or list row of each reply, and opt-outs of recipients whom only a channel's id names.
 
--- In the words of the campaign; null if the reply chose none. Replies of earlier versions get theirs here.
+-- In the words of the campaign; null if the reply chose none. Replies of earlier versions get theirs here, as
+-- wire::ReplyContent::choice reads it. LINE's form has no payload around the content.
 ALTER TABLE inbound ADD COLUMN choice TEXT;
-UPDATE inbound SET choice = substr(coalesce(
-        raw ->> '$.payload.content.interactive.button_reply.title',
-        raw ->> '$.payload.content.interactive.list_reply.title'
-            || ifnull(': ' || nullif(raw ->> '$.payload.content.interactive.list_reply.description', ''), ''),
-        iif(raw ->> '$.payload.content.payload' <> '',
-            coalesce(nullif(raw ->> '$.payload.content.text', ''), raw ->> '$.payload.content.payload'), NULL)
-    ), 1, 200)
+UPDATE inbound SET choice = (
+    SELECT substr(replace(replace(CASE
+            WHEN button IS NOT NULL THEN coalesce(nullif(button ->> '$.title', ''), payload, nullif(button ->> '$.id', ''))
+            WHEN line IS NOT NULL THEN coalesce(nullif(line ->> '$.title', ''), nullif(line ->> '$.id', ''))
+                || ifnull(': ' || nullif(line ->> '$.description', ''), '')
+            WHEN is_alone THEN coalesce(nullif(content ->> '$.text', ''), payload)
+        END, char(10), ' '), char(13), ' '), 1, 200)
+    FROM (
+        SELECT content, nullif(content ->> '$.payload', '') AS payload,
+            nullif(coalesce(content -> '$.interactive.button_reply', content -> '$.interactive.buttonReply'), 'null') AS button,
+            nullif(coalesce(content -> '$.interactive.list_reply', content -> '$.interactive.listReply'), 'null') AS line,
+            content ->> '$.payload' <> ''
+                AND coalesce(content ->> '$.interactive', content ->> '$.order', content ->> '$.location') IS NULL AS is_alone
+        FROM (SELECT coalesce(raw -> '$.payload.content', raw -> '$.content') AS content)
+    ))
 WHERE json_valid(raw);
 
 -- The language of the keyword, if it belongs to one alone: see domain::Language.
@@ -33,12 +42,14 @@ CREATE TABLE opt_out_id (
     words TEXT NOT NULL,
     PRIMARY KEY (channel, called)
 ) WITHOUT ROWID;
--- Those of earlier versions: the latest keyword under each id, if that is "stop".
+-- Those of earlier versions: the latest keyword under each id, if that is "stop" and no number of the id has opted in since.
 INSERT INTO opt_out_id (channel, called, since, source, words)
 SELECT channel, called, written_at, 0, 'stop by message' FROM (
     SELECT channel, called, written_at, keyword, max(written_at * 2 + (keyword = 0)) FROM inbound
-    WHERE called IS NOT NULL AND channel IS NOT NULL AND keyword IS NOT NULL GROUP BY channel, called)
-WHERE keyword = 0;
+    WHERE called IS NOT NULL AND channel IS NOT NULL AND keyword IS NOT NULL GROUP BY channel, called) last
+WHERE keyword = 0 AND NOT EXISTS (
+    SELECT 1 FROM alias JOIN opt_out_record record ON record.msisdn = alias.msisdn
+    WHERE alias.channel = last.channel AND alias.called = last.called AND record.wants = 1 AND record.at > last.written_at);
 
 -- History of these opt-outs and opt-ins, in the order of arrival.
 --   wants      0 opt-out, 1 opt-in

@@ -11,7 +11,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::TempDatabase;
-use crate::domain::{Msisdn, StepIndex};
+use crate::domain::{Channel, ChannelUser, Keyword, Msisdn, StepIndex};
 use crate::store::contract::Desk;
 use crate::store::sqlite::MIGRATIONS;
 use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
@@ -20,7 +20,7 @@ use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes
 const FROZEN: [(i64, &str); 4] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
     (2, "417c8fb88aff49850aa65fb68d86cd61e8540a0a3c7da93539eaae00db6fd361"),
-    (3, "888198e69831cfc7fff1a2ed9757b09a5de9f5e89eb84381aeddea6f23bf70e5"),
+    (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
     (4, "0edb40fd31e44da72b2ea63001ec100d11408896907ec9d27cc36ea71c0b80ef"),
 ];
 
@@ -74,12 +74,18 @@ async fn the_rows_of_the_first_version_fill_every_table() {
     }
 }
 
-#[tokio::test]
-async fn a_database_of_the_first_version_opens_with_everything_in_it() {
-    let database = TempDatabase::new();
+/// A database as the first version created it.
+async fn first_version(database: &TempDatabase) -> SqliteConnection {
     let mut file = SqliteConnection::connect(&format!("{}?mode=rwc", database.url())).await.unwrap();
     let first = MIGRATIONS.iter().take(1).cloned().collect::<Vec<_>>();
     Migrator::with_migrations(first).run(&mut file).await.unwrap();
+    file
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_opens_with_everything_in_it() {
+    let database = TempDatabase::new();
+    let mut file = first_version(&database).await;
     let rows = std::fs::read_to_string(rows_file()).unwrap();
     // They are in the order of the tables' names.
     sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut file).await.unwrap();
@@ -117,4 +123,92 @@ async fn a_database_of_the_first_version_opens_with_everything_in_it() {
         kept += usize::try_from(count.unwrap().get::<i64, _>(0)).unwrap();
     }
     assert_eq!(kept, written);
+}
+
+/// Writes an inbound message as the first version did.
+async fn write_inbound(file: &mut SqliteConnection, umid: &str, called: Option<&str>, keyword: Option<u8>, raw: &str) {
+    let sql =
+        "INSERT INTO inbound (umid, received, written_at, sub_account, channel, channel_id, called, kind, keyword, raw)
+         VALUES (?1, ?2, ?2, 'acme', ?3, '', ?4, 'text', ?5, ?6)";
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM inbound").fetch_one(&mut *file).await.unwrap();
+    let at = 1_800_000_000_000 + 1_000 * count;
+    let query = sqlx::query(sql).bind(umid).bind(at).bind(Channel::Line.code()).bind(called);
+    query.bind(keyword).bind(raw).execute(file).await.unwrap();
+}
+
+#[tokio::test]
+async fn replies_of_the_first_version_get_what_was_chosen() {
+    let long = "x".repeat(300);
+    let long_event = format!(r#"{{"payload":{{"content":{{"payload":"{long}"}}}}}}"#);
+    let cases = [
+        (r#"{"payload":{"content":{"interactive":{"button_reply":{"id":"b-1","title":"Yes"}}}}}"#, Some("Yes")),
+        (r#"{"payload":{"content":{"interactive":{"buttonReply":{"id":"b-1","title":""}}}}}"#, Some("b-1")),
+        (
+            r#"{"payload":{"content":{"interactive":{"list_reply":{"id":"s-1","title":"Monday","description":"9:00"}}}}}"#,
+            Some("Monday: 9:00"),
+        ),
+        (r#"{"payload":{"content":{"interactive":{"listReply":{"id":"s-1","description":""}}}}}"#, Some("s-1")),
+        (r#"{"payload":{"content":{"text":"Yes","payload":"yes-1"}}}"#, Some("Yes")),
+        (r#"{"payload":{"content":{"text":"","payload":"yes-1"}}}"#, Some("yes-1")),
+        // LINE's form.
+        (r#"{"content":{"interactive":{"button_reply":{"id":"b-1","title":"A\nB"}}}}"#, Some("A B")),
+        (long_event.as_str(), Some(&long[..200])),
+        (r#"{"payload":{"content":{"text":"Yes"}}}"#, None),
+        (r#"{"payload":{"content":{"interactive":{"button_reply":null}}}}"#, None),
+        (r#"{"payload":{"content":{"interactive":{"button_reply":"Yes"}}}}"#, None),
+        (r#"{"payload":{"content":"Yes"}}"#, None),
+        (r#"{"payload":{"content":"#, None),
+        ("7", None),
+        ("", None),
+    ];
+    let database = TempDatabase::new();
+    let mut file = first_version(&database).await;
+    for (n, (raw, _)) in cases.iter().enumerate() {
+        write_inbound(&mut file, &format!("in-{n}"), None, None, raw).await;
+    }
+    file.close().await.unwrap();
+    let store = database.open().await.unwrap();
+    let all = store.inbound(InboundOf::All, Cursor::START, 99).await.unwrap();
+    assert_eq!(all.len(), cases.len());
+    for ((_, inbound), (raw, wanted)) in all.iter().zip(cases) {
+        assert_eq!(inbound.choice.as_deref(), wanted, "{raw}");
+    }
+}
+
+#[tokio::test]
+async fn ids_of_the_first_version_are_opted_out_by_their_last_keyword() {
+    let database = TempDatabase::new();
+    let mut file = first_version(&database).await;
+    let (stop, start) = (Some(Keyword::Stop.code()), Some(Keyword::Start.code()));
+    // The last two had a number, of which one opted in after the "stop".
+    let wrote = [
+        ("out", stop),
+        ("in again", stop),
+        ("in again", start),
+        ("out again", start),
+        ("out again", stop),
+        ("let in", stop),
+        ("known", start),
+        ("known", stop),
+    ];
+    for (n, (called, keyword)) in wrote.into_iter().enumerate() {
+        write_inbound(&mut file, &format!("in-{n}"), Some(called), keyword, "{}").await;
+    }
+    for (called, msisdn) in [("let in", 6_591_000_001_i64), ("known", 6_591_000_002)] {
+        let learn = sqlx::query("INSERT INTO alias (channel, called, msisdn) VALUES (?1, ?2, ?3)");
+        learn.bind(Channel::Line.code()).bind(called).bind(msisdn).execute(&mut file).await.unwrap();
+        // Before the "stop" of the one, and after that of the other.
+        let opt_in = "INSERT INTO opt_out_record (msisdn, at, wants, source, words) VALUES (?1, ?2, 1, 2, 'by ann')";
+        sqlx::query(opt_in).bind(msisdn).bind(1_800_000_006_500_i64).execute(&mut file).await.unwrap();
+    }
+    file.close().await.unwrap();
+    let store = database.open().await.unwrap();
+    let out = store.user_opt_outs(None, 99).await.unwrap();
+    assert_eq!(out.iter().map(|entry| entry.user.id.as_str()).collect::<Vec<_>>(), ["known", "out", "out again"]);
+    let user = ChannelUser { channel: Channel::Line, id: "out again".to_owned() };
+    let wishes = store.user_wishes(user).await.unwrap();
+    assert_eq!(
+        wishes.iter().map(|wish| (wish.at.millis(), wish.wants)).collect::<Vec<_>>(),
+        [(1_800_000_004_000, Keyword::Stop)]
+    );
 }
