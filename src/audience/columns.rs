@@ -9,7 +9,7 @@ use super::number::{self, Home, Number};
 use super::outputs::AFTER;
 use super::read::Reading;
 use super::{ColumnMeaning, Reason, names};
-use crate::domain::{Meaning, column_key};
+use crate::domain::{ChannelUser, Meaning, column_key};
 
 /// The columns of a file, in its order, and which of them the import itself uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -268,7 +268,10 @@ impl Columns {
         // If no cell helps, only the names are left.
         let ranks = || (0..keys.len()).filter_map(|index| Some((names::called(&found.names[index])?, index)));
         let by_rank = || ranks().min().map(|(_, index)| index);
-        let number = mapped.or_else(wanted).or_else(named).or_else(by_content).or_else(by_rank);
+        let is_user = |cell: &str| ChannelUser::channel_of(cell.trim()).is_some();
+        let has_users = |index: &usize| data().any(|row| is_user(found.cell(&row, *index)));
+        let by_users = || (0..keys.len()).find(has_users).filter(|_| reading.options.takes_users);
+        let number = mapped.or_else(wanted).or_else(named).or_else(by_content).or_else(by_rank).or_else(by_users);
         let Some(number) = number else { return Err(NoColumns::NoNumber(found.names)) };
         found.number = number;
         if let Some(evidence) = evidence.get(number) {

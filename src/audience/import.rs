@@ -348,6 +348,7 @@ impl Sink for ImportSink {
 
 /// Reads only the numbers of a source, to exclude them, and its summary. A row without a number excludes no recipient.
 pub async fn numbers(source: Source, options: Options, filter: SourceFilter) -> Result<(Vec<Msisdn>, Summary), Error> {
+    #[derive(Default)]
     struct Numbers(Vec<Msisdn>);
 
     impl Sink for Numbers {
@@ -357,15 +358,25 @@ pub async fn numbers(source: Source, options: Options, filter: SourceFilter) -> 
         }
     }
 
+    let (numbers, summary) = read_all::<Numbers>(source, options, filter).await?;
+    Ok((numbers.0, summary))
+}
+
+/// Reads a source into a new sink, and its summary.
+pub(super) async fn read_all<S: Sink + Default + Send + 'static>(
+    source: Source,
+    options: Options,
+    filter: SourceFilter,
+) -> Result<(S, Summary), Error> {
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
-        let mut numbers = Numbers(Vec::new());
-        let mut summary = source.read(&options, &filter, &mut numbers)?;
+        let mut sink = S::default();
+        let mut summary = source.read(&options, &filter, &mut sink)?;
         if matches!(source, Source::Numbers { .. }) {
             // Their column is only a name for messages that are sent to them.
             summary.number_column.clear();
         }
-        Ok((numbers.0, summary))
+        Ok((sink, summary))
     });
     reading.await.map_err(|_| Error::Internal { file })?
 }

@@ -1,44 +1,54 @@
-//! Numbers that an operator lists to opt them out or in.
+//! Numbers and ids of channels that an operator lists to opt them out or in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Error, Example, ImportNote, Options, Reason, Source, SourceFilter, Summary, numbers};
-use crate::domain::{Country, Msisdn};
+use super::import::read_all;
+use super::{Error, Example, Halt, ImportNote, Options, Reason, Reject, Sink, Source, SourceFilter, Summary};
+use crate::domain::{ChannelUser, Country, Msisdn, Recipient};
 
 /// Sentences about invalid entries that are shown.
 const SHOWN: usize = 3;
 
-/// The numbers of a list and of a file.
+/// The numbers and the ids of a list and of a file.
 #[derive(Debug)]
 pub struct ListedNumbers {
     /// Each valid number once.
     pub numbers: Vec<Msisdn>,
-    /// The counts of both together; columns and notes are those of the file.
+    /// Each id of a channel once, in order.
+    pub users: Vec<ChannelUser>,
+    /// The counts of both together; columns and notes are those of the file. A row with an id is not invalid.
     pub summary: Summary,
     /// A sentence for each of the first invalid entries.
     invalid: Vec<String>,
 }
 
 impl ListedNumbers {
-    /// Reads the numbers of a list and of a file.
+    /// Reads the numbers and the ids of a list and of a file. In a file, a row without a valid number may have an id in any
+    /// cell.
     pub async fn read(list: Vec<String>, file: Option<PathBuf>, options: Options) -> Result<Self, Error> {
         // One filter for both sources: a number of the list is a duplicate in the file.
         let filter = SourceFilter::new(Arc::default());
-        let read = async |source| numbers(source, options.clone(), filter.clone()).await;
-        let (mut found, mut whole) = (Vec::new(), Summary::default());
+        let options = Options { takes_users: true, ..options };
+        let read = async |source| {
+            let (listed, mut summary) = read_all::<Listed>(source, options.clone(), filter.clone()).await?;
+            listed.correct(&mut summary);
+            Ok::<_, Error>((listed, summary))
+        };
+        let (mut found, mut whole) = (Listed::default(), Summary::default());
         if !list.is_empty() {
             (found, whole) = read(Source::numbers(list)).await?;
         }
         let bare = |it: &Example| format!("\"{}\": {}", it.value, it.reason.sentence_of_bare_number());
         let mut invalid: Vec<String> = invalid_of(&whole).map(bare).collect();
-        let Some(file) = file else { return Ok(Self { numbers: found, summary: whole, invalid }) };
+        let Some(file) = file else { return Ok(found.with(whole, invalid)) };
         filter.next_source();
         let (more, summary) = read(Source::File(file)).await?;
-        found.extend(more);
+        found.numbers.extend(more.numbers);
+        found.users.extend(more.users);
         let in_line = |it: &Example| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence());
         invalid.extend(invalid_of(&summary).map(in_line));
         whole.invalid += summary.invalid;
@@ -50,7 +60,7 @@ impl ListedNumbers {
             *whole.reasons.entry(reason).or_default() += number;
         }
         (whole.number_column, whole.notes) = (summary.number_column, summary.notes);
-        Ok(Self { numbers: found, summary: whole, invalid })
+        Ok(found.with(whole, invalid))
     }
 
     /// The notes about the file that matter for a list of numbers. With `takes_all`, every number of a row was read.
@@ -77,9 +87,62 @@ impl ListedNumbers {
     }
 }
 
-/// The first entries without a valid number.
+/// The numbers and ids of one source.
+#[derive(Default)]
+struct Listed {
+    numbers: Vec<Msisdn>,
+    users: BTreeSet<ChannelUser>,
+    /// The rejected rows with an id, by the reason for which each has no number.
+    of_users: BTreeMap<Reason, u64>,
+    repeated: u64,
+}
+
+impl Listed {
+    /// Counts the rows with an id no more as invalid, but as duplicates if the id came before.
+    fn correct(&self, summary: &mut Summary) {
+        for (reason, rows) in &self.of_users {
+            summary.invalid = summary.invalid.saturating_sub(*rows);
+            if let Some(counted) = summary.reasons.get_mut(reason) {
+                *counted = counted.saturating_sub(*rows);
+            }
+        }
+        summary.reasons.retain(|_, rows| *rows > 0);
+        summary.duplicates += self.repeated;
+    }
+
+    fn with(self, summary: Summary, invalid: Vec<String>) -> ListedNumbers {
+        ListedNumbers { numbers: self.numbers, users: self.users.into_iter().collect(), summary, invalid }
+    }
+}
+
+impl Sink for Listed {
+    fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
+        self.numbers.extend(recipients.into_iter().map(|recipient| recipient.msisdn));
+        Ok(())
+    }
+
+    fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
+        for Reject { reason, fields, .. } in rejects {
+            if is_repeated(*reason) {
+                continue;
+            }
+            let cells = fields.unpack().unwrap_or_default();
+            let Some(user) = cells.iter().find_map(|cell| cell.parse().ok()) else { continue };
+            *self.of_users.entry(*reason).or_default() += 1;
+            self.repeated += u64::from(!self.users.insert(user));
+        }
+        Ok(())
+    }
+}
+
+const fn is_repeated(reason: Reason) -> bool {
+    matches!(reason, Reason::Duplicate | Reason::EarlierSource)
+}
+
+/// The first entries without a valid number and without an id.
 fn invalid_of(summary: &Summary) -> impl Iterator<Item = &Example> {
-    summary.examples.iter().filter(|example| !matches!(example.reason, Reason::Duplicate | Reason::EarlierSource))
+    let is_user = |text: &str| ChannelUser::channel_of(text.trim()).is_some();
+    summary.examples.iter().filter(move |example| !is_repeated(example.reason) && !is_user(&example.value))
 }
 
 /// Listed numbers after they were opted out or in.
@@ -97,20 +160,79 @@ pub struct OptOutChangeView<'a> {
 }
 
 impl<'a> OptOutChangeView<'a> {
-    /// `changed` of the numbers and of the `channel_users` are new opt-outs or opt-ins. `noted` tells whether every running
-    /// server obeys.
-    pub const fn new(listed: &'a ListedNumbers, channel_users: usize, changed: u64, noted: Option<bool>) -> Self {
-        let ListedNumbers { numbers, summary, .. } = listed;
+    /// `changed` of the numbers and ids are new opt-outs or opt-ins. `noted` tells whether every running server obeys.
+    pub const fn new(listed: &'a ListedNumbers, changed: u64, noted: Option<bool>) -> Self {
+        let ListedNumbers { numbers, users, summary, .. } = listed;
         Self {
             numbers: numbers.len(),
-            channel_users,
+            channel_users: users.len(),
             changed,
-            unchanged: ((numbers.len() + channel_users) as u64).saturating_sub(changed),
+            unchanged: ((numbers.len() + users.len()) as u64).saturating_sub(changed),
             invalid: summary.invalid,
             duplicates: summary.duplicates,
             countries: &summary.countries,
             reasons: &summary.reasons,
             noted,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: [&str; 3] =
+        ["U4af4980629a1b2c3d4e5f60718293a4b", "Ua12b345678c1de0fg1a1234567891011", "U9123456791234567912345679123456a"];
+    const WHATSAPP: &str = "SG.13491208655302741918";
+
+    async fn read(list: &[&str], file: Option<&str>, takes_all: bool) -> Result<ListedNumbers, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.csv");
+        if let Some(text) = file {
+            std::fs::write(&path, text).unwrap();
+        }
+        let options = Options { takes_all, ..Options::default() };
+        let list = list.iter().map(|&text| text.to_owned()).collect();
+        ListedNumbers::read(list, file.map(|_| path), options).await
+    }
+
+    /// The numbers, and the ids in their order.
+    fn found(listed: &ListedNumbers) -> (Vec<u64>, Vec<&str>) {
+        let users = listed.users.iter().map(|user| user.id.as_str()).collect();
+        (listed.numbers.iter().map(|number| number.get()).collect(), users)
+    }
+
+    #[tokio::test]
+    async fn ids_are_read_beside_numbers_from_arguments_and_from_a_file() {
+        let all = vec![WHATSAPP, LINE[0], LINE[2], LINE[1]];
+        let [first, second, third] = LINE;
+        let lines = format!("Phone\n+6591234567\n{first}\n{WHATSAPP}\n{first}\nnobody\n");
+        for takes_all in [true, false] {
+            let listed = read(&[second, "+6598765432", third], Some(&lines), takes_all).await.unwrap();
+            assert_eq!(found(&listed), (vec![6_598_765_432, 6_591_234_567], all.clone()), "{takes_all}");
+            assert_eq!((listed.summary.invalid, listed.summary.duplicates), (1, 1));
+            assert_eq!(listed.first_invalid().matches("nobody").count(), 1, "{}", listed.first_invalid());
+            assert!(!listed.first_invalid().contains(first), "{}", listed.first_invalid());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_without_a_number_has_its_id_in_any_column() {
+        let [first, second, _] = LINE;
+        let table = format!("Phone,Name,LineId\n+6591234567,Ann,{first}\n,Bob,{second}\n,Eve,\n");
+        let listed = read(&[], Some(&table), true).await.unwrap();
+        assert_eq!(found(&listed), (vec![6_591_234_567], vec![second]));
+        assert_eq!(listed.summary.invalid, 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_may_have_ids_alone() {
+        let [first, second, third] = LINE;
+        for head in ["", "LineId\n"] {
+            let listed = read(&[], Some(&format!("{head}{first}\n{second}\n{third}\n")), true).await.unwrap();
+            assert_eq!(found(&listed).0, Vec::<u64>::new());
+            assert_eq!((listed.users.len(), listed.summary.invalid), (3, 0), "{head}");
+        }
+        assert!(read(&[], Some("Name\nAnn\n"), true).await.is_err(), "neither numbers nor ids");
     }
 }

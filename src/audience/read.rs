@@ -59,6 +59,8 @@ pub struct Options {
     /// Also accept rows with too many cells or too long an id, every number of a cell, and numbers of another country
     /// without a `+`. Used for opt-outs and exclusions, which must not be missed because of that.
     pub takes_all: bool,
+    /// Rows may have a channel's id in place of a number, so a column of ids alone will do. Used for opt-outs.
+    pub takes_users: bool,
     /// The rows to read. The others are counted, and nothing else is asked of them.
     pub selection: Option<Selection>,
     /// Sees the accepted recipients of an import or a survey.

@@ -1,6 +1,5 @@
 //! `volley opt-out`: numbers and channel ids that opted out, and their history.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -74,7 +73,7 @@ pub(super) struct Args {
     /// Phone numbers, and ids of channels.
     #[arg(required_unless_present = "file")]
     numbers: Vec<String>,
-    /// File with the numbers: a recipient file, or one number per line; - reads lines from stdin.
+    /// File with the numbers or ids: a recipient file, or one per line; - reads lines from stdin.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -150,11 +149,8 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     let label = file.clone().map(|file| Source::File(file).label());
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
     let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };
-    let is_user = |text: &String| text.parse::<ChannelUser>().is_ok();
-    let (users, numbers): (Vec<String>, Vec<String>) = numbers.into_iter().partition(is_user);
-    let users: BTreeSet<ChannelUser> = users.iter().filter_map(|text| text.parse().ok()).collect();
     let listed = ListedNumbers::read(numbers, file, options).await?;
-    if listed.numbers.is_empty() && users.is_empty() {
+    if listed.numbers.is_empty() && listed.users.is_empty() {
         bail!("no valid number found; {}", listed.first_invalid());
     }
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -162,19 +158,16 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     let how = format!("by {}{from}{why}", context.by);
     let (was_there, store, now) = (context.database().exists(), context.store().await?, context.now());
     let mut changed = optout::change(store.as_ref(), &listed.numbers, wants, now, &how).await?;
-    let channel_users = users.len();
-    if channel_users > 0 {
-        changed += optout::change_users(store.as_ref(), users.into_iter().collect(), wants, now, &how).await?;
-    }
+    changed += optout::change_users(store.as_ref(), &listed.users, wants, now, &how).await?;
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
-    let view = OptOutChangeView::new(&listed, channel_users, changed, noted.by_all());
+    let view = OptOutChangeView::new(&listed, changed, noted.by_all());
     let summary = &listed.summary;
     if json {
         out::json(&view)?;
     } else {
         let (did, were) = match wants {
-            Keyword::Stop if channel_users == 0 => {
+            Keyword::Stop if listed.users.is_empty() => {
                 (format!("{} opted out", plural(changed, "number", "numbers")), "already opted out")
             }
             Keyword::Stop => {

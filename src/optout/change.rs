@@ -3,7 +3,7 @@
 use crate::domain::{ChannelUser, Keyword, Msisdn, OptOutSource, Timestamp};
 use crate::store::{Consent, OptIn, OptOut, Result, UserOptIn, UserOptOut};
 
-/// Numbers written at once.
+/// Numbers or ids written at once.
 const PAGE: usize = 5_000;
 
 /// Opts numbers out or in. `how` says who did it and why, for the history of the numbers. Returns how many have changed.
@@ -28,21 +28,24 @@ pub async fn change(store: &dyn Consent, numbers: &[Msisdn], wants: Keyword, now
 /// Opts channel users out or in, and the numbers that are known with them. Returns how many of the ids have changed.
 pub async fn change_users(
     store: &dyn Consent,
-    users: Vec<ChannelUser>,
+    users: &[ChannelUser],
     wants: Keyword,
     now: Timestamp,
     how: &str,
 ) -> Result<u64> {
-    let (from, users) = (OptOutSource::Operator, users.into_iter());
-    let changed = match wants {
-        Keyword::Stop => {
-            let wish = |user| UserOptOut { user, since: now, from, source: how.to_owned() };
-            store.opt_out_users(users.map(wish).collect()).await?
-        }
-        Keyword::Start => {
-            let wish = |user| UserOptIn { user, at: now, from, source: how.to_owned() };
-            store.opt_in_users(users.map(wish).collect()).await?
-        }
-    };
-    Ok(u64::from(changed))
+    let (from, mut changed) = (OptOutSource::Operator, 0);
+    for page in users.chunks(PAGE) {
+        let users = page.iter().cloned();
+        changed += u64::from(match wants {
+            Keyword::Stop => {
+                let wish = |user| UserOptOut { user, since: now, from, source: how.to_owned() };
+                store.opt_out_users(users.map(wish).collect()).await?
+            }
+            Keyword::Start => {
+                let wish = |user| UserOptIn { user, at: now, from, source: how.to_owned() };
+                store.opt_in_users(users.map(wish).collect()).await?
+            }
+        });
+    }
+    Ok(changed)
 }

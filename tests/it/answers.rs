@@ -275,7 +275,7 @@ async fn an_operator_opts_an_id_out_with_every_number_of_it() {
     let (world, folder) = (ByHand::start(LINE_LANE).await, tempfile::tempdir().unwrap());
     let user: ChannelUser = LINE_ID.parse().unwrap();
     let (store, now) = (world.store.as_ref(), world.clock.now());
-    optout::change_users(store, vec![user.clone()], Keyword::Stop, now, "by ann").await.unwrap();
+    optout::change_users(store, &[user], Keyword::Stop, now, "by ann").await.unwrap();
     let launched = world.launch(&by_line_id(folder.path(), "news", "")).await;
     let skipped = world.until(MessageKey { batch: launched.batch, n: 0 }, "skipped", is_done).await;
     assert!(has_opted_out(&skipped), "{skipped:?}");
